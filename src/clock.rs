@@ -1,0 +1,18 @@
+//! Owns the clock: the only place that asks what time it is.
+
+use std::time::Instant;
+
+use crate::model::Timestamp;
+
+/// The wall clock, cut to the millisecond that the ledger keeps.
+#[expect(clippy::disallowed_methods, reason = "the one place that asks")]
+pub fn now() -> Timestamp {
+    let now = chrono::Utc::now();
+    Timestamp::from_timestamp_millis(now.timestamp_millis()).unwrap_or(now)
+}
+
+/// The monotonic clock, for durations: it does not jump.
+#[expect(clippy::disallowed_methods, reason = "the one place that asks")]
+pub fn monotonic() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,1 @@
+//! Pure. The governor: what has happened goes in, what is to be done comes out.

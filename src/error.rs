@@ -1,0 +1,82 @@
+//! Pure. What went wrong, to what, and what to do: `error: … / caused by: … / hint: …`.
+
+use std::fmt;
+
+use crate::exit::Exit;
+
+/// A failure as a person reads it. Messages are lower case, without a full stop, the reader's
+/// own words in backticks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    exit: Exit,
+    message: String,
+    causes: Vec<String>,
+    hints: Vec<String>,
+    /// Complete diagnostics (a policy's mistakes with their places), printed as they are.
+    diagnostics: Option<String>,
+}
+
+/// A result whose error a person will read.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// govern itself failed: 125.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, message: message.into(), causes: Vec::new(), hints: Vec::new(), diagnostics: None }
+    }
+
+    /// Ends govern with this code instead.
+    #[must_use]
+    pub fn exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    /// Adds an error and all its sources as causes.
+    #[must_use]
+    pub fn caused_by(mut self, cause: &dyn std::error::Error) -> Self {
+        let mut next = Some(cause);
+        while let Some(error) = next {
+            self.causes.push(error.to_string());
+            next = error.source();
+        }
+        self
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds complete diagnostics, printed before the message.
+    #[must_use]
+    pub fn diagnostics(mut self, rendered: String) -> Self {
+        self.diagnostics = Some(rendered);
+        self
+    }
+
+    /// The code that govern ends with.
+    pub fn exit_code(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(diagnostics) = &self.diagnostics {
+            writeln!(f, "{}\n", diagnostics.trim_end())?;
+        }
+        write!(f, "error: {}", self.message)?;
+        for cause in &self.causes {
+            write!(f, "\ncaused by: {cause}")?;
+        }
+        for hint in &self.hints {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,1 @@
+//! Owns the socket on which a run is spoken to.

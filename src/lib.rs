@@ -1,0 +1,42 @@
+//! govern puts a budget in front of Codex.
+//!
+//! The modules stand in the order in which data flows: bytes of session files become lines
+//! ([`tail`]), lines become records ([`rollout`]), records become priced responses ([`usage`]),
+//! responses meet the rules ([`policy`]), the governor turns verdicts into effects ([`decide`]),
+//! effects are recorded ([`ledger`]) and then performed on processes ([`process`]), on those who
+//! wait at the socket ([`gate`]) and for people ([`report`], [`ui`]). [`supervise`] is the one loop that
+//! joins them; [`cli`] is how a person asks for it. [`codex`] knows Codex's own command line.
+//!
+//! A folder is pure, or owns exactly one outside thing; its first line says which.
+
+pub mod clock;
+pub mod error;
+pub mod exit;
+
+pub mod model;
+
+pub mod tail;
+
+pub mod rollout;
+
+pub mod usage;
+
+pub mod policy;
+
+pub mod decide;
+
+pub mod ledger;
+
+pub mod codex;
+
+pub mod process;
+
+pub mod gate;
+
+pub mod supervise;
+
+pub mod report;
+
+pub mod ui;
+
+pub mod cli;

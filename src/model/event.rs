@@ -1,0 +1,208 @@
+//! Pure. What the ledger holds: everything that was seen, decided and done, in order.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AgentName, ApprovalId, Attribution, Billing, BudgetName, ModelId, Money, Response, RunId, ThreadId, Timestamp, Verb,
+};
+
+/// One entry of a run's chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The run whose chain it belongs to.
+    pub run: RunId,
+    /// The agent it is about; `None` for the run itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub agent: Option<AgentName>,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened. Serialized with its name in `kind`; names and fields are a contract with old ledgers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EventKind {
+    /// `govern run` began.
+    RunStarted {
+        /// The command line, secrets redacted.
+        command: Vec<String>,
+        /// Where.
+        cwd: String,
+        /// Decides and records, does nothing.
+        observe: bool,
+        /// SHA-256 of the policy in force, hex.
+        policy: String,
+        /// Version of the price table.
+        prices: String,
+        /// Version of govern.
+        govern: String,
+        /// Where the spend belongs.
+        attribution: Attribution,
+    },
+    /// An agent's command was started, or started again.
+    AgentStarted {
+        /// As executed, secrets redacted.
+        command: Vec<String>,
+        /// Process id of its root.
+        pid: i32,
+        /// The thread it goes on with, where it is a restart.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        resumes: Option<ThreadId>,
+    },
+    /// A Codex session of this run was found.
+    ThreadSeen {
+        /// Its id.
+        thread: ThreadId,
+        /// The root of its family.
+        root: ThreadId,
+        /// The thread that spawned or was forked into it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        parent: Option<ThreadId>,
+        /// Its file.
+        path: String,
+        /// Codex's version, as the file says.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        codex: Option<String>,
+        /// Who is paid, and how.
+        billing: Billing,
+        /// The sub-agent's nickname or role.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        role: Option<String>,
+    },
+    /// A model answered. Held in the ledger's usage table, chained by its digest.
+    Response(Box<Response>),
+    /// Lines of a session file that could not be read.
+    Skipped {
+        /// The file.
+        path: String,
+        /// How many since the last such event.
+        lines: u64,
+        /// Why, and where the first one is.
+        reason: String,
+    },
+    /// The policy came to a verdict.
+    Decided(Decision),
+    /// Something is about to be done to the agent.
+    Requested {
+        /// Tells this request's outcome from others'; counts up within a run.
+        request: u64,
+        /// What, such as `hold`, `release`, `end`, `restart`.
+        what: String,
+        /// Why, for a person.
+        because: String,
+    },
+    /// What became of a request.
+    Outcome {
+        /// The request's number.
+        request: u64,
+        /// It worked.
+        ok: bool,
+        /// What was seen.
+        #[serde(skip_serializing_if = "String::is_empty", default)]
+        detail: String,
+    },
+    /// A person is asked.
+    Asked {
+        /// The question's number in the ledger.
+        approval: ApprovalId,
+        /// The budget that asks.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        budget: Option<BudgetName>,
+        /// The question.
+        question: String,
+        /// When the policy's `else` applies.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        deadline: Option<Timestamp>,
+    },
+    /// A question has its answer, or its deadline passed.
+    Answered {
+        /// The question.
+        approval: ApprovalId,
+        /// The answer.
+        answer: Answer,
+        /// Who, and through what (`prompt`, `cli`, `deadline`).
+        by: String,
+        /// Why.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reason: Option<String>,
+    },
+    /// A budget's limit was lifted for this window: an exception.
+    Extended {
+        /// The budget.
+        budget: BudgetName,
+        /// The thing it is counted per, such as `team=web`; empty for everything.
+        scope: String,
+        /// By how much, in the budget's unit's smallest part.
+        amount: i64,
+        /// `usd`, `tok`, …
+        unit: String,
+        /// Who allowed it.
+        by: String,
+        /// Why.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reason: Option<String>,
+    },
+    /// Something that its owner should know: unpriced, unobserved, not enforceable here.
+    Marked {
+        /// The finding, for a person.
+        what: String,
+    },
+    /// An agent's command ended for good.
+    AgentEnded {
+        /// Exit code as a shell shows it.
+        code: i32,
+        /// Requests that were under way when it was ended: served perhaps, never logged.
+        in_flight: u32,
+        /// What those may have cost, by the largest recent response of their threads.
+        in_flight_cost: Money,
+    },
+    /// The run ended: seals its chain.
+    RunEnded {
+        /// `ended`, `stopped`, `killed`, `refused`, `failed`.
+        outcome: String,
+        /// govern's own exit code.
+        code: i32,
+        /// The budget that ended it, if one did.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        rule: Option<BudgetName>,
+    },
+}
+
+/// A verdict and all its reasons.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// What is to be done.
+    pub verb: Verb,
+    /// The budget that asks for the most severe step.
+    pub budget: BudgetName,
+    /// What it is counted per, such as `run=k3f9x27m1a`.
+    pub scope: String,
+    /// The reasons of all budgets that had one, the most severe first.
+    pub because: Vec<String>,
+    /// Observed only: nothing is done.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub would: bool,
+    /// The model to go on with, for a route.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to: Option<ModelId>,
+}
+
+/// What a person, or a deadline, decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "lowercase")]
+pub enum Answer {
+    /// Go on, the limit lifted by so much of the budget's smallest part.
+    Extend {
+        /// Nano-dollars, tokens, responses or milliseconds.
+        amount: i64,
+    },
+    /// Go on with the next model of the ladder.
+    Route,
+    /// End at a safe point.
+    Stop,
+    /// End now.
+    Kill,
+}

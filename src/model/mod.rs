@@ -1,0 +1,24 @@
+//! Pure. The nouns: what every stage talks about, and nothing that does anything.
+
+pub mod attribution;
+pub mod event;
+pub mod id;
+pub mod money;
+pub mod quantity;
+pub mod response;
+pub mod run;
+pub mod tokens;
+pub mod verb;
+
+pub use attribution::{Attribution, Dimension};
+pub use event::Event;
+pub use id::{AgentName, ApprovalId, BudgetName, ModelId, ResponseKey, RunId, ThreadId};
+pub use money::Money;
+pub use quantity::{Quantity, Unit};
+pub use response::{Basis, Billing, Cost, Response, ServiceTier};
+pub use run::{Approval, ApprovalState, ProcessIdentity, RunInfo, ThreadInfo};
+pub use tokens::Tokens;
+pub use verb::Verb;
+
+/// A moment, always UTC; shown as RFC 3339, stored as milliseconds since 1970.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;

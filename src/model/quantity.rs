@@ -1,0 +1,255 @@
+//! Pure. An amount of something that a budget can limit, in one spelling everywhere.
+
+use std::fmt;
+
+use chrono::TimeDelta;
+
+use super::Money;
+
+/// What a budget counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Unit {
+    /// Dollars at list price; amounts are nano-dollars.
+    Usd,
+    /// Uncached input and output tokens.
+    Tok,
+    /// All input and output tokens.
+    AllTok,
+    /// Answers of a model.
+    Responses,
+    /// Active time, holds not counted; amounts are milliseconds.
+    Minutes,
+}
+
+/// An amount and its unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Quantity {
+    /// What is counted.
+    pub unit: Unit,
+    /// How much, in the unit's smallest part: nano-dollars, tokens, responses, milliseconds.
+    pub amount: i64,
+}
+
+/// Why a text is no quantity. The texts complete "`…` ".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QuantityError {
+    /// No number, or no known unit behind it.
+    #[error("is not a quantity")]
+    Malformed,
+    /// Known to the design, not to this version.
+    #[error("counts `{0}`, which this version of govern cannot limit yet")]
+    Later(&'static str),
+    /// Zero or less.
+    #[error("must be more than zero")]
+    NotPositive,
+    /// More than can be meant.
+    #[error("is absurdly large")]
+    TooLarge,
+}
+
+/// What a hint says next to a [`QuantityError`].
+pub const QUANTITY_HINT: &str =
+    "write `5 usd`, `$5`, `200k tok` (uncached input + output), `2M all tok`, `50 responses` or `30 minutes`";
+
+/// A thousand million dollars, tokens by the million million: beyond is a typing mistake.
+const MOST: i64 = 1_000_000_000_000_000_000;
+
+impl Quantity {
+    /// So many dollars.
+    pub fn usd(money: Money) -> Self {
+        Self { unit: Unit::Usd, amount: money.nanos() }
+    }
+
+    /// Reads `5 usd`, `$5`, `200k tok`, `2M all tok`, `50 responses`, `30 minutes`; spaces are
+    /// optional, case does not matter save that both `k` and `K`, `m` and `M` multiply.
+    pub fn parse(text: &str) -> Result<Self, QuantityError> {
+        let squeezed: String = text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect();
+        let (squeezed, dollar) = match squeezed.strip_prefix('$') {
+            Some(rest) => (rest.to_owned(), true),
+            None => (squeezed, false),
+        };
+        let split = squeezed.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-').unwrap_or(squeezed.len());
+        let (number, unit) = squeezed.split_at(split);
+        let (factor, unit) = multiplier(unit);
+        let unit = if dollar && unit.is_empty() { "usd" } else { unit };
+        let lower = unit.to_ascii_lowercase();
+        let (unit, per_one) = match lower.as_str() {
+            "usd" => (Unit::Usd, 1_000_000_000),
+            "tok" | "token" | "tokens" => (Unit::Tok, 1),
+            "alltok" | "alltokens" => (Unit::AllTok, 1),
+            "response" | "responses" => (Unit::Responses, 1),
+            "minute" | "minutes" | "min" => (Unit::Minutes, 60_000),
+            "credit" | "credits" => return Err(QuantityError::Later("credits")),
+            "toolcall" | "toolcalls" => return Err(QuantityError::Later("tool calls")),
+            _ if lower.starts_with("%plan") => return Err(QuantityError::Later("plan limits")),
+            _ => return Err(QuantityError::Malformed),
+        };
+        if dollar && unit != Unit::Usd {
+            return Err(QuantityError::Malformed);
+        }
+        let amount = scaled_decimal(number, factor, per_one)?;
+        if amount <= 0 {
+            return Err(QuantityError::NotPositive);
+        }
+        Ok(Self { unit, amount })
+    }
+}
+
+/// A leading `k` or `M` of what follows the number, and the rest.
+fn multiplier(unit: &str) -> (i64, &str) {
+    let is_word = |rest: &str| {
+        let rest = rest.to_ascii_lowercase();
+        rest.is_empty() || ["tok", "all", "usd", "resp"].iter().any(|word| rest.starts_with(word))
+    };
+    for (letters, factor) in [(['k', 'K'], 1_000), (['m', 'M'], 1_000_000)] {
+        if let Some(rest) = unit.strip_prefix(letters)
+            && is_word(rest)
+        {
+            return (factor, rest);
+        }
+    }
+    (1, unit)
+}
+
+fn scaled_decimal(number: &str, factor: i64, per_one: i64) -> Result<i64, QuantityError> {
+    let whole_digits = number.trim_start_matches('-').split('.').next().unwrap_or_default();
+    if whole_digits.len() > 15 {
+        return Err(QuantityError::TooLarge);
+    }
+    // Nine decimal places are read exactly, then carried over to the unit's smallest part.
+    let nanos = match Money::parse_decimal(number) {
+        Some(money) => i128::from(money.nanos()),
+        None => {
+            let whole: i128 = number.parse().map_err(|_| QuantityError::Malformed)?;
+            whole * 1_000_000_000
+        }
+    };
+    let amount = nanos * i128::from(factor) * i128::from(per_one) / 1_000_000_000;
+    if amount > i128::from(MOST) {
+        return Err(QuantityError::TooLarge);
+    }
+    i64::try_from(amount).map_err(|_| QuantityError::NotPositive)
+}
+
+impl Unit {
+    /// Shows an amount of this unit: `$1.20`, `200k tok`, `2.5M all tok`, `12 responses`, `30 min`.
+    pub fn show(self, amount: i64) -> String {
+        match self {
+            Self::Usd => Money::from_nanos(amount).to_string(),
+            Self::Tok => format!("{} tok", short_count(amount)),
+            Self::AllTok => format!("{} all tok", short_count(amount)),
+            Self::Responses if amount == 1 => "1 response".to_owned(),
+            Self::Responses => format!("{amount} responses"),
+            Self::Minutes => {
+                let time = TimeDelta::milliseconds(amount);
+                if time < TimeDelta::minutes(2) {
+                    format!("{} s", time.num_seconds())
+                } else {
+                    format!("{} min", time.num_minutes())
+                }
+            }
+        }
+    }
+
+    /// As JSON spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Usd => "usd",
+            Self::Tok => "tok",
+            Self::AllTok => "all_tok",
+            Self::Responses => "responses",
+            Self::Minutes => "minutes",
+        }
+    }
+
+    /// The unit that [`Unit::as_str`] spells so.
+    pub fn from_str_exact(word: &str) -> Option<Self> {
+        [Self::Usd, Self::Tok, Self::AllTok, Self::Responses, Self::Minutes]
+            .into_iter()
+            .find(|unit| unit.as_str() == word)
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.unit.show(self.amount))
+    }
+}
+
+/// `950`, `12.3k`, `1.5M`: counts as people say them.
+pub fn short_count(count: i64) -> String {
+    let magnitude = count.unsigned_abs();
+    let sign = if count < 0 { "-" } else { "" };
+    let tenths = |unit: u64| {
+        let tenths = (magnitude + unit / 20) / (unit / 10);
+        if tenths.is_multiple_of(10) {
+            format!("{sign}{}", tenths / 10)
+        } else {
+            format!("{sign}{}.{}", tenths / 10, tenths % 10)
+        }
+    };
+    if magnitude >= 999_950 {
+        format!("{}M", tenths(1_000_000))
+    } else if magnitude >= 1_000 {
+        format!("{}k", tenths(1_000))
+    } else {
+        count.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_the_design_is_read() {
+        let cases = [
+            ("5 usd", Unit::Usd, 5_000_000_000),
+            ("5usd", Unit::Usd, 5_000_000_000),
+            ("$5", Unit::Usd, 5_000_000_000),
+            ("$0.05", Unit::Usd, 50_000_000),
+            ("1k usd", Unit::Usd, 1_000_000_000_000),
+            ("200ktok", Unit::Tok, 200_000),
+            ("200k tok", Unit::Tok, 200_000),
+            ("1.5M tok", Unit::Tok, 1_500_000),
+            ("2M all tok", Unit::AllTok, 2_000_000),
+            ("50 responses", Unit::Responses, 50),
+            ("30 minutes", Unit::Minutes, 1_800_000),
+            ("0.5 minutes", Unit::Minutes, 30_000),
+        ];
+        for (text, unit, amount) in cases {
+            assert_eq!(Quantity::parse(text), Ok(Quantity { unit, amount }), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_budget_is_refused_with_its_reason() {
+        let cases = [
+            ("", QuantityError::Malformed),
+            ("five usd", QuantityError::Malformed),
+            ("5", QuantityError::Malformed),
+            ("5 eur", QuantityError::Malformed),
+            ("$5 tok", QuantityError::Malformed),
+            ("0 usd", QuantityError::NotPositive),
+            ("-3 usd", QuantityError::NotPositive),
+            ("0.0000000001 usd", QuantityError::Malformed),
+            ("99999999999999999999 usd", QuantityError::TooLarge),
+            ("9999999999 usd", QuantityError::TooLarge),
+            ("3 credits", QuantityError::Later("credits")),
+            ("60 tool calls", QuantityError::Later("tool calls")),
+            ("80% plan 5h", QuantityError::Later("plan limits")),
+        ];
+        for (text, error) in cases {
+            assert_eq!(Quantity::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_are_short() {
+        for (count, shown) in
+            [(0, "0"), (999, "999"), (1_000, "1k"), (12_345, "12.3k"), (999_960, "1M"), (2_500_000, "2.5M")]
+        {
+            assert_eq!(short_count(count), shown);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Pure. One answer of a model, metered, priced and attributed: the unit of spend.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AgentName, Attribution, Dimension, ModelId, Money, ResponseKey, RunId, ThreadId, Timestamp, Tokens};
+
+/// One answer of the model. `(thread, key)` is its identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Response {
+    /// The run that governed it; `None` for imported history.
+    pub run: Option<RunId>,
+    /// The agent of that run.
+    pub agent: Option<AgentName>,
+    /// The Codex session that asked.
+    pub thread: ThreadId,
+    /// The root of its family of sub-agents; itself for a root.
+    pub root: ThreadId,
+    /// Tells it from its copies within the thread.
+    pub key: ResponseKey,
+    /// When Codex recorded it.
+    pub at: Timestamp,
+    /// Who answered; `None` where the file does not say.
+    pub model: Option<ModelId>,
+    /// Codex's name for the provider, such as `openai`.
+    pub provider: Option<String>,
+    /// The tier asked for, as recorded.
+    pub tier: ServiceTier,
+    /// What it counted.
+    pub tokens: Tokens,
+    /// What that costs.
+    pub cost: Cost,
+    /// How the tokens are known.
+    pub basis: Basis,
+    /// Who is paid, and how.
+    pub billing: Billing,
+    /// Where it belongs.
+    pub attribution: Attribution,
+}
+
+impl Response {
+    /// Its value along a dimension; `None` is "unknown".
+    pub fn get(&self, dimension: &Dimension) -> Option<&str> {
+        match dimension {
+            Dimension::Run => self.run.as_ref().map(RunId::as_str),
+            Dimension::Agent => self.agent.as_ref().map(AgentName::as_str),
+            Dimension::Thread => Some(self.thread.as_str()),
+            Dimension::Model => self.model.as_ref().map(ModelId::as_str),
+            Dimension::Team
+            | Dimension::Project
+            | Dimension::Client
+            | Dimension::User
+            | Dimension::Task
+            | Dimension::Branch
+            | Dimension::Label(_) => self.attribution.get(dimension),
+        }
+    }
+}
+
+/// What a response costs at list price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cost {
+    /// At the table's rate for its model and day.
+    Priced(Money),
+    /// A stand-in, such as the dearest model's rate: the policy said so.
+    Estimated(Money),
+    /// The table has no rate: never taken for zero.
+    Unpriced,
+}
+
+impl Cost {
+    /// The amount, if there is one.
+    pub fn money(self) -> Option<Money> {
+        match self {
+            Self::Priced(money) | Self::Estimated(money) => Some(money),
+            Self::Unpriced => None,
+        }
+    }
+}
+
+/// How tokens came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// Read from Codex's own records.
+    Observed,
+    /// Inferred where the records do not say.
+    Estimated,
+}
+
+/// Who is paid, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Billing {
+    /// By token, with an API key.
+    Api,
+    /// A ChatGPT plan: dollars are the list-price equivalent.
+    Plan,
+    /// A model on this machine: costs nothing.
+    Local,
+    /// Another provider; dollars are OpenAI's list price.
+    Unknown,
+}
+
+impl Billing {
+    /// As JSON and tables spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Plan => "plan",
+            Self::Local => "local",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The service tier that a thread asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServiceTier {
+    /// Codex's `default` or nothing at all.
+    #[default]
+    Standard,
+    /// `priority` and `fast` are one.
+    Fast,
+    /// Half price, slower.
+    Flex,
+    /// The dearest.
+    Ultrafast,
+    /// One that this version does not know: unpriced.
+    Other(String),
+}
+
+impl ServiceTier {
+    /// Reads Codex's word for a tier.
+    pub fn from_codex(word: &str) -> Self {
+        match word {
+            "" | "default" | "auto" | "standard" => Self::Standard,
+            "priority" | "fast" => Self::Fast,
+            "flex" => Self::Flex,
+            "ultrafast" => Self::Ultrafast,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// As tables and the ledger spell it; [`ServiceTier::from_codex`] reads it back.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Standard => "standard",
+            Self::Fast => "fast",
+            Self::Flex => "flex",
+            Self::Ultrafast => "ultrafast",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+impl fmt::Display for ServiceTier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

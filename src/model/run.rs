@@ -1,0 +1,150 @@
+//! Pure. Runs, threads and questions as the ledger remembers them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Answer;
+use super::{AgentName, ApprovalId, Attribution, Billing, BudgetName, Quantity, RunId, ThreadId, Timestamp};
+
+/// One run, as the ledger remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunInfo {
+    /// Its id.
+    pub id: RunId,
+    /// When govern began.
+    pub started: Timestamp,
+    /// When it sealed its chain; `None` while it runs, or if govern was killed.
+    pub ended: Option<Timestamp>,
+    /// The command line, secrets redacted.
+    pub command: Vec<String>,
+    /// Where.
+    pub cwd: String,
+    /// Where its spend belongs.
+    pub attribution: Attribution,
+    /// `ended`, `stopped`, `killed`, `refused`, `failed`; `None` while open.
+    pub outcome: Option<String>,
+    /// govern's own exit code.
+    pub code: Option<i32>,
+    /// The budget that ended it.
+    pub rule: Option<BudgetName>,
+    /// govern's process, to tell a live run from one whose govern was killed.
+    pub process: ProcessIdentity,
+    /// Decides and records, does nothing.
+    pub observe: bool,
+    /// SHA-256 of its policy, hex.
+    pub policy: String,
+    /// Version of its price table.
+    pub prices: String,
+}
+
+/// A process that can't be mistaken for a later one with the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessIdentity {
+    /// Process id.
+    pub pid: i32,
+    /// When it started, in clock ticks since boot (field 22 of `/proc/PID/stat`).
+    pub started: u64,
+}
+
+/// One Codex session of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThreadInfo {
+    /// Its id.
+    pub thread: ThreadId,
+    /// The root of its family; itself for a root.
+    pub root: ThreadId,
+    /// The thread that spawned or was forked into it.
+    pub parent: Option<ThreadId>,
+    /// The run and agent that govern it.
+    pub run: Option<RunId>,
+    /// The agent.
+    pub agent: Option<AgentName>,
+    /// Its session file.
+    pub path: String,
+    /// Codex's version, as the file says.
+    pub codex: Option<String>,
+    /// Codex's name for the provider.
+    pub provider: Option<String>,
+    /// Who is paid, and how.
+    pub billing: Billing,
+    /// The sub-agent's nickname or role.
+    pub role: Option<String>,
+}
+
+/// A question to a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Its number.
+    pub id: ApprovalId,
+    /// The run that asked first.
+    pub run: RunId,
+    /// The agent that is held.
+    pub agent: AgentName,
+    /// The budget that asks.
+    pub budget: BudgetName,
+    /// What that budget is counted per, such as `team=web`.
+    pub scope: String,
+    /// The window the question is about; its start.
+    pub window: Option<Timestamp>,
+    /// What is asked, for a person.
+    pub question: String,
+    /// What a plain `approve` extends by.
+    pub extend: Quantity,
+    /// When it was asked.
+    pub asked: Timestamp,
+    /// When the policy's `else` applies.
+    pub deadline: Option<Timestamp>,
+    /// Where it stands.
+    pub state: ApprovalState,
+    /// The answer, once there is one.
+    pub answer: Option<Answer>,
+    /// Who answered, and through what.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// When.
+    pub answered: Option<Timestamp>,
+}
+
+/// Where a question stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ApprovalState {
+    /// Waits for an answer.
+    Pending,
+    /// Extended or routed.
+    Approved,
+    /// Stopped or killed.
+    Denied,
+    /// Its deadline passed.
+    Expired,
+    /// The agent ended before there was an answer.
+    Withdrawn,
+}
+
+impl ApprovalState {
+    /// As JSON and tables spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// The state that [`ApprovalState::as_str`] spells so.
+    pub fn from_str_exact(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Approved, Self::Denied, Self::Expired, Self::Withdrawn]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+    }
+}
+
+impl fmt::Display for ApprovalState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

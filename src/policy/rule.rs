@@ -1,0 +1,226 @@
+//! Pure. A policy once it is valid: what govern obeys, with nothing of TOML left in it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use globset::GlobMatcher;
+
+use crate::model::{Attribution, BudgetName, Dimension, ModelId, Quantity, Unit, Verb};
+use crate::usage::price::PriceOverride;
+
+/// All layers together: rules only add up.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Budgets of all layers, the outermost layer's first, names unique.
+    pub budgets: Vec<Budget>,
+    /// What models may be used, and in which order they get cheaper.
+    pub models: Models,
+    /// Fill attribution from folder, remote and branch; the first that sets a field wins.
+    pub attribute: Vec<AttributeRule>,
+    /// Who may answer, and how far.
+    pub approvals: Approvals,
+    /// Calendar windows and shown times.
+    pub timezone: Tz,
+    /// `mode = "observe"` or `--observe`: decide and record, do nothing.
+    pub observe: bool,
+    /// What a ledger that was born with this run means for wider budgets.
+    pub fresh_ledger: FreshLedger,
+    /// The user's own rates.
+    pub prices: Vec<PriceOverride>,
+    /// Where all this came from, outermost first.
+    pub sources: Vec<Source>,
+    /// SHA-256 over the layers' texts and flags, hex: recorded with each run.
+    pub digest: String,
+}
+
+/// One file or flag that took part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Which layer.
+    pub layer: Layer,
+    /// Its file; `None` for flags.
+    pub path: Option<PathBuf>,
+}
+
+/// Where a rule comes from, outermost first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// `/etc/govern/policy.toml`.
+    System,
+    /// The user's configuration folder.
+    User,
+    /// The nearest `govern.toml` up to the repository's root: not to be trusted with prices or names.
+    Repository,
+    /// `--policy` or `$GOVERN_POLICY`.
+    Given,
+    /// `--budget` and its like.
+    Flags,
+}
+
+/// A limit per something in a window, and what to do at shares of it.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    /// Unique in the policy.
+    pub name: BudgetName,
+    /// Spend is counted apart for each combination of values; empty means everything together.
+    pub per: Vec<Dimension>,
+    /// When counting starts again.
+    pub window: Window,
+    /// For what has no limit of its own in `limits`; `None`: those have no limit.
+    pub limit: Option<Quantity>,
+    /// Limits by the value of the first dimension of `per`. Same unit as `limit`.
+    pub limits: BTreeMap<String, Quantity>,
+    /// Counts only spend whose value matches one of the patterns, for each dimension named.
+    pub only: Vec<(Dimension, Vec<GlobMatcher>)>,
+    /// In order of severity; never empty.
+    pub steps: Vec<Step>,
+    /// How far past the limit the current turn may finish, in thousandths of the limit.
+    pub grace: u32,
+    /// This budget alone decides and records, and does nothing.
+    pub observe: bool,
+    /// Which layer it stands in.
+    pub layer: Layer,
+}
+
+impl Budget {
+    /// The limit for a scope whose values stand in the order of `per`.
+    pub fn limit_for(&self, values: &[Option<&str>]) -> Option<Quantity> {
+        values.first().copied().flatten().and_then(|value| self.limits.get(value)).copied().or(self.limit)
+    }
+
+    /// What it counts.
+    pub fn unit(&self) -> Unit {
+        // INVARIANT: check refuses a budget with neither `limit` nor `limits`, and mixed units.
+        self.limit.or_else(|| self.limits.values().next().copied()).map_or(Unit::Usd, |quantity| quantity.unit)
+    }
+}
+
+/// One step of a budget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// When.
+    pub at: Threshold,
+    /// What.
+    pub verb: Verb,
+    /// For `ask`: how long an answer is waited for.
+    pub wait: Duration,
+    /// For `ask`: what happens when nobody answers; one of route, stop, kill.
+    pub otherwise: Verb,
+}
+
+/// When a step applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threshold {
+    /// At so many thousandths of the limit.
+    Share(u32),
+    /// When no more than this is left, in the limit's unit.
+    Left(i64),
+}
+
+impl Threshold {
+    /// The spend at which the step applies under this limit (never below zero).
+    pub fn amount(self, limit: i64) -> i64 {
+        match self {
+            Self::Share(thousandths) => {
+                i64::try_from(i128::from(limit) * i128::from(thousandths) / 1000).unwrap_or(i64::MAX)
+            }
+            Self::Left(left) => limit.saturating_sub(left).max(0),
+        }
+    }
+}
+
+/// When a budget's count starts again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// As long as the run, agent or thread it is per.
+    Life,
+    /// A calendar day, week (from Monday), month, quarter or year in the policy's time zone.
+    Calendar(Calendar),
+    /// The last so much time, rolling.
+    Rolling(Duration),
+    /// Between two moments, the end not included; `None` is open.
+    Between(Option<crate::model::Timestamp>, Option<crate::model::Timestamp>),
+    /// All time.
+    Total,
+}
+
+/// A calendar window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calendar {
+    /// Midnight to midnight.
+    Day,
+    /// Monday to Monday.
+    Week,
+    /// First to first.
+    Month,
+    /// January, April, July, October.
+    Quarter,
+    /// January to January.
+    Year,
+}
+
+/// The `[models]` table.
+#[derive(Clone, Debug)]
+pub struct Models {
+    /// From dear to cheap: `route` takes the next one down.
+    pub ladder: Vec<Rung>,
+    /// A model must match one of these, if there are any.
+    pub allow: Vec<GlobMatcher>,
+    /// What a model without a price means under a money limit.
+    pub unpriced: Unpriced,
+}
+
+/// One model of the ladder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rung {
+    /// The model.
+    pub model: ModelId,
+    /// The reasoning effort it is started with, where one is named.
+    pub effort: Option<String>,
+}
+
+/// What a model without a price means under a money limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unpriced {
+    /// The agent is refused or stopped.
+    Refuse,
+    /// Counted at the dearest model's rate, marked estimated.
+    Dearest,
+    /// Counted at this model's rate, marked estimated.
+    As(ModelId),
+}
+
+/// One `[[attribute]]` rule, compiled.
+#[derive(Clone, Debug)]
+pub struct AttributeRule {
+    /// The working folder must match.
+    pub folder: Option<GlobMatcher>,
+    /// A git remote, as `host/path` without scheme, user or `.git`, must match.
+    pub remote: Option<GlobMatcher>,
+    /// The branch must match; named groups fill attribution.
+    pub branch: Option<regex::Regex>,
+    /// What it sets.
+    pub set: Attribution,
+    /// The layer it stands in: a repository's may set no user, team or client.
+    pub layer: Layer,
+}
+
+/// The `[approvals]` table.
+#[derive(Clone, Debug, Default)]
+pub struct Approvals {
+    /// Names that may answer; empty: anyone with the ledger's rights.
+    pub approvers: Vec<String>,
+    /// The most one answer may extend by.
+    pub max_extend: Option<Quantity>,
+}
+
+/// `[ledger] fresh`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreshLedger {
+    /// Say which budgets cannot bind, and go on.
+    Warn,
+    /// Refuse to start (123).
+    Refuse,
+}

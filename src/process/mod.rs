@@ -1,0 +1,1 @@
+//! Owns processes: starting, finding, signalling and reaping them; the guard; the terminal.

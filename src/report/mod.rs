@@ -1,0 +1,1 @@
+//! Pure. Responses and events become summaries; JSON, CSV and Markdown.

@@ -1,0 +1,1 @@
+//! Pure. One line of a session file becomes one record.

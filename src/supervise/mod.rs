@@ -1,0 +1,1 @@
+//! The one loop that joins the stages: select, handle, record, perform.

@@ -1,0 +1,3 @@
+//! Pure. Records become responses, counted once each, with their price.
+
+pub mod price;
