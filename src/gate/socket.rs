@@ -8,12 +8,16 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 
 use super::message::{MAX_LINE, Message, Reply};
 use crate::model::RunId;
 
 /// How long a silent peer is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Messages that may wait while the supervisor is busy.
+const MAX_WAITING: usize = 64;
 
 /// Why a run could not be spoken to.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +51,8 @@ pub struct Peer {
 /// The supervisor's end. Its file goes with it.
 #[derive(Debug)]
 pub struct Socket {
-    listener: UnixListener,
+    calls: mpsc::Receiver<Call>,
+    accepting: tokio::task::JoinHandle<()>,
     path: PathBuf,
 }
 
@@ -85,28 +90,50 @@ impl Socket {
         let _gone = std::fs::remove_file(&path);
         let listener = with_short_path(&path, |short| UnixListener::bind(short))
             .map_err(|source| SocketError::Io { path: path.clone(), source })?;
-        Ok(Self { listener, path })
+        let (heard, calls) = mpsc::channel(MAX_WAITING);
+        let accepting = tokio::spawn(accept(listener, heard));
+        Ok(Self { calls, accepting, path })
     }
 
-    /// The next message of anybody; connections that say nothing in time are dropped.
-    pub async fn next(&self) -> std::io::Result<Call> {
-        let (mut stream, _) = self.listener.accept().await?;
-        let credentials = stream.peer_cred()?;
-        let peer = Peer { uid: credentials.uid(), pid: credentials.pid() };
-        let mut line = Vec::new();
-        let limited = (&mut stream).take(MAX_LINE as u64);
-        let mut reader = tokio::io::BufReader::new(limited);
-        let read = tokio::time::timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await;
-        let message = match read {
-            Ok(Ok(_)) => serde_json::from_slice(&line).ok(),
-            Ok(Err(_)) | Err(_) => None,
-        };
-        Ok(Call { peer, message, stream })
+    /// The next message of anybody. Nothing is lost when the wait is given up.
+    pub async fn next(&mut self) -> Option<Call> {
+        self.calls.recv().await
     }
+}
+
+/// Each connection is read on its own, so that a silent one holds up nobody.
+async fn accept(listener: UnixListener, heard: mpsc::Sender<Call>) {
+    loop {
+        // An accept that fails (out of descriptors) is worth another try once others have closed.
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let heard = heard.clone();
+        tokio::spawn(async move {
+            if let Some(call) = listen_to(stream).await {
+                let _ended = heard.send(call).await;
+            }
+        });
+    }
+}
+
+async fn listen_to(mut stream: UnixStream) -> Option<Call> {
+    let credentials = stream.peer_cred().ok()?;
+    let peer = Peer { uid: credentials.uid(), pid: credentials.pid() };
+    let mut line = Vec::new();
+    let mut reader = tokio::io::BufReader::new((&mut stream).take(MAX_LINE as u64));
+    let read = tokio::time::timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await;
+    let message = match read {
+        Ok(Ok(_)) => serde_json::from_slice(&line).ok(),
+        Ok(Err(_)) | Err(_) => None,
+    };
+    Some(Call { peer, message, stream })
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
+        self.accepting.abort();
         let _gone = std::fs::remove_file(&self.path);
     }
 }
@@ -159,7 +186,7 @@ mod tests {
         let reply = Reply::Done { what: "stopped".to_owned() };
 
         runtime().block_on(async {
-            let socket = Socket::listen(&folder, &run).unwrap();
+            let mut socket = Socket::listen(&folder, &run).unwrap();
             let caller = {
                 let (folder, run, said) = (folder.clone(), run.clone(), said.clone());
                 std::thread::spawn(move || call(&folder, &run, &said).unwrap())
@@ -186,7 +213,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let run = RunId::new("k3f9x27m1a");
         runtime().block_on(async {
-            let socket = Socket::listen(temp.path(), &run).unwrap();
+            let mut socket = Socket::listen(temp.path(), &run).unwrap();
             let path = path_of(temp.path(), &run);
             let speaker = std::thread::spawn(move || {
                 StdStream::connect(path).unwrap().write_all(b"{\"say\":\"pay\"}\n").unwrap();
