@@ -1,1 +1,17 @@
 //! Pure. The governor: what has happened goes in, what is to be done comes out.
+
+pub mod account;
+pub mod agent;
+mod answers;
+mod charge;
+pub mod effect;
+pub mod governor;
+pub mod input;
+pub mod lifecycle;
+mod treatment;
+mod verdicts;
+
+pub use account::Books;
+pub use effect::Effect;
+pub use governor::{Governor, Setup};
+pub use input::{Input, Moment};

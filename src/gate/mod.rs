@@ -1,1 +1,4 @@
-//! Owns the socket on which a run is spoken to.
+//! Owns the socket on which a live run is spoken to.
+
+pub mod message;
+pub mod socket;

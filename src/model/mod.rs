@@ -16,7 +16,7 @@ pub use id::{AgentName, ApprovalId, BudgetName, ModelId, ResponseKey, RunId, Thr
 pub use money::Money;
 pub use quantity::{Quantity, Unit};
 pub use response::{Basis, Billing, Cost, Response, ServiceTier};
-pub use run::{Approval, ApprovalState, ProcessIdentity, RunInfo, ThreadInfo};
+pub use run::{Approval, ApprovalState, BudgetKey, ProcessIdentity, RunInfo, ThreadInfo};
 pub use tokens::Tokens;
 pub use verb::Verb;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::event::Answer;
-use super::{AgentName, ApprovalId, Attribution, Billing, BudgetName, Quantity, RunId, ThreadId, Timestamp};
+use super::{AgentName, ApprovalId, Attribution, Billing, BudgetName, Quantity, RunId, ThreadId, Timestamp, Unit};
 
 /// One run, as the ledger remembers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,4 +147,17 @@ impl fmt::Display for ApprovalState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
+}
+
+/// One budget for one thing in one window: what spend is counted and reserved under.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BudgetKey {
+    /// The budget.
+    pub budget: BudgetName,
+    /// The values it is counted per, such as `team=web`; empty for everything.
+    pub scope: String,
+    /// Start of the window; `None` where it has none or rolls.
+    pub window_start: Option<Timestamp>,
+    /// What it counts.
+    pub unit: Unit,
 }

@@ -108,6 +108,9 @@ pub struct Step {
     pub wait: Duration,
     /// For `ask`: what happens when nobody answers; one of route, stop, kill.
     pub otherwise: Verb,
+    /// Nobody wrote it: it comes with a budget without steps. An implied `ask` becomes
+    /// `otherwise` where there is nobody to ask.
+    pub implied: bool,
 }
 
 /// When a step applies.

@@ -1,0 +1,206 @@
+//! Pure. One budget for one thing in one window, as this run sees it.
+
+use std::collections::BTreeSet;
+
+use crate::model::{AgentName, BudgetKey, Dimension, Quantity, Response, Timestamp, Unit};
+use crate::policy::rule::{Budget, Threshold, Window};
+use crate::policy::window::Bounds;
+
+/// What the ledger knows beyond this run. Asked within the turn's own transaction, so that two
+/// runs cannot both take the last dollar.
+pub trait Books {
+    /// Spent in the ledger, this run included: all that the query counts.
+    fn spent(&self, query: &SpentQuery<'_>) -> i64;
+    /// Lifted so far.
+    fn extended(&self, key: &BudgetKey) -> i64;
+    /// Claimed by other live runs.
+    fn reserved_by_others(&self, key: &BudgetKey) -> i64;
+}
+
+/// What a budget counts for one thing in one window.
+#[derive(Clone, Debug)]
+pub struct SpentQuery<'a> {
+    /// The values it is counted per; `None` is "unknown".
+    pub values: Vec<(&'a Dimension, Option<&'a str>)>,
+    /// The budget, for its `only` patterns and unit.
+    pub budget: &'a Budget,
+    /// The window, [start, end).
+    pub bounds: Bounds,
+}
+
+/// A budget's count for one thing in one window.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Which of the policy's budgets.
+    pub budget: usize,
+    /// The values of the budget's dimensions.
+    pub values: Vec<Option<String>>,
+    /// What it is reserved, extended and asked under.
+    pub key: BudgetKey,
+    /// The window.
+    pub bounds: Bounds,
+    /// The limit before extensions, in the unit's smallest part.
+    pub base: i64,
+    /// Lifted so far.
+    pub extended: i64,
+    /// Spent so far, by all runs.
+    pub spent: i64,
+    /// This run's claim.
+    pub reserved: i64,
+    /// The most severe step that has fired, by its place.
+    pub fired: Option<usize>,
+    /// That grace is being used was said.
+    pub grace_said: bool,
+    /// The agents of this run that charge it.
+    pub agents: BTreeSet<AgentName>,
+}
+
+impl Account {
+    /// The account that a response (or the start of a run) falls under; `None` where the
+    /// budget does not count it or has no limit for it.
+    pub fn place(
+        index: usize,
+        budget: &Budget,
+        timezone: chrono_tz::Tz,
+        at: Timestamp,
+        value: impl Fn(&Dimension) -> Option<String>,
+    ) -> Option<Self> {
+        for (dimension, patterns) in &budget.only {
+            let found = value(dimension)?;
+            if !patterns.iter().any(|pattern| pattern.is_match(&found)) {
+                return None;
+            }
+        }
+        let values: Vec<Option<String>> = budget.per.iter().map(value).collect();
+        let refs: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
+        let limit: Quantity = budget.limit_for(&refs)?;
+        let bounds = budget.window.bounds(at, timezone);
+        if bounds.start.is_some_and(|start| at < start) || bounds.end.is_some_and(|end| at >= end) {
+            return None;
+        }
+        // A rolling window's start moves with the clock and can't name it.
+        let window_start = match budget.window {
+            Window::Rolling(_) | Window::Life | Window::Total => None,
+            Window::Calendar(_) | Window::Between(..) => bounds.start,
+        };
+        let key = BudgetKey {
+            budget: budget.name.clone(),
+            scope: scope(&budget.per, &values),
+            window_start,
+            unit: limit.unit,
+        };
+        Some(Self {
+            budget: index,
+            values,
+            key,
+            bounds,
+            base: limit.amount,
+            extended: 0,
+            spent: 0,
+            reserved: 0,
+            fired: None,
+            grace_said: false,
+            agents: BTreeSet::new(),
+        })
+    }
+
+    /// Reads from the ledger what was spent and lifted so far.
+    pub fn open(&mut self, budget: &Budget, books: &dyn Books) {
+        self.spent = self.ask_spent(budget, self.bounds, books);
+        self.extended = books.extended(&self.key);
+    }
+
+    /// Counts a rolling window again: what has left it is no longer spent.
+    pub fn roll(&mut self, budget: &Budget, timezone: chrono_tz::Tz, now: Timestamp, books: &dyn Books) {
+        if matches!(budget.window, Window::Rolling(_)) {
+            self.bounds = budget.window.bounds(now, timezone);
+            self.spent = self.ask_spent(budget, self.bounds, books);
+        }
+    }
+
+    fn ask_spent(&self, budget: &Budget, bounds: Bounds, books: &dyn Books) -> i64 {
+        let values = budget.per.iter().zip(self.values.iter().map(Option::as_deref)).collect();
+        books.spent(&SpentQuery { values, budget, bounds })
+    }
+
+    /// The limit, extensions included.
+    pub fn limit(&self) -> i64 {
+        self.base.saturating_add(self.extended)
+    }
+
+    /// Lifts the limit, and lets steps fire again that lie ahead once more.
+    pub fn extend(&mut self, budget: &Budget, amount: i64) {
+        self.extended = self.extended.saturating_add(amount);
+        let limit = self.limit();
+        self.fired = budget
+            .steps
+            .iter()
+            .enumerate()
+            .filter(|(index, step)| Some(*index) <= self.fired && step.at.amount(limit) <= self.spent)
+            .map(|(index, _)| index)
+            .next_back();
+    }
+
+    /// Lets hard steps fire again: the question that they put was about something else.
+    pub fn rearm(&mut self, budget: &Budget) {
+        let is_hard = |index: usize| budget.steps.get(index).is_some_and(|step| step.verb.is_hard());
+        while let Some(index) = self.fired.filter(|&index| is_hard(index)) {
+            self.fired = index.checked_sub(1);
+        }
+    }
+
+    /// Takes the steps that are behind already as fired, without firing them: a run that goes on
+    /// does not repeat its warnings.
+    pub fn pass_mild_steps(&mut self, budget: &Budget) {
+        let limit = self.limit();
+        self.fired = budget
+            .steps
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| !step.verb.is_hard() && step.at.amount(limit) <= self.spent)
+            .map(|(index, _)| index)
+            .next_back();
+    }
+
+    /// `$4.93 + $0.21 reserved of $5.00 (each run)`.
+    pub fn show(&self, reserved: i64) -> String {
+        let unit = self.key.unit;
+        let reserved = if reserved > 0 { format!(" + {} reserved", unit.show(reserved)) } else { String::new() };
+        let scope = match self.key.scope.as_str() {
+            "" => String::new(),
+            scope if scope.starts_with("run=") || scope.starts_with("agent=") || scope.starts_with("thread=") => {
+                String::new()
+            }
+            scope => format!(", {scope}"),
+        };
+        format!("{}{reserved} of {} ({}{scope})", unit.show(self.spent), unit.show(self.limit()), self.key.budget)
+    }
+
+    /// How far the threshold lies above what was spent; `None` when it is behind.
+    pub fn until(&self, threshold: Threshold) -> Option<i64> {
+        let ahead = threshold.amount(self.limit()) - self.spent;
+        (ahead > 0).then_some(ahead)
+    }
+}
+
+/// What a response adds to a budget of this unit, in the unit's smallest part. Minutes pass by
+/// the clock, not by responses; an unpriced response adds nothing to money and is told apart.
+pub fn amount(response: &Response, unit: Unit) -> i64 {
+    let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
+    match unit {
+        Unit::Usd => response.cost.money().map_or(0, crate::model::Money::nanos),
+        Unit::Tok => count(response.tokens.uncached()),
+        Unit::AllTok => count(response.tokens.total()),
+        Unit::Responses => 1,
+        Unit::Minutes => 0,
+    }
+}
+
+/// `team=web, client=acme`; an unknown value is `?`.
+fn scope(per: &[Dimension], values: &[Option<String>]) -> String {
+    per.iter()
+        .zip(values)
+        .map(|(dimension, value)| format!("{dimension}={}", value.as_deref().unwrap_or("?")))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,191 @@
+//! Pure. One agent as the governor sees it: its threads, its treatment, its active time.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::model::{AgentName, ApprovalId, Attribution, Dimension, Response, RunId, ThreadId};
+use crate::policy::rule::Rung;
+
+use super::effect::Question;
+use super::input::Phase;
+use super::lifecycle::State;
+
+/// How many of a thread's last responses foretell its next one.
+const RECENT: usize = 5;
+
+/// An agent before it starts.
+#[derive(Clone, Debug)]
+pub struct AgentSetup {
+    /// Its name.
+    pub name: AgentName,
+    /// Where its spend belongs.
+    pub attribution: Attribution,
+    /// govern started this Codex itself and can start its thread again.
+    pub restartable: bool,
+}
+
+/// An agent under way.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// What it was started as.
+    pub setup: AgentSetup,
+    /// How it stands.
+    pub state: State,
+    /// Its Codex sessions.
+    pub threads: BTreeMap<ThreadId, Thread>,
+    /// The first root thread: what a restart goes on with.
+    pub root: Option<ThreadId>,
+    /// The model it was last routed to.
+    pub routed: Option<Rung>,
+    /// A route waits for a moment at which no request is under way.
+    pub route_wanted: Option<Rung>,
+    /// The question that holds it.
+    pub held: Option<Hold>,
+    /// The question to put once it stands still.
+    pub question: Option<Question>,
+    /// Codex processes by number, and whether their session file was found.
+    pub unobserved: BTreeMap<i32, bool>,
+    /// Why it is treated as it is, for a person.
+    pub because: String,
+    /// The request whose outcome is awaited.
+    pub request: Option<u64>,
+    /// Requests under way when it was last ended.
+    pub lost: u32,
+    clock: ActiveClock,
+}
+
+/// What an agent is held for.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    /// The question.
+    pub question: Question,
+    /// Its number, once the ledger gave one.
+    pub approval: Option<ApprovalId>,
+}
+
+/// A Codex session.
+#[derive(Clone, Debug)]
+pub struct Thread {
+    /// Between its requests.
+    pub phase: Phase,
+    recent: VecDeque<Response>,
+}
+
+impl Agent {
+    /// An agent whose command is about to be started.
+    pub fn new(setup: AgentSetup) -> Self {
+        Self {
+            setup,
+            state: State::Starting(None),
+            threads: BTreeMap::new(),
+            root: None,
+            routed: None,
+            route_wanted: None,
+            held: None,
+            question: None,
+            unobserved: BTreeMap::new(),
+            because: String::new(),
+            request: None,
+            lost: 0,
+            clock: ActiveClock::default(),
+        }
+    }
+
+    /// Its value along a dimension before any response: run, agent and attribution.
+    pub fn value(&self, run: &RunId, dimension: &Dimension) -> Option<String> {
+        match dimension {
+            Dimension::Run => Some(run.to_string()),
+            Dimension::Agent => Some(self.setup.name.to_string()),
+            Dimension::Thread | Dimension::Model => None,
+            other => self.setup.attribution.get(other).map(str::to_owned),
+        }
+    }
+
+    /// Notes a response of one of its threads.
+    pub fn note(&mut self, response: &Response) {
+        if self.root.is_none() {
+            self.root = Some(response.root.clone());
+        }
+        let thread = self.threads.entry(response.thread.clone()).or_default();
+        if thread.recent.len() == RECENT {
+            thread.recent.pop_front();
+        }
+        thread.recent.push_back(response.clone());
+    }
+
+    /// The model that answered last on its root thread, or on any.
+    pub fn last_response(&self) -> Option<&Response> {
+        let of_root =
+            self.root.as_ref().and_then(|root| self.threads.get(root)).and_then(|thread| thread.recent.back());
+        of_root.or_else(|| self.threads.values().filter_map(|thread| thread.recent.back()).max_by_key(|last| last.at))
+    }
+
+    /// Threads that have a request under way.
+    pub fn in_flight(&self) -> u32 {
+        let count = self.threads.values().filter(|thread| thread.phase == Phase::InFlight).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// At least one turn is under way.
+    pub fn turn_under_way(&self) -> bool {
+        self.threads.values().any(|thread| thread.phase != Phase::Idle)
+    }
+
+    /// Forgets phases: its processes are gone, and a restart begins anew.
+    pub fn settle(&mut self) {
+        for thread in self.threads.values_mut() {
+            thread.phase = Phase::Idle;
+        }
+    }
+
+    /// Active time until now: holds do not count.
+    pub fn active(&self, uptime: Duration) -> Duration {
+        self.clock.total(uptime)
+    }
+
+    /// The clock runs from now on.
+    pub fn resume_clock(&mut self, uptime: Duration) {
+        self.clock.start(uptime);
+    }
+
+    /// The clock stands from now on.
+    pub fn pause_clock(&mut self, uptime: Duration) {
+        self.clock.stop(uptime);
+    }
+}
+
+impl Default for Thread {
+    fn default() -> Self {
+        Self { phase: Phase::Idle, recent: VecDeque::new() }
+    }
+}
+
+impl Thread {
+    /// The responses that foretell its next one; empty for a thread that has not been answered.
+    pub fn recent(&self) -> impl Iterator<Item = &Response> {
+        self.recent.iter()
+    }
+}
+
+/// Counts only while it runs; on the monotonic clock, so that a jump of the wall clock is no time.
+#[derive(Clone, Copy, Debug, Default)]
+struct ActiveClock {
+    since: Option<Duration>,
+    total: Duration,
+}
+
+impl ActiveClock {
+    fn start(&mut self, uptime: Duration) {
+        self.since.get_or_insert(uptime);
+    }
+
+    fn stop(&mut self, uptime: Duration) {
+        if let Some(since) = self.since.take() {
+            self.total += uptime.saturating_sub(since);
+        }
+    }
+
+    fn total(&self, uptime: Duration) -> Duration {
+        self.total + self.since.map_or(Duration::ZERO, |since| uptime.saturating_sub(since))
+    }
+}

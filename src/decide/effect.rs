@@ -1,0 +1,108 @@
+//! Pure. All that govern can do, as data. An effect is recorded before it is performed.
+
+use std::time::Duration;
+
+use crate::model::event::EventKind;
+use crate::model::{AgentName, ApprovalId, BudgetKey, ModelId, Quantity, RunId, ThreadId};
+use crate::policy::rule::Rung;
+
+use super::input::Timer;
+
+/// Something to be done, in the order given.
+#[must_use = "an effect that is dropped is a decision that nobody carries out"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Append to the run's chain.
+    Record {
+        /// The agent it is about.
+        agent: Option<AgentName>,
+        /// What happened.
+        kind: EventKind,
+    },
+    /// This run's claim on a budget until its next response.
+    Reserve {
+        /// On which.
+        key: BudgetKey,
+        /// How much, in the unit's smallest part.
+        amount: i64,
+    },
+    /// Lift a limit for its window.
+    Extend {
+        /// Which.
+        key: BudgetKey,
+        /// By how much.
+        amount: i64,
+        /// Who said so.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Put a question to people; its number comes back as `Input::Asked`.
+    Ask(Question),
+    /// A question that no longer needs an answer.
+    Withdraw(ApprovalId),
+    /// A question whose deadline passed.
+    Expire(ApprovalId),
+    /// Let every process of the agent stand still.
+    Freeze(AgentName),
+    /// Let them go on.
+    Thaw(AgentName),
+    /// End the agent's whole tree.
+    End(AgentName),
+    /// Start the agent's thread again with another model.
+    Restart {
+        /// Whose.
+        agent: AgentName,
+        /// The root thread that goes on.
+        thread: ThreadId,
+        /// With what.
+        rung: Rung,
+    },
+    /// Tell when so much time has passed.
+    Arm(Timer, Duration),
+    /// A line for the person at the terminal.
+    Say(String),
+    /// The run must not begin.
+    Refuse(String),
+    /// The agent is gone and nothing more will happen to it.
+    Finish {
+        /// Whose.
+        agent: AgentName,
+        /// How it came.
+        ending: Ending,
+        /// Requests under way when it was ended.
+        in_flight: u32,
+    },
+}
+
+/// A question to a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Who asks.
+    pub run: RunId,
+    /// Who is held.
+    pub agent: AgentName,
+    /// The budget that asks.
+    pub key: BudgetKey,
+    /// What is asked.
+    pub text: String,
+    /// What a plain yes extends by.
+    pub extend: Quantity,
+    /// What `route` would go on with; `None` where it can't.
+    pub route_to: Option<ModelId>,
+    /// How long an answer is waited for.
+    pub wait: Duration,
+    /// What happens then, as a word.
+    pub otherwise: &'static str,
+}
+
+/// How an agent came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// By itself, or by a signal that govern passed on.
+    Itself,
+    /// At a safe point, by policy or by a person.
+    Stopped,
+    /// At once, by policy or by a person.
+    Killed,
+}

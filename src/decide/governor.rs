@@ -1,0 +1,286 @@
+//! Pure. The governor: `handle(now, input) → effects`. It owns all that a run decides by.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::model::event::EventKind;
+use crate::model::{
+    AgentName, Cost, Dimension, ModelId, Response, RunId, ServiceTier, ThreadId, Timestamp, Tokens, Verb,
+};
+use crate::policy::rule::{Budget, Policy};
+
+use super::account::{Account, Books};
+use super::agent::{Agent, AgentSetup, Hold};
+use super::effect::Effect;
+use super::input::{Input, Moment, News, Phase, Timer};
+use super::lifecycle::{Happening, Intent};
+use super::treatment::sub_agents_idle;
+
+/// What tokens would cost with a model: the price table, handed in so that the governor needs none.
+pub type Quoter = Box<dyn Fn(&ModelId, &ServiceTier, Timestamp, &Tokens) -> Cost>;
+
+/// How long a working Codex may stay without a session file before a limit can't be kept. A file
+/// appears 229 ms after the start (Codex 0.169, fresh home); a loaded machine needs longer.
+pub const OBSERVE_WITHIN: Duration = Duration::from_secs(20);
+
+/// All that a governor is made of.
+pub struct Setup {
+    /// The run.
+    pub run: RunId,
+    /// What it obeys.
+    pub policy: Policy,
+    /// Whom it governs.
+    pub agents: Vec<AgentSetup>,
+    /// Somebody can be asked: there is a terminal.
+    pub askable: bool,
+    /// Prices for what-if.
+    pub quote: Quoter,
+}
+
+/// Decides for one run. Holds no clock, no file, no process.
+pub struct Governor {
+    pub(super) run: RunId,
+    pub(super) policy: Policy,
+    pub(super) askable: bool,
+    pub(super) quote: Quoter,
+    pub(super) agents: BTreeMap<AgentName, Agent>,
+    pub(super) accounts: Vec<Account>,
+    pub(super) requests: u64,
+    pub(super) effects: Vec<Effect>,
+}
+
+impl Governor {
+    /// A governor before its run.
+    pub fn new(setup: Setup) -> Self {
+        let agents = setup.agents.into_iter().map(|agent| (agent.name.clone(), Agent::new(agent))).collect();
+        Self {
+            run: setup.run,
+            policy: setup.policy,
+            askable: setup.askable,
+            quote: setup.quote,
+            agents,
+            accounts: Vec::new(),
+            requests: 0,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Some budget can hold or end an agent here.
+    pub fn enforces(&self) -> bool {
+        !self.policy.observe
+            && self.policy.budgets.iter().any(|budget| {
+                !budget.observe && budget.steps.iter().any(|step| step.verb.is_hard() || step.verb == Verb::Route)
+            })
+    }
+
+    /// How each budget stands for this run.
+    pub fn accounts(&self) -> impl Iterator<Item = (&Budget, &Account)> {
+        self.accounts.iter().filter_map(|account| Some((self.policy.budgets.get(account.budget)?, account)))
+    }
+
+    /// The agent by that name.
+    pub fn agent(&self, name: &AgentName) -> Option<&Agent> {
+        self.agents.get(name)
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Takes one input and says what is to be done, in order.
+    #[must_use]
+    pub fn handle(&mut self, now: Moment, input: Input, books: &dyn Books) -> Vec<Effect> {
+        match input {
+            Input::Begin => self.begin(now, books),
+            Input::Launched(agent) => self.launched(now, &agent, books),
+            Input::Responded(response) => self.responded(now, &response, books),
+            Input::Phase { agent, thread, phase } => self.phase(now, &agent, thread, phase, books),
+            Input::Elsewhere(news) => self.elsewhere(now, news, books),
+            Input::Frozen(agent) => self.frozen(now, &agent),
+            Input::Ended(agent) => self.happen(now, &agent, Happening::Ended),
+            Input::Exited { agent, leftover } => self.exited(now, &agent, leftover),
+            Input::Asked { agent, approval } => self.asked(now, &agent, approval),
+            Input::Answered { approval, answer, by, reason } => {
+                self.answered(now, approval, &answer, &by, reason.as_deref(), books);
+            }
+            Input::CodexSeen { agent, pid, ephemeral, works_at_once } => {
+                self.codex_seen(now, &agent, pid, ephemeral, works_at_once);
+            }
+            Input::CodexObserved(pid) => {
+                for agent in self.agents.values_mut() {
+                    agent.unobserved.insert(pid, true);
+                }
+            }
+            Input::Due(timer) => self.due(now, timer, books),
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    fn begin(&mut self, now: Moment, books: &dyn Books) {
+        for name in self.names() {
+            let Some(agent) = self.agents.get(&name) else { continue };
+            let places: Vec<Account> = self
+                .policy
+                .budgets
+                .iter()
+                .enumerate()
+                .filter(|(_, budget)| !budget.per.iter().any(|dim| matches!(dim, Dimension::Thread | Dimension::Model)))
+                .filter_map(|(index, budget)| {
+                    Account::place(index, budget, self.policy.timezone, now.wall, |dim| agent.value(&self.run, dim))
+                })
+                .collect();
+            for account in places {
+                self.open(account, &name, books);
+            }
+            let due = self.judge_all(now, &name, books);
+            let hard = due.iter().find(|due| due.fired.verb.is_hard() && !self.observes(due.account));
+            if let Some(hard) = hard {
+                let text = hard.because.clone();
+                self.effects.push(Effect::Refuse(text));
+                return;
+            }
+            self.decide(now, &name, due);
+        }
+    }
+
+    fn launched(&mut self, now: Moment, agent: &AgentName, books: &dyn Books) {
+        self.outcome(agent, true, "");
+        if let Some(agent) = self.agents.get_mut(agent) {
+            agent.resume_clock(now.uptime);
+        }
+        self.happen(now, agent, Happening::Launched);
+        self.arm_minutes(now);
+        self.evaluate(now, agent, books);
+    }
+
+    fn responded(&mut self, now: Moment, response: &Response, books: &dyn Books) {
+        let Some(name) = response.agent.clone() else { return };
+        let Some(agent) = self.agents.get_mut(&name) else { return };
+        agent.note(response);
+        self.charge(response, Some(&name), books);
+        if self.refuse_unpriced(now, &name, response) || self.refuse_model(now, &name, response) {
+            return;
+        }
+        self.evaluate(now, &name, books);
+    }
+
+    fn phase(&mut self, now: Moment, name: &AgentName, thread: ThreadId, phase: Phase, books: &dyn Books) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let entry = agent.threads.entry(thread).or_default();
+        if entry.phase == phase {
+            return;
+        }
+        entry.phase = phase;
+        self.evaluate(now, name, books);
+    }
+
+    fn elsewhere(&mut self, now: Moment, news: News, books: &dyn Books) {
+        for response in &news.responses {
+            self.charge(response, None, books);
+        }
+        for (key, amount) in &news.extensions {
+            for account in self.accounts.iter_mut().filter(|account| account.key == *key) {
+                if let Some(budget) = self.policy.budgets.get(account.budget) {
+                    account.extend(budget, *amount);
+                }
+            }
+        }
+        for (approval, answer) in &news.answers {
+            self.obey(now, *approval, answer, books);
+        }
+        if !news.extensions.is_empty() {
+            self.release_who_fits(now, books);
+        }
+        for name in self.names() {
+            self.evaluate(now, &name, books);
+        }
+    }
+
+    fn frozen(&mut self, now: Moment, name: &AgentName) {
+        self.outcome(name, true, "");
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        agent.pause_clock(now.uptime);
+        let safe = agent.in_flight() == 0 && sub_agents_idle(agent);
+        self.happen(now, name, Happening::Frozen { safe });
+        self.reserve(name);
+    }
+
+    fn exited(&mut self, now: Moment, name: &AgentName, leftover: u32) {
+        if leftover > 0 {
+            let what = format!("{leftover} Codex process(es) that outlived the command were ended");
+            self.mark(Some(name), what);
+        }
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.pause_clock(now.uptime);
+            if let Some(Hold { approval: Some(approval), .. }) = agent.held.take() {
+                self.effects.push(Effect::Withdraw(approval));
+            }
+        }
+        self.happen(now, name, Happening::Exited);
+    }
+
+    fn codex_seen(&mut self, now: Moment, name: &AgentName, pid: i32, ephemeral: bool, works_at_once: bool) {
+        let enforces = self.enforces();
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        if agent.unobserved.contains_key(&pid) {
+            return;
+        }
+        agent.unobserved.insert(pid, false);
+        if ephemeral {
+            self.unobservable(
+                now,
+                name,
+                format!("codex (process {pid}) runs with --ephemeral and writes no session file"),
+            );
+        } else if works_at_once && enforces {
+            self.effects.push(Effect::Arm(Timer::Observe(name.clone(), pid), OBSERVE_WITHIN));
+        }
+    }
+
+    fn unobservable(&mut self, now: Moment, name: &AgentName, what: String) {
+        self.mark(Some(name), format!("{what}: its spend cannot be observed"));
+        if self.enforces() {
+            self.effects.push(Effect::Say(format!("{what}: under a limit what cannot be observed is stopped")));
+            self.happen(now, name, Happening::Wish(Intent::Stop));
+        } else {
+            self.effects.push(Effect::Say(format!("{what}: its spend is not counted")));
+        }
+    }
+
+    fn due(&mut self, now: Moment, timer: Timer, books: &dyn Books) {
+        match timer {
+            Timer::Deadline(approval) => self.deadline(now, approval, books),
+            Timer::Observe(name, pid) => {
+                let unseen = self.agents.get(&name).and_then(|agent| agent.unobserved.get(&pid)) == Some(&false);
+                if unseen {
+                    let seconds = OBSERVE_WITHIN.as_secs();
+                    self.unobservable(
+                        now,
+                        &name,
+                        format!("codex (process {pid}) wrote no session file within {seconds} s"),
+                    );
+                }
+            }
+            Timer::Minutes => {
+                self.arm_minutes(now);
+                for name in self.names() {
+                    self.evaluate(now, &name, books);
+                }
+            }
+            Timer::WindowEnd => self.release_who_fits(now, books),
+        }
+    }
+
+    pub(super) fn mark(&mut self, name: Option<&AgentName>, what: String) {
+        self.record(name, EventKind::Marked { what });
+    }
+
+    pub(super) fn record(&mut self, name: Option<&AgentName>, kind: EventKind) {
+        self.effects.push(Effect::Record { agent: name.cloned(), kind });
+    }
+
+    pub(super) fn names(&self) -> Vec<AgentName> {
+        self.agents.keys().cloned().collect()
+    }
+}

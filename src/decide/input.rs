@@ -1,0 +1,116 @@
+//! Pure. All that can happen to a run.
+
+use std::time::Duration;
+
+use crate::model::event::Answer;
+use crate::model::{AgentName, ApprovalId, BudgetKey, Response, ThreadId, Timestamp};
+
+/// When something happened, on both clocks: the wall clock may jump, `uptime` does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Wall-clock time.
+    pub wall: Timestamp,
+    /// Time since the run began.
+    pub uptime: Duration,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Before anything is started: may this run begin?
+    Begin,
+    /// The agent's command is being executed.
+    Launched(AgentName),
+    /// A model answered; the ledger has it already, and the thread's phase is known.
+    Responded(Box<Response>),
+    /// A thread's requests started or ended.
+    Phase {
+        /// Whose.
+        agent: AgentName,
+        /// Which.
+        thread: ThreadId,
+        /// How it stands now.
+        phase: Phase,
+    },
+    /// What other runs wrote into the same ledger since the last turn.
+    Elsewhere(News),
+    /// All processes of the agent stand still, and its records are read to their end.
+    Frozen(AgentName),
+    /// The agent's tree, which govern ended, is gone.
+    Ended(AgentName),
+    /// The agent's command ended by itself.
+    Exited {
+        /// Whose.
+        agent: AgentName,
+        /// Codex processes that it left behind.
+        leftover: u32,
+    },
+    /// A question has its number and may be answered until then.
+    Asked {
+        /// Who is held.
+        agent: AgentName,
+        /// The number.
+        approval: ApprovalId,
+    },
+    /// A person answered; the ledger has it already.
+    Answered {
+        /// Which question.
+        approval: ApprovalId,
+        /// What.
+        answer: Answer,
+        /// Who, and through what.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// A Codex runs in the agent's tree.
+    CodexSeen {
+        /// Whose.
+        agent: AgentName,
+        /// Its process.
+        pid: i32,
+        /// Its command line says that it writes no session file.
+        ephemeral: bool,
+        /// It asks the model without a person typing first, so that a session file must appear.
+        works_at_once: bool,
+    },
+    /// That Codex's session file was found.
+    CodexObserved(i32),
+    /// A timer that the governor set.
+    Due(Timer),
+}
+
+/// Where a thread stands between its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// No turn is under way: it adds nothing by itself.
+    Idle,
+    /// The last answer's tools run; a request follows.
+    Tools,
+    /// A request is, or may be, under way.
+    InFlight,
+}
+
+/// What other runs wrote.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Answers of models, in the ledger's order.
+    pub responses: Vec<Response>,
+    /// Limits that were lifted.
+    pub extensions: Vec<(BudgetKey, i64)>,
+    /// Questions that were answered by another run's supervisor.
+    pub answers: Vec<(ApprovalId, Answer)>,
+}
+
+/// A moment that the governor asked to be told of. One that no longer matters is ignored.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// A question's `wait` is over.
+    Deadline(ApprovalId),
+    /// A Codex should have been observed by now.
+    Observe(AgentName, i32),
+    /// A budget in minutes reaches its next step.
+    Minutes,
+    /// The window ends for which an agent is held.
+    WindowEnd,
+}

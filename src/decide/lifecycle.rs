@@ -1,0 +1,195 @@
+//! Pure. An agent's treatment as a table: state × happening → next state and orders.
+
+/// How an agent stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Its command is being started; a wish that came meanwhile waits.
+    Starting(Option<Intent>),
+    /// It works.
+    Running,
+    /// It is being frozen, for this.
+    Freezing(Intent),
+    /// It stands still until someone decides.
+    Held,
+    /// Its tree is being ended, and then this follows.
+    Ending(After),
+    /// Nothing is left of it.
+    Gone,
+}
+
+/// What is to be done with an agent once it stands still, by severity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Intent {
+    /// Go on with another model.
+    Route,
+    /// Ask a person.
+    Ask,
+    /// End it at this safe point.
+    Stop,
+    /// End it now.
+    Kill,
+}
+
+/// What follows when the tree is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// The thread goes on with another model.
+    Restart,
+    /// The end, stopped.
+    Stopped,
+    /// The end, killed.
+    Killed,
+}
+
+/// What happens to an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// Its command is being executed.
+    Launched,
+    /// A verdict or an answer wants this.
+    Wish(Intent),
+    /// It stands still; `safe` when no request is under way.
+    Frozen {
+        /// No thread has a request under way.
+        safe: bool,
+    },
+    /// It may go on.
+    Release,
+    /// Its command ended by itself.
+    Exited,
+    /// Its tree, which govern ended, is gone.
+    Ended,
+}
+
+/// What the table wants done, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Let it stand still.
+    Freeze,
+    /// Let it go on.
+    Thaw,
+    /// End its tree.
+    End,
+    /// Start its thread again.
+    Restart,
+    /// Put the question.
+    Ask,
+    /// It is over.
+    Finish,
+}
+
+/// The table. What can't happen in a state changes nothing.
+pub fn next(state: State, happening: Happening) -> (State, &'static [Order]) {
+    use Happening as H;
+    use State as S;
+    match (state, happening) {
+        (S::Gone, _) => (S::Gone, &[]),
+
+        (S::Starting(None), H::Launched) => (S::Running, &[]),
+        (S::Starting(Some(intent)), H::Launched) => (S::Freezing(intent), &[Order::Freeze]),
+        (S::Starting(waiting), H::Wish(intent)) => (S::Starting(waiting.max(Some(intent))), &[]),
+
+        (S::Running, H::Wish(intent)) => (S::Freezing(intent), &[Order::Freeze]),
+
+        (S::Freezing(earlier), H::Wish(intent)) => (S::Freezing(earlier.max(intent)), &[]),
+        (S::Freezing(Intent::Ask), H::Frozen { .. }) => (S::Held, &[Order::Ask]),
+        // A restart may wait for a moment when no answer would be lost; an end may not.
+        (S::Freezing(Intent::Route), H::Frozen { safe: false }) => (S::Running, &[Order::Thaw]),
+        (S::Freezing(intent), H::Frozen { .. }) => (S::Ending(after(intent)), &[Order::End]),
+        (S::Freezing(_), H::Release) => (S::Running, &[Order::Thaw]),
+
+        (S::Held, H::Wish(Intent::Ask)) => (S::Held, &[]),
+        (S::Held, H::Wish(intent)) => (S::Ending(after(intent)), &[Order::End]),
+        (S::Held, H::Release) => (S::Running, &[Order::Thaw]),
+
+        // An end that is under way only gets more final.
+        (S::Ending(After::Restart), H::Wish(Intent::Stop)) => (S::Ending(After::Stopped), &[]),
+        (S::Ending(After::Restart | After::Stopped), H::Wish(Intent::Kill)) => (S::Ending(After::Killed), &[]),
+        (S::Ending(After::Restart), H::Ended) => (S::Starting(None), &[Order::Restart]),
+        (S::Ending(After::Stopped | After::Killed), H::Ended) => (S::Gone, &[Order::Finish]),
+
+        (S::Starting(_) | S::Running | S::Freezing(_) | S::Held, H::Exited | H::Ended) => (S::Gone, &[Order::Finish]),
+
+        (S::Starting(_) | S::Running, H::Frozen { .. } | H::Release)
+        | (S::Running | S::Freezing(_) | S::Held | S::Ending(_), H::Launched)
+        | (S::Held, H::Frozen { .. })
+        | (S::Ending(_), H::Wish(_) | H::Frozen { .. } | H::Release | H::Exited) => (state, &[]),
+    }
+}
+
+fn after(intent: Intent) -> After {
+    match intent {
+        Intent::Route => After::Restart,
+        Intent::Ask | Intent::Stop => After::Stopped,
+        Intent::Kill => After::Killed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const INTENTS: [Intent; 4] = [Intent::Route, Intent::Ask, Intent::Stop, Intent::Kill];
+
+    fn states() -> Vec<State> {
+        let mut all = vec![State::Starting(None), State::Starting(Some(Intent::Stop)), State::Running];
+        all.extend(INTENTS.map(State::Freezing));
+        all.push(State::Held);
+        all.extend([After::Restart, After::Stopped, After::Killed].map(State::Ending));
+        all.push(State::Gone);
+        all
+    }
+
+    fn happenings() -> Vec<Happening> {
+        let mut all = vec![Happening::Launched];
+        all.extend(INTENTS.map(Happening::Wish));
+        all.extend([Happening::Frozen { safe: true }, Happening::Frozen { safe: false }]);
+        all.extend([Happening::Release, Happening::Exited, Happening::Ended]);
+        all
+    }
+
+    #[test]
+    fn the_whole_table() {
+        let mut table = String::new();
+        for state in states() {
+            for happening in happenings() {
+                let (after, orders) = next(state, happening);
+                if after == state && orders.is_empty() {
+                    continue;
+                }
+                writeln!(table, "{state:?} × {happening:?} → {after:?} {orders:?}").unwrap();
+            }
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    fn any_happening() -> impl Strategy<Value = Happening> {
+        proptest::sample::select(happenings())
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_done_to_an_agent_that_is_gone(happening in any_happening()) {
+            let (state, orders) = next(State::Gone, happening);
+            prop_assert_eq!(state, State::Gone);
+            prop_assert!(orders.is_empty());
+        }
+
+        #[test]
+        fn a_kill_is_never_taken_back(story in proptest::collection::vec(any_happening(), 1..20)) {
+            let mut state = next(State::Running, Happening::Wish(Intent::Kill)).0;
+            for happening in story {
+                if happening == Happening::Release {
+                    continue; // Only a person or a new window releases, and neither does so against a kill.
+                }
+                let (after, orders) = next(state, happening);
+                prop_assert!(!orders.contains(&Order::Thaw) && !orders.contains(&Order::Restart));
+                state = after;
+            }
+        }
+    }
+}

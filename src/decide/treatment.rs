@@ -1,0 +1,150 @@
+//! Pure. An agent moves through the lifecycle's table, and the table's orders become effects.
+
+use crate::model::AgentName;
+use crate::model::event::EventKind;
+use crate::policy::rule::Rung;
+
+use super::account::Books;
+use super::agent::Agent;
+use super::effect::{Effect, Ending, Question};
+use super::governor::Governor;
+use super::input::{Moment, Phase};
+use super::lifecycle::{After, Happening, Intent, Order, State, next};
+
+impl Governor {
+    /// Moves an agent through the table and turns its orders into effects.
+    pub(super) fn happen(&mut self, now: Moment, name: &AgentName, happening: Happening) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let before = agent.state;
+        let (state, orders) = next(before, happening);
+        agent.state = state;
+        for order in orders {
+            match order {
+                Order::Freeze => {
+                    self.request(name, "hold");
+                    self.effects.push(Effect::Freeze(name.clone()));
+                }
+                Order::Thaw => {
+                    if let Some(agent) = self.agents.get_mut(name) {
+                        agent.resume_clock(now.uptime);
+                    }
+                    self.request(name, "release");
+                    self.effects.push(Effect::Thaw(name.clone()));
+                    self.arm_minutes(now);
+                }
+                Order::End => {
+                    if let Some(agent) = self.agents.get_mut(name) {
+                        agent.lost = agent.in_flight();
+                    }
+                    self.request(name, "end");
+                    self.effects.push(Effect::End(name.clone()));
+                }
+                Order::Restart => self.restart(now, name),
+                Order::Ask => self.ask(name),
+                Order::Finish => self.finish(now, name, before),
+            }
+        }
+    }
+
+    pub(super) fn restart(&mut self, now: Moment, name: &AgentName) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        agent.settle();
+        let (Some(thread), Some(rung)) = (agent.root.clone(), agent.route_wanted.take()) else {
+            // INVARIANT: a route is wished for only with a root thread and a rung; without them
+            // the agent is over.
+            agent.state = State::Gone;
+            self.finish(now, name, State::Ending(After::Stopped));
+            return;
+        };
+        agent.routed = Some(rung.clone());
+        self.request(name, "restart");
+        self.effects.push(Effect::Restart { agent: name.clone(), thread, rung });
+    }
+
+    pub(super) fn finish(&mut self, now: Moment, name: &AgentName, before: State) {
+        let ending = match before {
+            State::Ending(After::Killed) => Ending::Killed,
+            State::Ending(_) => Ending::Stopped,
+            State::Starting(_) | State::Running | State::Freezing(_) | State::Held | State::Gone => Ending::Itself,
+        };
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.pause_clock(now.uptime);
+            let in_flight = agent.lost;
+            agent.settle();
+            self.effects.push(Effect::Finish { agent: name.clone(), ending, in_flight });
+        }
+        self.reserve(name);
+    }
+
+    pub(super) fn request(&mut self, name: &AgentName, what: &str) {
+        self.requests += 1;
+        let request = self.requests;
+        let because = match self.agents.get_mut(name) {
+            Some(agent) => {
+                agent.request = Some(request);
+                agent.because.clone()
+            }
+            None => String::new(),
+        };
+        self.record(Some(name), EventKind::Requested { request, what: what.to_owned(), because });
+    }
+
+    pub(super) fn outcome(&mut self, name: &AgentName, ok: bool, detail: &str) {
+        let request = self.agents.get_mut(name).and_then(|agent| agent.request.take());
+        if let Some(request) = request {
+            self.record(Some(name), EventKind::Outcome { request, ok, detail: detail.to_owned() });
+        }
+    }
+
+    /// The next model down the ladder for this agent.
+    pub(super) fn next_rung(&self, agent: &Agent) -> Option<Rung> {
+        let ladder = &self.policy.models.ladder;
+        let last = agent.last_response();
+        let place = match (&agent.routed, last.and_then(|last| last.model.as_ref())) {
+            (Some(rung), _) => ladder.iter().position(|known| known == rung),
+            (None, Some(model)) => ladder.iter().position(|known| known.model == *model),
+            (None, None) => None,
+        };
+        match place {
+            Some(place) => ladder.get(place + 1).cloned(),
+            // A model that is not on the ladder goes to the first rung that costs less.
+            None => {
+                let last = last?;
+                let now = last.cost.money()?;
+                let cheaper = |rung: &&Rung| {
+                    (self.quote)(&rung.model, &last.tier, last.at, &last.tokens).money().is_some_and(|cost| cost < now)
+                };
+                ladder.iter().find(cheaper).cloned()
+            }
+        }
+    }
+
+    /// Restarts at the first moment when no answer and no sub-agent's work would be lost.
+    pub(super) fn try_route(&mut self, now: Moment, name: &AgentName) {
+        let Some(agent) = self.agents.get(name) else { return };
+        let root_between = agent
+            .root
+            .as_ref()
+            .and_then(|root| agent.threads.get(root))
+            .is_some_and(|thread| thread.phase == Phase::Tools);
+        if agent.route_wanted.is_some() && agent.state == State::Running && root_between && sub_agents_idle(agent) {
+            self.happen(now, name, Happening::Wish(Intent::Route));
+        }
+    }
+
+    pub(super) fn fits_if_routed(&self, question: &Question, books: &dyn Books) -> bool {
+        self.accounts.iter().find(|account| account.key == question.key).is_some_and(|account| {
+            self.policy.budgets.get(account.budget).is_some_and(|budget| {
+                let standing = self.standing(account, budget, &question.agent, books);
+                standing.reserved_if_routed.is_some_and(|routed| {
+                    standing.spent.saturating_add(routed) <= standing.limit && standing.spent < standing.limit
+                })
+            })
+        })
+    }
+}
+
+/// A restart takes the sub-agents with it, so they must have nothing under way.
+pub(super) fn sub_agents_idle(agent: &Agent) -> bool {
+    agent.threads.iter().all(|(id, thread)| Some(id) == agent.root.as_ref() || thread.phase == Phase::Idle)
+}

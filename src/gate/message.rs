@@ -1,0 +1,67 @@
+//! Pure. What is said over a run's socket: one JSON line each way.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ApprovalId, ModelId};
+
+/// The longest line that is read: anything larger is not from govern.
+pub const MAX_LINE: usize = 64 * 1024;
+
+/// Said to a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Message {
+    /// A person answers a question.
+    Answer {
+        /// Which.
+        approval: ApprovalId,
+        /// What.
+        wish: Wish,
+        /// Why.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reason: Option<String>,
+    },
+    /// The ledger has news for this run.
+    Wake,
+}
+
+/// What a person wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "wish", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Wish {
+    /// Go on with so much more, as typed (`2 usd`); `None` is what the question offers.
+    Extend {
+        /// As typed.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        by: Option<String>,
+    },
+    /// Go on with the next model of the ladder.
+    Route {
+        /// The model the person expects it to be, if they named one.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        model: Option<ModelId>,
+    },
+    /// End at a safe point.
+    Stop,
+    /// End now.
+    Kill,
+}
+
+/// Said back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Reply {
+    /// Done; what now holds, for a person.
+    Done {
+        /// Such as `extended by $1.00`.
+        what: String,
+    },
+    /// Not done, and why.
+    Refused {
+        /// For a person.
+        why: String,
+        /// What to do instead.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        hint: Option<String>,
+    },
+}

@@ -1,0 +1,207 @@
+//! Pure. Where a budget stands, and which of its steps that calls for.
+//!
+//! Mild steps look at what was spent. The limit itself is strict: its step looks at what was spent
+//! **and** at what the live threads are likely to add, so that no request is started that would
+//! pass it. A mild step that would make the next request fit is tried first.
+
+use crate::model::Verb;
+
+use super::rule::{Budget, Step, Threshold};
+
+/// One budget for one thing in one window. Amounts are in the budget's unit's smallest part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The limit, extensions included.
+    pub limit: i64,
+    /// Spent in this window.
+    pub spent: i64,
+    /// What live threads are likely to add: this run's and all others'.
+    pub reserved: i64,
+    /// What `reserved` would be if this run went on with the next model of the ladder; `None`
+    /// where it can't.
+    pub reserved_if_routed: Option<i64>,
+    /// A turn is under way, so that grace applies.
+    pub turn_under_way: bool,
+    /// The most severe step that has fired so far, by its place in the budget.
+    pub fired: Option<usize>,
+}
+
+/// A step that applies now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fired {
+    /// Its place in the budget's steps.
+    pub index: usize,
+    /// What to do.
+    pub verb: Verb,
+    /// Why now.
+    pub why: Why,
+}
+
+/// Why a step applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Its threshold was reached.
+    Reached,
+    /// The next request would pass the limit.
+    NextWouldPass,
+}
+
+/// The most severe step of the budget that applies and has not fired.
+pub fn judge(budget: &Budget, standing: &Standing) -> Option<Fired> {
+    let first_new = standing.fired.map_or(0, |index| index + 1);
+    let due = budget
+        .steps
+        .iter()
+        .enumerate()
+        .skip(first_new)
+        .filter_map(|(index, step)| applies(budget, step, standing).map(|why| Fired { index, verb: step.verb, why }))
+        .next_back()?;
+    if due.why == Why::NextWouldPass
+        && let Some(milder) = route_that_makes_room(budget, standing, first_new, due.index)
+    {
+        return Some(milder);
+    }
+    Some(due)
+}
+
+fn applies(budget: &Budget, step: &Step, standing: &Standing) -> Option<Why> {
+    let threshold = step.at.amount(standing.limit);
+    let at_limit = step.verb.is_hard() && threshold >= standing.limit;
+    if !at_limit {
+        return (standing.spent >= threshold).then_some(Why::Reached);
+    }
+    if budget.grace > 0 && standing.turn_under_way {
+        let with_grace = threshold.saturating_add(Threshold::Share(budget.grace).amount(standing.limit));
+        return (standing.spent >= with_grace).then_some(Why::Reached);
+    }
+    if standing.spent >= threshold {
+        Some(Why::Reached)
+    } else if standing.spent.saturating_add(standing.reserved) > threshold {
+        Some(Why::NextWouldPass)
+    } else {
+        None
+    }
+}
+
+fn route_that_makes_room(budget: &Budget, standing: &Standing, first: usize, before: usize) -> Option<Fired> {
+    let routed = standing.reserved_if_routed?;
+    if standing.spent.saturating_add(routed) > standing.limit {
+        return None;
+    }
+    budget
+        .steps
+        .iter()
+        .enumerate()
+        .take(before)
+        .skip(first)
+        .find(|(_, step)| step.verb == Verb::Route)
+        .map(|(index, step)| Fired { index, verb: step.verb, why: Why::NextWouldPass })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{BudgetName, Dimension, Quantity, Unit};
+    use crate::policy::rule::{Layer, Window};
+
+    fn budget(steps: &[(u32, Verb)], grace: u32) -> Budget {
+        Budget {
+            name: BudgetName::new("each run"),
+            per: vec![Dimension::Run],
+            window: Window::Life,
+            limit: Some(Quantity { unit: Unit::Tok, amount: 1000 }),
+            limits: BTreeMap::new(),
+            only: Vec::new(),
+            steps: steps
+                .iter()
+                .map(|&(share, verb)| Step {
+                    at: Threshold::Share(share),
+                    verb,
+                    wait: Duration::from_secs(60),
+                    otherwise: Verb::Stop,
+                    implied: false,
+                })
+                .collect(),
+            grace,
+            observe: false,
+            layer: Layer::Flags,
+        }
+    }
+
+    fn ladder() -> Budget {
+        budget(&[(500, Verb::Warn), (900, Verb::Route), (1000, Verb::Ask)], 0)
+    }
+
+    fn spent(spent: i64, reserved: i64) -> Standing {
+        Standing { limit: 1000, spent, reserved, ..Standing::default() }
+    }
+
+    fn verb(budget: &Budget, standing: Standing) -> Option<Verb> {
+        judge(budget, &standing).map(|fired| fired.verb)
+    }
+
+    #[test]
+    fn steps_apply_at_their_share() {
+        let cases =
+            [(0, None), (499, None), (500, Some(Verb::Warn)), (900, Some(Verb::Route)), (1000, Some(Verb::Ask))];
+        for (amount, expected) in cases {
+            assert_eq!(verb(&ladder(), spent(amount, 0)), expected, "{amount}");
+        }
+    }
+
+    #[test]
+    fn the_limit_counts_what_is_about_to_be_spent_and_mild_steps_do_not() {
+        assert_eq!(verb(&ladder(), spent(400, 200)), None);
+        assert_eq!(verb(&ladder(), spent(400, 600)), None, "exactly full still fits");
+        assert_eq!(verb(&ladder(), spent(400, 601)), Some(Verb::Ask));
+    }
+
+    #[test]
+    fn a_route_that_makes_room_is_tried_before_the_limit_bites() {
+        let mut standing = spent(850, 200);
+        standing.reserved_if_routed = Some(100);
+        assert_eq!(verb(&ladder(), standing), Some(Verb::Route));
+        standing.reserved_if_routed = Some(151);
+        assert_eq!(verb(&ladder(), standing), Some(Verb::Ask));
+        standing.reserved_if_routed = Some(100);
+        standing.fired = Some(1);
+        assert_eq!(verb(&ladder(), standing), Some(Verb::Ask), "the route has fired already");
+    }
+
+    #[test]
+    fn a_step_fires_once() {
+        let mut standing = spent(950, 0);
+        standing.fired = Some(1);
+        assert_eq!(verb(&ladder(), standing), None);
+    }
+
+    #[test]
+    fn grace_lets_the_turn_finish_and_no_further() {
+        let strict = budget(&[(1000, Verb::Stop)], 100);
+        let mut standing = spent(1050, 500);
+        standing.turn_under_way = true;
+        assert_eq!(verb(&strict, standing), None);
+        standing.spent = 1100;
+        assert_eq!(verb(&strict, standing), Some(Verb::Stop));
+        assert_eq!(verb(&strict, spent(1000, 0)), Some(Verb::Stop), "between turns the limit is the limit");
+    }
+
+    proptest! {
+        #[test]
+        fn more_spend_never_weakens_the_verdict(a in 0_i64..2000, more in 0_i64..2000, reserved in 0_i64..500) {
+            let less = verb(&ladder(), spent(a, reserved));
+            let greater = verb(&ladder(), spent(a + more, reserved));
+            prop_assert!(greater >= less);
+        }
+
+        #[test]
+        fn more_reserved_never_weakens_the_verdict(a in 0_i64..2000, reserved in 0_i64..500, more in 0_i64..500) {
+            prop_assert!(verb(&ladder(), spent(a, reserved + more)) >= verb(&ladder(), spent(a, reserved)));
+        }
+    }
+}
