@@ -1,1 +1,31 @@
 //! Pure. Responses and events become summaries; JSON, CSV and Markdown.
+//!
+//! A view ([`spend`], [`run`], [`budget`], [`approvals`]) turns what the ledger holds into a [`page::Page`] for
+//! people, which the terminal or [`markdown`] lays out, and into JSON and CSV for programs.
+
+pub mod approvals;
+pub mod budget;
+pub mod by;
+pub mod csv;
+pub mod json;
+pub mod markdown;
+pub mod page;
+pub mod round;
+pub mod run;
+pub mod run_json;
+pub mod run_rows;
+pub mod spend;
+pub mod summary;
+pub mod text;
+pub mod told;
+
+pub use approvals::ApprovalReport;
+pub use budget::{BudgetReport, BudgetStanding};
+pub use by::By;
+pub use page::Page;
+pub use run::{Handoff, RunParts, RunReport};
+pub use run_rows::RunTally;
+pub use summary::{PriceStamp, Summary, Tally, Totals};
+
+#[cfg(test)]
+pub(crate) mod sample;

@@ -1,1 +1,94 @@
 //! Owns the terminal: tables, colour, prompts.
+
+pub mod answer;
+pub mod layout;
+pub mod notice;
+pub mod prompt;
+
+#[cfg(test)]
+mod pages;
+
+use std::io::IsTerminal;
+
+use crate::report::Page;
+
+/// How wide a page may be where nobody says.
+const UNKNOWN_WIDTH: usize = 120;
+/// Narrower is taken for a mistake.
+const LEAST_WIDTH: usize = 40;
+
+/// How a page is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// In columns of the screen.
+    pub width: usize,
+    /// Escape sequences may be used.
+    pub colour: bool,
+}
+
+impl Look {
+    /// Without colour.
+    pub const fn plain(width: usize) -> Self {
+        Self { width, colour: false }
+    }
+
+    /// As standard output wants it.
+    pub fn stdout() -> Self {
+        Self::of(std::io::stdout().is_terminal(), false)
+    }
+
+    /// As standard error wants it.
+    pub fn stderr() -> Self {
+        Self::of(std::io::stderr().is_terminal(), true)
+    }
+
+    fn of(terminal: bool, stderr: bool) -> Self {
+        let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+        let told = variable("COLUMNS").and_then(|columns| columns.parse::<usize>().ok());
+        let mut probe = comfy_table::Table::new();
+        if stderr {
+            probe.use_stderr();
+        }
+        let width = probe.width().map(usize::from).filter(|width| *width > 0).or(told).unwrap_or(UNKNOWN_WIDTH);
+        let colour = wants_colour(
+            terminal,
+            variable("NO_COLOR").as_deref(),
+            variable("CLICOLOR_FORCE").as_deref(),
+            variable("TERM").as_deref(),
+        );
+        Self { width: width.max(LEAST_WIDTH), colour }
+    }
+
+    /// The page as text, each line ended.
+    pub fn render(&self, page: &Page) -> String {
+        layout::render(page, *self)
+    }
+}
+
+/// `NO_COLOR` wins (no-color.org), then `CLICOLOR_FORCE`, then whether there is a terminal that can.
+fn wants_colour(terminal: bool, no_color: Option<&str>, force: Option<&str>, term: Option<&str>) -> bool {
+    if no_color.is_some() {
+        return false;
+    }
+    force.is_some_and(|force| force != "0") || (terminal && term != Some("dumb"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_is_for_terminals_and_can_be_told() {
+        for (terminal, no_color, force, term, colour) in [
+            (true, None, None, Some("xterm"), true),
+            (false, None, None, Some("xterm"), false),
+            (true, None, None, Some("dumb"), false),
+            (true, Some("1"), None, Some("xterm"), false),
+            (false, None, Some("1"), None, true),
+            (false, None, Some("0"), None, false),
+            (true, Some("1"), Some("1"), Some("xterm"), false),
+        ] {
+            assert_eq!(wants_colour(terminal, no_color, force, term), colour);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Pure. Questions to people and their answers.
+
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::budget::Amount;
+use super::page::{Cell, Column, Item, Page, Table, Tone};
+use super::text::{between, duration, moment, rfc3339};
+use crate::model::event::Answer;
+use crate::model::{Approval, ApprovalState, Timestamp, Unit};
+
+/// Questions, for `govern approvals`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovalReport {
+    /// The oldest first.
+    pub rows: Vec<Approval>,
+    /// When this was so.
+    pub at: Timestamp,
+    /// The zone that times are shown in.
+    pub zone: Tz,
+    /// Answered ones are among the rows.
+    pub all: bool,
+}
+
+/// What the answer did, such as `extended by $2.00`.
+pub fn answer_text(answer: &Answer, unit: Unit) -> String {
+    match answer {
+        Answer::Extend { amount } => format!("extended by {}", unit.show(*amount)),
+        Answer::Route => "routed to the next cheaper model".to_owned(),
+        Answer::Stop => "stopped".to_owned(),
+        Answer::Kill => "killed".to_owned(),
+    }
+}
+
+/// What a plain approval would do.
+fn allows(approval: &Approval) -> String {
+    format!("extends `{}` by {}", approval.budget, approval.extend)
+}
+
+impl ApprovalReport {
+    /// As a person reads it.
+    pub fn page(&self) -> Page {
+        let mut page = Page::default();
+        if self.rows.is_empty() {
+            page.list(vec![Item::note(if self.all {
+                "Nothing was ever asked."
+            } else {
+                "Nothing waits for an answer."
+            })]);
+            return page;
+        }
+        page.table(self.table());
+        page.list(self.rows.iter().map(|approval| self.question(approval)).collect());
+        if let Some(first) = self.rows.iter().find(|approval| approval.state == ApprovalState::Pending) {
+            page.list(vec![Item::note("To answer, for example:")]);
+            page.command(format!("govern approve {}", first.id));
+            page.command(format!("govern deny {} --reason \"…\"", first.id));
+        }
+        page
+    }
+
+    fn table(&self) -> Table {
+        let columns = vec![
+            Column::figure("id"),
+            Column::word("state"),
+            Column::name("agent", 8),
+            Column::word("run"),
+            Column::name("budget", 10),
+            Column::word("asked"),
+            Column::word("deadline"),
+        ];
+        let rows = self.rows.iter().map(|approval| {
+            vec![
+                Cell::new(approval.id.to_string()),
+                Cell::toned(approval.state.as_str(), tone(approval.state)),
+                Cell::new(approval.agent.as_str()),
+                Cell::new(approval.run.as_str()),
+                Cell::new(approval.budget.as_str()),
+                Cell::new(moment(approval.asked, self.zone)),
+                self.deadline(approval),
+            ]
+        });
+        Table { columns, rows: rows.collect(), totals: None }
+    }
+
+    fn deadline(&self, approval: &Approval) -> Cell {
+        match (approval.state, approval.deadline) {
+            (ApprovalState::Pending, Some(deadline)) => match between(self.at, deadline) {
+                Duration::ZERO => Cell::toned("passed", Tone::Warn),
+                left => Cell::new(format!("in {}", duration(left))),
+            },
+            (ApprovalState::Pending, None) => Cell::new("none"),
+            (_, _) => Cell::unknown(),
+        }
+    }
+
+    fn question(&self, approval: &Approval) -> Item {
+        let lead = format!("{}", approval.id);
+        let text = match (&approval.answer, approval.state) {
+            (Some(answer), _) => {
+                let by = approval.by.as_deref().unwrap_or("somebody");
+                let reason = approval.reason.as_deref().map(|reason| format!(": “{reason}”")).unwrap_or_default();
+                format!("{} — {by} {}{reason}", approval.question, answer_text(answer, approval.extend.unit))
+            }
+            (None, ApprovalState::Pending) => format!("{} — an approval {}", approval.question, allows(approval)),
+            (None, _) => approval.question.clone(),
+        };
+        Item::new(lead, text, Tone::Plain)
+    }
+}
+
+fn tone(state: ApprovalState) -> Tone {
+    match state {
+        ApprovalState::Pending => Tone::Warn,
+        ApprovalState::Approved => Tone::Good,
+        ApprovalState::Denied => Tone::Bad,
+        ApprovalState::Expired | ApprovalState::Withdrawn => Tone::Quiet,
+    }
+}
+
+fn answer_word(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Extend { .. } => "extend",
+        Answer::Route => "route",
+        Answer::Stop => "stop",
+        Answer::Kill => "kill",
+    }
+}
+
+struct Row<'a>(&'a Approval);
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let approval = self.0;
+        let unit = approval.extend.unit;
+        let extended = match &approval.answer {
+            Some(Answer::Extend { amount }) => Some(*amount),
+            Some(Answer::Route | Answer::Stop | Answer::Kill) | None => None,
+        };
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &approval.id)?;
+        map.serialize_entry("state", approval.state.as_str())?;
+        map.serialize_entry("run", &approval.run)?;
+        map.serialize_entry("agent", &approval.agent)?;
+        map.serialize_entry("budget", &approval.budget)?;
+        map.serialize_entry("scope", &approval.scope)?;
+        map.serialize_entry("question", &approval.question)?;
+        map.serialize_entry("allows", &allows(approval))?;
+        map.serialize_entry("unit", unit.as_str())?;
+        map.serialize_entry("extend", &Amount(unit, approval.extend.amount))?;
+        map.serialize_entry("window_start", &approval.window.map(rfc3339))?;
+        map.serialize_entry("asked_at", &rfc3339(approval.asked))?;
+        map.serialize_entry("deadline", &approval.deadline.map(rfc3339))?;
+        map.serialize_entry("answer", &approval.answer.as_ref().map(answer_word))?;
+        map.serialize_entry("extended", &extended.map(|amount| Amount(unit, amount)))?;
+        map.serialize_entry("by", &approval.by)?;
+        map.serialize_entry("reason", &approval.reason)?;
+        map.serialize_entry("answered_at", &approval.answered.map(rfc3339))?;
+        map.end()
+    }
+}
+
+impl Serialize for ApprovalReport {
+    /// `govern.approvals/1`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rows: Vec<Row<'_>> = self.rows.iter().map(Row).collect();
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("schema", "govern.approvals/1")?;
+        map.serialize_entry("at", &rfc3339(self.at))?;
+        map.serialize_entry("rows", &rows)?;
+        map.end()
+    }
+}

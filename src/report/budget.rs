@@ -1,0 +1,243 @@
+//! Pure. Where budgets stand: spent, reserved, left.
+
+use chrono_tz::Tz;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::page::{Cell, Column, Item, Page, Table, Tone};
+use super::round::{Shown, money_column, scaled_column, share_column, signed_count_column};
+use super::text::{ahead, rfc3339};
+use crate::model::{BudgetName, Money, Timestamp, Unit};
+
+/// One budget, for one thing that it is counted per, in one window. Amounts are in the unit's
+/// smallest part: nano-dollars, tokens, responses, milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetStanding {
+    /// Its name.
+    pub budget: BudgetName,
+    /// What it is counted per, such as `team=web`; empty for everything.
+    pub scope: String,
+    /// What it counts.
+    pub unit: Unit,
+    /// The policy's limit.
+    pub limit: i64,
+    /// What extensions added to it in this window.
+    pub extended: i64,
+    /// What was used.
+    pub spent: i64,
+    /// What live threads are likely to add.
+    pub reserved: i64,
+    /// When counting began; `None`: with the thing itself, or ever.
+    pub window_start: Option<Timestamp>,
+    /// When counting starts again; `None`: never.
+    pub window_end: Option<Timestamp>,
+    /// False where this ledger cannot know enough to bind it.
+    pub enforceable: bool,
+}
+
+impl BudgetStanding {
+    /// The limit with its extensions.
+    pub fn allowed(&self) -> i64 {
+        self.limit.saturating_add(self.extended)
+    }
+
+    /// What is left of it, reserved or not yet; below zero when it was overshot.
+    pub fn left(&self) -> i64 {
+        self.allowed().saturating_sub(self.spent).saturating_sub(self.reserved)
+    }
+
+    /// Nothing more may be spent: `--check` fails.
+    pub fn is_over(&self) -> bool {
+        self.spent >= self.allowed()
+    }
+
+    /// Spent and reserved as a share of what is allowed, in thousandths.
+    pub fn share(&self) -> i64 {
+        let used = i128::from(self.spent) + i128::from(self.reserved);
+        let allowed = i128::from(self.allowed()).max(1);
+        i64::try_from(used * 1_000 / allowed).unwrap_or(i64::MAX)
+    }
+
+    /// `$4.93 + $0.21 reserved of $5.00`: why an early stop is no mistake.
+    pub fn sentence(&self) -> String {
+        let shown = self.shown();
+        let part = |index: usize| shown.parts.get(index).map_or("", String::as_str);
+        let reserved = if self.reserved == 0 { String::new() } else { format!(" + {} reserved", part(1)) };
+        format!("{}{reserved} of {}", part(0), self.unit.show(self.allowed()))
+    }
+
+    /// Spent, reserved and left, rounded so that they add up to what is allowed.
+    fn shown(&self) -> Shown {
+        let parts = [self.spent, self.reserved, self.left()];
+        let wide = parts.map(i128::from);
+        match self.unit {
+            Unit::Usd => money_column(&parts.map(|nanos| Some(Money::from_nanos(nanos))), ""),
+            Unit::Tok | Unit::AllTok | Unit::Responses => signed_count_column(&wide),
+            Unit::Minutes if self.allowed() < 600_000 => scaled_column(&wide, 1_000, " s"),
+            Unit::Minutes => scaled_column(&wide, 60_000, " min"),
+        }
+    }
+
+    fn tone(&self) -> Tone {
+        if !self.enforceable {
+            Tone::Quiet
+        } else if self.is_over() {
+            Tone::Bad
+        } else if self.share() >= 800 {
+            Tone::Warn
+        } else {
+            Tone::Plain
+        }
+    }
+}
+
+/// All budgets, for `govern budget`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetReport {
+    /// In the order of the policy, each with all that it is counted per.
+    pub rows: Vec<BudgetStanding>,
+    /// When this was so.
+    pub at: Timestamp,
+    /// Where windows begin and end.
+    pub zone: Tz,
+    /// The first moment that the ledger knows of: wider budgets bind only what it has seen since.
+    pub since: Option<Timestamp>,
+}
+
+impl BudgetReport {
+    /// Something is over its budget.
+    pub fn any_over(&self) -> bool {
+        self.rows.iter().any(BudgetStanding::is_over)
+    }
+
+    /// As a person reads it.
+    pub fn page(&self) -> Page {
+        let mut page = Page::default();
+        if self.rows.is_empty() {
+            page.list(vec![Item::note("No budget applies here, so nothing is limited."), Item::note(BUDGET_HINT)]);
+            return page;
+        }
+        page.title(format!("Budgets ({})", self.zone.name()));
+        page.table(self.table());
+        page.list(self.notes());
+        page
+    }
+
+    fn table(&self) -> Table {
+        let columns = vec![
+            Column::name("budget", 8),
+            Column::name("per", 8),
+            Column::figure("spent"),
+            Column::figure("reserved"),
+            Column::figure("left"),
+            Column::figure("limit"),
+            Column::figure("used").spare(),
+            Column::word("resets"),
+        ];
+        let rows = self.rows.iter().map(|standing| {
+            let shown = standing.shown();
+            let part = |index: usize, tone| Cell::toned(shown.parts.get(index).map_or("", String::as_str), tone);
+            let used = share_column(&[Some(standing.spent), Some(standing.reserved)], standing.allowed()).total;
+            let limit = match standing.unit {
+                Unit::Usd => shown.total.clone(),
+                Unit::Tok | Unit::AllTok | Unit::Responses | Unit::Minutes => standing.unit.show(standing.allowed()),
+            };
+            vec![
+                Cell::new(standing.budget.as_str()),
+                Cell::new(if standing.scope.is_empty() { "everything" } else { &standing.scope }),
+                part(0, Tone::Plain),
+                if standing.reserved == 0 { Cell::unknown() } else { part(1, Tone::Plain) },
+                part(2, standing.tone()),
+                Cell::new(if standing.extended == 0 { limit } else { format!("{limit} *") }),
+                Cell::toned(used, standing.tone()),
+                standing
+                    .window_end
+                    .map_or_else(|| Cell::toned("never", Tone::Quiet), |end| Cell::new(ahead(end, self.at, self.zone))),
+            ]
+        });
+        Table { columns, rows: rows.collect(), totals: None }
+    }
+
+    fn notes(&self) -> Vec<Item> {
+        let mut notes = Vec::new();
+        for standing in &self.rows {
+            let name = format!("`{}`{}", standing.budget, per(&standing.scope));
+            if standing.extended != 0 {
+                let shown = |amount| match standing.unit {
+                    Unit::Usd => money_column(&[Some(Money::from_nanos(amount))], "").total,
+                    unit => unit.show(amount),
+                };
+                let (limit, more) = (shown(standing.limit), shown(standing.extended));
+                notes.push(Item::note(format!("* {name}: {limit}, extended by {more}.")));
+            }
+            if standing.is_over() {
+                notes.push(Item::new("", format!("{name} is used up."), Tone::Bad));
+            }
+            if !standing.enforceable {
+                notes.push(Item::warning(format!("{name} is not enforceable here: this ledger has not seen enough.")));
+            }
+        }
+        if let Some(since) = self.since {
+            let since = super::text::moment(since, self.zone);
+            notes.push(Item::new("", format!("Counted from what this ledger has seen since {since}."), Tone::Quiet));
+        }
+        notes
+    }
+}
+
+/// What to do where there is no budget.
+const BUDGET_HINT: &str = "Set one with `govern run --budget 5usd -- …`, or write a policy with `govern init`.";
+
+/// ` for team=web`; nothing for everything.
+fn per(scope: &str) -> String {
+    if scope.is_empty() { String::new() } else { format!(" for {scope}") }
+}
+
+/// An amount as JSON spells it: dollars as a decimal string, minutes as a number, counts as whole numbers.
+pub(super) struct Amount(pub(super) Unit, pub(super) i64);
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(unit, amount) = *self;
+        match unit {
+            Unit::Usd => Money::from_nanos(amount).serialize(serializer),
+            Unit::Tok | Unit::AllTok | Unit::Responses => serializer.serialize_i64(amount),
+            #[expect(clippy::cast_precision_loss, reason = "2⁵³ milliseconds are 285,000 years; only shown")]
+            Unit::Minutes => serializer.serialize_f64((amount as f64 / 60.0).round() / 1_000.0),
+        }
+    }
+}
+
+impl Serialize for BudgetStanding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let amount = |amount| Amount(self.unit, amount);
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("budget", &self.budget)?;
+        map.serialize_entry("scope", &self.scope)?;
+        map.serialize_entry("unit", self.unit.as_str())?;
+        map.serialize_entry("limit", &amount(self.limit))?;
+        map.serialize_entry("extended", &amount(self.extended))?;
+        map.serialize_entry("spent", &amount(self.spent))?;
+        map.serialize_entry("reserved", &amount(self.reserved))?;
+        map.serialize_entry("left", &amount(self.left()))?;
+        map.serialize_entry("used_permille", &self.share())?;
+        map.serialize_entry("over", &self.is_over())?;
+        map.serialize_entry("window_start", &self.window_start.map(rfc3339))?;
+        map.serialize_entry("resets_at", &self.window_end.map(rfc3339))?;
+        map.serialize_entry("enforceable", &self.enforceable)?;
+        map.end()
+    }
+}
+
+impl Serialize for BudgetReport {
+    /// `govern.budget/1`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("schema", "govern.budget/1")?;
+        map.serialize_entry("at", &rfc3339(self.at))?;
+        map.serialize_entry("timezone", self.zone.name())?;
+        map.serialize_entry("ledger_since", &self.since.map(rfc3339))?;
+        map.serialize_entry("over", &self.any_over())?;
+        map.serialize_entry("rows", &self.rows)?;
+        map.end()
+    }
+}

@@ -1,0 +1,78 @@
+//! Pure. The JSON of reports: names and meanings are a contract.
+//!
+//! Counters are numbers, money is a decimal string in dollars with all its places, what is not known is null, times are
+//! RFC 3339 in UTC. Keys may be added, none is renamed.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::summary::{Row, Summary, Totals};
+use super::text::rfc3339;
+
+/// Pretty, with a line break at the end. Values of this program always serialize; were one not to, the
+/// text would be a JSON object that says so.
+pub fn to_text<T: Serialize + ?Sized>(value: &T) -> String {
+    let text = serde_json::to_string_pretty(value)
+        .unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }).to_string());
+    format!("{text}\n")
+}
+
+/// Writes the counters, the cost and how they are known into a JSON object.
+pub(super) fn counters<M: SerializeMap>(map: &mut M, totals: &Totals) -> Result<(), M::Error> {
+    let tokens = &totals.tokens;
+    map.serialize_entry("responses", &totals.responses)?;
+    map.serialize_entry("input_tokens", &tokens.input)?;
+    map.serialize_entry("cached_input_tokens", &tokens.cached_input)?;
+    map.serialize_entry("cache_write_input_tokens", &tokens.cache_write_input)?;
+    map.serialize_entry("output_tokens", &tokens.output)?;
+    map.serialize_entry("reasoning_output_tokens", &tokens.reasoning_output)?;
+    map.serialize_entry("total_tokens", &tokens.total())?;
+    map.serialize_entry("cost_usd", &totals.known_cost())?;
+    map.serialize_entry("unpriced_responses", &totals.unpriced)?;
+    map.serialize_entry("basis", totals.basis())?;
+    map.serialize_entry("billing", &totals.billing())?;
+    map.serialize_entry("cost_usd_by_billing", &totals.known_cost().map(|_| &totals.billing))
+}
+
+impl Serialize for Totals {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        counters(&mut map, self)?;
+        map.end()
+    }
+}
+
+struct KeyedRow<'a>(&'a Summary, &'a Row);
+
+impl Serialize for KeyedRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(summary, row) = self;
+        let mut map = serializer.serialize_map(None)?;
+        for (by, value) in summary.by.iter().zip(&row.key) {
+            map.serialize_entry(&by.to_string(), value)?;
+        }
+        counters(&mut map, &row.totals)?;
+        map.end()
+    }
+}
+
+impl Serialize for Summary {
+    /// `govern.report/1`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let by: Vec<String> = self.by.iter().map(ToString::to_string).collect();
+        let rows: Vec<KeyedRow<'_>> = self.rows.iter().map(|row| KeyedRow(self, row)).collect();
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("schema", "govern.report/1")?;
+        map.serialize_entry("by", &by)?;
+        map.serialize_entry("timezone", self.zone.name())?;
+        map.serialize_entry("since", &self.since.map(rfc3339))?;
+        map.serialize_entry("until", &self.until.map(rfc3339))?;
+        map.serialize_entry("first_response", &self.span.map(|(first, _)| rfc3339(first)))?;
+        map.serialize_entry("last_response", &self.span.map(|(_, last)| rfc3339(last)))?;
+        map.serialize_entry("rows", &rows)?;
+        map.serialize_entry("totals", &self.totals)?;
+        map.serialize_entry("unpriced_models", &self.unpriced_models)?;
+        map.serialize_entry("skipped_lines", &self.skipped_lines)?;
+        map.serialize_entry("prices", &self.prices)?;
+        map.end()
+    }
+}

@@ -1,0 +1,208 @@
+//! Pure. Rounding for columns that must still add up: the total is rounded, the parts share it.
+
+use crate::model::Money;
+
+/// Parts and their total in the unit that is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Apportioned {
+    /// One for each amount, in the same order.
+    pub parts: Vec<i128>,
+    /// The sum of `parts`: the exact sum, rounded half up.
+    pub total: i128,
+}
+
+/// Expresses amounts in whole `unit`s (less than 1 is taken for 1): the largest remainders are
+/// rounded up until the parts add up to the rounded total. A larger amount is never shown as the smaller one,
+/// none is off by a whole unit, and zero stays zero.
+pub fn apportion(amounts: &[i128], unit: i128) -> Apportioned {
+    let unit = unit.max(1);
+    let sum: i128 = amounts.iter().sum();
+    let total = (sum + unit / 2).div_euclid(unit);
+    let mut parts: Vec<i128> = amounts.iter().map(|amount| amount.div_euclid(unit)).collect();
+    let missing = usize::try_from(total - parts.iter().sum::<i128>()).unwrap_or(0);
+    let mut order: Vec<(i128, &mut i128)> =
+        amounts.iter().map(|amount| -amount.rem_euclid(unit)).zip(parts.iter_mut()).collect();
+    order.sort_by_key(|(remainder, _)| *remainder);
+    for (_, part) in order.into_iter().take(missing) {
+        *part += 1;
+    }
+    Apportioned { parts, total }
+}
+
+/// A column of shown values and what stands below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// One for each amount, in the same order.
+    pub parts: Vec<String>,
+    /// The total.
+    pub total: String,
+}
+
+/// A column of money: four places below $10, two from there on, none of them needlessly. What is
+/// not zero but too small to show is `<$0.01`; `None` takes no share and is shown as `absent`.
+pub fn money_column(amounts: &[Option<Money>], absent: &str) -> Shown {
+    let nanos: Vec<i128> = amounts.iter().map(|money| i128::from(money.unwrap_or_default().nanos())).collect();
+    let sum: i128 = nanos.iter().sum();
+    let fine = apportion(&nanos, 100_000);
+    let coarse = sum.abs() >= 10_000_000_000 || fine.parts.iter().chain([&fine.total]).all(|part| part % 100 == 0);
+    let (places, shares) = if coarse { (2, apportion(&nanos, 10_000_000)) } else { (4, fine) };
+    let show = |exact: i128, shown: i128| {
+        if shown == 0 && exact > 0 { format!("<{}", decimal(1, places)) } else { decimal(shown, places) }
+    };
+    let parts = amounts
+        .iter()
+        .zip(nanos.iter().zip(&shares.parts))
+        .map(|(amount, (exact, shown))| if amount.is_none() { absent.to_owned() } else { show(*exact, *shown) })
+        .collect();
+    let nothing_known = !amounts.is_empty() && amounts.iter().all(Option::is_none);
+    Shown { parts, total: if nothing_known { absent.to_owned() } else { show(sum, shares.total) } }
+}
+
+fn decimal(units: i128, places: usize) -> String {
+    let scale = if places == 4 { 10_000 } else { 100 };
+    let sign = if units < 0 { "-" } else { "" };
+    let units = units.abs();
+    format!("{sign}${}.{:0places$}", grouped(units / scale), units % scale)
+}
+
+/// A column of counts in one scale: exact below a million in all, then in thousands, then in millions.
+pub fn count_column(counts: &[u64]) -> Shown {
+    let amounts: Vec<i128> = counts.iter().copied().map(i128::from).collect();
+    signed_count_column(&amounts)
+}
+
+/// As [`count_column`], for what may be below zero.
+pub fn signed_count_column(amounts: &[i128]) -> Shown {
+    let most = amounts.iter().map(|amount| amount.abs()).sum::<i128>();
+    match most {
+        0..1_000_000 => scaled_column(amounts, 1, ""),
+        1_000_000..1_000_000_000 => scaled_column(amounts, 1_000, "k"),
+        _ => scaled_column(amounts, 1_000_000, "M"),
+    }
+}
+
+/// A column in whole `unit`s, each with the suffix; what is not zero but too small to show is `<1`.
+pub fn scaled_column(amounts: &[i128], unit: i128, suffix: &str) -> Shown {
+    let shares = apportion(amounts, unit);
+    let show = |exact: i128, shown: i128| {
+        if shown == 0 && exact > 0 { format!("<1{suffix}") } else { format!("{}{suffix}", grouped(shown)) }
+    };
+    let total = show(amounts.iter().sum(), shares.total);
+    Shown { parts: amounts.iter().zip(&shares.parts).map(|(exact, shown)| show(*exact, *shown)).collect(), total }
+}
+
+/// A column of whole percents of a limit. `None` stays empty; without a limit all are.
+pub fn share_column(amounts: &[Option<i64>], limit: i64) -> Shown {
+    if limit <= 0 {
+        return Shown { parts: vec![String::new(); amounts.len()], total: String::new() };
+    }
+    let hundredfold: Vec<i128> = amounts.iter().map(|amount| i128::from(amount.unwrap_or(0)) * 100).collect();
+    let shares = apportion(&hundredfold, i128::from(limit));
+    let show = |exact: i128, shown: i128| {
+        if shown == 0 && exact > 0 { "<1 %".to_owned() } else { format!("{} %", grouped(shown)) }
+    };
+    let parts = amounts
+        .iter()
+        .zip(hundredfold.iter().zip(&shares.parts))
+        .map(|(amount, (exact, shown))| if amount.is_none() { String::new() } else { show(*exact, *shown) })
+        .collect();
+    Shown { parts, total: show(hundredfold.iter().sum(), shares.total) }
+}
+
+/// `12,345,678`.
+pub fn grouped(number: i128) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if number < 0 {
+        text.push('-');
+    }
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn shown_parts_add_up_and_stay_close(
+            amounts in prop::collection::vec(0_i128..10_000_000_000, 0..40),
+            unit in 1_i128..1_000_000_000,
+        ) {
+            let shown = apportion(&amounts, unit);
+            prop_assert_eq!(shown.parts.iter().sum::<i128>(), shown.total);
+            let sum: i128 = amounts.iter().sum();
+            prop_assert!((shown.total * unit - sum).abs() * 2 <= unit);
+            for (amount, part) in amounts.iter().zip(&shown.parts) {
+                prop_assert!((part * unit - amount).abs() < unit);
+                prop_assert!(*amount != 0 || *part == 0);
+            }
+        }
+
+        #[test]
+        fn a_larger_amount_never_looks_smaller(
+            mut amounts in prop::collection::vec(-1_000_000_i128..1_000_000, 2..40),
+            unit in 1_i128..100_000,
+        ) {
+            amounts.sort_unstable();
+            // Equal amounts may differ by one unit in either order; compare different ones.
+            amounts.dedup();
+            let parts = apportion(&amounts, unit).parts;
+            prop_assert!(parts.is_sorted(), "{amounts:?} became {parts:?}");
+        }
+
+        #[test]
+        fn shown_money_adds_up_to_the_shown_total(nanos in prop::collection::vec(0_i64..100_000_000_000, 1..30)) {
+            let amounts: Vec<_> = nanos.iter().map(|nanos| Some(Money::from_nanos(*nanos))).collect();
+            let shown = money_column(&amounts, "unpriced");
+            let read = |text: &str| -> i128 {
+                if text.starts_with('<') { 0 } else { text.replace(['$', ',', '.'], "").parse().unwrap() }
+            };
+            prop_assert_eq!(shown.parts.iter().map(|part| read(part)).sum::<i128>(), read(&shown.total));
+        }
+    }
+
+    #[test]
+    fn money_keeps_the_places_that_matter() {
+        let column = |texts: &[&str]| {
+            let amounts: Vec<_> = texts.iter().map(|text| Money::parse_decimal(text)).collect();
+            let shown = money_column(&amounts, "unpriced");
+            (shown.parts.join(" "), shown.total)
+        };
+        assert_eq!(column(&["1", "2.5"]), ("$1.00 $2.50".into(), "$3.50".into()));
+        assert_eq!(column(&["0.0123", "0.5"]), ("$0.0123 $0.5000".into(), "$0.5123".into()));
+        assert_eq!(column(&["12.345", "0.001"]), ("$12.35 <$0.01".into(), "$12.35".into()));
+        assert_eq!(column(&["1234.5", "?"]), ("$1,234.50 unpriced".into(), "$1,234.50".into()));
+        assert_eq!(column(&["?"]), ("unpriced".into(), "unpriced".into()));
+        // A third each: rounded one by one they would add up to 0.9999.
+        assert_eq!(column(&["0.333333334", "0.333333333", "0.333333333"]).0, "$0.3334 $0.3333 $0.3333");
+        assert_eq!(column(&[]), (String::new(), "$0.00".into()));
+    }
+
+    #[test]
+    fn counts_share_one_scale_and_add_up() {
+        let column = |counts: &[u64]| {
+            let shown = count_column(counts);
+            (shown.parts.join(" "), shown.total)
+        };
+        assert_eq!(column(&[12_345, 7]), ("12,345 7".into(), "12,352".into()));
+        assert_eq!(column(&[1_234_400, 1_400, 300]), ("1,235k 1k <1k".into(), "1,236k".into()));
+        assert_eq!(column(&[u64::MAX]).1, "18,446,744,073,710M");
+    }
+
+    #[test]
+    fn shares_of_a_limit_add_up() {
+        let shown = share_column(&[Some(333), Some(333), Some(334), None], 1_000);
+        assert_eq!((shown.parts.join("|"), shown.total.as_str()), ("33 %|33 %|34 %|".into(), "100 %"));
+        assert_eq!(share_column(&[Some(5)], 0).parts, [""]);
+        assert_eq!(share_column(&[Some(1), Some(150)], 1_000).parts, ["<1 %", "15 %"]);
+    }
+}

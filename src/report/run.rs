@@ -1,0 +1,265 @@
+//! Pure. The summary at the end of a run: who spent what on which model, what govern did and why, how to go on.
+
+use std::collections::{BTreeSet, HashSet};
+
+use chrono_tz::Tz;
+
+use super::BudgetStanding;
+use super::page::{Cell, Column, Item, Page, Table, Tone};
+use super::round::share_column;
+use super::run_rows::{RunRow, RunTally};
+use super::spend::{Figures, notes};
+use super::summary::{PriceStamp, Totals};
+use super::text::{between, count, duration};
+use super::told::{Told, told};
+use crate::model::event::EventKind;
+use crate::model::{AgentName, Event, ModelId, Money, RunId, RunInfo, ThreadInfo, Unit};
+
+/// Everything that is known of a run.
+#[derive(Clone, Debug)]
+pub struct RunReport {
+    /// The run itself.
+    pub info: RunInfo,
+    /// Its threads by agent, sub-agents below their root; a thread that changed model has a row for each.
+    pub rows: Vec<RunRow>,
+    /// All rows together.
+    pub totals: Totals,
+    /// Models that have no price; `None` where a file did not say which.
+    pub unpriced_models: BTreeSet<Option<String>>,
+    /// Lines of session files that could not be read.
+    pub skipped_lines: u64,
+    /// Requests that were under way when an agent was ended, and what they may have cost.
+    pub in_flight: (u64, Money),
+    /// What govern did and why.
+    pub told: Vec<Told>,
+    /// Where the budgets stand that bind it.
+    pub budgets: Vec<BudgetStanding>,
+    /// How to go on after a stop.
+    pub handoff: Option<Handoff>,
+    /// Where the costs come from.
+    pub prices: PriceStamp,
+    /// The zone that times are shown in.
+    pub zone: Tz,
+}
+
+/// How to go on after a stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handoff {
+    /// Files of the work tree that were changed, relative to it; `None` where that is not known.
+    pub files: Option<Vec<String>>,
+    /// The exact command, such as `govern resume k3f9x27m1a --extend 2usd`.
+    pub command: String,
+}
+
+/// What [`RunReport::new`] is made of, beside the responses.
+#[derive(Clone, Debug)]
+pub struct RunParts {
+    /// The run itself.
+    pub info: RunInfo,
+    /// Its threads, in the order they were seen.
+    pub threads: Vec<ThreadInfo>,
+    /// Its events, in order.
+    pub events: Vec<Event>,
+    /// Where the budgets stand that bind it.
+    pub budgets: Vec<BudgetStanding>,
+    /// How to go on after a stop.
+    pub handoff: Option<Handoff>,
+    /// Where the costs come from.
+    pub prices: PriceStamp,
+    /// The zone that times are shown in.
+    pub zone: Tz,
+}
+
+impl RunReport {
+    /// Puts together what is known.
+    pub fn new(spend: RunTally, parts: RunParts) -> Self {
+        let mut skipped_lines = 0;
+        let mut in_flight = (0, Money::ZERO);
+        for event in &parts.events {
+            match &event.kind {
+                EventKind::Skipped { lines, .. } => skipped_lines += lines,
+                EventKind::AgentEnded { in_flight: requests, in_flight_cost, .. } => {
+                    in_flight = (in_flight.0 + u64::from(*requests), in_flight.1 + *in_flight_cost);
+                }
+                _ => {}
+            }
+        }
+        Self {
+            rows: spend.rows(&parts.threads),
+            totals: spend.totals,
+            unpriced_models: spend.unpriced_models,
+            skipped_lines,
+            in_flight,
+            told: told(&parts.events),
+            info: parts.info,
+            budgets: parts.budgets,
+            handoff: parts.handoff,
+            prices: parts.prices,
+            zone: parts.zone,
+        }
+    }
+
+    /// The run's id.
+    pub fn id(&self) -> &RunId {
+        &self.info.id
+    }
+
+    /// The budget whose shares are shown: the one that is used up furthest, of those that responses count against.
+    pub fn share_of(&self) -> Option<&BudgetStanding> {
+        self.budgets
+            .iter()
+            .filter(|standing| standing.unit != Unit::Minutes && standing.allowed() > 0)
+            .max_by_key(|standing| standing.share())
+    }
+
+    /// As a person reads it.
+    pub fn page(&self) -> Page {
+        let mut page = Page::default();
+        page.title(self.headline());
+        if self.rows.is_empty() {
+            page.list(vec![Item::note("No Codex session was seen, so nothing was metered.")]);
+        } else {
+            page.table(self.table());
+        }
+        page.list(self.budgets.iter().map(budget_item).collect());
+        let several = self.rows.iter().map(|row| &row.agent).collect::<HashSet<_>>().len() > 1;
+        page.list(self.told.iter().map(|told| told.item(self.zone, several)).collect());
+        let mut notes = notes(&self.totals, self.unpriced_models.iter().map(Option::as_deref), self.skipped_lines);
+        if self.info.observe {
+            notes.push(Item::note("Observed only: govern recorded what it would have done, and did nothing."));
+        }
+        page.list(notes);
+        self.hand_off(&mut page);
+        page
+    }
+
+    fn headline(&self) -> String {
+        let took = self.info.ended.map(|ended| format!(", {}", duration(between(self.info.started, ended))));
+        let took = took.unwrap_or_default();
+        let rule = self.info.rule.as_ref().map(|rule| format!(" by `{rule}`")).unwrap_or_default();
+        let code = self.info.code.map(|code| format!(", exit {code}")).unwrap_or_default();
+        let outcome = match self.info.outcome.as_deref() {
+            None => "runs".to_owned(),
+            Some("ended") => "ended".to_owned(),
+            Some("refused") => format!("refused to start{rule}"),
+            Some("failed") => "govern failed".to_owned(),
+            Some(other) => format!("{other}{rule}"),
+        };
+        format!("govern run {}: {outcome}{took}{code}", self.info.id)
+    }
+
+    fn table(&self) -> Table {
+        let all: Vec<&Totals> = self.rows.iter().map(|row| &row.totals).collect();
+        let figures = Figures::new(&all, &self.totals);
+        let share = self.share_of();
+        let shares = share.map(|of| {
+            let used: Vec<_> = all.iter().map(|totals| amount(totals, of.unit)).collect();
+            share_column(&used, of.allowed())
+        });
+        let mut columns = vec![Column::name("agent/thread", 12), Column::name("model", 10)];
+        columns.extend(figures.columns().map(|column| Column { spare: false, ..column }));
+        columns.extend(share.map(|of| Column::figure(share_title(of))));
+        let mut rows = Vec::new();
+        for (index, row) in self.rows.iter().enumerate() {
+            let (header, label) = self.label(index, row);
+            if let Some(header) = header {
+                let mut cells = vec![Cell::new(""); columns.len()];
+                if let Some(first) = cells.first_mut() {
+                    *first = Cell::new(header);
+                }
+                rows.push(cells);
+            }
+            let mut cells = vec![Cell::new(label), Cell::or_unknown(row.model.as_ref().map(ModelId::as_str))];
+            cells.extend(figures.row(index));
+            cells.extend(shares.as_ref().map(|shown| Cell::new(shown.parts.get(index).map_or("", String::as_str))));
+            rows.push(cells);
+        }
+        let mut totals = vec![Cell::toned("total", Tone::Strong), Cell::new("")];
+        totals.extend(figures.totals());
+        totals.extend(shares.as_ref().map(|shown| Cell::toned(&shown.total, Tone::Strong)));
+        Table { columns, rows, totals: Some(totals) }
+    }
+
+    /// A line for the agent alone where it has several roots and this is its first, and the row's own name.
+    fn label(&self, index: usize, row: &RunRow) -> (Option<String>, String) {
+        let agent = row.agent.as_ref().map_or("(no agent)", AgentName::as_str);
+        let of_agent = || self.rows.iter().filter(|other| other.agent == row.agent);
+        let roots = of_agent().filter(|other| other.depth == 0).map(|other| &other.thread).collect::<HashSet<_>>();
+        let several = roots.len() > 1;
+        let first = self.rows.iter().position(|other| other.agent == row.agent) == Some(index);
+        let header = (several && first).then(|| agent.to_owned());
+        if row.again {
+            return (header, String::new());
+        }
+        let name = match &row.role {
+            // Ids begin with the time, so that those of a run tell apart by their ends.
+            Some(role) => format!("{role} {}", tail(row.thread.as_str(), 6)),
+            None => row.thread.to_string(),
+        };
+        let indent = "  ".repeat(row.depth + usize::from(several));
+        let label = match (row.depth, several) {
+            (0, false) => agent.to_owned(),
+            (0, true) => format!("{indent}{name}"),
+            (_, _) => format!("{indent}└ {name}"),
+        };
+        (header, label)
+    }
+
+    fn hand_off(&self, page: &mut Page) {
+        let Some(handoff) = &self.handoff else { return };
+        let spent = self.totals.known_cost().map_or("an unknown amount".to_owned(), |cost| cost.to_string());
+        let files = match &handoff.files {
+            None => "What changed in the work tree is not known.".to_owned(),
+            Some(files) if files.is_empty() => "No file of the work tree was changed.".to_owned(),
+            Some(files) => {
+                const SHOWN: usize = 8;
+                let named: Vec<String> = files.iter().take(SHOWN).map(|file| format!("`{file}`")).collect();
+                let more = files.len().saturating_sub(SHOWN);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let total = count(files.len() as u64, "file", "files");
+                format!("{total} changed: {}{more}.", named.join(", "))
+            }
+        };
+        page.list(vec![Item::note(files), Item::note(format!("{spent} was spent. To go on from here:"))]);
+        page.command(&handoff.command);
+    }
+}
+
+fn tail(text: &str, chars: usize) -> String {
+    text.chars().skip(text.chars().count().saturating_sub(chars)).collect()
+}
+
+/// What the shares are of, if that is short; the line of the budget says it in any case.
+fn share_title(of: &BudgetStanding) -> String {
+    let title = format!("of {}", of.unit.show(of.allowed()));
+    if title.len() <= "of $5.00".len() { title } else { "share".to_owned() }
+}
+
+fn budget_item(standing: &BudgetStanding) -> Item {
+    let wide = if standing.scope.is_empty() || standing.scope.starts_with("run=") {
+        String::new()
+    } else {
+        format!(" for {}", standing.scope)
+    };
+    let used = share_column(&[Some(standing.spent), Some(standing.reserved)], standing.allowed()).total;
+    let extended = match standing.extended {
+        0 => String::new(),
+        more => format!(", {} of it by extension", standing.unit.show(more)),
+    };
+    let place = if standing.enforceable { "" } else { "; not enforceable here" };
+    let tone = if standing.is_over() { Tone::Bad } else { Tone::Plain };
+    let text = format!("`{}`{wide}: {}{extended}, {used} used{place}", standing.budget, standing.sentence());
+    Item::new("budget", text, tone)
+}
+
+/// What the totals count in a budget's unit.
+fn amount(totals: &Totals, unit: Unit) -> Option<i64> {
+    let whole = |count: u64| i64::try_from(count).ok();
+    match unit {
+        Unit::Usd => totals.known_cost().map(Money::nanos),
+        Unit::Tok => whole(totals.tokens.uncached()),
+        Unit::AllTok => whole(totals.tokens.total()),
+        Unit::Responses => whole(totals.responses),
+        Unit::Minutes => None,
+    }
+}

@@ -1,0 +1,91 @@
+//! Pure. `govern.run/1`: a run as JSON.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::json::counters;
+use super::run::RunReport;
+use super::run_rows::RunRow;
+use super::text::rfc3339;
+use super::told::Told;
+use crate::model::{BudgetName, Money};
+
+#[derive(serde::Serialize)]
+struct Outcome<'a> {
+    /// `running`, `ended`, `stopped`, `killed`, `refused`, `failed`.
+    kind: &'a str,
+    /// The budget that ended it.
+    rule: Option<&'a BudgetName>,
+    /// The command that goes on with it.
+    resume: Option<&'a str>,
+}
+
+#[derive(serde::Serialize)]
+struct InFlight {
+    requests: u64,
+    cost_usd: Money,
+    basis: &'static str,
+}
+
+impl Serialize for RunReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let info = &self.info;
+        let outcome = Outcome {
+            kind: info.outcome.as_deref().unwrap_or("running"),
+            rule: info.rule.as_ref(),
+            resume: self.handoff.as_ref().map(|handoff| handoff.command.as_str()),
+        };
+        let in_flight = InFlight { requests: self.in_flight.0, cost_usd: self.in_flight.1, basis: "estimated" };
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("schema", "govern.run/1")?;
+        map.serialize_entry("run", &info.id)?;
+        map.serialize_entry("outcome", &outcome)?;
+        map.serialize_entry("exit_code", &info.code)?;
+        map.serialize_entry("observe", &info.observe)?;
+        map.serialize_entry("command", &info.command)?;
+        map.serialize_entry("cwd", &info.cwd)?;
+        map.serialize_entry("attribution", &info.attribution)?;
+        map.serialize_entry("started_at", &rfc3339(info.started))?;
+        map.serialize_entry("ended_at", &info.ended.map(rfc3339))?;
+        map.serialize_entry("policy", &info.policy)?;
+        map.serialize_entry("rows", &self.rows)?;
+        map.serialize_entry("totals", &self.totals)?;
+        map.serialize_entry("in_flight", &in_flight)?;
+        map.serialize_entry("unpriced_models", &self.unpriced_models)?;
+        map.serialize_entry("skipped_lines", &self.skipped_lines)?;
+        map.serialize_entry("decisions", &self.told)?;
+        map.serialize_entry("budgets", &self.budgets)?;
+        map.serialize_entry("changed_files", &self.handoff.as_ref().and_then(|handoff| handoff.files.as_ref()))?;
+        map.serialize_entry("prices", &self.prices)?;
+        map.end()
+    }
+}
+
+impl Serialize for RunRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("agent", &self.agent)?;
+        map.serialize_entry("thread", &self.thread)?;
+        map.serialize_entry("root", &self.root)?;
+        map.serialize_entry("parent", &self.parent)?;
+        map.serialize_entry("role", &self.role)?;
+        map.serialize_entry("model", &self.model)?;
+        counters(&mut map, &self.totals)?;
+        map.end()
+    }
+}
+
+impl Serialize for Told {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("at", &rfc3339(self.at))?;
+        map.serialize_entry("agent", &self.agent)?;
+        map.serialize_entry("what", &self.what)?;
+        map.serialize_entry("would", &self.would)?;
+        map.serialize_entry("budget", &self.budget)?;
+        map.serialize_entry("because", &self.because)?;
+        map.serialize_entry("approval", &self.approval)?;
+        map.serialize_entry("held_seconds", &self.held.map(|held| held.as_secs()))?;
+        map.serialize_entry("answer", &self.answer)?;
+        map.end()
+    }
+}

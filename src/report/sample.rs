@@ -1,0 +1,302 @@
+//! Pure. Responses, runs and events that the tests of this folder show.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+
+use super::approvals::ApprovalReport;
+use super::budget::BudgetReport;
+use super::{BudgetStanding, By, Handoff, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally};
+use crate::model::event::{Answer, Decision, EventKind};
+use crate::model::{
+    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Money, ProcessIdentity,
+    Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, ThreadId, ThreadInfo, Timestamp, Tokens, Unit, Verb,
+};
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub(crate) fn prices() -> PriceStamp {
+    PriceStamp { version: "7".into(), date: "2026-11-22".into() }
+}
+
+/// A response of 10,000 input tokens, 6,000 of them cached, and 500 output tokens.
+pub(crate) fn response(when: &str, agent: &str, thread: &str, model: &str, usd: &str) -> Response {
+    Response {
+        run: Some(RunId::new("k3f9x27m1a")),
+        agent: Some(agent.into()),
+        thread: ThreadId::new(thread),
+        root: ThreadId::new(thread),
+        key: ResponseKey::new("r"),
+        at: at(when),
+        model: Some(model.into()),
+        provider: Some("openai".into()),
+        tier: ServiceTier::Standard,
+        tokens: Tokens { input: 10_000, cached_input: 6_000, cache_write_input: 0, output: 500, reasoning_output: 200 },
+        cost: Cost::Priced(Money::parse_decimal(usd).unwrap()),
+        basis: Basis::Observed,
+        billing: Billing::Api,
+        attribution: Attribution { team: Some("web".into()), project: Some("shop".into()), ..Attribution::default() },
+    }
+}
+
+/// Three teams, one unknown; four models, one unpriced; two ways to pay; two days.
+pub(crate) fn summary(by: &[&str]) -> Summary {
+    let mut responses = [
+        response("2026-11-20T09:00:00Z", "codex", "t1", "gpt-6-astra", "1.2500012"),
+        response("2026-11-20T22:30:00Z", "codex", "t1", "gpt-6.1-sol", "0.3333333"),
+        response("2026-11-21T10:00:00Z", "docs", "t2", "gpt-6.1-sol", "0.3333333"),
+        response("2026-11-21T11:00:00Z", "docs", "t2", "gpt-6-luna", "0.0000451"),
+        response("2026-11-21T12:00:00Z", "codex", "t3", "a-model-with-a-rather-long-name-of-its-own", "0"),
+    ];
+    for (index, response) in responses.iter_mut().enumerate() {
+        match index {
+            2 => response.attribution.team = Some("a team | with = \"odd\" name".into()),
+            3 => {
+                response.attribution.team = None;
+                response.billing = Billing::Plan;
+            }
+            4 => response.cost = Cost::Unpriced,
+            _ => {}
+        }
+        response.tokens.input += 1_234 * index as u64;
+        response.attribution.labels = BTreeMap::from([("tier".to_owned(), "gold".to_owned())]);
+    }
+    let by: Vec<By> = by.iter().map(|word| By::parse(word).unwrap()).collect();
+    let mut tally = Tally::new(&by, Tz::Europe__Berlin);
+    responses.iter().for_each(|response| tally.add(response));
+    tally.finish((None, None), 3, prices())
+}
+
+pub(crate) fn event(when: &str, kind: EventKind) -> Event {
+    Event { at: at(when), run: RunId::new("k3f9x27m1a"), agent: Some("codex".into()), kind }
+}
+
+pub(crate) fn decided(verb: Verb, because: &[&str]) -> EventKind {
+    EventKind::Decided(Decision {
+        verb,
+        budget: "each run".into(),
+        scope: "run=k3f9x27m1a".into(),
+        because: because.iter().map(|&text| text.to_owned()).collect(),
+        would: false,
+        to: (verb == Verb::Route).then(|| "gpt-6.1-terra".into()),
+    })
+}
+
+pub(crate) fn asked(id: i64) -> EventKind {
+    EventKind::Asked {
+        approval: ApprovalId(id),
+        budget: Some("each run".into()),
+        question: "may it go on?".into(),
+        deadline: None,
+    }
+}
+
+pub(crate) fn answered(id: i64, answer: Answer, by: &str) -> EventKind {
+    EventKind::Answered { approval: ApprovalId(id), answer, by: by.into(), reason: None }
+}
+
+pub(crate) fn extended(amount: i64) -> EventKind {
+    EventKind::Extended {
+        budget: "each run".into(),
+        scope: "run=k3f9x27m1a".into(),
+        amount,
+        unit: "usd".into(),
+        by: "bob (cli)".into(),
+        reason: None,
+    }
+}
+
+pub(crate) fn agent_ended(in_flight: u32) -> EventKind {
+    EventKind::AgentEnded { code: 130, in_flight, in_flight_cost: Money::parse_decimal("0.21").unwrap() }
+}
+
+pub(crate) fn thread(id: &str, root: &str, parent: Option<&str>, agent: &str, role: Option<&str>) -> ThreadInfo {
+    ThreadInfo {
+        thread: id.into(),
+        root: root.into(),
+        parent: parent.map(ThreadId::new),
+        run: Some(RunId::new("k3f9x27m1a")),
+        agent: Some(agent.into()),
+        path: format!("/home/ada/.codex/sessions/2026/11/22/rollout-2026-11-22T14-00-00-{id}.jsonl"),
+        codex: Some("0.169.0".into()),
+        provider: Some("openai".into()),
+        billing: Billing::Api,
+        role: role.map(str::to_owned),
+    }
+}
+
+pub(crate) fn info(outcome: &str, code: i32, rule: Option<&str>) -> RunInfo {
+    RunInfo {
+        id: "k3f9x27m1a".into(),
+        started: at("2026-11-22T14:00:00Z"),
+        ended: Some(at("2026-11-22T14:12:03Z")),
+        command: ["codex", "exec", "fix the tests"].map(str::to_owned).to_vec(),
+        cwd: "/home/ada/shop".into(),
+        attribution: Attribution { project: Some("shop".into()), user: Some("ada".into()), ..Attribution::default() },
+        outcome: Some(outcome.into()),
+        code: Some(code),
+        rule: rule.map(BudgetName::new),
+        process: ProcessIdentity { pid: 4_711, started: 1 },
+        observe: false,
+        policy: "5d1f".into(),
+        prices: "2026-11-22".into(),
+    }
+}
+
+pub(crate) fn standing(
+    budget: &str,
+    scope: &str,
+    unit: Unit,
+    (spent, reserved, limit): (i64, i64, i64),
+) -> BudgetStanding {
+    BudgetStanding {
+        budget: budget.into(),
+        scope: scope.into(),
+        unit,
+        limit,
+        extended: 0,
+        spent,
+        reserved,
+        window_start: None,
+        window_end: None,
+        enforceable: true,
+    }
+}
+
+/// Two agents: one was routed, asked, extended and stopped, and has sub-agents, one of which has one of its own; the
+/// other has two sessions.
+pub(crate) fn run() -> RunReport {
+    let ids = [
+        "019a8b7c-1a2b-7c3d-8e4f-5a6b7c8d9e0f",
+        "019a8b7d-2b3c-7d4e-9f50-6b7c8d9e0f1a",
+        "019a8b7e-3c4d-7e5f-8061-7c8d9e0f1a2b",
+        "019a8b7f-4d5e-7f60-9172-8d9e0f1a2b3c",
+        "019a8b80-5e6f-7071-8283-9e0f1a2b3c4d",
+    ];
+    let [root, scout, deep, first, second] = ids;
+    let mut spend = RunTally::default();
+    let mut add = |when: &str, agent: &str, thread: &str, root: &str, model: &str, usd: &str, times: u64| {
+        for index in 0..times {
+            let mut response = response(when, agent, thread, model, usd);
+            response.root = root.into();
+            response.tokens.input += 4_321 * index;
+            spend.add(&response);
+        }
+    };
+    add("2026-11-22T14:01:00Z", "codex", root, root, "gpt-6.1-sol", "0.3333333", 9);
+    add("2026-11-22T14:02:00Z", "docs", first, first, "gpt-6-luna", "0.0123456", 4);
+    add("2026-11-22T14:03:00Z", "codex", scout, root, "gpt-6.1-sol", "0.1111111", 3);
+    add("2026-11-22T14:04:00Z", "codex", deep, root, "gpt-6-luna", "0.0001", 1);
+    add("2026-11-22T14:05:00Z", "docs", second, second, "gpt-6-luna", "0.0045678", 2);
+    add("2026-11-22T14:06:00Z", "codex", root, root, "gpt-6.1-terra", "0.2", 5);
+    let mut extended_budget = standing("each run", "run=k3f9x27m1a", Unit::Usd, (4_391_951_000, 0, 4_000_000_000));
+    extended_budget.extended = 1_000_000_000;
+    let mut monthly = standing("teams, monthly", "team=web", Unit::Usd, (151_391_951_000, 0, 200_000_000_000));
+    monthly.enforceable = false;
+    RunReport::new(
+        spend,
+        RunParts {
+            info: info("stopped", 124, Some("each run")),
+            threads: vec![
+                thread(root, root, None, "codex", None),
+                thread(scout, root, Some(root), "codex", Some("scout")),
+                thread(deep, root, Some(scout), "codex", None),
+                thread(first, first, None, "docs", None),
+                thread(second, second, None, "docs", None),
+            ],
+            events: run_events(),
+            budgets: vec![extended_budget, monthly, standing("tokens", "", Unit::AllTok, (493_976, 10_000, 5_000_000))],
+            handoff: Some(Handoff {
+                files: Some(vec!["src/cart.rs".into(), "tests/cart.rs".into()]),
+                command: "govern resume k3f9x27m1a --extend 2usd".into(),
+            }),
+            prices: prices(),
+            zone: Tz::Europe__Berlin,
+        },
+    )
+}
+
+fn run_events() -> Vec<Event> {
+    let requested =
+        |request, what: &str| EventKind::Requested { request, what: what.into(), because: "`each run` is held".into() };
+    let skipped = EventKind::Skipped {
+        path: "/home/ada/.codex/sessions/2026/11/22/rollout-1.jsonl".into(),
+        lines: 2,
+        reason: "not JSON, the first at byte 40,960".into(),
+    };
+    vec![
+        event("2026-11-22T14:03:01Z", decided(Verb::Warn, &["`each run`: $2.01 of $4.00 (50 %)"])),
+        event("2026-11-22T14:05:59Z", decided(Verb::Route, &["`each run`: $3.61 of $4.00 (90 %)"])),
+        event("2026-11-22T14:06:00Z", requested(1, "restart")),
+        event("2026-11-22T14:07:00Z", decided(Verb::Ask, &["`each run`: $3.93 + $0.21 reserved of $4.00"])),
+        event("2026-11-22T14:07:00Z", requested(2, "hold")),
+        event("2026-11-22T14:07:00Z", asked(7)),
+        event("2026-11-22T14:09:11Z", answered(7, Answer::Extend { amount: 1_000_000_000 }, "bob (cli)")),
+        event("2026-11-22T14:09:11Z", extended(1_000_000_000)),
+        event("2026-11-22T14:09:11Z", requested(3, "release")),
+        event("2026-11-22T14:10:00Z", skipped),
+        event("2026-11-22T14:11:58Z", decided(Verb::Stop, &["`each run`: $4.39 + $0.66 reserved of $5.00"])),
+        event("2026-11-22T14:11:58Z", requested(4, "end")),
+        event("2026-11-22T14:12:03Z", agent_ended(1)),
+    ]
+}
+
+pub(crate) fn budgets() -> BudgetReport {
+    let month = (at("2026-10-31T23:00:00Z"), at("2026-11-30T23:00:00Z"));
+    let windowed = |mut standing: BudgetStanding, (start, end): (Timestamp, Timestamp)| {
+        (standing.window_start, standing.window_end) = (Some(start), Some(end));
+        standing
+    };
+    let mut lifted =
+        standing("teams, monthly", "team=infra", Unit::Usd, (1_033_330_000_000, 1_250_000_000, 1_000_000_000_000));
+    lifted.extended = 100_000_000_000;
+    let mut blind = standing("everybody, daily", "", Unit::AllTok, (12_345_678, 0, 50_000_000));
+    blind.enforceable = false;
+    let day = (at("2026-11-21T23:00:00Z"), at("2026-11-22T23:00:00Z"));
+    BudgetReport {
+        rows: vec![
+            windowed(standing("teams, monthly", "team=web", Unit::Usd, (400_010_000_000, 0, 400_000_000_000)), month),
+            windowed(lifted, month),
+            windowed(blind, day),
+            standing("each run", "run=k3f9x27m1a", Unit::Usd, (4_391_718_100, 210_000_000, 5_000_000_000)),
+            standing("patience", "agent=codex", Unit::Minutes, (1_300_000, 0, 1_800_000)),
+            standing("answers", "thread=019a8b7c-1a2b-7c3d-8e4f-5a6b7c8d9e0f", Unit::Responses, (12, 2, 50)),
+        ],
+        at: at("2026-11-22T14:00:00Z"),
+        zone: Tz::Europe__Berlin,
+        since: Some(at("2026-11-01T08:00:00Z")),
+    }
+}
+
+pub(crate) fn approvals() -> ApprovalReport {
+    let pending = Approval {
+        id: ApprovalId(7),
+        run: "k3f9x27m1a".into(),
+        agent: "codex".into(),
+        budget: "each run".into(),
+        scope: "run=k3f9x27m1a".into(),
+        window: None,
+        question: "$4.93 + $0.21 reserved of $5.00 (`each run`)".into(),
+        extend: Quantity::parse("1 usd").unwrap(),
+        asked: at("2026-11-22T13:50:00Z"),
+        deadline: Some(at("2026-11-22T14:20:00Z")),
+        state: ApprovalState::Pending,
+        answer: None,
+        by: None,
+        reason: None,
+        answered: None,
+    };
+    let approved = Approval {
+        id: ApprovalId(6),
+        state: ApprovalState::Approved,
+        answer: Some(Answer::Extend { amount: 2_000_000_000 }),
+        by: Some("bob (cli)".into()),
+        reason: Some("the release is today".into()),
+        answered: Some(at("2026-11-22T13:40:00Z")),
+        ..pending.clone()
+    };
+    let expired = Approval { id: ApprovalId(5), state: ApprovalState::Expired, ..pending.clone() };
+    ApprovalReport { rows: vec![expired, approved, pending], at: at("2026-11-22T14:00:00Z"), zone: Tz::UTC, all: true }
+}

@@ -1,0 +1,313 @@
+//! Pure. Responses summed by any list of dimensions.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono_tz::Tz;
+
+use super::By;
+use crate::model::{Basis, Billing, Cost, Dimension, Money, Response, Timestamp, Tokens};
+
+/// Which price table the costs come from.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct PriceStamp {
+    /// Its version.
+    pub version: String,
+    /// The day it was last brought up to date, `2026-11-22`.
+    pub date: String,
+}
+
+/// What a number of responses add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Answers of a model.
+    pub responses: u64,
+    /// What they counted.
+    pub tokens: Tokens,
+    /// What the priced and estimated ones cost.
+    pub cost: Money,
+    /// Answers without a price: not in `cost`.
+    pub unpriced: u64,
+    /// Answers whose price is a stand-in, such as the dearest model's.
+    pub stand_in: u64,
+    /// Answers whose tokens were inferred.
+    pub inferred: u64,
+    /// `cost` by who is paid, and how.
+    pub billing: BTreeMap<Billing, Money>,
+}
+
+impl Totals {
+    /// Counts one more response.
+    pub fn add(&mut self, response: &Response) {
+        self.responses += 1;
+        self.tokens += response.tokens;
+        match response.cost {
+            Cost::Priced(_) => {}
+            Cost::Estimated(_) => self.stand_in += 1,
+            Cost::Unpriced => self.unpriced += 1,
+        }
+        match response.basis {
+            Basis::Observed => {}
+            Basis::Estimated => self.inferred += 1,
+        }
+        let cost = response.cost.money().unwrap_or_default();
+        self.cost += cost;
+        *self.billing.entry(response.billing).or_default() += cost;
+    }
+
+    /// Adds what others add up to.
+    pub fn merge(&mut self, other: &Self) {
+        self.responses += other.responses;
+        self.tokens += other.tokens;
+        self.cost += other.cost;
+        self.unpriced += other.unpriced;
+        self.stand_in += other.stand_in;
+        self.inferred += other.inferred;
+        for (billing, cost) in &other.billing {
+            *self.billing.entry(*billing).or_default() += *cost;
+        }
+    }
+
+    /// The cost, unless nothing of it could be priced: unknown is never zero.
+    pub fn known_cost(&self) -> Option<Money> {
+        (self.responses == 0 || self.unpriced < self.responses).then_some(self.cost)
+    }
+
+    /// `observed`, `estimated`, or `mixed`. An estimate of the tokens and a stand-in for the price both count.
+    pub fn basis(&self) -> &'static str {
+        match self.inferred.max(self.stand_in) {
+            0 => "observed",
+            some if some == self.responses => "estimated",
+            _ => "mixed",
+        }
+    }
+
+    /// `api`, `plan`, `local`, `unknown`, or `mixed`; `None` without responses.
+    pub fn billing(&self) -> Option<&'static str> {
+        let mut kinds = self.billing.keys();
+        match (kinds.next(), kinds.next()) {
+            (None, _) => None,
+            (Some(only), None) => Some(only.as_str()),
+            (Some(_), Some(_)) => Some("mixed"),
+        }
+    }
+}
+
+/// One group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its values, in the order of [`Summary::by`]; `None` is unknown.
+    pub key: Vec<Option<String>>,
+    /// What it adds up to.
+    pub totals: Totals,
+}
+
+/// A report, ready to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// What there is a row for.
+    pub by: Vec<By>,
+    /// Where days begin.
+    pub zone: Tz,
+    /// What was asked for: not before this.
+    pub since: Option<Timestamp>,
+    /// What was asked for: before this.
+    pub until: Option<Timestamp>,
+    /// The first and the last response.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// Time goes on, else the dearest first.
+    pub rows: Vec<Row>,
+    /// All rows together.
+    pub totals: Totals,
+    /// Models that have no price; `None` where a file did not say which.
+    pub unpriced_models: BTreeSet<Option<String>>,
+    /// Lines of session files that could not be read.
+    pub skipped_lines: u64,
+    /// Where the costs come from.
+    pub prices: PriceStamp,
+}
+
+/// A summary in the making: responses are added as they stream past.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    by: Vec<By>,
+    zone: Tz,
+    groups: BTreeMap<Vec<Option<String>>, Totals>,
+    unpriced: BTreeSet<Option<String>>,
+    span: Option<(Timestamp, Timestamp)>,
+}
+
+impl Tally {
+    /// Nothing yet; a dimension that is named twice counts once.
+    pub fn new(by: &[By], zone: Tz) -> Self {
+        let mut unique: Vec<By> = Vec::new();
+        for dimension in by {
+            if !unique.contains(dimension) {
+                unique.push(dimension.clone());
+            }
+        }
+        Self { by: unique, zone, groups: BTreeMap::new(), unpriced: BTreeSet::new(), span: None }
+    }
+
+    /// Counts one more response.
+    pub fn add(&mut self, response: &Response) {
+        let key = self.by.iter().map(|by| by.value(response, self.zone)).collect();
+        self.groups.entry(key).or_default().add(response);
+        if response.cost == Cost::Unpriced {
+            self.unpriced.insert(response.get(&Dimension::Model).map(str::to_owned));
+        }
+        let (first, last) = self.span.unwrap_or((response.at, response.at));
+        self.span = Some((first.min(response.at), last.max(response.at)));
+    }
+
+    /// The summary of all that was added.
+    pub fn finish(
+        self,
+        (since, until): (Option<Timestamp>, Option<Timestamp>),
+        skipped_lines: u64,
+        prices: PriceStamp,
+    ) -> Summary {
+        let mut totals = Totals::default();
+        for group in self.groups.values() {
+            totals.merge(group);
+        }
+        let rows = sorted(&self.by, self.groups);
+        Summary {
+            by: self.by,
+            zone: self.zone,
+            since,
+            until,
+            span: self.span,
+            rows,
+            totals,
+            unpriced_models: self.unpriced,
+            skipped_lines,
+            prices,
+        }
+    }
+}
+
+/// Level by level: time goes on; other values by what all of their rows cost, dearest first, then by name.
+fn sorted(by: &[By], groups: BTreeMap<Vec<Option<String>>, Totals>) -> Vec<Row> {
+    let mut weights: BTreeMap<Vec<Option<String>>, (Money, u64)> = BTreeMap::new();
+    for (key, totals) in &groups {
+        for depth in 1..=key.len() {
+            let weight = weights.entry(key.iter().take(depth).cloned().collect()).or_default();
+            weight.0 += totals.cost;
+            weight.1 = weight.1.saturating_add(totals.tokens.total());
+        }
+    }
+    let compare = |one: &Row, other: &Row| {
+        for (depth, dimension) in by.iter().enumerate() {
+            let (mine, theirs) = (one.key.get(..=depth), other.key.get(..=depth));
+            let by_name = || mine.map(|key| key.last()).cmp(&theirs.map(|key| key.last()));
+            let weight = |key: Option<&[Option<String>]>| Reverse(key.and_then(|key| weights.get(key)).copied());
+            let order =
+                if dimension.is_time() { by_name() } else { weight(mine).cmp(&weight(theirs)).then_with(by_name) };
+            if order != Ordering::Equal {
+                return order;
+            }
+        }
+        Ordering::Equal
+    };
+    let mut rows: Vec<Row> = groups.into_iter().map(|(key, totals)| Row { key, totals }).collect();
+    rows.sort_by(compare);
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::sample;
+    use super::*;
+
+    fn keys(summary: &Summary) -> Vec<String> {
+        summary
+            .rows
+            .iter()
+            .map(|row| row.key.iter().map(|value| value.as_deref().unwrap_or("?")).collect::<Vec<_>>().join("/"))
+            .collect()
+    }
+
+    fn summed(by: &[By], responses: &[Response]) -> Summary {
+        let mut tally = Tally::new(by, Tz::UTC);
+        responses.iter().for_each(|response| tally.add(response));
+        tally.finish((None, None), 0, sample::prices())
+    }
+
+    #[test]
+    fn the_dearest_comes_first_but_days_go_on() {
+        let responses = [
+            sample::response("2026-11-02T10:00:00Z", "web", "t1", "gpt-6-luna", "0.10"),
+            sample::response("2026-11-01T10:00:00Z", "web", "t1", "gpt-6-astra", "1.00"),
+            sample::response("2026-11-01T10:00:00Z", "api", "t2", "gpt-6-astra", "3.00"),
+        ];
+        let agent = By::Of(Dimension::Agent);
+        assert_eq!(
+            keys(&summed(&[agent.clone(), By::Day], &responses)),
+            ["api/2026-11-01", "web/2026-11-01", "web/2026-11-02"]
+        );
+        assert_eq!(
+            keys(&summed(&[By::Day, agent], &responses)),
+            ["2026-11-01/api", "2026-11-01/web", "2026-11-02/web"]
+        );
+    }
+
+    #[test]
+    fn without_dimensions_everything_is_one_row_and_nothing_is_none() {
+        assert_eq!(summed(&[], &[]).rows.len(), 0);
+        let one = summed(&[], &[sample::response("2026-11-02T10:00:00Z", "web", "t1", "gpt-6-luna", "0.10")]);
+        assert_eq!(one.rows.len(), 1);
+        assert_eq!(one.rows.first().unwrap().totals, one.totals);
+    }
+
+    #[test]
+    fn an_unpriced_model_is_listed_and_its_cost_is_not_zero_but_unknown() {
+        let mut response = sample::response("2026-11-02T10:00:00Z", "web", "t1", "gpt-9", "0");
+        response.cost = Cost::Unpriced;
+        let summary = summed(&[By::Of(Dimension::Model)], std::slice::from_ref(&response));
+        assert_eq!(summary.totals.known_cost(), None);
+        assert_eq!(summary.unpriced_models, BTreeSet::from([Some("gpt-9".to_owned())]));
+        let other = sample::response("2026-11-02T10:00:00Z", "web", "t1", "gpt-6-luna", "0.10");
+        let both = summed(&[], &[response, other]);
+        assert_eq!((both.totals.known_cost(), both.totals.unpriced), (Money::parse_decimal("0.10"), 1));
+    }
+
+    #[test]
+    fn mixed_billing_and_basis_are_said() {
+        let api = sample::response("2026-11-02T10:00:00Z", "web", "t1", "gpt-6-luna", "0.10");
+        let mut plan = api.clone();
+        plan.billing = Billing::Plan;
+        plan.basis = Basis::Estimated;
+        assert_eq!(summed(&[], std::slice::from_ref(&api)).totals.billing(), Some("api"));
+        assert_eq!(summed(&[], std::slice::from_ref(&plan)).totals.basis(), "estimated");
+        let both = summed(&[], &[api, plan]).totals;
+        assert_eq!((both.billing(), both.basis()), (Some("mixed"), "mixed"));
+    }
+
+    proptest! {
+        #[test]
+        fn rows_always_add_up_to_the_totals(
+            picks in prop::collection::vec((0_usize..3, 0_usize..3, 0_i64..5_000_000_000, 0_i64..1_000_000), 0..60),
+            by in prop::sample::subsequence(vec!["agent", "thread", "model", "day", "month", "team"], 0..6),
+        ) {
+            let responses: Vec<Response> = picks.iter().map(|(agent, model, nanos, second)| {
+                let agent = ["web", "api", "docs"][*agent];
+                let mut response = sample::response("2026-11-02T10:00:00Z", agent, agent, ["a", "b", "c"][*model], "0");
+                response.at += chrono::TimeDelta::seconds(*second);
+                response.cost = Cost::Priced(Money::from_nanos(*nanos));
+                response
+            }).collect();
+            let by: Vec<By> = by.into_iter().map(|word| By::parse(word).unwrap()).collect();
+            let summary = summed(&by, &responses);
+            let mut again = Totals::default();
+            for row in &summary.rows {
+                again.merge(&row.totals);
+            }
+            prop_assert_eq!(&again, &summary.totals);
+            prop_assert_eq!(summary.totals.responses, responses.len() as u64);
+            prop_assert_eq!(summary.totals.cost.nanos(), picks.iter().map(|pick| pick.2).sum::<i64>());
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Pure. How single values read: names, durations, moments.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+
+use crate::model::Timestamp;
+
+/// Makes a name from outside safe to print: what would move the cursor, colour the screen or turn
+/// the reading direction becomes `�`; line breaks and tabs become spaces.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\r' | '\t' => ' ',
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{feff}' => '\u{fffd}',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+/// `12 s`, `2 min 11 s`, `29 min`, `3 h 5 min`, `4 d 3 h`: two units at most, the smaller one only where it still matters.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let pair = |unit: u64, name: &str, part: u64, part_name: &str| {
+        let rest = seconds % unit / part;
+        if rest == 0 {
+            format!("{} {name}", seconds / unit)
+        } else {
+            format!("{} {name} {rest} {part_name}", seconds / unit)
+        }
+    };
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..600 => pair(60, "min", 1, "s"),
+        600..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => pair(3_600, "h", 60, "min"),
+        _ => pair(86_400, "d", 3_600, "h"),
+    }
+}
+
+/// The time from one moment to a later one; zero if it is not later.
+pub fn between(from: Timestamp, to: Timestamp) -> Duration {
+    (to - from).to_std().unwrap_or_default()
+}
+
+/// `2026-11-22 14:05` in the zone.
+pub fn moment(at: Timestamp, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
+}
+
+/// A moment ahead, as short as it is clear: `14:05` on the same day, `1 Dec 00:00` within half a
+/// year, else `2027-12-01`.
+pub fn ahead(at: Timestamp, now: Timestamp, zone: Tz) -> String {
+    let (at, now) = (at.with_timezone(&zone), now.with_timezone(&zone));
+    let format = if at.date_naive() == now.date_naive() {
+        "%H:%M"
+    } else if (at - now).abs() < TimeDelta::days(182) {
+        "%-d %b %H:%M"
+    } else {
+        "%Y-%m-%d"
+    };
+    at.format(format).to_string()
+}
+
+/// `14:05:09` in the zone.
+pub fn clock(at: Timestamp, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%H:%M:%S").to_string()
+}
+
+/// RFC 3339, UTC, to the millisecond where there are any.
+pub fn rfc3339(at: Timestamp) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+}
+
+/// `1 line`, `3 lines`.
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", super::round::grouped(i128::from(number)), if number == 1 { one } else { many })
+}
+
+/// A command line that a POSIX shell reads back as these words.
+pub fn shell_words<S: AsRef<str>>(words: &[S]) -> String {
+    words.iter().map(|word| shell_word(word.as_ref())).collect::<Vec<_>>().join(" ")
+}
+
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        for (seconds, read) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (131, "2 min 11 s"),
+            (1_799, "29 min"),
+            (3_600, "1 h"),
+            (11_100, "3 h 5 min"),
+            (86_400, "1 d"),
+            (356_400, "4 d 3 h"),
+        ] {
+            assert_eq!(duration(Duration::from_secs(seconds)), read);
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_drive_the_terminal() {
+        assert_eq!(printable("a\u{1b}[31mb\u{202e}c\nd\u{9b}e"), "a\u{fffd}[31mb\u{fffd}c d\u{fffd}e");
+        assert_eq!(printable("täst …"), "täst …");
+    }
+
+    #[test]
+    fn a_command_line_survives_the_shell() {
+        assert_eq!(shell_words(&["codex", "exec", "don't; rm *", ""]), r"codex exec 'don'\''t; rm *' ''");
+        assert_eq!(shell_words(&["codex", "-m", "gpt-6.1-sol", "K=v"]), "codex -m gpt-6.1-sol K=v");
+    }
+}

@@ -1,0 +1,391 @@
+//! Pure. What govern did in a run, and why: one line per thing, from the run's events.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+
+use super::approvals::answer_text;
+use super::page::{Item, Tone};
+use super::text::{between, clock, count, duration};
+use crate::model::event::{Answer, Decision, EventKind};
+use crate::model::{AgentName, ApprovalId, BudgetName, Event, Timestamp, Unit, Verb};
+
+/// One thing that govern did, or that its owner should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// When it began.
+    pub at: Timestamp,
+    /// The agent it is about.
+    pub agent: Option<AgentName>,
+    /// `warned`, `routed`, `held`, `extended`, `stopped`, `killed`, `ended`, `restarted`, `noted`, `skipped`,
+    /// `unlogged`, `failed`, or the word of a request that this version does not know.
+    pub what: String,
+    /// Observed only: it would have.
+    pub would: bool,
+    /// The budget behind it.
+    pub budget: Option<BudgetName>,
+    /// Why, as a sentence without its end.
+    pub because: String,
+    /// The question, where a person was asked.
+    pub approval: Option<ApprovalId>,
+    /// How long the agent was held.
+    pub held: Option<Duration>,
+    /// What came of the question: who, what, why.
+    pub answer: Option<String>,
+}
+
+impl Told {
+    fn new(event: &Event, what: &str, because: String) -> Self {
+        Self {
+            at: event.at,
+            agent: event.agent.clone(),
+            what: what.to_owned(),
+            would: false,
+            budget: None,
+            because,
+            approval: None,
+            held: None,
+            answer: None,
+        }
+    }
+
+    /// The sentence after its verb.
+    pub fn text(&self) -> String {
+        let held = self.held.map(|held| format!("{}: ", duration(held))).unwrap_or_default();
+        let question = self.approval.map(|id| format!(" (question {id})")).unwrap_or_default();
+        let answer = self.answer.as_deref().map(|answer| format!("; {answer}")).unwrap_or_default();
+        format!("{held}{}{question}{answer}", self.because)
+    }
+
+    /// As a line of a page; the agent is named where a run has several.
+    pub fn item(&self, zone: Tz, name_agent: bool) -> Item {
+        let what = if self.would { format!("would have {}", self.what) } else { self.what.clone() };
+        let agent = match &self.agent {
+            Some(agent) if name_agent => format!("{agent}: "),
+            _ => String::new(),
+        };
+        let tone = match self.what.as_str() {
+            "stopped" | "killed" | "ended" | "failed" if !self.would => Tone::Bad,
+            "warned" | "routed" | "held" | "skipped" | "unlogged" if !self.would => Tone::Warn,
+            _ => Tone::Plain,
+        };
+        Item::new(format!("{}  {what}", clock(self.at, zone)), format!("{agent}{}", self.text()), tone)
+    }
+}
+
+/// All that is to be told, in order.
+pub fn told(events: &[Event]) -> Vec<Told> {
+    let mut teller = Teller::default();
+    for event in events {
+        teller.hear(event);
+    }
+    teller.told
+}
+
+#[derive(Default)]
+struct Teller {
+    told: Vec<Told>,
+    /// Open questions and holds by agent: where they are told, and when a hold began.
+    holds: BTreeMap<Option<AgentName>, Hold>,
+    /// Extensions whose unit is told by the event that follows the answer.
+    extends: Vec<Extend>,
+    /// Agents whose end needs no further reason.
+    ending: Vec<Option<AgentName>>,
+    requests: BTreeMap<u64, String>,
+}
+
+/// An answer that extends, before its unit is known.
+struct Extend {
+    budget: BudgetName,
+    amount: i64,
+    told: usize,
+    who: String,
+    why: String,
+}
+
+#[derive(Clone, Copy)]
+struct Hold {
+    told: usize,
+    since: Option<Timestamp>,
+}
+
+impl Teller {
+    fn hear(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Decided(decision) => self.decided(event, decision),
+            EventKind::Requested { request, what, because } => {
+                self.requests.insert(*request, what.clone());
+                self.requested(event, what, because);
+            }
+            EventKind::Outcome { request, ok: false, detail } => {
+                let what = self.requests.get(request).map_or("something", String::as_str);
+                let because = format!("to {what}: {detail}");
+                self.told.push(Told::new(event, "failed", because));
+            }
+            EventKind::Asked { approval, budget, question, .. } => {
+                self.asked(event, *approval, budget.as_ref(), question)
+            }
+            EventKind::Answered { approval, answer, by, reason } => {
+                self.answered(event, *approval, answer, by, reason.as_deref());
+            }
+            EventKind::Extended { budget, scope, amount, unit, by, reason } => {
+                self.extended(event, budget, scope, *amount, unit, (by, reason.as_deref()));
+            }
+            EventKind::Skipped { path, lines, reason } => {
+                let name = path.rsplit('/').next().unwrap_or(path);
+                let because = format!("{} of {name}: {reason}", count(*lines, "line", "lines"));
+                self.told.push(Told::new(event, "skipped", because));
+            }
+            EventKind::Marked { what } => self.told.push(Told::new(event, "noted", what.clone())),
+            EventKind::AgentEnded { in_flight, in_flight_cost, .. } => {
+                self.released(event);
+                if *in_flight > 0 {
+                    let (requests, they) = if *in_flight == 1 {
+                        ("1 request was", "it")
+                    } else {
+                        (&*format!("{in_flight} requests were"), "they")
+                    };
+                    let because = format!(
+                        "{requests} under way at the end: perhaps served, never logged; {they} may have cost \
+                         {in_flight_cost}, which is in no sum here"
+                    );
+                    self.told.push(Told::new(event, "unlogged", because));
+                }
+            }
+            EventKind::RunEnded { .. } => self.run_ended(event),
+            EventKind::Outcome { ok: true, .. }
+            | EventKind::RunStarted { .. }
+            | EventKind::AgentStarted { .. }
+            | EventKind::ThreadSeen { .. }
+            | EventKind::Response(_) => {}
+        }
+    }
+
+    fn decided(&mut self, event: &Event, decision: &Decision) {
+        let mut because = decision.because.join("; ");
+        if !because.contains(decision.budget.as_str()) {
+            because = format!("`{}`: {because}", decision.budget);
+        }
+        let what = match decision.verb {
+            Verb::Warn => "warned",
+            Verb::Route => "routed",
+            Verb::Ask => "held",
+            Verb::Stop => "stopped",
+            Verb::Kill => "killed",
+        };
+        if let (Verb::Route, Some(model)) = (decision.verb, &decision.to) {
+            because = format!("to {model}: {because}");
+        }
+        let mut told = Told::new(event, what, because);
+        told.budget = Some(decision.budget.clone());
+        told.would = decision.would;
+        if !decision.would {
+            match decision.verb {
+                Verb::Ask => {
+                    self.holds.insert(event.agent.clone(), Hold { told: self.told.len(), since: None });
+                }
+                Verb::Stop | Verb::Kill => self.ending.push(event.agent.clone()),
+                Verb::Warn | Verb::Route => {}
+            }
+        }
+        self.told.push(told);
+    }
+
+    fn requested(&mut self, event: &Event, what: &str, because: &str) {
+        match what {
+            "hold" => match self.holds.get_mut(&event.agent) {
+                Some(hold) => hold.since = Some(event.at),
+                None => {
+                    self.holds.insert(event.agent.clone(), Hold { told: self.told.len(), since: Some(event.at) });
+                    self.told.push(Told::new(event, "held", because.to_owned()));
+                }
+            },
+            "release" => self.released(event),
+            // A route says why it restarts, and a stop why it ends.
+            "restart" if self.told.iter().any(|told| told.what == "routed" && told.agent == event.agent) => {}
+            "restart" => self.told.push(Told::new(event, "restarted", because.to_owned())),
+            "end" | "stop" | "kill" if self.ending.contains(&event.agent) => {}
+            "end" | "stop" | "kill" => {
+                self.ending.push(event.agent.clone());
+                self.told.push(Told::new(event, "ended", because.to_owned()));
+            }
+            other => self.told.push(Told::new(event, other, because.to_owned())),
+        }
+    }
+
+    fn asked(&mut self, event: &Event, approval: ApprovalId, budget: Option<&BudgetName>, question: &str) {
+        let open = self.holds.get(&event.agent).map(|hold| hold.told);
+        let told = open.and_then(|index| self.told.get_mut(index)).filter(|told| told.approval.is_none());
+        if let Some(told) = told {
+            told.approval = Some(approval);
+            return;
+        }
+        let since = self.holds.get(&event.agent).and_then(|hold| hold.since);
+        self.holds.insert(event.agent.clone(), Hold { told: self.told.len(), since });
+        let mut told = Told::new(event, "held", question.to_owned());
+        told.approval = Some(approval);
+        told.budget = budget.cloned();
+        self.told.push(told);
+    }
+
+    fn answered(&mut self, event: &Event, approval: ApprovalId, answer: &Answer, by: &str, reason: Option<&str>) {
+        let Some(index) = self.told.iter().rposition(|told| told.approval == Some(approval)) else {
+            return;
+        };
+        let who = if by == "deadline" { "nobody answered in time: it was".to_owned() } else { format!("{by}:") };
+        let why = reason.map(|reason| format!(", “{reason}”")).unwrap_or_default();
+        if let Answer::Stop | Answer::Kill = answer {
+            self.ending.push(event.agent.clone());
+        }
+        let Some(told) = self.told.get_mut(index) else { return };
+        if let (Answer::Extend { amount }, Some(budget)) = (answer, &told.budget) {
+            told.answer = Some(format!("{who} extended{why}"));
+            self.extends.push(Extend { budget: budget.clone(), amount: *amount, told: index, who, why });
+        } else {
+            // Without its budget the unit of an extension is not known; money is by far the likeliest.
+            told.answer = Some(format!("{who} {}{why}", answer_text(answer, Unit::Usd)));
+        }
+    }
+
+    fn extended(
+        &mut self,
+        event: &Event,
+        budget: &BudgetName,
+        scope: &str,
+        amount: i64,
+        unit: &str,
+        (by, reason): (&str, Option<&str>),
+    ) {
+        let shown = Unit::from_str_exact(unit).map_or_else(|| format!("{amount} {unit}"), |unit| unit.show(amount));
+        let answered = self.extends.iter().position(|extend| extend.budget == *budget && extend.amount == amount);
+        if let Some(extend) = answered.map(|position| self.extends.remove(position)) {
+            if let Some(told) = self.told.get_mut(extend.told) {
+                told.answer = Some(format!("{} extended by {shown}{}", extend.who, extend.why));
+            }
+            return;
+        }
+        let scope = if scope.is_empty() { String::new() } else { format!(" for {scope}") };
+        let why = reason.map(|reason| format!(": “{reason}”")).unwrap_or_default();
+        let mut told = Told::new(event, "extended", format!("`{budget}`{scope} by {shown}, by {by}{why}"));
+        told.budget = Some(budget.clone());
+        self.told.push(told);
+    }
+
+    fn released(&mut self, event: &Event) {
+        if let Some(hold) = self.holds.remove(&event.agent) {
+            self.close(hold, event.at);
+        }
+    }
+
+    fn run_ended(&mut self, event: &Event) {
+        for hold in std::mem::take(&mut self.holds).into_values() {
+            self.close(hold, event.at);
+        }
+    }
+
+    fn close(&mut self, hold: Hold, at: Timestamp) {
+        if let (Some(told), Some(since)) = (self.told.get_mut(hold.told), hold.since) {
+            told.held = Some(told.held.unwrap_or_default() + between(since, at));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    fn lines(kinds: Vec<(&str, EventKind)>) -> Vec<String> {
+        let events: Vec<Event> = kinds.into_iter().map(|(at, kind)| sample::event(at, kind)).collect();
+        told(&events)
+            .iter()
+            .map(|told| {
+                let item = told.item(Tz::UTC, false);
+                format!("{} | {}", item.lead, item.text)
+            })
+            .collect()
+    }
+
+    fn requested(request: u64, what: &str) -> EventKind {
+        EventKind::Requested { request, what: what.into(), because: "the reason".into() }
+    }
+
+    #[test]
+    fn a_question_its_hold_and_its_answer_are_one_line() {
+        let said = lines(vec![
+            ("2026-11-22T14:00:00Z", sample::decided(Verb::Ask, &["`each run`: $4.93 + $0.21 reserved of $5.00"])),
+            ("2026-11-22T14:00:00Z", requested(1, "hold")),
+            ("2026-11-22T14:00:00Z", sample::asked(7)),
+            ("2026-11-22T14:02:11Z", sample::answered(7, Answer::Extend { amount: 1_000_000_000 }, "bob (cli)")),
+            ("2026-11-22T14:02:11Z", sample::extended(1_000_000_000)),
+            ("2026-11-22T14:02:11Z", requested(2, "release")),
+        ]);
+        assert_eq!(
+            said,
+            [
+                "14:00:00  held | 2 min 11 s: `each run`: $4.93 + $0.21 reserved of $5.00 (question 7); bob (cli): extended by $1.00"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_unanswered_question_ends_with_the_policys_else() {
+        let said = lines(vec![
+            ("2026-11-22T14:00:00Z", sample::decided(Verb::Ask, &["`each run` is used up"])),
+            ("2026-11-22T14:00:00Z", requested(1, "hold")),
+            ("2026-11-22T14:00:00Z", sample::asked(7)),
+            ("2026-11-22T14:30:00Z", sample::answered(7, Answer::Stop, "deadline")),
+            ("2026-11-22T14:30:00Z", requested(2, "end")),
+            ("2026-11-22T14:30:01Z", sample::agent_ended(0)),
+        ]);
+        assert_eq!(
+            said,
+            ["14:00:00  held | 30 min: `each run` is used up (question 7); nobody answered in time: it was stopped"]
+        );
+    }
+
+    #[test]
+    fn what_is_only_observed_would_have_been() {
+        let EventKind::Decided(mut decision) = sample::decided(Verb::Stop, &["`each run` is used up"]) else {
+            unreachable!()
+        };
+        decision.would = true;
+        let said = lines(vec![("2026-11-22T14:00:00Z", EventKind::Decided(decision))]);
+        assert_eq!(said, ["14:00:00  would have stopped | `each run` is used up"]);
+    }
+
+    #[test]
+    fn an_end_without_a_verdict_says_its_own_reason_and_a_failure_is_told() {
+        let said = lines(vec![
+            ("2026-11-22T14:00:00Z", requested(1, "end")),
+            (
+                "2026-11-22T14:00:01Z",
+                EventKind::Outcome { request: 1, ok: false, detail: "2 processes were left".into() },
+            ),
+            ("2026-11-22T14:00:02Z", sample::agent_ended(1)),
+        ]);
+        assert_eq!(
+            said,
+            [
+                "14:00:00  ended | the reason",
+                "14:00:01  failed | to end: 2 processes were left",
+                "14:00:02  unlogged | 1 request was under way at the end: perhaps served, never logged; it may have cost \
+                 $0.21, which is in no sum here",
+            ]
+        );
+    }
+
+    #[test]
+    fn skipped_lines_say_how_many_and_where() {
+        let said = lines(vec![(
+            "2026-11-22T14:00:00Z",
+            EventKind::Skipped {
+                path: "/home/x/.codex/sessions/rollout-1.jsonl".into(),
+                lines: 3,
+                reason: "not JSON, the first at byte 4,096".into(),
+            },
+        )]);
+        assert_eq!(said, ["14:00:00  skipped | 3 lines of rollout-1.jsonl: not JSON, the first at byte 4,096"]);
+    }
+}

@@ -1,0 +1,161 @@
+//! Pure. The question at the prompt, and what may be answered.
+
+use std::time::Duration;
+
+use super::layout::wrapped;
+use crate::model::event::Answer;
+use crate::model::{AgentName, ApprovalId, ModelId, Quantity, Verb};
+use crate::report::text::{duration, printable};
+
+/// A question as the prompt puts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Its number: `govern approve 7` answers it from elsewhere.
+    pub approval: ApprovalId,
+    /// The agent that is held.
+    pub agent: AgentName,
+    /// What is asked, such as `$4.93 + $0.21 reserved of $5.00 (each run)`.
+    pub standing: String,
+    /// What a plain `e` extends by.
+    pub extend: Quantity,
+    /// The most that may be extended by, in the same unit.
+    pub most: Option<Quantity>,
+    /// Where `r` goes; `None` at the bottom of the ladder, or where the agent cannot be started again.
+    pub route: Option<ModelId>,
+    /// How long an answer is waited for; `None`: for ever.
+    pub left: Option<Duration>,
+    /// What happens when nobody answers.
+    pub otherwise: Verb,
+}
+
+impl Question {
+    /// The question, its lines ended, with a cursor behind the last: `? `.
+    pub fn draw(&self, width: usize) -> String {
+        let mut text = String::new();
+        let headline =
+            format!("govern: {} — agent `{}` is held", printable(&self.standing), printable(self.agent.as_str()));
+        let mut choices = format!("[e]xtend by {}", self.extend);
+        if let Some(model) = &self.route {
+            choices += &format!(" · [r]oute to {}", printable(model.as_str()));
+        }
+        choices += " · [s]top · [k]ill";
+        let otherwise = match self.left {
+            Some(left) => format!("else {} in {}; ", self.otherwise, duration(left)),
+            None => String::new(),
+        };
+        let aside = format!("({otherwise}also: govern approve {})", self.approval);
+        for line in wrapped(&headline, width) {
+            text += &format!("{line}\n");
+        }
+        let whole = format!("{choices}   {aside}");
+        if whole.chars().count() <= width {
+            text += &format!("{whole}\n");
+        } else {
+            text += &format!("{choices}\n{aside}\n");
+        }
+        text + "? "
+    }
+
+    /// Reads an answer; what is wrong with it is said so that it can be asked again.
+    pub fn parse(&self, line: &str) -> Result<Answer, String> {
+        let line = line.trim();
+        let (word, rest) = line.split_once(char::is_whitespace).map_or((line, ""), |(word, rest)| (word, rest.trim()));
+        let alone = |answer| if rest.is_empty() { Ok(answer) } else { Err(format!("`{word}` takes nothing after it")) };
+        match word.to_lowercase().as_str() {
+            "" => Err(format!("please answer {}", self.letters())),
+            "e" | "extend" => self.extension(rest),
+            "r" | "route" if self.route.is_none() => Err("there is no cheaper model to route to".to_owned()),
+            "r" | "route" => alone(Answer::Route),
+            "s" | "stop" => alone(Answer::Stop),
+            "k" | "kill" => alone(Answer::Kill),
+            _ => Err(format!("`{}` is no answer: {}", printable(line), self.letters())),
+        }
+    }
+
+    fn letters(&self) -> String {
+        let route = if self.route.is_some() { "r, " } else { "" };
+        format!("e, `e {}`, {route}s or k", self.extend)
+    }
+
+    fn extension(&self, by: &str) -> Result<Answer, String> {
+        let by = by.strip_prefix("by ").unwrap_or(by);
+        let quantity = if by.is_empty() {
+            self.extend
+        } else {
+            Quantity::parse(by).map_err(|error| format!("`{}` {error}: write `e {}`", printable(by), self.extend))?
+        };
+        if quantity.unit != self.extend.unit {
+            return Err(format!("this budget is not in that unit: write `e {}`", self.extend));
+        }
+        match self.most {
+            Some(most) if quantity.amount > most.amount => {
+                Err(format!("the policy lets nobody extend by more than {most}"))
+            }
+            _ => Ok(Answer::Extend { amount: quantity.amount }),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) fn sample() -> Question {
+    Question {
+        approval: ApprovalId(7),
+        agent: "codex".into(),
+        standing: "$4.93 + $0.21 reserved of $5.00 (each run)".to_owned(),
+        extend: Quantity::parse("1 usd").unwrap(),
+        most: Some(Quantity::parse("20 usd").unwrap()),
+        route: Some("gpt-6.1-terra".into()),
+        left: Some(Duration::from_secs(29 * 60 + 30)),
+        otherwise: Verb::Stop,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_at_both_widths() {
+        insta::assert_snapshot!(format!("{}\n\n{}", sample().draw(120), sample().draw(80)), @r"
+        govern: $4.93 + $0.21 reserved of $5.00 (each run) — agent `codex` is held
+        [e]xtend by $1.00 · [r]oute to gpt-6.1-terra · [s]top · [k]ill   (else stop in 29 min; also: govern approve 7)
+        ? 
+
+        govern: $4.93 + $0.21 reserved of $5.00 (each run) — agent `codex` is held
+        [e]xtend by $1.00 · [r]oute to gpt-6.1-terra · [s]top · [k]ill
+        (else stop in 29 min; also: govern approve 7)
+        ? 
+        ");
+    }
+
+    #[test]
+    fn every_answer_is_read_and_every_mistake_explained() {
+        let extend = |usd: i64| Ok(Answer::Extend { amount: usd * 1_000_000_000 });
+        for (line, answer) in [
+            ("e", extend(1)),
+            (" E \n", extend(1)),
+            ("e 2usd", extend(2)),
+            ("e $2", extend(2)),
+            ("extend by 2 usd", extend(2)),
+            ("r", Ok(Answer::Route)),
+            ("stop", Ok(Answer::Stop)),
+            ("k", Ok(Answer::Kill)),
+            ("", Err("please answer e, `e $1.00`, r, s or k")),
+            ("yes", Err("`yes` is no answer: e, `e $1.00`, r, s or k")),
+            ("k now", Err("`k` takes nothing after it")),
+            ("e lots", Err("`lots` is not a quantity: write `e $1.00`")),
+            ("e -1usd", Err("`-1usd` must be more than zero: write `e $1.00`")),
+            ("e 5k tok", Err("this budget is not in that unit: write `e $1.00`")),
+            ("e 21usd", Err("the policy lets nobody extend by more than $20.00")),
+        ] {
+            assert_eq!(sample().parse(line), answer.map_err(str::to_owned), "{line}");
+        }
+    }
+
+    #[test]
+    fn without_a_cheaper_model_there_is_no_route() {
+        let question = Question { route: None, ..sample() };
+        assert_eq!(question.parse("r"), Err("there is no cheaper model to route to".to_owned()));
+        assert!(!question.draw(80).contains("oute"));
+    }
+}

@@ -1,0 +1,281 @@
+//! Pure. Lays pages out in columns of the screen.
+
+use comfy_table::{Attribute, Cell as Drawn, CellAlignment, Color, ContentArrangement, Table as Drawing};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::Look;
+use crate::report::page::{Align, Block, Column, Item, Page, Table, Tone};
+
+/// Between two columns.
+const GAP: usize = 2;
+
+/// The page as text. Lists follow their table closely, everything else stands apart.
+pub(super) fn render(page: &Page, look: Look) -> String {
+    let mut text = String::new();
+    for (index, block) in page.blocks.iter().enumerate() {
+        let before = index.checked_sub(1).and_then(|index| page.blocks.get(index));
+        if let Some(before) = before
+            && !belongs(before, block)
+        {
+            text.push('\n');
+        }
+        match block {
+            Block::Title(title) => text += &format!("{}\n", paint(title, Tone::Strong, look)),
+            Block::Table(drawn) => text += &table(drawn, look),
+            Block::List(items) => text += &list(items, look),
+            Block::Command(line) => text += &format!("    {line}\n"),
+        }
+    }
+    text
+}
+
+/// No empty line between the two.
+fn belongs(before: &Block, block: &Block) -> bool {
+    matches!(
+        (before, block),
+        (Block::Title(_), _)
+            | (Block::List(_) | Block::Command(_), Block::Command(_))
+            | (Block::List(_), Block::List(_))
+    )
+}
+
+fn table(table: &Table, look: Look) -> String {
+    let table = &without_spare_columns(table, look.width);
+    let widths = fitted(table, look.width);
+    let mut drawing = Drawing::new();
+    drawing.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    if look.colour {
+        drawing.enforce_styling();
+    } else {
+        drawing.force_no_tty();
+    }
+    let draw = |text: &str, tone: Tone, width: usize, align: Align| {
+        let alignment = match align {
+            Align::Left => CellAlignment::Left,
+            Align::Right => CellAlignment::Right,
+        };
+        toned(Drawn::new(elided(text, width)).set_alignment(alignment), tone)
+    };
+    let columns = || table.columns.iter().zip(&widths);
+    drawing.set_header(columns().map(|(column, width)| draw(&column.title, Tone::Quiet, *width, column.align)));
+    for row in table.rows.iter().chain(&table.totals) {
+        let cells = row.iter().zip(columns());
+        drawing.add_row(cells.map(|(cell, (column, width))| draw(&cell.text, cell.tone, *width, column.align)));
+    }
+    for column in drawing.column_iter_mut() {
+        column.set_padding((0, u16::try_from(GAP).unwrap_or(2)));
+    }
+    let mut lines: Vec<String> = drawing.lines().map(|line| line.trim_end().to_owned()).collect();
+    let rule = paint(&"─".repeat(together(&widths).min(look.width)), Tone::Quiet, look);
+    if table.totals.is_some() && !lines.is_empty() {
+        lines.insert(lines.len() - 1, rule.clone());
+    }
+    lines.insert(1.min(lines.len()), rule);
+    lines.join("\n") + "\n"
+}
+
+/// Where even the shortest names would not fit, spare columns are left out, the last first.
+fn without_spare_columns(table: &Table, width: usize) -> Table {
+    let mut table = table.clone();
+    loop {
+        let least: Vec<usize> = table
+            .columns
+            .iter()
+            .zip(natural(&table))
+            .map(|(column, natural)| least(column).map_or(natural, |least| least.min(natural)))
+            .collect();
+        let Some(spare) = table.columns.iter().rposition(|column| column.spare) else { return table };
+        if together(&least) <= width {
+            return table;
+        }
+        table.columns.remove(spare);
+        for row in table.rows.iter_mut().chain(&mut table.totals) {
+            if spare < row.len() {
+                row.remove(spare);
+            }
+        }
+    }
+}
+
+/// How wide each column would be if there were room.
+fn natural(table: &Table) -> Vec<usize> {
+    let width = |(index, column): (usize, &Column)| {
+        let cells = table.rows.iter().chain(&table.totals).filter_map(|row| row.get(index));
+        cells.map(|cell| cell.text.width()).chain([column.title.width()]).max().unwrap_or(0)
+    };
+    table.columns.iter().enumerate().map(width).collect()
+}
+
+/// What a column must keep, if it can give way at all: its title stays whole.
+fn least(column: &Column) -> Option<usize> {
+    column.least.map(|least| least.max(column.title.width()))
+}
+
+fn together(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+}
+
+/// The width of each column: names give way, the widest first, until all fit or none can give more.
+fn fitted(table: &Table, width: usize) -> Vec<usize> {
+    let mut widths = natural(table);
+    loop {
+        if together(&widths) <= width {
+            return widths;
+        }
+        let widest = table
+            .columns
+            .iter()
+            .zip(&mut widths)
+            .filter(|(column, width)| least(column).is_some_and(|least| least < **width))
+            .max_by_key(|(_, width)| **width);
+        match widest {
+            Some((_, width)) => *width -= 1,
+            None => return widths,
+        }
+    }
+}
+
+/// The text in no more than `width` columns: the middle gives way, for names tell apart by both ends.
+fn elided(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let room = width.saturating_sub(1);
+    let head = taken(text.chars(), room / 2);
+    let mut tail: Vec<char> = taken(text.chars().rev(), room - room / 2).chars().collect();
+    tail.reverse();
+    format!("{head}…{}", tail.into_iter().collect::<String>())
+}
+
+fn taken(chars: impl Iterator<Item = char>, width: usize) -> String {
+    let mut used = 0;
+    chars
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= width
+        })
+        .collect()
+}
+
+/// Leads below one another, sentences broken between words and indented below themselves.
+fn list(items: &[Item], look: Look) -> String {
+    let lead = items.iter().map(|item| item.lead.width()).max().unwrap_or(0);
+    let indent = if lead == 0 { 0 } else { lead + GAP };
+    let mut text = String::new();
+    for item in items {
+        for (index, line) in wrapped(&item.text, look.width.saturating_sub(indent).max(20)).iter().enumerate() {
+            let before = if index == 0 { item.lead.as_str() } else { "" };
+            let gap = " ".repeat(indent.saturating_sub(before.width()));
+            let line = if lead == 0 { paint(line, item.tone, look) } else { line.clone() };
+            text += format!("{}{gap}{line}", paint(before, item.tone, look)).trim_end();
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Broken between words; a word that is wider than a line gets a line of its own.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && line.width() + 1 + word.width() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line += word;
+    }
+    lines.push(line);
+    lines
+}
+
+fn toned(cell: Drawn, tone: Tone) -> Drawn {
+    match tone {
+        Tone::Plain => cell,
+        Tone::Quiet => cell.add_attribute(Attribute::Dim),
+        Tone::Strong => cell.add_attribute(Attribute::Bold),
+        Tone::Good => cell.fg(Color::Green),
+        Tone::Warn => cell.fg(Color::Yellow),
+        Tone::Bad => cell.fg(Color::Red).add_attribute(Attribute::Bold),
+    }
+}
+
+/// The text in its tone (SGR, ECMA-48), where colour is wanted.
+pub(super) fn paint(text: &str, tone: Tone, look: Look) -> String {
+    let code = match tone {
+        Tone::Plain => return text.to_owned(),
+        Tone::Quiet => "2",
+        Tone::Strong => "1",
+        Tone::Good => "32",
+        Tone::Warn => "33",
+        Tone::Bad => "1;31",
+    };
+    if look.colour && !text.is_empty() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::report::page::Cell;
+
+    fn sample(names: &[&str]) -> Page {
+        let mut page = Page::default();
+        page.title("Spend");
+        page.table(Table {
+            columns: vec![Column::name("agent", 8), Column::figure("cost")],
+            rows: names.iter().map(|name| vec![Cell::new(name), Cell::new("$1.00")]).collect(),
+            totals: Some(vec![Cell::toned("total", Tone::Strong), Cell::toned("$2.00", Tone::Strong)]),
+        });
+        page
+    }
+
+    #[test]
+    fn names_give_way_in_their_middle() {
+        for (text, width, shown) in [
+            ("short", 8, "short"),
+            ("019a8b7c-1111-7222-8333-00a1b2c3d4e5", 13, "019a8b…c3d4e5"),
+            ("日本語のエージェント", 9, "日本…ント"),
+            ("abc", 1, "…"),
+        ] {
+            assert_eq!(elided(text, width), shown);
+        }
+    }
+
+    #[test]
+    fn plain_pages_have_no_escape_sequences_and_coloured_ones_say_the_same() {
+        let page = sample(&["web", "a\u{1b}[31mgent"]);
+        let plain = Look::plain(80).render(&page);
+        assert!(!plain.contains('\u{1b}'), "{plain}");
+        let coloured = Look { width: 80, colour: true }.render(&page);
+        assert!(coloured.contains("\u{1b}[1m"), "{coloured}");
+        let mut stripped = String::new();
+        let mut rest = coloured.as_str();
+        while let Some((before, after)) = rest.split_once("\u{1b}[") {
+            stripped += before;
+            rest = after.split_once('m').unwrap().1;
+        }
+        stripped += rest;
+        let lines = |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+        assert_eq!(lines(&stripped), lines(&plain));
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_of_a_table_is_wider_than_the_screen(names in prop::collection::vec("\\PC{0,60}", 1..6), width in 40_usize..140) {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            for line in Look::plain(width).render(&sample(&names)).lines() {
+                prop_assert!(line.width() <= width, "{line:?} is {} wide, not {width}", line.width());
+            }
+        }
+
+        #[test]
+        fn wrapping_loses_no_word(text in "[a-z ]{0,200}", width in 1_usize..60) {
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            prop_assert_eq!(words(&wrapped(&text, width).join(" ")), words(&text));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Owns standard error while an agent runs: `govern: …`, one whole line at a time.
+
+use std::io::Write;
+
+use super::Look;
+use super::layout::paint;
+use crate::report::page::Tone;
+use crate::report::text::printable;
+
+/// When notices are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Showing {
+    /// At once.
+    Live,
+    /// When the agent's full-screen program has ended: until then they would tear its picture.
+    AtEnd,
+    /// Never: `--quiet`.
+    Never,
+}
+
+/// Says things to the person while the agent has the terminal.
+#[derive(Debug)]
+pub struct Notices<W> {
+    out: W,
+    colour: bool,
+    showing: Showing,
+    kept: Vec<(String, Tone)>,
+}
+
+/// More would be scrolled past unread; the ledger has them all.
+const MOST_KEPT: usize = 200;
+
+impl<W: Write> Notices<W> {
+    /// Writes to `out`, which is standard error save in tests.
+    pub fn new(out: W, look: Look, showing: Showing) -> Self {
+        Self { out, colour: look.colour, showing, kept: Vec::new() }
+    }
+
+    /// Says one line. That nobody reads it any more is no reason to stop governing.
+    pub fn say(&mut self, text: &str, tone: Tone) {
+        match self.showing {
+            Showing::Live => self.write(text, tone),
+            Showing::AtEnd if self.kept.len() < MOST_KEPT => self.kept.push((text.to_owned(), tone)),
+            Showing::AtEnd | Showing::Never => {}
+        }
+    }
+
+    /// The agent's program has left the terminal: what was kept is said, and further lines at once.
+    pub fn release(&mut self) {
+        if self.showing == Showing::AtEnd {
+            self.showing = Showing::Live;
+            for (text, tone) in std::mem::take(&mut self.kept) {
+                self.write(&text, tone);
+            }
+        }
+    }
+
+    /// One write for the whole line, so that it doesn't mix with what the agent writes there.
+    fn write(&mut self, text: &str, tone: Tone) {
+        let look = Look { width: 0, colour: self.colour };
+        let line = format!("{} {}\n", paint("govern:", tone, look), printable(text));
+        let _ = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(showing: Showing, work: impl FnOnce(&mut Notices<&mut Vec<u8>>)) -> String {
+        let mut out = Vec::new();
+        work(&mut Notices::new(&mut out, Look::plain(80), showing));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_one_line_whatever_is_in_it() {
+        let text = said(Showing::Live, |notices| notices.say("half\nway \u{1b}[2J", Tone::Warn));
+        assert_eq!(text, "govern: half way \u{fffd}[2J\n");
+    }
+
+    #[test]
+    fn under_a_full_screen_program_lines_wait_for_its_end() {
+        let text = said(Showing::AtEnd, |notices| {
+            notices.say("first", Tone::Warn);
+            notices.say("second", Tone::Warn);
+        });
+        assert_eq!(text, "");
+        let text = said(Showing::AtEnd, |notices| {
+            notices.say("first", Tone::Warn);
+            notices.release();
+            notices.say("second", Tone::Warn);
+        });
+        assert_eq!(text, "govern: first\ngovern: second\n");
+    }
+
+    #[test]
+    fn quiet_is_quiet() {
+        let text = said(Showing::Never, |notices| {
+            notices.say("first", Tone::Warn);
+            notices.release();
+        });
+        assert_eq!(text, "");
+    }
+}

@@ -1,0 +1,82 @@
+//! Pure. How every page looks at 80 and at 120 columns, as Markdown and as JSON.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::Look;
+use crate::report::page::Block;
+use crate::report::{Page, json, markdown, sample, spend};
+
+/// The page at both widths; nothing but a command to copy may be wider.
+fn drawn(page: &Page) -> String {
+    let at = |width| {
+        let text = Look::plain(width).render(page);
+        let commands =
+            |line: &str| page.blocks.iter().any(|block| matches!(block, Block::Command(c) if line.contains(c)));
+        for line in text.lines().filter(|line| !commands(line)) {
+            assert!(line.width() <= width, "wider than {width}: {line}");
+            assert_eq!(line, line.trim_end());
+        }
+        text
+    };
+    format!("{}\n{}\n{}", at(80), "=".repeat(120), at(120))
+}
+
+#[test]
+fn a_report_by_one_dimension() {
+    insta::assert_snapshot!(drawn(&spend::page(&sample::summary(&["model"]))));
+}
+
+#[test]
+fn a_report_by_several_dimensions() {
+    insta::assert_snapshot!(drawn(&spend::page(&sample::summary(&["team", "agent", "model", "day"]))));
+}
+
+#[test]
+fn a_report_of_everything_at_once() {
+    insta::assert_snapshot!(drawn(&spend::page(&sample::summary(&[]))));
+}
+
+#[test]
+fn a_report_as_json() {
+    insta::assert_snapshot!(json::to_text(&sample::summary(&["team", "label:tier", "day"])));
+}
+
+#[test]
+fn a_report_as_markdown() {
+    insta::assert_snapshot!(markdown::of_page(&spend::page(&sample::summary(&["team", "model"])), 2));
+}
+
+#[test]
+fn the_end_of_a_run() {
+    insta::assert_snapshot!(drawn(&sample::run().page()));
+}
+
+#[test]
+fn the_end_of_a_run_as_markdown() {
+    insta::assert_snapshot!(markdown::of_page(&sample::run().page(), 3));
+}
+
+#[test]
+fn the_end_of_a_run_as_json() {
+    insta::assert_snapshot!(json::to_text(&sample::run()));
+}
+
+#[test]
+fn where_budgets_stand() {
+    insta::assert_snapshot!(drawn(&sample::budgets().page()));
+}
+
+#[test]
+fn where_budgets_stand_as_json() {
+    insta::assert_snapshot!(json::to_text(&sample::budgets()));
+}
+
+#[test]
+fn questions_and_answers() {
+    insta::assert_snapshot!(drawn(&sample::approvals().page()));
+}
+
+#[test]
+fn questions_and_answers_as_json() {
+    insta::assert_snapshot!(json::to_text(&sample::approvals()));
+}

@@ -1,0 +1,242 @@
+//! Owns the person at the terminal: one question, answered there or taken back.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::sys::stat::Mode;
+use nix::sys::termios::{FlushArg, LocalFlags, tcflush, tcgetattr};
+use nix::unistd::{getpgrp, read, tcgetpgrp, write};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::answer::Question;
+use crate::model::event::Answer;
+
+/// A longer line is no answer; the terminal itself hands out 4,095 bytes at most.
+const LONGEST_LINE: usize = 4_096;
+
+/// govern's own terminal, apart from what the agent reads: a file description of its own, so that
+/// not waiting for it changes nothing for others.
+#[derive(Debug)]
+pub struct Prompt {
+    terminal: AsyncFd<OwnedFd>,
+}
+
+/// How a question at the terminal ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Somebody answered.
+    Answer(Answer),
+    /// The terminal was closed, or Ctrl-D was typed: no answer will come from here.
+    Nobody,
+}
+
+impl Prompt {
+    /// The controlling terminal, if govern may ask there: there is one, govern is in its foreground, and no
+    /// full-screen program has taken it out of line mode. Must be called within a tokio runtime.
+    pub fn open() -> io::Result<Option<Self>> {
+        let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let Ok(terminal) = open("/dev/tty", flags, Mode::empty()) else {
+            return Ok(None);
+        };
+        let foreground = tcgetpgrp(&terminal).is_ok_and(|group| group == getpgrp());
+        if !foreground { Ok(None) } else { Self::over(terminal) }
+    }
+
+    /// Over an open terminal; `None` if it is in no line mode.
+    fn over(terminal: OwnedFd) -> io::Result<Option<Self>> {
+        let lines = tcgetattr(&terminal).is_ok_and(|modes| modes.local_flags.contains(LocalFlags::ICANON));
+        if !lines {
+            return Ok(None);
+        }
+        let flags = OFlag::from_bits_truncate(fcntl(&terminal, FcntlArg::F_GETFL)?);
+        fcntl(&terminal, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe for types that may change their descriptor; OwnedFd does not"
+        )]
+        let terminal = AsyncFd::with_interest(terminal, Interest::READABLE | Interest::WRITABLE)?;
+        Ok(Some(Self { terminal }))
+    }
+
+    /// Puts the question until it has an answer. May be dropped at any time; call
+    /// [`Prompt::withdraw`] then, when the answer came from elsewhere.
+    pub async fn ask(&self, question: &Question, width: usize) -> io::Result<Asked> {
+        // What was typed before there was a question is no answer to it.
+        self.forget_typing();
+        self.say(&question.draw(width)).await?;
+        loop {
+            let Some(line) = self.line().await? else {
+                self.say("\n").await?;
+                return Ok(Asked::Nobody);
+            };
+            match question.parse(&line) {
+                Ok(answer) => return Ok(Asked::Answer(answer)),
+                Err(mistake) => self.say(&format!("govern: {mistake}\n? ")).await?,
+            }
+        }
+    }
+
+    /// Takes the question back: half a line that was typed goes to nobody, least of all to the agent, and what
+    /// became of the question is said on a line of its own.
+    pub async fn withdraw(&self, because: &str) -> io::Result<()> {
+        self.forget_typing();
+        self.say(&format!("\ngovern: {}\n", crate::report::text::printable(because))).await
+    }
+
+    fn forget_typing(&self) {
+        // A terminal that went away has nothing left to forget.
+        let _ = tcflush(self.terminal.get_ref(), FlushArg::TCIFLUSH);
+    }
+
+    /// One line without its end; `None` at the end of input.
+    async fn line(&self) -> io::Result<Option<String>> {
+        let mut line = Vec::new();
+        loop {
+            let mut buffer = [0_u8; 512];
+            let count =
+                self.terminal.async_io(Interest::READABLE, |terminal| Ok(read(terminal.as_fd(), &mut buffer)?)).await?;
+            line.extend_from_slice(buffer.get(..count).unwrap_or_default());
+            if count == 0 {
+                return Ok(None);
+            }
+            if line.ends_with(b"\n") || line.len() > LONGEST_LINE {
+                return Ok(Some(String::from_utf8_lossy(&line).trim_end().to_owned()));
+            }
+        }
+    }
+
+    async fn say(&self, text: &str) -> io::Result<()> {
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            let written =
+                self.terminal.async_io(Interest::WRITABLE, |terminal| Ok(write(terminal.as_fd(), rest)?)).await?;
+            rest = rest.get(written..).unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read, Write};
+
+    use nix::pty::openpty;
+
+    use super::super::answer::sample;
+    use super::*;
+
+    /// A terminal with a person at its other end.
+    fn terminal() -> (File, OwnedFd, Prompt) {
+        let pair = openpty(None, None).unwrap();
+        let agents = pair.slave.try_clone().unwrap();
+        let path = nix::unistd::ttyname(&pair.slave).unwrap();
+        // A file description of its own, as /dev/tty gives.
+        let own = open(&path, OFlag::O_RDWR | OFlag::O_NOCTTY, Mode::empty()).unwrap();
+        (File::from(pair.master), agents, Prompt::over(own).unwrap().unwrap())
+    }
+
+    fn within_tokio<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    }
+
+    /// Reads what the person sees until it ends with the text.
+    fn seen(person: &mut File, end: &str) -> String {
+        let mut text = Vec::new();
+        while !String::from_utf8_lossy(&text).ends_with(end) {
+            let mut byte = [0];
+            person.read_exact(&mut byte).unwrap();
+            text.push(byte[0]);
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    #[test]
+    fn a_wrong_answer_is_explained_and_asked_again() {
+        within_tokio(async {
+            let (mut person, _agent, prompt) = terminal();
+            let typing = std::thread::spawn(move || {
+                seen(&mut person, "? ");
+                person.write_all(b"yes\n").unwrap();
+                let said = seen(&mut person, "or k\r\n? ");
+                person.write_all(b"e 2usd\n").unwrap();
+                (said, person)
+            });
+            let answer = prompt.ask(&sample(), 80).await.unwrap();
+            assert_eq!(answer, Asked::Answer(Answer::Extend { amount: 2_000_000_000 }));
+            let (said, _person) = typing.join().unwrap();
+            assert!(said.contains("`yes` is no answer"), "{said}");
+        });
+    }
+
+    #[test]
+    fn what_was_typed_before_the_question_is_no_answer() {
+        within_tokio(async {
+            let (mut person, _agent, prompt) = terminal();
+            person.write_all(b"k\n").unwrap();
+            let typing = std::thread::spawn(move || {
+                seen(&mut person, "? ");
+                person.write_all(b"s\n").unwrap();
+                person
+            });
+            assert_eq!(prompt.ask(&sample(), 80).await.unwrap(), Asked::Answer(Answer::Stop));
+            typing.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_question_that_is_taken_back_leaves_nothing_typed_and_steals_nothing_later() {
+        within_tokio(async {
+            let (mut person, agent, prompt) = terminal();
+            {
+                let question = sample();
+                let asking = prompt.ask(&question, 80);
+                tokio::pin!(asking);
+                let half = std::thread::spawn(move || {
+                    seen(&mut person, "? ");
+                    person.write_all(b"e 2").unwrap();
+                    seen(&mut person, "e 2");
+                    person
+                });
+                let mut half = tokio::task::spawn_blocking(move || half.join().unwrap());
+                person = tokio::select! {
+                    _ = &mut asking => panic!("half a line is no answer"),
+                    person = &mut half => person.unwrap(),
+                };
+            }
+            prompt.withdraw("bob extended it by $2.00").await.unwrap();
+            assert!(seen(&mut person, "$2.00\r\n").contains("govern: bob extended"));
+            person.write_all(b"for the agent\n").unwrap();
+            let mut line = [0; 64];
+            let count = read(&agent, &mut line).unwrap();
+            assert_eq!(&line[..count], b"for the agent\n");
+        });
+    }
+
+    #[test]
+    fn ctrl_d_leaves_the_answer_to_others() {
+        within_tokio(async {
+            let (mut person, _agent, prompt) = terminal();
+            let typing = std::thread::spawn(move || {
+                seen(&mut person, "? ");
+                person.write_all(b"\x04").unwrap();
+                person
+            });
+            assert_eq!(prompt.ask(&sample(), 80).await.unwrap(), Asked::Nobody);
+            typing.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_terminal_that_a_full_screen_program_holds_is_not_asked() {
+        within_tokio(async {
+            let pair = openpty(None, None).unwrap();
+            let mut modes = tcgetattr(&pair.slave).unwrap();
+            nix::sys::termios::cfmakeraw(&mut modes);
+            nix::sys::termios::tcsetattr(&pair.slave, nix::sys::termios::SetArg::TCSANOW, &modes).unwrap();
+            assert!(Prompt::over(pair.slave).unwrap().is_none());
+        });
+    }
+}
