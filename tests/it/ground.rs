@@ -1,9 +1,10 @@
 //! The ground: what the other tests rely on holds for the real Codex without govern.
 
 use crate::support::codex::{CURRENT, OLD, OLDER};
-use crate::support::fake_responses::{Fate, Gate, Reply, Select, Usage};
+use crate::support::fake_responses::{Fate, Gate, Reply, Select, USUAL, Usage};
+use crate::support::ledger;
 use crate::support::process::LONG;
-use crate::support::world::{CHEAPER, UNKNOWN, World};
+use crate::support::world::{CHEAPER, MODEL, UNKNOWN, World};
 
 #[test]
 fn codex_asks_once_for_each_scripted_answer_and_runs_the_tools() {
@@ -89,4 +90,9 @@ fn session_files_hold_what_was_served() {
             reasoning: count("reasoning_output_tokens"),
         }
     );
+}
+
+#[test]
+fn the_usual_response_costs_what_the_tests_reckon_with() {
+    assert_eq!(ledger::cost(MODEL, USUAL), Some(ledger::USUAL_COST));
 }
