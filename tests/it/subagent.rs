@@ -7,8 +7,7 @@ use crate::support::ledger;
 use crate::support::world::{UNKNOWN, World};
 
 /// Codex offers sub-agents with models that its catalogue does not know: such a one needs a price of the user's.
-const PRICE: &str = "[[price]]\nmodel = \"gpt-test-unheard-of\"\ninput = \"2 usd\"\ncached_input = \"0.1 usd\"\n\
-                     output = \"10 usd\"\n";
+const PRICE: &str = "[prices.gpt-test-unheard-of]\ninput = 2\ncached_input = 0.1\noutput = 10\n";
 
 fn family(world: &World) -> Gate {
     let child_is_done = Gate::new();
