@@ -7,7 +7,7 @@ use globset::GlobMatcher;
 
 use super::rule::{AttributeRule, Budget, Calendar, FreshLedger, Layer, Policy, Step, Threshold, Unpriced, Window};
 use super::{attribute, duration, percent};
-use crate::model::{Attribution, Dimension, Money, Timestamp, Unit, Verb};
+use crate::model::{Attribution, Dimension, Timestamp, Unit, Verb};
 
 /// The commented policy that `govern init` writes. Lines that begin with `#` and a letter or bracket are
 /// rules to switch on; those that begin with `# ` are for reading.
@@ -184,11 +184,7 @@ fn write_prices(out: &mut String, policy: &Policy) -> fmt::Result {
             ("cache write", price.cache_write_input),
             ("output", Some(price.output)),
         ];
-        let rates = rates.into_iter().filter_map(|(name, rate)| {
-            // A nano-dollar a token is a thousandth of a dollar a million tokens.
-            let usd = Money::from_nanos(rate?.saturating_mul(1_000_000));
-            Some(format!("{name} {}", usd.to_decimal()))
-        });
+        let rates = rates.into_iter().filter_map(|(name, rate)| Some(format!("{name} {}", rate?.to_decimal())));
         writeln!(out, "  {}: {}", price.model, joined(rates, ", "))?;
     }
     Ok(())

@@ -15,11 +15,8 @@ const KEYS: Keys = Keys { of: "a price", known: &["input", "cached_input", "cach
 
 const HINT: &str = "write USD per million tokens as a plain number, such as `1.25`";
 
-/// A dollar a million tokens, in nano-dollars a token.
-const NANOS_PER_USD_A_MILLION: i64 = 1_000;
-
 /// A dollar a token: beyond is a typing mistake.
-const MOST: i64 = 1_000_000 * NANOS_PER_USD_A_MILLION;
+const MOST: Money = Money::from_usd(1_000_000);
 
 /// All rates of the file.
 pub(super) fn check(root: &Table<'_>, notes: &mut Notes) -> Vec<Placed<PriceOverride>> {
@@ -64,8 +61,8 @@ fn one(Entry { key, value }: &Entry<'_>, notes: &mut Notes) -> Option<Placed<Pri
     Some(Placed { value, span: key.span.clone() })
 }
 
-/// Nano-dollars a token, exactly as written: floats are read from their digits.
-fn rate(name: &str, value: &Spanned<DeValue<'_>>, notes: &mut Notes) -> Option<i64> {
+/// Dollars a million tokens, exactly as written: floats are read from their digits.
+fn rate(name: &str, value: &Spanned<DeValue<'_>>, notes: &mut Notes) -> Option<Money> {
     let text = match value.get_ref() {
         DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
         DeValue::Float(number) => number.as_str(),
@@ -75,7 +72,7 @@ fn rate(name: &str, value: &Spanned<DeValue<'_>>, notes: &mut Notes) -> Option<i
             return None;
         }
     };
-    match per_token(text) {
+    match per_million(text) {
         Ok(rate) => Some(rate),
         Err(wrong) => {
             notes.refuse(&value.span(), format!("`{text}` {wrong}"), HINT);
@@ -84,25 +81,20 @@ fn rate(name: &str, value: &Spanned<DeValue<'_>>, notes: &mut Notes) -> Option<i
     }
 }
 
-fn per_token(text: &str) -> Result<i64, &'static str> {
+fn per_million(text: &str) -> Result<Money, &'static str> {
     let whole = text.trim_start_matches(['-', '+']).split('.').next().unwrap_or_default();
     if whole.len() > 9 && whole.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("is absurdly large");
     }
     let places = text.split_once('.').map_or(0, |(_, places)| places.trim_end_matches('0').len());
     let text = if text.contains('.') { text.trim_end_matches('0') } else { text };
-    let Some(money) = Money::parse_decimal(text) else {
+    let Some(rate) = Money::parse_decimal(text) else {
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        return Err(if is_number && places > 9 { "is finer than a nano-dollar a token" } else { "is not a price" });
+        return Err(if is_number && places > 9 { "has more than nine decimal places" } else { "is not a price" });
     };
-    let nano_usd_a_million = money.nanos();
-    if nano_usd_a_million < 0 {
+    if rate < Money::ZERO {
         return Err("is less than nothing");
     }
-    if nano_usd_a_million % 1_000_000 != 0 {
-        return Err("is finer than a nano-dollar a token");
-    }
-    let rate = nano_usd_a_million / 1_000_000;
     if rate > MOST { Err("is absurdly large") } else { Ok(rate) }
 }
 
@@ -115,9 +107,9 @@ mod tests {
     #[test]
     fn rates_are_exact() {
         let cases =
-            [("1", 1_000), ("1.25", 1_250), ("0.005", 5), ("10.000", 10_000), ("0", 0), ("0.0", 0), ("5.", 5_000)];
-        for (text, nanos) in cases {
-            assert_eq!(per_token(text), Ok(nanos), "{text}");
+            [("1", "1.00"), ("1.25", "1.25"), ("0.005", "0.005"), ("10.000", "10.00"), ("0", "0.00"), ("5.", "5.00")];
+        for (text, usd) in cases {
+            assert_eq!(per_million(text).map(Money::to_decimal), Ok(usd.to_owned()), "{text}");
         }
     }
 
@@ -125,8 +117,7 @@ mod tests {
     fn what_is_no_rate_is_refused_with_its_reason() {
         let cases = [
             ("-1", "is less than nothing"),
-            ("0.0005", "is finer than a nano-dollar a token"),
-            ("0.00000000001", "is finer than a nano-dollar a token"),
+            ("0.00000000001", "has more than nine decimal places"),
             ("1e3", "is not a price"),
             ("inf", "is not a price"),
             ("nan", "is not a price"),
@@ -136,19 +127,20 @@ mod tests {
             ("99999999999999999999", "is absurdly large"),
         ];
         for (text, wrong) in cases {
-            assert_eq!(per_token(text), Err(wrong), "{text}");
+            assert_eq!(per_million(text), Err(wrong), "{text}");
         }
     }
 
     proptest! {
         #[test]
         fn a_rate_of_three_places_is_read_as_written(whole in 0_i64..=999_999, places in 0_i64..1000) {
-            prop_assert_eq!(per_token(&format!("{whole}.{places:03}")), Ok(whole * 1000 + places));
+            let read = per_million(&format!("{whole}.{places:03}"));
+            prop_assert_eq!(read.map(Money::nanos), Ok((whole * 1000 + places) * 1_000_000));
         }
 
         #[test]
         fn arbitrary_text_is_read_or_refused(text in ".{0,30}") {
-            let _ = per_token(&text);
+            let _ = per_million(&text);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Dimension, Quantity, Unit, Verb};
+use crate::model::{Dimension, Money, Quantity, Unit, Verb};
 use crate::policy::rule::{Calendar, FreshLedger, Step, Threshold, Unpriced, Window};
 use crate::policy::show::{TEMPLATE, show};
 
@@ -142,7 +142,9 @@ fn prices_are_taken_exactly_as_written() {
         .iter()
         .map(|price| (price.model.as_str(), price.input, price.cached_input, price.cache_write_input, price.output))
         .collect();
-    assert_eq!(rates, [("gpt-6.1-sol", 1_005, Some(125), None, 10_000), ("local", 0, None, None, 0)]);
+    let usd = |text| Money::parse_decimal(text).unwrap();
+    let sol = ("gpt-6.1-sol", usd("1.005"), Some(usd("0.125")), None, usd("10"));
+    assert_eq!(rates, [sol, ("local", Money::ZERO, None, None, Money::ZERO)]);
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn what_an_outer_layer_says_a_nearer_one_cannot_change() {
     assert_eq!(policy.models.unpriced, Unpriced::Refuse);
     assert_eq!(policy.approvals.approvers, ["alice"]);
     assert_eq!(policy.approvals.max_extend, Quantity::parse("20 usd").ok());
-    assert_eq!((policy.prices.len(), policy.prices[0].input), (1, 1_000));
+    assert_eq!((policy.prices.len(), policy.prices[0].input), (1, crate::model::Money::from_usd(1)));
     assert_eq!(policy.fresh_ledger, crate::policy::rule::FreshLedger::Refuse);
     insta::assert_snapshot!("outer_stays", render(&loaded.warnings, false));
 }
