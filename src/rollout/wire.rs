@@ -162,17 +162,12 @@ impl<T> Default for Object<T> {
 }
 
 /// A text or an object.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) enum Either<'a, T> {
+    #[default]
     Neither,
     Text(Cow<'a, str>),
     Object(T),
-}
-
-impl<T> Default for Either<'_, T> {
-    fn default() -> Self {
-        Self::Neither
-    }
 }
 
 /// A text that tells `null` from being absent.
