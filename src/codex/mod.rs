@@ -1,1 +1,21 @@
-//! Pure. Codex's own command line, as data: what it will do, and how the same work goes on with another model.
+//! Pure. Codex's own command line, as data: what it will do, how the same work goes on with another model, and what of
+//! it may be written down.
+//!
+//! Learnt from `--help` and from runs of 0.118, 0.135 and 0.169 against a fake server. Options mean the same wherever
+//! they stand; where they *may* stand differs, which is why [`Invocation`] keeps each at its level.
+
+mod invocation;
+mod launcher;
+mod options;
+mod redact;
+mod resume;
+mod secrets;
+mod tokens;
+
+pub use self::invocation::{Asked, Invocation, Kind, Prompt, Session, Start, StdinUse, Ungovernable};
+pub use self::redact::redacted;
+pub use self::resume::CannotResume;
+pub use self::secrets::{REDACTED, redact};
+
+#[cfg(test)]
+mod tests;

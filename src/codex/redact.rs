@@ -1,0 +1,211 @@
+//! Pure. A command line that is safe to store: no prompts, no secrets.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use super::invocation::{Invocation, config_key, lossy};
+use super::options::{Command, Opt};
+use super::secrets::{REDACTED, is_secret_name, is_secret_value, redact};
+use super::tokens::{Meaning, Token};
+
+/// The command line as it may be stored: one text an argument; prompts become `<prompt, N bytes>`, secrets
+/// [`REDACTED`], a shell script's long quotes after `codex` `<quoted, N bytes>`. What is not UTF-8 is shown as it can be.
+pub fn redacted(argv: &[OsString]) -> Vec<String> {
+    match Invocation::parse(argv) {
+        Some(invocation) => codex(&invocation),
+        None => other(argv),
+    }
+}
+
+fn codex(invocation: &Invocation) -> Vec<String> {
+    let session = invocation.session_token();
+    let takes_prompts = invocation
+        .commands()
+        .any(|command| matches!(command, Command::Cloud | Command::Other("queue" | "debug" | "agents")));
+    let own = invocation.tokens.iter().flat_map(|token| match &token.meaning {
+        // Words are prompts, also those that Codex would ignore.
+        Meaning::Word if !session.is_some_and(|session| std::ptr::eq(session, token)) => {
+            token.words.iter().map(|word| hidden(word)).collect()
+        }
+        Meaning::Option(Opt::Config, Some(value)) => config(token, value),
+        // What has spaces is no file's name, which Codex would take it for after `-i`, and no session's id.
+        Meaning::Option(Opt::Image, _) | Meaning::Word => token.words.iter().map(hidden_if_spaced).collect(),
+        Meaning::Opaque if takes_prompts => token.words.iter().map(hidden_if_spaced).collect(),
+        Meaning::Option(..) | Meaning::Unknown | Meaning::Command(_) | Meaning::Terminator | Meaning::Opaque => {
+            words(&token.words)
+        }
+    });
+    words(&invocation.prefix).into_iter().chain(own.collect::<Vec<_>>()).collect()
+}
+
+/// `-c KEY=VALUE`, in one argument or two.
+fn config(token: &Token, value: &OsStr) -> Vec<String> {
+    let text = lossy(value);
+    let key = config_key(value);
+    let safe = match text.split_once('=') {
+        Some((_, value)) if is_secret_name(&key) && is_secret_value(value.trim()) => format!("{key}={REDACTED}"),
+        _ => redact(&text),
+    };
+    match token.words.as_slice() {
+        [option, _, ..] => vec![lossy(option), safe],
+        [attached] => vec![lossy(attached).replace(&text, &safe)],
+        [] => Vec::new(),
+    }
+}
+
+fn other(argv: &[OsString]) -> Vec<String> {
+    let shell = argv.first().is_some_and(|program| is_shell(program));
+    let mut safe = words(argv);
+    if shell {
+        for (safe, word) in safe.iter_mut().zip(argv) {
+            if let Some(script) = word.to_str().filter(|script| script.contains("codex")) {
+                *safe = redact(&without_quotes(script));
+            }
+        }
+    }
+    safe
+}
+
+/// Arguments by themselves, and the value that follows an option whose name says that it is secret.
+fn words(argv: &[OsString]) -> Vec<String> {
+    let mut after_secret_option = false;
+    let safe = argv.iter().map(|word| {
+        let text = lossy(word);
+        let is_value = after_secret_option && !text.starts_with('-') && is_secret_value(&text);
+        after_secret_option = text.starts_with("--") && !text.contains('=') && is_secret_name(&text);
+        if is_value { REDACTED.to_owned() } else { redact(&text) }
+    });
+    safe.collect()
+}
+
+fn is_shell(program: &OsStr) -> bool {
+    let name = Path::new(program).file_name().and_then(OsStr::to_str);
+    matches!(name, Some("sh" | "bash" | "dash" | "zsh" | "ksh" | "fish"))
+}
+
+fn hidden(word: &OsStr) -> String {
+    if word == "-" { "-".to_owned() } else { format!("<prompt, {} bytes>", word.len()) }
+}
+
+fn hidden_if_spaced(word: &OsString) -> String {
+    let text = lossy(word);
+    if text.contains(char::is_whitespace) { hidden(word) } else { redact(&text) }
+}
+
+/// A script whose quotes after the first `codex` are replaced where they hold more than one word: they are prompts more
+/// often than not, and a command line is worth keeping without them.
+fn without_quotes(script: &str) -> String {
+    let Some((before, after)) = script.find("codex").map(|at| script.split_at(at)) else {
+        return script.to_owned();
+    };
+    let mut kept = before.to_owned();
+    let mut rest = after;
+    while let Some(opening) = rest.find(['"', '\'']) {
+        let (plain, quoted) = rest.split_at(opening);
+        kept.push_str(plain);
+        let (inside, tail) = split_quoted(quoted);
+        if inside.contains(char::is_whitespace) {
+            kept.push_str(&format!("<quoted, {} bytes>", inside.len()));
+        } else {
+            kept.push_str(quoted.strip_suffix(tail).unwrap_or(quoted));
+        }
+        rest = tail;
+    }
+    kept.push_str(rest);
+    kept
+}
+
+/// What is inside the quotes with which the text begins, and what follows them; an open quote goes to the end.
+fn split_quoted(text: &str) -> (&str, &str) {
+    let mut letters = text.char_indices();
+    let Some((_, quote)) = letters.next() else { return ("", "") };
+    let inside = text.get(quote.len_utf8()..).unwrap_or_default();
+    let mut escaped = false;
+    for (at, letter) in inside.char_indices() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' if quote == '"' => escaped = true,
+            _ if letter == quote => {
+                return (inside.get(..at).unwrap_or_default(), inside.get(at + 1..).unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+    (inside, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(words: &[&str]) -> String {
+        let argv: Vec<OsString> = words.iter().map(OsString::from).collect();
+        redacted(&argv).join(" ")
+    }
+
+    #[test]
+    fn prompts_are_stored_as_their_size() {
+        for (words, expected) in [
+            (&["codex", "exec", "--json", "fix the bug"][..], "codex exec --json <prompt, 11 bytes>"),
+            (&["codex", "exec", "fix"], "codex exec <prompt, 3 bytes>"),
+            (&["codex", "exec", "-"], "codex exec -"),
+            (&["codex", "exec", "--", "--help me"], "codex exec -- <prompt, 9 bytes>"),
+            (&["codex", "fix it"], "codex <prompt, 6 bytes>"),
+            (&["codex", "exec", "resume", "01a2", "go on"], "codex exec resume 01a2 <prompt, 5 bytes>"),
+            (&["codex", "exec", "resume", "--last", "go"], "codex exec resume --last <prompt, 2 bytes>"),
+            (
+                &["codex", "exec", "old one", "resume", "--last", "go"],
+                "codex exec <prompt, 7 bytes> resume --last <prompt, 2 bytes>",
+            ),
+            (&["codex", "exec", "-i", "a.png", "what is this"], "codex exec -i a.png <prompt, 12 bytes>"),
+            (&["codex", "exec", "--unknown", "fix it"], "codex exec --unknown <prompt, 6 bytes>"),
+            (&["codex", "review", "look at x"], "codex review <prompt, 9 bytes>"),
+            (&["codex", "cloud", "exec", "--env", "e1", "do it now"], "codex cloud exec --env e1 <prompt, 9 bytes>"),
+            (
+                &["codex", "queue", "--thread", "t", "--message", "stop it"],
+                "codex queue --thread t --message <prompt, 7 bytes>",
+            ),
+            (&["npx", "-y", "@openai/codex", "exec", "fix it"], "npx -y @openai/codex exec <prompt, 6 bytes>"),
+            (
+                &["bash", "-lc", "cd x && codex exec -m 'gpt-6' \"fix \\\"it\\\" all\" 'and that' | tee 'my log'"],
+                "bash -lc cd x && codex exec -m 'gpt-6' <quoted, 14 bytes> <quoted, 8 bytes> | tee <quoted, 6 bytes>",
+            ),
+            (&["bash", "-c", "echo 'a b'; make"], "bash -c echo 'a b'; make"),
+            (&["make", "agents"], "make agents"),
+            (&["codex", "exec", "päckchen für dich"], "codex exec <prompt, 19 bytes>"),
+        ] {
+            assert_eq!(stored(words), expected);
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_stored() {
+        for (words, expected) in [
+            (
+                &["codex", "-c", "model_providers.x.experimental_bearer_token=\"abc\"", "exec"][..],
+                "codex -c model_providers.x.experimental_bearer_token=<redacted> exec",
+            ),
+            (&["codex", "--config=api_key=abc"], "codex --config=api_key=<redacted>"),
+            (&["codex", "-capi_key=abc"], "codex -capi_key=<redacted>"),
+            (
+                &["codex", "-c", "openai_base_url=https://me:pw@proxy/v1"],
+                "codex -c openai_base_url=https://me:<redacted>@proxy/v1",
+            ),
+            (
+                &["codex", "-c", "shell_environment_policy.set={GITHUB_TOKEN=\"x\",CI=\"1\"}"],
+                "codex -c shell_environment_policy.set={GITHUB_TOKEN=<redacted>,CI=\"1\"}",
+            ),
+            // These are no secrets, and a command line goes on only with them.
+            (
+                &["codex", "-c", "model_providers.x.env_key=\"KEY\"", "-c", "tool_output_token_limit=100"],
+                "codex -c model_providers.x.env_key=\"KEY\" -c tool_output_token_limit=100",
+            ),
+            (&["env", "OPENAI_API_KEY=abc", "codex", "exec"], "env OPENAI_API_KEY=<redacted> codex exec"),
+            (&["deploy", "--token", "abc", "--now"], "deploy --token <redacted> --now"),
+            (&["deploy", "--token", "--now"], "deploy --token --now"),
+            (&["bash", "-c", "GH_TOKEN=abc codex exec hi"], "bash -c GH_TOKEN=<redacted> codex exec hi"),
+        ] {
+            assert_eq!(stored(words), expected);
+        }
+    }
+}
