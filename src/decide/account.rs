@@ -33,7 +33,9 @@ pub struct SpentQuery<'a> {
 pub struct Account {
     /// Which of the policy's budgets.
     pub budget: usize,
-    /// The values of the budget's dimensions.
+    /// What it is counted per: the budget's dimensions, and the run where an agent's life ends with it.
+    pub per: Vec<Dimension>,
+    /// Their values.
     pub values: Vec<Option<String>>,
     /// What it is reserved, extended and asked under.
     pub key: BudgetKey,
@@ -71,7 +73,12 @@ impl Account {
                 return None;
             }
         }
-        let values: Vec<Option<String>> = budget.per.iter().map(value).collect();
+        let mut per = budget.per.clone();
+        if budget.window == Window::Life && per.contains(&Dimension::Agent) && !per.contains(&Dimension::Run) {
+            // Another run's agent of the same name is another agent.
+            per.push(Dimension::Run);
+        }
+        let values: Vec<Option<String>> = per.iter().map(value).collect();
         let refs: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
         let limit: Quantity = budget.limit_for(&refs)?;
         let bounds = budget.window.bounds(at, timezone);
@@ -83,14 +90,11 @@ impl Account {
             Window::Rolling(_) | Window::Life | Window::Total => None,
             Window::Calendar(_) | Window::Between(..) => bounds.start,
         };
-        let key = BudgetKey {
-            budget: budget.name.clone(),
-            scope: scope(&budget.per, &values),
-            window_start,
-            unit: limit.unit,
-        };
+        let key =
+            BudgetKey { budget: budget.name.clone(), scope: scope(&per, &values), window_start, unit: limit.unit };
         Some(Self {
             budget: index,
+            per,
             values,
             key,
             bounds,
@@ -119,7 +123,7 @@ impl Account {
     }
 
     fn ask_spent(&self, budget: &Budget, bounds: Bounds, books: &dyn Books) -> i64 {
-        let values = budget.per.iter().zip(self.values.iter().map(Option::as_deref)).collect();
+        let values = self.per.iter().zip(self.values.iter().map(Option::as_deref)).collect();
         books.spent(&SpentQuery { values, budget, bounds })
     }
 

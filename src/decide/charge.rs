@@ -56,9 +56,8 @@ impl Governor {
     /// What this run's live threads are likely to add to an account: the largest recent response
     /// of each that is between requests or has one under way.
     pub(super) fn predicted(&self, account: &Account, price: impl Fn(&Agent, &Response) -> i64) -> i64 {
-        let Some(budget) = self.policy.budgets.get(account.budget) else { return 0 };
         let matches = |response: &Response| {
-            budget.per.iter().zip(&account.values).all(|(dim, value)| response.get(dim) == value.as_deref())
+            account.per.iter().zip(&account.values).all(|(dim, value)| response.get(dim) == value.as_deref())
         };
         account
             .agents

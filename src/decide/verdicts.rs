@@ -180,8 +180,7 @@ impl Governor {
 
     pub(super) fn refuse_model(&mut self, now: Moment, name: &AgentName, response: &Response) -> bool {
         let Some(model) = &response.model else { return false };
-        let allow = &self.policy.models.allow;
-        if allow.is_empty() || allow.iter().any(|pattern| pattern.is_match(model.as_str())) {
+        if self.policy.models.allows(model.as_str()) {
             return false;
         }
         let what = format!("`{model}` is not among the models that the policy allows");

@@ -124,7 +124,8 @@ fn scaled_decimal(number: &str, factor: i64, per_one: i64) -> Result<i64, Quanti
             whole * 1_000_000_000
         }
     };
-    let amount = nanos * i128::from(factor) * i128::from(per_one) / 1_000_000_000;
+    let scale = i128::from(factor) * i128::from(per_one);
+    let amount = nanos.checked_mul(scale).ok_or(QuantityError::TooLarge)? / 1_000_000_000;
     if amount > i128::from(MOST) {
         return Err(QuantityError::TooLarge);
     }
@@ -235,6 +236,7 @@ mod tests {
             ("0.0000000001 usd", QuantityError::Malformed),
             ("99999999999999999999 usd", QuantityError::TooLarge),
             ("9999999999 usd", QuantityError::TooLarge),
+            ("999999999999999M usd", QuantityError::TooLarge),
             ("3 credits", QuantityError::Later("credits")),
             ("60 tool calls", QuantityError::Later("tool calls")),
             ("80% plan 5h", QuantityError::Later("plan limits")),

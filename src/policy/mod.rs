@@ -1,5 +1,22 @@
 //! Pure. Policy files become rules, every mistake told at once with its place.
+//!
+//! Each layer's text is read into a tree that knows where everything stands ([`file`]), checked piece
+//! by piece ([`check`]), and joined with the other layers into one [`rule::Policy`] ([`layers::load`]).
+//! What is wrong comes back as [`mistake::Mistake`]s, which [`diagnostic::render`] shows with line and caret.
 
+pub mod attribute;
+mod check;
+pub mod diagnostic;
+pub mod duration;
+mod file;
+pub mod layers;
+pub mod mistake;
+mod percent;
 pub mod rule;
+pub mod show;
+mod suggest;
+mod table;
+#[cfg(test)]
+mod tests;
 pub mod verdict;
 pub mod window;

@@ -1,6 +1,7 @@
 //! Pure. A policy once it is valid: what govern obeys, with nothing of TOML left in it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -57,6 +58,18 @@ pub enum Layer {
     Given,
     /// `--budget` and its like.
     Flags,
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Repository => "repository",
+            Self::Given => "given",
+            Self::Flags => "flags",
+        })
+    }
 }
 
 /// A limit per something in a window, and what to do at shares of it.
@@ -169,10 +182,18 @@ pub enum Calendar {
 pub struct Models {
     /// From dear to cheap: `route` takes the next one down.
     pub ladder: Vec<Rung>,
-    /// A model must match one of these, if there are any.
-    pub allow: Vec<GlobMatcher>,
+    /// One list for each layer that has one: a model must match a pattern of every list, so that a
+    /// nearer layer can only narrow what an outer one allows.
+    pub allow: Vec<Vec<GlobMatcher>>,
     /// What a model without a price means under a money limit.
     pub unpriced: Unpriced,
+}
+
+impl Models {
+    /// Every layer that names models allows this one.
+    pub fn allows(&self, model: &str) -> bool {
+        self.allow.iter().all(|patterns| patterns.iter().any(|pattern| pattern.is_match(model)))
+    }
 }
 
 /// One model of the ladder.

@@ -1,0 +1,25 @@
+//! Pure. The `[approvals]` table.
+
+use crate::policy::mistake::Notes;
+use crate::policy::table::{Keys, Placed, Table};
+
+use super::Draft;
+
+const KEYS: Keys = Keys { of: "`[approvals]`", known: &["approvers", "max_extend"], later: &[] };
+
+/// Reads who may answer, and how far.
+pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
+    let Some(table) = root.table("approvals", "{ max_extend = \"20 usd\" }", notes) else { return };
+    table.only(&KEYS, notes);
+    draft.approvers = table.texts("approvers", "[\"alice\"]", notes).map(|texts| {
+        if texts.value.is_empty() {
+            let message = "`approvers` is empty: anyone with the ledger's rights may answer";
+            notes.warn(&texts.span, message, "name who may answer, or leave it out");
+        }
+        let names = texts.value.iter().filter_map(|text| super::name(text, "approvers", notes)).collect();
+        Placed { value: names, span: texts.span }
+    });
+    draft.max_extend = table
+        .text("max_extend", "\"20 usd\"", notes)
+        .and_then(|text| Some(Placed { value: super::quantity(&text, notes)?, span: text.span }));
+}

@@ -1,0 +1,258 @@
+//! Pure. One `[[budget]]`.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use globset::GlobMatcher;
+use toml::de::DeValue;
+
+use crate::model::{BudgetName, Dimension, Quantity, Unit};
+use crate::policy::mistake::Notes;
+use crate::policy::percent;
+use crate::policy::rule::{Budget, Window};
+use crate::policy::suggest;
+use crate::policy::table::{Entry, Keys, Placed, Table, Text, as_text, wrong_type};
+
+use super::{BudgetDraft, pattern, steps, window};
+
+const KEYS: Keys = Keys {
+    of: "`[[budget]]`",
+    known: &["name", "per", "window", "limit", "limits", "only", "steps", "grace", "mode", "overridable"],
+    later: &["allot"],
+};
+
+const DIMENSIONS: [&str; 12] = [
+    "run",
+    "agent",
+    "thread",
+    "team",
+    "project",
+    "client",
+    "user",
+    "task",
+    "model",
+    "branch",
+    "label:KEY",
+    "everything",
+];
+
+/// The budget; `None` if it has no name that others could be told from it by.
+pub(super) fn check(
+    table: &Table<'_>,
+    tz: Tz,
+    observe: bool,
+    name_is_new: impl Fn(&str) -> bool,
+    notes: &mut Notes,
+) -> Option<BudgetDraft> {
+    table.only(&KEYS, notes);
+    let name = self::name(table, name_is_new, notes);
+    let per = per(table, notes);
+    let window = window::check(table, per.as_deref(), tz, notes);
+    let limit = limit(table, notes);
+    let only = only(table, notes);
+    let limits = limits(table, limit.as_ref(), notes);
+    let grace = grace(table, notes);
+    limits_can_apply(table, per.as_deref(), &only, notes);
+    needs_limit(table, notes);
+    let minutes =
+        limit.iter().map(|limit| limit.value).chain(limits.values().copied()).any(|q| q.unit == Unit::Minutes);
+    if minutes {
+        minutes_pass_in_a_run(table, per.as_deref(), window.as_ref(), notes);
+    }
+    let (steps, routes) = steps::check(table, &known_limits(limit.as_ref(), &limits, grace), notes);
+    let mode = super::mode(table, notes);
+    let overridable = table.boolean("overridable", notes).unwrap_or(false);
+    let name = name?;
+    let budget = per.zip(window).map(|(per, window)| Budget {
+        name: name.value.clone(),
+        per,
+        window,
+        limit: limit.map(|limit| limit.value),
+        limits,
+        only,
+        steps,
+        grace,
+        observe: mode.unwrap_or(observe),
+        layer: notes.layer(),
+    });
+    Some(BudgetDraft { name, overridable, routes, budget })
+}
+
+/// Active time is known of the run that passes it, and of no other.
+fn minutes_pass_in_a_run(table: &Table<'_>, per: Option<&[Dimension]>, window: Option<&Window>, notes: &mut Notes) {
+    let in_a_run = |dimension: &Dimension| matches!(dimension, Dimension::Run | Dimension::Agent);
+    let per_fits = per.is_none_or(|per| !per.is_empty() && per.iter().all(in_a_run));
+    if !per_fits || window.is_some_and(|window| *window != Window::Life) {
+        let hint = "limit minutes with `per = \"run\"` or `per = \"agent\"` and without a `window`";
+        notes.refuse(&table.span, "`minutes` can be limited per run or agent, for their own life", hint);
+    }
+}
+
+fn name(table: &Table<'_>, is_new: impl Fn(&str) -> bool, notes: &mut Notes) -> Option<Placed<BudgetName>> {
+    let example = "\"each run\"";
+    let Some(text) = table.text("name", example, notes) else {
+        if table.get("name").is_none() {
+            notes.refuse(&table.span, "the budget has no `name`", format!("add `name = {example}`"));
+        }
+        return None;
+    };
+    let name = super::name(&text, "name", notes)?;
+    if name.starts_with("--") {
+        let message = format!("`{name}` is the name of a budget that a flag gives");
+        notes.refuse(&text.span, message, "begin the name with something other than `--`");
+        return None;
+    }
+    if !is_new(&name) {
+        let message = format!("there are two budgets named `{name}`");
+        notes.refuse(&text.span, message, "give each budget a name of its own");
+        return None;
+    }
+    Some(Placed { value: BudgetName::new(name), span: text.span })
+}
+
+/// The dimensions; `everything` is the empty list.
+fn per(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Dimension>> {
+    if table.get("per").is_none() {
+        let hint = format!("add `per = \"run\"`; known are {}", suggest::list(&DIMENSIONS));
+        notes.refuse(&table.span, "the budget does not say what it is `per`", hint);
+        return None;
+    }
+    let texts = table.texts("per", "\"run\"", notes)?;
+    if texts.value.is_empty() {
+        notes.refuse(&texts.span, "`per` is empty", "write `per = \"everything\"` for one budget over all");
+        return None;
+    }
+    let mut dimensions = Vec::new();
+    for text in &texts.value {
+        if text.value == "everything" {
+            if texts.value.len() > 1 {
+                notes.refuse(&text.span, "`everything` stands alone", "leave it out, or all the others");
+            }
+            continue;
+        }
+        let known = dimension(text, notes)?;
+        if dimensions.contains(&known) {
+            notes.refuse(&text.span, format!("`{known}` stands twice in `per`"), "leave one out");
+        }
+        dimensions.push(known);
+    }
+    Some(dimensions)
+}
+
+fn dimension(text: &Text<'_>, notes: &mut Notes) -> Option<Dimension> {
+    let dimension = Dimension::parse(text.value);
+    if dimension.is_none() {
+        let message = format!("`{}` is nothing that spend is counted per", text.value);
+        notes.refuse(&text.span, message, suggest::hint(text.value, &DIMENSIONS));
+    }
+    dimension
+}
+
+fn limit(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Quantity>> {
+    let text = table.text("limit", "\"5 usd\"", notes)?;
+    let value = super::quantity(&text, notes)?;
+    Some(Placed { value, span: text.span })
+}
+
+fn limits(table: &Table<'_>, limit: Option<&Placed<Quantity>>, notes: &mut Notes) -> BTreeMap<String, Quantity> {
+    let mut unit: Option<Unit> = limit.map(|limit| limit.value.unit);
+    let mut limits = BTreeMap::new();
+    let entries = table.table("limits", "{ web = \"400 usd\" }", notes).map(|table| table.entries());
+    for Entry { key, value } in entries.unwrap_or_default() {
+        let Some(text) = as_text(value) else {
+            wrong_type(key.value, value, "a text", "\"400 usd\"", notes);
+            continue;
+        };
+        let Some(quantity) = super::quantity(&text, notes) else { continue };
+        let first = *unit.get_or_insert(quantity.unit);
+        if quantity.unit != first {
+            let unit = steps::unit_in_words(first);
+            let message = format!("`{}` is not in {unit}, as the other limits are", text.value);
+            notes.refuse(&text.span, message, "all limits of a budget have one unit; make another budget of it");
+        }
+        limits.insert(key.value.to_owned(), quantity);
+    }
+    limits
+}
+
+/// Warns of limits that no spend can have.
+fn limits_can_apply(
+    table: &Table<'_>,
+    per: Option<&[Dimension]>,
+    only: &[(Dimension, Vec<GlobMatcher>)],
+    notes: &mut Notes,
+) {
+    let (Some(value), Some(per)) = (table.get("limits"), per) else { return };
+    let hint = "give `per` a dimension whose values you know, such as `team`, or write `limit`";
+    match per.first() {
+        None => notes.warn(&value.span(), "`limits` can never apply: the budget is over everything", hint),
+        Some(first @ (Dimension::Run | Dimension::Thread)) => {
+            let message = format!("`limits` can never apply: nobody knows the id of a {first} beforehand");
+            notes.warn(&value.span(), message, hint);
+        }
+        Some(first) => {
+            let DeValue::Table(entries) = value.get_ref() else { return };
+            let Some((_, globs)) = only.iter().find(|(dimension, _)| dimension == first) else { return };
+            for Entry { key, .. } in Table::new(entries, value.span()).entries() {
+                if !globs.iter().any(|glob| glob.is_match(key.value)) {
+                    let message = format!("the limit of `{}` can never apply: `only` leaves it out", key.value);
+                    notes.warn(&key.span, message, "add it to `only`, or leave it out here");
+                }
+            }
+        }
+    }
+}
+
+fn needs_limit(table: &Table<'_>, notes: &mut Notes) {
+    let Some(value) = table.get("limits") else {
+        if table.get("limit").is_none() {
+            notes.refuse(&table.span, "the budget has no `limit`", "add `limit = \"5 usd\"`");
+        }
+        return;
+    };
+    let is_empty = matches!(value.get_ref(), DeValue::Table(entries) if entries.is_empty());
+    if is_empty && table.get("limit").is_none() {
+        notes.refuse(&value.span(), "`limits` is empty, and there is no `limit`", "add `limit = \"5 usd\"`");
+    }
+}
+
+fn only(table: &Table<'_>, notes: &mut Notes) -> Vec<(Dimension, Vec<GlobMatcher>)> {
+    let Some(filters) = table.table("only", "{ branch = [\"main\"] }", notes) else { return Vec::new() };
+    let mut only = Vec::new();
+    for Entry { key, value } in filters.entries() {
+        let texts = filters.texts(key.value, "[\"main\"]", notes);
+        let (Some(dimension), Some(texts)) = (dimension(&key, notes), texts) else { continue };
+        if texts.value.is_empty() {
+            let message = format!("the budget can never apply: no {dimension} matches an empty list");
+            notes.warn(&value.span(), message, format!("name some, or leave `{dimension}` out for all"));
+        } else if matches!(dimension, Dimension::Run | Dimension::Thread) {
+            let message = format!("nobody knows the id of a {dimension} beforehand");
+            notes.warn(&key.span, message, "leave it out, or filter by something that you name");
+        }
+        let globs = pattern::globs(&texts, notes);
+        only.push((dimension, globs));
+    }
+    only
+}
+
+/// Thousandths of the limit; zero without `grace`.
+fn grace(table: &Table<'_>, notes: &mut Notes) -> u32 {
+    let Some(text) = table.text("grace", "\"10%\"", notes) else { return 0 };
+    let wrong = match percent::parse(text.value) {
+        Ok(share) if share <= 1000 => return share,
+        Ok(_) => "would let more than twice the limit past".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let hint = "write a share of the limit, such as `10%`, up to `100%`";
+    notes.refuse(&text.span, format!("`{}` {wrong}", text.value), hint);
+    0
+}
+
+fn known_limits(limit: Option<&Placed<Quantity>>, limits: &BTreeMap<String, Quantity>, grace: u32) -> steps::Limits {
+    let all: Vec<Quantity> = limit.map(|limit| limit.value).into_iter().chain(limits.values().copied()).collect();
+    steps::Limits {
+        unit: all.first().map(|quantity| quantity.unit),
+        amounts: all.iter().map(|quantity| quantity.amount).collect(),
+        grace,
+    }
+}

@@ -1,0 +1,223 @@
+//! Pure. As written → valid: what one file says, each piece checked by itself and all mistakes noted.
+
+mod approvals;
+mod attribute;
+mod budget;
+mod models;
+mod pattern;
+mod prices;
+mod steps;
+mod window;
+
+use std::str::FromStr;
+
+use chrono_tz::{TZ_VARIANTS, Tz};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::mistake::{Notes, Span};
+use super::rule::{AttributeRule, Budget, FreshLedger, Layer, Rung, Step, Unpriced};
+use super::suggest;
+use super::table::{Keys, Placed, Table, Text, wrong_type};
+use crate::model::quantity::{QUANTITY_HINT, QuantityError};
+use crate::model::{BudgetName, Quantity, Verb};
+use crate::usage::price::PriceOverride;
+
+/// The version of the policy language that this govern understands.
+const VERSION: &str = "1";
+
+const KEYS: Keys = Keys {
+    of: "a policy",
+    known: &["version", "timezone", "mode", "models", "budget", "approvals", "attribute", "ledger", "prices"],
+    later: &["gate", "alert", "governor", "allot", "on_failure"],
+};
+
+const LEDGER: Keys = Keys { of: "`[ledger]`", known: &["fresh"], later: &[] };
+
+/// What one file says, as far as it is valid.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    /// `mode`: whether the file only observes.
+    pub(super) observe: bool,
+    /// Its budgets, in order.
+    pub(super) budgets: Vec<BudgetDraft>,
+    /// `[models] ladder`.
+    pub(super) ladder: Option<Placed<Vec<Placed<Rung>>>>,
+    /// `[models] allow`.
+    pub(super) allow: Option<Placed<Vec<globset::GlobMatcher>>>,
+    /// `[models] unpriced`.
+    pub(super) unpriced: Option<Placed<Unpriced>>,
+    /// `[approvals] approvers`.
+    pub(super) approvers: Option<Placed<Vec<String>>>,
+    /// `[approvals] max_extend`.
+    pub(super) max_extend: Option<Placed<Quantity>>,
+    /// Its attribution rules, in order.
+    pub(super) attribute: Vec<AttributeRule>,
+    /// `[ledger] fresh`.
+    pub(super) fresh: Option<FreshLedger>,
+    /// `[prices]`.
+    pub(super) prices: Vec<Placed<PriceOverride>>,
+}
+
+/// A budget with what only matters until the layers are joined.
+#[derive(Debug)]
+pub(super) struct BudgetDraft {
+    /// Its name, which counts for uniqueness even if the rest is wrong.
+    pub(super) name: Placed<BudgetName>,
+    /// A nearer layer may replace it.
+    pub(super) overridable: bool,
+    /// Where it wants a model ladder.
+    pub(super) routes: Vec<Span>,
+    /// The budget, if all of it is right.
+    pub(super) budget: Option<Budget>,
+}
+
+/// The file's time zone, needed before the rest can be read.
+pub(super) fn timezone(root: &Table<'_>, notes: &mut Notes) -> Option<Placed<Tz>> {
+    let text = root.text("timezone", "\"Europe/Berlin\"", notes)?;
+    if notes.layer() == Layer::Repository {
+        untrusted(&text.span, "`timezone`", notes);
+        return None;
+    }
+    if let Ok(tz) = Tz::from_str(text.value) {
+        return Some(Placed { value: tz, span: text.span });
+    }
+    let hint = match suggest::nearest(text.value, TZ_VARIANTS.iter().map(|tz| tz.name())) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => "write a name of the IANA time zone database, such as `Europe/Berlin` or `UTC`".to_owned(),
+    };
+    notes.refuse(&text.span, format!("`{}` is not a time zone", text.value), hint);
+    None
+}
+
+/// Everything else that the file says.
+pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
+    no_control_characters(root, notes);
+    root.only(&KEYS, notes);
+    version(root, notes);
+    let mut draft = Draft { observe: mode(root, notes).unwrap_or(false), ..Draft::default() };
+    models::check(root, &mut draft, notes);
+    for table in root.tables("budget", notes) {
+        let name_is_new = |name: &str| draft.budgets.iter().all(|other| other.name.value.as_str() != name);
+        if let Some(found) = budget::check(&table, tz, draft.observe, name_is_new, notes) {
+            draft.budgets.push(found);
+        }
+    }
+    approvals::check(root, &mut draft, notes);
+    for table in root.tables("attribute", notes) {
+        draft.attribute.extend(attribute::check(&table, notes));
+    }
+    draft.fresh = fresh_ledger(root, notes);
+    draft.prices = prices::check(root, notes);
+    draft
+}
+
+/// No key and no text may hold what a terminal would obey when it is shown.
+fn no_control_characters(table: &Table<'_>, notes: &mut Notes) {
+    for entry in table.entries() {
+        if entry.key.value.contains(char::is_control) {
+            notes.refuse(&entry.key.span, "the key has control characters in it", "leave them out");
+        }
+        no_control_characters_in(entry.value, notes);
+    }
+}
+
+fn no_control_characters_in(value: &Spanned<DeValue<'_>>, notes: &mut Notes) {
+    match value.get_ref() {
+        DeValue::String(text) if text.contains(char::is_control) => {
+            let hint = "leave them out, line breaks and tabs too: no text of a policy needs them";
+            notes.refuse(&value.span(), "the text has control characters in it", hint);
+        }
+        DeValue::Array(items) => items.iter().for_each(|item| no_control_characters_in(item, notes)),
+        DeValue::Table(entries) => no_control_characters(&Table::new(entries, value.span()), notes),
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+    }
+}
+
+fn version(root: &Table<'_>, notes: &mut Notes) {
+    let Some(value) = root.get("version") else {
+        if !notes.partial {
+            notes.refuse(&(0..0), "the policy does not say its `version`", "begin it with `version = 1`");
+        }
+        return;
+    };
+    match value.get_ref() {
+        DeValue::Integer(number) if number.as_str() == VERSION && number.radix() == 10 => {}
+        DeValue::Integer(number) => notes.refuse(
+            &value.span(),
+            format!("this govern understands policies of version {VERSION}, not {number}"),
+            "write `version = 1`, or use a later govern",
+        ),
+        _ => wrong_type("version", value, "a number", VERSION, notes),
+    }
+}
+
+/// `mode = "observe"` or `"enforce"`, of a file or a budget.
+fn mode(table: &Table<'_>, notes: &mut Notes) -> Option<bool> {
+    let text = table.text("mode", "\"observe\"", notes)?;
+    choice(&text, "mode", &[("observe", true), ("enforce", false)], notes)
+}
+
+fn fresh_ledger(root: &Table<'_>, notes: &mut Notes) -> Option<FreshLedger> {
+    let table = root.table("ledger", "{ fresh = \"warn\" }", notes)?;
+    table.only(&LEDGER, notes);
+    let text = table.text("fresh", "\"warn\"", notes)?;
+    choice(&text, "fresh", &[("warn", FreshLedger::Warn), ("refuse", FreshLedger::Refuse)], notes)
+}
+
+/// One of few words.
+fn choice<T: Copy>(text: &Text<'_>, key: &str, choices: &[(&str, T)], notes: &mut Notes) -> Option<T> {
+    let found = choices.iter().find(|(word, _)| *word == text.value).map(|(_, value)| *value);
+    if found.is_none() {
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        let message = format!("`{}` is no value of `{key}`", text.value);
+        notes.refuse(&text.span, message, suggest::hint(text.value, &words));
+    }
+    found
+}
+
+/// An amount, or a mistake.
+fn quantity(text: &Text<'_>, notes: &mut Notes) -> Option<Quantity> {
+    match Quantity::parse(text.value) {
+        Ok(quantity) => Some(quantity),
+        Err(QuantityError::Later(unit)) => {
+            notes.refuse(
+                &text.span,
+                format!("a limit in {unit} comes with a later version of govern"),
+                "this version limits `usd`, `tok`, `all tok`, `responses` and `minutes`",
+            );
+            None
+        }
+        Err(error) => {
+            notes.refuse(&text.span, format!("`{}` {error}", text.value), QUANTITY_HINT);
+            None
+        }
+    }
+}
+
+/// A text that names something: not empty, not endless.
+fn name(text: &Text<'_>, key: &str, notes: &mut Notes) -> Option<String> {
+    let wrong = if text.value.trim().is_empty() {
+        "is empty"
+    } else if text.value.chars().count() > 200 {
+        "is longer than 200 characters"
+    } else {
+        return Some(text.value.trim().to_owned());
+    };
+    notes.refuse(&text.span, format!("`{key}` {wrong}"), "write a short text, such as `each run`");
+    None
+}
+
+/// Refuses what a repository's own file may not say.
+fn untrusted(span: &Span, what: &str, notes: &mut Notes) {
+    notes.refuse(
+        span,
+        format!("a repository's policy may not set {what}"),
+        "a cloned repository is not to be trusted with it: put it into your own policy, or give this file with `--policy`",
+    );
+}
+
+/// What a budget without `steps` does; also that of a flag, with another last verb.
+pub(super) fn default_steps(last: Option<Verb>) -> Vec<Step> {
+    steps::default_steps(last)
+}

@@ -1,0 +1,115 @@
+//! Pure. The `[models]` table.
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use crate::model::ModelId;
+use crate::policy::mistake::Notes;
+use crate::policy::rule::{Layer, Rung, Unpriced};
+use crate::policy::suggest;
+use crate::policy::table::{Keys, Placed, Table, Text, as_text, wrong_type};
+
+use super::{Draft, pattern};
+
+const KEYS: Keys =
+    Keys { of: "`[models]`", known: &["ladder", "allow", "unpriced"], later: &["service_tiers", "tiers"] };
+const RUNG: Keys = Keys { of: "a rung of the ladder", known: &["model", "effort"], later: &[] };
+
+/// The most models of a ladder.
+const MOST_RUNGS: usize = 100;
+
+const RUNG_EXAMPLE: &str = "[\"gpt-6-astra\", { model = \"gpt-6.1-terra\", effort = \"low\" }]";
+
+/// Reads the ladder, the allowed models and what an unpriced one means.
+pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
+    let Some(table) = root.table("models", "{ ladder = [\"gpt-6-astra\", \"gpt-6-luna\"] }", notes) else { return };
+    table.only(&KEYS, notes);
+    draft.ladder = ladder(&table, notes);
+    draft.allow = table.texts("allow", "[\"gpt-6*\"]", notes).map(|texts| {
+        if texts.value.is_empty() {
+            notes.refuse(&texts.span, "`allow` is empty: no model could be used", "leave it out to allow all");
+        }
+        Placed { value: pattern::globs(&texts, notes), span: texts.span }
+    });
+    draft.unpriced = unpriced(&table, notes);
+}
+
+fn ladder(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Vec<Placed<Rung>>>> {
+    let items = table.one_or_more("ladder", MOST_RUNGS, notes)?;
+    let mut rungs: Vec<Placed<Rung>> = Vec::new();
+    for item in items.value {
+        let Some(value) = rung(item, notes) else { continue };
+        if rungs.iter().any(|other| other.value == value) {
+            let message = format!("`{}` stands twice on the ladder", value.model);
+            notes.refuse(&item.span(), message, "list each model once, from dear to cheap");
+        }
+        rungs.push(Placed { value, span: item.span() });
+    }
+    Some(Placed { value: rungs, span: items.span })
+}
+
+fn rung(item: &Spanned<DeValue<'_>>, notes: &mut Notes) -> Option<Rung> {
+    if let Some(text) = as_text(item) {
+        return Some(Rung { model: model(&text, notes)?, effort: None });
+    }
+    let DeValue::Table(entries) = item.get_ref() else {
+        wrong_type("ladder", item, "a list of models", RUNG_EXAMPLE, notes);
+        return None;
+    };
+    let table = Table::new(entries, item.span());
+    table.only(&RUNG, notes);
+    let effort = table.text("effort", "\"low\"", notes).and_then(|text| effort(&text, notes));
+    let Some(text) = table.text("model", "\"gpt-6.1-terra\"", notes) else {
+        if table.get("model").is_none() {
+            notes.refuse(&table.span, "the rung has no `model`", "add `model = \"gpt-6.1-terra\"`");
+        }
+        return None;
+    };
+    Some(Rung { model: model(&text, notes)?, effort })
+}
+
+/// Models bring efforts of their own, so that only the shape is checked.
+fn effort(text: &Text<'_>, notes: &mut Notes) -> Option<String> {
+    if !text.value.is_empty() && text.value.len() <= 40 && text.value.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return Some(text.value.to_owned());
+    }
+    let message = format!("`{}` is not a reasoning effort", text.value);
+    notes.refuse(&text.span, message, "write one that the model offers, such as `low`, `medium` or `high`");
+    None
+}
+
+/// A model's name: one word, as it will stand on a command line.
+pub(super) fn model(text: &Text<'_>, notes: &mut Notes) -> Option<ModelId> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "-_.:/@+".contains(c);
+    if !text.value.is_empty()
+        && text.value.len() <= 200
+        && text.value.chars().all(is_word)
+        && !text.value.starts_with('-')
+    {
+        return Some(ModelId::new(text.value));
+    }
+    let message = format!("`{}` is not the name of a model", text.value);
+    notes.refuse(&text.span, message, "write it as Codex does, such as `gpt-6.1-sol`");
+    None
+}
+
+fn unpriced(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Unpriced>> {
+    let text = table.text("unpriced", "\"refuse\"", notes)?;
+    if notes.layer() == Layer::Repository {
+        super::untrusted(&text.span, "`unpriced`", notes);
+        return None;
+    }
+    let value = match text.value {
+        "refuse" => Unpriced::Refuse,
+        "dearest" => Unpriced::Dearest,
+        other => match other.strip_prefix("as:") {
+            Some(name) => Unpriced::As(model(&Placed { value: name.trim(), span: text.span.clone() }, notes)?),
+            None => {
+                let hint = suggest::hint(other, &["refuse", "dearest", "as:MODEL"]);
+                notes.refuse(&text.span, format!("`{other}` is no value of `unpriced`"), hint);
+                return None;
+            }
+        },
+    };
+    Some(Placed { value, span: text.span })
+}

@@ -1,0 +1,116 @@
+//! Pure. Glob patterns and regular expressions of a policy, bounded in size.
+
+use globset::{Glob, GlobBuilder, GlobMatcher};
+use regex::{Regex, RegexBuilder};
+
+use crate::policy::mistake::Notes;
+use crate::policy::table::{Placed, Text};
+
+/// A pattern is written by hand.
+const MOST_CHARACTERS: usize = 500;
+/// Compiled, in bytes.
+const MOST_COMPILED: usize = 1 << 20;
+/// How deep brackets may nest.
+const MOST_NESTED: u32 = 50;
+
+const GLOB_HINT: &str = "`*` stands for anything, `?` for one character, `{a,b}` for either, `[abc]` for one of them";
+
+/// One glob; `*` matches `/` too, as in `release/*`.
+pub(super) fn glob(text: &Text<'_>, notes: &mut Notes) -> Option<GlobMatcher> {
+    let pattern = bounded(text, notes)?;
+    if pattern.is_empty() {
+        notes.refuse(&text.span, "the pattern is empty", GLOB_HINT);
+        return None;
+    }
+    let compiled = GlobBuilder::new(pattern).literal_separator(false).build();
+    let reason = match compiled {
+        Ok(glob) if is_bounded(&glob) => return Some(glob.compile_matcher()),
+        Ok(_) => "it is too large".to_owned(),
+        Err(error) => error.kind().to_string(),
+    };
+    notes.refuse(&text.span, format!("`{pattern}` is not a pattern: {reason}"), GLOB_HINT);
+    None
+}
+
+/// All globs of a list.
+pub(super) fn globs(texts: &Placed<Vec<Text<'_>>>, notes: &mut Notes) -> Vec<GlobMatcher> {
+    texts.value.iter().filter_map(|text| glob(text, notes)).collect()
+}
+
+/// A regular expression.
+pub(super) fn regex(text: &Text<'_>, notes: &mut Notes) -> Option<Regex> {
+    let pattern = bounded(text, notes)?;
+    match bounded_regex(pattern) {
+        Ok(regex) => Some(regex),
+        Err(error) => {
+            // The first line and the pattern again are for terminals; the last says what is wrong.
+            let reason = error.to_string();
+            let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            let hint = "write a regular expression in single quotes, such as '(?<task>[A-Z]+-\\d+)'";
+            notes.refuse(&text.span, format!("`{pattern}` is not a regular expression: {reason}"), hint);
+            None
+        }
+    }
+}
+
+/// The matcher panics on what is too large for it, so this tries with tighter bounds first.
+fn is_bounded(glob: &Glob) -> bool {
+    let mut builder = regex::bytes::RegexBuilder::new(glob.regex());
+    builder.size_limit(MOST_COMPILED).dfa_size_limit(MOST_COMPILED).nest_limit(MOST_NESTED).build().is_ok()
+}
+
+fn bounded_regex(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).size_limit(MOST_COMPILED).dfa_size_limit(MOST_COMPILED).nest_limit(MOST_NESTED).build()
+}
+
+fn bounded<'t>(text: &Text<'t>, notes: &mut Notes) -> Option<&'t str> {
+    if text.value.len() > MOST_CHARACTERS {
+        let message = format!("the pattern is longer than {MOST_CHARACTERS} characters");
+        notes.refuse(&text.span, message, "write several shorter ones");
+        return None;
+    }
+    Some(text.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::policy::mistake::LayerText;
+    use crate::policy::rule::Layer;
+
+    fn notes() -> Notes {
+        Notes::new(Arc::new(LayerText { layer: Layer::User, path: None, text: String::new() }))
+    }
+
+    fn text(value: &str) -> Text<'_> {
+        Placed { value, span: 0..0 }
+    }
+
+    #[test]
+    fn a_star_matches_slashes_too() {
+        let glob = glob(&text("release/*"), &mut notes()).unwrap();
+        assert!(glob.is_match("release/1.0") && glob.is_match("release/1.0/fix") && !glob.is_match("main"));
+    }
+
+    #[test]
+    fn patterns_that_would_be_costly_are_refused() {
+        for pattern in ["{a,".repeat(100) + "b" + &"}".repeat(100), "a".repeat(501), "[".to_owned(), String::new()] {
+            assert!(glob(&text(&pattern), &mut notes()).is_none(), "{pattern}");
+        }
+        for pattern in ["(".repeat(200) + &")".repeat(200), "a{1000}{1000}".to_owned(), "(".to_owned()] {
+            assert!(regex(&text(&pattern), &mut notes()).is_none(), "{pattern}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_pattern_makes_govern_panic(pattern in "[\\PC{}*?\\[\\]!,\\\\]{0,80}") {
+            let _ = glob(&text(&pattern), &mut notes());
+            let _ = regex(&text(&pattern), &mut notes());
+        }
+    }
+}

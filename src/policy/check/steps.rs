@@ -1,0 +1,262 @@
+//! Pure. What a budget does at shares of its limit: each step, then their order.
+
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use crate::model::{Quantity, Unit, Verb};
+use crate::policy::duration::{self, DURATION_HINT};
+use crate::policy::mistake::{Notes, Span};
+use crate::policy::percent;
+use crate::policy::rule::{Step, Threshold};
+use crate::policy::suggest;
+use crate::policy::table::{Keys, Placed, Table, Text, wrong_type};
+
+const KEYS: Keys = Keys { of: "a step", known: &["at", "do", "wait", "else"], later: &["may"] };
+
+const VERBS: [(&str, Verb); 5] =
+    [("warn", Verb::Warn), ("route", Verb::Route), ("ask", Verb::Ask), ("stop", Verb::Stop), ("kill", Verb::Kill)];
+const LATER_VERBS: [&str; 5] = ["steer", "throttle", "extend", "decide", "deny"];
+
+/// The most steps of a budget.
+const MOST_STEPS: usize = 50;
+
+const DEFAULT_WAIT: Duration = Duration::from_secs(30 * 60);
+const AT_HINT: &str = "write a share of the limit, such as `80%`, or what is left of it, such as `20 usd left`";
+
+/// What the steps are checked against: as much of their budget as is known.
+pub(super) struct Limits {
+    /// The unit, if the limit could be read.
+    pub(super) unit: Option<Unit>,
+    /// All limits of the budget.
+    pub(super) amounts: Vec<i64>,
+    /// How far past the limit spend may go, in thousandths.
+    pub(super) grace: u32,
+}
+
+/// A step and its places.
+pub(super) struct StepDraft {
+    step: Step,
+    at: Span,
+    verb: Span,
+    otherwise: Option<Span>,
+}
+
+/// What a budget without `steps` does; `last` at the limit, where somebody named it.
+pub(super) fn default_steps(last: Option<Verb>) -> Vec<Step> {
+    let implied = last.is_none();
+    let last = last.unwrap_or(Verb::Ask);
+    let step =
+        |share, verb| Step { at: Threshold::Share(share), verb, wait: DEFAULT_WAIT, otherwise: Verb::Stop, implied };
+    let warn = (last > Verb::Warn).then(|| step(800, Verb::Warn));
+    warn.into_iter().chain([step(1000, last)]).collect()
+}
+
+/// The steps, as far as they are right, and where they want a model ladder.
+pub(super) fn check(budget: &Table<'_>, limits: &Limits, notes: &mut Notes) -> (Vec<Step>, Vec<Span>) {
+    let Some(list) = budget.one_or_more("steps", MOST_STEPS, notes) else {
+        return (default_steps(None), Vec::new());
+    };
+    if list.value.is_empty() {
+        let hint = "leave `steps` out to warn at 80% and ask at 100%";
+        notes.refuse(&list.span, "`steps` is empty: nothing would happen at the limit", hint);
+    }
+    let mut drafts = Vec::new();
+    for item in list.value {
+        match item.get_ref() {
+            DeValue::Table(entries) => drafts.extend(one(&Table::new(entries, item.span()), limits, notes)),
+            _ => wrong_type("steps", item, "a list of tables", "[{ at = \"80%\", do = \"warn\" }]", notes),
+        }
+    }
+    if order(&drafts, notes) {
+        never_fires(&drafts, limits, notes);
+    }
+    let routes = drafts.iter().flat_map(routes).collect();
+    (drafts.into_iter().map(|draft| draft.step).collect(), routes)
+}
+
+fn routes(draft: &StepDraft) -> Vec<Span> {
+    let verb = (draft.step.verb == Verb::Route).then(|| draft.verb.clone());
+    let otherwise = draft.otherwise.clone().filter(|_| draft.step.otherwise == Verb::Route);
+    verb.into_iter().chain(otherwise).collect()
+}
+
+fn one(table: &Table<'_>, limits: &Limits, notes: &mut Notes) -> Option<StepDraft> {
+    table.only(&KEYS, notes);
+    let at_text = required(table, "at", "\"80%\"", notes);
+    let at = at_text.as_ref().and_then(|text| threshold(text, limits, notes));
+    let verb_text = required(table, "do", "\"warn\"", notes);
+    let verb = verb_text.as_ref().and_then(|text| self::verb(text, notes));
+    let wait = table.text("wait", "\"30m\"", notes);
+    let otherwise = table.text("else", "\"stop\"", notes);
+    if let Some(verb) = verb.filter(|verb| *verb != Verb::Ask) {
+        for (key, text) in [("wait", &wait), ("else", &otherwise)] {
+            if let Some(text) = text {
+                let message = format!("`{key}` goes with `do = \"ask\"`, not with `{verb}`");
+                notes.refuse(&text.span, message, format!("leave `{key}` out, or write `do = \"ask\"`"));
+            }
+        }
+    }
+    let wait = wait.map_or(Some(DEFAULT_WAIT), |text| self::wait(&text, notes));
+    let otherwise_span = otherwise.as_ref().map(|text| text.span.clone());
+    let otherwise = otherwise.map_or(Some(Verb::Stop), |text| self::otherwise(&text, notes));
+    let step = Step { at: at?, verb: verb?, wait: wait?, otherwise: otherwise?, implied: false };
+    Some(StepDraft { step, at: at_text?.span, verb: verb_text?.span, otherwise: otherwise_span })
+}
+
+fn required<'t>(table: &Table<'t>, key: &str, example: &str, notes: &mut Notes) -> Option<Text<'t>> {
+    if table.get(key).is_none() {
+        notes.refuse(&table.span, format!("the step has no `{key}`"), format!("add `{key} = {example}`"));
+    }
+    table.text(key, example, notes)
+}
+
+fn threshold(text: &Text<'_>, limits: &Limits, notes: &mut Notes) -> Option<Threshold> {
+    if text.value.trim_end().ends_with('%') {
+        return match percent::parse(text.value) {
+            Ok(share) => Some(Threshold::Share(share)),
+            Err(error) => {
+                notes.refuse(&text.span, format!("`{}` {error}", text.value), AT_HINT);
+                None
+            }
+        };
+    }
+    let Some(amount) = text.value.trim_end().strip_suffix("left") else {
+        notes.refuse(&text.span, format!("`{}` does not say when", text.value), AT_HINT);
+        return None;
+    };
+    let amount = Placed { value: amount.trim_end(), span: text.span.clone() };
+    let left = super::quantity(&amount, notes)?;
+    fits(&left, text, limits, notes).then_some(Threshold::Left(left.amount))
+}
+
+/// What is left must be of the limit's unit, and less than the limit.
+fn fits(left: &Quantity, text: &Text<'_>, limits: &Limits, notes: &mut Notes) -> bool {
+    if let Some(unit) = limits.unit.filter(|unit| *unit != left.unit) {
+        let message = format!("`{}` is not of the limit's unit, {}", text.value, unit_in_words(unit));
+        notes.refuse(&text.span, message, AT_HINT);
+        return false;
+    }
+    let least = limits.amounts.iter().copied().min();
+    if limits.amounts.iter().any(|limit| left.amount < *limit) || limits.amounts.is_empty() {
+        if let Some(least) = least.filter(|least| left.amount >= *least) {
+            let message = format!("this holds from the start where the limit is {}", left.unit.show(least));
+            notes.warn(&text.span, message, "a share, such as `80%`, fits every limit");
+        }
+        return true;
+    }
+    let message = format!("`{}` holds from the start: the limit is {}", text.value, left.unit.show(least.unwrap_or(0)));
+    notes.refuse(&text.span, message, "leave less than the limit, or write a share such as `80%`");
+    false
+}
+
+/// A unit as policies write it.
+pub(super) fn unit_in_words(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Usd => "`usd`",
+        Unit::Tok => "`tok`",
+        Unit::AllTok => "`all tok`",
+        Unit::Responses => "`responses`",
+        Unit::Minutes => "`minutes`",
+    }
+}
+
+fn verb(text: &Text<'_>, notes: &mut Notes) -> Option<Verb> {
+    if let Some((_, verb)) = VERBS.iter().find(|(word, _)| *word == text.value) {
+        return Some(*verb);
+    }
+    let words = VERBS.map(|(word, _)| word);
+    if LATER_VERBS.contains(&text.value) {
+        let message = format!("`{}` comes with a later version of govern", text.value);
+        notes.refuse(&text.span, message, format!("this version knows {}", suggest::list(&words)));
+    } else {
+        let message = format!("`{}` is nothing that a step can do", text.value);
+        notes.refuse(&text.span, message, suggest::hint(text.value, &words));
+    }
+    None
+}
+
+fn otherwise(text: &Text<'_>, notes: &mut Notes) -> Option<Verb> {
+    if matches!(text.value, "warn" | "ask") {
+        let message = format!("`else = \"{}\"` would leave the agent held without an end", text.value);
+        notes.refuse(&text.span, message, "write `route`, `stop` or `kill`");
+        return None;
+    }
+    verb(text, notes)
+}
+
+fn wait(text: &Text<'_>, notes: &mut Notes) -> Option<Duration> {
+    match duration::parse(text.value) {
+        Ok(wait) => Some(wait),
+        Err(error) => {
+            notes.refuse(&text.span, format!("`{}` {error}", text.value), DURATION_HINT);
+            None
+        }
+    }
+}
+
+/// Steps must be listed from mild to severe. Warning, routing and asking may come more than once.
+fn order(drafts: &[StepDraft], notes: &mut Notes) -> bool {
+    let mut in_order = true;
+    for (earlier, later) in drafts.iter().zip(drafts.iter().skip(1)) {
+        let (before, after) = (earlier.step.verb, later.step.verb);
+        if before > after {
+            let message = format!("`{after}` comes after `{before}`, which is more severe");
+            let hint = "within a window steps only get more severe: list warn, route, ask, stop, kill in this order";
+            notes.refuse(&later.verb, message, hint);
+            in_order = false;
+        }
+    }
+    in_order
+}
+
+/// Warns of steps that others, or the limit itself, keep from ever firing.
+fn never_fires(drafts: &[StepDraft], limits: &Limits, notes: &mut Notes) {
+    for (index, draft) in drafts.iter().enumerate() {
+        let earlier = drafts.get(..index).unwrap_or_default();
+        let later = drafts.get(index + 1..).unwrap_or_default();
+        let ended = earlier.iter().find(|other| other.step.verb >= Verb::Stop && other.step.verb == draft.step.verb);
+        let overtaken = later.iter().find(|other| overtakes(other, draft, limits));
+        if let Some(other) = ended {
+            let message = format!("this step can never fire: `{}` has ended the agent before", other.step.verb);
+            notes.warn(&draft.verb, message, "leave one of them out");
+        } else if let Some(other) = overtaken {
+            let message = format!("this step can never fire: `{}` always comes first", other.step.verb);
+            notes.warn(&draft.at, message, "give the milder step the lower share");
+        } else if let Threshold::Share(share) = draft.step.at
+            && share > 1000 + limits.grace
+        {
+            past_the_limit(draft, earlier, notes);
+        }
+    }
+}
+
+fn past_the_limit(draft: &StepDraft, earlier: &[StepDraft], notes: &mut Notes) {
+    match earlier.iter().find(|other| other.step.verb.is_hard()) {
+        Some(other) => {
+            let message = format!("this step can never fire: `{}` keeps spend from going so far", other.step.verb);
+            notes.warn(&draft.at, message, "write `100%` or less, or let turns finish with `grace`");
+        }
+        None => notes.warn(
+            &draft.at,
+            "this step comes after the limit: spend up to it is let past",
+            "write `100%` or less, or raise the limit",
+        ),
+    }
+}
+
+/// The more severe step comes first under every limit of the budget; or it is the same step twice.
+fn overtakes(severer: &StepDraft, milder: &StepDraft, limits: &Limits) -> bool {
+    let same_verb = severer.step.verb == milder.step.verb;
+    let earlier = |limit: i64| {
+        let (first, second) = (severer.step.at.amount(limit), milder.step.at.amount(limit));
+        first < second || (same_verb && first == second)
+    };
+    match (severer.step.at, milder.step.at) {
+        // Shares compare the same under any limit, also one that could not be read.
+        (Threshold::Share(first), Threshold::Share(second)) => first < second || (same_verb && first == second),
+        (Threshold::Left(_), _) | (_, Threshold::Left(_)) => {
+            !limits.amounts.is_empty() && limits.amounts.iter().all(|limit| earlier(*limit))
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Pure. All layers together: rules only add up, and what an outer layer says, a nearer one cannot loosen.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use sha2::{Digest, Sha256};
+use toml::de::DeTable;
+
+use super::check::{self, BudgetDraft, Draft};
+use super::mistake::{Also, LayerText, Mistake, Notes, Severity, Span};
+use super::rule::{Approvals, Budget, FreshLedger, Layer, Models, Policy, Rung, Source, Unpriced, Window};
+use super::table::{Placed, Table};
+use super::{file, rule};
+use crate::model::{BudgetName, Dimension, Quantity, Verb};
+
+/// The rules that a command line gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlagRules {
+    /// Each `--budget`, as typed and as read.
+    pub budgets: Vec<(String, Quantity)>,
+    /// `--at-limit`: what these budgets do at their limit; by default they ask.
+    pub at_limit: Option<Verb>,
+    /// `--observe`.
+    pub observe: bool,
+}
+
+/// A policy that can be obeyed.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// All layers together.
+    pub policy: Policy,
+    /// What can be obeyed, but cannot be meant.
+    pub warnings: Vec<Mistake>,
+}
+
+/// Reads all layers and joins them. No layer at all is a policy without budgets.
+///
+/// # Errors
+///
+/// All mistakes of all layers, warnings among them, if any of them is an error.
+pub fn load(mut layers: Vec<LayerText>, flags: FlagRules) -> Result<Loaded, Vec<Mistake>> {
+    layers.sort_by_key(|layer| layer.layer);
+    let digest = digest(&layers, &flags);
+    let files: Vec<Arc<LayerText>> = layers.into_iter().map(Arc::new).collect();
+    let mut notes: Vec<Notes> = files.iter().map(|file| Notes::new(Arc::clone(file))).collect();
+    let texts: Vec<Cow<'_, str>> =
+        files.iter().zip(&mut notes).map(|(file, notes)| file::readable(&file.text, notes)).collect();
+    let trees: Vec<DeTable<'_>> = texts.iter().map(|text| DeTable::parse_recoverable(text).0.into_inner()).collect();
+    let roots: Vec<Table<'_>> = trees.iter().map(|tree| Table::new(tree, 0..0)).collect();
+
+    let mut join = Join { files: &files, mistakes: Vec::new() };
+    let zones = roots.iter().zip(&mut notes).map(|(root, notes)| check::timezone(root, notes)).collect();
+    let timezone = join.outermost("timezone", zones).unwrap_or(Tz::UTC);
+    let drafts = roots.iter().zip(&mut notes).map(|(root, notes)| check::file(root, timezone, notes)).collect();
+    let policy = join.policy(drafts, timezone, &flags, digest);
+
+    let mut mistakes = join.mistakes;
+    mistakes.extend(notes.into_iter().flat_map(Notes::into_found));
+    mistakes.sort_by_key(|mistake| (mistake.file.layer, mistake.span.start, mistake.severity));
+    if mistakes.iter().any(|mistake| mistake.severity == Severity::Error) {
+        return Err(mistakes);
+    }
+    Ok(Loaded { policy, warnings: mistakes })
+}
+
+/// SHA-256 over the layers' names and texts and the flags, each with its length before it, hex.
+fn digest(layers: &[LayerText], flags: &FlagRules) -> String {
+    let mut hasher = Sha256::new();
+    let mut add = |text: &str| {
+        hasher.update(text.len().to_be_bytes());
+        hasher.update(text);
+    };
+    for layer in layers {
+        add(&layer.layer.to_string());
+        add(&layer.text);
+    }
+    for (typed, _) in &flags.budgets {
+        add("--budget");
+        add(typed);
+    }
+    if let Some(verb) = flags.at_limit {
+        add("--at-limit");
+        add(verb.as_str());
+    }
+    if flags.observe {
+        add("--observe");
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What each file says becomes what holds; the files stand outermost first.
+struct Join<'f> {
+    files: &'f [Arc<LayerText>],
+    mistakes: Vec<Mistake>,
+}
+
+impl Join<'_> {
+    fn policy(&mut self, mut drafts: Vec<Draft>, timezone: Tz, flags: &FlagRules, digest: String) -> Policy {
+        let mut take = |field: fn(&mut Draft) -> Vec<BudgetDraft>| drafts.iter_mut().map(field).collect::<Vec<_>>();
+        let kept = self.kept_budgets(take(|draft| std::mem::take(&mut draft.budgets)));
+        let models = self.models(&mut drafts, flags);
+        self.needs_ladder(&kept, &models.ladder);
+        let mut budgets: Vec<Budget> = kept.into_iter().filter_map(|(_, draft)| draft.budget).collect();
+        let files_observe = !drafts.is_empty()
+            && drafts.iter().all(|draft| draft.observe)
+            && budgets.iter().all(|budget| budget.observe)
+            && flags.budgets.is_empty();
+        budgets.extend(flag_budgets(flags));
+        let fresh_ledger = if drafts.iter().any(|draft| draft.fresh == Some(FreshLedger::Refuse)) {
+            FreshLedger::Refuse
+        } else {
+            FreshLedger::Warn
+        };
+        Policy {
+            budgets,
+            models,
+            approvals: self.approvals(&mut drafts),
+            prices: self.prices(&mut drafts),
+            attribute: drafts.into_iter().flat_map(|draft| draft.attribute).collect(),
+            timezone,
+            observe: flags.observe || files_observe,
+            fresh_ledger,
+            sources: self.sources(flags),
+            digest,
+        }
+    }
+
+    fn sources(&self, flags: &FlagRules) -> Vec<Source> {
+        let mut sources: Vec<Source> =
+            self.files.iter().map(|file| Source { layer: file.layer, path: file.path.clone() }).collect();
+        if *flags != FlagRules::default() {
+            sources.push(Source { layer: Layer::Flags, path: None });
+        }
+        sources
+    }
+
+    /// A nearer budget replaces an outer one of its name only if that one allows it.
+    fn kept_budgets(&mut self, layers: Vec<Vec<BudgetDraft>>) -> Vec<(usize, BudgetDraft)> {
+        let mut kept: Vec<(usize, BudgetDraft)> = Vec::new();
+        for (index, drafts) in layers.into_iter().enumerate() {
+            for draft in drafts {
+                let outer = kept.iter().position(|(_, other)| other.name.value == draft.name.value);
+                match outer.and_then(|position| kept.get(position).map(|outer| (position, outer))) {
+                    Some((position, (_, outer))) if outer.overridable => {
+                        kept.remove(position);
+                    }
+                    Some((_, (outer_index, outer))) => {
+                        let outer = (*outer_index, outer.name.span.clone());
+                        self.replaces(index, &draft, outer);
+                        continue;
+                    }
+                    None => {}
+                }
+                kept.push((index, draft));
+            }
+        }
+        kept
+    }
+
+    fn replaces(&mut self, index: usize, draft: &BudgetDraft, (outer_index, outer_span): (usize, Span)) {
+        let Some(outer) = self.files.get(outer_index) else { return };
+        let message = format!("`{}` is a budget of {} already", draft.name.value, outer.name());
+        let hint = "give it another name: rules add up; or write `overridable = true` in the outer budget";
+        let also = Also { file: Arc::clone(outer), span: outer_span, label: "named here, not `overridable`" };
+        self.add(index, &draft.name.span, Severity::Error, message, hint, Some(also));
+    }
+
+    fn models(&mut self, drafts: &mut [Draft], flags: &FlagRules) -> Models {
+        let allow = self.allow(drafts, flags);
+        let unpriced = self.strictest_unpriced(drafts);
+        let places = drafts.iter().enumerate().find_map(|(index, draft)| {
+            let rungs = draft.ladder.as_ref()?;
+            Some((index, rungs.value.iter().map(|rung| rung.span.clone()).collect::<Vec<_>>()))
+        });
+        let without_places = |ladder: Placed<Vec<Placed<Rung>>>| Placed {
+            value: ladder.value.into_iter().map(|rung| rung.value).collect::<Vec<_>>(),
+            span: ladder.span,
+        };
+        let said = drafts.iter_mut().map(|draft| draft.ladder.take().map(without_places)).collect();
+        let ladder: Vec<Rung> = self.outermost("ladder", said).unwrap_or_default();
+        let models = Models { ladder, allow, unpriced };
+        let (index, spans) = places.unwrap_or_default();
+        for (rung, span) in models.ladder.iter().zip(spans) {
+            if !models.allows(rung.model.as_str()) {
+                let message = format!("`route` can never take `{}`: `allow` leaves it out", rung.model);
+                let hint = "add it to `allow`, or take it off the ladder";
+                self.add(index, &span, Severity::Warning, message, hint, None);
+            }
+        }
+        models
+    }
+
+    /// One list a layer. A file that only observes refuses nothing, unless all others observe too.
+    fn allow(&mut self, drafts: &mut [Draft], flags: &FlagRules) -> Vec<Vec<globset::GlobMatcher>> {
+        let all_observe = drafts.iter().all(|draft| draft.observe) && flags.budgets.is_empty();
+        let mut lists = Vec::new();
+        for (index, draft) in drafts.iter_mut().enumerate() {
+            let Some(allow) = draft.allow.take() else { continue };
+            if draft.observe && !all_observe {
+                let message = "`allow` is left out: this file only observes, while other rules are enforced";
+                let hint = "write it into a file that enforces, or observe everything with `--observe`";
+                self.add(index, &allow.span, Severity::Warning, message.to_owned(), hint, None);
+            } else {
+                lists.push(allow.value);
+            }
+        }
+        lists
+    }
+
+    fn strictest_unpriced(&mut self, drafts: &mut [Draft]) -> Unpriced {
+        let mut strictest: Option<Placed<Unpriced>> = None;
+        for (index, draft) in drafts.iter_mut().enumerate() {
+            let Some(said) = draft.unpriced.take() else { continue };
+            match &strictest {
+                Some(outer) if rank(&said.value) >= rank(&outer.value) => {
+                    if said.value != outer.value {
+                        let message = "`unpriced` is stricter in an outer file, and stays so".to_owned();
+                        let hint = "what an outer file says, a nearer one cannot loosen";
+                        self.add(index, &said.span, Severity::Warning, message, hint, None);
+                    }
+                }
+                Some(_) | None => strictest = Some(said),
+            }
+        }
+        strictest.map_or(Unpriced::Refuse, |said| said.value)
+    }
+
+    fn approvals(&mut self, drafts: &mut [Draft]) -> Approvals {
+        let approvers = drafts.iter_mut().map(|draft| draft.approvers.take()).collect();
+        let approvers = self.outermost("approvers", approvers).unwrap_or_default();
+        let mut max_extend: Option<Quantity> = None;
+        for (index, draft) in drafts.iter_mut().enumerate() {
+            let Some(said) = draft.max_extend.take() else { continue };
+            match max_extend {
+                Some(outer) if outer.unit == said.value.unit && said.value.amount <= outer.amount => {
+                    max_extend = Some(said.value);
+                }
+                Some(outer) => {
+                    let message = format!("`max_extend` is {outer} in an outer file, and stays so");
+                    let hint = "what an outer file says, a nearer one can only narrow, in the same unit";
+                    self.add(index, &said.span, Severity::Warning, message, hint, None);
+                }
+                None => max_extend = Some(said.value),
+            }
+        }
+        Approvals { approvers, max_extend }
+    }
+
+    fn prices(&mut self, drafts: &mut [Draft]) -> Vec<crate::usage::price::PriceOverride> {
+        let mut prices: Vec<crate::usage::price::PriceOverride> = Vec::new();
+        for (index, draft) in drafts.iter_mut().enumerate() {
+            for said in std::mem::take(&mut draft.prices) {
+                match prices.iter().find(|outer| outer.model == said.value.model) {
+                    None => prices.push(said.value),
+                    Some(outer) if *outer == said.value => {}
+                    Some(outer) => {
+                        let message = format!("an outer file has a price for `{}` already, which stays", outer.model);
+                        let hint = "what an outer file says, a nearer one cannot change";
+                        self.add(index, &said.span, Severity::Warning, message, hint, None);
+                    }
+                }
+            }
+        }
+        prices
+    }
+
+    /// The outermost file that says it wins; nearer ones that say otherwise are warned.
+    fn outermost<T: PartialEq>(&mut self, key: &str, said: Vec<Option<Placed<T>>>) -> Option<T> {
+        let mut winner: Option<(usize, Placed<T>)> = None;
+        for (index, said) in said.into_iter().enumerate() {
+            let Some(said) = said else { continue };
+            let Some((outer_index, outer)) = &winner else {
+                winner = Some((index, said));
+                continue;
+            };
+            if said.value != outer.value
+                && let Some(file) = self.files.get(*outer_index)
+            {
+                let message = format!("`{key}` is set by {} already, and stays so", file.name());
+                let also = Also { file: Arc::clone(file), span: outer.span.clone(), label: "set here" };
+                let hint = "what an outer file says, a nearer one cannot change";
+                self.add(index, &said.span, Severity::Warning, message, hint, Some(also));
+            }
+        }
+        winner.map(|(_, said)| said.value)
+    }
+
+    /// `route` needs a model to go down to.
+    fn needs_ladder(&mut self, kept: &[(usize, BudgetDraft)], ladder: &[Rung]) {
+        if ladder.len() >= 2 {
+            return;
+        }
+        for (index, draft) in kept {
+            for span in &draft.routes {
+                let message = "`route` has nowhere to go: there is no ladder of two or more models".to_owned();
+                let hint = "add `ladder = [\"gpt-6-astra\", \"gpt-6-luna\"]` to `[models]`, from dear to cheap";
+                self.add(*index, span, Severity::Warning, message, hint, None);
+            }
+        }
+    }
+
+    fn add(&mut self, index: usize, span: &Span, severity: Severity, message: String, hint: &str, also: Option<Also>) {
+        let Some(file) = self.files.get(index).map(Arc::clone) else { return };
+        self.mistakes.push(Mistake { file, span: span.clone(), severity, message, hint: hint.to_owned(), also });
+    }
+}
+
+/// From strict to lax.
+fn rank(unpriced: &Unpriced) -> u8 {
+    match unpriced {
+        Unpriced::Refuse => 0,
+        Unpriced::Dearest => 1,
+        Unpriced::As(_) => 2,
+    }
+}
+
+/// One budget per run for each `--budget`, named as typed; the same one twice is one.
+fn flag_budgets(flags: &FlagRules) -> Vec<Budget> {
+    let mut budgets: Vec<Budget> = Vec::new();
+    for (typed, quantity) in &flags.budgets {
+        let name = BudgetName::new(format!("--budget {typed}"));
+        if budgets.iter().any(|other| other.name == name) {
+            continue;
+        }
+        budgets.push(Budget {
+            name,
+            per: vec![Dimension::Run],
+            window: Window::Life,
+            limit: Some(*quantity),
+            limits: std::collections::BTreeMap::new(),
+            only: Vec::new(),
+            steps: check::default_steps(flags.at_limit),
+            grace: 0,
+            observe: false,
+            layer: rule::Layer::Flags,
+        });
+    }
+    budgets
+}

@@ -1,0 +1,132 @@
+//! Pure. What is wrong with a policy, and where.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::rule::Layer;
+
+/// Byte positions in a layer's text, the end not included.
+pub type Span = Range<usize>;
+
+/// One layer as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerText {
+    /// Which layer.
+    pub layer: Layer,
+    /// Its file; `None` where the text did not come from one.
+    pub path: Option<PathBuf>,
+    /// The TOML, as written.
+    pub text: String,
+}
+
+impl LayerText {
+    /// What messages call it: its path, else its layer.
+    pub fn name(&self) -> String {
+        match &self.path {
+            Some(path) => path.display().to_string(),
+            None => format!("<{}>", self.layer),
+        }
+    }
+}
+
+/// Whether govern goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The policy cannot be obeyed: nothing is started under it.
+    Error,
+    /// It can, but says something that cannot be meant.
+    Warning,
+}
+
+/// One thing that is wrong with a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The layer it stands in.
+    pub file: Arc<LayerText>,
+    /// Where in its text.
+    pub span: Span,
+    /// Error or warning.
+    pub severity: Severity,
+    /// What is wrong: lower case, no full stop, the writer's words in backticks.
+    pub message: String,
+    /// What to write instead.
+    pub hint: String,
+    /// Another place that it has to do with.
+    pub also: Option<Also>,
+}
+
+/// Another place that a mistake has to do with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Also {
+    /// The layer it stands in.
+    pub file: Arc<LayerText>,
+    /// Where in its text.
+    pub span: Span,
+    /// What it is, such as `first named here`.
+    pub label: &'static str,
+}
+
+impl Mistake {
+    /// Line and column of its beginning, counted from 1; columns are characters.
+    pub fn line_and_column(&self) -> (usize, usize) {
+        let before = self.file.text.get(..self.span.start).unwrap_or(&self.file.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = before.get(line_start..).map_or(0, |text| text.chars().count());
+        (before.matches('\n').count() + 1, column + 1)
+    }
+}
+
+/// Collects the mistakes of one layer.
+pub(super) struct Notes {
+    file: Arc<LayerText>,
+    found: Vec<Mistake>,
+    /// Parts of the text could not be read, so that what is not there may only not have been seen.
+    pub(super) partial: bool,
+}
+
+impl Notes {
+    pub(super) fn new(file: Arc<LayerText>) -> Self {
+        Self { file, found: Vec::new(), partial: false }
+    }
+
+    pub(super) fn layer(&self) -> Layer {
+        self.file.layer
+    }
+
+    /// The policy cannot be obeyed.
+    pub(super) fn refuse(&mut self, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
+        self.add(span, Severity::Error, message.into(), hint.into());
+    }
+
+    /// It can, but says something that cannot be meant.
+    pub(super) fn warn(&mut self, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
+        self.add(span, Severity::Warning, message.into(), hint.into());
+    }
+
+    fn add(&mut self, span: &Span, severity: Severity, message: String, hint: String) {
+        let file = Arc::clone(&self.file);
+        self.found.push(Mistake { file, span: span.clone(), severity, message, hint, also: None });
+    }
+
+    pub(super) fn into_found(self) -> Vec<Mistake> {
+        self.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_as_editors_count_them() {
+        let file =
+            Arc::new(LayerText { layer: Layer::User, path: None, text: "version = 1\n\"ä\" = oops\n".to_owned() });
+        let mut notes = Notes::new(file);
+        for span in [0..7, 12..13, 19..23, 900..901] {
+            notes.refuse(&span, "m", "h");
+        }
+        let places: Vec<_> = notes.into_found().iter().map(Mistake::line_and_column).collect();
+        assert_eq!(places, [(1, 1), (2, 1), (2, 7), (3, 1)]);
+    }
+}

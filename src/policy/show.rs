@@ -1,0 +1,221 @@
+//! Pure. A policy in words: what `govern policy show` prints, and the policy that `govern init` writes.
+
+use std::fmt::{self, Write};
+
+use chrono_tz::Tz;
+use globset::GlobMatcher;
+
+use super::rule::{AttributeRule, Budget, Calendar, FreshLedger, Layer, Policy, Step, Threshold, Unpriced, Window};
+use super::{attribute, duration, percent};
+use crate::model::{Attribution, Dimension, Timestamp, Unit, Verb};
+
+/// The commented policy that `govern init` writes. Lines that begin with `#` and a letter or bracket are
+/// rules to switch on; those that begin with `# ` are for reading.
+pub const TEMPLATE: &str = include_str!("../../policies/init.toml");
+
+/// The whole policy in words, a line break at the end.
+pub fn show(policy: &Policy) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_policy(&mut text, policy);
+    text
+}
+
+fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
+    write_sources(out, policy)?;
+    if policy.budgets.is_empty() {
+        writeln!(out, "\nno budgets: spend is metered, nothing is stopped")?;
+    }
+    for budget in &policy.budgets {
+        writeln!(out)?;
+        write_budget(out, budget, policy.timezone)?;
+    }
+    write_models(out, policy)?;
+    write_approvals(out, policy)?;
+    write_prices(out, policy)?;
+    if !policy.attribute.is_empty() {
+        writeln!(out, "\nattribution, the first that says it wins")?;
+        for rule in &policy.attribute {
+            writeln!(out, "  {}", attribute_in_words(rule))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_sources(out: &mut String, policy: &Policy) -> fmt::Result {
+    for (index, source) in policy.sources.iter().enumerate() {
+        let title = if index == 0 { "from" } else { "" };
+        match &source.path {
+            Some(path) => writeln!(out, "{title:<10}{} ({})", path.display(), source.layer)?,
+            None => {
+                writeln!(out, "{title:<10}{}", if source.layer == Layer::Flags { "the command line" } else { "?" })?
+            }
+        }
+    }
+    if policy.sources.is_empty() {
+        writeln!(out, "{:<10}nowhere: there is no policy file", "from")?;
+    }
+    writeln!(out, "{:<10}{}", "digest", policy.digest)?;
+    writeln!(out, "{:<10}{}", "time zone", policy.timezone)?;
+    if policy.observe {
+        writeln!(out, "{:<10}observe: decides and records, does nothing", "mode")?;
+    }
+    if policy.fresh_ledger == FreshLedger::Refuse {
+        writeln!(out, "{:<10}refuse to start where a budget is wider than what the ledger has seen", "ledger")?;
+    }
+    Ok(())
+}
+
+fn write_budget(out: &mut String, budget: &Budget, tz: Tz) -> fmt::Result {
+    writeln!(out, "budget `{}` ({})", budget.name, budget.layer)?;
+    let per = match budget.per.as_slice() {
+        [] => "over everything".to_owned(),
+        dimensions => format!("per {}", joined(dimensions.iter().map(ToString::to_string), " and ")),
+    };
+    let scope = format!("{per}, {}", window_in_words(&budget.window, tz));
+    match budget.limit {
+        Some(limit) => writeln!(out, "  {limit} {scope}")?,
+        None => writeln!(out, "  {scope}: only where a limit is named")?,
+    }
+    for (value, limit) in &budget.limits {
+        writeln!(out, "  {limit} for {value}")?;
+    }
+    for (dimension, globs) in &budget.only {
+        writeln!(out, "  counts only {dimension} {}", patterns(globs))?;
+    }
+    for step in &budget.steps {
+        writeln!(out, "  {}", step_in_words(step, budget.unit()))?;
+    }
+    if budget.grace > 0 {
+        writeln!(out, "  the current turn may finish up to {} past the limit", percent::show(budget.grace))?;
+    }
+    if budget.observe {
+        writeln!(out, "  only observes: does none of this")?;
+    }
+    Ok(())
+}
+
+/// `at 80%: warn`, `at 100%: ask, after 30m stop`.
+pub fn step_in_words(step: &Step, unit: Unit) -> String {
+    let at = match step.at {
+        Threshold::Share(share) => format!("at {}", percent::show(share)),
+        Threshold::Left(left) => format!("with {} left", unit.show(left)),
+    };
+    match step.verb {
+        Verb::Ask => format!("{at}: ask, after {} {}", duration::show(step.wait), step.otherwise),
+        Verb::Warn | Verb::Route | Verb::Stop | Verb::Kill => format!("{at}: {}", step.verb),
+    }
+}
+
+/// `for its life`, `each month`, `in the last 30d`, `from 2026-12-01 until 2027-01-15`, `in all`.
+pub fn window_in_words(window: &Window, tz: Tz) -> String {
+    match window {
+        Window::Life => "for its life".to_owned(),
+        Window::Calendar(Calendar::Day) => "each day".to_owned(),
+        Window::Calendar(Calendar::Week) => "each week".to_owned(),
+        Window::Calendar(Calendar::Month) => "each month".to_owned(),
+        Window::Calendar(Calendar::Quarter) => "each quarter".to_owned(),
+        Window::Calendar(Calendar::Year) => "each year".to_owned(),
+        Window::Rolling(duration) => format!("in the last {}", duration::show(*duration)),
+        Window::Between(start, end) => {
+            let start = start.map(|start| format!("from {}", moment(start, tz)));
+            let end = end.map(|end| format!("until {}", moment(end, tz)));
+            joined(start.into_iter().chain(end), " ")
+        }
+        Window::Total => "in all".to_owned(),
+    }
+}
+
+/// A day where it is a midnight, else the minute.
+fn moment(moment: Timestamp, tz: Tz) -> String {
+    let shown = moment.with_timezone(&tz).format("%Y-%m-%d %H:%M").to_string();
+    shown.strip_suffix(" 00:00").map_or(shown.clone(), str::to_owned)
+}
+
+fn write_models(out: &mut String, policy: &Policy) -> fmt::Result {
+    let models = &policy.models;
+    writeln!(out, "\nmodels")?;
+    if models.ladder.is_empty() {
+        writeln!(out, "  no ladder: `route` has nowhere to go")?;
+    } else {
+        let rungs = models.ladder.iter().map(|rung| match &rung.effort {
+            Some(effort) => format!("{} (effort {effort})", rung.model),
+            None => rung.model.to_string(),
+        });
+        writeln!(out, "  ladder: {}", joined(rungs, " → "))?;
+    }
+    for allowed in &models.allow {
+        writeln!(out, "  allowed: {}", patterns(allowed))?;
+    }
+    let unpriced = match &models.unpriced {
+        Unpriced::Refuse => "refused".to_owned(),
+        Unpriced::Dearest => "counted as the dearest model, marked estimated".to_owned(),
+        Unpriced::As(model) => format!("counted as {model}, marked estimated"),
+    };
+    writeln!(out, "  without a price, under a limit in money: {unpriced}")
+}
+
+fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {
+    let approvals = &policy.approvals;
+    if approvals.approvers.is_empty() && approvals.max_extend.is_none() {
+        return Ok(());
+    }
+    writeln!(out, "\napprovals")?;
+    if approvals.approvers.is_empty() {
+        writeln!(out, "  by anyone with the ledger's rights")?;
+    } else {
+        writeln!(out, "  by {}", joined(approvals.approvers.iter().cloned(), ", "))?;
+    }
+    if let Some(most) = approvals.max_extend {
+        writeln!(out, "  by no more than {most} each")?;
+    }
+    Ok(())
+}
+
+fn write_prices(out: &mut String, policy: &Policy) -> fmt::Result {
+    if policy.prices.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nprices of your own, USD per million tokens")?;
+    for price in &policy.prices {
+        let rates = [
+            ("input", Some(price.input)),
+            ("cached input", price.cached_input),
+            ("cache write", price.cache_write_input),
+            ("output", Some(price.output)),
+        ];
+        let rates = rates.into_iter().filter_map(|(name, rate)| Some(format!("{name} {}", rate?.to_decimal())));
+        writeln!(out, "  {}: {}", price.model, joined(rates, ", "))?;
+    }
+    Ok(())
+}
+
+/// `remote github.com/acme/*, branch (?<task>…): client = acme, task from the branch`.
+fn attribute_in_words(rule: &AttributeRule) -> String {
+    let conditions = [
+        ("folder", rule.folder.as_ref().map(|glob| glob.glob().glob())),
+        ("remote", rule.remote.as_ref().map(|glob| glob.glob().glob())),
+        ("branch", rule.branch.as_ref().map(regex::Regex::as_str)),
+    ];
+    let conditions: Vec<String> =
+        conditions.into_iter().filter_map(|(key, pattern)| Some(format!("{key} {}", pattern?))).collect();
+    let conditions = if conditions.is_empty() { "everywhere".to_owned() } else { conditions.join(", ") };
+    let groups = rule.branch.iter().flat_map(|pattern| pattern.capture_names().flatten());
+    let groups = groups.filter_map(attribute::group_dimension).map(|dimension| format!("{dimension} from the branch"));
+    let set = settings(&rule.set).into_iter().map(|(dimension, value)| format!("{dimension} = {value}"));
+    format!("{conditions}: {}", joined(set.chain(groups), ", "))
+}
+
+fn settings(set: &Attribution) -> Vec<(Dimension, &str)> {
+    let fields = [Dimension::Team, Dimension::Project, Dimension::Client, Dimension::User, Dimension::Task].into_iter();
+    let labels = set.labels.keys().map(|key| Dimension::Label(key.clone()));
+    fields.chain(labels).filter_map(|dimension| set.get(&dimension).map(|value| (dimension.clone(), value))).collect()
+}
+
+fn patterns(globs: &[GlobMatcher]) -> String {
+    joined(globs.iter().map(|glob| glob.glob().glob().to_owned()), ", ")
+}
+
+fn joined(parts: impl Iterator<Item = String>, separator: &str) -> String {
+    parts.collect::<Vec<_>>().join(separator)
+}

@@ -1,0 +1,206 @@
+//! Pure. Tables of a policy as they are asked for their keys; what has the wrong type is reported.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::mistake::{Notes, Span};
+use super::suggest;
+
+/// A value and its place.
+#[derive(Clone, Debug)]
+pub(super) struct Placed<T> {
+    /// The value.
+    pub(super) value: T,
+    /// Where it stands.
+    pub(super) span: Span,
+}
+
+/// What a key is set to, with its place.
+pub(super) type Value<'t> = &'t Spanned<DeValue<'t>>;
+
+/// The most entries of any list.
+pub(super) const MOST_ITEMS: usize = 1_000;
+
+/// A text and its place.
+pub(super) type Text<'t> = Placed<&'t str>;
+
+/// The keys of one kind of table.
+pub(super) struct Keys {
+    /// The table as messages call it.
+    pub(super) of: &'static str,
+    /// All that this version knows.
+    pub(super) known: &'static [&'static str],
+    /// What the design has, and a later version will know.
+    pub(super) later: &'static [&'static str],
+}
+
+/// A table with its place: for `[[list]]` tables, the header.
+#[derive(Clone, Debug)]
+pub(super) struct Table<'t> {
+    entries: &'t DeTable<'t>,
+    /// Where it stands.
+    pub(super) span: Span,
+}
+
+/// One key of a table with its value.
+pub(super) struct Entry<'t> {
+    /// The key, with its place.
+    pub(super) key: Text<'t>,
+    /// The value, with its place.
+    pub(super) value: &'t Spanned<DeValue<'t>>,
+}
+
+impl<'t> Table<'t> {
+    pub(super) fn new(entries: &'t DeTable<'t>, span: Span) -> Self {
+        Self { entries, span }
+    }
+
+    /// All entries in the order they are written.
+    pub(super) fn entries(&self) -> Vec<Entry<'t>> {
+        let mut entries: Vec<_> = self
+            .entries
+            .iter()
+            .map(|(key, value)| Entry { key: Placed { value: key.get_ref().as_ref(), span: key.span() }, value })
+            .collect();
+        entries.sort_by_key(|entry| entry.key.span.start);
+        entries
+    }
+
+    /// Refuses keys that are none, and by name those of a later version.
+    pub(super) fn only(&self, keys: &Keys, notes: &mut Notes) {
+        for Entry { key, .. } in self.entries() {
+            if keys.known.contains(&key.value) {
+                continue;
+            }
+            let Placed { value: word, span } = key;
+            if keys.later.contains(&word) {
+                notes.refuse(
+                    &span,
+                    format!("`{word}` comes with a later version of govern"),
+                    format!("leave it out; {} knows {} in this version", keys.of, suggest::list(keys.known)),
+                );
+            } else {
+                notes.refuse(&span, format!("{} has no key `{word}`", keys.of), suggest::hint(word, keys.known));
+            }
+        }
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
+        self.entries.get(key)
+    }
+
+    /// A text, if the key is there. `example` completes "write `key = `".
+    pub(super) fn text(&self, key: &str, example: &str, notes: &mut Notes) -> Option<Text<'t>> {
+        let value = self.get(key)?;
+        let text = as_text(value);
+        if text.is_none() {
+            wrong_type(key, value, "a text", example, notes);
+        }
+        text
+    }
+
+    /// `true` or `false`, if the key is there.
+    pub(super) fn boolean(&self, key: &str, notes: &mut Notes) -> Option<bool> {
+        let value = self.get(key)?;
+        let DeValue::Boolean(boolean) = value.get_ref() else {
+            wrong_type(key, value, "true or false", "true", notes);
+            return None;
+        };
+        Some(*boolean)
+    }
+
+    /// A table, if the key is there.
+    pub(super) fn table(&self, key: &str, example: &str, notes: &mut Notes) -> Option<Table<'t>> {
+        let value = self.get(key)?;
+        let DeValue::Table(entries) = value.get_ref() else {
+            wrong_type(key, value, "a table", example, notes);
+            return None;
+        };
+        Some(Table::new(entries, value.span()))
+    }
+
+    /// The tables of `[[key]]`, none if it is not there.
+    pub(super) fn tables(&self, key: &str, notes: &mut Notes) -> Vec<Table<'t>> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let DeValue::Array(items) = value.get_ref() else {
+            let hint = format!("write `[[{key}]]`, with two brackets: there can be several");
+            notes.refuse(&value.span(), format!("`{key}` must be a list of tables"), hint);
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for item in no_more_than(MOST_ITEMS, key, items.iter().collect(), &value.span(), notes) {
+            match item.get_ref() {
+                DeValue::Table(entries) => tables.push(Table::new(entries, item.span())),
+                _ => wrong_type(key, item, "a list of tables", "[{ … }]", notes),
+            }
+        }
+        tables
+    }
+
+    /// A list of values, no more than `most`, or one value alone, if the key is there.
+    pub(super) fn one_or_more(&self, key: &str, most: usize, notes: &mut Notes) -> Option<Placed<Vec<Value<'t>>>> {
+        let value = self.get(key)?;
+        let items = match value.get_ref() {
+            DeValue::Array(items) => items.iter().collect(),
+            _ => vec![value],
+        };
+        Some(Placed { value: no_more_than(most, key, items, &value.span(), notes), span: value.span() })
+    }
+
+    /// A list of texts, or one text alone, if the key is there; what is no text is reported.
+    pub(super) fn texts(&self, key: &str, example: &str, notes: &mut Notes) -> Option<Placed<Vec<Text<'t>>>> {
+        let Placed { value: items, span } = self.one_or_more(key, MOST_ITEMS, notes)?;
+        let mut texts = Vec::new();
+        for item in items {
+            match as_text(item) {
+                Some(text) => texts.push(text),
+                None => wrong_type(key, item, "a list of texts", example, notes),
+            }
+        }
+        Some(Placed { value: texts, span })
+    }
+}
+
+/// Refuses a list that nobody wrote by hand, and goes on with its beginning.
+fn no_more_than<'t>(
+    most: usize,
+    key: &str,
+    mut items: Vec<Value<'t>>,
+    span: &Span,
+    notes: &mut Notes,
+) -> Vec<Value<'t>> {
+    if items.len() > most {
+        let message = format!("`{key}` has {} entries, which is absurdly many", items.len());
+        notes.refuse(span, message, format!("no more than {most} are read"));
+        items.truncate(most);
+    }
+    items
+}
+
+/// The value as a text, if it is one.
+pub(super) fn as_text<'t>(value: &'t Spanned<DeValue<'t>>) -> Option<Text<'t>> {
+    value.get_ref().as_str().map(|text| Placed { value: text, span: value.span() })
+}
+
+/// Reports a value of the wrong type. `wanted` completes "must be".
+pub(super) fn wrong_type(key: &str, value: &Spanned<DeValue<'_>>, wanted: &str, example: &str, notes: &mut Notes) {
+    let found = match value.get_ref() {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    let message = format!("`{key}` must be {wanted}, not {found}");
+    notes.refuse(&value.span(), message, format!("write `{} = {example}`", key_as_written(key)));
+}
+
+/// A key as TOML wants it: in quotes, where it holds more than letters, digits, `-` and `_`.
+pub(super) fn key_as_written(key: &str) -> String {
+    if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+        key.to_owned()
+    } else {
+        format!("\"{key}\"")
+    }
+}

@@ -1,0 +1,191 @@
+//! Pure. Policies that are right, and what they mean.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Dimension, Money, Quantity, Unit, Verb};
+use crate::policy::rule::{Calendar, FreshLedger, Step, Threshold, Unpriced, Window};
+use crate::policy::show::{TEMPLATE, show};
+
+const SHIPPED: [(&str, &str); 4] = [
+    ("init", TEMPLATE),
+    ("solo", include_str!("../../../policies/solo.toml")),
+    ("ci", include_str!("../../../policies/ci.toml")),
+    ("team", include_str!("../../../policies/team.toml")),
+];
+
+/// The template with its rules switched on.
+fn template_switched_on() -> String {
+    let is_rule = |rest: &str| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[');
+    let lines = TEMPLATE.lines().map(|line| line.strip_prefix('#').filter(|rest| is_rule(rest)).unwrap_or(line));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// In words, whatever the digest is.
+fn shown(policy: Policy) -> String {
+    show(&Policy { digest: "…".to_owned(), ..policy })
+}
+
+#[test]
+fn shipped_policies_are_accepted_without_a_warning() {
+    for (name, text) in SHIPPED {
+        let loaded = load(vec![layer(Layer::Given, text)], FlagRules::default());
+        let mistakes = loaded.map_or_else(|mistakes| mistakes, |loaded| loaded.warnings);
+        assert!(mistakes.is_empty(), "{name}:\n{}", crate::policy::diagnostic::render(&mistakes, false));
+    }
+}
+
+#[test]
+fn every_line_of_the_template_is_a_rule_that_can_be_switched_on() {
+    let text = template_switched_on();
+    assert!(text.matches("[[budget]]").count() == 2 && text.contains("\nmode = \"observe\""), "{text}");
+    let loaded = load(vec![layer(Layer::Given, &text)], FlagRules::default());
+    let mistakes = loaded.map_or_else(|mistakes| mistakes, |loaded| loaded.warnings);
+    assert!(mistakes.is_empty(), "{}", crate::policy::diagnostic::render(&mistakes, false));
+}
+
+#[test]
+fn policies_are_shown_in_words() {
+    for (name, text) in SHIPPED.into_iter().skip(1) {
+        let flags =
+            FlagRules { budgets: vec![("5usd".to_owned(), Quantity::parse("5usd").unwrap())], ..FlagRules::default() };
+        let loaded = load(vec![layer(Layer::Given, text)], flags).unwrap();
+        insta::assert_snapshot!(format!("show_{name}"), shown(loaded.policy));
+    }
+    let all = load(vec![layer(Layer::User, &template_switched_on())], FlagRules::default()).unwrap();
+    insta::assert_snapshot!("show_all_of_the_template", shown(all.policy));
+}
+
+#[test]
+fn no_policy_is_a_policy_without_budgets() {
+    let loaded = load(Vec::new(), FlagRules::default()).unwrap();
+    let policy = loaded.policy;
+    assert!(policy.budgets.is_empty() && policy.sources.is_empty() && !policy.observe && loaded.warnings.is_empty());
+    assert_eq!((policy.timezone, &policy.models.unpriced), (chrono_tz::Tz::UTC, &Unpriced::Refuse));
+    assert_eq!(policy.fresh_ledger, FreshLedger::Warn);
+    insta::assert_snapshot!(show(&policy), @"
+    from      nowhere: there is no policy file
+    digest    e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+    time zone UTC
+
+    no budgets: spend is metered, nothing is stopped
+
+    models
+      no ladder: `route` has nowhere to go
+      without a price, under a limit in money: refused
+    ");
+}
+
+#[test]
+fn a_budget_without_steps_warns_and_then_asks() {
+    let policy = policy("budget = [{ name = \"b\", per = \"run\", limit = \"5 usd\" }]");
+    let [budget] = policy.budgets.as_slice() else { panic!("one budget") };
+    let wait = Duration::from_secs(1_800);
+    assert_eq!(
+        budget.steps,
+        [
+            Step { at: Threshold::Share(800), verb: Verb::Warn, wait, otherwise: Verb::Stop, implied: true },
+            Step { at: Threshold::Share(1000), verb: Verb::Ask, wait, otherwise: Verb::Stop, implied: true },
+        ]
+    );
+    assert_eq!((&budget.window, budget.unit(), budget.grace), (&Window::Life, Unit::Usd, 0));
+}
+
+#[test]
+fn every_window_is_read() {
+    let hour = Window::Rolling(Duration::from_secs(3_600));
+    for (written, window) in [
+        ("\"day\"", Window::Calendar(Calendar::Day)),
+        ("\"week\"", Window::Calendar(Calendar::Week)),
+        ("\"month\"", Window::Calendar(Calendar::Month)),
+        ("\"quarter\"", Window::Calendar(Calendar::Quarter)),
+        ("\"year\"", Window::Calendar(Calendar::Year)),
+        ("\"1h\"", hour),
+        ("\"total\"", Window::Total),
+    ] {
+        let text = format!("budget = [{{ name = \"b\", per = \"team\", window = {written}, limit = \"5 usd\" }}]");
+        assert_eq!(policy(&text).budgets[0].window, window);
+    }
+    for dates in ["from = \"2026-12-01\", until = \"2027-01-15\"", "from = 2026-12-01, until = 2027-01-15"] {
+        let window = format!("window = {{ {dates} }}");
+        let text = format!(
+            "timezone = \"Europe/Berlin\"\n[[budget]]\nname = \"b\"\nper = \"team\"\n{window}\nlimit = \"5 usd\""
+        );
+        let Window::Between(Some(from), Some(until)) = policy(&text).budgets[0].window else { panic!("{dates}") };
+        assert_eq!(from.to_rfc3339(), "2026-11-30T23:00:00+00:00");
+        assert_eq!(until.to_rfc3339(), "2027-01-14T23:00:00+00:00");
+    }
+}
+
+#[test]
+fn every_thing_to_count_per_is_read() {
+    let per = |written: &str| {
+        let text = format!("[[budget]]\nname = \"b\"\nper = {written}\nwindow = \"day\"\nlimit = \"50 responses\"");
+        policy(&text).budgets[0].per.clone()
+    };
+    assert_eq!(per("\"everything\""), []);
+    assert_eq!(per("[\"team\", \"label:cost-center\"]"), [Dimension::Team, Dimension::Label("cost-center".to_owned())]);
+    for word in ["run", "agent", "thread", "team", "project", "client", "user", "task", "model", "branch", "label:k"] {
+        assert_eq!(per(&format!("\"{word}\"")), [Dimension::parse(word).unwrap()]);
+    }
+}
+
+#[test]
+fn prices_are_taken_exactly_as_written() {
+    let policy = policy(
+        "[prices.\"gpt-6.1-sol\"]\ninput = 1.005\ncached_input = \"0.125\"\noutput = 10\n[prices.local]\ninput = 0\noutput = 0.0",
+    );
+    let rates: Vec<_> = policy
+        .prices
+        .iter()
+        .map(|price| (price.model.as_str(), price.input, price.cached_input, price.cache_write_input, price.output))
+        .collect();
+    let usd = |text| Money::parse_decimal(text).unwrap();
+    let sol = ("gpt-6.1-sol", usd("1.005"), Some(usd("0.125")), None, usd("10"));
+    assert_eq!(rates, [sol, ("local", Money::ZERO, None, None, Money::ZERO)]);
+}
+
+#[test]
+fn a_warning_may_come_twice_and_so_may_a_route() {
+    let policy = policy(
+        "[models]\nladder = [\"a\", \"b\", \"c\"]\n[[budget]]\nname = \"b\"\nper = \"run\"\nlimit = \"9 usd\"\nsteps = [
+        { at = \"50%\", do = \"warn\" }, { at = \"60%\", do = \"warn\" },
+        { at = \"70%\", do = \"route\" }, { at = \"1 usd left\", do = \"route\" },
+        { at = \"100%\", do = \"stop\" }, { at = \"100%\", do = \"kill\" }]",
+    );
+    assert_eq!(policy.budgets[0].steps.len(), 6);
+    assert_eq!(policy.budgets[0].steps[3].at, Threshold::Left(1_000_000_000));
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_text_never_makes_govern_panic(text in "(\\PC|\n){0,200}") {
+        let mistakes = load_one(&text).map_or_else(|mistakes| mistakes, |loaded| loaded.warnings);
+        let _ = crate::policy::diagnostic::render(&mistakes, true);
+    }
+
+    #[test]
+    fn a_valid_policy_that_was_damaged_never_makes_govern_panic(
+        which in 0..SHIPPED.len(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), "[\\[\\]{}\"'=#%,.\n\u{1b}ä0-9a-z -]{0,4}", 0_usize..12), 1..6),
+    ) {
+        let mut text = if which == 0 { template_switched_on() } else { SHIPPED[which].1.to_owned() };
+        for (place, inserted, removed) in damage {
+            let start = text.floor_char_boundary(place.index(text.len().max(1)));
+            let end = text.ceil_char_boundary((start + removed).min(text.len()));
+            text.replace_range(start..end, &inserted);
+        }
+        match load(vec![layer(Layer::Repository, &text)], FlagRules::default()) {
+            Ok(loaded) => {
+                let _ = show(&loaded.policy);
+            }
+            Err(mistakes) => {
+                let rendered = crate::policy::diagnostic::render(&mistakes, false);
+                prop_assert!(rendered.contains("error"));
+                prop_assert_eq!(rendered.find('\u{1b}'), None);
+            }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Pure. Policies that are wrong, and what is said about them.
+
+use super::*;
+use crate::policy::diagnostic::render;
+use crate::policy::mistake::Severity;
+
+/// A run's budget with one more line, or one line instead of its own.
+fn budget(line: &str) -> String {
+    let key = line.split('=').next().unwrap_or_default().trim();
+    let lines = ["name = \"b\"", "per = \"run\"", "limit = \"5 usd\""];
+    let kept = lines.iter().filter(|own| !own.starts_with(&format!("{key} =")));
+    format!("[[budget]]\n{}\n{line}", kept.copied().collect::<Vec<_>>().join("\n"))
+}
+
+fn steps(steps: &str) -> String {
+    budget(&format!("steps = [{steps}]"))
+}
+
+const TEN_MISTAKES: &str = r#"
+timezone = "Europe/Berln"
+
+[models]
+ladder = ["gpt-6-astra", "gpt-6-astra"]
+unpriced = "guess"
+
+[[budget]]
+name  = "each run"
+per   = "rnu"
+limit = "5 eur"
+steps = [
+  { at = "100%", do = "stop" },
+  { at = "80%", do = "steer" },
+]
+
+[[budget]]
+name   = "teams"
+per    = "team"
+limit  = "200 usd"
+limits = { web = "2M tok" }
+allot  = { per = "agent" }
+
+[[budget]]
+name  = "each run"
+per   = "thread"
+limt  = "3 usd"
+
+[prices.gpt-6.1-sol]
+input = 1.25
+"#;
+
+#[test]
+fn all_mistakes_come_at_once_with_place_and_hint() {
+    let mistakes = load(vec![layer(Layer::User, TEN_MISTAKES)], FlagRules::default()).unwrap_err();
+    assert!(mistakes.len() >= 10);
+    assert!(mistakes.iter().all(|mistake| !mistake.hint.is_empty()));
+    insta::assert_snapshot!("ten_mistakes", render(&mistakes, false));
+}
+
+#[test]
+fn what_is_no_toml_does_not_hide_the_other_mistakes() {
+    let text = "version = 1\ntimezone = Europe/Berlin\n\n[models]\nladder = [\"a\", \"b\"\n\n[[budget]]\nname = \"each run\nper = \"run\"\nlimit =\n\n[ledger]\nfresh = \"never\"\n";
+    let mistakes = load(vec![layer(Layer::Repository, text)], FlagRules::default()).unwrap_err();
+    insta::assert_snapshot!("not_toml", render(&mistakes, false));
+}
+
+#[test]
+fn a_later_versions_verbs_keys_and_units_are_refused_by_name() {
+    let cases = [
+        (steps("{ at = \"80%\", do = \"steer\" }"), "`steer` comes with a later version of govern"),
+        (steps("{ at = \"80%\", do = \"throttle\" }"), "`throttle` comes with a later version of govern"),
+        (steps("{ at = \"80%\", do = \"extend\" }"), "`extend` comes with a later version of govern"),
+        (steps("{ at = \"80%\", do = \"decide\" }"), "`decide` comes with a later version of govern"),
+        (steps("{ at = \"80%\", do = \"deny\" }"), "`deny` comes with a later version of govern"),
+        (steps("{ at = \"80%\", do = \"warn\", may = [] }"), "`may` comes with a later version of govern"),
+        (budget("allot = { per = \"agent\" }"), "`allot` comes with a later version of govern"),
+        ("[[gate]]\nname = \"g\"".to_owned(), "`gate` comes with a later version of govern"),
+        ("[[alert]]\nname = \"a\"".to_owned(), "`alert` comes with a later version of govern"),
+        ("[governor]".to_owned(), "`governor` comes with a later version of govern"),
+        ("[models]\ntiers = {}".to_owned(), "`tiers` comes with a later version of govern"),
+        ("[models]\nservice_tiers = []".to_owned(), "`service_tiers` comes with a later version of govern"),
+        (budget("limit = \"3 credits\""), "a limit in credits comes with a later version of govern"),
+        (budget("limit = \"60 tool calls\""), "a limit in tool calls comes with a later version of govern"),
+        (budget("limit = \"80% plan 5h\""), "a limit in plan limits comes with a later version of govern"),
+    ];
+    for (text, message) in cases {
+        assert_eq!(messages(&text), [message], "{text}");
+    }
+}
+
+#[test]
+fn each_mistake_is_told_in_one_sentence() {
+    let cases = [
+        (budget("limit = 5"), "`limit` must be a text, not a number"),
+        (budget("limit = \"-5 usd\""), "`-5 usd` must be more than zero"),
+        (budget("limit = \"99999999999999999 usd\""), "`99999999999999999 usd` is absurdly large"),
+        (budget("name = \"\""), "`name` is empty"),
+        (budget("name = \"--budget 5usd\""), "`--budget 5usd` is the name of a budget that a flag gives"),
+        (budget("name = \"a\\u001b[2J\""), "the text has control characters in it"),
+        (budget("per = \"rum\""), "`rum` is nothing that spend is counted per"),
+        (budget("per = []"), "`per` is empty"),
+        (budget("per = [\"run\", \"run\"]"), "`run` stands twice in `per`"),
+        (budget("per = [\"run\", \"everything\"]"), "`everything` stands alone"),
+        (budget("per = \"team\""), "the budget does not say its `window`"),
+        (budget("window = \"fortnight\""), "`fortnight` is not a window"),
+        (budget("window = \"0h\""), "`0h` must be more than zero"),
+        (budget("window = { from = \"2027-01-01\", until = \"2026-01-01\" }"), "the window ends before it begins"),
+        (budget("window = { from = \"soon\" }"), "`soon` is not a date"),
+        (budget("window = {}"), "the window has neither `from` nor `until`"),
+        (budget("grace = \"200%\""), "`200%` would let more than twice the limit past"),
+        (budget("grace = \"ten\""), "`ten` is not a share"),
+        (budget("mode = \"watch\""), "`watch` is no value of `mode`"),
+        (budget("overridable = \"yes\""), "`overridable` must be true or false, not a text"),
+        (budget("only = { color = [\"red\"] }"), "`color` is nothing that spend is counted per"),
+        (budget("only = { branch = [\"[\"] }"), "`[` is not a pattern: unclosed character class; missing ']'"),
+        (budget("steps = []"), "`steps` is empty: nothing would happen at the limit"),
+        (steps("{ do = \"warn\" }"), "the step has no `at`"),
+        (steps("{ at = \"80%\" }"), "the step has no `do`"),
+        (steps("{ at = 80, do = \"warn\" }"), "`at` must be a text, not a number"),
+        (steps("{ at = \"80\", do = \"warn\" }"), "`80` does not say when"),
+        (steps("{ at = \"0%\", do = \"warn\" }"), "`0%` must be more than zero"),
+        (steps("{ at = \"9k tok left\", do = \"warn\" }"), "`9k tok left` is not of the limit's unit, `usd`"),
+        (steps("{ at = \"5 usd left\", do = \"warn\" }"), "`5 usd left` holds from the start: the limit is $5.00"),
+        (steps("{ at = \"80%\", do = \"halt\" }"), "`halt` is nothing that a step can do"),
+        (steps("{ at = \"80%\", do = \"stop\", wait = \"1h\" }"), "`wait` goes with `do = \"ask\"`, not with `stop`"),
+        (steps("{ at = \"80%\", do = \"ask\", wait = \"long\" }"), "`long` is not a duration"),
+        (
+            steps("{ at = \"80%\", do = \"ask\", else = \"warn\" }"),
+            "`else = \"warn\"` would leave the agent held without an end",
+        ),
+        (
+            steps("{ at = \"80%\", do = \"stop\" }, { at = \"90%\", do = \"warn\" }"),
+            "`warn` comes after `stop`, which is more severe",
+        ),
+        ("[budget]\nname = \"b\"".to_owned(), "`budget` must be a list of tables"),
+        ("[[budgets]]\nname = \"b\"".to_owned(), "a policy has no key `budgets`"),
+        ("mode = \"dry\"".to_owned(), "`dry` is no value of `mode`"),
+        ("timezone = \"Mars\"".to_owned(), "`Mars` is not a time zone"),
+        ("[ledger]\nfresh = \"panic\"".to_owned(), "`panic` is no value of `fresh`"),
+        ("[models]\nallow = []".to_owned(), "`allow` is empty: no model could be used"),
+        ("[models]\nladder = [\"-m\"]".to_owned(), "`-m` is not the name of a model"),
+        ("[models]\nladder = [{ effort = \"low\" }]".to_owned(), "the rung has no `model`"),
+        ("[models]\nunpriced = \"as:\"".to_owned(), "`` is not the name of a model"),
+        ("[approvals]\nmax_extend = \"much\"".to_owned(), "`much` is not a quantity"),
+        ("[prices.x]\ninput = -1\noutput = 1".to_owned(), "`-1` is less than nothing"),
+        ("[prices.x]\ninput = 0.0001\noutput = 1".to_owned(), "`0.0001` is finer than a nano-dollar a token"),
+        ("[prices.x]\ninput = 1".to_owned(), "the price has no `output`"),
+        ("[prices.gpt-6.1]\ninput = 1".to_owned(), "`gpt-6.1` is read as a table `1` in a table `gpt-6`"),
+        (
+            "[[attribute]]\nremote = \"git@github.com:acme/*\"\nset = { team = \"a\" }".to_owned(),
+            "`git@github.com:acme/*` can never match: remotes are compared as `host/path`",
+        ),
+        ("[[attribute]]\nbranch = '(?<ticket>x)'".to_owned(), "the group `ticket` fills nothing"),
+        ("[[attribute]]\nset = { branch = \"x\" }".to_owned(), "a rule cannot set `branch`"),
+        (
+            "[[attribute]]\nbranch = '(?<task>x)'\nset = { task = \"x\" }".to_owned(),
+            "`task` is set here and by a named group of `branch`",
+        ),
+    ];
+    for (text, message) in cases {
+        assert_eq!(messages(&text), [message], "{text}");
+        assert!(load_one(&text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn what_can_never_be_meant_is_a_warning() {
+    let cases = [
+        (
+            steps("{ at = \"100%\", do = \"stop\" }, { at = \"150%\", do = \"kill\" }"),
+            "this step can never fire: `stop` keeps spend from going so far",
+        ),
+        (steps("{ at = \"150%\", do = \"stop\" }"), "this step comes after the limit: spend up to it is let past"),
+        (
+            steps("{ at = \"90%\", do = \"warn\" }, { at = \"80%\", do = \"stop\" }"),
+            "this step can never fire: `stop` always comes first",
+        ),
+        (
+            steps("{ at = \"50%\", do = \"warn\" }, { at = \"4 usd left\", do = \"stop\" }"),
+            "this step can never fire: `stop` always comes first",
+        ),
+        (
+            steps("{ at = \"80%\", do = \"kill\" }, { at = \"90%\", do = \"kill\" }"),
+            "this step can never fire: `kill` has ended the agent before",
+        ),
+        (
+            steps("{ at = \"80%\", do = \"route\" }"),
+            "`route` has nowhere to go: there is no ladder of two or more models",
+        ),
+        (
+            steps("{ at = \"80%\", do = \"ask\", else = \"route\" }"),
+            "`route` has nowhere to go: there is no ladder of two or more models",
+        ),
+        (
+            budget("per = \"everything\"\nwindow = \"day\"\nlimits = { web = \"1 usd\" }"),
+            "`limits` can never apply: the budget is over everything",
+        ),
+        (budget("limits = { web = \"1 usd\" }"), "`limits` can never apply: nobody knows the id of a run beforehand"),
+        (
+            budget("per = \"team\"\nwindow = \"day\"\nonly = { team = [\"w*\"] }\nlimits = { infra = \"1 usd\" }"),
+            "the limit of `infra` can never apply: `only` leaves it out",
+        ),
+        (budget("only = { branch = [] }"), "the budget can never apply: no branch matches an empty list"),
+        ("[approvals]\napprovers = []".to_owned(), "`approvers` is empty: anyone with the ledger's rights may answer"),
+        ("[[attribute]]\nfolder = \"~/x\"".to_owned(), "this rule sets nothing"),
+        (
+            "[models]\nladder = [\"a\", \"b\"]\nallow = [\"a\"]".to_owned(),
+            "`route` can never take `b`: `allow` leaves it out",
+        ),
+    ];
+    for (text, message) in cases {
+        assert_eq!(messages(&text), [message], "{text}");
+        assert!(load_one(&text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_repository_is_not_trusted_with_names_prices_and_time() {
+    let text = "version = 1\ntimezone = \"UTC\"\n[models]\nunpriced = \"dearest\"\n[prices.x]\ninput = 0\noutput = 0\n\
+        [[attribute]]\nset = { user = \"u\", team = \"t\", client = \"c\", project = \"p\", task = \"k\" }\n\
+        [[attribute]]\nbranch = '(?<client>.*)'\n";
+    let mistakes = load(vec![layer(Layer::Repository, text)], FlagRules::default()).unwrap_err();
+    assert_eq!(mistakes.len(), 7);
+    insta::assert_snapshot!("repository", render(&mistakes, false));
+    for trusted in [Layer::System, Layer::User, Layer::Given] {
+        assert!(load(vec![layer(trusted, text)], FlagRules::default()).is_ok(), "{trusted}");
+    }
+}
+
+#[test]
+fn the_version_must_be_said() {
+    for (text, message) in [
+        ("", "the policy does not say its `version`"),
+        ("version = 2", "this govern understands policies of version 1, not 2"),
+        ("version = \"1\"", "`version` must be a number, not a text"),
+    ] {
+        let mistakes = load(vec![layer(Layer::User, text)], FlagRules::default()).unwrap_err();
+        assert_eq!(mistakes.len(), 1, "{text}");
+        assert_eq!(mistakes[0].message, message);
+        assert_eq!(mistakes[0].severity, Severity::Error);
+        assert!(render(&mistakes, false).contains("policy.toml:1:1") || text.starts_with("version"));
+    }
+}
+
+#[test]
+fn endless_mistakes_are_counted_not_shown() {
+    let text = (0..2_000).map(|n| format!("k{n} = 1\n")).collect::<String>();
+    let mistakes = load_one(&text).unwrap_err();
+    assert_eq!(mistakes.len(), 2_000);
+    assert!(render(&mistakes, false).ends_with("… and 1950 more\n"));
+}
+
+#[test]
+fn an_endless_line_is_cut() {
+    let text = format!("name = \"{}\"\n", "ä".repeat(200_000));
+    assert!(render(&load_one(&text).unwrap_err(), true).len() < 20_000);
+}
+
+#[test]
+fn what_nobody_wrote_by_hand_is_refused_in_bounded_time() {
+    let budgets = (0..20_000).map(|n| format!("[[budget]]\nname = \"{n}\"\n")).collect::<String>();
+    let steps = format!("[[budget]]\nsteps = [{}]", "{ at = \"1 usd left\", do = \"warn\" },".repeat(20_000));
+    let names = (0..50_000).map(|n| format!("[{n}]\n")).collect::<String>();
+    for text in [budgets, steps, names, "= ".repeat(500_000), "a=\n".repeat(200_000), "\"\n".repeat(400_000)] {
+        let mistakes = load_one(&text).unwrap_err();
+        let _ = render(&mistakes, false);
+    }
+}

@@ -1,0 +1,283 @@
+//! The rules of the house, as text: which stage may lean on which, which crate belongs to whom. A reminder, not a proof.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A longer file has more than one thing to say.
+const MOST_LINES: usize = 450;
+
+/// Every stage may use these.
+const COMMON: &[&str] = &["error", "exit", "model"];
+
+/// Pure stages, in the order in which data flows, and what each may import beside [`COMMON`].
+const PURE: &[(&str, &[&str])] = &[
+    ("exit", &[]),
+    ("error", &[]),
+    ("model", &[]),
+    ("rollout", &[]),
+    ("usage", &["rollout"]),
+    ("policy", &["usage"]),
+    ("decide", &["usage", "policy"]),
+    ("codex", &["policy"]),
+    ("report", &["usage", "policy"]),
+];
+
+/// Each owns one outside thing: it may use the pure stages and ask the clock, never another owner.
+const OWNERS: &[&str] = &["clock", "tail", "ledger", "process", "gate", "place", "notify", "metrics", "ui"];
+
+/// These two join what the owners own.
+const JOINERS: &[&str] = &["supervise", "cli"];
+
+/// Crates that reach outside or shape a border, and the stages that may name them.
+const CRATES: &[(&str, &[&str])] = &[
+    ("annotate_snippets", &["policy"]),
+    ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("comfy_table", &["ui"]),
+    ("indicatif", &["ui"]),
+    ("nix", &["process", "gate", "tail", "ui"]),
+    ("notify", &["tail"]),
+    ("rusqlite", &["ledger"]),
+    ("tokio", &["process", "gate", "tail", "ui", "supervise", "cli"]),
+    ("toml", &["policy", "usage"]),
+    ("zstd", &["tail"]),
+];
+
+/// What a file that calls itself pure has no business with.
+const OUTSIDE: &[&str] = &[
+    "std::env",
+    "std::fs",
+    "std::net",
+    "std::os::fd",
+    "std::os::unix::fs",
+    "std::os::unix::net",
+    "std::os::unix::process",
+    "std::process::Command",
+    "std::process::id",
+    "std::thread",
+    "Instant::now",
+    "SystemTime::now",
+    "Utc::now",
+    "Local::now",
+    "File::open",
+    "println!",
+    "stdout()",
+    "stderr()",
+    "stdin()",
+];
+
+struct File {
+    path: PathBuf,
+    /// The first part of the path below `src`, without `.rs`.
+    stage: String,
+    text: String,
+    /// `tests.rs`, or a file in a folder `tests`.
+    is_test: bool,
+    /// What is left without comments and tests.
+    code: String,
+}
+
+fn files() -> Vec<File> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let below = path.strip_prefix(&root).unwrap();
+                let stage = below.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
+                // Tests stand at the end of a file, or are a file `tests.rs`.
+                let is_test = below.iter().any(|part| part == "tests.rs" || part == "tests");
+                let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+                let lines = product.lines().filter(|line| !line.trim_start().starts_with("//"));
+                let code = if is_test { String::new() } else { lines.collect::<Vec<_>>().join("\n") };
+                found.push(File { path: below.to_owned(), stage, text, is_test, code });
+            }
+        }
+    }
+    assert!(found.len() > 10, "the sources were found");
+    found
+}
+
+/// Every place where `word` stands alone and `tail` follows it.
+fn names<'a>(code: &'a str, word: &'a str, tail: &'a str) -> impl Iterator<Item = &'a str> + 'a {
+    let needle = format!("{word}{tail}");
+    let length = needle.len();
+    let starts: Vec<usize> = code.match_indices(&needle).map(|(at, _)| at).collect();
+    starts.into_iter().filter_map(move |at| {
+        let before = code.get(..at)?.chars().next_back();
+        let inside = before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':');
+        (!inside).then(|| code.get(at + length..)).flatten()
+    })
+}
+
+fn identifier(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
+}
+
+/// The stages that a file's code imports: `crate::stage` and `crate::{stage::…, other}`.
+fn imports(file: &File) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for rest in names(&file.code, "crate", "::") {
+        let Some(group) = rest.strip_prefix('{') else {
+            found.insert(identifier(rest).to_owned());
+            continue;
+        };
+        let mut depth = 0_usize;
+        let mut word = String::new();
+        for c in group.chars() {
+            match c {
+                '}' if depth == 0 => break,
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 0 => {
+                    found.insert(identifier(word.trim()).to_owned());
+                    word.clear();
+                    continue;
+                }
+                _ => {}
+            }
+            word.push(c);
+        }
+        found.insert(identifier(word.trim()).to_owned());
+    }
+    found.remove("");
+    found.remove(&file.stage);
+    found
+}
+
+fn report(rule: &str, broken: &[String]) {
+    assert!(broken.is_empty(), "{rule}:\n  {}", broken.join("\n  "));
+}
+
+#[test]
+fn every_stage_has_its_place() {
+    let known: BTreeSet<&str> =
+        PURE.iter().map(|(stage, _)| *stage).chain(OWNERS.iter().chain(JOINERS).copied()).collect();
+    let strangers: Vec<String> = files()
+        .iter()
+        .filter(|file| !matches!(file.stage.as_str(), "main" | "lib") && !known.contains(file.stage.as_str()))
+        .map(|file| file.path.display().to_string())
+        .collect();
+    report("a new stage is entered in this test, as pure or as an owner", &strangers);
+}
+
+#[test]
+fn stages_lean_only_on_what_comes_before_and_owners_never_on_owners() {
+    let pure: Vec<&str> = PURE.iter().map(|(stage, _)| *stage).collect();
+    let mut broken = Vec::new();
+    for file in files() {
+        let stage = file.stage.as_str();
+        let allowed: Vec<&str> = if let Some((_, more)) = PURE.iter().find(|(known, _)| *known == stage) {
+            COMMON.iter().chain(*more).copied().collect()
+        } else if OWNERS.contains(&stage) {
+            pure.iter().copied().chain(["clock"]).collect()
+        } else {
+            continue;
+        };
+        for import in imports(&file) {
+            if !allowed.contains(&import.as_str()) {
+                broken.push(format!("{}: crate::{import}", file.path.display()));
+            }
+        }
+    }
+    report("a pure stage uses what comes before it, an owner no other owner", &broken);
+}
+
+#[test]
+fn only_the_command_line_asks_for_the_command_line() {
+    let inner: Vec<String> = files()
+        .iter()
+        .filter(|file| !matches!(file.stage.as_str(), "cli" | "main"))
+        .filter(|file| imports(file).contains("cli"))
+        .map(|file| file.path.display().to_string())
+        .collect();
+    report("nothing imports cli", &inner);
+}
+
+#[test]
+fn each_outside_crate_has_its_owner() {
+    let mut broken = Vec::new();
+    for file in files() {
+        for (name, owners) in CRATES {
+            if !owners.contains(&file.stage.as_str()) && names(&file.code, name, "::").next().is_some() {
+                broken.push(format!("{}: {name}, which is for {owners:?}", file.path.display()));
+            }
+        }
+    }
+    report("crates that reach outside belong to their owners", &broken);
+}
+
+#[test]
+fn every_file_says_first_whether_it_is_pure_or_what_it_owns() {
+    let mut broken = Vec::new();
+    for file in files().iter().filter(|file| !file.is_test) {
+        let first = file.text.lines().next().unwrap_or_default();
+        let says = first.starts_with("//! Pure.") || first.starts_with("//! Owns ");
+        let joins = matches!(file.stage.as_str(), "main" | "lib" | "supervise") && first.starts_with("//! ");
+        let is_pure = PURE.iter().any(|(stage, _)| *stage == file.stage);
+        let part_of_pure = !is_pure || first.starts_with("//! Pure.");
+        if !(says || joins) || !part_of_pure {
+            broken.push(format!("{}: {first}", file.path.display()));
+        }
+    }
+    report("the first line is `//! Pure. …` or `//! Owns …`; all of a pure stage is pure", &broken);
+}
+
+#[test]
+fn what_calls_itself_pure_does_not_reach_outside() {
+    let mut broken = Vec::new();
+    for file in files().iter().filter(|file| file.text.starts_with("//! Pure.")) {
+        for outside in OUTSIDE {
+            if file.code.contains(outside) {
+                broken.push(format!("{}: {outside}", file.path.display()));
+            }
+        }
+    }
+    report("pure means: no files, no clock, no environment, no threads, no output", &broken);
+}
+
+#[test]
+fn unsafe_is_for_processes() {
+    let broken: Vec<String> = files()
+        .iter()
+        .filter(|file| file.stage != "process")
+        .filter(|file| {
+            ["unsafe {", "unsafe fn", "unsafe impl", "unsafe_code,"].iter().any(|word| file.code.contains(word))
+        })
+        .map(|file| file.path.display().to_string())
+        .collect();
+    report("no unsafe outside process/", &broken);
+}
+
+#[test]
+fn files_stay_small() {
+    let long: Vec<String> = files()
+        .iter()
+        .filter(|file| file.text.lines().count() > MOST_LINES)
+        .map(|file| format!("{}: {} lines", file.path.display(), file.text.lines().count()))
+        .collect();
+    report(&format!("no file over {MOST_LINES} lines"), &long);
+}
+
+#[test]
+fn the_library_lists_its_modules_in_the_order_of_data() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
+    let text = fs::read_to_string(root).unwrap();
+    let listed: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    let order: Vec<&str> = PURE.iter().map(|(stage, _)| *stage).filter(|stage| listed.contains(stage)).collect();
+    let place = |stage: &str| listed.iter().position(|known| *known == stage);
+    let flow: Vec<&str> = order.into_iter().filter(|stage| !matches!(*stage, "exit" | "error")).collect();
+    for pair in flow.windows(2) {
+        if let [earlier, later] = pair {
+            assert!(place(earlier) < place(later), "`{earlier}` flows before `{later}`");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Several at once: in one `CODEX_HOME`, in one ledger, under one budget.
+
+use crate::ENDLESS;
+use crate::support::codex::CURRENT;
+use crate::support::fake_responses::{Gate, Reply, Request, Select};
+use crate::support::ledger;
+use crate::support::process::LONG;
+use crate::support::world::World;
+
+#[test]
+fn neighbours_in_one_codex_home_are_told_apart() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let all_are_there = Gate::new();
+    world.server.script(Select::root(), [Reply::exec("true").held_at(&all_are_there), Reply::exec("true")]);
+    let governed = ["alpha-prompt", "beta-prompt"]
+        .map(|prompt| (prompt, world.start_governed(&["--budget", "5usd"], &["codex", "exec", prompt])));
+    let bare = world.start("codex", &["exec", "gamma-prompt"]);
+    world.server.wait_for_requests(3, LONG).unwrap();
+    all_are_there.open();
+    let ends = governed.map(|(prompt, governed)| (prompt, governed.finish_among_others().expect_code(0)));
+    bare.finish().expect_code(0);
+    world.expect_no_survivors();
+    let served = world.server.served();
+    assert_eq!(served.len(), 9);
+    for (prompt, end) in ends {
+        let own: Vec<Request> = served.iter().filter(|request| request.body.contains(prompt)).cloned().collect();
+        assert_eq!(own.len(), 3);
+        ledger::expect_exactly(&world, &end.id(), &own);
+    }
+}
+
+#[test]
+fn two_runs_cannot_both_take_the_last_of_a_shared_budget() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    // $0.0212 each: four fit.
+    world.policy(
+        "[[budget]]\nname = \"shared\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"0.1 usd\"\n\
+         steps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+    let tool = "while [ ! -e go ]; do sleep 0.05; done";
+    world.server.script(
+        Select::root().containing("alpha-prompt"),
+        [Reply::exec("true"), Reply::exec(tool), Reply::exec(ENDLESS)],
+    );
+    world.server.script(Select::root().containing("beta-prompt"), [Reply::exec(ENDLESS)]);
+    let first = world.start_governed(&["--team", "web"], &["codex", "exec", "alpha-prompt"]);
+    world.server.wait_for_served(2, LONG).unwrap();
+    let second = world.start_governed(&["--team", "web"], &["codex", "exec", "beta-prompt"]);
+    world.server.wait_for_served(3, LONG).unwrap();
+    world.write("work/go", "");
+    let ends = [second, first].map(|governed| governed.finish_among_others().expect_code(124).expect_said("shared"));
+    world.expect_no_survivors();
+    let served = world.server.served();
+    assert!(served.len() <= 4, "{served:?}");
+    for end in ends {
+        let of_run = ledger::spend_in_ledger(&world, &end.id());
+        let threads: Vec<&String> = of_run.keys().map(|(thread, _)| thread).collect();
+        let own: Vec<Request> = served.iter().filter(|request| threads.contains(&&request.thread)).cloned().collect();
+        ledger::expect_exactly(&world, &end.id(), &own);
+    }
+    let report = ledger::report(&world, &["--by", "team"]);
+    assert_eq!(report["totals"]["responses"], served.len(), "{report}");
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
+fn ten_at_once_write_one_ledger() {
+    let world = World::without_codex();
+    let running: Vec<_> = (0..10).map(|_| world.start_governed(&["--budget", "1usd"], &["true"])).collect();
+    let ids: std::collections::BTreeSet<String> =
+        running.into_iter().map(|governed| governed.finish_among_others().expect_code(0).id()).collect();
+    assert_eq!(ids.len(), 10);
+    world.govern(&["audit", "verify"]).expect_code(0);
+    world.expect_no_survivors();
+}

@@ -1,0 +1,63 @@
+//! If govern itself is killed, its agent does not go on alone.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::support::codex::CURRENT;
+use crate::support::fake_responses::{Reply, Select};
+use crate::support::process::LONG;
+use crate::support::world::World;
+
+fn killed_while_a_tool_runs(command: &[&str]) {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.write("work/Makefile", "all:\n\tcodex exec 'do it'\n");
+    let tool = "(setsid sleep 600 &) ; touch started; sleep 600";
+    world.server.script(Select::root(), [Reply::exec(tool)]);
+    let governed = world.start_governed(&["--budget", "5usd"], command);
+    let deadline = Instant::now() + LONG;
+    while !world.path("work/started").exists() {
+        assert!(Instant::now() < deadline, "the tool was not started: {}", governed.running.stderr());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    governed.running.signal(Signal::SIGKILL);
+    world.wait_for_no_survivors(LONG);
+    assert_eq!(world.server.requests().len(), 1);
+    assert_eq!(governed.finish_among_others().finished.code(), 137);
+    // The ledger is whole, and says that a run was never sealed.
+    world.govern(&["audit", "verify"]).expect_code(4);
+}
+
+#[test]
+fn the_agent_ends_with_govern_behind_the_node_launcher() {
+    killed_while_a_tool_runs(&["codex", "exec", "do it"]);
+}
+
+#[test]
+fn the_agent_ends_with_govern_behind_make() {
+    killed_while_a_tool_runs(&["make", "--silent"]);
+}
+
+#[test]
+fn the_agent_ends_with_govern_behind_a_shell() {
+    killed_while_a_tool_runs(&["bash", "-c", "codex exec 'do it'; true"]);
+}
+
+#[test]
+fn a_held_agent_ends_with_govern_too() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(
+        "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.03 usd\"\n\
+         steps = [{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }]\n",
+    );
+    world.server.script(Select::root(), [Reply::exec("sleep 600")]);
+    let governed = world.start_governed(&[], &["codex", "exec", "do it"]);
+    let deadline = Instant::now() + LONG;
+    while !world.agent_states().iter().any(|(_, state)| *state == 'T') {
+        assert!(Instant::now() < deadline, "not held: {}", governed.running.stderr());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    governed.running.signal(Signal::SIGKILL);
+    world.wait_for_no_survivors(LONG);
+    assert_eq!(world.server.requests().len(), 1);
+}

@@ -1,0 +1,34 @@
+//! govern as a person meets it: the binary, the real Codex under it, and what is left afterwards.
+//!
+//! Each module is a topic. Codex talks to a fake server of the tests' own; what govern says about spend is held
+//! against what that server served. `ground` needs no govern at all: it proves what the others stand on.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests start processes, and fail by panicking"
+)]
+
+#[path = "../support/mod.rs"]
+pub mod support;
+
+mod ask;
+mod bad_input;
+mod budget;
+mod cli;
+mod concurrent;
+mod ground;
+mod guard;
+mod old;
+mod plain;
+mod programs;
+mod resume;
+mod route;
+mod signals;
+mod subagent;
+mod unobserved;
+
+/// A tool that never ends by itself: an agent gets past it only if somebody ends it.
+const ENDLESS: &str = "sleep 600";

@@ -1,0 +1,67 @@
+//! Route: the same thread goes on with the next model of the ladder.
+
+use crate::ENDLESS;
+use crate::support::codex::CURRENT;
+use crate::support::fake_responses::{Reply, Select};
+use crate::support::ledger;
+use crate::support::world::{CHEAPER, MODEL, World};
+
+fn ladder(world: &World, steps: &str) {
+    world.policy(&format!(
+        "[models]\nladder = [\"{MODEL}\", \"{CHEAPER}\"]\n\
+         [[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.1 usd\"\nsteps = [{steps}]\n"
+    ));
+}
+
+#[test]
+fn a_thread_goes_on_with_a_cheaper_model() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    ladder(&world, r#"{ at = "40%", do = "route" }, { at = "100%", do = "stop" }"#);
+    world.server.script(Select::root().model(MODEL), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    world.server.script(Select::root().model(CHEAPER), [Reply::exec("true"), Reply::message("all is done")]);
+    let end = world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(0).expect_outcome("ended");
+    let requests = world.server.requests();
+    let models: Vec<&str> = requests.iter().map(|request| request.model.as_str()).collect();
+    assert_eq!(models, [MODEL, MODEL, CHEAPER, CHEAPER]);
+    assert!(requests.iter().all(|request| request.thread == requests[0].thread), "{requests:?}");
+    assert!(end.finished.out().contains("all is done"), "{}", end.finished);
+    ledger::expect_all_served(&world, &end.id());
+    end.expect_said(MODEL).expect_said(CHEAPER);
+}
+
+#[test]
+fn the_users_own_flags_and_place_stay() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    ladder(&world, r#"{ at = "20%", do = "route" }"#);
+    world.write("work/inner/keep.txt", "");
+    world.server.script(Select::root().model(MODEL), [Reply::exec(ENDLESS)]);
+    world.server.script(Select::root().model(CHEAPER), [Reply::exec("pwd > where.txt"), Reply::message("all is done")]);
+    let flags = ["codex", "exec", "-C", "inner", "--json", "-o", "last.txt", "-c", "model_verbosity=\"high\"", "do it"];
+    let end = world.run_governed(&[], &flags).expect_code(0);
+    let place = std::fs::read_to_string(world.path("work/inner/where.txt")).unwrap();
+    assert_eq!(place.trim_end(), world.path("work/inner").display().to_string());
+    assert!(end.finished.out().lines().all(|line| line.starts_with('{')), "{}", end.finished);
+    // `-o` is relative to where Codex was started, not to `-C`.
+    assert_eq!(std::fs::read_to_string(world.path("work/last.txt")).unwrap(), "all is done");
+    assert!(world.server.requests().iter().all(|request| request.body.contains(r#""verbosity":"high""#)));
+}
+
+#[test]
+fn at_the_bottom_of_the_ladder_the_next_severer_step_is_taken() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    ladder(&world, r#"{ at = "10%", do = "route" }, { at = "100%", do = "stop" }"#);
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    world.run_governed(&[], &["codex", "exec", "-m", CHEAPER, "do it"]).expect_code(124).expect_outcome("stopped");
+    assert!(world.server.requests().iter().all(|request| request.model == CHEAPER));
+}
+
+#[test]
+fn behind_make_a_route_cannot_be_and_becomes_a_question() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    ladder(&world, r#"{ at = "20%", do = "route" }, { at = "50%", do = "ask", wait = "1s", else = "stop" }"#);
+    world.write("work/Makefile", "all:\n\tcodex exec 'do it'\n");
+    world.server.script(Select::root(), [Reply::exec(ENDLESS)]);
+    let end = world.run_governed(&[], &["make", "--silent"]).expect_code(124);
+    assert_eq!(world.server.requests().len(), 1);
+    ledger::expect_all_served(&world, &end.id());
+}

@@ -1,0 +1,65 @@
+//! Signals from outside reach the agent, and govern ends when it does.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::support::codex::CURRENT;
+use crate::support::fake_responses::{Gate, Reply, Select};
+use crate::support::ledger;
+use crate::support::process::LONG;
+use crate::support::world::World;
+
+fn wait_for_file(world: &World, name: &str) {
+    let deadline = Instant::now() + LONG;
+    while !world.path(name).exists() {
+        assert!(Instant::now() < deadline, "no {name}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn ctrl_c_ends_codex_as_it_does_without_govern() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.script(Select::root(), [Reply::exec("touch started; sleep 600")]);
+    let bare = world.start("codex", &["exec", "do it"]);
+    wait_for_file(&world, "work/started");
+    bare.signal_group(Signal::SIGINT);
+    let bare = bare.finish();
+
+    std::fs::remove_file(world.path("work/started")).unwrap();
+    let served = world.server.served().len();
+    let governed = world.start_governed(&[], &["codex", "exec", "do it"]);
+    wait_for_file(&world, "work/started");
+    governed.running.signal_group(Signal::SIGINT);
+    let end = governed.finish().expect_code(bare.code());
+    ledger::expect_exactly(&world, &end.id(), &world.server.served()[served..]);
+}
+
+#[test]
+fn ctrl_c_while_an_answer_is_under_way_ends_it_too() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let never = Gate::new();
+    world.server.always(Select::any(), Reply::message("late").held_midway_at(&never));
+    let governed = world.start_governed(&["--budget", "5usd"], &["codex", "exec", "do it"]);
+    world.server.wait_for_requests(1, LONG).unwrap();
+    governed.running.signal_group(Signal::SIGINT);
+    let end = governed.finish();
+    assert_ne!(end.finished.code(), 0, "{}", end.finished);
+    assert!(world.server.served().is_empty());
+}
+
+#[test]
+fn a_terminated_govern_takes_its_agent_with_it() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.server.script(Select::root(), [Reply::exec("touch started; sleep 600")]);
+        let governed = world.start_governed(&["--budget", "5usd"], &["codex", "exec", "do it"]);
+        wait_for_file(&world, "work/started");
+        governed.running.signal(signal);
+        let end = governed.finish();
+        assert_ne!(end.finished.code(), 0, "{}", end.finished);
+        ledger::expect_all_served(&world, &end.id());
+        world.govern(&["audit", "verify"]).expect_code(0);
+    }
+}

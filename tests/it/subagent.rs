@@ -1,0 +1,63 @@
+//! Sub-agents: threads of their own, spend of the same run.
+
+use crate::ENDLESS;
+use crate::support::codex::CURRENT;
+use crate::support::fake_responses::{Gate, Reply, Select, USUAL, Usage};
+use crate::support::ledger;
+use crate::support::world::{UNKNOWN, World};
+
+/// Codex offers sub-agents with models that its catalogue does not know: such a one needs a price of the user's.
+const PRICE: &str = "[prices.gpt-test-unheard-of]\ninput = 2\ncached_input = 0.1\noutput = 10\n";
+
+fn family(world: &World) -> Gate {
+    let child_is_done = Gate::new();
+    let small = Usage::new(3_000, 0, 100);
+    world.server.script(Select::root(), [Reply::spawn_agent("count"), Reply::message("done").held_at(&child_is_done)]);
+    world.server.script(
+        Select::subagent(),
+        [Reply::exec("true").usage(small), Reply::message("counted").usage(small).opens(&child_is_done)],
+    );
+    child_is_done
+}
+
+#[test]
+fn a_family_is_counted_thread_by_thread() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    family(&world);
+    let end = world.run_governed(&[], &["codex", "exec", "-m", UNKNOWN, "do it"]).expect_code(0);
+    let spend = ledger::spend_in_ledger(&world, &end.id());
+    assert_eq!(spend.len(), 2, "{spend:?}");
+    ledger::expect_all_served(&world, &end.id());
+}
+
+#[test]
+fn an_unknown_model_is_listed_as_unpriced_and_costs_what_the_user_says() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    family(&world);
+    let command = ["codex", "exec", "-m", UNKNOWN, "do it"];
+    let end = world.run_governed(&[], &command).expect_code(0).expect_said(UNKNOWN);
+    let report = ledger::report(&world, &["--run", &end.id()]);
+    assert_eq!(report["unpriced_models"][0], UNKNOWN, "{report}");
+
+    world.policy(PRICE);
+    world.server.script(Select::root(), [Reply::message("once more").usage(USUAL)]);
+    let end = world.run_governed(&["--budget", "1usd"], &command).expect_code(0);
+    let report = ledger::report(&world, &["--run", &end.id()]);
+    assert_eq!(ledger::nanos(report["totals"]["cost_usd"].as_str().unwrap()), ledger::USUAL_COST, "{report}");
+}
+
+#[test]
+fn a_sub_agents_spend_stops_the_whole_family() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.script(Select::root(), [Reply::spawn_agent("spend"), Reply::exec(ENDLESS)]);
+    world.server.script(Select::subagent(), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    world.policy(PRICE);
+    // Four responses are $0.0848; a fifth, or two open ones more, would be too many.
+    let flags = ["--budget", "0.09usd", "--at-limit", "stop"];
+    let end = world.run_governed(&flags, &["codex", "exec", "-m", UNKNOWN, "do it"]).expect_code(124);
+    let served = world.server.served();
+    assert!(served.len() <= 4, "{served:?}");
+    assert!(served.iter().any(|request| request.is_subagent()), "{served:?}");
+    let counted: u64 = ledger::spend_in_ledger(&world, &end.id()).values().map(|spent| spent.responses).sum();
+    assert_eq!(counted, u64::try_from(served.len()).unwrap());
+}

@@ -1,0 +1,57 @@
+//! What cannot be observed is not allowed under a limit, and marked without one.
+
+use crate::support::codex::CURRENT;
+use crate::support::fake_responses::{Gate, Reply, Select};
+use crate::support::world::{UNKNOWN, World};
+
+const LIMIT: &[&str] = &["--budget", "1usd", "--at-limit", "stop"];
+
+#[test]
+fn an_ephemeral_codex_is_refused_under_a_limit() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let end = world.run_governed(LIMIT, &["codex", "exec", "--ephemeral", "do it"]).expect_code(123);
+    assert!(world.server.requests().is_empty());
+    end.expect_said("--ephemeral").expect_outcome("refused");
+}
+
+#[test]
+fn an_ephemeral_codex_in_a_script_is_ended_under_a_limit() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let never = Gate::new();
+    world.server.always(Select::any(), Reply::message("late").held_at(&never));
+    let end = world.run_governed(LIMIT, &["sh", "-c", "codex exec --ephemeral 'do it'; true"]);
+    end.expect_code(124).expect_said("observ");
+}
+
+#[test]
+fn an_ephemeral_codex_without_a_limit_is_marked() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.run_governed(&[], &["codex", "exec", "--ephemeral", "do it"]).expect_code(0).expect_said("observ");
+    assert_eq!(world.server.served().len(), 1);
+}
+
+#[test]
+fn a_model_without_a_price_is_refused_under_a_limit_in_money() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.script(Select::root(), [Reply::exec(crate::ENDLESS)]);
+    let command = ["codex", "exec", "-m", UNKNOWN, "do it"];
+    let end = world.run_governed(LIMIT, &command).expect_said(UNKNOWN);
+    assert!(matches!(end.finished.code(), 123 | 124), "{}", end.finished);
+    assert!(world.server.requests().len() <= 1);
+}
+
+#[test]
+fn a_model_without_a_price_may_be_counted_as_the_dearest() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy("[models]\nunpriced = \"dearest\"\n");
+    world.run_governed(&["--budget", "100usd"], &["codex", "exec", "-m", UNKNOWN, "do it"]).expect_code(0);
+    let report = crate::support::ledger::report(&world, &["--by", "model"]);
+    assert_eq!(report["totals"]["basis"], "estimated", "{report}");
+    assert!(report["totals"]["cost_usd"].as_str().is_some_and(|cost| !cost.starts_with("0.00")), "{report}");
+}
+
+#[test]
+fn a_command_that_is_no_codex_is_nothing_to_observe() {
+    let world = World::without_codex();
+    world.run_governed(LIMIT, &["sleep", "0.1"]).expect_code(0).expect_outcome("ended");
+}

@@ -1,0 +1,8 @@
+//! What the tests of the whole binary stand on: the real Codex, a server for it to talk to, and a small world of its own.
+
+pub mod codex;
+pub mod fake_responses;
+pub mod ledger;
+pub mod process;
+pub mod tmux;
+pub mod world;
