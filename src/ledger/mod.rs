@@ -1,1 +1,43 @@
 //! Owns the ledger, a SQLite database: append-only events in hash chains, and what is summed from them.
+//!
+//! Any number of govern processes write at once. A supervising loop writes within [`Ledger::turn`], one immediate
+//! transaction an iteration: what it saw, what others wrote since ([`Turn::news`]), what it may spend of shared
+//! budgets ([`Turn::reserve`]) and what it is about to do become true together or not at all.
+//!
+//! **What the chains show.** Each run's entries are chained; the ledger's own chain links starts, seals, questions,
+//! answers and extensions of all runs. [`Ledger::verify`] finds every change by someone who does not recompute all
+//! later hashes, and every change to a sealed run by someone who does not recompute the ledger's chain as well. Who
+//! rewrites both is found only by a head ([`Ledger::head`]) that was kept elsewhere.
+//!
+//! What is written here is redacted by the caller before; prompts and answers of models never come here.
+
+mod approval;
+mod audit;
+mod audit_run;
+mod budget;
+mod chain;
+mod error;
+mod extension;
+pub mod home;
+mod news;
+mod read;
+mod schema;
+mod store;
+mod sums;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod turn;
+mod usage;
+
+pub use approval::Question;
+pub use audit::{Head, Verified};
+pub use chain::Hash;
+pub use error::LedgerError;
+pub use home::state_home;
+pub use news::News;
+pub use read::{Entry, Filter, RunFilter};
+pub use store::Ledger;
+pub use sums::{Bucket, SumQuery, SumRow, SumsBy};
+pub use turn::{Appended, Turn};

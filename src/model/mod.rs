@@ -7,6 +7,7 @@ pub mod money;
 pub mod quantity;
 pub mod response;
 pub mod run;
+pub mod sum;
 pub mod tokens;
 pub mod verb;
 
@@ -16,7 +17,8 @@ pub use id::{AgentName, ApprovalId, BudgetName, ModelId, ResponseKey, RunId, Thr
 pub use money::Money;
 pub use quantity::{Quantity, Unit};
 pub use response::{Basis, Billing, Cost, Response, ServiceTier};
-pub use run::{Approval, ApprovalState, BudgetKey, ProcessIdentity, RunInfo, ThreadInfo};
+pub use run::{Approval, ApprovalState, BudgetKey, Extension, ProcessIdentity, RunInfo, ThreadInfo};
+pub use sum::Sum;
 pub use tokens::Tokens;
 pub use verb::Verb;
 

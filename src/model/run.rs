@@ -107,6 +107,18 @@ pub struct Approval {
     pub answered: Option<Timestamp>,
 }
 
+impl Approval {
+    /// What an extension that answers it is for.
+    pub fn key(&self) -> BudgetKey {
+        BudgetKey {
+            budget: self.budget.clone(),
+            scope: self.scope.clone(),
+            window_start: self.window,
+            unit: self.extend.unit,
+        }
+    }
+}
+
 /// Where a question stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -149,15 +161,35 @@ impl fmt::Display for ApprovalState {
     }
 }
 
-/// One budget for one thing in one window: what spend is counted and reserved under.
+/// What reservations, extensions and questions are about: one budget, for one thing, in one window.
+/// All runs that name it so share it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BudgetKey {
     /// The budget.
     pub budget: BudgetName,
-    /// The values it is counted per, such as `team=web`; empty for everything.
+    /// The thing it is counted per, such as `team=web`; empty for everything.
     pub scope: String,
-    /// Start of the window; `None` where it has none or rolls.
+    /// The start of its window; `None` where it has none (total, rolling, the thing's own life).
     pub window_start: Option<Timestamp>,
-    /// What it counts.
+    /// What it counts: two policies may give one name to budgets of different units.
     pub unit: Unit,
+}
+
+/// A limit that was lifted, by whom and why: an exception.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// Its number in the ledger, from 1.
+    pub id: i64,
+    /// What was lifted.
+    pub key: BudgetKey,
+    /// By how much, in the smallest part of the budget's unit.
+    pub amount: i64,
+    /// Who allowed it.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// When it ends; `None`: with its window.
+    pub until: Option<Timestamp>,
 }

@@ -1,1 +1,12 @@
 //! Pure. One line of a session file becomes one record.
+//!
+//! Codex promises no format, so nothing here is strict: unknown kinds are [`RecordKind::Other`],
+//! unknown fields are passed over, a field of an unexpected type counts as absent. What is
+//! refused is said to be: a line that is no JSON, and a spend record without its numbers.
+
+pub mod name;
+pub mod record;
+mod wire;
+
+pub use name::SessionName;
+pub use record::{HistoryBase, Limits, Meta, Record, RecordKind, Refused, TierSetting, read};

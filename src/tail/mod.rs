@@ -1,1 +1,8 @@
 //! Owns the session files: where they are, when they change, and their bytes as whole lines.
+
+pub mod cursor;
+pub mod locate;
+pub mod watch;
+
+pub use cursor::{Cursor, Progress};
+pub use watch::{Notice, WatchError, Watcher};

@@ -1,3 +1,4 @@
 //! Pure. Records become responses, counted once each, with their price.
 
+pub mod meter;
 pub mod price;

@@ -1,0 +1,326 @@
+//! Owns questions to people: asked once a budget, answered once, withdrawn when nobody waits any more.
+
+use rusqlite::{OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+use crate::model::event::Answer;
+use crate::model::{
+    AgentName, Approval, ApprovalId, ApprovalState, BudgetKey, BudgetName, ProcessIdentity, Quantity, RunId, Timestamp,
+};
+
+use super::budget::key_text;
+use super::chain::Link;
+use super::extension::unit;
+use super::store::moment;
+use super::turn::json;
+use super::{Ledger, LedgerError, Turn};
+
+/// A question that a run wants answered.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The budget that asks.
+    pub key: BudgetKey,
+    /// The agent that is held.
+    pub agent: AgentName,
+    /// What is asked, for a person.
+    pub text: String,
+    /// What a plain `approve` extends by, in the smallest part of the budget's unit.
+    pub extend: i64,
+    /// When the policy's `else` applies.
+    pub deadline: Option<Timestamp>,
+}
+
+/// A question as it is stored and linked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ApprovalRow {
+    pub(super) id: i64,
+    key: String,
+    run: String,
+    agent: String,
+    budget: String,
+    scope: String,
+    window: Option<i64>,
+    unit: String,
+    extend: i64,
+    question: String,
+    asked: i64,
+    deadline: Option<i64>,
+    state: String,
+    answer: Option<String>,
+    by: Option<String>,
+    reason: Option<String>,
+    answered: Option<i64>,
+}
+
+/// All columns, in the order of [`ApprovalRow::read`]. Add a `WHERE`.
+pub(super) const SELECT: &str = "SELECT a.id, a.key, r.id, a.agent, a.budget, a.scope, a.window, a.unit, a.extend,
+    a.question, a.asked, a.deadline, a.state, a.answer, a.by, a.reason, a.answered
+    FROM approvals a JOIN runs r ON r.no = a.run_no";
+
+impl ApprovalRow {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            key: row.get(1)?,
+            run: row.get(2)?,
+            agent: row.get(3)?,
+            budget: row.get(4)?,
+            scope: row.get(5)?,
+            window: row.get(6)?,
+            unit: row.get(7)?,
+            extend: row.get(8)?,
+            question: row.get(9)?,
+            asked: row.get(10)?,
+            deadline: row.get(11)?,
+            state: row.get(12)?,
+            answer: row.get(13)?,
+            by: row.get(14)?,
+            reason: row.get(15)?,
+            answered: row.get(16)?,
+        })
+    }
+
+    pub(super) fn approval(self) -> Result<Approval, LedgerError> {
+        let id = self.id;
+        let answer: Option<Answer> = self
+            .answer
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|error| LedgerError::unreadable(format!("the answer of approval {id}: {error}")))?;
+        Ok(Approval {
+            id: ApprovalId(id),
+            run: RunId::new(self.run),
+            agent: AgentName::new(self.agent),
+            budget: BudgetName::new(self.budget),
+            scope: self.scope,
+            window: self.window.map(moment).transpose()?,
+            question: self.question,
+            extend: Quantity { unit: unit(&self.unit)?, amount: self.extend },
+            asked: moment(self.asked)?,
+            deadline: self.deadline.map(moment).transpose()?,
+            state: ApprovalState::from_str_exact(&self.state)
+                .ok_or_else(|| LedgerError::unreadable(format!("approval {id} is `{}`", self.state)))?,
+            answer,
+            by: self.by,
+            reason: self.reason,
+            answered: self.answered.map(moment).transpose()?,
+        })
+    }
+}
+
+impl Turn<'_> {
+    /// Asks, or joins the question that waits for this budget already; says its number and whether it is new. A
+    /// question that no `alive` run waits for any more is withdrawn and asked anew.
+    pub fn ask(
+        &mut self,
+        question: &Question,
+        alive: &dyn Fn(ProcessIdentity) -> bool,
+    ) -> Result<(ApprovalId, bool), LedgerError> {
+        let (key, run_no) = (key_text(&question.key)?, self.own_run()?);
+        let pending: Option<i64> = self
+            .tx
+            .prepare_cached("SELECT id FROM approvals WHERE key = ?1 AND state = 'pending'")?
+            .query_row([&key], |row| row.get(0))
+            .optional()?;
+        if let Some(id) = pending {
+            self.drop_waiters(id, &|waiter, process| waiter == run_no || alive(process))?;
+            if self.withdraw_if_alone(id)? {
+                return Ok((self.ask_anew(question, &key, run_no)?, true));
+            }
+            self.wait_for(id, run_no)?;
+            return Ok((ApprovalId(id), false));
+        }
+        Ok((self.ask_anew(question, &key, run_no)?, true))
+    }
+
+    /// Answers a question that still waits; `false` if it has been answered, has expired or was withdrawn before.
+    /// `state` is what becomes of it; asking for `Pending` changes nothing.
+    pub fn answer(
+        &mut self,
+        id: ApprovalId,
+        state: ApprovalState,
+        answer: Option<&Answer>,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<bool, LedgerError> {
+        let known = self.tx.prepare_cached("SELECT 1 FROM approvals WHERE id = ?1")?.exists([id.0])?;
+        if !known {
+            return Err(LedgerError::NoSuchApproval { id });
+        }
+        if state == ApprovalState::Pending {
+            return Ok(false);
+        }
+        self.settle(id.0, state, answer, Some(by), reason)
+    }
+
+    /// A run no longer waits for answers; questions for which nobody else waits are withdrawn. Says which.
+    pub fn withdraw_for(&mut self, run: &RunId) -> Result<Vec<ApprovalId>, LedgerError> {
+        let run_no: Option<i64> = self
+            .tx
+            .prepare_cached("SELECT no FROM runs WHERE id = ?1")?
+            .query_row([run.as_str()], |row| row.get(0))
+            .optional()?;
+        self.withdraw(&|waiter, _| Some(waiter) != run_no)
+    }
+
+    /// Clears up after runs whose govern is no longer `alive`: they reserve nothing and wait for nothing. Says which
+    /// questions were withdrawn for it.
+    pub fn clear_dead(&mut self, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<Vec<ApprovalId>, LedgerError> {
+        for (run_no, process) in self.waiting(
+            "SELECT no, pid, pid_started FROM runs
+            WHERE no IN (SELECT run_no FROM reservations) AND ended IS NULL",
+            None,
+        )? {
+            if !alive(process) {
+                self.tx.execute("DELETE FROM reservations WHERE run_no = ?1", [run_no])?;
+            }
+        }
+        self.withdraw(&|_, process| alive(process))
+    }
+
+    fn withdraw(&mut self, keep: &dyn Fn(i64, ProcessIdentity) -> bool) -> Result<Vec<ApprovalId>, LedgerError> {
+        let pending: Vec<i64> = self
+            .tx
+            .prepare_cached("SELECT id FROM approvals WHERE state = 'pending' ORDER BY id")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let mut withdrawn = Vec::new();
+        for id in pending {
+            self.drop_waiters(id, keep)?;
+            if self.withdraw_if_alone(id)? {
+                withdrawn.push(ApprovalId(id));
+            }
+        }
+        Ok(withdrawn)
+    }
+
+    fn ask_anew(&mut self, question: &Question, key: &str, run_no: i64) -> Result<ApprovalId, LedgerError> {
+        let id: i64 = self.tx.query_row("SELECT coalesce(max(id), 0) + 1 FROM approvals", [], |row| row.get(0))?;
+        self.tx.execute(
+            "INSERT INTO approvals (id, key, run_no, agent, budget, scope, window, unit, extend, question, asked,
+                                    deadline, state, revision)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'pending', ?13)",
+            params![
+                id,
+                key,
+                run_no,
+                question.agent.as_str(),
+                question.key.budget.as_str(),
+                question.key.scope,
+                question.key.window_start.map(|at| at.timestamp_millis()),
+                question.key.unit.as_str(),
+                question.extend,
+                question.text,
+                self.now.timestamp_millis(),
+                question.deadline.map(|at| at.timestamp_millis()),
+                self.next_revision()?
+            ],
+        )?;
+        self.wait_for(id, run_no)?;
+        self.link_approval(id)?;
+        Ok(ApprovalId(id))
+    }
+
+    fn settle(
+        &mut self,
+        id: i64,
+        state: ApprovalState,
+        answer: Option<&Answer>,
+        by: Option<&str>,
+        reason: Option<&str>,
+    ) -> Result<bool, LedgerError> {
+        let answer = answer.map(json).transpose()?;
+        let revision = self.next_revision()?;
+        let changed = self.tx.execute(
+            "UPDATE approvals SET state = ?2, answer = ?3, by = ?4, reason = ?5, answered = ?6, revision = ?7
+             WHERE id = ?1 AND state = 'pending'",
+            params![id, state.as_str(), answer, by, reason, self.now.timestamp_millis(), revision],
+        )?;
+        if changed == 0 {
+            return Ok(false);
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.own_revision(revision);
+        }
+        self.link_approval(id)?;
+        Ok(true)
+    }
+
+    fn wait_for(&self, id: i64, run_no: i64) -> Result<(), LedgerError> {
+        self.tx.execute("INSERT OR IGNORE INTO approval_runs (approval, run_no) VALUES (?1, ?2)", [id, run_no])?;
+        Ok(())
+    }
+
+    /// Runs that ended wait for nothing, whatever `keep` says.
+    fn drop_waiters(&self, id: i64, keep: &dyn Fn(i64, ProcessIdentity) -> bool) -> Result<(), LedgerError> {
+        self.tx.execute(
+            "DELETE FROM approval_runs
+             WHERE approval = ?1 AND run_no IN (SELECT no FROM runs WHERE ended IS NOT NULL)",
+            [id],
+        )?;
+        let waiting = self.waiting(
+            "SELECT r.no, r.pid, r.pid_started FROM approval_runs w JOIN runs r ON r.no = w.run_no WHERE w.approval = ?1",
+            Some(id),
+        )?;
+        for (run_no, process) in waiting {
+            if !keep(run_no, process) {
+                self.tx.execute("DELETE FROM approval_runs WHERE approval = ?1 AND run_no = ?2", [id, run_no])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn withdraw_if_alone(&mut self, id: i64) -> Result<bool, LedgerError> {
+        let waited_for = self.tx.prepare_cached("SELECT 1 FROM approval_runs WHERE approval = ?1")?.exists([id])?;
+        if waited_for {
+            return Ok(false);
+        }
+        self.settle(id, ApprovalState::Withdrawn, None, None, Some("nobody waits for it any more"))
+    }
+
+    /// Runs and their processes; `sql` gives number, pid and start.
+    fn waiting(&self, sql: &str, approval: Option<i64>) -> Result<Vec<(i64, ProcessIdentity)>, LedgerError> {
+        let mut statement = self.tx.prepare_cached(sql)?;
+        let rows = statement.query_map(rusqlite::params_from_iter(approval), |row| {
+            let process = ProcessIdentity { pid: row.get(1)?, started: row.get::<_, i64>(2)?.unsigned_abs() };
+            Ok((row.get(0)?, process))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn next_revision(&self) -> Result<i64, LedgerError> {
+        Ok(self.tx.query_row("SELECT coalesce(max(revision), 0) + 1 FROM approvals", [], |row| row.get(0))?)
+    }
+
+    fn link_approval(&self, id: i64) -> Result<(), LedgerError> {
+        let approval = self.tx.query_row(&format!("{SELECT} WHERE a.id = ?1"), [id], ApprovalRow::read)?;
+        self.link(&Link::Approval { at: self.now, approval })
+    }
+}
+
+impl Ledger {
+    /// Questions, the oldest first.
+    pub fn approvals(&self, only_pending: bool) -> Result<Vec<Approval>, LedgerError> {
+        let mut statement =
+            self.conn.prepare_cached(&format!("{SELECT} WHERE a.state = 'pending' OR NOT ?1 ORDER BY a.id"))?;
+        statement.query_map([only_pending], ApprovalRow::read)?.map(|row| row?.approval()).collect()
+    }
+
+    /// One question.
+    pub fn approval(&self, id: ApprovalId) -> Result<Approval, LedgerError> {
+        self.conn
+            .query_row(&format!("{SELECT} WHERE a.id = ?1"), [id.0], ApprovalRow::read)
+            .optional()?
+            .ok_or(LedgerError::NoSuchApproval { id })?
+            .approval()
+    }
+
+    /// The runs that wait, or waited to the end, for a question's answer.
+    pub fn waiting_for(&self, id: ApprovalId) -> Result<Vec<RunId>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT r.id FROM approval_runs w JOIN runs r ON r.no = w.run_no WHERE w.approval = ?1 ORDER BY r.no",
+        )?;
+        let rows = statement.query_map([id.0], |row| row.get::<_, String>(0))?;
+        rows.map(|id| Ok(RunId::new(id?))).collect()
+    }
+}

@@ -1,0 +1,307 @@
+//! Owns the audit: recomputes every hash, and everything that is derived from what is hashed.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::model::{RunId, Sum, Tokens};
+
+use super::approval::{self, ApprovalRow};
+use super::audit_run;
+use super::chain::{Hash, Link};
+use super::extension::{self, ExtensionRow};
+use super::turn::count;
+use super::usage::{self, Stored, read_sum};
+use super::{Ledger, LedgerError};
+
+/// What an audit found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// Every run is sealed and nothing was changed.
+    Intact {
+        /// How many runs.
+        runs: u64,
+        /// How many events of runs.
+        entries: u64,
+        /// The ledger's last link, to keep elsewhere.
+        head: Head,
+    },
+    /// Nothing was changed, but some runs are not sealed: they run still, or their govern was killed. What such a
+    /// run wrote since its last link could have been cut off unseen.
+    Open {
+        /// How many runs, sealed or not.
+        runs: u64,
+        /// How many events of runs.
+        entries: u64,
+        /// The ledger's last link, to keep elsewhere.
+        head: Head,
+        /// The runs without a seal, the oldest first.
+        unsealed: Vec<RunId>,
+    },
+    /// Something was changed; this is the first that was found.
+    Broken {
+        /// Where, for a person.
+        place: String,
+        /// What does not fit.
+        what: String,
+    },
+}
+
+/// The end of the ledger's chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// How many links there are.
+    pub n: u64,
+    /// The hash of the last one.
+    pub hash: Hash,
+}
+
+/// Why an audit ended early.
+pub(super) enum Stop {
+    Broken { place: String, what: String },
+    Failed(LedgerError),
+}
+
+impl From<LedgerError> for Stop {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Corrupt { detail } => Self::Broken { place: "the database".to_owned(), what: detail },
+            LedgerError::Unreadable { what } => Self::Broken { place: "the database".to_owned(), what },
+            other => Self::Failed(other),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        LedgerError::from(error).into()
+    }
+}
+
+pub(super) type Checked<T> = Result<T, Stop>;
+
+pub(super) fn broken<T>(place: impl Into<String>, what: impl Into<String>) -> Checked<T> {
+    Err(Stop::Broken { place: place.into(), what: what.into() })
+}
+
+impl Ledger {
+    /// Recomputes every hash and compares everything with what the chains say, all as of one moment.
+    pub fn verify(&self) -> Result<Verified, LedgerError> {
+        let tx = self.conn.unchecked_transaction()?;
+        match audit(&tx) {
+            Ok(verified) => Ok(verified),
+            Err(Stop::Broken { place, what }) => Ok(Verified::Broken { place, what }),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    /// The last link. Kept elsewhere, it shows whether the ledger was rewritten as a whole.
+    pub fn head(&self) -> Result<Head, LedgerError> {
+        head(&self.conn)
+    }
+
+    /// The hash of the `n`th link, to compare with a head that was kept; `None` if there are fewer.
+    pub fn link_hash(&self, n: u64) -> Result<Option<Hash>, LedgerError> {
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        Ok(self.conn.query_row("SELECT hash FROM links WHERE n = ?1", [n], |row| row.get(0)).optional()?)
+    }
+}
+
+fn head(conn: &Connection) -> Result<Head, LedgerError> {
+    let last: Option<(i64, Hash)> = conn
+        .query_row("SELECT n, hash FROM links ORDER BY n DESC LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match last {
+        Some((n, hash)) => Ok(Head { n: n.unsigned_abs(), hash }),
+        None => Ok(Head { n: 0, hash: ledger_seed(conn)? }),
+    }
+}
+
+fn ledger_seed(conn: &Connection) -> Result<Hash, LedgerError> {
+    let id: Vec<u8> = conn.query_row("SELECT id FROM ledger", [], |row| row.get(0))?;
+    Ok(Hash::ledger_seed(&id))
+}
+
+/// What the links promise of the rest.
+#[derive(Default)]
+struct Promised {
+    runs: HashMap<RunId, Run>,
+    approvals: BTreeMap<i64, ApprovalRow>,
+    extensions: BTreeMap<i64, ExtensionRow>,
+}
+
+/// What the links promise of a run.
+pub(super) struct Run {
+    pub(super) policy: String,
+    pub(super) prices: String,
+    pub(super) points: HashMap<u64, Hash>,
+    pub(super) sealed: bool,
+    /// The digest of what `govern resume` needs.
+    pub(super) command: Option<Hash>,
+}
+
+fn audit(conn: &Connection) -> Checked<Verified> {
+    let promised = links(conn)?;
+    let (mut entries, mut runs, mut unsealed) = (0_u64, 0_u64, Vec::new());
+    let mut usage_seen = HashSet::new();
+    let mut statement = conn.prepare("SELECT no, id FROM runs ORDER BY no")?;
+    let mut found = statement.query([])?;
+    while let Some(row) = found.next()? {
+        let (no, id) = (row.get::<_, i64>(0)?, RunId::new(row.get::<_, String>(1)?));
+        let Some(run) = promised.runs.get(&id) else {
+            return broken(format!("run `{id}`"), "the ledger's chain does not know it");
+        };
+        entries = entries.saturating_add(audit_run::check(conn, no, &id, run, &mut usage_seen)?);
+        runs = runs.saturating_add(1);
+        if !run.sealed {
+            unsealed.push(id);
+        }
+    }
+    if runs != promised.runs.len() as u64 {
+        let mut known = conn.prepare("SELECT 1 FROM runs WHERE id = ?1")?;
+        for id in promised.runs.keys() {
+            if !known.exists([id.as_str()])? {
+                return broken(format!("run `{id}`"), "it is in the ledger's chain, and missing");
+            }
+        }
+    }
+    usage_rows(conn, &usage_seen)?;
+    let approvals = read_all(conn, approval::SELECT, ApprovalRow::read, |row| row.id)?;
+    same_rows("approval", &promised.approvals, &approvals)?;
+    let extensions = read_all(conn, extension::SELECT, ExtensionRow::read, |row| row.id)?;
+    same_rows("extension", &promised.extensions, &extensions)?;
+    let head = head(conn)?;
+    Ok(match unsealed.is_empty() {
+        true => Verified::Intact { runs, entries, head },
+        false => Verified::Open { runs, entries, head, unsealed },
+    })
+}
+
+fn links(conn: &Connection) -> Checked<Promised> {
+    let mut promised = Promised::default();
+    let mut hash = ledger_seed(conn)?;
+    let mut statement = conn.prepare("SELECT n, data, hash FROM links ORDER BY n")?;
+    let mut rows = statement.query([])?;
+    let mut n = 0_i64;
+    while let Some(row) = rows.next()? {
+        n = n.saturating_add(1);
+        let place = || format!("link {n} of the ledger");
+        let (found, data): (i64, String) = (row.get(0)?, row.get(1)?);
+        if found != n {
+            return broken(place(), "it is missing");
+        }
+        hash = hash.next(data.as_bytes());
+        if row.get::<_, Hash>(2)? != hash {
+            return broken(place(), "its hash does not fit what it says and what was before");
+        }
+        match serde_json::from_str(&data) {
+            Ok(link) => promise(&mut promised, link).or_else(|what| broken(place(), what))?,
+            Err(error) => return broken(place(), error.to_string()),
+        }
+    }
+    Ok(promised)
+}
+
+fn promise(promised: &mut Promised, link: Link) -> Result<(), &'static str> {
+    let unknown = "it is about a run that was not started";
+    match link {
+        Link::Run { run, policy, prices, head, .. } => {
+            let points = HashMap::from([(1, head)]);
+            let started = Run { policy, prices, points, sealed: false, command: None };
+            if promised.runs.insert(run, started).is_some() {
+                return Err("it starts a run again");
+            }
+        }
+        Link::Point { run, seq, head, .. } => {
+            promised.runs.get_mut(&run).ok_or(unknown)?.points.insert(seq, head);
+        }
+        Link::Seal { run, events, head, .. } => {
+            let run = promised.runs.get_mut(&run).ok_or(unknown)?;
+            run.points.insert(events, head);
+            run.sealed = true;
+        }
+        Link::Command { run, digest, .. } => {
+            promised.runs.get_mut(&run).ok_or(unknown)?.command = Some(digest);
+        }
+        Link::Approval { approval, .. } => {
+            promised.approvals.insert(approval.id, approval);
+        }
+        Link::Extension { extension, .. } => {
+            promised.extensions.insert(extension.id, extension);
+        }
+    }
+    Ok(())
+}
+
+/// Every row of a run must be in its chain, and the rollup must be the sum of all rows.
+fn usage_rows(conn: &Connection, seen: &HashSet<i64>) -> Checked<()> {
+    let mut sums: HashMap<(i64, i64), Sum> = HashMap::new();
+    let mut statement = conn.prepare(usage::SELECT)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let stored = Stored::read(row)?;
+        if stored.run_no.is_some() && !seen.contains(&stored.id) {
+            return broken(format!("usage {}", stored.id), "no run's chain knows it");
+        }
+        sums.entry((stored.row.bucket(), stored.series)).or_default().add(&stored.row.sum()?);
+    }
+    let mut statement = conn.prepare(
+        "SELECT bucket, series, responses, input, cached_input, cache_write, output, reasoning, cost, estimated, unpriced
+         FROM rollup",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let bucket = (row.get(0)?, row.get(1)?);
+        if sums.remove(&bucket).map(as_stored) != Some(read_sum(row, 2)?) {
+            return broken(format!("sum {bucket:?}"), "it is not what its usage comes to");
+        }
+    }
+    match sums.into_keys().next() {
+        Some(bucket) => broken(format!("sum {bucket:?}"), "it is missing"),
+        None => Ok(()),
+    }
+}
+
+/// What a sum is once it went through SQLite's signed integers.
+fn as_stored(sum: Sum) -> Sum {
+    let clamp = |number: u64| count(number).unsigned_abs();
+    let Tokens { input, cached_input, cache_write_input, output, reasoning_output } = sum.tokens;
+    Sum {
+        responses: clamp(sum.responses),
+        tokens: Tokens {
+            input: clamp(input),
+            cached_input: clamp(cached_input),
+            cache_write_input: clamp(cache_write_input),
+            output: clamp(output),
+            reasoning_output: clamp(reasoning_output),
+        },
+        cost: sum.cost,
+        estimated: clamp(sum.estimated),
+        unpriced: clamp(sum.unpriced),
+    }
+}
+
+fn read_all<T>(
+    conn: &Connection,
+    sql: &str,
+    read: fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    id: fn(&T) -> i64,
+) -> Checked<BTreeMap<i64, T>> {
+    let mut statement = conn.prepare(sql)?;
+    let rows = statement.query_map([], |row| read(row).map(|row| (id(&row), row)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn same_rows<T: PartialEq>(name: &str, linked: &BTreeMap<i64, T>, stored: &BTreeMap<i64, T>) -> Checked<()> {
+    for (id, row) in linked {
+        match stored.get(id) {
+            None => return broken(format!("{name} {id}"), "it is in the ledger's chain, and missing"),
+            Some(found) if found != row => return broken(format!("{name} {id}"), "it was changed"),
+            Some(_) => {}
+        }
+    }
+    match stored.keys().find(|id| !linked.contains_key(id)) {
+        Some(id) => broken(format!("{name} {id}"), "the ledger's chain does not know it"),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,158 @@
+//! Owns the audit of one run: its chain, and the rows that were made from it.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::model::event::EventKind;
+use crate::model::{Event, RunId};
+
+use super::audit::{Checked, Run, Stop, broken};
+use super::chain::{Hash, ResponseEntry};
+use super::turn::{ThreadRow, json};
+use super::usage::{self, Stored};
+
+/// What is found out on the way along a chain.
+struct Walk<'a> {
+    conn: &'a Connection,
+    no: i64,
+    id: &'a RunId,
+    run: &'a Run,
+    usage_seen: &'a mut HashSet<i64>,
+    threads: HashMap<String, ThreadRow>,
+    ended: bool,
+}
+
+/// Checks one run's chain and rows; says how many entries it has. Adds its usage rows to those seen.
+pub(super) fn check(conn: &Connection, no: i64, id: &RunId, run: &Run, usage_seen: &mut HashSet<i64>) -> Checked<u64> {
+    let mut walk = Walk { conn, no, id, run, usage_seen, threads: HashMap::new(), ended: false };
+    let mut hash = Hash::run_seed(id.as_str());
+    let mut statement = conn.prepare_cached("SELECT seq, data, hash FROM events WHERE run_no = ?1 ORDER BY seq")?;
+    let mut rows = statement.query([no])?;
+    let (mut seq, mut points) = (0_u64, 0_usize);
+    while let Some(row) = rows.next()? {
+        seq = seq.saturating_add(1);
+        let place = || format!("event {seq} of run `{id}`");
+        let (found, data): (i64, String) = (row.get(0)?, row.get(1)?);
+        if found.unsigned_abs() != seq {
+            return broken(place(), "it is missing");
+        }
+        if walk.ended {
+            return broken(place(), "it comes after the seal");
+        }
+        hash = hash.next(data.as_bytes());
+        if row.get::<_, Hash>(2)? != hash {
+            return broken(place(), "its hash does not fit what it says and what was before");
+        }
+        if let Some(point) = run.points.get(&seq) {
+            if *point != hash {
+                return broken(place(), "the ledger's chain says otherwise");
+            }
+            points = points.saturating_add(1);
+        }
+        walk.entry(&data).or_else(|stop| match stop {
+            Stop::Broken { what, .. } => broken(place(), what),
+            failed @ Stop::Failed(_) => Err(failed),
+        })?;
+    }
+    if points != run.points.len() {
+        return broken(format!("run `{id}`"), format!("only {seq} events are left, the ledger's chain knows of more"));
+    }
+    walk.rows()?;
+    Ok(seq)
+}
+
+impl Walk<'_> {
+    /// One entry against the row it was made with. The place of a finding is the caller's to add.
+    fn entry(&mut self, data: &str) -> Checked<()> {
+        if let Ok(entry) = serde_json::from_str::<ResponseEntry>(data) {
+            self.usage_seen.insert(entry.usage);
+            return self.usage(&entry);
+        }
+        let event: Event = match serde_json::from_str(data) {
+            Ok(event) => event,
+            Err(error) => return broken("", error.to_string()),
+        };
+        if event.run != *self.id {
+            return broken("", "it is another run's");
+        }
+        if let Some(row) = ThreadRow::of(&event) {
+            self.threads.insert(row.thread.clone(), row);
+        }
+        self.run_row(&event)
+    }
+
+    fn usage(&self, entry: &ResponseEntry) -> Checked<()> {
+        let stored = self
+            .conn
+            .prepare_cached(&format!("{} WHERE u.id = ?1", usage::SELECT))?
+            .query_row([entry.usage], Stored::read)
+            .optional()?;
+        match stored {
+            None => broken("", "its usage is missing"),
+            Some(stored) if stored.run_no != Some(self.no) => broken("", "its usage belongs to another run"),
+            Some(stored) if stored.row.digest()? != entry.digest => broken("", "its usage was changed"),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The run's row against the event that began or ended it.
+    fn run_row(&mut self, event: &Event) -> Checked<()> {
+        let at = event.at.timestamp_millis();
+        let same = match &event.kind {
+            EventKind::RunStarted { command, cwd, observe, policy, prices, govern, attribution } => {
+                let mut same = self.conn.prepare_cached(
+                    "SELECT 1 FROM runs WHERE no = ?1 AND started = ?2 AND command = ?3 AND cwd = ?4 AND observe = ?5
+                     AND policy = ?6 AND prices = ?7 AND govern = ?8 AND attribution = ?9",
+                )?;
+                let (command, attribution) = (json(command)?, json(attribution)?);
+                same.exists(params![self.no, at, command, cwd, observe, policy, prices, govern, attribution])?
+                    && self.run.policy == *policy
+                    && self.run.prices == *prices
+            }
+            EventKind::RunEnded { outcome, code, rule } => {
+                self.ended = true;
+                let mut same = self.conn.prepare_cached(
+                    "SELECT 1 FROM runs WHERE no = ?1 AND ended = ?2 AND outcome = ?3 AND code = ?4 AND rule IS ?5",
+                )?;
+                same.exists(params![self.no, at, outcome, code, rule.as_ref().map(|rule| rule.as_str())])?
+            }
+            _ => true,
+        };
+        if same { Ok(()) } else { broken("", "the run's row was changed") }
+    }
+
+    /// What can be said only once the whole chain is known.
+    fn rows(&self) -> Checked<()> {
+        let changed = |what: &str| broken(format!("run `{}`", self.id), what);
+        if self.ended != self.run.sealed {
+            return changed("it ended, and its seal is missing from the ledger's chain");
+        }
+        let says_ended: bool = self
+            .conn
+            .prepare_cached("SELECT ended IS NOT NULL OR outcome IS NOT NULL FROM runs WHERE no = ?1")?
+            .query_row([self.no], |row| row.get(0))?;
+        if says_ended != self.ended {
+            return changed("its row says that it ended, its chain does not");
+        }
+        let command: Option<String> = self
+            .conn
+            .prepare_cached("SELECT data FROM run_commands WHERE run_no = ?1")?
+            .query_row([self.no], |row| row.get(0))
+            .optional()?;
+        if command.map(|data| Hash::of(data.as_bytes())) != self.run.command {
+            return changed("the command to go on with was changed");
+        }
+        let mut statement = self.conn.prepare_cached(ThreadRow::SELECT)?;
+        let mut rows = statement.query([self.no])?;
+        let mut known = 0_usize;
+        while let Some(row) = rows.next()? {
+            let row = ThreadRow::read(row)?;
+            if self.threads.get(&row.thread) != Some(&row) {
+                return changed("the row of one of its threads was changed");
+            }
+            known = known.saturating_add(1);
+        }
+        if known == self.threads.len() { Ok(()) } else { changed("the row of one of its threads is missing") }
+    }
+}

@@ -1,0 +1,83 @@
+//! Owns reservations: what live runs are about to spend of budgets that they share.
+
+use rusqlite::{Connection, params};
+
+use crate::model::{BudgetKey, ProcessIdentity};
+
+use super::turn::json;
+use super::{Ledger, LedgerError, Turn};
+
+/// A budget key as one text, equal if and only if the keys are.
+pub(super) fn key_text(key: &BudgetKey) -> Result<String, LedgerError> {
+    json(&(&key.budget, &key.scope, key.window_start.map(|at| at.timestamp_millis()), key.unit.as_str()))
+}
+
+impl Turn<'_> {
+    /// Replaces what this run has reserved of a budget; zero or less removes it.
+    pub fn reserve(&mut self, key: &BudgetKey, amount: i64) -> Result<(), LedgerError> {
+        let (key, run_no) = (key_text(key)?, self.own_run()?);
+        if amount > 0 {
+            self.tx
+                .prepare_cached("INSERT OR REPLACE INTO reservations (key, run_no, amount) VALUES (?1, ?2, ?3)")?
+                .execute(params![key, run_no, amount])?;
+        } else {
+            self.tx
+                .prepare_cached("DELETE FROM reservations WHERE key = ?1 AND run_no = ?2")?
+                .execute(params![key, run_no])?;
+        }
+        Ok(())
+    }
+
+    /// What other live runs have reserved of a budget. Reservations of runs that ended, or whose govern is no longer
+    /// `alive`, do not count and are removed.
+    pub fn reserved_by_others(
+        &mut self,
+        key: &BudgetKey,
+        alive: &dyn Fn(ProcessIdentity) -> bool,
+    ) -> Result<i64, LedgerError> {
+        let (key, own) = (key_text(key)?, self.own_run()?);
+        let mut total = 0_i64;
+        for holder in holders(self.tx, &key)?.into_iter().filter(|holder| holder.run_no != own) {
+            if holder.open && alive(holder.process) {
+                total = total.saturating_add(holder.amount);
+            } else {
+                self.tx
+                    .prepare_cached("DELETE FROM reservations WHERE key = ?1 AND run_no = ?2")?
+                    .execute(params![key, holder.run_no])?;
+            }
+        }
+        Ok(total)
+    }
+}
+
+impl Ledger {
+    /// What all live runs together have reserved of a budget.
+    pub fn reserved(&self, key: &BudgetKey, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<i64, LedgerError> {
+        let holders = holders(&self.conn, &key_text(key)?)?;
+        let live = holders.iter().filter(|holder| holder.open && alive(holder.process));
+        Ok(live.fold(0_i64, |total, holder| total.saturating_add(holder.amount)))
+    }
+}
+
+struct Holder {
+    run_no: i64,
+    amount: i64,
+    process: ProcessIdentity,
+    open: bool,
+}
+
+fn holders(conn: &Connection, key: &str) -> Result<Vec<Holder>, LedgerError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT v.run_no, v.amount, r.pid, r.pid_started, r.ended IS NULL
+         FROM reservations v JOIN runs r ON r.no = v.run_no WHERE v.key = ?1",
+    )?;
+    let rows = statement.query_map([key], |row| {
+        Ok(Holder {
+            run_no: row.get(0)?,
+            amount: row.get(1)?,
+            process: ProcessIdentity { pid: row.get(2)?, started: row.get::<_, i64>(3)?.unsigned_abs() },
+            open: row.get(4)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

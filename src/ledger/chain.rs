@@ -1,0 +1,159 @@
+//! Owns the form of the hash chains: what is hashed, and what the ledger's own links say.
+
+use std::fmt;
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::model::{AgentName, RunId, Timestamp};
+
+use super::approval::ApprovalRow;
+use super::extension::ExtensionRow;
+
+/// A SHA-256: of an entry and all before it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Hash([u8; 32]);
+
+impl Hash {
+    /// What a chain starts from: its kind and whose it is, so that no chain passes for another.
+    pub(super) fn seed(kind: &str, whose: &[u8]) -> Self {
+        Self(Sha256::new().chain_update(kind).chain_update(b":").chain_update(whose).finalize().into())
+    }
+
+    /// What a run's chain starts from.
+    pub(super) fn run_seed(run: &str) -> Self {
+        Self::seed("govern.run/1", run.as_bytes())
+    }
+
+    /// What the ledger's chain starts from.
+    pub(super) fn ledger_seed(id: &[u8]) -> Self {
+        Self::seed("govern.ledger/1", id)
+    }
+
+    /// The hash of an entry that follows this one.
+    pub(super) fn next(&self, data: &[u8]) -> Self {
+        Self(Sha256::new().chain_update(self.0).chain_update(data).finalize().into())
+    }
+
+    /// The hash of a text alone.
+    pub(super) fn of(data: &[u8]) -> Self {
+        Self(Sha256::digest(data).into())
+    }
+}
+
+impl fmt::Display for Hash {
+    /// In hex, as `audit head` prints it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl ToSql for Hash {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
+    }
+}
+
+impl FromSql for Hash {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let bytes = value.as_blob()?;
+        bytes
+            .try_into()
+            .map(Self)
+            .map_err(|_| FromSqlError::InvalidBlobSize { expected_size: 32, blob_size: bytes.len() })
+    }
+}
+
+impl Serialize for Hash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let mut bytes = [0; 32];
+        let digits = text.as_bytes().chunks(2).map(|pair| {
+            std::str::from_utf8(pair)
+                .ok()
+                .filter(|pair| pair.len() == 2)
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        });
+        if text.len() != 64 {
+            return Err(serde::de::Error::custom("a hash has 64 hex digits"));
+        }
+        for (byte, digit) in bytes.iter_mut().zip(digits) {
+            *byte = digit.ok_or_else(|| serde::de::Error::custom("a hash has hex digits only"))?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// How a response stands in its run's chain: by its usage row.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ResponseEntry {
+    pub(super) at: Timestamp,
+    pub(super) run: RunId,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) agent: Option<AgentName>,
+    pub(super) kind: ResponseKind,
+    /// The row's number.
+    pub(super) usage: i64,
+    /// The row's digest.
+    pub(super) digest: Hash,
+}
+
+/// The one kind of a [`ResponseEntry`].
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ResponseKind {
+    Response,
+}
+
+/// An entry of the ledger's own chain. Names and fields are a contract with old ledgers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum Link {
+    /// A run was started under this policy.
+    Run { at: Timestamp, run: RunId, policy: String, prices: String, head: Hash },
+    /// A run's chain at a moment that matters: it had `seq` entries, the last with this hash.
+    Point { at: Timestamp, run: RunId, seq: u64, head: Hash },
+    /// A run ended with so many entries, the last with this hash.
+    Seal { at: Timestamp, run: RunId, events: u64, head: Hash },
+    /// A question as it stood after it was asked, joined, answered or withdrawn.
+    Approval { at: Timestamp, approval: ApprovalRow },
+    /// What `govern resume` would go on with: the digest of its text.
+    Command { at: Timestamp, run: RunId, digest: Hash },
+    /// A limit was lifted.
+    Extension { at: Timestamp, extension: ExtensionRow },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_reads_back_what_it_shows_and_nothing_else() {
+        let hash = Hash::of(b"abc");
+        assert_eq!(hash.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        let json = serde_json::to_string(&hash).unwrap();
+        assert_eq!(serde_json::from_str::<Hash>(&json).unwrap(), hash);
+        for bad in ["", "ba", &"zz".repeat(32), &"é".repeat(32), &"ba".repeat(33)] {
+            assert!(serde_json::from_str::<Hash>(&format!("\"{bad}\"")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn chains_of_different_owners_start_apart() {
+        assert_ne!(Hash::run_seed("a"), Hash::run_seed("b"));
+        assert_ne!(Hash::run_seed("a"), Hash::ledger_seed(b"a"));
+    }
+}

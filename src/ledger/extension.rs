@@ -1,0 +1,142 @@
+//! Owns extensions: limits that were lifted, by whom, why and until when.
+
+use rusqlite::{Connection, Row, params};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{BudgetKey, BudgetName, Extension, Timestamp, Unit};
+
+use super::budget::key_text;
+use super::chain::Link;
+use super::store::moment;
+use super::{Ledger, LedgerError, Turn};
+
+/// An extension as it is stored and linked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ExtensionRow {
+    pub(super) id: i64,
+    key: String,
+    budget: String,
+    scope: String,
+    window: Option<i64>,
+    unit: String,
+    amount: i64,
+    by: String,
+    reason: Option<String>,
+    at: i64,
+    until: Option<i64>,
+}
+
+/// All columns, in the order of [`ExtensionRow::read`].
+pub(super) const SELECT: &str =
+    "SELECT id, key, budget, scope, window, unit, amount, by, reason, at, until FROM extensions";
+
+impl ExtensionRow {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            key: row.get(1)?,
+            budget: row.get(2)?,
+            scope: row.get(3)?,
+            window: row.get(4)?,
+            unit: row.get(5)?,
+            amount: row.get(6)?,
+            by: row.get(7)?,
+            reason: row.get(8)?,
+            at: row.get(9)?,
+            until: row.get(10)?,
+        })
+    }
+
+    pub(super) fn extension(self) -> Result<Extension, LedgerError> {
+        Ok(Extension {
+            id: self.id,
+            key: BudgetKey {
+                budget: BudgetName::new(self.budget),
+                scope: self.scope,
+                window_start: self.window.map(moment).transpose()?,
+                unit: unit(&self.unit)?,
+            },
+            amount: self.amount,
+            by: self.by,
+            reason: self.reason,
+            at: moment(self.at)?,
+            until: self.until.map(moment).transpose()?,
+        })
+    }
+}
+
+/// A unit as it is stored.
+pub(super) fn unit(word: &str) -> Result<Unit, LedgerError> {
+    Unit::from_str_exact(word).ok_or_else(|| LedgerError::unreadable(format!("the unit `{word}` is unknown")))
+}
+
+impl Turn<'_> {
+    /// Lifts a budget's limit by an amount of its unit's smallest part, for all runs that share the key, until then or
+    /// until its window ends. Who answers a question with an extension does both in one turn, and this only if
+    /// [`Turn::answer`] said `true`: several runs may wait for the one answer.
+    pub fn extend(
+        &mut self,
+        key: &BudgetKey,
+        amount: i64,
+        by: &str,
+        reason: Option<&str>,
+        until: Option<Timestamp>,
+    ) -> Result<Extension, LedgerError> {
+        let id: i64 = self.tx.query_row("SELECT coalesce(max(id), 0) + 1 FROM extensions", [], |row| row.get(0))?;
+        let row = ExtensionRow {
+            id,
+            key: key_text(key)?,
+            budget: key.budget.as_str().to_owned(),
+            scope: key.scope.clone(),
+            window: key.window_start.map(|at| at.timestamp_millis()),
+            unit: key.unit.as_str().to_owned(),
+            amount,
+            by: by.to_owned(),
+            reason: reason.map(str::to_owned),
+            at: self.now.timestamp_millis(),
+            until: until.map(|at| at.timestamp_millis()),
+        };
+        self.tx.execute(
+            "INSERT INTO extensions (id, key, budget, scope, window, unit, amount, by, reason, at, until)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            params![
+                row.id, row.key, row.budget, row.scope, row.window, row.unit, row.amount, row.by, row.reason, row.at,
+                row.until
+            ],
+        )?;
+        if let Some(watch) = &mut self.watch {
+            watch.own_extension(id);
+        }
+        self.link(&Link::Extension { at: self.now, extension: row.clone() })?;
+        row.extension()
+    }
+
+    /// By how much a budget's limit is lifted now.
+    pub fn extended(&self, key: &BudgetKey) -> Result<i64, LedgerError> {
+        extended(self.tx, key, self.now)
+    }
+}
+
+impl Ledger {
+    /// By how much a budget's limit is lifted at a moment.
+    pub fn extended(&self, key: &BudgetKey, at: Timestamp) -> Result<i64, LedgerError> {
+        extended(&self.conn, key, at)
+    }
+
+    /// All extensions, the oldest first.
+    pub fn extensions(&self) -> Result<Vec<Extension>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(&format!("{SELECT} ORDER BY id"))?;
+        statement.query_map([], ExtensionRow::read)?.map(|row| row?.extension()).collect()
+    }
+}
+
+fn extended(conn: &Connection, key: &BudgetKey, at: Timestamp) -> Result<i64, LedgerError> {
+    let mut statement =
+        conn.prepare_cached("SELECT amount FROM extensions WHERE key = ?1 AND (until IS NULL OR until > ?2)")?;
+    let mut rows = statement.query(params![key_text(key)?, at.timestamp_millis()])?;
+    let mut total = 0_i64;
+    while let Some(row) = rows.next()? {
+        total = total.saturating_add(row.get(0)?);
+    }
+    Ok(total)
+}

@@ -1,0 +1,126 @@
+//! Owns the state folder: where the ledger and the sockets lie, and that they are private.
+
+use std::ffi::OsString;
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::LedgerError;
+
+/// The ledger's file within the state folder.
+pub const LEDGER_FILE: &str = "ledger.db";
+
+/// `$GOVERN_HOME`, else `$XDG_STATE_HOME/govern`, else `$HOME/.local/state/govern`. Empty variables count as unset;
+/// so does a relative `XDG_STATE_HOME` (XDG base directories, "should consider the path invalid and ignore it").
+pub fn state_home(env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let set = |name| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("GOVERN_HOME")
+        .or_else(|| set("XDG_STATE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("govern")))
+        .or_else(|| set("HOME").map(|home| home.join(".local/state/govern")))
+}
+
+/// Makes the state folder where it is missing, readable by its owner alone. A folder that is there keeps its mode:
+/// `GOVERN_HOME` may name one that others need.
+pub fn prepare(dir: &Path) -> Result<(), LedgerError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| unreachable_file(dir, source))
+}
+
+/// The folder for sockets, made where it is missing and kept to its owner.
+pub fn socket_folder(dir: &Path) -> Result<PathBuf, LedgerError> {
+    prepare(dir)?;
+    let path = dir.join("run");
+    prepare(&path)?;
+    std::fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(|source| unreachable_file(&path, source))?;
+    Ok(path)
+}
+
+/// Makes the ledger's file where it is missing; one that others may read is closed to them. SQLite gives `-wal` and
+/// `-shm` the same mode. A file that is there is not opened: closing it would drop the locks that this process holds
+/// on it (POSIX record locks belong to the process, not to the file descriptor).
+pub(super) fn private_file(path: &Path) -> Result<(), LedgerError> {
+    let make = || -> io::Result<()> {
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        if std::fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+            // Another's file in a shared folder: being allowed to write it is enough.
+            let _ = std::fs::set_permissions(path, Permissions::from_mode(0o600));
+        }
+        Ok(())
+    };
+    make().map_err(|source| unreachable_file(path, source))
+}
+
+/// Waits until no other process creates or migrates the ledger, and keeps others waiting until it is dropped.
+pub(super) fn creation_lock(dir: &Path) -> Result<File, LedgerError> {
+    let path = dir.join("ledger.lock");
+    let lock = || -> io::Result<File> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    lock().map_err(|source| unreachable_file(&path, source))
+}
+
+fn unreachable_file(path: &Path, source: io::Error) -> LedgerError {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LedgerError::Full,
+        io::ErrorKind::ReadOnlyFilesystem => LedgerError::ReadOnly,
+        _ => LedgerError::Unreachable { path: path.to_owned(), source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn the_state_folder_follows_the_environment() {
+        // GOVERN_HOME, XDG_STATE_HOME, HOME
+        let cases = [
+            (["/g", "/x", "/h"], Some("/g")),
+            (["-", "/x", "/h"], Some("/x/govern")),
+            (["-", "relative", "/h"], Some("/h/.local/state/govern")),
+            (["", "", "/h"], Some("/h/.local/state/govern")),
+            (["-", "-", "/h"], Some("/h/.local/state/govern")),
+            (["-", "-", ""], None),
+            (["-", "-", "-"], None),
+        ];
+        for (values, expected) in cases {
+            let env = |name: &str| {
+                let names = ["GOVERN_HOME", "XDG_STATE_HOME", "HOME"];
+                let value = names.iter().zip(values).find(|(known, _)| **known == name).map(|(_, value)| value)?;
+                (value != "-").then(|| value.into())
+            };
+            assert_eq!(state_home(env), expected.map(PathBuf::from), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_is_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("a/b");
+        let sockets = socket_folder(&home).unwrap();
+        private_file(&home.join(LEDGER_FILE)).unwrap();
+        assert_eq!((mode(&home), mode(&sockets), mode(&home.join(LEDGER_FILE))), (0o700, 0o700, 0o600));
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_is_closed_and_a_folder_that_is_there_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+        let path = dir.path().join(LEDGER_FILE);
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        prepare(dir.path()).unwrap();
+        private_file(&path).unwrap();
+        assert_eq!((mode(dir.path()), mode(&path)), (0o755, 0o600));
+    }
+}

@@ -1,0 +1,148 @@
+//! Owns the cursor over what other processes write.
+
+use rusqlite::Connection;
+
+use crate::model::{Approval, Extension, Response};
+
+use super::approval::{self, ApprovalRow};
+use super::extension::{self, ExtensionRow};
+use super::usage::{self, SeriesBook, Stored};
+use super::{LedgerError, Turn};
+
+/// What other processes wrote.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct News {
+    /// In the order they were recorded.
+    pub responses: Vec<Response>,
+    /// Limits that were lifted.
+    pub extensions: Vec<Extension>,
+    /// Questions that were answered, have expired or were withdrawn.
+    pub approvals: Vec<Approval>,
+}
+
+impl News {
+    /// Nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.responses.is_empty() && self.extensions.is_empty() && self.approvals.is_empty()
+    }
+}
+
+/// How far news has been read, and which later rows are this connection's own.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    usage: i64,
+    extensions: i64,
+    revisions: i64,
+    own_usage: Ids,
+    own_extensions: Ids,
+    own_revisions: Ids,
+}
+
+/// Rising numbers, as the ranges they form: an importer that writes a hundred thousand rows between two readings
+/// keeps one.
+#[derive(Clone, Debug, Default)]
+struct Ids(Vec<(i64, i64)>);
+
+impl Ids {
+    fn insert(&mut self, id: i64) {
+        match self.0.last_mut() {
+            Some((_, last)) if last.saturating_add(1) == id => *last = id,
+            _ => self.0.push((id, id)),
+        }
+    }
+
+    fn contains(&self, id: i64) -> bool {
+        let after = self.0.partition_point(|(first, _)| *first <= id);
+        after.checked_sub(1).and_then(|at| self.0.get(at)).is_some_and(|(_, last)| id <= *last)
+    }
+}
+
+impl Watch {
+    fn now(conn: &Connection) -> Result<Self, LedgerError> {
+        let (usage, extensions, revisions) = conn
+            .prepare_cached(
+                "SELECT (SELECT coalesce(max(id), 0) FROM usage), (SELECT coalesce(max(id), 0) FROM extensions),
+                        (SELECT coalesce(max(revision), 0) FROM approvals)",
+            )?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let (own_usage, own_extensions, own_revisions) = Default::default();
+        Ok(Self { usage, extensions, revisions, own_usage, own_extensions, own_revisions })
+    }
+
+    pub(super) fn own_usage(&mut self, id: i64) {
+        self.own_usage.insert(id);
+    }
+
+    pub(super) fn own_extension(&mut self, id: i64) {
+        self.own_extensions.insert(id);
+    }
+
+    pub(super) fn own_revision(&mut self, revision: i64) {
+        self.own_revisions.insert(revision);
+    }
+}
+
+impl Turn<'_> {
+    /// From here on [`Turn::news`] tells what others write. Totals that are summed in the same turn and news from then
+    /// on have everything once.
+    pub fn watch_from_now(&mut self) -> Result<(), LedgerError> {
+        self.watch = Some(Watch::now(self.tx)?);
+        Ok(())
+    }
+
+    /// What other processes wrote since the last turn that asked; never what this ledger wrote itself. Without
+    /// [`Turn::watch_from_now`] before, the first call does that, and tells nothing.
+    pub fn news(&mut self) -> Result<News, LedgerError> {
+        let now = Watch::now(self.tx)?;
+        let Some(since) = self.watch.replace(now) else { return Ok(News::default()) };
+        let mut book = SeriesBook::default();
+        let mut news = News::default();
+
+        let mut statement = self.tx.prepare_cached(&format!("{} WHERE u.id > ?1 ORDER BY u.id", usage::SELECT))?;
+        let mut rows = statement.query([since.usage])?;
+        while let Some(row) = rows.next()? {
+            let stored = Stored::read(row)?;
+            if !since.own_usage.contains(stored.id) {
+                news.responses.push(stored.response(self.tx, &mut book)?);
+            }
+        }
+
+        let mut statement = self.tx.prepare_cached(&format!("{} WHERE id > ?1 ORDER BY id", extension::SELECT))?;
+        let mut rows = statement.query([since.extensions])?;
+        while let Some(row) = rows.next()? {
+            let row = ExtensionRow::read(row)?;
+            if !since.own_extensions.contains(row.id) {
+                news.extensions.push(row.extension()?);
+            }
+        }
+
+        let mut statement = self.tx.prepare_cached(
+            "SELECT id, revision FROM approvals WHERE revision > ?1 AND state <> 'pending' ORDER BY revision",
+        )?;
+        let mut rows = statement.query([since.revisions])?;
+        while let Some(row) = rows.next()? {
+            let (id, revision): (i64, i64) = (row.get(0)?, row.get(1)?);
+            if !since.own_revisions.contains(revision) {
+                let sql = format!("{} WHERE a.id = ?1", approval::SELECT);
+                news.approvals.push(self.tx.prepare_cached(&sql)?.query_row([id], ApprovalRow::read)?.approval()?);
+            }
+        }
+        Ok(news)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ids;
+
+    #[test]
+    fn rising_numbers_are_kept_as_ranges() {
+        let mut ids = Ids::default();
+        for id in [3, 4, 5, 9, 12, 13] {
+            ids.insert(id);
+        }
+        assert_eq!(ids.0, [(3, 5), (9, 9), (12, 13)]);
+        let held: Vec<i64> = (0..20).filter(|id| ids.contains(*id)).collect();
+        assert_eq!(held, [3, 4, 5, 9, 12, 13]);
+    }
+}

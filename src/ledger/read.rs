@@ -1,0 +1,231 @@
+//! Owns what is read for people: runs, threads, events and responses.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use crate::model::event::EventKind;
+use crate::model::{
+    AgentName, Billing, BudgetName, Event, ProcessIdentity, Response, RunId, RunInfo, ThreadId, ThreadInfo, Timestamp,
+};
+
+use super::chain::{Hash, ResponseEntry};
+use super::store::moment;
+use super::usage::{self, SeriesBook, Stored};
+use super::{Ledger, LedgerError};
+
+/// Which runs; all by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunFilter {
+    /// Started then or later, or still open.
+    pub since: Option<Timestamp>,
+    /// Started before.
+    pub until: Option<Timestamp>,
+    /// Only so many, the newest.
+    pub limit: Option<u32>,
+}
+
+/// Which responses; all by default.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this run.
+    pub run: Option<RunId>,
+    /// From then on.
+    pub since: Option<Timestamp>,
+    /// Before then.
+    pub until: Option<Timestamp>,
+}
+
+/// An event and its place in the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// From 1.
+    pub seq: u64,
+    /// What it says; a response with its usage.
+    pub event: Event,
+    /// Of it and all before it.
+    pub hash: Hash,
+}
+
+const RUNS: &str = "SELECT id, started, ended, command, cwd, attribution, outcome, code, rule, pid, pid_started,
+    observe, policy, prices FROM runs";
+
+impl Ledger {
+    /// The run that was started last.
+    pub fn last_run(&self) -> Result<Option<RunInfo>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(&format!("{RUNS} ORDER BY no DESC LIMIT 1"))?;
+        let mut rows = statement.query([])?;
+        rows.next()?.map(run_info).transpose()
+    }
+
+    /// Runs, the newest first.
+    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunInfo>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(&format!(
+            "{RUNS} WHERE (started >= ?1 OR ended IS NULL) AND started < ?2 ORDER BY no DESC LIMIT ?3"
+        ))?;
+        let mut rows = statement.query(params![
+            at_least(filter.since),
+            before(filter.until),
+            filter.limit.map_or(-1, i64::from)
+        ])?;
+        let mut runs = Vec::new();
+        while let Some(row) = rows.next()? {
+            runs.push(run_info(row)?);
+        }
+        Ok(runs)
+    }
+
+    /// Runs that have not ended and whose govern is `alive`, the newest first.
+    pub fn live_runs(&self, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<Vec<RunInfo>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(&format!("{RUNS} WHERE ended IS NULL ORDER BY no DESC"))?;
+        let mut rows = statement.query([])?;
+        let mut runs = Vec::new();
+        while let Some(row) = rows.next()? {
+            let run = run_info(row)?;
+            if alive(run.process) {
+                runs.push(run);
+            }
+        }
+        Ok(runs)
+    }
+
+    /// The run with this id, or the only one whose id begins so.
+    pub fn find_run(&self, prefix: &str) -> Result<RunInfo, LedgerError> {
+        let mut statement = self.conn.prepare_cached(&format!(
+            "{RUNS} WHERE substr(id, 1, length(?1)) = ?1 AND ?1 <> '' ORDER BY id <> ?1, no DESC LIMIT 10"
+        ))?;
+        let mut rows = statement.query([prefix])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(run_info(row)?);
+        }
+        let exact = found.first().is_some_and(|run| run.id.as_str() == prefix);
+        match (found.len(), found.first()) {
+            (_, None) => Err(LedgerError::NoSuchRun { prefix: prefix.to_owned() }),
+            (count, Some(run)) if exact || count == 1 => Ok(run.clone()),
+            _ => Err(LedgerError::Ambiguous {
+                prefix: prefix.to_owned(),
+                candidates: found.into_iter().map(|run| run.id).collect(),
+            }),
+        }
+    }
+
+    /// What `govern resume` needs to go on with a run, as [`super::Turn::keep_command`] was given it.
+    pub fn command_of(&self, run: &RunId) -> Result<Option<String>, LedgerError> {
+        Ok(self
+            .conn
+            .query_row(
+                "SELECT c.data FROM run_commands c JOIN runs r ON r.no = c.run_no WHERE r.id = ?1",
+                [run.as_str()],
+                |row| row.get(0),
+            )
+            .optional()?)
+    }
+
+    /// A run's threads, in the order they were seen.
+    pub fn threads(&self, run: &RunId) -> Result<Vec<ThreadInfo>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT t.thread, t.root, t.parent, t.agent, t.path, t.codex, t.billing, t.role,
+                    (SELECT u.provider FROM usage u WHERE u.thread = t.thread LIMIT 1)
+             FROM threads t JOIN runs r ON r.no = t.run_no WHERE r.id = ?1 ORDER BY t.no",
+        )?;
+        let mut rows = statement.query([run.as_str()])?;
+        let mut threads = Vec::new();
+        while let Some(row) = rows.next()? {
+            threads.push(ThreadInfo {
+                thread: ThreadId::new(row.get::<_, String>(0)?),
+                root: ThreadId::new(row.get::<_, String>(1)?),
+                parent: row.get::<_, Option<String>>(2)?.map(ThreadId::new),
+                run: Some(run.clone()),
+                agent: row.get::<_, Option<String>>(3)?.map(AgentName::new),
+                path: row.get(4)?,
+                codex: row.get(5)?,
+                billing: billing(&row.get::<_, String>(6)?)?,
+                role: row.get(7)?,
+                provider: row.get(8)?,
+            });
+        }
+        Ok(threads)
+    }
+
+    /// A run's chain, in order.
+    pub fn events(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT e.seq, e.data, e.hash FROM events e JOIN runs r ON r.no = e.run_no WHERE r.id = ?1 ORDER BY e.seq",
+        )?;
+        let mut rows = statement.query([run.as_str()])?;
+        let mut book = SeriesBook::default();
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            let seq = row.get::<_, i64>(0)?.unsigned_abs();
+            let event = self.event(run, seq, &row.get::<_, String>(1)?, &mut book)?;
+            entries.push(Entry { seq, event, hash: row.get(2)? });
+        }
+        Ok(entries)
+    }
+
+    /// Responses in the order of their time, one at a time: there may be very many.
+    pub fn responses(&self, filter: &Filter, mut each: impl FnMut(Response)) -> Result<(), LedgerError> {
+        // A run's own rows are few; they come by its index and are sorted, all others come by the index on time.
+        let run = filter.run.as_ref().map(RunId::as_str);
+        let by_run = if run.is_some() { "u.run_no = (SELECT no FROM runs WHERE id = ?3)" } else { "?3 IS NULL" };
+        let sql = format!("{} WHERE u.at >= ?1 AND u.at < ?2 AND {by_run} ORDER BY u.at, u.id", usage::SELECT);
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut rows = statement.query(params![at_least(filter.since), before(filter.until), run])?;
+        let mut book = SeriesBook::default();
+        while let Some(row) = rows.next()? {
+            each(Stored::read(row)?.response(&self.conn, &mut book)?);
+        }
+        Ok(())
+    }
+
+    /// An event from its stored form; a response's usage is looked up.
+    fn event(&self, run: &RunId, seq: u64, data: &str, book: &mut SeriesBook) -> Result<Event, LedgerError> {
+        let Ok(entry) = serde_json::from_str::<ResponseEntry>(data) else {
+            return serde_json::from_str(data)
+                .map_err(|error| LedgerError::unreadable(format!("event {seq} of run `{run}`: {error}")));
+        };
+        let response = self
+            .conn
+            .prepare_cached(&format!("{} WHERE u.id = ?1", usage::SELECT))?
+            .query_row([entry.usage], Stored::read)
+            .optional()?
+            .ok_or_else(|| LedgerError::unreadable(format!("the usage of event {seq} of run `{run}` is missing")))?
+            .response(&self.conn, book)?;
+        Ok(Event { at: entry.at, run: entry.run, agent: entry.agent, kind: EventKind::Response(Box::new(response)) })
+    }
+}
+
+fn at_least(moment: Option<Timestamp>) -> i64 {
+    moment.map_or(i64::MIN, |at| at.timestamp_millis())
+}
+
+fn before(moment: Option<Timestamp>) -> i64 {
+    moment.map_or(i64::MAX, |at| at.timestamp_millis())
+}
+
+fn billing(word: &str) -> Result<Billing, LedgerError> {
+    [Billing::Api, Billing::Plan, Billing::Local, Billing::Unknown]
+        .into_iter()
+        .find(|billing| billing.as_str() == word)
+        .ok_or_else(|| LedgerError::unreadable(format!("the billing `{word}` is unknown")))
+}
+
+fn run_info(row: &Row<'_>) -> Result<RunInfo, LedgerError> {
+    let id: String = row.get(0)?;
+    let parsed =
+        |what: &str, error: serde_json::Error| LedgerError::unreadable(format!("the {what} of run `{id}`: {error}"));
+    Ok(RunInfo {
+        started: moment(row.get(1)?)?,
+        ended: row.get::<_, Option<i64>>(2)?.map(moment).transpose()?,
+        command: serde_json::from_str(&row.get::<_, String>(3)?).map_err(|error| parsed("command", error))?,
+        cwd: row.get(4)?,
+        attribution: serde_json::from_str(&row.get::<_, String>(5)?).map_err(|error| parsed("attribution", error))?,
+        outcome: row.get(6)?,
+        code: row.get(7)?,
+        rule: row.get::<_, Option<String>>(8)?.map(BudgetName::new),
+        process: ProcessIdentity { pid: row.get(9)?, started: row.get::<_, i64>(10)?.unsigned_abs() },
+        observe: row.get(11)?,
+        policy: row.get(12)?,
+        prices: row.get(13)?,
+        id: RunId::new(id),
+    })
+}

@@ -1,0 +1,290 @@
+//! Owns the connection: opening, creating, one turn at a time, closing.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::clock;
+use crate::model::{ProcessIdentity, RunId, Timestamp};
+
+use super::home::{self, LEDGER_FILE};
+use super::news::Watch;
+use super::schema::{self, Shape};
+use super::{LedgerError, Turn};
+
+/// A connection to the ledger. Not shared between threads: each opens its own.
+#[derive(Debug)]
+pub struct Ledger {
+    pub(super) conn: Connection,
+    /// The run that this process governs, once it has one.
+    seat: Option<Seat>,
+    /// How far what others wrote has been read.
+    watch: Option<Watch>,
+    /// `PRAGMA data_version` when [`Ledger::changed_elsewhere`] was asked last.
+    data_version: Option<i64>,
+    writes: bool,
+}
+
+/// A run and the process that governs it.
+#[derive(Clone, Debug)]
+pub(super) struct Seat {
+    pub(super) run: RunId,
+    pub(super) process: ProcessIdentity,
+}
+
+/// Statements a turn and the reports use, kept compiled.
+const STATEMENTS: usize = 64;
+
+impl Ledger {
+    /// Opens the ledger of a state folder for writing; makes both where they are missing, and brings an older ledger
+    /// up to date. Any number of processes may do so at once.
+    pub fn open(dir: &Path) -> Result<Self, LedgerError> {
+        home::prepare(dir)?;
+        let path = dir.join(LEDGER_FILE);
+        home::private_file(&path)?;
+        let mut conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        if conn.is_readonly("main")? {
+            return Err(LedgerError::ReadOnly);
+        }
+        if schema::shape(&conn, &path)? != Shape::Current || !is_wal(&conn)? {
+            // The change to WAL and the first migration want the file alone; waiting for that is this lock's work,
+            // because SQLite would rather answer "busy" than wait.
+            let _alone = home::creation_lock(dir)?;
+            if !is_wal(&conn)? {
+                conn.pragma_update(None, "journal_mode", "WAL")?;
+            }
+            schema::migrate(&mut conn, &path, clock::now().timestamp_millis())?;
+        }
+        Ok(Self::new(conn, true))
+    }
+
+    /// Opens a ledger for writing that must be there: for answers and grants.
+    pub fn open_existing(dir: &Path) -> Result<Self, LedgerError> {
+        let path = existing(dir)?;
+        let conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        match schema::shape(&conn, &path)? {
+            Shape::Empty => Err(LedgerError::NoLedger { folder: dir.to_owned() }),
+            Shape::Old(_) => Self::open(dir),
+            Shape::Current if conn.is_readonly("main")? => Err(LedgerError::ReadOnly),
+            Shape::Current => Ok(Self::new(conn, true)),
+        }
+    }
+
+    /// Opens a ledger for reports. A ledger on a read-only medium can be read, if it was closed cleanly.
+    pub fn open_read_only(dir: &Path) -> Result<Self, LedgerError> {
+        let path = existing(dir)?;
+        let read = |path: &Path| -> Result<(Connection, Shape), LedgerError> {
+            let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            let shape = schema::shape(&conn, path)?;
+            Ok((conn, shape))
+        };
+        let (conn, shape) = match read(&path) {
+            // WAL wants its `-shm` beside the file. Where that can't be made, nobody writes either.
+            Err(LedgerError::Unreachable { .. } | LedgerError::ReadOnly) if !wal_of(&path).exists() => {
+                read(&immutable(&path))?
+            }
+            other => other?,
+        };
+        match shape {
+            Shape::Empty => Err(LedgerError::NoLedger { folder: dir.to_owned() }),
+            Shape::Old(_) => Self::open(dir),
+            Shape::Current => Ok(Self::new(conn, false)),
+        }
+    }
+
+    /// A ledger that is gone when it is dropped, for tests.
+    pub fn in_memory() -> Result<Self, LedgerError> {
+        let mut conn = Connection::open_in_memory()?;
+        configure(&mut conn)?;
+        schema::migrate(&mut conn, Path::new(":memory:"), clock::now().timestamp_millis())?;
+        Ok(Self::new(conn, true))
+    }
+
+    fn new(conn: Connection, writes: bool) -> Self {
+        conn.set_prepared_statement_cache_capacity(STATEMENTS);
+        Self { conn, seat: None, watch: None, data_version: None, writes }
+    }
+
+    /// Says which run this process governs: its `RunStarted` may be appended from now on, and reservations and
+    /// questions are its own. Writes nothing.
+    pub fn start_run(&mut self, run: RunId, process: ProcessIdentity) {
+        self.seat = Some(Seat { run, process });
+    }
+
+    /// One iteration of a supervising loop: all that `work` does is written together, or, if it or the commit fails,
+    /// not at all; then what [`Turn::news`] told will be told again. `now` is the time that the ledger's chain and
+    /// new rows get.
+    ///
+    /// Waits up to five seconds for other writers.
+    pub fn turn<R>(
+        &mut self,
+        now: Timestamp,
+        work: impl FnOnce(&mut Turn<'_>) -> Result<R, LedgerError>,
+    ) -> Result<R, LedgerError> {
+        if !self.writes {
+            return Err(LedgerError::ReadOnly);
+        }
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut turn = Turn { tx: &tx, now, seat: self.seat.as_ref(), watch: self.watch.clone() };
+        let result = work(&mut turn)?;
+        let watch = turn.watch;
+        tx.commit()?;
+        self.watch = watch;
+        Ok(result)
+    }
+
+    /// Moves what was written into the database proper, as far as readers allow. A loop calls this when nothing is
+    /// urgent: it waits for the disk (milliseconds). SQLite would else do it within a turn, of its own accord only
+    /// once 16 MB have come together.
+    pub fn settle(&mut self) -> Result<(), LedgerError> {
+        if self.writes {
+            self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        }
+        Ok(())
+    }
+
+    /// Whether another connection has written since this was last asked (the first time: yes). Costs about a
+    /// microsecond, for loops that would else take a turn in vain.
+    pub fn changed_elsewhere(&mut self) -> Result<bool, LedgerError> {
+        let version = self.conn.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        Ok(self.data_version.replace(version) != Some(version))
+    }
+
+    /// When the ledger was made.
+    pub fn created(&self) -> Result<Timestamp, LedgerError> {
+        let millis = self.conn.query_row("SELECT created FROM ledger", [], |row| row.get(0))?;
+        moment(millis)
+    }
+
+    /// The ledger knows of nothing before this run: no other run was started before it, nothing was imported. Budgets
+    /// wider than the run cannot bind then. May be asked before the run's first event.
+    pub fn born_in(&self, run: &RunId) -> Result<bool, LedgerError> {
+        Ok(self.conn.query_row(
+            "SELECT NOT EXISTS (SELECT 1 FROM runs WHERE id <> ?1
+                                AND no < coalesce((SELECT no FROM runs WHERE id = ?1), 9223372036854775807))
+                AND NOT EXISTS (SELECT 1 FROM usage WHERE run_no IS NULL)",
+            [run.as_str()],
+            |row| row.get(0),
+        )?)
+    }
+}
+
+impl Drop for Ledger {
+    /// Lets SQLite refresh the statistics its plans rest on, where it thinks that worth while; never waits for it.
+    fn drop(&mut self) {
+        if self.writes {
+            let _ = self.conn.busy_timeout(Duration::ZERO);
+            let _ = self.conn.execute_batch("PRAGMA analysis_limit = 200; PRAGMA optimize;");
+        }
+    }
+}
+
+/// Milliseconds as they are stored, as a moment.
+pub(super) fn moment(millis: i64) -> Result<Timestamp, LedgerError> {
+    Timestamp::from_timestamp_millis(millis)
+        .ok_or_else(|| LedgerError::unreadable(format!("the moment {millis} is out of range")))
+}
+
+fn existing(dir: &Path) -> Result<PathBuf, LedgerError> {
+    let path = dir.join(LEDGER_FILE);
+    match path.try_exists() {
+        Ok(true) => Ok(path),
+        Ok(false) => Err(LedgerError::NoLedger { folder: dir.to_owned() }),
+        Err(source) => Err(LedgerError::Unreachable { path, source }),
+    }
+}
+
+fn is_wal(conn: &Connection) -> Result<bool, LedgerError> {
+    let mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    Ok(mode == "wal")
+}
+
+fn wal_of(path: &Path) -> PathBuf {
+    path.with_extension("db-wal")
+}
+
+/// A SQLite URI that promises the file will not change.
+fn immutable(path: &Path) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-~".contains(byte) {
+            uri.push(char::from(*byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    uri.push_str("?immutable=1");
+    PathBuf::from(uri)
+}
+
+fn connect(path: &Path, access: OpenFlags) -> Result<Connection, LedgerError> {
+    let unreachable =
+        |detail: String| LedgerError::Unreachable { path: path.to_owned(), source: io::Error::other(detail) };
+    let cannot_open = |error: rusqlite::Error| match &error {
+        rusqlite::Error::SqliteFailure(failure, _) if failure.code == rusqlite::ErrorCode::CannotOpen => {
+            unreachable(error.to_string())
+        }
+        rusqlite::Error::SqliteFailure(failure, _) if failure.code == rusqlite::ErrorCode::NotADatabase => {
+            LedgerError::NotALedger { path: path.to_owned() }
+        }
+        _ => error.into(),
+    };
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let mut conn = Connection::open_with_flags(path, flags).map_err(cannot_open)?;
+    configure(&mut conn).map_err(cannot_open)?;
+    // The first read finds out what opening lazily leaves open.
+    conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map_err(cannot_open)?;
+    Ok(conn)
+}
+
+/// NORMAL: with WAL a crash of a process loses nothing; a power cut may lose the last moments, and breaks nothing.
+fn configure(conn: &mut Connection) -> rusqlite::Result<()> {
+    conn.busy_handler(Some(wait_for_others))?;
+    // Else each new value bound to a statement would have it planned again, once there are statistics.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    conn.execute_batch(
+        "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
+         PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 8388608;
+         PRAGMA wal_autocheckpoint = 4096;",
+    )
+}
+
+/// SQLite's own waiting backs off to 100 ms; others' turns take a fraction of a millisecond, and a signal to an
+/// agent may wait for ours. Gives up after about five seconds.
+fn wait_for_others(tries: i32) -> bool {
+    let pause = if tries < 100 { Duration::from_micros(200) } else { Duration::from_millis(5) };
+    std::thread::sleep(pause);
+    tries < 1_100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_on_a_read_only_medium_is_read_whatever_its_folder_is_called() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("50% of a?b#c ü");
+        let created = Ledger::open(&home).unwrap().created().unwrap();
+        let path = immutable(&home.join(LEDGER_FILE));
+        let conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        assert_eq!(Ledger::new(conn, false).created().unwrap(), created);
+        let names: Vec<_> = std::fs::read_dir(&home).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(names.iter().all(|name| name == LEDGER_FILE || name == "ledger.lock"), "{names:?}");
+    }
+
+    #[test]
+    fn settling_moves_what_was_written_and_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(dir.path()).unwrap();
+        let size = || std::fs::metadata(dir.path().join(LEDGER_FILE)).unwrap().len();
+        let before = (size(), ledger.created().unwrap());
+        ledger.settle().unwrap();
+        assert!(size() > before.0);
+        assert_eq!(ledger.created().unwrap(), before.1);
+    }
+}

@@ -1,0 +1,151 @@
+//! Owns nothing: what the ledger's tests write.
+
+use crate::model::event::{Answer, Decision, EventKind};
+use crate::model::{
+    AgentName, Attribution, Basis, Billing, BudgetKey, BudgetName, Cost, Event, ModelId, Money, ProcessIdentity,
+    Response, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp, Tokens, Unit, Verb,
+};
+
+use super::{Ledger, Question, Turn};
+
+/// 2026-11-22 10:00 UTC and so many milliseconds.
+pub(super) fn at(millis: i64) -> Timestamp {
+    Timestamp::from_timestamp_millis(1_795_341_600_000 + millis).unwrap()
+}
+
+pub(super) fn process(pid: i32) -> ProcessIdentity {
+    ProcessIdentity { pid, started: 7 }
+}
+
+pub(super) fn event(run: &str, kind: EventKind) -> Event {
+    Event { at: at(0), run: run.into(), agent: Some("coder".into()), kind }
+}
+
+pub(super) fn started(run: &str) -> Event {
+    let attribution = Attribution { team: Some("web".into()), ..Attribution::default() };
+    let kind = EventKind::RunStarted {
+        command: vec!["codex".into(), "exec".into()],
+        cwd: "/work/shop".into(),
+        observe: false,
+        policy: "ab12".into(),
+        prices: "2026-11-01".into(),
+        govern: "0.1.0".into(),
+        attribution,
+    };
+    Event { agent: None, ..event(run, kind) }
+}
+
+pub(super) fn ended(run: &str) -> Event {
+    let kind = EventKind::RunEnded { outcome: "stopped".into(), code: 124, rule: Some("each run".into()) };
+    Event { agent: None, ..event(run, kind) }
+}
+
+pub(super) fn seen(run: &str, thread: &str) -> Event {
+    let kind = EventKind::ThreadSeen {
+        thread: thread.into(),
+        root: thread.into(),
+        parent: None,
+        path: format!("/home/dev/.codex/sessions/{thread}.jsonl"),
+        codex: Some("0.169.0".into()),
+        billing: Billing::Api,
+        role: None,
+    };
+    event(run, kind)
+}
+
+/// A response of one cent.
+pub(super) fn response(run: &str, thread: &str, key: &str) -> Response {
+    Response {
+        run: Some(RunId::from(run)),
+        agent: Some(AgentName::from("coder")),
+        thread: ThreadId::from(thread),
+        root: ThreadId::from(thread),
+        key: ResponseKey::from(key),
+        at: at(0),
+        model: Some(ModelId::from("gpt-6.1-sol")),
+        provider: Some("openai".into()),
+        tier: ServiceTier::Standard,
+        tokens: Tokens { input: 1000, cached_input: 400, cache_write_input: 100, output: 50, reasoning_output: 20 },
+        cost: Cost::Priced(Money::from_nanos(10_000_000)),
+        basis: Basis::Observed,
+        billing: Billing::Api,
+        attribution: Attribution { team: Some("web".into()), ..Attribution::default() },
+    }
+}
+
+pub(super) fn answered(response: Response) -> Event {
+    let (run, at) = (response.run.clone().unwrap(), response.at);
+    Event { at, agent: response.agent.clone(), run, kind: EventKind::Response(Box::new(response)) }
+}
+
+pub(super) fn decided(run: &str) -> Event {
+    let decision = Decision {
+        verb: Verb::Route,
+        budget: BudgetName::from("each run"),
+        scope: format!("run={run}"),
+        because: vec!["80% of $5.00 is spent".into()],
+        would: false,
+        to: Some(ModelId::from("gpt-6-luna")),
+    };
+    event(run, EventKind::Decided(decision))
+}
+
+pub(super) fn key(scope: &str) -> BudgetKey {
+    BudgetKey { budget: "teams".into(), scope: scope.into(), window_start: Some(at(0)), unit: Unit::Usd }
+}
+
+pub(super) fn question(scope: &str) -> Question {
+    Question {
+        key: key(scope),
+        agent: "coder".into(),
+        text: "`teams` is spent: extend by $2.00?".into(),
+        extend: 2_000_000_000,
+        deadline: Some(at(60_000)),
+    }
+}
+
+/// One turn that must succeed.
+pub(super) fn turn<R>(ledger: &mut Ledger, work: impl FnOnce(&mut Turn<'_>) -> R) -> R {
+    ledger.turn(at(0), |turn| Ok(work(turn))).unwrap()
+}
+
+/// The ledger governs this run from now on, as process 100 or what the run's name ends with.
+pub(super) fn govern(ledger: &mut Ledger, run: &str) {
+    let pid = run.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(100);
+    ledger.start_run(run.into(), process(pid));
+    turn(ledger, |turn| turn.append(&started(run)).unwrap());
+}
+
+pub(super) fn append(ledger: &mut Ledger, event: &Event) -> super::Appended {
+    turn(ledger, |turn| turn.append(event).unwrap())
+}
+
+/// Two sealed runs with something of everything.
+pub(super) fn told(ledger: &mut Ledger) {
+    for run in ["r1", "r2"] {
+        govern(ledger, run);
+        let thread = format!("thread-{run}");
+        append(ledger, &seen(run, &thread));
+        turn(ledger, |turn| turn.keep_command(&run.into(), r#"{"cwd":"/work/shop"}"#).unwrap());
+        for n in 0..3 {
+            append(ledger, &answered(response(run, &thread, &format!("resp_{n}"))));
+        }
+        append(ledger, &decided(run));
+        let asked = turn(ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().0);
+        let kind = EventKind::Asked {
+            approval: asked,
+            budget: Some("teams".into()),
+            question: "extend?".into(),
+            deadline: Some(at(60_000)),
+        };
+        append(ledger, &event(run, kind));
+        let answer = Answer::Extend { amount: 2_000_000_000 };
+        turn(ledger, |turn| {
+            let state = crate::model::ApprovalState::Approved;
+            assert!(turn.answer(asked, state, Some(&answer), "alice (cli)", Some("release day")).unwrap());
+            turn.extend(&key("team=web"), 2_000_000_000, "alice (cli)", Some("release day"), None).unwrap();
+        });
+        append(ledger, &event(run, EventKind::Marked { what: "unpriced: gpt-9".into() }));
+        append(ledger, &ended(run));
+    }
+}

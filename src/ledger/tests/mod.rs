@@ -1,0 +1,8 @@
+//! Owns nothing: what the ledger promises, as tests.
+
+mod audit;
+mod contention;
+mod opening;
+mod recording;
+mod sharing;
+mod totals;

@@ -1,0 +1,199 @@
+//! Owns nothing: opening, creating, and what is refused.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::ledger::testing::*;
+use crate::ledger::{Ledger, LedgerError, RunFilter, Verified};
+
+/// A ledger that the first released version wrote. It must open for ever.
+const V1: &str = include_str!("../../../tests/fixtures/ledgers/v1.sql");
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn raw(dir: &Path) -> Connection {
+    Connection::open(dir.join("ledger.db")).unwrap()
+}
+
+#[test]
+fn a_first_opening_makes_a_private_ledger() {
+    let dir = folder();
+    let home = dir.path().join("state");
+    let mut ledger = Ledger::open(&home).unwrap();
+    govern(&mut ledger, "r1");
+    let mode = |name: &str| std::fs::metadata(home.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(""), 0o700);
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+}
+
+#[test]
+fn ten_that_open_a_new_ledger_at_once_all_get_it() {
+    let dir = folder();
+    let barrier = std::sync::Barrier::new(10);
+    std::thread::scope(|scope| {
+        for n in 0..10 {
+            let (barrier, home) = (&barrier, dir.path());
+            scope.spawn(move || {
+                barrier.wait();
+                let mut ledger = Ledger::open(home).unwrap();
+                govern(&mut ledger, &format!("r{n}"));
+            });
+        }
+    });
+    let ledger = Ledger::open_read_only(dir.path()).unwrap();
+    assert_eq!(ledger.runs(&RunFilter::default()).unwrap().len(), 10);
+    assert!(matches!(ledger.verify().unwrap(), Verified::Open { runs: 10, .. }));
+}
+
+#[test]
+fn a_missing_ledger_is_said_to_be_missing_and_is_not_made() {
+    let dir = folder();
+    let home = dir.path().join("nowhere");
+    assert!(matches!(Ledger::open_existing(&home), Err(LedgerError::NoLedger { .. })));
+    assert!(matches!(Ledger::open_read_only(&home), Err(LedgerError::NoLedger { .. })));
+    assert!(!home.exists());
+    // A creation that was cut off before the first table is no ledger either, and no obstacle.
+    std::fs::write(dir.path().join("ledger.db"), "").unwrap();
+    assert!(matches!(Ledger::open_read_only(dir.path()), Err(LedgerError::NoLedger { .. })));
+    Ledger::open(dir.path()).unwrap();
+}
+
+#[test]
+fn a_newer_ledger_is_refused_by_both_versions() {
+    let dir = folder();
+    drop(Ledger::open(dir.path()).unwrap());
+    raw(dir.path()).pragma_update(None, "user_version", 9).unwrap();
+    for open in [Ledger::open, Ledger::open_existing, Ledger::open_read_only] {
+        assert!(matches!(open(dir.path()), Err(LedgerError::TooNew { found: 9, known: 1 })));
+    }
+}
+
+#[test]
+fn other_files_are_refused_and_left_as_they_are() {
+    let dir = folder();
+    let path = dir.path().join("ledger.db");
+    std::fs::write(&path, "these are my notes, not a database\n".repeat(100)).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    for open in [Ledger::open, Ledger::open_existing, Ledger::open_read_only] {
+        assert!(matches!(open(dir.path()), Err(LedgerError::NotALedger { .. })), "{:?}", open(dir.path()));
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+
+    std::fs::remove_file(&path).unwrap();
+    raw(dir.path()).execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
+    assert!(matches!(Ledger::open(dir.path()), Err(LedgerError::NotALedger { .. })));
+}
+
+#[test]
+fn damage_is_named_and_verify_calls_it_broken() {
+    let dir = folder();
+    let mut ledger = Ledger::open(dir.path()).unwrap();
+    told(&mut ledger);
+    drop(ledger);
+    let path = dir.path().join("ledger.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let damaged = bytes.chunks_mut(4096).filter(|page| page.windows(9).any(|text| text == b"thread-r1"));
+    assert!(damaged.map(|page| page.fill(0xff)).count() > 0);
+    std::fs::write(&path, bytes).unwrap();
+    let ledger = Ledger::open(dir.path()).unwrap();
+    assert!(matches!(ledger.events(&"r1".into()), Err(LedgerError::Corrupt { .. })));
+    assert!(matches!(ledger.verify().unwrap(), Verified::Broken { .. }));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let dir = folder();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = Ledger::open(&file.join("state")).unwrap_err();
+    assert!(matches!(&error, LedgerError::Unreachable { path, .. } if path.ends_with("file/state")), "{error:?}");
+    let told = crate::error::Error::from(error).to_string();
+    assert!(told.contains("caused by:") && told.contains("hint: `GOVERN_HOME`"), "{told}");
+}
+
+#[test]
+fn a_read_only_ledger_reads_and_does_not_write() {
+    let dir = folder();
+    let mut writer = Ledger::open(dir.path()).unwrap();
+    told(&mut writer);
+    let mut reader = Ledger::open_read_only(dir.path()).unwrap();
+    assert_eq!(reader.last_run().unwrap().unwrap().id, "r2".into());
+    assert!(matches!(reader.turn(at(0), |turn| turn.watch_from_now()), Err(LedgerError::ReadOnly)));
+    // It sees what is written while it is open.
+    govern(&mut writer, "r3");
+    assert_eq!(reader.last_run().unwrap().unwrap().id, "r3".into());
+}
+
+#[test]
+fn a_lock_that_is_never_released_is_named() {
+    let dir = folder();
+    let mut ledger = Ledger::open(dir.path()).unwrap();
+    let other = raw(dir.path());
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    ledger.conn.busy_timeout(std::time::Duration::ZERO).unwrap();
+    assert!(matches!(ledger.turn(at(0), |turn| turn.watch_from_now()), Err(LedgerError::Locked)));
+    other.execute_batch("COMMIT").unwrap();
+    ledger.turn(at(0), |turn| turn.watch_from_now()).unwrap();
+}
+
+#[test]
+fn a_full_disk_takes_nothing_of_what_was_recorded() {
+    let dir = folder();
+    let mut ledger = Ledger::open(dir.path()).unwrap();
+    told(&mut ledger);
+    govern(&mut ledger, "r3");
+    let pages: i64 = ledger.conn.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    ledger.conn.pragma_update(None, "max_page_count", pages + 4).unwrap();
+    let mut recorded = 1;
+    let error = loop {
+        let next = answered(response("r3", "thread-r3", &format!("resp_{recorded}")));
+        match ledger.turn(at(0), |turn| turn.append(&next)) {
+            Ok(_) => recorded += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, LedgerError::Full), "{error:?}");
+    assert!(recorded > 1);
+    assert_eq!(ledger.events(&"r3".into()).unwrap().len(), recorded);
+    assert!(matches!(ledger.verify().unwrap(), Verified::Open { runs: 3, .. }));
+    // With room again, it goes on.
+    ledger.conn.pragma_update(None, "max_page_count", 1_000_000).unwrap();
+    append(&mut ledger, &ended("r3"));
+    assert!(matches!(ledger.verify().unwrap(), Verified::Intact { runs: 3, .. }));
+}
+
+#[test]
+fn the_ledger_of_version_1_opens_and_verifies() {
+    let dir = folder();
+    raw(dir.path()).execute_batch(V1).unwrap();
+    let ledger = Ledger::open(dir.path()).unwrap();
+    let Verified::Intact { runs: 2, entries: 18, head } = ledger.verify().unwrap() else {
+        panic!("{:?}", ledger.verify())
+    };
+    assert_eq!(head, ledger.head().unwrap());
+    let events = ledger.events(&"r2".into()).unwrap();
+    assert_eq!(events[0].event, started("r2"));
+    assert_eq!(events[2].event, answered(response("r2", "thread-r2", "resp_0")));
+    assert_eq!(ledger.extended(&key("team=web"), at(0)).unwrap(), 4_000_000_000);
+    assert_eq!(ledger.approvals(false).unwrap().len(), 2);
+    assert_eq!(ledger.command_of(&"r1".into()).unwrap().unwrap(), r#"{"cwd":"/work/shop"}"#);
+}
+
+#[test]
+fn the_first_run_of_a_ledger_is_told_from_later_ones() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    assert!(ledger.created().unwrap() > at(-1_000_000_000_000));
+    assert!(ledger.born_in(&"r1".into()).unwrap());
+    govern(&mut ledger, "r1");
+    assert!(ledger.born_in(&"r1".into()).unwrap());
+    assert!(!ledger.born_in(&"r2".into()).unwrap());
+    govern(&mut ledger, "r2");
+    assert!(ledger.born_in(&"r1".into()).unwrap());
+    assert!(!ledger.born_in(&"r2".into()).unwrap());
+}

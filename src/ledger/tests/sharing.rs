@@ -1,0 +1,219 @@
+//! Owns nothing: what several processes do to each other through the ledger.
+
+use crate::ledger::testing::*;
+use crate::ledger::{Ledger, LedgerError, News};
+use crate::model::event::Answer;
+use crate::model::{ApprovalId, ApprovalState, BudgetKey, ProcessIdentity, Response};
+
+fn two() -> (tempfile::TempDir, Ledger, Ledger) {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut a, mut b) = (Ledger::open(dir.path()).unwrap(), Ledger::open(dir.path()).unwrap());
+    govern(&mut a, "r1");
+    govern(&mut b, "r2");
+    (dir, a, b)
+}
+
+fn news(ledger: &mut Ledger) -> News {
+    turn(ledger, |turn| turn.news().unwrap())
+}
+
+fn keys(news: &News) -> Vec<&str> {
+    news.responses.iter().map(|response| response.key.as_str()).collect()
+}
+
+fn everyone(_: ProcessIdentity) -> bool {
+    true
+}
+
+#[test]
+fn news_is_what_others_wrote_since_and_nothing_of_ones_own() {
+    let (_dir, mut a, mut b) = two();
+    append(&mut b, &answered(response("r2", "t2", "before")));
+    turn(&mut a, |turn| turn.watch_from_now().unwrap());
+    append(&mut b, &answered(response("r2", "t2", "1")));
+    append(&mut a, &answered(response("r1", "t1", "own 1")));
+    append(&mut b, &answered(response("r2", "t2", "2")));
+    let told = turn(&mut a, |turn| {
+        turn.append(&answered(response("r1", "t1", "own 2"))).unwrap();
+        turn.news().unwrap()
+    });
+    assert_eq!(told.responses[0], response("r2", "t2", "1"));
+    assert_eq!(keys(&told), ["1", "2"]);
+    assert!(news(&mut a).is_empty());
+    append(&mut a, &answered(response("r1", "t1", "own 3")));
+    append(&mut b, &answered(response("r2", "t2", "3")));
+    assert_eq!(keys(&news(&mut a)), ["3"]);
+}
+
+#[test]
+fn news_of_a_turn_that_failed_comes_again() {
+    let (_dir, mut a, mut b) = two();
+    assert!(news(&mut a).is_empty());
+    append(&mut b, &answered(response("r2", "t2", "1")));
+    let failed: Result<(), _> = a.turn(at(0), |turn| {
+        assert_eq!(keys(&turn.news()?), ["1"]);
+        Err(LedgerError::NoRun)
+    });
+    assert!(failed.is_err());
+    assert_eq!(keys(&news(&mut a)), ["1"]);
+}
+
+#[test]
+fn what_changed_elsewhere_can_be_asked_without_a_turn() {
+    let (_dir, mut a, mut b) = two();
+    assert!(a.changed_elsewhere().unwrap());
+    assert!(!a.changed_elsewhere().unwrap());
+    append(&mut a, &seen("r1", "t1"));
+    assert!(!a.changed_elsewhere().unwrap());
+    append(&mut b, &seen("r2", "t2"));
+    assert!(a.changed_elsewhere().unwrap());
+}
+
+#[test]
+fn a_reservation_is_replaced_not_added_to_and_ends_with_its_run() {
+    let (_dir, mut a, mut b) = two();
+    let web = key("team=web");
+    turn(&mut a, |turn| turn.reserve(&web, 7).unwrap());
+    turn(&mut a, |turn| turn.reserve(&web, 5).unwrap());
+    turn(&mut a, |turn| turn.reserve(&key("team=infra"), 100).unwrap());
+    let others = |ledger: &mut Ledger| turn(ledger, |turn| turn.reserved_by_others(&web, &everyone).unwrap());
+    assert_eq!((others(&mut a), others(&mut b)), (0, 5));
+    turn(&mut a, |turn| turn.reserve(&web, 0).unwrap());
+    assert_eq!(others(&mut b), 0);
+    turn(&mut a, |turn| turn.reserve(&web, 5).unwrap());
+    append(&mut a, &ended("r1"));
+    assert_eq!(others(&mut b), 0);
+}
+
+#[test]
+fn a_dead_runs_reservation_binds_nobody() {
+    let (_dir, mut a, mut b) = two();
+    let web = key("team=web");
+    turn(&mut a, |turn| turn.reserve(&web, 5).unwrap());
+    assert_eq!(b.reserved(&web, &everyone).unwrap(), 5);
+    let without_a = |process: ProcessIdentity| process.pid != 1;
+    assert_eq!(b.reserved(&web, &without_a).unwrap(), 0);
+    assert_eq!(turn(&mut b, |turn| turn.reserved_by_others(&web, &without_a).unwrap()), 0);
+    assert_eq!(b.reserved(&web, &everyone).unwrap(), 0, "and it is removed");
+}
+
+#[test]
+fn each_part_of_a_key_keeps_budgets_apart() {
+    let (_dir, mut a, mut b) = two();
+    let base = key("team=web");
+    turn(&mut a, |turn| turn.reserve(&base, 5).unwrap());
+    let others = [
+        BudgetKey { budget: "other".into(), ..base.clone() },
+        BudgetKey { scope: "team=infra".into(), ..base.clone() },
+        BudgetKey { window_start: None, ..base.clone() },
+        BudgetKey { window_start: Some(at(1)), ..base.clone() },
+        BudgetKey { unit: crate::model::Unit::Tok, ..base.clone() },
+    ];
+    for other in others {
+        assert_eq!(turn(&mut b, |turn| turn.reserved_by_others(&other, &everyone).unwrap()), 0, "{other:?}");
+    }
+}
+
+#[test]
+fn extensions_lift_for_all_until_they_end() {
+    let (_dir, mut a, mut b) = two();
+    turn(&mut a, |turn| turn.watch_from_now().unwrap());
+    turn(&mut b, |turn| turn.watch_from_now().unwrap());
+    let web = key("team=web");
+    turn(&mut b, |turn| {
+        turn.extend(&web, 2, "alice (cli)", Some("release"), None).unwrap();
+        turn.extend(&web, 3, "alice (cli)", None, Some(at(1000))).unwrap();
+    });
+    assert_eq!(turn(&mut a, |turn| turn.extended(&web).unwrap()), 5);
+    assert_eq!(a.extended(&web, at(999)).unwrap(), 5);
+    assert_eq!(a.extended(&web, at(1000)).unwrap(), 2);
+    assert_eq!(a.extended(&key("team=infra"), at(0)).unwrap(), 0);
+    let told = news(&mut a).extensions;
+    assert_eq!(told.iter().map(|extension| extension.amount).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(told[0].key, web);
+    assert_eq!(told, b.extensions().unwrap());
+    assert!(news(&mut b).is_empty());
+}
+
+#[test]
+fn one_question_waits_for_all_runs_that_a_budget_holds() {
+    let (_dir, mut a, mut b) = two();
+    let ask = |ledger: &mut Ledger, scope: &str| {
+        let question = question(scope);
+        turn(ledger, |turn| turn.ask(&question, &everyone).unwrap())
+    };
+    assert_eq!(ask(&mut a, "team=web"), (ApprovalId(1), true));
+    assert_eq!(ask(&mut b, "team=web"), (ApprovalId(1), false));
+    assert_eq!(ask(&mut a, "team=web"), (ApprovalId(1), false));
+    assert_eq!(ask(&mut b, "team=infra"), (ApprovalId(2), true));
+    assert_eq!(a.waiting_for(ApprovalId(1)).unwrap(), ["r1".into(), "r2".into()]);
+    let approval = a.approval(ApprovalId(1)).unwrap();
+    assert_eq!((approval.run, approval.state), ("r1".into(), ApprovalState::Pending));
+    assert_eq!(approval.extend.to_string(), "$2.00");
+    assert_eq!(a.approval(ApprovalId(2)).unwrap().key(), key("team=infra"));
+    assert!(matches!(a.approval(ApprovalId(3)), Err(LedgerError::NoSuchApproval { .. })));
+}
+
+#[test]
+fn a_question_is_answered_once_and_everyone_else_hears_of_it() {
+    let (_dir, mut a, mut b) = two();
+    let id = turn(&mut a, |turn| {
+        turn.watch_from_now().unwrap();
+        turn.ask(&question("team=web"), &everyone).unwrap().0
+    });
+    turn(&mut b, |turn| turn.watch_from_now().unwrap());
+    let answer = |ledger: &mut Ledger, state, answer: Answer| {
+        turn(ledger, |turn| turn.answer(id, state, Some(&answer), "alice (cli)", Some("because")).unwrap())
+    };
+    assert!(!answer(&mut b, ApprovalState::Pending, Answer::Stop));
+    assert!(answer(&mut b, ApprovalState::Approved, Answer::Extend { amount: 5 }));
+    assert!(!answer(&mut a, ApprovalState::Denied, Answer::Kill));
+    let told = news(&mut a).approvals;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0], a.approval(id).unwrap());
+    assert_eq!(told[0].answer, Some(Answer::Extend { amount: 5 }));
+    assert_eq!((told[0].state, told[0].by.as_deref()), (ApprovalState::Approved, Some("alice (cli)")));
+    assert!(news(&mut a).is_empty() && news(&mut b).is_empty());
+    assert_eq!(a.approvals(true).unwrap(), []);
+    // The next crossing asks anew.
+    assert_eq!(turn(&mut a, |turn| turn.ask(&question("team=web"), &everyone).unwrap()), (ApprovalId(2), true));
+    let missing = a.turn(at(0), |turn| turn.answer(ApprovalId(9), ApprovalState::Expired, None, "deadline", None));
+    assert!(matches!(missing, Err(LedgerError::NoSuchApproval { .. })));
+}
+
+#[test]
+fn a_question_is_withdrawn_when_its_last_run_gives_up() {
+    let (_dir, mut a, mut b) = two();
+    let id = turn(&mut a, |turn| turn.ask(&question("team=web"), &everyone).unwrap().0);
+    turn(&mut b, |turn| turn.ask(&question("team=web"), &everyone).unwrap());
+    assert_eq!(turn(&mut a, |turn| turn.withdraw_for(&"r1".into()).unwrap()), []);
+    assert_eq!(a.approval(id).unwrap().state, ApprovalState::Pending);
+    assert_eq!(turn(&mut b, |turn| turn.withdraw_for(&"r2".into()).unwrap()), [id]);
+    assert_eq!(a.approval(id).unwrap().state, ApprovalState::Withdrawn);
+}
+
+#[test]
+fn a_question_that_only_the_dead_wait_for_is_asked_anew() {
+    let (_dir, mut a, mut b) = two();
+    turn(&mut a, |turn| turn.ask(&question("team=web"), &everyone).unwrap());
+    let without_a = |process: ProcessIdentity| process.pid != 1;
+    assert_eq!(turn(&mut b, |turn| turn.ask(&question("team=web"), &without_a).unwrap()), (ApprovalId(2), true));
+    assert_eq!(b.approval(ApprovalId(1)).unwrap().state, ApprovalState::Withdrawn);
+    turn(&mut a, |turn| turn.reserve(&key("team=web"), 5).unwrap());
+    assert_eq!(turn(&mut b, |turn| turn.clear_dead(&|_| false).unwrap()), [ApprovalId(2)]);
+    assert_eq!(b.reserved(&key("team=web"), &everyone).unwrap(), 0);
+}
+
+#[test]
+fn what_runs_did_before_a_watch_is_in_the_sums_and_not_in_the_news() {
+    let (_dir, mut a, mut b) = two();
+    append(&mut b, &answered(response("r2", "t2", "1")));
+    let seeded = turn(&mut a, |turn| {
+        turn.watch_from_now().unwrap();
+        turn.spent(&[(crate::model::Dimension::Team, Some("web".into()))], Some(at(0)), None).unwrap()
+    });
+    let other = Response { attribution: Default::default(), ..response("r2", "t2", "2") };
+    append(&mut b, &answered(other));
+    assert_eq!(seeded.responses, 1);
+    assert_eq!(keys(&news(&mut a)), ["2"]);
+}

@@ -1,0 +1,135 @@
+//! Owns nothing: sums add up, whichever way they are asked.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use crate::ledger::testing::*;
+use crate::ledger::{Bucket, Ledger, SumQuery};
+use crate::model::{Attribution, Cost, Dimension, Money, Response, Sum, Timestamp, Tokens, Unit};
+
+fn with(responses: &[Response]) -> Ledger {
+    let mut ledger = Ledger::in_memory().unwrap();
+    govern(&mut ledger, "r1");
+    govern(&mut ledger, "r2");
+    turn(&mut ledger, |turn| {
+        for response in responses {
+            turn.append(&answered(response.clone())).unwrap();
+        }
+    });
+    ledger
+}
+
+#[test]
+fn unpriced_and_estimated_responses_are_counted_apart() {
+    let one = |key: &str, cost| Response { cost, ..response("r1", "t1", key) };
+    let ledger = with(&[
+        one("1", Cost::Priced(Money::from_nanos(7))),
+        one("2", Cost::Estimated(Money::from_nanos(3))),
+        one("3", Cost::Unpriced),
+    ]);
+    let sum = ledger.sums_by(&[], None, None).unwrap()[0].1;
+    assert_eq!((sum.responses, sum.cost.nanos(), sum.estimated, sum.unpriced), (3, 10, 1, 1));
+    let amounts = [Unit::Usd, Unit::Tok, Unit::AllTok, Unit::Responses, Unit::Minutes].map(|unit| sum.amount(unit));
+    assert_eq!(amounts, [Some(10), Some(1950), Some(3150), Some(3), None]);
+}
+
+#[test]
+fn absurd_counts_stay_at_the_end_of_the_scale() {
+    let absurd = Tokens { input: u64::MAX, output: u64::MAX, ..Tokens::default() };
+    let cost = Cost::Priced(Money::from_nanos(i64::MAX));
+    let many: Vec<Response> =
+        (0..3).map(|n| Response { tokens: absurd, cost, ..response("r1", "t1", &n.to_string()) }).collect();
+    let ledger = with(&many);
+    let dims = [Dimension::Team];
+    let rolled = ledger.sums_by(&dims, None, None).unwrap()[0].1;
+    assert_eq!(rolled.cost.nanos(), i64::MAX);
+    assert_eq!(rolled.amount(Unit::AllTok), Some(i64::MAX));
+    let apart = ledger.sums_by(&[Dimension::Run], None, None).unwrap()[0].1;
+    assert_eq!(apart.cost.nanos(), i64::MAX);
+    // A run that is still open is all that an audit finds.
+    assert!(matches!(ledger.verify().unwrap(), crate::ledger::Verified::Open { .. }));
+}
+
+#[test]
+fn time_comes_in_pieces_that_fit_every_time_zones_day() {
+    let quarter = 900_000;
+    let times = [0, quarter - 1, quarter, 4 * quarter];
+    let many: Vec<Response> =
+        times.iter().map(|t| Response { at: at(*t), ..response("r1", "t1", &t.to_string()) }).collect();
+    let ledger = with(&many);
+    let starts = |bucket| {
+        let rows = ledger.sums(&SumQuery { bucket: Some(bucket), ..SumQuery::default() }).unwrap();
+        rows.iter().map(|row| (row.start.unwrap(), row.sum.responses)).collect::<Vec<_>>()
+    };
+    assert_eq!(starts(Bucket::QuarterHour), [(at(0), 2), (at(quarter), 1), (at(4 * quarter), 1)]);
+    assert_eq!(starts(Bucket::Hour), [(at(0), 3), (at(4 * quarter), 1)]);
+}
+
+#[test]
+fn a_scope_is_spent_exactly_and_unknown_is_a_value_of_its_own() {
+    let nobody = Response { attribution: Attribution::default(), ..response("r2", "t2", "1") };
+    let mut ledger = with(&[response("r1", "t1", "1"), response("r1", "t1", "2"), nobody]);
+    turn(&mut ledger, |turn| {
+        let spent = |scope: &[(Dimension, Option<&str>)]| {
+            let scope: Vec<_> = scope.iter().map(|(dim, value)| (dim.clone(), value.map(str::to_owned))).collect();
+            turn.spent(&scope, None, None).unwrap().responses
+        };
+        assert_eq!(spent(&[]), 3);
+        assert_eq!(spent(&[(Dimension::Team, Some("web"))]), 2);
+        assert_eq!(spent(&[(Dimension::Team, None)]), 1);
+        assert_eq!(spent(&[(Dimension::Team, Some("infra"))]), 0);
+        assert_eq!(spent(&[(Dimension::Thread, Some("t1"))]), 2);
+        assert_eq!(spent(&[(Dimension::Run, Some("r2")), (Dimension::Agent, Some("coder"))]), 1);
+    });
+}
+
+/// A response's place in time, thread, run, team and model.
+fn any_response() -> impl Strategy<Value = (i64, u8, u8, u8, u8, u32)> {
+    (0_i64..5_000_000, 0_u8..3, 0_u8..2, 0_u8..3, 0_u8..2, 0_u32..1000)
+}
+
+fn build(parts: &[(i64, u8, u8, u8, u8, u32)]) -> Vec<Response> {
+    let make = |(n, (time, thread, run, team, model, nanos)): (usize, &(i64, u8, u8, u8, u8, u32))| Response {
+        at: at(*time),
+        model: (*model > 0).then(|| format!("m{model}").as_str().into()),
+        attribution: Attribution { team: (*team > 0).then(|| format!("team {team}")), ..Attribution::default() },
+        cost: Cost::Priced(Money::from_nanos((*nanos).into())),
+        ..response(&format!("r{}", run + 1), &format!("t{thread}"), &n.to_string())
+    };
+    parts.iter().enumerate().map(make).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Any window by any dimensions gives what adding the responses up one by one gives.
+    #[test]
+    fn sums_are_those_of_the_responses(
+        parts in prop::collection::vec(any_response(), 0..40),
+        window in (0_i64..5_000_000, 0_i64..5_000_000, any::<bool>(), any::<bool>()),
+        which in 0_usize..5,
+    ) {
+        let responses = build(&parts);
+        let ledger = with(&responses);
+        let (since, until, has_since, has_until) = window;
+        let since: Option<Timestamp> = has_since.then(|| at(since));
+        let until: Option<Timestamp> = has_until.then(|| at(until));
+        let dims = [
+            vec![],
+            vec![Dimension::Team],
+            vec![Dimension::Model, Dimension::Team],
+            vec![Dimension::Run],
+            vec![Dimension::Thread, Dimension::Model],
+        ][which].clone();
+        let mut expected: BTreeMap<Vec<Option<String>>, Sum> = BTreeMap::new();
+        let inside = |response: &&Response| {
+            since.is_none_or(|since| response.at >= since) && until.is_none_or(|until| response.at < until)
+        };
+        for response in responses.iter().filter(inside) {
+            let values = dims.iter().map(|dimension| response.get(dimension).map(str::to_owned)).collect();
+            expected.entry(values).or_default().add(&Sum::of(response));
+        }
+        prop_assert_eq!(ledger.sums_by(&dims, since, until).unwrap(), expected.into_iter().collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,273 @@
+//! Owns what is written in one turn: events, and the rows that follow from them.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::model::event::EventKind;
+use crate::model::{Event, RunId, Timestamp};
+
+use super::LedgerError;
+use super::chain::{Hash, Link, ResponseEntry, ResponseKind};
+use super::news::Watch;
+use super::store::Seat;
+use super::usage;
+
+/// One transaction, from its beginning to its commit. See [`super::Ledger::turn`].
+#[derive(Debug)]
+pub struct Turn<'a> {
+    pub(super) tx: &'a Transaction<'a>,
+    pub(super) now: Timestamp,
+    pub(super) seat: Option<&'a Seat>,
+    pub(super) watch: Option<Watch>,
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its place in its run's chain, from 1; for a repeated response the place of the chain's last entry.
+    pub seq: u64,
+    /// `false`: a response that the ledger has already, from this or another run.
+    pub new: bool,
+}
+
+impl Turn<'_> {
+    /// Adds an event to its run's chain, and what follows from it: the run's row, a thread's, a response's usage, the
+    /// seal. A response that the ledger has, by `(thread, key)`, is not added again.
+    ///
+    /// `RunStarted` is accepted for the run that [`super::Ledger::start_run`] named; nothing is accepted after
+    /// `RunEnded`.
+    pub fn append(&mut self, event: &Event) -> Result<Appended, LedgerError> {
+        if let EventKind::RunStarted { .. } = &event.kind {
+            self.insert_run(event)?;
+        }
+        let run_no = self.open_run(&event.run)?;
+        let (last, hash) = self.run_head(run_no, &event.run)?;
+        let data = match &event.kind {
+            EventKind::Response(response) => {
+                let Some((usage, digest)) = usage::insert(self.tx, run_no, &event.run, response)? else {
+                    return Ok(Appended { seq: last, new: false });
+                };
+                if let Some(watch) = &mut self.watch {
+                    watch.own_usage(usage);
+                }
+                let kind = ResponseKind::Response;
+                let (at, run, agent) = (event.at, event.run.clone(), event.agent.clone());
+                json(&ResponseEntry { at, run, agent, kind, usage, digest })?
+            }
+            _ => json(event)?,
+        };
+        let (seq, head) = (last.saturating_add(1), hash.next(data.as_bytes()));
+        self.tx
+            .prepare_cached("INSERT INTO events (run_no, seq, data, hash) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![run_no, count(seq), data, head])?;
+        self.follow(event, run_no, seq, head)?;
+        Ok(Appended { seq, new: true })
+    }
+
+    /// Keeps what `govern resume` needs to go on with the run (JSON of the caller's making; no prompts, no secrets).
+    /// A later call replaces it.
+    pub fn keep_command(&mut self, run: &RunId, data: &str) -> Result<(), LedgerError> {
+        let run_no = self.open_run(run)?;
+        self.tx
+            .prepare_cached("INSERT OR REPLACE INTO run_commands (run_no, data) VALUES (?1, ?2)")?
+            .execute(params![run_no, data])?;
+        self.link(&Link::Command { at: self.now, run: run.clone(), digest: Hash::of(data.as_bytes()) })
+    }
+
+    /// What an event changes beside the chain.
+    fn follow(&mut self, event: &Event, run_no: i64, seq: u64, head: Hash) -> Result<(), LedgerError> {
+        let (at, run) = (self.now, event.run.clone());
+        match &event.kind {
+            EventKind::RunStarted { policy, prices, .. } => {
+                self.link(&Link::Run { at, run, policy: policy.clone(), prices: prices.clone(), head })
+            }
+            EventKind::ThreadSeen { .. } => self.see_thread(event, run_no),
+            EventKind::RunEnded { .. } => {
+                self.end_run(event, run_no)?;
+                self.link(&Link::Seal { at, run, events: seq, head })
+            }
+            EventKind::Asked { .. } | EventKind::Answered { .. } | EventKind::Extended { .. } => {
+                self.link(&Link::Point { at, run, seq, head })
+            }
+            EventKind::AgentStarted { .. }
+            | EventKind::Response(_)
+            | EventKind::Skipped { .. }
+            | EventKind::Decided(_)
+            | EventKind::Requested { .. }
+            | EventKind::Outcome { .. }
+            | EventKind::Marked { .. }
+            | EventKind::AgentEnded { .. } => Ok(()),
+        }
+    }
+
+    fn insert_run(&self, event: &Event) -> Result<(), LedgerError> {
+        let EventKind::RunStarted { command, cwd, observe, policy, prices, govern, attribution } = &event.kind else {
+            return Ok(());
+        };
+        let seat = self
+            .seat
+            .filter(|seat| seat.run == event.run)
+            .ok_or_else(|| LedgerError::NotStarted { run: event.run.clone() })?;
+        self.tx.execute(
+            "INSERT INTO runs (id, started, command, cwd, attribution, pid, pid_started, observe, policy, prices, govern)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            params![
+                event.run.as_str(),
+                event.at.timestamp_millis(),
+                json(command)?,
+                cwd,
+                json(attribution)?,
+                seat.process.pid,
+                count(seat.process.started),
+                observe,
+                policy,
+                prices,
+                govern
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn end_run(&self, event: &Event, run_no: i64) -> Result<(), LedgerError> {
+        let EventKind::RunEnded { outcome, code, rule } = &event.kind else { return Ok(()) };
+        self.tx.execute(
+            "UPDATE runs SET ended = ?2, outcome = ?3, code = ?4, rule = ?5 WHERE no = ?1",
+            params![run_no, event.at.timestamp_millis(), outcome, code, rule.as_ref().map(|rule| rule.as_str())],
+        )?;
+        self.tx.execute("DELETE FROM reservations WHERE run_no = ?1", [run_no])?;
+        Ok(())
+    }
+
+    fn see_thread(&self, event: &Event, run_no: i64) -> Result<(), LedgerError> {
+        let Some(row) = ThreadRow::of(event) else { return Ok(()) };
+        self.tx
+            .prepare_cached(
+                "INSERT INTO threads (run_no, thread, root, parent, agent, path, codex, billing, role)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT (run_no, thread) DO UPDATE SET root = excluded.root, parent = excluded.parent,
+                   agent = excluded.agent, path = excluded.path, codex = excluded.codex,
+                   billing = excluded.billing, role = excluded.role",
+            )?
+            .execute(params![
+                run_no,
+                row.thread,
+                row.root,
+                row.parent,
+                row.agent,
+                row.path,
+                row.codex,
+                row.billing,
+                row.role
+            ])?;
+        Ok(())
+    }
+
+    /// The row of a run that was started here and has not ended.
+    fn open_run(&self, run: &RunId) -> Result<i64, LedgerError> {
+        let row: Option<(i64, Option<i64>)> = self
+            .tx
+            .prepare_cached("SELECT no, ended FROM runs WHERE id = ?1")?
+            .query_row([run.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        match row {
+            Some((no, None)) => Ok(no),
+            Some((_, Some(_))) => Err(LedgerError::Sealed { run: run.clone() }),
+            None => Err(LedgerError::NotStarted { run: run.clone() }),
+        }
+    }
+
+    /// The row of this process's own run.
+    pub(super) fn own_run(&self) -> Result<i64, LedgerError> {
+        self.open_run(&self.seat.ok_or(LedgerError::NoRun)?.run)
+    }
+
+    /// How long a run's chain is, and its last hash.
+    fn run_head(&self, run_no: i64, run: &RunId) -> Result<(u64, Hash), LedgerError> {
+        let head: Option<(i64, Hash)> = self
+            .tx
+            .prepare_cached("SELECT seq, hash FROM events WHERE run_no = ?1 ORDER BY seq DESC LIMIT 1")?
+            .query_row([run_no], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        Ok(head.map_or_else(|| (0, Hash::run_seed(run.as_str())), |(seq, hash)| (seq.unsigned_abs(), hash)))
+    }
+
+    /// Adds an entry to the ledger's own chain.
+    pub(super) fn link(&self, link: &Link) -> Result<(), LedgerError> {
+        let last: Option<(i64, Hash)> = self
+            .tx
+            .prepare_cached("SELECT n, hash FROM links ORDER BY n DESC LIMIT 1")?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (n, hash) = match last {
+            Some(last) => last,
+            None => {
+                let id: Vec<u8> = self.tx.query_row("SELECT id FROM ledger", [], |row| row.get(0))?;
+                (0, Hash::ledger_seed(&id))
+            }
+        };
+        let data = json(link)?;
+        self.tx.prepare_cached("INSERT INTO links (n, data, hash) VALUES (?1, ?2, ?3)")?.execute(params![
+            n.saturating_add(1),
+            data,
+            hash.next(data.as_bytes())
+        ])?;
+        Ok(())
+    }
+}
+
+/// A thread of a run, as its row says and as the last event about it said.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ThreadRow {
+    pub(super) thread: String,
+    root: String,
+    parent: Option<String>,
+    agent: Option<String>,
+    path: String,
+    codex: Option<String>,
+    billing: String,
+    role: Option<String>,
+}
+
+impl ThreadRow {
+    /// The threads of a run, for [`ThreadRow::read`].
+    pub(super) const SELECT: &str =
+        "SELECT thread, root, parent, agent, path, codex, billing, role FROM threads WHERE run_no = ?1 ORDER BY no";
+
+    pub(super) fn of(event: &Event) -> Option<Self> {
+        let EventKind::ThreadSeen { thread, root, parent, path, codex, billing, role } = &event.kind else {
+            return None;
+        };
+        Some(Self {
+            thread: thread.as_str().to_owned(),
+            root: root.as_str().to_owned(),
+            parent: parent.as_ref().map(|parent| parent.as_str().to_owned()),
+            agent: event.agent.as_ref().map(|agent| agent.as_str().to_owned()),
+            path: path.clone(),
+            codex: codex.clone(),
+            billing: billing.as_str().to_owned(),
+            role: role.clone(),
+        })
+    }
+
+    pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            thread: row.get(0)?,
+            root: row.get(1)?,
+            parent: row.get(2)?,
+            agent: row.get(3)?,
+            path: row.get(4)?,
+            codex: row.get(5)?,
+            billing: row.get(6)?,
+            role: row.get(7)?,
+        })
+    }
+}
+
+/// As it is stored and hashed.
+pub(super) fn json(value: &impl serde::Serialize) -> Result<String, LedgerError> {
+    serde_json::to_string(value).map_err(|error| LedgerError::unreadable(format!("a value that is no JSON: {error}")))
+}
+
+/// SQLite's integers are signed; what does not fit is absurd and stays at the end of the scale.
+pub(super) fn count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,52 @@
+//! Pure. What many responses come to.
+
+use super::{Cost, Money, Response, Tokens, Unit};
+
+/// Responses added up. Every addition saturates: an absurd record must not wrap a total round to nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// How many.
+    pub responses: u64,
+    /// Their tokens.
+    pub tokens: Tokens,
+    /// Priced and estimated cost together.
+    pub cost: Money,
+    /// How many of them are estimated.
+    pub estimated: u64,
+    /// How many have no price: `cost` lacks them.
+    pub unpriced: u64,
+}
+
+impl Sum {
+    /// One response.
+    pub fn of(response: &Response) -> Self {
+        Self {
+            responses: 1,
+            tokens: response.tokens,
+            cost: response.cost.money().unwrap_or(Money::ZERO),
+            estimated: matches!(response.cost, Cost::Estimated(_)).into(),
+            unpriced: matches!(response.cost, Cost::Unpriced).into(),
+        }
+    }
+
+    /// Adds another sum.
+    pub fn add(&mut self, other: &Self) {
+        self.responses = self.responses.saturating_add(other.responses);
+        self.tokens += other.tokens;
+        self.cost += other.cost;
+        self.estimated = self.estimated.saturating_add(other.estimated);
+        self.unpriced = self.unpriced.saturating_add(other.unpriced);
+    }
+
+    /// The amount in a unit's smallest part; `None` for time, which responses do not tell.
+    pub fn amount(&self, unit: Unit) -> Option<i64> {
+        let whole = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        match unit {
+            Unit::Usd => Some(self.cost.nanos()),
+            Unit::Tok => Some(whole(self.tokens.uncached())),
+            Unit::AllTok => Some(whole(self.tokens.total())),
+            Unit::Responses => Some(whole(self.responses)),
+            Unit::Minutes => None,
+        }
+    }
+}

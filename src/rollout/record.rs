@@ -1,0 +1,348 @@
+//! Pure. What a line means to govern.
+
+use chrono::DateTime;
+
+use super::wire::{self, Either, Line, Nullable, Object, Payload, Text, Usage};
+use crate::model::{ModelId, ThreadId, Timestamp, Tokens};
+
+/// One line of a session file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When Codex wrote it, by its machine's clock.
+    pub at: Option<Timestamp>,
+    /// Its number in the thread; versions before about 0.150 have none.
+    pub ordinal: Option<u64>,
+    /// What it says.
+    pub kind: RecordKind,
+}
+
+/// What a record says, as far as spend and control need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordKind {
+    /// `session_meta`: whose file this is, or from whom it was copied.
+    Meta(Box<Meta>),
+    /// `turn_context`: what the coming requests are made with.
+    TurnContext {
+        /// The turn; versions before about 0.100 have none.
+        turn: Option<String>,
+        /// The model that is asked.
+        model: Option<ModelId>,
+        /// The reasoning effort.
+        effort: Option<String>,
+        /// The working folder.
+        cwd: Option<String>,
+    },
+    /// `thread_settings_applied`.
+    Settings {
+        /// The thread they were applied to: in copied history, another one.
+        thread: Option<ThreadId>,
+        /// The model from now on; a compaction before the switch still asks the old one.
+        model: Option<ModelId>,
+        /// Codex's name of the provider.
+        provider: Option<String>,
+        /// The service tier.
+        tier: TierSetting,
+    },
+    /// `token_usage_record`: one response, written right after it and before its tools run.
+    UsageRecord {
+        /// The thread that asked: in copied history, another one.
+        thread: Option<ThreadId>,
+        /// The root of its family.
+        root: Option<ThreadId>,
+        /// The turn.
+        turn: Option<String>,
+        /// The provider's id of the response.
+        response_id: Option<String>,
+        /// What this response counted.
+        usage: Tokens,
+    },
+    /// `token_count`: running totals, repeated at will.
+    TokenCount {
+        /// All responses that this count knows of.
+        total: Option<Tokens>,
+        /// The last response, or after a compaction an estimate of the context.
+        last: Option<Tokens>,
+        /// What the provider said of the account.
+        rate_limits: Option<Limits>,
+    },
+    /// `task_started`.
+    TurnStarted {
+        /// The turn.
+        turn: Option<String>,
+    },
+    /// `task_complete` or `turn_aborted`.
+    TurnEnded {
+        /// Interrupted, or failed.
+        aborted: bool,
+    },
+    /// The model asks for a tool that Codex runs.
+    ToolCall {
+        /// What its output will carry; very old kinds have none.
+        call_id: Option<String>,
+        /// The tool.
+        name: String,
+    },
+    /// A tool's answer to the model.
+    ToolOutput {
+        /// The call.
+        call_id: Option<String>,
+    },
+    /// A person, or whoever plays one, said something.
+    UserMessage,
+    /// The history was replaced by a summary. The usage record inside is a copy.
+    Compacted,
+    /// Anything else, known or not.
+    Other,
+}
+
+/// `session_meta`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meta {
+    /// `id`: the thread.
+    pub thread: Option<ThreadId>,
+    /// `session_id`: the root of the thread's family of sub-agents, from about 0.150.
+    pub root: Option<ThreadId>,
+    /// The thread that spawned this one.
+    pub parent: Option<ThreadId>,
+    /// The thread whose history this one goes on from.
+    pub forked_from: Option<ThreadId>,
+    /// Where that history ends, if it is referred to instead of copied.
+    pub history_base: Option<HistoryBase>,
+    /// `exec`, `cli`, `vscode`, `subagent`, …
+    pub source: Option<String>,
+    /// `user`, `subagent`, …
+    pub thread_source: Option<String>,
+    /// A sub-agent's role, else its nickname.
+    pub role: Option<String>,
+    /// The working folder at the start.
+    pub cwd: Option<String>,
+    /// The version that created the file; a later one may have gone on with it.
+    pub cli_version: Option<String>,
+    /// Codex's name of the provider.
+    pub provider: Option<String>,
+    /// The program that asked Codex for the session.
+    pub originator: Option<String>,
+    /// The git branch at the start.
+    pub branch: Option<String>,
+}
+
+/// The end of a history that a fork goes on from without copying it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryBase {
+    /// Whose history.
+    pub thread: Option<ThreadId>,
+    /// The first ordinal that is not part of it.
+    pub end_ordinal: Option<u64>,
+}
+
+/// What the provider says of the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The ChatGPT plan; none with an API key.
+    pub plan_type: Option<String>,
+}
+
+/// What settings say of the service tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TierSetting {
+    /// Nothing: what was set before stays.
+    Absent,
+    /// None.
+    Cleared,
+    /// This one, in Codex's own word.
+    Set(String),
+}
+
+/// Why a line could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Refused {
+    /// Torn, or not written by Codex.
+    #[error("not valid JSON")]
+    NotJson,
+    /// JSON, but a list or a plain value.
+    #[error("not a JSON object")]
+    NotAnObject,
+    /// Nobody can say what it is.
+    #[error("no `type`")]
+    NoType,
+    /// A record that matters lacks what matters.
+    #[error("`{record}` without `{field}`")]
+    Incomplete {
+        /// The record's type.
+        record: &'static str,
+        /// What it lacks.
+        field: &'static str,
+    },
+}
+
+/// Reads one line, without its line feed.
+pub fn read(line: &[u8]) -> Result<Record, Refused> {
+    if let Some((timestamp, ordinal)) = wire::uninteresting(line) {
+        return Ok(Record { at: moment(timestamp), ordinal, kind: RecordKind::Other });
+    }
+    let first = line.iter().find(|byte| !byte.is_ascii_whitespace());
+    let line: Line<'_> = match serde_json::from_slice(line) {
+        Ok(_) if first != Some(&b'{') => return Err(Refused::NotAnObject),
+        Ok(line) => line,
+        Err(error) => return Err(refusal(&error, first)),
+    };
+    let kind = line.kind.as_str().ok_or(Refused::NoType)?;
+    let payload = line.payload.0.unwrap_or_default();
+    Ok(Record {
+        at: line.timestamp.as_str().and_then(moment),
+        ordinal: line.ordinal.0,
+        kind: match kind {
+            "session_meta" => meta(payload)?,
+            "turn_context" => RecordKind::TurnContext {
+                turn: payload.turn_id.owned(),
+                model: payload.model.owned().map(ModelId::new),
+                effort: payload.effort.owned(),
+                cwd: payload.cwd.owned(),
+            },
+            "token_usage_record" => usage_record(payload)?,
+            "event_msg" => event(payload),
+            "response_item" => response_item(payload),
+            "compacted" => RecordKind::Compacted,
+            _ => RecordKind::Other,
+        },
+    })
+}
+
+fn refusal(error: &serde_json::Error, first: Option<&u8>) -> Refused {
+    match first {
+        Some(b'{') => Refused::NotJson,
+        _ if error.is_data() => Refused::NotAnObject,
+        _ => Refused::NotJson,
+    }
+}
+
+fn moment(text: &str) -> Option<Timestamp> {
+    DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
+}
+
+fn thread(text: Text<'_>) -> Option<ThreadId> {
+    text.owned().map(ThreadId::new)
+}
+
+fn meta(payload: Payload<'_>) -> Result<RecordKind, Refused> {
+    let id = thread(payload.id).ok_or(Refused::Incomplete { record: "session_meta", field: "id" })?;
+    let mut parent = thread(payload.parent_thread_id);
+    let mut nickname = payload.agent_nickname.owned();
+    let mut role = payload.agent_role.owned();
+    let source = match payload.source {
+        Either::Neither => None,
+        Either::Text(text) => Some(text.into_owned()),
+        Either::Object(source) => match source.subagent {
+            Either::Neither => None,
+            Either::Text(_) => Some("subagent".to_owned()),
+            Either::Object(subagent) => {
+                if let Some(spawn) = subagent.thread_spawn.0 {
+                    parent = parent.or_else(|| thread(spawn.parent_thread_id));
+                    nickname = nickname.or_else(|| spawn.agent_nickname.owned());
+                    role = role.or_else(|| spawn.agent_role.owned());
+                }
+                Some("subagent".to_owned())
+            }
+        },
+    };
+    Ok(RecordKind::Meta(Box::new(Meta {
+        thread: Some(id),
+        root: thread(payload.session_id),
+        parent,
+        forked_from: thread(payload.forked_from_id),
+        history_base: payload
+            .history_base
+            .0
+            .map(|base| HistoryBase { thread: thread(base.thread_id), end_ordinal: base.end_ordinal_exclusive.0 }),
+        source,
+        thread_source: payload.thread_source.owned(),
+        role: role.or(nickname),
+        cwd: payload.cwd.owned(),
+        cli_version: payload.cli_version.owned(),
+        provider: payload.model_provider.owned(),
+        originator: payload.originator.owned(),
+        branch: payload.git.0.and_then(|git| git.branch.owned()),
+    })))
+}
+
+fn usage_record(payload: Payload<'_>) -> Result<RecordKind, Refused> {
+    let usage = tokens(&payload.usage).ok_or(Refused::Incomplete { record: "token_usage_record", field: "usage" })?;
+    Ok(RecordKind::UsageRecord {
+        thread: thread(payload.thread_id),
+        root: thread(payload.session_id),
+        turn: payload.turn_id.owned(),
+        response_id: payload.response_id.owned(),
+        usage,
+    })
+}
+
+fn event(payload: Payload<'_>) -> RecordKind {
+    match payload.kind.as_str() {
+        Some("token_count") => {
+            let info = payload.info.0.unwrap_or_default();
+            RecordKind::TokenCount {
+                total: tokens(&info.total_token_usage),
+                last: tokens(&info.last_token_usage),
+                rate_limits: payload.rate_limits.0.map(|limits| Limits { plan_type: limits.plan_type.owned() }),
+            }
+        }
+        // Later versions say turn, where earlier ones said task.
+        Some("task_started" | "turn_started") => RecordKind::TurnStarted { turn: payload.turn_id.owned() },
+        Some("task_complete" | "turn_complete") => RecordKind::TurnEnded { aborted: false },
+        Some("turn_aborted") => RecordKind::TurnEnded { aborted: true },
+        Some("user_message") => RecordKind::UserMessage,
+        Some("item_completed") => match payload.item.0.and_then(|item| item.kind.0).as_deref() {
+            Some("UserMessage") => RecordKind::UserMessage,
+            _ => RecordKind::Other,
+        },
+        Some("thread_settings_applied") => {
+            let settings = payload.thread_settings.0.unwrap_or_default();
+            RecordKind::Settings {
+                thread: thread(payload.thread_id),
+                model: settings.model.owned().map(ModelId::new),
+                provider: settings.model_provider_id.owned(),
+                tier: match settings.service_tier {
+                    Nullable::Absent => TierSetting::Absent,
+                    Nullable::Null => TierSetting::Cleared,
+                    Nullable::Text(tier) => TierSetting::Set(tier.into_owned()),
+                },
+            }
+        }
+        _ => RecordKind::Other,
+    }
+}
+
+fn response_item(payload: Payload<'_>) -> RecordKind {
+    let call_id = payload.call_id.owned();
+    match payload.kind.as_str() {
+        Some("function_call" | "custom_tool_call") => {
+            RecordKind::ToolCall { call_id, name: payload.name.owned().unwrap_or_default() }
+        }
+        Some("local_shell_call") => RecordKind::ToolCall { call_id, name: "local_shell".to_owned() },
+        // The provider runs a search of its own; only one that the client runs will get an output.
+        Some("tool_search_call") if payload.execution.as_str() == Some("client") => {
+            RecordKind::ToolCall { call_id, name: "tool_search".to_owned() }
+        }
+        Some("function_call_output" | "custom_tool_call_output" | "mcp_tool_call_output" | "tool_search_output") => {
+            RecordKind::ToolOutput { call_id }
+        }
+        _ => RecordKind::Other,
+    }
+}
+
+/// Parts are never more than their whole, whatever the line says: prices are made of differences.
+fn tokens(usage: &Object<Usage>) -> Option<Tokens> {
+    let usage = usage.0.as_ref()?;
+    let (input, output) = (usage.input_tokens.0?, usage.output_tokens.0?);
+    let cached_input = usage.cached_input_tokens.0.unwrap_or(0).min(input);
+    Some(Tokens {
+        input,
+        cached_input,
+        cache_write_input: usage.cache_write_input_tokens.0.unwrap_or(0).min(input.saturating_sub(cached_input)),
+        output,
+        reasoning_output: usage.reasoning_output_tokens.0.unwrap_or(0).min(output),
+    })
+}
+
+#[cfg(test)]
+mod tests;

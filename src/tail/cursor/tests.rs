@@ -1,0 +1,163 @@
+use std::fs::OpenOptions;
+use std::io::Write;
+
+use proptest::prelude::*;
+
+use super::*;
+
+type Taken = Vec<(u64, Vec<u8>)>;
+
+fn read(cursor: &mut Cursor) -> (Taken, Progress) {
+    let mut taken = Vec::new();
+    let progress = cursor.read(|start, line| taken.push((start, line.to_vec()))).unwrap();
+    (taken, progress)
+}
+
+fn lines(lines: &[(u64, &str)]) -> Taken {
+    lines.iter().map(|(start, line)| (*start, line.as_bytes().to_vec())).collect()
+}
+
+fn append(path: &Path, text: &str) {
+    OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+fn file() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rollout-x.jsonl");
+    fs::write(&path, "").unwrap();
+    (folder, path)
+}
+
+#[test]
+fn a_torn_line_is_delivered_once_it_is_complete() {
+    let (_folder, path) = file();
+    let mut cursor = Cursor::open(&path).unwrap();
+    assert_eq!(read(&mut cursor), (Vec::new(), Progress::default()));
+    append(&path, "one\ntw");
+    assert_eq!(read(&mut cursor).0, lines(&[(0, "one")]));
+    append(&path, "");
+    assert_eq!(read(&mut cursor).0, Vec::new());
+    append(&path, "o\n\nthree\n");
+    assert_eq!(read(&mut cursor).0, lines(&[(4, "two"), (9, "three")]));
+}
+
+#[test]
+fn a_last_line_without_line_feed_is_delivered_at_the_end_and_not_again() {
+    let (_folder, path) = file();
+    append(&path, "one\ntwo");
+    let mut cursor = Cursor::open(&path).unwrap();
+    let mut taken = Vec::new();
+    cursor.finish(|start, line| taken.push((start, line.to_vec()))).unwrap();
+    assert_eq!(taken, lines(&[(0, "one"), (4, "two")]));
+    append(&path, " more\nthree\n");
+    assert_eq!(read(&mut cursor).0, lines(&[(13, "three")]));
+    assert_eq!(cursor.finish(|_, _| panic!("nothing is left")).unwrap(), Progress::default());
+}
+
+#[test]
+fn a_file_that_shrank_is_read_anew() {
+    let (_folder, path) = file();
+    append(&path, "one\ntwo\n");
+    let mut cursor = Cursor::open(&path).unwrap();
+    read(&mut cursor);
+    fs::write(&path, "new\n").unwrap();
+    assert_eq!(read(&mut cursor), (lines(&[(0, "new")]), Progress { lines: 1, too_long: 0, rewound: true }));
+    assert_eq!(read(&mut cursor), (Vec::new(), Progress::default()));
+}
+
+#[test]
+fn a_file_that_was_replaced_is_read_anew_and_one_that_is_gone_to_its_end() {
+    let (folder, path) = file();
+    append(&path, "one\nto");
+    let mut cursor = Cursor::open(&path).unwrap();
+    read(&mut cursor);
+    let other = folder.path().join("other");
+    fs::write(&other, "uno\ndue\ntre\n").unwrap();
+    fs::rename(&other, &path).unwrap();
+    let (taken, progress) = read(&mut cursor);
+    assert_eq!(taken, lines(&[(0, "uno"), (4, "due"), (8, "tre")]));
+    assert!(progress.rewound);
+    append(&path, "quattro\n");
+    fs::rename(&path, &other).unwrap();
+    append(&other, "cinque\n");
+    assert_eq!(read(&mut cursor).0, lines(&[(12, "quattro"), (20, "cinque")]));
+}
+
+#[test]
+fn a_compressed_file_reads_like_a_plain_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rollout-x.jsonl.zst");
+    let text = "one\n".repeat(100_000) + "last";
+    fs::write(&path, zstd::encode_all(text.as_bytes(), 3).unwrap()).unwrap();
+    let mut cursor = Cursor::open(&path).unwrap();
+    assert_eq!(read(&mut cursor).1, Progress { lines: 100_000, too_long: 0, rewound: false });
+    assert_eq!(read(&mut cursor).1, Progress::default());
+    let mut last = Vec::new();
+    cursor.finish(|start, line| last.push((start, line.to_vec()))).unwrap();
+    assert_eq!(last, lines(&[(400_000, "last")]));
+    fs::write(&path, zstd::encode_all("new\n".as_bytes(), 3).unwrap()).unwrap();
+    assert_eq!(read(&mut cursor), (lines(&[(0, "new")]), Progress { lines: 1, too_long: 0, rewound: true }));
+    fs::write(&path, "not compressed at all").unwrap();
+    assert!(cursor.read(|_, _| ()).is_err());
+}
+
+#[test]
+fn a_line_over_the_bound_is_skipped_and_counted() {
+    let long = "x".repeat(11);
+    for chunks in
+        [vec![format!("a\n{long}\nb\n")], vec!["a\n".to_owned(), long.clone(), long.clone(), "\nb\n".to_owned()]]
+    {
+        let mut taken = Vec::new();
+        let mut progress = Progress::default();
+        let mut split = Lines::new(10);
+        for chunk in &chunks {
+            split.take(chunk.as_bytes(), &mut |_, line: &[u8]| taken.push(line.to_vec()), &mut progress);
+            assert!(split.open.len() <= 10);
+        }
+        assert_eq!(taken, [b"a", b"b"]);
+        assert_eq!(progress, Progress { lines: 2, too_long: 1, rewound: false });
+    }
+}
+
+#[test]
+fn a_line_of_many_megabytes_is_delivered_whole_and_its_memory_returned() {
+    let (_folder, path) = file();
+    let huge = "x".repeat(20 << 20);
+    append(&path, &format!("{huge}\nnext\n"));
+    let mut cursor = Cursor::open(&path).unwrap();
+    let mut lengths = Vec::new();
+    cursor.read(|start, line| lengths.push((start, line.len()))).unwrap();
+    assert_eq!(lengths, [(0, 20 << 20), ((20 << 20) + 1, 4)]);
+    assert!(cursor.lines.open.capacity() <= 4 * CHUNK);
+}
+
+proptest! {
+    #[test]
+    fn any_chunking_of_the_same_bytes_gives_the_same_lines(
+        bytes in prop::collection::vec(prop_oneof![3 => Just(b'\n'), 10 => any::<u8>()], 0..400),
+        cuts in prop::collection::vec(0_usize..400, 0..20),
+    ) {
+        let split = |cuts: &[usize]| {
+            let mut taken = Vec::new();
+            let mut progress = Progress::default();
+            let mut split = Lines::new(30);
+            let mut start = 0;
+            for cut in cuts.iter().copied().filter(|cut| *cut < bytes.len()).chain([bytes.len()]) {
+                split.take(&bytes[start..cut], &mut |at, line: &[u8]| taken.push((at, line.to_vec())), &mut progress);
+                start = cut;
+            }
+            split.flush(&mut |at, line: &[u8]| taken.push((at, line.to_vec())), &mut progress);
+            (taken, progress)
+        };
+        let mut cuts = cuts;
+        cuts.sort_unstable();
+        let whole = split(&[]);
+        prop_assert_eq!(&split(&cuts), &whole);
+        for (at, line) in whole.0 {
+            let at = usize::try_from(at).unwrap();
+            prop_assert_eq!(&bytes[at..at + line.len()], &line[..]);
+            prop_assert!(at == 0 || bytes[at - 1] == b'\n');
+            prop_assert!(bytes.get(at + line.len()).is_none_or(|next| *next == b'\n'));
+        }
+    }
+}

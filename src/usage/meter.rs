@@ -1,0 +1,344 @@
+//! Pure. The records of one session file become responses, each counted once.
+//!
+//! # The accounting rule
+//!
+//! **Usage records.** Codex from about 0.151 writes one `token_usage_record` a response, with the
+//! provider's response id. Each id counts once, with the record's `usage`. A record that names
+//! another thread is a copy that a fork brought along, and the record inside a `compacted` line
+//! is a copy as well: neither counts.
+//!
+//! **Running totals.** Earlier versions write only `token_count`, once, twice or many times a
+//! response. A response is counted when `total_token_usage` changes, and `last_token_usage` is
+//! what it used (without it: the difference of the totals). An unchanged total is the same
+//! count said again; the `last` that comes with it after a compaction is an estimate of the
+//! context, not a response. Some versions start the totals again when a session is resumed: a
+//! total that fell, or that follows a count without numbers, is a response if it equals its own
+//! `last`; a fallen total that was seen before is an old count said again.
+//!
+//! **Both.** From the first usage record on, `token_count` no longer counts: a newer Codex that
+//! goes on with an old session writes both.
+//!
+//! **Inherited history.** Forks and sub-agents of versions up to about 0.147, and later forks of
+//! older sessions, begin with a copy of their parent's lines under new timestamps. What is in
+//! the copy was paid for by the parent and never counts. A file has such a copy if a second
+//! `session_meta` names another thread, or if a turn is older than the thread it is in. The copy
+//! ends, whichever is known first:
+//! 1. at the first turn that is younger than the thread (both ids are UUIDs that hold their
+//!    time), at settings or at a usage record of the thread itself;
+//! 2. where turns have no ids (about 0.45 to 0.80): at the first total that is not the parent's
+//!    next one, if the caller has [`Meter::inherit`]ed those from the parent's own meter;
+//! 3. else at the first pause of [`BURST`]: copies are written in one go. Responses are then
+//!    [`Basis::Estimated`] up to the next turn.
+//!
+//! What a file goes on from without copying it (0.148; `history_base` in 0.169) shows only in
+//! its totals, which are then larger than their `last`: only `last` counts.
+//!
+//! **This run.** All lines are read, from the first byte, so that model, tier and totals are right. A
+//! response belongs to the run if its line was not there when the run first saw the file, or if
+//! it is not older than the run by its own time.
+
+mod lineage;
+mod phase;
+
+use std::collections::HashSet;
+
+use crate::model::{Basis, ModelId, ResponseKey, ServiceTier, ThreadId, Timestamp, Tokens};
+use crate::rollout::{Record, RecordKind, TierSetting};
+
+pub use lineage::BURST;
+use lineage::Lineage;
+pub use phase::Phase;
+use phase::Pulse;
+
+/// What of a file belongs to this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counting {
+    /// When the run began.
+    pub from: Timestamp,
+    /// The file's size in bytes when the run first saw it: 0 for one that was born in the run,
+    /// `u64::MAX` to go by time alone.
+    pub grown_from: u64,
+}
+
+/// A response of the model, as the session file tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The thread that asked.
+    pub thread: ThreadId,
+    /// The root of its family, as far as the file knows it: see [`Meter::root`].
+    pub root: ThreadId,
+    /// Its identity within the thread.
+    pub key: ResponseKey,
+    /// When Codex recorded it.
+    pub at: Timestamp,
+    /// Who answered.
+    pub model: Option<ModelId>,
+    /// Codex's name of the provider.
+    pub provider: Option<String>,
+    /// The tier that was asked for.
+    pub tier: ServiceTier,
+    /// What it counted.
+    pub tokens: Tokens,
+    /// How that is known.
+    pub basis: Basis,
+    /// It asked for tools, so that another request will follow.
+    pub has_tool_calls: bool,
+    /// It belongs to this run.
+    pub counts: bool,
+}
+
+/// Counts the responses of one session file. A file that was read anew needs a new meter.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    counting: Counting,
+    lineage: Lineage,
+    pulse: Pulse,
+    /// Of the last `turn_context`.
+    model: Option<ModelId>,
+    /// Of the last settings; holds until the first `turn_context`.
+    set_model: Option<ModelId>,
+    tier: ServiceTier,
+    plan_type: Option<String>,
+    cwd: Option<String>,
+    last_at: Option<Timestamp>,
+    totals: Vec<Tokens>,
+    /// A count without numbers came after one with numbers: the totals may start again.
+    blanked: bool,
+    /// From now on `token_count` is only said again.
+    has_records: bool,
+    responses: HashSet<String>,
+}
+
+impl Meter {
+    /// A meter for a file that belongs to `file_thread`, by its name. Without one, the first
+    /// `session_meta` says whose it is.
+    pub fn new(file_thread: Option<ThreadId>, counting: Counting) -> Self {
+        Self {
+            counting,
+            lineage: Lineage::new(file_thread),
+            pulse: Pulse::default(),
+            model: None,
+            set_model: None,
+            tier: ServiceTier::default(),
+            plan_type: None,
+            cwd: None,
+            last_at: None,
+            totals: Vec::new(),
+            blanked: false,
+            has_records: false,
+            responses: HashSet::new(),
+        }
+    }
+
+    /// Takes the file's next record, whose line starts at byte `position`; says so if it is a
+    /// response that was not counted before.
+    pub fn push(&mut self, position: u64, record: &Record) -> Option<Answer> {
+        self.last_at = record.at.or(self.last_at);
+        self.lineage.passed(record.at);
+        match &record.kind {
+            RecordKind::Meta(meta) => {
+                if self.lineage.meta(meta) {
+                    self.cwd = meta.cwd.clone().or_else(|| self.cwd.take());
+                }
+                None
+            }
+            RecordKind::TurnContext { turn, model, effort: _, cwd } => {
+                self.lineage.turn(turn.as_deref());
+                self.model = model.clone().or_else(|| self.model.take());
+                self.cwd = cwd.clone().or_else(|| self.cwd.take());
+                self.pulse.asked();
+                None
+            }
+            RecordKind::Settings { thread, model, provider, tier } => {
+                if self.lineage.settings(thread.as_ref(), provider.as_deref()) {
+                    self.set_model = model.clone().or_else(|| self.set_model.take());
+                    match tier {
+                        TierSetting::Absent => {}
+                        TierSetting::Cleared => self.tier = ServiceTier::Standard,
+                        TierSetting::Set(word) => self.tier = ServiceTier::from_codex(word),
+                    }
+                }
+                None
+            }
+            RecordKind::UsageRecord { thread, root, turn: _, response_id, usage } => {
+                self.has_records = true;
+                let own = self.lineage.usage(thread.as_ref(), root.as_ref());
+                self.usage_record(own, position, response_id.as_deref(), *usage)
+            }
+            RecordKind::TokenCount { total, last, rate_limits } => {
+                if let Some(plan) = rate_limits.as_ref().and_then(|limits| limits.plan_type.as_ref()) {
+                    self.plan_type = Some(plan.clone());
+                }
+                match total {
+                    Some(total) => self.token_count(position, *total, last.filter(|last| !last.is_zero())),
+                    None => {
+                        self.blanked = !self.totals.is_empty();
+                        None
+                    }
+                }
+            }
+            RecordKind::TurnStarted { turn } => {
+                self.lineage.turn(turn.as_deref());
+                self.pulse.turn_started();
+                None
+            }
+            RecordKind::TurnEnded { aborted: _ } => {
+                self.pulse.turn_ended();
+                None
+            }
+            RecordKind::ToolCall { call_id, name: _ } => {
+                self.pulse.tool_called(call_id.as_deref());
+                None
+            }
+            RecordKind::ToolOutput { call_id } => {
+                self.pulse.tool_returned(call_id.as_deref());
+                None
+            }
+            RecordKind::UserMessage => {
+                self.lineage.user_message();
+                self.pulse.asked();
+                None
+            }
+            RecordKind::Compacted => {
+                self.pulse.asked();
+                None
+            }
+            RecordKind::Other => None,
+        }
+    }
+
+    fn usage_record(&mut self, own: bool, position: u64, id: Option<&str>, usage: Tokens) -> Option<Answer> {
+        if let Some(id) = id
+            && !self.responses.insert(id.to_owned())
+        {
+            return None;
+        }
+        let has_tool_calls = self.pulse.answered();
+        let key = id.map_or_else(|| at_position(position), ResponseKey::new);
+        own.then(|| self.answer(position, key, usage, Basis::Observed, has_tool_calls))
+    }
+
+    fn token_count(&mut self, position: u64, total: Tokens, last: Option<Tokens>) -> Option<Answer> {
+        let previous = self.totals.last().copied();
+        let restarted = std::mem::take(&mut self.blanked) && last == Some(total);
+        if previous == Some(total) && !restarted {
+            return None;
+        }
+        let fell = previous.is_some_and(|previous| total.total() < previous.total());
+        let said_again = fell && last != Some(total) && self.totals.contains(&total);
+        let copied = self.lineage.copied(self.totals.len(), &total);
+        self.totals.push(total);
+        if said_again || self.has_records {
+            return None;
+        }
+        let has_tool_calls = self.pulse.counted();
+        if copied {
+            return None;
+        }
+        let (tokens, exact) = match (last, previous) {
+            (Some(last), _) => (last, true),
+            (None, Some(previous)) if !fell => (total.since(&previous), true),
+            // Without a parent the first total is the first response.
+            (None, _) => (total, self.lineage.parent().is_none()),
+        };
+        let basis = if exact && !self.lineage.guesses() { Basis::Observed } else { Basis::Estimated };
+        (!tokens.is_zero()).then(|| self.answer(position, at_position(position), tokens, basis, has_tool_calls))
+    }
+
+    fn answer(&self, position: u64, key: ResponseKey, tokens: Tokens, basis: Basis, has_tool_calls: bool) -> Answer {
+        let at = self.last_at.unwrap_or(self.counting.from);
+        let thread = self.thread().cloned().unwrap_or_else(|| ThreadId::new("unknown"));
+        Answer {
+            root: self.root().cloned().unwrap_or_else(|| thread.clone()),
+            thread,
+            key,
+            at,
+            model: self.model().cloned(),
+            provider: self.provider().map(str::to_owned),
+            tier: self.tier.clone(),
+            tokens,
+            basis,
+            has_tool_calls,
+            counts: position >= self.counting.grown_from || at >= self.counting.from,
+        }
+    }
+
+    /// The parent whose [`Meter::totals`] would tell this file's copies from its own: ask after
+    /// each record until there is an answer, or until the first [`Answer`].
+    pub fn wants_parent(&self) -> Option<&ThreadId> {
+        self.lineage.wants_parent()
+    }
+
+    /// Gives the parent's totals, from its first on.
+    pub fn inherit(&mut self, parent_totals: &[Tokens]) {
+        self.lineage.inherit(parent_totals);
+    }
+
+    /// All running totals that the file has shown, copies included, without repetition.
+    pub fn totals(&self) -> &[Tokens] {
+        &self.totals
+    }
+
+    /// Whether a request is under way, as far as the file shows it.
+    pub fn phase(&self) -> Phase {
+        self.pulse.phase()
+    }
+
+    /// The thread that the file belongs to.
+    pub fn thread(&self) -> Option<&ThreadId> {
+        self.lineage.thread()
+    }
+
+    /// The root of its family of sub-agents: itself if it has no parent. Files up to about 0.135
+    /// name only the parent, so that a sub-agent's sub-agent needs the parent's own root.
+    pub fn root(&self) -> Option<&ThreadId> {
+        self.lineage.root()
+    }
+
+    /// The thread that spawned it or that it was forked from.
+    pub fn parent(&self) -> Option<&ThreadId> {
+        self.lineage.parent()
+    }
+
+    /// The sub-agent's role or nickname.
+    pub fn role(&self) -> Option<&str> {
+        self.lineage.role()
+    }
+
+    /// The version that created the file.
+    pub fn codex_version(&self) -> Option<&str> {
+        self.lineage.codex_version()
+    }
+
+    /// Codex's name of the provider.
+    pub fn provider(&self) -> Option<&str> {
+        self.lineage.provider()
+    }
+
+    /// The model that the next response will come from.
+    pub fn model(&self) -> Option<&ModelId> {
+        self.model.as_ref().or(self.set_model.as_ref())
+    }
+
+    /// The service tier that the next request asks for.
+    pub fn tier(&self) -> &ServiceTier {
+        &self.tier
+    }
+
+    /// The ChatGPT plan that paid, if one did.
+    pub fn plan_type(&self) -> Option<&str> {
+        self.plan_type.as_deref()
+    }
+
+    /// The working folder.
+    pub fn cwd(&self) -> Option<&str> {
+        self.cwd.as_deref()
+    }
+}
+
+fn at_position(position: u64) -> ResponseKey {
+    ResponseKey::new(format!("@{position}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! Pure. Whose file it is, and where what it inherited ends.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::model::{ThreadId, Timestamp, Tokens};
+use crate::rollout::Meta;
+
+/// The pause that ends a copied history for which nothing better is known. Copies of a whole
+/// session are milliseconds apart; a model takes longer.
+pub const BURST: Duration = Duration::from_millis(250);
+
+/// A thread's family and its inherited history.
+#[derive(Clone, Debug)]
+pub(super) struct Lineage {
+    thread: Option<ThreadId>,
+    root: Option<ThreadId>,
+    parent: Option<ThreadId>,
+    /// Spawned by its parent, not forked from it.
+    spawned: bool,
+    role: Option<String>,
+    codex_version: Option<String>,
+    provider: Option<String>,
+    history: History,
+    parent_totals: Option<Vec<Tokens>>,
+}
+
+/// What the lines that come now are.
+#[derive(Clone, Debug)]
+enum History {
+    /// The thread's own, until something says otherwise.
+    Unsettled,
+    /// Copies.
+    Copied {
+        /// Turns have ids, which say when the copies end.
+        turns: bool,
+        last_at: Option<Timestamp>,
+    },
+    /// The thread's own, for good; whether a pause is all that says so.
+    Own { guessed: bool },
+}
+
+impl Lineage {
+    pub(super) fn new(thread: Option<ThreadId>) -> Self {
+        Self {
+            thread,
+            root: None,
+            parent: None,
+            spawned: false,
+            role: None,
+            codex_version: None,
+            provider: None,
+            history: History::Unsettled,
+            parent_totals: None,
+        }
+    }
+
+    /// Says whether it is the file's own; the parent's follows where history was copied.
+    pub(super) fn meta(&mut self, meta: &Meta) -> bool {
+        if self.thread.is_none() {
+            self.thread.clone_from(&meta.thread);
+        }
+        if self.thread != meta.thread {
+            if self.parent.is_none() {
+                self.parent.clone_from(&meta.thread);
+            }
+            self.begins_with_copies(false);
+            return false;
+        }
+        self.root = meta.root.clone().or_else(|| self.root.take());
+        self.spawned |= meta.parent.is_some();
+        self.parent = meta.parent.clone().or_else(|| meta.forked_from.clone()).or_else(|| self.parent.take());
+        self.role = meta.role.clone().or_else(|| self.role.take());
+        self.codex_version = meta.cli_version.clone().or_else(|| self.codex_version.take());
+        self.provider = meta.provider.clone().or_else(|| self.provider.take());
+        true
+    }
+
+    /// A record of any kind was passed.
+    pub(super) fn passed(&mut self, at: Option<Timestamp>) {
+        if let History::Copied { turns, last_at, .. } = &mut self.history {
+            let pause = last_at.zip(at).and_then(|(before, now)| (now - before).to_std().ok());
+            *last_at = at.or(*last_at);
+            if !*turns && self.parent_totals.is_none() && pause.is_some_and(|pause| pause >= BURST) {
+                self.history = History::Own { guessed: true };
+            }
+        }
+    }
+
+    /// A turn starts or goes on.
+    pub(super) fn turn(&mut self, turn: Option<&str>) {
+        let (Some(turn), Some(thread), Some(_)) = (turn, &self.thread, &self.parent) else { return };
+        match (created(turn), created(thread.as_str())) {
+            (Some(turn), Some(thread)) if turn < thread => self.begins_with_copies(true),
+            (Some(_), Some(_)) => self.history = History::Own { guessed: false },
+            _ => {}
+        }
+    }
+
+    /// A turn of a person's starts: what was in doubt lies behind.
+    pub(super) fn user_message(&mut self) {
+        if let History::Own { guessed } = &mut self.history {
+            *guessed = false;
+        }
+    }
+
+    /// Says whether settings are the thread's own.
+    pub(super) fn settings(&mut self, thread: Option<&ThreadId>, provider: Option<&str>) -> bool {
+        let own = self.is_own(thread);
+        if own {
+            self.provider = provider.map(str::to_owned).or_else(|| self.provider.take());
+        }
+        own
+    }
+
+    /// Says whether a usage record is the thread's own.
+    pub(super) fn usage(&mut self, thread: Option<&ThreadId>, root: Option<&ThreadId>) -> bool {
+        if self.thread.is_none() {
+            self.thread = thread.cloned();
+        }
+        let own = self.is_own(thread);
+        if own && self.root.is_none() {
+            self.root = root.cloned();
+        }
+        own
+    }
+
+    fn is_own(&mut self, thread: Option<&ThreadId>) -> bool {
+        match (thread, &self.thread) {
+            (Some(named), Some(own)) if named == own => {
+                self.history = History::Own { guessed: false };
+                true
+            }
+            (Some(_), Some(_)) => false,
+            // It names nobody: its neighbours decide.
+            (None, _) | (_, None) => !matches!(self.history, History::Copied { .. }),
+        }
+    }
+
+    /// Says whether a new running total, the `nth` of the file from 0, is a copy.
+    pub(super) fn copied(&mut self, nth: usize, total: &Tokens) -> bool {
+        let History::Copied { turns, .. } = self.history else { return false };
+        if !turns
+            && let Some(totals) = &self.parent_totals
+            && totals.get(nth) != Some(total)
+        {
+            self.history = History::Own { guessed: false };
+            return false;
+        }
+        true
+    }
+
+    pub(super) fn wants_parent(&self) -> Option<&ThreadId> {
+        match self.history {
+            History::Copied { turns: false, .. } if self.parent_totals.is_none() => self.parent.as_ref(),
+            History::Unsettled | History::Copied { .. } | History::Own { .. } => None,
+        }
+    }
+
+    pub(super) fn inherit(&mut self, parent_totals: &[Tokens]) {
+        self.parent_totals = Some(parent_totals.to_vec());
+    }
+
+    /// Nothing but a pause says that the present lines are the thread's own.
+    pub(super) fn guesses(&self) -> bool {
+        matches!(self.history, History::Own { guessed: true })
+    }
+
+    fn begins_with_copies(&mut self, known_turns: bool) {
+        match &mut self.history {
+            History::Unsettled => {
+                self.history = History::Copied { turns: known_turns, last_at: None };
+            }
+            History::Copied { turns, .. } => *turns |= known_turns,
+            History::Own { .. } => {}
+        }
+    }
+
+    pub(super) fn thread(&self) -> Option<&ThreadId> {
+        self.thread.as_ref()
+    }
+
+    pub(super) fn root(&self) -> Option<&ThreadId> {
+        let above = if self.spawned { self.parent.as_ref() } else { None };
+        self.root.as_ref().or(above).or(self.thread.as_ref())
+    }
+
+    pub(super) fn parent(&self) -> Option<&ThreadId> {
+        self.parent.as_ref()
+    }
+
+    pub(super) fn role(&self) -> Option<&str> {
+        self.role.as_deref()
+    }
+
+    pub(super) fn codex_version(&self) -> Option<&str> {
+        self.codex_version.as_deref()
+    }
+
+    pub(super) fn provider(&self) -> Option<&str> {
+        self.provider.as_deref()
+    }
+}
+
+/// When a UUID of version 7 was made, in milliseconds since 1970.
+fn created(id: &str) -> Option<u64> {
+    let id = Uuid::parse_str(id).ok().filter(|id| id.get_version_num() == 7)?;
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    Some(seconds.saturating_mul(1_000).saturating_add(u64::from(nanos / 1_000_000)))
+}

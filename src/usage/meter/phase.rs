@@ -1,0 +1,103 @@
+//! Pure. What a thread is doing, as far as its file shows it.
+
+use std::collections::HashSet;
+
+/// Whether a request is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// None: no turn is open, or the last response asked for no tool and its turn is ending.
+    Idle,
+    /// One is, or may be.
+    InFlight,
+    /// None: the tools that the last response asked for have not all returned.
+    Tools,
+}
+
+/// Follows a thread from record to record.
+///
+/// The order of records differs: 0.169 writes calls, usage record, outputs; 0.118 calls, count,
+/// outputs; 0.135 calls, outputs, count. So in 0.135 nothing tells a response that is still being
+/// streamed from tools that run, and the thread counts as in flight until one of its counts
+/// has been seen to come late. After that an open call is taken to run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pulse {
+    state: State,
+    open_calls: HashSet<String>,
+    /// The response that is not yet counted asked for a tool.
+    calls_tools: bool,
+    counts_come_late: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Idle,
+    Asking,
+    Answered,
+}
+
+impl Pulse {
+    pub(super) fn turn_started(&mut self) {
+        self.open_calls.clear();
+        self.calls_tools = false;
+        self.state = State::Asking;
+    }
+
+    pub(super) fn turn_ended(&mut self) {
+        self.open_calls.clear();
+        self.calls_tools = false;
+        self.state = State::Idle;
+    }
+
+    /// Something new for the model: it will be asked as soon as no tool runs.
+    pub(super) fn asked(&mut self) {
+        if self.open_calls.is_empty() {
+            self.calls_tools = false;
+            self.state = State::Asking;
+        }
+    }
+
+    pub(super) fn tool_called(&mut self, call_id: Option<&str>) {
+        self.calls_tools = true;
+        self.state = State::Asking;
+        if let Some(call_id) = call_id {
+            self.open_calls.insert(call_id.to_owned());
+        }
+    }
+
+    pub(super) fn tool_returned(&mut self, call_id: Option<&str>) {
+        if call_id.is_some_and(|call_id| self.open_calls.remove(call_id))
+            && self.open_calls.is_empty()
+            && self.state == State::Answered
+        {
+            self.state = State::Asking;
+        }
+    }
+
+    /// A response is complete. Says whether it asked for tools.
+    pub(super) fn answered(&mut self) -> bool {
+        let calls_tools = std::mem::take(&mut self.calls_tools);
+        self.state = match (calls_tools, self.open_calls.is_empty()) {
+            (_, false) => State::Answered,
+            // All have returned before it was recorded: the next request is being made.
+            (true, true) => State::Asking,
+            (false, true) => State::Idle,
+        };
+        calls_tools
+    }
+
+    /// As [`Pulse::answered`], by a running total.
+    pub(super) fn counted(&mut self) -> bool {
+        self.counts_come_late |= self.calls_tools && self.open_calls.is_empty();
+        self.answered()
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self.state {
+            State::Idle => Phase::Idle,
+            State::Answered => Phase::Tools,
+            State::Asking if self.counts_come_late && !self.open_calls.is_empty() => Phase::Tools,
+            State::Asking => Phase::InFlight,
+        }
+    }
+}
