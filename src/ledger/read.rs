@@ -177,6 +177,27 @@ impl Ledger {
         Ok(())
     }
 
+    /// How many lines of session files could not be read, as the runs' events say.
+    pub fn skipped_lines(&self, filter: &Filter) -> Result<u64, LedgerError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT r.id, e.seq, e.data FROM events e JOIN runs r ON r.no = e.run_no
+             WHERE (?1 IS NULL OR r.id = ?1) AND instr(e.data, '\"kind\":\"skipped\"') > 0",
+        )?;
+        let mut rows = statement.query([filter.run.as_ref().map(RunId::as_str)])?;
+        let mut book = SeriesBook::default();
+        let mut total = 0_u64;
+        while let Some(row) = rows.next()? {
+            let run = RunId::new(row.get::<_, String>(0)?);
+            let event = self.event(&run, row.get::<_, i64>(1)?.unsigned_abs(), &row.get::<_, String>(2)?, &mut book)?;
+            let begun = filter.since.is_none_or(|since| since <= event.at);
+            let over = filter.until.is_some_and(|until| until <= event.at);
+            if let (true, false, EventKind::Skipped { lines, .. }) = (begun, over, &event.kind) {
+                total = total.saturating_add(*lines);
+            }
+        }
+        Ok(total)
+    }
+
     /// An event from its stored form; a response's usage is looked up.
     fn event(&self, run: &RunId, seq: u64, data: &str, book: &mut SeriesBook) -> Result<Event, LedgerError> {
         let Ok(entry) = serde_json::from_str::<ResponseEntry>(data) else {

@@ -62,6 +62,8 @@ impl Serialize for Summary {
         let rows: Vec<KeyedRow<'_>> = self.rows.iter().map(|row| KeyedRow(self, row)).collect();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("schema", "govern.report/1")?;
+        map.serialize_entry("run", &self.run.as_ref().map(|(run, _)| run))?;
+        map.serialize_entry("outcome", &self.run.as_ref().map(|(_, outcome)| outcome.as_deref().unwrap_or("running")))?;
         map.serialize_entry("by", &by)?;
         map.serialize_entry("timezone", self.zone.name())?;
         map.serialize_entry("since", &self.since.map(rfc3339))?;

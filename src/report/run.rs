@@ -143,6 +143,7 @@ impl RunReport {
             Some("ended") => "ended".to_owned(),
             Some("refused") => format!("refused to start{rule}"),
             Some("failed") => "govern failed".to_owned(),
+            Some("lost") => "its govern was killed".to_owned(),
             Some(other) => format!("{other}{rule}"),
         };
         format!("govern run {}: {outcome}{took}{code}", self.info.id)
@@ -209,18 +210,20 @@ impl RunReport {
         let Some(handoff) = &self.handoff else { return };
         let spent = self.totals.known_cost().map_or("an unknown amount".to_owned(), |cost| cost.to_string());
         let files = match &handoff.files {
-            None => "What changed in the work tree is not known.".to_owned(),
-            Some(files) if files.is_empty() => "No file of the work tree was changed.".to_owned(),
+            None => None,
+            Some(files) if files.is_empty() => Some("No file of the work tree was changed.".to_owned()),
             Some(files) => {
                 const SHOWN: usize = 8;
                 let named: Vec<String> = files.iter().take(SHOWN).map(|file| format!("`{file}`")).collect();
                 let more = files.len().saturating_sub(SHOWN);
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 let total = count(files.len() as u64, "file", "files");
-                format!("{total} changed: {}{more}.", named.join(", "))
+                Some(format!("{total} changed: {}{more}.", named.join(", ")))
             }
         };
-        page.list(vec![Item::note(files), Item::note(format!("{spent} was spent. To go on from here:"))]);
+        let mut items: Vec<Item> = files.iter().map(Item::note).collect();
+        items.push(Item::note(format!("{spent} was spent. To go on from here:")));
+        page.list(items);
         page.command(&handoff.command);
     }
 }

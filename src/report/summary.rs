@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono_tz::Tz;
 
 use super::By;
-use crate::model::{Basis, Billing, Cost, Dimension, Money, Response, Timestamp, Tokens};
+use crate::model::{Basis, Billing, Cost, Dimension, Money, Response, RunId, Timestamp, Tokens};
 
 /// Which price table the costs come from.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -125,6 +125,8 @@ pub struct Summary {
     pub skipped_lines: u64,
     /// Where the costs come from.
     pub prices: PriceStamp,
+    /// The run, where the report is of one, and its outcome as `govern.run/1` spells it.
+    pub run: Option<(RunId, Option<String>)>,
 }
 
 /// A summary in the making: responses are added as they stream past.
@@ -183,6 +185,7 @@ impl Tally {
             unpriced_models: self.unpriced,
             skipped_lines,
             prices,
+            run: None,
         }
     }
 }

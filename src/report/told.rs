@@ -208,7 +208,11 @@ impl Teller {
             "end" | "stop" | "kill" if self.ending.contains(&event.agent) => {}
             "end" | "stop" | "kill" => {
                 self.ending.push(event.agent.clone());
-                self.told.push(Told::new(event, "ended", because.to_owned()));
+                // A finding that ends the agent is told once, as its end.
+                match self.told.last_mut() {
+                    Some(told) if told.what == "noted" && told.because == because => told.what = "ended".to_owned(),
+                    _ => self.told.push(Told::new(event, "ended", because.to_owned())),
+                }
             }
             other => self.told.push(Told::new(event, other, because.to_owned())),
         }
@@ -374,6 +378,15 @@ mod tests {
                  $0.21, which is in no sum here",
             ]
         );
+    }
+
+    #[test]
+    fn a_finding_that_ends_the_agent_is_told_once() {
+        let said = lines(vec![
+            ("2026-11-22T14:00:00Z", EventKind::Marked { what: "the reason".into() }),
+            ("2026-11-22T14:00:00Z", requested(1, "end")),
+        ]);
+        assert_eq!(said, ["14:00:00  ended | the reason"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::layout::wrapped;
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, ModelId, Quantity, Verb};
+use crate::model::{AgentName, ApprovalId, ModelId, Quantity};
 use crate::report::text::{duration, printable};
 
 /// A question as the prompt puts it.
@@ -24,8 +24,8 @@ pub struct Question {
     pub route: Option<ModelId>,
     /// How long an answer is waited for; `None`: for ever.
     pub left: Option<Duration>,
-    /// What happens when nobody answers.
-    pub otherwise: Verb,
+    /// What happens when nobody answers, as a word.
+    pub otherwise: &'static str,
 }
 
 impl Question {
@@ -106,7 +106,7 @@ pub(super) fn sample() -> Question {
         most: Some(Quantity::parse("20 usd").unwrap()),
         route: Some("gpt-6.1-terra".into()),
         left: Some(Duration::from_secs(29 * 60 + 30)),
-        otherwise: Verb::Stop,
+        otherwise: "stop",
     }
 }
 

@@ -20,7 +20,7 @@ pub enum Showing {
 
 /// Says things to the person while the agent has the terminal.
 #[derive(Debug)]
-pub struct Notices<W> {
+pub struct Notices<W = std::io::Stderr> {
     out: W,
     colour: bool,
     showing: Showing,

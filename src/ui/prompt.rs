@@ -85,7 +85,8 @@ impl Prompt {
         self.say(&format!("\ngovern: {}\n", crate::report::text::printable(because))).await
     }
 
-    fn forget_typing(&self) {
+    /// Drops what was typed and not read yet. Call it before the agent goes on, or it reads half an answer.
+    pub fn forget_typing(&self) {
         // A terminal that went away has nothing left to forget.
         let _ = tcflush(self.terminal.get_ref(), FlushArg::TCIFLUSH);
     }

@@ -1,0 +1,297 @@
+//! Owns `govern doctor`: what is installed, what it can do for govern, and what is wrong.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::format::{Format, put_as};
+use super::here::Here;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::ledger::{Ledger, LedgerError};
+use crate::report::json::to_text;
+use crate::report::page::{Item, Page, Tone};
+use crate::report::text::count;
+use crate::usage::price::PriceTable;
+
+/// What is installed, what it can do for govern, and what is wrong.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct DoctorArgs {
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Runs a program with arguments and gives back what it wrote to standard output.
+pub type Ask<'a> = &'a dyn Fn(&Path, &[&str]) -> io::Result<String>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    Ok,
+    Warn,
+    Bad,
+}
+
+struct Finding {
+    health: Health,
+    about: &'static str,
+    what: String,
+    /// What to do about it.
+    todo: Option<String>,
+}
+
+impl Finding {
+    fn new(health: Health, about: &'static str, what: impl Into<String>) -> Self {
+        Self { health, about, what: what.into(), todo: None }
+    }
+
+    fn todo(mut self, todo: impl Into<String>) -> Self {
+        self.todo = Some(todo.into());
+        self
+    }
+}
+
+/// Looks at everything; a finding is no failure.
+pub fn run(args: &DoctorArgs, out: &mut dyn Write, here: &Here<'_>, ask: Ask<'_>) -> Result<Exit> {
+    let mut findings = vec![Finding::new(
+        Health::Ok,
+        "govern",
+        format!("{}, prices of {}", env!("CARGO_PKG_VERSION"), PriceTable::embedded().version()),
+    )];
+    findings.extend(codex(here, ask));
+    findings.extend(codex_home(here));
+    findings.extend(watches());
+    findings.push(ledger(here));
+    findings.push(policy(here));
+    let mut page = Page::default();
+    page.list(findings.iter().map(item).collect());
+    put_as(out, here.look, args.format, &page, || to_text(&document(&findings)))?;
+    Ok(Exit::Success)
+}
+
+fn item(finding: &Finding) -> Item {
+    let (word, tone) = match finding.health {
+        Health::Ok => ("ok", Tone::Good),
+        Health::Warn => ("warn", Tone::Warn),
+        Health::Bad => ("bad", Tone::Bad),
+    };
+    let todo = finding.todo.as_deref().map(|todo| format!(" → {todo}")).unwrap_or_default();
+    Item::new(format!("{word:<4}  {}", finding.about), format!("{}{todo}", finding.what), tone)
+}
+
+fn document(findings: &[Finding]) -> serde_json::Value {
+    let rows: Vec<serde_json::Value> = findings
+        .iter()
+        .map(|finding| {
+            let health = match finding.health {
+                Health::Ok => "ok",
+                Health::Warn => "warn",
+                Health::Bad => "bad",
+            };
+            json!({ "health": health, "about": finding.about, "what": finding.what, "todo": finding.todo })
+        })
+        .collect();
+    json!({ "schema": "govern.doctor/1", "rows": rows })
+}
+
+/// The Codex that a plain `codex` starts here.
+fn codex(here: &Here<'_>, ask: Ask<'_>) -> Vec<Finding> {
+    let Some(path) = in_path(here, OsStr::new("codex")) else {
+        return vec![
+            Finding::new(Health::Warn, "codex", "there is no `codex` in PATH")
+                .todo("install it: npm install -g @openai/codex"),
+        ];
+    };
+    let shown = path.display();
+    match ask(&path, &["--version"]) {
+        Err(error) => vec![
+            Finding::new(Health::Bad, "codex", format!("{shown} does not run: {error}"))
+                .todo("run `codex --version` yourself; npm's needs Node"),
+        ],
+        Ok(answer) => match version(&answer) {
+            None => vec![Finding::new(
+                Health::Warn,
+                "codex",
+                format!("{shown} says `{}`, which is no version", answer.trim()),
+            )],
+            Some(version) => {
+                let (major, minor, patch) = version;
+                vec![
+                    Finding::new(Health::Ok, "codex", format!("{major}.{minor}.{patch} in {shown}")),
+                    metering(version),
+                ]
+            }
+        },
+    }
+}
+
+/// The first `N.N.N` of a text such as `codex-cli 0.169.0`.
+fn version(text: &str) -> Option<(u32, u32, u32)> {
+    text.split(|c: char| !(c.is_ascii_digit() || c == '.')).find_map(|word| {
+        let mut parts = word.split('.');
+        let version = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some(version)
+    })
+}
+
+/// What the records of this version tell, and when.
+fn metering(version: (u32, u32, u32)) -> Finding {
+    if version >= (0, 151, 0) {
+        let what = "a usage record for each response, before its tool runs; hooks are not used by this govern yet";
+        return Finding::new(Health::Ok, "metering", what);
+    }
+    Finding::new(
+        Health::Warn,
+        "metering",
+        "this Codex records a response's usage only after its tools have run: a limit is noticed that much later",
+    )
+    .todo("update: 0.160 and later write a usage record at once")
+}
+
+fn in_path(here: &Here<'_>, program: &OsStr) -> Option<PathBuf> {
+    let path = here.variable("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| {
+        fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    })
+}
+
+fn codex_home(here: &Here<'_>) -> Vec<Finding> {
+    let home = here.variable("CODEX_HOME").map(PathBuf::from);
+    let Some(home) = home.or_else(|| Some(PathBuf::from(here.variable("HOME")?).join(".codex"))) else {
+        return vec![Finding::new(Health::Bad, "sessions", "neither CODEX_HOME nor HOME is set").todo("set HOME")];
+    };
+    let sessions = home.join("sessions");
+    let found = match fs::read_dir(&sessions) {
+        Ok(_) => Finding::new(Health::Ok, "sessions", format!("{} can be read", sessions.display())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Finding::new(Health::Ok, "sessions", format!("{} will be made by the first session", sessions.display()))
+        }
+        Err(error) => Finding::new(Health::Bad, "sessions", format!("{} cannot be read: {error}", sessions.display()))
+            .todo("under a limit govern refuses to run what it cannot observe: make the folder yours"),
+    };
+    vec![found, login(here, &home)]
+}
+
+/// Who is paid, as Codex's own file and environment say.
+fn login(here: &Here<'_>, home: &Path) -> Finding {
+    let key = ["OPENAI_API_KEY", "CODEX_API_KEY"].into_iter().find(|name| here.variable(name).is_some());
+    let text = fs::read_to_string(home.join("auth.json")).ok();
+    let mode = text.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    let said = mode.as_ref().and_then(|auth| auth.get("auth_mode")).and_then(|mode| mode.as_str());
+    let tokens = mode.as_ref().is_some_and(|auth| auth.get("tokens").is_some_and(|tokens| !tokens.is_null()));
+    match (said.map(str::to_ascii_lowercase).as_deref(), tokens, key) {
+        (Some("apikey"), _, _) => {
+            Finding::new(Health::Ok, "login", "an API key: costs are list prices of what is billed")
+        }
+        (Some(mode), _, _) if mode.starts_with("chatgpt") => plan(),
+        (None, true, _) => plan(),
+        (Some(other), _, _) => {
+            Finding::new(Health::Warn, "login", format!("`{other}`, which this govern does not know"))
+        }
+        (None, false, Some(name)) => Finding::new(Health::Ok, "login", format!("an API key in {name}")),
+        (None, false, None) if text.is_some() => Finding::new(Health::Ok, "login", "an API key in auth.json"),
+        (None, false, None) => {
+            Finding::new(Health::Warn, "login", "Codex is not logged in here").todo("run `codex login`")
+        }
+    }
+}
+
+fn plan() -> Finding {
+    Finding::new(Health::Ok, "login", "a ChatGPT plan: dollars are the list-price equivalent, nobody is billed them")
+}
+
+/// Sessions are watched by inotify, whose limits are the user's (inotify(7)).
+fn watches() -> Option<Finding> {
+    let limit = |name: &str| -> Option<u64> {
+        fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).ok()?.trim().parse().ok()
+    };
+    let (watches, instances) = (limit("max_user_watches")?, limit("max_user_instances")?);
+    let what = format!("{} and {}", count(watches, "watch", "watches"), count(instances, "instance", "instances"));
+    if watches < 8_192 || instances < 64 {
+        let todo = "raise fs.inotify.max_user_watches and max_user_instances with sysctl";
+        return Some(Finding::new(Health::Warn, "inotify", format!("{what} allowed, shared with editors")).todo(todo));
+    }
+    Some(Finding::new(Health::Ok, "inotify", format!("{what} allowed")))
+}
+
+fn ledger(here: &Here<'_>) -> Finding {
+    let folder = match here.state_folder() {
+        Ok(folder) => folder,
+        Err(error) => return Finding::new(Health::Bad, "ledger", error.to_string()),
+    };
+    match Ledger::open_read_only(&folder) {
+        Err(LedgerError::NoLedger { .. }) => {
+            Finding::new(Health::Ok, "ledger", format!("none yet; the first run makes one in {}", folder.display()))
+        }
+        Err(error) => {
+            let found = Finding::new(Health::Bad, "ledger", error.to_string());
+            match error.hint() {
+                Some(hint) => found.todo(hint),
+                None => found,
+            }
+        }
+        Ok(ledger) => match (ledger.runs(&crate::ledger::RunFilter::default()), ledger.created()) {
+            (Ok(runs), Ok(created)) => {
+                let runs = count(runs.len() as u64, "run", "runs");
+                let what = format!("{runs} since {} in {}", created.date_naive(), folder.display());
+                Finding::new(Health::Ok, "ledger", what)
+            }
+            (Err(error), _) | (_, Err(error)) => Finding::new(Health::Bad, "ledger", error.to_string()),
+        },
+    }
+}
+
+fn policy(here: &Here<'_>) -> Finding {
+    match here.policy(None) {
+        Err(_) => Finding::new(Health::Bad, "policy", "what applies here cannot be obeyed: every run is refused")
+            .todo("run `govern policy check`"),
+        Ok(loaded) => {
+            let policy = &loaded.policy;
+            let budgets = count(policy.budgets.len() as u64, "budget", "budgets");
+            let files = count(policy.sources.len() as u64, "file", "files");
+            if policy.budgets.is_empty() {
+                return Finding::new(
+                    Health::Ok,
+                    "policy",
+                    "no budget applies here: spend is metered, nothing is stopped",
+                )
+                .todo("`govern init` writes a policy to begin with");
+            }
+            if loaded.warnings.is_empty() {
+                Finding::new(Health::Ok, "policy", format!("{budgets} in {files}"))
+            } else {
+                let warnings = count(loaded.warnings.len() as u64, "warning", "warnings");
+                Finding::new(Health::Warn, "policy", format!("{budgets} in {files}, {warnings}"))
+                    .todo("run `govern policy check`")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_found_in_what_codex_says() {
+        for (said, found) in [
+            ("codex-cli 0.169.0\n", Some((0, 169, 0))),
+            ("codex 0.45.0-alpha.3", Some((0, 45, 0))),
+            ("1.0", None),
+            ("", None),
+        ] {
+            assert_eq!(version(said), found, "{said}");
+        }
+    }
+
+    #[test]
+    fn an_old_codex_meters_late() {
+        assert_eq!(metering((0, 169, 0)).health, Health::Ok);
+        assert_eq!(metering((0, 150, 0)).health, Health::Warn);
+        assert_eq!(metering((1, 0, 0)).health, Health::Ok);
+    }
+}

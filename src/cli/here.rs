@@ -1,0 +1,88 @@
+//! Owns the surroundings that verbs ask: where the ledger and the policies lie, what time it is.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use chrono_tz::Tz;
+
+use super::policy_files;
+use crate::error::{Error, Result};
+use crate::ledger::{Ledger, LedgerError, state_home};
+use crate::model::{ProcessIdentity, Timestamp};
+use crate::place;
+use crate::policy::diagnostic;
+use crate::policy::layers::{FlagRules, Loaded, load};
+use crate::policy::mistake::LayerText;
+use crate::policy::rule::Layer;
+use crate::ui::Look;
+
+/// What verbs may ask of their surroundings, so that tests can give them others.
+pub struct Here<'a> {
+    /// The environment.
+    pub env: &'a dyn Fn(&str) -> Option<OsString>,
+    /// The working folder.
+    pub cwd: PathBuf,
+    /// How pages are laid out on standard output.
+    pub look: Look,
+    /// The time at the start.
+    pub now: Timestamp,
+    /// Whether a process lives still.
+    pub alive: &'a dyn Fn(ProcessIdentity) -> bool,
+}
+
+impl Here<'_> {
+    /// A variable that is set and not empty.
+    pub fn variable(&self, name: &str) -> Option<OsString> {
+        (self.env)(name).filter(|value| !value.is_empty())
+    }
+
+    /// The folder of the ledger.
+    pub fn state_folder(&self) -> Result<PathBuf> {
+        state_home(|name| (self.env)(name)).ok_or_else(|| {
+            Error::new("there is no folder for the ledger").hint("set GOVERN_HOME, or HOME, to a folder of yours")
+        })
+    }
+
+    /// The ledger, to read; `None` where nothing was recorded yet.
+    pub fn ledger(&self) -> Result<Option<Ledger>> {
+        match Ledger::open_read_only(&self.state_folder()?) {
+            Ok(ledger) => Ok(Some(ledger)),
+            Err(LedgerError::NoLedger { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where each layer's file lies, whether it is there or not, outermost first.
+    pub fn policy_places(&self, given: Option<&Path>) -> Vec<(Layer, PathBuf)> {
+        let env = |name: &str| self.variable(name);
+        let repository = place::look(&self.cwd, env).repository;
+        policy_files::places(&self.cwd, repository.as_deref(), given, env)
+    }
+
+    /// The file of the user's own layer.
+    pub fn user_policy(&self) -> Option<PathBuf> {
+        self.policy_places(None).into_iter().find(|(layer, _)| *layer == Layer::User).map(|(_, path)| path)
+    }
+
+    /// The policy that applies here.
+    pub fn policy(&self, given: Option<&Path>) -> Result<Loaded> {
+        join(policy_files::read(self.policy_places(given))?, self.look.colour)
+    }
+
+    /// The zone of windows and shown times. A repository may not set it, so its mistakes don't matter here.
+    pub fn timezone(&self) -> Result<Tz> {
+        let mut places = self.policy_places(None);
+        places.retain(|(layer, _)| *layer != Layer::Repository);
+        Ok(join(policy_files::read(places)?, self.look.colour)?.policy.timezone)
+    }
+}
+
+/// Reads all layers together, or says all their mistakes.
+pub fn join(layers: Vec<LayerText>, colour: bool) -> Result<Loaded> {
+    load(layers, FlagRules::default()).map_err(|mistakes| {
+        let errors =
+            mistakes.iter().filter(|mistake| mistake.severity == crate::policy::mistake::Severity::Error).count();
+        let what = if errors == 1 { "a mistake".to_owned() } else { format!("{errors} mistakes") };
+        Error::new(format!("the policy has {what}")).diagnostics(diagnostic::render(&mistakes, colour))
+    })
+}

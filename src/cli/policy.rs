@@ -1,0 +1,115 @@
+//! Owns `govern policy`: whether a policy can be obeyed, and what applies here.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::format::put;
+use super::here::{Here, join};
+use super::policy_files;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::policy::diagnostic;
+use crate::policy::layers::Loaded;
+use crate::policy::rule::Layer;
+use crate::policy::show::show;
+
+/// Where a repository keeps its policy.
+pub(super) const REPOSITORY_POLICY: &str = "govern.toml";
+
+/// Policies: whether they can be obeyed, and what applies here.
+#[derive(clap::Args, Clone, Debug)]
+pub struct PolicyArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub verb: PolicyVerb,
+}
+
+/// What to do with policies.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum PolicyVerb {
+    /// Say all mistakes, each with its line; without files, of what applies here
+    Check {
+        /// Each is checked for itself; one named `govern.toml` as a repository's, which may say less
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Say in words what applies, and from where
+    Show {
+        /// What applies in this folder (as without a file)
+        #[arg(long, conflicts_with = "file")]
+        here: bool,
+        /// This file alone
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+}
+
+/// Does it.
+pub fn run(args: &PolicyArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
+    match &args.verb {
+        PolicyVerb::Check { files } if files.is_empty() => {
+            let loaded = here.policy(None)?;
+            let files = loaded.policy.sources.len();
+            warn(out, here, &loaded)?;
+            let what = match files {
+                0 => "no policy applies here".to_owned(),
+                1 => "the policy that applies here has no mistake".to_owned(),
+                more => format!("the {more} policies that apply here have no mistake"),
+            };
+            put(out, &format!("{what}\n"))?;
+            Ok(Exit::Success)
+        }
+        PolicyVerb::Check { files } => check(files, out, here),
+        PolicyVerb::Show { file, .. } => {
+            let loaded = match file {
+                Some(file) => read_alone(file, here)?,
+                None => here.policy(None)?,
+            };
+            put(out, &show(&loaded.policy))?;
+            warn(out, here, &loaded)?;
+            Ok(Exit::Success)
+        }
+    }
+}
+
+/// All files are checked, whatever is wrong with the first.
+fn check(files: &[PathBuf], out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
+    let mut wrong: Vec<Error> = Vec::new();
+    for file in files {
+        match read_alone(file, here) {
+            Ok(loaded) => {
+                warn(out, here, &loaded)?;
+                put(out, &format!("{}: no mistake\n", file.display()))?;
+            }
+            Err(error) => wrong.push(error),
+        }
+    }
+    let Some(last) = wrong.pop() else { return Ok(Exit::Success) };
+    for error in wrong {
+        put(out, &format!("{error}\n\n"))?;
+    }
+    Err(last)
+}
+
+fn warn(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Result<()> {
+    if loaded.warnings.is_empty() {
+        return Ok(());
+    }
+    put(out, &format!("{}\n", diagnostic::render(&loaded.warnings, here.look.colour)))
+}
+
+/// The file by itself, as the layer that it would be read as.
+fn read_alone(file: &Path, here: &Here<'_>) -> Result<Loaded> {
+    let places = here.policy_places(None);
+    let known = places.iter().find(|(layer, path)| *layer != Layer::Given && path == file).map(|(layer, _)| *layer);
+    let layer = match known {
+        Some(layer) => layer,
+        None if file.file_name().is_some_and(|name| name == REPOSITORY_POLICY) => Layer::Repository,
+        None => Layer::Given,
+    };
+    let mut layers = policy_files::read(vec![(Layer::Given, file.to_owned())])?;
+    for read in &mut layers {
+        read.layer = layer;
+    }
+    join(layers, here.look.colour)
+}

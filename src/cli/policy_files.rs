@@ -1,0 +1,93 @@
+//! Finds the policy's layers: the system's, the user's, the repository's, the given one.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::policy::mistake::LayerText;
+use crate::policy::rule::Layer;
+
+/// The machine's own layer.
+const SYSTEM: &str = "/etc/govern/policy.toml";
+
+/// A policy longer than this is not one.
+const MAX_POLICY: u64 = 1024 * 1024;
+
+/// Where each layer's file lies, whether it is there or not, outermost first.
+pub fn places(
+    folder: &Path,
+    repository: Option<&Path>,
+    given: Option<&Path>,
+    env: impl Fn(&str) -> Option<OsString>,
+) -> Vec<(Layer, PathBuf)> {
+    let mut places = vec![(Layer::System, PathBuf::from(SYSTEM))];
+    let home = env("HOME").map(PathBuf::from);
+    let config = env("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| home.map(|home| home.join(".config")));
+    places.extend(config.map(|config| (Layer::User, config.join("govern/policy.toml"))));
+    // The nearest one, and none above the repository's root: a stranger's folder is no policy.
+    let nearest = folder
+        .ancestors()
+        .take_while(|above| repository.is_none_or(|root| above.starts_with(root)))
+        .take(if repository.is_some() { usize::MAX } else { 1 })
+        .map(|above| above.join("govern.toml"))
+        .find(|path| path.is_file());
+    places.extend(nearest.map(|path| (Layer::Repository, path)));
+    let given = given.map(Path::to_owned).or_else(|| env("GOVERN_POLICY").map(PathBuf::from));
+    places.extend(given.map(|path| (Layer::Given, path)));
+    places
+}
+
+/// Reads the layers that are there. A given one must be.
+pub fn read(places: Vec<(Layer, PathBuf)>) -> Result<Vec<LayerText>> {
+    let mut layers = Vec::new();
+    for (layer, path) in places {
+        let unreadable = |error: &std::io::Error| {
+            Error::new(format!("policy `{}` cannot be read", path.display()))
+                .caused_by(error)
+                .hint("a policy that cannot be read is not taken for an empty one")
+        };
+        match std::fs::metadata(&path) {
+            Ok(meta) if meta.len() > MAX_POLICY => {
+                return Err(Error::new(format!("policy `{}` is larger than 1 MiB", path.display())));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && layer != Layer::Given => continue,
+            Err(error) => return Err(unreadable(&error)),
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&error))?;
+        layers.push(LayerText { layer, path: Some(path), text });
+    }
+    Ok(layers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_file_up_to_the_repositorys_root_counts_and_none_above() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().join("repo");
+        let inner = root.join("a/b");
+        std::fs::create_dir_all(&inner).unwrap();
+        std::fs::write(temp.path().join("govern.toml"), "").unwrap();
+        let found = |repository: Option<&Path>| {
+            let places = places(&inner, repository, None, |_| None);
+            places.into_iter().find(|(layer, _)| *layer == Layer::Repository).map(|(_, path)| path)
+        };
+        assert_eq!(found(Some(&root)), None);
+        std::fs::write(root.join("govern.toml"), "").unwrap();
+        assert_eq!(found(Some(&root)), Some(root.join("govern.toml")));
+        std::fs::write(root.join("a/govern.toml"), "").unwrap();
+        assert_eq!(found(Some(&root)), Some(root.join("a/govern.toml")));
+        assert_eq!(found(None), None, "without a repository only the folder itself is looked at");
+    }
+
+    #[test]
+    fn a_given_policy_that_is_missing_is_an_error_and_others_are_not() {
+        let missing = PathBuf::from("/nonexistent/policy.toml");
+        assert!(read(vec![(Layer::User, missing.clone())]).unwrap().is_empty());
+        let error = read(vec![(Layer::Given, missing)]).unwrap_err();
+        assert!(error.to_string().contains("cannot be read"), "{error}");
+    }
+}

@@ -1,0 +1,69 @@
+//! Pure. `--since` and `--until`: a day, a moment, or so long ago.
+
+use std::time::Duration;
+
+use chrono::{NaiveDate, TimeDelta};
+use chrono_tz::Tz;
+
+use crate::model::Timestamp;
+use crate::policy::{duration, window};
+
+/// A point in time as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// The beginning of a day in the policy's zone.
+    Day(NaiveDate),
+    /// A moment, RFC 3339.
+    Moment(Timestamp),
+    /// So long before now.
+    Ago(Duration),
+}
+
+impl When {
+    /// Reads `2026-11-01`, `2026-11-01T12:00:00Z`, or `30d`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(day) = text.parse::<NaiveDate>() {
+            return Ok(Self::Day(day));
+        }
+        if let Ok(moment) = text.parse::<Timestamp>() {
+            return Ok(Self::Moment(moment));
+        }
+        let ago = text.strip_suffix("ago").map_or(text, str::trim_end);
+        duration::parse(ago).map(Self::Ago).map_err(|error| {
+            format!(
+                "`{text}` {error}: write a day such as `2026-11-01`, a moment such as `2026-11-01T12:00:00Z`, or `30d`"
+            )
+        })
+    }
+
+    /// The moment that is meant.
+    pub fn resolve(self, now: Timestamp, zone: Tz) -> Option<Timestamp> {
+        match self {
+            Self::Day(day) => window::day_start(day, zone),
+            Self::Moment(moment) => Some(moment),
+            Self::Ago(duration) => now.checked_sub_signed(TimeDelta::from_std(duration).ok()?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_moments_and_spans_are_understood_in_the_zone() {
+        let now: Timestamp = "2026-11-22T14:00:00Z".parse().unwrap();
+        let meant = |text: &str| When::parse(text).unwrap().resolve(now, Tz::Europe__Berlin).unwrap().to_rfc3339();
+        assert_eq!(meant("2026-11-01"), "2026-10-31T23:00:00+00:00");
+        assert_eq!(meant("2026-11-01T12:00:00+02:00"), "2026-11-01T10:00:00+00:00");
+        assert_eq!(meant("30d"), "2026-10-23T14:00:00+00:00");
+        assert_eq!(meant("2h ago"), "2026-11-22T12:00:00+00:00");
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused_with_what_to_write() {
+        for text in ["", "soon", "2026-13-01", "0d", "1y"] {
+            assert!(When::parse(text).unwrap_err().contains("write a day"), "{text}");
+        }
+    }
+}
