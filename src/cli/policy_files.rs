@@ -1,4 +1,4 @@
-//! Finds the policy's layers: the system's, the user's, the repository's, the given one.
+//! Owns the search for policy files: the system's, the user's, the repository's, the given one.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
