@@ -1,0 +1,216 @@
+//! Owns one agent's processes inside the guard: what is frozen, and how far its end has come.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::freeze::{self, Stillness, count, signal};
+use super::inspect::codex_processes;
+use super::tree::{Process, alive};
+use super::wire::{How, Launch, Status};
+use crate::clock;
+use crate::model::ProcessIdentity;
+
+/// How long after KILL a process may live on before it is reported: it waits inside the kernel.
+const UNKILLABLE: Duration = Duration::from_secs(5);
+
+/// One launch of one agent.
+#[derive(Debug)]
+pub(super) struct Agent {
+    /// Its first process, until it is reaped.
+    pub(super) root: Option<ProcessIdentity>,
+    /// It was to take the whole screen.
+    pub(super) full_screen: bool,
+    /// Nothing is left of it, and that was reported.
+    pub(super) over: bool,
+    /// It is to be frozen.
+    pub(super) held: bool,
+    /// What this guard stopped.
+    stopped: HashSet<ProcessIdentity>,
+    ending: Option<Ending>,
+}
+
+#[derive(Debug)]
+struct Ending {
+    /// The orders that are answered when it is over.
+    requests: Vec<u64>,
+    stage: Stage,
+    until: Instant,
+    terminate: Duration,
+    /// The Codex processes that were asked to end.
+    asked: HashSet<ProcessIdentity>,
+    killed: HashSet<ProcessIdentity>,
+}
+
+/// How far an end has come. Each stage begins when the one before is done or its time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The Codexes have INT; all else is frozen.
+    Interrupt,
+    /// The Codexes that are left have TERM; all else is frozen.
+    Terminate,
+    /// No Codex is left; the rest has TERM, and goes on.
+    Clear,
+    /// What is left is killed.
+    Kill,
+}
+
+/// An agent's end.
+#[derive(Clone, Debug)]
+pub(super) struct Over {
+    /// The orders that asked for it; none if it ended by itself.
+    pub(super) requests: Vec<u64>,
+    pub(super) killed: u32,
+    pub(super) survivors: u32,
+}
+
+impl Agent {
+    pub(super) fn new(root: Option<ProcessIdentity>, launch: &Launch) -> Self {
+        Self { root, full_screen: launch.full_screen, over: false, held: false, stopped: HashSet::new(), ending: None }
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    /// Takes the root's status, if this is it.
+    pub(super) fn reaped(&mut self, pid: i32, status: Status) -> Option<Status> {
+        let root = self.root.filter(|root| root.pid == pid)?;
+        self.stopped.remove(&root);
+        self.root = None;
+        Some(status)
+    }
+
+    pub(super) fn freeze(&mut self, members: impl Fn() -> Vec<Process>) -> Stillness {
+        self.held = true;
+        freeze::freeze(members, &mut self.stopped)
+    }
+
+    pub(super) fn thaw(&mut self) -> u32 {
+        self.held = false;
+        freeze::thaw(&std::mem::take(&mut self.stopped))
+    }
+
+    /// Begins the end; of one that has begun, only a kill changes the course.
+    pub(super) fn end(&mut self, request: u64, how: How, members: impl Fn() -> Vec<Process>) {
+        let stage = match (how, &mut self.ending) {
+            (How::KillNow, _) => Stage::Kill,
+            (How::Graceful { .. }, Some(ending)) => return ending.requests.push(request),
+            (How::Graceful { .. }, None) => Stage::Interrupt,
+        };
+        self.freeze(&members);
+        let (interrupt, terminate) = match how {
+            How::KillNow => (UNKILLABLE, UNKILLABLE),
+            How::Graceful { interrupt, terminate } => (interrupt, terminate),
+        };
+        let begun = self.ending.take().map(|ending| (ending.requests, ending.killed));
+        let (mut requests, killed) = begun.unwrap_or_default();
+        requests.push(request);
+        let until = clock::monotonic() + interrupt;
+        let mut ending = Ending { requests, stage, until, terminate, asked: HashSet::new(), killed };
+        if stage == Stage::Interrupt {
+            for codex in codex_processes(&members()) {
+                ending.asked.insert(codex.identity);
+                self.release(codex.identity, Signal::SIGINT);
+            }
+        }
+        self.ending = Some(ending);
+    }
+
+    /// Does what is due. `members` are looked at anew where that matters.
+    pub(super) fn advance(&mut self, members: impl Fn() -> Vec<Process>) -> Option<Over> {
+        if self.over || (self.root.is_some() && self.ending.is_none()) {
+            return None;
+        }
+        let now = clock::monotonic();
+        let tree = members();
+        let living = tree.iter().filter(|process| !process.is_dead()).count();
+        if living == 0 && self.root.is_none() {
+            return Some(self.finish(0));
+        }
+        let mut ending = self.ending.take()?;
+        let late = now >= ending.until;
+        match ending.stage {
+            Stage::Interrupt | Stage::Terminate => self.wait_for_codexes(&mut ending, &tree, late),
+            Stage::Clear if late || !codex_processes(&tree).is_empty() => {
+                self.freeze(&members);
+                ending.enter(Stage::Kill, UNKILLABLE);
+            }
+            Stage::Clear => {}
+            Stage::Kill if late => {
+                self.ending = Some(ending);
+                return Some(self.finish(count(living)));
+            }
+            Stage::Kill => {}
+        }
+        if ending.stage == Stage::Kill {
+            for process in members().iter().filter(|process| !process.is_dead()) {
+                if signal(process.identity, Signal::SIGKILL) {
+                    ending.killed.insert(process.identity);
+                }
+            }
+        }
+        self.ending = Some(ending);
+        None
+    }
+
+    fn wait_for_codexes(&mut self, ending: &mut Ending, tree: &[Process], late: bool) {
+        // One that was not there when the others were asked: started by something that was not yet frozen, or by
+        // a Codex on its way out. It is not asked.
+        for codex in codex_processes(tree) {
+            if !ending.asked.contains(&codex.identity) && signal(codex.identity, Signal::SIGKILL) {
+                ending.killed.insert(codex.identity);
+            }
+        }
+        let left: Vec<ProcessIdentity> = ending.asked.iter().copied().filter(|identity| alive(*identity)).collect();
+        if left.is_empty() {
+            self.clear(ending, tree);
+        } else if late && ending.stage == Stage::Interrupt {
+            for codex in left {
+                self.release(codex, Signal::SIGTERM);
+            }
+            ending.enter(Stage::Terminate, ending.terminate);
+        } else if late {
+            for codex in left {
+                if signal(codex, Signal::SIGKILL) {
+                    ending.killed.insert(codex);
+                }
+            }
+            self.clear(ending, tree);
+        }
+    }
+
+    /// Every Codex is gone: the rest may tidy up.
+    fn clear(&mut self, ending: &mut Ending, tree: &[Process]) {
+        for process in tree.iter().filter(|process| !process.is_dead()) {
+            if !ending.killed.contains(&process.identity) {
+                self.release(process.identity, Signal::SIGTERM);
+            }
+        }
+        ending.enter(Stage::Clear, ending.terminate);
+    }
+
+    /// Sends a signal and lets the process act on it.
+    fn release(&mut self, to: ProcessIdentity, with: Signal) {
+        signal(to, with);
+        signal(to, Signal::SIGCONT);
+        self.stopped.remove(&to);
+    }
+
+    fn finish(&mut self, survivors: u32) -> Over {
+        self.over = true;
+        self.held = false;
+        self.stopped.clear();
+        let ending = self.ending.take().map(|ending| (ending.requests, count(ending.killed.len())));
+        let (requests, killed) = ending.unwrap_or_default();
+        Over { requests, killed, survivors }
+    }
+}
+
+impl Ending {
+    fn enter(&mut self, stage: Stage, time: Duration) {
+        self.stage = stage;
+        self.until = clock::monotonic() + time;
+    }
+}

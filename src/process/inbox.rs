@@ -1,0 +1,77 @@
+//! Owns the signals that are sent to govern: each becomes a message that says where it came from.
+
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::error::ProcessError;
+
+/// What would end govern and is for the agent to answer, or for the supervisor to decide.
+/// Blocked from the moment the guard is forked, so that none is lost and none ends govern.
+pub(super) const FOR_GOVERN: [Signal; 6] =
+    [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
+
+/// A signal that reached govern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// Its number.
+    pub signal: i32,
+    /// The kernel sent it: a key at the terminal, or the terminal went away. The agent is in govern's
+    /// own process group and has got it too.
+    pub from_terminal: bool,
+    /// Who sent it, if a process did.
+    pub sender: Option<i32>,
+}
+
+/// Signals in the order in which the kernel gives them out.
+#[derive(Debug)]
+pub struct Inbox {
+    signals: AsyncFd<Raw>,
+}
+
+#[derive(Debug)]
+struct Raw(SignalFd);
+
+impl AsRawFd for Raw {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+impl Inbox {
+    /// Opens it, inside a runtime. [`crate::process::Guard::fork`] must have been called before any thread
+    /// was started: it blocks the signals that are read here.
+    pub fn open() -> Result<Self, ProcessError> {
+        let raw = SignalFd::with_flags(&set(&FOR_GOVERN), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+            .map_err(ProcessError::system("receive signals"))?;
+        #[expect(unsafe_code, reason = "the runtime knows no signalfd of its own")]
+        // SAFETY: `Raw` owns its descriptor and always names that one.
+        let signals = unsafe { AsyncFd::register_with_interest(Raw(raw), Interest::READABLE) };
+        let signals = signals.map_err(|error| ProcessError::io("wait for signals")(error.into()))?;
+        Ok(Self { signals })
+    }
+
+    /// The next signal. Nothing is lost if this is dropped while it waits.
+    pub async fn next(&mut self) -> Result<Arrived, ProcessError> {
+        loop {
+            let mut ready = self.signals.readable().await.map_err(ProcessError::io("wait for signals"))?;
+            match self.signals.get_ref().0.read_signal() {
+                Ok(Some(info)) => {
+                    let from_terminal = info.ssi_code == nix::libc::SI_KERNEL;
+                    let sender = if from_terminal { None } else { i32::try_from(info.ssi_pid).ok() };
+                    return Ok(Arrived { signal: info.ssi_signo.cast_signed(), from_terminal, sender });
+                }
+                Ok(None) => ready.clear_ready(),
+                Err(nix::errno::Errno::EINTR) => {}
+                Err(errno) => return Err(ProcessError::system("receive signals")(errno)),
+            }
+        }
+    }
+}
+
+pub(super) fn set(signals: &[Signal]) -> SigSet {
+    signals.iter().copied().collect()
+}

@@ -1,0 +1,186 @@
+//! Owns the reading of `/proc` for what a process is: a Codex or not, and which files it has open.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use super::tree::Process;
+
+/// What a process is to Codex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Talks to a model: the native binary, or a script named `codex`.
+    Codex,
+    /// npm's `codex.js`, which starts the native binary.
+    Launcher,
+    /// The native binary in a lesser part: a sandbox, a patch.
+    Helper,
+    /// Anything else.
+    Other,
+}
+
+impl Process {
+    /// The file name of what it executes, without the mark of a deleted file; `None` if it is gone
+    /// or not ours to look at.
+    pub fn exe_name(&self) -> Option<String> {
+        let path = std::fs::read_link(format!("/proc/{}/exe", self.identity.pid)).ok()?;
+        let name = path.file_name()?.to_string_lossy();
+        Some(name.strip_suffix(" (deleted)").unwrap_or(&name).to_owned())
+    }
+
+    /// Its command line; empty if it is gone.
+    pub fn argv(&self) -> Vec<OsString> {
+        let bytes = std::fs::read(format!("/proc/{}/cmdline", self.identity.pid)).unwrap_or_default();
+        let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+        bytes.split(|byte| *byte == 0).map(|argument| OsString::from_vec(argument.to_vec())).collect()
+    }
+
+    /// What it is to Codex.
+    pub fn role(&self) -> Role {
+        match self.exe_name() {
+            Some(exe) => role(&exe, &self.argv()),
+            None => Role::Other,
+        }
+    }
+}
+
+/// Those that talk to a model, nested ones too. A child that is still its parent's copy is a program
+/// about to be executed, and is not counted.
+pub fn codex_processes(tree: &[Process]) -> Vec<Process> {
+    let found: Vec<(Process, Vec<OsString>)> = tree
+        .iter()
+        .filter(|process| !process.is_dead())
+        .filter_map(|process| {
+            let (exe, argv) = (process.exe_name()?, process.argv());
+            (role(&exe, &argv) == Role::Codex).then_some((*process, argv))
+        })
+        .collect();
+    let is_copy = |process: &Process, argv: &[OsString]| {
+        found.iter().any(|(other, same)| other.identity.pid == process.parent && same == argv)
+    };
+    found.iter().filter(|(process, argv)| !is_copy(process, argv)).map(|(process, _)| *process).collect()
+}
+
+/// The session files that a process has open: `rollout-*.jsonl` somewhere below `sessions` or
+/// `archived_sessions`. A Codex keeps the file of each live thread open.
+pub fn open_session_files(pid: i32) -> Vec<PathBuf> {
+    let Ok(folder) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+    let mut files: Vec<PathBuf> =
+        folder.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok()).filter(|p| is_session(p)).collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// A variable of the environment that a process was started with.
+pub fn environ_var(pid: i32, name: &str) -> Option<OsString> {
+    let bytes = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    bytes.split(|byte| *byte == 0).find_map(|pair| {
+        let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+        Some(OsStr::from_bytes(value).to_owned())
+    })
+}
+
+fn is_session(path: &Path) -> bool {
+    let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
+    name.starts_with(b"rollout-")
+        && name.ends_with(b".jsonl")
+        && path.components().any(|part| part.as_os_str() == "sessions" || part.as_os_str() == "archived_sessions")
+}
+
+/// Codex executes itself under other names for lesser parts (`codex-linux-sandbox`, `apply_patch`),
+/// and names its binary after its target in the downloads of its releases.
+fn role(exe: &str, argv: &[OsString]) -> Role {
+    let first = argv.first().map(|argument| base(argument)).unwrap_or_default();
+    let second = argv.get(1).map(|argument| base(argument)).unwrap_or_default();
+    if is_codex_binary(exe) {
+        let lesser = is_lesser(&first) || second.starts_with("--codex-run-as");
+        return if lesser { Role::Helper } else { Role::Codex };
+    }
+    if exe.starts_with("codex-") {
+        return Role::Helper;
+    }
+    let interpreter = exe.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    match (interpreter, second.as_str()) {
+        ("node" | "nodejs" | "bun" | "deno", "codex" | "codex.js") => Role::Launcher,
+        ("sh" | "bash" | "dash" | "zsh" | "ksh" | "busybox" | "python" | "perl" | "ruby", "codex") => Role::Codex,
+        _ => Role::Other,
+    }
+}
+
+fn is_codex_binary(exe: &str) -> bool {
+    matches!(exe, "codex" | "codex-exec" | "codex-tui" | "codex-app-server" | "codex-mcp-server")
+        || exe.starts_with("codex-x86_64")
+        || exe.starts_with("codex-aarch64")
+}
+
+fn is_lesser(argv0: &str) -> bool {
+    matches!(
+        argv0,
+        "codex-linux-sandbox" | "codex-execve-wrapper" | "codex-code-mode-host" | "apply_patch" | "applypatch"
+    )
+}
+
+fn base(argument: &OsStr) -> String {
+    Path::new(argument).file_name().unwrap_or(argument).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_codex_is_told_from_its_launcher_and_its_lesser_parts() {
+        let table: &[(&str, &[&str], Role)] = &[
+            ("codex", &["/opt/vendor/bin/codex", "exec", "do it"], Role::Codex),
+            ("codex", &["codex"], Role::Codex),
+            ("codex", &["codex", "app-server"], Role::Codex),
+            ("codex-x86_64-unknown-linux-musl", &["codex"], Role::Codex),
+            ("codex", &["codex-linux-sandbox", "--", "bash"], Role::Helper),
+            ("codex", &["/tmp/arg0/apply_patch", "*** Begin"], Role::Helper),
+            ("codex", &["codex", "--codex-run-as-apply-patch", "x"], Role::Helper),
+            ("codex-code-mode-host", &["codex-code-mode-host"], Role::Helper),
+            ("node", &["node", "/usr/bin/codex", "exec"], Role::Launcher),
+            ("node", &["node", "/x/bin/codex.js", "exec"], Role::Launcher),
+            ("dash", &["/bin/sh", "/tests/codex", "exec"], Role::Codex),
+            ("python3.12", &["python3", "/tests/codex"], Role::Codex),
+            ("bash", &["bash", "-c", "codex exec x"], Role::Other),
+            ("vim", &["vim", "codex"], Role::Other),
+            ("node", &["node", "server.js", "codex"], Role::Other),
+            ("make", &["make"], Role::Other),
+            ("sh", &[], Role::Other),
+        ];
+        for (exe, argv, expected) in table {
+            let argv: Vec<OsString> = argv.iter().map(OsString::from).collect();
+            assert_eq!(role(exe, &argv), *expected, "{exe} {argv:?}");
+        }
+    }
+
+    #[test]
+    fn session_files_are_known_by_name_and_place() {
+        for (path, expected) in [
+            ("/h/.codex/sessions/2026/11/22/rollout-2026-11-22T10-00-00-x.jsonl", true),
+            ("/h/.codex/archived_sessions/rollout-x.jsonl", true),
+            ("/h/.codex/sessions/2026/11/22/rollout-x.jsonl (deleted)", false),
+            ("/h/.codex/sessions/history.jsonl", false),
+            ("/h/elsewhere/rollout-x.jsonl", false),
+            ("socket:[123]", false),
+        ] {
+            assert_eq!(is_session(Path::new(path)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn open_session_files_and_environment_are_read_from_a_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let sessions = folder.path().join("sessions/2026/11/22");
+        std::fs::create_dir_all(&sessions).unwrap();
+        let path = sessions.join("rollout-a.jsonl");
+        let _open = std::fs::File::create(&path).unwrap();
+        let _twice = std::fs::File::open(&path).unwrap();
+        let pid = std::process::id().cast_signed();
+        assert!(open_session_files(pid).contains(&path.canonicalize().unwrap()));
+        assert_eq!(environ_var(pid, "PATH"), std::env::var_os("PATH"));
+        assert_eq!(environ_var(pid, "PAT"), None);
+    }
+}

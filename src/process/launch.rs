@@ -1,0 +1,68 @@
+//! Owns starting an agent's command, as if govern were not there.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::{AccessFlags, access};
+
+use super::wire::{Launch, LaunchFailure, Missing, Stdin};
+
+/// Starts the command and returns once it is executed, or says why it was not (the C library's
+/// search of `PATH`, and its `/bin/sh` for scripts without an interpreter line, included).
+///
+/// `mask` is the signal mask that govern itself was started with; ignored signals stay ignored.
+pub(super) fn launch(launch: &Launch, mask: SigSet, stdin: Stdio) -> Result<i32, LaunchFailure> {
+    let Some((program, arguments)) = launch.argv.split_first() else {
+        return Err(LaunchFailure { errno: Errno::ENOENT as i32, what: Missing::Program, name: String::new() });
+    };
+    let fails =
+        |errno, what, name: &std::ffi::OsStr| LaunchFailure { errno, what, name: name.to_string_lossy().into() };
+    if let Some(folder) = &launch.cwd
+        && let Err(errno) = access(&folder.join("."), AccessFlags::X_OK)
+    {
+        return Err(fails(errno as i32, Missing::Folder, folder.as_os_str()));
+    }
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(stdin);
+    if let Some(folder) = &launch.cwd {
+        command.current_dir(folder);
+    }
+    for (name, value) in &launch.env {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let guard = nix::unistd::getpid();
+    // Runs in the child between fork and exec, after the standard library emptied the signal mask
+    // and set SIGPIPE back to its default.
+    let restore = move || -> std::io::Result<()> {
+        mask.thread_set_mask()?;
+        // If guard and govern die at once, the command at least does not live on.
+        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+        if nix::unistd::getppid() == guard { Ok(()) } else { Err(Errno::ESRCH.into()) }
+    };
+    #[expect(unsafe_code, reason = "the closure makes three system calls and allocates nothing")]
+    // SAFETY: the calls are async-signal-safe, and the guard that forks has one thread.
+    unsafe {
+        command.pre_exec(restore);
+    }
+    #[expect(clippy::disallowed_methods, reason = "the one place that starts agents")]
+    let child = command.spawn().map_err(|error| fails(code(&error), Missing::Program, program))?;
+    Ok(child.id().cast_signed())
+}
+
+/// What this launch reads; once a pipe was given away it is not there for a second one.
+pub(super) fn stdin_of(launch: &Launch) -> Stdio {
+    match launch.stdin {
+        Stdin::Inherit => Stdio::inherit(),
+        Stdin::Null => Stdio::null(),
+    }
+}
+
+fn code(error: &std::io::Error) -> i32 {
+    // The standard library itself refuses a NUL in an argument, without a number.
+    error.raw_os_error().unwrap_or(Errno::EINVAL as i32)
+}

@@ -1,0 +1,279 @@
+//! Owns the reading of `/proc`: which processes there are, whose children they are, how they fare.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use crate::model::ProcessIdentity;
+
+/// One process, as it was when it was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Which.
+    pub identity: ProcessIdentity,
+    /// Its parent, or who adopted it.
+    pub parent: i32,
+    /// How its first thread fares.
+    pub state: State,
+    /// All its threads are stopped (or dead): it does nothing until it is continued.
+    pub still: bool,
+}
+
+impl Process {
+    /// All its threads are dead; only its number and status are left.
+    pub fn is_dead(&self) -> bool {
+        self.state == State::Zombie && self.still
+    }
+
+    /// It does something, or may at any moment.
+    pub fn runs(&self) -> bool {
+        match self.state {
+            State::Running | State::Sleeping | State::Waiting => true,
+            State::Stopped | State::Traced => false,
+            // Its first thread has ended before the others.
+            State::Zombie => !self.still,
+        }
+    }
+}
+
+/// What a process does (field 3 of `/proc/PID/stat`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// `R`.
+    Running,
+    /// `S`, `I`: waits for something.
+    Sleeping,
+    /// `D`: waits inside the kernel, and takes no signal but KILL, or not even that.
+    Waiting,
+    /// `T`: by a signal.
+    Stopped,
+    /// `t`: by a debugger.
+    Traced,
+    /// `Z`, `X`: dead, its status perhaps not yet taken.
+    Zombie,
+}
+
+impl State {
+    fn from_letter(letter: u8) -> Self {
+        match letter {
+            b'R' => Self::Running,
+            b'D' => Self::Waiting,
+            b'T' => Self::Stopped,
+            b't' => Self::Traced,
+            b'Z' | b'X' | b'x' => Self::Zombie,
+            _ => Self::Sleeping,
+        }
+    }
+
+    fn is_still(self) -> bool {
+        match self {
+            Self::Stopped | Self::Traced | Self::Zombie => true,
+            Self::Running | Self::Sleeping | Self::Waiting => false,
+        }
+    }
+}
+
+/// The process of this number, if there is one, with its start time.
+pub fn identity_of(pid: i32) -> Option<ProcessIdentity> {
+    read(pid).map(|process| process.identity)
+}
+
+/// This very process still lives (a zombie does not).
+pub fn alive(identity: ProcessIdentity) -> bool {
+    read(identity.pid).is_some_and(|now| now.identity == identity && now.state != State::Zombie)
+}
+
+/// All children, grandchildren and so on of a process, parents before children, itself not
+/// included. Orphans that it adopted count.
+pub fn descendants(ancestor: i32) -> Vec<Process> {
+    walk(&children(ancestor))
+}
+
+/// `pid` descends from `ancestor`, or is it. Orphans do not get away: the guard adopts them.
+pub fn is_descendant_of(pid: i32, ancestor: i32) -> bool {
+    let mut at = pid;
+    // A chain of parents has no loop, but it can change while it is read.
+    for _ in 0..4096 {
+        if at == ancestor {
+            return true;
+        }
+        match read(at) {
+            Some(process) if process.parent > 0 => at = process.parent,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// These processes and all their descendants, parents before children.
+///
+/// Of a process that is [`Process::still`], the children are complete: its state is read first.
+pub(super) fn walk(roots: &[i32]) -> Vec<Process> {
+    let table = if has_children_files() { None } else { Some(table()) };
+    let mut seen: HashSet<i32> = roots.iter().copied().collect();
+    let mut queue: Vec<i32> = roots.to_vec();
+    let mut found = Vec::with_capacity(roots.len());
+    let mut next = 0;
+    while let Some(&pid) = queue.get(next) {
+        next += 1;
+        let Some(mut process) = read(pid) else { continue };
+        let mut below = Vec::new();
+        process.still = threads(pid, process.state, &mut below);
+        if let Some(table) = &table {
+            below = table.get(&pid).cloned().unwrap_or_default();
+        }
+        queue.extend(below.into_iter().filter(|child| seen.insert(*child)));
+        found.push(process);
+    }
+    found
+}
+
+/// The children of a process, adopted ones included.
+pub(super) fn children(pid: i32) -> Vec<i32> {
+    let mut found = Vec::new();
+    if has_children_files() {
+        threads(pid, State::Running, &mut found);
+    } else {
+        found = table().remove(&pid).unwrap_or_default();
+    }
+    found
+}
+
+/// Looks at each thread: is it stopped, and whom did it start? Says whether all are stopped.
+fn threads(pid: i32, state: State, children: &mut Vec<i32>) -> bool {
+    let Ok(folder) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return state.is_still() };
+    let mut still = state.is_still();
+    let mut bytes = Vec::new();
+    for thread in folder.flatten() {
+        let path = thread.path();
+        if still && slurp(&path.join("stat"), &mut bytes) {
+            still = parse_stat(&bytes).is_none_or(|thread| thread.state.is_still());
+        }
+        if slurp(&path.join("children"), &mut bytes) {
+            children.extend(bytes.split(|byte| *byte == b' ').filter_map(number::<i32>));
+        }
+    }
+    still
+}
+
+/// Parents and their children, from one pass over `/proc`: for kernels without `children` files.
+fn table() -> HashMap<i32, Vec<i32>> {
+    let mut table: HashMap<i32, Vec<i32>> = HashMap::new();
+    let Ok(folder) = std::fs::read_dir("/proc") else { return table };
+    for entry in folder.flatten() {
+        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        if let Some(process) = pid.and_then(read) {
+            table.entry(process.parent).or_default().push(process.identity.pid);
+        }
+    }
+    table
+}
+
+fn has_children_files() -> bool {
+    static HAS: OnceLock<bool> = OnceLock::new();
+    *HAS.get_or_init(|| Path::new("/proc/thread-self/children").exists())
+}
+
+/// One process by its number. `still` says of the first thread only.
+pub(super) fn read(pid: i32) -> Option<Process> {
+    let mut bytes = Vec::new();
+    if !slurp(Path::new(&format!("/proc/{pid}/stat")), &mut bytes) {
+        return None;
+    }
+    parse_stat(&bytes)
+}
+
+/// Reads a `stat` line: number, name in parentheses (which may hold anything), state, parent, …
+/// start time as field 22.
+fn parse_stat(line: &[u8]) -> Option<Process> {
+    let open = line.iter().position(|byte| *byte == b'(')?;
+    let close = line.iter().rposition(|byte| *byte == b')')?;
+    let pid = number(line.get(..open)?)?;
+    let mut fields = line.get(close + 1..)?.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
+    let state = State::from_letter(*fields.next()?.first()?);
+    let parent = number(fields.next()?)?;
+    let started = number(fields.nth(17)?)?;
+    Some(Process { identity: ProcessIdentity { pid, started }, parent, state, still: state.is_still() })
+}
+
+fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
+    std::str::from_utf8(bytes).ok()?.trim().parse().ok()
+}
+
+/// Reads a small file whole; says whether there was one.
+fn slurp(path: &Path, into: &mut Vec<u8>) -> bool {
+    into.clear();
+    into.resize(512, 0);
+    let Ok(mut file) = File::open(path) else {
+        into.clear();
+        return false;
+    };
+    let mut filled = 0;
+    loop {
+        if filled == into.len() {
+            into.resize(filled * 2, 0);
+        }
+        match into.get_mut(filled..).map(|space| file.read(space)) {
+            Some(Ok(0)) | None => break,
+            Some(Ok(read)) => filled += read,
+            Some(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Some(Err(_)) => {
+                into.clear();
+                return false;
+            }
+        }
+    }
+    into.truncate(filled);
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn this_process_knows_itself() {
+        let pid = std::process::id().cast_signed();
+        let me = identity_of(pid).unwrap();
+        assert!(alive(me));
+        assert!(!alive(ProcessIdentity { started: me.started + 1, ..me }), "a later process of the same number");
+        assert!(is_descendant_of(pid, pid));
+        assert!(is_descendant_of(pid, read(pid).unwrap().parent));
+        assert!(!is_descendant_of(1, pid));
+    }
+
+    #[test]
+    fn both_ways_of_finding_children_agree() {
+        let pid = std::process::id().cast_signed();
+        let parent = read(pid).unwrap().parent;
+        assert!(children(parent).contains(&pid));
+        assert!(table().get(&parent).unwrap().contains(&pid));
+    }
+
+    #[test]
+    fn a_line_that_is_cut_or_not_one_is_nothing() {
+        for line in ["", "12", "12 (a", "12 (a)", "12 (a) ", "12 (a) S 1 2 3", "x (a) S 1", ")(", "() S"] {
+            assert_eq!(parse_stat(line.as_bytes()), None, "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_may_hold_anything(name in "[ -~]{0,15}", pid in 1..i32::MAX, parent in 0..i32::MAX, started: u64) {
+            let zeros = "0 ".repeat(17);
+            let line = format!("{pid} ({name}) T {parent} {zeros}{started} 7 8\n");
+            let read = parse_stat(line.as_bytes()).unwrap();
+            prop_assert_eq!(read.identity, ProcessIdentity { pid, started });
+            prop_assert_eq!((read.parent, read.state), (parent, State::Stopped));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+            let _ = parse_stat(&bytes);
+        }
+    }
+}
