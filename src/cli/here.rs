@@ -79,7 +79,12 @@ impl Here<'_> {
 
 /// Reads all layers together, or says all their mistakes.
 pub fn join(layers: Vec<LayerText>, colour: bool) -> Result<Loaded> {
-    load(layers, FlagRules::default()).map_err(|mistakes| {
+    join_with(layers, FlagRules::default(), colour)
+}
+
+/// The same with the rules of a command line.
+pub fn join_with(layers: Vec<LayerText>, flags: FlagRules, colour: bool) -> Result<Loaded> {
+    load(layers, flags).map_err(|mistakes| {
         let errors =
             mistakes.iter().filter(|mistake| mistake.severity == crate::policy::mistake::Severity::Error).count();
         let what = if errors == 1 { "a mistake".to_owned() } else { format!("{errors} mistakes") };

@@ -1,6 +1,7 @@
 //! Owns the command line: one file a verb.
 
 pub mod approvals;
+pub mod approve;
 pub mod audit;
 pub mod budget;
 pub mod completions;
@@ -13,14 +14,130 @@ pub mod policy;
 pub mod policy_files;
 pub mod prices;
 pub mod report;
+pub mod resume;
+pub mod run;
+mod summary;
 pub mod when;
 
-#[cfg(test)]
-mod reading;
+use std::io::Write;
+use std::path::Path;
 
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::clock;
+use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::process::{self, Guard, GuardHandle};
+use crate::ui::Look;
+
+use here::Here;
+
+/// Puts a budget in front of Codex: meters, warns, holds, asks, stops, and writes everything down.
+#[derive(Parser, Debug)]
+#[command(name = "govern", version, arg_required_else_help = false, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Govern a command: `govern run -- codex exec "…"`
+    Run(Box<run::RunArgs>),
+    /// Go on with a run that was stopped: same thread, flags, place
+    Resume(resume::ResumeArgs),
+    /// What was spent, by whom, on what
+    Report(report::ReportArgs),
+    /// Every budget: spent, reserved, left, and when it starts again
+    Budget(budget::BudgetArgs),
+    /// What waits for an answer
+    Approvals(approvals::ApprovalsArgs),
+    /// Answer a question: go on
+    Approve(approve::ApproveArgs),
+    /// Answer a question: end the agent
+    Deny(approve::DenyArgs),
+    /// Check a policy, or show the one that applies here
+    Policy(policy::PolicyArgs),
+    /// What tokens cost, and since when
+    Prices(prices::PricesArgs),
+    /// Prove that nothing in the ledger was changed
+    Audit(audit::AuditArgs),
+    /// Write a commented policy to begin with
+    Init(init::InitArgs),
+    /// What is installed, what govern can do with it, and what is wrong
+    Doctor(doctor::DoctorArgs),
+    /// Completions for your shell
+    Completions(completions::CompletionsArgs),
+}
 
 /// Runs the verb that the command line names.
 pub fn main() -> Exit {
-    Exit::Success
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not errors; where nobody reads them nothing is lost.
+            let _unread = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
+        }
+    };
+    match carry_out(cli.verb) {
+        Ok(exit) => exit,
+        Err(error) => {
+            to_stderr(&format!("{error}\n"));
+            error.exit_code()
+        }
+    }
+}
+
+fn carry_out(verb: Option<Verb>) -> Result<Exit> {
+    match verb {
+        Some(Verb::Run(args)) => run::run(*args, guard()?),
+        Some(Verb::Resume(args)) => resume::run(&args, guard()?),
+        Some(Verb::Approve(args)) => approve::approve(&args),
+        Some(Verb::Deny(args)) => approve::deny(&args),
+        Some(Verb::Report(args)) => reading(|out, here| report::run(&args, out, here)),
+        Some(Verb::Budget(args)) => reading(|out, here| budget::run(&args, out, here)),
+        Some(Verb::Approvals(args)) => reading(|out, here| approvals::run(&args, out, here)),
+        Some(Verb::Policy(args)) => reading(|out, here| policy::run(&args, out, here)),
+        Some(Verb::Prices(args)) => reading(|out, here| prices::run(&args, out, here)),
+        Some(Verb::Audit(args)) => reading(|out, here| audit::run(&args, out, here)),
+        Some(Verb::Init(args)) => reading(|out, here| init::run(&args, out, here)),
+        Some(Verb::Doctor(args)) => reading(|out, here| doctor::run(&args, out, here, &process::ask)),
+        Some(Verb::Completions(args)) => reading(|out, _| completions::run(&args, out, Cli::command())),
+        None => reading(overview::run),
+    }
+}
+
+/// Forked before anything else of govern's is there: the guard outlives whatever happens to it.
+fn guard() -> Result<GuardHandle> {
+    Guard::fork().map_err(|error| Error::new("govern cannot start its guard process").caused_by(&error))
+}
+
+/// A variable that is set and not empty.
+fn env(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn here() -> Result<Here<'static>> {
+    let cwd =
+        std::env::current_dir().map_err(|error| Error::new("the working folder cannot be read").caused_by(&error))?;
+    Ok(Here { env: &env, cwd, look: Look::stdout(), now: clock::now(), alive: &process::alive })
+}
+
+/// A verb that only reads, and prints what it finds.
+fn reading(verb: impl FnOnce(&mut dyn Write, &Here<'_>) -> Result<Exit>) -> Result<Exit> {
+    let here = here()?;
+    let mut out = std::io::stdout().lock();
+    verb(&mut out, &here)
+}
+
+/// govern's own words while stdout belongs to the child. Nobody reading is no reason to fail.
+fn to_stderr(text: &str) {
+    let mut err = std::io::stderr().lock();
+    let _unread = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+}
+
+/// Adds a text to a file that CI named in a variable.
+fn append(path: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes())
 }

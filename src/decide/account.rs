@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{AgentName, BudgetKey, Dimension, Quantity, Response, Timestamp, Unit};
+use crate::model::{AgentName, BudgetKey, Dimension, Quantity, Response, Sum, Timestamp, Unit};
 use crate::policy::rule::{Budget, Threshold, Window};
 use crate::policy::window::Bounds;
 
@@ -26,6 +26,22 @@ pub struct SpentQuery<'a> {
     pub budget: &'a Budget,
     /// The window, [start, end).
     pub bounds: Bounds,
+}
+
+impl SpentQuery<'_> {
+    /// What is counted.
+    pub fn unit(&self) -> Unit {
+        self.budget.unit()
+    }
+
+    /// A row of sums, by the values of `per` and then of `only`, belongs to it.
+    pub fn counts(&self, row: &[Option<String>]) -> bool {
+        let (per, only) = row.split_at(self.values.len().min(row.len()));
+        let same = per.iter().zip(&self.values).all(|(found, (_, wanted))| found.as_deref() == *wanted);
+        same && self.budget.only.iter().zip(only).all(|((_, patterns), found)| {
+            found.as_ref().is_some_and(|found| patterns.iter().any(|pattern| pattern.is_match(found)))
+        })
+    }
 }
 
 /// A budget's count for one thing in one window.
@@ -196,6 +212,18 @@ pub fn amount(response: &Response, unit: Unit) -> i64 {
         Unit::Tok => count(response.tokens.uncached()),
         Unit::AllTok => count(response.tokens.total()),
         Unit::Responses => 1,
+        Unit::Minutes => 0,
+    }
+}
+
+/// What a sum comes to in a unit, in its smallest part.
+pub fn amount_of(sum: &Sum, unit: Unit) -> i64 {
+    let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
+    match unit {
+        Unit::Usd => sum.cost.nanos(),
+        Unit::Tok => count(sum.tokens.uncached()),
+        Unit::AllTok => count(sum.tokens.total()),
+        Unit::Responses => count(sum.responses),
         Unit::Minutes => 0,
     }
 }

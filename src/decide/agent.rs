@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::model::{AgentName, ApprovalId, Attribution, Dimension, Response, RunId, ThreadId};
+use crate::model::{AgentName, ApprovalId, Attribution, Dimension, Money, Response, RunId, ThreadId};
 use crate::policy::rule::Rung;
 
 use super::effect::Question;
@@ -51,6 +51,8 @@ pub struct Agent {
     pub request: Option<u64>,
     /// Requests under way when it was last ended.
     pub lost: u32,
+    /// What those may have cost, by the largest recent response of their threads.
+    pub lost_cost: Money,
     clock: ActiveClock,
 }
 
@@ -87,6 +89,7 @@ impl Agent {
             because: String::new(),
             request: None,
             lost: 0,
+            lost_cost: Money::ZERO,
             clock: ActiveClock::default(),
         }
     }
@@ -124,6 +127,13 @@ impl Agent {
     pub fn in_flight(&self) -> u32 {
         let count = self.threads.values().filter(|thread| thread.phase == Phase::InFlight).count();
         u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Notes what is under way as lost: the agent is being ended.
+    pub fn lose_in_flight(&mut self) {
+        self.lost = self.in_flight();
+        let in_flight = self.threads.values().filter(|thread| thread.phase == Phase::InFlight);
+        self.lost_cost = in_flight.filter_map(|thread| thread.recent().filter_map(|r| r.cost.money()).max()).sum();
     }
 
     /// At least one turn is under way.

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalId, Quantity, Verb};
+use crate::model::{AgentName, ApprovalId, BudgetKey, Quantity, Verb};
 use crate::policy::rule::Step;
 use crate::policy::verdict::judge;
 
 use super::account::{Account, Books};
 use super::agent::Hold;
 use super::effect::{Effect, Question};
-use super::governor::Governor;
+use super::governor::{Governor, Lift};
 use super::input::{Moment, Timer};
 use super::lifecycle::{Happening, Intent, State};
 use super::verdicts::Due;
@@ -63,7 +63,7 @@ impl Governor {
             },
         );
         if let Some(amount) = lifted {
-            self.extend(&question, amount, by, reason);
+            self.extend(&question.agent, question.key.clone(), amount, by, reason);
         }
         self.obey(now, approval, answer, books);
     }
@@ -161,9 +161,9 @@ impl Governor {
     pub(super) fn deadline(&mut self, now: Moment, approval: ApprovalId, books: &dyn Books) {
         let Some(question) = self.question(approval) else { return };
         let answer = match question.otherwise {
-            "route" => Answer::Route,
-            "kill" => Answer::Kill,
-            _ => Answer::Stop,
+            Verb::Route => Answer::Route,
+            Verb::Kill => Answer::Kill,
+            Verb::Warn | Verb::Ask | Verb::Stop => Answer::Stop,
         };
         self.effects.push(Effect::Expire(approval));
         self.effects.push(Effect::Say(format!("nobody answered approval {approval} in time: {}", question.otherwise)));
@@ -185,15 +185,27 @@ impl Governor {
             .map(|hold| hold.question.clone())
     }
 
-    pub(super) fn extend(&mut self, question: &Question, amount: i64, by: &str, reason: Option<&str>) {
-        for account in self.accounts.iter_mut().filter(|account| account.key == question.key) {
+    /// Lifts the limit that stopped the run, before it goes on; says whether there is one to lift.
+    pub(super) fn lift_limit(&mut self, name: &AgentName, lift: &Lift) -> bool {
+        let named = |account: &&Account| lift.budget.as_ref().is_none_or(|budget| account.key.budget == *budget);
+        let counts = |account: &&Account| account.key.unit == lift.by_amount.unit && account.agents.contains(name);
+        let mut own = self.accounts.iter().filter(counts);
+        // The budget that stopped it, else the narrowest that counts in this unit: the last one.
+        let Some(key) = own.clone().find(named).or(own.next_back()).map(|account| account.key.clone()) else {
+            return false;
+        };
+        self.extend(name, key, lift.by_amount.amount, &lift.by, None);
+        true
+    }
+
+    pub(super) fn extend(&mut self, name: &AgentName, key: BudgetKey, amount: i64, by: &str, reason: Option<&str>) {
+        for account in self.accounts.iter_mut().filter(|account| account.key == key) {
             if let Some(budget) = self.policy.budgets.get(account.budget) {
                 account.extend(budget, amount);
             }
         }
-        let key = question.key.clone();
         self.record(
-            Some(&question.agent),
+            Some(name),
             EventKind::Extended {
                 budget: key.budget.clone(),
                 scope: key.scope.clone(),
@@ -231,7 +243,7 @@ impl Governor {
             extend,
             route_to,
             wait: step.map_or(Duration::from_secs(30 * 60), |step| step.wait),
-            otherwise: step.map_or(Verb::Stop, |step| step.otherwise).as_str(),
+            otherwise: step.map_or(Verb::Stop, |step| step.otherwise),
         })
     }
 }

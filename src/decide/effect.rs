@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::event::EventKind;
-use crate::model::{AgentName, ApprovalId, BudgetKey, ModelId, Quantity, RunId, ThreadId};
+use crate::model::{AgentName, ApprovalId, BudgetKey, ModelId, Money, Quantity, RunId, ThreadId, Verb};
 use crate::policy::rule::Rung;
 
 use super::input::Timer;
@@ -72,6 +72,8 @@ pub enum Effect {
         ending: Ending,
         /// Requests under way when it was ended.
         in_flight: u32,
+        /// What those may have cost.
+        in_flight_cost: Money,
     },
 }
 
@@ -92,8 +94,8 @@ pub struct Question {
     pub route_to: Option<ModelId>,
     /// How long an answer is waited for.
     pub wait: Duration,
-    /// What happens then, as a word.
-    pub otherwise: &'static str,
+    /// What happens then.
+    pub otherwise: Verb,
 }
 
 /// How an agent came to its end.

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, Cost, Dimension, ModelId, Response, RunId, ServiceTier, ThreadId, Timestamp, Tokens, Verb,
+    AgentName, ApprovalId, BudgetName, Cost, Dimension, ModelId, Quantity, Response, RunId, ServiceTier, ThreadId,
+    Timestamp, Tokens, Verb,
 };
 use crate::policy::rule::{Budget, Policy};
 
 use super::account::{Account, Books};
 use super::agent::{Agent, AgentSetup, Hold};
-use super::effect::Effect;
+use super::effect::{Effect, Question};
 use super::input::{Input, Moment, News, Phase, Timer};
 use super::lifecycle::{Happening, Intent};
 use super::treatment::sub_agents_idle;
@@ -35,6 +36,19 @@ pub struct Setup {
     pub askable: bool,
     /// Prices for what-if.
     pub quote: Quoter,
+    /// A limit that a person lifted before the run goes on.
+    pub lift: Option<Lift>,
+}
+
+/// A limit that is lifted before the run goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lift {
+    /// The budget that stopped the run; `None`: whichever counts in this unit.
+    pub budget: Option<BudgetName>,
+    /// By how much.
+    pub by_amount: Quantity,
+    /// Who lifts it.
+    pub by: String,
 }
 
 /// Decides for one run. Holds no clock, no file, no process.
@@ -43,9 +57,11 @@ pub struct Governor {
     pub(super) policy: Policy,
     pub(super) askable: bool,
     pub(super) quote: Quoter,
+    pub(super) lift: Option<Lift>,
     pub(super) agents: BTreeMap<AgentName, Agent>,
     pub(super) accounts: Vec<Account>,
     pub(super) requests: u64,
+    pub(super) last_hard: Option<BudgetName>,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -58,9 +74,11 @@ impl Governor {
             policy: setup.policy,
             askable: setup.askable,
             quote: setup.quote,
+            lift: setup.lift,
             agents,
             accounts: Vec::new(),
             requests: 0,
+            last_hard: None,
             effects: Vec::new(),
         }
     }
@@ -81,6 +99,21 @@ impl Governor {
     /// The agent by that name.
     pub fn agent(&self, name: &AgentName) -> Option<&Agent> {
         self.agents.get(name)
+    }
+
+    /// The question that this approval is about, while somebody is held for it.
+    pub fn waits_for(&self, approval: ApprovalId) -> Option<Question> {
+        self.question(approval)
+    }
+
+    /// The question that holds this agent.
+    pub fn held_approval(&self, name: &AgentName) -> Option<ApprovalId> {
+        self.agents.get(name)?.held.as_ref()?.approval
+    }
+
+    /// The budget whose hard step was decided last.
+    pub fn last_hard_budget(&self) -> Option<&BudgetName> {
+        self.last_hard.as_ref()
     }
 
     /// The policy in force.
@@ -133,10 +166,18 @@ impl Governor {
             for account in places {
                 self.open(account, &name, books);
             }
+            if let Some(lift) = self.lift.take()
+                && !self.lift_limit(&name, &lift)
+            {
+                let what = format!("no budget of this run counts what `--extend {}` would lift", lift.by_amount);
+                self.effects.push(Effect::Refuse(what));
+                return;
+            }
             let due = self.judge_all(now, &name, books);
             let hard = due.iter().find(|due| due.fired.verb.is_hard() && !self.observes(due.account));
             if let Some(hard) = hard {
                 let text = hard.because.clone();
+                self.last_hard = self.account(hard.account).map(|(account, _)| account.key.budget.clone());
                 self.effects.push(Effect::Refuse(text));
                 return;
             }

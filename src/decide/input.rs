@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::model::event::Answer;
 use crate::model::{AgentName, ApprovalId, BudgetKey, Response, ThreadId, Timestamp};
+pub use crate::usage::meter::Phase;
 
 /// When something happened, on both clocks: the wall clock may jump, `uptime` does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,17 +79,6 @@ pub enum Input {
     CodexObserved(i32),
     /// A timer that the governor set.
     Due(Timer),
-}
-
-/// Where a thread stands between its requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// No turn is under way: it adds nothing by itself.
-    Idle,
-    /// The last answer's tools run; a request follows.
-    Tools,
-    /// A request is, or may be, under way.
-    InFlight,
 }
 
 /// What other runs wrote.

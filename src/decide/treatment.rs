@@ -34,7 +34,7 @@ impl Governor {
                 }
                 Order::End => {
                     if let Some(agent) = self.agents.get_mut(name) {
-                        agent.lost = agent.in_flight();
+                        agent.lose_in_flight();
                     }
                     self.request(name, "end");
                     self.effects.push(Effect::End(name.clone()));
@@ -69,9 +69,9 @@ impl Governor {
         };
         if let Some(agent) = self.agents.get_mut(name) {
             agent.pause_clock(now.uptime);
-            let in_flight = agent.lost;
+            let (in_flight, in_flight_cost) = (agent.lost, agent.lost_cost);
             agent.settle();
-            self.effects.push(Effect::Finish { agent: name.clone(), ending, in_flight });
+            self.effects.push(Effect::Finish { agent: name.clone(), ending, in_flight, in_flight_cost });
         }
         self.reserve(name);
     }

@@ -155,6 +155,9 @@ impl Governor {
     ) {
         let Some((account, _)) = self.account(due.account) else { return };
         let key = account.key.clone();
+        if verb.is_hard() && !would {
+            self.last_hard = Some(key.budget.clone());
+        }
         let decision = Decision { verb, budget: key.budget, scope: key.scope, because, would, to };
         self.record(Some(name), EventKind::Decided(decision));
     }

@@ -220,6 +220,11 @@ fn promise(promised: &mut Promised, link: Link) -> Result<(), &'static str> {
             run.points.insert(events, head);
             run.sealed = true;
         }
+        Link::Reopen { run, seq, head, .. } => {
+            let run = promised.runs.get_mut(&run).ok_or(unknown)?;
+            run.points.insert(seq, head);
+            run.sealed = false;
+        }
         Link::Command { run, digest, .. } => {
             promised.runs.get_mut(&run).ok_or(unknown)?.command = Some(digest);
         }

@@ -20,12 +20,18 @@ struct Walk<'a> {
     run: &'a Run,
     usage_seen: &'a mut HashSet<i64>,
     threads: HashMap<String, ThreadRow>,
-    ended: bool,
+    ended: Option<End>,
 }
+
+/// What stands after a seal, and is not that the run goes on.
+const AFTER_SEAL: &str = "it comes after the seal";
+
+/// A run's end: when, how, with which code, by which budget.
+type End = (i64, String, i32, Option<String>);
 
 /// Checks one run's chain and rows; says how many entries it has. Adds its usage rows to those seen.
 pub(super) fn check(conn: &Connection, no: i64, id: &RunId, run: &Run, usage_seen: &mut HashSet<i64>) -> Checked<u64> {
-    let mut walk = Walk { conn, no, id, run, usage_seen, threads: HashMap::new(), ended: false };
+    let mut walk = Walk { conn, no, id, run, usage_seen, threads: HashMap::new(), ended: None };
     let mut hash = Hash::run_seed(id.as_str());
     let mut statement = conn.prepare_cached("SELECT seq, data, hash FROM events WHERE run_no = ?1 ORDER BY seq")?;
     let mut rows = statement.query([no])?;
@@ -36,9 +42,6 @@ pub(super) fn check(conn: &Connection, no: i64, id: &RunId, run: &Run, usage_see
         let (found, data): (i64, String) = (row.get(0)?, row.get(1)?);
         if found.unsigned_abs() != seq {
             return broken(place(), "it is missing");
-        }
-        if walk.ended {
-            return broken(place(), "it comes after the seal");
         }
         hash = hash.next(data.as_bytes());
         if row.get::<_, Hash>(2)? != hash {
@@ -65,7 +68,11 @@ pub(super) fn check(conn: &Connection, no: i64, id: &RunId, run: &Run, usage_see
 impl Walk<'_> {
     /// One entry against the row it was made with. The place of a finding is the caller's to add.
     fn entry(&mut self, data: &str) -> Checked<()> {
+        let sealed = self.ended.is_some();
         if let Ok(entry) = serde_json::from_str::<ResponseEntry>(data) {
+            if sealed {
+                return broken("", AFTER_SEAL);
+            }
             self.usage_seen.insert(entry.usage);
             return self.usage(&entry);
         }
@@ -73,6 +80,9 @@ impl Walk<'_> {
             Ok(event) => event,
             Err(error) => return broken("", error.to_string()),
         };
+        if sealed && !matches!(event.kind, EventKind::RunResumed { .. }) {
+            return broken("", AFTER_SEAL);
+        }
         if event.run != *self.id {
             return broken("", "it is another run's");
         }
@@ -111,11 +121,13 @@ impl Walk<'_> {
                     && self.run.prices == *prices
             }
             EventKind::RunEnded { outcome, code, rule } => {
-                self.ended = true;
-                let mut same = self.conn.prepare_cached(
-                    "SELECT 1 FROM runs WHERE no = ?1 AND ended = ?2 AND outcome = ?3 AND code = ?4 AND rule IS ?5",
-                )?;
-                same.exists(params![self.no, at, outcome, code, rule.as_ref().map(|rule| rule.as_str())])?
+                // A run that went on has ended more than once: its row tells the last end.
+                self.ended = Some((at, outcome.clone(), *code, rule.as_ref().map(|rule| rule.as_str().to_owned())));
+                true
+            }
+            EventKind::RunResumed { .. } => {
+                self.ended = None;
+                true
             }
             _ => true,
         };
@@ -125,15 +137,26 @@ impl Walk<'_> {
     /// What can be said only once the whole chain is known.
     fn rows(&self) -> Checked<()> {
         let changed = |what: &str| broken(format!("run `{}`", self.id), what);
-        if self.ended != self.run.sealed {
+        if self.ended.is_some() != self.run.sealed {
             return changed("it ended, and its seal is missing from the ledger's chain");
         }
-        let says_ended: bool = self
-            .conn
-            .prepare_cached("SELECT ended IS NOT NULL OR outcome IS NOT NULL FROM runs WHERE no = ?1")?
-            .query_row([self.no], |row| row.get(0))?;
-        if says_ended != self.ended {
-            return changed("its row says that it ended, its chain does not");
+        let row = self.conn.prepare_cached("SELECT ended, outcome, code, rule FROM runs WHERE no = ?1")?.query_row(
+            [self.no],
+            |row| {
+                let ended: Option<i64> = row.get(0)?;
+                let end = (row.get::<_, Option<String>>(1)?, row.get::<_, Option<i32>>(2)?, row.get(3)?);
+                Ok((ended, end))
+            },
+        )?;
+        let same = match (&self.ended, row) {
+            (None, (None, (None, None, None))) => true,
+            (Some((at, outcome, code, rule)), (Some(ended), (Some(said), Some(exit), by))) => {
+                (*at, outcome, *code, rule) == (ended, &said, exit, &by)
+            }
+            (None | Some(_), _) => false,
+        };
+        if !same {
+            return changed("the run's row was changed");
         }
         let command: Option<String> = self
             .conn

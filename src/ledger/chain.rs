@@ -128,6 +128,8 @@ pub(super) enum Link {
     Point { at: Timestamp, run: RunId, seq: u64, head: Hash },
     /// A run ended with so many entries, the last with this hash.
     Seal { at: Timestamp, run: RunId, events: u64, head: Hash },
+    /// A run that had ended goes on; the entry that says so is this one.
+    Reopen { at: Timestamp, run: RunId, seq: u64, head: Hash },
     /// A question as it stood after it was asked, joined, answered or withdrawn.
     Approval { at: Timestamp, approval: ApprovalRow },
     /// What `govern resume` would go on with: the digest of its text.

@@ -33,11 +33,14 @@ impl Turn<'_> {
     /// Adds an event to its run's chain, and what follows from it: the run's row, a thread's, a response's usage, the
     /// seal. A response that the ledger has, by `(thread, key)`, is not added again.
     ///
-    /// `RunStarted` is accepted for the run that [`super::Ledger::start_run`] named; nothing is accepted after
-    /// `RunEnded`.
+    /// `RunStarted` is accepted for the run that [`super::Ledger::start_run`] named; after `RunEnded` nothing is
+    /// accepted but `RunResumed`, for the run that `start_run` named.
     pub fn append(&mut self, event: &Event) -> Result<Appended, LedgerError> {
         if let EventKind::RunStarted { .. } = &event.kind {
             self.insert_run(event)?;
+        }
+        if let EventKind::RunResumed { .. } = &event.kind {
+            self.reopen_run(&event.run)?;
         }
         let run_no = self.open_run(&event.run)?;
         let (last, hash) = self.run_head(run_no, &event.run)?;
@@ -81,6 +84,7 @@ impl Turn<'_> {
                 self.link(&Link::Run { at, run, policy: policy.clone(), prices: prices.clone(), head })
             }
             EventKind::ThreadSeen { .. } => self.see_thread(event, run_no),
+            EventKind::RunResumed { .. } => self.link(&Link::Reopen { at, run, seq, head }),
             EventKind::RunEnded { .. } => {
                 self.end_run(event, run_no)?;
                 self.link(&Link::Seal { at, run, events: seq, head })
@@ -123,6 +127,18 @@ impl Turn<'_> {
                 prices,
                 govern
             ],
+        )?;
+        Ok(())
+    }
+
+    /// The run that [`super::Ledger::start_run`] named goes on: it is this process's from now on.
+    fn reopen_run(&self, run: &RunId) -> Result<(), LedgerError> {
+        let seat =
+            self.seat.filter(|seat| seat.run == *run).ok_or_else(|| LedgerError::NotStarted { run: run.clone() })?;
+        self.tx.execute(
+            "UPDATE runs SET ended = NULL, outcome = NULL, code = NULL, rule = NULL, pid = ?2, pid_started = ?3
+             WHERE id = ?1",
+            params![run.as_str(), seat.process.pid, count(seat.process.started)],
         )?;
         Ok(())
     }

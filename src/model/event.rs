@@ -42,6 +42,15 @@ pub enum EventKind {
         /// Where the spend belongs.
         attribution: Attribution,
     },
+    /// A run that had ended goes on: opens its chain again.
+    RunResumed {
+        /// Who let it go on.
+        by: String,
+        /// SHA-256 of the policy in force from here on, hex.
+        policy: String,
+        /// Version of the price table.
+        prices: String,
+    },
     /// An agent's command was started, or started again.
     AgentStarted {
         /// As executed, secrets redacted.

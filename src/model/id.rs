@@ -38,7 +38,7 @@ macro_rules! text_id {
 }
 
 text_id!(
-    /// One `govern run`: ten lower-case characters that sort by time, such as `k3f9x27m1a`.
+    /// One `govern run`: twelve lower-case characters that sort by time, such as `1mjk3f9x27m1`.
     RunId
 );
 text_id!(

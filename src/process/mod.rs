@@ -4,10 +4,12 @@
 //! starts the agents, adopts their orphans and does to them what govern orders ([`wire`]). When
 //! either of the two dies, the other ends what is left, so an agent never goes on alone.
 
+pub mod ask;
 pub mod error;
 pub mod guard;
 pub mod inbox;
 pub mod inspect;
+pub mod own;
 pub mod terminal;
 pub mod tree;
 pub mod wire;
@@ -17,10 +19,12 @@ mod freeze;
 mod keeper;
 mod launch;
 
+pub use ask::ask;
 pub use error::ProcessError;
 pub use guard::{Guard, GuardHandle, release_stdin};
 pub use inbox::{Arrived, Inbox};
 pub use inspect::{Role, codex_processes, environ_var, open_session_files};
+pub use own::{has_terminal, own_identity, own_uid, user_name};
 pub use terminal::Terminal;
 pub use tree::{Process, State, alive, descendants, identity_of, is_descendant_of};
 pub use wire::{How, Launch, LaunchFailure, Leftovers, Missing, Order, Refusal, Report, Status, Stdin};

@@ -19,7 +19,7 @@ pub struct Told {
     /// The agent it is about.
     pub agent: Option<AgentName>,
     /// `warned`, `routed`, `held`, `extended`, `stopped`, `killed`, `ended`, `restarted`, `noted`, `skipped`,
-    /// `unlogged`, `failed`, or the word of a request that this version does not know.
+    /// `unlogged`, `resumed`, `failed`, or the word of a request that this version does not know.
     pub what: String,
     /// Observed only: it would have.
     pub would: bool,
@@ -137,6 +137,7 @@ impl Teller {
                 let because = format!("{} of {name}: {reason}", count(*lines, "line", "lines"));
                 self.told.push(Told::new(event, "skipped", because));
             }
+            EventKind::RunResumed { by, .. } => self.told.push(Told::new(event, "resumed", format!("by {by}"))),
             EventKind::Marked { what } => self.told.push(Told::new(event, "noted", what.clone())),
             EventKind::AgentEnded { in_flight, in_flight_cost, .. } => {
                 self.released(event);

@@ -1,1 +1,18 @@
 //! The one loop that joins the stages: select, handle, record, perform.
+//!
+//! Whatever wakes the loop becomes inputs; the governor turns inputs into effects inside one
+//! transaction of the ledger, which records them; only then are they performed.
+
+mod answer;
+mod asking;
+mod books;
+mod handoff;
+mod perform;
+mod sessions;
+mod supervisor;
+mod timers;
+mod turn;
+mod wake;
+
+pub use handoff::changed_since;
+pub use supervisor::{Outcome, Plan, supervise};

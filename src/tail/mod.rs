@@ -2,6 +2,7 @@
 
 pub mod cursor;
 pub mod locate;
+pub mod login;
 pub mod watch;
 
 pub use cursor::{Cursor, Progress};

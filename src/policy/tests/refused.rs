@@ -142,7 +142,10 @@ fn each_mistake_is_told_in_one_sentence() {
         ("[models]\nunpriced = \"as:\"".to_owned(), "`` is not the name of a model"),
         ("[approvals]\nmax_extend = \"much\"".to_owned(), "`much` is not a quantity"),
         ("[prices.x]\ninput = -1\noutput = 1".to_owned(), "`-1` is less than nothing"),
-        ("[prices.x]\ninput = 0.00000000001\noutput = 1".to_owned(), "`0.00000000001` has more than nine decimal places"),
+        (
+            "[prices.x]\ninput = 0.00000000001\noutput = 1".to_owned(),
+            "`0.00000000001` has more than nine decimal places",
+        ),
         ("[prices.x]\ninput = 1".to_owned(), "the price has no `output`"),
         ("[prices.gpt-6.1]\ninput = 1".to_owned(), "`gpt-6.1` is read as a table `1` in a table `gpt-6`"),
         (

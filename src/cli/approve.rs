@@ -1,0 +1,122 @@
+//! `govern approve` and `govern deny`: a person's answer, taken to the run that waits for it.
+
+use clap::Args;
+
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::gate::message::{Message, Reply, Wish};
+use crate::gate::socket::{self, SocketError};
+use crate::ledger::home;
+use crate::model::quantity::QUANTITY_HINT;
+use crate::model::{ApprovalId, ApprovalState, ModelId, Quantity, RunId};
+
+/// Options of `govern approve`.
+#[derive(Args, Debug)]
+pub struct ApproveArgs {
+    /// The question's number, as `govern approvals` shows it
+    #[arg(value_name = "ID")]
+    pub id: i64,
+    /// How much more may be spent, such as `2usd` [default: what the question offers]
+    #[arg(long, value_name = "AMOUNT", conflicts_with = "route")]
+    pub extend: Option<String>,
+    /// Go on with the ladder's next model instead
+    #[arg(long, value_name = "MODEL", num_args = 0..=1, default_missing_value = "")]
+    pub route: Option<String>,
+    /// Why: it is kept with the answer
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// Options of `govern deny`.
+#[derive(Args, Debug)]
+pub struct DenyArgs {
+    /// The question's number, as `govern approvals` shows it
+    #[arg(value_name = "ID")]
+    pub id: i64,
+    /// End the agent now, not at a safe point
+    #[arg(long)]
+    pub kill: bool,
+    /// Why: it is kept with the answer
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// Lets the agent go on.
+pub fn approve(args: &ApproveArgs) -> Result<Exit> {
+    if let Some(text) = &args.extend {
+        Quantity::parse(text)
+            .map_err(|error| Error::new(format!("`--extend {text}` {error}")).hint(QUANTITY_HINT).exit(Exit::Usage))?;
+    }
+    let wish = match &args.route {
+        Some(model) if model.is_empty() => Wish::Route { model: None },
+        Some(model) => Wish::Route { model: Some(ModelId::new(model)) },
+        None => Wish::Extend { by: args.extend.clone() },
+    };
+    answer(ApprovalId(args.id), wish, args.reason.clone())
+}
+
+/// Ends the agent.
+pub fn deny(args: &DenyArgs) -> Result<Exit> {
+    let wish = if args.kill { Wish::Kill } else { Wish::Stop };
+    answer(ApprovalId(args.id), wish, args.reason.clone())
+}
+
+fn answer(approval: ApprovalId, wish: Wish, reason: Option<String>) -> Result<Exit> {
+    let here = super::here()?;
+    let folder = here.state_folder()?;
+    let ledger = here.ledger()?.ok_or_else(|| no_question(approval))?;
+    let question = ledger.approval(approval)?;
+    if question.state != ApprovalState::Pending {
+        let by = question.by.map_or_else(String::new, |by| format!(" by {by}"));
+        return Err(Error::new(format!("approval {approval} is {} already{by}", question.state)));
+    }
+    let waiting = ledger.waiting_for(approval)?;
+    let sockets = home::socket_folder(&folder)?;
+    let message = Message::Answer { approval, wish, reason };
+    let (run, reply) = first_live(&sockets, &waiting, &message, approval)?;
+    match reply {
+        Reply::Done { what } => {
+            super::to_stderr(&format!("govern: {what}\n"));
+            wake_others(&sockets, &waiting, &run);
+            Ok(Exit::Success)
+        }
+        Reply::Refused { why, hint } => {
+            let error = Error::new(format!("not answered: {why}"));
+            Err(match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            })
+        }
+    }
+}
+
+/// Any run that waits may take the answer: it counts for all of them.
+fn first_live(
+    sockets: &std::path::Path,
+    waiting: &[RunId],
+    message: &Message,
+    approval: ApprovalId,
+) -> Result<(RunId, Reply)> {
+    for run in waiting {
+        match socket::call(sockets, run, message) {
+            Ok(reply) => return Ok((run.clone(), reply)),
+            Err(SocketError::NotLive(_)) => {}
+            Err(error) => {
+                return Err(Error::new(format!("run `{run}` could not be given the answer")).caused_by(&error));
+            }
+        }
+    }
+    Err(Error::new(format!("nobody waits for approval {approval} any more: the run is over"))
+        .hint("`govern resume RUN --extend …` goes on with a run that was stopped"))
+}
+
+fn wake_others(sockets: &std::path::Path, waiting: &[RunId], answered: &RunId) {
+    for run in waiting.iter().filter(|run| *run != answered) {
+        // A run that is gone needs no waking; one that is busy reads the ledger at its next turn.
+        let _gone = socket::call(sockets, run, &Message::Wake);
+    }
+}
+
+fn no_question(approval: ApprovalId) -> Error {
+    Error::new(format!("there is no approval {approval}")).hint("`govern approvals` shows what waits")
+}

@@ -1,0 +1,379 @@
+//! `govern run -- COMMAND`: governs one command from its start to its end.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::clock;
+use crate::codex::{Asked, Invocation, Kind};
+use crate::decide::governor::Lift;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::{Ledger, home};
+use crate::model::quantity::QUANTITY_HINT;
+use crate::model::{
+    AgentName, Attribution, Cost, Dimension, Quantity, RunId, ServiceTier, ThreadId, Tokens, Unit, Verb,
+};
+use crate::place::{self, Place};
+use crate::policy::layers::FlagRules;
+use crate::policy::rule::{FreshLedger, Policy, Unpriced, Window};
+use crate::policy::{attribute, diagnostic};
+use crate::process::{self, GuardHandle, Inbox};
+use crate::report::page::Tone;
+use crate::supervise::{Outcome, Plan, supervise};
+use crate::tail::locate;
+use crate::ui::Look;
+use crate::ui::notice::{Notices, Showing};
+use crate::usage::price::PriceTable;
+
+use super::here::{self, Here};
+use super::resume::Resumable;
+use super::{env, policy_files, summary};
+
+/// Options of `govern run`.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// A policy on top of the system's, the user's and the repository's
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Decide and record, do nothing
+    #[arg(long)]
+    pub observe: bool,
+    /// The agent's name in tables and budgets [default: $GOVERN_AGENT, else codex]
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// Where the spend belongs
+    #[command(flatten)]
+    pub belongs: Belongs,
+    /// A limit for this run: `5usd`, `200ktok`, `2M all tok`, `50 responses`, `30 minutes`
+    #[arg(long, value_name = "LIMIT")]
+    pub budget: Vec<String>,
+    /// What happens when a `--budget` is spent [default: ask, where there is somebody to ask, else stop]
+    #[arg(long, value_name = "VERB")]
+    pub at_limit: Option<AtLimit>,
+    /// Write the run's summary as JSON, too
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// The command, as without govern
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Where spend belongs, by flags.
+#[derive(Args, Debug, Default)]
+pub struct Belongs {
+    /// The team that answers for the spend [default: $GOVERN_TEAM, or a rule of the policy]
+    #[arg(long, value_name = "TEAM")]
+    pub team: Option<String>,
+    /// The project [default: $GOVERN_PROJECT, a rule, else the repository's name]
+    #[arg(long, value_name = "PROJECT")]
+    pub project: Option<String>,
+    /// Whom it is billed on to [default: $GOVERN_CLIENT, or a rule]
+    #[arg(long, value_name = "CLIENT")]
+    pub client: Option<String>,
+    /// Such as a ticket's number [default: $GOVERN_TASK, or a rule]
+    #[arg(long, value_name = "TASK")]
+    pub task: Option<String>,
+    /// Any further `KEY=VALUE`
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub label: Vec<(String, String)>,
+}
+
+/// What `--at-limit` takes.
+#[derive(Clone, Copy, Debug, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AtLimit {
+    /// Hold the agent and ask a person
+    Ask,
+    /// End it at a safe point and leave a hand-off
+    Stop,
+    /// End it now
+    Kill,
+}
+
+impl From<AtLimit> for Verb {
+    fn from(at: AtLimit) -> Self {
+        match at {
+            AtLimit::Ask => Self::Ask,
+            AtLimit::Stop => Self::Stop,
+            AtLimit::Kill => Self::Kill,
+        }
+    }
+}
+
+fn key_value(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() && !value.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        Some(_) | None => Err("write `KEY=VALUE`".to_owned()),
+    }
+}
+
+/// Governs the command. The guard was forked before anything else.
+pub fn run(args: RunArgs, guard: GuardHandle) -> Result<Exit> {
+    let here = super::here()?;
+    let place = place::look(&here.cwd, env);
+    let rules = Rules { policy: args.policy, budgets: args.budget, at_limit: args.at_limit, observe: args.observe };
+    let policy = rules.load(&here, args.quiet)?;
+    let agent = AgentName::new(args.agent.or_else(|| text("GOVERN_AGENT")).unwrap_or_else(|| "codex".to_owned()));
+    let attribution = attribute(&policy, &place, &args.belongs);
+    let start = Start {
+        run: new_run(),
+        resumes: None,
+        lift: None,
+        prices: PriceTable::embedded().with_overrides(&policy.prices),
+        policy,
+        attribution,
+        place,
+        agent,
+        command: args.command,
+        rules,
+    };
+    govern(start, guard, &Shown { quiet: args.quiet, json: args.json })
+}
+
+/// How the end is shown.
+pub(super) struct Shown {
+    pub(super) quiet: bool,
+    pub(super) json: Option<PathBuf>,
+}
+
+/// What is known before the ledger is opened.
+pub(super) struct Start {
+    pub(super) run: RunId,
+    pub(super) resumes: Option<ThreadId>,
+    pub(super) lift: Option<Lift>,
+    pub(super) policy: Policy,
+    pub(super) prices: PriceTable,
+    pub(super) attribution: Attribution,
+    pub(super) place: Place,
+    pub(super) agent: AgentName,
+    pub(super) command: Vec<OsString>,
+    pub(super) rules: Rules,
+}
+
+/// Who runs govern, by log-in name.
+pub(super) fn whoami() -> String {
+    process::user_name(process::own_uid()).unwrap_or_else(|| "somebody".to_owned())
+}
+
+/// From the checks that need no ledger to the table at the end.
+pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<Exit> {
+    let invocation = Invocation::parse(&start.command);
+    if let Some(invocation) = &invocation {
+        check_invocation(invocation, &start.policy, &start.prices)?;
+    }
+    let full_screen = invocation.as_ref().is_some_and(|one| matches!(one.kind(), Kind::Interactive(_)));
+    let (command, invocation) = match invocation.filter(|_| full_screen) {
+        // Its background server would take the work out of the tree that govern watches.
+        Some(screen) => (screen.with_no_daemon(), Some(screen)),
+        None => (start.command.clone(), Invocation::parse(&start.command)),
+    };
+
+    let home = super::here()?.state_folder()?;
+    let mut ledger = Ledger::open(&home)?;
+    let sockets = home::socket_folder(&home)?;
+    let identity =
+        process::own_identity().ok_or_else(|| Error::new("govern cannot tell its own process from /proc"))?;
+    ledger.start_run(start.run.clone(), identity);
+    let fresh = fresh_budgets(&start.policy, &ledger, &start.run)?;
+
+    let showing = match (shown.quiet, full_screen) {
+        (true, _) => Showing::Never,
+        (false, true) => Showing::AtEnd,
+        (false, false) => Showing::Live,
+    };
+    let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing);
+    if !fresh.is_empty() {
+        let names = fresh.join(", ");
+        notices.say(&format!("this ledger begins with this run: not enforceable here: {names}"), Tone::Warn);
+    }
+    let terminal = process::has_terminal();
+    let parts = summary::Parts::of(start.run.clone(), start.place.repository.clone(), start.policy.timezone);
+    let resumable = Resumable::of(&start);
+    let plan = Plan {
+        run: start.run,
+        resumes: start.resumes,
+        by: whoami(),
+        lift: start.lift,
+        policy: start.policy,
+        prices: start.prices,
+        agent: start.agent,
+        attribution: start.attribution,
+        command,
+        cwd: start.place.folder,
+        invocation,
+        codex_home: locate::codex_home(env),
+        ledger,
+        sockets,
+        notices,
+        prompt: terminal && !full_screen,
+        full_screen,
+        askable: terminal && env("CI").is_none(),
+        fresh,
+        keep: Box::new(move |thread, argv| resumable.text(thread, argv)),
+    };
+    let outcome = in_runtime(plan, guard)?;
+    let exit = outcome.exit;
+    summary::show(&outcome, &parts, shown.quiet, shown.json.as_deref())?;
+    match outcome.error {
+        Some(error) => Err(error),
+        None => Ok(exit),
+    }
+}
+
+fn in_runtime(plan: Plan, guard: GuardHandle) -> Result<Outcome> {
+    let failed = |error: &dyn std::error::Error| Error::new("govern cannot start its loop").caused_by(error);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
+    runtime.block_on(async {
+        let guard = guard.into_async().map_err(|error| failed(&error))?;
+        let inbox = Inbox::open().map_err(|error| failed(&error))?;
+        supervise(plan, guard, inbox).await
+    })
+}
+
+/// Twelve characters that sort by time: 42 bits of milliseconds since 1970 (they last until 2109)
+/// and 18 of chance.
+fn new_run() -> RunId {
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let bits = uuid::Uuid::now_v7().as_u128();
+    let time = (bits >> 80) & 0x3ff_ffff_ffff;
+    let chance = bits & 0x3_ffff;
+    let mut number = (time << 18) | chance;
+    let mut text = [b'0'; 12];
+    for place in text.iter_mut().rev() {
+        *place = DIGITS.get(usize::try_from(number & 31).unwrap_or_default()).copied().unwrap_or(b'0');
+        number >>= 5;
+    }
+    RunId::new(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The policy as the command line asks for it; kept so that a resumed run obeys the same.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Rules {
+    #[serde(default)]
+    pub(super) policy: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) budgets: Vec<String>,
+    #[serde(default)]
+    pub(super) at_limit: Option<AtLimit>,
+    #[serde(default)]
+    pub(super) observe: bool,
+}
+
+impl Rules {
+    /// Reads all layers. Warnings are shown, mistakes stop everything.
+    pub(super) fn load(&self, here: &Here<'_>, quiet: bool) -> Result<Policy> {
+        let mut budgets = Vec::new();
+        for text in &self.budgets {
+            let quantity = Quantity::parse(text).map_err(|error| {
+                Error::new(format!("`--budget {text}` {error}")).hint(QUANTITY_HINT).exit(Exit::Usage)
+            })?;
+            budgets.push((text.clone(), quantity));
+        }
+        let flags = FlagRules { budgets, at_limit: self.at_limit.map(Verb::from), observe: self.observe };
+        let layers = policy_files::read(here.policy_places(self.policy.as_deref()))?;
+        let loaded = here::join_with(layers, flags, Look::stderr().colour)?;
+        if !loaded.warnings.is_empty() && !quiet {
+            super::to_stderr(&diagnostic::render(&loaded.warnings, Look::stderr().colour));
+        }
+        Ok(loaded.policy)
+    }
+}
+
+fn text(name: &str) -> Option<String> {
+    env(name).and_then(|value| value.into_string().ok())
+}
+
+fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> Attribution {
+    let flags = Attribution {
+        team: belongs.team.clone(),
+        project: belongs.project.clone(),
+        client: belongs.client.clone(),
+        task: belongs.task.clone(),
+        labels: belongs.label.iter().cloned().collect(),
+        ..Attribution::default()
+    };
+    let from_env = Attribution {
+        team: text("GOVERN_TEAM"),
+        project: text("GOVERN_PROJECT"),
+        client: text("GOVERN_CLIENT"),
+        task: text("GOVERN_TASK"),
+        user: text("GOVERN_USER"),
+        ..Attribution::default()
+    };
+    attribute::attribute(&policy.attribute, &known(place), flags, from_env)
+}
+
+/// A place as attribution rules see it.
+fn known(place: &Place) -> attribute::Place {
+    let name = place.repository.as_ref().and_then(|root| root.file_name());
+    attribute::Place {
+        folder: place.folder.clone(),
+        home: env("HOME").map(PathBuf::from),
+        remotes: place.remotes.iter().map(|url| attribute::normalise_remote(url)).collect(),
+        branch: place.branch.clone(),
+        repository_name: name.map(|name| name.to_string_lossy().into_owned()),
+        git_user: place.git_user.clone(),
+        system_user: process::user_name(process::own_uid()),
+    }
+}
+
+/// What a Codex command line says that a policy can't abide.
+fn check_invocation(invocation: &Invocation, policy: &Policy, prices: &PriceTable) -> Result<()> {
+    let refused = |what: String| Error::new(format!("refused to start: {what}")).exit(Exit::Refused);
+    let binding = |unit: Option<Unit>| {
+        !policy.observe
+            && policy.budgets.iter().any(|budget| {
+                !budget.observe
+                    && unit.is_none_or(|unit| budget.unit() == unit)
+                    && budget.steps.iter().any(|step| step.verb.is_hard())
+            })
+    };
+    if binding(None)
+        && let Some(what) = invocation.ungovernable().first()
+    {
+        return Err(refused(format!("{what}, so its spend cannot be observed"))
+            .hint("leave it out, or run without a limit: what cannot be observed cannot be limited"));
+    }
+    let Asked::Model(model) = invocation.asked() else { return Ok(()) };
+    if !policy.observe && !policy.models.allows(model.as_str()) {
+        return Err(refused(format!("`{model}` is not among the models that the policy allows"))
+            .hint("`govern policy show` lists them"));
+    }
+    let one = Tokens { input: 1, output: 1, ..Tokens::default() };
+    let unpriced = prices.quote(&model, &ServiceTier::Standard, clock::now(), &one).cost == Cost::Unpriced;
+    if unpriced && binding(Some(Unit::Usd)) && policy.models.unpriced == Unpriced::Refuse {
+        let hint = format!(
+            "give it a price in your policy, `[prices.\"{model}\"]`, or set `unpriced = \"dearest\"` under `[models]`"
+        );
+        return Err(refused(format!("`{model}` has no price, so a limit in money cannot be kept")).hint(hint));
+    }
+    Ok(())
+}
+
+/// Budgets wider than the run that a ledger without a past can't keep.
+fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Result<Vec<String>> {
+    let wide: Vec<String> = policy
+        .budgets
+        .iter()
+        .filter(|budget| budget.window != Window::Life || budget.per == [Dimension::Thread])
+        .map(|budget| budget.name.to_string())
+        .collect();
+    if wide.is_empty() || !ledger.born_in(run)? {
+        return Ok(Vec::new());
+    }
+    if policy.fresh_ledger == FreshLedger::Refuse && !policy.observe {
+        return Err(Error::new(format!(
+            "refused to start: this ledger was born with this run, so these budgets cannot bind: {}",
+            wide.join(", ")
+        ))
+        .exit(Exit::Refused)
+        .hint("keep `$GOVERN_HOME` between jobs (a cache will do), or set `[ledger] fresh = \"warn\"`"));
+    }
+    Ok(wide)
+}

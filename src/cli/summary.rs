@@ -1,0 +1,83 @@
+//! The end of a run: its table, JSON, and what CI takes.
+
+use std::path::{Path, PathBuf};
+
+use crate::clock;
+use crate::error::{Error, Result};
+use crate::model::{RunId, Timestamp};
+use crate::report::{Handoff, RunReport, json, markdown};
+use crate::supervise::{Outcome, changed_since};
+use crate::ui::Look;
+
+use super::{append, env, report};
+
+/// What is known before the run and needed after it.
+pub(super) struct Parts {
+    run: RunId,
+    began: Timestamp,
+    repository: Option<PathBuf>,
+    zone: chrono_tz::Tz,
+}
+
+impl Parts {
+    pub(super) fn of(run: RunId, repository: Option<PathBuf>, zone: chrono_tz::Tz) -> Self {
+        Self { run, began: clock::now(), repository, zone }
+    }
+}
+
+/// Shows how the run ended. What can't be written is said, and changes no exit code.
+pub(super) fn show(outcome: &Outcome, parts: &Parts, quiet: bool, file: Option<&Path>) -> Result<()> {
+    let Some(report) = report_of(outcome, parts)? else { return Ok(()) };
+    if !quiet {
+        let look = Look::stderr();
+        super::to_stderr(&format!("\n{}", look.render(&report.page())));
+    }
+    if let Some(path) = file {
+        std::fs::write(path, json::to_text(&report))
+            .map_err(|error| Error::new(format!("`{}` cannot be written", path.display())).caused_by(&error))?;
+    }
+    for_ci(&report);
+    Ok(())
+}
+
+fn report_of(outcome: &Outcome, parts: &Parts) -> Result<Option<RunReport>> {
+    let Some(ledger) = &outcome.ledger else { return Ok(None) };
+    let here = super::here()?;
+    let info = ledger.find_run(parts.run.as_str())?;
+    let mut report = report::of_run(ledger, info, &here, parts.zone)?;
+    report.budgets.clone_from(&outcome.budgets);
+    if outcome.ended {
+        let changed = parts.repository.as_deref().map(|root| changed_since(root, parts.began));
+        report.handoff = Some(Handoff { files: changed.flatten(), command: resume_command(outcome, &parts.run) });
+    }
+    Ok(Some(report))
+}
+
+/// The exact command that goes on; it needs an extension where a limit is spent.
+fn resume_command(outcome: &Outcome, run: &RunId) -> String {
+    match &outcome.extend {
+        Some(extend) => format!("govern resume {run} --extend {}", extend.replace(' ', "")),
+        None => format!("govern resume {run}"),
+    }
+}
+
+/// GitHub's job summary and step outputs, where a job set them.
+fn for_ci(report: &RunReport) {
+    if let Some(path) = env("GITHUB_STEP_SUMMARY").map(PathBuf::from) {
+        let text = format!("{}\n", markdown::of_page(&report.page(), 3));
+        say_if_lost(&path, append(&path, &text));
+    }
+    if let Some(path) = env("GITHUB_OUTPUT").map(PathBuf::from) {
+        let cost = report.totals.known_cost().unwrap_or_default().to_decimal();
+        let outcome = report.info.outcome.as_deref().unwrap_or("ended");
+        let text =
+            format!("run={}\noutcome={outcome}\ncost_usd={cost}\nresponses={}\n", report.id(), report.totals.responses);
+        say_if_lost(&path, append(&path, &text));
+    }
+}
+
+fn say_if_lost(path: &Path, written: std::io::Result<()>) {
+    if let Err(error) = written {
+        super::to_stderr(&format!("govern: `{}` cannot be written: {error}\n", path.display()));
+    }
+}

@@ -1,0 +1,181 @@
+//! A person's answer, from the prompt or through the socket: who may, how far, and what it does.
+
+use crate::decide::Effect;
+use crate::decide::effect::Question;
+use crate::decide::input::Input;
+use crate::error::Error;
+use crate::gate::message::{Message, Reply, Wish};
+use crate::gate::socket::{Call, Peer};
+use crate::model::event::Answer;
+use crate::model::{ApprovalId, Quantity};
+use crate::policy::rule::Approvals;
+use crate::process;
+
+use super::supervisor::Supervisor;
+
+/// Why an answer is not taken, and what to do instead.
+#[derive(Debug)]
+pub(super) struct NotTaken {
+    why: String,
+    hint: Option<String>,
+}
+
+impl NotTaken {
+    fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), hint: None }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl Supervisor {
+    /// Hears what another govern says, and replies.
+    pub(super) async fn heard(&mut self, call: Call) -> Result<Vec<Effect>, Error> {
+        let (effects, reply) = match (&call.message, self.admits(call.peer)) {
+            (None, _) => (Vec::new(), refused(NotTaken::new("that is nothing a run understands"))),
+            (_, Err(why)) => (Vec::new(), refused(why)),
+            (Some(Message::Wake), Ok(_)) => (self.turn(Vec::new())?, Reply::Done { what: "awake".to_owned() }),
+            (Some(Message::Answer { approval, wish, reason }), Ok(who)) => {
+                match self.take_answer(*approval, wish, &who, reason.as_deref())? {
+                    Ok((effects, what)) => (effects, Reply::Done { what }),
+                    Err(why) => (Vec::new(), refused(why)),
+                }
+            }
+        };
+        call.reply(&reply).await;
+        Ok(effects)
+    }
+
+    /// Only this user's own processes, and none that an agent started: an agent may not approve itself.
+    fn admits(&self, peer: Peer) -> Result<String, NotTaken> {
+        if peer.uid != process::own_uid() {
+            return Err(NotTaken::new("only the user who started the run may speak to it"));
+        }
+        let inside = match (peer.pid, self.guard_pid()) {
+            (Some(pid), Some(guard)) => process::is_descendant_of(pid, guard),
+            // Without a number nobody can be told from the agent.
+            (None, _) | (_, None) => true,
+        };
+        if inside {
+            return Err(NotTaken::new("this comes from inside the governed agent: an agent cannot answer for itself")
+                .hint("answer from a terminal that the agent did not start"));
+        }
+        Ok(process::user_name(peer.uid).unwrap_or_else(|| peer.uid.to_string()))
+    }
+
+    /// What was answered at the prompt.
+    pub(super) fn prompted(&mut self, approval: ApprovalId, answer: Answer) -> Result<Vec<Effect>, Error> {
+        let Some(question) = self.governor.waits_for(approval) else { return Ok(Vec::new()) };
+        let who = process::user_name(process::own_uid()).unwrap_or_else(|| "somebody".to_owned());
+        let by = format!("{who} (prompt)");
+        let allowed = may_answer(&who, &self.governor.policy().approvals);
+        match allowed.map(|()| answer) {
+            Ok(answer) => Ok(self.settle(approval, &question, answer, &by, None)?.0),
+            Err(not) => {
+                self.say(&not.why);
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Checks an answer that came over the socket.
+    fn take_answer(
+        &mut self,
+        approval: ApprovalId,
+        wish: &Wish,
+        who: &str,
+        reason: Option<&str>,
+    ) -> Result<Result<(Vec<Effect>, String), NotTaken>, Error> {
+        let Some(question) = self.governor.waits_for(approval) else {
+            return Ok(Err(NotTaken::new(format!("nobody waits for approval {approval} here any more"))
+                .hint("`govern approvals` shows what waits")));
+        };
+        let approvals = &self.governor.policy().approvals;
+        let answer = may_answer(who, approvals).and_then(|()| understand(&question, wish, approvals));
+        match answer {
+            Ok(answer) => {
+                let (effects, what) = self.settle(approval, &question, answer, &format!("{who} (cli)"), reason)?;
+                Ok(what.map(|what| (effects, what)))
+            }
+            Err(not) => Ok(Err(not)),
+        }
+    }
+
+    /// Writes an answer down, if it is the first, and hands it to the governor.
+    fn settle(
+        &mut self,
+        approval: ApprovalId,
+        question: &Question,
+        answer: Answer,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<(Vec<Effect>, Result<String, NotTaken>), Error> {
+        let what = describe(question, &answer);
+        let input = Input::Answered { approval, answer, by: by.to_owned(), reason: reason.map(str::to_owned) };
+        let effects = self.turn(vec![input])?;
+        if std::mem::take(&mut self.too_late) {
+            return Ok((effects, Err(NotTaken::new(format!("approval {approval} has been answered already")))));
+        }
+        Ok((effects, Ok(what)))
+    }
+}
+
+fn refused(not: NotTaken) -> Reply {
+    Reply::Refused { why: not.why, hint: not.hint }
+}
+
+/// `[approvals] approvers`, if the policy names any.
+fn may_answer(who: &str, approvals: &Approvals) -> Result<(), NotTaken> {
+    if approvals.approvers.is_empty() || approvals.approvers.iter().any(|approver| approver == who) {
+        return Ok(());
+    }
+    Err(NotTaken::new(format!("`{who}` is not among the approvers of this policy"))
+        .hint(format!("these may answer: {}", approvals.approvers.join(", "))))
+}
+
+/// What a wish comes to for this question, under the policy's `[approvals]`.
+fn understand(question: &Question, wish: &Wish, approvals: &Approvals) -> Result<Answer, NotTaken> {
+    match wish {
+        Wish::Extend { by: None } => Ok(Answer::Extend { amount: question.extend.amount }),
+        Wish::Extend { by: Some(text) } => {
+            let quantity = Quantity::parse(text).map_err(|error| {
+                NotTaken::new(format!("`{text}` {error}")).hint(crate::model::quantity::QUANTITY_HINT)
+            })?;
+            if quantity.unit != question.key.unit {
+                return Err(NotTaken::new(format!("this budget counts {}, not `{text}`", question.key.unit.as_str())));
+            }
+            let most = approvals.max_extend.filter(|most| most.unit == quantity.unit);
+            if let Some(most) = most.filter(|most| quantity.amount > most.amount) {
+                return Err(NotTaken::new(format!("one answer may extend by {most} at the most")));
+            }
+            Ok(Answer::Extend { amount: quantity.amount })
+        }
+        Wish::Route { model } => match (&question.route_to, model) {
+            (None, _) => Err(NotTaken::new("there is no cheaper model on the ladder that this agent could go on with")),
+            (Some(next), Some(wanted)) if next != wanted => {
+                Err(NotTaken::new(format!("the ladder's next model is `{next}`, not `{wanted}`")))
+            }
+            (Some(_), _) => Ok(Answer::Route),
+        },
+        Wish::Stop => Ok(Answer::Stop),
+        Wish::Kill => Ok(Answer::Kill),
+    }
+}
+
+fn describe(question: &Question, answer: &Answer) -> String {
+    let agent = &question.agent;
+    match answer {
+        Answer::Extend { amount } => {
+            format!("extended {} by {}: agent `{agent}` goes on", question.key.budget, question.key.unit.show(*amount))
+        }
+        Answer::Route => match &question.route_to {
+            Some(model) => format!("agent `{agent}` goes on with {model}"),
+            None => format!("agent `{agent}` goes on"),
+        },
+        Answer::Stop => format!("agent `{agent}` is stopped"),
+        Answer::Kill => format!("agent `{agent}` is killed"),
+    }
+}

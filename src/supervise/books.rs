@@ -1,0 +1,78 @@
+//! What the governor may ask of the ledger, answered within the turn's transaction.
+
+use std::cell::RefCell;
+
+use crate::decide::Books;
+use crate::decide::account::{SpentQuery, amount_of};
+use crate::ledger::{LedgerError, Turn};
+use crate::model::{BudgetKey, Dimension};
+use crate::process;
+
+/// The ledger in a turn. The governor is pure and takes no errors: the first one is kept, and the
+/// turn that met it is rolled back.
+pub(super) struct TurnBooks<'a, 't> {
+    turn: RefCell<&'a mut Turn<'t>>,
+    error: RefCell<Option<LedgerError>>,
+}
+
+impl<'a, 't> TurnBooks<'a, 't> {
+    pub(super) fn new(turn: &'a mut Turn<'t>) -> Self {
+        Self { turn: RefCell::new(turn), error: RefCell::new(None) }
+    }
+
+    /// The first error that an answer met.
+    pub(super) fn into_error(self) -> Result<(), LedgerError> {
+        self.error.into_inner().map_or(Ok(()), Err)
+    }
+
+    fn keep<T: Default>(&self, result: Result<T, LedgerError>) -> T {
+        result.unwrap_or_else(|error| {
+            self.error.borrow_mut().get_or_insert(error);
+            T::default()
+        })
+    }
+}
+
+impl Books for TurnBooks<'_, '_> {
+    fn spent(&self, query: &SpentQuery<'_>) -> i64 {
+        let mut dims: Vec<Dimension> = query.values.iter().map(|(dimension, _)| (*dimension).clone()).collect();
+        let per = dims.len();
+        dims.extend(query.budget.only.iter().map(|(dimension, _)| dimension.clone()));
+        let turn = self.turn.borrow();
+        if per == dims.len() {
+            let scope: Vec<(Dimension, Option<String>)> =
+                query.values.iter().map(|(dim, value)| ((*dim).clone(), value.map(str::to_owned))).collect();
+            let sum = self.keep(turn.spent(&scope, query.bounds.start, query.bounds.end));
+            return amount_of(&sum, query.unit());
+        }
+        let rows = self.keep(turn.sums_by(&dims, query.bounds.start, query.bounds.end));
+        rows.iter()
+            .filter(|(values, _)| query.counts(values))
+            .fold(0_i64, |total, (_, sum)| total.saturating_add(amount_of(sum, query.unit())))
+    }
+
+    fn extended(&self, key: &BudgetKey) -> i64 {
+        self.keep(self.turn.borrow().extended(key))
+    }
+
+    fn reserved_by_others(&self, key: &BudgetKey) -> i64 {
+        self.keep(self.turn.borrow_mut().reserved_by_others(key, &process::alive))
+    }
+}
+
+/// No ledger: nothing is known beyond this run.
+pub(super) struct NoBooks;
+
+impl Books for NoBooks {
+    fn spent(&self, _: &SpentQuery<'_>) -> i64 {
+        0
+    }
+
+    fn extended(&self, _: &BudgetKey) -> i64 {
+        0
+    }
+
+    fn reserved_by_others(&self, _: &BudgetKey) -> i64 {
+        0
+    }
+}

@@ -1,0 +1,109 @@
+//! One match over all that govern can do. What stands here was recorded before.
+
+use crate::clock;
+use crate::decide::Effect;
+use crate::decide::effect::{Ending, Question};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::{Money, ThreadId};
+use crate::policy::rule::Rung;
+use crate::process::{How, Launch, Order, Stdin};
+use crate::ui;
+
+use super::supervisor::{Finished, Supervisor};
+
+/// What a routed or resumed agent is told: the one prompt that govern itself writes.
+pub(super) const GO_ON: &str = "Go on with the task where you left off.";
+
+impl Supervisor {
+    /// Carries out effects in order.
+    pub(super) fn perform(&mut self, effects: Vec<Effect>) -> Result<(), Error> {
+        for effect in effects {
+            match effect {
+                Effect::Freeze(agent) => self.order(Order::Freeze { agent })?,
+                Effect::Thaw(agent) => {
+                    self.asking.take_back(Some("decided"));
+                    self.order(Order::Thaw { agent })?;
+                }
+                Effect::End(_) => {
+                    self.asking.take_back(Some("decided"));
+                    self.end_tree()?;
+                }
+                Effect::Restart { thread, rung, .. } => self.restart(&thread, &rung)?,
+                Effect::Ask(question) => self.open_prompt(question),
+                Effect::Arm(timer, after) => self.timers.arm(clock::monotonic(), timer, after),
+                Effect::Say(text) => self.say(&text),
+                Effect::Refuse(why) => {
+                    return Err(Error::new(format!("refused to start: {why}")).exit(Exit::Refused).hint(
+                        "`govern budget` shows every budget; a person can lift one: see `govern resume --help`",
+                    ));
+                }
+                Effect::Finish { ending, in_flight, in_flight_cost, .. } => {
+                    self.finish(ending, in_flight, in_flight_cost)
+                }
+                // The ledger's share was done in the turn.
+                Effect::Record { .. }
+                | Effect::Reserve { .. }
+                | Effect::Extend { .. }
+                | Effect::Withdraw(_)
+                | Effect::Expire(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends everything under the guard, at once: the tree stands still already, or must.
+    pub(super) fn end_tree(&mut self) -> Result<(), Error> {
+        self.order(Order::End { agent: self.agent.clone(), how: How::KillNow })
+    }
+
+    fn restart(&mut self, thread: &ThreadId, rung: &Rung) -> Result<(), Error> {
+        let argv = self
+            .invocation
+            .as_ref()
+            .ok_or_else(|| Error::new("the agent was not started as a Codex that can be restarted"))?
+            .resume_with(thread, Some(rung), GO_ON)
+            .map_err(|why| Error::new("the agent cannot go on with another model").caused_by(&why))?;
+        self.sweeps = 0;
+        self.launch(argv, Stdin::Null, Some(thread.clone()))
+    }
+
+    /// Starts a command under the guard.
+    pub(super) fn launch(
+        &mut self,
+        argv: Vec<std::ffi::OsString>,
+        stdin: Stdin,
+        resumes: Option<ThreadId>,
+    ) -> Result<(), Error> {
+        self.started = Some((argv.clone(), resumes));
+        let agent = self.agent.clone();
+        // Nested tools can tell which run they are part of.
+        let env = vec![("GOVERN_RUN".into(), Some(self.run.as_str().into()))];
+        let full_screen = self.full_screen;
+        self.order(Order::Launch(Launch { agent, argv, env, cwd: None, stdin, full_screen }))
+    }
+
+    fn open_prompt(&mut self, question: Question) {
+        // INVARIANT: the turn that asked gave the question its number.
+        let Some(approval) = self.governor.held_approval(&question.agent) else { return };
+        self.asking.put(ui::answer::Question {
+            approval,
+            agent: question.agent,
+            standing: question.text,
+            extend: question.extend,
+            most: self.governor.policy().approvals.max_extend,
+            route: question.route_to,
+            left: Some(question.wait),
+            otherwise: question.otherwise.as_str(),
+        });
+    }
+
+    fn finish(&mut self, ending: Ending, in_flight: u32, in_flight_cost: Money) {
+        let exit = match (ending, self.status) {
+            (Ending::Itself, Some(status)) => Exit::from(status),
+            (Ending::Itself, None) => Exit::Failed,
+            (Ending::Stopped | Ending::Killed, _) => Exit::Ended,
+        };
+        self.finished = Some(Finished { ending, exit, in_flight, in_flight_cost });
+    }
+}

@@ -1,0 +1,329 @@
+//! Which session files are this run's, and what is new in them.
+//!
+//! A file is ours when a process of the agent's tree has it open: a shared `CODEX_HOME` holds
+//! others' as well. Where that was missed (a file that was closed again before we looked), the
+//! lineage in its first line tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use tokio::sync::mpsc;
+
+use crate::model::{AgentName, ThreadId, Timestamp, Tokens};
+use crate::rollout::{self, SessionName};
+use crate::tail::cursor::Cursor;
+use crate::tail::locate::{self, is_session_file};
+use crate::tail::watch::{Notice, WatchError, Watcher};
+use crate::usage::meter::{Answer, Counting, Meter, Phase};
+
+/// The files of a run.
+pub(super) struct Sessions {
+    watcher: Option<Watcher>,
+    notices: mpsc::UnboundedReceiver<Notice>,
+    send: mpsc::UnboundedSender<Notice>,
+    homes: BTreeSet<PathBuf>,
+    files: BTreeMap<PathBuf, Session>,
+    since: Timestamp,
+}
+
+struct Session {
+    agent: AgentName,
+    home: PathBuf,
+    cursor: Cursor,
+    meter: Meter,
+    counting: Counting,
+    told: bool,
+    phase: Phase,
+}
+
+/// What a session file had to say.
+pub(super) enum Reading {
+    /// It is a thread of this run.
+    Thread(Found),
+    /// A model answered.
+    Answered {
+        /// Whose.
+        agent: AgentName,
+        /// What.
+        answer: Answer,
+        /// The home it was found in: its log-in tells who pays.
+        home: PathBuf,
+        /// The plan that the file names, if it does.
+        plan: Option<String>,
+    },
+    /// A thread's requests started or ended.
+    Phase {
+        /// Whose.
+        agent: AgentName,
+        /// Which.
+        thread: ThreadId,
+        /// How it stands.
+        phase: Phase,
+    },
+    /// Lines that could not be read.
+    Skipped {
+        /// Where.
+        path: PathBuf,
+        /// How many.
+        lines: u64,
+        /// Why, and where the first is.
+        reason: String,
+    },
+}
+
+/// A thread, as its file's first lines tell.
+pub(super) struct Found {
+    pub(super) thread: ThreadId,
+    pub(super) root: ThreadId,
+    pub(super) parent: Option<ThreadId>,
+    pub(super) path: PathBuf,
+    pub(super) home: PathBuf,
+    pub(super) codex: Option<String>,
+    pub(super) provider: Option<String>,
+    pub(super) plan: Option<String>,
+    pub(super) role: Option<String>,
+}
+
+impl Sessions {
+    /// Watches nothing yet. What was recorded before `since` is history.
+    pub(super) fn new(since: Timestamp) -> Self {
+        let (send, notices) = mpsc::unbounded_channel();
+        Self { watcher: None, notices, send, homes: BTreeSet::new(), files: BTreeMap::new(), since }
+    }
+
+    /// Watches a Codex home, once.
+    pub(super) fn watch(&mut self, home: &Path) -> Result<(), WatchError> {
+        if !self.homes.insert(home.to_owned()) {
+            return Ok(());
+        }
+        let watcher = match &mut self.watcher {
+            Some(watcher) => watcher,
+            none => {
+                let send = self.send.clone();
+                none.insert(Watcher::new(move |notice| {
+                    // The run may be over already.
+                    let _ended = send.send(notice);
+                })?)
+            }
+        };
+        watcher.add_home(home)
+    }
+
+    /// The next change. Nothing is lost when the wait is given up.
+    pub(super) async fn notice(&mut self) -> Notice {
+        match self.notices.recv().await {
+            Some(notice) => notice,
+            // INVARIANT: `send` lives as long as `self`, so the channel never ends.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The files that changes name which have come in already, so that many changes are one reading.
+    pub(super) fn pending(&mut self) -> Vec<Notice> {
+        std::iter::from_fn(|| self.notices.try_recv().ok()).collect()
+    }
+
+    /// Is it a thread of this run?
+    pub(super) fn owns(&self, path: &Path) -> bool {
+        self.files.contains_key(path)
+    }
+
+    /// The root thread's id and folder, by the first file that is a root.
+    pub(super) fn root(&self) -> Option<&ThreadId> {
+        self.files
+            .values()
+            .filter_map(|session| session.meter.thread().filter(|id| session.meter.root() == Some(id)))
+            .next()
+    }
+
+    /// Takes a file as a thread of this agent. What was in it before is read for its state, and
+    /// counts only if it was recorded during this run.
+    pub(super) fn claim(&mut self, path: &Path, agent: &AgentName) -> std::io::Result<()> {
+        if self.owns(path) || !is_session_file(path) {
+            return Ok(());
+        }
+        let meta = std::fs::metadata(path)?;
+        let born_here = meta.created().ok().map(Timestamp::from).is_some_and(|created| created >= self.since);
+        let grown_from = match (born_here, name_is_older(path, self.since)) {
+            (true, false) => 0,
+            // An old session that was unpacked or moved meanwhile: only its records' times can tell.
+            (true, true) => u64::MAX,
+            (false, _) => meta.len(),
+        };
+        let counting = Counting { from: self.since, grown_from };
+        let session = Session {
+            agent: agent.clone(),
+            home: home_of(path),
+            cursor: Cursor::open(path)?,
+            meter: Meter::new(thread_of(path), counting),
+            counting,
+            told: false,
+            phase: Phase::Idle,
+        };
+        self.files.insert(path.to_owned(), session);
+        Ok(())
+    }
+
+    /// A file that no process has open any more, but whose family is ours.
+    pub(super) fn claim_by_lineage(&mut self, path: &Path) -> std::io::Result<bool> {
+        let Some(root) = root_of(path)? else { return Ok(false) };
+        let family = self.files.values().find(|session| session.meter.root() == Some(&root));
+        let Some(agent) = family.map(|session| session.agent.clone()) else { return Ok(false) };
+        self.claim(path, &agent)?;
+        Ok(true)
+    }
+
+    /// Reads what is new in one file of ours.
+    pub(super) fn read(&mut self, path: &Path) -> std::io::Result<Vec<Reading>> {
+        self.inherit(path)?;
+        let Some(session) = self.files.get_mut(path) else { return Ok(Vec::new()) };
+        session.read(path)
+    }
+
+    /// Reads what is new in all files of ours, and a last line that its writer did not finish.
+    pub(super) fn read_all(&mut self) -> Vec<(PathBuf, std::io::Result<Vec<Reading>>)> {
+        let paths: Vec<PathBuf> = self.files.keys().cloned().collect();
+        paths
+            .into_iter()
+            .map(|path| {
+                let read = self.read(&path);
+                (path, read)
+            })
+            .collect()
+    }
+
+    /// Gives a copy of its parent's counts to a fork or sub-agent that may repeat them.
+    fn inherit(&mut self, path: &Path) -> std::io::Result<()> {
+        let Some(session) = self.files.get(path) else { return Ok(()) };
+        let Some(parent) = session.meter.wants_parent().cloned() else { return Ok(()) };
+        let known = self.files.values().find(|other| other.meter.thread() == Some(&parent));
+        let totals = match known {
+            Some(other) => other.meter.totals().to_vec(),
+            None => parent_totals(&session.home, &parent)?,
+        };
+        if let Some(session) = self.files.get_mut(path) {
+            session.meter.inherit(&totals);
+        }
+        Ok(())
+    }
+}
+
+impl Session {
+    fn read(&mut self, path: &Path) -> std::io::Result<Vec<Reading>> {
+        let mut readings = Vec::new();
+        if self.read_into(path, &mut readings)? {
+            // Another file stands in its place: all of it is read again, and the ledger knows what it has.
+            self.cursor = Cursor::open(path)?;
+            self.meter = Meter::new(thread_of(path), self.counting);
+            readings.clear();
+            self.read_into(path, &mut readings)?;
+        }
+        Ok(readings)
+    }
+
+    /// Says whether the file was replaced or cut meanwhile.
+    fn read_into(&mut self, path: &Path, readings: &mut Vec<Reading>) -> std::io::Result<bool> {
+        let mut refused: Option<(u64, String)> = None;
+        let Self { agent, home, cursor, meter, told, phase, counting: _ } = self;
+        let progress = cursor.read(|position, line| {
+            let record = match rollout::read(line) {
+                Ok(record) => record,
+                Err(why) => {
+                    refused.get_or_insert_with(|| (0, format!("{why} at byte {position}"))).0 += 1;
+                    return;
+                }
+            };
+            let answer = meter.push(position, &record);
+            if !*told && meter.thread().is_some() {
+                *told = true;
+                readings.extend(found(home, path, meter).map(Reading::Thread));
+            }
+            let now = meter.phase();
+            if now != *phase {
+                *phase = now;
+                if let Some(thread) = meter.thread() {
+                    readings.push(Reading::Phase { agent: agent.clone(), thread: thread.clone(), phase: now });
+                }
+            }
+            if let Some(answer) = answer.filter(|answer| answer.counts) {
+                let plan = meter.plan_type().map(str::to_owned);
+                readings.push(Reading::Answered { agent: agent.clone(), answer, home: home.clone(), plan });
+            }
+        })?;
+        if progress.too_long > 0 {
+            refused.get_or_insert_with(|| (0, "longer than is read".to_owned())).0 += progress.too_long;
+        }
+        if let Some((lines, reason)) = refused {
+            readings.push(Reading::Skipped { path: path.to_owned(), lines, reason });
+        }
+        Ok(progress.rewound)
+    }
+}
+
+fn found(home: &Path, path: &Path, meter: &Meter) -> Option<Found> {
+    let thread = meter.thread()?.clone();
+    Some(Found {
+        root: meter.root().cloned().unwrap_or_else(|| thread.clone()),
+        thread,
+        parent: meter.parent().cloned(),
+        path: path.to_owned(),
+        home: home.to_owned(),
+        codex: meter.codex_version().map(str::to_owned),
+        provider: meter.provider().map(str::to_owned),
+        plan: meter.plan_type().map(str::to_owned),
+        role: meter.role().map(str::to_owned),
+    })
+}
+
+/// The thread that a file's name tells.
+fn thread_of(path: &Path) -> Option<ThreadId> {
+    SessionName::parse(path.file_name()?.to_str()?).map(|name| name.thread)
+}
+
+/// The name says that the session was begun before the run, by this machine's local time.
+fn name_is_older(path: &Path, since: Timestamp) -> bool {
+    use chrono::TimeZone;
+    let name = path.file_name().and_then(std::ffi::OsStr::to_str).and_then(SessionName::parse);
+    let began = name.and_then(|name| chrono::Local.from_local_datetime(&name.started).earliest());
+    // Names hold whole seconds.
+    began.is_some_and(|began| began + chrono::TimeDelta::seconds(1) < since)
+}
+
+/// The root of the family that a file's first lines name.
+fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
+    let mut meter = Meter::new(thread_of(path), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
+    let mut lines = 0;
+    Cursor::open(path)?.read(|position, line| {
+        lines += 1;
+        // The first line tells; a few more cost nothing, a long file would.
+        if lines <= 4
+            && let Ok(record) = rollout::read(line)
+        {
+            let _history = meter.push(position, &record);
+        }
+    })?;
+    Ok(meter.root().cloned())
+}
+
+/// The running totals of a thread that is not ours: what a fork of it may repeat.
+fn parent_totals(home: &Path, parent: &ThreadId) -> std::io::Result<Vec<Tokens>> {
+    let mut meter = Meter::new(Some(parent.clone()), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
+    for path in locate::find_thread(home, parent)? {
+        Cursor::open(&path)?.read(|position, line| {
+            if let Ok(record) = rollout::read(line) {
+                let _history = meter.push(position, &record);
+            }
+        })?;
+    }
+    Ok(meter.totals().to_vec())
+}
+
+/// The Codex home that a session file lies in: above `sessions` or `archived_sessions`.
+fn home_of(path: &Path) -> PathBuf {
+    let folder = |name: &std::ffi::OsStr| name == "sessions" || name == "archived_sessions";
+    path.ancestors()
+        .find(|folder_path| folder_path.file_name().is_some_and(folder))
+        .and_then(Path::parent)
+        .unwrap_or(path)
+        .to_owned()
+}

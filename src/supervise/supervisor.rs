@@ -1,0 +1,462 @@
+//! The supervisor: everything a live run holds, and the loop over it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::clock;
+use crate::codex::{self, Invocation, Kind};
+use crate::decide::agent::AgentSetup;
+use crate::decide::effect::Ending;
+use crate::decide::governor::Lift;
+use crate::decide::input::Input;
+use crate::decide::{Effect, Governor, Moment, Setup};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::gate::socket::{Call, Socket};
+use crate::ledger::{Ledger, LedgerError};
+use crate::model::event::{Answer, EventKind};
+use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, RunId, ThreadId};
+use crate::policy::rule::Policy;
+use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Status, Stdin};
+use crate::report::BudgetStanding;
+use crate::tail::login::Login;
+use crate::tail::watch::Notice;
+use crate::ui::notice::Notices;
+use crate::usage::price::PriceTable;
+
+use super::asking::Asking;
+use super::perform::GO_ON;
+use super::sessions::Sessions;
+use super::timers::Timers;
+
+/// Turns a thread and the command that would go on with it into what `govern resume` reads.
+pub type Keep = Box<dyn Fn(&ThreadId, Vec<String>) -> String>;
+
+/// All that a run is started with.
+pub struct Plan {
+    /// Its id; that of an earlier run which goes on.
+    pub run: RunId,
+    /// The thread that goes on, for `govern resume`.
+    pub resumes: Option<ThreadId>,
+    /// Who started it.
+    pub by: String,
+    /// A limit that is lifted before it goes on.
+    pub lift: Option<Lift>,
+    /// The policy in force.
+    pub policy: Policy,
+    /// Prices, the policy's own included.
+    pub prices: PriceTable,
+    /// The one agent's name.
+    pub agent: AgentName,
+    /// Where its spend belongs.
+    pub attribution: Attribution,
+    /// The command as typed.
+    pub command: Vec<OsString>,
+    /// Where.
+    pub cwd: PathBuf,
+    /// The command as Codex would understand it, if it is one.
+    pub invocation: Option<Invocation>,
+    /// Codex's home as this environment names it.
+    pub codex_home: Option<PathBuf>,
+    /// The ledger, open.
+    pub ledger: Ledger,
+    /// Where sockets live.
+    pub sockets: PathBuf,
+    /// What `govern resume` will need.
+    pub keep: Keep,
+    /// How govern speaks while the agent runs.
+    pub notices: Notices<std::io::Stderr>,
+    /// The agent leaves the terminal to govern while it is held.
+    pub prompt: bool,
+    /// The agent takes the whole screen.
+    pub full_screen: bool,
+    /// Budgets that this ledger is too young to keep.
+    pub fresh: Vec<String>,
+    /// Somebody can be asked.
+    pub askable: bool,
+}
+
+/// How a run ended.
+pub struct Outcome {
+    /// Why it came to nothing, if it did: refused, or failed on the way.
+    pub error: Option<Error>,
+    /// Where the budgets stand that bound it.
+    pub budgets: Vec<BudgetStanding>,
+    /// What an extension would have to be for the run to go on, such as `1 usd`.
+    pub extend: Option<String>,
+    /// govern's own exit.
+    pub exit: Exit,
+    /// Stopped or killed by policy or a person.
+    pub ended: bool,
+    /// Where everything is written; `None` if it was lost on the way.
+    pub ledger: Option<Ledger>,
+}
+
+pub(super) struct Finished {
+    pub(super) ending: Ending,
+    pub(super) exit: Exit,
+    pub(super) in_flight: u32,
+    pub(super) in_flight_cost: Money,
+}
+
+pub(super) struct Supervisor {
+    pub(super) run: RunId,
+    pub(super) agent: AgentName,
+    pub(super) attribution: Attribution,
+    pub(super) governor: Governor,
+    pub(super) prices: PriceTable,
+    pub(super) invocation: Option<Invocation>,
+    pub(super) ledger: Option<Ledger>,
+    guard: Option<Guard>,
+    pub(super) sessions: Sessions,
+    pub(super) asking: Asking,
+    pub(super) timers: Timers,
+    pub(super) logins: BTreeMap<PathBuf, Login>,
+    pub(super) sweeps: usize,
+    pub(super) status: Option<Status>,
+    pub(super) started: Option<(Vec<OsString>, Option<ThreadId>)>,
+    pub(super) finished: Option<Finished>,
+    pub(super) skipped: u64,
+    /// An answer came after another one.
+    pub(super) too_late: bool,
+    pub(super) full_screen: bool,
+    fresh: Vec<String>,
+    keep: Keep,
+    kept: Option<String>,
+    notes: Vec<EventKind>,
+    notices: Notices<std::io::Stderr>,
+    began: Instant,
+}
+
+/// What woke the loop.
+enum Wake {
+    Guard(Option<Report>),
+    Session(Notice),
+    Call(Option<Call>),
+    Prompt(ApprovalId, Answer),
+    Signal(Result<Arrived, ProcessError>),
+    Due,
+    Sweep,
+}
+
+/// What the loop begins with.
+struct Start {
+    event: EventKind,
+    command: Vec<OsString>,
+    resumes: Option<ThreadId>,
+    codex_home: Option<PathBuf>,
+}
+
+/// Governs one command from its start to its end.
+///
+/// # Errors
+/// Refusals (123), a command that can't be executed (126, 127), and govern's own failures (125),
+/// before which the agent was ended.
+pub async fn supervise(plan: Plan, guard: Guard, mut inbox: Inbox) -> Result<Outcome, Error> {
+    let mut socket = Socket::listen(&plan.sockets, &plan.run)
+        .map_err(|error| Error::new("a run must be able to listen for answers").caused_by(&error))?;
+    let start = Start {
+        event: plan.first_event(),
+        command: plan.command.clone(),
+        resumes: plan.resumes.clone(),
+        codex_home: plan.codex_home.clone(),
+    };
+    let mut supervisor = Supervisor::new(plan, guard);
+    let result = supervisor.govern(start, &mut socket, &mut inbox).await;
+    let leftovers = if result.is_ok() { Leftovers::Leave } else { Leftovers::Kill };
+    supervisor.dismiss(leftovers).await;
+    Ok(supervisor.conclude(result))
+}
+
+impl Plan {
+    fn first_event(&self) -> EventKind {
+        if self.resumes.is_some() {
+            return EventKind::RunResumed {
+                by: self.by.clone(),
+                policy: self.policy.digest.clone(),
+                prices: self.prices.version().to_owned(),
+            };
+        }
+        EventKind::RunStarted {
+            command: codex::redacted(&self.command),
+            cwd: self.cwd.display().to_string(),
+            observe: self.policy.observe,
+            policy: self.policy.digest.clone(),
+            prices: self.prices.version().to_owned(),
+            govern: env!("CARGO_PKG_VERSION").to_owned(),
+            attribution: self.attribution.clone(),
+        }
+    }
+}
+
+impl Supervisor {
+    fn new(plan: Plan, guard: Guard) -> Self {
+        let began = clock::monotonic();
+        let restartable = plan.invocation.as_ref().is_some_and(can_restart);
+        let setup = AgentSetup { name: plan.agent.clone(), attribution: plan.attribution.clone(), restartable };
+        let quoter = plan.prices.clone();
+        let governor = Governor::new(Setup {
+            run: plan.run.clone(),
+            policy: plan.policy,
+            agents: vec![setup],
+            askable: plan.askable,
+            lift: plan.lift,
+            quote: Box::new(move |model, tier, at, tokens| quoter.quote(model, tier, at, tokens).cost),
+        });
+        Self {
+            run: plan.run,
+            agent: plan.agent,
+            attribution: plan.attribution,
+            governor,
+            prices: plan.prices,
+            invocation: plan.invocation,
+            ledger: Some(plan.ledger),
+            guard: Some(guard),
+            sessions: Sessions::new(clock::now()),
+            asking: Asking::new(plan.prompt),
+            timers: Timers::default(),
+            logins: BTreeMap::new(),
+            sweeps: 0,
+            status: None,
+            started: None,
+            finished: None,
+            skipped: 0,
+            too_late: false,
+            full_screen: plan.full_screen,
+            fresh: plan.fresh,
+            keep: plan.keep,
+            kept: None,
+            notes: Vec::new(),
+            notices: plan.notices,
+            began,
+        }
+    }
+
+    /// From the first question (may it begin?) to the agent's end.
+    async fn govern(&mut self, start: Start, socket: &mut Socket, inbox: &mut Inbox) -> Result<(), Error> {
+        self.notes.push(start.event);
+        let effects = self.turn(vec![Input::Begin])?;
+        self.perform(effects)?;
+        if let Some(home) = &start.codex_home {
+            self.watch(home)?;
+        }
+        let stdin = if start.resumes.is_some() { Stdin::Null } else { Stdin::Inherit };
+        self.launch(start.command, stdin, start.resumes)?;
+        let mut sweep_at = clock::monotonic() + self.sweep_after();
+        while self.finished.is_none() {
+            let timer = self.timers.next();
+            let wake = tokio::select! {
+                biased;
+                report = next_report(&mut self.guard) => Wake::Guard(report),
+                notice = self.sessions.notice() => Wake::Session(notice),
+                call = socket.next() => Wake::Call(call),
+                (approval, answer) = self.asking.answer() => Wake::Prompt(approval, answer),
+                signal = inbox.next() => Wake::Signal(signal),
+                () = until(timer) => Wake::Due,
+                () = until(Some(sweep_at)) => Wake::Sweep,
+            };
+            if matches!(wake, Wake::Sweep) {
+                sweep_at = clock::monotonic() + self.sweep_after();
+            }
+            let effects = self.wake(wake).await?;
+            self.perform(effects)?;
+        }
+        Ok(())
+    }
+
+    async fn wake(&mut self, wake: Wake) -> Result<Vec<Effect>, Error> {
+        let inputs = match wake {
+            Wake::Guard(Some(report)) => self.reported(report)?,
+            Wake::Guard(None) => return Err(Error::new("the guard process is gone; the agent was ended with it")),
+            Wake::Session(notice) => self.touched(notice),
+            Wake::Call(Some(call)) => return self.heard(call).await,
+            Wake::Call(None) => Vec::new(),
+            Wake::Prompt(approval, answer) => return self.prompted(approval, answer),
+            Wake::Signal(Ok(arrived)) => return self.signalled(arrived),
+            Wake::Signal(Err(error)) => return Err(Error::new("signals can no longer be received").caused_by(&error)),
+            Wake::Due => self.due(),
+            Wake::Sweep => self.sweep(),
+        };
+        if inputs.is_empty() && self.notes.is_empty() { Ok(Vec::new()) } else { self.turn(inputs) }
+    }
+
+    /// Under a limit, what can't be watched can't be kept: refused. Without one it is marked.
+    fn watch(&mut self, home: &std::path::Path) -> Result<(), Error> {
+        let Err(error) = self.sessions.watch(home) else { return Ok(()) };
+        if self.governor.enforces() {
+            return Err(Error::new(format!("session files under `{}` cannot be watched", home.display()))
+                .caused_by(&error)
+                .hint("under a limit nothing is started whose spend cannot be observed")
+                .exit(Exit::Refused));
+        }
+        self.mark(format!("session files under `{}` cannot be watched: {error}", home.display()));
+        Ok(())
+    }
+
+    /// A signal to govern alone is passed on; one from the terminal has reached the agent already.
+    fn signalled(&mut self, arrived: Arrived) -> Result<Vec<Effect>, Error> {
+        if let Some(approval) = self.governor.held_approval(&self.agent) {
+            // A held agent cannot heed it: who wants it gone gets that.
+            return self.prompted(approval, Answer::Stop);
+        }
+        if !arrived.from_terminal {
+            self.order(Order::Forward { agent: self.agent.clone(), signal: arrived.signal })?;
+        }
+        Ok(Vec::new())
+    }
+
+    /// Lets the guard deal with what is left and waits until it is gone; then the last records are read.
+    async fn dismiss(&mut self, leftovers: Leftovers) {
+        let Some(guard) = self.guard.take() else { return };
+        let inputs = self.drain();
+        let forced = self.finished.as_ref().is_none_or(|finished| finished.ending != Ending::Itself);
+        if let Some(terminal) = guard.terminal().filter(|_| forced) {
+            terminal.restore(self.full_screen);
+        }
+        guard.finish(leftovers).await;
+        let mut last = self.drain();
+        last.splice(0..0, inputs);
+        if let Err(error) = self.turn(last) {
+            self.say(&error.to_string());
+        }
+    }
+
+    /// Seals the run's chain.
+    fn conclude(mut self, result: Result<(), Error>) -> Outcome {
+        self.asking.take_back(None);
+        let (outcome, exit) = match (&result, &self.finished) {
+            (Err(error), _) if error.exit_code() == Exit::Refused => ("refused", Exit::Refused),
+            (Err(error), _) => ("failed", error.exit_code()),
+            (Ok(()), Some(Finished { ending: Ending::Stopped, exit, .. })) => ("stopped", *exit),
+            (Ok(()), Some(Finished { ending: Ending::Killed, exit, .. })) => ("killed", *exit),
+            (Ok(()), Some(Finished { exit, .. })) => ("ended", *exit),
+            (Ok(()), None) => ("failed", Exit::Failed),
+        };
+        let ended = matches!(outcome, "stopped" | "killed" | "refused");
+        let rule = self.governor.last_hard_budget().filter(|_| ended).cloned();
+        if let Some(finished) = &self.finished {
+            let code = i32::from(self.status.map_or(Exit::Ended, Exit::from).code());
+            let (in_flight, in_flight_cost) = (finished.in_flight, finished.in_flight_cost);
+            self.notes.push(EventKind::AgentEnded { code, in_flight, in_flight_cost });
+        }
+        self.notes.push(EventKind::RunEnded {
+            outcome: outcome.to_owned(),
+            code: i32::from(exit.code()),
+            rule: rule.clone(),
+        });
+        let sealed = self.turn(Vec::new());
+        self.notices.release();
+        let error = result.err().or(sealed.err());
+        let budgets = self.standings();
+        let over = budgets.iter().find(|standing| rule.as_ref() == Some(&standing.budget));
+        let extend = over.map(|standing| standing.unit.show((standing.limit / 5).max(1)));
+        Outcome { error, exit, ended, budgets, extend, ledger: self.ledger }
+    }
+
+    fn standings(&self) -> Vec<BudgetStanding> {
+        let fresh = &self.fresh;
+        self.governor
+            .accounts()
+            .map(|(budget, account)| BudgetStanding {
+                budget: account.key.budget.clone(),
+                scope: account.key.scope.clone(),
+                unit: account.key.unit,
+                limit: account.base,
+                extended: account.extended,
+                spent: account.spent,
+                reserved: account.reserved,
+                window_start: account.bounds.start,
+                window_end: account.bounds.end,
+                enforceable: !fresh.contains(&budget.name.to_string()),
+            })
+            .collect()
+    }
+
+    /// What `govern resume` would start, when it is known and has changed.
+    pub(super) fn new_going_on(&mut self) -> Option<String> {
+        let now = self.going_on()?;
+        let changed = self.kept.as_ref() != Some(&now);
+        changed.then(|| self.kept.insert(now).clone())
+    }
+
+    fn going_on(&self) -> Option<String> {
+        let agent = self.governor.agent(&self.agent)?;
+        let thread = agent.root.as_ref().or_else(|| self.sessions.root())?;
+        let argv = self.invocation.as_ref()?.resume_with(thread, agent.routed.as_ref(), GO_ON).ok()?;
+        Some((self.keep)(thread, codex::redacted(&argv)))
+    }
+
+    // -- small things that the other files of this folder share ---------------------------------
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment { wall: clock::now(), uptime: clock::monotonic().saturating_duration_since(self.began) }
+    }
+
+    pub(super) fn order(&mut self, order: Order) -> Result<(), Error> {
+        let sent = self.guard.as_ref().map(|guard| guard.send(order));
+        match sent {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(Error::new("the guard process cannot be reached").caused_by(&error)),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn guard_pid(&self) -> Option<i32> {
+        self.guard.as_ref().map(|guard| guard.identity().pid)
+    }
+
+    pub(super) fn say(&mut self, text: &str) {
+        self.notices.say(text, crate::report::page::Tone::Warn);
+    }
+
+    /// Writes something down in the next turn.
+    pub(super) fn note(&mut self, kind: EventKind) {
+        self.notes.push(kind);
+    }
+
+    pub(super) fn mark(&mut self, what: String) {
+        self.say(&what);
+        self.notes.push(EventKind::Marked { what });
+    }
+
+    pub(super) fn take_notes(&mut self) -> Vec<EventKind> {
+        std::mem::take(&mut self.notes)
+    }
+
+    pub(super) fn started(&mut self, identity: ProcessIdentity) {
+        let Some((argv, resumes)) = self.started.take() else { return };
+        self.notes.push(EventKind::AgentStarted { command: codex::redacted(&argv), pid: identity.pid, resumes });
+    }
+
+    /// Under a limit nothing goes on that nobody records.
+    pub(super) fn lose_ledger(&mut self, error: LedgerError) -> Result<(), Error> {
+        let failure = Error::from(error);
+        if self.governor.enforces() {
+            return Err(failure);
+        }
+        self.say(&format!("{failure}\nwithout a limit the agent goes on; what it spends from here on is not recorded"));
+        Ok(())
+    }
+}
+
+/// Its thread can be started again by govern itself.
+fn can_restart(invocation: &Invocation) -> bool {
+    // Any thread will do to find out.
+    matches!(invocation.kind(), Kind::Exec(_)) && invocation.resume_with(&ThreadId::new("thread"), None, "").is_ok()
+}
+
+async fn next_report(guard: &mut Option<Guard>) -> Option<Report> {
+    match guard {
+        Some(guard) => guard.next().await,
+        None => None,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,161 @@
+//! One turn: inputs go to the governor, its effects into the ledger, in one transaction.
+
+use std::collections::VecDeque;
+
+use crate::clock;
+use crate::decide::Effect;
+use crate::decide::effect::Question;
+use crate::decide::input::{Input, News};
+use crate::error::Error;
+use crate::ledger::{self, Ledger, LedgerError, Turn};
+use crate::model::event::{Answer, EventKind};
+use crate::model::{ApprovalState, Event};
+use crate::process;
+
+use super::books::{NoBooks, TurnBooks};
+use super::supervisor::Supervisor;
+use super::wake::is_for_ledger;
+
+impl Supervisor {
+    /// Handles inputs and returns what is left to be performed, in order. Everything that had to be
+    /// recorded is recorded when this returns.
+    ///
+    /// # Errors
+    /// When the ledger can't be written under a limit: nothing may go on that nobody records.
+    pub(super) fn turn(&mut self, inputs: Vec<Input>) -> Result<Vec<Effect>, Error> {
+        let mut queue = VecDeque::from(inputs);
+        let mut perform = Vec::new();
+        if let Some(mut ledger) = self.ledger.take() {
+            match self.recorded_turn(&mut ledger, &mut queue, &mut perform) {
+                Ok(()) => self.ledger = Some(ledger),
+                Err(error) => self.lose_ledger(error)?,
+            }
+        }
+        while let Some(input) = queue.pop_front() {
+            let effects = self.governor.handle(self.moment(), input, &NoBooks);
+            perform.extend(effects.into_iter().filter(|effect| !is_for_ledger(effect)));
+        }
+        Ok(perform)
+    }
+
+    fn recorded_turn(
+        &mut self,
+        ledger: &mut Ledger,
+        queue: &mut VecDeque<Input>,
+        perform: &mut Vec<Effect>,
+    ) -> Result<(), LedgerError> {
+        ledger.turn(clock::now(), |turn| {
+            let news = turn.news()?;
+            if !news.is_empty() {
+                queue.push_front(Input::Elsewhere(elsewhere(news)));
+            }
+            for kind in self.take_notes() {
+                let agent = Some(self.agent.clone());
+                turn.append(&Event { at: clock::now(), run: self.run.clone(), agent, kind })?;
+            }
+            if let Some(going_on) = self.new_going_on() {
+                turn.keep_command(&self.run, &going_on)?;
+            }
+            while let Some(input) = queue.pop_front() {
+                if let Input::Responded(response) = &input {
+                    let kind = EventKind::Response(response.clone());
+                    let agent = response.agent.clone();
+                    if !turn.append(&Event { at: clock::now(), run: self.run.clone(), agent, kind })?.new {
+                        continue;
+                    }
+                }
+                if let Input::Answered { approval, answer, by, reason } = &input {
+                    // The first answer counts; its extension is written in this same transaction.
+                    let state = match answer {
+                        Answer::Extend { .. } | Answer::Route => ApprovalState::Approved,
+                        Answer::Stop | Answer::Kill => ApprovalState::Denied,
+                    };
+                    if !turn.answer(*approval, state, Some(answer), by, reason.as_deref())? {
+                        self.too_late = true;
+                        continue;
+                    }
+                }
+                let now = self.moment();
+                let books = TurnBooks::new(turn);
+                let effects = self.governor.handle(now, input, &books);
+                books.into_error()?;
+                for effect in effects {
+                    if let Some(follows) = self.record(turn, &effect)? {
+                        queue.push_front(follows);
+                    }
+                    if !is_for_ledger(&effect) {
+                        perform.push(effect);
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes an effect's share into the ledger; a question gets its number here.
+    fn record(&self, turn: &mut Turn<'_>, effect: &Effect) -> Result<Option<Input>, LedgerError> {
+        match effect {
+            Effect::Record { agent, kind } => {
+                let (at, run) = (clock::now(), self.run.clone());
+                turn.append(&Event { at, run, agent: agent.clone(), kind: kind.clone() })?;
+            }
+            Effect::Reserve { key, amount } => turn.reserve(key, *amount)?,
+            Effect::Extend { key, amount, by, reason } => {
+                turn.extend(key, *amount, by, reason.as_deref(), None)?;
+            }
+            Effect::Ask(question) => {
+                let approval = turn.ask(&stored(question), &process::alive)?.0;
+                return Ok(Some(Input::Asked { agent: question.agent.clone(), approval }));
+            }
+            Effect::Withdraw(approval) => {
+                turn.answer(*approval, ApprovalState::Withdrawn, None, "govern", None)?;
+            }
+            Effect::Expire(approval) => {
+                turn.answer(*approval, ApprovalState::Expired, None, "deadline", None)?;
+            }
+            Effect::Freeze(_)
+            | Effect::Thaw(_)
+            | Effect::End(_)
+            | Effect::Restart { .. }
+            | Effect::Arm(..)
+            | Effect::Say(_)
+            | Effect::Refuse(_)
+            | Effect::Finish { .. } => {}
+        }
+        Ok(None)
+    }
+}
+
+/// A question as the ledger keeps it.
+fn stored(question: &Question) -> ledger::Question {
+    let wait = chrono::TimeDelta::from_std(question.wait).ok();
+    ledger::Question {
+        key: question.key.clone(),
+        agent: question.agent.clone(),
+        text: question.text.clone(),
+        extend: question.extend.amount,
+        deadline: wait.and_then(|wait| clock::now().checked_add_signed(wait)),
+    }
+}
+
+/// What other runs wrote, in the governor's words.
+fn elsewhere(news: ledger::News) -> News {
+    News {
+        responses: news.responses,
+        extensions: news.extensions.into_iter().map(|extension| (extension.key, extension.amount)).collect(),
+        answers: news
+            .approvals
+            .into_iter()
+            .filter_map(|approval| {
+                let answer = approval.answer.or(match approval.state {
+                    ApprovalState::Expired => Some(Answer::Stop),
+                    ApprovalState::Pending
+                    | ApprovalState::Approved
+                    | ApprovalState::Denied
+                    | ApprovalState::Withdrawn => None,
+                })?;
+                Some((approval.id, answer))
+            })
+            .collect(),
+    }
+}

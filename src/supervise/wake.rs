@@ -1,0 +1,302 @@
+//! What woke the loop, and the inputs that it becomes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::clock;
+use crate::codex::{Invocation, Kind, Ungovernable};
+use crate::decide::Effect;
+use crate::decide::input::Input;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::event::EventKind;
+use crate::model::{Billing, Cost, Money, Response};
+use crate::policy::rule::Unpriced;
+use crate::process::{self, LaunchFailure, Missing, Report};
+use crate::tail::login::Login;
+use crate::tail::watch::Notice;
+use crate::usage::meter::Answer;
+
+use super::sessions::{Found, Reading};
+use super::supervisor::Supervisor;
+
+/// How often the tree is looked through for Codexes whose files nobody announced: soon after the
+/// start, then seldom. The kernel tells an unprivileged process nothing of a grandchild's birth.
+const SWEEPS: [Duration; 5] = [
+    Duration::from_millis(400),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+impl Supervisor {
+    /// Reads what is new in the files that changed.
+    pub(super) fn touched(&mut self, first: Notice) -> Vec<Input> {
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for notice in std::iter::once(first).chain(self.sessions.pending()) {
+            match notice {
+                Notice::Touched(path) if !paths.contains(&path) => paths.push(path),
+                Notice::Touched(_) => {}
+                Notice::Trouble(what) => self.mark(format!("watching session files: {what}")),
+            }
+        }
+        let mut inputs = Vec::new();
+        if paths.iter().any(|path| !self.sessions.owns(path)) {
+            inputs.extend(self.claim_open());
+        }
+        for path in paths {
+            if !self.sessions.owns(&path) && !matches!(self.sessions.claim_by_lineage(&path), Ok(true)) {
+                continue;
+            }
+            inputs.extend(self.read(&path));
+        }
+        inputs
+    }
+
+    /// Takes every session file that the agent's processes have open.
+    fn claim_open(&mut self) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        for codex in self.codex_processes() {
+            for path in process::open_session_files(codex.identity.pid) {
+                if self.sessions.owns(&path) {
+                    continue;
+                }
+                match self.sessions.claim(&path, &self.agent) {
+                    Ok(()) => {
+                        inputs.push(Input::CodexObserved(codex.identity.pid));
+                        inputs.extend(self.read(&path));
+                    }
+                    Err(error) => self.unreadable(&path, &error),
+                }
+            }
+        }
+        inputs
+    }
+
+    fn read(&mut self, path: &Path) -> Vec<Input> {
+        match self.sessions.read(path) {
+            Ok(readings) => self.understand(readings),
+            Err(error) => {
+                self.unreadable(path, &error);
+                Vec::new()
+            }
+        }
+    }
+
+    fn unreadable(&mut self, path: &Path, error: &std::io::Error) {
+        self.mark(format!("session file `{}` cannot be read: {error}", path.display()));
+    }
+
+    /// Reads all files of ours to their end: before a decision that ends something.
+    pub(super) fn drain(&mut self) -> Vec<Input> {
+        let mut inputs = self.claim_open();
+        let notices = self.sessions.pending();
+        for notice in notices {
+            if let Notice::Touched(path) = notice {
+                let _claimed = self.sessions.claim_by_lineage(&path);
+            }
+        }
+        for (path, readings) in self.sessions.read_all() {
+            match readings {
+                Ok(readings) => inputs.extend(self.understand(readings)),
+                Err(error) => self.unreadable(&path, &error),
+            }
+        }
+        inputs
+    }
+
+    fn understand(&mut self, readings: Vec<Reading>) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        for reading in readings {
+            match reading {
+                Reading::Thread(found) => self.found(&found),
+                Reading::Answered { agent, answer, home, plan } => {
+                    let response = self.price(agent, answer, &home, plan.as_deref());
+                    inputs.push(Input::Responded(Box::new(response)));
+                }
+                Reading::Phase { agent, thread, phase } => inputs.push(Input::Phase { agent, thread, phase }),
+                Reading::Skipped { path, lines, reason } => {
+                    self.skipped += lines;
+                    let path = path.display().to_string();
+                    self.note(EventKind::Skipped { path, lines, reason });
+                }
+            }
+        }
+        inputs
+    }
+
+    fn found(&mut self, found: &Found) {
+        let billing = self.billing(&found.home, found.provider.as_deref(), found.plan.as_deref());
+        self.note(EventKind::ThreadSeen {
+            thread: found.thread.clone(),
+            root: found.root.clone(),
+            parent: found.parent.clone(),
+            path: found.path.display().to_string(),
+            codex: found.codex.clone(),
+            billing,
+            role: found.role.clone(),
+        });
+    }
+
+    /// Who is paid: a local provider nobody, a plan by its mark in the file or the home's log-in.
+    fn billing(&mut self, home: &Path, provider: Option<&str>, plan: Option<&str>) -> Billing {
+        match provider {
+            Some("ollama" | "lmstudio" | "oss") => Billing::Local,
+            Some("openai") | None => {
+                let login = *self.logins.entry(home.to_owned()).or_insert_with(|| Login::of(home));
+                match (plan, login) {
+                    (Some(_), _) | (None, Login::Plan) => Billing::Plan,
+                    (None, Login::ApiKey) => Billing::Api,
+                    (None, Login::Unknown) => Billing::Unknown,
+                }
+            }
+            Some(_) => Billing::Unknown,
+        }
+    }
+
+    fn price(&mut self, agent: crate::model::AgentName, answer: Answer, home: &Path, plan: Option<&str>) -> Response {
+        let billing = self.billing(home, answer.provider.as_deref(), plan);
+        let cost = if billing == Billing::Local {
+            Cost::Priced(Money::ZERO)
+        } else {
+            let quoted = answer
+                .model
+                .as_ref()
+                .map_or(Cost::Unpriced, |model| self.prices.quote(model, &answer.tier, answer.at, &answer.tokens).cost);
+            match (quoted, &self.governor.policy().models.unpriced) {
+                (Cost::Unpriced, Unpriced::Dearest) => {
+                    self.prices.dearest(&answer.tier, answer.at, &answer.tokens).cost
+                }
+                (Cost::Unpriced, Unpriced::As(model)) => {
+                    self.prices.quote_as(model, &answer.tier, answer.at, &answer.tokens).cost
+                }
+                (Cost::Unpriced, Unpriced::Refuse) | (Cost::Priced(_) | Cost::Estimated(_), _) => quoted,
+            }
+        };
+        Response {
+            run: Some(self.run.clone()),
+            agent: Some(agent),
+            thread: answer.thread,
+            root: answer.root,
+            key: answer.key,
+            at: answer.at,
+            model: answer.model,
+            provider: answer.provider,
+            tier: answer.tier,
+            tokens: answer.tokens,
+            cost,
+            basis: answer.basis,
+            billing,
+            attribution: self.attribution.clone(),
+        }
+    }
+
+    /// Looks through the tree for Codexes: their homes, their files, and flags that hide them.
+    pub(super) fn sweep(&mut self) -> Vec<Input> {
+        self.sweeps = (self.sweeps + 1).min(SWEEPS.len() - 1);
+        let mut inputs = Vec::new();
+        for codex in self.codex_processes() {
+            let pid = codex.identity.pid;
+            if let Some(home) = process::environ_var(pid, "CODEX_HOME").map(PathBuf::from)
+                && let Err(error) = self.sessions.watch(&home)
+            {
+                self.mark(format!("session files under `{}` cannot be watched: {error}", home.display()));
+            }
+            let invocation = Invocation::parse(&codex.argv());
+            let ephemeral =
+                invocation.as_ref().is_some_and(|one| one.ungovernable().contains(&Ungovernable::Ephemeral));
+            let works_at_once =
+                invocation.is_some_and(|invocation| matches!(invocation.kind(), Kind::Exec(_) | Kind::Review));
+            inputs.push(Input::CodexSeen { agent: self.agent.clone(), pid, ephemeral, works_at_once });
+        }
+        inputs.extend(self.claim_open());
+        inputs
+    }
+
+    /// When to look again.
+    pub(super) fn sweep_after(&self) -> Duration {
+        SWEEPS.get(self.sweeps).copied().unwrap_or(Duration::from_secs(8))
+    }
+
+    /// What the guard reports.
+    pub(super) fn reported(&mut self, report: Report) -> Result<Vec<Input>, Error> {
+        let agent = self.agent.clone();
+        Ok(match report {
+            Report::Launched { root, .. } => {
+                process::release_stdin();
+                self.started(root);
+                vec![Input::Launched(agent)]
+            }
+            Report::LaunchFailed { failure, .. } => return Err(launch_failed(&failure)),
+            Report::Frozen { unsettled, .. } => {
+                if unsettled > 0 {
+                    self.mark(format!("{unsettled} processes of `{agent}` could not be seen to stand still"));
+                }
+                let mut inputs = self.drain();
+                inputs.push(Input::Frozen(agent));
+                inputs
+            }
+            Report::RootExited { status, .. } => {
+                self.status = Some(status);
+                let leftover = self.codexes();
+                let mut inputs = self.drain();
+                inputs.push(Input::Exited { agent, leftover });
+                inputs
+            }
+            Report::Ended { request: Some(_), survivors, .. } => {
+                if survivors > 0 {
+                    self.mark(format!("{survivors} processes of `{agent}` wait inside the kernel and did not die"));
+                }
+                let mut inputs = self.drain();
+                inputs.push(Input::Ended(agent));
+                inputs
+            }
+            // Its command's own end was told before.
+            Report::Ended { request: None, .. } | Report::Thawed { .. } | Report::Forwarded { .. } => Vec::new(),
+            Report::Refused { because, .. } => {
+                self.mark(format!("the guard refused an order: {because:?}"));
+                Vec::new()
+            }
+            Report::GuardLost { killed } => {
+                return Err(Error::new(format!("the guard process died; the agent's {killed} processes were ended")));
+            }
+        })
+    }
+
+    fn codexes(&self) -> u32 {
+        u32::try_from(self.codex_processes().len()).unwrap_or(u32::MAX)
+    }
+
+    fn codex_processes(&self) -> Vec<process::Process> {
+        self.guard_pid().map_or_else(Vec::new, |guard| process::codex_processes(&process::descendants(guard)))
+    }
+
+    /// A timer, or several.
+    pub(super) fn due(&mut self) -> Vec<Input> {
+        self.timers.due(clock::monotonic()).into_iter().map(Input::Due).collect()
+    }
+}
+
+fn launch_failed(failure: &LaunchFailure) -> Error {
+    let exit = failure.exit();
+    let error = match failure.what {
+        Missing::Program if exit == Exit::NotFound => Error::new(format!("`{}` was not found", failure.name))
+            .hint("write the command after `--` as without govern; `govern doctor` says which Codex it finds"),
+        Missing::Program => Error::new(format!("`{}` cannot be executed: {}", failure.name, failure.reason())),
+        Missing::Folder => Error::new(format!("folder `{}` cannot be entered: {}", failure.name, failure.reason())),
+    };
+    error.exit(exit)
+}
+
+/// Effects that only the ledger sees.
+pub(super) fn is_for_ledger(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::Record { .. }
+            | Effect::Reserve { .. }
+            | Effect::Extend { .. }
+            | Effect::Withdraw(_)
+            | Effect::Expire(_)
+    )
+}

@@ -1,0 +1,63 @@
+//! Owns Codex's log-in file: who pays, and nothing else of it.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+/// How a Codex home is logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// With a ChatGPT account: dollars are the list-price equivalent.
+    Plan,
+    /// With an API key.
+    ApiKey,
+    /// Not at all, or through the environment.
+    Unknown,
+}
+
+/// `auth.json` as Codex 0.118 to 0.169 write it. Secrets are not read: only whether they are there.
+#[derive(Deserialize)]
+struct Auth {
+    auth_mode: Option<String>,
+    #[serde(rename = "OPENAI_API_KEY")]
+    key: Option<serde::de::IgnoredAny>,
+    tokens: Option<serde::de::IgnoredAny>,
+}
+
+impl Login {
+    /// Of this home. A file that cannot be read says nothing.
+    pub fn of(home: &Path) -> Self {
+        let Ok(text) = fs::read(home.join("auth.json")) else { return Self::Unknown };
+        let Ok(auth) = serde_json::from_slice::<Auth>(&text) else { return Self::Unknown };
+        match (auth.auth_mode.as_deref(), auth.tokens, auth.key) {
+            (Some("chatgpt" | "chatgptAuthTokens"), _, _) => Self::Plan,
+            (Some("apikey" | "apiKey" | "api_key"), _, _) => Self::ApiKey,
+            (_, Some(_), _) => Self::Plan,
+            (_, None, Some(_)) => Self::ApiKey,
+            (_, None, None) => Self::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_pays_is_told_by_what_is_there() {
+        let temp = tempfile::tempdir().unwrap();
+        assert_eq!(Login::of(temp.path()), Login::Unknown);
+        let cases = [
+            (r#"{"OPENAI_API_KEY":"sk-x","tokens":null}"#, Login::ApiKey),
+            (r#"{"OPENAI_API_KEY":null,"tokens":{"id_token":"x"}}"#, Login::Plan),
+            (r#"{"auth_mode":"chatgpt","OPENAI_API_KEY":"sk-x"}"#, Login::Plan),
+            (r#"{"auth_mode":"apikey","tokens":{}}"#, Login::ApiKey),
+            ("{", Login::Unknown),
+        ];
+        for (text, login) in cases {
+            std::fs::write(temp.path().join("auth.json"), text).unwrap();
+            assert_eq!(Login::of(temp.path()), login, "{text}");
+        }
+    }
+}
