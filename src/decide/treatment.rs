@@ -21,7 +21,9 @@ impl Governor {
         for order in orders {
             match order {
                 Order::Freeze => {
-                    self.request(name, "hold");
+                    // Only a question keeps it standing; for an end it stands for a moment.
+                    let what = if state == State::Freezing(Intent::Ask) { "hold" } else { "freeze" };
+                    self.request(name, what);
                     self.effects.push(Effect::Freeze(name.clone()));
                 }
                 Order::Thaw => {

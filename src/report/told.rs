@@ -202,6 +202,8 @@ impl Teller {
                     self.told.push(Told::new(event, "held", because.to_owned()));
                 }
             },
+            // For a moment, on the way to something that is told itself.
+            "freeze" => {}
             "release" => self.released(event),
             // A route says why it restarts, and a stop why it ends.
             "restart" if self.told.iter().any(|told| told.what == "routed" && told.agent == event.agent) => {}

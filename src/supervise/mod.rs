@@ -15,4 +15,4 @@ mod turn;
 mod wake;
 
 pub use handoff::changed_since;
-pub use supervisor::{Outcome, Plan, supervise};
+pub use supervisor::{Keep, Outcome, Plan, supervise};
