@@ -57,6 +57,11 @@ impl Error {
         self
     }
 
+    /// The first line, without what it was caused by.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The code that govern ends with.
     pub fn exit_code(&self) -> Exit {
         self.exit

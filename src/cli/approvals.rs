@@ -11,7 +11,7 @@ use crate::report::{ApprovalReport, json};
 /// What waits for an answer.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct ApprovalsArgs {
-    /// Answered, expired and withdrawn ones too
+    /// Answered, expired and withdrawn ones too (JSON always has them)
     #[arg(long)]
     pub all: bool,
     /// How it is written
@@ -21,11 +21,13 @@ pub struct ApprovalsArgs {
 
 /// Writes the questions.
 pub fn run(args: &ApprovalsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
+    // A program tells by `state`; a person is shown what waits.
+    let all = args.all || args.format == Format::Json;
     let rows = match here.ledger()? {
-        Some(ledger) => ledger.approvals(!args.all)?,
+        Some(ledger) => ledger.approvals(!all)?,
         None => Vec::new(),
     };
-    let report = ApprovalReport { rows, at: here.now, zone: here.timezone()?, all: args.all };
+    let report = ApprovalReport { rows, at: here.now, zone: here.timezone()?, all };
     put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
     Ok(Exit::Success)
 }

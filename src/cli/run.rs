@@ -1,5 +1,6 @@
 //! `govern run -- COMMAND`: governs one command from its start to its end.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -11,10 +12,10 @@ use crate::codex::{Asked, Invocation, Kind};
 use crate::decide::governor::Lift;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{Ledger, home};
+use crate::ledger::{Filter, Ledger, home};
 use crate::model::quantity::QUANTITY_HINT;
 use crate::model::{
-    AgentName, Attribution, Cost, Dimension, Quantity, RunId, ServiceTier, ThreadId, Tokens, Unit, Verb,
+    AgentName, Attribution, Cost, Dimension, Quantity, Response, RunId, ServiceTier, ThreadId, Tokens, Unit, Verb,
 };
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
@@ -164,9 +165,8 @@ pub(super) fn whoami() -> String {
 /// From the checks that need no ledger to the table at the end.
 pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<Exit> {
     let invocation = Invocation::parse(&start.command);
-    if let Some(invocation) = &invocation {
-        check_invocation(invocation, &start.policy, &start.prices)?;
-    }
+    let refusal =
+        invocation.as_ref().and_then(|invocation| check_invocation(invocation, &start.policy, &start.prices).err());
     let full_screen = invocation.as_ref().is_some_and(|one| matches!(one.kind(), Kind::Interactive(_)));
     let (command, invocation) = match invocation.filter(|_| full_screen) {
         // Its background server would take the work out of the tree that govern watches.
@@ -180,7 +180,12 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
     let identity =
         process::own_identity().ok_or_else(|| Error::new("govern cannot tell its own process from /proc"))?;
     ledger.start_run(start.run.clone(), identity);
-    let fresh = fresh_budgets(&start.policy, &ledger, &start.run)?;
+    let (fresh, too_fresh) = fresh_budgets(&start.policy, &ledger, &start.run)?;
+
+    let history = match start.resumes {
+        Some(_) => recent_responses(&ledger, &start.run)?,
+        None => Vec::new(),
+    };
 
     let showing = match (shown.quiet, full_screen) {
         (true, _) => Showing::Never,
@@ -188,7 +193,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         (false, false) => Showing::Live,
     };
     let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing);
-    if !fresh.is_empty() {
+    if !fresh.is_empty() && too_fresh.is_none() {
         let names = fresh.join(", ");
         notices.say(&format!("this ledger begins with this run: not enforceable here: {names}"), Tone::Warn);
     }
@@ -200,6 +205,8 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         resumes: start.resumes,
         by: whoami(),
         lift: start.lift,
+        refusal: refusal.or(too_fresh),
+        history,
         policy: start.policy,
         prices: start.prices,
         agent: start.agent,
@@ -356,8 +363,9 @@ fn check_invocation(invocation: &Invocation, policy: &Policy, prices: &PriceTabl
     Ok(())
 }
 
-/// Budgets wider than the run that a ledger without a past can't keep.
-fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Result<Vec<String>> {
+/// Budgets wider than the run that a ledger without a past can't keep, and the refusal if the
+/// policy wants one.
+fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Result<(Vec<String>, Option<Error>)> {
     let wide: Vec<String> = policy
         .budgets
         .iter()
@@ -365,15 +373,26 @@ fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Result<Vec<St
         .map(|budget| budget.name.to_string())
         .collect();
     if wide.is_empty() || !ledger.born_in(run)? {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
-    if policy.fresh_ledger == FreshLedger::Refuse && !policy.observe {
-        return Err(Error::new(format!(
-            "refused to start: this ledger was born with this run, so these budgets cannot bind: {}",
-            wide.join(", ")
-        ))
-        .exit(Exit::Refused)
-        .hint("keep `$GOVERN_HOME` between jobs (a cache will do), or set `[ledger] fresh = \"warn\"`"));
-    }
-    Ok(wide)
+    let refusal = (policy.fresh_ledger == FreshLedger::Refuse && !policy.observe).then(|| {
+        let names = wide.join(", ");
+        Error::new(format!("refused to start: this ledger begins with this run, so these budgets cannot bind: {names}"))
+            .exit(Exit::Refused)
+            .hint("keep `$GOVERN_HOME` between jobs (a cache will do), or set `[ledger] fresh = \"warn\"`")
+    });
+    Ok((wide, refusal))
+}
+
+/// The last responses of a run that goes on: they foretell its next one.
+fn recent_responses(ledger: &Ledger, run: &RunId) -> Result<Vec<Response>> {
+    const RECENT: usize = 32;
+    let mut last = VecDeque::new();
+    ledger.responses(&Filter { run: Some(run.clone()), ..Filter::default() }, |response| {
+        if last.len() == RECENT {
+            last.pop_front();
+        }
+        last.push_back(response);
+    })?;
+    Ok(last.into())
 }

@@ -38,6 +38,8 @@ pub struct Setup {
     pub quote: Quoter,
     /// A limit that a person lifted before the run goes on.
     pub lift: Option<Lift>,
+    /// The last responses of a run that goes on, oldest first: they foretell its next one.
+    pub history: Vec<Response>,
 }
 
 /// A limit that is lifted before the run goes on.
@@ -58,6 +60,7 @@ pub struct Governor {
     pub(super) askable: bool,
     pub(super) quote: Quoter,
     pub(super) lift: Option<Lift>,
+    history: Vec<Response>,
     pub(super) agents: BTreeMap<AgentName, Agent>,
     pub(super) accounts: Vec<Account>,
     pub(super) requests: u64,
@@ -75,6 +78,7 @@ impl Governor {
             askable: setup.askable,
             quote: setup.quote,
             lift: setup.lift,
+            history: setup.history,
             agents,
             accounts: Vec::new(),
             requests: 0,
@@ -137,6 +141,10 @@ impl Governor {
             Input::Answered { approval, answer, by, reason } => {
                 self.answered(now, approval, &answer, &by, reason.as_deref(), books);
             }
+            Input::GiveUp { agent, because } => {
+                let what = format!("{because} while the agent was held");
+                self.stop_because(now, &agent, what);
+            }
             Input::CodexSeen { agent, pid, ephemeral, works_at_once } => {
                 self.codex_seen(now, &agent, pid, ephemeral, works_at_once);
             }
@@ -173,7 +181,11 @@ impl Governor {
                 self.effects.push(Effect::Refuse(what));
                 return;
             }
+            self.recall(&name);
             let due = self.judge_all(now, &name, books);
+            if let Some(agent) = self.agents.get_mut(&name) {
+                agent.settle();
+            }
             let hard = due.iter().find(|due| due.fired.verb.is_hard() && !self.observes(due.account));
             if let Some(hard) = hard {
                 let text = hard.because.clone();
@@ -182,6 +194,18 @@ impl Governor {
                 return;
             }
             self.decide(now, &name, due);
+        }
+    }
+
+    /// A run that goes on begins with a request on its root thread, of about the size of its last ones.
+    fn recall(&mut self, name: &AgentName) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        for response in self.history.iter().filter(|response| response.agent.as_ref() == Some(name)) {
+            agent.note(response);
+        }
+        let root = agent.root.clone();
+        if let Some(thread) = root.and_then(|root| agent.threads.get_mut(&root)) {
+            thread.phase = Phase::InFlight;
         }
     }
 

@@ -64,6 +64,13 @@ pub enum Input {
         /// Why.
         reason: Option<String>,
     },
+    /// Somebody ended govern's own wait: the agent is held and is to go.
+    GiveUp {
+        /// Whose.
+        agent: AgentName,
+        /// Such as `signal 15`.
+        because: String,
+    },
     /// A Codex runs in the agent's tree.
     CodexSeen {
         /// Whose.

@@ -41,7 +41,9 @@ pub fn look(folder: &Path, env: impl Fn(&str) -> Option<std::ffi::OsString>) -> 
         user.remotes.sort_by_key(|(name, _)| name != "origin");
         place.remotes = std::mem::take(&mut user.remotes).into_iter().map(|(_, url)| url).collect();
     }
-    place.git_user = user.email.or(user.name);
+    // As git itself has it: the environment wins over all files.
+    let named = |name: &str| env(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty());
+    place.git_user = named("GIT_AUTHOR_EMAIL").or(user.email).or_else(|| named("GIT_AUTHOR_NAME")).or(user.name);
     place
 }
 

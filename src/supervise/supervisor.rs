@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::gate::socket::{Call, Socket};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, RunId, ThreadId};
+use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, Response, RunId, ThreadId};
 use crate::policy::rule::Policy;
 use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Status, Stdin};
 use crate::report::BudgetStanding;
@@ -44,6 +44,10 @@ pub struct Plan {
     pub by: String,
     /// A limit that is lifted before it goes on.
     pub lift: Option<Lift>,
+    /// What the run has spent before it goes on: its last responses.
+    pub history: Vec<Response>,
+    /// Why it must not begin, where that is known already; recorded like any other run.
+    pub refusal: Option<Error>,
     /// The policy in force.
     pub policy: Policy,
     /// Prices, the policy's own included.
@@ -147,6 +151,7 @@ struct Start {
     command: Vec<OsString>,
     resumes: Option<ThreadId>,
     codex_home: Option<PathBuf>,
+    refusal: Option<Error>,
 }
 
 /// Governs one command from its start to its end.
@@ -162,6 +167,7 @@ pub async fn supervise(plan: Plan, guard: Guard, mut inbox: Inbox) -> Result<Out
         command: plan.command.clone(),
         resumes: plan.resumes.clone(),
         codex_home: plan.codex_home.clone(),
+        refusal: plan.refusal.clone(),
     };
     let mut supervisor = Supervisor::new(plan, guard);
     let result = supervisor.govern(start, &mut socket, &mut inbox).await;
@@ -203,6 +209,7 @@ impl Supervisor {
             agents: vec![setup],
             askable: plan.askable,
             lift: plan.lift,
+            history: plan.history,
             quote: Box::new(move |model, tier, at, tokens| quoter.quote(model, tier, at, tokens).cost),
         });
         Self {
@@ -237,6 +244,13 @@ impl Supervisor {
     /// From the first question (may it begin?) to the agent's end.
     async fn govern(&mut self, start: Start, socket: &mut Socket, inbox: &mut Inbox) -> Result<(), Error> {
         self.notes.push(start.event);
+        if let Some(refusal) = start.refusal {
+            self.mark_only(refusal.message());
+            return Err(refusal);
+        }
+        if let Some(what) = self.invocation.as_ref().and_then(|one| one.ungovernable().into_iter().next()) {
+            self.mark(format!("{what}: its spend cannot be observed and is not counted"));
+        }
         let effects = self.turn(vec![Input::Begin])?;
         self.perform(effects)?;
         if let Some(home) = &start.codex_home {
@@ -297,9 +311,10 @@ impl Supervisor {
 
     /// A signal to govern alone is passed on; one from the terminal has reached the agent already.
     fn signalled(&mut self, arrived: Arrived) -> Result<Vec<Effect>, Error> {
-        if let Some(approval) = self.governor.held_approval(&self.agent) {
+        if self.governor.held_approval(&self.agent).is_some() {
             // A held agent cannot heed it: who wants it gone gets that.
-            return self.prompted(approval, Answer::Stop);
+            let agent = self.agent.clone();
+            return self.turn(vec![Input::GiveUp { agent, because: format!("signal {}", arrived.signal) }]);
         }
         if !arrived.from_terminal {
             self.order(Order::Forward { agent: self.agent.clone(), signal: arrived.signal })?;
@@ -414,6 +429,10 @@ impl Supervisor {
     /// Writes something down in the next turn.
     pub(super) fn note(&mut self, kind: EventKind) {
         self.notes.push(kind);
+    }
+
+    fn mark_only(&mut self, what: &str) {
+        self.notes.push(EventKind::Marked { what: what.to_owned() });
     }
 
     pub(super) fn mark(&mut self, what: String) {

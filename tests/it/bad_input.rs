@@ -65,12 +65,11 @@ fn scripted_codex(world: &World, lines: &str) {
         "bin/codex",
         &format!(
             r#"#!/bin/sh
-folder="$CODEX_HOME/sessions/2026/11/22"
+folder="$CODEX_HOME/sessions/$(date +%Y/%m/%d)"
 mkdir -p "$folder"
 thread=01a201c2-290f-70e3-a3f3-990781be4196
-exec 3>>"$folder/rollout-2026-11-22T05-37-11-$thread.jsonl"
-at=$(date -u +%Y-%m-%dT%H:%M:%S.000Z)
-line() {{ printf '{{"timestamp":"%s","type":"%s","payload":%s}}\n' "$at" "$1" "$2" >&3; }}
+exec 3>>"$folder/rollout-$(date +%Y-%m-%dT%H-%M-%S)-$thread.jsonl"
+line() {{ at=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ); printf '{{"timestamp":"%s","type":"%s","payload":%s}}\n' "$at" "$1" "$2" >&3; }}
 usage() {{
     line token_usage_record "{{\"thread_id\":\"$thread\",\"session_id\":\"$thread\",\"turn_id\":\"t\",\"response_id\":\"$1\",\"usage\":{{\"input_tokens\":10000,\"cached_input_tokens\":2000,\"cache_write_input_tokens\":0,\"output_tokens\":500,\"reasoning_output_tokens\":100,\"total_tokens\":10500}}}}"
 }}

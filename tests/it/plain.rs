@@ -99,7 +99,7 @@ fn spend_belongs_where_flags_and_environment_say() {
         ledger::report(&world, &["--run", &end.id(), "--by", "agent,team,client,task,project,user,label:tier"]);
     let row = &report["rows"][0];
     let expected = [("agent", "fixer"), ("team", "web"), ("client", "acme"), ("task", "ABC-1"), ("project", "work")];
-    for (key, value) in expected.into_iter().chain([("user", "tester"), ("label:tier", "gold")]) {
+    for (key, value) in expected.into_iter().chain([("user", "tester@example.com"), ("label:tier", "gold")]) {
         assert_eq!(row[key], value, "{key}: {report}");
     }
 }

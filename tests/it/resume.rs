@@ -48,7 +48,7 @@ fn history_that_a_run_inherits_is_not_its_spend() {
         let served = world.server.served().len();
         let end = world.run_governed(&[], &["codex", "exec", command, &before[0].thread, "go on"]).expect_code(0);
         let new = &world.server.served()[served..];
-        assert_eq!(new.len(), 1, "{command}");
+        assert!(!new.is_empty(), "{command}");
         ledger::expect_exactly(&world, &end.id(), new);
     }
 }

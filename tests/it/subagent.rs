@@ -39,6 +39,7 @@ fn an_unknown_model_is_listed_as_unpriced_and_costs_what_the_user_says() {
     let report = ledger::report(&world, &["--run", &end.id()]);
     assert_eq!(report["unpriced_models"][0], UNKNOWN, "{report}");
 
+    let Some(world) = World::with_codex(CURRENT) else { return };
     world.policy(PRICE);
     world.server.script(Select::root(), [Reply::message("once more").usage(USUAL)]);
     let end = world.run_governed(&["--budget", "1usd"], &command).expect_code(0);
