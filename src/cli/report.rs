@@ -5,7 +5,7 @@ use std::io::Write;
 use super::format::put;
 use super::here::Here;
 use super::when::When;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Filter, Ledger};
 use crate::model::event::EventKind;
@@ -63,6 +63,9 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     let bounds = |when: Option<When>| when.and_then(|when| when.resolve(here.now, zone));
     let mut filter = Filter { run: None, since: bounds(args.since), until: bounds(args.until) };
     let ledger = here.ledger()?;
+    if let (None, Some(prefix)) = (&ledger, &args.run) {
+        return Err(Error::new(format!("there is no run `{prefix}`: nothing was recorded yet")));
+    }
     let info = match &ledger {
         None => None,
         Some(ledger) if args.last => ledger.last_run()?,

@@ -1,4 +1,4 @@
-//! `govern resume RUN`: goes on with a run that was stopped: same thread, flags, place.
+//! Owns `govern resume RUN`: goes on with a run that was stopped, in the same thread, with the same flags, in the same place.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -70,6 +70,10 @@ impl Resumable {
 
 /// Goes on.
 pub fn run(args: &ResumeArgs, guard: GuardHandle) -> Result<Exit> {
+    if process::own_identity().is_none_or(|own| process::is_governed(own.pid)) {
+        return Err(Error::new("a governed agent cannot let a run go on")
+            .hint("resume it from a terminal that no agent started"));
+    }
     let here = super::here()?;
     let extend =
         match &args.extend {

@@ -1,4 +1,4 @@
-//! `govern run -- COMMAND`: governs one command from its start to its end.
+//! Owns `govern run -- COMMAND`: governs one command from its start to its end.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! The end of a run: its table, JSON, and what CI takes.
+//! Owns the end of a run on the screen: its table, JSON, and what CI takes.
 
 use std::path::{Path, PathBuf};
 
@@ -56,7 +56,7 @@ fn report_of(outcome: &Outcome, parts: &Parts) -> Result<Option<RunReport>> {
 /// The exact command that goes on; it needs an extension where a limit is spent.
 fn resume_command(outcome: &Outcome, run: &RunId) -> String {
     match &outcome.extend {
-        Some(extend) => format!("govern resume {run} --extend {}", extend.replace(' ', "")),
+        Some(extend) => format!("govern resume {run} --extend {extend}"),
         None => format!("govern resume {run}"),
     }
 }

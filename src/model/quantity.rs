@@ -152,6 +152,18 @@ impl Unit {
         }
     }
 
+    /// An amount as one word that a shell leaves alone and [`Quantity::parse`] reads back: `0.02usd`.
+    pub fn typed(self, amount: i64) -> String {
+        match self {
+            Self::Usd => format!("{}usd", Money::from_nanos(amount).to_decimal()),
+            Self::Tok => format!("{amount}tok"),
+            Self::AllTok => format!("{amount}alltok"),
+            Self::Responses => format!("{amount}responses"),
+            // Whole minutes, and at least one: a person types no milliseconds.
+            Self::Minutes => format!("{}minutes", (amount + 59_999) / 60_000),
+        }
+    }
+
     /// As JSON spells it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -243,6 +255,20 @@ mod tests {
         ];
         for (text, error) in cases {
             assert_eq!(Quantity::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_to_be_typed_is_read_back() {
+        let amounts = [
+            (Unit::Usd, 20_000_000),
+            (Unit::Tok, 40_000),
+            (Unit::AllTok, 7),
+            (Unit::Responses, 12),
+            (Unit::Minutes, 120_000),
+        ];
+        for (unit, amount) in amounts {
+            assert_eq!(Quantity::parse(&unit.typed(amount)), Ok(Quantity { unit, amount }));
         }
     }
 

@@ -84,7 +84,7 @@ struct Keeper {
 impl Keeper {
     fn open(start: Start) -> Result<Self, ProcessError> {
         let refused = ProcessError::system;
-        nix::sys::prctl::set_name(c"govern-guard").map_err(refused("name the guard"))?;
+        nix::sys::prctl::set_name(tree::GUARD_NAME).map_err(refused("name the guard"))?;
         nix::sys::prctl::set_child_subreaper(true).map_err(refused("adopt orphans"))?;
         // CONT and CHLD are told, and act as they would: Ctrl-Z and `fg` work on the whole group.
         let told: SigSet = [Signal::SIGCHLD, Signal::SIGCONT].into_iter().collect();

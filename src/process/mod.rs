@@ -26,5 +26,5 @@ pub use inbox::{Arrived, Inbox};
 pub use inspect::{Role, codex_processes, environ_var, open_session_files};
 pub use own::{has_terminal, own_identity, own_uid, user_name};
 pub use terminal::Terminal;
-pub use tree::{Process, State, alive, descendants, identity_of, is_descendant_of};
+pub use tree::{Process, State, alive, descendants, identity_of, is_descendant_of, is_governed};
 pub use wire::{How, Launch, LaunchFailure, Leftovers, Missing, Order, Refusal, Report, Status, Stdin};

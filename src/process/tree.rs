@@ -75,6 +75,9 @@ impl State {
     }
 }
 
+/// What a guard calls itself: by this an agent's processes are told from all others.
+pub(super) const GUARD_NAME: &std::ffi::CStr = c"govern-guard";
+
 /// The process of this number, if there is one, with its start time.
 pub fn identity_of(pid: i32) -> Option<ProcessIdentity> {
     read(pid).map(|process| process.identity)
@@ -105,6 +108,24 @@ pub fn is_descendant_of(pid: i32, ancestor: i32) -> bool {
         }
     }
     false
+}
+
+/// A guard, of whichever run, is among the process's ancestors: an agent started it. Where the
+/// chain can't be followed to its end it counts as one, too.
+pub fn is_governed(pid: i32) -> bool {
+    let mut at = pid;
+    for _ in 0..4096 {
+        let name = std::fs::read(format!("/proc/{at}/comm")).unwrap_or_default();
+        if name.trim_ascii_end() == GUARD_NAME.to_bytes() {
+            return true;
+        }
+        match read(at) {
+            Some(process) if process.parent > 0 => at = process.parent,
+            Some(_) => return false,
+            None => return true,
+        }
+    }
+    true
 }
 
 /// These processes and all their descendants, parents before children.

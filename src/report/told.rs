@@ -203,7 +203,7 @@ impl Teller {
                 }
             },
             // For a moment, on the way to something that is told itself.
-            "freeze" => {}
+            "freeze" | "end to restart" => {}
             "release" => self.released(event),
             // A route says why it restarts, and a stop why it ends.
             "restart" if self.told.iter().any(|told| told.what == "routed" && told.agent == event.agent) => {}

@@ -54,14 +54,11 @@ impl Supervisor {
         if peer.uid != process::own_uid() {
             return Err(NotTaken::new("only the user who started the run may speak to it"));
         }
-        let inside = match (peer.pid, self.guard_pid()) {
-            (Some(pid), Some(guard)) => process::is_descendant_of(pid, guard),
-            // Without a number nobody can be told from the agent.
-            (None, _) | (_, None) => true,
-        };
+        // Without a number nobody can be told from an agent.
+        let inside = peer.pid.is_none_or(process::is_governed);
         if inside {
-            return Err(NotTaken::new("this comes from inside the governed agent: an agent cannot answer for itself")
-                .hint("answer from a terminal that the agent did not start"));
+            return Err(NotTaken::new("this comes from inside a governed agent: agents do not answer for agents")
+                .hint("answer from a terminal that no agent started"));
         }
         Ok(process::user_name(peer.uid).unwrap_or_else(|| peer.uid.to_string()))
     }

@@ -8,6 +8,7 @@ mod asking;
 mod books;
 mod handoff;
 mod perform;
+mod plan;
 mod sessions;
 mod supervisor;
 mod timers;
@@ -15,4 +16,5 @@ mod turn;
 mod wake;
 
 pub use handoff::changed_since;
-pub use supervisor::{Keep, Outcome, Plan, supervise};
+pub use plan::{Keep, Outcome, Plan};
+pub use supervisor::supervise;

@@ -177,7 +177,29 @@ impl Sessions {
     pub(super) fn read(&mut self, path: &Path) -> std::io::Result<Vec<Reading>> {
         self.inherit(path)?;
         let Some(session) = self.files.get_mut(path) else { return Ok(Vec::new()) };
-        session.read(path)
+        let mut readings = session.read(path)?;
+        for reading in &mut readings {
+            match reading {
+                Reading::Thread(found) => found.root = self.family(&found.root),
+                Reading::Answered { answer, .. } => answer.root = self.family(&answer.root),
+                Reading::Phase { .. } | Reading::Skipped { .. } => {}
+            }
+        }
+        Ok(readings)
+    }
+
+    /// The root above a root: files of versions up to about 0.135 name only their parent.
+    fn family(&self, named: &ThreadId) -> ThreadId {
+        let mut root = named;
+        // No family is as deep as this; a circle in damaged files must end.
+        for _ in 0..64 {
+            let above = self.files.values().find(|session| session.meter.thread() == Some(root));
+            match above.and_then(|session| session.meter.root()) {
+                Some(above) if above != root => root = above,
+                Some(_) | None => break,
+            }
+        }
+        root.clone()
     }
 
     /// Reads what is new in all files of ours, and a last line that its writer did not finish.

@@ -9,7 +9,6 @@ use crate::clock;
 use crate::codex::{self, Invocation, Kind};
 use crate::decide::agent::AgentSetup;
 use crate::decide::effect::Ending;
-use crate::decide::governor::Lift;
 use crate::decide::input::Input;
 use crate::decide::{Effect, Governor, Moment, Setup};
 use crate::error::Error;
@@ -17,8 +16,7 @@ use crate::exit::Exit;
 use crate::gate::socket::{Call, Socket};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, Response, RunId, ThreadId};
-use crate::policy::rule::Policy;
+use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, RunId, ThreadId};
 use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Status, Stdin};
 use crate::report::BudgetStanding;
 use crate::tail::login::Login;
@@ -28,75 +26,9 @@ use crate::usage::price::PriceTable;
 
 use super::asking::Asking;
 use super::perform::GO_ON;
+use super::plan::{Keep, Outcome, Plan, Start};
 use super::sessions::Sessions;
 use super::timers::Timers;
-
-/// Turns a thread and the command that would go on with it into what `govern resume` reads.
-pub type Keep = Box<dyn Fn(&ThreadId, Vec<String>) -> String>;
-
-/// All that a run is started with.
-pub struct Plan {
-    /// Its id; that of an earlier run which goes on.
-    pub run: RunId,
-    /// The thread that goes on, for `govern resume`.
-    pub resumes: Option<ThreadId>,
-    /// Who started it.
-    pub by: String,
-    /// A limit that is lifted before it goes on.
-    pub lift: Option<Lift>,
-    /// What the run has spent before it goes on: its last responses.
-    pub history: Vec<Response>,
-    /// Why it must not begin, where that is known already; recorded like any other run.
-    pub refusal: Option<Error>,
-    /// The policy in force.
-    pub policy: Policy,
-    /// Prices, the policy's own included.
-    pub prices: PriceTable,
-    /// The one agent's name.
-    pub agent: AgentName,
-    /// Where its spend belongs.
-    pub attribution: Attribution,
-    /// The command as typed.
-    pub command: Vec<OsString>,
-    /// Where.
-    pub cwd: PathBuf,
-    /// The command as Codex would understand it, if it is one.
-    pub invocation: Option<Invocation>,
-    /// Codex's home as this environment names it.
-    pub codex_home: Option<PathBuf>,
-    /// The ledger, open.
-    pub ledger: Ledger,
-    /// Where sockets live.
-    pub sockets: PathBuf,
-    /// What `govern resume` will need.
-    pub keep: Keep,
-    /// How govern speaks while the agent runs.
-    pub notices: Notices<std::io::Stderr>,
-    /// The agent leaves the terminal to govern while it is held.
-    pub prompt: bool,
-    /// The agent takes the whole screen.
-    pub full_screen: bool,
-    /// Budgets that this ledger is too young to keep.
-    pub fresh: Vec<String>,
-    /// Somebody can be asked.
-    pub askable: bool,
-}
-
-/// How a run ended.
-pub struct Outcome {
-    /// Why it came to nothing, if it did: refused, or failed on the way.
-    pub error: Option<Error>,
-    /// Where the budgets stand that bound it.
-    pub budgets: Vec<BudgetStanding>,
-    /// What an extension would have to be for the run to go on, such as `1 usd`.
-    pub extend: Option<String>,
-    /// govern's own exit.
-    pub exit: Exit,
-    /// Stopped or killed by policy or a person.
-    pub ended: bool,
-    /// Where everything is written; `None` if it was lost on the way.
-    pub ledger: Option<Ledger>,
-}
 
 pub(super) struct Finished {
     pub(super) ending: Ending,
@@ -145,15 +77,6 @@ enum Wake {
     Sweep,
 }
 
-/// What the loop begins with.
-struct Start {
-    event: EventKind,
-    command: Vec<OsString>,
-    resumes: Option<ThreadId>,
-    codex_home: Option<PathBuf>,
-    refusal: Option<Error>,
-}
-
 /// Governs one command from its start to its end.
 ///
 /// # Errors
@@ -162,39 +85,12 @@ struct Start {
 pub async fn supervise(plan: Plan, guard: Guard, mut inbox: Inbox) -> Result<Outcome, Error> {
     let mut socket = Socket::listen(&plan.sockets, &plan.run)
         .map_err(|error| Error::new("a run must be able to listen for answers").caused_by(&error))?;
-    let start = Start {
-        event: plan.first_event(),
-        command: plan.command.clone(),
-        resumes: plan.resumes.clone(),
-        codex_home: plan.codex_home.clone(),
-        refusal: plan.refusal.clone(),
-    };
+    let start = plan.start();
     let mut supervisor = Supervisor::new(plan, guard);
     let result = supervisor.govern(start, &mut socket, &mut inbox).await;
     let leftovers = if result.is_ok() { Leftovers::Leave } else { Leftovers::Kill };
     supervisor.dismiss(leftovers).await;
     Ok(supervisor.conclude(result))
-}
-
-impl Plan {
-    fn first_event(&self) -> EventKind {
-        if self.resumes.is_some() {
-            return EventKind::RunResumed {
-                by: self.by.clone(),
-                policy: self.policy.digest.clone(),
-                prices: self.prices.version().to_owned(),
-            };
-        }
-        EventKind::RunStarted {
-            command: codex::redacted(&self.command),
-            cwd: self.cwd.display().to_string(),
-            observe: self.policy.observe,
-            policy: self.policy.digest.clone(),
-            prices: self.prices.version().to_owned(),
-            govern: env!("CARGO_PKG_VERSION").to_owned(),
-            attribution: self.attribution.clone(),
-        }
-    }
 }
 
 impl Supervisor {
@@ -366,7 +262,7 @@ impl Supervisor {
         let error = result.err().or(sealed.err());
         let budgets = self.standings();
         let over = budgets.iter().find(|standing| rule.as_ref() == Some(&standing.budget));
-        let extend = over.map(|standing| standing.unit.show((standing.limit / 5).max(1)));
+        let extend = over.map(|standing| standing.unit.typed((standing.limit / 5).max(1)));
         Outcome { error, exit, ended, budgets, extend, ledger: self.ledger }
     }
 

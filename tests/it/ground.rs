@@ -43,7 +43,9 @@ fn a_sub_agent_is_a_thread_of_its_own() {
     world.run("codex", &["exec", "-m", UNKNOWN, "do it"]).expect_code(0);
     let served = world.server.served();
     let (children, roots): (Vec<_>, Vec<_>) = served.iter().partition(|request| request.is_subagent());
-    assert_eq!((children.len(), roots.len()), (2, 2), "{served:?}");
+    assert_eq!(children.len(), 2, "{served:?}");
+    // A third one where the child's end comes in while the root's turn is still open.
+    assert!((2..=3).contains(&roots.len()), "{served:?}");
     assert!(children.iter().all(|child| child.parent.as_ref() == Some(&roots[0].thread)));
     assert_eq!(world.session_files().len(), 2);
 }

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use crate::ledger::chain::Hash;
 use crate::ledger::testing::*;
 use crate::ledger::{Ledger, Verified};
-use crate::model::RunId;
+use crate::model::event::EventKind;
+use crate::model::{Event, ProcessIdentity, RunId};
 
 /// A ledger that its author can write to freely.
 fn defenceless() -> Ledger {
@@ -71,6 +72,23 @@ fn a_run_without_a_seal_is_open_not_broken() {
 }
 
 #[test]
+fn a_run_that_went_on_is_intact_once_it_is_sealed_again() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    told(&mut ledger);
+    let say = |ledger: &mut Ledger, kind: EventKind| {
+        let event = Event { at: "2026-11-23T09:00:00Z".parse().unwrap(), run: "r1".into(), agent: None, kind };
+        ledger.turn(event.at, |turn| turn.append(&event)).unwrap();
+    };
+    ledger.start_run("r1".into(), ProcessIdentity { pid: 9, started: 9 });
+    say(&mut ledger, EventKind::RunResumed { by: "ann (cli)".into(), policy: "p2".into(), prices: "1".into() });
+    let Verified::Open { unsealed, .. } = ledger.verify().unwrap() else { panic!() };
+    assert_eq!(unsealed, [RunId::from("r1")]);
+    say(&mut ledger, EventKind::RunEnded { outcome: "ended".into(), code: 0, rule: None });
+    assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }));
+    assert_eq!(ledger.find_run("r1").unwrap().outcome.as_deref(), Some("ended"));
+}
+
+#[test]
 fn every_tampering_is_found_where_it_was_done() {
     let cases = [
         ("a changed event", "UPDATE events SET data = replace(data, 'route', 'warn') WHERE run_no = 1 AND seq = 6", "event 6 of run `r1`"),
@@ -106,7 +124,7 @@ fn every_tampering_is_found_where_it_was_done() {
         ("a run more", "INSERT INTO runs SELECT 3, 'r3', started, ended, command, cwd, attribution, outcome, code, rule, pid, pid_started,
           observe, policy, prices, govern FROM runs WHERE no = 1", "run `r3`"),
         ("a renamed run", "UPDATE runs SET id = 'r9' WHERE no = 1", "run `r9`"),
-        ("another outcome", "UPDATE runs SET outcome = 'ended', code = 0 WHERE no = 1", "event 9 of run `r1`"),
+        ("another outcome", "UPDATE runs SET outcome = 'ended', code = 0 WHERE no = 1", "run `r1`"),
         ("another policy", "UPDATE runs SET policy = 'none' WHERE no = 1", "event 1 of run `r1`"),
         ("another command to go on with", "UPDATE run_commands SET data = '{}' WHERE run_no = 1", "run `r1`"),
         ("no command to go on with", "DELETE FROM run_commands WHERE run_no = 2", "run `r2`"),
