@@ -227,7 +227,10 @@ impl Supervisor {
         let Some(guard) = self.guard.take() else { return };
         let inputs = self.drain();
         let forced = self.finished.as_ref().is_none_or(|finished| finished.ending != Ending::Itself);
-        if let Some(terminal) = guard.terminal().filter(|_| forced) {
+        // One that a signal ended, passed on or not, has tidied up no more than one that govern ended; its
+        // launcher tells that by the code.
+        let signalled = self.status.is_some_and(|status| Exit::from(status).code() > 128);
+        if let Some(terminal) = guard.terminal().filter(|terminal| forced || (signalled && terminal.is_changed())) {
             terminal.restore(self.full_screen);
         }
         guard.finish(leftovers).await;
