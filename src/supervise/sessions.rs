@@ -4,8 +4,10 @@
 //! others' as well. Where that was missed (a file that was closed again before we looked), the
 //! lineage in its first line tells.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -16,6 +18,12 @@ use crate::tail::locate::{self, is_session_file};
 use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::{Answer, Counting, Meter, Phase};
 
+/// How soon a file that was not ours is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The first line of a session file holds its instructions: seen up to 40 KB.
+const BEGINNING: u64 = 1024 * 1024;
+
 /// The files of a run.
 pub(super) struct Sessions {
     watcher: Option<Watcher>,
@@ -23,6 +31,8 @@ pub(super) struct Sessions {
     send: mpsc::UnboundedSender<Notice>,
     homes: BTreeSet<PathBuf>,
     files: BTreeMap<PathBuf, Session>,
+    /// Files that were not ours when last looked at, and the root of their family.
+    foreign: HashMap<PathBuf, (Instant, Option<ThreadId>)>,
     since: Timestamp,
 }
 
@@ -88,7 +98,15 @@ impl Sessions {
     /// Watches nothing yet. What was recorded before `since` is history.
     pub(super) fn new(since: Timestamp) -> Self {
         let (send, notices) = mpsc::unbounded_channel();
-        Self { watcher: None, notices, send, homes: BTreeSet::new(), files: BTreeMap::new(), since }
+        Self {
+            watcher: None,
+            notices,
+            send,
+            homes: BTreeSet::new(),
+            files: BTreeMap::new(),
+            foreign: HashMap::new(),
+            since,
+        }
     }
 
     /// Watches a Codex home, once.
@@ -164,11 +182,24 @@ impl Sessions {
         Ok(())
     }
 
-    /// A file that no process has open any more, but whose family is ours.
-    pub(super) fn claim_by_lineage(&mut self, path: &Path) -> std::io::Result<bool> {
-        let Some(root) = root_of(path)? else { return Ok(false) };
+    /// Worth looking through the tree's open files for: not ours, and not looked at just now. A
+    /// busy stranger in the same home costs one look a second.
+    pub(super) fn is_news(&self, path: &Path, now: Instant) -> bool {
+        !self.owns(path) && self.foreign.get(path).is_none_or(|(seen, _)| now.duration_since(*seen) >= LOOK_AGAIN)
+    }
+
+    /// A file that no process has open any more, but whose family is ours. Says whether it is.
+    pub(super) fn claim_by_lineage(&mut self, path: &Path, now: Instant) -> std::io::Result<bool> {
+        let known = self.foreign.get(path).and_then(|(_, root)| root.clone());
+        let root = match known {
+            Some(root) => Some(root),
+            None => root_of(path)?,
+        };
+        self.foreign.insert(path.to_owned(), (now, root.clone()));
+        let Some(root) = root else { return Ok(false) };
         let family = self.files.values().find(|session| session.meter.root() == Some(&root));
         let Some(agent) = family.map(|session| session.agent.clone()) else { return Ok(false) };
+        self.foreign.remove(path);
         self.claim(path, &agent)?;
         Ok(true)
     }
@@ -313,18 +344,19 @@ fn name_is_older(path: &Path, since: Timestamp) -> bool {
 
 /// The root of the family that a file's first lines name.
 fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
+    let mut beginning = Vec::new();
+    std::fs::File::open(path)?.take(BEGINNING).read_to_end(&mut beginning)?;
     let mut meter = Meter::new(thread_of(path), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
-    let mut lines = 0;
-    Cursor::open(path)?.read(|position, line| {
-        lines += 1;
-        // The first line tells; a few more cost nothing, a long file would.
-        if lines <= 4
-            && let Ok(record) = rollout::read(line)
-        {
-            let _history = meter.push(position, &record);
+    // The first line tells; a legacy fork has its parent's behind it.
+    let Some(first) = beginning.split(|byte| *byte == b'\n').next() else { return Ok(None) };
+    match rollout::read(first) {
+        Ok(record) => {
+            let _history = meter.push(0, &record);
+            Ok(meter.root().cloned())
         }
-    })?;
-    Ok(meter.root().cloned())
+        // Not written to its end yet, or compressed: another look will tell.
+        Err(_) => Ok(None),
+    }
 }
 
 /// The running totals of a thread that is not ours: what a fork of it may repeat.

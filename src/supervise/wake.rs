@@ -42,11 +42,12 @@ impl Supervisor {
             }
         }
         let mut inputs = Vec::new();
-        if paths.iter().any(|path| !self.sessions.owns(path)) {
+        let now = clock::monotonic();
+        if paths.iter().any(|path| self.sessions.is_news(path, now)) {
             inputs.extend(self.claim_open());
         }
         for path in paths {
-            if !self.sessions.owns(&path) && !matches!(self.sessions.claim_by_lineage(&path), Ok(true)) {
+            if !self.sessions.owns(&path) && !matches!(self.sessions.claim_by_lineage(&path, now), Ok(true)) {
                 continue;
             }
             inputs.extend(self.read(&path));
@@ -93,8 +94,10 @@ impl Supervisor {
         let mut inputs = self.claim_open();
         let notices = self.sessions.pending();
         for notice in notices {
-            if let Notice::Touched(path) = notice {
-                let _claimed = self.sessions.claim_by_lineage(&path);
+            if let Notice::Touched(path) = notice
+                && !self.sessions.owns(&path)
+            {
+                let _claimed = self.sessions.claim_by_lineage(&path, clock::monotonic());
             }
         }
         for (path, readings) in self.sessions.read_all() {
