@@ -116,6 +116,7 @@ impl Supervisor {
         if std::mem::take(&mut self.too_late) {
             return Ok((effects, Err(NotTaken::new(format!("approval {approval} has been answered already")))));
         }
+        self.asking.became(format!("{by}: {what}"));
         Ok((effects, Ok(what)))
     }
 }
