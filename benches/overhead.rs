@@ -1,7 +1,8 @@
 //! What govern costs, measured on whole processes: `cargo bench --bench overhead`.
 //!
 //! Wall time and CPU of `govern run -- codex exec …` against the bare command, in pairs that alternate which goes first;
-//! govern's own CPU, memory and idleness; and the delay from a usage record hitting the file to the signal.
+//! the CPU, memory and idleness of govern and its guard; and the delay from a usage record hitting the file to the
+//! signal, beside what waking and one synced line take in the same minute.
 //! `GOVERN_BENCH_PAIRS` and `GOVERN_BENCH_SIGNALS` set how often.
 #![expect(
     clippy::disallowed_methods,
@@ -14,11 +15,14 @@
 )]
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{FileExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 
@@ -111,7 +115,14 @@ fn on_cpu(pid: i32) -> u64 {
         .sum()
 }
 
-/// govern's own memory and CPU with an agent under way, and its CPU while nothing happens.
+/// What the kernel says of a process's memory, in KiB, by the name of its line in one of its `/proc` files.
+fn memory(pid: i32, file: &str, line: &str) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let value = text.lines().find_map(|known| known.strip_prefix(line)).unwrap_or_default();
+    value.split_whitespace().next().and_then(|kibibytes| kibibytes.parse().ok()).unwrap_or_default()
+}
+
+/// Memory and CPU of govern and its guard with an agent under way, and their CPU while nothing happens.
 fn own_use() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     let gate = Gate::new();
@@ -120,22 +131,39 @@ fn own_use() {
         .script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::message("done").held_at(&gate)]);
     let governed = world.start_governed(&["--budget", "5usd"], &["codex", "exec", "do it"]);
     world.server.wait_for_requests(3, LONG).unwrap();
-    let pid = governed.running.pid();
+    let main = governed.running.pid();
+    let program = fs::canonicalize(env!("CARGO_BIN_EXE_govern")).unwrap();
+    let is_govern = |pid: &i32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|path| path == program);
+    let own: Vec<i32> = world.processes().into_iter().filter(is_govern).collect();
+    assert!(own.contains(&main) && own.len() == 2, "govern and its guard, not {own:?}");
     // What follows the last record may still be under way.
     std::thread::sleep(Duration::from_secs(1));
-    let before = on_cpu(pid);
-    let idle = Duration::from_secs(5);
+    let idle = Duration::from_secs(10);
+    let before: Vec<u64> = own.iter().map(|pid| on_cpu(*pid)).collect();
     std::thread::sleep(idle);
-    let after = on_cpu(pid);
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    let peak: f64 = peak.split_whitespace().next().and_then(|kilobytes| kilobytes.parse().ok()).unwrap_or_default();
+    let after: Vec<u64> = own.iter().map(|pid| on_cpu(*pid)).collect();
+    println!("\ngovern itself, an agent waiting for its third response");
+    println!("          peak RSS MiB   PSS MiB   CPU so far ms   CPU in {idle:?} of nothing, ms");
+    let mut sum = [0.0; 4];
+    for (number, pid) in own.iter().enumerate() {
+        let row = [
+            memory(*pid, "status", "VmHWM:") / 1024.0,
+            memory(*pid, "smaps_rollup", "Pss:") / 1024.0,
+            before[number] as f64 / 1e6,
+            (after[number] - before[number]) as f64 / 1e6,
+        ];
+        print_use(if *pid == main { "govern" } else { "guard" }, row);
+        for (total, value) in sum.iter_mut().zip(row) {
+            *total += value;
+        }
+    }
+    print_use("together", sum);
     gate.open();
     governed.finish().expect_code(0);
-    println!("\ngovern itself, an agent waiting for its third response");
-    println!("peak resident memory  {:>8.1} MiB", peak / 1024.0);
-    println!("CPU so far            {:>8.2} ms", before as f64 / 1e6);
-    println!("CPU while idle        {:>8.3} ms in {idle:?}", (after - before) as f64 / 1e6);
+}
+
+fn print_use(name: &str, [peak, shared, cpu, idle]: [f64; 4]) {
+    println!("{name:<9} {peak:>12.1} {shared:>9.1} {cpu:>15.1} {idle:>31.3}");
 }
 
 /// How long after the record that passes the limit the agent still ran.
@@ -150,13 +178,59 @@ fn signals(count: usize) {
         let _ = fs::remove_file(&measured);
         let flags = ["--quiet", "--budget", "0.01usd", "--at-limit", "kill"];
         world.run_governed(&flags, &["codex", "exec", "do it"]).expect_code(124);
+        // Nothing there: it was ended before it could say anything.
         let bytes = fs::read(&measured).unwrap();
-        let nanos = u64::from_le_bytes(bytes[..8].try_into().unwrap());
+        let nanos = bytes.try_into().map_or(0, u64::from_le_bytes);
         delays.push(nanos as f64 / 1e6);
     }
     let delays = sorted(delays);
-    println!("\nfrom a usage record in the file to the signal, {count} runs, milliseconds");
-    println!("p50 {:.2}   p99 {:.2}   most {:.2}", percentile(&delays, 50), percentile(&delays, 99), delays[count - 1]);
+    let floor = floor(&world.path("work/floor"), count);
+    println!("\nfrom a usage record in the file to the agent's last instruction, {count} runs, milliseconds");
+    println!("                    p50     p99    most");
+    for (name, values) in [("govern", &delays), ("wake and sync", &floor)] {
+        let most = values.last().copied().unwrap_or_default();
+        println!("{name:<15} {:>7.2} {:>7.2} {most:>7.2}", percentile(values, 50), percentile(values, 99));
+    }
+    println!(
+        "ratio           {:>7.2} {:>7.2}",
+        percentile(&delays, 50) / percentile(&floor, 50),
+        percentile(&delays, 99) / percentile(&floor, 99)
+    );
+}
+
+/// What nobody can beat who writes down first what is done: wake, read, write one line, sync it; the writer spins as
+/// above.
+fn floor(path: &Path, count: usize) -> Vec<f64> {
+    let mut file = File::create(path).unwrap();
+    let watch = Inotify::init(InitFlags::empty()).unwrap();
+    watch.add_watch(path, AddWatchFlags::IN_MODIFY).unwrap();
+    let seen = Arc::new(AtomicBool::new(false));
+    let tell = Arc::clone(&seen);
+    let mut reader = File::open(path).unwrap();
+    let mut log = File::create(path.with_extension("log")).unwrap();
+    let watcher = std::thread::spawn(move || {
+        let mut text = String::new();
+        for _ in 0..count {
+            text.clear();
+            watch.read_events().unwrap();
+            reader.read_to_string(&mut text).unwrap();
+            log.write_all(text.as_bytes()).unwrap();
+            log.sync_data().unwrap();
+            tell.store(true, Ordering::Release);
+        }
+    });
+    let mut delays = Vec::new();
+    for _ in 0..count {
+        std::thread::sleep(Duration::from_millis(20));
+        file.write_all(&[b'x'; 400]).unwrap();
+        let written = Instant::now();
+        while !seen.swap(false, Ordering::AcqRel) {
+            std::thread::yield_now();
+        }
+        delays.push(written.elapsed().as_secs_f64() * 1e3);
+    }
+    watcher.join().unwrap();
+    sorted(delays)
 }
 
 /// Under the name of `codex`: writes a session with one dear response, then, until it is stopped or killed, how long ago.

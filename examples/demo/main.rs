@@ -7,6 +7,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::io::IsTerminal;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -58,20 +59,32 @@ fn main() -> ExitCode {
 fn demonstrate() -> Result<()> {
     let own = std::env::current_exe()?;
     let target = own.ancestors().nth(2).ok_or("not in a target folder")?;
+    println!("Building govern, and getting the real Codex if it is not here yet …");
     let govern = build_govern(target)?;
     let place = Place::new(&target.join("demo"), &govern, &own)?;
 
-    println!("\n# The policy\n\n{POLICY}");
+    heading("A policy for an agent that is never done: demo.toml");
+    print!("{POLICY}");
+    heading("govern run --policy demo.toml --agent demo -- codex exec \"Tidy this up.\"");
     let arguments = ["run", "--policy", "demo.toml", "--agent", "demo", "--", "codex", "exec", "Tidy this up."];
-    println!("# govern {}\n", arguments.join(" "));
     let ended = place.govern(&arguments).status()?;
-    println!("\nIt ended with {ended}: 124 says that the policy ended it.");
-
-    for arguments in [&["report", "--last"][..], &["report", "--last", "--by", "model"], &["audit", "verify"]] {
-        println!("\n# govern {}\n", arguments.join(" "));
+    match ended.code() {
+        Some(124) => println!("\nExit code 124: the policy ended it."),
+        _ => return Err(format!("it should have been stopped by the policy, but: {ended}").into()),
+    }
+    for arguments in
+        [&["report", "--by", "agent,model"][..], &["budget", "--policy", "demo.toml"], &["audit", "verify"]]
+    {
+        heading(&format!("govern {}", arguments.join(" ")));
         place.govern(arguments).status()?;
     }
     place.compare()
+}
+
+/// What is shown next, so that it is found again in a screen full of text.
+fn heading(text: &str) {
+    let (bold, plain) = if std::io::stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+    println!("\n{bold}### {text}{plain}\n");
 }
 
 /// `cargo run --example` does not build binaries: this does, with the same profile.
@@ -145,25 +158,21 @@ impl Place {
 
     /// The ledger against the server's own count.
     fn compare(&self) -> Result<()> {
-        let said = self.govern(&["report", "--last", "--format", "json"]).output()?;
-        let report: serde_json::Value = serde_json::from_slice(&said.stdout)?;
+        let report = self.govern(&["report", "--last", "--format", "json"]).output()?;
+        let report: serde_json::Value = serde_json::from_slice(&report.stdout)?;
         let totals = report.get("totals").ok_or("a report without totals")?;
         let counted = |key: &str| totals.get(key).and_then(serde_json::Value::as_u64).unwrap_or_default();
         let served = self.server.served();
         let input: u64 = served.iter().map(|request| request.usage.input).sum();
         let output: u64 = served.iter().map(|request| request.usage.output).sum();
-        println!("\n# The server's own count\n");
-        println!("            responses    input   output");
-        println!("served     {:>10} {input:>8} {output:>8}", served.len());
-        println!(
-            "ledger     {:>10} {:>8} {:>8}",
-            counted("responses"),
-            counted("input_tokens"),
-            counted("output_tokens")
-        );
+        heading("What the server has counted itself");
+        println!("           responses     input    output");
+        println!("server     {:>9} {input:>9} {output:>9}", served.len());
+        let said = [counted("responses"), counted("input_tokens"), counted("output_tokens")];
+        println!("ledger     {:>9} {:>9} {:>9}", said[0], said[1], said[2]);
         let models: Vec<&str> = served.iter().map(|request| request.model.as_str()).collect();
-        println!("in order   {}", models.join(", "));
-        if counted("responses") != u64::try_from(served.len())? || counted("input_tokens") != input {
+        println!("\nin order:  {}", models.join(", "));
+        if said != [u64::try_from(served.len())?, input, output] {
             return Err("the ledger and the server do not agree".into());
         }
         if !models.contains(&CHEAP) {
@@ -178,7 +187,7 @@ fn real_codex() -> Option<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install-codex");
     let said = Command::new(script).arg("0.169.0").stdin(Stdio::null()).stderr(Stdio::inherit()).output().ok()?;
     if !said.status.success() {
-        println!("No real Codex here: a scripted one stands in for it.");
+        println!("No real Codex to be had here: a scripted one stands in for it.");
         return None;
     }
     Some(PathBuf::from(String::from_utf8_lossy(&said.stdout).trim()))

@@ -44,9 +44,11 @@ fn run() -> Result<()> {
             }),
         )?;
     }
+    println!("a scripted Codex with {model}");
     session.line("turn_context", json!({"model": model, "cwd": std::env::current_dir()?}))?;
+    session.line("event_msg", json!({"type": "task_started"}))?;
     while !session.respond(&base_url, &model)? {}
-    Ok(())
+    session.line("event_msg", json!({"type": "task_complete"}))
 }
 
 struct Session {
@@ -83,7 +85,8 @@ impl Session {
                 ("response.completed", _) => self.usage(&event)?,
                 (_, "function_call") => {
                     let arguments: Value = serde_json::from_str(&text(item, "arguments"))?;
-                    commands.push(text(&arguments, "cmd"));
+                    commands.push((text(item, "call_id"), text(&arguments, "cmd")));
+                    self.line("response_item", item.clone())?;
                     is_done = false;
                 }
                 (_, "message") => {
@@ -92,8 +95,10 @@ impl Session {
                 _ => {}
             }
         }
-        for command in commands {
+        for (call, command) in commands {
+            println!("exec: {command}");
             Command::new("sh").arg("-c").arg(command).stdout(Stdio::null()).status()?;
+            self.line("response_item", json!({"type": "function_call_output", "call_id": call, "output": ""}))?;
         }
         Ok(is_done)
     }

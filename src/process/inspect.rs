@@ -104,6 +104,8 @@ fn role(exe: &str, argv: &[OsString]) -> Role {
     match (interpreter, second.as_str()) {
         ("node" | "nodejs" | "bun" | "deno", "codex" | "codex.js") => Role::Launcher,
         ("sh" | "bash" | "dash" | "zsh" | "ksh" | "busybox" | "python" | "perl" | "ruby", "codex") => Role::Codex,
+        // A link to a binary of another name, or a package's `.codex-wrapped`.
+        _ if first == "codex" => Role::Codex,
         _ => Role::Other,
     }
 }
@@ -144,6 +146,7 @@ mod tests {
             ("node", &["node", "/x/bin/codex.js", "exec"], Role::Launcher),
             ("dash", &["/bin/sh", "/tests/codex", "exec"], Role::Codex),
             ("python3.12", &["python3", "/tests/codex"], Role::Codex),
+            (".codex-wrapped", &["/nix/bin/codex", "exec"], Role::Codex),
             ("bash", &["bash", "-c", "codex exec x"], Role::Other),
             ("vim", &["vim", "codex"], Role::Other),
             ("node", &["node", "server.js", "codex"], Role::Other),
