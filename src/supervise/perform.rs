@@ -35,7 +35,10 @@ impl Supervisor {
         for effect in effects {
             match effect {
                 Effect::Freeze(agent) => self.order(Order::Freeze { agent })?,
-                Effect::Thaw(agent) => self.order(Order::Thaw { agent })?,
+                Effect::Thaw(agent) => {
+                    self.asking.give_back_screen();
+                    self.order(Order::Thaw { agent })?;
+                }
                 Effect::End(_) => self.end_tree()?,
                 Effect::Restart { thread, rung, .. } => self.restart(&thread, &rung)?,
                 Effect::Ask(question) => self.open_prompt(question),
