@@ -102,7 +102,7 @@ impl Supervisor {
     fn open_prompt(&mut self, question: Question) {
         // INVARIANT: the turn that asked gave the question its number.
         let Some(approval) = self.governor.held_approval(&question.agent) else { return };
-        let agent = question.agent.clone();
+        let (agent, text) = (question.agent.clone(), question.text.clone());
         let seen = self.asking.put(ui::answer::Question {
             approval,
             agent: question.agent,
@@ -115,7 +115,7 @@ impl Supervisor {
         });
         if !seen {
             self.say(&format!(
-                "agent `{agent}` is held until somebody answers: govern approve {approval}, govern deny {approval}"
+                "ask: {text}: agent `{agent}` is held until somebody answers: govern approve {approval}, govern deny {approval}"
             ));
         }
     }

@@ -270,8 +270,8 @@ impl Supervisor {
         self.notices.release();
         let error = result.err().or(sealed.err());
         let budgets = self.standings();
-        let over = budgets.iter().find(|standing| rule.as_ref() == Some(&standing.budget));
-        let extend = over.map(|standing| standing.unit.typed((standing.limit / 5).max(1)));
+        let mut ending = self.governor.accounts().filter(|(budget, _)| rule.as_ref() == Some(&budget.name));
+        let extend = ending.find_map(|(_, account)| Some(account.key.unit.typed(account.offered?)));
         Outcome { error, exit, ended, budgets, extend, ledger: self.ledger }
     }
 
