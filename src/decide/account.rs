@@ -65,8 +65,10 @@ pub struct Account {
     pub spent: i64,
     /// This run's claim.
     pub reserved: i64,
-    /// The most severe step that has fired, by its place.
+    /// The most severe step that need not be carried out again on any agent, by its place.
     pub fired: Option<usize>,
+    /// When a step was last carried out: in a rolling window it may fire again one window later.
+    pub fired_at: Option<Timestamp>,
     /// That grace is being used was said.
     pub grace_said: bool,
     /// The agents of this run that charge it.
@@ -119,8 +121,35 @@ impl Account {
             spent: 0,
             reserved: 0,
             fired: None,
+            fired_at: None,
             grace_said: false,
             agents: BTreeSet::new(),
+        })
+    }
+
+    /// The account for the same thing in the window of this moment; `None` where that is the same
+    /// window, or none.
+    pub fn in_window_of(&self, budget: &Budget, timezone: chrono_tz::Tz, at: Timestamp) -> Option<Self> {
+        let bounds = budget.window.bounds(at, timezone);
+        if bounds == self.bounds || !bounds.contains(at) {
+            return None;
+        }
+        let key = BudgetKey { window_start: bounds.start, ..self.key.clone() };
+        let fresh =
+            Self { key, bounds, extended: 0, spent: 0, reserved: 0, fired: None, fired_at: None, ..self.clone() };
+        Some(Self { grace_said: false, agents: BTreeSet::new(), ..fresh })
+    }
+
+    /// Its window is over.
+    pub fn is_past(&self, now: Timestamp) -> bool {
+        self.bounds.end.is_some_and(|end| now >= end)
+    }
+
+    /// It counts this response, its window aside.
+    pub fn counts(&self, budget: &Budget, response: &Response) -> bool {
+        let same = self.per.iter().zip(&self.values).all(|(dim, value)| response.get(dim) == value.as_deref());
+        same && budget.only.iter().all(|(dim, patterns)| {
+            response.get(dim).is_some_and(|found| patterns.iter().any(|pattern| pattern.is_match(found)))
         })
     }
 
@@ -130,12 +159,14 @@ impl Account {
         self.extended = books.extended(&self.key);
     }
 
-    /// Counts a rolling window again: what has left it is no longer spent.
-    pub fn roll(&mut self, budget: &Budget, timezone: chrono_tz::Tz, now: Timestamp, books: &dyn Books) {
-        if matches!(budget.window, Window::Rolling(_)) {
-            self.bounds = budget.window.bounds(now, timezone);
-            self.spent = self.ask_spent(budget, self.bounds, books);
-        }
+    /// Counts a rolling window again: what has left it is no longer spent. Says whether steps may
+    /// fire once more: the last one fired a whole window ago.
+    pub fn roll(&mut self, budget: &Budget, timezone: chrono_tz::Tz, now: Timestamp, books: &dyn Books) -> bool {
+        let Window::Rolling(length) = budget.window else { return false };
+        self.bounds = budget.window.bounds(now, timezone);
+        self.spent = self.ask_spent(budget, self.bounds, books);
+        let since = self.fired_at.and_then(|fired| (now - fired).to_std().ok());
+        since.is_some_and(|since| since >= length)
     }
 
     fn ask_spent(&self, budget: &Budget, bounds: Bounds, books: &dyn Books) -> i64 {
@@ -148,25 +179,20 @@ impl Account {
         self.base.saturating_add(self.extended)
     }
 
-    /// Lifts the limit, and lets steps fire again that lie ahead once more.
-    pub fn extend(&mut self, budget: &Budget, amount: i64) {
+    /// Lifts the limit.
+    pub fn extend(&mut self, amount: i64) {
         self.extended = self.extended.saturating_add(amount);
-        let limit = self.limit();
-        self.fired = budget
-            .steps
-            .iter()
-            .enumerate()
-            .filter(|(index, step)| Some(*index) <= self.fired && step.at.amount(limit) <= self.spent)
-            .map(|(index, _)| index)
-            .next_back();
+        self.grace_said = false;
     }
 
-    /// Lets hard steps fire again: the question that they put was about something else.
-    pub fn rearm(&mut self, budget: &Budget) {
-        let is_hard = |index: usize| budget.steps.get(index).is_some_and(|step| step.verb.is_hard());
-        while let Some(index) = self.fired.filter(|&index| is_hard(index)) {
-            self.fired = index.checked_sub(1);
-        }
+    /// What remains of `fired` under the limit as it is: steps that lie ahead once more may fire again.
+    pub fn still_behind(&self, budget: &Budget, fired: Option<usize>) -> Option<usize> {
+        let limit = self.limit();
+        let steps = budget.steps.iter().enumerate();
+        steps
+            .filter(|(index, step)| Some(*index) <= fired && step.at.amount(limit) <= self.spent)
+            .map(|(index, _)| index)
+            .next_back()
     }
 
     /// Takes the steps that are behind already as fired, without firing them: a run that goes on
@@ -198,8 +224,15 @@ impl Account {
 
     /// How far the threshold lies above what was spent; `None` when it is behind.
     pub fn until(&self, threshold: Threshold) -> Option<i64> {
-        let ahead = threshold.amount(self.limit()) - self.spent;
+        let ahead = threshold.amount(self.limit()).saturating_sub(self.spent);
         (ahead > 0).then_some(ahead)
+    }
+
+    /// How far the end of grace lies above what was spent; `None` without grace, or behind it.
+    pub fn until_grace_ends(&self, budget: &Budget) -> Option<i64> {
+        let limit = self.limit();
+        let end = limit.saturating_add(Threshold::Share(budget.grace).amount(limit));
+        Some(end.saturating_sub(self.spent)).filter(|ahead| budget.grace > 0 && *ahead > 0)
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::model::{AgentName, ApprovalId, Attribution, Dimension, Money, Response, RunId, ThreadId};
+use crate::model::{AgentName, ApprovalId, Attribution, Cost, Dimension, Money, Response, RunId, ThreadId};
 use crate::policy::rule::Rung;
 
 use super::effect::Question;
 use super::input::Phase;
-use super::lifecycle::State;
+use super::lifecycle::{After, Intent, State};
 
 /// How many of a thread's last responses foretell its next one.
 const RECENT: usize = 5;
@@ -42,14 +42,21 @@ pub struct Agent {
     /// The question that holds it.
     pub held: Option<Hold>,
     /// The question to put once it stands still.
-    pub question: Option<Question>,
+    pub question: Option<Hold>,
+    /// The mild steps that were carried out on it, by the account's place: each once. Hard steps
+    /// are not remembered: one that applies to an agent that works is always carried out.
+    pub fired: BTreeMap<usize, usize>,
+    /// The questions that were answered without lifting the limit: not put again below it.
+    pub settled: BTreeMap<usize, usize>,
+    /// It is about to be restarted, whatever is under way: somebody decided so while it was held.
+    pub restarting: bool,
     /// Codex processes by number, and whether their session file was found.
     pub unobserved: BTreeMap<i32, bool>,
     /// Why it is treated as it is, for a person.
     pub because: String,
     /// The request whose outcome is awaited.
     pub request: Option<u64>,
-    /// Requests under way when it was last ended.
+    /// Requests under way when its processes were ended, restarts included.
     pub lost: u32,
     /// What those may have cost, by the largest recent response of their threads.
     pub lost_cost: Money,
@@ -61,6 +68,10 @@ pub struct Agent {
 pub struct Hold {
     /// The question.
     pub question: Question,
+    /// The account that it is about, by its place.
+    pub account: usize,
+    /// The step that applied, by its place.
+    pub step: usize,
     /// Its number, once the ledger gave one.
     pub approval: Option<ApprovalId>,
 }
@@ -85,6 +96,9 @@ impl Agent {
             route_wanted: None,
             held: None,
             question: None,
+            fired: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            restarting: false,
             unobserved: BTreeMap::new(),
             because: String::new(),
             request: None,
@@ -131,9 +145,62 @@ impl Agent {
 
     /// Notes what is under way as lost: the agent is being ended.
     pub fn lose_in_flight(&mut self) {
-        self.lost = self.in_flight();
+        self.lost = self.lost.saturating_add(self.in_flight());
         let in_flight = self.threads.values().filter(|thread| thread.phase == Phase::InFlight);
-        self.lost_cost = in_flight.filter_map(|thread| thread.recent().filter_map(|r| r.cost.money()).max()).sum();
+        let cost: Money = in_flight.filter_map(|thread| thread.recent().filter_map(|r| r.cost.money()).max()).sum();
+        self.lost_cost += cost;
+    }
+
+    /// It works, or is about to: what it is likely to add counts for others, too.
+    pub fn works(&self) -> bool {
+        match self.state {
+            State::Starting(_) | State::Running | State::Freezing(_) => true,
+            State::Held | State::Ending(_) | State::Gone => false,
+        }
+    }
+
+    /// It can still be decided about: it is neither over nor being ended.
+    pub fn is_live(&self) -> bool {
+        !matches!(self.state, State::Ending(_) | State::Gone)
+    }
+
+    /// What is being done with it, or was and is not over.
+    pub fn treatment(&self) -> Option<Intent> {
+        match self.state {
+            State::Starting(intent) => intent,
+            State::Freezing(intent) => Some(intent),
+            State::Held => Some(Intent::Ask),
+            State::Running | State::Ending(_) | State::Gone => None,
+        }
+    }
+
+    /// A restart now would lose no answer and no sub-agent's work.
+    pub fn is_at_safe_point(&self) -> bool {
+        let root = self.root.as_ref().and_then(|root| self.threads.get(root));
+        root.is_some_and(|root| root.phase == Phase::Tools) && self.sub_agents_idle()
+    }
+
+    /// A restart takes the sub-agents with it, so they must have nothing under way.
+    pub fn sub_agents_idle(&self) -> bool {
+        self.threads.iter().all(|(id, thread)| Some(id) == self.root.as_ref() || thread.phase == Phase::Idle)
+    }
+
+    /// The model that its next request will go to, where that is not the last one.
+    pub fn next_model(&self) -> Option<&Rung> {
+        let soon = match self.state {
+            State::Running | State::Held => self.is_at_safe_point(),
+            State::Freezing(intent) => intent == Intent::Route && self.is_at_safe_point(),
+            State::Ending(after) => after == After::Restart,
+            State::Starting(_) | State::Gone => false,
+        };
+        self.route_wanted.as_ref().filter(|_| soon || self.restarting)
+    }
+
+    /// All that it does from here on, it does with another model: so do its last responses foretell.
+    pub fn switch(&mut self, rung: &Rung, price: impl Fn(&Response) -> Cost) {
+        for response in self.threads.values_mut().flat_map(|thread| thread.recent.iter_mut()) {
+            *response = with_model(response, rung, &price);
+        }
     }
 
     /// At least one turn is under way.
@@ -175,6 +242,11 @@ impl Thread {
     pub fn recent(&self) -> impl Iterator<Item = &Response> {
         self.recent.iter()
     }
+}
+
+/// The same response as another model would have answered it.
+pub fn with_model(response: &Response, rung: &Rung, price: impl Fn(&Response) -> Cost) -> Response {
+    Response { model: Some(rung.model.clone()), cost: price(response), ..response.clone() }
 }
 
 /// Counts only while it runs; on the monotonic clock, so that a jump of the wall clock is no time.

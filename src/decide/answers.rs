@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ApprovalId, BudgetKey, Quantity, Verb};
-use crate::policy::rule::Step;
-use crate::policy::verdict::judge;
+use crate::policy::rule::Window;
+use crate::policy::verdict::{Standing, judge};
 
 use super::account::{Account, Books};
 use super::agent::Hold;
@@ -14,6 +14,10 @@ use super::governor::{Governor, Lift};
 use super::input::{Moment, Timer};
 use super::lifecycle::{Happening, Intent, State};
 use super::verdicts::Due;
+
+/// How often it is looked whether enough spend has left a rolling window, at the most and at the least.
+const ROLLS_MIN: Duration = Duration::from_secs(1);
+const ROLLS_MAX: Duration = Duration::from_secs(600);
 
 impl Governor {
     pub(super) fn asked(&mut self, now: Moment, name: &AgentName, approval: ApprovalId) {
@@ -30,10 +34,26 @@ impl Governor {
             EventKind::Asked { approval, budget: Some(question.key.budget.clone()), question: question.text, deadline },
         );
         self.effects.push(Effect::Arm(Timer::Deadline(approval), question.wait));
-        let ends =
-            self.accounts.iter().filter(|account| account.key == question.key).filter_map(|a| a.bounds.end).min();
-        if let Some(left) = ends.and_then(|end| (end - now.wall).to_std().ok()) {
-            self.effects.push(Effect::Arm(Timer::WindowEnd, left));
+        self.arm_window_end(now);
+    }
+
+    /// Looks again when the first window ends for which somebody is held; spend leaves a rolling
+    /// one little by little.
+    fn arm_window_end(&mut self, now: Moment) {
+        let held = self.agents.values().filter_map(|agent| agent.held.as_ref());
+        let soonest = held
+            .filter_map(|hold| {
+                let (account, budget) = self.account(hold.account)?;
+                match budget.window {
+                    Window::Rolling(length) => Some((length / 60).clamp(ROLLS_MIN, ROLLS_MAX)),
+                    Window::Life | Window::Calendar(_) | Window::Between(..) | Window::Total => {
+                        (account.bounds.end? - now.wall).to_std().ok()
+                    }
+                }
+            })
+            .min();
+        if let Some(left) = soonest {
+            self.effects.push(Effect::Arm(Timer::WindowEnd, left + Duration::from_millis(1)));
         }
     }
 
@@ -77,17 +97,7 @@ impl Governor {
             }
             match answer {
                 Answer::Extend { .. } => self.release_or_ask_again(now, &name, books),
-                Answer::Route => {
-                    self.unhold(&name);
-                    if let Some(rung) = self.agents.get(&name).and_then(|agent| self.next_rung(agent)) {
-                        if let Some(agent) = self.agents.get_mut(&name) {
-                            agent.route_wanted = Some(rung);
-                        }
-                        self.happen(now, &name, Happening::Wish(Intent::Route));
-                    } else {
-                        self.happen(now, &name, Happening::Release);
-                    }
-                }
+                Answer::Route => self.route_or_ask_again(now, &name, books),
                 Answer::Stop => self.end_held(now, &name, Intent::Stop),
                 Answer::Kill => self.end_held(now, &name, Intent::Kill),
             }
@@ -110,70 +120,96 @@ impl Governor {
         self.agents.get_mut(name).and_then(|agent| agent.held.take())
     }
 
-    /// After a limit was lifted: goes on if nothing hard applies any more, else asks anew.
+    /// Somebody decided for the next model: goes on with it if nothing hard applies then, else
+    /// asks anew. A route that is impossible here leaves it at the limit that was lifted, if any.
+    fn route_or_ask_again(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        let agent = self.agents.get(name).filter(|agent| agent.setup.restartable && agent.root.is_some());
+        let rung = agent.and_then(|agent| self.next_rung(agent));
+        if let Some(agent) = self.agents.get_mut(name) {
+            if let Some(hold) = agent.held.as_ref().filter(|_| rung.is_some()) {
+                agent.settled.insert(hold.account, hold.step);
+            }
+            agent.restarting = rung.is_some();
+            agent.route_wanted = rung.or(agent.route_wanted.take());
+        }
+        self.release_or_ask_again(now, name, books);
+    }
+
+    /// What held it is settled: goes on if nothing hard applies any more, else asks anew.
     pub(super) fn release_or_ask_again(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
         self.unhold(name);
-        for account in self.accounts.iter_mut().filter(|account| account.agents.contains(name)) {
-            if let Some(budget) = self.policy.budgets.get(account.budget) {
-                account.rearm(budget);
-            }
-        }
         let due = self.judge_all(now, name, books);
-        let hard = due.iter().any(|due| due.fired.verb.is_hard() && !self.observes(due.account));
-        if !hard {
-            self.happen(now, name, Happening::Release);
+        let hard = due.iter().any(|due| self.is_hard(due));
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.question = None;
+            agent.restarting &= !hard;
         }
-        self.decide(now, name, due);
-        self.reserve(name);
-        if hard && matches!(self.agents.get(name).map(|agent| agent.state), Some(State::Held)) {
+        self.decide(now, name, due, None);
+        if !hard {
+            self.go_on(now, name);
+        } else if matches!(self.agents.get(name).map(|agent| agent.state), Some(State::Held)) {
             self.ask(name);
         }
+        self.reserve(now, name);
     }
 
-    /// A window ended or a limit was lifted elsewhere: held agents that fit again go on.
+    /// A held agent goes on, with the next model if that is wanted and nothing would be lost.
+    fn go_on(&mut self, now: Moment, name: &AgentName) {
+        let Some(agent) = self.agents.get(name) else { return };
+        let routes = agent.state == State::Held && agent.next_model().is_some();
+        self.happen(now, name, if routes { Happening::Wish(Intent::Route) } else { Happening::Release });
+    }
+
+    /// Looks whether those who are held fit again: a window ended, or a limit was lifted elsewhere.
     pub(super) fn release_who_fits(&mut self, now: Moment, books: &dyn Books) {
         for name in self.names() {
-            let approval = match self.agents.get(&name).and_then(|agent| agent.held.as_ref()) {
-                Some(Hold { approval: Some(approval), question }) => {
-                    let still = self
-                        .accounts
-                        .iter()
-                        .any(|account| account.key == question.key && self.hard_now(now, account, &name, books));
-                    if still { continue } else { *approval }
-                }
-                _ => continue,
-            };
-            self.effects.push(Effect::Withdraw(approval));
-            self.release_or_ask_again(now, &name, books);
+            let hold = self.agents.get(&name).and_then(|agent| agent.held.clone());
+            let Some(Hold { approval: Some(approval), account, step, .. }) = hold else { continue };
+            if !self.still_applies(now, &name, account, step, books) {
+                self.effects.push(Effect::Withdraw(approval));
+                self.release_or_ask_again(now, &name, books);
+            }
         }
+        self.arm_window_end(now);
     }
 
-    pub(super) fn hard_now(&self, now: Moment, account: &Account, name: &AgentName, books: &dyn Books) -> bool {
-        let Some(budget) = self.policy.budgets.get(account.budget) else { return false };
-        if account.bounds.end.is_some_and(|end| now.wall >= end) {
-            return false;
-        }
-        let mut standing = self.standing(account, budget, name, books);
-        standing.fired = None;
-        judge(budget, &standing).is_some_and(|fired| fired.verb.is_hard())
+    /// The step that holds an agent, or a severer one of its budget, applies still.
+    pub(super) fn still_applies(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        account: usize,
+        step: usize,
+        books: &dyn Books,
+    ) -> bool {
+        self.count_minutes(now);
+        self.roll(now, account, books);
+        let Some(standing) = self.standing(account, name, books) else { return false };
+        let Some((found, budget)) = self.account(account) else { return false };
+        let standing = Standing { fired: step.checked_sub(1), ..standing };
+        !found.is_past(now.wall) && judge(budget, &standing).is_some() && self.concerns(account, name)
     }
 
     pub(super) fn deadline(&mut self, now: Moment, approval: ApprovalId, books: &dyn Books) {
+        self.release_who_fits(now, books);
         let Some(question) = self.question(approval) else { return };
         let answer = match question.otherwise {
-            Verb::Route => Answer::Route,
+            // A route by deadline may not lift the limit: nobody allowed it.
+            Verb::Route if self.fits_if_routed(&question, books) => Answer::Route,
             Verb::Kill => Answer::Kill,
-            Verb::Warn | Verb::Ask | Verb::Stop => Answer::Stop,
+            Verb::Route | Verb::Warn | Verb::Ask | Verb::Stop => Answer::Stop,
+        };
+        let what = match answer {
+            Answer::Route => Verb::Route,
+            Answer::Kill => Verb::Kill,
+            Answer::Stop | Answer::Extend { .. } => Verb::Stop,
         };
         self.effects.push(Effect::Expire(approval));
-        self.effects.push(Effect::Say(format!("nobody answered approval {approval} in time: {}", question.otherwise)));
+        self.effects.push(Effect::Say(format!("nobody answered approval {approval} in time: {what}")));
         self.record(
             Some(&question.agent),
             EventKind::Answered { approval, answer: answer.clone(), by: "deadline".to_owned(), reason: None },
         );
-        // A route by deadline may not lift the limit: nobody allowed it.
-        let answer =
-            if answer == Answer::Route && !self.fits_if_routed(&question, books) { Answer::Stop } else { answer };
         self.obey(now, approval, &answer, books);
     }
 
@@ -199,11 +235,7 @@ impl Governor {
     }
 
     pub(super) fn extend(&mut self, name: &AgentName, key: BudgetKey, amount: i64, by: &str, reason: Option<&str>) {
-        for account in self.accounts.iter_mut().filter(|account| account.key == key) {
-            if let Some(budget) = self.policy.budgets.get(account.budget) {
-                account.extend(budget, amount);
-            }
-        }
+        self.lift_accounts(&key, amount);
         self.record(
             Some(name),
             EventKind::Extended {
@@ -219,15 +251,25 @@ impl Governor {
         self.effects.push(Effect::Extend { key, amount, by: by.to_owned(), reason });
     }
 
+    pub(super) fn lift_accounts(&mut self, key: &BudgetKey, amount: i64) {
+        for index in 0..self.accounts.len() {
+            if let Some(account) = self.accounts.get_mut(index).filter(|account| account.key == *key) {
+                account.extend(amount);
+                self.forget_fired(index);
+            }
+        }
+    }
+
     pub(super) fn ask(&mut self, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
-        if let Some(question) = agent.question.take() {
-            agent.held = Some(Hold { question: question.clone(), approval: None });
+        if let Some(hold) = agent.question.take() {
+            let question = hold.question.clone();
+            agent.held = Some(hold);
             self.effects.push(Effect::Ask(question));
         }
     }
 
-    pub(super) fn compose(&self, name: &AgentName, due: &Due, step: Option<&Step>) -> Option<Question> {
+    pub(super) fn compose(&self, name: &AgentName, due: &Due) -> Option<Hold> {
         let (account, _) = self.account(due.account)?;
         let agent = self.agents.get(name)?;
         let route_to = self.next_rung(agent).filter(|_| agent.setup.restartable).map(|rung| rung.model);
@@ -235,7 +277,8 @@ impl Governor {
         if let Some(most) = self.policy.approvals.max_extend.filter(|most| most.unit == extend.unit) {
             extend.amount = extend.amount.min(most.amount);
         }
-        Some(Question {
+        let step = due.step.as_ref();
+        let question = Question {
             run: self.run.clone(),
             agent: name.clone(),
             key: account.key.clone(),
@@ -244,6 +287,7 @@ impl Governor {
             route_to,
             wait: step.map_or(Duration::from_secs(30 * 60), |step| step.wait),
             otherwise: step.map_or(Verb::Stop, |step| step.otherwise),
-        })
+        };
+        Some(Hold { question, account: due.account, step: due.fired.index, approval: None })
     }
 }

@@ -2,24 +2,46 @@
 
 use std::time::Duration;
 
-use crate::model::{AgentName, Dimension, Money, Response, Unit};
-use crate::policy::rule::{Budget, Window};
+use crate::model::{AgentName, Cost, Dimension, ModelId, Response, Unit};
+use crate::policy::rule::{Budget, Rung, Window};
 use crate::policy::verdict::Standing;
 
 use super::account::{Account, Books, amount};
-use super::agent::Agent;
+use super::agent::{Agent, with_model};
 use super::effect::Effect;
 use super::governor::Governor;
 use super::input::{Moment, Phase, Timer};
 use super::lifecycle::State;
 
 impl Governor {
+    /// Opens the accounts that an agent's spend of this moment falls under, as far as they are known
+    /// before a model answers.
+    pub(super) fn open_current(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        let Some(agent) = self.agents.get(name) else { return };
+        let timezone = self.policy.timezone;
+        let known_late = |dim: &Dimension| matches!(dim, Dimension::Thread | Dimension::Model);
+        let budgets = self.policy.budgets.iter().enumerate();
+        let mut places: Vec<Account> = budgets
+            .filter(|(_, budget)| !budget.per.iter().any(known_late))
+            .filter_map(|(index, budget)| {
+                Account::place(index, budget, timezone, now.wall, |dim| agent.value(&self.run, dim))
+            })
+            .collect();
+        let past = self.accounts.iter().filter(|account| account.is_past(now.wall) && account.agents.contains(name));
+        places.extend(
+            past.filter_map(|account| {
+                account.in_window_of(self.policy.budgets.get(account.budget)?, timezone, now.wall)
+            }),
+        );
+        for account in places {
+            self.open(account, name, books);
+        }
+    }
+
     pub(super) fn open(&mut self, mut account: Account, agent: &AgentName, books: &dyn Books) -> Option<usize> {
-        let found = self.accounts.iter().position(|a| a.key == account.key && a.budget == account.budget);
-        if let Some(index) = found {
-            if let Some(account) = self.accounts.get_mut(index) {
-                account.agents.insert(agent.clone());
-            }
+        let found = self.accounts.iter_mut().find(|a| a.key == account.key && a.budget == account.budget);
+        if let Some(found) = found {
+            found.agents.insert(agent.clone());
             return None;
         }
         let budget = self.policy.budgets.get(account.budget)?;
@@ -53,54 +75,95 @@ impl Governor {
         }
     }
 
-    /// What this run's live threads are likely to add to an account: the largest recent response
-    /// of each that is between requests or has one under way.
-    pub(super) fn predicted(&self, account: &Account, price: impl Fn(&Agent, &Response) -> i64) -> i64 {
-        let matches = |response: &Response| {
-            account.per.iter().zip(&account.values).all(|(dim, value)| response.get(dim) == value.as_deref())
+    /// What an agent's live threads are likely to add to an account, with this model or as they
+    /// are: the largest recent response of each that is between requests or has one under way.
+    fn predicted(&self, account: &Account, budget: &Budget, agent: &Agent, rung: Option<&Rung>) -> i64 {
+        let unit = account.key.unit;
+        let foretold = |response: &Response| {
+            let routed = rung.map(|rung| with_model(response, rung, |response| self.quoted(&rung.model, response)));
+            let next = routed.as_ref().unwrap_or(response);
+            if !account.counts(budget, next) {
+                return 0;
+            }
+            // A model without a price makes no room.
+            let unknown = routed.is_some() && unit == Unit::Usd && next.cost == Cost::Unpriced;
+            if unknown { i64::MAX } else { amount(next, unit) }
         };
-        account
-            .agents
-            .iter()
-            .filter_map(|name| self.agents.get(name))
-            .flat_map(|agent| agent.threads.values().map(move |thread| (agent, thread)))
-            .filter(|(_, thread)| thread.phase != Phase::Idle)
-            .filter_map(|(agent, thread)| thread.recent().filter(|r| matches(r)).map(|r| price(agent, r)).max())
-            .fold(0_i64, i64::saturating_add)
+        let live = agent.threads.values().filter(|thread| thread.phase != Phase::Idle);
+        live.filter_map(|thread| thread.recent().map(foretold).max()).fold(0_i64, i64::saturating_add)
     }
 
-    pub(super) fn standing(&self, account: &Account, budget: &Budget, name: &AgentName, books: &dyn Books) -> Standing {
-        let unit = account.key.unit;
-        let others = if is_shared(budget) { books.reserved_by_others(&account.key) } else { 0 };
-        let own = self.predicted(account, |_, response| amount(response, unit));
-        let agent = self.agents.get(name);
-        let rung = agent.filter(|agent| agent.setup.restartable).and_then(|agent| self.next_rung(agent));
-        let routed = rung.map(|rung| {
-            self.predicted(account, |_, response| match unit {
-                Unit::Usd => (self.quote)(&rung.model, &response.tier, response.at, &response.tokens)
-                    .money()
-                    .map_or(i64::MAX, Money::nanos),
-                _ => amount(response, unit),
-            })
-        });
-        Standing {
+    pub(super) fn quoted(&self, model: &ModelId, response: &Response) -> Cost {
+        (self.quote)(model, &response.tier, response.at, &response.tokens)
+    }
+
+    /// How an account stands for one of its agents.
+    pub(super) fn standing(&self, index: usize, name: &AgentName, books: &dyn Books) -> Option<Standing> {
+        let (account, _) = self.account(index)?;
+        let agent = self.agents.get(name)?;
+        let reserved = self.reserved_with(index, agent, agent.next_model(), books)?;
+        let fits = account.spent < account.limit() && account.spent.saturating_add(reserved) <= account.limit();
+        let settled = agent.settled.get(&index).filter(|_| fits);
+        // A route that has to wait makes no room for a request that does not.
+        let routed = if agent.is_at_safe_point() { self.reserved_if_routed(index, agent, books) } else { None };
+        Some(Standing {
             limit: account.limit(),
             spent: account.spent,
-            reserved: own.saturating_add(others),
-            reserved_if_routed: routed.map(|routed| routed.saturating_add(others)),
-            turn_under_way: agent.is_some_and(Agent::turn_under_way),
-            fired: account.fired,
+            reserved,
+            reserved_if_routed: routed,
+            turn_under_way: agent.turn_under_way(),
+            fired: account.fired.max(agent.fired.get(&index).max(settled).copied()),
+        })
+    }
+
+    /// What would be reserved of an account if the agent went on with its next model down; `None`
+    /// where it can't.
+    pub(super) fn reserved_if_routed(&self, index: usize, agent: &Agent, books: &dyn Books) -> Option<i64> {
+        let rung = self.next_rung(agent).filter(|_| agent.setup.restartable)?;
+        self.reserved_with(index, agent, Some(&rung), books)
+    }
+
+    /// What is reserved of an account with the agent on this model: others' claims and what its own
+    /// and its peers' threads are likely to add.
+    fn reserved_with(&self, index: usize, agent: &Agent, rung: Option<&Rung>, books: &dyn Books) -> Option<i64> {
+        let (account, budget) = self.account(index)?;
+        let others = if is_shared(budget) { books.reserved_by_others(&account.key).max(0) } else { 0 };
+        let own = self.predicted(account, budget, agent, rung);
+        let peers = account.agents.iter().filter(|peer| **peer != agent.setup.name);
+        let working = peers.filter_map(|peer| self.agents.get(peer)).filter(|peer| peer.works());
+        let beside = working.map(|peer| self.predicted(account, budget, peer, peer.next_model()));
+        Some(beside.fold(own.saturating_add(others), i64::saturating_add))
+    }
+
+    /// The account binds what the agent does next. Where it is per model or thread, only as long as
+    /// one of the agent's threads is of that kind.
+    pub(super) fn concerns(&self, index: usize, name: &AgentName) -> bool {
+        let (Some((account, budget)), Some(agent)) = (self.account(index), self.agents.get(name)) else { return false };
+        if !account.agents.contains(name) {
+            return false;
         }
+        let known_late = |dim: &Dimension| matches!(dim, Dimension::Thread | Dimension::Model);
+        let dims = account.per.iter().chain(budget.only.iter().map(|(dim, _)| dim));
+        if !dims.into_iter().any(known_late) {
+            return true;
+        }
+        let last = agent.threads.values().filter_map(|thread| thread.recent().last());
+        last.into_iter().any(|last| match agent.next_model() {
+            Some(rung) => account.counts(budget, &with_model(last, rung, |_| last.cost)),
+            None => account.counts(budget, last),
+        })
     }
 
     /// Claims what the live threads are likely to add; a held agent claims nothing.
-    pub(super) fn reserve(&mut self, name: &AgentName) {
-        let held = |agent: &Agent| !matches!(agent.state, State::Running | State::Starting(_));
+    pub(super) fn reserve(&mut self, now: Moment, name: &AgentName) {
         let mut claims = Vec::new();
         for (index, account) in self.accounts.iter().enumerate().filter(|(_, a)| a.agents.contains(name)) {
-            let idle = account.agents.iter().filter_map(|name| self.agents.get(name)).all(held);
-            let unit = account.key.unit;
-            let amount = if idle { 0 } else { self.predicted(account, |_, response| amount(response, unit)) };
+            let Some(budget) = self.policy.budgets.get(account.budget) else { continue };
+            let agents = account.agents.iter().filter_map(|name| self.agents.get(name));
+            let amount = agents
+                .filter(|agent| agent.works() && !account.is_past(now.wall))
+                .map(|agent| self.predicted(account, budget, agent, agent.next_model()))
+                .fold(0_i64, i64::saturating_add);
             if amount != account.reserved {
                 claims.push((index, amount));
             }
@@ -116,14 +179,20 @@ impl Governor {
 
     pub(super) fn arm_minutes(&mut self, now: Moment) {
         self.count_minutes(now);
-        let running = self.agents.values().any(|agent| agent.state == State::Running);
+        let running = |name: &&AgentName| self.agents.get(name).is_some_and(|agent| agent.state == State::Running);
         let soonest = self
             .accounts()
             .filter(|(_, account)| account.key.unit == Unit::Minutes)
-            .flat_map(|(budget, account)| budget.steps.iter().filter_map(|step| account.until(step.at)))
+            .filter_map(|(budget, account)| {
+                let steps = budget.steps.iter().filter_map(|step| account.until(step.at));
+                let ahead = steps.chain(account.until_grace_ends(budget)).min()?;
+                // Time passes as often as agents run.
+                let times = u64::try_from(account.agents.iter().filter(running).count()).ok().filter(|n| *n > 0)?;
+                Some(ahead.unsigned_abs().div_ceil(times))
+            })
             .min();
-        if let Some(ahead) = soonest.filter(|_| running) {
-            let wait = Duration::from_millis(ahead.unsigned_abs()) + Duration::from_millis(1);
+        if let Some(ahead) = soonest {
+            let wait = Duration::from_millis(ahead) + Duration::from_millis(1);
             self.effects.push(Effect::Arm(Timer::Minutes, wait));
         }
     }

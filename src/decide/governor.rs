@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, ApprovalId, BudgetName, Cost, Dimension, ModelId, Quantity, Response, RunId, ServiceTier, ThreadId,
-    Timestamp, Tokens, Verb,
+    AgentName, ApprovalId, BudgetName, Cost, ModelId, Quantity, Response, RunId, ServiceTier, ThreadId, Timestamp,
+    Tokens, Verb,
 };
 use crate::policy::rule::{Budget, Policy};
 
@@ -14,8 +14,7 @@ use super::account::{Account, Books};
 use super::agent::{Agent, AgentSetup, Hold};
 use super::effect::{Effect, Question};
 use super::input::{Input, Moment, News, Phase, Timer};
-use super::lifecycle::{Happening, Intent};
-use super::treatment::sub_agents_idle;
+use super::lifecycle::{Happening, Intent, State};
 
 /// What tokens would cost with a model: the price table, handed in so that the governor needs none.
 pub type Quoter = Box<dyn Fn(&ModelId, &ServiceTier, Timestamp, &Tokens) -> Cost>;
@@ -134,8 +133,11 @@ impl Governor {
             Input::Responded(response) => self.responded(now, &response, books),
             Input::Phase { agent, thread, phase } => self.phase(now, &agent, thread, phase, books),
             Input::Elsewhere(news) => self.elsewhere(now, news, books),
-            Input::Frozen(agent) => self.frozen(now, &agent),
-            Input::Ended(agent) => self.happen(now, &agent, Happening::Ended),
+            Input::Frozen(agent) => self.frozen(now, &agent, books),
+            Input::Ended(agent) => {
+                self.outcome(&agent, true, "");
+                self.happen(now, &agent, Happening::Ended);
+            }
             Input::Exited { agent, leftover } => self.exited(now, &agent, leftover),
             Input::Asked { agent, approval } => self.asked(now, &agent, approval),
             Input::Answered { approval, answer, by, reason } => {
@@ -160,20 +162,7 @@ impl Governor {
 
     fn begin(&mut self, now: Moment, books: &dyn Books) {
         for name in self.names() {
-            let Some(agent) = self.agents.get(&name) else { continue };
-            let places: Vec<Account> = self
-                .policy
-                .budgets
-                .iter()
-                .enumerate()
-                .filter(|(_, budget)| !budget.per.iter().any(|dim| matches!(dim, Dimension::Thread | Dimension::Model)))
-                .filter_map(|(index, budget)| {
-                    Account::place(index, budget, self.policy.timezone, now.wall, |dim| agent.value(&self.run, dim))
-                })
-                .collect();
-            for account in places {
-                self.open(account, &name, books);
-            }
+            self.open_current(now, &name, books);
             if let Some(lift) = self.lift.take()
                 && !self.lift_limit(&name, &lift)
             {
@@ -186,14 +175,15 @@ impl Governor {
             if let Some(agent) = self.agents.get_mut(&name) {
                 agent.settle();
             }
-            let hard = due.iter().find(|due| due.fired.verb.is_hard() && !self.observes(due.account));
+            // A route that comes down to more here is no limit that is spent.
+            let hard = due.iter().find(|due| due.fired.verb.is_hard() && self.is_hard(due));
             if let Some(hard) = hard {
                 let text = hard.because.clone();
                 self.last_hard = self.account(hard.account).map(|(account, _)| account.key.budget.clone());
                 self.effects.push(Effect::Refuse(text));
                 return;
             }
-            self.decide(now, &name, due);
+            self.decide(now, &name, due, None);
         }
     }
 
@@ -224,10 +214,10 @@ impl Governor {
         let Some(agent) = self.agents.get_mut(&name) else { return };
         agent.note(response);
         self.charge(response, Some(&name), books);
-        if self.refuse_unpriced(now, &name, response) || self.refuse_model(now, &name, response) {
-            return;
+        if !self.refuse_unpriced(now, &name, response) && !self.refuse_model(now, &name, response) {
+            self.evaluate_one(now, &name, books);
         }
-        self.evaluate(now, &name, books);
+        self.evaluate_peers(now, &name, books);
     }
 
     fn phase(&mut self, now: Moment, name: &AgentName, thread: ThreadId, phase: Phase, books: &dyn Books) {
@@ -245,11 +235,7 @@ impl Governor {
             self.charge(response, None, books);
         }
         for (key, amount) in &news.extensions {
-            for account in self.accounts.iter_mut().filter(|account| account.key == *key) {
-                if let Some(budget) = self.policy.budgets.get(account.budget) {
-                    account.extend(budget, *amount);
-                }
-            }
+            self.lift_accounts(key, *amount);
         }
         for (approval, answer) in &news.answers {
             self.obey(now, *approval, answer, books);
@@ -258,17 +244,25 @@ impl Governor {
             self.release_who_fits(now, books);
         }
         for name in self.names() {
-            self.evaluate(now, &name, books);
+            self.evaluate_one(now, &name, books);
         }
     }
 
-    fn frozen(&mut self, now: Moment, name: &AgentName) {
-        self.outcome(name, true, "");
+    fn frozen(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
         let Some(agent) = self.agents.get_mut(name) else { return };
+        let State::Freezing(intent) = agent.state else { return };
         agent.pause_clock(now.uptime);
-        let safe = agent.in_flight() == 0 && sub_agents_idle(agent);
+        let safe = agent.in_flight() == 0 && agent.sub_agents_idle();
+        let asked = agent.question.as_ref().map(|hold| (hold.account, hold.step));
+        self.outcome(name, true, "");
+        if let Some((account, step)) = asked.filter(|_| intent == Intent::Ask)
+            && !self.still_applies(now, name, account, step, books)
+        {
+            // Nobody is asked what a lifted limit, or the last records, have answered meanwhile.
+            self.release_or_ask_again(now, name, books);
+        }
         self.happen(now, name, Happening::Frozen { safe });
-        self.reserve(name);
+        self.reserve(now, name);
     }
 
     fn exited(&mut self, now: Moment, name: &AgentName, leftover: u32) {
@@ -278,8 +272,12 @@ impl Governor {
         }
         if let Some(agent) = self.agents.get_mut(name) {
             agent.pause_clock(now.uptime);
+            let early = matches!(agent.state, State::Freezing(_));
             if let Some(Hold { approval: Some(approval), .. }) = agent.held.take() {
                 self.effects.push(Effect::Withdraw(approval));
+            }
+            if early {
+                self.outcome(name, false, "its command ended first");
             }
         }
         self.happen(now, name, Happening::Exited);
@@ -287,7 +285,7 @@ impl Governor {
 
     fn codex_seen(&mut self, now: Moment, name: &AgentName, pid: i32, ephemeral: bool, works_at_once: bool) {
         let enforces = self.enforces();
-        let Some(agent) = self.agents.get_mut(name) else { return };
+        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone) else { return };
         if agent.unobserved.contains_key(&pid) {
             return;
         }
@@ -304,11 +302,10 @@ impl Governor {
     }
 
     fn unobservable(&mut self, now: Moment, name: &AgentName, what: String) {
-        self.mark(Some(name), format!("{what}: its spend cannot be observed"));
         if self.enforces() {
-            self.effects.push(Effect::Say(format!("{what}: under a limit what cannot be observed is stopped")));
-            self.happen(now, name, Happening::Wish(Intent::Stop));
+            self.stop_because(now, name, format!("{what}: under a limit what cannot be observed is stopped"));
         } else {
+            self.mark(Some(name), format!("{what}: its spend cannot be observed"));
             self.effects.push(Effect::Say(format!("{what}: its spend is not counted")));
         }
     }
@@ -317,7 +314,8 @@ impl Governor {
         match timer {
             Timer::Deadline(approval) => self.deadline(now, approval, books),
             Timer::Observe(name, pid) => {
-                let unseen = self.agents.get(&name).and_then(|agent| agent.unobserved.get(&pid)) == Some(&false);
+                let agent = self.agents.get(&name).filter(|agent| agent.state != State::Gone);
+                let unseen = agent.and_then(|agent| agent.unobserved.get(&pid)) == Some(&false);
                 if unseen {
                     let seconds = OBSERVE_WITHIN.as_secs();
                     self.unobservable(
@@ -330,7 +328,7 @@ impl Governor {
             Timer::Minutes => {
                 self.arm_minutes(now);
                 for name in self.names() {
-                    self.evaluate(now, &name, books);
+                    self.evaluate_one(now, &name, books);
                 }
             }
             Timer::WindowEnd => self.release_who_fits(now, books),

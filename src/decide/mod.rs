@@ -11,6 +11,9 @@ pub mod lifecycle;
 mod treatment;
 mod verdicts;
 
+#[cfg(test)]
+mod tests;
+
 pub use account::Books;
 pub use effect::Effect;
 pub use governor::{Governor, Setup};

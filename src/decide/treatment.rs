@@ -8,7 +8,7 @@ use super::account::Books;
 use super::agent::Agent;
 use super::effect::{Effect, Ending, Question};
 use super::governor::Governor;
-use super::input::{Moment, Phase};
+use super::input::Moment;
 use super::lifecycle::{After, Happening, Intent, Order, State, next};
 
 impl Governor {
@@ -51,6 +51,7 @@ impl Governor {
     pub(super) fn restart(&mut self, now: Moment, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         agent.settle();
+        agent.restarting = false;
         let (Some(thread), Some(rung)) = (agent.root.clone(), agent.route_wanted.take()) else {
             // INVARIANT: a route is wished for only with a root thread and a rung; without them
             // the agent is over.
@@ -58,6 +59,8 @@ impl Governor {
             self.finish(now, name, State::Ending(After::Stopped));
             return;
         };
+        let quote = &self.quote;
+        agent.switch(&rung, |old| quote(&rung.model, &old.tier, old.at, &old.tokens));
         agent.routed = Some(rung.clone());
         self.request(name, "restart");
         self.effects.push(Effect::Restart { agent: name.clone(), thread, rung });
@@ -75,7 +78,7 @@ impl Governor {
             agent.settle();
             self.effects.push(Effect::Finish { agent: name.clone(), ending, in_flight, in_flight_cost });
         }
-        self.reserve(name);
+        self.reserve(now, name);
     }
 
     pub(super) fn request(&mut self, name: &AgentName, what: &str) {
@@ -101,6 +104,7 @@ impl Governor {
     /// The next model down the ladder for this agent.
     pub(super) fn next_rung(&self, agent: &Agent) -> Option<Rung> {
         let ladder = &self.policy.models.ladder;
+        let allowed = |rung: &&Rung| self.policy.models.allows(rung.model.as_str());
         let last = agent.last_response();
         let place = match (&agent.routed, last.and_then(|last| last.model.as_ref())) {
             (Some(rung), _) => ladder.iter().position(|known| known == rung),
@@ -108,15 +112,13 @@ impl Governor {
             (None, None) => None,
         };
         match place {
-            Some(place) => ladder.get(place + 1).cloned(),
+            Some(place) => ladder.iter().skip(place + 1).find(allowed).cloned(),
             // A model that is not on the ladder goes to the first rung that costs less.
             None => {
                 let last = last?;
                 let now = last.cost.money()?;
-                let cheaper = |rung: &&Rung| {
-                    (self.quote)(&rung.model, &last.tier, last.at, &last.tokens).money().is_some_and(|cost| cost < now)
-                };
-                ladder.iter().find(cheaper).cloned()
+                let cheaper = |rung: &&Rung| self.quoted(&rung.model, last).money().is_some_and(|cost| cost < now);
+                ladder.iter().filter(cheaper).find(allowed).cloned()
             }
         }
     }
@@ -124,29 +126,21 @@ impl Governor {
     /// Restarts at the first moment when no answer and no sub-agent's work would be lost.
     pub(super) fn try_route(&mut self, now: Moment, name: &AgentName) {
         let Some(agent) = self.agents.get(name) else { return };
-        let root_between = agent
-            .root
-            .as_ref()
-            .and_then(|root| agent.threads.get(root))
-            .is_some_and(|thread| thread.phase == Phase::Tools);
-        if agent.route_wanted.is_some() && agent.state == State::Running && root_between && sub_agents_idle(agent) {
+        if agent.route_wanted.is_some() && agent.state == State::Running && agent.is_at_safe_point() {
             self.happen(now, name, Happening::Wish(Intent::Route));
         }
     }
 
+    /// With the next model down, the agent's next request fits under the limit that it is asked about.
     pub(super) fn fits_if_routed(&self, question: &Question, books: &dyn Books) -> bool {
-        self.accounts.iter().find(|account| account.key == question.key).is_some_and(|account| {
-            self.policy.budgets.get(account.budget).is_some_and(|budget| {
-                let standing = self.standing(account, budget, &question.agent, books);
-                standing.reserved_if_routed.is_some_and(|routed| {
-                    standing.spent.saturating_add(routed) <= standing.limit && standing.spent < standing.limit
-                })
-            })
-        })
+        let fits = || {
+            let agent = self.agents.get(&question.agent)?;
+            let index = self.accounts.iter().position(|account| account.key == question.key)?;
+            let account = self.accounts.get(index)?;
+            let (spent, limit) = (account.spent, account.limit());
+            let routed = self.reserved_if_routed(index, agent, books)?;
+            Some(spent < limit && spent.saturating_add(routed) <= limit)
+        };
+        fits().unwrap_or(false)
     }
-}
-
-/// A restart takes the sub-agents with it, so they must have nothing under way.
-pub(super) fn sub_agents_idle(agent: &Agent) -> bool {
-    agent.threads.iter().all(|(id, thread)| Some(id) == agent.root.as_ref() || thread.phase == Phase::Idle)
 }

@@ -1,60 +1,116 @@
 //! Pure. Steps that apply become one decision: the most severe wins, all reasons are kept.
 
+use std::collections::BTreeSet;
+
 use crate::model::event::{Decision, EventKind};
 use crate::model::{AgentName, Cost, ModelId, Response, Unit, Verb};
 use crate::policy::rule::{Budget, Step, Threshold};
 use crate::policy::verdict::{Fired, Standing, Why, judge};
 
 use super::account::{Account, Books};
+use super::agent::Agent;
 use super::effect::Effect;
 use super::governor::Governor;
 use super::input::Moment;
-use super::lifecycle::{Happening, Intent, State};
+use super::lifecycle::{After, Happening, Intent, State};
 
-/// A step that applies, and where.
+/// A step that applies, where, and what it comes down to here.
 pub(super) struct Due {
     pub(super) account: usize,
     pub(super) fired: Fired,
+    pub(super) verb: Verb,
+    /// The step whose verb that is; `None` for a question that no step put.
+    pub(super) step: Option<Step>,
     pub(super) because: String,
 }
 
 impl Governor {
+    /// Looks at an agent, and at all that share an account with it.
     pub(super) fn evaluate(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
-        let live = self.agents.get(name).is_some_and(|agent| !matches!(agent.state, State::Gone | State::Ending(_)));
-        if !live {
+        self.evaluate_one(now, name, books);
+        self.evaluate_peers(now, name, books);
+    }
+
+    pub(super) fn evaluate_peers(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        let shared = self.accounts.iter().filter(|account| account.agents.contains(name));
+        let peers: BTreeSet<AgentName> =
+            shared.flat_map(|account| &account.agents).filter(|peer| *peer != name).cloned().collect();
+        for peer in peers {
+            self.evaluate_one(now, &peer, books);
+        }
+    }
+
+    pub(super) fn evaluate_one(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        if !self.agents.get(name).is_some_and(Agent::is_live) {
             return;
         }
         let due = self.judge_all(now, name, books);
-        self.decide(now, name, due);
+        let treatment = self.agents.get(name).and_then(Agent::treatment);
+        self.decide(now, name, due, treatment);
         self.try_route(now, name);
-        self.reserve(name);
+        self.reserve(now, name);
     }
 
-    /// The steps that apply to this agent now; they count as fired from here on.
+    /// The steps that apply to this agent now, the most severe first.
     pub(super) fn judge_all(&mut self, now: Moment, name: &AgentName, books: &dyn Books) -> Vec<Due> {
+        self.open_current(now, name, books);
         self.count_minutes(now);
         let mut found = Vec::new();
         for index in 0..self.accounts.len() {
-            let Some(account) = self.accounts.get_mut(index).filter(|a| a.agents.contains(name)) else { continue };
-            let Some(budget) = self.policy.budgets.get(account.budget) else { continue };
-            if account.bounds.end.is_some_and(|end| now.wall >= end) {
+            if !self.concerns(index, name) || self.accounts.get(index).is_none_or(|a| a.is_past(now.wall)) {
                 continue;
             }
-            account.roll(budget, self.policy.timezone, now.wall, books);
-            let Some(account) = self.accounts.get(index) else { continue };
-            let standing = self.standing(account, budget, name, books);
+            self.roll(now, index, books);
+            let Some(standing) = self.standing(index, name, books) else { continue };
             self.say_grace(index, &standing);
             let Some((account, budget)) = self.account(index) else { continue };
-            if let Some(fired) = judge(budget, &standing) {
-                let because = because(account, budget, &standing, fired);
-                if let Some(account) = self.accounts.get_mut(index) {
-                    account.fired = Some(fired.index);
-                }
-                found.push(Due { account: index, fired, because });
+            let Some(fired) = judge(budget, &standing) else { continue };
+            let because = because(account, budget, &standing, fired);
+            if let Some((verb, step)) = self.effective(name, index, fired) {
+                found.push(Due { account: index, fired, verb, step, because });
             }
         }
-        found.sort_by_key(|due| std::cmp::Reverse(due.fired.verb));
+        found.sort_by_key(|due| std::cmp::Reverse(due.verb));
         found
+    }
+
+    pub(super) fn roll(&mut self, now: Moment, index: usize, books: &dyn Books) {
+        let Some(account) = self.accounts.get_mut(index) else { return };
+        let Some(budget) = self.policy.budgets.get(account.budget) else { return };
+        if account.roll(budget, self.policy.timezone, now.wall, books) {
+            self.forget_fired(index);
+        }
+    }
+
+    /// Steps that lie ahead once more may fire again.
+    pub(super) fn forget_fired(&mut self, index: usize) {
+        let Some(account) = self.accounts.get_mut(index) else { return };
+        let Some(budget) = self.policy.budgets.get(account.budget) else { return };
+        account.fired = account.still_behind(budget, account.fired);
+        for agent in self.agents.values_mut() {
+            for steps in [&mut agent.fired, &mut agent.settled] {
+                match account.still_behind(budget, steps.get(&index).copied()) {
+                    Some(step) => steps.insert(index, step),
+                    None => steps.remove(&index),
+                };
+            }
+        }
+    }
+
+    /// A step is carried out: it, and all milder ones, need not be again. Hard steps that bind are
+    /// not remembered.
+    fn note_fired(&mut self, now: Moment, name: &AgentName, due: &Due, would: bool) {
+        let Some(account) = self.accounts.get_mut(due.account) else { return };
+        let Some(budget) = self.policy.budgets.get(account.budget) else { return };
+        account.fired_at = Some(now.wall);
+        let steps = || budget.steps.iter().enumerate().take(due.fired.index + 1);
+        let said = steps().filter(|(_, step)| step.verb == Verb::Warn).map(|(index, _)| index).next_back();
+        account.fired = account.fired.max(said);
+        let done = steps().filter(|(_, step)| would || !step.verb.is_hard()).map(|(index, _)| index).next_back();
+        if let (Some(agent), Some(done)) = (self.agents.get_mut(name), done) {
+            let fired = agent.fired.entry(due.account).or_insert(done);
+            *fired = done.max(*fired);
+        }
     }
 
     pub(super) fn say_grace(&mut self, index: usize, standing: &Standing) {
@@ -75,90 +131,82 @@ impl Governor {
         self.policy.observe || self.account(account).is_some_and(|(_, budget)| budget.observe)
     }
 
+    /// Keeps the agent from its next request.
+    pub(super) fn is_hard(&self, due: &Due) -> bool {
+        due.verb.is_hard() && !self.observes(due.account)
+    }
+
     /// Turns the steps that apply into one decision: the most severe wins, all reasons are kept.
-    pub(super) fn decide(&mut self, now: Moment, name: &AgentName, due: Vec<Due>) {
-        let (observed, binding): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| self.observes(due.account));
+    /// What is no more severe than the treatment under way is looked at again when that is over.
+    pub(super) fn decide(&mut self, now: Moment, name: &AgentName, due: Vec<Due>, treatment: Option<Intent>) {
+        let (observed, mut binding): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| self.observes(due.account));
         for due in observed {
-            self.effects.push(Effect::Say(format!("would {}: {}", due.fired.verb, due.because)));
-            self.decided(name, &due, vec![due.because.clone()], true, due.fired.verb, None);
+            self.note_fired(now, name, &due, true);
+            self.effects.push(Effect::Say(format!("would {}: {}", due.verb, due.because)));
+            self.decided(name, &due, vec![due.because.clone()], true, None);
         }
+        binding.retain(|due| intent(due.verb).is_none_or(|intent| intent == Intent::Route || Some(intent) > treatment));
         let Some(first) = binding.first() else { return };
         let reasons: Vec<String> = binding.iter().map(|due| due.because.clone()).collect();
-        let (verb, step) = self.effective(name, first);
-        let rung = self.agents.get(name).and_then(|agent| self.next_rung(agent)).filter(|_| verb == Verb::Route);
-        self.decided(name, first, reasons, false, verb, rung.as_ref().map(|rung| rung.model.clone()));
-        self.effects.push(Effect::Say(format!("{verb}: {}", first.because)));
+        let routes = binding.iter().any(|due| due.verb == Verb::Route);
+        let rung = self.agents.get(name).filter(|_| routes).and_then(|agent| self.next_rung(agent));
+        binding.iter().for_each(|due| self.note_fired(now, name, due, false));
+        let to = rung.as_ref().filter(|_| first.verb == Verb::Route).map(|rung| rung.model.clone());
+        self.decided(name, first, reasons, false, to);
+        self.effects.push(Effect::Say(format!("{}: {}", first.verb, first.because)));
+        let question = if first.verb == Verb::Ask { self.compose(name, first) } else { None };
         if let Some(agent) = self.agents.get_mut(name) {
             agent.because.clone_from(&first.because);
+            if rung.is_some() {
+                agent.route_wanted = rung;
+            }
+            if question.is_some() {
+                agent.question = question;
+            }
         }
-        match verb {
-            Verb::Warn => {}
-            Verb::Route => {
-                if let Some(agent) = self.agents.get_mut(name) {
-                    agent.route_wanted = rung;
-                }
-            }
-            Verb::Ask => {
-                let question = self.compose(name, first, step.as_ref());
-                if let Some(agent) = self.agents.get_mut(name) {
-                    agent.question = question;
-                }
-                self.happen(now, name, Happening::Wish(Intent::Ask));
-            }
+        match first.verb {
+            // A route waits for its moment.
+            Verb::Warn | Verb::Route => {}
+            Verb::Ask => self.happen(now, name, Happening::Wish(Intent::Ask)),
             Verb::Stop => self.end_held_or_running(now, name, Intent::Stop),
             Verb::Kill => self.end_held_or_running(now, name, Intent::Kill),
         }
     }
 
     /// What a step comes down to here: a route that is impossible becomes the next severer step,
-    /// or a question; a question that nobody can answer becomes what stands for no answer.
-    pub(super) fn effective(&mut self, name: &AgentName, due: &Due) -> (Verb, Option<Step>) {
-        let Some((_, budget)) = self.account(due.account) else { return (due.fired.verb, None) };
-        let mut index = due.fired.index;
-        let mut step = budget.steps.get(index).cloned();
-        let mut verb = due.fired.verb;
+    /// or a question; a question that nobody can answer becomes what stands for no answer. `None`:
+    /// that cannot be told before a model has answered.
+    fn effective(&self, name: &AgentName, account: usize, fired: Fired) -> Option<(Verb, Option<Step>)> {
+        let (_, budget) = self.account(account)?;
+        let agent = self.agents.get(name)?;
+        let mut step = budget.steps.get(fired.index).cloned();
+        let mut verb = fired.verb;
         if verb == Verb::Route {
-            let agent = self.agents.get(name);
-            let restartable = agent.is_some_and(|agent| agent.setup.restartable);
-            let has_rung = agent.and_then(|agent| self.next_rung(agent)).is_some();
-            if !restartable {
+            if !agent.setup.restartable {
                 verb = Verb::Ask;
                 step = None;
-            } else if !has_rung {
-                match budget.steps.iter().enumerate().skip(index + 1).find(|(_, s)| s.verb > Verb::Route) {
-                    Some((harder, next)) => {
-                        index = harder;
-                        verb = next.verb;
-                        step = Some(next.clone());
-                    }
-                    None => verb = Verb::Warn,
+            } else if self.next_rung(agent).is_none() {
+                if agent.last_response().is_none() && !self.policy.models.ladder.is_empty() {
+                    return None;
                 }
+                let harder = budget.steps.iter().skip(fired.index + 1).find(|step| step.verb > Verb::Route);
+                verb = harder.map_or(Verb::Warn, |step| step.verb);
+                step = harder.cloned();
             }
         }
         if verb == Verb::Ask && !self.askable && step.as_ref().is_none_or(|step| step.implied) {
             verb = step.as_ref().map_or(Verb::Stop, |step| step.otherwise);
         }
-        if let Some(account) = self.accounts.get_mut(due.account) {
-            account.fired = Some(index);
-        }
-        (verb, step)
+        Some((verb, step))
     }
 
-    pub(super) fn decided(
-        &mut self,
-        name: &AgentName,
-        due: &Due,
-        because: Vec<String>,
-        would: bool,
-        verb: Verb,
-        to: Option<ModelId>,
-    ) {
+    fn decided(&mut self, name: &AgentName, due: &Due, because: Vec<String>, would: bool, to: Option<ModelId>) {
         let Some((account, _)) = self.account(due.account) else { return };
         let key = account.key.clone();
-        if verb.is_hard() && !would {
+        if due.verb.is_hard() && !would {
             self.last_hard = Some(key.budget.clone());
         }
-        let decision = Decision { verb, budget: key.budget, scope: key.scope, because, would, to };
+        let decision = Decision { verb: due.verb, budget: key.budget, scope: key.scope, because, would, to };
         self.record(Some(name), EventKind::Decided(decision));
     }
 
@@ -196,12 +244,30 @@ impl Governor {
     }
 
     pub(super) fn stop_because(&mut self, now: Moment, name: &AgentName, what: String) {
+        let over = |agent: &Agent| {
+            matches!(agent.state, State::Gone | State::Ending(After::Stopped | After::Killed))
+                || agent.treatment() >= Some(Intent::Stop)
+        };
+        if self.agents.get(name).is_none_or(over) {
+            return;
+        }
         self.mark(Some(name), what.clone());
         self.effects.push(Effect::Say(format!("stop: {what}")));
         if let Some(agent) = self.agents.get_mut(name) {
             agent.because = what;
         }
         self.end_held_or_running(now, name, Intent::Stop);
+    }
+}
+
+/// What a verb does to an agent; `None`: nothing.
+fn intent(verb: Verb) -> Option<Intent> {
+    match verb {
+        Verb::Warn => None,
+        Verb::Route => Some(Intent::Route),
+        Verb::Ask => Some(Intent::Ask),
+        Verb::Stop => Some(Intent::Stop),
+        Verb::Kill => Some(Intent::Kill),
     }
 }
 

@@ -174,6 +174,47 @@ mod tests {
     }
 
     #[test]
+    fn a_route_that_makes_room_and_more_than_one_step_takes_the_first_that_has_not_fired() {
+        let twice = budget(&[(300, Verb::Route), (900, Verb::Route), (1000, Verb::Ask)], 0);
+        let mut standing = spent(850, 200);
+        standing.reserved_if_routed = Some(0);
+        assert_eq!(judge(&twice, &standing).map(|fired| fired.index), Some(0));
+        standing.fired = Some(0);
+        assert_eq!(judge(&twice, &standing).map(|fired| fired.index), Some(1));
+    }
+
+    #[test]
+    fn a_limit_that_is_spent_is_not_routed_around() {
+        let mut standing = spent(1000, 0);
+        standing.reserved_if_routed = Some(0);
+        assert_eq!(verb(&ladder(), standing), Some(Verb::Ask));
+    }
+
+    #[test]
+    fn a_hard_step_before_the_limit_looks_at_spend_alone() {
+        let early = budget(&[(800, Verb::Ask), (1000, Verb::Stop)], 0);
+        assert_eq!(verb(&early, spent(700, 200)), None);
+        assert_eq!(verb(&early, spent(800, 0)), Some(Verb::Ask));
+        assert_eq!(verb(&early, spent(800, 201)), Some(Verb::Stop));
+    }
+
+    #[test]
+    fn what_is_left_counts_under_the_limit_as_it_is() {
+        let mut left = budget(&[(1000, Verb::Stop)], 0);
+        left.steps.insert(0, Step { at: Threshold::Left(200), verb: Verb::Warn, ..left.steps[0].clone() });
+        assert_eq!(verb(&left, spent(799, 0)), None);
+        assert_eq!(verb(&left, spent(800, 0)), Some(Verb::Warn));
+        assert_eq!(verb(&left, Standing { limit: 1500, ..spent(1000, 0) }), None);
+    }
+
+    #[test]
+    fn absurd_amounts_reach_the_limit_and_wrap_nothing_round() {
+        for standing in [spent(i64::MAX, i64::MAX), spent(500, i64::MAX), spent(i64::MAX, 0)] {
+            assert_eq!(verb(&ladder(), standing), Some(Verb::Ask), "{standing:?}");
+        }
+    }
+
+    #[test]
     fn a_step_fires_once() {
         let mut standing = spent(950, 0);
         standing.fired = Some(1);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::freeze::{self, Stillness, count, signal};
+use super::freeze::{self, Members, Stillness, count, signal};
 use super::inspect::codex_processes;
 use super::tree::{Process, alive};
 use super::wire::{How, Launch, Status};
@@ -82,7 +82,7 @@ impl Agent {
         Some(status)
     }
 
-    pub(super) fn freeze(&mut self, members: impl Fn() -> Vec<Process>) -> Stillness {
+    pub(super) fn freeze(&mut self, members: &Members<'_>) -> Stillness {
         self.held = true;
         freeze::freeze(members, &mut self.stopped)
     }
@@ -93,13 +93,13 @@ impl Agent {
     }
 
     /// Begins the end; of one that has begun, only a kill changes the course.
-    pub(super) fn end(&mut self, request: u64, how: How, members: impl Fn() -> Vec<Process>) {
+    pub(super) fn end(&mut self, request: u64, how: How, members: &Members<'_>) {
         let stage = match (how, &mut self.ending) {
             (How::KillNow, _) => Stage::Kill,
             (How::Graceful { .. }, Some(ending)) => return ending.requests.push(request),
             (How::Graceful { .. }, None) => Stage::Interrupt,
         };
-        self.freeze(&members);
+        self.freeze(members);
         let (interrupt, terminate) = match how {
             How::KillNow => (UNKILLABLE, UNKILLABLE),
             How::Graceful { interrupt, terminate } => (interrupt, terminate),
@@ -110,7 +110,7 @@ impl Agent {
         let until = clock::monotonic() + interrupt;
         let mut ending = Ending { requests, stage, until, terminate, asked: HashSet::new(), killed };
         if stage == Stage::Interrupt {
-            for codex in codex_processes(&members()) {
+            for codex in codex_processes(&members(&mut |_| ())) {
                 ending.asked.insert(codex.identity);
                 self.release(codex.identity, Signal::SIGINT);
             }
@@ -118,37 +118,32 @@ impl Agent {
         self.ending = Some(ending);
     }
 
-    /// Does what is due. `members` are looked at anew where that matters.
-    pub(super) fn advance(&mut self, members: impl Fn() -> Vec<Process>) -> Option<Over> {
+    /// Does what is due, and says when it is over: when there is no process left, not even a dead one
+    /// that nobody has reaped (it may have left an orphan that this walk did not see).
+    pub(super) fn advance(&mut self, members: &Members<'_>) -> Option<Over> {
         if self.over || (self.root.is_some() && self.ending.is_none()) {
             return None;
         }
-        let now = clock::monotonic();
-        let tree = members();
-        let living = tree.iter().filter(|process| !process.is_dead()).count();
-        if living == 0 && self.root.is_none() {
+        let tree = members(&mut |_| ());
+        if tree.is_empty() {
             return Some(self.finish(0));
         }
         let mut ending = self.ending.take()?;
-        let late = now >= ending.until;
+        let late = clock::monotonic() >= ending.until;
         match ending.stage {
             Stage::Interrupt | Stage::Terminate => self.wait_for_codexes(&mut ending, &tree, late),
             Stage::Clear if late || !codex_processes(&tree).is_empty() => {
-                self.freeze(&members);
+                self.freeze(members);
                 ending.enter(Stage::Kill, UNKILLABLE);
             }
-            Stage::Clear => {}
-            Stage::Kill if late => {
-                self.ending = Some(ending);
-                return Some(self.finish(count(living)));
-            }
+            Stage::Clear => self.release_frozen(&tree),
             Stage::Kill => {}
         }
         if ending.stage == Stage::Kill {
-            for process in members().iter().filter(|process| !process.is_dead()) {
-                if signal(process.identity, Signal::SIGKILL) {
-                    ending.killed.insert(process.identity);
-                }
+            let left = members(&mut |process| ending.kill(process));
+            if late && clock::monotonic() >= ending.until {
+                self.ending = Some(ending);
+                return Some(self.finish(count(left.iter().filter(|process| !process.is_dead()).count())));
             }
         }
         self.ending = Some(ending);
@@ -159,8 +154,8 @@ impl Agent {
         // One that was not there when the others were asked: started by something that was not yet frozen, or by
         // a Codex on its way out. It is not asked.
         for codex in codex_processes(tree) {
-            if !ending.asked.contains(&codex.identity) && signal(codex.identity, Signal::SIGKILL) {
-                ending.killed.insert(codex.identity);
+            if !ending.asked.contains(&codex.identity) {
+                ending.kill(&codex);
             }
         }
         let left: Vec<ProcessIdentity> = ending.asked.iter().copied().filter(|identity| alive(*identity)).collect();
@@ -191,6 +186,15 @@ impl Agent {
         ending.enter(Stage::Clear, ending.terminate);
     }
 
+    /// A walk during which a Codex died has not seen those whom it orphaned: they come later.
+    fn release_frozen(&mut self, tree: &[Process]) {
+        for process in tree {
+            if self.stopped.contains(&process.identity) {
+                self.release(process.identity, Signal::SIGTERM);
+            }
+        }
+    }
+
     /// Sends a signal and lets the process act on it.
     fn release(&mut self, to: ProcessIdentity, with: Signal) {
         signal(to, with);
@@ -209,6 +213,12 @@ impl Agent {
 }
 
 impl Ending {
+    fn kill(&mut self, process: &Process) {
+        if !process.is_dead() && signal(process.identity, Signal::SIGKILL) {
+            self.killed.insert(process.identity);
+        }
+    }
+
     fn enter(&mut self, stage: Stage, time: Duration) {
         self.stage = stage;
         self.until = clock::monotonic() + time;

@@ -6,50 +6,70 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::tree::{Process, alive};
+use super::tree::{Process, State, alive};
 use crate::clock;
 use crate::model::ProcessIdentity;
 
-/// How long a freeze insists on seeing every process stopped. One that waits inside the kernel
-/// (a `vfork` whose child is stopped, a disk) can't be seen to stop, and can't run either.
-const INSIST: Duration = Duration::from_millis(100);
+/// When a freeze accepts that some were not seen to stop, if those wait inside the kernel (a `vfork`
+/// whose child is stopped, a disk): they can't run either.
+const ACCEPT: Duration = Duration::from_millis(100);
+
+/// When a freeze gives up on a tree that still moves.
+const GIVE_UP: Duration = Duration::from_secs(2);
 
 /// Between two looks: a process stops within microseconds once it has the processor.
 const BETWEEN: Duration = Duration::from_micros(100);
+
+/// A way to see an agent's processes, dead ones that nobody has reaped included; each is shown as
+/// soon as it is found.
+pub(super) type Members<'a> = dyn Fn(&mut dyn FnMut(&Process)) -> Vec<Process> + 'a;
 
 /// What a freeze came to.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Stillness {
     /// Living processes.
     pub(super) processes: u32,
-    /// Those not seen to have stopped.
+    /// Those not seen to have stopped; never 0 if the tree still moved at the end.
     pub(super) unsettled: u32,
 }
 
-/// Stops all `members`, which is asked again until two passes agree and all are still: what was
-/// started, or orphaned, while it ran is found by the next pass. Adds to `stopped` those that this
+/// Stops all `members`, which are looked at again until two walks agree and all are still: what was
+/// started, or orphaned, during one walk is found by the next. Each is stopped the moment it is
+/// found, or a tree that is quick to fork would outrun the walk. Adds to `stopped` those that this
 /// stopped; one that was stopped already is its owner's to continue.
-pub(super) fn freeze(members: impl Fn() -> Vec<Process>, stopped: &mut HashSet<ProcessIdentity>) -> Stillness {
-    let deadline = clock::monotonic() + INSIST;
+pub(super) fn freeze(members: &Members<'_>, stopped: &mut HashSet<ProcessIdentity>) -> Stillness {
+    let begun = clock::monotonic();
     let mut before: HashSet<ProcessIdentity> = HashSet::new();
     loop {
-        let now = members();
-        for process in now.iter().filter(|process| process.runs()) {
-            if signal(process.identity, Signal::SIGSTOP) {
+        let now = members(&mut |process| {
+            if process.runs() && signal(process.identity, Signal::SIGSTOP) {
                 stopped.insert(process.identity);
             }
-        }
+        });
         let found: HashSet<ProcessIdentity> = now.iter().map(|process| process.identity).collect();
-        let unsettled = now.iter().filter(|process| !process.still).count();
-        let late = clock::monotonic() >= deadline;
-        if (unsettled == 0 && found == before) || late {
-            let living = now.iter().filter(|process| !process.is_dead()).count();
-            return Stillness { processes: count(living), unsettled: count(unsettled) };
+        let agree = found == before;
+        let unsettled: Vec<&Process> = now.iter().filter(|process| !process.still).collect();
+        let patience = clock::monotonic().saturating_duration_since(begun);
+        let accepted = patience >= ACCEPT && unsettled.iter().all(|process| is_stuck(process));
+        let processes = count(now.iter().filter(|process| !process.is_dead()).count());
+        if agree && (unsettled.is_empty() || accepted) {
+            return Stillness { processes, unsettled: count(unsettled.len()) };
         }
-        before = found;
-        if unsettled > 0 {
+        if patience >= GIVE_UP {
+            return Stillness { processes, unsettled: count(unsettled.len()).max(1) };
+        }
+        if agree {
             std::thread::sleep(BETWEEN);
         }
+        before = found;
+    }
+}
+
+/// Told to stop, and either its first thread or another one waits inside the kernel.
+fn is_stuck(process: &Process) -> bool {
+    match process.state {
+        State::Waiting | State::Stopped | State::Traced => true,
+        State::Running | State::Sleeping | State::Zombie => false,
     }
 }
 
@@ -69,25 +89,21 @@ pub(super) fn signal(to: ProcessIdentity, signal: Signal) -> bool {
 }
 
 /// Freezes and kills all `members` until there are none, or until `patience` is over; `reap` takes
-/// the status of dead children. Says how many were killed, and how many are left.
-pub(super) fn exterminate(
-    members: impl Fn() -> Vec<Process>,
-    mut reap: impl FnMut(),
-    patience: Duration,
-) -> (u32, u32) {
-    let deadline = clock::monotonic() + patience;
+/// the status of dead children, which count as long as they are there: a dead one may just have left
+/// an orphan that the same walk did not see. Says how many were killed.
+pub(super) fn exterminate(members: &Members<'_>, mut reap: impl FnMut(), patience: Duration) -> u32 {
+    let begun = clock::monotonic();
     let mut killed = HashSet::new();
-    freeze(&members, &mut HashSet::new());
+    freeze(members, &mut HashSet::new());
     loop {
         reap();
-        let living: Vec<Process> = members().into_iter().filter(|process| !process.is_dead()).collect();
-        if living.is_empty() || clock::monotonic() >= deadline {
-            return (count(killed.len()), count(living.len()));
-        }
-        for process in &living {
-            if signal(process.identity, Signal::SIGKILL) {
+        let left = members(&mut |process| {
+            if !process.is_dead() && signal(process.identity, Signal::SIGKILL) {
                 killed.insert(process.identity);
             }
+        });
+        if left.is_empty() || clock::monotonic().saturating_duration_since(begun) >= patience {
+            return count(killed.len());
         }
         std::thread::sleep(BETWEEN);
     }

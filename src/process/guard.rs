@@ -114,7 +114,8 @@ impl Guard {
     }
 
     /// The next report; `None` once the guard has finished. If the guard died instead, what it kept is
-    /// killed first, and [`Report::GuardLost`] says so. Nothing is lost if this is dropped while it waits.
+    /// killed first, and [`Report::GuardLost`] says so; the terminal is the caller's to put back. Nothing is lost if
+    /// this is dropped while it waits.
     pub async fn next(&mut self) -> Option<Report> {
         loop {
             match wire::unframe(&mut self.read) {

@@ -11,8 +11,16 @@ use super::error::ProcessError;
 
 /// What would end govern and is for the agent to answer, or for the supervisor to decide.
 /// Blocked from the moment the guard is forked, so that none is lost and none ends govern.
-pub(super) const FOR_GOVERN: [Signal; 6] =
-    [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
+/// CONT is told, and continues govern all the same.
+pub(super) const FOR_GOVERN: [Signal; 7] = [
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGCONT,
+];
 
 /// A signal that reached govern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +32,18 @@ pub struct Arrived {
     pub from_terminal: bool,
     /// Who sent it, if a process did.
     pub sender: Option<i32>,
+}
+
+impl Arrived {
+    /// Who sent it wants the end: INT, QUIT, TERM or HUP.
+    pub fn ends(&self) -> bool {
+        [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP].iter().any(|end| *end as i32 == self.signal)
+    }
+
+    /// govern was stopped, as by Ctrl-Z, and goes on.
+    pub fn continues(&self) -> bool {
+        self.signal == Signal::SIGCONT as i32
+    }
 }
 
 /// Signals in the order in which the kernel gives them out.
@@ -44,8 +64,12 @@ impl AsRawFd for Raw {
 impl Inbox {
     /// Opens it, inside a runtime. [`crate::process::Guard::fork`] must have been called before any thread
     /// was started: it blocks the signals that are read here.
+    /// Those that govern was started to ignore, as `nohup` and a shell's background jobs do, are nobody's business.
     pub fn open() -> Result<Self, ProcessError> {
-        let raw = SignalFd::with_flags(&set(&FOR_GOVERN), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = ignored(&status);
+        let heard: SigSet = FOR_GOVERN.into_iter().filter(|signal| !ignored.contains(*signal)).collect();
+        let raw = SignalFd::with_flags(&heard, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
             .map_err(ProcessError::system("receive signals"))?;
         #[expect(unsafe_code, reason = "the runtime knows no signalfd of its own")]
         // SAFETY: `Raw` owns its descriptor and always names that one.
@@ -74,4 +98,26 @@ impl Inbox {
 
 pub(super) fn set(signals: &[Signal]) -> SigSet {
     signals.iter().copied().collect()
+}
+
+/// The ignored signals, from `/proc/PID/status`.
+fn ignored(status: &str) -> SigSet {
+    let bits = status
+        .lines()
+        .find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok())
+        .unwrap_or_default();
+    let is_set = |signal: &Signal| bits >> (*signal as i32 - 1) & 1 == 1;
+    Signal::iterator().filter(is_set).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_are_read_from_the_status() {
+        let found = ignored("Name:\tgovern\nSigBlk:\tffffffffffffffff\nSigIgn:\t0000000000001005\n");
+        assert_eq!(found, set(&[Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE]));
+        assert_eq!(ignored("garbage"), SigSet::empty());
+    }
 }

@@ -3,7 +3,7 @@
 //! One thread, one `poll` over the socket to govern and a signalfd. When the socket closes, govern
 //! is dead: whatever is left is killed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{IsTerminal, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -16,12 +16,13 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::agent::Agent;
 use super::error::ProcessError;
-use super::freeze::{self, count, signal};
+use super::freeze::{self, Members, count, signal};
 use super::inspect::{codex_processes, environ_var};
 use super::launch::{launch, stdin_of};
 use super::terminal::Terminal;
 use super::tree::{self, Process};
 use super::wire::{self, Launch, Leftovers, Numbered, Order, Refusal, Report, Status, Stdin};
+use crate::clock;
 use crate::model::{AgentName, ProcessIdentity};
 
 /// Between two looks at an agent that is being ended.
@@ -64,8 +65,8 @@ pub(super) fn run(start: Start) -> ! {
 /// Kills all descendants of this process and reaps those that are its children.
 pub(super) fn kill_everything() -> u32 {
     let me = nix::unistd::getpid().as_raw();
-    let (killed, _) = freeze::exterminate(|| tree::descendants(me), || while next_status().is_some() {}, LAST);
-    killed
+    let members = |see: &mut dyn FnMut(&Process)| tree::walk(&tree::children(me), see);
+    freeze::exterminate(&members, || while next_status().is_some() {}, LAST)
 }
 
 struct Keeper {
@@ -297,19 +298,19 @@ impl Keeper {
     }
 
     /// Lends an agent, with a way to see its processes.
-    fn with<T>(&mut self, name: &AgentName, act: impl FnOnce(&mut Agent, &dyn Fn() -> Vec<Process>) -> T) -> Option<T> {
+    fn with<T>(&mut self, name: &AgentName, act: impl FnOnce(&mut Agent, &Members<'_>) -> T) -> Option<T> {
         let mut agent = self.agents.remove(name)?;
         let root = agent.root;
         let alone = self.agents.values().all(|other| other.over);
         let owners = std::cell::RefCell::new(std::mem::take(&mut self.owners));
-        let done = act(&mut agent, &|| members(name, root, alone, &mut owners.borrow_mut()));
+        let done = act(&mut agent, &|see| members(name, root, alone, &mut owners.borrow_mut(), see));
         self.owners = owners.into_inner();
         self.agents.insert(name.clone(), agent);
         Some(done)
     }
 
     fn members(&mut self, name: &AgentName) -> Vec<Process> {
-        self.with(name, |_, members| members()).unwrap_or_default()
+        self.with(name, |_, members| members(&mut |_| ())).unwrap_or_default()
     }
 
     fn names(&self) -> Vec<AgentName> {
@@ -349,13 +350,8 @@ impl Keeper {
         match leftovers {
             Leftovers::Kill => drop(kill_everything()),
             Leftovers::Leave => {
-                let me = nix::unistd::getpid().as_raw();
-                for codex in codex_processes(&tree::descendants(me)) {
-                    freeze::exterminate(
-                        || tree::walk(&[codex.identity.pid]),
-                        || while next_status().is_some() {},
-                        LAST,
-                    );
+                for codex in codex_processes(&tree::descendants(nix::unistd::getpid().as_raw())) {
+                    kill_below(codex.identity);
                 }
                 for agent in self.agents.values_mut() {
                     agent.thaw();
@@ -365,16 +361,33 @@ impl Keeper {
     }
 }
 
-/// The living processes of an agent: its first one, those below it, and the orphans that are its own.
+/// Kills a process and all that descends from it.
+fn kill_below(top: ProcessIdentity) {
+    let members = |see: &mut dyn FnMut(&Process)| tree::walk(&[top.pid], see);
+    freeze::freeze(&members, &mut HashSet::new());
+    let doomed = members(&mut |_| ());
+    for process in &doomed {
+        signal(process.identity, Signal::SIGKILL);
+    }
+    let begun = clock::monotonic();
+    while doomed.iter().any(|process| tree::alive(process.identity))
+        && clock::monotonic().saturating_duration_since(begun) < LAST
+    {
+        std::thread::sleep(TICK);
+    }
+}
+
+/// The processes of an agent: its first one, those below it, and the orphans that are its own.
 fn members(
     name: &AgentName,
     root: Option<ProcessIdentity>,
     alone: bool,
     owners: &mut HashMap<ProcessIdentity, AgentName>,
+    see: &mut dyn FnMut(&Process),
 ) -> Vec<Process> {
     let me = nix::unistd::getpid().as_raw();
     if alone {
-        return tree::descendants(me);
+        return tree::walk(&tree::children(me), see);
     }
     let mut roots = Vec::new();
     for child in tree::children(me).into_iter().filter_map(tree::read) {
@@ -388,7 +401,7 @@ fn members(
             roots.push(child.identity.pid);
         }
     }
-    let found = tree::walk(&roots);
+    let found = tree::walk(&roots, see);
     owners.extend(found.iter().map(|process| (process.identity, name.clone())));
     found
 }

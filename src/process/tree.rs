@@ -91,7 +91,7 @@ pub fn alive(identity: ProcessIdentity) -> bool {
 /// All children, grandchildren and so on of a process, parents before children, itself not
 /// included. Orphans that it adopted count.
 pub fn descendants(ancestor: i32) -> Vec<Process> {
-    walk(&children(ancestor))
+    walk(&children(ancestor), &mut |_| ())
 }
 
 /// `pid` descends from `ancestor`, or is it. Orphans do not get away: the guard adopts them.
@@ -128,10 +128,12 @@ pub fn is_governed(pid: i32) -> bool {
     true
 }
 
-/// These processes and all their descendants, parents before children.
+/// These processes and all their descendants, parents before children, each shown to `see` before its children
+/// are looked for.
 ///
-/// Of a process that is [`Process::still`], the children are complete: its state is read first.
-pub(super) fn walk(roots: &[i32]) -> Vec<Process> {
+/// Of a process that is [`Process::still`], the children are complete: its state is read first. A tree that moves is
+/// not seen whole: what is orphaned during the walk may be missing. The next walk has it.
+pub(super) fn walk(roots: &[i32], see: &mut dyn FnMut(&Process)) -> Vec<Process> {
     let table = if has_children_files() { None } else { Some(table()) };
     let mut seen: HashSet<i32> = roots.iter().copied().collect();
     let mut queue: Vec<i32> = roots.to_vec();
@@ -140,6 +142,7 @@ pub(super) fn walk(roots: &[i32]) -> Vec<Process> {
     while let Some(&pid) = queue.get(next) {
         next += 1;
         let Some(mut process) = read(pid) else { continue };
+        see(&process);
         let mut below = Vec::new();
         process.still = threads(pid, process.state, &mut below);
         if let Some(table) = &table {

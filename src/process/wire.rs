@@ -49,7 +49,8 @@ pub enum Order {
 /// What to start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
-    /// Its name.
+    /// Its name. Where a guard keeps several agents, `env` must set `GOVERN_AGENT` to it: that tells whose an
+    /// orphan is that was never seen below its agent. An orphan that hides it is nobody's, and ends with the guard.
     pub agent: AgentName,
     /// Program and arguments; the program is looked up in `PATH` as a shell would.
     pub argv: Vec<OsString>,
@@ -165,7 +166,7 @@ pub enum Report {
         agent: AgentName,
         /// How.
         status: Status,
-        /// How many processes of the agent still live.
+        /// How many processes of the agent were seen to live on; that there are none, [`Report::Ended`] tells.
         left: u32,
     },
     /// Nothing of the agent is left (once for each launch), or it could not be ended.

@@ -116,6 +116,7 @@ impl Supervisor {
         if std::mem::take(&mut self.too_late) {
             return Ok((effects, Err(NotTaken::new(format!("approval {approval} has been answered already")))));
         }
+        self.asking.became(format!("{by}: {what}"));
         Ok((effects, Ok(what)))
     }
 }
@@ -174,5 +175,90 @@ fn describe(question: &Question, answer: &Answer) -> String {
         },
         Answer::Stop => format!("agent `{agent}` is stopped"),
         Answer::Kill => format!("agent `{agent}` is killed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::{AgentName, BudgetKey, BudgetName, ModelId, RunId, Unit, Verb};
+
+    fn question(unit: Unit, route_to: Option<&str>) -> Question {
+        let key = BudgetKey { budget: BudgetName::new("purse"), scope: "run=r1".to_owned(), window_start: None, unit };
+        Question {
+            run: RunId::new("r1"),
+            agent: AgentName::new("codex"),
+            key,
+            text: "$4.93 of $5.00".to_owned(),
+            extend: Quantity { unit, amount: 1_000_000_000 },
+            route_to: route_to.map(ModelId::new),
+            wait: Duration::from_secs(60),
+            otherwise: Verb::Stop,
+        }
+    }
+
+    fn at_most(text: &str) -> Approvals {
+        Approvals { approvers: Vec::new(), max_extend: Some(Quantity::parse(text).unwrap()) }
+    }
+
+    fn by(text: &str) -> Wish {
+        Wish::Extend { by: Some(text.to_owned()) }
+    }
+
+    #[test]
+    fn a_wish_becomes_the_answer_that_it_names() {
+        let question = question(Unit::Usd, Some("cheap"));
+        let route = |model: Option<&str>| Wish::Route { model: model.map(ModelId::new) };
+        let cases = [
+            (Wish::Extend { by: None }, Answer::Extend { amount: 1_000_000_000 }),
+            (by("2 usd"), Answer::Extend { amount: 2_000_000_000 }),
+            (route(None), Answer::Route),
+            (route(Some("cheap")), Answer::Route),
+            (Wish::Stop, Answer::Stop),
+            (Wish::Kill, Answer::Kill),
+        ];
+        for (wish, answer) in cases {
+            assert_eq!(understand(&question, &wish, &Approvals::default()).unwrap(), answer, "{wish:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_question_does_not_allow_is_refused_with_its_reason() {
+        let cases = [
+            (by("soon"), "`soon` is not a quantity"),
+            (by("-2 usd"), "`-2 usd` must be more than zero"),
+            (by("0 usd"), "`0 usd` must be more than zero"),
+            (by("9999999999 usd"), "`9999999999 usd` is absurdly large"),
+            (by("200k tok"), "this budget counts usd, not `200k tok`"),
+            (by("21 usd"), "one answer may extend by $20.00 at the most"),
+            (Wish::Route { model: Some(ModelId::new("dear")) }, "the ladder's next model is `cheap`, not `dear`"),
+        ];
+        for (wish, why) in cases {
+            let not = understand(&question(Unit::Usd, Some("cheap")), &wish, &at_most("20 usd")).unwrap_err();
+            assert_eq!(not.why, why, "{wish:?}");
+        }
+        let nowhere = understand(&question(Unit::Usd, None), &Wish::Route { model: None }, &Approvals::default());
+        assert!(nowhere.unwrap_err().why.starts_with("there is no cheaper model"));
+    }
+
+    #[test]
+    fn exactly_the_most_is_allowed_and_a_limit_of_another_unit_does_not_count() {
+        let twenty = understand(&question(Unit::Usd, None), &by("20 usd"), &at_most("20 usd"));
+        assert_eq!(twenty.unwrap(), Answer::Extend { amount: 20_000_000_000 });
+        let tokens = understand(&question(Unit::Tok, None), &by("9M tok"), &at_most("20 usd"));
+        assert_eq!(tokens.unwrap(), Answer::Extend { amount: 9_000_000 });
+    }
+
+    #[test]
+    fn a_policy_may_name_who_answers() {
+        assert!(may_answer("anyone", &Approvals::default()).is_ok());
+        let named = Approvals { approvers: vec!["ann".to_owned(), "bob".to_owned()], max_extend: None };
+        assert!(may_answer("bob", &named).is_ok());
+        for stranger in ["eve", "Ann", "", "ann "] {
+            let not = may_answer(stranger, &named).unwrap_err();
+            assert_eq!(not.hint.as_deref(), Some("these may answer: ann, bob"), "{stranger}");
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! The question at govern's own terminal, beside the loop: answered there, or taken back.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::clock;
 use crate::model::ApprovalId;
 use crate::model::event::Answer;
 use crate::ui::Look;
@@ -14,9 +16,18 @@ use crate::ui::prompt::{Asked, Prompt};
 /// At most one question is on the screen.
 pub(super) struct Asking {
     allowed: bool,
-    open: Option<Open>,
+    waiting: Option<Waiting>,
     send: mpsc::UnboundedSender<(ApprovalId, Answer)>,
     answers: mpsc::UnboundedReceiver<(ApprovalId, Answer)>,
+}
+
+/// A question that has no answer yet, on the screen or not.
+struct Waiting {
+    question: Question,
+    until: Option<Instant>,
+    /// What became of it, once an answer came from elsewhere.
+    became: Option<String>,
+    open: Option<Open>,
 }
 
 struct Open {
@@ -28,18 +39,37 @@ impl Asking {
     /// `allowed`: the agent leaves the terminal to govern while it is held.
     pub(super) fn new(allowed: bool) -> Self {
         let (send, answers) = mpsc::unbounded_channel();
-        Self { allowed, open: None, send, answers }
+        Self { allowed, waiting: None, send, answers }
     }
 
-    /// Puts a question, if there is a terminal to put it to.
-    pub(super) fn put(&mut self, question: Question) {
+    /// Puts a question, if there is a terminal to put it to; says whether it can be seen there at once.
+    pub(super) fn put(&mut self, question: Question) -> bool {
         self.take_back(None);
+        let until = question.left.and_then(|left| clock::monotonic().checked_add(left));
+        let open = self.show(&question);
+        let seen = open.as_ref().is_some_and(|open| open.prompt.may_ask());
+        self.waiting = Some(Waiting { question, until, became: None, open });
+        seen
+    }
+
+    /// govern was stopped and goes on, perhaps in the foreground: the question is put again.
+    pub(super) fn put_again(&mut self) {
+        let Some(mut waiting) = self.waiting.take() else { return };
+        if let Some(open) = waiting.open.take() {
+            open.task.abort();
+        }
+        waiting.question.left = waiting.until.map(|until| until.saturating_duration_since(clock::monotonic()));
+        waiting.open = self.show(&waiting.question);
+        self.waiting = Some(waiting);
+    }
+
+    fn show(&self, question: &Question) -> Option<Open> {
         let prompt = match Prompt::open() {
             Ok(Some(prompt)) if self.allowed => Arc::new(prompt),
             // Answers can still come from elsewhere.
-            Ok(_) | Err(_) => return,
+            Ok(_) | Err(_) => return None,
         };
-        let (asked, send) = (Arc::clone(&prompt), self.send.clone());
+        let (asked, send, question) = (Arc::clone(&prompt), self.send.clone(), question.clone());
         let task = tokio::spawn(async move {
             let width = Look::stderr().width;
             if let Ok(Asked::Answer(answer)) = asked.ask(&question, width).await {
@@ -47,19 +77,25 @@ impl Asking {
                 let _ended = send.send((question.approval, answer));
             }
         });
-        self.open = Some(Open { prompt, task });
+        Some(Open { prompt, task })
     }
 
-    /// Takes the question back; `because` is said where it stood.
-    pub(super) fn take_back(&mut self, because: Option<&str>) {
-        let Some(open) = self.open.take() else { return };
+    /// An answer came from elsewhere: this is said where the question stood when it is taken back.
+    pub(super) fn became(&mut self, what: String) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.became = Some(what);
+        }
+    }
+
+    /// Takes the question back. What was typed and not read is dropped when this returns, so that nobody else
+    /// reads half an answer. `otherwise` is said where nobody told what [`Asking::became`] of it.
+    pub(super) fn take_back(&mut self, otherwise: Option<&str>) {
+        let Some(Waiting { became, open: Some(open), .. }) = self.waiting.take() else { return };
         let unanswered = !open.task.is_finished();
         open.task.abort();
-        if let Some(because) = because.filter(|_| unanswered).map(str::to_owned) {
-            tokio::spawn(async move {
-                // A terminal that went away has nobody to tell.
-                let _gone = open.prompt.withdraw(&because).await;
-            });
+        open.prompt.forget_typing();
+        if unanswered {
+            open.prompt.withdraw(became.as_deref().or(otherwise));
         }
     }
 

@@ -18,17 +18,16 @@ pub(super) const GO_ON: &str = "Go on with the task where you left off.";
 impl Supervisor {
     /// Carries out effects in order.
     pub(super) fn perform(&mut self, effects: Vec<Effect>) -> Result<(), Error> {
+        if effects.iter().any(settles) {
+            // Before anything is said, and before the agent can read what was typed.
+            let told = effects.iter().any(|effect| matches!(effect, Effect::Say(_)));
+            self.asking.take_back((!told).then_some("an answer is no longer needed"));
+        }
         for effect in effects {
             match effect {
                 Effect::Freeze(agent) => self.order(Order::Freeze { agent })?,
-                Effect::Thaw(agent) => {
-                    self.asking.take_back(Some("decided"));
-                    self.order(Order::Thaw { agent })?;
-                }
-                Effect::End(_) => {
-                    self.asking.take_back(Some("decided"));
-                    self.end_tree()?;
-                }
+                Effect::Thaw(agent) => self.order(Order::Thaw { agent })?,
+                Effect::End(_) => self.end_tree()?,
                 Effect::Restart { thread, rung, .. } => self.restart(&thread, &rung)?,
                 Effect::Ask(question) => self.open_prompt(question),
                 Effect::Arm(timer, after) => self.timers.arm(clock::monotonic(), timer, after),
@@ -86,7 +85,8 @@ impl Supervisor {
     fn open_prompt(&mut self, question: Question) {
         // INVARIANT: the turn that asked gave the question its number.
         let Some(approval) = self.governor.held_approval(&question.agent) else { return };
-        self.asking.put(ui::answer::Question {
+        let agent = question.agent.clone();
+        let seen = self.asking.put(ui::answer::Question {
             approval,
             agent: question.agent,
             standing: question.text,
@@ -96,6 +96,11 @@ impl Supervisor {
             left: Some(question.wait),
             otherwise: question.otherwise.as_str(),
         });
+        if !seen {
+            self.say(&format!(
+                "agent `{agent}` is held until somebody answers: govern approve {approval}, govern deny {approval}"
+            ));
+        }
     }
 
     fn finish(&mut self, ending: Ending, in_flight: u32, in_flight_cost: Money) {
@@ -106,4 +111,9 @@ impl Supervisor {
         };
         self.finished = Some(Finished { ending, exit, in_flight, in_flight_cost });
     }
+}
+
+/// After this no question is open, or another one.
+fn settles(effect: &Effect) -> bool {
+    matches!(effect, Effect::Thaw(_) | Effect::End(_) | Effect::Ask(_) | Effect::Finish { .. })
 }

@@ -207,7 +207,11 @@ impl Supervisor {
 
     /// A signal to govern alone is passed on; one from the terminal has reached the agent already.
     fn signalled(&mut self, arrived: Arrived) -> Result<Vec<Effect>, Error> {
-        if self.governor.held_approval(&self.agent).is_some() {
+        if arrived.continues() {
+            self.asking.put_again();
+            return Ok(Vec::new());
+        }
+        if arrived.ends() && self.governor.held_approval(&self.agent).is_some() {
             // A held agent cannot heed it: who wants it gone gets that.
             let agent = self.agent.clone();
             return self.turn(vec![Input::GiveUp { agent, because: format!("signal {}", arrived.signal) }]);
@@ -223,7 +227,10 @@ impl Supervisor {
         let Some(guard) = self.guard.take() else { return };
         let inputs = self.drain();
         let forced = self.finished.as_ref().is_none_or(|finished| finished.ending != Ending::Itself);
-        if let Some(terminal) = guard.terminal().filter(|_| forced) {
+        // One that a signal ended, passed on or not, has tidied up no more than one that govern ended; its
+        // launcher tells that by the code.
+        let signalled = self.status.is_some_and(|status| Exit::from(status).code() > 128);
+        if let Some(terminal) = guard.terminal().filter(|terminal| forced || (signalled && terminal.is_changed())) {
             terminal.restore(self.full_screen);
         }
         guard.finish(leftovers).await;
@@ -236,7 +243,7 @@ impl Supervisor {
 
     /// Seals the run's chain.
     fn conclude(mut self, result: Result<(), Error>) -> Outcome {
-        self.asking.take_back(None);
+        self.asking.take_back(Some("an answer is no longer needed"));
         let (outcome, exit) = match (&result, &self.finished) {
             (Err(error), _) if error.exit_code() == Exit::Refused => ("refused", Exit::Refused),
             (Err(error), _) => ("failed", error.exit_code()),

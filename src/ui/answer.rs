@@ -51,7 +51,9 @@ impl Question {
         if whole.chars().count() <= width {
             text += &format!("{whole}\n");
         } else {
-            text += &format!("{choices}\n{aside}\n");
+            for line in wrapped(&choices, width).into_iter().chain(wrapped(&aside, width)) {
+                text += &format!("{line}\n");
+            }
         }
         text + "? "
     }

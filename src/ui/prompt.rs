@@ -2,7 +2,9 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::sys::stat::Mode;
 use nix::sys::termios::{FlushArg, LocalFlags, tcflush, tcgetattr};
@@ -12,9 +14,13 @@ use tokio::io::unix::AsyncFd;
 
 use super::answer::Question;
 use crate::model::event::Answer;
+use crate::report::text::printable;
 
 /// A longer line is no answer; the terminal itself hands out 4,095 bytes at most.
 const LONGEST_LINE: usize = 4_096;
+
+/// Between two looks at a terminal that others have: a shell's `fg` tells a job that runs nothing.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// govern's own terminal, apart from what the agent reads: a file description of its own, so that
 /// not waiting for it changes nothing for others.
@@ -33,23 +39,13 @@ pub enum Asked {
 }
 
 impl Prompt {
-    /// The controlling terminal, if govern may ask there: there is one, govern is in its foreground, and no
-    /// full-screen program has taken it out of line mode. Must be called within a tokio runtime.
+    /// The controlling terminal, if there is one. Must be called within a tokio runtime.
     pub fn open() -> io::Result<Option<Self>> {
         let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        let Ok(terminal) = open("/dev/tty", flags, Mode::empty()) else {
-            return Ok(None);
-        };
-        let foreground = tcgetpgrp(&terminal).is_ok_and(|group| group == getpgrp());
-        if !foreground { Ok(None) } else { Self::over(terminal) }
+        open("/dev/tty", flags, Mode::empty()).ok().map(Self::over).transpose()
     }
 
-    /// Over an open terminal; `None` if it is in no line mode.
-    fn over(terminal: OwnedFd) -> io::Result<Option<Self>> {
-        let lines = tcgetattr(&terminal).is_ok_and(|modes| modes.local_flags.contains(LocalFlags::ICANON));
-        if !lines {
-            return Ok(None);
-        }
+    fn over(terminal: OwnedFd) -> io::Result<Self> {
         let flags = OFlag::from_bits_truncate(fcntl(&terminal, FcntlArg::F_GETFL)?);
         fcntl(&terminal, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
         #[expect(
@@ -57,12 +53,15 @@ impl Prompt {
             reason = "its successor is unsafe for types that may change their descriptor; OwnedFd does not"
         )]
         let terminal = AsyncFd::with_interest(terminal, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Some(Self { terminal }))
+        Ok(Self { terminal })
     }
 
     /// Puts the question until it has an answer. May be dropped at any time; call
-    /// [`Prompt::withdraw`] then, when the answer came from elsewhere.
+    /// [`Prompt::forget_typing`] then, before the agent goes on. Waits until [`Prompt::may_ask`].
     pub async fn ask(&self, question: &Question, width: usize) -> io::Result<Asked> {
+        while !self.may_ask() {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
         // What was typed before there was a question is no answer to it.
         self.forget_typing();
         self.say(&question.draw(width)).await?;
@@ -78,17 +77,35 @@ impl Prompt {
         }
     }
 
-    /// Takes the question back: half a line that was typed goes to nobody, least of all to the agent, and what
-    /// became of the question is said on a line of its own.
-    pub async fn withdraw(&self, because: &str) -> io::Result<()> {
-        self.forget_typing();
-        self.say(&format!("\ngovern: {}\n", crate::report::text::printable(because))).await
+    /// govern is in the foreground, and no full-screen program has taken the terminal out of line mode.
+    pub fn may_ask(&self) -> bool {
+        let lines =
+            || tcgetattr(self.terminal.get_ref()).is_ok_and(|modes| modes.local_flags.contains(LocalFlags::ICANON));
+        match front(self.terminal.get_ref()) {
+            Front::Ours => lines(),
+            Front::Others => false,
+            // To read from it will tell.
+            Front::Gone => true,
+        }
+    }
+
+    /// Says what became of a question that was not answered here, on a line of its own below it; nothing but the
+    /// line's end if there is nothing to say. A terminal that takes no more (Ctrl-S) is not waited for.
+    pub fn withdraw(&self, because: Option<&str>) {
+        let mut text = "\n".to_owned();
+        if let Some(because) = because {
+            text += &format!("govern: {}\n", printable(because));
+        }
+        // A terminal that went away has nobody to tell.
+        let _ = write(self.terminal.get_ref(), text.as_bytes());
     }
 
     /// Drops what was typed and not read yet. Call it before the agent goes on, or it reads half an answer.
     pub fn forget_typing(&self) {
-        // A terminal that went away has nothing left to forget.
-        let _ = tcflush(self.terminal.get_ref(), FlushArg::TCIFLUSH);
+        // In the background the typing is the shell's, and to touch it would stop govern.
+        if front(self.terminal.get_ref()) == Front::Ours {
+            let _ = tcflush(self.terminal.get_ref(), FlushArg::TCIFLUSH);
+        }
     }
 
     /// One line without its end; `None` at the end of input.
@@ -96,8 +113,13 @@ impl Prompt {
         let mut line = Vec::new();
         loop {
             let mut buffer = [0_u8; 512];
-            let count =
-                self.terminal.async_io(Interest::READABLE, |terminal| Ok(read(terminal.as_fd(), &mut buffer)?)).await?;
+            let read_some = |terminal: &OwnedFd| match front(terminal) {
+                Front::Ours => Ok(read(terminal.as_fd(), &mut buffer)?),
+                // Whoever has the terminal reads this; to try would stop govern.
+                Front::Others => Err(io::ErrorKind::WouldBlock.into()),
+                Front::Gone => Ok(0),
+            };
+            let count = self.terminal.async_io(Interest::READABLE, read_some).await?;
             line.extend_from_slice(buffer.get(..count).unwrap_or_default());
             if count == 0 {
                 return Ok(None);
@@ -119,12 +141,33 @@ impl Prompt {
     }
 }
 
+/// Who has the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Front {
+    /// govern's process group: it is in the foreground, or this is nobody's controlling terminal.
+    Ours,
+    /// Another group: govern is in the background.
+    Others,
+    /// It was closed.
+    Gone,
+}
+
+fn front(terminal: &OwnedFd) -> Front {
+    match tcgetpgrp(terminal) {
+        Ok(group) if group == getpgrp() => Front::Ours,
+        Ok(_) => Front::Others,
+        Err(Errno::ENOTTY) => Front::Ours,
+        Err(_) => Front::Gone,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::File;
     use std::io::{Read, Write};
 
     use nix::pty::openpty;
+    use nix::sys::termios::{SetArg, tcsetattr};
 
     use super::super::answer::sample;
     use super::*;
@@ -136,7 +179,7 @@ mod tests {
         let path = nix::unistd::ttyname(&pair.slave).unwrap();
         // A file description of its own, as /dev/tty gives.
         let own = open(&path, OFlag::O_RDWR | OFlag::O_NOCTTY, Mode::empty()).unwrap();
-        (File::from(pair.master), agents, Prompt::over(own).unwrap().unwrap())
+        (File::from(pair.master), agents, Prompt::over(own).unwrap())
     }
 
     fn within_tokio<T>(work: impl Future<Output = T>) -> T {
@@ -207,7 +250,8 @@ mod tests {
                     person = &mut half => person.unwrap(),
                 };
             }
-            prompt.withdraw("bob extended it by $2.00").await.unwrap();
+            prompt.forget_typing();
+            prompt.withdraw(Some("bob extended it by $2.00"));
             assert!(seen(&mut person, "$2.00\r\n").contains("govern: bob extended"));
             person.write_all(b"for the agent\n").unwrap();
             let mut line = [0; 64];
@@ -231,13 +275,24 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_that_a_full_screen_program_holds_is_not_asked() {
+    fn a_full_screen_program_is_not_written_into_and_the_question_follows_it() {
         within_tokio(async {
-            let pair = openpty(None, None).unwrap();
-            let mut modes = tcgetattr(&pair.slave).unwrap();
-            nix::sys::termios::cfmakeraw(&mut modes);
-            nix::sys::termios::tcsetattr(&pair.slave, nix::sys::termios::SetArg::TCSANOW, &modes).unwrap();
-            assert!(Prompt::over(pair.slave).unwrap().is_none());
+            let (mut person, agent, prompt) = terminal();
+            let lines = tcgetattr(&agent).unwrap();
+            let mut raw = lines.clone();
+            nix::sys::termios::cfmakeraw(&mut raw);
+            tcsetattr(&agent, SetArg::TCSANOW, &raw).unwrap();
+            assert!(!prompt.may_ask());
+            write(&agent, b"the end of its screen").unwrap();
+            let typing = std::thread::spawn(move || {
+                let before = seen(&mut person, "its screen");
+                tcsetattr(&agent, SetArg::TCSANOW, &lines).unwrap();
+                seen(&mut person, "? ");
+                person.write_all(b"s\n").unwrap();
+                (before, person, agent)
+            });
+            assert_eq!(prompt.ask(&sample(), 80).await.unwrap(), Asked::Answer(Answer::Stop));
+            assert_eq!(typing.join().unwrap().0, "the end of its screen");
         });
     }
 }

@@ -29,6 +29,7 @@ mod resume;
 mod route;
 mod signals;
 mod subagent;
+mod terminal;
 mod unobserved;
 
 /// A tool that never ends by itself: an agent gets past it only if somebody ends it.

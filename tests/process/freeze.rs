@@ -1,7 +1,7 @@
 //! A frozen agent does nothing, and goes on as if nothing had been.
 
 use govern::model::ProcessIdentity;
-use govern::process::{Order, Report, State, Status, descendants};
+use govern::process::{Order, Process, Report, State, Status, descendants};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -21,6 +21,10 @@ fn freeze(govern: &mut Govern) -> (u32, u32) {
         Report::Frozen { processes, unsettled, .. } => Some((processes, unsettled)),
         _ => None,
     })
+}
+
+fn living(govern: &Govern) -> Vec<Process> {
+    descendants(govern.guard.pid).into_iter().filter(|process| !process.is_dead()).collect()
 }
 
 fn thaw(govern: &mut Govern) -> u32 {
@@ -46,7 +50,7 @@ fn a_frozen_tree_is_stopped_to_the_last_process() {
         "(setsid sh -c 'sh -c \"{busy}\" & echo $! > far; echo $$ > orphan; wait' &); {busy} & echo $! > busy; wait"
     ));
     let (busy, far, orphan) = (govern.pid_in("busy"), govern.pid_in("far"), govern.pid_in("orphan"));
-    until("it is busy", || if ticks(far) > 2 { Some(()) } else { None });
+    until("it is busy", || if ticks(far) > 2 && living(&govern).len() == 4 { Some(()) } else { None });
     for _ in 0..2 {
         assert_eq!(freeze(&mut govern), (4, 0));
     }
@@ -67,17 +71,17 @@ fn a_fork_bomb_does_not_outrun_the_freeze() {
     govern.sh("./hare; exec sleep 1000");
     govern.text_in("hare.pid");
     for _ in 0..20 {
-        freeze(&mut govern);
-        let frozen = descendants(govern.guard.pid);
+        let (_, unsettled) = freeze(&mut govern);
+        assert_eq!(unsettled, 0);
+        let frozen = living(&govern);
         assert!(frozen.iter().all(|process| process.still), "{frozen:?}");
-        let same: Vec<_> = descendants(govern.guard.pid).iter().map(|process| process.identity).collect();
-        assert_eq!(frozen.iter().map(|process| process.identity).collect::<Vec<_>>(), same);
+        assert_eq!(frozen, living(&govern));
         thaw(&mut govern);
     }
     govern.order(Order::End { agent: "a".into(), how: govern::process::How::KillNow });
     let survivors =
         govern.report(|report| if let Report::Ended { survivors, .. } = report { Some(survivors) } else { None });
-    assert_eq!((survivors, descendants(govern.guard.pid).len()), (0, 0));
+    assert_eq!((survivors, living(&govern)), (0, Vec::new()));
 }
 
 fn only_what_was_frozen_is_thawed() {

@@ -31,8 +31,8 @@ fn a_signal_to_govern_is_told_with_its_sender() {
 
 fn a_forwarded_signal_reaches_the_first_process_only() {
     let mut govern = Govern::start();
-    govern.sh("sh -c 'trap \"echo > wrong; exit\" USR1; echo > ready.below; while :; do sleep 0.01; done' &\n\
-         trap 'echo > right' USR1; echo > ready; while :; do sleep 0.01; done");
+    govern.sh("sh -c 'trap \"echo > wrong; exit\" USR1; sleep 1000 & echo > ready.below; wait' &\n\
+         trap 'echo > right' USR1; sleep 1000 & echo > ready; while :; do wait; done");
     govern.text_in("ready");
     govern.text_in("ready.below");
     govern.order(Order::Forward { agent: "a".into(), signal: Signal::SIGUSR1 as i32 });

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::process::LONG;
-use super::world::World;
+use super::world::{World, command_line};
 
 /// A session in a server of its own, ended on drop.
 pub struct Terminal<'w> {
@@ -13,16 +13,24 @@ pub struct Terminal<'w> {
 }
 
 impl<'w> Terminal<'w> {
-    /// Opens a shell in the world's working folder; `None`, said loudly, where there is no tmux.
+    /// Opens a shell with job control in the world's working folder, 80 columns wide and 50 lines high; `None`, said
+    /// loudly, where there is no tmux.
     pub fn open(world: &'w World) -> Option<Self> {
+        Self::open_sized(world, 80)
+    }
+
+    /// One of another width.
+    pub fn open_sized(world: &'w World, columns: u16) -> Option<Self> {
         if Command::new("tmux").arg("-V").output().is_err() {
             assert!(std::env::var("CI").as_deref() != Ok("true"), "no tmux in CI");
             eprintln!("SKIPPED: {}: no tmux", std::thread::current().name().unwrap_or("a test"));
             return None;
         }
         let terminal = Self { world, socket: world.path("tmux.socket").display().to_string() };
-        // A plain prompt, whatever the user's shell says.
-        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "160", "-y", "48", "env PS1='ready> ' sh -i"]);
+        let width = columns.to_string();
+        // A plain prompt and no history, whatever the user's shell says.
+        let shell = "env PS1='ready> ' HISTFILE= bash --noprofile --norc -i";
+        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &width, "-y", "50", shell]);
         terminal.wait_for("ready>");
         Some(terminal)
     }
@@ -51,21 +59,92 @@ impl<'w> Terminal<'w> {
         self.press("Enter");
     }
 
+    /// Types a command on a clean screen, runs it, and waits until its last line, which says its exit code, has come.
+    #[track_caller]
+    pub fn run_to_end(&self, command: &str) -> (i32, String) {
+        self.run_then_tell_code(command);
+        self.wait_for_code()
+    }
+
+    /// Types a command on a clean screen and runs it; [`Terminal::wait_for_code`] waits for its end.
+    pub fn run_then_tell_code(&self, command: &str) {
+        // What is typed does not hold the text that is waited for.
+        self.run(&format!("clear; {command}; echo ex''it-code=$?."));
+    }
+
+    /// Waits for the end of what was run, and gives its exit code and the screen up to it.
+    #[track_caller]
+    pub fn wait_for_code(&self) -> (i32, String) {
+        let screen = self.wait_until("the command's exit code", |screen| {
+            screen.split_once("exit-code=").is_some_and(|(_, code)| code.contains('.'))
+        });
+        let (before, after) = screen.split_once("exit-code=").unwrap();
+        (after.split('.').next().unwrap().parse().unwrap(), before.to_owned())
+    }
+
     /// What the screen shows.
     pub fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p"])
     }
 
+    /// What the screen shows, with the escape sequences for its colours.
+    pub fn coloured_screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-e"])
+    }
+
+    /// A full-screen program has the screen.
+    pub fn is_full_screen(&self) -> bool {
+        self.tmux(&["display-message", "-p", "#{alternate_on}"]).trim() == "1"
+    }
+
+    /// Makes the window another size.
+    pub fn resize(&self, columns: u16, lines: u16) {
+        self.tmux(&["resize-window", "-x", &columns.to_string(), "-y", &lines.to_string()]);
+    }
+
+    /// Closes the window, as a person or a broken connection does.
+    pub fn close(&self) {
+        self.tmux(&["kill-server"]);
+    }
+
+    /// The processes of the world besides this terminal and its shell.
+    pub fn others(&self) -> Vec<i32> {
+        let own = self.tmux(&["display-message", "-p", "#{pid} #{pane_pid}"]);
+        let own: Vec<i32> = own.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
+        self.world.processes().into_iter().filter(|pid| !own.contains(pid)).collect()
+    }
+
+    /// Fails unless all that was run is gone soon.
+    #[track_caller]
+    pub fn expect_nothing_left(&self) {
+        let deadline = Instant::now() + LONG;
+        loop {
+            let left = self.others();
+            if left.is_empty() {
+                return;
+            }
+            let left: Vec<String> = left.into_iter().map(command_line).collect();
+            assert!(Instant::now() < deadline, "left running: {left:#?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Waits until the screen shows this text.
     #[track_caller]
     pub fn wait_for(&self, text: &str) -> String {
+        self.wait_until(text, |screen| screen.contains(text))
+    }
+
+    /// Waits until the screen is as it should be; `what` names that.
+    #[track_caller]
+    pub fn wait_until(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + LONG;
         loop {
             let screen = self.screen();
-            if screen.contains(text) {
+            if is(&screen) {
                 return screen;
             }
-            assert!(Instant::now() < deadline, "`{text}` did not appear:\n{screen}");
+            assert!(Instant::now() < deadline, "`{what}` did not appear:\n{screen}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -1,0 +1,236 @@
+//! Pure. Questions, and what answers them.
+
+use insta::assert_snapshot;
+
+use super::world::{CODEX, Plan, World, cents, five_dollars};
+use crate::decide::input::News;
+use crate::decide::{Effect, Input};
+use crate::model::event::Answer;
+use crate::model::{AgentName, ApprovalId};
+
+const ASK: &str = r#"{ at = "80%", do = "warn" }, { at = "100%", do = "ask", wait = "5m", else = "stop" }"#;
+
+/// Held at $3.00 of $5.00, where the next request may cost $3.00.
+fn held(steps: &str) -> World {
+    let mut world = Plan::of(&five_dollars(steps)).started();
+    world.works(3_000);
+    world
+}
+
+/// The transcript from the answer on.
+fn answered(steps: &str, answer: Answer) -> String {
+    let mut world = held(steps);
+    world.skip();
+    world.person(1, answer);
+    world.told()
+}
+
+#[test]
+fn asked_before_the_request_that_would_pass_the_limit() {
+    assert_snapshot!(held(ASK).told());
+}
+
+#[test]
+fn an_extension_that_is_enough_lets_it_go_on() {
+    let mut world = held(ASK);
+    world.skip();
+    world.extends(1, cents(200));
+    world.works(1_000);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn an_extension_that_is_too_small_asks_again() {
+    assert_snapshot!(answered(ASK, Answer::Extend { amount: cents(50) }));
+}
+
+#[test]
+fn a_route_that_fits_lifts_no_limit() {
+    assert_snapshot!(answered(ASK, Answer::Route));
+}
+
+#[test]
+fn a_route_that_does_not_fit_lifts_the_limit() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.works(1_000);
+    world.works(3_500);
+    world.skip();
+    world.person(1, Answer::Route);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn after_a_route_the_limit_is_kept_still() {
+    let mut world = held(ASK);
+    world.person(1, Answer::Route);
+    world.skip();
+    world.works(1_500); // $3.60
+    world.works(2_500); // $4.60
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_stop_and_a_kill_end_it() {
+    let told = answered(ASK, Answer::Stop) + "---\n" + &answered(ASK, Answer::Kill);
+    assert_snapshot!(told);
+}
+
+#[test]
+fn unanswered_it_is_stopped_at_the_deadline() {
+    let mut world = held(ASK);
+    world.skip();
+    world.pass(300);
+    world.deadline(1);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn unanswered_it_is_routed_if_that_fits() {
+    let steps = &ASK.replace("else = \"stop\"", "else = \"route\"");
+    let mut world = held(steps);
+    world.skip();
+    world.pass(300);
+    world.deadline(1);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn unanswered_it_is_stopped_if_no_route_fits_under_the_limit() {
+    let steps = &ASK.replace("else = \"stop\"", "else = \"route\"");
+    let mut world = Plan::of(&five_dollars(steps)).started();
+    world.works(5_100);
+    world.skip();
+    world.pass(300);
+    world.deadline(1);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn unanswered_it_is_killed_if_the_policy_says_so() {
+    let mut world = held(&ASK.replace("else = \"stop\"", "else = \"kill\""));
+    world.skip();
+    world.deadline(1);
+    assert!(world.told().contains("FINISH codex: Killed"));
+}
+
+#[test]
+fn a_deadline_of_a_question_that_is_settled_means_nothing() {
+    let mut world = held(ASK);
+    world.extends(1, cents(500));
+    world.skip();
+    world.deadline(1);
+    assert_snapshot!(world.told(), @"due: deadline of 1");
+}
+
+#[test]
+fn a_budget_that_was_extended_warns_again_only_at_its_new_share() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.works(2_000);
+    world.works(2_000); // $4.00: warned, and the next may be $2.00: asked.
+    world.extends(1, cents(500));
+    world.skip();
+    world.works(2_000);
+    assert!(!world.told().contains("warn"));
+    world.works(2_000); // $8.00 of $10.00
+    assert!(world.told().contains("80% reached"));
+}
+
+const TWO: &str = "[[budget]]\nname = \"A\"\nper = \"run\"\nlimit = \"2 usd\"\nsteps = [{ at = \"100%\", do = \"ask\" }]\n\
+    [[budget]]\nname = \"B\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"3 usd\"\nsteps = [{ at = \"100%\", do = \"ask\" }]\n";
+
+#[test]
+fn released_for_one_budget_it_is_asked_about_the_other_that_was_spent_meanwhile() {
+    let mut world = Plan::of(TWO).started();
+    world.works(1_100);
+    world.elsewhere("dear", 2_000);
+    world.skip();
+    world.extends(1, cents(1_000));
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn routed_for_one_budget_it_is_asked_about_the_other_first() {
+    let mut world = Plan::of(TWO).started();
+    world.works(1_100);
+    world.elsewhere("dear", 2_000);
+    world.skip();
+    world.person(1, Answer::Route);
+    world.extends(2, cents(1_000));
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_severer_step_elsewhere_ends_a_held_agent_and_takes_the_question_back() {
+    let text = TWO.replace(
+        "B\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"3 usd\"\nsteps = [{ at = \"100%\", do = \"ask\"",
+        "B\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"3 usd\"\nsteps = [{ at = \"100%\", do = \"stop\"",
+    );
+    let mut world = Plan::of(&text).started();
+    world.works(1_100);
+    world.skip();
+    world.elsewhere("dear", 2_000);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn an_implied_question_with_nobody_to_ask_is_a_stop() {
+    let mut plan = Plan::of("[[budget]]\nname = \"each run\"\nper = \"run\"\nlimit = \"5 usd\"\n");
+    plan.askable = false;
+    let mut world = plan.started();
+    world.works(3_000);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_question_that_the_policy_puts_is_put_without_a_terminal_too() {
+    let mut plan = Plan::of(&five_dollars(ASK));
+    plan.askable = false;
+    let mut world = plan.started();
+    world.works(3_000);
+    assert!(world.told().contains("ASK codex"));
+}
+
+#[test]
+fn nobody_is_asked_what_the_last_records_answered() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.by_hand = true;
+    world.works(2_000);
+    world.works(2_000);
+    // Read while it was being frozen: the turn is over.
+    world.concludes("root", 100);
+    world.feed(Input::Frozen(AgentName::new(CODEX)));
+    assert!(world.effects.iter().all(|effect| !matches!(effect, Effect::Ask(_))));
+    assert!(world.effects.contains(&Effect::Thaw(AgentName::new(CODEX))));
+}
+
+#[test]
+fn an_answer_to_another_run_that_waits_for_the_same_counts_here() {
+    let team = "[[budget]]\nname = \"team\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"5 usd\"\n\
+        steps = [{ at = \"100%\", do = \"ask\" }]\n";
+    let mut world = Plan::of(team).started();
+    world.works(3_000);
+    world.skip();
+    let key = world.governor.accounts().next().unwrap().1.key.clone();
+    let answers = vec![(ApprovalId(1), Answer::Extend { amount: cents(200) })];
+    world.shelf.get_mut().extended.insert(key.clone(), cents(200));
+    world.feed(Input::Elsewhere(News { extensions: vec![(key, cents(200))], answers, ..News::default() }));
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn an_answer_to_nobodys_question_does_nothing() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.works(100);
+    world.skip();
+    world.person(7, Answer::Kill);
+    assert_snapshot!(world.told(), @"ann (cli) answers 7: kill");
+}
+
+#[test]
+fn an_agent_that_ends_by_itself_takes_its_question_along() {
+    let mut world = held(ASK);
+    world.skip();
+    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0 });
+    world.extends(1, cents(500));
+    assert_snapshot!(world.told());
+}

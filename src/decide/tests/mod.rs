@@ -1,0 +1,12 @@
+//! Pure. The governor's stories: what happens goes in, a transcript of what it wants done comes out.
+
+mod ask;
+mod limits;
+mod properties;
+mod refusals;
+mod route;
+mod scopes;
+mod shared;
+mod show;
+mod time;
+mod world;

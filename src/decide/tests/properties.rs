@@ -1,0 +1,275 @@
+//! Pure. What holds whatever happens.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::world::{CODEX, Plan, World, setup};
+use crate::decide::input::{News, Phase, Timer};
+use crate::decide::lifecycle::State;
+use crate::decide::{Books, Effect, Input};
+use crate::model::event::{Answer, EventKind};
+use crate::model::{AgentName, ApprovalId, BudgetName, ThreadId, Verb};
+use crate::policy::rule::{Budget, Window};
+use crate::policy::verdict::judge;
+
+const SECOND: &str = "second";
+const THREADS: [&str; 2] = ["root", "sub"];
+
+const POLICIES: [&str; 5] = [
+    "[[budget]]\nname = \"life\"\nper = \"run\"\nlimit = \"9 usd\"\nsteps = [{ at = \"30%\", do = \"warn\" },\
+     { at = \"50%\", do = \"route\" }, { at = \"80%\", do = \"ask\", else = \"route\" }, { at = \"100%\", do = \"stop\" }]\n",
+    "[[budget]]\nname = \"life\"\nper = \"agent\"\nlimit = \"6 usd\"\nsteps = [{ at = \"50%\", do = \"route\" },\
+     { at = \"100%\", do = \"ask\", else = \"kill\" }]\n\
+     [[budget]]\nname = \"day\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"20 usd\"\n",
+    "[[budget]]\nname = \"hour\"\nper = \"team\"\nwindow = \"1h\"\nlimit = \"8 usd\"\nsteps = [{ at = \"60%\", do = \"route\" },\
+     { at = \"100%\", do = \"ask\" }]\n\
+     [[budget]]\nname = \"time\"\nper = \"run\"\nlimit = \"40 minutes\"\ngrace = \"10%\"\nsteps = [{ at = \"100%\", do = \"ask\" }]\n",
+    "[[budget]]\nname = \"models\"\nper = [\"model\", \"team\"]\nwindow = \"day\"\nlimit = \"5 usd\"\n\
+     steps = [{ at = \"60%\", do = \"route\" }, { at = \"100%\", do = \"ask\" }]\n\
+     [[budget]]\nname = \"threads\"\nper = \"thread\"\nlimit = \"4k tok\"\n",
+    "[[budget]]\nname = \"watch\"\nper = \"run\"\nlimit = \"3 usd\"\nmode = \"observe\"\n\
+     [[budget]]\nname = \"life\"\nper = \"run\"\nlimit = \"12 responses\"\ngrace = \"20%\"\nsteps = [{ at = \"100%\", do = \"kill\" }]\n",
+];
+
+/// Something that happens to one of two agents.
+#[derive(Clone, Debug)]
+enum Act {
+    Phase(usize, usize, u8),
+    Answer(usize, usize, u16),
+    Elsewhere(u16),
+    Person(u8, u8),
+    AnsweredElsewhere(u8, u8),
+    ExtendedElsewhere(u16),
+    Due(u8),
+    Report,
+    ByHand(bool),
+    Exit(usize),
+    Pass(u16),
+    Jump(u8),
+    Ephemeral(usize),
+    Stray(usize, u8),
+}
+
+fn acts() -> impl Strategy<Value = Act> {
+    let who = 0_usize..2;
+    prop_oneof![
+        6 => (who.clone(), 0_usize..2, 0_u8..3).prop_map(|(who, thread, phase)| Act::Phase(who, thread, phase)),
+        9 => (who.clone(), 0_usize..2, 1_u16..1_500).prop_map(|(who, thread, n)| Act::Answer(who, thread, n)),
+        1 => (1_u16..2_000).prop_map(Act::Elsewhere),
+        3 => (0_u8..3, 0_u8..5).prop_map(|(which, what)| Act::Person(which, what)),
+        1 => (0_u8..3, 0_u8..5).prop_map(|(which, what)| Act::AnsweredElsewhere(which, what)),
+        1 => (1_u16..400).prop_map(Act::ExtendedElsewhere),
+        2 => (0_u8..4).prop_map(Act::Due),
+        6 => Just(Act::Report),
+        1 => any::<bool>().prop_map(Act::ByHand),
+        1 => who.clone().prop_map(Act::Exit),
+        2 => (1_u16..3_000).prop_map(Act::Pass),
+        1 => (0_u8..5).prop_map(Act::Jump),
+        1 => who.clone().prop_map(Act::Ephemeral),
+        1 => (who, 0_u8..3).prop_map(|(who, what)| Act::Stray(who, what)),
+    ]
+}
+
+fn name(who: usize) -> &'static str {
+    if who == 0 { CODEX } else { SECOND }
+}
+
+fn thread(who: usize, thread: usize) -> String {
+    if who == 0 { THREADS[thread].to_owned() } else { format!("{SECOND} {}", THREADS[thread]) }
+}
+
+fn phase(which: u8) -> Phase {
+    [Phase::Idle, Phase::InFlight, Phase::Tools][usize::from(which)]
+}
+
+fn answer(which: u8) -> Answer {
+    match which {
+        0 => Answer::Extend { amount: 1 },
+        1 => Answer::Extend { amount: 3_000_000_000 },
+        2 => Answer::Route,
+        3 => Answer::Stop,
+        _ => Answer::Kill,
+    }
+}
+
+fn asked(world: &World) -> i64 {
+    i64::try_from(world.effects.iter().filter(|effect| matches!(effect, Effect::Ask(_))).count()).unwrap()
+}
+
+fn act(world: &mut World, act: &Act) {
+    match *act {
+        Act::Phase(who, which, now) => world.phase(name(who), &thread(who, which), phase(now)),
+        Act::Answer(who, which, tokens) => {
+            world.answers_as(name(who), &thread(who, which), tokens.into(), Phase::Tools);
+        }
+        Act::Elsewhere(tokens) => world.elsewhere("dear", tokens.into()),
+        Act::Person(back, what) => world.person(asked(world) - i64::from(back), answer(what)),
+        Act::AnsweredElsewhere(back, what) => {
+            let answers = vec![(ApprovalId(asked(world) - i64::from(back)), answer(what))];
+            world.feed(Input::Elsewhere(News { answers, ..News::default() }));
+        }
+        Act::ExtendedElsewhere(cents) => {
+            let key = world.governor.accounts().last().map(|(_, account)| account.key.clone());
+            let extensions: Vec<_> = key.map(|key| (key, i64::from(cents) * 10_000_000)).into_iter().collect();
+            for (key, amount) in &extensions {
+                *world.shelf.get_mut().extended.entry(key.clone()).or_default() += amount;
+            }
+            world.feed(Input::Elsewhere(News { extensions, ..News::default() }));
+        }
+        Act::Due(0) => world.due(Timer::Minutes),
+        Act::Due(1) => world.due(Timer::WindowEnd),
+        Act::Due(_) => world.deadline(asked(world)),
+        Act::Report => {
+            if let Some(input) = world.reports.pop_front() {
+                world.feed(input);
+            }
+        }
+        Act::ByHand(by_hand) => {
+            while let Some(input) = world.reports.pop_front() {
+                world.feed(input);
+            }
+            world.by_hand = by_hand;
+        }
+        Act::Exit(who) => world.feed(Input::Exited { agent: AgentName::new(name(who)), leftover: 0 }),
+        Act::Pass(seconds) => world.pass(seconds.into()),
+        Act::Jump(day) => {
+            world.wall_jumps_to(&format!("2026-11-2{}T12:00:00Z", 3 + day));
+            // A clock that jumps is no input; the next one sees it.
+            world.due(Timer::Minutes);
+        }
+        Act::Ephemeral(who) => {
+            let agent = AgentName::new(name(who));
+            world.feed(Input::CodexSeen { agent, pid: 1, ephemeral: false, works_at_once: true });
+        }
+        Act::Stray(who, what) => {
+            let agent = AgentName::new(name(who));
+            let thread = ThreadId::new("stray");
+            world.feed(match what {
+                0 => Input::Asked { agent, approval: ApprovalId(99) },
+                1 => Input::Phase { agent, thread, phase: Phase::Idle },
+                _ => Input::CodexObserved(9),
+            });
+        }
+    }
+}
+
+/// Runs a story and looks after every act.
+fn story(policy: usize, acts: &[Act]) -> World {
+    let mut plan = Plan::of(POLICIES[policy]);
+    plan.agents.push(setup(SECOND, policy.is_multiple_of(2)));
+    let mut world = plan.started();
+    let mut seen = Seen::default();
+    for one in acts {
+        let from = world.effects.len();
+        act(&mut world, one);
+        seen.check(&world, from);
+        let said = world.told();
+        standing_is_kept(&world, &said);
+    }
+    sums_are_right(&world);
+    world
+}
+
+/// What earlier effects forbid later ones.
+#[derive(Default)]
+struct Seen {
+    finished: BTreeSet<AgentName>,
+    verbs: BTreeMap<(Option<AgentName>, BudgetName), Verb>,
+}
+
+impl Seen {
+    fn check(&mut self, world: &World, from: usize) {
+        let mut requested: Option<&AgentName> = None;
+        for effect in &world.effects[from..] {
+            let subject = match effect {
+                Effect::Freeze(agent) | Effect::Thaw(agent) | Effect::End(agent) | Effect::Restart { agent, .. } => {
+                    assert_eq!(requested, Some(agent), "{effect:?} was not recorded before");
+                    Some(agent)
+                }
+                Effect::Finish { agent, .. } => Some(agent),
+                Effect::Ask(question) => Some(&question.agent),
+                Effect::Record { agent, kind: EventKind::Decided(_) } => agent.as_ref(),
+                _ => None,
+            };
+            assert!(subject.is_none_or(|agent| !self.finished.contains(agent)), "{effect:?} after the end");
+            requested = match effect {
+                Effect::Record { agent: Some(agent), kind: EventKind::Requested { .. } } => Some(agent),
+                _ => None,
+            };
+            match effect {
+                Effect::Finish { agent, .. } => drop(self.finished.insert(agent.clone())),
+                Effect::Extend { .. } | Effect::Record { kind: EventKind::Answered { .. }, .. } => self.verbs.clear(),
+                Effect::Record { agent, kind: EventKind::Decided(decision) } if decision.budget.as_str() == "life" => {
+                    let before = self.verbs.insert((agent.clone(), decision.budget.clone()), decision.verb);
+                    assert!(before <= Some(decision.verb), "{before:?}, then {decision:?}");
+                }
+                _ => {}
+            }
+        }
+        // Extensions and answers elsewhere have no effect of their own.
+        if world.effects[from..].is_empty() {
+            self.verbs.clear();
+        }
+    }
+}
+
+/// An agent that works has no hard step due; one is held exactly while a question is about it.
+fn standing_is_kept(world: &World, said: &str) {
+    let governor = &world.governor;
+    for agent in governor.agents.values() {
+        assert_eq!(agent.held.is_some(), agent.state == State::Held, "{said}");
+        if agent.state != State::Running {
+            continue;
+        }
+        let name = &agent.setup.name;
+        for (index, account) in governor.accounts.iter().enumerate() {
+            let budget = &governor.policy.budgets[account.budget];
+            if budget.observe || account.is_past(world.now.wall) || !governor.concerns(index, name) || moves(budget) {
+                continue;
+            }
+            let standing = governor.standing(index, name, &*world.shelf.borrow()).unwrap();
+            let due = judge(budget, &standing).filter(|fired| fired.verb.is_hard());
+            assert_eq!(due, None, "{name} works, {standing:?}\n{said}");
+            assert!(budget.grace > 0 || standing.spent < standing.limit, "{name} works, {standing:?}\n{said}");
+        }
+    }
+}
+
+/// Its count changes with the clock, without an input.
+fn moves(budget: &Budget) -> bool {
+    matches!(budget.window, Window::Rolling(_)) || budget.unit() == crate::model::Unit::Minutes
+}
+
+/// Accounts hold what was answered, no more and no less; who is gone claims nothing.
+fn sums_are_right(world: &World) {
+    let shelf = world.shelf.borrow();
+    for (budget, account) in world.governor.accounts().filter(|(budget, _)| !moves(budget)) {
+        let values = account.per.iter().zip(account.values.iter().map(Option::as_deref)).collect();
+        let query = crate::decide::account::SpentQuery { values, budget, bounds: account.bounds };
+        assert_eq!(account.spent, shelf.spent(&query), "{}", account.key.budget);
+    }
+    if world.governor.agents.values().all(|agent| agent.state == State::Gone) {
+        assert_eq!(shelf.claims.values().sum::<i64>(), 0);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn no_agent_works_past_a_limit_and_nothing_is_done_to_one_that_is_gone(
+        policy in 0..POLICIES.len(),
+        acts in proptest::collection::vec(acts(), 1..60),
+    ) {
+        story(policy, &acts);
+    }
+
+    #[test]
+    fn the_same_inputs_have_the_same_effects(
+        policy in 0..POLICIES.len(),
+        acts in proptest::collection::vec(acts(), 1..40),
+    ) {
+        prop_assert_eq!(story(policy, &acts).effects, story(policy, &acts).effects);
+    }
+}

@@ -1,0 +1,132 @@
+//! Pure. What is refused or stopped for what it is, not for what it spent.
+
+use insta::assert_snapshot;
+
+use super::world::{CODEX, Plan, World, five_dollars, lift};
+use crate::decide::Input;
+use crate::decide::input::Timer;
+use crate::model::AgentName;
+
+const STOP: &str = r#"{ at = "80%", do = "warn" }, { at = "100%", do = "stop" }"#;
+
+fn codex_seen(world: &mut World, ephemeral: bool, works_at_once: bool) {
+    world.feed(Input::CodexSeen { agent: AgentName::new(CODEX), pid: 7, ephemeral, works_at_once });
+}
+
+#[test]
+fn a_model_without_a_price_is_stopped_under_a_limit_in_money() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    world.model = "unknown".to_owned();
+    world.works(10);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_model_without_a_price_goes_on_without_a_limit_in_money() {
+    for text in [
+        five_dollars(r#"{ at = "80%", do = "warn" }"#),
+        five_dollars(STOP).replace("5 usd", "5k tok"),
+        five_dollars(STOP).replace("steps", "mode = \"observe\"\nsteps"),
+    ] {
+        let mut world = Plan::of(&text).started();
+        world.model = "unknown".to_owned();
+        world.works(10);
+        assert!(!world.finished(), "{text}");
+    }
+}
+
+#[test]
+fn a_model_that_is_not_allowed_is_stopped() {
+    let mut world = Plan::of("[models]\nladder = [\"dear\"]\nallow = [\"dear\"]\n").started();
+    world.works(10);
+    world.model = "mid".to_owned();
+    world.works(10);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn an_ephemeral_codex_is_stopped_under_a_limit_and_marked_without() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    codex_seen(&mut world, true, true);
+    let limited = world.told();
+    let mut world = Plan::of("").started();
+    codex_seen(&mut world, true, true);
+    assert_snapshot!(limited + "---\n" + &world.told());
+}
+
+#[test]
+fn a_codex_that_stays_unobserved_is_stopped_in_time() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    codex_seen(&mut world, false, true);
+    world.pass(20);
+    world.due(Timer::Observe(AgentName::new(CODEX), 7));
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_codex_that_is_observed_or_waits_for_a_person_is_left_alone() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    codex_seen(&mut world, false, true);
+    world.feed(Input::CodexObserved(7));
+    world.due(Timer::Observe(AgentName::new(CODEX), 7));
+    assert!(!world.finished());
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    world.skip();
+    codex_seen(&mut world, false, false);
+    assert_snapshot!(world.told(), @"codex runs codex 7, ephemeral false, works at once false");
+}
+
+#[test]
+fn what_is_held_and_then_found_ephemeral_takes_its_question_back() {
+    let mut world = Plan::of(&five_dollars(r#"{ at = "100%", do = "ask" }"#)).started();
+    world.works(3_000);
+    world.skip();
+    codex_seen(&mut world, true, true);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_budget_that_is_spent_refuses_the_start() {
+    let day = "[[budget]]\nname = \"day\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"5 usd\"\n";
+    let plan = Plan::of(day).spent_before("r0", "2026-11-24T09:00:00Z", "dear", 5_000);
+    let mut world = plan.world();
+    world.feed(Input::Begin);
+    assert_snapshot!(world.told());
+    let plan = Plan::of(day).spent_before("r0", "2026-11-23T09:00:00Z", "dear", 5_000);
+    assert!(!plan.started().told().contains("REFUSE"), "that was yesterday");
+}
+
+#[test]
+fn a_route_before_any_answer_waits_until_the_model_is_known() {
+    let day = "[[budget]]\nname = \"day\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"5 usd\"\n\
+        steps = [{ at = \"60%\", do = \"route\" }, { at = \"100%\", do = \"ask\" }]\n";
+    let mut world = Plan::of(day).spent_before("r0", "2026-11-24T09:00:00Z", "dear", 3_500).started();
+    world.works(200);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_run_that_goes_on_repeats_no_warning_and_its_limit_may_be_lifted() {
+    let stopped = || Plan::of(&five_dollars(STOP)).spent_before("r1", "2026-11-24T09:00:00Z", "dear", 4_900);
+    let mut plan = stopped();
+    plan.lift = Some(lift(Some("each run"), "2 usd"));
+    let mut world = plan.started();
+    world.works(1_000);
+    world.works(500); // $6.40 of $7.00
+    assert_snapshot!(world.told());
+    let mut plan = stopped();
+    plan.shelf.responses[0].thread = "root".into();
+    plan.history = plan.shelf.responses.clone();
+    let mut world = plan.world();
+    world.feed(Input::Begin);
+    assert!(world.told().contains("REFUSE"), "its next request would pass the limit");
+}
+
+#[test]
+fn a_lift_of_nothing_that_is_limited_is_refused() {
+    let mut plan = Plan::of(&five_dollars(STOP));
+    plan.lift = Some(lift(None, "5k tok"));
+    let mut world = plan.world();
+    world.feed(Input::Begin);
+    assert!(world.told().contains("REFUSE"));
+}

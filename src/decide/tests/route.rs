@@ -1,0 +1,129 @@
+//! Pure. Going on with a cheaper model.
+
+use insta::assert_snapshot;
+
+use super::world::{CODEX, Plan, five_dollars, setup};
+use crate::decide::Input;
+use crate::decide::input::Phase;
+use crate::model::AgentName;
+
+const ROUTE: &str = r#"{ at = "60%", do = "route" }, { at = "100%", do = "stop" }"#;
+
+#[test]
+fn a_route_that_makes_room_is_tried_before_the_limit_bites() {
+    let mut world = Plan::of(&five_dollars(&ROUTE.replace("60%", "90%"))).started();
+    world.works(2_600); // The next would pass $5.00; with mid it would be $1.04.
+    world.works(2_000); // $3.40
+    assert_snapshot!(world.told());
+    assert!(!world.finished());
+}
+
+#[test]
+fn a_route_waits_until_no_request_is_under_way_and_sub_agents_are_idle() {
+    let mut world = Plan::of(&five_dollars(ROUTE)).started();
+    world.asks("root");
+    world.asks("sub");
+    world.answers("root", 1_000);
+    world.answers("sub", 600);
+    world.asks("sub");
+    world.answers("sub", 700);
+    world.answers("root", 700); // $3.00
+    world.skip();
+    world.asks("root");
+    world.asks("sub");
+    world.phase(CODEX, "sub", Phase::Idle);
+    world.answers("root", 10);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_route_that_comes_too_late_waits_for_the_next_safe_point() {
+    let mut world = Plan::of(&five_dollars(ROUTE)).started();
+    for _ in 0..3 {
+        world.works(800);
+    }
+    world.by_hand = true;
+    world.works(800);
+    world.skip();
+    // The tool was done before the tree stood still.
+    world.asks("root");
+    world.by_hand = false;
+    world.feed(Input::Frozen(AgentName::new(CODEX)));
+    world.answers("root", 100);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn at_the_bottom_of_the_ladder_the_next_severer_step_is_taken() {
+    let mut world = Plan::of(&five_dollars(ROUTE)).started();
+    world.model = "cheap".to_owned();
+    for _ in 0..4 {
+        world.works(8_000);
+    }
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn at_the_bottom_with_nothing_severer_it_is_said() {
+    let mut world = Plan::of(&five_dollars(r#"{ at = "60%", do = "route" }"#)).started();
+    world.model = "cheap".to_owned();
+    world.works(30_000);
+    world.works(30_000);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn an_agent_that_cannot_be_restarted_is_asked_about() {
+    let mut plan = Plan::of(&five_dollars(ROUTE));
+    plan.agents = vec![setup(CODEX, false)];
+    let mut world = plan.started();
+    for _ in 0..4 {
+        world.works(800);
+    }
+    world.extends(1, 10_000_000);
+    world.extends(2, 1_000_000_000);
+    world.works(100);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_question_instead_of_a_route_is_not_taken_back_because_the_limit_is_far() {
+    let mut plan = Plan::of(&five_dollars(ROUTE));
+    plan.agents = vec![setup(CODEX, false)];
+    let mut world = plan.started();
+    for _ in 0..4 {
+        world.works(800);
+    }
+    world.skip();
+    world.due(crate::decide::input::Timer::WindowEnd);
+    assert_snapshot!(world.told(), @"due: the window's end");
+}
+
+#[test]
+fn each_route_goes_one_rung_down() {
+    let steps = r#"{ at = "20%", do = "route" }, { at = "40%", do = "route" }, { at = "100%", do = "stop" }"#;
+    let mut world = Plan::of(&five_dollars(steps)).started();
+    world.works(1_000);
+    world.works(2_500);
+    world.works(1_000);
+    let told = world.told();
+    assert!(told.contains("RESTART codex/root with mid") && told.contains("RESTART codex/root with cheap"), "{told}");
+}
+
+#[test]
+fn a_model_that_is_on_no_ladder_goes_to_the_first_that_costs_less() {
+    let text = format!("[models]\nladder = [\"dear\", \"mid\"]\n{}", five_dollars(ROUTE));
+    let mut world = Plan::of(&text).started();
+    world.model = "cheap".to_owned();
+    world.works(31_000);
+    assert!(world.told().contains("stop"), "nothing is cheaper");
+}
+
+#[test]
+fn a_model_that_is_not_allowed_is_no_rung() {
+    let models = "[models]\nladder = [\"dear\", \"mid\", \"cheap\"]\nallow = [\"dear\", \"cheap\"]\n";
+    let mut world = Plan::of(&format!("{models}{}", five_dollars(ROUTE))).started();
+    world.works(500);
+    world.works(2_500);
+    assert!(world.told().contains("RESTART codex/root with cheap"));
+}

@@ -1,0 +1,69 @@
+//! Pure. Budgets that other runs spend from, too.
+
+use insta::assert_snapshot;
+
+use super::world::{CODEX, Plan, cents, response};
+use crate::decide::Input;
+use crate::decide::input::News;
+use crate::model::{AgentName, RunId};
+
+const TEAM: &str = "[[budget]]\nname = \"team\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"5 usd\"\n\
+    steps = [{ at = \"100%\", do = \"ask\" }]\n";
+
+#[test]
+fn what_others_spend_counts_here() {
+    let mut world = Plan::of(TEAM).spent_before("r0", "2026-11-24T09:00:00Z", "dear", 1_000).started();
+    world.works(1_000);
+    world.elsewhere("dear", 1_000);
+    assert_eq!(world.spent("team"), cents(300));
+    world.elsewhere("dear", 1_500);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn what_others_have_reserved_counts_here() {
+    let mut world = Plan::of(TEAM).started();
+    world.works(1_000);
+    world.shelf.get_mut().others.insert("team".to_owned(), cents(250));
+    assert!(!world.told().contains("FREEZE"));
+    world.works(1_000);
+    assert!(world.told().contains("$2.00 + $3.50 reserved of $5.00"));
+}
+
+#[test]
+fn spend_of_another_team_or_day_does_not_count_here() {
+    let mut world = Plan::of(TEAM).started();
+    let mut infra = response("other", "t", "dear", 9_000, world.now.wall);
+    infra.attribution.team = Some("infra".to_owned());
+    let mut old = response("other", "t", "dear", 9_000, "2026-11-23T23:59:59Z".parse().unwrap());
+    old.run = Some(RunId::new("r2"));
+    world.feed(Input::Elsewhere(News { responses: vec![infra, old], ..News::default() }));
+    world.works(10);
+    assert_eq!(world.spent("team"), cents(1));
+}
+
+#[test]
+fn an_extension_elsewhere_releases_who_fits_again() {
+    let mut world = Plan::of(TEAM).started();
+    world.works(3_000);
+    world.skip();
+    let key = world.governor.accounts().next().unwrap().1.key.clone();
+    world.feed(Input::Elsewhere(News { extensions: vec![(key.clone(), cents(50))], ..News::default() }));
+    world.feed(Input::Elsewhere(News { extensions: vec![(key, cents(50))], ..News::default() }));
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_claim_is_given_back_while_it_is_held_and_at_the_end() {
+    let mut world = Plan::of(TEAM).started();
+    world.works(1_000);
+    assert_eq!(world.claimed(), cents(100));
+    world.works(2_500);
+    assert_eq!(world.claimed(), 0);
+    world.extends(1, cents(1_000));
+    assert_eq!(world.claimed(), cents(250));
+    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0 });
+    assert_eq!(world.claimed(), 0);
+    world.asks("root"); // Read after the end.
+    assert_eq!(world.claimed(), 0);
+}

@@ -1,0 +1,139 @@
+//! Pure. Inputs and effects as lines of a transcript.
+
+use crate::decide::effect::Question;
+use crate::decide::input::{News, Phase, Timer};
+use crate::decide::{Effect, Input};
+use crate::model::event::{Answer, Decision, EventKind};
+use crate::model::{AgentName, Quantity};
+
+pub(super) fn show_input(input: &Input) -> String {
+    match input {
+        Input::Begin => "begin".to_owned(),
+        Input::Launched(agent) => format!("{agent} launched"),
+        Input::Responded(response) => format!(
+            "{}/{} answered by {}: {}",
+            name(response.agent.as_ref()),
+            response.thread,
+            response.model.as_ref().map_or("?", |model| model.as_str()),
+            response.cost.money().map_or_else(|| "no price".to_owned(), |money| money.to_string())
+        ),
+        Input::Phase { agent, thread, phase } => {
+            let phase = match phase {
+                Phase::Idle => "is idle",
+                Phase::InFlight => "asks",
+                Phase::Tools => "runs tools",
+            };
+            format!("{agent}/{thread} {phase}")
+        }
+        Input::Elsewhere(news) => show_news(news),
+        Input::Frozen(agent) => format!("{agent} stands still"),
+        Input::Ended(agent) => format!("{agent} was ended"),
+        Input::Exited { agent, leftover } => format!("{agent} exited, {leftover} left behind"),
+        Input::Asked { agent, approval } => format!("{agent} waits for approval {approval}"),
+        Input::Answered { approval, answer, by, .. } => format!("{by} answers {approval}: {}", show_answer(answer)),
+        Input::GiveUp { agent, because } => format!("{agent} is given up: {because}"),
+        Input::CodexSeen { agent, pid, ephemeral, works_at_once } => {
+            format!("{agent} runs codex {pid}, ephemeral {ephemeral}, works at once {works_at_once}")
+        }
+        Input::CodexObserved(pid) => format!("codex {pid} is observed"),
+        Input::Due(timer) => format!("due: {}", show_timer(timer)),
+    }
+}
+
+/// One line of a transcript.
+pub(super) fn show_effect(effect: &Effect) -> Option<String> {
+    Some(match effect {
+        Effect::Record { kind, .. } => return show_record(kind),
+        Effect::Reserve { key, amount } => format!("reserve {} of {}", key.unit.show(*amount), key.budget),
+        Effect::Extend { key, amount, by, .. } => {
+            format!("extend {} ({}) by {}, says {by}", key.budget, key.scope, key.unit.show(*amount))
+        }
+        Effect::Ask(question) => show_question(question),
+        Effect::Withdraw(approval) => format!("withdraw {approval}"),
+        Effect::Expire(approval) => format!("expire {approval}"),
+        Effect::Freeze(agent) => format!("FREEZE {agent}"),
+        Effect::Thaw(agent) => format!("THAW {agent}"),
+        Effect::End(agent) => format!("END {agent}"),
+        Effect::Restart { agent, thread, rung } => format!("RESTART {agent}/{thread} with {}", rung.model),
+        Effect::Arm(timer, after) => format!("arm {} in {after:?}", show_timer(timer)),
+        Effect::Say(text) => format!("say {text}"),
+        Effect::Refuse(text) => format!("REFUSE {text}"),
+        Effect::Finish { agent, ending, in_flight, in_flight_cost } => {
+            let lost = match in_flight {
+                0 => String::new(),
+                count => format!(", {count} in flight, {in_flight_cost}"),
+            };
+            format!("FINISH {agent}: {ending:?}{lost}")
+        }
+    })
+}
+
+fn show_record(kind: &EventKind) -> Option<String> {
+    Some(match kind {
+        EventKind::Decided(Decision { verb, budget, because, would, to, .. }) => {
+            let would = if *would { "would " } else { "" };
+            let to = to.as_ref().map_or_else(String::new, |to| format!(" to {to}"));
+            // The first reason is said, too.
+            let more: String = because.iter().skip(1).map(|because| format!("; {because}")).collect();
+            format!("decided {would}{verb}{to} ({budget}{more})")
+        }
+        EventKind::Requested { request, what, .. } => format!("#{request} {what}"),
+        EventKind::Outcome { request, ok, detail } => match (ok, detail.as_str()) {
+            (true, "") => format!("#{request} done"),
+            (_, detail) => format!("#{request} {}: {detail}", if *ok { "done" } else { "came to nothing" }),
+        },
+        EventKind::Marked { what } => format!("marked: {what}"),
+        EventKind::Answered { approval, answer, by, .. } => {
+            format!("answered {approval}: {} ({by})", show_answer(answer))
+        }
+        // The effects beside them say the same.
+        EventKind::Asked { .. } | EventKind::Extended { .. } => return None,
+        other => format!("{other:?}"),
+    })
+}
+
+fn show_question(question: &Question) -> String {
+    let Question { key, text, extend, route_to, wait, otherwise, agent, .. } = question;
+    let route = route_to.as_ref().map_or_else(String::new, |model| format!(" or route to {model}"));
+    format!("ASK {agent}: {text}? (extend {} by {extend}{route}; after {wait:?} {otherwise})", key.budget)
+}
+
+fn show_answer(answer: &Answer) -> String {
+    match answer {
+        Answer::Extend { amount } => format!("extend by {amount}"),
+        Answer::Route => "route".to_owned(),
+        Answer::Stop => "stop".to_owned(),
+        Answer::Kill => "kill".to_owned(),
+    }
+}
+
+fn show_timer(timer: &Timer) -> String {
+    match timer {
+        Timer::Deadline(approval) => format!("deadline of {approval}"),
+        Timer::Observe(agent, pid) => format!("observation of {agent} {pid}"),
+        Timer::Minutes => "minutes".to_owned(),
+        Timer::WindowEnd => "the window's end".to_owned(),
+    }
+}
+
+fn show_news(news: &News) -> String {
+    let mut told = Vec::new();
+    for response in &news.responses {
+        let cost = response.cost.money().map_or_else(|| "no price".to_owned(), |money| money.to_string());
+        told.push(format!(
+            "another run was answered by {}: {cost}",
+            response.model.as_ref().map_or("?", |m| m.as_str())
+        ));
+    }
+    for (key, amount) in &news.extensions {
+        told.push(format!("{} was extended by {}", key.budget, Quantity { unit: key.unit, amount: *amount }));
+    }
+    for (approval, answer) in &news.answers {
+        told.push(format!("{approval} was answered: {}", show_answer(answer)));
+    }
+    format!("elsewhere: {}", told.join("; "))
+}
+
+fn name(agent: Option<&AgentName>) -> &str {
+    agent.map_or("nobody", AgentName::as_str)
+}
