@@ -218,7 +218,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         ledger,
         sockets,
         notices,
-        prompt: terminal && !full_screen,
+        prompt: terminal,
         full_screen,
         askable: terminal && env("CI").is_none(),
         fresh,

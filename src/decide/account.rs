@@ -69,6 +69,8 @@ pub struct Account {
     pub fired: Option<usize>,
     /// When a step was last carried out: in a rolling window it may fire again one window later.
     pub fired_at: Option<Timestamp>,
+    /// What was offered, or would have been, when a hard step was last carried out.
+    pub offered: Option<i64>,
     /// That grace is being used was said.
     pub grace_said: bool,
     /// The agents of this run that charge it.
@@ -122,6 +124,7 @@ impl Account {
             reserved: 0,
             fired: None,
             fired_at: None,
+            offered: None,
             grace_said: false,
             agents: BTreeSet::new(),
         })
@@ -172,6 +175,13 @@ impl Account {
     fn ask_spent(&self, budget: &Budget, bounds: Bounds, books: &dyn Books) -> i64 {
         let values = self.per.iter().zip(self.values.iter().map(Option::as_deref)).collect();
         books.spent(&SpentQuery { values, budget, bounds })
+    }
+
+    /// What a plain yes lifts the limit by: a fifth of the policy's limit, or what the next request
+    /// needs where that is more; never a figure of more than two digits.
+    pub fn offer(&self, reserved: i64) -> i64 {
+        let short = self.spent.saturating_add(reserved).saturating_sub(self.limit());
+        round_up(short.max(self.base / 5).max(1))
     }
 
     /// The limit, extensions included.
@@ -249,6 +259,16 @@ pub fn amount(response: &Response, unit: Unit) -> i64 {
     }
 }
 
+/// Up to the next number whose third digit and all after it are zero.
+fn round_up(amount: i64) -> i64 {
+    let mut unit = 1_i64;
+    while amount / unit >= 100 {
+        unit = unit.saturating_mul(10);
+    }
+    // i64's largest numbers have no rounder one above them.
+    amount.checked_add(unit - 1).map_or(amount, |above| above / unit * unit)
+}
+
 /// What a sum comes to in a unit, in its smallest part.
 pub fn amount_of(sum: &Sum, unit: Unit) -> i64 {
     let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
@@ -268,4 +288,18 @@ fn scope(per: &[Dimension], values: &[Option<String>]) -> String {
         .map(|(dimension, value)| format!("{dimension}={}", value.as_deref().unwrap_or("?")))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::round_up;
+
+    #[test]
+    fn offers_are_round() {
+        let cases = [(1, 1), (99, 99), (100, 100), (101, 110), (13_600, 14_000), (20_000_000, 20_000_000), (999, 1000)];
+        for (amount, round) in cases {
+            assert_eq!(round_up(amount), round, "{amount}");
+        }
+        assert_eq!(round_up(i64::MAX), i64::MAX);
+    }
 }

@@ -273,7 +273,7 @@ impl Governor {
         let (account, _) = self.account(due.account)?;
         let agent = self.agents.get(name)?;
         let route_to = self.next_rung(agent).filter(|_| agent.setup.restartable).map(|rung| rung.model);
-        let mut extend = Quantity { unit: account.key.unit, amount: (account.base / 5).max(1) };
+        let mut extend = Quantity { unit: account.key.unit, amount: due.offer };
         if let Some(most) = self.policy.approvals.max_extend.filter(|most| most.unit == extend.unit) {
             extend.amount = extend.amount.min(most.amount);
         }

@@ -38,7 +38,8 @@ impl Governor {
                     if let Some(agent) = self.agents.get_mut(name) {
                         agent.lose_in_flight();
                     }
-                    self.request(name, "end");
+                    let what = if state == State::Ending(After::Restart) { "end to restart" } else { "end" };
+                    self.request(name, what);
                     self.effects.push(Effect::End(name.clone()));
                 }
                 Order::Restart => self.restart(now, name),

@@ -22,6 +22,8 @@ pub(super) struct Due {
     /// The step whose verb that is; `None` for a question that no step put.
     pub(super) step: Option<Step>,
     pub(super) because: String,
+    /// What lifting the limit would have to be to let the next request through.
+    pub(super) offer: i64,
 }
 
 impl Governor {
@@ -44,7 +46,11 @@ impl Governor {
         if !self.agents.get(name).is_some_and(Agent::is_live) {
             return;
         }
-        let due = self.judge_all(now, name, books);
+        let mut due = self.judge_all(now, name, books);
+        // Between turns nothing is asked of a model: an agent that said its last word ends by itself,
+        // an idle screen stays as it is. What begins the next turn is recorded before its request.
+        let at_rest = self.agents.get(name).is_some_and(|agent| !agent.turn_under_way());
+        due.retain(|due| !(at_rest && due.verb.is_hard() && !self.observes(due.account)));
         let treatment = self.agents.get(name).and_then(Agent::treatment);
         self.decide(now, name, due, treatment);
         self.try_route(now, name);
@@ -66,8 +72,9 @@ impl Governor {
             let Some((account, budget)) = self.account(index) else { continue };
             let Some(fired) = judge(budget, &standing) else { continue };
             let because = because(account, budget, &standing, fired);
+            let offer = account.offer(standing.reserved);
             if let Some((verb, step)) = self.effective(name, index, fired) {
-                found.push(Due { account: index, fired, verb, step, because });
+                found.push(Due { account: index, fired, verb, step, because, offer });
             }
         }
         found.sort_by_key(|due| std::cmp::Reverse(due.verb));
@@ -153,7 +160,10 @@ impl Governor {
         binding.iter().for_each(|due| self.note_fired(now, name, due, false));
         let to = rung.as_ref().filter(|_| first.verb == Verb::Route).map(|rung| rung.model.clone());
         self.decided(name, first, reasons, false, to);
-        self.effects.push(Effect::Say(format!("{}: {}", first.verb, first.because)));
+        // A question is said where it is put.
+        if first.verb != Verb::Ask {
+            self.effects.push(Effect::Say(format!("{}: {}", first.verb, first.because)));
+        }
         let question = if first.verb == Verb::Ask { self.compose(name, first) } else { None };
         if let Some(agent) = self.agents.get_mut(name) {
             agent.because.clone_from(&first.because);
@@ -205,6 +215,9 @@ impl Governor {
         let key = account.key.clone();
         if due.verb.is_hard() && !would {
             self.last_hard = Some(key.budget.clone());
+            if let Some(account) = self.accounts.get_mut(due.account) {
+                account.offered = Some(due.offer);
+            }
         }
         let decision = Decision { verb: due.verb, budget: key.budget, scope: key.scope, because, would, to };
         self.record(Some(name), EventKind::Decided(decision));

@@ -25,6 +25,6 @@ pub use guard::{Guard, GuardHandle, release_stdin};
 pub use inbox::{Arrived, Inbox};
 pub use inspect::{Role, codex_processes, environ_var, open_session_files};
 pub use own::{has_terminal, own_identity, own_uid, user_name};
-pub use terminal::Terminal;
+pub use terminal::{Lent, Terminal};
 pub use tree::{Process, State, alive, descendants, identity_of, is_descendant_of, is_governed};
 pub use wire::{How, Launch, LaunchFailure, Leftovers, Missing, Order, Refusal, Report, Status, Stdin};

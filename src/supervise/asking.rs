@@ -1,7 +1,7 @@
 //! The question at govern's own terminal, beside the loop: answered there, or taken back.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -9,13 +9,20 @@ use tokio::task::JoinHandle;
 use crate::clock;
 use crate::model::ApprovalId;
 use crate::model::event::Answer;
+use crate::process::{Lent, Terminal};
 use crate::ui::Look;
 use crate::ui::answer::Question;
 use crate::ui::prompt::{Asked, Prompt};
 
+/// How long a program that was given its screen back has to see that the window is shorter.
+const SEEN: Duration = Duration::from_millis(500);
+
 /// At most one question is on the screen.
 pub(super) struct Asking {
     allowed: bool,
+    /// The terminal, where the agent takes the whole screen: it is borrowed for the question.
+    screen: Option<Terminal>,
+    lent: Option<Lent>,
     waiting: Option<Waiting>,
     send: mpsc::UnboundedSender<(ApprovalId, Answer)>,
     answers: mpsc::UnboundedReceiver<(ApprovalId, Answer)>,
@@ -36,10 +43,27 @@ struct Open {
 }
 
 impl Asking {
-    /// `allowed`: the agent leaves the terminal to govern while it is held.
-    pub(super) fn new(allowed: bool) -> Self {
+    /// `allowed`: there is a terminal to ask at. `screen`: it, if the agent takes it whole.
+    pub(super) fn new(allowed: bool, screen: Option<Terminal>) -> Self {
         let (send, answers) = mpsc::unbounded_channel();
-        Self { allowed, waiting: None, send, answers }
+        Self { allowed, screen, lent: None, waiting: None, send, answers }
+    }
+
+    /// The agent goes on: it gets its screen back, if that was borrowed.
+    pub(super) fn give_back_screen(&mut self) {
+        if let (Some(screen), Some(lent)) = (&self.screen, self.lent.take())
+            && let Some(shorter) = screen.give_back(&lent)
+        {
+            tokio::spawn(async move {
+                tokio::time::sleep(SEEN).await;
+                drop(shorter);
+            });
+        }
+    }
+
+    /// The agent's screen is in govern's hands.
+    pub(super) fn has_screen(&self) -> bool {
+        self.lent.is_some()
     }
 
     /// Puts a question, if there is a terminal to put it to; says whether it can be seen there at once.
@@ -63,7 +87,10 @@ impl Asking {
         self.waiting = Some(waiting);
     }
 
-    fn show(&self, question: &Question) -> Option<Open> {
+    fn show(&mut self, question: &Question) -> Option<Open> {
+        if self.allowed && self.lent.is_none() {
+            self.lent = self.screen.as_ref().and_then(Terminal::lend);
+        }
         let prompt = match Prompt::open() {
             Ok(Some(prompt)) if self.allowed => Arc::new(prompt),
             // Answers can still come from elsewhere.

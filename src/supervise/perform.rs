@@ -1,8 +1,11 @@
 //! One match over all that govern can do. What stands here was recorded before.
 
+use std::time::Duration;
+
 use crate::clock;
 use crate::decide::Effect;
 use crate::decide::effect::{Ending, Question};
+use crate::decide::lifecycle::{After, State};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{Money, ThreadId};
@@ -11,6 +14,12 @@ use crate::process::{How, Launch, Order, Stdin};
 use crate::ui;
 
 use super::supervisor::{Finished, Supervisor};
+
+/// How long a stopped Codex, and then its tools, have to end by themselves.
+const STOP_GRACE: Duration = Duration::from_secs(3);
+
+/// The same for a killed one.
+const KILL_GRACE: Duration = Duration::from_millis(500);
 
 /// What a routed or resumed agent is told: the one prompt that govern itself writes.
 pub(super) const GO_ON: &str = "Go on with the task where you left off.";
@@ -26,7 +35,10 @@ impl Supervisor {
         for effect in effects {
             match effect {
                 Effect::Freeze(agent) => self.order(Order::Freeze { agent })?,
-                Effect::Thaw(agent) => self.order(Order::Thaw { agent })?,
+                Effect::Thaw(agent) => {
+                    self.asking.give_back_screen();
+                    self.order(Order::Thaw { agent })?;
+                }
                 Effect::End(_) => self.end_tree()?,
                 Effect::Restart { thread, rung, .. } => self.restart(&thread, &rung)?,
                 Effect::Ask(question) => self.open_prompt(question),
@@ -51,9 +63,14 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Ends everything under the guard, at once: the tree stands still already, or must.
-    pub(super) fn end_tree(&mut self) -> Result<(), Error> {
-        self.order(Order::End { agent: self.agent.clone(), how: How::KillNow })
+    /// Ends the agent's tree. It stands still: Codex alone is woken by the signal, so that no tool's end
+    /// makes it ask its model again (no further request in 100 trials with 0.118, 0.135 and 0.169);
+    /// tools may then clean up after themselves.
+    fn end_tree(&mut self) -> Result<(), Error> {
+        let killed = self.governor.agent(&self.agent).is_some_and(|agent| agent.state == State::Ending(After::Killed));
+        let grace = if killed { KILL_GRACE } else { STOP_GRACE };
+        let how = How::Graceful { interrupt: grace, terminate: grace };
+        self.order(Order::End { agent: self.agent.clone(), how })
     }
 
     fn restart(&mut self, thread: &ThreadId, rung: &Rung) -> Result<(), Error> {
@@ -85,7 +102,7 @@ impl Supervisor {
     fn open_prompt(&mut self, question: Question) {
         // INVARIANT: the turn that asked gave the question its number.
         let Some(approval) = self.governor.held_approval(&question.agent) else { return };
-        let agent = question.agent.clone();
+        let (agent, text) = (question.agent.clone(), question.text.clone());
         let seen = self.asking.put(ui::answer::Question {
             approval,
             agent: question.agent,
@@ -98,7 +115,7 @@ impl Supervisor {
         });
         if !seen {
             self.say(&format!(
-                "agent `{agent}` is held until somebody answers: govern approve {approval}, govern deny {approval}"
+                "ask: {text}: agent `{agent}` is held until somebody answers: govern approve {approval}, govern deny {approval}"
             ));
         }
     }

@@ -56,7 +56,7 @@ pub struct Plan {
     pub keep: Keep,
     /// How govern speaks while the agent runs.
     pub notices: Notices<std::io::Stderr>,
-    /// The agent leaves the terminal to govern while it is held.
+    /// There is a terminal at which a held agent can be asked about.
     pub prompt: bool,
     /// The agent takes the whole screen.
     pub full_screen: bool,

@@ -17,7 +17,7 @@ use crate::gate::socket::{Call, Socket};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, RunId, ThreadId};
-use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Status, Stdin};
+use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Status, Stdin, Terminal};
 use crate::report::BudgetStanding;
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
@@ -99,6 +99,7 @@ impl Supervisor {
         let restartable = plan.invocation.as_ref().is_some_and(can_restart);
         let setup = AgentSetup { name: plan.agent.clone(), attribution: plan.attribution.clone(), restartable };
         let quoter = plan.prices.clone();
+        let screen = guard.terminal().filter(|_| plan.full_screen).and_then(Terminal::try_clone);
         let governor = Governor::new(Setup {
             run: plan.run.clone(),
             policy: plan.policy,
@@ -118,7 +119,7 @@ impl Supervisor {
             ledger: Some(plan.ledger),
             guard: Some(guard),
             sessions: Sessions::new(clock::now()),
-            asking: Asking::new(plan.prompt),
+            asking: Asking::new(plan.prompt, screen),
             timers: Timers::default(),
             logins: BTreeMap::new(),
             sweeps: 0,
@@ -230,7 +231,8 @@ impl Supervisor {
         // One that a signal ended, passed on or not, has tidied up no more than one that govern ended; its
         // launcher tells that by the code.
         let signalled = self.status.is_some_and(|status| Exit::from(status).code() > 128);
-        if let Some(terminal) = guard.terminal().filter(|terminal| forced || (signalled && terminal.is_changed())) {
+        let left_so = |terminal: &&Terminal| signalled && (terminal.is_changed() || self.asking.has_screen());
+        if let Some(terminal) = guard.terminal().filter(|terminal| forced || left_so(terminal)) {
             terminal.restore(self.full_screen);
         }
         guard.finish(leftovers).await;
@@ -268,8 +270,8 @@ impl Supervisor {
         self.notices.release();
         let error = result.err().or(sealed.err());
         let budgets = self.standings();
-        let over = budgets.iter().find(|standing| rule.as_ref() == Some(&standing.budget));
-        let extend = over.map(|standing| standing.unit.typed((standing.limit / 5).max(1)));
+        let mut ending = self.governor.accounts().filter(|(budget, _)| rule.as_ref() == Some(&budget.name));
+        let extend = ending.find_map(|(_, account)| Some(account.key.unit.typed(account.offered?)));
         Outcome { error, exit, ended, budgets, extend, ledger: self.ledger }
     }
 

@@ -248,6 +248,20 @@ fn in_the_background_nobody_is_asked_at_the_terminal() {
 }
 
 #[test]
+fn a_signal_that_govern_was_started_to_ignore_ends_no_held_agent() {
+    let Some(world) = world() else { return };
+    let Some(terminal) = Terminal::open(&world) else { return };
+    terminal.run(&format!("(trap '' HUP; exec {ASKED}) &"));
+    terminal.wait_for("held until somebody answers: govern approve 1");
+    wait_until_held(&world);
+    kill(govern(&world), Signal::SIGHUP).unwrap();
+    world.govern(&["approve", "1", "--extend", "1usd"]).expect_code(0);
+    let_the_tool_end(&world);
+    terminal.wait_for("exit 0");
+    terminal.expect_nothing_left();
+}
+
+#[test]
 fn nothing_outlives_its_terminal() {
     for (command, held) in [(PLENTY, false), (ASKED, true)] {
         let Some(world) = world() else { return };
@@ -407,6 +421,52 @@ fn a_full_screen_program_that_is_killed_leaves_a_sane_terminal() {
             let (ended, screen) = terminal.wait_for_code();
             assert_eq!(ended, code, "{screen}");
             assert!(screen.contains("total"), "{screen}");
+        }
+        expect_sane(&world, &terminal);
+    }
+}
+
+#[test]
+fn the_question_borrows_the_screen_of_a_full_screen_program() {
+    let Some(world) = full_screen_world() else { return };
+    let Some(terminal) = Terminal::open(&world) else { return };
+    start_full_screen(&terminal, "--budget 0.05usd --at-limit ask");
+    let screen = terminal.wait_for(ALSO);
+    assert!(!screen.contains("for shortcuts"), "{screen}");
+    wait_until_held(&world);
+    terminal.run("nonsense");
+    terminal.wait_for("`nonsense` is no answer");
+    terminal.run("e 1usd");
+    // All of its picture is drawn again, and nothing of the question is left.
+    let screen = terminal.wait_for("for shortcuts");
+    assert!(screen.contains("› do it") && !screen.contains(ALSO), "{screen}");
+    let_the_tool_end(&world);
+    terminal.wait_for("all is done");
+    terminal.type_text("/quit");
+    terminal.wait_for("› /quit");
+    terminal.press("Enter");
+    let (code, screen) = terminal.wait_for_code();
+    assert_eq!(code, 0, "{screen}");
+    expect_sane(&world, &terminal);
+}
+
+#[test]
+fn ctrl_c_or_a_death_at_the_borrowed_screen_leaves_a_sane_terminal() {
+    for dies in [false, true] {
+        let Some(world) = full_screen_world() else { return };
+        let Some(terminal) = Terminal::open(&world) else { return };
+        start_full_screen(&terminal, "--budget 0.05usd --at-limit ask");
+        terminal.wait_for(ALSO);
+        wait_until_held(&world);
+        if dies {
+            kill(govern(&world), Signal::SIGKILL).unwrap();
+            wait_until("the screen is left", || !terminal.is_full_screen());
+            terminal.expect_nothing_left();
+            terminal.run_to_end("stty -a >after.txt");
+        } else {
+            terminal.press("C-c");
+            let (code, screen) = terminal.wait_for_code();
+            assert_eq!(code, 124, "{screen}");
         }
         expect_sane(&world, &terminal);
     }

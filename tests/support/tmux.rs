@@ -1,5 +1,6 @@
 //! A person at a terminal: a tmux of the test's own, with keys and a screen.
 
+use std::cell::Cell;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use super::world::{World, command_line};
 pub struct Terminal<'w> {
     world: &'w World,
     socket: String,
+    commands: Cell<usize>,
 }
 
 impl<'w> Terminal<'w> {
@@ -26,7 +28,7 @@ impl<'w> Terminal<'w> {
             eprintln!("SKIPPED: {}: no tmux", std::thread::current().name().unwrap_or("a test"));
             return None;
         }
-        let terminal = Self { world, socket: world.path("tmux.socket").display().to_string() };
+        let terminal = Self { world, socket: world.path("tmux.socket").display().to_string(), commands: Cell::new(0) };
         let width = columns.to_string();
         // A plain prompt and no history, whatever the user's shell says.
         let shell = "env PS1='ready> ' HISTFILE= bash --noprofile --norc -i";
@@ -68,17 +70,20 @@ impl<'w> Terminal<'w> {
 
     /// Types a command on a clean screen and runs it; [`Terminal::wait_for_code`] waits for its end.
     pub fn run_then_tell_code(&self, command: &str) {
-        // What is typed does not hold the text that is waited for.
-        self.run(&format!("clear; {command}; echo ex''it-code=$?."));
+        // What is typed does not hold the text that is waited for, and what ran before had another number.
+        let number = self.commands.get() + 1;
+        self.commands.set(number);
+        self.run(&format!("clear; {command}; echo ex''it-code-{number}=$?."));
     }
 
     /// Waits for the end of what was run, and gives its exit code and the screen up to it.
     #[track_caller]
     pub fn wait_for_code(&self) -> (i32, String) {
+        let mark = format!("exit-code-{}=", self.commands.get());
         let screen = self.wait_until("the command's exit code", |screen| {
-            screen.split_once("exit-code=").is_some_and(|(_, code)| code.contains('.'))
+            screen.split_once(&mark).is_some_and(|(_, code)| code.contains('.'))
         });
-        let (before, after) = screen.split_once("exit-code=").unwrap();
+        let (before, after) = screen.split_once(&mark).unwrap();
         (after.split('.').next().unwrap().parse().unwrap(), before.to_owned())
     }
 

@@ -214,12 +214,12 @@ impl Seen {
     }
 }
 
-/// An agent that works has no hard step due; one is held exactly while a question is about it.
+/// An agent in a turn has no hard step due; one is held exactly while a question is about it.
 fn standing_is_kept(world: &World, said: &str) {
     let governor = &world.governor;
     for agent in governor.agents.values() {
         assert_eq!(agent.held.is_some(), agent.state == State::Held, "{said}");
-        if agent.state != State::Running {
+        if agent.state != State::Running || !agent.turn_under_way() {
             continue;
         }
         let name = &agent.setup.name;

@@ -142,6 +142,7 @@ fn an_answer_of_a_thread_that_was_unknown_counts() {
     let mut world = Plan::of(&budget("per = \"run\"\nlimit = \"5 usd\"")).started();
     let mut late = response(CODEX, "late", "dear", 5_000, world.now.wall);
     late.root = ThreadId::new("late");
+    world.asks("late");
     world.responds(late);
     assert!(world.finished());
 }
