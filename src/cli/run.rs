@@ -174,6 +174,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         None => (start.command.clone(), Invocation::parse(&start.command)),
     };
 
+    let assigned_home = invocation.as_ref().and_then(|one| one.assigned("CODEX_HOME")).map(PathBuf::from);
     let home = super::here()?.state_folder()?;
     let mut ledger = Ledger::open(&home)?;
     let sockets = home::socket_folder(&home)?;
@@ -214,7 +215,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         command,
         cwd: start.place.folder,
         invocation,
-        codex_home: locate::codex_home(env),
+        codex_home: assigned_home.or_else(|| locate::codex_home(env)),
         ledger,
         sockets,
         notices,

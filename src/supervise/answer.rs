@@ -5,7 +5,7 @@ use crate::decide::effect::Question;
 use crate::decide::input::Input;
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Wish};
-use crate::gate::socket::{Call, Peer};
+use crate::gate::socket::{self, Call, Peer};
 use crate::model::event::Answer;
 use crate::model::{ApprovalId, Quantity};
 use crate::policy::rule::Approvals;
@@ -70,11 +70,32 @@ impl Supervisor {
         let by = format!("{who} (prompt)");
         let allowed = may_answer(&who, &self.governor.policy().approvals);
         match allowed.map(|()| answer) {
-            Ok(answer) => Ok(self.settle(approval, &question, answer, &by, None)?.0),
+            Ok(answer) => {
+                let (effects, settled) = self.settle(approval, &question, answer, &by, None)?;
+                if settled.is_ok() {
+                    self.wake_others(approval);
+                }
+                Ok(effects)
+            }
             Err(not) => {
                 self.say(&not.why);
                 Ok(Vec::new())
             }
+        }
+    }
+
+    /// Tells the other runs that wait for the same answer, beside the loop: each may take its time.
+    fn wake_others(&self, approval: ApprovalId) {
+        let waiting = self.ledger.as_ref().and_then(|ledger| ledger.waiting_for(approval).ok()).unwrap_or_default();
+        let others: Vec<_> = waiting.into_iter().filter(|run| *run != self.run).collect();
+        let sockets = self.sockets.clone();
+        if !others.is_empty() {
+            std::thread::spawn(move || {
+                for run in others {
+                    // One that is gone needs no waking.
+                    let _gone = socket::call(&sockets, &run, &Message::Wake);
+                }
+            });
         }
     }
 

@@ -17,7 +17,7 @@ use crate::gate::socket::{Call, Socket};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, RunId, ThreadId};
-use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Status, Stdin, Terminal};
+use crate::process::{self, Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Status, Stdin, Terminal};
 use crate::report::BudgetStanding;
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
@@ -59,6 +59,7 @@ pub(super) struct Supervisor {
     pub(super) too_late: bool,
     pub(super) full_screen: bool,
     fresh: Vec<String>,
+    pub(super) sockets: PathBuf,
     keep: Keep,
     kept: Option<String>,
     notes: Vec<EventKind>,
@@ -130,6 +131,7 @@ impl Supervisor {
             too_late: false,
             full_screen: plan.full_screen,
             fresh: plan.fresh,
+            sockets: plan.sockets,
             keep: plan.keep,
             kept: None,
             notes: Vec::new(),
@@ -236,6 +238,11 @@ impl Supervisor {
             terminal.restore(self.full_screen);
         }
         guard.finish(leftovers).await;
+        // The guard is gone, and govern has adopted what it left.
+        let left = process::own_identity().map_or(0, |own| process::descendants(own.pid).len());
+        if left > 0 && self.governor.enforces() {
+            self.mark(format!("{left} process(es) that the command started live on, ungoverned from here on"));
+        }
         let mut last = self.drain();
         last.splice(0..0, inputs);
         if let Err(error) = self.turn(last) {
