@@ -114,8 +114,9 @@ impl Supervisor {
             otherwise: question.otherwise.as_str(),
         });
         if !seen {
+            self.say(&format!("ask: {text}"));
             self.say(&format!(
-                "ask: {text}: agent `{agent}` is held until somebody answers: govern approve {approval}, govern deny {approval}"
+                "agent `{agent}` is held until somebody answers: govern approve {approval}, govern deny {approval}"
             ));
         }
     }

@@ -110,7 +110,9 @@ fn absurd_numbers_neither_panic_nor_pass_a_limit() {
     let world = World::without_codex();
     scripted_codex(
         &world,
-        r#"line token_usage_record "{\"thread_id\":\"$thread\",\"response_id\":\"big\",\"usage\":{\"input_tokens\":9223372036854775807,\"cached_input_tokens\":0,\"output_tokens\":9223372036854775807,\"total_tokens\":18446744073709551615}}"
+        r#"line event_msg '{"type":"task_started","turn_id":"t"}'
+line response_item '{"type":"function_call","name":"exec_command","call_id":"c","arguments":"{}"}'
+line token_usage_record "{\"thread_id\":\"$thread\",\"response_id\":\"big\",\"usage\":{\"input_tokens\":9223372036854775807,\"cached_input_tokens\":0,\"output_tokens\":9223372036854775807,\"total_tokens\":18446744073709551615}}"
 sleep 600
 "#,
     );
