@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::codex::REDACTED;
+use crate::codex;
 use crate::decide::governor::Lift;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -118,8 +118,10 @@ fn find(here: &Here<'_>, prefix: &str) -> Result<(RunInfo, Resumable)> {
     let kept = ledger.command_of(&info.id)?.and_then(|text| serde_json::from_str::<Resumable>(&text).ok());
     let kept =
         kept.ok_or_else(|| cannot("it was not a `codex exec` that govern can start again, or had no session yet"))?;
-    if kept.command.iter().any(|word| word.contains(REDACTED)) {
-        return Err(cannot("its command line held a secret, which was not kept"));
+    if !codex::is_whole(&kept.command) {
+        return Err(cannot(
+            "its command line held what is not written down: a secret, a text, or a `-c` setting unknown to govern",
+        ));
     }
     Ok((info, kept))
 }
