@@ -176,9 +176,9 @@ impl RunReport {
             let used: Vec<_> = all.iter().map(|totals| amount(totals, of.unit)).collect();
             share_column(&used, of.allowed())
         });
-        let mut columns = vec![Column::name("agent/thread", 12), Column::name("model", 10)];
-        columns.extend(figures.columns().map(|column| Column { spare: false, ..column }));
-        columns.extend(share.map(|of| Column::figure(share_title(of))));
+        let mut columns = vec![Column::name("agent/thread", 12), Column::name("model", 7)];
+        columns.extend(figures.columns());
+        columns.extend(share.map(|of| Column::figure(share_title(of)).useful()));
         let mut rows = Vec::new();
         for (index, row) in self.rows.iter().enumerate() {
             let (header, label) = self.label(index, row);
