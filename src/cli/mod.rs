@@ -19,8 +19,9 @@ pub mod run;
 mod summary;
 pub mod when;
 
+use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -114,13 +115,19 @@ fn guard() -> Result<GuardHandle> {
 }
 
 /// A variable that is set and not empty.
-fn env(name: &str) -> Option<std::ffi::OsString> {
+fn env(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
+/// A folder that was deleted while somebody works in it is known by its name only: no reason to keep an agent from
+/// starting there, which inherits the folder itself.
+fn working_folder(known: Option<PathBuf>, named: Option<OsString>) -> PathBuf {
+    let named = named.map(PathBuf::from).filter(|named| named.is_absolute());
+    known.or(named).unwrap_or_else(|| PathBuf::from("/"))
+}
+
 fn here() -> Result<Here<'static>> {
-    let cwd =
-        std::env::current_dir().map_err(|error| Error::new("the working folder cannot be read").caused_by(&error))?;
+    let cwd = working_folder(std::env::current_dir().ok(), env("PWD"));
     Ok(Here { env: &env, cwd, look: Look::stdout(), now: clock::now(), alive: &process::alive })
 }
 
@@ -140,4 +147,21 @@ fn to_stderr(text: &str) {
 /// Adds a text to a file that CI named in a variable.
 fn append(path: &Path, text: &str) -> std::io::Result<()> {
     std::fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_working_folder_that_is_gone_is_known_by_its_name() {
+        for (known, named, folder) in [
+            (Some("/work"), Some("/linked"), "/work"),
+            (None, Some("/gone"), "/gone"),
+            (None, Some("gone"), "/"),
+            (None, None, "/"),
+        ] {
+            assert_eq!(working_folder(known.map(PathBuf::from), named.map(OsString::from)), Path::new(folder));
+        }
+    }
 }

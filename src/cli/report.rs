@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::format::put;
 use super::here::Here;
+use super::resume;
 use super::when::When;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -156,7 +157,10 @@ pub fn of_run(ledger: &Ledger, mut info: RunInfo, here: &Here<'_>, zone: chrono_
         info.outcome = Some("lost".to_owned());
     }
     let goes_on = matches!(info.outcome.as_deref(), Some("stopped" | "killed" | "lost"));
-    let handoff = goes_on.then(|| Handoff { files: None, command: format!("govern resume {}", info.id) });
+    let handoff = match goes_on {
+        true => Some(Handoff { files: None, next: resume::next(ledger, &info.id, None)? }),
+        false => None,
+    };
     let prices = stamp(Some(&info));
     Ok(RunReport::new(spend, RunParts { info, threads, events, budgets: Vec::new(), handoff, prices, zone }))
 }

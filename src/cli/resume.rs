@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::codex::REDACTED;
+use crate::codex::{self, Invocation};
 use crate::decide::governor::Lift;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError};
 use crate::model::quantity::QUANTITY_HINT;
-use crate::model::{AgentName, Quantity, RunInfo, ThreadId};
+use crate::model::{AgentName, Quantity, RunId, RunInfo, ThreadId};
 use crate::place;
 use crate::process::{self, GuardHandle};
+use crate::report::Next;
 use crate::usage::price::PriceTable;
 
 use super::env;
@@ -30,6 +31,9 @@ pub struct ResumeArgs {
     /// Lift the limit that stopped it by so much, such as `5usd`
     #[arg(long, value_name = "AMOUNT")]
     pub extend: Option<String>,
+    /// Go on although the policy is no longer the one that the run was started under
+    #[arg(long)]
+    pub accept_policy: bool,
     /// Write the run's summary as JSON, too
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -88,6 +92,15 @@ pub fn run(args: &ResumeArgs, guard: GuardHandle) -> Result<Exit> {
     })?;
     let here = Here { cwd: kept.cwd.clone(), ..here };
     let policy = kept.rules.load(&here, args.quiet)?;
+    if let Some(changed) = changed_policy(&info.policy, &policy.digest) {
+        if !args.accept_policy {
+            return Err(Error::new(format!("refused to go on with run `{}`: {changed}", info.id))
+                .exit(Exit::Refused)
+                .hint(ACCEPT_HINT));
+        }
+        super::to_stderr(&format!("govern: {changed}\n"));
+    }
+    let command = again(&kept).ok_or_else(|| cannot(&info.id, NOT_KEPT))?;
     let lift = extend.map(|by_amount| Lift { budget: info.rule.clone(), by_amount, by: format!("{} (cli)", whoami()) });
     let start = Start {
         run: info.id,
@@ -98,7 +111,7 @@ pub fn run(args: &ResumeArgs, guard: GuardHandle) -> Result<Exit> {
         attribution: info.attribution,
         place: place::look(&kept.cwd, env),
         agent: kept.agent,
-        command: kept.command.into_iter().map(OsString::from).collect(),
+        command,
         rules: kept.rules,
     };
     govern(start, guard, &Shown { quiet: args.quiet, json: args.json.clone() })
@@ -111,15 +124,91 @@ fn find(here: &Here<'_>, prefix: &str) -> Result<(RunInfo, Resumable)> {
     if info.outcome.is_none() && process::alive(info.process) {
         return Err(Error::new(format!("run `{}` is still running", info.id)));
     }
-    let cannot = |why: &str| {
-        Error::new(format!("run `{}` cannot go on: {why}", info.id))
-            .hint("`codex resume` can go on with the session by hand, under a run of its own")
-    };
-    let kept = ledger.command_of(&info.id)?.and_then(|text| serde_json::from_str::<Resumable>(&text).ok());
-    let kept =
-        kept.ok_or_else(|| cannot("it was not a `codex exec` that govern can start again, or had no session yet"))?;
-    if kept.command.iter().any(|word| word.contains(REDACTED)) {
-        return Err(cannot("its command line held a secret, which was not kept"));
+    match kept_of(&ledger, &info.id)? {
+        Ok(kept) => Ok((info, kept)),
+        Err(why) => Err(cannot(&info.id, why)),
     }
-    Ok((info, kept))
+}
+
+/// Whether the run can go on, and how: an extension is needed where a limit is spent.
+pub(super) fn next(ledger: &Ledger, run: &RunId, extend: Option<&str>) -> Result<Next> {
+    Ok(match (kept_of(ledger, run)?, extend) {
+        (Ok(_), Some(extend)) => Next::Command(format!("govern resume {run} --extend {extend}")),
+        (Ok(_), None) => Next::Command(format!("govern resume {run}")),
+        (Err(why), _) => Next::Nothing(why.to_owned()),
+    })
+}
+
+const NOT_KEPT: &str = "it was not a `codex exec` that govern can start again, or had no session yet";
+const CUT: &str =
+    "its command line held what is not written down: a secret, a text, or a `-c` setting that govern does not know";
+const ACCEPT_HINT: &str = "the agent may have edited it: look at `govern policy show --here` in the run's folder, then \
+                           say `--accept-policy` if it is as it should be";
+
+/// What the ledger kept of a run, or why that is not enough to go on.
+fn kept_of(
+    ledger: &Ledger,
+    run: &RunId,
+) -> std::result::Result<std::result::Result<Resumable, &'static str>, LedgerError> {
+    let kept = ledger.command_of(run)?.and_then(|text| serde_json::from_str::<Resumable>(&text).ok());
+    Ok(match kept {
+        None => Err(NOT_KEPT),
+        Some(kept) if codex::is_whole(&kept.command) => Ok(kept),
+        Some(_) => Err(CUT),
+    })
+}
+
+fn cannot(run: &RunId, why: &str) -> Error {
+    Error::new(format!("run `{run}` cannot go on: {why}"))
+        .hint("`codex resume` can go on with the session by hand, under a run of its own")
+}
+
+/// The command that goes on, with its prompt, of which only the size was kept.
+fn again(kept: &Resumable) -> Option<Vec<OsString>> {
+    const GO_ON: &str = "Go on with the task where you left off.";
+    let stored: Vec<OsString> = kept.command.iter().map(OsString::from).collect();
+    Invocation::parse(&stored)?.resume_with(kept.thread.as_ref()?, None, GO_ON).ok()
+}
+
+/// What to say where the policy is not the one that the run was started under; both by the start of their digests.
+fn changed_policy(recorded: &str, now: &str) -> Option<String> {
+    let short = |digest: &str| digest.chars().take(12).collect::<String>();
+    (recorded != now).then(|| {
+        format!("the policy has changed since the run began: it was `{}`, now it is `{}`", short(recorded), short(now))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn kept(command: &[&str]) -> Resumable {
+        Resumable {
+            cwd: Path::new("/work").to_owned(),
+            agent: "codex".into(),
+            rules: Rules::default(),
+            thread: Some(ThreadId::new("01a2")),
+            command: command.iter().map(|&word| word.to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_resumed_agent_is_told_to_go_on_and_not_the_size_of_a_prompt() {
+        let stored = ["codex", "exec", "--json", "resume", "01a2", "-m", "gpt-6", "<prompt, 38 bytes>"];
+        let command = again(&kept(&stored)).unwrap();
+        assert_eq!(
+            command,
+            ["codex", "exec", "--json", "resume", "01a2", "-m", "gpt-6", "Go on with the task where you left off."]
+        );
+        assert_eq!(again(&kept(&["make"])), None);
+    }
+
+    #[test]
+    fn a_policy_that_changed_is_told_by_the_start_of_both_digests() {
+        assert_eq!(changed_policy("abc", "abc"), None);
+        let said = changed_policy(&"a1".repeat(32), &"b2".repeat(32)).unwrap();
+        assert_eq!(said, "the policy has changed since the run began: it was `a1a1a1a1a1a1`, now it is `b2b2b2b2b2b2`");
+    }
 }

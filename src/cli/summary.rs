@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::clock;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{RunId, Timestamp};
 use crate::report::{Handoff, RunReport, json, markdown};
 use crate::supervise::{Outcome, changed_since};
 use crate::ui::Look;
 
-use super::{append, env, report};
+use super::{append, env, report, resume};
 
 /// What is known before the run and needed after it.
 pub(super) struct Parts {
@@ -33,8 +33,7 @@ pub(super) fn show(outcome: &Outcome, parts: &Parts, quiet: bool, file: Option<&
         super::to_stderr(&format!("\n{}", look.render(&report.page())));
     }
     if let Some(path) = file {
-        std::fs::write(path, json::to_text(&report))
-            .map_err(|error| Error::new(format!("`{}` cannot be written", path.display())).caused_by(&error))?;
+        say_if_lost(path, std::fs::write(path, json::to_text(&report)));
     }
     for_ci(&report);
     Ok(())
@@ -48,17 +47,12 @@ fn report_of(outcome: &Outcome, parts: &Parts) -> Result<Option<RunReport>> {
     report.budgets.clone_from(&outcome.budgets);
     if outcome.ended {
         let changed = parts.repository.as_deref().map(|root| changed_since(root, parts.began));
-        report.handoff = Some(Handoff { files: changed.flatten(), command: resume_command(outcome, &parts.run) });
+        report.handoff = Some(Handoff {
+            files: changed.flatten(),
+            next: resume::next(ledger, &parts.run, outcome.extend.as_deref())?,
+        });
     }
     Ok(Some(report))
-}
-
-/// The exact command that goes on; it needs an extension where a limit is spent.
-fn resume_command(outcome: &Outcome, run: &RunId) -> String {
-    match &outcome.extend {
-        Some(extend) => format!("govern resume {run} --extend {extend}"),
-        None => format!("govern resume {run}"),
-    }
 }
 
 /// GitHub's job summary and step outputs, where a job set them.

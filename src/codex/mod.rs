@@ -10,10 +10,11 @@ mod options;
 mod redact;
 mod resume;
 mod secrets;
+mod setting;
 mod tokens;
 
 pub use self::invocation::{Asked, Invocation, Kind, Prompt, Session, Start, StdinUse, Ungovernable};
-pub use self::redact::redacted;
+pub use self::redact::{is_whole, redacted};
 pub use self::resume::CannotResume;
 pub use self::secrets::{REDACTED, redact};
 

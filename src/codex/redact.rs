@@ -3,9 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use super::invocation::{Invocation, config_key, lossy};
+use super::invocation::{Invocation, lossy};
 use super::options::{Command, Opt};
 use super::secrets::{REDACTED, is_secret_name, is_secret_value, redact};
+use super::setting;
 use super::tokens::{Meaning, Token};
 
 /// The command line as it may be stored: one text an argument; prompts become `<prompt, N bytes>`, secrets
@@ -15,6 +16,11 @@ pub fn redacted(argv: &[OsString]) -> Vec<String> {
         Some(invocation) => codex(&invocation),
         None => other(argv),
     }
+}
+
+/// Whether what [`redacted`] stored can start the same work again: it lacks no secret and no text but the prompt.
+pub fn is_whole(stored: &[String]) -> bool {
+    !stored.iter().any(|word| setting::is_cut(word))
 }
 
 fn codex(invocation: &Invocation) -> Vec<String> {
@@ -31,9 +37,8 @@ fn codex(invocation: &Invocation) -> Vec<String> {
         // What has spaces is no file's name, which Codex would take it for after `-i`, and no session's id.
         Meaning::Option(Opt::Image, _) | Meaning::Word => token.words.iter().map(hidden_if_spaced).collect(),
         Meaning::Opaque if takes_prompts => token.words.iter().map(hidden_if_spaced).collect(),
-        Meaning::Option(..) | Meaning::Unknown | Meaning::Command(_) | Meaning::Terminator | Meaning::Opaque => {
-            words(&token.words)
-        }
+        Meaning::Unknown => token.words.iter().map(|word| hidden_value(word)).collect(),
+        Meaning::Option(..) | Meaning::Command(_) | Meaning::Terminator | Meaning::Opaque => words(&token.words),
     });
     words(&invocation.prefix).into_iter().chain(own.collect::<Vec<_>>()).collect()
 }
@@ -41,11 +46,7 @@ fn codex(invocation: &Invocation) -> Vec<String> {
 /// `-c KEY=VALUE`, in one argument or two.
 fn config(token: &Token, value: &OsStr) -> Vec<String> {
     let text = lossy(value);
-    let key = config_key(value);
-    let safe = match text.split_once('=') {
-        Some((_, value)) if is_secret_name(&key) && is_secret_value(value.trim()) => format!("{key}={REDACTED}"),
-        _ => redact(&text),
-    };
+    let safe = setting::safe(&text);
     match token.words.as_slice() {
         [option, _, ..] => vec![lossy(option), safe],
         [attached] => vec![lossy(attached).replace(&text, &safe)],
@@ -90,6 +91,15 @@ fn hidden(word: &OsStr) -> String {
 fn hidden_if_spaced(word: &OsString) -> String {
     let text = lossy(word);
     if text.contains(char::is_whitespace) { hidden(word) } else { redact(&text) }
+}
+
+/// An unknown option's attached value may be a text.
+fn hidden_value(word: &OsStr) -> String {
+    let text = lossy(word);
+    match text.split_once('=') {
+        Some((name, value)) if value.contains(char::is_whitespace) => format!("{name}={}", setting::size(value)),
+        _ => redact(&text),
+    }
 }
 
 /// A script whose quotes after the first `codex` are replaced where they hold more than one word: they are prompts more
@@ -185,6 +195,12 @@ mod tests {
                 &["codex", "-c", "model_providers.x.experimental_bearer_token=\"abc\"", "exec"][..],
                 "codex -c model_providers.x.experimental_bearer_token=<redacted> exec",
             ),
+            (
+                &["codex", "--config=developer_instructions=be kind", "exec"],
+                "codex --config=developer_instructions=<text, 7 bytes> exec",
+            ),
+            (&["codex", "exec", "--note=for my eyes"], "codex exec --note=<text, 11 bytes>"),
+            (&["codex", "mcp", "add", "x", "--env", "GH_PAT=abc1"], "codex mcp add x --env GH_PAT=<redacted>"),
             (&["codex", "--config=api_key=abc"], "codex --config=api_key=<redacted>"),
             (&["codex", "-capi_key=abc"], "codex -capi_key=<redacted>"),
             (
@@ -193,7 +209,7 @@ mod tests {
             ),
             (
                 &["codex", "-c", "shell_environment_policy.set={GITHUB_TOKEN=\"x\",CI=\"1\"}"],
-                "codex -c shell_environment_policy.set={GITHUB_TOKEN=<redacted>,CI=\"1\"}",
+                "codex -c shell_environment_policy.set=<redacted>",
             ),
             // These are no secrets, and a command line goes on only with them.
             (

@@ -47,6 +47,13 @@ static NAMED: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
+/// Tables whose keys are the user's own: `env={…}`, `http_headers={…}`, `"headers": {…}`.
+static TABLES: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"((?-u:\b)(?i-u:env|[A-Za-z_-]*headers)["']?\s*[=:]\s*)\{[^{}]*(?:\}|$)"#));
+
+/// `Cookie: a=b; c=d`: all of it.
+static COOKIES: LazyLock<Regex> = LazyLock::new(|| pattern(r#"((?i-u:cookie)["']?\s*:\s*["']?)[^"'\s][^"'\n]*"#));
+
 /// `curl -u user:password`.
 static USERS: LazyLock<Regex> = LazyLock::new(|| pattern(r#"((?:^|\s)(?:-u|--user)[\s=]+["']?[^\s:"']+:)[^\s"']+"#));
 
@@ -64,7 +71,11 @@ pub fn redact(text: &str) -> String {
     if text.len() >= 14 {
         replace(&mut text, &SHAPES, |_| REDACTED.to_owned());
     }
+    if text.contains('{') {
+        replace(&mut text, &TABLES, |found| format!("{}{{{REDACTED}}}", found.get(1).map_or("", |kept| kept.as_str())));
+    }
     if text.contains([' ', '\t', '\n', '=', ':']) {
+        replace(&mut text, &COOKIES, |found| format!("{}{REDACTED}", found.get(1).map_or("", |kept| kept.as_str())));
         replace(&mut text, &HEADERS, |found| {
             let [whole, kept, value] = [0, 1, 2].map(|at| found.get(at).map_or("", |part| part.as_str()));
             if value.starts_with('$') { whole.to_owned() } else { format!("{kept}{REDACTED}") }
@@ -96,11 +107,27 @@ fn named(found: &Captures<'_>) -> String {
 pub(super) fn is_secret_name(name: &str) -> bool {
     const SECRET: [&str; 9] =
         ["token", "secret", "passw", "passphrase", "credential", "apikey", "bearer", "authorization", "privatekey"];
-    const HARMLESS: [&str; 9] = ["env", "envkey", "envvar", "file", "path", "url", "limit", "tokens", "count"];
+    // Whole words only: `path`, `author` and `compass` are others.
+    const SECRET_WORDS: [&str; 8] = ["pat", "auth", "oauth", "pwd", "pass", "cookie", "cookies", "pin"];
+    const HARMLESS: [&str; 15] = [
+        "env", "envkey", "envvar", "file", "path", "url", "limit", "tokens", "count", "method", "mode", "type", "kind",
+        "store", "scheme",
+    ];
     let name = name.to_ascii_lowercase();
-    let last = name.rsplit('.').next().unwrap_or(&name);
+    let mut segments = name.rsplit('.');
+    let last = segments.next().unwrap_or(&name);
+    // Tables whose keys are the user's own.
+    if segments.any(|table| table == "env" || table.ends_with("headers")) {
+        return true;
+    }
+    // The shell's own, which hold folders.
+    if matches!(last, "pwd" | "oldpwd") {
+        return last.len() < name.len();
+    }
     let squeezed: String = last.chars().filter(|letter| letter.is_ascii_alphanumeric()).collect();
-    let says_secret = SECRET.iter().any(|word| squeezed.contains(word)) || squeezed.ends_with("key");
+    let says_secret = SECRET.iter().any(|word| squeezed.contains(word))
+        || squeezed.ends_with("key")
+        || last.split(['_', '-']).any(|word| SECRET_WORDS.contains(&word));
     says_secret && !HARMLESS.iter().any(|word| squeezed.ends_with(word))
 }
 
@@ -143,6 +170,18 @@ mod tests {
             ("AWS_SECRET_ACCESS_KEY=wJalr/bPx aws s3 ls", "AWS_SECRET_ACCESS_KEY=<redacted> aws s3 ls"),
             ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- rest", "<redacted> rest"),
             ("password: hunter2", "password: <redacted>"),
+            ("GH_PAT=abcd1234efgh gh pr list", "GH_PAT=<redacted> gh pr list"),
+            (
+                "NPM_AUTH=abc DB_PWD=def MYSQL_PASS=ghi make",
+                "NPM_AUTH=<redacted> DB_PWD=<redacted> MYSQL_PASS=<redacted> make",
+            ),
+            ("curl -H 'X-Auth: zzz9secret' x", "curl -H 'X-Auth: <redacted>' x"),
+            ("curl -H 'Cookie: a=b; c=d' x", "curl -H 'Cookie: <redacted>' x"),
+            ("SESSION_COOKIE=abc make", "SESSION_COOKIE=<redacted> make"),
+            ("x={command=\"a\",env={A=\"abc\",B=\"d\"}}", "x={command=\"a\",env={<redacted>}}"),
+            ("m.http_headers={\"X-Mine\"=\"zzz\"}", "m.http_headers={<redacted>}"),
+            ("m.http_headers.X-Mine=zzz", "m.http_headers.X-Mine=<redacted>"),
+            ("{\"headers\": {\"a\": \"b\"}, \"n\": 1}", "{\"headers\": {<redacted>}, \"n\": 1}"),
             ("x eyJhbGciOiJI.eyJzdWIiOiIx.abc_def y", "x <redacted> y"),
         ] {
             assert_eq!(redact(text), expected);
@@ -164,6 +203,9 @@ mod tests {
             "curl -H \"Authorization: Bearer $TOKEN\"",
             "API_KEY=$OTHER_KEY make",
             "token=true",
+            "PWD=/work/shop OLDPWD=/ make",
+            "PATH=/bin:/usr/bin GIT_AUTHOR_NAME=bob",
+            "preferred_auth_method=chatgpt",
             "risk-assessment-for-the-new-task-force",
             "make token && ./bearer of news",
             "",

@@ -125,13 +125,13 @@ impl BudgetReport {
     fn table(&self) -> Table {
         let columns = vec![
             Column::name("budget", 8),
-            Column::name("per", 8),
+            Column::name("per", 8).useful(),
             Column::figure("spent"),
-            Column::figure("reserved"),
+            Column::figure("reserved").spare(),
             Column::figure("left"),
-            Column::figure("limit"),
+            Column::figure("limit").useful(),
             Column::figure("used").spare(),
-            Column::word("resets"),
+            Column::word("resets").useful(),
         ];
         let rows = self.rows.iter().map(|standing| {
             let shown = standing.shown();

@@ -23,7 +23,7 @@ pub use approvals::ApprovalReport;
 pub use budget::{BudgetReport, BudgetStanding};
 pub use by::By;
 pub use page::Page;
-pub use run::{Handoff, RunParts, RunReport};
+pub use run::{Handoff, Next, RunParts, RunReport};
 pub use run_rows::RunTally;
 pub use summary::{PriceStamp, Summary, Tally, Totals};
 

@@ -53,8 +53,19 @@ pub struct Column {
     pub align: Align,
     /// Where space is short: what it must keep, in columns of the screen. `None` is never cut.
     pub least: Option<usize>,
-    /// Left out where the names would not fit otherwise.
-    pub spare: bool,
+    /// Left out where the names would not fit otherwise: the spare ones first.
+    pub worth: Worth,
+}
+
+/// How soon a column is left out where space is short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Worth {
+    /// First.
+    Spare,
+    /// When no spare one is left.
+    Useful,
+    /// Never.
+    Needed,
 }
 
 /// Where a column's cells stand.
@@ -96,24 +107,29 @@ pub enum Tone {
 impl Column {
     /// A column of names that may be cut in their middle down to `least` columns of the screen.
     pub fn name(title: impl Into<String>, least: usize) -> Self {
-        Self { title: title.into(), align: Align::Left, least: Some(least), spare: false }
+        Self { title: title.into(), align: Align::Left, least: Some(least), worth: Worth::Needed }
     }
 
     /// A column of short words that are never cut.
     pub fn word(title: impl Into<String>) -> Self {
-        Self { title: title.into(), align: Align::Left, least: None, spare: false }
+        Self { title: title.into(), align: Align::Left, least: None, worth: Worth::Needed }
     }
 
     /// A column of figures.
     pub fn figure(title: impl Into<String>) -> Self {
-        Self { title: title.into(), align: Align::Right, least: None, spare: false }
+        Self { title: title.into(), align: Align::Right, least: None, worth: Worth::Needed }
     }
 
     /// The column may be left out where space is short.
     #[must_use]
-    pub fn spare(mut self) -> Self {
-        self.spare = true;
-        self
+    pub fn spare(self) -> Self {
+        Self { worth: Worth::Spare, ..self }
+    }
+
+    /// The column may be left out where all spare ones were, and space is short still.
+    #[must_use]
+    pub fn useful(self) -> Self {
+        Self { worth: Worth::Useful, ..self }
     }
 }
 

@@ -47,8 +47,27 @@ pub struct RunReport {
 pub struct Handoff {
     /// Files of the work tree that were changed, relative to it; `None` where that is not known.
     pub files: Option<Vec<String>>,
+    /// Whether govern can go on with it, and how.
+    pub next: Next,
+}
+
+/// What goes on with a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
     /// The exact command, such as `govern resume k3f9x27m1a --extend 2usd`.
-    pub command: String,
+    Command(String),
+    /// Nothing of govern's: why, as a sentence without its end.
+    Nothing(String),
+}
+
+impl Handoff {
+    /// The command that goes on.
+    pub fn command(&self) -> Option<&str> {
+        match &self.next {
+            Next::Command(command) => Some(command),
+            Next::Nothing(_) => None,
+        }
+    }
 }
 
 /// What [`RunReport::new`] is made of, beside the responses.
@@ -157,9 +176,9 @@ impl RunReport {
             let used: Vec<_> = all.iter().map(|totals| amount(totals, of.unit)).collect();
             share_column(&used, of.allowed())
         });
-        let mut columns = vec![Column::name("agent/thread", 12), Column::name("model", 10)];
-        columns.extend(figures.columns().map(|column| Column { spare: false, ..column }));
-        columns.extend(share.map(|of| Column::figure(share_title(of))));
+        let mut columns = vec![Column::name("agent/thread", 12), Column::name("model", 7)];
+        columns.extend(figures.columns());
+        columns.extend(share.map(|of| Column::figure(share_title(of)).useful()));
         let mut rows = Vec::new();
         for (index, row) in self.rows.iter().enumerate() {
             let (header, label) = self.label(index, row);
@@ -222,9 +241,17 @@ impl RunReport {
             }
         };
         let mut items: Vec<Item> = files.iter().map(Item::note).collect();
-        items.push(Item::note(format!("{spent} was spent. To go on from here:")));
-        page.list(items);
-        page.command(&handoff.command);
+        match &handoff.next {
+            Next::Command(command) => {
+                items.push(Item::note(format!("{spent} was spent. To go on from here:")));
+                page.list(items);
+                page.command(command);
+            }
+            Next::Nothing(why) => {
+                items.push(Item::note(format!("{spent} was spent. govern cannot resume it: {why}.")));
+                page.list(items);
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::json::counters;
-use super::run::RunReport;
+use super::run::{Handoff, RunReport};
 use super::run_rows::RunRow;
 use super::text::rfc3339;
 use super::told::Told;
@@ -32,7 +32,7 @@ impl Serialize for RunReport {
         let outcome = Outcome {
             kind: info.outcome.as_deref().unwrap_or("running"),
             rule: info.rule.as_ref(),
-            resume: self.handoff.as_ref().map(|handoff| handoff.command.as_str()),
+            resume: self.handoff.as_ref().and_then(Handoff::command),
         };
         let in_flight = InFlight { requests: self.in_flight.0, cost_usd: self.in_flight.1, basis: "estimated" };
         let mut map = serializer.serialize_map(None)?;

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 
 use super::approvals::ApprovalReport;
 use super::budget::BudgetReport;
-use super::{BudgetStanding, By, Handoff, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally};
+use super::{BudgetStanding, By, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally};
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::{
     Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Money, ProcessIdentity,
@@ -210,7 +210,7 @@ pub(crate) fn run() -> RunReport {
             budgets: vec![extended_budget, monthly, standing("tokens", "", Unit::AllTok, (493_976, 10_000, 5_000_000))],
             handoff: Some(Handoff {
                 files: Some(vec!["src/cart.rs".into(), "tests/cart.rs".into()]),
-                command: "govern resume k3f9x27m1a --extend 2usd".into(),
+                next: Next::Command("govern resume k3f9x27m1a --extend 2usd".into()),
             }),
             prices: prices(),
             zone: Tz::Europe__Berlin,

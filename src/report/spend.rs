@@ -111,6 +111,7 @@ impl Figures {
     pub(super) fn columns(&self) -> impl Iterator<Item = Column> {
         self.columns.iter().map(|(title, _, _)| match *title {
             "cached" | "resp." | "output" => Column::figure(*title).spare(),
+            "input" => Column::figure(*title).useful(),
             _ => Column::figure(*title),
         })
     }

@@ -19,7 +19,7 @@ pub struct Told {
     /// The agent it is about.
     pub agent: Option<AgentName>,
     /// `warned`, `routed`, `held`, `extended`, `stopped`, `killed`, `ended`, `restarted`, `noted`, `skipped`,
-    /// `unlogged`, `resumed`, `failed`, or the word of a request that this version does not know.
+    /// `unlogged`, `resumed`, `failed`, `meant to stop`, `meant to kill` (the agent ended by itself before), or the word of a request that this version does not know.
     pub what: String,
     /// Observed only: it would have.
     pub would: bool,
@@ -67,7 +67,11 @@ impl Told {
         };
         let tone = match self.what.as_str() {
             "stopped" | "killed" | "ended" | "failed" if !self.would => Tone::Bad,
-            "warned" | "routed" | "held" | "skipped" | "unlogged" if !self.would => Tone::Warn,
+            "warned" | "routed" | "held" | "skipped" | "unlogged" | "meant to stop" | "meant to kill"
+                if !self.would =>
+            {
+                Tone::Warn
+            }
             _ => Tone::Plain,
         };
         Item::new(format!("{}  {what}", clock(self.at, zone)), format!("{agent}{}", self.text()), tone)
@@ -93,6 +97,8 @@ struct Teller {
     /// Agents whose end needs no further reason.
     ending: Vec<Option<AgentName>>,
     requests: BTreeMap<u64, String>,
+    /// Verdicts that end an agent: where they are told, of whom, and whether one of its ends came off.
+    verdicts: Vec<(usize, Option<AgentName>, bool)>,
 }
 
 /// An answer that extends, before its unit is known.
@@ -122,6 +128,12 @@ impl Teller {
                 let what = self.requests.get(request).map_or("something", String::as_str);
                 let because = format!("to {what}: {detail}");
                 self.told.push(Told::new(event, "failed", because));
+            }
+            EventKind::Outcome { request, ok: true, .. } => {
+                if let Some("end" | "stop" | "kill") = self.requests.get(request).map(String::as_str) {
+                    let of_agent = self.verdicts.iter_mut().filter(|(_, agent, _)| *agent == event.agent);
+                    of_agent.for_each(|(_, _, done)| *done = true);
+                }
             }
             EventKind::Asked { approval, budget, question, .. } => {
                 self.asked(event, *approval, budget.as_ref(), question)
@@ -154,9 +166,8 @@ impl Teller {
                     self.told.push(Told::new(event, "unlogged", because));
                 }
             }
-            EventKind::RunEnded { .. } => self.run_ended(event),
-            EventKind::Outcome { ok: true, .. }
-            | EventKind::RunStarted { .. }
+            EventKind::RunEnded { outcome, .. } => self.run_ended(event, outcome),
+            EventKind::RunStarted { .. }
             | EventKind::AgentStarted { .. }
             | EventKind::ThreadSeen { .. }
             | EventKind::Response(_) => {}
@@ -186,7 +197,10 @@ impl Teller {
                 Verb::Ask => {
                     self.holds.insert(event.agent.clone(), Hold { told: self.told.len(), since: None });
                 }
-                Verb::Stop | Verb::Kill => self.ending.push(event.agent.clone()),
+                Verb::Stop | Verb::Kill => {
+                    self.ending.push(event.agent.clone());
+                    self.verdicts.push((self.told.len(), event.agent.clone(), false));
+                }
                 Verb::Warn | Verb::Route => {}
             }
         }
@@ -285,7 +299,14 @@ impl Teller {
         }
     }
 
-    fn run_ended(&mut self, event: &Event) {
+    fn run_ended(&mut self, event: &Event, outcome: &str) {
+        let undone = self.verdicts.iter().filter(|(_, _, done)| outcome == "ended" && !done);
+        for (index, _, _) in undone {
+            if let Some(told) = self.told.get_mut(*index) {
+                let meant = if told.what == "killed" { "meant to kill" } else { "meant to stop" };
+                told.what = meant.to_owned();
+            }
+        }
         for hold in std::mem::take(&mut self.holds).into_values() {
             self.close(hold, event.at);
         }
@@ -390,6 +411,26 @@ mod tests {
             ("2026-11-22T14:00:00Z", requested(1, "end")),
         ]);
         assert_eq!(said, ["14:00:00  ended | the reason"]);
+    }
+
+    #[test]
+    fn a_verdict_on_an_agent_that_ended_by_itself_is_not_told_as_done() {
+        let ended =
+            |outcome: &str| EventKind::RunEnded { outcome: outcome.into(), code: 0, rule: Some("each run".into()) };
+        let done = || EventKind::Outcome { request: 1, ok: true, detail: "ended".into() };
+        let at = "2026-11-22T14:00:00Z";
+        for (verb, between, outcome, word) in [
+            (Verb::Stop, vec![], "ended", "meant to stop"),
+            (Verb::Kill, vec![requested(1, "end")], "ended", "meant to kill"),
+            (Verb::Stop, vec![requested(1, "freeze"), done()], "ended", "meant to stop"),
+            (Verb::Stop, vec![requested(1, "end"), done()], "ended", "stopped"),
+            (Verb::Kill, vec![], "killed", "killed"),
+        ] {
+            let mut events = vec![(at, sample::decided(verb, &["`each run` is used up"]))];
+            events.extend(between.into_iter().map(|kind| (at, kind)));
+            events.push((at, ended(outcome)));
+            assert_eq!(lines(events), [format!("14:00:00  {word} | `each run` is used up")]);
+        }
     }
 
     #[test]

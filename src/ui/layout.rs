@@ -4,7 +4,7 @@ use comfy_table::{Attribute, Cell as Drawn, CellAlignment, Color, ContentArrange
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Look;
-use crate::report::page::{Align, Block, Column, Item, Page, Table, Tone};
+use crate::report::page::{Align, Block, Column, Item, Page, Table, Tone, Worth};
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -20,7 +20,11 @@ pub(super) fn render(page: &Page, look: Look) -> String {
             text.push('\n');
         }
         match block {
-            Block::Title(title) => text += &format!("{}\n", paint(title, Tone::Strong, look)),
+            Block::Title(title) => {
+                for line in wrapped(title, look.width) {
+                    text += &format!("{}\n", paint(&line, Tone::Strong, look));
+                }
+            }
             Block::Table(drawn) => text += &table(drawn, look),
             Block::List(items) => text += &list(items, look),
             Block::Command(line) => text += &format!("    {line}\n"),
@@ -74,7 +78,7 @@ fn table(table: &Table, look: Look) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Where even the shortest names would not fit, spare columns are left out, the last first.
+/// Where even the shortest names would not fit, columns are left out: the least worth first, among equals the last.
 fn without_spare_columns(table: &Table, width: usize) -> Table {
     let mut table = table.clone();
     loop {
@@ -84,7 +88,9 @@ fn without_spare_columns(table: &Table, width: usize) -> Table {
             .zip(natural(&table))
             .map(|(column, natural)| least(column).map_or(natural, |least| least.min(natural)))
             .collect();
-        let Some(spare) = table.columns.iter().rposition(|column| column.spare) else { return table };
+        let least_worth = table.columns.iter().map(|column| column.worth).min().unwrap_or(Worth::Needed);
+        let spare = table.columns.iter().rposition(|column| column.worth == least_worth);
+        let Some(spare) = spare.filter(|_| least_worth < Worth::Needed) else { return table };
         if together(&least) <= width {
             return table;
         }
@@ -130,9 +136,23 @@ fn fitted(table: &Table, width: usize) -> Vec<usize> {
             .max_by_key(|(_, width)| **width);
         match widest {
             Some((_, width)) => *width -= 1,
+            None => return squeezed(table, widths, width),
+        }
+    }
+}
+
+/// Where nothing may give way any more, names and words do still rather than that every row breaks in two; figures,
+/// which would lie, never.
+fn squeezed(table: &Table, mut widths: Vec<usize>, width: usize) -> Vec<usize> {
+    const SHORTEST: usize = 4;
+    while together(&widths) > width {
+        let names = table.columns.iter().zip(&mut widths).filter(|(column, _)| column.align == Align::Left);
+        match names.map(|(_, width)| width).filter(|width| **width > SHORTEST).max() {
+            Some(widest) => *widest -= 1,
             None => return widths,
         }
     }
+    widths
 }
 
 /// The text in no more than `width` columns: the middle gives way, for names tell apart by both ends.
