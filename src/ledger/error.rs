@@ -120,7 +120,7 @@ impl LedgerError {
             Self::Unreachable { .. } => Some("`GOVERN_HOME` names the folder; it must be yours and writable"),
             Self::Corrupt { .. } => Some("move `ledger.db` away with its `-wal` and `-shm` and restore a copy"),
             Self::Full => Some("free some space; what was recorded before is still there"),
-            Self::Locked => Some("a stopped or hanging govern may hold it: `govern status` lists those that run"),
+            Self::Locked => Some("a stopped or hanging program holds `ledger.db`: `fuser` or `lsof` names it"),
             Self::ReadOnly => Some("check the owner and mode of `ledger.db` and its folder"),
             Self::Disk { .. } => Some("check the disk, its quota and how it is mounted"),
             Self::Unreadable { .. } => Some("`govern audit verify` tells whether the ledger was changed"),

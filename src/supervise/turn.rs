@@ -108,7 +108,7 @@ impl Supervisor {
                 return Ok(Some(Input::Asked { agent: question.agent.clone(), approval }));
             }
             Effect::Withdraw(approval) => {
-                turn.answer(*approval, ApprovalState::Withdrawn, None, "govern", None)?;
+                turn.leave(*approval, &process::alive)?;
             }
             Effect::Expire(approval) => {
                 turn.answer(*approval, ApprovalState::Expired, None, "deadline", None)?;
