@@ -167,6 +167,9 @@ impl Turn<'_> {
     /// more. Says whether it was.
     pub fn leave(&mut self, id: ApprovalId, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<bool, LedgerError> {
         let own = self.own_run()?;
+        if !self.is_pending(id.0)? {
+            return Ok(false);
+        }
         self.drop_waiters(id.0, &|waiter, process| waiter != own && alive(process))?;
         self.withdraw_if_alone(id.0)
     }
@@ -252,6 +255,11 @@ impl Turn<'_> {
         }
         self.link_approval(id)?;
         Ok(true)
+    }
+
+    fn is_pending(&self, id: i64) -> Result<bool, LedgerError> {
+        let mut statement = self.tx.prepare_cached("SELECT 1 FROM approvals WHERE id = ?1 AND state = 'pending'")?;
+        Ok(statement.exists([id])?)
     }
 
     fn wait_for(&self, id: i64, run_no: i64) -> Result<(), LedgerError> {

@@ -19,6 +19,7 @@ mod chain;
 mod error;
 mod extension;
 pub mod home;
+mod linked;
 mod news;
 mod read;
 mod schema;

@@ -46,6 +46,9 @@ impl Supervisor {
     ) -> Result<(), LedgerError> {
         ledger.turn(clock::now(), |turn| {
             let news = turn.news()?;
+            for row in &news.forged {
+                self.mark(format!("a row was written into the ledger by hand, and is not obeyed: {row}"));
+            }
             if !news.is_empty() {
                 queue.push_front(Input::Elsewhere(elsewhere(news)));
             }
