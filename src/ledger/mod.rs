@@ -39,6 +39,6 @@ pub use error::LedgerError;
 pub use home::state_home;
 pub use news::News;
 pub use read::{Entry, Filter, RunFilter};
-pub use store::Ledger;
+pub use store::{Ledger, Patience};
 pub use sums::{Bucket, SumQuery, SumRow, SumsBy};
 pub use turn::{Appended, Turn};
