@@ -163,6 +163,17 @@ impl Turn<'_> {
         self.withdraw(&|waiter, _| Some(waiter) != run_no)
     }
 
+    /// This process's run no longer waits for an answer; the question is withdrawn if no `alive` run waits for it any
+    /// more. Says whether it was.
+    pub fn leave(&mut self, id: ApprovalId, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<bool, LedgerError> {
+        let own = self.own_run()?;
+        if !self.is_pending(id.0)? {
+            return Ok(false);
+        }
+        self.drop_waiters(id.0, &|waiter, process| waiter != own && alive(process))?;
+        self.withdraw_if_alone(id.0)
+    }
+
     /// Clears up after runs whose govern is no longer `alive`: they reserve nothing and wait for nothing. Says which
     /// questions were withdrawn for it.
     pub fn clear_dead(&mut self, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<Vec<ApprovalId>, LedgerError> {
@@ -244,6 +255,11 @@ impl Turn<'_> {
         }
         self.link_approval(id)?;
         Ok(true)
+    }
+
+    fn is_pending(&self, id: i64) -> Result<bool, LedgerError> {
+        let mut statement = self.tx.prepare_cached("SELECT 1 FROM approvals WHERE id = ?1 AND state = 'pending'")?;
+        Ok(statement.exists([id])?)
     }
 
     fn wait_for(&self, id: i64, run_no: i64) -> Result<(), LedgerError> {

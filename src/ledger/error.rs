@@ -51,6 +51,12 @@ pub enum LedgerError {
     /// Another process kept the ledger for longer than a writer waits.
     #[error("the ledger is locked by another process")]
     Locked,
+    /// The file was removed or replaced while it was open: nobody else would read what is written.
+    #[error("the ledger `{path}` was removed or replaced")]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
     /// It can be read only.
     #[error("the ledger cannot be written")]
     ReadOnly,
@@ -120,7 +126,8 @@ impl LedgerError {
             Self::Unreachable { .. } => Some("`GOVERN_HOME` names the folder; it must be yours and writable"),
             Self::Corrupt { .. } => Some("move `ledger.db` away with its `-wal` and `-shm` and restore a copy"),
             Self::Full => Some("free some space; what was recorded before is still there"),
-            Self::Locked => Some("a stopped or hanging govern may hold it: `govern status` lists those that run"),
+            Self::Locked => Some("a stopped or hanging program holds `ledger.db`: `fuser` or `lsof` names it"),
+            Self::Gone { .. } => Some("put the file back where it was, or start anew: a next run makes a new ledger"),
             Self::ReadOnly => Some("check the owner and mode of `ledger.db` and its folder"),
             Self::Disk { .. } => Some("check the disk, its quota and how it is mounted"),
             Self::Unreadable { .. } => Some("`govern audit verify` tells whether the ledger was changed"),

@@ -130,13 +130,17 @@ impl Ledger {
     }
 }
 
+/// Only by what the ledger's chain holds.
 fn extended(conn: &Connection, key: &BudgetKey, at: Timestamp) -> Result<i64, LedgerError> {
-    let mut statement =
-        conn.prepare_cached("SELECT amount FROM extensions WHERE key = ?1 AND (until IS NULL OR until > ?2)")?;
+    let sql = format!("{SELECT} WHERE key = ?1 AND (until IS NULL OR until > ?2)");
+    let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query(params![key_text(key)?, at.timestamp_millis()])?;
     let mut total = 0_i64;
     while let Some(row) = rows.next()? {
-        total = total.saturating_add(row.get(0)?);
+        let row = ExtensionRow::read(row)?;
+        if row.is_linked(conn)? {
+            total = total.saturating_add(row.amount);
+        }
     }
     Ok(total)
 }

@@ -18,12 +18,15 @@ pub struct News {
     pub extensions: Vec<Extension>,
     /// Questions that were answered, have expired or were withdrawn.
     pub approvals: Vec<Approval>,
+    /// Extensions and answers that the ledger's chain does not hold as they stand, such as `extension 7`: nobody is to
+    /// obey them.
+    pub forged: Vec<String>,
 }
 
 impl News {
     /// Nothing was written.
     pub fn is_empty(&self) -> bool {
-        self.responses.is_empty() && self.extensions.is_empty() && self.approvals.is_empty()
+        self.responses.is_empty() && self.extensions.is_empty() && self.approvals.is_empty() && self.forged.is_empty()
     }
 }
 
@@ -112,7 +115,10 @@ impl Turn<'_> {
         while let Some(row) = rows.next()? {
             let row = ExtensionRow::read(row)?;
             if !since.own_extensions.contains(row.id) {
-                news.extensions.push(row.extension()?);
+                match row.is_linked(self.tx)? {
+                    true => news.extensions.push(row.extension()?),
+                    false => news.forged.push(format!("extension {}", row.id)),
+                }
             }
         }
 
@@ -124,7 +130,11 @@ impl Turn<'_> {
             let (id, revision): (i64, i64) = (row.get(0)?, row.get(1)?);
             if !since.own_revisions.contains(revision) {
                 let sql = format!("{} WHERE a.id = ?1", approval::SELECT);
-                news.approvals.push(self.tx.prepare_cached(&sql)?.query_row([id], ApprovalRow::read)?.approval()?);
+                let row = self.tx.prepare_cached(&sql)?.query_row([id], ApprovalRow::read)?;
+                match row.is_linked(self.tx)? {
+                    true => news.approvals.push(row.approval()?),
+                    false => news.forged.push(format!("approval {id}")),
+                }
             }
         }
         Ok(news)

@@ -16,11 +16,13 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, sql: include_str!("migrations/2026-11-22-0001-first-ledger.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, sql: include_str!("migrations/2026-11-22-0001-first-ledger.sql") },
+    Migration { version: 2, sql: include_str!("migrations/2026-11-22-0002-links-by-row.sql") },
+];
 
 /// The newest version that this govern knows.
-pub(super) const KNOWN: i64 = 1;
+pub(super) const KNOWN: i64 = 2;
 
 /// How a file stands to this govern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Owns the connection: opening, creating, one turn at a time, closing.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,6 +27,36 @@ pub struct Ledger {
     /// `PRAGMA data_version` when [`Ledger::changed_elsewhere`] was asked last.
     data_version: Option<i64>,
     writes: bool,
+    /// Which file it is; none for one in memory.
+    file: Option<File>,
+}
+
+/// The file that was opened, whatever stands at its path by now.
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl File {
+    fn at(path: &Path) -> io::Result<Self> {
+        let found = std::fs::metadata(path)?;
+        Ok(Self { path: path.to_owned(), device: found.dev(), inode: found.ino() })
+    }
+
+    fn is_in_place(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode))
+    }
+}
+
+/// How long a turn waits for other writers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// About 50 ms: many times what another's turn takes.
+    Short,
+    /// About five seconds: whoever keeps the ledger for longer hangs.
+    Long,
 }
 
 /// A run and the process that governs it.
@@ -58,7 +89,7 @@ impl Ledger {
             }
             schema::migrate(&mut conn, &path, clock::now().timestamp_millis())?;
         }
-        Ok(Self::new(conn, true))
+        Ok(Self::new(conn, true, File::at(&path).ok()))
     }
 
     /// Opens a ledger for writing that must be there: for answers and grants.
@@ -69,7 +100,7 @@ impl Ledger {
             Shape::Empty => Err(LedgerError::NoLedger { folder: dir.to_owned() }),
             Shape::Old(_) => Self::open(dir),
             Shape::Current if conn.is_readonly("main")? => Err(LedgerError::ReadOnly),
-            Shape::Current => Ok(Self::new(conn, true)),
+            Shape::Current => Ok(Self::new(conn, true, File::at(&path).ok())),
         }
     }
 
@@ -91,7 +122,7 @@ impl Ledger {
         match shape {
             Shape::Empty => Err(LedgerError::NoLedger { folder: dir.to_owned() }),
             Shape::Old(_) => Self::open(dir),
-            Shape::Current => Ok(Self::new(conn, false)),
+            Shape::Current => Ok(Self::new(conn, false, None)),
         }
     }
 
@@ -100,12 +131,12 @@ impl Ledger {
         let mut conn = Connection::open_in_memory()?;
         configure(&mut conn)?;
         schema::migrate(&mut conn, Path::new(":memory:"), clock::now().timestamp_millis())?;
-        Ok(Self::new(conn, true))
+        Ok(Self::new(conn, true, None))
     }
 
-    fn new(conn: Connection, writes: bool) -> Self {
+    fn new(conn: Connection, writes: bool, file: Option<File>) -> Self {
         conn.set_prepared_statement_cache_capacity(STATEMENTS);
-        Self { conn, seat: None, watch: None, data_version: None, writes }
+        Self { conn, seat: None, watch: None, data_version: None, writes, file }
     }
 
     /// Says which run this process governs: its `RunStarted` may be appended from now on, and reservations and
@@ -118,7 +149,8 @@ impl Ledger {
     /// not at all; then what [`Turn::news`] told will be told again. `now` is the time that the ledger's chain and
     /// new rows get.
     ///
-    /// Waits up to five seconds for other writers.
+    /// Waits for other writers as long as [`Ledger::set_patience`] said, else about five seconds; if that was not
+    /// enough, `work` was not begun.
     pub fn turn<R>(
         &mut self,
         now: Timestamp,
@@ -127,6 +159,9 @@ impl Ledger {
         if !self.writes {
             return Err(LedgerError::ReadOnly);
         }
+        if let Some(file) = self.file.as_ref().filter(|file| !file.is_in_place()) {
+            return Err(LedgerError::Gone { path: file.path.clone() });
+        }
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut turn = Turn { tx: &tx, now, seat: self.seat.as_ref(), watch: self.watch.clone() };
         let result = work(&mut turn)?;
@@ -134,6 +169,19 @@ impl Ledger {
         tx.commit()?;
         self.watch = watch;
         Ok(result)
+    }
+
+    /// How long turns wait for other writers from now on.
+    pub fn set_patience(&mut self, patience: Patience) -> Result<(), LedgerError> {
+        Ok(self.conn.busy_handler(Some(match patience {
+            Patience::Short => wait_briefly,
+            Patience::Long => wait_for_others,
+        }))?)
+    }
+
+    /// The file that was opened is still the one at its path. Each turn asks this first.
+    pub fn is_in_place(&self) -> bool {
+        self.file.as_ref().is_none_or(File::is_in_place)
     }
 
     /// Moves what was written into the database proper, as far as readers allow. A loop calls this when nothing is
@@ -261,6 +309,11 @@ fn wait_for_others(tries: i32) -> bool {
     tries < 1_100
 }
 
+/// The beginning of [`wait_for_others`].
+fn wait_briefly(tries: i32) -> bool {
+    tries < 106 && wait_for_others(tries)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,7 +325,7 @@ mod tests {
         let created = Ledger::open(&home).unwrap().created().unwrap();
         let path = immutable(&home.join(LEDGER_FILE));
         let conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-        assert_eq!(Ledger::new(conn, false).created().unwrap(), created);
+        assert_eq!(Ledger::new(conn, false, None).created().unwrap(), created);
         let names: Vec<_> = std::fs::read_dir(&home).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(names.iter().all(|name| name == LEDGER_FILE || name == "ledger.lock"), "{names:?}");
     }

@@ -1,6 +1,6 @@
 //! The supervisor: everything a live run holds, and the loop over it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -63,6 +63,14 @@ pub(super) struct Supervisor {
     keep: Keep,
     kept: Option<String>,
     notes: Vec<EventKind>,
+    /// Inputs that wait for a ledger that another process keeps locked; only without a limit.
+    pub(super) backlog: VecDeque<Input>,
+    /// The last turn found the ledger locked.
+    pub(super) ledger_waits: bool,
+    /// What cannot be recorded now never will be.
+    pub(super) last_chance: bool,
+    /// Orders whose reports are nothing to the governor.
+    pub(super) in_passing: BTreeSet<u64>,
     notices: Notices<std::io::Stderr>,
     began: Instant,
 }
@@ -135,6 +143,10 @@ impl Supervisor {
             keep: plan.keep,
             kept: None,
             notes: Vec::new(),
+            backlog: VecDeque::new(),
+            ledger_waits: false,
+            last_chance: false,
+            in_passing: BTreeSet::new(),
             notices: plan.notices,
             began,
         }
@@ -158,7 +170,7 @@ impl Supervisor {
         let stdin = if start.resumes.is_some() { Stdin::Null } else { Stdin::Inherit };
         self.launch(start.command, stdin, start.resumes)?;
         let mut sweep_at = clock::monotonic() + self.sweep_after();
-        while self.finished.is_none() {
+        while self.finished.is_none() && !self.end_waits() {
             let timer = self.timers.next();
             let wake = tokio::select! {
                 biased;
@@ -176,7 +188,17 @@ impl Supervisor {
             let effects = self.wake(wake).await?;
             self.perform(effects)?;
         }
+        if self.finished.is_none() {
+            self.last_chance = true;
+            let effects = self.turn(Vec::new())?;
+            self.perform(effects)?;
+        }
         Ok(())
+    }
+
+    /// The command ended while the ledger was locked.
+    fn end_waits(&self) -> bool {
+        self.backlog.iter().any(|input| matches!(input, Input::Exited { .. }))
     }
 
     async fn wake(&mut self, wake: Wake) -> Result<Vec<Effect>, Error> {
@@ -192,7 +214,8 @@ impl Supervisor {
             Wake::Due => self.due(),
             Wake::Sweep => self.sweep(),
         };
-        if inputs.is_empty() && self.notes.is_empty() { Ok(Vec::new()) } else { self.turn(inputs) }
+        let idle = inputs.is_empty() && self.notes.is_empty() && self.backlog.is_empty();
+        if idle { Ok(Vec::new()) } else { self.turn(inputs) }
     }
 
     /// Under a limit, what can't be watched can't be kept: refused. Without one it is marked.
@@ -239,10 +262,12 @@ impl Supervisor {
         }
         guard.finish(leftovers).await;
         // The guard is gone, and govern has adopted what it left.
-        let left = process::own_identity().map_or(0, |own| process::descendants(own.pid).len());
+        let left = process::own_identity().map_or_else(Vec::new, |own| process::descendants(own.pid));
+        let left = left.iter().filter(|process| !process.is_dead()).count();
         if left > 0 && self.governor.enforces() {
             self.mark(format!("{left} process(es) that the command started live on, ungoverned from here on"));
         }
+        self.last_chance = true;
         let mut last = self.drain();
         last.splice(0..0, inputs);
         if let Err(error) = self.turn(last) {
@@ -322,12 +347,19 @@ impl Supervisor {
     }
 
     pub(super) fn order(&mut self, order: Order) -> Result<(), Error> {
-        let sent = self.guard.as_ref().map(|guard| guard.send(order));
-        match sent {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(error)) => Err(Error::new("the guard process cannot be reached").caused_by(&error)),
-            None => Ok(()),
-        }
+        self.send(order).map(drop)
+    }
+
+    /// An order that the governor did not give and whose report it does not get.
+    pub(super) fn order_in_passing(&mut self, order: Order) -> Result<(), Error> {
+        let sent = self.send(order)?;
+        self.in_passing.extend(sent);
+        Ok(())
+    }
+
+    fn send(&self, order: Order) -> Result<Option<u64>, Error> {
+        let sent = self.guard.as_ref().map(|guard| guard.send(order)).transpose();
+        sent.map_err(|error| Error::new("the guard process cannot be reached").caused_by(&error))
     }
 
     pub(super) fn guard_pid(&self) -> Option<i32> {

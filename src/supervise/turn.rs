@@ -6,15 +6,24 @@ use crate::clock;
 use crate::decide::Effect;
 use crate::decide::effect::Question;
 use crate::decide::input::{Input, News};
+use crate::decide::lifecycle::State;
 use crate::error::Error;
-use crate::ledger::{self, Ledger, LedgerError, Turn};
+use crate::ledger::{self, Ledger, LedgerError, Patience, Turn};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{ApprovalState, Event};
-use crate::process;
+use crate::process::{self, Order};
 
 use super::books::{NoBooks, TurnBooks};
 use super::supervisor::Supervisor;
 use super::wake::is_for_ledger;
+
+/// What became of a turn's try.
+enum Tried {
+    Done,
+    /// Another process keeps the ledger: nothing was begun, the inputs are all there.
+    Locked,
+    Failed(LedgerError),
+}
 
 impl Supervisor {
     /// Handles inputs and returns what is left to be performed, in order. Everything that had to be
@@ -23,12 +32,25 @@ impl Supervisor {
     /// # Errors
     /// When the ledger can't be written under a limit: nothing may go on that nobody records.
     pub(super) fn turn(&mut self, inputs: Vec<Input>) -> Result<Vec<Effect>, Error> {
-        let mut queue = VecDeque::from(inputs);
+        let mut queue = std::mem::take(&mut self.backlog);
+        queue.extend(inputs);
         let mut perform = Vec::new();
         if let Some(mut ledger) = self.ledger.take() {
-            match self.recorded_turn(&mut ledger, &mut queue, &mut perform) {
-                Ok(()) => self.ledger = Some(ledger),
-                Err(error) => self.lose_ledger(error)?,
+            match self.patient_turn(&mut ledger, &mut queue, &mut perform)? {
+                Tried::Done => {
+                    self.ledger = Some(ledger);
+                    self.ledger_waits = false;
+                }
+                Tried::Locked if !self.governor.enforces() && !self.last_chance => {
+                    self.ledger = Some(ledger);
+                    self.backlog = queue;
+                    if !std::mem::replace(&mut self.ledger_waits, true) {
+                        self.mark("another process keeps the ledger locked: what is seen is recorded later".to_owned());
+                    }
+                    return Ok(perform);
+                }
+                Tried::Locked => self.lose_ledger(LedgerError::Locked)?,
+                Tried::Failed(error) => self.lose_ledger(error)?,
             }
         }
         while let Some(input) = queue.pop_front() {
@@ -38,14 +60,78 @@ impl Supervisor {
         Ok(perform)
     }
 
+    /// Tries briefly, then for as long as a ledger may be locked; under a limit the agent stands still meanwhile.
+    fn patient_turn(
+        &mut self,
+        ledger: &mut Ledger,
+        queue: &mut VecDeque<Input>,
+        perform: &mut Vec<Effect>,
+    ) -> Result<Tried, Error> {
+        match self.tried_turn(ledger, Patience::Short, queue, perform) {
+            Tried::Locked => {}
+            done => return Ok(done),
+        }
+        if self.ledger_waits && !self.last_chance {
+            // It was waited for at length before; a loop without a limit has other things to do.
+            return Ok(Tried::Locked);
+        }
+        let paused = self.pause()?;
+        let tried = self.tried_turn(ledger, Patience::Long, queue, perform);
+        if paused && matches!(tried, Tried::Done) {
+            self.end_pause()?;
+        }
+        Ok(tried)
+    }
+
+    fn tried_turn(
+        &mut self,
+        ledger: &mut Ledger,
+        patience: Patience,
+        queue: &mut VecDeque<Input>,
+        perform: &mut Vec<Effect>,
+    ) -> Tried {
+        let mut begun = false;
+        let done = ledger.set_patience(patience).and_then(|()| self.recorded_turn(ledger, queue, perform, &mut begun));
+        match done {
+            Ok(()) => Tried::Done,
+            Err(LedgerError::Locked) if !begun => Tried::Locked,
+            Err(error) => Tried::Failed(error),
+        }
+    }
+
+    /// Nobody spends while it can't be recorded. Says whether the agent was told to stand still.
+    fn pause(&mut self) -> Result<bool, Error> {
+        let works = self.governor.agent(&self.agent).is_some_and(|agent| agent.state == State::Running);
+        if !works || !self.governor.enforces() {
+            return Ok(false);
+        }
+        self.order_in_passing(Order::Freeze { agent: self.agent.clone() })?;
+        Ok(true)
+    }
+
+    /// Unless the turn wants it to stand still, or to end.
+    fn end_pause(&mut self) -> Result<(), Error> {
+        match self.governor.agent(&self.agent).map(|agent| agent.state) {
+            Some(State::Freezing(_) | State::Held | State::Ending(_)) => Ok(()),
+            Some(State::Starting(_) | State::Running | State::Gone) | None => {
+                self.order_in_passing(Order::Thaw { agent: self.agent.clone() })
+            }
+        }
+    }
+
     fn recorded_turn(
         &mut self,
         ledger: &mut Ledger,
         queue: &mut VecDeque<Input>,
         perform: &mut Vec<Effect>,
+        begun: &mut bool,
     ) -> Result<(), LedgerError> {
         ledger.turn(clock::now(), |turn| {
+            *begun = true;
             let news = turn.news()?;
+            for row in &news.forged {
+                self.mark(format!("a row was written into the ledger by hand, and is not obeyed: {row}"));
+            }
             if !news.is_empty() {
                 queue.push_front(Input::Elsewhere(elsewhere(news)));
             }
@@ -108,7 +194,7 @@ impl Supervisor {
                 return Ok(Some(Input::Asked { agent: question.agent.clone(), approval }));
             }
             Effect::Withdraw(approval) => {
-                turn.answer(*approval, ApprovalState::Withdrawn, None, "govern", None)?;
+                turn.leave(*approval, &process::alive)?;
             }
             Effect::Expire(approval) => {
                 turn.answer(*approval, ApprovalState::Expired, None, "deadline", None)?;

@@ -256,6 +256,12 @@ impl Supervisor {
     /// What the guard reports.
     pub(super) fn reported(&mut self, report: Report) -> Result<Vec<Input>, Error> {
         let agent = self.agent.clone();
+        if let Report::Frozen { request, .. } | Report::Thawed { request, .. } | Report::Refused { request, .. } =
+            &report
+            && self.in_passing.remove(request)
+        {
+            return Ok(Vec::new());
+        }
         Ok(match report {
             Report::Launched { root, .. } => {
                 process::release_stdin();

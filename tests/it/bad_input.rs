@@ -60,7 +60,7 @@ fn a_ledger_that_is_none_is_left_alone() {
 }
 
 /// A `codex` that writes a session file and holds it open while it waits, as the real one does.
-fn scripted_codex(world: &World, lines: &str) {
+pub(crate) fn scripted_codex(world: &World, lines: &str) {
     world.write_script(
         "bin/codex",
         &format!(

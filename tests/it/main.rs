@@ -21,6 +21,7 @@ mod cli;
 mod concurrent;
 mod ground;
 mod guard;
+mod ledger_lost;
 mod old;
 mod plain;
 mod programs;

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use crate::ledger::testing::*;
-use crate::ledger::{Ledger, LedgerError, RunFilter, Verified};
+use crate::ledger::{Ledger, LedgerError, Patience, RunFilter, Verified};
 
 /// A ledger that the first released version wrote. It must open for ever.
 const V1: &str = include_str!("../../../tests/fixtures/ledgers/v1.sql");
@@ -70,7 +70,7 @@ fn a_newer_ledger_is_refused_by_both_versions() {
     drop(Ledger::open(dir.path()).unwrap());
     raw(dir.path()).pragma_update(None, "user_version", 9).unwrap();
     for open in [Ledger::open, Ledger::open_existing, Ledger::open_read_only] {
-        assert!(matches!(open(dir.path()), Err(LedgerError::TooNew { found: 9, known: 1 })));
+        assert!(matches!(open(dir.path()), Err(LedgerError::TooNew { found: 9, known: 2 })));
     }
 }
 
@@ -140,6 +140,46 @@ fn a_lock_that_is_never_released_is_named() {
     assert!(matches!(ledger.turn(at(0), |turn| turn.watch_from_now()), Err(LedgerError::Locked)));
     other.execute_batch("COMMIT").unwrap();
     ledger.turn(at(0), |turn| turn.watch_from_now()).unwrap();
+}
+
+#[test]
+fn a_lock_that_outlasts_a_short_wait_leaves_the_work_for_a_longer_one() {
+    let dir = folder();
+    let mut ledger = Ledger::open(dir.path()).unwrap();
+    let other = raw(dir.path());
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut begun = 0;
+    ledger.set_patience(Patience::Short).unwrap();
+    let locked = ledger.turn(at(0), |_| {
+        begun += 1;
+        Ok(())
+    });
+    assert!(matches!(locked, Err(LedgerError::Locked)));
+    assert_eq!(begun, 0);
+    ledger.set_patience(Patience::Long).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || other.execute_batch("COMMIT").unwrap());
+        ledger.turn(at(0), |turn| turn.watch_from_now()).unwrap();
+    });
+}
+
+#[test]
+fn a_ledger_that_was_removed_or_replaced_takes_no_more_turns() {
+    let dir = folder();
+    let mut ledger = Ledger::open(dir.path()).unwrap();
+    let (path, aside) = (dir.path().join("ledger.db"), dir.path().join("aside"));
+    let gone = |ledger: &mut Ledger| {
+        let gone = matches!(ledger.turn(at(0), |turn| turn.watch_from_now()), Err(LedgerError::Gone { .. }));
+        assert_eq!(ledger.is_in_place(), !gone);
+        gone
+    };
+    assert!(!gone(&mut ledger));
+    std::fs::rename(&path, &aside).unwrap();
+    assert!(gone(&mut ledger));
+    std::fs::copy(&aside, &path).unwrap();
+    assert!(gone(&mut ledger), "a copy in its place is another file");
+    std::fs::rename(&aside, &path).unwrap();
+    assert!(!gone(&mut ledger));
 }
 
 #[test]

@@ -193,6 +193,31 @@ fn a_question_is_withdrawn_when_its_last_run_gives_up() {
 }
 
 #[test]
+fn a_run_that_leaves_takes_the_question_from_nobody_else() {
+    let (_dir, mut a, mut b) = two();
+    let asked = |ledger: &mut Ledger, scope: &str| {
+        turn(ledger, |turn| {
+            turn.watch_from_now().unwrap();
+            turn.ask(&question(scope), &everyone).unwrap().0
+        })
+    };
+    let id = asked(&mut a, "team=web");
+    let other = asked(&mut a, "team=infra");
+    asked(&mut b, "team=web");
+    assert!(!turn(&mut a, |turn| turn.leave(id, &everyone).unwrap()));
+    assert_eq!(a.approval(id).unwrap().state, ApprovalState::Pending);
+    assert_eq!(a.waiting_for(id).unwrap(), ["r2".into()]);
+    assert_eq!(a.waiting_for(other).unwrap(), ["r1".into()], "its other waits go on");
+    assert!(news(&mut b).is_empty());
+    assert!(turn(&mut b, |turn| turn.leave(id, &everyone).unwrap()));
+    assert_eq!(a.approval(id).unwrap().state, ApprovalState::Withdrawn);
+    assert!(!turn(&mut b, |turn| turn.leave(id, &everyone).unwrap()), "once");
+    // A dead run's wait holds no question open.
+    asked(&mut b, "team=infra");
+    assert!(turn(&mut b, |turn| turn.leave(other, &|process| process.pid != 1).unwrap()));
+}
+
+#[test]
 fn a_question_that_only_the_dead_wait_for_is_asked_anew() {
     let (_dir, mut a, mut b) = two();
     turn(&mut a, |turn| turn.ask(&question("team=web"), &everyone).unwrap());
