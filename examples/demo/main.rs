@@ -25,21 +25,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const DEAR: &str = "gpt-6.1-sol";
 const CHEAP: &str = "gpt-6.1-terra";
 
-const POLICY: &str = r#"version = 1
-
-[models]
-ladder = ["gpt-6.1-sol", "gpt-6.1-terra"]
-
-[[budget]]
-name  = "ten cents"
-per   = "run"
-limit = "0.10 usd"
-steps = [
-  { at = "40%",  do = "warn" },
-  { at = "60%",  do = "route" },
-  { at = "100%", do = "stop" },
-]
-"#;
+const POLICY: &str = include_str!("demo.toml");
 
 fn main() -> ExitCode {
     // Under the name of `codex` this program is a stand-in for it.

@@ -143,6 +143,7 @@ impl Governor {
             Input::Answered { approval, answer, by, reason } => {
                 self.answered(now, approval, &answer, &by, reason.as_deref(), books);
             }
+            Input::Blind { agent, what } => self.unobservable(now, &agent, what),
             Input::GiveUp { agent, because } => {
                 let what = format!("{because} while the agent was held");
                 self.stop_because(now, &agent, what);

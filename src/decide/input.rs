@@ -82,6 +82,13 @@ pub enum Input {
         /// It asks the model without a person typing first, so that a session file must appear.
         works_at_once: bool,
     },
+    /// Session files can no longer be followed.
+    Blind {
+        /// Whose.
+        agent: AgentName,
+        /// What stands in the way.
+        what: String,
+    },
     /// That Codex's session file was found.
     CodexObserved(i32),
     /// A timer that the governor set.

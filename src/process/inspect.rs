@@ -61,15 +61,33 @@ pub fn codex_processes(tree: &[Process]) -> Vec<Process> {
     found.iter().filter(|(process, argv)| !is_copy(process, argv)).map(|(process, _)| *process).collect()
 }
 
-/// The session files that a process has open: `rollout-*.jsonl` somewhere below `sessions` or
-/// `archived_sessions`. A Codex keeps the file of each live thread open.
+/// The session files that a process has open for writing: `rollout-*.jsonl` somewhere below
+/// `sessions` or `archived_sessions`. A Codex keeps the file of each live thread open; whoever
+/// merely reads a stranger's session has nothing to do with its spend.
 pub fn open_session_files(pid: i32) -> Vec<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
     let Ok(folder) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
-    let mut files: Vec<PathBuf> =
-        folder.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok()).filter(|p| is_session(p)).collect();
+    // The link's own permissions tell how the descriptor was opened.
+    let written = |entry: &std::fs::DirEntry| {
+        entry.path().symlink_metadata().is_ok_and(|meta| meta.permissions().mode() & 0o200 != 0)
+    };
+    let mut files: Vec<PathBuf> = folder
+        .flatten()
+        .filter_map(|entry| std::fs::read_link(entry.path()).ok().filter(|path| is_session(path) && written(&entry)))
+        .collect();
     files.sort();
     files.dedup();
     files
+}
+
+/// A thread of the process waits for somebody to write into a pipe, a socket or a terminal: a Codex
+/// that waits for its prompt so has asked no model yet.
+pub fn waits_for_input(pid: i32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+    threads.flatten().any(|thread| {
+        let place = std::fs::read_to_string(thread.path().join("wchan")).unwrap_or_default();
+        ["pipe_read", "n_tty_read", "unix_stream_data_wait"].iter().any(|known| place.contains(known))
+    })
 }
 
 /// A variable of the environment that a process was started with.

@@ -23,7 +23,7 @@ pub use ask::ask;
 pub use error::ProcessError;
 pub use guard::{Guard, GuardHandle, release_stdin};
 pub use inbox::{Arrived, Inbox};
-pub use inspect::{Role, codex_processes, environ_var, open_session_files};
+pub use inspect::{Role, codex_processes, environ_var, open_session_files, waits_for_input};
 pub use own::{has_terminal, own_identity, own_uid, user_name};
 pub use terminal::{Lent, Terminal};
 pub use tree::{Process, State, alive, descendants, identity_of, is_descendant_of, is_governed};

@@ -62,14 +62,7 @@ pub(super) enum Reading {
         plan: Option<String>,
     },
     /// A thread's requests started or ended.
-    Phase {
-        /// Whose.
-        agent: AgentName,
-        /// Which.
-        thread: ThreadId,
-        /// How it stands.
-        phase: Phase,
-    },
+    Phase(Change),
     /// Lines that could not be read.
     Skipped {
         /// Where.
@@ -79,6 +72,16 @@ pub(super) enum Reading {
         /// Why, and where the first is.
         reason: String,
     },
+}
+
+/// A thread's requests started or ended.
+pub(super) struct Change {
+    /// Whose.
+    pub(super) agent: AgentName,
+    /// Which.
+    pub(super) thread: ThreadId,
+    /// How it stands.
+    pub(super) phase: Phase,
 }
 
 /// A thread, as its file's first lines tell.
@@ -139,6 +142,19 @@ impl Sessions {
     /// The files that changes name which have come in already, so that many changes are one reading.
     pub(super) fn pending(&mut self) -> Vec<Notice> {
         std::iter::from_fn(|| self.notices.try_recv().ok()).collect()
+    }
+
+    /// The files of threads that have a turn under way.
+    pub(super) fn at_work(&self) -> Vec<PathBuf> {
+        self.files.iter().filter(|(_, session)| session.phase != Phase::Idle).map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Takes a thread as resting, whatever its file says last: nobody goes on with it.
+    pub(super) fn rest(&mut self, path: &Path) -> Option<Change> {
+        let session = self.files.get_mut(path).filter(|session| session.phase != Phase::Idle)?;
+        session.phase = Phase::Idle;
+        let thread = session.meter.thread()?.clone();
+        Some(Change { agent: session.agent.clone(), thread, phase: Phase::Idle })
     }
 
     /// Is it a thread of this run?
@@ -213,7 +229,7 @@ impl Sessions {
             match reading {
                 Reading::Thread(found) => found.root = self.family(&found.root),
                 Reading::Answered { answer, .. } => answer.root = self.family(&answer.root),
-                Reading::Phase { .. } | Reading::Skipped { .. } => {}
+                Reading::Phase(_) | Reading::Skipped { .. } => {}
             }
         }
         Ok(readings)
@@ -295,7 +311,7 @@ impl Session {
             if now != *phase {
                 *phase = now;
                 if let Some(thread) = meter.thread() {
-                    readings.push(Reading::Phase { agent: agent.clone(), thread: thread.clone(), phase: now });
+                    readings.push(Reading::Phase(Change { agent: agent.clone(), thread: thread.clone(), phase: now }));
                 }
             }
             if let Some(answer) = answer.filter(|answer| answer.counts) {

@@ -1,12 +1,15 @@
 //! What woke the loop, and the inputs that it becomes.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock;
 use crate::codex::{Invocation, Kind, Ungovernable};
 use crate::decide::Effect;
-use crate::decide::input::Input;
+use crate::decide::governor::OBSERVE_WITHIN;
+use crate::decide::input::{Input, Timer};
+use crate::decide::lifecycle::State;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::event::EventKind;
@@ -17,7 +20,7 @@ use crate::tail::login::Login;
 use crate::tail::watch::Notice;
 use crate::usage::meter::Answer;
 
-use super::sessions::{Found, Reading};
+use super::sessions::{Change, Found, Reading};
 use super::supervisor::Supervisor;
 
 /// How often the tree is looked through for Codexes whose files nobody announced: soon after the
@@ -30,18 +33,29 @@ const SWEEPS: [Duration; 5] = [
     Duration::from_secs(8),
 ];
 
+/// How often it is looked through at least where a limit binds a command that is not Codex itself.
+const WARY_SWEEP: Duration = Duration::from_secs(1);
+
 impl Supervisor {
     /// Reads what is new in the files that changed.
     pub(super) fn touched(&mut self, first: Notice) -> Vec<Input> {
         let mut paths: Vec<PathBuf> = Vec::new();
+        let mut inputs = Vec::new();
         for notice in std::iter::once(first).chain(self.sessions.pending()) {
             match notice {
-                Notice::Touched(path) if !paths.contains(&path) => paths.push(path),
-                Notice::Touched(_) => {}
-                Notice::Trouble(what) => self.mark(format!("watching session files: {what}")),
+                Notice::Touched(path) => {
+                    // Open files are told by their real place; a home may be reached through a link.
+                    let path = std::fs::canonicalize(&path).unwrap_or(path);
+                    if !paths.contains(&path) {
+                        paths.push(path);
+                    }
+                }
+                Notice::Trouble(what) => {
+                    let what = format!("session files can no longer be watched ({what})");
+                    inputs.push(Input::Blind { agent: self.agent.clone(), what });
+                }
             }
         }
-        let mut inputs = Vec::new();
         let now = clock::monotonic();
         if paths.iter().any(|path| self.sessions.is_news(path, now)) {
             inputs.extend(self.claim_open());
@@ -58,17 +72,30 @@ impl Supervisor {
     /// Takes every session file that the agent's processes have open.
     fn claim_open(&mut self) -> Vec<Input> {
         let mut inputs = Vec::new();
-        for codex in self.codex_processes() {
-            for path in process::open_session_files(codex.identity.pid) {
+        let mut open = BTreeSet::new();
+        // Whoever writes a session is a Codex, whatever its name.
+        for process in self.tree() {
+            for path in process::open_session_files(process.identity.pid) {
+                open.insert(path.clone());
                 if self.sessions.owns(&path) {
                     continue;
                 }
                 match self.sessions.claim(&path, &self.agent) {
                     Ok(()) => {
-                        inputs.push(Input::CodexObserved(codex.identity.pid));
+                        inputs.push(Input::CodexObserved(process.identity.pid));
                         inputs.extend(self.read(&path));
                     }
                     Err(error) => self.unreadable(&path, &error),
+                }
+            }
+        }
+        // A thread whose writer is gone asks for nothing more; where no file is seen open at all, the
+        // look itself has failed.
+        if !open.is_empty() {
+            for path in self.sessions.at_work() {
+                if !open.contains(&path) {
+                    inputs.extend(self.read(&path));
+                    inputs.extend(self.sessions.rest(&path).map(phase));
                 }
             }
         }
@@ -118,7 +145,7 @@ impl Supervisor {
                     let response = self.price(agent, answer, &home, plan.as_deref());
                     inputs.push(Input::Responded(Box::new(response)));
                 }
-                Reading::Phase { agent, thread, phase } => inputs.push(Input::Phase { agent, thread, phase }),
+                Reading::Phase(change) => inputs.push(phase(change)),
                 Reading::Skipped { path, lines, reason } => {
                     self.skipped += lines;
                     let path = path.display().to_string();
@@ -204,7 +231,8 @@ impl Supervisor {
             if let Some(home) = process::environ_var(pid, "CODEX_HOME").map(PathBuf::from)
                 && let Err(error) = self.sessions.watch(&home)
             {
-                self.mark(format!("session files under `{}` cannot be watched: {error}", home.display()));
+                let what = format!("session files under `{}` cannot be watched ({error})", home.display());
+                inputs.push(Input::Blind { agent: self.agent.clone(), what });
             }
             let invocation = Invocation::parse(&codex.argv());
             let ephemeral =
@@ -219,7 +247,10 @@ impl Supervisor {
 
     /// When to look again.
     pub(super) fn sweep_after(&self) -> Duration {
-        SWEEPS.get(self.sweeps).copied().unwrap_or(Duration::from_secs(8))
+        let usual = SWEEPS.get(self.sweeps).copied().unwrap_or(Duration::from_secs(8));
+        // Behind a script any moment may bring a Codex with another home, or one that hides.
+        let wary = self.governor.enforces() && self.invocation.is_none();
+        if wary { usual.min(WARY_SWEEP) } else { usual }
     }
 
     /// What the guard reports.
@@ -242,7 +273,9 @@ impl Supervisor {
             }
             Report::RootExited { status, .. } => {
                 self.status = Some(status);
-                let leftover = self.codexes();
+                let ending = self.governor.agent(&agent).is_some_and(|agent| matches!(agent.state, State::Ending(_)));
+                // What govern ends is not what the command left behind.
+                let leftover = if ending { 0 } else { self.codexes() };
                 let mut inputs = self.drain();
                 inputs.push(Input::Exited { agent, leftover });
                 inputs
@@ -267,17 +300,31 @@ impl Supervisor {
         })
     }
 
+    fn tree(&self) -> Vec<process::Process> {
+        self.guard_pid().map_or_else(Vec::new, process::descendants)
+    }
+
     fn codexes(&self) -> u32 {
         u32::try_from(self.codex_processes().len()).unwrap_or(u32::MAX)
     }
 
     fn codex_processes(&self) -> Vec<process::Process> {
-        self.guard_pid().map_or_else(Vec::new, |guard| process::codex_processes(&process::descendants(guard)))
+        process::codex_processes(&self.tree())
     }
 
     /// A timer, or several.
     pub(super) fn due(&mut self) -> Vec<Input> {
-        self.timers.due(clock::monotonic()).into_iter().map(Input::Due).collect()
+        let mut due = Vec::new();
+        for timer in self.timers.due(clock::monotonic()) {
+            match timer {
+                // A Codex that is still waiting for its prompt has nothing to be observed yet.
+                Timer::Observe(_, pid) if process::waits_for_input(pid) => {
+                    self.timers.arm(clock::monotonic(), timer, OBSERVE_WITHIN);
+                }
+                _ => due.push(Input::Due(timer)),
+            }
+        }
+        due
     }
 }
 
@@ -290,6 +337,10 @@ fn launch_failed(failure: &LaunchFailure) -> Error {
         Missing::Folder => Error::new(format!("folder `{}` cannot be entered: {}", failure.name, failure.reason())),
     };
     error.exit(exit)
+}
+
+fn phase(change: Change) -> Input {
+    Input::Phase { agent: change.agent, thread: change.thread, phase: change.phase }
 }
 
 /// Effects that only the ledger sees.

@@ -24,6 +24,7 @@ mod guard;
 mod old;
 mod plain;
 mod programs;
+mod readme;
 mod resume;
 mod route;
 mod signals;

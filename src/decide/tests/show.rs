@@ -31,6 +31,7 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Exited { agent, leftover } => format!("{agent} exited, {leftover} left behind"),
         Input::Asked { agent, approval } => format!("{agent} waits for approval {approval}"),
         Input::Answered { approval, answer, by, .. } => format!("{by} answers {approval}: {}", show_answer(answer)),
+        Input::Blind { agent, what } => format!("{agent} is out of sight: {what}"),
         Input::GiveUp { agent, because } => format!("{agent} is given up: {because}"),
         Input::CodexSeen { agent, pid, ephemeral, works_at_once } => {
             format!("{agent} runs codex {pid}, ephemeral {ephemeral}, works at once {works_at_once}")
