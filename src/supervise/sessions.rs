@@ -15,6 +15,7 @@ use crate::model::{AgentName, ThreadId, Timestamp, Tokens};
 use crate::rollout::{self, SessionName};
 use crate::tail::cursor::Cursor;
 use crate::tail::locate::{self, is_session_file};
+use crate::tail::space;
 use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::{Answer, Counting, Meter, Phase};
 
@@ -30,6 +31,8 @@ pub(super) struct Sessions {
     notices: mpsc::UnboundedReceiver<Notice>,
     send: mpsc::UnboundedSender<Notice>,
     homes: BTreeSet<PathBuf>,
+    /// A full disk was told of.
+    full: bool,
     files: BTreeMap<PathBuf, Session>,
     /// Files that were not ours when last looked at, and the root of their family.
     foreign: HashMap<PathBuf, (Instant, Option<ThreadId>)>,
@@ -106,6 +109,7 @@ impl Sessions {
             notices,
             send,
             homes: BTreeSet::new(),
+            full: false,
             files: BTreeMap::new(),
             foreign: HashMap::new(),
             since,
@@ -128,6 +132,21 @@ impl Sessions {
             }
         };
         watcher.add_home(home)
+    }
+
+    /// A folder whose sessions can be written no longer because its disk is full: told once, for one.
+    pub(super) fn newly_full(&mut self) -> Option<PathBuf> {
+        self.newly_full_by(space::is_full)
+    }
+
+    fn newly_full_by(&mut self, is_full: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+        if self.full {
+            return None;
+        }
+        let mut folders = self.homes.iter().map(|home| home.join("sessions"));
+        let full = folders.find(|folder| is_full(folder));
+        self.full = full.is_some();
+        full
     }
 
     /// The next change. Nothing is lost when the wait is given up.
@@ -397,3 +416,6 @@ fn home_of(path: &Path) -> PathBuf {
         .unwrap_or(path)
         .to_owned()
 }
+
+#[cfg(test)]
+mod tests;

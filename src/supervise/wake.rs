@@ -56,6 +56,7 @@ impl Supervisor {
                 }
             }
         }
+        inputs.extend(self.full_disk());
         let now = clock::monotonic();
         if paths.iter().any(|path| self.sessions.is_news(path, now)) {
             inputs.extend(self.claim_open());
@@ -102,6 +103,13 @@ impl Supervisor {
         inputs
     }
 
+    /// Codex goes on without a session file where it cannot write one.
+    fn full_disk(&mut self) -> Option<Input> {
+        let folder = self.sessions.newly_full()?;
+        let what = format!("the disk under `{}` is full: sessions cannot be written", folder.display());
+        Some(Input::Blind { agent: self.agent.clone(), what })
+    }
+
     fn read(&mut self, path: &Path) -> Vec<Input> {
         match self.sessions.read(path) {
             Ok(readings) => self.understand(readings),
@@ -133,6 +141,7 @@ impl Supervisor {
                 Err(error) => self.unreadable(&path, &error),
             }
         }
+        inputs.extend(self.full_disk());
         inputs
     }
 
@@ -242,6 +251,7 @@ impl Supervisor {
             inputs.push(Input::CodexSeen { agent: self.agent.clone(), pid, ephemeral, works_at_once });
         }
         inputs.extend(self.claim_open());
+        inputs.extend(self.full_disk());
         inputs
     }
 
