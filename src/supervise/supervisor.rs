@@ -236,7 +236,7 @@ impl Supervisor {
             terminal.restore(self.full_screen);
         }
         guard.finish(leftovers).await;
-        let mut last = self.drain();
+        let mut last = self.drain_to_the_end();
         last.splice(0..0, inputs);
         if let Err(error) = self.turn(last) {
             self.say(&error.to_string());

@@ -20,7 +20,7 @@ use crate::tail::login::Login;
 use crate::tail::watch::Notice;
 use crate::usage::meter::Answer;
 
-use super::sessions::{Change, Found, Reading};
+use super::sessions::{Change, Found, Reading, Reads};
 use super::supervisor::Supervisor;
 
 /// How often the tree is looked through for Codexes whose files nobody announced: soon after the
@@ -135,13 +135,28 @@ impl Supervisor {
                 let _claimed = self.sessions.claim_by_lineage(&path, clock::monotonic());
             }
         }
-        for (path, readings) in self.sessions.read_all() {
+        let read = self.sessions.read_all();
+        inputs.extend(self.understand_all(read));
+        inputs.extend(self.full_disk());
+        inputs
+    }
+
+    /// As [`Supervisor::drain`], with last lines that nobody will finish: when all writers are gone.
+    pub(super) fn drain_to_the_end(&mut self) -> Vec<Input> {
+        let mut inputs = self.drain();
+        let rest = self.sessions.finish_all();
+        inputs.extend(self.understand_all(rest));
+        inputs
+    }
+
+    fn understand_all(&mut self, read: Vec<(PathBuf, Reads)>) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        for (path, readings) in read {
             match readings {
                 Ok(readings) => inputs.extend(self.understand(readings)),
                 Err(error) => self.unreadable(&path, &error),
             }
         }
-        inputs.extend(self.full_disk());
         inputs
     }
 
