@@ -55,6 +55,9 @@ pub enum RecordKind {
         response_id: Option<String>,
         /// What this response counted.
         usage: Tokens,
+        /// `thread_token_usage`: the thread's running total with this response, counted from where
+        /// the version that writes records took the thread over.
+        thread_total: Option<Tokens>,
     },
     /// `token_count`: running totals, repeated at will.
     TokenCount {
@@ -273,6 +276,7 @@ fn usage_record(payload: Payload<'_>) -> Result<RecordKind, Refused> {
         turn: payload.turn_id.owned(),
         response_id: payload.response_id.owned(),
         usage,
+        thread_total: tokens(&payload.thread_token_usage),
     })
 }
 

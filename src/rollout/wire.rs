@@ -53,6 +53,7 @@ pub(super) struct Payload<'a> {
     pub(super) thread_settings: Object<Settings<'a>>,
     pub(super) response_id: Text<'a>,
     pub(super) usage: Object<Usage>,
+    pub(super) thread_token_usage: Object<Usage>,
     pub(super) info: Object<Info>,
     pub(super) rate_limits: Object<RateLimits<'a>>,
     pub(super) call_id: Text<'a>,

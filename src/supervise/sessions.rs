@@ -15,6 +15,7 @@ use crate::model::{AgentName, ThreadId, Timestamp, Tokens};
 use crate::rollout::{self, SessionName};
 use crate::tail::cursor::Cursor;
 use crate::tail::locate::{self, is_session_file};
+use crate::tail::space;
 use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::{Answer, Counting, Meter, Phase};
 
@@ -30,6 +31,8 @@ pub(super) struct Sessions {
     notices: mpsc::UnboundedReceiver<Notice>,
     send: mpsc::UnboundedSender<Notice>,
     homes: BTreeSet<PathBuf>,
+    /// A full disk was told of.
+    full: bool,
     files: BTreeMap<PathBuf, Session>,
     /// Files that were not ours when last looked at, and the root of their family.
     foreign: HashMap<PathBuf, (Instant, Option<ThreadId>)>,
@@ -84,6 +87,18 @@ pub(super) struct Change {
     pub(super) phase: Phase,
 }
 
+/// What one file had to say.
+pub(super) type Reads = std::io::Result<Vec<Reading>>;
+
+/// How far a file is read.
+#[derive(Clone, Copy)]
+enum Upto {
+    /// Its writer may be in the middle of a line.
+    LastFeed,
+    /// Nobody will write to it any more.
+    End,
+}
+
 /// A thread, as its file's first lines tell.
 pub(super) struct Found {
     pub(super) thread: ThreadId,
@@ -106,6 +121,7 @@ impl Sessions {
             notices,
             send,
             homes: BTreeSet::new(),
+            full: false,
             files: BTreeMap::new(),
             foreign: HashMap::new(),
             since,
@@ -128,6 +144,21 @@ impl Sessions {
             }
         };
         watcher.add_home(home)
+    }
+
+    /// A folder whose sessions can be written no longer because its disk is full: told once, for one.
+    pub(super) fn newly_full(&mut self) -> Option<PathBuf> {
+        self.newly_full_by(space::is_full)
+    }
+
+    fn newly_full_by(&mut self, is_full: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+        if self.full {
+            return None;
+        }
+        let mut folders = self.homes.iter().map(|home| home.join("sessions"));
+        let full = folders.find(|folder| is_full(folder));
+        self.full = full.is_some();
+        full
     }
 
     /// The next change. Nothing is lost when the wait is given up.
@@ -221,10 +252,14 @@ impl Sessions {
     }
 
     /// Reads what is new in one file of ours.
-    pub(super) fn read(&mut self, path: &Path) -> std::io::Result<Vec<Reading>> {
+    pub(super) fn read(&mut self, path: &Path) -> Reads {
+        self.read_by(path, Upto::LastFeed)
+    }
+
+    fn read_by(&mut self, path: &Path, upto: Upto) -> Reads {
         self.inherit(path)?;
         let Some(session) = self.files.get_mut(path) else { return Ok(Vec::new()) };
-        let mut readings = session.read(path)?;
+        let mut readings = session.read(path, upto)?;
         for reading in &mut readings {
             match reading {
                 Reading::Thread(found) => found.root = self.family(&found.root),
@@ -249,13 +284,22 @@ impl Sessions {
         root.clone()
     }
 
-    /// Reads what is new in all files of ours, and a last line that its writer did not finish.
-    pub(super) fn read_all(&mut self) -> Vec<(PathBuf, std::io::Result<Vec<Reading>>)> {
+    /// Reads what is new in all files of ours.
+    pub(super) fn read_all(&mut self) -> Vec<(PathBuf, Reads)> {
+        self.each(Self::read)
+    }
+
+    /// As [`Sessions::read_all`], and a last line that its writer did not finish: only once all writers are gone.
+    pub(super) fn finish_all(&mut self) -> Vec<(PathBuf, Reads)> {
+        self.each(|sessions, path| sessions.read_by(path, Upto::End))
+    }
+
+    fn each(&mut self, read: impl Fn(&mut Self, &Path) -> Reads) -> Vec<(PathBuf, Reads)> {
         let paths: Vec<PathBuf> = self.files.keys().cloned().collect();
         paths
             .into_iter()
             .map(|path| {
-                let read = self.read(&path);
+                let read = read(self, &path);
                 (path, read)
             })
             .collect()
@@ -278,23 +322,23 @@ impl Sessions {
 }
 
 impl Session {
-    fn read(&mut self, path: &Path) -> std::io::Result<Vec<Reading>> {
+    fn read(&mut self, path: &Path, upto: Upto) -> Reads {
         let mut readings = Vec::new();
-        if self.read_into(path, &mut readings)? {
+        if self.read_into(path, upto, &mut readings)? {
             // Another file stands in its place: all of it is read again, and the ledger knows what it has.
             self.cursor = Cursor::open(path)?;
             self.meter = Meter::new(thread_of(path), self.counting);
             readings.clear();
-            self.read_into(path, &mut readings)?;
+            self.read_into(path, upto, &mut readings)?;
         }
         Ok(readings)
     }
 
     /// Says whether the file was replaced or cut meanwhile.
-    fn read_into(&mut self, path: &Path, readings: &mut Vec<Reading>) -> std::io::Result<bool> {
+    fn read_into(&mut self, path: &Path, upto: Upto, readings: &mut Vec<Reading>) -> std::io::Result<bool> {
         let mut refused: Option<(u64, String)> = None;
         let Self { agent, home, cursor, meter, told, phase, counting: _ } = self;
-        let progress = cursor.read(|position, line| {
+        let on_line = |position: u64, line: &[u8]| {
             let record = match rollout::read(line) {
                 Ok(record) => record,
                 Err(why) => {
@@ -318,7 +362,11 @@ impl Session {
                 let plan = meter.plan_type().map(str::to_owned);
                 readings.push(Reading::Answered { agent: agent.clone(), answer, home: home.clone(), plan });
             }
-        })?;
+        };
+        let progress = match upto {
+            Upto::LastFeed => cursor.read(on_line)?,
+            Upto::End => cursor.finish(on_line)?,
+        };
         if progress.too_long > 0 {
             refused.get_or_insert_with(|| (0, "longer than is read".to_owned())).0 += progress.too_long;
         }
@@ -397,3 +445,6 @@ fn home_of(path: &Path) -> PathBuf {
         .unwrap_or(path)
         .to_owned()
 }
+
+#[cfg(test)]
+mod tests;

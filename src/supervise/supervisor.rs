@@ -268,7 +268,7 @@ impl Supervisor {
             self.mark(format!("{left} process(es) that the command started live on, ungoverned from here on"));
         }
         self.last_chance = true;
-        let mut last = self.drain();
+        let mut last = self.drain_to_the_end();
         last.splice(0..0, inputs);
         if let Err(error) = self.turn(last) {
             self.say(&error.to_string());

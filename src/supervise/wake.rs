@@ -20,7 +20,7 @@ use crate::tail::login::Login;
 use crate::tail::watch::Notice;
 use crate::usage::meter::Answer;
 
-use super::sessions::{Change, Found, Reading};
+use super::sessions::{Change, Found, Reading, Reads};
 use super::supervisor::Supervisor;
 
 /// How often the tree is looked through for Codexes whose files nobody announced: soon after the
@@ -56,6 +56,7 @@ impl Supervisor {
                 }
             }
         }
+        inputs.extend(self.full_disk());
         let now = clock::monotonic();
         if paths.iter().any(|path| self.sessions.is_news(path, now)) {
             inputs.extend(self.claim_open());
@@ -102,6 +103,13 @@ impl Supervisor {
         inputs
     }
 
+    /// Codex goes on without a session file where it cannot write one.
+    fn full_disk(&mut self) -> Option<Input> {
+        let folder = self.sessions.newly_full()?;
+        let what = format!("the disk under `{}` is full: sessions cannot be written", folder.display());
+        Some(Input::Blind { agent: self.agent.clone(), what })
+    }
+
     fn read(&mut self, path: &Path) -> Vec<Input> {
         match self.sessions.read(path) {
             Ok(readings) => self.understand(readings),
@@ -127,7 +135,23 @@ impl Supervisor {
                 let _claimed = self.sessions.claim_by_lineage(&path, clock::monotonic());
             }
         }
-        for (path, readings) in self.sessions.read_all() {
+        let read = self.sessions.read_all();
+        inputs.extend(self.understand_all(read));
+        inputs.extend(self.full_disk());
+        inputs
+    }
+
+    /// As [`Supervisor::drain`], with last lines that nobody will finish: when all writers are gone.
+    pub(super) fn drain_to_the_end(&mut self) -> Vec<Input> {
+        let mut inputs = self.drain();
+        let rest = self.sessions.finish_all();
+        inputs.extend(self.understand_all(rest));
+        inputs
+    }
+
+    fn understand_all(&mut self, read: Vec<(PathBuf, Reads)>) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        for (path, readings) in read {
             match readings {
                 Ok(readings) => inputs.extend(self.understand(readings)),
                 Err(error) => self.unreadable(&path, &error),
@@ -242,6 +266,7 @@ impl Supervisor {
             inputs.push(Input::CodexSeen { agent: self.agent.clone(), pid, ephemeral, works_at_once });
         }
         inputs.extend(self.claim_open());
+        inputs.extend(self.full_disk());
         inputs
     }
 

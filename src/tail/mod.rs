@@ -1,8 +1,9 @@
-//! Owns the session files: where they are, when they change, and their bytes as whole lines.
+//! Owns the session files: where they are, when they change, whether they can grow, and their bytes as whole lines.
 
 pub mod cursor;
 pub mod locate;
 pub mod login;
+pub mod space;
 pub mod watch;
 
 pub use cursor::{Cursor, Progress};

@@ -3,9 +3,14 @@
 //! # The accounting rule
 //!
 //! **Usage records.** Codex from about 0.151 writes one `token_usage_record` a response, with the
-//! provider's response id. Each id counts once, with the record's `usage`. A record that names
-//! another thread is a copy that a fork brought along, and the record inside a `compacted` line
-//! is a copy as well: neither counts.
+//! provider's response id, and counts with its `usage`. A record is the same one said again only
+//! if both its id and the thread's running total are (`thread_token_usage`; without it, the last
+//! `total_token_usage` before it): some providers and proxies answer always with one id, or with
+//! an empty one, and the total shows that there was another response. An id's first response is
+//! known by the id, a later one by its place in the file as well (`id@position`), one without an
+//! id by its place alone (`@position`); without an id only `thread_token_usage` can tell a record
+//! said again. A record that names another thread is a copy that a fork brought along, and the
+//! record inside a `compacted` line is a copy as well: neither counts.
 //!
 //! **Running totals.** Earlier versions write only `token_count`, once, twice or many times a
 //! response. A response is counted when `total_token_usage` changes, and `last_token_usage` is
@@ -40,7 +45,7 @@
 mod lineage;
 mod phase;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::{Basis, ModelId, ResponseKey, ServiceTier, ThreadId, Timestamp, Tokens};
 use crate::rollout::{Record, RecordKind, TierSetting};
@@ -106,7 +111,8 @@ pub struct Meter {
     blanked: bool,
     /// From now on `token_count` is only said again.
     has_records: bool,
-    responses: HashSet<String>,
+    /// The thread's running totals at the responses of each id.
+    responses: HashMap<Option<String>, HashSet<Option<Tokens>>>,
 }
 
 impl Meter {
@@ -126,7 +132,7 @@ impl Meter {
             totals: Vec::new(),
             blanked: false,
             has_records: false,
-            responses: HashSet::new(),
+            responses: HashMap::new(),
         }
     }
 
@@ -160,10 +166,13 @@ impl Meter {
                 }
                 None
             }
-            RecordKind::UsageRecord { thread, root, turn: _, response_id, usage } => {
+            RecordKind::UsageRecord { thread, root, turn: _, response_id, usage, thread_total } => {
                 self.has_records = true;
                 let own = self.lineage.usage(thread.as_ref(), root.as_ref());
-                self.usage_record(own, position, response_id.as_deref(), *usage)
+                let key =
+                    if own { Some(self.response_key(position, response_id.as_ref(), *thread_total)?) } else { None };
+                let has_tool_calls = self.pulse.answered();
+                key.map(|key| self.answer(position, key, *usage, Basis::Observed, has_tool_calls))
             }
             RecordKind::TokenCount { total, last, rate_limits } => {
                 if let Some(plan) = rate_limits.as_ref().and_then(|limits| limits.plan_type.as_ref()) {
@@ -207,15 +216,23 @@ impl Meter {
         }
     }
 
-    fn usage_record(&mut self, own: bool, position: u64, id: Option<&str>, usage: Tokens) -> Option<Answer> {
-        if let Some(id) = id
-            && !self.responses.insert(id.to_owned())
-        {
-            return None;
+    /// What a usage record's response is known by; none if it was said before.
+    fn response_key(
+        &mut self,
+        position: u64,
+        id: Option<&String>,
+        thread_total: Option<Tokens>,
+    ) -> Option<ResponseKey> {
+        // A count comes after its response: where nothing names one, it proves no repetition.
+        let total = thread_total.or_else(|| id.and_then(|_| self.totals.last().copied()));
+        let before = self.responses.entry(id.cloned()).or_default();
+        let is_first = before.is_empty();
+        let is_new = before.insert(total);
+        match id {
+            Some(id) if is_first => Some(ResponseKey::new(id)),
+            Some(id) => is_new.then(|| ResponseKey::new(format!("{id}@{position}"))),
+            None => (is_new || total.is_none()).then(|| at_position(position)),
         }
-        let has_tool_calls = self.pulse.answered();
-        let key = id.map_or_else(|| at_position(position), ResponseKey::new);
-        own.then(|| self.answer(position, key, usage, Basis::Observed, has_tool_calls))
     }
 
     fn token_count(&mut self, position: u64, total: Tokens, last: Option<Tokens>) -> Option<Answer> {

@@ -16,7 +16,7 @@ fn item_line(payload: &str) -> String {
 
 #[test]
 fn a_usage_record_carries_its_thread_response_and_numbers() {
-    let line = r#"{"timestamp":"2026-11-22T05:37:11.616Z","ordinal":14,"type":"token_usage_record","payload":{"thread_id":"t","turn_id":"u","session_id":"r","root_turn_id":"u","response_id":"resp_0","usage":{"input_tokens":10000,"cached_input_tokens":2000,"cache_write_input_tokens":300,"output_tokens":500,"reasoning_output_tokens":100,"total_tokens":10500},"turn_token_usage":{"input_tokens":1},"thread_token_usage":{"input_tokens":2}}}"#;
+    let line = r#"{"timestamp":"2026-11-22T05:37:11.616Z","ordinal":14,"type":"token_usage_record","payload":{"thread_id":"t","turn_id":"u","session_id":"r","root_turn_id":"u","response_id":"resp_0","usage":{"input_tokens":10000,"cached_input_tokens":2000,"cache_write_input_tokens":300,"output_tokens":500,"reasoning_output_tokens":100,"total_tokens":10500},"turn_token_usage":{"input_tokens":1},"thread_token_usage":{"input_tokens":20000,"output_tokens":900}}}"#;
     assert_eq!(
         read(line.as_bytes()),
         Ok(Record {
@@ -34,6 +34,7 @@ fn a_usage_record_carries_its_thread_response_and_numbers() {
                     output: 500,
                     reasoning_output: 100
                 },
+                thread_total: Some(Tokens { input: 20_000, output: 900, ..Tokens::default() }),
             }
         })
     );

@@ -313,6 +313,7 @@ fn a_response_id_counts_once_and_only_in_its_own_thread() {
             turn: None,
             response_id: id.map(str::to_owned),
             usage: tokens(10, 1),
+            thread_total: None,
         },
     };
     let one = (tokens(10, 1), Basis::Observed);
@@ -321,6 +322,79 @@ fn a_response_id_counts_once_and_only_in_its_own_thread() {
     assert_eq!(spent(&[record("t", None), record("t", None)]), [one, one]);
     // Totals no longer count once records have come.
     assert_eq!(spent(&[record("t", Some("r1")), count(Some(tokens(99, 9)), Some(tokens(10, 1)))]), [one]);
+}
+
+/// One response of ten tokens, after which its thread has used `thread_total`.
+fn usage(id: &str, thread_total: Option<u64>) -> Record {
+    let total = thread_total.map_or_else(String::new, |total| {
+        format!(r#","thread_token_usage":{{"input_tokens":{total},"output_tokens":0}}"#)
+    });
+    let line = format!(
+        r#"{{"type":"token_usage_record","payload":{{"thread_id":"t","response_id":"{id}","usage":{{"input_tokens":10,"output_tokens":0}}{total}}}}}"#
+    );
+    read(line.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_provider_that_repeats_its_ids_is_counted_by_the_running_total() {
+    let counted = |total| count(Some(tokens(total, 0)), Some(tokens(10, 0)));
+    // Each record's position is its place in the list.
+    let cases: &[(&str, &[Record], &[&str])] = &[
+        ("always one id", &[usage("r", Some(10)), usage("r", Some(20)), usage("r", Some(30))], &["r", "r@1", "r@2"]),
+        ("always an empty id", &[usage("", Some(10)), usage("", Some(20))], &["@0", "@1"]),
+        ("said again", &[usage("r", Some(10)), usage("r", Some(10)), usage("r", Some(20))], &["r", "r@2"]),
+        (
+            "said again later",
+            &[usage("r", Some(10)), usage("r", Some(20)), usage("s", Some(30)), usage("r", Some(10))],
+            &["r", "r@1", "s"],
+        ),
+        ("without an id, said again", &[usage("", Some(10)), usage("", Some(10)), usage("", Some(20))], &["@0", "@2"]),
+        ("a thread's total that starts again", &[usage("r", Some(40)), usage("r", Some(10))], &["r", "r@1"]),
+        ("other ids", &[usage("r", Some(10)), usage("s", Some(10))], &["r", "s"]),
+        (
+            "only `token_count` has totals",
+            &[usage("r", None), counted(10), usage("r", None), counted(20), usage("r", None), usage("r", None)],
+            &["r", "r@2", "r@4"],
+        ),
+        ("no totals at all", &[usage("r", None), usage("r", None)], &["r"]),
+        ("neither id nor totals", &[usage("", None), usage("", None)], &["@0", "@1"]),
+        (
+            "no id, and totals only of `token_count`",
+            &[counted(10), usage("", None), usage("", None)],
+            &["@0", "@1", "@2"],
+        ),
+    ];
+    for (name, records, expected) in cases {
+        let mut meter = Meter::new(Some("t".into()), all());
+        let answers = (0..).zip(*records).filter_map(|(position, record)| meter.push(position, record));
+        let keys: Vec<_> = answers.map(|answer| answer.key.as_str().to_owned()).collect();
+        assert_eq!(&keys, expected, "{name}");
+    }
+}
+
+/// The file as it were if the provider answered always with this id.
+fn with_one_id(text: &str, id: &str) -> String {
+    let ids = regex::Regex::new(r#""response_id":"[^"]*""#).unwrap();
+    ids.replace_all(text, format!(r#""response_id":"{id}""#)).into_owned()
+}
+
+#[test]
+fn a_real_file_whose_provider_repeats_one_id_counts_as_one_with_many() {
+    for name in ["0.169-resume", "0.169-compaction", "0.169-fork", "0.169-sub-agent"] {
+        for path in files(name) {
+            let text = fs::read_to_string(&path).unwrap();
+            let counted = |text: &str| {
+                let mut meter = Meter::new(None, all());
+                let answers = records(text).into_iter().filter_map(|(position, record)| meter.push(position, &record));
+                answers.map(|answer| (answer.tokens, answer.has_tool_calls)).collect::<Vec<_>>()
+            };
+            for id in ["resp_same", ""] {
+                let same = with_one_id(&text, id);
+                assert_ne!(same, text, "{name}");
+                assert_eq!(counted(&same), counted(&text), "{name} with `{id}`");
+            }
+        }
+    }
 }
 
 #[test]
@@ -353,8 +427,12 @@ proptest! {
     fn a_real_file_with_lines_said_again_counts_the_same(
         name in prop::sample::select(vec!["0.118-resume", "0.135-compaction", "0.169-resume", "0.169-compaction"]),
         repeats in prop::collection::vec(1_usize..4, 1..20),
+        only_id in prop::option::of(prop::sample::select(vec!["resp_same", ""])),
     ) {
-        let text = fs::read_to_string(files(name).first().unwrap()).unwrap();
+        let mut text = fs::read_to_string(files(name).first().unwrap()).unwrap();
+        if let Some(id) = only_id {
+            text = with_one_id(&text, id);
+        }
         let once = folder(name, false).1;
         let mut meter = Meter::new(None, all());
         let mut spent = Vec::new();
