@@ -16,6 +16,7 @@ use crate::model::{AgentName, Quantity, RunId, RunInfo, ThreadId};
 use crate::place;
 use crate::process::{self, GuardHandle};
 use crate::report::Next;
+use crate::supervise::GO_ON;
 use crate::usage::price::PriceTable;
 
 use super::env;
@@ -165,7 +166,6 @@ fn cannot(run: &RunId, why: &str) -> Error {
 
 /// The command that goes on, with its prompt, of which only the size was kept.
 fn again(kept: &Resumable) -> Option<Vec<OsString>> {
-    const GO_ON: &str = "Go on with the task where you left off.";
     let stored: Vec<OsString> = kept.command.iter().map(OsString::from).collect();
     Invocation::parse(&stored)?.resume_with(kept.thread.as_ref()?, None, GO_ON).ok()
 }

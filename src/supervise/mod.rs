@@ -16,5 +16,6 @@ mod turn;
 mod wake;
 
 pub use handoff::changed_since;
+pub use perform::GO_ON;
 pub use plan::{Keep, Outcome, Plan};
 pub use supervisor::supervise;

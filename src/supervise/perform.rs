@@ -22,7 +22,7 @@ const STOP_GRACE: Duration = Duration::from_secs(3);
 const KILL_GRACE: Duration = Duration::from_millis(500);
 
 /// What a routed or resumed agent is told: the one prompt that govern itself writes.
-pub(super) const GO_ON: &str = "Go on with the task where you left off.";
+pub const GO_ON: &str = "Go on with the task where you left off.";
 
 impl Supervisor {
     /// Carries out effects in order.

@@ -5,25 +5,23 @@
 //! lineage in its first line tells.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::model::{AgentName, ThreadId, Timestamp, Tokens};
-use crate::rollout::{self, SessionName};
+use crate::model::{AgentName, ThreadId, Timestamp};
+use crate::rollout;
 use crate::tail::cursor::Cursor;
-use crate::tail::locate::{self, is_session_file};
+use crate::tail::locate::is_session_file;
 use crate::tail::space;
 use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::{Answer, Counting, Meter, Phase};
 
+use file::{home_of, name_is_older, parent_totals, root_of, thread_of};
+
 /// How soon a file that was not ours is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-
-/// The first line of a session file holds its instructions: seen up to 40 KB.
-const BEGINNING: u64 = 1024 * 1024;
 
 /// The files of a run.
 pub(super) struct Sessions {
@@ -392,59 +390,6 @@ fn found(home: &Path, path: &Path, meter: &Meter) -> Option<Found> {
     })
 }
 
-/// The thread that a file's name tells.
-fn thread_of(path: &Path) -> Option<ThreadId> {
-    SessionName::parse(path.file_name()?.to_str()?).map(|name| name.thread)
-}
-
-/// The name says that the session was begun before the run, by this machine's local time.
-fn name_is_older(path: &Path, since: Timestamp) -> bool {
-    use chrono::TimeZone;
-    let name = path.file_name().and_then(std::ffi::OsStr::to_str).and_then(SessionName::parse);
-    let began = name.and_then(|name| chrono::Local.from_local_datetime(&name.started).earliest());
-    // Names hold whole seconds.
-    began.is_some_and(|began| began + chrono::TimeDelta::seconds(1) < since)
-}
-
-/// The root of the family that a file's first lines name.
-fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
-    let mut beginning = Vec::new();
-    std::fs::File::open(path)?.take(BEGINNING).read_to_end(&mut beginning)?;
-    let mut meter = Meter::new(thread_of(path), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
-    // The first line tells; a legacy fork has its parent's behind it.
-    let Some(first) = beginning.split(|byte| *byte == b'\n').next() else { return Ok(None) };
-    match rollout::read(first) {
-        Ok(record) => {
-            let _history = meter.push(0, &record);
-            Ok(meter.root().cloned())
-        }
-        // Not written to its end yet, or compressed: another look will tell.
-        Err(_) => Ok(None),
-    }
-}
-
-/// The running totals of a thread that is not ours: what a fork of it may repeat.
-fn parent_totals(home: &Path, parent: &ThreadId) -> std::io::Result<Vec<Tokens>> {
-    let mut meter = Meter::new(Some(parent.clone()), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
-    for path in locate::find_thread(home, parent)? {
-        Cursor::open(&path)?.read(|position, line| {
-            if let Ok(record) = rollout::read(line) {
-                let _history = meter.push(position, &record);
-            }
-        })?;
-    }
-    Ok(meter.totals().to_vec())
-}
-
-/// The Codex home that a session file lies in: above `sessions` or `archived_sessions`.
-fn home_of(path: &Path) -> PathBuf {
-    let folder = |name: &std::ffi::OsStr| name == "sessions" || name == "archived_sessions";
-    path.ancestors()
-        .find(|folder_path| folder_path.file_name().is_some_and(folder))
-        .and_then(Path::parent)
-        .unwrap_or(path)
-        .to_owned()
-}
-
+mod file;
 #[cfg(test)]
 mod tests;
