@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{AgentName, BudgetKey, Dimension, Quantity, Response, Sum, Timestamp, Unit};
+use crate::model::{AgentName, BudgetKey, Dimension, Quantity, Response, Timestamp, Unit};
 use crate::policy::rule::{Budget, Threshold, Window};
 use crate::policy::window::Bounds;
 
@@ -267,18 +267,6 @@ fn round_up(amount: i64) -> i64 {
     }
     // i64's largest numbers have no rounder one above them.
     amount.checked_add(unit - 1).map_or(amount, |above| above / unit * unit)
-}
-
-/// What a sum comes to in a unit, in its smallest part.
-pub fn amount_of(sum: &Sum, unit: Unit) -> i64 {
-    let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
-    match unit {
-        Unit::Usd => sum.cost.nanos(),
-        Unit::Tok => count(sum.tokens.uncached()),
-        Unit::AllTok => count(sum.tokens.total()),
-        Unit::Responses => count(sum.responses),
-        Unit::Minutes => 0,
-    }
 }
 
 /// `team=web, client=acme`; an unknown value is `?`.

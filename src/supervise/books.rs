@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 
 use crate::decide::Books;
-use crate::decide::account::{SpentQuery, amount_of};
+use crate::decide::account::SpentQuery;
 use crate::ledger::{LedgerError, Turn};
-use crate::model::{BudgetKey, Dimension};
+use crate::model::{BudgetKey, Dimension, Sum};
 use crate::process;
 
 /// The ledger in a turn. The governor is pure and takes no errors: the first one is kept, and the
@@ -43,12 +43,12 @@ impl Books for TurnBooks<'_, '_> {
             let scope: Vec<(Dimension, Option<String>)> =
                 query.values.iter().map(|(dim, value)| ((*dim).clone(), value.map(str::to_owned))).collect();
             let sum = self.keep(turn.spent(&scope, query.bounds.start, query.bounds.end));
-            return amount_of(&sum, query.unit());
+            return counted(&sum, query);
         }
         let rows = self.keep(turn.sums_by(&dims, query.bounds.start, query.bounds.end));
         rows.iter()
             .filter(|(values, _)| query.counts(values))
-            .fold(0_i64, |total, (_, sum)| total.saturating_add(amount_of(sum, query.unit())))
+            .fold(0_i64, |total, (_, sum)| total.saturating_add(counted(sum, query)))
     }
 
     fn extended(&self, key: &BudgetKey) -> i64 {
@@ -58,6 +58,11 @@ impl Books for TurnBooks<'_, '_> {
     fn reserved_by_others(&self, key: &BudgetKey) -> i64 {
         self.keep(self.turn.borrow_mut().reserved_by_others(key, &process::alive))
     }
+}
+
+/// Minutes are no sum of responses: they pass by the clock of the run.
+fn counted(sum: &Sum, query: &SpentQuery<'_>) -> i64 {
+    sum.amount(query.unit()).unwrap_or(0)
 }
 
 /// No ledger: nothing is known beyond this run.

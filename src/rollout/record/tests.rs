@@ -1,3 +1,5 @@
+//! Pure. Lines as Codex writes them, and lines that nobody should write.
+
 use proptest::prelude::*;
 
 use super::*;

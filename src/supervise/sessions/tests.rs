@@ -1,3 +1,5 @@
+//! Owns nothing: how a run's session files are read to their end, and what a full disk means.
+
 use super::*;
 
 #[test]

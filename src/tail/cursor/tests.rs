@@ -1,3 +1,5 @@
+//! Owns nothing: bytes in any pieces, files that shrink, lines too long.
+
 use std::fs::OpenOptions;
 use std::io::Write;
 

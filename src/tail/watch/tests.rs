@@ -1,3 +1,5 @@
+//! Owns nothing: real inotify over folders that appear, fill and go.
+
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::sync::mpsc::RecvTimeoutError;
