@@ -78,6 +78,9 @@ pub fn main() -> Exit {
         Err(error) => {
             // Help and version are answers, not errors; where nobody reads them nothing is lost.
             let _unread = error.print();
+            if error.kind() == clap::error::ErrorKind::UnknownArgument && lacks_separator(std::env::args_os()) {
+                to_stderr("\nhint: put `--` before the command: govern run -- codex exec \"…\"\n");
+            }
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
@@ -88,6 +91,12 @@ pub fn main() -> Exit {
             error.exit_code()
         }
     }
+}
+
+/// `govern run codex …`: everything after `--` is the command's own.
+fn lacks_separator(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    let words: Vec<_> = arguments.collect();
+    words.get(1).is_some_and(|verb| verb == "run") && !words.iter().any(|word| word == "--")
 }
 
 fn carry_out(verb: Option<Verb>) -> Result<Exit> {

@@ -49,10 +49,10 @@ pub struct RunArgs {
     #[command(flatten)]
     pub belongs: Belongs,
     /// A limit for this run: `5usd`, `200ktok`, `2M all tok`, `50 responses`, `30 minutes`
-    #[arg(long, value_name = "LIMIT")]
+    #[arg(long, value_name = "LIMIT", allow_hyphen_values = true)]
     pub budget: Vec<String>,
     /// What happens when a `--budget` is spent [default: ask, where there is somebody to ask, else stop]
-    #[arg(long, value_name = "VERB")]
+    #[arg(long, value_name = "VERB", requires = "budget")]
     pub at_limit: Option<AtLimit>,
     /// Write the run's summary as JSON, too
     #[arg(long, value_name = "FILE")]
@@ -345,7 +345,7 @@ fn check_invocation(invocation: &Invocation, policy: &Policy, prices: &PriceTabl
     if binding(None)
         && let Some(what) = invocation.ungovernable().first()
     {
-        return Err(refused(format!("{what}, so its spend cannot be observed"))
+        return Err(refused(what.to_string())
             .hint("leave it out, or run without a limit: what cannot be observed cannot be limited"));
     }
     let Asked::Model(model) = invocation.asked() else { return Ok(()) };

@@ -28,7 +28,9 @@ impl Parts {
 /// Shows how the run ended. What can't be written is said, and changes no exit code.
 pub(super) fn show(outcome: &Outcome, parts: &Parts, quiet: bool, file: Option<&Path>) -> Result<()> {
     let Some(report) = report_of(outcome, parts)? else { return Ok(()) };
-    if !quiet {
+    // A command that never asked a model has an error that says it all.
+    let nothing = outcome.error.is_some() && report.totals.responses == 0;
+    if !quiet && !nothing {
         let look = Look::stderr();
         super::to_stderr(&format!("\n{}", look.render(&report.page())));
     }

@@ -160,7 +160,7 @@ impl Supervisor {
             return Err(refusal);
         }
         if let Some(what) = self.invocation.as_ref().and_then(|one| one.ungovernable().into_iter().next()) {
-            self.mark(format!("{what}: its spend cannot be observed and is not counted"));
+            self.mark(format!("{what}; it is not counted"));
         }
         let effects = self.turn(vec![Input::Begin])?;
         self.perform(effects)?;
