@@ -196,7 +196,8 @@ impl Supervisor {
     /// Who is paid: a local provider nobody, a plan by its mark in the file or the home's log-in.
     fn billing(&mut self, home: &Path, provider: Option<&str>, plan: Option<&str>) -> Billing {
         match provider {
-            Some("ollama" | "lmstudio" | "oss") => Billing::Local,
+            // Codex's own names for servers on this machine, which its configuration cannot give to others.
+            Some("ollama" | "lmstudio") => Billing::Local,
             Some("openai") | None => {
                 let login = *self.logins.entry(home.to_owned()).or_insert_with(|| Login::of(home));
                 match (plan, login) {
