@@ -231,7 +231,7 @@ fn before_the_first_run_every_verb_says_so_kindly() {
     assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["rows"], serde_json::json!([]));
     let (exit, text) = world.budget(&["--check"]);
     assert_eq!(exit, Ok(Exit::Success));
-    assert!(text.starts_with("No budget applies here"), "{text}");
+    assert!(text.starts_with("No budget of a policy applies here"), "{text}");
     let (_, text) = world.ask(|out, here| approvals::run(&ApprovalsArgs::default(), out, here));
     assert_eq!(text, "Nothing waits for an answer.\n");
     let (_, text) = world.ask(|out, here| overview::run(out, here));
