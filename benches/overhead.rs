@@ -251,7 +251,12 @@ fn spend_and_spin() {
             "id": thread, "session_id": thread, "cwd": std::env::current_dir().unwrap(), "source": "exec",
             "cli_version": "0.169.0", "model_provider": "mock",
         }),
-    ) + &line("turn_context", serde_json::json!({"model": "gpt-6.1-sol"}));
+    ) + &line("event_msg", serde_json::json!({"type": "task_started", "turn_id": "t"}))
+        + &line("turn_context", serde_json::json!({"model": "gpt-6.1-sol"}))
+        + &line(
+            "response_item",
+            serde_json::json!({"type": "function_call", "name": "exec_command", "call_id": "c", "arguments": "{}"}),
+        );
     let usage = serde_json::json!({
         "input_tokens": 10_000, "cached_input_tokens": 0, "cache_write_input_tokens": 0,
         "output_tokens": 500, "reasoning_output_tokens": 0, "total_tokens": 10_500,

@@ -113,7 +113,10 @@ impl BudgetReport {
     pub fn page(&self) -> Page {
         let mut page = Page::default();
         if self.rows.is_empty() {
-            page.list(vec![Item::note("No budget of a policy applies here. What `--budget` limits is shown by its run."), Item::note(BUDGET_HINT)]);
+            page.list(vec![
+                Item::note("No budget of a policy applies here. What `--budget` limits is shown by its run."),
+                Item::note(BUDGET_HINT),
+            ]);
             return page;
         }
         page.title(format!("Budgets ({})", self.zone.name()));
