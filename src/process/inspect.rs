@@ -73,7 +73,10 @@ pub fn open_session_files(pid: i32) -> Vec<PathBuf> {
     };
     let mut files: Vec<PathBuf> = folder
         .flatten()
-        .filter_map(|entry| std::fs::read_link(entry.path()).ok().filter(|path| is_session(path) && written(&entry)))
+        .filter_map(|entry| {
+            let path = as_opened(std::fs::read_link(entry.path()).ok()?);
+            (is_session(&path) && written(&entry)).then_some(path)
+        })
         .collect();
     files.sort();
     files.dedup();
@@ -97,6 +100,14 @@ pub fn environ_var(pid: i32, name: &str) -> Option<OsString> {
         let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
         Some(OsStr::from_bytes(value).to_owned())
     })
+}
+
+/// The kernel marks the name of a file that was removed since; whoever has it open still writes it.
+fn as_opened(path: PathBuf) -> PathBuf {
+    match path.as_os_str().as_bytes().strip_suffix(b" (deleted)") {
+        Some(name) => PathBuf::from(OsStr::from_bytes(name)),
+        None => path,
+    }
 }
 
 fn is_session(path: &Path) -> bool {
@@ -148,6 +159,31 @@ fn base(argument: &OsStr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_that_was_removed_is_still_its_writers() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("sessions");
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("rollout-2026-11-22T05-37-11-x.jsonl");
+        let own = i32::try_from(std::process::id()).unwrap();
+        let written = std::fs::File::create(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(open_session_files(own).contains(&path));
+        drop(written);
+        assert!(!open_session_files(own).contains(&path));
+    }
+
+    #[test]
+    fn a_session_that_is_only_read_is_nobodys() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("sessions");
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("rollout-2026-11-22T05-37-11-y.jsonl");
+        std::fs::write(&path, "").unwrap();
+        let _read = std::fs::File::open(&path).unwrap();
+        assert!(!open_session_files(i32::try_from(std::process::id()).unwrap()).contains(&path));
+    }
 
     #[test]
     fn a_codex_is_told_from_its_launcher_and_its_lesser_parts() {

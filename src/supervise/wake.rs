@@ -86,6 +86,8 @@ impl Supervisor {
                         inputs.push(Input::CodexObserved(process.identity.pid));
                         inputs.extend(self.read(&path));
                     }
+                    // Removed before it was seen: its Codex stays unobserved, and is dealt with as such.
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                     Err(error) => self.unreadable(&path, &error),
                 }
             }
