@@ -283,6 +283,7 @@ fn as_stored(sum: Sum) -> Sum {
         cost: sum.cost,
         estimated: clamp(sum.estimated),
         unpriced: clamp(sum.unpriced),
+        inferred: 0,
     }
 }
 

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AgentName, Attribution, Basis, Billing, Cost, Dimension, ModelId, Money, Response, ResponseKey, RunId, ServiceTier,
-    Sum, ThreadId, Tokens,
+    AgentName, Attribution, Basis, Billing, Cost, Dimension, Guess, ModelId, Money, Response, ResponseKey, RunId,
+    ServiceTier, Sum, ThreadId, Tokens,
 };
 
 use super::LedgerError;
@@ -99,7 +99,7 @@ impl UsageRow {
         };
         let basis = match response.basis {
             Basis::Observed => "observed",
-            Basis::Estimated => "estimated",
+            Basis::Estimated(guess) => guess.as_str(),
         };
         Ok(Self {
             run: Some(run.as_str().to_owned()),
@@ -154,6 +154,7 @@ impl UsageRow {
             cost: cost.money().unwrap_or(Money::ZERO),
             estimated: matches!(cost, Cost::Estimated(_)).into(),
             unpriced: matches!(cost, Cost::Unpriced).into(),
+            inferred: (self.basis != "observed").into(),
         })
     }
 
@@ -177,8 +178,12 @@ impl UsageRow {
             cost,
             basis: match self.basis.as_str() {
                 "observed" => Basis::Observed,
-                "estimated" => Basis::Estimated,
-                basis => return Err(LedgerError::unreadable(format!("a response's basis is `{basis}`"))),
+                // As ledgers before reasons had it.
+                "estimated" => Basis::Estimated(Guess::Unsaid),
+                word => match Guess::ALL.into_iter().find(|guess| guess.as_str() == word) {
+                    Some(guess) => Basis::Estimated(guess),
+                    None => return Err(LedgerError::unreadable(format!("a response's basis is `{word}`"))),
+                },
             },
             billing: series.billing,
             attribution: series.attribution.clone(),
@@ -302,6 +307,7 @@ pub(super) fn read_sum(row: &Row<'_>, first: usize) -> rusqlite::Result<Sum> {
         cost: Money::from_nanos(row.get(first + 6)?),
         estimated: whole(7)?,
         unpriced: whole(8)?,
+        inferred: 0,
     })
 }
 

@@ -87,7 +87,47 @@ pub enum Basis {
     /// Read from Codex's own records.
     Observed,
     /// Inferred where the records do not say.
-    Estimated,
+    Estimated(Guess),
+}
+
+/// Why tokens are inferred: what the session file does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Guess {
+    /// A ledger from before reasons were kept.
+    Unsaid,
+    /// Where a copied history ends is told by a pause alone.
+    Pause,
+    /// The first running total of a thread that has a parent, without the response's own count: some of it may be the
+    /// parent's.
+    FirstTotal,
+    /// A running total that fell, without the response's own count.
+    FallenTotal,
+}
+
+impl Guess {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Unsaid, Self::Pause, Self::FirstTotal, Self::FallenTotal];
+
+    /// As JSON and the ledger spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unsaid => "unsaid",
+            Self::Pause => "pause",
+            Self::FirstTotal => "first_total",
+            Self::FallenTotal => "fallen_total",
+        }
+    }
+
+    /// The reason for a person, after "because".
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Unsaid => "an earlier govern did not keep the reason",
+            Self::Pause => "only a pause tells where the history that it copied ends",
+            Self::FirstTotal => "its file gives only a total, which may have begun with its parent's",
+            Self::FallenTotal => "its file gives only a total, and that began anew",
+        }
+    }
 }
 
 /// Who is paid, and how.

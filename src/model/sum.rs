@@ -1,6 +1,6 @@
 //! Pure. What many responses come to.
 
-use super::{Cost, Money, Response, Tokens, Unit};
+use super::{Basis, Cost, Money, Response, Tokens, Unit};
 
 /// Responses added up. Every addition saturates: an absurd record must not wrap a total round to nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,10 +11,12 @@ pub struct Sum {
     pub tokens: Tokens,
     /// Priced and estimated cost together.
     pub cost: Money,
-    /// How many of them are estimated.
+    /// How many of them have a stand-in for a price.
     pub estimated: u64,
     /// How many have no price: `cost` lacks them.
     pub unpriced: u64,
+    /// How many have tokens that were inferred.
+    pub inferred: u64,
 }
 
 impl Sum {
@@ -26,6 +28,7 @@ impl Sum {
             cost: response.cost.money().unwrap_or(Money::ZERO),
             estimated: matches!(response.cost, Cost::Estimated(_)).into(),
             unpriced: matches!(response.cost, Cost::Unpriced).into(),
+            inferred: matches!(response.basis, Basis::Estimated(_)).into(),
         }
     }
 
@@ -36,6 +39,7 @@ impl Sum {
         self.cost += other.cost;
         self.estimated = self.estimated.saturating_add(other.estimated);
         self.unpriced = self.unpriced.saturating_add(other.unpriced);
+        self.inferred = self.inferred.saturating_add(other.inferred);
     }
 
     /// The amount in a unit's smallest part; `None` for time, which responses do not tell.

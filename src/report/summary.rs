@@ -48,7 +48,7 @@ impl Totals {
         }
         match response.basis {
             Basis::Observed => {}
-            Basis::Estimated => self.inferred += 1,
+            Basis::Estimated(_) => self.inferred += 1,
         }
         let cost = response.cost.money().unwrap_or_default();
         self.cost += cost;
@@ -282,7 +282,7 @@ mod tests {
         let api = sample::response("2026-11-02T10:00:00Z", "web", "t1", "gpt-6-luna", "0.10");
         let mut plan = api.clone();
         plan.billing = Billing::Plan;
-        plan.basis = Basis::Estimated;
+        plan.basis = Basis::Estimated(crate::model::Guess::Pause);
         assert_eq!(summed(&[], std::slice::from_ref(&api)).totals.billing(), Some("api"));
         assert_eq!(summed(&[], std::slice::from_ref(&plan)).totals.basis(), "estimated");
         let both = summed(&[], &[api, plan]).totals;

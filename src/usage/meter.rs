@@ -47,7 +47,7 @@ mod phase;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::{Basis, ModelId, ResponseKey, ServiceTier, ThreadId, Timestamp, Tokens};
+use crate::model::{Basis, Guess, ModelId, ResponseKey, ServiceTier, ThreadId, Timestamp, Tokens};
 use crate::rollout::{Record, RecordKind, TierSetting};
 
 pub use lineage::BURST;
@@ -252,13 +252,15 @@ impl Meter {
         if copied {
             return None;
         }
-        let (tokens, exact) = match (last, previous) {
-            (Some(last), _) => (last, true),
-            (None, Some(previous)) if !fell => (total.since(&previous), true),
+        let (tokens, guess) = match (last, previous) {
+            (Some(last), _) => (last, None),
+            (None, Some(previous)) if !fell => (total.since(&previous), None),
+            (None, Some(_)) => (total, Some(Guess::FallenTotal)),
             // Without a parent the first total is the first response.
-            (None, _) => (total, self.lineage.parent().is_none()),
+            (None, None) => (total, self.lineage.parent().map(|_| Guess::FirstTotal)),
         };
-        let basis = if exact && !self.lineage.guesses() { Basis::Observed } else { Basis::Estimated };
+        let guess = if self.lineage.guesses() { Some(Guess::Pause) } else { guess };
+        let basis = guess.map_or(Basis::Observed, Basis::Estimated);
         (!tokens.is_zero()).then(|| self.answer(position, at_position(position), tokens, basis, has_tool_calls))
     }
 

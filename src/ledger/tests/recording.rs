@@ -3,7 +3,7 @@
 use crate::ledger::testing::*;
 use crate::ledger::{Appended, Filter, Ledger, LedgerError, RunFilter};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{ApprovalId, Basis, Billing, Cost, Event, Money, Response, ServiceTier};
+use crate::model::{ApprovalId, Basis, Billing, Cost, Event, Guess, Money, Response, ServiceTier};
 
 /// One of each kind, with everything optional set.
 fn one_of_each() -> Vec<Event> {
@@ -56,7 +56,7 @@ fn rare() -> Response {
         provider: None,
         tier: ServiceTier::Other("glacial".into()),
         cost: Cost::Unpriced,
-        basis: Basis::Estimated,
+        basis: Basis::Estimated(Guess::Pause),
         billing: Billing::Unknown,
         attribution: Default::default(),
         ..response("r1", "t1", "@1024")

@@ -152,7 +152,7 @@ fn without_turn_ids_and_parent_a_pause_ends_the_copies() {
     // The server answered at once; a model, or a person, takes time.
     let late_answer = text.replace("06:01:28.606Z", "06:01:42.606Z").replace("06:01:28.64", "06:01:42.64");
     let late_prompt = late_answer.replace("06:01:28.603Z", "06:01:40.000Z");
-    for (text, basis) in [(late_answer, Basis::Estimated), (late_prompt, Basis::Observed)] {
+    for (text, basis) in [(late_answer, Basis::Estimated(Guess::Pause)), (late_prompt, Basis::Observed)] {
         let mut meter = Meter::new(None, all());
         let answers = records(&text).into_iter().filter_map(|(position, record)| meter.push(position, &record));
         let counted: Vec<_> = answers.map(|answer| (answer.tokens.total(), answer.basis)).collect();
@@ -401,7 +401,7 @@ fn a_real_file_whose_provider_repeats_one_id_counts_as_one_with_many() {
 fn what_a_spawned_thread_can_not_know_is_estimated() {
     let meta = r#"{"type":"session_meta","payload":{"id":"t","forked_from_id":"p"}}"#;
     let records = [read(meta.as_bytes()).unwrap(), count(Some(tokens(30, 3)), None)];
-    assert_eq!(spent(&records), [(tokens(30, 3), Basis::Estimated)]);
+    assert_eq!(spent(&records), [(tokens(30, 3), Basis::Estimated(Guess::FirstTotal))]);
 }
 
 proptest! {
