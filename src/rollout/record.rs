@@ -127,6 +127,8 @@ pub struct Meta {
     pub originator: Option<String>,
     /// The git branch at the start.
     pub branch: Option<String>,
+    /// The git remote's address, as Codex read it; it may hold a password.
+    pub remote: Option<String>,
 }
 
 /// The end of a history that a fork goes on from without copying it.
@@ -248,6 +250,8 @@ fn meta(payload: Payload<'_>) -> Result<RecordKind, Refused> {
             }
         },
     };
+    let (branch, remote) =
+        payload.git.0.map(|git| (git.branch.owned(), git.repository_url.owned())).unwrap_or_default();
     Ok(RecordKind::Meta(Box::new(Meta {
         thread: Some(id),
         root: thread(payload.session_id),
@@ -264,7 +268,8 @@ fn meta(payload: Payload<'_>) -> Result<RecordKind, Refused> {
         cli_version: payload.cli_version.owned(),
         provider: payload.model_provider.owned(),
         originator: payload.originator.owned(),
-        branch: payload.git.0.and_then(|git| git.branch.owned()),
+        branch,
+        remote,
     })))
 }
 

@@ -14,11 +14,10 @@ use crate::model::{AgentName, ThreadId, Timestamp};
 use crate::rollout;
 use crate::tail::cursor::Cursor;
 use crate::tail::locate::is_session_file;
+use crate::tail::session::{home_of, name_is_older, parent_totals, root_of, thread_of};
 use crate::tail::space;
 use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::{Answer, Counting, Meter, Phase};
-
-use file::{home_of, name_is_older, parent_totals, root_of, thread_of};
 
 /// How soon a file that was not ours is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -390,6 +389,5 @@ fn found(home: &Path, path: &Path, meter: &Meter) -> Option<Found> {
     })
 }
 
-mod file;
 #[cfg(test)]
 mod tests;
