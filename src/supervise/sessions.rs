@@ -18,7 +18,7 @@ use crate::tail::space;
 use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::{Answer, Counting, Meter, Phase};
 
-use file::{home_of, name_is_older, parent_totals, root_of, thread_of};
+use file::{home_of, name_is_older, name_of, parent_totals, root_of};
 
 /// How soon a file that was not ours is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -218,7 +218,7 @@ impl Sessions {
             agent: agent.clone(),
             home: home_of(path),
             cursor: Cursor::open(path)?,
-            meter: Meter::new(thread_of(path), counting),
+            meter: Meter::new(name_of(path).as_ref(), counting),
             counting,
             told: false,
             phase: Phase::Idle,
@@ -325,7 +325,7 @@ impl Session {
         if self.read_into(path, upto, &mut readings)? {
             // Another file stands in its place: all of it is read again, and the ledger knows what it has.
             self.cursor = Cursor::open(path)?;
-            self.meter = Meter::new(thread_of(path), self.counting);
+            self.meter = Meter::new(name_of(path).as_ref(), self.counting);
             readings.clear();
             self.read_into(path, upto, &mut readings)?;
         }

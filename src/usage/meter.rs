@@ -9,7 +9,8 @@
 //! an empty one, and the total shows that there was another response. An id's first response is
 //! known by the id, a later one by its place in the file as well (`id@position`), one without an
 //! id by its place alone (`@position`); without an id only `thread_token_usage` can tell a record
-//! said again. A record that names another thread is a copy that a fork brought along, and the
+//! said again. A thread may go on in further files, its pages: there a place is `page:position`. An id
+//! is one response in all files of a thread. A record that names another thread is a copy that a fork brought along, and the
 //! record inside a `compacted` line is a copy as well: neither counts.
 //!
 //! **Running totals.** Earlier versions write only `token_count`, once, twice or many times a
@@ -48,7 +49,7 @@ mod phase;
 use std::collections::{HashMap, HashSet};
 
 use crate::model::{Basis, Guess, ModelId, ResponseKey, ServiceTier, ThreadId, Timestamp, Tokens};
-use crate::rollout::{Record, RecordKind, TierSetting};
+use crate::rollout::{Record, RecordKind, SessionName, TierSetting};
 
 pub use lineage::BURST;
 use lineage::Lineage;
@@ -96,6 +97,8 @@ pub struct Answer {
 #[derive(Clone, Debug)]
 pub struct Meter {
     counting: Counting,
+    /// Which of its thread's files it is, but for the first.
+    page: Option<String>,
     lineage: Lineage,
     pulse: Pulse,
     /// Of the last `turn_context`.
@@ -116,12 +119,12 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// A meter for a file that belongs to `file_thread`, by its name. Without one, the first
-    /// `session_meta` says whose it is.
-    pub fn new(file_thread: Option<ThreadId>, counting: Counting) -> Self {
+    /// A meter for the file of this name. Without one, the first `session_meta` says whose it is.
+    pub fn new(file: Option<&SessionName>, counting: Counting) -> Self {
         Self {
             counting,
-            lineage: Lineage::new(file_thread),
+            page: file.and_then(|file| file.page.clone()),
+            lineage: Lineage::new(file.map(|file| file.thread.clone())),
             pulse: Pulse::default(),
             model: None,
             set_model: None,
@@ -230,9 +233,17 @@ impl Meter {
         let is_new = before.insert(total);
         match id {
             Some(id) if is_first => Some(ResponseKey::new(id)),
-            Some(id) => is_new.then(|| ResponseKey::new(format!("{id}@{position}"))),
-            None => (is_new || total.is_none()).then(|| at_position(position)),
+            Some(id) => is_new.then(|| self.place(id, position)),
+            None => (is_new || total.is_none()).then(|| self.place("", position)),
         }
+    }
+
+    /// A key by the place in the thread's files.
+    fn place(&self, id: &str, position: u64) -> ResponseKey {
+        ResponseKey::new(match &self.page {
+            None => format!("{id}@{position}"),
+            Some(page) => format!("{id}@{page}:{position}"),
+        })
     }
 
     fn token_count(&mut self, position: u64, total: Tokens, last: Option<Tokens>) -> Option<Answer> {
@@ -261,7 +272,7 @@ impl Meter {
         };
         let guess = if self.lineage.guesses() { Some(Guess::Pause) } else { guess };
         let basis = guess.map_or(Basis::Observed, Basis::Estimated);
-        (!tokens.is_zero()).then(|| self.answer(position, at_position(position), tokens, basis, has_tool_calls))
+        (!tokens.is_zero()).then(|| self.answer(position, self.place("", position), tokens, basis, has_tool_calls))
     }
 
     fn answer(&self, position: u64, key: ResponseKey, tokens: Tokens, basis: Basis, has_tool_calls: bool) -> Answer {
@@ -353,10 +364,6 @@ impl Meter {
     pub fn cwd(&self) -> Option<&str> {
         self.cwd.as_deref()
     }
-}
-
-fn at_position(position: u64) -> ResponseKey {
-    ResponseKey::new(format!("@{position}"))
 }
 
 #[cfg(test)]
