@@ -3,11 +3,11 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::model::{ThreadId, Timestamp, Tokens};
+use crate::model::{ThreadId, Timestamp};
 use crate::rollout::{self, SessionName};
 use crate::tail::cursor::Cursor;
 use crate::tail::locate;
-use crate::usage::meter::{Counting, Meter};
+use crate::usage::meter::{Counting, Meter, RunningTotal};
 
 /// The first line of a session file holds its instructions: seen up to 40 KB.
 const BEGINNING: u64 = 1024 * 1024;
@@ -43,7 +43,7 @@ pub(super) fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
 }
 
 /// The running totals of a thread that is not ours: what a fork of it may repeat.
-pub(super) fn parent_totals(home: &Path, parent: &ThreadId) -> std::io::Result<Vec<Tokens>> {
+pub(super) fn parent_totals(home: &Path, parent: &ThreadId) -> std::io::Result<Vec<RunningTotal>> {
     let paths = locate::find_thread(home, parent)?;
     let name = paths.first().and_then(|path| name_of(path));
     let mut meter = Meter::new(name.as_ref(), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });

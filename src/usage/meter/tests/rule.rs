@@ -198,7 +198,8 @@ proptest! {
 
 #[test]
 fn a_place_in_a_page_names_the_page() {
-    let counts = [count(Some(tokens(10, 1)), Some(tokens(10, 1)))];
+    let asked = || Record { at: None, ordinal: None, kind: RecordKind::UserMessage };
+    let counts = [asked(), count(Some(tokens(10, 1)), Some(tokens(10, 1)))];
     let records = [usage("", Some(10)), usage("r", Some(20)), usage("r", Some(30))];
     for (page, expected) in [(None, ["@7", "@0", "r", "r@2"]), (Some("p"), ["@p:7", "@p:0", "r", "r@p:2"])] {
         let keys = |records: &[Record], from: u64| {
@@ -206,6 +207,61 @@ fn a_place_in_a_page_names_the_page() {
             let answers = (from..).zip(records).filter_map(|(position, record)| meter.push(position, record));
             answers.map(|answer| answer.key.as_str().to_owned()).collect::<Vec<_>>()
         };
-        assert_eq!([keys(&counts, 7), keys(&records, 0)].concat(), expected);
+        assert_eq!([keys(&counts, 6), keys(&records, 0)].concat(), expected);
+    }
+}
+
+#[test]
+fn a_page_that_begins_with_what_the_last_one_ended_with_does_not_count_it_again() {
+    let asked = || Record { at: None, ordinal: None, kind: RecordKind::UserMessage };
+    let (before, after) = (tokens(90, 9), tokens(10, 1));
+    let records = [count(Some(before), Some(after)), asked(), count(Some(before + after), Some(after))];
+    let counted = |page| {
+        let mut meter = Meter::new(Some(&file_of("t", page)), all());
+        records.iter().filter_map(|record| meter.push(0, record)).map(|answer| answer.tokens).collect::<Vec<_>>()
+    };
+    assert_eq!(counted(Some("p")), [after]);
+    assert_eq!(counted(None), [after, after]);
+}
+
+#[test]
+fn counts_of_an_older_codex_that_goes_on_with_a_session_of_a_newer_one_are_responses() {
+    let turn = || Record { at: None, ordinal: None, kind: RecordKind::TurnStarted { turn: None } };
+    // One response of so many tokens, with the total so far.
+    let counted = |total, last| count(Some(tokens(total, 0)), Some(tokens(last, 0)));
+    let cases: &[(&str, &[Record], usize)] = &[
+        ("said as a count", &[usage("r", None), counted(10, 10)], 1),
+        (
+            "gone on with",
+            &[usage("r", None), counted(10, 10), turn(), counted(17, 7), counted(17, 7), counted(20, 3)],
+            3,
+        ),
+        ("and taken back", &[usage("r", None), counted(10, 10), counted(17, 7), usage("s", None), counted(27, 10)], 3),
+        ("ended before it was said", &[usage("r", None), turn(), counted(7, 7), counted(10, 3)], 3),
+        (
+            "the same, later in a session",
+            &[usage("r", None), counted(10, 10), usage("s", None), turn(), counted(17, 7), counted(20, 3)],
+            4,
+        ),
+        (
+            "said after the next turn began",
+            &[usage("r", None), counted(10, 10), usage("s", None), turn(), counted(20, 10)],
+            2,
+        ),
+        (
+            "two said at once",
+            &[usage("r", None), counted(10, 10), usage("s", None), usage("t", None), counted(30, 10)],
+            3,
+        ),
+        ("more than a response", &[usage("r", None), counted(10, 10), counted(40, 7)], 1),
+        ("an estimate of the context", &[usage("r", None), counted(10, 10), counted(10, 7)], 1),
+        (
+            "not in the total: compacted by the server",
+            &[usage("r", None), counted(10, 10), usage("s", None), usage("t", None), counted(20, 10)],
+            3,
+        ),
+    ];
+    for (name, records, expected) in cases {
+        assert_eq!(spent(records).len(), *expected, "{name}");
     }
 }
