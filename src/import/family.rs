@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::{ThreadId, Timestamp, Tokens};
+use crate::model::{ThreadId, Timestamp};
 use crate::rollout;
 use crate::tail::cursor::Cursor;
-use crate::tail::session::root_of;
-use crate::usage::meter::{Counting, Meter};
+use crate::tail::session::{name_of, root_of};
+use crate::usage::meter::{Counting, Meter, RunningTotal};
 
 use super::Index;
 
@@ -18,7 +18,7 @@ const DEEPEST: usize = 64;
 pub(super) struct Families<'a> {
     index: &'a Index,
     roots: Mutex<HashMap<ThreadId, Option<ThreadId>>>,
-    totals: Mutex<HashMap<ThreadId, Arc<Vec<Tokens>>>>,
+    totals: Mutex<HashMap<ThreadId, Arc<Vec<RunningTotal>>>>,
 }
 
 impl<'a> Families<'a> {
@@ -51,17 +51,19 @@ impl<'a> Families<'a> {
     }
 
     /// The running totals that a thread's files have shown: what a fork of it may repeat.
-    pub(super) fn totals(&self, parent: &ThreadId) -> Arc<Vec<Tokens>> {
+    pub(super) fn totals(&self, parent: &ThreadId) -> Arc<Vec<RunningTotal>> {
         let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = totals.get(parent) {
             return Arc::clone(known);
         }
-        let mut meter = Meter::new(Some(parent.clone()), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
-        for path in self.index.get(parent).into_iter().flatten() {
+        let paths = self.index.get(parent).map(Vec::as_slice).unwrap_or_default();
+        let name = paths.first().and_then(|path| name_of(path));
+        let mut meter = Meter::new(name.as_ref(), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
+        for path in paths {
             // As above: what can be read of it counts.
             let _unreadable = Cursor::open(path).and_then(|mut cursor| {
                 cursor.read(|position, line| {
-                    if let Ok(record) = rollout::read(line) {
+                    if let Ok(record) = rollout::read_for_accounting(line) {
                         let _history = meter.push(position, &record);
                     }
                 })

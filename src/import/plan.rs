@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::ledger::FileMark;
 use crate::tail::locate::{SessionFile, session_files};
 use crate::tail::login::Login;
-use crate::tail::session::{home_of, thread_of};
+use crate::tail::session::{home_of, name_of};
 
 use super::Index;
 
@@ -51,8 +51,8 @@ impl Plan {
         found.dedup_by(|a, b| a.path == b.path);
         let mut index = Index::new();
         for file in &found {
-            if let Some(thread) = thread_of(&file.path) {
-                index.entry(thread).or_default().push(file.path.clone());
+            if let Some(name) = name_of(&file.path) {
+                index.entry(name.thread).or_default().push(file.path.clone());
             }
         }
         let all = found.len();

@@ -9,7 +9,7 @@ use crate::policy::cost::cost;
 use crate::policy::rule::Unpriced;
 use crate::rollout::{self, RecordKind};
 use crate::tail::cursor::Cursor;
-use crate::tail::session::thread_of;
+use crate::tail::session::name_of;
 use crate::usage::meter::{Answer, Counting, Meter};
 use crate::usage::price::PriceTable;
 
@@ -99,7 +99,7 @@ impl<'a> Reading<'a> {
             context,
             done,
             send,
-            meter: Meter::new(thread_of(&found.path), Counting { from: Timestamp::MIN_UTC, grown_from: 0 }),
+            meter: Meter::new(name_of(&found.path).as_ref(), Counting { from: Timestamp::MIN_UTC, grown_from: 0 }),
             origin: super::Origin::default(),
             attribution: None,
             root: None,
@@ -148,7 +148,7 @@ impl<'a> Reading<'a> {
             self.done.fetch_add(upto.saturating_sub(self.told), Ordering::Relaxed);
             self.told = self.told.max(upto);
         }
-        match rollout::read(line) {
+        match rollout::read_for_accounting(line) {
             Ok(record) => self.take(position, &record),
             Err(why) => self.skip(1, || format!("{why} at byte {position}")),
         }
