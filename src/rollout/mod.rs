@@ -9,5 +9,6 @@ pub mod name;
 pub mod record;
 mod wire;
 
+pub use head::after_torn;
 pub use name::SessionName;
 pub use record::{HistoryBase, Limits, Meta, Record, RecordKind, Refused, TierSetting, read, read_for_accounting};

@@ -18,7 +18,7 @@ use crate::tail::space;
 use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::{Answer, Counting, Meter, Phase};
 
-use file::{home_of, name_is_older, name_of, parent_totals, root_of};
+use file::{after_torn, home_of, name_is_older, name_of, parent_totals, root_of};
 
 /// How soon a file that was not ours is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -337,11 +337,14 @@ impl Session {
         let mut refused: Option<(u64, String)> = None;
         let Self { agent, home, cursor, meter, told, phase, counting: _ } = self;
         let on_line = |position: u64, line: &[u8]| {
-            let record = match rollout::read(line) {
-                Ok(record) => record,
+            let (position, record) = match rollout::read(line) {
+                Ok(record) => (position, record),
                 Err(why) => {
                     refused.get_or_insert_with(|| (0, format!("{why} at byte {position}"))).0 += 1;
-                    return;
+                    match after_torn(position, line) {
+                        Some(whole) => whole,
+                        None => return,
+                    }
                 }
             };
             let answer = meter.push(position, &record);

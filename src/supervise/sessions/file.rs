@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::model::{ThreadId, Timestamp};
-use crate::rollout::{self, SessionName};
+use crate::rollout::{self, Record, SessionName};
 use crate::tail::cursor::Cursor;
 use crate::tail::locate;
 use crate::usage::meter::{Counting, Meter, RunningTotal};
@@ -40,6 +40,13 @@ pub(super) fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
         // Not written to its end yet, or compressed: another look will tell.
         Err(_) => Ok(None),
     }
+}
+
+/// The whole record that a torn one runs into on the same line, and its position.
+pub(super) fn after_torn(position: u64, line: &[u8]) -> Option<(u64, Record)> {
+    let at = rollout::after_torn(line)?;
+    let record = rollout::read(line.get(at..)?).ok()?;
+    Some((position.saturating_add(u64::try_from(at).ok()?), record))
 }
 
 /// The running totals of a thread that is not ours: what a fork of it may repeat.
