@@ -112,11 +112,8 @@ fn runs_into_another(payload: &[u8]) -> bool {
     FIND_START.find(end).is_some()
 }
 
-/// Where the last whole record begins on a line that could not be read, if something torn stands before it.
-///
-/// A write that failed half-way (a full disk, a machine that went down) leaves no line feed, so that the next record
-/// is appended to what was torn, or to the zero bytes that a file system left there.
-pub fn after_torn(line: &[u8]) -> Option<usize> {
+/// Where the last record begins on a line that holds several, or something torn before it.
+pub(super) fn last_start(line: &[u8]) -> Option<usize> {
     memmem::rfind(line, START).filter(|at| *at > 0)
 }
 

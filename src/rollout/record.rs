@@ -128,6 +128,8 @@ pub struct Meta {
     pub originator: Option<String>,
     /// The git branch at the start.
     pub branch: Option<String>,
+    /// The git remote's address, as Codex read it; it may hold a password.
+    pub remote: Option<String>,
 }
 
 /// The end of a history that a fork goes on from without copying it.
@@ -189,6 +191,16 @@ pub fn read(line: &[u8]) -> Result<Record, Refused> {
 /// records, except what a thread does between its responses.
 pub fn read_for_accounting(line: &[u8]) -> Result<Record, Refused> {
     read_for(Purpose::Accounting, line)
+}
+
+/// The whole record at the end of a line that [`read`] refuses, and where it starts, if the line starts at `position`.
+///
+/// A write that failed half-way (a full disk, a machine that went down) leaves no line feed, so that the next record
+/// is appended to what was torn, or to the zero bytes that a file system left there.
+pub fn after_torn(position: u64, line: &[u8]) -> Option<(u64, Record)> {
+    let start = head::last_start(line)?;
+    let record = read(line.get(start..)?).ok()?;
+    Some((position.saturating_add(u64::try_from(start).ok()?), record))
 }
 
 fn read_for(purpose: Purpose, line: &[u8]) -> Result<Record, Refused> {
@@ -279,6 +291,8 @@ fn meta(payload: Payload<'_>) -> Result<RecordKind, Refused> {
             }
         },
     };
+    let (branch, remote) =
+        payload.git.0.map(|git| (git.branch.owned(), git.repository_url.owned())).unwrap_or_default();
     Ok(RecordKind::Meta(Box::new(Meta {
         thread: Some(id),
         root: thread(payload.session_id),
@@ -295,7 +309,8 @@ fn meta(payload: Payload<'_>) -> Result<RecordKind, Refused> {
         cli_version: payload.cli_version.owned(),
         provider: payload.model_provider.owned(),
         originator: payload.originator.owned(),
-        branch: payload.git.0.and_then(|git| git.branch.owned()),
+        branch,
+        remote,
     })))
 }
 

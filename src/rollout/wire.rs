@@ -92,6 +92,7 @@ pub(super) struct HistoryBase<'a> {
 #[serde(default, bound(deserialize = "'de: 'a"))]
 pub(super) struct Git<'a> {
     pub(super) branch: Text<'a>,
+    pub(super) repository_url: Text<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -14,11 +14,10 @@ use crate::model::{AgentName, ThreadId, Timestamp};
 use crate::rollout;
 use crate::tail::cursor::Cursor;
 use crate::tail::locate::is_session_file;
+use crate::tail::session::{home_of, name_is_older, name_of, parent_totals, root_of};
 use crate::tail::space;
 use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::{Answer, Counting, Meter, Phase};
-
-use file::{after_torn, home_of, name_is_older, name_of, parent_totals, root_of};
 
 /// How soon a file that was not ours is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -341,7 +340,7 @@ impl Session {
                 Ok(record) => (position, record),
                 Err(why) => {
                     refused.get_or_insert_with(|| (0, format!("{why} at byte {position}"))).0 += 1;
-                    match after_torn(position, line) {
+                    match rollout::after_torn(position, line) {
                         Some(whole) => whole,
                         None => return,
                     }
@@ -393,6 +392,5 @@ fn found(home: &Path, path: &Path, meter: &Meter) -> Option<Found> {
     })
 }
 
-mod file;
 #[cfg(test)]
 mod tests;

@@ -72,16 +72,6 @@ pub(super) fn session_files(folder: &Path) -> Vec<PathBuf> {
 
 type Read = fn(&[u8]) -> Result<Record, Refused>;
 
-/// A line's record, or the one that a torn one runs into, and where it starts.
-fn read_on(read: Read, line: &[u8], skipped: &mut u64) -> Option<(u64, Record)> {
-    if let Ok(record) = read(line) {
-        return Some((0, record));
-    }
-    *skipped += 1;
-    let at = after_torn(line)?;
-    Some((u64::try_from(at).unwrap(), read(&line[at..]).ok()?))
-}
-
 /// What a folder's files come to, and how many lines could not be read.
 pub(super) fn metered(folder: &Path, read: Read) -> (Vec<Answer>, u64) {
     let (mut meters, mut skipped): (Vec<Meter>, u64) = (Vec::new(), 0);
@@ -89,9 +79,16 @@ pub(super) fn metered(folder: &Path, read: Read) -> (Vec<Answer>, u64) {
     for path in session_files(folder) {
         let name = path.file_name().unwrap().to_str().and_then(SessionName::parse);
         let mut meter = Meter::new(name.as_ref(), all());
-        let mut on_line = |position: u64, line: &[u8]| match read_on(read, line, &mut skipped) {
-            Some((offset, record)) => {
-                answers.extend(meter.push(position + offset, &record));
+        let mut on_line = |position: u64, line: &[u8]| {
+            let read = match read(line) {
+                Ok(record) => Some((position, record)),
+                Err(_) => {
+                    skipped += 1;
+                    after_torn(position, line)
+                }
+            };
+            if let Some((position, record)) = read {
+                answers.extend(meter.push(position, &record));
                 let parent = meter
                     .wants_parent()
                     .and_then(|parent| meters.iter().find(|other: &&Meter| other.thread() == Some(parent)));
@@ -99,9 +96,13 @@ pub(super) fn metered(folder: &Path, read: Read) -> (Vec<Answer>, u64) {
                     meter.inherit(parent.totals());
                 }
             }
-            None => {}
         };
-        Cursor::open(&path).unwrap().finish(&mut on_line).unwrap();
+        let mut cursor = Cursor::open(&path).unwrap();
+        cursor.read(&mut on_line).unwrap();
+        // A last line may be whole but for its line feed.
+        if let Some((position, line)) = cursor.rest().filter(|(_, line)| read(line).is_ok()) {
+            on_line(position, line);
+        }
         meters.push(meter);
     }
     let mut seen = BTreeSet::new();

@@ -1,24 +1,25 @@
-//! What a session file tells before it is followed: whose it is, how old, of which family.
+//! Owns the session files: what one tells before it is followed: whose it is, how old, of which family.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::model::{ThreadId, Timestamp};
-use crate::rollout::{self, Record, SessionName};
-use crate::tail::cursor::Cursor;
-use crate::tail::locate;
+use crate::rollout::{self, SessionName};
 use crate::usage::meter::{Counting, Meter, RunningTotal};
+
+use super::cursor::Cursor;
+use super::locate;
 
 /// The first line of a session file holds its instructions: seen up to 40 KB.
 const BEGINNING: u64 = 1024 * 1024;
 
 /// What a file's name tells.
-pub(super) fn name_of(path: &Path) -> Option<SessionName> {
+pub fn name_of(path: &Path) -> Option<SessionName> {
     SessionName::parse(path.file_name()?.to_str()?)
 }
 
 /// The name says that the session was begun before the run, by this machine's local time.
-pub(super) fn name_is_older(path: &Path, since: Timestamp) -> bool {
+pub fn name_is_older(path: &Path, since: Timestamp) -> bool {
     use chrono::TimeZone;
     let began = name_of(path).and_then(|name| chrono::Local.from_local_datetime(&name.started).earliest());
     // Names hold whole seconds.
@@ -26,7 +27,7 @@ pub(super) fn name_is_older(path: &Path, since: Timestamp) -> bool {
 }
 
 /// The root of the family that a file's first lines name.
-pub(super) fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
+pub fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
     let mut beginning = Vec::new();
     std::fs::File::open(path)?.take(BEGINNING).read_to_end(&mut beginning)?;
     let mut meter = Meter::new(name_of(path).as_ref(), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
@@ -42,15 +43,8 @@ pub(super) fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
     }
 }
 
-/// The whole record that a torn one runs into on the same line, and its position.
-pub(super) fn after_torn(position: u64, line: &[u8]) -> Option<(u64, Record)> {
-    let at = rollout::after_torn(line)?;
-    let record = rollout::read(line.get(at..)?).ok()?;
-    Some((position.saturating_add(u64::try_from(at).ok()?), record))
-}
-
 /// The running totals of a thread that is not ours: what a fork of it may repeat.
-pub(super) fn parent_totals(home: &Path, parent: &ThreadId) -> std::io::Result<Vec<RunningTotal>> {
+pub fn parent_totals(home: &Path, parent: &ThreadId) -> std::io::Result<Vec<RunningTotal>> {
     let paths = locate::find_thread(home, parent)?;
     let name = paths.first().and_then(|path| name_of(path));
     let mut meter = Meter::new(name.as_ref(), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
@@ -65,7 +59,7 @@ pub(super) fn parent_totals(home: &Path, parent: &ThreadId) -> std::io::Result<V
 }
 
 /// The Codex home that a session file lies in: above `sessions` or `archived_sessions`.
-pub(super) fn home_of(path: &Path) -> PathBuf {
+pub fn home_of(path: &Path) -> PathBuf {
     let folder = |name: &std::ffi::OsStr| name == "sessions" || name == "archived_sessions";
     path.ancestors()
         .find(|folder_path| folder_path.file_name().is_some_and(folder))
