@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::rollout::{SessionName, read};
 
+mod damage;
 mod expected;
 mod phase;
 mod rule;
