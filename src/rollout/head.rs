@@ -112,6 +112,11 @@ fn runs_into_another(payload: &[u8]) -> bool {
     FIND_START.find(end).is_some()
 }
 
+/// Where the last record begins on a line that holds several, or something torn before it.
+pub(super) fn last_start(line: &[u8]) -> Option<usize> {
+    memmem::rfind(line, START).filter(|at| *at > 0)
+}
+
 /// A short text without escapes up to its closing quote, and what follows that.
 fn until_quote(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let end = bytes.iter().take(72).position(|byte| matches!(byte, b'"' | b'\\'))?;

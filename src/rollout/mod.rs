@@ -10,4 +10,6 @@ pub mod record;
 mod wire;
 
 pub use name::SessionName;
-pub use record::{HistoryBase, Limits, Meta, Record, RecordKind, Refused, TierSetting, read, read_for_accounting};
+pub use record::{
+    HistoryBase, Limits, Meta, Record, RecordKind, Refused, TierSetting, after_torn, read, read_for_accounting,
+};

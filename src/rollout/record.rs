@@ -193,6 +193,16 @@ pub fn read_for_accounting(line: &[u8]) -> Result<Record, Refused> {
     read_for(Purpose::Accounting, line)
 }
 
+/// The whole record at the end of a line that [`read`] refuses, and where it starts, if the line starts at `position`.
+///
+/// A write that failed half-way (a full disk, a machine that went down) leaves no line feed, so that the next record
+/// is appended to what was torn, or to the zero bytes that a file system left there.
+pub fn after_torn(position: u64, line: &[u8]) -> Option<(u64, Record)> {
+    let start = head::last_start(line)?;
+    let record = read(line.get(start..)?).ok()?;
+    Some((position.saturating_add(u64::try_from(start).ok()?), record))
+}
+
 fn read_for(purpose: Purpose, line: &[u8]) -> Result<Record, Refused> {
     match head::head(line, purpose) {
         Some(Head { at, ordinal, kind }) => Ok(Record {
