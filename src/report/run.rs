@@ -8,7 +8,8 @@ use super::BudgetStanding;
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::round::share_column;
 use super::run_rows::{RunRow, RunTally};
-use super::spend::{Figures, notes};
+use super::figures::Figures;
+use super::marks::notes;
 use super::summary::{PriceStamp, Totals};
 use super::text::{between, count, duration};
 use super::told::{Told, told};
@@ -170,7 +171,7 @@ impl RunReport {
 
     fn table(&self) -> Table {
         let all: Vec<&Totals> = self.rows.iter().map(|row| &row.totals).collect();
-        let figures = Figures::new(&all, &self.totals);
+        let figures = Figures::new(&all, &[], &self.totals);
         let share = self.share_of();
         let shares = share.map(|of| {
             let used: Vec<_> = all.iter().map(|totals| amount(totals, of.unit)).collect();

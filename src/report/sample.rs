@@ -6,11 +6,12 @@ use chrono_tz::Tz;
 
 use super::approvals::ApprovalReport;
 use super::budget::BudgetReport;
-use super::{BudgetStanding, By, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally};
+use super::by::Pieces;
+use super::{BudgetStanding, By, Frame, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally};
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::{
     Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Money, ProcessIdentity,
-    Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, ThreadId, ThreadInfo, Timestamp, Tokens, Unit, Verb,
+    Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, Slice, Sum, ThreadId, ThreadInfo, Timestamp, Tokens, Unit, Verb,
 };
 
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -64,9 +65,39 @@ pub(crate) fn summary(by: &[&str]) -> Summary {
         response.attribution.labels = BTreeMap::from([("tier".to_owned(), "gold".to_owned())]);
     }
     let by: Vec<By> = by.iter().map(|word| By::parse(word).unwrap()).collect();
-    let mut tally = Tally::new(&by, Tz::Europe__Berlin);
-    responses.iter().for_each(|response| tally.add(response));
-    tally.finish((None, None), 3, prices())
+    let mut summary = summed(&by, Tz::Europe__Berlin, &responses);
+    summary.frame.skipped_lines = 3;
+    summary
+}
+
+/// What a ledger would say of one response.
+pub(crate) fn slice(response: &Response, pieces: Pieces) -> Slice {
+    Slice {
+        start: Some(pieces.start(response.at)),
+        run: response.run.clone(),
+        thread: Some(response.thread.clone()),
+        agent: response.agent.clone(),
+        model: response.model.clone(),
+        billing: response.billing,
+        attribution: response.attribution.clone(),
+        sum: Sum::of(response),
+    }
+}
+
+/// The summary of these responses, as a report makes it.
+pub(crate) fn summed(by: &[By], zone: Tz, responses: &[Response]) -> Summary {
+    let mut tally = Tally::new(by, zone);
+    let pieces = Pieces::of(by, zone);
+    responses.iter().for_each(|response| tally.add(&slice(response, pieces)));
+    responses.iter().for_each(|response| tally.explain(response));
+    let times = || responses.iter().map(|response| response.at);
+    tally.finish(Frame {
+        since: None,
+        until: None,
+        span: times().min().zip(times().max()),
+        skipped_lines: 0,
+        prices: prices(),
+    })
 }
 
 pub(crate) fn event(when: &str, kind: EventKind) -> Event {

@@ -78,7 +78,8 @@ fn table(table: &Table, look: Look) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Where even the shortest names would not fit, columns are left out: the least worth first, among equals the last.
+/// Where even the shortest names would not fit, columns are left out: the least worth first, among equals the last, and
+/// all parts of a sum at once.
 fn without_spare_columns(table: &Table, width: usize) -> Table {
     let mut table = table.clone();
     loop {
@@ -89,15 +90,18 @@ fn without_spare_columns(table: &Table, width: usize) -> Table {
             .map(|(column, natural)| least(column).map_or(natural, |least| least.min(natural)))
             .collect();
         let least_worth = table.columns.iter().map(|column| column.worth).min().unwrap_or(Worth::Needed);
-        let spare = table.columns.iter().rposition(|column| column.worth == least_worth);
-        let Some(spare) = spare.filter(|_| least_worth < Worth::Needed) else { return table };
-        if together(&least) <= width {
+        if least_worth == Worth::Needed || together(&least) <= width {
             return table;
         }
-        table.columns.remove(spare);
-        for row in table.rows.iter_mut().chain(&mut table.totals) {
-            if spare < row.len() {
-                row.remove(spare);
+        while let Some(spare) = table.columns.iter().rposition(|column| column.worth == least_worth) {
+            table.columns.remove(spare);
+            for row in table.rows.iter_mut().chain(&mut table.totals) {
+                if spare < row.len() {
+                    row.remove(spare);
+                }
+            }
+            if least_worth != Worth::Part {
+                break;
             }
         }
     }
