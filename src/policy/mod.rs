@@ -20,3 +20,4 @@ mod table;
 mod tests;
 pub mod verdict;
 pub mod window;
+pub mod zone;

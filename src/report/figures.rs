@@ -6,7 +6,7 @@
 use super::kinds::Kind;
 use super::marks::{UNPRICED, marks};
 use super::page::{Cell, Column, Tone};
-use super::round::{apportion_outline, grouped, money_outline, scale, scaled};
+use super::round::{apportion_outline, grouped, money_outline, scale};
 use super::summary::Totals;
 
 /// Columns of figures, in the order of the rows they were made of.
@@ -48,6 +48,11 @@ fn total_cell(text: &str) -> Cell {
     Cell::toned(text, Tone::Strong)
 }
 
+/// Whole units with their suffix; what is not zero but too small to show is `<1` of them, zero needs no suffix.
+fn scaled(exact: i128, shown: i128, suffix: &str) -> String {
+    if exact == 0 { "0".to_owned() } else { super::round::scaled(exact, shown, suffix) }
+}
+
 /// A column for each kind, all in one scale, and one of all tokens, which is the sum of what the others show.
 fn of_tokens(rows: &[&Totals], parents: &[Option<usize>], totals: &Totals) -> Vec<(Column, Vec<Cell>, Cell)> {
     let (unit, suffix) = scale(totals.tokens.total().into());
@@ -83,7 +88,6 @@ fn of_cost(rows: &[&Totals], parents: &[Option<usize>], totals: &Totals) -> (Col
     let shown = money_outline(&costs, parents, UNPRICED);
     let cell = |(text, row): (&String, &&Totals)| match row.known_cost() {
         None => Cell::toned(text, Tone::Warn),
-        Some(_) if row.responses == 0 => Cell::unknown(),
         Some(_) => Cell::new(text),
     };
     let total = match totals.known_cost() {

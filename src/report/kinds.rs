@@ -4,7 +4,7 @@ use crate::model::Tokens;
 
 /// A kind of tokens with a price of its own. No token is of two kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub(super) enum Kind {
     /// Sent, and neither read from a cache nor written to one.
     Input,
     /// Sent, and read from the provider's cache.
@@ -17,10 +17,10 @@ pub enum Kind {
 
 impl Kind {
     /// Each of them, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [Self::Input, Self::CachedInput, Self::CacheWrite, Self::Output];
+    pub(super) const ALL: [Self; 4] = [Self::Input, Self::CachedInput, Self::CacheWrite, Self::Output];
 
     /// How many of it there are. More cached or written than was sent, which no real response has, does not count.
-    pub fn count(self, tokens: &Tokens) -> u64 {
+    pub(super) fn count(self, tokens: &Tokens) -> u64 {
         let cached = tokens.cached_input.min(tokens.input);
         let written = tokens.cache_write_input.min(tokens.input - cached);
         match self {

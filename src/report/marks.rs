@@ -13,22 +13,22 @@ const LACKING: &str = "+?";
 /// In place of a cost: none of it has a price.
 pub(super) const UNPRICED: &str = "unpriced";
 
-/// The marks of a sum, such as `~ plan`; empty where there is nothing to say.
+/// The marks of a sum, such as `~ plan`; empty where there is nothing to say. What is true of a part of it only stands
+/// in parentheses.
 pub(super) fn marks(totals: &Totals) -> Cell {
     let estimated = totals.inferred > 0 || totals.stand_in > 0;
     let lacking = totals.unpriced > 0 && totals.known_cost().is_some();
-    let billing = match totals.billing.keys().collect::<Vec<_>>().as_slice() {
-        [] | [Billing::Api] => None,
-        kinds => Some(kinds.iter().map(|kind| mark(**kind)).collect::<Vec<_>>().join("/")),
+    let other: Vec<&str> =
+        totals.billing.keys().filter(|kind| **kind != Billing::Api).map(|kind| mark(*kind)).collect();
+    let billing = match (totals.billing.len(), other.as_slice()) {
+        (_, []) => None,
+        (1, [only]) => Some((*only).to_owned()),
+        (_, parts) => Some(format!("({})", parts.join(" "))),
     };
-    let words: Vec<&str> = [
-        estimated.then_some(ESTIMATED),
-        lacking.then_some(LACKING),
-        billing.as_deref(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let words: Vec<&str> = [estimated.then_some(ESTIMATED), lacking.then_some(LACKING), billing.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect();
     Cell::toned(words.join(" "), if lacking { Tone::Warn } else { Tone::Quiet })
 }
 
@@ -87,9 +87,9 @@ fn of_billing(totals: &Totals) -> Vec<Item> {
             if mixed { format!("{} of it", money_column(&[Some(*cost)], "").total) } else { "The cost".to_owned() };
         let text = match billing {
             Billing::Api => return None,
-            Billing::Plan => format!(
-                "{part} is the list-price equivalent of use on a ChatGPT plan: nobody is billed these dollars."
-            ),
+            Billing::Plan => {
+                format!("{part} is the list-price equivalent of use on a ChatGPT plan: nobody is billed these dollars.")
+            }
             Billing::Local => format!("{part} is of local models, which cost nothing."),
             Billing::Unknown => {
                 format!("{part} is OpenAI's list price for what another provider served: its bill may differ.")
@@ -124,8 +124,7 @@ mod tests {
     use crate::model::Money;
 
     fn totals(billing: &[(Billing, i64)]) -> Totals {
-        let billing: BTreeMap<_, _> =
-            billing.iter().map(|(billing, usd)| (*billing, Money::from_usd(*usd))).collect();
+        let billing: BTreeMap<_, _> = billing.iter().map(|(billing, usd)| (*billing, Money::from_usd(*usd))).collect();
         Totals { responses: 10, cost: billing.values().copied().sum(), billing, ..Totals::default() }
     }
 
@@ -137,7 +136,8 @@ mod tests {
             (Totals::default(), ""),
             (api.clone(), ""),
             (plan.clone(), "plan"),
-            (totals(&[(Billing::Api, 1), (Billing::Plan, 2)]), "api/plan"),
+            (totals(&[(Billing::Api, 1), (Billing::Plan, 2)]), "(plan)"),
+            (totals(&[(Billing::Plan, 1), (Billing::Local, 0)]), "(plan local)"),
             (totals(&[(Billing::Local, 0)]), "local"),
             (totals(&[(Billing::Unknown, 1)]), "other"),
             (Totals { inferred: 1, ..plan.clone() }, "~ plan"),

@@ -25,13 +25,7 @@ pub(super) struct Line {
 
 impl Line {
     fn of_row(row: &Row, from: usize, parent: Option<usize>) -> Self {
-        Self {
-            key: row.key.clone(),
-            shown: from..row.key.len(),
-            totals: row.totals.clone(),
-            parent,
-            has_parts: false,
-        }
+        Self { key: row.key.clone(), shown: from..row.key.len(), totals: row.totals.clone(), parent, has_parts: false }
     }
 }
 
@@ -119,24 +113,34 @@ mod tests {
 
     #[test]
     fn several_rows_of_a_group_stand_below_what_they_add_up_to() {
-        let responses = [
-            ("2026-11-01", "web", "sol", "3"),
-            ("2026-11-01", "web", "luna", "1"),
-            ("2026-11-02", "api", "luna", "2"),
-        ];
-        assert_eq!(outline(&["agent", "model"], &responses), ["web $4.00", "  sol $3.00", "  luna $1.00", "api/luna $2.00"]);
-        assert_eq!(outline(&["model", "agent"], &responses), ["sol/web $3.00", "luna $3.00", "  api $2.00", "  web $1.00"]);
-        assert_eq!(outline(&["agent"], &responses), ["web $4.00", "api $2.00"]);
-        assert_eq!(outline(&[], &responses), [" $6.00"]);
+        let responses =
+            [("2026-11-01", "web", "sol", "4"), ("2026-11-01", "web", "luna", "1"), ("2026-11-02", "api", "luna", "2")];
+        assert_eq!(
+            outline(&["agent", "model"], &responses),
+            ["web $5.00", "  sol $4.00", "  luna $1.00", "api/luna $2.00"]
+        );
+        assert_eq!(
+            outline(&["model", "agent"], &responses),
+            ["sol/web $4.00", "luna $3.00", "  api $2.00", "  web $1.00"]
+        );
+        assert_eq!(outline(&["agent"], &responses), ["web $5.00", "api $2.00"]);
+        assert_eq!(outline(&[], &responses), [" $7.00"]);
         assert_eq!(outline(&["agent"], &[]), [""; 0]);
     }
 
     #[test]
     fn one_line_adds_up_what_has_several_values_in_common() {
-        let responses = [("2026-11-01", "web", "sol", "3"), ("2026-11-02", "web", "sol", "1"), ("2026-11-02", "web", "luna", "1")];
+        let responses =
+            [("2026-11-01", "web", "sol", "3"), ("2026-11-02", "web", "sol", "1"), ("2026-11-02", "web", "luna", "1")];
         assert_eq!(
             outline(&["team", "agent", "model", "day"], &responses),
-            ["web/web $5.00", "    sol $4.00", "      2026-11-01 $3.00", "      2026-11-02 $1.00", "    luna/2026-11-02 $1.00"]
+            [
+                "web/web $5.00",
+                "    sol $4.00",
+                "      2026-11-01 $3.00",
+                "      2026-11-02 $1.00",
+                "    luna/2026-11-02 $1.00"
+            ]
         );
     }
 

@@ -44,10 +44,8 @@ pub fn apportion_outline(amounts: &[i128], parents: &[Option<usize>], unit: i128
 
 /// Writes whole units for these lines that add up to `whole`, which is less than a unit away from what they come to.
 fn share_out(whole: i128, lines: &[usize], amount: impl Fn(&usize) -> i128, unit: i128, parts: &mut [i128]) {
-    let mut order: Vec<(i128, i128, usize)> = lines
-        .iter()
-        .map(|line| (-amount(line).rem_euclid(unit), amount(line).div_euclid(unit), *line))
-        .collect();
+    let mut order: Vec<(i128, i128, usize)> =
+        lines.iter().map(|line| (-amount(line).rem_euclid(unit), amount(line).div_euclid(unit), *line)).collect();
     order.sort_by_key(|(remainder, _, _)| *remainder);
     let missing = usize::try_from(whole - order.iter().map(|(_, floor, _)| floor).sum::<i128>()).unwrap_or(0);
     for (place, (_, floor, line)) in order.into_iter().enumerate() {

@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, HashSet};
 use chrono_tz::Tz;
 
 use super::BudgetStanding;
+use super::figures::Figures;
+use super::marks::notes;
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::round::share_column;
 use super::run_rows::{RunRow, RunTally};
-use super::figures::Figures;
-use super::marks::notes;
 use super::summary::{PriceStamp, Totals};
 use super::text::{between, count, duration};
 use super::told::{Told, told};

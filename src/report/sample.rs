@@ -10,8 +10,9 @@ use super::by::Pieces;
 use super::{BudgetStanding, By, Frame, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally};
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::{
-    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Money, ProcessIdentity,
-    Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, Slice, Sum, ThreadId, ThreadInfo, Timestamp, Tokens, Unit, Verb,
+    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Guess, Money,
+    ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, Slice, Sum, ThreadId, ThreadInfo,
+    Timestamp, Tokens, Unit, Verb,
 };
 
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -68,6 +69,31 @@ pub(crate) fn summary(by: &[&str]) -> Summary {
     let mut summary = summed(&by, Tz::Europe__Berlin, &responses);
     summary.frame.skipped_lines = 3;
     summary
+}
+
+/// Two weeks in which little was done: dear and cheap days, some without spend, a plan's, an estimated and an imported one.
+pub(crate) fn days(by: &[&str]) -> Summary {
+    let mut responses = [
+        ("2026-11-02T09:00:00Z", "gpt-6-astra", "12.50"),
+        ("2026-11-03T09:00:00Z", "gpt-6.1-sol", "3.1234567"),
+        ("2026-11-03T10:00:00Z", "gpt-6-luna", "0.0012"),
+        ("2026-11-06T10:00:00Z", "gpt-6.1-sol", "7.25"),
+        ("2026-11-09T10:00:00Z", "gpt-6-luna", "0.33"),
+    ]
+    .map(|(when, model, usd)| response(when, "codex", "t1", model, usd));
+    for (index, response) in responses.iter_mut().enumerate() {
+        response.tokens.cache_write_input = 700 * index as u64;
+        response.tokens.output += 600_000 * index as u64;
+        match index {
+            1 => response.basis = Basis::Estimated(Guess::FirstTotal),
+            2 => response.cost = Cost::Estimated(Money::parse_decimal("0.0012").unwrap()),
+            3 => response.billing = Billing::Plan,
+            4 => (response.run, response.agent) = (None, None),
+            _ => {}
+        }
+    }
+    let by: Vec<By> = by.iter().map(|word| By::parse(word).unwrap()).collect();
+    summed(&by, Tz::Europe__Berlin, &responses)
 }
 
 /// What a ledger would say of one response.

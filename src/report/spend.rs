@@ -80,9 +80,12 @@ fn table(summary: &Summary) -> Table {
         let part = |column: &[String]| Cell::new(column.get(index).map_or("", String::as_str));
         cells.extend(bars.as_deref().map(part));
         cells.extend(shares.as_ref().map(|shown| part(&shown.parts)));
-        if line.has_parts {
-            cells.iter_mut().for_each(strengthen);
-        }
+        let tone = match line.totals.responses {
+            0 => Tone::Quiet,
+            _ if line.has_parts => Tone::Strong,
+            _ => Tone::Plain,
+        };
+        cells.iter_mut().filter(|cell| cell.tone == Tone::Plain).for_each(|cell| cell.tone = tone);
         rows.push(cells);
     }
     let mut totals: Vec<Cell> = vec![Cell::new(""); summary.by.len()];
@@ -93,12 +96,6 @@ fn table(summary: &Summary) -> Table {
     totals.extend(bars.is_some().then(|| Cell::new("")));
     totals.extend(shares.map(|shown| Cell::toned(shown.total, Tone::Strong)));
     Table { columns, rows, totals: (!summary.by.is_empty()).then_some(totals) }
-}
-
-fn strengthen(cell: &mut Cell) {
-    if cell.tone == Tone::Plain {
-        cell.tone = Tone::Strong;
-    }
 }
 
 /// A line's values, each in the column of its dimension; what stands above it is not repeated.

@@ -336,12 +336,13 @@ mod tests {
 
     #[test]
     fn each_row_knows_why_it_is_estimated() {
-        let mut responses = [("web", Basis::Observed), ("web", Basis::Estimated(Guess::Pause)), ("api", Basis::Observed)]
-            .map(|(agent, basis)| Response {
-                basis,
-                ..sample::response("2026-11-02T10:00:00Z", agent, agent, "gpt-6-luna", "0.10")
-            })
-            .to_vec();
+        let mut responses =
+            [("web", Basis::Observed), ("web", Basis::Estimated(Guess::Pause)), ("api", Basis::Observed)]
+                .map(|(agent, basis)| Response {
+                    basis,
+                    ..sample::response("2026-11-02T10:00:00Z", agent, agent, "gpt-6-luna", "0.10")
+                })
+                .to_vec();
         responses.push(Response { at: sample::at("2026-11-03T10:00:00Z"), ..responses[1].clone() });
         let summary = summed(&[By::Of(Dimension::Agent), By::Day], &responses);
         let reasons: Vec<_> = summary.rows.iter().map(|row| (row.totals.inferred, row.totals.guesses.len())).collect();
@@ -351,9 +352,8 @@ mod tests {
 
     #[test]
     fn shares_add_up_and_what_has_no_price_has_none() {
-        let mut responses: Vec<Response> = ["a", "b", "c"]
-            .map(|model| sample::response("2026-11-02T10:00:00Z", "web", "t1", model, "0.10"))
-            .to_vec();
+        let mut responses: Vec<Response> =
+            ["a", "b", "c"].map(|model| sample::response("2026-11-02T10:00:00Z", "web", "t1", model, "0.10")).to_vec();
         responses.push(Response { cost: Cost::Unpriced, model: Some("d".into()), ..responses[0].clone() });
         let summary = summed(&[By::Of(Dimension::Model)], &responses);
         assert_eq!(summary.shares(), [Some(334), Some(333), Some(333), None]);
