@@ -9,6 +9,7 @@ pub mod by;
 pub mod csv;
 mod figures;
 pub mod focus;
+pub mod imported;
 pub mod json;
 mod kinds;
 pub mod markdown;
