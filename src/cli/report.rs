@@ -12,9 +12,9 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Filter, Ledger, SliceQuery};
 use crate::model::event::EventKind;
-use crate::model::{Dimension, Event, RunInfo};
+use crate::model::{Dimension, Event, RunInfo, Timestamp};
 use crate::policy::zone;
-use crate::report::by::BY_HINT;
+use crate::report::by::{BY_HINT, Pieces};
 use crate::report::focus::Charges;
 use crate::report::text::count;
 use crate::report::{
@@ -123,8 +123,7 @@ fn asked(args: &ReportArgs, here: &Here<'_>, zone: Tz) -> Result<Filter> {
 
 /// The summary of what the ledger has.
 fn summed(ledger: &Ledger, filter: &Filter, mut tally: Tally, prices: PriceStamp) -> Result<Summary> {
-    let pieces = tally.pieces();
-    let piece = |at| pieces.map_or(at, |pieces| pieces.start(at));
+    let starts = tally.pieces().map(Pieces::starts);
     let apart_by = |dimension: Dimension| tally.by().contains(&By::Of(dimension));
     let slices = ledger.slices(&SliceQuery {
         run: filter.run.as_ref(),
@@ -132,7 +131,7 @@ fn summed(ledger: &Ledger, filter: &Filter, mut tally: Tally, prices: PriceStamp
         until: filter.until,
         by_run: apart_by(Dimension::Run),
         by_thread: apart_by(Dimension::Thread),
-        piece: pieces.is_some().then_some(&piece),
+        piece: starts.as_ref().map(|starts| starts as &dyn Fn(Timestamp) -> Timestamp),
     })?;
     slices.iter().for_each(|slice| tally.add(slice));
     if slices.iter().any(|slice| slice.sum.inferred > 0) {

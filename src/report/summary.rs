@@ -1,7 +1,7 @@
 //! Pure. Slices of spend summed by any list of dimensions.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono_tz::Tz;
 
@@ -236,32 +236,32 @@ impl Tally {
     }
 }
 
+/// Where a row stands: level by level, what its group comes to (nothing for time), and its value.
+type Place = Vec<(Reverse<(Money, u64)>, Option<String>)>;
+
 /// Level by level: time goes on; other values by what all of their rows cost, dearest first, then by name.
 fn sorted(by: &[By], groups: BTreeMap<Vec<Option<String>>, Totals>) -> Vec<Row> {
-    let mut weights: BTreeMap<Vec<Option<String>>, (Money, u64)> = BTreeMap::new();
-    for (key, totals) in &groups {
-        for depth in 1..=key.len() {
-            let weight = weights.entry(key.iter().take(depth).cloned().collect()).or_default();
-            weight.0 += totals.cost;
-            weight.1 = weight.1.saturating_add(totals.tokens.total());
+    let rows: Vec<Row> = groups.into_iter().map(|(key, totals)| Row { key, totals }).collect();
+    let mut weights: HashMap<&[Option<String>], (Money, u64)> = HashMap::new();
+    for row in &rows {
+        for depth in 0..by.len() {
+            let Some(prefix) = row.key.get(..=depth) else { continue };
+            let weight = weights.entry(prefix).or_default();
+            weight.0 += row.totals.cost;
+            weight.1 = weight.1.saturating_add(row.totals.tokens.total());
         }
     }
-    let compare = |one: &Row, other: &Row| {
-        for (depth, dimension) in by.iter().enumerate() {
-            let (mine, theirs) = (one.key.get(..=depth), other.key.get(..=depth));
-            let by_name = || mine.map(|key| key.last()).cmp(&theirs.map(|key| key.last()));
-            let weight = |key: Option<&[Option<String>]>| Reverse(key.and_then(|key| weights.get(key)).copied());
-            let order =
-                if dimension.is_time() { by_name() } else { weight(mine).cmp(&weight(theirs)).then_with(by_name) };
-            if order != Ordering::Equal {
-                return order;
-            }
-        }
-        Ordering::Equal
+    let place = |row: &Row| -> Place {
+        let levels = by.iter().zip(&row.key).enumerate();
+        let place = levels.map(|(depth, (dimension, value))| {
+            let weight = row.key.get(..=depth).filter(|_| !dimension.is_time()).and_then(|prefix| weights.get(prefix));
+            (Reverse(weight.copied().unwrap_or_default()), value.clone())
+        });
+        place.collect()
     };
-    let mut rows: Vec<Row> = groups.into_iter().map(|(key, totals)| Row { key, totals }).collect();
-    rows.sort_by(compare);
-    rows
+    let mut placed: Vec<_> = rows.iter().map(|row| (place(row), row.clone())).collect();
+    placed.sort_by(|(one, _), (other, _)| one.cmp(other));
+    placed.into_iter().map(|(_, row)| row).collect()
 }
 
 #[cfg(test)]
