@@ -4,7 +4,7 @@
 //! `+cached`, `+written` and `+output` come to `tokens`.
 
 use super::kinds::Kind;
-use super::marks::{UNPRICED, marks};
+use super::marks::{Billed, UNPRICED, marks};
 use super::page::{Cell, Column, Tone};
 use super::round::{apportion_outline, grouped, money_outline, scale};
 use super::summary::Totals;
@@ -17,14 +17,14 @@ pub(super) struct Figures {
 impl Figures {
     /// Of these rows and what they add up to. A row may be the sum of rows below it: `parents` names it for each of
     /// these, and is empty where there are none.
-    pub(super) fn new(rows: &[&Totals], parents: &[Option<usize>], totals: &Totals) -> Self {
+    pub(super) fn new(rows: &[&Totals], parents: &[Option<usize>], totals: &Totals, billed: Billed) -> Self {
         let responses = rows.iter().map(|row| grouped(row.responses.into()));
         let responses = responses.map(Cell::new).collect();
         let mut columns =
             vec![(Column::figure("resp.").spare(), responses, total_cell(&grouped(totals.responses.into())))];
         columns.extend(of_tokens(rows, parents, totals));
         columns.push(of_cost(rows, parents, totals));
-        columns.extend(of_marks(rows, totals));
+        columns.extend(of_marks(rows, totals, billed));
         Self { columns }
     }
 
@@ -98,9 +98,9 @@ fn of_cost(rows: &[&Totals], parents: &[Option<usize>], totals: &Totals) -> (Col
 }
 
 /// What the marks mean stands below the table. No column where nothing is marked.
-fn of_marks(rows: &[&Totals], totals: &Totals) -> Option<(Column, Vec<Cell>, Cell)> {
-    let cells: Vec<Cell> = rows.iter().map(|row| marks(row)).collect();
-    let total = marks(totals);
+fn of_marks(rows: &[&Totals], totals: &Totals, billed: Billed) -> Option<(Column, Vec<Cell>, Cell)> {
+    let cells: Vec<Cell> = rows.iter().map(|row| marks(row, totals, billed)).collect();
+    let total = marks(totals, totals, billed);
     let any = cells.iter().chain([&total]).any(|cell| !cell.text.is_empty());
     any.then(|| (Column::word(""), cells, total))
 }
@@ -137,7 +137,7 @@ mod tests {
                 .collect();
             let mut totals = Totals::default();
             rows.iter().for_each(|row| totals.merge(row));
-            let figures = Figures::new(&rows.iter().collect::<Vec<_>>(), &[], &totals);
+            let figures = Figures::new(&rows.iter().collect::<Vec<_>>(), &[], &totals, Billed::Marked);
             let titles: Vec<String> = figures.columns().map(|column| column.title).collect();
             let kinds = 1..titles.len() - 2;
             prop_assert_eq!(kinds.len(), if totals.tokens.cache_write_input > 0 { 4 } else { 3 });

@@ -13,9 +13,27 @@ const LACKING: &str = "+?";
 /// In place of a cost: none of it has a price.
 pub(super) const UNPRICED: &str = "unpriced";
 
+/// Where it is marked who is paid, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Billed {
+    /// On each row that is not paid by API key.
+    Marked,
+    /// Only if some rows differ from others: else the line below says it of all.
+    MarkedIfMixed,
+}
+
+impl Billed {
+    fn is_marked(self, whole: &Totals) -> bool {
+        match self {
+            Self::Marked => true,
+            Self::MarkedIfMixed => whole.billing.len() > 1,
+        }
+    }
+}
+
 /// The marks of a sum, such as `~ plan`; empty where there is nothing to say. What is true of a part of it only stands
 /// in parentheses.
-pub(super) fn marks(totals: &Totals) -> Cell {
+pub(super) fn marks(totals: &Totals, whole: &Totals, billed: Billed) -> Cell {
     let estimated = totals.inferred > 0 || totals.stand_in > 0;
     let lacking = totals.unpriced > 0 && totals.known_cost().is_some();
     let other: Vec<&str> =
@@ -25,6 +43,7 @@ pub(super) fn marks(totals: &Totals) -> Cell {
         (1, [only]) => Some((*only).to_owned()),
         (_, parts) => Some(format!("({})", parts.join(" "))),
     };
+    let billing = billing.filter(|_| billed.is_marked(whole));
     let words: Vec<&str> = [estimated.then_some(ESTIMATED), lacking.then_some(LACKING), billing.as_deref()]
         .into_iter()
         .flatten()
@@ -45,10 +64,11 @@ fn mark(billing: Billing) -> &'static str {
 /// What the marks on a table mean, with how many responses or how much each is about, and what could not be read.
 pub(super) fn notes<'a>(
     totals: &Totals,
+    billed: Billed,
     unpriced_models: impl Iterator<Item = Option<&'a str>>,
     skipped_lines: u64,
 ) -> Vec<Item> {
-    let mut notes: Vec<Item> = of_billing(totals);
+    let mut notes: Vec<Item> = of_billing(totals, billed);
     if totals.unpriced > 0 {
         let models: Vec<String> = unpriced_models
             .map(|model| model.map_or("a model that is not named".to_owned(), |m| format!("`{m}`")))
@@ -80,7 +100,7 @@ pub(super) fn notes<'a>(
     notes
 }
 
-fn of_billing(totals: &Totals) -> Vec<Item> {
+fn of_billing(totals: &Totals, billed: Billed) -> Vec<Item> {
     let mixed = totals.billing.len() > 1;
     let note = |(billing, cost): (&Billing, &_)| {
         let part =
@@ -95,7 +115,7 @@ fn of_billing(totals: &Totals) -> Vec<Item> {
                 format!("{part} is OpenAI's list price for what another provider served: its bill may differ.")
             }
         };
-        Some(Item::new(mark(*billing), text, Tone::Quiet))
+        Some(Item::new(if billed.is_marked(totals) { mark(*billing) } else { "" }, text, Tone::Quiet))
     };
     totals.billing.iter().filter_map(note).collect()
 }
@@ -144,14 +164,24 @@ mod tests {
             (Totals { stand_in: 1, unpriced: 1, ..api.clone() }, "~ +?"),
             (Totals { unpriced: 10, cost: Money::ZERO, ..api }, ""),
         ] {
-            assert_eq!(marks(&totals).text, shown, "{totals:?}");
+            assert_eq!(marks(&totals, &totals, Billed::Marked).text, shown, "{totals:?}");
         }
+    }
+
+    #[test]
+    fn what_is_so_of_all_is_not_said_of_each_row_of_a_run() {
+        let plan = totals(&[(Billing::Plan, 3)]);
+        let both = totals(&[(Billing::Api, 1), (Billing::Plan, 3)]);
+        let text = |whole: &Totals| marks(&plan, whole, Billed::MarkedIfMixed).text;
+        assert_eq!((text(&plan).as_str(), text(&both).as_str()), ("", "plan"));
+        let leads = |whole: &Totals| notes(whole, Billed::MarkedIfMixed, std::iter::empty(), 0).pop().unwrap().lead;
+        assert_eq!((leads(&plan).as_str(), leads(&both).as_str()), ("", "plan"));
     }
 
     #[test]
     fn every_mark_is_explained_below() {
         let text = |totals: &Totals| {
-            notes(totals, [Some("gpt-9")].into_iter(), 0)
+            notes(totals, Billed::Marked, [Some("gpt-9")].into_iter(), 0)
                 .into_iter()
                 .map(|item| format!("{}: {}", item.lead, item.text))
                 .collect::<Vec<_>>()

@@ -3,7 +3,7 @@
 use super::By;
 use super::by::IMPORTED;
 use super::figures::Figures;
-use super::marks::notes;
+use super::marks::{Billed, notes};
 use super::outline::{Line, has_gaps, lines};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::round::share_outline;
@@ -21,7 +21,7 @@ pub fn page(summary: &Summary) -> Page {
         page.table(table(summary));
     }
     let models = summary.unpriced_models.iter().map(Option::as_deref);
-    let mut notes = notes(&summary.totals, models, summary.frame.skipped_lines);
+    let mut notes = notes(&summary.totals, Billed::Marked, models, summary.frame.skipped_lines);
     notes.extend(of_rows(summary));
     page.list(notes);
     page
@@ -62,7 +62,7 @@ fn table(summary: &Summary) -> Table {
     let lines = lines(summary);
     let all: Vec<&Totals> = lines.iter().map(|line| &line.totals).collect();
     let parents: Vec<Option<usize>> = lines.iter().map(|line| line.parent).collect();
-    let figures = Figures::new(&all, &parents, &summary.totals);
+    let figures = Figures::new(&all, &parents, &summary.totals, Billed::Marked);
     let nanos = |totals: &Totals| totals.known_cost().map(|cost| cost.nanos());
     let shares = (summary.rows.len() > 1).then(|| {
         let costs: Vec<_> = all.iter().map(|totals| nanos(totals)).collect();
