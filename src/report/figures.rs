@@ -55,7 +55,11 @@ fn scaled(exact: i128, shown: i128, suffix: &str) -> String {
 
 /// A column for each kind, all in one scale, and one of all tokens, which is the sum of what the others show.
 fn of_tokens(rows: &[&Totals], parents: &[Option<usize>], totals: &Totals) -> Vec<(Column, Vec<Cell>, Cell)> {
-    let (unit, suffix) = scale(totals.tokens.total().into());
+    let (unit, suffix) = match scale(totals.tokens.total().into()) {
+        (1, exact) => (1, exact),
+        // Many small rows must not all become `<1M` because they are many.
+        _ => scale(rows.iter().map(|row| i128::from(row.tokens.total())).max().unwrap_or(0).max(1_000_000)),
+    };
     let mut sums = vec![(0, 0); rows.len()];
     let mut sum = (0, 0);
     let mut columns = Vec::new();
