@@ -26,6 +26,7 @@ mod old;
 mod plain;
 mod programs;
 mod readme;
+mod report;
 mod resume;
 mod route;
 mod signals;
