@@ -212,6 +212,6 @@ impl Governor {
 }
 
 /// Others may spend from it at the same time.
-fn is_shared(budget: &Budget) -> bool {
+pub(super) fn is_shared(budget: &Budget) -> bool {
     !matches!(budget.window, Window::Life)
 }

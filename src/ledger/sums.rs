@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, params_from_iter};
 
-use crate::model::{Dimension, RunId, Sum, Timestamp};
+use crate::model::{Dimension, RunId, Sum, ThreadId, Timestamp};
 
 use super::store::moment;
 use super::usage::{BUCKET, SeriesBook, read_sum};
@@ -17,6 +17,8 @@ pub struct SumQuery<'a> {
     pub dims: &'a [Dimension],
     /// Only this run's.
     pub run: Option<&'a RunId>,
+    /// Only this thread's.
+    pub thread: Option<&'a ThreadId>,
     /// From then on.
     pub since: Option<Timestamp>,
     /// Before then.
@@ -98,7 +100,7 @@ impl Turn<'_> {
         let named = |wanted: &Dimension| {
             scope.iter().find(|(dimension, _)| dimension == wanted).and_then(|(_, value)| value.as_deref())
         };
-        let query = SumQuery { dims: &dims, run: None, since: start, until: end, bucket: None };
+        let query = SumQuery { dims: &dims, since: start, until: end, ..SumQuery::default() };
         let narrow = Scope { run: named(&Dimension::Run), thread: named(&Dimension::Thread), ..Scope::of(&query) };
         let rows = collect(self.tx, &narrow)?;
         Ok(rows.into_iter().find(|row| row.values == values).map(|row| row.sum).unwrap_or_default())
@@ -111,7 +113,7 @@ fn sums_by(
     start: Option<Timestamp>,
     end: Option<Timestamp>,
 ) -> Result<SumsBy, LedgerError> {
-    let query = SumQuery { dims, run: None, since: start, until: end, bucket: None };
+    let query = SumQuery { dims, since: start, until: end, ..SumQuery::default() };
     Ok(collect(conn, &Scope::of(&query))?.into_iter().map(|row| (row.values, row.sum)).collect())
 }
 
@@ -130,7 +132,7 @@ impl<'a> Scope<'a> {
         Self {
             dims: query.dims,
             run: query.run.map(RunId::as_str),
-            thread: None,
+            thread: query.thread.map(ThreadId::as_str),
             since: query.since.map_or(i64::MIN, |at| at.timestamp_millis()),
             until: query.until.map_or(i64::MAX, |at| at.timestamp_millis()),
             bucket: query.bucket,

@@ -18,6 +18,7 @@ pub mod spend;
 pub mod summary;
 pub mod text;
 pub mod told;
+pub mod trial;
 
 pub use approvals::ApprovalReport;
 pub use budget::{BudgetReport, BudgetStanding};
@@ -26,6 +27,7 @@ pub use page::Page;
 pub use run::{Handoff, Next, RunParts, RunReport};
 pub use run_rows::RunTally;
 pub use summary::{PriceStamp, Summary, Tally, Totals};
+pub use trial::TrialReport;
 
 #[cfg(test)]
 pub(crate) mod sample;
