@@ -177,6 +177,13 @@ impl Ledger {
         Ok(())
     }
 
+    /// The first moment that is known of: that of the ledger's making, or of history that is older.
+    pub fn first_moment(&self) -> Result<Timestamp, LedgerError> {
+        let created = self.created()?;
+        let first: Option<i64> = self.conn.query_row("SELECT min(at) FROM usage", [], |row| row.get(0))?;
+        Ok(first.map(moment).transpose()?.map_or(created, |first| first.min(created)))
+    }
+
     /// How many lines of session files could not be read, as the runs' events say.
     pub fn skipped_lines(&self, filter: &Filter) -> Result<u64, LedgerError> {
         let mut statement = self.conn.prepare_cached(

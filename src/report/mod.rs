@@ -9,6 +9,7 @@ pub mod by;
 pub mod csv;
 pub mod json;
 pub mod markdown;
+pub mod outlook;
 pub mod page;
 pub mod round;
 pub mod run;
@@ -21,8 +22,9 @@ pub mod told;
 pub mod trial;
 
 pub use approvals::ApprovalReport;
-pub use budget::{BudgetReport, BudgetStanding};
+pub use budget::{BudgetReport, BudgetRow, BudgetStanding};
 pub use by::By;
+pub use outlook::Outlook;
 pub use page::Page;
 pub use run::{Handoff, Next, RunParts, RunReport};
 pub use run_rows::RunTally;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 
 use super::approvals::ApprovalReport;
-use super::budget::BudgetReport;
+use super::budget::{BudgetReport, BudgetRow};
+use super::outlook::{Forecast, Outlook, Stretch};
 use super::{BudgetStanding, By, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally};
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::{
@@ -255,16 +256,29 @@ pub(crate) fn budgets() -> BudgetReport {
     let mut blind = standing("everybody, daily", "", Unit::AllTok, (12_345_678, 0, 50_000_000));
     blind.enforceable = false;
     let day = (at("2026-11-21T23:00:00Z"), at("2026-11-22T23:00:00Z"));
+    let now = at("2026-11-22T14:00:00Z");
+    let mean = |since: &str, spent| Stretch { since: at(since), spent };
+    let row = |standing: BudgetStanding, mean: Option<Stretch>| {
+        let outlook = mean.map(|mean| Outlook::of(&standing, mean, now)).unwrap_or_default();
+        BudgetRow { standing, outlook }
+    };
+    let mut rolling = standing("one day", "user=ada", Unit::Usd, (7_250_000_000, 0, 20_000_000_000));
+    rolling.window_start = Some(at("2026-11-21T14:00:00Z"));
+    let ops = windowed(standing("teams, monthly", "team=ops", Unit::Usd, (160_000_000_000, 0, 200_000_000_000)), month);
+    let over =
+        windowed(standing("teams, monthly", "team=web", Unit::Usd, (400_010_000_000, 0, 400_000_000_000)), month);
     BudgetReport {
         rows: vec![
-            windowed(standing("teams, monthly", "team=web", Unit::Usd, (400_010_000_000, 0, 400_000_000_000)), month),
-            windowed(lifted, month),
-            windowed(blind, day),
-            standing("each run", "run=k3f9x27m1a", Unit::Usd, (4_391_718_100, 210_000_000, 5_000_000_000)),
-            standing("patience", "agent=codex", Unit::Minutes, (1_300_000, 0, 1_800_000)),
-            standing("answers", "thread=019a8b7c-1a2b-7c3d-8e4f-5a6b7c8d9e0f", Unit::Responses, (12, 2, 50)),
+            row(over, Some(mean("2026-10-31T23:00:00Z", 400_010_000_000))),
+            row(windowed(lifted, month), Some(mean("2026-11-21T08:00:00Z", 0))),
+            row(ops, Some(mean("2026-11-01T08:00:00Z", 160_000_000_000))),
+            row(windowed(blind, day), Some(mean("2026-11-15T14:00:00Z", 70_000_000))),
+            BudgetRow { standing: rolling, outlook: Outlook { pace: None, forecast: Forecast::Steady } },
+            row(standing("each run", "run=k3f9x27m1a", Unit::Usd, (4_391_718_100, 210_000_000, 5_000_000_000)), None),
+            row(standing("patience", "agent=codex", Unit::Minutes, (1_300_000, 0, 1_800_000)), None),
+            row(standing("answers", "thread=019a8b7c-1a2b-7c3d-8e4f-5a6b7c8d9e0f", Unit::Responses, (12, 2, 50)), None),
         ],
-        at: at("2026-11-22T14:00:00Z"),
+        at: now,
         zone: Tz::Europe__Berlin,
         since: Some(at("2026-11-01T08:00:00Z")),
     }

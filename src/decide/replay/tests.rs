@@ -9,7 +9,7 @@ use super::{Known, Outline, Replay, Reply};
 use crate::model::event::{Answer, Decision};
 use crate::model::trial::{Deed, Spend, Trial, TriedRun};
 use crate::model::{
-    Attribution, Basis, Billing, Cost, ModelId, Response, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp, Tokens,
+    Attribution, Basis, Billing, ModelId, Response, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp, Tokens,
 };
 use crate::policy::layers::{FlagRules, load};
 use crate::policy::mistake::LayerText;
