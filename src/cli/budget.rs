@@ -13,7 +13,7 @@ use super::resume;
 use crate::decide::account::Account;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::ledger::{Ledger, RunFilter, SumQuery, SumsBy};
+use crate::ledger::{Filter, Ledger, RunFilter, SumQuery, SumsBy};
 use crate::model::event::EventKind;
 use crate::model::{BudgetKey, Dimension, Event, RunInfo, Sum, ThreadId, Timestamp, Unit};
 use crate::policy::rule::{Budget, Window};
@@ -48,7 +48,7 @@ pub enum Check {
 pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     let policy = here.policy(args.policy.as_deref())?.policy;
     let ledger = here.ledger()?;
-    let since = ledger.as_ref().map(Ledger::first_moment).transpose()?;
+    let since = ledger.as_ref().map(first_moment).transpose()?;
     let mut counts = Counts {
         ledger: ledger.as_ref(),
         here,
@@ -79,6 +79,12 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         Some(Check::Forecast) => report.any_over() || report.any_crosses(),
     };
     Ok(if fails { Exit::Over } else { Exit::Success })
+}
+
+/// The first moment that is known of: that of the ledger's making, or of history that is older.
+fn first_moment(ledger: &Ledger) -> Result<Timestamp> {
+    let created = ledger.created()?;
+    Ok(ledger.span(&Filter::default())?.map_or(created, |(first, _)| first.min(created)))
 }
 
 /// Counts one budget at a time, by the same rules as the governor.

@@ -8,6 +8,7 @@ pub mod completions;
 pub mod doctor;
 pub mod format;
 pub mod here;
+pub mod import;
 pub mod init;
 pub mod overview;
 pub mod policy;
@@ -52,6 +53,8 @@ enum Verb {
     Report(report::ReportArgs),
     /// Every budget: spent, reserved, left, and when it starts again
     Budget(budget::BudgetArgs),
+    /// Read existing Codex history into the ledger
+    Import(import::ImportArgs),
     /// What waits for an answer
     Approvals(approvals::ApprovalsArgs),
     /// Answer a question: go on
@@ -108,6 +111,7 @@ fn carry_out(verb: Option<Verb>) -> Result<Exit> {
         Some(Verb::Deny(args)) => approve::deny(&args),
         Some(Verb::Report(args)) => reading(|out, here| report::run(&args, out, here)),
         Some(Verb::Budget(args)) => reading(|out, here| budget::run(&args, out, here)),
+        Some(Verb::Import(args)) => reading(|out, here| import::run(&args, out, here)),
         Some(Verb::Approvals(args)) => reading(|out, here| approvals::run(&args, out, here)),
         Some(Verb::Policy(args)) => reading(|out, here| policy::run(&args, out, here)),
         Some(Verb::Prices(args)) => reading(|out, here| prices::run(&args, out, here)),

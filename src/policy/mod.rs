@@ -6,6 +6,7 @@
 
 pub mod attribute;
 mod check;
+pub mod cost;
 pub mod diagnostic;
 pub mod duration;
 mod file;

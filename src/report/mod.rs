@@ -7,6 +7,7 @@ pub mod approvals;
 pub mod budget;
 pub mod by;
 pub mod csv;
+pub mod imported;
 pub mod json;
 pub mod markdown;
 pub mod outlook;

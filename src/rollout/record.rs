@@ -2,7 +2,8 @@
 
 use chrono::DateTime;
 
-use super::wire::{self, Either, Line, Nullable, Object, Payload, Text, Usage};
+use super::head::{self, Head, HeadKind, Purpose};
+use super::wire::{Either, Line, Nullable, Object, Payload, Text, Usage};
 use crate::model::{ModelId, ThreadId, Timestamp, Tokens};
 
 /// One line of a session file.
@@ -127,6 +128,8 @@ pub struct Meta {
     pub originator: Option<String>,
     /// The git branch at the start.
     pub branch: Option<String>,
+    /// The git remote's address, as Codex read it; it may hold a password.
+    pub remote: Option<String>,
 }
 
 /// The end of a history that a fork goes on from without copying it.
@@ -180,9 +183,36 @@ pub enum Refused {
 
 /// Reads one line, without its line feed.
 pub fn read(line: &[u8]) -> Result<Record, Refused> {
-    if let Some((timestamp, ordinal)) = wire::uninteresting(line) {
-        return Ok(Record { at: moment(timestamp), ordinal, kind: RecordKind::Other });
+    read_for(Purpose::Control, line)
+}
+
+/// As [`read`], for a reader who only wants to know what was spent: tool calls, their outputs and the ends of turns
+/// are [`RecordKind::Other`] as well, so that their text need not be looked at. The same is metered by these
+/// records, except what a thread does between its responses.
+pub fn read_for_accounting(line: &[u8]) -> Result<Record, Refused> {
+    read_for(Purpose::Accounting, line)
+}
+
+fn read_for(purpose: Purpose, line: &[u8]) -> Result<Record, Refused> {
+    match head::head(line, purpose) {
+        Some(Head { at, ordinal, kind }) => Ok(Record {
+            at: Some(at),
+            ordinal,
+            kind: match kind {
+                HeadKind::UserMessage => RecordKind::UserMessage,
+                HeadKind::Compacted => RecordKind::Compacted,
+                HeadKind::ToolOutput(call_id) => {
+                    RecordKind::ToolOutput { call_id: (!call_id.is_empty()).then(|| call_id.to_owned()) }
+                }
+                HeadKind::Other => RecordKind::Other,
+            },
+        }),
+        None => read_whole(line),
     }
+}
+
+/// Reads a line by all that is in it.
+pub(super) fn read_whole(line: &[u8]) -> Result<Record, Refused> {
     let first = line.iter().find(|byte| !byte.is_ascii_whitespace());
     let line: Line<'_> = match serde_json::from_slice(line) {
         Ok(_) if first != Some(&b'{') => return Err(Refused::NotAnObject),
@@ -220,6 +250,9 @@ fn refusal(error: &serde_json::Error, first: Option<&u8>) -> Refused {
 }
 
 fn moment(text: &str) -> Option<Timestamp> {
+    if let Some(at) = text.as_bytes().as_array().and_then(head::moment) {
+        return Some(at);
+    }
     DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
 }
 
@@ -248,6 +281,8 @@ fn meta(payload: Payload<'_>) -> Result<RecordKind, Refused> {
             }
         },
     };
+    let (branch, remote) =
+        payload.git.0.map(|git| (git.branch.owned(), git.repository_url.owned())).unwrap_or_default();
     Ok(RecordKind::Meta(Box::new(Meta {
         thread: Some(id),
         root: thread(payload.session_id),
@@ -264,7 +299,8 @@ fn meta(payload: Payload<'_>) -> Result<RecordKind, Refused> {
         cli_version: payload.cli_version.owned(),
         provider: payload.model_provider.owned(),
         originator: payload.originator.owned(),
-        branch: payload.git.0.and_then(|git| git.branch.owned()),
+        branch,
+        remote,
     })))
 }
 

@@ -14,11 +14,10 @@ use crate::model::{AgentName, ThreadId, Timestamp};
 use crate::rollout;
 use crate::tail::cursor::Cursor;
 use crate::tail::locate::is_session_file;
+use crate::tail::session::{home_of, name_is_older, name_of, parent_totals, root_of};
 use crate::tail::space;
 use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::{Answer, Counting, Meter, Phase};
-
-use file::{home_of, name_is_older, parent_totals, root_of, thread_of};
 
 /// How soon a file that was not ours is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -218,7 +217,7 @@ impl Sessions {
             agent: agent.clone(),
             home: home_of(path),
             cursor: Cursor::open(path)?,
-            meter: Meter::new(thread_of(path), counting),
+            meter: Meter::new(name_of(path).as_ref(), counting),
             counting,
             told: false,
             phase: Phase::Idle,
@@ -325,7 +324,7 @@ impl Session {
         if self.read_into(path, upto, &mut readings)? {
             // Another file stands in its place: all of it is read again, and the ledger knows what it has.
             self.cursor = Cursor::open(path)?;
-            self.meter = Meter::new(thread_of(path), self.counting);
+            self.meter = Meter::new(name_of(path).as_ref(), self.counting);
             readings.clear();
             self.read_into(path, upto, &mut readings)?;
         }
@@ -390,6 +389,5 @@ fn found(home: &Path, path: &Path, meter: &Meter) -> Option<Found> {
     })
 }
 
-mod file;
 #[cfg(test)]
 mod tests;
