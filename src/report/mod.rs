@@ -21,6 +21,7 @@ pub mod summary;
 pub mod text;
 pub mod told;
 pub mod trial;
+pub mod trial_json;
 
 pub use approvals::ApprovalReport;
 pub use budget::{BudgetReport, BudgetRow, BudgetStanding};

@@ -1,15 +1,14 @@
-//! Pure. What a policy would have done with history: a page, and JSON.
+//! Pure. What a policy would have done with history, as a page.
 
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
-use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::money_column;
-use super::text::{count, moment, rfc3339};
+use super::round::{grouped, money_column, money_difference};
+use super::text::{count, moment};
 use crate::model::event::{Answer, Decision};
-use crate::model::trial::{Deed, Origin, Spend, Trial, TriedRun, TriedStep};
+use crate::model::trial::{Deed, Spend, Trial, TriedRun, TriedStep};
 use crate::model::{Money, Timestamp, Verb};
 
 /// So many runs are shown one by one; JSON has all.
@@ -38,7 +37,7 @@ pub struct TrialReport {
 
 /// What a budget, or another rule, would have done to how many runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Doings {
+pub(super) struct Doings {
     warned: u64,
     routed: u64,
     held: u64,
@@ -81,7 +80,7 @@ impl Doings {
         }
     }
 
-    fn words(&self) -> [(&'static str, u64); 6] {
+    pub(super) fn words(&self) -> [(&'static str, u64); 6] {
         [
             ("warned", self.warned),
             ("routed", self.routed),
@@ -121,7 +120,7 @@ fn by_rule(run: &TriedRun) -> BTreeMap<Option<&str>, Doings> {
 }
 
 /// What a run came to, in one or two words.
-fn fate(run: &TriedRun) -> (&'static str, Tone) {
+pub(super) fn fate(run: &TriedRun) -> (&'static str, Tone) {
     let observed = |step: &TriedStep| matches!(&step.deed, Deed::Decided(decision) if decision.would);
     let doings = by_rule(run).values().fold(Doings::default(), |mut all, one| {
         all.add(one);
@@ -174,28 +173,21 @@ impl TrialReport {
     fn headline(&self) -> Vec<Item> {
         let trial = &self.trial;
         let tried = trial.runs.len() as u64 + trial.untouched;
-        let saved = trial.actual.less(&trial.would);
-        let shown = money_column(&[Some(trial.would.cost), Some(saved.cost)], "");
-        let part = |index: usize| shown.parts.get(index).map_or("", String::as_str);
+        let [actual, would, saved] = money_difference(&[(trial.actual.cost, trial.would.cost)]);
         let touched = match trial.runs.len() {
             0 => "none of them would have been touched".to_owned(),
-            some => format!("{} would have been touched", super::round::grouped(some as i128)),
+            some => format!("{} would have been touched", grouped(some as i128)),
         };
+        let in_responses =
+            |cost: &str, spend: &Spend| format!("{cost} in {}", count(spend.responses, "response", "responses"));
+        let tone = if trial.would.cost < trial.actual.cost { Tone::Good } else { Tone::Plain };
+        let less = trial.actual.less(&trial.would);
         let mut items = vec![
             Item::new("runs", format!("{}, {touched}", count(tried, "run", "runs")), Tone::Plain),
-            Item::new(
-                "spent",
-                format!("{} in {}", shown.total, count(trial.actual.responses, "response", "responses")),
-                Tone::Plain,
-            ),
-            Item::new(
-                "would",
-                format!("{} in {}", part(0), count(trial.would.responses, "response", "responses")),
-                Tone::Plain,
-            ),
+            Item::new("spent", in_responses(&actual.total, &trial.actual), Tone::Plain),
+            Item::new("would have spent", in_responses(&would.total, &trial.would), Tone::Plain),
+            Item::new("would have saved", in_responses(&saved.total, &less), tone),
         ];
-        let tone = if saved.cost > Money::ZERO { Tone::Good } else { Tone::Plain };
-        items.push(Item::new("saved", format!("{} would have been", part(1)), tone));
         if trial.actual.unpriced > 0 {
             let what = count(trial.actual.unpriced, "response has", "responses have");
             items.push(Item::warning(format!("{what} no price: not in these figures.")));
@@ -226,12 +218,8 @@ impl TrialReport {
         });
         let others = (trial.actual.less(&listed.0), trial.would.less(&listed.1));
         let spends = || shown.iter().map(|run| (run.actual, run.would)).chain([others]);
-        let column = |of: &dyn Fn(&(Spend, Spend)) -> Money| {
-            money_column(&spends().map(|pair| Some(of(&pair))).collect::<Vec<_>>(), "")
-        };
-        let would = column(&|(_, would)| would.cost);
-        let saved = column(&|(actual, would)| actual.cost - would.cost);
-        let actual = column(&|(actual, _)| actual.cost);
+        let pairs: Vec<(Money, Money)> = spends().map(|(actual, would)| (actual.cost, would.cost)).collect();
+        let [actual, would, saved] = money_difference(&pairs);
         let text = |parts: &[String], index: usize| parts.get(index).cloned().unwrap_or_default();
         let figures = |index: usize| [&actual, &would, &saved].map(|shown| Cell::new(text(&shown.parts, index)));
         let mut rows: Vec<Vec<Cell>> = Vec::with_capacity(shown.len() + 1);
@@ -250,8 +238,8 @@ impl TrialReport {
         let more = trial.runs.len() - shown.len();
         let others = match (more, trial.untouched + trial.earlier) {
             (0, 0) => None,
-            (0, rest) => Some(format!("{} not touched", super::round::grouped(rest.into()))),
-            (more, rest) => Some(format!("{} more", super::round::grouped(more as i128 + i128::from(rest)))),
+            (0, rest) => Some(format!("{} not touched", grouped(rest.into()))),
+            (more, rest) => Some(format!("{} more", grouped(more as i128 + i128::from(rest)))),
         };
         if let Some(others) = others {
             let mut row = vec![Cell::toned(others, Tone::Quiet), Cell::new(""), Cell::new("")];
@@ -286,7 +274,7 @@ impl TrialReport {
         Item::new(lead, format!("{}.{cut}", told.join("; ")), fate(run).1)
     }
 
-    fn all_rules(&self) -> BTreeMap<Option<&str>, Doings> {
+    pub(super) fn all_rules(&self) -> BTreeMap<Option<&str>, Doings> {
         let mut all: BTreeMap<Option<&str>, Doings> = BTreeMap::new();
         for (rule, doings) in self.trial.runs.iter().flat_map(by_rule) {
             all.entry(rule).or_default().add(&doings);
@@ -306,7 +294,7 @@ impl TrialReport {
             let mut row = vec![Cell::new(rule.unwrap_or("models"))];
             row.extend(used.iter().map(|at| match word(doings, *at).1 {
                 0 => Cell::toned("—", Tone::Quiet),
-                some => Cell::new(super::round::grouped(some.into())),
+                some => Cell::new(grouped(some.into())),
             }));
             row
         });
@@ -314,7 +302,7 @@ impl TrialReport {
     }
 
     /// What a what-if takes for granted, as far as it mattered here.
-    fn assumptions(&self) -> Vec<String> {
+    pub(super) fn assumptions(&self) -> Vec<String> {
         let trial = &self.trial;
         let any = |is: fn(&Deed) -> bool| trial.runs.iter().flat_map(|run| &run.steps).any(|step| is(&step.deed));
         let mut notes =
@@ -332,6 +320,9 @@ impl TrialReport {
         }
         if any(|deed| matches!(deed, Deed::Decided(Decision { would: true, .. }))) {
             notes.push("What is only observed does nothing: without `mode = \"observe\"` it would have.".to_owned());
+        }
+        if self.since.is_some() && !trial.runs.is_empty() {
+            notes.push("Budgets begin with what was spent in their windows before that time.".to_owned());
         }
         if trial.imported > 0 {
             let runs = count(trial.imported, "run is", "runs are");
@@ -414,143 +405,5 @@ fn sentence(deed: &Deed, approves: bool) -> String {
         Deed::Released => "went on: what held it was over".to_owned(),
         Deed::Ended { because } => format!("stopped: {because}"),
         Deed::Refused { because, .. } => format!("refused: {because}"),
-    }
-}
-
-/// Counters of a sum, each with a word before it.
-struct Named<'a>(&'a str, &'a Spend);
-
-impl Named<'_> {
-    fn put<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        let Self(name, spend) = self;
-        map.serialize_entry(&format!("{name}_cost_usd"), &spend.cost)?;
-        map.serialize_entry(&format!("{name}_responses"), &spend.responses)?;
-        map.serialize_entry(&format!("{name}_unpriced_responses"), &spend.unpriced)
-    }
-}
-
-struct Totals<'a>(&'a Spend, &'a Spend);
-
-impl Totals<'_> {
-    fn put<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        Named("actual", self.0).put(map)?;
-        Named("would", self.1).put(map)?;
-        Named("saved", &self.0.less(self.1)).put(map)
-    }
-}
-
-impl Serialize for Totals<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        self.put(&mut map)?;
-        map.end()
-    }
-}
-
-struct Step<'a>(&'a TriedStep);
-
-impl Serialize for Step<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("at", &rfc3339(self.0.at))?;
-        match &self.0.deed {
-            Deed::Decided(decision) => {
-                map.serialize_entry("do", decision.verb.as_str())?;
-                map.serialize_entry("budget", &decision.budget)?;
-                map.serialize_entry("scope", &decision.scope)?;
-                map.serialize_entry("observed_only", &decision.would)?;
-                map.serialize_entry("to", &decision.to)?;
-                map.serialize_entry("because", &decision.because)?;
-            }
-            Deed::Routed { to } => {
-                map.serialize_entry("do", "go_on_with")?;
-                map.serialize_entry("to", to)?;
-            }
-            Deed::Answered(answer) => {
-                map.serialize_entry("do", "answer")?;
-                map.serialize_entry(
-                    "answer",
-                    match answer {
-                        Answer::Extend { .. } => "extend",
-                        Answer::Route => "route",
-                        Answer::Stop => "stop",
-                        Answer::Kill => "kill",
-                    },
-                )?;
-            }
-            Deed::Released => map.serialize_entry("do", "release")?,
-            Deed::Ended { because } => {
-                map.serialize_entry("do", "stop")?;
-                map.serialize_entry("because", &[because])?;
-            }
-            Deed::Refused { budget, because } => {
-                map.serialize_entry("do", "refuse")?;
-                map.serialize_entry("budget", budget)?;
-                map.serialize_entry("because", &[because])?;
-            }
-        }
-        map.end()
-    }
-}
-
-struct Row<'a>(&'a TriedRun);
-
-impl Serialize for Row<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let run = self.0;
-        let (id, root) = match &run.origin {
-            Origin::Run(run) => (Some(run), None),
-            Origin::Imported(root) => (None, Some(root)),
-        };
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("run", &id)?;
-        map.serialize_entry("imported_thread", &root)?;
-        map.serialize_entry("started_at", &rfc3339(run.started))?;
-        map.serialize_entry("agents", &run.agents)?;
-        map.serialize_entry("attribution", &run.attribution)?;
-        map.serialize_entry("ended_then", &run.cut)?;
-        map.serialize_entry("end", fate(run).0)?;
-        Totals(&run.actual, &run.would).put(&mut map)?;
-        map.serialize_entry("steps", &run.steps.iter().map(Step).collect::<Vec<_>>())?;
-        map.end()
-    }
-}
-
-struct Rule<'a>(Option<&'a str>, Doings);
-
-impl Serialize for Rule<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("budget", &self.0)?;
-        for (word, runs) in self.1.words() {
-            map.serialize_entry(word, &runs)?;
-        }
-        map.end()
-    }
-}
-
-impl Serialize for TrialReport {
-    /// `govern.policy_try/1`.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let trial = &self.trial;
-        let rules: Vec<Rule<'_>> = self.all_rules().into_iter().map(|(rule, doings)| Rule(rule, doings)).collect();
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("schema", "govern.policy_try/1")?;
-        map.serialize_entry("policy", &self.policy)?;
-        map.serialize_entry("timezone", self.zone.name())?;
-        map.serialize_entry("since", &self.since.map(rfc3339))?;
-        map.serialize_entry("until", &self.until.map(rfc3339))?;
-        map.serialize_entry("answer", if self.approves { "approve" } else { "else" })?;
-        map.serialize_entry("runs_tried", &(trial.runs.len() as u64 + trial.untouched))?;
-        map.serialize_entry("runs_touched", &trial.runs.len())?;
-        map.serialize_entry("runs_imported", &trial.imported)?;
-        map.serialize_entry("runs_begun_before", &trial.earlier)?;
-        map.serialize_entry("begun_before_cost_usd", &trial.earlier_spend.cost)?;
-        map.serialize_entry("repriced_responses", &trial.repriced)?;
-        map.serialize_entry("totals", &Totals(&trial.actual, &trial.would))?;
-        map.serialize_entry("rules", &rules)?;
-        map.serialize_entry("rows", &trial.runs.iter().map(Row).collect::<Vec<_>>())?;
-        map.serialize_entry("assumptions", &self.assumptions())?;
-        map.end()
     }
 }
