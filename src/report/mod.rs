@@ -15,6 +15,7 @@ mod kinds;
 pub mod markdown;
 mod marks;
 mod outline;
+pub mod outlook;
 pub mod page;
 pub mod round;
 pub mod run;
@@ -24,14 +25,18 @@ pub mod spend;
 pub mod summary;
 pub mod text;
 pub mod told;
+pub mod trial;
+pub mod trial_json;
 
 pub use approvals::ApprovalReport;
-pub use budget::{BudgetReport, BudgetStanding};
+pub use budget::{BudgetReport, BudgetRow, BudgetStanding};
 pub use by::By;
+pub use outlook::Outlook;
 pub use page::Page;
 pub use run::{Handoff, Next, RunParts, RunReport};
 pub use run_rows::RunTally;
 pub use summary::{Frame, PriceStamp, Summary, Tally, Totals};
+pub use trial::TrialReport;
 
 #[cfg(test)]
 pub(crate) mod sample;

@@ -95,6 +95,23 @@ fn top_sum(amounts: &[i128], parents: &[Option<usize>]) -> i128 {
     amounts.iter().enumerate().filter(|(line, _)| is_top(line)).map(|(_, amount)| amount).sum()
 }
 
+/// Two columns of money and a third with the difference, shown so that each row and each column adds up: a difference is
+/// off by less than two of the smallest units that are shown.
+pub fn money_difference(pairs: &[(Money, Money)]) -> [Shown; 3] {
+    let column = |of: fn(&(Money, Money)) -> Money| pairs.iter().map(|pair| i128::from(of(pair).nanos())).collect();
+    let (whole, part): (Vec<i128>, Vec<i128>) = (column(|pair| pair.0), column(|pair| pair.1));
+    let fine = [&whole, &part].iter().all(|column| column.iter().sum::<i128>().abs() < 10_000_000_000);
+    let (places, unit) = if fine { (4, 100_000) } else { (2, 10_000_000) };
+    let (whole, part) = (apportion(&whole, unit), apportion(&part, unit));
+    let show = |parts: Vec<i128>, total: i128| Shown {
+        parts: parts.into_iter().map(|units| decimal(units, places)).collect(),
+        total: decimal(total, places),
+    };
+    let rest = whole.parts.iter().zip(&part.parts).map(|(whole, part)| whole - part).collect();
+    let total = whole.total - part.total;
+    [show(whole.parts, whole.total), show(part.parts, part.total), show(rest, total)]
+}
+
 fn decimal(units: i128, places: usize) -> String {
     let scale = if places == 4 { 10_000 } else { 100 };
     let sign = if units < 0 { "-" } else { "" };
@@ -174,6 +191,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_difference_adds_up_down_and_across() {
+        let cents = |cents: i64| Money::from_nanos(cents * 10_000_000);
+        let odd = |nanos: i64| Money::from_nanos(nanos);
+        let [whole, part, rest] =
+            money_difference(&[(cents(1_802), odd(4_000_000)), (odd(7_006_000_000), odd(6_004_000_000))]);
+        assert_eq!((whole.parts.join(" "), whole.total.as_str()), ("$18.02 $7.01".to_owned(), "$25.03"));
+        assert_eq!((part.parts.join(" "), part.total.as_str()), ("$0.01 $6.00".to_owned(), "$6.01"));
+        assert_eq!((rest.parts.join(" "), rest.total.as_str()), ("$18.01 $1.01".to_owned(), "$19.02"));
+    }
 
     proptest! {
         #[test]

@@ -3,6 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::Look;
+use crate::model::trial::Trial;
 use crate::report::page::Block;
 use crate::report::{Page, json, markdown, sample, spend};
 
@@ -110,4 +111,26 @@ fn questions_and_answers() {
 #[test]
 fn questions_and_answers_as_json() {
     insta::assert_snapshot!(json::to_text(&sample::approvals()));
+}
+
+#[test]
+fn what_a_policy_would_have_done() {
+    insta::assert_snapshot!(drawn(&sample::trial().page()));
+}
+
+#[test]
+fn what_a_policy_would_have_done_as_json() {
+    insta::assert_snapshot!(json::to_text(&sample::trial()));
+}
+
+#[test]
+fn a_policy_that_would_have_done_nothing_says_so() {
+    let mut report = sample::trial();
+    report.trial = Trial { untouched: 12, ..Trial::default() };
+    let said = drawn_at(&report.page(), 80);
+    assert!(said.contains("Nothing was recorded in this time."), "{said}");
+    report.trial.actual.responses = 40;
+    report.trial.would = report.trial.actual;
+    let said = drawn_at(&report.page(), 80);
+    assert!(said.contains("12 runs, none of them would have been touched"), "{said}");
 }

@@ -24,6 +24,7 @@ mod guard;
 mod ledger_lost;
 mod old;
 mod plain;
+mod policy_try;
 mod programs;
 mod readme;
 mod report;
