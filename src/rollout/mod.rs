@@ -4,6 +4,7 @@
 //! unknown fields are passed over, a field of an unexpected type counts as absent. What is
 //! refused is said to be: a line that is no JSON, and a spend record without its numbers.
 
+mod exact;
 mod head;
 pub mod name;
 pub mod record;
