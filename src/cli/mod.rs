@@ -13,6 +13,7 @@ pub mod init;
 pub mod overview;
 pub mod policy;
 pub mod policy_files;
+pub mod policy_try;
 pub mod prices;
 pub mod report;
 pub mod resume;
@@ -60,7 +61,7 @@ enum Verb {
     Approve(approve::ApproveArgs),
     /// Answer a question: end the agent
     Deny(approve::DenyArgs),
-    /// Check a policy, or show the one that applies here
+    /// Check a policy, show the one that applies here, or try one on what was recorded
     Policy(policy::PolicyArgs),
     /// What tokens cost, and since when
     Prices(prices::PricesArgs),

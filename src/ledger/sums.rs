@@ -24,6 +24,8 @@ pub struct SumQuery<'a> {
     pub dims: &'a [Dimension],
     /// Only this run's.
     pub run: Option<&'a RunId>,
+    /// Only this thread's.
+    pub thread: Option<&'a ThreadId>,
     /// From then on.
     pub since: Option<Timestamp>,
     /// Before then.
@@ -173,7 +175,7 @@ impl Turn<'_> {
 }
 
 fn sums(conn: &Connection, query: &SumQuery<'_>) -> Result<Vec<SumRow>, LedgerError> {
-    match narrow(conn, query, query.run.map(RunId::as_str), None)? {
+    match narrow(conn, query, query.run.map(RunId::as_str), query.thread.map(ThreadId::as_str))? {
         Some(scope) => named_rows(conn, query, parts::collect(conn, &scope)?),
         None => Ok(Vec::new()),
     }
