@@ -128,7 +128,7 @@ impl<'a> Reading<'a> {
         let mut unfinished = false;
         if let Some((position, line)) = cursor.rest() {
             // A last line may be whole, only its line feed missing; else its writer has not come to its end.
-            match rollout::read(line) {
+            match rollout::read_for_accounting(line) {
                 Ok(record) => {
                     self.mark.lines += 1;
                     self.take(position, &record);
@@ -150,7 +150,12 @@ impl<'a> Reading<'a> {
         }
         match rollout::read_for_accounting(line) {
             Ok(record) => self.take(position, &record),
-            Err(why) => self.skip(1, || format!("{why} at byte {position}")),
+            Err(why) => {
+                self.skip(1, || format!("{why} at byte {position}"));
+                if let Some((position, record)) = rollout::after_torn(position, line) {
+                    self.take(position, &record);
+                }
+            }
         }
     }
 

@@ -21,3 +21,4 @@ mod table;
 mod tests;
 pub mod verdict;
 pub mod window;
+pub mod zone;

@@ -7,14 +7,15 @@ use chrono_tz::Tz;
 use super::TrialReport;
 use super::approvals::ApprovalReport;
 use super::budget::{BudgetReport, BudgetRow};
+use super::by::Pieces;
 use super::outlook::{Forecast, Outlook, Stretch};
-use super::{BudgetStanding, By, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally};
+use super::{BudgetStanding, By, Frame, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally};
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::trial::{Deed, Origin, Spend, Trial, TriedRun, TriedStep};
 use crate::model::{
-    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, ModelId, Money,
-    ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, ThreadId, ThreadInfo, Timestamp,
-    Tokens, Unit, Verb,
+    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Guess, ModelId, Money,
+    ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, Slice, Sum, ThreadId, ThreadInfo,
+    Timestamp, Tokens, Unit, Verb,
 };
 
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -68,9 +69,64 @@ pub(crate) fn summary(by: &[&str]) -> Summary {
         response.attribution.labels = BTreeMap::from([("tier".to_owned(), "gold".to_owned())]);
     }
     let by: Vec<By> = by.iter().map(|word| By::parse(word).unwrap()).collect();
-    let mut tally = Tally::new(&by, Tz::Europe__Berlin);
-    responses.iter().for_each(|response| tally.add(response));
-    tally.finish((None, None), 3, prices())
+    let mut summary = summed(&by, Tz::Europe__Berlin, &responses);
+    summary.frame.skipped_lines = 3;
+    summary
+}
+
+/// Two weeks in which little was done: dear and cheap days, some without spend, a plan's, an estimated and an imported one.
+pub(crate) fn days(by: &[&str]) -> Summary {
+    let mut responses = [
+        ("2026-11-02T09:00:00Z", "gpt-6-astra", "12.50"),
+        ("2026-11-03T09:00:00Z", "gpt-6.1-sol", "3.1234567"),
+        ("2026-11-03T10:00:00Z", "gpt-6-luna", "0.0012"),
+        ("2026-11-06T10:00:00Z", "gpt-6.1-sol", "7.25"),
+        ("2026-11-09T10:00:00Z", "gpt-6-luna", "0.33"),
+    ]
+    .map(|(when, model, usd)| response(when, "codex", "t1", model, usd));
+    for (index, response) in responses.iter_mut().enumerate() {
+        response.tokens.cache_write_input = 700 * index as u64;
+        response.tokens.output += 600_000 * index as u64;
+        match index {
+            1 => response.basis = Basis::Estimated(Guess::FirstTotal),
+            2 => response.cost = Cost::Estimated(Money::parse_decimal("0.0012").unwrap()),
+            3 => response.billing = Billing::Plan,
+            4 => (response.run, response.agent) = (None, None),
+            _ => {}
+        }
+    }
+    let by: Vec<By> = by.iter().map(|word| By::parse(word).unwrap()).collect();
+    summed(&by, Tz::Europe__Berlin, &responses)
+}
+
+/// What a ledger would say of one response.
+pub(crate) fn slice(response: &Response, pieces: Pieces) -> Slice {
+    Slice {
+        start: Some(pieces.start(response.at)),
+        run: response.run.clone(),
+        thread: Some(response.thread.clone()),
+        agent: response.agent.clone(),
+        model: response.model.clone(),
+        billing: response.billing,
+        attribution: response.attribution.clone(),
+        sum: Sum::of(response),
+    }
+}
+
+/// The summary of these responses, as a report makes it.
+pub(crate) fn summed(by: &[By], zone: Tz, responses: &[Response]) -> Summary {
+    let mut tally = Tally::new(by, zone);
+    let pieces = Pieces::of(by, zone);
+    responses.iter().for_each(|response| tally.add(&slice(response, pieces)));
+    responses.iter().for_each(|response| tally.explain(response));
+    let times = || responses.iter().map(|response| response.at);
+    tally.finish(Frame {
+        since: None,
+        until: None,
+        span: times().min().zip(times().max()),
+        skipped_lines: 0,
+        prices: prices(),
+    })
 }
 
 pub(crate) fn event(when: &str, kind: EventKind) -> Event {

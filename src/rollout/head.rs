@@ -28,53 +28,62 @@ pub(super) enum Purpose {
     Accounting,
 }
 
-/// A line of which no more is of interest.
-#[derive(Debug, PartialEq, Eq)]
+/// What every line begins with, exactly as Codex writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head<'a> {
     pub(super) at: Timestamp,
     pub(super) ordinal: Option<u64>,
-    pub(super) kind: HeadKind<'a>,
+    /// The outer `type`.
+    pub(super) kind: &'a str,
+    /// What follows `"payload":{`, the line's end included.
+    pub(super) payload: &'a [u8],
 }
 
+/// What a line is whose body does not matter.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum HeadKind<'a> {
+pub(super) enum Passed<'a> {
     UserMessage,
     Compacted,
     ToolOutput(&'a str),
     Other,
 }
 
-/// The head of a line whose body does not matter. `None` is "read it properly": every line that does not look exactly
-/// as Codex writes it, and every one that may be two records run into one.
-pub(super) fn head(line: &[u8], purpose: Purpose) -> Option<Head<'_>> {
-    let rest = line.strip_prefix(START)?;
-    let (timestamp, rest) = rest.split_first_chunk()?;
-    let at = moment(timestamp)?;
-    let rest = rest.strip_prefix(b"\",\"")?;
-    let (ordinal, rest) = match rest.strip_prefix(br#"ordinal":"#) {
-        None => (None, rest),
-        Some(rest) => {
-            let end = rest.iter().take(20).position(|byte| !byte.is_ascii_digit())?;
-            let (digits, rest) = rest.split_at_checked(end)?;
-            (Some(std::str::from_utf8(digits).ok()?.parse().ok()?), rest.strip_prefix(b",\"")?)
-        }
-    };
-    let (outer, rest) = until_quote(rest.strip_prefix(br#"type":""#)?)?;
-    let payload = rest.strip_prefix(br#","payload":{"#)?;
-    let kind = match outer {
-        "session_meta" | "turn_context" | "token_usage_record" => return None,
-        "compacted" => HeadKind::Compacted,
-        "response_item" => response_item(payload, purpose)?,
-        "event_msg" => event(payload, purpose)?,
-        _ => HeadKind::Other,
-    };
-    (payload.ends_with(b"}}") && !runs_into_another(payload)).then_some(Head { at, ordinal, kind })
+impl<'a> Head<'a> {
+    /// `None` for every line that does not begin exactly as Codex begins them.
+    pub(super) fn of(line: &'a [u8]) -> Option<Self> {
+        let rest = line.strip_prefix(START)?;
+        let (timestamp, rest) = rest.split_first_chunk()?;
+        let at = moment(timestamp)?;
+        let rest = rest.strip_prefix(b"\",\"")?;
+        let (ordinal, rest) = match rest.strip_prefix(br#"ordinal":"#) {
+            None => (None, rest),
+            Some(rest) => {
+                let (ordinal, rest) = count(rest)?;
+                (Some(ordinal), rest.strip_prefix(b",\"")?)
+            }
+        };
+        let (kind, rest) = until_quote(rest.strip_prefix(br#"type":""#)?)?;
+        Some(Self { at, ordinal, kind, payload: rest.strip_prefix(br#","payload":{"#)? })
+    }
+
+    /// `None` is "read it properly": what matters, what does not look exactly as Codex writes it, and whatever may be two
+    /// records run into one.
+    pub(super) fn passed_over(&self, purpose: Purpose) -> Option<Passed<'a>> {
+        let passed = match self.kind {
+            "session_meta" | "turn_context" | "token_usage_record" => return None,
+            "compacted" => Passed::Compacted,
+            "response_item" => response_item(self.payload, purpose)?,
+            "event_msg" => event(self.payload, purpose)?,
+            _ => Passed::Other,
+        };
+        (self.payload.ends_with(b"}}") && !runs_into_another(self.payload)).then_some(passed)
+    }
 }
 
-fn response_item(payload: &[u8], purpose: Purpose) -> Option<HeadKind<'_>> {
+fn response_item(payload: &[u8], purpose: Purpose) -> Option<Passed<'_>> {
     let (kind, rest) = until_quote(payload.strip_prefix(br#""type":""#)?)?;
     match (purpose, kind) {
-        (Purpose::Accounting, _) => Some(HeadKind::Other),
+        (Purpose::Accounting, _) => Some(Passed::Other),
         (
             Purpose::Control,
             "function_call_output" | "custom_tool_call_output" | "mcp_tool_call_output" | "tool_search_output",
@@ -82,26 +91,26 @@ fn response_item(payload: &[u8], purpose: Purpose) -> Option<HeadKind<'_>> {
             // From about 0.150 an output has an id of its own.
             let rest = rest.strip_prefix(br#","id":""#).map_or(Some(rest), |id| Some(until_quote(id)?.1))?;
             let (call_id, _) = until_quote(rest.strip_prefix(br#","call_id":""#)?)?;
-            Some(HeadKind::ToolOutput(call_id))
+            Some(Passed::ToolOutput(call_id))
         }
         (Purpose::Control, "function_call" | "custom_tool_call" | "local_shell_call" | "tool_search_call") => None,
-        (Purpose::Control, _) => Some(HeadKind::Other),
+        (Purpose::Control, _) => Some(Passed::Other),
     }
 }
 
-fn event(payload: &[u8], purpose: Purpose) -> Option<HeadKind<'_>> {
+fn event(payload: &[u8], purpose: Purpose) -> Option<Passed<'_>> {
     let (kind, rest) = until_quote(payload.strip_prefix(br#""type":""#)?)?;
     match (purpose, kind) {
         (_, "token_count" | "thread_settings_applied" | "task_started" | "turn_started") => None,
-        (_, "user_message") => Some(HeadKind::UserMessage),
+        (_, "user_message") => Some(Passed::UserMessage),
         (_, "item_completed") => {
             let (_, rest) = until_quote(rest.strip_prefix(br#","thread_id":""#)?)?;
             let (_, rest) = until_quote(rest.strip_prefix(br#","turn_id":""#)?)?;
             let (item, _) = until_quote(rest.strip_prefix(br#","item":{"type":""#)?)?;
-            Some(if item == "UserMessage" { HeadKind::UserMessage } else { HeadKind::Other })
+            Some(if item == "UserMessage" { Passed::UserMessage } else { Passed::Other })
         }
         (Purpose::Control, "task_complete" | "turn_complete" | "turn_aborted") => None,
-        _ => Some(HeadKind::Other),
+        _ => Some(Passed::Other),
     }
 }
 
@@ -112,11 +121,25 @@ fn runs_into_another(payload: &[u8]) -> bool {
     FIND_START.find(end).is_some()
 }
 
+/// Where the last record begins on a line that holds several, or something torn before it.
+pub(super) fn last_start(line: &[u8]) -> Option<usize> {
+    memmem::rfind(line, START).filter(|at| *at > 0)
+}
+
 /// A short text without escapes up to its closing quote, and what follows that.
-fn until_quote(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let end = bytes.iter().take(72).position(|byte| matches!(byte, b'"' | b'\\'))?;
+pub(super) fn until_quote(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let end = bytes.iter().take(100).position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
     let (text, rest) = bytes.split_at_checked(end)?;
     Some((std::str::from_utf8(text).ok()?, rest.strip_prefix(b"\"")?))
+}
+
+/// A whole number, and what follows it.
+pub(super) fn count(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let end = bytes.iter().take(20).position(|byte| !byte.is_ascii_digit())?;
+    let (digits, rest) = bytes.split_at_checked(end)?;
+    let starts_well = digits.len() == 1 || digits.first() != Some(&b'0');
+    let number = digits.iter().fold(0_u64, |number, digit| number * 10 + u64::from(digit - b'0'));
+    (starts_well && !digits.is_empty()).then_some((number, rest))
 }
 
 /// A moment exactly as Codex writes it, `2026-11-22T05:37:30.041Z`: twenty times as fast as by any format.

@@ -2,8 +2,9 @@
 
 use chrono::DateTime;
 
-use super::head::{self, Head, HeadKind, Purpose};
-use super::wire::{Either, Line, Nullable, Object, Payload, Text, Usage};
+use super::exact;
+use super::head::{self, Head, Passed, Purpose};
+use super::wire::{self, Either, Line, Nullable, Object, Payload, Text, Usage};
 use crate::model::{ModelId, ThreadId, Timestamp, Tokens};
 
 /// One line of a session file.
@@ -193,22 +194,31 @@ pub fn read_for_accounting(line: &[u8]) -> Result<Record, Refused> {
     read_for(Purpose::Accounting, line)
 }
 
+/// The whole record at the end of a line that [`read`] refuses, and where it starts, if the line starts at `position`.
+///
+/// A write that failed half-way (a full disk, a machine that went down) leaves no line feed, so that the next record
+/// is appended to what was torn, or to the zero bytes that a file system left there.
+pub fn after_torn(position: u64, line: &[u8]) -> Option<(u64, Record)> {
+    let start = head::last_start(line)?;
+    let record = read(line.get(start..)?).ok()?;
+    Some((position.saturating_add(u64::try_from(start).ok()?), record))
+}
+
 fn read_for(purpose: Purpose, line: &[u8]) -> Result<Record, Refused> {
-    match head::head(line, purpose) {
-        Some(Head { at, ordinal, kind }) => Ok(Record {
-            at: Some(at),
-            ordinal,
-            kind: match kind {
-                HeadKind::UserMessage => RecordKind::UserMessage,
-                HeadKind::Compacted => RecordKind::Compacted,
-                HeadKind::ToolOutput(call_id) => {
-                    RecordKind::ToolOutput { call_id: (!call_id.is_empty()).then(|| call_id.to_owned()) }
-                }
-                HeadKind::Other => RecordKind::Other,
-            },
-        }),
-        None => read_whole(line),
-    }
+    let Some(head) = Head::of(line) else { return read_whole(line) };
+    let kind = match head.passed_over(purpose) {
+        Some(Passed::UserMessage) => RecordKind::UserMessage,
+        Some(Passed::Compacted) => RecordKind::Compacted,
+        Some(Passed::ToolOutput(call_id)) => {
+            RecordKind::ToolOutput { call_id: (!call_id.is_empty()).then(|| call_id.to_owned()) }
+        }
+        Some(Passed::Other) => RecordKind::Other,
+        None => match exact::spend(&head) {
+            Some(kind) => kind,
+            None => return read_whole(line),
+        },
+    };
+    Ok(Record { at: Some(head.at), ordinal: head.ordinal, kind })
 }
 
 /// Reads a line by all that is in it.
@@ -370,18 +380,27 @@ fn response_item(payload: Payload<'_>) -> RecordKind {
     }
 }
 
-/// Parts are never more than their whole, whatever the line says: prices are made of differences.
 fn tokens(usage: &Object<Usage>) -> Option<Tokens> {
     let usage = usage.0.as_ref()?;
-    let (input, output) = (usage.input_tokens.0?, usage.output_tokens.0?);
-    let cached_input = usage.cached_input_tokens.0.unwrap_or(0).min(input);
-    Some(Tokens {
-        input,
+    let part = |count: wire::Count| count.0.unwrap_or(0);
+    Some(within(Tokens {
+        input: usage.input_tokens.0?,
+        cached_input: part(usage.cached_input_tokens),
+        cache_write_input: part(usage.cache_write_input_tokens),
+        output: usage.output_tokens.0?,
+        reasoning_output: part(usage.reasoning_output_tokens),
+    }))
+}
+
+/// Parts are never more than their whole, whatever the line says: prices are made of differences.
+pub(super) fn within(said: Tokens) -> Tokens {
+    let cached_input = said.cached_input.min(said.input);
+    Tokens {
         cached_input,
-        cache_write_input: usage.cache_write_input_tokens.0.unwrap_or(0).min(input.saturating_sub(cached_input)),
-        output,
-        reasoning_output: usage.reasoning_output_tokens.0.unwrap_or(0).min(output),
-    })
+        cache_write_input: said.cache_write_input.min(said.input.saturating_sub(cached_input)),
+        reasoning_output: said.reasoning_output.min(said.output),
+        ..said
+    }
 }
 
 #[cfg(test)]

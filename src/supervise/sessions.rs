@@ -336,11 +336,14 @@ impl Session {
         let mut refused: Option<(u64, String)> = None;
         let Self { agent, home, cursor, meter, told, phase, counting: _ } = self;
         let on_line = |position: u64, line: &[u8]| {
-            let record = match rollout::read(line) {
-                Ok(record) => record,
+            let (position, record) = match rollout::read(line) {
+                Ok(record) => (position, record),
                 Err(why) => {
                     refused.get_or_insert_with(|| (0, format!("{why} at byte {position}"))).0 += 1;
-                    return;
+                    match rollout::after_torn(position, line) {
+                        Some(whole) => whole,
+                        None => return,
+                    }
                 }
             };
             let answer = meter.push(position, &record);

@@ -34,6 +34,21 @@ fn a_report_by_several_dimensions() {
 }
 
 #[test]
+fn a_report_by_day_has_a_bar_for_each() {
+    insta::assert_snapshot!(drawn(&spend::page(&sample::days(&["day"]))));
+}
+
+#[test]
+fn a_report_by_two_dimensions_has_subtotals() {
+    insta::assert_snapshot!(drawn(&spend::page(&sample::days(&["agent", "model"]))));
+}
+
+#[test]
+fn days_may_have_models_below_them() {
+    insta::assert_snapshot!(drawn(&spend::page(&sample::days(&["day", "model"]))));
+}
+
+#[test]
 fn a_report_of_everything_at_once() {
     insta::assert_snapshot!(drawn(&spend::page(&sample::summary(&[]))));
 }
@@ -44,6 +59,8 @@ fn narrow_windows_break_no_row() {
         sample::run().page(),
         spend::page(&sample::summary(&["model"])),
         spend::page(&sample::summary(&["team", "agent", "model", "day"])),
+        spend::page(&sample::days(&["day"])),
+        spend::page(&sample::days(&["agent", "model"])),
         sample::budgets().page(),
     ];
     let narrow = pages.iter().map(|page| drawn_at(page, 40)).collect::<Vec<_>>();
@@ -58,6 +75,7 @@ fn a_report_as_json() {
 #[test]
 fn a_report_as_markdown() {
     insta::assert_snapshot!(markdown::of_page(&spend::page(&sample::summary(&["team", "model"])), 2));
+    insta::assert_snapshot!(markdown::of_page(&spend::page(&sample::days(&["day"])), 2));
 }
 
 #[test]

@@ -9,35 +9,45 @@
 //! an empty one, and the total shows that there was another response. An id's first response is
 //! known by the id, a later one by its place in the file as well (`id@position`), one without an
 //! id by its place alone (`@position`); without an id only `thread_token_usage` can tell a record
-//! said again. A thread may go on in further files, its pages: there a place is `page:position`. An id
-//! is one response in all files of a thread. A record that names another thread is a copy that a fork brought along, and the
+//! said again. A record that names another thread is a copy that a fork brought along, and the
 //! record inside a `compacted` line is a copy as well: neither counts.
+//!
+//! **Pages.** A thread may go on in further files, with its totals. No line of one is repeated in the
+//! next, but for a last count before the page's first request, which is not a response. Places name
+//! the page (`@page:position`); one response id in two files of a thread is one response.
 //!
 //! **Running totals.** Earlier versions write only `token_count`, once, twice or many times a
 //! response. A response is counted when `total_token_usage` changes, and `last_token_usage` is
 //! what it used (without it: the difference of the totals). An unchanged total is the same
-//! count said again; the `last` that comes with it after a compaction is an estimate of the
-//! context, not a response. Some versions start the totals again when a session is resumed: a
-//! total that fell, or that follows a count without numbers, is a response if it equals its own
-//! `last`; a fallen total that was seen before is an old count said again.
+//! count said again; the `last` that comes with it after a compaction or a turn that was taken back is an
+//! estimate of the context, not a response. Some versions start the totals again when a session is resumed, after a
+//! count without numbers: a total that then equals its own `last` is a response, whatever it was before. Else a
+//! fallen total that was seen before is an old count said again, and one that was not is a response.
 //!
-//! **Both.** From the first usage record on, `token_count` no longer counts: a newer Codex that
-//! goes on with an old session writes both.
+//! **Both.** From the first usage record on, a count says again what a record has said. It is a response of its own if
+//! an older Codex goes on with the session, which writes no records: if the total grows by exactly `last`, and no
+//! record before it is unsaid. What is unsaid when a turn ends may never be said (its writer was killed, or a
+//! compaction by the server is not in the totals): after the next turn began, only a count with the numbers of an
+//! unsaid record is taken for that record's. So a record that was torn is made up for by its count.
 //!
-//! **Inherited history.** Forks and sub-agents of versions up to about 0.147, and later forks of
+//! **Inherited history.** Forks and sub-agents of versions up to about 0.150, and later forks of
 //! older sessions, begin with a copy of their parent's lines under new timestamps. What is in
 //! the copy was paid for by the parent and never counts. A file has such a copy if a second
-//! `session_meta` names another thread, or if a turn is older than the thread it is in. The copy
-//! ends, whichever is known first:
+//! `session_meta` names another thread, if a turn is older than the thread it is in, or if its first turn
+//! is called by a line of the old file that stood further down: `codex migrate-rollouts`
+//! has then dropped the line that named the parent. The copy ends, whichever is known first:
 //! 1. at the first turn that is younger than the thread (both ids are UUIDs that hold their
 //!    time), at settings or at a usage record of the thread itself;
 //! 2. where turns have no ids (about 0.45 to 0.80): at the first total that is not the parent's
-//!    next one, if the caller has [`Meter::inherit`]ed those from the parent's own meter;
+//!    next one of those that the parent had shown when the thread began, if the caller has
+//!    [`Meter::inherit`]ed them from the parent's own meter;
 //! 3. else at the first pause of [`BURST`]: copies are written in one go. Responses are then
-//!    [`Basis::Estimated`] up to the next turn.
+//!    [`Basis::Estimated`], up to the next turn if the parent is known ([`Guess::Pause`]), and to the end of the file if
+//!    it is not ([`Guess::LostParent`]).
 //!
 //! What a file goes on from without copying it (0.148; `history_base` in 0.169) shows only in
-//! its totals, which are then larger than their `last`: only `last` counts.
+//! its totals, which are then larger than their `last`: only `last` counts. Totals without `last` are estimates where a
+//! parent's may be in them ([`Guess::FirstTotal`]) or where they fell ([`Guess::FallenTotal`]).
 //!
 //! **This run.** All lines are read, from the first byte, so that model, tier and totals are right. A
 //! response belongs to the run if its line was not there when the run first saw the file, or if
@@ -280,7 +290,9 @@ impl Meter {
             return None;
         }
         let fell = previous.is_some_and(|previous| total.total() < previous.total());
-        let said_again = fell && last != Some(total) && self.totals.iter().any(|before| before.tokens == total);
+        if fell && !restarted && self.totals.iter().any(|before| before.tokens == total) {
+            return None;
+        }
         let copied = self.lineage.copied(self.totals.len(), &total);
         self.totals.push(RunningTotal { at, tokens: total });
         let is_known = match (&mut self.unsaid, last) {
@@ -288,7 +300,7 @@ impl Meter {
             (Some(unsaid), Some(last)) => !unsaid.is_unknown(last) || previous.unwrap_or_default() + last != total,
             (Some(_), None) => true,
         };
-        if said_again || is_known {
+        if is_known {
             return None;
         }
         let has_tool_calls = self.pulse.counted();

@@ -27,6 +27,7 @@ mod plain;
 mod policy_try;
 mod programs;
 mod readme;
+mod report;
 mod resume;
 mod route;
 mod signals;

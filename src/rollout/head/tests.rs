@@ -5,6 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::super::exact;
 use super::*;
 use crate::rollout::record::{Record, RecordKind, Refused, read, read_for_accounting, read_whole};
 
@@ -23,6 +24,10 @@ fn lines() -> Vec<Vec<u8>> {
     }
     assert!(lines.len() > 500);
     lines
+}
+
+fn head(line: &[u8], purpose: Purpose) -> Option<Passed<'_>> {
+    Head::of(line)?.passed_over(purpose)
 }
 
 /// A record without what accounting has no use for.
@@ -72,6 +77,18 @@ fn heads_of_real_lines_say_what_the_whole_lines_say() {
     }
     let [control, accounting] = passed_over;
     assert!(lines.len() / 5 < control && control < accounting, "{passed_over:?} of {}", lines.len());
+}
+
+#[test]
+fn records_that_spend_are_read_without_a_parser_of_json() {
+    let lines = lines();
+    let spends = |line: &&Vec<u8>| {
+        let whole = read_whole(line).map(|record| record.kind);
+        matches!(whole, Ok(RecordKind::UsageRecord { .. } | RecordKind::TokenCount { .. }))
+    };
+    let spends: Vec<_> = lines.iter().filter(spends).collect();
+    let exact = spends.iter().filter(|line| Head::of(line).and_then(|head| exact::spend(&head)).is_some()).count();
+    assert!(exact * 10 > spends.len() * 9, "{exact} of {}", spends.len());
 }
 
 #[test]
