@@ -201,6 +201,8 @@ impl Supervisor {
             }
             Effect::Freeze(_)
             | Effect::Thaw(_)
+            | Effect::Answer { .. }
+            | Effect::Open(_)
             | Effect::End(_)
             | Effect::Restart { .. }
             | Effect::Arm(..)
