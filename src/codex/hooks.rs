@@ -189,6 +189,17 @@ impl Invocation {
         Ok(self.with_settings(own))
     }
 
+    /// Why the user's own flags leave govern's hooks no place; `None` where they can stand, or nothing is started.
+    pub fn refuses_hooks(&self) -> Option<NoHooks> {
+        let target = HookTarget {
+            govern: Path::new("/govern"),
+            socket: Path::new("/socket"),
+            failing: Failing::Closed,
+            posix_shell: true,
+        };
+        self.with_hooks(&target).err().filter(|why| *why != NoHooks::NoSession)
+    }
+
     /// The flag that turns hooks off, if there is one. `--disable hooks` holds against any later flag (0.169).
     fn turns_hooks_off(&self) -> Option<String> {
         self.tokens.iter().find_map(|token| {

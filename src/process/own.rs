@@ -27,8 +27,9 @@ pub fn own_program() -> Option<std::path::PathBuf> {
 
 /// The user's shell, by which Codex runs hooks, reads a command as `sh` does.
 pub fn has_posix_shell() -> bool {
-    let shell = std::env::var_os("SHELL");
-    let name = shell.as_deref().and_then(|shell| std::path::Path::new(shell).file_name()?.to_str());
+    // By the log-in, not by `$SHELL` (0.169).
+    let shell = User::from_uid(getuid()).ok().flatten().map(|user| user.shell);
+    let name = shell.as_deref().and_then(|shell| shell.file_name()?.to_str());
     name.is_none_or(|name| matches!(name, "sh" | "bash" | "dash" | "ash" | "ksh" | "mksh" | "zsh"))
 }
 

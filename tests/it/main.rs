@@ -19,6 +19,7 @@ mod bad_input;
 mod budget;
 mod cli;
 mod concurrent;
+mod gate;
 mod ground;
 mod guard;
 mod ledger_lost;
