@@ -20,6 +20,7 @@ mod budget;
 mod cli;
 mod concurrent;
 mod gate;
+mod gate_screen;
 mod ground;
 mod guard;
 mod ledger_lost;
