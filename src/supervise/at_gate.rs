@@ -8,6 +8,7 @@ use crate::decide::input::{Gone, Hook, HookId, Input, ToolCall, Wants};
 use crate::error::Error;
 use crate::gate::hook::{HookAnswer, HookInput, HookReply, HookWord};
 use crate::gate::socket::{self, HookCall, Peer};
+use crate::model::event::GateReach;
 use crate::process;
 
 use super::supervisor::Supervisor;
@@ -53,6 +54,26 @@ impl Supervisor {
             self.at_gate.remove(&hook);
         }
         effects
+    }
+
+    /// How limits are kept is said once: when the first request comes to the gate, or the first answer without one.
+    pub(super) fn say_reach(&mut self, inputs: &[Input]) {
+        let requests = |input: &Input| matches!(input, Input::Hook(hook) if hook.wants.spends());
+        let reach = if inputs.iter().any(requests) {
+            Some(GateReach::Requests)
+        } else if inputs.iter().any(|input| matches!(input, Input::Responded(_))) {
+            self.governor.agent(&self.agent).and_then(|agent| agent.gate.reach())
+        } else {
+            return;
+        };
+        if std::mem::replace(&mut self.reach_said, true) || !self.governor.gates() {
+            return;
+        }
+        self.say(match reach {
+            Some(GateReach::Requests) => "limits are kept at the gate: each request and each tool waits for govern",
+            Some(GateReach::Tools) => "tools wait for govern; requests are held by signals: this Codex does not ask first",
+            None => "limits are kept by signals: this command was not seen to call govern's hooks",
+        });
     }
 
     /// Only processes of the agent's own tree, which Codex started.

@@ -75,6 +75,8 @@ pub(super) struct Supervisor {
     pub(super) at_gate: BTreeMap<HookId, HookCall>,
     /// What was said and not yet shown on Codex's own screen.
     pub(super) unsaid: Vec<String>,
+    /// How limits are kept was said.
+    pub(super) reach_said: bool,
     notices: Notices<std::io::Stderr>,
     began: Instant,
 }
@@ -153,6 +155,7 @@ impl Supervisor {
             in_passing: BTreeSet::new(),
             at_gate: BTreeMap::new(),
             unsaid: Vec::new(),
+            reach_said: false,
             notices: plan.notices,
             began,
         }
