@@ -145,9 +145,10 @@ fn call_hooks() {
     let calls: usize = variable("GOVERN_BENCH_CALLS").parse().unwrap();
     let together = variable("GOVERN_BENCH_TOGETHER") == "1";
     let thread = format!("01a201c2-290f-70e3-a3f3-{:012x}", std::process::id());
+    let session = begin_session(&thread);
     let input = |event: &str| {
         serde_json::json!({
-            "session_id": thread, "turn_id": "t", "cwd": "/", "hook_event_name": event, "model": "gpt-6.1-sol",
+            "session_id": thread, "transcript_path": session.0, "turn_id": "t", "cwd": "/", "hook_event_name": event, "model": "gpt-6.1-sol",
             "tool_name": "Bash", "tool_input": {"command": "cargo test --lib"}, "tool_use_id": "c",
         })
         .to_string()
@@ -165,6 +166,20 @@ fn call_hooks() {
     }
     let measured = PathBuf::from(variable("GOVERN_BENCH_MEASURED"));
     fs::write(measured.join(std::process::id().to_string()), lines).unwrap();
+}
+
+/// A session file, kept open as Codex does.
+fn begin_session(thread: &str) -> (PathBuf, fs::File) {
+    let folder = PathBuf::from(std::env::var_os("CODEX_HOME").unwrap()).join("sessions/2026/11/22");
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(format!("rollout-2026-11-22T05-37-11-{thread}.jsonl"));
+    let mut file = fs::File::create(&path).unwrap();
+    let meta = serde_json::json!({
+        "timestamp": "2026-11-22T05:37:11.000Z", "type": "session_meta",
+        "payload": {"id": thread, "session_id": thread, "cwd": "/", "source": "exec", "cli_version": "0.169.0"},
+    });
+    file.write_all(format!("{meta}\n").as_bytes()).unwrap();
+    (path, file)
 }
 
 /// At its own pace, or at the next full tenth of a second, which is the same for all.

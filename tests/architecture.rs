@@ -27,8 +27,8 @@ const PURE: &[(&str, &[&str])] = &[
 /// Each owns one outside thing: it may use the pure stages and ask the clock, never another owner.
 const OWNERS: &[&str] = &["clock", "tail", "ledger", "process", "gate", "place", "notify", "metrics", "ui"];
 
-/// These two join what the owners own.
-const JOINERS: &[&str] = &["supervise", "cli"];
+/// These join what the owners own.
+const JOINERS: &[&str] = &["supervise", "import", "cli"];
 
 /// Crates that reach outside or shape a border, and the stages that may name them.
 const CRATES: &[(&str, &[&str])] = &[

@@ -9,10 +9,12 @@ pub mod doctor;
 pub mod format;
 pub mod here;
 pub mod hook;
+pub mod import;
 pub mod init;
 pub mod overview;
 pub mod policy;
 pub mod policy_files;
+pub mod policy_try;
 pub mod prices;
 pub mod report;
 pub mod resume;
@@ -52,13 +54,15 @@ enum Verb {
     Report(report::ReportArgs),
     /// Every budget: spent, reserved, left, and when it starts again
     Budget(budget::BudgetArgs),
+    /// Read existing Codex history into the ledger
+    Import(import::ImportArgs),
     /// What waits for an answer
     Approvals(approvals::ApprovalsArgs),
     /// Answer a question: go on
     Approve(approve::ApproveArgs),
     /// Answer a question: end the agent
     Deny(approve::DenyArgs),
-    /// Check a policy, or show the one that applies here
+    /// Check a policy, show the one that applies here, or try one on what was recorded
     Policy(policy::PolicyArgs),
     /// What tokens cost, and since when
     Prices(prices::PricesArgs),
@@ -112,6 +116,7 @@ fn carry_out(verb: Option<Verb>) -> Result<Exit> {
         Some(Verb::Deny(args)) => approve::deny(&args),
         Some(Verb::Report(args)) => reading(|out, here| report::run(&args, out, here)),
         Some(Verb::Budget(args)) => reading(|out, here| budget::run(&args, out, here)),
+        Some(Verb::Import(args)) => reading(|out, here| import::run(&args, out, here)),
         Some(Verb::Approvals(args)) => reading(|out, here| approvals::run(&args, out, here)),
         Some(Verb::Policy(args)) => reading(|out, here| policy::run(&args, out, here)),
         Some(Verb::Prices(args)) => reading(|out, here| prices::run(&args, out, here)),

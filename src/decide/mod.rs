@@ -9,6 +9,7 @@ pub mod gate;
 pub mod governor;
 pub mod input;
 pub mod lifecycle;
+pub mod replay;
 mod treatment;
 mod verdicts;
 

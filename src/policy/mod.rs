@@ -6,6 +6,7 @@
 
 pub mod attribute;
 mod check;
+pub mod cost;
 pub mod diagnostic;
 pub mod duration;
 mod file;
@@ -20,3 +21,4 @@ mod table;
 mod tests;
 pub mod verdict;
 pub mod window;
+pub mod zone;
