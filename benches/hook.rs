@@ -101,7 +101,8 @@ fn agents_at_once(name: &str, agents: usize, calls: usize, together: bool) {
     for one in running {
         one.finish().expect_code(0);
     }
-    for (kind, what) in [("request", "request"), ("tool", "tool call"), ("bare", "tool call, govern without its shell")] {
+    for (kind, what) in [("request", "request"), ("tool", "tool call"), ("bare", "tool call, govern without its shell")]
+    {
         let mut times = Vec::new();
         for entry in fs::read_dir(&measured).unwrap().flatten() {
             let text = fs::read_to_string(entry.path()).unwrap();
@@ -129,7 +130,10 @@ fn real(pairs: usize) {
     added.sort_by(f64::total_cmp);
     let added = added[added.len() / 2];
     // SessionStart, ten tools, eleven requests.
-    println!("\nreal Codex, 10 tools: {added:.0} ms more in all, median of {pairs} pairs; {:.1} ms a hook", added / 22.0);
+    println!(
+        "\nreal Codex, 10 tools: {added:.0} ms more in all, median of {pairs} pairs; {:.1} ms a hook",
+        added / 22.0
+    );
 }
 
 /// Under the name of `codex`: calls the hooks of its own command line, and writes down how long each took.

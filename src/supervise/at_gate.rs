@@ -71,7 +71,9 @@ impl Supervisor {
         }
         self.say(match reach {
             Some(GateReach::Requests) => "limits are kept at the gate: each request and each tool waits for govern",
-            Some(GateReach::Tools) => "tools wait for govern; requests are held by signals: this Codex does not ask first",
+            Some(GateReach::Tools) => {
+                "tools wait for govern; requests are held by signals: this Codex does not ask first"
+            }
             None => "limits are kept by signals: this command was not seen to call govern's hooks",
         });
     }

@@ -222,25 +222,56 @@ fn a_supervisor_that_is_killed_takes_its_agent_along() {
 
 #[test]
 fn where_the_hook_cannot_reach_its_supervisor_nothing_runs_or_is_asked() {
-    for (what, spoils) in [
-        ("no socket", "rm -f SOCKET"),
-        ("nobody at the socket", "rm -f SOCKET; python3 -c 'import socket; socket.socket(1).bind(\"SOCKET\")'"),
+    // Somebody else's answers at the place of the socket; the first takes the place and does not listen.
+    for (what, answer) in [
+        ("no socket", None),
+        ("nobody listens", Some("")),
+        ("no answer", Some("s.listen()\nwhile True: s.accept()[0].close()")),
+        (
+            "no sense",
+            Some("s.listen()\nwhile True:\n c = s.accept()[0]; c.recv(65536); c.sendall(b'nonsense\\n'); c.close()"),
+        ),
     ] {
         let Some(world) = World::with_codex(CURRENT) else { return };
         let answered = Gate::new();
         world.server.script(Select::root(), [Reply::exec("touch ran").held_at(&answered), Reply::message("late")]);
         let governed = world.start_governed(&["--budget", "9usd"], CODEX);
         world.server.wait_for_requests(1, LONG).unwrap();
-        let socket = std::fs::read_dir(world.path("govern/run")).unwrap().flatten().map(|entry| entry.path());
-        let socket = socket.into_iter().find(|path| path.extension().is_some_and(|end| end == "sock")).unwrap();
-        let spoil = spoils.replace("SOCKET", &socket.display().to_string());
-        world.run("sh", &["-c", &spoil]).expect_code(0);
+        let sockets = std::fs::read_dir(world.path("govern/run")).unwrap().flatten().map(|entry| entry.path());
+        let socket = sockets.into_iter().find(|path| path.extension().is_some_and(|end| end == "sock")).unwrap();
+        std::fs::remove_file(&socket).unwrap();
+        let stranger = answer.map(|answer| {
+            let script = format!(
+                "import socket; s = socket.socket(1); s.bind('{}'); print('here', flush=True)\n{answer}",
+                socket.display()
+            );
+            let stranger = world.start("python3", &["-c", &script]);
+            stranger.wait_for_stdout("here");
+            stranger
+        });
         answered.open();
-        let end = governed.finish();
+        let end = governed.finish_among_others();
+        drop(stranger);
         assert_ne!(end.finished.code(), 0, "{what}: {}", end.finished);
         assert!(!world.path("work/ran").exists(), "{what}");
         assert_eq!(world.server.requests().len(), 1, "{what}");
     }
+}
+
+#[test]
+fn a_supervisor_that_stands_still_keeps_everything_waiting() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let answered = Gate::new();
+    world.server.script(Select::root(), [Reply::exec("touch ran").held_at(&answered), Reply::message("all is done")]);
+    let governed = world.start_governed(&["--budget", "9usd"], CODEX);
+    world.server.wait_for_requests(1, LONG).unwrap();
+    governed.running.signal(Signal::SIGSTOP);
+    answered.open();
+    wait_until("the tool is at the gate", || world.hooks().iter().any(|(_, line)| line.contains("pre-tool-use")));
+    assert!(!world.path("work/ran").exists());
+    governed.running.signal(Signal::SIGCONT);
+    governed.finish().expect_code(0);
+    assert!(world.path("work/ran").exists());
 }
 
 #[test]

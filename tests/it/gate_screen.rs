@@ -45,7 +45,10 @@ fn quit(terminal: &Terminal<'_>) -> (i32, String) {
 #[test]
 fn codex_itself_says_that_govern_s_hooks_and_no_others_are_trusted() {
     let Some(world) = world() else { return };
-    world.write("work/.codex/hooks.json", r#"{"hooks":{"PreToolUse":[{"hooks":[{"type":"command","command":"theirs"}]}]}}"#);
+    world.write(
+        "work/.codex/hooks.json",
+        r#"{"hooks":{"PreToolUse":[{"hooks":[{"type":"command","command":"theirs"}]}]}}"#,
+    );
     let his = "hooks.PreToolUse=[{hooks=[{type=\"command\",command=\"mine\"}]}]";
     let mut server = world.command("govern", &["run", "--budget", "9usd", "--", "codex", "app-server", "-c", his]);
     let mut server = server.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -86,8 +89,8 @@ fn a_hold_a_warning_and_an_answer_are_seen_in_codexs_own_screen() {
     prompt(&terminal, "do it");
     let screen = terminal.wait_for("govern: held");
     let joined = screen.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(joined.contains("Hook · govern: warn: $0.0212 of $0.05 (purse): 30% reached"), "{screen}");
-    assert!(joined.contains("govern approve 1"), "{screen}");
+    assert!(joined.contains("warn: $0.0212 of $0.05 (purse): 30% reached"), "{screen}");
+    assert!(joined.contains("Hook · govern: ") && joined.contains("govern approve 1"), "{screen}");
     assert_eq!(of_user(&world), 2);
     world.govern(&["approve", "1", "--extend", "1usd"]).expect_code(0);
     terminal.wait_for("all is done");
@@ -120,9 +123,12 @@ fn esc_withdraws_the_question_and_the_next_prompt_asks_again() {
     assert_eq!(of_user(&world), 1, "{screen}");
     world.wait_until_at_gate();
     world.govern(&["approve", "2", "--extend", "1usd"]).expect_code(0);
-    world.server.wait_until("the answer", LONG, |requests| {
-        requests.iter().filter(|request| request.source.as_deref() == Some("user")).count() == 2
-    }).unwrap();
+    world
+        .server
+        .wait_until("the answer", LONG, |requests| {
+            requests.iter().filter(|request| request.source.as_deref() == Some("user")).count() == 2
+        })
+        .unwrap();
     let (code, screen) = quit(&terminal);
     assert_eq!(code, 0, "{screen}");
     terminal.expect_nothing_left();
