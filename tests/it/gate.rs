@@ -115,6 +115,35 @@ fn while_anything_of_an_agent_is_held_all_its_threads_wait() {
 }
 
 #[test]
+fn a_compaction_waits_too_and_is_no_breach_when_it_is_let_through() {
+    for lets in [false, true] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.policy(
+            "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.03 usd\"\n\
+             steps = [{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }]\n",
+        );
+        let replies = [Reply::exec("true"), Reply::message("a summary"), Reply::message("all is done")];
+        world.server.script(Select::root(), replies);
+        // One answer is more than Codex takes along.
+        let command = ["codex", "exec", "-c", "model_auto_compact_token_limit=8000", "do it"];
+        let governed = world.start_governed(&[], &command);
+        wait_until("the compaction waits", || world.hooks().iter().any(|(_, line)| line.contains("pre-compact")));
+        let asked = world.server.requests().len();
+        if lets {
+            world.govern(&["approve", "1", "--extend", "1usd"]).expect_code(0);
+            let end = governed.finish().expect_code(0);
+            assert!(world.server.requests().len() > asked);
+            ledger::expect_all_served(&world, &end.id());
+        } else {
+            wait_until("a person is asked", || !events(&world, "asked").is_empty());
+            world.govern(&["deny", "1"]).expect_code(0);
+            governed.finish().expect_code(124);
+            assert_eq!(world.server.requests().len(), asked);
+        }
+    }
+}
+
+#[test]
 fn a_stop_lets_the_answer_under_way_come_in() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     let (answer, of_sub) = (Gate::new(), Gate::new());
