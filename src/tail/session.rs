@@ -43,10 +43,11 @@ pub fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
     }
 }
 
-/// The running totals of a thread that is not ours: what a fork of it may repeat.
-pub fn parent_totals(home: &Path, parent: &ThreadId) -> std::io::Result<Vec<RunningTotal>> {
+/// The running totals of a thread that is not ours: what a fork of it may repeat. `None` if it has no file any more.
+pub fn parent_totals(home: &Path, parent: &ThreadId) -> std::io::Result<Option<Vec<RunningTotal>>> {
     let paths = locate::find_thread(home, parent)?;
-    let name = paths.first().and_then(|path| name_of(path));
+    let Some(first) = paths.first() else { return Ok(None) };
+    let name = name_of(first);
     let mut meter = Meter::new(name.as_ref(), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
     for path in paths {
         Cursor::open(&path)?.read(|position, line| {
@@ -55,7 +56,7 @@ pub fn parent_totals(home: &Path, parent: &ThreadId) -> std::io::Result<Vec<Runn
             }
         })?;
     }
-    Ok(meter.totals().to_vec())
+    Ok(Some(meter.totals().to_vec()))
 }
 
 /// The Codex home that a session file lies in: above `sessions` or `archived_sessions`.

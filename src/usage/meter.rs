@@ -343,7 +343,7 @@ impl Meter {
         self.lineage.wants_parent()
     }
 
-    /// Gives the parent's totals, from its first on.
+    /// Gives the parent's totals, from its first on; none at all if its file is gone.
     pub fn inherit(&mut self, parent_totals: &[RunningTotal]) {
         self.lineage.inherit(parent_totals);
     }

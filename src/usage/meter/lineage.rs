@@ -27,6 +27,8 @@ pub(super) struct Lineage {
     /// When the thread's own first line was written: a fork has copied what its parent had said by then.
     began: Option<Timestamp>,
     parent_totals: Option<Vec<RunningTotal>>,
+    /// Nobody knows what the parent has shown.
+    parent_unknown: bool,
     /// It was forked, but the line that named its parent is gone.
     lost_parent: bool,
 }
@@ -59,6 +61,7 @@ impl Lineage {
             history: History::Unsettled,
             began: None,
             parent_totals: None,
+            parent_unknown: false,
             lost_parent: false,
         }
     }
@@ -178,13 +181,16 @@ impl Lineage {
 
     pub(super) fn wants_parent(&self) -> Option<&ThreadId> {
         match self.history {
-            History::Copied { turns: false, .. } if self.parent_totals.is_none() => self.parent.as_ref(),
+            History::Copied { turns: false, .. } if self.parent_totals.is_none() && !self.parent_unknown => {
+                self.parent.as_ref()
+            }
             History::Unsettled | History::Copied { .. } | History::Own { .. } => None,
         }
     }
 
     pub(super) fn inherit(&mut self, parent_totals: &[RunningTotal]) {
-        self.parent_totals = Some(parent_totals.to_vec());
+        self.parent_unknown = parent_totals.is_empty();
+        self.parent_totals = (!self.parent_unknown).then(|| parent_totals.to_vec());
     }
 
     /// Why the present lines may not be the thread's own, if nothing but a pause says that they are.

@@ -166,3 +166,19 @@ fn what_was_there_before_the_run_does_not_count_unless_the_clock_says_it_does() 
         assert_eq!(counts(all()), [true; 4], "{name}");
     }
 }
+
+#[test]
+fn a_parent_of_which_nothing_is_left_tells_nothing_of_the_copies() {
+    let path = files("0.80-fork-without-its-parent").pop().unwrap();
+    let mut meter = Meter::new(None, all());
+    let mut answers = Vec::new();
+    let mut asked = 0;
+    for (position, record) in records(&fs::read_to_string(path).unwrap()) {
+        answers.extend(meter.push(position, &record));
+        if meter.wants_parent().is_some() {
+            asked += 1;
+            meter.inherit(&[]);
+        }
+    }
+    assert_eq!((asked, answers.len()), (1, 4));
+}
