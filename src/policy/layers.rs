@@ -114,6 +114,7 @@ impl Join<'_> {
         };
         Policy {
             budgets,
+            gates: Vec::new(),
             models,
             approvals: self.approvals(&mut drafts),
             prices: self.prices(&mut drafts),

@@ -6,11 +6,14 @@
 
 pub mod attribute;
 mod check;
+pub mod command;
 pub mod diagnostic;
 pub mod duration;
 mod file;
+pub mod gate;
 pub mod layers;
 pub mod mistake;
+pub mod patch;
 mod percent;
 pub mod rule;
 pub mod show;

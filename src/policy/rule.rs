@@ -8,7 +8,8 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use globset::GlobMatcher;
 
-use crate::model::{Attribution, BudgetName, Dimension, ModelId, Quantity, Unit, Verb};
+use super::command::CommandPattern;
+use crate::model::{Attribution, BudgetName, Dimension, GateName, ModelId, Money, Quantity, Unit, Verb};
 use crate::usage::price::PriceOverride;
 
 /// All layers together: rules only add up.
@@ -16,6 +17,8 @@ use crate::usage::price::PriceOverride;
 pub struct Policy {
     /// Budgets of all layers, the outermost layer's first, names unique.
     pub budgets: Vec<Budget>,
+    /// What an agent's tools may not do unasked, the outermost layer's first, names unique.
+    pub gates: Vec<Gate>,
     /// What models may be used, and in which order they get cheaper.
     pub models: Models,
     /// Fill attribution from folder, remote and branch; the first that sets a field wins.
@@ -144,6 +147,68 @@ impl Threshold {
             }
             Self::Left(left) => limit.saturating_sub(left).max(0),
         }
+    }
+}
+
+/// A rule that holds or refuses what an agent does. All conditions that are set must hold.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// Unique in the policy.
+    pub name: GateName,
+    /// Tools as hooks name them, such as `Bash` or `mcp__github__*`; empty: every tool.
+    pub tools: Vec<GlobMatcher>,
+    /// A command that the tool runs may match one of these; empty: whatever it runs.
+    pub wanted: Vec<CommandPattern>,
+    /// Commands that are let past, where all of the command line is understood.
+    pub except: Vec<CommandPattern>,
+    /// A patch touches a file that matches one of these; empty: whatever it touches.
+    pub paths: Vec<GlobMatcher>,
+    /// The model that calls the tool; empty: any.
+    pub models: Vec<GlobMatcher>,
+    /// The agent belongs to one of these, for each dimension named.
+    pub only: Vec<(Dimension, Vec<GlobMatcher>)>,
+    /// The next request is likely to cost more, or nobody can say what it costs.
+    pub cost_above: Option<Money>,
+    /// What happens.
+    pub verb: GateVerb,
+    /// This gate alone decides and records, and does nothing.
+    pub observe: bool,
+    /// Which layer it stands in.
+    pub layer: Layer,
+}
+
+/// What a gate does, from mild to severe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateVerb {
+    /// Holds the call and asks a person.
+    Ask {
+        /// How long an answer is waited for.
+        wait: Duration,
+        /// What happens when nobody answers.
+        otherwise: Refusal,
+    },
+    /// Refuses the call; the model reads why, and goes on.
+    Deny,
+}
+
+/// How a call that is not allowed ends, from mild to severe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// The call is refused; the model reads why, and goes on.
+    Deny,
+    /// The agent is ended at a safe point.
+    Stop,
+    /// The agent is ended now.
+    Kill,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Deny => "deny",
+            Self::Stop => "stop",
+            Self::Kill => "kill",
+        })
     }
 }
 

@@ -1,0 +1,130 @@
+//! Pure. Which gates a tool call meets, and what that comes to.
+
+use super::command::{CommandLine, Reading};
+use super::rule::{Gate, GateVerb, Refusal};
+use super::{duration, patch};
+use crate::model::{Dimension, Money};
+
+/// What an agent is about to do.
+pub struct ToolCall<'a> {
+    /// The tool as the hook names it: `Bash`, `apply_patch`, `spawn_agent`, `mcp__server__tool`.
+    pub tool: &'a str,
+    /// What it would run, for a tool that runs commands.
+    pub command: Option<CommandLine<'a>>,
+    /// The files that it would touch, as [`patch::paths`] finds them.
+    pub paths: &'a [String],
+    /// The model that calls it.
+    pub model: Option<&'a str>,
+    /// Where the agent belongs; `None` is "unknown", and meets no condition.
+    pub value: &'a dyn Fn(&Dimension) -> Option<String>,
+    /// What the next request is likely to cost; `None` where nobody can say.
+    pub next_cost: Option<Money>,
+}
+
+/// What the gates say to a call that meets one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GateVerdict {
+    /// The gate that decides, by its place among the rules.
+    pub index: usize,
+    /// What it does.
+    pub verb: GateVerb,
+    /// Each gate that the call meets, with its reason, the one that decides first. Parts of the command are quoted:
+    /// secrets are to be blanked before it is written anywhere.
+    pub because: Vec<String>,
+    /// Only gates that observe are met: nothing is done.
+    pub observe: bool,
+}
+
+/// The most severe of the gates that a call meets, with the reasons of all. What is enforced goes before what is only
+/// observed, `deny` before `ask`; of two questions the one with the more severe end, then the shorter wait decides.
+pub fn judge(rules: &[Gate], call: &ToolCall<'_>) -> Option<GateVerdict> {
+    let reading = call.command.map(Reading::of);
+    let mut met: Vec<(usize, &Gate, String)> = rules
+        .iter()
+        .enumerate()
+        .filter_map(|(index, gate)| Some((index, gate, reason(gate, call, reading.as_ref())?)))
+        .collect();
+    met.sort_by_key(|(_, gate, _)| (gate.observe, std::cmp::Reverse(severity(gate.verb))));
+    let (index, first, _) = met.first()?;
+    Some(GateVerdict {
+        index: *index,
+        verb: first.verb,
+        because: met.iter().map(|(_, gate, reason)| in_words(gate, reason, first.observe)).collect(),
+        observe: first.observe,
+    })
+}
+
+fn severity(verb: GateVerb) -> (u8, Refusal, std::cmp::Reverse<std::time::Duration>) {
+    match verb {
+        GateVerb::Ask { wait, otherwise } => (0, otherwise, std::cmp::Reverse(wait)),
+        GateVerb::Deny => (1, Refusal::Deny, std::cmp::Reverse(std::time::Duration::ZERO)),
+    }
+}
+
+fn in_words(gate: &Gate, reason: &str, all_observe: bool) -> String {
+    let observed = if gate.observe && !all_observe { " (only observed)" } else { "" };
+    format!("`{}`{observed}: {reason}", gate.name)
+}
+
+/// Why a call meets a gate; `None` where one of its conditions does not hold.
+fn reason(gate: &Gate, call: &ToolCall<'_>, reading: Option<&Reading>) -> Option<String> {
+    // A patch may also be given to a shell, which hands it on.
+    let patches = reading.is_some_and(|reading| reading.runs("apply_patch"));
+    let is_meant = |tool: &str| gate.tools.is_empty() || gate.tools.iter().any(|pattern| pattern.is_match(tool));
+    let hands_on = patches && is_meant("apply_patch");
+    if !is_meant(call.tool) && !hands_on {
+        return None;
+    }
+    if !gate.models.is_empty() && !call.model.is_some_and(|model| gate.models.iter().any(|m| m.is_match(model))) {
+        return None;
+    }
+    for (dimension, patterns) in &gate.only {
+        let value = (call.value)(dimension)?;
+        if !patterns.iter().any(|pattern| pattern.is_match(&value)) {
+            return None;
+        }
+    }
+    let mut reasons = Vec::new();
+    if !gate.wanted.is_empty() || !gate.except.is_empty() {
+        reasons.push(reading?.because(&gate.wanted, &gate.except)?);
+    }
+    if !gate.paths.is_empty() {
+        reasons.push(touched(gate, call, patches)?);
+    }
+    if let Some(most) = gate.cost_above {
+        match call.next_cost {
+            Some(cost) if cost <= most => return None,
+            Some(cost) => reasons.push(format!("the next request is likely to cost {cost}, more than {most}")),
+            None => reasons.push(format!("the next request has no price, and may cost more than {most}")),
+        }
+    }
+    if reasons.is_empty() {
+        reasons.push(format!("a call of {}", call.tool));
+    }
+    Some(reasons.join("; "))
+}
+
+/// The first file that matches. A pattern may match from any folder of a path on; one that begins with `/`, the whole.
+fn touched(gate: &Gate, call: &ToolCall<'_>, patches: bool) -> Option<String> {
+    let named = match call.command {
+        Some(CommandLine::Text(text)) if patches => patch::paths(text),
+        Some(CommandLine::Words(words)) if patches => words.iter().flat_map(|word| patch::paths(word)).collect(),
+        Some(_) | None => Vec::new(),
+    };
+    call.paths.iter().chain(&named).find_map(|path| {
+        let path = patch::resolved(path);
+        let tails = path.match_indices('/').filter_map(|(at, _)| path.get(at + 1..));
+        let mut tails = std::iter::once(path.as_str()).chain(tails);
+        tails
+            .any(|tail| gate.paths.iter().any(|pattern| pattern.is_match(tail)))
+            .then(|| format!("it touches `{path}`"))
+    })
+}
+
+/// `ask, after 15m deny`, `deny`.
+pub fn verb_in_words(verb: GateVerb) -> String {
+    match verb {
+        GateVerb::Ask { wait, otherwise } => format!("ask, after {} {otherwise}", duration::show(wait)),
+        GateVerb::Deny => "deny".to_owned(),
+    }
+}
