@@ -289,6 +289,13 @@ impl Rules {
         if !loaded.warnings.is_empty() && !quiet {
             super::to_stderr(&diagnostic::render(&loaded.warnings, Look::stderr().colour));
         }
+        if let Some(gate) = loaded.policy.gates.first() {
+            return Err(Error::new(format!(
+                "the gate `{}` cannot be kept: this govern checks gates, and runs none",
+                gate.name
+            ))
+            .hint("leave `[[gate]]` out, or use a later govern"));
+        }
         Ok(loaded.policy)
     }
 }

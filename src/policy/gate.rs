@@ -128,3 +128,125 @@ pub fn verb_in_words(verb: GateVerb) -> String {
         GateVerb::Deny => "deny".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::policy::layers::{FlagRules, load};
+    use crate::policy::mistake::LayerText;
+    use crate::policy::rule::Layer;
+
+    fn gates(text: &str) -> Vec<Gate> {
+        let layer = LayerText { layer: Layer::User, path: None, text: format!("version = 1\n{text}") };
+        load(vec![layer], FlagRules::default()).unwrap().policy.gates
+    }
+
+    fn on_main(dimension: &Dimension) -> Option<String> {
+        (*dimension == Dimension::Branch).then(|| "main".to_owned())
+    }
+
+    fn call<'a>(tool: &'a str, command: Option<&'a str>, paths: &'a [String]) -> ToolCall<'a> {
+        let command = command.map(CommandLine::Text);
+        let next_cost = Money::parse_decimal("0.10");
+        ToolCall { tool, command, paths, model: Some("gpt-6.1-sol"), value: &on_main, next_cost }
+    }
+
+    fn because(rule: &str, call: &ToolCall<'_>) -> Option<String> {
+        let verdict = judge(&gates(&format!("[[gate]]\nname = \"g\"\ndo = \"ask\"\n{rule}\n")), call)?;
+        let [because] = verdict.because.as_slice() else { panic!("{verdict:?}") };
+        Some(because.clone())
+    }
+
+    #[test]
+    fn every_condition_of_a_gate_must_hold() {
+        let bash = call("Bash", Some("git push"), &[]);
+        for (rule, reason) in [
+            ("", Some("`g`: a call of Bash")),
+            ("tool = \"Bash\"", Some("`g`: a call of Bash")),
+            ("tool = [\"mcp__*\", \"Ba*\"]", Some("`g`: a call of Bash")),
+            ("tool = \"apply_patch\"", None),
+            ("match = \"git push*\"", Some("`g`: `git push` matches `git push*`")),
+            ("match = \"git pull*\"", None),
+            ("not = \"git push*\"", None),
+            ("model = \"gpt-6*\"", Some("`g`: a call of Bash")),
+            ("model = \"o3\"", None),
+            ("only = { branch = \"main\" }", Some("`g`: a call of Bash")),
+            ("only = { branch = \"x\" }", None),
+            ("only = { team = \"*\" }", None),
+            ("cost_above = \"0.10 usd\"", None),
+            ("cost_above = \"0.09 usd\"", Some("`g`: the next request is likely to cost $0.10, more than $0.09")),
+            (
+                "match = \"git*\"\ncost_above = \"0.09 usd\"",
+                Some("`g`: `git push` matches `git*`; the next request is likely to cost $0.10, more than $0.09"),
+            ),
+        ] {
+            assert_eq!(because(rule, &bash).as_deref(), reason, "{rule}");
+        }
+        let unpriced = ToolCall { next_cost: None, ..call("Bash", None, &[]) };
+        let reason = because("cost_above = \"1 usd\"", &unpriced);
+        assert_eq!(reason.as_deref(), Some("`g`: the next request has no price, and may cost more than $1.00"));
+        let nameless = ToolCall { model: None, ..call("Bash", None, &[]) };
+        assert_eq!(because("model = \"*\"", &nameless), None);
+    }
+
+    #[test]
+    fn paths_match_from_any_folder_on() {
+        let rule = |pattern: &str| format!("paths = \"{pattern}\"");
+        for (pattern, path, met) in [
+            (".github/*", ".github/workflows/ci.yml", true),
+            (".github/*", "/home/u/repo/.github/x", true),
+            (".github/*", "src/../.github/x", true),
+            (".github/*", "src/github/x", false),
+            ("*.rs", "src/a.rs", true),
+            ("/etc/*", "/etc/passwd", true),
+            ("/etc/*", "/w/../etc/passwd", true),
+            ("/etc/*", "etc/passwd", false),
+            ("Dockerfile", "a/Dockerfile", true),
+            ("Dockerfile", "a/MyDockerfile", false),
+        ] {
+            let paths = [path.to_owned()];
+            let because = because(&rule(pattern), &call("apply_patch", None, &paths));
+            assert_eq!(because.is_some(), met, "{pattern} on {path}: {because:?}");
+        }
+        assert_eq!(because(&rule("*"), &call("Bash", Some("touch x"), &[])), None);
+    }
+
+    #[test]
+    fn a_patch_that_a_shell_hands_on_is_a_patch() {
+        let text = "apply_patch <<'E'\n*** Begin Patch\n*** Delete File: .git/config\n*** End Patch\nE";
+        let rule = "tool = \"apply_patch\"\npaths = \".git/*\"";
+        let reason = because(rule, &call("Bash", Some(text), &[]));
+        assert_eq!(reason.as_deref(), Some("`g`: it touches `.git/config`"));
+        assert_eq!(because(rule, &call("Bash", Some("cat <<'E'\n*** Delete File: .git/config\nE"), &[])), None);
+    }
+
+    #[test]
+    fn the_most_severe_gate_decides_and_all_reasons_are_kept() {
+        let text = "
+            [[gate]]\nname = \"a\"\ndo = \"ask\"\nwait = \"1h\"\n
+            [[gate]]\nname = \"b\"\ndo = \"ask\"\nwait = \"1m\"\n
+            [[gate]]\nname = \"c\"\ndo = \"ask\"\nwait = \"2h\"\nelse = \"kill\"\n
+            [[gate]]\nname = \"d\"\ndo = \"deny\"\nmode = \"observe\"\n
+            [[gate]]\nname = \"e\"\ndo = \"deny\"\nmatch = \"rm*\"\n";
+        let order = |command: &str| {
+            let verdict = judge(&gates(text), &call("Bash", Some(command), &[])).unwrap();
+            let names: String = verdict.because.iter().filter_map(|because| because.chars().nth(1)).collect();
+            (verdict.index, verdict.verb, verdict.observe, names)
+        };
+        let kill = GateVerb::Ask { wait: Duration::from_secs(7_200), otherwise: Refusal::Kill };
+        assert_eq!(order("ls"), (2, kill, false, "cbad".to_owned()));
+        assert_eq!(order("rm x"), (4, GateVerb::Deny, false, "ecbad".to_owned()));
+    }
+
+    #[test]
+    fn what_is_only_observed_says_so() {
+        let text = "[[gate]]\nname = \"a\"\ndo = \"ask\"\n[[gate]]\nname = \"b\"\ndo = \"deny\"\nmode = \"observe\"\n";
+        let both = judge(&gates(text), &call("Bash", None, &[])).unwrap();
+        assert_eq!(both.because, ["`a`: a call of Bash", "`b` (only observed): a call of Bash"]);
+        let observed = judge(gates(text).get(1..).unwrap(), &call("Bash", None, &[])).unwrap();
+        assert!(observed.observe);
+        assert_eq!(observed.because, ["`b`: a call of Bash"]);
+    }
+}

@@ -7,9 +7,9 @@ use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
-use super::check::{self, BudgetDraft, Draft};
+use super::check::{self, BudgetDraft, Draft, GateDraft};
 use super::mistake::{Also, LayerText, Mistake, Notes, Severity, Span};
-use super::rule::{Approvals, Budget, FreshLedger, Layer, Models, Policy, Rung, Source, Unpriced, Window};
+use super::rule::{Approvals, Budget, FreshLedger, Gate, Layer, Models, Policy, Rung, Source, Unpriced, Window};
 use super::table::{Placed, Table};
 use super::{file, rule};
 use crate::model::{BudgetName, Dimension, Quantity, Verb};
@@ -101,10 +101,12 @@ impl Join<'_> {
         let kept = self.kept_budgets(take(|draft| std::mem::take(&mut draft.budgets)));
         let models = self.models(&mut drafts, flags);
         self.needs_ladder(&kept, &models.ladder);
+        let gates = self.gates(&mut drafts);
         let mut budgets: Vec<Budget> = kept.into_iter().filter_map(|(_, draft)| draft.budget).collect();
         let files_observe = !drafts.is_empty()
             && drafts.iter().all(|draft| draft.observe)
             && budgets.iter().all(|budget| budget.observe)
+            && gates.iter().all(|gate| gate.observe)
             && flags.budgets.is_empty();
         budgets.extend(flag_budgets(flags));
         let fresh_ledger = if drafts.iter().any(|draft| draft.fresh == Some(FreshLedger::Refuse)) {
@@ -114,7 +116,7 @@ impl Join<'_> {
         };
         Policy {
             budgets,
-            gates: Vec::new(),
+            gates,
             models,
             approvals: self.approvals(&mut drafts),
             prices: self.prices(&mut drafts),
@@ -165,6 +167,26 @@ impl Join<'_> {
         let hint = "give it another name: rules add up; or write `overridable = true` in the outer budget";
         let also = Also { file: Arc::clone(outer), span: outer_span, label: "named here, not `overridable`" };
         self.add(index, &draft.name.span, Severity::Error, message, hint, Some(also));
+    }
+
+    /// Gates only add up: a name that an outer file has is no way to replace its gate.
+    fn gates(&mut self, drafts: &mut [Draft]) -> Vec<Gate> {
+        let mut kept: Vec<(usize, GateDraft)> = Vec::new();
+        for (index, draft) in drafts.iter_mut().enumerate() {
+            for gate in std::mem::take(&mut draft.gates) {
+                let outer = kept.iter().find(|(_, other)| other.name.value == gate.name.value);
+                let outer = outer.and_then(|(outer, other)| Some((self.files.get(*outer)?, other.name.span.clone())));
+                let Some((file, span)) = outer else {
+                    kept.push((index, gate));
+                    continue;
+                };
+                let message = format!("`{}` is a gate of {} already", gate.name.value, file.name());
+                let also = Also { file: Arc::clone(file), span, label: "named here" };
+                let hint = "give it another name: gates add up";
+                self.add(index, &gate.name.span, Severity::Error, message, hint, Some(also));
+            }
+        }
+        kept.into_iter().filter_map(|(_, draft)| draft.gate).collect()
     }
 
     fn models(&mut self, drafts: &mut [Draft], flags: &FlagRules) -> Models {

@@ -90,6 +90,11 @@ impl Notes {
         Self { file, found: Vec::new(), partial: false }
     }
 
+    /// Notes of the same layer that nobody reads: for a text that is reported elsewhere.
+    pub(super) fn silent(&self) -> Self {
+        Self::new(Arc::clone(&self.file))
+    }
+
     pub(super) fn layer(&self) -> Layer {
         self.file.layer
     }

@@ -5,7 +5,11 @@ use std::fmt::{self, Write};
 use chrono_tz::Tz;
 use globset::GlobMatcher;
 
-use super::rule::{AttributeRule, Budget, Calendar, FreshLedger, Layer, Policy, Step, Threshold, Unpriced, Window};
+use super::command::CommandPattern;
+use super::gate::verb_in_words;
+use super::rule::{
+    AttributeRule, Budget, Calendar, FreshLedger, Gate, Layer, Policy, Step, Threshold, Unpriced, Window,
+};
 use super::{attribute, duration, percent};
 use crate::model::{Attribution, Dimension, Timestamp, Unit, Verb};
 
@@ -29,6 +33,10 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     for budget in &policy.budgets {
         writeln!(out)?;
         write_budget(out, budget, policy.timezone)?;
+    }
+    for gate in &policy.gates {
+        writeln!(out)?;
+        write_gate(out, gate)?;
     }
     write_models(out, policy)?;
     write_approvals(out, policy)?;
@@ -90,6 +98,35 @@ fn write_budget(out: &mut String, budget: &Budget, tz: Tz) -> fmt::Result {
         writeln!(out, "  the current turn may finish up to {} past the limit", percent::show(budget.grace))?;
     }
     if budget.observe {
+        writeln!(out, "  only observes: does none of this")?;
+    }
+    Ok(())
+}
+
+fn write_gate(out: &mut String, gate: &Gate) -> fmt::Result {
+    writeln!(out, "gate `{}` ({})", gate.name, gate.layer)?;
+    let tools = if gate.tools.is_empty() { "any tool".to_owned() } else { patterns(&gate.tools) };
+    writeln!(out, "  on {tools}: {}", verb_in_words(gate.verb))?;
+    let commands = |patterns: &[CommandPattern]| joined(patterns.iter().map(ToString::to_string), ", ");
+    if !gate.wanted.is_empty() {
+        writeln!(out, "  commands that are or may be {}", commands(&gate.wanted))?;
+    }
+    if !gate.except.is_empty() {
+        writeln!(out, "  but not, where all is understood, {}", commands(&gate.except))?;
+    }
+    if !gate.paths.is_empty() {
+        writeln!(out, "  files {}", patterns(&gate.paths))?;
+    }
+    if !gate.models.is_empty() {
+        writeln!(out, "  model {}", patterns(&gate.models))?;
+    }
+    for (dimension, globs) in &gate.only {
+        writeln!(out, "  only {dimension} {}", patterns(globs))?;
+    }
+    if let Some(most) = gate.cost_above {
+        writeln!(out, "  when the next request is likely to cost more than {most}")?;
+    }
+    if gate.observe {
         writeln!(out, "  only observes: does none of this")?;
     }
     Ok(())

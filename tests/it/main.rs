@@ -29,6 +29,7 @@ mod readme;
 mod resume;
 mod route;
 mod signals;
+mod slips;
 mod subagent;
 mod terminal;
 mod unobserved;

@@ -8,6 +8,8 @@
 //! This is a seat-belt. What a command reads from files (scripts, make targets, packages' own scripts) is not followed;
 //! `tests/it/slips.rs` lists what is caught and what is not.
 
+mod feed;
+mod git;
 mod pattern;
 mod program;
 mod start;

@@ -44,6 +44,15 @@ impl CommandPattern {
         !self.tokens.is_empty() && self.tokens.iter().all(|token| *token == Token::Any)
     }
 
+    /// There is a command that both patterns match.
+    pub fn meets(&self, other: &Self) -> bool {
+        let piece = |token: &Token| match token {
+            Token::Character(c) => Piece::Character(*c),
+            Token::One | Token::Any => Piece::Unknown,
+        };
+        self.may_match(&other.tokens.iter().map(piece).collect::<Vec<_>>())
+    }
+
     /// Some text that the pieces may stand for matches. Both sides may hold gaps: this follows all ways at once
     /// to fill them, a set of places in the pattern for each piece.
     pub(super) fn may_match(&self, pieces: &[Piece]) -> bool {
@@ -156,6 +165,13 @@ mod tests {
         ] {
             assert_eq!(may_match(pattern, text), matches, "{pattern} on {text}");
         }
+    }
+
+    #[test]
+    fn patterns_meet_where_one_command_matches_both() {
+        let meet = |one: &str, other: &str| CommandPattern::new(one).meets(&CommandPattern::new(other));
+        assert!(meet("git push*", "git push --dry-run*") && meet("git push*", "*--dry-run*") && meet("a*", "?b"));
+        assert!(!meet("git push*", "npm publish*") && !meet("git push", "git push --dry-run*"));
     }
 
     proptest! {

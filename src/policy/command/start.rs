@@ -14,7 +14,7 @@ const MOST_COMMANDS: usize = 1_000;
 /// All their characters together.
 const MOST_CHARACTERS: usize = 4 * MOST_BYTES;
 /// A command that is started by another stands among its first words.
-const MOST_WORDS: usize = 100;
+pub(super) const MOST_WORDS: usize = 100;
 
 /// What a command reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) struct Reader {
     reading: Reading,
     bytes: usize,
     characters: usize,
-    full: bool,
+    pub(super) full: bool,
 }
 
 impl Reader {
@@ -99,7 +99,7 @@ impl Reader {
     }
 
     /// A script that a word holds.
-    fn script_in(&mut self, word: &Word, what: &str, depth: usize) {
+    pub(super) fn script_in(&mut self, word: &Word, what: &str, depth: usize) {
         match word.text() {
             Some(text) => self.script(&text, depth + 1),
             None => self.unreadable(format!("{what} cannot be read")),
@@ -113,7 +113,7 @@ impl Reader {
 
     /// `launches`: commands among its arguments are looked for; where a launcher starts a launcher, the outer one has
     /// looked at all words already.
-    fn command(&mut self, mut words: Vec<Word>, stdin: &Stdin, depth: usize, launches: bool) {
+    pub(super) fn command(&mut self, mut words: Vec<Word>, stdin: &Stdin, depth: usize, launches: bool) {
         loop {
             self.characters = words.iter().fold(self.characters, |sum, word| sum.saturating_add(word.0.len() + 1));
             if self.reading.commands.len() >= MOST_COMMANDS || self.characters > MOST_CHARACTERS {
@@ -308,37 +308,6 @@ impl Reader {
         }
     }
 
-    /// `xargs` and `parallel`: what they add is not known.
-    fn fed(&mut self, name: &str, arguments: &[Word], stdin: &Stdin, depth: usize) {
-        if name == "parallel"
-            && *stdin != Stdin::Inherited
-            && arguments.iter().all(|word| word.shown().starts_with('-'))
-        {
-            self.unreadable("what `parallel` reads cannot be read");
-        }
-        let replaced = replaced_by(arguments);
-        let is_replaced = |word: &Word| {
-            let shown = word.shown();
-            shown.contains('{') || replaced.as_deref().is_some_and(|replaced| shown.contains(replaced))
-        };
-        let mut words = vec![Word::of(name)];
-        let as_run = |word: &Word| if is_replaced(word) && !is_replace(word) { Word::unknown() } else { word.clone() };
-        words.extend(arguments.iter().map(as_run));
-        words.push(Word::unknown());
-        let last = words.len() - 1;
-        for (index, word) in words.iter().enumerate().take(last.min(MOST_WORDS)).skip(1) {
-            if self.full {
-                return;
-            }
-            match word.text() {
-                Some(text) if text.contains(char::is_whitespace) => self.script(&text, depth + 1),
-                Some(text) if text.starts_with('-') => {}
-                None if is_value_of_replace(&words, index) => {}
-                _ => self.command(words.get(index..).unwrap_or_default().to_vec(), &Stdin::Unknown, depth, false),
-            }
-        }
-    }
-
     /// `find … -exec COMMAND ;`
     fn found(&mut self, arguments: &[Word], stdin: &Stdin, depth: usize) {
         let executes = ["-exec", "-execdir", "-ok", "-okdir", "-x", "-X", "--exec", "--exec-batch"];
@@ -355,89 +324,17 @@ impl Reader {
             self.command(command.collect(), stdin, depth, true);
         }
     }
-
-    /// git runs commands that its settings and some of its subcommands name.
-    fn git(&mut self, arguments: &[Word], stdin: &Stdin, depth: usize) {
-        for (index, word) in arguments.iter().enumerate() {
-            let shown = word.shown();
-            let next = arguments.get(index + 1);
-            let rest = || arguments.get(index + 1..).unwrap_or_default();
-            match shown.as_str() {
-                "-c" => self.setting_of_git(next, depth),
-                "config" if rest().iter().any(|word| word.shown().starts_with("alias.")) => {
-                    self.unreadable("a command that `git config` gives another name cannot be read");
-                }
-                "foreach" | "run" => {
-                    match rest() {
-                        [script] => self.script_in(script, "what git is told to run", depth),
-                        command => self.command(command.to_vec(), stdin, depth, true),
-                    };
-                }
-                "-x" | "--exec" | "--tree-filter" | "--index-filter" | "--msg-filter" | "--env-filter" => {
-                    if let Some(script) = next.filter(|_| !is(word, "-x") || arguments.iter().any(|w| is(w, "rebase")))
-                    {
-                        self.script_in(script, "what git is told to run", depth);
-                    }
-                }
-                _ => {
-                    if let Some(script) = shown.strip_prefix("--exec=").filter(|_| word.text().is_some()) {
-                        self.script(script, depth + 1);
-                    }
-                }
-            }
-        }
-    }
-
-    fn setting_of_git(&mut self, setting: Option<&Word>, depth: usize) {
-        let Some((key, value)) = setting.and_then(set_by) else { return };
-        let key = key.to_ascii_lowercase();
-        if key.starts_with("alias.") {
-            match value.text() {
-                Some(text) => match text.strip_prefix('!') {
-                    Some(script) => self.script(script, depth + 1),
-                    None => self.script(&format!("git {text}"), depth + 1),
-                },
-                None => self.unreadable("what an alias of git stands for cannot be read"),
-            }
-        } else if program::is_command_of_git(&key) {
-            self.script_in(&value, &format!("what git's `{key}` is set to"), depth);
-        } else if key.ends_with("hookspath") || key.starts_with("include") {
-            self.doubt(format!("git's `{key}` changes what is run"));
-        }
-    }
-}
-
-/// A replaced token of `xargs -I` stands there as an option's value, not as the command.
-fn is_value_of_replace(words: &[Word], index: usize) -> bool {
-    index.checked_sub(1).and_then(|before| words.get(before)).is_some_and(|word| is(word, "-I") || is(word, "-J"))
-}
-
-/// The option of `xargs` that names a token.
-fn is_replace(word: &Word) -> bool {
-    ["-I", "-J", "-i", "--replace"].iter().any(|option| word.shown().starts_with(option))
-}
-
-/// What `xargs -I TOKEN` puts its input in the place of.
-fn replaced_by(arguments: &[Word]) -> Option<String> {
-    let at = arguments.iter().position(is_replace)?;
-    let option = arguments.get(at)?.shown();
-    let attached = option.strip_prefix("--replace=").or_else(|| option.get(2..).filter(|_| !option.starts_with("--")));
-    match attached {
-        Some(token) if !token.is_empty() => Some(token.to_owned()),
-        _ if option == "-I" || option == "-J" => arguments.get(at + 1).map(Word::shown),
-        _ => Some("{}".to_owned()),
-    }
 }
 
 /// `NAME=value`.
-fn set_by(word: &Word) -> Option<(String, Word)> {
+pub(super) fn set_by(word: &Word) -> Option<(String, Word)> {
     let equals = word.0.iter().position(|piece| *piece == Piece::Character('='))?;
     let name = Word(word.0.get(..equals)?.to_vec()).text()?;
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
     is_name.then(|| (name, Word(word.0.get(equals + 1..).unwrap_or_default().to_vec())))
 }
 
-fn is(word: &Word, text: &str) -> bool {
+pub(super) fn is(word: &Word, text: &str) -> bool {
     word.text().as_deref() == Some(text)
 }
 

@@ -9,11 +9,12 @@ use crate::model::{Dimension, Money, Quantity, Unit, Verb};
 use crate::policy::rule::{Calendar, FreshLedger, Step, Threshold, Unpriced, Window};
 use crate::policy::show::{TEMPLATE, show};
 
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 5] = [
     ("init", TEMPLATE),
     ("solo", include_str!("../../../policies/solo.toml")),
     ("ci", include_str!("../../../policies/ci.toml")),
     ("team", include_str!("../../../policies/team.toml")),
+    ("gated", include_str!("../../../policies/gated.toml")),
 ];
 
 /// The template with its rules switched on.
