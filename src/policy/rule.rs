@@ -9,7 +9,8 @@ use chrono_tz::Tz;
 use globset::GlobMatcher;
 
 use super::command::CommandPattern;
-use crate::model::{Attribution, BudgetName, Dimension, GateName, ModelId, Money, Quantity, Unit, Verb};
+use super::rate::Rate;
+use crate::model::{Attribution, BudgetName, Dimension, GateName, ModelId, Money, Quantity, ServiceTier, Unit, Verb};
 use crate::usage::price::PriceOverride;
 
 /// All layers together: rules only add up.
@@ -120,6 +121,10 @@ pub struct Step {
     pub at: Threshold,
     /// What.
     pub verb: Verb,
+    /// For `steer`: what the agent is told beside what is left.
+    pub say: Option<String>,
+    /// For `throttle`, which always has it: the rate of requests.
+    pub to: Option<Rate>,
     /// For `ask`: how long an answer is waited for.
     pub wait: Duration,
     /// For `ask`: what happens when nobody answers; one of route, stop, kill.
@@ -250,6 +255,8 @@ pub struct Models {
     /// One list for each layer that has one: a model must match a pattern of every list, so that a
     /// nearer layer can only narrow what an outer one allows.
     pub allow: Vec<Vec<GlobMatcher>>,
+    /// One list for each layer that has one: a service tier must stand in every list.
+    pub service_tiers: Vec<Vec<ServiceTier>>,
     /// What a model without a price means under a money limit.
     pub unpriced: Unpriced,
 }
@@ -258,6 +265,11 @@ impl Models {
     /// Every layer that names models allows this one.
     pub fn allows(&self, model: &str) -> bool {
         self.allow.iter().all(|patterns| patterns.iter().any(|pattern| pattern.is_match(model)))
+    }
+
+    /// Every layer that names service tiers allows this one.
+    pub fn allows_tier(&self, tier: &ServiceTier) -> bool {
+        self.service_tiers.iter().all(|tiers| tiers.contains(tier))
     }
 }
 

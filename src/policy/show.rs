@@ -140,6 +140,14 @@ pub fn step_in_words(step: &Step, unit: Unit) -> String {
     };
     match step.verb {
         Verb::Ask => format!("{at}: ask, after {} {}", duration::show(step.wait), step.otherwise),
+        Verb::Steer => match &step.say {
+            Some(words) => format!("{at}: steer, “{words}”"),
+            None => format!("{at}: steer"),
+        },
+        Verb::Throttle => match step.to {
+            Some(rate) => format!("{at}: throttle to {rate}"),
+            None => format!("{at}: throttle"),
+        },
         Verb::Warn | Verb::Route | Verb::Stop | Verb::Kill => format!("{at}: {}", step.verb),
     }
 }
@@ -183,6 +191,9 @@ fn write_models(out: &mut String, policy: &Policy) -> fmt::Result {
     }
     for allowed in &models.allow {
         writeln!(out, "  allowed: {}", patterns(allowed))?;
+    }
+    for tiers in &models.service_tiers {
+        writeln!(out, "  service tiers: {}", joined(tiers.iter().map(|tier| tier.as_str().to_owned()), ", "))?;
     }
     let unpriced = match &models.unpriced {
         Unpriced::Refuse => "refused".to_owned(),

@@ -17,12 +17,13 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::later::Later;
 use super::mistake::{Notes, Span};
 use super::rule::{AttributeRule, Budget, FreshLedger, Gate, Layer, Rung, Step, Unpriced};
 use super::suggest;
 use super::table::{Keys, Placed, Table, Text, wrong_type};
 use crate::model::quantity::{QUANTITY_HINT, QuantityError};
-use crate::model::{BudgetName, GateName, Quantity, Verb};
+use crate::model::{BudgetName, GateName, Quantity, ServiceTier, Verb};
 use crate::usage::price::PriceOverride;
 
 /// The version of the policy language that this govern understands.
@@ -49,6 +50,8 @@ pub(super) struct Draft {
     pub(super) ladder: Option<Placed<Vec<Placed<Rung>>>>,
     /// `[models] allow`.
     pub(super) allow: Option<Placed<Vec<globset::GlobMatcher>>>,
+    /// `[models] service_tiers`.
+    pub(super) service_tiers: Option<Placed<Vec<ServiceTier>>>,
     /// `[models] unpriced`.
     pub(super) unpriced: Option<Placed<Unpriced>>,
     /// `[approvals] approvers`.
@@ -198,7 +201,10 @@ fn choice<T: Copy>(text: &Text<'_>, key: &str, choices: &[(&str, T)], notes: &mu
 /// An amount, or a mistake.
 fn quantity(text: &Text<'_>, notes: &mut Notes) -> Option<Quantity> {
     match Quantity::parse(text.value) {
-        Ok(quantity) => Some(quantity),
+        Ok(quantity) => {
+            let hint = "this version limits `usd`, `tok`, `all tok`, `responses` and `minutes`";
+            notes.keeps(Later::of_unit(quantity.unit), &text.span, hint).then_some(quantity)
+        }
         Err(QuantityError::Later(unit)) => {
             notes.refuse(
                 &text.span,

@@ -74,7 +74,10 @@ fn what_is_no_toml_does_not_hide_the_other_mistakes() {
 fn a_later_versions_verbs_keys_and_units_are_refused_by_name() {
     let cases = [
         (steps("{ at = \"80%\", do = \"steer\" }"), "`steer` comes with a later version of govern"),
-        (steps("{ at = \"80%\", do = \"throttle\" }"), "`throttle` comes with a later version of govern"),
+        (
+            steps("{ at = \"80%\", do = \"throttle\", to = \"4 responses/m\" }"),
+            "`throttle` comes with a later version of govern",
+        ),
         (steps("{ at = \"80%\", do = \"extend\" }"), "`extend` comes with a later version of govern"),
         (steps("{ at = \"80%\", do = \"decide\" }"), "`decide` comes with a later version of govern"),
         (steps("{ at = \"80%\", do = \"deny\" }"), "`deny` comes with a later version of govern"),
@@ -245,6 +248,48 @@ fn a_gate_that_can_never_fire_is_a_warning() {
     for (text, message) in cases {
         assert_eq!(messages(&text), [message], "{text}");
         assert!(load_one(&text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn each_mistake_of_a_later_versions_step_is_told_in_one_sentence() {
+    let cases = [
+        (steps("{ at = \"80%\", do = \"throttle\" }"), "the step does not say what it throttles `to`"),
+        (steps("{ at = \"80%\", do = \"throttle\", to = 4 }"), "`to` must be a text, not a number"),
+        (
+            steps("{ at = \"80%\", do = \"throttle\", to = \"4 responses\" }"),
+            "`4 responses` does not say in how long: a rate is an amount and a time, with `/` between them",
+        ),
+        (steps("{ at = \"80%\", do = \"throttle\", to = \"3 usd/h\" }"), "`3 usd/h` is no rate of responses or tokens"),
+        (steps("{ at = \"80%\", do = \"throttle\", to = \"0 tok/m\" }"), "`0 tok/m` must be more than zero"),
+        (
+            steps("{ at = \"80%\", do = \"warn\", to = \"4 responses/m\" }"),
+            "`to` goes with `do = \"throttle\"`, not with `warn`",
+        ),
+        (
+            steps("{ at = \"80%\", do = \"route\", say = \"hurry\" }"),
+            "`say` goes with `do = \"steer\"`, not with `route`",
+        ),
+        (steps("{ at = \"80%\", do = \"steer\", say = \"\" }"), "`say` is empty"),
+        (
+            steps("{ at = \"80%\", do = \"ask\", else = \"throttle\" }"),
+            "`else = \"throttle\"` would leave the agent held without an end",
+        ),
+        (
+            steps("{ at = \"80%\", do = \"route\" }, { at = \"90%\", do = \"steer\" }"),
+            "`steer` comes after `route`, which is more severe",
+        ),
+        ("[models]\nservice_tiers = []".to_owned(), "`service_tiers` is empty: no request could be made"),
+        ("[models]\nservice_tiers = [\"fats\"]".to_owned(), "`fats` is not a service tier"),
+        (
+            "[[budget]]\nname = \"b\"\nper = \"team\"\nlimit = \"60 tool calls\"".to_owned(),
+            "the budget does not say its `window`",
+        ),
+    ];
+    for (text, message) in cases {
+        let mistakes = load_everything(&text).unwrap_err();
+        let errors: Vec<_> = mistakes.iter().filter(|mistake| mistake.severity == Severity::Error).collect();
+        assert_eq!(errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>(), [message], "{text}");
     }
 }
 
