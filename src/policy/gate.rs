@@ -7,11 +7,11 @@ use crate::model::{Dimension, Money};
 
 /// What an agent is about to do.
 pub struct ToolCall<'a> {
-    /// The tool as the hook names it: `Bash`, `apply_patch`, `spawn_agent`, `mcp__server__tool`.
+    /// The tool as the hook names it: `Bash`, `apply_patch`, `collaborationspawn_agent`, `mcp__server__tool`.
     pub tool: &'a str,
-    /// What it would run, for a tool that runs commands.
+    /// What it would run, or the patch that it would apply: the `command` of the hook's `tool_input`.
     pub command: Option<CommandLine<'a>>,
-    /// The files that it would touch, as [`patch::paths`] finds them.
+    /// More files that it would touch, where something else than its patch names them.
     pub paths: &'a [String],
     /// The model that calls it.
     pub model: Option<&'a str>,
@@ -35,10 +35,13 @@ pub struct GateVerdict {
     pub observe: bool,
 }
 
+/// The tool that patches files.
+const PATCH: &str = "apply_patch";
+
 /// The most severe of the gates that a call meets, with the reasons of all. What is enforced goes before what is only
 /// observed, `deny` before `ask`; of two questions the one with the more severe end, then the shorter wait decides.
 pub fn judge(rules: &[Gate], call: &ToolCall<'_>) -> Option<GateVerdict> {
-    let reading = call.command.map(Reading::of);
+    let reading = call.command.filter(|_| call.tool != PATCH).map(Reading::of);
     let mut met: Vec<(usize, &Gate, String)> = rules
         .iter()
         .enumerate()
@@ -69,10 +72,9 @@ fn in_words(gate: &Gate, reason: &str, all_observe: bool) -> String {
 /// Why a call meets a gate; `None` where one of its conditions does not hold.
 fn reason(gate: &Gate, call: &ToolCall<'_>, reading: Option<&Reading>) -> Option<String> {
     // A patch may also be given to a shell, which hands it on.
-    let patches = reading.is_some_and(|reading| reading.runs("apply_patch"));
+    let hands_on = reading.is_some_and(|reading| reading.runs(PATCH));
     let is_meant = |tool: &str| gate.tools.is_empty() || gate.tools.iter().any(|pattern| pattern.is_match(tool));
-    let hands_on = patches && is_meant("apply_patch");
-    if !is_meant(call.tool) && !hands_on {
+    if !is_meant(call.tool) && !is_meant(own_name(call.tool)) && !(hands_on && is_meant(PATCH)) {
         return None;
     }
     if !gate.models.is_empty() && !call.model.is_some_and(|model| gate.models.iter().any(|m| m.is_match(model))) {
@@ -89,7 +91,7 @@ fn reason(gate: &Gate, call: &ToolCall<'_>, reading: Option<&Reading>) -> Option
         reasons.push(reading?.because(&gate.wanted, &gate.except)?);
     }
     if !gate.paths.is_empty() {
-        reasons.push(touched(gate, call, patches)?);
+        reasons.push(touched(gate, call, hands_on || call.tool == PATCH)?);
     }
     if let Some(most) = gate.cost_above {
         match call.next_cost {
@@ -102,6 +104,13 @@ fn reason(gate: &Gate, call: &ToolCall<'_>, reading: Option<&Reading>) -> Option
         reasons.push(format!("a call of {}", call.tool));
     }
     Some(reasons.join("; "))
+}
+
+/// A tool's name without that of the group that Codex has put before it, with nothing between them: 0.169 calls
+/// `spawn_agent` `collaborationspawn_agent`.
+fn own_name(tool: &str) -> &str {
+    let own = ["spawn_agent", "send_message", "followup_task", "interrupt_agent", "list_agents", "wait_agent"];
+    own.into_iter().find(|own| tool.ends_with(own) && !tool.starts_with("mcp__")).unwrap_or(tool)
 }
 
 /// The first file that matches. A pattern may match from any folder of a path on; one that begins with `/`, the whole.
@@ -211,6 +220,21 @@ mod tests {
             assert_eq!(because.is_some(), met, "{pattern} on {path}: {because:?}");
         }
         assert_eq!(because(&rule("*"), &call("Bash", Some("touch x"), &[])), None);
+    }
+
+    #[test]
+    fn a_patch_names_its_files_and_is_no_command() {
+        let patch = call("apply_patch", Some("*** Begin Patch\n*** Add File: a.txt\n+git push\n*** End Patch"), &[]);
+        assert_eq!(because("paths = \"*.txt\"", &patch).as_deref(), Some("`g`: it touches `a.txt`"));
+        assert_eq!(because("match = \"*\"", &patch), None);
+    }
+
+    #[test]
+    fn a_tool_is_known_by_its_own_name_whatever_group_stands_before_it() {
+        for tool in ["spawn_agent", "collaborationspawn_agent", "multi_agent_v1spawn_agent"] {
+            assert!(because("tool = \"spawn_agent\"", &call(tool, None, &[])).is_some(), "{tool}");
+        }
+        assert!(because("tool = \"spawn_agent\"", &call("mcp__x__spawn_agent", None, &[])).is_none());
     }
 
     #[test]

@@ -155,6 +155,13 @@ const TRIES: &[(&str, Gate, Bash)] = &[
     ("git submodule foreach 'git push'", Caught, Untried),
     ("git rebase -x 'git push' main", Caught, Untried),
     ("GIT_EDITOR='git push;:' git commit --amend", Caught, Untried),
+    // Shells that are opened now and written into by later calls, which no hook sees.
+    ("bash", Caught, Harmless),
+    ("python3", Caught, Untried),
+    ("sudo -i", Caught, Untried),
+    ("su - root", Caught, Untried),
+    ("ssh host", Caught, Untried),
+    ("docker exec -it c sh", Caught, Untried),
     // Other languages.
     ("python3 -c 'import os; os.system(\"git push\")'", Caught, Untried),
     ("python3 - <<'E'\nimport os; os.system('git push')\nE", Caught, Untried),
@@ -185,6 +192,9 @@ const TRIES: &[(&str, Gate, Bash)] = &[
     ("sed -n '1e git push' /etc/passwd", Past, Pushes),
     ("tar cf /dev/null . --checkpoint=1 --checkpoint-action=exec='git push'", Past, Untried),
     ("vim -c ':!git push' -c ':q'", Past, Untried),
+    // Past: programs that are opened now and told to start others by later calls.
+    ("vim notes.txt", Past, Untried),
+    ("psql", Past, Untried),
     // Past: the same deed by another name.
     ("git send-pack origin main", Past, Untried),
     ("npm publ", Past, Untried),

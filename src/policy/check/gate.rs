@@ -24,8 +24,10 @@ const KEYS: Keys = Keys {
 /// What hooks call the tools of Codex itself; others are those of MCP servers, `mcp__SERVER__TOOL`.
 const TOOLS: [&str; 3] = ["Bash", "apply_patch", "spawn_agent"];
 
-/// What people, other agents and Codex's own records call the tool that hooks call `Bash`.
-const OTHER_NAMES_OF_BASH: [&str; 6] = ["shell", "exec_command", "local_shell", "shell_command", "unified_exec", "sh"];
+/// What people, other agents and Codex's own records call the tool that hooks call `Bash`. A cell of code mode, `exec`,
+/// calls no hook itself: each tool that it calls does, under the name of that tool (seen in 0.169).
+const OTHER_NAMES_OF_BASH: [&str; 7] =
+    ["exec", "shell", "exec_command", "local_shell", "shell_command", "unified_exec", "sh"];
 
 /// An answer is waited for as long as a budget's.
 const DEFAULT_WAIT: Duration = Duration::from_secs(30 * 60);

@@ -69,6 +69,20 @@ pub(super) fn program(name: &str) -> Program {
     }
 }
 
+/// Without a command of its own, this launcher opens a shell. An agent can write into one later, which no hook sees.
+pub(super) fn opens_shell(name: &str, arguments: &[String]) -> bool {
+    let has = |options: &[&str]| arguments.iter().any(|argument| options.contains(&argument.as_str()));
+    let words = arguments.iter().filter(|argument| !argument.starts_with('-')).count();
+    match name {
+        "su" | "runuser" | "script" => !has(&["-c", "--command", "--version", "--help"]),
+        "sudo" | "doas" => has(&["-s", "-i", "--shell", "--login"]),
+        "ssh" | "chroot" => words == 1,
+        "unshare" | "nsenter" | "tmux" | "screen" | "nix-shell" | "busybox" => words == 0,
+        "poetry" | "pipenv" | "nix" | "pdm" | "hatch" => has(&["shell", "develop"]),
+        _ => false,
+    }
+}
+
 /// Versions stand behind some names: `python3.12`.
 fn interpreter(name: &str) -> Program {
     let (letters, long): (&str, &[&str]) = match name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {

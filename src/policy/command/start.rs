@@ -139,7 +139,12 @@ impl Reader {
                     None if launches => self.launched(&words, stdin, depth),
                     None => {}
                 },
-                Program::Launches if launches => self.launched(&words, stdin, depth),
+                Program::Launches if launches => {
+                    if program::opens_shell(&name, &arguments.iter().map(Word::shown).collect::<Vec<_>>()) {
+                        self.unreadable(format!("what the shell that `{name}` opens will read cannot be read"));
+                    }
+                    self.launched(&words, stdin, depth);
+                }
                 Program::Launches | Program::Plain => {}
                 Program::Feeds => self.fed(&name, arguments, stdin, depth),
                 other => self.special(other, &name, arguments, stdin, depth),
