@@ -5,7 +5,7 @@
 //! responses meet the rules ([`policy`]), the governor turns verdicts into effects ([`decide`]),
 //! effects are recorded ([`ledger`]) and then performed on processes ([`process`]), on those who
 //! wait at the socket ([`gate`]) and for people ([`report`], [`ui`]). [`supervise`] is the one loop that
-//! joins them; [`cli`] is how a person asks for it. [`codex`] knows Codex's own command
+//! joins them, [`import`] reads what was recorded before; [`cli`] is how a person asks for it. [`codex`] knows Codex's own command
 //! line, [`place`] the folder that it works in.
 //!
 //! A folder is pure, or owns exactly one outside thing; its first line says which.
@@ -37,6 +37,8 @@ pub mod gate;
 pub mod place;
 
 pub mod supervise;
+
+pub mod import;
 
 pub mod report;
 

@@ -1,28 +1,32 @@
-//! Owns `govern budget`: where every budget stands.
+//! Owns `govern budget`: where every budget stands, and where it is heading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use chrono_tz::Tz;
 
 use super::format::{Format, put_as};
 use super::here::Here;
+use super::resume;
 use crate::decide::account::Account;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::ledger::{Ledger, RunFilter, SumQuery};
+use crate::ledger::{Filter, Ledger, RunFilter, SumQuery, SumsBy};
 use crate::model::event::EventKind;
-use crate::model::{BudgetKey, Dimension, Event, RunInfo, Sum, Unit};
+use crate::model::{BudgetKey, Dimension, Event, RunInfo, Sum, ThreadId, Timestamp, Unit};
 use crate::policy::rule::{Budget, Window};
-use crate::report::{BudgetReport, BudgetStanding, json, told};
+use crate::policy::window::Bounds;
+use crate::report::outlook::{Forecast, RECENT, Stretch};
+use crate::report::{BudgetReport, BudgetRow, BudgetStanding, Outlook, json, told};
 
-/// Where every budget stands: spent, reserved, left, and when it starts anew.
+/// Where every budget stands: spent, reserved, left, when it starts anew, and what will be spent by then.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct BudgetArgs {
-    /// Exit with 3 if any budget is used up
-    #[arg(long)]
-    pub check: bool,
+    /// Exit with 3 if any budget is used up, or (forecast) will be before its window ends
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "spent")]
+    pub check: Option<Check>,
     /// One more policy file
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -31,20 +35,56 @@ pub struct BudgetArgs {
     pub format: Format,
 }
 
+/// What `--check` fails for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Check {
+    /// A budget that is used up
+    Spent,
+    /// That, or one that will be before its window ends
+    Forecast,
+}
+
 /// Writes where the budgets stand.
 pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     let policy = here.policy(args.policy.as_deref())?.policy;
     let ledger = here.ledger()?;
-    let since = ledger.as_ref().map(Ledger::created).transpose()?;
-    let mut counts = Counts { ledger: ledger.as_ref(), here, zone: policy.timezone, found: BTreeMap::new() };
+    let since = ledger.as_ref().map(first_moment).transpose()?;
+    let mut counts = Counts {
+        ledger: ledger.as_ref(),
+        here,
+        zone: policy.timezone,
+        since,
+        sums: HashMap::new(),
+        found: BTreeMap::new(),
+    };
     let mut rows = Vec::new();
     for (index, budget) in policy.budgets.iter().enumerate() {
         counts.count(index, budget)?;
-        rows.extend(counts.standings()?);
+        rows.extend(counts.rows(budget)?);
+    }
+    if let Some(ledger) = &ledger {
+        for run in ledger.live_runs(here.alive)? {
+            for budget in resume::flag_budgets(ledger, &run.id)? {
+                counts.found.clear();
+                counts.count_run(ledger, usize::MAX, &budget, &budget.per, &run)?;
+                rows.extend(counts.rows(&budget)?);
+            }
+        }
     }
     let report = BudgetReport { rows, at: here.now, zone: policy.timezone, since };
     put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
-    Ok(if args.check && report.any_over() { Exit::Over } else { Exit::Success })
+    let fails = match args.check {
+        None => false,
+        Some(Check::Spent) => report.any_over(),
+        Some(Check::Forecast) => report.any_over() || report.any_crosses(),
+    };
+    Ok(if fails { Exit::Over } else { Exit::Success })
+}
+
+/// The first moment that is known of: that of the ledger's making, or of history that is older.
+fn first_moment(ledger: &Ledger) -> Result<Timestamp> {
+    let created = ledger.created()?;
+    Ok(ledger.span(&Filter::default())?.map_or(created, |(first, _)| first.min(created)))
 }
 
 /// Counts one budget at a time, by the same rules as the governor.
@@ -52,7 +92,18 @@ struct Counts<'a> {
     ledger: Option<&'a Ledger>,
     here: &'a Here<'a>,
     zone: Tz,
-    found: BTreeMap<BudgetKey, Account>,
+    /// The ledger knows of nothing that was before.
+    since: Option<Timestamp>,
+    /// Budgets over the same things in the same time share what the ledger said.
+    sums: HashMap<(Vec<Dimension>, Bounds), Rc<SumsBy>>,
+    found: BTreeMap<BudgetKey, Found>,
+}
+
+/// What is found of one thing.
+struct Found {
+    account: Account,
+    /// What was spent lately, where its window is younger than that.
+    lately: i64,
 }
 
 impl Counts<'_> {
@@ -84,11 +135,32 @@ impl Counts<'_> {
             return Ok(());
         }
         let bounds = budget.window.bounds(self.here.now, self.zone);
-        for (values, sum) in ledger.sums_by(&dims, bounds.start, bounds.end)? {
+        for (values, sum) in self.sums(ledger, &dims, bounds)?.iter() {
             // Time is not in sums; only a run's own clock tells it.
-            self.add(index, budget, &dims, &values, sum.amount(budget.unit()).unwrap_or(0));
+            self.add(index, budget, &dims, values, sum.amount(budget.unit()).unwrap_or(0));
+        }
+        if bounds.end.is_some() && bounds.start.is_some_and(|start| start > self.lately()) {
+            let lately = Bounds { start: Some(self.lately()), end: Some(self.here.now) };
+            for (values, sum) in self.sums(ledger, &dims, lately)?.iter() {
+                self.add_lately(index, budget, &dims, values, sum.amount(budget.unit()).unwrap_or(0));
+            }
         }
         Ok(())
+    }
+
+    fn sums(&mut self, ledger: &Ledger, dims: &[Dimension], bounds: Bounds) -> Result<Rc<SumsBy>> {
+        let key = (dims.to_vec(), bounds);
+        if let Some(known) = self.sums.get(&key) {
+            return Ok(Rc::clone(known));
+        }
+        let sums = Rc::new(ledger.sums_by(dims, bounds.start, bounds.end)?);
+        self.sums.insert(key, Rc::clone(&sums));
+        Ok(sums)
+    }
+
+    /// Since when a mean is made, of windows that are younger.
+    fn lately(&self) -> Timestamp {
+        self.here.now - RECENT
     }
 
     /// Runs that live, else the last one: older ones spend nothing any more.
@@ -111,9 +183,10 @@ impl Counts<'_> {
         for row in &rows {
             let mut sum = row.sum;
             // A thread's count goes on over resumes.
-            if dims == [Dimension::Thread] {
-                let whole = ledger.sums(&SumQuery { dims, ..SumQuery::default() })?;
-                sum = whole.into_iter().find(|other| other.values == row.values).map_or(sum, |other| other.sum);
+            if let ([Dimension::Thread], [Some(thread)]) = (dims, row.values.as_slice()) {
+                let thread = ThreadId::from(thread.as_str());
+                let whole = ledger.sums(&SumQuery { dims, thread: Some(&thread), ..SumQuery::default() })?;
+                sum = whole.into_iter().next().map_or(sum, |whole| whole.sum);
             }
             self.add(index, budget, dims, &row.values, sum.amount(budget.unit()).unwrap_or(minutes));
         }
@@ -124,26 +197,38 @@ impl Counts<'_> {
         Ok(())
     }
 
-    fn add(&mut self, index: usize, budget: &Budget, dims: &[Dimension], values: &[Option<String>], spent: i64) {
+    fn place(&self, index: usize, budget: &Budget, dims: &[Dimension], values: &[Option<String>]) -> Option<Account> {
         let value = |dimension: &Dimension| {
             let place = dims.iter().position(|known| known == dimension)?;
             values.get(place).cloned().flatten()
         };
-        if let Some(account) = Account::place(index, budget, self.zone, self.here.now, value) {
-            let account = self.found.entry(account.key.clone()).or_insert(account);
-            account.spent = account.spent.saturating_add(spent);
+        Account::place(index, budget, self.zone, self.here.now, value)
+    }
+
+    fn add(&mut self, index: usize, budget: &Budget, dims: &[Dimension], values: &[Option<String>], spent: i64) {
+        if let Some(account) = self.place(index, budget, dims, values) {
+            let found = self.found.entry(account.key.clone()).or_insert(Found { account, lately: 0 });
+            found.account.spent = found.account.spent.saturating_add(spent);
         }
     }
 
-    /// The standings of what was counted, the fullest first.
-    fn standings(&self) -> Result<Vec<BudgetStanding>> {
-        let mut standings = Vec::with_capacity(self.found.len());
-        for (key, account) in &self.found {
+    /// What was spent lately foretells only for what is shown anyway.
+    fn add_lately(&mut self, index: usize, budget: &Budget, dims: &[Dimension], values: &[Option<String>], spent: i64) {
+        let place = self.place(index, budget, dims, values);
+        if let Some(found) = place.and_then(|account| self.found.get_mut(&account.key)) {
+            found.lately = found.lately.saturating_add(spent);
+        }
+    }
+
+    /// What was counted and where it is heading, the fullest first.
+    fn rows(&self, budget: &Budget) -> Result<Vec<BudgetRow>> {
+        let mut rows = Vec::with_capacity(self.found.len());
+        for (key, Found { account, lately }) in &self.found {
             let (extended, reserved) = match self.ledger {
                 None => (0, 0),
                 Some(ledger) => (ledger.extended(key, self.here.now)?, ledger.reserved(key, self.here.alive)?),
             };
-            standings.push(BudgetStanding {
+            let standing = BudgetStanding {
                 budget: key.budget.clone(),
                 scope: key.scope.clone(),
                 unit: key.unit,
@@ -154,10 +239,24 @@ impl Counts<'_> {
                 window_start: account.bounds.start,
                 window_end: account.bounds.end,
                 enforceable: true,
-            });
+            };
+            let outlook = self.outlook(budget, &standing, *lately);
+            rows.push(BudgetRow { standing, outlook });
         }
-        standings.sort_by_key(|standing| (std::cmp::Reverse(standing.share()), standing.scope.clone()));
-        Ok(standings)
+        rows.sort_by_key(|row| (std::cmp::Reverse(row.standing.share()), row.standing.scope.clone()));
+        Ok(rows)
+    }
+
+    fn outlook(&self, budget: &Budget, standing: &BudgetStanding, lately: i64) -> Outlook {
+        match (&budget.window, standing.window_start, self.since) {
+            (Window::Rolling(_), _, _) => Outlook { pace: None, forecast: Forecast::Steady },
+            (_, Some(start), Some(first)) => {
+                let (since, spent) =
+                    if start > self.lately() { (self.lately(), lately) } else { (start, standing.spent) };
+                Outlook::of(standing, Stretch { since: since.max(first), spent }, self.here.now)
+            }
+            (_, _, _) => Outlook::default(),
+        }
     }
 }
 

@@ -8,10 +8,12 @@ pub mod completions;
 pub mod doctor;
 pub mod format;
 pub mod here;
+pub mod import;
 pub mod init;
 pub mod overview;
 pub mod policy;
 pub mod policy_files;
+pub mod policy_try;
 pub mod prices;
 pub mod report;
 pub mod resume;
@@ -49,15 +51,17 @@ enum Verb {
     Resume(resume::ResumeArgs),
     /// What was spent, by whom, on what
     Report(report::ReportArgs),
-    /// Every budget: spent, reserved, left, and when it starts again
+    /// Every budget: spent, reserved, left, when it starts again, and what will be spent by then
     Budget(budget::BudgetArgs),
+    /// Read existing Codex history into the ledger
+    Import(import::ImportArgs),
     /// What waits for an answer
     Approvals(approvals::ApprovalsArgs),
     /// Answer a question: go on
     Approve(approve::ApproveArgs),
     /// Answer a question: end the agent
     Deny(approve::DenyArgs),
-    /// Check a policy, or show the one that applies here
+    /// Check a policy, show the one that applies here, or try one on what was recorded
     Policy(policy::PolicyArgs),
     /// What tokens cost, and since when
     Prices(prices::PricesArgs),
@@ -107,6 +111,7 @@ fn carry_out(verb: Option<Verb>) -> Result<Exit> {
         Some(Verb::Deny(args)) => approve::deny(&args),
         Some(Verb::Report(args)) => reading(|out, here| report::run(&args, out, here)),
         Some(Verb::Budget(args)) => reading(|out, here| budget::run(&args, out, here)),
+        Some(Verb::Import(args)) => reading(|out, here| import::run(&args, out, here)),
         Some(Verb::Approvals(args)) => reading(|out, here| approvals::run(&args, out, here)),
         Some(Verb::Policy(args)) => reading(|out, here| policy::run(&args, out, here)),
         Some(Verb::Prices(args)) => reading(|out, here| prices::run(&args, out, here)),

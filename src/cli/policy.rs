@@ -1,11 +1,12 @@
-//! Owns `govern policy`: whether a policy can be obeyed, and what applies here.
+//! Owns `govern policy`: whether a policy can be obeyed, what applies here, and what one would have done.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::format::put;
+use super::format::{Format, put};
 use super::here::{Here, join};
 use super::policy_files;
+use super::policy_try::{self, TryArgs};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::policy::diagnostic;
@@ -16,7 +17,7 @@ use crate::policy::show::show;
 /// Where a repository keeps its policy.
 pub(super) const REPOSITORY_POLICY: &str = "govern.toml";
 
-/// Policies: whether they can be obeyed, and what applies here.
+/// Policies: whether they can be obeyed, what applies here, and what one would have done.
 #[derive(clap::Args, Clone, Debug)]
 pub struct PolicyArgs {
     /// What to do
@@ -42,6 +43,8 @@ pub enum PolicyVerb {
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Say what a policy would have done with the runs that were recorded, and what it would have saved
+    Try(TryArgs),
 }
 
 /// Does it.
@@ -68,6 +71,17 @@ pub fn run(args: &PolicyArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
             put(out, &show(&loaded.policy))?;
             warn(out, here, &loaded)?;
             Ok(Exit::Success)
+        }
+        PolicyVerb::Try(args) => {
+            let loaded = match &args.file {
+                Some(file) => read_alone(file, here)?,
+                None => here.policy(None)?,
+            };
+            // Programs read what is written.
+            if args.format == Format::Table {
+                warn(out, here, &loaded)?;
+            }
+            policy_try::run(args, loaded.policy, out, here)
         }
     }
 }

@@ -24,6 +24,8 @@ use crate::model::{BudgetKey, Event, ProcessIdentity, Timestamp, Unit, Verb};
 use crate::report::sample;
 use crate::ui::Look;
 
+mod budgets;
+
 /// A user with a home, a project and perhaps a ledger.
 struct World {
     folder: tempfile::TempDir,
@@ -303,24 +305,6 @@ fn budgets_stand_where_the_ledger_says_and_check_fails_when_one_is_used_up() {
     insta::assert_snapshot!(text);
     assert_eq!(exit, Ok(Exit::Over));
     assert_eq!(world.budget(&[]).0, Ok(Exit::Success));
-}
-
-#[test]
-fn an_extension_counts() {
-    let world = busy();
-    world.write("home/.config/govern/policy.toml", POLICY);
-    let key = BudgetKey {
-        budget: "teams, monthly".into(),
-        scope: "team=web".into(),
-        window_start: Some(sample::at("2026-10-31T23:00:00Z")),
-        unit: Unit::Usd,
-    };
-    let mut ledger = Ledger::open(&world.ledger_folder()).unwrap();
-    let now = sample::at("2026-11-22T14:15:00Z");
-    ledger.turn(now, |turn| turn.extend(&key, 5_000_000_000, "bob", None, None).map(drop)).unwrap();
-    let (exit, text) = world.budget(&["--check"]);
-    assert_eq!(exit, Ok(Exit::Success));
-    assert!(text.contains("* `teams, monthly` for team=web: $2.00, extended by $5.00."), "{text}");
 }
 
 #[test]

@@ -2,18 +2,23 @@
 
 use std::io::Write;
 
+use chrono_tz::Tz;
+
 use super::format::put;
 use super::here::Here;
 use super::resume;
 use super::when::When;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{Filter, Ledger};
+use crate::ledger::{Filter, Ledger, SliceQuery};
 use crate::model::event::EventKind;
-use crate::model::{Dimension, Event, RunInfo};
-use crate::report::by::BY_HINT;
+use crate::model::{Dimension, Event, RunInfo, Timestamp};
+use crate::policy::zone;
+use crate::report::by::{BY_HINT, Pieces};
+use crate::report::focus::Charges;
+use crate::report::text::count;
 use crate::report::{
-    By, Handoff, Page, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally, csv, json, markdown, spend,
+    By, Frame, Handoff, Page, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally, csv, json, markdown, spend,
 };
 use crate::usage::price::PriceTable;
 
@@ -29,12 +34,15 @@ pub struct ReportArgs {
     /// A row for each: run, agent, thread, team, project, client, user, task, model, branch, day, week, month, label:KEY
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = by)]
     pub by: Vec<By>,
-    /// Not before: a day, a moment, or so long ago (2026-11-01, 30d)
+    /// Not before: a day, a month, a moment, or so long ago (2026-11-01, today, month, 30d)
     #[arg(long, value_name = "WHEN", value_parser = When::parse)]
     pub since: Option<When>,
-    /// Before: a day (not included), a moment, or so long ago
+    /// Before: a day (not included), a month, a moment, or so long ago
     #[arg(long, value_name = "WHEN", value_parser = When::parse)]
     pub until: Option<When>,
+    /// Where days begin, such as Europe/Berlin; by default as the policy says, else UTC
+    #[arg(long, value_name = "ZONE", value_parser = timezone)]
+    pub timezone: Option<Tz>,
     /// How it is written
     #[arg(long, value_enum, default_value_t)]
     pub format: ReportFormat,
@@ -52,17 +60,22 @@ pub enum ReportFormat {
     Csv,
     /// GitHub's Markdown.
     Markdown,
+    /// FOCUS 1.3 (FinOps) as CSV: a row for each day, model, kind of tokens and attribution.
+    Focus,
 }
 
 fn by(word: &str) -> std::result::Result<By, String> {
     By::parse(word).map_err(|error| format!("{error}: {BY_HINT}"))
 }
 
+fn timezone(name: &str) -> std::result::Result<Tz, String> {
+    zone::parse(name).map_err(|hint| format!("`{name}` is not a time zone: {hint}"))
+}
+
 /// Writes the report.
 pub fn run(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
-    let zone = here.timezone()?;
-    let bounds = |when: Option<When>| when.and_then(|when| when.resolve(here.now, zone));
-    let mut filter = Filter { run: None, since: bounds(args.since), until: bounds(args.until) };
+    let zone = args.timezone.map_or_else(|| here.timezone(), Ok)?;
+    let mut filter = asked(args, here, zone)?;
     let ledger = here.ledger()?;
     if let (None, Some(prefix)) = (&ledger, &args.run) {
         return Err(Error::new(format!("there is no run `{prefix}`: nothing was recorded yet")));
@@ -72,30 +85,77 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         Some(ledger) if args.last => ledger.last_run()?,
         Some(ledger) => args.run.as_deref().map(|prefix| ledger.find_run(prefix)).transpose()?,
     };
-    if (args.last || args.run.is_some()) && info.is_none() || ledger.is_none() {
-        return nothing(
-            args,
-            out,
-            here,
-            Tally::new(&wanted(args), zone).finish((filter.since, filter.until), 0, stamp(None)),
-        );
-    }
-    let Some(ledger) = ledger else { return Ok(Exit::Success) };
+    let of_a_run = args.last || args.run.is_some();
+    let Some(ledger) = ledger.filter(|_| info.is_some() || !of_a_run) else {
+        return nothing(args, out, here, &filter, zone);
+    };
     filter.run = info.as_ref().map(|info| info.id.clone());
+    if args.format == ReportFormat::Focus {
+        return focus(&ledger, &filter, out, here, zone);
+    }
     if let (Some(info), true, ReportFormat::Table | ReportFormat::Markdown) = (&info, args.by.is_empty(), args.format) {
         let report = of_run(&ledger, info.clone(), here, zone)?;
         put_page(args, out, here, &report.page())?;
         return Ok(Exit::Success);
     }
-    let mut tally = Tally::new(&wanted(args), zone);
-    ledger.responses(&filter, |response| tally.add(&response))?;
-    let skipped = ledger.skipped_lines(&filter)?;
-    let mut summary = tally.finish((filter.since, filter.until), skipped, stamp(info.as_ref()));
+    let mut summary = summed(&ledger, &filter, Tally::new(&wanted(args), zone), stamp(info.as_ref()))?;
     summary.run = info.map(|info| (info.id, info.outcome));
-    match args.format {
-        ReportFormat::Json => put(out, &json::to_text(&summary))?,
-        ReportFormat::Csv => put(out, &csv::of_summary(&summary))?,
-        ReportFormat::Table | ReportFormat::Markdown => put_page(args, out, here, &spend::page(&summary))?,
+    put_summary(args, out, here, &summary)?;
+    Ok(Exit::Success)
+}
+
+/// The time that is asked for.
+fn asked(args: &ReportArgs, here: &Here<'_>, zone: Tz) -> Result<Filter> {
+    if args.format == ReportFormat::Focus && !args.by.is_empty() {
+        return Err(Error::new("`--by` says nothing to `--format focus`")
+            .exit(Exit::Usage)
+            .hint("leave it out: FOCUS has a row for each day, model, kind of tokens and attribution"));
+    }
+    let moment = |when: Option<When>| when.and_then(|when| when.resolve(here.now, zone));
+    let (since, until) = (moment(args.since), moment(args.until));
+    if since.zip(until).is_some_and(|(since, until)| since >= until) {
+        return Err(Error::new("`--since` is not before `--until`: there is no time between them")
+            .exit(Exit::Usage)
+            .hint("the day of `--until` is not included: to see one day, write the day after it"));
+    }
+    Ok(Filter { run: None, since, until })
+}
+
+/// The summary of what the ledger has.
+fn summed(ledger: &Ledger, filter: &Filter, mut tally: Tally, prices: PriceStamp) -> Result<Summary> {
+    let starts = tally.pieces().map(Pieces::starts);
+    let apart_by = |dimension: Dimension| tally.by().contains(&By::Of(dimension));
+    let slices = ledger.slices(&SliceQuery {
+        run: filter.run.as_ref(),
+        since: filter.since,
+        until: filter.until,
+        by_run: apart_by(Dimension::Run),
+        by_thread: apart_by(Dimension::Thread),
+        piece: starts.as_ref().map(|starts| starts as &dyn Fn(Timestamp) -> Timestamp),
+    })?;
+    slices.iter().for_each(|slice| tally.add(slice));
+    if slices.iter().any(|slice| slice.sum.inferred > 0) {
+        ledger.estimates(filter, |response| tally.explain(&response))?;
+    }
+    Ok(tally.finish(Frame {
+        since: filter.since,
+        until: filter.until,
+        span: ledger.span(filter)?,
+        skipped_lines: ledger.skipped_lines(filter)?,
+        prices,
+    }))
+}
+
+/// What was spent as a FOCUS dataset. Each response is read: it takes its time.
+fn focus(ledger: &Ledger, filter: &Filter, out: &mut dyn Write, here: &Here<'_>, zone: Tz) -> Result<Exit> {
+    let list = PriceTable::embedded();
+    let own = list.with_overrides(&here.policy(None)?.policy.prices);
+    let mut charges = Charges::new(list, &own, zone);
+    ledger.responses(filter, |response| charges.add(response))?;
+    put(out, &charges.to_csv())?;
+    if charges.unpriced() > 0 {
+        let many = count(charges.unpriced(), "response has", "responses have");
+        super::to_stderr(&format!("govern: {many} no price: `x_Price` is `unpriced`, and the cost there is 0\n"));
     }
     Ok(Exit::Success)
 }
@@ -111,18 +171,37 @@ fn wanted(args: &ReportArgs) -> Vec<By> {
     [Dimension::Project, Dimension::Agent, Dimension::Model].map(By::Of).to_vec()
 }
 
+fn put_summary(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>, summary: &Summary) -> Result<()> {
+    match args.format {
+        ReportFormat::Json => put(out, &json::to_text(summary)),
+        ReportFormat::Csv => put(out, &csv::of_summary(summary)),
+        ReportFormat::Table | ReportFormat::Markdown | ReportFormat::Focus => {
+            put_page(args, out, here, &spend::page(summary))
+        }
+    }
+}
+
 fn put_page(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>, page: &Page) -> Result<()> {
     match args.format {
         ReportFormat::Markdown => put(out, &markdown::of_page(page, 2)),
-        ReportFormat::Table | ReportFormat::Json | ReportFormat::Csv => put(out, &here.look.render(page)),
+        ReportFormat::Table | ReportFormat::Json | ReportFormat::Csv | ReportFormat::Focus => {
+            put(out, &here.look.render(page))
+        }
     }
 }
 
 /// A ledger that isn't there yet is no mistake; programs get a report of nothing.
-fn nothing(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>, empty: Summary) -> Result<Exit> {
+fn nothing(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>, filter: &Filter, zone: Tz) -> Result<Exit> {
     match args.format {
-        ReportFormat::Json => put(out, &json::to_text(&empty))?,
-        ReportFormat::Csv => put(out, &csv::of_summary(&empty))?,
+        ReportFormat::Json | ReportFormat::Csv => {
+            let frame =
+                Frame { since: filter.since, until: filter.until, span: None, skipped_lines: 0, prices: stamp(None) };
+            put_summary(args, out, here, &Tally::new(&wanted(args), zone).finish(frame))?;
+        }
+        ReportFormat::Focus => {
+            let list = PriceTable::embedded();
+            put(out, &Charges::new(list, list, zone).to_csv())?;
+        }
         ReportFormat::Table | ReportFormat::Markdown => put_page(args, out, here, &nothing_yet())?,
     }
     Ok(Exit::Success)
@@ -143,7 +222,7 @@ pub(super) fn stamp(info: Option<&RunInfo>) -> PriceStamp {
 }
 
 /// A run as its end showed it, from what was recorded.
-pub fn of_run(ledger: &Ledger, mut info: RunInfo, here: &Here<'_>, zone: chrono_tz::Tz) -> Result<RunReport> {
+pub fn of_run(ledger: &Ledger, mut info: RunInfo, here: &Here<'_>, zone: Tz) -> Result<RunReport> {
     let mut spend = RunTally::default();
     ledger.responses(&Filter { run: Some(info.id.clone()), ..Filter::default() }, |response| spend.add(&response))?;
     let threads = ledger.threads(&info.id)?;

@@ -14,13 +14,14 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::model::quantity::QUANTITY_HINT;
 use crate::model::{AgentName, Quantity, RunId, RunInfo, ThreadId};
 use crate::place;
+use crate::policy::rule::Budget;
 use crate::process::{self, GuardHandle};
 use crate::report::Next;
 use crate::supervise::GO_ON;
 use crate::usage::price::PriceTable;
 
 use super::env;
-use super::here::Here;
+use super::here::{Here, join_with};
 use super::run::{Rules, Shown, Start, govern, whoami};
 
 /// Options of `govern resume`.
@@ -138,6 +139,13 @@ pub(super) fn next(ledger: &Ledger, run: &RunId, extend: Option<&str>) -> Result
         (Ok(_), None) => Next::Command(format!("govern resume {run}")),
         (Err(why), _) => Next::Nothing(why.to_owned()),
     })
+}
+
+/// What the run's own `--budget` flags limit, as far as the ledger keeps them.
+pub(super) fn flag_budgets(ledger: &Ledger, run: &RunId) -> Result<Vec<Budget>> {
+    let kept = ledger.command_of(run)?.and_then(|text| serde_json::from_str::<Resumable>(&text).ok());
+    let Some(kept) = kept else { return Ok(Vec::new()) };
+    Ok(join_with(Vec::new(), kept.rules.flags()?, false)?.policy.budgets)
 }
 
 const NOT_KEPT: &str = "it was not a `codex exec` that govern can start again, or had no session yet";

@@ -274,8 +274,8 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// Reads all layers. Warnings are shown, mistakes stop everything.
-    pub(super) fn load(&self, here: &Here<'_>, quiet: bool) -> Result<Policy> {
+    /// What the command line itself limits.
+    pub(super) fn flags(&self) -> Result<FlagRules> {
         let mut budgets = Vec::new();
         for text in &self.budgets {
             let quantity = Quantity::parse(text).map_err(|error| {
@@ -283,7 +283,12 @@ impl Rules {
             })?;
             budgets.push((text.clone(), quantity));
         }
-        let flags = FlagRules { budgets, at_limit: self.at_limit.map(Verb::from), observe: self.observe };
+        Ok(FlagRules { budgets, at_limit: self.at_limit.map(Verb::from), observe: self.observe })
+    }
+
+    /// Reads all layers. Warnings are shown, mistakes stop everything.
+    pub(super) fn load(&self, here: &Here<'_>, quiet: bool) -> Result<Policy> {
+        let flags = self.flags()?;
         let layers = policy_files::read(here.policy_places(self.policy.as_deref()))?;
         let loaded = here::join_with(layers, flags, Look::stderr().colour)?;
         if !loaded.warnings.is_empty() && !quiet {

@@ -41,6 +41,12 @@ pub enum CannotResume {
 const EMBEDDED: [&str; 2] = ["-c", "notice={}"];
 
 impl Invocation {
+    /// A `codex exec` whose thread can be started again with another model.
+    pub fn is_restartable(&self) -> bool {
+        // Any thread will do to find out.
+        matches!(self.kind(), Kind::Exec(_)) && self.resume_with(&ThreadId::new("thread"), None, "").is_ok()
+    }
+
     /// The command line that goes on with this thread, on another rung of the ladder if one is given, with the user's
     /// own flags, each on its level: `codex … exec … resume THREAD … -m MODEL -c model_reasoning_effort="low" PROMPT`.
     ///

@@ -21,8 +21,16 @@ impl Governor {
         let timezone = self.policy.timezone;
         let known_late = |dim: &Dimension| matches!(dim, Dimension::Thread | Dimension::Model);
         let budgets = self.policy.budgets.iter().enumerate();
+        // To place an account takes a calendar; to see that it is there does not.
+        let is_open = |index: usize, budget: &Budget| {
+            let mut own = self.accounts.iter().filter(|a| a.budget == index && a.agents.contains(name));
+            own.any(|a| {
+                let current = matches!(budget.window, Window::Rolling(_)) || a.bounds.contains(now.wall);
+                current && a.per.iter().zip(&a.values).all(|(dim, value)| agent.value(&self.run, dim) == *value)
+            })
+        };
         let mut places: Vec<Account> = budgets
-            .filter(|(_, budget)| !budget.per.iter().any(known_late))
+            .filter(|(index, budget)| !budget.per.iter().any(known_late) && !is_open(*index, budget))
             .filter_map(|(index, budget)| {
                 Account::place(index, budget, timezone, now.wall, |dim| agent.value(&self.run, dim))
             })
@@ -212,6 +220,6 @@ impl Governor {
 }
 
 /// Others may spend from it at the same time.
-fn is_shared(budget: &Budget) -> bool {
+pub(super) fn is_shared(budget: &Budget) -> bool {
     !matches!(budget.window, Window::Life)
 }

@@ -1,6 +1,7 @@
 //! Pure. The governor: `handle(now, input) → effects`. It owns all that a run decides by.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::event::EventKind;
@@ -12,6 +13,7 @@ use crate::policy::rule::{Budget, Policy};
 
 use super::account::{Account, Books};
 use super::agent::{Agent, AgentSetup, Hold};
+use super::charge::is_shared;
 use super::effect::{Effect, Question};
 use super::input::{Input, Moment, News, Phase, Timer};
 use super::lifecycle::{Happening, Intent, State};
@@ -28,7 +30,7 @@ pub struct Setup {
     /// The run.
     pub run: RunId,
     /// What it obeys.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// Whom it governs.
     pub agents: Vec<AgentSetup>,
     /// Somebody can be asked: there is a terminal.
@@ -55,7 +57,7 @@ pub struct Lift {
 /// Decides for one run. Holds no clock, no file, no process.
 pub struct Governor {
     pub(super) run: RunId,
-    pub(super) policy: Policy,
+    pub(super) policy: Arc<Policy>,
     pub(super) askable: bool,
     pub(super) quote: Quoter,
     pub(super) lift: Option<Lift>,
@@ -133,6 +135,7 @@ impl Governor {
             Input::Responded(response) => self.responded(now, &response, books),
             Input::Phase { agent, thread, phase } => self.phase(now, &agent, thread, phase, books),
             Input::Elsewhere(news) => self.elsewhere(now, news, books),
+            Input::Recount => self.recount(now, books),
             Input::Frozen(agent) => self.frozen(now, &agent, books),
             Input::Ended(agent) => {
                 self.outcome(&agent, true, "");
@@ -244,6 +247,28 @@ impl Governor {
         if !news.extensions.is_empty() {
             self.release_who_fits(now, books);
         }
+        for name in self.names() {
+            self.evaluate_one(now, &name, books);
+        }
+    }
+
+    /// As [`Self::elsewhere`] where what others wrote is too much to be told one by one.
+    fn recount(&mut self, now: Moment, books: &dyn Books) {
+        for index in 0..self.accounts.len() {
+            let Some(account) = self.accounts.get_mut(index).filter(|account| !account.is_past(now.wall)) else {
+                continue;
+            };
+            let Some(budget) = self.policy.budgets.get(account.budget).filter(|budget| is_shared(budget)) else {
+                continue;
+            };
+            let lifted = account.extended;
+            account.open(budget, books);
+            if account.extended > lifted {
+                account.grace_said = false;
+                self.forget_fired(index);
+            }
+        }
+        self.release_who_fits(now, books);
         for name in self.names() {
             self.evaluate_one(now, &name, books);
         }

@@ -35,6 +35,8 @@ pub enum Input {
     },
     /// What other runs wrote into the same ledger since the last turn.
     Elsewhere(News),
+    /// Others wrote too much to be told one by one: what wider budgets have is counted again from the books.
+    Recount,
     /// All processes of the agent stand still, and its records are read to their end.
     Frozen(AgentName),
     /// The agent's tree, which govern ended, is gone.

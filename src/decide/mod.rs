@@ -8,6 +8,7 @@ pub mod effect;
 pub mod governor;
 pub mod input;
 pub mod lifecycle;
+pub mod replay;
 mod treatment;
 mod verdicts;
 

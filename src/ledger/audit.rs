@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::model::{RunId, Sum, Tokens};
+use crate::model::RunId;
 
 use super::approval::{self, ApprovalRow};
 use super::audit_run;
-use super::chain::{Hash, Link};
+use super::chain::{Hash, ImportDigest, Link};
 use super::extension::{self, ExtensionRow};
-use super::turn::count;
-use super::usage::{self, Stored, read_sum};
+use super::rollup::Shares;
+use super::usage::{self, Stored};
 use super::{Ledger, LedgerError};
 
 /// What an audit found.
@@ -128,6 +128,15 @@ struct Promised {
     runs: HashMap<RunId, Run>,
     approvals: BTreeMap<i64, ApprovalRow>,
     extensions: BTreeMap<i64, ExtensionRow>,
+    /// By the number of their first row.
+    imports: BTreeMap<i64, Import>,
+}
+
+/// Rows that were imported together.
+struct Import {
+    /// The number of the last one.
+    last: i64,
+    digest: Hash,
 }
 
 /// What the links promise of a run.
@@ -165,7 +174,7 @@ fn audit(conn: &Connection) -> Checked<Verified> {
             }
         }
     }
-    usage_rows(conn, &usage_seen)?;
+    usage_rows(conn, &usage_seen, &promised.imports)?;
     let approvals = read_all(conn, approval::SELECT, ApprovalRow::read, |row| row.id)?;
     same_rows("approval", &promised.approvals, &approvals)?;
     let extensions = read_all(conn, extension::SELECT, ExtensionRow::read, |row| row.id)?;
@@ -231,6 +240,12 @@ fn promise(promised: &mut Promised, link: Link) -> Result<(), &'static str> {
         Link::Approval { approval, .. } => {
             promised.approvals.insert(approval.id, approval);
         }
+        Link::Import { first, last, rows, digest, .. } => {
+            if rows == 0 || last.saturating_sub(first).saturating_add(1) != i64::try_from(rows).unwrap_or(0) {
+                return Err("its rows are not as many as their numbers");
+            }
+            promised.imports.insert(first, Import { last, digest });
+        }
         Link::Extension { extension, .. } => {
             promised.extensions.insert(extension.id, extension);
         }
@@ -238,52 +253,48 @@ fn promise(promised: &mut Promised, link: Link) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Every row of a run must be in its chain, and the rollup must be the sum of all rows.
-fn usage_rows(conn: &Connection, seen: &HashSet<i64>) -> Checked<()> {
-    let mut sums: HashMap<(i64, i64), Sum> = HashMap::new();
-    let mut statement = conn.prepare(usage::SELECT)?;
+/// Every row must be in its run's chain or in an import's link, and the sums must be those of all rows.
+fn usage_rows(conn: &Connection, seen: &HashSet<i64>, imports: &BTreeMap<i64, Import>) -> Checked<()> {
+    let mut shares = Shares::default();
+    let mut imports = imports.iter();
+    // The import whose rows come now: the next number that it has, and its digest so far.
+    let mut open: Option<(i64, &Import, ImportDigest)> = None;
+    let mut statement = conn.prepare(&format!("{} ORDER BY u.id", usage::SELECT))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let stored = Stored::read(row)?;
-        if stored.run_no.is_some() && !seen.contains(&stored.id) {
-            return broken(format!("usage {}", stored.id), "no run's chain knows it");
+        let place = || format!("usage {}", stored.id);
+        shares.add(stored.share(), &stored.row.sum()?);
+        if stored.run_no.is_some() {
+            if !seen.contains(&stored.id) {
+                return broken(place(), "no run's chain knows it");
+            }
+            continue;
         }
-        sums.entry((stored.row.bucket(), stored.series)).or_default().add(&stored.row.sum()?);
-    }
-    let mut statement = conn.prepare(
-        "SELECT bucket, series, responses, input, cached_input, cache_write, output, reasoning, cost, estimated, unpriced
-         FROM rollup",
-    )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let bucket = (row.get(0)?, row.get(1)?);
-        if sums.remove(&bucket).map(as_stored) != Some(read_sum(row, 2)?) {
-            return broken(format!("sum {bucket:?}"), "it is not what its usage comes to");
+        let (next, import, mut digest) = match open.take() {
+            Some(open) => open,
+            None => match imports.next() {
+                Some((first, import)) => (*first, import, ImportDigest::default()),
+                None => return broken(place(), "no run and no import of the ledger's chain knows it"),
+            },
+        };
+        if stored.id != next {
+            return broken(format!("usage {next}"), "it was imported, and is missing");
+        }
+        digest.add(&stored.row);
+        if next < import.last {
+            open = Some((next.saturating_add(1), import, digest));
+        } else if digest.finish() != import.digest {
+            return broken(format!("the import of usage up to {next}"), "a response of it was changed");
         }
     }
-    match sums.into_keys().next() {
-        Some(bucket) => broken(format!("sum {bucket:?}"), "it is missing"),
+    let missing = open.map(|(next, ..)| next).or_else(|| imports.next().map(|(first, _)| *first));
+    if let Some(missing) = missing {
+        return broken(format!("usage {missing}"), "it was imported, and is missing");
+    }
+    match shares.differs(conn)? {
+        Some(place) => broken(place, "it is not what its usage comes to"),
         None => Ok(()),
-    }
-}
-
-/// What a sum is once it went through SQLite's signed integers.
-fn as_stored(sum: Sum) -> Sum {
-    let clamp = |number: u64| count(number).unsigned_abs();
-    let Tokens { input, cached_input, cache_write_input, output, reasoning_output } = sum.tokens;
-    Sum {
-        responses: clamp(sum.responses),
-        tokens: Tokens {
-            input: clamp(input),
-            cached_input: clamp(cached_input),
-            cache_write_input: clamp(cache_write_input),
-            output: clamp(output),
-            reasoning_output: clamp(reasoning_output),
-        },
-        cost: sum.cost,
-        estimated: clamp(sum.estimated),
-        unpriced: clamp(sum.unpriced),
-        inferred: 0,
     }
 }
 

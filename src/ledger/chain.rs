@@ -10,6 +10,7 @@ use crate::model::{AgentName, RunId, Timestamp};
 
 use super::approval::ApprovalRow;
 use super::extension::ExtensionRow;
+use super::usage::UsageRow;
 
 /// A SHA-256: of an entry and all before it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -136,6 +137,26 @@ pub(super) enum Link {
     Command { at: Timestamp, run: RunId, digest: Hash },
     /// A limit was lifted.
     Extension { at: Timestamp, extension: ExtensionRow },
+    /// History was imported: so many rows, from the first number to the last, and what they say.
+    Import { at: Timestamp, first: i64, last: i64, rows: u64, digest: Hash },
+}
+
+/// What imported rows say, in the order of their numbers. Over bytes, not JSON: there are very many.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ImportDigest(Sha256, Vec<u8>);
+
+impl ImportDigest {
+    /// The next row.
+    pub(super) fn add(&mut self, row: &UsageRow) {
+        self.1.clear();
+        row.write_bytes(&mut self.1);
+        self.0.update(&self.1);
+    }
+
+    /// Of all of them.
+    pub(super) fn finish(self) -> Hash {
+        Hash(self.0.finalize().into())
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use crate::model::{Approval, Extension, Response};
 
 use super::approval::{self, ApprovalRow};
 use super::extension::{self, ExtensionRow};
-use super::usage::{self, SeriesBook, Stored};
+use super::series::SeriesBook;
+use super::usage::{self, Stored};
 use super::{LedgerError, Turn};
 
 /// What other processes wrote.

@@ -8,9 +8,10 @@ use crate::model::{
 };
 
 use super::chain::{Hash, ResponseEntry};
+use super::series::SeriesBook;
 use super::store::moment;
-use super::usage::{self, SeriesBook, Stored};
-use super::{Ledger, LedgerError};
+use super::usage::{self, Stored};
+use super::{Ledger, LedgerError, history};
 
 /// Which runs; all by default.
 #[derive(Clone, Copy, Debug, Default)]
@@ -124,7 +125,8 @@ impl Ledger {
     pub fn threads(&self, run: &RunId) -> Result<Vec<ThreadInfo>, LedgerError> {
         let mut statement = self.conn.prepare_cached(
             "SELECT t.thread, t.root, t.parent, t.agent, t.path, t.codex, t.billing, t.role,
-                    (SELECT u.provider FROM usage u WHERE u.thread = t.thread LIMIT 1)
+                    (SELECT nullif(k.provider, '') FROM usage u JOIN kinds k ON k.id = u.kind JOIN thread_ids i ON i.no = u.thread
+                     WHERE i.id = t.thread LIMIT 1)
              FROM threads t JOIN runs r ON r.no = t.run_no WHERE r.id = ?1 ORDER BY t.no",
         )?;
         let mut rows = statement.query([run.as_str()])?;
@@ -177,7 +179,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// How many lines of session files could not be read, as the runs' events say.
+    /// How many lines of session files could not be read, by runs and by imports.
     pub fn skipped_lines(&self, filter: &Filter) -> Result<u64, LedgerError> {
         let mut statement = self.conn.prepare_cached(
             "SELECT r.id, e.seq, e.data FROM events e JOIN runs r ON r.no = e.run_no
@@ -185,7 +187,10 @@ impl Ledger {
         )?;
         let mut rows = statement.query([filter.run.as_ref().map(RunId::as_str)])?;
         let mut book = SeriesBook::default();
-        let mut total = 0_u64;
+        let mut total = match filter.run {
+            Some(_) => 0,
+            None => history::skipped(&self.conn, at_least(filter.since), before(filter.until))?,
+        };
         while let Some(row) = rows.next()? {
             let run = RunId::new(row.get::<_, String>(0)?);
             let event = self.event(&run, row.get::<_, i64>(1)?.unsigned_abs(), &row.get::<_, String>(2)?, &mut book)?;
@@ -215,11 +220,11 @@ impl Ledger {
     }
 }
 
-fn at_least(moment: Option<Timestamp>) -> i64 {
+pub(super) fn at_least(moment: Option<Timestamp>) -> i64 {
     moment.map_or(i64::MIN, |at| at.timestamp_millis())
 }
 
-fn before(moment: Option<Timestamp>) -> i64 {
+pub(super) fn before(moment: Option<Timestamp>) -> i64 {
     moment.map_or(i64::MAX, |at| at.timestamp_millis())
 }
 

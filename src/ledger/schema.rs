@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::LedgerError;
+use super::{LedgerError, rollup};
 
 /// `application_id` of a ledger: "govr".
 const APPLICATION: i64 = 0x676f_7672;
@@ -14,15 +14,22 @@ struct Migration {
     /// `user_version` after it.
     version: i64,
     sql: &'static str,
+    /// What SQL can't do.
+    then: fn(&Connection) -> Result<(), LedgerError>,
+}
+
+fn nothing_else(_: &Connection) -> Result<(), LedgerError> {
+    Ok(())
 }
 
 const MIGRATIONS: &[Migration] = &[
-    Migration { version: 1, sql: include_str!("migrations/2026-11-22-0001-first-ledger.sql") },
-    Migration { version: 2, sql: include_str!("migrations/2026-11-22-0002-links-by-row.sql") },
+    Migration { version: 1, sql: include_str!("migrations/2026-11-22-0001-first-ledger.sql"), then: nothing_else },
+    Migration { version: 2, sql: include_str!("migrations/2026-11-22-0002-links-by-row.sql"), then: nothing_else },
+    Migration { version: 3, sql: include_str!("migrations/2026-11-22-0003-history.sql"), then: rollup::fill },
 ];
 
 /// The newest version that this govern knows.
-pub(super) const KNOWN: i64 = 2;
+pub(super) const KNOWN: i64 = 3;
 
 /// How a file stands to this govern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +79,7 @@ pub(super) fn migrate(conn: &mut Connection, path: &Path, now: i64) -> Result<()
     };
     for migration in MIGRATIONS.iter().filter(|migration| migration.version > from) {
         tx.execute_batch(migration.sql)?;
+        (migration.then)(&tx)?;
         tx.pragma_update(None, "user_version", migration.version)?;
     }
     if from == 0 {

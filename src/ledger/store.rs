@@ -156,19 +156,25 @@ impl Ledger {
         now: Timestamp,
         work: impl FnOnce(&mut Turn<'_>) -> Result<R, LedgerError>,
     ) -> Result<R, LedgerError> {
+        let (seat, watch) = (self.seat.clone(), self.watch.clone());
+        let tx = self.transaction()?;
+        let mut turn = Turn { tx: &tx, now, seat: seat.as_ref(), watch };
+        let result = work(&mut turn)?;
+        let watch = turn.watch;
+        tx.commit()?;
+        self.watch = watch;
+        Ok(result)
+    }
+
+    /// A transaction that writes, in the file that is at its path.
+    pub(super) fn transaction(&mut self) -> Result<rusqlite::Transaction<'_>, LedgerError> {
         if !self.writes {
             return Err(LedgerError::ReadOnly);
         }
         if let Some(file) = self.file.as_ref().filter(|file| !file.is_in_place()) {
             return Err(LedgerError::Gone { path: file.path.clone() });
         }
-        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut turn = Turn { tx: &tx, now, seat: self.seat.as_ref(), watch: self.watch.clone() };
-        let result = work(&mut turn)?;
-        let watch = turn.watch;
-        tx.commit()?;
-        self.watch = watch;
-        Ok(result)
+        Ok(self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?)
     }
 
     /// How long turns wait for other writers from now on.
@@ -213,7 +219,7 @@ impl Ledger {
         Ok(self.conn.query_row(
             "SELECT NOT EXISTS (SELECT 1 FROM runs WHERE id <> ?1
                                 AND no < coalesce((SELECT no FROM runs WHERE id = ?1), 9223372036854775807))
-                AND NOT EXISTS (SELECT 1 FROM usage WHERE run_no IS NULL)",
+                AND NOT EXISTS (SELECT 1 FROM session_files)",
             [run.as_str()],
             |row| row.get(0),
         )?)

@@ -1,46 +1,54 @@
-//! Owns the totals: sums of usage by dimensions and time, from the rollup where it serves and from usage where not.
+//! Owns the totals: sums of usage by origin and time, quick for any number of responses.
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, params};
 
-use crate::model::{Dimension, RunId, Sum, Timestamp};
+use crate::model::{Dimension, Response, RunId, Slice, Sum, ThreadId, Timestamp};
 
+use super::parts::{self, Part, Parts, Scope};
+use super::read::{Filter, at_least, before};
+use super::series::SeriesBook;
 use super::store::moment;
-use super::usage::{BUCKET, SeriesBook, read_sum};
+use super::usage::{self, Stored};
 use super::{Ledger, LedgerError, Turn};
 
+/// Tells the start of the piece of time (a day, a month in some zone) that a quarter of an hour belongs to, by the
+/// start of that quarter. A piece begins and ends on quarters of UTC, and goes on without a gap.
+pub type Piece<'a> = &'a dyn Fn(Timestamp) -> Timestamp;
+
 /// What to sum, and by what.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct SumQuery<'a> {
     /// One row for each combination of values; empty: one row.
     pub dims: &'a [Dimension],
+    /// Only this run's.
+    pub run: Option<&'a RunId>,
+    /// Only this thread's.
+    pub thread: Option<&'a ThreadId>,
+    /// From then on.
+    pub since: Option<Timestamp>,
+    /// Before then.
+    pub until: Option<Timestamp>,
+    /// Rows apart for each piece of time.
+    pub piece: Option<Piece<'a>>,
+}
+
+/// What to cut into slices.
+#[derive(Clone, Default)]
+pub struct SliceQuery<'a> {
     /// Only this run's.
     pub run: Option<&'a RunId>,
     /// From then on.
     pub since: Option<Timestamp>,
     /// Before then.
     pub until: Option<Timestamp>,
-    /// Rows apart for each piece of time; days of a time zone are the caller's to put together.
-    pub bucket: Option<Bucket>,
-}
-
-/// A piece of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bucket {
-    /// Fifteen minutes: midnight of every time zone falls on the edge of one.
-    QuarterHour,
-    /// An hour of UTC.
-    Hour,
-}
-
-impl Bucket {
-    fn millis(self) -> i64 {
-        match self {
-            Self::QuarterHour => BUCKET,
-            Self::Hour => 4 * BUCKET,
-        }
-    }
+    /// Runs apart; else their slices name none.
+    pub by_run: bool,
+    /// Threads apart; else their slices name none.
+    pub by_thread: bool,
+    /// Pieces of time apart.
+    pub piece: Option<Piece<'a>>,
 }
 
 /// One row of sums.
@@ -60,7 +68,7 @@ pub type SumsBy = Vec<(Vec<Option<String>>, Sum)>;
 impl Ledger {
     /// Sums in the order of time, then values.
     pub fn sums(&self, query: &SumQuery<'_>) -> Result<Vec<SumRow>, LedgerError> {
-        collect(&self.conn, &Scope::of(query))
+        sums(&self.conn, query)
     }
 
     /// Sums of a window `[start, end)`, imported history included.
@@ -72,11 +80,70 @@ impl Ledger {
     ) -> Result<SumsBy, LedgerError> {
         sums_by(&self.conn, dims, start, end)
     }
+
+    /// All spend by origin, and by run, thread and piece of time where asked: what reports are made of. In the order
+    /// of time.
+    pub fn slices(&self, query: &SliceQuery<'_>) -> Result<Vec<Slice>, LedgerError> {
+        let run = query.run.map(|run| parts::run_no(&self.conn, run.as_str())).transpose()?;
+        let run = match run {
+            Some(None) => return Ok(Vec::new()),
+            found => found.flatten(),
+        };
+        let scope = Scope {
+            run,
+            thread: None,
+            since: at_least(query.since),
+            until: before(query.until),
+            by_run: query.by_run,
+            by_thread: query.by_thread,
+            piece: query.piece,
+        };
+        let mut found: Vec<(Part, Sum)> = parts::collect(&self.conn, &scope)?.into_iter().collect();
+        found.sort_unstable_by_key(|(part, _)| *part);
+        let mut names = Names::new(&self.conn);
+        found.into_iter().map(|(part, sum)| names.slice(part, sum, query.piece.is_some())).collect()
+    }
+
+    /// The time of the first and of the last response; `None` without any.
+    pub fn span(&self, filter: &Filter) -> Result<Option<(Timestamp, Timestamp)>, LedgerError> {
+        let (since, until) = (at_least(filter.since), before(filter.until));
+        let (first, last): (Option<i64>, Option<i64>) = match &filter.run {
+            Some(run) => self.conn.query_row(
+                "SELECT min(at), max(at) FROM usage
+                 WHERE run_no = (SELECT no FROM runs WHERE id = ?3) AND +at >= ?1 AND +at < ?2",
+                params![since, until, run.as_str()],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?,
+            // Two questions: for one with both, SQLite would read all rows.
+            None => self.conn.query_row(
+                "SELECT (SELECT min(at) FROM usage WHERE at >= ?1 AND at < ?2),
+                        (SELECT max(at) FROM usage WHERE at >= ?1 AND at < ?2)",
+                params![since, until],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?,
+        };
+        first.zip(last).map(|(first, last)| Ok((moment(first)?, moment(last)?))).transpose()
+    }
+
+    /// The responses whose tokens are inferred, in the order of their time.
+    pub fn estimates(&self, filter: &Filter, mut each: impl FnMut(Response)) -> Result<(), LedgerError> {
+        let run = filter.run.as_ref().map(RunId::as_str);
+        let sql = format!(
+            "{} WHERE u.guess IS NOT NULL AND u.at >= ?1 AND u.at < ?2 AND (?3 IS NULL OR r.id = ?3) ORDER BY u.at, u.id",
+            usage::SELECT
+        );
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut rows = statement.query(params![at_least(filter.since), before(filter.until), run])?;
+        let mut book = SeriesBook::default();
+        while let Some(row) = rows.next()? {
+            each(Stored::read(row)?.response(&self.conn, &mut book)?);
+        }
+        Ok(())
+    }
 }
 
 impl Turn<'_> {
-    /// Sums of a window `[start, end)`, this transaction's and imported history included. Quick for any dimension but
-    /// run and thread, whose rows are read one by one.
+    /// Sums of a window `[start, end)`, this transaction's and imported history included.
     pub fn sums_by(
         &self,
         dims: &[Dimension],
@@ -98,10 +165,19 @@ impl Turn<'_> {
         let named = |wanted: &Dimension| {
             scope.iter().find(|(dimension, _)| dimension == wanted).and_then(|(_, value)| value.as_deref())
         };
-        let query = SumQuery { dims: &dims, run: None, since: start, until: end, bucket: None };
-        let narrow = Scope { run: named(&Dimension::Run), thread: named(&Dimension::Thread), ..Scope::of(&query) };
-        let rows = collect(self.tx, &narrow)?;
+        let query = SumQuery { dims: &dims, since: start, until: end, ..SumQuery::default() };
+        let Some(narrow) = narrow(self.tx, &query, named(&Dimension::Run), named(&Dimension::Thread))? else {
+            return Ok(Sum::default());
+        };
+        let rows = named_rows(self.tx, &query, parts::collect(self.tx, &narrow)?)?;
         Ok(rows.into_iter().find(|row| row.values == values).map(|row| row.sum).unwrap_or_default())
+    }
+}
+
+fn sums(conn: &Connection, query: &SumQuery<'_>) -> Result<Vec<SumRow>, LedgerError> {
+    match narrow(conn, query, query.run.map(RunId::as_str), query.thread.map(ThreadId::as_str))? {
+        Some(scope) => named_rows(conn, query, parts::collect(conn, &scope)?),
+        None => Ok(Vec::new()),
     }
 }
 
@@ -111,168 +187,108 @@ fn sums_by(
     start: Option<Timestamp>,
     end: Option<Timestamp>,
 ) -> Result<SumsBy, LedgerError> {
-    let query = SumQuery { dims, run: None, since: start, until: end, bucket: None };
-    Ok(collect(conn, &Scope::of(&query))?.into_iter().map(|row| (row.values, row.sum)).collect())
+    let rows = sums(conn, &SumQuery { dims, since: start, until: end, ..SumQuery::default() })?;
+    Ok(rows.into_iter().map(|row| (row.values, row.sum)).collect())
 }
 
-/// A query in the ledger's own terms: milliseconds, `[since, until)`.
-struct Scope<'a> {
-    dims: &'a [Dimension],
-    run: Option<&'a str>,
-    thread: Option<&'a str>,
-    since: i64,
-    until: i64,
-    bucket: Option<Bucket>,
-}
-
-impl<'a> Scope<'a> {
-    fn of(query: &SumQuery<'a>) -> Self {
-        Self {
-            dims: query.dims,
-            run: query.run.map(RunId::as_str),
-            thread: None,
-            since: query.since.map_or(i64::MIN, |at| at.timestamp_millis()),
-            until: query.until.map_or(i64::MAX, |at| at.timestamp_millis()),
-            bucket: query.bucket,
-        }
-    }
-
-    fn by(&self, dimension: &Dimension) -> bool {
-        self.dims.contains(dimension)
-    }
-
-    /// The rollup knows neither runs nor threads.
-    fn rolled_up(&self) -> bool {
-        self.run.is_none() && self.thread.is_none() && !self.by(&Dimension::Run) && !self.by(&Dimension::Thread)
-    }
-}
-
-/// What is summed before names are looked up.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Part {
-    start: i64,
-    series: i64,
-    run_no: Option<i64>,
-    thread: Option<String>,
-}
-
-type Parts = HashMap<Part, Sum>;
-
-fn collect(conn: &Connection, scope: &Scope<'_>) -> Result<Vec<SumRow>, LedgerError> {
-    let mut parts = Parts::new();
-    // The whole quarters within the window come from the rollup, its two ends from usage.
-    let first = if scope.since == i64::MIN { i64::MIN } else { div_up(scope.since) };
-    let end = if scope.until == i64::MAX { i64::MAX } else { scope.until.div_euclid(BUCKET) };
-    if scope.rolled_up() && first < end {
-        from_rollup(conn, scope, first, end, &mut parts)?;
-        if scope.since != i64::MIN {
-            from_usage(conn, scope, scope.since, first.saturating_mul(BUCKET), &mut parts)?;
-        }
-        if scope.until != i64::MAX {
-            from_usage(conn, scope, end.saturating_mul(BUCKET), scope.until, &mut parts)?;
-        }
-    } else {
-        from_usage(conn, scope, scope.since, scope.until, &mut parts)?;
-    }
-    named(conn, scope, parts)
-}
-
-fn div_up(millis: i64) -> i64 {
-    millis.div_euclid(BUCKET).saturating_add((millis.rem_euclid(BUCKET) != 0).into())
-}
-
-fn from_rollup(
+/// The query by number; `None` if nothing was ever recorded of what it names.
+fn narrow<'a>(
     conn: &Connection,
-    scope: &Scope<'_>,
-    first: i64,
-    end: i64,
-    parts: &mut Parts,
-) -> Result<(), LedgerError> {
-    let mut statement = conn.prepare_cached(
-        "SELECT bucket, series, responses, input, cached_input, cache_write, output, reasoning, cost, estimated, unpriced
-         FROM rollup WHERE bucket >= ?1 AND bucket < ?2",
-    )?;
-    let mut rows = statement.query([first, end])?;
-    while let Some(row) = rows.next()? {
-        let start = start_of(scope, row.get::<_, i64>(0)?.saturating_mul(BUCKET));
-        let part = Part { start, series: row.get(1)?, run_no: None, thread: None };
-        parts.entry(part).or_default().add(&read_sum(row, 2)?);
+    query: &SumQuery<'a>,
+    run: Option<&str>,
+    thread: Option<&str>,
+) -> Result<Option<Scope<'a>>, LedgerError> {
+    let run_no = run.map(|run| parts::run_no(conn, run)).transpose()?;
+    let thread_no = thread.map(|thread| parts::thread_no(conn, thread)).transpose()?;
+    if run_no == Some(None) || thread_no == Some(None) {
+        return Ok(None);
     }
-    Ok(())
+    Ok(Some(Scope {
+        run: run_no.flatten(),
+        thread: thread_no.flatten(),
+        since: at_least(query.since),
+        until: before(query.until),
+        by_run: query.dims.contains(&Dimension::Run),
+        by_thread: query.dims.contains(&Dimension::Thread),
+        piece: query.piece,
+    }))
 }
 
-fn from_usage(
-    conn: &Connection,
-    scope: &Scope<'_>,
-    since: i64,
-    until: i64,
-    parts: &mut Parts,
-) -> Result<(), LedgerError> {
-    if since >= until {
-        return Ok(());
-    }
-    let mut sql = String::from(
-        "SELECT at, series, run_no, thread, 1, input, cached_input, cache_write, output, reasoning, coalesce(cost, 0),
-                pricing = 'estimated', pricing = 'unpriced'
-         FROM usage WHERE at >= ?1 AND at < ?2",
-    );
-    let mut values = vec![rusqlite::types::Value::from(since), until.into()];
-    for (condition, value) in
-        [(" AND thread = ?", scope.thread), (" AND run_no = (SELECT no FROM runs WHERE id = ?)", scope.run)]
-    {
-        if let Some(value) = value {
-            sql.push_str(condition);
-            values.push(value.to_owned().into());
-        }
-    }
-    let (by_run, by_thread) = (scope.by(&Dimension::Run), scope.by(&Dimension::Thread));
-    let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(values))?;
-    while let Some(row) = rows.next()? {
-        let part = Part {
-            start: start_of(scope, row.get(0)?),
-            series: row.get(1)?,
-            run_no: if by_run { row.get(2)? } else { None },
-            thread: if by_thread { row.get(3)? } else { None },
-        };
-        parts.entry(part).or_default().add(&read_sum(row, 4)?);
-    }
-    Ok(())
-}
-
-fn start_of(scope: &Scope<'_>, at: i64) -> i64 {
-    scope.bucket.map_or(0, |bucket| at.div_euclid(bucket.millis()).saturating_mul(bucket.millis()))
-}
-
-fn named(conn: &Connection, scope: &Scope<'_>, parts: Parts) -> Result<Vec<SumRow>, LedgerError> {
-    let mut book = SeriesBook::default();
-    let mut runs: HashMap<i64, String> = HashMap::new();
+fn named_rows(conn: &Connection, query: &SumQuery<'_>, parts: Parts) -> Result<Vec<SumRow>, LedgerError> {
+    let mut names = Names::new(conn);
     let mut sums: BTreeMap<(i64, Vec<Option<String>>), Sum> = BTreeMap::new();
     for (part, sum) in parts {
-        let series = book.get(conn, part.series)?;
-        let mut values = Vec::with_capacity(scope.dims.len());
-        for dimension in scope.dims {
-            values.push(match (dimension, part.run_no) {
-                (Dimension::Run, None) => None,
-                (Dimension::Run, Some(no)) => Some(run_id(conn, no, &mut runs)?),
-                (Dimension::Thread, _) => part.thread.clone(),
-                _ => series.get(dimension).map(str::to_owned),
-            });
-        }
+        let values = names.values(part, query.dims)?;
         sums.entry((part.start, values)).or_default().add(&sum);
     }
     let row = |((start, values), sum)| {
-        let start = scope.bucket.map(|_| moment(start)).transpose()?;
+        let start = query.piece.map(|_| moment(start)).transpose()?;
         Ok(SumRow { start, values, sum })
     };
     sums.into_iter().map(row).collect()
 }
 
-fn run_id(conn: &Connection, no: i64, known: &mut HashMap<i64, String>) -> Result<String, LedgerError> {
-    if let Some(id) = known.get(&no) {
-        return Ok(id.clone());
+/// The names behind numbers, each looked up once.
+struct Names<'a> {
+    conn: &'a Connection,
+    series: SeriesBook,
+    runs: HashMap<i64, String>,
+    threads: HashMap<i64, String>,
+}
+
+impl<'a> Names<'a> {
+    fn new(conn: &'a Connection) -> Self {
+        Self { conn, series: SeriesBook::default(), runs: HashMap::new(), threads: HashMap::new() }
     }
-    let id: String = conn.prepare_cached("SELECT id FROM runs WHERE no = ?1")?.query_row([no], |row| row.get(0))?;
-    known.insert(no, id.clone());
-    Ok(id)
+
+    fn values(&mut self, part: Part, dims: &[Dimension]) -> Result<Vec<Option<String>>, LedgerError> {
+        let series = self.series.get(self.conn, part.series)?;
+        dims.iter()
+            .map(|dimension| match dimension {
+                Dimension::Run => self.run(part.run_no),
+                Dimension::Thread => self.thread(part.thread),
+                other => Ok(series.get(other).map(str::to_owned)),
+            })
+            .collect()
+    }
+
+    fn slice(&mut self, part: Part, sum: Sum, timed: bool) -> Result<Slice, LedgerError> {
+        let series = self.series.get(self.conn, part.series)?;
+        Ok(Slice {
+            start: if timed { Some(moment(part.start)?) } else { None },
+            run: self.run(part.run_no)?.map(RunId::new),
+            thread: self.thread(part.thread)?.map(ThreadId::new),
+            agent: series.agent.clone(),
+            model: series.model.clone(),
+            billing: series.billing,
+            attribution: series.attribution.clone(),
+            sum,
+        })
+    }
+
+    fn run(&mut self, no: i64) -> Result<Option<String>, LedgerError> {
+        name(self.conn, "SELECT id FROM runs WHERE no = ?1", &mut self.runs, no)
+    }
+
+    fn thread(&mut self, no: i64) -> Result<Option<String>, LedgerError> {
+        name(self.conn, "SELECT id FROM thread_ids WHERE no = ?1", &mut self.threads, no)
+    }
+}
+
+/// The name of a number; zero is nobody's.
+fn name(
+    conn: &Connection,
+    sql: &str,
+    known: &mut HashMap<i64, String>,
+    no: i64,
+) -> Result<Option<String>, LedgerError> {
+    if no == 0 {
+        return Ok(None);
+    }
+    if let Some(name) = known.get(&no) {
+        return Ok(Some(name.clone()));
+    }
+    let name: String = conn.prepare_cached(sql)?.query_row([no], |row| row.get(0))?;
+    known.insert(no, name.clone());
+    Ok(Some(name))
 }

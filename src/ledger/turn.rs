@@ -1,6 +1,6 @@
 //! Owns what is written in one turn: events, and the rows that follow from them.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::model::event::EventKind;
 use crate::model::{Event, RunId, Timestamp};
@@ -208,26 +208,30 @@ impl Turn<'_> {
 
     /// Adds an entry to the ledger's own chain.
     pub(super) fn link(&self, link: &Link) -> Result<(), LedgerError> {
-        let last: Option<(i64, Hash)> = self
-            .tx
-            .prepare_cached("SELECT n, hash FROM links ORDER BY n DESC LIMIT 1")?
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let (n, hash) = match last {
-            Some(last) => last,
-            None => {
-                let id: Vec<u8> = self.tx.query_row("SELECT id FROM ledger", [], |row| row.get(0))?;
-                (0, Hash::ledger_seed(&id))
-            }
-        };
-        let data = json(link)?;
-        self.tx.prepare_cached("INSERT INTO links (n, data, hash) VALUES (?1, ?2, ?3)")?.execute(params![
-            n.saturating_add(1),
-            data,
-            hash.next(data.as_bytes())
-        ])?;
-        Ok(())
+        self::link(self.tx, link)
     }
+}
+
+/// Adds an entry to the ledger's own chain.
+pub(super) fn link(conn: &Connection, link: &Link) -> Result<(), LedgerError> {
+    let last: Option<(i64, Hash)> = conn
+        .prepare_cached("SELECT n, hash FROM links ORDER BY n DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (n, hash) = match last {
+        Some(last) => last,
+        None => {
+            let id: Vec<u8> = conn.query_row("SELECT id FROM ledger", [], |row| row.get(0))?;
+            (0, Hash::ledger_seed(&id))
+        }
+    };
+    let data = json(link)?;
+    conn.prepare_cached("INSERT INTO links (n, data, hash) VALUES (?1, ?2, ?3)")?.execute(params![
+        n.saturating_add(1),
+        data,
+        hash.next(data.as_bytes())
+    ])?;
+    Ok(())
 }
 
 /// A thread of a run, as its row says and as the last event about it said.

@@ -1,65 +1,20 @@
-//! Owns the usage rows: responses, unique by thread and key, and their sums by quarter of an hour.
-
-use std::collections::HashMap;
-use std::rc::Rc;
+//! Owns the usage rows: responses, unique by thread and key.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::model::{
-    AgentName, Attribution, Basis, Billing, Cost, Dimension, Guess, ModelId, Money, Response, ResponseKey, RunId,
-    ServiceTier, Sum, ThreadId, Tokens,
-};
+use crate::model::{Basis, Cost, Guess, Money, Response, ResponseKey, RunId, ServiceTier, Sum, ThreadId, Tokens};
 
 use super::LedgerError;
 use super::chain::Hash;
+use super::history::{Origin, Past};
+use super::rollup::{Share, Shares};
+use super::series::{Series, SeriesBook};
 use super::store::moment;
 use super::turn::{count, json};
 
-/// Length of a rollup's bucket in milliseconds: every time zone's midnight falls on the edge of one.
-pub(super) const BUCKET: i64 = 900_000;
-
-/// Who spends: what responses of one agent on one model have in common.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(super) struct Series {
-    pub(super) agent: Option<AgentName>,
-    pub(super) model: Option<ModelId>,
-    pub(super) billing: Billing,
-    pub(super) attribution: Attribution,
-}
-
-impl Series {
-    /// Its value along a dimension; run and thread are not its own.
-    pub(super) fn get(&self, dimension: &Dimension) -> Option<&str> {
-        match dimension {
-            Dimension::Agent => self.agent.as_ref().map(AgentName::as_str),
-            Dimension::Model => self.model.as_ref().map(ModelId::as_str),
-            other => self.attribution.get(other),
-        }
-    }
-}
-
-/// The series of a ledger, read once each.
-#[derive(Debug, Default)]
-pub(super) struct SeriesBook(HashMap<i64, Rc<Series>>);
-
-impl SeriesBook {
-    pub(super) fn get(&mut self, conn: &Connection, id: i64) -> Result<Rc<Series>, LedgerError> {
-        if let Some(series) = self.0.get(&id) {
-            return Ok(Rc::clone(series));
-        }
-        let data: String = conn
-            .prepare_cached("SELECT data FROM series WHERE id = ?1")?
-            .query_row([id], |row| row.get(0))
-            .optional()?
-            .ok_or_else(|| LedgerError::unreadable(format!("series {id} is missing")))?;
-        let series: Rc<Series> = Rc::new(
-            serde_json::from_str(&data).map_err(|error| LedgerError::unreadable(format!("series {id}: {error}")))?,
-        );
-        self.0.insert(id, Rc::clone(&series));
-        Ok(series)
-    }
-}
+/// The basis of tokens that were read; every other word is the reason of a guess.
+const OBSERVED: &str = "observed";
 
 /// A usage row as it is stored. Its digest is SHA-256 of its JSON, fields in this order: a contract with old
 /// ledgers, so a later field must be left out of the JSON where it is unset.
@@ -84,7 +39,7 @@ pub(super) struct UsageRow {
 }
 
 impl UsageRow {
-    fn of(response: &Response, run: &RunId) -> Result<Self, LedgerError> {
+    pub(super) fn of(response: &Response, run: &RunId) -> Result<Self, LedgerError> {
         let series = Series {
             agent: response.agent.clone(),
             model: response.model.clone(),
@@ -92,15 +47,7 @@ impl UsageRow {
             attribution: response.attribution.clone(),
         };
         let Tokens { input, cached_input, cache_write_input, output, reasoning_output } = response.tokens;
-        let (pricing, cost) = match response.cost {
-            Cost::Priced(money) => ("priced", Some(money.nanos())),
-            Cost::Estimated(money) => ("estimated", Some(money.nanos())),
-            Cost::Unpriced => ("unpriced", None),
-        };
-        let basis = match response.basis {
-            Basis::Observed => "observed",
-            Basis::Estimated(guess) => guess.as_str(),
-        };
+        let (pricing, cost) = pricing(response.cost);
         Ok(Self {
             run: Some(run.as_str().to_owned()),
             thread: response.thread.as_str().to_owned(),
@@ -117,8 +64,62 @@ impl UsageRow {
             reasoning: count(reasoning_output),
             pricing: pricing.to_owned(),
             cost,
-            basis: basis.to_owned(),
+            basis: basis(response.basis).to_owned(),
         })
+    }
+
+    /// A row of an origin, whose responses [`UsageRow::set`] fills in.
+    pub(super) fn of_import(origin: &Origin, series: String) -> Self {
+        Self {
+            run: None,
+            thread: origin.thread.as_str().to_owned(),
+            key: String::new(),
+            root: origin.root.as_str().to_owned(),
+            at: 0,
+            series,
+            provider: origin.provider.clone(),
+            tier: origin.tier.as_str().to_owned(),
+            input: 0,
+            cached_input: 0,
+            cache_write: 0,
+            output: 0,
+            reasoning: 0,
+            pricing: String::new(),
+            cost: None,
+            basis: String::new(),
+        }
+    }
+
+    /// Makes it the row of this response.
+    pub(super) fn set(&mut self, past: &Past) {
+        let set = |text: &mut String, to: &str| {
+            text.clear();
+            text.push_str(to);
+        };
+        let (pricing, cost) = pricing(past.cost);
+        set(&mut self.key, past.key.as_str());
+        set(&mut self.pricing, pricing);
+        set(&mut self.basis, basis(past.basis));
+        self.at = past.at.timestamp_millis();
+        self.cost = cost;
+        let Tokens { input, cached_input, cache_write_input, output, reasoning_output } = past.tokens;
+        [self.input, self.cached_input, self.cache_write, self.output, self.reasoning] =
+            [input, cached_input, cache_write_input, output, reasoning_output].map(count);
+    }
+
+    /// All that it says, as an import's digest has it: texts with their length before them, numbers in eight bytes,
+    /// least first. A contract with old ledgers.
+    pub(super) fn write_bytes(&self, bytes: &mut Vec<u8>) {
+        let Self { run: _, thread, key, root, series, provider, tier, pricing, basis, .. } = self;
+        let provider = provider.as_deref().unwrap_or_default();
+        for text in [thread, key, root, series, provider, tier, pricing, basis] {
+            bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        let numbers = [self.at, self.input, self.cached_input, self.cache_write, self.output, self.reasoning];
+        for number in numbers.into_iter().chain([self.cost.unwrap_or(i64::MIN)]) {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
     }
 
     /// What the chain holds of it.
@@ -154,12 +155,8 @@ impl UsageRow {
             cost: cost.money().unwrap_or(Money::ZERO),
             estimated: matches!(cost, Cost::Estimated(_)).into(),
             unpriced: matches!(cost, Cost::Unpriced).into(),
-            inferred: (self.basis != "observed").into(),
+            inferred: (self.basis != OBSERVED).into(),
         })
-    }
-
-    pub(super) fn bucket(&self) -> i64 {
-        self.at.div_euclid(BUCKET)
     }
 
     fn response(self, series: &Series) -> Result<Response, LedgerError> {
@@ -177,13 +174,12 @@ impl UsageRow {
             tokens,
             cost,
             basis: match self.basis.as_str() {
-                "observed" => Basis::Observed,
-                // As ledgers before reasons had it.
-                "estimated" => Basis::Estimated(Guess::Unsaid),
-                word => match Guess::ALL.into_iter().find(|guess| guess.as_str() == word) {
-                    Some(guess) => Basis::Estimated(guess),
-                    None => return Err(LedgerError::unreadable(format!("a response's basis is `{word}`"))),
-                },
+                OBSERVED => Basis::Observed,
+                // As ledgers before reasons had it; a newer govern may know more reasons.
+                word => {
+                    let known = Guess::ALL.into_iter().find(|guess| guess.as_str() == word);
+                    Basis::Estimated(known.unwrap_or(Guess::Unsaid))
+                }
             },
             billing: series.billing,
             attribution: series.attribution.clone(),
@@ -191,10 +187,29 @@ impl UsageRow {
     }
 }
 
-/// All of a row, and the number of its series; [`Stored::read`] reads it. Add a `WHERE`.
-pub(super) const SELECT: &str = "SELECT u.id, r.id, u.thread, u.key, u.root, u.at, s.data, u.provider, u.tier, u.input,
-    u.cached_input, u.cache_write, u.output, u.reasoning, u.pricing, u.cost, u.basis, u.series, u.run_no
-    FROM usage u JOIN series s ON s.id = u.series LEFT JOIN runs r ON r.no = u.run_no";
+/// A cost as it is stored.
+fn pricing(cost: Cost) -> (&'static str, Option<i64>) {
+    match cost {
+        Cost::Priced(money) => ("priced", Some(money.nanos())),
+        Cost::Estimated(money) => ("estimated", Some(money.nanos())),
+        Cost::Unpriced => ("unpriced", None),
+    }
+}
+
+/// A basis as it is stored.
+fn basis(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Observed => OBSERVED,
+        Basis::Estimated(guess) => guess.as_str(),
+    }
+}
+
+/// All of a row, and the numbers it goes by; [`Stored::read`] reads it. Add a `WHERE`.
+pub(super) const SELECT: &str = "SELECT u.id, r.id, t.id, u.key, o.id, u.at, s.data, k.provider, k.tier, u.input,
+    u.cached_input, u.cache_write, u.output, u.reasoning, k.pricing, u.cost, coalesce(u.guess, 'observed'), u.series,
+    u.run_no, u.thread
+    FROM usage u JOIN series s ON s.id = u.series JOIN kinds k ON k.id = u.kind JOIN thread_ids t ON t.no = u.thread
+    JOIN thread_ids o ON o.no = u.root LEFT JOIN runs r ON r.no = u.run_no";
 
 /// A row with its numbers.
 #[derive(Debug)]
@@ -202,6 +217,7 @@ pub(super) struct Stored {
     pub(super) id: i64,
     pub(super) series: i64,
     pub(super) run_no: Option<i64>,
+    thread: i64,
     pub(super) row: UsageRow,
 }
 
@@ -211,6 +227,7 @@ impl Stored {
             id: row.get(0)?,
             series: row.get(17)?,
             run_no: row.get(18)?,
+            thread: row.get(19)?,
             row: UsageRow {
                 run: row.get(1)?,
                 thread: row.get(2)?,
@@ -218,7 +235,7 @@ impl Stored {
                 root: row.get(4)?,
                 at: row.get(5)?,
                 series: row.get(6)?,
-                provider: row.get(7)?,
+                provider: Some(row.get(7)?).filter(|provider: &String| !provider.is_empty()),
                 tier: row.get(8)?,
                 input: row.get(9)?,
                 cached_input: row.get(10)?,
@@ -232,13 +249,76 @@ impl Stored {
         })
     }
 
+    /// Where its share of the sums belongs.
+    pub(super) fn share(&self) -> Share {
+        Share { at: self.row.at, series: self.series, thread: self.thread, run_no: self.run_no }
+    }
+
     pub(super) fn response(self, conn: &Connection, book: &mut SeriesBook) -> Result<Response, LedgerError> {
         let series = book.get(conn, self.series)?;
         self.row.response(&series)
     }
 }
 
-/// Adds a response and its share of the rollup; `None` if the ledger has it already.
+/// What a row names by number, found or made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbers {
+    pub(super) thread: i64,
+    pub(super) root: i64,
+    pub(super) series: i64,
+    pub(super) kind: i64,
+}
+
+impl Numbers {
+    pub(super) fn of(conn: &Connection, row: &UsageRow) -> Result<Self, LedgerError> {
+        let thread = number_thread(conn, &row.thread)?;
+        Ok(Self {
+            thread,
+            root: if row.root == row.thread { thread } else { number_thread(conn, &row.root)? },
+            series: number_series(conn, &row.series)?,
+            kind: number_kind(conn, row.provider.as_deref(), &row.tier, &row.pricing)?,
+        })
+    }
+}
+
+const INSERT: &str = "INSERT INTO usage (run_no, thread, key, root, at, series, kind, input, cached_input, cache_write,
+    output, reasoning, cost, guess) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+    ON CONFLICT (thread, key) DO NOTHING";
+
+/// Adds a row and gathers its share of the sums; `None` if the ledger has the response already.
+pub(super) fn put(
+    conn: &Connection,
+    run_no: Option<i64>,
+    numbers: Numbers,
+    row: &UsageRow,
+    shares: &mut Shares,
+) -> Result<Option<i64>, LedgerError> {
+    let Numbers { thread, root, series, kind } = numbers;
+    let guess = Some(row.basis.as_str()).filter(|basis| *basis != OBSERVED);
+    let added = conn.prepare_cached(INSERT)?.execute(params![
+        run_no,
+        thread,
+        row.key,
+        root,
+        row.at,
+        series,
+        kind,
+        row.input,
+        row.cached_input,
+        row.cache_write,
+        row.output,
+        row.reasoning,
+        row.cost,
+        guess
+    ])?;
+    if added == 0 {
+        return Ok(None);
+    }
+    shares.add(Share { at: row.at, series, thread, run_no }, &row.sum()?);
+    Ok(Some(conn.last_insert_rowid()))
+}
+
+/// Adds a run's response and its share of the sums; `None` if the ledger has it already.
 pub(super) fn insert(
     conn: &Connection,
     run_no: i64,
@@ -246,95 +326,50 @@ pub(super) fn insert(
     response: &Response,
 ) -> Result<Option<(i64, Hash)>, LedgerError> {
     let row = UsageRow::of(response, run)?;
-    let known = conn
-        .prepare_cached("SELECT 1 FROM usage WHERE thread = ?1 AND key = ?2")?
-        .exists(params![row.thread, row.key])?;
-    if known {
-        return Ok(None);
-    }
-    let series = intern(conn, &row.series)?;
-    conn.prepare_cached(
-        "INSERT INTO usage (run_no, thread, key, root, at, series, provider, tier, input, cached_input, cache_write,
-                            output, reasoning, pricing, cost, basis)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-    )?
-    .execute(params![
-        run_no,
-        row.thread,
-        row.key,
-        row.root,
-        row.at,
-        series,
-        row.provider,
-        row.tier,
-        row.input,
-        row.cached_input,
-        row.cache_write,
-        row.output,
-        row.reasoning,
-        row.pricing,
-        row.cost,
-        row.basis
-    ])?;
-    let id = conn.last_insert_rowid();
-    roll_up(conn, row.bucket(), series, &row.sum()?)?;
+    let numbers = Numbers::of(conn, &row)?;
+    let mut shares = Shares::default();
+    let Some(id) = put(conn, Some(run_no), numbers, &row, &mut shares)? else { return Ok(None) };
+    shares.write(conn)?;
     Ok(Some((id, row.digest()?)))
 }
 
-fn intern(conn: &Connection, data: &str) -> Result<i64, LedgerError> {
-    let known: Option<i64> =
-        conn.prepare_cached("SELECT id FROM series WHERE data = ?1")?.query_row([data], |row| row.get(0)).optional()?;
-    if let Some(id) = known {
-        return Ok(id);
-    }
-    conn.prepare_cached("INSERT INTO series (data) VALUES (?1)")?.execute([data])?;
-    Ok(conn.last_insert_rowid())
+fn number_thread(conn: &Connection, id: &str) -> Result<i64, LedgerError> {
+    let known =
+        conn.prepare_cached("SELECT no FROM thread_ids WHERE id = ?1")?.query_row([id], |row| row.get(0)).optional()?;
+    number(conn, known, |conn| Ok(conn.prepare_cached("INSERT INTO thread_ids (id) VALUES (?1)")?.execute([id])?))
 }
 
-/// Reads responses, input, cached_input, cache_write, output, reasoning, cost, estimated and unpriced from column
-/// `first` on.
-pub(super) fn read_sum(row: &Row<'_>, first: usize) -> rusqlite::Result<Sum> {
-    let whole = |at: usize| row.get::<_, i64>(first + at).map(i64::unsigned_abs);
-    Ok(Sum {
-        responses: whole(0)?,
-        tokens: Tokens {
-            input: whole(1)?,
-            cached_input: whole(2)?,
-            cache_write_input: whole(3)?,
-            output: whole(4)?,
-            reasoning_output: whole(5)?,
-        },
-        cost: Money::from_nanos(row.get(first + 6)?),
-        estimated: whole(7)?,
-        unpriced: whole(8)?,
-        inferred: 0,
+fn number_series(conn: &Connection, data: &str) -> Result<i64, LedgerError> {
+    let known =
+        conn.prepare_cached("SELECT id FROM series WHERE data = ?1")?.query_row([data], |row| row.get(0)).optional()?;
+    number(conn, known, |conn| Ok(conn.prepare_cached("INSERT INTO series (data) VALUES (?1)")?.execute([data])?))
+}
+
+fn number_kind(conn: &Connection, provider: Option<&str>, tier: &str, pricing: &str) -> Result<i64, LedgerError> {
+    let values = params![provider.unwrap_or_default(), tier, pricing];
+    let known = conn
+        .prepare_cached("SELECT id FROM kinds WHERE provider = ?1 AND tier = ?2 AND pricing = ?3")?
+        .query_row(values, |row| row.get(0))
+        .optional()?;
+    number(conn, known, |conn| {
+        Ok(conn.prepare_cached("INSERT INTO kinds (provider, tier, pricing) VALUES (?1, ?2, ?3)")?.execute(params![
+            provider.unwrap_or_default(),
+            tier,
+            pricing
+        ])?)
     })
 }
 
-/// Adds in Rust, not in SQL, where an overflow would turn a total into a float.
-fn roll_up(conn: &Connection, bucket: i64, series: i64, add: &Sum) -> Result<(), LedgerError> {
-    let mut sum = conn
-        .prepare_cached(
-            "SELECT responses, input, cached_input, cache_write, output, reasoning, cost, estimated, unpriced
-             FROM rollup WHERE bucket = ?1 AND series = ?2",
-        )?
-        .query_row([bucket, series], |row| read_sum(row, 0))
-        .optional()?
-        .unwrap_or_default();
-    sum.add(add);
-    conn.prepare_cached("INSERT OR REPLACE INTO rollup VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?
-        .execute(params![
-            bucket,
-            series,
-            count(sum.responses),
-            count(sum.tokens.input),
-            count(sum.tokens.cached_input),
-            count(sum.tokens.cache_write_input),
-            count(sum.tokens.output),
-            count(sum.tokens.reasoning_output),
-            sum.cost.nanos(),
-            count(sum.estimated),
-            count(sum.unpriced)
-        ])?;
-    Ok(())
+fn number(
+    conn: &Connection,
+    known: Option<i64>,
+    insert: impl FnOnce(&Connection) -> Result<usize, LedgerError>,
+) -> Result<i64, LedgerError> {
+    match known {
+        Some(number) => Ok(number),
+        None => {
+            insert(conn)?;
+            Ok(conn.last_insert_rowid())
+        }
+    }
 }

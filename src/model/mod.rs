@@ -10,6 +10,7 @@ pub mod run;
 pub mod slice;
 pub mod sum;
 pub mod tokens;
+pub mod trial;
 pub mod verb;
 
 pub use attribution::{Attribution, Dimension};

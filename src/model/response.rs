@@ -98,6 +98,8 @@ pub enum Guess {
     Unsaid,
     /// Where a copied history ends is told by a pause alone.
     Pause,
+    /// A fork's file names its parent no longer, so that only a pause tells where the history that it copied ends.
+    LostParent,
     /// The first running total of a thread that has a parent, without the response's own count: some of it may be the
     /// parent's.
     FirstTotal,
@@ -107,13 +109,14 @@ pub enum Guess {
 
 impl Guess {
     /// Each of them.
-    pub const ALL: [Self; 4] = [Self::Unsaid, Self::Pause, Self::FirstTotal, Self::FallenTotal];
+    pub const ALL: [Self; 5] = [Self::Unsaid, Self::Pause, Self::LostParent, Self::FirstTotal, Self::FallenTotal];
 
     /// As JSON and the ledger spell it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unsaid => "unsaid",
             Self::Pause => "pause",
+            Self::LostParent => "lost_parent",
             Self::FirstTotal => "first_total",
             Self::FallenTotal => "fallen_total",
         }
@@ -124,6 +127,9 @@ impl Guess {
         match self {
             Self::Unsaid => "an earlier govern did not keep the reason",
             Self::Pause => "only a pause tells where the history that it copied ends",
+            Self::LostParent => {
+                "its file no longer names the session that it copied, and only a pause tells where the copy ends"
+            }
             Self::FirstTotal => "its file gives only a total, which may have begun with its parent's",
             Self::FallenTotal => "its file gives only a total, and that began anew",
         }

@@ -74,7 +74,8 @@ fn reason(gate: &Gate, call: &ToolCall<'_>, reading: Option<&Reading>) -> Option
     // A patch may also be given to a shell, which hands it on.
     let hands_on = reading.is_some_and(|reading| reading.runs(PATCH));
     let is_meant = |tool: &str| gate.tools.is_empty() || gate.tools.iter().any(|pattern| pattern.is_match(tool));
-    if !is_meant(call.tool) && !is_meant(own_name(call.tool)) && !(hands_on && is_meant(PATCH)) {
+    let handed_on = hands_on.then_some(PATCH);
+    if !(is_meant(call.tool) || is_meant(own_name(call.tool)) || handed_on.is_some_and(is_meant)) {
         return None;
     }
     if !gate.models.is_empty() && !call.model.is_some_and(|model| gate.models.iter().any(|m| m.is_match(model))) {

@@ -7,6 +7,7 @@
 pub mod attribute;
 mod check;
 pub mod command;
+pub mod cost;
 pub mod diagnostic;
 pub mod duration;
 mod file;
@@ -25,3 +26,4 @@ mod table;
 mod tests;
 pub mod verdict;
 pub mod window;
+pub mod zone;

@@ -7,7 +7,7 @@ use super::rule::{Calendar, Window};
 use crate::model::Timestamp;
 
 /// The spend that counts: from `start` on, `end` not included; `None` is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
     /// The first moment that counts.
     pub start: Option<Timestamp>,

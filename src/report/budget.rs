@@ -1,11 +1,12 @@
-//! Pure. Where budgets stand: spent, reserved, left.
+//! Pure. Where budgets stand and where they are heading: spent, reserved, left, forecast.
 
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::outlook::{Forecast, Outlook, RULE};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::{Shown, money_column, scaled_column, share_column, signed_count_column};
-use super::text::{ahead, rfc3339};
+use super::round::{Shown, grouped, money_column, scaled_column, share_column, signed_count_column};
+use super::text::{ahead, moment, rfc3339};
 use crate::model::{BudgetName, Money, Timestamp, Unit};
 
 /// One budget, for one thing that it is counted per, in one window. Amounts are in the unit's
@@ -77,6 +78,15 @@ impl BudgetStanding {
         }
     }
 
+    /// An amount of its unit, as its column shows amounts.
+    fn amount(&self, amount: i64) -> String {
+        match self.unit {
+            Unit::Usd => money_column(&[Some(Money::from_nanos(amount))], "").total,
+            Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => signed_count_column(&[amount.into()]).total,
+            Unit::Minutes => self.unit.show(amount),
+        }
+    }
+
     fn tone(&self) -> Tone {
         if !self.enforceable {
             Tone::Quiet
@@ -90,11 +100,41 @@ impl BudgetStanding {
     }
 }
 
+/// A budget and where it is heading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetRow {
+    /// How it stands.
+    pub standing: BudgetStanding,
+    /// Where that leads to.
+    pub outlook: Outlook,
+}
+
+impl BudgetRow {
+    fn pace(&self) -> Cell {
+        let Some(pace) = self.outlook.pace else { return Cell::unknown() };
+        // To the nearest tenth.
+        let tenths = pace.saturating_add(50) / 100;
+        let tone = if pace > 1_000 { Tone::Warn } else { Tone::Plain };
+        Cell::toned(format!("{}.{}×", grouped((tenths / 10).into()), tenths % 10), tone)
+    }
+
+    fn forecast(&self) -> Cell {
+        match self.outlook.forecast {
+            Forecast::Unknown => Cell::unknown(),
+            Forecast::Steady => Cell::toned("steady", Tone::Quiet),
+            Forecast::End { amount, .. } => {
+                let tone = if amount > self.standing.allowed() { Tone::Bad } else { Tone::Plain };
+                Cell::toned(self.standing.amount(amount), tone)
+            }
+        }
+    }
+}
+
 /// All budgets, for `govern budget`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetReport {
     /// In the order of the policy, each with all that it is counted per.
-    pub rows: Vec<BudgetStanding>,
+    pub rows: Vec<BudgetRow>,
     /// When this was so.
     pub at: Timestamp,
     /// Where windows begin and end.
@@ -106,7 +146,12 @@ pub struct BudgetReport {
 impl BudgetReport {
     /// Something is over its budget.
     pub fn any_over(&self) -> bool {
-        self.rows.iter().any(BudgetStanding::is_over)
+        self.rows.iter().any(|row| row.standing.is_over())
+    }
+
+    /// Something is expected to be over before its window ends.
+    pub fn any_crosses(&self) -> bool {
+        self.rows.iter().any(|row| row.outlook.crosses().is_some())
     }
 
     /// As a person reads it.
@@ -134,9 +179,12 @@ impl BudgetReport {
             Column::figure("left"),
             Column::figure("limit").useful(),
             Column::figure("used").spare(),
+            Column::figure("pace").spare(),
+            Column::figure("forecast").useful(),
             Column::word("resets").useful(),
         ];
-        let rows = self.rows.iter().map(|standing| {
+        let rows = self.rows.iter().map(|row| {
+            let standing = &row.standing;
             let shown = standing.shown();
             let part = |index: usize, tone| Cell::toned(shown.parts.get(index).map_or("", String::as_str), tone);
             let used = share_column(&[Some(standing.spent), Some(standing.reserved)], standing.allowed()).total;
@@ -154,17 +202,21 @@ impl BudgetReport {
                 part(2, standing.tone()),
                 Cell::new(if standing.extended == 0 { limit } else { format!("{limit} *") }),
                 Cell::toned(used, standing.tone()),
-                standing
-                    .window_end
-                    .map_or_else(|| Cell::toned("never", Tone::Quiet), |end| Cell::new(ahead(end, self.at, self.zone))),
+                row.pace(),
+                row.forecast(),
+                match (standing.window_end, row.outlook.forecast) {
+                    (Some(end), _) => Cell::new(ahead(end, self.at, self.zone)),
+                    (None, Forecast::Steady) => Cell::toned("rolls", Tone::Quiet),
+                    (None, Forecast::Unknown | Forecast::End { .. }) => Cell::toned("never", Tone::Quiet),
+                },
             ]
         });
-        Table { columns, rows: rows.collect(), totals: None }
+        without_silent_columns(Table { columns, rows: rows.collect(), totals: None })
     }
 
     fn notes(&self) -> Vec<Item> {
         let mut notes = Vec::new();
-        for standing in &self.rows {
+        for BudgetRow { standing, outlook } in &self.rows {
             let name = format!("`{}`{}", standing.budget, per(&standing.scope));
             if standing.extended != 0 {
                 let shown = |amount| match standing.unit {
@@ -177,16 +229,37 @@ impl BudgetReport {
             if standing.is_over() {
                 notes.push(Item::new("", format!("{name} is used up."), Tone::Bad));
             }
+            if let Some(crosses) = outlook.crosses() {
+                let when = ahead(crosses, self.at, self.zone);
+                notes.push(Item::warning(format!("{name} crosses its limit on {when}, if it goes on so.")));
+            }
             if !standing.enforceable {
                 notes.push(Item::warning(format!("{name} is not enforceable here: this ledger has not seen enough.")));
             }
         }
+        let forecasts = |row: &BudgetRow| row.outlook.forecast != Forecast::Unknown;
+        if self.rows.iter().any(forecasts) {
+            notes.push(Item::new("", format!("Forecast: {RULE}. Pace: 1.0× would last to the end."), Tone::Quiet));
+        }
         if let Some(since) = self.since {
-            let since = super::text::moment(since, self.zone);
+            let since = moment(since, self.zone);
             notes.push(Item::new("", format!("Counted from what this ledger has seen since {since}."), Tone::Quiet));
         }
         notes
     }
+}
+
+/// Leaves out the columns that have nothing to say of any budget.
+fn without_silent_columns(mut table: Table) -> Table {
+    let silent = |at: usize| table.rows.iter().all(|row| row.get(at) == Some(&Cell::unknown()));
+    let told: Vec<bool> = (0..table.columns.len()).map(|at| !silent(at)).collect();
+    let mut keep = told.iter().copied();
+    table.columns.retain(|_| keep.next().unwrap_or(true));
+    for row in &mut table.rows {
+        let mut keep = told.iter().copied();
+        row.retain(|_| keep.next().unwrap_or(true));
+    }
+    table
 }
 
 /// What to do where there is no budget.
@@ -214,8 +287,15 @@ impl Serialize for Amount {
 
 impl Serialize for BudgetStanding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let amount = |amount| Amount(self.unit, amount);
         let mut map = serializer.serialize_map(None)?;
+        self.put(&mut map)?;
+        map.end()
+    }
+}
+
+impl BudgetStanding {
+    fn put<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let amount = |amount| Amount(self.unit, amount);
         map.serialize_entry("budget", &self.budget)?;
         map.serialize_entry("scope", &self.scope)?;
         map.serialize_entry("unit", self.unit.as_str())?;
@@ -228,7 +308,26 @@ impl Serialize for BudgetStanding {
         map.serialize_entry("over", &self.is_over())?;
         map.serialize_entry("window_start", &self.window_start.map(rfc3339))?;
         map.serialize_entry("resets_at", &self.window_end.map(rfc3339))?;
-        map.serialize_entry("enforceable", &self.enforceable)?;
+        map.serialize_entry("enforceable", &self.enforceable)
+    }
+}
+
+impl Serialize for BudgetRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (kind, forecast, since) = match self.outlook.forecast {
+            Forecast::Unknown => (None, None, None),
+            Forecast::Steady => (Some("steady"), None, None),
+            Forecast::End { amount, since, .. } => {
+                (Some("window_end"), Some(Amount(self.standing.unit, amount)), Some(rfc3339(since)))
+            }
+        };
+        let mut map = serializer.serialize_map(None)?;
+        self.standing.put(&mut map)?;
+        map.serialize_entry("pace_permille", &self.outlook.pace)?;
+        map.serialize_entry("forecast_kind", &kind)?;
+        map.serialize_entry("forecast", &forecast)?;
+        map.serialize_entry("forecast_from", &since)?;
+        map.serialize_entry("crosses_at", &self.outlook.crosses().map(rfc3339))?;
         map.end()
     }
 }
@@ -242,6 +341,8 @@ impl Serialize for BudgetReport {
         map.serialize_entry("timezone", self.zone.name())?;
         map.serialize_entry("ledger_since", &self.since.map(rfc3339))?;
         map.serialize_entry("over", &self.any_over())?;
+        map.serialize_entry("crosses", &self.any_crosses())?;
+        map.serialize_entry("forecast_rule", RULE)?;
         map.serialize_entry("rows", &self.rows)?;
         map.end()
     }

@@ -23,12 +23,15 @@ pub fn of_summary(summary: &Summary) -> String {
                     "unpriced_responses",
                     "basis",
                     "billing",
+                    "stand_in_responses",
+                    "inferred_responses",
+                    "share_permille",
                 ]
                 .map(str::to_owned),
             )
             .collect::<Vec<_>>(),
     ];
-    for row in &summary.rows {
+    for (row, share) in summary.rows.iter().zip(summary.shares()) {
         let tokens = &row.totals.tokens;
         let counters = [
             row.totals.responses,
@@ -45,6 +48,9 @@ pub fn of_summary(summary: &Summary) -> String {
         cells.push(row.totals.unpriced.to_string());
         cells.push(row.totals.basis().to_owned());
         cells.push(row.totals.billing().unwrap_or_default().to_owned());
+        cells.push(row.totals.stand_in.to_string());
+        cells.push(row.totals.inferred.to_string());
+        cells.push(share.map(|share| share.to_string()).unwrap_or_default());
         lines.push(cells);
     }
     lines.into_iter().map(|cells| cells.join(",") + "\n").collect()
@@ -52,7 +58,7 @@ pub fn of_summary(summary: &Summary) -> String {
 
 /// A text as a cell. A spreadsheet would run what begins like a formula, and branches and labels come from anywhere:
 /// such a text gets a leading apostrophe.
-fn text(value: &str) -> String {
+pub(super) fn text(value: &str) -> String {
     let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let value = if formula { format!("'{value}") } else { value.to_owned() };
     if value.contains([',', '"', '\n', '\r']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value }
@@ -86,7 +92,7 @@ mod tests {
     #[test]
     fn a_report_of_nothing_is_its_head() {
         let by = [By::parse("agent").unwrap(), By::parse("label:a,b").unwrap()];
-        let nothing = super::super::Tally::new(&by, chrono_tz::Tz::UTC).finish((None, None), 0, sample::prices());
+        let nothing = sample::summed(&by, chrono_tz::Tz::UTC, &[]);
         assert_eq!(of_summary(&nothing).lines().count(), 1);
         assert!(of_summary(&nothing).starts_with("agent,\"label:a,b\",responses,"));
     }

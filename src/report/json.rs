@@ -3,6 +3,8 @@
 //! Counters are numbers, money is a decimal string in dollars with all its places, what is not known is null, times are
 //! RFC 3339 in UTC. Keys may be added, none is renamed.
 
+use std::collections::BTreeMap;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::summary::{Row, Summary, Totals};
@@ -19,6 +21,7 @@ pub fn to_text<T: Serialize + ?Sized>(value: &T) -> String {
 /// Writes the counters, the cost and how they are known into a JSON object.
 pub(super) fn counters<M: SerializeMap>(map: &mut M, totals: &Totals) -> Result<(), M::Error> {
     let tokens = &totals.tokens;
+    let reasons: BTreeMap<&str, u64> = totals.guesses.iter().map(|(guess, count)| (guess.as_str(), *count)).collect();
     map.serialize_entry("responses", &totals.responses)?;
     map.serialize_entry("input_tokens", &tokens.input)?;
     map.serialize_entry("cached_input_tokens", &tokens.cached_input)?;
@@ -28,6 +31,9 @@ pub(super) fn counters<M: SerializeMap>(map: &mut M, totals: &Totals) -> Result<
     map.serialize_entry("total_tokens", &tokens.total())?;
     map.serialize_entry("cost_usd", &totals.known_cost())?;
     map.serialize_entry("unpriced_responses", &totals.unpriced)?;
+    map.serialize_entry("stand_in_responses", &totals.stand_in)?;
+    map.serialize_entry("inferred_responses", &totals.inferred)?;
+    map.serialize_entry("inferred_because", &reasons)?;
     map.serialize_entry("basis", totals.basis())?;
     map.serialize_entry("billing", &totals.billing())?;
     map.serialize_entry("cost_usd_by_billing", &totals.known_cost().map(|_| &totals.billing))
@@ -41,16 +47,18 @@ impl Serialize for Totals {
     }
 }
 
-struct KeyedRow<'a>(&'a Summary, &'a Row);
+/// A row, and its share of the cost in thousandths: those of all rows add up to 1000.
+struct KeyedRow<'a>(&'a Summary, &'a Row, Option<i128>);
 
 impl Serialize for KeyedRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(summary, row) = self;
+        let Self(summary, row, share) = self;
         let mut map = serializer.serialize_map(None)?;
         for (by, value) in summary.by.iter().zip(&row.key) {
             map.serialize_entry(&by.to_string(), value)?;
         }
         counters(&mut map, &row.totals)?;
+        map.serialize_entry("share_permille", share)?;
         map.end()
     }
 }
@@ -59,22 +67,25 @@ impl Serialize for Summary {
     /// `govern.report/1`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let by: Vec<String> = self.by.iter().map(ToString::to_string).collect();
-        let rows: Vec<KeyedRow<'_>> = self.rows.iter().map(|row| KeyedRow(self, row)).collect();
+        let shares = self.shares();
+        let rows: Vec<KeyedRow<'_>> =
+            self.rows.iter().zip(shares).map(|(row, share)| KeyedRow(self, row, share)).collect();
+        let frame = &self.frame;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("schema", "govern.report/1")?;
         map.serialize_entry("run", &self.run.as_ref().map(|(run, _)| run))?;
         map.serialize_entry("outcome", &self.run.as_ref().map(|(_, outcome)| outcome.as_deref().unwrap_or("running")))?;
         map.serialize_entry("by", &by)?;
         map.serialize_entry("timezone", self.zone.name())?;
-        map.serialize_entry("since", &self.since.map(rfc3339))?;
-        map.serialize_entry("until", &self.until.map(rfc3339))?;
-        map.serialize_entry("first_response", &self.span.map(|(first, _)| rfc3339(first)))?;
-        map.serialize_entry("last_response", &self.span.map(|(_, last)| rfc3339(last)))?;
+        map.serialize_entry("since", &frame.since.map(rfc3339))?;
+        map.serialize_entry("until", &frame.until.map(rfc3339))?;
+        map.serialize_entry("first_response", &frame.span.map(|(first, _)| rfc3339(first)))?;
+        map.serialize_entry("last_response", &frame.span.map(|(_, last)| rfc3339(last)))?;
         map.serialize_entry("rows", &rows)?;
         map.serialize_entry("totals", &self.totals)?;
         map.serialize_entry("unpriced_models", &self.unpriced_models)?;
-        map.serialize_entry("skipped_lines", &self.skipped_lines)?;
-        map.serialize_entry("prices", &self.prices)?;
+        map.serialize_entry("skipped_lines", &frame.skipped_lines)?;
+        map.serialize_entry("prices", &frame.prices)?;
         map.end()
     }
 }

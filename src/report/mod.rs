@@ -1,4 +1,4 @@
-//! Pure. Responses and events become summaries; JSON, CSV and Markdown.
+//! Pure. Responses and events become summaries; JSON, CSV, FOCUS and Markdown.
 //!
 //! A view ([`spend`], [`run`], [`budget`], [`approvals`]) turns what the ledger holds into a [`page::Page`] for
 //! people, which the terminal or [`markdown`] lays out, and into JSON and CSV for programs.
@@ -7,8 +7,15 @@ pub mod approvals;
 pub mod budget;
 pub mod by;
 pub mod csv;
+mod figures;
+pub mod focus;
+pub mod imported;
 pub mod json;
+mod kinds;
 pub mod markdown;
+mod marks;
+mod outline;
+pub mod outlook;
 pub mod page;
 pub mod round;
 pub mod run;
@@ -18,14 +25,18 @@ pub mod spend;
 pub mod summary;
 pub mod text;
 pub mod told;
+pub mod trial;
+pub mod trial_json;
 
 pub use approvals::ApprovalReport;
-pub use budget::{BudgetReport, BudgetStanding};
+pub use budget::{BudgetReport, BudgetRow, BudgetStanding};
 pub use by::By;
+pub use outlook::Outlook;
 pub use page::Page;
 pub use run::{Handoff, Next, RunParts, RunReport};
 pub use run_rows::RunTally;
-pub use summary::{PriceStamp, Summary, Tally, Totals};
+pub use summary::{Frame, PriceStamp, Summary, Tally, Totals};
+pub use trial::TrialReport;
 
 #[cfg(test)]
 pub(crate) mod sample;

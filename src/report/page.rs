@@ -62,7 +62,9 @@ pub struct Column {
 pub enum Worth {
     /// First.
     Spare,
-    /// When no spare one is left.
+    /// Next, and all of these at once: they are parts of a sum that stays.
+    Part,
+    /// When neither is left.
     Useful,
     /// Never.
     Needed,
@@ -124,6 +126,12 @@ impl Column {
     #[must_use]
     pub fn spare(self) -> Self {
         Self { worth: Worth::Spare, ..self }
+    }
+
+    /// The column may be left out with all others that are parts of a sum, where no spare one is left.
+    #[must_use]
+    pub fn part(self) -> Self {
+        Self { worth: Worth::Part, ..self }
     }
 
     /// The column may be left out where all spare ones were, and space is short still.

@@ -15,18 +15,44 @@ pub struct Apportioned {
 /// rounded up until the parts add up to the rounded total. A larger amount is never shown as the smaller one,
 /// none is off by a whole unit, and zero stays zero.
 pub fn apportion(amounts: &[i128], unit: i128) -> Apportioned {
+    apportion_outline(amounts, &[], unit)
+}
+
+/// As [`apportion`], for an outline: each line's parent, which stands above it and is the sum of its lines; `None`, or
+/// nothing, is the whole. What is shown adds up at each level, and no line is off by a whole unit.
+pub fn apportion_outline(amounts: &[i128], parents: &[Option<usize>], unit: i128) -> Apportioned {
     let unit = unit.max(1);
-    let sum: i128 = amounts.iter().sum();
-    let total = (sum + unit / 2).div_euclid(unit);
-    let mut parts: Vec<i128> = amounts.iter().map(|amount| amount.div_euclid(unit)).collect();
-    let missing = usize::try_from(total - parts.iter().sum::<i128>()).unwrap_or(0);
-    let mut order: Vec<(i128, &mut i128)> =
-        amounts.iter().map(|amount| -amount.rem_euclid(unit)).zip(parts.iter_mut()).collect();
-    order.sort_by_key(|(remainder, _)| *remainder);
-    for (_, part) in order.into_iter().take(missing) {
-        *part += 1;
+    let parent = |line: usize| parents.get(line).copied().flatten();
+    let mut below: Vec<Vec<usize>> = vec![Vec::new(); amounts.len()];
+    let mut top = Vec::new();
+    for line in 0..amounts.len() {
+        match parent(line).and_then(|parent| below.get_mut(parent)) {
+            Some(lines) => lines.push(line),
+            None => top.push(line),
+        }
+    }
+    let amount = |line: &usize| amounts.get(*line).copied().unwrap_or(0);
+    let total = (top.iter().map(amount).sum::<i128>() + unit / 2).div_euclid(unit);
+    let mut parts = vec![0; amounts.len()];
+    share_out(total, &top, amount, unit, &mut parts);
+    for (line, lines) in below.iter().enumerate() {
+        let whole = parts.get(line).copied().unwrap_or(0);
+        share_out(whole, lines, amount, unit, &mut parts);
     }
     Apportioned { parts, total }
+}
+
+/// Writes whole units for these lines that add up to `whole`, which is less than a unit away from what they come to.
+fn share_out(whole: i128, lines: &[usize], amount: impl Fn(&usize) -> i128, unit: i128, parts: &mut [i128]) {
+    let mut order: Vec<(i128, i128, usize)> =
+        lines.iter().map(|line| (-amount(line).rem_euclid(unit), amount(line).div_euclid(unit), *line)).collect();
+    order.sort_by_key(|(remainder, _, _)| *remainder);
+    let missing = usize::try_from(whole - order.iter().map(|(_, floor, _)| floor).sum::<i128>()).unwrap_or(0);
+    for (place, (_, floor, line)) in order.into_iter().enumerate() {
+        if let Some(part) = parts.get_mut(line) {
+            *part = floor + i128::from(place < missing);
+        }
+    }
 }
 
 /// A column of shown values and what stands below it.
@@ -41,11 +67,16 @@ pub struct Shown {
 /// A column of money: four places below $10, two from there on, none of them needlessly. What is
 /// not zero but too small to show is `<$0.01`; `None` takes no share and is shown as `absent`.
 pub fn money_column(amounts: &[Option<Money>], absent: &str) -> Shown {
+    money_outline(amounts, &[], absent)
+}
+
+/// As [`money_column`], for an outline (see [`apportion_outline`]).
+pub fn money_outline(amounts: &[Option<Money>], parents: &[Option<usize>], absent: &str) -> Shown {
     let nanos: Vec<i128> = amounts.iter().map(|money| i128::from(money.unwrap_or_default().nanos())).collect();
-    let sum: i128 = nanos.iter().sum();
-    let fine = apportion(&nanos, 100_000);
+    let sum = top_sum(&nanos, parents);
+    let fine = apportion_outline(&nanos, parents, 100_000);
     let coarse = sum.abs() >= 10_000_000_000 || fine.parts.iter().chain([&fine.total]).all(|part| part % 100 == 0);
-    let (places, shares) = if coarse { (2, apportion(&nanos, 10_000_000)) } else { (4, fine) };
+    let (places, shares) = if coarse { (2, apportion_outline(&nanos, parents, 10_000_000)) } else { (4, fine) };
     let show = |exact: i128, shown: i128| {
         if shown == 0 && exact > 0 { format!("<{}", decimal(1, places)) } else { decimal(shown, places) }
     };
@@ -58,6 +89,29 @@ pub fn money_column(amounts: &[Option<Money>], absent: &str) -> Shown {
     Shown { parts, total: if nothing_known { absent.to_owned() } else { show(sum, shares.total) } }
 }
 
+/// What the lines of the whole come to.
+fn top_sum(amounts: &[i128], parents: &[Option<usize>]) -> i128 {
+    let is_top = |line: &usize| parents.get(*line).copied().flatten().is_none();
+    amounts.iter().enumerate().filter(|(line, _)| is_top(line)).map(|(_, amount)| amount).sum()
+}
+
+/// Two columns of money and a third with the difference, shown so that each row and each column adds up: a difference is
+/// off by less than two of the smallest units that are shown.
+pub fn money_difference(pairs: &[(Money, Money)]) -> [Shown; 3] {
+    let column = |of: fn(&(Money, Money)) -> Money| pairs.iter().map(|pair| i128::from(of(pair).nanos())).collect();
+    let (whole, part): (Vec<i128>, Vec<i128>) = (column(|pair| pair.0), column(|pair| pair.1));
+    let fine = [&whole, &part].iter().all(|column| column.iter().sum::<i128>().abs() < 10_000_000_000);
+    let (places, unit) = if fine { (4, 100_000) } else { (2, 10_000_000) };
+    let (whole, part) = (apportion(&whole, unit), apportion(&part, unit));
+    let show = |parts: Vec<i128>, total: i128| Shown {
+        parts: parts.into_iter().map(|units| decimal(units, places)).collect(),
+        total: decimal(total, places),
+    };
+    let rest = whole.parts.iter().zip(&part.parts).map(|(whole, part)| whole - part).collect();
+    let total = whole.total - part.total;
+    [show(whole.parts, whole.total), show(part.parts, part.total), show(rest, total)]
+}
+
 fn decimal(units: i128, places: usize) -> String {
     let scale = if places == 4 { 10_000 } else { 100 };
     let sign = if units < 0 { "-" } else { "" };
@@ -65,39 +119,46 @@ fn decimal(units: i128, places: usize) -> String {
     format!("{sign}${}.{:0places$}", grouped(units / scale), units % scale)
 }
 
-/// A column of counts in one scale: exact below a million in all, then in thousands, then in millions.
-pub fn count_column(counts: &[u64]) -> Shown {
-    let amounts: Vec<i128> = counts.iter().copied().map(i128::from).collect();
-    signed_count_column(&amounts)
+/// The scale of counts that come to so many in all: exact below a million, then in thousands, then in millions.
+pub fn scale(most: i128) -> (i128, &'static str) {
+    match most {
+        ..1_000_000 => (1, ""),
+        1_000_000..1_000_000_000 => (1_000, "k"),
+        _ => (1_000_000, "M"),
+    }
 }
 
-/// As [`count_column`], for what may be below zero.
+/// A column of counts in one scale, which may be below zero.
 pub fn signed_count_column(amounts: &[i128]) -> Shown {
-    let most = amounts.iter().map(|amount| amount.abs()).sum::<i128>();
-    match most {
-        0..1_000_000 => scaled_column(amounts, 1, ""),
-        1_000_000..1_000_000_000 => scaled_column(amounts, 1_000, "k"),
-        _ => scaled_column(amounts, 1_000_000, "M"),
-    }
+    let (unit, suffix) = scale(amounts.iter().map(|amount| amount.abs()).sum::<i128>());
+    scaled_column(amounts, unit, suffix)
 }
 
 /// A column in whole `unit`s, each with the suffix; what is not zero but too small to show is `<1`.
 pub fn scaled_column(amounts: &[i128], unit: i128, suffix: &str) -> Shown {
     let shares = apportion(amounts, unit);
-    let show = |exact: i128, shown: i128| {
-        if shown == 0 && exact > 0 { format!("<1{suffix}") } else { format!("{}{suffix}", grouped(shown)) }
-    };
+    let show = |exact: i128, shown: i128| scaled(exact, shown, suffix);
     let total = show(amounts.iter().sum(), shares.total);
     Shown { parts: amounts.iter().zip(&shares.parts).map(|(exact, shown)| show(*exact, *shown)).collect(), total }
 }
 
+/// Whole units with their suffix, or `<1` of them.
+pub fn scaled(exact: i128, shown: i128, suffix: &str) -> String {
+    if shown == 0 && exact > 0 { format!("<1{suffix}") } else { format!("{}{suffix}", grouped(shown)) }
+}
+
 /// A column of whole percents of a limit. `None` stays empty; without a limit all are.
 pub fn share_column(amounts: &[Option<i64>], limit: i64) -> Shown {
+    share_outline(amounts, &[], limit)
+}
+
+/// As [`share_column`], for an outline (see [`apportion_outline`]).
+pub fn share_outline(amounts: &[Option<i64>], parents: &[Option<usize>], limit: i64) -> Shown {
     if limit <= 0 {
         return Shown { parts: vec![String::new(); amounts.len()], total: String::new() };
     }
     let hundredfold: Vec<i128> = amounts.iter().map(|amount| i128::from(amount.unwrap_or(0)) * 100).collect();
-    let shares = apportion(&hundredfold, i128::from(limit));
+    let shares = apportion_outline(&hundredfold, parents, i128::from(limit));
     let show = |exact: i128, shown: i128| {
         if shown == 0 && exact > 0 { "<1 %".to_owned() } else { format!("{} %", grouped(shown)) }
     };
@@ -106,7 +167,7 @@ pub fn share_column(amounts: &[Option<i64>], limit: i64) -> Shown {
         .zip(hundredfold.iter().zip(&shares.parts))
         .map(|(amount, (exact, shown))| if amount.is_none() { String::new() } else { show(*exact, *shown) })
         .collect();
-    Shown { parts, total: show(hundredfold.iter().sum(), shares.total) }
+    Shown { parts, total: show(top_sum(&hundredfold, parents), shares.total) }
 }
 
 /// `12,345,678`.
@@ -130,6 +191,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_difference_adds_up_down_and_across() {
+        let cents = |cents: i64| Money::from_nanos(cents * 10_000_000);
+        let odd = |nanos: i64| Money::from_nanos(nanos);
+        let [whole, part, rest] =
+            money_difference(&[(cents(1_802), odd(4_000_000)), (odd(7_006_000_000), odd(6_004_000_000))]);
+        assert_eq!((whole.parts.join(" "), whole.total.as_str()), ("$18.02 $7.01".to_owned(), "$25.03"));
+        assert_eq!((part.parts.join(" "), part.total.as_str()), ("$0.01 $6.00".to_owned(), "$6.01"));
+        assert_eq!((rest.parts.join(" "), rest.total.as_str()), ("$18.01 $1.01".to_owned(), "$19.02"));
+    }
 
     proptest! {
         #[test]
@@ -157,6 +229,30 @@ mod tests {
             amounts.dedup();
             let parts = apportion(&amounts, unit).parts;
             prop_assert!(parts.is_sorted(), "{amounts:?} became {parts:?}");
+        }
+
+        #[test]
+        fn an_outline_adds_up_at_each_level(
+            groups in prop::collection::vec(prop::collection::vec(0_i128..5_000, 2..6), 1..8),
+            unit in 1_i128..3_000,
+        ) {
+            let (mut amounts, mut parents) = (Vec::new(), Vec::new());
+            for group in &groups {
+                let head = amounts.len();
+                amounts.push(group.iter().sum());
+                parents.push(None);
+                amounts.extend(group);
+                parents.extend(group.iter().map(|_| Some(head)));
+            }
+            let shown = apportion_outline(&amounts, &parents, unit);
+            let below = |head: Option<usize>| {
+                parents.iter().zip(&shown.parts).filter(|(parent, _)| **parent == head).map(|(_, part)| part).sum::<i128>()
+            };
+            prop_assert_eq!(below(None), shown.total);
+            for (line, (amount, part)) in amounts.iter().zip(&shown.parts).enumerate() {
+                prop_assert!((part * unit - amount).abs() < unit, "{} became {} of {}", amount, part, unit);
+                prop_assert!(parents[line].is_some() || below(Some(line)) == *part);
+            }
         }
 
         #[test]
@@ -190,7 +286,7 @@ mod tests {
     #[test]
     fn counts_share_one_scale_and_add_up() {
         let column = |counts: &[u64]| {
-            let shown = count_column(counts);
+            let shown = signed_count_column(&counts.iter().map(|count| i128::from(*count)).collect::<Vec<_>>());
             (shown.parts.join(" "), shown.total)
         };
         assert_eq!(column(&[12_345, 7]), ("12,345 7".into(), "12,352".into()));

@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashSet};
 use chrono_tz::Tz;
 
 use super::BudgetStanding;
+use super::figures::Figures;
+use super::marks::{Billed, notes};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::round::share_column;
 use super::run_rows::{RunRow, RunTally};
-use super::spend::{Figures, notes};
 use super::summary::{PriceStamp, Totals};
 use super::text::{between, count, duration};
 use super::told::{Told, told};
@@ -143,7 +144,12 @@ impl RunReport {
         page.list(self.budgets.iter().map(budget_item).collect());
         let several = self.rows.iter().map(|row| &row.agent).collect::<HashSet<_>>().len() > 1;
         page.list(self.told.iter().map(|told| told.item(self.zone, several)).collect());
-        let mut notes = notes(&self.totals, self.unpriced_models.iter().map(Option::as_deref), self.skipped_lines);
+        let mut notes = notes(
+            &self.totals,
+            Billed::MarkedIfMixed,
+            self.unpriced_models.iter().map(Option::as_deref),
+            self.skipped_lines,
+        );
         if self.info.observe {
             notes.push(Item::note("Observed only: govern recorded what it would have done, and did nothing."));
         }
@@ -170,7 +176,7 @@ impl RunReport {
 
     fn table(&self) -> Table {
         let all: Vec<&Totals> = self.rows.iter().map(|row| &row.totals).collect();
-        let figures = Figures::new(&all, &self.totals);
+        let figures = Figures::new(&all, &[], &self.totals, Billed::MarkedIfMixed);
         let share = self.share_of();
         let shares = share.map(|of| {
             let used: Vec<_> = all.iter().map(|totals| amount(totals, of.unit)).collect();

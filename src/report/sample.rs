@@ -1,17 +1,23 @@
 //! Pure. Responses, runs and events that the tests of this folder show.
 
-use std::collections::BTreeMap;
-
 use chrono_tz::Tz;
 
+use super::TrialReport;
 use super::approvals::ApprovalReport;
-use super::budget::BudgetReport;
-use super::{BudgetStanding, By, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally};
+use super::budget::{BudgetReport, BudgetRow};
+use super::outlook::{Forecast, Outlook, Stretch};
+use super::{BudgetStanding, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally};
 use crate::model::event::{Answer, Decision, EventKind};
+use crate::model::trial::{Deed, Origin, Spend, Trial, TriedRun, TriedStep};
 use crate::model::{
-    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Money, ProcessIdentity,
-    Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, ThreadId, ThreadInfo, Timestamp, Tokens, Unit, Verb,
+    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, ModelId, Money,
+    ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, ThreadId, ThreadInfo, Timestamp,
+    Tokens, Unit, Verb,
 };
+
+pub(crate) use spend::{days, slice, summary, summed};
+
+mod spend;
 
 pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -39,34 +45,6 @@ pub(crate) fn response(when: &str, agent: &str, thread: &str, model: &str, usd: 
         billing: Billing::Api,
         attribution: Attribution { team: Some("web".into()), project: Some("shop".into()), ..Attribution::default() },
     }
-}
-
-/// Three teams, one unknown; four models, one unpriced; two ways to pay; two days.
-pub(crate) fn summary(by: &[&str]) -> Summary {
-    let mut responses = [
-        response("2026-11-20T09:00:00Z", "codex", "t1", "gpt-6-astra", "1.2500012"),
-        response("2026-11-20T22:30:00Z", "codex", "t1", "gpt-6.1-sol", "0.3333333"),
-        response("2026-11-21T10:00:00Z", "docs", "t2", "gpt-6.1-sol", "0.3333333"),
-        response("2026-11-21T11:00:00Z", "docs", "t2", "gpt-6-luna", "0.0000451"),
-        response("2026-11-21T12:00:00Z", "codex", "t3", "a-model-with-a-rather-long-name-of-its-own", "0"),
-    ];
-    for (index, response) in responses.iter_mut().enumerate() {
-        match index {
-            2 => response.attribution.team = Some("a team | with = \"odd\" name".into()),
-            3 => {
-                response.attribution.team = None;
-                response.billing = Billing::Plan;
-            }
-            4 => response.cost = Cost::Unpriced,
-            _ => {}
-        }
-        response.tokens.input += 1_234 * index as u64;
-        response.attribution.labels = BTreeMap::from([("tier".to_owned(), "gold".to_owned())]);
-    }
-    let by: Vec<By> = by.iter().map(|word| By::parse(word).unwrap()).collect();
-    let mut tally = Tally::new(&by, Tz::Europe__Berlin);
-    responses.iter().for_each(|response| tally.add(response));
-    tally.finish((None, None), 3, prices())
 }
 
 pub(crate) fn event(when: &str, kind: EventKind) -> Event {
@@ -255,16 +233,29 @@ pub(crate) fn budgets() -> BudgetReport {
     let mut blind = standing("everybody, daily", "", Unit::AllTok, (12_345_678, 0, 50_000_000));
     blind.enforceable = false;
     let day = (at("2026-11-21T23:00:00Z"), at("2026-11-22T23:00:00Z"));
+    let now = at("2026-11-22T14:00:00Z");
+    let mean = |since: &str, spent| Stretch { since: at(since), spent };
+    let row = |standing: BudgetStanding, mean: Option<Stretch>| {
+        let outlook = mean.map(|mean| Outlook::of(&standing, mean, now)).unwrap_or_default();
+        BudgetRow { standing, outlook }
+    };
+    let mut rolling = standing("one day", "user=ada", Unit::Usd, (7_250_000_000, 0, 20_000_000_000));
+    rolling.window_start = Some(at("2026-11-21T14:00:00Z"));
+    let ops = windowed(standing("teams, monthly", "team=ops", Unit::Usd, (160_000_000_000, 0, 200_000_000_000)), month);
+    let over =
+        windowed(standing("teams, monthly", "team=web", Unit::Usd, (400_010_000_000, 0, 400_000_000_000)), month);
     BudgetReport {
         rows: vec![
-            windowed(standing("teams, monthly", "team=web", Unit::Usd, (400_010_000_000, 0, 400_000_000_000)), month),
-            windowed(lifted, month),
-            windowed(blind, day),
-            standing("each run", "run=k3f9x27m1a", Unit::Usd, (4_391_718_100, 210_000_000, 5_000_000_000)),
-            standing("patience", "agent=codex", Unit::Minutes, (1_300_000, 0, 1_800_000)),
-            standing("answers", "thread=019a8b7c-1a2b-7c3d-8e4f-5a6b7c8d9e0f", Unit::Responses, (12, 2, 50)),
+            row(over, Some(mean("2026-10-31T23:00:00Z", 400_010_000_000))),
+            row(windowed(lifted, month), Some(mean("2026-11-21T08:00:00Z", 0))),
+            row(ops, Some(mean("2026-11-01T08:00:00Z", 160_000_000_000))),
+            row(windowed(blind, day), Some(mean("2026-11-15T14:00:00Z", 70_000_000))),
+            BudgetRow { standing: rolling, outlook: Outlook { pace: None, forecast: Forecast::Steady } },
+            row(standing("each run", "run=k3f9x27m1a", Unit::Usd, (4_391_718_100, 210_000_000, 5_000_000_000)), None),
+            row(standing("patience", "agent=codex", Unit::Minutes, (1_300_000, 0, 1_800_000)), None),
+            row(standing("answers", "thread=019a8b7c-1a2b-7c3d-8e4f-5a6b7c8d9e0f", Unit::Responses, (12, 2, 50)), None),
         ],
-        at: at("2026-11-22T14:00:00Z"),
+        at: now,
         zone: Tz::Europe__Berlin,
         since: Some(at("2026-11-01T08:00:00Z")),
     }
@@ -300,3 +291,6 @@ pub(crate) fn approvals() -> ApprovalReport {
     let expired = Approval { id: ApprovalId(5), state: ApprovalState::Expired, ..pending.clone() };
     ApprovalReport { rows: vec![expired, approved, pending], at: at("2026-11-22T14:00:00Z"), zone: Tz::UTC, all: true }
 }
+
+mod trial;
+pub(crate) use trial::trial;

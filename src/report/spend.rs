@@ -1,11 +1,15 @@
 //! Pure. A report of spend as a page.
 
 use super::By;
+use super::by::IMPORTED;
+use super::figures::Figures;
+use super::marks::{Billed, notes};
+use super::outline::{Line, has_gaps, lines};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::{count_column, money_column};
+use super::round::share_outline;
 use super::summary::{Summary, Totals};
-use super::text::{count, moment};
-use crate::model::{Billing, Dimension};
+use super::text::moment;
+use crate::model::Dimension;
 
 /// The report as a person reads it.
 pub fn page(summary: &Summary) -> Page {
@@ -16,15 +20,17 @@ pub fn page(summary: &Summary) -> Page {
     } else {
         page.table(table(summary));
     }
-    let models = &summary.unpriced_models;
-    page.list(notes(&summary.totals, models.iter().map(Option::as_deref), summary.skipped_lines));
+    let models = summary.unpriced_models.iter().map(Option::as_deref);
+    let mut notes = notes(&summary.totals, Billed::Marked, models, summary.frame.skipped_lines);
+    notes.extend(of_rows(summary));
+    page.list(notes);
     page
 }
 
 fn title(summary: &Summary) -> String {
-    let zone = summary.zone;
-    let asked = match (summary.since, summary.until) {
-        (None, None) => match summary.span {
+    let (zone, frame) = (summary.zone, &summary.frame);
+    let asked = match (frame.since, frame.until) {
+        (None, None) => match frame.span {
             Some((first, last)) => format!("{} – {}", moment(first, zone), moment(last, zone)),
             None => return "Spend".to_owned(),
         },
@@ -35,27 +41,51 @@ fn title(summary: &Summary) -> String {
     format!("Spend, {asked} ({})", zone.name())
 }
 
+/// What the rows themselves do not say.
+fn of_rows(summary: &Summary) -> Vec<Item> {
+    let mut notes = Vec::new();
+    let without = |dimension: Dimension| {
+        let place = summary.by.iter().position(|by| *by == By::Of(dimension.clone()));
+        place.is_some_and(|place| summary.rows.iter().any(|row| row.key.get(place) == Some(&None)))
+    };
+    if without(Dimension::Run) || without(Dimension::Agent) {
+        let text = "is history that was read from session files: it has no run and no agent of govern's.";
+        notes.push(Item::new(IMPORTED, text, Tone::Quiet));
+    }
+    if let (true, Some(time)) = (has_gaps(summary), summary.by.first()) {
+        notes.push(Item::new("", format!("A {time} without spend has no row here."), Tone::Quiet));
+    }
+    notes
+}
+
 fn table(summary: &Summary) -> Table {
-    let all: Vec<&Totals> = summary.rows.iter().map(|row| &row.totals).collect();
-    let figures = Figures::new(&all, &summary.totals);
+    let lines = lines(summary);
+    let all: Vec<&Totals> = lines.iter().map(|line| &line.totals).collect();
+    let parents: Vec<Option<usize>> = lines.iter().map(|line| line.parent).collect();
+    let figures = Figures::new(&all, &parents, &summary.totals, Billed::Marked);
+    let nanos = |totals: &Totals| totals.known_cost().map(|cost| cost.nanos());
+    let shares = (summary.rows.len() > 1).then(|| {
+        let costs: Vec<_> = all.iter().map(|totals| nanos(totals)).collect();
+        share_outline(&costs, &parents, summary.totals.cost.nanos())
+    });
+    let bars = bars(summary, &lines);
     let mut columns: Vec<Column> = summary.by.iter().map(dimension_column).collect();
     columns.extend(figures.columns());
-    let mut before: Option<&[Option<String>]> = None;
-    let mut rows = Vec::with_capacity(summary.rows.len());
-    for (index, row) in summary.rows.iter().enumerate() {
-        // A value that stands above, under the same values to its left, is not repeated.
-        let same = before.map_or(0, |before| before.iter().zip(&row.key).take_while(|(a, b)| a == b).count());
-        before = Some(&row.key);
-        let mut cells: Vec<Cell> = row
-            .key
-            .iter()
-            .enumerate()
-            .map(|(place, value)| match value {
-                Some(value) if place < same => Cell::toned(value, Tone::Quiet),
-                _ => Cell::or_unknown(value.as_deref()),
-            })
-            .collect();
+    columns.extend(bars.is_some().then(|| Column::word("").useful()));
+    columns.extend(shares.is_some().then(|| Column::figure("share").spare()));
+    let mut rows = Vec::with_capacity(lines.len());
+    for (index, line) in lines.iter().enumerate() {
+        let mut cells = values(summary, line);
         cells.extend(figures.row(index));
+        let part = |column: &[String]| Cell::new(column.get(index).map_or("", String::as_str));
+        cells.extend(bars.as_deref().map(part));
+        cells.extend(shares.as_ref().map(|shown| part(&shown.parts)));
+        let tone = match line.totals.responses {
+            0 => Tone::Quiet,
+            _ if line.has_parts => Tone::Strong,
+            _ => Tone::Plain,
+        };
+        cells.iter_mut().filter(|cell| cell.tone == Tone::Plain).for_each(|cell| cell.tone = tone);
         rows.push(cells);
     }
     let mut totals: Vec<Cell> = vec![Cell::new(""); summary.by.len()];
@@ -63,7 +93,21 @@ fn table(summary: &Summary) -> Table {
         *first = Cell::toned("total", Tone::Strong);
     }
     totals.extend(figures.totals());
+    totals.extend(bars.is_some().then(|| Cell::new("")));
+    totals.extend(shares.map(|shown| Cell::toned(shown.total, Tone::Strong)));
     Table { columns, rows, totals: (!summary.by.is_empty()).then_some(totals) }
+}
+
+/// A line's values, each in the column of its dimension; what stands above it is not repeated.
+fn values(summary: &Summary, line: &Line) -> Vec<Cell> {
+    let cell = |(place, by): (usize, &By)| match line.key.get(place) {
+        Some(value) if line.shown.contains(&place) => match value {
+            Some(value) => Cell::new(value),
+            None => Cell::toned(by.unknown(), Tone::Quiet),
+        },
+        _ => Cell::new(""),
+    };
+    summary.by.iter().enumerate().map(cell).collect()
 }
 
 fn dimension_column(by: &By) -> Column {
@@ -75,111 +119,40 @@ fn dimension_column(by: &By) -> Column {
     }
 }
 
-/// The figures that all tables of spend share, rounded together so that they add up.
-pub(super) struct Figures {
-    columns: [(&'static str, Vec<String>, String); 5],
+/// In columns of the screen.
+const BAR: u64 = 12;
+
+/// What each day, week or month costs, as a bar beside the others; `None` where time is not what comes first.
+fn bars(summary: &Summary, lines: &[Line]) -> Option<Vec<String>> {
+    summary.by.first().filter(|by| by.is_time())?;
+    let cost = |line: &Line| u64::try_from(line.totals.cost.nanos()).unwrap_or(0);
+    let of_time = |line: &&Line| line.parent.is_none();
+    let most = lines.iter().filter(of_time).map(cost).max().filter(|most| *most > 0)?;
+    let all = lines.iter().map(|line| if of_time(&line) { bar(cost(line), most) } else { String::new() });
+    Some(all.collect())
 }
 
-impl Figures {
-    /// Of these rows and what they add up to.
-    pub(super) fn new(rows: &[&Totals], totals: &Totals) -> Self {
-        let counts = |title, of: fn(&Totals) -> u64| {
-            let counts: Vec<u64> = rows.iter().map(|row| of(row)).collect();
-            let shown = count_column(&counts);
-            (title, shown.parts, shown.total)
-        };
-        let costs: Vec<_> = rows.iter().map(|row| row.known_cost()).collect();
-        let mut money = money_column(&costs, "unpriced");
-        // A sum that lacks what has no price says so.
-        for (text, of) in money.parts.iter_mut().zip(rows.iter().copied()).chain([(&mut money.total, totals)]) {
-            if of.unpriced > 0 && of.known_cost().is_some() {
-                *text += " +?";
-            }
-        }
-        Self {
-            columns: [
-                counts("resp.", |row| row.responses),
-                counts("input", |row| row.tokens.input),
-                counts("cached", |row| row.tokens.cached_input),
-                counts("output", |row| row.tokens.output),
-                ("cost", money.parts, money.total),
-            ],
-        }
-    }
-
-    /// Their heads.
-    pub(super) fn columns(&self) -> impl Iterator<Item = Column> {
-        self.columns.iter().map(|(title, _, _)| match *title {
-            "cached" | "resp." | "output" => Column::figure(*title).spare(),
-            "input" => Column::figure(*title).useful(),
-            _ => Column::figure(*title),
-        })
-    }
-
-    /// The cells of one row.
-    pub(super) fn row(&self, index: usize) -> impl Iterator<Item = Cell> {
-        self.columns.iter().map(move |(title, parts, _)| {
-            let text = parts.get(index).map_or("", String::as_str);
-            let tone = if *title == "cost" && text.contains(['?', 'u']) { Tone::Warn } else { Tone::Plain };
-            Cell::toned(text, tone)
-        })
-    }
-
-    /// The cells below them.
-    pub(super) fn totals(&self) -> impl Iterator<Item = Cell> {
-        self.columns.iter().map(|(_, _, total)| Cell::toned(total, Tone::Strong))
-    }
+/// Eighths of a column for `amount` of `most`, which is the whole width. What is not zero is seen.
+fn bar(amount: u64, most: u64) -> String {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = u128::from(amount) * u128::from(8 * BAR) / u128::from(most.max(1));
+    let eighths = usize::try_from(eighths).unwrap_or(0).max(usize::from(amount > 0));
+    let part = PARTS.get(eighths % 8).copied().unwrap_or_default();
+    format!("{}{part}", "█".repeat(eighths / 8))
 }
 
-/// What must be said beside sums: who is not paid these dollars, what has no price, what could not be read.
-pub(super) fn notes<'a>(
-    totals: &Totals,
-    unpriced_models: impl Iterator<Item = Option<&'a str>>,
-    skipped_lines: u64,
-) -> Vec<Item> {
-    let mut notes = Vec::new();
-    let mixed = totals.billing.len() > 1;
-    for (billing, cost) in &totals.billing {
-        let part =
-            if mixed { format!("{} of it", money_column(&[Some(*cost)], "").total) } else { "The cost".to_owned() };
-        match billing {
-            Billing::Api => {}
-            Billing::Plan => notes.push(Item::note(format!(
-                "{part} is the list-price equivalent of use on a ChatGPT plan: nobody is billed these dollars."
-            ))),
-            Billing::Local => notes.push(Item::note(format!("{part} is of local models, which cost nothing."))),
-            Billing::Unknown => notes.push(Item::note(format!(
-                "{part} is OpenAI's list price for what another provider served: its bill may differ."
-            ))),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_as_long_as_its_cost() {
+        for (amount, shown) in
+            [(0, ""), (1, "▏"), (960, "████████████"), (480, "██████"), (490, "██████▏"), (959, "███████████▉")]
+        {
+            assert_eq!(bar(amount, 960), shown);
         }
+        assert_eq!(bar(0, 0), "");
+        assert_eq!(bar(u64::MAX, u64::MAX).chars().count(), 12);
     }
-    if totals.unpriced > 0 {
-        let models: Vec<String> = unpriced_models
-            .map(|model| model.map_or("a model that is not named".to_owned(), |m| format!("`{m}`")))
-            .collect();
-        notes.push(Item::warning(format!(
-            "No price for {} of {}: not in the cost.",
-            count(totals.unpriced, "response", "responses"),
-            models.join(", ")
-        )));
-    }
-    if totals.stand_in > 0 {
-        notes.push(Item::note(format!(
-            "The price of {} is a stand-in that the policy chose: estimated.",
-            count(totals.stand_in, "response", "responses")
-        )));
-    }
-    if totals.inferred > 0 {
-        notes.push(Item::note(format!(
-            "The tokens of {} are inferred, not read: estimated.",
-            count(totals.inferred, "response", "responses")
-        )));
-    }
-    if skipped_lines > 0 {
-        notes.push(Item::warning(format!(
-            "{} of session files could not be read: there may be more spend than this.",
-            count(skipped_lines, "line", "lines")
-        )));
-    }
-    notes
 }

@@ -1,12 +1,14 @@
-//! Pure. Responses summed by any list of dimensions.
+//! Pure. Slices of spend summed by any list of dimensions.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono_tz::Tz;
 
 use super::By;
-use crate::model::{Basis, Billing, Cost, Dimension, Money, Response, RunId, Timestamp, Tokens};
+use super::by::Pieces;
+use super::round::apportion;
+use crate::model::{Basis, Billing, Cost, Guess, ModelId, Money, Response, RunId, Slice, Timestamp, Tokens};
 
 /// Which price table the costs come from.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -32,6 +34,8 @@ pub struct Totals {
     pub stand_in: u64,
     /// Answers whose tokens were inferred.
     pub inferred: u64,
+    /// Why they were, and how many for each reason.
+    pub guesses: BTreeMap<Guess, u64>,
     /// `cost` by who is paid, and how.
     pub billing: BTreeMap<Billing, Money>,
 }
@@ -48,11 +52,31 @@ impl Totals {
         }
         match response.basis {
             Basis::Observed => {}
-            Basis::Estimated(_) => self.inferred += 1,
+            Basis::Estimated(guess) => {
+                self.inferred += 1;
+                self.explain(guess);
+            }
         }
         let cost = response.cost.money().unwrap_or_default();
         self.cost += cost;
         *self.billing.entry(response.billing).or_default() += cost;
+    }
+
+    /// Counts what a slice comes to; why tokens of it are inferred is [`Totals::explain`]'s.
+    pub fn add_slice(&mut self, slice: &Slice) {
+        let sum = &slice.sum;
+        self.responses += sum.responses;
+        self.tokens += sum.tokens;
+        self.cost += sum.cost;
+        self.unpriced += sum.unpriced;
+        self.stand_in += sum.estimated;
+        self.inferred += sum.inferred;
+        *self.billing.entry(slice.billing).or_default() += sum.cost;
+    }
+
+    /// Says why the tokens of one response, which is counted already, are inferred.
+    pub fn explain(&mut self, guess: Guess) {
+        *self.guesses.entry(guess).or_default() += 1;
     }
 
     /// Adds what others add up to.
@@ -63,6 +87,9 @@ impl Totals {
         self.unpriced += other.unpriced;
         self.stand_in += other.stand_in;
         self.inferred += other.inferred;
+        for (guess, count) in &other.guesses {
+            *self.guesses.entry(*guess).or_default() += count;
+        }
         for (billing, cost) in &other.billing {
             *self.billing.entry(*billing).or_default() += *cost;
         }
@@ -109,34 +136,51 @@ pub struct Summary {
     pub by: Vec<By>,
     /// Where days begin.
     pub zone: Tz,
-    /// What was asked for: not before this.
-    pub since: Option<Timestamp>,
-    /// What was asked for: before this.
-    pub until: Option<Timestamp>,
-    /// The first and the last response.
-    pub span: Option<(Timestamp, Timestamp)>,
+    /// The time and the sources.
+    pub frame: Frame,
     /// Time goes on, else the dearest first.
     pub rows: Vec<Row>,
     /// All rows together.
     pub totals: Totals,
     /// Models that have no price; `None` where a file did not say which.
     pub unpriced_models: BTreeSet<Option<String>>,
-    /// Lines of session files that could not be read.
-    pub skipped_lines: u64,
-    /// Where the costs come from.
-    pub prices: PriceStamp,
     /// The run, where the report is of one, and its outcome as `govern.run/1` spells it.
     pub run: Option<(RunId, Option<String>)>,
 }
 
-/// A summary in the making: responses are added as they stream past.
+impl Summary {
+    /// Each row's share of the cost in thousandths, which add up to 1000; `None` where the cost is unknown or nothing.
+    pub fn shares(&self) -> Vec<Option<i128>> {
+        let nanos = |totals: &Totals| i128::from(totals.cost.nanos());
+        let thousandfold: Vec<i128> = self.rows.iter().map(|row| 1_000 * nanos(&row.totals)).collect();
+        let shown = apportion(&thousandfold, nanos(&self.totals));
+        let known = |row: &Row| self.totals.cost > Money::ZERO && row.totals.known_cost().is_some();
+        self.rows.iter().zip(shown.parts).map(|(row, part)| known(row).then_some(part)).collect()
+    }
+}
+
+/// What a summary says beside its rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// What was asked for: not before this.
+    pub since: Option<Timestamp>,
+    /// What was asked for: before this.
+    pub until: Option<Timestamp>,
+    /// The first and the last response.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// Lines of session files that could not be read.
+    pub skipped_lines: u64,
+    /// Where the costs come from.
+    pub prices: PriceStamp,
+}
+
+/// A summary in the making: slices are added as they come.
 #[derive(Clone, Debug)]
 pub struct Tally {
     by: Vec<By>,
     zone: Tz,
     groups: BTreeMap<Vec<Option<String>>, Totals>,
     unpriced: BTreeSet<Option<String>>,
-    span: Option<(Timestamp, Timestamp)>,
 }
 
 impl Tally {
@@ -148,74 +192,76 @@ impl Tally {
                 unique.push(dimension.clone());
             }
         }
-        Self { by: unique, zone, groups: BTreeMap::new(), unpriced: BTreeSet::new(), span: None }
+        Self { by: unique, zone, groups: BTreeMap::new(), unpriced: BTreeSet::new() }
     }
 
-    /// Counts one more response.
-    pub fn add(&mut self, response: &Response) {
-        let key = self.by.iter().map(|by| by.value(response, self.zone)).collect();
-        self.groups.entry(key).or_default().add(response);
-        if response.cost == Cost::Unpriced {
-            self.unpriced.insert(response.get(&Dimension::Model).map(str::to_owned));
+    /// What slices must be apart by.
+    pub fn by(&self) -> &[By] {
+        &self.by
+    }
+
+    /// The pieces that slices must be of, where time is asked for at all.
+    pub fn pieces(&self) -> Option<Pieces> {
+        self.by.iter().any(By::is_time).then(|| Pieces::of(&self.by, self.zone))
+    }
+
+    /// Counts one more slice.
+    pub fn add(&mut self, slice: &Slice) {
+        let key = self.by.iter().map(|by| by.of_slice(slice, self.zone)).collect();
+        self.groups.entry(key).or_default().add_slice(slice);
+        if slice.sum.unpriced > 0 {
+            self.unpriced.insert(slice.model.as_ref().map(|model: &ModelId| model.as_str().to_owned()));
         }
-        let (first, last) = self.span.unwrap_or((response.at, response.at));
-        self.span = Some((first.min(response.at), last.max(response.at)));
+    }
+
+    /// Keeps why the tokens of a response are inferred, if they are. Its slice is what counts it.
+    pub fn explain(&mut self, response: &Response) {
+        let Basis::Estimated(guess) = response.basis else { return };
+        let pieces = Pieces::of(&self.by, self.zone);
+        let key: Vec<_> = self.by.iter().map(|by| by.of_response(response, pieces)).collect();
+        // One that came after the slices were summed has none.
+        if let Some(group) = self.groups.get_mut(&key) {
+            group.explain(guess);
+        }
     }
 
     /// The summary of all that was added.
-    pub fn finish(
-        self,
-        (since, until): (Option<Timestamp>, Option<Timestamp>),
-        skipped_lines: u64,
-        prices: PriceStamp,
-    ) -> Summary {
+    pub fn finish(self, frame: Frame) -> Summary {
         let mut totals = Totals::default();
         for group in self.groups.values() {
             totals.merge(group);
         }
         let rows = sorted(&self.by, self.groups);
-        Summary {
-            by: self.by,
-            zone: self.zone,
-            since,
-            until,
-            span: self.span,
-            rows,
-            totals,
-            unpriced_models: self.unpriced,
-            skipped_lines,
-            prices,
-            run: None,
-        }
+        Summary { by: self.by, zone: self.zone, frame, rows, totals, unpriced_models: self.unpriced, run: None }
     }
 }
 
+/// Where a row stands: level by level, what its group comes to (nothing for time), and its value.
+type Place = Vec<(Reverse<(Money, u64)>, Option<String>)>;
+
 /// Level by level: time goes on; other values by what all of their rows cost, dearest first, then by name.
 fn sorted(by: &[By], groups: BTreeMap<Vec<Option<String>>, Totals>) -> Vec<Row> {
-    let mut weights: BTreeMap<Vec<Option<String>>, (Money, u64)> = BTreeMap::new();
-    for (key, totals) in &groups {
-        for depth in 1..=key.len() {
-            let weight = weights.entry(key.iter().take(depth).cloned().collect()).or_default();
-            weight.0 += totals.cost;
-            weight.1 = weight.1.saturating_add(totals.tokens.total());
+    let rows: Vec<Row> = groups.into_iter().map(|(key, totals)| Row { key, totals }).collect();
+    let mut weights: HashMap<&[Option<String>], (Money, u64)> = HashMap::new();
+    for row in &rows {
+        for depth in 0..by.len() {
+            let Some(prefix) = row.key.get(..=depth) else { continue };
+            let weight = weights.entry(prefix).or_default();
+            weight.0 += row.totals.cost;
+            weight.1 = weight.1.saturating_add(row.totals.tokens.total());
         }
     }
-    let compare = |one: &Row, other: &Row| {
-        for (depth, dimension) in by.iter().enumerate() {
-            let (mine, theirs) = (one.key.get(..=depth), other.key.get(..=depth));
-            let by_name = || mine.map(|key| key.last()).cmp(&theirs.map(|key| key.last()));
-            let weight = |key: Option<&[Option<String>]>| Reverse(key.and_then(|key| weights.get(key)).copied());
-            let order =
-                if dimension.is_time() { by_name() } else { weight(mine).cmp(&weight(theirs)).then_with(by_name) };
-            if order != Ordering::Equal {
-                return order;
-            }
-        }
-        Ordering::Equal
+    let place = |row: &Row| -> Place {
+        let levels = by.iter().zip(&row.key).enumerate();
+        let place = levels.map(|(depth, (dimension, value))| {
+            let weight = row.key.get(..=depth).filter(|_| !dimension.is_time()).and_then(|prefix| weights.get(prefix));
+            (Reverse(weight.copied().unwrap_or_default()), value.clone())
+        });
+        place.collect()
     };
-    let mut rows: Vec<Row> = groups.into_iter().map(|(key, totals)| Row { key, totals }).collect();
-    rows.sort_by(compare);
-    rows
+    let mut placed: Vec<_> = rows.iter().map(|row| (place(row), row.clone())).collect();
+    placed.sort_by(|(one, _), (other, _)| one.cmp(other));
+    placed.into_iter().map(|(_, row)| row).collect()
 }
 
 #[cfg(test)]
@@ -224,6 +270,7 @@ mod tests {
 
     use super::super::sample;
     use super::*;
+    use crate::model::Dimension;
 
     fn keys(summary: &Summary) -> Vec<String> {
         summary
@@ -234,9 +281,7 @@ mod tests {
     }
 
     fn summed(by: &[By], responses: &[Response]) -> Summary {
-        let mut tally = Tally::new(by, Tz::UTC);
-        responses.iter().for_each(|response| tally.add(response));
-        tally.finish((None, None), 0, sample::prices())
+        sample::summed(by, Tz::UTC, responses)
     }
 
     #[test]
@@ -289,6 +334,32 @@ mod tests {
         assert_eq!((both.billing(), both.basis()), (Some("mixed"), "mixed"));
     }
 
+    #[test]
+    fn each_row_knows_why_it_is_estimated() {
+        let mut responses =
+            [("web", Basis::Observed), ("web", Basis::Estimated(Guess::Pause)), ("api", Basis::Observed)]
+                .map(|(agent, basis)| Response {
+                    basis,
+                    ..sample::response("2026-11-02T10:00:00Z", agent, agent, "gpt-6-luna", "0.10")
+                })
+                .to_vec();
+        responses.push(Response { at: sample::at("2026-11-03T10:00:00Z"), ..responses[1].clone() });
+        let summary = summed(&[By::Of(Dimension::Agent), By::Day], &responses);
+        let reasons: Vec<_> = summary.rows.iter().map(|row| (row.totals.inferred, row.totals.guesses.len())).collect();
+        assert_eq!(reasons, [(1, 1), (1, 1), (0, 0)]);
+        assert_eq!(summary.totals.guesses, BTreeMap::from([(Guess::Pause, 2)]));
+    }
+
+    #[test]
+    fn shares_add_up_and_what_has_no_price_has_none() {
+        let mut responses: Vec<Response> =
+            ["a", "b", "c"].map(|model| sample::response("2026-11-02T10:00:00Z", "web", "t1", model, "0.10")).to_vec();
+        responses.push(Response { cost: Cost::Unpriced, model: Some("d".into()), ..responses[0].clone() });
+        let summary = summed(&[By::Of(Dimension::Model)], &responses);
+        assert_eq!(summary.shares(), [Some(334), Some(333), Some(333), None]);
+        assert_eq!(summed(&[], &responses[3..]).shares(), [None]);
+    }
+
     proptest! {
         #[test]
         fn rows_always_add_up_to_the_totals(
@@ -309,6 +380,7 @@ mod tests {
                 again.merge(&row.totals);
             }
             prop_assert_eq!(&again, &summary.totals);
+            prop_assert!(responses.is_empty() || summary.shares().iter().flatten().sum::<i128>() % 1_000 == 0);
             prop_assert_eq!(summary.totals.responses, responses.len() as u64);
             prop_assert_eq!(summary.totals.cost.nanos(), picks.iter().map(|pick| pick.2).sum::<i64>());
         }

@@ -79,6 +79,19 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", super::round::grouped(i128::from(number)), if number == 1 { one } else { many })
 }
 
+/// `640 B`, `1.2 MB`: powers of a thousand.
+pub fn size(bytes: u64) -> String {
+    let mut unit = "B";
+    let (mut whole, mut tenths) = (bytes, 0);
+    for larger in ["kB", "MB", "GB", "TB"] {
+        if whole < 1_000 {
+            break;
+        }
+        (whole, tenths, unit) = (whole / 1_000, whole % 1_000 / 100, larger);
+    }
+    if unit == "B" || whole >= 100 { format!("{whole} {unit}") } else { format!("{whole}.{tenths} {unit}") }
+}
+
 /// A command line that a POSIX shell reads back as these words.
 pub fn shell_words<S: AsRef<str>>(words: &[S]) -> String {
     words.iter().map(|word| shell_word(word.as_ref())).collect::<Vec<_>>().join(" ")
@@ -96,6 +109,20 @@ fn shell_word(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_three_figures_at_most() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_260, "1.2 kB"),
+            (99_999_999, "99.9 MB"),
+            (1_073_741_824, "1.0 GB"),
+            (250_000_000_000, "250 GB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+    }
 
     #[test]
     fn durations_read_as_people_say_them() {

@@ -2,6 +2,8 @@
 
 use chrono::DateTime;
 
+use super::exact;
+use super::head::{self, Head, Passed, Purpose};
 use super::wire::{self, Either, Line, Nullable, Object, Payload, Text, Usage};
 use crate::model::{ModelId, ThreadId, Timestamp, Tokens};
 
@@ -127,6 +129,8 @@ pub struct Meta {
     pub originator: Option<String>,
     /// The git branch at the start.
     pub branch: Option<String>,
+    /// The git remote's address, as Codex read it; it may hold a password.
+    pub remote: Option<String>,
 }
 
 /// The end of a history that a fork goes on from without copying it.
@@ -180,9 +184,45 @@ pub enum Refused {
 
 /// Reads one line, without its line feed.
 pub fn read(line: &[u8]) -> Result<Record, Refused> {
-    if let Some((timestamp, ordinal)) = wire::uninteresting(line) {
-        return Ok(Record { at: moment(timestamp), ordinal, kind: RecordKind::Other });
-    }
+    read_for(Purpose::Control, line)
+}
+
+/// As [`read`], for a reader who only wants to know what was spent: tool calls, their outputs and the ends of turns
+/// are [`RecordKind::Other`] as well, so that their text need not be looked at. The same is metered by these
+/// records, except what a thread does between its responses.
+pub fn read_for_accounting(line: &[u8]) -> Result<Record, Refused> {
+    read_for(Purpose::Accounting, line)
+}
+
+/// The whole record at the end of a line that [`read`] refuses, and where it starts, if the line starts at `position`.
+///
+/// A write that failed half-way (a full disk, a machine that went down) leaves no line feed, so that the next record
+/// is appended to what was torn, or to the zero bytes that a file system left there.
+pub fn after_torn(position: u64, line: &[u8]) -> Option<(u64, Record)> {
+    let start = head::last_start(line)?;
+    let record = read(line.get(start..)?).ok()?;
+    Some((position.saturating_add(u64::try_from(start).ok()?), record))
+}
+
+fn read_for(purpose: Purpose, line: &[u8]) -> Result<Record, Refused> {
+    let Some(head) = Head::of(line) else { return read_whole(line) };
+    let kind = match head.passed_over(purpose) {
+        Some(Passed::UserMessage) => RecordKind::UserMessage,
+        Some(Passed::Compacted) => RecordKind::Compacted,
+        Some(Passed::ToolOutput(call_id)) => {
+            RecordKind::ToolOutput { call_id: (!call_id.is_empty()).then(|| call_id.to_owned()) }
+        }
+        Some(Passed::Other) => RecordKind::Other,
+        None => match exact::spend(&head) {
+            Some(kind) => kind,
+            None => return read_whole(line),
+        },
+    };
+    Ok(Record { at: Some(head.at), ordinal: head.ordinal, kind })
+}
+
+/// Reads a line by all that is in it.
+pub(super) fn read_whole(line: &[u8]) -> Result<Record, Refused> {
     let first = line.iter().find(|byte| !byte.is_ascii_whitespace());
     let line: Line<'_> = match serde_json::from_slice(line) {
         Ok(_) if first != Some(&b'{') => return Err(Refused::NotAnObject),
@@ -220,6 +260,9 @@ fn refusal(error: &serde_json::Error, first: Option<&u8>) -> Refused {
 }
 
 fn moment(text: &str) -> Option<Timestamp> {
+    if let Some(at) = text.as_bytes().as_array().and_then(head::moment) {
+        return Some(at);
+    }
     DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
 }
 
@@ -248,6 +291,8 @@ fn meta(payload: Payload<'_>) -> Result<RecordKind, Refused> {
             }
         },
     };
+    let (branch, remote) =
+        payload.git.0.map(|git| (git.branch.owned(), git.repository_url.owned())).unwrap_or_default();
     Ok(RecordKind::Meta(Box::new(Meta {
         thread: Some(id),
         root: thread(payload.session_id),
@@ -264,7 +309,8 @@ fn meta(payload: Payload<'_>) -> Result<RecordKind, Refused> {
         cli_version: payload.cli_version.owned(),
         provider: payload.model_provider.owned(),
         originator: payload.originator.owned(),
-        branch: payload.git.0.and_then(|git| git.branch.owned()),
+        branch,
+        remote,
     })))
 }
 
@@ -334,18 +380,27 @@ fn response_item(payload: Payload<'_>) -> RecordKind {
     }
 }
 
-/// Parts are never more than their whole, whatever the line says: prices are made of differences.
 fn tokens(usage: &Object<Usage>) -> Option<Tokens> {
     let usage = usage.0.as_ref()?;
-    let (input, output) = (usage.input_tokens.0?, usage.output_tokens.0?);
-    let cached_input = usage.cached_input_tokens.0.unwrap_or(0).min(input);
-    Some(Tokens {
-        input,
+    let part = |count: wire::Count| count.0.unwrap_or(0);
+    Some(within(Tokens {
+        input: usage.input_tokens.0?,
+        cached_input: part(usage.cached_input_tokens),
+        cache_write_input: part(usage.cache_write_input_tokens),
+        output: usage.output_tokens.0?,
+        reasoning_output: part(usage.reasoning_output_tokens),
+    }))
+}
+
+/// Parts are never more than their whole, whatever the line says: prices are made of differences.
+pub(super) fn within(said: Tokens) -> Tokens {
+    let cached_input = said.cached_input.min(said.input);
+    Tokens {
         cached_input,
-        cache_write_input: usage.cache_write_input_tokens.0.unwrap_or(0).min(input.saturating_sub(cached_input)),
-        output,
-        reasoning_output: usage.reasoning_output_tokens.0.unwrap_or(0).min(output),
-    })
+        cache_write_input: said.cache_write_input.min(said.input.saturating_sub(cached_input)),
+        reasoning_output: said.reasoning_output.min(said.output),
+        ..said
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use memchr::memmem;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -93,6 +92,7 @@ pub(super) struct HistoryBase<'a> {
 #[serde(default, bound(deserialize = "'de: 'a"))]
 pub(super) struct Git<'a> {
     pub(super) branch: Text<'a>,
+    pub(super) repository_url: Text<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -282,47 +282,4 @@ impl<'de: 'a, 'a> Deserialize<'de> for Nullable<'a> {
             Any::Count(_) | Any::Object(_) | Any::Other => Self::Absent,
         })
     }
-}
-
-/// The head of a line whose kind is of no interest: its timestamp and ordinal. Most bytes of a
-/// session file are in such lines (prompts, answers, reasoning, whole world states), which are
-/// so passed over without being parsed. `None` is "read it properly": every line that does not
-/// look exactly as Codex writes it, and every one that may be two records run into one.
-pub(super) fn uninteresting(line: &[u8]) -> Option<(&str, Option<u64>)> {
-    const START: &[u8] = br#"{"timestamp":""#;
-    let rest = line.strip_prefix(START)?;
-    let (timestamp, rest) = until_quote(rest)?;
-    let (ordinal, rest) = match rest.strip_prefix(br#","ordinal":"#) {
-        None => (None, rest),
-        Some(rest) => {
-            let end = rest.iter().position(|byte| !byte.is_ascii_digit())?;
-            let (digits, rest) = rest.split_at_checked(end)?;
-            (Some(std::str::from_utf8(digits).ok()?.parse().ok()?), rest)
-        }
-    };
-    let (outer, rest) = until_quote(rest.strip_prefix(br#","type":""#)?)?;
-    let skip = match outer {
-        "world_state" => rest.starts_with(br#","payload":{"#),
-        "response_item" => {
-            matches!(
-                until_quote(rest.strip_prefix(br#","payload":{"type":""#)?)?.0,
-                "message" | "reasoning" | "additional_tools" | "agent_message" | "web_search_call"
-            )
-        }
-        "event_msg" => {
-            matches!(
-                until_quote(rest.strip_prefix(br#","payload":{"type":""#)?)?.0,
-                "agent_message" | "agent_reasoning" | "agent_reasoning_raw_content"
-            )
-        }
-        _ => false,
-    };
-    (skip && rest.ends_with(b"}}") && memmem::find(rest, START).is_none()).then_some((timestamp, ordinal))
-}
-
-/// A short text without escapes up to its closing quote, and what follows that.
-fn until_quote(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let end = bytes.iter().take(64).position(|byte| matches!(byte, b'"' | b'\\'))?;
-    let (text, rest) = bytes.split_at_checked(end)?;
-    Some((std::str::from_utf8(text).ok()?, rest.strip_prefix(b"\"")?))
 }

@@ -14,11 +14,10 @@ use crate::model::{AgentName, ThreadId, Timestamp};
 use crate::rollout;
 use crate::tail::cursor::Cursor;
 use crate::tail::locate::is_session_file;
+use crate::tail::session::{home_of, name_is_older, name_of, parent_totals, root_of};
 use crate::tail::space;
 use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::{Answer, Counting, Meter, Phase};
-
-use file::{home_of, name_is_older, parent_totals, root_of, thread_of};
 
 /// How soon a file that was not ours is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -218,7 +217,7 @@ impl Sessions {
             agent: agent.clone(),
             home: home_of(path),
             cursor: Cursor::open(path)?,
-            meter: Meter::new(thread_of(path), counting),
+            meter: Meter::new(name_of(path).as_ref(), counting),
             counting,
             told: false,
             phase: Phase::Idle,
@@ -309,10 +308,10 @@ impl Sessions {
         let Some(parent) = session.meter.wants_parent().cloned() else { return Ok(()) };
         let known = self.files.values().find(|other| other.meter.thread() == Some(&parent));
         let totals = match known {
-            Some(other) => other.meter.totals().to_vec(),
+            Some(other) => Some(other.meter.totals().to_vec()),
             None => parent_totals(&session.home, &parent)?,
         };
-        if let Some(session) = self.files.get_mut(path) {
+        if let (Some(session), Some(totals)) = (self.files.get_mut(path), totals) {
             session.meter.inherit(&totals);
         }
         Ok(())
@@ -325,7 +324,7 @@ impl Session {
         if self.read_into(path, upto, &mut readings)? {
             // Another file stands in its place: all of it is read again, and the ledger knows what it has.
             self.cursor = Cursor::open(path)?;
-            self.meter = Meter::new(thread_of(path), self.counting);
+            self.meter = Meter::new(name_of(path).as_ref(), self.counting);
             readings.clear();
             self.read_into(path, upto, &mut readings)?;
         }
@@ -337,11 +336,14 @@ impl Session {
         let mut refused: Option<(u64, String)> = None;
         let Self { agent, home, cursor, meter, told, phase, counting: _ } = self;
         let on_line = |position: u64, line: &[u8]| {
-            let record = match rollout::read(line) {
-                Ok(record) => record,
+            let (position, record) = match rollout::read(line) {
+                Ok(record) => (position, record),
                 Err(why) => {
                     refused.get_or_insert_with(|| (0, format!("{why} at byte {position}"))).0 += 1;
-                    return;
+                    match rollout::after_torn(position, line) {
+                        Some(whole) => whole,
+                        None => return,
+                    }
                 }
             };
             let answer = meter.push(position, &record);
@@ -390,6 +392,5 @@ fn found(home: &Path, path: &Path, meter: &Meter) -> Option<Found> {
     })
 }
 
-mod file;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::clock;
-use crate::codex::{self, Invocation, Kind};
+use crate::codex::{self, Invocation};
 use crate::decide::agent::AgentSetup;
 use crate::decide::effect::Ending;
 use crate::decide::input::Input;
@@ -105,13 +105,13 @@ pub async fn supervise(plan: Plan, guard: Guard, mut inbox: Inbox) -> Result<Out
 impl Supervisor {
     fn new(plan: Plan, guard: Guard) -> Self {
         let began = clock::monotonic();
-        let restartable = plan.invocation.as_ref().is_some_and(can_restart);
+        let restartable = plan.invocation.as_ref().is_some_and(Invocation::is_restartable);
         let setup = AgentSetup { name: plan.agent.clone(), attribution: plan.attribution.clone(), restartable };
         let quoter = plan.prices.clone();
         let screen = guard.terminal().filter(|_| plan.full_screen).and_then(Terminal::try_clone);
         let governor = Governor::new(Setup {
             run: plan.run.clone(),
-            policy: plan.policy,
+            policy: std::sync::Arc::new(plan.policy),
             agents: vec![setup],
             askable: plan.askable,
             lift: plan.lift,
@@ -405,11 +405,6 @@ impl Supervisor {
 }
 
 /// Its thread can be started again by govern itself.
-fn can_restart(invocation: &Invocation) -> bool {
-    // Any thread will do to find out.
-    matches!(invocation.kind(), Kind::Exec(_)) && invocation.resume_with(&ThreadId::new("thread"), None, "").is_ok()
-}
-
 async fn next_report(guard: &mut Option<Guard>) -> Option<Report> {
     match guard {
         Some(guard) => guard.next().await,

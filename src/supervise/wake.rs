@@ -13,8 +13,8 @@ use crate::decide::lifecycle::State;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::event::EventKind;
-use crate::model::{Billing, Cost, Money, Response};
-use crate::policy::rule::Unpriced;
+use crate::model::{Billing, Response};
+use crate::policy::cost::cost;
 use crate::process::{self, LaunchFailure, Missing, Report};
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
@@ -195,42 +195,15 @@ impl Supervisor {
         });
     }
 
-    /// Who is paid: a local provider nobody, a plan by its mark in the file or the home's log-in.
     fn billing(&mut self, home: &Path, provider: Option<&str>, plan: Option<&str>) -> Billing {
-        match provider {
-            // Codex's own names for servers on this machine, which its configuration cannot give to others.
-            Some("ollama" | "lmstudio") => Billing::Local,
-            Some("openai") | None => {
-                let login = *self.logins.entry(home.to_owned()).or_insert_with(|| Login::of(home));
-                match (plan, login) {
-                    (Some(_), _) | (None, Login::Plan) => Billing::Plan,
-                    (None, Login::ApiKey) => Billing::Api,
-                    (None, Login::Unknown) => Billing::Unknown,
-                }
-            }
-            Some(_) => Billing::Unknown,
-        }
+        self.logins.entry(home.to_owned()).or_insert_with(|| Login::of(home)).billing(provider, plan)
     }
 
     fn price(&mut self, agent: crate::model::AgentName, answer: Answer, home: &Path, plan: Option<&str>) -> Response {
         let billing = self.billing(home, answer.provider.as_deref(), plan);
-        let cost = if billing == Billing::Local {
-            Cost::Priced(Money::ZERO)
-        } else {
-            let quoted = answer
-                .model
-                .as_ref()
-                .map_or(Cost::Unpriced, |model| self.prices.quote(model, &answer.tier, answer.at, &answer.tokens).cost);
-            match (quoted, &self.governor.policy().models.unpriced) {
-                (Cost::Unpriced, Unpriced::Dearest) => {
-                    self.prices.dearest(&answer.tier, answer.at, &answer.tokens).cost
-                }
-                (Cost::Unpriced, Unpriced::As(model)) => {
-                    self.prices.quote_as(model, &answer.tier, answer.at, &answer.tokens).cost
-                }
-                (Cost::Unpriced, Unpriced::Refuse) | (Cost::Priced(_) | Cost::Estimated(_), _) => quoted,
-            }
-        };
+        let unpriced = &self.governor.policy().models.unpriced;
+        let cost =
+            cost(&self.prices, unpriced, billing, answer.model.as_ref(), &answer.tier, answer.at, &answer.tokens);
         Response {
             run: Some(self.run.clone()),
             agent: Some(agent),

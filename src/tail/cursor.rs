@@ -73,6 +73,11 @@ impl Cursor {
         Ok(self.file.metadata()?.len())
     }
 
+    /// How far whole lines were delivered, in uncompressed bytes.
+    pub fn position(&self) -> u64 {
+        self.lines.end - as_u64(self.lines.open.len())
+    }
+
     /// Delivers all complete lines that are there and were not delivered before: `on_line` gets
     /// the byte offset of the line's start (in uncompressed bytes) and the line without its line feed. A
     /// torn last line is kept for later. Empty lines are passed over.
@@ -83,6 +88,11 @@ impl Cursor {
             None => self.read_plain(&mut on_line, &mut progress)?,
         }
         Ok(progress)
+    }
+
+    /// The start and the bytes of a last line that is not complete yet.
+    pub fn rest(&self) -> Option<(u64, &[u8])> {
+        (!self.lines.open.is_empty()).then(|| (self.position(), self.lines.open.as_slice()))
     }
 
     /// As [`Cursor::read`], and then delivers a last line that has no line feed: nobody will

@@ -1,8 +1,10 @@
 //! Owns the session files: where they are.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fs::{self, DirEntry};
+use std::fs::{self, DirEntry, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::model::ThreadId;
@@ -32,6 +34,78 @@ pub fn is_session_file(path: &Path) -> bool {
         .and_then(|name| name.to_str())
         .and_then(|name| name.strip_prefix("rollout-"))
         .is_some_and(|name| name.ends_with(".jsonl") || name.ends_with(".jsonl.zst"))
+}
+
+/// A session file as it lies there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionFile {
+    /// Where.
+    pub path: PathBuf,
+    /// Its device and inode.
+    pub identity: (u64, u64),
+    /// Its size in bytes, as stored.
+    pub size: u64,
+    /// When it was changed, in nanoseconds since 1970.
+    pub modified: i64,
+}
+
+impl SessionFile {
+    /// Looks at a file.
+    pub fn at(path: PathBuf) -> io::Result<Self> {
+        let meta = fs::metadata(&path)?;
+        Ok(Self::with(path, &meta))
+    }
+
+    fn with(path: PathBuf, meta: &Metadata) -> Self {
+        let modified = meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec());
+        Self { path, identity: (meta.dev(), meta.ino()), size: meta.len(), modified }
+    }
+}
+
+/// Folders below each other that hold sessions: more is a circle of links, or something else.
+const DEEPEST: usize = 8;
+
+/// All session files below a place, in the order of their names: of a home those of its `sessions` and
+/// `archived_sessions`, of any other folder whatever is in it, of a file the file. A compressed file whose plain twin
+/// is there is left out. A file that goes meanwhile is left out as well.
+pub fn session_files(place: &Path) -> io::Result<Vec<SessionFile>> {
+    if fs::metadata(place)?.is_file() {
+        return Ok(if is_session_file(place) { vec![SessionFile::at(place.to_owned())?] } else { Vec::new() });
+    }
+    let inside: Vec<PathBuf> =
+        [sessions_dir(place), archive_dir(place)].into_iter().filter(|dir| dir.is_dir()).collect();
+    let mut folders: Vec<(PathBuf, usize)> =
+        if inside.is_empty() { vec![(place.to_owned(), 0)] } else { inside.into_iter().map(|dir| (dir, 0)).collect() };
+    let mut found = Vec::new();
+    while let Some((folder, depth)) = folders.pop() {
+        let mut names: Vec<PathBuf> = Vec::new();
+        for entry in entries(&folder)? {
+            let path = entry.path();
+            if is_session_file(&path) {
+                names.push(path);
+            } else if depth < DEEPEST && is_folder(&entry) {
+                folders.push((path, depth + 1));
+            }
+        }
+        let plain: HashSet<PathBuf> = names.iter().filter(|path| !is_compressed(path)).cloned().collect();
+        names.retain(|path| !is_compressed(path) || !plain.contains(&path.with_extension("")));
+        for path in names {
+            match SessionFile::at(path) {
+                Ok(file) => found.push(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    // One file may be reached by several ways.
+    found.sort_by_key(|file| (file.identity, file.path.as_os_str().len()));
+    found.dedup_by_key(|file| file.identity);
+    found.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()).then_with(|| a.path.cmp(&b.path)));
+    Ok(found)
+}
+
+fn is_compressed(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "zst")
 }
 
 /// All files of a thread: its pages, in newest folders first, the archive last. A compressed file whose
@@ -114,6 +188,27 @@ mod tests {
         assert_eq!(env("", "/u"), Some("/u/.codex".into()));
         assert_eq!(env("unset", "/u"), Some("/u/.codex".into()));
         assert_eq!(env("unset", "unset"), None);
+    }
+
+    #[test]
+    fn a_home_has_its_sessions_and_its_archive_and_any_folder_what_is_in_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let home = temp.path().join("home");
+        let one = touch(&home, "sessions/2026/01/02/rollout-2026-01-02T00-00-00-a.jsonl");
+        let two = touch(&home, "archived_sessions/rollout-2026-01-01T00-00-00-b.jsonl.zst");
+        let twin = touch(&home, "sessions/2026/01/02/rollout-2026-01-02T00-00-00-a.jsonl.zst");
+        touch(&home, "sessions/2026/01/02/notes.txt");
+        let backup = touch(&home, "backup/rollout-2026-01-03T00-00-00-c.jsonl");
+        std::os::unix::fs::symlink(home.join("sessions"), home.join("sessions/2026/round")).unwrap();
+        let paths = |place: &Path| -> Vec<PathBuf> {
+            session_files(place).unwrap().into_iter().map(|file| file.path).collect()
+        };
+        assert_eq!(paths(&home), [two, one.clone()]);
+        assert_eq!(paths(&home.join("sessions")), std::slice::from_ref(&one));
+        assert_eq!(paths(&home.join("backup")), [backup]);
+        assert_eq!(paths(&twin), std::slice::from_ref(&twin));
+        assert_eq!(paths(&home.join("sessions/2026/01/02/notes.txt")), Vec::<PathBuf>::new());
+        assert!(session_files(&home.join("none")).is_err());
     }
 
     #[test]

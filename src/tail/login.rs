@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::model::Billing;
+
 /// How a Codex home is logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
@@ -38,6 +40,18 @@ impl Login {
             (_, None, None) => Self::Unknown,
         }
     }
+
+    /// Who is paid for what a session of this home uses: a local provider nobody, a plan by its mark in the file or by
+    /// the log-in.
+    pub fn billing(self, provider: Option<&str>, plan: Option<&str>) -> Billing {
+        match (provider, plan, self) {
+            // Codex's own names for servers on this machine, which its configuration cannot give to others.
+            (Some("ollama" | "lmstudio"), _, _) => Billing::Local,
+            (Some("openai") | None, Some(_), _) | (Some("openai") | None, None, Self::Plan) => Billing::Plan,
+            (Some("openai") | None, None, Self::ApiKey) => Billing::Api,
+            (Some("openai") | None, None, Self::Unknown) | (Some(_), _, _) => Billing::Unknown,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -58,6 +72,20 @@ mod tests {
         for (text, login) in cases {
             std::fs::write(temp.path().join("auth.json"), text).unwrap();
             assert_eq!(Login::of(temp.path()), login, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_local_provider_is_nobodys_bill_and_a_strangers_is_unknown() {
+        for (provider, plan, login, billing) in [
+            (Some("ollama"), Some("pro"), Login::Plan, Billing::Local),
+            (Some("openai"), None, Login::ApiKey, Billing::Api),
+            (Some("openai"), Some("pro"), Login::ApiKey, Billing::Plan),
+            (None, None, Login::Plan, Billing::Plan),
+            (None, None, Login::Unknown, Billing::Unknown),
+            (Some("azure"), Some("pro"), Login::Plan, Billing::Unknown),
+        ] {
+            assert_eq!(login.billing(provider, plan), billing, "{provider:?} {plan:?} {login:?}");
         }
     }
 }

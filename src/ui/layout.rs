@@ -4,7 +4,7 @@ use comfy_table::{Attribute, Cell as Drawn, CellAlignment, Color, ContentArrange
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Look;
-use crate::report::page::{Align, Block, Column, Item, Page, Table, Tone, Worth};
+use crate::report::page::{Align, Block, Cell, Column, Item, Page, Table, Tone, Worth};
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -78,28 +78,48 @@ fn table(table: &Table, look: Look) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Where even the shortest names would not fit, columns are left out: the least worth first, among equals the last.
+/// Where even the shortest names would not fit, columns are left out: the least worth first, among equals the last, and
+/// all parts of a sum at once. What then fits beside whole names comes back.
 fn without_spare_columns(table: &Table, width: usize) -> Table {
-    let mut table = table.clone();
-    loop {
-        let least: Vec<usize> = table
-            .columns
-            .iter()
-            .zip(natural(&table))
-            .map(|(column, natural)| least(column).map_or(natural, |least| least.min(natural)))
-            .collect();
-        let least_worth = table.columns.iter().map(|column| column.worth).min().unwrap_or(Worth::Needed);
-        let spare = table.columns.iter().rposition(|column| column.worth == least_worth);
-        let Some(spare) = spare.filter(|_| least_worth < Worth::Needed) else { return table };
-        if together(&least) <= width {
-            return table;
+    let natural = natural(table);
+    let least: Vec<usize> =
+        table.columns.iter().zip(&natural).map(|(column, width)| shortest(column, *width)).collect();
+    let mut kept = vec![true; table.columns.len()];
+    let mut dropped = Vec::new();
+    let of = |widths: &[usize], kept: &[bool]| {
+        together(&widths.iter().zip(kept).filter(|(_, kept)| **kept).map(|(width, _)| *width).collect::<Vec<_>>())
+    };
+    while of(&least, &kept) > width {
+        let shown = || table.columns.iter().zip(&kept).enumerate().filter(|(_, (_, kept))| **kept);
+        let Some(worth) = shown().map(|(_, (column, _))| column.worth).min().filter(|worth| *worth < Worth::Needed)
+        else {
+            break;
+        };
+        let mut places: Vec<usize> =
+            shown().filter(|(_, (column, _))| column.worth == worth).map(|(place, _)| place).collect();
+        if worth != Worth::Part {
+            places.drain(..places.len().saturating_sub(1));
         }
-        table.columns.remove(spare);
-        for row in table.rows.iter_mut().chain(&mut table.totals) {
-            if spare < row.len() {
-                row.remove(spare);
-            }
+        kept.iter_mut().enumerate().filter(|(place, _)| places.contains(place)).for_each(|(_, kept)| *kept = false);
+        dropped.push(places);
+    }
+    for places in dropped.into_iter().rev() {
+        let mut more = kept.clone();
+        more.iter_mut().enumerate().filter(|(place, _)| places.contains(place)).for_each(|(_, kept)| *kept = true);
+        if of(&natural, &more) <= width {
+            kept = more;
         }
+    }
+    only(table, &kept)
+}
+
+/// The table's columns that are kept.
+fn only(table: &Table, kept: &[bool]) -> Table {
+    let of = |row: &Vec<Cell>| row.iter().zip(kept).filter(|(_, kept)| **kept).map(|(cell, _)| cell.clone()).collect();
+    Table {
+        columns: table.columns.iter().zip(kept).filter(|(_, kept)| **kept).map(|(column, _)| column.clone()).collect(),
+        rows: table.rows.iter().map(of).collect(),
+        totals: table.totals.as_ref().map(of),
     }
 }
 
@@ -115,6 +135,11 @@ fn natural(table: &Table) -> Vec<usize> {
 /// What a column must keep, if it can give way at all: its title stays whole.
 fn least(column: &Column) -> Option<usize> {
     column.least.map(|least| least.max(column.title.width()))
+}
+
+/// The least that it can be where it would be so wide if there were room.
+fn shortest(column: &Column, natural: usize) -> usize {
+    least(column).map_or(natural, |least| least.min(natural))
 }
 
 fn together(widths: &[usize]) -> usize {
@@ -240,7 +265,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::report::page::Cell;
 
     fn sample(names: &[&str]) -> Page {
         let mut page = Page::default();

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod layout;
 pub mod notice;
+pub mod progress;
 pub mod prompt;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::Look;
+use crate::model::trial::Trial;
 use crate::report::page::Block;
 use crate::report::{Page, json, markdown, sample, spend};
 
@@ -33,6 +34,21 @@ fn a_report_by_several_dimensions() {
 }
 
 #[test]
+fn a_report_by_day_has_a_bar_for_each() {
+    insta::assert_snapshot!(drawn(&spend::page(&sample::days(&["day"]))));
+}
+
+#[test]
+fn a_report_by_two_dimensions_has_subtotals() {
+    insta::assert_snapshot!(drawn(&spend::page(&sample::days(&["agent", "model"]))));
+}
+
+#[test]
+fn days_may_have_models_below_them() {
+    insta::assert_snapshot!(drawn(&spend::page(&sample::days(&["day", "model"]))));
+}
+
+#[test]
 fn a_report_of_everything_at_once() {
     insta::assert_snapshot!(drawn(&spend::page(&sample::summary(&[]))));
 }
@@ -43,6 +59,8 @@ fn narrow_windows_break_no_row() {
         sample::run().page(),
         spend::page(&sample::summary(&["model"])),
         spend::page(&sample::summary(&["team", "agent", "model", "day"])),
+        spend::page(&sample::days(&["day"])),
+        spend::page(&sample::days(&["agent", "model"])),
         sample::budgets().page(),
     ];
     let narrow = pages.iter().map(|page| drawn_at(page, 40)).collect::<Vec<_>>();
@@ -57,6 +75,7 @@ fn a_report_as_json() {
 #[test]
 fn a_report_as_markdown() {
     insta::assert_snapshot!(markdown::of_page(&spend::page(&sample::summary(&["team", "model"])), 2));
+    insta::assert_snapshot!(markdown::of_page(&spend::page(&sample::days(&["day"])), 2));
 }
 
 #[test]
@@ -92,4 +111,26 @@ fn questions_and_answers() {
 #[test]
 fn questions_and_answers_as_json() {
     insta::assert_snapshot!(json::to_text(&sample::approvals()));
+}
+
+#[test]
+fn what_a_policy_would_have_done() {
+    insta::assert_snapshot!(drawn(&sample::trial().page()));
+}
+
+#[test]
+fn what_a_policy_would_have_done_as_json() {
+    insta::assert_snapshot!(json::to_text(&sample::trial()));
+}
+
+#[test]
+fn a_policy_that_would_have_done_nothing_says_so() {
+    let mut report = sample::trial();
+    report.trial = Trial { untouched: 12, ..Trial::default() };
+    let said = drawn_at(&report.page(), 80);
+    assert!(said.contains("Nothing was recorded in this time."), "{said}");
+    report.trial.actual.responses = 40;
+    report.trial.would = report.trial.actual;
+    let said = drawn_at(&report.page(), 80);
+    assert!(said.contains("12 runs, none of them would have been touched"), "{said}");
 }

@@ -12,31 +12,42 @@
 //! said again. A record that names another thread is a copy that a fork brought along, and the
 //! record inside a `compacted` line is a copy as well: neither counts.
 //!
+//! **Pages.** A thread may go on in further files, with its totals. No line of one is repeated in the
+//! next, but for a last count before the page's first request, which is not a response. Places name
+//! the page (`@page:position`); one response id in two files of a thread is one response.
+//!
 //! **Running totals.** Earlier versions write only `token_count`, once, twice or many times a
 //! response. A response is counted when `total_token_usage` changes, and `last_token_usage` is
 //! what it used (without it: the difference of the totals). An unchanged total is the same
-//! count said again; the `last` that comes with it after a compaction is an estimate of the
-//! context, not a response. Some versions start the totals again when a session is resumed: a
-//! total that fell, or that follows a count without numbers, is a response if it equals its own
-//! `last`; a fallen total that was seen before is an old count said again.
+//! count said again; the `last` that comes with it after a compaction or a turn that was taken back is an
+//! estimate of the context, not a response. Some versions start the totals again when a session is resumed, after a
+//! count without numbers: a total that then equals its own `last` is a response, whatever it was before. Else a
+//! fallen total that was seen before is an old count said again, and one that was not is a response.
 //!
-//! **Both.** From the first usage record on, `token_count` no longer counts: a newer Codex that
-//! goes on with an old session writes both.
+//! **Both.** From the first usage record on, a count says again what a record has said. It is a response of its own if
+//! an older Codex goes on with the session, which writes no records: if the total grows by exactly `last`, and no
+//! record before it is unsaid. What is unsaid when a turn ends may never be said (its writer was killed, or a
+//! compaction by the server is not in the totals): after the next turn began, only a count with the numbers of an
+//! unsaid record is taken for that record's. So a record that was torn is made up for by its count.
 //!
-//! **Inherited history.** Forks and sub-agents of versions up to about 0.147, and later forks of
+//! **Inherited history.** Forks and sub-agents of versions up to about 0.150, and later forks of
 //! older sessions, begin with a copy of their parent's lines under new timestamps. What is in
 //! the copy was paid for by the parent and never counts. A file has such a copy if a second
-//! `session_meta` names another thread, or if a turn is older than the thread it is in. The copy
-//! ends, whichever is known first:
+//! `session_meta` names another thread, if a turn is older than the thread it is in, or if its first turn
+//! is called by a line of the old file that stood further down: `codex migrate-rollouts`
+//! has then dropped the line that named the parent. The copy ends, whichever is known first:
 //! 1. at the first turn that is younger than the thread (both ids are UUIDs that hold their
 //!    time), at settings or at a usage record of the thread itself;
 //! 2. where turns have no ids (about 0.45 to 0.80): at the first total that is not the parent's
-//!    next one, if the caller has [`Meter::inherit`]ed those from the parent's own meter;
+//!    next one of those that the parent had shown when the thread began, if the caller has
+//!    [`Meter::inherit`]ed them from the parent's own meter;
 //! 3. else at the first pause of [`BURST`]: copies are written in one go. Responses are then
-//!    [`Basis::Estimated`] up to the next turn.
+//!    [`Basis::Estimated`], up to the next turn if the parent is known ([`Guess::Pause`]), and to the end of the file if
+//!    it is not ([`Guess::LostParent`]).
 //!
 //! What a file goes on from without copying it (0.148; `history_base` in 0.169) shows only in
-//! its totals, which are then larger than their `last`: only `last` counts.
+//! its totals, which are then larger than their `last`: only `last` counts. Totals without `last` are estimates where a
+//! parent's may be in them ([`Guess::FirstTotal`]) or where they fell ([`Guess::FallenTotal`]).
 //!
 //! **This run.** All lines are read, from the first byte, so that model, tier and totals are right. A
 //! response belongs to the run if its line was not there when the run first saw the file, or if
@@ -44,16 +55,18 @@
 
 mod lineage;
 mod phase;
+mod unsaid;
 
 use std::collections::{HashMap, HashSet};
 
 use crate::model::{Basis, Guess, ModelId, ResponseKey, ServiceTier, ThreadId, Timestamp, Tokens};
-use crate::rollout::{Record, RecordKind, TierSetting};
+use crate::rollout::{Record, RecordKind, SessionName, TierSetting};
 
 pub use lineage::BURST;
 use lineage::Lineage;
 pub use phase::Phase;
 use phase::Pulse;
+use unsaid::Unsaid;
 
 /// What of a file belongs to this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,10 +105,21 @@ pub struct Answer {
     pub counts: bool,
 }
 
+/// What a thread had used in all, as one count of its file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunningTotal {
+    /// When the count was written.
+    pub at: Option<Timestamp>,
+    /// `total_token_usage`.
+    pub tokens: Tokens,
+}
+
 /// Counts the responses of one session file. A file that was read anew needs a new meter.
 #[derive(Clone, Debug)]
 pub struct Meter {
     counting: Counting,
+    /// Which of its thread's files it is, but for the first.
+    page: Option<String>,
     lineage: Lineage,
     pulse: Pulse,
     /// Of the last `turn_context`.
@@ -106,22 +130,24 @@ pub struct Meter {
     plan_type: Option<String>,
     cwd: Option<String>,
     last_at: Option<Timestamp>,
-    totals: Vec<Tokens>,
+    totals: Vec<RunningTotal>,
+    /// The file shows a request: until then a count can only be one that its thread's earlier file has as well.
+    has_asked: bool,
     /// A count without numbers came after one with numbers: the totals may start again.
     blanked: bool,
-    /// From now on `token_count` is only said again.
-    has_records: bool,
+    /// What its usage records have left for `token_count` to say; none where there were no usage records yet.
+    unsaid: Option<Unsaid>,
     /// The thread's running totals at the responses of each id.
     responses: HashMap<Option<String>, HashSet<Option<Tokens>>>,
 }
 
 impl Meter {
-    /// A meter for a file that belongs to `file_thread`, by its name. Without one, the first
-    /// `session_meta` says whose it is.
-    pub fn new(file_thread: Option<ThreadId>, counting: Counting) -> Self {
+    /// A meter for the file of this name. Without one, the first `session_meta` says whose it is.
+    pub fn new(file: Option<&SessionName>, counting: Counting) -> Self {
         Self {
             counting,
-            lineage: Lineage::new(file_thread),
+            page: file.and_then(|file| file.page.clone()),
+            lineage: Lineage::new(file.map(|file| file.thread.clone())),
             pulse: Pulse::default(),
             model: None,
             set_model: None,
@@ -130,8 +156,9 @@ impl Meter {
             cwd: None,
             last_at: None,
             totals: Vec::new(),
+            has_asked: false,
             blanked: false,
-            has_records: false,
+            unsaid: None,
             responses: HashMap::new(),
         }
     }
@@ -143,7 +170,7 @@ impl Meter {
         self.lineage.passed(record.at);
         match &record.kind {
             RecordKind::Meta(meta) => {
-                if self.lineage.meta(meta) {
+                if self.lineage.meta(meta, record.at) {
                     self.cwd = meta.cwd.clone().or_else(|| self.cwd.take());
                 }
                 None
@@ -151,6 +178,7 @@ impl Meter {
             RecordKind::TurnContext { turn, model, effort: _, cwd } => {
                 self.lineage.turn(turn.as_deref());
                 self.model = model.clone().or_else(|| self.model.take());
+                self.has_asked = true;
                 self.cwd = cwd.clone().or_else(|| self.cwd.take());
                 self.pulse.asked();
                 None
@@ -167,8 +195,11 @@ impl Meter {
                 None
             }
             RecordKind::UsageRecord { thread, root, turn: _, response_id, usage, thread_total } => {
-                self.has_records = true;
                 let own = self.lineage.usage(thread.as_ref(), root.as_ref());
+                let unsaid = self.unsaid.get_or_insert_default();
+                if own {
+                    unsaid.recorded(*usage);
+                }
                 let key =
                     if own { Some(self.response_key(position, response_id.as_ref(), *thread_total)?) } else { None };
                 let has_tool_calls = self.pulse.answered();
@@ -179,7 +210,7 @@ impl Meter {
                     self.plan_type = Some(plan.clone());
                 }
                 match total {
-                    Some(total) => self.token_count(position, *total, last.filter(|last| !last.is_zero())),
+                    Some(total) => self.token_count(position, record.at, *total, last.filter(|last| !last.is_zero())),
                     None => {
                         self.blanked = !self.totals.is_empty();
                         None
@@ -187,7 +218,9 @@ impl Meter {
                 }
             }
             RecordKind::TurnStarted { turn } => {
-                self.lineage.turn(turn.as_deref());
+                self.lineage.turn_started(turn.as_deref(), record.ordinal);
+                self.unsaid.iter_mut().for_each(Unsaid::turn_started);
+                self.has_asked = true;
                 self.pulse.turn_started();
                 None
             }
@@ -205,6 +238,7 @@ impl Meter {
             }
             RecordKind::UserMessage => {
                 self.lineage.user_message();
+                self.has_asked = true;
                 self.pulse.asked();
                 None
             }
@@ -224,28 +258,49 @@ impl Meter {
         thread_total: Option<Tokens>,
     ) -> Option<ResponseKey> {
         // A count comes after its response: where nothing names one, it proves no repetition.
-        let total = thread_total.or_else(|| id.and_then(|_| self.totals.last().copied()));
+        let total = thread_total.or_else(|| id.and_then(|_| self.totals.last().map(|total| total.tokens)));
         let before = self.responses.entry(id.cloned()).or_default();
         let is_first = before.is_empty();
         let is_new = before.insert(total);
         match id {
             Some(id) if is_first => Some(ResponseKey::new(id)),
-            Some(id) => is_new.then(|| ResponseKey::new(format!("{id}@{position}"))),
-            None => (is_new || total.is_none()).then(|| at_position(position)),
+            Some(id) => is_new.then(|| self.place(id, position)),
+            None => (is_new || total.is_none()).then(|| self.place("", position)),
         }
     }
 
-    fn token_count(&mut self, position: u64, total: Tokens, last: Option<Tokens>) -> Option<Answer> {
-        let previous = self.totals.last().copied();
+    /// A key by the place in the thread's files.
+    fn place(&self, id: &str, position: u64) -> ResponseKey {
+        ResponseKey::new(match &self.page {
+            None => format!("{id}@{position}"),
+            Some(page) => format!("{id}@{page}:{position}"),
+        })
+    }
+
+    fn token_count(
+        &mut self,
+        position: u64,
+        at: Option<Timestamp>,
+        total: Tokens,
+        last: Option<Tokens>,
+    ) -> Option<Answer> {
+        let previous = self.totals.last().map(|previous| previous.tokens);
         let restarted = std::mem::take(&mut self.blanked) && last == Some(total);
         if previous == Some(total) && !restarted {
             return None;
         }
         let fell = previous.is_some_and(|previous| total.total() < previous.total());
-        let said_again = fell && last != Some(total) && self.totals.contains(&total);
+        if fell && !restarted && self.totals.iter().any(|before| before.tokens == total) {
+            return None;
+        }
         let copied = self.lineage.copied(self.totals.len(), &total);
-        self.totals.push(total);
-        if said_again || self.has_records {
+        self.totals.push(RunningTotal { at, tokens: total });
+        let is_known = match (&mut self.unsaid, last) {
+            (None, _) => self.page.is_some() && !self.has_asked,
+            (Some(unsaid), Some(last)) => !unsaid.is_unknown(last) || previous.unwrap_or_default() + last != total,
+            (Some(_), None) => true,
+        };
+        if is_known {
             return None;
         }
         let has_tool_calls = self.pulse.counted();
@@ -259,9 +314,9 @@ impl Meter {
             // Without a parent the first total is the first response.
             (None, None) => (total, self.lineage.parent().map(|_| Guess::FirstTotal)),
         };
-        let guess = if self.lineage.guesses() { Some(Guess::Pause) } else { guess };
+        let guess = self.lineage.guess().or(guess);
         let basis = guess.map_or(Basis::Observed, Basis::Estimated);
-        (!tokens.is_zero()).then(|| self.answer(position, at_position(position), tokens, basis, has_tool_calls))
+        (!tokens.is_zero()).then(|| self.answer(position, self.place("", position), tokens, basis, has_tool_calls))
     }
 
     fn answer(&self, position: u64, key: ResponseKey, tokens: Tokens, basis: Basis, has_tool_calls: bool) -> Answer {
@@ -288,13 +343,13 @@ impl Meter {
         self.lineage.wants_parent()
     }
 
-    /// Gives the parent's totals, from its first on.
-    pub fn inherit(&mut self, parent_totals: &[Tokens]) {
+    /// Gives the parent's totals, from its first on; none at all if its file is gone.
+    pub fn inherit(&mut self, parent_totals: &[RunningTotal]) {
         self.lineage.inherit(parent_totals);
     }
 
     /// All running totals that the file has shown, copies included, without repetition.
-    pub fn totals(&self) -> &[Tokens] {
+    pub fn totals(&self) -> &[RunningTotal] {
         &self.totals
     }
 
@@ -353,10 +408,6 @@ impl Meter {
     pub fn cwd(&self) -> Option<&str> {
         self.cwd.as_deref()
     }
-}
-
-fn at_position(position: u64) -> ResponseKey {
-    ResponseKey::new(format!("@{position}"))
 }
 
 #[cfg(test)]

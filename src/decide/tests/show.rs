@@ -26,6 +26,7 @@ pub(super) fn show_input(input: &Input) -> String {
             format!("{agent}/{thread} {phase}")
         }
         Input::Elsewhere(news) => show_news(news),
+        Input::Recount => "counted again".to_owned(),
         Input::Frozen(agent) => format!("{agent} stands still"),
         Input::Ended(agent) => format!("{agent} was ended"),
         Input::Exited { agent, leftover } => format!("{agent} exited, {leftover} left behind"),

@@ -156,7 +156,7 @@ impl Plan {
         let teams = self.agents.iter().map(|agent| (agent.name.to_string(), agent.attribution.clone())).collect();
         let governor = Governor::new(Setup {
             run: RunId::new("r1"),
-            policy: self.policy,
+            policy: std::sync::Arc::new(self.policy),
             agents: self.agents,
             askable: self.askable,
             quote: Box::new(|model, _, _, tokens| price(model.as_str(), tokens.output)),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod contention;
+mod history;
 mod opening;
 mod recording;
 mod sharing;

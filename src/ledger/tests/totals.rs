@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use crate::ledger::testing::*;
-use crate::ledger::{Bucket, Ledger, SumQuery};
+use crate::ledger::{Ledger, SliceQuery, SumQuery};
 use crate::model::{Attribution, Cost, Dimension, Money, Response, Sum, Timestamp, Tokens, Unit};
 
 fn with(responses: &[Response]) -> Ledger {
@@ -58,12 +58,16 @@ fn time_comes_in_pieces_that_fit_every_time_zones_day() {
     let many: Vec<Response> =
         times.iter().map(|t| Response { at: at(*t), ..response("r1", "t1", &t.to_string()) }).collect();
     let ledger = with(&many);
-    let starts = |bucket| {
-        let rows = ledger.sums(&SumQuery { bucket: Some(bucket), ..SumQuery::default() }).unwrap();
+    let starts = |millis: i64| {
+        let piece = move |quarter: Timestamp| {
+            let start = quarter.timestamp_millis().div_euclid(millis) * millis;
+            Timestamp::from_timestamp_millis(start).unwrap()
+        };
+        let rows = ledger.sums(&SumQuery { piece: Some(&piece), ..SumQuery::default() }).unwrap();
         rows.iter().map(|row| (row.start.unwrap(), row.sum.responses)).collect::<Vec<_>>()
     };
-    assert_eq!(starts(Bucket::QuarterHour), [(at(0), 2), (at(quarter), 1), (at(4 * quarter), 1)]);
-    assert_eq!(starts(Bucket::Hour), [(at(0), 3), (at(4 * quarter), 1)]);
+    assert_eq!(starts(quarter), [(at(0), 2), (at(quarter), 1), (at(4 * quarter), 1)]);
+    assert_eq!(starts(4 * quarter), [(at(0), 3), (at(4 * quarter), 1)]);
 }
 
 #[test]
@@ -86,7 +90,7 @@ fn a_scope_is_spent_exactly_and_unknown_is_a_value_of_its_own() {
 
 /// A response's place in time, thread, run, team and model.
 fn any_response() -> impl Strategy<Value = (i64, u8, u8, u8, u8, u32)> {
-    (0_i64..5_000_000, 0_u8..3, 0_u8..2, 0_u8..3, 0_u8..2, 0_u32..1000)
+    (0_i64..400_000_000, 0_u8..3, 0_u8..2, 0_u8..3, 0_u8..2, 0_u32..1000)
 }
 
 fn build(parts: &[(i64, u8, u8, u8, u8, u32)]) -> Vec<Response> {
@@ -100,21 +104,35 @@ fn build(parts: &[(i64, u8, u8, u8, u8, u32)]) -> Vec<Response> {
     parts.iter().enumerate().map(make).collect()
 }
 
+/// What adding the responses of a window up one by one gives.
+fn added_up<K: Ord>(
+    responses: &[Response],
+    (since, until): (Option<Timestamp>, Option<Timestamp>),
+    key: impl Fn(&Response) -> K,
+) -> Vec<(K, Sum)> {
+    let mut sums: BTreeMap<K, Sum> = BTreeMap::new();
+    let inside = |response: &&Response| {
+        since.is_none_or(|since| response.at >= since) && until.is_none_or(|until| response.at < until)
+    };
+    for response in responses.iter().filter(inside) {
+        sums.entry(key(response)).or_default().add(&Sum::of(response));
+    }
+    sums.into_iter().collect()
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     /// Any window by any dimensions gives what adding the responses up one by one gives.
     #[test]
     fn sums_are_those_of_the_responses(
         parts in prop::collection::vec(any_response(), 0..40),
-        window in (0_i64..5_000_000, 0_i64..5_000_000, any::<bool>(), any::<bool>()),
+        window in (prop::option::of(0_i64..400_000_000), prop::option::of(0_i64..400_000_000)),
         which in 0_usize..5,
     ) {
         let responses = build(&parts);
         let ledger = with(&responses);
-        let (since, until, has_since, has_until) = window;
-        let since: Option<Timestamp> = has_since.then(|| at(since));
-        let until: Option<Timestamp> = has_until.then(|| at(until));
+        let (since, until) = (window.0.map(at), window.1.map(at));
         let dims = [
             vec![],
             vec![Dimension::Team],
@@ -122,14 +140,52 @@ proptest! {
             vec![Dimension::Run],
             vec![Dimension::Thread, Dimension::Model],
         ][which].clone();
-        let mut expected: BTreeMap<Vec<Option<String>>, Sum> = BTreeMap::new();
-        let inside = |response: &&Response| {
-            since.is_none_or(|since| response.at >= since) && until.is_none_or(|until| response.at < until)
+        let key = |response: &Response| -> Vec<Option<String>> {
+            dims.iter().map(|dimension| response.get(dimension).map(str::to_owned)).collect()
         };
-        for response in responses.iter().filter(inside) {
-            let values = dims.iter().map(|dimension| response.get(dimension).map(str::to_owned)).collect();
-            expected.entry(values).or_default().add(&Sum::of(response));
-        }
-        prop_assert_eq!(ledger.sums_by(&dims, since, until).unwrap(), expected.into_iter().collect::<Vec<_>>());
+        prop_assert_eq!(ledger.sums_by(&dims, since, until).unwrap(), added_up(&responses, (since, until), key));
+    }
+
+    /// Whatever is kept apart, and in whichever zone days begin, slices are those of the responses.
+    #[test]
+    fn slices_are_those_of_the_responses(
+        parts in prop::collection::vec(any_response(), 0..40),
+        window in (prop::option::of(0_i64..400_000_000), prop::option::of(0_i64..400_000_000)),
+        (by_run, by_thread) in (any::<bool>(), any::<bool>()),
+        zone in prop::sample::select(vec![None, Some(0_i64), Some(8), Some(-23), Some(39)]),
+        only in prop::option::of(0_u8..2),
+    ) {
+        let responses = build(&parts);
+        let ledger = with(&responses);
+        let (since, until) = (window.0.map(at), window.1.map(at));
+        let day_of = |time: Timestamp, quarters: i64| {
+            let offset = quarters * 900_000;
+            let start = (time.timestamp_millis() + offset).div_euclid(86_400_000) * 86_400_000 - offset;
+            Timestamp::from_timestamp_millis(start).unwrap()
+        };
+        let piece = |time: Timestamp| day_of(time, zone.unwrap_or(0));
+        let run = only.map(|run| crate::model::RunId::new(format!("r{}", run + 1)));
+        let query = SliceQuery {
+            run: run.as_ref(), since, until, by_run, by_thread,
+            piece: if zone.is_some() { Some(&piece) } else { None },
+        };
+        let mine: Vec<Response> =
+            responses.into_iter().filter(|response| run.is_none() || response.run == run).collect();
+        let key = |response: &Response| (
+            zone.map(|_| piece(response.at)),
+            response.run.clone().filter(|_| by_run),
+            response.thread.as_str().to_owned().into(),
+            response.model.clone(),
+            response.attribution.team.clone(),
+        );
+        let key = |response: &Response| {
+            let (start, run, thread, model, team): (_, _, Option<String>, _, _) = key(response);
+            (start, run, thread.filter(|_| by_thread), model, team)
+        };
+        let found: BTreeMap<_, _> = ledger.slices(&query).unwrap().into_iter().map(|slice| {
+            let thread = slice.thread.map(|thread| thread.as_str().to_owned());
+            ((slice.start, slice.run, thread, slice.model, slice.attribution.team), slice.sum)
+        }).collect();
+        prop_assert_eq!(found.into_iter().collect::<Vec<_>>(), added_up(&mine, (since, until), key));
     }
 }

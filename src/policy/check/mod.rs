@@ -11,9 +11,7 @@ mod prices;
 mod steps;
 mod window;
 
-use std::str::FromStr;
-
-use chrono_tz::{TZ_VARIANTS, Tz};
+use chrono_tz::Tz;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -22,6 +20,7 @@ use super::mistake::{Notes, Span};
 use super::rule::{AttributeRule, Budget, FreshLedger, Gate, Layer, Rung, Step, Unpriced};
 use super::suggest;
 use super::table::{Keys, Placed, Table, Text, wrong_type};
+use super::zone;
 use crate::model::quantity::{QUANTITY_HINT, QuantityError};
 use crate::model::{BudgetName, GateName, Quantity, ServiceTier, Verb};
 use crate::usage::price::PriceOverride;
@@ -95,15 +94,13 @@ pub(super) fn timezone(root: &Table<'_>, notes: &mut Notes) -> Option<Placed<Tz>
         untrusted(&text.span, "`timezone`", notes);
         return None;
     }
-    if let Ok(tz) = Tz::from_str(text.value) {
-        return Some(Placed { value: tz, span: text.span });
+    match zone::parse(text.value) {
+        Ok(tz) => Some(Placed { value: tz, span: text.span }),
+        Err(hint) => {
+            notes.refuse(&text.span, format!("`{}` is not a time zone", text.value), hint);
+            None
+        }
     }
-    let hint = match suggest::nearest(text.value, TZ_VARIANTS.iter().map(|tz| tz.name())) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None => "write a name of the IANA time zone database, such as `Europe/Berlin` or `UTC`".to_owned(),
-    };
-    notes.refuse(&text.span, format!("`{}` is not a time zone", text.value), hint);
-    None
 }
 
 /// Everything else that the file says.

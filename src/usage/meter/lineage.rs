@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::model::{ThreadId, Timestamp, Tokens};
+use super::RunningTotal;
+use crate::model::{Guess, ThreadId, Timestamp, Tokens};
 use crate::rollout::Meta;
 
 /// The pause that ends a copied history for which nothing better is known. Copies of a whole
@@ -23,7 +24,13 @@ pub(super) struct Lineage {
     codex_version: Option<String>,
     provider: Option<String>,
     history: History,
-    parent_totals: Option<Vec<Tokens>>,
+    /// When the thread's own first line was written: a fork has copied what its parent had said by then.
+    began: Option<Timestamp>,
+    parent_totals: Option<Vec<RunningTotal>>,
+    /// Nobody knows what the parent has shown.
+    parent_unknown: bool,
+    /// It was forked, but the line that named its parent is gone.
+    lost_parent: bool,
 }
 
 /// What the lines that come now are.
@@ -52,12 +59,15 @@ impl Lineage {
             codex_version: None,
             provider: None,
             history: History::Unsettled,
+            began: None,
             parent_totals: None,
+            parent_unknown: false,
+            lost_parent: false,
         }
     }
 
     /// Says whether it is the file's own; the parent's follows where history was copied.
-    pub(super) fn meta(&mut self, meta: &Meta) -> bool {
+    pub(super) fn meta(&mut self, meta: &Meta, at: Option<Timestamp>) -> bool {
         if self.thread.is_none() {
             self.thread.clone_from(&meta.thread);
         }
@@ -68,6 +78,7 @@ impl Lineage {
             self.begins_with_copies(false);
             return false;
         }
+        self.began = self.began.or(at);
         self.root = meta.root.clone().or_else(|| self.root.take());
         self.spawned |= meta.parent.is_some();
         self.parent = meta.parent.clone().or_else(|| meta.forked_from.clone()).or_else(|| self.parent.take());
@@ -86,6 +97,22 @@ impl Lineage {
                 self.history = History::Own { guessed: true };
             }
         }
+    }
+
+    /// A turn starts, in the line of this number.
+    pub(super) fn turn_started(&mut self, turn: Option<&str>, ordinal: Option<u64>) {
+        let lines_before =
+            turn.and_then(|turn| turn.strip_prefix("rollout-")).and_then(|line| line.parse::<u64>().ok());
+        // `codex migrate-rollouts` names a turn by its line in the old file, and drops all `session_meta` but the first.
+        if let (Some(old), Some(new), None, History::Unsettled) = (lines_before, ordinal, &self.parent, &self.history) {
+            if old > new {
+                self.lost_parent = true;
+                self.begins_with_copies(false);
+            } else {
+                self.history = History::Own { guessed: false };
+            }
+        }
+        self.turn(turn);
     }
 
     /// A turn starts or goes on.
@@ -141,30 +168,38 @@ impl Lineage {
     /// Says whether a new running total, the `nth` of the file from 0, is a copy.
     pub(super) fn copied(&mut self, nth: usize, total: &Tokens) -> bool {
         let History::Copied { turns, .. } = self.history else { return false };
-        if !turns
-            && let Some(totals) = &self.parent_totals
-            && totals.get(nth) != Some(total)
-        {
-            self.history = History::Own { guessed: false };
-            return false;
+        if !turns && let Some(totals) = &self.parent_totals {
+            let began = self.began;
+            let was_there = |parent: &&RunningTotal| parent.at.zip(began).is_none_or(|(at, began)| at <= began);
+            if totals.get(nth).filter(was_there).is_none_or(|parent| parent.tokens != *total) {
+                self.history = History::Own { guessed: false };
+                return false;
+            }
         }
         true
     }
 
     pub(super) fn wants_parent(&self) -> Option<&ThreadId> {
         match self.history {
-            History::Copied { turns: false, .. } if self.parent_totals.is_none() => self.parent.as_ref(),
+            History::Copied { turns: false, .. } if self.parent_totals.is_none() && !self.parent_unknown => {
+                self.parent.as_ref()
+            }
             History::Unsettled | History::Copied { .. } | History::Own { .. } => None,
         }
     }
 
-    pub(super) fn inherit(&mut self, parent_totals: &[Tokens]) {
-        self.parent_totals = Some(parent_totals.to_vec());
+    pub(super) fn inherit(&mut self, parent_totals: &[RunningTotal]) {
+        self.parent_unknown = parent_totals.is_empty();
+        self.parent_totals = (!self.parent_unknown).then(|| parent_totals.to_vec());
     }
 
-    /// Nothing but a pause says that the present lines are the thread's own.
-    pub(super) fn guesses(&self) -> bool {
-        matches!(self.history, History::Own { guessed: true })
+    /// Why the present lines may not be the thread's own, if nothing but a pause says that they are.
+    pub(super) fn guess(&self) -> Option<Guess> {
+        match self.history {
+            History::Own { .. } if self.lost_parent => Some(Guess::LostParent),
+            History::Own { guessed: true } => Some(Guess::Pause),
+            History::Unsettled | History::Copied { .. } | History::Own { guessed: false } => None,
+        }
     }
 
     fn begins_with_copies(&mut self, known_turns: bool) {

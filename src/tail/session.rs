@@ -1,36 +1,36 @@
-//! What a session file tells before it is followed: whose it is, how old, of which family.
+//! Owns the session files: what one tells before it is followed: whose it is, how old, of which family.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::model::{ThreadId, Timestamp, Tokens};
+use crate::model::{ThreadId, Timestamp};
 use crate::rollout::{self, SessionName};
-use crate::tail::cursor::Cursor;
-use crate::tail::locate;
-use crate::usage::meter::{Counting, Meter};
+use crate::usage::meter::{Counting, Meter, RunningTotal};
+
+use super::cursor::Cursor;
+use super::locate;
 
 /// The first line of a session file holds its instructions: seen up to 40 KB.
 const BEGINNING: u64 = 1024 * 1024;
 
-/// The thread that a file's name tells.
-pub(super) fn thread_of(path: &Path) -> Option<ThreadId> {
-    SessionName::parse(path.file_name()?.to_str()?).map(|name| name.thread)
+/// What a file's name tells.
+pub fn name_of(path: &Path) -> Option<SessionName> {
+    SessionName::parse(path.file_name()?.to_str()?)
 }
 
 /// The name says that the session was begun before the run, by this machine's local time.
-pub(super) fn name_is_older(path: &Path, since: Timestamp) -> bool {
+pub fn name_is_older(path: &Path, since: Timestamp) -> bool {
     use chrono::TimeZone;
-    let name = path.file_name().and_then(std::ffi::OsStr::to_str).and_then(SessionName::parse);
-    let began = name.and_then(|name| chrono::Local.from_local_datetime(&name.started).earliest());
+    let began = name_of(path).and_then(|name| chrono::Local.from_local_datetime(&name.started).earliest());
     // Names hold whole seconds.
     began.is_some_and(|began| began + chrono::TimeDelta::seconds(1) < since)
 }
 
 /// The root of the family that a file's first lines name.
-pub(super) fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
+pub fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
     let mut beginning = Vec::new();
     std::fs::File::open(path)?.take(BEGINNING).read_to_end(&mut beginning)?;
-    let mut meter = Meter::new(thread_of(path), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
+    let mut meter = Meter::new(name_of(path).as_ref(), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
     // The first line tells; a legacy fork has its parent's behind it.
     let Some(first) = beginning.split(|byte| *byte == b'\n').next() else { return Ok(None) };
     match rollout::read(first) {
@@ -43,21 +43,24 @@ pub(super) fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
     }
 }
 
-/// The running totals of a thread that is not ours: what a fork of it may repeat.
-pub(super) fn parent_totals(home: &Path, parent: &ThreadId) -> std::io::Result<Vec<Tokens>> {
-    let mut meter = Meter::new(Some(parent.clone()), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
-    for path in locate::find_thread(home, parent)? {
+/// The running totals of a thread that is not ours: what a fork of it may repeat. `None` if it has no file any more.
+pub fn parent_totals(home: &Path, parent: &ThreadId) -> std::io::Result<Option<Vec<RunningTotal>>> {
+    let paths = locate::find_thread(home, parent)?;
+    let Some(first) = paths.first() else { return Ok(None) };
+    let name = name_of(first);
+    let mut meter = Meter::new(name.as_ref(), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
+    for path in paths {
         Cursor::open(&path)?.read(|position, line| {
-            if let Ok(record) = rollout::read(line) {
+            if let Ok(record) = rollout::read_for_accounting(line) {
                 let _history = meter.push(position, &record);
             }
         })?;
     }
-    Ok(meter.totals().to_vec())
+    Ok(Some(meter.totals().to_vec()))
 }
 
 /// The Codex home that a session file lies in: above `sessions` or `archived_sessions`.
-pub(super) fn home_of(path: &Path) -> PathBuf {
+pub fn home_of(path: &Path) -> PathBuf {
     let folder = |name: &std::ffi::OsStr| name == "sessions" || name == "archived_sessions";
     path.ancestors()
         .find(|folder_path| folder_path.file_name().is_some_and(folder))

@@ -1,0 +1,72 @@
+//! Owns nothing: how `govern budget` answers.
+
+use super::*;
+
+#[test]
+fn an_extension_counts() {
+    let world = busy();
+    world.write("home/.config/govern/policy.toml", POLICY);
+    let key = BudgetKey {
+        budget: "teams, monthly".into(),
+        scope: "team=web".into(),
+        window_start: Some(sample::at("2026-10-31T23:00:00Z")),
+        unit: Unit::Usd,
+    };
+    let mut ledger = Ledger::open(&world.ledger_folder()).unwrap();
+    let now = sample::at("2026-11-22T14:15:00Z");
+    ledger.turn(now, |turn| turn.extend(&key, 5_000_000_000, "bob", None, None).map(drop)).unwrap();
+    let (exit, text) = world.budget(&["--check"]);
+    assert_eq!(exit, Ok(Exit::Success));
+    assert!(text.contains("* `teams, monthly` for team=web: $2.00, extended by $5.00."), "{text}");
+}
+
+/// Team web has spent $2.33 since yesterday afternoon: the month ends in eight days and a half.
+fn with_teams_limit(limit: &str) -> World {
+    let world = busy();
+    let month = "[[budget]]\nname = \"teams\"\nper = \"team\"\nwindow = \"month\"\n";
+    world.write("home/.config/govern/policy.toml", &format!("version = 1\n{month}limit = \"{limit}\"\n"));
+    world
+}
+
+#[test]
+fn a_check_may_fail_before_the_money_is_gone() {
+    let world = with_teams_limit("20 usd");
+    assert_eq!(world.budget(&["--check"]).0, Ok(Exit::Success));
+    let (exit, text) = world.budget(&["--check=forecast"]);
+    assert_eq!(exit, Ok(Exit::Over));
+    assert!(text.contains("`teams` for team=web crosses its limit on"), "{text}");
+    let enough = with_teams_limit("30 usd");
+    assert_eq!(enough.budget(&["--check=forecast"]).0, Ok(Exit::Success));
+    let spent = with_teams_limit("2 usd");
+    assert_eq!(spent.budget(&["--check=forecast"]).0, Ok(Exit::Over), "what is used up is no better");
+}
+
+#[test]
+fn a_young_window_is_foretold_by_the_week_before_it() {
+    let world = busy();
+    let day = "[[budget]]\nname = \"day\"\nper = \"everything\"\nwindow = \"day\"\nlimit = \"9 usd\"\n";
+    world.write("home/.config/govern/policy.toml", &format!("version = 1\n{day}"));
+    let (_, json) = world.budget(&["--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let row = &json["rows"][0];
+    // $0.75 today; $2.33 in the 24 hours and 19 minutes that the ledger knows; 9 hours and 40 minutes are left.
+    assert_eq!((&row["spent"], &row["forecast_from"]), (&"0.75".into(), &"2026-11-21T14:01:00Z".into()), "{row}");
+    let forecast: f64 = row["forecast"].as_str().unwrap().parse().unwrap();
+    let expected = 0.75 + 2.333_333_333 * (9.0 * 60.0 + 40.0) / (24.0 * 60.0 + 19.0);
+    assert!((forecast - expected).abs() < 1e-6, "{forecast}, not {expected}");
+}
+
+#[test]
+fn what_a_run_limits_by_its_own_flags_is_shown_while_it_lives() {
+    let world = busy();
+    let kept = r#"{"cwd":"/w","agent":"codex","thread":"t2","command":["codex"],"rules":{"budgets":["0.5 usd"]}}"#;
+    let mut ledger = Ledger::open(&world.ledger_folder()).unwrap();
+    let now = sample::at("2026-11-22T14:15:00Z");
+    for run in ["k3f9x27m1a", "k4a1c00n2b"] {
+        ledger.turn(now, |turn| turn.keep_command(&run.into(), kept)).unwrap();
+    }
+    let (exit, text) = world.budget(&["--check"]);
+    assert_eq!(exit, Ok(Exit::Over), "{text}");
+    assert!(text.contains("run=k4a1c00n2b") && text.contains("$0.50"), "{text}");
+    assert!(!text.contains("k3f9x27m1a"), "it is over: {text}");
+}

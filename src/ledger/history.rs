@@ -1,0 +1,292 @@
+//! Owns what is imported: responses of session files that no run governed, and which files were read.
+//!
+//! Imported rows are in no run's chain. Each batch is a link of the ledger's own chain instead: it names the rows'
+//! numbers and a digest of what they say.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use crate::model::{
+    Attribution, Basis, Billing, Cost, ModelId, ProcessIdentity, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp,
+    Tokens,
+};
+
+use super::chain::{ImportDigest, Link};
+use super::rollup::Shares;
+use super::series::Series;
+use super::turn::{self, count, json};
+use super::usage::{self, Numbers, UsageRow};
+use super::{Ledger, LedgerError};
+
+/// What responses that follow one another in a session file have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The thread that asked.
+    pub thread: ThreadId,
+    /// The root of its family.
+    pub root: ThreadId,
+    /// Who answered.
+    pub model: Option<ModelId>,
+    /// Codex's name of the provider.
+    pub provider: Option<String>,
+    /// The tier asked for.
+    pub tier: ServiceTier,
+    /// Who is paid, and how.
+    pub billing: Billing,
+    /// Where it belongs.
+    pub attribution: Attribution,
+}
+
+/// What is a response's alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Tells it from its copies within the thread.
+    pub key: ResponseKey,
+    /// When Codex recorded it.
+    pub at: Timestamp,
+    /// What it counted.
+    pub tokens: Tokens,
+    /// What that costs.
+    pub cost: Cost,
+    /// How the tokens are known.
+    pub basis: Basis,
+}
+
+/// A session file as it was when it was read: one that is still so has nothing new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileMark {
+    /// Its device and inode.
+    pub identity: (u64, u64),
+    /// Its size in bytes, as stored.
+    pub size: u64,
+    /// When it was changed, in nanoseconds since 1970.
+    pub modified: i64,
+    /// How far it was read: bytes of whole lines, uncompressed.
+    pub read: u64,
+    /// Lines that were read.
+    pub lines: u64,
+    /// Lines that could not be.
+    pub skipped: u64,
+    /// Why not, and where; of the first.
+    pub reason: Option<String>,
+    /// The time of its first and of its last record.
+    pub span: Option<(Timestamp, Timestamp)>,
+}
+
+impl FileMark {
+    /// Nothing was written to the file since.
+    pub fn is_of(&self, identity: (u64, u64), size: u64, modified: i64) -> bool {
+        (self.identity, self.size, self.modified) == (identity, size, modified)
+    }
+}
+
+/// Sessions that live runs govern: those are counted by their runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Governed {
+    runs: Vec<RunId>,
+    threads: HashSet<String>,
+    paths: HashSet<PathBuf>,
+}
+
+impl Governed {
+    /// Some run is under way.
+    pub fn any(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
+    /// A live run says that this is a session of its own.
+    pub fn has(&self, path: &Path, root: Option<&ThreadId>) -> bool {
+        self.paths.contains(path) || root.is_some_and(|root| self.threads.contains(root.as_str()))
+    }
+}
+
+/// A batch: one transaction.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    tx: &'a Transaction<'a>,
+    digest: ImportDigest,
+    shares: Shares,
+    rows: u64,
+    first: i64,
+    last: i64,
+    governed: Governed,
+}
+
+/// An origin on its way into the ledger.
+#[derive(Debug)]
+pub struct Known {
+    row: UsageRow,
+    /// What its rows are found by, one for each way to price them.
+    numbers: [Option<Numbers>; 3],
+}
+
+impl Ledger {
+    /// The session files that were imported, as they were.
+    pub fn file_marks(&self) -> Result<HashMap<PathBuf, FileMark>, LedgerError> {
+        let mut statement = self.conn.prepare(
+            "SELECT path, device, inode, size, modified, read, lines, skipped, reason, begun, ended FROM session_files",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut marks = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let whole = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
+            let span: (Option<i64>, Option<i64>) = (row.get(9)?, row.get(10)?);
+            let moments = |at: Option<i64>| at.and_then(Timestamp::from_timestamp_millis);
+            let mark = FileMark {
+                identity: (whole(1)?, whole(2)?),
+                size: whole(3)?,
+                modified: row.get(4)?,
+                read: whole(5)?,
+                lines: whole(6)?,
+                skipped: whole(7)?,
+                reason: row.get(8)?,
+                span: moments(span.0).zip(moments(span.1)),
+            };
+            marks.insert(PathBuf::from(OsString::from_vec(row.get(0)?)), mark);
+        }
+        Ok(marks)
+    }
+
+    /// Writes a batch of history: all of it, or if `work` or the commit fails nothing. `now` is the time that the chain
+    /// gets. Other governs wait meanwhile: keep batches short.
+    pub fn import<R>(
+        &mut self,
+        now: Timestamp,
+        alive: &dyn Fn(ProcessIdentity) -> bool,
+        work: impl FnOnce(&mut Batch<'_>) -> Result<R, LedgerError>,
+    ) -> Result<R, LedgerError> {
+        let tx = self.transaction()?;
+        let mut batch = Batch {
+            governed: governed(&tx, alive)?,
+            tx: &tx,
+            digest: ImportDigest::default(),
+            shares: Shares::default(),
+            rows: 0,
+            first: 0,
+            last: 0,
+        };
+        let result = work(&mut batch)?;
+        batch.close(now)?;
+        tx.commit()?;
+        Ok(result)
+    }
+}
+
+impl Batch<'_> {
+    /// What live runs govern at this moment.
+    pub fn governed(&self) -> &Governed {
+        &self.governed
+    }
+
+    /// Prepares an origin for [`Batch::add`].
+    pub fn origin(&mut self, origin: &Origin) -> Result<Known, LedgerError> {
+        let series = Series {
+            agent: None,
+            model: origin.model.clone(),
+            billing: origin.billing,
+            attribution: origin.attribution.clone(),
+        };
+        Ok(Known { row: UsageRow::of_import(origin, json(&series)?), numbers: [None; 3] })
+    }
+
+    /// Adds a response; says whether it is new to the ledger.
+    pub fn add(&mut self, known: &mut Known, past: &Past) -> Result<bool, LedgerError> {
+        known.row.set(past);
+        let slot = match past.cost {
+            Cost::Priced(_) => 0,
+            Cost::Estimated(_) => 1,
+            Cost::Unpriced => 2,
+        };
+        let numbers = match known.numbers.get(slot).copied().flatten() {
+            Some(numbers) => numbers,
+            None => {
+                let numbers = Numbers::of(self.tx, &known.row)?;
+                if let Some(place) = known.numbers.get_mut(slot) {
+                    *place = Some(numbers);
+                }
+                numbers
+            }
+        };
+        let Some(id) = usage::put(self.tx, None, numbers, &known.row, &mut self.shares)? else { return Ok(false) };
+        self.digest.add(&known.row);
+        if self.rows == 0 {
+            self.first = id;
+        }
+        self.last = id;
+        self.rows = self.rows.saturating_add(1);
+        Ok(true)
+    }
+
+    /// Remembers a file as it was read.
+    pub fn mark(&mut self, path: &Path, mark: &FileMark) -> Result<(), LedgerError> {
+        let (begun, ended) = mark.span.map(|(from, to)| (from.timestamp_millis(), to.timestamp_millis())).unzip();
+        self.tx
+            .prepare_cached(
+                "INSERT OR REPLACE INTO session_files VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?
+            .execute(params![
+                path.as_os_str().as_bytes(),
+                mark.identity.0.cast_signed(),
+                mark.identity.1.cast_signed(),
+                count(mark.size),
+                mark.modified,
+                count(mark.read),
+                count(mark.lines),
+                count(mark.skipped),
+                mark.reason,
+                begun,
+                ended
+            ])?;
+        Ok(())
+    }
+
+    fn close(&mut self, now: Timestamp) -> Result<(), LedgerError> {
+        if self.rows == 0 {
+            return Ok(());
+        }
+        self.shares.write(self.tx)?;
+        let digest = std::mem::take(&mut self.digest).finish();
+        let Self { rows, first, last, .. } = *self;
+        turn::link(self.tx, &Link::Import { at: now, first, last, rows, digest })
+    }
+}
+
+fn governed(conn: &Connection, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<Governed, LedgerError> {
+    let mut governed = Governed::default();
+    let mut statement = conn.prepare_cached("SELECT no, id, pid, pid_started FROM runs WHERE ended IS NULL")?;
+    let mut threads = conn.prepare_cached("SELECT thread, root, path FROM threads WHERE run_no = ?1")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let process = ProcessIdentity { pid: row.get(2)?, started: row.get::<_, i64>(3)?.unsigned_abs() };
+        if !alive(process) {
+            continue;
+        }
+        governed.runs.push(RunId::new(row.get::<_, String>(1)?));
+        let mut found = threads.query([row.get::<_, i64>(0)?])?;
+        while let Some(thread) = found.next()? {
+            governed.threads.insert(thread.get(0)?);
+            governed.threads.insert(thread.get(1)?);
+            governed.paths.insert(PathBuf::from(thread.get::<_, String>(2)?));
+        }
+    }
+    Ok(governed)
+}
+
+/// Lines of imported files that could not be read. Files that a run has told of are not counted again.
+pub(super) fn skipped(conn: &Connection, since: i64, until: i64) -> Result<u64, LedgerError> {
+    let lines: Option<i64> = conn
+        .prepare_cached(
+            "SELECT sum(skipped) FROM session_files f
+             WHERE skipped > 0 AND coalesce(ended, 9223372036854775807) >= ?1
+               AND coalesce(begun, -9223372036854775808) < ?2
+               AND NOT EXISTS (SELECT 1 FROM threads t WHERE CAST(t.path AS BLOB) = f.path)",
+        )?
+        .query_row([since, until], |row| row.get(0))
+        .optional()?
+        .flatten();
+    Ok(lines.unwrap_or(0).unsigned_abs())
+}

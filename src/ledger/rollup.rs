@@ -1,0 +1,174 @@
+//! Owns the sums that are kept beside the rows: by quarter of an hour, by day, by day and thread.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+
+use crate::model::{Money, Sum, Tokens};
+
+use super::LedgerError;
+use super::turn::count;
+use super::usage::{self, Stored};
+
+/// A quarter of an hour in milliseconds: every time zone's midnight falls on the edge of one.
+pub(super) const QUARTER: i64 = 900_000;
+
+/// A day of UTC in milliseconds.
+pub(super) const DAY: i64 = 86_400_000;
+
+/// Where a row's share belongs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    /// Milliseconds since 1970.
+    pub(super) at: i64,
+    /// The number of its series.
+    pub(super) series: i64,
+    /// The number of its thread.
+    pub(super) thread: i64,
+    /// The number of its run; `None`: imported.
+    pub(super) run_no: Option<i64>,
+}
+
+/// What rows add to the sums, gathered before it is written: an import writes each sum once a batch.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shares {
+    quarters: BTreeMap<[i64; 2], Sum>,
+    days: BTreeMap<[i64; 2], Sum>,
+    threads: BTreeMap<[i64; 4], Sum>,
+}
+
+/// The ten sums, in the order of [`read_sum`].
+pub(super) const SUMS: &str =
+    "responses, input, cached_input, cache_write, output, reasoning, cost, estimated, unpriced, inferred";
+
+/// A table of sums by its name and key.
+pub(super) struct Grain {
+    pub(super) table: &'static str,
+    pub(super) keys: &'static str,
+    find: &'static str,
+    holes: &'static str,
+}
+
+const QUARTERS: Grain =
+    Grain { table: "rollup", keys: "bucket, series", find: "bucket = ? AND series = ?", holes: "?, ?" };
+
+const DAYS: Grain =
+    Grain { table: "rollup_by_day", keys: "day, series", find: "day = ? AND series = ?", holes: "?, ?" };
+
+const THREADS: Grain = Grain {
+    table: "rollup_by_thread",
+    keys: "day, thread, run_no, series",
+    find: "day = ? AND thread = ? AND run_no = ? AND series = ?",
+    holes: "?, ?, ?, ?",
+};
+
+impl Shares {
+    /// Gathers one row's.
+    pub(super) fn add(&mut self, to: Share, sum: &Sum) {
+        let day = to.at.div_euclid(DAY);
+        self.quarters.entry([to.at.div_euclid(QUARTER), to.series]).or_default().add(sum);
+        self.days.entry([day, to.series]).or_default().add(sum);
+        self.threads.entry([day, to.thread, to.run_no.unwrap_or(0), to.series]).or_default().add(sum);
+    }
+
+    /// Adds them to what is stored, and forgets them.
+    pub(super) fn write(&mut self, conn: &Connection) -> Result<(), LedgerError> {
+        let Self { quarters, days, threads } = std::mem::take(self);
+        write(conn, &QUARTERS, &quarters)?;
+        write(conn, &DAYS, &days)?;
+        write(conn, &THREADS, &threads)
+    }
+
+    /// The first sum that is stored otherwise, or not at all, or that no row belongs to.
+    pub(super) fn differs(&self, conn: &Connection) -> Result<Option<String>, LedgerError> {
+        let found = differs(conn, &QUARTERS, &self.quarters)?;
+        let found = found.map_or_else(|| differs(conn, &DAYS, &self.days), |found| Ok(Some(found)))?;
+        found.map_or_else(|| differs(conn, &THREADS, &self.threads), |found| Ok(Some(found)))
+    }
+}
+
+/// Adds in Rust, not in SQL, where an overflow would turn a total into an error.
+fn write<const KEYS: usize>(
+    conn: &Connection,
+    grain: &Grain,
+    shares: &BTreeMap<[i64; KEYS], Sum>,
+) -> Result<(), LedgerError> {
+    let Grain { table, find, holes, .. } = grain;
+    let mut stored = conn.prepare_cached(&format!("SELECT {SUMS} FROM {table} WHERE {find}"))?;
+    let mut replace =
+        conn.prepare_cached(&format!("INSERT OR REPLACE INTO {table} VALUES ({holes}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"))?;
+    for (key, share) in shares {
+        let mut sum = stored.query_row(params_from_iter(key), |row| read_sum(row, 0)).optional()?.unwrap_or_default();
+        sum.add(share);
+        replace.execute(params_from_iter(key.iter().copied().chain(as_stored(&sum))))?;
+    }
+    Ok(())
+}
+
+fn differs<const KEYS: usize>(
+    conn: &Connection,
+    grain: &Grain,
+    shares: &BTreeMap<[i64; KEYS], Sum>,
+) -> Result<Option<String>, LedgerError> {
+    let Grain { table, keys, .. } = grain;
+    let mut statement = conn.prepare(&format!("SELECT {keys}, {SUMS} FROM {table}"))?;
+    let mut rows = statement.query([])?;
+    let mut seen = 0_usize;
+    while let Some(row) = rows.next()? {
+        let mut key = [0_i64; KEYS];
+        for (index, part) in key.iter_mut().enumerate() {
+            *part = row.get(index)?;
+        }
+        let expected = shares.get(&key).map(as_stored);
+        if expected != Some(as_stored(&read_sum(row, KEYS)?)) {
+            return Ok(Some(format!("sum {key:?} of `{table}`")));
+        }
+        seen = seen.saturating_add(1);
+    }
+    Ok((seen != shares.len()).then(|| format!("a sum of `{table}`")))
+}
+
+/// Reads [`SUMS`] from column `first` on.
+pub(super) fn read_sum(row: &Row<'_>, first: usize) -> rusqlite::Result<Sum> {
+    let whole = |at: usize| row.get::<_, i64>(first + at).map(i64::unsigned_abs);
+    Ok(Sum {
+        responses: whole(0)?,
+        tokens: Tokens {
+            input: whole(1)?,
+            cached_input: whole(2)?,
+            cache_write_input: whole(3)?,
+            output: whole(4)?,
+            reasoning_output: whole(5)?,
+        },
+        cost: Money::from_nanos(row.get(first + 6)?),
+        estimated: whole(7)?,
+        unpriced: whole(8)?,
+        inferred: whole(9)?,
+    })
+}
+
+/// In the order of [`SUMS`], within SQLite's signed integers.
+fn as_stored(sum: &Sum) -> [i64; 10] {
+    let Tokens { input, cached_input, cache_write_input, output, reasoning_output } = sum.tokens;
+    let counts = [sum.responses, input, cached_input, cache_write_input, output, reasoning_output].map(count);
+    let [responses, input, cached, write, output, reasoning] = counts;
+    let [estimated, unpriced, inferred] = [sum.estimated, sum.unpriced, sum.inferred].map(count);
+    [responses, input, cached, write, output, reasoning, sum.cost.nanos(), estimated, unpriced, inferred]
+}
+
+/// Makes all sums from the rows: for a migration.
+pub(super) fn fill(conn: &Connection) -> Result<(), LedgerError> {
+    gathered(conn)?.write(conn)
+}
+
+/// What all rows add up to.
+pub(super) fn gathered(conn: &Connection) -> Result<Shares, LedgerError> {
+    let mut shares = Shares::default();
+    let mut statement = conn.prepare(usage::SELECT)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let stored = Stored::read(row)?;
+        shares.add(stored.share(), &stored.row.sum()?);
+    }
+    Ok(shares)
+}

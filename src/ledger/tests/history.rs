@@ -1,0 +1,162 @@
+//! Owns nothing: imported responses count once, and the chain knows them.
+
+use std::path::Path;
+
+use crate::ledger::testing::*;
+use crate::ledger::{FileMark, Filter, Ledger, Origin, Past, Verified};
+use crate::model::{Basis, Guess, Response};
+
+/// What an import would say of the response.
+fn past(response: &Response) -> (Origin, Past) {
+    let Response { thread, root, model, provider, tier, billing, attribution, .. } = response.clone();
+    let Response { key, at, tokens, cost, basis, .. } = response.clone();
+    (Origin { thread, root, model, provider, tier, billing, attribution }, Past { key, at, tokens, cost, basis })
+}
+
+/// Imports in one batch; says which were new.
+fn import(ledger: &mut Ledger, responses: &[Response]) -> Vec<bool> {
+    ledger
+        .import(at(0), &|_| false, |batch| {
+            responses
+                .iter()
+                .map(|response| {
+                    let (origin, past) = past(response);
+                    let mut known = batch.origin(&origin)?;
+                    batch.add(&mut known, &past)
+                })
+                .collect()
+        })
+        .unwrap()
+}
+
+fn mark(skipped: u64) -> FileMark {
+    FileMark {
+        identity: (1, u64::MAX),
+        size: 10,
+        modified: -5,
+        read: 9,
+        lines: 3,
+        skipped,
+        reason: (skipped > 0).then(|| "not JSON at byte 7".to_owned()),
+        span: Some((at(0), at(1_000))),
+    }
+}
+
+#[test]
+fn what_was_governed_or_imported_before_is_not_counted_again() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    govern(&mut ledger, "r1");
+    turn(&mut ledger, |turn| {
+        turn.append(&answered(response("r1", "t1", "a"))).unwrap();
+    });
+    let old = [response("r1", "t1", "a"), response("r1", "t1", "b"), response("r1", "t2", "a")];
+    assert_eq!(import(&mut ledger, &old), [false, true, true]);
+    assert_eq!(import(&mut ledger, &old), [false, false, false]);
+    // Nor does a run count what was imported before it got there.
+    turn(&mut ledger, |turn| {
+        assert!(!turn.append(&answered(response("r1", "t1", "b"))).unwrap().new);
+    });
+    assert_eq!(ledger.sums_by(&[], None, None).unwrap()[0].1.responses, 3);
+    assert!(matches!(ledger.verify().unwrap(), Verified::Open { .. }));
+}
+
+#[test]
+fn an_imported_response_is_read_back_without_run_and_agent() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    let expected =
+        Response { run: None, agent: None, basis: Basis::Estimated(Guess::Pause), ..response("none", "t1", "a") };
+    import(&mut ledger, std::slice::from_ref(&expected));
+    let mut found = Vec::new();
+    ledger.responses(&Filter::default(), |response| found.push(response)).unwrap();
+    assert_eq!(found, std::slice::from_ref(&expected));
+    found.clear();
+    ledger.estimates(&Filter::default(), |response| found.push(response)).unwrap();
+    assert_eq!(found, [expected]);
+    assert_eq!(ledger.span(&Filter::default()).unwrap(), Some((at(0), at(0))));
+}
+
+#[test]
+fn tampering_with_imported_rows_is_found() {
+    let cases = [
+        ("a cheaper response", "UPDATE usage SET cost = 1 WHERE id = 2", "the import of usage up to 2"),
+        ("another key", "UPDATE usage SET key = 'x' WHERE id = 1", "the import of usage up to 2"),
+        ("another provider", "UPDATE kinds SET provider = 'ollama'", "the import of usage up to 2"),
+        ("a deleted response", "DELETE FROM usage WHERE id = 1", "usage 1"),
+        ("a deleted last response", "DELETE FROM usage WHERE id = 3", "usage 3"),
+        (
+            "a response more",
+            "INSERT INTO usage SELECT 4, run_no, thread, 'made up', root, at, series, kind, input,
+          cached_input, cache_write, output, reasoning, cost, guess FROM usage WHERE id = 1",
+            "usage 4",
+        ),
+        ("a deleted link", "DELETE FROM links WHERE n = 2", "usage 3"),
+    ];
+    for (what, sql, place) in cases {
+        let mut ledger = Ledger::in_memory().unwrap();
+        import(&mut ledger, &[response("r1", "t1", "a"), response("r1", "t1", "b")]);
+        import(&mut ledger, &[response("r1", "t2", "a")]);
+        assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }));
+        let undefended = "DROP TRIGGER usage_stays; DROP TRIGGER usage_remains; DROP TRIGGER links_remain;";
+        ledger.conn.execute_batch(&format!("{undefended}{sql}")).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let Verified::Broken { place: found, .. } = ledger.verify().unwrap() else { panic!("{what}: not found") };
+        assert_eq!(found, place, "{what}");
+    }
+}
+
+#[test]
+fn a_batch_that_fails_leaves_nothing() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    let (origin, past) = past(&response("r1", "t1", "a"));
+    let failed: Result<(), _> = ledger.import(at(0), &|_| false, |batch| {
+        let mut known = batch.origin(&origin)?;
+        assert!(batch.add(&mut known, &past)?);
+        batch.mark(Path::new("/a"), &mark(0))?;
+        Err(crate::ledger::LedgerError::ReadOnly)
+    });
+    assert!(failed.is_err());
+    assert!(ledger.file_marks().unwrap().is_empty());
+    assert_eq!(import(&mut ledger, &[response("r1", "t1", "a")]), [true]);
+    assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }));
+}
+
+#[test]
+fn files_are_remembered_as_they_were_and_their_bad_lines_are_told() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut ledger = Ledger::in_memory().unwrap();
+    let odd = Path::new(std::ffi::OsStr::from_bytes(b"/sessions/\xff.jsonl"));
+    ledger
+        .import(at(0), &|_| false, |batch| {
+            batch.mark(odd, &mark(0))?;
+            batch.mark(Path::new("/b"), &mark(7))?;
+            batch.mark(Path::new("/b"), &mark(2))
+        })
+        .unwrap();
+    let marks = ledger.file_marks().unwrap();
+    assert_eq!(marks.get(odd), Some(&mark(0)));
+    assert_eq!(marks.get(Path::new("/b")), Some(&mark(2)));
+    assert_eq!(ledger.skipped_lines(&Filter::default()).unwrap(), 2);
+    let later = Filter { since: Some(at(2_000)), ..Filter::default() };
+    assert_eq!(ledger.skipped_lines(&later).unwrap(), 0);
+}
+
+#[test]
+fn the_sessions_of_live_runs_are_named() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    govern(&mut ledger, "r1");
+    turn(&mut ledger, |turn| {
+        turn.append(&seen("r1", "t1")).unwrap();
+    });
+    let path = Path::new("/home/dev/.codex/sessions/t1.jsonl");
+    for lives in [true, false] {
+        ledger
+            .import(at(0), &|_| lives, |batch| {
+                let governed = batch.governed();
+                assert_eq!(governed.any(), lives);
+                assert_eq!(governed.has(path, None), lives);
+                assert_eq!(governed.has(Path::new("/x"), Some(&"t1".into())), lives);
+                assert!(!governed.has(Path::new("/x"), Some(&"t2".into())));
+                Ok(())
+            })
+            .unwrap();
+    }
+}

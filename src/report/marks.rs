@@ -1,0 +1,200 @@
+//! Pure. What must be said beside a sum: marks on its row, and a line below the table for each mark.
+
+use super::page::{Cell, Item, Tone};
+use super::round::money_column;
+use super::summary::Totals;
+use super::text::count;
+use crate::model::{Billing, Guess};
+
+/// Some of it is estimated.
+const ESTIMATED: &str = "~";
+/// Some of it has no price, and is not in the cost.
+const LACKING: &str = "+?";
+/// In place of a cost: none of it has a price.
+pub(super) const UNPRICED: &str = "unpriced";
+
+/// Where it is marked who is paid, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Billed {
+    /// On each row that is not paid by API key.
+    Marked,
+    /// Only if some rows differ from others: else the line below says it of all.
+    MarkedIfMixed,
+}
+
+impl Billed {
+    fn is_marked(self, whole: &Totals) -> bool {
+        match self {
+            Self::Marked => true,
+            Self::MarkedIfMixed => whole.billing.len() > 1,
+        }
+    }
+}
+
+/// The marks of a sum, such as `~ plan`; empty where there is nothing to say. What is true of a part of it only stands
+/// in parentheses.
+pub(super) fn marks(totals: &Totals, whole: &Totals, billed: Billed) -> Cell {
+    let estimated = totals.inferred > 0 || totals.stand_in > 0;
+    let lacking = totals.unpriced > 0 && totals.known_cost().is_some();
+    let other: Vec<&str> =
+        totals.billing.keys().filter(|kind| **kind != Billing::Api).map(|kind| mark(*kind)).collect();
+    let billing = match (totals.billing.len(), other.as_slice()) {
+        (_, []) => None,
+        (1, [only]) => Some((*only).to_owned()),
+        (_, parts) => Some(format!("({})", parts.join(" "))),
+    };
+    let billing = billing.filter(|_| billed.is_marked(whole));
+    let words: Vec<&str> = [estimated.then_some(ESTIMATED), lacking.then_some(LACKING), billing.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect();
+    Cell::toned(words.join(" "), if lacking { Tone::Warn } else { Tone::Quiet })
+}
+
+fn mark(billing: Billing) -> &'static str {
+    match billing {
+        Billing::Api => "api",
+        Billing::Plan => "plan",
+        Billing::Local => "local",
+        // Of another provider than OpenAI.
+        Billing::Unknown => "other",
+    }
+}
+
+/// What the marks on a table mean, with how many responses or how much each is about, and what could not be read.
+pub(super) fn notes<'a>(
+    totals: &Totals,
+    billed: Billed,
+    unpriced_models: impl Iterator<Item = Option<&'a str>>,
+    skipped_lines: u64,
+) -> Vec<Item> {
+    let mut notes: Vec<Item> = of_billing(totals, billed);
+    if totals.unpriced > 0 {
+        let models: Vec<String> = unpriced_models
+            .map(|model| model.map_or("a model that is not named".to_owned(), |m| format!("`{m}`")))
+            .collect();
+        let text = format!(
+            "No price for {} of {}: not in the cost.",
+            count(totals.unpriced, "response", "responses"),
+            models.join(", ")
+        );
+        notes.push(Item::new(if totals.known_cost().is_some() { LACKING } else { UNPRICED }, text, Tone::Warn));
+    }
+    if totals.stand_in > 0 {
+        let text = format!(
+            "The price of {} is estimated: none is published for the model or the service tier. `govern prices show \
+             MODEL` says what stands in.",
+            count(totals.stand_in, "response", "responses")
+        );
+        notes.push(Item::new(ESTIMATED, text, Tone::Quiet));
+    }
+    if totals.inferred > 0 {
+        notes.push(Item::new(ESTIMATED, inferred(totals), Tone::Quiet));
+    }
+    if skipped_lines > 0 {
+        notes.push(Item::warning(format!(
+            "{} of session files could not be read: there may be more spend than this.",
+            count(skipped_lines, "line", "lines")
+        )));
+    }
+    notes
+}
+
+fn of_billing(totals: &Totals, billed: Billed) -> Vec<Item> {
+    let mixed = totals.billing.len() > 1;
+    let note = |(billing, cost): (&Billing, &_)| {
+        let part =
+            if mixed { format!("{} of it", money_column(&[Some(*cost)], "").total) } else { "The cost".to_owned() };
+        let text = match billing {
+            Billing::Api => return None,
+            Billing::Plan => {
+                format!("{part} is the list-price equivalent of use on a ChatGPT plan: nobody is billed these dollars.")
+            }
+            Billing::Local => format!("{part} is of local models, which cost nothing."),
+            Billing::Unknown => {
+                format!("{part} is OpenAI's list price for what another provider served: its bill may differ.")
+            }
+        };
+        Some(Item::new(if billed.is_marked(totals) { mark(*billing) } else { "" }, text, Tone::Quiet))
+    };
+    totals.billing.iter().filter_map(note).collect()
+}
+
+/// How many responses have inferred tokens, and why.
+fn inferred(totals: &Totals) -> String {
+    let many = count(totals.inferred, "response", "responses");
+    let head = format!("The tokens of {many} are inferred, not read");
+    let reasons: Vec<(&Guess, &u64)> = totals.guesses.iter().collect();
+    match reasons.as_slice() {
+        [] => format!("{head}: estimated."),
+        [(guess, _)] => format!("{head}, because {}.", guess.reason()),
+        several => {
+            let parts: Vec<String> =
+                several.iter().map(|(guess, count)| format!("{count} because {}", guess.reason())).collect();
+            format!("{head}: {}.", parts.join("; "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::Money;
+
+    fn totals(billing: &[(Billing, i64)]) -> Totals {
+        let billing: BTreeMap<_, _> = billing.iter().map(|(billing, usd)| (*billing, Money::from_usd(*usd))).collect();
+        Totals { responses: 10, cost: billing.values().copied().sum(), billing, ..Totals::default() }
+    }
+
+    #[test]
+    fn a_row_is_marked_where_its_dollars_are_not_plain() {
+        let api = totals(&[(Billing::Api, 3)]);
+        let plan = totals(&[(Billing::Plan, 3)]);
+        for (totals, shown) in [
+            (Totals::default(), ""),
+            (api.clone(), ""),
+            (plan.clone(), "plan"),
+            (totals(&[(Billing::Api, 1), (Billing::Plan, 2)]), "(plan)"),
+            (totals(&[(Billing::Plan, 1), (Billing::Local, 0)]), "(plan local)"),
+            (totals(&[(Billing::Local, 0)]), "local"),
+            (totals(&[(Billing::Unknown, 1)]), "other"),
+            (Totals { inferred: 1, ..plan.clone() }, "~ plan"),
+            (Totals { stand_in: 1, unpriced: 1, ..api.clone() }, "~ +?"),
+            (Totals { unpriced: 10, cost: Money::ZERO, ..api }, ""),
+        ] {
+            assert_eq!(marks(&totals, &totals, Billed::Marked).text, shown, "{totals:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_so_of_all_is_not_said_of_each_row_of_a_run() {
+        let plan = totals(&[(Billing::Plan, 3)]);
+        let both = totals(&[(Billing::Api, 1), (Billing::Plan, 3)]);
+        let text = |whole: &Totals| marks(&plan, whole, Billed::MarkedIfMixed).text;
+        assert_eq!((text(&plan).as_str(), text(&both).as_str()), ("", "plan"));
+        let leads = |whole: &Totals| notes(whole, Billed::MarkedIfMixed, std::iter::empty(), 0).pop().unwrap().lead;
+        assert_eq!((leads(&plan).as_str(), leads(&both).as_str()), ("", "plan"));
+    }
+
+    #[test]
+    fn every_mark_is_explained_below() {
+        let text = |totals: &Totals| {
+            notes(totals, Billed::Marked, [Some("gpt-9")].into_iter(), 0)
+                .into_iter()
+                .map(|item| format!("{}: {}", item.lead, item.text))
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        let all = Totals {
+            unpriced: 2,
+            stand_in: 3,
+            inferred: 3,
+            guesses: BTreeMap::from([(Guess::Pause, 2), (Guess::FallenTotal, 1)]),
+            ..totals(&[(Billing::Api, 1), (Billing::Plan, 2), (Billing::Local, 0), (Billing::Unknown, 4)])
+        };
+        insta::assert_snapshot!(text(&all));
+        assert_eq!(text(&totals(&[(Billing::Api, 3)])), "");
+    }
+}
