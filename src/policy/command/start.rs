@@ -221,10 +221,10 @@ impl Reader {
                 }
                 return;
             }
-            if matches!(text.as_str(), "--rcfile" | "--init-file")
-                || (!text.starts_with("--") && text.ends_with(['o', 'O']))
-            {
+            if matches!(text.as_str(), "--rcfile" | "--init-file") {
                 self.doubt(format!("`{name}` reads more than its script"));
+                words.next();
+            } else if !text.starts_with("--") && text.ends_with(['o', 'O']) {
                 words.next();
             }
             let is_cluster = text.starts_with('-') && !text.starts_with("--");

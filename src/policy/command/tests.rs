@@ -100,6 +100,7 @@ fn everyday_commands_are_let_past() {
         "git -C /repo log --oneline -n 5 && git diff --stat",
         "git push --dry-run origin main",
         "bash -lc 'git push --dry-run'",
+        "bash -eo pipefail -c 'git push --dry-run | tee log'",
         "rg -n \"git push\" docs | head -20",
         "sed -n '1,200p' src/main.rs",
         "cargo test --lib 2>&1 | tail -n 30",
