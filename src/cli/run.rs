@@ -20,7 +20,7 @@ use crate::model::{
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
 use crate::policy::rule::{FreshLedger, Policy, Unpriced, Window};
-use crate::policy::{attribute, diagnostic};
+use crate::policy::{attribute, diagnostic, later};
 use crate::process::{self, GuardHandle, Inbox};
 use crate::report::page::Tone;
 use crate::supervise::{Outcome, Plan, supervise};
@@ -293,6 +293,10 @@ impl Rules {
         let loaded = here::join_with(layers, flags, Look::stderr().colour)?;
         if !loaded.warnings.is_empty() && !quiet {
             super::to_stderr(&diagnostic::render(&loaded.warnings, Look::stderr().colour));
+        }
+        if let Some(what) = later::not_kept(&loaded.policy) {
+            return Err(Error::new(format!("{what} comes with a later version of govern"))
+                .hint("leave it out: this version can check it, and not keep it"));
         }
         Ok(loaded.policy)
     }

@@ -33,6 +33,7 @@ mod report;
 mod resume;
 mod route;
 mod signals;
+mod slips;
 mod subagent;
 mod terminal;
 mod unobserved;
