@@ -20,7 +20,7 @@ use crate::model::{
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
 use crate::policy::rule::{FreshLedger, Policy, Unpriced, Window};
-use crate::policy::{attribute, diagnostic};
+use crate::policy::{attribute, diagnostic, later};
 use crate::process::{self, GuardHandle, Inbox};
 use crate::report::page::Tone;
 use crate::supervise::{Outcome, Plan, supervise};
@@ -294,6 +294,10 @@ impl Rules {
         if !loaded.warnings.is_empty() && !quiet {
             super::to_stderr(&diagnostic::render(&loaded.warnings, Look::stderr().colour));
         }
+        if let Some(what) = later::not_kept(&loaded.policy) {
+            return Err(Error::new(format!("{what} comes with a later version of govern"))
+                .hint("leave it out: this version can check it, and not keep it"));
+        }
         Ok(loaded.policy)
     }
 }
@@ -352,6 +356,11 @@ fn check_invocation(invocation: &Invocation, policy: &Policy, prices: &PriceTabl
     {
         return Err(refused(what.to_string())
             .hint("leave it out, or run without a limit: what cannot be observed cannot be limited"));
+    }
+    if (binding(None) || (!policy.observe && policy.models.restricts()))
+        && let Some(what) = invocation.refuses_hooks()
+    {
+        return Err(refused(what.to_string()).hint("leave it out, or run without a limit"));
     }
     let Asked::Model(model) = invocation.asked() else { return Ok(()) };
     if !policy.observe && !policy.models.allows(model.as_str()) {

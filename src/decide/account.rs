@@ -246,8 +246,8 @@ impl Account {
     }
 }
 
-/// What a response adds to a budget of this unit, in the unit's smallest part. Minutes pass by
-/// the clock, not by responses; an unpriced response adds nothing to money and is told apart.
+/// What a response adds to a budget of this unit, in the unit's smallest part. Tool calls are counted when they
+/// are made, minutes pass by the clock; an unpriced response adds nothing to money and is told apart.
 pub fn amount(response: &Response, unit: Unit) -> i64 {
     let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
     match unit {
@@ -255,7 +255,7 @@ pub fn amount(response: &Response, unit: Unit) -> i64 {
         Unit::Tok => count(response.tokens.uncached()),
         Unit::AllTok => count(response.tokens.total()),
         Unit::Responses => 1,
-        Unit::Minutes => 0,
+        Unit::ToolCalls | Unit::Minutes => 0,
     }
 }
 

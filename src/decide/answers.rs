@@ -197,7 +197,7 @@ impl Governor {
             // A route by deadline may not lift the limit: nobody allowed it.
             Verb::Route if self.fits_if_routed(&question, books) => Answer::Route,
             Verb::Kill => Answer::Kill,
-            Verb::Route | Verb::Warn | Verb::Ask | Verb::Stop => Answer::Stop,
+            Verb::Route | Verb::Warn | Verb::Steer | Verb::Throttle | Verb::Ask | Verb::Stop => Answer::Stop,
         };
         let what = match answer {
             Answer::Route => Verb::Route,

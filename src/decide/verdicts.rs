@@ -176,7 +176,7 @@ impl Governor {
         }
         match first.verb {
             // A route waits for its moment.
-            Verb::Warn | Verb::Route => {}
+            Verb::Warn | Verb::Steer | Verb::Throttle | Verb::Route => {}
             Verb::Ask => self.happen(now, name, Happening::Wish(Intent::Ask)),
             Verb::Stop => self.end_held_or_running(now, name, Intent::Stop),
             Verb::Kill => self.end_held_or_running(now, name, Intent::Kill),
@@ -276,7 +276,7 @@ impl Governor {
 /// What a verb does to an agent; `None`: nothing.
 fn intent(verb: Verb) -> Option<Intent> {
     match verb {
-        Verb::Warn => None,
+        Verb::Warn | Verb::Steer | Verb::Throttle => None,
         Verb::Route => Some(Intent::Route),
         Verb::Ask => Some(Intent::Ask),
         Verb::Stop => Some(Intent::Stop),

@@ -63,6 +63,11 @@ text_id!(
     BudgetName
 );
 
+text_id!(
+    /// A `[[gate]]` by the name its policy gave it.
+    GateName
+);
+
 /// A question to a person, numbered in the ledger from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -15,7 +15,7 @@ pub mod verb;
 
 pub use attribution::{Attribution, Dimension};
 pub use event::Event;
-pub use id::{AgentName, ApprovalId, BudgetName, ModelId, ResponseKey, RunId, ThreadId};
+pub use id::{AgentName, ApprovalId, BudgetName, GateName, ModelId, ResponseKey, RunId, ThreadId};
 pub use money::Money;
 pub use quantity::{Quantity, Unit};
 pub use response::{Basis, Billing, Cost, Guess, Response, ServiceTier};

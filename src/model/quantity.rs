@@ -17,6 +17,8 @@ pub enum Unit {
     AllTok,
     /// Answers of a model.
     Responses,
+    /// Calls of tools that an agent's model makes, those that are refused included.
+    ToolCalls,
     /// Active time, holds not counted; amounts are milliseconds.
     Minutes,
 }
@@ -26,7 +28,7 @@ pub enum Unit {
 pub struct Quantity {
     /// What is counted.
     pub unit: Unit,
-    /// How much, in the unit's smallest part: nano-dollars, tokens, responses, milliseconds.
+    /// How much, in the unit's smallest part: nano-dollars, tokens, responses, calls, milliseconds.
     pub amount: i64,
 }
 
@@ -60,8 +62,8 @@ impl Quantity {
         Self { unit: Unit::Usd, amount: money.nanos() }
     }
 
-    /// Reads `5 usd`, `$5`, `200k tok`, `2M all tok`, `50 responses`, `30 minutes`; spaces are
-    /// optional, case does not matter save that both `k` and `K`, `m` and `M` multiply.
+    /// Reads `5 usd`, `$5`, `200k tok`, `2M all tok`, `50 responses`, `60 tool calls`, `30 minutes`;
+    /// spaces are optional, case does not matter save that both `k` and `K`, `m` and `M` multiply.
     pub fn parse(text: &str) -> Result<Self, QuantityError> {
         let squeezed: String = text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect();
         let (squeezed, dollar) = match squeezed.strip_prefix('$') {
@@ -79,8 +81,8 @@ impl Quantity {
             "alltok" | "alltokens" => (Unit::AllTok, 1),
             "response" | "responses" => (Unit::Responses, 1),
             "minute" | "minutes" | "min" => (Unit::Minutes, 60_000),
+            "toolcall" | "toolcalls" => (Unit::ToolCalls, 1),
             "credit" | "credits" => return Err(QuantityError::Later("credits")),
-            "toolcall" | "toolcalls" => return Err(QuantityError::Later("tool calls")),
             _ if lower.starts_with("%plan") => return Err(QuantityError::Later("plan limits")),
             _ => return Err(QuantityError::Malformed),
         };
@@ -99,7 +101,7 @@ impl Quantity {
 fn multiplier(unit: &str) -> (i64, &str) {
     let is_word = |rest: &str| {
         let rest = rest.to_ascii_lowercase();
-        rest.is_empty() || ["tok", "all", "usd", "resp"].iter().any(|word| rest.starts_with(word))
+        rest.is_empty() || ["tok", "all", "usd", "resp", "tool"].iter().any(|word| rest.starts_with(word))
     };
     for (letters, factor) in [(['k', 'K'], 1_000), (['m', 'M'], 1_000_000)] {
         if let Some(rest) = unit.strip_prefix(letters)
@@ -141,6 +143,8 @@ impl Unit {
             Self::AllTok => format!("{} all tok", short_count(amount)),
             Self::Responses if amount == 1 => "1 response".to_owned(),
             Self::Responses => format!("{amount} responses"),
+            Self::ToolCalls if amount == 1 => "1 tool call".to_owned(),
+            Self::ToolCalls => format!("{amount} tool calls"),
             Self::Minutes => {
                 let time = TimeDelta::milliseconds(amount);
                 if time < TimeDelta::minutes(2) {
@@ -159,6 +163,7 @@ impl Unit {
             Self::Tok => format!("{amount}tok"),
             Self::AllTok => format!("{amount}alltok"),
             Self::Responses => format!("{amount}responses"),
+            Self::ToolCalls => format!("{amount}toolcalls"),
             // Whole minutes, and at least one: a person types no milliseconds.
             Self::Minutes => format!("{}minutes", (amount + 59_999) / 60_000),
         }
@@ -171,13 +176,14 @@ impl Unit {
             Self::Tok => "tok",
             Self::AllTok => "all_tok",
             Self::Responses => "responses",
+            Self::ToolCalls => "tool_calls",
             Self::Minutes => "minutes",
         }
     }
 
     /// The unit that [`Unit::as_str`] spells so.
     pub fn from_str_exact(word: &str) -> Option<Self> {
-        [Self::Usd, Self::Tok, Self::AllTok, Self::Responses, Self::Minutes]
+        [Self::Usd, Self::Tok, Self::AllTok, Self::Responses, Self::ToolCalls, Self::Minutes]
             .into_iter()
             .find(|unit| unit.as_str() == word)
     }
@@ -227,6 +233,9 @@ mod tests {
             ("1.5M tok", Unit::Tok, 1_500_000),
             ("2M all tok", Unit::AllTok, 2_000_000),
             ("50 responses", Unit::Responses, 50),
+            ("60 tool calls", Unit::ToolCalls, 60),
+            ("1toolcall", Unit::ToolCalls, 1),
+            ("2k tool calls", Unit::ToolCalls, 2_000),
             ("30 minutes", Unit::Minutes, 1_800_000),
             ("0.5 minutes", Unit::Minutes, 30_000),
         ];
@@ -250,7 +259,6 @@ mod tests {
             ("9999999999 usd", QuantityError::TooLarge),
             ("999999999999999M usd", QuantityError::TooLarge),
             ("3 credits", QuantityError::Later("credits")),
-            ("60 tool calls", QuantityError::Later("tool calls")),
             ("80% plan 5h", QuantityError::Later("plan limits")),
         ];
         for (text, error) in cases {
@@ -265,11 +273,20 @@ mod tests {
             (Unit::Tok, 40_000),
             (Unit::AllTok, 7),
             (Unit::Responses, 12),
+            (Unit::ToolCalls, 60),
             (Unit::Minutes, 120_000),
         ];
         for (unit, amount) in amounts {
             assert_eq!(Quantity::parse(&unit.typed(amount)), Ok(Quantity { unit, amount }));
         }
+    }
+
+    #[test]
+    fn every_unit_has_a_word_of_its_own() {
+        for unit in [Unit::Usd, Unit::Tok, Unit::AllTok, Unit::Responses, Unit::ToolCalls, Unit::Minutes] {
+            assert_eq!(Unit::from_str_exact(unit.as_str()), Some(unit));
+        }
+        assert_eq!([Unit::ToolCalls.show(1), Unit::ToolCalls.show(60)], ["1 tool call", "60 tool calls"]);
     }
 
     #[test]

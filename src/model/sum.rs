@@ -42,7 +42,8 @@ impl Sum {
         self.inferred = self.inferred.saturating_add(other.inferred);
     }
 
-    /// The amount in a unit's smallest part; `None` for time, which responses do not tell.
+    /// The amount in a unit's smallest part; `None` for tool calls and time, which responses do
+    /// not tell.
     pub fn amount(&self, unit: Unit) -> Option<i64> {
         let whole = |count| i64::try_from(count).unwrap_or(i64::MAX);
         match unit {
@@ -50,7 +51,7 @@ impl Sum {
             Unit::Tok => Some(whole(self.tokens.uncached())),
             Unit::AllTok => Some(whole(self.tokens.total())),
             Unit::Responses => Some(whole(self.responses)),
-            Unit::Minutes => None,
+            Unit::ToolCalls | Unit::Minutes => None,
         }
     }
 }

@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 pub enum Verb {
     /// Says so, once.
     Warn,
+    /// Tells the agent what is left, and to finish what matters.
+    Steer,
+    /// Lets requests through at a rate.
+    Throttle,
     /// Goes on with the next cheaper model of the ladder.
     Route,
     /// Holds the agent and asks a person.
@@ -25,6 +29,8 @@ impl Verb {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Warn => "warn",
+            Self::Steer => "steer",
+            Self::Throttle => "throttle",
             Self::Route => "route",
             Self::Ask => "ask",
             Self::Stop => "stop",
@@ -35,7 +41,7 @@ impl Verb {
     /// Keeps further requests from being started.
     pub fn is_hard(self) -> bool {
         match self {
-            Self::Warn | Self::Route => false,
+            Self::Warn | Self::Steer | Self::Throttle | Self::Route => false,
             Self::Ask | Self::Stop | Self::Kill => true,
         }
     }

@@ -7,9 +7,9 @@ use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
-use super::check::{self, BudgetDraft, Draft};
+use super::check::{self, BudgetDraft, Draft, GateDraft};
 use super::mistake::{Also, LayerText, Mistake, Notes, Severity, Span};
-use super::rule::{Approvals, Budget, FreshLedger, Layer, Models, Policy, Rung, Source, Unpriced, Window};
+use super::rule::{Approvals, Budget, FreshLedger, Gate, Layer, Models, Policy, Rung, Source, Unpriced, Window};
 use super::table::{Placed, Table};
 use super::{file, rule};
 use crate::model::{BudgetName, Dimension, Quantity, Verb};
@@ -39,11 +39,21 @@ pub struct Loaded {
 /// # Errors
 ///
 /// All mistakes of all layers, warnings among them, if any of them is an error.
-pub fn load(mut layers: Vec<LayerText>, flags: FlagRules) -> Result<Loaded, Vec<Mistake>> {
+pub fn load(layers: Vec<LayerText>, flags: FlagRules) -> Result<Loaded, Vec<Mistake>> {
+    load_with(layers, flags, false)
+}
+
+/// `everything`: also what this version cannot keep yet.
+pub(super) fn load_with(
+    mut layers: Vec<LayerText>,
+    flags: FlagRules,
+    everything: bool,
+) -> Result<Loaded, Vec<Mistake>> {
     layers.sort_by_key(|layer| layer.layer);
     let digest = digest(&layers, &flags);
     let files: Vec<Arc<LayerText>> = layers.into_iter().map(Arc::new).collect();
     let mut notes: Vec<Notes> = files.iter().map(|file| Notes::new(Arc::clone(file))).collect();
+    notes.iter_mut().for_each(|notes| notes.everything = everything);
     let texts: Vec<Cow<'_, str>> =
         files.iter().zip(&mut notes).map(|(file, notes)| file::readable(&file.text, notes)).collect();
     let trees: Vec<DeTable<'_>> = texts.iter().map(|text| DeTable::parse_recoverable(text).0.into_inner()).collect();
@@ -101,10 +111,12 @@ impl Join<'_> {
         let kept = self.kept_budgets(take(|draft| std::mem::take(&mut draft.budgets)));
         let models = self.models(&mut drafts, flags);
         self.needs_ladder(&kept, &models.ladder);
+        let gates = self.gates(&mut drafts);
         let mut budgets: Vec<Budget> = kept.into_iter().filter_map(|(_, draft)| draft.budget).collect();
         let files_observe = !drafts.is_empty()
             && drafts.iter().all(|draft| draft.observe)
             && budgets.iter().all(|budget| budget.observe)
+            && gates.iter().all(|gate| gate.observe)
             && flags.budgets.is_empty();
         budgets.extend(flag_budgets(flags));
         let fresh_ledger = if drafts.iter().any(|draft| draft.fresh == Some(FreshLedger::Refuse)) {
@@ -114,6 +126,7 @@ impl Join<'_> {
         };
         Policy {
             budgets,
+            gates,
             models,
             approvals: self.approvals(&mut drafts),
             prices: self.prices(&mut drafts),
@@ -166,8 +179,29 @@ impl Join<'_> {
         self.add(index, &draft.name.span, Severity::Error, message, hint, Some(also));
     }
 
+    /// Gates only add up: a name that an outer file has is no way to replace its gate.
+    fn gates(&mut self, drafts: &mut [Draft]) -> Vec<Gate> {
+        let mut kept: Vec<(usize, GateDraft)> = Vec::new();
+        for (index, draft) in drafts.iter_mut().enumerate() {
+            for gate in std::mem::take(&mut draft.gates) {
+                let outer = kept.iter().find(|(_, other)| other.name.value == gate.name.value);
+                let outer = outer.and_then(|(outer, other)| Some((self.files.get(*outer)?, other.name.span.clone())));
+                let Some((file, span)) = outer else {
+                    kept.push((index, gate));
+                    continue;
+                };
+                let message = format!("`{}` is a gate of {} already", gate.name.value, file.name());
+                let also = Also { file: Arc::clone(file), span, label: "named here" };
+                let hint = "give it another name: gates add up";
+                self.add(index, &gate.name.span, Severity::Error, message, hint, Some(also));
+            }
+        }
+        kept.into_iter().filter_map(|(_, draft)| draft.gate).collect()
+    }
+
     fn models(&mut self, drafts: &mut [Draft], flags: &FlagRules) -> Models {
-        let allow = self.allow(drafts, flags);
+        let allow = self.narrowing(drafts, flags, "allow", |draft| draft.allow.take());
+        let service_tiers = self.narrowing(drafts, flags, "service_tiers", |draft| draft.service_tiers.take());
         let unpriced = self.strictest_unpriced(drafts);
         let places = drafts.iter().enumerate().find_map(|(index, draft)| {
             let rungs = draft.ladder.as_ref()?;
@@ -179,7 +213,7 @@ impl Join<'_> {
         };
         let said = drafts.iter_mut().map(|draft| draft.ladder.take().map(without_places)).collect();
         let ladder: Vec<Rung> = self.outermost("ladder", said).unwrap_or_default();
-        let models = Models { ladder, allow, unpriced };
+        let models = Models { ladder, allow, service_tiers, unpriced };
         let (index, spans) = places.unwrap_or_default();
         for (rung, span) in models.ladder.iter().zip(spans) {
             if !models.allows(rung.model.as_str()) {
@@ -192,17 +226,23 @@ impl Join<'_> {
     }
 
     /// One list a layer. A file that only observes refuses nothing, unless all others observe too.
-    fn allow(&mut self, drafts: &mut [Draft], flags: &FlagRules) -> Vec<Vec<globset::GlobMatcher>> {
+    fn narrowing<T>(
+        &mut self,
+        drafts: &mut [Draft],
+        flags: &FlagRules,
+        key: &str,
+        take: fn(&mut Draft) -> Option<Placed<Vec<T>>>,
+    ) -> Vec<Vec<T>> {
         let all_observe = drafts.iter().all(|draft| draft.observe) && flags.budgets.is_empty();
         let mut lists = Vec::new();
         for (index, draft) in drafts.iter_mut().enumerate() {
-            let Some(allow) = draft.allow.take() else { continue };
+            let Some(said) = take(draft) else { continue };
             if draft.observe && !all_observe {
-                let message = "`allow` is left out: this file only observes, while other rules are enforced";
+                let message = format!("`{key}` is left out: this file only observes, while other rules are enforced");
                 let hint = "write it into a file that enforces, or observe everything with `--observe`";
-                self.add(index, &allow.span, Severity::Warning, message.to_owned(), hint, None);
+                self.add(index, &said.span, Severity::Warning, message, hint, None);
             } else {
-                lists.push(allow.value);
+                lists.push(said.value);
             }
         }
         lists

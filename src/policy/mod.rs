@@ -6,13 +6,18 @@
 
 pub mod attribute;
 mod check;
+pub mod command;
 pub mod cost;
 pub mod diagnostic;
 pub mod duration;
 mod file;
+pub mod gate;
+pub mod later;
 pub mod layers;
 pub mod mistake;
+pub mod patch;
 mod percent;
+pub mod rate;
 pub mod rule;
 pub mod show;
 mod suggest;

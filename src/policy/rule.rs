@@ -8,7 +8,9 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use globset::GlobMatcher;
 
-use crate::model::{Attribution, BudgetName, Dimension, ModelId, Quantity, Unit, Verb};
+use super::command::CommandPattern;
+use super::rate::Rate;
+use crate::model::{Attribution, BudgetName, Dimension, GateName, ModelId, Money, Quantity, ServiceTier, Unit, Verb};
 use crate::usage::price::PriceOverride;
 
 /// All layers together: rules only add up.
@@ -16,6 +18,8 @@ use crate::usage::price::PriceOverride;
 pub struct Policy {
     /// Budgets of all layers, the outermost layer's first, names unique.
     pub budgets: Vec<Budget>,
+    /// What an agent's tools may not do unasked, the outermost layer's first, names unique.
+    pub gates: Vec<Gate>,
     /// What models may be used, and in which order they get cheaper.
     pub models: Models,
     /// Fill attribution from folder, remote and branch; the first that sets a field wins.
@@ -117,6 +121,10 @@ pub struct Step {
     pub at: Threshold,
     /// What.
     pub verb: Verb,
+    /// For `steer`: what the agent is told beside what is left.
+    pub say: Option<String>,
+    /// For `throttle`, which always has it: the rate of requests.
+    pub to: Option<Rate>,
     /// For `ask`: how long an answer is waited for.
     pub wait: Duration,
     /// For `ask`: what happens when nobody answers; one of route, stop, kill.
@@ -144,6 +152,68 @@ impl Threshold {
             }
             Self::Left(left) => limit.saturating_sub(left).max(0),
         }
+    }
+}
+
+/// A rule that holds or refuses what an agent does. All conditions that are set must hold.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// Unique in the policy.
+    pub name: GateName,
+    /// Tools as hooks name them, such as `Bash` or `mcp__github__*`; empty: every tool.
+    pub tools: Vec<GlobMatcher>,
+    /// A command that the tool runs may match one of these; empty: whatever it runs.
+    pub wanted: Vec<CommandPattern>,
+    /// Commands that are let past, where all of the command line is understood.
+    pub except: Vec<CommandPattern>,
+    /// A patch touches a file that matches one of these; empty: whatever it touches.
+    pub paths: Vec<GlobMatcher>,
+    /// The model that calls the tool; empty: any.
+    pub models: Vec<GlobMatcher>,
+    /// The agent belongs to one of these, for each dimension named.
+    pub only: Vec<(Dimension, Vec<GlobMatcher>)>,
+    /// The next request is likely to cost more, or nobody can say what it costs.
+    pub cost_above: Option<Money>,
+    /// What happens.
+    pub verb: GateVerb,
+    /// This gate alone decides and records, and does nothing.
+    pub observe: bool,
+    /// Which layer it stands in.
+    pub layer: Layer,
+}
+
+/// What a gate does, from mild to severe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateVerb {
+    /// Holds the call and asks a person.
+    Ask {
+        /// How long an answer is waited for.
+        wait: Duration,
+        /// What happens when nobody answers.
+        otherwise: Refusal,
+    },
+    /// Refuses the call; the model reads why, and goes on.
+    Deny,
+}
+
+/// How a call that is not allowed ends, from mild to severe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// The call is refused; the model reads why, and goes on.
+    Deny,
+    /// The agent is ended at a safe point.
+    Stop,
+    /// The agent is ended now.
+    Kill,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Deny => "deny",
+            Self::Stop => "stop",
+            Self::Kill => "kill",
+        })
     }
 }
 
@@ -185,14 +255,26 @@ pub struct Models {
     /// One list for each layer that has one: a model must match a pattern of every list, so that a
     /// nearer layer can only narrow what an outer one allows.
     pub allow: Vec<Vec<GlobMatcher>>,
+    /// One list for each layer that has one: a service tier must stand in every list.
+    pub service_tiers: Vec<Vec<ServiceTier>>,
     /// What a model without a price means under a money limit.
     pub unpriced: Unpriced,
 }
 
 impl Models {
+    /// Some models are not allowed.
+    pub fn restricts(&self) -> bool {
+        !self.allow.is_empty()
+    }
+
     /// Every layer that names models allows this one.
     pub fn allows(&self, model: &str) -> bool {
         self.allow.iter().all(|patterns| patterns.iter().any(|pattern| pattern.is_match(model)))
+    }
+
+    /// Every layer that names service tiers allows this one.
+    pub fn allows_tier(&self, tier: &ServiceTier) -> bool {
+        self.service_tiers.iter().all(|tiers| tiers.contains(tier))
     }
 }
 

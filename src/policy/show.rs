@@ -5,7 +5,11 @@ use std::fmt::{self, Write};
 use chrono_tz::Tz;
 use globset::GlobMatcher;
 
-use super::rule::{AttributeRule, Budget, Calendar, FreshLedger, Layer, Policy, Step, Threshold, Unpriced, Window};
+use super::command::CommandPattern;
+use super::gate::verb_in_words;
+use super::rule::{
+    AttributeRule, Budget, Calendar, FreshLedger, Gate, Layer, Policy, Step, Threshold, Unpriced, Window,
+};
 use super::{attribute, duration, percent};
 use crate::model::{Attribution, Dimension, Timestamp, Unit, Verb};
 
@@ -29,6 +33,10 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     for budget in &policy.budgets {
         writeln!(out)?;
         write_budget(out, budget, policy.timezone)?;
+    }
+    for gate in &policy.gates {
+        writeln!(out)?;
+        write_gate(out, gate)?;
     }
     write_models(out, policy)?;
     write_approvals(out, policy)?;
@@ -95,6 +103,35 @@ fn write_budget(out: &mut String, budget: &Budget, tz: Tz) -> fmt::Result {
     Ok(())
 }
 
+fn write_gate(out: &mut String, gate: &Gate) -> fmt::Result {
+    writeln!(out, "gate `{}` ({})", gate.name, gate.layer)?;
+    let tools = if gate.tools.is_empty() { "any tool".to_owned() } else { patterns(&gate.tools) };
+    writeln!(out, "  on {tools}: {}", verb_in_words(gate.verb))?;
+    let commands = |patterns: &[CommandPattern]| joined(patterns.iter().map(ToString::to_string), ", ");
+    if !gate.wanted.is_empty() {
+        writeln!(out, "  commands that are or may be {}", commands(&gate.wanted))?;
+    }
+    if !gate.except.is_empty() {
+        writeln!(out, "  but not, where all is understood, {}", commands(&gate.except))?;
+    }
+    if !gate.paths.is_empty() {
+        writeln!(out, "  files {}", patterns(&gate.paths))?;
+    }
+    if !gate.models.is_empty() {
+        writeln!(out, "  model {}", patterns(&gate.models))?;
+    }
+    for (dimension, globs) in &gate.only {
+        writeln!(out, "  only {dimension} {}", patterns(globs))?;
+    }
+    if let Some(most) = gate.cost_above {
+        writeln!(out, "  when the next request is likely to cost more than {most}")?;
+    }
+    if gate.observe {
+        writeln!(out, "  only observes: does none of this")?;
+    }
+    Ok(())
+}
+
 /// `at 80%: warn`, `at 100%: ask, after 30m stop`.
 pub fn step_in_words(step: &Step, unit: Unit) -> String {
     let at = match step.at {
@@ -103,6 +140,14 @@ pub fn step_in_words(step: &Step, unit: Unit) -> String {
     };
     match step.verb {
         Verb::Ask => format!("{at}: ask, after {} {}", duration::show(step.wait), step.otherwise),
+        Verb::Steer => match &step.say {
+            Some(words) => format!("{at}: steer, “{words}”"),
+            None => format!("{at}: steer"),
+        },
+        Verb::Throttle => match step.to {
+            Some(rate) => format!("{at}: throttle to {rate}"),
+            None => format!("{at}: throttle"),
+        },
         Verb::Warn | Verb::Route | Verb::Stop | Verb::Kill => format!("{at}: {}", step.verb),
     }
 }
@@ -146,6 +191,9 @@ fn write_models(out: &mut String, policy: &Policy) -> fmt::Result {
     }
     for allowed in &models.allow {
         writeln!(out, "  allowed: {}", patterns(allowed))?;
+    }
+    for tiers in &models.service_tiers {
+        writeln!(out, "  service tiers: {}", joined(tiers.iter().map(|tier| tier.as_str().to_owned()), ", "))?;
     }
     let unpriced = match &models.unpriced {
         Unpriced::Refuse => "refused".to_owned(),

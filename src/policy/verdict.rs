@@ -122,6 +122,8 @@ mod tests {
                 .map(|&(share, verb)| Step {
                     at: Threshold::Share(share),
                     verb,
+                    say: None,
+                    to: None,
                     wait: Duration::from_secs(60),
                     otherwise: Verb::Stop,
                     implied: false,

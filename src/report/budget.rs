@@ -72,7 +72,7 @@ impl BudgetStanding {
         let wide = parts.map(i128::from);
         match self.unit {
             Unit::Usd => money_column(&parts.map(|nanos| Some(Money::from_nanos(nanos))), ""),
-            Unit::Tok | Unit::AllTok | Unit::Responses => signed_count_column(&wide),
+            Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => signed_count_column(&wide),
             Unit::Minutes if self.allowed() < 600_000 => scaled_column(&wide, 1_000, " s"),
             Unit::Minutes => scaled_column(&wide, 60_000, " min"),
         }
@@ -82,7 +82,7 @@ impl BudgetStanding {
     fn amount(&self, amount: i64) -> String {
         match self.unit {
             Unit::Usd => money_column(&[Some(Money::from_nanos(amount))], "").total,
-            Unit::Tok | Unit::AllTok | Unit::Responses => signed_count_column(&[amount.into()]).total,
+            Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => signed_count_column(&[amount.into()]).total,
             Unit::Minutes => self.unit.show(amount),
         }
     }
@@ -190,7 +190,9 @@ impl BudgetReport {
             let used = share_column(&[Some(standing.spent), Some(standing.reserved)], standing.allowed()).total;
             let limit = match standing.unit {
                 Unit::Usd => shown.total.clone(),
-                Unit::Tok | Unit::AllTok | Unit::Responses | Unit::Minutes => standing.unit.show(standing.allowed()),
+                Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls | Unit::Minutes => {
+                    standing.unit.show(standing.allowed())
+                }
             };
             vec![
                 Cell::new(standing.budget.as_str()),
@@ -276,7 +278,7 @@ impl Serialize for Amount {
         let Self(unit, amount) = *self;
         match unit {
             Unit::Usd => Money::from_nanos(amount).serialize(serializer),
-            Unit::Tok | Unit::AllTok | Unit::Responses => serializer.serialize_i64(amount),
+            Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => serializer.serialize_i64(amount),
             #[expect(clippy::cast_precision_loss, reason = "2⁵³ milliseconds are 285,000 years; only shown")]
             Unit::Minutes => serializer.serialize_f64((amount as f64 / 60.0).round() / 1_000.0),
         }

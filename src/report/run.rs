@@ -296,6 +296,6 @@ fn amount(totals: &Totals, unit: Unit) -> Option<i64> {
         Unit::Tok => whole(totals.tokens.uncached()),
         Unit::AllTok => whole(totals.tokens.total()),
         Unit::Responses => whole(totals.responses),
-        Unit::Minutes => None,
+        Unit::ToolCalls | Unit::Minutes => None,
     }
 }

@@ -170,6 +170,8 @@ impl Teller {
             EventKind::RunStarted { .. }
             | EventKind::AgentStarted { .. }
             | EventKind::ThreadSeen { .. }
+            | EventKind::Gated { .. }
+            | EventKind::ToolCalled { .. }
             | EventKind::Response(_) => {}
         }
     }
@@ -181,6 +183,8 @@ impl Teller {
         }
         let what = match decision.verb {
             Verb::Warn => "warned",
+            Verb::Steer => "steered",
+            Verb::Throttle => "throttled",
             Verb::Route => "routed",
             Verb::Ask => "held",
             Verb::Stop => "stopped",
@@ -201,7 +205,7 @@ impl Teller {
                     self.ending.push(event.agent.clone());
                     self.verdicts.push((self.told.len(), event.agent.clone(), false));
                 }
-                Verb::Warn | Verb::Route => {}
+                Verb::Warn | Verb::Steer | Verb::Throttle | Verb::Route => {}
             }
         }
         self.told.push(told);

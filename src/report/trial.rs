@@ -59,7 +59,7 @@ impl Doings {
     fn decided(verb: Verb) -> Self {
         let mut one = Self::default();
         *match verb {
-            Verb::Warn => &mut one.warned,
+            Verb::Warn | Verb::Steer | Verb::Throttle => &mut one.warned,
             Verb::Route => &mut one.routed,
             Verb::Ask => &mut one.held,
             Verb::Stop => &mut one.stopped,
@@ -364,7 +364,7 @@ fn weight(deed: &Deed) -> u8 {
     match deed {
         Deed::Decided(decision) if decision.would => 0,
         Deed::Decided(decision) => match decision.verb {
-            Verb::Warn => 1,
+            Verb::Warn | Verb::Steer | Verb::Throttle => 1,
             Verb::Route => 2,
             Verb::Ask => 4,
             Verb::Stop => 7,
@@ -383,6 +383,8 @@ fn sentence(deed: &Deed, approves: bool) -> String {
         Deed::Decided(decision) => {
             let done = match decision.verb {
                 Verb::Warn => "warned",
+                Verb::Steer => "steered",
+                Verb::Throttle => "throttled",
                 Verb::Route => "routed",
                 Verb::Ask => "held",
                 Verb::Stop => "stopped",

@@ -11,30 +11,16 @@ use crate::policy::mistake::Notes;
 use crate::policy::percent;
 use crate::policy::rule::{Budget, Window};
 use crate::policy::suggest;
-use crate::policy::table::{Entry, Keys, Placed, Table, Text, as_text, wrong_type};
+use crate::policy::table::{Entry, Keys, Placed, Table, as_text, wrong_type};
 
-use super::{BudgetDraft, pattern, steps, window};
+use super::only::{self, DIMENSIONS, dimension};
+use super::{BudgetDraft, steps, window};
 
 const KEYS: Keys = Keys {
     of: "`[[budget]]`",
     known: &["name", "per", "window", "limit", "limits", "only", "steps", "grace", "mode", "overridable"],
     later: &["allot"],
 };
-
-const DIMENSIONS: [&str; 12] = [
-    "run",
-    "agent",
-    "thread",
-    "team",
-    "project",
-    "client",
-    "user",
-    "task",
-    "model",
-    "branch",
-    "label:KEY",
-    "everything",
-];
 
 /// The budget; `None` if it has no name that others could be told from it by.
 pub(super) fn check(
@@ -45,11 +31,11 @@ pub(super) fn check(
     notes: &mut Notes,
 ) -> Option<BudgetDraft> {
     table.only(&KEYS, notes);
-    let name = self::name(table, name_is_new, notes);
+    let name = super::unique_name(table, "budget", name_is_new, notes);
     let per = per(table, notes);
     let window = window::check(table, per.as_deref(), tz, notes);
     let limit = limit(table, notes);
-    let only = only(table, notes);
+    let only = only::check(table, "budget", notes);
     let limits = limits(table, limit.as_ref(), notes);
     let grace = grace(table, notes);
     limits_can_apply(table, per.as_deref(), &only, notes);
@@ -64,7 +50,7 @@ pub(super) fn check(
     let overridable = table.boolean("overridable", notes).unwrap_or(false);
     let name = name?;
     let budget = per.zip(window).map(|(per, window)| Budget {
-        name: name.value.clone(),
+        name: BudgetName::new(name.value.clone()),
         per,
         window,
         limit: limit.map(|limit| limit.value),
@@ -75,6 +61,7 @@ pub(super) fn check(
         observe: mode.unwrap_or(observe),
         layer: notes.layer(),
     });
+    let name = Placed { value: BudgetName::new(name.value), span: name.span };
     Some(BudgetDraft { name, overridable, routes, budget })
 }
 
@@ -86,28 +73,6 @@ fn minutes_pass_in_a_run(table: &Table<'_>, per: Option<&[Dimension]>, window: O
         let hint = "limit minutes with `per = \"run\"` or `per = \"agent\"` and without a `window`";
         notes.refuse(&table.span, "`minutes` can be limited per run or agent, for their own life", hint);
     }
-}
-
-fn name(table: &Table<'_>, is_new: impl Fn(&str) -> bool, notes: &mut Notes) -> Option<Placed<BudgetName>> {
-    let example = "\"each run\"";
-    let Some(text) = table.text("name", example, notes) else {
-        if table.get("name").is_none() {
-            notes.refuse(&table.span, "the budget has no `name`", format!("add `name = {example}`"));
-        }
-        return None;
-    };
-    let name = super::name(&text, "name", notes)?;
-    if name.starts_with("--") {
-        let message = format!("`{name}` is the name of a budget that a flag gives");
-        notes.refuse(&text.span, message, "begin the name with something other than `--`");
-        return None;
-    }
-    if !is_new(&name) {
-        let message = format!("there are two budgets named `{name}`");
-        notes.refuse(&text.span, message, "give each budget a name of its own");
-        return None;
-    }
-    Some(Placed { value: BudgetName::new(name), span: text.span })
 }
 
 /// The dimensions; `everything` is the empty list.
@@ -137,15 +102,6 @@ fn per(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Dimension>> {
         dimensions.push(known);
     }
     Some(dimensions)
-}
-
-fn dimension(text: &Text<'_>, notes: &mut Notes) -> Option<Dimension> {
-    let dimension = Dimension::parse(text.value);
-    if dimension.is_none() {
-        let message = format!("`{}` is nothing that spend is counted per", text.value);
-        notes.refuse(&text.span, message, suggest::hint(text.value, &DIMENSIONS));
-    }
-    dimension
 }
 
 fn limit(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Quantity>> {
@@ -214,25 +170,6 @@ fn needs_limit(table: &Table<'_>, notes: &mut Notes) {
     if is_empty && table.get("limit").is_none() {
         notes.refuse(&value.span(), "`limits` is empty, and there is no `limit`", "add `limit = \"5 usd\"`");
     }
-}
-
-fn only(table: &Table<'_>, notes: &mut Notes) -> Vec<(Dimension, Vec<GlobMatcher>)> {
-    let Some(filters) = table.table("only", "{ branch = [\"main\"] }", notes) else { return Vec::new() };
-    let mut only = Vec::new();
-    for Entry { key, value } in filters.entries() {
-        let texts = filters.texts(key.value, "[\"main\"]", notes);
-        let (Some(dimension), Some(texts)) = (dimension(&key, notes), texts) else { continue };
-        if texts.value.is_empty() {
-            let message = format!("the budget can never apply: no {dimension} matches an empty list");
-            notes.warn(&value.span(), message, format!("name some, or leave `{dimension}` out for all"));
-        } else if matches!(dimension, Dimension::Run | Dimension::Thread) {
-            let message = format!("nobody knows the id of a {dimension} beforehand");
-            notes.warn(&key.span, message, "leave it out, or filter by something that you name");
-        }
-        let globs = pattern::globs(&texts, notes);
-        only.push((dimension, globs));
-    }
-    only
 }
 
 /// Thousandths of the limit; zero without `grace`.

@@ -3,7 +3,9 @@
 mod approvals;
 mod attribute;
 mod budget;
+mod gate;
 mod models;
+mod only;
 mod pattern;
 mod prices;
 mod steps;
@@ -13,13 +15,14 @@ use chrono_tz::Tz;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::later::Later;
 use super::mistake::{Notes, Span};
-use super::rule::{AttributeRule, Budget, FreshLedger, Layer, Rung, Step, Unpriced};
+use super::rule::{AttributeRule, Budget, FreshLedger, Gate, Layer, Rung, Step, Unpriced};
 use super::suggest;
 use super::table::{Keys, Placed, Table, Text, wrong_type};
 use super::zone;
 use crate::model::quantity::{QUANTITY_HINT, QuantityError};
-use crate::model::{BudgetName, Quantity, Verb};
+use crate::model::{BudgetName, GateName, Quantity, ServiceTier, Verb};
 use crate::usage::price::PriceOverride;
 
 /// The version of the policy language that this govern understands.
@@ -27,8 +30,8 @@ const VERSION: &str = "1";
 
 const KEYS: Keys = Keys {
     of: "a policy",
-    known: &["version", "timezone", "mode", "models", "budget", "approvals", "attribute", "ledger", "prices"],
-    later: &["gate", "alert", "governor", "allot", "on_failure"],
+    known: &["version", "timezone", "mode", "models", "budget", "gate", "approvals", "attribute", "ledger", "prices"],
+    later: &["alert", "governor", "allot", "on_failure"],
 };
 
 const LEDGER: Keys = Keys { of: "`[ledger]`", known: &["fresh"], later: &[] };
@@ -40,10 +43,14 @@ pub(super) struct Draft {
     pub(super) observe: bool,
     /// Its budgets, in order.
     pub(super) budgets: Vec<BudgetDraft>,
+    /// Its gates, in order.
+    pub(super) gates: Vec<GateDraft>,
     /// `[models] ladder`.
     pub(super) ladder: Option<Placed<Vec<Placed<Rung>>>>,
     /// `[models] allow`.
     pub(super) allow: Option<Placed<Vec<globset::GlobMatcher>>>,
+    /// `[models] service_tiers`.
+    pub(super) service_tiers: Option<Placed<Vec<ServiceTier>>>,
     /// `[models] unpriced`.
     pub(super) unpriced: Option<Placed<Unpriced>>,
     /// `[approvals] approvers`.
@@ -69,6 +76,15 @@ pub(super) struct BudgetDraft {
     pub(super) routes: Vec<Span>,
     /// The budget, if all of it is right.
     pub(super) budget: Option<Budget>,
+}
+
+/// A gate and where its name stands.
+#[derive(Debug)]
+pub(super) struct GateDraft {
+    /// Its name, which counts for uniqueness even if the rest is wrong.
+    pub(super) name: Placed<GateName>,
+    /// The gate, if all of it is right.
+    pub(super) gate: Option<Gate>,
 }
 
 /// The file's time zone, needed before the rest can be read.
@@ -98,6 +114,12 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
         let name_is_new = |name: &str| draft.budgets.iter().all(|other| other.name.value.as_str() != name);
         if let Some(found) = budget::check(&table, tz, draft.observe, name_is_new, notes) {
             draft.budgets.push(found);
+        }
+    }
+    for table in root.tables("gate", notes) {
+        let name_is_new = |name: &str| draft.gates.iter().all(|other| other.name.value.as_str() != name);
+        if let Some(found) = gate::check(&table, draft.observe, name_is_new, notes) {
+            draft.gates.push(found);
         }
     }
     approvals::check(root, &mut draft, notes);
@@ -176,7 +198,10 @@ fn choice<T: Copy>(text: &Text<'_>, key: &str, choices: &[(&str, T)], notes: &mu
 /// An amount, or a mistake.
 fn quantity(text: &Text<'_>, notes: &mut Notes) -> Option<Quantity> {
     match Quantity::parse(text.value) {
-        Ok(quantity) => Some(quantity),
+        Ok(quantity) => {
+            let hint = "this version limits `usd`, `tok`, `all tok`, `responses` and `minutes`";
+            notes.keeps(Later::of_unit(quantity.unit), &text.span, hint).then_some(quantity)
+        }
         Err(QuantityError::Later(unit)) => {
             notes.refuse(
                 &text.span,
@@ -203,6 +228,34 @@ fn name(text: &Text<'_>, key: &str, notes: &mut Notes) -> Option<String> {
     };
     notes.refuse(&text.span, format!("`{key}` {wrong}"), "write a short text, such as `each run`");
     None
+}
+
+/// The name of a rule, unlike that of any other of its kind. `of` is the kind.
+fn unique_name(
+    table: &Table<'_>,
+    of: &str,
+    is_new: impl Fn(&str) -> bool,
+    notes: &mut Notes,
+) -> Option<Placed<String>> {
+    let example = if of == "gate" { "\"nothing is published unasked\"" } else { "\"each run\"" };
+    let Some(text) = table.text("name", example, notes) else {
+        if table.get("name").is_none() {
+            notes.refuse(&table.span, format!("the {of} has no `name`"), format!("add `name = {example}`"));
+        }
+        return None;
+    };
+    let name = name(&text, "name", notes)?;
+    if name.starts_with("--") {
+        let message = format!("`{name}` is the name of a {of} that a flag gives");
+        notes.refuse(&text.span, message, "begin the name with something other than `--`");
+        return None;
+    }
+    if !is_new(&name) {
+        let message = format!("there are two {of}s named `{name}`");
+        notes.refuse(&text.span, message, format!("give each {of} a name of its own"));
+        return None;
+    }
+    Some(Placed { value: name, span: text.span })
 }
 
 /// Refuses what a repository's own file may not say.

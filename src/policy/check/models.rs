@@ -3,7 +3,8 @@
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::model::ModelId;
+use crate::model::{ModelId, ServiceTier};
+use crate::policy::later::Later;
 use crate::policy::mistake::Notes;
 use crate::policy::rule::{Layer, Rung, Unpriced};
 use crate::policy::suggest;
@@ -12,7 +13,7 @@ use crate::policy::table::{Keys, Placed, Table, Text, as_text, wrong_type};
 use super::{Draft, pattern};
 
 const KEYS: Keys =
-    Keys { of: "`[models]`", known: &["ladder", "allow", "unpriced"], later: &["service_tiers", "tiers"] };
+    Keys { of: "`[models]`", known: &["ladder", "allow", "service_tiers", "unpriced"], later: &["tiers"] };
 const RUNG: Keys = Keys { of: "a rung of the ladder", known: &["model", "effort"], later: &[] };
 
 /// The most models of a ladder.
@@ -31,7 +32,36 @@ pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
         }
         Placed { value: pattern::globs(&texts, notes), span: texts.span }
     });
+    draft.service_tiers = service_tiers(&table, notes);
     draft.unpriced = unpriced(&table, notes);
+}
+
+/// The tiers that requests may ask for.
+fn service_tiers(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Vec<ServiceTier>>> {
+    const TIERS: [(&str, ServiceTier); 4] = [
+        ("standard", ServiceTier::Standard),
+        ("fast", ServiceTier::Fast),
+        ("flex", ServiceTier::Flex),
+        ("ultrafast", ServiceTier::Ultrafast),
+    ];
+    let texts = table.texts("service_tiers", "[\"standard\"]", notes)?;
+    if !notes.keeps(Some(Later::ServiceTiers), &texts.span, "leave it out") {
+        return None;
+    }
+    if texts.value.is_empty() {
+        notes.refuse(&texts.span, "`service_tiers` is empty: no request could be made", "leave it out to allow all");
+    }
+    let mut tiers = Vec::new();
+    for text in &texts.value {
+        match TIERS.iter().find(|(word, _)| *word == text.value) {
+            Some((_, tier)) => tiers.push(tier.clone()),
+            None => {
+                let hint = suggest::hint(text.value, &TIERS.each_ref().map(|(word, _)| *word));
+                notes.refuse(&text.span, format!("`{}` is not a service tier", text.value), hint);
+            }
+        }
+    }
+    Some(Placed { value: tiers, span: texts.span })
 }
 
 fn ladder(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Vec<Placed<Rung>>>> {

@@ -3,6 +3,7 @@
 use globset::{Glob, GlobBuilder, GlobMatcher};
 use regex::{Regex, RegexBuilder};
 
+use crate::policy::command::CommandPattern;
 use crate::policy::mistake::Notes;
 use crate::policy::table::{Placed, Text};
 
@@ -61,6 +62,30 @@ fn is_bounded(glob: &Glob) -> bool {
 
 fn bounded_regex(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(pattern).size_limit(MOST_COMPILED).dfa_size_limit(MOST_COMPILED).nest_limit(MOST_NESTED).build()
+}
+
+/// All patterns on commands of a list. Each command is compared by itself, its words joined by single spaces.
+pub(super) fn commands(texts: &Placed<Vec<Text<'_>>>, notes: &mut Notes) -> Vec<CommandPattern> {
+    texts.value.iter().filter_map(|text| command(text, notes)).collect()
+}
+
+fn command(text: &Text<'_>, notes: &mut Notes) -> Option<CommandPattern> {
+    let written = bounded(text, notes)?;
+    if written.trim().is_empty() {
+        let hint = "write the words of a command, such as `git push*`";
+        notes.refuse(&text.span, "the pattern is empty", hint);
+        return None;
+    }
+    let operators = ["&&", "||", ";", "|"];
+    if let Some(operator) = operators.iter().find(|operator| written.split_whitespace().any(|word| word == **operator))
+    {
+        let message = format!("`{written}` can never match: `{operator}` stands between commands");
+        notes.warn(&text.span, message, "each command is compared by itself: write one pattern for each");
+    } else if written.contains(['\'', '"']) {
+        let message = format!("`{written}` can hardly match: commands are compared without their quotes");
+        notes.warn(&text.span, message, "write the words as the command will see them, `*` for what varies");
+    }
+    Some(CommandPattern::new(written))
 }
 
 fn bounded<'t>(text: &Text<'t>, notes: &mut Notes) -> Option<&'t str> {

@@ -6,17 +6,18 @@ use toml::de::DeValue;
 
 use crate::model::{Quantity, Unit, Verb};
 use crate::policy::duration::{self, DURATION_HINT};
+use crate::policy::later::Later;
 use crate::policy::mistake::{Notes, Span};
 use crate::policy::percent;
+use crate::policy::rate::Rate;
 use crate::policy::rule::{Step, Threshold};
 use crate::policy::suggest;
 use crate::policy::table::{Keys, Placed, Table, Text, wrong_type};
 
-const KEYS: Keys = Keys { of: "a step", known: &["at", "do", "wait", "else"], later: &["may"] };
+const KEYS: Keys = Keys { of: "a step", known: &["at", "do", "say", "to", "wait", "else"], later: &["may"] };
 
-const VERBS: [(&str, Verb); 5] =
-    [("warn", Verb::Warn), ("route", Verb::Route), ("ask", Verb::Ask), ("stop", Verb::Stop), ("kill", Verb::Kill)];
-const LATER_VERBS: [&str; 5] = ["steer", "throttle", "extend", "decide", "deny"];
+const VERBS: [Verb; 7] = [Verb::Warn, Verb::Steer, Verb::Throttle, Verb::Route, Verb::Ask, Verb::Stop, Verb::Kill];
+const LATER_VERBS: [&str; 3] = ["extend", "decide", "deny"];
 
 /// The most steps of a budget.
 const MOST_STEPS: usize = 50;
@@ -46,8 +47,15 @@ pub(super) struct StepDraft {
 pub(super) fn default_steps(last: Option<Verb>) -> Vec<Step> {
     let implied = last.is_none();
     let last = last.unwrap_or(Verb::Ask);
-    let step =
-        |share, verb| Step { at: Threshold::Share(share), verb, wait: DEFAULT_WAIT, otherwise: Verb::Stop, implied };
+    let step = |share, verb| Step {
+        at: Threshold::Share(share),
+        verb,
+        say: None,
+        to: None,
+        wait: DEFAULT_WAIT,
+        otherwise: Verb::Stop,
+        implied,
+    };
     let warn = (last > Verb::Warn).then(|| step(800, Verb::Warn));
     warn.into_iter().chain([step(1000, last)]).collect()
 }
@@ -89,18 +97,26 @@ fn one(table: &Table<'_>, limits: &Limits, notes: &mut Notes) -> Option<StepDraf
     let verb = verb_text.as_ref().and_then(|text| self::verb(text, notes));
     let wait = table.text("wait", "\"30m\"", notes);
     let otherwise = table.text("else", "\"stop\"", notes);
-    if let Some(verb) = verb.filter(|verb| *verb != Verb::Ask) {
-        for (key, text) in [("wait", &wait), ("else", &otherwise)] {
-            if let Some(text) = text {
-                let message = format!("`{key}` goes with `do = \"ask\"`, not with `{verb}`");
-                notes.refuse(&text.span, message, format!("leave `{key}` out, or write `do = \"ask\"`"));
-            }
+    let say_text = table.text("say", "\"commit what works\"", notes);
+    let to_text = table.text("to", "\"4 responses/m\"", notes);
+    let keys = [
+        ("wait", &wait, Verb::Ask),
+        ("else", &otherwise, Verb::Ask),
+        ("say", &say_text, Verb::Steer),
+        ("to", &to_text, Verb::Throttle),
+    ];
+    for (key, text, of) in keys {
+        if let (Some(text), Some(verb)) = (text, verb.filter(|verb| *verb != of)) {
+            let message = format!("`{key}` goes with `do = \"{of}\"`, not with `{verb}`");
+            notes.refuse(&text.span, message, format!("leave `{key}` out, or write `do = \"{of}\"`"));
         }
     }
+    let say = say_text.map_or(Some(None), |text| super::name(&text, "say", notes).map(Some));
+    let to = if verb == Some(Verb::Throttle) { self::rate(table, to_text, notes).map(Some) } else { Some(None) };
     let wait = wait.map_or(Some(DEFAULT_WAIT), |text| self::wait(&text, notes));
     let otherwise_span = otherwise.as_ref().map(|text| text.span.clone());
     let otherwise = otherwise.map_or(Some(Verb::Stop), |text| self::otherwise(&text, notes));
-    let step = Step { at: at?, verb: verb?, wait: wait?, otherwise: otherwise?, implied: false };
+    let step = Step { at: at?, verb: verb?, say: say?, to: to?, wait: wait?, otherwise: otherwise?, implied: false };
     Some(StepDraft { step, at: at_text?.span, verb: verb_text?.span, otherwise: otherwise_span })
 }
 
@@ -157,15 +173,19 @@ pub(super) fn unit_in_words(unit: Unit) -> &'static str {
         Unit::Tok => "`tok`",
         Unit::AllTok => "`all tok`",
         Unit::Responses => "`responses`",
+        Unit::ToolCalls => "`tool calls`",
         Unit::Minutes => "`minutes`",
     }
 }
 
 fn verb(text: &Text<'_>, notes: &mut Notes) -> Option<Verb> {
-    if let Some((_, verb)) = VERBS.iter().find(|(word, _)| *word == text.value) {
-        return Some(*verb);
+    let words = VERBS.map(Verb::as_str);
+    if let Some(verb) = VERBS.into_iter().find(|verb| verb.as_str() == text.value) {
+        let kept: Vec<&str> =
+            VERBS.iter().filter(|verb| Later::of_verb(**verb).is_none()).map(|verb| verb.as_str()).collect();
+        let hint = format!("this version knows {}", suggest::list(&kept));
+        return notes.keeps(Later::of_verb(verb), &text.span, &hint).then_some(verb);
     }
-    let words = VERBS.map(|(word, _)| word);
     if LATER_VERBS.contains(&text.value) {
         let message = format!("`{}` comes with a later version of govern", text.value);
         notes.refuse(&text.span, message, format!("this version knows {}", suggest::list(&words)));
@@ -177,12 +197,34 @@ fn verb(text: &Text<'_>, notes: &mut Notes) -> Option<Verb> {
 }
 
 fn otherwise(text: &Text<'_>, notes: &mut Notes) -> Option<Verb> {
-    if matches!(text.value, "warn" | "ask") {
+    if matches!(text.value, "warn" | "steer" | "throttle" | "ask") {
         let message = format!("`else = \"{}\"` would leave the agent held without an end", text.value);
         notes.refuse(&text.span, message, "write `route`, `stop` or `kill`");
         return None;
     }
     verb(text, notes)
+}
+
+/// How fast a throttled agent may go on.
+fn rate(table: &Table<'_>, text: Option<Text<'_>>, notes: &mut Notes) -> Option<Rate> {
+    const HINT: &str = "write a rate of responses or tokens, such as `4 responses/m` or `20k tok/m`";
+    let Some(text) = text else {
+        if table.get("to").is_none() {
+            notes.refuse(&table.span, "the step does not say what it throttles `to`", "add `to = \"4 responses/m\"`");
+        }
+        return None;
+    };
+    let message = match Rate::parse(text.value) {
+        Ok(rate) => match rate.quantity.unit {
+            Unit::Responses | Unit::Tok | Unit::AllTok => return Some(rate),
+            Unit::Usd | Unit::ToolCalls | Unit::Minutes => {
+                format!("`{}` is no rate of responses or tokens", text.value)
+            }
+        },
+        Err(error) => format!("`{}` {error}", text.value),
+    };
+    notes.refuse(&text.span, message, HINT);
+    None
 }
 
 fn wait(text: &Text<'_>, notes: &mut Notes) -> Option<Duration> {
@@ -202,7 +244,7 @@ fn order(drafts: &[StepDraft], notes: &mut Notes) -> bool {
         let (before, after) = (earlier.step.verb, later.step.verb);
         if before > after {
             let message = format!("`{after}` comes after `{before}`, which is more severe");
-            let hint = "within a window steps only get more severe: list warn, route, ask, stop, kill in this order";
+            let hint = "within a window steps only get more severe: list warn, steer, throttle, route, ask, stop, kill in this order";
             notes.refuse(&later.verb, message, hint);
             in_order = false;
         }

@@ -5,15 +5,17 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Dimension, Money, Quantity, Unit, Verb};
+use crate::model::{Dimension, Money, Quantity, ServiceTier, Unit, Verb};
+use crate::policy::later;
 use crate::policy::rule::{Calendar, FreshLedger, Step, Threshold, Unpriced, Window};
 use crate::policy::show::{TEMPLATE, show};
 
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 5] = [
     ("init", TEMPLATE),
     ("solo", include_str!("../../../policies/solo.toml")),
     ("ci", include_str!("../../../policies/ci.toml")),
     ("team", include_str!("../../../policies/team.toml")),
+    ("gated", include_str!("../../../policies/gated.toml")),
 ];
 
 /// The template with its rules switched on.
@@ -86,8 +88,24 @@ fn a_budget_without_steps_warns_and_then_asks() {
     assert_eq!(
         budget.steps,
         [
-            Step { at: Threshold::Share(800), verb: Verb::Warn, wait, otherwise: Verb::Stop, implied: true },
-            Step { at: Threshold::Share(1000), verb: Verb::Ask, wait, otherwise: Verb::Stop, implied: true },
+            Step {
+                at: Threshold::Share(800),
+                verb: Verb::Warn,
+                say: None,
+                to: None,
+                wait,
+                otherwise: Verb::Stop,
+                implied: true
+            },
+            Step {
+                at: Threshold::Share(1000),
+                verb: Verb::Ask,
+                say: None,
+                to: None,
+                wait,
+                otherwise: Verb::Stop,
+                implied: true
+            },
         ]
     );
     assert_eq!((&budget.window, budget.unit(), budget.grace), (&Window::Life, Unit::Usd, 0));
@@ -157,6 +175,34 @@ fn a_warning_may_come_twice_and_so_may_a_route() {
     );
     assert_eq!(policy.budgets[0].steps.len(), 6);
     assert_eq!(policy.budgets[0].steps[3].at, Threshold::Left(1_000_000_000));
+}
+
+#[test]
+fn what_a_later_version_keeps_is_read_and_shown_in_words() {
+    let text = "[models]\nladder = [\"a\", \"b\"]\nservice_tiers = [\"standard\", \"flex\"]\n\
+        [[budget]]\nname = \"mild\"\nper = \"run\"\nlimit = \"5 usd\"\nsteps = [
+        { at = \"50%\", do = \"warn\" }, { at = \"60%\", do = \"steer\" },
+        { at = \"70%\", do = \"steer\", say = \"commit what works\" },
+        { at = \"80%\", do = \"throttle\", to = \"4 responses/m\" },
+        { at = \"90%\", do = \"throttle\", to = \"20k tok / 10m\" },
+        { at = \"95%\", do = \"route\" }, { at = \"100%\", do = \"stop\" }]\n\
+        [[budget]]\nname = \"pace\"\nper = \"agent\"\nwindow = \"1m\"\nlimit = \"60 tool calls\"\n";
+    let loaded = load_everything(text).unwrap();
+    assert!(loaded.warnings.is_empty());
+    let tiers = [ServiceTier::Standard, ServiceTier::Flex, ServiceTier::Fast];
+    assert_eq!(tiers.map(|tier| loaded.policy.models.allows_tier(&tier)), [true, true, false]);
+    insta::assert_snapshot!("show_what_is_kept_later", shown(loaded.policy));
+}
+
+#[test]
+fn what_can_be_checked_and_not_kept_is_not_run_under() {
+    let gated = policy("[[gate]]\nname = \"g\"\ndo = \"deny\"");
+    assert_eq!(later::not_kept(&gated).as_deref(), Some("the gate `g`"));
+    let budgets = vec![("60toolcalls".to_owned(), Quantity::parse("60toolcalls").unwrap())];
+    let flags = FlagRules { budgets, ..FlagRules::default() };
+    let limited = load(Vec::new(), flags).unwrap().policy;
+    assert_eq!(later::not_kept(&limited).as_deref(), Some("the limit of `--budget 60toolcalls`"));
+    assert_eq!(later::not_kept(&policy("")), None);
 }
 
 proptest! {

@@ -48,6 +48,28 @@ fn a_nearer_budget_replaces_an_outer_one_only_where_that_says_so() {
 }
 
 #[test]
+fn gates_of_all_layers_add_up_and_none_replaces_another() {
+    let gate = |name: &str| format!("version = 1\n[[gate]]\nname = \"{name}\"\ndo = \"deny\"\n");
+    let (system, repository) = (gate("ours"), gate("theirs"));
+    let loaded = join(&[(Layer::Repository, &repository), (Layer::System, &system)]).unwrap();
+    let gates: Vec<_> = loaded.policy.gates.iter().map(|gate| (gate.name.as_str(), gate.layer)).collect();
+    assert_eq!(gates, [("ours", Layer::System), ("theirs", Layer::Repository)]);
+
+    let mistakes = join(&[(Layer::System, &system), (Layer::Repository, &system)]).unwrap_err();
+    insta::assert_snapshot!("gate_named_twice", render(&mistakes, false));
+}
+
+#[test]
+fn a_gate_that_enforces_keeps_the_policy_from_only_observing() {
+    let gate = "[[gate]]\nname = \"g\"\ndo = \"deny\"\n";
+    let observing = format!("version = 1\nmode = \"observe\"\n{gate}");
+    let alone = join(&[(Layer::User, &observing)]).unwrap().policy;
+    assert!(alone.observe && alone.gates[0].observe);
+    let mixed = join(&[(Layer::User, &format!("{observing}mode = \"enforce\"\n"))]).unwrap().policy;
+    assert!(!mixed.observe && !mixed.gates[0].observe);
+}
+
+#[test]
 fn models_must_be_allowed_by_every_layer() {
     let outer = "version = 1\n[models]\nallow = [\"gpt-6*\", \"o3\"]";
     let nearer = "version = 1\n[models]\nallow = [\"*luna\", \"*\"]";

@@ -16,6 +16,13 @@ fn steps(steps: &str) -> String {
     budget(&format!("steps = [{steps}]"))
 }
 
+/// A gate with one more line, or one line instead of its own.
+fn gate(line: &str) -> String {
+    let key = line.split('=').next().unwrap_or_default().trim();
+    let kept = ["name = \"g\"", "do = \"ask\""].into_iter().filter(|own| !own.starts_with(&format!("{key} =")));
+    format!("[[gate]]\n{}\n{line}", kept.collect::<Vec<_>>().join("\n"))
+}
+
 const TEN_MISTAKES: &str = r#"
 timezone = "Europe/Berln"
 
@@ -67,13 +74,15 @@ fn what_is_no_toml_does_not_hide_the_other_mistakes() {
 fn a_later_versions_verbs_keys_and_units_are_refused_by_name() {
     let cases = [
         (steps("{ at = \"80%\", do = \"steer\" }"), "`steer` comes with a later version of govern"),
-        (steps("{ at = \"80%\", do = \"throttle\" }"), "`throttle` comes with a later version of govern"),
+        (
+            steps("{ at = \"80%\", do = \"throttle\", to = \"4 responses/m\" }"),
+            "`throttle` comes with a later version of govern",
+        ),
         (steps("{ at = \"80%\", do = \"extend\" }"), "`extend` comes with a later version of govern"),
         (steps("{ at = \"80%\", do = \"decide\" }"), "`decide` comes with a later version of govern"),
         (steps("{ at = \"80%\", do = \"deny\" }"), "`deny` comes with a later version of govern"),
         (steps("{ at = \"80%\", do = \"warn\", may = [] }"), "`may` comes with a later version of govern"),
         (budget("allot = { per = \"agent\" }"), "`allot` comes with a later version of govern"),
-        ("[[gate]]\nname = \"g\"".to_owned(), "`gate` comes with a later version of govern"),
         ("[[alert]]\nname = \"a\"".to_owned(), "`alert` comes with a later version of govern"),
         ("[governor]".to_owned(), "`governor` comes with a later version of govern"),
         ("[models]\ntiers = {}".to_owned(), "`tiers` comes with a later version of govern"),
@@ -162,6 +171,125 @@ fn each_mistake_is_told_in_one_sentence() {
     for (text, message) in cases {
         assert_eq!(messages(&text), [message], "{text}");
         assert!(load_one(&text).is_err(), "{text}");
+    }
+}
+
+const WRONG_GATES: &str = r#"version = 1
+
+[[gate]]
+tool  = "Bash"
+match = ["git push*", ""]
+do    = "block"
+
+[[gate]]
+name       = "dear"
+cost_above = "200k tok"
+model      = "["
+do         = "deny"
+wait       = "15m"
+
+[[gate]]
+name  = "dear"
+tools = ["Bash"]
+only  = { teem = ["web"] }
+do    = "ask"
+else  = "allow"
+wait  = "soon"
+"#;
+
+#[test]
+fn all_mistakes_of_gates_come_at_once() {
+    let mistakes = load(vec![layer(Layer::Repository, WRONG_GATES)], FlagRules::default()).unwrap_err();
+    insta::assert_snapshot!("wrong_gates", render(&mistakes, false));
+}
+
+#[test]
+fn each_mistake_of_a_gate_is_told_in_one_sentence() {
+    let cases = [
+        (gate("name = \"\""), "`name` is empty"),
+        (gate("do = \"stop\""), "`stop` is nothing that a gate can do"),
+        ("[[gate]]\nname = \"g\"".to_owned(), "the gate has no `do`"),
+        ("[[gate]]\ndo = \"ask\"".to_owned(), "the gate has no `name`"),
+        ("[gate]\nname = \"g\"".to_owned(), "`gate` must be a list of tables"),
+        (gate("match = []"), "`match` is empty"),
+        (gate("match = [3]"), "`match` must be a list of texts, not a number"),
+        (gate("match = \" \""), "the pattern is empty"),
+        (gate("tool = 1"), "`tool` must be a list of texts, not a number"),
+        (gate("paths = [\"[\"]"), "`[` is not a pattern: unclosed character class; missing ']'"),
+        (gate("cost_above = \"5 responses\""), "`5 responses` is no amount of money"),
+        (gate("else = \"allow\""), "`else = \"allow\"` would let past what nobody has answered"),
+        (gate("else = \"warn\""), "`warn` is no value of `else`"),
+        (gate("wait = \"long\""), "`long` is not a duration"),
+        (gate("do = \"deny\"\nwait = \"1h\""), "`wait` goes with `do = \"ask\"`, not with `deny`"),
+        (gate("mode = \"dry\""), "`dry` is no value of `mode`"),
+    ];
+    for (text, message) in cases {
+        assert_eq!(messages(&text), [message], "{text}");
+        assert!(load_one(&text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_gate_that_can_never_fire_is_a_warning() {
+    let cases = [
+        (gate("tool = \"apply_patch\"\nmatch = \"git*\""), "this gate can never fire: its tools run no commands"),
+        (gate("tool = \"Bash\"\npaths = \"*.rs\""), "this gate can never fire: its tools touch no files by name"),
+        (gate("tool = \"bash\""), "`bash` is nothing that hooks call a tool"),
+        (gate("tool = \"exec_command\""), "`exec_command` is nothing that hooks call a tool"),
+        (gate("match = \"cd x && git push*\""), "`cd x && git push*` can never match: `&&` stands between commands"),
+        (
+            gate("match = \"git commit -m 'x'\""),
+            "`git commit -m 'x'` can hardly match: commands are compared without their quotes",
+        ),
+        (gate("match = \"git push*\"\nnot = \"npm *\""), "`not` has `npm *`, which `match` does not have either"),
+        (gate("not = \"*\""), "`not` lets every command past that can be read"),
+        (gate("only = { team = [] }"), "the gate can never apply: no team matches an empty list"),
+    ];
+    for (text, message) in cases {
+        assert_eq!(messages(&text), [message], "{text}");
+        assert!(load_one(&text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn each_mistake_of_a_later_versions_step_is_told_in_one_sentence() {
+    let cases = [
+        (steps("{ at = \"80%\", do = \"throttle\" }"), "the step does not say what it throttles `to`"),
+        (steps("{ at = \"80%\", do = \"throttle\", to = 4 }"), "`to` must be a text, not a number"),
+        (
+            steps("{ at = \"80%\", do = \"throttle\", to = \"4 responses\" }"),
+            "`4 responses` does not say in how long: a rate is an amount and a time, with `/` between them",
+        ),
+        (steps("{ at = \"80%\", do = \"throttle\", to = \"3 usd/h\" }"), "`3 usd/h` is no rate of responses or tokens"),
+        (steps("{ at = \"80%\", do = \"throttle\", to = \"0 tok/m\" }"), "`0 tok/m` must be more than zero"),
+        (
+            steps("{ at = \"80%\", do = \"warn\", to = \"4 responses/m\" }"),
+            "`to` goes with `do = \"throttle\"`, not with `warn`",
+        ),
+        (
+            steps("{ at = \"80%\", do = \"route\", say = \"hurry\" }"),
+            "`say` goes with `do = \"steer\"`, not with `route`",
+        ),
+        (steps("{ at = \"80%\", do = \"steer\", say = \"\" }"), "`say` is empty"),
+        (
+            steps("{ at = \"80%\", do = \"ask\", else = \"throttle\" }"),
+            "`else = \"throttle\"` would leave the agent held without an end",
+        ),
+        (
+            steps("{ at = \"80%\", do = \"route\" }, { at = \"90%\", do = \"steer\" }"),
+            "`steer` comes after `route`, which is more severe",
+        ),
+        ("[models]\nservice_tiers = []".to_owned(), "`service_tiers` is empty: no request could be made"),
+        ("[models]\nservice_tiers = [\"fats\"]".to_owned(), "`fats` is not a service tier"),
+        (
+            "[[budget]]\nname = \"b\"\nper = \"team\"\nlimit = \"60 tool calls\"".to_owned(),
+            "the budget does not say its `window`",
+        ),
+    ];
+    for (text, message) in cases {
+        let mistakes = load_everything(&text).unwrap_err();
+        let errors: Vec<_> = mistakes.iter().filter(|mistake| mistake.severity == Severity::Error).collect();
+        assert_eq!(errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>(), [message], "{text}");
     }
 }
 

@@ -1,0 +1,211 @@
+//! Pure. One `[[gate]]`.
+
+use std::time::Duration;
+
+use globset::GlobMatcher;
+use toml::de::DeValue;
+
+use crate::model::{GateName, Money, Unit};
+use crate::policy::command::CommandPattern;
+use crate::policy::duration::{self, DURATION_HINT};
+use crate::policy::mistake::{Notes, Span};
+use crate::policy::rule::{Gate, GateVerb, Refusal};
+use crate::policy::suggest;
+use crate::policy::table::{Keys, Placed, Table, Text};
+
+use super::{GateDraft, only, pattern};
+
+const KEYS: Keys = Keys {
+    of: "`[[gate]]`",
+    known: &["name", "tool", "match", "not", "paths", "model", "only", "cost_above", "do", "wait", "else", "mode"],
+    later: &[],
+};
+
+/// What hooks call the tools of Codex itself; others are those of MCP servers, `mcp__SERVER__TOOL`.
+const TOOLS: [&str; 3] = ["Bash", "apply_patch", "spawn_agent"];
+
+/// What people, other agents and Codex's own records call the tool that hooks call `Bash`. A cell of code mode, `exec`,
+/// calls no hook itself: each tool that it calls does, under the name of that tool (seen in 0.169).
+const OTHER_NAMES_OF_BASH: [&str; 7] =
+    ["exec", "shell", "exec_command", "local_shell", "shell_command", "unified_exec", "sh"];
+
+/// An answer is waited for as long as a budget's.
+const DEFAULT_WAIT: Duration = Duration::from_secs(30 * 60);
+
+/// The gate; `None` if it has no name that others could be told from it by.
+pub(super) fn check(
+    table: &Table<'_>,
+    observe: bool,
+    name_is_new: impl Fn(&str) -> bool,
+    notes: &mut Notes,
+) -> Option<GateDraft> {
+    table.only(&KEYS, notes);
+    let name = super::unique_name(table, "gate", name_is_new, notes);
+    let tools = tools(table, notes);
+    let wanted = commands(table, "match", "[\"git push*\"]", notes);
+    let except = commands(table, "not", "[\"git push --dry-run*\"]", notes);
+    let paths = globs(table, "paths", "[\".github/*\"]", notes);
+    let models = globs(table, "model", "[\"gpt-6-astra*\"]", notes);
+    let only = only::check(table, "gate", notes);
+    let cost_above = cost_above(table, notes);
+    let verb = verb(table, notes);
+    let mode = super::mode(table, notes);
+    tools_fit(tools.as_ref(), wanted.as_ref().or(except.as_ref()), paths.as_ref(), notes);
+    exceptions_fit(wanted.as_ref(), except.as_ref(), notes);
+    let name = name?;
+    let name = Placed { value: GateName::new(name.value), span: name.span };
+    let gate = verb.map(|verb| Gate {
+        name: name.value.clone(),
+        tools: values(tools),
+        wanted: values(wanted),
+        except: values(except),
+        paths: values(paths),
+        models: values(models),
+        only,
+        cost_above,
+        verb,
+        observe: mode.unwrap_or(observe),
+        layer: notes.layer(),
+    });
+    Some(GateDraft { name, gate })
+}
+
+fn values<T>(placed: Option<Placed<Vec<T>>>) -> Vec<T> {
+    placed.map(|placed| placed.value).unwrap_or_default()
+}
+
+/// Patterns of one kind, if the key is there; an empty list could never be met.
+fn list<T>(
+    table: &Table<'_>,
+    key: &str,
+    example: &str,
+    read: impl Fn(&Placed<Vec<Text<'_>>>, &mut Notes) -> Vec<T>,
+    notes: &mut Notes,
+) -> Option<Placed<Vec<T>>> {
+    let texts = table.texts(key, example, notes)?;
+    if table.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::Array(items) if items.is_empty())) {
+        let hint = format!("write `{key} = {example}`, or leave it out");
+        notes.refuse(&texts.span, format!("`{key}` is empty"), hint);
+    }
+    Some(Placed { value: read(&texts, notes), span: texts.span })
+}
+
+fn globs(table: &Table<'_>, key: &str, example: &str, notes: &mut Notes) -> Option<Placed<Vec<GlobMatcher>>> {
+    list(table, key, example, pattern::globs, notes)
+}
+
+fn commands(table: &Table<'_>, key: &str, example: &str, notes: &mut Notes) -> Option<Placed<Vec<CommandPattern>>> {
+    list(table, key, example, pattern::commands, notes)
+}
+
+fn tools(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Vec<GlobMatcher>>> {
+    for text in table.texts("tool", "\"Bash\"", &mut notes.silent()).map(|texts| texts.value).unwrap_or_default() {
+        let lower = text.value.to_ascii_lowercase();
+        let meant = if OTHER_NAMES_OF_BASH.contains(&lower.as_str()) {
+            Some("Bash")
+        } else {
+            suggest::nearest(text.value, TOOLS).filter(|tool| *tool != text.value)
+        };
+        if let Some(tool) = meant {
+            let message = format!("`{}` is nothing that hooks call a tool", text.value);
+            notes.warn(&text.span, message, format!("did you mean `{tool}`?"));
+        }
+    }
+    globs(table, "tool", "\"Bash\"", notes)
+}
+
+fn cost_above(table: &Table<'_>, notes: &mut Notes) -> Option<Money> {
+    let text = table.text("cost_above", "\"0.50 usd\"", notes)?;
+    let quantity = super::quantity(&text, notes)?;
+    if quantity.unit != Unit::Usd {
+        let message = format!("`{}` is no amount of money", text.value);
+        notes.refuse(&text.span, message, "write what the next request may cost, such as `0.50 usd`");
+        return None;
+    }
+    Some(Money::from_nanos(quantity.amount))
+}
+
+fn verb(table: &Table<'_>, notes: &mut Notes) -> Option<GateVerb> {
+    if table.get("do").is_none() {
+        notes.refuse(&table.span, "the gate has no `do`", "add `do = \"ask\"` or `do = \"deny\"`");
+    }
+    let wait = table.text("wait", "\"15m\"", notes);
+    let otherwise = table.text("else", "\"deny\"", notes);
+    let text = table.text("do", "\"ask\"", notes)?;
+    match text.value {
+        "ask" => {
+            let wait = wait.map_or(Some(DEFAULT_WAIT), |text| self::wait(&text, notes));
+            let otherwise = otherwise.map_or(Some(Refusal::Deny), |text| refusal(&text, notes));
+            Some(GateVerb::Ask { wait: wait?, otherwise: otherwise? })
+        }
+        "deny" => {
+            for (key, text) in [("wait", wait), ("else", otherwise)] {
+                if let Some(text) = text {
+                    let message = format!("`{key}` goes with `do = \"ask\"`, not with `deny`");
+                    notes.refuse(&text.span, message, format!("leave `{key}` out, or write `do = \"ask\"`"));
+                }
+            }
+            Some(GateVerb::Deny)
+        }
+        other => {
+            let message = format!("`{other}` is nothing that a gate can do");
+            notes.refuse(&text.span, message, suggest::hint(other, &["ask", "deny"]));
+            None
+        }
+    }
+}
+
+fn wait(text: &Text<'_>, notes: &mut Notes) -> Option<Duration> {
+    duration::parse(text.value)
+        .inspect_err(|error| notes.refuse(&text.span, format!("`{}` {error}", text.value), DURATION_HINT))
+        .ok()
+}
+
+fn refusal(text: &Text<'_>, notes: &mut Notes) -> Option<Refusal> {
+    if matches!(text.value, "allow" | "approve") {
+        let message = format!("`else = \"{}\"` would let past what nobody has answered", text.value);
+        notes.refuse(&text.span, message, "write `deny`, `stop` or `kill`");
+        return None;
+    }
+    super::choice(text, "else", &[("deny", Refusal::Deny), ("stop", Refusal::Stop), ("kill", Refusal::Kill)], notes)
+}
+
+/// Warns of conditions that no call of the named tools can meet.
+fn tools_fit(
+    tools: Option<&Placed<Vec<GlobMatcher>>>,
+    commands: Option<&Placed<Vec<CommandPattern>>>,
+    paths: Option<&Placed<Vec<GlobMatcher>>>,
+    notes: &mut Notes,
+) {
+    let Some(tools) = tools.filter(|tools| !tools.value.is_empty()) else { return };
+    let has = |tool: &str| tools.value.iter().any(|pattern| pattern.is_match(tool));
+    let mut never = |span: &Span, message: &str, hint: &str| {
+        notes.warn(span, format!("this gate can never fire: {message}"), hint);
+    };
+    if let Some(commands) = commands.filter(|_| !has("Bash")) {
+        never(&commands.span, "its tools run no commands", "add `Bash` to `tool`, or leave `tool` out");
+    }
+    if let Some(paths) = paths.filter(|_| !has("apply_patch")) {
+        never(&paths.span, "its tools touch no files by name", "add `apply_patch` to `tool`, or leave `tool` out");
+    }
+}
+
+/// Warns of exceptions that change nothing, or leave nothing over.
+fn exceptions_fit(
+    wanted: Option<&Placed<Vec<CommandPattern>>>,
+    except: Option<&Placed<Vec<CommandPattern>>>,
+    notes: &mut Notes,
+) {
+    let Some(except) = except else { return };
+    if except.value.iter().any(CommandPattern::matches_all) {
+        notes.warn(&except.span, "`not` lets every command past that can be read", "name what is let past");
+        return;
+    }
+    let Some(wanted) = wanted.filter(|wanted| !wanted.value.is_empty()) else { return };
+    for exception in &except.value {
+        if !wanted.value.iter().any(|pattern| pattern.meets(exception)) {
+            let message = format!("`not` has `{exception}`, which `match` does not have either");
+            notes.warn(&except.span, message, "leave it out, or write what `match` would catch");
+        }
+    }
+}

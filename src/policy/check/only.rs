@@ -1,0 +1,56 @@
+//! Pure. Whose spend or calls a rule is about: dimensions, and patterns on their values.
+
+use globset::GlobMatcher;
+
+use crate::model::Dimension;
+use crate::policy::mistake::Notes;
+use crate::policy::suggest;
+use crate::policy::table::{Entry, Table, Text};
+
+use super::pattern;
+
+/// All dimensions, as hints name them.
+pub(super) const DIMENSIONS: [&str; 12] = [
+    "run",
+    "agent",
+    "thread",
+    "team",
+    "project",
+    "client",
+    "user",
+    "task",
+    "model",
+    "branch",
+    "label:KEY",
+    "everything",
+];
+
+/// `only`, of a budget or a gate.
+pub(super) fn check(table: &Table<'_>, of: &str, notes: &mut Notes) -> Vec<(Dimension, Vec<GlobMatcher>)> {
+    let Some(filters) = table.table("only", "{ branch = [\"main\"] }", notes) else { return Vec::new() };
+    let mut only = Vec::new();
+    for Entry { key, value } in filters.entries() {
+        let texts = filters.texts(key.value, "[\"main\"]", notes);
+        let (Some(dimension), Some(texts)) = (dimension(&key, notes), texts) else { continue };
+        if texts.value.is_empty() {
+            let message = format!("the {of} can never apply: no {dimension} matches an empty list");
+            notes.warn(&value.span(), message, format!("name some, or leave `{dimension}` out for all"));
+        } else if matches!(dimension, Dimension::Run | Dimension::Thread) {
+            let message = format!("nobody knows the id of a {dimension} beforehand");
+            notes.warn(&key.span, message, "leave it out, or filter by something that you name");
+        }
+        let globs = pattern::globs(&texts, notes);
+        only.push((dimension, globs));
+    }
+    only
+}
+
+/// One dimension by its name.
+pub(super) fn dimension(text: &Text<'_>, notes: &mut Notes) -> Option<Dimension> {
+    let dimension = Dimension::parse(text.value);
+    if dimension.is_none() {
+        let message = format!("`{}` is nothing that spend is counted per", text.value);
+        notes.refuse(&text.span, message, suggest::hint(text.value, &DIMENSIONS));
+    }
+    dimension
+}
