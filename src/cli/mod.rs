@@ -51,7 +51,7 @@ enum Verb {
     Resume(resume::ResumeArgs),
     /// What was spent, by whom, on what
     Report(report::ReportArgs),
-    /// Every budget: spent, reserved, left, and when it starts again
+    /// Every budget: spent, reserved, left, when it starts again, and what will be spent by then
     Budget(budget::BudgetArgs),
     /// Read existing Codex history into the ledger
     Import(import::ImportArgs),

@@ -50,13 +50,13 @@ impl<'a> Families<'a> {
         root
     }
 
-    /// The running totals that a thread's files have shown: what a fork of it may repeat.
-    pub(super) fn totals(&self, parent: &ThreadId) -> Arc<Vec<RunningTotal>> {
+    /// The running totals that a thread's files have shown: what a fork of it may repeat. `None` if it has no file.
+    pub(super) fn totals(&self, parent: &ThreadId) -> Option<Arc<Vec<RunningTotal>>> {
+        let paths = self.index.get(parent)?;
         let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = totals.get(parent) {
-            return Arc::clone(known);
+            return Some(Arc::clone(known));
         }
-        let paths = self.index.get(parent).map(Vec::as_slice).unwrap_or_default();
         let name = paths.first().and_then(|path| name_of(path));
         let mut meter = Meter::new(name.as_ref(), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
         for path in paths {
@@ -71,6 +71,6 @@ impl<'a> Families<'a> {
         }
         let found = Arc::new(meter.totals().to_vec());
         totals.insert(parent.clone(), Arc::clone(&found));
-        found
+        Some(found)
     }
 }

@@ -129,3 +129,6 @@ pub enum ImportError {
 
 /// The files of a plan by the thread that they belong to.
 type Index = std::collections::HashMap<crate::model::ThreadId, Vec<PathBuf>>;
+
+#[cfg(test)]
+mod tests;

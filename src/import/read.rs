@@ -177,8 +177,9 @@ impl<'a> Reading<'a> {
             let (folder, branch, remote) = (meta.cwd.clone(), meta.branch.clone(), meta.remote.clone());
             self.origin = super::Origin { folder, branch, remote };
         }
-        if let Some(parent) = self.meter.wants_parent().cloned() {
-            self.meter.inherit(&self.context.families.totals(&parent));
+        // Of a parent without a file there is nothing to tell; its fork is asked again at the next line, to no avail.
+        if let Some(totals) = self.meter.wants_parent().and_then(|parent| self.context.families.totals(parent)) {
+            self.meter.inherit(&totals);
         }
         if let Some(answer) = answer {
             self.answered(answer);
@@ -189,6 +190,8 @@ impl<'a> Reading<'a> {
         let Context { prices, unpriced, attribute, families } = self.context;
         let root = match &self.root {
             Some((named, root)) if *named == answer.root => root.clone(),
+            // Its own root: there is nobody above.
+            _ if answer.root == answer.thread => answer.root,
             _ => {
                 let root = families.root(&answer.root);
                 self.root.insert((answer.root, root)).1.clone()

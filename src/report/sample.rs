@@ -1,22 +1,23 @@
 //! Pure. Responses, runs and events that the tests of this folder show.
 
-use std::collections::BTreeMap;
-
 use chrono_tz::Tz;
 
 use super::TrialReport;
 use super::approvals::ApprovalReport;
 use super::budget::{BudgetReport, BudgetRow};
-use super::by::Pieces;
 use super::outlook::{Forecast, Outlook, Stretch};
-use super::{BudgetStanding, By, Frame, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally};
+use super::{BudgetStanding, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally};
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::trial::{Deed, Origin, Spend, Trial, TriedRun, TriedStep};
 use crate::model::{
-    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Guess, ModelId, Money,
-    ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, Slice, Sum, ThreadId, ThreadInfo,
-    Timestamp, Tokens, Unit, Verb,
+    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, ModelId, Money,
+    ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, ThreadId, ThreadInfo, Timestamp,
+    Tokens, Unit, Verb,
 };
+
+pub(crate) use spend::{days, slice, summary, summed};
+
+mod spend;
 
 pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -44,89 +45,6 @@ pub(crate) fn response(when: &str, agent: &str, thread: &str, model: &str, usd: 
         billing: Billing::Api,
         attribution: Attribution { team: Some("web".into()), project: Some("shop".into()), ..Attribution::default() },
     }
-}
-
-/// Three teams, one unknown; four models, one unpriced; two ways to pay; two days.
-pub(crate) fn summary(by: &[&str]) -> Summary {
-    let mut responses = [
-        response("2026-11-20T09:00:00Z", "codex", "t1", "gpt-6-astra", "1.2500012"),
-        response("2026-11-20T22:30:00Z", "codex", "t1", "gpt-6.1-sol", "0.3333333"),
-        response("2026-11-21T10:00:00Z", "docs", "t2", "gpt-6.1-sol", "0.3333333"),
-        response("2026-11-21T11:00:00Z", "docs", "t2", "gpt-6-luna", "0.0000451"),
-        response("2026-11-21T12:00:00Z", "codex", "t3", "a-model-with-a-rather-long-name-of-its-own", "0"),
-    ];
-    for (index, response) in responses.iter_mut().enumerate() {
-        match index {
-            2 => response.attribution.team = Some("a team | with = \"odd\" name".into()),
-            3 => {
-                response.attribution.team = None;
-                response.billing = Billing::Plan;
-            }
-            4 => response.cost = Cost::Unpriced,
-            _ => {}
-        }
-        response.tokens.input += 1_234 * index as u64;
-        response.attribution.labels = BTreeMap::from([("tier".to_owned(), "gold".to_owned())]);
-    }
-    let by: Vec<By> = by.iter().map(|word| By::parse(word).unwrap()).collect();
-    let mut summary = summed(&by, Tz::Europe__Berlin, &responses);
-    summary.frame.skipped_lines = 3;
-    summary
-}
-
-/// Two weeks in which little was done: dear and cheap days, some without spend, a plan's, an estimated and an imported one.
-pub(crate) fn days(by: &[&str]) -> Summary {
-    let mut responses = [
-        ("2026-11-02T09:00:00Z", "gpt-6-astra", "12.50"),
-        ("2026-11-03T09:00:00Z", "gpt-6.1-sol", "3.1234567"),
-        ("2026-11-03T10:00:00Z", "gpt-6-luna", "0.0012"),
-        ("2026-11-06T10:00:00Z", "gpt-6.1-sol", "7.25"),
-        ("2026-11-09T10:00:00Z", "gpt-6-luna", "0.33"),
-    ]
-    .map(|(when, model, usd)| response(when, "codex", "t1", model, usd));
-    for (index, response) in responses.iter_mut().enumerate() {
-        response.tokens.cache_write_input = 700 * index as u64;
-        response.tokens.output += 600_000 * index as u64;
-        match index {
-            1 => response.basis = Basis::Estimated(Guess::FirstTotal),
-            2 => response.cost = Cost::Estimated(Money::parse_decimal("0.0012").unwrap()),
-            3 => response.billing = Billing::Plan,
-            4 => (response.run, response.agent) = (None, None),
-            _ => {}
-        }
-    }
-    let by: Vec<By> = by.iter().map(|word| By::parse(word).unwrap()).collect();
-    summed(&by, Tz::Europe__Berlin, &responses)
-}
-
-/// What a ledger would say of one response.
-pub(crate) fn slice(response: &Response, pieces: Pieces) -> Slice {
-    Slice {
-        start: Some(pieces.start(response.at)),
-        run: response.run.clone(),
-        thread: Some(response.thread.clone()),
-        agent: response.agent.clone(),
-        model: response.model.clone(),
-        billing: response.billing,
-        attribution: response.attribution.clone(),
-        sum: Sum::of(response),
-    }
-}
-
-/// The summary of these responses, as a report makes it.
-pub(crate) fn summed(by: &[By], zone: Tz, responses: &[Response]) -> Summary {
-    let mut tally = Tally::new(by, zone);
-    let pieces = Pieces::of(by, zone);
-    responses.iter().for_each(|response| tally.add(&slice(response, pieces)));
-    responses.iter().for_each(|response| tally.explain(response));
-    let times = || responses.iter().map(|response| response.at);
-    tally.finish(Frame {
-        since: None,
-        until: None,
-        span: times().min().zip(times().max()),
-        skipped_lines: 0,
-        prices: prices(),
-    })
 }
 
 pub(crate) fn event(when: &str, kind: EventKind) -> Event {
@@ -374,91 +292,5 @@ pub(crate) fn approvals() -> ApprovalReport {
     ApprovalReport { rows: vec![expired, approved, pending], at: at("2026-11-22T14:00:00Z"), zone: Tz::UTC, all: true }
 }
 
-/// Three runs that a policy would have treated: one stopped, one routed and held, one of imported history only warned.
-pub(crate) fn trial() -> TrialReport {
-    let spend = |responses, usd: &str| Spend { responses, cost: Money::parse_decimal(usd).unwrap(), unpriced: 0 };
-    let step = |when: &str, deed| TriedStep { at: at(when), deed };
-    let decided = |verb, budget: &str, because: &str, to: Option<&str>| {
-        Deed::Decided(Decision {
-            verb,
-            budget: budget.into(),
-            scope: String::new(),
-            because: vec![because.to_owned()],
-            would: false,
-            to: to.map(ModelId::new),
-        })
-    };
-    let run = |origin, started: &str, actual, would, steps| TriedRun {
-        origin,
-        started: at(started),
-        agents: vec!["codex".into()],
-        attribution: Attribution { project: Some("shop".into()), ..Attribution::default() },
-        actual,
-        would,
-        steps,
-        cut: None,
-    };
-    let stop = "$4.93 + $0.21 reserved of $5.00 (each run): the next request would pass the limit";
-    let mut stopped = run(
-        Origin::Run("k3f9x27m1a".into()),
-        "2026-11-20T09:00:00Z",
-        spend(90, "9.125"),
-        spend(47, "4.9333333"),
-        vec![
-            step(
-                "2026-11-20T09:20:00Z",
-                decided(Verb::Warn, "each run", "$4.05 of $5.00 (each run): 80% reached", None),
-            ),
-            step("2026-11-20T09:40:00Z", decided(Verb::Stop, "each run", stop, None)),
-        ],
-    );
-    stopped.cut = Some("stopped".to_owned());
-    let routed = run(
-        Origin::Run("k4a1c00n2b".into()),
-        "2026-11-21T13:00:00Z",
-        spend(50, "6.5"),
-        spend(31, "2.75"),
-        vec![
-            step(
-                "2026-11-21T13:10:00Z",
-                decided(Verb::Route, "day", "$17.00 of $20.00 (day): 85% reached", Some("gpt-6.1-terra")),
-            ),
-            step("2026-11-21T13:10:00Z", Deed::Routed { to: "gpt-6.1-terra".into() }),
-            step(
-                "2026-11-21T13:30:00Z",
-                decided(Verb::Ask, "day", "$19.90 of $20.00 (day): the next request would pass the limit", None),
-            ),
-            step("2026-11-21T14:30:00Z", Deed::Answered(Answer::Stop)),
-        ],
-    );
-    let warned = run(
-        Origin::Imported("019a8b7c-1a2b-7c3d-8e4f-5a6b7c8d9e0f".into()),
-        "2026-11-21T20:00:00Z",
-        spend(12, "4.5"),
-        spend(12, "4.5"),
-        vec![step(
-            "2026-11-21T20:05:00Z",
-            decided(Verb::Warn, "each run", "$4.50 of $5.00 (each run): 80% reached", None),
-        )],
-    );
-    let trial = Trial {
-        runs: vec![stopped, routed, warned],
-        untouched: 211,
-        earlier: 1,
-        earlier_spend: spend(9, "0.75"),
-        actual: spend(2_161, "121.625"),
-        would: spend(2_099, "113.6833333"),
-        repriced: 0,
-        imported: 40,
-    };
-    TrialReport {
-        trial,
-        policy: "team.toml".to_owned(),
-        since: Some(at("2026-10-22T23:00:00Z")),
-        until: None,
-        zone: Tz::Europe__Berlin,
-        approves: false,
-        attributes: true,
-        plan: false,
-    }
-}
+mod trial;
+pub(crate) use trial::trial;

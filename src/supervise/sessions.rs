@@ -308,10 +308,10 @@ impl Sessions {
         let Some(parent) = session.meter.wants_parent().cloned() else { return Ok(()) };
         let known = self.files.values().find(|other| other.meter.thread() == Some(&parent));
         let totals = match known {
-            Some(other) => other.meter.totals().to_vec(),
+            Some(other) => Some(other.meter.totals().to_vec()),
             None => parent_totals(&session.home, &parent)?,
         };
-        if let Some(session) = self.files.get_mut(path) {
+        if let (Some(session), Some(totals)) = (self.files.get_mut(path), totals) {
             session.meter.inherit(&totals);
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! A bar on standard error, where that is a terminal.
+//! Owns a bar on standard error, where that is a terminal.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};

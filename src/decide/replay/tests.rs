@@ -379,6 +379,11 @@ proptest! {
         prop_assert_eq!(trial.runs.len(), 0);
         prop_assert_eq!(trial.would, trial.actual);
     }
+}
+
+proptest! {
+    // Reading a policy takes longer than trying it.
+    #![proptest_config(ProptestConfig::with_cases(30))]
 
     #[test]
     fn the_projects_own_policies_can_be_tried(history in histories()) {

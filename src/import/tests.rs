@@ -1,0 +1,241 @@
+//! What session files come to in the ledger, however often and in whatever state they are met.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use serde::Deserialize;
+
+use super::*;
+use crate::ledger::{Filter, Verified};
+use crate::model::{Basis, Cost, Money, Response, Sum, Timestamp};
+
+/// What `expected.json` of a fixture says: see `tests/fixtures/rollouts/README.md`.
+#[derive(Deserialize)]
+struct Expected {
+    skipped_lines: u64,
+    rows: Vec<Row>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+struct Row {
+    thread: String,
+    model: Option<String>,
+    provider: Option<String>,
+    tier: String,
+    basis: String,
+    responses: u64,
+    input_tokens: u64,
+    cached_input_tokens: u64,
+    cache_write_input_tokens: u64,
+    output_tokens: u64,
+    reasoning_output_tokens: u64,
+}
+
+fn fixtures() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/rollouts");
+    let entries = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+    let mut folders: Vec<_> = entries.filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+fn import_with(ledger: &mut Ledger, place: &Path, readers: usize) -> Imported {
+    let terms = Terms {
+        prices: PriceTable::embedded(),
+        unpriced: &Unpriced::Refuse,
+        attribute: &|origin| Attribution { project: origin.folder.clone(), ..Attribution::default() },
+        alive: &|_| true,
+        tell: &mut |_, _| {},
+        readers,
+    };
+    import(ledger, &[place.to_owned()], terms).unwrap()
+}
+
+fn responses(ledger: &Ledger) -> Vec<Response> {
+    let mut found = Vec::new();
+    ledger.responses(&Filter::default(), |response| found.push(response)).unwrap();
+    found
+}
+
+/// As fixtures give them.
+fn rows(responses: &[Response]) -> Vec<Row> {
+    let mut sums: BTreeMap<_, Sum> = BTreeMap::new();
+    for response in responses {
+        let basis = match response.basis {
+            Basis::Observed => "observed",
+            Basis::Estimated(guess) => guess.as_str(),
+        };
+        let model = response.model.as_ref().map(ToString::to_string);
+        let key = (response.thread.to_string(), model, response.provider.clone(), response.tier.to_string(), basis);
+        sums.entry(key).or_default().add(&Sum::of(response));
+    }
+    let row = |((thread, model, provider, tier, basis), sum): (_, Sum)| Row {
+        thread,
+        model,
+        provider,
+        tier,
+        basis: str::to_owned(basis),
+        responses: sum.responses,
+        input_tokens: sum.tokens.input,
+        cached_input_tokens: sum.tokens.cached_input,
+        cache_write_input_tokens: sum.tokens.cache_write_input,
+        output_tokens: sum.tokens.output,
+        reasoning_output_tokens: sum.tokens.reasoning_output,
+    };
+    sums.into_iter().map(row).collect()
+}
+
+#[test]
+fn every_fixture_comes_to_what_was_served_however_often_it_is_imported() {
+    for folder in fixtures() {
+        let name = folder.file_name().unwrap().display();
+        let expected: Expected = serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
+        let mut wanted = expected.rows;
+        wanted.sort();
+        let mut ledger = Ledger::in_memory().unwrap();
+        let first = import_with(&mut ledger, &folder, 2);
+        assert_eq!(rows(&responses(&ledger)), wanted, "{name}");
+        assert_eq!(first.new, wanted.iter().map(|row| row.responses).sum::<u64>(), "{name}");
+        assert_eq!(ledger.skipped_lines(&Filter::default()).unwrap(), expected.skipped_lines, "{name}");
+        let again = import_with(&mut ledger, &folder, 2);
+        assert_eq!((again.files, again.new, again.unchanged), (0, 0, first.files), "{name}");
+        assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }), "{name}");
+    }
+}
+
+#[test]
+fn totals_by_thread_model_and_day_are_one_sum() {
+    let folders = fixtures();
+    let mut ledger = Ledger::in_memory().unwrap();
+    for folder in &folders {
+        import_with(&mut ledger, folder, 2);
+    }
+    let mut all = Sum::default();
+    responses(&ledger).iter().for_each(|response| all.add(&Sum::of(response)));
+    assert!(all.responses > 200, "the fixtures were read");
+    let day = |at: Timestamp| at - chrono::TimeDelta::milliseconds(at.timestamp_millis().rem_euclid(86_400_000));
+    for (by_thread, piece) in [(false, false), (true, false), (false, true), (true, true)] {
+        let piece: Option<crate::ledger::Piece<'_>> = if piece { Some(&day) } else { None };
+        let query = crate::ledger::SliceQuery { by_thread, piece, ..Default::default() };
+        let mut sum = Sum::default();
+        ledger.slices(&query).unwrap().iter().for_each(|slice| sum.add(&slice.sum));
+        assert_eq!(sum, all);
+    }
+}
+
+#[test]
+fn a_local_model_costs_nothing_and_an_unknown_one_is_told() {
+    let one = |name: &str| {
+        let mut ledger = Ledger::in_memory().unwrap();
+        let folder = fixtures().into_iter().find(|folder| folder.ends_with(name)).unwrap();
+        let imported = import_with(&mut ledger, &folder, 1);
+        (responses(&ledger), imported)
+    };
+    let (local, imported) = one("local-provider");
+    assert!(local.iter().any(|response| response.cost == Cost::Priced(Money::ZERO)));
+    assert!(imported.unpriced.is_empty());
+    let (unnamed, imported) = one("no-model");
+    let missing = unnamed.iter().filter(|response| response.cost == Cost::Unpriced).count();
+    assert!(missing > 0);
+    assert_eq!(imported.unpriced.values().sum::<u64>(), missing as u64);
+}
+
+#[test]
+fn a_place_that_is_not_there_is_an_error_and_a_file_that_cannot_be_read_is_told() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = "rollout-2026-11-22T05-50-48-01a201ce-a0f3-7b93-b4d8-4d4302cd5f8a.jsonl";
+    fs::create_dir(temp.path().join(file)).unwrap();
+    let mut ledger = Ledger::in_memory().unwrap();
+    let imported = import_with(&mut ledger, temp.path(), 1);
+    assert_eq!((imported.files, imported.failed.len()), (0, 1));
+    let terms = Terms {
+        prices: PriceTable::embedded(),
+        unpriced: &Unpriced::Refuse,
+        attribute: &|_| Attribution::default(),
+        alive: &|_| true,
+        tell: &mut |_, _| {},
+        readers: 1,
+    };
+    let missing = import(&mut ledger, &[temp.path().join("none")], terms).unwrap_err();
+    assert!(matches!(missing, ImportError::Unreadable(_)), "{missing}");
+}
+
+/// A line, and when it was written.
+type Written = (Timestamp, Vec<u8>);
+
+/// The files of a fixture line by line.
+fn lines_of(folder: &Path) -> Vec<(PathBuf, Vec<Written>)> {
+    let mut files = Vec::new();
+    for found in crate::tail::locate::session_files(folder).unwrap() {
+        let mut last = Timestamp::UNIX_EPOCH;
+        let bytes = fs::read(&found.path).unwrap();
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n').map(|line| {
+            let told = serde_json::from_slice::<serde_json::Value>(line).ok();
+            let at = told.and_then(|line| line["timestamp"].as_str()?.parse().ok());
+            // A clock that was set back does not write earlier.
+            last = at.map_or(last, |at: Timestamp| at.max(last));
+            (last, line.to_vec())
+        });
+        files.push((found.path.strip_prefix(folder).unwrap().to_owned(), lines.collect()));
+    }
+    files
+}
+
+/// Plain files only: a compressed one does not grow.
+fn growing() -> impl Strategy<Value = PathBuf> {
+    let plain = |folder: &PathBuf| {
+        let files = crate::tail::locate::session_files(folder).unwrap();
+        files.iter().all(|file| file.path.extension().is_some_and(|end| end == "jsonl"))
+    };
+    prop::sample::select(fixtures().into_iter().filter(plain).collect::<Vec<_>>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// A home is met as it was at some moments, each file torn in the middle of what was being written, by one or
+    /// several readers: in the end the ledger has what one import of the whole home gives.
+    #[test]
+    fn however_a_home_is_met_the_ledger_is_the_same(
+        folder in growing(),
+        moments in prop::collection::vec((0_usize..100, 0_usize..100), 0..5),
+        readers in 1_usize..4,
+    ) {
+        let mut whole = Ledger::in_memory().unwrap();
+        import_with(&mut whole, &folder, 1);
+        let files = lines_of(&folder);
+        let mut times: Vec<Timestamp> = files.iter().flat_map(|(_, lines)| lines).map(|(at, _)| *at).collect();
+        times.sort();
+        let mut moments: Vec<(Timestamp, usize)> =
+            moments.into_iter().filter_map(|(at, torn)| Some((*times.get(at * times.len() / 100)?, torn))).collect();
+        moments.sort();
+        let temp = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::in_memory().unwrap();
+        for moment in moments.into_iter().map(Some).chain([None]) {
+            for (path, lines) in &files {
+                let path = temp.path().join(path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                let written = |line: &&Written| moment.is_none_or(|(until, _)| line.0 <= until);
+                let mut bytes: Vec<u8> = lines.iter().take_while(written).flat_map(|(_, line)| line.clone()).collect();
+                let next = lines.iter().find(|line| !written(line));
+                if let (Some((_, line)), Some((_, torn)), false) = (next, moment, bytes.is_empty()) {
+                    bytes.extend(line.iter().take(line.len() * torn / 100));
+                }
+                if !bytes.is_empty() || lines.is_empty() || moment.is_none() {
+                    fs::write(&path, bytes).unwrap();
+                }
+            }
+            import_with(&mut ledger, temp.path(), readers);
+        }
+        let key = |response: &Response| (response.thread.clone(), response.key.clone());
+        let sorted = |mut responses: Vec<Response>| {
+            responses.sort_by_key(key);
+            responses
+        };
+        prop_assert_eq!(sorted(responses(&ledger)), sorted(responses(&whole)));
+        let verified = ledger.verify().unwrap();
+        prop_assert!(matches!(verified, Verified::Intact { .. }), "{:?}", verified);
+    }
+}
