@@ -24,9 +24,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(files: &[Planned], unchanged: u64) -> Self {
+    pub(super) fn new(files: &[Planned], unchanged: u64, unreadable: Vec<(PathBuf, std::io::Error)>) -> Self {
         let bytes = files.iter().map(|file| file.found.size).sum();
-        let tally = Imported { unchanged, bytes, ..Imported::default() };
+        let failed = unreadable.into_iter().map(|(path, error)| (path, error.to_string())).collect();
+        let tally = Imported { unchanged, bytes, failed, ..Imported::default() };
         Self { tally, threads: HashSet::new(), left: BTreeSet::new() }
     }
 
