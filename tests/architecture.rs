@@ -41,7 +41,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("notify", &["tail"]),
     ("rusqlite", &["ledger"]),
     ("tokio", &["process", "gate", "tail", "ui", "supervise", "cli"]),
-    ("toml", &["policy", "usage"]),
+    ("toml", &["policy", "usage", "codex"]),
     ("tree_sitter", &["policy"]),
     ("tree_sitter_bash", &["policy"]),
     ("zstd", &["tail"]),

@@ -123,6 +123,7 @@ fn codex(here: &Here<'_>, ask: Ask<'_>) -> Vec<Finding> {
                 vec![
                     Finding::new(Health::Ok, "codex", format!("{major}.{minor}.{patch} in {shown}")),
                     metering(version),
+                    gate(version),
                 ]
             }
         },
@@ -138,10 +139,23 @@ fn version(text: &str) -> Option<(u32, u32, u32)> {
     })
 }
 
+/// What hooks of this version can hold. What one does is found out when it runs.
+fn gate(version: (u32, u32, u32)) -> Finding {
+    let (health, what) = if version >= (0, 169, 0) {
+        (Health::Ok, "requests and tools wait for govern, inside Codex's own screen")
+    } else if version >= (0, 135, 0) {
+        (Health::Warn, "tools wait for govern, requests do not: an agent is held by signals, its screen with it")
+    } else {
+        (Health::Warn, "this Codex has no hooks that govern can use: an agent is held by signals alone")
+    };
+    let finding = Finding::new(health, "gate", what);
+    if health == Health::Ok { finding } else { finding.todo("update Codex: npm install -g @openai/codex") }
+}
+
 /// What the records of this version tell, and when.
 fn metering(version: (u32, u32, u32)) -> Finding {
     if version >= (0, 151, 0) {
-        let what = "a usage record for each response, before its tool runs; hooks are not used by this govern yet";
+        let what = "a usage record for each response, before its tool runs";
         return Finding::new(Health::Ok, "metering", what);
     }
     Finding::new(

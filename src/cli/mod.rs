@@ -8,6 +8,7 @@ pub mod completions;
 pub mod doctor;
 pub mod format;
 pub mod here;
+pub mod hook;
 pub mod import;
 pub mod init;
 pub mod overview;
@@ -75,8 +76,12 @@ enum Verb {
     Completions(completions::CompletionsArgs),
 }
 
-/// Runs the verb that the command line names.
+/// Runs the verb that the command line names. A hook is on the way of every tool call: it goes first, past all else.
 pub fn main() -> Exit {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|verb| verb == hook::VERB) {
+        return hook::run(arguments);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

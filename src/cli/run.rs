@@ -357,6 +357,11 @@ fn check_invocation(invocation: &Invocation, policy: &Policy, prices: &PriceTabl
         return Err(refused(what.to_string())
             .hint("leave it out, or run without a limit: what cannot be observed cannot be limited"));
     }
+    if (binding(None) || (!policy.observe && policy.models.restricts()))
+        && let Some(what) = invocation.refuses_hooks()
+    {
+        return Err(refused(what.to_string()).hint("leave it out, or run without a limit"));
+    }
     let Asked::Model(model) = invocation.asked() else { return Ok(()) };
     if !policy.observe && !policy.models.allows(model.as_str()) {
         return Err(refused(format!("`{model}` is not among the models that the policy allows"))

@@ -4,6 +4,7 @@
 //! Learnt from `--help` and from runs of 0.118, 0.135 and 0.169 against a fake server. Options mean the same wherever
 //! they stand; where they *may* stand differs, which is why [`Invocation`] keeps each at its level.
 
+mod hooks;
 mod invocation;
 mod launcher;
 mod options;
@@ -13,6 +14,7 @@ mod secrets;
 mod setting;
 mod tokens;
 
+pub use self::hooks::{Failing, HookEvent, HookTarget, NoHooks};
 pub use self::invocation::{Asked, Invocation, Kind, Prompt, Session, Start, StdinUse, Ungovernable};
 pub use self::redact::{is_whole, redacted};
 pub use self::resume::CannotResume;

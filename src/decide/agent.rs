@@ -7,6 +7,7 @@ use crate::model::{AgentName, ApprovalId, Attribution, Cost, Dimension, Money, R
 use crate::policy::rule::Rung;
 
 use super::effect::Question;
+use super::gate::Gate;
 use super::input::Phase;
 use super::lifecycle::{After, Intent, State};
 
@@ -60,6 +61,10 @@ pub struct Agent {
     pub lost: u32,
     /// What those may have cost, by the largest recent response of their threads.
     pub lost_cost: Money,
+    /// What its responses cost so far, as far as they have a price.
+    pub cost: Money,
+    /// What its Codex waits for at the gate.
+    pub gate: Gate,
     clock: ActiveClock,
 }
 
@@ -81,6 +86,11 @@ pub struct Hold {
 pub struct Thread {
     /// Between its requests.
     pub phase: Phase,
+    /// It was seen at the gate: no request of its is sent that was not let through.
+    pub gated: bool,
+    /// Requests that were let through, or wait, and have no answer yet; two at the most, since a request that failed is
+    /// sent again.
+    pub admitted: u8,
     recent: VecDeque<Response>,
 }
 
@@ -104,6 +114,8 @@ impl Agent {
             request: None,
             lost: 0,
             lost_cost: Money::ZERO,
+            cost: Money::ZERO,
+            gate: Gate::default(),
             clock: ActiveClock::default(),
         }
     }
@@ -123,6 +135,7 @@ impl Agent {
         if self.root.is_none() {
             self.root = Some(response.root.clone());
         }
+        self.cost += response.cost.money().unwrap_or(Money::ZERO);
         let thread = self.threads.entry(response.thread.clone()).or_default();
         if thread.recent.len() == RECENT {
             thread.recent.pop_front();
@@ -137,17 +150,20 @@ impl Agent {
         of_root.or_else(|| self.threads.values().filter_map(|thread| thread.recent.back()).max_by_key(|last| last.at))
     }
 
-    /// Threads that have a request under way.
+    /// Threads that have a request under way: what waits at the gate was not sent.
     pub fn in_flight(&self) -> u32 {
-        let count = self.threads.values().filter(|thread| thread.phase == Phase::InFlight).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
+        u32::try_from(self.asking().count()).unwrap_or(u32::MAX)
+    }
+
+    fn asking(&self) -> impl Iterator<Item = &Thread> {
+        let asks = |(id, thread): &(&ThreadId, &Thread)| thread.phase == Phase::InFlight && !self.gate.has(id);
+        self.threads.iter().filter(asks).map(|(_, thread)| thread)
     }
 
     /// Notes what is under way as lost: the agent is being ended.
     pub fn lose_in_flight(&mut self) {
         self.lost = self.lost.saturating_add(self.in_flight());
-        let in_flight = self.threads.values().filter(|thread| thread.phase == Phase::InFlight);
-        let cost: Money = in_flight.filter_map(|thread| thread.recent().filter_map(|r| r.cost.money()).max()).sum();
+        let cost: Money = self.asking().filter_map(|thread| thread.recent().filter_map(|r| r.cost.money()).max()).sum();
         self.lost_cost += cost;
     }
 
@@ -177,7 +193,17 @@ impl Agent {
     /// A restart now would lose no answer and no sub-agent's work.
     pub fn is_at_safe_point(&self) -> bool {
         let root = self.root.as_ref().and_then(|root| self.threads.get(root));
-        root.is_some_and(|root| root.phase == Phase::Tools) && self.sub_agents_idle()
+        (self.is_root_at_gate() || root.is_some_and(|root| root.phase == Phase::Tools)) && self.sub_agents_idle()
+    }
+
+    /// Its root thread's next request waits at the gate.
+    pub fn is_root_at_gate(&self) -> bool {
+        self.root.as_ref().is_some_and(|root| self.gate.has(root))
+    }
+
+    /// What it may ask next can be held at the gate: all its threads that work were seen there.
+    pub fn gate_holds(&self) -> bool {
+        self.gate.holds_requests() && self.threads.values().all(|thread| thread.gated || thread.phase == Phase::Idle)
     }
 
     /// A restart takes the sub-agents with it, so they must have nothing under way.
@@ -233,7 +259,7 @@ impl Agent {
 
 impl Default for Thread {
     fn default() -> Self {
-        Self { phase: Phase::Idle, recent: VecDeque::new() }
+        Self { phase: Phase::Idle, gated: false, admitted: 0, recent: VecDeque::new() }
     }
 }
 

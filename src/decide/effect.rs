@@ -6,7 +6,7 @@ use crate::model::event::EventKind;
 use crate::model::{AgentName, ApprovalId, BudgetKey, ModelId, Money, Quantity, RunId, ThreadId, Verb};
 use crate::policy::rule::Rung;
 
-use super::input::Timer;
+use super::input::{HookId, Timer};
 
 /// Something to be done, in the order given.
 #[must_use = "an effect that is dropped is a decision that nobody carries out"]
@@ -47,6 +47,15 @@ pub enum Effect {
     Freeze(AgentName),
     /// Let them go on.
     Thaw(AgentName),
+    /// Let Codex at the gate go on, or not.
+    Answer {
+        /// The call that is answered.
+        hook: HookId,
+        /// Why the tool may not run; `None`: go on.
+        deny: Option<String>,
+    },
+    /// The agent was held at the gate, and no longer is.
+    Open(AgentName),
     /// End the agent's whole tree.
     End(AgentName),
     /// Start the agent's thread again with another model.

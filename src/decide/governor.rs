@@ -160,6 +160,11 @@ impl Governor {
                 }
             }
             Input::Due(timer) => self.due(now, timer, books),
+            Input::Hook(hook) => self.at_gate(now, *hook, books),
+            Input::HookGone { hook, why } => self.left_gate(now, hook, why),
+        }
+        for name in self.names() {
+            self.settle_gate(now, &name);
         }
         std::mem::take(&mut self.effects)
     }
@@ -217,6 +222,7 @@ impl Governor {
         let Some(name) = response.agent.clone() else { return };
         let Some(agent) = self.agents.get_mut(&name) else { return };
         agent.note(response);
+        self.expect_admitted(now, &name, response);
         self.charge(response, Some(&name), books);
         if !self.refuse_unpriced(now, &name, response) && !self.refuse_model(now, &name, response) {
             self.evaluate_one(now, &name, books);

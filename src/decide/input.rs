@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, BudgetKey, Response, ThreadId, Timestamp};
+use crate::model::{AgentName, ApprovalId, BudgetKey, ModelId, Response, ThreadId, Timestamp};
 pub use crate::usage::meter::Phase;
 
 /// When something happened, on both clocks: the wall clock may jump, `uptime` does not.
@@ -95,6 +95,83 @@ pub enum Input {
     CodexObserved(i32),
     /// A timer that the governor set.
     Due(Timer),
+    /// Codex waits at the gate; what it wrote before is read.
+    Hook(Box<Hook>),
+    /// A hook that was not answered waits no longer.
+    HookGone {
+        /// Which.
+        hook: HookId,
+        /// Why.
+        why: Gone,
+    },
+}
+
+/// A call of a hook, numbered within a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HookId(pub u64);
+
+/// Codex stands at the gate until it is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// Which call.
+    pub id: HookId,
+    /// Whose Codex.
+    pub agent: AgentName,
+    /// On which thread.
+    pub thread: ThreadId,
+    /// The root of its family.
+    pub root: ThreadId,
+    /// The model that the thread is on.
+    pub model: Option<ModelId>,
+    /// What for.
+    pub wants: Wants,
+}
+
+/// What Codex is about to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// To begin a thread: it tells that hooks work.
+    Session,
+    /// To begin a turn.
+    Turn,
+    /// To ask the model.
+    Request,
+    /// To ask for a compaction.
+    Compaction,
+    /// To run a tool.
+    Tool(ToolCall),
+    /// To end a turn.
+    TurnEnd,
+}
+
+/// A tool that is about to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolCall {
+    /// `Bash`, `apply_patch`, `spawn_agent`, an MCP tool's name.
+    pub tool: String,
+    /// SHA-256 of its input as compact JSON with its keys sorted, hex.
+    pub digest: String,
+    /// Its input in short, secrets redacted.
+    pub short: String,
+}
+
+/// Why a hook waits no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// A person interrupted the turn: Codex asks nothing and runs nothing.
+    Withdrawn,
+    /// It was ended by somebody else: Codex may go on unasked.
+    Broken,
+}
+
+impl Wants {
+    /// The model will be asked, which costs.
+    pub fn spends(&self) -> bool {
+        match self {
+            Self::Request | Self::Compaction => true,
+            Self::Session | Self::Turn | Self::Tool(_) | Self::TurnEnd => false,
+        }
+    }
 }
 
 /// What other runs wrote.

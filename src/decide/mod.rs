@@ -5,6 +5,7 @@ pub mod agent;
 mod answers;
 mod charge;
 pub mod effect;
+pub mod gate;
 pub mod governor;
 pub mod input;
 pub mod lifecycle;

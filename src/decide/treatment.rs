@@ -20,6 +20,7 @@ impl Governor {
         agent.state = state;
         for order in orders {
             match order {
+                Order::Freeze if self.holds_at_gate(now, name, state) => {}
                 Order::Freeze => {
                     // Only a question keeps it standing; for an end it stands for a moment.
                     let what = if state == State::Freezing(Intent::Ask) { "hold" } else { "freeze" };
@@ -27,11 +28,16 @@ impl Governor {
                     self.effects.push(Effect::Freeze(name.clone()));
                 }
                 Order::Thaw => {
-                    if let Some(agent) = self.agents.get_mut(name) {
+                    let opens = self.agents.get_mut(name).is_some_and(|agent| {
                         agent.resume_clock(now.uptime);
-                    }
+                        agent.gate.open()
+                    });
                     self.request(name, "release");
-                    self.effects.push(Effect::Thaw(name.clone()));
+                    let agent = name.clone();
+                    self.effects.push(if opens { Effect::Open(agent) } else { Effect::Thaw(agent) });
+                    if opens {
+                        self.outcome(name, true, "");
+                    }
                     self.arm_minutes(now);
                 }
                 Order::End => {
@@ -52,6 +58,7 @@ impl Governor {
     pub(super) fn restart(&mut self, now: Moment, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         agent.settle();
+        agent.gate.forget();
         agent.restarting = false;
         let (Some(thread), Some(rung)) = (agent.root.clone(), agent.route_wanted.take()) else {
             // INVARIANT: a route is wished for only with a root thread and a rung; without them
@@ -127,7 +134,9 @@ impl Governor {
     /// Restarts at the first moment when no answer and no sub-agent's work would be lost.
     pub(super) fn try_route(&mut self, now: Moment, name: &AgentName) {
         let Some(agent) = self.agents.get(name) else { return };
-        if agent.route_wanted.is_some() && agent.state == State::Running && agent.is_at_safe_point() {
+        // At the gate no tool's work is lost either.
+        let ready = if agent.gate_holds() { agent.is_root_at_gate() } else { true };
+        if agent.route_wanted.is_some() && agent.state == State::Running && ready && agent.is_at_safe_point() {
             self.happen(now, name, Happening::Wish(Intent::Route));
         }
     }

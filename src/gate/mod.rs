@@ -1,4 +1,6 @@
 //! Owns the socket on which a live run is spoken to.
 
+pub mod hook;
+pub mod line;
 pub mod message;
 pub mod socket;

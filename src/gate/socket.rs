@@ -4,13 +4,19 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
+use super::hook::{HookHeader, HookInput, HookReply, HookWord, MAX_INPUT};
 use super::message::{MAX_LINE, Message, Reply};
+use crate::codex::HookEvent;
 use crate::model::RunId;
 
 /// How long a silent peer is waited for.
@@ -51,9 +57,39 @@ pub struct Peer {
 /// The supervisor's end. Its file goes with it.
 #[derive(Debug)]
 pub struct Socket {
-    calls: mpsc::Receiver<Call>,
+    calls: mpsc::Receiver<Heard>,
     accepting: tokio::task::JoinHandle<()>,
     path: PathBuf,
+}
+
+/// What came over the socket.
+#[derive(Debug)]
+pub enum Heard {
+    /// Another govern speaks.
+    Call(Call),
+    /// A hook asks.
+    Hook(HookCall),
+    /// The connection of a hook has ended, answered or not.
+    HookGone {
+        /// Which call, by [`HookCall::number`].
+        number: u64,
+        /// What it said last.
+        word: Option<HookWord>,
+    },
+}
+
+/// A hook that waits for its answer.
+#[derive(Debug)]
+pub struct HookCall {
+    /// Tells it from all others of this run.
+    pub number: u64,
+    /// Who asks.
+    pub peer: Peer,
+    /// What for.
+    pub event: HookEvent,
+    /// What Codex said.
+    pub input: HookInput,
+    stream: OwnedWriteHalf,
 }
 
 /// A message that waits for its reply.
@@ -63,7 +99,7 @@ pub struct Call {
     pub peer: Peer,
     /// What was said; `None` when it could not be understood.
     pub message: Option<Message>,
-    stream: UnixStream,
+    stream: OwnedWriteHalf,
 }
 
 /// The socket of a run.
@@ -73,7 +109,7 @@ pub fn path_of(folder: &Path, run: &RunId) -> PathBuf {
 
 /// A socket's address holds 107 bytes, a state folder may be deeper: through an open folder the
 /// address is short whatever the path.
-fn with_short_path<T>(path: &Path, act: impl FnOnce(&Path) -> std::io::Result<T>) -> std::io::Result<T> {
+pub(super) fn with_short_path<T>(path: &Path, act: impl FnOnce(&Path) -> std::io::Result<T>) -> std::io::Result<T> {
     if path.as_os_str().len() < 100 {
         return act(path);
     }
@@ -96,39 +132,82 @@ impl Socket {
     }
 
     /// The next message of anybody. Nothing is lost when the wait is given up.
-    pub async fn next(&mut self) -> Option<Call> {
+    pub async fn next(&mut self) -> Option<Heard> {
         self.calls.recv().await
     }
 }
 
 /// Each connection is read on its own, so that a silent one holds up nobody.
-async fn accept(listener: UnixListener, heard: mpsc::Sender<Call>) {
+async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>) {
+    let numbers = Arc::new(AtomicU64::new(1));
     loop {
         // An accept that fails (out of descriptors) is worth another try once others have closed.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let heard = heard.clone();
+        let (heard, numbers) = (heard.clone(), Arc::clone(&numbers));
         tokio::spawn(async move {
-            if let Some(call) = listen_to(stream).await {
-                let _ended = heard.send(call).await;
+            match tokio::time::timeout(PATIENCE, listen_to(stream, &numbers)).await {
+                Ok(Some(Spoken::Call(call))) => {
+                    let _ended = heard.send(Heard::Call(call)).await;
+                }
+                Ok(Some(Spoken::Hook(call, rest))) => {
+                    let number = call.number;
+                    if heard.send(Heard::Hook(call)).await.is_ok() {
+                        let word = last_word(rest).await;
+                        let _ended = heard.send(Heard::HookGone { number, word }).await;
+                    }
+                }
+                // Who says nothing is not waited for.
+                Ok(None) | Err(_) => {}
             }
         });
     }
 }
 
-async fn listen_to(mut stream: UnixStream) -> Option<Call> {
+enum Spoken {
+    Call(Call),
+    Hook(HookCall, tokio::io::BufReader<OwnedReadHalf>),
+}
+
+async fn listen_to(stream: UnixStream, numbers: &AtomicU64) -> Option<Spoken> {
     let credentials = stream.peer_cred().ok()?;
     let peer = Peer { uid: credentials.uid(), pid: credentials.pid() };
     let mut line = Vec::new();
-    let mut reader = tokio::io::BufReader::new((&mut stream).take(MAX_LINE as u64));
-    let read = tokio::time::timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await;
-    let message = match read {
-        Ok(Ok(_)) => serde_json::from_slice(&line).ok(),
-        Ok(Err(_)) | Err(_) => None,
+    let (read, write) = stream.into_split();
+    let mut reader = tokio::io::BufReader::new(read);
+    (&mut reader).take(MAX_LINE as u64).read_until(b'\n', &mut line).await.ok()?;
+    let Ok(header) = serde_json::from_slice::<HookHeader>(&line) else {
+        let message = serde_json::from_slice(&line).ok();
+        return Some(Spoken::Call(Call { peer, message, stream: write }));
     };
-    Some(Call { peer, message, stream })
+    let event = HookEvent::from_verb(&header.hook)?;
+    let mut input = Vec::new();
+    let length = u64::try_from(header.length.min(MAX_INPUT)).ok()?;
+    (&mut reader).take(length).read_to_end(&mut input).await.ok()?;
+    // One that says less or more than it announced is answered by the end of the connection: it fails.
+    let input = HookInput::read(event, &input).filter(|_| input.len() == header.length)?;
+    let number = numbers.fetch_add(1, Ordering::Relaxed);
+    Some(Spoken::Hook(HookCall { number, peer, event, input, stream: write }, reader))
+}
+
+/// Waits for the end of a hook's connection.
+async fn last_word(mut rest: tokio::io::BufReader<OwnedReadHalf>) -> Option<HookWord> {
+    let mut line = Vec::new();
+    (&mut rest).take(MAX_LINE as u64).read_until(b'\n', &mut line).await.ok()?;
+    serde_json::from_slice(&line).ok()
+}
+
+impl HookCall {
+    /// Answers. A hook that is gone misses it; one that does not read has only itself to wait for.
+    pub fn reply(self, reply: &HookReply) {
+        if let Ok(mut line) = serde_json::to_vec(reply) {
+            line.push(b'\n');
+            // The first line on a fresh connection fits into its buffer.
+            let _gone = self.stream.try_write(&line);
+        }
+    }
 }
 
 impl Drop for Socket {
@@ -191,7 +270,7 @@ mod tests {
                 let (folder, run, said) = (folder.clone(), run.clone(), said.clone());
                 std::thread::spawn(move || call(&folder, &run, &said).unwrap())
             };
-            let heard = socket.next().await.unwrap();
+            let Some(Heard::Call(heard)) = socket.next().await else { panic!("no call") };
             assert_eq!(heard.message, Some(said));
             assert_eq!(heard.peer.uid, nix::unistd::getuid().as_raw());
             assert_eq!(heard.peer.pid, Some(i32::try_from(std::process::id()).unwrap()));
@@ -218,7 +297,8 @@ mod tests {
             let speaker = std::thread::spawn(move || {
                 StdStream::connect(path).unwrap().write_all(b"{\"say\":\"pay\"}\n").unwrap();
             });
-            assert_eq!(socket.next().await.unwrap().message, None);
+            let Some(Heard::Call(call)) = socket.next().await else { panic!("no call") };
+            assert_eq!(call.message, None);
             speaker.join().unwrap();
         });
     }

@@ -99,6 +99,8 @@ impl Turn<'_> {
             | EventKind::Requested { .. }
             | EventKind::Outcome { .. }
             | EventKind::Marked { .. }
+            | EventKind::Gated { .. }
+            | EventKind::ToolCalled { .. }
             | EventKind::AgentEnded { .. } => Ok(()),
         }
     }

@@ -159,6 +159,36 @@ pub enum EventKind {
         /// The finding, for a person.
         what: String,
     },
+    /// The agent's Codex was seen to ask govern first: by its hooks, and how far they reach.
+    Gated {
+        /// What can be held.
+        reach: GateReach,
+    },
+    /// A tool was about to run, and what was decided about it.
+    ToolCalled {
+        /// Whose.
+        thread: ThreadId,
+        /// `Bash`, `apply_patch`, `spawn_agent`, an MCP tool's name.
+        tool: String,
+        /// SHA-256 of its input as compact JSON with its keys sorted, hex.
+        input: String,
+        /// Its input in short, secrets redacted.
+        #[serde(skip_serializing_if = "String::is_empty", default)]
+        short: String,
+        /// What the agent had cost until then.
+        cost: Money,
+        /// What was decided.
+        verdict: ToolVerdict,
+        /// The gate that decided.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        rule: Option<String>,
+        /// Why.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        because: Option<String>,
+        /// Who, where a person was asked.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        by: Option<String>,
+    },
     /// An agent's command ended for good.
     AgentEnded {
         /// Exit code as a shell shows it.
@@ -178,6 +208,26 @@ pub enum EventKind {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         rule: Option<BudgetName>,
     },
+}
+
+/// What hooks can hold of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GateReach {
+    /// Its tools; its requests are held by signals.
+    Tools,
+    /// Its tools and its requests.
+    Requests,
+}
+
+/// What was decided about a tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ToolVerdict {
+    /// It runs.
+    Allowed,
+    /// It does not run; the model reads why.
+    Denied,
 }
 
 /// A verdict and all its reasons.

@@ -262,6 +262,11 @@ pub struct Models {
 }
 
 impl Models {
+    /// Some models are not allowed.
+    pub fn restricts(&self) -> bool {
+        !self.allow.is_empty()
+    }
+
     /// Every layer that names models allows this one.
     pub fn allows(&self, model: &str) -> bool {
         self.allow.iter().all(|patterns| patterns.iter().any(|pattern| pattern.is_match(model)))

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use super::tree::Process;
+use super::tree::{Process, read};
 
 /// What a process is to Codex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,18 @@ pub fn codex_processes(tree: &[Process]) -> Vec<Process> {
         found.iter().any(|(other, same)| other.identity.pid == process.parent && same == argv)
     };
     found.iter().filter(|(process, argv)| !is_copy(process, argv)).map(|(process, _)| *process).collect()
+}
+
+/// The Codex that a process of its, such as a hook, descends from: the nearest.
+pub fn codex_above(pid: i32) -> Option<i32> {
+    let mut at = read(pid)?;
+    for _ in 0..64 {
+        at = read(at.parent)?;
+        if at.role() == Role::Codex {
+            return Some(at.identity.pid);
+        }
+    }
+    None
 }
 
 /// The session files that a process has open for writing: `rollout-*.jsonl` somewhere below

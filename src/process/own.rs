@@ -20,6 +20,19 @@ pub fn user_name(uid: u32) -> Option<String> {
     User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
 }
 
+/// Where govern's own program lies; `None` if it was replaced since.
+pub fn own_program() -> Option<std::path::PathBuf> {
+    std::env::current_exe().ok().filter(|path| path.is_file())
+}
+
+/// The user's shell, by which Codex runs hooks, reads a command as `sh` does.
+pub fn has_posix_shell() -> bool {
+    // By the log-in, not by `$SHELL` (0.169).
+    let shell = User::from_uid(getuid()).ok().flatten().map(|user| user.shell);
+    let name = shell.as_deref().and_then(|shell| shell.file_name()?.to_str());
+    name.is_none_or(|name| matches!(name, "sh" | "bash" | "dash" | "ash" | "ksh" | "mksh" | "zsh"))
+}
+
 /// There is a terminal at which somebody could be asked.
 pub fn has_terminal() -> bool {
     std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty").is_ok()

@@ -170,6 +170,8 @@ impl Teller {
             EventKind::RunStarted { .. }
             | EventKind::AgentStarted { .. }
             | EventKind::ThreadSeen { .. }
+            | EventKind::Gated { .. }
+            | EventKind::ToolCalled { .. }
             | EventKind::Response(_) => {}
         }
     }

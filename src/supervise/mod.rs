@@ -5,6 +5,7 @@
 
 mod answer;
 mod asking;
+mod at_gate;
 mod books;
 mod handoff;
 mod perform;

@@ -39,6 +39,8 @@ impl Supervisor {
                     self.asking.give_back_screen();
                     self.order(Order::Thaw { agent })?;
                 }
+                Effect::Open(_) => self.asking.give_back_screen(),
+                Effect::Answer { hook, deny } => self.answer_hook(hook, deny),
                 Effect::End(_) => self.end_tree()?,
                 Effect::Restart { thread, rung, .. } => self.restart(&thread, &rung)?,
                 Effect::Ask(question) => self.open_prompt(question),
@@ -96,6 +98,7 @@ impl Supervisor {
         // Nested tools can tell which run they are part of.
         let env = vec![("GOVERN_RUN".into(), Some(self.run.as_str().into()))];
         let full_screen = self.full_screen;
+        let argv = self.with_hooks(argv);
         self.order(Order::Launch(Launch { agent, argv, env, cwd: None, stdin, full_screen }))
     }
 
@@ -103,16 +106,19 @@ impl Supervisor {
         // INVARIANT: the turn that asked gave the question its number.
         let Some(approval) = self.governor.held_approval(&question.agent) else { return };
         let (agent, text) = (question.agent.clone(), question.text.clone());
-        let seen = self.asking.put(ui::answer::Question {
-            approval,
-            agent: question.agent,
-            standing: question.text,
-            extend: question.extend,
-            most: self.governor.policy().approvals.max_extend,
-            route: question.route_to,
-            left: Some(question.wait),
-            otherwise: question.otherwise.as_str(),
-        });
+        // A screen that is alive is left to its program, which shows what is said.
+        let alive = self.full_screen && self.governor.agent(&agent).is_some_and(|agent| agent.gate.is_shut());
+        let seen = !alive
+            && self.asking.put(ui::answer::Question {
+                approval,
+                agent: question.agent,
+                standing: question.text,
+                extend: question.extend,
+                most: self.governor.policy().approvals.max_extend,
+                route: question.route_to,
+                left: Some(question.wait),
+                otherwise: question.otherwise.as_str(),
+            });
         if !seen {
             self.say(&format!("ask: {text}"));
             self.say(&format!(
@@ -133,5 +139,5 @@ impl Supervisor {
 
 /// After this no question is open, or another one.
 fn settles(effect: &Effect) -> bool {
-    matches!(effect, Effect::Thaw(_) | Effect::End(_) | Effect::Ask(_) | Effect::Finish { .. })
+    matches!(effect, Effect::Thaw(_) | Effect::Open(_) | Effect::End(_) | Effect::Ask(_) | Effect::Finish { .. })
 }

@@ -9,11 +9,11 @@ use crate::clock;
 use crate::codex::{self, Invocation};
 use crate::decide::agent::AgentSetup;
 use crate::decide::effect::Ending;
-use crate::decide::input::Input;
+use crate::decide::input::{HookId, Input};
 use crate::decide::{Effect, Governor, Moment, Setup};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::gate::socket::{Call, Socket};
+use crate::gate::socket::{Heard, HookCall, Socket};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, RunId, ThreadId};
@@ -71,6 +71,12 @@ pub(super) struct Supervisor {
     pub(super) last_chance: bool,
     /// Orders whose reports are nothing to the governor.
     pub(super) in_passing: BTreeSet<u64>,
+    /// Hooks that wait for their answers.
+    pub(super) at_gate: BTreeMap<HookId, HookCall>,
+    /// What was said and not yet shown on Codex's own screen.
+    pub(super) unsaid: Vec<String>,
+    /// How limits are kept was said.
+    pub(super) reach_said: bool,
     notices: Notices<std::io::Stderr>,
     began: Instant,
 }
@@ -79,7 +85,7 @@ pub(super) struct Supervisor {
 enum Wake {
     Guard(Option<Report>),
     Session(Notice),
-    Call(Option<Call>),
+    Heard(Option<Heard>),
     Prompt(ApprovalId, Answer),
     Signal(Result<Arrived, ProcessError>),
     Due,
@@ -147,6 +153,9 @@ impl Supervisor {
             ledger_waits: false,
             last_chance: false,
             in_passing: BTreeSet::new(),
+            at_gate: BTreeMap::new(),
+            unsaid: Vec::new(),
+            reach_said: false,
             notices: plan.notices,
             began,
         }
@@ -176,7 +185,7 @@ impl Supervisor {
                 biased;
                 report = next_report(&mut self.guard) => Wake::Guard(report),
                 notice = self.sessions.notice() => Wake::Session(notice),
-                call = socket.next() => Wake::Call(call),
+                heard = socket.next() => Wake::Heard(heard),
                 (approval, answer) = self.asking.answer() => Wake::Prompt(approval, answer),
                 signal = inbox.next() => Wake::Signal(signal),
                 () = until(timer) => Wake::Due,
@@ -206,8 +215,10 @@ impl Supervisor {
             Wake::Guard(Some(report)) => self.reported(report)?,
             Wake::Guard(None) => return Err(Error::new("the guard process is gone; the agent was ended with it")),
             Wake::Session(notice) => self.touched(notice),
-            Wake::Call(Some(call)) => return self.heard(call).await,
-            Wake::Call(None) => Vec::new(),
+            Wake::Heard(Some(Heard::Call(call))) => return self.heard(call).await,
+            Wake::Heard(Some(Heard::Hook(call))) => return self.hooked(call),
+            Wake::Heard(Some(Heard::HookGone { number, word })) => return self.hook_gone(number, word),
+            Wake::Heard(None) => Vec::new(),
             Wake::Prompt(approval, answer) => return self.prompted(approval, answer),
             Wake::Signal(Ok(arrived)) => return self.signalled(arrived),
             Wake::Signal(Err(error)) => return Err(Error::new("signals can no longer be received").caused_by(&error)),
@@ -367,6 +378,9 @@ impl Supervisor {
     }
 
     pub(super) fn say(&mut self, text: &str) {
+        if self.full_screen {
+            self.unsaid.push(text.to_owned());
+        }
         self.notices.say(text, crate::report::page::Tone::Warn);
     }
 

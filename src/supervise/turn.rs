@@ -32,6 +32,7 @@ impl Supervisor {
     /// # Errors
     /// When the ledger can't be written under a limit: nothing may go on that nobody records.
     pub(super) fn turn(&mut self, inputs: Vec<Input>) -> Result<Vec<Effect>, Error> {
+        self.say_reach(&inputs);
         let mut queue = std::mem::take(&mut self.backlog);
         queue.extend(inputs);
         let mut perform = Vec::new();
@@ -201,6 +202,8 @@ impl Supervisor {
             }
             Effect::Freeze(_)
             | Effect::Thaw(_)
+            | Effect::Answer { .. }
+            | Effect::Open(_)
             | Effect::End(_)
             | Effect::Restart { .. }
             | Effect::Arm(..)

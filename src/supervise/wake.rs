@@ -137,10 +137,15 @@ impl Supervisor {
                 let _claimed = self.sessions.claim_by_lineage(&path, clock::monotonic());
             }
         }
-        let read = self.sessions.read_all();
-        inputs.extend(self.understand_all(read));
+        inputs.extend(self.read_all());
         inputs.extend(self.full_disk());
         inputs
+    }
+
+    /// Reads what is new in all files that are known to be ours.
+    pub(super) fn read_all(&mut self) -> Vec<Input> {
+        let read = self.sessions.read_all();
+        self.understand_all(read)
     }
 
     /// As [`Supervisor::drain`], with last lines that nobody will finish: when all writers are gone.

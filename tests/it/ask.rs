@@ -53,20 +53,6 @@ fn expect_state(world: &World, id: &str, state: &str) {
     assert_eq!(row.unwrap_or_else(|| panic!("no {id}: {rows:?}"))["state"], state);
 }
 
-/// Waits until every process of the agent is stopped.
-#[track_caller]
-fn wait_until_held(world: &World) {
-    let deadline = Instant::now() + LONG;
-    loop {
-        let states = world.agent_states();
-        if !states.is_empty() && states.iter().all(|(_, state)| *state == 'T') {
-            return;
-        }
-        assert!(Instant::now() < deadline, "not held: {states:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 #[test]
 fn an_agent_is_held_until_somebody_extends_its_budget() {
     let Some(world) = World::with_codex(CURRENT) else { return };
@@ -74,8 +60,9 @@ fn an_agent_is_held_until_somebody_extends_its_budget() {
     script(&world);
     let governed = world.start_governed(&[], CODEX);
     let id = question(&world);
-    wait_until_held(&world);
+    // The tool that was paid for ends; what would follow waits.
     world.write("work/go", "");
+    world.wait_until_at_gate();
     assert_eq!(world.server.requests().len(), 2);
     world.govern(&["approve", &id, "--extend", "1usd", "--reason", "worth it"]).expect_code(0);
     let end = governed.finish().expect_code(0).expect_outcome("ended").expect_said("worth it");
@@ -131,7 +118,8 @@ fn a_question_is_withdrawn_when_its_agent_ends() {
     script(&world);
     let governed = world.start_governed(&[], CODEX);
     let id = question(&world);
-    wait_until_held(&world);
+    world.write("work/go", "");
+    world.wait_until_at_gate();
     governed.running.signal(nix::sys::signal::Signal::SIGTERM);
     governed.finish();
     expect_state(&world, &id, "withdrawn");

@@ -50,13 +50,10 @@ fn a_held_agent_ends_with_govern_too() {
         "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.03 usd\"\n\
          steps = [{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }]\n",
     );
-    world.server.script(Select::root(), [Reply::exec("sleep 600")]);
+    world.server.script(Select::root(), [Reply::exec("true")]);
     let governed = world.start_governed(&[], &["codex", "exec", "do it"]);
-    let deadline = Instant::now() + LONG;
-    while !world.agent_states().iter().any(|(_, state)| *state == 'T') {
-        assert!(Instant::now() < deadline, "not held: {}", governed.running.stderr());
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    governed.running.wait_for_stderr("is held until");
+    world.wait_until_at_gate();
     governed.running.signal(Signal::SIGKILL);
     world.wait_for_no_survivors(LONG);
     assert_eq!(world.server.requests().len(), 1);

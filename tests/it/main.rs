@@ -19,6 +19,8 @@ mod bad_input;
 mod budget;
 mod cli;
 mod concurrent;
+mod gate;
+mod gate_screen;
 mod ground;
 mod guard;
 mod ledger_lost;

@@ -9,7 +9,7 @@ use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::process::LONG;
 use crate::support::tmux::Terminal;
-use crate::support::world::{CHEAPER, MODEL, World};
+use crate::support::world::{CHEAPER, MODEL, World, command_line};
 
 /// Two of these fit, a third does not.
 const ASKED: &str = "govern run --budget 0.05usd --at-limit ask -- codex exec 'do it'";
@@ -47,7 +47,14 @@ fn wait_until_the_tool_runs(world: &World) {
     wait_until("the tool runs", || world.path("work/started").exists());
 }
 
+/// The tool that was paid for ends, and what would follow waits.
+#[track_caller]
 fn wait_until_held(world: &World) {
+    let_the_tool_end(world);
+    world.wait_until_at_gate();
+}
+
+fn wait_until_stopped(world: &World) {
     wait_until("all of the agent stands still", || {
         let codex: Vec<char> =
             world.agent_states().iter().filter(|(pid, _)| is_codex(*pid)).map(|(_, state)| *state).collect();
@@ -63,7 +70,8 @@ fn is_codex(pid: i32) -> bool {
 fn govern(world: &World) -> Pid {
     let is_govern =
         |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|n| n.trim() == "govern");
-    let found: Vec<i32> = world.processes().into_iter().filter(is_govern).collect();
+    let is_hook = |pid: &i32| command_line(*pid).split(' ').nth(1) == Some("hook");
+    let found: Vec<i32> = world.processes().into_iter().filter(|pid| is_govern(pid) && !is_hook(pid)).collect();
     assert_eq!(found.len(), 1, "{found:?}");
     Pid::from_raw(found[0])
 }
@@ -196,7 +204,7 @@ fn ctrl_z_and_fg_stop_and_continue_a_running_agent() {
     wait_until_the_tool_runs(&world);
     terminal.press("C-z");
     terminal.wait_for("Stopped");
-    wait_until_held(&world);
+    wait_until_stopped(&world);
     let_the_tool_end(&world);
     terminal.run("clear");
     terminal.run("fg; echo co''de $?");
@@ -350,12 +358,15 @@ fn full_screen_world() -> Option<World> {
     Some(world)
 }
 
+/// The last line of the picture.
+const READY: &str = "for shortcuts";
+
 /// Starts Codex's full-screen program, with the terminal's state written down before and after, and gives it work.
 fn start_full_screen(terminal: &Terminal<'_>, flags: &str) {
     let command =
         format!("stty -a >before.txt; govern run {flags} -- codex; code=$?; stty -a >after.txt; (exit $code)");
     terminal.run_then_tell_code(&command);
-    terminal.wait_for("for shortcuts");
+    terminal.wait_for(READY);
     assert!(terminal.is_full_screen());
     terminal.type_text("do it");
     terminal.wait_for("› do it");
@@ -437,16 +448,17 @@ fn a_full_screen_program_that_is_killed_leaves_a_sane_terminal() {
 #[test]
 fn the_question_borrows_the_screen_of_a_full_screen_program() {
     let Some(world) = full_screen_world() else { return };
+    world.take_hooks_away();
     let Some(terminal) = Terminal::open(&world) else { return };
     start_full_screen(&terminal, "--budget 0.05usd --at-limit ask");
     let screen = terminal.wait_for(ALSO);
-    assert!(!screen.contains("for shortcuts"), "{screen}");
-    wait_until_held(&world);
+    assert!(!screen.contains(READY), "{screen}");
+    wait_until_stopped(&world);
     terminal.run("nonsense");
     terminal.wait_for("`nonsense` is no answer");
     terminal.run("e 1usd");
     // All of its picture is drawn again, and nothing of the question is left.
-    let screen = terminal.wait_for("for shortcuts");
+    let screen = terminal.wait_for(READY);
     assert!(screen.contains("› do it") && !screen.contains(ALSO), "{screen}");
     let_the_tool_end(&world);
     terminal.wait_for("all is done");
@@ -462,10 +474,11 @@ fn the_question_borrows_the_screen_of_a_full_screen_program() {
 fn ctrl_c_or_a_death_at_the_borrowed_screen_leaves_a_sane_terminal() {
     for dies in [false, true] {
         let Some(world) = full_screen_world() else { return };
+        world.take_hooks_away();
         let Some(terminal) = Terminal::open(&world) else { return };
         start_full_screen(&terminal, "--budget 0.05usd --at-limit ask");
         terminal.wait_for(ALSO);
-        wait_until_held(&world);
+        wait_until_stopped(&world);
         if dies {
             kill(govern(&world), Signal::SIGKILL).unwrap();
             wait_until("the screen is left", || !terminal.is_full_screen());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use super::codex::{self, Version};
 use super::fake_responses::FakeResponses;
-use super::process::{Finished, Running};
+use super::process::{Finished, LONG, Running};
 
 /// The model that Codex is configured with.
 pub const MODEL: &str = "gpt-6.1-sol";
@@ -63,6 +63,20 @@ impl World {
         let world = Self::without_codex();
         symlink(launcher, world.path("bin/codex")).unwrap();
         Some(world)
+    }
+
+    /// Makes Codex one that has no hooks, as far as govern's flags go.
+    pub fn take_hooks_away(&self) {
+        let launcher = self.path("bin/codex");
+        let real = fs::read_link(&launcher).unwrap();
+        fs::remove_file(&launcher).unwrap();
+        let script = format!(
+            "#!/bin/bash\nargs=()\nwhile [ $# -gt 0 ]; do\n  case \"$1 $2\" in\n    \"-c hooks.\"*|\"-c features.hooks\"*) shift 2;;\n    \
+             *) args+=(\"$1\"); shift;;\n  esac\ndone\nexec {} \"${{args[@]}}\"\n",
+            real.display()
+        );
+        fs::write(&launcher, script).unwrap();
+        fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Puts another Codex in the place of the first; false where the test must be skipped.
@@ -246,6 +260,24 @@ stream_max_retries = 0
                 Some((pid, stat.rsplit_once(") ")?.1.chars().next()?))
             })
             .collect()
+    }
+
+    /// The hooks that wait for an answer, by their command lines: Codex stands still at the gate.
+    pub fn hooks(&self) -> Vec<(i32, String)> {
+        let lines = self.processes().into_iter().map(|pid| (pid, command_line(pid)));
+        // What it does last before it waits is to ask.
+        let waits = |pid| fs::read_to_string(format!("/proc/{pid}/wchan")).is_ok_and(|place| place.contains("poll"));
+        lines.filter(|(pid, line)| line.split(' ').nth(1) == Some("hook") && waits(*pid)).collect()
+    }
+
+    /// Waits until a request waits at the gate.
+    #[track_caller]
+    pub fn wait_until_at_gate(&self) {
+        let deadline = Instant::now() + LONG;
+        while !self.hooks().iter().any(|(_, line)| line.contains("pre-model-request")) {
+            assert!(Instant::now() < deadline, "no request came to the gate");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Fails if any process of this world lives.

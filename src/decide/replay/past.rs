@@ -374,7 +374,13 @@ impl Live {
                     past.gone.insert(agent);
                 }
             }
-            Effect::Withdraw(_) | Effect::Expire(_) | Effect::Thaw(_) | Effect::Say(_) => {}
+            // History has no Codex that waits.
+            Effect::Withdraw(_)
+            | Effect::Expire(_)
+            | Effect::Thaw(_)
+            | Effect::Answer { .. }
+            | Effect::Open(_)
+            | Effect::Say(_) => {}
         }
         None
     }
@@ -400,6 +406,8 @@ impl Live {
             | EventKind::Outcome { .. }
             | EventKind::Asked { .. }
             | EventKind::Extended { .. }
+            | EventKind::Gated { .. }
+            | EventKind::ToolCalled { .. }
             | EventKind::AgentEnded { .. }
             | EventKind::RunEnded { .. } => {}
         }

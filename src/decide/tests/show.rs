@@ -38,6 +38,8 @@ pub(super) fn show_input(input: &Input) -> String {
             format!("{agent} runs codex {pid}, ephemeral {ephemeral}, works at once {works_at_once}")
         }
         Input::CodexObserved(pid) => format!("codex {pid} is observed"),
+        Input::Hook(hook) => format!("{}/{} at the gate: {:?}", hook.agent, hook.thread, hook.wants),
+        Input::HookGone { hook, why } => format!("call {} is gone: {why:?}", hook.0),
         Input::Due(timer) => format!("due: {}", show_timer(timer)),
     }
 }
@@ -55,6 +57,9 @@ pub(super) fn show_effect(effect: &Effect) -> Option<String> {
         Effect::Expire(approval) => format!("expire {approval}"),
         Effect::Freeze(agent) => format!("FREEZE {agent}"),
         Effect::Thaw(agent) => format!("THAW {agent}"),
+        Effect::Answer { hook, deny: None } => format!("LET {} through", hook.0),
+        Effect::Answer { hook, deny: Some(why) } => format!("DENY {}: {why}", hook.0),
+        Effect::Open(agent) => format!("OPEN {agent}"),
         Effect::End(agent) => format!("END {agent}"),
         Effect::Restart { agent, thread, rung } => format!("RESTART {agent}/{thread} with {}", rung.model),
         Effect::Arm(timer, after) => format!("arm {} in {after:?}", show_timer(timer)),

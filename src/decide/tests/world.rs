@@ -256,6 +256,8 @@ impl World {
             | Effect::Withdraw(_)
             | Effect::Expire(_)
             | Effect::Thaw(_)
+            | Effect::Answer { .. }
+            | Effect::Open(_)
             | Effect::Arm(..)
             | Effect::Say(_)
             | Effect::Refuse(_)

@@ -1,0 +1,69 @@
+//! Owns `govern hook`: what Codex calls before it asks a model or runs a tool. It asks the supervisor and prints what
+//! that says. Where anything is not as it should be it fails, and the shell that called it does what is safe.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use crate::codex::HookEvent;
+use crate::exit::Exit;
+use crate::gate::hook::{HookInput, HookReply, HookWord, MAX_INPUT};
+use crate::gate::line::HookLine;
+use crate::process::{Parent, Woken};
+
+/// The verb, by which `main` knows that nothing else of govern's is needed.
+pub const VERB: &str = "hook";
+
+/// Asks about one hook: `EVENT SOCKET`, as govern wrote them into Codex's command line.
+pub fn run(mut arguments: impl Iterator<Item = OsString>) -> Exit {
+    let event = arguments.next().and_then(|verb| HookEvent::from_verb(verb.to_str()?));
+    let (Some(event), Some(socket), None) = (event, arguments.next(), arguments.next()) else {
+        super::to_stderr("error: `govern hook` is for Codex to call\nhint: `govern run -- codex` puts it there\n");
+        return Exit::Usage;
+    };
+    match ask(event, Path::new(&socket)) {
+        Ok(text) => {
+            // Codex may be gone; there is nobody else to tell.
+            let _unread = io::stdout().lock().write_all(text.as_bytes());
+            Exit::Success
+        }
+        Err(why) => {
+            super::to_stderr(&format!("govern: {why}\n"));
+            Exit::Failed
+        }
+    }
+}
+
+/// What Codex is to read; or why there is none.
+fn ask(event: HookEvent, socket: &Path) -> Result<String, String> {
+    let parent = Parent::apart();
+    let mut input = Vec::new();
+    let read = io::stdin().lock().take(MAX_INPUT as u64 + 1).read_to_end(&mut input);
+    read.map_err(|error| format!("the hook's input cannot be read: {error}"))?;
+    if input.len() > MAX_INPUT {
+        return Err(format!("the hook's input is larger than {MAX_INPUT} bytes"));
+    }
+    if HookInput::read(event, &input).is_none() {
+        return Err("the hook's input is not what Codex writes".to_owned());
+    }
+    let unreachable = |error: io::Error| format!("the supervisor cannot be reached: {error}");
+    let mut line = HookLine::ask(socket, event, &input).map_err(unreachable)?;
+    let woken = parent.wait_for(line.readable()).map_err(unreachable)?;
+    match woken {
+        Woken::Readable => match line.answer() {
+            Some(HookReply::Print { text }) => Ok(text),
+            Some(HookReply::Fail { why }) => Err(why),
+            None => Err("the supervisor gave no answer".to_owned()),
+        },
+        Woken::Unheard => {
+            line.tell(HookWord::Withdrawn);
+            Ok(String::new())
+        }
+        // While this process lives, Codex waits for the end of its output.
+        Woken::Orphaned => {
+            let word = if parent.is_unheard_soon() { HookWord::Withdrawn } else { HookWord::Orphaned };
+            line.tell(word);
+            Ok(String::new())
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Pure. The gate: what Codex waits for before it asks a model or runs a tool, and when it may go on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::event::{EventKind, GateReach, ToolVerdict};
+use crate::model::{AgentName, ModelId, Response, ThreadId};
+
+use super::account::Books;
+use super::agent::{Agent, Hold};
+use super::effect::Effect;
+use super::governor::Governor;
+use super::input::{Gone, Hook, HookId, Moment, Phase, Wants};
+use super::lifecycle::{Happening, Intent, State};
+
+/// An agent's Codex at the gate.
+#[derive(Clone, Debug, Default)]
+pub struct Gate {
+    /// How much of it was seen to work: known by hand-shake, not by version.
+    reach: Option<GateReach>,
+    /// Calls that have no answer yet.
+    waiting: BTreeMap<HookId, (ThreadId, Wants)>,
+    /// The families whose threads ask here before they ask a model.
+    roots: BTreeSet<ThreadId>,
+    /// The agent is held here: its processes go on, its requests do not.
+    shut: bool,
+    /// An end waits until no answer would be lost by it.
+    draining: bool,
+    /// A request may have gone past it: nothing is held here any more.
+    broken: bool,
+}
+
+impl Gate {
+    /// A request of this thread waits.
+    pub fn has(&self, thread: &ThreadId) -> bool {
+        self.waiting.values().any(|(of, wants)| of == thread && wants.spends())
+    }
+
+    /// Requests of this Codex come here first.
+    pub fn holds_requests(&self) -> bool {
+        self.reach == Some(GateReach::Requests) && !self.broken
+    }
+
+    /// How much of it was seen to work; `None` before anything came.
+    pub fn reach(&self) -> Option<GateReach> {
+        self.reach
+    }
+
+    /// The agent is held here, and not by signals.
+    pub fn is_shut(&self) -> bool {
+        self.shut
+    }
+
+    /// The agent is held no longer; says whether it was held here.
+    pub(super) fn open(&mut self) -> bool {
+        std::mem::take(&mut self.shut)
+    }
+
+    /// The Codex that waited is gone.
+    pub(super) fn forget(&mut self) {
+        self.waiting.clear();
+        self.shut = false;
+        self.draining = false;
+    }
+
+    /// May go on while the agent is in this state.
+    fn lets(&self, state: State, wants: &Wants) -> bool {
+        match state {
+            State::Running => true,
+            // What is held for its spend may use what it has paid for.
+            State::Held => self.shut && !wants.spends(),
+            State::Starting(_) | State::Freezing(_) | State::Ending(_) | State::Gone => false,
+        }
+    }
+}
+
+impl Governor {
+    /// Codex is about to do something, and waits.
+    pub(super) fn at_gate(&mut self, now: Moment, hook: Hook, books: &dyn Books) {
+        let Hook { id, agent: name, thread, root, model, wants } = hook;
+        let Some(agent) = self.agents.get_mut(&name) else { return };
+        let reach = if wants.spends() { GateReach::Requests } else { GateReach::Tools };
+        let spends = wants.spends();
+        let begins = spends || wants == Wants::Turn;
+        agent.gate.waiting.insert(id, (thread.clone(), wants));
+        let more = agent.gate.reach < Some(reach);
+        if more {
+            agent.gate.reach = Some(reach);
+        }
+        let entry = agent.threads.entry(thread).or_default();
+        if begins && entry.phase == Phase::Idle {
+            entry.phase = Phase::InFlight;
+        }
+        if spends {
+            entry.gated = true;
+            entry.admitted = (entry.admitted + 1).min(2);
+            agent.gate.roots.insert(root);
+        }
+        if more {
+            self.record(Some(&name), EventKind::Gated { reach });
+        }
+        if begins && !self.refuse_next_model(now, &name, model.as_ref()) {
+            self.evaluate(now, &name, books);
+        }
+    }
+
+    /// A call that was not answered is gone.
+    pub(super) fn left_gate(&mut self, now: Moment, hook: HookId, why: Gone) {
+        let found = self.agents.iter_mut().find_map(|(name, agent)| {
+            let (thread, wants) = agent.gate.waiting.remove(&hook)?;
+            Some((name.clone(), thread, wants))
+        });
+        let Some((name, thread, wants)) = found else { return };
+        match why {
+            Gone::Broken => self.gate_broken(now, &name, "a hook of govern's was ended before it was answered"),
+            Gone::Withdrawn => self.interrupted(now, &name, &thread, &wants),
+        }
+    }
+
+    /// A person interrupted the turn: what was asked about it needs no answer.
+    fn interrupted(&mut self, now: Moment, name: &AgentName, thread: &ThreadId, wants: &Wants) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        if let Some(thread) = agent.threads.get_mut(thread).filter(|_| wants.spends()) {
+            thread.phase = Phase::Idle;
+            thread.admitted = thread.admitted.saturating_sub(1);
+        }
+        self.reserve(now, name);
+    }
+
+    /// Nothing is left to be asked about: the turn ended, or was interrupted.
+    fn withdraw_if_at_rest(&mut self, now: Moment, name: &AgentName) {
+        let asks_nothing = |agent: &Agent| agent.state == State::Held && agent.gate.shut && !agent.turn_under_way();
+        if !self.agents.get(name).is_some_and(asks_nothing) {
+            return;
+        }
+        if let Some(Hold { approval: Some(approval), .. }) = self.unhold(name) {
+            self.effects.push(Effect::Withdraw(approval));
+            let what = format!("approval {approval} is withdrawn: the turn is over, and nothing is left to ask about");
+            self.effects.push(Effect::Say(what.clone()));
+            self.mark(Some(name), what);
+        }
+        self.happen(now, name, Happening::Release);
+    }
+
+    /// Something may have gone past the gate. Under a limit that is the agent's end.
+    fn gate_broken(&mut self, now: Moment, name: &AgentName, what: &str) {
+        if !self.agents.get(name).is_some_and(Agent::is_live) {
+            return;
+        }
+        if !self.gates() {
+            self.mark(Some(name), what.to_owned());
+            return;
+        }
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.gate.broken = true;
+        }
+        self.stop_because(now, name, format!("{what}: under a limit nothing goes past the gate"));
+    }
+
+    /// A response must have been let through first, where its Codex was seen to ask.
+    pub(super) fn expect_admitted(&mut self, now: Moment, name: &AgentName, response: &Response) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        if !agent.gate.holds_requests() || !agent.gate.roots.contains(&response.root) {
+            return;
+        }
+        let Some(thread) = agent.threads.get_mut(&response.thread) else { return };
+        match thread.admitted.checked_sub(1) {
+            Some(left) => thread.admitted = left,
+            None => {
+                let what = format!("a request of thread {} was answered that was not let through", response.thread);
+                self.gate_broken(now, name, &what);
+            }
+        }
+    }
+
+    /// Answers those that may go on, and ends what only waited for answers under way.
+    pub(super) fn settle_gate(&mut self, now: Moment, name: &AgentName) {
+        self.withdraw_if_at_rest(now, name);
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let State::Freezing(intent) = agent.state else {
+            return self.let_through(name);
+        };
+        let done = agent.in_flight() == 0 || intent == Intent::Kill || !agent.gate_holds();
+        if agent.gate.draining && done {
+            agent.gate.draining = false;
+            self.request(name, "freeze");
+            self.effects.push(Effect::Freeze(name.clone()));
+        }
+    }
+
+    fn let_through(&mut self, name: &AgentName) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let (state, gate) = (agent.state, &agent.gate);
+        let ready: Vec<HookId> =
+            gate.waiting.iter().filter(|(_, (_, wants))| gate.lets(state, wants)).map(|(id, _)| *id).collect();
+        for hook in ready {
+            let Some(agent) = self.agents.get_mut(name) else { return };
+            let Some((thread, wants)) = agent.gate.waiting.remove(&hook) else { continue };
+            let cost = agent.cost;
+            if let Wants::Tool(call) = wants {
+                self.record(
+                    Some(name),
+                    EventKind::ToolCalled {
+                        thread,
+                        tool: call.tool,
+                        input: call.digest,
+                        short: call.short,
+                        cost,
+                        verdict: ToolVerdict::Allowed,
+                        rule: None,
+                        because: None,
+                        by: None,
+                    },
+                );
+            }
+            self.effects.push(Effect::Answer { hook, deny: None });
+        }
+    }
+
+    /// Carries out an order to stand still at the gate, where that is enough; says whether it is.
+    pub(super) fn holds_at_gate(&mut self, now: Moment, name: &AgentName, state: State) -> bool {
+        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.gate_holds()) else { return false };
+        match state {
+            State::Freezing(Intent::Ask) => {
+                agent.gate.shut = true;
+                agent.pause_clock(now.uptime);
+                let safe = agent.in_flight() == 0;
+                self.request(name, "hold");
+                self.outcome(name, true, "at the gate");
+                self.happen(now, name, Happening::Frozen { safe });
+                true
+            }
+            State::Freezing(Intent::Stop) if agent.in_flight() > 0 => {
+                agent.gate.draining = true;
+                self.request(name, "wait for the answers under way");
+                self.outcome(name, true, "at the gate");
+                true
+            }
+            State::Freezing(_) | State::Starting(_) | State::Running | State::Held | State::Ending(_) | State::Gone => {
+                false
+            }
+        }
+    }
+
+    /// The policy can hold or end an agent here, by its budgets or by the models that it allows.
+    pub fn gates(&self) -> bool {
+        self.enforces() || (!self.policy.observe && self.policy.models.restricts())
+    }
+
+    /// The model that would be asked next must be allowed; says whether it is not, and ends the agent then.
+    fn refuse_next_model(&mut self, now: Moment, name: &AgentName, model: Option<&ModelId>) -> bool {
+        let Some(model) = model.filter(|model| !self.policy.models.allows(model.as_str())) else { return false };
+        if self.policy.observe {
+            return false;
+        }
+        self.stop_because(now, name, format!("`{model}` is not among the models that the policy allows"));
+        true
+    }
+}

@@ -1,0 +1,241 @@
+//! Pure. Codex asks first: what is let through, what waits, and what ends because something went past.
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+use super::world::{CODEX, Plan, World, five_dollars, setup};
+use crate::decide::input::{Gone, Hook, HookId, Phase, ToolCall, Wants};
+use crate::decide::{Effect, Input};
+use crate::model::event::{Answer, EventKind};
+use crate::model::{AgentName, ModelId, ThreadId};
+
+const ASK: &str = r#"{ at = "100%", do = "ask" }"#;
+
+impl World {
+    /// Codex waits at the gate; the answer to that is in the effects.
+    fn hook(&mut self, id: u64, thread: &str, wants: Wants) {
+        self.pass(1);
+        self.feed(Input::Hook(Box::new(Hook {
+            id: HookId(id),
+            agent: AgentName::new(CODEX),
+            thread: ThreadId::new(thread),
+            root: ThreadId::new("root"),
+            model: Some(ModelId::new(self.model.clone())),
+            wants,
+        })));
+    }
+
+    fn gone(&mut self, id: u64, why: Gone) {
+        self.feed(Input::HookGone { hook: HookId(id), why });
+    }
+
+    fn is_let_through(&self, id: u64) -> bool {
+        self.effects.contains(&Effect::Answer { hook: HookId(id), deny: None })
+    }
+}
+
+fn tool() -> Wants {
+    let call = ToolCall { tool: "Bash".to_owned(), digest: "d1".to_owned(), short: "make test".to_owned() };
+    Wants::Tool(call)
+}
+
+#[test]
+fn a_request_that_fits_is_let_through_and_one_that_does_not_waits_for_a_person() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.hook(1, "root", Wants::Session);
+    world.hook(2, "root", Wants::Request);
+    world.answers("root", 2_600);
+    // What was paid for may run; what would come after it waits.
+    world.hook(3, "root", tool());
+    world.hook(4, "root", Wants::Request);
+    assert!(world.is_let_through(2) && world.is_let_through(3) && !world.is_let_through(4));
+    world.extends(1, 3_000_000_000);
+    assert!(world.is_let_through(4));
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn while_an_agent_is_held_all_its_threads_wait_and_a_refusal_ends_them_unsent() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.hook(1, "root", Wants::Request);
+    world.hook(2, "sub", Wants::Request);
+    world.answers("root", 2_000);
+    world.answers("sub", 1_500);
+    world.skip();
+    world.hook(3, "root", Wants::Request);
+    world.hook(4, "sub", Wants::Request);
+    world.hook(5, "root", Wants::Compaction);
+    world.person(1, Answer::Stop);
+    assert!(![3, 4, 5].into_iter().any(|id| world.is_let_through(id)));
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_stop_waits_for_the_answer_under_way() {
+    let mut world = Plan::of(&five_dollars(r#"{ at = "100%", do = "stop" }"#)).started();
+    world.hook(1, "root", Wants::Request);
+    world.hook(2, "sub", Wants::Request);
+    world.answers("sub", 2_600);
+    assert!(!world.finished());
+    world.answers("root", 100);
+    assert!(world.finished());
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_kill_waits_for_nothing() {
+    let mut world = Plan::of(&five_dollars(r#"{ at = "100%", do = "kill" }"#)).started();
+    world.hook(1, "root", Wants::Request);
+    world.hook(2, "sub", Wants::Request);
+    world.answers("sub", 2_600);
+    assert!(world.finished());
+}
+
+#[test]
+fn a_route_takes_place_at_the_gate_when_the_tool_is_done() {
+    let mut world = Plan::of(&five_dollars(r#"{ at = "50%", do = "route" }, { at = "100%", do = "stop" }"#)).started();
+    world.hook(1, "root", Wants::Request);
+    world.answers("root", 2_600);
+    assert!(!world.effects.iter().any(|effect| matches!(effect, Effect::Restart { .. })));
+    world.hook(2, "root", Wants::Request);
+    assert!(world.effects.iter().any(|effect| matches!(effect, Effect::Restart { .. })));
+    assert!(!world.is_let_through(2));
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn an_interrupt_withdraws_the_question() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.hook(1, "root", Wants::Request);
+    world.answers("root", 2_600);
+    world.hook(2, "root", Wants::Request);
+    world.skip();
+    world.gone(2, Gone::Withdrawn);
+    world.hook(3, "root", Wants::Request);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn what_is_asked_is_withdrawn_when_the_turn_ends_by_itself() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.hook(1, "root", Wants::Request);
+    world.hook(2, "sub", Wants::Request);
+    world.answers("root", 2_600);
+    world.skip();
+    world.phase(CODEX, "root", Phase::Idle);
+    world.concludes("sub", 10);
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_hook_that_is_ended_ends_the_agent_under_a_limit_and_is_noted_without_one() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.hook(1, "root", Wants::Request);
+    world.answers("root", 2_600);
+    world.hook(2, "root", Wants::Request);
+    world.gone(2, Gone::Broken);
+    assert!(world.finished());
+    let mut world = Plan::of("").started();
+    world.by_hand = true;
+    world.hook(1, "root", Wants::Request);
+    world.gone(1, Gone::Broken);
+    assert!(!world.finished());
+}
+
+#[test]
+fn an_answer_that_was_not_let_through_ends_the_agent() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.hook(1, "root", Wants::Request);
+    world.answers("root", 10);
+    world.skip();
+    world.asks("root");
+    world.answers("root", 10);
+    assert!(world.finished());
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_compaction_and_a_request_that_is_sent_again_are_no_breach() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.hook(1, "root", Wants::Request);
+    world.hook(2, "root", Wants::Request);
+    world.answers("root", 10);
+    world.hook(3, "root", Wants::Compaction);
+    world.answers("root", 10);
+    world.hook(4, "root", Wants::Request);
+    world.answers("root", 10);
+    assert!(!world.finished());
+}
+
+#[test]
+fn a_codex_that_does_not_ask_is_held_by_signals_as_before() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.hook(1, "root", Wants::Session);
+    world.asks("root");
+    world.hook(2, "root", tool());
+    world.answers("root", 2_600);
+    assert!(world.effects.contains(&Effect::Freeze(AgentName::new(CODEX))));
+    // Nor is a nested one that does not ask, beside one that does.
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.hook(1, "root", Wants::Request);
+    world.asks("nested");
+    world.answers("root", 2_600);
+    assert!(world.effects.contains(&Effect::Freeze(AgentName::new(CODEX))));
+}
+
+#[test]
+fn a_model_that_is_not_allowed_is_not_asked() {
+    let mut world = Plan::of("[models]\nallow = [\"mid\"]\n").started();
+    world.hook(1, "root", Wants::Request);
+    assert!(world.finished() && !world.is_let_through(1));
+}
+
+#[test]
+fn observing_lets_everything_through() {
+    let mut plan = Plan::of(&five_dollars(ASK));
+    plan.policy.observe = true;
+    plan.agents = vec![setup(CODEX, true)];
+    let mut world = plan.started();
+    world.hook(1, "root", Wants::Request);
+    world.answers("root", 9_000);
+    world.hook(2, "root", Wants::Request);
+    world.hook(3, "root", tool());
+    assert!((1..=3).all(|id| world.is_let_through(id)));
+}
+
+#[test]
+fn every_tool_that_runs_is_written_down_with_what_was_spent_until_then() {
+    let mut world = Plan::of("").started();
+    world.hook(1, "root", Wants::Request);
+    world.answers("root", 250);
+    world.hook(2, "root", tool());
+    let calls = world.effects.iter().filter_map(|effect| match effect {
+        Effect::Record { kind: EventKind::ToolCalled { tool, cost, .. }, .. } => Some((tool.clone(), cost.nanos())),
+        _ => None,
+    });
+    assert_eq!(calls.collect::<Vec<_>>(), [("Bash".to_owned(), 250_000_000)]);
+}
+
+proptest! {
+    /// Whatever two threads are answered, nothing is let through that the largest recent answers say would pass.
+    #[test]
+    fn no_request_is_let_through_that_would_pass_the_limit(turns in proptest::collection::vec((0_usize..2, 1_u64..900), 1..20)) {
+        let mut world = Plan::of(&five_dollars(r#"{ at = "100%", do = "stop" }"#)).started();
+        let mut largest = [0_u64; 2];
+        let mut spent = 0_u64;
+        for (id, (thread, tokens)) in (1..).zip(turns) {
+            let name = ["root", "sub"][thread];
+            world.hook(id, name, Wants::Request);
+            if world.is_let_through(id) {
+                prop_assert!(spent + largest[thread] <= 5_000, "{spent} and {largest:?}");
+                world.answers(name, tokens);
+                spent += tokens;
+                // What foretells is the largest of the last five; here never fewer than this one.
+                largest[thread] = tokens;
+            } else {
+                prop_assert!(world.finished());
+                break;
+            }
+        }
+    }
+}

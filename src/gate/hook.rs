@@ -1,0 +1,166 @@
+//! Pure. What Codex tells a hook, what a hook tells its supervisor, and what it prints: each as it stands on the wire.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::codex::HookEvent;
+use crate::model::{ModelId, ThreadId};
+
+/// The largest input that a hook passes on, in bytes: a patch may be large, anything beyond is refused.
+pub const MAX_INPUT: usize = 16 * 1024 * 1024;
+
+/// What Codex writes to a hook's stdin, as far as govern needs it. Fields seen with 0.135 and 0.169; others are let be.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct HookInput {
+    /// The root of the thread's family.
+    pub session_id: ThreadId,
+    /// The thread itself, in a sub-agent.
+    #[serde(default)]
+    agent_id: Option<ThreadId>,
+    /// What happened, by Codex's name for it.
+    pub hook_event_name: String,
+    /// The thread's session file; none with `--ephemeral`.
+    #[serde(default)]
+    pub transcript_path: Option<PathBuf>,
+    /// The model that is asked next.
+    #[serde(default)]
+    pub model: Option<ModelId>,
+    /// `Bash`, `apply_patch`, `spawn_agent`, an MCP tool's name.
+    #[serde(default)]
+    pub tool_name: Option<String>,
+    /// What the tool is given.
+    #[serde(default)]
+    pub tool_input: serde_json::Value,
+}
+
+impl HookInput {
+    /// Reads a hook's stdin; `None` if it is not what Codex would write for this event.
+    pub fn read(event: HookEvent, bytes: &[u8]) -> Option<Self> {
+        let input: Self = serde_json::from_slice(bytes).ok()?;
+        (input.hook_event_name == event.name()).then_some(input)
+    }
+
+    /// The thread that it is about.
+    pub fn thread(&self) -> &ThreadId {
+        self.agent_id.as_ref().unwrap_or(&self.session_id)
+    }
+}
+
+/// The line before a hook's input, which follows in so many bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookHeader {
+    /// By [`HookEvent::verb`].
+    pub hook: String,
+    /// How many bytes follow.
+    pub length: usize,
+}
+
+/// What a hook is told to do, in one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "lowercase", deny_unknown_fields)]
+pub enum HookReply {
+    /// Print this and end well; nothing to print means: go on.
+    Print {
+        /// What Codex reads.
+        #[serde(skip_serializing_if = "String::is_empty", default)]
+        text: String,
+    },
+    /// End as if nobody had answered.
+    Fail {
+        /// Why, for a person.
+        why: String,
+    },
+}
+
+/// What a hook says of itself while it waits, in one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "gone", rename_all = "lowercase", deny_unknown_fields)]
+pub enum HookWord {
+    /// Codex no longer listens: the turn was interrupted.
+    Withdrawn,
+    /// The shell that called it was killed, and Codex waits still.
+    Orphaned,
+}
+
+/// What a decision says to Codex.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HookAnswer {
+    /// The tool must not run, and the model reads why.
+    pub deny: Option<String>,
+    /// What the person at Codex's screen is told.
+    pub message: Option<String>,
+}
+
+impl HookAnswer {
+    /// As Codex reads it from a hook's stdout; empty where there is nothing to say.
+    pub fn text(&self, event: HookEvent) -> String {
+        let mut answer = serde_json::Map::new();
+        if let Some(message) = self.message.as_ref().filter(|_| event.shows_messages()) {
+            answer.insert("systemMessage".to_owned(), message.as_str().into());
+        }
+        if let Some(reason) = self.deny.as_ref().filter(|_| event == HookEvent::PreToolUse) {
+            let decision = serde_json::json!({
+                "hookEventName": event.name(),
+                "permissionDecision": "deny",
+                "permissionDecisionReason": reason,
+            });
+            answer.insert("hookSpecificOutput".to_owned(), decision);
+        }
+        if answer.is_empty() { String::new() } else { serde_json::Value::Object(answer).to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As 0.169 wrote it, in a sub-agent.
+    const TOOL: &str = r#"{"session_id":"root","turn_id":"t","transcript_path":"/h/sessions/rollout-x.jsonl","cwd":"/w",
+        "hook_event_name":"PreToolUse","model":"gpt-6.1-sol","permission_mode":"bypassPermissions","agent_id":"sub",
+        "agent_type":"default","tool_name":"Bash","tool_input":{"command":"echo hi"},"tool_use_id":"c0"}"#;
+
+    #[test]
+    fn an_input_tells_its_thread_model_and_tool() {
+        let input = HookInput::read(HookEvent::PreToolUse, TOOL.as_bytes()).unwrap();
+        assert_eq!(input.thread(), &ThreadId::new("sub"));
+        assert_eq!(input.session_id, ThreadId::new("root"));
+        assert_eq!(input.model, Some(ModelId::new("gpt-6.1-sol")));
+        assert_eq!(input.tool_name.as_deref(), Some("Bash"));
+        assert_eq!(input.tool_input["command"], "echo hi");
+        let root = TOOL.replace("\"agent_id\":\"sub\",", "");
+        let input = HookInput::read(HookEvent::PreToolUse, root.as_bytes()).unwrap();
+        assert_eq!(input.thread(), &ThreadId::new("root"));
+    }
+
+    #[test]
+    fn what_codex_would_not_write_is_no_input() {
+        for (event, text) in [
+            (HookEvent::PreModelRequest, TOOL),
+            (HookEvent::PreToolUse, ""),
+            (HookEvent::PreToolUse, "{}"),
+            (HookEvent::PreToolUse, "[1"),
+            (HookEvent::PreToolUse, r#"{"session_id":1,"hook_event_name":"PreToolUse"}"#),
+        ] {
+            assert_eq!(HookInput::read(event, text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_says_what_its_event_can_say() {
+        let all = HookAnswer { deny: Some("no \"push\"".to_owned()), message: Some("80%".to_owned()) };
+        for (event, answer, text) in [
+            (HookEvent::PreToolUse, HookAnswer::default(), ""),
+            (
+                HookEvent::PreToolUse,
+                all.clone(),
+                r#"{"hookSpecificOutput":{"hookEventName":"PreToolUse","permissionDecision":"deny","permissionDecisionReason":"no \"push\""},"systemMessage":"80%"}"#,
+            ),
+            (HookEvent::PreModelRequest, all.clone(), ""),
+            (HookEvent::Stop, all, r#"{"systemMessage":"80%"}"#),
+        ] {
+            assert_eq!(answer.text(event), text);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Owns a hook's wait: for an answer, for the end of the shell that called it, for the end of whoever reads its output.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{Pid, getppid, setsid};
+
+/// What ended a hook's wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// There is something to read, or the other side is gone.
+    Readable,
+    /// Nobody reads this process's stdout any more.
+    Unheard,
+    /// The process that started this one has ended.
+    Orphaned,
+}
+
+/// How often a kernel that has no descriptors for processes (before 5.3) is asked for the parent.
+const LOOK_AGAIN: u8 = 100;
+
+/// How long a killer's next act may take, in milliseconds.
+const SOON: u8 = 100;
+
+/// The process that started this one, held so that its number cannot come to mean another.
+#[derive(Debug)]
+pub struct Parent {
+    pid: Pid,
+    descriptor: Option<OwnedFd>,
+}
+
+impl Parent {
+    /// Leaves the session of the parent, so that a signal to all of it does not reach this process: somebody must be
+    /// left to tell what became of the others.
+    pub fn apart() -> Self {
+        let pid = getppid();
+        // A session of one's own is refused to the leader of a group, which a shell's child is not.
+        let _leader = setsid();
+        #[expect(unsafe_code, reason = "there is no safe call for a process's descriptor")]
+        // SAFETY: the call takes two numbers and gives a descriptor that is nobody else's, or -1.
+        let descriptor = unsafe {
+            let raw = nix::libc::syscall(nix::libc::SYS_pidfd_open, pid.as_raw(), 0);
+            i32::try_from(raw).ok().filter(|raw| *raw >= 0).map(|raw| OwnedFd::from_raw_fd(raw))
+        };
+        Self { pid, descriptor }
+    }
+
+    /// Waits until `answer` can be read, or nobody is left to whom it matters.
+    ///
+    /// # Errors
+    /// What the system says where it cannot wait.
+    pub fn wait_for(&self, answer: BorrowedFd<'_>) -> io::Result<Woken> {
+        let stdout = io::stdout();
+        let mut fds = vec![PollFd::new(answer, PollFlags::POLLIN), PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        let again = match &self.descriptor {
+            Some(descriptor) => {
+                fds.push(PollFd::new(descriptor.as_fd(), PollFlags::POLLIN));
+                PollTimeout::NONE
+            }
+            None => LOOK_AGAIN.into(),
+        };
+        loop {
+            // One that ended before its descriptor was opened has left this process to another.
+            if getppid() != self.pid {
+                return Ok(Woken::Orphaned);
+            }
+            match poll(&mut fds, again) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let happened = |at: usize| fds.get(at).and_then(PollFd::any).unwrap_or(false);
+            if happened(0) {
+                return Ok(Woken::Readable);
+            }
+            if happened(1) {
+                return Ok(Woken::Unheard);
+            }
+        }
+    }
+
+    /// Says whether the reader of this process's stdout goes away soon: one who kills what writes to it does so next.
+    pub fn is_unheard_soon(&self) -> bool {
+        let stdout = io::stdout();
+        let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        poll(&mut fds, SOON).is_ok_and(|found| found > 0)
+    }
+}

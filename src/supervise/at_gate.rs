@@ -1,0 +1,153 @@
+//! Hooks: Codex at the gate, and what it is told.
+
+use sha2::{Digest, Sha256};
+
+use crate::codex::{self, Failing, HookEvent, HookTarget, Invocation, NoHooks};
+use crate::decide::Effect;
+use crate::decide::input::{Gone, Hook, HookId, Input, ToolCall, Wants};
+use crate::error::Error;
+use crate::gate::hook::{HookAnswer, HookInput, HookReply, HookWord};
+use crate::gate::socket::{self, HookCall, Peer};
+use crate::model::event::GateReach;
+use crate::process;
+
+use super::supervisor::Supervisor;
+
+/// How much of a tool's input is kept in words, in characters.
+const SHORT: usize = 200;
+
+impl Supervisor {
+    /// A hook asks: what was recorded until now counts first.
+    pub(super) fn hooked(&mut self, call: HookCall) -> Result<Vec<Effect>, Error> {
+        if let Err(why) = self.admits_hook(call.peer) {
+            self.mark(format!("a hook was turned away: {why}"));
+            call.reply(&HookReply::Fail { why: why.to_owned() });
+            return Ok(Vec::new());
+        }
+        let mut inputs = self.read_for(&call);
+        inputs.push(Input::Hook(Box::new(Hook {
+            id: HookId(call.number),
+            agent: self.agent.clone(),
+            thread: call.input.thread().clone(),
+            root: call.input.session_id.clone(),
+            model: call.input.model.clone(),
+            wants: wants(call.event, &call.input),
+        })));
+        self.at_gate.insert(HookId(call.number), call);
+        self.turn(inputs)
+    }
+
+    /// The connection of a hook has ended: an answered one's does, too.
+    pub(super) fn hook_gone(&mut self, number: u64, word: Option<HookWord>) -> Result<Vec<Effect>, Error> {
+        let hook = HookId(number);
+        if !self.at_gate.contains_key(&hook) {
+            return Ok(Vec::new());
+        }
+        let why = match word {
+            Some(HookWord::Withdrawn) => Gone::Withdrawn,
+            Some(HookWord::Orphaned) | None => Gone::Broken,
+        };
+        let effects = self.turn(vec![Input::HookGone { hook, why }]);
+        // Codex waits as long as a hook lives that lost its shell, and that lives as long as its connection: where
+        // nothing may go past the gate, until all of it is ended.
+        if why == Gone::Withdrawn || !self.governor.gates() {
+            self.at_gate.remove(&hook);
+        }
+        effects
+    }
+
+    /// How limits are kept is said once: when the first request comes to the gate, or the first answer without one.
+    pub(super) fn say_reach(&mut self, inputs: &[Input]) {
+        let requests = |input: &Input| matches!(input, Input::Hook(hook) if hook.wants.spends());
+        let reach = if inputs.iter().any(requests) {
+            Some(GateReach::Requests)
+        } else if inputs.iter().any(|input| matches!(input, Input::Responded(_))) {
+            self.governor.agent(&self.agent).and_then(|agent| agent.gate.reach())
+        } else {
+            return;
+        };
+        if std::mem::replace(&mut self.reach_said, true) || !self.governor.gates() {
+            return;
+        }
+        self.say(match reach {
+            Some(GateReach::Requests) => "limits are kept at the gate: each request and each tool waits for govern",
+            Some(GateReach::Tools) => {
+                "tools wait for govern; requests are held by signals: this Codex does not ask first"
+            }
+            None => "limits are kept by signals: this command was not seen to call govern's hooks",
+        });
+    }
+
+    /// Only processes of the agent's own tree, which Codex started.
+    fn admits_hook(&self, peer: Peer) -> Result<(), &'static str> {
+        if peer.uid != process::own_uid() {
+            return Err("another user's process called it");
+        }
+        let inside = peer.pid.zip(self.guard_pid()).is_some_and(|(pid, guard)| process::is_descendant_of(pid, guard));
+        if inside { Ok(()) } else { Err("a process called it that no agent of this run started") }
+    }
+
+    /// The caller names its session file, and has written all of it that was before this.
+    fn read_for(&mut self, call: &HookCall) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        let file = call.input.transcript_path.as_ref().and_then(|path| std::fs::canonicalize(path).ok());
+        if let Some(path) = file.filter(|path| !self.sessions.owns(path))
+            && self.sessions.claim(&path, &self.agent).is_ok()
+        {
+            let codex = call.peer.pid.and_then(process::codex_above);
+            inputs.extend(codex.map(Input::CodexObserved));
+        }
+        inputs.extend(self.read_all());
+        inputs
+    }
+
+    /// What Codex is told; a person at its screen reads there what was said since.
+    pub(super) fn answer_hook(&mut self, hook: HookId, deny: Option<String>) {
+        let Some(call) = self.at_gate.remove(&hook) else { return };
+        let shows = self.full_screen && call.event.shows_messages() && !self.unsaid.is_empty();
+        let message = shows.then(|| std::mem::take(&mut self.unsaid).join("; ")).map(|said| format!("govern: {said}"));
+        let text = HookAnswer { deny, message }.text(call.event);
+        call.reply(&HookReply::Print { text });
+    }
+
+    /// The command line with govern's hooks in it, where it can have them.
+    pub(super) fn with_hooks(&mut self, argv: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
+        let Some(invocation) = Invocation::parse(&argv) else { return argv };
+        let Some(govern) = process::own_program() else {
+            self.mark("govern cannot tell where its own program is, so its hooks are left out".to_owned());
+            return argv;
+        };
+        let socket = socket::path_of(&self.sockets, &self.run);
+        let failing = if self.governor.gates() { Failing::Closed } else { Failing::Open };
+        let posix_shell = process::has_posix_shell();
+        let target = HookTarget { govern: &govern, socket: &socket, failing, posix_shell };
+        match invocation.with_hooks(&target) {
+            Ok(hooked) => hooked,
+            Err(NoHooks::NoSession) => argv,
+            // Under a limit it was refused before.
+            Err(why) => {
+                self.mark(format!("no hooks: {why}"));
+                argv
+            }
+        }
+    }
+}
+
+fn wants(event: HookEvent, input: &HookInput) -> Wants {
+    match event {
+        HookEvent::SessionStart => Wants::Session,
+        HookEvent::UserPromptSubmit => Wants::Turn,
+        HookEvent::PreModelRequest => Wants::Request,
+        HookEvent::PreCompact => Wants::Compaction,
+        HookEvent::PreToolUse => Wants::Tool(tool_call(input)),
+        HookEvent::Stop => Wants::TurnEnd,
+    }
+}
+
+fn tool_call(input: &HookInput) -> ToolCall {
+    let whole = input.tool_input.to_string();
+    let digest = Sha256::digest(&whole).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let command = input.tool_input.get("command").and_then(serde_json::Value::as_str);
+    let short: String = codex::redact(command.unwrap_or(&whole)).chars().take(SHORT).collect();
+    ToolCall { tool: input.tool_name.clone().unwrap_or_default(), digest, short }
+}
