@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::approvals::answer_text;
 use super::page::{Item, Tone};
 use super::text::{between, clock, count, duration};
-use crate::model::event::{Answer, Decision, EventKind};
+use crate::model::event::{Answer, Decision, EventKind, ToolVerdict};
 use crate::model::{AgentName, ApprovalId, BudgetName, Event, Timestamp, Unit, Verb};
 
 /// One thing that govern did, or that its owner should know.
@@ -149,6 +149,11 @@ impl Teller {
                 let because = format!("{} of {name}: {reason}", count(*lines, "line", "lines"));
                 self.told.push(Told::new(event, "skipped", because));
             }
+            EventKind::ToolCalled { verdict: ToolVerdict::Denied, tool, short, because, by, .. } => {
+                let by = by.as_ref().map_or_else(String::new, |by| format!(", by {by}"));
+                let because = because.as_deref().unwrap_or("a gate");
+                self.told.push(Told::new(event, "refused", format!("{tool}: {short}: {because}{by}")));
+            }
             EventKind::RunResumed { by, .. } => self.told.push(Told::new(event, "resumed", format!("by {by}"))),
             EventKind::Marked { what } => self.told.push(Told::new(event, "noted", what.clone())),
             EventKind::AgentEnded { in_flight, in_flight_cost, .. } => {
@@ -171,7 +176,7 @@ impl Teller {
             | EventKind::AgentStarted { .. }
             | EventKind::ThreadSeen { .. }
             | EventKind::Gated { .. }
-            | EventKind::ToolCalled { .. }
+            | EventKind::ToolCalled { verdict: ToolVerdict::Allowed, .. }
             | EventKind::Response(_) => {}
         }
     }
@@ -324,129 +329,4 @@ impl Teller {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::sample;
-    use super::*;
-
-    fn lines(kinds: Vec<(&str, EventKind)>) -> Vec<String> {
-        let events: Vec<Event> = kinds.into_iter().map(|(at, kind)| sample::event(at, kind)).collect();
-        told(&events)
-            .iter()
-            .map(|told| {
-                let item = told.item(Tz::UTC, false);
-                format!("{} | {}", item.lead, item.text)
-            })
-            .collect()
-    }
-
-    fn requested(request: u64, what: &str) -> EventKind {
-        EventKind::Requested { request, what: what.into(), because: "the reason".into() }
-    }
-
-    #[test]
-    fn a_question_its_hold_and_its_answer_are_one_line() {
-        let said = lines(vec![
-            ("2026-11-22T14:00:00Z", sample::decided(Verb::Ask, &["`each run`: $4.93 + $0.21 reserved of $5.00"])),
-            ("2026-11-22T14:00:00Z", requested(1, "hold")),
-            ("2026-11-22T14:00:00Z", sample::asked(7)),
-            ("2026-11-22T14:02:11Z", sample::answered(7, Answer::Extend { amount: 1_000_000_000 }, "bob (cli)")),
-            ("2026-11-22T14:02:11Z", sample::extended(1_000_000_000)),
-            ("2026-11-22T14:02:11Z", requested(2, "release")),
-        ]);
-        assert_eq!(
-            said,
-            [
-                "14:00:00  held | 2 min 11 s: `each run`: $4.93 + $0.21 reserved of $5.00 (question 7); bob (cli): extended by $1.00"
-            ]
-        );
-    }
-
-    #[test]
-    fn an_unanswered_question_ends_with_the_policys_else() {
-        let said = lines(vec![
-            ("2026-11-22T14:00:00Z", sample::decided(Verb::Ask, &["`each run` is used up"])),
-            ("2026-11-22T14:00:00Z", requested(1, "hold")),
-            ("2026-11-22T14:00:00Z", sample::asked(7)),
-            ("2026-11-22T14:30:00Z", sample::answered(7, Answer::Stop, "deadline")),
-            ("2026-11-22T14:30:00Z", requested(2, "end")),
-            ("2026-11-22T14:30:01Z", sample::agent_ended(0)),
-        ]);
-        assert_eq!(
-            said,
-            ["14:00:00  held | 30 min: `each run` is used up (question 7); nobody answered in time: it was stopped"]
-        );
-    }
-
-    #[test]
-    fn what_is_only_observed_would_have_been() {
-        let EventKind::Decided(mut decision) = sample::decided(Verb::Stop, &["`each run` is used up"]) else {
-            unreachable!()
-        };
-        decision.would = true;
-        let said = lines(vec![("2026-11-22T14:00:00Z", EventKind::Decided(decision))]);
-        assert_eq!(said, ["14:00:00  would have stopped | `each run` is used up"]);
-    }
-
-    #[test]
-    fn an_end_without_a_verdict_says_its_own_reason_and_a_failure_is_told() {
-        let said = lines(vec![
-            ("2026-11-22T14:00:00Z", requested(1, "end")),
-            (
-                "2026-11-22T14:00:01Z",
-                EventKind::Outcome { request: 1, ok: false, detail: "2 processes were left".into() },
-            ),
-            ("2026-11-22T14:00:02Z", sample::agent_ended(1)),
-        ]);
-        assert_eq!(
-            said,
-            [
-                "14:00:00  ended | the reason",
-                "14:00:01  failed | to end: 2 processes were left",
-                "14:00:02  unlogged | 1 request was under way at the end: perhaps served, never logged; it may have cost \
-                 $0.21, which is in no sum here",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_finding_that_ends_the_agent_is_told_once() {
-        let said = lines(vec![
-            ("2026-11-22T14:00:00Z", EventKind::Marked { what: "the reason".into() }),
-            ("2026-11-22T14:00:00Z", requested(1, "end")),
-        ]);
-        assert_eq!(said, ["14:00:00  ended | the reason"]);
-    }
-
-    #[test]
-    fn a_verdict_on_an_agent_that_ended_by_itself_is_not_told_as_done() {
-        let ended =
-            |outcome: &str| EventKind::RunEnded { outcome: outcome.into(), code: 0, rule: Some("each run".into()) };
-        let done = || EventKind::Outcome { request: 1, ok: true, detail: "ended".into() };
-        let at = "2026-11-22T14:00:00Z";
-        for (verb, between, outcome, word) in [
-            (Verb::Stop, vec![], "ended", "meant to stop"),
-            (Verb::Kill, vec![requested(1, "end")], "ended", "meant to kill"),
-            (Verb::Stop, vec![requested(1, "freeze"), done()], "ended", "meant to stop"),
-            (Verb::Stop, vec![requested(1, "end"), done()], "ended", "stopped"),
-            (Verb::Kill, vec![], "killed", "killed"),
-        ] {
-            let mut events = vec![(at, sample::decided(verb, &["`each run` is used up"]))];
-            events.extend(between.into_iter().map(|kind| (at, kind)));
-            events.push((at, ended(outcome)));
-            assert_eq!(lines(events), [format!("14:00:00  {word} | `each run` is used up")]);
-        }
-    }
-
-    #[test]
-    fn skipped_lines_say_how_many_and_where() {
-        let said = lines(vec![(
-            "2026-11-22T14:00:00Z",
-            EventKind::Skipped {
-                path: "/home/x/.codex/sessions/rollout-1.jsonl".into(),
-                lines: 3,
-                reason: "not JSON, the first at byte 4,096".into(),
-            },
-        )]);
-        assert_eq!(said, ["14:00:00  skipped | 3 lines of rollout-1.jsonl: not JSON, the first at byte 4,096"]);
-    }
-}
+mod tests;
