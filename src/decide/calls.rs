@@ -168,7 +168,10 @@ impl Governor {
     }
 
     fn allow_call(&mut self, name: &AgentName, hook: HookId, by: &str) {
-        let Some((thread, wants)) = self.agents.get_mut(name).and_then(|agent| agent.gate.take(hook)) else { return };
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        // What else holds the agent, holds this tool too.
+        let state = agent.state;
+        let Some((thread, wants)) = agent.gate.take_if_let(state, hook) else { return };
         if let Wants::Tool(call) = wants {
             self.record_call(name, thread, call, ToolVerdict::Allowed, Some(by));
         }

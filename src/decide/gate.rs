@@ -68,6 +68,12 @@ impl Gate {
         self.asks.values().find(|ask| ask.question == *question)?.approval
     }
 
+    /// Takes what may go on in this state out of the gate.
+    pub(super) fn take_if_let(&mut self, state: State, hook: HookId) -> Option<(ThreadId, Wants)> {
+        let (_, wants) = self.waiting.get(&hook)?;
+        if self.lets(state, hook, wants) { self.waiting.remove(&hook) } else { None }
+    }
+
     /// Takes what waits out of the gate.
     pub(super) fn take(&mut self, hook: HookId) -> Option<(ThreadId, Wants)> {
         self.waiting.remove(&hook)

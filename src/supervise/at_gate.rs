@@ -73,6 +73,9 @@ impl Supervisor {
         if std::mem::replace(&mut self.reach_said, true) || !self.governor.gates() {
             return;
         }
+        if reach.is_none() && self.governor.policy().has_gates() {
+            self.mark("the policy's gates hold nothing here: no tool was seen to ask first".to_owned());
+        }
         self.say(match reach {
             Some(GateReach::Requests) => "limits are kept at the gate: each request and each tool waits for govern",
             Some(GateReach::Tools) => {
