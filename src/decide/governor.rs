@@ -116,6 +116,12 @@ impl Governor {
         self.agents.get(name)?.held.as_ref()?.approval
     }
 
+    /// The number of this question, while it waits.
+    pub fn approval_of(&self, question: &Question) -> Option<ApprovalId> {
+        let agent = self.agents.get(&question.agent)?;
+        agent.gate.approval(question).or_else(|| agent.held.as_ref().filter(|_| question.call.is_none())?.approval)
+    }
+
     /// The budget whose hard step was decided last.
     pub fn last_hard_budget(&self) -> Option<&BudgetName> {
         self.last_hard.as_ref()

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, BudgetKey, ModelId, Response, ThreadId, Timestamp};
+use crate::model::{AgentName, ApprovalId, BudgetKey, ModelId, Response, ServiceTier, ThreadId, Timestamp};
+use crate::policy::rule::GateVerb;
 pub use crate::usage::meter::Phase;
 
 /// When something happened, on both clocks: the wall clock may jump, `uptime` does not.
@@ -123,6 +124,8 @@ pub struct Hook {
     pub root: ThreadId,
     /// The model that the thread is on.
     pub model: Option<ModelId>,
+    /// The service tier that its next request asks for, where its session file is known.
+    pub tier: Option<ServiceTier>,
     /// What for.
     pub wants: Wants,
 }
@@ -153,6 +156,21 @@ pub struct ToolCall {
     pub digest: String,
     /// Its input in short, secrets redacted.
     pub short: String,
+    /// What the policy's gates say to it; `None`: it meets none.
+    pub judged: Option<Judged>,
+}
+
+/// What gates say to a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The gate that decides.
+    pub rule: String,
+    /// What it does.
+    pub verb: GateVerb,
+    /// Why, secrets redacted.
+    pub because: String,
+    /// It only observes.
+    pub would: bool,
 }
 
 /// Why a hook waits no longer.

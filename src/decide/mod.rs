@@ -3,6 +3,7 @@
 pub mod account;
 pub mod agent;
 mod answers;
+pub mod calls;
 mod charge;
 pub mod effect;
 pub mod gate;

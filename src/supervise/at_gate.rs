@@ -1,14 +1,17 @@
 //! Hooks: Codex at the gate, and what it is told.
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::codex::{self, Failing, HookEvent, HookTarget, Invocation, NoHooks};
 use crate::decide::Effect;
-use crate::decide::input::{Gone, Hook, HookId, Input, ToolCall, Wants};
+use crate::decide::input::{Gone, Hook, HookId, Input, Judged, ToolCall, Wants};
 use crate::error::Error;
 use crate::gate::hook::{HookAnswer, HookInput, HookReply, HookWord};
 use crate::gate::socket::{self, HookCall, Peer};
+use crate::model::ModelId;
 use crate::model::event::GateReach;
+use crate::policy::{self, command::CommandLine};
 use crate::process;
 
 use super::supervisor::Supervisor;
@@ -31,7 +34,8 @@ impl Supervisor {
             thread: call.input.thread().clone(),
             root: call.input.session_id.clone(),
             model: call.input.model.clone(),
-            wants: wants(call.event, &call.input),
+            tier: self.sessions.tier_of(call.input.thread()).cloned(),
+            wants: self.wants(call.event, &call.input),
         })));
         self.at_gate.insert(HookId(call.number), call);
         self.turn(inputs)
@@ -68,6 +72,9 @@ impl Supervisor {
         };
         if std::mem::replace(&mut self.reach_said, true) || !self.governor.gates() {
             return;
+        }
+        if reach.is_none() && self.governor.policy().has_gates() {
+            self.mark("the policy's gates hold nothing here: no tool was seen to ask first".to_owned());
         }
         self.say(match reach {
             Some(GateReach::Requests) => "limits are kept at the gate: each request and each tool waits for govern",
@@ -133,21 +140,47 @@ impl Supervisor {
     }
 }
 
-fn wants(event: HookEvent, input: &HookInput) -> Wants {
-    match event {
-        HookEvent::SessionStart => Wants::Session,
-        HookEvent::UserPromptSubmit => Wants::Turn,
-        HookEvent::PreModelRequest => Wants::Request,
-        HookEvent::PreCompact => Wants::Compaction,
-        HookEvent::PreToolUse => Wants::Tool(tool_call(input)),
-        HookEvent::Stop => Wants::TurnEnd,
+impl Supervisor {
+    fn wants(&self, event: HookEvent, input: &HookInput) -> Wants {
+        match event {
+            HookEvent::SessionStart => Wants::Session,
+            HookEvent::UserPromptSubmit => Wants::Turn,
+            HookEvent::PreModelRequest => Wants::Request,
+            HookEvent::PreCompact => Wants::Compaction,
+            HookEvent::PreToolUse => Wants::Tool(self.tool_call(input)),
+            HookEvent::Stop => Wants::TurnEnd,
+        }
     }
-}
 
-fn tool_call(input: &HookInput) -> ToolCall {
-    let whole = input.tool_input.to_string();
-    let digest = Sha256::digest(&whole).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    let command = input.tool_input.get("command").and_then(serde_json::Value::as_str);
-    let short: String = codex::redact(command.unwrap_or(&whole)).chars().take(SHORT).collect();
-    ToolCall { tool: input.tool_name.clone().unwrap_or_default(), digest, short }
+    fn tool_call(&self, input: &HookInput) -> ToolCall {
+        let whole = input.tool_input.to_string();
+        let digest = Sha256::digest(&whole).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let command = input.tool_input.get("command");
+        let words: Option<Vec<String>> = command.and_then(|command| serde_json::from_value(command.clone()).ok());
+        let text = command.and_then(Value::as_str);
+        let tool = input.tool_name.clone().unwrap_or_default();
+        let line = text.map(CommandLine::Text).or(words.as_deref().map(CommandLine::Words));
+        let judged = self.judge(&tool, line, input);
+        let words = words.as_ref().map(|words| words.join(" "));
+        let short = codex::redact(text.or(words.as_deref()).unwrap_or(&whole));
+        ToolCall { tool, digest, short: short.chars().take(SHORT).collect(), judged }
+    }
+
+    /// What the policy's gates say to a tool.
+    fn judge(&self, tool: &str, command: Option<CommandLine<'_>>, input: &HookInput) -> Option<Judged> {
+        let gates = &self.governor.policy().gates;
+        let agent = self.governor.agent(&self.agent)?;
+        let call = policy::gate::ToolCall {
+            tool,
+            command,
+            paths: &[],
+            model: input.model.as_ref().map(ModelId::as_str),
+            value: &|dimension| agent.value(&self.run, dimension),
+            next_cost: agent.next_cost(input.thread()),
+        };
+        let verdict = policy::gate::judge(gates, &call)?;
+        let rule = gates.get(verdict.index)?.name.to_string();
+        let because = codex::redact(&verdict.because.join("; "));
+        Some(Judged { rule, verb: verdict.verb, because, would: verdict.observe })
+    }
 }

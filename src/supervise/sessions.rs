@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::model::{AgentName, ThreadId, Timestamp};
+use crate::model::{AgentName, ServiceTier, ThreadId, Timestamp};
 use crate::rollout;
 use crate::tail::cursor::Cursor;
 use crate::tail::locate::is_session_file;
@@ -188,6 +188,12 @@ impl Sessions {
     /// Is it a thread of this run?
     pub(super) fn owns(&self, path: &Path) -> bool {
         self.files.contains_key(path)
+    }
+
+    /// The service tier that a thread's next request asks for.
+    pub(super) fn tier_of(&self, thread: &ThreadId) -> Option<&ServiceTier> {
+        let session = self.files.values().find(|session| session.meter.thread() == Some(thread))?;
+        Some(session.meter.tier())
     }
 
     /// The root thread's id and folder, by the first file that is a root.
