@@ -190,6 +190,8 @@ impl<'a> Reading<'a> {
         let Context { prices, unpriced, attribute, families } = self.context;
         let root = match &self.root {
             Some((named, root)) if *named == answer.root => root.clone(),
+            // Its own root: there is nobody above.
+            _ if answer.root == answer.thread => answer.root,
             _ => {
                 let root = families.root(&answer.root);
                 self.root.insert((answer.root, root)).1.clone()

@@ -156,8 +156,11 @@ fn as_stored(sum: &Sum) -> [i64; 10] {
     [responses, input, cached, write, output, reasoning, sum.cost.nanos(), estimated, unpriced, inferred]
 }
 
-/// Makes all sums from the rows: for a migration.
+/// Makes all sums from the rows, and forgets the statistics that plans rested on: for a migration.
 pub(super) fn fill(conn: &Connection) -> Result<(), LedgerError> {
+    if conn.table_exists(None, "sqlite_stat1")? {
+        conn.execute_batch("DELETE FROM sqlite_stat1; ANALYZE sqlite_schema;")?;
+    }
     gathered(conn)?.write(conn)
 }
 

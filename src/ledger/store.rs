@@ -226,16 +226,6 @@ impl Ledger {
     }
 }
 
-impl Drop for Ledger {
-    /// Lets SQLite refresh the statistics its plans rest on, where it thinks that worth while; never waits for it.
-    fn drop(&mut self) {
-        if self.writes {
-            let _ = self.conn.busy_timeout(Duration::ZERO);
-            let _ = self.conn.execute_batch("PRAGMA analysis_limit = 200; PRAGMA optimize;");
-        }
-    }
-}
-
 /// Milliseconds as they are stored, as a moment.
 pub(super) fn moment(millis: i64) -> Result<Timestamp, LedgerError> {
     Timestamp::from_timestamp_millis(millis)
@@ -298,7 +288,8 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, LedgerError> {
 /// NORMAL: with WAL a crash of a process loses nothing; a power cut may lose the last moments, and breaks nothing.
 fn configure(conn: &mut Connection) -> rusqlite::Result<()> {
     conn.busy_handler(Some(wait_for_others))?;
-    // Else each new value bound to a statement would have it planned again, once there are statistics.
+    // No statistics are kept: those of a young ledger would mislead the plans of an old one. Plans rest on indexes
+    // alone, and values don't change them.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.execute_batch(
         "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;

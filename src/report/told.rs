@@ -186,15 +186,7 @@ impl Teller {
         if !because.contains(decision.budget.as_str()) {
             because = format!("`{}`: {because}", decision.budget);
         }
-        let what = match decision.verb {
-            Verb::Warn => "warned",
-            Verb::Steer => "steered",
-            Verb::Throttle => "throttled",
-            Verb::Route => "routed",
-            Verb::Ask => "held",
-            Verb::Stop => "stopped",
-            Verb::Kill => "killed",
-        };
+        let what = decision.verb.past();
         if let (Verb::Route, Some(model)) = (decision.verb, &decision.to) {
             because = format!("to {model}: {because}");
         }

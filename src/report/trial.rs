@@ -381,15 +381,7 @@ fn weight(deed: &Deed) -> u8 {
 fn sentence(deed: &Deed, approves: bool) -> String {
     match deed {
         Deed::Decided(decision) => {
-            let done = match decision.verb {
-                Verb::Warn => "warned",
-                Verb::Steer => "steered",
-                Verb::Throttle => "throttled",
-                Verb::Route => "routed",
-                Verb::Ask => "held",
-                Verb::Stop => "stopped",
-                Verb::Kill => "killed",
-            };
+            let done = decision.verb.past();
             let observed = if decision.would { " (only observed)" } else { "" };
             let to = decision.to.as_ref().map_or_else(String::new, |to| format!(" to {to}"));
             format!("{done}{to}{observed}: {}", decision.because.first().map_or("", String::as_str))

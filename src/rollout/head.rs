@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
-use memchr::memmem;
+use memchr::{memchr, memmem};
 
 use crate::model::Timestamp;
 
@@ -16,6 +16,9 @@ const START: &[u8] = br#"{"timestamp":""#;
 
 /// What comes after this many bytes is looked through from the end only.
 const LOOKED_THROUGH: usize = 64 << 10;
+
+/// Ids and names are shorter.
+const LONGEST_TEXT: usize = 100;
 
 static FIND_START: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(START));
 
@@ -128,18 +131,25 @@ pub(super) fn last_start(line: &[u8]) -> Option<usize> {
 
 /// A short text without escapes up to its closing quote, and what follows that.
 pub(super) fn until_quote(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let end = bytes.iter().take(100).position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
+    let end = memchr(b'"', bytes.get(..LONGEST_TEXT).unwrap_or(bytes))?;
     let (text, rest) = bytes.split_at_checked(end)?;
-    Some((std::str::from_utf8(text).ok()?, rest.strip_prefix(b"\"")?))
+    let is_plain = !text.iter().fold(false, |found, byte| found | (*byte == b'\\') | (*byte < b' '));
+    Some((std::str::from_utf8(text).ok().filter(|_| is_plain)?, rest.get(1..)?))
 }
 
 /// A whole number, and what follows it.
 pub(super) fn count(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let end = bytes.iter().take(20).position(|byte| !byte.is_ascii_digit())?;
-    let (digits, rest) = bytes.split_at_checked(end)?;
-    let starts_well = digits.len() == 1 || digits.first() != Some(&b'0');
-    let number = digits.iter().fold(0_u64, |number, digit| number * 10 + u64::from(digit - b'0'));
-    (starts_well && !digits.is_empty()).then_some((number, rest))
+    let mut number = 0_u64;
+    // Any nineteen digits fit.
+    for (digits, byte) in bytes.iter().enumerate().take(20) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            let starts_well = digits == 1 || (digits > 1 && bytes.first() != Some(&b'0'));
+            return starts_well.then(|| bytes.split_at_checked(digits).map(|(_, rest)| (number, rest)))?;
+        }
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    None
 }
 
 /// A moment exactly as Codex writes it, `2026-11-22T05:37:30.041Z`: twenty times as fast as by any format.

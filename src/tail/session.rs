@@ -1,6 +1,7 @@
 //! Owns the session files: what one tells before it is followed: whose it is, how old, of which family.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crate::model::{ThreadId, Timestamp};
@@ -11,7 +12,10 @@ use super::cursor::Cursor;
 use super::locate;
 
 /// The first line of a session file holds its instructions: seen up to 40 KB.
-const BEGINNING: u64 = 1024 * 1024;
+const LONGEST_FIRST: u64 = 1024 * 1024;
+
+/// About what a first line takes.
+const BUFFER: usize = 32 * 1024;
 
 /// What a file's name tells.
 pub fn name_of(path: &Path) -> Option<SessionName> {
@@ -28,12 +32,11 @@ pub fn name_is_older(path: &Path, since: Timestamp) -> bool {
 
 /// The root of the family that a file's first lines name.
 pub fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
-    let mut beginning = Vec::new();
-    std::fs::File::open(path)?.take(BEGINNING).read_to_end(&mut beginning)?;
+    let mut first = Vec::new();
+    BufReader::with_capacity(BUFFER, File::open(path)?.take(LONGEST_FIRST)).read_until(b'\n', &mut first)?;
     let mut meter = Meter::new(name_of(path).as_ref(), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
     // The first line tells; a legacy fork has its parent's behind it.
-    let Some(first) = beginning.split(|byte| *byte == b'\n').next() else { return Ok(None) };
-    match rollout::read(first) {
+    match rollout::read(first.strip_suffix(b"\n").unwrap_or(&first)) {
         Ok(record) => {
             let _history = meter.push(0, &record);
             Ok(meter.root().cloned())
