@@ -197,6 +197,13 @@ impl Governor {
         let Some(thread) = agent.threads.get_mut(&response.thread) else { return };
         match thread.admitted.checked_sub(1) {
             Some(left) => thread.admitted = left,
+            // What was never seen at the gate is of a kind that does not come there: it is held by signals.
+            None if !thread.gated => {
+                if thread.recent().count() == 1 {
+                    let what = format!("thread {} does not ask before its requests", response.thread);
+                    self.mark(Some(name), what);
+                }
+            }
             None => {
                 let what = format!("a request of thread {} was answered that was not let through", response.thread);
                 self.gate_broken(now, name, &what);

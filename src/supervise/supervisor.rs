@@ -13,7 +13,7 @@ use crate::decide::input::{HookId, Input};
 use crate::decide::{Effect, Governor, Moment, Setup};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::gate::socket::{Heard, HookCall, Socket};
+use crate::gate::socket::{Heard, Socket};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, RunId, ThreadId};
@@ -25,6 +25,7 @@ use crate::ui::notice::Notices;
 use crate::usage::price::PriceTable;
 
 use super::asking::Asking;
+use super::at_gate::Waiting;
 use super::perform::GO_ON;
 use super::plan::{Keep, Outcome, Plan, Start};
 use super::sessions::Sessions;
@@ -72,7 +73,7 @@ pub(super) struct Supervisor {
     /// Orders whose reports are nothing to the governor.
     pub(super) in_passing: BTreeSet<u64>,
     /// Hooks that wait for their answers.
-    pub(super) at_gate: BTreeMap<HookId, HookCall>,
+    pub(super) at_gate: BTreeMap<HookId, Waiting>,
     /// What was said and not yet shown on Codex's own screen.
     pub(super) unsaid: Vec<String>,
     /// How limits are kept was said.
