@@ -3,6 +3,7 @@
 pub mod account;
 pub mod agent;
 mod answers;
+mod brake;
 mod charge;
 pub mod effect;
 pub mod gate;

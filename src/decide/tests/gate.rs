@@ -13,7 +13,7 @@ const ASK: &str = r#"{ at = "100%", do = "ask" }"#;
 
 impl World {
     /// Codex waits at the gate; the answer to that is in the effects.
-    fn hook(&mut self, id: u64, thread: &str, wants: Wants) {
+    pub(super) fn hook(&mut self, id: u64, thread: &str, wants: Wants) {
         self.pass(1);
         self.feed(Input::Hook(Box::new(Hook {
             id: HookId(id),
@@ -25,16 +25,16 @@ impl World {
         })));
     }
 
-    fn gone(&mut self, id: u64, why: Gone) {
+    pub(super) fn gone(&mut self, id: u64, why: Gone) {
         self.feed(Input::HookGone { hook: HookId(id), why });
     }
 
-    fn is_let_through(&self, id: u64) -> bool {
+    pub(super) fn is_let_through(&self, id: u64) -> bool {
         self.effects.contains(&Effect::Answer { hook: HookId(id), deny: None })
     }
 }
 
-fn tool() -> Wants {
+pub(super) fn tool() -> Wants {
     let call = ToolCall { tool: "Bash".to_owned(), digest: "d1".to_owned(), short: "make test".to_owned() };
     Wants::Tool(call)
 }
