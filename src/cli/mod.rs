@@ -17,6 +17,8 @@ pub mod policy;
 pub mod policy_files;
 pub mod policy_try;
 pub mod prices;
+#[cfg(test)]
+mod reading;
 pub mod report;
 pub mod resume;
 pub mod run;
