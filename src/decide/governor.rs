@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, ApprovalId, BudgetName, Cost, Dimension, ModelId, Quantity, Response, RunId, ServiceTier, ThreadId,
-    Timestamp, Tokens, Verb,
+    AgentName, ApprovalId, Braked, BudgetName, Cost, Dimension, ModelId, Quantity, Response, RunId, ServiceTier,
+    ThreadId, Timestamp, Tokens, Verb,
 };
 use crate::policy::rule::{Budget, Policy};
 
@@ -147,6 +147,7 @@ impl Governor {
                 self.outcome(&agent, true, "");
                 self.happen(now, &agent, Happening::Ended);
             }
+            Input::Braked { brake, by, reason } => self.braked(now, brake, &Braked { by, reason, at: now.wall }, books),
             Input::Exited { agent, leftover } => self.exited(now, &agent, leftover),
             Input::Asked { agent, approval } => self.asked(now, &agent, approval),
             Input::Answered { approval, answer, by, reason } => {
@@ -170,6 +171,7 @@ impl Governor {
             Input::HookGone { hook, why } => self.left_gate(now, hook, why),
         }
         for name in self.names() {
+            self.keep_paused(now, &name);
             self.settle_gate(now, &name);
         }
         std::mem::take(&mut self.effects)

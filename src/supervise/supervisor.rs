@@ -26,6 +26,7 @@ use crate::usage::price::PriceTable;
 
 use super::asking::Asking;
 use super::at_gate::Waiting;
+use super::braking::Braking;
 use super::perform::GO_ON;
 use super::plan::{Keep, Outcome, Plan, Start};
 use super::sessions::Sessions;
@@ -72,6 +73,8 @@ pub(super) struct Supervisor {
     pub(super) last_chance: bool,
     /// Orders whose reports are nothing to the governor.
     pub(super) in_passing: BTreeSet<u64>,
+    /// Other governs that wait until the agent stands still.
+    pub(super) braking: Vec<Braking>,
     /// Hooks that wait for their answers.
     pub(super) at_gate: BTreeMap<HookId, Waiting>,
     /// What was said and not yet shown on Codex's own screen.
@@ -113,7 +116,8 @@ impl Supervisor {
     fn new(plan: Plan, guard: Guard) -> Self {
         let began = clock::monotonic();
         let restartable = plan.invocation.as_ref().is_some_and(Invocation::is_restartable);
-        let setup = AgentSetup { name: plan.agent.clone(), attribution: plan.attribution.clone(), restartable };
+        let (name, attribution) = (plan.agent.clone(), plan.attribution.clone());
+        let setup = AgentSetup { name, attribution, restartable, full_screen: plan.full_screen };
         let quoter = plan.prices.clone();
         let screen = guard.terminal().filter(|_| plan.full_screen).and_then(Terminal::try_clone);
         let governor = Governor::new(Setup {
@@ -154,6 +158,7 @@ impl Supervisor {
             ledger_waits: false,
             last_chance: false,
             in_passing: BTreeSet::new(),
+            braking: Vec::new(),
             at_gate: BTreeMap::new(),
             unsaid: Vec::new(),
             reach_said: false,
@@ -197,6 +202,7 @@ impl Supervisor {
             }
             let effects = self.wake(wake).await?;
             self.perform(effects)?;
+            self.reply_to_brakes().await;
         }
         if self.finished.is_none() {
             self.last_chance = true;
@@ -249,7 +255,7 @@ impl Supervisor {
             self.asking.put_again();
             return Ok(Vec::new());
         }
-        if arrived.ends() && self.governor.held_approval(&self.agent).is_some() {
+        if arrived.ends() && self.stands_still() {
             // A held agent cannot heed it: who wants it gone gets that.
             let agent = self.agent.clone();
             return self.turn(vec![Input::GiveUp { agent, because: format!("signal {}", arrived.signal) }]);

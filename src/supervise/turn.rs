@@ -112,8 +112,8 @@ impl Supervisor {
 
     /// Unless the turn wants it to stand still, or to end.
     fn end_pause(&mut self) -> Result<(), Error> {
-        match self.governor.agent(&self.agent).map(|agent| agent.state) {
-            Some(State::Freezing(_) | State::Held | State::Ending(_)) => Ok(()),
+        match self.governor.agent(&self.agent).filter(|agent| !agent.gate.is_shut()).map(|agent| agent.state) {
+            Some(State::Freezing(_) | State::Held | State::Paused | State::Ending(_)) => Ok(()),
             Some(State::Starting(_) | State::Running | State::Gone) | None => {
                 self.order_in_passing(Order::Thaw { agent: self.agent.clone() })
             }
