@@ -138,7 +138,8 @@ impl Governor {
         match input {
             Input::Begin => self.begin(now, books),
             Input::Launched(agent) => self.launched(now, &agent, books),
-            Input::Responded(response) => self.responded(now, &response, books),
+            Input::Responded(response) => self.responded(now, &response, Self::charge, books),
+            Input::Imported(response) => self.responded(now, &response, Self::charge_the_run, books),
             Input::Phase { agent, thread, phase } => self.phase(now, &agent, thread, phase, books),
             Input::Elsewhere(news) => self.elsewhere(now, news, books),
             Input::Recount => self.recount(now, books),
@@ -226,12 +227,18 @@ impl Governor {
         self.evaluate(now, agent, books);
     }
 
-    fn responded(&mut self, now: Moment, response: &Response, books: &dyn Books) {
+    fn responded(
+        &mut self,
+        now: Moment,
+        response: &Response,
+        charge: fn(&mut Self, &Response, Option<&AgentName>, &dyn Books),
+        books: &dyn Books,
+    ) {
         let Some(name) = response.agent.clone() else { return };
         let Some(agent) = self.agents.get_mut(&name) else { return };
         agent.note(response);
         self.expect_admitted(now, &name, response);
-        self.charge(response, Some(&name), books);
+        charge(self, response, Some(&name), books);
         if !self.refuse_unpriced(now, &name, response) && !self.refuse_model(now, &name, response) {
             self.evaluate_one(now, &name, books);
         }

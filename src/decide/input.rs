@@ -25,6 +25,8 @@ pub enum Input {
     Launched(AgentName),
     /// A model answered; the ledger has it already, and the thread's phase is known.
     Responded(Box<Response>),
+    /// A model answered, and an import was faster: the ledger has it as nobody's. Told once.
+    Imported(Box<Response>),
     /// A thread's requests started or ended.
     Phase {
         /// Whose.
