@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, ApprovalId, BudgetName, Cost, ModelId, Quantity, Response, RunId, ServiceTier, ThreadId, Timestamp,
-    Tokens, Verb,
+    AgentName, ApprovalId, BudgetName, Cost, Dimension, ModelId, Quantity, Response, RunId, ServiceTier, ThreadId,
+    Timestamp, Tokens, Verb,
 };
 use crate::policy::rule::{Budget, Policy};
 
@@ -247,6 +247,9 @@ impl Governor {
     }
 
     fn elsewhere(&mut self, now: Moment, news: News, books: &dyn Books) {
+        if news.many {
+            self.sum_again(now, books);
+        }
         for response in &news.responses {
             self.charge(response, None, books);
         }
@@ -261,6 +264,16 @@ impl Governor {
         }
         for name in self.names() {
             self.evaluate_one(now, &name, books);
+        }
+    }
+
+    /// What others may have added to is read from the ledger.
+    fn sum_again(&mut self, now: Moment, books: &dyn Books) {
+        let others_may = |account: &&mut Account| !account.per.contains(&Dimension::Run) && !account.is_past(now.wall);
+        for account in self.accounts.iter_mut().filter(others_may) {
+            if let Some(budget) = self.policy.budgets.get(account.budget) {
+                account.sum_again(budget, books);
+            }
         }
     }
 

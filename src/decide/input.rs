@@ -195,8 +195,10 @@ impl Wants {
 /// What other runs wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct News {
-    /// Answers of models, in the ledger's order.
+    /// Answers of models, in the ledger's order; none if there are too many to be told one by one.
     pub responses: Vec<Response>,
+    /// There are too many: what was spent is to be read from the ledger.
+    pub many: bool,
     /// Limits that were lifted.
     pub extensions: Vec<(BudgetKey, i64)>,
     /// Questions that were answered by another run's supervisor.

@@ -231,6 +231,7 @@ fn stored(question: &Question) -> ledger::Question {
 fn elsewhere(news: ledger::News) -> News {
     News {
         responses: news.responses,
+        many: news.many,
         extensions: news.extensions.into_iter().map(|extension| (extension.key, extension.amount)).collect(),
         answers: news
             .approvals
