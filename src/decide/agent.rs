@@ -155,6 +155,13 @@ impl Agent {
         of_root.or_else(|| self.threads.values().filter_map(|thread| thread.recent.back()).max_by_key(|last| last.at))
     }
 
+    /// What a thread's next request is likely to cost: its largest recent response; `None` where nobody can say.
+    pub fn next_cost(&self, thread: &ThreadId) -> Option<Money> {
+        let costs: Option<Vec<Money>> =
+            self.threads.get(thread)?.recent().map(|response| response.cost.money()).collect();
+        costs?.into_iter().max()
+    }
+
     /// Threads that have a request under way: what waits at the gate was not sent.
     pub fn in_flight(&self) -> u32 {
         u32::try_from(self.asking().count()).unwrap_or(u32::MAX)

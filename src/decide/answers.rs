@@ -21,6 +21,9 @@ const ROLLS_MAX: Duration = Duration::from_secs(600);
 
 impl Governor {
     pub(super) fn asked(&mut self, now: Moment, name: &AgentName, approval: ApprovalId) {
+        if self.call_asked(now, name, approval) {
+            return;
+        }
         let Some(hold) = self.agents.get_mut(name).and_then(|agent| agent.held.as_mut()) else {
             self.effects.push(Effect::Withdraw(approval));
             return;
@@ -66,6 +69,9 @@ impl Governor {
         reason: Option<&str>,
         books: &dyn Books,
     ) {
+        if self.call_answered(now, approval, answer, (by, reason)) {
+            return;
+        }
         let Some(question) = self.question(approval) else { return };
         let lifted = match answer {
             Answer::Extend { amount } => Some(*amount),
@@ -206,6 +212,9 @@ impl Governor {
     }
 
     pub(super) fn deadline(&mut self, now: Moment, approval: ApprovalId, books: &dyn Books) {
+        if self.call_expired(now, approval) {
+            return;
+        }
         self.release_who_fits(now, books);
         let Some(question) = self.question(approval) else { return };
         let answer = match question.otherwise {
@@ -229,11 +238,10 @@ impl Governor {
     }
 
     pub(super) fn question(&self, approval: ApprovalId) -> Option<Question> {
-        self.agents
-            .values()
-            .filter_map(|agent| agent.held.as_ref())
-            .find(|hold| hold.approval == Some(approval))
-            .map(|hold| hold.question.clone())
+        let mut held = self.agents.values().filter_map(|agent| agent.held.as_ref());
+        let hold = held.find(|hold| hold.approval == Some(approval)).map(|hold| &hold.question);
+        let mut calls = self.agents.values().filter_map(|agent| agent.gate.question(approval));
+        hold.or_else(|| calls.next()).cloned()
     }
 
     /// Lifts the limit that stopped the run, before it goes on; says whether there is one to lift.
@@ -302,6 +310,7 @@ impl Governor {
             route_to,
             wait: step.map_or(Duration::from_secs(30 * 60), |step| step.wait),
             otherwise: step.map_or(Verb::Stop, |step| step.otherwise),
+            call: None,
         };
         Some(Hold { question, account: due.account, step: due.fired.index, approval: None })
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::{AgentName, ApprovalId, BudgetKey, ModelId, Money, Quantity, RunId, ThreadId, Verb};
-use crate::policy::rule::Rung;
+use crate::policy::rule::{Refusal, Rung};
 
 use super::input::{HookId, Timer};
 
@@ -105,6 +105,8 @@ pub struct Question {
     pub wait: Duration,
     /// What happens then.
     pub otherwise: Verb,
+    /// It is about a tool that is about to run, and this happens to it if nobody answers.
+    pub call: Option<Refusal>,
 }
 
 /// How an agent came to its end.

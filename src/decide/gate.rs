@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::event::{EventKind, GateReach, ToolVerdict};
-use crate::model::{AgentName, ModelId, Response, ThreadId};
+use crate::model::{AgentName, ApprovalId, ModelId, Response, ServiceTier, ThreadId};
 
 use super::account::Books;
 use super::agent::{Agent, Hold, Thread};
-use super::effect::Effect;
+use super::calls::CallAsk;
+use super::effect::{Effect, Question};
 use super::governor::Governor;
 use super::input::{Gone, Hook, HookId, Moment, Phase, Wants};
 use super::lifecycle::{Happening, Intent, State};
@@ -18,6 +19,8 @@ use super::treatment::hold_word;
 pub struct Gate {
     /// How much of it was seen to work: known by hand-shake, not by version.
     reach: Option<GateReach>,
+    /// Tools that a person is asked about.
+    pub(super) asks: BTreeMap<HookId, CallAsk>,
     /// Calls that have no answer yet.
     waiting: BTreeMap<HookId, (ThreadId, Wants)>,
     /// The families whose threads ask here before they ask a model.
@@ -63,17 +66,41 @@ impl Gate {
         std::mem::take(&mut self.shut)
     }
 
+    /// The question of this number, if it is about a tool.
+    pub(super) fn question(&self, approval: ApprovalId) -> Option<&Question> {
+        self.asks.values().find(|ask| ask.approval == Some(approval)).map(|ask| &ask.question)
+    }
+
+    /// The number of a question about a tool.
+    pub(super) fn approval(&self, question: &Question) -> Option<ApprovalId> {
+        self.asks.values().find(|ask| ask.question == *question)?.approval
+    }
+
+    /// Takes what may go on in this state out of the gate.
+    pub(super) fn take_if_let(&mut self, state: State, hook: HookId) -> Option<(ThreadId, Wants)> {
+        let (_, wants) = self.waiting.get(&hook)?;
+        if self.lets(state, hook, wants) { self.waiting.remove(&hook) } else { None }
+    }
+
+    /// Takes what waits out of the gate.
+    pub(super) fn take(&mut self, hook: HookId) -> Option<(ThreadId, Wants)> {
+        self.waiting.remove(&hook)
+    }
+
     /// The Codex that waited is gone.
     pub(super) fn forget(&mut self) {
+        self.asks.clear();
         self.waiting.clear();
         self.shut = false;
         self.draining = false;
     }
 
-    /// May go on while the agent is in this state.
-    fn lets(&self, state: State, wants: &Wants) -> bool {
+    /// May go on while the agent is in this state. A tool that is held would not keep the model from being asked
+    /// again (after 30 s where tools run from a cell), so that requests wait with it.
+    fn lets(&self, state: State, hook: HookId, wants: &Wants) -> bool {
         match state {
-            State::Running => true,
+            _ if self.asks.contains_key(&hook) => false,
+            State::Running => self.asks.is_empty() || !wants.spends(),
             // What is held for its spend may use what it has paid for.
             State::Held => self.shut && !wants.spends(),
             State::Paused => self.shut,
@@ -104,11 +131,12 @@ impl Agent {
 impl Governor {
     /// Codex is about to do something, and waits.
     pub(super) fn at_gate(&mut self, now: Moment, hook: Hook, books: &dyn Books) {
-        let Hook { id, agent: name, thread, root, model, wants } = hook;
+        let Hook { id, agent: name, thread, root, model, tier, wants } = hook;
         let Some(agent) = self.agents.get_mut(&name) else { return };
         let reach = if wants.spends() { GateReach::Requests } else { GateReach::Tools };
         let spends = wants.spends();
         let begins = spends || wants == Wants::Turn;
+        let call = if let Wants::Tool(call) = &wants { Some(call.clone()) } else { None };
         agent.gate.waiting.insert(id, (thread.clone(), wants));
         let more = agent.gate.reach < Some(reach);
         if more {
@@ -126,13 +154,17 @@ impl Governor {
         if more {
             self.record(Some(&name), EventKind::Gated { reach });
         }
-        if begins && !self.refuse_next_model(now, &name, model.as_ref()) {
+        if let Some((judged, call)) = call.and_then(|call| Some((call.judged.clone()?, call))) {
+            self.meet_gate(&name, id, &judged, &call);
+        }
+        if begins && !self.refuse_next_model(now, &name, model.as_ref(), tier.as_ref()) {
             self.evaluate(now, &name, books);
         }
     }
 
     /// A call that was not answered is gone.
     pub(super) fn left_gate(&mut self, now: Moment, hook: HookId, why: Gone) {
+        self.withdraw_call(hook);
         let found = self.agents.iter_mut().find_map(|(name, agent)| {
             let (thread, wants) = agent.gate.waiting.remove(&hook)?;
             Some((name.clone(), thread, wants))
@@ -194,6 +226,13 @@ impl Governor {
         let Some(thread) = agent.threads.get_mut(&response.thread) else { return };
         match thread.admitted.checked_sub(1) {
             Some(left) => thread.admitted = left,
+            // What was never seen at the gate is of a kind that does not come there: it is held by signals.
+            None if !thread.gated => {
+                if thread.recent().count() == 1 {
+                    let what = format!("thread {} does not ask before its requests", response.thread);
+                    self.mark(Some(name), what);
+                }
+            }
             None => {
                 let what = format!("a request of thread {} was answered that was not let through", response.thread);
                 self.gate_broken(now, name, &what);
@@ -220,27 +259,14 @@ impl Governor {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let (state, gate) = (agent.state, &agent.gate);
         let paused = agent.pause.is_some();
-        let may = |wants: &Wants| gate.lets(state, wants) && !(paused && wants.is_work());
-        let ready: Vec<HookId> = gate.waiting.iter().filter(|(_, (_, wants))| may(wants)).map(|(id, _)| *id).collect();
+        let may = |id: HookId, wants: &Wants| gate.lets(state, id, wants) && !(paused && wants.is_work());
+        let ready: Vec<HookId> =
+            gate.waiting.iter().filter(|(id, (_, wants))| may(**id, wants)).map(|(id, _)| *id).collect();
         for hook in ready {
             let Some(agent) = self.agents.get_mut(name) else { return };
             let Some((thread, wants)) = agent.gate.waiting.remove(&hook) else { continue };
-            let cost = agent.cost;
             if let Wants::Tool(call) = wants {
-                self.record(
-                    Some(name),
-                    EventKind::ToolCalled {
-                        thread,
-                        tool: call.tool,
-                        input: call.digest,
-                        short: call.short,
-                        cost,
-                        verdict: ToolVerdict::Allowed,
-                        rule: None,
-                        because: None,
-                        by: None,
-                    },
-                );
+                self.record_call(name, thread, call, ToolVerdict::Allowed, None);
             }
             self.effects.push(Effect::Answer { hook, deny: None });
         }
@@ -279,16 +305,25 @@ impl Governor {
 
     /// The policy can hold or end an agent here, by its budgets or by the models that it allows.
     pub fn gates(&self) -> bool {
-        self.enforces() || (!self.policy.observe && self.policy.models.restricts())
+        self.enforces() || (!self.policy.observe && (self.policy.models.restricts() || self.policy.has_gates()))
     }
 
-    /// The model that would be asked next must be allowed; says whether it is not, and ends the agent then.
-    fn refuse_next_model(&mut self, now: Moment, name: &AgentName, model: Option<&ModelId>) -> bool {
-        let Some(model) = model.filter(|model| !self.policy.models.allows(model.as_str())) else { return false };
-        if self.policy.observe {
-            return false;
-        }
-        self.stop_because(now, name, format!("`{model}` is not among the models that the policy allows"));
+    /// The model that would be asked next, and its tier, must be allowed; says whether they are not, and ends the agent
+    /// then.
+    fn refuse_next_model(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        model: Option<&ModelId>,
+        tier: Option<&ServiceTier>,
+    ) -> bool {
+        let models = &self.policy.models;
+        let model = model.filter(|model| !models.allows(model.as_str()));
+        let model = model.map(|model| format!("`{model}` is not among the models that the policy allows"));
+        let tier = tier.filter(|tier| !models.allows_tier(tier));
+        let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
+        let Some(what) = model.or(tier).filter(|_| !self.policy.observe) else { return false };
+        self.stop_because(now, name, what);
         true
     }
 }

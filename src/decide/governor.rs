@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, ApprovalId, Braked, BudgetName, Cost, ModelId, Quantity, Response, RunId, ServiceTier, ThreadId,
-    Timestamp, Tokens, Verb,
+    AgentName, ApprovalId, Braked, BudgetName, Cost, Dimension, ModelId, Quantity, Response, RunId, ServiceTier,
+    ThreadId, Timestamp, Tokens, Verb,
 };
 use crate::policy::rule::{Budget, Policy};
 
@@ -116,6 +116,12 @@ impl Governor {
         self.agents.get(name)?.held.as_ref()?.approval
     }
 
+    /// The number of this question, while it waits.
+    pub fn approval_of(&self, question: &Question) -> Option<ApprovalId> {
+        let agent = self.agents.get(&question.agent)?;
+        agent.gate.approval(question).or_else(|| agent.held.as_ref().filter(|_| question.call.is_none())?.approval)
+    }
+
     /// The budget whose hard step was decided last.
     pub fn last_hard_budget(&self) -> Option<&BudgetName> {
         self.last_hard.as_ref()
@@ -132,7 +138,8 @@ impl Governor {
         match input {
             Input::Begin => self.begin(now, books),
             Input::Launched(agent) => self.launched(now, &agent, books),
-            Input::Responded(response) => self.responded(now, &response, books),
+            Input::Responded(response) => self.responded(now, &response, Self::charge, books),
+            Input::Imported(response) => self.responded(now, &response, Self::charge_the_run, books),
             Input::Phase { agent, thread, phase } => self.phase(now, &agent, thread, phase, books),
             Input::Elsewhere(news) => self.elsewhere(now, news, books),
             Input::Recount => self.recount(now, books),
@@ -220,12 +227,18 @@ impl Governor {
         self.evaluate(now, agent, books);
     }
 
-    fn responded(&mut self, now: Moment, response: &Response, books: &dyn Books) {
+    fn responded(
+        &mut self,
+        now: Moment,
+        response: &Response,
+        charge: fn(&mut Self, &Response, Option<&AgentName>, &dyn Books),
+        books: &dyn Books,
+    ) {
         let Some(name) = response.agent.clone() else { return };
         let Some(agent) = self.agents.get_mut(&name) else { return };
         agent.note(response);
         self.expect_admitted(now, &name, response);
-        self.charge(response, Some(&name), books);
+        charge(self, response, Some(&name), books);
         if !self.refuse_unpriced(now, &name, response) && !self.refuse_model(now, &name, response) {
             self.evaluate_one(now, &name, books);
         }
@@ -243,6 +256,9 @@ impl Governor {
     }
 
     fn elsewhere(&mut self, now: Moment, news: News, books: &dyn Books) {
+        if news.many {
+            self.sum_again(now, books);
+        }
         for response in &news.responses {
             self.charge(response, None, books);
         }
@@ -257,6 +273,16 @@ impl Governor {
         }
         for name in self.names() {
             self.evaluate_one(now, &name, books);
+        }
+    }
+
+    /// What others may have added to is read from the ledger.
+    fn sum_again(&mut self, now: Moment, books: &dyn Books) {
+        let others_may = |account: &&mut Account| !account.per.contains(&Dimension::Run) && !account.is_past(now.wall);
+        for account in self.accounts.iter_mut().filter(others_may) {
+            if let Some(budget) = self.policy.budgets.get(account.budget) {
+                account.sum_again(budget, books);
+            }
         }
     }
 

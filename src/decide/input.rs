@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, Brake, BudgetKey, ModelId, Response, ThreadId, Timestamp};
+use crate::model::{AgentName, ApprovalId, Brake, BudgetKey, ModelId, Response, ServiceTier, ThreadId, Timestamp};
+use crate::policy::rule::GateVerb;
 pub use crate::usage::meter::Phase;
 
 /// When something happened, on both clocks: the wall clock may jump, `uptime` does not.
@@ -24,6 +25,8 @@ pub enum Input {
     Launched(AgentName),
     /// A model answered; the ledger has it already, and the thread's phase is known.
     Responded(Box<Response>),
+    /// A model answered, and an import was faster: the ledger has it as nobody's. Told once.
+    Imported(Box<Response>),
     /// A thread's requests started or ended.
     Phase {
         /// Whose.
@@ -132,6 +135,8 @@ pub struct Hook {
     pub root: ThreadId,
     /// The model that the thread is on.
     pub model: Option<ModelId>,
+    /// The service tier that its next request asks for, where its session file is known.
+    pub tier: Option<ServiceTier>,
     /// What for.
     pub wants: Wants,
 }
@@ -162,6 +167,21 @@ pub struct ToolCall {
     pub digest: String,
     /// Its input in short, secrets redacted.
     pub short: String,
+    /// What the policy's gates say to it; `None`: it meets none.
+    pub judged: Option<Judged>,
+}
+
+/// What gates say to a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The gate that decides.
+    pub rule: String,
+    /// What it does.
+    pub verb: GateVerb,
+    /// Why, secrets redacted.
+    pub because: String,
+    /// It only observes.
+    pub would: bool,
 }
 
 /// Why a hook waits no longer.
@@ -194,8 +214,10 @@ impl Wants {
 /// What other runs wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct News {
-    /// Answers of models, in the ledger's order.
+    /// Answers of models, in the ledger's order; none if there are too many to be told one by one.
     pub responses: Vec<Response>,
+    /// There are too many: what was spent is to be read from the ledger.
+    pub many: bool,
     /// Limits that were lifted.
     pub extensions: Vec<(BudgetKey, i64)>,
     /// Questions that were answered by another run's supervisor.

@@ -83,6 +83,7 @@ impl Governor {
                 Ending::Itself
             }
         };
+        self.withdraw_calls(name);
         if let Some(agent) = self.agents.get_mut(name) {
             agent.pause_clock(now.uptime);
             let (in_flight, in_flight_cost) = (agent.lost, agent.lost_cost);

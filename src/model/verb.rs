@@ -38,6 +38,19 @@ impl Verb {
         }
     }
 
+    /// What became of an agent: `warned`, `held`.
+    pub fn past(self) -> &'static str {
+        match self {
+            Self::Warn => "warned",
+            Self::Steer => "steered",
+            Self::Throttle => "throttled",
+            Self::Route => "routed",
+            Self::Ask => "held",
+            Self::Stop => "stopped",
+            Self::Kill => "killed",
+        }
+    }
+
     /// Keeps further requests from being started.
     pub fn is_hard(self) -> bool {
         match self {

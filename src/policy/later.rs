@@ -7,21 +7,17 @@ use crate::model::{Unit, Verb};
 /// Something that is read and checked, and waits for what would keep it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Later {
-    /// `[[gate]]`: a policy with one may be checked and shown, and not run under.
-    Gates,
     /// `do = "steer"`.
     Steer,
     /// `do = "throttle"`.
     Throttle,
     /// Limits in tool calls.
     ToolCalls,
-    /// `[models] service_tiers`.
-    ServiceTiers,
 }
 
 /// All that is not kept yet. What is taken out of this list is accepted everywhere; hints
 /// (`QUANTITY_HINT`, that of the steps) name it from then on.
-const NOT_KEPT: &[Later] = &[Later::Gates, Later::Steer, Later::Throttle, Later::ToolCalls, Later::ServiceTiers];
+const NOT_KEPT: &[Later] = &[Later::Steer, Later::Throttle, Later::ToolCalls];
 
 impl Later {
     /// What a verb needs that may be missing.
@@ -43,11 +39,9 @@ impl Later {
 
     fn in_words(self) -> &'static str {
         match self {
-            Self::Gates => "`[[gate]]`",
             Self::Steer => "`steer`",
             Self::Throttle => "`throttle`",
             Self::ToolCalls => "a limit in tool calls",
-            Self::ServiceTiers => "`service_tiers`",
         }
     }
 }
@@ -66,9 +60,7 @@ impl Notes {
 /// Why nothing can be run under a policy that can be checked; `None` if it can. The limits that flags give are among
 /// what is looked at.
 pub fn not_kept(policy: &Policy) -> Option<String> {
-    let gates = policy.gates.iter().filter(|_| NOT_KEPT.contains(&Later::Gates));
-    let gate = gates.map(|gate| format!("the gate `{}`", gate.name)).next();
     let is_missing = |unit| Later::of_unit(unit).is_some_and(|later| NOT_KEPT.contains(&later));
     let budget = policy.budgets.iter().find(|budget| is_missing(budget.unit()));
-    gate.or_else(|| budget.map(|budget| format!("the limit of `{}`", budget.name)))
+    budget.map(|budget| format!("the limit of `{}`", budget.name))
 }

@@ -207,13 +207,27 @@ pub enum Refusal {
     Kill,
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Policy {
+    /// Some tool is refused or asked about, and not only observed.
+    pub fn has_gates(&self) -> bool {
+        self.gates.iter().any(|gate| !gate.observe)
+    }
+}
+
+impl Refusal {
+    /// As policies spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Deny => "deny",
             Self::Stop => "stop",
             Self::Kill => "kill",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -262,9 +276,9 @@ pub struct Models {
 }
 
 impl Models {
-    /// Some models are not allowed.
+    /// Some models or tiers are not allowed.
     pub fn restricts(&self) -> bool {
-        !self.allow.is_empty()
+        !self.allow.is_empty() || !self.service_tiers.is_empty()
     }
 
     /// Every layer that names models allows this one.

@@ -29,6 +29,9 @@ pub struct ApprovalReport {
 /// What the answer did, such as `extended by $2.00`.
 pub fn answer_text(answer: &Answer, unit: Unit) -> String {
     match answer {
+        // What asks in tool calls is a gate: about one that was to run.
+        Answer::Extend { .. } if unit == Unit::ToolCalls => "let it run".to_owned(),
+        Answer::Stop if unit == Unit::ToolCalls => "refused it".to_owned(),
         Answer::Extend { amount } => format!("extended by {}", unit.show(*amount)),
         Answer::Route => "routed to the next cheaper model".to_owned(),
         Answer::Stop => "stopped".to_owned(),
@@ -38,6 +41,9 @@ pub fn answer_text(answer: &Answer, unit: Unit) -> String {
 
 /// What a plain approval would do.
 fn allows(approval: &Approval) -> String {
+    if approval.extend.unit == Unit::ToolCalls {
+        return "lets it run, once".to_owned();
+    }
     format!("extends `{}` by {}", approval.budget, approval.extend)
 }
 

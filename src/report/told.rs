@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::approvals::answer_text;
 use super::page::{Item, Tone};
 use super::text::{between, clock, count, duration};
-use crate::model::event::{Answer, Decision, EventKind};
+use crate::model::event::{Answer, Decision, EventKind, ToolVerdict};
 use crate::model::{AgentName, ApprovalId, Brake, Braked, BudgetName, Event, Timestamp, Unit, Verb};
 
 /// One thing that govern did, or that its owner should know.
@@ -151,6 +151,11 @@ impl Teller {
                 let because = format!("{} of {name}: {reason}", count(*lines, "line", "lines"));
                 self.told.push(Told::new(event, "skipped", because));
             }
+            EventKind::ToolCalled { verdict: ToolVerdict::Denied, tool, short, because, by, .. } => {
+                let by = by.as_ref().map_or_else(String::new, |by| format!(", by {by}"));
+                let because = because.as_deref().unwrap_or("a gate");
+                self.told.push(Told::new(event, "refused", format!("{tool}: {short}: {because}{by}")));
+            }
             EventKind::Braked { brake, by, reason } => {
                 let braked = Braked { by: by.clone(), reason: reason.clone(), at: event.at };
                 self.braked(event, *brake, &braked);
@@ -178,7 +183,7 @@ impl Teller {
             | EventKind::AgentStarted { .. }
             | EventKind::ThreadSeen { .. }
             | EventKind::Gated { .. }
-            | EventKind::ToolCalled { .. }
+            | EventKind::ToolCalled { verdict: ToolVerdict::Allowed, .. }
             | EventKind::Response(_) => {}
         }
     }
@@ -211,15 +216,7 @@ impl Teller {
         if !because.contains(decision.budget.as_str()) {
             because = format!("`{}`: {because}", decision.budget);
         }
-        let what = match decision.verb {
-            Verb::Warn => "warned",
-            Verb::Steer => "steered",
-            Verb::Throttle => "throttled",
-            Verb::Route => "routed",
-            Verb::Ask => "held",
-            Verb::Stop => "stopped",
-            Verb::Kill => "killed",
-        };
+        let what = decision.verb.past();
         if let (Verb::Route, Some(model)) = (decision.verb, &decision.to) {
             because = format!("to {model}: {because}");
         }

@@ -136,6 +136,9 @@ pub(super) fn fate(run: &TriedRun) -> (&'static str, Tone) {
         Doings { stopped: 1.., .. } if ended => ("stopped", Tone::Bad),
         Doings { held: 1.., .. } => ("held", Tone::Warn),
         _ if run.steps.iter().any(|step| matches!(step.deed, Deed::Routed { .. })) => ("routed", Tone::Warn),
+        // Nothing was left to be stopped, and nothing else was done.
+        Doings { warned: 0, killed: 1.., .. } => ("killed", Tone::Bad),
+        Doings { warned: 0, stopped: 1.., .. } => ("stopped", Tone::Bad),
         _ => ("warned", Tone::Plain),
     }
 }
@@ -381,15 +384,7 @@ fn weight(deed: &Deed) -> u8 {
 fn sentence(deed: &Deed, approves: bool) -> String {
     match deed {
         Deed::Decided(decision) => {
-            let done = match decision.verb {
-                Verb::Warn => "warned",
-                Verb::Steer => "steered",
-                Verb::Throttle => "throttled",
-                Verb::Route => "routed",
-                Verb::Ask => "held",
-                Verb::Stop => "stopped",
-                Verb::Kill => "killed",
-            };
+            let done = decision.verb.past();
             let observed = if decision.would { " (only observed)" } else { "" };
             let to = decision.to.as_ref().map_or_else(String::new, |to| format!(" to {to}"));
             format!("{done}{to}{observed}: {}", decision.because.first().map_or("", String::as_str))

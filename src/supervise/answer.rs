@@ -188,6 +188,13 @@ fn understand(question: &Question, wish: &Wish, approvals: &Approvals) -> Result
 
 fn describe(question: &Question, answer: &Answer) -> String {
     let agent = &question.agent;
+    if question.call.is_some() {
+        return match answer {
+            Answer::Extend { .. } | Answer::Route => format!("the tool may run: agent `{agent}` goes on"),
+            Answer::Stop => format!("the tool is refused: agent `{agent}` goes on without it"),
+            Answer::Kill => format!("agent `{agent}` is killed"),
+        };
+    }
     match answer {
         Answer::Extend { amount } => {
             format!("extended {} by {}: agent `{agent}` goes on", question.key.budget, question.key.unit.show(*amount))
@@ -219,6 +226,7 @@ mod tests {
             route_to: route_to.map(ModelId::new),
             wait: Duration::from_secs(60),
             otherwise: Verb::Stop,
+            call: None,
         }
     }
 

@@ -1,20 +1,33 @@
 //! Hooks: Codex at the gate, and what it is told.
 
+use std::fs::File;
+
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::codex::{self, Failing, HookEvent, HookTarget, Invocation, NoHooks};
 use crate::decide::Effect;
-use crate::decide::input::{Gone, Hook, HookId, Input, ToolCall, Wants};
+use crate::decide::input::{Gone, Hook, HookId, Input, Judged, ToolCall, Wants};
 use crate::error::Error;
 use crate::gate::hook::{HookAnswer, HookInput, HookReply, HookWord};
 use crate::gate::socket::{self, HookCall, Peer};
+use crate::model::ModelId;
 use crate::model::event::GateReach;
+use crate::policy::{self, command::CommandLine};
 use crate::process;
 
 use super::supervisor::Supervisor;
 
 /// How much of a tool's input is kept in words, in characters.
 const SHORT: usize = 200;
+
+/// A hook that waits.
+pub(super) struct Waiting {
+    call: HookCall,
+    /// Its output, held open: Codex waits for the end of that, so that it does not go on if the hook is killed together
+    /// with its shell.
+    output: Option<File>,
+}
 
 impl Supervisor {
     /// A hook asks: what was recorded until now counts first.
@@ -28,12 +41,14 @@ impl Supervisor {
         inputs.push(Input::Hook(Box::new(Hook {
             id: HookId(call.number),
             agent: self.agent.clone(),
-            thread: call.input.thread().clone(),
+            thread: call.input.thread(),
             root: call.input.session_id.clone(),
             model: call.input.model.clone(),
-            wants: wants(call.event, &call.input),
+            tier: self.sessions.tier_of(&call.input.thread()).cloned(),
+            wants: self.wants(call.event, &call.input),
         })));
-        self.at_gate.insert(HookId(call.number), call);
+        let output = call.peer.pid.filter(|_| call.event.gates() && self.governor.gates()).and_then(process::output_of);
+        self.at_gate.insert(HookId(call.number), Waiting { call, output });
         self.turn(inputs)
     }
 
@@ -48,8 +63,7 @@ impl Supervisor {
             Some(HookWord::Orphaned) | None => Gone::Broken,
         };
         let effects = self.turn(vec![Input::HookGone { hook, why }]);
-        // Codex waits as long as a hook lives that lost its shell, and that lives as long as its connection: where
-        // nothing may go past the gate, until all of it is ended.
+        // Where nothing may go past the gate, Codex waits on until all of it is ended.
         if why == Gone::Withdrawn || !self.governor.gates() {
             self.at_gate.remove(&hook);
         }
@@ -68,6 +82,9 @@ impl Supervisor {
         };
         if std::mem::replace(&mut self.reach_said, true) || !self.governor.gates() {
             return;
+        }
+        if reach.is_none() && self.governor.policy().has_gates() {
+            self.mark("the policy's gates hold nothing here: no tool was seen to ask first".to_owned());
         }
         self.say(match reach {
             Some(GateReach::Requests) => "limits are kept at the gate: each request and each tool waits for govern",
@@ -103,10 +120,11 @@ impl Supervisor {
 
     /// What Codex is told; a person at its screen reads there what was said since.
     pub(super) fn answer_hook(&mut self, hook: HookId, deny: Option<String>) {
-        let Some(call) = self.at_gate.remove(&hook) else { return };
+        let Some(Waiting { call, output }) = self.at_gate.remove(&hook) else { return };
         let shows = self.full_screen && call.event.shows_messages() && !self.unsaid.is_empty();
         let message = shows.then(|| std::mem::take(&mut self.unsaid).join("; ")).map(|said| format!("govern: {said}"));
         let text = HookAnswer { deny, message }.text(call.event);
+        drop(output);
         call.reply(&HookReply::Print { text });
     }
 
@@ -133,21 +151,47 @@ impl Supervisor {
     }
 }
 
-fn wants(event: HookEvent, input: &HookInput) -> Wants {
-    match event {
-        HookEvent::SessionStart => Wants::Session,
-        HookEvent::UserPromptSubmit => Wants::Turn,
-        HookEvent::PreModelRequest => Wants::Request,
-        HookEvent::PreCompact => Wants::Compaction,
-        HookEvent::PreToolUse => Wants::Tool(tool_call(input)),
-        HookEvent::Stop => Wants::TurnEnd,
+impl Supervisor {
+    fn wants(&self, event: HookEvent, input: &HookInput) -> Wants {
+        match event {
+            HookEvent::SessionStart => Wants::Session,
+            HookEvent::UserPromptSubmit => Wants::Turn,
+            HookEvent::PreModelRequest => Wants::Request,
+            HookEvent::PreCompact => Wants::Compaction,
+            HookEvent::PreToolUse => Wants::Tool(self.tool_call(input)),
+            HookEvent::Stop => Wants::TurnEnd,
+        }
     }
-}
 
-fn tool_call(input: &HookInput) -> ToolCall {
-    let whole = input.tool_input.to_string();
-    let digest = Sha256::digest(&whole).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    let command = input.tool_input.get("command").and_then(serde_json::Value::as_str);
-    let short: String = codex::redact(command.unwrap_or(&whole)).chars().take(SHORT).collect();
-    ToolCall { tool: input.tool_name.clone().unwrap_or_default(), digest, short }
+    fn tool_call(&self, input: &HookInput) -> ToolCall {
+        let whole = input.tool_input.to_string();
+        let digest = Sha256::digest(&whole).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let command = input.tool_input.get("command");
+        let words: Option<Vec<String>> = command.and_then(|command| serde_json::from_value(command.clone()).ok());
+        let text = command.and_then(Value::as_str);
+        let tool = input.tool_name.clone().unwrap_or_default();
+        let line = text.map(CommandLine::Text).or(words.as_deref().map(CommandLine::Words));
+        let judged = self.judge(&tool, line, input);
+        let words = words.as_ref().map(|words| words.join(" "));
+        let short = codex::redact(text.or(words.as_deref()).unwrap_or(&whole));
+        ToolCall { tool, digest, short: short.chars().take(SHORT).collect(), judged }
+    }
+
+    /// What the policy's gates say to a tool.
+    fn judge(&self, tool: &str, command: Option<CommandLine<'_>>, input: &HookInput) -> Option<Judged> {
+        let gates = &self.governor.policy().gates;
+        let agent = self.governor.agent(&self.agent)?;
+        let call = policy::gate::ToolCall {
+            tool,
+            command,
+            paths: &[],
+            model: input.model.as_ref().map(ModelId::as_str),
+            value: &|dimension| agent.value(&self.run, dimension),
+            next_cost: agent.next_cost(&input.thread()),
+        };
+        let verdict = policy::gate::judge(gates, &call)?;
+        let rule = gates.get(verdict.index)?.name.to_string();
+        let because = codex::redact(&verdict.because.join("; "));
+        Some(Judged { rule, verb: verdict.verb, because, would: verdict.observe })
+    }
 }

@@ -9,7 +9,7 @@ use crate::decide::lifecycle::{After, State};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{Money, ThreadId};
-use crate::policy::rule::Rung;
+use crate::policy::rule::{Refusal, Rung};
 use crate::process::{How, Launch, Order, Stdin};
 use crate::ui;
 
@@ -105,10 +105,11 @@ impl Supervisor {
 
     fn open_prompt(&mut self, question: Question) {
         // INVARIANT: the turn that asked gave the question its number.
-        let Some(approval) = self.governor.held_approval(&question.agent) else { return };
+        let Some(approval) = self.governor.approval_of(&question) else { return };
         let (agent, text) = (question.agent.clone(), question.text.clone());
         // A screen that is alive is left to its program, which shows what is said.
-        let alive = self.full_screen && self.governor.agent(&agent).is_some_and(|agent| agent.gate.is_shut());
+        let at_gate = self.governor.agent(&agent).is_some_and(|agent| agent.gate.is_shut());
+        let alive = self.full_screen && (at_gate || question.call.is_some());
         let seen = !alive
             && self.asking.put(ui::answer::Question {
                 approval,
@@ -118,7 +119,8 @@ impl Supervisor {
                 most: self.governor.policy().approvals.max_extend,
                 route: question.route_to,
                 left: Some(question.wait),
-                otherwise: question.otherwise.as_str(),
+                otherwise: question.call.map_or(question.otherwise.as_str(), Refusal::as_str),
+                call: question.call.is_some(),
             });
         if !seen {
             self.say(&format!("ask: {text}"));

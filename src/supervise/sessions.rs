@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::model::{AgentName, ThreadId, Timestamp};
+use crate::model::{AgentName, ServiceTier, ThreadId, Timestamp};
 use crate::rollout;
-use crate::tail::cursor::Cursor;
+use crate::tail::cursor::{Cursor, LONGEST_LINE};
 use crate::tail::locate::is_session_file;
 use crate::tail::session::{home_of, name_is_older, name_of, parent_totals, root_of};
 use crate::tail::space;
@@ -188,6 +188,12 @@ impl Sessions {
     /// Is it a thread of this run?
     pub(super) fn owns(&self, path: &Path) -> bool {
         self.files.contains_key(path)
+    }
+
+    /// The service tier that a thread's next request asks for.
+    pub(super) fn tier_of(&self, thread: &ThreadId) -> Option<&ServiceTier> {
+        let session = self.files.values().find(|session| session.meter.thread() == Some(thread))?;
+        Some(session.meter.tier())
     }
 
     /// The root thread's id and folder, by the first file that is a root.
@@ -368,7 +374,8 @@ impl Session {
             Upto::End => cursor.finish(on_line)?,
         };
         if progress.too_long > 0 {
-            refused.get_or_insert_with(|| (0, "longer than is read".to_owned())).0 += progress.too_long;
+            refused.get_or_insert_with(|| (0, format!("longer than {} MiB", LONGEST_LINE >> 20))).0 +=
+                progress.too_long;
         }
         if let Some((lines, reason)) = refused {
             readings.push(Reading::Skipped { path: path.to_owned(), lines, reason });

@@ -1,6 +1,6 @@
 //! The supervisor: everything a live run holds, and the loop over it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -13,10 +13,10 @@ use crate::decide::input::{HookId, Input};
 use crate::decide::{Effect, Governor, Moment, Setup};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::gate::socket::{Heard, HookCall, Socket};
+use crate::gate::socket::{Heard, Socket};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, RunId, ThreadId};
+use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, ResponseKey, RunId, ThreadId};
 use crate::process::{self, Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Status, Stdin, Terminal};
 use crate::report::BudgetStanding;
 use crate::tail::login::Login;
@@ -25,6 +25,7 @@ use crate::ui::notice::Notices;
 use crate::usage::price::PriceTable;
 
 use super::asking::Asking;
+use super::at_gate::Waiting;
 use super::braking::Braking;
 use super::perform::GO_ON;
 use super::plan::{Keep, Outcome, Plan, Start};
@@ -58,6 +59,8 @@ pub(super) struct Supervisor {
     pub(super) skipped: u64,
     /// An answer came after another one.
     pub(super) too_late: bool,
+    /// Responses that an import took before this run could record them.
+    pub(super) imported: HashSet<(ThreadId, ResponseKey)>,
     pub(super) full_screen: bool,
     fresh: Vec<String>,
     pub(super) sockets: PathBuf,
@@ -75,7 +78,7 @@ pub(super) struct Supervisor {
     /// Other governs that wait until the agent stands still.
     pub(super) braking: Vec<Braking>,
     /// Hooks that wait for their answers.
-    pub(super) at_gate: BTreeMap<HookId, HookCall>,
+    pub(super) at_gate: BTreeMap<HookId, Waiting>,
     /// What was said and not yet shown on Codex's own screen.
     pub(super) unsaid: Vec<String>,
     /// How limits are kept was said.
@@ -147,6 +150,7 @@ impl Supervisor {
             finished: None,
             skipped: 0,
             too_late: false,
+            imported: HashSet::new(),
             full_screen: plan.full_screen,
             fresh: plan.fresh,
             sockets: plan.sockets,

@@ -26,6 +26,8 @@ pub struct Question {
     pub left: Option<Duration>,
     /// What happens when nobody answers, as a word.
     pub otherwise: &'static str,
+    /// It is about a tool that is about to run, not about a budget.
+    pub call: bool,
 }
 
 impl Question {
@@ -39,6 +41,9 @@ impl Question {
             choices += &format!(" · [r]oute to {}", printable(model.as_str()));
         }
         choices += " · [s]top · [k]ill";
+        if self.call {
+            choices = "[e] let it run · [s] refuse it · [k]ill the agent".to_owned();
+        }
         let otherwise = match self.left {
             Some(left) => format!("else {} in {}; ", self.otherwise, duration(left)),
             None => String::new(),
@@ -109,6 +114,7 @@ pub(super) fn sample() -> Question {
         route: Some("gpt-6.1-terra".into()),
         left: Some(Duration::from_secs(29 * 60 + 30)),
         otherwise: "stop",
+        call: false,
     }
 }
 

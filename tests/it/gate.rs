@@ -94,15 +94,19 @@ fn every_tool_call_is_written_down_without_its_secrets() {
 #[test]
 fn while_anything_of_an_agent_is_held_all_its_threads_wait() {
     let Some(world) = World::with_codex(CURRENT) else { return };
-    let sub_asks_again = Gate::new();
+    let (of_root, sub_asks_again) = (Gate::new(), Gate::new());
     world.policy(
         "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"30k all tok\"\n\
          steps = [{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }]\n",
     );
-    world.server.script(Select::root(), [Reply::spawn_agent("spend"), Reply::exec("true"), Reply::message("late")]);
+    world.server.script(
+        Select::root(),
+        [Reply::spawn_agent("spend"), Reply::exec("true").held_at(&of_root), Reply::message("late")],
+    );
     world.server.script(Select::subagent(), [Reply::exec("true").held_at(&sub_asks_again), Reply::message("late")]);
     let governed = world.start_governed(&[], &["codex", "exec", "-m", UNKNOWN, "do it"]);
     world.server.wait_for_requests(3, LONG).unwrap();
+    of_root.open();
     holding(&world);
     sub_asks_again.open();
     // Both threads come to the gate, and neither gets past it.
@@ -359,4 +363,94 @@ fn an_older_codex_is_held_as_far_as_its_hooks_reach() {
         let gated = events(&world, "gated");
         assert_eq!(gated.last().map(|event| event["reach"].as_str().unwrap().to_owned()).as_deref(), reach);
     }
+}
+
+/// A gate on what leaves the machine, and one more on a file.
+fn gated(world: &World, verb: &str) {
+    world.policy(&format!(
+        "[[gate]]\nname = \"leaves\"\ntool = \"Bash\"\nmatch = [\"git push*\", \"touch *\"]\n{verb}\n"
+    ));
+}
+
+#[test]
+fn a_tool_that_a_gate_denies_does_not_run_and_the_model_reads_why() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    gated(&world, "do = \"deny\"");
+    world.server.script(Select::root(), [Reply::exec("env A=1 touch ran"), Reply::message("all is done")]);
+    let end = world.run_governed(&[], CODEX).expect_code(0).expect_said("deny: `leaves`");
+    assert!(!ran(&world));
+    let requests = world.server.requests();
+    assert!(requests[1].body.contains("govern: `leaves`"), "{}", requests[1].body);
+    let calls = events(&world, "tool_called");
+    assert_eq!((calls[0]["verdict"].as_str(), calls[0]["rule"].as_str()), (Some("denied"), Some("leaves")));
+    ledger::expect_all_served(&world, &end.id());
+}
+
+#[test]
+fn a_tool_that_is_asked_about_waits_with_all_requests_and_runs_when_it_is_allowed() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    gated(&world, "do = \"ask\"\nwait = \"30m\"");
+    world.server.script(Select::root(), [Reply::exec("touch ran"), Reply::message("all is done")]);
+    let governed = world.start_governed(&[], CODEX);
+    governed.running.wait_for_stderr("govern approve 1");
+    wait_until("the tool is at the gate", || world.hooks().iter().any(|(_, line)| line.contains("pre-tool-use")));
+    assert!(!ran(&world) && world.server.requests().len() == 1);
+    let approvals = world.govern(&["approvals"]).out();
+    assert!(approvals.contains("touch ran") && approvals.contains("leaves"), "{approvals}");
+    world.govern(&["approve", "1"]).expect_code(0);
+    governed.finish().expect_code(0);
+    assert!(ran(&world));
+    let calls = events(&world, "tool_called");
+    assert_eq!(calls[0]["verdict"], "allowed");
+    assert!(calls[0]["by"].as_str().unwrap().ends_with("(cli)"), "{calls:?}");
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
+fn a_refusal_is_read_by_the_model_and_the_agent_goes_on() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    gated(&world, "do = \"ask\"\nwait = \"30m\"");
+    world.server.script(Select::root(), [Reply::exec("touch ran"), Reply::message("all is done")]);
+    let governed = world.start_governed(&[], CODEX);
+    governed.running.wait_for_stderr("govern approve 1");
+    world.govern(&["deny", "1", "--reason", "not on a Friday"]).expect_code(0);
+    governed.finish().expect_code(0);
+    assert!(!ran(&world));
+    assert!(world.server.requests()[1].body.contains("not on a Friday"));
+}
+
+#[test]
+fn when_nobody_answers_about_a_tool_the_gate_decides() {
+    for (otherwise, code) in [("deny", 0), ("stop", 124), ("kill", 124)] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        gated(&world, &format!("do = \"ask\"\nwait = \"1s\"\nelse = \"{otherwise}\""));
+        world.server.script(Select::root(), [Reply::exec("touch ran"), Reply::message("all is done")]);
+        world.run_governed(&[], CODEX).expect_code(code).expect_said("in time");
+        assert!(!ran(&world), "{otherwise}");
+    }
+}
+
+#[test]
+fn observing_gates_note_and_hold_nothing() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    gated(&world, "do = \"deny\"");
+    world.server.script(Select::root(), [Reply::exec("touch ran"), Reply::message("all is done")]);
+    world.run_governed(&["--observe"], CODEX).expect_code(0).expect_said("would deny: `leaves`");
+    assert!(ran(&world));
+}
+
+fn ran(world: &World) -> bool {
+    world.path("work/ran").exists()
+}
+
+#[test]
+fn a_review_asks_first_too() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.write("work/README.md", "# Changed\n");
+    let verdict =
+        r#"{"findings":[],"overall_correctness":"ok","overall_explanation":"fine","overall_confidence_score":1}"#;
+    world.server.always(Select::any(), Reply::message(verdict));
+    let review = ["codex", "exec", "review", "--uncommitted"];
+    let end = world.run_governed(&["--budget", "9usd"], &review).expect_code(0).expect_said("at the gate");
+    ledger::expect_all_served(&world, &end.id());
 }

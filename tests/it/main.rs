@@ -24,6 +24,7 @@ mod gate;
 mod gate_screen;
 mod ground;
 mod guard;
+mod import;
 mod ledger_lost;
 mod old;
 mod plain;

@@ -21,6 +21,7 @@ impl World {
             thread: ThreadId::new(thread),
             root: ThreadId::new("root"),
             model: Some(ModelId::new(self.model.clone())),
+            tier: None,
             wants,
         })));
     }
@@ -35,7 +36,8 @@ impl World {
 }
 
 pub(super) fn tool() -> Wants {
-    let call = ToolCall { tool: "Bash".to_owned(), digest: "d1".to_owned(), short: "make test".to_owned() };
+    let call =
+        ToolCall { tool: "Bash".to_owned(), digest: "d1".to_owned(), short: "make test".to_owned(), judged: None };
     Wants::Tool(call)
 }
 

@@ -2,6 +2,7 @@
 
 mod ask;
 mod brake;
+mod calls;
 mod gate;
 mod limits;
 mod properties;

@@ -26,6 +26,7 @@ pub(super) fn show_input(input: &Input) -> String {
             format!("{agent}/{thread} {phase}")
         }
         Input::Elsewhere(news) => show_news(news),
+        Input::Imported(response) => format!("imported: {} by {}", response.key.as_str(), response.thread),
         Input::Recount => "counted again".to_owned(),
         Input::Frozen(agent) => format!("{agent} stands still"),
         Input::Ended(agent) => format!("{agent} was ended"),

@@ -54,7 +54,10 @@ fn what_was_governed_or_imported_before_is_not_counted_again() {
     assert_eq!(import(&mut ledger, &old), [false, false, false]);
     // Nor does a run count what was imported before it got there.
     turn(&mut ledger, |turn| {
-        assert!(!turn.append(&answered(response("r1", "t1", "b"))).unwrap().new);
+        let known = turn.append(&answered(response("r1", "t1", "b"))).unwrap();
+        assert_eq!((known.new, known.imported), (false, true));
+        let own = turn.append(&answered(response("r1", "t1", "a"))).unwrap();
+        assert_eq!((own.new, own.imported), (false, false));
     });
     assert_eq!(ledger.sums_by(&[], None, None).unwrap()[0].1.responses, 3);
     assert!(matches!(ledger.verify().unwrap(), Verified::Open { .. }));
@@ -153,8 +156,14 @@ fn the_sessions_of_live_runs_are_named() {
                 let governed = batch.governed();
                 assert_eq!(governed.any(), lives);
                 assert_eq!(governed.has(path, None), lives);
-                assert_eq!(governed.has(Path::new("/x"), Some(&"t1".into())), lives);
-                assert!(!governed.has(Path::new("/x"), Some(&"t2".into())));
+                let of = |thread: &str, root: &str| Origin {
+                    thread: thread.into(),
+                    root: root.into(),
+                    ..past(&response("r1", "t1", "a")).0
+                };
+                assert_eq!(governed.has(Path::new("/x"), Some(&of("child", "t1"))), lives);
+                assert_eq!(governed.has(Path::new("/x"), Some(&of("t1", "above"))), lives);
+                assert!(!governed.has(Path::new("/x"), Some(&of("t2", "t2"))));
                 Ok(())
             })
             .unwrap();

@@ -4,7 +4,6 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::model::{ModelId, ServiceTier};
-use crate::policy::later::Later;
 use crate::policy::mistake::Notes;
 use crate::policy::rule::{Layer, Rung, Unpriced};
 use crate::policy::suggest;
@@ -45,9 +44,6 @@ fn service_tiers(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Vec<Serv
         ("ultrafast", ServiceTier::Ultrafast),
     ];
     let texts = table.texts("service_tiers", "[\"standard\"]", notes)?;
-    if !notes.keeps(Some(Later::ServiceTiers), &texts.span, "leave it out") {
-        return None;
-    }
     if texts.value.is_empty() {
         notes.refuse(&texts.span, "`service_tiers` is empty: no request could be made", "leave it out to allow all");
     }

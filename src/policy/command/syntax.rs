@@ -9,10 +9,15 @@ use super::word::Word;
 const MOST_NESTED: usize = 100;
 
 /// A script by the grammar; `None` where the grammar does not fit this library.
+///
+/// The grammar is shown a letter for each byte beyond ASCII, as to a shell they are parts of words like any letter:
+/// it takes some of them for blanks, and its own scanner looks others up behind the end of a table (0.25.1), which
+/// ends the process.
 pub(super) fn parse(text: &str) -> Option<Tree> {
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_bash::LANGUAGE.into()).ok()?;
-    parser.parse(text, None)
+    let shown: Vec<u8> = text.bytes().map(|byte| if byte.is_ascii() { byte } else { b'x' }).collect();
+    parser.parse(shown, None)
 }
 
 /// One script while it is walked.
@@ -160,7 +165,8 @@ impl Script<'_, '_> {
 
     /// A word as the command will see it.
     fn word(&self, node: Node<'_>) -> Word {
-        let raw = self.raw(node);
+        // What ends within a character, since the grammar has seen letters, is no word that could be told.
+        let Some(raw) = self.text.get(node.byte_range()) else { return Word::unknown() };
         let mut word = Word::default();
         let inner = |from: usize| raw.get(from..raw.len().saturating_sub(1)).unwrap_or_default();
         match node.kind() {

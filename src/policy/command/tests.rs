@@ -127,6 +127,16 @@ fn everyday_commands_are_let_past() {
     }
 }
 
+/// The grammar's own scanner ends the process when it looks for a digit and finds one of these.
+#[test]
+fn characters_beyond_ascii_are_parts_of_words_and_harm_nobody() {
+    let strange = "{\u{1d12b}..{5..\u{10ffff}}{\u{16f1d}..9} $\u{1d12b} ${\u{e9}} <\u{1d12b}> `\u{eab9}`";
+    assert!(because(&["never*"], &[], strange).is_some());
+    assert_eq!(commands("écho «a b» 日本\u{a0}x"), ["écho «a b» 日本\u{a0}x"]);
+    assert_eq!(because(&["git push*"], &[], "git commit -m 'déjà vu' && ls 日本"), None);
+    assert!(because(&["git push*"], &[], "echo é; git push ü").is_some());
+}
+
 #[test]
 fn exceptions_count_only_where_everything_is_understood() {
     let met = |line| because(&["git push*"], &["git push --dry-run*"], line).is_some();
@@ -210,10 +220,114 @@ fn shell_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
+const PIECES: &[&str] = &[
+    "git push",
+    "<<E",
+    "<<-'E'",
+    "<<\"E F\"",
+    "\nE\n",
+    "\n\tE\n",
+    "\n",
+    " ",
+    "\t",
+    ";",
+    ";;",
+    "&&",
+    "|",
+    "&",
+    "(",
+    ")",
+    "((",
+    "))",
+    "{",
+    "}",
+    "[[",
+    "]]",
+    "[",
+    "]",
+    "$(",
+    "$((",
+    "${",
+    "${x:-",
+    "${x/",
+    "${#",
+    "${!x@}",
+    "`",
+    "'",
+    "\"",
+    "$'",
+    "$\"",
+    "\\",
+    "\\\n",
+    "if ",
+    "then ",
+    "fi",
+    "for x in ",
+    "do ",
+    "done",
+    "case x in ",
+    "esac",
+    "while ",
+    "function f ",
+    "f() ",
+    "select ",
+    "coproc ",
+    "time ",
+    "! ",
+    "=",
+    "+=",
+    "a=(",
+    "a[1]=",
+    "1",
+    "{1..9}",
+    "{a,b}",
+    "*",
+    "?",
+    "!(",
+    "@(",
+    "~",
+    "#",
+    "# x\n",
+    "<(",
+    ">(",
+    "<<<",
+    "2>&1",
+    ">&-",
+    "<>",
+    "é",
+    "\u{1d12b}",
+    "xargs ",
+    "find . -exec ",
+    "sudo ",
+    "bash -c ",
+    "eval ",
+    "git -c alias.x=",
+    "=~ ",
+    "-eq ",
+    "==",
+    ",",
+    "%",
+    "^",
+    "$x",
+    "$1",
+    "$@",
+    "$?",
+    "--",
+    "-c ",
+];
+
 proptest! {
     #[test]
     fn no_command_makes_govern_panic(command in "(\\PC|[ \n\t'\"\\\\$`(){}<>|&;*?=-]){0,120}") {
         let _ = because(&["git push*"], &["git push --dry-run*"], &command);
+    }
+
+    /// Pieces of scripts in any order: the grammar's scanner keeps a state of its own between them.
+    #[test]
+    fn no_order_of_pieces_makes_govern_panic(
+        pieces in prop::collection::vec(prop::sample::select(PIECES), 0..60)
+    ) {
+        let _ = because(&["git push*"], &["git push --dry-run*"], &pieces.concat());
     }
 
     /// However a command is wrapped, it is found.

@@ -196,8 +196,6 @@ fn what_a_later_version_keeps_is_read_and_shown_in_words() {
 
 #[test]
 fn what_can_be_checked_and_not_kept_is_not_run_under() {
-    let gated = policy("[[gate]]\nname = \"g\"\ndo = \"deny\"");
-    assert_eq!(later::not_kept(&gated).as_deref(), Some("the gate `g`"));
     let budgets = vec![("60toolcalls".to_owned(), Quantity::parse("60toolcalls").unwrap())];
     let flags = FlagRules { budgets, ..FlagRules::default() };
     let limited = load(Vec::new(), flags).unwrap().policy;

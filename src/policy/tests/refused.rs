@@ -86,7 +86,6 @@ fn a_later_versions_verbs_keys_and_units_are_refused_by_name() {
         ("[[alert]]\nname = \"a\"".to_owned(), "`alert` comes with a later version of govern"),
         ("[governor]".to_owned(), "`governor` comes with a later version of govern"),
         ("[models]\ntiers = {}".to_owned(), "`tiers` comes with a later version of govern"),
-        ("[models]\nservice_tiers = []".to_owned(), "`service_tiers` comes with a later version of govern"),
         (budget("limit = \"3 credits\""), "a limit in credits comes with a later version of govern"),
         (budget("limit = \"60 tool calls\""), "a limit in tool calls comes with a later version of govern"),
         (budget("limit = \"80% plan 5h\""), "a limit in plan limits comes with a later version of govern"),

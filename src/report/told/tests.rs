@@ -1,7 +1,8 @@
-//! Pure. How a run is told.
+//! Pure. A run's events as a person is told them.
 
-use super::super::sample;
 use super::*;
+use crate::model::Money;
+use crate::report::sample;
 
 fn lines(kinds: Vec<(&str, EventKind)>) -> Vec<String> {
     let events: Vec<Event> = kinds.into_iter().map(|(at, kind)| sample::event(at, kind)).collect();
@@ -119,6 +120,25 @@ fn skipped_lines_say_how_many_and_where() {
         },
     )]);
     assert_eq!(said, ["14:00:00  skipped | 3 lines of rollout-1.jsonl: not JSON, the first at byte 4,096"]);
+}
+
+#[test]
+fn a_refused_tool_is_told_with_its_gate_and_an_allowed_one_is_not() {
+    let call = |verdict, by: Option<&str>| EventKind::ToolCalled {
+        thread: "t".into(),
+        tool: "Bash".into(),
+        input: "d1".into(),
+        short: "git push".into(),
+        cost: Money::ZERO,
+        verdict,
+        rule: Some("leaves".into()),
+        because: Some("`leaves`: `git push` matches `git push*`".into()),
+        by: by.map(str::to_owned),
+    };
+    let at = "2026-11-22T14:00:00Z";
+    assert!(lines(vec![(at, call(ToolVerdict::Allowed, None))]).is_empty());
+    let said = lines(vec![(at, call(ToolVerdict::Denied, Some("ada (cli)")))]);
+    assert_eq!(said, ["14:00:00  refused | Bash: git push: `leaves`: `git push` matches `git push*`, by ada (cli)"]);
 }
 
 fn braked(brake: Brake, by: &str, reason: Option<&str>) -> EventKind {

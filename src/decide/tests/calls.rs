@@ -1,0 +1,126 @@
+//! Pure. Tools that meet a gate of the policy.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+
+use super::world::{CODEX, Plan, World};
+use crate::decide::input::{Gone, HookId, Judged, ToolCall, Wants};
+use crate::decide::{Effect, Input};
+use crate::model::event::Answer;
+use crate::model::{AgentName, ApprovalId};
+use crate::policy::rule::{GateVerb, Refusal};
+
+const ASK: GateVerb = GateVerb::Ask { wait: Duration::from_secs(900), otherwise: Refusal::Deny };
+
+fn call(verb: GateVerb) -> Wants {
+    let judged = Judged { rule: "leaves".to_owned(), verb, because: "`leaves`: `git push`".to_owned(), would: false };
+    let (tool, digest, short) = ("Bash".to_owned(), "d1".to_owned(), "git push".to_owned());
+    Wants::Tool(ToolCall { tool, digest, short, judged: Some(judged) })
+}
+
+impl World {
+    fn is_denied(&self, id: u64) -> bool {
+        let denies =
+            |effect: &Effect| matches!(effect, Effect::Answer { hook: HookId(hook), deny: Some(_) } if *hook == id);
+        self.effects.iter().any(denies)
+    }
+
+    fn person_says(&mut self, approval: i64, answer: Answer, reason: Option<&str>) {
+        let (approval, by) = (ApprovalId(approval), "ann (cli)".to_owned());
+        self.feed(Input::Answered { approval, answer, by, reason: reason.map(str::to_owned) });
+    }
+}
+
+/// An agent whose Codex asks first, with one answer behind it.
+fn world() -> World {
+    let mut world = Plan::of("[[gate]]\nname = \"leaves\"\ndo = \"ask\"\n").started();
+    world.hook(1, "root", Wants::Request);
+    world.answers("root", 100);
+    world.skip();
+    world
+}
+
+#[test]
+fn a_denied_tool_is_refused_at_once() {
+    let mut world = world();
+    world.hook(2, "root", call(GateVerb::Deny));
+    assert!(world.is_denied(2));
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn while_a_tool_is_asked_about_requests_wait_and_other_tools_run() {
+    let mut world = world();
+    world.hook(2, "root", call(ASK));
+    // A model whose tools run from a cell is asked again while one is held.
+    world.hook(3, "root", Wants::Request);
+    world.hook(4, "sub", Wants::Request);
+    let free = ToolCall { tool: "Bash".to_owned(), digest: "d2".to_owned(), short: "ls".to_owned(), judged: None };
+    world.hook(5, "root", Wants::Tool(free));
+    assert!(world.is_let_through(5) && ![2, 3, 4].into_iter().any(|id| world.is_let_through(id)));
+    world.person_says(1, Answer::Extend { amount: 1 }, None);
+    assert!([2, 3, 4].into_iter().all(|id| world.is_let_through(id)));
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_refusal_carries_its_reason_to_the_model() {
+    let mut world = world();
+    world.hook(2, "root", call(ASK));
+    world.person_says(1, Answer::Stop, Some("not on a Friday"));
+    let why = "govern: ann (cli) refused it: not on a Friday".to_owned();
+    assert!(world.effects.contains(&Effect::Answer { hook: HookId(2), deny: Some(why) }));
+    assert!(!world.finished());
+}
+
+#[test]
+fn two_tools_are_two_questions() {
+    let mut world = world();
+    world.hook(2, "root", call(ASK));
+    world.hook(3, "sub", call(ASK));
+    world.person_says(2, Answer::Extend { amount: 1 }, None);
+    assert!(world.is_let_through(3) && !world.is_let_through(2));
+    world.person_says(1, Answer::Stop, None);
+    assert!(world.is_denied(2));
+}
+
+#[test]
+fn without_an_answer_the_gate_s_else_is_done() {
+    for (otherwise, ends) in [(Refusal::Deny, false), (Refusal::Stop, true), (Refusal::Kill, true)] {
+        let mut world = world();
+        world.hook(2, "root", call(GateVerb::Ask { wait: Duration::from_secs(9), otherwise }));
+        world.deadline(1);
+        assert_eq!((world.is_denied(2), world.finished()), (!ends, ends), "{otherwise}");
+        assert!(world.effects.contains(&Effect::Expire(ApprovalId(1))));
+    }
+}
+
+#[test]
+fn a_question_about_a_tool_that_waits_no_longer_is_withdrawn() {
+    let mut interrupted = world();
+    interrupted.hook(2, "root", call(ASK));
+    interrupted.gone(2, Gone::Withdrawn);
+    let mut exited = world();
+    exited.hook(2, "root", call(ASK));
+    exited.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0 });
+    for world in [interrupted, exited] {
+        assert!(world.effects.contains(&Effect::Withdraw(ApprovalId(1))));
+    }
+}
+
+#[test]
+fn a_hook_that_is_ended_over_a_question_ends_the_agent() {
+    let mut world = world();
+    world.hook(2, "root", call(ASK));
+    world.gone(2, Gone::Broken);
+    assert!(world.finished());
+}
+
+#[test]
+fn a_killed_agent_is_killed_whatever_it_waits_for() {
+    let mut world = world();
+    world.hook(2, "root", call(ASK));
+    world.person_says(1, Answer::Kill, None);
+    assert!(world.finished() && !world.is_let_through(2));
+}
