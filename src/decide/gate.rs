@@ -31,6 +31,8 @@ pub struct Gate {
     draining: bool,
     /// A request may have gone past it: nothing is held here any more.
     broken: bool,
+    /// Something works while it is paused that has not come here yet.
+    pub(super) doubted: bool,
 }
 
 impl Gate {

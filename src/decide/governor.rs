@@ -385,6 +385,7 @@ impl Governor {
                     );
                 }
             }
+            Timer::Gate(name) => self.expect_at_gate(now, &name),
             Timer::Minutes => {
                 self.arm_minutes(now);
                 for name in self.names() {

@@ -231,6 +231,8 @@ pub enum Timer {
     Deadline(ApprovalId),
     /// A Codex should have been observed by now.
     Observe(AgentName, i32),
+    /// What works on a paused agent's screen should have come to the gate by now.
+    Gate(AgentName),
     /// A budget in minutes reaches its next step.
     Minutes,
     /// The window ends for which an agent is held.

@@ -121,6 +121,7 @@ fn show_timer(timer: &Timer) -> String {
     match timer {
         Timer::Deadline(approval) => format!("deadline of {approval}"),
         Timer::Observe(agent, pid) => format!("observation of {agent} {pid}"),
+        Timer::Gate(agent) => format!("the gate of {agent}"),
         Timer::Minutes => "minutes".to_owned(),
         Timer::WindowEnd => "the window's end".to_owned(),
     }
