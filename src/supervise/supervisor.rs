@@ -73,6 +73,8 @@ pub(super) struct Supervisor {
     pub(super) in_passing: BTreeSet<u64>,
     /// Hooks that wait for their answers.
     pub(super) at_gate: BTreeMap<HookId, HookCall>,
+    /// What models are told with the answers that follow.
+    pub(super) telling: BTreeMap<HookId, Vec<String>>,
     /// What was said and not yet shown on Codex's own screen.
     pub(super) unsaid: Vec<String>,
     /// How limits are kept was said.
@@ -154,6 +156,7 @@ impl Supervisor {
             last_chance: false,
             in_passing: BTreeSet::new(),
             at_gate: BTreeMap::new(),
+            telling: BTreeMap::new(),
             unsaid: Vec::new(),
             reach_said: false,
             notices: plan.notices,

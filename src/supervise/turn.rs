@@ -202,6 +202,7 @@ impl Supervisor {
             }
             Effect::Freeze(_)
             | Effect::Thaw(_)
+            | Effect::Tell { .. }
             | Effect::Answer { .. }
             | Effect::Open(_)
             | Effect::End(_)

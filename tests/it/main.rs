@@ -35,6 +35,7 @@ mod resume;
 mod route;
 mod signals;
 mod slips;
+mod steer;
 mod subagent;
 mod terminal;
 mod unobserved;
