@@ -6,6 +6,7 @@ use chrono::{NaiveDate, TimeDelta};
 use chrono_tz::Tz;
 
 use crate::model::Timestamp;
+use crate::policy::duration::DurationError;
 use crate::policy::rule::{Calendar, Window};
 use crate::policy::{duration, window};
 
@@ -44,8 +45,12 @@ impl When {
         }
         let ago = text.strip_suffix("ago").map_or(text, str::trim_end);
         duration::parse(ago).map(Self::Ago).map_err(|error| {
+            let wrong = match error {
+                DurationError::Malformed => "is no time that can be read".to_owned(),
+                DurationError::Zero | DurationError::TooLong => error.to_string(),
+            };
             format!(
-                "`{text}` {error}: write a day such as `2026-11-01`, a month such as `2026-11`, a moment such as \
+                "`{text}` {wrong}: write a day such as `2026-11-01`, a month such as `2026-11`, a moment such as \
                  `2026-11-01T12:00:00Z`, `today`, `yesterday`, `week`, `month`, or `30d`"
             )
         })

@@ -162,6 +162,16 @@ impl Account {
         self.extended = books.extended(&self.key);
     }
 
+    /// Reads from the ledger what was spent so far. What is no sum of responses stays as it was counted.
+    pub fn sum_again(&mut self, budget: &Budget, books: &dyn Books) {
+        match self.key.unit {
+            Unit::Usd | Unit::Tok | Unit::AllTok | Unit::Responses => {
+                self.spent = self.ask_spent(budget, self.bounds, books);
+            }
+            Unit::ToolCalls | Unit::Minutes => {}
+        }
+    }
+
     /// Counts a rolling window again: what has left it is no longer spent. Says whether steps may
     /// fire once more: the last one fired a whole window ago.
     pub fn roll(&mut self, budget: &Budget, timezone: chrono_tz::Tz, now: Timestamp, books: &dyn Books) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::model::{AgentName, ApprovalId, Attribution, Cost, Dimension, Money, Response, RunId, ThreadId};
+use crate::model::{AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, Money, Response, RunId, ThreadId};
 use crate::policy::rule::Rung;
 
 use super::effect::Question;
@@ -25,6 +25,8 @@ pub struct AgentSetup {
     pub attribution: Attribution,
     /// govern started this Codex itself and can start its thread again.
     pub restartable: bool,
+    /// It takes the whole screen, for a person: at rest it is not made to stand still, only what is asked of it next.
+    pub full_screen: bool,
 }
 
 /// An agent under way.
@@ -44,6 +46,8 @@ pub struct Agent {
     pub route_wanted: Option<Rung>,
     /// The question that holds it.
     pub held: Option<Hold>,
+    /// Somebody paused it: it does not go on until somebody continues it, whatever else is settled.
+    pub pause: Option<Braked>,
     /// The question to put once it stands still.
     pub question: Option<Hold>,
     /// The mild steps that were carried out on it, by the account's place: each once. Hard steps
@@ -113,6 +117,7 @@ impl Agent {
             routed: None,
             route_wanted: None,
             held: None,
+            pause: None,
             question: None,
             fired: BTreeMap::new(),
             settled: BTreeMap::new(),
@@ -189,7 +194,7 @@ impl Agent {
     pub fn works(&self) -> bool {
         match self.state {
             State::Starting(_) | State::Running | State::Freezing(_) => true,
-            State::Held | State::Ending(_) | State::Gone => false,
+            State::Held | State::Paused | State::Ending(_) | State::Gone => false,
         }
     }
 
@@ -204,6 +209,7 @@ impl Agent {
             State::Starting(intent) => intent,
             State::Freezing(intent) => Some(intent),
             State::Held => Some(Intent::Ask),
+            State::Paused => Some(Intent::Pause),
             State::Running | State::Ending(_) | State::Gone => None,
         }
     }
@@ -232,7 +238,7 @@ impl Agent {
     /// The model that its next request will go to, where that is not the last one.
     pub fn next_model(&self) -> Option<&Rung> {
         let soon = match self.state {
-            State::Running | State::Held => self.is_at_safe_point(),
+            State::Running | State::Held | State::Paused => self.is_at_safe_point(),
             State::Freezing(intent) => intent == Intent::Route && self.is_at_safe_point(),
             State::Ending(after) => after == After::Restart,
             State::Starting(_) | State::Gone => false,

@@ -7,12 +7,13 @@ use crate::model::event::{EventKind, GateReach, ToolVerdict};
 use crate::model::{AgentName, ApprovalId, ModelId, Response, ServiceTier, ThreadId};
 
 use super::account::Books;
-use super::agent::{Agent, Hold};
+use super::agent::{Agent, Hold, Thread};
 use super::calls::CallAsk;
 use super::effect::{Effect, Question};
 use super::governor::Governor;
 use super::input::{Gone, Hook, HookId, Moment, Phase, Wants};
 use super::lifecycle::{Happening, Intent, State};
+use super::treatment::hold_word;
 
 /// An agent's Codex at the gate.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +53,11 @@ impl Gate {
     /// The agent is held here, and not by signals.
     pub fn is_shut(&self) -> bool {
         self.shut
+    }
+
+    /// Something of this thread waits.
+    fn keeps(&self, thread: &ThreadId) -> bool {
+        self.waiting.values().any(|(of, _)| of == thread)
     }
 
     /// The agent is held no longer; says whether it was held here.
@@ -95,8 +101,28 @@ impl Gate {
             State::Running => self.asks.is_empty() || !wants.spends(),
             // What is held for its spend may use what it has paid for.
             State::Held => self.shut && !wants.spends(),
+            State::Paused => self.shut,
             State::Starting(_) | State::Freezing(_) | State::Ending(_) | State::Gone => false,
         }
+    }
+}
+
+impl Agent {
+    /// While it is paused nothing goes past the gate: what works asks there first, or waits there.
+    pub(super) fn is_kept_at_gate(&self) -> bool {
+        let idle_or_waits = |(id, thread): (&ThreadId, &Thread)| thread.phase == Phase::Idle || self.gate.keeps(id);
+        self.gate_holds() || self.threads.iter().all(idle_or_waits)
+    }
+
+    /// It is held at the gate while answers are under way to it.
+    pub(super) fn is_answered_while_held(&self) -> bool {
+        let held = matches!(self.state, State::Held | State::Paused);
+        held && self.gate.shut && self.gate_holds() && self.in_flight() > 0
+    }
+
+    /// It waits for a person to type, on a screen that stays alive.
+    fn rests_at_its_screen(&self) -> bool {
+        self.setup.full_screen && !self.turn_under_way()
     }
 }
 
@@ -170,7 +196,7 @@ impl Governor {
             self.effects.push(Effect::Say(what.clone()));
             self.mark(Some(name), what);
         }
-        self.happen(now, name, Happening::Release);
+        self.release(now, name);
     }
 
     /// Something may have gone past the gate. Under a limit that is the agent's end.
@@ -178,12 +204,13 @@ impl Governor {
         if !self.agents.get(name).is_some_and(Agent::is_live) {
             return;
         }
-        if !self.gates() {
+        let gates = self.gates();
+        if let Some(agent) = self.agents.get_mut(name).filter(|agent| gates || agent.pause.is_some()) {
+            agent.gate.broken = true;
+        }
+        if !gates {
             self.mark(Some(name), what.to_owned());
             return;
-        }
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.gate.broken = true;
         }
         self.stop_because(now, name, format!("{what}: under a limit nothing goes past the gate"));
     }
@@ -197,6 +224,13 @@ impl Governor {
         let Some(thread) = agent.threads.get_mut(&response.thread) else { return };
         match thread.admitted.checked_sub(1) {
             Some(left) => thread.admitted = left,
+            // What was never seen at the gate is of a kind that does not come there: it is held by signals.
+            None if !thread.gated => {
+                if thread.recent().count() == 1 {
+                    let what = format!("thread {} does not ask before its requests", response.thread);
+                    self.mark(Some(name), what);
+                }
+            }
             None => {
                 let what = format!("a request of thread {} was answered that was not let through", response.thread);
                 self.gate_broken(now, name, &what);
@@ -222,8 +256,10 @@ impl Governor {
     fn let_through(&mut self, now: Moment, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let (state, gate) = (agent.state, &agent.gate);
+        let paused = agent.pause.is_some();
+        let may = |id: HookId, wants: &Wants| gate.lets(state, id, wants) && !(paused && wants.is_work());
         let ready: Vec<HookId> =
-            gate.waiting.iter().filter(|(id, (_, wants))| gate.lets(state, **id, wants)).map(|(id, _)| *id).collect();
+            gate.waiting.iter().filter(|(id, (_, wants))| may(**id, wants)).map(|(id, _)| *id).collect();
         let mut soonest: Option<Duration> = None;
         for hook in ready {
             let Some(agent) = self.agents.get(name) else { return };
@@ -259,13 +295,15 @@ impl Governor {
 
     /// Carries out an order to stand still at the gate, where that is enough; says whether it is.
     pub(super) fn holds_at_gate(&mut self, now: Moment, name: &AgentName, state: State) -> bool {
-        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.gate_holds()) else { return false };
+        let rests = |agent: &Agent| state == State::Freezing(Intent::Pause) && agent.rests_at_its_screen();
+        let holds = |agent: &&mut Agent| agent.gate_holds() || rests(agent);
+        let Some(agent) = self.agents.get_mut(name).filter(holds) else { return false };
         match state {
-            State::Freezing(Intent::Ask) => {
+            State::Freezing(Intent::Ask | Intent::Pause) => {
                 agent.gate.shut = true;
                 agent.pause_clock(now.uptime);
                 let safe = agent.in_flight() == 0;
-                self.request(name, "hold");
+                self.request(name, hold_word(state));
                 self.outcome(name, true, "at the gate");
                 self.happen(now, name, Happening::Frozen { safe });
                 true
@@ -276,9 +314,13 @@ impl Governor {
                 self.outcome(name, true, "at the gate");
                 true
             }
-            State::Freezing(_) | State::Starting(_) | State::Running | State::Held | State::Ending(_) | State::Gone => {
-                false
-            }
+            State::Freezing(_)
+            | State::Starting(_)
+            | State::Running
+            | State::Held
+            | State::Paused
+            | State::Ending(_)
+            | State::Gone => false,
         }
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, ApprovalId, BudgetName, Cost, ModelId, Quantity, Response, RunId, ServiceTier, ThreadId, Timestamp,
-    Tokens, Verb,
+    AgentName, ApprovalId, Braked, BudgetName, Cost, Dimension, ModelId, Quantity, Response, RunId, ServiceTier,
+    ThreadId, Timestamp, Tokens, Verb,
 };
 use crate::policy::rule::{Budget, Policy};
 
@@ -149,6 +149,7 @@ impl Governor {
                 self.outcome(&agent, true, "");
                 self.happen(now, &agent, Happening::Ended);
             }
+            Input::Braked { brake, by, reason } => self.braked(now, brake, &Braked { by, reason, at: now.wall }, books),
             Input::Exited { agent, leftover } => self.exited(now, &agent, leftover),
             Input::Asked { agent, approval } => self.asked(now, &agent, approval),
             Input::Answered { approval, answer, by, reason } => {
@@ -172,6 +173,7 @@ impl Governor {
             Input::HookGone { hook, why } => self.left_gate(now, hook, why),
         }
         for name in self.names() {
+            self.keep_paused(now, &name);
             self.settle_gate(now, &name);
         }
         std::mem::take(&mut self.effects)
@@ -252,6 +254,9 @@ impl Governor {
     }
 
     fn elsewhere(&mut self, now: Moment, news: News, books: &dyn Books) {
+        if news.many {
+            self.sum_again(now, books);
+        }
         for response in &news.responses {
             self.charge(response, None, books);
         }
@@ -266,6 +271,16 @@ impl Governor {
         }
         for name in self.names() {
             self.evaluate_one(now, &name, books);
+        }
+    }
+
+    /// What others may have added to is read from the ledger.
+    fn sum_again(&mut self, now: Moment, books: &dyn Books) {
+        let others_may = |account: &&mut Account| !account.per.contains(&Dimension::Run) && !account.is_past(now.wall);
+        for account in self.accounts.iter_mut().filter(others_may) {
+            if let Some(budget) = self.policy.budgets.get(account.budget) {
+                account.sum_again(budget, books);
+            }
         }
     }
 

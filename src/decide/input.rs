@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, BudgetKey, ModelId, Response, ServiceTier, ThreadId, Timestamp};
+use crate::model::{AgentName, ApprovalId, Brake, BudgetKey, ModelId, Response, ServiceTier, ThreadId, Timestamp};
 use crate::policy::rule::GateVerb;
 pub use crate::usage::meter::Phase;
 
@@ -62,6 +62,15 @@ pub enum Input {
         approval: ApprovalId,
         /// What.
         answer: Answer,
+        /// Who, and through what.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// A person uses the emergency brake, on all agents of the run.
+    Braked {
+        /// What they do.
+        brake: Brake,
         /// Who, and through what.
         by: String,
         /// Why.
@@ -190,13 +199,23 @@ impl Wants {
             Self::Session | Self::Turn | Self::Tool(_) | Self::TurnEnd => false,
         }
     }
+
+    /// The agent would do something next; not so where it only begins or ends.
+    pub fn is_work(&self) -> bool {
+        match self {
+            Self::Turn | Self::Request | Self::Compaction | Self::Tool(_) => true,
+            Self::Session | Self::TurnEnd => false,
+        }
+    }
 }
 
 /// What other runs wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct News {
-    /// Answers of models, in the ledger's order.
+    /// Answers of models, in the ledger's order; none if there are too many to be told one by one.
     pub responses: Vec<Response>,
+    /// There are too many: what was spent is to be read from the ledger.
+    pub many: bool,
     /// Limits that were lifted.
     pub extensions: Vec<(BudgetKey, i64)>,
     /// Questions that were answered by another run's supervisor.

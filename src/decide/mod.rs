@@ -3,6 +3,7 @@
 pub mod account;
 pub mod agent;
 mod answers;
+mod brake;
 pub mod calls;
 mod charge;
 pub mod effect;

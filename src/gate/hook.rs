@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codex::HookEvent;
 use crate::model::{ModelId, ThreadId};
+use crate::rollout::SessionName;
 
 /// The largest input that a hook passes on, in bytes: a patch may be large, anything beyond is refused.
 pub const MAX_INPUT: usize = 16 * 1024 * 1024;
@@ -41,9 +42,11 @@ impl HookInput {
         (input.hook_event_name == event.name()).then_some(input)
     }
 
-    /// The thread that it is about.
-    pub fn thread(&self) -> &ThreadId {
-        self.agent_id.as_ref().unwrap_or(&self.session_id)
+    /// The thread that it is about: a review's has no name of its own but that of its session file (0.169).
+    pub fn thread(&self) -> ThreadId {
+        let file = self.transcript_path.as_ref().and_then(|path| path.file_name()?.to_str());
+        let by_file = || Some(SessionName::parse(file?)?.thread);
+        self.agent_id.clone().or_else(by_file).unwrap_or_else(|| self.session_id.clone())
     }
 }
 
@@ -132,14 +135,17 @@ mod tests {
     #[test]
     fn an_input_tells_its_thread_model_and_tool() {
         let input = HookInput::read(HookEvent::PreToolUse, TOOL.as_bytes()).unwrap();
-        assert_eq!(input.thread(), &ThreadId::new("sub"));
+        assert_eq!(input.thread(), ThreadId::new("sub"));
         assert_eq!(input.session_id, ThreadId::new("root"));
         assert_eq!(input.model, Some(ModelId::new("gpt-6.1-sol")));
         assert_eq!(input.tool_name.as_deref(), Some("Bash"));
         assert_eq!(input.tool_input["command"], "echo hi");
         let root = TOOL.replace("\"agent_id\":\"sub\",", "");
         let input = HookInput::read(HookEvent::PreToolUse, root.as_bytes()).unwrap();
-        assert_eq!(input.thread(), &ThreadId::new("root"));
+        assert_eq!(input.thread(), ThreadId::new("root"));
+        let review = root.replace("rollout-x.jsonl", "rollout-2026-11-22T05-58-15-01a2.jsonl");
+        let input = HookInput::read(HookEvent::PreToolUse, review.as_bytes()).unwrap();
+        assert_eq!(input.thread(), ThreadId::new("01a2"));
     }
 
     #[test]

@@ -68,14 +68,14 @@ pub struct Terms<'a> {
 /// # Errors
 ///
 /// A place that cannot be read, or a ledger that cannot be written: what was written before stays, and another import
-/// goes on from there. A single file that cannot be read is only told.
+/// goes on from there. A folder or a file inside that cannot be read is only told.
 pub fn import(ledger: &mut Ledger, places: &[PathBuf], terms: Terms<'_>) -> Result<Imported, ImportError> {
-    let Plan { files, unchanged, index } = Plan::of(places, &ledger.file_marks()?)?;
+    let Plan { files, unchanged, index, unreadable } = Plan::of(places, &ledger.file_marks()?)?;
     let families = Families::new(&index);
     let total: u64 = files.iter().map(|file| file.found.size).sum();
     let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
     let (send, parts) = mpsc::sync_channel::<Part>(PARTS);
-    let mut writer = Writer::new(&files, unchanged);
+    let mut writer = Writer::new(&files, unchanged, unreadable);
     let readers = terms.readers.clamp(1, files.len().max(1));
     let context = read::Context {
         prices: terms.prices,

@@ -1,6 +1,6 @@
 //! Which files there are, and which of them changed since they were read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::ledger::FileMark;
@@ -36,19 +36,28 @@ pub(super) struct Plan {
     pub(super) unchanged: u64,
     /// All of them.
     pub(super) index: Index,
+    /// Folders and files that could not even be looked at, and why.
+    pub(super) unreadable: Vec<(PathBuf, std::io::Error)>,
 }
 
 impl Plan {
     pub(super) fn of(places: &[PathBuf], marks: &HashMap<PathBuf, FileMark>) -> Result<Self, Unreadable> {
         let mut found: Vec<SessionFile> = Vec::new();
+        let mut unreadable: Vec<(PathBuf, std::io::Error)> = Vec::new();
         for place in places {
-            let unreadable = |source| Unreadable { place: place.clone(), source };
+            let failed = |source| Unreadable { place: place.clone(), source };
             // Marks go by whole paths, however a place was typed.
-            let whole = std::path::absolute(place).map_err(unreadable)?;
-            found.extend(session_files(&whole).map_err(unreadable)?);
+            let whole = std::path::absolute(place).map_err(failed)?;
+            let below = session_files(&whole).map_err(failed)?;
+            found.extend(below.files);
+            unreadable.extend(below.unreadable);
         }
+        // Places may lie in one another, or be one under two names.
+        let mut known = HashSet::new();
+        found.retain(|file| known.insert(file.identity));
+        let mut told = HashSet::new();
+        unreadable.retain(|(path, _)| told.insert(path.clone()));
         found.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()).then_with(|| a.path.cmp(&b.path)));
-        found.dedup_by(|a, b| a.path == b.path);
         let mut index = Index::new();
         for file in &found {
             if let Some(name) = name_of(&file.path) {
@@ -62,7 +71,7 @@ impl Plan {
         let unchanged = (all - found.len()) as u64;
         let mut logins = Logins::default();
         let files = found.into_iter().map(|found| Planned { login: logins.of(&found.path), found }).collect();
-        Ok(Self { files, unchanged, index })
+        Ok(Self { files, unchanged, index, unreadable })
     }
 }
 

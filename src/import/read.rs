@@ -8,7 +8,7 @@ use crate::model::{Attribution, ThreadId, Timestamp};
 use crate::policy::cost::cost;
 use crate::policy::rule::Unpriced;
 use crate::rollout::{self, RecordKind};
-use crate::tail::cursor::Cursor;
+use crate::tail::cursor::{Cursor, LONGEST_LINE};
 use crate::tail::session::name_of;
 use crate::usage::meter::{Answer, Counting, Meter};
 use crate::usage::price::PriceTable;
@@ -123,7 +123,7 @@ impl<'a> Reading<'a> {
         let mut cursor = Cursor::open(&self.file.found.path)?;
         let progress = cursor.read(|position, line| self.line(position, line))?;
         if progress.too_long > 0 {
-            self.skip(progress.too_long, || "longer than is read".to_owned());
+            self.skip(progress.too_long, || format!("longer than {} MiB", LONGEST_LINE >> 20));
         }
         let mut unfinished = false;
         if let Some((position, line)) = cursor.rest() {

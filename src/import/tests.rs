@@ -162,13 +162,48 @@ fn a_place_that_is_not_there_is_an_error_and_a_file_that_cannot_be_read_is_told(
     assert!(matches!(missing, ImportError::Unreadable(_)), "{missing}");
 }
 
+#[test]
+fn what_is_no_file_and_folders_that_cannot_be_listed_are_told_and_the_rest_is_read() {
+    let temp = tempfile::tempdir().unwrap();
+    let good = fixtures().into_iter().find(|folder| folder.ends_with("0.169-resume")).unwrap();
+    let good = crate::tail::locate::session_files(&good).unwrap().files.remove(0).path;
+    fs::copy(&good, temp.path().join(good.file_name().unwrap())).unwrap();
+    let named = |what: &str| temp.path().join(format!("rollout-2026-11-22T05-50-48-{what}.jsonl"));
+    nix::unistd::mkfifo(&named("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(named("socket")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", named("device")).unwrap();
+    std::os::unix::fs::symlink(named("circle"), named("circle")).unwrap();
+    let mut ledger = Ledger::in_memory().unwrap();
+    let imported = import_with(&mut ledger, temp.path(), 2);
+    assert_eq!((imported.files, imported.failed.len()), (1, 4), "{:?}", imported.failed);
+    assert!(imported.new > 0);
+}
+
+#[test]
+fn a_home_under_two_names_is_read_once() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = fixtures().into_iter().find(|folder| folder.ends_with("garbage")).unwrap();
+    std::os::unix::fs::symlink(&folder, temp.path().join("link")).unwrap();
+    let terms = Terms {
+        prices: PriceTable::embedded(),
+        unpriced: &Unpriced::Refuse,
+        attribute: &|_| Attribution::default(),
+        alive: &|_| true,
+        tell: &mut |_, _| {},
+        readers: 1,
+    };
+    let mut ledger = Ledger::in_memory().unwrap();
+    let imported = import(&mut ledger, &[temp.path().join("link"), folder.join("."), folder], terms).unwrap();
+    assert_eq!((imported.files, imported.unchanged, imported.skipped.len()), (1, 0, 1));
+}
+
 /// A line, and when it was written.
 type Written = (Timestamp, Vec<u8>);
 
 /// The files of a fixture line by line.
 fn lines_of(folder: &Path) -> Vec<(PathBuf, Vec<Written>)> {
     let mut files = Vec::new();
-    for found in crate::tail::locate::session_files(folder).unwrap() {
+    for found in crate::tail::locate::session_files(folder).unwrap().files {
         let mut last = Timestamp::UNIX_EPOCH;
         let bytes = fs::read(&found.path).unwrap();
         let lines = bytes.split_inclusive(|byte| *byte == b'\n').map(|line| {
@@ -186,7 +221,7 @@ fn lines_of(folder: &Path) -> Vec<(PathBuf, Vec<Written>)> {
 /// Plain files only: a compressed one does not grow.
 fn growing() -> impl Strategy<Value = PathBuf> {
     let plain = |folder: &PathBuf| {
-        let files = crate::tail::locate::session_files(folder).unwrap();
+        let files = crate::tail::locate::session_files(folder).unwrap().files;
         files.iter().all(|file| file.path.extension().is_some_and(|end| end == "jsonl"))
     };
     prop::sample::select(fixtures().into_iter().filter(plain).collect::<Vec<_>>())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock;
-use crate::ledger::{Batch, Governed, Ledger, LedgerError};
+use crate::ledger::{Batch, Governed, Ledger, LedgerError, Origin};
 use crate::model::{Basis, Cost, ProcessIdentity, ThreadId};
 use crate::report::imported::{Imported, Skipped};
 use crate::tail::locate::SessionFile;
@@ -24,9 +24,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(files: &[Planned], unchanged: u64) -> Self {
+    pub(super) fn new(files: &[Planned], unchanged: u64, unreadable: Vec<(PathBuf, std::io::Error)>) -> Self {
         let bytes = files.iter().map(|file| file.found.size).sum();
-        let tally = Imported { unchanged, bytes, ..Imported::default() };
+        let failed = unreadable.into_iter().map(|(path, error)| (path, error.to_string())).collect();
+        let tally = Imported { unchanged, bytes, failed, ..Imported::default() };
         Self { tally, threads: HashSet::new(), left: BTreeSet::new() }
     }
 
@@ -52,8 +53,7 @@ impl Writer {
 
     fn part(&mut self, batch: &mut Batch<'_>, part: Part) -> Result<(), LedgerError> {
         let Part { file, origins, responses, end } = part;
-        if self.left.contains(&file) || is_governed(batch.governed(), &file, origins.first().map(|origin| &origin.root))
-        {
+        if self.left.contains(&file) || is_governed(batch.governed(), &file, origins.first()) {
             self.left.insert(file);
             return Ok(());
         }
@@ -105,7 +105,7 @@ impl Writer {
     }
 }
 
-fn is_governed(governed: &Governed, path: &Path, root: Option<&ThreadId>) -> bool {
+fn is_governed(governed: &Governed, path: &Path, origin: Option<&Origin>) -> bool {
     if !governed.any() {
         return false;
     }
@@ -113,5 +113,5 @@ fn is_governed(governed: &Governed, path: &Path, root: Option<&ThreadId>) -> boo
         let since = clock::now() - FRESH;
         SessionFile::at(path.to_owned()).is_ok_and(|file| file.modified >= since.timestamp_nanos_opt().unwrap_or(0))
     };
-    governed.has(path, root) || fresh()
+    governed.has(path, origin) || fresh()
 }

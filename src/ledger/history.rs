@@ -98,9 +98,11 @@ impl Governed {
         !self.runs.is_empty()
     }
 
-    /// A live run says that this is a session of its own.
-    pub fn has(&self, path: &Path, root: Option<&ThreadId>) -> bool {
-        self.paths.contains(path) || root.is_some_and(|root| self.threads.contains(root.as_str()))
+    /// A live run says that this is a session of its own, or of its family: the run and the import may know the file by
+    /// two names, and its family by two ancestors.
+    pub fn has(&self, path: &Path, origin: Option<&Origin>) -> bool {
+        let told = |thread: &ThreadId| self.threads.contains(thread.as_str());
+        self.paths.contains(path) || origin.is_some_and(|origin| told(&origin.thread) || told(&origin.root))
     }
 }
 

@@ -10,11 +10,17 @@ use super::series::SeriesBook;
 use super::usage::{self, Stored};
 use super::{LedgerError, Turn};
 
+/// Responses that are told one by one, at most. An import writes a hundred thousand while an agent thinks: to sum again
+/// takes less time and memory, and the ledger is locked meanwhile.
+const TOLD: i64 = 1_000;
+
 /// What other processes wrote.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct News {
-    /// In the order they were recorded.
+    /// In the order they were recorded; none if there are more than are told.
     pub responses: Vec<Response>,
+    /// More responses were written than are told: what was spent is to be summed again.
+    pub many: bool,
     /// Limits that were lifted.
     pub extensions: Vec<Extension>,
     /// Questions that were answered, have expired or were withdrawn.
@@ -27,7 +33,8 @@ pub struct News {
 impl News {
     /// Nothing was written.
     pub fn is_empty(&self) -> bool {
-        self.responses.is_empty() && self.extensions.is_empty() && self.approvals.is_empty() && self.forged.is_empty()
+        let Self { responses, many, extensions, approvals, forged } = self;
+        !many && responses.is_empty() && extensions.is_empty() && approvals.is_empty() && forged.is_empty()
     }
 }
 
@@ -98,31 +105,48 @@ impl Turn<'_> {
     /// [`Turn::watch_from_now`] before, the first call does that, and tells nothing.
     pub fn news(&mut self) -> Result<News, LedgerError> {
         let now = Watch::now(self.tx)?;
+        let latest = now.usage;
         let Some(since) = self.watch.replace(now) else { return Ok(News::default()) };
-        let mut book = SeriesBook::default();
-        let mut news = News::default();
+        let many = latest.saturating_sub(since.usage) > TOLD;
+        let responses = if many { Vec::new() } else { self.responses(&since)? };
+        let (extensions, mut forged) = self.extensions(&since)?;
+        let approvals = self.approvals(&since, &mut forged)?;
+        Ok(News { responses, many, extensions, approvals, forged })
+    }
 
+    fn responses(&self, since: &Watch) -> Result<Vec<Response>, LedgerError> {
+        let mut book = SeriesBook::default();
+        let mut found = Vec::new();
         let mut statement = self.tx.prepare_cached(&format!("{} WHERE u.id > ?1 ORDER BY u.id", usage::SELECT))?;
         let mut rows = statement.query([since.usage])?;
         while let Some(row) = rows.next()? {
             let stored = Stored::read(row)?;
             if !since.own_usage.contains(stored.id) {
-                news.responses.push(stored.response(self.tx, &mut book)?);
+                found.push(stored.response(self.tx, &mut book)?);
             }
         }
+        Ok(found)
+    }
 
+    /// And which of them are forged.
+    fn extensions(&self, since: &Watch) -> Result<(Vec<Extension>, Vec<String>), LedgerError> {
+        let (mut found, mut forged) = (Vec::new(), Vec::new());
         let mut statement = self.tx.prepare_cached(&format!("{} WHERE id > ?1 ORDER BY id", extension::SELECT))?;
         let mut rows = statement.query([since.extensions])?;
         while let Some(row) = rows.next()? {
             let row = ExtensionRow::read(row)?;
             if !since.own_extensions.contains(row.id) {
                 match row.is_linked(self.tx)? {
-                    true => news.extensions.push(row.extension()?),
-                    false => news.forged.push(format!("extension {}", row.id)),
+                    true => found.push(row.extension()?),
+                    false => forged.push(format!("extension {}", row.id)),
                 }
             }
         }
+        Ok((found, forged))
+    }
 
+    fn approvals(&self, since: &Watch, forged: &mut Vec<String>) -> Result<Vec<Approval>, LedgerError> {
+        let mut found = Vec::new();
         let mut statement = self.tx.prepare_cached(
             "SELECT id, revision FROM approvals WHERE revision > ?1 AND state <> 'pending' ORDER BY revision",
         )?;
@@ -133,12 +157,12 @@ impl Turn<'_> {
                 let sql = format!("{} WHERE a.id = ?1", approval::SELECT);
                 let row = self.tx.prepare_cached(&sql)?.query_row([id], ApprovalRow::read)?;
                 match row.is_linked(self.tx)? {
-                    true => news.approvals.push(row.approval()?),
-                    false => news.forged.push(format!("approval {id}")),
+                    true => found.push(row.approval()?),
+                    false => forged.push(format!("approval {id}")),
                 }
             }
         }
-        Ok(news)
+        Ok(found)
     }
 }
 

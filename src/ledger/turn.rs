@@ -89,9 +89,10 @@ impl Turn<'_> {
                 self.end_run(event, run_no)?;
                 self.link(&Link::Seal { at, run, events: seq, head })
             }
-            EventKind::Asked { .. } | EventKind::Answered { .. } | EventKind::Extended { .. } => {
-                self.link(&Link::Point { at, run, seq, head })
-            }
+            EventKind::Asked { .. }
+            | EventKind::Answered { .. }
+            | EventKind::Extended { .. }
+            | EventKind::Braked { .. } => self.link(&Link::Point { at, run, seq, head }),
             EventKind::AgentStarted { .. }
             | EventKind::Response(_)
             | EventKind::Skipped { .. }

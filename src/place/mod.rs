@@ -70,8 +70,9 @@ fn common_folder(git: &Path) -> PathBuf {
 }
 
 fn read_small(path: &Path) -> Option<String> {
-    let size = fs::metadata(path).ok()?.len();
-    if size > MAX_CONFIG {
+    let meta = fs::metadata(path).ok()?;
+    // A stranger's folder may have a pipe there, or a device without an end.
+    if !meta.is_file() || meta.len() > MAX_CONFIG {
         return None;
     }
     fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())

@@ -28,5 +28,5 @@ pub use inspect::{Role, codex_above, codex_processes, environ_var, open_session_
 pub use own::{has_posix_shell, has_terminal, own_identity, own_program, own_uid, user_name};
 pub use terminal::{Lent, Terminal};
 pub use tree::{Process, State, alive, descendants, identity_of, is_descendant_of, is_governed};
-pub use watch::{Parent, Woken};
+pub use watch::{Parent, Woken, output_of};
 pub use wire::{How, Launch, LaunchFailure, Leftovers, Missing, Order, Refusal, Report, Status, Stdin};

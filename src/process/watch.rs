@@ -1,9 +1,11 @@
 //! Owns a hook's wait: for an answer, for the end of the shell that called it, for the end of whoever reads its output.
 
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{Pid, getppid, setsid};
 
@@ -16,6 +18,17 @@ pub enum Woken {
     Unheard,
     /// The process that started this one has ended.
     Orphaned,
+}
+
+/// Opens the pipe that a process writes its output into: whoever reads it waits for its end as long as this lives, even
+/// if the process and all around it are killed. `None` where its output is no pipe, or nobody reads it.
+pub fn output_of(pid: i32) -> Option<File> {
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+    let path = format!("/proc/{pid}/fd/1");
+    if !std::fs::metadata(&path).is_ok_and(|meta| meta.file_type().is_fifo()) {
+        return None;
+    }
+    OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).ok()
 }
 
 /// How often a kernel that has no descriptors for processes (before 5.3) is asked for the parent.

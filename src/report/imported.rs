@@ -41,7 +41,7 @@ pub struct Imported {
     pub unfinished: u64,
     /// Files of sessions that live runs govern: they count them.
     pub governed: Vec<PathBuf>,
-    /// Files that could not be read, and why.
+    /// Files, and folders of files, that could not be read, and why.
     pub failed: Vec<(PathBuf, String)>,
 }
 
@@ -61,7 +61,8 @@ impl Imported {
     pub fn page(&self, took: Duration) -> Page {
         let mut page = Page::default();
         let read = match (self.files, self.unchanged) {
-            (0, 0) => "No session files were found".to_owned(),
+            (0, 0) if self.failed.is_empty() && self.governed.is_empty() => "No session files were found".to_owned(),
+            (0, 0) => "Nothing was read".to_owned(),
             (0, unchanged) => format!("Nothing new in {}", count(unchanged, "file", "files")),
             (files, unchanged) => {
                 let beside =
@@ -107,8 +108,8 @@ impl Imported {
             notes.extend(named(told, self.skipped.len()));
         }
         if !self.failed.is_empty() {
-            let files = count(self.failed.len() as u64, "file", "files");
-            notes.push(Item::new("", format!("{files} could not be read; import again when they can:"), Tone::Bad));
+            let places = count(self.failed.len() as u64, "place", "places");
+            notes.push(Item::new("", format!("{places} could not be read; import again when they can:"), Tone::Bad));
             let told = self.failed.iter().map(|(path, why)| format!("{}: {why}", path.display()));
             notes.extend(named(told, self.failed.len()));
         }
@@ -152,11 +153,16 @@ impl Serialize for Imported {
             .skipped
             .iter()
             .map(
-                |Skipped { path, lines, reason }| serde_json::json!({ "file": path, "lines": lines, "reason": reason }),
+                |Skipped { path, lines, reason }| serde_json::json!({ "file": path.to_string_lossy(), "lines": lines, "reason": reason }),
             )
             .collect();
-        let failed: Vec<_> =
-            self.failed.iter().map(|(path, why)| serde_json::json!({ "file": path, "reason": why })).collect();
+        let failed: Vec<_> = self
+            .failed
+            .iter()
+            .map(|(path, why)| serde_json::json!({ "file": path.to_string_lossy(), "reason": why }))
+            .collect();
+        // JSON is Unicode, and a path need not be.
+        let governed: Vec<_> = self.governed.iter().map(|path| path.to_string_lossy()).collect();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("schema", "govern.import/1")?;
         map.serialize_entry("files", &self.files)?;
@@ -171,7 +177,7 @@ impl Serialize for Imported {
         map.serialize_entry("skipped_lines", &self.skipped.iter().map(|skipped| skipped.lines).sum::<u64>())?;
         map.serialize_entry("skipped", &skipped)?;
         map.serialize_entry("unreadable", &failed)?;
-        map.serialize_entry("governed", &self.governed)?;
+        map.serialize_entry("governed", &governed)?;
         map.serialize_entry("unfinished_files", &self.unfinished)?;
         map.end()
     }
@@ -212,6 +218,28 @@ mod tests {
         let again = Imported { unchanged: 2_000, ..Imported::default() };
         let pages = [text(&sample(), 412), text(&again, 11), text(&Imported::default(), 3)];
         insta::assert_snapshot!(pages.join("\n"));
+    }
+
+    #[test]
+    fn what_was_left_to_others_was_found_all_the_same() {
+        let governed = vec![PathBuf::from("/home/ann/.codex/sessions/rollout-live.jsonl")];
+        let page = Imported { governed, ..Imported::default() }.page(Duration::from_millis(3));
+        let text = super::super::markdown::of_page(&page, 2);
+        assert!(text.contains("Nothing was read") && !text.contains("No session files"), "{text}");
+    }
+
+    #[test]
+    fn a_path_that_is_not_unicode_is_told_in_json_all_the_same() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = PathBuf::from(std::ffi::OsString::from_vec(b"/s\xff/rollout-1.jsonl".to_vec()));
+        let skipped = vec![Skipped { path: odd.clone(), lines: 1, reason: "not JSON".to_owned() }];
+        let imported = Imported {
+            skipped,
+            governed: vec![odd.clone()],
+            failed: vec![(odd, "gone".to_owned())],
+            ..Imported::default()
+        };
+        assert_eq!(super::super::json::to_text(&imported).matches("/s\u{fffd}/rollout-1.jsonl").count(), 3);
     }
 
     #[test]

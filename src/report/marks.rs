@@ -56,7 +56,7 @@ fn mark(billing: Billing) -> &'static str {
         Billing::Api => "api",
         Billing::Plan => "plan",
         Billing::Local => "local",
-        // Of another provider than OpenAI.
+        // Of another provider than OpenAI, or of a log-in through the environment.
         Billing::Unknown => "other",
     }
 }
@@ -112,7 +112,10 @@ fn of_billing(totals: &Totals, billed: Billed) -> Vec<Item> {
             }
             Billing::Local => format!("{part} is of local models, which cost nothing."),
             Billing::Unknown => {
-                format!("{part} is OpenAI's list price for what another provider served: its bill may differ.")
+                format!(
+                    "{part} is OpenAI's list price, and the bill may differ: another provider served it, or the log-in is \
+                     not known."
+                )
             }
         };
         Some(Item::new(if billed.is_marked(totals) { mark(*billing) } else { "" }, text, Tone::Quiet))

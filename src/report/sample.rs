@@ -289,7 +289,13 @@ pub(crate) fn approvals() -> ApprovalReport {
         ..pending.clone()
     };
     let expired = Approval { id: ApprovalId(5), state: ApprovalState::Expired, ..pending.clone() };
-    ApprovalReport { rows: vec![expired, approved, pending], at: at("2026-11-22T14:00:00Z"), zone: Tz::UTC, all: true }
+    ApprovalReport {
+        rows: vec![expired, approved, pending],
+        paused: Vec::new(),
+        at: at("2026-11-22T14:00:00Z"),
+        zone: Tz::UTC,
+        all: true,
+    }
 }
 
 mod trial;

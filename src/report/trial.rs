@@ -136,6 +136,9 @@ pub(super) fn fate(run: &TriedRun) -> (&'static str, Tone) {
         Doings { stopped: 1.., .. } if ended => ("stopped", Tone::Bad),
         Doings { held: 1.., .. } => ("held", Tone::Warn),
         _ if run.steps.iter().any(|step| matches!(step.deed, Deed::Routed { .. })) => ("routed", Tone::Warn),
+        // Nothing was left to be stopped, and nothing else was done.
+        Doings { warned: 0, killed: 1.., .. } => ("killed", Tone::Bad),
+        Doings { warned: 0, stopped: 1.., .. } => ("stopped", Tone::Bad),
         _ => ("warned", Tone::Plain),
     }
 }

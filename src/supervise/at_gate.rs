@@ -1,5 +1,7 @@
 //! Hooks: Codex at the gate, and what it is told.
 
+use std::fs::File;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -19,6 +21,14 @@ use super::supervisor::Supervisor;
 /// How much of a tool's input is kept in words, in characters.
 const SHORT: usize = 200;
 
+/// A hook that waits.
+pub(super) struct Waiting {
+    call: HookCall,
+    /// Its output, held open: Codex waits for the end of that, so that it does not go on if the hook is killed together
+    /// with its shell.
+    output: Option<File>,
+}
+
 impl Supervisor {
     /// A hook asks: what was recorded until now counts first.
     pub(super) fn hooked(&mut self, call: HookCall) -> Result<Vec<Effect>, Error> {
@@ -31,13 +41,14 @@ impl Supervisor {
         inputs.push(Input::Hook(Box::new(Hook {
             id: HookId(call.number),
             agent: self.agent.clone(),
-            thread: call.input.thread().clone(),
+            thread: call.input.thread(),
             root: call.input.session_id.clone(),
             model: call.input.model.clone(),
-            tier: self.sessions.tier_of(call.input.thread()).cloned(),
+            tier: self.sessions.tier_of(&call.input.thread()).cloned(),
             wants: self.wants(call.event, &call.input),
         })));
-        self.at_gate.insert(HookId(call.number), call);
+        let output = call.peer.pid.filter(|_| call.event.gates() && self.governor.gates()).and_then(process::output_of);
+        self.at_gate.insert(HookId(call.number), Waiting { call, output });
         self.turn(inputs)
     }
 
@@ -52,8 +63,7 @@ impl Supervisor {
             Some(HookWord::Orphaned) | None => Gone::Broken,
         };
         let effects = self.turn(vec![Input::HookGone { hook, why }]);
-        // Codex waits as long as a hook lives that lost its shell, and that lives as long as its connection: where
-        // nothing may go past the gate, until all of it is ended.
+        // Where nothing may go past the gate, Codex waits on until all of it is ended.
         if why == Gone::Withdrawn || !self.governor.gates() {
             self.at_gate.remove(&hook);
         }
@@ -111,10 +121,11 @@ impl Supervisor {
     /// What Codex is told; a person at its screen reads there what was said since.
     pub(super) fn answer_hook(&mut self, hook: HookId, deny: Option<String>) {
         let context = self.telling.remove(&hook).map(|texts| texts.join("\n"));
-        let Some(call) = self.at_gate.remove(&hook) else { return };
+        let Some(Waiting { call, output }) = self.at_gate.remove(&hook) else { return };
         let shows = self.full_screen && call.event.shows_messages() && !self.unsaid.is_empty();
         let message = shows.then(|| std::mem::take(&mut self.unsaid).join("; ")).map(|said| format!("govern: {said}"));
         let text = HookAnswer { deny, message, context }.text(call.event);
+        drop(output);
         call.reply(&HookReply::Print { text });
     }
 
@@ -177,7 +188,7 @@ impl Supervisor {
             paths: &[],
             model: input.model.as_ref().map(ModelId::as_str),
             value: &|dimension| agent.value(&self.run, dimension),
-            next_cost: agent.next_cost(input.thread()),
+            next_cost: agent.next_cost(&input.thread()),
         };
         let verdict = policy::gate::judge(gates, &call)?;
         let rule = gates.get(verdict.index)?.name.to_string();

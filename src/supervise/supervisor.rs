@@ -13,7 +13,7 @@ use crate::decide::input::{HookId, Input};
 use crate::decide::{Effect, Governor, Moment, Setup};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::gate::socket::{Heard, HookCall, Socket};
+use crate::gate::socket::{Heard, Socket};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, RunId, ThreadId};
@@ -25,6 +25,8 @@ use crate::ui::notice::Notices;
 use crate::usage::price::PriceTable;
 
 use super::asking::Asking;
+use super::at_gate::Waiting;
+use super::braking::Braking;
 use super::perform::GO_ON;
 use super::plan::{Keep, Outcome, Plan, Start};
 use super::sessions::Sessions;
@@ -71,8 +73,10 @@ pub(super) struct Supervisor {
     pub(super) last_chance: bool,
     /// Orders whose reports are nothing to the governor.
     pub(super) in_passing: BTreeSet<u64>,
+    /// Other governs that wait until the agent stands still.
+    pub(super) braking: Vec<Braking>,
     /// Hooks that wait for their answers.
-    pub(super) at_gate: BTreeMap<HookId, HookCall>,
+    pub(super) at_gate: BTreeMap<HookId, Waiting>,
     /// What models are told with the answers that follow.
     pub(super) telling: BTreeMap<HookId, Vec<String>>,
     /// What was said and not yet shown on Codex's own screen.
@@ -114,7 +118,8 @@ impl Supervisor {
     fn new(plan: Plan, guard: Guard) -> Self {
         let began = clock::monotonic();
         let restartable = plan.invocation.as_ref().is_some_and(Invocation::is_restartable);
-        let setup = AgentSetup { name: plan.agent.clone(), attribution: plan.attribution.clone(), restartable };
+        let (name, attribution) = (plan.agent.clone(), plan.attribution.clone());
+        let setup = AgentSetup { name, attribution, restartable, full_screen: plan.full_screen };
         let quoter = plan.prices.clone();
         let screen = guard.terminal().filter(|_| plan.full_screen).and_then(Terminal::try_clone);
         let governor = Governor::new(Setup {
@@ -155,6 +160,7 @@ impl Supervisor {
             ledger_waits: false,
             last_chance: false,
             in_passing: BTreeSet::new(),
+            braking: Vec::new(),
             at_gate: BTreeMap::new(),
             telling: BTreeMap::new(),
             unsaid: Vec::new(),
@@ -199,6 +205,7 @@ impl Supervisor {
             }
             let effects = self.wake(wake).await?;
             self.perform(effects)?;
+            self.reply_to_brakes().await;
         }
         if self.finished.is_none() {
             self.last_chance = true;
@@ -251,7 +258,7 @@ impl Supervisor {
             self.asking.put_again();
             return Ok(Vec::new());
         }
-        if arrived.ends() && self.governor.held_approval(&self.agent).is_some() {
+        if arrived.ends() && self.stands_still() {
             // A held agent cannot heed it: who wants it gone gets that.
             let agent = self.agent.clone();
             return self.turn(vec![Input::GiveUp { agent, because: format!("signal {}", arrived.signal) }]);

@@ -112,8 +112,8 @@ impl Supervisor {
 
     /// Unless the turn wants it to stand still, or to end.
     fn end_pause(&mut self) -> Result<(), Error> {
-        match self.governor.agent(&self.agent).map(|agent| agent.state) {
-            Some(State::Freezing(_) | State::Held | State::Ending(_)) => Ok(()),
+        match self.governor.agent(&self.agent).filter(|agent| !agent.gate.is_shut()).map(|agent| agent.state) {
+            Some(State::Freezing(_) | State::Held | State::Paused | State::Ending(_)) => Ok(()),
             Some(State::Starting(_) | State::Running | State::Gone) | None => {
                 self.order_in_passing(Order::Thaw { agent: self.agent.clone() })
             }
@@ -232,6 +232,7 @@ fn stored(question: &Question) -> ledger::Question {
 fn elsewhere(news: ledger::News) -> News {
     News {
         responses: news.responses,
+        many: news.many,
         extensions: news.extensions.into_iter().map(|extension| (extension.key, extension.amount)).collect(),
         answers: news
             .approvals

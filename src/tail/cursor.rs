@@ -2,11 +2,12 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use memchr::memchr;
+use nix::fcntl::OFlag;
 
 /// Longer lines are skipped and counted, 64 MiB: the largest that Codex is known to write are some tens of megabytes.
 pub const LONGEST_LINE: usize = 64 << 20;
@@ -57,7 +58,7 @@ impl Cursor {
     pub fn open(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
-            file: File::open(path)?,
+            file: open_file(path)?,
             compressed: path.extension().is_some_and(|end| end == "zst").then_some(None),
             lines: Lines::new(LONGEST_LINE),
         })
@@ -111,7 +112,7 @@ impl Cursor {
             Err(error) => return Err(error),
         };
         if replaced {
-            self.file = File::open(&self.path)?;
+            self.file = open_file(&self.path)?;
         }
         if replaced || open.len() < self.lines.end {
             self.file.seek(SeekFrom::Start(0))?;
@@ -135,7 +136,7 @@ impl Cursor {
         if last == Some(stamp) {
             return Ok(());
         }
-        self.file = File::open(&self.path)?;
+        self.file = open_file(&self.path)?;
         if last.is_some() {
             self.lines.rewind();
             progress.rewound = true;
@@ -143,6 +144,17 @@ impl Cursor {
         self.compressed = Some(Some(stamp));
         let mut bytes = zstd::Decoder::new(&self.file)?;
         self.lines.take_all(&mut bytes, on_line, progress)
+    }
+}
+
+/// Opens a file to read it. A pipe, socket or device of such a name is refused: it may never answer, or never end.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    // Else a pipe would wait here for somebody to write.
+    let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    match file.metadata()?.file_type() {
+        kind if kind.is_file() => Ok(file),
+        kind if kind.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")),
     }
 }
 

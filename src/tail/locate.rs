@@ -65,21 +65,54 @@ impl SessionFile {
 /// Folders below each other that hold sessions: more is a circle of links, or something else.
 const DEEPEST: usize = 8;
 
-/// All session files below a place, in the order of their names: of a home those of its `sessions` and
-/// `archived_sessions`, of any other folder whatever is in it, of a file the file. A compressed file whose plain twin
-/// is there is left out. A file that goes meanwhile is left out as well.
-pub fn session_files(place: &Path) -> io::Result<Vec<SessionFile>> {
+/// What lies below a place.
+#[derive(Debug, Default)]
+pub struct SessionFiles {
+    /// In the order of their names.
+    pub files: Vec<SessionFile>,
+    /// Folders that cannot be listed and files that cannot be looked at, and why.
+    pub unreadable: Vec<(PathBuf, io::Error)>,
+}
+
+/// All session files below a place: of a home those of its `sessions` and `archived_sessions`, of any other folder
+/// whatever is in it, of a file the file. A compressed file whose plain twin is there is left out. A file that goes
+/// meanwhile is left out as well.
+///
+/// # Errors
+///
+/// The place itself is not there, or cannot be looked at. What cannot be read inside is only told.
+pub fn session_files(place: &Path) -> io::Result<SessionFiles> {
     if fs::metadata(place)?.is_file() {
-        return Ok(if is_session_file(place) { vec![SessionFile::at(place.to_owned())?] } else { Vec::new() });
+        let files = if is_session_file(place) { vec![SessionFile::at(place.to_owned())?] } else { Vec::new() };
+        return Ok(SessionFiles { files, unreadable: Vec::new() });
     }
+    let mut found = below(place);
+    if let Some((_, error)) = found.unreadable.pop_if(|(path, _)| path == place) {
+        return Err(error);
+    }
+    // One file may be reached by several ways.
+    found.files.sort_by_key(|file| (file.identity, file.path.as_os_str().len()));
+    found.files.dedup_by_key(|file| file.identity);
+    found.files.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()).then_with(|| a.path.cmp(&b.path)));
+    Ok(found)
+}
+
+fn below(place: &Path) -> SessionFiles {
     let inside: Vec<PathBuf> =
         [sessions_dir(place), archive_dir(place)].into_iter().filter(|dir| dir.is_dir()).collect();
     let mut folders: Vec<(PathBuf, usize)> =
         if inside.is_empty() { vec![(place.to_owned(), 0)] } else { inside.into_iter().map(|dir| (dir, 0)).collect() };
-    let mut found = Vec::new();
+    let mut found = SessionFiles::default();
     while let Some((folder, depth)) = folders.pop() {
+        let inner = match entries(&folder) {
+            Ok(inner) => inner,
+            Err(error) => {
+                found.unreadable.push((folder, error));
+                continue;
+            }
+        };
         let mut names: Vec<PathBuf> = Vec::new();
-        for entry in entries(&folder)? {
+        for entry in inner {
             let path = entry.path();
             if is_session_file(&path) {
                 names.push(path);
@@ -90,18 +123,14 @@ pub fn session_files(place: &Path) -> io::Result<Vec<SessionFile>> {
         let plain: HashSet<PathBuf> = names.iter().filter(|path| !is_compressed(path)).cloned().collect();
         names.retain(|path| !is_compressed(path) || !plain.contains(&path.with_extension("")));
         for path in names {
-            match SessionFile::at(path) {
-                Ok(file) => found.push(file),
+            match SessionFile::at(path.clone()) {
+                Ok(file) => found.files.push(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+                Err(error) => found.unreadable.push((path, error)),
             }
         }
     }
-    // One file may be reached by several ways.
-    found.sort_by_key(|file| (file.identity, file.path.as_os_str().len()));
-    found.dedup_by_key(|file| file.identity);
-    found.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()).then_with(|| a.path.cmp(&b.path)));
-    Ok(found)
+    found
 }
 
 fn is_compressed(path: &Path) -> bool {
@@ -201,7 +230,7 @@ mod tests {
         let backup = touch(&home, "backup/rollout-2026-01-03T00-00-00-c.jsonl");
         std::os::unix::fs::symlink(home.join("sessions"), home.join("sessions/2026/round")).unwrap();
         let paths = |place: &Path| -> Vec<PathBuf> {
-            session_files(place).unwrap().into_iter().map(|file| file.path).collect()
+            session_files(place).unwrap().files.into_iter().map(|file| file.path).collect()
         };
         assert_eq!(paths(&home), [two, one.clone()]);
         assert_eq!(paths(&home.join("sessions")), std::slice::from_ref(&one));

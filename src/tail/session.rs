@@ -1,6 +1,5 @@
 //! Owns the session files: what one tells before it is followed: whose it is, how old, of which family.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -8,7 +7,7 @@ use crate::model::{ThreadId, Timestamp};
 use crate::rollout::{self, SessionName};
 use crate::usage::meter::{Counting, Meter, RunningTotal};
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, open_file};
 use super::locate;
 
 /// The first line of a session file holds its instructions: seen up to 40 KB.
@@ -33,7 +32,7 @@ pub fn name_is_older(path: &Path, since: Timestamp) -> bool {
 /// The root of the family that a file's first lines name.
 pub fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
     let mut first = Vec::new();
-    BufReader::with_capacity(BUFFER, File::open(path)?.take(LONGEST_FIRST)).read_until(b'\n', &mut first)?;
+    BufReader::with_capacity(BUFFER, open_file(path)?.take(LONGEST_FIRST)).read_until(b'\n', &mut first)?;
     let mut meter = Meter::new(name_of(path).as_ref(), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
     // The first line tells; a legacy fork has its parent's behind it.
     match rollout::read(first.strip_suffix(b"\n").unwrap_or(&first)) {

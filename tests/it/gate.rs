@@ -442,3 +442,15 @@ fn observing_gates_note_and_hold_nothing() {
 fn ran(world: &World) -> bool {
     world.path("work/ran").exists()
 }
+
+#[test]
+fn a_review_asks_first_too() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.write("work/README.md", "# Changed\n");
+    let verdict =
+        r#"{"findings":[],"overall_correctness":"ok","overall_explanation":"fine","overall_confidence_score":1}"#;
+    world.server.always(Select::any(), Reply::message(verdict));
+    let review = ["codex", "exec", "review", "--uncommitted"];
+    let end = world.run_governed(&["--budget", "9usd"], &review).expect_code(0).expect_said("at the gate");
+    ledger::expect_all_served(&world, &end.id());
+}

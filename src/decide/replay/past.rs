@@ -133,6 +133,7 @@ impl Past {
             name,
             attribution: self.known.attribution.clone(),
             restartable: self.known.restartable,
+            full_screen: false,
         });
         let governor = Governor::new(Setup {
             run,
@@ -404,6 +405,7 @@ impl Live {
             | EventKind::Response(_)
             | EventKind::Skipped { .. }
             | EventKind::Requested { .. }
+            | EventKind::Braked { .. }
             | EventKind::Outcome { .. }
             | EventKind::Asked { .. }
             | EventKind::Extended { .. }

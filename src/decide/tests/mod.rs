@@ -1,6 +1,7 @@
 //! Pure. The governor's stories: what happens goes in, a transcript of what it wants done comes out.
 
 mod ask;
+mod brake;
 mod calls;
 mod gate;
 mod limits;

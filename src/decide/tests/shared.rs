@@ -70,24 +70,26 @@ fn a_claim_is_given_back_while_it_is_held_and_at_the_end() {
 
 #[test]
 fn what_others_spend_and_lift_may_be_counted_again_instead_of_told() {
-    let (mut told, mut counted) = (Plan::of(TEAM).started(), Plan::of(TEAM).started());
+    let [mut told, mut counted, mut summed] = [(); 3].map(|()| Plan::of(TEAM).started());
     for (cents_more, tokens) in [(0, 1_000), (300, 1_500), (0, 2_500), (900, 10)] {
-        for world in [&mut told, &mut counted] {
+        for world in [&mut told, &mut counted, &mut summed] {
             world.works(1_000);
         }
         let key = told.governor.accounts().next().unwrap().1.key.clone();
         let mut other = response("other", "elsewhere", "dear", tokens, told.now.wall);
         other.run = Some(RunId::new("r2"));
-        for world in [&mut told, &mut counted] {
+        for world in [&mut told, &mut counted, &mut summed] {
             world.shelf.get_mut().responses.push(other.clone());
             *world.shelf.get_mut().extended.entry(key.clone()).or_default() += cents(cents_more);
         }
         let extensions = if cents_more > 0 { vec![(key, cents(cents_more))] } else { Vec::new() };
-        told.feed(Input::Elsewhere(News { responses: vec![other], extensions, ..News::default() }));
+        let news = News { extensions, ..News::default() };
+        told.feed(Input::Elsewhere(News { responses: vec![other], ..news.clone() }));
         counted.feed(Input::Recount);
-        assert_eq!(counted.spent("team"), told.spent("team"));
+        summed.feed(Input::Elsewhere(News { many: true, ..news }));
+        assert_eq!((counted.spent("team"), summed.spent("team")), (told.spent("team"), told.spent("team")));
         let state = |world: &super::world::World| world.governor.agent(&AgentName::new(CODEX)).unwrap().state;
-        assert_eq!(state(&counted), state(&told));
+        assert_eq!((state(&counted), state(&summed)), (state(&told), state(&told)));
     }
     assert!(counted.told().contains("FREEZE"), "somebody was held on the way");
 }

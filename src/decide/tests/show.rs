@@ -33,6 +33,7 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Asked { agent, approval } => format!("{agent} waits for approval {approval}"),
         Input::Answered { approval, answer, by, .. } => format!("{by} answers {approval}: {}", show_answer(answer)),
         Input::Blind { agent, what } => format!("{agent} is out of sight: {what}"),
+        Input::Braked { brake, by, .. } => format!("{by}: {brake}"),
         Input::GiveUp { agent, because } => format!("{agent} is given up: {because}"),
         Input::CodexSeen { agent, pid, ephemeral, works_at_once } => {
             format!("{agent} runs codex {pid}, ephemeral {ephemeral}, works at once {works_at_once}")
@@ -90,6 +91,7 @@ fn show_record(kind: &EventKind) -> Option<String> {
             (true, "") => format!("#{request} done"),
             (_, detail) => format!("#{request} {}: {detail}", if *ok { "done" } else { "came to nothing" }),
         },
+        EventKind::Braked { brake, by, .. } => format!("{brake} ({by})"),
         EventKind::Marked { what } => format!("marked: {what}"),
         EventKind::Answered { approval, answer, by, .. } => {
             format!("answered {approval}: {} ({by})", show_answer(answer))

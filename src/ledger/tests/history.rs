@@ -153,8 +153,14 @@ fn the_sessions_of_live_runs_are_named() {
                 let governed = batch.governed();
                 assert_eq!(governed.any(), lives);
                 assert_eq!(governed.has(path, None), lives);
-                assert_eq!(governed.has(Path::new("/x"), Some(&"t1".into())), lives);
-                assert!(!governed.has(Path::new("/x"), Some(&"t2".into())));
+                let of = |thread: &str, root: &str| Origin {
+                    thread: thread.into(),
+                    root: root.into(),
+                    ..past(&response("r1", "t1", "a")).0
+                };
+                assert_eq!(governed.has(Path::new("/x"), Some(&of("child", "t1"))), lives);
+                assert_eq!(governed.has(Path::new("/x"), Some(&of("t1", "above"))), lives);
+                assert!(!governed.has(Path::new("/x"), Some(&of("t2", "t2"))));
                 Ok(())
             })
             .unwrap();

@@ -46,6 +46,25 @@ fn news_is_what_others_wrote_since_and_nothing_of_ones_own() {
 }
 
 #[test]
+fn of_a_whole_history_only_that_there_is_one_is_told() {
+    let (_dir, mut a, mut b) = two();
+    assert!(news(&mut a).is_empty());
+    append(&mut a, &answered(response("r1", "t1", "own")));
+    let told = [1_000, 1_001].map(|rows| {
+        turn(&mut b, |turn| {
+            for n in 0..rows {
+                turn.append(&answered(response("r2", &format!("{rows}"), &n.to_string()))).unwrap();
+            }
+        });
+        // One's own is among the first thousand and one: to sum again is never wrong.
+        news(&mut a)
+    });
+    assert!(told.iter().all(|news| news.many && news.responses.is_empty() && !news.is_empty()));
+    append(&mut b, &answered(response("r2", "t2", "after")));
+    assert_eq!(keys(&news(&mut a)), ["after"]);
+}
+
+#[test]
 fn news_of_a_turn_that_failed_comes_again() {
     let (_dir, mut a, mut b) = two();
     assert!(news(&mut a).is_empty());

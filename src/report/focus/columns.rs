@@ -133,7 +133,7 @@ impl Charge<'_> {
             Billing::Api => "",
             Billing::Plan => " (on a ChatGPT plan: list-price equivalent)",
             Billing::Local => " (a local model)",
-            Billing::Unknown => " (of another provider: OpenAI's list price)",
+            Billing::Unknown => " (OpenAI's list price: of another provider, or of a log-in that is not known)",
         };
         format!("{} of {}{how}", meter(self.kind), self.model())
     }
