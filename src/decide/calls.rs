@@ -170,6 +170,9 @@ impl Governor {
     fn allow_call(&mut self, name: &AgentName, hook: HookId, by: &str) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         // What else holds the agent, holds this tool too.
+        if agent.pause.is_some() {
+            return;
+        }
         let state = agent.state;
         let Some((thread, wants)) = agent.gate.take_if_let(state, hook) else { return };
         if let Wants::Tool(call) = wants {
