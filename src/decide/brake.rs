@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Brake, Braked};
+use crate::model::{AgentName, ApprovalId, Brake, Braked};
 
 use super::account::Books;
 use super::agent::Agent;
@@ -31,6 +31,11 @@ impl Agent {
 }
 
 impl Governor {
+    /// A question that keeps the agent, or a tool of its, from going on.
+    pub fn waits_for_answer(&self, name: &AgentName) -> Option<ApprovalId> {
+        self.held_approval(name).or_else(|| self.agents.get(name)?.gate.asked())
+    }
+
     /// A person uses the brake on all agents.
     pub(super) fn braked(&mut self, now: Moment, brake: Brake, braked: &Braked, books: &dyn Books) {
         for name in self.names() {

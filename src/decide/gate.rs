@@ -82,6 +82,11 @@ impl Gate {
         self.waiting.get(&hook).is_some_and(|(_, wants)| self.lets(state, hook, wants))
     }
 
+    /// A question about a tool.
+    pub(super) fn asked(&self) -> Option<ApprovalId> {
+        self.asks.values().find_map(|ask| ask.approval)
+    }
+
     /// Takes what waits out of the gate.
     pub(super) fn take(&mut self, hook: HookId) -> Option<(ThreadId, Wants)> {
         self.waiting.remove(&hook)
@@ -103,7 +108,7 @@ impl Gate {
             State::Running => self.asks.is_empty() || !wants.spends(),
             // What is held for its spend may use what it has paid for.
             State::Held => self.shut && !wants.spends(),
-            State::Paused => self.shut,
+            State::Paused => self.shut && !wants.is_work(),
             State::Starting(_) | State::Freezing(_) | State::Ending(_) | State::Gone => false,
         }
     }
