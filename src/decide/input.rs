@@ -216,4 +216,6 @@ pub enum Timer {
     Minutes,
     /// The window ends for which an agent is held.
     WindowEnd,
+    /// A request at the gate has waited long enough for the record of the answer before it.
+    Record(HookId),
 }

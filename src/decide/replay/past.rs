@@ -420,7 +420,7 @@ impl Live {
             Timer::Deadline(approval) => self.timers.deadline = at.map(|at| (approval, at)),
             Timer::WindowEnd => self.timers.window = at,
             // No process is seen in history.
-            Timer::Observe(..) => {}
+            Timer::Observe(..) | Timer::Record(_) => {}
         }
     }
 }

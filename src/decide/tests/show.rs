@@ -120,6 +120,7 @@ fn show_timer(timer: &Timer) -> String {
         Timer::Observe(agent, pid) => format!("observation of {agent} {pid}"),
         Timer::Minutes => "minutes".to_owned(),
         Timer::WindowEnd => "the window's end".to_owned(),
+        Timer::Record(hook) => format!("the record before call {}", hook.0),
     }
 }
 
