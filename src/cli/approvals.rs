@@ -1,4 +1,4 @@
-//! Owns `govern approvals`: what waits for an answer.
+//! Owns `govern approvals`: what waits for an answer, or for `govern continue`.
 
 use std::io::Write;
 
@@ -6,6 +6,8 @@ use super::format::{Format, put_as};
 use super::here::Here;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::ledger::Ledger;
+use crate::model::{Braked, RunId, RunInfo};
 use crate::report::{ApprovalReport, json};
 
 /// What waits for an answer.
@@ -23,11 +25,20 @@ pub struct ApprovalsArgs {
 pub fn run(args: &ApprovalsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     // A program tells by `state`; a person is shown what waits.
     let all = args.all || args.format == Format::Json;
-    let rows = match here.ledger()? {
-        Some(ledger) => ledger.approvals(!all)?,
-        None => Vec::new(),
+    let (rows, paused) = match here.ledger()? {
+        Some(ledger) => (ledger.approvals(!all)?, paused(&ledger, &ledger.live_runs(here.alive)?)?),
+        None => (Vec::new(), Vec::new()),
     };
-    let report = ApprovalReport { rows, at: here.now, zone: here.timezone()?, all };
+    let report = ApprovalReport { rows, paused, at: here.now, zone: here.timezone()?, all };
     put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
     Ok(Exit::Success)
+}
+
+/// Which of these runs are paused.
+pub(super) fn paused(ledger: &Ledger, runs: &[RunInfo]) -> Result<Vec<(RunId, Braked)>> {
+    let mut paused = Vec::new();
+    for run in runs {
+        paused.extend(ledger.pause_of(&run.id)?.map(|braked| (run.id.clone(), braked)));
+    }
+    Ok(paused)
 }

@@ -3,6 +3,7 @@
 pub mod approvals;
 pub mod approve;
 pub mod audit;
+pub mod brake;
 pub mod budget;
 pub mod completions;
 pub mod doctor;
@@ -16,6 +17,8 @@ pub mod policy;
 pub mod policy_files;
 pub mod policy_try;
 pub mod prices;
+#[cfg(test)]
+mod reading;
 pub mod report;
 pub mod resume;
 pub mod run;
@@ -31,6 +34,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::model::Brake;
 use crate::process::{self, Guard, GuardHandle};
 use crate::ui::Look;
 
@@ -62,6 +66,12 @@ enum Verb {
     Approve(approve::ApproveArgs),
     /// Answer a question: end the agent
     Deny(approve::DenyArgs),
+    /// Let runs stand still until `govern continue`
+    Pause(brake::BrakeArgs),
+    /// Let paused runs go on
+    Continue(brake::BrakeArgs),
+    /// End runs at a safe point, to be resumed or not
+    Stop(brake::BrakeArgs),
     /// Check a policy, show the one that applies here, or try one on what was recorded
     Policy(policy::PolicyArgs),
     /// What tokens cost, and since when
@@ -114,6 +124,9 @@ fn carry_out(verb: Option<Verb>) -> Result<Exit> {
         Some(Verb::Resume(args)) => resume::run(&args, guard()?),
         Some(Verb::Approve(args)) => approve::approve(&args),
         Some(Verb::Deny(args)) => approve::deny(&args),
+        Some(Verb::Pause(args)) => reading(|out, here| brake::run(Brake::Pause, &args, out, here)),
+        Some(Verb::Continue(args)) => reading(|out, here| brake::run(Brake::Continue, &args, out, here)),
+        Some(Verb::Stop(args)) => reading(|out, here| brake::run(Brake::Stop, &args, out, here)),
         Some(Verb::Report(args)) => reading(|out, here| report::run(&args, out, here)),
         Some(Verb::Budget(args)) => reading(|out, here| budget::run(&args, out, here)),
         Some(Verb::Import(args)) => reading(|out, here| import::run(&args, out, here)),

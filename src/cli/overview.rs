@@ -1,9 +1,10 @@
-//! Owns the bare `govern`: today's spend, what runs, what waits for an answer.
+//! Owns the bare `govern`: today's spend, what runs, what is paused, what waits for an answer.
 
 use std::io::Write;
 
 use chrono_tz::Tz;
 
+use super::approvals::paused;
 use super::format::put;
 use super::here::Here;
 use super::report::nothing_yet;
@@ -12,6 +13,7 @@ use crate::exit::Exit;
 use crate::ledger::{Ledger, SumQuery};
 use crate::model::{Billing, RunInfo, Sum};
 use crate::policy::rule::{Calendar, Window};
+use crate::report::approvals::paused_runs;
 use crate::report::page::{Cell, Column, Item, Page, Table, Tone};
 use crate::report::round::money_column;
 use crate::report::text::{between, count, duration, shell_words};
@@ -47,6 +49,7 @@ fn overview(ledger: &Ledger, here: &Here<'_>, zone: Tz) -> Result<Page> {
         page.title(format!("Running: {}", count(runs.len() as u64, "run", "runs")));
         page.table(running(ledger, here, &runs)?);
     }
+    paused_runs(&mut page, &paused(ledger, &runs)?, here.now);
     if waiting.is_empty() {
         return Ok(page);
     }

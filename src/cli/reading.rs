@@ -24,6 +24,7 @@ use crate::model::{BudgetKey, Event, ProcessIdentity, Timestamp, Unit, Verb};
 use crate::report::sample;
 use crate::ui::Look;
 
+mod brakes;
 mod budgets;
 
 /// A user with a home, a project and perhaps a ledger.

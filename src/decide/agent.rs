@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::model::{AgentName, ApprovalId, Attribution, Cost, Dimension, Money, Response, RunId, ThreadId};
+use crate::model::{AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, Money, Response, RunId, ThreadId};
 use crate::policy::rule::Rung;
 
 use super::effect::Question;
 use super::gate::Gate;
 use super::input::Phase;
 use super::lifecycle::{After, Intent, State};
+use super::pace::{Pace, Throttle};
+use super::steer::Steering;
 
 /// How many of a thread's last responses foretell its next one.
 const RECENT: usize = 5;
@@ -23,6 +25,8 @@ pub struct AgentSetup {
     pub attribution: Attribution,
     /// govern started this Codex itself and can start its thread again.
     pub restartable: bool,
+    /// It takes the whole screen, for a person: at rest it is not made to stand still, only what is asked of it next.
+    pub full_screen: bool,
 }
 
 /// An agent under way.
@@ -42,6 +46,8 @@ pub struct Agent {
     pub route_wanted: Option<Rung>,
     /// The question that holds it.
     pub held: Option<Hold>,
+    /// Somebody paused it: it does not go on until somebody continues it, whatever else is settled.
+    pub pause: Option<Braked>,
     /// The question to put once it stands still.
     pub question: Option<Hold>,
     /// The mild steps that were carried out on it, by the account's place: each once. Hard steps
@@ -65,6 +71,12 @@ pub struct Agent {
     pub cost: Money,
     /// What its Codex waits for at the gate.
     pub gate: Gate,
+    /// What its threads are told.
+    pub(super) steering: Vec<Steering>,
+    /// The rates that it keeps to, by the account's place.
+    pub(super) throttles: BTreeMap<usize, Throttle>,
+    /// How fast it went.
+    pub(super) pace: Pace,
     clock: ActiveClock,
 }
 
@@ -96,7 +108,7 @@ pub struct Thread {
 
 impl Agent {
     /// An agent whose command is about to be started.
-    pub fn new(setup: AgentSetup) -> Self {
+    pub fn new(setup: AgentSetup, pace: Pace) -> Self {
         Self {
             setup,
             state: State::Starting(None),
@@ -105,6 +117,7 @@ impl Agent {
             routed: None,
             route_wanted: None,
             held: None,
+            pause: None,
             question: None,
             fired: BTreeMap::new(),
             settled: BTreeMap::new(),
@@ -116,6 +129,9 @@ impl Agent {
             lost_cost: Money::ZERO,
             cost: Money::ZERO,
             gate: Gate::default(),
+            steering: Vec::new(),
+            throttles: BTreeMap::new(),
+            pace,
             clock: ActiveClock::default(),
         }
     }
@@ -178,7 +194,7 @@ impl Agent {
     pub fn works(&self) -> bool {
         match self.state {
             State::Starting(_) | State::Running | State::Freezing(_) => true,
-            State::Held | State::Ending(_) | State::Gone => false,
+            State::Held | State::Paused | State::Ending(_) | State::Gone => false,
         }
     }
 
@@ -193,6 +209,7 @@ impl Agent {
             State::Starting(intent) => intent,
             State::Freezing(intent) => Some(intent),
             State::Held => Some(Intent::Ask),
+            State::Paused => Some(Intent::Pause),
             State::Running | State::Ending(_) | State::Gone => None,
         }
     }
@@ -221,7 +238,7 @@ impl Agent {
     /// The model that its next request will go to, where that is not the last one.
     pub fn next_model(&self) -> Option<&Rung> {
         let soon = match self.state {
-            State::Running | State::Held => self.is_at_safe_point(),
+            State::Running | State::Held | State::Paused => self.is_at_safe_point(),
             State::Freezing(intent) => intent == Intent::Route && self.is_at_safe_point(),
             State::Ending(after) => after == After::Restart,
             State::Starting(_) | State::Gone => false,
@@ -245,6 +262,7 @@ impl Agent {
     pub fn settle(&mut self) {
         for thread in self.threads.values_mut() {
             thread.phase = Phase::Idle;
+            thread.admitted = 0;
         }
     }
 

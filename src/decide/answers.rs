@@ -8,7 +8,7 @@ use crate::policy::rule::Window;
 use crate::policy::verdict::{Standing, judge};
 
 use super::account::{Account, Books};
-use super::agent::Hold;
+use super::agent::{Agent, Hold};
 use super::effect::{Effect, Question};
 use super::governor::{Governor, Lift};
 use super::input::{Moment, Timer};
@@ -112,14 +112,20 @@ impl Governor {
 
     pub(super) fn end_held(&mut self, now: Moment, name: &AgentName, intent: Intent) {
         self.unhold(name);
-        self.happen(now, name, Happening::Wish(intent));
+        self.end(now, name, intent);
     }
 
     pub(super) fn end_held_or_running(&mut self, now: Moment, name: &AgentName, intent: Intent) {
         if let Some(Hold { approval: Some(approval), .. }) = self.unhold(name) {
             self.effects.push(Effect::Withdraw(approval));
         }
-        self.happen(now, name, Happening::Wish(intent));
+        self.end(now, name, intent);
+    }
+
+    /// A stop waits for answers that are under way; a tree that stands still would not take them in.
+    fn end(&mut self, now: Moment, name: &AgentName, intent: Intent) {
+        let waits = intent == Intent::Stop && self.agents.get(name).is_some_and(Agent::is_answered_while_held);
+        self.happen(now, name, if waits { Happening::Await } else { Happening::Wish(intent) });
     }
 
     pub(super) fn unhold(&mut self, name: &AgentName) -> Option<Hold> {
@@ -160,10 +166,19 @@ impl Governor {
     }
 
     /// A held agent goes on, with the next model if that is wanted and nothing would be lost.
-    fn go_on(&mut self, now: Moment, name: &AgentName) {
+    pub(super) fn go_on(&mut self, now: Moment, name: &AgentName) {
         let Some(agent) = self.agents.get(name) else { return };
-        let routes = agent.state == State::Held && agent.next_model().is_some();
-        self.happen(now, name, if routes { Happening::Wish(Intent::Route) } else { Happening::Release });
+        let routes = match agent.state {
+            State::Held => agent.next_model().is_some(),
+            // Somebody decided so while it was paused.
+            State::Paused => agent.restarting && agent.route_wanted.is_some(),
+            State::Starting(_) | State::Running | State::Freezing(_) | State::Ending(_) | State::Gone => false,
+        };
+        if routes && agent.pause.is_none() {
+            self.happen(now, name, Happening::Wish(Intent::Route));
+        } else {
+            self.release(now, name);
+        }
     }
 
     /// Looks whether those who are held fit again: a window ended, or a limit was lifted elsewhere.

@@ -7,12 +7,13 @@ use crate::model::event::{EventKind, GateReach, ToolVerdict};
 use crate::model::{AgentName, ApprovalId, ModelId, Response, ServiceTier, ThreadId};
 
 use super::account::Books;
-use super::agent::{Agent, Hold};
+use super::agent::{Agent, Hold, Thread};
 use super::calls::CallAsk;
 use super::effect::{Effect, Question};
 use super::governor::Governor;
 use super::input::{Gone, Hook, HookId, Moment, Phase, Timer, Wants};
 use super::lifecycle::{Happening, Intent, State};
+use super::treatment::hold_word;
 
 /// How long a request waits for the record of the answer before it. Codex writes it 2 ms after the answer, in a task of
 /// its own; where the last request failed, none comes.
@@ -37,6 +38,8 @@ pub struct Gate {
     draining: bool,
     /// A request may have gone past it: nothing is held here any more.
     broken: bool,
+    /// Something works while it is paused that has not come here yet.
+    pub(super) doubted: bool,
 }
 
 impl Gate {
@@ -60,6 +63,11 @@ impl Gate {
         self.shut
     }
 
+    /// Something of this thread waits.
+    fn keeps(&self, thread: &ThreadId) -> bool {
+        self.waiting.values().any(|(of, _)| of == thread)
+    }
+
     /// The agent is held no longer; says whether it was held here.
     pub(super) fn open(&mut self) -> bool {
         std::mem::take(&mut self.shut)
@@ -75,10 +83,9 @@ impl Gate {
         self.asks.values().find(|ask| ask.question == *question)?.approval
     }
 
-    /// Takes what may go on in this state out of the gate.
-    pub(super) fn take_if_let(&mut self, state: State, hook: HookId) -> Option<(ThreadId, Wants)> {
-        let (_, wants) = self.waiting.get(&hook)?;
-        if self.lets(state, hook, wants) { self.waiting.remove(&hook) } else { None }
+    /// It waits, and may go on in this state.
+    pub(super) fn lets_go(&self, state: State, hook: HookId) -> bool {
+        self.waiting.get(&hook).is_some_and(|(_, wants)| self.lets(state, hook, wants))
     }
 
     /// Takes what waits out of the gate.
@@ -114,8 +121,28 @@ impl Gate {
             State::Running => self.asks.is_empty() || !wants.spends(),
             // What is held for its spend may use what it has paid for.
             State::Held => self.shut && !wants.spends(),
+            State::Paused => self.shut,
             State::Starting(_) | State::Freezing(_) | State::Ending(_) | State::Gone => false,
         }
+    }
+}
+
+impl Agent {
+    /// While it is paused nothing goes past the gate: what works asks there first, or waits there.
+    pub(super) fn is_kept_at_gate(&self) -> bool {
+        let idle_or_waits = |(id, thread): (&ThreadId, &Thread)| thread.phase == Phase::Idle || self.gate.keeps(id);
+        self.gate_holds() || self.threads.iter().all(idle_or_waits)
+    }
+
+    /// It is held at the gate while answers are under way to it.
+    pub(super) fn is_answered_while_held(&self) -> bool {
+        let held = matches!(self.state, State::Held | State::Paused);
+        held && self.gate.shut && self.gate_holds() && self.in_flight() > 0
+    }
+
+    /// It waits for a person to type, on a screen that stays alive.
+    fn rests_at_its_screen(&self) -> bool {
+        self.setup.full_screen && !self.turn_under_way()
     }
 }
 
@@ -193,7 +220,7 @@ impl Governor {
             self.effects.push(Effect::Say(what.clone()));
             self.mark(Some(name), what);
         }
-        self.happen(now, name, Happening::Release);
+        self.release(now, name);
     }
 
     /// Something may have gone past the gate. Under a limit that is the agent's end.
@@ -201,12 +228,13 @@ impl Governor {
         if !self.agents.get(name).is_some_and(Agent::is_live) {
             return;
         }
-        if !self.gates() {
+        let gates = self.gates();
+        if let Some(agent) = self.agents.get_mut(name).filter(|agent| gates || agent.pause.is_some()) {
+            agent.gate.broken = true;
+        }
+        if !gates {
             self.mark(Some(name), what.to_owned());
             return;
-        }
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.gate.broken = true;
         }
         self.stop_because(now, name, format!("{what}: under a limit nothing goes past the gate"));
     }
@@ -240,7 +268,7 @@ impl Governor {
         self.withdraw_if_at_rest(now, name);
         let Some(agent) = self.agents.get_mut(name) else { return };
         let State::Freezing(intent) = agent.state else {
-            return self.let_through(name);
+            return self.let_through(now, name);
         };
         let done = agent.in_flight() == 0 || intent == Intent::Kill || !agent.gate_holds();
         if agent.gate.draining && done {
@@ -250,30 +278,57 @@ impl Governor {
         }
     }
 
-    fn let_through(&mut self, name: &AgentName) {
+    fn let_through(&mut self, now: Moment, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let (state, gate) = (agent.state, &agent.gate);
+        let paused = agent.pause.is_some();
+        let may = |id: HookId, wants: &Wants| gate.lets(state, id, wants) && !(paused && wants.is_work());
         let ready: Vec<HookId> =
-            gate.waiting.iter().filter(|(id, (_, wants))| gate.lets(state, **id, wants)).map(|(id, _)| *id).collect();
+            gate.waiting.iter().filter(|(id, (_, wants))| may(**id, wants)).map(|(id, _)| *id).collect();
+        let mut soonest: Option<Duration> = None;
         for hook in ready {
-            let Some(agent) = self.agents.get_mut(name) else { return };
-            let Some((thread, wants)) = agent.gate.waiting.remove(&hook) else { continue };
-            if let Wants::Tool(call) = wants {
-                self.record_call(name, thread, call, ToolVerdict::Allowed, None);
+            let Some(agent) = self.agents.get(name) else { return };
+            let Some((thread, wants)) = agent.gate.waiting.get(&hook).cloned() else { continue };
+            if let Some(wait) = Some(&thread).filter(|_| wants.spends()).and_then(|of| self.throttled(now, name, of)) {
+                soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
+                continue;
             }
-            self.effects.push(Effect::Answer { hook, deny: None });
+            self.answer_allowed(now, name, hook, None);
         }
+        if let Some(wait) = soonest {
+            self.arm_pace(name, wait);
+        }
+    }
+
+    /// What waits may go on.
+    pub(super) fn answer_allowed(&mut self, now: Moment, name: &AgentName, hook: HookId, by: Option<&str>) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let Some((thread, wants)) = agent.gate.waiting.remove(&hook) else { return };
+        if wants.spends() {
+            agent.pace.sends(now.uptime, &thread);
+        }
+        match wants {
+            Wants::Turn => self.tell(name, hook, &thread),
+            Wants::Tool(call) => {
+                self.tell(name, hook, &thread);
+                self.record_call(name, thread, call, ToolVerdict::Allowed, by);
+            }
+            Wants::Session | Wants::Request | Wants::Compaction | Wants::TurnEnd => {}
+        }
+        self.effects.push(Effect::Answer { hook, deny: None });
     }
 
     /// Carries out an order to stand still at the gate, where that is enough; says whether it is.
     pub(super) fn holds_at_gate(&mut self, now: Moment, name: &AgentName, state: State) -> bool {
-        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.gate_holds()) else { return false };
+        let rests = |agent: &Agent| state == State::Freezing(Intent::Pause) && agent.rests_at_its_screen();
+        let holds = |agent: &&mut Agent| agent.gate_holds() || rests(agent);
+        let Some(agent) = self.agents.get_mut(name).filter(holds) else { return false };
         match state {
-            State::Freezing(Intent::Ask) => {
+            State::Freezing(Intent::Ask | Intent::Pause) => {
                 agent.gate.shut = true;
                 agent.pause_clock(now.uptime);
                 let safe = agent.in_flight() == 0;
-                self.request(name, "hold");
+                self.request(name, hold_word(state));
                 self.outcome(name, true, "at the gate");
                 self.happen(now, name, Happening::Frozen { safe });
                 true
@@ -284,9 +339,13 @@ impl Governor {
                 self.outcome(name, true, "at the gate");
                 true
             }
-            State::Freezing(_) | State::Starting(_) | State::Running | State::Held | State::Ending(_) | State::Gone => {
-                false
-            }
+            State::Freezing(_)
+            | State::Starting(_)
+            | State::Running
+            | State::Held
+            | State::Paused
+            | State::Ending(_)
+            | State::Gone => false,
         }
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, ApprovalId, BudgetName, Cost, Dimension, ModelId, Quantity, Response, RunId, ServiceTier, ThreadId,
-    Timestamp, Tokens, Verb,
+    AgentName, ApprovalId, Braked, BudgetName, Cost, Dimension, ModelId, Quantity, Response, RunId, ServiceTier,
+    ThreadId, Timestamp, Tokens, Verb,
 };
 use crate::policy::rule::{Budget, Policy};
 
@@ -17,6 +17,7 @@ use super::charge::is_shared;
 use super::effect::{Effect, Question};
 use super::input::{Input, Moment, News, Phase, Timer};
 use super::lifecycle::{Happening, Intent, State};
+use super::pace::Pace;
 
 /// What tokens would cost with a model: the price table, handed in so that the governor needs none.
 pub type Quoter = Box<dyn Fn(&ModelId, &ServiceTier, Timestamp, &Tokens) -> Cost>;
@@ -72,7 +73,8 @@ pub struct Governor {
 impl Governor {
     /// A governor before its run.
     pub fn new(setup: Setup) -> Self {
-        let agents = setup.agents.into_iter().map(|agent| (agent.name.clone(), Agent::new(agent))).collect();
+        let begun = |agent| Agent::new(agent, Pace::of(&setup.policy));
+        let agents = setup.agents.into_iter().map(|agent| (agent.name.clone(), begun(agent))).collect();
         Self {
             run: setup.run,
             policy: setup.policy,
@@ -138,7 +140,8 @@ impl Governor {
         match input {
             Input::Begin => self.begin(now, books),
             Input::Launched(agent) => self.launched(now, &agent, books),
-            Input::Responded(response) => self.responded(now, &response, books),
+            Input::Responded(response) => self.responded(now, &response, Self::charge, books),
+            Input::Imported(response) => self.responded(now, &response, Self::charge_the_run, books),
             Input::Phase { agent, thread, phase } => self.phase(now, &agent, thread, phase, books),
             Input::Elsewhere(news) => self.elsewhere(now, news, books),
             Input::Recount => self.recount(now, books),
@@ -147,6 +150,7 @@ impl Governor {
                 self.outcome(&agent, true, "");
                 self.happen(now, &agent, Happening::Ended);
             }
+            Input::Braked { brake, by, reason } => self.braked(now, brake, &Braked { by, reason, at: now.wall }, books),
             Input::Exited { agent, leftover } => self.exited(now, &agent, leftover),
             Input::Asked { agent, approval } => self.asked(now, &agent, approval),
             Input::Answered { approval, answer, by, reason } => {
@@ -170,6 +174,7 @@ impl Governor {
             Input::HookGone { hook, why } => self.left_gate(now, hook, why),
         }
         for name in self.names() {
+            self.keep_paused(now, &name);
             self.settle_gate(now, &name);
         }
         std::mem::take(&mut self.effects)
@@ -224,16 +229,25 @@ impl Governor {
         self.evaluate(now, agent, books);
     }
 
-    fn responded(&mut self, now: Moment, response: &Response, books: &dyn Books) {
+    fn responded(
+        &mut self,
+        now: Moment,
+        response: &Response,
+        charge: fn(&mut Self, &Response, Option<&AgentName>, &dyn Books),
+        books: &dyn Books,
+    ) {
         let Some(name) = response.agent.clone() else { return };
         let Some(agent) = self.agents.get_mut(&name) else { return };
         agent.note(response);
+        agent.pace.answered(now.uptime, response);
         self.expect_admitted(now, &name, response);
-        self.charge(response, Some(&name), books);
+        charge(self, response, Some(&name), books);
         if !self.refuse_unpriced(now, &name, response) && !self.refuse_model(now, &name, response) {
             self.evaluate_one(now, &name, books);
         }
         self.evaluate_peers(now, &name, books);
+        self.say_untold(&name);
+        self.say_unthrottled(&name);
     }
 
     fn phase(&mut self, now: Moment, name: &AgentName, thread: ThreadId, phase: Phase, books: &dyn Books) {
@@ -376,6 +390,7 @@ impl Governor {
                     );
                 }
             }
+            Timer::Gate(name) => self.expect_at_gate(now, &name),
             Timer::Minutes => {
                 self.arm_minutes(now);
                 for name in self.names() {
@@ -386,6 +401,8 @@ impl Governor {
             Timer::Record(hook) => {
                 self.agents.values_mut().for_each(|agent| agent.gate.expect_no_record(hook));
             }
+            // Who may go on is looked at after every input.
+            Timer::Pace(_) => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, BudgetKey, ModelId, Response, ServiceTier, ThreadId, Timestamp};
+use crate::model::{AgentName, ApprovalId, Brake, BudgetKey, ModelId, Response, ServiceTier, ThreadId, Timestamp};
 use crate::policy::rule::GateVerb;
 pub use crate::usage::meter::Phase;
 
@@ -25,6 +25,8 @@ pub enum Input {
     Launched(AgentName),
     /// A model answered; the ledger has it already, and the thread's phase is known.
     Responded(Box<Response>),
+    /// A model answered, and an import was faster: the ledger has it as nobody's. Told once.
+    Imported(Box<Response>),
     /// A thread's requests started or ended.
     Phase {
         /// Whose.
@@ -62,6 +64,15 @@ pub enum Input {
         approval: ApprovalId,
         /// What.
         answer: Answer,
+        /// Who, and through what.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// A person uses the emergency brake, on all agents of the run.
+    Braked {
+        /// What they do.
+        brake: Brake,
         /// Who, and through what.
         by: String,
         /// Why.
@@ -190,6 +201,14 @@ impl Wants {
             Self::Session | Self::Turn | Self::Tool(_) | Self::TurnEnd => false,
         }
     }
+
+    /// The agent would do something next; not so where it only begins or ends.
+    pub fn is_work(&self) -> bool {
+        match self {
+            Self::Turn | Self::Request | Self::Compaction | Self::Tool(_) => true,
+            Self::Session | Self::TurnEnd => false,
+        }
+    }
 }
 
 /// What other runs wrote.
@@ -212,10 +231,14 @@ pub enum Timer {
     Deadline(ApprovalId),
     /// A Codex should have been observed by now.
     Observe(AgentName, i32),
+    /// What works on a paused agent's screen should have come to the gate by now.
+    Gate(AgentName),
     /// A budget in minutes reaches its next step.
     Minutes,
     /// The window ends for which an agent is held.
     WindowEnd,
     /// A request at the gate has waited long enough for the record of the answer before it.
     Record(HookId),
+    /// A throttled agent's next request may go.
+    Pace(AgentName),
 }

@@ -9,8 +9,10 @@ pub enum State {
     Running,
     /// It is being frozen, for this.
     Freezing(Intent),
-    /// It stands still until someone decides.
+    /// It stands still until a question is answered.
     Held,
+    /// It stands still because somebody paused it; nothing is asked.
+    Paused,
     /// Its tree is being ended, and then this follows.
     Ending(After),
     /// Nothing is left of it.
@@ -22,6 +24,8 @@ pub enum State {
 pub enum Intent {
     /// Go on with another model.
     Route,
+    /// Let it stand still until somebody lets it go on.
+    Pause,
     /// Ask a person.
     Ask,
     /// End it at this safe point.
@@ -53,8 +57,14 @@ pub enum Happening {
         /// No thread has a request under way.
         safe: bool,
     },
+    /// It is held at the gate and to be stopped once the answers that are under way have come.
+    Await,
     /// It may go on.
     Release,
+    /// Nothing is asked any more, but it is paused.
+    Park,
+    /// It is paused at the gate, and something may go past that.
+    Loose,
     /// Its command ended by itself.
     Exited,
     /// Its tree, which govern ended, is gone.
@@ -93,14 +103,24 @@ pub fn next(state: State, happening: Happening) -> (State, &'static [Order]) {
 
         (S::Freezing(earlier), H::Wish(intent)) => (S::Freezing(earlier.max(intent)), &[]),
         (S::Freezing(Intent::Ask), H::Frozen { .. }) => (S::Held, &[Order::Ask]),
+        (S::Freezing(Intent::Pause), H::Frozen { .. }) => (S::Paused, &[]),
         // A restart may wait for a moment when no answer would be lost; an end may not.
         (S::Freezing(Intent::Route), H::Frozen { safe: false }) => (S::Running, &[Order::Thaw]),
         (S::Freezing(intent), H::Frozen { .. }) => (S::Ending(after(intent)), &[Order::End]),
         (S::Freezing(_), H::Release) => (S::Running, &[Order::Thaw]),
+        (S::Freezing(Intent::Route | Intent::Pause | Intent::Ask), H::Park) => (S::Freezing(Intent::Pause), &[]),
 
-        (S::Held, H::Wish(Intent::Ask)) => (S::Held, &[]),
+        (S::Held, H::Wish(Intent::Ask | Intent::Pause)) => (S::Held, &[]),
         (S::Held, H::Wish(intent)) => (S::Ending(after(intent)), &[Order::End]),
         (S::Held, H::Release) => (S::Running, &[Order::Thaw]),
+        (S::Held, H::Park) => (S::Paused, &[]),
+
+        (S::Paused, H::Wish(Intent::Pause)) => (S::Paused, &[]),
+        (S::Paused, H::Wish(Intent::Ask)) => (S::Held, &[Order::Ask]),
+        (S::Paused, H::Wish(intent)) => (S::Ending(after(intent)), &[Order::End]),
+        (S::Held | S::Paused, H::Await) => (S::Freezing(Intent::Stop), &[Order::Freeze]),
+        (S::Paused, H::Loose) => (S::Freezing(Intent::Pause), &[Order::Freeze]),
+        (S::Paused, H::Release) => (S::Running, &[Order::Thaw]),
 
         // An end that is under way only gets more final.
         (S::Ending(After::Restart), H::Wish(Intent::Stop)) => (S::Ending(After::Stopped), &[]),
@@ -108,19 +128,27 @@ pub fn next(state: State, happening: Happening) -> (State, &'static [Order]) {
         (S::Ending(After::Restart), H::Ended) => (S::Starting(None), &[Order::Restart]),
         (S::Ending(After::Stopped | After::Killed), H::Ended) => (S::Gone, &[Order::Finish]),
 
-        (S::Starting(_) | S::Running | S::Freezing(_) | S::Held, H::Exited | H::Ended) => (S::Gone, &[Order::Finish]),
+        (S::Starting(_) | S::Running | S::Freezing(_) | S::Held | S::Paused, H::Exited | H::Ended) => {
+            (S::Gone, &[Order::Finish])
+        }
 
-        (S::Starting(_) | S::Running, H::Frozen { .. } | H::Release)
-        | (S::Running | S::Freezing(_) | S::Held | S::Ending(_), H::Launched)
-        | (S::Held, H::Frozen { .. })
-        | (S::Ending(_), H::Wish(_) | H::Frozen { .. } | H::Release | H::Exited) => (state, &[]),
+        (S::Starting(Some(Intent::Pause)), H::Release) => (S::Starting(None), &[]),
+        (S::Starting(_) | S::Running, H::Frozen { .. } | H::Await | H::Release | H::Park | H::Loose)
+        | (S::Running | S::Freezing(_) | S::Held | S::Paused | S::Ending(_), H::Launched)
+        | (S::Freezing(_), H::Await | H::Park | H::Loose)
+        | (S::Held, H::Loose)
+        | (S::Held | S::Paused, H::Frozen { .. })
+        | (S::Paused, H::Park)
+        | (S::Ending(_), H::Wish(_) | H::Frozen { .. } | H::Await | H::Release | H::Park | H::Loose | H::Exited) => {
+            (state, &[])
+        }
     }
 }
 
 fn after(intent: Intent) -> After {
     match intent {
         Intent::Route => After::Restart,
-        Intent::Ask | Intent::Stop => After::Stopped,
+        Intent::Pause | Intent::Ask | Intent::Stop => After::Stopped,
         Intent::Kill => After::Killed,
     }
 }
@@ -133,12 +161,14 @@ mod tests {
 
     use super::*;
 
-    const INTENTS: [Intent; 4] = [Intent::Route, Intent::Ask, Intent::Stop, Intent::Kill];
+    const INTENTS: [Intent; 5] = [Intent::Route, Intent::Pause, Intent::Ask, Intent::Stop, Intent::Kill];
 
     fn states() -> Vec<State> {
-        let mut all = vec![State::Starting(None), State::Starting(Some(Intent::Stop)), State::Running];
+        let starting = [None, Some(Intent::Pause), Some(Intent::Stop)].map(State::Starting);
+        let mut all = Vec::from(starting);
+        all.push(State::Running);
         all.extend(INTENTS.map(State::Freezing));
-        all.push(State::Held);
+        all.extend([State::Held, State::Paused]);
         all.extend([After::Restart, After::Stopped, After::Killed].map(State::Ending));
         all.push(State::Gone);
         all
@@ -148,7 +178,8 @@ mod tests {
         let mut all = vec![Happening::Launched];
         all.extend(INTENTS.map(Happening::Wish));
         all.extend([Happening::Frozen { safe: true }, Happening::Frozen { safe: false }]);
-        all.extend([Happening::Release, Happening::Exited, Happening::Ended]);
+        all.extend([Happening::Await, Happening::Release, Happening::Park, Happening::Loose]);
+        all.extend([Happening::Exited, Happening::Ended]);
         all
     }
 

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod agent;
 mod answers;
+mod brake;
 pub mod calls;
 mod charge;
 pub mod effect;
@@ -10,7 +11,9 @@ pub mod gate;
 pub mod governor;
 pub mod input;
 pub mod lifecycle;
+pub mod pace;
 pub mod replay;
+pub mod steer;
 mod treatment;
 mod verdicts;
 

@@ -22,9 +22,10 @@ impl Governor {
             match order {
                 Order::Freeze if self.holds_at_gate(now, name, state) => {}
                 Order::Freeze => {
-                    // Only a question keeps it standing; for an end it stands for a moment.
-                    let what = if state == State::Freezing(Intent::Ask) { "hold" } else { "freeze" };
-                    self.request(name, what);
+                    if let Some(agent) = self.agents.get_mut(name) {
+                        agent.gate.open();
+                    }
+                    self.request(name, hold_word(state));
                     self.effects.push(Effect::Freeze(name.clone()));
                 }
                 Order::Thaw => {
@@ -78,9 +79,12 @@ impl Governor {
         let ending = match before {
             State::Ending(After::Killed) => Ending::Killed,
             State::Ending(_) => Ending::Stopped,
-            State::Starting(_) | State::Running | State::Freezing(_) | State::Held | State::Gone => Ending::Itself,
+            State::Starting(_) | State::Running | State::Freezing(_) | State::Held | State::Paused | State::Gone => {
+                Ending::Itself
+            }
         };
         self.withdraw_calls(name);
+        self.end_steering(name);
         if let Some(agent) = self.agents.get_mut(name) {
             agent.pause_clock(now.uptime);
             let (in_flight, in_flight_cost) = (agent.lost, agent.lost_cost);
@@ -153,5 +157,20 @@ impl Governor {
             Some(spent < limit && spent.saturating_add(routed) <= limit)
         };
         fits().unwrap_or(false)
+    }
+}
+
+/// What it stands still for, as the ledger keeps it: for an end it stands for a moment only.
+pub(super) fn hold_word(state: State) -> &'static str {
+    match state {
+        State::Freezing(Intent::Ask) => "hold",
+        State::Freezing(Intent::Pause) => "pause",
+        State::Freezing(Intent::Route | Intent::Stop | Intent::Kill)
+        | State::Starting(_)
+        | State::Running
+        | State::Held
+        | State::Paused
+        | State::Ending(_)
+        | State::Gone => "freeze",
     }
 }

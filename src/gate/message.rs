@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ApprovalId, ModelId};
+use crate::model::{ApprovalId, Brake, ModelId};
 
 /// The longest line that is read: anything larger is not from govern.
 pub const MAX_LINE: usize = 64 * 1024;
@@ -17,6 +17,14 @@ pub enum Message {
         approval: ApprovalId,
         /// What.
         wish: Wish,
+        /// Why.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reason: Option<String>,
+    },
+    /// A person uses the emergency brake.
+    Brake {
+        /// What they do.
+        brake: Brake,
         /// Why.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         reason: Option<String>,

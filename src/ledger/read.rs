@@ -4,7 +4,8 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, Billing, BudgetName, Event, ProcessIdentity, Response, RunId, RunInfo, ThreadId, ThreadInfo, Timestamp,
+    AgentName, Billing, Brake, Braked, BudgetName, Event, ProcessIdentity, Response, RunId, RunInfo, ThreadId,
+    ThreadInfo, Timestamp,
 };
 
 use super::chain::{Hash, ResponseEntry};
@@ -107,6 +108,27 @@ impl Ledger {
                 candidates: found.into_iter().map(|run| run.id).collect(),
             }),
         }
+    }
+
+    /// Who paused a run, where nobody let it go on since.
+    pub fn pause_of(&self, run: &RunId) -> Result<Option<Braked>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT e.seq, e.data FROM events e JOIN runs r ON r.no = e.run_no WHERE r.id = ?1
+             AND (instr(e.data, '\"kind\":\"braked\"') > 0 OR instr(e.data, '\"kind\":\"run_resumed\"') > 0) ORDER BY e.seq",
+        )?;
+        let mut rows = statement.query([run.as_str()])?;
+        let mut book = SeriesBook::default();
+        let mut pause = None;
+        while let Some(row) = rows.next()? {
+            let event = self.event(run, row.get::<_, i64>(0)?.unsigned_abs(), &row.get::<_, String>(1)?, &mut book)?;
+            pause = match event.kind {
+                EventKind::Braked { brake: Brake::Pause, by, reason } => {
+                    pause.or(Some(Braked { by, reason, at: event.at }))
+                }
+                _ => None,
+            };
+        }
+        Ok(pause)
     }
 
     /// What `govern resume` needs to go on with a run, as [`super::Turn::keep_command`] was given it.

@@ -25,8 +25,10 @@ pub struct Turn<'a> {
 pub struct Appended {
     /// Its place in its run's chain, from 1; for a repeated response the place of the chain's last entry.
     pub seq: u64,
-    /// `false`: a response that the ledger has already, from this or another run.
+    /// `false`: a response that the ledger has already, from this or another run or from an import.
     pub new: bool,
+    /// A response that the ledger has already, from an import: it is in no run's sums.
+    pub imported: bool,
 }
 
 impl Turn<'_> {
@@ -47,7 +49,8 @@ impl Turn<'_> {
         let data = match &event.kind {
             EventKind::Response(response) => {
                 let Some((usage, digest)) = usage::insert(self.tx, run_no, &event.run, response)? else {
-                    return Ok(Appended { seq: last, new: false });
+                    let imported = usage::is_imported(self.tx, &response.thread, &response.key)?;
+                    return Ok(Appended { seq: last, new: false, imported });
                 };
                 if let Some(watch) = &mut self.watch {
                     watch.own_usage(usage);
@@ -63,7 +66,7 @@ impl Turn<'_> {
             .prepare_cached("INSERT INTO events (run_no, seq, data, hash) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![run_no, count(seq), data, head])?;
         self.follow(event, run_no, seq, head)?;
-        Ok(Appended { seq, new: true })
+        Ok(Appended { seq, new: true, imported: false })
     }
 
     /// Keeps what `govern resume` needs to go on with the run (JSON of the caller's making; no prompts, no secrets).
@@ -89,9 +92,10 @@ impl Turn<'_> {
                 self.end_run(event, run_no)?;
                 self.link(&Link::Seal { at, run, events: seq, head })
             }
-            EventKind::Asked { .. } | EventKind::Answered { .. } | EventKind::Extended { .. } => {
-                self.link(&Link::Point { at, run, seq, head })
-            }
+            EventKind::Asked { .. }
+            | EventKind::Answered { .. }
+            | EventKind::Extended { .. }
+            | EventKind::Braked { .. } => self.link(&Link::Point { at, run, seq, head }),
             EventKind::AgentStarted { .. }
             | EventKind::Response(_)
             | EventKind::Skipped { .. }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentName, ApprovalId, Attribution, Billing, BudgetName, ModelId, Money, Response, RunId, ThreadId, Timestamp, Verb,
+    AgentName, ApprovalId, Attribution, Billing, Brake, BudgetName, ModelId, Money, Response, RunId, ThreadId,
+    Timestamp, Verb,
 };
 
 /// One entry of a run's chain.
@@ -149,6 +150,16 @@ pub enum EventKind {
         /// `usd`, `tok`, …
         unit: String,
         /// Who allowed it.
+        by: String,
+        /// Why.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reason: Option<String>,
+    },
+    /// A person used the emergency brake.
+    Braked {
+        /// What they did.
+        brake: Brake,
+        /// Who, and through what.
         by: String,
         /// Why.
         #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -1,6 +1,7 @@
 //! Pure. The nouns: what every stage talks about, and nothing that does anything.
 
 pub mod attribution;
+pub mod brake;
 pub mod event;
 pub mod id;
 pub mod money;
@@ -14,6 +15,7 @@ pub mod trial;
 pub mod verb;
 
 pub use attribution::{Attribution, Dimension};
+pub use brake::{Brake, Braked};
 pub use event::Event;
 pub use id::{AgentName, ApprovalId, BudgetName, GateName, ModelId, ResponseKey, RunId, ThreadId};
 pub use money::Money;

@@ -9,13 +9,15 @@ use super::budget::Amount;
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::text::{between, duration, moment, rfc3339};
 use crate::model::event::Answer;
-use crate::model::{Approval, ApprovalState, Timestamp, Unit};
+use crate::model::{Approval, ApprovalState, Braked, RunId, Timestamp, Unit};
 
 /// Questions, for `govern approvals`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApprovalReport {
     /// The oldest first.
     pub rows: Vec<Approval>,
+    /// Runs that live and are paused, the newest first.
+    pub paused: Vec<(RunId, Braked)>,
     /// When this was so.
     pub at: Timestamp,
     /// The zone that times are shown in.
@@ -45,6 +47,18 @@ fn allows(approval: &Approval) -> String {
     format!("extends `{}` by {}", approval.budget, approval.extend)
 }
 
+/// Says which runs are paused, by whom, and what lets them go on.
+pub fn paused_runs(page: &mut Page, paused: &[(RunId, Braked)], now: Timestamp) {
+    let Some((first, _)) = paused.first() else { return };
+    page.title("Paused");
+    let item = |(run, braked): &(RunId, Braked)| {
+        let text = format!("{}, {} ago", braked.text(), duration(between(braked.at, now)));
+        Item::new(run.as_str(), text, Tone::Warn)
+    };
+    page.list(paused.iter().map(item).collect());
+    page.command(format!("govern continue {first}"));
+}
+
 impl ApprovalReport {
     /// As a person reads it.
     pub fn page(&self) -> Page {
@@ -55,8 +69,14 @@ impl ApprovalReport {
             } else {
                 "Nothing waits for an answer."
             })]);
-            return page;
+        } else {
+            self.questions(&mut page);
         }
+        paused_runs(&mut page, &self.paused, self.at);
+        page
+    }
+
+    fn questions(&self, page: &mut Page) {
         page.table(self.table());
         page.list(self.rows.iter().map(|approval| self.question(approval)).collect());
         if let Some(first) = self.rows.iter().find(|approval| approval.state == ApprovalState::Pending) {
@@ -64,7 +84,6 @@ impl ApprovalReport {
             page.command(format!("govern approve {}", first.id));
             page.command(format!("govern deny {} --reason \"…\"", first.id));
         }
-        page
     }
 
     fn table(&self) -> Table {
@@ -137,6 +156,19 @@ fn answer_word(answer: &Answer) -> &'static str {
 
 struct Row<'a>(&'a Approval);
 
+struct Paused<'a>(&'a RunId, &'a Braked);
+
+impl Serialize for Paused<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("run", self.0)?;
+        map.serialize_entry("by", &self.1.by)?;
+        map.serialize_entry("reason", &self.1.reason)?;
+        map.serialize_entry("since", &rfc3339(self.1.at))?;
+        map.end()
+    }
+}
+
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let approval = self.0;
@@ -176,6 +208,8 @@ impl Serialize for ApprovalReport {
         map.serialize_entry("schema", "govern.approvals/1")?;
         map.serialize_entry("at", &rfc3339(self.at))?;
         map.serialize_entry("rows", &rows)?;
+        let paused: Vec<Paused<'_>> = self.paused.iter().map(|(run, braked)| Paused(run, braked)).collect();
+        map.serialize_entry("paused", &paused)?;
         map.end()
     }
 }

@@ -14,7 +14,7 @@ use super::summary::{PriceStamp, Totals};
 use super::text::{between, count, duration};
 use super::told::{Told, told};
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Event, ModelId, Money, RunId, RunInfo, ThreadInfo, Unit};
+use crate::model::{AgentName, Brake, Braked, Event, ModelId, Money, RunId, RunInfo, ThreadInfo, Unit};
 
 /// Everything that is known of a run.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct RunReport {
     pub in_flight: (u64, Money),
     /// What govern did and why.
     pub told: Vec<Told>,
+    /// The person who stopped it, where one did.
+    pub stopped: Option<Braked>,
     /// Where the budgets stand that bind it.
     pub budgets: Vec<BudgetStanding>,
     /// How to go on after a stop.
@@ -111,6 +113,7 @@ impl RunReport {
             skipped_lines,
             in_flight,
             told: told(&parts.events),
+            stopped: stopped(&parts),
             info: parts.info,
             budgets: parts.budgets,
             handoff: parts.handoff,
@@ -169,7 +172,10 @@ impl RunReport {
             Some("refused") => format!("refused to start{rule}"),
             Some("failed") => "govern failed".to_owned(),
             Some("lost") => "its govern was killed".to_owned(),
-            Some(other) => format!("{other}{rule}"),
+            Some(other) => match &self.stopped {
+                Some(braked) => format!("{other} {}", braked.text()),
+                None => format!("{other}{rule}"),
+            },
         };
         format!("govern run {}: {outcome}{took}{code}", self.info.id)
     }
@@ -259,6 +265,18 @@ impl RunReport {
             }
         }
     }
+}
+
+/// Who ended it by hand, if that is how it ended.
+fn stopped(parts: &RunParts) -> Option<Braked> {
+    let last = parts.events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::Braked { brake: Brake::Stop, by, reason } => {
+            Some(Some(Braked { by: by.clone(), reason: reason.clone(), at: event.at }))
+        }
+        EventKind::RunResumed { .. } => Some(None),
+        _ => None,
+    });
+    last.flatten().filter(|_| parts.info.outcome.as_deref() == Some("stopped"))
 }
 
 fn tail(text: &str, chars: usize) -> String {

@@ -15,6 +15,9 @@ struct Outcome<'a> {
     kind: &'a str,
     /// The budget that ended it.
     rule: Option<&'a BudgetName>,
+    /// The person who stopped it, and why.
+    by: Option<&'a str>,
+    reason: Option<&'a str>,
     /// The command that goes on with it.
     resume: Option<&'a str>,
 }
@@ -32,6 +35,8 @@ impl Serialize for RunReport {
         let outcome = Outcome {
             kind: info.outcome.as_deref().unwrap_or("running"),
             rule: info.rule.as_ref(),
+            by: self.stopped.as_ref().map(|braked| braked.by.as_str()),
+            reason: self.stopped.as_ref().and_then(|braked| braked.reason.as_deref()),
             resume: self.handoff.as_ref().and_then(Handoff::command),
         };
         let in_flight = InFlight { requests: self.in_flight.0, cost_usd: self.in_flight.1, basis: "estimated" };

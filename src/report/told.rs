@@ -9,7 +9,7 @@ use super::approvals::answer_text;
 use super::page::{Item, Tone};
 use super::text::{between, clock, count, duration};
 use crate::model::event::{Answer, Decision, EventKind, ToolVerdict};
-use crate::model::{AgentName, ApprovalId, BudgetName, Event, Timestamp, Unit, Verb};
+use crate::model::{AgentName, ApprovalId, Brake, Braked, BudgetName, Event, Timestamp, Unit, Verb};
 
 /// One thing that govern did, or that its owner should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Told {
     pub at: Timestamp,
     /// The agent it is about.
     pub agent: Option<AgentName>,
-    /// `warned`, `routed`, `held`, `extended`, `stopped`, `killed`, `ended`, `restarted`, `noted`, `skipped`,
+    /// `warned`, `routed`, `held`, `paused`, `extended`, `stopped`, `killed`, `ended`, `restarted`, `noted`, `skipped`,
     /// `unlogged`, `resumed`, `failed`, `meant to stop`, `meant to kill` (the agent ended by itself before), or the word of a request that this version does not know.
     pub what: String,
     /// Observed only: it would have.
@@ -67,7 +67,7 @@ impl Told {
         };
         let tone = match self.what.as_str() {
             "stopped" | "killed" | "ended" | "failed" if !self.would => Tone::Bad,
-            "warned" | "routed" | "held" | "skipped" | "unlogged" | "meant to stop" | "meant to kill"
+            "warned" | "routed" | "held" | "paused" | "skipped" | "unlogged" | "meant to stop" | "meant to kill"
                 if !self.would =>
             {
                 Tone::Warn
@@ -92,6 +92,8 @@ struct Teller {
     told: Vec<Told>,
     /// Open questions and holds by agent: where they are told, and when a hold began.
     holds: BTreeMap<Option<AgentName>, Hold>,
+    /// Agents that are paused: where that is told, and since when.
+    pauses: BTreeMap<Option<AgentName>, Hold>,
     /// Extensions whose unit is told by the event that follows the answer.
     extends: Vec<Extend>,
     /// Agents whose end needs no further reason.
@@ -154,10 +156,15 @@ impl Teller {
                 let because = because.as_deref().unwrap_or("a gate");
                 self.told.push(Told::new(event, "refused", format!("{tool}: {short}: {because}{by}")));
             }
+            EventKind::Braked { brake, by, reason } => {
+                let braked = Braked { by: by.clone(), reason: reason.clone(), at: event.at };
+                self.braked(event, *brake, &braked);
+            }
             EventKind::RunResumed { by, .. } => self.told.push(Told::new(event, "resumed", format!("by {by}"))),
             EventKind::Marked { what } => self.told.push(Told::new(event, "noted", what.clone())),
             EventKind::AgentEnded { in_flight, in_flight_cost, .. } => {
                 self.released(event);
+                self.unpaused(event);
                 if *in_flight > 0 {
                     let (requests, they) = if *in_flight == 1 {
                         ("1 request was", "it")
@@ -178,6 +185,29 @@ impl Teller {
             | EventKind::Gated { .. }
             | EventKind::ToolCalled { verdict: ToolVerdict::Allowed, .. }
             | EventKind::Response(_) => {}
+        }
+    }
+
+    fn braked(&mut self, event: &Event, brake: Brake, braked: &Braked) {
+        match brake {
+            Brake::Pause if self.pauses.contains_key(&event.agent) => {}
+            Brake::Pause => {
+                self.pauses.insert(event.agent.clone(), Hold { told: self.told.len(), since: Some(event.at) });
+                self.told.push(Told::new(event, "paused", braked.text()));
+            }
+            Brake::Continue => {
+                if let Some(pause) = self.pauses.remove(&event.agent) {
+                    self.close(pause, event.at);
+                    if let Some(told) = self.told.get_mut(pause.told) {
+                        told.answer = Some(format!("continued {}", braked.text()));
+                    }
+                }
+            }
+            Brake::Stop => {
+                self.ending.push(event.agent.clone());
+                self.verdicts.push((self.told.len(), event.agent.clone(), false));
+                self.told.push(Told::new(event, "stopped", braked.text()));
+            }
         }
     }
 
@@ -219,6 +249,8 @@ impl Teller {
             },
             // For a moment, on the way to something that is told itself.
             "freeze" | "end to restart" => {}
+            // Told by who paused it.
+            "pause" => {}
             "release" => self.released(event),
             // A route says why it restarts, and a stop why it ends.
             "restart" if self.told.iter().any(|told| told.what == "routed" && told.agent == event.agent) => {}
@@ -294,6 +326,13 @@ impl Teller {
         self.told.push(told);
     }
 
+    /// A pause ends with its agent, too.
+    fn unpaused(&mut self, event: &Event) {
+        if let Some(pause) = self.pauses.remove(&event.agent) {
+            self.close(pause, event.at);
+        }
+    }
+
     fn released(&mut self, event: &Event) {
         if let Some(hold) = self.holds.remove(&event.agent) {
             self.close(hold, event.at);
@@ -308,7 +347,8 @@ impl Teller {
                 told.what = meant.to_owned();
             }
         }
-        for hold in std::mem::take(&mut self.holds).into_values() {
+        let open = [&mut self.holds, &mut self.pauses].map(std::mem::take);
+        for hold in open.into_iter().flat_map(BTreeMap::into_values) {
             self.close(hold, event.at);
         }
     }

@@ -34,12 +34,14 @@ impl NotTaken {
 impl Supervisor {
     /// Hears what another govern says, and replies.
     pub(super) async fn heard(&mut self, call: Call) -> Result<Vec<Effect>, Error> {
-        let (effects, reply) = match (&call.message, self.admits(call.peer)) {
+        let message = call.message.clone();
+        let (effects, reply) = match (message, self.admits(call.peer)) {
             (None, _) => (Vec::new(), refused(NotTaken::new("that is nothing a run understands"))),
             (_, Err(why)) => (Vec::new(), refused(why)),
             (Some(Message::Wake), Ok(_)) => (self.turn(Vec::new())?, Reply::Done { what: "awake".to_owned() }),
+            (Some(Message::Brake { brake, reason }), Ok(who)) => return self.brake(call, &who, brake, reason),
             (Some(Message::Answer { approval, wish, reason }), Ok(who)) => {
-                match self.take_answer(*approval, wish, &who, reason.as_deref())? {
+                match self.take_answer(approval, &wish, &who, reason.as_deref())? {
                     Ok((effects, what)) => (effects, Reply::Done { what }),
                     Err(why) => (Vec::new(), refused(why)),
                 }
@@ -57,8 +59,8 @@ impl Supervisor {
         // Without a number nobody can be told from an agent.
         let inside = peer.pid.is_none_or(process::is_governed);
         if inside {
-            return Err(NotTaken::new("this comes from inside a governed agent: agents do not answer for agents")
-                .hint("answer from a terminal that no agent started"));
+            return Err(NotTaken::new("this comes from inside a governed agent: agents do not decide about agents")
+                .hint("do it in a terminal that no agent started"));
         }
         Ok(process::user_name(peer.uid).unwrap_or_else(|| peer.uid.to_string()))
     }

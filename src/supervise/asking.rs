@@ -66,6 +66,11 @@ impl Asking {
         self.lent.is_some()
     }
 
+    /// The question that waits for an answer here.
+    pub(super) fn approval(&self) -> Option<ApprovalId> {
+        self.waiting.as_ref().map(|waiting| waiting.question.approval)
+    }
+
     /// Puts a question, if there is a terminal to put it to; says whether it can be seen there at once.
     pub(super) fn put(&mut self, question: Question) -> bool {
         self.take_back(None);

@@ -7,6 +7,7 @@ mod answer;
 mod asking;
 mod at_gate;
 mod books;
+mod braking;
 mod handoff;
 mod perform;
 mod plan;

@@ -27,7 +27,8 @@ pub const GO_ON: &str = "Go on with the task where you left off.";
 impl Supervisor {
     /// Carries out effects in order.
     pub(super) fn perform(&mut self, effects: Vec<Effect>) -> Result<(), Error> {
-        if effects.iter().any(settles) {
+        let over = |approval| self.governor.waits_for(approval).is_none();
+        if effects.iter().any(settles) || self.asking.approval().is_some_and(over) {
             // Before anything is said, and before the agent can read what was typed.
             let told = effects.iter().any(|effect| matches!(effect, Effect::Say(_)));
             self.asking.take_back((!told).then_some("an answer is no longer needed"));
@@ -40,6 +41,7 @@ impl Supervisor {
                     self.order(Order::Thaw { agent })?;
                 }
                 Effect::Open(_) => self.asking.give_back_screen(),
+                Effect::Tell { hook, text } => self.telling.entry(hook).or_default().push(text),
                 Effect::Answer { hook, deny } => self.answer_hook(hook, deny),
                 Effect::End(_) => self.end_tree()?,
                 Effect::Restart { thread, rung, .. } => self.restart(&thread, &rung)?,

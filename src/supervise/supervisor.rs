@@ -1,6 +1,6 @@
 //! The supervisor: everything a live run holds, and the loop over it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::gate::socket::{Heard, Socket};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, RunId, ThreadId};
+use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, ResponseKey, RunId, ThreadId};
 use crate::process::{self, Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Status, Stdin, Terminal};
 use crate::report::BudgetStanding;
 use crate::tail::login::Login;
@@ -26,6 +26,7 @@ use crate::usage::price::PriceTable;
 
 use super::asking::Asking;
 use super::at_gate::Waiting;
+use super::braking::Braking;
 use super::perform::GO_ON;
 use super::plan::{Keep, Outcome, Plan, Start};
 use super::sessions::Sessions;
@@ -58,6 +59,8 @@ pub(super) struct Supervisor {
     pub(super) skipped: u64,
     /// An answer came after another one.
     pub(super) too_late: bool,
+    /// Responses that an import took before this run could record them.
+    pub(super) imported: HashSet<(ThreadId, ResponseKey)>,
     pub(super) full_screen: bool,
     fresh: Vec<String>,
     pub(super) sockets: PathBuf,
@@ -72,8 +75,12 @@ pub(super) struct Supervisor {
     pub(super) last_chance: bool,
     /// Orders whose reports are nothing to the governor.
     pub(super) in_passing: BTreeSet<u64>,
+    /// Other governs that wait until the agent stands still.
+    pub(super) braking: Vec<Braking>,
     /// Hooks that wait for their answers.
     pub(super) at_gate: BTreeMap<HookId, Waiting>,
+    /// What models are told with the answers that follow.
+    pub(super) telling: BTreeMap<HookId, Vec<String>>,
     /// What was said and not yet shown on Codex's own screen.
     pub(super) unsaid: Vec<String>,
     /// How limits are kept was said.
@@ -113,7 +120,8 @@ impl Supervisor {
     fn new(plan: Plan, guard: Guard) -> Self {
         let began = clock::monotonic();
         let restartable = plan.invocation.as_ref().is_some_and(Invocation::is_restartable);
-        let setup = AgentSetup { name: plan.agent.clone(), attribution: plan.attribution.clone(), restartable };
+        let (name, attribution) = (plan.agent.clone(), plan.attribution.clone());
+        let setup = AgentSetup { name, attribution, restartable, full_screen: plan.full_screen };
         let quoter = plan.prices.clone();
         let screen = guard.terminal().filter(|_| plan.full_screen).and_then(Terminal::try_clone);
         let governor = Governor::new(Setup {
@@ -144,6 +152,7 @@ impl Supervisor {
             finished: None,
             skipped: 0,
             too_late: false,
+            imported: HashSet::new(),
             full_screen: plan.full_screen,
             fresh: plan.fresh,
             sockets: plan.sockets,
@@ -154,7 +163,9 @@ impl Supervisor {
             ledger_waits: false,
             last_chance: false,
             in_passing: BTreeSet::new(),
+            braking: Vec::new(),
             at_gate: BTreeMap::new(),
+            telling: BTreeMap::new(),
             unsaid: Vec::new(),
             reach_said: false,
             notices: plan.notices,
@@ -197,6 +208,7 @@ impl Supervisor {
             }
             let effects = self.wake(wake).await?;
             self.perform(effects)?;
+            self.reply_to_brakes().await;
         }
         if self.finished.is_none() {
             self.last_chance = true;
@@ -249,7 +261,7 @@ impl Supervisor {
             self.asking.put_again();
             return Ok(Vec::new());
         }
-        if arrived.ends() && self.governor.held_approval(&self.agent).is_some() {
+        if arrived.ends() && self.stands_still() {
             // A held agent cannot heed it: who wants it gone gets that.
             let agent = self.agent.clone();
             return self.turn(vec![Input::GiveUp { agent, because: format!("signal {}", arrived.signal) }]);

@@ -330,7 +330,8 @@ impl Supervisor {
         for timer in self.timers.due(clock::monotonic()) {
             match timer {
                 // A Codex that is still waiting for its prompt has nothing to be observed yet.
-                Timer::Observe(_, pid) if process::waits_for_input(pid) => {
+                // One that stands still writes nothing either.
+                Timer::Observe(_, pid) if process::waits_for_input(pid) || self.stands_still() => {
                     self.timers.arm(clock::monotonic(), timer, OBSERVE_WITHIN);
                 }
                 _ => due.push(Input::Due(timer)),

@@ -1,5 +1,15 @@
 //! History: what Codex recorded with and without govern counts once.
 
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use govern::import::{self, Terms};
+use govern::ledger::Ledger;
+use govern::model::Attribution;
+use govern::policy::rule::Unpriced;
+use govern::usage::price::PriceTable;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::support::codex::CURRENT;
@@ -66,6 +76,44 @@ fn a_session_that_a_live_run_governs_is_left_to_it() {
     let after = import(&world);
     assert_eq!((&after["files"], &after["new_responses"]), (&1.into(), &0.into()), "{after}");
     assert_eq!(responses(&world), 2);
+}
+
+/// An import from where the run's process cannot be seen, such as a container that shares the two homes.
+fn import_from_outside(world: &World) -> u64 {
+    let terms = Terms {
+        prices: PriceTable::embedded(),
+        unpriced: &Unpriced::Refuse,
+        attribute: &|_| Attribution::default(),
+        alive: &|_| false,
+        tell: &mut |_, _| {},
+        readers: 1,
+    };
+    let mut ledger = Ledger::open(&world.path("govern")).unwrap();
+    import::import(&mut ledger, &[world.path("codex")], terms).unwrap().new
+}
+
+#[test]
+fn what_an_import_took_before_its_run_could_tell_of_it_counts_against_the_run() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let answered = Gate::new();
+    world.server.script(Select::root(), [Reply::exec("true").held_at(&answered), Reply::message("done")]);
+    let flags = ["--budget", "1 responses", "--at-limit", "stop"];
+    let governed = world.start_governed(&flags, &["codex", "exec", "do it"]);
+    world.server.wait_for_requests(1, LONG).unwrap();
+    governed.running.signal(Signal::SIGSTOP);
+    answered.open();
+    let is_recorded = |path: PathBuf| fs::read_to_string(path).unwrap().contains("\"token_usage_record\"");
+    let begun = Instant::now();
+    while !world.session_files().into_iter().any(is_recorded) {
+        assert!(begun.elapsed() < LONG, "the response is recorded");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(import_from_outside(&world), 1);
+    governed.running.signal(Signal::SIGCONT);
+    governed.finish().expect_code(124).expect_said("imported");
+    assert_eq!(world.server.served().len(), 1);
+    assert_eq!(responses(&world), 1);
+    world.govern(&["audit", "verify"]).expect_code(0);
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub mod support;
 
 mod ask;
 mod bad_input;
+mod brake;
 mod budget;
 mod cli;
 mod concurrent;
@@ -35,6 +36,7 @@ mod resume;
 mod route;
 mod signals;
 mod slips;
+mod steer;
 mod subagent;
 mod terminal;
 mod unobserved;

@@ -60,13 +60,17 @@ fn a_young_window_is_foretold_by_the_week_before_it() {
 fn what_a_run_limits_by_its_own_flags_is_shown_while_it_lives() {
     let world = busy();
     let kept = r#"{"cwd":"/w","agent":"codex","thread":"t2","command":["codex"],"rules":{"budgets":["0.5 usd"]}}"#;
-    let mut ledger = Ledger::open(&world.ledger_folder()).unwrap();
     let now = sample::at("2026-11-22T14:15:00Z");
-    for run in ["k3f9x27m1a", "k4a1c00n2b"] {
+    let over = "k5d7e00v3r";
+    let mut ledger = in_ledger(&world.ledger_folder(), over, 4_713, &[started(over, now)]);
+    for run in [over, "k4a1c00n2b"] {
         ledger.turn(now, |turn| turn.keep_command(&run.into(), kept)).unwrap();
     }
+    let kind = EventKind::RunEnded { outcome: "ended".into(), code: 0, rule: None };
+    let ended = Event { at: now, run: over.into(), agent: None, kind };
+    ledger.turn(now, |turn| turn.append(&ended).map(drop)).unwrap();
     let (exit, text) = world.budget(&["--check"]);
     assert_eq!(exit, Ok(Exit::Over), "{text}");
     assert!(text.contains("run=k4a1c00n2b") && text.contains("$0.50"), "{text}");
-    assert!(!text.contains("k3f9x27m1a"), "it is over: {text}");
+    assert!(!text.contains(over), "it is over: {text}");
 }

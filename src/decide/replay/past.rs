@@ -133,6 +133,7 @@ impl Past {
             name,
             attribution: self.known.attribution.clone(),
             restartable: self.known.restartable,
+            full_screen: false,
         });
         let governor = Governor::new(Setup {
             run,
@@ -378,6 +379,7 @@ impl Live {
             Effect::Withdraw(_)
             | Effect::Expire(_)
             | Effect::Thaw(_)
+            | Effect::Tell { .. }
             | Effect::Answer { .. }
             | Effect::Open(_)
             | Effect::Say(_) => {}
@@ -403,6 +405,7 @@ impl Live {
             | EventKind::Response(_)
             | EventKind::Skipped { .. }
             | EventKind::Requested { .. }
+            | EventKind::Braked { .. }
             | EventKind::Outcome { .. }
             | EventKind::Asked { .. }
             | EventKind::Extended { .. }
@@ -419,8 +422,8 @@ impl Live {
             Timer::Minutes => self.timers.minutes = Some(self.now.uptime + wait),
             Timer::Deadline(approval) => self.timers.deadline = at.map(|at| (approval, at)),
             Timer::WindowEnd => self.timers.window = at,
-            // No process is seen in history.
-            Timer::Observe(..) | Timer::Record(_) => {}
+            // No process is seen in history, and nothing waits at a gate.
+            Timer::Observe(..) | Timer::Gate(_) | Timer::Pace(_) | Timer::Record(_) => {}
         }
     }
 }

@@ -35,7 +35,7 @@ impl World {
     }
 }
 
-fn tool() -> Wants {
+pub(super) fn tool() -> Wants {
     let call =
         ToolCall { tool: "Bash".to_owned(), digest: "d1".to_owned(), short: "make test".to_owned(), judged: None };
     Wants::Tool(call)

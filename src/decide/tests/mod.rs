@@ -1,6 +1,7 @@
 //! Pure. The governor's stories: what happens goes in, a transcript of what it wants done comes out.
 
 mod ask;
+mod brake;
 mod calls;
 mod gate;
 mod limits;
@@ -10,5 +11,7 @@ mod route;
 mod scopes;
 mod shared;
 mod show;
+mod steer;
+mod throttle;
 mod time;
-mod world;
+pub(super) mod world;

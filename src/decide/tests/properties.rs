@@ -9,7 +9,7 @@ use crate::decide::input::{News, Phase, Timer};
 use crate::decide::lifecycle::State;
 use crate::decide::{Books, Effect, Input};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalId, BudgetName, ThreadId, Verb};
+use crate::model::{AgentName, ApprovalId, Brake, BudgetName, ThreadId, Verb};
 use crate::policy::rule::{Budget, Window};
 use crate::policy::verdict::judge;
 
@@ -49,6 +49,7 @@ enum Act {
     Jump(u8),
     Ephemeral(usize),
     Stray(usize, u8),
+    Brake(u8),
 }
 
 fn acts() -> impl Strategy<Value = Act> {
@@ -68,6 +69,7 @@ fn acts() -> impl Strategy<Value = Act> {
         1 => (0_u8..5).prop_map(Act::Jump),
         1 => who.clone().prop_map(Act::Ephemeral),
         1 => (who, 0_u8..3).prop_map(|(who, what)| Act::Stray(who, what)),
+        2 => (0_u8..10).prop_map(Act::Brake),
     ]
 }
 
@@ -142,6 +144,11 @@ fn act(world: &mut World, act: &Act) {
             let agent = AgentName::new(name(who));
             world.feed(Input::CodexSeen { agent, pid: 1, ephemeral: false, works_at_once: true });
         }
+        Act::Brake(what) => world.brakes(match what {
+            0..6 => Brake::Pause,
+            6..9 => Brake::Continue,
+            _ => Brake::Stop,
+        }),
         Act::Stray(who, what) => {
             let agent = AgentName::new(name(who));
             let thread = ThreadId::new("stray");
@@ -176,6 +183,7 @@ fn story(policy: usize, acts: &[Act]) -> World {
 struct Seen {
     finished: BTreeSet<AgentName>,
     verbs: BTreeMap<(Option<AgentName>, BudgetName), Verb>,
+    paused: BTreeSet<AgentName>,
 }
 
 impl Seen {
@@ -198,6 +206,17 @@ impl Seen {
                 _ => None,
             };
             match effect {
+                // Only a person lets go on what a person paused.
+                Effect::Thaw(agent) | Effect::Open(agent) => assert!(!self.paused.contains(agent), "{effect:?}"),
+                Effect::Record { agent: Some(agent), kind: EventKind::Braked { brake, .. } } => {
+                    if *brake == Brake::Pause {
+                        self.paused.insert(agent.clone());
+                    } else {
+                        self.paused.remove(agent);
+                    }
+                    // What the budgets did is done anew from here.
+                    self.verbs.clear();
+                }
                 Effect::Finish { agent, .. } => drop(self.finished.insert(agent.clone())),
                 Effect::Extend { .. } | Effect::Record { kind: EventKind::Answered { .. }, .. } => self.verbs.clear(),
                 Effect::Record { agent, kind: EventKind::Decided(decision) } if decision.budget.as_str() == "life" => {
@@ -219,6 +238,8 @@ fn standing_is_kept(world: &World, said: &str) {
     let governor = &world.governor;
     for agent in governor.agents.values() {
         assert_eq!(agent.held.is_some(), agent.state == State::Held, "{said}");
+        let works = matches!(agent.state, State::Running | State::Starting(None));
+        assert!(agent.pause.is_none() || !works, "paused, and {:?}: {said}", agent.state);
         if agent.state != State::Running || !agent.turn_under_way() {
             continue;
         }

@@ -26,6 +26,7 @@ pub(super) fn show_input(input: &Input) -> String {
             format!("{agent}/{thread} {phase}")
         }
         Input::Elsewhere(news) => show_news(news),
+        Input::Imported(response) => format!("imported: {} by {}", response.key.as_str(), response.thread),
         Input::Recount => "counted again".to_owned(),
         Input::Frozen(agent) => format!("{agent} stands still"),
         Input::Ended(agent) => format!("{agent} was ended"),
@@ -33,6 +34,7 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Asked { agent, approval } => format!("{agent} waits for approval {approval}"),
         Input::Answered { approval, answer, by, .. } => format!("{by} answers {approval}: {}", show_answer(answer)),
         Input::Blind { agent, what } => format!("{agent} is out of sight: {what}"),
+        Input::Braked { brake, by, .. } => format!("{by}: {brake}"),
         Input::GiveUp { agent, because } => format!("{agent} is given up: {because}"),
         Input::CodexSeen { agent, pid, ephemeral, works_at_once } => {
             format!("{agent} runs codex {pid}, ephemeral {ephemeral}, works at once {works_at_once}")
@@ -57,6 +59,7 @@ pub(super) fn show_effect(effect: &Effect) -> Option<String> {
         Effect::Expire(approval) => format!("expire {approval}"),
         Effect::Freeze(agent) => format!("FREEZE {agent}"),
         Effect::Thaw(agent) => format!("THAW {agent}"),
+        Effect::Tell { hook, text } => format!("TELL with {}: {text}", hook.0),
         Effect::Answer { hook, deny: None } => format!("LET {} through", hook.0),
         Effect::Answer { hook, deny: Some(why) } => format!("DENY {}: {why}", hook.0),
         Effect::Open(agent) => format!("OPEN {agent}"),
@@ -89,6 +92,7 @@ fn show_record(kind: &EventKind) -> Option<String> {
             (true, "") => format!("#{request} done"),
             (_, detail) => format!("#{request} {}: {detail}", if *ok { "done" } else { "came to nothing" }),
         },
+        EventKind::Braked { brake, by, .. } => format!("{brake} ({by})"),
         EventKind::Marked { what } => format!("marked: {what}"),
         EventKind::Answered { approval, answer, by, .. } => {
             format!("answered {approval}: {} ({by})", show_answer(answer))
@@ -118,9 +122,11 @@ fn show_timer(timer: &Timer) -> String {
     match timer {
         Timer::Deadline(approval) => format!("deadline of {approval}"),
         Timer::Observe(agent, pid) => format!("observation of {agent} {pid}"),
+        Timer::Gate(agent) => format!("the gate of {agent}"),
         Timer::Minutes => "minutes".to_owned(),
         Timer::WindowEnd => "the window's end".to_owned(),
         Timer::Record(hook) => format!("the record before call {}", hook.0),
+        Timer::Pace(agent) => format!("the next request of {agent}"),
     }
 }
 

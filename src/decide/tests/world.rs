@@ -16,7 +16,7 @@ use crate::decide::input::{News, Phase, Timer};
 use crate::decide::{Books, Effect, Governor, Input, Moment};
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, ApprovalId, Attribution, Basis, Billing, BudgetKey, BudgetName, Cost, ModelId, Money, Quantity,
+    AgentName, ApprovalId, Attribution, Basis, Billing, Brake, BudgetKey, BudgetName, Cost, ModelId, Money, Quantity,
     Response, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp, Tokens,
 };
 use crate::policy::layers::{FlagRules, load};
@@ -88,7 +88,7 @@ pub(super) struct World {
 }
 
 /// Ten in the morning of a Tuesday.
-pub(super) fn morning() -> Timestamp {
+pub(in crate::decide) fn morning() -> Timestamp {
     moment("2026-11-24T10:00:00Z")
 }
 
@@ -123,7 +123,7 @@ pub(super) fn five_dollars(steps: &str) -> String {
 }
 
 pub(super) fn setup(name: &str, restartable: bool) -> AgentSetup {
-    AgentSetup { name: AgentName::new(name), attribution: web(), restartable }
+    AgentSetup { name: AgentName::new(name), attribution: web(), restartable, full_screen: false }
 }
 
 pub(super) fn web() -> Attribution {
@@ -190,7 +190,7 @@ impl Plan {
     }
 }
 
-pub(super) fn response(agent: &str, thread: &str, model: &str, tokens: u64, at: Timestamp) -> Response {
+pub(in crate::decide) fn response(agent: &str, thread: &str, model: &str, tokens: u64, at: Timestamp) -> Response {
     Response {
         run: Some(RunId::new("r1")),
         agent: Some(AgentName::new(agent)),
@@ -256,6 +256,7 @@ impl World {
             | Effect::Withdraw(_)
             | Effect::Expire(_)
             | Effect::Thaw(_)
+            | Effect::Tell { .. }
             | Effect::Answer { .. }
             | Effect::Open(_)
             | Effect::Arm(..)
@@ -332,6 +333,11 @@ impl World {
         self.pass(1);
         let (approval, by) = (ApprovalId(approval), "ann (cli)".to_owned());
         self.feed(Input::Answered { approval, answer, by, reason: None });
+    }
+
+    pub(super) fn brakes(&mut self, brake: Brake) {
+        self.pass(1);
+        self.feed(Input::Braked { brake, by: "ann (cli)".to_owned(), reason: Some("lunch".to_owned()) });
     }
 
     pub(super) fn extends(&mut self, approval: i64, amount: i64) {

@@ -140,3 +140,30 @@ fn a_refused_tool_is_told_with_its_gate_and_an_allowed_one_is_not() {
     let said = lines(vec![(at, call(ToolVerdict::Denied, Some("ada (cli)")))]);
     assert_eq!(said, ["14:00:00  refused | Bash: git push: `leaves`: `git push` matches `git push*`, by ada (cli)"]);
 }
+
+fn braked(brake: Brake, by: &str, reason: Option<&str>) -> EventKind {
+    EventKind::Braked { brake, by: by.to_owned(), reason: reason.map(str::to_owned) }
+}
+
+#[test]
+fn a_pause_is_one_line_with_its_end_and_a_stop_says_by_whom() {
+    let said = lines(vec![
+        ("2026-11-22T14:00:00Z", braked(Brake::Pause, "ann (cli)", Some("lunch"))),
+        ("2026-11-22T14:00:00Z", requested(1, "pause")),
+        ("2026-11-22T14:10:00Z", braked(Brake::Pause, "bob (cli)", None)),
+        ("2026-11-22T14:30:00Z", braked(Brake::Continue, "bob (cli)", None)),
+        ("2026-11-22T14:30:00Z", requested(2, "release")),
+        ("2026-11-22T14:40:00Z", braked(Brake::Pause, "ann (cli)", None)),
+        ("2026-11-22T14:41:00Z", braked(Brake::Stop, "ann (cli)", Some("enough"))),
+        ("2026-11-22T14:41:00Z", requested(3, "end")),
+        ("2026-11-22T14:41:02Z", sample::agent_ended(0)),
+    ]);
+    assert_eq!(
+        said,
+        [
+            "14:00:00  paused | 30 min: by ann (cli): “lunch”; continued by bob (cli)",
+            "14:40:00  paused | 1 min 2 s: by ann (cli)",
+            "14:41:00  stopped | by ann (cli): “enough”",
+        ]
+    );
+}

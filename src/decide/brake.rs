@@ -1,0 +1,131 @@
+//! Pure. The emergency brake: a person lets agents stand still, go on, or end, whatever their budgets say.
+
+use std::time::Duration;
+
+use crate::model::event::EventKind;
+use crate::model::{AgentName, Brake, Braked};
+
+use super::account::Books;
+use super::agent::Agent;
+use super::effect::Effect;
+use super::governor::Governor;
+use super::input::{Moment, Timer};
+use super::lifecycle::{After, Happening, Intent, State};
+
+/// How long after a turn's start its first request may take to come to the gate. The session file tells of the turn
+/// some moments before the hook calls.
+const COMES_WITHIN: Duration = Duration::from_millis(500);
+
+impl Agent {
+    /// It is over, or its end is decided: a brake changes nothing any more.
+    pub fn is_past_braking(&self) -> bool {
+        let ends = matches!(self.state, State::Gone | State::Ending(After::Stopped | After::Killed));
+        ends || self.treatment() >= Some(Intent::Stop)
+    }
+
+    /// It is to stand still because somebody paused it, and does not yet.
+    pub fn is_being_paused(&self) -> bool {
+        self.pause.is_some()
+            && matches!(self.state, State::Starting(_) | State::Freezing(Intent::Pause) | State::Ending(After::Restart))
+    }
+}
+
+impl Governor {
+    /// A person uses the brake on all agents.
+    pub(super) fn braked(&mut self, now: Moment, brake: Brake, braked: &Braked, books: &dyn Books) {
+        for name in self.names() {
+            if self.agents.get(&name).is_none_or(Agent::is_past_braking) {
+                continue;
+            }
+            let (by, reason) = (braked.by.clone(), braked.reason.clone());
+            self.record(Some(&name), EventKind::Braked { brake, by, reason });
+            match brake {
+                Brake::Pause => self.pause(now, &name, braked),
+                Brake::Continue => self.unpause(now, &name, braked, books),
+                Brake::Stop => self.stop_by_hand(now, &name, braked),
+            }
+        }
+    }
+
+    /// A hold for a question stays one: the agent is paused besides.
+    fn pause(&mut self, now: Moment, name: &AgentName, braked: &Braked) {
+        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.pause.is_none()) else { return };
+        agent.pause = Some(braked.clone());
+        let what = format!("paused {}", braked.text());
+        if agent.held.is_none() && agent.question.is_none() {
+            agent.because.clone_from(&what);
+        }
+        self.effects.push(Effect::Say(format!("{what}; to go on: govern continue {}", self.run)));
+        self.happen(now, name, Happening::Wish(Intent::Pause));
+        self.reserve(now, name);
+    }
+
+    /// Goes on, unless a question keeps it or a step of a budget holds it now.
+    fn unpause(&mut self, now: Moment, name: &AgentName, braked: &Braked, books: &dyn Books) {
+        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.pause.is_some()) else { return };
+        agent.pause = None;
+        let (state, at_rest) = (agent.state, !agent.turn_under_way());
+        let what = format!("continued {}", braked.text());
+        self.effects.push(Effect::Say(what.clone()));
+        let paused = [State::Paused, State::Freezing(Intent::Pause), State::Starting(Some(Intent::Pause))];
+        if !paused.contains(&state) {
+            return;
+        }
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.because = what;
+        }
+        // Between turns nothing is asked of a model, and so nothing of a person.
+        if at_rest {
+            self.go_on(now, name);
+        } else {
+            self.release_or_ask_again(now, name, books);
+        }
+        self.evaluate(now, name, books);
+    }
+
+    fn stop_by_hand(&mut self, now: Moment, name: &AgentName, braked: &Braked) {
+        let what = format!("stopped {}", braked.text());
+        self.effects.push(Effect::Say(what.clone()));
+        self.last_hard = None;
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.pause = None;
+            agent.because = what;
+        }
+        self.end_held_or_running(now, name, Intent::Stop);
+    }
+
+    /// What kept an agent is settled: it goes on, unless it is paused.
+    pub(super) fn release(&mut self, now: Moment, name: &AgentName) {
+        let paused = self.agents.get(name).is_some_and(|agent| agent.pause.is_some());
+        self.happen(now, name, if paused { Happening::Park } else { Happening::Release });
+    }
+
+    /// One that is started again is paused again, and one that may get past the gate is stopped by signals; a screen
+    /// not before it is clear that its hooks do not ask.
+    pub(super) fn keep_paused(&mut self, now: Moment, name: &AgentName) {
+        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.pause.is_some()) else { return };
+        let loose = agent.gate.is_shut() && !agent.is_kept_at_gate();
+        let doubted = std::mem::replace(&mut agent.gate.doubted, loose);
+        match agent.state {
+            State::Starting(None) | State::Running => self.happen(now, name, Happening::Wish(Intent::Pause)),
+            State::Paused if loose && !agent.setup.full_screen => self.happen(now, name, Happening::Loose),
+            State::Paused if loose && !doubted => {
+                self.effects.push(Effect::Arm(Timer::Gate(name.clone()), COMES_WITHIN));
+            }
+            State::Starting(Some(_))
+            | State::Freezing(_)
+            | State::Held
+            | State::Paused
+            | State::Ending(_)
+            | State::Gone => {}
+        }
+    }
+
+    /// Its hooks were waited for.
+    pub(super) fn expect_at_gate(&mut self, now: Moment, name: &AgentName) {
+        let loose = |agent: &&Agent| agent.state == State::Paused && agent.gate.doubted && !agent.is_kept_at_gate();
+        if self.agents.get(name).filter(loose).is_some() {
+            self.happen(now, name, Happening::Loose);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The emergency brake, as it is pulled from outside: who is heard, and what they are told.
+
+use crate::codex;
+use crate::decide::Effect;
+use crate::decide::agent::Agent;
+use crate::decide::input::Input;
+use crate::decide::lifecycle::State;
+use crate::error::Error;
+use crate::gate::message::Reply;
+use crate::gate::socket::Call;
+use crate::model::{Brake, Braked};
+
+use super::supervisor::Supervisor;
+
+/// Another govern that waits to be told what became of its brake.
+#[derive(Debug)]
+pub(super) struct Braking {
+    call: Call,
+    brake: Brake,
+    before: Before,
+}
+
+/// How the agent was when the brake was pulled.
+#[derive(Clone, Debug)]
+struct Before {
+    pause: Option<Braked>,
+    past_braking: bool,
+}
+
+impl Supervisor {
+    /// Hears one that uses the brake. It is told what came of it once that is so.
+    pub(super) fn brake(
+        &mut self,
+        call: Call,
+        who: &str,
+        brake: Brake,
+        reason: Option<String>,
+    ) -> Result<Vec<Effect>, Error> {
+        let before = match self.governor.agent(&self.agent) {
+            Some(agent) => Before { pause: agent.pause.clone(), past_braking: agent.is_past_braking() },
+            None => Before { pause: None, past_braking: true },
+        };
+        self.braking.push(Braking { call, brake, before });
+        let reason = reason.map(|reason| codex::redact(&reason));
+        self.turn(vec![Input::Braked { brake, by: format!("{who} (cli)"), reason }])
+    }
+
+    /// Replies to those whose brake has taken hold. An order to stand still has, when all stands still.
+    pub(super) async fn reply_to_brakes(&mut self) {
+        if self.governor.agent(&self.agent).is_some_and(Agent::is_being_paused) {
+            return;
+        }
+        for Braking { call, brake, before } in std::mem::take(&mut self.braking) {
+            let reply = self.told_of(brake, &before);
+            call.reply(&reply).await;
+        }
+    }
+
+    fn told_of(&self, brake: Brake, before: &Before) -> Reply {
+        let done = |what: String| Reply::Done { what };
+        if self.backlog.iter().any(|input| matches!(input, Input::Braked { .. })) {
+            let why = "another process keeps the ledger locked: it is done once it can be recorded".to_owned();
+            return Reply::Refused { why, hint: None };
+        }
+        let Some(agent) = self.governor.agent(&self.agent).filter(|agent| agent.state != State::Gone) else {
+            return done("is over".to_owned());
+        };
+        if before.past_braking {
+            return done("is being ended already".to_owned());
+        }
+        match (brake, &before.pause) {
+            (Brake::Stop, _) => done("is being stopped".to_owned()),
+            (Brake::Continue, None) => done(format!("is not paused{}", self.asks(agent))),
+            (Brake::Continue, Some(_)) => match self.asks(agent) {
+                asks if asks.is_empty() => done("goes on".to_owned()),
+                asks => done(format!("is no longer paused{asks}")),
+            },
+            (Brake::Pause, Some(pause)) => done(format!("is paused already, {}{}", pause.text(), self.asks(agent))),
+            (Brake::Pause, None) => done(format!("is paused: {}{}", stillness(agent), self.asks(agent))),
+        }
+    }
+
+    fn asks(&self, agent: &Agent) -> String {
+        let approval = self.governor.held_approval(&agent.setup.name);
+        approval.map(|id| format!("; it waits for an answer, too: govern approve {id}")).unwrap_or_default()
+    }
+
+    /// Its processes are kept from running, or its requests from being sent, so that it cannot heed a signal.
+    pub(super) fn stands_still(&self) -> bool {
+        self.governor.agent(&self.agent).is_some_and(|agent| match agent.state {
+            State::Held => true,
+            // At the gate its processes run.
+            State::Paused => !agent.gate.is_shut(),
+            State::Starting(_) | State::Running | State::Freezing(_) | State::Ending(_) | State::Gone => false,
+        })
+    }
+}
+
+/// What stands still of a paused agent, and what does not.
+fn stillness(agent: &Agent) -> &'static str {
+    if !agent.gate.is_shut() {
+        "all its processes stand still"
+    } else if agent.turn_under_way() {
+        "its next request and its next tool wait; what is under way may end"
+    } else {
+        "it rests, and its next turn waits"
+    }
+}
