@@ -398,6 +398,9 @@ impl Governor {
                 }
             }
             Timer::WindowEnd => self.release_who_fits(now, books),
+            Timer::Record(hook) => {
+                self.agents.values_mut().for_each(|agent| agent.gate.expect_no_record(hook));
+            }
             // Who may go on is looked at after every input.
             Timer::Pace(_) => {}
         }

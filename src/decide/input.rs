@@ -237,6 +237,8 @@ pub enum Timer {
     Minutes,
     /// The window ends for which an agent is held.
     WindowEnd,
+    /// A request at the gate has waited long enough for the record of the answer before it.
+    Record(HookId),
     /// A throttled agent's next request may go.
     Pace(AgentName),
 }

@@ -125,6 +125,7 @@ fn show_timer(timer: &Timer) -> String {
         Timer::Gate(agent) => format!("the gate of {agent}"),
         Timer::Minutes => "minutes".to_owned(),
         Timer::WindowEnd => "the window's end".to_owned(),
+        Timer::Record(hook) => format!("the record before call {}", hook.0),
         Timer::Pace(agent) => format!("the next request of {agent}"),
     }
 }
