@@ -97,6 +97,14 @@ impl HookEvent {
         }
     }
 
+    /// The model reads what it is answered with, before its next request (tried with 0.135 and 0.169).
+    pub fn adds_context(self) -> bool {
+        match self {
+            Self::UserPromptSubmit | Self::PreToolUse => true,
+            Self::SessionStart | Self::PreModelRequest | Self::PreCompact | Self::Stop => false,
+        }
+    }
+
     /// Codex shows a person the message that it is answered with.
     pub fn shows_messages(self) -> bool {
         match self {

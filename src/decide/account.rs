@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{AgentName, BudgetKey, Dimension, Quantity, Response, Timestamp, Unit};
+use crate::model::{AgentName, BudgetKey, Dimension, Quantity, Response, Timestamp, Unit, Verb};
 use crate::policy::rule::{Budget, Threshold, Window};
 use crate::policy::window::Bounds;
 
@@ -223,7 +223,10 @@ impl Account {
             .steps
             .iter()
             .enumerate()
-            .filter(|(_, step)| !step.verb.is_hard() && step.at.amount(limit) <= self.spent)
+            // A throttle is no warning: it goes on with the run.
+            .filter(|(_, step)| {
+                !step.verb.is_hard() && step.verb != Verb::Throttle && step.at.amount(limit) <= self.spent
+            })
             .map(|(index, _)| index)
             .next_back();
     }

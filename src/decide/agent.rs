@@ -10,6 +10,8 @@ use super::effect::Question;
 use super::gate::Gate;
 use super::input::Phase;
 use super::lifecycle::{After, Intent, State};
+use super::pace::{Pace, Throttle};
+use super::steer::Steering;
 
 /// How many of a thread's last responses foretell its next one.
 const RECENT: usize = 5;
@@ -69,6 +71,12 @@ pub struct Agent {
     pub cost: Money,
     /// What its Codex waits for at the gate.
     pub gate: Gate,
+    /// What its threads are told.
+    pub(super) steering: Vec<Steering>,
+    /// The rates that it keeps to, by the account's place.
+    pub(super) throttles: BTreeMap<usize, Throttle>,
+    /// How fast it went.
+    pub(super) pace: Pace,
     clock: ActiveClock,
 }
 
@@ -100,7 +108,7 @@ pub struct Thread {
 
 impl Agent {
     /// An agent whose command is about to be started.
-    pub fn new(setup: AgentSetup) -> Self {
+    pub fn new(setup: AgentSetup, pace: Pace) -> Self {
         Self {
             setup,
             state: State::Starting(None),
@@ -121,6 +129,9 @@ impl Agent {
             lost_cost: Money::ZERO,
             cost: Money::ZERO,
             gate: Gate::default(),
+            steering: Vec::new(),
+            throttles: BTreeMap::new(),
+            pace,
             clock: ActiveClock::default(),
         }
     }

@@ -6,6 +6,7 @@ use crate::model::event::{Answer, EventKind, ToolVerdict};
 use crate::model::{AgentName, ApprovalId, BudgetKey, BudgetName, Quantity, ThreadId, Unit, Verb};
 use crate::policy::rule::{GateVerb, Refusal};
 
+use super::agent::Agent;
 use super::effect::{Effect, Question};
 use super::governor::Governor;
 use super::input::{HookId, Judged, Moment, Timer, ToolCall, Wants};
@@ -95,7 +96,7 @@ impl Governor {
             EventKind::Answered { approval, answer: answer.clone(), by: said, reason: reason.clone() },
         );
         match answer {
-            Answer::Extend { .. } | Answer::Route => self.allow_call(&name, hook, by),
+            Answer::Extend { .. } | Answer::Route => self.allow_call(now, &name, hook, by),
             Answer::Stop => {
                 let why =
                     reason.map_or_else(|| format!("{by} refused it"), |reason| format!("{by} refused it: {reason}"));
@@ -167,18 +168,12 @@ impl Governor {
         Some((name, hook, ask))
     }
 
-    fn allow_call(&mut self, name: &AgentName, hook: HookId, by: &str) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    fn allow_call(&mut self, now: Moment, name: &AgentName, hook: HookId, by: &str) {
         // What else holds the agent, holds this tool too.
-        if agent.pause.is_some() {
-            return;
+        let lets = |agent: &Agent| agent.pause.is_none() && agent.gate.lets_go(agent.state, hook);
+        if self.agents.get(name).is_some_and(lets) {
+            self.answer_allowed(now, name, hook, Some(by));
         }
-        let state = agent.state;
-        let Some((thread, wants)) = agent.gate.take_if_let(state, hook) else { return };
-        if let Wants::Tool(call) = wants {
-            self.record_call(name, thread, call, ToolVerdict::Allowed, Some(by));
-        }
-        self.effects.push(Effect::Answer { hook, deny: None });
     }
 
     fn refuse_call(&mut self, name: &AgentName, hook: HookId, why: &str, by: Option<&str>) {

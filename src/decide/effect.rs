@@ -47,6 +47,13 @@ pub enum Effect {
     Freeze(AgentName),
     /// Let them go on.
     Thaw(AgentName),
+    /// What the model reads together with the answer of this call, which follows.
+    Tell {
+        /// The call whose answer carries it.
+        hook: HookId,
+        /// What it reads.
+        text: String,
+    },
     /// Let Codex at the gate go on, or not.
     Answer {
         /// The call that is answered.

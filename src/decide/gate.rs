@@ -1,6 +1,7 @@
 //! Pure. The gate: what Codex waits for before it asks a model or runs a tool, and when it may go on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::model::event::{EventKind, GateReach, ToolVerdict};
 use crate::model::{AgentName, ApprovalId, ModelId, Response, ServiceTier, ThreadId};
@@ -76,10 +77,9 @@ impl Gate {
         self.asks.values().find(|ask| ask.question == *question)?.approval
     }
 
-    /// Takes what may go on in this state out of the gate.
-    pub(super) fn take_if_let(&mut self, state: State, hook: HookId) -> Option<(ThreadId, Wants)> {
-        let (_, wants) = self.waiting.get(&hook)?;
-        if self.lets(state, hook, wants) { self.waiting.remove(&hook) } else { None }
+    /// It waits, and may go on in this state.
+    pub(super) fn lets_go(&self, state: State, hook: HookId) -> bool {
+        self.waiting.get(&hook).is_some_and(|(_, wants)| self.lets(state, hook, wants))
     }
 
     /// A question about a tool.
@@ -250,7 +250,7 @@ impl Governor {
         self.withdraw_if_at_rest(now, name);
         let Some(agent) = self.agents.get_mut(name) else { return };
         let State::Freezing(intent) = agent.state else {
-            return self.let_through(name);
+            return self.let_through(now, name);
         };
         let done = agent.in_flight() == 0 || intent == Intent::Kill || !agent.gate_holds();
         if agent.gate.draining && done {
@@ -260,21 +260,44 @@ impl Governor {
         }
     }
 
-    fn let_through(&mut self, name: &AgentName) {
+    fn let_through(&mut self, now: Moment, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let (state, gate) = (agent.state, &agent.gate);
         let paused = agent.pause.is_some();
         let may = |id: HookId, wants: &Wants| gate.lets(state, id, wants) && !(paused && wants.is_work());
         let ready: Vec<HookId> =
             gate.waiting.iter().filter(|(id, (_, wants))| may(**id, wants)).map(|(id, _)| *id).collect();
+        let mut soonest: Option<Duration> = None;
         for hook in ready {
-            let Some(agent) = self.agents.get_mut(name) else { return };
-            let Some((thread, wants)) = agent.gate.waiting.remove(&hook) else { continue };
-            if let Wants::Tool(call) = wants {
-                self.record_call(name, thread, call, ToolVerdict::Allowed, None);
+            let Some(agent) = self.agents.get(name) else { return };
+            let Some((thread, wants)) = agent.gate.waiting.get(&hook).cloned() else { continue };
+            if let Some(wait) = Some(&thread).filter(|_| wants.spends()).and_then(|of| self.throttled(now, name, of)) {
+                soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
+                continue;
             }
-            self.effects.push(Effect::Answer { hook, deny: None });
+            self.answer_allowed(now, name, hook, None);
         }
+        if let Some(wait) = soonest {
+            self.arm_pace(name, wait);
+        }
+    }
+
+    /// What waits may go on.
+    pub(super) fn answer_allowed(&mut self, now: Moment, name: &AgentName, hook: HookId, by: Option<&str>) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let Some((thread, wants)) = agent.gate.waiting.remove(&hook) else { return };
+        if wants.spends() {
+            agent.pace.sends(now.uptime, &thread);
+        }
+        match wants {
+            Wants::Turn => self.tell(name, hook, &thread),
+            Wants::Tool(call) => {
+                self.tell(name, hook, &thread);
+                self.record_call(name, thread, call, ToolVerdict::Allowed, by);
+            }
+            Wants::Session | Wants::Request | Wants::Compaction | Wants::TurnEnd => {}
+        }
+        self.effects.push(Effect::Answer { hook, deny: None });
     }
 
     /// Carries out an order to stand still at the gate, where that is enough; says whether it is.

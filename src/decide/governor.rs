@@ -17,6 +17,7 @@ use super::charge::is_shared;
 use super::effect::{Effect, Question};
 use super::input::{Input, Moment, News, Phase, Timer};
 use super::lifecycle::{Happening, Intent, State};
+use super::pace::Pace;
 
 /// What tokens would cost with a model: the price table, handed in so that the governor needs none.
 pub type Quoter = Box<dyn Fn(&ModelId, &ServiceTier, Timestamp, &Tokens) -> Cost>;
@@ -72,7 +73,8 @@ pub struct Governor {
 impl Governor {
     /// A governor before its run.
     pub fn new(setup: Setup) -> Self {
-        let agents = setup.agents.into_iter().map(|agent| (agent.name.clone(), Agent::new(agent))).collect();
+        let begun = |agent| Agent::new(agent, Pace::of(&setup.policy));
+        let agents = setup.agents.into_iter().map(|agent| (agent.name.clone(), begun(agent))).collect();
         Self {
             run: setup.run,
             policy: setup.policy,
@@ -237,12 +239,15 @@ impl Governor {
         let Some(name) = response.agent.clone() else { return };
         let Some(agent) = self.agents.get_mut(&name) else { return };
         agent.note(response);
+        agent.pace.answered(now.uptime, response);
         self.expect_admitted(now, &name, response);
         charge(self, response, Some(&name), books);
         if !self.refuse_unpriced(now, &name, response) && !self.refuse_model(now, &name, response) {
             self.evaluate_one(now, &name, books);
         }
         self.evaluate_peers(now, &name, books);
+        self.say_untold(&name);
+        self.say_unthrottled(&name);
     }
 
     fn phase(&mut self, now: Moment, name: &AgentName, thread: ThreadId, phase: Phase, books: &dyn Books) {
@@ -393,6 +398,8 @@ impl Governor {
                 }
             }
             Timer::WindowEnd => self.release_who_fits(now, books),
+            // Who may go on is looked at after every input.
+            Timer::Pace(_) => {}
         }
     }
 

@@ -237,4 +237,6 @@ pub enum Timer {
     Minutes,
     /// The window ends for which an agent is held.
     WindowEnd,
+    /// A throttled agent's next request may go.
+    Pace(AgentName),
 }

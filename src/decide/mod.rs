@@ -11,7 +11,9 @@ pub mod gate;
 pub mod governor;
 pub mod input;
 pub mod lifecycle;
+pub mod pace;
 pub mod replay;
+pub mod steer;
 mod treatment;
 mod verdicts;
 

@@ -102,6 +102,7 @@ impl Governor {
                 };
             }
         }
+        self.forget_steering(index);
     }
 
     /// A step is carried out: it, and all milder ones, need not be again. Hard steps that bind are
@@ -164,6 +165,13 @@ impl Governor {
         if first.verb != Verb::Ask {
             self.effects.push(Effect::Say(format!("{}: {}", first.verb, first.because)));
         }
+        for due in &binding {
+            match due.verb {
+                Verb::Steer => self.steer(name, due),
+                Verb::Throttle => self.throttle(name, due),
+                Verb::Warn | Verb::Route | Verb::Ask | Verb::Stop | Verb::Kill => {}
+            }
+        }
         let question = if first.verb == Verb::Ask { self.compose(name, first) } else { None };
         if let Some(agent) = self.agents.get_mut(name) {
             agent.because.clone_from(&first.because);
@@ -175,7 +183,7 @@ impl Governor {
             }
         }
         match first.verb {
-            // A route waits for its moment.
+            // A route waits for its moment, and so does what the agent is told or slowed down by.
             Verb::Warn | Verb::Steer | Verb::Throttle | Verb::Route => {}
             Verb::Ask => self.happen(now, name, Happening::Wish(Intent::Ask)),
             Verb::Stop => self.end_held_or_running(now, name, Intent::Stop),

@@ -94,6 +94,8 @@ pub struct HookAnswer {
     pub deny: Option<String>,
     /// What the person at Codex's screen is told.
     pub message: Option<String>,
+    /// What the model reads before its next request.
+    pub context: Option<String>,
 }
 
 impl HookAnswer {
@@ -103,13 +105,19 @@ impl HookAnswer {
         if let Some(message) = self.message.as_ref().filter(|_| event.shows_messages()) {
             answer.insert("systemMessage".to_owned(), message.as_str().into());
         }
-        if let Some(reason) = self.deny.as_ref().filter(|_| event == HookEvent::PreToolUse) {
-            let decision = serde_json::json!({
-                "hookEventName": event.name(),
-                "permissionDecision": "deny",
-                "permissionDecisionReason": reason,
-            });
-            answer.insert("hookSpecificOutput".to_owned(), decision);
+        let deny = self.deny.as_ref().filter(|_| event == HookEvent::PreToolUse);
+        let context = self.context.as_ref().filter(|_| event.adds_context());
+        if deny.is_some() || context.is_some() {
+            let mut output = serde_json::Map::new();
+            output.insert("hookEventName".to_owned(), event.name().into());
+            if let Some(reason) = deny {
+                output.insert("permissionDecision".to_owned(), "deny".into());
+                output.insert("permissionDecisionReason".to_owned(), reason.as_str().into());
+            }
+            if let Some(context) = context {
+                output.insert("additionalContext".to_owned(), context.as_str().into());
+            }
+            answer.insert("hookSpecificOutput".to_owned(), output.into());
         }
         if answer.is_empty() { String::new() } else { serde_json::Value::Object(answer).to_string() }
     }
@@ -155,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_answer_says_what_its_event_can_say() {
-        let all = HookAnswer { deny: Some("no \"push\"".to_owned()), message: Some("80%".to_owned()) };
+        let all = HookAnswer { deny: Some("no \"push\"".to_owned()), message: Some("80%".to_owned()), context: None };
         for (event, answer, text) in [
             (HookEvent::PreToolUse, HookAnswer::default(), ""),
             (
@@ -163,7 +171,12 @@ mod tests {
                 all.clone(),
                 r#"{"hookSpecificOutput":{"hookEventName":"PreToolUse","permissionDecision":"deny","permissionDecisionReason":"no \"push\""},"systemMessage":"80%"}"#,
             ),
-            (HookEvent::PreModelRequest, all.clone(), ""),
+            (
+                HookEvent::UserPromptSubmit,
+                HookAnswer { context: Some("$1 left".to_owned()), ..HookAnswer::default() },
+                r#"{"hookSpecificOutput":{"additionalContext":"$1 left","hookEventName":"UserPromptSubmit"}}"#,
+            ),
+            (HookEvent::PreModelRequest, HookAnswer { context: Some("$1 left".to_owned()), ..all.clone() }, ""),
             (HookEvent::Stop, all, r#"{"systemMessage":"80%"}"#),
         ] {
             assert_eq!(answer.text(event), text);

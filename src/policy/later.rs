@@ -2,33 +2,20 @@
 
 use super::mistake::{Notes, Span};
 use super::rule::Policy;
-use crate::model::{Unit, Verb};
+use crate::model::Unit;
 
 /// Something that is read and checked, and waits for what would keep it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Later {
-    /// `do = "steer"`.
-    Steer,
-    /// `do = "throttle"`.
-    Throttle,
     /// Limits in tool calls.
     ToolCalls,
 }
 
 /// All that is not kept yet. What is taken out of this list is accepted everywhere; hints
 /// (`QUANTITY_HINT`, that of the steps) name it from then on.
-const NOT_KEPT: &[Later] = &[Later::Steer, Later::Throttle, Later::ToolCalls];
+const NOT_KEPT: &[Later] = &[Later::ToolCalls];
 
 impl Later {
-    /// What a verb needs that may be missing.
-    pub(super) fn of_verb(verb: Verb) -> Option<Self> {
-        match verb {
-            Verb::Steer => Some(Self::Steer),
-            Verb::Throttle => Some(Self::Throttle),
-            Verb::Warn | Verb::Route | Verb::Ask | Verb::Stop | Verb::Kill => None,
-        }
-    }
-
     /// What a limit's unit needs that may be missing.
     pub(super) fn of_unit(unit: Unit) -> Option<Self> {
         match unit {
@@ -39,8 +26,6 @@ impl Later {
 
     fn in_words(self) -> &'static str {
         match self {
-            Self::Steer => "`steer`",
-            Self::Throttle => "`throttle`",
             Self::ToolCalls => "a limit in tool calls",
         }
     }

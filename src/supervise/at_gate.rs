@@ -120,10 +120,11 @@ impl Supervisor {
 
     /// What Codex is told; a person at its screen reads there what was said since.
     pub(super) fn answer_hook(&mut self, hook: HookId, deny: Option<String>) {
+        let context = self.telling.remove(&hook).map(|texts| texts.join("\n"));
         let Some(Waiting { call, output }) = self.at_gate.remove(&hook) else { return };
         let shows = self.full_screen && call.event.shows_messages() && !self.unsaid.is_empty();
         let message = shows.then(|| std::mem::take(&mut self.unsaid).join("; ")).map(|said| format!("govern: {said}"));
-        let text = HookAnswer { deny, message }.text(call.event);
+        let text = HookAnswer { deny, message, context }.text(call.event);
         drop(output);
         call.reply(&HookReply::Print { text });
     }

@@ -41,6 +41,7 @@ impl Supervisor {
                     self.order(Order::Thaw { agent })?;
                 }
                 Effect::Open(_) => self.asking.give_back_screen(),
+                Effect::Tell { hook, text } => self.telling.entry(hook).or_default().push(text),
                 Effect::Answer { hook, deny } => self.answer_hook(hook, deny),
                 Effect::End(_) => self.end_tree()?,
                 Effect::Restart { thread, rung, .. } => self.restart(&thread, &rung)?,

@@ -79,6 +79,8 @@ pub(super) struct Supervisor {
     pub(super) braking: Vec<Braking>,
     /// Hooks that wait for their answers.
     pub(super) at_gate: BTreeMap<HookId, Waiting>,
+    /// What models are told with the answers that follow.
+    pub(super) telling: BTreeMap<HookId, Vec<String>>,
     /// What was said and not yet shown on Codex's own screen.
     pub(super) unsaid: Vec<String>,
     /// How limits are kept was said.
@@ -163,6 +165,7 @@ impl Supervisor {
             in_passing: BTreeSet::new(),
             braking: Vec::new(),
             at_gate: BTreeMap::new(),
+            telling: BTreeMap::new(),
             unsaid: Vec::new(),
             reach_said: false,
             notices: plan.notices,

@@ -222,6 +222,7 @@ impl Supervisor {
             }
             Effect::Freeze(_)
             | Effect::Thaw(_)
+            | Effect::Tell { .. }
             | Effect::Answer { .. }
             | Effect::Open(_)
             | Effect::End(_)

@@ -36,6 +36,7 @@ mod resume;
 mod route;
 mod signals;
 mod slips;
+mod steer;
 mod subagent;
 mod terminal;
 mod unobserved;

@@ -379,6 +379,7 @@ impl Live {
             Effect::Withdraw(_)
             | Effect::Expire(_)
             | Effect::Thaw(_)
+            | Effect::Tell { .. }
             | Effect::Answer { .. }
             | Effect::Open(_)
             | Effect::Say(_) => {}
@@ -421,8 +422,8 @@ impl Live {
             Timer::Minutes => self.timers.minutes = Some(self.now.uptime + wait),
             Timer::Deadline(approval) => self.timers.deadline = at.map(|at| (approval, at)),
             Timer::WindowEnd => self.timers.window = at,
-            // No process is seen in history.
-            Timer::Observe(..) | Timer::Gate(_) => {}
+            // No process is seen in history, and nothing waits at a gate.
+            Timer::Observe(..) | Timer::Gate(_) | Timer::Pace(_) => {}
         }
     }
 }

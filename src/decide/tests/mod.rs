@@ -11,5 +11,7 @@ mod route;
 mod scopes;
 mod shared;
 mod show;
+mod steer;
+mod throttle;
 mod time;
-mod world;
+pub(super) mod world;

@@ -59,6 +59,7 @@ pub(super) fn show_effect(effect: &Effect) -> Option<String> {
         Effect::Expire(approval) => format!("expire {approval}"),
         Effect::Freeze(agent) => format!("FREEZE {agent}"),
         Effect::Thaw(agent) => format!("THAW {agent}"),
+        Effect::Tell { hook, text } => format!("TELL with {}: {text}", hook.0),
         Effect::Answer { hook, deny: None } => format!("LET {} through", hook.0),
         Effect::Answer { hook, deny: Some(why) } => format!("DENY {}: {why}", hook.0),
         Effect::Open(agent) => format!("OPEN {agent}"),
@@ -124,6 +125,7 @@ fn show_timer(timer: &Timer) -> String {
         Timer::Gate(agent) => format!("the gate of {agent}"),
         Timer::Minutes => "minutes".to_owned(),
         Timer::WindowEnd => "the window's end".to_owned(),
+        Timer::Pace(agent) => format!("the next request of {agent}"),
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) struct World {
 }
 
 /// Ten in the morning of a Tuesday.
-pub(super) fn morning() -> Timestamp {
+pub(in crate::decide) fn morning() -> Timestamp {
     moment("2026-11-24T10:00:00Z")
 }
 
@@ -190,7 +190,7 @@ impl Plan {
     }
 }
 
-pub(super) fn response(agent: &str, thread: &str, model: &str, tokens: u64, at: Timestamp) -> Response {
+pub(in crate::decide) fn response(agent: &str, thread: &str, model: &str, tokens: u64, at: Timestamp) -> Response {
     Response {
         run: Some(RunId::new("r1")),
         agent: Some(AgentName::new(agent)),
@@ -256,6 +256,7 @@ impl World {
             | Effect::Withdraw(_)
             | Effect::Expire(_)
             | Effect::Thaw(_)
+            | Effect::Tell { .. }
             | Effect::Answer { .. }
             | Effect::Open(_)
             | Effect::Arm(..)

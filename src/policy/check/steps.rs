@@ -6,7 +6,6 @@ use toml::de::DeValue;
 
 use crate::model::{Quantity, Unit, Verb};
 use crate::policy::duration::{self, DURATION_HINT};
-use crate::policy::later::Later;
 use crate::policy::mistake::{Notes, Span};
 use crate::policy::percent;
 use crate::policy::rate::Rate;
@@ -181,10 +180,7 @@ pub(super) fn unit_in_words(unit: Unit) -> &'static str {
 fn verb(text: &Text<'_>, notes: &mut Notes) -> Option<Verb> {
     let words = VERBS.map(Verb::as_str);
     if let Some(verb) = VERBS.into_iter().find(|verb| verb.as_str() == text.value) {
-        let kept: Vec<&str> =
-            VERBS.iter().filter(|verb| Later::of_verb(**verb).is_none()).map(|verb| verb.as_str()).collect();
-        let hint = format!("this version knows {}", suggest::list(&kept));
-        return notes.keeps(Later::of_verb(verb), &text.span, &hint).then_some(verb);
+        return Some(verb);
     }
     if LATER_VERBS.contains(&text.value) {
         let message = format!("`{}` comes with a later version of govern", text.value);

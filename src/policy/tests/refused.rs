@@ -73,11 +73,6 @@ fn what_is_no_toml_does_not_hide_the_other_mistakes() {
 #[test]
 fn a_later_versions_verbs_keys_and_units_are_refused_by_name() {
     let cases = [
-        (steps("{ at = \"80%\", do = \"steer\" }"), "`steer` comes with a later version of govern"),
-        (
-            steps("{ at = \"80%\", do = \"throttle\", to = \"4 responses/m\" }"),
-            "`throttle` comes with a later version of govern",
-        ),
         (steps("{ at = \"80%\", do = \"extend\" }"), "`extend` comes with a later version of govern"),
         (steps("{ at = \"80%\", do = \"decide\" }"), "`decide` comes with a later version of govern"),
         (steps("{ at = \"80%\", do = \"deny\" }"), "`deny` comes with a later version of govern"),

@@ -1,0 +1,237 @@
+//! Pure. Throttling: requests wait at the gate until the rate allows the next one.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::model::event::EventKind;
+use crate::model::{AgentName, Response, ThreadId, Unit};
+use crate::policy::rate::Rate;
+use crate::policy::rule::Policy;
+
+use super::account::amount;
+use super::agent::Thread;
+use super::effect::Effect;
+use super::governor::Governor;
+use super::input::{Moment, Timer};
+use super::verdicts::Due;
+
+/// When an agent's requests went out, and what came of them: as far back as a rate of the policy looks. Told by
+/// uptime, so that a jump of the wall clock lets nothing through.
+#[derive(Clone, Debug, Default)]
+pub struct Pace {
+    sent: VecDeque<Sent>,
+    /// The longest time of a rate in the policy; `None`: it has none, and nothing is kept.
+    keep: Option<Duration>,
+}
+
+#[derive(Clone, Debug)]
+struct Sent {
+    at: Duration,
+    thread: ThreadId,
+    response: Option<Response>,
+}
+
+/// A rate that is in force for an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Throttle {
+    /// The step that applied, by its place.
+    step: usize,
+    /// How fast the agent may go on, all its threads together.
+    to: Rate,
+    /// Why, for a person.
+    because: String,
+    /// A person was told that a request waits.
+    said: bool,
+}
+
+impl Pace {
+    /// Looks back as far as this policy's rates do.
+    pub(super) fn of(policy: &Policy) -> Self {
+        let rates = policy.budgets.iter().flat_map(|budget| &budget.steps).filter_map(|step| step.to);
+        Self { sent: VecDeque::new(), keep: rates.map(|rate| rate.per).max() }
+    }
+
+    /// A request goes out.
+    pub(super) fn sends(&mut self, now: Duration, thread: &ThreadId) {
+        let Some(keep) = self.keep else { return };
+        while self.sent.front().is_some_and(|sent| sent.at.saturating_add(keep) <= now) {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(Sent { at: now, thread: thread.clone(), response: None });
+    }
+
+    /// A request was answered; one that did not come by the gate was sent now at the latest.
+    pub(super) fn answered(&mut self, now: Duration, response: &Response) {
+        if self.keep.is_none() {
+            return;
+        }
+        let open = |sent: &&mut Sent| sent.thread == response.thread && sent.response.is_none();
+        match self.sent.iter_mut().find(open) {
+            Some(sent) => sent.response = Some(response.clone()),
+            None => {
+                self.sends(now, &response.thread);
+                if let Some(sent) = self.sent.back_mut() {
+                    sent.response = Some(response.clone());
+                }
+            }
+        }
+    }
+
+    /// How long a request that is likely to add so much must wait. One that is larger than the rate goes out by itself.
+    pub(super) fn wait(&self, now: Duration, rate: &Rate, likely: i64) -> Duration {
+        let unit = rate.quantity.unit;
+        let ends = |sent: &Sent| sent.at.saturating_add(rate.per);
+        let counts = |sent: &Sent| sent.response.as_ref().map_or(likely, |response| amount(response, unit));
+        let recent: Vec<&Sent> = self.sent.iter().filter(|sent| ends(sent) > now).collect();
+        let mut used = recent.iter().fold(likely, |sum, sent| sum.saturating_add(counts(sent)));
+        let mut wait = Duration::ZERO;
+        for sent in recent {
+            if used <= rate.quantity.amount {
+                break;
+            }
+            used = used.saturating_sub(counts(sent));
+            wait = ends(sent).saturating_sub(now);
+        }
+        wait
+    }
+}
+
+impl Governor {
+    /// From now on the agent's requests keep to the rate.
+    pub(super) fn throttle(&mut self, name: &AgentName, due: &Due) {
+        let Some(to) = due.step.as_ref().and_then(|step| step.to) else { return };
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let because = due.because.clone();
+        agent.throttles.insert(due.account, Throttle { step: due.fired.index, to, because, said: false });
+    }
+
+    /// How long this thread's next request has to wait at the gate; `None`: it may go.
+    pub(super) fn throttled(&mut self, now: Moment, name: &AgentName, thread: &ThreadId) -> Option<Duration> {
+        self.end_throttles(now, name);
+        let agent = self.agents.get(name)?;
+        let waits = agent.throttles.iter().filter_map(|(index, throttle)| {
+            let unit = throttle.to.quantity.unit;
+            let largest = |thread: &Thread| thread.recent().map(|response| amount(response, unit)).max();
+            let own = agent.threads.get(thread).and_then(largest);
+            // A thread that was not answered yet is taken to be as dear as the dearest.
+            let any = || agent.threads.values().filter_map(largest).max().unwrap_or(0);
+            let likely = if unit == Unit::Responses { 1 } else { own.unwrap_or_else(any) };
+            let wait = agent.pace.wait(now.uptime, &throttle.to, likely);
+            // When its window ends, so does the throttle.
+            let ends = self.accounts.get(*index).and_then(|account| (account.bounds.end? - now.wall).to_std().ok());
+            (!wait.is_zero()).then(|| (wait.min(ends.unwrap_or(wait)), *index))
+        });
+        let (wait, index) = waits.max()?;
+        if let Some(throttle) = self.agents.get_mut(name).and_then(|agent| agent.throttles.get_mut(&index))
+            && !std::mem::replace(&mut throttle.said, true)
+        {
+            let text = format!("throttle: requests wait their turn, {} at the most: {}", throttle.to, throttle.because);
+            self.effects.push(Effect::Say(text));
+        }
+        Some(wait)
+    }
+
+    /// Looks again when the next request may go.
+    pub(super) fn arm_pace(&mut self, name: &AgentName, wait: Duration) {
+        self.effects.push(Effect::Arm(Timer::Pace(name.clone()), wait + Duration::from_millis(1)));
+    }
+
+    /// A throttle ends with its window, when its step lies ahead once more, and when a severer one was taken.
+    fn end_throttles(&mut self, now: Moment, name: &AgentName) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let (accounts, policy, fired) = (&self.accounts, &self.policy, &agent.fired);
+        let mut ended = Vec::new();
+        agent.throttles.retain(|index, throttle| {
+            let holds = accounts.get(*index).is_some_and(|account| {
+                let budget = policy.budgets.get(account.budget);
+                let behind = budget
+                    .is_some_and(|budget| account.still_behind(budget, Some(throttle.step)) == Some(throttle.step));
+                behind && !account.is_past(now.wall) && fired.get(index).is_none_or(|fired| *fired <= throttle.step)
+            });
+            if !holds {
+                ended.push(format!("the throttle to {} ends: {}", throttle.to, throttle.because));
+            }
+            holds
+        });
+        ended.into_iter().for_each(|what| self.mark(Some(name), what));
+    }
+
+    /// A Codex that answers and does not ask before its requests cannot be slowed down: it is a warning, and says so.
+    pub(super) fn say_unthrottled(&mut self, name: &AgentName) {
+        let Some(agent) = self.agents.get_mut(name).filter(|agent| !agent.gate.holds_requests()) else { return };
+        for (_, throttle) in std::mem::take(&mut agent.throttles) {
+            let what = format!(
+                "the agent cannot be slowed down to {}: its Codex does not ask govern before its requests",
+                throttle.to
+            );
+            self.effects.push(Effect::Say(format!("throttle: {what}")));
+            self.record(Some(name), EventKind::Marked { what });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::decide::tests::world::{morning, response};
+
+    fn at(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn pace() -> Pace {
+        Pace { sent: VecDeque::new(), keep: Some(Duration::from_secs(60)) }
+    }
+
+    #[test]
+    fn what_fits_goes_at_once_and_what_does_not_when_the_oldest_leaves_the_window() {
+        let rate = Rate::parse("2 responses/m").unwrap();
+        let thread = ThreadId::new("t");
+        let mut pace = pace();
+        for (now, waits) in [(0, 0), (10_000, 0), (20_000, 40_000), (59_999, 1), (60_000, 0), (60_001, 0)] {
+            assert_eq!(pace.wait(at(now), &rate, 1), at(waits), "{now}");
+            if matches!(now, 0 | 10_000) {
+                pace.sends(at(now), &thread);
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_count_as_answered_and_until_then_as_expected() {
+        let rate = Rate::parse("1000 tok/m").unwrap();
+        let thread = ThreadId::new("t");
+        let mut pace = pace();
+        pace.sends(at(0), &thread);
+        assert_eq!(pace.wait(at(1), &rate, 500), at(0));
+        assert_eq!(pace.wait(at(1), &rate, 501), at(59_999));
+        pace.answered(at(2), &response("codex", "t", "mid", 300, morning()));
+        assert_eq!(pace.wait(at(2), &rate, 700), at(0));
+        assert_eq!(pace.wait(at(2), &rate, 701), at(59_998));
+        // What never fits goes by itself.
+        assert_eq!(pace.wait(at(60_000), &rate, 5_000), at(0));
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_the_rate_goes_out_in_any_window(
+            most in 1_usize..6,
+            arrivals in proptest::collection::vec((0_u64..9_000, 0_u8..3), 1..60),
+        ) {
+            let rate = Rate::parse(&format!("{most} responses/10s")).unwrap();
+            let mut pace = Pace { sent: VecDeque::new(), keep: Some(rate.per) };
+            let (mut now, mut went) = (0_u64, Vec::new());
+            for (gap, thread) in arrivals {
+                now += gap;
+                let wait = pace.wait(at(now), &rate, 1);
+                now += u64::try_from(wait.as_millis()).unwrap();
+                prop_assert_eq!(pace.wait(at(now), &rate, 1), Duration::ZERO, "it waits no longer than it was told");
+                pace.sends(at(now), &ThreadId::new(thread.to_string()));
+                went.push(now);
+                let within = went.iter().filter(|then| **then + 10_000 > now).count();
+                prop_assert!(within <= most, "{within} of {most} at {now}: {went:?}");
+            }
+        }
+    }
+}
