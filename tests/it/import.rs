@@ -117,6 +117,35 @@ fn what_an_import_took_before_its_run_could_tell_of_it_counts_against_the_run() 
 }
 
 #[test]
+fn imports_beside_live_runs_take_nothing_from_them_and_stop_none() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let history = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/rollouts");
+    let prompts = ["alpha-prompt", "beta-prompt", "gamma-prompt"];
+    for prompt in prompts {
+        let tools = (0..6).map(|_| Reply::exec("true")).chain([Reply::message("done")]);
+        world.server.script(Select::root().containing(prompt), tools);
+    }
+    let mut governed =
+        prompts.map(|prompt| (prompt, world.start_governed(&["--budget", "5usd"], &["codex", "exec", prompt])));
+    let mut of_history = 0;
+    while governed.iter_mut().any(|(_, governed)| governed.running.is_running()) {
+        for place in [history, &world.path("codex").display().to_string()] {
+            let out = world.govern(&["import", "--format", "json", place]).expect_code(0).out();
+            of_history += serde_json::from_str::<Value>(&out).unwrap()["new_responses"].as_u64().unwrap();
+        }
+    }
+    let ends = governed.map(|(prompt, governed)| (prompt, governed.finish_among_others().expect_code(0)));
+    let served = world.server.served();
+    assert_eq!(served.len(), 21);
+    for (prompt, end) in ends {
+        let own: Vec<_> = served.iter().filter(|request| request.body.contains(prompt)).cloned().collect();
+        ledger::expect_exactly(&world, &end.id(), &own);
+    }
+    assert_eq!(responses(&world), of_history + 21);
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
 fn history_belongs_where_its_sessions_were_started() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.server.script(Select::root(), [Reply::message("done")]);
