@@ -6,6 +6,7 @@ use crate::model::event::{Answer, EventKind, ToolVerdict};
 use crate::model::{AgentName, ApprovalId, BudgetKey, BudgetName, Quantity, ThreadId, Unit, Verb};
 use crate::policy::rule::{GateVerb, Refusal};
 
+use super::agent::Agent;
 use super::effect::{Effect, Question};
 use super::governor::Governor;
 use super::input::{HookId, Judged, Moment, Timer, ToolCall, Wants};
@@ -169,9 +170,8 @@ impl Governor {
 
     fn allow_call(&mut self, now: Moment, name: &AgentName, hook: HookId, by: &str) {
         // What else holds the agent, holds this tool too.
-        let goes =
-            self.agents.get(name).is_some_and(|agent| agent.pause.is_none() && agent.gate.lets_go(agent.state, hook));
-        if goes {
+        let lets = |agent: &Agent| agent.pause.is_none() && agent.gate.lets_go(agent.state, hook);
+        if self.agents.get(name).is_some_and(lets) {
             self.answer_allowed(now, name, hook, Some(by));
         }
     }
