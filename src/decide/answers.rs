@@ -69,7 +69,7 @@ impl Governor {
         reason: Option<&str>,
         books: &dyn Books,
     ) {
-        if self.call_answered(now, approval, answer, (by, reason)) {
+        if self.call_answered(now, approval, answer, (by, reason), books) {
             return;
         }
         let Some(question) = self.question(approval) else { return };

@@ -6,6 +6,7 @@ use crate::model::event::{Answer, EventKind, ToolVerdict};
 use crate::model::{AgentName, ApprovalId, BudgetKey, BudgetName, Quantity, ThreadId, Unit, Verb};
 use crate::policy::rule::{GateVerb, Refusal};
 
+use super::account::Books;
 use super::effect::{Effect, Question};
 use super::governor::Governor;
 use super::input::{HookId, Judged, Moment, Timer, ToolCall, Wants};
@@ -86,6 +87,7 @@ impl Governor {
         approval: ApprovalId,
         answer: &Answer,
         (by, reason): (&str, Option<&str>),
+        books: &dyn Books,
     ) -> bool {
         let Some((name, hook, _)) = self.take_ask(approval) else { return false };
         let (said, answer) = (by.to_owned(), answer.clone());
@@ -95,7 +97,7 @@ impl Governor {
             EventKind::Answered { approval, answer: answer.clone(), by: said, reason: reason.clone() },
         );
         match answer {
-            Answer::Extend { .. } | Answer::Route => self.allow_call(now, &name, hook, by),
+            Answer::Extend { .. } | Answer::Route => self.allow_call(now, &name, hook, (by, books)),
             Answer::Stop => {
                 let why =
                     reason.map_or_else(|| format!("{by} refused it"), |reason| format!("{by} refused it: {reason}"));
@@ -167,9 +169,11 @@ impl Governor {
         Some((name, hook, ask))
     }
 
-    fn allow_call(&mut self, now: Moment, name: &AgentName, hook: HookId, by: &str) {
+    fn allow_call(&mut self, now: Moment, name: &AgentName, hook: HookId, (by, books): (&str, &dyn Books)) {
         // What else holds the agent, holds this tool too.
-        if self.agents.get(name).is_some_and(|agent| agent.gate.lets_go(agent.state, hook)) {
+        if self.agents.get(name).is_some_and(|agent| agent.gate.lets_go(agent.state, hook))
+            && self.calls_fit(name, books)
+        {
             self.answer_allowed(now, name, hook, Some(by));
         }
     }
@@ -190,11 +194,13 @@ impl Governor {
         verdict: ToolVerdict,
         by: Option<&str>,
     ) {
-        let Some(cost) = self.agents.get(name).map(|agent| agent.cost) else { return };
+        let Some(agent) = self.agents.get(name) else { return };
+        let (cost, model) = (agent.cost, agent.threads.get(&thread).and_then(|thread| thread.model.clone()));
+        self.charge_call(name, &thread);
         let (rule, because) = call.judged.map(|judged| (judged.rule, judged.because)).unzip();
         let ToolCall { tool, digest: input, short, .. } = call;
         let by = by.map(str::to_owned);
-        let called = EventKind::ToolCalled { thread, tool, input, short, cost, verdict, rule, because, by };
+        let called = EventKind::ToolCalled { thread, model, tool, input, short, cost, verdict, rule, because, by };
         self.record(Some(name), called);
     }
 }

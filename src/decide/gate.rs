@@ -80,6 +80,11 @@ impl Gate {
         self.waiting.get(&hook).is_some_and(|(_, wants)| self.lets(state, hook, wants))
     }
 
+    /// The threads whose tools wait, one for each tool.
+    pub(super) fn tools(&self) -> impl Iterator<Item = &ThreadId> {
+        self.waiting.values().filter(|(_, wants)| matches!(wants, Wants::Tool(_))).map(|(thread, _)| thread)
+    }
+
     /// Takes what waits out of the gate.
     pub(super) fn take(&mut self, hook: HookId) -> Option<(ThreadId, Wants)> {
         self.waiting.remove(&hook)
@@ -140,9 +145,15 @@ impl Governor {
         if more {
             agent.gate.reach = Some(reach);
         }
-        let entry = agent.threads.entry(thread).or_default();
+        let entry = agent.threads.entry(thread.clone()).or_default();
         if begins && entry.phase == Phase::Idle {
             entry.phase = Phase::InFlight;
+        }
+        if model.is_some() {
+            entry.model.clone_from(&model);
+        }
+        if call.is_some() && entry.phase == Phase::Idle {
+            entry.phase = Phase::Tools;
         }
         if spends {
             entry.gated = true;
@@ -152,8 +163,14 @@ impl Governor {
         if more {
             self.record(Some(&name), EventKind::Gated { reach });
         }
-        if let Some((judged, call)) = call.and_then(|call| Some((call.judged.clone()?, call))) {
-            self.meet_gate(&name, id, &judged, &call);
+        if let Some(call) = call {
+            self.open_for_call(now, &name, &thread, books);
+            if let Some(judged) = &call.judged {
+                self.meet_gate(&name, id, judged, &call);
+            }
+            if self.counts_calls() {
+                self.evaluate(now, &name, books);
+            }
         }
         if begins && !self.refuse_next_model(now, &name, model.as_ref(), tier.as_ref()) {
             self.evaluate(now, &name, books);
@@ -239,11 +256,11 @@ impl Governor {
     }
 
     /// Answers those that may go on, and ends what only waited for answers under way.
-    pub(super) fn settle_gate(&mut self, now: Moment, name: &AgentName) {
+    pub(super) fn settle_gate(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
         self.withdraw_if_at_rest(now, name);
         let Some(agent) = self.agents.get_mut(name) else { return };
         let State::Freezing(intent) = agent.state else {
-            return self.let_through(now, name);
+            return self.let_through(now, name, books);
         };
         let done = agent.in_flight() == 0 || intent == Intent::Kill || !agent.gate_holds();
         if agent.gate.draining && done {
@@ -253,7 +270,7 @@ impl Governor {
         }
     }
 
-    fn let_through(&mut self, now: Moment, name: &AgentName) {
+    fn let_through(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let (state, gate) = (agent.state, &agent.gate);
         let paused = agent.pause.is_some();
@@ -266,6 +283,9 @@ impl Governor {
             let Some((thread, wants)) = agent.gate.waiting.get(&hook).cloned() else { continue };
             if let Some(wait) = Some(&thread).filter(|_| wants.spends()).and_then(|of| self.throttled(now, name, of)) {
                 soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
+                continue;
+            }
+            if matches!(wants, Wants::Tool(_)) && !self.calls_fit(name, books) {
                 continue;
             }
             self.answer_allowed(now, name, hook, None);

@@ -179,6 +179,9 @@ pub enum EventKind {
     ToolCalled {
         /// Whose.
         thread: ThreadId,
+        /// The model that called it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        model: Option<ModelId>,
         /// `Bash`, `apply_patch`, `spawn_agent`, an MCP tool's name.
         tool: String,
         /// SHA-256 of its input as compact JSON with its keys sorted, hex.

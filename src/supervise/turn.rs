@@ -32,9 +32,10 @@ impl Supervisor {
     /// # Errors
     /// When the ledger can't be written under a limit: nothing may go on that nobody records.
     pub(super) fn turn(&mut self, inputs: Vec<Input>) -> Result<Vec<Effect>, Error> {
-        self.say_reach(&inputs);
+        let uncounted = self.say_reach(&inputs);
         let mut queue = std::mem::take(&mut self.backlog);
         queue.extend(inputs);
+        queue.extend(uncounted);
         let mut perform = Vec::new();
         if let Some(mut ledger) = self.ledger.take() {
             match self.patient_turn(&mut ledger, &mut queue, &mut perform)? {

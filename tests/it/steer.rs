@@ -50,7 +50,8 @@ fn the_model_reads_once_what_is_left_with_its_next_request() {
         assert_eq!(first, Some(if version == CURRENT { 1 } else { 2 }), "{version:?}: {heard:?}");
         assert!(heard.iter().all(|times| *times <= 1), "it stays in the context and is not said again: {heard:?}");
         let told = events(&world, "outcome");
-        let told: Vec<&Value> = told.iter().filter(|event| event["detail"].as_str().unwrap().contains("told")).collect();
+        let told: Vec<&Value> =
+            told.iter().filter(|event| event["detail"].as_str().unwrap().contains("told")).collect();
         assert_eq!(told.len(), 1, "{told:?}");
         assert_eq!(told[0]["detail"], format!("thread {} was told", world.server.requests()[0].thread));
         ledger::expect_all_served(&world, &end.id());
