@@ -19,9 +19,54 @@ pub struct CallAsk {
     pub(super) approval: Option<ApprovalId>,
 }
 
+/// A call that a person let run more than once.
+#[derive(Clone, Debug)]
+pub struct Allowed {
+    rule: String,
+    tool: String,
+    digest: String,
+    /// By uptime; `None`: as long as the run lives.
+    until: Option<Duration>,
+    by: String,
+}
+
 impl Governor {
+    /// What a person let run, and the same call of this agent at this gate again: the same tool with the same input,
+    /// word for word. Time is that of the run's own clock.
+    fn allow_again(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        hook: HookId,
+        (approval, time, by): (ApprovalId, Option<Duration>, &str),
+    ) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let Some(call) = agent.gate.call(hook).cloned() else { return };
+        let Some(rule) = call.judged.map(|judged| judged.rule) else { return };
+        let until = time.map(|time| now.uptime.saturating_add(time));
+        let by = format!("{by}, approval {approval}");
+        agent.gate.allowed.push(Allowed { rule, tool: call.tool, digest: call.digest, until, by });
+    }
+
+    /// Who let this very call run before, if that still holds.
+    fn allowed_before(&self, now: Moment, name: &AgentName, judged: &Judged, call: &ToolCall) -> Option<String> {
+        let same = |allowed: &&Allowed| {
+            allowed.rule == judged.rule
+                && allowed.tool == call.tool
+                && allowed.digest == call.digest
+                && allowed.until.is_none_or(|until| now.uptime < until)
+        };
+        self.agents.get(name)?.gate.allowed.iter().rev().find(same).map(|allowed| allowed.by.clone())
+    }
+
     /// A tool meets a gate: it is refused, asked about, or only noted.
-    pub(super) fn meet_gate(&mut self, name: &AgentName, hook: HookId, judged: &Judged, call: &ToolCall) {
+    pub(super) fn meet_gate(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        hook: HookId,
+        (judged, call): (&Judged, &ToolCall),
+    ) {
         if judged.would || self.policy.observe {
             let verb = if judged.verb == GateVerb::Deny { "deny" } else { "ask" };
             self.effects.push(Effect::Say(format!("would {verb}: {}", judged.because)));
@@ -31,6 +76,12 @@ impl Governor {
             GateVerb::Deny => {
                 self.effects.push(Effect::Say(format!("deny: {}", judged.because)));
                 self.refuse_call(name, hook, &judged.because, None);
+            }
+            GateVerb::Ask { .. } if self.allowed_before(now, name, judged, call).is_some() => {
+                let by = self.allowed_before(now, name, judged, call);
+                if let Some((agent, by)) = self.agents.get_mut(name).zip(by) {
+                    agent.gate.passes.insert(hook, by);
+                }
             }
             GateVerb::Ask { wait, otherwise } => self.ask_about(name, hook, (judged, call), (wait, otherwise)),
         }
@@ -98,6 +149,10 @@ impl Governor {
         );
         match answer {
             Answer::Extend { .. } | Answer::Route => self.allow_call(now, &name, hook, (by, books)),
+            Answer::Allow { seconds } => {
+                self.allow_again(now, &name, hook, (approval, seconds.map(Duration::from_secs), by));
+                self.allow_call(now, &name, hook, (by, books));
+            }
             Answer::Stop => {
                 let why =
                     reason.map_or_else(|| format!("{by} refused it"), |reason| format!("{by} refused it: {reason}"));

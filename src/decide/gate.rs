@@ -8,10 +8,10 @@ use crate::model::{AgentName, ApprovalId, ModelId, Response, ServiceTier, Thread
 
 use super::account::Books;
 use super::agent::{Agent, Hold, Thread};
-use super::calls::CallAsk;
+use super::calls::{Allowed, CallAsk};
 use super::effect::{Effect, Question};
 use super::governor::Governor;
-use super::input::{Gone, Hook, HookId, Moment, Phase, Wants};
+use super::input::{Gone, Hook, HookId, Moment, Phase, ToolCall, Wants};
 use super::lifecycle::{Happening, Intent, State};
 use super::treatment::hold_word;
 
@@ -22,6 +22,10 @@ pub struct Gate {
     reach: Option<GateReach>,
     /// Tools that a person is asked about.
     pub(super) asks: BTreeMap<HookId, CallAsk>,
+    /// Tools that a person let run again.
+    pub(super) allowed: Vec<Allowed>,
+    /// Calls that were let run before, and by whom.
+    pub(super) passes: BTreeMap<HookId, String>,
     /// Calls that have no answer yet.
     waiting: BTreeMap<HookId, (ThreadId, Wants)>,
     /// The families whose threads ask here before they ask a model.
@@ -80,6 +84,14 @@ impl Gate {
         self.waiting.get(&hook).is_some_and(|(_, wants)| self.lets(state, hook, wants))
     }
 
+    /// The tool that waits with this call.
+    pub(super) fn call(&self, hook: HookId) -> Option<&ToolCall> {
+        match self.waiting.get(&hook) {
+            Some((_, Wants::Tool(call))) => Some(call),
+            _ => None,
+        }
+    }
+
     /// The threads whose tools wait, one for each tool.
     pub(super) fn tools(&self) -> impl Iterator<Item = &ThreadId> {
         self.waiting.values().filter(|(_, wants)| matches!(wants, Wants::Tool(_))).map(|(thread, _)| thread)
@@ -93,6 +105,7 @@ impl Gate {
     /// The Codex that waited is gone.
     pub(super) fn forget(&mut self) {
         self.asks.clear();
+        self.passes.clear();
         self.waiting.clear();
         self.shut = false;
         self.draining = false;
@@ -166,7 +179,7 @@ impl Governor {
         if let Some(call) = call {
             self.open_for_call(now, &name, &thread, books);
             if let Some(judged) = &call.judged {
-                self.meet_gate(&name, id, judged, &call);
+                self.meet_gate(now, &name, id, (judged, &call));
             }
             if self.counts_calls() {
                 self.evaluate(now, &name, books);
@@ -288,7 +301,8 @@ impl Governor {
             if matches!(wants, Wants::Tool(_)) && !self.calls_fit(name, books) {
                 continue;
             }
-            self.answer_allowed(now, name, hook, None);
+            let by = self.agents.get_mut(name).and_then(|agent| agent.gate.passes.remove(&hook));
+            self.answer_allowed(now, name, hook, by.as_deref());
         }
         if let Some(wait) = soonest {
             self.arm_pace(name, wait);

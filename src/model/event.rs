@@ -272,6 +272,12 @@ pub enum Answer {
         /// Nano-dollars, tokens, responses or milliseconds.
         amount: i64,
     },
+    /// Let the tool run, and the same call of the same agent at the same gate again.
+    Allow {
+        /// For so many seconds; `None`: as long as the run lives.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        seconds: Option<u64>,
+    },
     /// Go on with the next model of the ladder.
     Route,
     /// End at a safe point.

@@ -155,7 +155,7 @@ impl Supervisor {
                 if let Input::Answered { approval, answer, by, reason } = &input {
                     // The first answer counts; its extension is written in this same transaction.
                     let state = match answer {
-                        Answer::Extend { .. } | Answer::Route => ApprovalState::Approved,
+                        Answer::Extend { .. } | Answer::Allow { .. } | Answer::Route => ApprovalState::Approved,
                         Answer::Stop | Answer::Kill => ApprovalState::Denied,
                     };
                     if !turn.answer(*approval, state, Some(answer), by, reason.as_deref())? {

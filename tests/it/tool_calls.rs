@@ -63,3 +63,22 @@ fn where_tools_do_not_ask_first_such_a_limit_is_refused_or_ends_the_agent() {
     assert_eq!(world.server.requests().len(), 0);
     world.run_governed(&flags, CODEX).expect_code(124).expect_said("tool calls cannot be counted");
 }
+
+#[test]
+fn what_a_person_let_run_for_the_run_is_not_asked_about_again() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy("[[gate]]\nname = \"leaves\"\nmatch = [\"git push*\"]\ndo = \"ask\"\n");
+    // There is no repository: the command fails, and it ran.
+    let push = || Reply::exec("git push || echo pushed >> tried");
+    world.server.script(Select::root(), [push(), push(), Reply::message("all is done")]);
+    let governed = world.start_governed(&[], CODEX);
+    let asked = || world.govern(&["approvals", "--format", "json"]).stdout;
+    let deadline = std::time::Instant::now() + crate::support::process::LONG;
+    while !String::from_utf8_lossy(&asked()).contains("pending") {
+        assert!(std::time::Instant::now() < deadline, "nobody was asked");
+    }
+    world.govern(&["approve", "1", "--run"]).expect_code(0).expect_said("again in this run");
+    governed.finish().expect_code(0);
+    assert_eq!(std::fs::read_to_string(world.path("work/tried")).unwrap(), "pushed\npushed\n");
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
