@@ -19,7 +19,7 @@ pub enum Exit {
     Unsealed,
     /// govern refused to start it: 123.
     Refused,
-    /// govern ended it by policy: 124.
+    /// govern ended it by policy, or because a person stopped it: 124.
     Ended,
     /// govern itself failed: 125.
     Failed,

@@ -17,7 +17,7 @@ use crate::report::text::printable;
 
 /// Options of `govern pause`, `continue` and `stop`.
 #[derive(Args, Debug)]
-#[group(id = "which", required = true, multiple = false, args = ["runs", "team", "all"])]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["runs", "team", "all"]))]
 pub struct BrakeArgs {
     /// Runs, or the first characters of their ids
     #[arg(value_name = "RUN")]

@@ -19,7 +19,7 @@ use crate::model::{BudgetKey, Dimension, Event, RunInfo, Sum, ThreadId, Timestam
 use crate::policy::rule::{Budget, Window};
 use crate::policy::window::Bounds;
 use crate::report::outlook::{Forecast, RECENT, Stretch};
-use crate::report::{BudgetReport, BudgetRow, BudgetStanding, Outlook, json, told};
+use crate::report::{BudgetReport, BudgetRow, BudgetStanding, OtherTime, Outlook, json, told};
 
 /// Where every budget stands: spent, reserved, left, when it starts anew, and what will be spent by then.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -71,7 +71,9 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
             }
         }
     }
-    let report = BudgetReport { rows, at: here.now, zone: policy.timezone, since };
+    let waiting =
+        policy.budgets.iter().filter_map(|budget| of_another_time(budget, here.now, policy.timezone)).collect();
+    let report = BudgetReport { rows, at: here.now, zone: policy.timezone, since, waiting };
     put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
     let fails = match args.check {
         None => false,
@@ -79,6 +81,12 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         Some(Check::Forecast) => report.any_over() || report.any_crosses(),
     };
     Ok(if fails { Exit::Over } else { Exit::Success })
+}
+
+fn of_another_time(budget: &Budget, now: Timestamp, zone: Tz) -> Option<OtherTime> {
+    let bounds = budget.window.bounds(now, zone);
+    let Bounds { start, end } = bounds;
+    (!bounds.contains(now)).then(|| OtherTime { budget: budget.name.clone(), start, end })
 }
 
 /// The first moment that is known of: that of the ledger's making, or of history that is older.

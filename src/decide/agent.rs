@@ -266,6 +266,7 @@ impl Agent {
     pub fn settle(&mut self) {
         for thread in self.threads.values_mut() {
             thread.phase = Phase::Idle;
+            thread.admitted = 0;
         }
     }
 

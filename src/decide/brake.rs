@@ -1,14 +1,20 @@
 //! Pure. The emergency brake: a person lets agents stand still, go on, or end, whatever their budgets say.
 
+use std::time::Duration;
+
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Brake, Braked};
+use crate::model::{AgentName, ApprovalId, Brake, Braked};
 
 use super::account::Books;
 use super::agent::Agent;
 use super::effect::Effect;
 use super::governor::Governor;
-use super::input::Moment;
+use super::input::{Moment, Timer};
 use super::lifecycle::{After, Happening, Intent, State};
+
+/// How long after a turn's start its first request may take to come to the gate. The session file tells of the turn
+/// some moments before the hook calls.
+const COMES_WITHIN: Duration = Duration::from_millis(500);
 
 impl Agent {
     /// It is over, or its end is decided: a brake changes nothing any more.
@@ -25,6 +31,11 @@ impl Agent {
 }
 
 impl Governor {
+    /// A question that keeps the agent, or a tool of its, from going on.
+    pub fn waits_for_answer(&self, name: &AgentName) -> Option<ApprovalId> {
+        self.held_approval(name).or_else(|| self.agents.get(name)?.gate.asked())
+    }
+
     /// A person uses the brake on all agents.
     pub(super) fn braked(&mut self, now: Moment, brake: Brake, braked: &Braked, books: &dyn Books) {
         for name in self.names() {
@@ -94,13 +105,17 @@ impl Governor {
         self.happen(now, name, if paused { Happening::Park } else { Happening::Release });
     }
 
-    /// One that is started again is paused again, and one that may get past the gate is stopped by signals.
+    /// One that is started again is paused again, and one that may get past the gate is stopped by signals; a screen
+    /// not before it is clear that its hooks do not ask.
     pub(super) fn keep_paused(&mut self, now: Moment, name: &AgentName) {
-        let Some(agent) = self.agents.get(name).filter(|agent| agent.pause.is_some()) else { return };
+        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.pause.is_some()) else { return };
+        let loose = agent.gate.is_shut() && !agent.is_kept_at_gate();
+        let doubted = std::mem::replace(&mut agent.gate.doubted, loose);
         match agent.state {
             State::Starting(None) | State::Running => self.happen(now, name, Happening::Wish(Intent::Pause)),
-            State::Paused if agent.gate.is_shut() && !agent.is_kept_at_gate() => {
-                self.happen(now, name, Happening::Loose);
+            State::Paused if loose && !agent.setup.full_screen => self.happen(now, name, Happening::Loose),
+            State::Paused if loose && !doubted => {
+                self.effects.push(Effect::Arm(Timer::Gate(name.clone()), COMES_WITHIN));
             }
             State::Starting(Some(_))
             | State::Freezing(_)
@@ -108,6 +123,14 @@ impl Governor {
             | State::Paused
             | State::Ending(_)
             | State::Gone => {}
+        }
+    }
+
+    /// Its hooks were waited for.
+    pub(super) fn expect_at_gate(&mut self, now: Moment, name: &AgentName) {
+        let loose = |agent: &&Agent| agent.state == State::Paused && agent.gate.doubted && !agent.is_kept_at_gate();
+        if self.agents.get(name).filter(loose).is_some() {
+            self.happen(now, name, Happening::Loose);
         }
     }
 }

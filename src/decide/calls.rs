@@ -226,9 +226,9 @@ impl Governor {
 
     fn allow_call(&mut self, now: Moment, name: &AgentName, hook: HookId, (by, books): (&str, &dyn Books)) {
         // What else holds the agent, holds this tool too.
-        if self.agents.get(name).is_some_and(|agent| agent.gate.lets_go(agent.state, hook))
-            && self.calls_fit(name, books)
-        {
+        let goes =
+            self.agents.get(name).is_some_and(|agent| agent.pause.is_none() && agent.gate.lets_go(agent.state, hook));
+        if goes && self.calls_fit(name, books) {
             self.answer_allowed(now, name, hook, Some(by));
         }
     }

@@ -83,6 +83,23 @@ impl Governor {
         }
     }
 
+    /// Adds a response that the ledger has as nobody's: wider accounts have it from there, those of the run alone have
+    /// not, whether they are opened for it or were before.
+    pub(super) fn charge_the_run(&mut self, response: &Response, own: Option<&AgentName>, books: &dyn Books) {
+        for index in 0..self.policy.budgets.len() {
+            let Some(budget) = self.policy.budgets.get(index) else { continue };
+            let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
+            let Some(place) = Account::place(index, budget, self.policy.timezone, response.at, value) else { continue };
+            let (key, of_the_run) = (place.key.clone(), place.per.contains(&Dimension::Run));
+            if let Some(agent) = own {
+                self.open(place, agent, books);
+            }
+            for account in self.accounts.iter_mut().filter(|a| of_the_run && a.key == key && a.budget == index) {
+                account.spent = account.spent.saturating_add(amount(response, key.unit));
+            }
+        }
+    }
+
     /// What an agent's live threads are likely to add to an account, with this model or as they
     /// are: the largest recent response of each that is between requests or has one under way.
     fn predicted(&self, account: &Account, budget: &Budget, agent: &Agent, rung: Option<&Rung>) -> i64 {

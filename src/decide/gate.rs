@@ -11,9 +11,13 @@ use super::agent::{Agent, Hold, Thread};
 use super::calls::{Allowed, CallAsk};
 use super::effect::{Effect, Question};
 use super::governor::Governor;
-use super::input::{Gone, Hook, HookId, Moment, Phase, ToolCall, Wants};
+use super::input::{Gone, Hook, HookId, Moment, Phase, Timer, ToolCall, Wants};
 use super::lifecycle::{Happening, Intent, State};
 use super::treatment::hold_word;
+
+/// How long a request waits for the record of the answer before it. Codex writes it 2 ms after the answer, in a task of
+/// its own; where the last request failed, none comes.
+const RECORD_WITHIN: Duration = Duration::from_millis(250);
 
 /// An agent's Codex at the gate.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +30,8 @@ pub struct Gate {
     pub(super) allowed: Vec<Allowed>,
     /// Calls that were let run before, and by whom.
     pub(super) passes: BTreeMap<HookId, String>,
+    /// Requests whose thread's last one has no answer on record yet, and was perhaps answered.
+    unrecorded: BTreeSet<HookId>,
     /// Calls that have no answer yet.
     waiting: BTreeMap<HookId, (ThreadId, Wants)>,
     /// The families whose threads ask here before they ask a model.
@@ -36,6 +42,8 @@ pub struct Gate {
     draining: bool,
     /// A request may have gone past it: nothing is held here any more.
     broken: bool,
+    /// Something works while it is paused that has not come here yet.
+    pub(super) doubted: bool,
 }
 
 impl Gate {
@@ -97,13 +105,30 @@ impl Gate {
         self.waiting.values().filter(|(_, wants)| matches!(wants, Wants::Tool(_))).map(|(thread, _)| thread)
     }
 
+    /// A question about a tool.
+    pub(super) fn asked(&self) -> Option<ApprovalId> {
+        self.asks.values().find_map(|ask| ask.approval)
+    }
+
     /// Takes what waits out of the gate.
     pub(super) fn take(&mut self, hook: HookId) -> Option<(ThreadId, Wants)> {
         self.waiting.remove(&hook)
     }
 
+    /// The request before this one failed: no record comes.
+    pub(super) fn expect_no_record(&mut self, hook: HookId) {
+        self.unrecorded.remove(&hook);
+    }
+
+    /// The record that requests of this thread waited for has come.
+    fn recorded(&mut self, thread: &ThreadId) {
+        let waiting = &self.waiting;
+        self.unrecorded.retain(|hook| waiting.get(hook).is_some_and(|(of, _)| of != thread));
+    }
+
     /// The Codex that waited is gone.
     pub(super) fn forget(&mut self) {
+        self.unrecorded.clear();
         self.asks.clear();
         self.passes.clear();
         self.waiting.clear();
@@ -115,11 +140,11 @@ impl Gate {
     /// again (after 30 s where tools run from a cell), so that requests wait with it.
     fn lets(&self, state: State, hook: HookId, wants: &Wants) -> bool {
         match state {
-            _ if self.asks.contains_key(&hook) => false,
+            _ if self.asks.contains_key(&hook) || self.unrecorded.contains(&hook) => false,
             State::Running => self.asks.is_empty() || !wants.spends(),
             // What is held for its spend may use what it has paid for.
             State::Held => self.shut && !wants.spends(),
-            State::Paused => self.shut,
+            State::Paused => self.shut && !wants.is_work(),
             State::Starting(_) | State::Freezing(_) | State::Ending(_) | State::Gone => false,
         }
     }
@@ -170,6 +195,10 @@ impl Governor {
         }
         if spends {
             entry.gated = true;
+            if entry.admitted > 0 {
+                agent.gate.unrecorded.insert(id);
+                self.effects.push(Effect::Arm(Timer::Record(id), RECORD_WITHIN));
+            }
             entry.admitted = (entry.admitted + 1).min(2);
             agent.gate.roots.insert(root);
         }
@@ -251,6 +280,7 @@ impl Governor {
         if !agent.gate.holds_requests() || !agent.gate.roots.contains(&response.root) {
             return;
         }
+        agent.gate.recorded(&response.thread);
         let Some(thread) = agent.threads.get_mut(&response.thread) else { return };
         match thread.admitted.checked_sub(1) {
             Some(left) => thread.admitted = left,

@@ -140,7 +140,8 @@ impl Governor {
         match input {
             Input::Begin => self.begin(now, books),
             Input::Launched(agent) => self.launched(now, &agent, books),
-            Input::Responded(response) => self.responded(now, &response, books),
+            Input::Responded(response) => self.responded(now, &response, Self::charge, books),
+            Input::Imported(response) => self.responded(now, &response, Self::charge_the_run, books),
             Input::Phase { agent, thread, phase } => self.phase(now, &agent, thread, phase, books),
             Input::Elsewhere(news) => self.elsewhere(now, news, books),
             Input::Recount => self.recount(now, books),
@@ -228,13 +229,19 @@ impl Governor {
         self.evaluate(now, agent, books);
     }
 
-    fn responded(&mut self, now: Moment, response: &Response, books: &dyn Books) {
+    fn responded(
+        &mut self,
+        now: Moment,
+        response: &Response,
+        charge: fn(&mut Self, &Response, Option<&AgentName>, &dyn Books),
+        books: &dyn Books,
+    ) {
         let Some(name) = response.agent.clone() else { return };
         let Some(agent) = self.agents.get_mut(&name) else { return };
         agent.note(response);
         agent.pace.answered(now.uptime, response);
         self.expect_admitted(now, &name, response);
-        self.charge(response, Some(&name), books);
+        charge(self, response, Some(&name), books);
         if !self.refuse_unpriced(now, &name, response) && !self.refuse_model(now, &name, response) {
             self.evaluate_one(now, &name, books);
         }
@@ -383,6 +390,7 @@ impl Governor {
                     );
                 }
             }
+            Timer::Gate(name) => self.expect_at_gate(now, &name),
             Timer::Minutes => {
                 self.arm_minutes(now);
                 for name in self.names() {
@@ -390,6 +398,9 @@ impl Governor {
                 }
             }
             Timer::WindowEnd => self.release_who_fits(now, books),
+            Timer::Record(hook) => {
+                self.agents.values_mut().for_each(|agent| agent.gate.expect_no_record(hook));
+            }
             // Who may go on is looked at after every input.
             Timer::Pace(_) => {}
         }

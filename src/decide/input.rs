@@ -25,6 +25,8 @@ pub enum Input {
     Launched(AgentName),
     /// A model answered; the ledger has it already, and the thread's phase is known.
     Responded(Box<Response>),
+    /// A model answered, and an import was faster: the ledger has it as nobody's. Told once.
+    Imported(Box<Response>),
     /// A thread's requests started or ended.
     Phase {
         /// Whose.
@@ -229,10 +231,14 @@ pub enum Timer {
     Deadline(ApprovalId),
     /// A Codex should have been observed by now.
     Observe(AgentName, i32),
+    /// What works on a paused agent's screen should have come to the gate by now.
+    Gate(AgentName),
     /// A budget in minutes reaches its next step.
     Minutes,
     /// The window ends for which an agent is held.
     WindowEnd,
+    /// A request at the gate has waited long enough for the record of the answer before it.
+    Record(HookId),
     /// A throttled agent's next request may go.
     Pace(AgentName),
 }

@@ -26,8 +26,10 @@ pub struct Turn<'a> {
 pub struct Appended {
     /// Its place in its run's chain, from 1; for a repeated response the place of the chain's last entry.
     pub seq: u64,
-    /// `false`: a response that the ledger has already, from this or another run.
+    /// `false`: a response that the ledger has already, from this or another run or from an import.
     pub new: bool,
+    /// A response that the ledger has already, from an import: it is in no run's sums.
+    pub imported: bool,
 }
 
 impl Turn<'_> {
@@ -48,7 +50,8 @@ impl Turn<'_> {
         let data = match &event.kind {
             EventKind::Response(response) => {
                 let Some((usage, digest)) = usage::insert(self.tx, run_no, &event.run, response)? else {
-                    return Ok(Appended { seq: last, new: false });
+                    let imported = usage::is_imported(self.tx, &response.thread, &response.key)?;
+                    return Ok(Appended { seq: last, new: false, imported });
                 };
                 if let Some(watch) = &mut self.watch {
                     watch.own_usage(usage);
@@ -65,7 +68,7 @@ impl Turn<'_> {
             .execute(params![run_no, count(seq), data, head])?;
         self.follow(event, run_no, seq, head)?;
         calls::insert(self.tx, run_no, event)?;
-        Ok(Appended { seq, new: true })
+        Ok(Appended { seq, new: true, imported: false })
     }
 
     /// Keeps what `govern resume` needs to go on with the run (JSON of the caller's making; no prompts, no secrets).

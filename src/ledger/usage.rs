@@ -333,6 +333,14 @@ pub(super) fn insert(
     Ok(Some((id, row.digest()?)))
 }
 
+/// The ledger has this response, and no run made it.
+pub(super) fn is_imported(conn: &Connection, thread: &ThreadId, key: &ResponseKey) -> Result<bool, LedgerError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT 1 FROM usage WHERE thread = (SELECT no FROM thread_ids WHERE id = ?1) AND key = ?2 AND run_no IS NULL",
+    )?;
+    Ok(statement.exists([thread.as_str(), key.as_str()])?)
+}
+
 pub(super) fn number_thread(conn: &Connection, id: &str) -> Result<i64, LedgerError> {
     let known =
         conn.prepare_cached("SELECT no FROM thread_ids WHERE id = ?1")?.query_row([id], |row| row.get(0)).optional()?;

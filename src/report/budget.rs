@@ -100,6 +100,37 @@ impl BudgetStanding {
     }
 }
 
+/// A budget of another time than now: it binds nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherTime {
+    /// Which.
+    pub budget: BudgetName,
+    /// Where its window starts.
+    pub start: Option<Timestamp>,
+    /// Where it ends; that was before now, if it does not start later.
+    pub end: Option<Timestamp>,
+}
+
+impl OtherTime {
+    fn sentence(&self, at: Timestamp, zone: Tz) -> String {
+        match (self.start, self.end) {
+            (Some(start), _) if start > at => format!("`{}` begins on {}.", self.budget, moment(start, zone)),
+            (_, Some(end)) => format!("`{}` ended on {}.", self.budget, moment(end, zone)),
+            (_, None) => format!("`{}` binds nothing now.", self.budget),
+        }
+    }
+}
+
+impl Serialize for OtherTime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("budget", &self.budget)?;
+        map.serialize_entry("window_start", &self.start.map(rfc3339))?;
+        map.serialize_entry("window_end", &self.end.map(rfc3339))?;
+        map.end()
+    }
+}
+
 /// A budget and where it is heading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetRow {
@@ -141,6 +172,8 @@ pub struct BudgetReport {
     pub zone: Tz,
     /// The first moment that the ledger knows of: wider budgets bind only what it has seen since.
     pub since: Option<Timestamp>,
+    /// Budgets whose window is not now.
+    pub waiting: Vec<OtherTime>,
 }
 
 impl BudgetReport {
@@ -162,6 +195,7 @@ impl BudgetReport {
                 Item::note("No budget of a policy applies here. What `--budget` limits is shown by its run."),
                 Item::note(BUDGET_HINT),
             ]);
+            page.list(self.of_other_times().collect());
             return page;
         }
         page.title(format!("Budgets ({})", self.zone.name()));
@@ -214,6 +248,10 @@ impl BudgetReport {
         without_silent_columns(Table { columns, rows: rows.collect(), totals: None })
     }
 
+    fn of_other_times(&self) -> impl Iterator<Item = Item> {
+        self.waiting.iter().map(|other| Item::note(other.sentence(self.at, self.zone)))
+    }
+
     fn notes(&self) -> Vec<Item> {
         let mut notes = Vec::new();
         for BudgetRow { standing, outlook } in &self.rows {
@@ -237,6 +275,7 @@ impl BudgetReport {
                 notes.push(Item::warning(format!("{name} is not enforceable here: this ledger has not seen enough.")));
             }
         }
+        notes.extend(self.of_other_times());
         let forecasts = |row: &BudgetRow| row.outlook.forecast != Forecast::Unknown;
         if self.rows.iter().any(forecasts) {
             notes.push(Item::new("", format!("Forecast: {RULE}. Pace: 1.0× would last to the end."), Tone::Quiet));
@@ -344,6 +383,7 @@ impl Serialize for BudgetReport {
         map.serialize_entry("crosses", &self.any_crosses())?;
         map.serialize_entry("forecast_rule", RULE)?;
         map.serialize_entry("rows", &self.rows)?;
+        map.serialize_entry("not_now", &self.waiting)?;
         map.end()
     }
 }

@@ -29,7 +29,7 @@ pub mod trial;
 pub mod trial_json;
 
 pub use approvals::ApprovalReport;
-pub use budget::{BudgetReport, BudgetRow, BudgetStanding};
+pub use budget::{BudgetReport, BudgetRow, BudgetStanding, OtherTime};
 pub use by::By;
 pub use outlook::Outlook;
 pub use page::Page;

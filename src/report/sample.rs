@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::TrialReport;
 use super::approvals::ApprovalReport;
-use super::budget::{BudgetReport, BudgetRow};
+use super::budget::{BudgetReport, BudgetRow, OtherTime};
 use super::outlook::{Forecast, Outlook, Stretch};
 use super::{BudgetStanding, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally};
 use crate::model::event::{Answer, Decision, EventKind};
@@ -221,6 +221,10 @@ fn run_events() -> Vec<Event> {
     ]
 }
 
+fn other_time(budget: &str, start: &str, end: &str) -> OtherTime {
+    OtherTime { budget: BudgetName::new(budget), start: Some(at(start)), end: Some(at(end)) }
+}
+
 pub(crate) fn budgets() -> BudgetReport {
     let month = (at("2026-10-31T23:00:00Z"), at("2026-11-30T23:00:00Z"));
     let windowed = |mut standing: BudgetStanding, (start, end): (Timestamp, Timestamp)| {
@@ -258,6 +262,10 @@ pub(crate) fn budgets() -> BudgetReport {
         at: now,
         zone: Tz::Europe__Berlin,
         since: Some(at("2026-11-01T08:00:00Z")),
+        waiting: vec![
+            other_time("milestone 1", "2026-08-31T22:00:00Z", "2026-10-31T23:00:00Z"),
+            other_time("milestone 2", "2026-11-30T23:00:00Z", "2027-01-14T23:00:00Z"),
+        ],
     }
 }
 

@@ -81,7 +81,7 @@ impl Supervisor {
     }
 
     fn asks(&self, agent: &Agent) -> String {
-        let approval = self.governor.held_approval(&agent.setup.name);
+        let approval = self.governor.waits_for_answer(&agent.setup.name);
         approval.map(|id| format!("; it waits for an answer, too: govern approve {id}")).unwrap_or_default()
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::model::{AgentName, ServiceTier, ThreadId, Timestamp};
 use crate::rollout;
-use crate::tail::cursor::Cursor;
+use crate::tail::cursor::{Cursor, LONGEST_LINE};
 use crate::tail::locate::is_session_file;
 use crate::tail::session::{home_of, name_is_older, name_of, parent_totals, root_of};
 use crate::tail::space;
@@ -374,7 +374,8 @@ impl Session {
             Upto::End => cursor.finish(on_line)?,
         };
         if progress.too_long > 0 {
-            refused.get_or_insert_with(|| (0, "longer than is read".to_owned())).0 += progress.too_long;
+            refused.get_or_insert_with(|| (0, format!("longer than {} MiB", LONGEST_LINE >> 20))).0 +=
+                progress.too_long;
         }
         if let Some((lines, reason)) = refused {
             readings.push(Reading::Skipped { path: path.to_owned(), lines, reason });

@@ -1,6 +1,6 @@
 //! The supervisor: everything a live run holds, and the loop over it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::gate::socket::{Heard, Socket};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, RunId, ThreadId};
+use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, ResponseKey, RunId, ThreadId};
 use crate::process::{self, Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Status, Stdin, Terminal};
 use crate::report::BudgetStanding;
 use crate::tail::login::Login;
@@ -59,6 +59,8 @@ pub(super) struct Supervisor {
     pub(super) skipped: u64,
     /// An answer came after another one.
     pub(super) too_late: bool,
+    /// Responses that an import took before this run could record them.
+    pub(super) imported: HashSet<(ThreadId, ResponseKey)>,
     pub(super) full_screen: bool,
     fresh: Vec<String>,
     pub(super) sockets: PathBuf,
@@ -150,6 +152,7 @@ impl Supervisor {
             finished: None,
             skipped: 0,
             too_late: false,
+            imported: HashSet::new(),
             full_screen: plan.full_screen,
             fresh: plan.fresh,
             sockets: plan.sockets,

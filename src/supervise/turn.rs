@@ -10,7 +10,7 @@ use crate::decide::lifecycle::State;
 use crate::error::Error;
 use crate::ledger::{self, Ledger, LedgerError, Patience, Turn};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{ApprovalState, Event};
+use crate::model::{ApprovalState, Event, Response};
 use crate::process::{self, Order};
 
 use super::books::{NoBooks, TurnBooks};
@@ -145,13 +145,13 @@ impl Supervisor {
                 turn.keep_command(&self.run, &going_on)?;
             }
             while let Some(input) = queue.pop_front() {
-                if let Input::Responded(response) = &input {
-                    let kind = EventKind::Response(response.clone());
-                    let agent = response.agent.clone();
-                    if !turn.append(&Event { at: clock::now(), run: self.run.clone(), agent, kind })?.new {
-                        continue;
-                    }
-                }
+                let input = match input {
+                    Input::Responded(response) => match self.enter(turn, response)? {
+                        Some(input) => input,
+                        None => continue,
+                    },
+                    input => input,
+                };
                 if let Input::Answered { approval, answer, by, reason } = &input {
                     // The first answer counts; its extension is written in this same transaction.
                     let state = match answer {
@@ -178,6 +178,26 @@ impl Supervisor {
             }
             Ok(())
         })
+    }
+
+    /// Writes a response; `None` for one that is known. What an import has taken meanwhile, as one may that cannot see
+    /// this run's process, was spent by this run all the same.
+    fn enter(&mut self, turn: &mut Turn<'_>, response: Box<Response>) -> Result<Option<Input>, LedgerError> {
+        let (agent, kind) = (response.agent.clone(), EventKind::Response(response.clone()));
+        let appended = turn.append(&Event { at: clock::now(), run: self.run.clone(), agent, kind })?;
+        if appended.new {
+            return Ok(Some(Input::Responded(response)));
+        }
+        // A file that was replaced is read again, and the ledger cannot tell these from what was seen before.
+        let first = appended.imported && self.imported.insert((response.thread.clone(), response.key.clone()));
+        if first && self.imported.len() == 1 {
+            self.mark(
+                "some responses of this run were imported before it could record them: they count for its own budgets, \
+                 and stand in reports as imported"
+                    .to_owned(),
+            );
+        }
+        Ok(first.then_some(Input::Imported(response)))
     }
 
     /// Writes an effect's share into the ledger; a question gets its number here.

@@ -1,5 +1,15 @@
 //! History: what Codex recorded with and without govern counts once.
 
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use govern::import::{self, Terms};
+use govern::ledger::Ledger;
+use govern::model::Attribution;
+use govern::policy::rule::Unpriced;
+use govern::usage::price::PriceTable;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::support::codex::CURRENT;
@@ -66,6 +76,73 @@ fn a_session_that_a_live_run_governs_is_left_to_it() {
     let after = import(&world);
     assert_eq!((&after["files"], &after["new_responses"]), (&1.into(), &0.into()), "{after}");
     assert_eq!(responses(&world), 2);
+}
+
+/// An import from where the run's process cannot be seen, such as a container that shares the two homes.
+fn import_from_outside(world: &World) -> u64 {
+    let terms = Terms {
+        prices: PriceTable::embedded(),
+        unpriced: &Unpriced::Refuse,
+        attribute: &|_| Attribution::default(),
+        alive: &|_| false,
+        tell: &mut |_, _| {},
+        readers: 1,
+    };
+    let mut ledger = Ledger::open(&world.path("govern")).unwrap();
+    import::import(&mut ledger, &[world.path("codex")], terms).unwrap().new
+}
+
+#[test]
+fn what_an_import_took_before_its_run_could_tell_of_it_counts_against_the_run() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let answered = Gate::new();
+    world.server.script(Select::root(), [Reply::exec("true").held_at(&answered), Reply::message("done")]);
+    let flags = ["--budget", "1 responses", "--at-limit", "stop"];
+    let governed = world.start_governed(&flags, &["codex", "exec", "do it"]);
+    world.server.wait_for_requests(1, LONG).unwrap();
+    governed.running.signal(Signal::SIGSTOP);
+    answered.open();
+    let is_recorded = |path: PathBuf| fs::read_to_string(path).unwrap().contains("\"token_usage_record\"");
+    let begun = Instant::now();
+    while !world.session_files().into_iter().any(is_recorded) {
+        assert!(begun.elapsed() < LONG, "the response is recorded");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(import_from_outside(&world), 1);
+    governed.running.signal(Signal::SIGCONT);
+    governed.finish().expect_code(124).expect_said("imported");
+    assert_eq!(world.server.served().len(), 1);
+    assert_eq!(responses(&world), 1);
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
+fn imports_beside_live_runs_take_nothing_from_them_and_stop_none() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let history = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/rollouts");
+    let prompts = ["alpha-prompt", "beta-prompt", "gamma-prompt"];
+    for prompt in prompts {
+        let tools = (0..6).map(|_| Reply::exec("true")).chain([Reply::message("done")]);
+        world.server.script(Select::root().containing(prompt), tools);
+    }
+    let mut governed =
+        prompts.map(|prompt| (prompt, world.start_governed(&["--budget", "5usd"], &["codex", "exec", prompt])));
+    let mut of_history = 0;
+    while governed.iter_mut().any(|(_, governed)| governed.running.is_running()) {
+        for place in [history, &world.path("codex").display().to_string()] {
+            let out = world.govern(&["import", "--format", "json", place]).expect_code(0).out();
+            of_history += serde_json::from_str::<Value>(&out).unwrap()["new_responses"].as_u64().unwrap();
+        }
+    }
+    let ends = governed.map(|(prompt, governed)| (prompt, governed.finish_among_others().expect_code(0)));
+    let served = world.server.served();
+    assert_eq!(served.len(), 21);
+    for (prompt, end) in ends {
+        let own: Vec<_> = served.iter().filter(|request| request.body.contains(prompt)).cloned().collect();
+        ledger::expect_exactly(&world, &end.id(), &own);
+    }
+    assert_eq!(responses(&world), of_history + 21);
+    world.govern(&["audit", "verify"]).expect_code(0);
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub mod support;
 
 mod ask;
 mod bad_input;
+mod brake;
 mod budget;
 mod cli;
 mod concurrent;

@@ -423,7 +423,7 @@ impl Live {
             Timer::Deadline(approval) => self.timers.deadline = at.map(|at| (approval, at)),
             Timer::WindowEnd => self.timers.window = at,
             // No process is seen in history, and nothing waits at a gate.
-            Timer::Observe(..) | Timer::Pace(_) => {}
+            Timer::Observe(..) | Timer::Gate(_) | Timer::Pace(_) | Timer::Record(_) => {}
         }
     }
 }

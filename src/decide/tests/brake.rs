@@ -185,9 +185,23 @@ fn an_idle_screen_without_hooks_is_stopped_by_signals_once_it_works() {
     world.brakes(Brake::Pause);
     world.skip();
     world.asks("root");
+    assert!(!is_frozen(&world));
+    world.due(Timer::Gate(AgentName::new(CODEX)));
     assert!(is_frozen(&world));
     world.brakes(Brake::Continue);
     assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_screen_whose_turn_is_seen_before_its_hook_comes_stays_alive() {
+    let mut world = at_screen();
+    world.brakes(Brake::Pause);
+    world.asks("root");
+    world.hook(1, "root", Wants::Request);
+    world.due(Timer::Gate(AgentName::new(CODEX)));
+    assert!(!is_frozen(&world) && !world.is_let_through(1));
+    world.brakes(Brake::Continue);
+    assert!(world.is_let_through(1));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::world::{CODEX, Plan, World};
 use crate::decide::input::{Gone, HookId, Judged, ToolCall, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId};
+use crate::model::{AgentName, ApprovalId, Brake};
 use crate::policy::rule::{GateVerb, Refusal};
 
 const ASK: GateVerb = GateVerb::Ask { wait: Duration::from_secs(900), otherwise: Refusal::Deny };
@@ -167,4 +167,25 @@ fn a_call_that_was_let_run_once_is_asked_about_again() {
     world.person_says(1, Answer::Extend { amount: 1 }, None);
     world.hook(3, "root", call(ASK));
     assert!(world.is_let_through(2) && !world.is_let_through(3));
+}
+
+#[test]
+fn a_tool_that_is_allowed_while_its_agent_is_paused_runs_when_it_goes_on() {
+    let mut world = world();
+    world.hook(2, "root", call(ASK));
+    world.brakes(Brake::Pause);
+    world.person_says(1, Answer::Extend { amount: 1 }, None);
+    assert!(!world.is_let_through(2));
+    world.brakes(Brake::Continue);
+    assert!(world.is_let_through(2));
+}
+
+#[test]
+fn the_end_of_a_pause_does_not_allow_a_tool() {
+    let mut world = world();
+    world.hook(2, "root", call(ASK));
+    world.brakes(Brake::Pause);
+    world.brakes(Brake::Continue);
+    assert!(!world.is_let_through(2));
+    assert_eq!(world.governor.waits_for_answer(&AgentName::new(CODEX)), Some(ApprovalId(1)));
 }

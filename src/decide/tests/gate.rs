@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::world::{CODEX, Plan, World, five_dollars, setup};
-use crate::decide::input::{Gone, Hook, HookId, Phase, ToolCall, Wants};
+use crate::decide::input::{Gone, Hook, HookId, Phase, Timer, ToolCall, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ModelId, ThreadId};
@@ -161,12 +161,28 @@ fn a_compaction_and_a_request_that_is_sent_again_are_no_breach() {
     let mut world = Plan::of(&five_dollars(ASK)).started();
     world.hook(1, "root", Wants::Request);
     world.hook(2, "root", Wants::Request);
+    world.due(Timer::Record(HookId(2)));
+    assert!(world.is_let_through(2));
     world.answers("root", 10);
     world.hook(3, "root", Wants::Compaction);
     world.answers("root", 10);
     world.hook(4, "root", Wants::Request);
     world.answers("root", 10);
     assert!(!world.finished());
+}
+
+#[test]
+fn a_request_waits_for_the_record_of_the_answer_before_it() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.hook(1, "root", Wants::Request);
+    // It comes to the gate before the answer's record is seen.
+    world.hook(2, "root", Wants::Request);
+    assert!(!world.is_let_through(2));
+    world.answers("root", 100);
+    assert!(world.is_let_through(2));
+    world.hook(3, "root", Wants::Request);
+    world.answers("root", 2_600);
+    assert!(!world.is_let_through(3), "the record leaves no room for it");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::world::{CODEX, Plan, cents, response};
 use crate::decide::Input;
 use crate::decide::input::News;
-use crate::model::{AgentName, RunId};
+use crate::model::{AgentName, Response, ResponseKey, RunId};
 
 const TEAM: &str = "[[budget]]\nname = \"team\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"5 usd\"\n\
     steps = [{ at = \"100%\", do = \"ask\" }]\n";
@@ -92,4 +92,19 @@ fn what_others_spend_and_lift_may_be_counted_again_instead_of_told() {
         assert_eq!((state(&counted), state(&summed)), (state(&told), state(&told)));
     }
     assert!(counted.told().contains("FREEZE"), "somebody was held on the way");
+}
+
+#[test]
+fn what_an_import_took_first_counts_for_the_run_and_was_counted_for_everybody() {
+    let policy = "[[budget]]\nname = \"run\"\nper = \"run\"\nlimit = \"10 responses\"\n\
+        [[budget]]\nname = \"team\"\nper = \"team\"\nwindow = \"month\"\nlimit = \"10 responses\"\n";
+    let mut world = Plan::of(policy).started();
+    world.answers("root", 10);
+    let mut taken = response(CODEX, "root", "dear", 10, world.now.wall);
+    taken.key = ResponseKey::new("taken");
+    world.shelf.get_mut().responses.push(Response { run: None, agent: None, ..taken.clone() });
+    world.feed(Input::Elsewhere(News { responses: vec![Response { run: None, ..taken.clone() }], ..News::default() }));
+    assert_eq!((world.spent("run"), world.spent("team")), (1, 2));
+    world.feed(Input::Imported(Box::new(taken)));
+    assert_eq!((world.spent("run"), world.spent("team")), (2, 2));
 }

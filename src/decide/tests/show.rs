@@ -26,6 +26,7 @@ pub(super) fn show_input(input: &Input) -> String {
             format!("{agent}/{thread} {phase}")
         }
         Input::Elsewhere(news) => show_news(news),
+        Input::Imported(response) => format!("imported: {} by {}", response.key.as_str(), response.thread),
         Input::Recount => "counted again".to_owned(),
         Input::Frozen(agent) => format!("{agent} stands still"),
         Input::Ended(agent) => format!("{agent} was ended"),
@@ -122,8 +123,10 @@ fn show_timer(timer: &Timer) -> String {
     match timer {
         Timer::Deadline(approval) => format!("deadline of {approval}"),
         Timer::Observe(agent, pid) => format!("observation of {agent} {pid}"),
+        Timer::Gate(agent) => format!("the gate of {agent}"),
         Timer::Minutes => "minutes".to_owned(),
         Timer::WindowEnd => "the window's end".to_owned(),
+        Timer::Record(hook) => format!("the record before call {}", hook.0),
         Timer::Pace(agent) => format!("the next request of {agent}"),
     }
 }

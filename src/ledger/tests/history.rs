@@ -54,7 +54,10 @@ fn what_was_governed_or_imported_before_is_not_counted_again() {
     assert_eq!(import(&mut ledger, &old), [false, false, false]);
     // Nor does a run count what was imported before it got there.
     turn(&mut ledger, |turn| {
-        assert!(!turn.append(&answered(response("r1", "t1", "b"))).unwrap().new);
+        let known = turn.append(&answered(response("r1", "t1", "b"))).unwrap();
+        assert_eq!((known.new, known.imported), (false, true));
+        let own = turn.append(&answered(response("r1", "t1", "a"))).unwrap();
+        assert_eq!((own.new, own.imported), (false, false));
     });
     assert_eq!(ledger.sums_by(&[], None, None).unwrap()[0].1.responses, 3);
     assert!(matches!(ledger.verify().unwrap(), Verified::Open { .. }));

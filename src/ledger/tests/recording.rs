@@ -71,7 +71,7 @@ fn every_kind_of_event_comes_back_as_it_was() {
     told.extend(one_of_each());
     told.extend([answered(response("r1", "t1", "resp_1")), answered(rare()), ended("r1")]);
     for (event, seq) in told.iter().zip(1..).skip(1) {
-        assert_eq!(append(&mut ledger, event), Appended { seq, new: true });
+        assert_eq!(append(&mut ledger, event), Appended { seq, new: true, imported: false });
     }
     let entries = ledger.events(&"r1".into()).unwrap();
     assert_eq!(entries.iter().map(|entry| entry.event.clone()).collect::<Vec<_>>(), told);
@@ -83,11 +83,11 @@ fn a_response_counts_once_whichever_run_brings_it() {
     let mut ledger = Ledger::in_memory().unwrap();
     govern(&mut ledger, "r1");
     let first = response("r1", "t1", "resp_1");
-    assert_eq!(append(&mut ledger, &answered(first.clone())), Appended { seq: 2, new: true });
-    assert_eq!(append(&mut ledger, &answered(first.clone())), Appended { seq: 2, new: false });
+    assert_eq!(append(&mut ledger, &answered(first.clone())), Appended { seq: 2, new: true, imported: false });
+    assert_eq!(append(&mut ledger, &answered(first.clone())), Appended { seq: 2, new: false, imported: false });
     govern(&mut ledger, "r2");
     let again = Response { run: Some("r2".into()), ..first };
-    assert_eq!(append(&mut ledger, &answered(again)), Appended { seq: 1, new: false });
+    assert_eq!(append(&mut ledger, &answered(again)), Appended { seq: 1, new: false, imported: false });
     // The same key in another thread is another response.
     assert!(append(&mut ledger, &answered(response("r2", "t2", "resp_1"))).new);
     assert_eq!(ledger.sums_by(&[], None, None).unwrap()[0].1.responses, 2);
