@@ -9,6 +9,7 @@ use crate::gate::socket::{self, SocketError};
 use crate::ledger::home;
 use crate::model::quantity::QUANTITY_HINT;
 use crate::model::{ApprovalId, ApprovalState, ModelId, Quantity, RunId};
+use crate::policy::duration::{self, DURATION_HINT};
 
 /// Options of `govern approve`.
 #[derive(Args, Debug)]
@@ -22,6 +23,15 @@ pub struct ApproveArgs {
     /// Go on with the ladder's next model instead
     #[arg(long, value_name = "MODEL", num_args = 0..=1, default_missing_value = "")]
     pub route: Option<String>,
+    /// A tool at a gate: let this one call run, and ask again for the next [default]
+    #[arg(long, conflicts_with_all = ["extend", "route", "time", "run"])]
+    pub once: bool,
+    /// A tool at a gate: let the same call of this agent run again for so long, such as `1h`
+    #[arg(long = "for", value_name = "TIME", conflicts_with_all = ["extend", "route", "run"])]
+    pub time: Option<String>,
+    /// A tool at a gate: let the same call of this agent run again as long as the run lives
+    #[arg(long, conflicts_with_all = ["extend", "route"])]
+    pub run: bool,
     /// Why: it is kept with the answer
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
@@ -47,10 +57,19 @@ pub fn approve(args: &ApproveArgs) -> Result<Exit> {
         Quantity::parse(text)
             .map_err(|error| Error::new(format!("`--extend {text}` {error}")).hint(QUANTITY_HINT).exit(Exit::Usage))?;
     }
-    let wish = match &args.route {
-        Some(model) if model.is_empty() => Wish::Route { model: None },
-        Some(model) => Wish::Route { model: Some(ModelId::new(model)) },
-        None => Wish::Extend { by: args.extend.clone() },
+    let again = match &args.time {
+        Some(text) => {
+            let time = duration::parse(text)
+                .map_err(|error| Error::new(format!("`--for {text}` {error}")).hint(DURATION_HINT).exit(Exit::Usage))?;
+            Some(Wish::Allow { seconds: Some(time.as_secs()) })
+        }
+        None => args.run.then_some(Wish::Allow { seconds: None }),
+    };
+    let wish = match (again, &args.route) {
+        (Some(again), _) => again,
+        (None, Some(model)) if model.is_empty() => Wish::Route { model: None },
+        (None, Some(model)) => Wish::Route { model: Some(ModelId::new(model)) },
+        (None, None) => Wish::Extend { by: args.extend.clone() },
     };
     answer(ApprovalId(args.id), wish, args.reason.clone())
 }

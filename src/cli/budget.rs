@@ -13,7 +13,7 @@ use super::resume;
 use crate::decide::account::Account;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::ledger::{Filter, Ledger, RunFilter, SumQuery, SumsBy};
+use crate::ledger::{CallQuery, CallsBy, Filter, Ledger, RunFilter, SumQuery, SumsBy};
 use crate::model::event::EventKind;
 use crate::model::{BudgetKey, Dimension, Event, RunInfo, Sum, ThreadId, Timestamp, Unit};
 use crate::policy::rule::{Budget, Window};
@@ -143,17 +143,26 @@ impl Counts<'_> {
             return Ok(());
         }
         let bounds = budget.window.bounds(self.here.now, self.zone);
-        for (values, sum) in self.sums(ledger, &dims, bounds)?.iter() {
-            // Time is not in sums; only a run's own clock tells it.
-            self.add(index, budget, &dims, values, sum.amount(budget.unit()).unwrap_or(0));
+        for (values, spent) in self.spent(ledger, budget, &dims, bounds)? {
+            self.add(index, budget, &dims, &values, spent);
         }
         if bounds.end.is_some() && bounds.start.is_some_and(|start| start > self.lately()) {
             let lately = Bounds { start: Some(self.lately()), end: Some(self.here.now) };
-            for (values, sum) in self.sums(ledger, &dims, lately)?.iter() {
-                self.add_lately(index, budget, &dims, values, sum.amount(budget.unit()).unwrap_or(0));
+            for (values, spent) in self.spent(ledger, budget, &dims, lately)? {
+                self.add_lately(index, budget, &dims, &values, spent);
             }
         }
         Ok(())
+    }
+
+    fn spent(&mut self, ledger: &Ledger, budget: &Budget, dims: &[Dimension], bounds: Bounds) -> Result<CallsBy> {
+        if budget.unit() == Unit::ToolCalls {
+            let (since, until) = (bounds.start, bounds.end);
+            return Ok(ledger.calls_by(&CallQuery { dims, since, until, ..CallQuery::default() })?);
+        }
+        let sums = self.sums(ledger, dims, bounds)?;
+        // Time is not in sums; only a run's own clock tells it.
+        Ok(sums.iter().map(|(values, sum)| (values.clone(), sum.amount(budget.unit()).unwrap_or(0))).collect())
     }
 
     fn sums(&mut self, ledger: &Ledger, dims: &[Dimension], bounds: Bounds) -> Result<Rc<SumsBy>> {
@@ -185,6 +194,9 @@ impl Counts<'_> {
         dims: &[Dimension],
         run: &RunInfo,
     ) -> Result<()> {
+        if budget.unit() == Unit::ToolCalls {
+            return self.count_run_calls(ledger, index, budget, dims, run);
+        }
         let query = SumQuery { dims, run: Some(&run.id), ..SumQuery::default() };
         let rows = ledger.sums(&query)?;
         let minutes = if budget.unit() == Unit::Minutes { active_millis(ledger, run, self.here)? } else { 0 };
@@ -201,6 +213,32 @@ impl Counts<'_> {
         if rows.is_empty() && dims == [Dimension::Run] {
             let spent = Sum::default().amount(budget.unit()).unwrap_or(minutes);
             self.add(index, budget, dims, &[Some(run.id.to_string())], spent);
+        }
+        Ok(())
+    }
+
+    fn count_run_calls(
+        &mut self,
+        ledger: &Ledger,
+        index: usize,
+        budget: &Budget,
+        dims: &[Dimension],
+        run: &RunInfo,
+    ) -> Result<()> {
+        if dims == [Dimension::Run] {
+            self.add(index, budget, dims, &[Some(run.id.to_string())], 0);
+        }
+        for (values, calls) in
+            ledger.calls_by(&CallQuery { dims, run: Some(run.id.as_str()), ..CallQuery::default() })?
+        {
+            // A thread's count goes on over resumes.
+            let whole = match (dims, values.as_slice()) {
+                ([Dimension::Thread], [Some(thread)]) => {
+                    ledger.calls_by(&CallQuery { dims, thread: Some(thread), ..CallQuery::default() })?
+                }
+                _ => Vec::new(),
+            };
+            self.add(index, budget, dims, &values, whole.first().map_or(calls, |(_, calls)| *calls));
         }
         Ok(())
     }

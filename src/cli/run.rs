@@ -20,7 +20,7 @@ use crate::model::{
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
 use crate::policy::rule::{FreshLedger, Policy, Unpriced, Window};
-use crate::policy::{attribute, diagnostic, later};
+use crate::policy::{attribute, diagnostic};
 use crate::process::{self, GuardHandle, Inbox};
 use crate::report::page::Tone;
 use crate::supervise::{Outcome, Plan, supervise};
@@ -165,8 +165,10 @@ pub(super) fn whoami() -> String {
 /// From the checks that need no ledger to the table at the end.
 pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<Exit> {
     let invocation = Invocation::parse(&start.command);
-    let refusal =
-        invocation.as_ref().and_then(|invocation| check_invocation(invocation, &start.policy, &start.prices).err());
+    let refusal = match &invocation {
+        Some(invocation) => check_invocation(invocation, &start.policy, &start.prices).err(),
+        None => uncounted_calls(&start.policy),
+    };
     let full_screen = invocation.as_ref().is_some_and(|one| matches!(one.kind(), Kind::Interactive(_)));
     let (command, invocation) = match invocation.filter(|_| full_screen) {
         // Its background server would take the work out of the tree that govern watches.
@@ -294,10 +296,6 @@ impl Rules {
         if !loaded.warnings.is_empty() && !quiet {
             super::to_stderr(&diagnostic::render(&loaded.warnings, Look::stderr().colour));
         }
-        if let Some(what) = later::not_kept(&loaded.policy) {
-            return Err(Error::new(format!("{what} comes with a later version of govern"))
-                .hint("leave it out: this version can check it, and not keep it"));
-        }
         Ok(loaded.policy)
     }
 }
@@ -340,6 +338,15 @@ fn known(place: &Place) -> attribute::Place {
     }
 }
 
+/// Tool calls are told by hooks, and those reach only a Codex that govern starts itself.
+fn uncounted_calls(policy: &Policy) -> Option<Error> {
+    policy.limits_calls().then(|| {
+        Error::new("refused to start: a limit in tool calls cannot be kept for a command that is not Codex itself")
+            .hint("write `govern run -- codex …`: only where govern starts Codex itself do tools ask it first")
+            .exit(Exit::Refused)
+    })
+}
+
 /// What a Codex command line says that a policy can't abide.
 fn check_invocation(invocation: &Invocation, policy: &Policy, prices: &PriceTable) -> Result<()> {
     let refused = |what: String| Error::new(format!("refused to start: {what}")).exit(Exit::Refused);
@@ -357,7 +364,7 @@ fn check_invocation(invocation: &Invocation, policy: &Policy, prices: &PriceTabl
         return Err(refused(what.to_string())
             .hint("leave it out, or run without a limit: what cannot be observed cannot be limited"));
     }
-    if (binding(None) || (!policy.observe && policy.models.restricts()))
+    if (binding(None) || (!policy.observe && (policy.models.restricts() || policy.has_gates())))
         && let Some(what) = invocation.refuses_hooks()
     {
         return Err(refused(what.to_string()).hint("leave it out, or run without a limit"));

@@ -172,6 +172,11 @@ impl Account {
         }
     }
 
+    /// Asks again what was spent: others spend from it, too.
+    pub(super) fn recount(&mut self, budget: &Budget, books: &dyn Books) {
+        self.spent = self.ask_spent(budget, self.bounds, books);
+    }
+
     /// Counts a rolling window again: what has left it is no longer spent. Says whether steps may
     /// fire once more: the last one fired a whole window ago.
     pub fn roll(&mut self, budget: &Budget, timezone: chrono_tz::Tz, now: Timestamp, books: &dyn Books) -> bool {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::model::{AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, Money, Response, RunId, ThreadId};
+use crate::model::{
+    AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, Response, RunId, ThreadId,
+};
 use crate::policy::rule::Rung;
 
 use super::effect::Question;
@@ -98,6 +100,8 @@ pub struct Hold {
 pub struct Thread {
     /// Between its requests.
     pub phase: Phase,
+    /// The model that it is on, as its Codex said at the gate.
+    pub model: Option<ModelId>,
     /// It was seen at the gate: no request of its is sent that was not let through.
     pub gated: bool,
     /// Requests that were let through, or wait, and have no answer yet; two at the most, since a request that failed is
@@ -284,7 +288,7 @@ impl Agent {
 
 impl Default for Thread {
     fn default() -> Self {
-        Self { phase: Phase::Idle, gated: false, admitted: 0, recent: VecDeque::new() }
+        Self { phase: Phase::Idle, model: None, gated: false, admitted: 0, recent: VecDeque::new() }
     }
 }
 

@@ -69,7 +69,7 @@ impl Governor {
         reason: Option<&str>,
         books: &dyn Books,
     ) {
-        if self.call_answered(now, approval, answer, (by, reason)) {
+        if self.call_answered(now, approval, answer, (by, reason), books) {
             return;
         }
         let Some(question) = self.question(approval) else { return };
@@ -77,7 +77,7 @@ impl Governor {
             Answer::Extend { amount } => Some(*amount),
             // A route that fits under the limit as it is needs no exception.
             Answer::Route => (!self.fits_if_routed(&question, books)).then_some(question.extend.amount),
-            Answer::Stop | Answer::Kill => None,
+            Answer::Allow { .. } | Answer::Stop | Answer::Kill => None,
         };
         self.record(
             Some(&question.agent),
@@ -102,7 +102,7 @@ impl Governor {
                 continue;
             }
             match answer {
-                Answer::Extend { .. } => self.release_or_ask_again(now, &name, books),
+                Answer::Extend { .. } | Answer::Allow { .. } => self.release_or_ask_again(now, &name, books),
                 Answer::Route => self.route_or_ask_again(now, &name, books),
                 Answer::Stop => self.end_held(now, &name, Intent::Stop),
                 Answer::Kill => self.end_held(now, &name, Intent::Kill),
@@ -226,7 +226,7 @@ impl Governor {
         let what = match answer {
             Answer::Route => Verb::Route,
             Answer::Kill => Verb::Kill,
-            Answer::Stop | Answer::Extend { .. } => Verb::Stop,
+            Answer::Stop | Answer::Extend { .. } | Answer::Allow { .. } => Verb::Stop,
         };
         self.effects.push(Effect::Expire(approval));
         self.effects.push(Effect::Say(format!("nobody answered approval {approval} in time: {what}")));

@@ -6,6 +6,7 @@ use crate::model::event::{Answer, EventKind, ToolVerdict};
 use crate::model::{AgentName, ApprovalId, BudgetKey, BudgetName, Quantity, ThreadId, Unit, Verb};
 use crate::policy::rule::{GateVerb, Refusal};
 
+use super::account::Books;
 use super::agent::Agent;
 use super::effect::{Effect, Question};
 use super::governor::Governor;
@@ -19,9 +20,54 @@ pub struct CallAsk {
     pub(super) approval: Option<ApprovalId>,
 }
 
+/// A call that a person let run more than once.
+#[derive(Clone, Debug)]
+pub struct Allowed {
+    rule: String,
+    tool: String,
+    digest: String,
+    /// By uptime; `None`: as long as the run lives.
+    until: Option<Duration>,
+    by: String,
+}
+
 impl Governor {
+    /// What a person let run, and the same call of this agent at this gate again: the same tool with the same input,
+    /// word for word. Time is that of the run's own clock.
+    fn allow_again(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        hook: HookId,
+        (approval, time, by): (ApprovalId, Option<Duration>, &str),
+    ) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let Some(call) = agent.gate.call(hook).cloned() else { return };
+        let Some(rule) = call.judged.map(|judged| judged.rule) else { return };
+        let until = time.map(|time| now.uptime.saturating_add(time));
+        let by = format!("{by}, approval {approval}");
+        agent.gate.allowed.push(Allowed { rule, tool: call.tool, digest: call.digest, until, by });
+    }
+
+    /// Who let this very call run before, if that still holds.
+    fn allowed_before(&self, now: Moment, name: &AgentName, judged: &Judged, call: &ToolCall) -> Option<String> {
+        let same = |allowed: &&Allowed| {
+            allowed.rule == judged.rule
+                && allowed.tool == call.tool
+                && allowed.digest == call.digest
+                && allowed.until.is_none_or(|until| now.uptime < until)
+        };
+        self.agents.get(name)?.gate.allowed.iter().rev().find(same).map(|allowed| allowed.by.clone())
+    }
+
     /// A tool meets a gate: it is refused, asked about, or only noted.
-    pub(super) fn meet_gate(&mut self, name: &AgentName, hook: HookId, judged: &Judged, call: &ToolCall) {
+    pub(super) fn meet_gate(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        hook: HookId,
+        (judged, call): (&Judged, &ToolCall),
+    ) {
         if judged.would || self.policy.observe {
             let verb = if judged.verb == GateVerb::Deny { "deny" } else { "ask" };
             self.effects.push(Effect::Say(format!("would {verb}: {}", judged.because)));
@@ -31,6 +77,12 @@ impl Governor {
             GateVerb::Deny => {
                 self.effects.push(Effect::Say(format!("deny: {}", judged.because)));
                 self.refuse_call(name, hook, &judged.because, None);
+            }
+            GateVerb::Ask { .. } if self.allowed_before(now, name, judged, call).is_some() => {
+                let by = self.allowed_before(now, name, judged, call);
+                if let Some((agent, by)) = self.agents.get_mut(name).zip(by) {
+                    agent.gate.passes.insert(hook, by);
+                }
             }
             GateVerb::Ask { wait, otherwise } => self.ask_about(name, hook, (judged, call), (wait, otherwise)),
         }
@@ -87,6 +139,7 @@ impl Governor {
         approval: ApprovalId,
         answer: &Answer,
         (by, reason): (&str, Option<&str>),
+        books: &dyn Books,
     ) -> bool {
         let Some((name, hook, _)) = self.take_ask(approval) else { return false };
         let (said, answer) = (by.to_owned(), answer.clone());
@@ -96,7 +149,11 @@ impl Governor {
             EventKind::Answered { approval, answer: answer.clone(), by: said, reason: reason.clone() },
         );
         match answer {
-            Answer::Extend { .. } | Answer::Route => self.allow_call(now, &name, hook, by),
+            Answer::Extend { .. } | Answer::Route => self.allow_call(now, &name, hook, (by, books)),
+            Answer::Allow { seconds } => {
+                self.allow_again(now, &name, hook, (approval, seconds.map(Duration::from_secs), by));
+                self.allow_call(now, &name, hook, (by, books));
+            }
             Answer::Stop => {
                 let why =
                     reason.map_or_else(|| format!("{by} refused it"), |reason| format!("{by} refused it: {reason}"));
@@ -168,10 +225,10 @@ impl Governor {
         Some((name, hook, ask))
     }
 
-    fn allow_call(&mut self, now: Moment, name: &AgentName, hook: HookId, by: &str) {
+    fn allow_call(&mut self, now: Moment, name: &AgentName, hook: HookId, (by, books): (&str, &dyn Books)) {
         // What else holds the agent, holds this tool too.
         let lets = |agent: &Agent| agent.pause.is_none() && agent.gate.lets_go(agent.state, hook);
-        if self.agents.get(name).is_some_and(lets) {
+        if self.agents.get(name).is_some_and(lets) && self.calls_fit(name, books) {
             self.answer_allowed(now, name, hook, Some(by));
         }
     }
@@ -192,11 +249,13 @@ impl Governor {
         verdict: ToolVerdict,
         by: Option<&str>,
     ) {
-        let Some(cost) = self.agents.get(name).map(|agent| agent.cost) else { return };
+        let Some(agent) = self.agents.get(name) else { return };
+        let (cost, model) = (agent.cost, agent.threads.get(&thread).and_then(|thread| thread.model.clone()));
+        self.charge_call(name, &thread);
         let (rule, because) = call.judged.map(|judged| (judged.rule, judged.because)).unzip();
         let ToolCall { tool, digest: input, short, .. } = call;
         let by = by.map(str::to_owned);
-        let called = EventKind::ToolCalled { thread, tool, input, short, cost, verdict, rule, because, by };
+        let called = EventKind::ToolCalled { thread, model, tool, input, short, cost, verdict, rule, because, by };
         self.record(Some(name), called);
     }
 }

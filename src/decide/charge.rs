@@ -104,6 +104,9 @@ impl Governor {
     /// are: the largest recent response of each that is between requests or has one under way.
     fn predicted(&self, account: &Account, budget: &Budget, agent: &Agent, rung: Option<&Rung>) -> i64 {
         let unit = account.key.unit;
+        if unit == Unit::ToolCalls {
+            return self.calls_waiting(account, budget, agent);
+        }
         let foretold = |response: &Response| {
             let routed = rung.map(|rung| with_model(response, rung, |response| self.quoted(&rung.model, response)));
             let next = routed.as_ref().unwrap_or(response);
@@ -172,6 +175,9 @@ impl Governor {
         if !dims.into_iter().any(known_late) {
             return true;
         }
+        if account.key.unit == Unit::ToolCalls {
+            return self.calls_waiting(account, budget, agent) > 0;
+        }
         let last = agent.threads.values().filter_map(|thread| thread.recent().last());
         last.into_iter().any(|last| match agent.next_model() {
             Some(rung) => account.counts(budget, &with_model(last, rung, |_| last.cost)),
@@ -184,9 +190,11 @@ impl Governor {
         let mut claims = Vec::new();
         for (index, account) in self.accounts.iter().enumerate().filter(|(_, a)| a.agents.contains(name)) {
             let Some(budget) = self.policy.budgets.get(account.budget) else { continue };
+            // A tool call is judged and counted in one transaction: nothing is claimed in between.
+            let claims_none = account.key.unit == Unit::ToolCalls;
             let agents = account.agents.iter().filter_map(|name| self.agents.get(name));
             let amount = agents
-                .filter(|agent| agent.works() && !account.is_past(now.wall))
+                .filter(|agent| agent.works() && !account.is_past(now.wall) && !claims_none)
                 .map(|agent| self.predicted(account, budget, agent, agent.next_model()))
                 .fold(0_i64, i64::saturating_add);
             if amount != account.reserved {

@@ -8,10 +8,10 @@ use crate::model::{AgentName, ApprovalId, ModelId, Response, ServiceTier, Thread
 
 use super::account::Books;
 use super::agent::{Agent, Hold, Thread};
-use super::calls::CallAsk;
+use super::calls::{Allowed, CallAsk};
 use super::effect::{Effect, Question};
 use super::governor::Governor;
-use super::input::{Gone, Hook, HookId, Moment, Phase, Timer, Wants};
+use super::input::{Gone, Hook, HookId, Moment, Phase, Timer, ToolCall, Wants};
 use super::lifecycle::{Happening, Intent, State};
 use super::treatment::hold_word;
 
@@ -26,6 +26,10 @@ pub struct Gate {
     reach: Option<GateReach>,
     /// Tools that a person is asked about.
     pub(super) asks: BTreeMap<HookId, CallAsk>,
+    /// Tools that a person let run again.
+    pub(super) allowed: Vec<Allowed>,
+    /// Calls that were let run before, and by whom.
+    pub(super) passes: BTreeMap<HookId, String>,
     /// Requests whose thread's last one has no answer on record yet, and was perhaps answered.
     unrecorded: BTreeSet<HookId>,
     /// Calls that have no answer yet.
@@ -88,6 +92,19 @@ impl Gate {
         self.waiting.get(&hook).is_some_and(|(_, wants)| self.lets(state, hook, wants))
     }
 
+    /// The tool that waits with this call.
+    pub(super) fn call(&self, hook: HookId) -> Option<&ToolCall> {
+        match self.waiting.get(&hook) {
+            Some((_, Wants::Tool(call))) => Some(call),
+            _ => None,
+        }
+    }
+
+    /// The threads whose tools wait, one for each tool.
+    pub(super) fn tools(&self) -> impl Iterator<Item = &ThreadId> {
+        self.waiting.values().filter(|(_, wants)| matches!(wants, Wants::Tool(_))).map(|(thread, _)| thread)
+    }
+
     /// A question about a tool.
     pub(super) fn asked(&self) -> Option<ApprovalId> {
         self.asks.values().find_map(|ask| ask.approval)
@@ -113,6 +130,7 @@ impl Gate {
     pub(super) fn forget(&mut self) {
         self.unrecorded.clear();
         self.asks.clear();
+        self.passes.clear();
         self.waiting.clear();
         self.shut = false;
         self.draining = false;
@@ -165,9 +183,15 @@ impl Governor {
         if more {
             agent.gate.reach = Some(reach);
         }
-        let entry = agent.threads.entry(thread).or_default();
+        let entry = agent.threads.entry(thread.clone()).or_default();
         if begins && entry.phase == Phase::Idle {
             entry.phase = Phase::InFlight;
+        }
+        if model.is_some() {
+            entry.model.clone_from(&model);
+        }
+        if call.is_some() && entry.phase == Phase::Idle {
+            entry.phase = Phase::Tools;
         }
         if spends {
             entry.gated = true;
@@ -181,8 +205,14 @@ impl Governor {
         if more {
             self.record(Some(&name), EventKind::Gated { reach });
         }
-        if let Some((judged, call)) = call.and_then(|call| Some((call.judged.clone()?, call))) {
-            self.meet_gate(&name, id, &judged, &call);
+        if let Some(call) = call {
+            self.open_for_call(now, &name, &thread, books);
+            if let Some(judged) = &call.judged {
+                self.meet_gate(now, &name, id, (judged, &call));
+            }
+            if self.counts_calls() {
+                self.evaluate(now, &name, books);
+            }
         }
         if begins && !self.refuse_next_model(now, &name, model.as_ref(), tier.as_ref()) {
             self.evaluate(now, &name, books);
@@ -269,11 +299,11 @@ impl Governor {
     }
 
     /// Answers those that may go on, and ends what only waited for answers under way.
-    pub(super) fn settle_gate(&mut self, now: Moment, name: &AgentName) {
+    pub(super) fn settle_gate(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
         self.withdraw_if_at_rest(now, name);
         let Some(agent) = self.agents.get_mut(name) else { return };
         let State::Freezing(intent) = agent.state else {
-            return self.let_through(now, name);
+            return self.let_through(now, name, books);
         };
         let done = agent.in_flight() == 0 || intent == Intent::Kill || !agent.gate_holds();
         if agent.gate.draining && done {
@@ -283,7 +313,7 @@ impl Governor {
         }
     }
 
-    fn let_through(&mut self, now: Moment, name: &AgentName) {
+    fn let_through(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let (state, gate) = (agent.state, &agent.gate);
         let paused = agent.pause.is_some();
@@ -298,7 +328,11 @@ impl Governor {
                 soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
                 continue;
             }
-            self.answer_allowed(now, name, hook, None);
+            if matches!(wants, Wants::Tool(_)) && !self.calls_fit(name, books) {
+                continue;
+            }
+            let by = self.agents.get_mut(name).and_then(|agent| agent.gate.passes.remove(&hook));
+            self.answer_allowed(now, name, hook, by.as_deref());
         }
         if let Some(wait) = soonest {
             self.arm_pace(name, wait);

@@ -175,7 +175,7 @@ impl Governor {
         }
         for name in self.names() {
             self.keep_paused(now, &name);
-            self.settle_gate(now, &name);
+            self.settle_gate(now, &name, books);
         }
         std::mem::take(&mut self.effects)
     }

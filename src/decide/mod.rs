@@ -14,6 +14,7 @@ pub mod lifecycle;
 pub mod pace;
 pub mod replay;
 pub mod steer;
+mod tally;
 mod treatment;
 mod verdicts;
 

@@ -297,7 +297,8 @@ fn because(account: &Account, budget: &Budget, standing: &Standing, fired: Fired
     let unit = account.key.unit;
     match fired.why {
         Why::NextWouldPass => {
-            format!("{}: the next request would pass the limit", account.show(standing.reserved))
+            let next = if unit == Unit::ToolCalls { "call" } else { "request" };
+            format!("{}: the next {next} would pass the limit", account.show(standing.reserved))
         }
         Why::Reached if standing.spent >= standing.limit => format!("{}: spent", account.show(0)),
         Why::Reached => match budget.steps.get(fired.index).map(|step| step.at) {

@@ -43,6 +43,12 @@ pub enum Wish {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         by: Option<String>,
     },
+    /// Let the tool run, and the same call again.
+    Allow {
+        /// For so many seconds; none: as long as the run lives.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        seconds: Option<u64>,
+    },
     /// Go on with the next model of the ladder.
     Route {
         /// The model the person expects it to be, if they named one.

@@ -8,6 +8,7 @@ use crate::model::RunId;
 
 use super::approval::{self, ApprovalRow};
 use super::audit_run;
+use super::calls;
 use super::chain::{Hash, ImportDigest, Link};
 use super::extension::{self, ExtensionRow};
 use super::rollup::Shares;
@@ -292,8 +293,11 @@ fn usage_rows(conn: &Connection, seen: &HashSet<i64>, imports: &BTreeMap<i64, Im
     if let Some(missing) = missing {
         return broken(format!("usage {missing}"), "it was imported, and is missing");
     }
-    match shares.differs(conn)? {
-        Some(place) => broken(place, "it is not what its usage comes to"),
+    if let Some(place) = shares.differs(conn)? {
+        return broken(place, "it is not what its usage comes to");
+    }
+    match calls::differs(conn)? {
+        Some(place) => broken(place, "their sum is not what they come to"),
         None => Ok(()),
     }
 }

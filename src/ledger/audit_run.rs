@@ -8,6 +8,7 @@ use crate::model::event::EventKind;
 use crate::model::{Event, RunId};
 
 use super::audit::{Checked, Run, Stop, broken};
+use super::calls;
 use super::chain::{Hash, ResponseEntry};
 use super::turn::{ThreadRow, json};
 use super::usage::{self, Stored};
@@ -20,6 +21,7 @@ struct Walk<'a> {
     run: &'a Run,
     usage_seen: &'a mut HashSet<i64>,
     threads: HashMap<String, ThreadRow>,
+    calls: i64,
     ended: Option<End>,
 }
 
@@ -31,7 +33,7 @@ type End = (i64, String, i32, Option<String>);
 
 /// Checks one run's chain and rows; says how many entries it has. Adds its usage rows to those seen.
 pub(super) fn check(conn: &Connection, no: i64, id: &RunId, run: &Run, usage_seen: &mut HashSet<i64>) -> Checked<u64> {
-    let mut walk = Walk { conn, no, id, run, usage_seen, threads: HashMap::new(), ended: None };
+    let mut walk = Walk { conn, no, id, run, usage_seen, threads: HashMap::new(), calls: 0, ended: None };
     let mut hash = Hash::run_seed(id.as_str());
     let mut statement = conn.prepare_cached("SELECT seq, data, hash FROM events WHERE run_no = ?1 ORDER BY seq")?;
     let mut rows = statement.query([no])?;
@@ -85,6 +87,9 @@ impl Walk<'_> {
         }
         if event.run != *self.id {
             return broken("", "it is another run's");
+        }
+        if let EventKind::ToolCalled { .. } = &event.kind {
+            self.calls += 1;
         }
         if let Some(row) = ThreadRow::of(&event) {
             self.threads.insert(row.thread.clone(), row);
@@ -165,6 +170,9 @@ impl Walk<'_> {
             .optional()?;
         if command.map(|data| Hash::of(data.as_bytes())) != self.run.command {
             return changed("the command to go on with was changed");
+        }
+        if calls::of_run(self.conn, self.no)? != self.calls {
+            return changed("its tool calls are counted otherwise than its chain tells");
         }
         let mut statement = self.conn.prepare_cached(ThreadRow::SELECT)?;
         let mut rows = statement.query([self.no])?;

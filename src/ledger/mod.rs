@@ -15,6 +15,7 @@ mod approval;
 mod audit;
 mod audit_run;
 mod budget;
+mod calls;
 mod chain;
 mod error;
 mod extension;
@@ -38,6 +39,7 @@ mod usage;
 
 pub use approval::Question;
 pub use audit::{Head, Verified};
+pub use calls::{CallQuery, CallsBy};
 pub use chain::Hash;
 pub use error::LedgerError;
 pub use history::{Batch, FileMark, Governed, Known, Origin, Past};

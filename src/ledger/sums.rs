@@ -229,7 +229,7 @@ fn named_rows(conn: &Connection, query: &SumQuery<'_>, parts: Parts) -> Result<V
 }
 
 /// The names behind numbers, each looked up once.
-struct Names<'a> {
+pub(super) struct Names<'a> {
     conn: &'a Connection,
     series: SeriesBook,
     runs: HashMap<i64, String>,
@@ -237,11 +237,11 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn new(conn: &'a Connection) -> Self {
+    pub(super) fn new(conn: &'a Connection) -> Self {
         Self { conn, series: SeriesBook::default(), runs: HashMap::new(), threads: HashMap::new() }
     }
 
-    fn values(&mut self, part: Part, dims: &[Dimension]) -> Result<Vec<Option<String>>, LedgerError> {
+    pub(super) fn values(&mut self, part: Part, dims: &[Dimension]) -> Result<Vec<Option<String>>, LedgerError> {
         let series = self.series.get(self.conn, part.series)?;
         dims.iter()
             .map(|dimension| match dimension {

@@ -6,6 +6,7 @@ use crate::model::event::EventKind;
 use crate::model::{Event, RunId, Timestamp};
 
 use super::LedgerError;
+use super::calls;
 use super::chain::{Hash, Link, ResponseEntry, ResponseKind};
 use super::news::Watch;
 use super::store::Seat;
@@ -66,6 +67,7 @@ impl Turn<'_> {
             .prepare_cached("INSERT INTO events (run_no, seq, data, hash) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![run_no, count(seq), data, head])?;
         self.follow(event, run_no, seq, head)?;
+        calls::insert(self.tx, run_no, event)?;
         Ok(Appended { seq, new: true, imported: false })
     }
 

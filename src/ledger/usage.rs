@@ -341,13 +341,13 @@ pub(super) fn is_imported(conn: &Connection, thread: &ThreadId, key: &ResponseKe
     Ok(statement.exists([thread.as_str(), key.as_str()])?)
 }
 
-fn number_thread(conn: &Connection, id: &str) -> Result<i64, LedgerError> {
+pub(super) fn number_thread(conn: &Connection, id: &str) -> Result<i64, LedgerError> {
     let known =
         conn.prepare_cached("SELECT no FROM thread_ids WHERE id = ?1")?.query_row([id], |row| row.get(0)).optional()?;
     number(conn, known, |conn| Ok(conn.prepare_cached("INSERT INTO thread_ids (id) VALUES (?1)")?.execute([id])?))
 }
 
-fn number_series(conn: &Connection, data: &str) -> Result<i64, LedgerError> {
+pub(super) fn number_series(conn: &Connection, data: &str) -> Result<i64, LedgerError> {
     let known =
         conn.prepare_cached("SELECT id FROM series WHERE data = ?1")?.query_row([data], |row| row.get(0)).optional()?;
     number(conn, known, |conn| Ok(conn.prepare_cached("INSERT INTO series (data) VALUES (?1)")?.execute([data])?))

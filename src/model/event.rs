@@ -179,6 +179,9 @@ pub enum EventKind {
     ToolCalled {
         /// Whose.
         thread: ThreadId,
+        /// The model that called it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        model: Option<ModelId>,
         /// `Bash`, `apply_patch`, `spawn_agent`, an MCP tool's name.
         tool: String,
         /// SHA-256 of its input as compact JSON with its keys sorted, hex.
@@ -268,6 +271,12 @@ pub enum Answer {
     Extend {
         /// Nano-dollars, tokens, responses or milliseconds.
         amount: i64,
+    },
+    /// Let the tool run, and the same call of the same agent at the same gate again.
+    Allow {
+        /// For so many seconds; `None`: as long as the run lives.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        seconds: Option<u64>,
     },
     /// Go on with the next model of the ladder.
     Route,

@@ -50,8 +50,7 @@ pub enum QuantityError {
 }
 
 /// What a hint says next to a [`QuantityError`].
-pub const QUANTITY_HINT: &str =
-    "write `5 usd`, `$5`, `200k tok` (uncached input + output), `2M all tok`, `50 responses` or `30 minutes`";
+pub const QUANTITY_HINT: &str = "write `5 usd`, `$5`, `200k tok` (uncached input + output), `2M all tok`, `50 responses`, `60 tool calls` or `30 minutes`";
 
 /// A thousand million dollars, tokens by the million million: beyond is a typing mistake.
 const MOST: i64 = 1_000_000_000_000_000_000;

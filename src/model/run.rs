@@ -108,6 +108,11 @@ pub struct Approval {
 }
 
 impl Approval {
+    /// It is about a tool at a gate, and not about a budget: its scope names the call.
+    pub fn is_about_call(&self) -> bool {
+        self.extend.unit == Unit::ToolCalls && self.scope.contains(", call=")
+    }
+
     /// What an extension that answers it is for.
     pub fn key(&self) -> BudgetKey {
         BudgetKey {

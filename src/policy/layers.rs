@@ -39,21 +39,11 @@ pub struct Loaded {
 /// # Errors
 ///
 /// All mistakes of all layers, warnings among them, if any of them is an error.
-pub fn load(layers: Vec<LayerText>, flags: FlagRules) -> Result<Loaded, Vec<Mistake>> {
-    load_with(layers, flags, false)
-}
-
-/// `everything`: also what this version cannot keep yet.
-pub(super) fn load_with(
-    mut layers: Vec<LayerText>,
-    flags: FlagRules,
-    everything: bool,
-) -> Result<Loaded, Vec<Mistake>> {
+pub fn load(mut layers: Vec<LayerText>, flags: FlagRules) -> Result<Loaded, Vec<Mistake>> {
     layers.sort_by_key(|layer| layer.layer);
     let digest = digest(&layers, &flags);
     let files: Vec<Arc<LayerText>> = layers.into_iter().map(Arc::new).collect();
     let mut notes: Vec<Notes> = files.iter().map(|file| Notes::new(Arc::clone(file))).collect();
-    notes.iter_mut().for_each(|notes| notes.everything = everything);
     let texts: Vec<Cow<'_, str>> =
         files.iter().zip(&mut notes).map(|(file, notes)| file::readable(&file.text, notes)).collect();
     let trees: Vec<DeTable<'_>> = texts.iter().map(|text| DeTable::parse_recoverable(text).0.into_inner()).collect();

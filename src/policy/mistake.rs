@@ -83,13 +83,11 @@ pub(super) struct Notes {
     found: Vec<Mistake>,
     /// Parts of the text could not be read, so that what is not there may only not have been seen.
     pub(super) partial: bool,
-    /// Also what this version cannot keep yet is accepted.
-    pub(super) everything: bool,
 }
 
 impl Notes {
     pub(super) fn new(file: Arc<LayerText>) -> Self {
-        Self { file, found: Vec::new(), partial: false, everything: false }
+        Self { file, found: Vec::new(), partial: false }
     }
 
     /// Notes of the same layer that nobody reads: for a text that is reported elsewhere.

@@ -12,7 +12,6 @@ pub mod diagnostic;
 pub mod duration;
 mod file;
 pub mod gate;
-pub mod later;
 pub mod layers;
 pub mod mistake;
 pub mod patch;

@@ -208,6 +208,12 @@ pub enum Refusal {
 }
 
 impl Policy {
+    /// Some limit in tool calls can hold or end an agent, and is not only observed.
+    pub fn limits_calls(&self) -> bool {
+        let binds = |budget: &Budget| !budget.observe && budget.steps.iter().any(|step| step.verb.is_hard());
+        !self.observe && self.budgets.iter().any(|budget| budget.unit() == Unit::ToolCalls && binds(budget))
+    }
+
     /// Some tool is refused or asked about, and not only observed.
     pub fn has_gates(&self) -> bool {
         self.gates.iter().any(|gate| !gate.observe)

@@ -4,7 +4,7 @@
 //! **and** at what the live threads are likely to add, so that no request is started that would
 //! pass it. A mild step that would make the next request fit is tried first.
 
-use crate::model::Verb;
+use crate::model::{Unit, Verb};
 
 use super::rule::{Budget, Step, Threshold};
 
@@ -70,8 +70,14 @@ fn applies(budget: &Budget, step: &Step, standing: &Standing) -> Option<Why> {
     if !at_limit {
         return (standing.spent >= threshold).then_some(Why::Reached);
     }
+    let with_grace = threshold.saturating_add(Threshold::Share(budget.grace).amount(standing.limit));
+    if budget.unit() == Unit::ToolCalls {
+        // Asking costs no call: an agent that has made its last one may still say its last word.
+        let limit = if standing.turn_under_way { with_grace } else { threshold };
+        let passes = standing.reserved > 0 && standing.spent.saturating_add(standing.reserved) > limit;
+        return passes.then_some(Why::NextWouldPass);
+    }
     if budget.grace > 0 && standing.turn_under_way {
-        let with_grace = threshold.saturating_add(Threshold::Share(budget.grace).amount(standing.limit));
         return (standing.spent >= with_grace).then_some(Why::Reached);
     }
     if standing.spent >= threshold {

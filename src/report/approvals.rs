@@ -26,12 +26,15 @@ pub struct ApprovalReport {
     pub all: bool,
 }
 
-/// What the answer did, such as `extended by $2.00`.
-pub fn answer_text(answer: &Answer, unit: Unit) -> String {
+/// What the answer did, such as `extended by $2.00`; to a tool at a gate where it was about a call.
+pub fn answer_text(answer: &Answer, unit: Unit, about_call: bool) -> String {
     match answer {
-        // What asks in tool calls is a gate: about one that was to run.
-        Answer::Extend { .. } if unit == Unit::ToolCalls => "let it run".to_owned(),
-        Answer::Stop if unit == Unit::ToolCalls => "refused it".to_owned(),
+        Answer::Extend { .. } if about_call => "let it run".to_owned(),
+        Answer::Stop if about_call => "refused it".to_owned(),
+        Answer::Allow { seconds: None } => "let it run, and again in this run".to_owned(),
+        Answer::Allow { seconds: Some(seconds) } => {
+            format!("let it run, and again for {}", duration(Duration::from_secs(*seconds)))
+        }
         Answer::Extend { amount } => format!("extended by {}", unit.show(*amount)),
         Answer::Route => "routed to the next cheaper model".to_owned(),
         Answer::Stop => "stopped".to_owned(),
@@ -41,8 +44,8 @@ pub fn answer_text(answer: &Answer, unit: Unit) -> String {
 
 /// What a plain approval would do.
 fn allows(approval: &Approval) -> String {
-    if approval.extend.unit == Unit::ToolCalls {
-        return "lets it run, once".to_owned();
+    if approval.is_about_call() {
+        return "lets it run, once; `--run` or `--for 1h`: the same call of this agent again, too".to_owned();
     }
     format!("extends `{}` by {}", approval.budget, approval.extend)
 }
@@ -127,7 +130,11 @@ impl ApprovalReport {
             (Some(answer), _) => {
                 let by = approval.by.as_deref().unwrap_or("somebody");
                 let reason = approval.reason.as_deref().map(|reason| format!(": “{reason}”")).unwrap_or_default();
-                format!("{} — {by} {}{reason}", approval.question, answer_text(answer, approval.extend.unit))
+                format!(
+                    "{} — {by} {}{reason}",
+                    approval.question,
+                    answer_text(answer, approval.extend.unit, approval.is_about_call())
+                )
             }
             (None, ApprovalState::Pending) => format!("{} — an approval {}", approval.question, allows(approval)),
             (None, _) => approval.question.clone(),
@@ -148,6 +155,7 @@ fn tone(state: ApprovalState) -> Tone {
 fn answer_word(answer: &Answer) -> &'static str {
     match answer {
         Answer::Extend { .. } => "extend",
+        Answer::Allow { .. } => "allow",
         Answer::Route => "route",
         Answer::Stop => "stop",
         Answer::Kill => "kill",
@@ -175,7 +183,7 @@ impl Serialize for Row<'_> {
         let unit = approval.extend.unit;
         let extended = match &approval.answer {
             Some(Answer::Extend { amount }) => Some(*amount),
-            Some(Answer::Route | Answer::Stop | Answer::Kill) | None => None,
+            Some(Answer::Allow { .. } | Answer::Route | Answer::Stop | Answer::Kill) | None => None,
         };
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &approval.id)?;

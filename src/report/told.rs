@@ -298,7 +298,7 @@ impl Teller {
             self.extends.push(Extend { budget: budget.clone(), amount: *amount, told: index, who, why });
         } else {
             // Without its budget the unit of an extension is not known; money is by far the likeliest.
-            told.answer = Some(format!("{who} {}{why}", answer_text(answer, Unit::Usd)));
+            told.answer = Some(format!("{who} {}{why}", answer_text(answer, Unit::Usd, false)));
         }
     }
 

@@ -111,7 +111,9 @@ fn by_rule(run: &TriedRun) -> BTreeMap<Option<&str>, Doings> {
             Deed::Refused { budget, .. } => {
                 (budget.as_ref().map(crate::model::BudgetName::as_str), Doings { refused: 1, ..Doings::default() })
             }
-            Deed::Answered(Answer::Extend { .. }) | Deed::Routed { .. } | Deed::Released => continue,
+            Deed::Answered(Answer::Extend { .. } | Answer::Allow { .. }) | Deed::Routed { .. } | Deed::Released => {
+                continue;
+            }
         };
         rules.entry(rule).or_default().add(&doings);
     }
@@ -374,7 +376,7 @@ fn weight(deed: &Deed) -> u8 {
             Verb::Kill => 8,
         },
         Deed::Routed { .. } => 3,
-        Deed::Released | Deed::Answered(Answer::Extend { .. } | Answer::Route) => 5,
+        Deed::Released | Deed::Answered(Answer::Extend { .. } | Answer::Allow { .. } | Answer::Route) => 5,
         Deed::Answered(Answer::Stop | Answer::Kill) => 6,
         Deed::Ended { .. } => 8,
         Deed::Refused { .. } => 9,
@@ -394,6 +396,7 @@ fn sentence(deed: &Deed, approves: bool) -> String {
             let who = if approves { "answered" } else { "nobody answered" };
             match answer {
                 Answer::Extend { .. } => format!("{who}: the limit was lifted"),
+                Answer::Allow { .. } => format!("{who}: let run"),
                 Answer::Route => format!("{who}: routed"),
                 Answer::Stop => format!("{who}: stopped"),
                 Answer::Kill => format!("{who}: killed"),

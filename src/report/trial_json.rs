@@ -62,6 +62,7 @@ impl Serialize for Step<'_> {
                     "answer",
                     match answer {
                         Answer::Extend { .. } => "extend",
+                        Answer::Allow { .. } => "allow",
                         Answer::Route => "route",
                         Answer::Stop => "stop",
                         Answer::Kill => "kill",

@@ -10,6 +10,7 @@ use crate::model::event::Answer;
 use crate::model::{ApprovalId, Quantity};
 use crate::policy::rule::Approvals;
 use crate::process;
+use crate::report::approvals::answer_text;
 
 use super::supervisor::Supervisor;
 
@@ -174,6 +175,11 @@ fn understand(question: &Question, wish: &Wish, approvals: &Approvals) -> Result
             }
             Ok(Answer::Extend { amount: quantity.amount })
         }
+        Wish::Allow { .. } if question.call.is_none() => {
+            Err(NotTaken::new("this question is about a limit, not about a tool at a gate")
+                .hint("`--extend` says how much more; `--run` and `--for` are for tools"))
+        }
+        Wish::Allow { seconds } => Ok(Answer::Allow { seconds: *seconds }),
         Wish::Route { model } => match (&question.route_to, model) {
             (None, _) => Err(NotTaken::new("there is no cheaper model on the ladder that this agent could go on with")),
             (Some(next), Some(wanted)) if next != wanted => {
@@ -191,6 +197,9 @@ fn describe(question: &Question, answer: &Answer) -> String {
     if question.call.is_some() {
         return match answer {
             Answer::Extend { .. } | Answer::Route => format!("the tool may run: agent `{agent}` goes on"),
+            Answer::Allow { .. } => {
+                format!("{}: agent `{agent}` goes on", answer_text(answer, question.key.unit, true))
+            }
             Answer::Stop => format!("the tool is refused: agent `{agent}` goes on without it"),
             Answer::Kill => format!("agent `{agent}` is killed"),
         };
@@ -203,6 +212,7 @@ fn describe(question: &Question, answer: &Answer) -> String {
             Some(model) => format!("agent `{agent}` goes on with {model}"),
             None => format!("agent `{agent}` goes on"),
         },
+        Answer::Allow { .. } => format!("agent `{agent}` goes on"),
         Answer::Stop => format!("agent `{agent}` is stopped"),
         Answer::Kill => format!("agent `{agent}` is killed"),
     }

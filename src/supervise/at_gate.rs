@@ -71,17 +71,18 @@ impl Supervisor {
     }
 
     /// How limits are kept is said once: when the first request comes to the gate, or the first answer without one.
-    pub(super) fn say_reach(&mut self, inputs: &[Input]) {
+    /// A limit that cannot be kept then is one input more.
+    pub(super) fn say_reach(&mut self, inputs: &[Input]) -> Option<Input> {
         let requests = |input: &Input| matches!(input, Input::Hook(hook) if hook.wants.spends());
         let reach = if inputs.iter().any(requests) {
             Some(GateReach::Requests)
         } else if inputs.iter().any(|input| matches!(input, Input::Responded(_))) {
             self.governor.agent(&self.agent).and_then(|agent| agent.gate.reach())
         } else {
-            return;
+            return None;
         };
         if std::mem::replace(&mut self.reach_said, true) || !self.governor.gates() {
-            return;
+            return None;
         }
         if reach.is_none() && self.governor.policy().has_gates() {
             self.mark("the policy's gates hold nothing here: no tool was seen to ask first".to_owned());
@@ -93,6 +94,9 @@ impl Supervisor {
             }
             None => "limits are kept by signals: this command was not seen to call govern's hooks",
         });
+        let what = "this Codex was not seen to call govern's hooks, so its tool calls cannot be counted".to_owned();
+        let uncounted = reach.is_none() && self.governor.policy().limits_calls();
+        uncounted.then(|| Input::Blind { agent: self.agent.clone(), what })
     }
 
     /// Only processes of the agent's own tree, which Codex started.

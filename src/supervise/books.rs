@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use crate::decide::Books;
 use crate::decide::account::SpentQuery;
-use crate::ledger::{LedgerError, Turn};
-use crate::model::{BudgetKey, Dimension, Sum};
+use crate::ledger::{CallQuery, LedgerError, Turn};
+use crate::model::{BudgetKey, Dimension, Sum, Unit};
 use crate::process;
 
 /// The ledger in a turn. The governor is pure and takes no errors: the first one is kept, and the
@@ -33,8 +33,25 @@ impl<'a, 't> TurnBooks<'a, 't> {
     }
 }
 
+impl TurnBooks<'_, '_> {
+    fn called(&self, query: &SpentQuery<'_>) -> i64 {
+        let only = query.budget.only.iter().map(|(dimension, _)| dimension.clone());
+        let dims: Vec<Dimension> = query.values.iter().map(|(dimension, _)| (*dimension).clone()).chain(only).collect();
+        let named = |wanted: &Dimension| {
+            query.values.iter().find(|(dimension, _)| *dimension == wanted).and_then(|(_, value)| *value)
+        };
+        let (run, thread) = (named(&Dimension::Run), named(&Dimension::Thread));
+        let (since, until) = (query.bounds.start, query.bounds.end);
+        let rows = self.keep(self.turn.borrow().calls_by(&CallQuery { dims: &dims, run, thread, since, until }));
+        rows.iter().filter(|(values, _)| query.counts(values)).map(|(_, calls)| calls).sum()
+    }
+}
+
 impl Books for TurnBooks<'_, '_> {
     fn spent(&self, query: &SpentQuery<'_>) -> i64 {
+        if query.unit() == Unit::ToolCalls {
+            return self.called(query);
+        }
         let mut dims: Vec<Dimension> = query.values.iter().map(|(dimension, _)| (*dimension).clone()).collect();
         let per = dims.len();
         dims.extend(query.budget.only.iter().map(|(dimension, _)| dimension.clone()));

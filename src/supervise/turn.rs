@@ -32,9 +32,10 @@ impl Supervisor {
     /// # Errors
     /// When the ledger can't be written under a limit: nothing may go on that nobody records.
     pub(super) fn turn(&mut self, inputs: Vec<Input>) -> Result<Vec<Effect>, Error> {
-        self.say_reach(&inputs);
+        let uncounted = self.say_reach(&inputs);
         let mut queue = std::mem::take(&mut self.backlog);
         queue.extend(inputs);
+        queue.extend(uncounted);
         let mut perform = Vec::new();
         if let Some(mut ledger) = self.ledger.take() {
             match self.patient_turn(&mut ledger, &mut queue, &mut perform)? {
@@ -154,7 +155,7 @@ impl Supervisor {
                 if let Input::Answered { approval, answer, by, reason } = &input {
                     // The first answer counts; its extension is written in this same transaction.
                     let state = match answer {
-                        Answer::Extend { .. } | Answer::Route => ApprovalState::Approved,
+                        Answer::Extend { .. } | Answer::Allow { .. } | Answer::Route => ApprovalState::Approved,
                         Answer::Stop | Answer::Kill => ApprovalState::Denied,
                     };
                     if !turn.answer(*approval, state, Some(answer), by, reason.as_deref())? {

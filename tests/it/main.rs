@@ -39,6 +39,7 @@ mod slips;
 mod steer;
 mod subagent;
 mod terminal;
+mod tool_calls;
 mod unobserved;
 
 /// A tool that never ends by itself: an agent gets past it only if somebody ends it.

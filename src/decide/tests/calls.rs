@@ -125,6 +125,50 @@ fn a_killed_agent_is_killed_whatever_it_waits_for() {
     assert!(world.finished() && !world.is_let_through(2));
 }
 
+fn again(digest: &str, gate: &str) -> Wants {
+    let because = "`leaves`: `git push`".to_owned();
+    let judged = Judged { rule: gate.to_owned(), verb: ASK, because, would: false };
+    let (tool, short) = ("Bash".to_owned(), "git push".to_owned());
+    Wants::Tool(ToolCall { tool, digest: digest.to_owned(), short, judged: Some(judged) })
+}
+
+#[test]
+fn a_call_that_was_let_run_for_the_run_is_not_asked_about_again_and_any_other_is() {
+    let mut world = world();
+    world.hook(2, "root", call(ASK));
+    world.person_says(1, Answer::Allow { seconds: None }, None);
+    assert!(world.is_let_through(2));
+    world.hook(3, "sub", call(ASK));
+    assert!(world.is_let_through(3), "whichever thread of the agent makes it");
+    world.hook(4, "root", again("another", "leaves"));
+    world.hook(5, "root", again("d1", "another gate"));
+    assert!(!world.is_let_through(4) && !world.is_let_through(5));
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_call_that_was_let_run_for_a_time_is_asked_about_once_that_is_over() {
+    let mut world = world();
+    world.hook(2, "root", call(ASK));
+    world.person_says(1, Answer::Allow { seconds: Some(60) }, None);
+    world.pass(30);
+    world.hook(3, "root", call(ASK));
+    assert!(world.is_let_through(3));
+    world.wall_jumps_to("2026-11-24T06:00:00Z");
+    world.pass(30);
+    world.hook(4, "root", call(ASK));
+    assert!(!world.is_let_through(4), "a clock that is set back gives no more time");
+}
+
+#[test]
+fn a_call_that_was_let_run_once_is_asked_about_again() {
+    let mut world = world();
+    world.hook(2, "root", call(ASK));
+    world.person_says(1, Answer::Extend { amount: 1 }, None);
+    world.hook(3, "root", call(ASK));
+    assert!(world.is_let_through(2) && !world.is_let_through(3));
+}
+
 #[test]
 fn a_tool_that_is_allowed_while_its_agent_is_paused_runs_when_it_goes_on() {
     let mut world = world();

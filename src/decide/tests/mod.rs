@@ -12,6 +12,7 @@ mod scopes;
 mod shared;
 mod show;
 mod steer;
+mod tally;
 mod throttle;
 mod time;
 pub(super) mod world;

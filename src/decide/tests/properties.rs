@@ -16,7 +16,7 @@ use crate::policy::verdict::judge;
 const SECOND: &str = "second";
 const THREADS: [&str; 2] = ["root", "sub"];
 
-const POLICIES: [&str; 5] = [
+const POLICIES: [&str; 6] = [
     "[[budget]]\nname = \"life\"\nper = \"run\"\nlimit = \"9 usd\"\nsteps = [{ at = \"30%\", do = \"warn\" },\
      { at = \"50%\", do = \"route\" }, { at = \"80%\", do = \"ask\", else = \"route\" }, { at = \"100%\", do = \"stop\" }]\n",
     "[[budget]]\nname = \"life\"\nper = \"agent\"\nlimit = \"6 usd\"\nsteps = [{ at = \"50%\", do = \"route\" },\
@@ -30,6 +30,9 @@ const POLICIES: [&str; 5] = [
      [[budget]]\nname = \"threads\"\nper = \"thread\"\nlimit = \"4k tok\"\n",
     "[[budget]]\nname = \"watch\"\nper = \"run\"\nlimit = \"3 usd\"\nmode = \"observe\"\n\
      [[budget]]\nname = \"life\"\nper = \"run\"\nlimit = \"12 responses\"\ngrace = \"20%\"\nsteps = [{ at = \"100%\", do = \"kill\" }]\n",
+    "[[budget]]\nname = \"mild\"\nper = \"run\"\nlimit = \"9 usd\"\nsteps = [{ at = \"20%\", do = \"steer\" },\
+     { at = \"40%\", do = \"throttle\", to = \"3 responses/m\" }, { at = \"100%\", do = \"ask\" }]\n\
+     [[budget]]\nname = \"tools\"\nper = \"run\"\nlimit = \"3 tool calls\"\n",
 ];
 
 /// Something that happens to one of two agents.

@@ -112,6 +112,7 @@ fn show_question(question: &Question) -> String {
 fn show_answer(answer: &Answer) -> String {
     match answer {
         Answer::Extend { amount } => format!("extend by {amount}"),
+        Answer::Allow { seconds } => format!("allow again, {seconds:?} s"),
         Answer::Route => "route".to_owned(),
         Answer::Stop => "stop".to_owned(),
         Answer::Kill => "kill".to_owned(),

@@ -14,10 +14,10 @@ use crate::decide::agent::AgentSetup;
 use crate::decide::governor::{Lift, Setup};
 use crate::decide::input::{News, Phase, Timer};
 use crate::decide::{Books, Effect, Governor, Input, Moment};
-use crate::model::event::Answer;
+use crate::model::event::{Answer, EventKind};
 use crate::model::{
     AgentName, ApprovalId, Attribution, Basis, Billing, Brake, BudgetKey, BudgetName, Cost, ModelId, Money, Quantity,
-    Response, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp, Tokens,
+    Response, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp, Tokens, Unit,
 };
 use crate::policy::layers::{FlagRules, load};
 use crate::policy::mistake::LayerText;
@@ -33,6 +33,8 @@ pub(super) const CODEX: &str = "codex";
 pub(super) struct Shelf {
     pub(super) responses: Vec<Response>,
     pub(super) extended: BTreeMap<BudgetKey, i64>,
+    /// Tool calls: when, and whose along which dimension.
+    pub(super) calls: Vec<(Timestamp, BTreeMap<String, String>)>,
     /// What other runs claim, by the budget's name.
     pub(super) others: BTreeMap<String, i64>,
     /// What this run claims.
@@ -41,6 +43,15 @@ pub(super) struct Shelf {
 
 impl Books for Shelf {
     fn spent(&self, query: &SpentQuery<'_>) -> i64 {
+        if query.unit() == Unit::ToolCalls {
+            let counts = |(at, of): &&(Timestamp, BTreeMap<String, String>)| {
+                let per = query.values.iter().map(|(dimension, _)| *dimension);
+                let dims = per.chain(query.budget.only.iter().map(|(dimension, _)| dimension));
+                let row: Vec<_> = dims.map(|dimension| of.get(&dimension.to_string()).cloned()).collect();
+                query.bounds.contains(*at) && query.counts(&row)
+            };
+            return i64::try_from(self.calls.iter().filter(counts).count()).unwrap();
+        }
         let counts = |response: &&Response| {
             let of = |dimension| response.get(dimension).map(str::to_owned);
             let per = query.values.iter().map(|(dimension, _)| of(dimension));
@@ -251,6 +262,13 @@ impl World {
             Effect::Restart { agent, rung, .. } => {
                 self.model = rung.model.to_string();
                 Some(Input::Launched(agent.clone()))
+            }
+            Effect::Record { agent: Some(agent), kind: EventKind::ToolCalled { thread, model, .. } } => {
+                let of = [("run", "r1"), ("agent", agent.as_str()), ("thread", thread.as_str()), ("team", "web")];
+                let model = model.iter().map(|model| ("model", model.as_str()));
+                let of = of.into_iter().chain(model).map(|(dim, value)| (dim.to_owned(), value.to_owned())).collect();
+                shelf.calls.push((self.now.wall, of));
+                None
             }
             Effect::Record { .. }
             | Effect::Withdraw(_)

@@ -124,3 +124,23 @@ CREATE TABLE session_files (
 
 -- What a run could not read is asked by every report.
 CREATE INDEX events_skipped ON events (run_no, seq) WHERE instr(data, '"kind":"skipped"') > 0;
+
+-- Tool calls, so that budgets can count them: one row each, as the events of hooks tell, and sums by day of UTC.
+CREATE TABLE calls (
+  id     INTEGER PRIMARY KEY,
+  run_no INTEGER NOT NULL REFERENCES runs,
+  thread INTEGER NOT NULL REFERENCES thread_ids,
+  at     INTEGER NOT NULL,
+  series INTEGER NOT NULL REFERENCES series
+) STRICT;
+CREATE INDEX calls_by_time ON calls (at);
+CREATE INDEX calls_by_run ON calls (run_no);
+CREATE INDEX calls_by_thread ON calls (thread);
+CREATE TRIGGER calls_stay BEFORE UPDATE ON calls BEGIN SELECT RAISE(ABORT, 'tool calls are never changed'); END;
+CREATE TRIGGER calls_remain BEFORE DELETE ON calls BEGIN SELECT RAISE(ABORT, 'tool calls are never removed'); END;
+CREATE TABLE calls_by_day (
+  day    INTEGER NOT NULL,
+  series INTEGER NOT NULL REFERENCES series,
+  calls  INTEGER NOT NULL,
+  PRIMARY KEY (day, series)
+) STRICT, WITHOUT ROWID;

@@ -119,6 +119,9 @@ fn every_tampering_is_found_where_it_was_done() {
         ("sums of nothing", "INSERT INTO rollup SELECT bucket + 1, series, responses, input, cached_input, cache_write, output,
           reasoning, cost, estimated, unpriced, inferred FROM rollup", "sum"),
         ("smaller sums of days", "UPDATE rollup_by_day SET responses = responses - 1", "sum"),
+        ("a made-up tool call", "INSERT INTO calls (run_no, thread, at, series) SELECT run_no, thread, at, series FROM usage
+          WHERE id = 1", "run `r1`"),
+        ("a sum of tool calls of nothing", "INSERT INTO calls_by_day SELECT 1, series, 1 FROM usage WHERE id = 1", "tool calls of day 1"),
         ("no sums of threads", "DELETE FROM rollup_by_thread", "a sum"),
         ("what was read as if guessed", "UPDATE usage SET guess = 'pause' WHERE id = 1", "event 3 of run `r1`"),
         ("a deleted run", "DELETE FROM events WHERE run_no = 1; DELETE FROM usage WHERE run_no = 1; DELETE FROM threads WHERE run_no = 1;

@@ -15,7 +15,6 @@ use chrono_tz::Tz;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::later::Later;
 use super::mistake::{Notes, Span};
 use super::rule::{AttributeRule, Budget, FreshLedger, Gate, Layer, Rung, Step, Unpriced};
 use super::suggest;
@@ -198,15 +197,12 @@ fn choice<T: Copy>(text: &Text<'_>, key: &str, choices: &[(&str, T)], notes: &mu
 /// An amount, or a mistake.
 fn quantity(text: &Text<'_>, notes: &mut Notes) -> Option<Quantity> {
     match Quantity::parse(text.value) {
-        Ok(quantity) => {
-            let hint = "this version limits `usd`, `tok`, `all tok`, `responses` and `minutes`";
-            notes.keeps(Later::of_unit(quantity.unit), &text.span, hint).then_some(quantity)
-        }
+        Ok(quantity) => Some(quantity),
         Err(QuantityError::Later(unit)) => {
             notes.refuse(
                 &text.span,
                 format!("a limit in {unit} comes with a later version of govern"),
-                "this version limits `usd`, `tok`, `all tok`, `responses` and `minutes`",
+                "this version limits `usd`, `tok`, `all tok`, `responses`, `tool calls` and `minutes`",
             );
             None
         }

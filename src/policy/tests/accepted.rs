@@ -6,7 +6,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{Dimension, Money, Quantity, ServiceTier, Unit, Verb};
-use crate::policy::later;
 use crate::policy::rule::{Calendar, FreshLedger, Step, Threshold, Unpriced, Window};
 use crate::policy::show::{TEMPLATE, show};
 
@@ -178,7 +177,7 @@ fn a_warning_may_come_twice_and_so_may_a_route() {
 }
 
 #[test]
-fn what_a_later_version_keeps_is_read_and_shown_in_words() {
+fn what_is_milder_than_an_end_is_read_and_shown_in_words() {
     let text = "[models]\nladder = [\"a\", \"b\"]\nservice_tiers = [\"standard\", \"flex\"]\n\
         [[budget]]\nname = \"mild\"\nper = \"run\"\nlimit = \"5 usd\"\nsteps = [
         { at = \"50%\", do = \"warn\" }, { at = \"60%\", do = \"steer\" },
@@ -187,20 +186,11 @@ fn what_a_later_version_keeps_is_read_and_shown_in_words() {
         { at = \"90%\", do = \"throttle\", to = \"20k tok / 10m\" },
         { at = \"95%\", do = \"route\" }, { at = \"100%\", do = \"stop\" }]\n\
         [[budget]]\nname = \"pace\"\nper = \"agent\"\nwindow = \"1m\"\nlimit = \"60 tool calls\"\n";
-    let loaded = load_everything(text).unwrap();
+    let loaded = load_one(text).unwrap();
     assert!(loaded.warnings.is_empty());
     let tiers = [ServiceTier::Standard, ServiceTier::Flex, ServiceTier::Fast];
     assert_eq!(tiers.map(|tier| loaded.policy.models.allows_tier(&tier)), [true, true, false]);
-    insta::assert_snapshot!("show_what_is_kept_later", shown(loaded.policy));
-}
-
-#[test]
-fn what_can_be_checked_and_not_kept_is_not_run_under() {
-    let budgets = vec![("60toolcalls".to_owned(), Quantity::parse("60toolcalls").unwrap())];
-    let flags = FlagRules { budgets, ..FlagRules::default() };
-    let limited = load(Vec::new(), flags).unwrap().policy;
-    assert_eq!(later::not_kept(&limited).as_deref(), Some("the limit of `--budget 60toolcalls`"));
-    assert_eq!(later::not_kept(&policy("")), None);
+    insta::assert_snapshot!("show_what_is_milder_than_an_end", shown(loaded.policy));
 }
 
 proptest! {

@@ -6,7 +6,7 @@ mod refused;
 
 use std::path::PathBuf;
 
-use super::layers::{FlagRules, Loaded, load, load_with};
+use super::layers::{FlagRules, Loaded, load};
 use super::mistake::{LayerText, Mistake};
 use super::rule::{Layer, Policy};
 
@@ -24,11 +24,6 @@ fn layer(layer: Layer, text: &str) -> LayerText {
 /// One file, without its `version` line.
 fn load_one(text: &str) -> Result<Loaded, Vec<Mistake>> {
     load(vec![layer(Layer::User, &format!("version = 1\n{text}"))], FlagRules::default())
-}
-
-/// One file, with what this version cannot keep yet.
-fn load_everything(text: &str) -> Result<Loaded, Vec<Mistake>> {
-    load_with(vec![layer(Layer::User, &format!("version = 1\n{text}"))], FlagRules::default(), true)
 }
 
 fn policy(text: &str) -> Policy {

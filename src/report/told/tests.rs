@@ -125,6 +125,7 @@ fn skipped_lines_say_how_many_and_where() {
 #[test]
 fn a_refused_tool_is_told_with_its_gate_and_an_allowed_one_is_not() {
     let call = |verdict, by: Option<&str>| EventKind::ToolCalled {
+        model: None,
         thread: "t".into(),
         tool: "Bash".into(),
         input: "d1".into(),

@@ -1,0 +1,90 @@
+//! Pure. Budgets in tool calls: counted when a tool is let run or refused, judged while it waits.
+
+use crate::model::{AgentName, Dimension, ThreadId, Unit};
+use crate::policy::rule::Budget;
+use crate::policy::verdict::judge;
+
+use super::account::{Account, Books};
+use super::agent::Agent;
+use super::charge::is_shared;
+use super::governor::Governor;
+use super::input::Moment;
+
+impl Governor {
+    /// Some budget counts tool calls.
+    pub(super) fn counts_calls(&self) -> bool {
+        self.policy.budgets.iter().any(counts_calls)
+    }
+
+    /// A tool of this thread waits: what it falls under is opened, and counted with what others called.
+    pub(super) fn open_for_call(&mut self, now: Moment, name: &AgentName, thread: &ThreadId, books: &dyn Books) {
+        let policy = std::sync::Arc::clone(&self.policy);
+        for (index, budget) in policy.budgets.iter().enumerate().filter(|(_, budget)| counts_calls(budget)) {
+            let Some(agent) = self.agents.get(name) else { return };
+            let place = Account::place(index, budget, policy.timezone, now.wall, |dimension| {
+                self.call_value(agent, thread, dimension)
+            });
+            if let Some(account) = place {
+                self.open(account, name, books);
+            }
+            let others =
+                |account: &&mut Account| account.budget == index && is_shared(budget) && !account.is_past(now.wall);
+            self.accounts.iter_mut().filter(others).for_each(|account| account.recount(budget, books));
+        }
+    }
+
+    /// A call of this thread was let run, or refused.
+    pub(super) fn charge_call(&mut self, name: &AgentName, thread: &ThreadId) {
+        let Some(agent) = self.agents.get(name) else { return };
+        let charged: Vec<usize> = (0..self.accounts.len())
+            .filter(|index| {
+                self.account(*index).is_some_and(|(account, budget)| {
+                    counts_calls(budget)
+                        && account.agents.contains(name)
+                        && self.falls_under(account, budget, agent, thread)
+                })
+            })
+            .collect();
+        for index in charged {
+            if let Some(account) = self.accounts.get_mut(index) {
+                account.spent = account.spent.saturating_add(1);
+            }
+        }
+    }
+
+    /// How many tools of the agent wait that this account would count.
+    pub(super) fn calls_waiting(&self, account: &Account, budget: &Budget, agent: &Agent) -> i64 {
+        let waiting = agent.gate.tools().filter(|thread| self.falls_under(account, budget, agent, thread)).count();
+        i64::try_from(waiting).unwrap_or(i64::MAX)
+    }
+
+    /// No limit in tool calls keeps a tool of the agent from running, whatever else holds the agent.
+    pub(super) fn calls_fit(&self, name: &AgentName, books: &dyn Books) -> bool {
+        (0..self.accounts.len()).all(|index| {
+            let Some((_, budget)) = self.account(index).filter(|(_, budget)| counts_calls(budget)) else { return true };
+            let standing = self.standing(index, name, books).filter(|_| self.concerns(index, name));
+            let fired = standing.and_then(|standing| judge(budget, &standing));
+            self.observes(index) || fired.is_none_or(|fired| !fired.verb.is_hard())
+        })
+    }
+
+    fn falls_under(&self, account: &Account, budget: &Budget, agent: &Agent, thread: &ThreadId) -> bool {
+        let value = |dimension: &Dimension| self.call_value(agent, thread, dimension);
+        let same = account.per.iter().zip(&account.values).all(|(dimension, wanted)| value(dimension) == *wanted);
+        same && budget.only.iter().all(|(dimension, patterns)| {
+            value(dimension).is_some_and(|found| patterns.iter().any(|pattern| pattern.is_match(&found)))
+        })
+    }
+
+    fn call_value(&self, agent: &Agent, thread: &ThreadId, dimension: &Dimension) -> Option<String> {
+        match dimension {
+            Dimension::Thread => Some(thread.to_string()),
+            Dimension::Model => agent.threads.get(thread)?.model.as_ref().map(ToString::to_string),
+            other => agent.value(&self.run, other),
+        }
+    }
+}
+
+fn counts_calls(budget: &Budget) -> bool {
+    budget.unit() == Unit::ToolCalls
+}
