@@ -38,12 +38,12 @@ mod usage;
 
 pub use approval::Question;
 pub use audit::{Head, Verified};
-pub use chain::Hash;
+pub use chain::{Hash, HookChange};
 pub use error::LedgerError;
 pub use history::{Batch, FileMark, Governed, Known, Origin, Past};
 pub use home::state_home;
 pub use news::News;
-pub use read::{Entry, Filter, RunFilter};
+pub use read::{Entry, Filter, RunFilter, RunState};
 pub use store::{Ledger, Patience};
 pub use sums::{Piece, SliceQuery, SumQuery, SumRow, SumsBy};
 pub use turn::{Appended, Turn};
