@@ -42,6 +42,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusqlite", &["ledger"]),
     ("tokio", &["process", "gate", "tail", "ui", "supervise", "cli"]),
     ("toml", &["policy", "usage", "codex"]),
+    ("toml_edit", &["codex"]),
     ("tree_sitter", &["policy"]),
     ("tree_sitter_bash", &["policy"]),
     ("zstd", &["tail"]),

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod format;
 pub mod here;
 pub mod hook;
+pub mod hooks;
 pub mod import;
 pub mod init;
 pub mod overview;
@@ -78,6 +79,8 @@ enum Verb {
     Prices(prices::PricesArgs),
     /// Prove that nothing in the ledger was changed
     Audit(audit::AuditArgs),
+    /// Govern every Codex of this user or machine, wrapped or not
+    Hooks(hooks::HooksArgs),
     /// Write a commented policy to begin with
     Init(init::InitArgs),
     /// What is installed, what govern can do with it, and what is wrong
@@ -134,6 +137,7 @@ fn carry_out(verb: Option<Verb>) -> Result<Exit> {
         Some(Verb::Policy(args)) => reading(|out, here| policy::run(&args, out, here)),
         Some(Verb::Prices(args)) => reading(|out, here| prices::run(&args, out, here)),
         Some(Verb::Audit(args)) => reading(|out, here| audit::run(&args, out, here)),
+        Some(Verb::Hooks(args)) => reading(|out, here| hooks::run(&args, out, here)),
         Some(Verb::Init(args)) => reading(|out, here| init::run(&args, out, here)),
         Some(Verb::Doctor(args)) => reading(|out, here| doctor::run(&args, out, here, &process::ask)),
         Some(Verb::Completions(args)) => reading(|out, _| completions::run(&args, out, Cli::command())),

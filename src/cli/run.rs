@@ -249,8 +249,26 @@ fn in_runtime(plan: Plan, guard: GuardHandle) -> Result<Outcome> {
 /// Twelve characters that sort by time: 42 bits of milliseconds since 1970 (they last until 2109)
 /// and 18 of chance.
 fn new_run() -> RunId {
+    id_of(uuid::Uuid::now_v7())
+}
+
+/// The run that a session is where no govern started it: of the root thread's own time and chance.
+pub(super) fn run_of(thread: &ThreadId) -> RunId {
+    let own = uuid::Uuid::parse_str(thread.as_str()).ok();
+    // Codex names threads by such ids; anything else is taken by its digest.
+    id_of(own.unwrap_or_else(|| uuid::Uuid::from_bytes(first_half(thread.as_str()))))
+}
+
+fn first_half(text: &str) -> [u8; 16] {
+    use sha2::{Digest, Sha256};
+    let mut half = [0; 16];
+    half.iter_mut().zip(Sha256::digest(text)).for_each(|(to, from)| *to = from);
+    half
+}
+
+fn id_of(unique: uuid::Uuid) -> RunId {
     const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    let bits = uuid::Uuid::now_v7().as_u128();
+    let bits = unique.as_u128();
     let time = (bits >> 80) & 0x3ff_ffff_ffff;
     let chance = bits & 0x3_ffff;
     let mut number = (time << 18) | chance;
@@ -304,7 +322,7 @@ fn text(name: &str) -> Option<String> {
     env(name).and_then(|value| value.into_string().ok())
 }
 
-fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> Attribution {
+pub(super) fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> Attribution {
     let flags = Attribution {
         team: belongs.team.clone(),
         project: belongs.project.clone(),

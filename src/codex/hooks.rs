@@ -22,7 +22,7 @@ const TIMEOUT: u32 = 31_536_000;
 
 /// What stands beside `Working` while a request or a tool is held. Codex takes it from the definition: it cannot name
 /// the question.
-const HELD: &str = "govern: held, `govern approvals` says why";
+pub(super) const HELD: &str = "govern: held, `govern approvals` says why";
 
 /// The layer of the command line, as Codex names it in the keys of `hooks.state`.
 const LAYER: &str = "/<session-flags>/config.toml";
@@ -42,17 +42,23 @@ pub enum HookEvent {
     PreToolUse,
     /// A turn is over. Can show a message; only put into the interactive Codex.
     Stop,
+    /// A sub-agent's work is over. Only installed: a run follows the session files themselves.
+    SubagentStop,
+    /// A session is over; only installed.
+    SessionEnd,
 }
 
 impl HookEvent {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::SessionStart,
         Self::UserPromptSubmit,
         Self::PreModelRequest,
         Self::PreCompact,
         Self::PreToolUse,
         Self::Stop,
+        Self::SubagentStop,
+        Self::SessionEnd,
     ];
 
     /// As Codex's configuration and a hook's input name it.
@@ -64,6 +70,8 @@ impl HookEvent {
             Self::PreCompact => "PreCompact",
             Self::PreToolUse => "PreToolUse",
             Self::Stop => "Stop",
+            Self::SubagentStop => "SubagentStop",
+            Self::SessionEnd => "SessionEnd",
         }
     }
 
@@ -76,6 +84,8 @@ impl HookEvent {
             Self::PreCompact => "pre-compact",
             Self::PreToolUse => "pre-tool-use",
             Self::Stop => "stop",
+            Self::SubagentStop => "subagent-stop",
+            Self::SessionEnd => "session-end",
         }
     }
 
@@ -85,7 +95,7 @@ impl HookEvent {
     }
 
     /// As the keys of `hooks.state` and the hash name it.
-    fn key(self) -> String {
+    pub(super) fn key(self) -> String {
         self.verb().replace('-', "_")
     }
 
@@ -93,7 +103,7 @@ impl HookEvent {
     pub fn gates(self) -> bool {
         match self {
             Self::PreModelRequest | Self::PreCompact | Self::PreToolUse => true,
-            Self::SessionStart | Self::UserPromptSubmit | Self::Stop => false,
+            Self::SessionStart | Self::UserPromptSubmit | Self::Stop | Self::SubagentStop | Self::SessionEnd => false,
         }
     }
 
@@ -101,7 +111,12 @@ impl HookEvent {
     pub fn adds_context(self) -> bool {
         match self {
             Self::UserPromptSubmit | Self::PreToolUse => true,
-            Self::SessionStart | Self::PreModelRequest | Self::PreCompact | Self::Stop => false,
+            Self::SessionStart
+            | Self::PreModelRequest
+            | Self::PreCompact
+            | Self::Stop
+            | Self::SubagentStop
+            | Self::SessionEnd => false,
         }
     }
 
@@ -109,8 +124,19 @@ impl HookEvent {
     pub fn shows_messages(self) -> bool {
         match self {
             Self::UserPromptSubmit | Self::PreToolUse | Self::Stop | Self::SessionStart => true,
-            Self::PreModelRequest | Self::PreCompact => false,
+            Self::PreModelRequest | Self::PreCompact | Self::SubagentStop | Self::SessionEnd => false,
         }
+    }
+
+    /// Put into the command line of a Codex that `govern run` starts.
+    fn is_for_runs(self) -> bool {
+        !matches!(self, Self::SubagentStop | Self::SessionEnd)
+    }
+
+    /// How long Codex lets it wait, in seconds. It gives the end of a session three, whatever is asked for, and hashes
+    /// that.
+    pub(super) fn timeout(self) -> u32 {
+        if self == Self::SessionEnd { 3 } else { TIMEOUT }
     }
 }
 
@@ -176,7 +202,8 @@ impl Invocation {
             Some(_) => return Err(NoHooks::NotAList("hooks.state".to_owned())),
         };
         let for_screens = |event: &HookEvent| matches!(event, HookEvent::UserPromptSubmit | HookEvent::Stop);
-        for event in HookEvent::ALL.into_iter().filter(|event| interactive || !for_screens(event)) {
+        let wanted = |event: &HookEvent| event.is_for_runs() && (interactive || !for_screens(event));
+        for event in HookEvent::ALL.into_iter().filter(wanted) {
             let mut groups = match hooks.remove(event.name()) {
                 None => Vec::new(),
                 Some(Value::Array(groups)) => groups,
@@ -285,7 +312,7 @@ impl Hook {
         let mut hook = Table::new();
         hook.insert("type".to_owned(), "command".into());
         hook.insert("command".to_owned(), self.command.as_str().into());
-        hook.insert("timeout".to_owned(), i64::from(TIMEOUT).into());
+        hook.insert("timeout".to_owned(), i64::from(self.event.timeout()).into());
         if self.event.gates() {
             hook.insert("statusMessage".to_owned(), HELD.into());
         }
@@ -294,38 +321,53 @@ impl Hook {
         group.into()
     }
 
-    /// SHA-256 of the definition as compact JSON with its keys sorted: what Codex compares.
     fn hash(&self) -> String {
-        let mut hook = json!({ "async": false, "command": self.command, "timeout": TIMEOUT, "type": "command" });
-        if let (true, Some(fields)) = (self.event.gates(), hook.as_object_mut()) {
-            fields.insert("statusMessage".to_owned(), HELD.into());
-        }
-        let definition = json!({ "event_name": self.event.key(), "hooks": [hook] });
-        let digest = Sha256::digest(definition.to_string());
-        digest.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+        trusted_hash(self.event, &self.command)
     }
 }
 
-/// What Codex gives to a shell. Hooks let everything pass where they fail; the end of the line is against that: a tool
-/// is refused only by a word on stderr from one who has read stdin, a request not at all, so that its Codex is ended.
+/// SHA-256 of the definition of a hook of govern's as compact JSON with its keys sorted: what Codex compares.
+pub(super) fn trusted_hash(event: HookEvent, command: &str) -> String {
+    let mut hook = json!({ "async": false, "command": command, "timeout": event.timeout(), "type": "command" });
+    if let (true, Some(fields)) = (event.gates(), hook.as_object_mut()) {
+        fields.insert("statusMessage".to_owned(), HELD.into());
+    }
+    let definition = json!({ "event_name": event.key(), "hooks": [hook] });
+    let digest = Sha256::digest(definition.to_string());
+    digest.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 fn command(event: HookEvent, call: &HookTarget<'_>) -> Result<String, NoHooks> {
     let govern = quoted(call.govern.to_str().ok_or(NoHooks::Path)?);
     let socket = quoted(call.socket.to_str().ok_or(NoHooks::Path)?);
     let calls = format!("{govern} hook {} {socket}", event.verb());
-    let otherwise = match (call.failing, event) {
-        (Failing::Closed, HookEvent::PreToolUse) => {
+    let otherwise = match call.failing {
+        Failing::Closed if event.gates() => closed(event),
+        Failing::Closed | Failing::Open => "true",
+    };
+    Ok(shell_line(&format!("{calls} || {otherwise}"), call.posix_shell))
+}
+
+/// What keeps an event from going past where govern fails. Hooks let everything pass where they fail: a tool or a
+/// prompt is refused only by a word on stderr from one who has read stdin, a request not at all, so that its Codex is
+/// ended.
+pub(super) fn closed(event: HookEvent) -> &'static str {
+    match event {
+        HookEvent::PreToolUse | HookEvent::UserPromptSubmit => {
             "{ cat >/dev/null; echo 'govern: the gate failed, so nothing runs' >&2; exit 2; }"
         }
-        (Failing::Closed, HookEvent::PreModelRequest | HookEvent::PreCompact) => "kill -KILL $PPID",
-        (Failing::Closed, HookEvent::SessionStart | HookEvent::UserPromptSubmit | HookEvent::Stop)
-        | (Failing::Open, _) => "true",
-    };
-    let line = format!("{calls} || {otherwise}");
-    Ok(if call.posix_shell { line } else { format!("exec /bin/sh -c {}", quoted(&line)) })
+        HookEvent::PreModelRequest | HookEvent::PreCompact => "kill -KILL $PPID",
+        HookEvent::SessionStart | HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd => "true",
+    }
+}
+
+/// What Codex gives to the user's shell.
+pub(super) fn shell_line(line: &str, posix_shell: bool) -> String {
+    if posix_shell { line.to_owned() } else { format!("exec /bin/sh -c {}", quoted(line)) }
 }
 
 /// In single quotes, for a shell.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

@@ -5,6 +5,7 @@
 //! they stand; where they *may* stand differs, which is why [`Invocation`] keeps each at its level.
 
 mod hooks;
+pub mod installed;
 mod invocation;
 mod launcher;
 mod options;

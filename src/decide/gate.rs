@@ -126,6 +126,11 @@ impl Gate {
         self.unrecorded.retain(|hook| waiting.get(hook).is_some_and(|(of, _)| of != thread));
     }
 
+    /// Its Codex is known to come here: the hook that calls is one of its own.
+    pub(super) fn trust(&mut self) {
+        self.reach = Some(GateReach::Requests);
+    }
+
     /// The Codex that waited is gone.
     pub(super) fn forget(&mut self) {
         self.unrecorded.clear();

@@ -62,7 +62,7 @@ pub struct Governor {
     pub(super) askable: bool,
     pub(super) quote: Quoter,
     pub(super) lift: Option<Lift>,
-    history: Vec<Response>,
+    pub(super) history: Vec<Response>,
     pub(super) agents: BTreeMap<AgentName, Agent>,
     pub(super) accounts: Vec<Account>,
     pub(super) requests: u64,

@@ -1,6 +1,6 @@
 //! Pure. What Codex tells a hook, what a hook tells its supervisor, and what it prints: each as it stands on the wire.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,12 @@ pub struct HookInput {
     /// The thread's session file; none with `--ephemeral`.
     #[serde(default)]
     pub transcript_path: Option<PathBuf>,
+    /// The session file of a sub-agent that ends.
+    #[serde(default)]
+    agent_transcript_path: Option<PathBuf>,
+    /// The folder that the session works in.
+    #[serde(default)]
+    pub cwd: Option<PathBuf>,
     /// The model that is asked next.
     #[serde(default)]
     pub model: Option<ModelId>,
@@ -40,6 +46,11 @@ impl HookInput {
     pub fn read(event: HookEvent, bytes: &[u8]) -> Option<Self> {
         let input: Self = serde_json::from_slice(bytes).ok()?;
         (input.hook_event_name == event.name()).then_some(input)
+    }
+
+    /// The session file of the thread that it is about.
+    pub fn session_file(&self) -> Option<&Path> {
+        self.agent_transcript_path.as_deref().or(self.transcript_path.as_deref())
     }
 
     /// The thread that it is about: a review's has no name of its own but that of its session file (0.169).
@@ -96,6 +107,11 @@ pub struct HookAnswer {
     pub message: Option<String>,
     /// What the model reads before its next request.
     pub context: Option<String>,
+}
+
+/// What refuses a prompt, and tells the person who typed it why.
+pub fn blocked_prompt(reason: &str) -> String {
+    serde_json::json!({ "decision": "block", "reason": reason }).to_string()
 }
 
 impl HookAnswer {

@@ -121,7 +121,15 @@ pub(super) fn with_short_path<T>(path: &Path, act: impl FnOnce(&Path) -> std::io
 impl Socket {
     /// Listens for this run. The folder exists and is its user's alone.
     pub fn listen(folder: &Path, run: &RunId) -> Result<Self, SocketError> {
-        let path = path_of(folder, run);
+        Self::listen_at(path_of(folder, run))
+    }
+
+    /// Listens for one of several processes that speak for the same run: each has a socket by its number.
+    pub fn listen_beside(folder: &Path, run: &RunId) -> Result<Self, SocketError> {
+        Self::listen_at(folder.join(format!("{run}.{}.sock", std::process::id())))
+    }
+
+    fn listen_at(path: PathBuf) -> Result<Self, SocketError> {
         // A socket of the same run that is still here belongs to a govern that was killed.
         let _gone = std::fs::remove_file(&path);
         let listener = with_short_path(&path, |short| UnixListener::bind(short))
@@ -152,7 +160,8 @@ async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>) {
                 Ok(Some(Spoken::Call(call))) => {
                     let _ended = heard.send(Heard::Call(call)).await;
                 }
-                Ok(Some(Spoken::Hook(call, rest))) => {
+                Ok(Some(Spoken::Hook(spoken))) => {
+                    let (call, rest) = *spoken;
                     let number = call.number;
                     if heard.send(Heard::Hook(call)).await.is_ok() {
                         let word = last_word(rest).await;
@@ -168,7 +177,7 @@ async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>) {
 
 enum Spoken {
     Call(Call),
-    Hook(HookCall, tokio::io::BufReader<OwnedReadHalf>),
+    Hook(Box<(HookCall, tokio::io::BufReader<OwnedReadHalf>)>),
 }
 
 async fn listen_to(stream: UnixStream, numbers: &AtomicU64) -> Option<Spoken> {
@@ -189,7 +198,7 @@ async fn listen_to(stream: UnixStream, numbers: &AtomicU64) -> Option<Spoken> {
     // One that says less or more than it announced is answered by the end of the connection: it fails.
     let input = HookInput::read(event, &input).filter(|_| input.len() == header.length)?;
     let number = numbers.fetch_add(1, Ordering::Relaxed);
-    Some(Spoken::Hook(HookCall { number, peer, event, input, stream: write }, reader))
+    Some(Spoken::Hook(Box::new((HookCall { number, peer, event, input, stream: write }, reader))))
 }
 
 /// Waits for the end of a hook's connection.
@@ -227,12 +236,36 @@ impl Call {
     }
 }
 
-/// Says one thing to a live run and waits for its reply.
+/// Says one thing to a live run and waits for its reply. Where several processes speak for it, the first that does not
+/// refuse has replied.
 pub fn call(folder: &Path, run: &RunId, message: &Message) -> Result<Reply, SocketError> {
-    let path = path_of(folder, run);
-    let io = |source| SocketError::Io { path: path.clone(), source };
+    let mut result = call_at(&path_of(folder, run), run, message);
+    if !matches!(result, Err(SocketError::NotLive(_))) {
+        return result;
+    }
+    let prefix = format!("{run}.");
+    let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_beside = |path: &PathBuf| {
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
+            name.strip_prefix(&prefix)
+                .and_then(|rest| rest.strip_suffix(".sock"))
+                .is_some_and(|pid| pid.parse::<u32>().is_ok())
+        })
+    };
+    for path in names.filter(is_beside) {
+        match call_at(&path, run, message) {
+            Err(SocketError::NotLive(_)) => {}
+            done @ Ok(Reply::Done { .. }) => return done,
+            other => result = other,
+        }
+    }
+    result
+}
+
+fn call_at(path: &Path, run: &RunId, message: &Message) -> Result<Reply, SocketError> {
+    let io = |source| SocketError::Io { path: path.to_owned(), source };
     let mut stream =
-        with_short_path(&path, |short| StdStream::connect(short)).map_err(|source| match source.kind() {
+        with_short_path(path, |short| StdStream::connect(short)).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => SocketError::NotLive(run.clone()),
             _ => io(source),
         })?;

@@ -6,6 +6,7 @@
 //! hundred bytes for each response of the file that it reads, and [`PARTS`] parts.
 
 mod family;
+mod one;
 mod plan;
 mod read;
 mod write;
@@ -21,10 +22,11 @@ use crate::policy::rule::Unpriced;
 use crate::report::imported::Imported;
 use crate::usage::price::PriceTable;
 
-use family::Families;
+use family::{Families, Files};
+pub use one::{Session, import_session, read_session};
 use plan::Plan;
 pub use plan::Unreadable;
-use read::Part;
+use read::{Part, Unwanted};
 use write::Writer;
 
 /// Parts that wait for the writer before readers do.
@@ -71,7 +73,7 @@ pub struct Terms<'a> {
 /// goes on from there. A folder or a file inside that cannot be read is only told.
 pub fn import(ledger: &mut Ledger, places: &[PathBuf], terms: Terms<'_>) -> Result<Imported, ImportError> {
     let Plan { files, unchanged, index, unreadable } = Plan::of(places, &ledger.file_marks()?)?;
-    let families = Families::new(&index);
+    let families = Families::new(Files::Index(&index));
     let total: u64 = files.iter().map(|file| file.found.size).sum();
     let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
     let (send, parts) = mpsc::sync_channel::<Part>(PARTS);
@@ -89,7 +91,7 @@ pub fn import(ledger: &mut Ledger, places: &[PathBuf], terms: Terms<'_>) -> Resu
             scope.spawn(move || {
                 while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                     // Without a writer there is nothing to read for.
-                    if read::read(file, context, done, &send).is_err() {
+                    if read::read(file, context, done, &mut |part| send.send(part).map_err(|_| Unwanted)).is_err() {
                         break;
                     }
                 }

@@ -1,7 +1,6 @@
 //! One session file becomes parts for the writer.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
 
 use crate::ledger::{FileMark, Origin, Past};
 use crate::model::{Attribution, ThreadId, Timestamp};
@@ -66,7 +65,7 @@ pub(super) fn read(
     file: &Planned,
     context: &Context<'_>,
     done: &AtomicU64,
-    send: &SyncSender<Part>,
+    send: &mut dyn FnMut(Part) -> Result<(), Unwanted>,
 ) -> Result<(), Unwanted> {
     let mut reading = Reading::new(file, context, done, send);
     let end = reading.all();
@@ -79,7 +78,7 @@ struct Reading<'a> {
     file: &'a Planned,
     context: &'a Context<'a>,
     done: &'a AtomicU64,
-    send: &'a SyncSender<Part>,
+    send: &'a mut dyn FnMut(Part) -> Result<(), Unwanted>,
     meter: Meter,
     origin: super::Origin,
     attribution: Option<Attribution>,
@@ -92,7 +91,12 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(file: &'a Planned, context: &'a Context<'a>, done: &'a AtomicU64, send: &'a SyncSender<Part>) -> Self {
+    fn new(
+        file: &'a Planned,
+        context: &'a Context<'a>,
+        done: &'a AtomicU64,
+        send: &'a mut dyn FnMut(Part) -> Result<(), Unwanted>,
+    ) -> Self {
         let found = &file.found;
         Self {
             file,
@@ -223,6 +227,6 @@ impl<'a> Reading<'a> {
     /// Sends what has come together.
     fn send(&mut self) -> Result<(), Unwanted> {
         let empty = Part { file: self.part.file.clone(), origins: Vec::new(), responses: Vec::new(), end: None };
-        self.send.send(std::mem::replace(&mut self.part, empty)).map_err(|_| Unwanted)
+        (self.send)(std::mem::replace(&mut self.part, empty))
     }
 }

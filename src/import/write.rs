@@ -16,8 +16,18 @@ use super::read::{End, Part};
 /// A file that changed so shortly before may be a live run's that has not told of it yet: it does so in milliseconds.
 const FRESH: Duration = Duration::from_secs(60);
 
+/// Whose a file is that changed just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// A live run's, perhaps: it is left to that.
+    PerhapsARun,
+    /// No run's: its Codex has no govern above it.
+    NoRun,
+}
+
 /// Writes parts, and keeps count.
 pub(super) struct Writer {
+    owner: Owner,
     tally: Imported,
     threads: HashSet<ThreadId>,
     left: BTreeSet<PathBuf>,
@@ -28,7 +38,12 @@ impl Writer {
         let bytes = files.iter().map(|file| file.found.size).sum();
         let failed = unreadable.into_iter().map(|(path, error)| (path, error.to_string())).collect();
         let tally = Imported { unchanged, bytes, failed, ..Imported::default() };
-        Self { tally, threads: HashSet::new(), left: BTreeSet::new() }
+        Self { owner: Owner::PerhapsARun, tally, threads: HashSet::new(), left: BTreeSet::new() }
+    }
+
+    /// The files are known to be no run's.
+    pub(super) fn of_nobody(self) -> Self {
+        Self { owner: Owner::NoRun, ..self }
     }
 
     /// Writes parts in one transaction.
@@ -45,7 +60,7 @@ impl Writer {
     }
 
     pub(super) fn finish(self) -> Imported {
-        let Self { mut tally, threads, left } = self;
+        let Self { mut tally, threads, left, owner: _ } = self;
         tally.threads = threads.len() as u64;
         tally.governed = left.into_iter().collect();
         tally
@@ -53,7 +68,8 @@ impl Writer {
 
     fn part(&mut self, batch: &mut Batch<'_>, part: Part) -> Result<(), LedgerError> {
         let Part { file, origins, responses, end } = part;
-        if self.left.contains(&file) || is_governed(batch.governed(), &file, origins.first()) {
+        let is_a_runs = || is_governed(batch.governed(), &file, origins.first());
+        if self.left.contains(&file) || (self.owner == Owner::PerhapsARun && is_a_runs()) {
             self.left.insert(file);
             return Ok(());
         }

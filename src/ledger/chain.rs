@@ -139,6 +139,22 @@ pub(super) enum Link {
     Extension { at: Timestamp, extension: ExtensionRow },
     /// History was imported: so many rows, from the first number to the last, and what they say.
     Import { at: Timestamp, first: i64, last: i64, rows: u64, digest: Hash },
+    /// govern's hooks in a file of Codex's are about to be changed: what is done, by whom, and the text to come.
+    Hooks { at: Timestamp, what: HookChange, by: String, path: String, digest: Hash },
+}
+
+/// What is done to the hooks of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookChange {
+    /// They are put in.
+    Install,
+    /// They are put in, and only observe.
+    InstallObserving,
+    /// They are taken out.
+    Remove,
+    /// What was recorded before this could not be done.
+    Failed,
 }
 
 /// What imported rows say, in the order of their numbers. Over bytes, not JSON: there are very many.

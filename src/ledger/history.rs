@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::model::{
     Attribution, Basis, Billing, Cost, ModelId, ProcessIdentity, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp,
@@ -129,28 +129,16 @@ pub struct Known {
 impl Ledger {
     /// The session files that were imported, as they were.
     pub fn file_marks(&self) -> Result<HashMap<PathBuf, FileMark>, LedgerError> {
-        let mut statement = self.conn.prepare(
-            "SELECT path, device, inode, size, modified, read, lines, skipped, reason, begun, ended FROM session_files",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut marks = HashMap::new();
-        while let Some(row) = rows.next()? {
-            let whole = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
-            let span: (Option<i64>, Option<i64>) = (row.get(9)?, row.get(10)?);
-            let moments = |at: Option<i64>| at.and_then(Timestamp::from_timestamp_millis);
-            let mark = FileMark {
-                identity: (whole(1)?, whole(2)?),
-                size: whole(3)?,
-                modified: row.get(4)?,
-                read: whole(5)?,
-                lines: whole(6)?,
-                skipped: whole(7)?,
-                reason: row.get(8)?,
-                span: moments(span.0).zip(moments(span.1)),
-            };
-            marks.insert(PathBuf::from(OsString::from_vec(row.get(0)?)), mark);
-        }
-        Ok(marks)
+        let mut statement = self.conn.prepare(MARKS)?;
+        let rows = statement.query_map([], marked)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// One of them.
+    pub fn file_mark(&self, path: &Path) -> Result<Option<FileMark>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(&format!("{MARKS} WHERE path = ?1"))?;
+        let found = statement.query_row([path.as_os_str().as_bytes()], marked).optional()?;
+        Ok(found.map(|(_, mark)| mark))
     }
 
     /// Writes a batch of history: all of it, or if `work` or the commit fails nothing. `now` is the time that the chain
@@ -176,6 +164,27 @@ impl Ledger {
         tx.commit()?;
         Ok(result)
     }
+}
+
+/// Every file that was imported.
+const MARKS: &str =
+    "SELECT path, device, inode, size, modified, read, lines, skipped, reason, begun, ended FROM session_files";
+
+fn marked(row: &Row<'_>) -> rusqlite::Result<(PathBuf, FileMark)> {
+    let whole = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
+    let span: (Option<i64>, Option<i64>) = (row.get(9)?, row.get(10)?);
+    let moments = |at: Option<i64>| at.and_then(Timestamp::from_timestamp_millis);
+    let mark = FileMark {
+        identity: (whole(1)?, whole(2)?),
+        size: whole(3)?,
+        modified: row.get(4)?,
+        read: whole(5)?,
+        lines: whole(6)?,
+        skipped: whole(7)?,
+        reason: row.get(8)?,
+        span: moments(span.0).zip(moments(span.1)),
+    };
+    Ok((PathBuf::from(OsString::from_vec(row.get(0)?)), mark))
 }
 
 impl Batch<'_> {

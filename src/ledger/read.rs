@@ -12,7 +12,7 @@ use super::chain::{Hash, ResponseEntry};
 use super::series::SeriesBook;
 use super::store::moment;
 use super::usage::{self, Stored};
-use super::{Ledger, LedgerError, history};
+use super::{Ledger, LedgerError, Turn, history};
 
 /// Which runs; all by default.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,6 +49,68 @@ pub struct Entry {
 
 const RUNS: &str = "SELECT id, started, ended, command, cwd, attribution, outcome, code, rule, pid, pid_started,
     observe, policy, prices FROM runs";
+
+/// How a run stands that may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// It was never started.
+    New,
+    /// Its end is recorded.
+    Ended,
+    /// It is under way by this process.
+    Open(ProcessIdentity),
+}
+
+impl Turn<'_> {
+    /// How a run stands.
+    pub fn run_state(&self, run: &RunId) -> Result<RunState, LedgerError> {
+        let mut statement = self.tx.prepare_cached("SELECT ended IS NULL, pid, pid_started FROM runs WHERE id = ?1")?;
+        let found = statement.query_row([run.as_str()], |row| {
+            let started: i64 = row.get(2)?;
+            Ok((row.get::<_, bool>(0)?, ProcessIdentity { pid: row.get(1)?, started: started.unsigned_abs() }))
+        });
+        Ok(match found.optional()? {
+            None => RunState::New,
+            Some((false, _)) => RunState::Ended,
+            Some((true, process)) => RunState::Open(process),
+        })
+    }
+
+    /// The last responses of a run, oldest first.
+    pub fn recent_responses(&self, run: &RunId, most: u32) -> Result<Vec<Response>, LedgerError> {
+        let sql = format!(
+            "{} WHERE u.run_no = (SELECT no FROM runs WHERE id = ?1) ORDER BY u.id DESC LIMIT ?2",
+            usage::SELECT
+        );
+        let mut statement = self.tx.prepare_cached(&sql)?;
+        let mut rows = statement.query(params![run.as_str(), most])?;
+        let (mut book, mut found) = (SeriesBook::default(), Vec::new());
+        while let Some(row) = rows.next()? {
+            found.push(Stored::read(row)?.response(self.tx, &mut book)?);
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    /// When a thread was answered last within a run; `None` if it was not.
+    pub fn last_answer(&self, run: &RunId, thread: &ThreadId) -> Result<Option<Timestamp>, LedgerError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT max(u.at) FROM usage u WHERE u.thread = (SELECT no FROM thread_ids WHERE id = ?2)
+             AND u.run_no = (SELECT no FROM runs WHERE id = ?1)",
+        )?;
+        let at: Option<i64> = statement.query_row([run.as_str(), thread.as_str()], |row| row.get(0))?;
+        at.map(moment).transpose()
+    }
+
+    /// A run waits for an answer that is still to come.
+    pub fn is_asking(&self, run: &RunId) -> Result<bool, LedgerError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT 1 FROM approvals WHERE state = 'pending' AND run_no = (SELECT no FROM runs WHERE id = ?1)
+             AND (deadline IS NULL OR deadline > ?2)",
+        )?;
+        Ok(statement.exists(params![run.as_str(), self.now.timestamp_millis()])?)
+    }
+}
 
 impl Ledger {
     /// The run that was started last.

@@ -1,5 +1,7 @@
 //! Owns what is written in one turn: events, and the rows that follow from them.
 
+use std::path::Path;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::model::event::EventKind;
@@ -7,7 +9,7 @@ use crate::model::{Event, RunId, Timestamp};
 
 use super::LedgerError;
 use super::calls;
-use super::chain::{Hash, Link, ResponseEntry, ResponseKind};
+use super::chain::{Hash, HookChange, Link, ResponseEntry, ResponseKind};
 use super::news::Watch;
 use super::store::Seat;
 use super::usage;
@@ -79,6 +81,12 @@ impl Turn<'_> {
             .prepare_cached("INSERT OR REPLACE INTO run_commands (run_no, data) VALUES (?1, ?2)")?
             .execute(params![run_no, data])?;
         self.link(&Link::Command { at: self.now, run: run.clone(), digest: Hash::of(data.as_bytes()) })
+    }
+
+    /// Remembers that hooks in a file of Codex's are about to be changed: by whom, and to what text.
+    pub fn change_hooks(&mut self, what: HookChange, by: &str, path: &Path, text: &str) -> Result<(), LedgerError> {
+        let (path, digest) = (path.display().to_string(), Hash::of(text.as_bytes()));
+        self.link(&Link::Hooks { at: self.now, what, by: by.to_owned(), path, digest })
     }
 
     /// What an event changes beside the chain.

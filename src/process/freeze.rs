@@ -88,6 +88,11 @@ pub(super) fn signal(to: ProcessIdentity, signal: Signal) -> bool {
     to.pid > 1 && kill(Pid::from_raw(to.pid), signal).is_ok()
 }
 
+/// Asks a process to end its turn, as Ctrl-C would; says whether it was still there.
+pub fn interrupt(to: ProcessIdentity) -> bool {
+    alive(to) && signal(to, Signal::SIGINT)
+}
+
 /// Freezes and kills all `members` until there are none, or until `patience` is over; `reap` takes
 /// the status of dead children, which count as long as they are there: a dead one may just have left
 /// an orphan that the same walk did not see. Says how many were killed.

@@ -4,7 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use super::tree::{Process, read};
+use nix::fcntl::OFlag;
+
+use super::tree::{Process, is_governed, read};
 
 /// What a process is to Codex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +32,7 @@ impl Process {
 
     /// Its command line; empty if it is gone.
     pub fn argv(&self) -> Vec<OsString> {
-        let bytes = std::fs::read(format!("/proc/{}/cmdline", self.identity.pid)).unwrap_or_default();
-        let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
-        bytes.split(|byte| *byte == 0).map(|argument| OsString::from_vec(argument.to_vec())).collect()
+        command_line(self.identity.pid)
     }
 
     /// What it is to Codex.
@@ -42,6 +42,13 @@ impl Process {
             None => Role::Other,
         }
     }
+}
+
+/// The command line of a process; empty if it is gone.
+pub fn command_line(pid: i32) -> Vec<OsString> {
+    let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+    bytes.split(|byte| *byte == 0).map(|argument| OsString::from_vec(argument.to_vec())).collect()
 }
 
 /// Those that talk to a model, nested ones too. A child that is still its parent's copy is a program
@@ -71,6 +78,33 @@ pub fn codex_above(pid: i32) -> Option<i32> {
         }
     }
     None
+}
+
+/// An agent started this process: a guard or a Codex is above it, or its environment names a Codex's thread.
+pub fn is_agents(pid: i32) -> bool {
+    is_governed(pid) || codex_above(pid).is_some() || environ_var(pid, "CODEX_THREAD_ID").is_some()
+}
+
+/// Writes a line where a process writes its errors. Who has closed that, or does not read it, misses the line; so does a
+/// plain file that is not appended to: the process would write over it.
+pub fn tell(pid: i32, line: &str) {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = format!("/proc/{pid}/fd/2");
+    let is_plain = std::fs::metadata(&path).is_ok_and(|meta| meta.is_file());
+    if is_plain && !appends(pid, 2) {
+        return;
+    }
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let opened = std::fs::OpenOptions::new().append(true).custom_flags(flags.bits()).open(path);
+    let _unread = opened.and_then(|mut stderr| stderr.write_all(line.as_bytes()));
+}
+
+/// What is written to a descriptor of a process goes to the end of its file.
+fn appends(pid: i32, descriptor: i32) -> bool {
+    let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}")).unwrap_or_default();
+    let flags = info.lines().find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & OFlag::O_APPEND.bits() != 0)
 }
 
 /// The session files that a process has open for writing: `rollout-*.jsonl` somewhere below

@@ -128,6 +128,20 @@ pub fn is_governed(pid: i32) -> bool {
     true
 }
 
+/// The govern that supervises a process: the parent of the guard among its ancestors. `None` if there is none.
+pub fn supervisor_above(pid: i32) -> Option<ProcessIdentity> {
+    let mut at = pid;
+    for _ in 0..4096 {
+        let process = read(at)?;
+        let name = std::fs::read(format!("/proc/{at}/comm")).unwrap_or_default();
+        if name.trim_ascii_end() == GUARD_NAME.to_bytes() {
+            return identity_of(process.parent);
+        }
+        at = process.parent;
+    }
+    None
+}
+
 /// These processes and all their descendants, parents before children, each shown to `see` before its children
 /// are looked for.
 ///

@@ -6,6 +6,7 @@
 pub mod approvals;
 pub mod budget;
 pub mod by;
+pub mod change;
 pub mod csv;
 mod figures;
 pub mod focus;

@@ -22,11 +22,11 @@ pub(super) struct NotTaken {
 }
 
 impl NotTaken {
-    fn new(why: impl Into<String>) -> Self {
+    pub(super) fn new(why: impl Into<String>) -> Self {
         Self { why: why.into(), hint: None }
     }
 
-    fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -145,12 +145,12 @@ impl Supervisor {
     }
 }
 
-fn refused(not: NotTaken) -> Reply {
+pub(super) fn refused(not: NotTaken) -> Reply {
     Reply::Refused { why: not.why, hint: not.hint }
 }
 
 /// `[approvals] approvers`, if the policy names any.
-fn may_answer(who: &str, approvals: &Approvals) -> Result<(), NotTaken> {
+pub(super) fn may_answer(who: &str, approvals: &Approvals) -> Result<(), NotTaken> {
     if approvals.approvers.is_empty() || approvals.approvers.iter().any(|approver| approver == who) {
         return Ok(());
     }
@@ -159,7 +159,7 @@ fn may_answer(who: &str, approvals: &Approvals) -> Result<(), NotTaken> {
 }
 
 /// What a wish comes to for this question, under the policy's `[approvals]`.
-fn understand(question: &Question, wish: &Wish, approvals: &Approvals) -> Result<Answer, NotTaken> {
+pub(super) fn understand(question: &Question, wish: &Wish, approvals: &Approvals) -> Result<Answer, NotTaken> {
     match wish {
         Wish::Extend { by: None } => Ok(Answer::Extend { amount: question.extend.amount }),
         Wish::Extend { by: Some(text) } => {
@@ -192,7 +192,7 @@ fn understand(question: &Question, wish: &Wish, approvals: &Approvals) -> Result
     }
 }
 
-fn describe(question: &Question, answer: &Answer) -> String {
+pub(super) fn describe(question: &Question, answer: &Answer) -> String {
     let agent = &question.agent;
     if question.call.is_some() {
         return match answer {

@@ -6,13 +6,14 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::codex::{self, Failing, HookEvent, HookTarget, Invocation, NoHooks};
-use crate::decide::Effect;
+use crate::decide::agent::Agent;
 use crate::decide::input::{Gone, Hook, HookId, Input, Judged, ToolCall, Wants};
+use crate::decide::{Effect, Governor};
 use crate::error::Error;
 use crate::gate::hook::{HookAnswer, HookInput, HookReply, HookWord};
 use crate::gate::socket::{self, HookCall, Peer};
-use crate::model::ModelId;
 use crate::model::event::GateReach;
+use crate::model::{AgentName, ModelId, RunId};
 use crate::policy::{self, command::CommandLine};
 use crate::process;
 
@@ -158,45 +159,56 @@ impl Supervisor {
 
 impl Supervisor {
     fn wants(&self, event: HookEvent, input: &HookInput) -> Wants {
-        match event {
-            HookEvent::SessionStart => Wants::Session,
-            HookEvent::UserPromptSubmit => Wants::Turn,
-            HookEvent::PreModelRequest => Wants::Request,
-            HookEvent::PreCompact => Wants::Compaction,
-            HookEvent::PreToolUse => Wants::Tool(self.tool_call(input)),
-            HookEvent::Stop => Wants::TurnEnd,
-        }
+        wants(event, input, &self.governor, &self.agent, &self.run)
     }
+}
 
-    fn tool_call(&self, input: &HookInput) -> ToolCall {
-        let whole = input.tool_input.to_string();
-        let digest = Sha256::digest(&whole).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-        let command = input.tool_input.get("command");
-        let words: Option<Vec<String>> = command.and_then(|command| serde_json::from_value(command.clone()).ok());
-        let text = command.and_then(Value::as_str);
-        let tool = input.tool_name.clone().unwrap_or_default();
-        let line = text.map(CommandLine::Text).or(words.as_deref().map(CommandLine::Words));
-        let judged = self.judge(&tool, line, input);
-        let words = words.as_ref().map(|words| words.join(" "));
-        let short = codex::redact(text.or(words.as_deref()).unwrap_or(&whole));
-        ToolCall { tool, digest, short: short.chars().take(SHORT).collect(), judged }
+/// What Codex is about to do, as the governor sees it.
+pub(super) fn wants(event: HookEvent, input: &HookInput, governor: &Governor, agent: &AgentName, run: &RunId) -> Wants {
+    match event {
+        HookEvent::SessionStart => Wants::Session,
+        HookEvent::UserPromptSubmit => Wants::Turn,
+        HookEvent::PreModelRequest => Wants::Request,
+        HookEvent::PreCompact => Wants::Compaction,
+        HookEvent::PreToolUse => Wants::Tool(tool_call(input, governor, agent, run)),
+        HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd => Wants::TurnEnd,
     }
+}
 
-    /// What the policy's gates say to a tool.
-    fn judge(&self, tool: &str, command: Option<CommandLine<'_>>, input: &HookInput) -> Option<Judged> {
-        let gates = &self.governor.policy().gates;
-        let agent = self.governor.agent(&self.agent)?;
-        let call = policy::gate::ToolCall {
-            tool,
-            command,
-            paths: &[],
-            model: input.model.as_ref().map(ModelId::as_str),
-            value: &|dimension| agent.value(&self.run, dimension),
-            next_cost: agent.next_cost(&input.thread()),
-        };
-        let verdict = policy::gate::judge(gates, &call)?;
-        let rule = gates.get(verdict.index)?.name.to_string();
-        let because = codex::redact(&verdict.because.join("; "));
-        Some(Judged { rule, verb: verdict.verb, because, would: verdict.observe })
-    }
+fn tool_call(input: &HookInput, governor: &Governor, agent: &AgentName, run: &RunId) -> ToolCall {
+    let whole = input.tool_input.to_string();
+    let digest = Sha256::digest(&whole).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let command = input.tool_input.get("command");
+    let words: Option<Vec<String>> = command.and_then(|command| serde_json::from_value(command.clone()).ok());
+    let text = command.and_then(Value::as_str);
+    let tool = input.tool_name.clone().unwrap_or_default();
+    let line = text.map(CommandLine::Text).or(words.as_deref().map(CommandLine::Words));
+    let judged = governor.agent(agent).and_then(|agent| judge(&tool, line, input, governor, agent, run));
+    let words = words.as_ref().map(|words| words.join(" "));
+    let short = codex::redact(text.or(words.as_deref()).unwrap_or(&whole));
+    ToolCall { tool, digest, short: short.chars().take(SHORT).collect(), judged }
+}
+
+/// What the policy's gates say to a tool.
+fn judge(
+    tool: &str,
+    command: Option<CommandLine<'_>>,
+    input: &HookInput,
+    governor: &Governor,
+    agent: &Agent,
+    run: &RunId,
+) -> Option<Judged> {
+    let gates = &governor.policy().gates;
+    let call = policy::gate::ToolCall {
+        tool,
+        command,
+        paths: &[],
+        model: input.model.as_ref().map(ModelId::as_str),
+        value: &|dimension| agent.value(run, dimension),
+        next_cost: agent.next_cost(&input.thread()),
+    };
+    let verdict = policy::gate::judge(gates, &call)?;
+    let rule = gates.get(verdict.index)?.name.to_string();
+    let because = codex::redact(&verdict.because.join("; "));
+    Some(Judged { rule, verb: verdict.verb, because, would: verdict.observe })
 }

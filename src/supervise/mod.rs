@@ -3,6 +3,7 @@
 //! Whatever wakes the loop becomes inputs; the governor turns inputs into effects inside one
 //! transaction of the ledger, which records them; only then are they performed.
 
+pub mod alone;
 mod answer;
 mod asking;
 mod at_gate;

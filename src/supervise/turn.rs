@@ -10,7 +10,7 @@ use crate::decide::lifecycle::State;
 use crate::error::Error;
 use crate::ledger::{self, Ledger, LedgerError, Patience, Turn};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{ApprovalState, Event, Response};
+use crate::model::{ApprovalId, ApprovalState, Event, Response, RunId};
 use crate::process::{self, Order};
 
 use super::books::{NoBooks, TurnBooks};
@@ -152,23 +152,18 @@ impl Supervisor {
                     },
                     input => input,
                 };
-                if let Input::Answered { approval, answer, by, reason } = &input {
-                    // The first answer counts; its extension is written in this same transaction.
-                    let state = match answer {
-                        Answer::Extend { .. } | Answer::Allow { .. } | Answer::Route => ApprovalState::Approved,
-                        Answer::Stop | Answer::Kill => ApprovalState::Denied,
-                    };
-                    if !turn.answer(*approval, state, Some(answer), by, reason.as_deref())? {
-                        self.too_late = true;
-                        continue;
-                    }
+                if let Input::Answered { approval, answer, by, reason } = &input
+                    && !first_answer(turn, *approval, answer, by, reason.as_deref())?
+                {
+                    self.too_late = true;
+                    continue;
                 }
                 let now = self.moment();
                 let books = TurnBooks::new(turn);
                 let effects = self.governor.handle(now, input, &books);
                 books.into_error()?;
                 for effect in effects {
-                    if let Some(follows) = self.record(turn, &effect)? {
+                    if let Some(follows) = record(turn, &self.run, &effect)? {
                         queue.push_front(follows);
                     }
                     if !is_for_ledger(&effect) {
@@ -199,42 +194,58 @@ impl Supervisor {
         }
         Ok(first.then_some(Input::Imported(response)))
     }
+}
 
-    /// Writes an effect's share into the ledger; a question gets its number here.
-    fn record(&self, turn: &mut Turn<'_>, effect: &Effect) -> Result<Option<Input>, LedgerError> {
-        match effect {
-            Effect::Record { agent, kind } => {
-                let (at, run) = (clock::now(), self.run.clone());
-                turn.append(&Event { at, run, agent: agent.clone(), kind: kind.clone() })?;
-            }
-            Effect::Reserve { key, amount } => turn.reserve(key, *amount)?,
-            Effect::Extend { key, amount, by, reason } => {
-                turn.extend(key, *amount, by, reason.as_deref(), None)?;
-            }
-            Effect::Ask(question) => {
-                let approval = turn.ask(&stored(question), &process::alive)?.0;
-                return Ok(Some(Input::Asked { agent: question.agent.clone(), approval }));
-            }
-            Effect::Withdraw(approval) => {
-                turn.leave(*approval, &process::alive)?;
-            }
-            Effect::Expire(approval) => {
-                turn.answer(*approval, ApprovalState::Expired, None, "deadline", None)?;
-            }
-            Effect::Freeze(_)
-            | Effect::Thaw(_)
-            | Effect::Tell { .. }
-            | Effect::Answer { .. }
-            | Effect::Open(_)
-            | Effect::End(_)
-            | Effect::Restart { .. }
-            | Effect::Arm(..)
-            | Effect::Say(_)
-            | Effect::Refuse(_)
-            | Effect::Finish { .. } => {}
+/// Writes an effect's share into the ledger; a question gets its number here.
+pub(super) fn record(turn: &mut Turn<'_>, run: &RunId, effect: &Effect) -> Result<Option<Input>, LedgerError> {
+    match effect {
+        Effect::Record { agent, kind } => {
+            let (at, run) = (clock::now(), run.clone());
+            turn.append(&Event { at, run, agent: agent.clone(), kind: kind.clone() })?;
         }
-        Ok(None)
+        Effect::Reserve { key, amount } => turn.reserve(key, *amount)?,
+        Effect::Extend { key, amount, by, reason } => {
+            turn.extend(key, *amount, by, reason.as_deref(), None)?;
+        }
+        Effect::Ask(question) => {
+            let approval = turn.ask(&stored(question), &process::alive)?.0;
+            return Ok(Some(Input::Asked { agent: question.agent.clone(), approval }));
+        }
+        Effect::Withdraw(approval) => {
+            turn.leave(*approval, &process::alive)?;
+        }
+        Effect::Expire(approval) => {
+            turn.answer(*approval, ApprovalState::Expired, None, "deadline", None)?;
+        }
+        Effect::Freeze(_)
+        | Effect::Thaw(_)
+        | Effect::Tell { .. }
+        | Effect::Answer { .. }
+        | Effect::Open(_)
+        | Effect::End(_)
+        | Effect::Restart { .. }
+        | Effect::Arm(..)
+        | Effect::Say(_)
+        | Effect::Refuse(_)
+        | Effect::Finish { .. } => {}
     }
+    Ok(None)
+}
+
+/// Writes an answer down; says whether it is the first, which alone counts. Its extension is written in this same
+/// transaction.
+pub(super) fn first_answer(
+    turn: &mut Turn<'_>,
+    approval: ApprovalId,
+    answer: &Answer,
+    by: &str,
+    reason: Option<&str>,
+) -> Result<bool, LedgerError> {
+    let state = match answer {
+        Answer::Extend { .. } | Answer::Allow { .. } | Answer::Route => ApprovalState::Approved,
+        Answer::Stop | Answer::Kill => ApprovalState::Denied,
+    };
+    turn.answer(approval, state, Some(answer), by, reason)
 }
 
 /// A question as the ledger keeps it.
@@ -250,7 +261,7 @@ fn stored(question: &Question) -> ledger::Question {
 }
 
 /// What other runs wrote, in the governor's words.
-fn elsewhere(news: ledger::News) -> News {
+pub(super) fn elsewhere(news: ledger::News) -> News {
     News {
         responses: news.responses,
         many: news.many,

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crate::model::{ThreadId, Timestamp};
-use crate::rollout::{self, SessionName};
+use crate::rollout::{self, Record, RecordKind, Refused, SessionName};
 use crate::usage::meter::{Counting, Meter, RunningTotal};
 
 use super::cursor::{Cursor, open_file};
@@ -31,11 +31,9 @@ pub fn name_is_older(path: &Path, since: Timestamp) -> bool {
 
 /// The root of the family that a file's first lines name.
 pub fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
-    let mut first = Vec::new();
-    BufReader::with_capacity(BUFFER, open_file(path)?.take(LONGEST_FIRST)).read_until(b'\n', &mut first)?;
     let mut meter = Meter::new(name_of(path).as_ref(), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
     // The first line tells; a legacy fork has its parent's behind it.
-    match rollout::read(first.strip_suffix(b"\n").unwrap_or(&first)) {
+    match first_record(path)? {
         Ok(record) => {
             let _history = meter.push(0, &record);
             Ok(meter.root().cloned())
@@ -43,6 +41,20 @@ pub fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
         // Not written to its end yet, or compressed: another look will tell.
         Err(_) => Ok(None),
     }
+}
+
+/// The version of the Codex that began a session; `None` where its file does not say.
+pub fn version_of(path: &Path) -> Option<String> {
+    match first_record(path).ok()?.ok()?.kind {
+        RecordKind::Meta(meta) => meta.cli_version,
+        _ => None,
+    }
+}
+
+fn first_record(path: &Path) -> std::io::Result<Result<Record, Refused>> {
+    let mut first = Vec::new();
+    BufReader::with_capacity(BUFFER, open_file(path)?.take(LONGEST_FIRST)).read_until(b'\n', &mut first)?;
+    Ok(rollout::read(first.strip_suffix(b"\n").unwrap_or(&first)))
 }
 
 /// The running totals of a thread that is not ours: what a fork of it may repeat. `None` if it has no file any more.

@@ -25,6 +25,8 @@ mod gate_screen;
 mod ground;
 mod guard;
 mod import;
+mod installed;
+mod installed_screen;
 mod ledger_lost;
 mod old;
 mod plain;

@@ -1,0 +1,279 @@
+//! Owns `govern hook --installed`: what a Codex calls that nobody started under govern. Below a live run it asks that
+//! run's supervisor; else it reads, judges, records and answers alone.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use super::Said;
+use crate::cli::here::Here;
+use crate::cli::{env, run as runs, working_folder};
+use crate::clock;
+use crate::codex::{HookEvent, Invocation, Kind};
+use crate::gate::hook::{HookAnswer, blocked_prompt};
+use crate::gate::socket;
+use crate::import::{self, Session};
+use crate::ledger::{Ledger, home, state_home};
+use crate::model::{AgentName, ProcessIdentity};
+use crate::place;
+use crate::policy::rule::Policy;
+use crate::process::{self, Parent, Woken};
+use crate::supervise::alone::{self, Call, Told};
+use crate::tail::session;
+use crate::ui::Look;
+use crate::usage::price::PriceTable;
+
+/// From this version on Codex asks before each request.
+const ASKS_FIRST: (u32, u32) = (0, 169);
+
+/// How long an interrupted Codex has to end its turn.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How often the ledger is asked whether others have written.
+const TICK: Duration = Duration::from_millis(250);
+
+/// After so many ticks a Codex that is held is judged again without news: a window may have ended.
+const JUDGE_AGAIN: u32 = 120;
+
+/// A hook as it stands in Codex's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Installed {
+    pub(super) event: HookEvent,
+    /// The folder of the ledger; `None`: by the environment.
+    home: Option<PathBuf>,
+    observe: bool,
+}
+
+impl Installed {
+    /// `EVENT [--home FOLDER] [--observe]`.
+    pub(super) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
+        let event = HookEvent::from_verb(arguments.next()?.to_str()?)?;
+        let mut parsed = Self { event, home: None, observe: false };
+        while let Some(argument) = arguments.next() {
+            match argument.to_str() {
+                Some("--home") => parsed.home = Some(arguments.next()?.into()),
+                Some("--observe") => parsed.observe = true,
+                Some(_) | None => return None,
+            }
+        }
+        Some(parsed)
+    }
+}
+
+/// Answers it; or why it cannot be answered.
+pub(super) fn run(hook: &Installed, parent: Parent, said: &Said) -> Result<String, String> {
+    let own = process::own_identity().ok_or("govern cannot tell its own process from /proc")?;
+    let codex = process::codex_above(own.pid).and_then(process::identity_of);
+    if process::is_governed(own.pid) {
+        return below_a_run(hook, own, codex, &parent, said);
+    }
+    let codex = codex.ok_or("no Codex has called it")?;
+    let here = Here {
+        env: &env,
+        cwd: working_folder(said.input.cwd.clone().or_else(|| std::env::current_dir().ok()), env("PWD")),
+        look: Look::plain(80),
+        now: clock::now(),
+        alive: &process::alive,
+    };
+    Attended { hook, said, here, codex, parent: Arc::new(parent), woken: None }.answer()
+}
+
+/// The supervisor of the run is asked, unless the Codex has that run's own hooks as well.
+fn below_a_run(
+    hook: &Installed,
+    own: ProcessIdentity,
+    codex: Option<ProcessIdentity>,
+    parent: &Parent,
+    said: &Said,
+) -> Result<String, String> {
+    let supervisor = process::supervisor_above(own.pid).ok_or("the govern above it cannot be found")?;
+    let folder = state_home(|name| process::environ_var(supervisor.pid, name)).ok_or("the run has no ledger")?;
+    let ledger = Ledger::open_read_only(&folder).map_err(|error| error.to_string())?;
+    let live = ledger.live_runs(&process::alive).map_err(|error| error.to_string())?;
+    let run = live.iter().find(|run| run.process == supervisor).ok_or("the run above it cannot be found")?;
+    let sockets = home::socket_folder(&folder).map_err(|error| error.to_string())?;
+    let socket = socket::path_of(&sockets, &run.id);
+    let asks_itself = codex.and_then(command_of).is_some_and(|command| {
+        let named = socket.display().to_string();
+        command.iter().any(|word| word.to_string_lossy().contains(&named))
+    });
+    if asks_itself || !hook.event.gates() {
+        return Ok(String::new());
+    }
+    super::ask(hook.event, &socket, parent, &said.bytes)
+}
+
+fn command_of(codex: ProcessIdentity) -> Option<Vec<OsString>> {
+    let command = process::command_line(codex.pid);
+    (!command.is_empty()).then_some(command)
+}
+
+/// A hook that is answered alone.
+struct Attended<'a> {
+    hook: &'a Installed,
+    said: &'a Said,
+    here: Here<'a>,
+    codex: ProcessIdentity,
+    parent: Arc<Parent>,
+    woken: Option<mpsc::Receiver<Woken>>,
+}
+
+impl Attended<'_> {
+    fn answer(mut self) -> Result<String, String> {
+        let command = command_of(self.codex).unwrap_or_default();
+        let kind = Invocation::parse(&command).map(|invocation| invocation.kind());
+        let stays = !matches!(kind, Some(Kind::Exec(_) | Kind::Review));
+        loop {
+            let told = match self.attend(&command, stays) {
+                Ok(told) => told,
+                Err(because) => Told::Stop { because, kill: false },
+            };
+            match told {
+                Told::Withdrawn => return Ok(String::new()),
+                Told::GoOn { deny, said, context } => return Ok(self.say(deny, &said, &context, stays)),
+                Told::Wait => {}
+                Told::Stop { because, .. }
+                    if !self.hook.event.gates() && self.hook.event != HookEvent::UserPromptSubmit =>
+                {
+                    return Ok(self.say(None, &[because], &[], stays));
+                }
+                Told::Stop { because, kill: true } => return Err(because),
+                Told::Stop { because, .. } if !stays => return self.interrupt(because),
+                Told::Stop { because, .. } => match self.hook.event {
+                    HookEvent::UserPromptSubmit => return Ok(blocked_prompt(&format!("govern: {because}"))),
+                    HookEvent::PreToolUse if self.asks_first() => {
+                        return Ok(self.say(Some(format!("govern: {because}")), &[], &[], stays));
+                    }
+                    _ => {}
+                },
+            }
+            if !self.wait_for_news() {
+                return Ok(String::new());
+            }
+        }
+    }
+
+    /// Judges the hook as things stand now.
+    fn attend(&self, command: &[OsString], stays: bool) -> Result<Told, String> {
+        let rules = runs::Rules { observe: self.hook.observe, ..runs::Rules::default() };
+        let policy = rules.load(&self.here, true).map_err(|error| error.to_string())?;
+        let limits = limits(&policy);
+        let tells = matches!(self.hook.event, HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd);
+        let nothing = || Told::GoOn { deny: None, said: Vec::new(), context: Vec::new() };
+        if !limits && !tells {
+            return Ok(nothing());
+        }
+        let place = place::look(&self.here.cwd, env);
+        let attribution = runs::attribute(&policy, &place, &runs::Belongs::default());
+        let prices = PriceTable::embedded().with_overrides(&policy.prices);
+        let state = match &self.hook.home {
+            Some(home) => home.clone(),
+            None => self.here.state_folder().map_err(|error| error.to_string())?,
+        };
+        let mut ledger = Ledger::open(&state).map_err(|error| error.to_string())?;
+        if !limits {
+            let (prices, unpriced) = (&prices, &policy.models.unpriced);
+            let session = Session { prices, unpriced, attribution: &attribution };
+            let path = self.said.input.session_file();
+            let read = path.map(|path| import::import_session(&mut ledger, path, &session, &process::alive));
+            // Without a limit nothing is kept from going on: `govern import` finds it later.
+            let said = read.and_then(Result::err).map(|error| format!("not metered: {error}"));
+            return Ok(Told::GoOn { deny: None, said: said.into_iter().collect(), context: Vec::new() });
+        }
+        let text = |name: &str| env(name).and_then(|value| value.into_string().ok());
+        let call = Call {
+            event: self.hook.event,
+            input: self.said.input.clone(),
+            run: runs::run_of(&self.said.input.session_id),
+            policy,
+            prices,
+            agent: AgentName::new(text("GOVERN_AGENT").unwrap_or_else(|| "codex".to_owned())),
+            attribution,
+            codex: self.codex,
+            command: command.to_vec(),
+            cwd: self.here.cwd.clone(),
+            by: runs::whoami(),
+            stays,
+            asks_first: self.asks_first(),
+            askable: env("CI").is_none(),
+            sockets: home::socket_folder(&state).map_err(|error| error.to_string())?,
+        };
+        alone::attend(&call, &mut ledger, &self.parent).map_err(|error| error.to_string())
+    }
+
+    /// The session was begun by a Codex that asks before each request.
+    fn asks_first(&self) -> bool {
+        let version = self.said.input.session_file().and_then(session::version_of);
+        let numbers = version.and_then(|version| {
+            let mut parts = version.split('.');
+            Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+        });
+        numbers.is_none_or(|version: (u32, u32)| version >= ASKS_FIRST)
+    }
+
+    fn say(&self, deny: Option<String>, said: &[String], context: &[String], stays: bool) -> String {
+        if !stays {
+            for line in said {
+                process::tell(self.codex.pid, &format!("govern: {line}\n"));
+            }
+        }
+        let message = (stays && !said.is_empty()).then(|| format!("govern: {}", said.join("; ")));
+        let context = (!context.is_empty()).then(|| context.join("\n"));
+        HookAnswer { deny, message, context }.text(self.hook.event)
+    }
+
+    /// Ends the turn of a Codex without a screen as Ctrl-C would, before anything is asked. One that does not let go of
+    /// this hook is ended by the shell.
+    fn interrupt(&mut self, because: String) -> Result<String, String> {
+        process::tell(self.codex.pid, &format!("govern: stop: {because}\n"));
+        let lets_go = process::interrupt(self.codex) && self.watch().recv_timeout(GRACE).is_ok();
+        if lets_go { Ok(String::new()) } else { Err(because) }
+    }
+
+    /// Waits until the ledger may say otherwise; `false` if nobody waits for this hook any more.
+    fn wait_for_news(&mut self) -> bool {
+        let codex = self.codex;
+        let state = self.hook.home.clone().or_else(|| self.here.state_folder().ok());
+        let mut ledger = state.and_then(|state| Ledger::open_read_only(&state).ok());
+        let mut changed = move || ledger.as_mut().is_some_and(|ledger| ledger.changed_elsewhere().unwrap_or(false));
+        // The first answer is always yes.
+        changed();
+        for _ in 0..JUDGE_AGAIN {
+            match self.watch().recv_timeout(TICK) {
+                // While this process lives, Codex waits for the end of its output.
+                Ok(Woken::Orphaned) | Err(RecvTimeoutError::Disconnected) if process::alive(codex) => {
+                    std::thread::sleep(TICK);
+                }
+                Ok(_) | Err(RecvTimeoutError::Disconnected) => return false,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if changed() {
+                return true;
+            }
+        }
+        true
+    }
+
+    /// Tells when nobody waits for this process any more.
+    fn watch(&mut self) -> &mpsc::Receiver<Woken> {
+        let parent = Arc::clone(&self.parent);
+        self.woken.get_or_insert_with(|| {
+            let (tell, told) = mpsc::channel();
+            std::thread::spawn(move || {
+                if let Ok((never, _open)) = std::os::unix::net::UnixStream::pair() {
+                    use std::os::fd::AsFd;
+                    let _unheard = tell.send(parent.wait_for(never.as_fd()).unwrap_or(Woken::Orphaned));
+                }
+            });
+            told
+        })
+    }
+}
+
+/// Something in it could hold, refuse or warn.
+fn limits(policy: &Policy) -> bool {
+    let models = &policy.models;
+    !policy.budgets.is_empty() || !policy.gates.is_empty() || models.restricts() || !models.service_tiers.is_empty()
+}

@@ -1,0 +1,206 @@
+//! Owns `govern hooks`: every Codex of this user, or of this machine, under policy, whoever starts it.
+
+mod file;
+mod status;
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use super::format::Format;
+use super::here::Here;
+use crate::clock;
+use crate::codex::installed::{self, Installation, NotChanged, Trust};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::{HookChange, Ledger};
+use crate::process;
+use crate::report::change;
+use crate::report::text::printable;
+use crate::tail::locate;
+
+use file::ConfigFile;
+
+/// Where the machine's own Codex configuration lies.
+const REQUIREMENTS: &str = "/etc/codex/requirements.toml";
+
+/// Every Codex of this user or machine under policy, wrapped or not.
+#[derive(clap::Args, Clone, Debug)]
+pub struct HooksArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub verb: HooksVerb,
+}
+
+/// What to do with installed hooks.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum HooksVerb {
+    /// Put govern's hooks into Codex's configuration; the change is shown first
+    Install {
+        /// For every user of this machine: /etc/codex/requirements.toml
+        #[arg(long)]
+        system: bool,
+        /// Decide and record, do nothing
+        #[arg(long)]
+        observe: bool,
+        /// Don't ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Take them out again; everything else stays as it is
+    Remove {
+        /// Those of the machine
+        #[arg(long)]
+        system: bool,
+        /// Don't ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// What is installed where, whether Codex trusts it, and what that holds
+    Status {
+        /// How it is written
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+/// Does it.
+pub fn run(args: &HooksArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
+    match &args.verb {
+        HooksVerb::Install { system, observe, yes } => {
+            let what = if *observe { HookChange::InstallObserving } else { HookChange::Install };
+            change(here, *system, what, *yes)
+        }
+        HooksVerb::Remove { system, yes } => change(here, *system, HookChange::Remove, *yes),
+        HooksVerb::Status { format } => status::run(*format, out, here),
+    }
+}
+
+/// A file of Codex's in which hooks may stand.
+struct Place {
+    /// As a person knows it.
+    path: PathBuf,
+    /// What Codex's trust in its hooks goes by: see [`Trust`].
+    named: String,
+    managed: bool,
+}
+
+impl Place {
+    /// The user's own.
+    fn user(here: &Here<'_>) -> Result<Self> {
+        let home = locate::codex_home(|name| here.variable(name))
+            .ok_or_else(|| Error::new("there is no Codex home").hint("set CODEX_HOME, or HOME"))?;
+        // Codex's keys have the folder's real path, and the file by its name.
+        let real = std::fs::canonicalize(&home).map_err(|error| {
+            Error::new(format!("Codex's home `{}` cannot be found", home.display()))
+                .caused_by(&error)
+                .hint("run `codex` once, or set CODEX_HOME")
+        })?;
+        let named = text(&real.join("config.toml"))?;
+        Ok(Self { path: home.join("config.toml"), named, managed: false })
+    }
+
+    /// The machine's. The folder of managed hooks, where the file names none, is that of govern itself.
+    fn system(govern: &Path) -> Result<Self> {
+        let folder = text(govern.parent().unwrap_or(Path::new("/")))?;
+        Ok(Self { path: PathBuf::from(REQUIREMENTS), named: folder, managed: true })
+    }
+
+    fn of(here: &Here<'_>, system: bool, govern: &Path) -> Result<Self> {
+        if system { Self::system(govern) } else { Self::user(here) }
+    }
+
+    fn trust(&self) -> Trust<'_> {
+        if self.managed { Trust::Managed(&self.named) } else { Trust::Hashes(&self.named) }
+    }
+
+    fn refused(&self, why: &NotChanged) -> Error {
+        Error::new(format!("`{}` stays as it is", self.path.display())).caused_by(why)
+    }
+}
+
+fn text(path: &Path) -> Result<String> {
+    path.to_str().map(str::to_owned).ok_or_else(|| Error::new(format!("`{}` is not UTF-8", path.display())))
+}
+
+fn own_program() -> Result<PathBuf> {
+    process::own_program().ok_or_else(|| {
+        Error::new("govern cannot tell where its own program is").hint("call it by its path: it was moved or replaced")
+    })
+}
+
+/// Shows what would change, asks, records and does it.
+fn change(here: &Here<'_>, system: bool, what: HookChange, yes: bool) -> Result<Exit> {
+    if process::own_identity().is_none_or(|own| process::is_agents(own.pid)) {
+        return Err(Error::new("hooks are not changed from inside an agent")
+            .hint("an agent cannot let itself out: do it from a terminal of your own")
+            .exit(Exit::Refused));
+    }
+    let govern = own_program()?;
+    let place = Place::of(here, system, &govern)?;
+    let state = here.state_folder()?;
+    let file = ConfigFile::read(&place.path)?;
+    let after = match what {
+        HookChange::Install | HookChange::InstallObserving => {
+            let installation = Installation {
+                govern: &govern,
+                // Each user of the machine has a ledger of his own.
+                home: (!system).then_some(state.as_path()),
+                observe: what == HookChange::InstallObserving,
+                // Its users may have any shell.
+                posix_shell: !system && process::has_posix_shell(),
+            };
+            installed::install(&file.text, &installation, place.trust())
+        }
+        HookChange::Remove | HookChange::Failed => installed::remove(&file.text, place.trust()),
+    };
+    let after = after.map_err(|why| place.refused(&why))?;
+    let shown = place.path.display();
+    if after == file.text {
+        let how = if what == HookChange::Remove { "are not" } else { "are already" };
+        super::to_stderr(&format!("govern: the hooks {how} in {shown}; nothing is changed\n"));
+        return Ok(Exit::Success);
+    }
+    let lines = change::lines(&file.text, &after);
+    super::to_stderr(&format!(
+        "{shown}\n{}\n",
+        lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")
+    ));
+    if !yes && !agreed()? {
+        super::to_stderr("govern: nothing is changed\n");
+        return Ok(Exit::Negative);
+    }
+    perform(&state, &file, what, &after)?;
+    let done = match what {
+        HookChange::Install => "every Codex that reads this file is under policy from its next start on",
+        HookChange::InstallObserving => "every Codex that reads this file is observed from its next start on",
+        HookChange::Remove | HookChange::Failed => "govern's hooks are out of it",
+    };
+    super::to_stderr(&format!("govern: {shown} is written: {done}\n"));
+    Ok(Exit::Success)
+}
+
+/// Recorded first, then done.
+fn perform(state: &Path, file: &ConfigFile, what: HookChange, after: &str) -> Result<()> {
+    let mut ledger = Ledger::open(state)?;
+    let by = super::run::whoami();
+    ledger.turn(clock::now(), |turn| turn.change_hooks(what, &by, &file.real, after))?;
+    let written = file.replace(after);
+    if written.is_err() {
+        ledger.turn(clock::now(), |turn| turn.change_hooks(HookChange::Failed, &by, &file.real, &file.text))?;
+    }
+    written
+}
+
+/// Asks the person at the terminal.
+fn agreed() -> Result<bool> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Error::new("nobody can be asked whether this is to be written")
+            .hint("`--yes` writes it unasked")
+            .exit(Exit::Usage));
+    }
+    super::to_stderr("Write it? [y/N] ");
+    let mut line = String::new();
+    stdin.lock().read_line(&mut line).map_err(|error| Error::new("the answer cannot be read").caused_by(&error))?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,144 @@
+//! Owns `govern hooks status`: what is installed where, and what it holds.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::file::ConfigFile;
+use super::{Place, own_program};
+use crate::cli::format::{Format, put_as};
+use crate::cli::here::Here;
+use crate::codex::installed::{self, EVENTS, Standing};
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::report::json::to_text;
+use crate::report::page::{Item, Page, Tone};
+
+/// What versions of Codex do with installed hooks: seen with 0.118, 0.135 and 0.169.
+const VERSIONS: [(&str, &str); 3] = [
+    ("0.169 and later", "prompts, requests, compactions and tools wait for govern"),
+    ("0.135 to 0.168", "prompts and tools wait for govern; a request does not ask first"),
+    ("0.118 and older", "run no hooks: put `govern run --` before them, and `govern import` what they spent"),
+];
+
+/// How a file's hooks stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// None of govern's.
+    Absent,
+    /// All of them, and Codex runs them.
+    Installed,
+    /// Codex will ask before it runs some, or some are missing.
+    Untrusted,
+    /// They call a govern that is not there: nothing goes past them.
+    Broken,
+    /// Hooks are turned off.
+    Off,
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Installed => "installed",
+            Self::Untrusted => "untrusted",
+            Self::Broken => "broken",
+            Self::Off => "off",
+        }
+    }
+
+    fn tone(self) -> Tone {
+        match self {
+            Self::Absent => Tone::Plain,
+            Self::Installed => Tone::Good,
+            Self::Untrusted | Self::Off => Tone::Warn,
+            Self::Broken => Tone::Bad,
+        }
+    }
+}
+
+struct Row {
+    layer: &'static str,
+    path: PathBuf,
+    state: State,
+    observe: bool,
+    what: String,
+}
+
+/// Writes it.
+pub(super) fn run(format: Format, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
+    let govern = own_program()?;
+    let mut rows = vec![row("system", &Place::system(&govern)?)?];
+    match Place::user(here) {
+        Ok(place) => rows.push(row("user", &place)?),
+        Err(error) => rows.push(Row {
+            layer: "user",
+            path: PathBuf::new(),
+            state: State::Absent,
+            observe: false,
+            what: error.message().to_owned(),
+        }),
+    }
+    let mut page = Page::default();
+    page.list(rows.iter().map(item).collect());
+    page.title("What Codex lets hooks do");
+    page.list(VERSIONS.iter().map(|(version, what)| Item::new(*version, *what, Tone::Quiet)).collect());
+    put_as(out, here.look, format, &page, || to_text(&document(&rows)))?;
+    Ok(Exit::Success)
+}
+
+fn row(layer: &'static str, place: &Place) -> Result<Row> {
+    let file = ConfigFile::read(&place.path)?;
+    let standing = installed::standing(&file.text, place.trust()).map_err(|why| place.refused(&why))?;
+    let (state, what) = judge(&standing, place.managed);
+    let observe = standing.hooks.iter().any(installed::Found::observes);
+    Ok(Row { layer, path: place.path.clone(), state, observe, what })
+}
+
+fn judge(standing: &Standing, managed: bool) -> (State, String) {
+    let hooks = &standing.hooks;
+    let install = if managed { "govern hooks install --system" } else { "govern hooks install" };
+    if hooks.is_empty() {
+        return (State::Absent, format!("no hooks of govern's; `{install}` puts them there"));
+    }
+    let gone = hooks.iter().filter_map(installed::Found::program).find(|program| !Path::new(program).is_file());
+    if let Some(program) = gone {
+        let what =
+            format!("they call `{program}`, which is not there: Codex gets nothing done; `{install}` repairs it");
+        return (State::Broken, what);
+    }
+    let missing = EVENTS.iter().filter(|event| !hooks.iter().any(|found| found.event == **event)).count();
+    let strangers = hooks.iter().filter(|found| !found.trusted).count();
+    if missing + strangers > 0 {
+        let what = format!("{missing} of {} missing, {strangers} not trusted; `{install}` repairs it", EVENTS.len());
+        return (State::Untrusted, what);
+    }
+    if standing.off && !managed {
+        return (State::Off, "`[features]` turns hooks off in this file".to_owned());
+    }
+    let what = if managed { "managed: no user can turn them off" } else { "trusted by their hashes" };
+    (State::Installed, format!("{} hooks, {what}", hooks.len()))
+}
+
+fn item(row: &Row) -> Item {
+    let observe = if row.observe { ", only observing" } else { "" };
+    let lead = format!("{:<6}  {}{observe}", row.layer, row.state.as_str());
+    Item::new(lead, format!("{}: {}", row.path.display(), row.what), row.state.tone())
+}
+
+fn document(rows: &[Row]) -> serde_json::Value {
+    let rows: Vec<serde_json::Value> = rows
+        .iter()
+        .map(|row| {
+            json!({
+                "layer": row.layer,
+                "path": row.path.display().to_string(),
+                "state": row.state.as_str(),
+                "observe": row.observe,
+                "what": row.what,
+            })
+        })
+        .collect();
+    json!({ "schema": "govern.hooks/1", "rows": rows })
+}

@@ -1,0 +1,298 @@
+//! Pure. govern's hooks in a file of Codex's: put in beside what stands there, found again, taken out without a trace.
+//!
+//! In `$CODEX_HOME/config.toml` a hook runs if `[hooks.state]` of the same file names its hash under
+//! `FILE:event:group:handler`, the file by its home's real path (0.169, which lists such hooks as trusted). Hooks of
+//! `requirements.toml` are managed: trusted as they are, and not to be switched off.
+
+mod groups;
+
+use std::path::Path;
+
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, TomlError, Value};
+
+use groups::{append, commands, drop_if_bare, forget_hash, is_unchanged, own_places, take_out, trust_hash};
+
+use super::hooks::{HELD, HookEvent, NoHooks, closed, quoted, shell_line, trusted_hash};
+
+/// By this word in its command a hook of govern's is known.
+const MARK: &str = " hook --installed ";
+
+/// Above the first of govern's groups in a file.
+const NOTE: &str = "\n# Put here by `govern hooks install`; `govern hooks remove` takes it out.\n";
+
+/// The same in a file whose last line had no end.
+const NOTE_UNENDED: &str =
+    "\n# Put here by `govern hooks install`; `govern hooks remove` takes it out, and the line's end before it.\n";
+
+/// Behind a setting that is there for govern's hooks alone.
+const OWN_SETTING: &str = " # govern";
+
+/// The events at which an installed hook is called.
+pub const EVENTS: [HookEvent; 7] = [
+    HookEvent::UserPromptSubmit,
+    HookEvent::PreModelRequest,
+    HookEvent::PreCompact,
+    HookEvent::PreToolUse,
+    HookEvent::Stop,
+    HookEvent::SubagentStop,
+    HookEvent::SessionEnd,
+];
+
+/// What installed hooks call.
+#[derive(Clone, Copy, Debug)]
+pub struct Installation<'a> {
+    /// govern itself, an absolute path.
+    pub govern: &'a Path,
+    /// The folder of the ledger; `None`: each user's own, by his environment.
+    pub home: Option<&'a Path>,
+    /// Decide and record, do nothing; where it fails, nothing is kept from going on.
+    pub observe: bool,
+    /// Codex runs hooks by a shell that reads `||`, `{ … }` and `$PPID` as `sh` does.
+    pub posix_shell: bool,
+}
+
+/// By what Codex trusts a file's hooks.
+#[derive(Clone, Copy, Debug)]
+pub enum Trust<'a> {
+    /// By their hashes, under keys that begin with this path.
+    Hashes(&'a str),
+    /// As they are: the file is the machine's, and names this folder.
+    Managed(&'a str),
+}
+
+/// A hook of govern's in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// When it is called.
+    pub event: HookEvent,
+    /// What Codex gives to a shell.
+    pub command: String,
+    /// Codex runs it unasked: by its hash, or because it is managed.
+    pub trusted: bool,
+}
+
+impl Found {
+    /// It decides and records only.
+    pub fn observes(&self) -> bool {
+        self.command.contains(" --observe ")
+    }
+
+    /// The govern that it calls; `None` where that cannot be told.
+    pub fn program(&self) -> Option<String> {
+        let whole = self.command.strip_prefix("exec /bin/sh -c '").map(|line| line.replace(r"'\''", "'"));
+        let line = whole.as_deref().unwrap_or(&self.command);
+        let (program, _) = line.split_once(MARK)?;
+        Some(program.strip_prefix('\'')?.strip_suffix('\'')?.replace(r"'\''", "'"))
+    }
+}
+
+/// What stands in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// govern's own.
+    pub hooks: Vec<Found>,
+    /// The file turns all hooks off.
+    pub off: bool,
+}
+
+/// Why a file was left as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum NotChanged {
+    /// It is not TOML.
+    #[error("it is not TOML")]
+    NotToml(#[from] TomlError),
+    /// What stands there is not what Codex takes for hooks.
+    #[error("`{0}` there is not what Codex takes for hooks")]
+    NotHooks(String),
+    /// There is no room for a comment in it.
+    #[error("`hooks = {{ … }}` there is one value: write it as tables, `[hooks]`")]
+    Inline,
+    /// A path that TOML cannot hold.
+    #[error(transparent)]
+    Path(#[from] NoHooks),
+}
+
+impl Installation<'_> {
+    /// What Codex runs at an event.
+    fn command(&self, event: HookEvent) -> Result<String, NotChanged> {
+        let path = |path: &Path| path.to_str().map(quoted).ok_or(NoHooks::Path);
+        let mut call = format!("{}{MARK}{}", path(self.govern)?, event.verb());
+        if let Some(home) = self.home {
+            call = format!("{call} --home {}", path(home)?);
+        }
+        let otherwise = if self.observe { "true" } else { closed(event) };
+        let observe = if self.observe { " --observe" } else { "" };
+        Ok(shell_line(&format!("{call}{observe} || {otherwise}"), self.posix_shell))
+    }
+}
+
+/// The file's text with govern's hooks in it; those of an earlier installation make room. All else stays as it was.
+///
+/// # Errors
+/// Where the file is not what Codex reads.
+pub fn install(text: &str, installation: &Installation<'_>, trust: Trust<'_>) -> Result<String, NotChanged> {
+    with_plain_line_ends(text, |text| put_in_anew(text, installation, trust))
+}
+
+/// What edits TOML writes plain line feeds only.
+fn with_plain_line_ends(
+    text: &str,
+    edit: impl FnOnce(&str) -> Result<String, NotChanged>,
+) -> Result<String, NotChanged> {
+    let all = text.matches('\n').count();
+    if all > 0 && text.matches("\r\n").count() == all {
+        Ok(edit(&text.replace("\r\n", "\n"))?.replace('\n', "\r\n"))
+    } else {
+        edit(text)
+    }
+}
+
+fn put_in_anew(text: &str, installation: &Installation<'_>, trust: Trust<'_>) -> Result<String, NotChanged> {
+    let text = take_all_out(text, trust)?;
+    let installed = put_in(&text, installation, trust, NOTE)?;
+    if take_all_out(&installed, trust)?.strip_suffix('\n') == Some(&text) {
+        return put_in(&text, installation, trust, NOTE_UNENDED);
+    }
+    Ok(installed)
+}
+
+fn put_in(text: &str, installation: &Installation<'_>, trust: Trust<'_>, note: &str) -> Result<String, NotChanged> {
+    let mut document: DocumentMut = text.parse()?;
+    if let Trust::Managed(folder) = trust {
+        if document.get("hooks").is_some_and(Item::is_inline_table) {
+            return Err(NotChanged::Inline);
+        }
+        let fresh = document.get("hooks").is_none_or(|hooks| hooks.as_table().is_some_and(Table::is_implicit));
+        let hooks = hooks_of(&mut document)?;
+        if !hooks.contains_key("managed_dir") {
+            let mut value = Value::from(folder);
+            value.decor_mut().set_suffix(OWN_SETTING);
+            hooks.insert("managed_dir", Item::Value(value));
+        }
+        if let Some(table) = document.get_mut("hooks").and_then(Item::as_table_mut).filter(|_| fresh) {
+            table.decor_mut().set_prefix(note);
+        }
+    }
+    let flat = is_flat(&document);
+    for (index, event) in EVENTS.into_iter().enumerate() {
+        let command = installation.command(event)?;
+        let hooks = hooks_of(&mut document)?;
+        let note = if index == 0 { note } else { "\n" };
+        let place = append(hooks, event, group(event, &command), note, flat)?;
+        if let Trust::Hashes(file) = trust {
+            trust_hash(hooks, &state_key(file, event, place), &trusted_hash(event, &command), flat)?;
+        }
+    }
+    Ok(document.to_string())
+}
+
+/// The file's text without govern's hooks.
+///
+/// # Errors
+/// Where the file is not what Codex reads.
+pub fn remove(text: &str, trust: Trust<'_>) -> Result<String, NotChanged> {
+    with_plain_line_ends(text, |text| take_all_out(text, trust))
+}
+
+fn take_all_out(text: &str, trust: Trust<'_>) -> Result<String, NotChanged> {
+    let mut document: DocumentMut = text.parse()?;
+    if !document.contains_key("hooks") || !text.contains(MARK) {
+        return Ok(text.to_owned());
+    }
+    let flat = is_flat(&document);
+    let hooks = hooks_of(&mut document)?;
+    for event in HookEvent::ALL {
+        for place in own_places(hooks, event)?.into_iter().rev() {
+            take_out(hooks, event, place, flat);
+            if let Trust::Hashes(file) = trust {
+                forget_hash(hooks, file, event, place);
+            }
+        }
+    }
+    let is_own = |item: &Item| {
+        item.as_value().and_then(|value| value.decor().suffix()?.as_str()).is_some_and(|suffix| suffix == OWN_SETTING)
+    };
+    if hooks.get("managed_dir").is_some_and(is_own) {
+        hooks.remove("managed_dir");
+    }
+    drop_if_bare(hooks, "state");
+    drop_if_bare(document.as_table_mut(), "hooks");
+    let mut removed = document.to_string();
+    if text.contains(NOTE_UNENDED) && removed.ends_with('\n') {
+        removed.pop();
+    }
+    Ok(removed)
+}
+
+/// What stands in the file.
+///
+/// # Errors
+/// Where the file is not what Codex reads.
+pub fn standing(text: &str, trust: Trust<'_>) -> Result<Standing, NotChanged> {
+    let document: DocumentMut = text.parse()?;
+    let off = ["hooks", "codex_hooks"].into_iter().any(|name| {
+        document.get("features").and_then(|features| features.get(name)).and_then(Item::as_bool) == Some(false)
+    });
+    let mut found = Vec::new();
+    let Some(hooks) = document.get("hooks").and_then(Item::as_table_like) else {
+        return Ok(Standing { hooks: found, off });
+    };
+    for event in HookEvent::ALL {
+        for place in own_places(hooks, event)? {
+            let Some(command) = commands(hooks, event, place).into_iter().next() else { continue };
+            let trusted = match trust {
+                Trust::Managed(_) => true,
+                Trust::Hashes(file) => {
+                    let state = hooks.get("state").and_then(|state| state.get(state_key(file, event, place)));
+                    let enabled = state.and_then(|state| state.get("enabled")).and_then(Item::as_bool) != Some(false);
+                    let hash = state.and_then(|state| state.get("trusted_hash")).and_then(Item::as_str);
+                    // The rest of the definition is govern's own, unless somebody has changed it.
+                    enabled && hash == Some(&trusted_hash(event, &command)) && is_unchanged(hooks, event, place)
+                }
+            };
+            found.push(Found { event, command, trusted });
+        }
+    }
+    Ok(Standing { hooks: found, off })
+}
+
+/// `/home/me/.codex/config.toml:pre_tool_use:0:0`.
+fn state_key(file: &str, event: HookEvent, place: usize) -> String {
+    format!("{file}:{}:{place}:0", event.key())
+}
+
+/// The table of hooks, made where it is missing.
+fn hooks_of(document: &mut DocumentMut) -> Result<&mut dyn TableLike, NotChanged> {
+    let item = document.as_table_mut().entry("hooks").or_insert_with(implicit);
+    item.as_table_like_mut().ok_or_else(|| NotChanged::NotHooks("hooks".to_owned()))
+}
+
+/// What is in the table of hooks cannot have headers of its own.
+fn is_flat(document: &DocumentMut) -> bool {
+    let hooks = document.get("hooks");
+    hooks.is_some_and(Item::is_inline_table) || hooks.and_then(Item::as_table).is_some_and(Table::is_dotted)
+}
+
+/// A table that is not written unless something stands in it by its own name.
+fn implicit() -> Item {
+    let mut table = Table::new();
+    table.set_implicit(true);
+    Item::Table(table)
+}
+
+/// One group with one hook.
+fn group(event: HookEvent, command: &str) -> InlineTable {
+    let mut hook = InlineTable::new();
+    hook.insert("type", "command".into());
+    hook.insert("command", command.into());
+    hook.insert("timeout", i64::from(event.timeout()).into());
+    if event.gates() {
+        hook.insert("statusMessage", HELD.into());
+    }
+    let mut group = InlineTable::new();
+    group.insert("hooks", Value::Array(Array::from_iter([hook])));
+    group
+}
+
+#[cfg(test)]
+mod tests;

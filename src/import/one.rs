@@ -1,0 +1,114 @@
+//! One session file whose Codex says that it has something to tell.
+
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+
+use crate::ledger::{Ledger, Origin, Past};
+use crate::model::{Attribution, ProcessIdentity, Response, RunId};
+use crate::policy::rule::Unpriced;
+use crate::tail::locate::SessionFile;
+use crate::tail::login::Login;
+use crate::tail::session::home_of;
+use crate::usage::price::PriceTable;
+
+use super::family::{Families, Files};
+use super::plan::Planned;
+use super::read::{self, Context, Part};
+use super::write::Writer;
+use super::{ImportError, Unreadable};
+
+/// What a session's responses are recorded with.
+#[derive(Clone, Copy, Debug)]
+pub struct Session<'a> {
+    /// What responses cost.
+    pub prices: &'a PriceTable,
+    /// What a model without a price is taken for.
+    pub unpriced: &'a Unpriced,
+    /// Where they belong.
+    pub attribution: &'a Attribution,
+}
+
+/// Reads what a session file has that the ledger has not, as nobody's: no run governs its Codex. A file that is not
+/// there has nothing to tell.
+///
+/// # Errors
+/// As [`super::import`].
+pub fn import_session(
+    ledger: &mut Ledger,
+    path: &Path,
+    session: &Session<'_>,
+    alive: &dyn Fn(ProcessIdentity) -> bool,
+) -> Result<(), ImportError> {
+    let Some(file) = planned(path)? else { return Ok(()) };
+    let found = &file.found;
+    let mark = ledger.file_mark(&found.path)?;
+    if mark.is_some_and(|mark| mark.is_of(found.identity, found.size, found.modified)) {
+        return Ok(());
+    }
+    let parts = parts(&file, session);
+    let mut writer = Writer::new(std::slice::from_ref(&file), 0, Vec::new()).of_nobody();
+    Ok(writer.write(ledger, alive, parts)?)
+}
+
+/// Reads all responses of a session file, as this run's.
+///
+/// # Errors
+/// Where the file is there and cannot be read.
+pub fn read_session(path: &Path, session: &Session<'_>, run: &RunId) -> Result<Vec<Response>, ImportError> {
+    let Some(file) = planned(path)? else { return Ok(Vec::new()) };
+    let mut responses = Vec::new();
+    for part in parts(&file, session) {
+        let Part { origins, responses: found, end, .. } = part;
+        let named = found.into_iter().filter_map(|(place, past)| Some((origins.get(place)?, past)));
+        responses.extend(named.map(|(origin, past)| response(origin, past, run)));
+        if let Some(Err(source)) = end {
+            return Err(Unreadable { place: path.to_owned(), source }.into());
+        }
+    }
+    Ok(responses)
+}
+
+fn planned(path: &Path) -> Result<Option<Planned>, ImportError> {
+    match SessionFile::at(path.to_owned()) {
+        Ok(found) => Ok(Some(Planned { login: Login::of(&home_of(path)), found })),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Unreadable { place: path.to_owned(), source }.into()),
+    }
+}
+
+fn parts(file: &Planned, session: &Session<'_>) -> Vec<Part> {
+    let families = Families::new(Files::Home(home_of(&file.found.path)));
+    let context = Context {
+        prices: session.prices,
+        unpriced: session.unpriced,
+        attribute: &|_| session.attribution.clone(),
+        families: &families,
+    };
+    let mut parts = Vec::new();
+    let _wanted = read::read(file, &context, &AtomicU64::new(0), &mut |part| {
+        parts.push(part);
+        Ok(())
+    });
+    parts
+}
+
+fn response(origin: &Origin, past: Past, run: &RunId) -> Response {
+    let Origin { thread, root, model, provider, tier, billing, attribution } = origin.clone();
+    let Past { key, at, tokens, cost, basis } = past;
+    Response {
+        run: Some(run.clone()),
+        agent: None,
+        thread,
+        root,
+        key,
+        at,
+        model,
+        provider,
+        tier,
+        tokens,
+        cost,
+        basis,
+        billing,
+        attribution,
+    }
+}

@@ -1,0 +1,136 @@
+//! A hook that is held: until a person answers, the deadline passes, room is made, or nobody waits any more.
+
+use std::collections::VecDeque;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::clock;
+use crate::decide::input::{Gone, Input};
+use crate::error::Error;
+use crate::gate::message::{Message, Reply};
+use crate::gate::socket::{self, Heard, Peer, Socket};
+use crate::process::{self, Parent, Woken};
+use crate::supervise::answer::{NotTaken, describe, may_answer, refused, understand};
+
+use super::{Alone, CALL, REQUEST, Told};
+
+/// How often the ledger is asked whether others have written: a microsecond each time.
+const TICK: Duration = Duration::from_millis(100);
+
+impl Alone<'_> {
+    /// Waits until something is told; says what, where that is not for the governor to say.
+    pub(super) async fn hold(&mut self, parent: &Arc<Parent>) -> Result<Option<Told>, Error> {
+        let failed = |error: socket::SocketError| Error::new("govern cannot listen for an answer").caused_by(&error);
+        let mut socket = Socket::listen_beside(&self.call.sockets, &self.call.run).map_err(failed)?;
+        let mut woken = watch(parent)?;
+        while self.told().is_none() {
+            self.say_held();
+            let next = self.timers.next().map_or(TICK, |at| at.saturating_duration_since(clock::monotonic()).min(TICK));
+            tokio::select! {
+                heard = socket.next() => {
+                    if let Some(Heard::Call(call)) = heard {
+                        let reply = self.heard(call.message.as_ref(), call.peer)?;
+                        call.reply(&reply).await;
+                    }
+                }
+                why = &mut woken => match why {
+                    Ok(Woken::Orphaned) if !parent.is_unheard_soon() => {
+                        self.leave(Gone::Broken)?;
+                        return Ok(None);
+                    }
+                    Ok(_) | Err(_) => {
+                        self.leave(Gone::Withdrawn)?;
+                        return Ok(Some(Told::Withdrawn));
+                    }
+                },
+                () = tokio::time::sleep(next) => self.look(clock::monotonic())?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is due, and what others wrote.
+    fn look(&mut self, now: Instant) -> Result<(), Error> {
+        let due: VecDeque<Input> = self.timers.due(now).into_iter().map(Input::Due).collect();
+        if !due.is_empty() || self.ledger.changed_elsewhere()? {
+            self.turn(due)?;
+        }
+        Ok(())
+    }
+
+    /// Nobody waits for this hook any more.
+    fn leave(&mut self, why: Gone) -> Result<(), Error> {
+        let waits = self.governor.held_approval(&self.call.agent);
+        self.turn([CALL, REQUEST].map(|hook| Input::HookGone { hook, why }).into())?;
+        if let Some(approval) = waits {
+            self.ledger.turn(clock::now(), |turn| turn.leave(approval, &process::alive).map(drop))?;
+        }
+        Ok(())
+    }
+
+    fn heard(&mut self, message: Option<&Message>, peer: Peer) -> Result<Reply, Error> {
+        let who = match self.admits(peer) {
+            Ok(who) => who,
+            Err(why) => return Ok(refused(why)),
+        };
+        match message {
+            None => Ok(refused(NotTaken::new("that is nothing a hook understands"))),
+            Some(Message::Wake) => {
+                self.turn(VecDeque::new())?;
+                Ok(Reply::Done { what: "awake".to_owned() })
+            }
+            Some(Message::Answer { approval, wish, reason }) => {
+                let Some(question) = self.governor.waits_for(*approval) else {
+                    return Ok(refused(NotTaken::new(format!("nobody waits for approval {approval} here any more"))));
+                };
+                let approvals = &self.governor.policy().approvals;
+                let answer = match may_answer(&who, approvals).and_then(|()| understand(&question, wish, approvals)) {
+                    Ok(answer) => answer,
+                    Err(not) => return Ok(refused(not)),
+                };
+                let what = describe(&question, &answer);
+                let (approval, by, reason) = (*approval, format!("{who} (cli)"), reason.clone());
+                self.turn([Input::Answered { approval, answer, by, reason }].into())?;
+                if std::mem::take(&mut self.too_late) {
+                    return Ok(refused(NotTaken::new(format!("approval {approval} has been answered already"))));
+                }
+                Ok(Reply::Done { what })
+            }
+            Some(_) => Ok(refused(
+                NotTaken::new("this Codex was not started by govern: it can be answered, not stopped from here")
+                    .hint("interrupt it at its own screen"),
+            )),
+        }
+    }
+
+    /// Only this user's own processes, and none that a Codex started: an agent may not approve itself.
+    fn admits(&self, peer: Peer) -> Result<String, NotTaken> {
+        if peer.uid != process::own_uid() {
+            return Err(NotTaken::new("only the user who runs this Codex may answer"));
+        }
+        // Without a number nobody can be told from an agent.
+        let inside = peer.pid.is_none_or(process::is_agents);
+        if inside {
+            return Err(NotTaken::new("this comes from inside an agent: agents do not answer for agents")
+                .hint("answer from a terminal that no agent started"));
+        }
+        Ok(process::user_name(peer.uid).unwrap_or_else(|| peer.uid.to_string()))
+    }
+}
+
+/// Tells when nobody waits for this process any more. Its thread ends with the process.
+fn watch(parent: &Arc<Parent>) -> Result<oneshot::Receiver<Woken>, Error> {
+    let failed = |error: std::io::Error| Error::new("govern cannot watch the Codex that called it").caused_by(&error);
+    let (never, held) = UnixStream::pair().map_err(failed)?;
+    let (tell, told) = oneshot::channel();
+    let parent = Arc::clone(parent);
+    std::thread::spawn(move || {
+        let _open = held;
+        let _unheard = tell.send(parent.wait_for(never.as_fd()).unwrap_or(Woken::Orphaned));
+    });
+    Ok(told)
+}

@@ -1,0 +1,274 @@
+//! Installed hooks: a Codex that nobody started under govern is metered, held and refused all the same.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::codex::{CURRENT, OLD};
+use crate::support::fake_responses::{Reply, Select};
+use crate::support::ledger;
+use crate::support::process::LONG;
+use crate::support::world::{CHEAPER, MODEL, UNKNOWN, World};
+
+const EXEC: &[&str] = &["exec", "do it"];
+
+/// A world whose every Codex is under policy.
+fn installed() -> Option<World> {
+    let world = World::with_codex(CURRENT)?;
+    world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+    Some(world)
+}
+
+/// $0.05 a day: two responses leave no room for a third.
+fn a_day(world: &World, step: &str) {
+    world.policy(&format!(
+        "[[budget]]\nname = \"a day\"\nper = \"everything\"\nwindow = \"day\"\nlimit = \"0.05 usd\"\n\
+         steps = [{{ at = \"40%\", do = \"warn\" }}, {{ at = \"100%\", {step} }}]\n"
+    ));
+}
+
+fn report(world: &World, by: &str) -> Value {
+    let done = world.govern(&["report", "--by", by, "--format", "json"]).expect_code(0);
+    serde_json::from_str(&done.out()).unwrap()
+}
+
+fn config(world: &World) -> String {
+    std::fs::read_to_string(world.path("codex/config.toml")).unwrap()
+}
+
+fn endless(world: &World) {
+    world.server.always(Select::any(), Reply::exec("true"));
+}
+
+#[test]
+fn codex_itself_says_that_they_and_no_others_are_trusted_until_they_are_out_again() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let his =
+        "# mine\n[[hooks.PreToolUse]]\nmatcher = \"Bash\" # dear\nhooks = [{ type = \"command\", command = \"his\" }]";
+    world.configure_codex(his);
+    let before = config(&world);
+    world.govern(&["hooks", "install"]).expect_code(2).expect_said("+ [[hooks.PreModelRequest]]").expect_said("--yes");
+    assert_eq!(config(&world), before, "nothing is written unasked");
+    world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+    world.govern(&["hooks", "install", "--yes"]).expect_code(0).expect_said("nothing is changed");
+    let status = world.govern(&["hooks", "status", "--format", "json"]).expect_code(0);
+    let status: Value = serde_json::from_str(&status.out()).unwrap();
+    assert_eq!(status["rows"][1]["state"], "installed", "{status}");
+
+    let hooks = listed(&world);
+    let of = |hook: &Value, key: &str| hook[key].as_str().unwrap_or_default().to_owned();
+    let (own, others): (Vec<_>, Vec<_>) = hooks.iter().partition(|hook| of(hook, "command").contains("--installed"));
+    assert_eq!(own.len(), 7, "{hooks:?}");
+    assert!(own.iter().all(|hook| of(hook, "trustStatus") == "trusted"), "{own:#?}");
+    assert!(others.len() == 1 && of(others[0], "trustStatus") == "untrusted", "{others:#?}");
+
+    world.govern(&["hooks", "remove", "--yes"]).expect_code(0);
+    assert_eq!(config(&world), before);
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+/// What Codex says of its hooks.
+fn listed(world: &World) -> Vec<Value> {
+    let mut server = world.command("codex", &["app-server"]);
+    let mut server = server.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut stdin = server.stdin.take().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    for request in [
+        json!({"id": 1, "method": "initialize", "params": {"clientInfo": {"name": "test", "version": "1"}}}),
+        json!({"method": "initialized"}),
+        json!({"id": 2, "method": "hooks/list", "params": {"cwds": [world.work()]}}),
+    ] {
+        writeln!(stdin, "{request}").unwrap();
+    }
+    let answers = lines.by_ref().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let answer = answers.into_iter().find(|answer| answer["id"] == 2).unwrap();
+    drop(stdin);
+    server.wait().unwrap();
+    answer["result"]["data"][0]["hooks"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
+}
+
+#[test]
+fn without_a_policy_spend_is_metered_and_nothing_else_happens() {
+    let Some(world) = installed() else { return };
+    world
+        .server
+        .script(Select::root(), [Reply::spawn_agent("count"), Reply::exec("touch ran"), Reply::message("done")]);
+    world.server.script(Select::subagent(), [Reply::message("counted")]);
+    world.run("codex", &["exec", "-m", UNKNOWN, "do it"]).expect_code(0);
+    assert!(world.path("work/ran").exists());
+    let report = report(&world, "run");
+    // The sub-agent may be taken along by the root's end before its own is told.
+    let seen = report["totals"]["responses"].as_u64().unwrap();
+    assert!(seen >= 3 && seen <= world.server.served().len() as u64, "{report}");
+    assert_eq!(report["rows"][0]["run"], Value::Null);
+    world.wait_for_no_survivors(LONG);
+}
+
+#[test]
+fn under_a_limit_a_session_is_a_run_and_nothing_is_asked_past_it() {
+    let Some(world) = installed() else { return };
+    a_day(&world, "do = \"stop\"");
+    endless(&world);
+    let done = world.run("codex", EXEC);
+    assert_eq!(done.code(), 1, "{done}");
+    let done = done.expect_said("govern: warn: $0.0212 of $0.05 (a day): 40% reached");
+    done.expect_said("govern: stop: $0.0424 + $0.0212 reserved of $0.05 (a day)");
+    assert_eq!(world.server.requests().len(), 2);
+    let report = report(&world, "run,agent");
+    assert_eq!(report["totals"]["responses"], 2);
+    let run = report["rows"][0]["run"].as_str().unwrap().to_owned();
+    ledger::expect_all_served(&world, &run);
+    world.govern(&["audit", "verify"]).expect_code(0);
+    world.wait_for_no_survivors(LONG);
+
+    // The same thread is the same run; the day is as good as spent.
+    let thread = world.server.requests()[0].thread.clone();
+    assert_eq!(world.run("codex", &["exec", "resume", &thread, "go on"]).code(), 1);
+    assert_eq!(world.server.requests().len(), 2);
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
+fn a_question_holds_it_until_somebody_outside_answers() {
+    let Some(world) = installed() else { return };
+    a_day(&world, "do = \"ask\", wait = \"30m\", else = \"stop\"");
+    let approve_itself = format!("{} approve 1", env!("CARGO_BIN_EXE_govern"));
+    let replies =
+        [Reply::exec("true"), Reply::exec("true"), Reply::exec(&approve_itself), Reply::message("all is done")];
+    world.server.script(Select::root(), replies);
+    let codex = world.start("codex", EXEC);
+    codex.wait_for_stderr("govern: held: ");
+    world.wait_until_at_gate();
+    assert_eq!(world.server.requests().len(), 2);
+    world.govern(&["approve", "1", "--extend", "1usd"]).expect_code(0).expect_said("extended a day by $1.00");
+    codex.finish().expect_code(0);
+    assert_eq!(world.server.served().len(), 4);
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
+fn a_question_that_is_denied_ends_it_before_the_next_request() {
+    let Some(world) = installed() else { return };
+    a_day(&world, "do = \"ask\", wait = \"30m\", else = \"stop\"");
+    endless(&world);
+    let codex = world.start("codex", EXEC);
+    codex.wait_for_stderr("govern: held: ");
+    world.govern(&["deny", "1"]).expect_code(0);
+    assert_eq!(codex.finish().code(), 1);
+    assert_eq!(world.server.requests().len(), 2);
+}
+
+#[test]
+fn an_answer_written_by_hand_is_not_obeyed() {
+    let Some(world) = installed() else { return };
+    a_day(&world, "do = \"ask\", wait = \"1s\", else = \"stop\"");
+    endless(&world);
+    let codex = world.start("codex", EXEC);
+    codex.wait_for_stderr("govern: held: ");
+    let forger = rusqlite::Connection::open(world.path("govern/ledger.db")).unwrap();
+    forger
+        .execute("UPDATE approvals SET state = 'approved', answer = '{\"extend\":{\"amount\":9}}', revision = 99", [])
+        .unwrap();
+    assert_eq!(codex.finish().code(), 1);
+    assert_eq!(world.server.requests().len(), 2);
+}
+
+#[test]
+fn an_agent_cannot_answer_for_itself_nor_let_itself_out() {
+    let Some(world) = installed() else { return };
+    let govern = env!("CARGO_BIN_EXE_govern");
+    world.server.script(
+        Select::root(),
+        [Reply::exec(&format!("{govern} hooks remove --yes; echo left $? > left.txt")), Reply::message("done")],
+    );
+    world.run("codex", EXEC).expect_code(0);
+    assert_eq!(std::fs::read_to_string(world.path("work/left.txt")).unwrap(), "left 123\n");
+    assert!(config(&world).contains("--installed"));
+}
+
+#[test]
+fn a_gate_refuses_a_command_and_the_model_reads_why() {
+    let Some(world) = installed() else { return };
+    world.policy("[[gate]]\nname = \"no touching\"\ntool = \"Bash\"\nmatch = \"touch *\"\ndo = \"deny\"\n");
+    world
+        .server
+        .script(Select::root(), [Reply::exec("touch ran"), Reply::exec("echo fine > fine"), Reply::message("done")]);
+    let done = world.run("codex", EXEC).expect_code(0);
+    assert!(!world.path("work/ran").exists() && world.path("work/fine").exists(), "{done}");
+    done.expect_said("no touching");
+}
+
+#[test]
+fn models_that_are_not_allowed_are_not_asked() {
+    let Some(world) = installed() else { return };
+    world.policy(&format!("[models]\nallow = [\"{CHEAPER}\"]\n"));
+    assert_eq!(world.run("codex", EXEC).code(), 1);
+    assert_eq!(world.server.requests().len(), 0);
+    world.run("codex", &["exec", "-m", CHEAPER, "do it"]).expect_code(0);
+    assert!(world.server.requests().iter().all(|request| request.model != MODEL));
+}
+
+#[test]
+fn one_that_only_observes_says_so_and_stops_nothing() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.govern(&["hooks", "install", "--observe", "--yes"]).expect_code(0);
+    a_day(&world, "do = \"stop\"");
+    let replies = [Reply::exec("true"), Reply::exec("true"), Reply::exec("true"), Reply::message("all is done")];
+    world.server.script(Select::root(), replies);
+    let done = world.run("codex", EXEC).expect_code(0);
+    done.expect_said("govern: would stop: ");
+    assert_eq!(world.server.served().len(), 4);
+}
+
+#[test]
+fn a_policy_with_a_mistake_or_a_ledger_that_cannot_be_written_lets_nothing_past() {
+    for broken in ["policy", "ledger", "govern"] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        std::fs::hard_link(env!("CARGO_BIN_EXE_govern"), world.path("bin/mine")).unwrap();
+        world.run("mine", &["hooks", "install", "--yes"]).expect_code(0);
+        a_day(&world, "do = \"stop\"");
+        match broken {
+            "policy" => world.policy("[[budget]]\nname = 1\n"),
+            "ledger" => world.write("govern/ledger.db", "this is no ledger, and long enough to be read as one"),
+            _ => std::fs::remove_file(world.path("bin/mine")).unwrap(),
+        }
+        let done = world.run("codex", EXEC);
+        assert_eq!(world.server.requests().len(), 0, "{broken}: {done}");
+    }
+}
+
+#[test]
+fn below_a_run_a_nested_codex_is_gated_by_that_run_and_the_outer_one_is_asked_once() {
+    let Some(world) = installed() else { return };
+    world.policy("[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.09 usd\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n");
+    let nested = format!("{} exec 'nested work' </dev/null", world.path("bin/codex").display());
+    world.server.always(Select::any(), Reply::exec(&nested));
+    let end = world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(124).expect_outcome("stopped");
+    // What each level has under way is reserved, so that three fit.
+    assert_eq!(world.server.requests().len(), 3);
+    let ledger = rusqlite::Connection::open(world.path("govern/ledger.db")).unwrap();
+    let mut calls = ledger
+        .prepare("SELECT json_extract(data, '$.thread') FROM events WHERE data LIKE '%\"tool_called\"%'")
+        .unwrap();
+    let mut threads: Vec<String> = calls.query_map([], |row| row.get(0)).unwrap().flatten().collect();
+    let asked = threads.len();
+    threads.sort();
+    threads.dedup();
+    assert!(threads.len() == asked && asked >= 2, "each Codex asks for its tool, and once: {asked} {threads:?}");
+    ledger::expect_all_served(&world, &end.id());
+    let report = report(&world, "run");
+    assert_eq!(report["rows"].as_array().unwrap().len(), 1, "{report}");
+}
+
+#[test]
+fn a_codex_that_does_not_ask_first_is_stopped_before_the_tool() {
+    let Some(world) = World::with_codex(OLD) else { return };
+    world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+    a_day(&world, "do = \"stop\"");
+    endless(&world);
+    let done = world.run("codex", EXEC);
+    assert_ne!(done.code(), 0, "{done}");
+    // It tells of an answer after the tool only: the limit is passed by one.
+    assert!(world.server.requests().len() <= 4, "{}: {done}", world.server.requests().len());
+}

@@ -1,0 +1,46 @@
+//! Installed hooks in Codex's own screen, which nobody started under govern.
+
+use crate::support::codex::CURRENT;
+use crate::support::fake_responses::{Reply, Select};
+use crate::support::tmux::Terminal;
+use crate::support::world::World;
+
+fn of_user(world: &World) -> usize {
+    world.server.requests().iter().filter(|request| request.source.as_deref() == Some("user")).count()
+}
+
+fn prompt(terminal: &Terminal<'_>, text: &str) {
+    terminal.type_text(text);
+    terminal.wait_for(&format!("› {text}"));
+    terminal.press("Enter");
+}
+
+#[test]
+fn a_spent_day_holds_the_next_request_and_blocks_the_next_prompt() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.configure_codex(&format!("[projects.\"{}\"]\ntrust_level = \"trusted\"\n", world.work().display()));
+    world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+    world.policy(
+        "[[budget]]\nname = \"a day\"\nper = \"everything\"\nwindow = \"day\"\nlimit = \"0.05 usd\"\n\
+         steps = [{ at = \"40%\", do = \"warn\" }, { at = \"100%\", do = \"stop\" }]\n",
+    );
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::message("late")]);
+    let Some(terminal) = Terminal::open(&world) else { return };
+    terminal.run_then_tell_code("codex --no-daemon");
+    // No dialog stands before the screen's own words.
+    terminal.wait_for("for shortcuts");
+    prompt(&terminal, "do it");
+    let screen = terminal.wait_for("govern: held");
+    let joined = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(joined.contains("govern: warn: $0.0212 of $0.05 (a day): 40% reached"), "{screen}");
+    assert_eq!(of_user(&world), 2);
+    terminal.press("Escape");
+    terminal.wait_for("interrupted");
+    prompt(&terminal, "once more");
+    terminal.wait_for("govern: $0.0424");
+    assert_eq!(of_user(&world), 2);
+    terminal.press("C-c");
+    terminal.press("C-c");
+    terminal.wait_for_code();
+    terminal.expect_nothing_left();
+}
