@@ -314,6 +314,35 @@ mod tests {
     }
 
     #[test]
+    fn of_several_that_speak_for_a_run_the_one_that_knows_the_question_replies() {
+        let temp = tempfile::tempdir().unwrap();
+        let run = RunId::new("k3f9x27m1a");
+        let path = |pid: u32| temp.path().join(format!("{run}.{pid}.sock"));
+        let said = Message::Answer { approval: ApprovalId(7), wish: Wish::Stop, reason: None };
+        // One that was killed has left its socket behind.
+        drop(std::os::unix::net::UnixListener::bind(path(1)).unwrap());
+        runtime().block_on(async {
+            let mut knows = Socket::listen_at(path(2)).unwrap();
+            let mut knows_not = Socket::listen_at(path(3)).unwrap();
+            let caller = {
+                let (folder, run, said) = (temp.path().to_owned(), run.clone(), said.clone());
+                std::thread::spawn(move || call(&folder, &run, &said).unwrap())
+            };
+            let reply = Reply::Done { what: "stopped".to_owned() };
+            while !caller.is_finished() {
+                let (heard, reply) = tokio::select! {
+                    heard = knows.next() => (heard, reply.clone()),
+                    heard = knows_not.next() => (heard, Reply::Refused { why: "not here".to_owned(), hint: None }),
+                    () = tokio::time::sleep(Duration::from_millis(1)) => continue,
+                };
+                let Some(Heard::Call(call)) = heard else { panic!("no call") };
+                call.reply(&reply).await;
+            }
+            assert_eq!(caller.join().unwrap(), reply);
+        });
+    }
+
+    #[test]
     fn a_run_that_is_over_is_told_from_one_that_fails() {
         let temp = tempfile::tempdir().unwrap();
         let error = call(temp.path(), &RunId::new("gone"), &Message::Wake).unwrap_err();

@@ -41,6 +41,18 @@ fn fixtures() -> Vec<PathBuf> {
     folders
 }
 
+fn session_files_of(folder: &Path) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        match entry.path() {
+            path if path.is_dir() => paths.extend(session_files_of(&path)),
+            path if path.file_name().unwrap() != "expected.json" => paths.push(path),
+            _ => {}
+        }
+    }
+    paths
+}
+
 fn import_with(ledger: &mut Ledger, place: &Path, readers: usize) -> Imported {
     let terms = Terms {
         prices: PriceTable::embedded(),
@@ -102,6 +114,48 @@ fn every_fixture_comes_to_what_was_served_however_often_it_is_imported() {
         let again = import_with(&mut ledger, &folder, 2);
         assert_eq!((again.files, again.new, again.unchanged), (0, 0, first.files), "{name}");
         assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }), "{name}");
+    }
+}
+
+#[test]
+fn a_fixture_comes_to_the_same_session_by_session_in_any_order() {
+    for folder in fixtures() {
+        let name = folder.file_name().unwrap().display();
+        let expected: Expected = serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
+        let mut wanted = expected.rows;
+        wanted.sort();
+        let home = tempfile::tempdir().unwrap();
+        let sessions = home.path().join("sessions/2026/11/22");
+        fs::create_dir_all(&sessions).unwrap();
+        let mut paths = Vec::new();
+        for file in session_files_of(&folder) {
+            let place = sessions.join(file.file_name().unwrap());
+            fs::copy(&file, &place).unwrap();
+            paths.push(place);
+        }
+        let session = Session {
+            prices: PriceTable::embedded(),
+            unpriced: &Unpriced::Refuse,
+            attribution: &Attribution::default(),
+        };
+        let run = crate::model::RunId::new("r1");
+        for order in [false, true] {
+            paths.sort();
+            if order {
+                paths.reverse();
+            }
+            let mut ledger = Ledger::in_memory().unwrap();
+            let mut read = Vec::new();
+            for path in paths.iter().chain(&paths) {
+                import_session(&mut ledger, path, &session, &|_| true).unwrap();
+                read.extend(read_session(path, &session, &run).unwrap());
+            }
+            assert_eq!(rows(&responses(&ledger)), wanted, "{name}");
+            let mut seen = std::collections::HashSet::new();
+            read.retain(|response| seen.insert((response.thread.clone(), response.key.clone())));
+            assert_eq!(rows(&read), wanted, "{name}");
+            assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }), "{name}");
+        }
     }
 }
 

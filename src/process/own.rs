@@ -20,6 +20,11 @@ pub fn user_name(uid: u32) -> Option<String> {
     User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
 }
 
+/// The home of a user's account, whatever the environment says.
+pub fn account_home(uid: u32) -> Option<std::path::PathBuf> {
+    User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.dir)
+}
+
 /// Where govern's own program lies; `None` if it was replaced since.
 pub fn own_program() -> Option<std::path::PathBuf> {
     std::env::current_exe().ok().filter(|path| path.is_file())

@@ -41,7 +41,7 @@ const JUDGE_AGAIN: u32 = 120;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Installed {
     pub(super) event: HookEvent,
-    /// The folder of the ledger; `None`: by the environment.
+    /// The folder of the ledger; `None`: that of the account, for a hook of the machine.
     home: Option<PathBuf>,
     observe: bool,
 }
@@ -70,8 +70,15 @@ pub(super) fn run(hook: &Installed, parent: Parent, said: &Said) -> Result<Strin
         return below_a_run(hook, own, codex, &parent, said);
     }
     let codex = codex.ok_or("no Codex has called it")?;
+    let account = process::account_home(process::own_uid()).map(OsString::from);
+    // A hook of the machine goes by the account: an agent may set its variables, and so take another ledger.
+    let of_account = |name: &str| match name {
+        "HOME" => account.clone(),
+        "GOVERN_HOME" | "GOVERN_POLICY" | "XDG_STATE_HOME" | "XDG_CONFIG_HOME" => None,
+        other => env(other),
+    };
     let here = Here {
-        env: &env,
+        env: if hook.home.is_some() { &env } else { &of_account },
         cwd: working_folder(said.input.cwd.clone().or_else(|| std::env::current_dir().ok()), env("PWD")),
         look: Look::plain(80),
         now: clock::now(),
@@ -276,4 +283,26 @@ impl Attended<'_> {
 fn limits(policy: &Policy) -> bool {
     let models = &policy.models;
     !policy.budgets.is_empty() || !policy.gates.is_empty() || models.restricts() || !models.service_tiers.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Option<Installed> {
+        Installed::parse(words.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn it_is_called_as_it_was_installed_and_no_other_way() {
+        let stop = Installed { event: HookEvent::Stop, home: None, observe: false };
+        assert_eq!(parse(&["stop"]), Some(stop.clone()));
+        let home = Some(PathBuf::from("/h"));
+        assert_eq!(parse(&["stop", "--home", "/h"]), Some(Installed { home: home.clone(), ..stop.clone() }));
+        let observing = Installed { home, observe: true, ..stop };
+        assert_eq!(parse(&["stop", "--home", "/h", "--observe"]), Some(observing));
+        for words in [&[][..], &["nothing"], &["stop", "--home"], &["stop", "/socket"], &["stop", "--help"]] {
+            assert_eq!(parse(words), None, "{words:?}");
+        }
+    }
 }

@@ -142,3 +142,48 @@ fn document(rows: &[Row]) -> serde_json::Value {
         .collect();
     json!({ "schema": "govern.hooks/1", "rows": rows })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codex::HookEvent;
+    use crate::codex::installed::Found;
+
+    fn standing(program: &Path, change: impl Fn(usize, &mut Found)) -> Standing {
+        let found = |(index, event): (usize, &HookEvent)| {
+            let command = format!("'{}' hook --installed {} || true", program.display(), event.verb());
+            let mut found = Found { event: *event, command, trusted: true };
+            change(index, &mut found);
+            found
+        };
+        Standing { hooks: EVENTS.iter().enumerate().map(found).collect(), off: false }
+    }
+
+    #[test]
+    fn a_file_is_told_by_what_codex_would_do_with_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let govern = temp.path().join("govern");
+        std::fs::write(&govern, "").unwrap();
+        let whole = standing(&govern, |_, _| ());
+        let gone = standing(&temp.path().join("gone"), |_, _| ());
+        let strange = standing(&govern, |index, found| found.trusted = index != 2);
+        let mut part = whole.clone();
+        part.hooks.pop();
+        let off = Standing { off: true, ..whole.clone() };
+        let none = Standing { hooks: Vec::new(), off: false };
+        let cases = [
+            (&whole, State::Installed, "7 hooks, trusted by their hashes"),
+            (&gone, State::Broken, "which is not there"),
+            (&strange, State::Untrusted, "0 of 7 missing, 1 not trusted; `govern hooks install` repairs it"),
+            (&part, State::Untrusted, "1 of 7 missing, 0 not trusted"),
+            (&off, State::Off, "turns hooks off"),
+            (&none, State::Absent, "no hooks of govern's"),
+        ];
+        for (standing, state, what) in cases {
+            let (found, text) = judge(standing, false);
+            assert_eq!(found, state);
+            assert!(text.contains(what), "{text}");
+        }
+        assert_eq!(judge(&off, true).0, State::Installed, "what is managed cannot be turned off");
+    }
+}

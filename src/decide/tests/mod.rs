@@ -4,6 +4,7 @@ mod ask;
 mod brake;
 mod calls;
 mod gate;
+mod join;
 mod limits;
 mod properties;
 mod refusals;

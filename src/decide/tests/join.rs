@@ -1,0 +1,107 @@
+//! Pure. Governors that come to a session one after another, each for one hook, decide as one that stays.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::world::{CODEX, Shelf, five_dollars, morning, policy, price, response, setup};
+use crate::decide::governor::Setup;
+use crate::decide::input::{Hook, HookId, Moment, Wants};
+use crate::decide::{Effect, Governor, Input};
+use crate::model::{AgentName, ModelId, Response, RunId, ThreadId};
+
+/// A session whose every hook has a governor of its own.
+struct Session {
+    rules: String,
+    shelf: Shelf,
+}
+
+impl Session {
+    fn under(rules: &str) -> Self {
+        Self { rules: rules.to_owned(), shelf: Shelf::default() }
+    }
+
+    /// What comes of a request, after an answer that no hook has told of.
+    fn asks(&mut self, answered: Option<u64>) -> Vec<Effect> {
+        let begins = self.shelf.responses.is_empty() && answered.is_none();
+        let now = Moment { wall: morning(), uptime: Duration::ZERO };
+        let mut governor = Governor::new(Setup {
+            run: RunId::new("r1"),
+            policy: Arc::new(policy(&self.rules)),
+            agents: vec![setup(CODEX, false)],
+            askable: true,
+            quote: Box::new(|model, _, _, tokens| price(model.as_str(), tokens.total())),
+            lift: None,
+            history: Vec::new(),
+        });
+        governor.recall_all(self.shelf.responses.clone());
+        governor.join(now, begins, &self.shelf);
+        let mut effects = Vec::new();
+        if let Some(tokens) = answered {
+            let key = self.shelf.responses.len();
+            let mut new = response(CODEX, "root", "dear", tokens, morning());
+            new =
+                Response { key: crate::model::ResponseKey::new(format!("k{key}")), run: Some(RunId::new("r1")), ..new };
+            self.shelf.responses.push(new.clone());
+            effects.extend(governor.handle(now, Input::Responded(Box::new(new)), &self.shelf));
+        }
+        let hook = Hook {
+            id: HookId(1),
+            agent: AgentName::new(CODEX),
+            thread: ThreadId::new("root"),
+            root: ThreadId::new("root"),
+            model: Some(ModelId::new("dear")),
+            tier: None,
+            wants: Wants::Request,
+        };
+        effects.extend(governor.handle(now, Input::Hook(Box::new(hook)), &self.shelf));
+        effects
+    }
+}
+
+fn said(effects: &[Effect]) -> Vec<&str> {
+    effects
+        .iter()
+        .filter_map(|effect| if let Effect::Say(text) = effect { Some(text.as_str()) } else { None })
+        .collect()
+}
+
+fn goes_on(effects: &[Effect]) -> bool {
+    effects.contains(&Effect::Answer { hook: HookId(1), deny: None })
+}
+
+#[test]
+fn a_step_is_said_once_by_whoever_sees_it_reached() {
+    let mut session = Session::under(&five_dollars(r#"{ at = "50%", do = "warn" }, { at = "100%", do = "stop" }"#));
+    assert!(said(&session.asks(None)).is_empty());
+    // $1 for each thousand.
+    let warned: Vec<usize> = [1_000, 1_000, 1_000].map(|tokens| said(&session.asks(Some(tokens))).len()).into();
+    assert_eq!(warned, [0, 0, 1]);
+    assert!(said(&session.asks(None)).is_empty(), "a request that is sent again");
+    let last = session.asks(Some(1_500));
+    assert!(!goes_on(&last), "$4.50, and $1.50 more would pass it");
+    assert_eq!(said(&last).len(), 1, "{last:?}");
+}
+
+#[test]
+fn a_question_is_put_and_not_answered() {
+    let mut session = Session::under(&five_dollars(r#"{ at = "100%", do = "ask" }"#));
+    session.asks(None);
+    let effects = session.asks(Some(3_000));
+    assert!(!goes_on(&effects) && effects.iter().any(|effect| matches!(effect, Effect::Ask(_))), "{effects:?}");
+}
+
+proptest! {
+    #[test]
+    fn equal_answers_never_pass_a_limit(tokens in 1_u64..4_000) {
+        let mut session = Session::under(&five_dollars(r#"{ at = "100%", do = "stop" }"#));
+        let mut effects = session.asks(None);
+        let mut asked = 0_u64;
+        while goes_on(&effects) {
+            asked += 1;
+            prop_assert!(asked * tokens <= 5_000 || asked == 1, "{asked} answers of {tokens}");
+            effects = session.asks(Some(tokens));
+        }
+    }
+}
