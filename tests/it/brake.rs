@@ -201,7 +201,9 @@ fn what_is_paused_can_be_stopped_and_can_be_ended_by_a_signal() {
         let governed = at_work(&world, &[]);
         brake(&world, &["pause", "--all"]);
         governed.running.signal(Signal::SIGTERM);
-        governed.finish();
+        // An ended Codex is not a stopped one: what its tool had started, here a sleep of 50 ms, may outlive it.
+        governed.finish_among_others();
+        world.wait_for_no_survivors(LONG);
         assert_eq!(world.server.requests().len(), 2);
     }
 }
