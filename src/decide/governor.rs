@@ -15,7 +15,7 @@ use super::account::{Account, Books};
 use super::agent::{Agent, AgentSetup, Hold};
 use super::charge::is_shared;
 use super::effect::{Effect, Question};
-use super::input::{Input, Moment, News, Phase, Timer};
+use super::input::{Input, Moment, News, Phase, Settled, Timer};
 use super::lifecycle::{Happening, Intent, State};
 use super::pace::Pace;
 
@@ -270,8 +270,10 @@ impl Governor {
         for (key, amount) in &news.extensions {
             self.lift_accounts(key, *amount);
         }
-        for (approval, answer) in &news.answers {
-            self.obey(now, *approval, answer, books);
+        for Settled { approval, answer, by, reason } in &news.answers {
+            if !self.call_settled(now, *approval, answer, (by, reason.as_deref()), books) {
+                self.obey(now, *approval, answer, books);
+            }
         }
         if !news.extensions.is_empty() {
             self.release_who_fits(now, books);

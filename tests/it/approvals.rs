@@ -1,0 +1,94 @@
+//! Answers to questions at a gate: what they hold for, how often one is asked, and what is said beside the question.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::ENDLESS;
+use crate::support::codex::CURRENT;
+use crate::support::fake_responses::{Reply, Select};
+use crate::support::process::LONG;
+use crate::support::world::World;
+
+const CODEX: &[&str] = &["codex", "exec", "do it"];
+
+/// A gate on pushes, and a limit that two answers leave no room under.
+fn policy(world: &World) {
+    world.policy(
+        "[[gate]]\nname = \"leaves\"\nmatch = [\"git push*\"]\ndo = \"ask\"\nwait = \"30m\"\n\
+         [[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.05 usd\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+}
+
+/// There is no repository to push to: the command fails, and it ran.
+const PUSH: &str = "git push || echo pushed >> tried";
+
+fn pushed(world: &World) -> usize {
+    std::fs::read_to_string(world.path("work/tried")).map_or(0, |text| text.lines().count())
+}
+
+fn questions(world: &World) -> Vec<Value> {
+    let done = world.govern(&["approvals", "--format", "json"]).expect_code(0);
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    report["rows"].as_array().unwrap().clone()
+}
+
+/// Waits for a question that is pending.
+#[track_caller]
+fn asked(world: &World) -> Value {
+    let deadline = Instant::now() + LONG;
+    loop {
+        if let Some(row) = questions(world).into_iter().find(|row| row["state"] == "pending") {
+            return row;
+        }
+        assert!(Instant::now() < deadline, "nobody was asked");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn what_was_let_run_again_is_remembered_when_the_run_goes_on() {
+    for (flags, again) in [(&["--run"][..], true), (&["--for", "1h"], true), (&[], false)] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        policy(&world);
+        let replies = [PUSH, ENDLESS, PUSH].map(Reply::exec);
+        world.server.script(Select::root(), replies.into_iter().chain([Reply::message("all is done")]));
+        let governed = world.start_governed(&[], CODEX);
+        asked(&world);
+        world.govern(&[&["approve", "1"], flags].concat()).expect_code(0);
+        let stopped = governed.finish().expect_code(124);
+        assert_eq!(pushed(&world), 1);
+        let id = stopped.id();
+        let resumed = world.start("govern", &["resume", &id, "--extend", "1usd"]);
+        if !again {
+            assert_eq!(asked(&world)["id"], 2, "{flags:?}");
+            assert_eq!(pushed(&world), 1);
+            world.govern(&["approve", "2"]).expect_code(0);
+        }
+        resumed.finish().expect_code(0);
+        assert_eq!((pushed(&world), questions(&world).len()), (2, if again { 1 } else { 2 }), "{flags:?}");
+        world.govern(&["audit", "verify"]).expect_code(0);
+    }
+}
+
+#[test]
+fn equal_calls_that_wait_together_are_one_question() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    policy(&world);
+    let call = json!({
+        "type": "function_call", "name": "exec_command",
+        "arguments": json!({"cmd": PUSH, "yield_time_ms": 60_000}).to_string(),
+    });
+    world.server.script(Select::root(), [Reply::exec(PUSH).and(call), Reply::message("all is done")]);
+    let governed = world.start_governed(&[], CODEX);
+    asked(&world);
+    let deadline = Instant::now() + LONG;
+    while world.hooks().len() < 2 {
+        assert!(Instant::now() < deadline, "{:?}", world.hooks());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(questions(&world).len(), 1);
+    world.govern(&["approve", "1"]).expect_code(0);
+    governed.finish().expect_code(0);
+    assert_eq!((pushed(&world), questions(&world).len()), (2, 1));
+}
