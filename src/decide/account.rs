@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::model::{AgentName, ApprovalId, BudgetKey, Dimension, Quantity, Response, Timestamp, Unit, Verb};
+use crate::model::{
+    AgentName, ApprovalId, BudgetKey, Dimension, Money, Quantity, Response, RunId, Timestamp, Unit, Verb,
+};
 use crate::policy::rule::{Budget, Threshold, Window};
 use crate::policy::window::Bounds;
 
@@ -16,6 +18,8 @@ pub trait Books {
     fn extended(&self, key: &BudgetKey) -> i64;
     /// Claimed by other live runs.
     fn reserved_by_others(&self, key: &BudgetKey) -> i64;
+    /// What an agent's responses cost in this run, as far as they have a price.
+    fn cost(&self, run: &RunId, agent: &AgentName) -> Money;
     /// The last answer to a question about this call, if it let the call run again.
     fn let_again(&self, key: &BudgetKey) -> Option<Leave>;
 }

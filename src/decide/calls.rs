@@ -10,7 +10,7 @@ use super::account::Books;
 use super::agent::Agent;
 use super::effect::{Effect, Question};
 use super::governor::Governor;
-use super::input::{HookId, Judged, Moment, Timer, ToolCall, Wants};
+use super::input::{HookId, Judged, Moment, ToolCall, Wants};
 use super::lifecycle::Intent;
 
 /// A question about a tool that waits. Equal calls have one question, and each waits for its answer.
@@ -111,6 +111,7 @@ impl Governor {
             agent: name.clone(),
             key,
             text: format!("{}: {}: {}", judged.because, call.tool, call.short),
+            cost: agent.cost,
             extend: Quantity { unit: Unit::ToolCalls, amount: 1 },
             route_to: None,
             wait,
@@ -129,11 +130,7 @@ impl Governor {
         };
         ask.approval = Some(approval);
         let question = ask.question.clone();
-        let deadline =
-            chrono::TimeDelta::from_std(question.wait).ok().and_then(|wait| now.wall.checked_add_signed(wait));
-        let budget = Some(question.key.budget);
-        self.record(Some(name), EventKind::Asked { approval, budget, question: question.text, deadline });
-        self.effects.push(Effect::Arm(Timer::Deadline(approval), question.wait));
+        self.record_question(now, name, approval, question);
         true
     }
 

@@ -190,7 +190,7 @@ impl Governor {
                 self.effects.push(Effect::Refuse(what));
                 return;
             }
-            self.recall(&name);
+            self.recall(&name, books);
             let due = self.judge_all(now, &name, books);
             if let Some(agent) = self.agents.get_mut(&name) {
                 agent.settle();
@@ -208,11 +208,13 @@ impl Governor {
     }
 
     /// A run that goes on begins with a request on its root thread, of about the size of its last ones.
-    fn recall(&mut self, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    fn recall(&mut self, name: &AgentName, books: &dyn Books) {
+        let Some(agent) = self.agents.get_mut(name).filter(|_| !self.history.is_empty()) else { return };
         for response in self.history.iter().filter(|response| response.agent.as_ref() == Some(name)) {
             agent.note(response);
         }
+        // Its last responses are not all of them.
+        agent.cost = books.cost(&self.run, name);
         let root = agent.root.clone();
         if let Some(thread) = root.and_then(|root| agent.threads.get_mut(&root)) {
             thread.phase = Phase::InFlight;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::layout::wrapped;
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, ModelId, Quantity};
+use crate::model::{AgentName, ApprovalId, ModelId, Money, Quantity};
 use crate::report::text::{duration, printable};
 
 /// A question as the prompt puts it.
@@ -16,6 +16,8 @@ pub struct Question {
     pub agent: AgentName,
     /// What is asked, such as `$4.93 + $0.21 reserved of $5.00 (each run)`.
     pub standing: String,
+    /// What the agent's responses cost so far, as far as they have a price.
+    pub cost: Money,
     /// What a plain `e` extends by.
     pub extend: Quantity,
     /// The most that may be extended by, in the same unit.
@@ -34,8 +36,8 @@ impl Question {
     /// The question, its lines ended, with a cursor behind the last: `? `.
     pub fn draw(&self, width: usize) -> String {
         let mut text = String::new();
-        let headline =
-            format!("govern: {} — agent `{}` is held", printable(&self.standing), printable(self.agent.as_str()));
+        let (standing, agent) = (printable(&self.standing), printable(self.agent.as_str()));
+        let headline = format!("govern: {standing} — agent `{agent}`, {} so far, is held", self.cost);
         let mut choices = format!("[e]xtend by {}", self.extend);
         if let Some(model) = &self.route {
             choices += &format!(" · [r]oute to {}", printable(model.as_str()));
@@ -109,6 +111,7 @@ pub(super) fn sample() -> Question {
         approval: ApprovalId(7),
         agent: "codex".into(),
         standing: "$4.93 + $0.21 reserved of $5.00 (each run)".to_owned(),
+        cost: Money::from_nanos(4_930_000_000),
         extend: Quantity::parse("1 usd").unwrap(),
         most: Some(Quantity::parse("20 usd").unwrap()),
         route: Some("gpt-6.1-terra".into()),
@@ -125,11 +128,12 @@ mod tests {
     #[test]
     fn the_question_at_both_widths() {
         insta::assert_snapshot!(format!("{}\n\n{}", sample().draw(120), sample().draw(80)), @r"
-        govern: $4.93 + $0.21 reserved of $5.00 (each run) — agent `codex` is held
+        govern: $4.93 + $0.21 reserved of $5.00 (each run) — agent `codex`, $4.93 so far, is held
         [e]xtend by $1.00 · [r]oute to gpt-6.1-terra · [s]top · [k]ill   (else stop in 29 min; also: govern approve 7)
         ? 
 
-        govern: $4.93 + $0.21 reserved of $5.00 (each run) — agent `codex` is held
+        govern: $4.93 + $0.21 reserved of $5.00 (each run) — agent `codex`, $4.93 so
+        far, is held
         [e]xtend by $1.00 · [r]oute to gpt-6.1-terra · [s]top · [k]ill
         (else stop in 29 min; also: govern approve 7)
         ? 

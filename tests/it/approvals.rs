@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::ENDLESS;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
+use crate::support::ledger;
 use crate::support::process::LONG;
 use crate::support::world::World;
 
@@ -66,6 +67,10 @@ fn what_was_let_run_again_is_remembered_when_the_run_goes_on() {
             world.govern(&["approve", "2"]).expect_code(0);
         }
         resumed.finish().expect_code(0);
+        // What the agent had spent before it was stopped counts in what it had spent when it was asked.
+        for (question, answers) in questions(&world).iter().zip([1, 3]) {
+            assert_eq!(ledger::nanos(question["cost_usd"].as_str().unwrap()), answers * ledger::USUAL_COST);
+        }
         assert_eq!((pushed(&world), questions(&world).len()), (2, if again { 1 } else { 2 }), "{flags:?}");
         world.govern(&["audit", "verify"]).expect_code(0);
     }
@@ -88,6 +93,7 @@ fn equal_calls_that_wait_together_are_one_question() {
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(questions(&world).len(), 1);
+    assert_eq!(ledger::nanos(questions(&world)[0]["cost_usd"].as_str().unwrap()), ledger::USUAL_COST);
     world.govern(&["approve", "1"]).expect_code(0);
     governed.finish().expect_code(0);
     assert_eq!((pushed(&world), questions(&world).len()), (2, 1));

@@ -71,6 +71,11 @@ impl Books for Shelf {
         self.others.get(key.budget.as_str()).copied().unwrap_or(0)
     }
 
+    fn cost(&self, run: &RunId, agent: &AgentName) -> Money {
+        let own = |response: &&Response| response.run.as_ref() == Some(run) && response.agent.as_ref() == Some(agent);
+        self.responses.iter().filter(own).filter_map(|response| response.cost.money()).sum()
+    }
+
     fn let_again(&self, key: &BudgetKey) -> Option<Leave> {
         self.leaves.get(key).cloned()
     }
