@@ -9,16 +9,22 @@ use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
 use crate::support::process::LONG;
+use crate::support::tmux::Terminal;
 use crate::support::world::World;
 
 const CODEX: &[&str] = &["codex", "exec", "do it"];
 
-/// A gate on pushes, and a limit that two answers leave no room under.
-fn policy(world: &World) {
-    world.policy(
-        "[[gate]]\nname = \"leaves\"\nmatch = [\"git push*\"]\ndo = \"ask\"\nwait = \"30m\"\n\
-         [[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.05 usd\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",
-    );
+const GATE: &str = "[[gate]]\nname = \"leaves\"\nmatch = [\"git push*\"]\ndo = \"ask\"\nwait = \"30m\"\n";
+
+/// A gate on pushes.
+fn gate(world: &World) {
+    world.policy(GATE);
+}
+
+/// The same, and a limit that two answers leave no room under.
+fn gate_and_limit(world: &World) {
+    let budget = "name = \"purse\"\nper = \"run\"\nlimit = \"0.05 usd\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n";
+    world.policy(&format!("{GATE}[[budget]]\n{budget}"));
 }
 
 /// There is no repository to push to: the command fails, and it ran.
@@ -51,7 +57,7 @@ fn asked(world: &World) -> Value {
 fn what_was_let_run_again_is_remembered_when_the_run_goes_on() {
     for (flags, again) in [(&["--run"][..], true), (&["--for", "1h"], true), (&[], false)] {
         let Some(world) = World::with_codex(CURRENT) else { return };
-        policy(&world);
+        gate_and_limit(&world);
         let replies = [PUSH, ENDLESS, PUSH].map(Reply::exec);
         world.server.script(Select::root(), replies.into_iter().chain([Reply::message("all is done")]));
         let governed = world.start_governed(&[], CODEX);
@@ -79,7 +85,7 @@ fn what_was_let_run_again_is_remembered_when_the_run_goes_on() {
 #[test]
 fn equal_calls_that_wait_together_are_one_question() {
     let Some(world) = World::with_codex(CURRENT) else { return };
-    policy(&world);
+    gate(&world);
     let call = json!({
         "type": "function_call", "name": "exec_command",
         "arguments": json!({"cmd": PUSH, "yield_time_ms": 60_000}).to_string(),
@@ -97,4 +103,27 @@ fn equal_calls_that_wait_together_are_one_question() {
     world.govern(&["approve", "1"]).expect_code(0);
     governed.finish().expect_code(0);
     assert_eq!((pushed(&world), questions(&world).len()), (2, 1));
+}
+
+#[test]
+fn at_govern_s_own_prompt_a_tool_is_let_run_once_again_or_for_a_time() {
+    for (answer, questions_in_all) in [("o", 2), ("r", 1), ("f 20m", 1)] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        gate(&world);
+        let replies = [Reply::exec(PUSH), Reply::exec(PUSH)];
+        world.server.script(Select::root(), replies.into_iter().chain([Reply::message("all is done")]));
+        let Some(terminal) = Terminal::open(&world) else { return };
+        terminal.run_then_tell_code("govern run --budget 1usd -- codex exec 'do it'");
+        let screen = terminal.wait_for("also: govern approve 1");
+        let joined = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(joined.contains("agent `codex`, $0.0212 so far, is held"), "{screen}");
+        terminal.run(answer);
+        if questions_in_all > 1 {
+            terminal.wait_for("also: govern approve 2");
+            terminal.run("s");
+        }
+        let (code, screen) = terminal.wait_for_code();
+        assert_eq!(code, 0, "{answer}: {screen}");
+        assert_eq!((questions(&world).len(), pushed(&world)), (questions_in_all, 3 - questions_in_all), "{screen}");
+    }
 }
