@@ -15,6 +15,7 @@ pub mod lifecycle;
 pub mod pace;
 pub mod replay;
 pub mod steer;
+pub mod still;
 mod tally;
 mod treatment;
 mod verdicts;

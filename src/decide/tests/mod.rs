@@ -13,6 +13,7 @@ mod scopes;
 mod shared;
 mod show;
 mod steer;
+mod still;
 mod tally;
 mod throttle;
 mod time;
