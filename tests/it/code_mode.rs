@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::codex::{CURRENT, Version};
+use crate::support::codex::{CURRENT, OLD};
 use crate::support::fake_responses::{Gate, Reply, Select};
 use crate::support::ledger::{self, events};
 use crate::support::process::LONG;
@@ -15,10 +15,6 @@ use crate::support::world::World;
 const IN_CODE_MODE: &str = "gpt-6.1-sol";
 /// Of the catalogue, too: its tools are called one by one.
 const PLAIN: &str = "gpt-5.5";
-
-/// The same, of the catalogue of Codexes that call hooks, and not before their requests.
-const OLD_CODE_MODE: &str = "gpt-5.6-sol";
-const SOME_HOOKS: Version = Version("0.160.0");
 
 /// After how long a cell hands control back to the model, in milliseconds; 30,000 if it does not say.
 const YIELDS: u32 = 2_000;
@@ -110,10 +106,12 @@ fn a_model_without_code_mode_waits_for_its_tool_by_itself() {
 #[test]
 fn where_requests_do_not_ask_the_tree_stands_still_while_a_tool_of_a_cell_is_asked_about() {
     for answer in ["approve", "deny"] {
-        let Some(world) = World::with_codex(SOME_HOOKS) else { return };
+        let Some(world) = World::with_codex(OLD) else { return };
         gated(&world);
         world.server.script(Select::root(), [cell(&[PUSH]), Reply::message("all is done")]);
-        let governed = world.start_governed(&[], &["codex", "exec", "-m", OLD_CODE_MODE, "do it"]);
+        // Its tools ask, its requests do not; its catalogue has no model in code mode yet.
+        let command = ["codex", "exec", "--enable", "code_mode", "--enable", "code_mode_only", "-m", PLAIN, "do it"];
+        let governed = world.start_governed(&[], &command);
         governed.running.wait_for_stderr("govern approve 1");
         assert!(world.agent_states().iter().all(|(_, state)| *state == 'T'), "{:?}", world.agent_states());
         // By now the cell would have handed control back.
