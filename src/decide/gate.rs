@@ -55,6 +55,12 @@ impl Gate {
         self.waiting.values().any(|(of, wants)| of == thread && wants.spends())
     }
 
+    /// What would ask for this thread waits: a request, or a turn that was to begin with one.
+    pub fn keeps_from_asking(&self, thread: &ThreadId) -> bool {
+        let asks = |wants: &Wants| wants.spends() || *wants == Wants::Turn;
+        self.waiting.values().any(|(of, wants)| of == thread && asks(wants))
+    }
+
     /// Requests of this Codex come here first.
     pub fn holds_requests(&self) -> bool {
         self.reach == Some(GateReach::Requests) && !self.broken
