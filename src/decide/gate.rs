@@ -213,7 +213,9 @@ impl Governor {
         if model.is_some() {
             entry.model.clone_from(&model);
         }
-        if call.is_some() && entry.phase == Phase::Idle {
+        // The session file has not told of this turn yet.
+        let news = call.is_some() && entry.phase == Phase::Idle;
+        if news {
             entry.phase = Phase::Tools;
         }
         if spends {
@@ -233,7 +235,7 @@ impl Governor {
             if let Some(judged) = &call.judged {
                 self.meet_gate(now, &name, id, (judged, &call), books);
             }
-            if self.counts_calls() {
+            if news || self.counts_calls() {
                 self.evaluate(now, &name, books);
             }
         }
