@@ -14,6 +14,7 @@ use super::input::Phase;
 use super::lifecycle::{After, Intent, State};
 use super::pace::{Pace, Throttle};
 use super::steer::Steering;
+use super::verdicts::Source;
 
 /// How many of a thread's last responses foretell its next one.
 const RECENT: usize = 5;
@@ -77,8 +78,8 @@ pub struct Agent {
     pub gate: Gate,
     /// What its threads are told.
     pub(super) steering: Vec<Steering>,
-    /// The rates that it keeps to, by the account's place.
-    pub(super) throttles: BTreeMap<usize, Throttle>,
+    /// The rates that it keeps to, one for each rule.
+    pub(super) throttles: BTreeMap<Source, Throttle>,
     /// How fast it went.
     pub(super) pace: Pace,
     clock: ActiveClock,
@@ -89,10 +90,8 @@ pub struct Agent {
 pub struct Hold {
     /// The question.
     pub question: Question,
-    /// The account that it is about, by its place.
-    pub account: usize,
-    /// The step that applied, by its place.
-    pub step: usize,
+    /// What put it.
+    pub source: Source,
     /// Its number, once the ledger gave one.
     pub approval: Option<ApprovalId>,
 }

@@ -112,8 +112,17 @@ pub struct Question {
     pub wait: Duration,
     /// What happens then.
     pub otherwise: Verb,
-    /// It is about a tool that is about to run, and this happens to it if nobody answers.
-    pub call: Option<Refusal>,
+    /// What it is about.
+    pub about: About,
+}
+
+/// What a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A limit, which an answer may lift.
+    Limit,
+    /// A tool that is about to run; this happens to it if nobody answers.
+    Call(Refusal),
 }
 
 /// How an agent came to its end.

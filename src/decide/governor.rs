@@ -14,10 +14,11 @@ use crate::policy::rule::{Budget, Policy};
 use super::account::{Account, Books};
 use super::agent::{Agent, AgentSetup, Hold};
 use super::charge::is_shared;
-use super::effect::{Effect, Question};
+use super::effect::{About, Effect, Question};
 use super::input::{Input, Moment, News, Phase, Timer};
 use super::lifecycle::{Happening, Intent, State};
 use super::pace::Pace;
+use super::verdicts::Source;
 
 /// What tokens would cost with a model: the price table, handed in so that the governor needs none.
 pub type Quoter = Box<dyn Fn(&ModelId, &ServiceTier, Timestamp, &Tokens) -> Cost>;
@@ -121,7 +122,10 @@ impl Governor {
     /// The number of this question, while it waits.
     pub fn approval_of(&self, question: &Question) -> Option<ApprovalId> {
         let agent = self.agents.get(&question.agent)?;
-        agent.gate.approval(question).or_else(|| agent.held.as_ref().filter(|_| question.call.is_none())?.approval)
+        agent
+            .gate
+            .approval(question)
+            .or_else(|| agent.held.as_ref().filter(|_| question.about == About::Limit)?.approval)
     }
 
     /// The budget whose hard step was decided last.
@@ -201,10 +205,11 @@ impl Governor {
                 agent.settle();
             }
             // A route that comes down to more here is no limit that is spent.
-            let hard = due.iter().find(|due| due.fired.verb.is_hard() && self.is_hard(due));
+            let hard = due.iter().find(|due| due.written.is_hard() && self.is_hard(due));
             if let Some(hard) = hard {
                 let text = hard.because.clone();
-                self.last_hard = self.account(hard.account).map(|(account, _)| account.key.budget.clone());
+                let Source::Step { account, .. } = hard.source;
+                self.last_hard = self.account(account).map(|(account, _)| account.key.budget.clone());
                 self.effects.push(Effect::Refuse(text));
                 return;
             }
@@ -323,10 +328,10 @@ impl Governor {
         let State::Freezing(intent) = agent.state else { return };
         agent.pause_clock(now.uptime);
         let safe = agent.in_flight() == 0 && agent.sub_agents_idle();
-        let asked = agent.question.as_ref().map(|hold| (hold.account, hold.step));
+        let asked = agent.question.as_ref().map(|hold| hold.source);
         self.outcome(name, true, "");
-        if let Some((account, step)) = asked.filter(|_| intent == Intent::Ask)
-            && !self.still_applies(now, name, account, step, books)
+        if let Some(source) = asked.filter(|_| intent == Intent::Ask)
+            && !self.still_applies(now, name, source, books)
         {
             // Nobody is asked what a lifted limit, or the last records, have answered meanwhile.
             self.release_or_ask_again(now, name, books);

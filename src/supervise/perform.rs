@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::decide::Effect;
-use crate::decide::effect::{Ending, Question};
+use crate::decide::effect::{About, Ending, Question};
 use crate::decide::lifecycle::{After, State};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{Money, ThreadId};
-use crate::policy::rule::{Refusal, Rung};
+use crate::policy::rule::Rung;
 use crate::process::{How, Launch, Order, Stdin};
 use crate::ui;
 
@@ -110,7 +110,7 @@ impl Supervisor {
         let (agent, text) = (question.agent.clone(), question.text.clone());
         // A screen that is alive is left to its program, which shows what is said.
         let at_gate = self.governor.agent(&agent).is_some_and(|agent| agent.gate.is_shut());
-        let alive = self.full_screen && (at_gate || question.call.is_some());
+        let alive = self.full_screen && (at_gate || question.about != About::Limit);
         let seen = !alive
             && self.asking.put(ui::answer::Question {
                 approval,
@@ -120,8 +120,11 @@ impl Supervisor {
                 most: self.governor.policy().approvals.max_extend,
                 route: question.route_to,
                 left: Some(question.wait),
-                otherwise: question.call.map_or(question.otherwise.as_str(), Refusal::as_str),
-                call: question.call.is_some(),
+                otherwise: match question.about {
+                    About::Limit => question.otherwise.as_str(),
+                    About::Call(otherwise) => otherwise.as_str(),
+                },
+                about: question.about,
             });
         if !seen {
             self.say(&format!("ask: {text}"));

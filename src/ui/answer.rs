@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::layout::wrapped;
+use crate::decide::effect::About;
 use crate::model::event::Answer;
 use crate::model::{AgentName, ApprovalId, ModelId, Quantity};
 use crate::report::text::{duration, printable};
@@ -26,8 +27,8 @@ pub struct Question {
     pub left: Option<Duration>,
     /// What happens when nobody answers, as a word.
     pub otherwise: &'static str,
-    /// It is about a tool that is about to run, not about a budget.
-    pub call: bool,
+    /// What it is about.
+    pub about: About,
 }
 
 impl Question {
@@ -36,14 +37,13 @@ impl Question {
         let mut text = String::new();
         let headline =
             format!("govern: {} — agent `{}` is held", printable(&self.standing), printable(self.agent.as_str()));
-        let mut choices = format!("[e]xtend by {}", self.extend);
-        if let Some(model) = &self.route {
-            choices += &format!(" · [r]oute to {}", printable(model.as_str()));
-        }
-        choices += " · [s]top · [k]ill";
-        if self.call {
-            choices = "[e] let it run · [s] refuse it · [k]ill the agent".to_owned();
-        }
+        let route = self.route.as_ref().map(|model| format!(" · [r]oute to {}", printable(model.as_str())));
+        let choices = match self.about {
+            About::Limit => {
+                format!("[e]xtend by {}{} · [s]top · [k]ill", self.extend, route.unwrap_or_default())
+            }
+            About::Call(_) => "[e] let it run · [s] refuse it · [k]ill the agent".to_owned(),
+        };
         let otherwise = match self.left {
             Some(left) => format!("else {} in {}; ", self.otherwise, duration(left)),
             None => String::new(),
@@ -114,7 +114,7 @@ pub(super) fn sample() -> Question {
         route: Some("gpt-6.1-terra".into()),
         left: Some(Duration::from_secs(29 * 60 + 30)),
         otherwise: "stop",
-        call: false,
+        about: About::Limit,
     }
 }
 
