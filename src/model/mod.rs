@@ -7,6 +7,7 @@ pub mod id;
 pub mod money;
 pub mod progress;
 pub mod quantity;
+pub mod registration;
 pub mod response;
 pub mod run;
 pub mod slice;
@@ -22,6 +23,7 @@ pub use id::{AgentName, ApprovalId, BudgetName, GateName, ModelId, ResponseKey, 
 pub use money::Money;
 pub use progress::{Progress, Streak};
 pub use quantity::{Quantity, Unit};
+pub use registration::{Priority, Registration};
 pub use response::{Basis, Billing, Cost, Guess, Response, ServiceTier};
 pub use run::{Approval, ApprovalState, BudgetKey, Extension, ProcessIdentity, RunInfo, ThreadInfo};
 pub use slice::Slice;
