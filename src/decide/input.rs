@@ -229,8 +229,21 @@ pub struct News {
     pub many: bool,
     /// Limits that were lifted.
     pub extensions: Vec<(BudgetKey, i64)>,
-    /// Questions that were answered by another run's supervisor.
-    pub answers: Vec<(ApprovalId, Answer)>,
+    /// Questions that were answered through another process.
+    pub answers: Vec<Settled>,
+}
+
+/// A question that has its answer, written down already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Which.
+    pub approval: ApprovalId,
+    /// What.
+    pub answer: Answer,
+    /// Who, and through what.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// A moment that the governor asked to be told of. One that no longer matters is ignored.

@@ -1,7 +1,7 @@
 //! Pure. Inputs and effects as lines of a transcript.
 
 use crate::decide::effect::Question;
-use crate::decide::input::{News, Phase, Timer};
+use crate::decide::input::{News, Phase, Settled, Timer};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::{AgentName, Quantity};
@@ -149,7 +149,7 @@ fn show_news(news: &News) -> String {
     for (key, amount) in &news.extensions {
         told.push(format!("{} was extended by {}", key.budget, Quantity { unit: key.unit, amount: *amount }));
     }
-    for (approval, answer) in &news.answers {
+    for Settled { approval, answer, .. } in &news.answers {
         told.push(format!("{approval} was answered: {}", show_answer(answer)));
     }
     format!("elsewhere: {}", told.join("; "))
