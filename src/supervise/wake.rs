@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::model::event::EventKind;
 use crate::model::{Billing, Response};
 use crate::policy::cost::cost;
-use crate::process::{self, LaunchFailure, Missing, Report};
+use crate::process::{self, LaunchFailure, Missing, Report, Status};
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
 use crate::usage::meter::Answer;
@@ -289,7 +289,7 @@ impl Supervisor {
                 // What govern ends is not what the command left behind.
                 let leftover = if ending { 0 } else { self.codexes() };
                 let mut inputs = self.drain();
-                inputs.push(Input::Exited { agent, leftover });
+                inputs.push(Input::Exited { agent, leftover, ok: status == Status::Exited(0) });
                 inputs
             }
             Report::Ended { request: Some(_), survivors, .. } => {
