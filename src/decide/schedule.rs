@@ -157,6 +157,9 @@ impl Governor {
     /// Begins an attempt, unless a limit is spent that ends agents: then it is not even started. Where a person is to
     /// be asked, it is started and held before its first request.
     fn start(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        if let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.attempt > 0) {
+            agent.begin_anew();
+        }
         let due = self.foreseen(now, name, books);
         let ends = |due: &Due| self.is_hard(due) && matches!(due.verb, Verb::Stop | Verb::Kill);
         if !due.iter().any(ends) {

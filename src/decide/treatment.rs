@@ -79,9 +79,6 @@ impl Governor {
     fn launch(&mut self, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let attempt = agent.attempt;
-        if attempt > 1 {
-            agent.begin_anew();
-        }
         // A run of one agent has said so by its own beginning.
         if self.agents.len() > 1 {
             self.request(name, if attempt > 1 { "start again" } else { "start" });

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{Money, ThreadId};
 use crate::policy::rule::{Refusal, Rung};
-use crate::process::{How, Launch, Order, Stdin};
+use crate::process::{How, Launch, Order, Output, Session, Stdin};
 use crate::ui;
 
 use super::supervisor::{Finished, Supervisor};
@@ -103,7 +103,8 @@ impl Supervisor {
         let env = vec![("GOVERN_RUN".into(), Some(self.run.as_str().into()))];
         let full_screen = self.full_screen;
         let argv = self.with_hooks(argv);
-        self.order(Order::Launch(Launch { agent, argv, env, cwd: None, stdin, full_screen }))
+        let (output, session) = (Output::Inherit, Session::Governs);
+        self.order(Order::Launch(Launch { agent, argv, env, cwd: None, stdin, output, session, full_screen }))
     }
 
     fn open_prompt(&mut self, question: Question) {

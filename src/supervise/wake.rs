@@ -348,6 +348,7 @@ fn launch_failed(failure: &LaunchFailure) -> Error {
             .hint("write the command after `--` as without govern; `govern doctor` says which Codex it finds"),
         Missing::Program => Error::new(format!("`{}` cannot be executed: {}", failure.name, failure.reason())),
         Missing::Folder => Error::new(format!("folder `{}` cannot be entered: {}", failure.name, failure.reason())),
+        Missing::Output => Error::new(format!("`{}` cannot be written: {}", failure.name, failure.reason())),
     };
     error.exit(exit)
 }
