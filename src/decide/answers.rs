@@ -177,7 +177,12 @@ impl Governor {
             State::Held => agent.next_model().is_some(),
             // Somebody decided so while it was paused.
             State::Paused => agent.restarting && agent.route_wanted.is_some(),
-            State::Starting(_) | State::Running | State::Freezing(_) | State::Ending(_) | State::Gone => false,
+            State::Waiting
+            | State::Starting(_)
+            | State::Running
+            | State::Freezing(_)
+            | State::Ending(_)
+            | State::Gone => false,
         };
         if routes && agent.pause.is_none() {
             self.happen(now, name, Happening::Wish(Intent::Route));

@@ -142,7 +142,7 @@ impl Gate {
             // What is held for its spend may use what it has paid for.
             State::Held => self.shut && !wants.spends(),
             State::Paused => self.shut && !wants.is_work(),
-            State::Starting(_) | State::Freezing(_) | State::Ending(_) | State::Gone => false,
+            State::Waiting | State::Starting(_) | State::Freezing(_) | State::Ending(_) | State::Gone => false,
         }
     }
 }
@@ -376,6 +376,7 @@ impl Governor {
                 true
             }
             State::Freezing(_)
+            | State::Waiting
             | State::Starting(_)
             | State::Running
             | State::Held

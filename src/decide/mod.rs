@@ -14,6 +14,7 @@ mod join;
 pub mod lifecycle;
 pub mod pace;
 pub mod replay;
+pub mod schedule;
 pub mod steer;
 mod tally;
 mod treatment;

@@ -91,7 +91,12 @@ impl Supervisor {
             State::Held => true,
             // At the gate its processes run.
             State::Paused => !agent.gate.is_shut(),
-            State::Starting(_) | State::Running | State::Freezing(_) | State::Ending(_) | State::Gone => false,
+            State::Waiting
+            | State::Starting(_)
+            | State::Running
+            | State::Freezing(_)
+            | State::Ending(_)
+            | State::Gone => false,
         })
     }
 }

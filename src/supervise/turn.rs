@@ -115,7 +115,7 @@ impl Supervisor {
     fn end_pause(&mut self) -> Result<(), Error> {
         match self.governor.agent(&self.agent).filter(|agent| !agent.gate.is_shut()).map(|agent| agent.state) {
             Some(State::Freezing(_) | State::Held | State::Paused | State::Ending(_)) => Ok(()),
-            Some(State::Starting(_) | State::Running | State::Gone) | None => {
+            Some(State::Waiting | State::Starting(_) | State::Running | State::Gone) | None => {
                 self.order_in_passing(Order::Thaw { agent: self.agent.clone() })
             }
         }
@@ -223,6 +223,7 @@ pub(super) fn record(turn: &mut Turn<'_>, run: &RunId, effect: &Effect) -> Resul
         | Effect::Answer { .. }
         | Effect::Open(_)
         | Effect::End(_)
+        | Effect::Launch { .. }
         | Effect::Restart { .. }
         | Effect::Arm(..)
         | Effect::Say(_)
