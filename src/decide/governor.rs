@@ -303,6 +303,9 @@ impl Governor {
     }
 
     fn frozen(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        if self.stilled(name) {
+            return;
+        }
         let Some(agent) = self.agents.get_mut(name) else { return };
         let State::Freezing(intent) = agent.state else { return };
         agent.pause_clock(now.uptime);

@@ -112,8 +112,10 @@ impl Supervisor {
         let Some(approval) = self.governor.approval_of(&question) else { return };
         let (agent, text, cost) = (question.agent.clone(), question.text.clone(), question.cost);
         // A screen that is alive is left to its program, which shows what is said.
-        let at_gate = self.governor.agent(&agent).is_some_and(|agent| agent.gate.is_shut());
-        let alive = self.full_screen && (at_gate || question.about != About::Limit);
+        let asked = self.governor.agent(&agent);
+        let at_gate =
+            asked.is_some_and(|agent| agent.gate.is_shut() || (question.about != About::Limit && !agent.is_stilled()));
+        let alive = self.full_screen && at_gate;
         let seen = !alive
             && self.asking.put(ui::answer::Question {
                 approval,

@@ -20,6 +20,7 @@ mod bad_input;
 mod brake;
 mod budget;
 mod cli;
+mod code_mode;
 mod concurrent;
 mod gate;
 mod gate_screen;
