@@ -42,6 +42,7 @@ mod signals;
 mod slips;
 mod steer;
 mod subagent;
+mod switch;
 mod terminal;
 mod tool_calls;
 mod unobserved;
