@@ -85,8 +85,6 @@ pub struct Outcome {
 /// What the loop begins with.
 pub(super) struct Start {
     pub(super) event: EventKind,
-    pub(super) command: Vec<OsString>,
-    pub(super) resumes: Option<ThreadId>,
     pub(super) codex_home: Option<PathBuf>,
     pub(super) refusal: Option<Error>,
 }
@@ -94,13 +92,7 @@ pub(super) struct Start {
 impl Plan {
     /// The part of it that the loop uses up.
     pub(super) fn start(&self) -> Start {
-        Start {
-            event: self.first_event(),
-            command: self.command.clone(),
-            resumes: self.resumes.clone(),
-            codex_home: self.codex_home.clone(),
-            refusal: self.refusal.clone(),
-        }
+        Start { event: self.first_event(), codex_home: self.codex_home.clone(), refusal: self.refusal.clone() }
     }
 
     fn first_event(&self) -> EventKind {

@@ -154,17 +154,13 @@ pub fn attend(call: &Call, ledger: &mut Ledger, parent: &Arc<Parent>) -> Result<
 
 impl<'a> Alone<'a> {
     fn new(call: &'a Call, ledger: &'a mut Ledger) -> Self {
-        let setup = AgentSetup {
-            name: call.agent.clone(),
-            attribution: call.attribution.clone(),
-            restartable: false,
-            full_screen: false,
-        };
+        let setup = AgentSetup::alone(call.agent.clone(), call.attribution.clone());
         let quoter = call.prices.clone();
         let governor = Governor::new(Setup {
             run: call.run.clone(),
             policy: Arc::new(call.policy.clone()),
             agents: vec![setup],
+            concurrency: None,
             askable: call.askable,
             quote: Box::new(move |model, tier, at, tokens| quoter.quote(model, tier, at, tokens).cost),
             lift: None,
@@ -307,6 +303,7 @@ impl<'a> Alone<'a> {
             | Effect::Expire(_)
             | Effect::Freeze(_)
             | Effect::Thaw(_)
+            | Effect::Launch { .. }
             | Effect::Open(_)
             | Effect::Refuse(_)
             | Effect::Finish { .. } => {}
