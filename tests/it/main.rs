@@ -43,6 +43,7 @@ mod slips;
 mod steer;
 mod subagent;
 mod terminal;
+mod tier;
 mod tool_calls;
 mod unobserved;
 
