@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use super::here::{Here, refused};
 use super::policy_files;
 use crate::error::{Error, Result};
-use crate::fleet::Ground;
 use crate::fleet::load::{Around, Loaded, load, policy_of};
+use crate::fleet::{FleetAgent, Ground};
+use crate::model::{Dimension, ModelId, Unit};
 use crate::place;
 use crate::policy::layers::FlagRules;
-use crate::policy::rule::Layer;
+use crate::policy::rule::{Budget, Layer};
+use crate::report::FleetPlan;
+use crate::report::fleet_plan::{PlanBudget, PlanRow};
 use crate::usage::price::PriceTable;
 
 /// Reads and checks the fleet file under all policies that apply: those of the folder that it lies in, the given one,
@@ -36,6 +39,43 @@ pub fn read(path: &Path, given: Option<&Path>, flags: FlagRules, here: &Here<'_>
     let around =
         Around { base: &base, ground: &|path| ground(path, here), prices: PriceTable::embedded(), now: here.now };
     load(file, layers, flags, &around).map_err(|mistakes| refused("fleet", &mistakes, here.look.colour))
+}
+
+/// What the fleet is about to do; what each agent is allotted is for those to fill in who know what is left.
+pub fn plan(loaded: &Loaded) -> FleetPlan {
+    let Loaded { fleet, policy, .. } = loaded;
+    let unit = fleet.budget.as_ref().map_or(Unit::Usd, Budget::unit);
+    let budget = fleet.budget.as_ref().and_then(|budget| {
+        let limit = budget.limit?;
+        Some(PlanBudget { name: budget.name.clone(), limit, allot: None, reserve: 0, pool: None })
+    });
+    let row = |agent: &FleetAgent| PlanRow {
+        agent: agent.name.clone(),
+        needs: agent.needs.clone(),
+        model: agent.model.clone(),
+        registration: agent.registration.clone(),
+        retries: agent.retries,
+        folder: agent.workplace.folder().display().to_string(),
+        allotted: None,
+        limit: policy.budgets.iter().filter_map(|budget| limit_over(agent, budget, unit)).min(),
+    };
+    let rows = fleet.order.iter().filter_map(|place| fleet.agents.get(*place)).map(row).collect();
+    FleetPlan { name: fleet.name.clone(), concurrency: fleet.concurrency.map(usize::from), budget, rows }
+}
+
+/// What this budget lets the agent and all that share it with it spend, as far as the file says where it belongs.
+fn limit_over(agent: &FleetAgent, budget: &Budget, unit: Unit) -> Option<i64> {
+    let value = |dimension: &Dimension| match dimension {
+        Dimension::Agent => Some(agent.name.as_str()),
+        Dimension::Model => agent.model.as_ref().map(ModelId::as_str),
+        other => agent.attribution.get(other),
+    };
+    let counts = budget
+        .only
+        .iter()
+        .all(|(dimension, globs)| value(dimension).is_some_and(|value| globs.iter().any(|glob| glob.is_match(value))));
+    let values: Vec<Option<&str>> = budget.per.iter().map(value).collect();
+    budget.limit_for(&values).filter(|limit| counts && limit.unit == unit).map(|limit| limit.amount)
 }
 
 fn is_same(one: &Path, other: &Path, here: &Here<'_>) -> bool {
@@ -90,8 +130,10 @@ mod tests {
             now: clock::now(),
             alive: &process::alive,
         };
-        let Loaded { fleet, policy, .. } =
-            read(Path::new("repo/fleets/fleet.toml"), None, FlagRules::default(), &here).unwrap();
+        let loaded = read(Path::new("repo/fleets/fleet.toml"), None, FlagRules::default(), &here).unwrap();
+        let limits: Vec<_> = plan(&loaded).rows.into_iter().map(|row| row.limit).collect();
+        assert_eq!(limits, [Some(5_000_000_000); 2], "the tightest one");
+        let Loaded { fleet, policy, .. } = loaded;
         let names: Vec<_> = policy.budgets.iter().map(|budget| budget.name.as_str()).collect();
         assert_eq!(names, ["of the repository", "own", "fleet"]);
         let root = root.canonicalize().unwrap();

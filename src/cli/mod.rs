@@ -6,6 +6,7 @@ pub mod audit;
 pub mod brake;
 pub mod budget;
 pub mod completions;
+pub mod declares;
 pub mod doctor;
 pub mod fleet_file;
 pub mod format;

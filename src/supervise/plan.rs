@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Attribution, Response, RunId, ThreadId};
+use crate::model::{AgentName, Attribution, Registration, Response, RunId, ThreadId};
 use crate::policy::rule::Policy;
 use crate::report::BudgetStanding;
 use crate::ui::notice::Notices;
@@ -40,7 +40,9 @@ pub struct Plan {
     pub agent: AgentName,
     /// Where its spend belongs.
     pub attribution: Attribution,
-    /// The command as typed.
+    /// What it declares.
+    pub registration: Registration,
+    /// The command, on the model of the tier that it declares.
     pub command: Vec<OsString>,
     /// Where.
     pub cwd: PathBuf,

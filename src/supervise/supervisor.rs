@@ -123,7 +123,12 @@ impl Supervisor {
         let began = clock::monotonic();
         let restartable = plan.invocation.as_ref().is_some_and(Invocation::is_restartable);
         let (name, attribution) = (plan.agent.clone(), plan.attribution.clone());
-        let setup = AgentSetup { restartable, full_screen: plan.full_screen, ..AgentSetup::alone(name, attribution) };
+        let setup = AgentSetup {
+            restartable,
+            full_screen: plan.full_screen,
+            registration: plan.registration.clone(),
+            ..AgentSetup::alone(name, attribution)
+        };
         let quoter = plan.prices.clone();
         let screen = guard.terminal().filter(|_| plan.full_screen).and_then(Terminal::try_clone);
         let governor = Governor::new(Setup {

@@ -44,6 +44,7 @@ mod steer;
 mod subagent;
 mod switch;
 mod terminal;
+mod tier;
 mod tool_calls;
 mod unobserved;
 
