@@ -7,6 +7,7 @@ pub mod brake;
 pub mod budget;
 pub mod completions;
 pub mod doctor;
+pub mod fleet_file;
 pub mod format;
 pub mod here;
 pub mod hook;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::model::{
-    AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, Registration, Response, RunId,
-    ThreadId,
+    AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, Progress, Registration, Response,
+    RunId, ThreadId,
 };
 use crate::policy::rule::Rung;
 
@@ -15,6 +15,7 @@ use super::input::Phase;
 use super::lifecycle::{After, Intent, State};
 use super::pace::{Pace, Throttle};
 use super::steer::Steering;
+use super::verdicts::Source;
 
 /// How many of a thread's last responses foretell its next one.
 const RECENT: usize = 5;
@@ -99,12 +100,14 @@ pub struct Agent {
     pub responses: u64,
     /// What its responses cost so far, as far as they have a price.
     pub cost: Money,
+    /// What it has to show for that.
+    pub progress: Progress,
     /// What its Codex waits for at the gate.
     pub gate: Gate,
     /// What its threads are told.
     pub(super) steering: Vec<Steering>,
-    /// The rates that it keeps to, by the account's place.
-    pub(super) throttles: BTreeMap<usize, Throttle>,
+    /// The rates that it keeps to, one for each rule.
+    pub(super) throttles: BTreeMap<Source, Throttle>,
     /// How fast it went.
     pub(super) pace: Pace,
     clock: ActiveClock,
@@ -115,10 +118,8 @@ pub struct Agent {
 pub struct Hold {
     /// The question.
     pub question: Question,
-    /// The account that it is about, by its place.
-    pub account: usize,
-    /// The step that applied, by its place.
-    pub step: usize,
+    /// What put it.
+    pub source: Source,
     /// Its number, once the ledger gave one.
     pub approval: Option<ApprovalId>,
 }
@@ -163,6 +164,7 @@ impl Agent {
             lost_cost: Money::ZERO,
             responses: 0,
             cost: Money::ZERO,
+            progress: Progress::default(),
             gate: Gate::default(),
             steering: Vec::new(),
             throttles: BTreeMap::new(),

@@ -111,6 +111,8 @@ pub struct Question {
     pub key: BudgetKey,
     /// What is asked.
     pub text: String,
+    /// What the agent's responses cost so far, as far as they have a price.
+    pub cost: Money,
     /// What a plain yes extends by.
     pub extend: Quantity,
     /// What `route` would go on with; `None` where it can't.
@@ -119,8 +121,17 @@ pub struct Question {
     pub wait: Duration,
     /// What happens then.
     pub otherwise: Verb,
-    /// It is about a tool that is about to run, and this happens to it if nobody answers.
-    pub call: Option<Refusal>,
+    /// What it is about.
+    pub about: About,
+}
+
+/// What a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A limit, which an answer may lift.
+    Limit,
+    /// A tool that is about to run; this happens to it if nobody answers.
+    Call(Refusal),
 }
 
 /// How an agent came to its end.

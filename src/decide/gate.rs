@@ -11,8 +11,9 @@ use super::agent::{Agent, Hold, Thread};
 use super::calls::{Allowed, CallAsk};
 use super::effect::{Effect, Question};
 use super::governor::Governor;
-use super::input::{Gone, Hook, HookId, Moment, Phase, Timer, ToolCall, Wants};
+use super::input::{Gone, Hook, HookId, Moment, Phase, Timer, Wants};
 use super::lifecycle::{Happening, Intent, State};
+use super::still::Stillness;
 use super::treatment::hold_word;
 
 /// How long a request waits for the record of the answer before it. Codex writes it 2 ms after the answer, in a task of
@@ -28,6 +29,8 @@ pub struct Gate {
     pub(super) asks: BTreeMap<HookId, CallAsk>,
     /// Tools that a person let run again.
     pub(super) allowed: Vec<Allowed>,
+    /// How the agent stands for them.
+    pub(super) stillness: Stillness,
     /// Calls that were let run before, and by whom.
     pub(super) passes: BTreeMap<HookId, String>,
     /// Requests whose thread's last one has no answer on record yet, and was perhaps answered.
@@ -77,6 +80,22 @@ impl Gate {
         std::mem::take(&mut self.shut)
     }
 
+    /// A tool is asked about, or about to be.
+    pub(super) fn is_asking(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
+    /// The next question that was not put yet, taken as put.
+    pub(super) fn next_question(&mut self) -> Option<Question> {
+        // One that was put has no number for a moment only.
+        if self.asks.values().any(CallAsk::is_unnumbered) {
+            return None;
+        }
+        let next = self.asks.values().find(|ask| !ask.put)?.question.clone();
+        self.asks.values_mut().filter(|ask| ask.question.key == next.key).for_each(|ask| ask.put = true);
+        Some(next)
+    }
+
     /// The question of this number, if it is about a tool.
     pub(super) fn question(&self, approval: ApprovalId) -> Option<&Question> {
         self.asks.values().find(|ask| ask.approval == Some(approval)).map(|ask| &ask.question)
@@ -90,14 +109,6 @@ impl Gate {
     /// It waits, and may go on in this state.
     pub(super) fn lets_go(&self, state: State, hook: HookId) -> bool {
         self.waiting.get(&hook).is_some_and(|(_, wants)| self.lets(state, hook, wants))
-    }
-
-    /// The tool that waits with this call.
-    pub(super) fn call(&self, hook: HookId) -> Option<&ToolCall> {
-        match self.waiting.get(&hook) {
-            Some((_, Wants::Tool(call))) => Some(call),
-            _ => None,
-        }
     }
 
     /// The threads whose tools wait, one for each tool.
@@ -135,6 +146,7 @@ impl Gate {
     pub(super) fn forget(&mut self) {
         self.unrecorded.clear();
         self.asks.clear();
+        self.stillness = Stillness::Moves;
         self.passes.clear();
         self.waiting.clear();
         self.shut = false;
@@ -213,7 +225,7 @@ impl Governor {
         if let Some(call) = call {
             self.open_for_call(now, &name, &thread, books);
             if let Some(judged) = &call.judged {
-                self.meet_gate(now, &name, id, (judged, &call));
+                self.meet_gate(now, &name, id, (judged, &call), books);
             }
             if self.counts_calls() {
                 self.evaluate(now, &name, books);
@@ -306,6 +318,7 @@ impl Governor {
     /// Answers those that may go on, and ends what only waited for answers under way.
     pub(super) fn settle_gate(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
         self.withdraw_if_at_rest(now, name);
+        self.keep_still(name);
         let Some(agent) = self.agents.get_mut(name) else { return };
         let State::Freezing(intent) = agent.state else {
             return self.let_through(now, name, books);

@@ -15,8 +15,8 @@ use crate::policy::rule::{Budget, Policy};
 use super::account::{Account, Books};
 use super::agent::{Agent, AgentSetup, Hold};
 use super::charge::is_shared;
-use super::effect::{Effect, Question};
-use super::input::{Input, Interrupt, Moment, News, Phase, Timer};
+use super::effect::{About, Effect, Question};
+use super::input::{Input, Interrupt, Moment, News, Phase, Settled, Timer};
 use super::lifecycle::{Happening, Intent, State};
 use super::pace::Pace;
 
@@ -136,7 +136,10 @@ impl Governor {
     /// The number of this question, while it waits.
     pub fn approval_of(&self, question: &Question) -> Option<ApprovalId> {
         let agent = self.agents.get(&question.agent)?;
-        agent.gate.approval(question).or_else(|| agent.held.as_ref().filter(|_| question.call.is_none())?.approval)
+        agent
+            .gate
+            .approval(question)
+            .or_else(|| agent.held.as_ref().filter(|_| question.about == About::Limit)?.approval)
     }
 
     /// The budget whose hard step was decided last.
@@ -184,6 +187,11 @@ impl Governor {
             Input::CodexObserved(pid) => {
                 for agent in self.agents.values_mut() {
                     agent.unobserved.insert(pid, true);
+                }
+            }
+            Input::Progress { agent, progress } => {
+                if let Some(agent) = self.agents.get_mut(&agent) {
+                    agent.progress = *progress;
                 }
             }
             Input::Due(timer) => self.due(now, timer, books),
@@ -249,8 +257,10 @@ impl Governor {
         for (key, amount) in &news.extensions {
             self.lift_accounts(key, *amount);
         }
-        for (approval, answer) in &news.answers {
-            self.obey(now, *approval, answer, books);
+        for Settled { approval, answer, by, reason } in &news.answers {
+            if !self.call_settled(now, *approval, answer, (by, reason.as_deref()), books) {
+                self.obey(now, *approval, answer, books);
+            }
         }
         if !news.extensions.is_empty() {
             self.release_who_fits(now, books);
@@ -293,14 +303,17 @@ impl Governor {
     }
 
     fn frozen(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        if self.stilled(name) {
+            return;
+        }
         let Some(agent) = self.agents.get_mut(name) else { return };
         let State::Freezing(intent) = agent.state else { return };
         agent.pause_clock(now.uptime);
         let safe = agent.in_flight() == 0 && agent.sub_agents_idle();
-        let asked = agent.question.as_ref().map(|hold| (hold.account, hold.step));
+        let asked = agent.question.as_ref().map(|hold| hold.source);
         self.outcome(name, true, "");
-        if let Some((account, step)) = asked.filter(|_| intent == Intent::Ask)
-            && !self.still_applies(now, name, account, step, books)
+        if let Some(source) = asked.filter(|_| intent == Intent::Ask)
+            && !self.still_applies(now, name, source, books)
         {
             // Nobody is asked what a lifted limit, or the last records, have answered meanwhile.
             self.release_or_ask_again(now, name, books);

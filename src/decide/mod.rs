@@ -16,6 +16,7 @@ pub mod pace;
 pub mod replay;
 pub mod schedule;
 pub mod steer;
+pub mod still;
 mod tally;
 mod treatment;
 mod verdicts;

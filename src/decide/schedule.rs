@@ -13,6 +13,7 @@ use super::governor::Governor;
 use super::input::{Interrupt, Moment, Phase};
 use super::lifecycle::{Happening, Intent, State};
 use super::verdicts::Due;
+use super::verdicts::Source;
 
 /// One agent in the order of the fleet's file.
 #[derive(Clone, Copy, Debug)]
@@ -86,13 +87,14 @@ impl Governor {
                 self.effects.push(Effect::Refuse(what));
                 return;
             }
-            self.recall(&name);
+            self.recall(&name, books);
             let due = self.foreseen(now, &name, books);
             // A route that comes down to more here is no limit that is spent.
-            let hard = due.iter().find(|due| due.fired.verb.is_hard() && self.is_hard(due));
+            let hard = due.iter().find(|due| due.written.is_hard() && self.is_hard(due));
             if let Some(hard) = hard {
                 let text = hard.because.clone();
-                self.last_hard = self.account(hard.account).map(|(account, _)| account.key.budget.clone());
+                let Source::Step { account, .. } = hard.source;
+                self.last_hard = self.account(account).map(|(account, _)| account.key.budget.clone());
                 self.effects.push(Effect::Refuse(text));
                 return;
             }
@@ -100,11 +102,13 @@ impl Governor {
         self.begun = true;
     }
 
-    fn recall(&mut self, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    fn recall(&mut self, name: &AgentName, books: &dyn Books) {
+        let Some(agent) = self.agents.get_mut(name).filter(|_| !self.history.is_empty()) else { return };
         for response in self.history.iter().filter(|response| response.agent.as_ref() == Some(name)) {
             agent.note(response);
         }
+        // Its last responses are not all of them.
+        agent.cost = books.cost(&self.run, name);
     }
 
     /// The steps that apply before the agent has asked anything. One that goes on begins with a request on its root

@@ -105,12 +105,8 @@ impl Supervisor {
             State::Held => true,
             // At the gate its processes run.
             State::Paused => !agent.gate.is_shut(),
-            State::Waiting
-            | State::Starting(_)
-            | State::Running
-            | State::Freezing(_)
-            | State::Ending(_)
-            | State::Gone => false,
+            State::Running => agent.is_stilled(),
+            State::Waiting | State::Starting(_) | State::Freezing(_) | State::Ending(_) | State::Gone => false,
         })
     }
 }

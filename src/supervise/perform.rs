@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::decide::Effect;
-use crate::decide::effect::{Ending, Question};
+use crate::decide::effect::{About, Ending, Question};
 use crate::decide::lifecycle::{After, State};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{AgentName, Money, ThreadId};
-use crate::policy::rule::{Refusal, Rung};
+use crate::policy::rule::Rung;
 use crate::process::{How, Order};
 use crate::report::text;
 use crate::ui;
@@ -119,24 +119,30 @@ impl Supervisor {
     fn open_prompt(&mut self, question: Question) {
         // INVARIANT: the turn that asked gave the question its number.
         let Some(approval) = self.governor.approval_of(&question) else { return };
-        let (agent, text) = (question.agent.clone(), question.text.clone());
+        let (agent, text, cost) = (question.agent.clone(), question.text.clone(), question.cost);
         // A screen that is alive is left to its program, which shows what is said.
-        let at_gate = self.governor.agent(&agent).is_some_and(|agent| agent.gate.is_shut());
-        let alive = self.full_screen && (at_gate || question.call.is_some());
+        let asked = self.governor.agent(&agent);
+        let at_gate =
+            asked.is_some_and(|agent| agent.gate.is_shut() || (question.about != About::Limit && !agent.is_stilled()));
+        let alive = self.full_screen && at_gate;
         let seen = !alive
             && self.asking.put(ui::answer::Question {
                 approval,
                 agent: question.agent,
                 standing: question.text,
+                cost: question.cost,
                 extend: question.extend,
                 most: self.governor.policy().approvals.max_extend,
                 route: question.route_to,
                 left: Some(question.wait),
-                otherwise: question.call.map_or(question.otherwise.as_str(), Refusal::as_str),
-                call: question.call.is_some(),
+                otherwise: match question.about {
+                    About::Limit => question.otherwise.as_str(),
+                    About::Call(otherwise) => otherwise.as_str(),
+                },
+                about: question.about,
             });
         if !seen {
-            self.say(&format!("ask: {text}"));
+            self.say(&format!("ask: {text} — `{agent}`, {cost} so far"));
             self.say(&format!(
                 "agent `{agent}` is held until somebody answers: govern approve {approval}, govern deny {approval}"
             ));

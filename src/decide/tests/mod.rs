@@ -14,6 +14,7 @@ mod scopes;
 mod shared;
 mod show;
 mod steer;
+mod still;
 mod tally;
 mod throttle;
 mod time;
