@@ -132,25 +132,32 @@ impl Attended<'_> {
         let command = command_of(self.codex).unwrap_or_default();
         let kind = Invocation::parse(&command).map(|invocation| invocation.kind());
         let stays = !matches!(kind, Some(Kind::Exec(_) | Kind::Review));
+        let (mut again, mut shown) = (false, None);
         loop {
-            let told = match self.attend(&command, stays) {
+            let told = match self.attend(&command, stays, again) {
                 Ok(told) => told,
-                Err(because) => Told::Stop { because, kill: false },
+                Err(because) if self.hook.observe => return Ok(self.say(None, &[because], &[], stays)),
+                Err(because) => Told::Stop { because, kill: false, asks_first: self.asks_first() },
             };
             match told {
                 Told::Withdrawn => return Ok(String::new()),
                 Told::GoOn { deny, said, context } => return Ok(self.say(deny, &said, &context, stays)),
-                Told::Wait => {}
+                Told::Wait { because } => {
+                    if because.is_some() && shown != because && !stays {
+                        process::tell(self.codex.pid, &format!("govern: {}\n", because.as_deref().unwrap_or_default()));
+                    }
+                    shown = because;
+                }
                 Told::Stop { because, .. }
                     if !self.hook.event.gates() && self.hook.event != HookEvent::UserPromptSubmit =>
                 {
                     return Ok(self.say(None, &[because], &[], stays));
                 }
-                Told::Stop { because, kill: true } => return Err(because),
+                Told::Stop { because, kill: true, .. } => return Err(because),
                 Told::Stop { because, .. } if !stays => return self.interrupt(because),
-                Told::Stop { because, .. } => match self.hook.event {
+                Told::Stop { because, asks_first, .. } => match self.hook.event {
                     HookEvent::UserPromptSubmit => return Ok(blocked_prompt(&format!("govern: {because}"))),
-                    HookEvent::PreToolUse if self.asks_first() => {
+                    HookEvent::PreToolUse if asks_first => {
                         return Ok(self.say(Some(format!("govern: {because}")), &[], &[], stays));
                     }
                     _ => {}
@@ -159,11 +166,12 @@ impl Attended<'_> {
             if !self.wait_for_news() {
                 return Ok(String::new());
             }
+            again = true;
         }
     }
 
     /// Judges the hook as things stand now.
-    fn attend(&self, command: &[OsString], stays: bool) -> Result<Told, String> {
+    fn attend(&self, command: &[OsString], stays: bool, again: bool) -> Result<Told, String> {
         let rules = runs::Rules { observe: self.hook.observe, ..runs::Rules::default() };
         let policy = rules.load(&self.here, true).map_err(|error| error.to_string())?;
         let limits = limits(&policy);
@@ -203,14 +211,13 @@ impl Attended<'_> {
             cwd: self.here.cwd.clone(),
             by: runs::whoami(),
             stays,
-            asks_first: self.asks_first(),
             askable: env("CI").is_none(),
             sockets: home::socket_folder(&state).map_err(|error| error.to_string())?,
         };
-        alone::attend(&call, &mut ledger, &self.parent).map_err(|error| error.to_string())
+        alone::attend(&call, &mut ledger, &self.parent, again).map_err(|error| error.to_string())
     }
 
-    /// The session was begun by a Codex that asks before each request.
+    /// The session was begun by a Codex that asks before each request: where the ledger cannot tell what this one does.
     fn asks_first(&self) -> bool {
         let version = self.said.input.session_file().and_then(session::version_of);
         let numbers = version.and_then(|version| {
