@@ -30,14 +30,17 @@ impl Governor {
         };
         hold.approval = Some(approval);
         let question = hold.question.clone();
-        let deadline =
-            chrono::TimeDelta::from_std(question.wait).ok().and_then(|wait| now.wall.checked_add_signed(wait));
-        self.record(
-            Some(name),
-            EventKind::Asked { approval, budget: Some(question.key.budget.clone()), question: question.text, deadline },
-        );
-        self.effects.push(Effect::Arm(Timer::Deadline(approval), question.wait));
+        self.record_question(now, name, approval, question);
         self.arm_window_end(now);
+    }
+
+    /// It is put, and has its number: its deadline runs.
+    pub(super) fn record_question(&mut self, now: Moment, name: &AgentName, approval: ApprovalId, asked: Question) {
+        let wait = chrono::TimeDelta::from_std(asked.wait).ok();
+        let deadline = wait.and_then(|wait| now.wall.checked_add_signed(wait));
+        let (budget, cost) = (Some(asked.key.budget), Some(asked.cost));
+        self.record(Some(name), EventKind::Asked { approval, budget, question: asked.text, cost, deadline });
+        self.effects.push(Effect::Arm(Timer::Deadline(approval), asked.wait));
     }
 
     /// Looks again when the first window ends for which somebody is held; spend leaves a rolling
@@ -306,6 +309,7 @@ impl Governor {
             agent: name.clone(),
             key: account.key.clone(),
             text: due.because.clone(),
+            cost: agent.cost,
             extend,
             route_to,
             wait: step.map_or(Duration::from_secs(30 * 60), |step| step.wait),

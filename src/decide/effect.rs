@@ -104,6 +104,8 @@ pub struct Question {
     pub key: BudgetKey,
     /// What is asked.
     pub text: String,
+    /// What the agent's responses cost so far, as far as they have a price.
+    pub cost: Money,
     /// What a plain yes extends by.
     pub extend: Quantity,
     /// What `route` would go on with; `None` where it can't.

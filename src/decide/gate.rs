@@ -11,7 +11,7 @@ use super::agent::{Agent, Hold, Thread};
 use super::calls::{Allowed, CallAsk};
 use super::effect::{Effect, Question};
 use super::governor::Governor;
-use super::input::{Gone, Hook, HookId, Moment, Phase, Timer, ToolCall, Wants};
+use super::input::{Gone, Hook, HookId, Moment, Phase, Timer, Wants};
 use super::lifecycle::{Happening, Intent, State};
 use super::treatment::hold_word;
 
@@ -95,14 +95,6 @@ impl Gate {
     /// It waits, and may go on in this state.
     pub(super) fn lets_go(&self, state: State, hook: HookId) -> bool {
         self.waiting.get(&hook).is_some_and(|(_, wants)| self.lets(state, hook, wants))
-    }
-
-    /// The tool that waits with this call.
-    pub(super) fn call(&self, hook: HookId) -> Option<&ToolCall> {
-        match self.waiting.get(&hook) {
-            Some((_, Wants::Tool(call))) => Some(call),
-            _ => None,
-        }
     }
 
     /// The threads whose tools wait, one for each tool.
@@ -224,7 +216,7 @@ impl Governor {
         if let Some(call) = call {
             self.open_for_call(now, &name, &thread, books);
             if let Some(judged) = &call.judged {
-                self.meet_gate(now, &name, id, (judged, &call));
+                self.meet_gate(now, &name, id, (judged, &call), books);
             }
             if self.counts_calls() {
                 self.evaluate(now, &name, books);

@@ -15,7 +15,7 @@ use super::account::{Account, Books};
 use super::agent::{Agent, AgentSetup, Hold};
 use super::charge::is_shared;
 use super::effect::{Effect, Question};
-use super::input::{Input, Moment, News, Phase, Timer};
+use super::input::{Input, Moment, News, Phase, Settled, Timer};
 use super::lifecycle::{Happening, Intent, State};
 use super::pace::Pace;
 
@@ -177,6 +177,11 @@ impl Governor {
                     agent.unobserved.insert(pid, true);
                 }
             }
+            Input::Progress { agent, progress } => {
+                if let Some(agent) = self.agents.get_mut(&agent) {
+                    agent.progress = *progress;
+                }
+            }
             Input::Due(timer) => self.due(now, timer, books),
             Input::Hook(hook) => self.at_gate(now, *hook, books),
             Input::HookGone { hook, why } => self.left_gate(now, hook, why),
@@ -198,7 +203,7 @@ impl Governor {
                 self.effects.push(Effect::Refuse(what));
                 return;
             }
-            self.recall(&name);
+            self.recall(&name, books);
             let due = self.judge_all(now, &name, books);
             if let Some(agent) = self.agents.get_mut(&name) {
                 agent.settle();
@@ -216,11 +221,13 @@ impl Governor {
     }
 
     /// A run that goes on begins with a request on its root thread, of about the size of its last ones.
-    fn recall(&mut self, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    fn recall(&mut self, name: &AgentName, books: &dyn Books) {
+        let Some(agent) = self.agents.get_mut(name).filter(|_| !self.history.is_empty()) else { return };
         for response in self.history.iter().filter(|response| response.agent.as_ref() == Some(name)) {
             agent.note(response);
         }
+        // Its last responses are not all of them.
+        agent.cost = books.cost(&self.run, name);
         let root = agent.root.clone();
         if let Some(thread) = root.and_then(|root| agent.threads.get_mut(&root)) {
             thread.phase = Phase::InFlight;
@@ -278,8 +285,10 @@ impl Governor {
         for (key, amount) in &news.extensions {
             self.lift_accounts(key, *amount);
         }
-        for (approval, answer) in &news.answers {
-            self.obey(now, *approval, answer, books);
+        for Settled { approval, answer, by, reason } in &news.answers {
+            if !self.call_settled(now, *approval, answer, (by, reason.as_deref()), books) {
+                self.obey(now, *approval, answer, books);
+            }
         }
         if !news.extensions.is_empty() {
             self.release_who_fits(now, books);

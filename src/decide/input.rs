@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, Brake, BudgetKey, ModelId, Response, ServiceTier, ThreadId, Timestamp};
+use crate::model::{
+    AgentName, ApprovalId, Brake, BudgetKey, ModelId, Progress, Response, ServiceTier, ThreadId, Timestamp,
+};
 use crate::policy::rule::GateVerb;
 pub use crate::usage::meter::Phase;
 
@@ -105,6 +107,13 @@ pub enum Input {
     },
     /// That Codex's session file was found.
     CodexObserved(i32),
+    /// What an agent has to show for what it spent, as far as a rule needs it.
+    Progress {
+        /// Whose.
+        agent: AgentName,
+        /// All of it, not only what is new.
+        progress: Box<Progress>,
+    },
     /// A timer that the governor set.
     Due(Timer),
     /// Codex waits at the gate; what it wrote before is read.
@@ -220,8 +229,21 @@ pub struct News {
     pub many: bool,
     /// Limits that were lifted.
     pub extensions: Vec<(BudgetKey, i64)>,
-    /// Questions that were answered by another run's supervisor.
-    pub answers: Vec<(ApprovalId, Answer)>,
+    /// Questions that were answered through another process.
+    pub answers: Vec<Settled>,
+}
+
+/// A question that has its answer, written down already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Which.
+    pub approval: ApprovalId,
+    /// What.
+    pub answer: Answer,
+    /// Who, and through what.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// A moment that the governor asked to be told of. One that no longer matters is ignored.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::event::{EventKind, GateReach};
-use crate::model::{AgentName, Cost, Dimension, Money, Response, ThreadId, Timestamp, Verb};
+use crate::model::{AgentName, Cost, Dimension, Response, ThreadId, Timestamp, Verb};
 use crate::policy::rule::{Budget, Step};
 
 use super::account::{Account, Books};
@@ -27,8 +27,6 @@ pub struct Joined {
     pub imported: Vec<Response>,
     /// What it was answered within the time that throttles look back, oldest first.
     pub paced: Vec<Response>,
-    /// What it cost so far.
-    pub cost: Money,
     /// What went past the gate of this Codex before.
     pub broken: Option<String>,
     /// The hook that comes spends nothing, and begins nothing that does: hard steps wait for one that does.
@@ -67,6 +65,9 @@ impl Governor {
         }
         let last = joined.threads.iter().flat_map(|thread| &thread.recent).max_by_key(|last| last.at).cloned();
         self.take_over(now, &joined);
+        if let Some(agent) = self.agents.get_mut(&name) {
+            agent.cost = books.cost(&self.run, &name);
+        }
         if joined.begins {
             self.record(Some(&name), EventKind::Gated { reach: GateReach::Requests });
         } else {
@@ -104,7 +105,6 @@ impl Governor {
             (thread.phase, thread.gated, thread.admitted) = (known.phase, known.gated, known.admitted);
         }
         agent.root = Some(joined.root.clone());
-        agent.cost = joined.cost;
     }
 
     /// Mild steps that lie behind were carried out; a throttle goes on.

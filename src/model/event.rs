@@ -123,6 +123,9 @@ pub enum EventKind {
         budget: Option<BudgetName>,
         /// The question.
         question: String,
+        /// What the agent's responses had cost until then.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        cost: Option<Money>,
         /// When the policy's `else` applies.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         deadline: Option<Timestamp>,

@@ -1,18 +1,19 @@
 //! Pure. All layers together: rules only add up, and what an outer layer says, a nearer one cannot loosen.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
-use super::check::{self, BudgetDraft, Draft, GateDraft};
+use super::check::{self, BudgetDraft, Draft, GateDraft, TierDraft};
 use super::mistake::{Also, LayerText, Mistake, Notes, Severity, Span};
 use super::rule::{Approvals, Budget, FreshLedger, Gate, Layer, Models, Policy, Rung, Source, Unpriced, Window};
 use super::table::{Placed, Table};
 use super::{file, rule};
-use crate::model::{BudgetName, Dimension, Quantity, Verb};
+use crate::model::{BudgetName, Dimension, ModelId, Quantity, Verb};
 
 /// The rules that a command line gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -203,7 +204,10 @@ impl Join<'_> {
         };
         let said = drafts.iter_mut().map(|draft| draft.ladder.take().map(without_places)).collect();
         let ladder: Vec<Rung> = self.outermost("ladder", said).unwrap_or_default();
-        let models = Models { ladder, allow, service_tiers, unpriced };
+        let tiers = self.tiers(drafts);
+        let by_name: BTreeMap<String, ModelId> =
+            tiers.iter().map(|(_, tier)| (tier.name.clone(), tier.model.clone())).collect();
+        let models = Models { ladder, allow, service_tiers, tiers: by_name, unpriced };
         let (index, spans) = places.unwrap_or_default();
         for (rung, span) in models.ladder.iter().zip(spans) {
             if !models.allows(rung.model.as_str()) {
@@ -212,7 +216,34 @@ impl Join<'_> {
                 self.add(index, &span, Severity::Warning, message, hint, None);
             }
         }
+        for (index, tier) in tiers {
+            if !models.allows(tier.model.as_str()) {
+                let message = format!("no agent can start on `{}`: `allow` leaves `{}` out", tier.name, tier.model);
+                let hint = "add it to `allow`, or take another model for the tier";
+                self.add(index, &tier.span, Severity::Warning, message, hint, None);
+            }
+        }
         models
+    }
+
+    /// The outermost file that names a tier says which model it stands for.
+    fn tiers(&mut self, drafts: &mut [Draft]) -> Vec<(usize, TierDraft)> {
+        let mut said: Vec<(usize, TierDraft)> = Vec::new();
+        for (index, draft) in drafts.iter_mut().enumerate() {
+            for tier in std::mem::take(&mut draft.tiers) {
+                match said.iter().find(|(_, outer)| outer.name == tier.name) {
+                    None => said.push((index, tier)),
+                    Some((_, outer)) if outer.model == tier.model => {}
+                    Some((_, outer)) => {
+                        let message =
+                            format!("the tier `{}` is `{}` in an outer file, and stays so", tier.name, outer.model);
+                        let hint = "what an outer file says, a nearer one cannot change";
+                        self.add(index, &tier.span, Severity::Warning, message, hint, None);
+                    }
+                }
+            }
+        }
+        said
     }
 
     /// One list a layer. A file that only observes refuses nothing, unless all others observe too.
@@ -358,7 +389,7 @@ fn flag_budgets(flags: &FlagRules) -> Vec<Budget> {
             per: vec![Dimension::Run],
             window: Window::Life,
             limit: Some(*quantity),
-            limits: std::collections::BTreeMap::new(),
+            limits: BTreeMap::new(),
             only: Vec::new(),
             steps: check::default_steps(flags.at_limit),
             grace: 0,

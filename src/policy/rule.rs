@@ -60,6 +60,8 @@ pub enum Layer {
     Repository,
     /// `--policy` or `$GOVERN_POLICY`.
     Given,
+    /// The `[budget]` of a fleet file; the rest of it is no policy.
+    Fleet,
     /// `--budget` and its like.
     Flags,
 }
@@ -71,6 +73,7 @@ impl fmt::Display for Layer {
             Self::User => "user",
             Self::Repository => "repository",
             Self::Given => "given",
+            Self::Fleet => "fleet",
             Self::Flags => "flags",
         })
     }
@@ -277,6 +280,8 @@ pub struct Models {
     pub allow: Vec<Vec<GlobMatcher>>,
     /// One list for each layer that has one: a service tier must stand in every list.
     pub service_tiers: Vec<Vec<ServiceTier>>,
+    /// The model that each tier stands for: what an agent may register.
+    pub tiers: BTreeMap<String, ModelId>,
     /// What a model without a price means under a money limit.
     pub unpriced: Unpriced,
 }

@@ -4,12 +4,14 @@
 //! unknown fields are passed over, a field of an unexpected type counts as absent. What is
 //! refused is said to be: a line that is no JSON, and a spend record without its numbers.
 
+pub mod deed;
 mod exact;
 mod head;
 pub mod name;
 pub mod record;
 mod wire;
 
+pub use deed::{Deed, DeedKind, Outcome};
 pub use name::SessionName;
 pub use record::{
     HistoryBase, Limits, Meta, Record, RecordKind, Refused, TierSetting, after_torn, read, read_for_accounting,

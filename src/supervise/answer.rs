@@ -223,7 +223,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::{AgentName, BudgetKey, BudgetName, ModelId, RunId, Unit, Verb};
+    use crate::model::{AgentName, BudgetKey, BudgetName, ModelId, Money, RunId, Unit, Verb};
 
     fn question(unit: Unit, route_to: Option<&str>) -> Question {
         let key = BudgetKey { budget: BudgetName::new("purse"), scope: "run=r1".to_owned(), window_start: None, unit };
@@ -232,6 +232,7 @@ mod tests {
             agent: AgentName::new("codex"),
             key,
             text: "$4.93 of $5.00".to_owned(),
+            cost: Money::ZERO,
             extend: Quantity { unit, amount: 1_000_000_000 },
             route_to: route_to.map(ModelId::new),
             wait: Duration::from_secs(60),

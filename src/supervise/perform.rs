@@ -107,7 +107,7 @@ impl Supervisor {
     fn open_prompt(&mut self, question: Question) {
         // INVARIANT: the turn that asked gave the question its number.
         let Some(approval) = self.governor.approval_of(&question) else { return };
-        let (agent, text) = (question.agent.clone(), question.text.clone());
+        let (agent, text, cost) = (question.agent.clone(), question.text.clone(), question.cost);
         // A screen that is alive is left to its program, which shows what is said.
         let at_gate = self.governor.agent(&agent).is_some_and(|agent| agent.gate.is_shut());
         let alive = self.full_screen && (at_gate || question.call.is_some());
@@ -116,6 +116,7 @@ impl Supervisor {
                 approval,
                 agent: question.agent,
                 standing: question.text,
+                cost: question.cost,
                 extend: question.extend,
                 most: self.governor.policy().approvals.max_extend,
                 route: question.route_to,
@@ -124,7 +125,7 @@ impl Supervisor {
                 call: question.call.is_some(),
             });
         if !seen {
-            self.say(&format!("ask: {text}"));
+            self.say(&format!("ask: {text} — `{agent}`, {cost} so far"));
             self.say(&format!(
                 "agent `{agent}` is held until somebody answers: govern approve {approval}, govern deny {approval}"
             ));

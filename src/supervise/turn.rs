@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::clock;
 use crate::decide::Effect;
 use crate::decide::effect::Question;
-use crate::decide::input::{Input, News};
+use crate::decide::input::{Input, News, Settled};
 use crate::decide::lifecycle::State;
 use crate::error::Error;
 use crate::ledger::{self, Ledger, LedgerError, Patience, Turn};
@@ -277,7 +277,8 @@ pub(super) fn elsewhere(news: ledger::News) -> News {
                     | ApprovalState::Denied
                     | ApprovalState::Withdrawn => None,
                 })?;
-                Some((approval.id, answer))
+                let by = approval.by.unwrap_or_else(|| "somebody".to_owned());
+                Some(Settled { approval: approval.id, answer, by, reason: approval.reason })
             })
             .collect(),
     }

@@ -10,7 +10,7 @@ use crate::decide::governor::Setup;
 use crate::decide::input::{Hook, HookId, Moment, Phase, Timer, Wants};
 use crate::decide::join::{Joined, JoinedThread};
 use crate::decide::{Effect, Governor, Input};
-use crate::model::{AgentName, ModelId, Money, Response, RunId, ThreadId};
+use crate::model::{AgentName, ModelId, Response, RunId, ThreadId};
 
 /// A session whose every hook has a governor of its own.
 struct Session {
@@ -42,7 +42,6 @@ impl Session {
             threads,
             imported: Vec::new(),
             paced: self.shelf.responses.clone(),
-            cost: Money::ZERO,
             broken: None,
             defers: false,
         }

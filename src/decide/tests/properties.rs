@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::world::{CODEX, Plan, World, setup};
-use crate::decide::input::{News, Phase, Timer};
+use crate::decide::input::{News, Phase, Settled, Timer};
 use crate::decide::lifecycle::State;
 use crate::decide::{Books, Effect, Input};
 use crate::model::event::{Answer, EventKind};
@@ -111,7 +111,8 @@ fn act(world: &mut World, act: &Act) {
         Act::Elsewhere(tokens) => world.elsewhere("dear", tokens.into()),
         Act::Person(back, what) => world.person(asked(world) - i64::from(back), answer(what)),
         Act::AnsweredElsewhere(back, what) => {
-            let answers = vec![(ApprovalId(asked(world) - i64::from(back)), answer(what))];
+            let approval = ApprovalId(asked(world) - i64::from(back));
+            let answers = vec![Settled { approval, answer: answer(what), by: "bob (cli)".to_owned(), reason: None }];
             world.feed(Input::Elsewhere(News { answers, ..News::default() }));
         }
         Act::ExtendedElsewhere(cents) => {

@@ -1,7 +1,7 @@
 //! Pure. Inputs and effects as lines of a transcript.
 
 use crate::decide::effect::Question;
-use crate::decide::input::{News, Phase, Timer};
+use crate::decide::input::{News, Phase, Settled, Timer};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::{AgentName, Quantity};
@@ -39,6 +39,12 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::CodexSeen { agent, pid, ephemeral, works_at_once } => {
             format!("{agent} runs codex {pid}, ephemeral {ephemeral}, works at once {works_at_once}")
         }
+        Input::Progress { agent, progress } => format!(
+            "{agent} has changed {} files in {} commits, run {} tests",
+            progress.files_changed(),
+            progress.commits,
+            progress.tests
+        ),
         Input::CodexObserved(pid) => format!("codex {pid} is observed"),
         Input::Hook(hook) => format!("{}/{} at the gate: {:?}", hook.agent, hook.thread, hook.wants),
         Input::HookGone { hook, why } => format!("call {} is gone: {why:?}", hook.0),
@@ -143,7 +149,7 @@ fn show_news(news: &News) -> String {
     for (key, amount) in &news.extensions {
         told.push(format!("{} was extended by {}", key.budget, Quantity { unit: key.unit, amount: *amount }));
     }
-    for (approval, answer) in &news.answers {
+    for Settled { approval, answer, .. } in &news.answers {
         told.push(format!("{approval} was answered: {}", show_answer(answer)));
     }
     format!("elsewhere: {}", told.join("; "))

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::show::{show_effect, show_input};
-use crate::decide::account::{SpentQuery, amount};
+use crate::decide::account::{Leave, SpentQuery, amount};
 use crate::decide::agent::AgentSetup;
 use crate::decide::governor::{Lift, Setup};
 use crate::decide::input::{News, Phase, Timer};
@@ -37,6 +37,8 @@ pub(super) struct Shelf {
     pub(super) calls: Vec<(Timestamp, BTreeMap<String, String>)>,
     /// What other runs claim, by the budget's name.
     pub(super) others: BTreeMap<String, i64>,
+    /// What persons let run again before this run went on.
+    pub(super) leaves: BTreeMap<BudgetKey, Leave>,
     /// What this run claims.
     pub(super) claims: BTreeMap<BudgetKey, i64>,
 }
@@ -67,6 +69,15 @@ impl Books for Shelf {
 
     fn reserved_by_others(&self, key: &BudgetKey) -> i64 {
         self.others.get(key.budget.as_str()).copied().unwrap_or(0)
+    }
+
+    fn cost(&self, run: &RunId, agent: &AgentName) -> Money {
+        let own = |response: &&Response| response.run.as_ref() == Some(run) && response.agent.as_ref() == Some(agent);
+        self.responses.iter().filter(own).filter_map(|response| response.cost.money()).sum()
+    }
+
+    fn let_again(&self, key: &BudgetKey) -> Option<Leave> {
+        self.leaves.get(key).cloned()
     }
 }
 

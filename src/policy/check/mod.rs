@@ -21,7 +21,7 @@ use super::suggest;
 use super::table::{Keys, Placed, Table, Text, wrong_type};
 use super::zone;
 use crate::model::quantity::{QUANTITY_HINT, QuantityError};
-use crate::model::{BudgetName, GateName, Quantity, ServiceTier, Verb};
+use crate::model::{BudgetName, GateName, ModelId, Quantity, ServiceTier, Verb};
 use crate::usage::price::PriceOverride;
 
 /// The version of the policy language that this govern understands.
@@ -50,6 +50,8 @@ pub(super) struct Draft {
     pub(super) allow: Option<Placed<Vec<globset::GlobMatcher>>>,
     /// `[models] service_tiers`.
     pub(super) service_tiers: Option<Placed<Vec<ServiceTier>>>,
+    /// `[models] tiers`, in order.
+    pub(super) tiers: Vec<TierDraft>,
     /// `[models] unpriced`.
     pub(super) unpriced: Option<Placed<Unpriced>>,
     /// `[approvals] approvers`.
@@ -62,6 +64,17 @@ pub(super) struct Draft {
     pub(super) fresh: Option<FreshLedger>,
     /// `[prices]`.
     pub(super) prices: Vec<Placed<PriceOverride>>,
+}
+
+/// A tier of models and where its model stands.
+#[derive(Debug)]
+pub(super) struct TierDraft {
+    /// Its name.
+    pub(super) name: String,
+    /// The model that it stands for.
+    pub(super) model: ModelId,
+    /// Where that stands.
+    pub(super) span: Span,
 }
 
 /// A budget with what only matters until the layers are joined.

@@ -11,7 +11,7 @@ use crate::decide::lifecycle::{After, Intent, State};
 use crate::decide::{Effect, Governor};
 use crate::ledger::{LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
-use crate::model::{Brake, Dimension, Event, Timestamp};
+use crate::model::{Brake, Event, Timestamp};
 use crate::process;
 
 use super::session::{self, Reading, Stood};
@@ -250,10 +250,6 @@ fn joined(
         pace.and_then(|span| chrono::TimeDelta::from_std(span).ok()).and_then(|span| now.checked_sub_signed(span));
     let mut paced = since.map(|since| turn.responses_since(&call.run, since)).transpose()?.unwrap_or_default();
     paced.sort_by_key(|response| response.at);
-    let scope = [(Dimension::Run, Some(call.run.to_string()))];
-    // Only what is about a tool tells it.
-    let cost =
-        if call.event == HookEvent::PreToolUse { turn.spent(&scope, None, None)?.cost } else { Default::default() };
     Ok(Joined {
         agent: call.agent.clone(),
         root: call.input.session_id.clone(),
@@ -261,7 +257,6 @@ fn joined(
         threads: threads.collect(),
         imported,
         paced,
-        cost,
         broken: stood.own(call).and_then(|own| own.broken.clone()),
         defers: !session::spends(call.event),
     })
