@@ -1,8 +1,10 @@
 //! Owns what hooks that have no supervisor leave to one another: one row for each thread of their run.
 
+use std::path::{Path, PathBuf};
+
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::model::{Response, RunId, ThreadId};
+use crate::model::{Attribution, ProcessIdentity, Response, RunId, ThreadId};
 
 use super::series::SeriesBook;
 use super::usage::{self, Stored};
@@ -17,7 +19,36 @@ pub struct Attended {
     pub data: String,
 }
 
+/// What a session that hooks attend to keeps from its beginning, whatever changes in its folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    /// The repository's policy: its path and text. `None`: there was none.
+    pub policy: Option<(PathBuf, String)>,
+    /// Where its spend belongs.
+    pub attribution: Attribution,
+}
+
 impl Ledger {
+    /// What was pinned for a run, if it is under way by this process.
+    pub fn pinned(&self, run: &RunId, process: ProcessIdentity) -> Result<Option<Pinned>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT p.path, p.policy, r.attribution, r.pid_started FROM runs r JOIN pinned p ON p.run_no = r.no
+             WHERE r.id = ?1 AND r.ended IS NULL AND r.pid = ?2",
+        )?;
+        let found: Option<(Option<String>, Option<String>, String, i64)> = statement
+            .query_row(params![run.as_str(), process.pid], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()?;
+        let Some((path, policy, attribution, started)) = found else { return Ok(None) };
+        if started.unsigned_abs() != process.started {
+            return Ok(None);
+        }
+        let attribution = serde_json::from_str(&attribution)
+            .map_err(|error| LedgerError::unreadable(format!("the attribution of a run: {error}")))?;
+        Ok(Some(Pinned { policy: path.map(PathBuf::from).zip(policy), attribution }))
+    }
+
     /// The threads of a run that hooks attend to.
     pub fn attended(&self, run: &RunId) -> Result<Vec<Attended>, LedgerError> {
         attended(&self.conn, run)
@@ -36,6 +67,16 @@ impl Turn<'_> {
         self.tx
             .prepare_cached("INSERT OR REPLACE INTO attended (run_no, thread, data) VALUES (?1, ?2, ?3)")?
             .execute(params![own, thread.as_str(), data])?;
+        Ok(())
+    }
+
+    /// Keeps the repository's policy of this process's own run as it is now.
+    pub fn pin(&mut self, policy: Option<(&Path, &str)>) -> Result<(), LedgerError> {
+        let own = self.own_run()?;
+        let (path, text) = policy.map(|(path, text)| (path.display().to_string(), text)).unzip();
+        self.tx
+            .prepare_cached("INSERT OR REPLACE INTO pinned (run_no, path, policy) VALUES (?1, ?2, ?3)")?
+            .execute(params![own, path, text])?;
         Ok(())
     }
 

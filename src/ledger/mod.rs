@@ -39,7 +39,7 @@ mod turn;
 mod usage;
 
 pub use approval::Question;
-pub use attended::Attended;
+pub use attended::{Attended, Pinned};
 pub use audit::{Head, Verified};
 pub use calls::{CallQuery, CallsBy};
 pub use chain::{Hash, HookChange};

@@ -227,6 +227,22 @@ fn sessions_that_are_held_side_by_side_do_not_wake_one_another_for_nothing() {
 }
 
 #[test]
+fn a_limit_that_the_agent_takes_out_of_its_repository_holds_on_and_its_branch_stays_what_it_was() {
+    let Some(world) = installed() else { return };
+    world.write(
+        "work/govern.toml",
+        "version = 1\n[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.05 usd\"\n\
+         only = { branch = [\"main\"] }\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+    world.server.script(Select::root(), [Reply::exec("rm govern.toml; git checkout --quiet -b mine")]);
+    world.server.always(Select::root(), Reply::exec("true"));
+    let done = world.run("codex", EXEC);
+    assert_eq!(done.code(), 1, "{done}");
+    done.expect_said("$0.0424 + $0.0212 reserved of $0.05 (purse");
+    assert_eq!(world.server.requests().len(), 2);
+}
+
+#[test]
 fn what_an_import_took_of_a_session_counts_for_its_run() {
     let Some(world) = installed() else { return };
     world.server.script(Select::root(), [Reply::exec("true"), Reply::message("done")]);

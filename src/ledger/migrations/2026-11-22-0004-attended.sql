@@ -13,5 +13,12 @@ CREATE TABLE attended (
   PRIMARY KEY (run_no, thread)
 ) STRICT, WITHOUT ROWID;
 
+-- A repository's policy as it was when such a session began: it lies where the agent writes. Null: there was none.
+CREATE TABLE pinned (
+  run_no INTEGER PRIMARY KEY REFERENCES runs,
+  path   TEXT,
+  policy TEXT
+) STRICT;
+
 CREATE INDEX events_braked ON events (run_no, seq)
   WHERE instr(data, '"kind":"braked"') > 0 OR instr(data, '"kind":"run_resumed"') > 0;

@@ -44,6 +44,8 @@ pub struct Call {
     pub run: RunId,
     /// What applies where the session works.
     pub policy: Policy,
+    /// The repository's share of it, its path and text: kept for as long as this Codex lives.
+    pub repository: Option<(PathBuf, String)>,
     /// Prices, the policy's own included.
     pub prices: PriceTable,
     /// The agent's name.

@@ -332,7 +332,7 @@ pub(super) fn open(turn: &mut Turn<'_>, call: &Call, state: RunState) -> Result<
     for (agent, kind) in [(None, begins), (Some(call.agent.clone()), started)] {
         turn.append(&Event { at: clock::now(), run: call.run.clone(), agent, kind })?;
     }
-    Ok(())
+    turn.pin(call.repository.as_ref().map(|(path, text)| (path.as_path(), text.as_str())))
 }
 
 fn mark_imported(turn: &mut Turn<'_>, call: &Call, thread: &ThreadId) -> Result<(), LedgerError> {
