@@ -28,7 +28,10 @@ impl Agent {
     /// It is to stand still because somebody paused it, and does not yet.
     pub fn is_being_paused(&self) -> bool {
         self.pause.is_some()
-            && matches!(self.state, State::Starting(_) | State::Freezing(Intent::Pause) | State::Ending(After::Restart))
+            && matches!(
+                self.state,
+                State::Starting(_) | State::Freezing(Intent::Pause) | State::Ending(After::Restart | After::Retry)
+            )
     }
 }
 
@@ -119,7 +122,8 @@ impl Governor {
             State::Paused if loose && !doubted => {
                 self.effects.push(Effect::Arm(Timer::Gate(name.clone()), COMES_WITHIN));
             }
-            State::Starting(Some(_))
+            State::Waiting
+            | State::Starting(Some(_))
             | State::Freezing(_)
             | State::Held
             | State::Paused

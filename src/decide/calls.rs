@@ -8,7 +8,7 @@ use crate::policy::rule::{GateVerb, Refusal};
 
 use super::account::Books;
 use super::agent::Agent;
-use super::effect::{Effect, Question};
+use super::effect::{About, Effect, Question};
 use super::governor::Governor;
 use super::input::{HookId, Judged, Moment, ToolCall, Wants};
 use super::lifecycle::Intent;
@@ -127,7 +127,7 @@ impl Governor {
             route_to: None,
             wait,
             otherwise: Verb::Stop,
-            call: Some(otherwise),
+            about: About::Call(otherwise),
         };
         agent.gate.asks.insert(hook, CallAsk { question, put: false, approval: None });
         self.put_next(name);
@@ -197,7 +197,10 @@ impl Governor {
     /// Nobody answered about a tool in time; says whether the question was one of those.
     pub(super) fn call_expired(&mut self, now: Moment, approval: ApprovalId) -> bool {
         let Some((name, hooks, ask)) = self.take_asks(approval) else { return false };
-        let otherwise = ask.question.call.unwrap_or(Refusal::Deny);
+        let otherwise = match ask.question.about {
+            About::Call(otherwise) => otherwise,
+            About::Limit => Refusal::Deny,
+        };
         let answer = if otherwise == Refusal::Kill { Answer::Kill } else { Answer::Stop };
         let what = format!("nobody answered approval {approval} in time: {otherwise}");
         self.effects.push(Effect::Expire(approval));

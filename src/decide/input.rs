@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, Brake, BudgetKey, ModelId, Response, ServiceTier, ThreadId, Timestamp};
+use crate::model::{
+    AgentName, ApprovalId, Brake, BudgetKey, ModelId, Progress, Response, ServiceTier, ThreadId, Timestamp,
+};
 use crate::policy::rule::GateVerb;
 pub use crate::usage::meter::Phase;
 
@@ -50,6 +52,22 @@ pub enum Input {
         agent: AgentName,
         /// Codex processes that it left behind.
         leftover: u32,
+        /// Its code was 0.
+        ok: bool,
+    },
+    /// The agent's command could not be executed.
+    NotLaunched {
+        /// Whose.
+        agent: AgentName,
+        /// Why.
+        because: String,
+    },
+    /// Somebody ends the whole run: Ctrl-C, or a signal to govern.
+    Interrupted {
+        /// How fast.
+        how: Interrupt,
+        /// Such as `interrupted`.
+        because: String,
     },
     /// A question has its number and may be answered until then.
     Asked {
@@ -105,6 +123,13 @@ pub enum Input {
     },
     /// That Codex's session file was found.
     CodexObserved(i32),
+    /// What an agent has to show for what it spent, as far as a rule needs it.
+    Progress {
+        /// Whose.
+        agent: AgentName,
+        /// All of it, not only what is new.
+        progress: Box<Progress>,
+    },
     /// A timer that the governor set.
     Due(Timer),
     /// Codex waits at the gate; what it wrote before is read.
@@ -116,6 +141,15 @@ pub enum Input {
         /// Why.
         why: Gone,
     },
+}
+
+/// How fast a whole run is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Interrupt {
+    /// Nothing new is started, what works ends at a safe point.
+    Stop,
+    /// Now.
+    Kill,
 }
 
 /// A call of a hook, numbered within a run.

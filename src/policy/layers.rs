@@ -1,18 +1,19 @@
 //! Pure. All layers together: rules only add up, and what an outer layer says, a nearer one cannot loosen.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
-use super::check::{self, BudgetDraft, Draft, GateDraft};
+use super::check::{self, BudgetDraft, Draft, GateDraft, TierDraft};
 use super::mistake::{Also, LayerText, Mistake, Notes, Severity, Span};
 use super::rule::{Approvals, Budget, FreshLedger, Gate, Layer, Models, Policy, Rung, Source, Unpriced, Window};
 use super::table::{Placed, Table};
 use super::{file, rule};
-use crate::model::{BudgetName, Dimension, Quantity, Verb};
+use crate::model::{BudgetName, Dimension, ModelId, Quantity, Verb};
 
 /// The rules that a command line gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,15 +45,14 @@ pub fn load(mut layers: Vec<LayerText>, flags: FlagRules) -> Result<Loaded, Vec<
     let digest = digest(&layers, &flags);
     let files: Vec<Arc<LayerText>> = layers.into_iter().map(Arc::new).collect();
     let mut notes: Vec<Notes> = files.iter().map(|file| Notes::new(Arc::clone(file))).collect();
-    let texts: Vec<Cow<'_, str>> =
-        files.iter().zip(&mut notes).map(|(file, notes)| file::readable(&file.text, notes)).collect();
+    let texts: Vec<Cow<'_, str>> = files.iter().zip(&mut notes).map(|(file, notes)| readable(file, notes)).collect();
     let trees: Vec<DeTable<'_>> = texts.iter().map(|text| DeTable::parse_recoverable(text).0.into_inner()).collect();
     let roots: Vec<Table<'_>> = trees.iter().map(|tree| Table::new(tree, 0..0)).collect();
 
     let mut join = Join { files: &files, mistakes: Vec::new() };
     let zones = roots.iter().zip(&mut notes).map(|(root, notes)| check::timezone(root, notes)).collect();
     let timezone = join.outermost("timezone", zones).unwrap_or(Tz::UTC);
-    let drafts = roots.iter().zip(&mut notes).map(|(root, notes)| check::file(root, timezone, notes)).collect();
+    let drafts = roots.iter().zip(&mut notes).map(|(root, notes)| rules(root, timezone, notes)).collect();
     let policy = join.policy(drafts, timezone, &flags, digest);
 
     let mut mistakes = join.mistakes;
@@ -62,6 +62,25 @@ pub fn load(mut layers: Vec<LayerText>, flags: FlagRules) -> Result<Loaded, Vec<
         return Err(mistakes);
     }
     Ok(Loaded { policy, warnings: mistakes })
+}
+
+/// What of a layer can be read. What is wrong with a fleet file is told by those who read all of it.
+fn readable<'f>(file: &'f LayerText, notes: &mut Notes) -> Cow<'f, str> {
+    match file.layer {
+        Layer::Fleet => file::readable(&file.text, &mut notes.silent()),
+        Layer::System | Layer::User | Layer::Repository | Layer::Given | Layer::Flags => {
+            file::readable(&file.text, notes)
+        }
+    }
+}
+
+fn rules(root: &Table<'_>, timezone: Tz, notes: &mut Notes) -> Draft {
+    match notes.layer() {
+        Layer::Fleet => check::fleet(root, notes),
+        Layer::System | Layer::User | Layer::Repository | Layer::Given | Layer::Flags => {
+            check::file(root, timezone, notes)
+        }
+    }
 }
 
 /// SHA-256 over the layers' names and texts and the flags, each with its length before it, hex.
@@ -103,8 +122,8 @@ impl Join<'_> {
         self.needs_ladder(&kept, &models.ladder);
         let gates = self.gates(&mut drafts);
         let mut budgets: Vec<Budget> = kept.into_iter().filter_map(|(_, draft)| draft.budget).collect();
-        let files_observe = !drafts.is_empty()
-            && drafts.iter().all(|draft| draft.observe)
+        let files_observe = drafts.iter().any(|draft| draft.observe.is_some())
+            && drafts.iter().all(|draft| draft.observe.unwrap_or(true))
             && budgets.iter().all(|budget| budget.observe)
             && gates.iter().all(|gate| gate.observe)
             && flags.budgets.is_empty();
@@ -203,7 +222,10 @@ impl Join<'_> {
         };
         let said = drafts.iter_mut().map(|draft| draft.ladder.take().map(without_places)).collect();
         let ladder: Vec<Rung> = self.outermost("ladder", said).unwrap_or_default();
-        let models = Models { ladder, allow, service_tiers, unpriced };
+        let tiers = self.tiers(drafts);
+        let by_name: BTreeMap<String, ModelId> =
+            tiers.iter().map(|(_, tier)| (tier.name.clone(), tier.model.clone())).collect();
+        let models = Models { ladder, allow, service_tiers, tiers: by_name, unpriced };
         let (index, spans) = places.unwrap_or_default();
         for (rung, span) in models.ladder.iter().zip(spans) {
             if !models.allows(rung.model.as_str()) {
@@ -212,7 +234,34 @@ impl Join<'_> {
                 self.add(index, &span, Severity::Warning, message, hint, None);
             }
         }
+        for (index, tier) in tiers {
+            if !models.allows(tier.model.as_str()) {
+                let message = format!("no agent can start on `{}`: `allow` leaves `{}` out", tier.name, tier.model);
+                let hint = "add it to `allow`, or take another model for the tier";
+                self.add(index, &tier.span, Severity::Warning, message, hint, None);
+            }
+        }
         models
+    }
+
+    /// The outermost file that names a tier says which model it stands for.
+    fn tiers(&mut self, drafts: &mut [Draft]) -> Vec<(usize, TierDraft)> {
+        let mut said: Vec<(usize, TierDraft)> = Vec::new();
+        for (index, draft) in drafts.iter_mut().enumerate() {
+            for tier in std::mem::take(&mut draft.tiers) {
+                match said.iter().find(|(_, outer)| outer.name == tier.name) {
+                    None => said.push((index, tier)),
+                    Some((_, outer)) if outer.model == tier.model => {}
+                    Some((_, outer)) => {
+                        let message =
+                            format!("the tier `{}` is `{}` in an outer file, and stays so", tier.name, outer.model);
+                        let hint = "what an outer file says, a nearer one cannot change";
+                        self.add(index, &tier.span, Severity::Warning, message, hint, None);
+                    }
+                }
+            }
+        }
+        said
     }
 
     /// One list a layer. A file that only observes refuses nothing, unless all others observe too.
@@ -223,11 +272,11 @@ impl Join<'_> {
         key: &str,
         take: fn(&mut Draft) -> Option<Placed<Vec<T>>>,
     ) -> Vec<Vec<T>> {
-        let all_observe = drafts.iter().all(|draft| draft.observe) && flags.budgets.is_empty();
+        let all_observe = drafts.iter().all(|draft| draft.observe.unwrap_or(true)) && flags.budgets.is_empty();
         let mut lists = Vec::new();
         for (index, draft) in drafts.iter_mut().enumerate() {
             let Some(said) = take(draft) else { continue };
-            if draft.observe && !all_observe {
+            if draft.observe == Some(true) && !all_observe {
                 let message = format!("`{key}` is left out: this file only observes, while other rules are enforced");
                 let hint = "write it into a file that enforces, or observe everything with `--observe`";
                 self.add(index, &said.span, Severity::Warning, message, hint, None);
@@ -358,7 +407,7 @@ fn flag_budgets(flags: &FlagRules) -> Vec<Budget> {
             per: vec![Dimension::Run],
             window: Window::Life,
             limit: Some(*quantity),
-            limits: std::collections::BTreeMap::new(),
+            limits: BTreeMap::new(),
             only: Vec::new(),
             steps: check::default_steps(flags.at_limit),
             grace: 0,

@@ -60,6 +60,8 @@ pub enum Layer {
     Repository,
     /// `--policy` or `$GOVERN_POLICY`.
     Given,
+    /// The `[budget]` of a fleet file; the rest of it is no policy.
+    Fleet,
     /// `--budget` and its like.
     Flags,
 }
@@ -71,6 +73,7 @@ impl fmt::Display for Layer {
             Self::User => "user",
             Self::Repository => "repository",
             Self::Given => "given",
+            Self::Fleet => "fleet",
             Self::Flags => "flags",
         })
     }
@@ -208,10 +211,16 @@ pub enum Refusal {
 }
 
 impl Policy {
+    /// Some limit, of this unit if one is given, can hold or end an agent, and is not only observed.
+    pub fn binds(&self, unit: Option<Unit>) -> bool {
+        let of_unit = |budget: &Budget| unit.is_none_or(|unit| budget.unit() == unit);
+        let hard = |budget: &Budget| !budget.observe && budget.steps.iter().any(|step| step.verb.is_hard());
+        !self.observe && self.budgets.iter().any(|budget| of_unit(budget) && hard(budget))
+    }
+
     /// Some limit in tool calls can hold or end an agent, and is not only observed.
     pub fn limits_calls(&self) -> bool {
-        let binds = |budget: &Budget| !budget.observe && budget.steps.iter().any(|step| step.verb.is_hard());
-        !self.observe && self.budgets.iter().any(|budget| budget.unit() == Unit::ToolCalls && binds(budget))
+        self.binds(Some(Unit::ToolCalls))
     }
 
     /// Some tool is refused or asked about, and not only observed.
@@ -277,6 +286,8 @@ pub struct Models {
     pub allow: Vec<Vec<GlobMatcher>>,
     /// One list for each layer that has one: a service tier must stand in every list.
     pub service_tiers: Vec<Vec<ServiceTier>>,
+    /// The model that each tier stands for: what an agent may register.
+    pub tiers: BTreeMap<String, ModelId>,
     /// What a model without a price means under a money limit.
     pub unpriced: Unpriced,
 }

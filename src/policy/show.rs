@@ -195,6 +195,10 @@ fn write_models(out: &mut String, policy: &Policy) -> fmt::Result {
     for tiers in &models.service_tiers {
         writeln!(out, "  service tiers: {}", joined(tiers.iter().map(|tier| tier.as_str().to_owned()), ", "))?;
     }
+    if !models.tiers.is_empty() {
+        let tiers = models.tiers.iter().map(|(tier, model)| format!("{tier} = {model}"));
+        writeln!(out, "  tiers: {}", joined(tiers, ", "))?;
+    }
     let unpriced = match &models.unpriced {
         Unpriced::Refuse => "refused".to_owned(),
         Unpriced::Dearest => "counted as the dearest model, marked estimated".to_owned(),

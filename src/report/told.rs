@@ -178,6 +178,7 @@ impl Teller {
                     self.told.push(Told::new(event, "unlogged", because));
                 }
             }
+            EventKind::AgentSkipped { because } => self.told.push(Told::new(event, "skipped", because.clone())),
             EventKind::RunEnded { outcome, .. } => self.run_ended(event, outcome),
             EventKind::RunStarted { .. }
             | EventKind::AgentStarted { .. }
@@ -250,6 +251,9 @@ impl Teller {
             },
             // For a moment, on the way to something that is told itself.
             "freeze" | "end to restart" => {}
+            // What starts is there.
+            "start" | "start again" | "end at once" => {}
+            "end to try again" => self.told.push(Told::new(event, "retried", because.to_owned())),
             // Told by who paused it.
             "pause" => {}
             "release" => self.released(event),

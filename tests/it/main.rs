@@ -28,6 +28,7 @@ mod ground;
 mod guard;
 mod import;
 mod installed;
+mod installed_alone;
 mod installed_screen;
 mod ledger_lost;
 mod old;
@@ -44,6 +45,7 @@ mod steer;
 mod subagent;
 mod switch;
 mod terminal;
+mod tier;
 mod tool_calls;
 mod unobserved;
 

@@ -313,7 +313,7 @@ fn one_that_has_not_started_begins_paused_and_one_that_is_gone_is_left_alone() {
     world.brakes(Brake::Pause);
     world.feed(Input::Launched(AgentName::new(CODEX)));
     assert_eq!(state(&world), State::Paused);
-    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0 });
+    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0, ok: true });
     world.skip();
     world.brakes(Brake::Continue);
     assert_eq!(world.told(), "ann (cli): continue\n");

@@ -164,7 +164,7 @@ fn a_question_about_a_tool_that_waits_no_longer_is_withdrawn() {
     interrupted.gone(2, Gone::Withdrawn);
     let mut exited = world();
     exited.hook(2, "root", call(ASK));
-    exited.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0 });
+    exited.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0, ok: true });
     for world in [interrupted, exited] {
         assert!(world.effects.contains(&Effect::Withdraw(ApprovalId(1))));
     }

@@ -9,6 +9,7 @@ mod limits;
 mod properties;
 mod refusals;
 mod route;
+mod schedule;
 mod scopes;
 mod shared;
 mod show;

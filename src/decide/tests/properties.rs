@@ -168,7 +168,7 @@ fn act(world: &mut World, act: &Act) {
             }
             world.by_hand = by_hand;
         }
-        Act::Exit(who) => world.feed(Input::Exited { agent: AgentName::new(name(who)), leftover: 0 }),
+        Act::Exit(who) => world.feed(Input::Exited { agent: AgentName::new(name(who)), leftover: 0, ok: true }),
         Act::Pass(seconds) => world.pass(seconds.into()),
         Act::Jump(day) => {
             world.wall_jumps_to(&format!("2026-11-2{}T12:00:00Z", 3 + day));

@@ -72,7 +72,8 @@ fn each_of_two_questions_has_its_own_number_and_both_must_be_answered() {
 
 #[test]
 fn an_answer_a_deadline_and_an_interrupt_let_it_move_and_a_kill_ends_it() {
-    let ends: [(fn(&mut World), bool); 4] = [
+    type End = fn(&mut World);
+    let ends: [(End, bool); 4] = [
         (|world| world.person(1, Answer::Stop), false),
         (|world| world.deadline(1), false),
         (|world| world.gone(2, Gone::Withdrawn), false),
@@ -116,6 +117,6 @@ fn paused_and_continued_it_stands_still_for_its_question() {
 fn one_that_ends_by_itself_is_over() {
     let mut world = world();
     world.hook(2, "root", call("d1"));
-    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0 });
+    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0, ok: true });
     assert!(world.finished() && world.effects.contains(&Effect::Withdraw(ApprovalId(1))));
 }

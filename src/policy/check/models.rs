@@ -7,16 +7,21 @@ use crate::model::{ModelId, ServiceTier};
 use crate::policy::mistake::Notes;
 use crate::policy::rule::{Layer, Rung, Unpriced};
 use crate::policy::suggest;
-use crate::policy::table::{Keys, Placed, Table, Text, as_text, wrong_type};
+use crate::policy::table::{Entry, Keys, Placed, Table, Text, as_text, wrong_type};
 
-use super::{Draft, pattern};
+use super::{Draft, TierDraft, pattern};
 
 const KEYS: Keys =
-    Keys { of: "`[models]`", known: &["ladder", "allow", "service_tiers", "unpriced"], later: &["tiers"] };
+    Keys { of: "`[models]`", known: &["ladder", "allow", "service_tiers", "tiers", "unpriced"], later: &[] };
 const RUNG: Keys = Keys { of: "a rung of the ladder", known: &["model", "effort"], later: &[] };
 
 /// The most models of a ladder.
 const MOST_RUNGS: usize = 100;
+
+const TIERS_EXAMPLE: &str = "{ frontier = \"gpt-6-astra\", cheap = \"gpt-6-luna\" }";
+
+/// The most tiers.
+const MOST_TIERS: usize = 50;
 
 const RUNG_EXAMPLE: &str = "[\"gpt-6-astra\", { model = \"gpt-6.1-terra\", effort = \"low\" }]";
 
@@ -32,6 +37,7 @@ pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
         Placed { value: pattern::globs(&texts, notes), span: texts.span }
     });
     draft.service_tiers = service_tiers(&table, notes);
+    draft.tiers = tiers(&table, notes);
     draft.unpriced = unpriced(&table, notes);
 }
 
@@ -105,7 +111,7 @@ fn effort(text: &Text<'_>, notes: &mut Notes) -> Option<String> {
 }
 
 /// A model's name: one word, as it will stand on a command line.
-pub(super) fn model(text: &Text<'_>, notes: &mut Notes) -> Option<ModelId> {
+pub(crate) fn model(text: &Text<'_>, notes: &mut Notes) -> Option<ModelId> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || "-_.:/@+".contains(c);
     if !text.value.is_empty()
         && text.value.len() <= 200
@@ -116,6 +122,47 @@ pub(super) fn model(text: &Text<'_>, notes: &mut Notes) -> Option<ModelId> {
     }
     let message = format!("`{}` is not the name of a model", text.value);
     notes.refuse(&text.span, message, "write it as Codex does, such as `gpt-6.1-sol`");
+    None
+}
+
+/// What agents may register, and the model that each stands for.
+fn tiers(table: &Table<'_>, notes: &mut Notes) -> Vec<TierDraft> {
+    let Some(table) = table.table("tiers", TIERS_EXAMPLE, notes) else { return Vec::new() };
+    let entries = table.entries();
+    if entries.is_empty() {
+        notes.warn(
+            &table.span,
+            "`tiers` is empty: no agent can register one",
+            format!("write `tiers = {TIERS_EXAMPLE}`"),
+        );
+    }
+    if entries.len() > MOST_TIERS {
+        let message = format!("`tiers` has {} entries, which is absurdly many", entries.len());
+        notes.refuse(&table.span, message, format!("no more than {MOST_TIERS} are read"));
+    }
+    let mut tiers = Vec::new();
+    for Entry { key, value } in entries.into_iter().take(MOST_TIERS) {
+        let Some(text) = as_text(value) else {
+            wrong_type(key.value, value, "the name of a model", "\"gpt-6.1-sol\"", notes);
+            continue;
+        };
+        let named = tier_name(&key, notes);
+        let model = model(&text, notes);
+        if let (Some(name), Some(model)) = (named, model) {
+            tiers.push(TierDraft { name, model, span: text.span });
+        }
+    }
+    tiers
+}
+
+/// A tier's name is one word: it is typed after `--model-tier`.
+fn tier_name(key: &Text<'_>, notes: &mut Notes) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !key.value.is_empty() && key.value.len() <= 40 && key.value.chars().all(plain) && !key.value.starts_with('-') {
+        return Some(key.value.to_owned());
+    }
+    let hint = "write one word, such as `frontier`, `standard` or `cheap`";
+    notes.refuse(&key.span, format!("`{}` is not the name of a tier", key.value), hint);
     None
 }
 

@@ -70,6 +70,24 @@ fn a_gate_that_enforces_keeps_the_policy_from_only_observing() {
 }
 
 #[test]
+fn the_outermost_file_says_which_model_a_tier_stands_for() {
+    let outer = "version = 1\n[models]\nallow = [\"gpt-6*\"]\ntiers = { cheap = \"gpt-6-luna\" }";
+    let nearer = "version = 1\n[models]\ntiers = { cheap = \"gpt-6-astra\", dear = \"o3\" }";
+    let loaded = join(&[(Layer::System, outer), (Layer::Repository, nearer)]).unwrap();
+    let tiers: Vec<_> =
+        loaded.policy.models.tiers.iter().map(|(tier, model)| (tier.as_str(), model.as_str())).collect();
+    assert_eq!(tiers, [("cheap", "gpt-6-luna"), ("dear", "o3")]);
+    let said: Vec<_> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "the tier `cheap` is `gpt-6-luna` in an outer file, and stays so",
+            "no agent can start on `dear`: `allow` leaves `o3` out",
+        ]
+    );
+}
+
+#[test]
 fn models_must_be_allowed_by_every_layer() {
     let outer = "version = 1\n[models]\nallow = [\"gpt-6*\", \"o3\"]";
     let nearer = "version = 1\n[models]\nallow = [\"*luna\", \"*\"]";

@@ -16,6 +16,7 @@ fn layer(layer: Layer, text: &str) -> LayerText {
         Layer::User => "/home/ann/.config/govern/policy.toml",
         Layer::Repository => "/work/acme/govern.toml",
         Layer::Given => "given.toml",
+        Layer::Fleet => "fleet.toml",
         Layer::Flags => "flags",
     };
     LayerText { layer, path: Some(PathBuf::from(path)), text: text.to_owned() }

@@ -80,7 +80,6 @@ fn a_later_versions_verbs_keys_and_units_are_refused_by_name() {
         (budget("allot = { per = \"agent\" }"), "`allot` comes with a later version of govern"),
         ("[[alert]]\nname = \"a\"".to_owned(), "`alert` comes with a later version of govern"),
         ("[governor]".to_owned(), "`governor` comes with a later version of govern"),
-        ("[models]\ntiers = {}".to_owned(), "`tiers` comes with a later version of govern"),
         (budget("limit = \"3 credits\""), "a limit in credits comes with a later version of govern"),
         (budget("limit = \"80% plan 5h\""), "a limit in plan limits comes with a later version of govern"),
     ];
@@ -141,6 +140,9 @@ fn each_mistake_is_told_in_one_sentence() {
         ("[models]\nallow = []".to_owned(), "`allow` is empty: no model could be used"),
         ("[models]\nladder = [\"-m\"]".to_owned(), "`-m` is not the name of a model"),
         ("[models]\nladder = [{ effort = \"low\" }]".to_owned(), "the rung has no `model`"),
+        ("[models]\ntiers = { big = 3 }".to_owned(), "`big` must be the name of a model, not a number"),
+        ("[models]\ntiers = { big = \"-m\" }".to_owned(), "`-m` is not the name of a model"),
+        ("[models]\ntiers = { \"very big\" = \"a\" }".to_owned(), "`very big` is not the name of a tier"),
         ("[models]\nunpriced = \"as:\"".to_owned(), "`` is not the name of a model"),
         ("[approvals]\nmax_extend = \"much\"".to_owned(), "`much` is not a quantity"),
         ("[prices.x]\ninput = -1\noutput = 1".to_owned(), "`-1` is less than nothing"),
@@ -354,7 +356,7 @@ fn a_repository_is_not_trusted_with_names_prices_and_time() {
 fn the_version_must_be_said() {
     for (text, message) in [
         ("", "the policy does not say its `version`"),
-        ("version = 2", "this govern understands policies of version 1, not 2"),
+        ("version = 2", "this govern understands version 1, not 2"),
         ("version = \"1\"", "`version` must be a number, not a text"),
     ] {
         let mistakes = load(vec![layer(Layer::User, text)], FlagRules::default()).unwrap_err();
