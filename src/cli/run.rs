@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::codex::{Invocation, Kind};
+use crate::decide::agent::AgentSetup;
 use crate::decide::governor::Lift;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -22,7 +23,7 @@ use crate::policy::rule::{FreshLedger, Policy, Window};
 use crate::policy::{attribute, diagnostic};
 use crate::process::{self, GuardHandle, Inbox};
 use crate::report::page::Tone;
-use crate::supervise::{Outcome, Plan, supervise};
+use crate::supervise::{Outcome, Plan, Planned, Seat, supervise};
 use crate::tail::locate;
 use crate::ui::Look;
 use crate::ui::notice::{Notices, Showing};
@@ -220,30 +221,40 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
     let terminal = process::has_terminal();
     let parts = summary::Parts::of(start.run.clone(), start.place.repository.clone(), start.policy.timezone);
     let resumable = Resumable::of(&start);
+    let setup = AgentSetup {
+        restartable: invocation.as_ref().is_some_and(Invocation::is_restartable),
+        full_screen,
+        registration,
+        ..AgentSetup::alone(start.agent, start.attribution.clone())
+    };
     let plan = Plan {
         run: start.run,
-        resumes: start.resumes,
         by: whoami(),
         lift: start.lift,
         refusal: no_tier.or(refusal).or(too_fresh),
         history,
         policy: start.policy,
         prices: start.prices,
-        agent: start.agent,
         attribution: start.attribution,
-        registration,
-        command,
+        command: command.clone(),
+        agents: vec![Planned {
+            setup,
+            command,
+            invocation,
+            folder: None,
+            resumes: start.resumes,
+            codex_home: assigned_home.or_else(|| locate::codex_home(env)),
+            seat: Seat::Governs,
+            keep: Some(Box::new(move |thread, argv| resumable.text(thread, argv))),
+        }],
+        concurrency: None,
         cwd: start.place.folder,
-        invocation,
-        codex_home: assigned_home.or_else(|| locate::codex_home(env)),
         ledger,
         sockets,
         notices,
         prompt: terminal,
-        full_screen,
         askable: terminal && env("CI").is_none(),
         fresh,
-        keep: Box::new(move |thread, argv| resumable.text(thread, argv)),
     };
     let outcome = in_runtime(plan, guard)?;
     let exit = outcome.exit;

@@ -55,6 +55,12 @@ impl Gate {
         self.waiting.values().any(|(of, wants)| of == thread && wants.spends())
     }
 
+    /// What would ask for this thread waits: a request, or a turn that was to begin with one.
+    pub fn keeps_from_asking(&self, thread: &ThreadId) -> bool {
+        let asks = |wants: &Wants| wants.spends() || *wants == Wants::Turn;
+        self.waiting.values().any(|(of, wants)| of == thread && asks(wants))
+    }
+
     /// Requests of this Codex come here first.
     pub fn holds_requests(&self) -> bool {
         self.reach == Some(GateReach::Requests) && !self.broken
@@ -207,7 +213,9 @@ impl Governor {
         if model.is_some() {
             entry.model.clone_from(&model);
         }
-        if call.is_some() && entry.phase == Phase::Idle {
+        // The session file has not told of this turn yet.
+        let news = call.is_some() && entry.phase == Phase::Idle;
+        if news {
             entry.phase = Phase::Tools;
         }
         if spends {
@@ -227,7 +235,7 @@ impl Governor {
             if let Some(judged) = &call.judged {
                 self.meet_gate(now, &name, id, (judged, &call), books);
             }
-            if self.counts_calls() {
+            if news || self.counts_calls() {
                 self.evaluate(now, &name, books);
             }
         }

@@ -43,6 +43,7 @@ mod signals;
 mod slips;
 mod steer;
 mod subagent;
+mod switch;
 mod terminal;
 mod tier;
 mod tool_calls;
