@@ -19,6 +19,7 @@ use crate::model::quantity::QUANTITY_HINT;
 use crate::model::{AgentName, Attribution, Dimension, Quantity, Response, RunId, ThreadId, Verb};
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
+use crate::policy::mistake::LayerText;
 use crate::policy::rule::{FreshLedger, Policy, Window};
 use crate::policy::{attribute, diagnostic};
 use crate::process::{self, GuardHandle, Inbox};
@@ -339,8 +340,12 @@ impl Rules {
 
     /// Reads all layers. Warnings are shown, mistakes stop everything.
     pub(super) fn load(&self, here: &Here<'_>, quiet: bool) -> Result<Policy> {
+        self.join(policy_files::read(here.policy_places(self.policy.as_deref()))?, quiet)
+    }
+
+    /// As [`Rules::load`], of layers that are read.
+    pub(super) fn join(&self, layers: Vec<LayerText>, quiet: bool) -> Result<Policy> {
         let flags = self.flags()?;
-        let layers = policy_files::read(here.policy_places(self.policy.as_deref()))?;
         let loaded = here::join_with(layers, flags, Look::stderr().colour)?;
         if !loaded.warnings.is_empty() && !quiet {
             super::to_stderr(&diagnostic::render(&loaded.warnings, Look::stderr().colour));

@@ -29,6 +29,7 @@ mod ground;
 mod guard;
 mod import;
 mod installed;
+mod installed_alone;
 mod installed_screen;
 mod ledger_lost;
 mod old;
