@@ -19,6 +19,7 @@ use crate::model::quantity::QUANTITY_HINT;
 use crate::model::{AgentName, Attribution, Dimension, Quantity, Response, RunId, ThreadId, Verb};
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
+use crate::policy::mistake::LayerText;
 use crate::policy::rule::{FreshLedger, Policy, Window};
 use crate::policy::{attribute, diagnostic};
 use crate::process::{self, GuardHandle, Inbox};
@@ -29,6 +30,7 @@ use crate::ui::Look;
 use crate::ui::notice::{Notices, Showing};
 use crate::usage::price::PriceTable;
 
+use super::declares::Declares;
 use super::here::{self, Here};
 use super::resume::Resumable;
 use super::{env, policy_files, summary};
@@ -54,6 +56,9 @@ pub struct RunArgs {
     /// What happens when a `--budget` is spent [default: ask, where there is somebody to ask, else stop]
     #[arg(long, value_name = "VERB", requires = "budget")]
     pub at_limit: Option<AtLimit>,
+    /// What it expects
+    #[command(flatten)]
+    pub declares: Declares,
     /// Write the run's summary as JSON, too
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -118,7 +123,13 @@ fn key_value(text: &str) -> std::result::Result<(String, String), String> {
 pub fn run(args: RunArgs, guard: GuardHandle) -> Result<Exit> {
     let here = super::here()?;
     let place = place::look(&here.cwd, env);
-    let rules = Rules { policy: args.policy, budgets: args.budget, at_limit: args.at_limit, observe: args.observe };
+    let rules = Rules {
+        policy: args.policy,
+        budgets: args.budget,
+        at_limit: args.at_limit,
+        observe: args.observe,
+        declares: args.declares,
+    };
     let policy = rules.load(&here, args.quiet)?;
     let agent = AgentName::new(args.agent.or_else(|| text("GOVERN_AGENT")).unwrap_or_else(|| "codex".to_owned()));
     let attribution = attribute(&policy, &place, &args.belongs);
@@ -164,14 +175,24 @@ pub(super) fn whoami() -> String {
 
 /// From the checks that need no ledger to the table at the end.
 pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<Exit> {
-    let invocation = Invocation::parse(&start.command);
+    let registration = start.rules.declares.registration()?;
+    // What goes on has its model in its command already.
+    let on_tier = match start.resumes {
+        Some(_) => Ok(start.command.clone()),
+        None => start.rules.declares.command(&start.command, &start.policy.models),
+    };
+    let (asked, no_tier) = match on_tier {
+        Ok(command) => (command, None),
+        Err(refusal) => (start.command.clone(), Some(refusal)),
+    };
+    let invocation = Invocation::parse(&asked);
     let refusal = refusal(invocation.as_ref(), &start.policy, &start.prices, clock::now())
         .map(|refusal| Error::new(format!("refused to start: {refusal}")).hint(refusal.hint()).exit(Exit::Refused));
     let full_screen = invocation.as_ref().is_some_and(|one| matches!(one.kind(), Kind::Interactive(_)));
     let (command, invocation) = match invocation.filter(|_| full_screen) {
         // Its background server would take the work out of the tree that govern watches.
         Some(screen) => (screen.with_no_daemon(), Some(screen)),
-        None => (start.command.clone(), Invocation::parse(&start.command)),
+        None => (asked.clone(), Invocation::parse(&asked)),
     };
 
     let assigned_home = invocation.as_ref().and_then(|one| one.assigned("CODEX_HOME")).map(PathBuf::from);
@@ -204,13 +225,14 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
     let setup = AgentSetup {
         restartable: invocation.as_ref().is_some_and(Invocation::is_restartable),
         full_screen,
+        registration,
         ..AgentSetup::alone(start.agent, start.attribution.clone())
     };
     let plan = Plan {
         run: start.run,
         by: whoami(),
         lift: start.lift,
-        refusal: refusal.or(too_fresh),
+        refusal: no_tier.or(refusal).or(too_fresh),
         history,
         policy: start.policy,
         prices: start.prices,
@@ -300,6 +322,8 @@ pub(super) struct Rules {
     pub(super) at_limit: Option<AtLimit>,
     #[serde(default)]
     pub(super) observe: bool,
+    #[serde(default)]
+    pub(super) declares: Declares,
 }
 
 impl Rules {
@@ -317,8 +341,12 @@ impl Rules {
 
     /// Reads all layers. Warnings are shown, mistakes stop everything.
     pub(super) fn load(&self, here: &Here<'_>, quiet: bool) -> Result<Policy> {
+        self.join(policy_files::read(here.policy_places(self.policy.as_deref()))?, quiet)
+    }
+
+    /// As [`Rules::load`], of layers that are read.
+    pub(super) fn join(&self, layers: Vec<LayerText>, quiet: bool) -> Result<Policy> {
         let flags = self.flags()?;
-        let layers = policy_files::read(here.policy_places(self.policy.as_deref()))?;
         let loaded = here::join_with(layers, flags, Look::stderr().colour)?;
         if !loaded.warnings.is_empty() && !quiet {
             super::to_stderr(&diagnostic::render(&loaded.warnings, Look::stderr().colour));

@@ -217,7 +217,8 @@ impl Agent {
     }
 
     fn asking(&self) -> impl Iterator<Item = &Thread> {
-        let asks = |(id, thread): &(&ThreadId, &Thread)| thread.phase == Phase::InFlight && !self.gate.has(id);
+        let asks =
+            |(id, thread): &(&ThreadId, &Thread)| thread.phase == Phase::InFlight && !self.gate.keeps_from_asking(id);
         self.threads.iter().filter(asks).map(|(_, thread)| thread)
     }
 

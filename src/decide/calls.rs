@@ -108,7 +108,9 @@ impl Governor {
         (judged, call): (&Judged, &ToolCall),
         (wait, otherwise): (Duration, Refusal),
     ) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+        // One that is being ended waits for that.
+        let asked = |agent: &&mut Agent| agent.is_live() && agent.treatment() < Some(Intent::Stop);
+        let Some(agent) = self.agents.get_mut(name).filter(asked) else { return };
         if let Some(same) = agent.gate.asks.values().find(|ask| ask.question.key == key).cloned() {
             let number = same.approval.map_or_else(String::new, |approval| format!(" {approval}"));
             agent.gate.asks.insert(hook, same);

@@ -55,6 +55,12 @@ impl Gate {
         self.waiting.values().any(|(of, wants)| of == thread && wants.spends())
     }
 
+    /// What would ask for this thread waits: a request, or a turn that was to begin with one.
+    pub fn keeps_from_asking(&self, thread: &ThreadId) -> bool {
+        let asks = |wants: &Wants| wants.spends() || *wants == Wants::Turn;
+        self.waiting.values().any(|(of, wants)| of == thread && asks(wants))
+    }
+
     /// Requests of this Codex come here first.
     pub fn holds_requests(&self) -> bool {
         self.reach == Some(GateReach::Requests) && !self.broken
@@ -68,6 +74,11 @@ impl Gate {
     /// The agent is held here, and not by signals.
     pub fn is_shut(&self) -> bool {
         self.shut
+    }
+
+    /// A request has gone past it.
+    pub fn is_broken(&self) -> bool {
+        self.broken
     }
 
     /// Something of this thread waits.
@@ -142,6 +153,11 @@ impl Gate {
         self.reach = Some(GateReach::Requests);
     }
 
+    /// Threads of this family are known to come here before each request.
+    pub(super) fn expects(&mut self, root: &ThreadId) {
+        self.roots.insert(root.clone());
+    }
+
     /// The Codex that waited is gone.
     pub(super) fn forget(&mut self) {
         self.unrecorded.clear();
@@ -190,10 +206,11 @@ impl Governor {
     /// Codex is about to do something, and waits.
     pub(super) fn at_gate(&mut self, now: Moment, hook: Hook, books: &dyn Books) {
         let Hook { id, agent: name, thread, root, model, tier, wants } = hook;
-        let Some(agent) = self.agents.get_mut(&name) else { return };
-        let reach = if wants.spends() { GateReach::Requests } else { GateReach::Tools };
         let spends = wants.spends();
         let begins = spends || wants == Wants::Turn;
+        self.defers &= !begins;
+        let Some(agent) = self.agents.get_mut(&name) else { return };
+        let reach = if spends { GateReach::Requests } else { GateReach::Tools };
         let call = if let Wants::Tool(call) = &wants { Some(call.clone()) } else { None };
         agent.gate.waiting.insert(id, (thread.clone(), wants));
         let more = agent.gate.reach < Some(reach);
@@ -207,7 +224,9 @@ impl Governor {
         if model.is_some() {
             entry.model.clone_from(&model);
         }
-        if call.is_some() && entry.phase == Phase::Idle {
+        // The session file has not told of this turn yet.
+        let news = call.is_some() && entry.phase == Phase::Idle;
+        if news {
             entry.phase = Phase::Tools;
         }
         if spends {
@@ -227,7 +246,7 @@ impl Governor {
             if let Some(judged) = &call.judged {
                 self.meet_gate(now, &name, id, (judged, &call), books);
             }
-            if self.counts_calls() {
+            if news || self.counts_calls() {
                 self.evaluate(now, &name, books);
             }
         }

@@ -14,6 +14,7 @@ pub mod refusal;
 mod start;
 #[cfg(test)]
 mod tests;
+pub mod tier;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;

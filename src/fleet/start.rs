@@ -14,7 +14,7 @@ use crate::usage::price::PriceTable;
 use super::agent::{AgentDraft, Settings, Wanted, Work, Written};
 use super::load::Around;
 use super::refusal::{Refusal, has_price, refusal};
-use super::{FleetAgent, Ground, Workplace};
+use super::{FleetAgent, Ground, Workplace, tier};
 
 /// What agents are checked against.
 pub(super) struct Rules<'a> {
@@ -52,20 +52,13 @@ impl Rules<'_> {
         let span = wanted.span.clone();
         let model = match &wanted.value {
             Wanted::Model(model) => model.clone(),
-            Wanted::Tier(name) => {
-                let tiers = &self.policy?.models.tiers;
-                let Some(model) = tiers.get(name) else {
-                    let known: Vec<&str> = tiers.keys().map(String::as_str).collect();
-                    let hint = if known.is_empty() {
-                        format!("the policy has none: add `tiers = {{ {name} = \"gpt-6.1-sol\" }}` to its `[models]`")
-                    } else {
-                        suggest::hint(name, &known)
-                    };
-                    notes.refuse(&span, format!("there is no tier `{name}`"), hint);
+            Wanted::Tier(name) => match tier::model_of(name, &self.policy?.models) {
+                Ok(model) => model.clone(),
+                Err(error) => {
+                    notes.refuse(&span, error.to_string(), error.hint());
                     return None;
-                };
-                model.clone()
-            }
+                }
+            },
         };
         Some(Placed { value: model, span })
     }
@@ -82,22 +75,22 @@ impl Rules<'_> {
             Work::Prompt(prompt) => (exec(prompt, settings, notes)?, codex_span(settings, prompt)),
             Work::Command(words) => (words.value.iter().map(OsString::from).collect(), words.span.clone()),
         };
-        let Some(mut invocation) = Invocation::parse(&command) else {
-            self.stranger(&command, wanted, &span, notes);
-            return Some((command, None));
-        };
         let mut about_model = span.clone();
+        let mut command: Vec<OsString> = command;
         if let Some(model) = wanted {
             about_model = model.span.clone();
-            match invocation.with_model(&model.value) {
-                Ok(with_model) => invocation = Invocation::parse(&with_model)?,
+            match tier::on_model(&command, &model.value) {
+                Ok(with_model) => command = with_model,
                 Err(error) => {
-                    let message = format!("the agent cannot start on `{}`: {error}", model.value);
-                    notes.refuse(&model.span, message, "leave one of the two out");
+                    notes.refuse(&model.span, error.to_string(), error.hint());
                     return None;
                 }
             }
         }
+        let Some(invocation) = Invocation::parse(&command) else {
+            self.stranger(&command, &span, notes);
+            return Some((command, None));
+        };
         self.judge(&invocation, &span, &about_model, notes);
         let model = match invocation.asked() {
             Asked::Model(model) => Some(model),
@@ -107,17 +100,13 @@ impl Rules<'_> {
         Some((invocation.argv(), model))
     }
 
-    /// A command that is not Codex: no hook reaches it, and no model can be given to it.
-    fn stranger(&self, command: &[OsString], wanted: Option<&Placed<ModelId>>, span: &Span, notes: &mut Notes) {
-        let program = command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-        if let Some(model) = wanted {
-            let message = format!("the agent cannot start on `{}`: `{program}` is not Codex itself", model.value);
-            notes.refuse(&model.span, message, "let the command choose its model, or start Codex itself: `codex …`");
-        }
+    /// A command that is not Codex: no hook reaches it.
+    fn stranger(&self, command: &[OsString], span: &Span, notes: &mut Notes) {
         let Some(policy) = self.policy else { return };
         if let Some(refusal) = refusal(None, policy, self.prices, self.around.now) {
             notes.refuse(span, refusal.to_string(), refusal.hint());
         } else if policy.binds(Some(Unit::Usd)) {
+            let program = command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
             let message =
                 format!("`{program}` is not Codex itself: no hook keeps a request of its agents from being sent");
             let hint = "they are metered and stopped by signals; start Codex itself (`codex …`) to be strict";

@@ -40,7 +40,7 @@ impl Supervisor {
     ) -> Result<Vec<Effect>, Error> {
         let before = self.order.iter().filter_map(|name| {
             let agent = self.governor.agent(name)?;
-            Some((name.clone(), Before { pause: agent.pause.clone(), past_braking: agent.is_past_braking() }))
+            Some((name.clone(), Before { pause: agent.pause.clone(), past_braking: agent.is_past(brake) }))
         });
         let before = before.collect();
         self.braking.push(Braking { call, brake, before });
@@ -84,6 +84,7 @@ impl Supervisor {
         match (brake, &before.pause) {
             (Brake::Pause, None) if agent.state == State::Waiting => "starts only once it is continued".to_owned(),
             (Brake::Stop, _) => "is being stopped".to_owned(),
+            (Brake::Kill, _) => "is being killed".to_owned(),
             (Brake::Continue, None) => format!("is not paused{}", self.asks(agent)),
             (Brake::Continue, Some(_)) => match self.asks(agent) {
                 asks if asks.is_empty() => "goes on".to_owned(),

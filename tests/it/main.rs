@@ -29,6 +29,7 @@ mod ground;
 mod guard;
 mod import;
 mod installed;
+mod installed_alone;
 mod installed_screen;
 mod ledger_lost;
 mod old;
@@ -43,7 +44,9 @@ mod signals;
 mod slips;
 mod steer;
 mod subagent;
+mod switch;
 mod terminal;
+mod tier;
 mod tool_calls;
 mod unobserved;
 

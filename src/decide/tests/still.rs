@@ -72,7 +72,8 @@ fn each_of_two_questions_has_its_own_number_and_both_must_be_answered() {
 
 #[test]
 fn an_answer_a_deadline_and_an_interrupt_let_it_move_and_a_kill_ends_it() {
-    let ends: [(fn(&mut World), bool); 4] = [
+    type End = fn(&mut World);
+    let ends: [(End, bool); 4] = [
         (|world| world.person(1, Answer::Stop), false),
         (|world| world.deadline(1), false),
         (|world| world.gone(2, Gone::Withdrawn), false),
