@@ -23,6 +23,7 @@ mod budget;
 mod cli;
 mod code_mode;
 mod concurrent;
+mod fleet;
 mod gate;
 mod gate_screen;
 mod ground;
