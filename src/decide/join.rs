@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::model::event::{EventKind, GateReach};
-use crate::model::{AgentName, Cost, Dimension, Response, ThreadId, Timestamp, Verb};
+use crate::model::{AgentName, Cost, Dimension, Response, ThreadId, Timestamp, Unit, Verb};
 use crate::policy::rule::{Budget, Step};
 
 use super::account::{Account, Books};
+use super::effect::Effect;
 use super::governor::Governor;
 use super::input::{Moment, Phase};
 use super::lifecycle::State;
@@ -70,6 +71,7 @@ impl Governor {
         }
         if joined.begins {
             self.record(Some(&name), EventKind::Gated { reach: GateReach::Requests });
+            self.say_unkept(&name);
         } else {
             self.pass_steps(&name);
         }
@@ -81,6 +83,17 @@ impl Governor {
             let cost = last.model.as_ref().map_or(last.cost, |model| self.quoted(model, &last));
             let last = Response { cost: if last.cost == Cost::Unpriced { cost } else { last.cost }, ..last };
             self.refuse_unpriced(now, &name, &last);
+        }
+    }
+
+    /// Nobody is there to see time pass.
+    fn say_unkept(&mut self, name: &AgentName) {
+        let unkept = self.policy.budgets.iter().filter(|budget| budget.unit() == Unit::Minutes);
+        let names: Vec<String> = unkept.map(|budget| budget.name.to_string()).collect();
+        for budget in names {
+            let what = format!("`{budget}` counts minutes: only `govern run` keeps it, and it is not kept here");
+            self.effects.push(Effect::Say(what.clone()));
+            self.mark(Some(name), what);
         }
     }
 
