@@ -37,6 +37,23 @@ pub struct BrakeArgs {
     pub reason: Option<String>,
 }
 
+/// Options of `govern stop`.
+#[derive(Args, Debug)]
+pub struct StopArgs {
+    #[command(flatten)]
+    runs: BrakeArgs,
+    /// Now, not at a safe point: what is under way is lost
+    #[arg(long)]
+    kill: bool,
+}
+
+impl StopArgs {
+    /// How it ends, and what.
+    pub fn brake(&self) -> (Brake, &BrakeArgs) {
+        (if self.kill { Brake::Kill } else { Brake::Stop }, &self.runs)
+    }
+}
+
 /// Uses the brake on all runs that are named, at once: one that does not answer holds up no other.
 pub fn run(brake: Brake, args: &BrakeArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     let Some(ledger) = here.ledger()? else {
@@ -150,12 +167,16 @@ fn tell_hooks(here: &Here<'_>, run: &RunId, brake: Brake, reason: Option<&str>) 
         let RunState::Open(_) = turn.run_state(run)? else { return Ok("is over".to_owned()) };
         let what = match (brake, turn.brake_of(run)?) {
             (Brake::Continue, None) => return Ok("is not paused".to_owned()),
-            (Brake::Pause | Brake::Stop, Some((Brake::Stop, before))) => {
-                return Ok(format!("is stopped already, {}", before.text()));
+            (Brake::Pause | Brake::Stop, Some((Brake::Stop | Brake::Kill, before)))
+            | (_, Some((Brake::Kill, before)))
+                if brake != Brake::Continue =>
+            {
+                return Ok(format!("is being ended already, {}", before.text()));
             }
             (Brake::Pause, Some((_, before))) => return Ok(format!("is paused already, {}", before.text())),
             (Brake::Continue, Some(_)) => "goes on",
             (Brake::Pause, None) => "is paused: its next prompt, request and tool wait; what is under way may end",
+            (Brake::Kill, _) => "is killed at its next prompt, request or tool",
             (Brake::Stop, _) => "is stopped: its next prompt, request or tool ends it; what is under way may end",
         };
         let kind = EventKind::Braked { brake, by, reason };

@@ -8,7 +8,7 @@ use crate::policy::rule::{GateVerb, Refusal};
 
 use super::account::Books;
 use super::agent::Agent;
-use super::effect::{Effect, Question};
+use super::effect::{About, Effect, Question};
 use super::governor::Governor;
 use super::input::{HookId, Judged, Moment, ToolCall, Wants};
 use super::lifecycle::Intent;
@@ -17,7 +17,16 @@ use super::lifecycle::Intent;
 #[derive(Clone, Debug)]
 pub struct CallAsk {
     pub(super) question: Question,
+    /// People were asked.
+    pub(super) put: bool,
     pub(super) approval: Option<ApprovalId>,
+}
+
+impl CallAsk {
+    /// It was put, and has no number yet.
+    pub(super) fn is_unnumbered(&self) -> bool {
+        self.put && self.approval.is_none()
+    }
 }
 
 /// A call that a person let run more than once, in this life of the run.
@@ -99,7 +108,9 @@ impl Governor {
         (judged, call): (&Judged, &ToolCall),
         (wait, otherwise): (Duration, Refusal),
     ) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+        // One that is being ended waits for that.
+        let asked = |agent: &&mut Agent| agent.is_live() && agent.treatment() < Some(Intent::Stop);
+        let Some(agent) = self.agents.get_mut(name).filter(asked) else { return };
         if let Some(same) = agent.gate.asks.values().find(|ask| ask.question.key == key).cloned() {
             let number = same.approval.map_or_else(String::new, |approval| format!(" {approval}"));
             agent.gate.asks.insert(hook, same);
@@ -116,21 +127,20 @@ impl Governor {
             route_to: None,
             wait,
             otherwise: Verb::Stop,
-            call: Some(otherwise),
+            about: About::Call(otherwise),
         };
-        agent.gate.asks.insert(hook, CallAsk { question: question.clone(), approval: None });
-        self.effects.push(Effect::Ask(question));
+        agent.gate.asks.insert(hook, CallAsk { question, put: false, approval: None });
+        self.put_next(name);
     }
 
     /// The question about a tool has its number; says whether there was one.
     pub(super) fn call_asked(&mut self, now: Moment, name: &AgentName, approval: ApprovalId) -> bool {
-        let asks = self.agents.get_mut(name).map(|agent| &mut agent.gate.asks);
-        let Some(ask) = asks.and_then(|asks| asks.values_mut().find(|ask| ask.approval.is_none())) else {
-            return false;
-        };
-        ask.approval = Some(approval);
-        let question = ask.question.clone();
+        let Some(asks) = self.agents.get_mut(name).map(|agent| &mut agent.gate.asks) else { return false };
+        let unnumbered = asks.values().find(|ask| ask.is_unnumbered());
+        let Some(question) = unnumbered.map(|ask| ask.question.clone()) else { return false };
+        asks.values_mut().filter(|ask| ask.question.key == question.key).for_each(|ask| ask.approval = Some(approval));
         self.record_question(now, name, approval, question);
+        self.put_next(name);
         true
     }
 
@@ -187,7 +197,10 @@ impl Governor {
     /// Nobody answered about a tool in time; says whether the question was one of those.
     pub(super) fn call_expired(&mut self, now: Moment, approval: ApprovalId) -> bool {
         let Some((name, hooks, ask)) = self.take_asks(approval) else { return false };
-        let otherwise = ask.question.call.unwrap_or(Refusal::Deny);
+        let otherwise = match ask.question.about {
+            About::Call(otherwise) => otherwise,
+            About::Limit => Refusal::Deny,
+        };
         let answer = if otherwise == Refusal::Kill { Answer::Kill } else { Answer::Stop };
         let what = format!("nobody answered approval {approval} in time: {otherwise}");
         self.effects.push(Effect::Expire(approval));

@@ -12,6 +12,7 @@ use super::governor::Governor;
 use super::input::{Moment, Phase};
 use super::lifecycle::State;
 use super::pace::Throttle;
+use super::verdicts::Source;
 
 /// A session as it stands when a hook comes to it.
 #[derive(Clone, Debug)]
@@ -102,15 +103,12 @@ impl Governor {
         let Some(agent) = self.agents.get_mut(&joined.agent) else { return };
         agent.state = State::Running;
         agent.resume_clock(now.uptime);
-        agent.gate.trust();
+        agent.gate.trust(joined.threads.iter().any(|known| known.gated).then(|| joined.root.clone()));
         for response in &joined.paced {
             agent.pace.recalls(now, response);
         }
         for known in &joined.threads {
             known.recent.iter().for_each(|response| agent.note(response));
-            if known.gated {
-                agent.gate.expects(&joined.root);
-            }
             if let Some(sent) = known.sent {
                 agent.pace.sends(sent.min(now.uptime), &known.thread);
             }
@@ -127,7 +125,7 @@ impl Governor {
             account.pass_mild_steps(budget);
             let Some(agent) = self.agents.get_mut(name) else { continue };
             if let Some((step, throttle)) = throttle_behind(account, budget) {
-                agent.throttles.insert(index, throttle);
+                agent.throttles.insert(Source::Step { account: index, step }, throttle);
                 agent.fired.insert(index, step);
             }
         }
@@ -153,5 +151,5 @@ fn throttle_behind(account: &Account, budget: &Budget) -> Option<(usize, Throttl
     let behind = |step: &Step| step.at.amount(account.limit()) <= account.spent;
     let (index, step) =
         budget.steps.iter().enumerate().rfind(|(_, step)| step.verb == Verb::Throttle && behind(step))?;
-    Some((index, Throttle::under_way(index, step.to?, account.show(0))))
+    Some((index, Throttle::under_way(step.to?, account.show(0))))
 }

@@ -14,10 +14,32 @@ use super::governor::Governor;
 use super::input::Moment;
 use super::lifecycle::{After, Happening, Intent, State};
 
-/// A step that applies, where, and what it comes down to here.
+/// What asks for something to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// A budget's step.
+    Step {
+        /// The account, by its place.
+        account: usize,
+        /// The step, by its place in the budget.
+        step: usize,
+    },
+}
+
+impl Source {
+    /// Both are of one rule: what one of them does takes the place of what the other did.
+    pub(super) fn is_of_one_rule(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Step { account, .. }, Self::Step { account: of, .. }) => account == of,
+        }
+    }
+}
+
+/// Something that is to be done now, and what it comes down to here.
 pub(super) struct Due {
-    pub(super) account: usize,
-    pub(super) fired: Fired,
+    pub(super) source: Source,
+    /// As the policy has it: a route that comes down to more is no limit that is spent.
+    pub(super) written: Verb,
     pub(super) verb: Verb,
     /// The step whose verb that is; `None` for a question that no step put.
     pub(super) step: Option<Step>,
@@ -59,7 +81,8 @@ impl Governor {
 
     /// A hook that spends will come; calls of tools are spent by the one that is here.
     fn waits_for_spend(&self, due: &Due) -> bool {
-        self.defers && self.account(due.account).is_some_and(|(account, _)| account.key.unit != Unit::ToolCalls)
+        let Source::Step { account, .. } = due.source;
+        self.defers && self.account(account).is_some_and(|(account, _)| account.key.unit != Unit::ToolCalls)
     }
 
     /// The steps that apply to this agent now, the most severe first.
@@ -79,7 +102,8 @@ impl Governor {
             let because = because(account, budget, &standing, fired);
             let offer = account.offer(standing.reserved);
             if let Some((verb, step)) = self.effective(name, index, fired) {
-                found.push(Due { account: index, fired, verb, step, because, offer });
+                let source = Source::Step { account: index, step: fired.index };
+                found.push(Due { source, written: fired.verb, verb, step, because, offer });
             }
         }
         found.sort_by_key(|due| std::cmp::Reverse(due.verb));
@@ -113,15 +137,16 @@ impl Governor {
     /// A step is carried out: it, and all milder ones, need not be again. Hard steps that bind are
     /// not remembered.
     fn note_fired(&mut self, now: Moment, name: &AgentName, due: &Due, would: bool) {
-        let Some(account) = self.accounts.get_mut(due.account) else { return };
+        let Source::Step { account: index, step: fired } = due.source;
+        let Some(account) = self.accounts.get_mut(index) else { return };
         let Some(budget) = self.policy.budgets.get(account.budget) else { return };
         account.fired_at = Some(now.wall);
-        let steps = || budget.steps.iter().enumerate().take(due.fired.index + 1);
+        let steps = || budget.steps.iter().enumerate().take(fired + 1);
         let said = steps().filter(|(_, step)| step.verb == Verb::Warn).map(|(index, _)| index).next_back();
         account.fired = account.fired.max(said);
         let done = steps().filter(|(_, step)| would || !step.verb.is_hard()).map(|(index, _)| index).next_back();
         if let (Some(agent), Some(done)) = (self.agents.get_mut(name), done) {
-            let fired = agent.fired.entry(due.account).or_insert(done);
+            let fired = agent.fired.entry(index).or_insert(done);
             *fired = done.max(*fired);
         }
     }
@@ -140,19 +165,24 @@ impl Governor {
         self.mark(None, what);
     }
 
-    pub(super) fn observes(&self, account: usize) -> bool {
+    pub(super) fn observes(&self, source: Source) -> bool {
+        let Source::Step { account, .. } = source;
+        self.observes_account(account)
+    }
+
+    pub(super) fn observes_account(&self, account: usize) -> bool {
         self.policy.observe || self.account(account).is_some_and(|(_, budget)| budget.observe)
     }
 
     /// Keeps the agent from its next request.
     pub(super) fn is_hard(&self, due: &Due) -> bool {
-        due.verb.is_hard() && !self.observes(due.account)
+        due.verb.is_hard() && !self.observes(due.source)
     }
 
     /// Turns the steps that apply into one decision: the most severe wins, all reasons are kept.
     /// What is no more severe than the treatment under way is looked at again when that is over.
     pub(super) fn decide(&mut self, now: Moment, name: &AgentName, due: Vec<Due>, treatment: Option<Intent>) {
-        let (observed, mut binding): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| self.observes(due.account));
+        let (observed, mut binding): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| self.observes(due.source));
         for due in observed {
             self.note_fired(now, name, &due, true);
             self.effects.push(Effect::Say(format!("would {}: {}", due.verb, due.because)));
@@ -224,11 +254,12 @@ impl Governor {
     }
 
     fn decided(&mut self, name: &AgentName, due: &Due, because: Vec<String>, would: bool, to: Option<ModelId>) {
-        let Some((account, _)) = self.account(due.account) else { return };
+        let Source::Step { account: index, .. } = due.source;
+        let Some((account, _)) = self.account(index) else { return };
         let key = account.key.clone();
         if due.verb.is_hard() && !would {
             self.last_hard = Some(key.budget.clone());
-            if let Some(account) = self.accounts.get_mut(due.account) {
+            if let Some(account) = self.accounts.get_mut(index) {
                 account.offered = Some(due.offer);
             }
         }

@@ -115,7 +115,8 @@ impl Turn<'_> {
             | EventKind::Marked { .. }
             | EventKind::Gated { .. }
             | EventKind::ToolCalled { .. }
-            | EventKind::AgentEnded { .. } => Ok(()),
+            | EventKind::AgentEnded { .. }
+            | EventKind::AgentSkipped { .. } => Ok(()),
         }
     }
 

@@ -215,6 +215,11 @@ pub enum EventKind {
         /// What those may have cost, by the largest recent response of their threads.
         in_flight_cost: Money,
     },
+    /// An agent never started: what it needs came to nothing.
+    AgentSkipped {
+        /// Why, for a person.
+        because: String,
+    },
     /// The run ended: seals its chain.
     RunEnded {
         /// `ended`, `stopped`, `killed`, `refused`, `failed`.

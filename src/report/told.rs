@@ -178,6 +178,7 @@ impl Teller {
                     self.told.push(Told::new(event, "unlogged", because));
                 }
             }
+            EventKind::AgentSkipped { because } => self.told.push(Told::new(event, "skipped", because.clone())),
             EventKind::RunEnded { outcome, .. } => self.run_ended(event, outcome),
             EventKind::RunStarted { .. }
             | EventKind::AgentStarted { .. }
@@ -203,10 +204,11 @@ impl Teller {
                     }
                 }
             }
-            Brake::Stop => {
+            Brake::Stop | Brake::Kill => {
+                let what = if brake == Brake::Kill { "killed" } else { "stopped" };
                 self.ending.push(event.agent.clone());
                 self.verdicts.push((self.told.len(), event.agent.clone(), false));
-                self.told.push(Told::new(event, "stopped", braked.text()));
+                self.told.push(Told::new(event, what, braked.text()));
             }
         }
     }
@@ -249,6 +251,9 @@ impl Teller {
             },
             // For a moment, on the way to something that is told itself.
             "freeze" | "end to restart" => {}
+            // What starts is there.
+            "start" | "start again" | "end at once" => {}
+            "end to try again" => self.told.push(Told::new(event, "retried", because.to_owned())),
             // Told by who paused it.
             "pause" => {}
             "release" => self.released(event),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::layout::wrapped;
+use crate::decide::effect::About;
 use crate::model::event::Answer;
 use crate::model::{AgentName, ApprovalId, ModelId, Money, Quantity};
 use crate::policy::duration::parse as parse_duration;
@@ -29,8 +30,8 @@ pub struct Question {
     pub left: Option<Duration>,
     /// What happens when nobody answers, as a word.
     pub otherwise: &'static str,
-    /// It is about a tool that is about to run, not about a budget.
-    pub call: bool,
+    /// What it is about.
+    pub about: About,
 }
 
 impl Question {
@@ -39,14 +40,11 @@ impl Question {
         let mut text = String::new();
         let (standing, agent) = (printable(&self.standing), printable(self.agent.as_str()));
         let headline = format!("govern: {standing} — agent `{agent}`, {} so far, is held", self.cost);
-        let mut choices = format!("[e]xtend by {}", self.extend);
-        if let Some(model) = &self.route {
-            choices += &format!(" · [r]oute to {}", printable(model.as_str()));
-        }
-        choices += " · [s]top · [k]ill";
-        if self.call {
-            choices = "[o]nce · again in this [r]un · [f]or 1h · [s] refuse it · [k]ill the agent".to_owned();
-        }
+        let route = self.route.as_ref().map(|model| format!(" · [r]oute to {}", printable(model.as_str())));
+        let choices = match self.about {
+            About::Limit => format!("[e]xtend by {}{} · [s]top · [k]ill", self.extend, route.unwrap_or_default()),
+            About::Call(_) => "[o]nce · again in this [r]un · [f]or 1h · [s] refuse it · [k]ill the agent".to_owned(),
+        };
         let otherwise = match self.left {
             Some(left) => format!("else {} in {}; ", self.otherwise, duration(left)),
             None => String::new(),
@@ -71,12 +69,13 @@ impl Question {
         let line = line.trim();
         let (word, rest) = line.split_once(char::is_whitespace).map_or((line, ""), |(word, rest)| (word, rest.trim()));
         let alone = |answer| if rest.is_empty() { Ok(answer) } else { Err(format!("`{word}` takes nothing after it")) };
+        let about_call = matches!(self.about, About::Call(_));
         match word.to_lowercase().as_str() {
-            "o" | "once" if self.call => alone(Answer::Extend { amount: self.extend.amount }),
-            "r" | "run" if self.call => alone(Answer::Allow { seconds: None }),
-            "f" | "for" if self.call => time(rest),
-            "s" | "stop" | "refuse" if self.call => alone(Answer::Stop),
-            "e" | "extend" | "route" if self.call => Err(format!("this is about a tool: {}", self.letters())),
+            "o" | "once" if about_call => alone(Answer::Extend { amount: self.extend.amount }),
+            "r" | "run" if about_call => alone(Answer::Allow { seconds: None }),
+            "f" | "for" if about_call => time(rest),
+            "s" | "stop" | "refuse" if about_call => alone(Answer::Stop),
+            "e" | "extend" | "route" if about_call => Err(format!("this is about a tool: {}", self.letters())),
             "" => Err(format!("please answer {}", self.letters())),
             "e" | "extend" => self.extension(rest),
             "r" | "route" if self.route.is_none() => Err("there is no cheaper model to route to".to_owned()),
@@ -88,11 +87,11 @@ impl Question {
     }
 
     fn letters(&self) -> String {
-        if self.call {
-            return "o, r, `f 1h`, s or k".to_owned();
-        }
         let route = if self.route.is_some() { "r, " } else { "" };
-        format!("e, `e {}`, {route}s or k", self.extend)
+        match self.about {
+            About::Limit => format!("e, `e {}`, {route}s or k", self.extend),
+            About::Call(_) => "o, r, `f 1h`, s or k".to_owned(),
+        }
     }
 
     fn extension(&self, by: &str) -> Result<Answer, String> {
@@ -133,13 +132,14 @@ pub(super) fn sample() -> Question {
         route: Some("gpt-6.1-terra".into()),
         left: Some(Duration::from_secs(29 * 60 + 30)),
         otherwise: "stop",
-        call: false,
+        about: About::Limit,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::rule::Refusal;
 
     #[test]
     fn the_question_at_both_widths() {
@@ -190,7 +190,15 @@ mod tests {
     fn about_call() -> Question {
         let standing = "`leaves`: `git push`: Bash: git push".to_owned();
         let extend = Quantity::parse("1 tool calls").unwrap();
-        Question { standing, extend, most: None, route: None, otherwise: "deny", call: true, ..sample() }
+        Question {
+            standing,
+            extend,
+            most: None,
+            route: None,
+            otherwise: "deny",
+            about: About::Call(Refusal::Deny),
+            ..sample()
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod bad_input;
 mod brake;
 mod budget;
 mod cli;
+mod code_mode;
 mod concurrent;
 mod gate;
 mod gate_screen;
@@ -42,7 +43,9 @@ mod signals;
 mod slips;
 mod steer;
 mod subagent;
+mod switch;
 mod terminal;
+mod tier;
 mod tool_calls;
 mod unobserved;
 

@@ -231,7 +231,7 @@ fn an_answer_to_nobodys_question_does_nothing() {
 fn an_agent_that_ends_by_itself_takes_its_question_along() {
     let mut world = held(ASK);
     world.skip();
-    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0 });
+    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0, ok: true });
     world.extends(1, cents(500));
     assert_snapshot!(world.told());
 }

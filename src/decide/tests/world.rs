@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -85,6 +86,7 @@ impl Books for Shelf {
 pub(super) struct Plan {
     pub(super) policy: Policy,
     pub(super) agents: Vec<AgentSetup>,
+    pub(super) concurrency: Option<NonZeroUsize>,
     pub(super) askable: bool,
     pub(super) lift: Option<Lift>,
     pub(super) history: Vec<Response>,
@@ -104,6 +106,8 @@ pub(super) struct World {
     pub(super) reports: VecDeque<Input>,
     pub(super) effects: Vec<Effect>,
     pub(super) teams: BTreeMap<String, Attribution>,
+    /// How many hooks have called, where a test does not number them itself.
+    pub(super) hooks: u64,
     approvals: i64,
     answers: u64,
     text: String,
@@ -145,7 +149,7 @@ pub(super) fn five_dollars(steps: &str) -> String {
 }
 
 pub(super) fn setup(name: &str, restartable: bool) -> AgentSetup {
-    AgentSetup { name: AgentName::new(name), attribution: web(), restartable, full_screen: false }
+    AgentSetup { restartable, ..AgentSetup::alone(AgentName::new(name), web()) }
 }
 
 pub(super) fn web() -> Attribution {
@@ -158,6 +162,7 @@ impl Plan {
         Self {
             policy: policy(text),
             agents: vec![setup(CODEX, true)],
+            concurrency: None,
             askable: true,
             lift: None,
             history: Vec::new(),
@@ -180,6 +185,7 @@ impl Plan {
             run: RunId::new("r1"),
             policy: std::sync::Arc::new(self.policy),
             agents: self.agents,
+            concurrency: self.concurrency,
             askable: self.askable,
             quote: Box::new(|model, _, _, tokens| price(model.as_str(), tokens.output)),
             lift: self.lift,
@@ -194,6 +200,7 @@ impl Plan {
             reports: VecDeque::new(),
             effects: Vec::new(),
             teams,
+            hooks: 0,
             approvals: 0,
             answers: 0,
             text: String::new(),
@@ -204,10 +211,6 @@ impl Plan {
     pub(super) fn started(self) -> World {
         let mut world = self.world();
         world.feed(Input::Begin);
-        let agents: Vec<String> = world.teams.keys().cloned().collect();
-        for agent in agents {
-            world.feed(Input::Launched(AgentName::new(agent)));
-        }
         world
     }
 }
@@ -268,6 +271,7 @@ impl World {
                 let approval = ApprovalId(self.approvals);
                 return (Some(Input::Asked { agent: question.agent.clone(), approval }), None);
             }
+            Effect::Launch { agent, .. } => Some(Input::Launched(agent.clone())),
             Effect::Freeze(agent) => Some(Input::Frozen(agent.clone())),
             Effect::End(agent) => Some(Input::Ended(agent.clone())),
             Effect::Restart { agent, rung, .. } => {

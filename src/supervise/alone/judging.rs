@@ -116,6 +116,7 @@ impl Alone<'_> {
             | Effect::Expire(_)
             | Effect::Freeze(_)
             | Effect::Thaw(_)
+            | Effect::Launch { .. }
             | Effect::Open(_)
             | Effect::Refuse(_)
             | Effect::Finish { .. } => {}
@@ -137,6 +138,9 @@ impl Alone<'_> {
         match (&self.kept, agent.map(|agent| agent.state)) {
             (Some(Kept::Braked(Brake::Stop, braked)), _) => {
                 return Some(stop(format!("stopped {}", braked.text()), false));
+            }
+            (Some(Kept::Braked(Brake::Kill, braked)), _) => {
+                return Some(stop(format!("killed {}", braked.text()), true));
             }
             // Answers under way to other threads are not waited for: their hooks stop those.
             (_, Some(State::Ending(after))) => {

@@ -183,17 +183,13 @@ pub fn attend(call: &Call, ledger: &mut Ledger, parent: &Arc<Parent>, again: boo
 
 impl<'a> Alone<'a> {
     fn new(call: &'a Call, ledger: &'a mut Ledger) -> Self {
-        let setup = AgentSetup {
-            name: call.agent.clone(),
-            attribution: call.attribution.clone(),
-            restartable: false,
-            full_screen: false,
-        };
+        let setup = AgentSetup::alone(call.agent.clone(), call.attribution.clone());
         let quoter = call.prices.clone();
         let governor = Governor::new(Setup {
             run: call.run.clone(),
             policy: Arc::new(call.policy.clone()),
             agents: vec![setup],
+            concurrency: None,
             askable: call.askable,
             quote: Box::new(move |model, tier, at, tokens| quoter.quote(model, tier, at, tokens).cost),
             lift: None,
