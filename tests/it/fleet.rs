@@ -191,7 +191,8 @@ fn ten_agents_at_once_stay_within_one_hard_budget() {
     all_are_there.open();
     let end = fleet.finish().expect_code(124).expect_outcome("stopped");
     let served = world.server.served();
-    assert!((10..=14).contains(&served.len()), "{} served\n{}", served.len(), end.finished);
+    // Nobody is stopped before it must be, and the last that go on do not pass the limit.
+    assert!((11..=14).contains(&served.len()), "{} served\n{}", served.len(), end.finished);
     assert_eq!(world.server.requests().len(), served.len(), "none was cut off");
     for number in 0..10 {
         assert_eq!(result(&end, &format!("agent-{number}")).0, "stopped");
