@@ -185,7 +185,7 @@ impl Governor {
         let (observed, mut binding): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| self.observes(due.source));
         for due in observed {
             self.note_fired(now, name, &due, true);
-            self.effects.push(Effect::Say(format!("would {}: {}", due.verb, due.because)));
+            self.say(name, &format!("would {}: {}", due.verb, due.because));
             self.decided(name, &due, vec![due.because.clone()], true, None);
         }
         binding.retain(|due| intent(due.verb).is_none_or(|intent| intent == Intent::Route || Some(intent) > treatment));
@@ -198,7 +198,7 @@ impl Governor {
         self.decided(name, first, reasons, false, to);
         // A question is said where it is put.
         if first.verb != Verb::Ask {
-            self.effects.push(Effect::Say(format!("{}: {}", first.verb, first.because)));
+            self.say(name, &format!("{}: {}", first.verb, first.because));
         }
         for due in &binding {
             match due.verb {
@@ -309,7 +309,7 @@ impl Governor {
             return;
         }
         self.mark(Some(name), what.clone());
-        self.effects.push(Effect::Say(format!("stop: {what}")));
+        self.say(name, &format!("stop: {what}"));
         if let Some(agent) = self.agents.get_mut(name) {
             agent.because = what;
         }
