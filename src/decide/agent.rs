@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::model::{
-    AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, Response, RunId, ThreadId,
+    AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, Progress, Response, RunId, ThreadId,
 };
 use crate::policy::rule::Rung;
 
@@ -71,6 +71,8 @@ pub struct Agent {
     pub lost_cost: Money,
     /// What its responses cost so far, as far as they have a price.
     pub cost: Money,
+    /// What it has to show for that.
+    pub progress: Progress,
     /// What its Codex waits for at the gate.
     pub gate: Gate,
     /// What its threads are told.
@@ -132,6 +134,7 @@ impl Agent {
             lost: 0,
             lost_cost: Money::ZERO,
             cost: Money::ZERO,
+            progress: Progress::default(),
             gate: Gate::default(),
             steering: Vec::new(),
             throttles: BTreeMap::new(),

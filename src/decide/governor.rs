@@ -169,6 +169,11 @@ impl Governor {
                     agent.unobserved.insert(pid, true);
                 }
             }
+            Input::Progress { agent, progress } => {
+                if let Some(agent) = self.agents.get_mut(&agent) {
+                    agent.progress = *progress;
+                }
+            }
             Input::Due(timer) => self.due(now, timer, books),
             Input::Hook(hook) => self.at_gate(now, *hook, books),
             Input::HookGone { hook, why } => self.left_gate(now, hook, why),

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, Brake, BudgetKey, ModelId, Response, ServiceTier, ThreadId, Timestamp};
+use crate::model::{
+    AgentName, ApprovalId, Brake, BudgetKey, ModelId, Progress, Response, ServiceTier, ThreadId, Timestamp,
+};
 use crate::policy::rule::GateVerb;
 pub use crate::usage::meter::Phase;
 
@@ -105,6 +107,13 @@ pub enum Input {
     },
     /// That Codex's session file was found.
     CodexObserved(i32),
+    /// What an agent has to show for what it spent, as far as a rule needs it.
+    Progress {
+        /// Whose.
+        agent: AgentName,
+        /// All of it, not only what is new.
+        progress: Box<Progress>,
+    },
     /// A timer that the governor set.
     Due(Timer),
     /// Codex waits at the gate; what it wrote before is read.

@@ -39,6 +39,12 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::CodexSeen { agent, pid, ephemeral, works_at_once } => {
             format!("{agent} runs codex {pid}, ephemeral {ephemeral}, works at once {works_at_once}")
         }
+        Input::Progress { agent, progress } => format!(
+            "{agent} has changed {} files in {} commits, run {} tests",
+            progress.files_changed(),
+            progress.commits,
+            progress.tests
+        ),
         Input::CodexObserved(pid) => format!("codex {pid} is observed"),
         Input::Hook(hook) => format!("{}/{} at the gate: {:?}", hook.agent, hook.thread, hook.wants),
         Input::HookGone { hook, why } => format!("call {} is gone: {why:?}", hook.0),
