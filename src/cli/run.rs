@@ -370,11 +370,10 @@ fn check_invocation(invocation: &Invocation, policy: &Policy, prices: &PriceTabl
     let refused = |what: String| Error::new(format!("refused to start: {what}")).exit(Exit::Refused);
     let binding = |unit: Option<Unit>| {
         !policy.observe
-            && policy.budgets.iter().any(|budget| {
-                !budget.observe
-                    && unit.is_none_or(|unit| budget.unit() == unit)
-                    && budget.steps.iter().any(|step| step.verb.is_hard())
-            })
+            && policy
+                .budgets
+                .iter()
+                .any(|budget| !budget.observe && unit.is_none_or(|unit| budget.unit() == unit) && budget.is_hard())
     };
     if binding(None)
         && let Some(what) = invocation.ungovernable().first()

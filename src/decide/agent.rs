@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::model::{
-    AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, Progress, Response, RunId, ThreadId,
+    AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, Progress, Registration, Response,
+    RunId, ThreadId, Verb,
 };
 use crate::policy::rule::Rung;
 
@@ -14,6 +15,7 @@ use super::input::Phase;
 use super::lifecycle::{After, Intent, State};
 use super::pace::{Pace, Throttle};
 use super::steer::Steering;
+use super::trend::Trend;
 
 /// How many of a thread's last responses foretell its next one.
 const RECENT: usize = 5;
@@ -29,6 +31,10 @@ pub struct AgentSetup {
     pub restartable: bool,
     /// It takes the whole screen, for a person: at rest it is not made to stand still, only what is asked of it next.
     pub full_screen: bool,
+    /// What it declared.
+    pub registration: Registration,
+    /// The agents that must have ended well before it starts.
+    pub needs: Vec<AgentName>,
 }
 
 /// An agent under way.
@@ -55,6 +61,8 @@ pub struct Agent {
     /// The mild steps that were carried out on it, by the account's place: each once. Hard steps
     /// are not remembered: one that applies to an agent that works is always carried out.
     pub fired: BTreeMap<usize, usize>,
+    /// What the governor chose that keeps it working, by the account's place: the step, and how severe it was.
+    pub(super) chosen: BTreeMap<usize, (usize, Verb)>,
     /// The questions that were answered without lifting the limit: not put again below it.
     pub settled: BTreeMap<usize, usize>,
     /// It is about to be restarted, whatever is under way: somebody decided so while it was held.
@@ -81,6 +89,8 @@ pub struct Agent {
     pub(super) throttles: BTreeMap<usize, Throttle>,
     /// How fast it went.
     pub(super) pace: Pace,
+    /// How fast it spends, and how its requests grow.
+    pub(super) trend: Trend,
     clock: ActiveClock,
 }
 
@@ -126,6 +136,7 @@ impl Agent {
             pause: None,
             question: None,
             fired: BTreeMap::new(),
+            chosen: BTreeMap::new(),
             settled: BTreeMap::new(),
             restarting: false,
             unobserved: BTreeMap::new(),
@@ -139,6 +150,7 @@ impl Agent {
             steering: Vec::new(),
             throttles: BTreeMap::new(),
             pace,
+            trend: Trend::default(),
             clock: ActiveClock::default(),
         }
     }

@@ -18,6 +18,7 @@ use super::effect::{Effect, Question};
 use super::input::{Input, Moment, News, Phase, Timer};
 use super::lifecycle::{Happening, Intent, State};
 use super::pace::Pace;
+use super::pool::Pool;
 
 /// What tokens would cost with a model: the price table, handed in so that the governor needs none.
 pub type Quoter = Box<dyn Fn(&ModelId, &ServiceTier, Timestamp, &Tokens) -> Cost>;
@@ -65,6 +66,9 @@ pub struct Governor {
     pub(super) history: Vec<Response>,
     pub(super) agents: BTreeMap<AgentName, Agent>,
     pub(super) accounts: Vec<Account>,
+    pub(super) pools: Vec<Pool>,
+    /// A pool has more than it had.
+    pub(super) freed: bool,
     pub(super) requests: u64,
     pub(super) last_hard: Option<BudgetName>,
     pub(super) effects: Vec<Effect>,
@@ -84,6 +88,8 @@ impl Governor {
             history: setup.history,
             agents,
             accounts: Vec::new(),
+            pools: Vec::new(),
+            freed: false,
             requests: 0,
             last_hard: None,
             effects: Vec::new(),
@@ -93,9 +99,11 @@ impl Governor {
     /// Some budget can hold or end an agent here.
     pub fn enforces(&self) -> bool {
         !self.policy.observe
-            && self.policy.budgets.iter().any(|budget| {
-                !budget.observe && budget.steps.iter().any(|step| step.verb.is_hard() || step.verb == Verb::Route)
-            })
+            && self
+                .policy
+                .budgets
+                .iter()
+                .any(|budget| !budget.observe && budget.all_steps().any(|step| step.verb >= Verb::Route))
     }
 
     /// How each budget stands for this run.
@@ -178,6 +186,10 @@ impl Governor {
             Input::Hook(hook) => self.at_gate(now, *hook, books),
             Input::HookGone { hook, why } => self.left_gate(now, hook, why),
         }
+        if std::mem::take(&mut self.freed) {
+            self.offer_to_held(now, books);
+        }
+        self.settle_pools(now, books);
         for name in self.names() {
             self.keep_paused(now, &name);
             self.settle_gate(now, &name, books);
@@ -196,6 +208,12 @@ impl Governor {
                 return;
             }
             self.recall(&name);
+        }
+        if let Err(what) = self.allot(now, books) {
+            self.effects.push(Effect::Refuse(what));
+            return;
+        }
+        for name in self.names() {
             let due = self.judge_all(now, &name, books);
             if let Some(agent) = self.agents.get_mut(&name) {
                 agent.settle();
@@ -209,6 +227,10 @@ impl Governor {
                 return;
             }
             self.decide(now, &name, due, None);
+        }
+        // What was promised is claimed before anybody starts.
+        for name in self.names() {
+            self.reserve(now, &name);
         }
     }
 
@@ -226,6 +248,7 @@ impl Governor {
 
     fn launched(&mut self, now: Moment, agent: &AgentName, books: &dyn Books) {
         self.outcome(agent, true, "");
+        self.take_up(now, agent, books);
         if let Some(agent) = self.agents.get_mut(agent) {
             agent.resume_clock(now.uptime);
         }
@@ -245,8 +268,10 @@ impl Governor {
         let Some(agent) = self.agents.get_mut(&name) else { return };
         agent.note(response);
         agent.pace.answered(now.uptime, response);
+        agent.trend.note(agent.active(now.uptime), response);
         self.expect_admitted(now, &name, response);
         charge(self, response, Some(&name), books);
+        self.spend_share(&name, response);
         if !self.refuse_unpriced(now, &name, response) && !self.refuse_model(now, &name, response) {
             self.evaluate_one(now, &name, books);
         }
@@ -273,7 +298,10 @@ impl Governor {
             self.charge(response, None, books);
         }
         for (key, amount) in &news.extensions {
-            self.lift_accounts(key, *amount);
+            // What this run allotted is nobody else's to lift.
+            if self.accounts.iter().all(|account| account.key != *key || self.pool_of(account).is_none()) {
+                self.lift_accounts(key, *amount);
+            }
         }
         for (approval, answer) in &news.answers {
             self.obey(now, *approval, answer, books);
@@ -307,9 +335,11 @@ impl Governor {
             };
             let lifted = account.extended;
             account.open(budget, books);
-            if account.extended > lifted {
+            let more = account.extended.saturating_sub(lifted);
+            if more > 0 {
                 account.grace_said = false;
                 self.forget_fired(index);
+                self.lift_pool(index, more);
             }
         }
         self.release_who_fits(now, books);

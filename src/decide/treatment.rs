@@ -85,6 +85,7 @@ impl Governor {
         };
         self.withdraw_calls(name);
         self.end_steering(name);
+        self.give_back(name);
         if let Some(agent) = self.agents.get_mut(name) {
             agent.pause_clock(now.uptime);
             let (in_flight, in_flight_cost) = (agent.lost, agent.lost_cost);

@@ -16,7 +16,9 @@ use crate::exit::Exit;
 use crate::gate::socket::{Heard, Socket};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, ResponseKey, RunId, ThreadId};
+use crate::model::{
+    AgentName, ApprovalId, Attribution, Money, ProcessIdentity, Registration, ResponseKey, RunId, ThreadId,
+};
 use crate::process::{self, Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Status, Stdin, Terminal};
 use crate::report::BudgetStanding;
 use crate::tail::login::Login;
@@ -121,7 +123,14 @@ impl Supervisor {
         let began = clock::monotonic();
         let restartable = plan.invocation.as_ref().is_some_and(Invocation::is_restartable);
         let (name, attribution) = (plan.agent.clone(), plan.attribution.clone());
-        let setup = AgentSetup { name, attribution, restartable, full_screen: plan.full_screen };
+        let setup = AgentSetup {
+            name,
+            attribution,
+            restartable,
+            full_screen: plan.full_screen,
+            registration: Registration::default(),
+            needs: Vec::new(),
+        };
         let quoter = plan.prices.clone();
         let screen = guard.terminal().filter(|_| plan.full_screen).and_then(Terminal::try_clone);
         let governor = Governor::new(Setup {

@@ -13,7 +13,7 @@ use crate::decide::lifecycle::State;
 use crate::decide::{Effect, Governor, Input, Moment, Setup};
 use crate::model::event::{Answer, EventKind};
 use crate::model::trial::{Deed, Origin, Spend, TriedRun, TriedStep};
-use crate::model::{AgentName, ApprovalId, Response, RunId, ThreadId, Timestamp, Verb};
+use crate::model::{AgentName, ApprovalId, Registration, Response, RunId, ThreadId, Timestamp, Verb};
 use crate::policy::rule::Policy;
 use crate::usage::price::PriceTable;
 
@@ -134,6 +134,9 @@ impl Past {
             attribution: self.known.attribution.clone(),
             restartable: self.known.restartable,
             full_screen: false,
+            // History does not tell what an agent declared.
+            registration: Registration::default(),
+            needs: Vec::new(),
         });
         let governor = Governor::new(Setup {
             run,
@@ -409,6 +412,8 @@ impl Live {
             | EventKind::Outcome { .. }
             | EventKind::Asked { .. }
             | EventKind::Extended { .. }
+            | EventKind::Allotted { .. }
+            | EventKind::Pooled { .. }
             | EventKind::Gated { .. }
             | EventKind::ToolCalled { .. }
             | EventKind::AgentEnded { .. }

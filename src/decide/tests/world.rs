@@ -17,7 +17,7 @@ use crate::decide::{Books, Effect, Governor, Input, Moment};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{
     AgentName, ApprovalId, Attribution, Basis, Billing, Brake, BudgetKey, BudgetName, Cost, ModelId, Money, Quantity,
-    Response, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp, Tokens, Unit,
+    Registration, Response, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp, Tokens, Unit,
 };
 use crate::policy::layers::{FlagRules, load};
 use crate::policy::mistake::LayerText;
@@ -134,7 +134,20 @@ pub(super) fn five_dollars(steps: &str) -> String {
 }
 
 pub(super) fn setup(name: &str, restartable: bool) -> AgentSetup {
-    AgentSetup { name: AgentName::new(name), attribution: web(), restartable, full_screen: false }
+    AgentSetup {
+        name: AgentName::new(name),
+        attribution: web(),
+        restartable,
+        full_screen: false,
+        registration: Registration::default(),
+        needs: Vec::new(),
+    }
+}
+
+/// The same, and it declared this.
+pub(super) fn expects(name: &str, spend: &str) -> AgentSetup {
+    let spend = Quantity::parse(spend).ok();
+    AgentSetup { registration: Registration { spend, ..Registration::default() }, ..setup(name, true) }
 }
 
 pub(super) fn web() -> Attribution {
@@ -345,6 +358,12 @@ impl World {
     pub(super) fn phase(&mut self, agent: &str, thread: &str, phase: Phase) {
         self.pass(1);
         self.feed(Input::Phase { agent: AgentName::new(agent), thread: ThreadId::new(thread), phase });
+    }
+
+    /// Its command ends by itself.
+    pub(super) fn exits(&mut self, agent: &str) {
+        self.pass(1);
+        self.feed(Input::Exited { agent: AgentName::new(agent), leftover: 0 });
     }
 
     pub(super) fn person(&mut self, approval: i64, answer: Answer) {

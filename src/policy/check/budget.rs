@@ -7,19 +7,20 @@ use globset::GlobMatcher;
 use toml::de::DeValue;
 
 use crate::model::{BudgetName, Dimension, Quantity, Unit};
-use crate::policy::mistake::Notes;
+use crate::policy::mistake::{Notes, Span};
 use crate::policy::percent;
 use crate::policy::rule::{Budget, Window};
 use crate::policy::suggest;
 use crate::policy::table::{Entry, Keys, Placed, Table, as_text, wrong_type};
 
 use super::only::{self, DIMENSIONS, dimension};
-use super::{BudgetDraft, steps, window};
+use super::steps::{self, Checked};
+use super::{BudgetDraft, allot, window};
 
 const KEYS: Keys = Keys {
     of: "`[[budget]]`",
-    known: &["name", "per", "window", "limit", "limits", "only", "steps", "grace", "mode", "overridable"],
-    later: &["allot"],
+    known: &["name", "per", "window", "limit", "limits", "only", "steps", "grace", "mode", "overridable", "allot"],
+    later: &[],
 };
 
 /// The budget; `None` if it has no name that others could be told from it by.
@@ -45,7 +46,14 @@ pub(super) fn check(
     if minutes {
         minutes_pass_in_a_run(table, per.as_deref(), window.as_ref(), notes);
     }
-    let (steps, routes) = steps::check(table, &known_limits(limit.as_ref(), &limits, grace), notes);
+    let known = known_limits(limit.as_ref(), &limits, grace);
+    let Checked { steps, mut routes, extends } = steps::check(table, &known, || steps::default_steps(None), notes);
+    extends.iter().for_each(|span| extends_allotments_alone(span, notes));
+    let dims: Vec<&Dimension> = only.iter().map(|(dimension, _)| dimension).collect();
+    let allot = allot::check(table, per.as_deref(), &dims, &known, notes).and_then(|draft| {
+        routes.extend(draft.routes);
+        draft.allot
+    });
     let mode = super::mode(table, notes);
     let overridable = table.boolean("overridable", notes).unwrap_or(false);
     let name = name?;
@@ -57,12 +65,19 @@ pub(super) fn check(
         limits,
         only,
         steps,
+        allot,
         grace,
         observe: mode.unwrap_or(observe),
         layer: notes.layer(),
     });
     let name = Placed { value: BudgetName::new(name.value), span: name.span };
     Some(BudgetDraft { name, overridable, routes, budget })
+}
+
+/// The budget's own limit is nobody's to raise but a person's.
+fn extends_allotments_alone(span: &Span, notes: &mut Notes) {
+    let message = "`extend` is never chosen here: it raises an agent's allotment from the pool, not the limit itself";
+    notes.warn(span, message, "write this step into `allot = { by = \"expected\", steps = [ … ] }`, or leave it out");
 }
 
 /// Active time is known of the run that passes it, and of no other.

@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::gate::hook::HookInput;
 use crate::ledger::{Ledger, LedgerError, RunState};
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Attribution, Event, ProcessIdentity, Response, RunId, ServiceTier};
+use crate::model::{AgentName, Attribution, Event, ProcessIdentity, Registration, Response, RunId, ServiceTier};
 use crate::policy::rule::Policy;
 use crate::process::{self, Parent};
 use crate::usage::price::PriceTable;
@@ -159,6 +159,8 @@ impl<'a> Alone<'a> {
             attribution: call.attribution.clone(),
             restartable: false,
             full_screen: false,
+            registration: Registration::default(),
+            needs: Vec::new(),
         };
         let quoter = call.prices.clone();
         let governor = Governor::new(Setup {
