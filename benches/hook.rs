@@ -149,10 +149,10 @@ fn call_hooks() {
     let calls: usize = variable("GOVERN_BENCH_CALLS").parse().unwrap();
     let together = variable("GOVERN_BENCH_TOGETHER") == "1";
     let thread = format!("01a201c2-290f-70e3-a3f3-{:012x}", std::process::id());
-    let session = begin_session(&thread);
+    let (transcript, mut session) = begin_session(&thread);
     let input = |event: &str| {
         serde_json::json!({
-            "session_id": thread, "transcript_path": session.0, "turn_id": "t", "cwd": "/", "hook_event_name": event, "model": "gpt-6.1-sol",
+            "session_id": thread, "transcript_path": transcript, "turn_id": "t", "cwd": "/", "hook_event_name": event, "model": "gpt-6.1-sol",
             "tool_name": "Bash", "tool_input": {"command": "cargo test --lib"}, "tool_use_id": "c",
         })
         .to_string()
@@ -160,9 +160,11 @@ fn call_hooks() {
     let words: Vec<&str> = tool.split(" || ").next().unwrap().split('\'').map(str::trim).collect();
     let bare = ["hook", "pre-tool-use", words[3]];
     let mut lines = String::new();
-    for _ in 0..calls {
+    for call in 0..calls {
         wait(together);
         lines += &format!("request {}\n", timed("/bin/bash", &["-c", &request], input("PreModelRequest").as_bytes()));
+        // Codex writes down what the request has used before it runs a tool or sends the next one.
+        session.write_all(usage_record(&thread, call).as_bytes()).unwrap();
         wait(together);
         lines += &format!("tool {}\n", timed("/bin/bash", &["-c", &tool], input("PreToolUse").as_bytes()));
         wait(together);
@@ -182,8 +184,28 @@ fn begin_session(thread: &str) -> (PathBuf, fs::File) {
         "timestamp": "2026-11-22T05:37:11.000Z", "type": "session_meta",
         "payload": {"id": thread, "session_id": thread, "cwd": "/", "source": "exec", "cli_version": "0.169.0"},
     });
-    file.write_all(format!("{meta}\n").as_bytes()).unwrap();
+    let turn = serde_json::json!({
+        "timestamp": "2026-11-22T05:37:11.000Z", "type": "turn_context",
+        "payload": {"turn_id": "t", "model": "gpt-6.1-sol", "cwd": "/"},
+    });
+    file.write_all(format!("{meta}\n{turn}\n").as_bytes()).unwrap();
     (path, file)
+}
+
+/// The line that tells what a response has used, as Codex 0.169 writes it.
+fn usage_record(thread: &str, call: usize) -> String {
+    let usage = serde_json::json!({
+        "input_tokens": 100, "cached_input_tokens": 0, "cache_write_input_tokens": 0, "output_tokens": 10,
+        "reasoning_output_tokens": 0, "total_tokens": 110,
+    });
+    let record = serde_json::json!({
+        "timestamp": chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(), "type": "token_usage_record",
+        "payload": {
+            "thread_id": thread, "turn_id": "t", "session_id": thread, "root_turn_id": "t",
+            "response_id": format!("resp_{call}"), "usage": usage, "thread_token_usage": usage,
+        },
+    });
+    format!("{record}\n")
 }
 
 /// At its own pace, or at the next full tenth of a second, which is the same for all.

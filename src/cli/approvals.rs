@@ -6,9 +6,10 @@ use super::format::{Format, put_as};
 use super::here::Here;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::ledger::Ledger;
-use crate::model::{Braked, RunId, RunInfo};
-use crate::report::{ApprovalReport, json};
+use crate::ledger::{Ledger, SliceQuery};
+use crate::model::{ApprovalState, Braked, RunId, RunInfo};
+use crate::report::approvals::AskedRow;
+use crate::report::{ApprovalReport, Totals, json};
 
 /// What waits for an answer.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -26,12 +27,25 @@ pub fn run(args: &ApprovalsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result
     // A program tells by `state`; a person is shown what waits.
     let all = args.all || args.format == Format::Json;
     let (rows, paused) = match here.ledger()? {
-        Some(ledger) => (ledger.approvals(!all)?, paused(&ledger, &ledger.live_runs(here.alive)?)?),
+        Some(ledger) => (asked(&ledger, !all)?, paused(&ledger, &ledger.live_runs(here.alive)?)?),
         None => (Vec::new(), Vec::new()),
     };
     let report = ApprovalReport { rows, paused, at: here.now, zone: here.timezone()?, all };
     put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
     Ok(Exit::Success)
+}
+
+/// Questions, and what their agents had spent when they were asked; until now where they wait.
+fn asked(ledger: &Ledger, only_pending: bool) -> Result<Vec<AskedRow>> {
+    let mut rows = Vec::new();
+    for approval in ledger.approvals(only_pending)? {
+        let until = (approval.state != ApprovalState::Pending).then_some(approval.asked);
+        let slices = ledger.slices(&SliceQuery { run: Some(&approval.run), until, ..SliceQuery::default() })?;
+        let mut spent = Totals::default();
+        slices.iter().filter(|slice| slice.agent.as_ref() == Some(&approval.agent)).for_each(|s| spent.add_slice(s));
+        rows.push(AskedRow { approval, spent });
+    }
+    Ok(rows)
 }
 
 /// Which of these runs are paused.

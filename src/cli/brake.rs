@@ -33,6 +33,23 @@ pub struct BrakeArgs {
     pub reason: Option<String>,
 }
 
+/// Options of `govern stop`.
+#[derive(Args, Debug)]
+pub struct StopArgs {
+    #[command(flatten)]
+    runs: BrakeArgs,
+    /// Now, not at a safe point: what is under way is lost
+    #[arg(long)]
+    kill: bool,
+}
+
+impl StopArgs {
+    /// How it ends, and what.
+    pub fn brake(&self) -> (Brake, &BrakeArgs) {
+        (if self.kill { Brake::Kill } else { Brake::Stop }, &self.runs)
+    }
+}
+
 /// Uses the brake on all runs that are named, at once: one that does not answer holds up no other.
 pub fn run(brake: Brake, args: &BrakeArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     let Some(ledger) = here.ledger()? else {

@@ -1,8 +1,11 @@
 //! Pure. One budget for one thing in one window, as this run sees it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use crate::model::{AgentName, BudgetKey, Dimension, Quantity, Response, Timestamp, Unit, Verb};
+use crate::model::{
+    AgentName, ApprovalId, BudgetKey, Dimension, Money, Quantity, Response, RunId, Timestamp, Unit, Verb,
+};
 use crate::policy::rule::{Budget, Threshold, Window};
 use crate::policy::verdict::is_strict;
 use crate::policy::window::Bounds;
@@ -16,6 +19,31 @@ pub trait Books {
     fn extended(&self, key: &BudgetKey) -> i64;
     /// Claimed by other live runs.
     fn reserved_by_others(&self, key: &BudgetKey) -> i64;
+    /// What an agent's responses cost in this run, as far as they have a price.
+    fn cost(&self, run: &RunId, agent: &AgentName) -> Money;
+    /// The last answer to a question about this call, if it let the call run again.
+    fn let_again(&self, key: &BudgetKey) -> Option<Leave>;
+}
+
+/// A person's leave to run a call again, as it is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leave {
+    /// The question that it answered.
+    pub approval: ApprovalId,
+    /// Who gave it, and through what.
+    pub by: String,
+    /// When, by the wall clock.
+    pub at: Timestamp,
+    /// For how long; `None`: as long as the run lives.
+    pub time: Option<Duration>,
+}
+
+impl Leave {
+    /// It holds at this moment. Before it was given, as a clock that was set back says, it does not.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        let Some(time) = self.time else { return true };
+        (now - self.at).to_std().is_ok_and(|passed| passed < time)
+    }
 }
 
 /// What a budget counts for one thing in one window.

@@ -9,13 +9,14 @@ use crate::model::{
 };
 use crate::policy::rule::Rung;
 
-use super::effect::Question;
+use super::effect::{Ending, Question};
 use super::gate::Gate;
 use super::input::Phase;
 use super::lifecycle::{After, Intent, State};
 use super::pace::{Pace, Throttle};
 use super::steer::Steering;
 use super::trend::Trend;
+use super::verdicts::Source;
 
 /// How many of a thread's last responses foretell its next one.
 const RECENT: usize = 5;
@@ -31,10 +32,27 @@ pub struct AgentSetup {
     pub restartable: bool,
     /// It takes the whole screen, for a person: at rest it is not made to stand still, only what is asked of it next.
     pub full_screen: bool,
-    /// What it declared.
+    /// What it declares.
     pub registration: Registration,
-    /// The agents that must have ended well before it starts.
+    /// Those that must have ended well before it starts.
     pub needs: Vec<AgentName>,
+    /// How often it is started again where its command fails.
+    pub retries: u32,
+}
+
+impl AgentSetup {
+    /// One that starts at once, declares nothing and is not tried again.
+    pub fn alone(name: AgentName, attribution: Attribution) -> Self {
+        Self {
+            name,
+            attribution,
+            restartable: false,
+            full_screen: false,
+            registration: Registration::default(),
+            needs: Vec::new(),
+            retries: 0,
+        }
+    }
 }
 
 /// An agent under way.
@@ -44,6 +62,10 @@ pub struct Agent {
     pub setup: AgentSetup,
     /// How it stands.
     pub state: State,
+    /// How often its command was started, from the beginning each time.
+    pub attempt: u32,
+    /// How it ended, once it is over.
+    pub ending: Option<Ending>,
     /// Its Codex sessions.
     pub threads: BTreeMap<ThreadId, Thread>,
     /// The first root thread: what a restart goes on with.
@@ -85,8 +107,8 @@ pub struct Agent {
     pub gate: Gate,
     /// What its threads are told.
     pub(super) steering: Vec<Steering>,
-    /// The rates that it keeps to, by the account's place.
-    pub(super) throttles: BTreeMap<usize, Throttle>,
+    /// The rates that it keeps to, one for each rule.
+    pub(super) throttles: BTreeMap<Source, Throttle>,
     /// How fast it went.
     pub(super) pace: Pace,
     /// How fast it spends, and how its requests grow.
@@ -99,10 +121,8 @@ pub struct Agent {
 pub struct Hold {
     /// The question.
     pub question: Question,
-    /// The account that it is about, by its place.
-    pub account: usize,
-    /// The step that applied, by its place.
-    pub step: usize,
+    /// What put it.
+    pub source: Source,
     /// Its number, once the ledger gave one.
     pub approval: Option<ApprovalId>,
 }
@@ -123,11 +143,13 @@ pub struct Thread {
 }
 
 impl Agent {
-    /// An agent whose command is about to be started.
+    /// An agent that has not started.
     pub fn new(setup: AgentSetup, pace: Pace) -> Self {
         Self {
             setup,
-            state: State::Starting(None),
+            state: State::Waiting,
+            attempt: 0,
+            ending: None,
             threads: BTreeMap::new(),
             root: None,
             routed: None,
@@ -198,7 +220,8 @@ impl Agent {
     }
 
     fn asking(&self) -> impl Iterator<Item = &Thread> {
-        let asks = |(id, thread): &(&ThreadId, &Thread)| thread.phase == Phase::InFlight && !self.gate.has(id);
+        let asks =
+            |(id, thread): &(&ThreadId, &Thread)| thread.phase == Phase::InFlight && !self.gate.keeps_from_asking(id);
         self.threads.iter().filter(asks).map(|(_, thread)| thread)
     }
 
@@ -213,13 +236,13 @@ impl Agent {
     pub fn works(&self) -> bool {
         match self.state {
             State::Starting(_) | State::Running | State::Freezing(_) => true,
-            State::Held | State::Paused | State::Ending(_) | State::Gone => false,
+            State::Waiting | State::Held | State::Paused | State::Ending(_) | State::Gone => false,
         }
     }
 
-    /// It can still be decided about: it is neither over nor being ended.
+    /// It can be decided about: it was started, and is neither over nor being ended.
     pub fn is_live(&self) -> bool {
-        !matches!(self.state, State::Ending(_) | State::Gone)
+        !matches!(self.state, State::Waiting | State::Ending(_) | State::Gone)
     }
 
     /// What is being done with it, or was and is not over.
@@ -229,7 +252,7 @@ impl Agent {
             State::Freezing(intent) => Some(intent),
             State::Held => Some(Intent::Ask),
             State::Paused => Some(Intent::Pause),
-            State::Running | State::Ending(_) | State::Gone => None,
+            State::Waiting | State::Running | State::Ending(_) | State::Gone => None,
         }
     }
 
@@ -260,7 +283,7 @@ impl Agent {
             State::Running | State::Held | State::Paused => self.is_at_safe_point(),
             State::Freezing(intent) => intent == Intent::Route && self.is_at_safe_point(),
             State::Ending(after) => after == After::Restart,
-            State::Starting(_) | State::Gone => false,
+            State::Waiting | State::Starting(_) | State::Gone => false,
         };
         self.route_wanted.as_ref().filter(|_| soon || self.restarting)
     }
@@ -283,6 +306,20 @@ impl Agent {
             thread.phase = Phase::Idle;
             thread.admitted = 0;
         }
+    }
+
+    /// Forgets all that its last attempt did but what it spent: it begins from the beginning, and what it was told,
+    /// or was to be done to it, applies anew.
+    pub fn begin_anew(&mut self) {
+        self.threads.clear();
+        self.root = None;
+        self.routed = None;
+        self.route_wanted = None;
+        self.question = None;
+        self.restarting = false;
+        self.fired.clear();
+        self.settled.clear();
+        self.gate.forget();
     }
 
     /// Active time until now: holds do not count.

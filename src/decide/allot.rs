@@ -60,7 +60,7 @@ impl Governor {
             for place in places {
                 match self.allot_one(place, &allot, books) {
                     Ok(()) => {}
-                    Err(why) if self.observes(place) => self.mark(None, format!("would refuse: {why}")),
+                    Err(why) if self.observes_account(place) => self.mark(None, format!("would refuse: {why}")),
                     Err(why) => return Err(why),
                 }
             }

@@ -9,11 +9,11 @@ use crate::policy::verdict::{Standing, judge};
 
 use super::account::{Account, Books};
 use super::agent::{Agent, Hold};
-use super::effect::{Effect, Question};
+use super::effect::{About, Effect, Question};
 use super::governor::{Governor, Lift};
 use super::input::{Moment, Timer};
 use super::lifecycle::{Happening, Intent, State};
-use super::verdicts::Due;
+use super::verdicts::{Due, Source};
 
 /// How often it is looked whether enough spend has left a rolling window, at the most and at the least.
 const ROLLS_MIN: Duration = Duration::from_secs(1);
@@ -30,14 +30,17 @@ impl Governor {
         };
         hold.approval = Some(approval);
         let question = hold.question.clone();
-        let deadline =
-            chrono::TimeDelta::from_std(question.wait).ok().and_then(|wait| now.wall.checked_add_signed(wait));
-        self.record(
-            Some(name),
-            EventKind::Asked { approval, budget: Some(question.key.budget.clone()), question: question.text, deadline },
-        );
-        self.effects.push(Effect::Arm(Timer::Deadline(approval), question.wait));
+        self.record_question(now, name, approval, question);
         self.arm_window_end(now);
+    }
+
+    /// It is put, and has its number: its deadline runs.
+    pub(super) fn record_question(&mut self, now: Moment, name: &AgentName, approval: ApprovalId, asked: Question) {
+        let wait = chrono::TimeDelta::from_std(asked.wait).ok();
+        let deadline = wait.and_then(|wait| now.wall.checked_add_signed(wait));
+        let (budget, cost) = (Some(asked.key.budget), Some(asked.cost));
+        self.record(Some(name), EventKind::Asked { approval, budget, question: asked.text, cost, deadline });
+        self.effects.push(Effect::Arm(Timer::Deadline(approval), asked.wait));
     }
 
     /// Looks again when the first window ends for which somebody is held; spend leaves a rolling
@@ -46,7 +49,8 @@ impl Governor {
         let held = self.agents.values().filter_map(|agent| agent.held.as_ref());
         let soonest = held
             .filter_map(|hold| {
-                let (account, budget) = self.account(hold.account)?;
+                let Source::Step { account, .. } = hold.source;
+                let (account, budget) = self.account(account)?;
                 match budget.window {
                     Window::Rolling(length) => Some((length / 60).clamp(ROLLS_MIN, ROLLS_MAX)),
                     Window::Life | Window::Calendar(_) | Window::Between(..) | Window::Total => {
@@ -140,7 +144,8 @@ impl Governor {
         let rung = agent.and_then(|agent| self.next_rung(agent));
         if let Some(agent) = self.agents.get_mut(name) {
             if let Some(hold) = agent.held.as_ref().filter(|_| rung.is_some()) {
-                agent.settled.insert(hold.account, hold.step);
+                let Source::Step { account, step } = hold.source;
+                agent.settled.insert(account, step);
             }
             agent.restarting = rung.is_some();
             agent.route_wanted = rung.or(agent.route_wanted.take());
@@ -173,7 +178,12 @@ impl Governor {
             State::Held => agent.next_model().is_some(),
             // Somebody decided so while it was paused.
             State::Paused => agent.restarting && agent.route_wanted.is_some(),
-            State::Starting(_) | State::Running | State::Freezing(_) | State::Ending(_) | State::Gone => false,
+            State::Waiting
+            | State::Starting(_)
+            | State::Running
+            | State::Freezing(_)
+            | State::Ending(_)
+            | State::Gone => false,
         };
         if routes && agent.pause.is_none() {
             self.happen(now, name, Happening::Wish(Intent::Route));
@@ -186,8 +196,8 @@ impl Governor {
     pub(super) fn release_who_fits(&mut self, now: Moment, books: &dyn Books) {
         for name in self.names() {
             let hold = self.agents.get(&name).and_then(|agent| agent.held.clone());
-            let Some(Hold { approval: Some(approval), account, step, .. }) = hold else { continue };
-            if !self.still_applies(now, &name, account, step, books) {
+            let Some(Hold { approval: Some(approval), source, .. }) = hold else { continue };
+            if !self.still_applies(now, &name, source, books) {
                 self.effects.push(Effect::Withdraw(approval));
                 self.release_or_ask_again(now, &name, books);
             }
@@ -196,14 +206,8 @@ impl Governor {
     }
 
     /// The step that holds an agent, or a severer one of its budget, applies still.
-    pub(super) fn still_applies(
-        &mut self,
-        now: Moment,
-        name: &AgentName,
-        account: usize,
-        step: usize,
-        books: &dyn Books,
-    ) -> bool {
+    pub(super) fn still_applies(&mut self, now: Moment, name: &AgentName, source: Source, books: &dyn Books) -> bool {
+        let Source::Step { account, step } = source;
         self.count_minutes(now);
         self.roll(now, account, books);
         let Some(standing) = self.standing(account, name, books) else { return false };
@@ -295,7 +299,8 @@ impl Governor {
     }
 
     pub(super) fn compose(&self, name: &AgentName, due: &Due) -> Option<Hold> {
-        let (account, _) = self.account(due.account)?;
+        let Source::Step { account, .. } = due.source;
+        let (account, _) = self.account(account)?;
         let agent = self.agents.get(name)?;
         let route_to = self.next_rung(agent).filter(|_| agent.setup.restartable).map(|rung| rung.model);
         let mut extend = Quantity { unit: account.key.unit, amount: due.offer };
@@ -308,12 +313,13 @@ impl Governor {
             agent: name.clone(),
             key: account.key.clone(),
             text: due.reason(),
+            cost: agent.cost,
             extend,
             route_to,
             wait: step.map_or(Duration::from_secs(30 * 60), |step| step.wait),
             otherwise: step.map_or(Verb::Stop, |step| step.otherwise),
-            call: None,
+            about: About::Limit,
         };
-        Some(Hold { question, account: due.account, step: due.fired.index, approval: None })
+        Some(Hold { question, source: due.source, approval: None })
     }
 }

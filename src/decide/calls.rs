@@ -8,24 +8,31 @@ use crate::policy::rule::{GateVerb, Refusal};
 
 use super::account::Books;
 use super::agent::Agent;
-use super::effect::{Effect, Question};
+use super::effect::{About, Effect, Question};
 use super::governor::Governor;
-use super::input::{HookId, Judged, Moment, Timer, ToolCall, Wants};
+use super::input::{HookId, Judged, Moment, ToolCall, Wants};
 use super::lifecycle::Intent;
 
-/// A question about a tool that waits.
+/// A question about a tool that waits. Equal calls have one question, and each waits for its answer.
 #[derive(Clone, Debug)]
 pub struct CallAsk {
     pub(super) question: Question,
+    /// People were asked.
+    pub(super) put: bool,
     pub(super) approval: Option<ApprovalId>,
 }
 
-/// A call that a person let run more than once.
+impl CallAsk {
+    /// It was put, and has no number yet.
+    pub(super) fn is_unnumbered(&self) -> bool {
+        self.put && self.approval.is_none()
+    }
+}
+
+/// A call that a person let run more than once, in this life of the run.
 #[derive(Clone, Debug)]
 pub struct Allowed {
-    rule: String,
-    tool: String,
-    digest: String,
+    key: BudgetKey,
     /// By uptime; `None`: as long as the run lives.
     until: Option<Duration>,
     by: String,
@@ -34,30 +41,24 @@ pub struct Allowed {
 impl Governor {
     /// What a person let run, and the same call of this agent at this gate again: the same tool with the same input,
     /// word for word. Time is that of the run's own clock.
-    fn allow_again(
-        &mut self,
-        now: Moment,
-        name: &AgentName,
-        hook: HookId,
-        (approval, time, by): (ApprovalId, Option<Duration>, &str),
-    ) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
-        let Some(call) = agent.gate.call(hook).cloned() else { return };
-        let Some(rule) = call.judged.map(|judged| judged.rule) else { return };
+    fn allow_again(&mut self, now: Moment, key: BudgetKey, name: &AgentName, (time, by): (Option<Duration>, String)) {
         let until = time.map(|time| now.uptime.saturating_add(time));
-        let by = format!("{by}, approval {approval}");
-        agent.gate.allowed.push(Allowed { rule, tool: call.tool, digest: call.digest, until, by });
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.gate.allowed.push(Allowed { key, until, by });
+        }
     }
 
-    /// Who let this very call run before, if that still holds.
-    fn allowed_before(&self, now: Moment, name: &AgentName, judged: &Judged, call: &ToolCall) -> Option<String> {
-        let same = |allowed: &&Allowed| {
-            allowed.rule == judged.rule
-                && allowed.tool == call.tool
-                && allowed.digest == call.digest
-                && allowed.until.is_none_or(|until| now.uptime < until)
-        };
-        self.agents.get(name)?.gate.allowed.iter().rev().find(same).map(|allowed| allowed.by.clone())
+    /// Who let this very call run before, if that still holds. What was said before the run was stopped is in the
+    /// books.
+    fn allowed_before(&self, now: Moment, name: &AgentName, key: &BudgetKey, books: &dyn Books) -> Option<String> {
+        let gate = &self.agents.get(name)?.gate;
+        match gate.allowed.iter().rev().find(|allowed| allowed.key == *key) {
+            Some(own) => own.until.is_none_or(|until| now.uptime < until).then(|| own.by.clone()),
+            None => {
+                let leave = books.let_again(key).filter(|leave| leave.holds(now.wall))?;
+                Some(said_in(&leave.by, leave.approval))
+            }
+        }
     }
 
     /// A tool meets a gate: it is refused, asked about, or only noted.
@@ -67,68 +68,79 @@ impl Governor {
         name: &AgentName,
         hook: HookId,
         (judged, call): (&Judged, &ToolCall),
+        books: &dyn Books,
     ) {
         if judged.would || self.policy.observe {
             let verb = if judged.verb == GateVerb::Deny { "deny" } else { "ask" };
             self.effects.push(Effect::Say(format!("would {verb}: {}", judged.because)));
             return;
         }
-        match judged.verb {
+        let (wait, otherwise) = match judged.verb {
             GateVerb::Deny => {
                 self.effects.push(Effect::Say(format!("deny: {}", judged.because)));
-                self.refuse_call(name, hook, &judged.because, None);
+                return self.refuse_call(name, hook, &judged.because, None);
             }
-            GateVerb::Ask { .. } if self.allowed_before(now, name, judged, call).is_some() => {
-                let by = self.allowed_before(now, name, judged, call);
-                if let Some((agent, by)) = self.agents.get_mut(name).zip(by) {
+            GateVerb::Ask { wait, otherwise } => (wait, otherwise),
+        };
+        let key = self.call_key(name, judged, call);
+        match self.allowed_before(now, name, &key, books) {
+            Some(by) => {
+                if let Some(agent) = self.agents.get_mut(name) {
                     agent.gate.passes.insert(hook, by);
                 }
             }
-            GateVerb::Ask { wait, otherwise } => self.ask_about(name, hook, (judged, call), (wait, otherwise)),
+            None => self.ask_about(name, hook, key, (judged, call), (wait, otherwise)),
         }
+    }
+
+    /// What a question about a call is about: what one call may, another may not, and equal calls are the same.
+    fn call_key(&self, name: &AgentName, judged: &Judged, call: &ToolCall) -> BudgetKey {
+        let scope = format!("run={}, agent={name}, call={} {}", self.run, call.tool, call.digest);
+        let budget = BudgetName::new(judged.rule.clone());
+        BudgetKey { budget, scope, window_start: None, unit: Unit::ToolCalls }
     }
 
     fn ask_about(
         &mut self,
         name: &AgentName,
         hook: HookId,
+        key: BudgetKey,
         (judged, call): (&Judged, &ToolCall),
         (wait, otherwise): (Duration, Refusal),
     ) {
-        // Each call is asked about by itself: what one may, another may not.
-        let scope = format!("run={}, call={}", self.run, hook.0);
-        let budget = BudgetName::new(judged.rule.clone());
-        let key = BudgetKey { budget, scope, window_start: None, unit: Unit::ToolCalls };
+        // One that is being ended waits for that.
+        let asked = |agent: &&mut Agent| agent.is_live() && agent.treatment() < Some(Intent::Stop);
+        let Some(agent) = self.agents.get_mut(name).filter(asked) else { return };
+        if let Some(same) = agent.gate.asks.values().find(|ask| ask.question.key == key).cloned() {
+            let number = same.approval.map_or_else(String::new, |approval| format!(" {approval}"));
+            agent.gate.asks.insert(hook, same);
+            self.mark(Some(name), format!("an equal call waits for the answer to approval{number}, too"));
+            return;
+        }
         let question = Question {
             run: self.run.clone(),
             agent: name.clone(),
             key,
             text: format!("{}: {}: {}", judged.because, call.tool, call.short),
+            cost: agent.cost,
             extend: Quantity { unit: Unit::ToolCalls, amount: 1 },
             route_to: None,
             wait,
             otherwise: Verb::Stop,
-            call: Some(otherwise),
+            about: About::Call(otherwise),
         };
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.gate.asks.insert(hook, CallAsk { question: question.clone(), approval: None });
-            self.effects.push(Effect::Ask(question));
-        }
+        agent.gate.asks.insert(hook, CallAsk { question, put: false, approval: None });
+        self.put_next(name);
     }
 
     /// The question about a tool has its number; says whether there was one.
     pub(super) fn call_asked(&mut self, now: Moment, name: &AgentName, approval: ApprovalId) -> bool {
-        let asks = self.agents.get_mut(name).map(|agent| &mut agent.gate.asks);
-        let Some(ask) = asks.and_then(|asks| asks.values_mut().find(|ask| ask.approval.is_none())) else {
-            return false;
-        };
-        ask.approval = Some(approval);
-        let question = ask.question.clone();
-        let deadline =
-            chrono::TimeDelta::from_std(question.wait).ok().and_then(|wait| now.wall.checked_add_signed(wait));
-        let budget = Some(question.key.budget);
-        self.record(Some(name), EventKind::Asked { approval, budget, question: question.text, deadline });
-        self.effects.push(Effect::Arm(Timer::Deadline(approval), question.wait));
+        let Some(asks) = self.agents.get_mut(name).map(|agent| &mut agent.gate.asks) else { return false };
+        let unnumbered = asks.values().find(|ask| ask.is_unnumbered());
+        let Some(question) = unnumbered.map(|ask| ask.question.clone()) else { return false };
+        asks.values_mut().filter(|ask| ask.question.key == question.key).for_each(|ask| ask.approval = Some(approval));
+        self.record_question(now, name, approval, question);
+        self.put_next(name);
         true
     }
 
@@ -141,38 +153,54 @@ impl Governor {
         (by, reason): (&str, Option<&str>),
         books: &dyn Books,
     ) -> bool {
-        let Some((name, hook, _)) = self.take_ask(approval) else { return false };
-        let (said, answer) = (by.to_owned(), answer.clone());
-        let reason = reason.map(str::to_owned);
-        self.record(
-            Some(&name),
-            EventKind::Answered { approval, answer: answer.clone(), by: said, reason: reason.clone() },
-        );
+        let Some((name, _)) = self.asked_about(approval) else { return false };
+        let (said, reason_said) = (by.to_owned(), reason.map(str::to_owned));
+        let answered = EventKind::Answered { approval, answer: answer.clone(), by: said, reason: reason_said };
+        self.record(Some(&name), answered);
+        self.call_settled(now, approval, answer, (by, reason), books)
+    }
+
+    /// Carries out an answer about a tool that is written down already; says whether the question was one of those.
+    pub(super) fn call_settled(
+        &mut self,
+        now: Moment,
+        approval: ApprovalId,
+        answer: &Answer,
+        (by, reason): (&str, Option<&str>),
+        books: &dyn Books,
+    ) -> bool {
+        let Some((name, hooks, ask)) = self.take_asks(approval) else { return false };
         match answer {
-            Answer::Extend { .. } | Answer::Route => self.allow_call(now, &name, hook, (by, books)),
+            Answer::Extend { .. } | Answer::Route => {}
             Answer::Allow { seconds } => {
-                self.allow_again(now, &name, hook, (approval, seconds.map(Duration::from_secs), by));
-                self.allow_call(now, &name, hook, (by, books));
+                let leave = (seconds.map(Duration::from_secs), said_in(by, approval));
+                self.allow_again(now, ask.question.key, &name, leave);
             }
             Answer::Stop => {
-                let why =
-                    reason.map_or_else(|| format!("{by} refused it"), |reason| format!("{by} refused it: {reason}"));
-                self.refuse_call(&name, hook, &why, Some(by));
+                let because = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+                let why = format!("{by} refused it{because}");
+                hooks.iter().for_each(|hook| self.refuse_call(&name, *hook, &why, Some(by)));
+                return true;
             }
             Answer::Kill => {
                 if let Some(agent) = self.agents.get_mut(&name) {
                     agent.because = format!("{by} answered approval {approval}");
                 }
                 self.end_held_or_running(now, &name, Intent::Kill);
+                return true;
             }
         }
+        hooks.into_iter().for_each(|hook| self.allow_call(now, &name, hook, (by, books)));
         true
     }
 
     /// Nobody answered about a tool in time; says whether the question was one of those.
     pub(super) fn call_expired(&mut self, now: Moment, approval: ApprovalId) -> bool {
-        let Some((name, hook, ask)) = self.take_ask(approval) else { return false };
-        let otherwise = ask.question.call.unwrap_or(Refusal::Deny);
+        let Some((name, hooks, ask)) = self.take_asks(approval) else { return false };
+        let otherwise = match ask.question.about {
+            About::Call(otherwise) => otherwise,
+            About::Limit => Refusal::Deny,
+        };
         let answer = if otherwise == Refusal::Kill { Answer::Kill } else { Answer::Stop };
         let what = format!("nobody answered approval {approval} in time: {otherwise}");
         self.effects.push(Effect::Expire(approval));
@@ -181,7 +209,7 @@ impl Governor {
         match otherwise {
             Refusal::Deny => {
                 self.effects.push(Effect::Say(what.clone()));
-                self.refuse_call(&name, hook, &what, Some("deadline"));
+                hooks.iter().for_each(|hook| self.refuse_call(&name, *hook, &what, Some("deadline")));
             }
             Refusal::Stop => self.stop_because(now, &name, what),
             Refusal::Kill => {
@@ -195,13 +223,14 @@ impl Governor {
         true
     }
 
-    /// The tool that was asked about waits no longer.
+    /// The tool that was asked about waits no longer. Its question does, while an equal one waits.
     pub(super) fn withdraw_call(&mut self, hook: HookId) {
         let found = self.agents.values_mut().find_map(|agent| {
-            let ask = agent.gate.asks.remove(&hook)?;
-            Some((agent.setup.name.clone(), ask.approval?))
+            let approval = agent.gate.asks.remove(&hook)?.approval?;
+            Some((agent.setup.name.clone(), approval))
         });
-        if let Some((name, approval)) = found {
+        let Some((name, approval)) = found else { return };
+        if self.asked_about(approval).is_none() {
             self.effects.push(Effect::Withdraw(approval));
             self.mark(Some(&name), format!("approval {approval} is withdrawn: the tool waits no longer"));
             self.effects.push(Effect::Open(name));
@@ -214,15 +243,23 @@ impl Governor {
         asks.unwrap_or_default().into_iter().for_each(|hook| self.withdraw_call(hook));
     }
 
-    fn take_ask(&mut self, approval: ApprovalId) -> Option<(AgentName, HookId, CallAsk)> {
-        let (name, hook) = self.agents.iter().find_map(|(name, agent)| {
-            let (hook, _) = agent.gate.asks.iter().find(|(_, ask)| ask.approval == Some(approval))?;
-            Some((name.clone(), *hook))
-        })?;
-        let ask = self.agents.get_mut(&name)?.gate.asks.remove(&hook)?;
+    /// Whose tools wait for this answer, and what they were asked about.
+    fn asked_about(&self, approval: ApprovalId) -> Option<(AgentName, CallAsk)> {
+        self.agents.iter().find_map(|(name, agent)| {
+            let ask = agent.gate.asks.values().find(|ask| ask.approval == Some(approval))?;
+            Some((name.clone(), ask.clone()))
+        })
+    }
+
+    fn take_asks(&mut self, approval: ApprovalId) -> Option<(AgentName, Vec<HookId>, CallAsk)> {
+        let (name, ask) = self.asked_about(approval)?;
+        let asks = &mut self.agents.get_mut(&name)?.gate.asks;
+        let hooks: Vec<HookId> =
+            asks.iter().filter(|(_, ask)| ask.approval == Some(approval)).map(|(hook, _)| *hook).collect();
+        asks.retain(|hook, _| !hooks.contains(hook));
         // The prompt, if it shows this question, is taken back.
         self.effects.push(Effect::Open(name.clone()));
-        Some((name, hook, ask))
+        Some((name, hooks, ask))
     }
 
     fn allow_call(&mut self, now: Moment, name: &AgentName, hook: HookId, (by, books): (&str, &dyn Books)) {
@@ -258,4 +295,9 @@ impl Governor {
         let called = EventKind::ToolCalled { thread, model, tool, input, short, cost, verdict, rule, because, by };
         self.record(Some(name), called);
     }
+}
+
+/// Who let a call run, and in answer to what.
+fn said_in(by: &str, approval: ApprovalId) -> String {
+    format!("{by}, approval {approval}")
 }

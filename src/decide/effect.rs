@@ -65,6 +65,13 @@ pub enum Effect {
     Open(AgentName),
     /// End the agent's whole tree.
     End(AgentName),
+    /// Start the agent's command.
+    Launch {
+        /// Whose.
+        agent: AgentName,
+        /// Counts from 1; more where it failed and is tried again.
+        attempt: u32,
+    },
     /// Start the agent's thread again with another model.
     Restart {
         /// Whose.
@@ -104,6 +111,8 @@ pub struct Question {
     pub key: BudgetKey,
     /// What is asked.
     pub text: String,
+    /// What the agent's responses cost so far, as far as they have a price.
+    pub cost: Money,
     /// What a plain yes extends by.
     pub extend: Quantity,
     /// What `route` would go on with; `None` where it can't.
@@ -112,17 +121,51 @@ pub struct Question {
     pub wait: Duration,
     /// What happens then.
     pub otherwise: Verb,
-    /// It is about a tool that is about to run, and this happens to it if nobody answers.
-    pub call: Option<Refusal>,
+    /// What it is about.
+    pub about: About,
+}
+
+/// What a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A limit, which an answer may lift.
+    Limit,
+    /// A tool that is about to run; this happens to it if nobody answers.
+    Call(Refusal),
 }
 
 /// How an agent came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// By itself, or by a signal that govern passed on.
+    /// By itself, and well; or by a signal that govern passed on.
     Itself,
+    /// By itself, with an error, after all its tries.
+    Failed,
     /// At a safe point, by policy or by a person.
     Stopped,
     /// At once, by policy or by a person.
     Killed,
+    /// It never started: what it needs came to nothing.
+    Skipped,
+}
+
+impl Ending {
+    /// As in `needs plan, which failed`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Itself => "ended",
+            Self::Failed => "failed",
+            Self::Stopped => "was stopped",
+            Self::Killed => "was killed",
+            Self::Skipped => "was skipped",
+        }
+    }
+
+    /// Policy or a person ended it.
+    pub fn is_forced(self) -> bool {
+        match self {
+            Self::Stopped | Self::Killed => true,
+            Self::Itself | Self::Failed | Self::Skipped => false,
+        }
+    }
 }

@@ -11,8 +11,9 @@ use super::agent::{Agent, Hold, Thread};
 use super::calls::{Allowed, CallAsk};
 use super::effect::{Effect, Question};
 use super::governor::Governor;
-use super::input::{Gone, Hook, HookId, Moment, Phase, Timer, ToolCall, Wants};
+use super::input::{Gone, Hook, HookId, Moment, Phase, Timer, Wants};
 use super::lifecycle::{Happening, Intent, State};
+use super::still::Stillness;
 use super::treatment::hold_word;
 
 /// How long a request waits for the record of the answer before it. Codex writes it 2 ms after the answer, in a task of
@@ -28,6 +29,8 @@ pub struct Gate {
     pub(super) asks: BTreeMap<HookId, CallAsk>,
     /// Tools that a person let run again.
     pub(super) allowed: Vec<Allowed>,
+    /// How the agent stands for them.
+    pub(super) stillness: Stillness,
     /// Calls that were let run before, and by whom.
     pub(super) passes: BTreeMap<HookId, String>,
     /// Requests whose thread's last one has no answer on record yet, and was perhaps answered.
@@ -50,6 +53,12 @@ impl Gate {
     /// A request of this thread waits.
     pub fn has(&self, thread: &ThreadId) -> bool {
         self.waiting.values().any(|(of, wants)| of == thread && wants.spends())
+    }
+
+    /// What would ask for this thread waits: a request, or a turn that was to begin with one.
+    pub fn keeps_from_asking(&self, thread: &ThreadId) -> bool {
+        let asks = |wants: &Wants| wants.spends() || *wants == Wants::Turn;
+        self.waiting.values().any(|(of, wants)| of == thread && asks(wants))
     }
 
     /// Requests of this Codex come here first.
@@ -77,6 +86,22 @@ impl Gate {
         std::mem::take(&mut self.shut)
     }
 
+    /// A tool is asked about, or about to be.
+    pub(super) fn is_asking(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
+    /// The next question that was not put yet, taken as put.
+    pub(super) fn next_question(&mut self) -> Option<Question> {
+        // One that was put has no number for a moment only.
+        if self.asks.values().any(CallAsk::is_unnumbered) {
+            return None;
+        }
+        let next = self.asks.values().find(|ask| !ask.put)?.question.clone();
+        self.asks.values_mut().filter(|ask| ask.question.key == next.key).for_each(|ask| ask.put = true);
+        Some(next)
+    }
+
     /// The question of this number, if it is about a tool.
     pub(super) fn question(&self, approval: ApprovalId) -> Option<&Question> {
         self.asks.values().find(|ask| ask.approval == Some(approval)).map(|ask| &ask.question)
@@ -90,14 +115,6 @@ impl Gate {
     /// It waits, and may go on in this state.
     pub(super) fn lets_go(&self, state: State, hook: HookId) -> bool {
         self.waiting.get(&hook).is_some_and(|(_, wants)| self.lets(state, hook, wants))
-    }
-
-    /// The tool that waits with this call.
-    pub(super) fn call(&self, hook: HookId) -> Option<&ToolCall> {
-        match self.waiting.get(&hook) {
-            Some((_, Wants::Tool(call))) => Some(call),
-            _ => None,
-        }
     }
 
     /// The threads whose tools wait, one for each tool.
@@ -135,6 +152,7 @@ impl Gate {
     pub(super) fn forget(&mut self) {
         self.unrecorded.clear();
         self.asks.clear();
+        self.stillness = Stillness::Moves;
         self.passes.clear();
         self.waiting.clear();
         self.shut = false;
@@ -150,7 +168,7 @@ impl Gate {
             // What is held for its spend may use what it has paid for.
             State::Held => self.shut && !wants.spends(),
             State::Paused => self.shut && !wants.is_work(),
-            State::Starting(_) | State::Freezing(_) | State::Ending(_) | State::Gone => false,
+            State::Waiting | State::Starting(_) | State::Freezing(_) | State::Ending(_) | State::Gone => false,
         }
     }
 }
@@ -195,7 +213,9 @@ impl Governor {
         if model.is_some() {
             entry.model.clone_from(&model);
         }
-        if call.is_some() && entry.phase == Phase::Idle {
+        // The session file has not told of this turn yet.
+        let news = call.is_some() && entry.phase == Phase::Idle;
+        if news {
             entry.phase = Phase::Tools;
         }
         if spends {
@@ -213,9 +233,9 @@ impl Governor {
         if let Some(call) = call {
             self.open_for_call(now, &name, &thread, books);
             if let Some(judged) = &call.judged {
-                self.meet_gate(now, &name, id, (judged, &call));
+                self.meet_gate(now, &name, id, (judged, &call), books);
             }
-            if self.counts_calls() {
+            if news || self.counts_calls() {
                 self.evaluate(now, &name, books);
             }
         }
@@ -306,6 +326,7 @@ impl Governor {
     /// Answers those that may go on, and ends what only waited for answers under way.
     pub(super) fn settle_gate(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
         self.withdraw_if_at_rest(now, name);
+        self.keep_still(name);
         let Some(agent) = self.agents.get_mut(name) else { return };
         let State::Freezing(intent) = agent.state else {
             return self.let_through(now, name, books);
@@ -384,6 +405,7 @@ impl Governor {
                 true
             }
             State::Freezing(_)
+            | State::Waiting
             | State::Starting(_)
             | State::Running
             | State::Held

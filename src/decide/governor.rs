@@ -1,6 +1,7 @@
 //! Pure. The governor: `handle(now, input) → effects`. It owns all that a run decides by.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::policy::rule::{Budget, Policy};
 use super::account::{Account, Books};
 use super::agent::{Agent, AgentSetup, Hold};
 use super::charge::is_shared;
-use super::effect::{Effect, Question};
-use super::input::{Input, Moment, News, Phase, Timer};
+use super::effect::{About, Effect, Question};
+use super::input::{Input, Interrupt, Moment, News, Phase, Settled, Timer};
 use super::lifecycle::{Happening, Intent, State};
 use super::pace::Pace;
 use super::pool::Pool;
@@ -35,6 +36,8 @@ pub struct Setup {
     pub policy: Arc<Policy>,
     /// Whom it governs.
     pub agents: Vec<AgentSetup>,
+    /// How many of them may work at once; `None`: all that are ready.
+    pub concurrency: Option<NonZeroUsize>,
     /// Somebody can be asked: there is a terminal.
     pub askable: bool,
     /// Prices for what-if.
@@ -65,6 +68,13 @@ pub struct Governor {
     pub(super) lift: Option<Lift>,
     pub(super) history: Vec<Response>,
     pub(super) agents: BTreeMap<AgentName, Agent>,
+    /// As they were named.
+    pub(super) order: Vec<AgentName>,
+    pub(super) concurrency: Option<NonZeroUsize>,
+    /// Agents may be started.
+    pub(super) begun: bool,
+    /// Nothing is started any more.
+    pub(super) interrupted: Option<Interrupt>,
     pub(super) accounts: Vec<Account>,
     pub(super) pools: Vec<Pool>,
     /// A pool has more than it had.
@@ -77,8 +87,9 @@ pub struct Governor {
 impl Governor {
     /// A governor before its run.
     pub fn new(setup: Setup) -> Self {
-        let begun = |agent| Agent::new(agent, Pace::of(&setup.policy));
-        let agents = setup.agents.into_iter().map(|agent| (agent.name.clone(), begun(agent))).collect();
+        let order = setup.agents.iter().map(|agent| agent.name.clone()).collect();
+        let waiting = |agent| Agent::new(agent, Pace::of(&setup.policy));
+        let agents = setup.agents.into_iter().map(|agent| (agent.name.clone(), waiting(agent))).collect();
         Self {
             run: setup.run,
             policy: setup.policy,
@@ -87,6 +98,10 @@ impl Governor {
             lift: setup.lift,
             history: setup.history,
             agents,
+            order,
+            concurrency: setup.concurrency,
+            begun: false,
+            interrupted: None,
             accounts: Vec::new(),
             pools: Vec::new(),
             freed: false,
@@ -129,7 +144,10 @@ impl Governor {
     /// The number of this question, while it waits.
     pub fn approval_of(&self, question: &Question) -> Option<ApprovalId> {
         let agent = self.agents.get(&question.agent)?;
-        agent.gate.approval(question).or_else(|| agent.held.as_ref().filter(|_| question.call.is_none())?.approval)
+        agent
+            .gate
+            .approval(question)
+            .or_else(|| agent.held.as_ref().filter(|_| question.about == About::Limit)?.approval)
     }
 
     /// The budget whose hard step was decided last.
@@ -159,7 +177,9 @@ impl Governor {
                 self.happen(now, &agent, Happening::Ended);
             }
             Input::Braked { brake, by, reason } => self.braked(now, brake, &Braked { by, reason, at: now.wall }, books),
-            Input::Exited { agent, leftover } => self.exited(now, &agent, leftover),
+            Input::Exited { agent, leftover, ok } => self.exited(now, &agent, leftover, ok),
+            Input::NotLaunched { agent, because } => self.not_launched(now, &agent, because),
+            Input::Interrupted { how, because } => self.interrupt(now, how, &because),
             Input::Asked { agent, approval } => self.asked(now, &agent, approval),
             Input::Answered { approval, answer, by, reason } => {
                 self.answered(now, approval, &answer, &by, reason.as_deref(), books);
@@ -186,69 +206,25 @@ impl Governor {
             Input::Hook(hook) => self.at_gate(now, *hook, books),
             Input::HookGone { hook, why } => self.left_gate(now, hook, why),
         }
+        self.settle(now, books);
+        self.schedule(now, books);
         if std::mem::take(&mut self.freed) {
             self.offer_to_held(now, books);
+            self.settle(now, books);
         }
         self.settle_pools(now, books);
-        for name in self.names() {
-            self.keep_paused(now, &name);
-            self.settle_gate(now, &name, books);
-        }
         std::mem::take(&mut self.effects)
     }
 
-    fn begin(&mut self, now: Moment, books: &dyn Books) {
+    fn settle(&mut self, now: Moment, books: &dyn Books) {
         for name in self.names() {
-            self.open_current(now, &name, books);
-            if let Some(lift) = self.lift.take()
-                && !self.lift_limit(&name, &lift)
-            {
-                let what = format!("no budget of this run counts what `--extend {}` would lift", lift.by_amount);
-                self.effects.push(Effect::Refuse(what));
-                return;
-            }
-            self.recall(&name);
-        }
-        if let Err(what) = self.allot(now, books) {
-            self.effects.push(Effect::Refuse(what));
-            return;
-        }
-        for name in self.names() {
-            let due = self.judge_all(now, &name, books);
-            if let Some(agent) = self.agents.get_mut(&name) {
-                agent.settle();
-            }
-            // A route that comes down to more here is no limit that is spent.
-            let hard = due.iter().find(|due| due.fired.verb.is_hard() && self.is_hard(due));
-            if let Some(hard) = hard {
-                let text = hard.because.clone();
-                self.last_hard = self.account(hard.account).map(|(account, _)| account.key.budget.clone());
-                self.effects.push(Effect::Refuse(text));
-                return;
-            }
-            self.decide(now, &name, due, None);
-        }
-        // What was promised is claimed before anybody starts.
-        for name in self.names() {
-            self.reserve(now, &name);
-        }
-    }
-
-    /// A run that goes on begins with a request on its root thread, of about the size of its last ones.
-    fn recall(&mut self, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
-        for response in self.history.iter().filter(|response| response.agent.as_ref() == Some(name)) {
-            agent.note(response);
-        }
-        let root = agent.root.clone();
-        if let Some(thread) = root.and_then(|root| agent.threads.get_mut(&root)) {
-            thread.phase = Phase::InFlight;
+            self.keep_paused(now, &name);
+            self.settle_gate(now, &name, books);
         }
     }
 
     fn launched(&mut self, now: Moment, agent: &AgentName, books: &dyn Books) {
         self.outcome(agent, true, "");
-        self.take_up(now, agent, books);
         if let Some(agent) = self.agents.get_mut(agent) {
             agent.resume_clock(now.uptime);
         }
@@ -303,8 +279,10 @@ impl Governor {
                 self.lift_accounts(key, *amount);
             }
         }
-        for (approval, answer) in &news.answers {
-            self.obey(now, *approval, answer, books);
+        for Settled { approval, answer, by, reason } in &news.answers {
+            if !self.call_settled(now, *approval, answer, (by, reason.as_deref()), books) {
+                self.obey(now, *approval, answer, books);
+            }
         }
         if !news.extensions.is_empty() {
             self.release_who_fits(now, books);
@@ -349,14 +327,17 @@ impl Governor {
     }
 
     fn frozen(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        if self.stilled(name) {
+            return;
+        }
         let Some(agent) = self.agents.get_mut(name) else { return };
         let State::Freezing(intent) = agent.state else { return };
         agent.pause_clock(now.uptime);
         let safe = agent.in_flight() == 0 && agent.sub_agents_idle();
-        let asked = agent.question.as_ref().map(|hold| (hold.account, hold.step));
+        let asked = agent.question.as_ref().map(|hold| hold.source);
         self.outcome(name, true, "");
-        if let Some((account, step)) = asked.filter(|_| intent == Intent::Ask)
-            && !self.still_applies(now, name, account, step, books)
+        if let Some(source) = asked.filter(|_| intent == Intent::Ask)
+            && !self.still_applies(now, name, source, books)
         {
             // Nobody is asked what a lifted limit, or the last records, have answered meanwhile.
             self.release_or_ask_again(now, name, books);
@@ -365,7 +346,7 @@ impl Governor {
         self.reserve(now, name);
     }
 
-    fn exited(&mut self, now: Moment, name: &AgentName, leftover: u32) {
+    fn exited(&mut self, now: Moment, name: &AgentName, leftover: u32, ok: bool) {
         if leftover > 0 {
             let what = format!("{leftover} Codex process(es) that outlived the command were ended");
             self.mark(Some(name), what);
@@ -380,7 +361,16 @@ impl Governor {
                 self.outcome(name, false, "its command ended first");
             }
         }
-        self.happen(now, name, Happening::Exited);
+        let happening = match ok {
+            true => Happening::Exited,
+            false if self.may_retry(name) => Happening::Retry,
+            false => Happening::Failed,
+        };
+        if let Some(agent) = self.agents.get_mut(name).filter(|agent| happening == Happening::Retry && agent.is_live())
+        {
+            agent.because = format!("attempt {} of {} failed", agent.attempt, agent.setup.retries.saturating_add(1));
+        }
+        self.happen(now, name, happening);
     }
 
     fn codex_seen(&mut self, now: Moment, name: &AgentName, pid: i32, ephemeral: bool, works_at_once: bool) {

@@ -52,6 +52,22 @@ pub enum Input {
         agent: AgentName,
         /// Codex processes that it left behind.
         leftover: u32,
+        /// Its code was 0.
+        ok: bool,
+    },
+    /// The agent's command could not be executed.
+    NotLaunched {
+        /// Whose.
+        agent: AgentName,
+        /// Why.
+        because: String,
+    },
+    /// Somebody ends the whole run: Ctrl-C, or a signal to govern.
+    Interrupted {
+        /// How fast.
+        how: Interrupt,
+        /// Such as `interrupted`.
+        because: String,
     },
     /// A question has its number and may be answered until then.
     Asked {
@@ -125,6 +141,15 @@ pub enum Input {
         /// Why.
         why: Gone,
     },
+}
+
+/// How fast a whole run is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Interrupt {
+    /// Nothing new is started, what works ends at a safe point.
+    Stop,
+    /// Now.
+    Kill,
 }
 
 /// A call of a hook, numbered within a run.
@@ -229,8 +254,21 @@ pub struct News {
     pub many: bool,
     /// Limits that were lifted.
     pub extensions: Vec<(BudgetKey, i64)>,
-    /// Questions that were answered by another run's supervisor.
-    pub answers: Vec<(ApprovalId, Answer)>,
+    /// Questions that were answered through another process.
+    pub answers: Vec<Settled>,
+}
+
+/// A question that has its answer, written down already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Which.
+    pub approval: ApprovalId,
+    /// What.
+    pub answer: Answer,
+    /// Who, and through what.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// A moment that the governor asked to be told of. One that no longer matters is ignored.

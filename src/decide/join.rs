@@ -28,6 +28,7 @@ impl Governor {
                 }
             }
             let Some(agent) = self.agents.get_mut(&name) else { continue };
+            agent.cost = books.cost(&self.run, &name);
             agent.state = State::Running;
             agent.settle();
             agent.resume_clock(now.uptime);

@@ -3,6 +3,8 @@
 /// How an agent stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
+    /// It was not started, or is to be started once more from the beginning.
+    Waiting,
     /// Its command is being started; a wish that came meanwhile waits.
     Starting(Option<Intent>),
     /// It works.
@@ -37,6 +39,8 @@ pub enum Intent {
 /// What follows when the tree is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
+    /// It failed, and begins from the beginning.
+    Retry,
     /// The thread goes on with another model.
     Restart,
     /// The end, stopped.
@@ -48,6 +52,10 @@ pub enum After {
 /// What happens to an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
+    /// Its time has come.
+    Launch,
+    /// What it needs came to nothing.
+    Skip,
     /// Its command is being executed.
     Launched,
     /// A verdict or an answer wants this.
@@ -65,8 +73,12 @@ pub enum Happening {
     Park,
     /// It is paused at the gate, and something may go past that.
     Loose,
-    /// Its command ended by itself.
+    /// Its command ended by itself, and well.
     Exited,
+    /// Its command failed, or could not be started.
+    Failed,
+    /// Its command failed and is to be started anew.
+    Retry,
     /// Its tree, which govern ended, is gone.
     Ended,
 }
@@ -74,6 +86,8 @@ pub enum Happening {
 /// What the table wants done, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
+    /// Start its command.
+    Launch,
     /// Let it stand still.
     Freeze,
     /// Let it go on.
@@ -94,6 +108,9 @@ pub fn next(state: State, happening: Happening) -> (State, &'static [Order]) {
     use State as S;
     match (state, happening) {
         (S::Gone, _) => (S::Gone, &[]),
+
+        (S::Waiting, H::Launch) => (S::Starting(None), &[Order::Launch]),
+        (S::Waiting, H::Skip | H::Wish(Intent::Stop | Intent::Kill)) => (S::Gone, &[Order::Finish]),
 
         (S::Starting(None), H::Launched) => (S::Running, &[]),
         (S::Starting(Some(intent)), H::Launched) => (S::Freezing(intent), &[Order::Freeze]),
@@ -123,25 +140,56 @@ pub fn next(state: State, happening: Happening) -> (State, &'static [Order]) {
         (S::Paused, H::Release) => (S::Running, &[Order::Thaw]),
 
         // An end that is under way only gets more final.
-        (S::Ending(After::Restart), H::Wish(Intent::Stop)) => (S::Ending(After::Stopped), &[]),
-        (S::Ending(After::Restart | After::Stopped), H::Wish(Intent::Kill)) => (S::Ending(After::Killed), &[]),
+        (S::Ending(After::Restart | After::Retry), H::Wish(Intent::Stop)) => (S::Ending(After::Stopped), &[]),
+        (S::Ending(After::Restart | After::Retry | After::Stopped), H::Wish(Intent::Kill)) => {
+            (S::Ending(After::Killed), &[Order::End])
+        }
         (S::Ending(After::Restart), H::Ended) => (S::Starting(None), &[Order::Restart]),
+        (S::Ending(After::Retry), H::Ended) => (S::Waiting, &[]),
         (S::Ending(After::Stopped | After::Killed), H::Ended) => (S::Gone, &[Order::Finish]),
 
-        (S::Starting(_) | S::Running | S::Freezing(_) | S::Held | S::Paused, H::Exited | H::Ended) => {
+        (S::Starting(_) | S::Running | S::Freezing(_) | S::Held | S::Paused, H::Exited | H::Failed | H::Ended) => {
             (S::Gone, &[Order::Finish])
+        }
+        // What its command left behind must be gone before it is started again.
+        (S::Starting(_) | S::Running | S::Freezing(_) | S::Held | S::Paused, H::Retry) => {
+            (S::Ending(After::Retry), &[Order::End])
         }
 
         (S::Starting(Some(Intent::Pause)), H::Release) => (S::Starting(None), &[]),
-        (S::Starting(_) | S::Running, H::Frozen { .. } | H::Await | H::Release | H::Park | H::Loose)
+        (
+            S::Waiting,
+            H::Launched
+            | H::Wish(Intent::Route | Intent::Pause | Intent::Ask)
+            | H::Frozen { .. }
+            | H::Await
+            | H::Release
+            | H::Park
+            | H::Loose
+            | H::Exited
+            | H::Failed
+            | H::Retry
+            | H::Ended,
+        )
+        | (S::Starting(_) | S::Running | S::Freezing(_) | S::Held | S::Paused | S::Ending(_), H::Launch | H::Skip)
+        | (S::Starting(_) | S::Running, H::Frozen { .. } | H::Await | H::Release | H::Park | H::Loose)
         | (S::Running | S::Freezing(_) | S::Held | S::Paused | S::Ending(_), H::Launched)
         | (S::Freezing(_), H::Await | H::Park | H::Loose)
         | (S::Held, H::Loose)
         | (S::Held | S::Paused, H::Frozen { .. })
         | (S::Paused, H::Park)
-        | (S::Ending(_), H::Wish(_) | H::Frozen { .. } | H::Await | H::Release | H::Park | H::Loose | H::Exited) => {
-            (state, &[])
-        }
+        | (
+            S::Ending(_),
+            H::Wish(_)
+            | H::Frozen { .. }
+            | H::Await
+            | H::Release
+            | H::Park
+            | H::Loose
+            | H::Exited
+            | H::Failed
+            | H::Retry,
+        ) => (state, &[]),
     }
 }
 
@@ -165,21 +213,22 @@ mod tests {
 
     fn states() -> Vec<State> {
         let starting = [None, Some(Intent::Pause), Some(Intent::Stop)].map(State::Starting);
-        let mut all = Vec::from(starting);
+        let mut all = vec![State::Waiting];
+        all.extend(starting);
         all.push(State::Running);
         all.extend(INTENTS.map(State::Freezing));
         all.extend([State::Held, State::Paused]);
-        all.extend([After::Restart, After::Stopped, After::Killed].map(State::Ending));
+        all.extend([After::Restart, After::Retry, After::Stopped, After::Killed].map(State::Ending));
         all.push(State::Gone);
         all
     }
 
     fn happenings() -> Vec<Happening> {
-        let mut all = vec![Happening::Launched];
+        let mut all = vec![Happening::Launch, Happening::Skip, Happening::Launched];
         all.extend(INTENTS.map(Happening::Wish));
         all.extend([Happening::Frozen { safe: true }, Happening::Frozen { safe: false }]);
         all.extend([Happening::Await, Happening::Release, Happening::Park, Happening::Loose]);
-        all.extend([Happening::Exited, Happening::Ended]);
+        all.extend([Happening::Exited, Happening::Failed, Happening::Retry, Happening::Ended]);
         all
     }
 

@@ -13,7 +13,7 @@ use super::agent::{Agent, Thread};
 use super::effect::Effect;
 use super::governor::Governor;
 use super::input::{Moment, Timer};
-use super::verdicts::Due;
+use super::verdicts::{Due, Source};
 
 /// When an agent's requests went out, and what came of them: as far back as a rate of the policy looks. Told by
 /// uptime, so that a jump of the wall clock lets nothing through.
@@ -34,8 +34,6 @@ struct Sent {
 /// A rate that is in force for an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Throttle {
-    /// The step that applied, by its place.
-    step: usize,
     /// How fast the agent may go on, all its threads together.
     to: Rate,
     /// Why, for a person.
@@ -98,10 +96,11 @@ impl Pace {
 }
 
 impl Agent {
-    /// A later step of the account leaves the agent as it is.
-    pub(super) fn keep_throttle(&mut self, account: usize, step: usize) {
-        if let Some(throttle) = self.throttles.get_mut(&account) {
-            throttle.step = throttle.step.max(step);
+    /// A later step of the same rule leaves the agent as it is.
+    pub(super) fn keep_throttle(&mut self, source: Source) {
+        let earlier = self.throttles.keys().copied().find(|earlier| earlier.is_of_one_rule(source));
+        if let Some(throttle) = earlier.and_then(|earlier| self.throttles.remove(&earlier)) {
+            self.throttles.insert(source, throttle);
         }
     }
 }
@@ -112,14 +111,15 @@ impl Governor {
         let Some(to) = due.step.as_ref().and_then(|step| step.to) else { return };
         let Some(agent) = self.agents.get_mut(name) else { return };
         let because = due.because.clone();
-        agent.throttles.insert(due.account, Throttle { step: due.fired.index, to, because, said: false });
+        agent.throttles.retain(|source, _| !source.is_of_one_rule(due.source));
+        agent.throttles.insert(due.source, Throttle { to, because, said: false });
     }
 
     /// How long this thread's next request has to wait at the gate; `None`: it may go.
     pub(super) fn throttled(&mut self, now: Moment, name: &AgentName, thread: &ThreadId) -> Option<Duration> {
         self.end_throttles(now, name);
         let agent = self.agents.get(name)?;
-        let waits = agent.throttles.iter().filter_map(|(index, throttle)| {
+        let waits = agent.throttles.iter().filter_map(|(source, throttle)| {
             let unit = throttle.to.quantity.unit;
             let largest = |thread: &Thread| thread.recent().map(|response| amount(response, unit)).max();
             let own = agent.threads.get(thread).and_then(largest);
@@ -128,11 +128,12 @@ impl Governor {
             let likely = if unit == Unit::Responses { 1 } else { own.unwrap_or_else(any) };
             let wait = agent.pace.wait(now.uptime, &throttle.to, likely);
             // When its window ends, so does the throttle.
-            let ends = self.accounts.get(*index).and_then(|account| (account.bounds.end? - now.wall).to_std().ok());
-            (!wait.is_zero()).then(|| (wait.min(ends.unwrap_or(wait)), *index))
+            let Source::Step { account, .. } = *source;
+            let ends = self.accounts.get(account).and_then(|account| (account.bounds.end? - now.wall).to_std().ok());
+            (!wait.is_zero()).then(|| (wait.min(ends.unwrap_or(wait)), *source))
         });
-        let (wait, index) = waits.max()?;
-        if let Some(throttle) = self.agents.get_mut(name).and_then(|agent| agent.throttles.get_mut(&index))
+        let (wait, source) = waits.max()?;
+        if let Some(throttle) = self.agents.get_mut(name).and_then(|agent| agent.throttles.get_mut(&source))
             && !std::mem::replace(&mut throttle.said, true)
         {
             let text = format!("throttle: requests wait their turn, {} at the most: {}", throttle.to, throttle.because);
@@ -151,12 +152,12 @@ impl Governor {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let (accounts, policy, fired) = (&self.accounts, &self.policy, &agent.fired);
         let mut ended = Vec::new();
-        agent.throttles.retain(|index, throttle| {
-            let holds = accounts.get(*index).is_some_and(|account| {
+        agent.throttles.retain(|source, throttle| {
+            let Source::Step { account: index, step } = *source;
+            let holds = accounts.get(index).is_some_and(|account| {
                 let budget = policy.budgets.get(account.budget);
-                let behind = budget
-                    .is_some_and(|budget| account.still_behind(budget, Some(throttle.step)) == Some(throttle.step));
-                behind && !account.is_past(now.wall) && fired.get(index).is_none_or(|fired| *fired <= throttle.step)
+                let behind = budget.is_some_and(|budget| account.still_behind(budget, Some(step)) == Some(step));
+                behind && !account.is_past(now.wall) && fired.get(&index).is_none_or(|fired| *fired <= step)
             });
             if !holds {
                 ended.push(format!("the throttle to {} ends: {}", throttle.to, throttle.because));

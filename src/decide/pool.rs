@@ -12,7 +12,6 @@ use super::account::{Account, Books, amount};
 use super::charge::is_shared;
 use super::governor::Governor;
 use super::input::Moment;
-use super::lifecycle::State;
 
 /// One budget for one thing, divided among a run's agents.
 #[derive(Clone, Debug)]
@@ -244,24 +243,6 @@ impl Governor {
             }
             self.change_allotment(place, name, -unspent);
             self.moved(place, name, Moved::GivenBack, unspent, None);
-        }
-    }
-
-    /// An agent that was over is started again: it has what it gave back, as far as the pool has it still.
-    pub(super) fn take_up(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
-        if self.agents.get(name).is_none_or(|agent| agent.state == State::Gone) {
-            return;
-        }
-        for place in 0..self.pools.len() {
-            let size = self.pool_size(place, Some(name), now, books);
-            let Some(share) = self.share_mut(place, name) else { continue };
-            let again = share.returned.min(size);
-            if again == 0 {
-                continue;
-            }
-            share.returned = share.returned.saturating_sub(again);
-            self.change_allotment(place, name, again);
-            self.moved(place, name, Moved::TakenUp, again, None);
         }
     }
 

@@ -9,7 +9,7 @@ use super::agent::Agent;
 use super::effect::Effect;
 use super::governor::Governor;
 use super::input::HookId;
-use super::verdicts::Due;
+use super::verdicts::{Due, Source};
 
 /// What an agent's models are told when they do not say it themselves.
 const FINISH: &str = "Finish what matters most, and begin nothing new.";
@@ -17,10 +17,8 @@ const FINISH: &str = "Finish what matters most, and begin nothing new.";
 /// Something that an agent is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Steering {
-    /// The account that it is about, by its place.
-    account: usize,
-    /// The step that applied, by its place.
-    step: usize,
+    /// What wants it told.
+    source: Source,
     /// What the model reads.
     text: String,
     /// The request whose outcome each telling is.
@@ -32,7 +30,8 @@ pub struct Steering {
 impl Governor {
     /// From its next hooks on, each thread of the agent is told once.
     pub(super) fn steer(&mut self, name: &AgentName, due: &Due) {
-        let Some((account, _)) = self.account(due.account) else { return };
+        let Source::Step { account, .. } = due.source;
+        let Some((account, _)) = self.account(account) else { return };
         let left = account.key.unit.show(account.limit().saturating_sub(account.spent).max(0));
         let say = due.step.as_ref().and_then(|step| step.say.as_deref()).unwrap_or(FINISH);
         let text = format!("govern: {} is used: {left} is left. {say}", account.show(0));
@@ -41,9 +40,9 @@ impl Governor {
         let (what, because) = ("steer".to_owned(), due.because.clone());
         self.record(Some(name), EventKind::Requested { request, what, because });
         if let Some(agent) = self.agents.get_mut(name) {
-            let (account, step) = (due.account, due.fired.index);
-            agent.steering.retain(|steering| steering.account != account);
-            agent.steering.push(Steering { account, step, text, request, told: BTreeSet::new() });
+            let source = due.source;
+            agent.steering.retain(|steering| !steering.source.is_of_one_rule(source));
+            agent.steering.push(Steering { source, text, request, told: BTreeSet::new() });
         }
     }
 
@@ -92,7 +91,8 @@ impl Governor {
         };
         for agent in self.agents.values_mut() {
             agent.steering.retain(|steering| {
-                steering.account != index || account.still_behind(budget, Some(steering.step)) == Some(steering.step)
+                let Source::Step { account: of, step } = steering.source;
+                of != index || account.still_behind(budget, Some(step)) == Some(step)
             });
         }
     }

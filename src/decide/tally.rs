@@ -64,7 +64,7 @@ impl Governor {
             let Some((_, budget)) = self.account(index).filter(|(_, budget)| counts_calls(budget)) else { return true };
             let standing = self.standing(index, name, books).filter(|_| self.concerns(index, name));
             let fired = standing.and_then(|standing| judge(budget, &standing));
-            self.observes(index) || fired.is_none_or(|fired| !fired.verb.is_hard())
+            self.observes_account(index) || fired.is_none_or(|fired| !fired.verb.is_hard())
         })
     }
 

@@ -10,6 +10,7 @@ use super::effect::{Effect, Ending, Question};
 use super::governor::Governor;
 use super::input::Moment;
 use super::lifecycle::{After, Happening, Intent, Order, State, next};
+use super::still::Stillness;
 
 impl Governor {
     /// Moves an agent through the table and turns its orders into effects.
@@ -20,6 +21,7 @@ impl Governor {
         agent.state = state;
         for order in orders {
             match order {
+                Order::Launch => self.launch(name),
                 Order::Freeze if self.holds_at_gate(now, name, state) => {}
                 Order::Freeze => {
                     if let Some(agent) = self.agents.get_mut(name) {
@@ -31,6 +33,7 @@ impl Governor {
                 Order::Thaw => {
                     let opens = self.agents.get_mut(name).is_some_and(|agent| {
                         agent.resume_clock(now.uptime);
+                        agent.gate.stillness = Stillness::Moves;
                         agent.gate.open()
                     });
                     self.request(name, "release");
@@ -42,16 +45,16 @@ impl Governor {
                     self.arm_minutes(now);
                 }
                 Order::End => {
-                    if let Some(agent) = self.agents.get_mut(name) {
+                    let begins = !matches!(before, State::Ending(_));
+                    if let Some(agent) = self.agents.get_mut(name).filter(|_| begins) {
                         agent.lose_in_flight();
                     }
-                    let what = if state == State::Ending(After::Restart) { "end to restart" } else { "end" };
-                    self.request(name, what);
+                    self.request(name, end_word(state, begins));
                     self.effects.push(Effect::End(name.clone()));
                 }
                 Order::Restart => self.restart(now, name),
                 Order::Ask => self.ask(name),
-                Order::Finish => self.finish(now, name, before),
+                Order::Finish => self.finish(now, name, ending(before, happening)),
             }
         }
     }
@@ -65,7 +68,7 @@ impl Governor {
             // INVARIANT: a route is wished for only with a root thread and a rung; without them
             // the agent is over.
             agent.state = State::Gone;
-            self.finish(now, name, State::Ending(After::Stopped));
+            self.finish(now, name, Ending::Stopped);
             return;
         };
         let quote = &self.quote;
@@ -75,19 +78,23 @@ impl Governor {
         self.effects.push(Effect::Restart { agent: name.clone(), thread, rung });
     }
 
-    pub(super) fn finish(&mut self, now: Moment, name: &AgentName, before: State) {
-        let ending = match before {
-            State::Ending(After::Killed) => Ending::Killed,
-            State::Ending(_) => Ending::Stopped,
-            State::Starting(_) | State::Running | State::Freezing(_) | State::Held | State::Paused | State::Gone => {
-                Ending::Itself
-            }
-        };
+    fn launch(&mut self, name: &AgentName) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let attempt = agent.attempt;
+        // A run of one agent has said so by its own beginning.
+        if self.agents.len() > 1 {
+            self.request(name, if attempt > 1 { "start again" } else { "start" });
+        }
+        self.effects.push(Effect::Launch { agent: name.clone(), attempt });
+    }
+
+    pub(super) fn finish(&mut self, now: Moment, name: &AgentName, ending: Ending) {
         self.withdraw_calls(name);
         self.end_steering(name);
         self.give_back(name);
         if let Some(agent) = self.agents.get_mut(name) {
             agent.pause_clock(now.uptime);
+            agent.ending = Some(ending);
             let (in_flight, in_flight_cost) = (agent.lost, agent.lost_cost);
             agent.settle();
             self.effects.push(Effect::Finish { agent: name.clone(), ending, in_flight, in_flight_cost });
@@ -96,15 +103,16 @@ impl Governor {
     }
 
     pub(super) fn request(&mut self, name: &AgentName, what: &str) {
+        let because = self.agents.get(name).map(|agent| agent.because.clone());
+        self.request_because(name, what, because.unwrap_or_default());
+    }
+
+    pub(super) fn request_because(&mut self, name: &AgentName, what: &str, because: String) {
         self.requests += 1;
         let request = self.requests;
-        let because = match self.agents.get_mut(name) {
-            Some(agent) => {
-                agent.request = Some(request);
-                agent.because.clone()
-            }
-            None => String::new(),
-        };
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.request = Some(request);
+        }
         self.record(Some(name), EventKind::Requested { request, what: what.to_owned(), because });
     }
 
@@ -161,12 +169,46 @@ impl Governor {
     }
 }
 
+/// Why its tree is ended, as the ledger keeps it.
+fn end_word(state: State, begins: bool) -> &'static str {
+    match state {
+        State::Ending(After::Restart) => "end to restart",
+        State::Ending(After::Retry) => "end to try again",
+        State::Ending(After::Killed) if !begins => "end at once",
+        State::Ending(After::Stopped | After::Killed)
+        | State::Waiting
+        | State::Starting(_)
+        | State::Running
+        | State::Freezing(_)
+        | State::Held
+        | State::Paused
+        | State::Gone => "end",
+    }
+}
+
+/// What an agent's last happening makes of it.
+fn ending(before: State, happening: Happening) -> Ending {
+    match (before, happening) {
+        (State::Waiting, Happening::Skip) => Ending::Skipped,
+        (State::Ending(After::Killed), _) | (State::Waiting, Happening::Wish(Intent::Kill)) => Ending::Killed,
+        (State::Ending(_) | State::Waiting, _) => Ending::Stopped,
+        (
+            State::Starting(_) | State::Running | State::Freezing(_) | State::Held | State::Paused | State::Gone,
+            Happening::Failed,
+        ) => Ending::Failed,
+        (State::Starting(_) | State::Running | State::Freezing(_) | State::Held | State::Paused | State::Gone, _) => {
+            Ending::Itself
+        }
+    }
+}
+
 /// What it stands still for, as the ledger keeps it: for an end it stands for a moment only.
 pub(super) fn hold_word(state: State) -> &'static str {
     match state {
         State::Freezing(Intent::Ask) => "hold",
         State::Freezing(Intent::Pause) => "pause",
         State::Freezing(Intent::Route | Intent::Stop | Intent::Kill)
+        | State::Waiting
         | State::Starting(_)
         | State::Running
         | State::Held

@@ -15,10 +15,32 @@ use super::input::Moment;
 use super::lifecycle::{After, Happening, Intent, State};
 use super::weigh::Weighed;
 
-/// A step that applies, where, and what it comes down to here.
+/// What asks for something to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// A budget's step.
+    Step {
+        /// The account, by its place.
+        account: usize,
+        /// The step, by its place in the budget.
+        step: usize,
+    },
+}
+
+impl Source {
+    /// Both are of one rule: what one of them does takes the place of what the other did.
+    pub(super) fn is_of_one_rule(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Step { account, .. }, Self::Step { account: of, .. }) => account == of,
+        }
+    }
+}
+
+/// Something that is to be done now, and what it comes down to here.
 pub(super) struct Due {
-    pub(super) account: usize,
-    pub(super) fired: Fired,
+    pub(super) source: Source,
+    /// As the policy has it: a route that comes down to more is no limit that is spent.
+    pub(super) written: Verb,
     pub(super) verb: Verb,
     /// The step whose verb that is; `None` for a question that no step put.
     pub(super) step: Option<Step>,
@@ -53,7 +75,7 @@ impl Governor {
         // Between turns nothing is asked of a model: an agent that said its last word ends by itself,
         // an idle screen stays as it is. What begins the next turn is recorded before its request.
         let at_rest = self.agents.get(name).is_some_and(|agent| !agent.turn_under_way());
-        due.retain(|due| !(at_rest && due.verb.is_hard() && !self.observes(due.account)));
+        due.retain(|due| !(at_rest && due.verb.is_hard() && !self.observes(due.source)));
         let treatment = self.agents.get(name).and_then(Agent::treatment);
         self.decide(now, name, due, treatment);
         self.try_route(now, name);
@@ -85,7 +107,8 @@ impl Governor {
             let (account, budget) = self.account(index)?;
             let fired = judge(budget, &standing)?;
             let (because, offer) = (because(account, budget, &standing, fired), account.offer(standing.reserved));
-            let due = |verb, step, chosen| Due { account: index, fired, verb, step, because, offer, chosen };
+            let source = Source::Step { account: index, step: fired.index };
+            let due = |verb, step, chosen| Due { source, written: fired.verb, verb, step, because, offer, chosen };
             let Some(step) = budget.steps.get(fired.index).filter(|step| step.may.is_some()).cloned() else {
                 let (verb, step) = self.effective(name, index, fired)?;
                 return Some(due(verb, step, None));
@@ -129,10 +152,11 @@ impl Governor {
     /// A step is carried out: it, and all milder ones, need not be again. Hard steps that bind are
     /// not remembered.
     fn note_fired(&mut self, now: Moment, name: &AgentName, due: &Due, would: bool) {
-        let Some(account) = self.accounts.get_mut(due.account) else { return };
+        let Source::Step { account: index, step: fired } = due.source;
+        let Some(account) = self.accounts.get_mut(index) else { return };
         let Some(budget) = self.policy.budgets.get(account.budget) else { return };
         account.fired_at = Some(now.wall);
-        let steps = || budget.steps.iter().enumerate().take(due.fired.index + 1);
+        let steps = || budget.steps.iter().enumerate().take(fired + 1);
         let said = steps()
             .filter(|(_, step)| step.verb == Verb::Warn && step.may.is_none())
             .map(|(index, _)| index)
@@ -141,12 +165,12 @@ impl Governor {
         // A choice that lets the agent go on is made once; at the limit itself it is made for each request.
         let limit = account.limit();
         let settled = |index: usize, step: &Step| {
-            due.chosen.is_some() && index == due.fired.index && !due.verb.is_hard() && !is_strict(step, limit)
+            due.chosen.is_some() && index == fired && !due.verb.is_hard() && !is_strict(step, limit)
         };
         let done = steps().filter(|(index, step)| would || !step.verb.is_hard() || settled(*index, step));
         let done = done.map(|(index, _)| index).next_back();
         if let (Some(agent), Some(done)) = (self.agents.get_mut(name), done) {
-            let fired = agent.fired.entry(due.account).or_insert(done);
+            let fired = agent.fired.entry(index).or_insert(done);
             *fired = done.max(*fired);
         }
     }
@@ -165,19 +189,24 @@ impl Governor {
         self.mark(None, what);
     }
 
-    pub(super) fn observes(&self, account: usize) -> bool {
+    pub(super) fn observes(&self, source: Source) -> bool {
+        let Source::Step { account, .. } = source;
+        self.observes_account(account)
+    }
+
+    pub(super) fn observes_account(&self, account: usize) -> bool {
         self.policy.observe || self.account(account).is_some_and(|(_, budget)| budget.observe)
     }
 
     /// Keeps the agent from its next request.
     pub(super) fn is_hard(&self, due: &Due) -> bool {
-        due.verb.is_hard() && !self.observes(due.account)
+        due.verb.is_hard() && !self.observes(due.source)
     }
 
     /// Turns the steps that apply into one decision: the most severe wins, all reasons are kept.
     /// What is no more severe than the treatment under way is looked at again when that is over.
     pub(super) fn decide(&mut self, now: Moment, name: &AgentName, due: Vec<Due>, treatment: Option<Intent>) {
-        let (observed, mut binding): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| self.observes(due.account));
+        let (observed, mut binding): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| self.observes(due.source));
         for due in observed {
             self.note_fired(now, name, &due, true);
             self.effects.push(Effect::Say(format!("would {}: {}", due.word(), due.reason())));
@@ -254,11 +283,12 @@ impl Governor {
     }
 
     fn decided(&mut self, name: &AgentName, due: &Due, because: Vec<String>, would: bool, to: Option<ModelId>) {
-        let Some((account, _)) = self.account(due.account) else { return };
+        let Source::Step { account: index, .. } = due.source;
+        let Some((account, _)) = self.account(index) else { return };
         let key = account.key.clone();
         if due.verb.is_hard() && !would {
             self.last_hard = Some(key.budget.clone());
-            if let Some(account) = self.accounts.get_mut(due.account) {
+            if let Some(account) = self.accounts.get_mut(index) {
                 account.offered = Some(due.offer);
             }
         }

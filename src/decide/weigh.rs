@@ -12,7 +12,7 @@ use super::effect::Effect;
 use super::governor::Governor;
 use super::input::Moment;
 use super::lifecycle::State;
-use super::verdicts::Due;
+use super::verdicts::{Due, Source};
 
 /// What a `decide` step comes to.
 pub(super) enum Weighed {
@@ -37,7 +37,7 @@ impl Governor {
         let Some(facts) = self.facts(now, (name, account), (step, standing), books) else { return Weighed::Later };
         let chosen = choose(&facts, may);
         match chosen.what {
-            Course::Extend { amount } if !self.observes(account) => {
+            Course::Extend { amount } if !self.observes_account(account) => {
                 self.extend_from_pool(now, (name, account), amount, chosen, books);
                 Weighed::Raised
             }
@@ -57,10 +57,11 @@ impl Governor {
         let agent = self.agents.get(name)?;
         let (account, _) = self.account(index)?;
         let strict = is_strict(step, standing.limit);
-        let at_rest = !agent.turn_under_way();
-        if at_rest && !strict {
+        if !agent.turn_under_way() && !strict {
             return None;
         }
+        // One that is about to be started once more has a turn before it.
+        let at_rest = !agent.turn_under_way() && agent.state != State::Waiting;
         let unit = account.key.unit;
         let registration = &agent.setup.registration;
         let minutes = registration.expected(Unit::Minutes);
@@ -144,12 +145,12 @@ impl Governor {
             return;
         }
         let Some(agent) = self.agents.get_mut(name) else { return };
-        let (step, verb) = (due.fired.index, due.verb);
-        let chosen = agent.chosen.entry(due.account).or_insert((step, verb));
+        let (Source::Step { account, step }, verb) = (due.source, due.verb);
+        let chosen = agent.chosen.entry(account).or_insert((step, verb));
         *chosen = (step.max(chosen.0), verb.max(chosen.1));
         // To go on as it is keeps its pace, too.
         if verb == Verb::Warn {
-            agent.keep_throttle(due.account, step);
+            agent.keep_throttle(due.source);
         }
     }
 
@@ -157,10 +158,10 @@ impl Governor {
     pub(super) fn offer_to_held(&mut self, now: Moment, books: &dyn Books) {
         for name in self.names() {
             let hold = self.agents.get(&name).and_then(|agent| agent.held.as_ref());
-            let Some((account, step)) = hold.map(|hold| (hold.account, hold.step)) else { continue };
+            let Some(Source::Step { account, step }) = hold.map(|hold| hold.source) else { continue };
             let Some((found, budget)) = self.account(account) else { continue };
             let Some(step) = budget.steps.get(step).filter(|step| step.may.is_some()).cloned() else { continue };
-            if self.pool_of(found).is_none() || self.observes(account) {
+            if self.pool_of(found).is_none() || self.observes_account(account) {
                 continue;
             }
             let Some(standing) = self.standing(account, &name, books) else { continue };

@@ -133,6 +133,17 @@ impl Turn<'_> {
         Ok((self.ask_anew(question, &key, run_no)?, true))
     }
 
+    /// The question about this that was answered last, by a person. One that the ledger's chain does not hold as it stands
+    /// was answered by nobody.
+    pub fn last_answered(&self, key: &BudgetKey) -> Result<Option<Approval>, LedgerError> {
+        let sql = format!("{SELECT} WHERE a.key = ?1 AND a.state IN ('approved', 'denied') ORDER BY a.id DESC LIMIT 1");
+        let row = self.tx.prepare_cached(&sql)?.query_row([key_text(key)?], ApprovalRow::read).optional()?;
+        match row {
+            Some(row) if row.is_linked(self.tx)? => Ok(Some(row.approval()?)),
+            Some(_) | None => Ok(None),
+        }
+    }
+
     /// Answers a question that still waits; `false` if it has been answered, has expired or was withdrawn before.
     /// `state` is what becomes of it; asking for `Pending` changes nothing.
     pub fn answer(

@@ -137,6 +137,7 @@ pub(super) fn told(ledger: &mut Ledger) {
             approval: asked,
             budget: Some("teams".into()),
             question: "extend?".into(),
+            cost: None,
             deadline: Some(at(60_000)),
         };
         append(ledger, &event(run, kind));

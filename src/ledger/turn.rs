@@ -117,7 +117,8 @@ impl Turn<'_> {
             | EventKind::Allotted { .. }
             | EventKind::Pooled { .. }
             | EventKind::ToolCalled { .. }
-            | EventKind::AgentEnded { .. } => Ok(()),
+            | EventKind::AgentEnded { .. }
+            | EventKind::AgentSkipped { .. } => Ok(()),
         }
     }
 

@@ -123,6 +123,9 @@ pub enum EventKind {
         budget: Option<BudgetName>,
         /// The question.
         question: String,
+        /// What the agent's responses had cost until then.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        cost: Option<Money>,
         /// When the policy's `else` applies.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         deadline: Option<Timestamp>,
@@ -243,6 +246,11 @@ pub enum EventKind {
         /// What those may have cost, by the largest recent response of their threads.
         in_flight_cost: Money,
     },
+    /// An agent never started: what it needs came to nothing.
+    AgentSkipped {
+        /// Why, for a person.
+        because: String,
+    },
     /// The run ended: seals its chain.
     RunEnded {
         /// `ended`, `stopped`, `killed`, `refused`, `failed`.
@@ -266,8 +274,6 @@ pub enum Moved {
     Extended,
     /// To the pool: an agent ended and had not spent it.
     GivenBack,
-    /// From the pool: an agent that had given it back is started again.
-    TakenUp,
 }
 
 /// What hooks can hold of an agent.

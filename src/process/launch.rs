@@ -1,13 +1,17 @@
 //! Owns starting an agent's command, as if govern were not there.
 
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{AccessFlags, access};
 
-use super::wire::{Launch, LaunchFailure, Missing, Stdin};
+use super::wire::{Launch, LaunchFailure, Missing, Output, Session, Stdin};
 
 /// Starts the command and returns once it is executed, or says why it was not (the C library's
 /// search of `PATH`, and its `/bin/sh` for scripts without an interpreter line, included).
@@ -17,8 +21,6 @@ pub(super) fn launch(launch: &Launch, mask: SigSet, stdin: Stdio) -> Result<i32,
     let Some((program, arguments)) = launch.argv.split_first() else {
         return Err(LaunchFailure { errno: Errno::ENOENT as i32, what: Missing::Program, name: String::new() });
     };
-    let fails =
-        |errno, what, name: &std::ffi::OsStr| LaunchFailure { errno, what, name: name.to_string_lossy().into() };
     if let Some(folder) = &launch.cwd
         && let Err(errno) = access(&folder.join("."), AccessFlags::X_OK)
     {
@@ -29,22 +31,28 @@ pub(super) fn launch(launch: &Launch, mask: SigSet, stdin: Stdio) -> Result<i32,
     if let Some(folder) = &launch.cwd {
         command.current_dir(folder);
     }
+    if let Output::Files { out, err } = &launch.output {
+        command.stdout(append_to(out)?).stderr(append_to(err)?);
+    }
     for (name, value) in &launch.env {
         match value {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
         };
     }
-    let guard = nix::unistd::getpid();
+    let (guard, session) = (nix::unistd::getpid(), launch.session);
     // Runs in the child between fork and exec, after the standard library emptied the signal mask
     // and set SIGPIPE back to its default.
     let restore = move || -> std::io::Result<()> {
         mask.thread_set_mask()?;
+        if session == Session::Own {
+            nix::unistd::setsid()?;
+        }
         // If guard and govern die at once, the command at least does not live on.
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
         if nix::unistd::getppid() == guard { Ok(()) } else { Err(Errno::ESRCH.into()) }
     };
-    #[expect(unsafe_code, reason = "the closure makes three system calls and allocates nothing")]
+    #[expect(unsafe_code, reason = "the closure makes four system calls and allocates nothing")]
     // SAFETY: the calls are async-signal-safe, and the guard that forks has one thread.
     unsafe {
         command.pre_exec(restore);
@@ -60,6 +68,15 @@ pub(super) fn stdin_of(launch: &Launch) -> Stdio {
         Stdin::Inherit => Stdio::inherit(),
         Stdin::Null => Stdio::null(),
     }
+}
+
+fn append_to(path: &Path) -> Result<File, LaunchFailure> {
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    file.map_err(|error| fails(code(&error), Missing::Output, path.as_os_str()))
+}
+
+fn fails(errno: i32, what: Missing, name: &OsStr) -> LaunchFailure {
+    LaunchFailure { errno, what, name: name.to_string_lossy().into() }
 }
 
 fn code(error: &std::io::Error) -> i32 {

@@ -32,4 +32,6 @@ pub use own::{account_home, has_posix_shell, has_terminal, own_identity, own_pro
 pub use terminal::{Lent, Terminal};
 pub use tree::{Process, State, alive, descendants, identity_of, is_descendant_of, is_governed, supervisor_above};
 pub use watch::{Parent, Woken, output_of};
-pub use wire::{How, Launch, LaunchFailure, Leftovers, Missing, Order, Refusal, Report, Status, Stdin};
+pub use wire::{
+    How, Launch, LaunchFailure, Leftovers, Missing, Order, Output, Refusal, Report, Session, Status, Stdin,
+};

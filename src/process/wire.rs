@@ -60,6 +60,10 @@ pub struct Launch {
     pub cwd: Option<PathBuf>,
     /// What it reads.
     pub stdin: Stdin,
+    /// Where it writes.
+    pub output: Output,
+    /// Whose session it belongs to.
+    pub session: Session,
     /// It is expected to take the whole screen (Codex's TUI): if the guard must end it because
     /// govern died, it leaves the alternate screen too.
     pub full_screen: bool,
@@ -72,6 +76,29 @@ pub enum Stdin {
     Inherit,
     /// `/dev/null`.
     Null,
+}
+
+/// Where an agent writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Output {
+    /// What govern was given itself.
+    Inherit,
+    /// To the ends of these files, which are made for their owner alone where they are not there.
+    Files {
+        /// Its standard output.
+        out: PathBuf,
+        /// Its standard error.
+        err: PathBuf,
+    },
+}
+
+/// Whose session an agent belongs to, and with it: who hears the keys of the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Session {
+    /// That of govern, and its process group: it has the terminal as without govern.
+    Governs,
+    /// One of its own, without a terminal: no key reaches it, and nothing it starts can wait for somebody there.
+    Own,
 }
 
 /// How an agent is ended. Whichever it is, everything is frozen first, and nothing is left at the end.
@@ -234,6 +261,8 @@ pub enum Missing {
     Program,
     /// The working folder.
     Folder,
+    /// A file that it is to write to.
+    Output,
 }
 
 impl LaunchFailure {
@@ -242,7 +271,7 @@ impl LaunchFailure {
         match self.what {
             Missing::Program if self.errno == nix::libc::ENOENT => Exit::NotFound,
             Missing::Program => Exit::NotExecutable,
-            Missing::Folder => Exit::Failed,
+            Missing::Folder | Missing::Output => Exit::Failed,
         }
     }
 
@@ -293,6 +322,8 @@ mod tests {
             env: vec![("A".into(), Some("b".into())), ("C".into(), None)],
             cwd: Some("/".into()),
             stdin: Stdin::Inherit,
+            output: Output::Files { out: "/a.out".into(), err: "/a.err".into() },
+            session: Session::Own,
             full_screen: false,
         })
     }

@@ -6,16 +6,18 @@ use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::budget::Amount;
+use super::marks::{Billed, UNPRICED, marks};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
+use super::summary::Totals;
 use super::text::{between, duration, moment, rfc3339};
 use crate::model::event::Answer;
-use crate::model::{Approval, ApprovalState, Braked, RunId, Timestamp, Unit};
+use crate::model::{Approval, ApprovalState, Billing, Braked, RunId, Timestamp, Unit};
 
 /// Questions, for `govern approvals`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApprovalReport {
     /// The oldest first.
-    pub rows: Vec<Approval>,
+    pub rows: Vec<AskedRow>,
     /// Runs that live and are paused, the newest first.
     pub paused: Vec<(RunId, Braked)>,
     /// When this was so.
@@ -24,6 +26,15 @@ pub struct ApprovalReport {
     pub zone: Tz,
     /// Answered ones are among the rows.
     pub all: bool,
+}
+
+/// A question, and what its agent had spent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedRow {
+    /// The question and its answer.
+    pub approval: Approval,
+    /// What the agent spent in its run until it was asked; until now where nobody has answered.
+    pub spent: Totals,
 }
 
 /// What the answer did, such as `extended by $2.00`; to a tool at a gate where it was about a call.
@@ -81,8 +92,10 @@ impl ApprovalReport {
 
     fn questions(&self, page: &mut Page) {
         page.table(self.table());
-        page.list(self.rows.iter().map(|approval| self.question(approval)).collect());
-        if let Some(first) = self.rows.iter().find(|approval| approval.state == ApprovalState::Pending) {
+        page.list(self.rows.iter().map(|row| self.question(&row.approval)).collect());
+        page.list(marks_below(self.rows.iter().map(|row| &row.spent)));
+        let mut asked = self.rows.iter().map(|row| &row.approval);
+        if let Some(first) = asked.find(|approval| approval.state == ApprovalState::Pending) {
             page.list(vec![Item::note("To answer, for example:")]);
             page.command(format!("govern approve {}", first.id));
             page.command(format!("govern deny {} --reason \"…\"", first.id));
@@ -95,17 +108,19 @@ impl ApprovalReport {
             Column::word("state"),
             Column::name("agent", 8),
             Column::word("run"),
-            Column::name("budget", 10),
-            Column::word("asked"),
+            Column::name("rule", 10),
+            Column::figure("so far"),
+            Column::word("asked").spare(),
             Column::word("deadline"),
         ];
-        let rows = self.rows.iter().map(|approval| {
+        let rows = self.rows.iter().map(|AskedRow { approval, spent }| {
             vec![
                 Cell::new(approval.id.to_string()),
                 Cell::toned(approval.state.as_str(), tone(approval.state)),
                 Cell::new(approval.agent.as_str()),
                 Cell::new(approval.run.as_str()),
                 Cell::new(approval.budget.as_str()),
+                so_far(spent),
                 Cell::new(moment(approval.asked, self.zone)),
                 self.deadline(approval),
             ]
@@ -143,6 +158,29 @@ impl ApprovalReport {
     }
 }
 
+/// What an agent spent, with its marks.
+fn so_far(spent: &Totals) -> Cell {
+    let cost = spent.known_cost().map_or_else(|| UNPRICED.to_owned(), |cost| cost.to_string());
+    Cell::new(format!("{cost} {}", marks(spent, spent, Billed::Marked).text).trim_end())
+}
+
+/// What the marks on these sums mean, each once.
+fn marks_below<'a>(sums: impl Iterator<Item = &'a Totals> + Clone) -> Vec<Item> {
+    let any = |is: fn(&Totals) -> bool| sums.clone().any(is);
+    let mut notes = Vec::new();
+    if any(|spent| spent.unpriced > 0) {
+        notes.push(Item::new("+?", "Some responses have no price, and are not in it.", Tone::Warn));
+    }
+    if any(|spent| spent.stand_in > 0 || spent.inferred > 0) {
+        notes.push(Item::new("~", "Some of it is estimated: `govern report` says why.", Tone::Quiet));
+    }
+    if any(|spent| spent.billing.contains_key(&Billing::Plan)) {
+        let what = "The list-price equivalent of use on a ChatGPT plan: nobody is billed these dollars.";
+        notes.push(Item::new("plan", what, Tone::Quiet));
+    }
+    notes
+}
+
 fn tone(state: ApprovalState) -> Tone {
     match state {
         ApprovalState::Pending => Tone::Warn,
@@ -162,7 +200,7 @@ fn answer_word(answer: &Answer) -> &'static str {
     }
 }
 
-struct Row<'a>(&'a Approval);
+struct Row<'a>(&'a AskedRow);
 
 struct Paused<'a>(&'a RunId, &'a Braked);
 
@@ -179,7 +217,7 @@ impl Serialize for Paused<'_> {
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let approval = self.0;
+        let AskedRow { approval, spent } = self.0;
         let unit = approval.extend.unit;
         let extended = match &approval.answer {
             Some(Answer::Extend { amount }) => Some(*amount),
@@ -193,6 +231,9 @@ impl Serialize for Row<'_> {
         map.serialize_entry("budget", &approval.budget)?;
         map.serialize_entry("scope", &approval.scope)?;
         map.serialize_entry("question", &approval.question)?;
+        map.serialize_entry("cost_usd", &spent.known_cost())?;
+        map.serialize_entry("unpriced_responses", &spent.unpriced)?;
+        map.serialize_entry("cost_usd_by_billing", &spent.known_cost().map(|_| &spent.billing))?;
         map.serialize_entry("allows", &allows(approval))?;
         map.serialize_entry("unit", unit.as_str())?;
         map.serialize_entry("extend", &Amount(unit, approval.extend.amount))?;

@@ -3,9 +3,10 @@
 use chrono_tz::Tz;
 
 use super::TrialReport;
-use super::approvals::ApprovalReport;
+use super::approvals::{ApprovalReport, AskedRow};
 use super::budget::{BudgetReport, BudgetRow, OtherTime};
 use super::outlook::{Forecast, Outlook, Stretch};
+use super::summary::Totals;
 use super::{BudgetStanding, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally};
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::trial::{Deed, Origin, Spend, Trial, TriedRun, TriedStep};
@@ -15,8 +16,10 @@ use crate::model::{
     Tokens, Unit, Verb,
 };
 
+pub(crate) use fleet::plan;
 pub(crate) use spend::{days, slice, summary, summed};
 
+mod fleet;
 mod spend;
 
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -68,6 +71,7 @@ pub(crate) fn asked(id: i64) -> EventKind {
         approval: ApprovalId(id),
         budget: Some("each run".into()),
         question: "may it go on?".into(),
+        cost: None,
         deadline: None,
     }
 }
@@ -298,8 +302,28 @@ pub(crate) fn approvals() -> ApprovalReport {
         ..pending.clone()
     };
     let expired = Approval { id: ApprovalId(5), state: ApprovalState::Expired, ..pending.clone() };
+    let spent = |cents: i64, billing: Billing| {
+        let cost = Money::from_nanos(cents * 10_000_000);
+        Totals { responses: 30, cost, billing: [(billing, cost)].into(), ..Totals::default() }
+    };
+    let call = Approval {
+        id: ApprovalId(8),
+        agent: "docs".into(),
+        budget: "nothing leaves unasked".into(),
+        scope: format!("run=k3f9x27m1a, agent=docs, call=Bash {}", "0f".repeat(32)),
+        question: "`nothing leaves unasked`: `git push`: Bash: cd site && git push".into(),
+        extend: Quantity { unit: Unit::ToolCalls, amount: 1 },
+        ..pending.clone()
+    };
+    let row = |approval, spent| AskedRow { approval, spent };
+    let half_priced = Totals { unpriced: 2, ..spent(37, Billing::Plan) };
     ApprovalReport {
-        rows: vec![expired, approved, pending],
+        rows: vec![
+            row(expired, spent(212, Billing::Api)),
+            row(approved, spent(288, Billing::Api)),
+            row(pending, spent(493, Billing::Api)),
+            row(call, half_priced),
+        ],
         paused: Vec::new(),
         at: at("2026-11-22T14:00:00Z"),
         zone: Tz::UTC,

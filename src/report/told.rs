@@ -21,7 +21,7 @@ pub struct Told {
     /// The agent it is about.
     pub agent: Option<AgentName>,
     /// `warned`, `routed`, `held`, `paused`, `extended`, `stopped`, `killed`, `ended`, `restarted`, `noted`, `skipped`,
-    /// `unlogged`, `resumed`, `failed`, `decided` (to let it go on), `allotted`, `gave back`, `took up`, `meant to stop`, `meant to kill` (the agent ended by itself before), or the word of a request that this version does not know.
+    /// `unlogged`, `resumed`, `failed`, `decided` (to let it go on), `allotted`, `gave back`, `meant to stop`, `meant to kill` (the agent ended by itself before), or the word of a request that this version does not know.
     pub what: String,
     /// Observed only: it would have.
     pub would: bool,
@@ -183,6 +183,7 @@ impl Teller {
                     self.told.push(Told::new(event, "unlogged", because));
                 }
             }
+            EventKind::AgentSkipped { because } => self.told.push(Told::new(event, "skipped", because.clone())),
             EventKind::RunEnded { outcome, .. } => self.run_ended(event, outcome),
             EventKind::RunStarted { .. }
             | EventKind::AgentStarted { .. }
@@ -208,10 +209,11 @@ impl Teller {
                     }
                 }
             }
-            Brake::Stop => {
+            Brake::Stop | Brake::Kill => {
+                let what = if brake == Brake::Kill { "killed" } else { "stopped" };
                 self.ending.push(event.agent.clone());
                 self.verdicts.push((self.told.len(), event.agent.clone(), false));
-                self.told.push(Told::new(event, "stopped", braked.text()));
+                self.told.push(Told::new(event, what, braked.text()));
             }
         }
     }
@@ -258,6 +260,9 @@ impl Teller {
             },
             // For a moment, on the way to something that is told itself.
             "freeze" | "end to restart" => {}
+            // What starts is there.
+            "start" | "start again" | "end at once" => {}
+            "end to try again" => self.told.push(Told::new(event, "retried", because.to_owned())),
             // Told by who paused it.
             "pause" => {}
             "release" => self.released(event),

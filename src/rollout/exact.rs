@@ -3,16 +3,17 @@
 //! Nothing is passed over: what is not exactly as expected, to the line's end, is read as JSON.
 
 use super::head::{Head, count, until_quote};
-use super::record::{Limits, RecordKind, within};
+use super::limits::Limits;
+use super::record::{RecordKind, within};
 use super::wire::RateLimits;
-use crate::model::{ThreadId, Tokens};
+use crate::model::{ThreadId, Timestamp, Tokens};
 
 /// What a `token_usage_record` or a `token_count` says.
 pub(super) fn spend(head: &Head<'_>) -> Option<RecordKind> {
     let mut payload = Exact(head.payload);
     match head.kind {
         "token_usage_record" => payload.usage_record(),
-        "event_msg" => payload.token_count(),
+        "event_msg" => payload.token_count(head.at),
         _ => None,
     }
 }
@@ -41,9 +42,9 @@ impl<'a> Exact<'a> {
         })
     }
 
-    fn token_count(&mut self) -> Option<RecordKind> {
+    fn token_count(&mut self, at: Timestamp) -> Option<RecordKind> {
         self.word(br#""type":"token_count","info":"#)?;
-        let (mut total, mut last) = (None, None);
+        let (mut total, mut last, mut window) = (None, None, None);
         if self.word(b"null").is_none() {
             self.word(b"{")?;
             total = Some(self.usage(br#""total_token_usage":{"#)?);
@@ -52,7 +53,9 @@ impl<'a> Exact<'a> {
                 self.word(b"true").or_else(|| self.word(b"false"))?;
             }
             self.word(br#","model_context_window":"#)?;
-            self.word(b"null").or_else(|| self.count(b"").map(drop))?;
+            if self.word(b"null").is_none() {
+                window = Some(self.count(b"")?);
+            }
             self.word(b"}")?;
         }
         self.word(br#","rate_limits":"#)?;
@@ -61,9 +64,9 @@ impl<'a> Exact<'a> {
             None
         } else {
             let limits: RateLimits<'_> = serde_json::from_slice(limits).ok().filter(|_| limits.starts_with(b"{"))?;
-            Some(Limits { plan_type: limits.plan_type.owned() })
+            Some(Limits::read(limits, Some(at)))
         };
-        Some(RecordKind::TokenCount { total, last, rate_limits })
+        Some(RecordKind::TokenCount { total, last, window, rate_limits })
     }
 
     fn usage(&mut self, key: &[u8]) -> Option<Tokens> {

@@ -4,13 +4,15 @@
 //! unknown fields are passed over, a field of an unexpected type counts as absent. What is
 //! refused is said to be: a line that is no JSON, and a spend record without its numbers.
 
+pub mod deed;
 mod exact;
 mod head;
+mod limits;
 pub mod name;
 pub mod record;
 mod wire;
 
+pub use deed::{Deed, DeedKind, Outcome};
+pub use limits::Limits;
 pub use name::SessionName;
-pub use record::{
-    HistoryBase, Limits, Meta, Record, RecordKind, Refused, TierSetting, after_torn, read, read_for_accounting,
-};
+pub use record::{HistoryBase, Meta, Record, RecordKind, Refused, TierSetting, after_torn, read, read_for_accounting};

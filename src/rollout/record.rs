@@ -4,6 +4,7 @@ use chrono::DateTime;
 
 use super::exact;
 use super::head::{self, Head, Passed, Purpose};
+use super::limits::Limits;
 use super::wire::{self, Either, Line, Nullable, Object, Payload, Text, Usage};
 use crate::model::{ModelId, ThreadId, Timestamp, Tokens};
 
@@ -67,6 +68,8 @@ pub enum RecordKind {
         total: Option<Tokens>,
         /// The last response, or after a compaction an estimate of the context.
         last: Option<Tokens>,
+        /// How many tokens the model can read at once.
+        window: Option<u64>,
         /// What the provider said of the account.
         rate_limits: Option<Limits>,
     },
@@ -140,13 +143,6 @@ pub struct HistoryBase {
     pub thread: Option<ThreadId>,
     /// The first ordinal that is not part of it.
     pub end_ordinal: Option<u64>,
-}
-
-/// What the provider says of the account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The ChatGPT plan; none with an API key.
-    pub plan_type: Option<String>,
 }
 
 /// What settings say of the service tier.
@@ -243,7 +239,7 @@ pub(super) fn read_whole(line: &[u8]) -> Result<Record, Refused> {
                 cwd: payload.cwd.owned(),
             },
             "token_usage_record" => usage_record(payload)?,
-            "event_msg" => event(payload),
+            "event_msg" => event(payload, line.timestamp.as_str().and_then(moment)),
             "response_item" => response_item(payload),
             "compacted" => RecordKind::Compacted,
             _ => RecordKind::Other,
@@ -326,14 +322,15 @@ fn usage_record(payload: Payload<'_>) -> Result<RecordKind, Refused> {
     })
 }
 
-fn event(payload: Payload<'_>) -> RecordKind {
+fn event(payload: Payload<'_>, at: Option<Timestamp>) -> RecordKind {
     match payload.kind.as_str() {
         Some("token_count") => {
             let info = payload.info.0.unwrap_or_default();
             RecordKind::TokenCount {
                 total: tokens(&info.total_token_usage),
                 last: tokens(&info.last_token_usage),
-                rate_limits: payload.rate_limits.0.map(|limits| Limits { plan_type: limits.plan_type.owned() }),
+                window: info.model_context_window.0,
+                rate_limits: payload.rate_limits.0.map(|limits| Limits::read(limits, at)),
             }
         }
         // Later versions say turn, where earlier ones said task.

@@ -108,6 +108,7 @@ pub(super) struct Settings<'a> {
 pub(super) struct Info {
     pub(super) total_token_usage: Object<Usage>,
     pub(super) last_token_usage: Object<Usage>,
+    pub(super) model_context_window: Count,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -124,6 +125,19 @@ pub(super) struct Usage {
 #[serde(default, bound(deserialize = "'de: 'a"))]
 pub(super) struct RateLimits<'a> {
     pub(super) plan_type: Text<'a>,
+    pub(super) primary: Object<RateWindow>,
+    pub(super) secondary: Object<RateWindow>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RateWindow {
+    pub(super) used_percent: Number,
+    pub(super) window_minutes: Count,
+    /// Seconds since 1970.
+    pub(super) resets_at: Count,
+    /// From the record's own time on: 0.45.
+    pub(super) resets_in_seconds: Count,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -151,6 +165,10 @@ impl Text<'_> {
 /// A count, or nothing where something else stands.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Count(pub(super) Option<u64>);
+
+/// A number with or without a fraction, or nothing where something else stands.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Number(pub(super) Option<f64>);
 
 /// An object, or nothing where something else stands.
 #[derive(Debug)]
@@ -185,6 +203,7 @@ enum Any<'a, T> {
     Null,
     Text(Cow<'a, str>),
     Count(u64),
+    Number(f64),
     Object(T),
     Other,
 }
@@ -211,8 +230,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for AnyVisitor<T> {
         Ok(Any::Count(count))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Any::Other)
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Any::Number(number))
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
@@ -241,7 +260,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Ok(match from.deserialize_any(AnyVisitor::<IgnoredAny>(PhantomData))? {
             Any::Text(text) => Self(Some(text)),
-            Any::Null | Any::Count(_) | Any::Object(_) | Any::Other => Self(None),
+            Any::Null | Any::Count(_) | Any::Number(_) | Any::Object(_) | Any::Other => Self(None),
         })
     }
 }
@@ -250,6 +269,17 @@ impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Ok(match from.deserialize_any(AnyVisitor::<IgnoredAny>(PhantomData))? {
             Any::Count(count) => Self(Some(count)),
+            Any::Null | Any::Text(_) | Any::Number(_) | Any::Object(_) | Any::Other => Self(None),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(match from.deserialize_any(AnyVisitor::<IgnoredAny>(PhantomData))? {
+            #[expect(clippy::cast_precision_loss, reason = "a share of a hundred is small")]
+            Any::Count(count) => Self(Some(count as f64)),
+            Any::Number(number) => Self(Some(number)),
             Any::Null | Any::Text(_) | Any::Object(_) | Any::Other => Self(None),
         })
     }
@@ -259,7 +289,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Ok(match from.deserialize_any(AnyVisitor::<T>(PhantomData))? {
             Any::Object(object) => Self(Some(object)),
-            Any::Null | Any::Text(_) | Any::Count(_) | Any::Other => Self(None),
+            Any::Null | Any::Text(_) | Any::Count(_) | Any::Number(_) | Any::Other => Self(None),
         })
     }
 }
@@ -269,7 +299,7 @@ impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Either<'a, T> {
         Ok(match from.deserialize_any(AnyVisitor::<T>(PhantomData))? {
             Any::Text(text) => Self::Text(text),
             Any::Object(object) => Self::Object(object),
-            Any::Null | Any::Count(_) | Any::Other => Self::Neither,
+            Any::Null | Any::Count(_) | Any::Number(_) | Any::Other => Self::Neither,
         })
     }
 }
@@ -279,7 +309,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Nullable<'a> {
         Ok(match from.deserialize_any(AnyVisitor::<IgnoredAny>(PhantomData))? {
             Any::Null => Self::Null,
             Any::Text(text) => Self::Text(text),
-            Any::Count(_) | Any::Object(_) | Any::Other => Self::Absent,
+            Any::Count(_) | Any::Number(_) | Any::Object(_) | Any::Other => Self::Absent,
         })
     }
 }

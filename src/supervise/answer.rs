@@ -1,7 +1,7 @@
 //! A person's answer, from the prompt or through the socket: who may, how far, and what it does.
 
 use crate::decide::Effect;
-use crate::decide::effect::Question;
+use crate::decide::effect::{About, Question};
 use crate::decide::input::Input;
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Wish};
@@ -175,7 +175,7 @@ pub(super) fn understand(question: &Question, wish: &Wish, approvals: &Approvals
             }
             Ok(Answer::Extend { amount: quantity.amount })
         }
-        Wish::Allow { .. } if question.call.is_none() => {
+        Wish::Allow { .. } if question.about == About::Limit => {
             Err(NotTaken::new("this question is about a limit, not about a tool at a gate")
                 .hint("`--extend` says how much more; `--run` and `--for` are for tools"))
         }
@@ -194,7 +194,7 @@ pub(super) fn understand(question: &Question, wish: &Wish, approvals: &Approvals
 
 pub(super) fn describe(question: &Question, answer: &Answer) -> String {
     let agent = &question.agent;
-    if question.call.is_some() {
+    if matches!(question.about, About::Call(_)) {
         return match answer {
             Answer::Extend { .. } | Answer::Route => format!("the tool may run: agent `{agent}` goes on"),
             Answer::Allow { .. } => {
@@ -223,7 +223,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::{AgentName, BudgetKey, BudgetName, ModelId, RunId, Unit, Verb};
+    use crate::model::{AgentName, BudgetKey, BudgetName, ModelId, Money, RunId, Unit, Verb};
 
     fn question(unit: Unit, route_to: Option<&str>) -> Question {
         let key = BudgetKey { budget: BudgetName::new("purse"), scope: "run=r1".to_owned(), window_start: None, unit };
@@ -232,11 +232,12 @@ mod tests {
             agent: AgentName::new("codex"),
             key,
             text: "$4.93 of $5.00".to_owned(),
+            cost: Money::ZERO,
             extend: Quantity { unit, amount: 1_000_000_000 },
             route_to: route_to.map(ModelId::new),
             wait: Duration::from_secs(60),
             otherwise: Verb::Stop,
-            call: None,
+            about: About::Limit,
         }
     }
 

@@ -1,11 +1,13 @@
 //! What the governor may ask of the ledger, answered within the turn's transaction.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use crate::decide::Books;
-use crate::decide::account::SpentQuery;
+use crate::decide::account::{Leave, SpentQuery};
 use crate::ledger::{CallQuery, LedgerError, Turn};
-use crate::model::{BudgetKey, Dimension, Sum, Unit};
+use crate::model::event::Answer;
+use crate::model::{AgentName, BudgetKey, Dimension, Money, RunId, Sum, Unit};
 use crate::process;
 
 /// The ledger in a turn. The governor is pure and takes no errors: the first one is kept, and the
@@ -75,6 +77,19 @@ impl Books for TurnBooks<'_, '_> {
     fn reserved_by_others(&self, key: &BudgetKey) -> i64 {
         self.keep(self.turn.borrow_mut().reserved_by_others(key, &process::alive))
     }
+
+    fn cost(&self, run: &RunId, agent: &AgentName) -> Money {
+        let scope = [(Dimension::Run, run.to_string()), (Dimension::Agent, agent.to_string())];
+        let scope = scope.map(|(dimension, value)| (dimension, Some(value)));
+        self.keep(self.turn.borrow().spent(&scope, None, None)).cost
+    }
+
+    fn let_again(&self, key: &BudgetKey) -> Option<Leave> {
+        let approval = self.keep(self.turn.borrow().last_answered(key))?;
+        let Some(Answer::Allow { seconds }) = approval.answer else { return None };
+        let (by, at) = approval.by.zip(approval.answered)?;
+        Some(Leave { approval: approval.id, by, at, time: seconds.map(Duration::from_secs) })
+    }
 }
 
 /// Minutes are no sum of responses: they pass by the clock of the run.
@@ -96,5 +111,13 @@ impl Books for NoBooks {
 
     fn reserved_by_others(&self, _: &BudgetKey) -> i64 {
         0
+    }
+
+    fn cost(&self, _: &RunId, _: &AgentName) -> Money {
+        Money::ZERO
+    }
+
+    fn let_again(&self, _: &BudgetKey) -> Option<Leave> {
+        None
     }
 }

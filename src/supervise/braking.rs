@@ -37,7 +37,7 @@ impl Supervisor {
         reason: Option<String>,
     ) -> Result<Vec<Effect>, Error> {
         let before = match self.governor.agent(&self.agent) {
-            Some(agent) => Before { pause: agent.pause.clone(), past_braking: agent.is_past_braking() },
+            Some(agent) => Before { pause: agent.pause.clone(), past_braking: agent.is_past(brake) },
             None => Before { pause: None, past_braking: true },
         };
         self.braking.push(Braking { call, brake, before });
@@ -70,6 +70,7 @@ impl Supervisor {
         }
         match (brake, &before.pause) {
             (Brake::Stop, _) => done("is being stopped".to_owned()),
+            (Brake::Kill, _) => done("is being killed".to_owned()),
             (Brake::Continue, None) => done(format!("is not paused{}", self.asks(agent))),
             (Brake::Continue, Some(_)) => match self.asks(agent) {
                 asks if asks.is_empty() => done("goes on".to_owned()),
@@ -91,7 +92,8 @@ impl Supervisor {
             State::Held => true,
             // At the gate its processes run.
             State::Paused => !agent.gate.is_shut(),
-            State::Starting(_) | State::Running | State::Freezing(_) | State::Ending(_) | State::Gone => false,
+            State::Running => agent.is_stilled(),
+            State::Waiting | State::Starting(_) | State::Freezing(_) | State::Ending(_) | State::Gone => false,
         })
     }
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::decide::Effect;
-use crate::decide::effect::{Ending, Question};
+use crate::decide::effect::{About, Ending, Question};
 use crate::decide::lifecycle::{After, State};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::{Money, ThreadId};
-use crate::policy::rule::{Refusal, Rung};
-use crate::process::{How, Launch, Order, Stdin};
+use crate::policy::rule::Rung;
+use crate::process::{How, Launch, Order, Output, Session, Stdin};
 use crate::ui;
 
 use super::supervisor::{Finished, Supervisor};
@@ -44,6 +44,7 @@ impl Supervisor {
                 Effect::Tell { hook, text } => self.telling.entry(hook).or_default().push(text),
                 Effect::Answer { hook, deny } => self.answer_hook(hook, deny),
                 Effect::End(_) => self.end_tree()?,
+                Effect::Launch { .. } => self.begin()?,
                 Effect::Restart { thread, rung, .. } => self.restart(&thread, &rung)?,
                 Effect::Ask(question) => self.open_prompt(question),
                 Effect::Arm(timer, after) => self.timers.arm(clock::monotonic(), timer, after),
@@ -77,6 +78,12 @@ impl Supervisor {
         self.order(Order::End { agent: self.agent.clone(), how })
     }
 
+    /// Starts the command from the beginning.
+    fn begin(&mut self) -> Result<(), Error> {
+        let stdin = if self.resumes.is_some() { Stdin::Null } else { Stdin::Inherit };
+        self.launch(self.command.clone(), stdin, self.resumes.clone())
+    }
+
     fn restart(&mut self, thread: &ThreadId, rung: &Rung) -> Result<(), Error> {
         let argv = self
             .invocation
@@ -89,42 +96,44 @@ impl Supervisor {
     }
 
     /// Starts a command under the guard.
-    pub(super) fn launch(
-        &mut self,
-        argv: Vec<std::ffi::OsString>,
-        stdin: Stdin,
-        resumes: Option<ThreadId>,
-    ) -> Result<(), Error> {
+    fn launch(&mut self, argv: Vec<std::ffi::OsString>, stdin: Stdin, resumes: Option<ThreadId>) -> Result<(), Error> {
         self.started = Some((argv.clone(), resumes));
         let agent = self.agent.clone();
         // Nested tools can tell which run they are part of.
         let env = vec![("GOVERN_RUN".into(), Some(self.run.as_str().into()))];
         let full_screen = self.full_screen;
         let argv = self.with_hooks(argv);
-        self.order(Order::Launch(Launch { agent, argv, env, cwd: None, stdin, full_screen }))
+        let (output, session) = (Output::Inherit, Session::Governs);
+        self.order(Order::Launch(Launch { agent, argv, env, cwd: None, stdin, output, session, full_screen }))
     }
 
     fn open_prompt(&mut self, question: Question) {
         // INVARIANT: the turn that asked gave the question its number.
         let Some(approval) = self.governor.approval_of(&question) else { return };
-        let (agent, text) = (question.agent.clone(), question.text.clone());
+        let (agent, text, cost) = (question.agent.clone(), question.text.clone(), question.cost);
         // A screen that is alive is left to its program, which shows what is said.
-        let at_gate = self.governor.agent(&agent).is_some_and(|agent| agent.gate.is_shut());
-        let alive = self.full_screen && (at_gate || question.call.is_some());
+        let asked = self.governor.agent(&agent);
+        let at_gate =
+            asked.is_some_and(|agent| agent.gate.is_shut() || (question.about != About::Limit && !agent.is_stilled()));
+        let alive = self.full_screen && at_gate;
         let seen = !alive
             && self.asking.put(ui::answer::Question {
                 approval,
                 agent: question.agent,
                 standing: question.text,
+                cost: question.cost,
                 extend: question.extend,
                 most: self.governor.policy().approvals.max_extend,
                 route: question.route_to,
                 left: Some(question.wait),
-                otherwise: question.call.map_or(question.otherwise.as_str(), Refusal::as_str),
-                call: question.call.is_some(),
+                otherwise: match question.about {
+                    About::Limit => question.otherwise.as_str(),
+                    About::Call(otherwise) => otherwise.as_str(),
+                },
+                about: question.about,
             });
         if !seen {
-            self.say(&format!("ask: {text}"));
+            self.say(&format!("ask: {text} — `{agent}`, {cost} so far"));
             self.say(&format!(
                 "agent `{agent}` is held until somebody answers: govern approve {approval}, govern deny {approval}"
             ));
@@ -133,8 +142,8 @@ impl Supervisor {
 
     fn finish(&mut self, ending: Ending, in_flight: u32, in_flight_cost: Money) {
         let exit = match (ending, self.status) {
-            (Ending::Itself, Some(status)) => Exit::from(status),
-            (Ending::Itself, None) => Exit::Failed,
+            (Ending::Itself | Ending::Failed, Some(status)) => Exit::from(status),
+            (Ending::Itself | Ending::Failed | Ending::Skipped, _) => Exit::Failed,
             (Ending::Stopped | Ending::Killed, _) => Exit::Ended,
         };
         self.finished = Some(Finished { ending, exit, in_flight, in_flight_cost });

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Attribution, Response, RunId, ThreadId};
+use crate::model::{AgentName, Attribution, Registration, Response, RunId, ThreadId};
 use crate::policy::rule::Policy;
 use crate::report::BudgetStanding;
 use crate::ui::notice::Notices;
@@ -40,7 +40,9 @@ pub struct Plan {
     pub agent: AgentName,
     /// Where its spend belongs.
     pub attribution: Attribution,
-    /// The command as typed.
+    /// What it declares.
+    pub registration: Registration,
+    /// The command, on the model of the tier that it declares.
     pub command: Vec<OsString>,
     /// Where.
     pub cwd: PathBuf,
@@ -85,8 +87,6 @@ pub struct Outcome {
 /// What the loop begins with.
 pub(super) struct Start {
     pub(super) event: EventKind,
-    pub(super) command: Vec<OsString>,
-    pub(super) resumes: Option<ThreadId>,
     pub(super) codex_home: Option<PathBuf>,
     pub(super) refusal: Option<Error>,
 }
@@ -94,13 +94,7 @@ pub(super) struct Start {
 impl Plan {
     /// The part of it that the loop uses up.
     pub(super) fn start(&self) -> Start {
-        Start {
-            event: self.first_event(),
-            command: self.command.clone(),
-            resumes: self.resumes.clone(),
-            codex_home: self.codex_home.clone(),
-            refusal: self.refusal.clone(),
-        }
+        Start { event: self.first_event(), codex_home: self.codex_home.clone(), refusal: self.refusal.clone() }
     }
 
     fn first_event(&self) -> EventKind {

@@ -16,10 +16,8 @@ use crate::exit::Exit;
 use crate::gate::socket::{Heard, Socket};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{
-    AgentName, ApprovalId, Attribution, Money, ProcessIdentity, Registration, ResponseKey, RunId, ThreadId,
-};
-use crate::process::{self, Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Status, Stdin, Terminal};
+use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, ResponseKey, RunId, ThreadId};
+use crate::process::{self, Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Status, Terminal};
 use crate::report::BudgetStanding;
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
@@ -48,6 +46,8 @@ pub(super) struct Supervisor {
     pub(super) governor: Governor,
     pub(super) prices: PriceTable,
     pub(super) invocation: Option<Invocation>,
+    pub(super) command: Vec<OsString>,
+    pub(super) resumes: Option<ThreadId>,
     pub(super) ledger: Option<Ledger>,
     guard: Option<Guard>,
     pub(super) sessions: Sessions,
@@ -124,12 +124,10 @@ impl Supervisor {
         let restartable = plan.invocation.as_ref().is_some_and(Invocation::is_restartable);
         let (name, attribution) = (plan.agent.clone(), plan.attribution.clone());
         let setup = AgentSetup {
-            name,
-            attribution,
             restartable,
             full_screen: plan.full_screen,
-            registration: Registration::default(),
-            needs: Vec::new(),
+            registration: plan.registration.clone(),
+            ..AgentSetup::alone(name, attribution)
         };
         let quoter = plan.prices.clone();
         let screen = guard.terminal().filter(|_| plan.full_screen).and_then(Terminal::try_clone);
@@ -137,6 +135,7 @@ impl Supervisor {
             run: plan.run.clone(),
             policy: std::sync::Arc::new(plan.policy),
             agents: vec![setup],
+            concurrency: None,
             askable: plan.askable,
             lift: plan.lift,
             history: plan.history,
@@ -149,6 +148,8 @@ impl Supervisor {
             governor,
             prices: plan.prices,
             invocation: plan.invocation,
+            command: plan.command,
+            resumes: plan.resumes,
             ledger: Some(plan.ledger),
             guard: Some(guard),
             sessions: Sessions::new(clock::now()),
@@ -192,13 +193,11 @@ impl Supervisor {
         if let Some(what) = self.invocation.as_ref().and_then(|one| one.ungovernable().into_iter().next()) {
             self.mark(format!("{what}; it is not counted"));
         }
-        let effects = self.turn(vec![Input::Begin])?;
-        self.perform(effects)?;
         if let Some(home) = &start.codex_home {
             self.watch(home)?;
         }
-        let stdin = if start.resumes.is_some() { Stdin::Null } else { Stdin::Inherit };
-        self.launch(start.command, stdin, start.resumes)?;
+        let effects = self.turn(vec![Input::Begin])?;
+        self.perform(effects)?;
         let mut sweep_at = clock::monotonic() + self.sweep_after();
         while self.finished.is_none() && !self.end_waits() {
             let timer = self.timers.next();

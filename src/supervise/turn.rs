@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::clock;
 use crate::decide::Effect;
 use crate::decide::effect::Question;
-use crate::decide::input::{Input, News};
+use crate::decide::input::{Input, News, Settled};
 use crate::decide::lifecycle::State;
 use crate::error::Error;
 use crate::ledger::{self, Ledger, LedgerError, Patience, Turn};
@@ -115,7 +115,7 @@ impl Supervisor {
     fn end_pause(&mut self) -> Result<(), Error> {
         match self.governor.agent(&self.agent).filter(|agent| !agent.gate.is_shut()).map(|agent| agent.state) {
             Some(State::Freezing(_) | State::Held | State::Paused | State::Ending(_)) => Ok(()),
-            Some(State::Starting(_) | State::Running | State::Gone) | None => {
+            Some(State::Waiting | State::Starting(_) | State::Running | State::Gone) | None => {
                 self.order_in_passing(Order::Thaw { agent: self.agent.clone() })
             }
         }
@@ -223,6 +223,7 @@ pub(super) fn record(turn: &mut Turn<'_>, run: &RunId, effect: &Effect) -> Resul
         | Effect::Answer { .. }
         | Effect::Open(_)
         | Effect::End(_)
+        | Effect::Launch { .. }
         | Effect::Restart { .. }
         | Effect::Arm(..)
         | Effect::Say(_)
@@ -277,7 +278,8 @@ pub(super) fn elsewhere(news: ledger::News) -> News {
                     | ApprovalState::Denied
                     | ApprovalState::Withdrawn => None,
                 })?;
-                Some((approval.id, answer))
+                let by = approval.by.unwrap_or_else(|| "somebody".to_owned());
+                Some(Settled { approval: approval.id, answer, by, reason: approval.reason })
             })
             .collect(),
     }

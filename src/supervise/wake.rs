@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::model::event::EventKind;
 use crate::model::{Billing, Response};
 use crate::policy::cost::cost;
-use crate::process::{self, LaunchFailure, Missing, Report};
+use crate::process::{self, LaunchFailure, Missing, Report, Status};
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
 use crate::usage::meter::Answer;
@@ -289,7 +289,7 @@ impl Supervisor {
                 // What govern ends is not what the command left behind.
                 let leftover = if ending { 0 } else { self.codexes() };
                 let mut inputs = self.drain();
-                inputs.push(Input::Exited { agent, leftover });
+                inputs.push(Input::Exited { agent, leftover, ok: status == Status::Exited(0) });
                 inputs
             }
             Report::Ended { request: Some(_), survivors, .. } => {
@@ -348,6 +348,7 @@ fn launch_failed(failure: &LaunchFailure) -> Error {
             .hint("write the command after `--` as without govern; `govern doctor` says which Codex it finds"),
         Missing::Program => Error::new(format!("`{}` cannot be executed: {}", failure.name, failure.reason())),
         Missing::Folder => Error::new(format!("folder `{}` cannot be entered: {}", failure.name, failure.reason())),
+        Missing::Output => Error::new(format!("`{}` cannot be written: {}", failure.name, failure.reason())),
     };
     error.exit(exit)
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::layout::wrapped;
+use crate::decide::effect::About;
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, ModelId, Quantity};
+use crate::model::{AgentName, ApprovalId, ModelId, Money, Quantity};
+use crate::policy::duration::parse as parse_duration;
 use crate::report::text::{duration, printable};
 
 /// A question as the prompt puts it.
@@ -16,6 +18,8 @@ pub struct Question {
     pub agent: AgentName,
     /// What is asked, such as `$4.93 + $0.21 reserved of $5.00 (each run)`.
     pub standing: String,
+    /// What the agent's responses cost so far, as far as they have a price.
+    pub cost: Money,
     /// What a plain `e` extends by.
     pub extend: Quantity,
     /// The most that may be extended by, in the same unit.
@@ -26,24 +30,21 @@ pub struct Question {
     pub left: Option<Duration>,
     /// What happens when nobody answers, as a word.
     pub otherwise: &'static str,
-    /// It is about a tool that is about to run, not about a budget.
-    pub call: bool,
+    /// What it is about.
+    pub about: About,
 }
 
 impl Question {
     /// The question, its lines ended, with a cursor behind the last: `? `.
     pub fn draw(&self, width: usize) -> String {
         let mut text = String::new();
-        let headline =
-            format!("govern: {} — agent `{}` is held", printable(&self.standing), printable(self.agent.as_str()));
-        let mut choices = format!("[e]xtend by {}", self.extend);
-        if let Some(model) = &self.route {
-            choices += &format!(" · [r]oute to {}", printable(model.as_str()));
-        }
-        choices += " · [s]top · [k]ill";
-        if self.call {
-            choices = "[e] let it run · [s] refuse it · [k]ill the agent".to_owned();
-        }
+        let (standing, agent) = (printable(&self.standing), printable(self.agent.as_str()));
+        let headline = format!("govern: {standing} — agent `{agent}`, {} so far, is held", self.cost);
+        let route = self.route.as_ref().map(|model| format!(" · [r]oute to {}", printable(model.as_str())));
+        let choices = match self.about {
+            About::Limit => format!("[e]xtend by {}{} · [s]top · [k]ill", self.extend, route.unwrap_or_default()),
+            About::Call(_) => "[o]nce · again in this [r]un · [f]or 1h · [s] refuse it · [k]ill the agent".to_owned(),
+        };
         let otherwise = match self.left {
             Some(left) => format!("else {} in {}; ", self.otherwise, duration(left)),
             None => String::new(),
@@ -68,7 +69,13 @@ impl Question {
         let line = line.trim();
         let (word, rest) = line.split_once(char::is_whitespace).map_or((line, ""), |(word, rest)| (word, rest.trim()));
         let alone = |answer| if rest.is_empty() { Ok(answer) } else { Err(format!("`{word}` takes nothing after it")) };
+        let about_call = matches!(self.about, About::Call(_));
         match word.to_lowercase().as_str() {
+            "o" | "once" if about_call => alone(Answer::Extend { amount: self.extend.amount }),
+            "r" | "run" if about_call => alone(Answer::Allow { seconds: None }),
+            "f" | "for" if about_call => time(rest),
+            "s" | "stop" | "refuse" if about_call => alone(Answer::Stop),
+            "e" | "extend" | "route" if about_call => Err(format!("this is about a tool: {}", self.letters())),
             "" => Err(format!("please answer {}", self.letters())),
             "e" | "extend" => self.extension(rest),
             "r" | "route" if self.route.is_none() => Err("there is no cheaper model to route to".to_owned()),
@@ -81,7 +88,10 @@ impl Question {
 
     fn letters(&self) -> String {
         let route = if self.route.is_some() { "r, " } else { "" };
-        format!("e, `e {}`, {route}s or k", self.extend)
+        match self.about {
+            About::Limit => format!("e, `e {}`, {route}s or k", self.extend),
+            About::Call(_) => "o, r, `f 1h`, s or k".to_owned(),
+        }
     }
 
     fn extension(&self, by: &str) -> Result<Answer, String> {
@@ -103,33 +113,43 @@ impl Question {
     }
 }
 
+/// For how long a call may run again; an hour where nothing is said.
+fn time(text: &str) -> Result<Answer, String> {
+    let text = if text.is_empty() { "1h" } else { text };
+    let time = parse_duration(text).map_err(|error| format!("`{}` {error}: write `f 1h`", printable(text)))?;
+    Ok(Answer::Allow { seconds: Some(time.as_secs()) })
+}
+
 #[cfg(test)]
 pub(super) fn sample() -> Question {
     Question {
         approval: ApprovalId(7),
         agent: "codex".into(),
         standing: "$4.93 + $0.21 reserved of $5.00 (each run)".to_owned(),
+        cost: Money::from_nanos(4_930_000_000),
         extend: Quantity::parse("1 usd").unwrap(),
         most: Some(Quantity::parse("20 usd").unwrap()),
         route: Some("gpt-6.1-terra".into()),
         left: Some(Duration::from_secs(29 * 60 + 30)),
         otherwise: "stop",
-        call: false,
+        about: About::Limit,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::rule::Refusal;
 
     #[test]
     fn the_question_at_both_widths() {
         insta::assert_snapshot!(format!("{}\n\n{}", sample().draw(120), sample().draw(80)), @r"
-        govern: $4.93 + $0.21 reserved of $5.00 (each run) — agent `codex` is held
+        govern: $4.93 + $0.21 reserved of $5.00 (each run) — agent `codex`, $4.93 so far, is held
         [e]xtend by $1.00 · [r]oute to gpt-6.1-terra · [s]top · [k]ill   (else stop in 29 min; also: govern approve 7)
         ? 
 
-        govern: $4.93 + $0.21 reserved of $5.00 (each run) — agent `codex` is held
+        govern: $4.93 + $0.21 reserved of $5.00 (each run) — agent `codex`, $4.93 so
+        far, is held
         [e]xtend by $1.00 · [r]oute to gpt-6.1-terra · [s]top · [k]ill
         (else stop in 29 min; also: govern approve 7)
         ? 
@@ -165,5 +185,47 @@ mod tests {
         let question = Question { route: None, ..sample() };
         assert_eq!(question.parse("r"), Err("there is no cheaper model to route to".to_owned()));
         assert!(!question.draw(80).contains("oute"));
+    }
+
+    fn about_call() -> Question {
+        let standing = "`leaves`: `git push`: Bash: git push".to_owned();
+        let extend = Quantity::parse("1 tool calls").unwrap();
+        Question {
+            standing,
+            extend,
+            most: None,
+            route: None,
+            otherwise: "deny",
+            about: About::Call(Refusal::Deny),
+            ..sample()
+        }
+    }
+
+    #[test]
+    fn a_tool_may_run_once_or_again_in_this_run_or_for_a_time() {
+        insta::assert_snapshot!(about_call().draw(80), @r"
+        govern: `leaves`: `git push`: Bash: git push — agent `codex`, $4.93 so far, is
+        held
+        [o]nce · again in this [r]un · [f]or 1h · [s] refuse it · [k]ill the agent
+        (else deny in 29 min; also: govern approve 7)
+        ? 
+        ");
+        let again = |seconds| Ok(Answer::Allow { seconds });
+        for (line, answer) in [
+            ("o", Ok(Answer::Extend { amount: 1 })),
+            ("Once", Ok(Answer::Extend { amount: 1 })),
+            ("r", again(None)),
+            ("run", again(None)),
+            ("f", again(Some(3_600))),
+            ("for 20m", again(Some(1_200))),
+            ("s", Ok(Answer::Stop)),
+            ("k", Ok(Answer::Kill)),
+            ("f ever", Err("`ever` is not a duration: write `f 1h`")),
+            ("e", Err("this is about a tool: o, r, `f 1h`, s or k")),
+            ("", Err("please answer o, r, `f 1h`, s or k")),
+            ("run now", Err("`run` takes nothing after it")),
+        ] {
+            assert_eq!(about_call().parse(line), answer.map_err(str::to_owned), "{line}");
+        }
     }
 }

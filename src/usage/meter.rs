@@ -59,7 +59,7 @@ mod unsaid;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::{Basis, Guess, ModelId, ResponseKey, ServiceTier, ThreadId, Timestamp, Tokens};
+use crate::model::{Basis, Guess, ModelId, PlanWindow, ResponseKey, ServiceTier, ThreadId, Timestamp, Tokens};
 use crate::rollout::{Record, RecordKind, SessionName, TierSetting};
 
 pub use lineage::BURST;
@@ -128,6 +128,8 @@ pub struct Meter {
     set_model: Option<ModelId>,
     tier: ServiceTier,
     plan_type: Option<String>,
+    plan_windows: Vec<PlanWindow>,
+    window: Option<u64>,
     cwd: Option<String>,
     last_at: Option<Timestamp>,
     totals: Vec<RunningTotal>,
@@ -153,6 +155,8 @@ impl Meter {
             set_model: None,
             tier: ServiceTier::default(),
             plan_type: None,
+            plan_windows: Vec::new(),
+            window: None,
             cwd: None,
             last_at: None,
             totals: Vec::new(),
@@ -205,7 +209,11 @@ impl Meter {
                 let has_tool_calls = self.pulse.answered();
                 key.map(|key| self.answer(position, key, *usage, Basis::Observed, has_tool_calls))
             }
-            RecordKind::TokenCount { total, last, rate_limits } => {
+            RecordKind::TokenCount { total, last, window, rate_limits } => {
+                self.window = window.or(self.window);
+                if let Some(limits) = rate_limits.as_ref().filter(|limits| !limits.windows.is_empty()) {
+                    self.plan_windows.clone_from(&limits.windows);
+                }
                 if let Some(plan) = rate_limits.as_ref().and_then(|limits| limits.plan_type.as_ref()) {
                     self.plan_type = Some(plan.clone());
                 }
@@ -402,6 +410,16 @@ impl Meter {
     /// The ChatGPT plan that paid, if one did.
     pub fn plan_type(&self) -> Option<&str> {
         self.plan_type.as_deref()
+    }
+
+    /// What is used of the ChatGPT plan's own limits, as last said.
+    pub fn plan_windows(&self) -> &[PlanWindow] {
+        &self.plan_windows
+    }
+
+    /// How many tokens its model can read at once, as Codex last said.
+    pub fn window(&self) -> Option<u64> {
+        self.window
     }
 
     /// The working folder.

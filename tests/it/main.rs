@@ -14,11 +14,13 @@
 #[path = "../support/mod.rs"]
 pub mod support;
 
+mod approvals;
 mod ask;
 mod bad_input;
 mod brake;
 mod budget;
 mod cli;
+mod code_mode;
 mod concurrent;
 mod gate;
 mod gate_screen;
@@ -40,7 +42,9 @@ mod signals;
 mod slips;
 mod steer;
 mod subagent;
+mod switch;
 mod terminal;
+mod tier;
 mod tool_calls;
 mod unobserved;
 

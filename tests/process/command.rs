@@ -2,12 +2,15 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use govern::exit::Exit;
-use govern::process::{Launch, LaunchFailure, Leftovers, Missing, Order, Refusal, Report, Status, Stdin};
+use govern::process::{
+    Launch, LaunchFailure, Leftovers, Missing, Order, Output, Refusal, Report, Session, Status, Stdin,
+};
 
-use crate::stand_in::{Govern, until};
+use crate::stand_in::{Govern, until, until_dead};
 
 crate::tests![
     an_exit_code_or_signal_comes_back_exactly,
@@ -17,6 +20,8 @@ crate::tests![
     who_writes_into_stdin_sees_when_the_agent_closes_it,
     signals_are_as_govern_found_them,
     environment_and_folder_are_changed_as_ordered,
+    what_an_agent_writes_is_added_to_files_of_its_owner_alone,
+    an_agent_with_a_session_of_its_own_hears_no_terminal_and_ends_with_govern,
     a_name_is_free_again_once_nothing_is_left,
     an_orphan_keeps_an_agent_from_being_over,
     orphans_of_two_agents_are_told_apart,
@@ -148,6 +153,37 @@ fn environment_and_folder_are_changed_as_ordered() {
     launch.stdin = Stdin::Null;
     govern.launch(launch);
     assert_eq!(govern.text_in("out"), "new none /usr\n");
+}
+
+fn what_an_agent_writes_is_added_to_files_of_its_owner_alone() {
+    let mut govern = Govern::start();
+    let (out, err) = (govern.path("a.out"), govern.path("a.err"));
+    for word in ["one", "two"] {
+        let launch = govern.script("a", &format!("umask 0; echo {word}; echo {word}! >&2"));
+        govern.launch(Launch { output: Output::Files { out: out.clone(), err: err.clone() }, ..launch });
+        status(&mut govern);
+        ended(&mut govern);
+    }
+    for (path, text) in [(&out, "one\ntwo\n"), (&err, "one!\ntwo!\n")] {
+        assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+        assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let launch = govern.script("a", "true");
+    let nowhere = Output::Files { out: "/no/such/folder/out".into(), err };
+    let failure = failure(&mut govern, Launch { output: nowhere, ..launch });
+    assert_eq!((failure.what, failure.exit().code()), (Missing::Output, 125));
+}
+
+fn an_agent_with_a_session_of_its_own_hears_no_terminal_and_ends_with_govern() {
+    let mut govern = Govern::start();
+    let launch = govern.script("a", "(: < /dev/tty) 2> /dev/null && echo tty > tty; echo $$ > pid; exec sleep 1000");
+    let root = govern.launch(Launch { session: Session::Own, ..launch });
+    assert_eq!(govern.pid_in("pid"), root);
+    assert!(!govern.path("tty").exists());
+    let pid = nix::unistd::Pid::from_raw(root.pid);
+    assert_eq!(nix::unistd::getsid(Some(pid)).unwrap(), pid);
+    govern.child.kill().unwrap();
+    until_dead(&[root]);
 }
 
 fn a_name_is_free_again_once_nothing_is_left() {

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use govern::model::ProcessIdentity;
-use govern::process::{self, Guard, Inbox, Launch, Leftovers, Order, Report, Stdin};
+use govern::process::{self, Guard, Inbox, Launch, Leftovers, Order, Output, Report, Session, Stdin};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
@@ -150,6 +150,8 @@ impl Govern {
             env: vec![("GOVERN_AGENT".into(), Some(agent.into()))],
             cwd: Some(self.folder.path().to_owned()),
             stdin: Stdin::Inherit,
+            output: Output::Inherit,
+            session: Session::Governs,
             full_screen: false,
         }
     }

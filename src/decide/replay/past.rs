@@ -13,7 +13,7 @@ use crate::decide::lifecycle::State;
 use crate::decide::{Effect, Governor, Input, Moment, Setup};
 use crate::model::event::{Answer, EventKind};
 use crate::model::trial::{Deed, Origin, Spend, TriedRun, TriedStep};
-use crate::model::{AgentName, ApprovalId, Registration, Response, RunId, ThreadId, Timestamp, Verb};
+use crate::model::{AgentName, ApprovalId, Response, RunId, ThreadId, Timestamp, Verb};
 use crate::policy::rule::Policy;
 use crate::usage::price::PriceTable;
 
@@ -130,18 +130,14 @@ impl Past {
         let run = RunId::new(self.tried.origin.as_str());
         let prices = Arc::clone(&world.prices);
         let agents = self.staying().map(|name| AgentSetup {
-            name,
-            attribution: self.known.attribution.clone(),
             restartable: self.known.restartable,
-            full_screen: false,
-            // History does not tell what an agent declared.
-            registration: Registration::default(),
-            needs: Vec::new(),
+            ..AgentSetup::alone(name, self.known.attribution.clone())
         });
         let governor = Governor::new(Setup {
             run,
             policy: Arc::clone(&world.policy),
             agents: agents.collect(),
+            concurrency: None,
             askable: true,
             quote: Box::new(move |model, tier, at, tokens| prices.quote(model, tier, at, tokens).cost),
             lift: None,
@@ -162,8 +158,6 @@ impl Past {
             decided: false,
         });
         live.feed(self, [Input::Begin], world);
-        let launched: Vec<Input> = self.staying().map(Input::Launched).collect();
-        live.feed(self, launched, world);
         live.settle(self, world);
         live
     }
@@ -234,7 +228,7 @@ impl Live {
     /// Its commands end by themselves.
     fn exit(&mut self, past: &mut Past, world: &mut World) {
         let agents = past.agents.clone();
-        self.feed(past, agents.into_iter().map(|agent| Input::Exited { agent, leftover: 0 }), world);
+        self.feed(past, agents.into_iter().map(|agent| Input::Exited { agent, leftover: 0, ok: true }), world);
     }
 
     /// What a thread's new phase tells the governor, if it is one.
@@ -356,6 +350,7 @@ impl Live {
                 self.questions += 1;
                 return Some(Input::Asked { agent: question.agent, approval: ApprovalId(self.questions) });
             }
+            Effect::Launch { agent, .. } => return Some(Input::Launched(agent)),
             Effect::Freeze(agent) => return Some(Input::Frozen(agent)),
             Effect::End(agent) => return Some(Input::Ended(agent)),
             Effect::Restart { agent, rung, .. } => {
@@ -417,6 +412,7 @@ impl Live {
             | EventKind::Gated { .. }
             | EventKind::ToolCalled { .. }
             | EventKind::AgentEnded { .. }
+            | EventKind::AgentSkipped { .. }
             | EventKind::RunEnded { .. } => {}
         }
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::decide::account::{Account, Books, SpentQuery, amount};
-use crate::model::{BudgetKey, Dimension, Response, Sum, Timestamp};
+use crate::decide::account::{Account, Books, Leave, SpentQuery, amount};
+use crate::model::{AgentName, BudgetKey, Dimension, Money, Response, RunId, Sum, Timestamp};
 use crate::policy::rule::{Budget, Policy, Window};
 
 use super::REST;
@@ -193,5 +193,15 @@ impl Books for Shelf {
             |run: &usize| self.heard.get(run).is_some_and(|heard| (at - *heard).to_std().map_or(true, |s| s <= REST));
         let others = self.claims.get(key).into_iter().flatten().filter(|(claimant, _)| *claimant != run);
         others.filter(|(claimant, _)| works(claimant)).fold(0, |total, (_, amount)| total.saturating_add(*amount))
+    }
+
+    /// A run of history begins with nothing spent.
+    fn cost(&self, _: &RunId, _: &AgentName) -> Money {
+        Money::ZERO
+    }
+
+    /// History asks about no calls.
+    fn let_again(&self, _: &BudgetKey) -> Option<Leave> {
+        None
     }
 }

@@ -193,14 +193,17 @@ fn a_run_that_goes_on_is_allotted_anew() {
 }
 
 #[test]
-fn a_failed_agent_that_is_started_again_takes_up_what_is_left_of_its_own() {
-    let mut world = expected("2 usd", "5 usd").started();
+fn a_failed_agent_that_is_started_again_keeps_what_is_left_of_its_own() {
+    let mut plan = expected("2 usd", "5 usd");
+    plan.agents[0].retries = 1;
+    let mut world = plan.started();
     works_as(&mut world, CODEX, 60);
-    world.exits(CODEX);
-    assert_eq!((share(&world, CODEX).returned, share(&world, CODEX).unspent()), (cents(140), 0));
-    world.governor.agents.get_mut(&AgentName::new(CODEX)).unwrap().state = State::Starting(None);
-    world.feed(Input::Launched(AgentName::new(CODEX)));
-    assert_eq!((share(&world, CODEX).returned, share(&world, CODEX).unspent()), (0, cents(140)));
+    world.fails(CODEX);
+    let left = share(&world, CODEX);
+    assert_eq!((left.returned, left.unspent()), (0, cents(140)), "its next try has it");
+    world.fails(CODEX);
+    let over = share(&world, CODEX);
+    assert_eq!((over.returned, over.unspent()), (cents(140), 0));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars};
-use crate::decide::input::News;
+use crate::decide::input::{News, Settled};
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
 use crate::model::{AgentName, ApprovalId};
@@ -211,7 +211,8 @@ fn an_answer_to_another_run_that_waits_for_the_same_counts_here() {
     world.works(3_000);
     world.skip();
     let key = world.governor.accounts().next().unwrap().1.key.clone();
-    let answers = vec![(ApprovalId(1), Answer::Extend { amount: cents(200) })];
+    let (approval, answer) = (ApprovalId(1), Answer::Extend { amount: cents(200) });
+    let answers = vec![Settled { approval, answer, by: "bob (cli)".to_owned(), reason: None }];
     world.shelf.get_mut().extended.insert(key.clone(), cents(200));
     world.feed(Input::Elsewhere(News { extensions: vec![(key, cents(200))], answers, ..News::default() }));
     assert_snapshot!(world.told());
@@ -230,7 +231,7 @@ fn an_answer_to_nobodys_question_does_nothing() {
 fn an_agent_that_ends_by_itself_takes_its_question_along() {
     let mut world = held(ASK);
     world.skip();
-    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0 });
+    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0, ok: true });
     world.extends(1, cents(500));
     assert_snapshot!(world.told());
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use insta::assert_snapshot;
 
 use super::world::{CODEX, Plan, World};
-use crate::decide::input::{Gone, HookId, Judged, ToolCall, Wants};
+use crate::decide::account::Leave;
+use crate::decide::input::{Gone, HookId, Judged, News, Settled, ToolCall, Wants};
 use crate::decide::{Effect, Input};
-use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, Brake};
+use crate::model::event::{Answer, EventKind};
+use crate::model::{AgentName, ApprovalId, Brake, BudgetKey, Unit};
 use crate::policy::rule::{GateVerb, Refusal};
 
 const ASK: GateVerb = GateVerb::Ask { wait: Duration::from_secs(900), otherwise: Refusal::Deny };
@@ -78,11 +79,71 @@ fn a_refusal_carries_its_reason_to_the_model() {
 fn two_tools_are_two_questions() {
     let mut world = world();
     world.hook(2, "root", call(ASK));
-    world.hook(3, "sub", call(ASK));
+    world.hook(3, "sub", again("another", "leaves"));
     world.person_says(2, Answer::Extend { amount: 1 }, None);
     assert!(world.is_let_through(3) && !world.is_let_through(2));
     world.person_says(1, Answer::Stop, None);
     assert!(world.is_denied(2));
+}
+
+fn asked(world: &World) -> usize {
+    world.effects.iter().filter(|effect| matches!(effect, Effect::Ask(_))).count()
+}
+
+#[test]
+fn equal_calls_are_one_question_whose_answer_is_theirs_alike() {
+    let both = |answer, denied: bool| {
+        let mut world = world();
+        world.hook(2, "root", call(ASK));
+        world.hook(3, "root", call(ASK));
+        assert_eq!(asked(&world), 1);
+        world.person_says(1, answer, None);
+        for id in [2, 3] {
+            assert_eq!((world.is_denied(id), world.is_let_through(id)), (denied, !denied));
+        }
+        world.hook(4, "root", call(ASK));
+        assert_eq!(asked(&world), 2, "what comes after the answer is asked about");
+        world
+    };
+    assert_snapshot!(both(Answer::Extend { amount: 1 }, false).told());
+    both(Answer::Stop, true);
+}
+
+#[test]
+fn when_nobody_answers_the_gate_s_else_is_done_to_all_equal_calls() {
+    let mut world = world();
+    world.hook(2, "root", call(ASK));
+    world.hook(3, "root", call(ASK));
+    world.deadline(1);
+    assert!(world.is_denied(2) && world.is_denied(3));
+}
+
+#[test]
+fn a_question_is_withdrawn_when_the_last_of_equal_calls_waits_no_longer() {
+    let mut world = world();
+    let withdrawn = |world: &World| world.effects.contains(&Effect::Withdraw(ApprovalId(1)));
+    world.hook(2, "root", call(ASK));
+    world.hook(3, "sub", call(ASK));
+    world.gone(2, Gone::Withdrawn);
+    assert!(!withdrawn(&world));
+    world.hook(4, "sub", Wants::Request);
+    assert!(!world.is_let_through(4));
+    world.gone(3, Gone::Withdrawn);
+    assert!(withdrawn(&world) && world.is_let_through(4));
+}
+
+#[test]
+fn an_answer_that_another_process_took_counts_here() {
+    for (answer, denied) in [(Answer::Extend { amount: 1 }, false), (Answer::Stop, true)] {
+        let mut world = world();
+        world.hook(2, "root", call(ASK));
+        let (approval, by) = (ApprovalId(1), "bob (cli)".to_owned());
+        let answers = vec![Settled { approval, answer, by, reason: Some("why not".to_owned()) }];
+        world.feed(Input::Elsewhere(News { answers, ..News::default() }));
+        assert_eq!((world.is_denied(2), world.is_let_through(2)), (denied, !denied));
+        let answered = |effect: &Effect| matches!(effect, Effect::Record { kind: EventKind::Answered { .. }, .. });
+        assert!(!world.effects.iter().any(answered), "the other process has written it down");
+    }
 }
 
 #[test]
@@ -103,7 +164,7 @@ fn a_question_about_a_tool_that_waits_no_longer_is_withdrawn() {
     interrupted.gone(2, Gone::Withdrawn);
     let mut exited = world();
     exited.hook(2, "root", call(ASK));
-    exited.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0 });
+    exited.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0, ok: true });
     for world in [interrupted, exited] {
         assert!(world.effects.contains(&Effect::Withdraw(ApprovalId(1))));
     }
@@ -138,6 +199,7 @@ fn a_call_that_was_let_run_for_the_run_is_not_asked_about_again_and_any_other_is
     world.hook(2, "root", call(ASK));
     world.person_says(1, Answer::Allow { seconds: None }, None);
     assert!(world.is_let_through(2));
+    world.hook(9, "sub", Wants::Request);
     world.hook(3, "sub", call(ASK));
     assert!(world.is_let_through(3), "whichever thread of the agent makes it");
     world.hook(4, "root", again("another", "leaves"));
@@ -158,6 +220,45 @@ fn a_call_that_was_let_run_for_a_time_is_asked_about_once_that_is_over() {
     world.pass(30);
     world.hook(4, "root", call(ASK));
     assert!(!world.is_let_through(4), "a clock that is set back gives no more time");
+}
+
+/// A run that goes on, and a person's leave from before, given at ten by the world's clock.
+fn resumed(time: Option<u64>) -> World {
+    let mut world = world();
+    let scope = "run=r1, agent=codex, call=Bash d1".to_owned();
+    let key = BudgetKey { budget: "leaves".into(), scope, window_start: None, unit: Unit::ToolCalls };
+    let by = "ann (cli)".to_owned();
+    let leave = Leave { approval: ApprovalId(7), by, at: world.now.wall, time: time.map(Duration::from_secs) };
+    world.shelf.get_mut().leaves.insert(key, leave);
+    world
+}
+
+#[test]
+fn what_was_let_run_again_before_the_run_was_stopped_is_not_asked_about() {
+    let mut world = resumed(None);
+    world.pass(86_400);
+    world.hook(2, "root", call(ASK));
+    assert!(world.is_let_through(2));
+    world.hook(3, "root", again("another", "leaves"));
+    world.hook(4, "root", again("d1", "another gate"));
+    assert!(!world.is_let_through(3) && !world.is_let_through(4));
+    let by = |effect: &Effect| matches!(effect, Effect::Record { kind: EventKind::ToolCalled { by: Some(by), .. }, .. } if by == "ann (cli), approval 7");
+    assert!(world.effects.iter().any(by));
+}
+
+#[test]
+fn what_was_let_run_for_a_time_has_what_the_wall_clock_left_of_it() {
+    let mut world = resumed(Some(60));
+    // Each hook comes a second later.
+    world.pass(58);
+    world.hook(2, "root", call(ASK));
+    assert!(world.is_let_through(2));
+    world.hook(3, "root", call(ASK));
+    assert!(!world.is_let_through(3));
+    let mut set_back = resumed(Some(60));
+    set_back.wall_jumps_to("2026-11-24T06:00:00Z");
+    set_back.hook(2, "root", call(ASK));
+    assert!(!set_back.is_let_through(2), "a clock that is set back gives no more time");
 }
 
 #[test]

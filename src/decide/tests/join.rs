@@ -29,6 +29,7 @@ impl Session {
         let mut governor = Governor::new(Setup {
             run: RunId::new("r1"),
             policy: Arc::new(policy(&self.rules)),
+            concurrency: None,
             agents: vec![setup(CODEX, false)],
             askable: true,
             quote: Box::new(|model, _, _, tokens| price(model.as_str(), tokens.total())),

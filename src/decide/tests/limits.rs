@@ -92,7 +92,7 @@ fn what_a_restart_and_the_end_cut_off_is_counted_together() {
     world.by_hand = false;
     world.feed(Input::Ended(AgentName::new(CODEX)));
     world.asks("root");
-    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0 });
+    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0, ok: true });
     assert_snapshot!(world.told());
 }
 

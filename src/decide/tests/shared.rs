@@ -62,7 +62,7 @@ fn a_claim_is_given_back_while_it_is_held_and_at_the_end() {
     assert_eq!(world.claimed(), 0);
     world.extends(1, cents(1_000));
     assert_eq!(world.claimed(), cents(250));
-    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0 });
+    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0, ok: true });
     assert_eq!(world.claimed(), 0);
     world.asks("root"); // Read after the end.
     assert_eq!(world.claimed(), 0);

@@ -1,7 +1,7 @@
 //! Pure. Inputs and effects as lines of a transcript.
 
 use crate::decide::effect::Question;
-use crate::decide::input::{News, Phase, Timer};
+use crate::decide::input::{News, Phase, Settled, Timer};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, Chosen, Course, Decision, EventKind};
 use crate::model::{AgentName, Quantity};
@@ -30,7 +30,12 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Recount => "counted again".to_owned(),
         Input::Frozen(agent) => format!("{agent} stands still"),
         Input::Ended(agent) => format!("{agent} was ended"),
-        Input::Exited { agent, leftover } => format!("{agent} exited, {leftover} left behind"),
+        Input::Exited { agent, leftover, ok } => {
+            let how = if *ok { "exited" } else { "failed" };
+            format!("{agent} {how}, {leftover} left behind")
+        }
+        Input::NotLaunched { agent, because } => format!("{agent} was not launched: {because}"),
+        Input::Interrupted { how, because } => format!("interrupted to {how:?}: {because}"),
         Input::Asked { agent, approval } => format!("{agent} waits for approval {approval}"),
         Input::Answered { approval, answer, by, .. } => format!("{by} answers {approval}: {}", show_answer(answer)),
         Input::Blind { agent, what } => format!("{agent} is out of sight: {what}"),
@@ -70,6 +75,8 @@ pub(super) fn show_effect(effect: &Effect) -> Option<String> {
         Effect::Answer { hook, deny: Some(why) } => format!("DENY {}: {why}", hook.0),
         Effect::Open(agent) => format!("OPEN {agent}"),
         Effect::End(agent) => format!("END {agent}"),
+        Effect::Launch { agent, attempt: 1 } => format!("LAUNCH {agent}"),
+        Effect::Launch { agent, attempt } => format!("LAUNCH {agent}, attempt {attempt}"),
         Effect::Restart { agent, thread, rung } => format!("RESTART {agent}/{thread} with {}", rung.model),
         Effect::Arm(timer, after) => format!("arm {} in {after:?}", show_timer(timer)),
         Effect::Say(text) => format!("say {text}"),
@@ -165,7 +172,7 @@ fn show_news(news: &News) -> String {
     for (key, amount) in &news.extensions {
         told.push(format!("{} was extended by {}", key.budget, Quantity { unit: key.unit, amount: *amount }));
     }
-    for (approval, answer) in &news.answers {
+    for Settled { approval, answer, .. } in &news.answers {
         told.push(format!("{approval} was answered: {}", show_answer(answer)));
     }
     format!("elsewhere: {}", told.join("; "))

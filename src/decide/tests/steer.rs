@@ -76,7 +76,7 @@ fn what_was_never_told_is_written_down_at_the_end() {
     let mut world = Plan::of(&five_dollars(STEER)).started();
     world.hook(1, "root", Wants::Request);
     world.concludes("root", 1_100);
-    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0 });
+    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0, ok: true });
     assert_eq!(world.outcomes(), [(false, "it ended before it could be told")]);
 }
 

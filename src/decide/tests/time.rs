@@ -201,7 +201,7 @@ fn a_jump_of_the_wall_clock_is_no_time() {
     world.wall_jumps_to("2027-11-24T10:00:00Z");
     world.due(Timer::Minutes);
     assert_eq!(world.spent("each run"), 60_000);
-    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0 });
+    world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0, ok: true });
     world.pass(600);
     world.due(Timer::Minutes);
     assert_eq!(world.spent("each run"), 60_000);

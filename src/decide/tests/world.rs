@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
 use super::show::{show_effect, show_input};
-use crate::decide::account::{SpentQuery, amount};
+use crate::decide::account::{Leave, SpentQuery, amount};
 use crate::decide::agent::AgentSetup;
 use crate::decide::governor::{Lift, Setup};
 use crate::decide::input::{News, Phase, Timer};
@@ -37,6 +38,8 @@ pub(super) struct Shelf {
     pub(super) calls: Vec<(Timestamp, BTreeMap<String, String>)>,
     /// What other runs claim, by the budget's name.
     pub(super) others: BTreeMap<String, i64>,
+    /// What persons let run again before this run went on.
+    pub(super) leaves: BTreeMap<BudgetKey, Leave>,
     /// What this run claims.
     pub(super) claims: BTreeMap<BudgetKey, i64>,
 }
@@ -68,12 +71,22 @@ impl Books for Shelf {
     fn reserved_by_others(&self, key: &BudgetKey) -> i64 {
         self.others.get(key.budget.as_str()).copied().unwrap_or(0)
     }
+
+    fn cost(&self, run: &RunId, agent: &AgentName) -> Money {
+        let own = |response: &&Response| response.run.as_ref() == Some(run) && response.agent.as_ref() == Some(agent);
+        self.responses.iter().filter(own).filter_map(|response| response.cost.money()).sum()
+    }
+
+    fn let_again(&self, key: &BudgetKey) -> Option<Leave> {
+        self.leaves.get(key).cloned()
+    }
 }
 
 /// What a run is begun with.
 pub(super) struct Plan {
     pub(super) policy: Policy,
     pub(super) agents: Vec<AgentSetup>,
+    pub(super) concurrency: Option<NonZeroUsize>,
     pub(super) askable: bool,
     pub(super) lift: Option<Lift>,
     pub(super) history: Vec<Response>,
@@ -93,6 +106,8 @@ pub(super) struct World {
     pub(super) reports: VecDeque<Input>,
     pub(super) effects: Vec<Effect>,
     pub(super) teams: BTreeMap<String, Attribution>,
+    /// How many hooks have called, where a test does not number them itself.
+    pub(super) hooks: u64,
     approvals: i64,
     answers: u64,
     text: String,
@@ -134,14 +149,7 @@ pub(super) fn five_dollars(steps: &str) -> String {
 }
 
 pub(super) fn setup(name: &str, restartable: bool) -> AgentSetup {
-    AgentSetup {
-        name: AgentName::new(name),
-        attribution: web(),
-        restartable,
-        full_screen: false,
-        registration: Registration::default(),
-        needs: Vec::new(),
-    }
+    AgentSetup { restartable, ..AgentSetup::alone(AgentName::new(name), web()) }
 }
 
 /// The same, and it declared this.
@@ -160,6 +168,7 @@ impl Plan {
         Self {
             policy: policy(text),
             agents: vec![setup(CODEX, true)],
+            concurrency: None,
             askable: true,
             lift: None,
             history: Vec::new(),
@@ -182,6 +191,7 @@ impl Plan {
             run: RunId::new("r1"),
             policy: std::sync::Arc::new(self.policy),
             agents: self.agents,
+            concurrency: self.concurrency,
             askable: self.askable,
             quote: Box::new(|model, _, _, tokens| price(model.as_str(), tokens.output)),
             lift: self.lift,
@@ -196,6 +206,7 @@ impl Plan {
             reports: VecDeque::new(),
             effects: Vec::new(),
             teams,
+            hooks: 0,
             approvals: 0,
             answers: 0,
             text: String::new(),
@@ -206,10 +217,6 @@ impl Plan {
     pub(super) fn started(self) -> World {
         let mut world = self.world();
         world.feed(Input::Begin);
-        let agents: Vec<String> = world.teams.keys().cloned().collect();
-        for agent in agents {
-            world.feed(Input::Launched(AgentName::new(agent)));
-        }
         world
     }
 }
@@ -270,6 +277,7 @@ impl World {
                 let approval = ApprovalId(self.approvals);
                 return (Some(Input::Asked { agent: question.agent.clone(), approval }), None);
             }
+            Effect::Launch { agent, .. } => Some(Input::Launched(agent.clone())),
             Effect::Freeze(agent) => Some(Input::Frozen(agent.clone())),
             Effect::End(agent) => Some(Input::Ended(agent.clone())),
             Effect::Restart { agent, rung, .. } => {
@@ -363,7 +371,13 @@ impl World {
     /// Its command ends by itself.
     pub(super) fn exits(&mut self, agent: &str) {
         self.pass(1);
-        self.feed(Input::Exited { agent: AgentName::new(agent), leftover: 0 });
+        self.feed(Input::Exited { agent: AgentName::new(agent), leftover: 0, ok: true });
+    }
+
+    /// The same, with an error.
+    pub(super) fn fails(&mut self, agent: &str) {
+        self.pass(1);
+        self.feed(Input::Exited { agent: AgentName::new(agent), leftover: 0, ok: false });
     }
 
     pub(super) fn person(&mut self, approval: i64, answer: Answer) {

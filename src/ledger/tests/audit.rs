@@ -183,6 +183,7 @@ fn an_open_run_is_held_to_its_questions() {
         approval: crate::model::ApprovalId(3),
         budget: None,
         question: "?".into(),
+        cost: None,
         deadline: None,
     };
     append(&mut ledger, &event("r3", kind));

@@ -25,6 +25,7 @@ fn one_of_each() -> Vec<Event> {
             approval: ApprovalId(1),
             budget: Some("each run".into()),
             question: "extend?".into(),
+            cost: None,
             deadline: Some(at(60_000)),
         },
         EventKind::Answered {

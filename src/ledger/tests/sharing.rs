@@ -261,3 +261,26 @@ fn what_runs_did_before_a_watch_is_in_the_sums_and_not_in_the_news() {
     assert_eq!(seeded.responses, 1);
     assert_eq!(keys(&news(&mut a)), ["2"]);
 }
+
+#[test]
+fn the_last_answer_to_a_question_is_found_and_one_that_was_written_by_hand_is_none() {
+    let (_dir, mut a, b) = two();
+    let allow = Answer::Allow { seconds: Some(3_600) };
+    for (scope, answer) in
+        [("call=1", &allow), ("call=1", &Answer::Stop), ("call=2", &Answer::Stop), ("call=2", &allow)]
+    {
+        turn(&mut a, |turn| {
+            let (id, _) = turn.ask(&question(scope), &everyone).unwrap();
+            let state = if *answer == allow { ApprovalState::Approved } else { ApprovalState::Denied };
+            assert!(turn.answer(id, state, Some(answer), "ann (cli)", None).unwrap());
+        });
+    }
+    turn(&mut a, |turn| turn.ask(&question("call=2"), &everyone).unwrap());
+    let mut last = |scope: &str| turn(&mut a, |turn| turn.last_answered(&key(scope)).unwrap());
+    assert_eq!(last("call=1").unwrap().answer, Some(Answer::Stop));
+    let of_two = last("call=2").unwrap();
+    assert_eq!((of_two.answer, of_two.by.as_deref()), (Some(allow), Some("ann (cli)")));
+    assert_eq!(last("call=3"), None);
+    b.conn.execute("UPDATE approvals SET answer = '{\"answer\":\"allow\"}' WHERE id = 4", []).unwrap();
+    assert_eq!(last("call=2"), None);
+}

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use crate::model::{BudgetName, Dimension, Quantity, Unit};
 use crate::policy::mistake::{Notes, Span};
 use crate::policy::percent;
-use crate::policy::rule::{Budget, Window};
+use crate::policy::rule::{Allot, Budget, Step, Window};
 use crate::policy::suggest;
 use crate::policy::table::{Entry, Keys, Placed, Table, as_text, wrong_type};
 
@@ -20,6 +20,13 @@ use super::{BudgetDraft, allot, window};
 const KEYS: Keys = Keys {
     of: "`[[budget]]`",
     known: &["name", "per", "window", "limit", "limits", "only", "steps", "grace", "mode", "overridable", "allot"],
+    later: &[],
+};
+
+/// The rest of the grammar makes no sense of one run.
+const FLEET_KEYS: Keys = Keys {
+    of: "the `[budget]` of a fleet",
+    known: &["name", "per", "limit", "steps", "grace", "mode", "allot"],
     later: &[],
 };
 
@@ -47,13 +54,8 @@ pub(super) fn check(
         minutes_pass_in_a_run(table, per.as_deref(), window.as_ref(), notes);
     }
     let known = known_limits(limit.as_ref(), &limits, grace);
-    let Checked { steps, mut routes, extends } = steps::check(table, &known, || steps::default_steps(None), notes);
-    extends.iter().for_each(|span| extends_allotments_alone(span, notes));
     let dims: Vec<&Dimension> = only.iter().map(|(dimension, _)| dimension).collect();
-    let allot = allot::check(table, per.as_deref(), &dims, &known, notes).and_then(|draft| {
-        routes.extend(draft.routes);
-        draft.allot
-    });
+    let Divided { steps, allot, routes } = divided(table, (per.as_deref(), &dims), &known, notes);
     let mode = super::mode(table, notes);
     let overridable = table.boolean("overridable", notes).unwrap_or(false);
     let name = name?;
@@ -74,10 +76,72 @@ pub(super) fn check(
     Some(BudgetDraft { name, overridable, routes, budget })
 }
 
+/// What happens at shares of a budget, and of what it is divided into.
+struct Divided {
+    steps: Vec<Step>,
+    allot: Option<Allot>,
+    routes: Vec<Span>,
+}
+
+fn divided(
+    table: &Table<'_>,
+    (per, only): (Option<&[Dimension]>, &[&Dimension]),
+    limits: &steps::Limits,
+    notes: &mut Notes,
+) -> Divided {
+    let Checked { steps, mut routes, extends } = steps::check(table, limits, || steps::default_steps(None), notes);
+    extends.iter().for_each(|span| extends_allotments_alone(span, notes));
+    let allot = allot::check(table, per, only, limits, notes).and_then(|draft| {
+        routes.extend(draft.routes);
+        draft.allot
+    });
+    Divided { steps, allot, routes }
+}
+
 /// The budget's own limit is nobody's to raise but a person's.
 fn extends_allotments_alone(span: &Span, notes: &mut Notes) {
     let message = "`extend` is never chosen here: it raises an agent's allotment from the pool, not the limit itself";
     notes.warn(span, message, "write this step into `allot = { by = \"expected\", steps = [ … ] }`, or leave it out");
+}
+
+/// The budget of a fleet: over the run, for its life.
+pub(super) fn of_fleet(table: &Table<'_>, notes: &mut Notes) -> Option<BudgetDraft> {
+    table.only(&FLEET_KEYS, notes);
+    if let Some(text) = table.text("per", "\"run\"", notes).filter(|text| text.value != "run") {
+        notes.refuse(
+            &text.span,
+            "the budget of a fleet is always per run",
+            "leave `per` out, or write a budget in a policy",
+        );
+    }
+    let name = match table.get("name") {
+        Some(_) => super::unique_name(table, "budget", |_| true, notes),
+        None => Some(Placed { value: "fleet".to_owned(), span: table.span.clone() }),
+    };
+    let limit = limit(table, notes);
+    let grace = grace(table, notes);
+    needs_limit(table, notes);
+    let none = BTreeMap::new();
+    let known = known_limits(limit.as_ref(), &none, grace);
+    let run = [Dimension::Run];
+    let Divided { steps, allot, routes } = divided(table, (Some(&run), &[]), &known, notes);
+    let mode = super::mode(table, notes);
+    let name = name?;
+    let budget = limit.map(|limit| Budget {
+        name: BudgetName::new(name.value.clone()),
+        per: vec![Dimension::Run],
+        window: Window::Life,
+        limit: Some(limit.value),
+        limits: none,
+        only: Vec::new(),
+        steps,
+        allot,
+        grace,
+        observe: mode.unwrap_or(false),
+        layer: notes.layer(),
+    });
+    let name = Placed { value: BudgetName::new(name.value), span: name.span };
+    Some(BudgetDraft { name, overridable: false, routes, budget })
 }
 
 /// Active time is known of the run that passes it, and of no other.

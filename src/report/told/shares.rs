@@ -32,7 +32,6 @@ pub(super) fn share(event: &Event) -> Option<Told> {
                 // Told by who extended.
                 Moved::Extended => return None,
                 Moved::GivenBack => "gave back",
-                Moved::TakenUp => "took up",
             };
             let because = format!("{} of `{budget}`; {} in the pool", shown(*amount, unit), shown(*pool, unit));
             (what, budget, because)

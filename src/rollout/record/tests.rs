@@ -100,7 +100,12 @@ fn a_token_count_may_have_no_numbers_yet() {
     let none = event_line(r#"{"type":"token_count","info":null,"rate_limits":{"plan_type":"pro","primary":null}}"#);
     assert_eq!(
         kind(&none),
-        RecordKind::TokenCount { total: None, last: None, rate_limits: Some(Limits { plan_type: Some("pro".into()) }) }
+        RecordKind::TokenCount {
+            total: None,
+            last: None,
+            window: None,
+            rate_limits: Some(Limits { plan_type: Some("pro".into()), windows: Vec::new() })
+        }
     );
 }
 

@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::gate::hook::HookInput;
 use crate::ledger::{Ledger, LedgerError, RunState};
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Attribution, Event, ProcessIdentity, Registration, Response, RunId, ServiceTier};
+use crate::model::{AgentName, Attribution, Event, ProcessIdentity, Response, RunId, ServiceTier};
 use crate::policy::rule::Policy;
 use crate::process::{self, Parent};
 use crate::usage::price::PriceTable;
@@ -154,19 +154,13 @@ pub fn attend(call: &Call, ledger: &mut Ledger, parent: &Arc<Parent>) -> Result<
 
 impl<'a> Alone<'a> {
     fn new(call: &'a Call, ledger: &'a mut Ledger) -> Self {
-        let setup = AgentSetup {
-            name: call.agent.clone(),
-            attribution: call.attribution.clone(),
-            restartable: false,
-            full_screen: false,
-            registration: Registration::default(),
-            needs: Vec::new(),
-        };
+        let setup = AgentSetup::alone(call.agent.clone(), call.attribution.clone());
         let quoter = call.prices.clone();
         let governor = Governor::new(Setup {
             run: call.run.clone(),
             policy: Arc::new(call.policy.clone()),
             agents: vec![setup],
+            concurrency: None,
             askable: call.askable,
             quote: Box::new(move |model, tier, at, tokens| quoter.quote(model, tier, at, tokens).cost),
             lift: None,
@@ -309,6 +303,7 @@ impl<'a> Alone<'a> {
             | Effect::Expire(_)
             | Effect::Freeze(_)
             | Effect::Thaw(_)
+            | Effect::Launch { .. }
             | Effect::Open(_)
             | Effect::Refuse(_)
             | Effect::Finish { .. } => {}

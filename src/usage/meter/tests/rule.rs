@@ -9,7 +9,7 @@ fn tokens(input: u64, output: u64) -> Tokens {
 }
 
 fn count(total: Option<Tokens>, last: Option<Tokens>) -> Record {
-    Record { at: None, ordinal: None, kind: RecordKind::TokenCount { total, last, rate_limits: None } }
+    Record { at: None, ordinal: None, kind: RecordKind::TokenCount { total, last, window: None, rate_limits: None } }
 }
 
 fn spent(records: &[Record]) -> Vec<(Tokens, Basis)> {

@@ -1,0 +1,254 @@
+//! Pure. Which agents start when: needs first, then what matters more, never more at once than may be.
+
+use std::cmp::Reverse;
+use std::num::NonZeroUsize;
+
+use crate::model::event::EventKind;
+use crate::model::{AgentName, Priority, Verb};
+
+use super::account::Books;
+use super::agent::Agent;
+use super::effect::{Effect, Ending};
+use super::governor::Governor;
+use super::input::{Interrupt, Moment, Phase};
+use super::lifecycle::{Happening, Intent, State};
+use super::verdicts::Due;
+use super::verdicts::Source;
+
+/// One agent in the order of the fleet's file.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// Its name.
+    pub name: &'a AgentName,
+    /// Those that must have ended well before it starts.
+    pub needs: &'a [AgentName],
+    /// Among several that could start.
+    pub priority: Priority,
+    /// How far it is.
+    pub stage: Stage,
+}
+
+/// How far an agent is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Not started, or not started again.
+    Waiting,
+    /// Not started, and not to be: somebody paused it.
+    Paused,
+    /// Started, and not over; one that is held counts, since it goes on.
+    Working,
+    /// It ended well.
+    Done,
+    /// It ended in any other way.
+    Failed,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move<'a> {
+    /// This one starts.
+    Launch(&'a AgentName),
+    /// This one never does: what it needs came to nothing, or is not there.
+    Skip(&'a AgentName, &'a AgentName),
+}
+
+/// The next move; `None`: nothing starts before something else happens.
+pub fn next<'a>(entries: &[Entry<'a>], concurrency: Option<NonZeroUsize>) -> Option<Move<'a>> {
+    let of = |name: &AgentName| entries.iter().find(|entry| entry.name == name).map(|entry| entry.stage);
+    let not_over = || entries.iter().filter(|entry| matches!(entry.stage, Stage::Waiting | Stage::Paused));
+    let failed = not_over().find_map(|entry| {
+        let need = entry.needs.iter().find(|need| matches!(of(need), Some(Stage::Failed) | None))?;
+        Some(Move::Skip(entry.name, need))
+    });
+    if failed.is_some() {
+        return failed;
+    }
+    let working = entries.iter().filter(|entry| entry.stage == Stage::Working).count();
+    let room = concurrency.is_none_or(|most| working < most.get());
+    let open = |entry: &Entry<'a>| entry.needs.iter().find(|need| of(need) != Some(Stage::Done));
+    let mut ready = not_over().filter(|entry| open(entry).is_none()).peekable();
+    if working == 0 && ready.peek().is_none() {
+        // They wait for one another.
+        return not_over().find_map(|entry| Some(Move::Skip(entry.name, open(entry)?)));
+    }
+    let ready = ready.filter(|entry| entry.stage == Stage::Waiting && room);
+    // Of those that matter as much the first one is taken.
+    ready.min_by_key(|entry| Reverse(entry.priority)).map(|entry| Move::Launch(entry.name))
+}
+
+impl Governor {
+    pub(super) fn begin(&mut self, now: Moment, books: &dyn Books) {
+        for name in self.names() {
+            self.open_current(now, &name, books);
+            if let Some(lift) = self.lift.take()
+                && !self.lift_limit(&name, &lift)
+            {
+                let what = format!("no budget of this run counts what `--extend {}` would lift", lift.by_amount);
+                self.effects.push(Effect::Refuse(what));
+                return;
+            }
+            self.recall(&name, books);
+        }
+        if let Err(what) = self.allot(now, books) {
+            self.effects.push(Effect::Refuse(what));
+            return;
+        }
+        for name in self.names() {
+            let due = self.foreseen(now, &name, books);
+            // A route that comes down to more here is no limit that is spent.
+            let hard = due.iter().find(|due| due.written.is_hard() && self.is_hard(due));
+            if let Some(hard) = hard {
+                let text = hard.because.clone();
+                let Source::Step { account, .. } = hard.source;
+                self.last_hard = self.account(account).map(|(account, _)| account.key.budget.clone());
+                self.effects.push(Effect::Refuse(text));
+                return;
+            }
+        }
+        // What was promised is claimed before anybody starts.
+        for name in self.names() {
+            self.reserve(now, &name);
+        }
+        self.begun = true;
+    }
+
+    fn recall(&mut self, name: &AgentName, books: &dyn Books) {
+        let Some(agent) = self.agents.get_mut(name).filter(|_| !self.history.is_empty()) else { return };
+        for response in self.history.iter().filter(|response| response.agent.as_ref() == Some(name)) {
+            agent.note(response);
+        }
+        // Its last responses are not all of them.
+        agent.cost = books.cost(&self.run, name);
+    }
+
+    /// The steps that apply before the agent has asked anything. One that goes on begins with a request on its root
+    /// thread, of about the size of its last ones.
+    fn foreseen(&mut self, now: Moment, name: &AgentName, books: &dyn Books) -> Vec<Due> {
+        let agent = self.agents.get_mut(name);
+        if let Some(agent) = agent
+            && let Some(thread) = agent.root.clone().and_then(|root| agent.threads.get_mut(&root))
+        {
+            thread.phase = Phase::InFlight;
+        }
+        let due = self.judge_all(now, name, books);
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.settle();
+        }
+        due
+    }
+
+    /// The agents in the order in which they were named.
+    fn entries(&self) -> Vec<Entry<'_>> {
+        let agents = self.order.iter().filter_map(|name| self.agents.get(name));
+        agents
+            .map(|agent| Entry {
+                name: &agent.setup.name,
+                needs: &agent.setup.needs,
+                priority: agent.setup.registration.priority,
+                stage: stage(agent),
+            })
+            .collect()
+    }
+
+    /// Starts all that may start, and skips what never will.
+    pub(super) fn schedule(&mut self, now: Moment, books: &dyn Books) {
+        while self.begun {
+            let entries = self.entries();
+            match next(&entries, self.concurrency) {
+                None => return,
+                Some(Move::Launch(name)) => {
+                    let name = name.clone();
+                    self.start(now, &name, books);
+                }
+                Some(Move::Skip(name, need)) => {
+                    let (name, need) = (name.clone(), need.clone());
+                    self.skip(now, &name, &need);
+                }
+            }
+        }
+    }
+
+    /// Begins an attempt, unless a limit is spent that ends agents: then it is not even started. Where a person is to
+    /// be asked, it is started and held before its first request.
+    fn start(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        if let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.attempt > 0) {
+            agent.begin_anew();
+        }
+        let due = self.foreseen(now, name, books);
+        let ends = |due: &Due| self.is_hard(due) && matches!(due.verb, Verb::Stop | Verb::Kill);
+        if !due.iter().any(ends) {
+            if let Some(agent) = self.agents.get_mut(name) {
+                agent.attempt = agent.attempt.saturating_add(1);
+            }
+            self.happen(now, name, Happening::Launch);
+        }
+        self.decide(now, name, due, None);
+    }
+
+    fn skip(&mut self, now: Moment, name: &AgentName, need: &AgentName) {
+        let because = match self.agents.get(need).map(|agent| agent.ending) {
+            None => format!("it needs `{need}`, which is not there"),
+            Some(None) => format!("it needs `{need}`, and that one waits for it"),
+            Some(Some(ending)) => format!("it needs `{need}`, which {}", ending.as_str()),
+        };
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.because.clone_from(&because);
+        }
+        self.record(Some(name), EventKind::AgentSkipped { because });
+        self.happen(now, name, Happening::Skip);
+    }
+
+    /// A command that failed is started anew while its agent has tries left.
+    pub(super) fn may_retry(&self, name: &AgentName) -> bool {
+        let left = |agent: &Agent| agent.attempt >= 1 && agent.attempt - 1 < agent.setup.retries;
+        self.interrupted.is_none() && self.agents.get(name).is_some_and(left)
+    }
+
+    /// Its command could not be executed: no further try would be another.
+    pub(super) fn not_launched(&mut self, now: Moment, name: &AgentName, because: String) {
+        self.outcome(name, false, &because);
+        self.mark(Some(name), because.clone());
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.because = because;
+        }
+        self.happen(now, name, Happening::Failed);
+    }
+
+    /// Somebody ends the whole run: what did not start never does, what works is ended.
+    pub(super) fn interrupt(&mut self, now: Moment, how: Interrupt, because: &str) {
+        self.interrupted = self.interrupted.max(Some(how));
+        for name in self.order.clone() {
+            if self.agents.get(&name).is_none_or(|agent| agent.state == State::Gone) {
+                continue;
+            }
+            if let Some(agent) = self.agents.get_mut(&name) {
+                agent.pause = None;
+                because.clone_into(&mut agent.because);
+            }
+            let intent = match how {
+                Interrupt::Stop => Intent::Stop,
+                Interrupt::Kill => Intent::Kill,
+            };
+            self.end_held_or_running(now, &name, intent);
+        }
+        self.effects.push(Effect::Say(because.to_owned()));
+    }
+
+    /// Every agent is over.
+    pub fn is_over(&self) -> bool {
+        self.agents.values().all(|agent| agent.state == State::Gone)
+    }
+}
+
+fn stage(agent: &Agent) -> Stage {
+    match (agent.state, agent.ending) {
+        (State::Waiting, _) if agent.pause.is_some() => Stage::Paused,
+        (State::Waiting, _) => Stage::Waiting,
+        (State::Gone, Some(Ending::Itself)) => Stage::Done,
+        (State::Gone, _) => Stage::Failed,
+        (
+            State::Starting(_) | State::Running | State::Freezing(_) | State::Held | State::Paused | State::Ending(_),
+            _,
+        ) => Stage::Working,
+    }
+}
