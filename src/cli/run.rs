@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::codex::{Invocation, Kind};
+use crate::decide::agent::AgentSetup;
 use crate::decide::governor::Lift;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -18,11 +19,12 @@ use crate::model::quantity::QUANTITY_HINT;
 use crate::model::{AgentName, Attribution, Dimension, Quantity, Response, RunId, ThreadId, Verb};
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
+use crate::policy::mistake::LayerText;
 use crate::policy::rule::{FreshLedger, Policy, Window};
 use crate::policy::{attribute, diagnostic};
 use crate::process::{self, GuardHandle, Inbox};
 use crate::report::page::Tone;
-use crate::supervise::{Outcome, Plan, supervise};
+use crate::supervise::{Outcome, Plan, Planned, Seat, supervise};
 use crate::tail::locate;
 use crate::ui::Look;
 use crate::ui::notice::{Notices, Showing};
@@ -220,30 +222,41 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
     let terminal = process::has_terminal();
     let parts = summary::Parts::of(start.run.clone(), start.place.repository.clone(), start.policy.timezone);
     let resumable = Resumable::of(&start);
+    let setup = AgentSetup {
+        restartable: invocation.as_ref().is_some_and(Invocation::is_restartable),
+        full_screen,
+        registration,
+        ..AgentSetup::alone(start.agent, start.attribution.clone())
+    };
     let plan = Plan {
         run: start.run,
-        resumes: start.resumes,
         by: whoami(),
         lift: start.lift,
         refusal: no_tier.or(refusal).or(too_fresh),
         history,
         policy: start.policy,
         prices: start.prices,
-        agent: start.agent,
         attribution: start.attribution,
-        registration,
-        command,
+        command: command.clone(),
+        agents: vec![Planned {
+            setup,
+            command,
+            invocation,
+            folder: None,
+            resumes: start.resumes,
+            codex_home: assigned_home.or_else(|| locate::codex_home(env)),
+            seat: Seat::Governs,
+            keep: Some(Box::new(move |thread, argv| resumable.text(thread, argv))),
+        }],
+        concurrency: None,
         cwd: start.place.folder,
-        invocation,
-        codex_home: assigned_home.or_else(|| locate::codex_home(env)),
         ledger,
         sockets,
         notices,
         prompt: terminal,
-        full_screen,
         askable: terminal && env("CI").is_none(),
         fresh,
-        keep: Box::new(move |thread, argv| resumable.text(thread, argv)),
+        show: false,
     };
     let outcome = in_runtime(plan, guard)?;
     let exit = outcome.exit;
@@ -254,7 +267,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
     }
 }
 
-fn in_runtime(plan: Plan, guard: GuardHandle) -> Result<Outcome> {
+pub(super) fn in_runtime(plan: Plan, guard: GuardHandle) -> Result<Outcome> {
     let failed = |error: &dyn std::error::Error| Error::new("govern cannot start its loop").caused_by(error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
     runtime.block_on(async {
@@ -266,7 +279,7 @@ fn in_runtime(plan: Plan, guard: GuardHandle) -> Result<Outcome> {
 
 /// Twelve characters that sort by time: 42 bits of milliseconds since 1970 (they last until 2109)
 /// and 18 of chance.
-fn new_run() -> RunId {
+pub(super) fn new_run() -> RunId {
     id_of(uuid::Uuid::now_v7())
 }
 
@@ -328,8 +341,12 @@ impl Rules {
 
     /// Reads all layers. Warnings are shown, mistakes stop everything.
     pub(super) fn load(&self, here: &Here<'_>, quiet: bool) -> Result<Policy> {
+        self.join(policy_files::read(here.policy_places(self.policy.as_deref()))?, quiet)
+    }
+
+    /// As [`Rules::load`], of layers that are read.
+    pub(super) fn join(&self, layers: Vec<LayerText>, quiet: bool) -> Result<Policy> {
         let flags = self.flags()?;
-        let layers = policy_files::read(here.policy_places(self.policy.as_deref()))?;
         let loaded = here::join_with(layers, flags, Look::stderr().colour)?;
         if !loaded.warnings.is_empty() && !quiet {
             super::to_stderr(&diagnostic::render(&loaded.warnings, Look::stderr().colour));
@@ -351,6 +368,11 @@ pub(super) fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> At
         labels: belongs.label.iter().cloned().collect(),
         ..Attribution::default()
     };
+    attribute_with(policy, place, flags)
+}
+
+/// Where spend belongs: as said, else by the environment, the policy's rules and the place.
+pub(super) fn attribute_with(policy: &Policy, place: &Place, said: Attribution) -> Attribution {
     let from_env = Attribution {
         team: text("GOVERN_TEAM"),
         project: text("GOVERN_PROJECT"),
@@ -359,7 +381,7 @@ pub(super) fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> At
         user: text("GOVERN_USER"),
         ..Attribution::default()
     };
-    attribute::attribute(&policy.attribute, &known(place), flags, from_env)
+    attribute::attribute(&policy.attribute, &known(place), said, from_env)
 }
 
 /// A place as attribution rules see it.
@@ -378,7 +400,7 @@ fn known(place: &Place) -> attribute::Place {
 
 /// Budgets wider than the run that a ledger without a past can't keep, and the refusal if the
 /// policy wants one.
-fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Result<(Vec<String>, Option<Error>)> {
+pub(super) fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Result<(Vec<String>, Option<Error>)> {
     let wide: Vec<String> = policy
         .budgets
         .iter()

@@ -76,6 +76,11 @@ impl Gate {
         self.shut
     }
 
+    /// A request has gone past it.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Something of this thread waits.
     fn keeps(&self, thread: &ThreadId) -> bool {
         self.waiting.values().any(|(of, _)| of == thread)
@@ -148,6 +153,11 @@ impl Gate {
         self.reach = Some(GateReach::Requests);
     }
 
+    /// Threads of this family are known to come here before each request.
+    pub(super) fn expects(&mut self, root: &ThreadId) {
+        self.roots.insert(root.clone());
+    }
+
     /// The Codex that waited is gone.
     pub(super) fn forget(&mut self) {
         self.unrecorded.clear();
@@ -196,10 +206,11 @@ impl Governor {
     /// Codex is about to do something, and waits.
     pub(super) fn at_gate(&mut self, now: Moment, hook: Hook, books: &dyn Books) {
         let Hook { id, agent: name, thread, root, model, tier, wants } = hook;
-        let Some(agent) = self.agents.get_mut(&name) else { return };
-        let reach = if wants.spends() { GateReach::Requests } else { GateReach::Tools };
         let spends = wants.spends();
         let begins = spends || wants == Wants::Turn;
+        self.defers &= !begins;
+        let Some(agent) = self.agents.get_mut(&name) else { return };
+        let reach = if spends { GateReach::Requests } else { GateReach::Tools };
         let call = if let Wants::Tool(call) = &wants { Some(call.clone()) } else { None };
         agent.gate.waiting.insert(id, (thread.clone(), wants));
         let more = agent.gate.reach < Some(reach);

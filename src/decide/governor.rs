@@ -81,6 +81,8 @@ pub struct Governor {
     pub(super) freed: bool,
     pub(super) requests: u64,
     pub(super) last_hard: Option<BudgetName>,
+    /// Hard steps wait: what is judged spends nothing, and somebody will ask before what does.
+    pub(super) defers: bool,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -107,6 +109,7 @@ impl Governor {
             freed: false,
             requests: 0,
             last_hard: None,
+            defers: false,
             effects: Vec::new(),
         }
     }
@@ -153,6 +156,11 @@ impl Governor {
     /// The budget whose hard step was decided last.
     pub fn last_hard_budget(&self) -> Option<&BudgetName> {
         self.last_hard.as_ref()
+    }
+
+    /// How far back throttles look; `None`: the policy has none.
+    pub fn pace_span(&self) -> Option<Duration> {
+        self.agents.values().find_map(|agent| agent.pace.span())
     }
 
     /// The policy in force.

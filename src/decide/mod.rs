@@ -12,7 +12,7 @@ pub mod effect;
 pub mod gate;
 pub mod governor;
 pub mod input;
-mod join;
+pub mod join;
 pub mod lifecycle;
 pub mod pace;
 pub mod pool;

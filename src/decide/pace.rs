@@ -42,12 +42,30 @@ pub struct Throttle {
     said: bool,
 }
 
+impl Throttle {
+    /// One that somebody was told of before.
+    pub(super) fn under_way(to: Rate, because: String) -> Self {
+        Self { to, because, said: true }
+    }
+}
+
 impl Pace {
     /// Looks back as far as this policy's rates do.
     pub(super) fn of(policy: &Policy) -> Self {
         let steps = policy.budgets.iter().flat_map(|budget| budget.all_steps());
         let rates = steps.filter_map(|step| step.to.or_else(|| step.may.as_ref()?.to));
         Self { sent: VecDeque::new(), keep: rates.map(|rate| rate.per).max() }
+    }
+
+    /// How far back it looks; `None`: it keeps nothing.
+    pub fn span(&self) -> Option<Duration> {
+        self.keep
+    }
+
+    /// A request of an earlier time went out when it was answered, at the latest.
+    pub(super) fn recalls(&mut self, now: Moment, response: &Response) {
+        let ago = (now.wall - response.at).to_std().unwrap_or_default();
+        self.answered(now.uptime.saturating_sub(ago), response);
     }
 
     /// A request goes out.

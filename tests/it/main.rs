@@ -14,6 +14,7 @@
 #[path = "../support/mod.rs"]
 pub mod support;
 
+mod agents_sdk;
 mod approvals;
 mod ask;
 mod bad_input;
@@ -22,12 +23,14 @@ mod budget;
 mod cli;
 mod code_mode;
 mod concurrent;
+mod fleet;
 mod gate;
 mod gate_screen;
 mod ground;
 mod guard;
 mod import;
 mod installed;
+mod installed_alone;
 mod installed_screen;
 mod ledger_lost;
 mod old;

@@ -1,6 +1,7 @@
 //! Pure. A policy tried on made-up history.
 
 use super::*;
+use crate::report::trial::Unreplayed;
 
 /// Three runs that a policy would have treated: one stopped, one routed and held, one of imported history only warned.
 pub(crate) fn trial() -> TrialReport {
@@ -87,6 +88,7 @@ pub(crate) fn trial() -> TrialReport {
         until: None,
         zone: Tz::Europe__Berlin,
         approves: false,
+        unreplayed: vec![Unreplayed::Gates, Unreplayed::Throttles],
         attributes: true,
         plan: false,
     }
