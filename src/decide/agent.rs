@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{
     AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, Progress, Registration, Response,
-    RunId, ThreadId,
+    RunId, ThreadId, Verb,
 };
 use crate::policy::rule::Rung;
 
@@ -15,6 +15,7 @@ use super::input::Phase;
 use super::lifecycle::{After, Intent, State};
 use super::pace::{Pace, Throttle};
 use super::steer::Steering;
+use super::trend::Trend;
 use super::verdicts::Source;
 
 /// How many of a thread's last responses foretell its next one.
@@ -82,6 +83,8 @@ pub struct Agent {
     /// The mild steps that were carried out on it, by the account's place: each once. Hard steps
     /// are not remembered: one that applies to an agent that works is always carried out.
     pub fired: BTreeMap<usize, usize>,
+    /// What the governor chose that keeps it working, by the account's place: the step, and how severe it was.
+    pub(super) chosen: BTreeMap<usize, (usize, Verb)>,
     /// The questions that were answered without lifting the limit: not put again below it.
     pub settled: BTreeMap<usize, usize>,
     /// It is about to be restarted, whatever is under way: somebody decided so while it was held.
@@ -110,6 +113,8 @@ pub struct Agent {
     pub(super) throttles: BTreeMap<Source, Throttle>,
     /// How fast it went.
     pub(super) pace: Pace,
+    /// How fast it spends, and how its requests grow.
+    pub(super) trend: Trend,
     clock: ActiveClock,
 }
 
@@ -155,6 +160,7 @@ impl Agent {
             pause: None,
             question: None,
             fired: BTreeMap::new(),
+            chosen: BTreeMap::new(),
             settled: BTreeMap::new(),
             restarting: false,
             unobserved: BTreeMap::new(),
@@ -169,6 +175,7 @@ impl Agent {
             steering: Vec::new(),
             throttles: BTreeMap::new(),
             pace,
+            trend: Trend::default(),
             clock: ActiveClock::default(),
         }
     }

@@ -19,6 +19,7 @@ use super::effect::{About, Effect, Question};
 use super::input::{Input, Interrupt, Moment, News, Phase, Settled, Timer};
 use super::lifecycle::{Happening, Intent, State};
 use super::pace::Pace;
+use super::pool::Pool;
 
 /// What tokens would cost with a model: the price table, handed in so that the governor needs none.
 pub type Quoter = Box<dyn Fn(&ModelId, &ServiceTier, Timestamp, &Tokens) -> Cost>;
@@ -75,6 +76,9 @@ pub struct Governor {
     /// Nothing is started any more.
     pub(super) interrupted: Option<Interrupt>,
     pub(super) accounts: Vec<Account>,
+    pub(super) pools: Vec<Pool>,
+    /// A pool has more than it had.
+    pub(super) freed: bool,
     pub(super) requests: u64,
     pub(super) last_hard: Option<BudgetName>,
     /// Hard steps wait: what is judged spends nothing, and somebody will ask before what does.
@@ -101,6 +105,8 @@ impl Governor {
             begun: false,
             interrupted: None,
             accounts: Vec::new(),
+            pools: Vec::new(),
+            freed: false,
             requests: 0,
             last_hard: None,
             defers: false,
@@ -111,9 +117,11 @@ impl Governor {
     /// Some budget can hold or end an agent here.
     pub fn enforces(&self) -> bool {
         !self.policy.observe
-            && self.policy.budgets.iter().any(|budget| {
-                !budget.observe && budget.steps.iter().any(|step| step.verb.is_hard() || step.verb == Verb::Route)
-            })
+            && self
+                .policy
+                .budgets
+                .iter()
+                .any(|budget| !budget.observe && budget.all_steps().any(|step| step.verb >= Verb::Route))
     }
 
     /// How each budget stands for this run.
@@ -206,12 +214,21 @@ impl Governor {
             Input::Hook(hook) => self.at_gate(now, *hook, books),
             Input::HookGone { hook, why } => self.left_gate(now, hook, why),
         }
+        self.settle(now, books);
+        self.schedule(now, books);
+        if std::mem::take(&mut self.freed) {
+            self.offer_to_held(now, books);
+            self.settle(now, books);
+        }
+        self.settle_pools(now, books);
+        std::mem::take(&mut self.effects)
+    }
+
+    fn settle(&mut self, now: Moment, books: &dyn Books) {
         for name in self.names() {
             self.keep_paused(now, &name);
             self.settle_gate(now, &name, books);
         }
-        self.schedule(now, books);
-        std::mem::take(&mut self.effects)
     }
 
     fn launched(&mut self, now: Moment, agent: &AgentName, books: &dyn Books) {
@@ -235,8 +252,10 @@ impl Governor {
         let Some(agent) = self.agents.get_mut(&name) else { return };
         agent.note(response);
         agent.pace.answered(now.uptime, response);
+        agent.trend.note(agent.active(now.uptime), response);
         self.expect_admitted(now, &name, response);
         charge(self, response, Some(&name), books);
+        self.spend_share(&name, response);
         if !self.refuse_unpriced(now, &name, response) && !self.refuse_model(now, &name, response) {
             self.evaluate_one(now, &name, books);
         }
@@ -263,7 +282,10 @@ impl Governor {
             self.charge(response, None, books);
         }
         for (key, amount) in &news.extensions {
-            self.lift_accounts(key, *amount);
+            // What this run allotted is nobody else's to lift.
+            if self.accounts.iter().all(|account| account.key != *key || self.pool_of(account).is_none()) {
+                self.lift_accounts(key, *amount);
+            }
         }
         for Settled { approval, answer, by, reason } in &news.answers {
             if !self.call_settled(now, *approval, answer, (by, reason.as_deref()), books) {
@@ -299,9 +321,11 @@ impl Governor {
             };
             let lifted = account.extended;
             account.open(budget, books);
-            if account.extended > lifted {
+            let more = account.extended.saturating_sub(lifted);
+            if more > 0 {
                 account.grace_said = false;
                 self.forget_fired(index);
+                self.lift_pool(index, more);
             }
         }
         self.release_who_fits(now, books);

@@ -2,10 +2,12 @@
 
 pub mod account;
 pub mod agent;
+pub mod allot;
 mod answers;
 mod brake;
 pub mod calls;
 mod charge;
+pub mod choice;
 pub mod effect;
 pub mod gate;
 pub mod governor;
@@ -13,13 +15,16 @@ pub mod input;
 pub mod join;
 pub mod lifecycle;
 pub mod pace;
+pub mod pool;
 pub mod replay;
 pub mod schedule;
 pub mod steer;
 pub mod still;
 mod tally;
 mod treatment;
+mod trend;
 mod verdicts;
+mod weigh;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use crate::policy::rate::Rate;
 use crate::policy::rule::Policy;
 
 use super::account::amount;
-use super::agent::Thread;
+use super::agent::{Agent, Thread};
 use super::effect::Effect;
 use super::governor::Governor;
 use super::input::{Moment, Timer};
@@ -52,7 +52,8 @@ impl Throttle {
 impl Pace {
     /// Looks back as far as this policy's rates do.
     pub(super) fn of(policy: &Policy) -> Self {
-        let rates = policy.budgets.iter().flat_map(|budget| &budget.steps).filter_map(|step| step.to);
+        let steps = policy.budgets.iter().flat_map(|budget| budget.all_steps());
+        let rates = steps.filter_map(|step| step.to.or_else(|| step.may.as_ref()?.to));
         Self { sent: VecDeque::new(), keep: rates.map(|rate| rate.per).max() }
     }
 
@@ -109,6 +110,16 @@ impl Pace {
             wait = ends(sent).saturating_sub(now);
         }
         wait
+    }
+}
+
+impl Agent {
+    /// A later step of the same rule leaves the agent as it is.
+    pub(super) fn keep_throttle(&mut self, source: Source) {
+        let earlier = self.throttles.keys().copied().find(|earlier| earlier.is_of_one_rule(source));
+        if let Some(throttle) = earlier.and_then(|earlier| self.throttles.remove(&earlier)) {
+            self.throttles.insert(source, throttle);
+        }
     }
 }
 

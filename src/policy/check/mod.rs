@@ -1,8 +1,10 @@
 //! Pure. As written → valid: what one file says, each piece checked by itself and all mistakes noted.
 
+mod allot;
 mod approvals;
 mod attribute;
 mod budget;
+mod decide;
 mod gate;
 pub(crate) mod models;
 mod only;
@@ -30,7 +32,7 @@ const VERSION: &str = "1";
 const KEYS: Keys = Keys {
     of: "a policy",
     known: &["version", "timezone", "mode", "models", "budget", "gate", "approvals", "attribute", "ledger", "prices"],
-    later: &["alert", "governor", "allot", "on_failure"],
+    later: &["alert", "governor", "on_failure"],
 };
 
 const LEDGER: Keys = Keys { of: "`[ledger]`", known: &["fresh"], later: &[] };

@@ -15,6 +15,7 @@ pub(crate) fn trial() -> TrialReport {
             because: vec![because.to_owned()],
             would: false,
             to: to.map(ModelId::new),
+            chosen: None,
         })
     };
     let run = |origin, started: &str, actual, would, steps| TriedRun {
