@@ -27,6 +27,7 @@ use crate::report::page::Tone;
 use crate::supervise::{Plan, Planned, Seat};
 use crate::tail::locate;
 use crate::ui::Look;
+use crate::ui::board::Board;
 use crate::ui::notice::{Notices, Showing};
 use crate::usage::price::PriceTable;
 
@@ -88,7 +89,9 @@ pub fn run(args: &FleetArgs, guard: GuardHandle) -> Result<Exit> {
     ledger.start_run(run.clone(), identity);
     let (fresh, too_fresh) = fresh_budgets(&policy, &ledger, &run)?;
     let showing = if args.quiet { Showing::Never } else { Showing::Live };
-    let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing);
+    // What a job's log keeps is lines that stay.
+    let board = Board::on_stderr().filter(|_| !args.quiet && env("CI").is_none());
+    let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing).above(board);
     if too_fresh.is_none() {
         if !fresh.is_empty() {
             let names = fresh.join(", ");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{
     AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, Progress, Registration, Response,
-    RunId, ThreadId, Verb,
+    RunId, Standing, ThreadId, Timestamp, Verb,
 };
 use crate::policy::rule::Rung;
 
@@ -115,6 +115,8 @@ pub struct Agent {
     pub(super) pace: Pace,
     /// How fast it spends, and how its requests grow.
     pub(super) trend: Trend,
+    /// How it stands for a person, and since when.
+    pub(super) stands: Option<(Standing, Timestamp)>,
     clock: ActiveClock,
 }
 
@@ -176,6 +178,7 @@ impl Agent {
             throttles: BTreeMap::new(),
             pace,
             trend: Trend::default(),
+            stands: None,
             clock: ActiveClock::default(),
         }
     }

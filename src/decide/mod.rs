@@ -14,6 +14,7 @@ pub mod governor;
 pub mod input;
 pub mod join;
 pub mod lifecycle;
+mod live;
 pub mod pace;
 pub mod pool;
 pub mod replay;

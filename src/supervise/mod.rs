@@ -15,6 +15,7 @@ mod handoff;
 mod owners;
 mod perform;
 mod plan;
+mod redraw;
 mod sessions;
 mod supervisor;
 mod timers;
