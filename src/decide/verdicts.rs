@@ -215,7 +215,7 @@ impl Governor {
         let (observed, mut binding): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| self.observes(due.source));
         for due in observed {
             self.note_fired(now, name, &due, true);
-            self.effects.push(Effect::Say(format!("would {}: {}", due.word(), due.reason())));
+            self.say(name, &format!("would {}: {}", due.word(), due.reason()));
             self.decided(name, &due, vec![due.because.clone()], true, None);
         }
         binding.retain(|due| intent(due.verb).is_none_or(|intent| intent == Intent::Route || Some(intent) > treatment));
@@ -232,7 +232,7 @@ impl Governor {
         self.decided(name, first, reasons, false, to);
         // A question is said where it is put.
         if first.verb != Verb::Ask {
-            self.effects.push(Effect::Say(format!("{}: {}", first.word(), first.reason())));
+            self.say(name, &format!("{}: {}", first.word(), first.reason()));
         }
         for due in &binding {
             match due.verb {
@@ -342,7 +342,7 @@ impl Governor {
             return;
         }
         self.mark(Some(name), what.clone());
-        self.effects.push(Effect::Say(format!("stop: {what}")));
+        self.say(name, &format!("stop: {what}"));
         if let Some(agent) = self.agents.get_mut(name) {
             agent.because = what;
         }
