@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::event::{EventKind, GateReach, ToolVerdict};
-use crate::model::{AgentName, ModelId, Response, ServiceTier, ThreadId};
+use crate::model::{AgentName, Response, ThreadId};
 
 use super::account::Books;
 use super::agent::{Agent, Hold, Thread};
@@ -394,24 +394,5 @@ impl Governor {
     /// The policy can hold or end an agent here, by its budgets or by the models that it allows.
     pub fn gates(&self) -> bool {
         self.enforces() || (!self.policy.observe && (self.policy.models.restricts() || self.policy.has_gates()))
-    }
-
-    /// The model that would be asked next, and its tier, must be allowed; says whether they are not, and ends the agent
-    /// then.
-    fn refuse_next_model(
-        &mut self,
-        now: Moment,
-        name: &AgentName,
-        model: Option<&ModelId>,
-        tier: Option<&ServiceTier>,
-    ) -> bool {
-        let models = &self.policy.models;
-        let model = model.filter(|model| !models.allows(model.as_str()));
-        let model = model.map(|model| format!("`{model}` is not among the models that the policy allows"));
-        let tier = tier.filter(|tier| !models.allows_tier(tier));
-        let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
-        let Some(what) = model.or(tier).filter(|_| !self.policy.observe) else { return false };
-        self.stop_because(now, name, what);
-        true
     }
 }
