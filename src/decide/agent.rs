@@ -223,7 +223,8 @@ impl Agent {
         u32::try_from(self.asking().count()).unwrap_or(u32::MAX)
     }
 
-    fn asking(&self) -> impl Iterator<Item = &Thread> {
+    /// They themselves.
+    pub(super) fn asking(&self) -> impl Iterator<Item = &Thread> {
         let asks =
             |(id, thread): &(&ThreadId, &Thread)| thread.phase == Phase::InFlight && !self.gate.keeps_from_asking(id);
         self.threads.iter().filter(asks).map(|(_, thread)| thread)
@@ -279,6 +280,11 @@ impl Agent {
     /// What it may ask next can be held at the gate: all its threads that work were seen there.
     pub fn gate_holds(&self) -> bool {
         self.gate.holds_requests() && self.threads.values().all(|thread| thread.gated || thread.phase == Phase::Idle)
+    }
+
+    /// It is about to be ended, and nothing more of it gets past the gate.
+    pub fn ends_at_gate(&self) -> bool {
+        matches!(self.state, State::Freezing(Intent::Stop | Intent::Kill)) && self.gate_holds()
     }
 
     /// A restart takes the sub-agents with it, so they must have nothing under way.

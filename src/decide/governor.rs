@@ -404,7 +404,7 @@ impl Governor {
             self.stop_because(now, name, format!("{what}: under a limit what cannot be observed is stopped"));
         } else {
             self.mark(Some(name), format!("{what}: its spend cannot be observed"));
-            self.effects.push(Effect::Say(format!("{what}: its spend is not counted")));
+            self.say(name, &format!("{what}: its spend is not counted"));
         }
     }
 
@@ -437,6 +437,12 @@ impl Governor {
             // Who may go on is looked at after every input.
             Timer::Pace(_) => {}
         }
+    }
+
+    /// Says something of an agent, which is named where there are several.
+    pub(super) fn say(&mut self, name: &AgentName, text: &str) {
+        let text = if self.agents.len() > 1 { format!("{name}: {text}") } else { text.to_owned() };
+        self.effects.push(Effect::Say(text));
     }
 
     pub(super) fn mark(&mut self, name: Option<&AgentName>, what: String) {

@@ -155,7 +155,7 @@ impl Governor {
             && !std::mem::replace(&mut throttle.said, true)
         {
             let text = format!("throttle: requests wait their turn, {} at the most: {}", throttle.to, throttle.because);
-            self.effects.push(Effect::Say(text));
+            self.say(name, &text);
         }
         Some(wait)
     }
@@ -193,7 +193,7 @@ impl Governor {
                 "the agent cannot be slowed down to {}: its Codex does not ask govern before its requests",
                 throttle.to
             );
-            self.effects.push(Effect::Say(format!("throttle: {what}")));
+            self.say(name, &format!("throttle: {what}"));
             self.record(Some(name), EventKind::Marked { what });
         }
     }

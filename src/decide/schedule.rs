@@ -231,7 +231,6 @@ impl Governor {
             };
             self.end_held_or_running(now, &name, intent);
         }
-        self.effects.push(Effect::Say(because.to_owned()));
     }
 
     /// Every agent is over.

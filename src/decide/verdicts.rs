@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::event::{Chosen, Decision, EventKind};
-use crate::model::{AgentName, Cost, ModelId, Response, Unit, Verb};
+use crate::model::{AgentName, Cost, ModelId, Response, ServiceTier, Unit, Verb};
 use crate::policy::rule::{Budget, Step, Threshold};
 use crate::policy::verdict::{Fired, Standing, Why, is_strict, judge};
 
@@ -215,7 +215,7 @@ impl Governor {
         let (observed, mut binding): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| self.observes(due.source));
         for due in observed {
             self.note_fired(now, name, &due, true);
-            self.effects.push(Effect::Say(format!("would {}: {}", due.word(), due.reason())));
+            self.say(name, &format!("would {}: {}", due.word(), due.reason()));
             self.decided(name, &due, vec![due.because.clone()], true, None);
         }
         binding.retain(|due| intent(due.verb).is_none_or(|intent| intent == Intent::Route || Some(intent) > treatment));
@@ -232,7 +232,7 @@ impl Governor {
         self.decided(name, first, reasons, false, to);
         // A question is said where it is put.
         if first.verb != Verb::Ask {
-            self.effects.push(Effect::Say(format!("{}: {}", first.word(), first.reason())));
+            self.say(name, &format!("{}: {}", first.word(), first.reason()));
         }
         for due in &binding {
             match due.verb {
@@ -333,6 +333,25 @@ impl Governor {
         true
     }
 
+    /// The model that would be asked next, and its tier, must be allowed; says whether they are not, and ends the agent
+    /// then.
+    pub(super) fn refuse_next_model(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        model: Option<&ModelId>,
+        tier: Option<&ServiceTier>,
+    ) -> bool {
+        let models = &self.policy.models;
+        let model = model.filter(|model| !models.allows(model.as_str()));
+        let model = model.map(|model| format!("`{model}` is not among the models that the policy allows"));
+        let tier = tier.filter(|tier| !models.allows_tier(tier));
+        let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
+        let Some(what) = model.or(tier).filter(|_| !self.policy.observe) else { return false };
+        self.stop_because(now, name, what);
+        true
+    }
+
     pub(super) fn stop_because(&mut self, now: Moment, name: &AgentName, what: String) {
         let over = |agent: &Agent| {
             matches!(agent.state, State::Gone | State::Ending(After::Stopped | After::Killed))
@@ -342,7 +361,7 @@ impl Governor {
             return;
         }
         self.mark(Some(name), what.clone());
-        self.effects.push(Effect::Say(format!("stop: {what}")));
+        self.say(name, &format!("stop: {what}"));
         if let Some(agent) = self.agents.get_mut(name) {
             agent.because = what;
         }

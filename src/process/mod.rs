@@ -26,8 +26,8 @@ pub use freeze::interrupt;
 pub use guard::{Guard, GuardHandle, release_stdin};
 pub use inbox::{Arrived, Inbox};
 pub use inspect::{
-    Role, codex_above, codex_processes, command_line, environ_var, is_agents, is_codex, open_session_files, tell,
-    waits_for_input,
+    Role, codex_above, codex_processes, command_line, environ_var, is_agents, is_codex, is_nested_codex,
+    open_session_files, tell, waits_for_input,
 };
 pub use own::{
     account_home, has_posix_shell, has_terminal, own_identity, own_program, own_uid, stay_in_foreground, user_name,

@@ -302,7 +302,10 @@ impl Supervisor {
             return Ok(Vec::new());
         }
         let how = if self.interrupted { Interrupt::Kill } else { Interrupt::Stop };
-        let by = if arrived.from_terminal { "interrupted".to_owned() } else { format!("signal {}", arrived.signal) };
+        let by = match arrived.from_terminal {
+            true => "interrupted at the terminal".to_owned(),
+            false => format!("interrupted by signal {}", arrived.signal),
+        };
         self.interrupted = true;
         self.say(match how {
             Interrupt::Stop => "nothing new is started, and agents end at a safe point; once more ends them now",
