@@ -15,6 +15,7 @@
 pub mod support;
 
 mod agents_sdk;
+mod allot;
 mod approvals;
 mod ask;
 mod bad_input;
