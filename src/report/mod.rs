@@ -11,6 +11,7 @@ pub mod by;
 pub mod change;
 pub mod csv;
 mod figures;
+mod fleet_end;
 pub mod fleet_plan;
 pub mod focus;
 pub mod imported;
@@ -33,7 +34,7 @@ pub mod told;
 pub mod trial;
 pub mod trial_json;
 
-pub use agent_end::{AgentEnd, AgentResult};
+pub use agent_end::{AgentEnd, FleetEnd, PoolEnd, ThreadEnd};
 pub use approvals::ApprovalReport;
 pub use budget::{BudgetReport, BudgetRow, BudgetStanding, OtherTime};
 pub use by::By;

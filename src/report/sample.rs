@@ -18,10 +18,12 @@ use crate::model::{
     Timestamp, Tokens, Unit, Verb,
 };
 
+pub(crate) use ended::fleet_run;
 pub(crate) use fleet::plan;
 pub(crate) use live::live;
 pub(crate) use spend::{days, slice, summary, summed};
 
+mod ended;
 mod fleet;
 mod live;
 mod spend;
@@ -96,7 +98,13 @@ pub(crate) fn extended(amount: i64) -> EventKind {
 }
 
 pub(crate) fn agent_ended(in_flight: u32) -> EventKind {
-    EventKind::AgentEnded { code: 130, in_flight, in_flight_cost: Money::parse_decimal("0.21").unwrap() }
+    EventKind::AgentEnded {
+        code: 130,
+        in_flight,
+        in_flight_cost: Money::parse_decimal("0.21").unwrap(),
+        result: None,
+        because: String::new(),
+    }
 }
 
 pub(crate) fn thread(id: &str, root: &str, parent: Option<&str>, agent: &str, role: Option<&str>) -> ThreadInfo {

@@ -25,5 +25,5 @@ mod ward;
 
 pub use handoff::changed_since;
 pub use perform::GO_ON;
-pub use plan::{AgentOutcome, Keep, Outcome, Plan, Planned, Seat};
+pub use plan::{Keep, Outcome, Plan, Planned, Seat};
 pub use supervisor::supervise;

@@ -185,6 +185,9 @@ impl Supervisor {
             self.note(EventKind::Marked { what: refusal.message().to_owned() });
             return Err(refusal);
         }
+        if self.alone.is_none() {
+            self.note_registrations();
+        }
         for name in self.order.clone() {
             let invocation = self.wards.get(&name).and_then(|ward| ward.invocation.as_ref());
             if let Some(what) = invocation.and_then(|one| one.ungovernable().into_iter().next()) {

@@ -142,6 +142,26 @@ fn a_plan_leaves_out_what_nobody_said_and_counts_in_its_budgets_unit() {
 }
 
 #[test]
+fn the_end_of_a_fleet() {
+    insta::assert_snapshot!(drawn(&sample::fleet_run().page()));
+}
+
+#[test]
+fn the_end_of_a_fleet_on_a_narrow_screen() {
+    insta::assert_snapshot!(drawn_at(&sample::fleet_run().page(), 40));
+}
+
+#[test]
+fn the_end_of_a_fleet_as_markdown() {
+    insta::assert_snapshot!(markdown::of_page(&sample::fleet_run().page(), 3));
+}
+
+#[test]
+fn the_end_of_a_fleet_as_json() {
+    insta::assert_snapshot!(json::to_text(&sample::fleet_run()));
+}
+
+#[test]
 fn what_runs_now() {
     insta::assert_snapshot!(drawn(&sample::status().page()));
     insta::assert_snapshot!(drawn(&sample::status().short()));

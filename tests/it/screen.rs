@@ -81,6 +81,105 @@ fn a_fleet_has_a_bar_for_each_agent_and_the_status_tells_the_same_from_elsewhere
     let (code, screen) = terminal.wait_for_code();
     assert_eq!(code, 0, "{screen}");
     assert!(!screen.contains("██"), "bars are left:\n{screen}");
+    let id = screen.split_once("govern run ").and_then(|(_, rest)| rest.split_once(':')).unwrap().0;
+    let report = world.govern(&["report", "--run", id]).expect_code(0).out();
+    for name in ["plan", "build", "test", "total"] {
+        let ended = screen.lines().find(|line| line.starts_with(name) && line.contains('$')).unwrap();
+        assert!(report.contains(ended.trim_end()), "{ended}\n{report}");
+    }
+    // The last one has no allotment.
+    assert!(report.contains("got back $0.0652, $0.0212 drawn, $0.0940 left"), "{report}");
     assert_eq!(world.govern(&["status"]).expect_code(0).out(), "Nothing runs here.\n");
     terminal.expect_nothing_left();
+}
+
+#[test]
+fn a_question_has_the_screen_to_itself_and_the_bars_come_back() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let file = "version = 1\n[budget]\nlimit = \"0.05 usd\"\nsteps = [{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }]\n\
+                [[agent]]\nname = \"one\"\nprompt = \"go\"\n[[agent]]\nname = \"two\"\ncommand = [\"bash\", \"-c\", \"sleep 600\"]\n";
+    world.write("work/fleet.toml", file);
+    let last = Gate::new();
+    world
+        .server
+        .script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::message("done").held_at(&last)]);
+    let Some(terminal) = Terminal::open_sized(&world, 60) else { return };
+    terminal.resize(60, 30);
+    terminal.run_then_tell_code("NO_COLOR=1 govern fleet fleet.toml");
+    let shown = terminal.wait_for("also: govern approve");
+    assert_eq!(line(&shown, "all "), "", "bars below the question:\n{shown}");
+    assert!(!terminal.coloured_screen().contains("\u{1b}[3"), "colours");
+    terminal.run("e 1usd");
+    let shown = terminal.wait_until("bars again", |screen| line(screen, "one").contains("working"));
+    assert!(line(&shown, "all").contains("of $1.05"), "{shown}");
+    last.open();
+    terminal.wait_until("one is done", |screen| line(screen, "one").contains("done"));
+    terminal.press("C-c");
+    let (code, screen) = terminal.wait_for_code();
+    assert_eq!(code, 124, "{screen}");
+    terminal.expect_nothing_left();
+}
+
+#[test]
+fn a_fleet_that_is_higher_than_the_window_shows_those_that_work() {
+    let world = World::without_codex();
+    let agents: Vec<String> = (0..30)
+        .map(|n| {
+            let needs = if n == 7 { "" } else { "needs = [\"agent-7\"]\n" };
+            format!(
+                "[[agent]]\nname = \"agent-{n}\"\ncommand = [\"bash\", \"-c\", \"test -e go || sleep 600\"]\n{needs}"
+            )
+        })
+        .collect();
+    world.write("work/fleet.toml", &format!("version = 1\n{}", agents.concat()));
+    let Some(terminal) = Terminal::open_sized(&world, 40) else { return };
+    terminal.resize(40, 12);
+    terminal.run_then_tell_code("govern fleet fleet.toml 2>&1");
+    let shown = terminal.wait_until("the one that works", |screen| line(screen, "agent-7").contains("working"));
+    assert!(line(&shown, "…").contains("waiting") && line(&shown, "all").contains("0 of 30"), "{shown}");
+    assert!(shown.lines().count() <= 12, "{shown}");
+    terminal.press("C-c");
+    assert_eq!(terminal.wait_for_code().0, 124);
+}
+
+#[test]
+fn what_agents_write_stands_above_the_bars_line_by_line() {
+    let world = World::without_codex();
+    let says = "for n in 1 2 3; do printf half; sleep 0.1; echo \" and half $n\"; done; touch said; sleep 600";
+    let file = format!(
+        "version = 1\n[[agent]]\nname = \"a\"\ncommand = [\"bash\", \"-c\", '''{says}''']\n[[agent]]\nname = \"longer\"\ncommand = [\"bash\", \"-c\", \"echo hi; sleep 600\"]\n"
+    );
+    world.write("work/fleet.toml", &file);
+    let Some(terminal) = Terminal::open_sized(&world, 80) else { return };
+    terminal.run_then_tell_code("govern fleet --show fleet.toml");
+    let shown = terminal.wait_for("a      | half and half 3");
+    let all = ["a      | half and half 1", "a      | half and half 2", "a      | half and half 3", "longer | hi"];
+    assert!(all.iter().all(|text| shown.lines().any(|line| line == *text)), "{shown}");
+    let shown = terminal.wait_until("bars below", |screen| {
+        screen.lines().rev().find(|line| !line.is_empty()).is_some_and(|line| line.starts_with("all"))
+    });
+    assert!(line(&shown, "longer ").contains("working"), "{shown}");
+    assert!(terminal.coloured_screen().contains("\u{1b}[36ma      |"), "no colour");
+    terminal.press("C-c");
+    assert_eq!(terminal.wait_for_code().0, 124);
+}
+
+#[test]
+fn a_run_whose_govern_is_suspended_is_shown_from_the_ledger() {
+    let world = World::without_codex();
+    let run = world.start_governed(&["--agent", "me"], &["bash", "-c", "touch begun; sleep 600"]);
+    let deadline = std::time::Instant::now() + crate::support::process::LONG;
+    while !world.path("work/begun").exists() || status(&world)["runs"][0]["source"] != "supervisor" {
+        assert!(std::time::Instant::now() < deadline, "{}", run.running.stderr());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(status(&world)["runs"][0]["agents"][0]["agent"], "me");
+    run.running.signal(nix::sys::signal::Signal::SIGSTOP);
+    let told = status(&world);
+    assert_eq!(told["runs"][0]["source"], "ledger", "{told}");
+    assert!(told["runs"][0]["unanswered"].as_str().unwrap().contains("suspended"), "{told}");
+    run.running.signal(nix::sys::signal::Signal::SIGCONT);
+    assert_eq!(status(&world)["runs"][0]["source"], "supervisor");
+    run.running.signal(nix::sys::signal::Signal::SIGTERM);
+    run.finish().expect_code(143);
 }
