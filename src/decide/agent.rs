@@ -16,9 +16,10 @@ use super::lifecycle::{After, Intent, State};
 use super::pace::{Pace, Throttle};
 use super::steer::Steering;
 use super::verdicts::Source;
+use super::watch::Watch;
 
 /// How many of a thread's last responses foretell its next one.
-const RECENT: usize = 5;
+pub(super) const RECENT: usize = 5;
 
 /// An agent before it starts.
 #[derive(Clone, Debug)]
@@ -108,6 +109,8 @@ pub struct Agent {
     pub(super) throttles: BTreeMap<Source, Throttle>,
     /// How fast it went.
     pub(super) pace: Pace,
+    /// What its alerts look at.
+    pub(super) watch: Watch,
     clock: ActiveClock,
 }
 
@@ -166,6 +169,7 @@ impl Agent {
             steering: Vec::new(),
             throttles: BTreeMap::new(),
             pace,
+            watch: Watch::default(),
             clock: ActiveClock::default(),
         }
     }
@@ -311,6 +315,7 @@ impl Agent {
         self.restarting = false;
         self.fired.clear();
         self.settled.clear();
+        self.watch.begin_anew();
         self.gate.forget();
     }
 

@@ -67,6 +67,11 @@ impl Gate {
         self.shut
     }
 
+    /// Something waits here: whoever keeps it, it is not the agent that does nothing.
+    pub(super) fn keeps_any(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Something of this thread waits.
     fn keeps(&self, thread: &ThreadId) -> bool {
         self.waiting.values().any(|(of, _)| of == thread)
@@ -172,6 +177,7 @@ impl Governor {
         let Hook { id, agent: name, thread, root, model, tier, wants } = hook;
         let Some(agent) = self.agents.get_mut(&name) else { return };
         let reach = if wants.spends() { GateReach::Requests } else { GateReach::Tools };
+        agent.watch.heard(now.uptime);
         let spends = wants.spends();
         let begins = spends || wants == Wants::Turn;
         let call = if let Wants::Tool(call) = &wants { Some(call.clone()) } else { None };

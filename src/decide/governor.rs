@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, ApprovalId, Braked, BudgetName, Cost, Dimension, ModelId, Quantity, Response, RunId, ServiceTier,
-    ThreadId, Timestamp, Tokens, Verb,
+    AgentName, ApprovalId, Braked, BudgetName, Cost, Dimension, ModelId, Progress, Quantity, Response, RunId,
+    ServiceTier, ThreadId, Timestamp, Tokens, Verb,
 };
 use crate::policy::rule::{Budget, Policy};
 
@@ -139,7 +139,7 @@ impl Governor {
         agent
             .gate
             .approval(question)
-            .or_else(|| agent.held.as_ref().filter(|_| question.about == About::Limit)?.approval)
+            .or_else(|| agent.held.as_ref().filter(|_| matches!(question.about, About::Limit | About::Alert))?.approval)
     }
 
     /// The budget whose hard step was decided last.
@@ -189,10 +189,12 @@ impl Governor {
                     agent.unobserved.insert(pid, true);
                 }
             }
-            Input::Progress { agent, progress } => {
-                if let Some(agent) = self.agents.get_mut(&agent) {
-                    agent.progress = *progress;
+            Input::Progress { agent, progress } => self.progressed(now, &agent, *progress, books),
+            Input::Plan { agent: name, windows } => {
+                if let Some(agent) = self.agents.get_mut(&name) {
+                    agent.watch.plan = windows;
                 }
+                self.evaluate_one(now, &name, books);
             }
             Input::Due(timer) => self.due(now, timer, books),
             Input::Hook(hook) => self.at_gate(now, *hook, books),
@@ -227,6 +229,7 @@ impl Governor {
         let Some(agent) = self.agents.get_mut(&name) else { return };
         agent.note(response);
         agent.pace.answered(now.uptime, response);
+        agent.watch.answered(now.uptime, response);
         self.expect_admitted(now, &name, response);
         charge(self, response, Some(&name), books);
         if !self.refuse_unpriced(now, &name, response) && !self.refuse_model(now, &name, response) {
@@ -244,7 +247,15 @@ impl Governor {
             return;
         }
         entry.phase = phase;
+        agent.watch.heard(now.uptime);
         self.evaluate(now, name, books);
+    }
+
+    fn progressed(&mut self, now: Moment, name: &AgentName, progress: Progress, books: &dyn Books) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        agent.watch.progressed(now.uptime, &agent.progress, &progress);
+        agent.progress = progress;
+        self.evaluate_one(now, name, books);
     }
 
     fn elsewhere(&mut self, now: Moment, news: News, books: &dyn Books) {
@@ -399,6 +410,8 @@ impl Governor {
             Timer::Record(hook) => {
                 self.agents.values_mut().for_each(|agent| agent.gate.expect_no_record(hook));
             }
+            Timer::Idle(name) => self.evaluate_one(now, &name, books),
+            Timer::PlanReset(name) => self.plan_reset(now, &name, books),
             // Who may go on is looked at after every input.
             Timer::Pace(_) => {}
         }

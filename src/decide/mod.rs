@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod agent;
+mod alert;
 mod answers;
 mod brake;
 pub mod calls;
@@ -19,6 +20,7 @@ pub mod steer;
 mod tally;
 mod treatment;
 mod verdicts;
+mod watch;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ mod at_gate;
 mod books;
 mod braking;
 mod handoff;
+mod look;
 mod perform;
 mod plan;
 mod sessions;
@@ -17,6 +18,7 @@ mod supervisor;
 mod timers;
 mod turn;
 mod wake;
+mod working;
 
 pub use handoff::changed_since;
 pub use perform::GO_ON;

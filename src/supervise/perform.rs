@@ -41,6 +41,7 @@ impl Supervisor {
                     self.order(Order::Thaw { agent })?;
                 }
                 Effect::Open(_) => self.asking.give_back_screen(),
+                Effect::Look(agent) => self.look(&agent),
                 Effect::Tell { hook, text } => self.telling.entry(hook).or_default().push(text),
                 Effect::Answer { hook, deny } => self.answer_hook(hook, deny),
                 Effect::End(_) => self.end_tree()?,
@@ -113,7 +114,7 @@ impl Supervisor {
         let (agent, text, cost) = (question.agent.clone(), question.text.clone(), question.cost);
         // A screen that is alive is left to its program, which shows what is said.
         let at_gate = self.governor.agent(&agent).is_some_and(|agent| agent.gate.is_shut());
-        let alive = self.full_screen && (at_gate || question.about != About::Limit);
+        let alive = self.full_screen && (at_gate || matches!(question.about, About::Call(_)));
         let seen = !alive
             && self.asking.put(ui::answer::Question {
                 approval,
@@ -125,7 +126,7 @@ impl Supervisor {
                 route: question.route_to,
                 left: Some(question.wait),
                 otherwise: match question.about {
-                    About::Limit => question.otherwise.as_str(),
+                    About::Limit | About::Alert => question.otherwise.as_str(),
                     About::Call(otherwise) => otherwise.as_str(),
                 },
                 about: question.about,

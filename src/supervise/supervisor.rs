@@ -29,8 +29,9 @@ use super::at_gate::Waiting;
 use super::braking::Braking;
 use super::perform::GO_ON;
 use super::plan::{Keep, Outcome, Plan, Start};
-use super::sessions::Sessions;
+use super::sessions::{Deeds, Sessions};
 use super::timers::Timers;
+use super::working::{Looked, Working};
 
 pub(super) struct Finished {
     pub(super) ending: Ending,
@@ -51,6 +52,7 @@ pub(super) struct Supervisor {
     pub(super) ledger: Option<Ledger>,
     guard: Option<Guard>,
     pub(super) sessions: Sessions,
+    pub(super) working: Working,
     pub(super) asking: Asking,
     pub(super) timers: Timers,
     pub(super) logins: BTreeMap<PathBuf, Login>,
@@ -98,6 +100,7 @@ enum Wake {
     Heard(Option<Heard>),
     Prompt(ApprovalId, Answer),
     Signal(Result<Arrived, ProcessError>),
+    Looked(Looked),
     Due,
     Sweep,
 }
@@ -126,6 +129,9 @@ impl Supervisor {
         let setup = AgentSetup { restartable, full_screen: plan.full_screen, ..AgentSetup::alone(name, attribution) };
         let quoter = plan.prices.clone();
         let screen = guard.terminal().filter(|_| plan.full_screen).and_then(Terminal::try_clone);
+        let mut working = Working::new(&plan.policy);
+        working.add(&plan.agent, plan.cwd.clone());
+        let sessions = Sessions::new(clock::now(), Deeds::of(&plan.policy));
         let governor = Governor::new(Setup {
             run: plan.run.clone(),
             policy: std::sync::Arc::new(plan.policy),
@@ -147,7 +153,8 @@ impl Supervisor {
             resumes: plan.resumes,
             ledger: Some(plan.ledger),
             guard: Some(guard),
-            sessions: Sessions::new(clock::now()),
+            sessions,
+            working,
             asking: Asking::new(plan.prompt, screen),
             timers: Timers::default(),
             logins: BTreeMap::new(),
@@ -191,6 +198,7 @@ impl Supervisor {
         if let Some(home) = &start.codex_home {
             self.watch(home)?;
         }
+        self.look_first();
         let effects = self.turn(vec![Input::Begin])?;
         self.perform(effects)?;
         let mut sweep_at = clock::monotonic() + self.sweep_after();
@@ -201,6 +209,7 @@ impl Supervisor {
                 report = next_report(&mut self.guard) => Wake::Guard(report),
                 notice = self.sessions.notice() => Wake::Session(notice),
                 heard = socket.next() => Wake::Heard(heard),
+                looked = self.working.looked() => Wake::Looked(looked),
                 (approval, answer) = self.asking.answer() => Wake::Prompt(approval, answer),
                 signal = inbox.next() => Wake::Signal(signal),
                 () = until(timer) => Wake::Due,
@@ -238,6 +247,7 @@ impl Supervisor {
             Wake::Prompt(approval, answer) => return self.prompted(approval, answer),
             Wake::Signal(Ok(arrived)) => return self.signalled(arrived),
             Wake::Signal(Err(error)) => return Err(Error::new("signals can no longer be received").caused_by(&error)),
+            Wake::Looked(looked) => self.looked(looked),
             Wake::Due => self.due(),
             Wake::Sweep => self.sweep(),
         };

@@ -219,6 +219,7 @@ pub(super) fn record(turn: &mut Turn<'_>, run: &RunId, effect: &Effect) -> Resul
         }
         Effect::Freeze(_)
         | Effect::Thaw(_)
+        | Effect::Look(_)
         | Effect::Tell { .. }
         | Effect::Answer { .. }
         | Effect::Open(_)

@@ -14,6 +14,7 @@
 #[path = "../support/mod.rs"]
 pub mod support;
 
+mod alerts;
 mod approvals;
 mod ask;
 mod bad_input;

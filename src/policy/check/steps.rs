@@ -92,6 +92,17 @@ fn one(table: &Table<'_>, limits: &Limits, notes: &mut Notes) -> Option<StepDraf
     table.only(&KEYS, notes);
     let at_text = required(table, "at", "\"80%\"", notes);
     let at = at_text.as_ref().and_then(|text| threshold(text, limits, notes));
+    act(table, at.zip(at_text.map(|text| text.span)), notes)
+}
+
+/// What an alert does, and where that wants a model ladder. An alert has no share at which it would.
+pub(super) fn of_alert(table: &Table<'_>, notes: &mut Notes) -> Option<(Step, Vec<Span>)> {
+    let draft = act(table, Some((Threshold::Share(1000), table.span.clone())), notes)?;
+    let routes = routes(&draft);
+    Some((draft.step, routes))
+}
+
+fn act(table: &Table<'_>, at: Option<(Threshold, Span)>, notes: &mut Notes) -> Option<StepDraft> {
     let verb_text = required(table, "do", "\"warn\"", notes);
     let verb = verb_text.as_ref().and_then(|text| self::verb(text, notes));
     let wait = table.text("wait", "\"30m\"", notes);
@@ -115,8 +126,9 @@ fn one(table: &Table<'_>, limits: &Limits, notes: &mut Notes) -> Option<StepDraf
     let wait = wait.map_or(Some(DEFAULT_WAIT), |text| self::wait(&text, notes));
     let otherwise_span = otherwise.as_ref().map(|text| text.span.clone());
     let otherwise = otherwise.map_or(Some(Verb::Stop), |text| self::otherwise(&text, notes));
-    let step = Step { at: at?, verb: verb?, say: say?, to: to?, wait: wait?, otherwise: otherwise?, implied: false };
-    Some(StepDraft { step, at: at_text?.span, verb: verb_text?.span, otherwise: otherwise_span })
+    let (at, at_span) = at?;
+    let step = Step { at, verb: verb?, say: say?, to: to?, wait: wait?, otherwise: otherwise?, implied: false };
+    Some(StepDraft { step, at: at_span, verb: verb_text?.span, otherwise: otherwise_span })
 }
 
 fn required<'t>(table: &Table<'t>, key: &str, example: &str, notes: &mut Notes) -> Option<Text<'t>> {

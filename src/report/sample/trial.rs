@@ -11,6 +11,7 @@ pub(crate) fn trial() -> TrialReport {
             verb,
             budget: budget.into(),
             scope: String::new(),
+            alert: None,
             because: vec![because.to_owned()],
             would: false,
             to: to.map(ModelId::new),
