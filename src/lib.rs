@@ -6,7 +6,7 @@
 //! effects are recorded ([`ledger`]) and then performed on processes ([`process`]), on those who
 //! wait at the socket ([`gate`]) and for people ([`report`], [`ui`]). [`supervise`] is the one loop that
 //! joins them, [`import`] reads what was recorded before; [`cli`] is how a person asks for it. [`codex`] knows Codex's own command
-//! line, [`place`] the folder that it works in.
+//! line, [`fleet`] the file that names several agents, [`place`] the folder that an agent works in.
 //!
 //! A folder is pure, or owns exactly one outside thing; its first line says which.
 
@@ -29,6 +29,8 @@ pub mod decide;
 pub mod ledger;
 
 pub mod codex;
+
+pub mod fleet;
 
 pub mod process;
 

@@ -21,6 +21,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("policy", &["usage"]),
     ("decide", &["usage", "policy"]),
     ("codex", &["policy"]),
+    ("fleet", &["usage", "policy", "codex"]),
     ("report", &["usage", "policy"]),
 ];
 
@@ -41,7 +42,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("notify", &["tail"]),
     ("rusqlite", &["ledger"]),
     ("tokio", &["process", "gate", "tail", "ui", "supervise", "cli"]),
-    ("toml", &["policy", "usage", "codex"]),
+    ("toml", &["policy", "usage", "codex", "fleet"]),
     ("toml_edit", &["codex"]),
     ("tree_sitter", &["policy"]),
     ("tree_sitter_bash", &["policy"]),

@@ -7,12 +7,16 @@ use clap::Args;
 
 use super::format::put;
 use super::here::Here;
+use crate::clock;
+use crate::codex;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, SocketError};
-use crate::ledger::{Ledger, home};
-use crate::model::{Brake, RunId, RunInfo};
+use crate::ledger::{Ledger, RunState, home};
+use crate::model::event::EventKind;
+use crate::model::{Brake, Event, RunId, RunInfo};
+use crate::process;
 use crate::report::text::printable;
 
 /// Options of `govern pause`, `continue` and `stop`.
@@ -33,6 +37,23 @@ pub struct BrakeArgs {
     pub reason: Option<String>,
 }
 
+/// Options of `govern stop`.
+#[derive(Args, Debug)]
+pub struct StopArgs {
+    #[command(flatten)]
+    runs: BrakeArgs,
+    /// Now, not at a safe point: what is under way is lost
+    #[arg(long)]
+    kill: bool,
+}
+
+impl StopArgs {
+    /// How it ends, and what.
+    pub fn brake(&self) -> (Brake, &BrakeArgs) {
+        (if self.kill { Brake::Kill } else { Brake::Stop }, &self.runs)
+    }
+}
+
 /// Uses the brake on all runs that are named, at once: one that does not answer holds up no other.
 pub fn run(brake: Brake, args: &BrakeArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     let Some(ledger) = here.ledger()? else {
@@ -49,7 +70,16 @@ pub fn run(brake: Brake, args: &BrakeArgs, out: &mut dyn Write, here: &Here<'_>)
     let sockets = home::socket_folder(&here.state_folder()?)?;
     let message = Message::Brake { brake, reason: args.reason.clone() };
     let mut failed = false;
-    for (run, came) in call_all(&sockets, &named, &message) {
+    // A session that installed hooks govern is its Codex's own: nobody supervises it.
+    let (alone, supervised): (Vec<RunInfo>, Vec<RunInfo>) =
+        named.into_iter().partition(|run| process::is_codex(run.process.pid));
+    let supervised: Vec<RunId> = supervised.into_iter().map(|run| run.id).collect();
+    let mut came = call_all(&sockets, &supervised, &message);
+    came.extend(alone.into_iter().map(|run| {
+        let told = tell_hooks(here, &run.id, brake, args.reason.as_deref());
+        (run.id, told)
+    }));
+    for (run, came) in came {
         match came {
             Ok(what) => put(out, &format!("run {run} {}\n", printable(&what)))?,
             Err(error) => {
@@ -62,18 +92,17 @@ pub fn run(brake: Brake, args: &BrakeArgs, out: &mut dyn Write, here: &Here<'_>)
 }
 
 /// The runs that are meant, each once. A name that fits none is an error before anything is done.
-fn choose(args: &BrakeArgs, ledger: &Ledger, live: Vec<RunInfo>) -> Result<Vec<RunId>> {
+fn choose(args: &BrakeArgs, ledger: &Ledger, live: Vec<RunInfo>) -> Result<Vec<RunInfo>> {
     if args.all {
-        return Ok(live.into_iter().map(|run| run.id).collect());
+        return Ok(live);
     }
     if let Some(team) = &args.team {
-        let of_team = live.into_iter().filter(|run| run.attribution.team.as_ref() == Some(team));
-        return Ok(of_team.map(|run| run.id).collect());
+        return Ok(live.into_iter().filter(|run| run.attribution.team.as_ref() == Some(team)).collect());
     }
-    let mut named: Vec<RunId> = Vec::new();
+    let mut named: Vec<RunInfo> = Vec::new();
     for prefix in &args.runs {
         let run = one(prefix, ledger, &live)?;
-        if !named.contains(&run) {
+        if !named.iter().any(|known| known.id == run.id) {
             named.push(run);
         }
     }
@@ -81,15 +110,15 @@ fn choose(args: &BrakeArgs, ledger: &Ledger, live: Vec<RunInfo>) -> Result<Vec<R
 }
 
 /// A run that lives is meant rather than one that is over.
-fn one(prefix: &str, ledger: &Ledger, live: &[RunInfo]) -> Result<RunId> {
+fn one(prefix: &str, ledger: &Ledger, live: &[RunInfo]) -> Result<RunInfo> {
     let mut fits = live.iter().filter(|run| !prefix.is_empty() && run.id.as_str().starts_with(prefix));
     if let (Some(only), None) = (fits.next(), fits.next()) {
-        return Ok(only.id.clone());
+        return Ok(only.clone());
     }
     let run = ledger.find_run(prefix)?;
-    match live.iter().any(|lives| lives.id == run.id) {
-        true => Ok(run.id),
-        false => Err(Error::new(format!("run `{}` is over", run.id)).hint("`govern` shows what runs")),
+    match live.iter().find(|lives| lives.id == run.id) {
+        Some(run) => Ok(run.clone()),
+        None => Err(Error::new(format!("run `{}` is over", run.id)).hint("`govern` shows what runs")),
     }
 }
 
@@ -123,6 +152,37 @@ fn call(sockets: &Path, run: &RunId, message: &Message) -> Result<String> {
             .caused_by(&error)
             .hint("its own govern answers for it, and cannot while it is suspended (Ctrl-Z): `fg` lets it go on")),
     }
+}
+
+/// Writes the brake into the ledger, where the session's next hook finds it, and one that is held at once.
+fn tell_hooks(here: &Here<'_>, run: &RunId, brake: Brake, reason: Option<&str>) -> Result<String> {
+    if process::own_identity().is_none_or(|own| process::is_agents(own.pid)) {
+        return Err(Error::new(format!("run `{run}` does not obey: agents do not decide about agents"))
+            .hint("do it in a terminal that no agent started"));
+    }
+    let by = format!("{} (cli)", super::run::whoami());
+    let reason = reason.map(codex::redact);
+    let mut ledger = Ledger::open_existing(&here.state_folder()?)?;
+    Ok(ledger.turn(clock::now(), |turn| {
+        let RunState::Open(_) = turn.run_state(run)? else { return Ok("is over".to_owned()) };
+        let what = match (brake, turn.brake_of(run)?) {
+            (Brake::Continue, None) => return Ok("is not paused".to_owned()),
+            (Brake::Pause | Brake::Stop | Brake::Kill, Some((Brake::Kill, before))) => {
+                return Ok(format!("is killed already, {}", before.text()));
+            }
+            (Brake::Pause | Brake::Stop, Some((Brake::Stop, before))) => {
+                return Ok(format!("is stopped already, {}", before.text()));
+            }
+            (Brake::Pause, Some((_, before))) => return Ok(format!("is paused already, {}", before.text())),
+            (Brake::Continue, Some(_)) => "goes on",
+            (Brake::Pause, None) => "is paused: its next prompt, request and tool wait; what is under way may end",
+            (Brake::Stop, _) => "is stopped: its next prompt, request or tool ends it; what is under way may end",
+            (Brake::Kill, _) => "is killed by its next prompt, request or tool; what is under way may end",
+        };
+        let kind = EventKind::Braked { brake, by, reason };
+        turn.append(&Event { at: clock::now(), run: run.clone(), agent: None, kind })?;
+        Ok(what.to_owned())
+    })?)
 }
 
 fn nothing(args: &BrakeArgs, out: &mut dyn Write) -> Result<Exit> {

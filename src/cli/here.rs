@@ -12,7 +12,7 @@ use crate::model::{ProcessIdentity, Timestamp};
 use crate::place;
 use crate::policy::diagnostic;
 use crate::policy::layers::{FlagRules, Loaded, load};
-use crate::policy::mistake::LayerText;
+use crate::policy::mistake::{LayerText, Mistake, Severity};
 use crate::policy::rule::Layer;
 use crate::ui::Look;
 
@@ -84,10 +84,12 @@ pub fn join(layers: Vec<LayerText>, colour: bool) -> Result<Loaded> {
 
 /// The same with the rules of a command line.
 pub fn join_with(layers: Vec<LayerText>, flags: FlagRules, colour: bool) -> Result<Loaded> {
-    load(layers, flags).map_err(|mistakes| {
-        let errors =
-            mistakes.iter().filter(|mistake| mistake.severity == crate::policy::mistake::Severity::Error).count();
-        let what = if errors == 1 { "a mistake".to_owned() } else { format!("{errors} mistakes") };
-        Error::new(format!("the policy has {what}")).diagnostics(diagnostic::render(&mistakes, colour))
-    })
+    load(layers, flags).map_err(|mistakes| refused("policy", &mistakes, colour))
+}
+
+/// All mistakes of a file, for a person.
+pub fn refused(what: &str, mistakes: &[Mistake], colour: bool) -> Error {
+    let errors = mistakes.iter().filter(|mistake| mistake.severity == Severity::Error).count();
+    let number = if errors == 1 { "a mistake".to_owned() } else { format!("{errors} mistakes") };
+    Error::new(format!("the {what} has {number}")).diagnostics(diagnostic::render(mistakes, colour))
 }

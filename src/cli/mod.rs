@@ -6,7 +6,9 @@ pub mod audit;
 pub mod brake;
 pub mod budget;
 pub mod completions;
+pub mod declares;
 pub mod doctor;
+pub mod fleet_file;
 pub mod format;
 pub mod here;
 pub mod hook;
@@ -71,8 +73,8 @@ enum Verb {
     Pause(brake::BrakeArgs),
     /// Let paused runs go on
     Continue(brake::BrakeArgs),
-    /// End runs at a safe point, to be resumed or not
-    Stop(brake::BrakeArgs),
+    /// End runs at a safe point, or now, to be resumed or not
+    Stop(brake::StopArgs),
     /// Check a policy, show the one that applies here, or try one on what was recorded
     Policy(policy::PolicyArgs),
     /// What tokens cost, and since when
@@ -129,7 +131,10 @@ fn carry_out(verb: Option<Verb>) -> Result<Exit> {
         Some(Verb::Deny(args)) => approve::deny(&args),
         Some(Verb::Pause(args)) => reading(|out, here| brake::run(Brake::Pause, &args, out, here)),
         Some(Verb::Continue(args)) => reading(|out, here| brake::run(Brake::Continue, &args, out, here)),
-        Some(Verb::Stop(args)) => reading(|out, here| brake::run(Brake::Stop, &args, out, here)),
+        Some(Verb::Stop(args)) => {
+            let (brake, runs) = args.brake();
+            reading(|out, here| brake::run(brake, runs, out, here))
+        }
         Some(Verb::Report(args)) => reading(|out, here| report::run(&args, out, here)),
         Some(Verb::Budget(args)) => reading(|out, here| budget::run(&args, out, here)),
         Some(Verb::Import(args)) => reading(|out, here| import::run(&args, out, here)),

@@ -37,21 +37,29 @@ pub fn places(
     places
 }
 
+/// Somebody named the file, so that it must be there.
+fn is_named(layer: Layer) -> bool {
+    matches!(layer, Layer::Given | Layer::Fleet)
+}
+
 /// Reads the layers that are there. A given one must be.
 pub fn read(places: Vec<(Layer, PathBuf)>) -> Result<Vec<LayerText>> {
     let mut layers = Vec::new();
     for (layer, path) in places {
+        let what = if layer == Layer::Fleet { "fleet file" } else { "policy" };
         let unreadable = |error: &std::io::Error| {
-            Error::new(format!("policy `{}` cannot be read", path.display()))
-                .caused_by(error)
-                .hint("a policy that cannot be read is not taken for an empty one")
+            let unreadable = Error::new(format!("{what} `{}` cannot be read", path.display())).caused_by(error);
+            if layer == Layer::Fleet {
+                return unreadable;
+            }
+            unreadable.hint("a policy that cannot be read is not taken for an empty one")
         };
         match std::fs::metadata(&path) {
             Ok(meta) if meta.len() > MAX_POLICY => {
-                return Err(Error::new(format!("policy `{}` is larger than 1 MiB", path.display())));
+                return Err(Error::new(format!("{what} `{}` is larger than 1 MiB", path.display())));
             }
             Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && layer != Layer::Given => continue,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_named(layer) => continue,
             Err(error) => return Err(unreadable(&error)),
         }
         let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&error))?;

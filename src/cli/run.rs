@@ -8,27 +8,29 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
-use crate::codex::{Asked, Invocation, Kind};
+use crate::codex::{Invocation, Kind};
+use crate::decide::agent::AgentSetup;
 use crate::decide::governor::Lift;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::fleet::refusal::refusal;
 use crate::ledger::{Filter, Ledger, home};
 use crate::model::quantity::QUANTITY_HINT;
-use crate::model::{
-    AgentName, Attribution, Cost, Dimension, Quantity, Response, RunId, ServiceTier, ThreadId, Tokens, Unit, Verb,
-};
+use crate::model::{AgentName, Attribution, Dimension, Quantity, Response, RunId, ThreadId, Verb};
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
-use crate::policy::rule::{FreshLedger, Policy, Unpriced, Window};
+use crate::policy::mistake::LayerText;
+use crate::policy::rule::{FreshLedger, Policy, Window};
 use crate::policy::{attribute, diagnostic};
 use crate::process::{self, GuardHandle, Inbox};
 use crate::report::page::Tone;
-use crate::supervise::{Outcome, Plan, supervise};
+use crate::supervise::{Outcome, Plan, Planned, Seat, supervise};
 use crate::tail::locate;
 use crate::ui::Look;
 use crate::ui::notice::{Notices, Showing};
 use crate::usage::price::PriceTable;
 
+use super::declares::Declares;
 use super::here::{self, Here};
 use super::resume::Resumable;
 use super::{env, policy_files, summary};
@@ -54,6 +56,9 @@ pub struct RunArgs {
     /// What happens when a `--budget` is spent [default: ask, where there is somebody to ask, else stop]
     #[arg(long, value_name = "VERB", requires = "budget")]
     pub at_limit: Option<AtLimit>,
+    /// What it expects
+    #[command(flatten)]
+    pub declares: Declares,
     /// Write the run's summary as JSON, too
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -118,7 +123,13 @@ fn key_value(text: &str) -> std::result::Result<(String, String), String> {
 pub fn run(args: RunArgs, guard: GuardHandle) -> Result<Exit> {
     let here = super::here()?;
     let place = place::look(&here.cwd, env);
-    let rules = Rules { policy: args.policy, budgets: args.budget, at_limit: args.at_limit, observe: args.observe };
+    let rules = Rules {
+        policy: args.policy,
+        budgets: args.budget,
+        at_limit: args.at_limit,
+        observe: args.observe,
+        declares: args.declares,
+    };
     let policy = rules.load(&here, args.quiet)?;
     let agent = AgentName::new(args.agent.or_else(|| text("GOVERN_AGENT")).unwrap_or_else(|| "codex".to_owned()));
     let attribution = attribute(&policy, &place, &args.belongs);
@@ -164,16 +175,24 @@ pub(super) fn whoami() -> String {
 
 /// From the checks that need no ledger to the table at the end.
 pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<Exit> {
-    let invocation = Invocation::parse(&start.command);
-    let refusal = match &invocation {
-        Some(invocation) => check_invocation(invocation, &start.policy, &start.prices).err(),
-        None => uncounted_calls(&start.policy),
+    let registration = start.rules.declares.registration()?;
+    // What goes on has its model in its command already.
+    let on_tier = match start.resumes {
+        Some(_) => Ok(start.command.clone()),
+        None => start.rules.declares.command(&start.command, &start.policy.models),
     };
+    let (asked, no_tier) = match on_tier {
+        Ok(command) => (command, None),
+        Err(refusal) => (start.command.clone(), Some(refusal)),
+    };
+    let invocation = Invocation::parse(&asked);
+    let refusal = refusal(invocation.as_ref(), &start.policy, &start.prices, clock::now())
+        .map(|refusal| Error::new(format!("refused to start: {refusal}")).hint(refusal.hint()).exit(Exit::Refused));
     let full_screen = invocation.as_ref().is_some_and(|one| matches!(one.kind(), Kind::Interactive(_)));
     let (command, invocation) = match invocation.filter(|_| full_screen) {
         // Its background server would take the work out of the tree that govern watches.
         Some(screen) => (screen.with_no_daemon(), Some(screen)),
-        None => (start.command.clone(), Invocation::parse(&start.command)),
+        None => (asked.clone(), Invocation::parse(&asked)),
     };
 
     let assigned_home = invocation.as_ref().and_then(|one| one.assigned("CODEX_HOME")).map(PathBuf::from);
@@ -203,29 +222,40 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
     let terminal = process::has_terminal();
     let parts = summary::Parts::of(start.run.clone(), start.place.repository.clone(), start.policy.timezone);
     let resumable = Resumable::of(&start);
+    let setup = AgentSetup {
+        restartable: invocation.as_ref().is_some_and(Invocation::is_restartable),
+        full_screen,
+        registration,
+        ..AgentSetup::alone(start.agent, start.attribution.clone())
+    };
     let plan = Plan {
         run: start.run,
-        resumes: start.resumes,
         by: whoami(),
         lift: start.lift,
-        refusal: refusal.or(too_fresh),
+        refusal: no_tier.or(refusal).or(too_fresh),
         history,
         policy: start.policy,
         prices: start.prices,
-        agent: start.agent,
         attribution: start.attribution,
-        command,
+        command: command.clone(),
+        agents: vec![Planned {
+            setup,
+            command,
+            invocation,
+            folder: None,
+            resumes: start.resumes,
+            codex_home: assigned_home.or_else(|| locate::codex_home(env)),
+            seat: Seat::Governs,
+            keep: Some(Box::new(move |thread, argv| resumable.text(thread, argv))),
+        }],
+        concurrency: None,
         cwd: start.place.folder,
-        invocation,
-        codex_home: assigned_home.or_else(|| locate::codex_home(env)),
         ledger,
         sockets,
         notices,
         prompt: terminal,
-        full_screen,
         askable: terminal && env("CI").is_none(),
         fresh,
-        keep: Box::new(move |thread, argv| resumable.text(thread, argv)),
     };
     let outcome = in_runtime(plan, guard)?;
     let exit = outcome.exit;
@@ -291,6 +321,8 @@ pub(super) struct Rules {
     pub(super) at_limit: Option<AtLimit>,
     #[serde(default)]
     pub(super) observe: bool,
+    #[serde(default)]
+    pub(super) declares: Declares,
 }
 
 impl Rules {
@@ -308,8 +340,12 @@ impl Rules {
 
     /// Reads all layers. Warnings are shown, mistakes stop everything.
     pub(super) fn load(&self, here: &Here<'_>, quiet: bool) -> Result<Policy> {
+        self.join(policy_files::read(here.policy_places(self.policy.as_deref()))?, quiet)
+    }
+
+    /// As [`Rules::load`], of layers that are read.
+    pub(super) fn join(&self, layers: Vec<LayerText>, quiet: bool) -> Result<Policy> {
         let flags = self.flags()?;
-        let layers = policy_files::read(here.policy_places(self.policy.as_deref()))?;
         let loaded = here::join_with(layers, flags, Look::stderr().colour)?;
         if !loaded.warnings.is_empty() && !quiet {
             super::to_stderr(&diagnostic::render(&loaded.warnings, Look::stderr().colour));
@@ -354,53 +390,6 @@ fn known(place: &Place) -> attribute::Place {
         git_user: place.git_user.clone(),
         system_user: process::user_name(process::own_uid()),
     }
-}
-
-/// Tool calls are told by hooks, and those reach only a Codex that govern starts itself.
-fn uncounted_calls(policy: &Policy) -> Option<Error> {
-    policy.limits_calls().then(|| {
-        Error::new("refused to start: a limit in tool calls cannot be kept for a command that is not Codex itself")
-            .hint("write `govern run -- codex …`: only where govern starts Codex itself do tools ask it first")
-            .exit(Exit::Refused)
-    })
-}
-
-/// What a Codex command line says that a policy can't abide.
-fn check_invocation(invocation: &Invocation, policy: &Policy, prices: &PriceTable) -> Result<()> {
-    let refused = |what: String| Error::new(format!("refused to start: {what}")).exit(Exit::Refused);
-    let binding = |unit: Option<Unit>| {
-        !policy.observe
-            && policy.budgets.iter().any(|budget| {
-                !budget.observe
-                    && unit.is_none_or(|unit| budget.unit() == unit)
-                    && budget.steps.iter().any(|step| step.verb.is_hard())
-            })
-    };
-    if binding(None)
-        && let Some(what) = invocation.ungovernable().first()
-    {
-        return Err(refused(what.to_string())
-            .hint("leave it out, or run without a limit: what cannot be observed cannot be limited"));
-    }
-    if (binding(None) || (!policy.observe && (policy.models.restricts() || policy.has_gates())))
-        && let Some(what) = invocation.refuses_hooks()
-    {
-        return Err(refused(what.to_string()).hint("leave it out, or run without a limit"));
-    }
-    let Asked::Model(model) = invocation.asked() else { return Ok(()) };
-    if !policy.observe && !policy.models.allows(model.as_str()) {
-        return Err(refused(format!("`{model}` is not among the models that the policy allows"))
-            .hint("`govern policy show` lists them"));
-    }
-    let one = Tokens { input: 1, output: 1, ..Tokens::default() };
-    let unpriced = prices.quote(&model, &ServiceTier::Standard, clock::now(), &one).cost == Cost::Unpriced;
-    if unpriced && binding(Some(Unit::Usd)) && policy.models.unpriced == Unpriced::Refuse {
-        let hint = format!(
-            "give it a price in your policy, `[prices.\"{model}\"]`, or set `unpriced = \"dearest\"` under `[models]`"
-        );
-        return Err(refused(format!("`{model}` has no price, so a limit in money cannot be kept")).hint(hint));
-    }
-    Ok(())
 }
 
 /// Budgets wider than the run that a ledger without a past can't keep, and the refusal if the

@@ -34,7 +34,8 @@ pub enum HookEvent {
     SessionStart,
     /// A prompt was sent. Can show a message; only put into the interactive Codex.
     UserPromptSubmit,
-    /// A request is about to be sent; Codex waits, and ignores what it is told (from 0.169).
+    /// A request is about to be sent; Codex waits, and ignores what it is told (0.166 and 0.169;
+    /// not 0.160).
     PreModelRequest,
     /// A compaction is about to be asked for; Codex waits.
     PreCompact,

@@ -13,6 +13,7 @@ mod redact;
 mod resume;
 mod secrets;
 mod setting;
+mod start;
 mod tokens;
 
 pub use self::hooks::{Failing, HookEvent, HookTarget, NoHooks};
@@ -20,6 +21,7 @@ pub use self::invocation::{Asked, Invocation, Kind, Prompt, Session, Start, Stdi
 pub use self::redact::{is_whole, redacted};
 pub use self::resume::CannotResume;
 pub use self::secrets::{REDACTED, redact};
+pub use self::start::CannotStartOn;
 
 #[cfg(test)]
 mod tests;

@@ -97,6 +97,8 @@ pub struct Agent {
     pub lost: u32,
     /// What those may have cost, by the largest recent response of their threads.
     pub lost_cost: Money,
+    /// How many responses it had so far.
+    pub responses: u64,
     /// What its responses cost so far, as far as they have a price.
     pub cost: Money,
     /// What it has to show for that.
@@ -163,6 +165,7 @@ impl Agent {
             request: None,
             lost: 0,
             lost_cost: Money::ZERO,
+            responses: 0,
             cost: Money::ZERO,
             progress: Progress::default(),
             gate: Gate::default(),
@@ -189,6 +192,7 @@ impl Agent {
         if self.root.is_none() {
             self.root = Some(response.root.clone());
         }
+        self.responses = self.responses.saturating_add(1);
         self.cost += response.cost.money().unwrap_or(Money::ZERO);
         let thread = self.threads.entry(response.thread.clone()).or_default();
         if thread.recent.len() == RECENT {
@@ -217,7 +221,8 @@ impl Agent {
     }
 
     fn asking(&self) -> impl Iterator<Item = &Thread> {
-        let asks = |(id, thread): &(&ThreadId, &Thread)| thread.phase == Phase::InFlight && !self.gate.has(id);
+        let asks =
+            |(id, thread): &(&ThreadId, &Thread)| thread.phase == Phase::InFlight && !self.gate.keeps_from_asking(id);
         self.threads.iter().filter(asks).map(|(_, thread)| thread)
     }
 
@@ -226,6 +231,11 @@ impl Agent {
         self.lost = self.lost.saturating_add(self.in_flight());
         let cost: Money = self.asking().filter_map(|thread| thread.recent().filter_map(|r| r.cost.money()).max()).sum();
         self.lost_cost += cost;
+    }
+
+    /// Its command was started, and is not over.
+    pub fn is_started(&self) -> bool {
+        !matches!(self.state, State::Waiting | State::Gone)
     }
 
     /// It works, or is about to: what it is likely to add counts for others, too.

@@ -17,10 +17,12 @@ use super::lifecycle::{After, Happening, Intent, State};
 const COMES_WITHIN: Duration = Duration::from_millis(500);
 
 impl Agent {
-    /// It is over, or its end is decided: a brake changes nothing any more.
-    pub fn is_past_braking(&self) -> bool {
+    /// It is over, or its end is decided: this brake changes nothing any more. A stop that waits for a safe point can
+    /// still become a kill.
+    pub fn is_past(&self, brake: Brake) -> bool {
         let ends = matches!(self.state, State::Gone | State::Ending(After::Stopped | After::Killed));
-        ends || self.treatment() >= Some(Intent::Stop)
+        let intent = if brake == Brake::Kill { Intent::Kill } else { Intent::Stop };
+        ends || self.treatment() >= Some(intent)
     }
 
     /// It is to stand still because somebody paused it, and does not yet.
@@ -42,7 +44,7 @@ impl Governor {
     /// A person uses the brake on all agents.
     pub(super) fn braked(&mut self, now: Moment, brake: Brake, braked: &Braked, books: &dyn Books) {
         for name in self.names() {
-            if self.agents.get(&name).is_none_or(Agent::is_past_braking) {
+            if self.agents.get(&name).is_none_or(|agent| agent.is_past(brake)) {
                 continue;
             }
             let (by, reason) = (braked.by.clone(), braked.reason.clone());
@@ -50,7 +52,8 @@ impl Governor {
             match brake {
                 Brake::Pause => self.pause(now, &name, braked),
                 Brake::Continue => self.unpause(now, &name, braked, books),
-                Brake::Stop => self.stop_by_hand(now, &name, braked),
+                Brake::Stop => self.end_by_hand(now, &name, Intent::Stop, &format!("stopped {}", braked.text())),
+                Brake::Kill => self.end_by_hand(now, &name, Intent::Kill, &format!("killed {}", braked.text())),
             }
         }
     }
@@ -91,15 +94,14 @@ impl Governor {
         self.evaluate(now, name, books);
     }
 
-    fn stop_by_hand(&mut self, now: Moment, name: &AgentName, braked: &Braked) {
-        let what = format!("stopped {}", braked.text());
-        self.effects.push(Effect::Say(what.clone()));
+    fn end_by_hand(&mut self, now: Moment, name: &AgentName, intent: Intent, what: &str) {
+        self.effects.push(Effect::Say(what.to_owned()));
         self.last_hard = None;
         if let Some(agent) = self.agents.get_mut(name) {
             agent.pause = None;
-            agent.because = what;
+            agent.because = what.to_owned();
         }
-        self.end_held_or_running(now, name, Intent::Stop);
+        self.end_held_or_running(now, name, intent);
     }
 
     /// What kept an agent is settled: it goes on, unless it is paused.

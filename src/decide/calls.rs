@@ -17,7 +17,16 @@ use super::lifecycle::Intent;
 #[derive(Clone, Debug)]
 pub struct CallAsk {
     pub(super) question: Question,
+    /// People were asked.
+    pub(super) put: bool,
     pub(super) approval: Option<ApprovalId>,
+}
+
+impl CallAsk {
+    /// It was put, and has no number yet.
+    pub(super) fn is_unnumbered(&self) -> bool {
+        self.put && self.approval.is_none()
+    }
 }
 
 /// A call that a person let run more than once, in this life of the run.
@@ -99,7 +108,9 @@ impl Governor {
         (judged, call): (&Judged, &ToolCall),
         (wait, otherwise): (Duration, Refusal),
     ) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+        // One that is being ended waits for that.
+        let asked = |agent: &&mut Agent| agent.is_live() && agent.treatment() < Some(Intent::Stop);
+        let Some(agent) = self.agents.get_mut(name).filter(asked) else { return };
         if let Some(same) = agent.gate.asks.values().find(|ask| ask.question.key == key).cloned() {
             let number = same.approval.map_or_else(String::new, |approval| format!(" {approval}"));
             agent.gate.asks.insert(hook, same);
@@ -118,19 +129,18 @@ impl Governor {
             otherwise: Verb::Stop,
             about: About::Call(otherwise),
         };
-        agent.gate.asks.insert(hook, CallAsk { question: question.clone(), approval: None });
-        self.effects.push(Effect::Ask(question));
+        agent.gate.asks.insert(hook, CallAsk { question, put: false, approval: None });
+        self.put_next(name);
     }
 
     /// The question about a tool has its number; says whether there was one.
     pub(super) fn call_asked(&mut self, now: Moment, name: &AgentName, approval: ApprovalId) -> bool {
-        let asks = self.agents.get_mut(name).map(|agent| &mut agent.gate.asks);
-        let Some(ask) = asks.and_then(|asks| asks.values_mut().find(|ask| ask.approval.is_none())) else {
-            return false;
-        };
-        ask.approval = Some(approval);
-        let question = ask.question.clone();
+        let Some(asks) = self.agents.get_mut(name).map(|agent| &mut agent.gate.asks) else { return false };
+        let unnumbered = asks.values().find(|ask| ask.is_unnumbered());
+        let Some(question) = unnumbered.map(|ask| ask.question.clone()) else { return false };
+        asks.values_mut().filter(|ask| ask.question.key == question.key).for_each(|ask| ask.approval = Some(approval));
         self.record_question(now, name, approval, question);
+        self.put_next(name);
         true
     }
 

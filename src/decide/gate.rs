@@ -13,6 +13,7 @@ use super::effect::{Effect, Question};
 use super::governor::Governor;
 use super::input::{Gone, Hook, HookId, Moment, Phase, Timer, Wants};
 use super::lifecycle::{Happening, Intent, State};
+use super::still::Stillness;
 use super::treatment::hold_word;
 
 /// How long a request waits for the record of the answer before it. Codex writes it 2 ms after the answer, in a task of
@@ -28,6 +29,8 @@ pub struct Gate {
     pub(super) asks: BTreeMap<HookId, CallAsk>,
     /// Tools that a person let run again.
     pub(super) allowed: Vec<Allowed>,
+    /// How the agent stands for them.
+    pub(super) stillness: Stillness,
     /// Calls that were let run before, and by whom.
     pub(super) passes: BTreeMap<HookId, String>,
     /// Requests whose thread's last one has no answer on record yet, and was perhaps answered.
@@ -52,6 +55,12 @@ impl Gate {
         self.waiting.values().any(|(of, wants)| of == thread && wants.spends())
     }
 
+    /// What would ask for this thread waits: a request, or a turn that was to begin with one.
+    pub fn keeps_from_asking(&self, thread: &ThreadId) -> bool {
+        let asks = |wants: &Wants| wants.spends() || *wants == Wants::Turn;
+        self.waiting.values().any(|(of, wants)| of == thread && asks(wants))
+    }
+
     /// Requests of this Codex come here first.
     pub fn holds_requests(&self) -> bool {
         self.reach == Some(GateReach::Requests) && !self.broken
@@ -72,6 +81,11 @@ impl Gate {
         !self.waiting.is_empty()
     }
 
+    /// A request has gone past it.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Something of this thread waits.
     fn keeps(&self, thread: &ThreadId) -> bool {
         self.waiting.values().any(|(of, _)| of == thread)
@@ -80,6 +94,22 @@ impl Gate {
     /// The agent is held no longer; says whether it was held here.
     pub(super) fn open(&mut self) -> bool {
         std::mem::take(&mut self.shut)
+    }
+
+    /// A tool is asked about, or about to be.
+    pub(super) fn is_asking(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
+    /// The next question that was not put yet, taken as put.
+    pub(super) fn next_question(&mut self) -> Option<Question> {
+        // One that was put has no number for a moment only.
+        if self.asks.values().any(CallAsk::is_unnumbered) {
+            return None;
+        }
+        let next = self.asks.values().find(|ask| !ask.put)?.question.clone();
+        self.asks.values_mut().filter(|ask| ask.question.key == next.key).for_each(|ask| ask.put = true);
+        Some(next)
     }
 
     /// The question of this number, if it is about a tool.
@@ -128,10 +158,16 @@ impl Gate {
         self.reach = Some(GateReach::Requests);
     }
 
+    /// Threads of this family are known to come here before each request.
+    pub(super) fn expects(&mut self, root: &ThreadId) {
+        self.roots.insert(root.clone());
+    }
+
     /// The Codex that waited is gone.
     pub(super) fn forget(&mut self) {
         self.unrecorded.clear();
         self.asks.clear();
+        self.stillness = Stillness::Moves;
         self.passes.clear();
         self.waiting.clear();
         self.shut = false;
@@ -175,11 +211,12 @@ impl Governor {
     /// Codex is about to do something, and waits.
     pub(super) fn at_gate(&mut self, now: Moment, hook: Hook, books: &dyn Books) {
         let Hook { id, agent: name, thread, root, model, tier, wants } = hook;
-        let Some(agent) = self.agents.get_mut(&name) else { return };
-        let reach = if wants.spends() { GateReach::Requests } else { GateReach::Tools };
-        agent.watch.heard(now.uptime);
         let spends = wants.spends();
         let begins = spends || wants == Wants::Turn;
+        self.defers &= !begins;
+        let Some(agent) = self.agents.get_mut(&name) else { return };
+        let reach = if spends { GateReach::Requests } else { GateReach::Tools };
+        agent.watch.heard(now.uptime);
         let call = if let Wants::Tool(call) = &wants { Some(call.clone()) } else { None };
         agent.gate.waiting.insert(id, (thread.clone(), wants));
         let more = agent.gate.reach < Some(reach);
@@ -193,7 +230,9 @@ impl Governor {
         if model.is_some() {
             entry.model.clone_from(&model);
         }
-        if call.is_some() && entry.phase == Phase::Idle {
+        // The session file has not told of this turn yet.
+        let news = call.is_some() && entry.phase == Phase::Idle;
+        if news {
             entry.phase = Phase::Tools;
         }
         if spends {
@@ -213,7 +252,7 @@ impl Governor {
             if let Some(judged) = &call.judged {
                 self.meet_gate(now, &name, id, (judged, &call), books);
             }
-            if self.counts_calls() {
+            if news || self.counts_calls() {
                 self.evaluate(now, &name, books);
             }
         }
@@ -304,6 +343,7 @@ impl Governor {
     /// Answers those that may go on, and ends what only waited for answers under way.
     pub(super) fn settle_gate(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
         self.withdraw_if_at_rest(now, name);
+        self.keep_still(name);
         let Some(agent) = self.agents.get_mut(name) else { return };
         let State::Freezing(intent) = agent.state else {
             return self.let_through(now, name, books);

@@ -77,6 +77,8 @@ pub struct Governor {
     pub(super) accounts: Vec<Account>,
     pub(super) requests: u64,
     pub(super) last_hard: Option<BudgetName>,
+    /// Hard steps wait: what is judged spends nothing, and somebody will ask before what does.
+    pub(super) defers: bool,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -101,6 +103,7 @@ impl Governor {
             accounts: Vec::new(),
             requests: 0,
             last_hard: None,
+            defers: false,
             effects: Vec::new(),
         }
     }
@@ -145,6 +148,11 @@ impl Governor {
     /// The budget whose hard step was decided last.
     pub fn last_hard_budget(&self) -> Option<&BudgetName> {
         self.last_hard.as_ref()
+    }
+
+    /// How far back throttles look; `None`: the policy has none.
+    pub fn pace_span(&self) -> Option<Duration> {
+        self.agents.values().find_map(|agent| agent.pace.span())
     }
 
     /// The policy in force.
@@ -314,6 +322,9 @@ impl Governor {
     }
 
     fn frozen(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        if self.stilled(name) {
+            return;
+        }
         let Some(agent) = self.agents.get_mut(name) else { return };
         let State::Freezing(intent) = agent.state else { return };
         agent.pause_clock(now.uptime);

@@ -1,54 +1,122 @@
 //! Pure. A governor that comes to a session which is under way: each hook of an installed Codex has one of its own.
 
+use std::time::Duration;
+
 use crate::model::event::{EventKind, GateReach};
-use crate::model::{AgentName, Cost, Dimension, Response, Timestamp};
+use crate::model::{AgentName, Cost, Dimension, Response, ThreadId, Timestamp, Verb};
+use crate::policy::rule::{Budget, Step};
 
 use super::account::{Account, Books};
 use super::governor::Governor;
-use super::input::Moment;
+use super::input::{Moment, Phase};
 use super::lifecycle::State;
+use super::pace::Throttle;
+use super::verdicts::Source;
+
+/// A session as it stands when a hook comes to it.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// The agent.
+    pub agent: AgentName,
+    /// Its root thread.
+    pub root: ThreadId,
+    /// Nothing was decided about it before.
+    pub begins: bool,
+    /// Its threads.
+    pub threads: Vec<JoinedThread>,
+    /// What it was answered before it was a run of its own, or while it was: an import took it.
+    pub imported: Vec<Response>,
+    /// What it was answered within the time that throttles look back, oldest first.
+    pub paced: Vec<Response>,
+    /// What went past the gate of this Codex before.
+    pub broken: Option<String>,
+    /// The hook that comes spends nothing, and begins nothing that does: hard steps wait for one that does.
+    pub defers: bool,
+}
+
+/// A thread of such a session.
+#[derive(Clone, Debug)]
+pub struct JoinedThread {
+    /// Which.
+    pub thread: ThreadId,
+    /// How it stands.
+    pub phase: Phase,
+    /// It asks before its requests.
+    pub gated: bool,
+    /// Requests that were let through and have no answer on record.
+    pub admitted: u8,
+    /// When the last of them was, by uptime.
+    pub sent: Option<Duration>,
+    /// Its last responses, oldest first: they foretell its next one.
+    pub recent: Vec<Response>,
+}
 
 impl Governor {
-    /// The last responses of the session that is to be joined, oldest first.
-    pub fn recall_all(&mut self, history: Vec<Response>) {
-        self.history = history;
+    /// Joins a session that is under way: what was spent is in the books. Mild steps that lie behind were carried out
+    /// by those who saw them reached, unless the session `begins`. Nobody else is held: what waits is the one hook.
+    pub fn join(&mut self, now: Moment, joined: Joined, books: &dyn Books) {
+        let name = joined.agent.clone();
+        self.defers = joined.defers;
+        self.open_current(now, &name, books);
+        for response in joined.threads.iter().flat_map(|thread| &thread.recent) {
+            self.open_late(response, now.wall, &name, books);
+        }
+        for response in &joined.imported {
+            self.charge_the_run(response, Some(&name), books);
+        }
+        let last = joined.threads.iter().flat_map(|thread| &thread.recent).max_by_key(|last| last.at).cloned();
+        self.take_over(now, &joined);
+        if let Some(agent) = self.agents.get_mut(&name) {
+            agent.cost = books.cost(&self.run, &name);
+        }
+        if joined.begins {
+            self.record(Some(&name), EventKind::Gated { reach: GateReach::Requests });
+        } else {
+            self.pass_steps(&name);
+        }
+        if let Some(what) = joined.broken.filter(|_| self.gates()) {
+            self.stop_because(now, &name, what);
+        }
+        // What had no price when it was recorded may have one by now.
+        if let Some(last) = last {
+            let cost = last.model.as_ref().map_or(last.cost, |model| self.quoted(model, &last));
+            let last = Response { cost: if last.cost == Cost::Unpriced { cost } else { last.cost }, ..last };
+            self.refuse_unpriced(now, &name, &last);
+        }
     }
 
-    /// Joins the session of its agents: what was spent is in the books, and the history that it was made with foretells
-    /// what comes. Mild steps that lie behind were carried out by those who saw them reached, unless the session
-    /// `begins`. Nobody else is held: what waits is the one hook.
-    pub fn join(&mut self, now: Moment, begins: bool, books: &dyn Books) {
-        let history = std::mem::take(&mut self.history);
-        for name in self.names() {
-            self.open_current(now, &name, books);
-            for response in history.iter().filter(|response| response.agent.as_ref() == Some(&name)) {
-                self.open_late(response, now.wall, &name, books);
-                if let Some(agent) = self.agents.get_mut(&name) {
-                    agent.note(response);
-                }
-            }
-            let Some(agent) = self.agents.get_mut(&name) else { continue };
-            agent.cost = books.cost(&self.run, &name);
-            agent.state = State::Running;
-            agent.settle();
-            agent.resume_clock(now.uptime);
-            agent.gate.trust();
-            // What had no price when it was recorded may have one by now.
-            if let Some(last) = history.iter().rfind(|response| response.agent.as_ref() == Some(&name)) {
-                let cost = last.model.as_ref().map_or(last.cost, |model| self.quoted(model, last));
-                let last =
-                    Response { cost: if last.cost == Cost::Unpriced { cost } else { last.cost }, ..last.clone() };
-                self.refuse_unpriced(now, &name, &last);
-            }
-            if begins {
-                self.record(Some(&name), EventKind::Gated { reach: GateReach::Requests });
-            }
+    /// The agent is as its session is.
+    fn take_over(&mut self, now: Moment, joined: &Joined) {
+        let Some(agent) = self.agents.get_mut(&joined.agent) else { return };
+        agent.state = State::Running;
+        agent.resume_clock(now.uptime);
+        agent.gate.trust();
+        for response in &joined.paced {
+            agent.pace.recalls(now, response);
         }
-        if !begins {
-            for account in &mut self.accounts {
-                if let Some(budget) = self.policy.budgets.get(account.budget) {
-                    account.pass_mild_steps(budget);
-                }
+        for known in &joined.threads {
+            known.recent.iter().for_each(|response| agent.note(response));
+            if known.gated {
+                agent.gate.expects(&joined.root);
+            }
+            if let Some(sent) = known.sent {
+                agent.pace.sends(sent.min(now.uptime), &known.thread);
+            }
+            let thread = agent.threads.entry(known.thread.clone()).or_default();
+            (thread.phase, thread.gated, thread.admitted) = (known.phase, known.gated, known.admitted);
+        }
+        agent.root = Some(joined.root.clone());
+    }
+
+    /// Mild steps that lie behind were carried out; a throttle goes on.
+    fn pass_steps(&mut self, name: &AgentName) {
+        for (index, account) in self.accounts.iter_mut().enumerate() {
+            let Some(budget) = self.policy.budgets.get(account.budget) else { continue };
+            account.pass_mild_steps(budget);
+            let Some(agent) = self.agents.get_mut(name) else { continue };
+            if let Some((step, throttle)) = throttle_behind(account, budget) {
+                agent.throttles.insert(Source::Step { account: index, step }, throttle);
+                agent.fired.insert(index, step);
             }
         }
     }
@@ -66,4 +134,12 @@ impl Governor {
             self.open(place, name, books);
         }
     }
+}
+
+/// The throttle that is in force for what was spent, and its step's place.
+fn throttle_behind(account: &Account, budget: &Budget) -> Option<(usize, Throttle)> {
+    let behind = |step: &Step| step.at.amount(account.limit()) <= account.spent;
+    let (index, step) =
+        budget.steps.iter().enumerate().rfind(|(_, step)| step.verb == Verb::Throttle && behind(step))?;
+    Some((index, Throttle::under_way(step.to?, account.show(0))))
 }

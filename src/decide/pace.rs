@@ -42,6 +42,13 @@ pub struct Throttle {
     said: bool,
 }
 
+impl Throttle {
+    /// One that somebody was told of before.
+    pub(super) fn under_way(to: Rate, because: String) -> Self {
+        Self { to, because, said: true }
+    }
+}
+
 impl Pace {
     /// Looks back as far as this policy's rates do.
     pub(super) fn of(policy: &Policy) -> Self {
@@ -56,6 +63,17 @@ impl Pace {
             _ => None,
         });
         Self { sent: VecDeque::new(), keep: rates.chain(overs).max() }
+    }
+
+    /// How far back it looks; `None`: it keeps nothing.
+    pub fn span(&self) -> Option<Duration> {
+        self.keep
+    }
+
+    /// A request of an earlier time went out when it was answered, at the latest.
+    pub(super) fn recalls(&mut self, now: Moment, response: &Response) {
+        let ago = (now.wall - response.at).to_std().unwrap_or_default();
+        self.answered(now.uptime.saturating_sub(ago), response);
     }
 
     /// A request goes out.

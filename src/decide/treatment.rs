@@ -10,6 +10,7 @@ use super::effect::{Effect, Ending, Question};
 use super::governor::Governor;
 use super::input::Moment;
 use super::lifecycle::{After, Happening, Intent, Order, State, next};
+use super::still::Stillness;
 
 impl Governor {
     /// Moves an agent through the table and turns its orders into effects.
@@ -32,6 +33,7 @@ impl Governor {
                 Order::Thaw => {
                     let opens = self.agents.get_mut(name).is_some_and(|agent| {
                         agent.resume_clock(now.uptime);
+                        agent.gate.stillness = Stillness::Moves;
                         agent.gate.open()
                     });
                     self.request(name, "release");
@@ -100,15 +102,16 @@ impl Governor {
     }
 
     pub(super) fn request(&mut self, name: &AgentName, what: &str) {
+        let because = self.agents.get(name).map(|agent| agent.because.clone());
+        self.request_because(name, what, because.unwrap_or_default());
+    }
+
+    pub(super) fn request_because(&mut self, name: &AgentName, what: &str, because: String) {
         self.requests += 1;
         let request = self.requests;
-        let because = match self.agents.get_mut(name) {
-            Some(agent) => {
-                agent.request = Some(request);
-                agent.because.clone()
-            }
-            None => String::new(),
-        };
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.request = Some(request);
+        }
         self.record(Some(name), EventKind::Requested { request, what: what.to_owned(), because });
     }
 

@@ -78,11 +78,17 @@ impl Governor {
         // Between turns nothing is asked of a model: an agent that said its last word ends by itself,
         // an idle screen stays as it is. What begins the next turn is recorded before its request.
         let at_rest = self.agents.get(name).is_some_and(|agent| !agent.turn_under_way());
-        due.retain(|due| !(at_rest && due.verb.is_hard() && !self.observes(due.source)));
+        due.retain(|due| !((at_rest || self.waits_for_spend(due)) && self.is_hard(due)));
         let treatment = self.agents.get(name).and_then(Agent::treatment);
         self.decide(now, name, due, treatment);
         self.try_route(now, name);
         self.reserve(now, name);
+    }
+
+    /// A hook that spends will come; calls of tools are spent by the one that is here.
+    fn waits_for_spend(&self, due: &Due) -> bool {
+        let Source::Step { account, .. } = due.source else { return self.defers };
+        self.defers && self.account(account).is_some_and(|(account, _)| account.key.unit != Unit::ToolCalls)
     }
 
     /// The steps that apply to this agent now, the most severe first.

@@ -4,16 +4,17 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use crate::ledger::{Ledger, Origin, Past};
-use crate::model::{Attribution, ProcessIdentity, Response, RunId};
+use crate::model::{Attribution, Billing, ProcessIdentity, Response, RunId};
 use crate::policy::rule::Unpriced;
 use crate::tail::locate::SessionFile;
 use crate::tail::login::Login;
 use crate::tail::session::home_of;
+use crate::usage::meter::Meter;
 use crate::usage::price::PriceTable;
 
 use super::family::{Families, Files};
 use super::plan::Planned;
-use super::read::{self, Context, Part};
+use super::read::{self, Context, End, Part};
 use super::write::Writer;
 use super::{ImportError, Unreadable};
 
@@ -50,22 +51,40 @@ pub fn import_session(
     Ok(writer.write(ledger, alive, parts)?)
 }
 
-/// Reads all responses of a session file, as this run's.
+/// All that a session file tells, as a run's.
+#[derive(Debug)]
+pub struct Told {
+    /// The file as it was before it was read.
+    pub file: SessionFile,
+    /// Its responses, in its order.
+    pub responses: Vec<Response>,
+    /// How its thread stands at its end: the model, the tier, the phase.
+    pub meter: Meter,
+    /// Who is paid for what the thread asks next.
+    pub billing: Billing,
+}
+
+/// Reads all of a session file, as this run's; `None` where there is no such file.
 ///
 /// # Errors
 /// Where the file is there and cannot be read.
-pub fn read_session(path: &Path, session: &Session<'_>, run: &RunId) -> Result<Vec<Response>, ImportError> {
-    let Some(file) = planned(path)? else { return Ok(Vec::new()) };
+pub fn read_session(path: &Path, session: &Session<'_>, run: &RunId) -> Result<Option<Told>, ImportError> {
+    let Some(file) = planned(path)? else { return Ok(None) };
     let mut responses = Vec::new();
     for part in parts(&file, session) {
         let Part { origins, responses: found, end, .. } = part;
         let named = found.into_iter().filter_map(|(place, past)| Some((origins.get(place)?, past)));
         responses.extend(named.map(|(origin, past)| response(origin, past, run)));
-        if let Some(Err(source)) = end {
-            return Err(Unreadable { place: path.to_owned(), source }.into());
+        match end {
+            None => {}
+            Some(Ok(End { meter, .. })) => {
+                let billing = file.login.billing(meter.provider(), meter.plan_type());
+                return Ok(Some(Told { file: file.found, responses, meter, billing }));
+            }
+            Some(Err(source)) => return Err(Unreadable { place: path.to_owned(), source }.into()),
         }
     }
-    Ok(responses)
+    Ok(None)
 }
 
 fn planned(path: &Path) -> Result<Option<Planned>, ImportError> {

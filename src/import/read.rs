@@ -21,6 +21,9 @@ const PART: usize = 1_024;
 /// How many bytes are read between two tellings.
 const TELL: u64 = 1 << 20;
 
+/// All that a file tells belongs to it.
+const COUNTING: Counting = Counting { from: Timestamp::MIN_UTC, grown_from: 0 };
+
 /// What readers share.
 pub(super) struct Context<'a> {
     pub(super) prices: &'a PriceTable,
@@ -47,7 +50,8 @@ pub(super) struct End {
     pub(super) mark: FileMark,
     /// A last line that is not whole yet.
     pub(super) unfinished: bool,
-    pub(super) thread: Option<ThreadId>,
+    /// How its thread stands.
+    pub(super) meter: Meter,
 }
 
 impl Part {
@@ -103,7 +107,7 @@ impl<'a> Reading<'a> {
             context,
             done,
             send,
-            meter: Meter::new(name_of(&found.path).as_ref(), Counting { from: Timestamp::MIN_UTC, grown_from: 0 }),
+            meter: Meter::new(name_of(&found.path).as_ref(), COUNTING),
             origin: super::Origin::default(),
             attribution: None,
             root: None,
@@ -142,7 +146,8 @@ impl<'a> Reading<'a> {
         }
         self.mark.lines += progress.lines;
         self.mark.read = cursor.position();
-        Ok(End { mark: self.mark.clone(), unfinished, thread: self.meter.thread().cloned() })
+        let meter = std::mem::replace(&mut self.meter, Meter::new(None, COUNTING));
+        Ok(End { mark: self.mark.clone(), unfinished, meter })
     }
 
     fn line(&mut self, position: u64, line: &[u8]) {

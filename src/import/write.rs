@@ -107,12 +107,12 @@ impl Writer {
     }
 
     fn end(&mut self, batch: &mut Batch<'_>, path: PathBuf, end: End) -> Result<(), LedgerError> {
-        let End { mark, unfinished, thread } = end;
+        let End { mark, unfinished, meter } = end;
         batch.mark(&path, &mark)?;
         self.tally.files += 1;
         self.tally.lines += mark.lines;
         self.tally.unfinished += u64::from(unfinished);
-        self.threads.extend(thread);
+        self.threads.extend(meter.thread().cloned());
         if mark.skipped > 0 {
             let reason = mark.reason.unwrap_or_default();
             self.tally.skipped.push(Skipped { path, lines: mark.skipped, reason });

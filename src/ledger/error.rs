@@ -137,7 +137,8 @@ impl LedgerError {
         }
     }
 
-    pub(super) fn unreadable(what: impl Into<String>) -> Self {
+    /// What was read cannot be understood.
+    pub fn unreadable(what: impl Into<String>) -> Self {
         Self::Unreadable { what: what.into() }
     }
 }

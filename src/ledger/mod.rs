@@ -12,6 +12,7 @@
 //! What is written here is redacted by the caller before; prompts and answers of models never come here.
 
 mod approval;
+mod attended;
 mod audit;
 mod audit_run;
 mod budget;
@@ -38,6 +39,7 @@ mod turn;
 mod usage;
 
 pub use approval::Question;
+pub use attended::{Attended, Pinned};
 pub use audit::{Head, Verified};
 pub use calls::{CallQuery, CallsBy};
 pub use chain::{Hash, HookChange};

@@ -1,6 +1,6 @@
 //! Owns what is read for people: runs, threads, events and responses.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::model::event::EventKind;
 use crate::model::{
@@ -76,30 +76,24 @@ impl Turn<'_> {
         })
     }
 
-    /// The last responses of a run, oldest first.
-    pub fn recent_responses(&self, run: &RunId, most: u32) -> Result<Vec<Response>, LedgerError> {
+    /// The responses of a run from a moment on.
+    pub fn responses_since(&self, run: &RunId, since: Timestamp) -> Result<Vec<Response>, LedgerError> {
         let sql = format!(
-            "{} WHERE u.run_no = (SELECT no FROM runs WHERE id = ?1) ORDER BY u.id DESC LIMIT ?2",
+            "{} WHERE u.run_no = (SELECT no FROM runs WHERE id = ?1) AND +u.at >= ?2 ORDER BY u.id",
             usage::SELECT
         );
         let mut statement = self.tx.prepare_cached(&sql)?;
-        let mut rows = statement.query(params![run.as_str(), most])?;
+        let mut rows = statement.query(params![run.as_str(), since.timestamp_millis()])?;
         let (mut book, mut found) = (SeriesBook::default(), Vec::new());
         while let Some(row) = rows.next()? {
             found.push(Stored::read(row)?.response(self.tx, &mut book)?);
         }
-        found.reverse();
         Ok(found)
     }
 
-    /// When a thread was answered last within a run; `None` if it was not.
-    pub fn last_answer(&self, run: &RunId, thread: &ThreadId) -> Result<Option<Timestamp>, LedgerError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT max(u.at) FROM usage u WHERE u.thread = (SELECT no FROM thread_ids WHERE id = ?2)
-             AND u.run_no = (SELECT no FROM runs WHERE id = ?1)",
-        )?;
-        let at: Option<i64> = statement.query_row([run.as_str(), thread.as_str()], |row| row.get(0))?;
-        at.map(moment).transpose()
+    /// The brake that holds or ended a run, and who used it first; `None` where nobody did, or let it go on since.
+    pub fn brake_of(&self, run: &RunId) -> Result<Option<(Brake, Braked)>, LedgerError> {
+        brake_of(self.tx, run)
     }
 
     /// A run waits for an answer that is still to come.
@@ -110,6 +104,30 @@ impl Turn<'_> {
         )?;
         Ok(statement.exists(params![run.as_str(), self.now.timestamp_millis()])?)
     }
+}
+
+/// A kill outweighs a stop, and that a pause; whoever lets the run go on, or starts it again, lifts both.
+fn brake_of(conn: &Connection, run: &RunId) -> Result<Option<(Brake, Braked)>, LedgerError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT e.data FROM events e WHERE e.run_no = (SELECT no FROM runs WHERE id = ?1)
+         AND (instr(data, '\"kind\":\"braked\"') > 0 OR instr(data, '\"kind\":\"run_resumed\"') > 0) ORDER BY e.seq",
+    )?;
+    let mut rows = statement.query([run.as_str()])?;
+    let mut held: Option<(Brake, Braked)> = None;
+    while let Some(row) = rows.next()? {
+        let event: Event = serde_json::from_str(&row.get::<_, String>(0)?)
+            .map_err(|error| LedgerError::unreadable(format!("an event of run {run}: {error}")))?;
+        held = match (event.kind, held) {
+            (EventKind::Braked { brake: Brake::Pause, .. }, held @ Some(_))
+            | (EventKind::Braked { brake: Brake::Stop, .. }, held @ Some((Brake::Stop | Brake::Kill, _)))
+            | (EventKind::Braked { brake: Brake::Kill, .. }, held @ Some((Brake::Kill, _))) => held,
+            (EventKind::Braked { brake: brake @ (Brake::Pause | Brake::Stop | Brake::Kill), by, reason }, _) => {
+                Some((brake, Braked { by, reason, at: event.at }))
+            }
+            (_, _) => None,
+        };
+    }
+    Ok(held)
 }
 
 impl Ledger {
@@ -174,23 +192,8 @@ impl Ledger {
 
     /// Who paused a run, where nobody let it go on since.
     pub fn pause_of(&self, run: &RunId) -> Result<Option<Braked>, LedgerError> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT e.seq, e.data FROM events e JOIN runs r ON r.no = e.run_no WHERE r.id = ?1
-             AND (instr(e.data, '\"kind\":\"braked\"') > 0 OR instr(e.data, '\"kind\":\"run_resumed\"') > 0) ORDER BY e.seq",
-        )?;
-        let mut rows = statement.query([run.as_str()])?;
-        let mut book = SeriesBook::default();
-        let mut pause = None;
-        while let Some(row) = rows.next()? {
-            let event = self.event(run, row.get::<_, i64>(0)?.unsigned_abs(), &row.get::<_, String>(1)?, &mut book)?;
-            pause = match event.kind {
-                EventKind::Braked { brake: Brake::Pause, by, reason } => {
-                    pause.or(Some(Braked { by, reason, at: event.at }))
-                }
-                _ => None,
-            };
-        }
-        Ok(pause)
+        let brake = brake_of(&self.conn, run)?;
+        Ok(brake.filter(|(brake, _)| *brake == Brake::Pause).map(|(_, braked)| braked))
     }
 
     /// What `govern resume` needs to go on with a run, as [`super::Turn::keep_command`] was given it.

@@ -166,6 +166,17 @@ impl Ledger {
         Ok(result)
     }
 
+    /// As [`Ledger::turn`], and then as if it had never been: what would come of it.
+    pub fn rehearse<R>(
+        &mut self,
+        now: Timestamp,
+        work: impl FnOnce(&mut Turn<'_>) -> Result<R, LedgerError>,
+    ) -> Result<R, LedgerError> {
+        let (seat, watch) = (self.seat.clone(), self.watch.clone());
+        let tx = self.transaction()?;
+        work(&mut Turn { tx: &tx, now, seat: seat.as_ref(), watch })
+    }
+
     /// A transaction that writes, in the file that is at its path.
     pub(super) fn transaction(&mut self) -> Result<rusqlite::Transaction<'_>, LedgerError> {
         if !self.writes {

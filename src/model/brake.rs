@@ -16,6 +16,8 @@ pub enum Brake {
     Continue,
     /// End it at a safe point.
     Stop,
+    /// End it now.
+    Kill,
 }
 
 impl Brake {
@@ -25,6 +27,7 @@ impl Brake {
             Self::Pause => "pause",
             Self::Continue => "continue",
             Self::Stop => "stop",
+            Self::Kill => "kill",
         }
     }
 }

@@ -11,10 +11,11 @@ const MOST_BYTES: usize = 1 << 20;
 
 /// Reports what is no TOML, and gives the text without the sections that could not be read, all else
 /// in its place: so the mistakes of the other sections can be told at the same time.
-pub(super) fn readable<'t>(text: &'t str, notes: &mut Notes) -> Cow<'t, str> {
+pub(crate) fn readable<'t>(text: &'t str, notes: &mut Notes) -> Cow<'t, str> {
     if text.len() > MOST_BYTES {
         notes.partial = true;
-        notes.refuse(&(0..0), "the policy is larger than 1 MiB", "no policy needs to be: is this the right file?");
+        let kind = notes.kind();
+        notes.refuse(&(0..0), format!("the {kind} is larger than 1 MiB"), "none needs to be: is this the right file?");
         return Cow::Borrowed("");
     }
     let errors = DeTable::parse_recoverable(text).1;
@@ -116,7 +117,7 @@ fn in_words(text: &str, span: &Span, message: &str) -> (String, String) {
     }
     let hint = match message {
         "duplicate key" => "each key stands once in its table",
-        "recursion limit" => "no policy is nested so deeply",
+        "recursion limit" => "nothing that is meant is nested so deeply",
         _ if message.contains("unclosed array") => "close the list with `]`",
         _ if message.contains("unclosed inline table") => "close the table with `}`",
         _ if message.contains("string, expected") => {

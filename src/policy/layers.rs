@@ -47,15 +47,14 @@ pub fn load(mut layers: Vec<LayerText>, flags: FlagRules) -> Result<Loaded, Vec<
     let digest = digest(&layers, &flags);
     let files: Vec<Arc<LayerText>> = layers.into_iter().map(Arc::new).collect();
     let mut notes: Vec<Notes> = files.iter().map(|file| Notes::new(Arc::clone(file))).collect();
-    let texts: Vec<Cow<'_, str>> =
-        files.iter().zip(&mut notes).map(|(file, notes)| file::readable(&file.text, notes)).collect();
+    let texts: Vec<Cow<'_, str>> = files.iter().zip(&mut notes).map(|(file, notes)| readable(file, notes)).collect();
     let trees: Vec<DeTable<'_>> = texts.iter().map(|text| DeTable::parse_recoverable(text).0.into_inner()).collect();
     let roots: Vec<Table<'_>> = trees.iter().map(|tree| Table::new(tree, 0..0)).collect();
 
     let mut join = Join { files: &files, mistakes: Vec::new() };
     let zones = roots.iter().zip(&mut notes).map(|(root, notes)| check::timezone(root, notes)).collect();
     let timezone = join.outermost("timezone", zones).unwrap_or(Tz::UTC);
-    let drafts = roots.iter().zip(&mut notes).map(|(root, notes)| check::file(root, timezone, notes)).collect();
+    let drafts = roots.iter().zip(&mut notes).map(|(root, notes)| rules(root, timezone, notes)).collect();
     let policy = join.policy(drafts, timezone, &flags, digest);
 
     let mut mistakes = join.mistakes;
@@ -65,6 +64,25 @@ pub fn load(mut layers: Vec<LayerText>, flags: FlagRules) -> Result<Loaded, Vec<
         return Err(mistakes);
     }
     Ok(Loaded { policy, warnings: mistakes })
+}
+
+/// What of a layer can be read. What is wrong with a fleet file is told by those who read all of it.
+fn readable<'f>(file: &'f LayerText, notes: &mut Notes) -> Cow<'f, str> {
+    match file.layer {
+        Layer::Fleet => file::readable(&file.text, &mut notes.silent()),
+        Layer::System | Layer::User | Layer::Repository | Layer::Given | Layer::Flags => {
+            file::readable(&file.text, notes)
+        }
+    }
+}
+
+fn rules(root: &Table<'_>, timezone: Tz, notes: &mut Notes) -> Draft {
+    match notes.layer() {
+        Layer::Fleet => check::fleet(root, notes),
+        Layer::System | Layer::User | Layer::Repository | Layer::Given | Layer::Flags => {
+            check::file(root, timezone, notes)
+        }
+    }
 }
 
 /// SHA-256 over the layers' names and texts and the flags, each with its length before it, hex.
@@ -107,8 +125,8 @@ impl Join<'_> {
         let gates = self.gates(&mut drafts);
         let mut budgets: Vec<Budget> = kept.into_iter().filter_map(|(_, draft)| draft.budget).collect();
         let alerts = self.alerts(&mut drafts, &budgets, &models.ladder);
-        let files_observe = !drafts.is_empty()
-            && drafts.iter().all(|draft| draft.observe)
+        let files_observe = drafts.iter().any(|draft| draft.observe.is_some())
+            && drafts.iter().all(|draft| draft.observe.unwrap_or(true))
             && budgets.iter().all(|budget| budget.observe)
             && gates.iter().all(|gate| gate.observe)
             && alerts.iter().all(|alert| alert.observe)
@@ -259,11 +277,11 @@ impl Join<'_> {
         key: &str,
         take: fn(&mut Draft) -> Option<Placed<Vec<T>>>,
     ) -> Vec<Vec<T>> {
-        let all_observe = drafts.iter().all(|draft| draft.observe) && flags.budgets.is_empty();
+        let all_observe = drafts.iter().all(|draft| draft.observe.unwrap_or(true)) && flags.budgets.is_empty();
         let mut lists = Vec::new();
         for (index, draft) in drafts.iter_mut().enumerate() {
             let Some(said) = take(draft) else { continue };
-            if draft.observe && !all_observe {
+            if draft.observe == Some(true) && !all_observe {
                 let message = format!("`{key}` is left out: this file only observes, while other rules are enforced");
                 let hint = "write it into a file that enforces, or observe everything with `--observe`";
                 self.add(index, &said.span, Severity::Warning, message, hint, None);

@@ -78,34 +78,47 @@ impl Mistake {
 }
 
 /// Collects the mistakes of one layer.
-pub(super) struct Notes {
+pub(crate) struct Notes {
     file: Arc<LayerText>,
     found: Vec<Mistake>,
     /// Parts of the text could not be read, so that what is not there may only not have been seen.
-    pub(super) partial: bool,
+    pub(crate) partial: bool,
 }
 
 impl Notes {
-    pub(super) fn new(file: Arc<LayerText>) -> Self {
+    pub(crate) fn new(file: Arc<LayerText>) -> Self {
         Self { file, found: Vec::new(), partial: false }
     }
 
     /// Notes of the same layer that nobody reads: for a text that is reported elsewhere.
-    pub(super) fn silent(&self) -> Self {
+    pub(crate) fn silent(&self) -> Self {
         Self::new(Arc::clone(&self.file))
     }
 
-    pub(super) fn layer(&self) -> Layer {
+    /// What is read.
+    pub(crate) fn text(&self) -> Arc<LayerText> {
+        Arc::clone(&self.file)
+    }
+
+    /// What messages call such a file.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.file.layer {
+            Layer::Fleet => "fleet file",
+            Layer::System | Layer::User | Layer::Repository | Layer::Given | Layer::Flags => "policy",
+        }
+    }
+
+    pub(crate) fn layer(&self) -> Layer {
         self.file.layer
     }
 
     /// The policy cannot be obeyed.
-    pub(super) fn refuse(&mut self, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
+    pub(crate) fn refuse(&mut self, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
         self.add(span, Severity::Error, message.into(), hint.into());
     }
 
     /// It can, but says something that cannot be meant.
-    pub(super) fn warn(&mut self, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
+    pub(crate) fn warn(&mut self, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
         self.add(span, Severity::Warning, message.into(), hint.into());
     }
 
@@ -114,7 +127,7 @@ impl Notes {
         self.found.push(Mistake { file, span: span.clone(), severity, message, hint, also: None });
     }
 
-    pub(super) fn into_found(self) -> Vec<Mistake> {
+    pub(crate) fn into_found(self) -> Vec<Mistake> {
         self.found
     }
 }

@@ -6,12 +6,12 @@
 
 pub mod alert;
 pub mod attribute;
-mod check;
+pub(crate) mod check;
 pub mod command;
 pub mod cost;
 pub mod diagnostic;
 pub mod duration;
-mod file;
+pub(crate) mod file;
 pub mod gate;
 pub mod layers;
 pub mod mistake;
@@ -20,8 +20,8 @@ mod percent;
 pub mod rate;
 pub mod rule;
 pub mod show;
-mod suggest;
-mod table;
+pub(crate) mod suggest;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 pub mod verdict;

@@ -214,10 +214,16 @@ pub enum Refusal {
 }
 
 impl Policy {
+    /// Some limit, of this unit if one is given, can hold or end an agent, and is not only observed.
+    pub fn binds(&self, unit: Option<Unit>) -> bool {
+        let of_unit = |budget: &Budget| unit.is_none_or(|unit| budget.unit() == unit);
+        let hard = |budget: &Budget| !budget.observe && budget.steps.iter().any(|step| step.verb.is_hard());
+        !self.observe && self.budgets.iter().any(|budget| of_unit(budget) && hard(budget))
+    }
+
     /// Some limit in tool calls can hold or end an agent, and is not only observed.
     pub fn limits_calls(&self) -> bool {
-        let binds = |budget: &Budget| !budget.observe && budget.steps.iter().any(|step| step.verb.is_hard());
-        !self.observe && self.budgets.iter().any(|budget| budget.unit() == Unit::ToolCalls && binds(budget))
+        self.binds(Some(Unit::ToolCalls))
     }
 
     /// Some tool is refused or asked about, and not only observed.

@@ -1,7 +1,7 @@
 //! Pure. "Did you mean": the known word nearest to one that is not.
 
 /// The nearest of the known words, if it is near enough to have been meant.
-pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // Longer texts are no slips of the finger, and comparing them costs their product.
     if word.chars().count() > 64 {
         return None;
@@ -16,7 +16,7 @@ pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
 }
 
 /// A hint that names the nearest known word, else all of them.
-pub(super) fn hint(word: &str, known: &[&str]) -> String {
+pub(crate) fn hint(word: &str, known: &[&str]) -> String {
     match nearest(word, known.iter().copied()) {
         Some(candidate) => format!("did you mean `{candidate}`?"),
         None => format!("known are {}", list(known)),
@@ -24,7 +24,7 @@ pub(super) fn hint(word: &str, known: &[&str]) -> String {
 }
 
 /// `` `a`, `b` and `c` ``.
-pub(super) fn list(words: &[&str]) -> String {
+pub(crate) fn list(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
         None => String::new(),

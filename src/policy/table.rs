@@ -1,5 +1,7 @@
 //! Pure. Tables of a policy as they are asked for their keys; what has the wrong type is reported.
 
+use std::ops::RangeInclusive;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -8,55 +10,55 @@ use super::suggest;
 
 /// A value and its place.
 #[derive(Clone, Debug)]
-pub(super) struct Placed<T> {
+pub(crate) struct Placed<T> {
     /// The value.
-    pub(super) value: T,
+    pub(crate) value: T,
     /// Where it stands.
-    pub(super) span: Span,
+    pub(crate) span: Span,
 }
 
 /// What a key is set to, with its place.
-pub(super) type Value<'t> = &'t Spanned<DeValue<'t>>;
+pub(crate) type Value<'t> = &'t Spanned<DeValue<'t>>;
 
 /// The most entries of any list.
-pub(super) const MOST_ITEMS: usize = 1_000;
+pub(crate) const MOST_ITEMS: usize = 1_000;
 
 /// A text and its place.
-pub(super) type Text<'t> = Placed<&'t str>;
+pub(crate) type Text<'t> = Placed<&'t str>;
 
 /// The keys of one kind of table.
-pub(super) struct Keys {
+pub(crate) struct Keys {
     /// The table as messages call it.
-    pub(super) of: &'static str,
+    pub(crate) of: &'static str,
     /// All that this version knows.
-    pub(super) known: &'static [&'static str],
+    pub(crate) known: &'static [&'static str],
     /// What the design has, and a later version will know.
-    pub(super) later: &'static [&'static str],
+    pub(crate) later: &'static [&'static str],
 }
 
 /// A table with its place: for `[[list]]` tables, the header.
 #[derive(Clone, Debug)]
-pub(super) struct Table<'t> {
+pub(crate) struct Table<'t> {
     entries: &'t DeTable<'t>,
     /// Where it stands.
-    pub(super) span: Span,
+    pub(crate) span: Span,
 }
 
 /// One key of a table with its value.
-pub(super) struct Entry<'t> {
+pub(crate) struct Entry<'t> {
     /// The key, with its place.
-    pub(super) key: Text<'t>,
+    pub(crate) key: Text<'t>,
     /// The value, with its place.
-    pub(super) value: &'t Spanned<DeValue<'t>>,
+    pub(crate) value: &'t Spanned<DeValue<'t>>,
 }
 
 impl<'t> Table<'t> {
-    pub(super) fn new(entries: &'t DeTable<'t>, span: Span) -> Self {
+    pub(crate) fn new(entries: &'t DeTable<'t>, span: Span) -> Self {
         Self { entries, span }
     }
 
     /// All entries in the order they are written.
-    pub(super) fn entries(&self) -> Vec<Entry<'t>> {
+    pub(crate) fn entries(&self) -> Vec<Entry<'t>> {
         let mut entries: Vec<_> = self
             .entries
             .iter()
@@ -67,7 +69,7 @@ impl<'t> Table<'t> {
     }
 
     /// Refuses keys that are none, and by name those of a later version.
-    pub(super) fn only(&self, keys: &Keys, notes: &mut Notes) {
+    pub(crate) fn only(&self, keys: &Keys, notes: &mut Notes) {
         for Entry { key, .. } in self.entries() {
             if keys.known.contains(&key.value) {
                 continue;
@@ -85,12 +87,12 @@ impl<'t> Table<'t> {
         }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.entries.get(key)
     }
 
     /// A text, if the key is there. `example` completes "write `key = `".
-    pub(super) fn text(&self, key: &str, example: &str, notes: &mut Notes) -> Option<Text<'t>> {
+    pub(crate) fn text(&self, key: &str, example: &str, notes: &mut Notes) -> Option<Text<'t>> {
         let value = self.get(key)?;
         let text = as_text(value);
         if text.is_none() {
@@ -99,8 +101,25 @@ impl<'t> Table<'t> {
         text
     }
 
+    /// A whole number within bounds, if the key is there.
+    pub(crate) fn number(&self, key: &str, bounds: RangeInclusive<u64>, notes: &mut Notes) -> Option<Placed<u64>> {
+        let value = self.get(key)?;
+        let (least, most) = (bounds.start(), bounds.end());
+        let DeValue::Integer(number) = value.get_ref() else {
+            wrong_type(key, value, "a whole number", &least.max(&1).to_string(), notes);
+            return None;
+        };
+        // What a number of 64 bits cannot hold is out of bounds, too.
+        let number = u64::from_str_radix(number.as_str(), number.radix()).ok().filter(|number| bounds.contains(number));
+        if number.is_none() {
+            let hint = format!("write a number from {least} to {most}");
+            notes.refuse(&value.span(), format!("`{key}` is out of bounds"), hint);
+        }
+        Some(Placed { value: number?, span: value.span() })
+    }
+
     /// `true` or `false`, if the key is there.
-    pub(super) fn boolean(&self, key: &str, notes: &mut Notes) -> Option<bool> {
+    pub(crate) fn boolean(&self, key: &str, notes: &mut Notes) -> Option<bool> {
         let value = self.get(key)?;
         let DeValue::Boolean(boolean) = value.get_ref() else {
             wrong_type(key, value, "true or false", "true", notes);
@@ -110,7 +129,7 @@ impl<'t> Table<'t> {
     }
 
     /// A table, if the key is there.
-    pub(super) fn table(&self, key: &str, example: &str, notes: &mut Notes) -> Option<Table<'t>> {
+    pub(crate) fn table(&self, key: &str, example: &str, notes: &mut Notes) -> Option<Table<'t>> {
         let value = self.get(key)?;
         let DeValue::Table(entries) = value.get_ref() else {
             wrong_type(key, value, "a table", example, notes);
@@ -120,7 +139,7 @@ impl<'t> Table<'t> {
     }
 
     /// The tables of `[[key]]`, none if it is not there.
-    pub(super) fn tables(&self, key: &str, notes: &mut Notes) -> Vec<Table<'t>> {
+    pub(crate) fn tables(&self, key: &str, notes: &mut Notes) -> Vec<Table<'t>> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let DeValue::Array(items) = value.get_ref() else {
             let hint = format!("write `[[{key}]]`, with two brackets: there can be several");
@@ -138,7 +157,7 @@ impl<'t> Table<'t> {
     }
 
     /// A list of values, no more than `most`, or one value alone, if the key is there.
-    pub(super) fn one_or_more(&self, key: &str, most: usize, notes: &mut Notes) -> Option<Placed<Vec<Value<'t>>>> {
+    pub(crate) fn one_or_more(&self, key: &str, most: usize, notes: &mut Notes) -> Option<Placed<Vec<Value<'t>>>> {
         let value = self.get(key)?;
         let items = match value.get_ref() {
             DeValue::Array(items) => items.iter().collect(),
@@ -148,7 +167,7 @@ impl<'t> Table<'t> {
     }
 
     /// A list of texts, or one text alone, if the key is there; what is no text is reported.
-    pub(super) fn texts(&self, key: &str, example: &str, notes: &mut Notes) -> Option<Placed<Vec<Text<'t>>>> {
+    pub(crate) fn texts(&self, key: &str, example: &str, notes: &mut Notes) -> Option<Placed<Vec<Text<'t>>>> {
         let Placed { value: items, span } = self.one_or_more(key, MOST_ITEMS, notes)?;
         let mut texts = Vec::new();
         for item in items {
@@ -178,12 +197,12 @@ fn no_more_than<'t>(
 }
 
 /// The value as a text, if it is one.
-pub(super) fn as_text<'t>(value: &'t Spanned<DeValue<'t>>) -> Option<Text<'t>> {
+pub(crate) fn as_text<'t>(value: &'t Spanned<DeValue<'t>>) -> Option<Text<'t>> {
     value.get_ref().as_str().map(|text| Placed { value: text, span: value.span() })
 }
 
 /// Reports a value of the wrong type. `wanted` completes "must be".
-pub(super) fn wrong_type(key: &str, value: &Spanned<DeValue<'_>>, wanted: &str, example: &str, notes: &mut Notes) {
+pub(crate) fn wrong_type(key: &str, value: &Spanned<DeValue<'_>>, wanted: &str, example: &str, notes: &mut Notes) {
     let found = match value.get_ref() {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",
@@ -197,7 +216,7 @@ pub(super) fn wrong_type(key: &str, value: &Spanned<DeValue<'_>>, wanted: &str, 
 }
 
 /// A key as TOML wants it: in quotes, where it holds more than letters, digits, `-` and `_`.
-pub(super) fn key_as_written(key: &str) -> String {
+pub(crate) fn key_as_written(key: &str) -> String {
     if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
         key.to_owned()
     } else {

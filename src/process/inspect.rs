@@ -80,6 +80,11 @@ pub fn codex_above(pid: i32) -> Option<i32> {
     None
 }
 
+/// This process is a Codex.
+pub fn is_codex(pid: i32) -> bool {
+    read(pid).is_some_and(|process| process.role() == Role::Codex)
+}
+
 /// An agent started this process: a guard or a Codex is above it, or its environment names a Codex's thread.
 pub fn is_agents(pid: i32) -> bool {
     is_governed(pid) || codex_above(pid).is_some() || environ_var(pid, "CODEX_THREAD_ID").is_some()

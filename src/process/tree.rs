@@ -110,6 +110,12 @@ pub fn is_descendant_of(pid: i32, ancestor: i32) -> bool {
     false
 }
 
+/// A process and those above it, itself first, as far as they can be seen.
+pub fn lineage(pid: i32) -> Vec<Process> {
+    let first = read(pid);
+    std::iter::successors(first, |below| read(below.parent)).take(4096).collect()
+}
+
 /// A guard, of whichever run, is among the process's ancestors: an agent started it. Where the
 /// chain can't be followed to its end it counts as one, too.
 pub fn is_governed(pid: i32) -> bool {

@@ -166,7 +166,7 @@ impl ApprovalReport {
 /// What an agent spent, with its marks.
 fn so_far(spent: &Totals) -> Cell {
     let cost = spent.known_cost().map_or_else(|| UNPRICED.to_owned(), |cost| cost.to_string());
-    Cell::new(format!("{cost} {}", marks(spent, spent, Billed::Marked).text).trim_end().to_owned())
+    Cell::new(format!("{cost} {}", marks(spent, spent, Billed::Marked).text).trim_end())
 }
 
 /// What the marks on these sums mean, each once.

@@ -270,13 +270,13 @@ impl RunReport {
 /// Who ended it by hand, if that is how it ended.
 fn stopped(parts: &RunParts) -> Option<Braked> {
     let last = parts.events.iter().rev().find_map(|event| match &event.kind {
-        EventKind::Braked { brake: Brake::Stop, by, reason } => {
+        EventKind::Braked { brake: Brake::Stop | Brake::Kill, by, reason } => {
             Some(Some(Braked { by: by.clone(), reason: reason.clone(), at: event.at }))
         }
         EventKind::RunResumed { .. } => Some(None),
         _ => None,
     });
-    last.flatten().filter(|_| parts.info.outcome.as_deref() == Some("stopped"))
+    last.flatten().filter(|_| matches!(parts.info.outcome.as_deref(), Some("stopped" | "killed")))
 }
 
 fn tail(text: &str, chars: usize) -> String {

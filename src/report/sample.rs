@@ -16,8 +16,10 @@ use crate::model::{
     Tokens, Unit, Verb,
 };
 
+pub(crate) use fleet::plan;
 pub(crate) use spend::{days, slice, summary, summed};
 
+mod fleet;
 mod spend;
 
 pub(crate) fn at(text: &str) -> Timestamp {

@@ -204,10 +204,11 @@ impl Teller {
                     }
                 }
             }
-            Brake::Stop => {
+            Brake::Stop | Brake::Kill => {
+                let what = if brake == Brake::Kill { "killed" } else { "stopped" };
                 self.ending.push(event.agent.clone());
                 self.verdicts.push((self.told.len(), event.agent.clone(), false));
-                self.told.push(Told::new(event, "stopped", braked.text()));
+                self.told.push(Told::new(event, what, braked.text()));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The question at govern's own terminal, beside the loop: answered there, or taken back.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::clock;
-use crate::model::ApprovalId;
 use crate::model::event::Answer;
+use crate::model::{AgentName, ApprovalId};
 use crate::process::{Lent, Terminal};
 use crate::ui::Look;
 use crate::ui::answer::Question;
@@ -24,6 +25,8 @@ pub(super) struct Asking {
     screen: Option<Terminal>,
     lent: Option<Lent>,
     waiting: Option<Waiting>,
+    /// Of other agents, with their ends: one after the other.
+    later: VecDeque<(Question, Option<Instant>)>,
     send: mpsc::UnboundedSender<(ApprovalId, Answer)>,
     answers: mpsc::UnboundedReceiver<(ApprovalId, Answer)>,
 }
@@ -46,7 +49,7 @@ impl Asking {
     /// `allowed`: there is a terminal to ask at. `screen`: it, if the agent takes it whole.
     pub(super) fn new(allowed: bool, screen: Option<Terminal>) -> Self {
         let (send, answers) = mpsc::unbounded_channel();
-        Self { allowed, screen, lent: None, waiting: None, send, answers }
+        Self { allowed, screen, lent: None, waiting: None, later: VecDeque::new(), send, answers }
     }
 
     /// The agent goes on: it gets its screen back, if that was borrowed.
@@ -71,10 +74,31 @@ impl Asking {
         self.waiting.as_ref().map(|waiting| waiting.question.approval)
     }
 
-    /// Puts a question, if there is a terminal to put it to; says whether it can be seen there at once.
+    /// The agent that it is about.
+    pub(super) fn agent(&self) -> Option<&AgentName> {
+        self.waiting.as_ref().map(|waiting| &waiting.question.agent)
+    }
+
+    /// Puts the next question that still waits, where none is on the screen.
+    pub(super) fn put_next(&mut self, waits: impl Fn(ApprovalId) -> bool) {
+        while self.waiting.is_none() {
+            let Some((mut question, until)) = self.later.pop_front() else { return };
+            if waits(question.approval) {
+                question.left = until.map(|until| until.saturating_duration_since(clock::monotonic()));
+                self.put(question);
+            }
+        }
+    }
+
+    /// Puts a question, if there is a terminal to put it to; says whether it can be seen there at once. That of another
+    /// agent is put later.
     pub(super) fn put(&mut self, question: Question) -> bool {
-        self.take_back(None);
         let until = question.left.and_then(|left| clock::monotonic().checked_add(left));
+        if self.agent().is_some_and(|agent| *agent != question.agent) {
+            self.later.push_back((question, until));
+            return false;
+        }
+        self.take_back(None);
         let open = self.show(&question);
         let seen = open.as_ref().is_some_and(|open| open.prompt.may_ask());
         self.waiting = Some(Waiting { question, until, became: None, open });

@@ -1,5 +1,6 @@
 //! Hooks: Codex at the gate, and what it is told.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 
 use serde_json::Value;
@@ -38,15 +39,23 @@ impl Supervisor {
             call.reply(&HookReply::Fail { why: why.to_owned() });
             return Ok(Vec::new());
         }
-        let mut inputs = self.read_for(&call);
+        let thread = call.input.thread();
+        let owner = call.peer.pid.and_then(|pid| self.owners.of(pid));
+        let Some(agent) = owner.or_else(|| self.sessions.agent_of(&thread).cloned()) else {
+            let why = "it cannot be told which agent called it";
+            self.mark(format!("a hook was turned away: {why}"));
+            call.reply(&HookReply::Fail { why: why.to_owned() });
+            return Ok(Vec::new());
+        };
+        let mut inputs = self.read_for(&call, &agent);
         inputs.push(Input::Hook(Box::new(Hook {
             id: HookId(call.number),
-            agent: self.agent.clone(),
-            thread: call.input.thread(),
+            wants: wants(call.event, &call.input, &self.governor, &agent, &self.run),
+            agent,
             root: call.input.session_id.clone(),
             model: call.input.model.clone(),
-            tier: self.sessions.tier_of(&call.input.thread()).cloned(),
-            wants: self.wants(call.event, &call.input),
+            tier: self.sessions.tier_of(&thread).cloned(),
+            thread,
         })));
         let output = call.peer.pid.filter(|_| call.event.gates() && self.governor.gates()).and_then(process::output_of);
         self.at_gate.insert(HookId(call.number), Waiting { call, output });
@@ -71,33 +80,47 @@ impl Supervisor {
         effects
     }
 
-    /// How limits are kept is said once: when the first request comes to the gate, or the first answer without one.
-    /// A limit that cannot be kept then is one input more.
-    pub(super) fn say_reach(&mut self, inputs: &[Input]) -> Option<Input> {
-        let requests = |input: &Input| matches!(input, Input::Hook(hook) if hook.wants.spends());
-        let reach = if inputs.iter().any(requests) {
-            Some(GateReach::Requests)
-        } else if inputs.iter().any(|input| matches!(input, Input::Responded(_))) {
-            self.governor.agent(&self.agent).and_then(|agent| agent.gate.reach())
-        } else {
-            return None;
-        };
-        if std::mem::replace(&mut self.reach_said, true) || !self.governor.gates() {
+    /// How limits are kept is found out once for each agent: when its first request comes to the gate, or its first
+    /// answer without one. A limit that cannot be kept then is one input more.
+    pub(super) fn find_reaches(&mut self, inputs: &[Input]) -> Vec<Input> {
+        let mut found: BTreeMap<AgentName, Option<GateReach>> = BTreeMap::new();
+        for input in inputs {
+            let (agent, reach) = match input {
+                Input::Hook(hook) if hook.wants.spends() => (Some(&hook.agent), Some(GateReach::Requests)),
+                Input::Responded(response) => {
+                    let agent = response.agent.as_ref();
+                    (agent, agent.and_then(|agent| self.governor.agent(agent)?.gate.reach()))
+                }
+                _ => continue,
+            };
+            if let Some(agent) = agent {
+                let best = found.entry(agent.clone()).or_default();
+                *best = reach.max(*best);
+            }
+        }
+        found.into_iter().filter_map(|(agent, reach)| self.found_reach(agent, reach)).collect()
+    }
+
+    fn found_reach(&mut self, agent: AgentName, reach: Option<GateReach>) -> Option<Input> {
+        let ward = self.wards.get_mut(&agent)?;
+        if std::mem::replace(&mut ward.reach_known, true) || !self.governor.gates() {
             return None;
         }
         if reach.is_none() && self.governor.policy().has_gates() {
-            self.mark("the policy's gates hold nothing here: no tool was seen to ask first".to_owned());
+            self.mark_of(&agent, "the policy's gates hold nothing here: no tool was seen to ask first".to_owned());
         }
-        self.say(match reach {
-            Some(GateReach::Requests) => "limits are kept at the gate: each request and each tool waits for govern",
-            Some(GateReach::Tools) => {
-                "tools wait for govern; requests are held by signals: this Codex does not ask first"
-            }
-            None => "limits are kept by signals: this command was not seen to call govern's hooks",
-        });
+        if self.reaches_said.insert(reach) {
+            self.say(match reach {
+                Some(GateReach::Requests) => "limits are kept at the gate: each request and each tool waits for govern",
+                Some(GateReach::Tools) => {
+                    "tools wait for govern; requests are held by signals: this Codex does not ask first"
+                }
+                None => "limits are kept by signals: this command was not seen to call govern's hooks",
+            });
+        }
         let what = "this Codex was not seen to call govern's hooks, so its tool calls cannot be counted".to_owned();
         let uncounted = reach.is_none() && self.governor.policy().limits_calls();
-        uncounted.then(|| Input::Blind { agent: self.agent.clone(), what })
+        uncounted.then_some(Input::Blind { agent, what })
     }
 
     /// Only processes of the agent's own tree, which Codex started.
@@ -110,11 +133,11 @@ impl Supervisor {
     }
 
     /// The caller names its session file, and has written all of it that was before this.
-    fn read_for(&mut self, call: &HookCall) -> Vec<Input> {
+    fn read_for(&mut self, call: &HookCall, agent: &AgentName) -> Vec<Input> {
         let mut inputs = Vec::new();
         let file = call.input.transcript_path.as_ref().and_then(|path| std::fs::canonicalize(path).ok());
         if let Some(path) = file.filter(|path| !self.sessions.owns(path))
-            && self.sessions.claim(&path, &self.agent).is_ok()
+            && self.sessions.claim(&path, agent).is_ok()
         {
             let codex = call.peer.pid.and_then(process::codex_above);
             inputs.extend(codex.map(Input::CodexObserved));
@@ -135,10 +158,10 @@ impl Supervisor {
     }
 
     /// The command line with govern's hooks in it, where it can have them.
-    pub(super) fn with_hooks(&mut self, argv: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
+    pub(super) fn with_hooks(&mut self, agent: &AgentName, argv: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
         let Some(invocation) = Invocation::parse(&argv) else { return argv };
         let Some(govern) = process::own_program() else {
-            self.mark("govern cannot tell where its own program is, so its hooks are left out".to_owned());
+            self.mark_of(agent, "govern cannot tell where its own program is, so its hooks are left out".to_owned());
             return argv;
         };
         let socket = socket::path_of(&self.sockets, &self.run);
@@ -150,16 +173,10 @@ impl Supervisor {
             Err(NoHooks::NoSession) => argv,
             // Under a limit it was refused before.
             Err(why) => {
-                self.mark(format!("no hooks: {why}"));
+                self.mark_of(agent, format!("no hooks: {why}"));
                 argv
             }
         }
-    }
-}
-
-impl Supervisor {
-    fn wants(&self, event: HookEvent, input: &HookInput) -> Wants {
-        wants(event, input, &self.governor, &self.agent, &self.run)
     }
 }
 

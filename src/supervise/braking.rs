@@ -1,5 +1,7 @@
 //! The emergency brake, as it is pulled from outside: who is heard, and what they are told.
 
+use std::collections::BTreeMap;
+
 use crate::codex;
 use crate::decide::Effect;
 use crate::decide::agent::Agent;
@@ -8,7 +10,7 @@ use crate::decide::lifecycle::State;
 use crate::error::Error;
 use crate::gate::message::Reply;
 use crate::gate::socket::Call;
-use crate::model::{Brake, Braked};
+use crate::model::{AgentName, Brake, Braked};
 
 use super::supervisor::Supervisor;
 
@@ -17,7 +19,7 @@ use super::supervisor::Supervisor;
 pub(super) struct Braking {
     call: Call,
     brake: Brake,
-    before: Before,
+    before: BTreeMap<AgentName, Before>,
 }
 
 /// How the agent was when the brake was pulled.
@@ -36,10 +38,11 @@ impl Supervisor {
         brake: Brake,
         reason: Option<String>,
     ) -> Result<Vec<Effect>, Error> {
-        let before = match self.governor.agent(&self.agent) {
-            Some(agent) => Before { pause: agent.pause.clone(), past_braking: agent.is_past_braking() },
-            None => Before { pause: None, past_braking: true },
-        };
+        let before = self.order.iter().filter_map(|name| {
+            let agent = self.governor.agent(name)?;
+            Some((name.clone(), Before { pause: agent.pause.clone(), past_braking: agent.is_past(brake) }))
+        });
+        let before = before.collect();
         self.braking.push(Braking { call, brake, before });
         let reason = reason.map(|reason| codex::redact(&reason));
         self.turn(vec![Input::Braked { brake, by: format!("{who} (cli)"), reason }])
@@ -47,7 +50,8 @@ impl Supervisor {
 
     /// Replies to those whose brake has taken hold. An order to stand still has, when all stands still.
     pub(super) async fn reply_to_brakes(&mut self) {
-        if self.governor.agent(&self.agent).is_some_and(Agent::is_being_paused) {
+        let mut agents = self.order.iter().filter_map(|name| self.governor.agent(name));
+        if agents.any(Agent::is_being_paused) {
             return;
         }
         for Braking { call, brake, before } in std::mem::take(&mut self.braking) {
@@ -56,27 +60,38 @@ impl Supervisor {
         }
     }
 
-    fn told_of(&self, brake: Brake, before: &Before) -> Reply {
-        let done = |what: String| Reply::Done { what };
+    fn told_of(&self, brake: Brake, before: &BTreeMap<AgentName, Before>) -> Reply {
         if self.backlog.iter().any(|input| matches!(input, Input::Braked { .. })) {
             let why = "another process keeps the ledger locked: it is done once it can be recorded".to_owned();
             return Reply::Refused { why, hint: None };
         }
-        let Some(agent) = self.governor.agent(&self.agent).filter(|agent| agent.state != State::Gone) else {
-            return done("is over".to_owned());
+        let of = |name: &AgentName| Some(self.became(brake, name, before.get(name)?));
+        if let Some(alone) = &self.alone {
+            return Reply::Done { what: of(alone).unwrap_or_default() };
+        }
+        let each = self.order.iter().filter_map(|name| Some(format!("`{name}` {}", of(name)?)));
+        Reply::Done { what: format!("has several agents: {}", each.collect::<Vec<_>>().join("; ")) }
+    }
+
+    /// What the brake has come to for one agent.
+    fn became(&self, brake: Brake, name: &AgentName, before: &Before) -> String {
+        let Some(agent) = self.governor.agent(name).filter(|agent| agent.state != State::Gone) else {
+            return "is over".to_owned();
         };
         if before.past_braking {
-            return done("is being ended already".to_owned());
+            return "is being ended already".to_owned();
         }
         match (brake, &before.pause) {
-            (Brake::Stop, _) => done("is being stopped".to_owned()),
-            (Brake::Continue, None) => done(format!("is not paused{}", self.asks(agent))),
+            (Brake::Pause, None) if agent.state == State::Waiting => "starts only once it is continued".to_owned(),
+            (Brake::Stop, _) => "is being stopped".to_owned(),
+            (Brake::Kill, _) => "is being killed".to_owned(),
+            (Brake::Continue, None) => format!("is not paused{}", self.asks(agent)),
             (Brake::Continue, Some(_)) => match self.asks(agent) {
-                asks if asks.is_empty() => done("goes on".to_owned()),
-                asks => done(format!("is no longer paused{asks}")),
+                asks if asks.is_empty() => "goes on".to_owned(),
+                asks => format!("is no longer paused{asks}"),
             },
-            (Brake::Pause, Some(pause)) => done(format!("is paused already, {}{}", pause.text(), self.asks(agent))),
-            (Brake::Pause, None) => done(format!("is paused: {}{}", stillness(agent), self.asks(agent))),
+            (Brake::Pause, Some(pause)) => format!("is paused already, {}{}", pause.text(), self.asks(agent)),
+            (Brake::Pause, None) => format!("is paused: {}{}", stillness(agent), self.asks(agent)),
         }
     }
 
@@ -86,17 +101,13 @@ impl Supervisor {
     }
 
     /// Its processes are kept from running, or its requests from being sent, so that it cannot heed a signal.
-    pub(super) fn stands_still(&self) -> bool {
-        self.governor.agent(&self.agent).is_some_and(|agent| match agent.state {
+    pub(super) fn stands_still(&self, agent: &AgentName) -> bool {
+        self.governor.agent(agent).is_some_and(|agent| match agent.state {
             State::Held => true,
             // At the gate its processes run.
             State::Paused => !agent.gate.is_shut(),
-            State::Waiting
-            | State::Starting(_)
-            | State::Running
-            | State::Freezing(_)
-            | State::Ending(_)
-            | State::Gone => false,
+            State::Running => agent.is_stilled(),
+            State::Waiting | State::Starting(_) | State::Freezing(_) | State::Ending(_) | State::Gone => false,
         })
     }
 }

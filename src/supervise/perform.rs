@@ -1,5 +1,6 @@
 //! One match over all that govern can do. What stands here was recorded before.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::clock;
@@ -8,12 +9,14 @@ use crate::decide::effect::{About, Ending, Question};
 use crate::decide::lifecycle::{After, State};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::{Money, ThreadId};
+use crate::model::{AgentName, Money, ThreadId};
 use crate::policy::rule::Rung;
-use crate::process::{How, Launch, Order, Output, Session, Stdin};
+use crate::process::{How, Order};
+use crate::report::text;
 use crate::ui;
 
-use super::supervisor::{Finished, Supervisor};
+use super::supervisor::Supervisor;
+use super::ward::Ward;
 
 /// How long a stopped Codex, and then its tools, have to end by themselves.
 const STOP_GRACE: Duration = Duration::from_secs(3);
@@ -28,7 +31,9 @@ impl Supervisor {
     /// Carries out effects in order.
     pub(super) fn perform(&mut self, effects: Vec<Effect>) -> Result<(), Error> {
         let over = |approval| self.governor.waits_for(approval).is_none();
-        if effects.iter().any(settles) || self.asking.approval().is_some_and(over) {
+        let asked = self.asking.agent().cloned();
+        let settled = asked.is_some_and(|agent| effects.iter().any(|effect| settles(effect, &agent)));
+        if settled || self.asking.approval().is_some_and(over) {
             // Before anything is said, and before the agent can read what was typed.
             let told = effects.iter().any(|effect| matches!(effect, Effect::Say(_)));
             self.asking.take_back((!told).then_some("an answer is no longer needed"));
@@ -44,9 +49,9 @@ impl Supervisor {
                 Effect::Look(agent) => self.look(&agent),
                 Effect::Tell { hook, text } => self.telling.entry(hook).or_default().push(text),
                 Effect::Answer { hook, deny } => self.answer_hook(hook, deny),
-                Effect::End(_) => self.end_tree()?,
-                Effect::Launch { .. } => self.begin()?,
-                Effect::Restart { thread, rung, .. } => self.restart(&thread, &rung)?,
+                Effect::End(agent) => self.end_tree(agent)?,
+                Effect::Launch { agent, attempt } => self.begin(&agent, attempt)?,
+                Effect::Restart { agent, thread, rung } => self.restart(&agent, &thread, &rung)?,
                 Effect::Ask(question) => self.open_prompt(question),
                 Effect::Arm(timer, after) => self.timers.arm(clock::monotonic(), timer, after),
                 Effect::Say(text) => self.say(&text),
@@ -55,8 +60,8 @@ impl Supervisor {
                         "`govern budget` shows every budget; a person can lift one: see `govern resume --help`",
                     ));
                 }
-                Effect::Finish { ending, in_flight, in_flight_cost, .. } => {
-                    self.finish(ending, in_flight, in_flight_cost)
+                Effect::Finish { agent, ending, in_flight, in_flight_cost } => {
+                    self.finish(&agent, ending, in_flight, in_flight_cost);
                 }
                 // The ledger's share was done in the turn.
                 Effect::Record { .. }
@@ -66,46 +71,50 @@ impl Supervisor {
                 | Effect::Expire(_) => {}
             }
         }
+        let governor = &self.governor;
+        self.asking.put_next(|approval| governor.waits_for(approval).is_some());
         Ok(())
     }
 
     /// Ends the agent's tree. It stands still: Codex alone is woken by the signal, so that no tool's end
     /// makes it ask its model again (no further request in 100 trials with 0.118, 0.135 and 0.169);
-    /// tools may then clean up after themselves.
-    fn end_tree(&mut self) -> Result<(), Error> {
-        let killed = self.governor.agent(&self.agent).is_some_and(|agent| agent.state == State::Ending(After::Killed));
+    /// tools may then clean up after themselves. Ordered once more, it makes haste.
+    fn end_tree(&mut self, agent: AgentName) -> Result<(), Error> {
+        let killed = self.governor.agent(&agent).is_some_and(|agent| agent.state == State::Ending(After::Killed));
+        let again = self.wards.get_mut(&agent).is_some_and(|ward| std::mem::replace(&mut ward.ending, true));
         let grace = if killed { KILL_GRACE } else { STOP_GRACE };
-        let how = How::Graceful { interrupt: grace, terminate: grace };
-        self.order(Order::End { agent: self.agent.clone(), how })
+        let how = if again { How::KillNow } else { How::Graceful { interrupt: grace, terminate: grace } };
+        self.order(Order::End { agent, how })
     }
 
     /// Starts the command from the beginning.
-    fn begin(&mut self) -> Result<(), Error> {
-        let stdin = if self.resumes.is_some() { Stdin::Null } else { Stdin::Inherit };
-        self.launch(self.command.clone(), stdin, self.resumes.clone())
+    fn begin(&mut self, agent: &AgentName, attempt: u32) -> Result<(), Error> {
+        if self.alone.is_none() {
+            let again = if attempt > 1 { format!("starts again, attempt {attempt}") } else { "starts".to_owned() };
+            self.say_of(agent, &again);
+        }
+        let Some((argv, resumes)) = self.wards.get(agent).map(Ward::first) else { return Ok(()) };
+        self.launch(agent, argv, resumes)
     }
 
-    fn restart(&mut self, thread: &ThreadId, rung: &Rung) -> Result<(), Error> {
+    fn restart(&mut self, agent: &AgentName, thread: &ThreadId, rung: &Rung) -> Result<(), Error> {
         let argv = self
-            .invocation
-            .as_ref()
+            .wards
+            .get(agent)
+            .and_then(|ward| ward.invocation.as_ref())
             .ok_or_else(|| Error::new("the agent was not started as a Codex that can be restarted"))?
             .resume_with(thread, Some(rung), GO_ON)
             .map_err(|why| Error::new("the agent cannot go on with another model").caused_by(&why))?;
-        self.sweeps = 0;
-        self.launch(argv, Stdin::Null, Some(thread.clone()))
+        self.launch(agent, argv, Some(thread.clone()))
     }
 
     /// Starts a command under the guard.
-    fn launch(&mut self, argv: Vec<std::ffi::OsString>, stdin: Stdin, resumes: Option<ThreadId>) -> Result<(), Error> {
-        self.started = Some((argv.clone(), resumes));
-        let agent = self.agent.clone();
-        // Nested tools can tell which run they are part of.
-        let env = vec![("GOVERN_RUN".into(), Some(self.run.as_str().into()))];
-        let full_screen = self.full_screen;
-        let argv = self.with_hooks(argv);
-        let (output, session) = (Output::Inherit, Session::Governs);
-        self.order(Order::Launch(Launch { agent, argv, env, cwd: None, stdin, output, session, full_screen }))
+    fn launch(&mut self, agent: &AgentName, argv: Vec<OsString>, resumes: Option<ThreadId>) -> Result<(), Error> {
+        self.sweeps = 0;
+        let hooked = self.with_hooks(agent, argv.clone());
+        let Some(ward) = self.wards.get_mut(agent) else { return Ok(()) };
+        let launch = ward.launch(agent, &self.run, argv, hooked, resumes);
+        self.order(Order::Launch(launch))
     }
 
     fn open_prompt(&mut self, question: Question) {
@@ -113,8 +122,11 @@ impl Supervisor {
         let Some(approval) = self.governor.approval_of(&question) else { return };
         let (agent, text, cost) = (question.agent.clone(), question.text.clone(), question.cost);
         // A screen that is alive is left to its program, which shows what is said.
-        let at_gate = self.governor.agent(&agent).is_some_and(|agent| agent.gate.is_shut());
-        let alive = self.full_screen && (at_gate || matches!(question.about, About::Call(_)));
+        let asked = self.governor.agent(&agent);
+        let at_gate = asked.is_some_and(|agent| {
+            agent.gate.is_shut() || (matches!(question.about, About::Call(_)) && !agent.is_stilled())
+        });
+        let alive = self.full_screen && at_gate;
         let seen = !alive
             && self.asking.put(ui::answer::Question {
                 approval,
@@ -139,17 +151,43 @@ impl Supervisor {
         }
     }
 
-    fn finish(&mut self, ending: Ending, in_flight: u32, in_flight_cost: Money) {
-        let exit = match (ending, self.status) {
-            (Ending::Itself | Ending::Failed, Some(status)) => Exit::from(status),
-            (Ending::Itself | Ending::Failed | Ending::Skipped, _) => Exit::Failed,
-            (Ending::Stopped | Ending::Killed, _) => Exit::Ended,
-        };
-        self.finished = Some(Finished { ending, exit, in_flight, in_flight_cost });
+    fn finish(&mut self, agent: &AgentName, ending: Ending, in_flight: u32, in_flight_cost: Money) {
+        let Some(ward) = self.wards.get_mut(agent) else { return };
+        ward.finish(ending, in_flight, in_flight_cost);
+        if self.alone.is_some() {
+            return;
+        }
+        let ended = ward.ended();
+        let (known, status) = (self.governor.agent(agent), ward.status);
+        let started = known.is_some_and(|agent| agent.attempt > 0);
+        let because = known.map_or_else(String::new, |agent| agent.because.clone());
+        let figures = known.map_or_else(String::new, |agent| {
+            format!("{} for {}", text::count(agent.responses, "response", "responses"), agent.cost)
+        });
+        for ended in ended.into_iter().filter(|_| started) {
+            self.note_of(agent, ended);
+        }
+        let code = status.map_or_else(String::new, |status| format!(" with code {}", Exit::from(status).code()));
+        self.say_of(
+            agent,
+            &match ending {
+                Ending::Itself => format!("ended well: {figures}"),
+                Ending::Failed if status.is_none() => format!("failed: {because}"),
+                Ending::Failed => format!("failed{code}: {figures}"),
+                Ending::Stopped | Ending::Killed if !started => format!("does not start: {because}"),
+                Ending::Stopped => format!("stopped, {because}: {figures}"),
+                Ending::Killed => format!("killed, {because}: {figures}"),
+                Ending::Skipped => format!("skipped: {because}"),
+            },
+        );
     }
 }
 
-/// After this no question is open, or another one.
-fn settles(effect: &Effect) -> bool {
-    matches!(effect, Effect::Thaw(_) | Effect::Open(_) | Effect::End(_) | Effect::Ask(_) | Effect::Finish { .. })
+/// After this no question about the agent is open, or another one.
+fn settles(effect: &Effect, asked: &AgentName) -> bool {
+    match effect {
+        Effect::Thaw(agent) | Effect::Open(agent) | Effect::End(agent) | Effect::Finish { agent, .. } => agent == asked,
+        Effect::Ask(question) => question.agent == *asked,
+        _ => false,
+    }
 }

@@ -1,15 +1,18 @@
 //! What a run is started with, and what comes of it.
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use crate::codex::{self, Invocation};
+use crate::decide::agent::AgentSetup;
+use crate::decide::effect::Ending;
 use crate::decide::governor::Lift;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Attribution, Response, RunId, ThreadId};
+use crate::model::{AgentName, Attribution, Money, Response, RunId, ThreadId};
 use crate::policy::rule::Policy;
 use crate::report::BudgetStanding;
 use crate::ui::notice::Notices;
@@ -22,8 +25,6 @@ pub type Keep = Box<dyn Fn(&ThreadId, Vec<String>) -> String>;
 pub struct Plan {
     /// Its id; that of an earlier run which goes on.
     pub run: RunId,
-    /// The thread that goes on, for `govern resume`.
-    pub resumes: Option<ThreadId>,
     /// Who started it.
     pub by: String,
     /// A limit that is lifted before it goes on.
@@ -36,34 +37,62 @@ pub struct Plan {
     pub policy: Policy,
     /// Prices, the policy's own included.
     pub prices: PriceTable,
-    /// The one agent's name.
-    pub agent: AgentName,
-    /// Where its spend belongs.
+    /// Its agents; `govern run` has one.
+    pub agents: Vec<Planned>,
+    /// How many of them may work at once; `None`: all that are ready.
+    pub concurrency: Option<NonZeroUsize>,
+    /// Where the spend of the run as a whole belongs.
     pub attribution: Attribution,
-    /// The command as typed.
+    /// What was typed.
     pub command: Vec<OsString>,
     /// Where.
     pub cwd: PathBuf,
-    /// The command as Codex would understand it, if it is one.
-    pub invocation: Option<Invocation>,
-    /// Codex's home as this environment names it.
-    pub codex_home: Option<PathBuf>,
     /// The ledger, open.
     pub ledger: Ledger,
     /// Where sockets live.
     pub sockets: PathBuf,
-    /// What `govern resume` will need.
-    pub keep: Keep,
-    /// How govern speaks while the agent runs.
+    /// How govern speaks while agents run.
     pub notices: Notices<std::io::Stderr>,
     /// There is a terminal at which a held agent can be asked about.
     pub prompt: bool,
-    /// The agent takes the whole screen.
-    pub full_screen: bool,
     /// Budgets that this ledger is too young to keep.
     pub fresh: Vec<String>,
     /// Somebody can be asked.
     pub askable: bool,
+}
+
+/// One agent before it starts.
+pub struct Planned {
+    /// What the governor knows of it.
+    pub setup: AgentSetup,
+    /// Its command.
+    pub command: Vec<OsString>,
+    /// The command as Codex would understand it, if it is one.
+    pub invocation: Option<Invocation>,
+    /// Where it works; `None`: where govern does.
+    pub folder: Option<PathBuf>,
+    /// The thread that goes on, for `govern resume`.
+    pub resumes: Option<ThreadId>,
+    /// Codex's home as its environment names it.
+    pub codex_home: Option<PathBuf>,
+    /// What it reads and where it writes.
+    pub seat: Seat,
+    /// What `govern resume` will need, where that can go on with it.
+    pub keep: Option<Keep>,
+}
+
+/// Where an agent sits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seat {
+    /// Where govern does: its terminal, its streams, its session, as without govern.
+    Governs,
+    /// Apart, out of the terminal's reach: it reads nothing.
+    Own {
+        /// The file that its standard output is added to.
+        out: PathBuf,
+        /// The same for its standard error.
+        err: PathBuf,
+    },
 }
 
 /// How a run ended.
@@ -78,25 +107,48 @@ pub struct Outcome {
     pub exit: Exit,
     /// Stopped or killed by policy or a person.
     pub ended: bool,
+    /// How each of its agents ended, in the order in which they were named.
+    pub agents: Vec<AgentOutcome>,
     /// Where everything is written; `None` if it was lost on the way.
     pub ledger: Option<Ledger>,
+}
+
+/// How one agent ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentOutcome {
+    /// Which.
+    pub agent: AgentName,
+    /// How; `None` where the run broke off before.
+    pub ending: Option<Ending>,
+    /// Its command's own code or signal, or govern's.
+    pub exit: Option<Exit>,
+    /// How often it was started.
+    pub attempts: u32,
+    /// Why it is as it is, where there is a reason.
+    pub because: String,
+    /// How many answers of models it had.
+    pub responses: u64,
+    /// What they cost, as far as they have a price.
+    pub cost: Money,
 }
 
 /// What the loop begins with.
 pub(super) struct Start {
     pub(super) event: EventKind,
-    pub(super) codex_home: Option<PathBuf>,
+    pub(super) homes: Vec<PathBuf>,
     pub(super) refusal: Option<Error>,
 }
 
 impl Plan {
     /// The part of it that the loop uses up.
     pub(super) fn start(&self) -> Start {
-        Start { event: self.first_event(), codex_home: self.codex_home.clone(), refusal: self.refusal.clone() }
+        let mut homes: Vec<PathBuf> = self.agents.iter().filter_map(|agent| agent.codex_home.clone()).collect();
+        homes.dedup();
+        Start { event: self.first_event(), homes, refusal: self.refusal.clone() }
     }
 
     fn first_event(&self) -> EventKind {
-        if self.resumes.is_some() {
+        if self.agents.iter().any(|agent| agent.resumes.is_some()) {
             return EventKind::RunResumed {
                 by: self.by.clone(),
                 policy: self.policy.digest.clone(),

@@ -125,6 +125,7 @@ enum Upto {
 
 /// A thread, as its file's first lines tell.
 pub(super) struct Found {
+    pub(super) agent: AgentName,
     pub(super) thread: ThreadId,
     pub(super) root: ThreadId,
     pub(super) parent: Option<ThreadId>,
@@ -224,10 +225,17 @@ impl Sessions {
         Some(session.meter.tier())
     }
 
-    /// The root thread's id and folder, by the first file that is a root.
-    pub(super) fn root(&self) -> Option<&ThreadId> {
+    /// The agent of a thread of this run.
+    pub(super) fn agent_of(&self, thread: &ThreadId) -> Option<&AgentName> {
+        let session = self.files.values().find(|session| session.meter.thread() == Some(thread))?;
+        Some(&session.agent)
+    }
+
+    /// An agent's root thread, by its first file that is a root.
+    pub(super) fn root_of(&self, agent: &AgentName) -> Option<&ThreadId> {
         self.files
             .values()
+            .filter(|session| session.agent == *agent)
             .filter_map(|session| session.meter.thread().filter(|id| session.meter.root() == Some(id)))
             .next()
     }
@@ -390,7 +398,7 @@ impl Session {
             let answer = meter.push(position, &record);
             if !*told && meter.thread().is_some() {
                 *told = true;
-                readings.extend(found(home, path, meter).map(Reading::Thread));
+                readings.extend(found(agent, home, path, meter).map(Reading::Thread));
             }
             if *deeds == Deeds::Read
                 && let Some(deed) = rollout::deed::deed(line).filter(|deed| deed.at >= counting.from)
@@ -433,9 +441,10 @@ impl Session {
     }
 }
 
-fn found(home: &Path, path: &Path, meter: &Meter) -> Option<Found> {
+fn found(agent: &AgentName, home: &Path, path: &Path, meter: &Meter) -> Option<Found> {
     let thread = meter.thread()?.clone();
     Some(Found {
+        agent: agent.clone(),
         root: meter.root().cloned().unwrap_or_else(|| thread.clone()),
         thread,
         parent: meter.parent().cloned(),

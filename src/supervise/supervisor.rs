@@ -1,24 +1,20 @@
 //! The supervisor: everything a live run holds, and the loop over it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::clock;
-use crate::codex::{self, Invocation};
 use crate::decide::agent::AgentSetup;
-use crate::decide::effect::Ending;
-use crate::decide::input::{HookId, Input};
+use crate::decide::input::{HookId, Input, Interrupt};
 use crate::decide::{Effect, Governor, Moment, Setup};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::gate::socket::{Heard, Socket};
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalId, Attribution, Money, ProcessIdentity, ResponseKey, RunId, ThreadId};
-use crate::process::{self, Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Status, Terminal};
-use crate::report::BudgetStanding;
+use crate::model::event::{Answer, EventKind, GateReach};
+use crate::model::{AgentName, ApprovalId, ResponseKey, RunId, ThreadId};
+use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Terminal};
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
 use crate::ui::notice::Notices;
@@ -27,50 +23,41 @@ use crate::usage::price::PriceTable;
 use super::asking::Asking;
 use super::at_gate::Waiting;
 use super::braking::Braking;
-use super::perform::GO_ON;
-use super::plan::{Keep, Outcome, Plan, Start};
+use super::owners::Owners;
+use super::plan::{Outcome, Plan, Seat, Start};
 use super::sessions::{Deeds, Sessions};
 use super::timers::Timers;
+use super::ward::Ward;
 use super::working::{Looked, Working};
-
-pub(super) struct Finished {
-    pub(super) ending: Ending,
-    pub(super) exit: Exit,
-    pub(super) in_flight: u32,
-    pub(super) in_flight_cost: Money,
-}
 
 pub(super) struct Supervisor {
     pub(super) run: RunId,
-    pub(super) agent: AgentName,
-    pub(super) attribution: Attribution,
+    pub(super) wards: BTreeMap<AgentName, Ward>,
+    /// As they were named.
+    pub(super) order: Vec<AgentName>,
+    /// The agent of `govern run`: it sits where govern does, and all that is said is about it.
+    pub(super) alone: Option<AgentName>,
+    pub(super) owners: Owners,
     pub(super) governor: Governor,
     pub(super) prices: PriceTable,
-    pub(super) invocation: Option<Invocation>,
-    pub(super) command: Vec<OsString>,
-    pub(super) resumes: Option<ThreadId>,
     pub(super) ledger: Option<Ledger>,
-    guard: Option<Guard>,
+    pub(super) guard: Option<Guard>,
     pub(super) sessions: Sessions,
     pub(super) working: Working,
     pub(super) asking: Asking,
     pub(super) timers: Timers,
     pub(super) logins: BTreeMap<PathBuf, Login>,
     pub(super) sweeps: usize,
-    pub(super) status: Option<Status>,
-    pub(super) started: Option<(Vec<OsString>, Option<ThreadId>)>,
-    pub(super) finished: Option<Finished>,
     pub(super) skipped: u64,
     /// An answer came after another one.
     pub(super) too_late: bool,
     /// Responses that an import took before this run could record them.
     pub(super) imported: HashSet<(ThreadId, ResponseKey)>,
+    /// The one agent takes the whole screen.
     pub(super) full_screen: bool,
-    fresh: Vec<String>,
+    pub(super) fresh: Vec<String>,
     pub(super) sockets: PathBuf,
-    keep: Keep,
-    kept: Option<String>,
-    notes: Vec<EventKind>,
+    pub(super) notes: Vec<(Option<AgentName>, EventKind)>,
     /// Inputs that wait for a ledger that another process keeps locked; only without a limit.
     pub(super) backlog: VecDeque<Input>,
     /// The last turn found the ledger locked.
@@ -79,7 +66,7 @@ pub(super) struct Supervisor {
     pub(super) last_chance: bool,
     /// Orders whose reports are nothing to the governor.
     pub(super) in_passing: BTreeSet<u64>,
-    /// Other governs that wait until the agent stands still.
+    /// Other governs that wait until the agents stand still.
     pub(super) braking: Vec<Braking>,
     /// Hooks that wait for their answers.
     pub(super) at_gate: BTreeMap<HookId, Waiting>,
@@ -87,9 +74,11 @@ pub(super) struct Supervisor {
     pub(super) telling: BTreeMap<HookId, Vec<String>>,
     /// What was said and not yet shown on Codex's own screen.
     pub(super) unsaid: Vec<String>,
-    /// How limits are kept was said.
-    pub(super) reach_said: bool,
-    notices: Notices<std::io::Stderr>,
+    /// How limits are kept was said, of these ways.
+    pub(super) reaches_said: BTreeSet<Option<GateReach>>,
+    /// The run is being interrupted.
+    interrupted: bool,
+    pub(super) notices: Notices<std::io::Stderr>,
     began: Instant,
 }
 
@@ -105,7 +94,7 @@ enum Wake {
     Sweep,
 }
 
-/// Governs one command from its start to its end.
+/// Governs the agents of a run from its start to its end.
 ///
 /// # Errors
 /// Refusals (123), a command that can't be executed (126, 127), and govern's own failures (125),
@@ -124,19 +113,22 @@ pub async fn supervise(plan: Plan, guard: Guard, mut inbox: Inbox) -> Result<Out
 impl Supervisor {
     fn new(plan: Plan, guard: Guard) -> Self {
         let began = clock::monotonic();
-        let restartable = plan.invocation.as_ref().is_some_and(Invocation::is_restartable);
-        let (name, attribution) = (plan.agent.clone(), plan.attribution.clone());
-        let setup = AgentSetup { restartable, full_screen: plan.full_screen, ..AgentSetup::alone(name, attribution) };
+        let order: Vec<AgentName> = plan.agents.iter().map(|agent| agent.setup.name.clone()).collect();
+        let alone = plan.agents.first().filter(|agent| agent.seat == Seat::Governs).map(|one| one.setup.name.clone());
+        let full_screen = plan.agents.iter().any(|agent| agent.setup.full_screen);
+        let screen = guard.terminal().filter(|_| full_screen).and_then(Terminal::try_clone);
+        let agents: Vec<AgentSetup> = plan.agents.iter().map(|agent| agent.setup.clone()).collect();
         let quoter = plan.prices.clone();
-        let screen = guard.terminal().filter(|_| plan.full_screen).and_then(Terminal::try_clone);
         let mut working = Working::new(&plan.policy);
-        working.add(&plan.agent, plan.cwd.clone());
+        for agent in &plan.agents {
+            working.add(&agent.setup.name, agent.folder.clone().unwrap_or_else(|| plan.cwd.clone()));
+        }
         let sessions = Sessions::new(clock::now(), Deeds::of(&plan.policy));
         let governor = Governor::new(Setup {
             run: plan.run.clone(),
             policy: std::sync::Arc::new(plan.policy),
-            agents: vec![setup],
-            concurrency: None,
+            agents,
+            concurrency: plan.concurrency,
             askable: plan.askable,
             lift: plan.lift,
             history: plan.history,
@@ -144,13 +136,12 @@ impl Supervisor {
         });
         Self {
             run: plan.run,
-            agent: plan.agent,
-            attribution: plan.attribution,
+            wards: plan.agents.into_iter().map(|agent| (agent.setup.name.clone(), Ward::new(agent))).collect(),
+            owners: Owners::new(order.clone()),
+            order,
+            alone,
             governor,
             prices: plan.prices,
-            invocation: plan.invocation,
-            command: plan.command,
-            resumes: plan.resumes,
             ledger: Some(plan.ledger),
             guard: Some(guard),
             sessions,
@@ -159,17 +150,12 @@ impl Supervisor {
             timers: Timers::default(),
             logins: BTreeMap::new(),
             sweeps: 0,
-            status: None,
-            started: None,
-            finished: None,
             skipped: 0,
             too_late: false,
             imported: HashSet::new(),
-            full_screen: plan.full_screen,
+            full_screen,
             fresh: plan.fresh,
             sockets: plan.sockets,
-            keep: plan.keep,
-            kept: None,
             notes: Vec::new(),
             backlog: VecDeque::new(),
             ledger_waits: false,
@@ -179,30 +165,42 @@ impl Supervisor {
             at_gate: BTreeMap::new(),
             telling: BTreeMap::new(),
             unsaid: Vec::new(),
-            reach_said: false,
+            reaches_said: BTreeSet::new(),
+            interrupted: false,
             notices: plan.notices,
             began,
         }
     }
 
-    /// From the first question (may it begin?) to the agent's end.
+    /// From the first question (may it begin?) to the last agent's end.
     async fn govern(&mut self, start: Start, socket: &mut Socket, inbox: &mut Inbox) -> Result<(), Error> {
-        self.notes.push(start.event);
+        self.note(start.event);
         if let Some(refusal) = start.refusal {
-            self.mark_only(refusal.message());
+            self.note(EventKind::Marked { what: refusal.message().to_owned() });
             return Err(refusal);
         }
-        if let Some(what) = self.invocation.as_ref().and_then(|one| one.ungovernable().into_iter().next()) {
-            self.mark(format!("{what}; it is not counted"));
+        for name in self.order.clone() {
+            let invocation = self.wards.get(&name).and_then(|ward| ward.invocation.as_ref());
+            if let Some(what) = invocation.and_then(|one| one.ungovernable().into_iter().next()) {
+                self.mark_of(&name, format!("{what}; it is not counted"));
+            }
         }
-        if let Some(home) = &start.codex_home {
+        for home in &start.homes {
             self.watch(home)?;
         }
         self.look_first();
         let effects = self.turn(vec![Input::Begin])?;
         self.perform(effects)?;
         let mut sweep_at = clock::monotonic() + self.sweep_after();
-        while self.finished.is_none() && !self.end_waits() {
+        while !self.is_over() {
+            if self.end_waits() {
+                // The last commands have ended, and the ledger is locked still.
+                self.last_chance = true;
+                let effects = self.turn(Vec::new())?;
+                self.last_chance = false;
+                self.perform(effects)?;
+                continue;
+            }
             let timer = self.timers.next();
             let wake = tokio::select! {
                 biased;
@@ -215,24 +213,32 @@ impl Supervisor {
                 () = until(timer) => Wake::Due,
                 () = until(Some(sweep_at)) => Wake::Sweep,
             };
-            if matches!(wake, Wake::Sweep) {
-                sweep_at = clock::monotonic() + self.sweep_after();
-            }
+            let sweeps = matches!(wake, Wake::Sweep);
             let effects = self.wake(wake).await?;
             self.perform(effects)?;
+            if sweeps || self.sweeps == 0 {
+                // What was started just now is looked for soon.
+                let next = clock::monotonic() + self.sweep_after();
+                sweep_at = if sweeps { next } else { next.min(sweep_at) };
+            }
             self.reply_to_brakes().await;
-        }
-        if self.finished.is_none() {
-            self.last_chance = true;
-            let effects = self.turn(Vec::new())?;
-            self.perform(effects)?;
         }
         Ok(())
     }
 
-    /// The command ended while the ledger was locked.
+    /// Every agent is over.
+    fn is_over(&self) -> bool {
+        self.wards.values().all(|ward| ward.finished.is_some())
+    }
+
+    /// Nothing works any more, and what has ended could not be recorded: the ledger was locked.
     fn end_waits(&self) -> bool {
-        self.backlog.iter().any(|input| matches!(input, Input::Exited { .. }))
+        let ended = |name: &AgentName| {
+            let exits = |input: &Input| matches!(input, Input::Exited { agent, .. } if agent == name);
+            self.backlog.iter().any(exits)
+        };
+        let works = |name: &AgentName| self.governor.agent(name).is_some_and(|agent| agent.is_started());
+        self.order.iter().any(ended) && self.order.iter().filter(|name| works(name)).all(ended)
     }
 
     async fn wake(&mut self, wake: Wake) -> Result<Vec<Effect>, Error> {
@@ -256,7 +262,7 @@ impl Supervisor {
     }
 
     /// Under a limit, what can't be watched can't be kept: refused. Without one it is marked.
-    fn watch(&mut self, home: &std::path::Path) -> Result<(), Error> {
+    fn watch(&mut self, home: &Path) -> Result<(), Error> {
         let Err(error) = self.sessions.watch(home) else { return Ok(()) };
         if self.governor.enforces() {
             return Err(Error::new(format!("session files under `{}` cannot be watched", home.display()))
@@ -274,107 +280,30 @@ impl Supervisor {
             self.asking.put_again();
             return Ok(Vec::new());
         }
-        if arrived.ends() && self.stands_still() {
+        let Some(agent) = self.alone.clone() else { return self.interrupted(arrived) };
+        if arrived.ends() && self.stands_still(&agent) {
             // A held agent cannot heed it: who wants it gone gets that.
-            let agent = self.agent.clone();
             return self.turn(vec![Input::GiveUp { agent, because: format!("signal {}", arrived.signal) }]);
         }
         if !arrived.from_terminal {
-            self.order(Order::Forward { agent: self.agent.clone(), signal: arrived.signal })?;
+            self.order(Order::Forward { agent, signal: arrived.signal })?;
         }
         Ok(Vec::new())
     }
 
-    /// Lets the guard deal with what is left and waits until it is gone; then the last records are read.
-    async fn dismiss(&mut self, leftovers: Leftovers) {
-        let Some(guard) = self.guard.take() else { return };
-        let inputs = self.drain();
-        let forced = self.finished.as_ref().is_none_or(|finished| finished.ending != Ending::Itself);
-        // One that a signal ended, passed on or not, has tidied up no more than one that govern ended; its
-        // launcher tells that by the code.
-        let signalled = self.status.is_some_and(|status| Exit::from(status).code() > 128);
-        let left_so = |terminal: &&Terminal| signalled && (terminal.is_changed() || self.asking.has_screen());
-        if let Some(terminal) = guard.terminal().filter(|terminal| forced || left_so(terminal)) {
-            terminal.restore(self.full_screen);
+    /// The agents of a fleet hear no key: a first signal to govern ends them at a safe point, a second one now.
+    fn interrupted(&mut self, arrived: Arrived) -> Result<Vec<Effect>, Error> {
+        if !arrived.ends() {
+            return Ok(Vec::new());
         }
-        guard.finish(leftovers).await;
-        // The guard is gone, and govern has adopted what it left.
-        let left = process::own_identity().map_or_else(Vec::new, |own| process::descendants(own.pid));
-        let left = left.iter().filter(|process| !process.is_dead()).count();
-        if left > 0 && self.governor.enforces() {
-            self.mark(format!("{left} process(es) that the command started live on, ungoverned from here on"));
-        }
-        self.last_chance = true;
-        let mut last = self.drain_to_the_end();
-        last.splice(0..0, inputs);
-        if let Err(error) = self.turn(last) {
-            self.say(&error.to_string());
-        }
-    }
-
-    /// Seals the run's chain.
-    fn conclude(mut self, result: Result<(), Error>) -> Outcome {
-        self.asking.take_back(Some("an answer is no longer needed"));
-        let (outcome, exit) = match (&result, &self.finished) {
-            (Err(error), _) if error.exit_code() == Exit::Refused => ("refused", Exit::Refused),
-            (Err(error), _) => ("failed", error.exit_code()),
-            (Ok(()), Some(Finished { ending: Ending::Stopped, exit, .. })) => ("stopped", *exit),
-            (Ok(()), Some(Finished { ending: Ending::Killed, exit, .. })) => ("killed", *exit),
-            (Ok(()), Some(Finished { exit, .. })) => ("ended", *exit),
-            (Ok(()), None) => ("failed", Exit::Failed),
-        };
-        let ended = matches!(outcome, "stopped" | "killed" | "refused");
-        let rule = self.governor.last_hard_budget().filter(|_| ended).cloned();
-        if let Some(finished) = &self.finished {
-            let code = i32::from(self.status.map_or(Exit::Ended, Exit::from).code());
-            let (in_flight, in_flight_cost) = (finished.in_flight, finished.in_flight_cost);
-            self.notes.push(EventKind::AgentEnded { code, in_flight, in_flight_cost });
-        }
-        self.notes.push(EventKind::RunEnded {
-            outcome: outcome.to_owned(),
-            code: i32::from(exit.code()),
-            rule: rule.clone(),
+        let how = if self.interrupted { Interrupt::Kill } else { Interrupt::Stop };
+        let by = if arrived.from_terminal { "interrupted".to_owned() } else { format!("signal {}", arrived.signal) };
+        self.interrupted = true;
+        self.say(match how {
+            Interrupt::Stop => "nothing new is started, and agents end at a safe point; once more ends them now",
+            Interrupt::Kill => "all agents are ended now",
         });
-        let sealed = self.turn(Vec::new());
-        self.notices.release();
-        let error = result.err().or(sealed.err());
-        let budgets = self.standings();
-        let mut ending = self.governor.accounts().filter(|(budget, _)| rule.as_ref() == Some(&budget.name));
-        let extend = ending.find_map(|(_, account)| Some(account.key.unit.typed(account.offered?)));
-        Outcome { error, exit, ended, budgets, extend, ledger: self.ledger }
-    }
-
-    fn standings(&self) -> Vec<BudgetStanding> {
-        let fresh = &self.fresh;
-        self.governor
-            .accounts()
-            .map(|(budget, account)| BudgetStanding {
-                budget: account.key.budget.clone(),
-                scope: account.key.scope.clone(),
-                unit: account.key.unit,
-                limit: account.base,
-                extended: account.extended,
-                spent: account.spent,
-                reserved: account.reserved,
-                window_start: account.bounds.start,
-                window_end: account.bounds.end,
-                enforceable: !fresh.contains(&budget.name.to_string()),
-            })
-            .collect()
-    }
-
-    /// What `govern resume` would start, when it is known and has changed.
-    pub(super) fn new_going_on(&mut self) -> Option<String> {
-        let now = self.going_on()?;
-        let changed = self.kept.as_ref() != Some(&now);
-        changed.then(|| self.kept.insert(now).clone())
-    }
-
-    fn going_on(&self) -> Option<String> {
-        let agent = self.governor.agent(&self.agent)?;
-        let thread = agent.root.as_ref().or_else(|| self.sessions.root())?;
-        let argv = self.invocation.as_ref()?.resume_with(thread, agent.routed.as_ref(), GO_ON).ok()?;
-        Some((self.keep)(thread, codex::redacted(&argv)))
+        self.turn(vec![Input::Interrupted { how, because: by }])
     }
 
     // -- small things that the other files of this folder share ---------------------------------
@@ -410,27 +339,42 @@ impl Supervisor {
         self.notices.say(text, crate::report::page::Tone::Warn);
     }
 
-    /// Writes something down in the next turn.
-    pub(super) fn note(&mut self, kind: EventKind) {
-        self.notes.push(kind);
+    /// Says something about one agent, which is named where there are several.
+    pub(super) fn say_of(&mut self, agent: &AgentName, text: &str) {
+        match self.alone {
+            Some(_) => self.say(text),
+            None => self.say(&format!("{agent}: {text}")),
+        }
     }
 
-    fn mark_only(&mut self, what: &str) {
-        self.notes.push(EventKind::Marked { what: what.to_owned() });
+    /// Writes something about the run down in the next turn.
+    pub(super) fn note(&mut self, kind: EventKind) {
+        self.notes.push((self.alone.clone(), kind));
+    }
+
+    /// The same about one agent.
+    pub(super) fn note_of(&mut self, agent: &AgentName, kind: EventKind) {
+        self.notes.push((Some(agent.clone()), kind));
     }
 
     pub(super) fn mark(&mut self, what: String) {
         self.say(&what);
-        self.notes.push(EventKind::Marked { what });
+        self.note(EventKind::Marked { what });
     }
 
-    pub(super) fn take_notes(&mut self) -> Vec<EventKind> {
+    pub(super) fn mark_of(&mut self, agent: &AgentName, what: String) {
+        self.say_of(agent, &what);
+        self.note_of(agent, EventKind::Marked { what });
+    }
+
+    pub(super) fn take_notes(&mut self) -> Vec<(Option<AgentName>, EventKind)> {
         std::mem::take(&mut self.notes)
     }
 
-    pub(super) fn started(&mut self, identity: ProcessIdentity) {
-        let Some((argv, resumes)) = self.started.take() else { return };
-        self.notes.push(EventKind::AgentStarted { command: codex::redacted(&argv), pid: identity.pid, resumes });
+    /// For each agent that is not over the same input.
+    pub(super) fn of_all(&self, input: impl Fn(AgentName) -> Input) -> Vec<Input> {
+        let not_over = self.wards.iter().filter(|(_, ward)| ward.finished.is_none());
+        not_over.map(|(name, _)| input(name.clone())).collect()
     }
 
     /// Under a limit nothing goes on that nobody records.
@@ -444,7 +388,6 @@ impl Supervisor {
     }
 }
 
-/// Its thread can be started again by govern itself.
 async fn next_report(guard: &mut Option<Guard>) -> Option<Report> {
     match guard {
         Some(guard) => guard.next().await,

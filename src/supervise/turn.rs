@@ -10,7 +10,7 @@ use crate::decide::lifecycle::State;
 use crate::error::Error;
 use crate::ledger::{self, Ledger, LedgerError, Patience, Turn};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{ApprovalId, ApprovalState, Event, Response, RunId};
+use crate::model::{AgentName, ApprovalId, ApprovalState, Event, Response, RunId};
 use crate::process::{self, Order};
 
 use super::books::{NoBooks, TurnBooks};
@@ -32,7 +32,7 @@ impl Supervisor {
     /// # Errors
     /// When the ledger can't be written under a limit: nothing may go on that nobody records.
     pub(super) fn turn(&mut self, inputs: Vec<Input>) -> Result<Vec<Effect>, Error> {
-        let uncounted = self.say_reach(&inputs);
+        let uncounted = self.find_reaches(&inputs);
         let mut queue = std::mem::take(&mut self.backlog);
         queue.extend(inputs);
         queue.extend(uncounted);
@@ -79,8 +79,8 @@ impl Supervisor {
         }
         let paused = self.pause()?;
         let tried = self.tried_turn(ledger, Patience::Long, queue, perform);
-        if paused && matches!(tried, Tried::Done) {
-            self.end_pause()?;
+        if matches!(tried, Tried::Done) {
+            self.end_pause(paused)?;
         }
         Ok(tried)
     }
@@ -101,24 +101,37 @@ impl Supervisor {
         }
     }
 
-    /// Nobody spends while it can't be recorded. Says whether the agent was told to stand still.
-    fn pause(&mut self) -> Result<bool, Error> {
-        let works = self.governor.agent(&self.agent).is_some_and(|agent| agent.state == State::Running);
-        if !works || !self.governor.enforces() {
-            return Ok(false);
+    /// Nobody spends while it can't be recorded. Says who was told to stand still.
+    fn pause(&mut self) -> Result<Vec<AgentName>, Error> {
+        if !self.governor.enforces() {
+            return Ok(Vec::new());
         }
-        self.order_in_passing(Order::Freeze { agent: self.agent.clone() })?;
-        Ok(true)
+        let works = |name: &&AgentName| self.governor.agent(name).is_some_and(|agent| agent.state == State::Running);
+        let working: Vec<AgentName> = self.order.iter().filter(works).cloned().collect();
+        for agent in &working {
+            self.order_in_passing(Order::Freeze { agent: agent.clone() })?;
+        }
+        Ok(working)
     }
 
-    /// Unless the turn wants it to stand still, or to end.
-    fn end_pause(&mut self) -> Result<(), Error> {
-        match self.governor.agent(&self.agent).filter(|agent| !agent.gate.is_shut()).map(|agent| agent.state) {
-            Some(State::Freezing(_) | State::Held | State::Paused | State::Ending(_)) => Ok(()),
-            Some(State::Waiting | State::Starting(_) | State::Running | State::Gone) | None => {
-                self.order_in_passing(Order::Thaw { agent: self.agent.clone() })
+    /// Unless the turn wants them to stand still, or to end.
+    fn end_pause(&mut self, paused: Vec<AgentName>) -> Result<(), Error> {
+        for agent in paused {
+            match self.governor.agent(&agent).filter(|agent| !agent.gate.is_shut()).map(|agent| agent.state) {
+                Some(State::Freezing(_) | State::Held | State::Paused | State::Ending(_)) => {}
+                Some(State::Waiting | State::Starting(_) | State::Running | State::Gone) | None => {
+                    self.order_in_passing(Order::Thaw { agent })?;
+                }
             }
         }
+        Ok(())
+    }
+
+    /// What `govern resume` would start, when it is known and has changed: only one agent can be gone on with.
+    fn new_going_on(&mut self) -> Option<String> {
+        let alone = self.alone.as_ref()?;
+        let root = self.sessions.root_of(alone);
+        self.wards.get_mut(alone)?.new_going_on(self.governor.agent(alone)?, root)
     }
 
     fn recorded_turn(
@@ -137,8 +150,7 @@ impl Supervisor {
             if !news.is_empty() {
                 queue.push_front(Input::Elsewhere(elsewhere(news)));
             }
-            for kind in self.take_notes() {
-                let agent = Some(self.agent.clone());
+            for (agent, kind) in self.take_notes() {
                 turn.append(&Event { at: clock::now(), run: self.run.clone(), agent, kind })?;
             }
             if let Some(going_on) = self.new_going_on() {

@@ -13,15 +13,16 @@ use crate::decide::lifecycle::State;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::event::EventKind;
-use crate::model::{Billing, Response};
+use crate::model::{AgentName, Billing, Response};
 use crate::policy::cost::cost;
-use crate::process::{self, LaunchFailure, Missing, Report, Status};
+use crate::process::{self, How, LaunchFailure, Missing, Order, Report, Status};
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
 use crate::usage::meter::Answer;
 
 use super::sessions::{Change, Found, Reading, Reads};
 use super::supervisor::Supervisor;
+use super::ward::Ward;
 
 /// How often the tree is looked through for Codexes whose files nobody announced: soon after the
 /// start, then seldom. The kernel tells an unprivileged process nothing of a grandchild's birth.
@@ -52,7 +53,7 @@ impl Supervisor {
                 }
                 Notice::Trouble(what) => {
                     let what = format!("session files can no longer be watched ({what})");
-                    inputs.push(Input::Blind { agent: self.agent.clone(), what });
+                    inputs.extend(self.of_all(|agent| Input::Blind { agent, what: what.clone() }));
                 }
             }
         }
@@ -70,18 +71,18 @@ impl Supervisor {
         inputs
     }
 
-    /// Takes every session file that the agent's processes have open.
+    /// Takes every session file that a process of an agent has open.
     fn claim_open(&mut self) -> Vec<Input> {
         let mut inputs = Vec::new();
         let mut open = BTreeSet::new();
         // Whoever writes a session is a Codex, whatever its name.
-        for process in self.tree() {
+        for (process, agent) in self.owned() {
             for path in process::open_session_files(process.identity.pid) {
                 open.insert(path.clone());
                 if self.sessions.owns(&path) {
                     continue;
                 }
-                match self.sessions.claim(&path, &self.agent) {
+                match self.sessions.claim(&path, &agent) {
                     Ok(()) => {
                         inputs.push(Input::CodexObserved(process.identity.pid));
                         inputs.extend(self.read(&path));
@@ -106,10 +107,10 @@ impl Supervisor {
     }
 
     /// Codex goes on without a session file where it cannot write one.
-    fn full_disk(&mut self) -> Option<Input> {
-        let folder = self.sessions.newly_full()?;
+    fn full_disk(&mut self) -> Vec<Input> {
+        let Some(folder) = self.sessions.newly_full() else { return Vec::new() };
         let what = format!("the disk under `{}` is full: sessions cannot be written", folder.display());
-        Some(Input::Blind { agent: self.agent.clone(), what })
+        self.of_all(|agent| Input::Blind { agent, what: what.clone() })
     }
 
     fn read(&mut self, path: &Path) -> Vec<Input> {
@@ -196,7 +197,7 @@ impl Supervisor {
 
     fn found(&mut self, found: &Found) {
         let billing = self.billing(&found.home, found.provider.as_deref(), found.plan.as_deref());
-        self.note(EventKind::ThreadSeen {
+        let seen = EventKind::ThreadSeen {
             thread: found.thread.clone(),
             root: found.root.clone(),
             parent: found.parent.clone(),
@@ -204,15 +205,17 @@ impl Supervisor {
             codex: found.codex.clone(),
             billing,
             role: found.role.clone(),
-        });
+        };
+        self.note_of(&found.agent, seen);
     }
 
     fn billing(&mut self, home: &Path, provider: Option<&str>, plan: Option<&str>) -> Billing {
         self.logins.entry(home.to_owned()).or_insert_with(|| Login::of(home)).billing(provider, plan)
     }
 
-    fn price(&mut self, agent: crate::model::AgentName, answer: Answer, home: &Path, plan: Option<&str>) -> Response {
+    fn price(&mut self, agent: AgentName, answer: Answer, home: &Path, plan: Option<&str>) -> Response {
         let billing = self.billing(home, answer.provider.as_deref(), plan);
+        let attribution = self.wards.get(&agent).map(|ward| ward.attribution.clone()).unwrap_or_default();
         let unpriced = &self.governor.policy().models.unpriced;
         let cost =
             cost(&self.prices, unpriced, billing, answer.model.as_ref(), &answer.tier, answer.at, &answer.tokens);
@@ -230,7 +233,7 @@ impl Supervisor {
             cost,
             basis: answer.basis,
             billing,
-            attribution: self.attribution.clone(),
+            attribution,
         }
     }
 
@@ -238,20 +241,20 @@ impl Supervisor {
     pub(super) fn sweep(&mut self) -> Vec<Input> {
         self.sweeps = (self.sweeps + 1).min(SWEEPS.len() - 1);
         let mut inputs = Vec::new();
-        for codex in self.codex_processes() {
+        for (codex, agent) in self.codexes() {
             let pid = codex.identity.pid;
             if let Some(home) = process::environ_var(pid, "CODEX_HOME").map(PathBuf::from)
                 && let Err(error) = self.sessions.watch(&home)
             {
                 let what = format!("session files under `{}` cannot be watched ({error})", home.display());
-                inputs.push(Input::Blind { agent: self.agent.clone(), what });
+                inputs.push(Input::Blind { agent: agent.clone(), what });
             }
             let invocation = Invocation::parse(&codex.argv());
             let ephemeral =
                 invocation.as_ref().is_some_and(|one| one.ungovernable().contains(&Ungovernable::Ephemeral));
             let works_at_once =
                 invocation.is_some_and(|invocation| matches!(invocation.kind(), Kind::Exec(_) | Kind::Review));
-            inputs.push(Input::CodexSeen { agent: self.agent.clone(), pid, ephemeral, works_at_once });
+            inputs.push(Input::CodexSeen { agent, pid, ephemeral, works_at_once });
         }
         inputs.extend(self.claim_open());
         inputs.extend(self.full_disk());
@@ -262,46 +265,67 @@ impl Supervisor {
     pub(super) fn sweep_after(&self) -> Duration {
         let usual = SWEEPS.get(self.sweeps).copied().unwrap_or(Duration::from_secs(8));
         // Behind a script any moment may bring a Codex with another home, or one that hides.
-        let wary = self.governor.enforces() && self.invocation.is_none();
+        let hides = |ward: &Ward| ward.invocation.is_none() && ward.finished.is_none();
+        let wary = self.governor.enforces() && self.wards.values().any(hides);
         if wary { usual.min(WARY_SWEEP) } else { usual }
     }
 
     /// What the guard reports.
     pub(super) fn reported(&mut self, report: Report) -> Result<Vec<Input>, Error> {
-        let agent = self.agent.clone();
-        if let Report::Frozen { request, .. } | Report::Thawed { request, .. } | Report::Refused { request, .. } =
-            &report
+        if let Report::Frozen { request, .. }
+        | Report::Thawed { request, .. }
+        | Report::Refused { request, .. }
+        | Report::Ended { request: Some(request), .. } = &report
             && self.in_passing.remove(request)
         {
             return Ok(Vec::new());
         }
         Ok(match report {
-            Report::Launched { root, .. } => {
+            Report::Launched { agent, root, .. } => {
                 process::release_stdin();
-                self.started(root);
+                self.owners.launched(root, &agent);
+                if let Some(started) = self.wards.get_mut(&agent).and_then(|ward| ward.started(root)) {
+                    self.note_of(&agent, started);
+                }
                 vec![Input::Launched(agent)]
             }
-            Report::LaunchFailed { failure, .. } => return Err(launch_failed(&failure)),
-            Report::Frozen { unsettled, .. } => {
+            Report::LaunchFailed { failure, .. } if self.alone.is_some() => return Err(launch_failed(&failure)),
+            Report::LaunchFailed { agent, failure, .. } => {
+                let because = launch_failed(&failure).message().to_owned();
+                vec![Input::NotLaunched { agent, because }]
+            }
+            Report::Frozen { agent, unsettled, .. } => {
                 if unsettled > 0 {
-                    self.mark(format!("{unsettled} processes of `{agent}` could not be seen to stand still"));
+                    self.mark_of(
+                        &agent,
+                        format!("{unsettled} processes of `{agent}` could not be seen to stand still"),
+                    );
                 }
                 let mut inputs = self.drain();
                 inputs.push(Input::Frozen(agent));
                 inputs
             }
-            Report::RootExited { status, .. } => {
-                self.status = Some(status);
+            Report::RootExited { agent, status, .. } => {
+                if let Some(ward) = self.wards.get_mut(&agent) {
+                    ward.status = Some(status);
+                }
                 let ending = self.governor.agent(&agent).is_some_and(|agent| matches!(agent.state, State::Ending(_)));
                 // What govern ends is not what the command left behind.
-                let leftover = if ending { 0 } else { self.codexes() };
+                let leftover = if ending { 0 } else { self.left_behind(&agent) };
                 let mut inputs = self.drain();
+                if leftover > 0 && self.alone.is_none() {
+                    // The run goes on, and none of them may go on in it.
+                    self.order_in_passing(Order::End { agent: agent.clone(), how: How::KillNow })?;
+                }
                 inputs.push(Input::Exited { agent, leftover, ok: status == Status::Exited(0) });
                 inputs
             }
-            Report::Ended { request: Some(_), survivors, .. } => {
+            Report::Ended { agent, request: Some(_), survivors, .. } => {
                 if survivors > 0 {
-                    self.mark(format!("{survivors} processes of `{agent}` wait inside the kernel and did not die"));
+                    self.mark_of(
+                        &agent,
+                        format!("{survivors} processes of `{agent}` wait inside the kernel and did not die"),
+                    );
                 }
                 let mut inputs = self.drain();
                 inputs.push(Input::Ended(agent));
@@ -309,8 +333,8 @@ impl Supervisor {
             }
             // Its command's own end was told before.
             Report::Ended { request: None, .. } | Report::Thawed { .. } | Report::Forwarded { .. } => Vec::new(),
-            Report::Refused { because, .. } => {
-                self.mark(format!("the guard refused an order: {because:?}"));
+            Report::Refused { agent, because, .. } => {
+                self.mark_of(&agent, format!("the guard refused an order: {because:?}"));
                 Vec::new()
             }
             Report::GuardLost { killed } => {
@@ -323,12 +347,23 @@ impl Supervisor {
         self.guard_pid().map_or_else(Vec::new, process::descendants)
     }
 
-    fn codexes(&self) -> u32 {
-        u32::try_from(self.codex_processes().len()).unwrap_or(u32::MAX)
+    /// The processes of all agents.
+    fn owned(&mut self) -> Vec<(process::Process, AgentName)> {
+        let tree = self.tree();
+        self.owners.sort(tree)
     }
 
-    fn codex_processes(&self) -> Vec<process::Process> {
-        process::codex_processes(&self.tree())
+    fn codexes(&mut self) -> Vec<(process::Process, AgentName)> {
+        let owned = self.owned();
+        let tree: Vec<process::Process> = owned.iter().map(|(process, _)| *process).collect();
+        let codexes = process::codex_processes(&tree);
+        owned.into_iter().filter(|(process, _)| codexes.contains(process)).collect()
+    }
+
+    /// The Codexes of an agent whose command has ended.
+    fn left_behind(&mut self, agent: &AgentName) -> u32 {
+        let left = self.codexes().into_iter().filter(|(_, owner)| owner == agent).count();
+        u32::try_from(left).unwrap_or(u32::MAX)
     }
 
     /// A timer, or several.
@@ -338,7 +373,7 @@ impl Supervisor {
             match timer {
                 // A Codex that is still waiting for its prompt has nothing to be observed yet.
                 // One that stands still writes nothing either.
-                Timer::Observe(_, pid) if process::waits_for_input(pid) || self.stands_still() => {
+                Timer::Observe(ref agent, pid) if process::waits_for_input(pid) || self.stands_still(agent) => {
                     self.timers.arm(clock::monotonic(), timer, OBSERVE_WITHIN);
                 }
                 _ => due.push(Input::Due(timer)),

@@ -114,6 +114,34 @@ fn questions_and_answers_as_json() {
 }
 
 #[test]
+fn what_a_fleet_is_about_to_do() {
+    insta::assert_snapshot!(drawn(&sample::plan().page()));
+}
+
+#[test]
+fn what_a_fleet_is_about_to_do_as_json() {
+    insta::assert_snapshot!(json::to_text(&sample::plan()));
+}
+
+#[test]
+fn a_plan_leaves_out_what_nobody_said_and_counts_in_its_budgets_unit() {
+    let mut plan = sample::plan();
+    for row in &mut plan.rows {
+        row.allotted = None;
+        row.limit = None;
+        row.registration.spend = None;
+        row.needs.clear();
+    }
+    plan.budget = None;
+    plan.concurrency = None;
+    let bare = drawn_at(&plan.page(), 80);
+    let limit = crate::model::Quantity::parse("3 minutes").unwrap();
+    plan.budget =
+        Some(crate::report::fleet_plan::PlanBudget { name: "time".into(), limit, allot: None, reserve: 0, pool: None });
+    insta::assert_snapshot!(format!("{bare}\n{}", drawn_at(&plan.page(), 80)));
+}
+
+#[test]
 fn what_a_policy_would_have_done() {
     insta::assert_snapshot!(drawn(&sample::trial().page()));
 }

@@ -187,6 +187,28 @@ fn a_stop_leaves_a_hand_off_and_says_by_whom() {
 }
 
 #[test]
+fn a_kill_waits_for_no_answer_even_where_a_stop_does() {
+    for stopped_before in [false, true] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        // Codex asks a second time, and its answer is long in coming.
+        world.server.script(Select::root(), [Reply::exec("true"), Reply::message("late").held_midway_at(&Gate::new())]);
+        let governed = world.start_governed(&[], CODEX);
+        world.server.wait_for_requests(2, LONG).unwrap();
+        let run = runs(&world).remove(0);
+        if stopped_before {
+            brake(&world, &["stop", &run]);
+        }
+        let said = brake(&world, &["stop", "--kill", &run, "--reason", "now"]);
+        let end = governed.finish().expect_code(124);
+        if !stopped_before {
+            assert_eq!(said, format!("run {run} is being killed\n"));
+            end.expect_outcome("killed").expect_said("killed by ").expect_said("(cli): “now”");
+        }
+        world.govern(&["audit", "verify"]).expect_code(0);
+    }
+}
+
+#[test]
 fn what_is_paused_can_be_stopped_and_can_be_ended_by_a_signal() {
     for hooks in [true, false] {
         let Some(world) = World::with_codex(CURRENT) else { return };

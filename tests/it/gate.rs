@@ -4,13 +4,11 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
-use rusqlite::Connection;
-use serde_json::Value;
 
 use crate::ENDLESS;
 use crate::support::codex::{CURRENT, OLD, OLDER};
 use crate::support::fake_responses::{Gate, Reply, Select};
-use crate::support::ledger;
+use crate::support::ledger::{self, events};
 use crate::support::process::{Finished, LONG};
 use crate::support::world::{CHEAPER, MODEL, UNKNOWN, World};
 
@@ -22,16 +20,6 @@ fn asking(world: &World) {
         "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.05 usd\"\n\
          steps = [{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }]\n",
     );
-}
-
-/// The events of this kind in the ledger, oldest first.
-fn events(world: &World, kind: &str) -> Vec<Value> {
-    // The run may not have begun.
-    let Ok(ledger) = Connection::open(world.path("govern/ledger.db")) else { return Vec::new() };
-    let Ok(mut rows) = ledger.prepare("SELECT data FROM events ORDER BY run_no, seq") else { return Vec::new() };
-    let bodies = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
-    let read = bodies.map(|body| serde_json::from_str::<Value>(&body.unwrap()).unwrap());
-    read.filter(|event| event["kind"] == kind).collect()
 }
 
 fn kill(pid: i32) {

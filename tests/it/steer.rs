@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::support::codex::{CURRENT, OLD, OLDER, Version};
 use crate::support::fake_responses::{Reply, Select};
-use crate::support::ledger;
+use crate::support::ledger::{self, events};
 use crate::support::world::{UNKNOWN, World};
 
 const CODEX: &[&str] = &["codex", "exec", "do it"];
@@ -20,15 +19,6 @@ fn steering(world: &World) {
         "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"1M all tok\"\n\
          steps = [{{ at = \"1%\", do = \"steer\", say = \"{SAID}\" }}, {{ at = \"100%\", do = \"stop\" }}]\n"
     ));
-}
-
-/// The run's events of this kind, oldest first.
-fn events(world: &World, kind: &str) -> Vec<Value> {
-    let ledger = Connection::open(world.path("govern/ledger.db")).unwrap();
-    let mut rows = ledger.prepare("SELECT data FROM events ORDER BY run_no, seq").unwrap();
-    let bodies = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
-    let read = bodies.map(|body| serde_json::from_str::<Value>(&body.unwrap()).unwrap());
-    read.filter(|event| event["kind"] == kind).collect()
 }
 
 /// How often the text stands in each request, in order.

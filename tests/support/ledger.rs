@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rusqlite::Connection;
 use serde_json::Value;
 
 use super::fake_responses::{Request, Usage};
@@ -50,6 +51,15 @@ pub fn spend_of(served: &[Request]) -> Spend {
         spent.cost = cost(&request.model, request.usage).map(|cost| cost + spent.cost.unwrap_or_default());
     }
     spend
+}
+
+/// The events of this kind, oldest first; none before there is a ledger.
+pub fn events(world: &World, kind: &str) -> Vec<Value> {
+    let Ok(ledger) = Connection::open(world.path("govern/ledger.db")) else { return Vec::new() };
+    let Ok(mut rows) = ledger.prepare("SELECT data FROM events ORDER BY run_no, seq") else { return Vec::new() };
+    let bodies = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let read = bodies.map(|body| serde_json::from_str::<Value>(&body.unwrap()).unwrap());
+    read.filter(|event| event["kind"] == kind).collect()
 }
 
 /// `govern report --format json` with these flags.

@@ -2,23 +2,24 @@
 //! run's supervisor; else it reads, judges, records and answers alone.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use super::Said;
 use crate::cli::here::Here;
-use crate::cli::{env, run as runs, working_folder};
+use crate::cli::{env, policy_files, run as runs, working_folder};
 use crate::clock;
 use crate::codex::{HookEvent, Invocation, Kind};
 use crate::gate::hook::{HookAnswer, blocked_prompt};
 use crate::gate::socket;
 use crate::import::{self, Session};
-use crate::ledger::{Ledger, home, state_home};
-use crate::model::{AgentName, ProcessIdentity};
+use crate::ledger::{Ledger, LedgerError, Pinned, home, state_home};
+use crate::model::{AgentName, ProcessIdentity, RunId};
 use crate::place;
-use crate::policy::rule::Policy;
+use crate::policy::mistake::LayerText;
+use crate::policy::rule::{Layer, Policy};
 use crate::process::{self, Parent, Woken};
 use crate::supervise::alone::{self, Call, Told};
 use crate::tail::session;
@@ -132,25 +133,32 @@ impl Attended<'_> {
         let command = command_of(self.codex).unwrap_or_default();
         let kind = Invocation::parse(&command).map(|invocation| invocation.kind());
         let stays = !matches!(kind, Some(Kind::Exec(_) | Kind::Review));
+        let (mut again, mut shown) = (false, None);
         loop {
-            let told = match self.attend(&command, stays) {
+            let told = match self.attend(&command, stays, again) {
                 Ok(told) => told,
-                Err(because) => Told::Stop { because, kill: false },
+                Err(because) if self.hook.observe => return Ok(self.say(None, &[because], &[], stays)),
+                Err(because) => Told::Stop { because, kill: false, asks_first: self.asks_first() },
             };
             match told {
                 Told::Withdrawn => return Ok(String::new()),
                 Told::GoOn { deny, said, context } => return Ok(self.say(deny, &said, &context, stays)),
-                Told::Wait => {}
+                Told::Wait { because } => {
+                    if because.is_some() && shown != because && !stays {
+                        process::tell(self.codex.pid, &format!("govern: {}\n", because.as_deref().unwrap_or_default()));
+                    }
+                    shown = because;
+                }
                 Told::Stop { because, .. }
                     if !self.hook.event.gates() && self.hook.event != HookEvent::UserPromptSubmit =>
                 {
                     return Ok(self.say(None, &[because], &[], stays));
                 }
-                Told::Stop { because, kill: true } => return Err(because),
+                Told::Stop { because, kill: true, .. } => return Err(because),
                 Told::Stop { because, .. } if !stays => return self.interrupt(because),
-                Told::Stop { because, .. } => match self.hook.event {
+                Told::Stop { because, asks_first, .. } => match self.hook.event {
                     HookEvent::UserPromptSubmit => return Ok(blocked_prompt(&format!("govern: {because}"))),
-                    HookEvent::PreToolUse if self.asks_first() => {
+                    HookEvent::PreToolUse if asks_first => {
                         return Ok(self.say(Some(format!("govern: {because}")), &[], &[], stays));
                     }
                     _ => {}
@@ -159,26 +167,45 @@ impl Attended<'_> {
             if !self.wait_for_news() {
                 return Ok(String::new());
             }
+            again = true;
         }
     }
 
     /// Judges the hook as things stand now.
-    fn attend(&self, command: &[OsString], stays: bool) -> Result<Told, String> {
+    fn attend(&self, command: &[OsString], stays: bool, again: bool) -> Result<Told, String> {
         let rules = runs::Rules { observe: self.hook.observe, ..runs::Rules::default() };
-        let policy = rules.load(&self.here, true).map_err(|error| error.to_string())?;
+        let run = runs::run_of(&self.said.input.session_id);
+        let state = self.state()?;
+        let mut layers = policy_files::read(self.here.policy_places(None)).map_err(|error| error.to_string())?;
+        let pinned = match pinned(&state, &run, self.codex) {
+            Ok(pinned) => pinned,
+            // Where nothing limits, nothing is lost with it.
+            Err(_) if !limits(&rules.join(layers.clone(), true).map_err(|error| error.to_string())?) => None,
+            Err(error) => return Err(error.to_string()),
+        };
+        if let Some(pinned) = &pinned {
+            layers.retain(|layer| layer.layer != Layer::Repository);
+            let of_repository = pinned.policy.clone();
+            layers.extend(of_repository.map(|(path, text)| LayerText {
+                layer: Layer::Repository,
+                path: Some(path),
+                text,
+            }));
+        }
+        let repository = layers.iter().find(|layer| layer.layer == Layer::Repository);
+        let repository = repository.and_then(|layer| Some((layer.path.clone()?, layer.text.clone())));
+        let policy = rules.join(layers, true).map_err(|error| error.to_string())?;
         let limits = limits(&policy);
         let tells = matches!(self.hook.event, HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd);
         let nothing = || Told::GoOn { deny: None, said: Vec::new(), context: Vec::new() };
         if !limits && !tells {
             return Ok(nothing());
         }
-        let place = place::look(&self.here.cwd, env);
-        let attribution = runs::attribute(&policy, &place, &runs::Belongs::default());
-        let prices = PriceTable::embedded().with_overrides(&policy.prices);
-        let state = match &self.hook.home {
-            Some(home) => home.clone(),
-            None => self.here.state_folder().map_err(|error| error.to_string())?,
+        let attribution = match pinned {
+            Some(pinned) => pinned.attribution,
+            None => runs::attribute(&policy, &place::look(&self.here.cwd, env), &runs::Belongs::default()),
         };
+        let prices = PriceTable::embedded().with_overrides(&policy.prices);
         let mut ledger = Ledger::open(&state).map_err(|error| error.to_string())?;
         if !limits {
             let (prices, unpriced) = (&prices, &policy.models.unpriced);
@@ -193,8 +220,9 @@ impl Attended<'_> {
         let call = Call {
             event: self.hook.event,
             input: self.said.input.clone(),
-            run: runs::run_of(&self.said.input.session_id),
+            run,
             policy,
+            repository,
             prices,
             agent: AgentName::new(text("GOVERN_AGENT").unwrap_or_else(|| "codex".to_owned())),
             attribution,
@@ -203,14 +231,21 @@ impl Attended<'_> {
             cwd: self.here.cwd.clone(),
             by: runs::whoami(),
             stays,
-            asks_first: self.asks_first(),
             askable: env("CI").is_none(),
             sockets: home::socket_folder(&state).map_err(|error| error.to_string())?,
         };
-        alone::attend(&call, &mut ledger, &self.parent).map_err(|error| error.to_string())
+        alone::attend(&call, &mut ledger, &self.parent, again).map_err(|error| error.to_string())
     }
 
-    /// The session was begun by a Codex that asks before each request.
+    /// The folder of the ledger.
+    fn state(&self) -> Result<PathBuf, String> {
+        match &self.hook.home {
+            Some(home) => Ok(home.clone()),
+            None => self.here.state_folder().map_err(|error| error.to_string()),
+        }
+    }
+
+    /// The session was begun by a Codex that asks before each request: where the ledger cannot tell what this one does.
     fn asks_first(&self) -> bool {
         let version = self.said.input.session_file().and_then(session::version_of);
         let numbers = version.and_then(|version| {
@@ -242,8 +277,7 @@ impl Attended<'_> {
     /// Waits until the ledger may say otherwise; `false` if nobody waits for this hook any more.
     fn wait_for_news(&mut self) -> bool {
         let codex = self.codex;
-        let state = self.hook.home.clone().or_else(|| self.here.state_folder().ok());
-        let mut ledger = state.and_then(|state| Ledger::open_read_only(&state).ok());
+        let mut ledger = self.state().ok().and_then(|state| Ledger::open_read_only(&state).ok());
         let mut changed = move || ledger.as_mut().is_some_and(|ledger| ledger.changed_elsewhere().unwrap_or(false));
         // The first answer is always yes.
         changed();
@@ -276,6 +310,15 @@ impl Attended<'_> {
             });
             told
         })
+    }
+}
+
+/// What the session keeps from its beginning: an agent may write the repository's policy, and choose its branch.
+fn pinned(state: &Path, run: &RunId, codex: ProcessIdentity) -> Result<Option<Pinned>, LedgerError> {
+    match Ledger::open_read_only(state) {
+        Ok(ledger) => ledger.pinned(run, codex),
+        Err(LedgerError::NoLedger { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -4,10 +4,11 @@ use insta::assert_snapshot;
 
 use super::gate::tool;
 use super::world::{CODEX, Plan, World, cents, five_dollars};
+use crate::decide::effect::Ending;
 use crate::decide::input::{Gone, Timer, Wants};
 use crate::decide::lifecycle::State;
 use crate::decide::{Effect, Input};
-use crate::model::event::Answer;
+use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ApprovalId, Brake};
 
 const ASK: &str = r#"{ at = "100%", do = "ask", wait = "5m", else = "stop" }"#;
@@ -316,4 +317,31 @@ fn one_that_has_not_started_begins_paused_and_one_that_is_gone_is_left_alone() {
     world.skip();
     world.brakes(Brake::Continue);
     assert_eq!(world.told(), "ann (cli): continue\n");
+}
+
+#[test]
+fn a_kill_waits_for_no_answer_even_where_a_stop_does() {
+    for stopped_before in [false, true] {
+        let mut world = at_gate("");
+        world.hook(3, "sub", Wants::Request);
+        world.hook(2, "root", Wants::Turn);
+        if stopped_before {
+            world.brakes(Brake::Stop);
+            assert!(!world.finished());
+        }
+        world.brakes(Brake::Kill);
+        assert!(was(&world, |effect| matches!(effect, Effect::Finish { ending: Ending::Killed, .. })));
+    }
+}
+
+#[test]
+fn a_kill_takes_a_question_back_and_is_written_down_once() {
+    let mut world = at_gate(&five_dollars(ASK));
+    world.hook(2, "root", Wants::Request);
+    world.by_hand = true;
+    world.brakes(Brake::Kill);
+    world.brakes(Brake::Kill);
+    assert!(was(&world, |effect| *effect == Effect::Withdraw(ApprovalId(1))));
+    let killed = |effect: &&Effect| matches!(effect, Effect::Record { kind: EventKind::Braked { .. }, .. });
+    assert_eq!(world.effects.iter().filter(killed).count(), 1);
 }

@@ -95,7 +95,7 @@ fn equal_calls_are_one_question_whose_answer_is_theirs_alike() {
     let both = |answer, denied: bool| {
         let mut world = world();
         world.hook(2, "root", call(ASK));
-        world.hook(3, "sub", call(ASK));
+        world.hook(3, "root", call(ASK));
         assert_eq!(asked(&world), 1);
         world.person_says(1, answer, None);
         for id in [2, 3] {
@@ -113,7 +113,7 @@ fn equal_calls_are_one_question_whose_answer_is_theirs_alike() {
 fn when_nobody_answers_the_gate_s_else_is_done_to_all_equal_calls() {
     let mut world = world();
     world.hook(2, "root", call(ASK));
-    world.hook(3, "sub", call(ASK));
+    world.hook(3, "root", call(ASK));
     world.deadline(1);
     assert!(world.is_denied(2) && world.is_denied(3));
 }
@@ -199,6 +199,7 @@ fn a_call_that_was_let_run_for_the_run_is_not_asked_about_again_and_any_other_is
     world.hook(2, "root", call(ASK));
     world.person_says(1, Answer::Allow { seconds: None }, None);
     assert!(world.is_let_through(2));
+    world.hook(9, "sub", Wants::Request);
     world.hook(3, "sub", call(ASK));
     assert!(world.is_let_through(3), "whichever thread of the agent makes it");
     world.hook(4, "root", again("another", "leaves"));

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 
 use super::world::{CODEX, Shelf, five_dollars, morning, policy, price, response, setup};
 use crate::decide::governor::Setup;
-use crate::decide::input::{Hook, HookId, Moment, Wants};
+use crate::decide::input::{Hook, HookId, Moment, Phase, Timer, Wants};
+use crate::decide::join::{Joined, JoinedThread};
 use crate::decide::{Effect, Governor, Input};
 use crate::model::{AgentName, ModelId, Response, RunId, ThreadId};
 
@@ -15,17 +16,41 @@ use crate::model::{AgentName, ModelId, Response, RunId, ThreadId};
 struct Session {
     rules: String,
     shelf: Shelf,
+    /// Its sub-agents.
+    others: Vec<(&'static str, Phase)>,
+    /// How long after its answers it asks.
+    ago: Duration,
 }
 
 impl Session {
     fn under(rules: &str) -> Self {
-        Self { rules: rules.to_owned(), shelf: Shelf::default() }
+        Self { rules: rules.to_owned(), shelf: Shelf::default(), others: Vec::new(), ago: Duration::ZERO }
+    }
+
+    fn joined(&self, begins: bool, answered: bool) -> Joined {
+        let thread = |name: &str, phase, gated| {
+            let of = |response: &&Response| response.thread.as_str() == name;
+            let recent = self.shelf.responses.iter().filter(of).cloned().collect();
+            JoinedThread { thread: ThreadId::new(name), phase, gated, admitted: answered.into(), sent: None, recent }
+        };
+        let mut threads = vec![thread("root", Phase::Idle, !begins)];
+        threads.extend(self.others.iter().map(|(name, phase)| thread(name, *phase, true)));
+        Joined {
+            agent: AgentName::new(CODEX),
+            root: ThreadId::new("root"),
+            begins,
+            threads,
+            imported: Vec::new(),
+            paced: self.shelf.responses.clone(),
+            broken: None,
+            defers: false,
+        }
     }
 
     /// What comes of a request, after an answer that no hook has told of.
     fn asks(&mut self, answered: Option<u64>) -> Vec<Effect> {
         let begins = self.shelf.responses.is_empty() && answered.is_none();
-        let now = Moment { wall: morning(), uptime: Duration::ZERO };
+        let now = Moment { wall: morning() + self.ago, uptime: Duration::from_secs(3_600) };
         let mut governor = Governor::new(Setup {
             run: RunId::new("r1"),
             policy: Arc::new(policy(&self.rules)),
@@ -36,8 +61,7 @@ impl Session {
             lift: None,
             history: Vec::new(),
         });
-        governor.recall_all(self.shelf.responses.clone());
-        governor.join(now, begins, &self.shelf);
+        governor.join(now, self.joined(begins, answered.is_some()), &self.shelf);
         let mut effects = Vec::new();
         if let Some(tokens) = answered {
             let key = self.shelf.responses.len();
@@ -91,6 +115,36 @@ fn a_question_is_put_and_not_answered() {
     session.asks(None);
     let effects = session.asks(Some(3_000));
     assert!(!goes_on(&effects) && effects.iter().any(|effect| matches!(effect, Effect::Ask(_))), "{effects:?}");
+}
+
+#[test]
+fn what_sub_agents_have_under_way_leaves_no_room_for_it() {
+    let rules = five_dollars(r#"{ at = "100%", do = "stop" }"#);
+    for (phase, fits) in [(Phase::Idle, true), (Phase::Tools, false), (Phase::InFlight, false)] {
+        let mut session = Session::under(&rules);
+        session.asks(None);
+        let other = response(CODEX, "other", "dear", 1_000, morning());
+        session.shelf.responses.push(Response { run: Some(RunId::new("r1")), ..other });
+        session.others = vec![("other", phase)];
+        // $3 are spent; this thread's next takes $2, the other's $1.
+        assert_eq!(goes_on(&session.asks(Some(2_000))), fits, "{phase:?}");
+    }
+}
+
+#[test]
+fn a_throttle_goes_on_from_hook_to_hook_and_is_said_once() {
+    let steps = r#"{ at = "20%", do = "throttle", to = "2 responses/m" }, { at = "100%", do = "stop" }"#;
+    let mut session = Session::under(&five_dollars(steps));
+    assert!(goes_on(&session.asks(None)));
+    let reached = session.asks(Some(1_000));
+    assert!(goes_on(&reached), "{reached:?}");
+    assert!(said(&reached)[0].starts_with("throttle: $1.00 of $5.00"), "{reached:?}");
+    let waits = session.asks(Some(100));
+    assert!(!goes_on(&waits) && said(&waits).is_empty(), "{waits:?}");
+    let armed = Effect::Arm(Timer::Pace(AgentName::new(CODEX)), Duration::from_millis(60_001));
+    assert!(waits.contains(&armed), "{waits:?}");
+    session.ago = Duration::from_secs(60);
+    assert!(goes_on(&session.asks(None)));
 }
 
 proptest! {

@@ -15,6 +15,7 @@ mod scopes;
 mod shared;
 mod show;
 mod steer;
+mod still;
 mod tally;
 mod throttle;
 mod time;

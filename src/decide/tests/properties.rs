@@ -1,16 +1,17 @@
 //! Pure. What holds whatever happens.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::world::{CODEX, Plan, World, setup};
-use crate::decide::input::{News, Phase, Settled, Timer};
+use crate::decide::input::{Gone, Hook, HookId, Judged, News, Phase, Settled, Timer, ToolCall, Wants};
 use crate::decide::lifecycle::State;
 use crate::decide::{Books, Effect, Input};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalId, Brake, BudgetName, ThreadId, Verb};
-use crate::policy::rule::{Budget, Window};
+use crate::model::{AgentName, ApprovalId, Brake, BudgetName, ThreadId, Unit, Verb};
+use crate::policy::rule::{Budget, GateVerb, Refusal, Window};
 use crate::policy::verdict::judge;
 
 const SECOND: &str = "second";
@@ -53,6 +54,9 @@ enum Act {
     Ephemeral(usize),
     Stray(usize, u8),
     Brake(u8),
+    /// Codex at the gate: whose, on which thread, what for, and with which of two tools.
+    Hook(usize, usize, u8, bool),
+    HookGone(u8, bool),
 }
 
 fn acts() -> impl Strategy<Value = Act> {
@@ -61,7 +65,7 @@ fn acts() -> impl Strategy<Value = Act> {
         6 => (who.clone(), 0_usize..2, 0_u8..3).prop_map(|(who, thread, phase)| Act::Phase(who, thread, phase)),
         9 => (who.clone(), 0_usize..2, 1_u16..1_500).prop_map(|(who, thread, n)| Act::Answer(who, thread, n)),
         1 => (1_u16..2_000).prop_map(Act::Elsewhere),
-        3 => (0_u8..3, 0_u8..5).prop_map(|(which, what)| Act::Person(which, what)),
+        3 => (0_u8..3, 0_u8..7).prop_map(|(which, what)| Act::Person(which, what)),
         1 => (0_u8..3, 0_u8..5).prop_map(|(which, what)| Act::AnsweredElsewhere(which, what)),
         1 => (1_u16..400).prop_map(Act::ExtendedElsewhere),
         2 => (0_u8..4).prop_map(Act::Due),
@@ -73,7 +77,32 @@ fn acts() -> impl Strategy<Value = Act> {
         1 => who.clone().prop_map(Act::Ephemeral),
         1 => (who, 0_u8..3).prop_map(|(who, what)| Act::Stray(who, what)),
         2 => (0_u8..10).prop_map(Act::Brake),
+        8 => (who_at_gate(), any::<bool>()).prop_map(|((who, thread, what), one)| Act::Hook(who, thread, what, one)),
+        1 => (0_u8..3, any::<bool>()).prop_map(|(back, broken)| Act::HookGone(back, broken)),
     ]
+}
+
+fn who_at_gate() -> impl Strategy<Value = (usize, usize, u8)> {
+    (0_usize..2, 0_usize..2, 0_u8..8)
+}
+
+/// A tool that a person is asked about, or one that meets no gate.
+fn tool(asked: bool, one: bool) -> Wants {
+    let verb = GateVerb::Ask { wait: Duration::from_secs(60), otherwise: Refusal::Deny };
+    let judged = Judged { rule: "leaves".to_owned(), verb, because: "`leaves`".to_owned(), would: false };
+    let (tool, digest) = ("Bash".to_owned(), if one { "d1" } else { "d2" }.to_owned());
+    Wants::Tool(ToolCall { tool, digest, short: "git push".to_owned(), judged: asked.then_some(judged) })
+}
+
+fn wants(what: u8, one: bool) -> Wants {
+    match what {
+        0 => Wants::Turn,
+        1..4 => Wants::Request,
+        4 => Wants::Compaction,
+        5 => Wants::TurnEnd,
+        6 => tool(false, one),
+        _ => tool(true, one),
+    }
 }
 
 fn name(who: usize) -> &'static str {
@@ -94,6 +123,8 @@ fn answer(which: u8) -> Answer {
         1 => Answer::Extend { amount: 3_000_000_000 },
         2 => Answer::Route,
         3 => Answer::Stop,
+        5 => Answer::Allow { seconds: None },
+        6 => Answer::Allow { seconds: Some(60) },
         _ => Answer::Kill,
     }
 }
@@ -150,9 +181,22 @@ fn act(world: &mut World, act: &Act) {
         }
         Act::Brake(what) => world.brakes(match what {
             0..6 => Brake::Pause,
-            6..9 => Brake::Continue,
-            _ => Brake::Stop,
+            6..8 => Brake::Continue,
+            8 => Brake::Stop,
+            _ => Brake::Kill,
         }),
+        Act::Hook(who, which, what, one) => {
+            world.pass(1);
+            world.hooks += 1;
+            let (id, root) = (HookId(world.hooks), ThreadId::new(thread(who, 0)));
+            let (agent, thread) = (AgentName::new(name(who)), ThreadId::new(thread(who, which)));
+            let wants = wants(what, one);
+            world.feed(Input::Hook(Box::new(Hook { id, agent, thread, root, model: None, tier: None, wants })));
+        }
+        Act::HookGone(back, broken) => {
+            let hook = HookId(world.hooks.saturating_sub(u64::from(back)));
+            world.feed(Input::HookGone { hook, why: if broken { Gone::Broken } else { Gone::Withdrawn } });
+        }
         Act::Stray(who, what) => {
             let agent = AgentName::new(name(who));
             let thread = ThreadId::new("stray");
@@ -173,8 +217,15 @@ fn story(policy: usize, acts: &[Act]) -> World {
     let mut seen = Seen::default();
     for one in acts {
         let from = world.effects.len();
+        if matches!(one, Act::ExtendedElsewhere(_)) {
+            seen.steered.clear();
+        }
         act(&mut world, one);
+        if let Act::Hook(who, _, 1..5, _) = one {
+            seen.requests.insert(HookId(world.hooks), AgentName::new(name(*who)));
+        }
         seen.check(&world, from);
+        seen.held_is_held(&world, from);
         let said = world.told();
         standing_is_kept(&world, &said);
     }
@@ -188,6 +239,14 @@ struct Seen {
     finished: BTreeSet<AgentName>,
     verbs: BTreeMap<(Option<AgentName>, BudgetName), Verb>,
     paused: BTreeSet<AgentName>,
+    answered: BTreeSet<HookId>,
+    /// Since a limit was lifted.
+    steered: BTreeSet<Option<AgentName>>,
+    told: BTreeSet<(u64, String)>,
+    /// Whose tools are asked about.
+    asking: BTreeSet<AgentName>,
+    /// Requests that came to the gate, and whose.
+    requests: BTreeMap<HookId, AgentName>,
 }
 
 impl Seen {
@@ -211,7 +270,14 @@ impl Seen {
             };
             match effect {
                 // Only a person lets go on what a person paused.
-                Effect::Thaw(agent) | Effect::Open(agent) => assert!(!self.paused.contains(agent), "{effect:?}"),
+                Effect::Thaw(agent) => assert!(!self.paused.contains(agent), "{effect:?}"),
+                Effect::Answer { hook, .. } => assert!(self.answered.insert(*hook), "{hook:?} was answered twice"),
+                Effect::Record { agent, kind: EventKind::Requested { what, .. } } if what == "steer" => {
+                    assert!(self.steered.insert(agent.clone()), "{agent:?} was steered twice at one crossing");
+                }
+                Effect::Record { kind: EventKind::Outcome { request, detail, .. }, .. } if detail.contains("told") => {
+                    assert!(self.told.insert((*request, detail.clone())), "{detail}, twice");
+                }
                 Effect::Record { agent: Some(agent), kind: EventKind::Braked { brake, .. } } => {
                     if *brake == Brake::Pause {
                         self.paused.insert(agent.clone());
@@ -222,7 +288,11 @@ impl Seen {
                     self.verbs.clear();
                 }
                 Effect::Finish { agent, .. } => drop(self.finished.insert(agent.clone())),
-                Effect::Extend { .. } | Effect::Record { kind: EventKind::Answered { .. }, .. } => self.verbs.clear(),
+                Effect::Extend { .. } => {
+                    self.verbs.clear();
+                    self.steered.clear();
+                }
+                Effect::Record { kind: EventKind::Answered { .. }, .. } => self.verbs.clear(),
                 Effect::Record { agent, kind: EventKind::Decided(decision) } if decision.budget.as_str() == "life" => {
                     let before = self.verbs.insert((agent.clone(), decision.budget.clone()), decision.verb);
                     assert!(before <= Some(decision.verb), "{before:?}, then {decision:?}");
@@ -233,6 +303,25 @@ impl Seen {
         // Extensions and answers elsewhere have no effect of their own.
         if world.effects[from..].is_empty() {
             self.verbs.clear();
+        }
+    }
+}
+
+impl Seen {
+    /// While a tool of an agent is asked about, none of its requests goes past the gate, and one whose requests might
+    /// stands still.
+    fn held_is_held(&mut self, world: &World, from: usize) {
+        let asks = world.governor.agents.iter().filter(|(_, agent)| agent.gate.is_asking());
+        let now: BTreeSet<AgentName> = asks.map(|(name, _)| name.clone()).collect();
+        for effect in &world.effects[from..] {
+            let Effect::Answer { hook, deny: None } = effect else { continue };
+            let whose = self.requests.get(hook).filter(|whose| now.contains(*whose) && self.asking.contains(*whose));
+            assert_eq!(whose, None, "{hook:?} went past the gate");
+        }
+        self.asking = now;
+        for agent in world.governor.agents.values() {
+            let loose = agent.state == State::Running && agent.gate.is_asking() && !agent.gate_holds();
+            assert!(!loose || agent.is_stilled(), "{} asks about a tool, and moves", agent.setup.name);
         }
     }
 }
@@ -250,7 +339,13 @@ fn standing_is_kept(world: &World, said: &str) {
         let name = &agent.setup.name;
         for (index, account) in governor.accounts.iter().enumerate() {
             let budget = &governor.policy.budgets[account.budget];
-            if budget.observe || account.is_past(world.now.wall) || !governor.concerns(index, name) || moves(budget) {
+            // After the last call that may be made there is a last word: the next call is what passes the limit.
+            if budget.unit() == Unit::ToolCalls
+                || budget.observe
+                || account.is_past(world.now.wall)
+                || !governor.concerns(index, name)
+                || moves(budget)
+            {
                 continue;
             }
             let standing = governor.standing(index, name, &*world.shelf.borrow()).unwrap();

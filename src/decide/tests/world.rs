@@ -106,6 +106,8 @@ pub(super) struct World {
     pub(super) reports: VecDeque<Input>,
     pub(super) effects: Vec<Effect>,
     pub(super) teams: BTreeMap<String, Attribution>,
+    /// How many hooks have called, where a test does not number them itself.
+    pub(super) hooks: u64,
     approvals: i64,
     answers: u64,
     text: String,
@@ -198,6 +200,7 @@ impl Plan {
             reports: VecDeque::new(),
             effects: Vec::new(),
             teams,
+            hooks: 0,
             approvals: 0,
             answers: 0,
             text: String::new(),

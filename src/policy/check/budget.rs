@@ -22,6 +22,13 @@ const KEYS: Keys = Keys {
     later: &["allot"],
 };
 
+/// The rest of the grammar makes no sense of one run.
+const FLEET_KEYS: Keys = Keys {
+    of: "the `[budget]` of a fleet",
+    known: &["name", "per", "limit", "steps", "grace", "mode"],
+    later: &["allot"],
+};
+
 /// The budget; `None` if it has no name that others could be told from it by.
 pub(super) fn check(
     table: &Table<'_>,
@@ -63,6 +70,43 @@ pub(super) fn check(
     });
     let name = Placed { value: BudgetName::new(name.value), span: name.span };
     Some(BudgetDraft { name, overridable, routes, budget })
+}
+
+/// The budget of a fleet: over the run, for its life.
+pub(super) fn of_fleet(table: &Table<'_>, notes: &mut Notes) -> Option<BudgetDraft> {
+    table.only(&FLEET_KEYS, notes);
+    if let Some(text) = table.text("per", "\"run\"", notes).filter(|text| text.value != "run") {
+        notes.refuse(
+            &text.span,
+            "the budget of a fleet is always per run",
+            "leave `per` out, or write a budget in a policy",
+        );
+    }
+    let name = match table.get("name") {
+        Some(_) => super::unique_name(table, "budget", |_| true, notes),
+        None => Some(Placed { value: "fleet".to_owned(), span: table.span.clone() }),
+    };
+    let limit = limit(table, notes);
+    let grace = grace(table, notes);
+    needs_limit(table, notes);
+    let none = BTreeMap::new();
+    let (steps, routes) = steps::check(table, &known_limits(limit.as_ref(), &none, grace), notes);
+    let mode = super::mode(table, notes);
+    let name = name?;
+    let budget = limit.map(|limit| Budget {
+        name: BudgetName::new(name.value.clone()),
+        per: vec![Dimension::Run],
+        window: Window::Life,
+        limit: Some(limit.value),
+        limits: none,
+        only: Vec::new(),
+        steps,
+        grace,
+        observe: mode.unwrap_or(false),
+        layer: notes.layer(),
+    });
+    let name = Placed { value: BudgetName::new(name.value), span: name.span };
+    Some(BudgetDraft { name, overridable: false, routes, budget })
 }
 
 /// Active time is known of the run that passes it, and of no other.

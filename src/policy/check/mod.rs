@@ -5,7 +5,7 @@ mod approvals;
 mod attribute;
 mod budget;
 mod gate;
-mod models;
+pub(crate) mod models;
 mod only;
 mod pattern;
 mod prices;
@@ -25,7 +25,7 @@ use crate::model::quantity::{QUANTITY_HINT, QuantityError};
 use crate::model::{AlertName, BudgetName, GateName, ModelId, Quantity, ServiceTier, Verb};
 use crate::usage::price::PriceOverride;
 
-/// The version of the policy language that this govern understands.
+/// The version of policies and fleet files that this govern understands.
 const VERSION: &str = "1";
 
 const KEYS: Keys = Keys {
@@ -51,8 +51,8 @@ const LEDGER: Keys = Keys { of: "`[ledger]`", known: &["fresh"], later: &[] };
 /// What one file says, as far as it is valid.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    /// `mode`: whether the file only observes.
-    pub(super) observe: bool,
+    /// `mode`: whether the file only observes; `None` where it has no rules at all.
+    pub(super) observe: Option<bool>,
     /// Its budgets, in order.
     pub(super) budgets: Vec<BudgetDraft>,
     /// Its gates, in order.
@@ -129,6 +129,9 @@ pub(super) struct AlertDraft {
 
 /// The file's time zone, needed before the rest can be read.
 pub(super) fn timezone(root: &Table<'_>, notes: &mut Notes) -> Option<Placed<Tz>> {
+    if notes.layer() == Layer::Fleet {
+        return None;
+    }
     let text = root.text("timezone", "\"Europe/Berlin\"", notes)?;
     if notes.layer() == Layer::Repository {
         untrusted(&text.span, "`timezone`", notes);
@@ -145,26 +148,27 @@ pub(super) fn timezone(root: &Table<'_>, notes: &mut Notes) -> Option<Placed<Tz>
 
 /// Everything else that the file says.
 pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
-    no_control_characters(root, notes);
+    no_control_characters(root, &[], notes);
     root.only(&KEYS, notes);
     version(root, notes);
-    let mut draft = Draft { observe: mode(root, notes).unwrap_or(false), ..Draft::default() };
+    let observe = mode(root, notes).unwrap_or(false);
+    let mut draft = Draft { observe: Some(observe), ..Draft::default() };
     models::check(root, &mut draft, notes);
     for table in root.tables("budget", notes) {
         let name_is_new = |name: &str| draft.budgets.iter().all(|other| other.name.value.as_str() != name);
-        if let Some(found) = budget::check(&table, tz, draft.observe, name_is_new, notes) {
+        if let Some(found) = budget::check(&table, tz, observe, name_is_new, notes) {
             draft.budgets.push(found);
         }
     }
     for table in root.tables("gate", notes) {
         let name_is_new = |name: &str| draft.gates.iter().all(|other| other.name.value.as_str() != name);
-        if let Some(found) = gate::check(&table, draft.observe, name_is_new, notes) {
+        if let Some(found) = gate::check(&table, observe, name_is_new, notes) {
             draft.gates.push(found);
         }
     }
     for table in root.tables("alert", notes) {
         let name_is_new = |name: &str| draft.alerts.iter().all(|other| other.name.value.as_str() != name);
-        if let Some(found) = alert::check(&table, draft.observe, name_is_new, notes) {
+        if let Some(found) = alert::check(&table, observe, name_is_new, notes) {
             draft.alerts.push(found);
         }
     }
@@ -177,32 +181,49 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
     draft
 }
 
-/// No key and no text may hold what a terminal would obey when it is shown.
-fn no_control_characters(table: &Table<'_>, notes: &mut Notes) {
+/// The budget of a fleet file: the one thing of it that is a rule.
+pub(super) fn fleet(root: &Table<'_>, notes: &mut Notes) -> Draft {
+    let Some(table) = root.table("budget", "{ limit = \"10 usd\" }", notes) else { return Draft::default() };
+    let budget = budget::of_fleet(&table, notes);
+    let observe = budget.as_ref().and_then(|draft| draft.budget.as_ref()).map(|budget| budget.observe);
+    Draft { observe, budgets: budget.into_iter().collect(), ..Draft::default() }
+}
+
+/// No key and no text may hold what a terminal would obey when it is shown. Texts of the `prose` keys, which are not
+/// shown, may have lines.
+pub(crate) fn no_control_characters(table: &Table<'_>, prose: &[&str], notes: &mut Notes) {
     for entry in table.entries() {
         if entry.key.value.contains(char::is_control) {
             notes.refuse(&entry.key.span, "the key has control characters in it", "leave them out");
         }
-        no_control_characters_in(entry.value, notes);
+        let lines = prose.contains(&entry.key.value);
+        no_control_characters_in(entry.value, prose, lines, notes);
     }
 }
 
-fn no_control_characters_in(value: &Spanned<DeValue<'_>>, notes: &mut Notes) {
+fn no_control_characters_in(value: &Spanned<DeValue<'_>>, prose: &[&str], lines: bool, notes: &mut Notes) {
+    let wrong = |c: char| c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t'));
     match value.get_ref() {
-        DeValue::String(text) if text.contains(char::is_control) => {
-            let hint = "leave them out, line breaks and tabs too: no text of a policy needs them";
+        DeValue::String(text) if text.contains(wrong) => {
+            let hint = if lines {
+                "leave them out"
+            } else {
+                "leave them out, line breaks and tabs too: such a text needs none"
+            };
             notes.refuse(&value.span(), "the text has control characters in it", hint);
         }
-        DeValue::Array(items) => items.iter().for_each(|item| no_control_characters_in(item, notes)),
-        DeValue::Table(entries) => no_control_characters(&Table::new(entries, value.span()), notes),
+        DeValue::Array(items) => items.iter().for_each(|item| no_control_characters_in(item, prose, lines, notes)),
+        DeValue::Table(entries) => no_control_characters(&Table::new(entries, value.span()), prose, notes),
         DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
     }
 }
 
-fn version(root: &Table<'_>, notes: &mut Notes) {
+/// `version`, which every file begins with.
+pub(crate) fn version(root: &Table<'_>, notes: &mut Notes) {
     let Some(value) = root.get("version") else {
         if !notes.partial {
-            notes.refuse(&(0..0), "the policy does not say its `version`", "begin it with `version = 1`");
+            let message = format!("the {} does not say its `version`", notes.kind());
+            notes.refuse(&(0..0), message, "begin it with `version = 1`");
         }
         return;
     };
@@ -210,7 +231,7 @@ fn version(root: &Table<'_>, notes: &mut Notes) {
         DeValue::Integer(number) if number.as_str() == VERSION && number.radix() == 10 => {}
         DeValue::Integer(number) => notes.refuse(
             &value.span(),
-            format!("this govern understands policies of version {VERSION}, not {number}"),
+            format!("this govern understands version {VERSION}, not {number}"),
             "write `version = 1`, or use a later govern",
         ),
         _ => wrong_type("version", value, "a number", VERSION, notes),
@@ -242,7 +263,7 @@ fn choice<T: Copy>(text: &Text<'_>, key: &str, choices: &[(&str, T)], notes: &mu
 }
 
 /// An amount, or a mistake.
-fn quantity(text: &Text<'_>, notes: &mut Notes) -> Option<Quantity> {
+pub(crate) fn quantity(text: &Text<'_>, notes: &mut Notes) -> Option<Quantity> {
     match Quantity::parse(text.value) {
         Ok(quantity) => Some(quantity),
         Err(QuantityError::Later(unit)) => {
@@ -261,7 +282,7 @@ fn quantity(text: &Text<'_>, notes: &mut Notes) -> Option<Quantity> {
 }
 
 /// A text that names something: not empty, not endless.
-fn name(text: &Text<'_>, key: &str, notes: &mut Notes) -> Option<String> {
+pub(crate) fn name(text: &Text<'_>, key: &str, notes: &mut Notes) -> Option<String> {
     let wrong = if text.value.trim().is_empty() {
         "is empty"
     } else if text.value.chars().count() > 200 {
@@ -269,7 +290,7 @@ fn name(text: &Text<'_>, key: &str, notes: &mut Notes) -> Option<String> {
     } else {
         return Some(text.value.trim().to_owned());
     };
-    notes.refuse(&text.span, format!("`{key}` {wrong}"), "write a short text, such as `each run`");
+    notes.refuse(&text.span, format!("`{key}` {wrong}"), "write a short text");
     None
 }
 

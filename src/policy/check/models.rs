@@ -111,7 +111,7 @@ fn effort(text: &Text<'_>, notes: &mut Notes) -> Option<String> {
 }
 
 /// A model's name: one word, as it will stand on a command line.
-pub(super) fn model(text: &Text<'_>, notes: &mut Notes) -> Option<ModelId> {
+pub(crate) fn model(text: &Text<'_>, notes: &mut Notes) -> Option<ModelId> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || "-_.:/@+".contains(c);
     if !text.value.is_empty()
         && text.value.len() <= 200

@@ -437,7 +437,7 @@ fn a_repository_is_not_trusted_with_names_prices_and_time() {
 fn the_version_must_be_said() {
     for (text, message) in [
         ("", "the policy does not say its `version`"),
-        ("version = 2", "this govern understands policies of version 1, not 2"),
+        ("version = 2", "this govern understands version 1, not 2"),
         ("version = \"1\"", "`version` must be a number, not a text"),
     ] {
         let mistakes = load(vec![layer(Layer::User, text)], FlagRules::default()).unwrap_err();

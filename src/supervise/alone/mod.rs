@@ -5,36 +5,28 @@
 //! and lives as long as that is held.
 
 mod hold;
+mod judging;
 mod session;
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::codex::HookEvent;
 use crate::decide::agent::AgentSetup;
-use crate::decide::input::{Hook, HookId, Input, Moment};
-use crate::decide::lifecycle::{After, State};
-use crate::decide::{Effect, Governor, Setup};
+use crate::decide::input::{HookId, Moment};
+use crate::decide::{Governor, Setup};
 use crate::error::Error;
 use crate::gate::hook::HookInput;
-use crate::ledger::{Ledger, LedgerError, RunState};
-use crate::model::event::EventKind;
-use crate::model::{AgentName, Attribution, Event, ProcessIdentity, Response, RunId, ServiceTier};
+use crate::ledger::Ledger;
+use crate::model::{AgentName, Attribution, Brake, Braked, ProcessIdentity, RunId, ServiceTier};
 use crate::policy::rule::Policy;
-use crate::process::{self, Parent};
+use crate::process::Parent;
 use crate::usage::price::PriceTable;
 
-use super::at_gate::wants;
-use super::books::TurnBooks;
 use super::timers::Timers;
-use super::turn::record;
-
-/// How many of a session's last responses foretell its next ones.
-const RECENT: u32 = 32;
 
 /// Codex's call, by its number within this process.
 const CALL: HookId = HookId(1);
@@ -52,6 +44,8 @@ pub struct Call {
     pub run: RunId,
     /// What applies where the session works.
     pub policy: Policy,
+    /// The repository's share of it, its path and text: kept for as long as this Codex lives.
+    pub repository: Option<(PathBuf, String)>,
     /// Prices, the policy's own included.
     pub prices: PriceTable,
     /// The agent's name.
@@ -68,8 +62,6 @@ pub struct Call {
     pub by: String,
     /// It lives on after a turn, on a screen or for another program.
     pub stays: bool,
-    /// It asks before each request (from 0.169).
-    pub asks_first: bool,
     /// Somebody can be asked.
     pub askable: bool,
     /// Where sockets live.
@@ -94,9 +86,14 @@ pub enum Told {
         because: String,
         /// At once.
         kill: bool,
+        /// Its Codex asks before each request, so that a tool may be refused: what follows is held.
+        asks_first: bool,
     },
-    /// A question of the session waits: its requests wait with it.
-    Wait,
+    /// Its requests wait: with a question of the session, or because somebody paused it.
+    Wait {
+        /// What a person should know of it.
+        because: Option<String>,
+    },
     /// A person interrupted the turn.
     Withdrawn,
 }
@@ -106,7 +103,10 @@ pub(super) struct Alone<'a> {
     call: &'a Call,
     ledger: &'a mut Ledger,
     governor: Governor,
+    /// By the monotonic clock.
     began: Instant,
+    /// By the wall clock, which hooks have in common: uptime goes on from here.
+    began_at: Duration,
     timers: Timers,
     /// Calls that may go on, or not.
     answers: Vec<(HookId, Option<String>)>,
@@ -115,22 +115,51 @@ pub(super) struct Alone<'a> {
     /// Questions that were put.
     held: Vec<String>,
     ends: bool,
-    waits: bool,
+    /// What keeps the session besides its budgets.
+    kept: Option<Kept>,
     /// An answer that came after another.
     too_late: bool,
-    /// The tier that the thread is on, as far as it has been answered.
+    /// The tier that the thread is on.
     tier: Option<ServiceTier>,
+    /// Its Codex was seen to ask before its requests.
+    asks_first: bool,
 }
 
-/// Answers a hook. `parent` is the shell that called; a question to a person is waited for.
+/// What keeps a session, whatever its budgets say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kept {
+    /// A question waits.
+    Asks,
+    /// A person's brake.
+    Braked(Brake, Braked),
+}
+
+/// Whether what is judged is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// As always.
+    Recorded,
+    /// Not at all: it was judged before, and nothing may have come of the time since.
+    Rehearsed,
+}
+
+/// Answers a hook. `parent` is the shell that called; a question to a person is waited for. One that was told to wait or
+/// to stop before is `again` judged without a word in the ledger, unless it may go on now.
 ///
 /// # Errors
 /// Where the session file or the ledger fails. Nothing is to go on then that nobody records.
-pub fn attend(call: &Call, ledger: &mut Ledger, parent: &Arc<Parent>) -> Result<Told, Error> {
-    let responses = session::read(call)?;
+pub fn attend(call: &Call, ledger: &mut Ledger, parent: &Arc<Parent>, again: bool) -> Result<Told, Error> {
+    let reading = session::read(call, ledger)?;
     ledger.start_run(call.run.clone(), call.codex);
+    if again {
+        let mut trial = Alone::new(call, ledger);
+        trial.begin(&reading, How::Rehearsed)?;
+        if let Some(told @ (Told::Stop { .. } | Told::Wait { .. })) = trial.told() {
+            return Ok(told);
+        }
+    }
     let mut alone = Alone::new(call, ledger);
-    if !alone.begin(responses)? {
+    if !alone.begin(&reading, How::Recorded)? {
         return Ok(Told::GoOn { deny: None, said: Vec::new(), context: Vec::new() });
     }
     if call.event == HookEvent::SessionEnd {
@@ -167,188 +196,28 @@ impl<'a> Alone<'a> {
             history: Vec::new(),
         });
         let (answers, said) = (Vec::new(), Vec::new());
+        let began_at = u64::try_from(clock::now().timestamp_millis()).unwrap_or_default();
         Self {
             call,
             ledger,
             governor,
             began: clock::monotonic(),
+            began_at: Duration::from_millis(began_at),
             timers: Timers::default(),
             answers,
             said,
             context: Vec::new(),
             held: Vec::new(),
             ends: false,
-            waits: false,
+            kept: None,
             too_late: false,
             tier: None,
+            asks_first: false,
         }
     }
 
     fn moment(&self) -> Moment {
-        Moment { wall: clock::now(), uptime: clock::monotonic().saturating_duration_since(self.began) }
-    }
-
-    /// Joins the session, records what was answered since, and asks about the hook, all in one turn. Says whether there
-    /// was anything to do: a session that has ended and tells nothing new stays as it is.
-    fn begin(&mut self, responses: Vec<Response>) -> Result<bool, LedgerError> {
-        let call = self.call;
-        let now = self.moment();
-        self.tier = responses.last().map(|last| last.tier.clone());
-        let Self { ledger, governor, .. } = self;
-        let joined = ledger.turn(clock::now(), |turn| {
-            let state = turn.run_state(&call.run)?;
-            let news = session::news(turn, call, responses)?;
-            if state == RunState::Ended && news.is_empty() && call.event == HookEvent::SessionEnd {
-                return Ok(None);
-            }
-            session::open(turn, call, state)?;
-            turn.watch_from_now()?;
-            governor.recall_all(turn.recent_responses(&call.run, RECENT)?);
-            let books = TurnBooks::new(turn);
-            governor.join(now, state == RunState::New, &books);
-            books.into_error()?;
-            // Requests wait with whatever of the session waits already.
-            let waits = session::spends(call.event) && turn.is_asking(&call.run)?;
-            Ok(Some((news, waits)))
-        })?;
-        let Some((news, waits)) = joined else { return Ok(false) };
-        self.waits = waits;
-        let mut inputs: VecDeque<Input> = news.into_iter().map(|one| Input::Responded(Box::new(one))).collect();
-        if !waits {
-            inputs.extend(self.asks());
-        }
-        self.turn(inputs)?;
-        Ok(true)
-    }
-
-    /// What Codex is about to do.
-    fn asks(&self) -> Vec<Input> {
-        let Call { event, input, agent, run, .. } = self.call;
-        let hook = |id, wants| {
-            Input::Hook(Box::new(Hook {
-                id,
-                agent: agent.clone(),
-                thread: input.thread(),
-                root: input.session_id.clone(),
-                model: input.model.clone(),
-                tier: self.tier.clone(),
-                wants,
-            }))
-        };
-        let mut asks = vec![hook(CALL, wants(*event, input, &self.governor, agent, run))];
-        if *event == HookEvent::PreToolUse && !self.call.asks_first {
-            asks.push(hook(REQUEST, crate::decide::input::Wants::Request));
-        }
-        asks
-    }
-
-    /// Handles inputs, and news of others before them; records what comes of them before any of it is done.
-    fn turn(&mut self, mut queue: VecDeque<Input>) -> Result<(), LedgerError> {
-        let call = self.call;
-        let began = self.began;
-        let Self { ledger, governor, .. } = self;
-        let mut perform = Vec::new();
-        let mut too_late = false;
-        ledger.turn(clock::now(), |turn| {
-            let news = turn.news()?;
-            if !news.is_empty() {
-                queue.push_front(Input::Elsewhere(super::turn::elsewhere(news)));
-            }
-            while let Some(input) = queue.pop_front() {
-                let Some(input) = session::enter(turn, call, input)? else { continue };
-                if let Input::Answered { approval, answer, by, reason } = &input
-                    && !super::turn::first_answer(turn, *approval, answer, by, reason.as_deref())?
-                {
-                    too_late = true;
-                    continue;
-                }
-                let uptime = clock::monotonic().saturating_duration_since(began);
-                let books = TurnBooks::new(turn);
-                let effects = governor.handle(Moment { wall: clock::now(), uptime }, input, &books);
-                books.into_error()?;
-                for effect in effects {
-                    if let Some(follows) = record(turn, &call.run, &effect)? {
-                        queue.push_front(follows);
-                    }
-                    match effect {
-                        // Whoever waits for this process stands still.
-                        Effect::Freeze(agent) => queue.push_back(Input::Frozen(agent)),
-                        effect => perform.push(effect),
-                    }
-                }
-            }
-            Ok(())
-        })?;
-        self.too_late |= too_late;
-        perform.into_iter().for_each(|effect| self.perform(effect));
-        Ok(())
-    }
-
-    fn perform(&mut self, effect: Effect) {
-        match effect {
-            // What a hook tells of by itself, has no work tree to be looked at.
-            Effect::Look(_) => {}
-            Effect::Tell { text, .. } => self.context.push(text),
-            Effect::Answer { hook, deny } => self.answers.push((hook, deny)),
-            Effect::End(_) | Effect::Restart { .. } => self.ends = true,
-            Effect::Arm(timer, after) => self.timers.arm(clock::monotonic(), timer, after),
-            Effect::Say(text) => self.said.push(text),
-            Effect::Ask(question) => {
-                let approval = self.governor.approval_of(&question);
-                self.held
-                    .extend(approval.map(|approval| format!("held: {}: govern approve {approval}", question.text)));
-            }
-            Effect::Record { .. }
-            | Effect::Reserve { .. }
-            | Effect::Extend { .. }
-            | Effect::Withdraw(_)
-            | Effect::Expire(_)
-            | Effect::Freeze(_)
-            | Effect::Thaw(_)
-            | Effect::Launch { .. }
-            | Effect::Open(_)
-            | Effect::Refuse(_)
-            | Effect::Finish { .. } => {}
-        }
-    }
-
-    /// Says what is asked, once an answer can be heard. A Codex without a screen shows no hook's words: they are said
-    /// where it writes its errors.
-    fn say_held(&mut self) {
-        for text in std::mem::take(&mut self.held).into_iter().filter(|_| !self.call.stays) {
-            process::tell(self.call.codex.pid, &format!("govern: {text}\n"));
-        }
-    }
-
-    /// What has come of it; `None` while it is held.
-    fn told(&self) -> Option<Told> {
-        if self.waits {
-            return Some(Told::Wait);
-        }
-        if self.ends {
-            let agent = self.governor.agent(&self.call.agent);
-            let kill = agent.is_some_and(|agent| agent.state == State::Ending(After::Killed));
-            let because = agent.map_or_else(String::new, |agent| agent.because.clone());
-            return Some(Told::Stop { because, kill });
-        }
-        let expected = if self.call.event == HookEvent::PreToolUse && !self.call.asks_first { 2 } else { 1 };
-        let deny = self.answers.iter().find_map(|(_, deny)| deny.clone());
-        (deny.is_some() || self.answers.len() >= expected).then(|| Told::GoOn {
-            deny,
-            said: self.said.clone(),
-            context: self.context.clone(),
-        })
-    }
-
-    /// Seals the session's run; it is opened again if the session goes on.
-    fn seal(&mut self, outcome: &str) -> Result<(), LedgerError> {
-        let rule = self.governor.last_hard_budget().filter(|_| outcome != "ended").cloned();
-        let code = if outcome == "ended" { 0 } else { i32::from(crate::exit::Exit::Ended.code()) };
-        let run = self.call.run.clone();
-        self.ledger.turn(clock::now(), |turn| {
-            let kind = EventKind::RunEnded { outcome: outcome.to_owned(), code, rule };
-            turn.append(&Event { at: clock::now(), run, agent: None, kind })?;
-            Ok(())
-        })
+        let since = clock::monotonic().saturating_duration_since(self.began);
+        Moment { wall: clock::now(), uptime: self.began_at + since }
     }
 }

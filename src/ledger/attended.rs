@@ -1,0 +1,109 @@
+//! Owns what hooks that have no supervisor leave to one another: one row for each thread of their run.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::model::{Attribution, ProcessIdentity, Response, RunId, ThreadId};
+
+use super::series::SeriesBook;
+use super::usage::{self, Stored};
+use super::{Ledger, LedgerError, Turn};
+
+/// A thread and what its hooks know of it: JSON of the caller's making.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attended {
+    /// Which.
+    pub thread: ThreadId,
+    /// What is known.
+    pub data: String,
+}
+
+/// What a session that hooks attend to keeps from its beginning, whatever changes in its folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    /// The repository's policy: its path and text. `None`: there was none.
+    pub policy: Option<(PathBuf, String)>,
+    /// Where its spend belongs.
+    pub attribution: Attribution,
+}
+
+impl Ledger {
+    /// What was pinned for a run, if it is under way by this process.
+    pub fn pinned(&self, run: &RunId, process: ProcessIdentity) -> Result<Option<Pinned>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT p.path, p.policy, r.attribution, r.pid_started FROM runs r JOIN pinned p ON p.run_no = r.no
+             WHERE r.id = ?1 AND r.ended IS NULL AND r.pid = ?2",
+        )?;
+        let found: Option<(Option<String>, Option<String>, String, i64)> = statement
+            .query_row(params![run.as_str(), process.pid], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()?;
+        let Some((path, policy, attribution, started)) = found else { return Ok(None) };
+        if started.unsigned_abs() != process.started {
+            return Ok(None);
+        }
+        let attribution = serde_json::from_str(&attribution)
+            .map_err(|error| LedgerError::unreadable(format!("the attribution of a run: {error}")))?;
+        Ok(Some(Pinned { policy: path.map(PathBuf::from).zip(policy), attribution }))
+    }
+
+    /// The threads of a run that hooks attend to.
+    pub fn attended(&self, run: &RunId) -> Result<Vec<Attended>, LedgerError> {
+        attended(&self.conn, run)
+    }
+}
+
+impl Turn<'_> {
+    /// The threads of a run that hooks attend to, this turn's writes included.
+    pub fn attended(&self, run: &RunId) -> Result<Vec<Attended>, LedgerError> {
+        attended(self.tx, run)
+    }
+
+    /// Keeps what is known of a thread of this process's own run, in place of what was known before.
+    pub fn attend(&mut self, thread: &ThreadId, data: &str) -> Result<(), LedgerError> {
+        let own = self.own_run()?;
+        self.tx
+            .prepare_cached("INSERT OR REPLACE INTO attended (run_no, thread, data) VALUES (?1, ?2, ?3)")?
+            .execute(params![own, thread.as_str(), data])?;
+        Ok(())
+    }
+
+    /// Keeps the repository's policy of this process's own run as it is now.
+    pub fn pin(&mut self, policy: Option<(&Path, &str)>) -> Result<(), LedgerError> {
+        let own = self.own_run()?;
+        let (path, text) = policy.map(|(path, text)| (path.display().to_string(), text)).unzip();
+        self.tx
+            .prepare_cached("INSERT OR REPLACE INTO pinned (run_no, path, policy) VALUES (?1, ?2, ?3)")?
+            .execute(params![own, path, text])?;
+        Ok(())
+    }
+
+    /// What was imported of a thread, as nobody's, oldest first.
+    pub fn imported_of(&self, thread: &ThreadId) -> Result<Vec<Response>, LedgerError> {
+        let sql = format!(
+            "{} WHERE u.thread = (SELECT no FROM thread_ids WHERE id = ?1) AND u.run_no IS NULL ORDER BY u.id",
+            usage::SELECT
+        );
+        let mut statement = self.tx.prepare_cached(&sql)?;
+        let mut rows = statement.query([thread.as_str()])?;
+        let (mut book, mut found) = (SeriesBook::default(), Vec::new());
+        while let Some(row) = rows.next()? {
+            found.push(Stored::read(row)?.response(self.tx, &mut book)?);
+        }
+        Ok(found)
+    }
+}
+
+fn attended(conn: &Connection, run: &RunId) -> Result<Vec<Attended>, LedgerError> {
+    let no: Option<i64> = conn
+        .prepare_cached("SELECT no FROM runs WHERE id = ?1")?
+        .query_row([run.as_str()], |row| row.get(0))
+        .optional()?;
+    let Some(no) = no else { return Ok(Vec::new()) };
+    let mut statement = conn.prepare_cached("SELECT thread, data FROM attended WHERE run_no = ?1")?;
+    let rows = statement
+        .query_map([no], |row| Ok(Attended { thread: ThreadId::new(row.get::<_, String>(0)?), data: row.get(1)? }))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

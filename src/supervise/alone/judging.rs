@@ -1,0 +1,328 @@
+//! One hook judged: the session is joined, what was answered since is recorded, and the governor is asked.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::clock;
+use crate::codex::HookEvent;
+use crate::decide::input::{Hook, Input, Moment, Phase, Timer, Wants};
+use crate::decide::join::{Joined, JoinedThread};
+use crate::decide::lifecycle::{After, Intent, State};
+use crate::decide::{Effect, Governor};
+use crate::ledger::{LedgerError, RunState, Turn};
+use crate::model::event::EventKind;
+use crate::model::{Brake, Event, Response, ThreadId, Timestamp};
+use crate::process;
+
+use super::session::{self, Reading, Stood};
+use super::{Alone, CALL, Call, How, Kept, REQUEST, Told};
+use crate::supervise::at_gate::wants;
+use crate::supervise::books::TurnBooks;
+use crate::supervise::turn::{elsewhere, first_answer, record};
+
+/// What comes of a turn, beside its effects.
+#[derive(Default)]
+struct Turned {
+    kept: Option<Kept>,
+    too_late: bool,
+}
+
+impl Alone<'_> {
+    /// Joins the session, records what was answered since, and asks about the hook, all in one turn. Says whether there
+    /// was anything to do: a session that has ended and tells nothing new stays as it is.
+    pub(super) fn begin(&mut self, reading: &Reading, how: How) -> Result<bool, LedgerError> {
+        let (call, now) = (self.call, self.moment());
+        let mut perform = Vec::new();
+        let Self { ledger, governor, tier, asks_first, .. } = self;
+        let work = |turn: &mut Turn<'_>| {
+            let state = turn.run_state(&call.run)?;
+            let mut stood = session::stand(turn, call, reading)?;
+            if state == RunState::Ended && stood.news.is_empty() && call.event == HookEvent::SessionEnd {
+                return Ok(None);
+            }
+            session::open(turn, call, state)?;
+            turn.watch_from_now()?;
+            *tier = stood.own(call).and_then(|own| own.tier.clone());
+            *asks_first = call.event == HookEvent::PreModelRequest
+                || stood.threads.iter().any(|(_, known)| known.codex == call.codex && known.asks);
+            let joined = joined(turn, call, state, &stood, (now.wall, governor.pace_span()))?;
+            let books = TurnBooks::new(turn);
+            governor.join(now, joined, &books);
+            books.into_error()?;
+            let kept = kept(turn, call)?;
+            let mut queue: VecDeque<Input> =
+                stood.news.drain(..).map(|response| Input::Responded(Box::new(response))).collect();
+            if kept.is_none() {
+                queue.extend(asks(call, governor, tier.as_ref(), *asks_first));
+            }
+            stood.answered_by(&queue);
+            session::keep(turn, call, &stood)?;
+            let mut turned = handle_all(turn, call, governor, now, queue, &mut perform)?;
+            if governor.agent(&call.agent).is_some_and(|agent| agent.gate.is_broken()) {
+                session::break_with(turn, call, governor.agent(&call.agent).map_or("", |agent| &agent.because))?;
+            }
+            turned.kept = kept;
+            Ok(Some(turned))
+        };
+        let turned = match how {
+            How::Recorded => ledger.turn(clock::now(), work),
+            How::Rehearsed => ledger.rehearse(clock::now(), work),
+        };
+        let Some(turned) = turned? else { return Ok(false) };
+        self.finish(turned, perform);
+        Ok(true)
+    }
+
+    /// Handles inputs, and news of others before them; records what comes of them before any of it is done.
+    pub(super) fn turn(&mut self, mut queue: VecDeque<Input>) -> Result<(), LedgerError> {
+        let (call, now) = (self.call, self.moment());
+        let Self { ledger, governor, .. } = self;
+        let mut perform = Vec::new();
+        let turned = ledger.turn(clock::now(), |turn| {
+            let news = turn.news()?;
+            if !news.is_empty() {
+                queue.push_front(Input::Elsewhere(elsewhere(news)));
+            }
+            let turned = handle_all(turn, call, governor, now, queue, &mut perform)?;
+            let kept = kept(turn, call)?.filter(|kept| *kept != Kept::Asks);
+            Ok(Turned { kept, ..turned })
+        })?;
+        self.finish(turned, perform);
+        Ok(())
+    }
+
+    fn finish(&mut self, turned: Turned, perform: Vec<Effect>) {
+        self.too_late |= turned.too_late;
+        self.kept = turned.kept;
+        perform.into_iter().for_each(|effect| self.perform(effect));
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            // What a hook tells of by itself, has no work tree to be looked at.
+            Effect::Look(_) => {}
+            Effect::Tell { text, .. } => self.context.push(text),
+            Effect::Answer { hook, deny } => self.answers.push((hook, deny)),
+            Effect::End(_) | Effect::Restart { .. } => self.ends = true,
+            Effect::Arm(timer, after) => self.timers.arm(clock::monotonic(), timer, after),
+            Effect::Say(text) => self.said.push(text),
+            Effect::Ask(question) => {
+                let approval = self.governor.approval_of(&question);
+                self.held
+                    .extend(approval.map(|approval| format!("held: {}: govern approve {approval}", question.text)));
+            }
+            Effect::Record { .. }
+            | Effect::Reserve { .. }
+            | Effect::Extend { .. }
+            | Effect::Withdraw(_)
+            | Effect::Expire(_)
+            | Effect::Freeze(_)
+            | Effect::Thaw(_)
+            | Effect::Launch { .. }
+            | Effect::Open(_)
+            | Effect::Refuse(_)
+            | Effect::Finish { .. } => {}
+        }
+    }
+
+    /// Says what is asked, once an answer can be heard. A Codex without a screen shows no hook's words: they are said
+    /// where it writes its errors.
+    pub(super) fn say_held(&mut self) {
+        for text in std::mem::take(&mut self.held).into_iter().filter(|_| !self.call.stays) {
+            process::tell(self.call.codex.pid, &format!("govern: {text}\n"));
+        }
+    }
+
+    /// What has come of it; `None` while it is held.
+    pub(super) fn told(&self) -> Option<Told> {
+        let stop = |because: String, kill| Told::Stop { because, kill, asks_first: self.asks_first };
+        let agent = self.governor.agent(&self.call.agent);
+        match (&self.kept, agent.map(|agent| agent.state)) {
+            (Some(Kept::Braked(Brake::Stop, braked)), _) => {
+                return Some(stop(format!("stopped {}", braked.text()), false));
+            }
+            (Some(Kept::Braked(Brake::Kill, braked)), _) => {
+                return Some(stop(format!("killed {}", braked.text()), true));
+            }
+            // Answers under way to other threads are not waited for: their hooks stop those.
+            (_, Some(State::Ending(after))) => {
+                return Some(stop(
+                    agent.map_or_else(String::new, |agent| agent.because.clone()),
+                    after == After::Killed,
+                ));
+            }
+            (_, Some(State::Freezing(intent @ (Intent::Stop | Intent::Kill)))) => {
+                let because = agent.map_or_else(String::new, |agent| agent.because.clone());
+                return Some(stop(because, intent == Intent::Kill));
+            }
+            (Some(Kept::Braked(_, braked)), _) => {
+                let because = format!("paused {}; to go on: govern continue {}", braked.text(), self.call.run);
+                return Some(Told::Wait { because: Some(because) });
+            }
+            (Some(Kept::Asks), _) => return Some(Told::Wait { because: None }),
+            (None, _) => {}
+        }
+        let deny = self.answers.iter().find_map(|(_, deny)| deny.clone());
+        (deny.is_some() || self.answers.len() >= expected(self.call, self.asks_first)).then(|| Told::GoOn {
+            deny,
+            said: self.said.clone(),
+            context: self.context.clone(),
+        })
+    }
+
+    /// Seals the session's run; it is opened again if the session goes on.
+    pub(super) fn seal(&mut self, outcome: &str) -> Result<(), LedgerError> {
+        let rule = self.governor.last_hard_budget().filter(|_| outcome != "ended").cloned();
+        let code = if outcome == "ended" { 0 } else { i32::from(crate::exit::Exit::Ended.code()) };
+        let run = self.call.run.clone();
+        self.ledger.turn(clock::now(), |turn| {
+            let kind = EventKind::RunEnded { outcome: outcome.to_owned(), code, rule };
+            turn.append(&Event { at: clock::now(), run, agent: None, kind })?;
+            Ok(())
+        })
+    }
+}
+
+/// How many calls are to be answered before Codex goes on.
+fn expected(call: &Call, asks_first: bool) -> usize {
+    if call.event == HookEvent::PreToolUse && !asks_first { 2 } else { 1 }
+}
+
+/// What Codex is about to do. One that does not ask before its requests is about to make the one that follows a tool.
+fn asks(call: &Call, governor: &Governor, tier: Option<&crate::model::ServiceTier>, asks_first: bool) -> Vec<Input> {
+    let Call { event, input, agent, run, .. } = call;
+    let hook = |id, wants| {
+        Input::Hook(Box::new(Hook {
+            id,
+            agent: agent.clone(),
+            thread: input.thread(),
+            root: input.session_id.clone(),
+            model: input.model.clone(),
+            tier: tier.cloned(),
+            wants,
+        }))
+    };
+    let mut asks = vec![hook(CALL, wants(*event, input, governor, agent, run))];
+    if expected(call, asks_first) > asks.len() {
+        asks.push(hook(REQUEST, Wants::Request));
+    }
+    asks
+}
+
+/// What keeps the session from what this hook is about.
+fn kept(turn: &Turn<'_>, call: &Call) -> Result<Option<Kept>, LedgerError> {
+    if !call.event.gates() && call.event != HookEvent::UserPromptSubmit {
+        return Ok(None);
+    }
+    if let Some((brake, braked)) = turn.brake_of(&call.run)? {
+        return Ok(Some(Kept::Braked(brake, braked)));
+    }
+    // Requests wait with whatever of the session waits already.
+    Ok((session::spends(call.event) && turn.is_asking(&call.run)?).then_some(Kept::Asks))
+}
+
+/// The session as the governor joins it.
+fn joined(
+    turn: &Turn<'_>,
+    call: &Call,
+    state: RunState,
+    stood: &Stood,
+    (now, pace): (Timestamp, Option<Duration>),
+) -> Result<Joined, LedgerError> {
+    let own = call.input.thread();
+    let live = stood.threads.iter().filter(|(_, known)| known.codex == call.codex);
+    // A thread that was not answered yet is taken to be as dear as the dearest.
+    let dearest =
+        live.clone().flat_map(|(_, known)| &known.recent).max_by_key(|last| (last.cost.money(), last.tokens.total()));
+    let foretold = |thread: &ThreadId| dearest.map(|like| Response { thread: thread.clone(), ..like.clone() });
+    let threads = live.map(|(thread, known)| JoinedThread {
+        thread: thread.clone(),
+        phase: match (*thread == own, call.event) {
+            (true, HookEvent::PreToolUse) => Phase::Tools,
+            (true, _) => known.phase,
+            (false, _) => known.phase_for_others(now),
+        },
+        gated: known.asks,
+        admitted: known.admitted,
+        sent: known.sent.map(|sent| Duration::from_millis(u64::try_from(sent.timestamp_millis()).unwrap_or_default())),
+        recent: match known.recent.is_empty() {
+            true => foretold(thread).into_iter().collect(),
+            false => known.recent.clone(),
+        },
+    });
+    let mut imported = Vec::new();
+    for (thread, _) in stood.threads.iter().filter(|(_, known)| known.imported) {
+        imported.extend(turn.imported_of(thread)?);
+    }
+    // They count as if this run had recorded them.
+    for response in &mut imported {
+        (response.run, response.agent) = (Some(call.run.clone()), Some(call.agent.clone()));
+    }
+    imported.retain(|old| !stood.news.iter().any(|new| (&new.thread, &new.key) == (&old.thread, &old.key)));
+    let since =
+        pace.and_then(|span| chrono::TimeDelta::from_std(span).ok()).and_then(|span| now.checked_sub_signed(span));
+    let mut paced = since.map(|since| turn.responses_since(&call.run, since)).transpose()?.unwrap_or_default();
+    paced.sort_by_key(|response| response.at);
+    Ok(Joined {
+        agent: call.agent.clone(),
+        root: call.input.session_id.clone(),
+        begins: state == RunState::New,
+        threads: threads.collect(),
+        imported,
+        paced,
+        broken: stood.own(call).and_then(|own| own.broken.clone()),
+        defers: !session::spends(call.event),
+    })
+}
+
+/// Handles inputs one by one; what is left to be performed is added in order.
+fn handle_all(
+    turn: &mut Turn<'_>,
+    call: &Call,
+    governor: &mut Governor,
+    now: Moment,
+    mut queue: VecDeque<Input>,
+    perform: &mut Vec<Effect>,
+) -> Result<Turned, LedgerError> {
+    let mut turned = Turned::default();
+    while let Some(input) = queue.pop_front() {
+        let Some(input) = session::enter(turn, call, input)? else { continue };
+        if let Input::Answered { approval, answer, by, reason } = &input
+            && !first_answer(turn, *approval, answer, by, reason.as_deref())?
+        {
+            turned.too_late = true;
+            continue;
+        }
+        let books = TurnBooks::new(turn);
+        let effects = governor.handle(now, input, &books);
+        books.into_error()?;
+        for effect in effects {
+            if let Some(follows) = record(turn, &call.run, &effect)? {
+                queue.push_front(follows);
+            }
+            match effect {
+                // Whoever waits for this process stands still.
+                Effect::Freeze(agent) => queue.push_back(Input::Frozen(agent)),
+                // It was waited for before.
+                Effect::Arm(Timer::Record(hook), _) => queue.push_back(Input::Due(Timer::Record(hook))),
+                effect => {
+                    if matches!(effect, Effect::Answer { hook: CALL, deny: None }) && session::spends(call.event) {
+                        session::pass(turn, call)?;
+                    }
+                    perform.push(effect);
+                }
+            }
+        }
+    }
+    Ok(turned)
+}
+
+impl Stood {
+    /// The answers that are being recorded are awaited no longer.
+    fn answered_by(&mut self, queue: &VecDeque<Input>) {
+        for (thread, known) in &mut self.threads {
+            let of = |input: &&Input| matches!(input, Input::Responded(response) if response.thread == *thread);
+            known.answered(queue.iter().filter(of).count());
+        }
+    }
+}

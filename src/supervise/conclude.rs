@@ -1,0 +1,128 @@
+//! The end of a run: what is left is dealt with, the last records are read, the chain is sealed.
+
+use crate::decide::effect::Ending;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::AgentName;
+use crate::model::event::EventKind;
+use crate::process::{self, Leftovers, Terminal};
+use crate::report::BudgetStanding;
+
+use super::plan::{AgentOutcome, Outcome};
+use super::supervisor::Supervisor;
+use super::ward::{Finished, Ward};
+
+impl Supervisor {
+    /// Lets the guard deal with what is left and waits until it is gone; then the last records are read.
+    pub(super) async fn dismiss(&mut self, leftovers: Leftovers) {
+        let Some(guard) = self.guard.take() else { return };
+        let inputs = self.drain();
+        // Only the agent of `govern run` ever had the terminal.
+        if let Some(ward) = self.alone.as_ref().and_then(|alone| self.wards.get(alone)) {
+            let forced = ward.finished.as_ref().is_none_or(|finished| finished.ending.is_forced());
+            // One that a signal ended, passed on or not, has tidied up no more than one that govern ended; its
+            // launcher tells that by the code.
+            let signalled = ward.status.is_some_and(|status| Exit::from(status).code() > 128);
+            let left_so = |terminal: &&Terminal| signalled && (terminal.is_changed() || self.asking.has_screen());
+            if let Some(terminal) = guard.terminal().filter(|terminal| forced || left_so(terminal)) {
+                terminal.restore(self.full_screen);
+            }
+        }
+        guard.finish(leftovers).await;
+        // The guard is gone, and govern has adopted what it left.
+        let left = process::own_identity().map_or_else(Vec::new, |own| process::descendants(own.pid));
+        let left = left.iter().filter(|process| !process.is_dead()).count();
+        if left > 0 && self.governor.enforces() {
+            let who = if self.alone.is_some() { "the command" } else { "agents" };
+            self.mark(format!("{left} process(es) that {who} started live on, ungoverned from here on"));
+        }
+        self.last_chance = true;
+        let mut last = self.drain_to_the_end();
+        last.splice(0..0, inputs);
+        if let Err(error) = self.turn(last) {
+            self.say(&error.to_string());
+        }
+    }
+
+    /// Seals the run's chain.
+    pub(super) fn conclude(mut self, result: Result<(), Error>) -> Outcome {
+        self.asking.take_back(Some("an answer is no longer needed"));
+        let (outcome, exit) = match &result {
+            Err(error) if error.exit_code() == Exit::Refused => ("refused", Exit::Refused),
+            Err(error) => ("failed", error.exit_code()),
+            Ok(()) => self.verdict(),
+        };
+        let ended = matches!(outcome, "stopped" | "killed" | "refused");
+        let rule = self.governor.last_hard_budget().filter(|_| ended).cloned();
+        if let Some(alone) = self.alone.clone()
+            && let Some(ended) = self.wards.get(&alone).and_then(Ward::ended)
+        {
+            self.note_of(&alone, ended);
+        }
+        self.note(EventKind::RunEnded {
+            outcome: outcome.to_owned(),
+            code: i32::from(exit.code()),
+            rule: rule.clone(),
+        });
+        let sealed = self.turn(Vec::new());
+        self.notices.release();
+        let error = result.err().or(sealed.err());
+        let budgets = self.standings();
+        let agents = self.order.iter().filter_map(|name| self.outcome_of(name)).collect();
+        let mut ending = self.governor.accounts().filter(|(budget, _)| rule.as_ref() == Some(&budget.name));
+        let extend = ending.find_map(|(_, account)| Some(account.key.unit.typed(account.offered?)));
+        Outcome { error, exit, ended, budgets, extend, agents, ledger: self.ledger }
+    }
+
+    /// The outcome of the whole by those of its agents. One agent alone ends as its command did; of several, the worst
+    /// counts.
+    fn verdict(&self) -> (&'static str, Exit) {
+        let finished: Vec<&Finished> = self.wards.values().filter_map(|ward| ward.finished.as_ref()).collect();
+        let any = |ending: Ending| finished.iter().any(|finished| finished.ending == ending);
+        let outcome = match () {
+            () if finished.len() < self.wards.len() => return ("failed", Exit::Failed),
+            () if any(Ending::Killed) => "killed",
+            () if any(Ending::Stopped) => "stopped",
+            () => "ended",
+        };
+        let exit = match (self.alone.is_some(), finished.as_slice()) {
+            (true, [finished]) => finished.exit,
+            _ if outcome != "ended" => Exit::Ended,
+            (_, all) if all.iter().all(|finished| finished.ending == Ending::Itself) => Exit::Success,
+            _ => Exit::Negative,
+        };
+        (outcome, exit)
+    }
+
+    fn outcome_of(&self, name: &AgentName) -> Option<AgentOutcome> {
+        let (ward, agent) = (self.wards.get(name)?, self.governor.agent(name)?);
+        Some(AgentOutcome {
+            agent: name.clone(),
+            ending: ward.finished.map(|finished| finished.ending),
+            exit: ward.finished.map(|finished| finished.exit),
+            attempts: agent.attempt,
+            because: agent.because.clone(),
+            responses: agent.responses,
+            cost: agent.cost,
+        })
+    }
+
+    fn standings(&self) -> Vec<BudgetStanding> {
+        let fresh = &self.fresh;
+        self.governor
+            .accounts()
+            .map(|(budget, account)| BudgetStanding {
+                budget: account.key.budget.clone(),
+                scope: account.key.scope.clone(),
+                unit: account.key.unit,
+                limit: account.base,
+                extended: account.extended,
+                spent: account.spent,
+                reserved: account.reserved,
+                window_start: account.bounds.start,
+                window_end: account.bounds.end,
+                enforceable: !fresh.contains(&budget.name.to_string()),
+            })
+            .collect()
+    }
+}

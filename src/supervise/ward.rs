@@ -1,0 +1,129 @@
+//! One agent of the run, as the loop has charge of it: how it is started, and how far it is.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::codex::{self, Invocation};
+use crate::decide::agent::Agent;
+use crate::decide::effect::Ending;
+use crate::exit::Exit;
+use crate::model::event::EventKind;
+use crate::model::{AgentName, Attribution, Money, ProcessIdentity, RunId, ThreadId};
+use crate::process::{Launch, Output, Session, Status, Stdin};
+
+use super::owners::AGENT;
+use super::perform::GO_ON;
+use super::plan::{Keep, Planned, Seat};
+
+/// An agent that is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Finished {
+    pub(super) ending: Ending,
+    pub(super) exit: Exit,
+    pub(super) in_flight: u32,
+    pub(super) in_flight_cost: Money,
+}
+
+/// One agent of the run.
+pub(super) struct Ward {
+    pub(super) attribution: Attribution,
+    pub(super) invocation: Option<Invocation>,
+    command: Vec<OsString>,
+    resumes: Option<ThreadId>,
+    folder: Option<PathBuf>,
+    seat: Seat,
+    full_screen: bool,
+    keep: Option<Keep>,
+    kept: Option<String>,
+    /// What was ordered to be started, and on which thread, until it is.
+    ordered: Option<(Vec<OsString>, Option<ThreadId>)>,
+    pub(super) status: Option<Status>,
+    pub(super) finished: Option<Finished>,
+    /// Its end was ordered.
+    pub(super) ending: bool,
+    /// How limits are kept was found out.
+    pub(super) reach_known: bool,
+}
+
+impl Ward {
+    pub(super) fn new(planned: Planned) -> Self {
+        Self {
+            attribution: planned.setup.attribution,
+            invocation: planned.invocation,
+            command: planned.command,
+            resumes: planned.resumes,
+            folder: planned.folder,
+            seat: planned.seat,
+            full_screen: planned.setup.full_screen,
+            keep: planned.keep,
+            kept: None,
+            ordered: None,
+            status: None,
+            finished: None,
+            ending: false,
+            reach_known: false,
+        }
+    }
+
+    /// The command from its beginning, what it reads, and the thread it goes on with.
+    pub(super) fn first(&self) -> (Vec<OsString>, Option<ThreadId>) {
+        (self.command.clone(), self.resumes.clone())
+    }
+
+    /// The order to start a command of this agent; `hooked` is the same with govern's hooks.
+    pub(super) fn launch(
+        &mut self,
+        agent: &AgentName,
+        run: &RunId,
+        argv: Vec<OsString>,
+        hooked: Vec<OsString>,
+        resumes: Option<ThreadId>,
+    ) -> Launch {
+        // Nested tools can tell which run they are part of.
+        let mut env = vec![("GOVERN_RUN".into(), Some(run.as_str().into()))];
+        let (stdin, output, session) = match &self.seat {
+            Seat::Governs if resumes.is_none() => (Stdin::Inherit, Output::Inherit, Session::Governs),
+            Seat::Governs => (Stdin::Null, Output::Inherit, Session::Governs),
+            Seat::Own { out, err } => {
+                env.push((AGENT.into(), Some(agent.as_str().into())));
+                (Stdin::Null, Output::Files { out: out.clone(), err: err.clone() }, Session::Own)
+            }
+        };
+        self.ordered = Some((argv, resumes));
+        self.status = None;
+        self.ending = false;
+        let (agent, cwd, full_screen) = (agent.clone(), self.folder.clone(), self.full_screen);
+        Launch { agent, argv: hooked, env, cwd, stdin, output, session, full_screen }
+    }
+
+    /// What was ordered has been started.
+    pub(super) fn started(&mut self, root: ProcessIdentity) -> Option<EventKind> {
+        let (argv, resumes) = self.ordered.take()?;
+        Some(EventKind::AgentStarted { command: codex::redacted(&argv), pid: root.pid, resumes })
+    }
+
+    /// How it ended, for the run's chain; `None` while it is not over.
+    pub(super) fn ended(&self) -> Option<EventKind> {
+        let Finished { in_flight, in_flight_cost, .. } = self.finished?;
+        let code = i32::from(self.status.map_or(Exit::Ended, Exit::from).code());
+        Some(EventKind::AgentEnded { code, in_flight, in_flight_cost })
+    }
+
+    pub(super) fn finish(&mut self, ending: Ending, in_flight: u32, in_flight_cost: Money) {
+        let exit = match (ending, self.status) {
+            (Ending::Itself | Ending::Failed, Some(status)) => Exit::from(status),
+            (Ending::Itself | Ending::Failed | Ending::Skipped, _) => Exit::Failed,
+            (Ending::Stopped | Ending::Killed, _) => Exit::Ended,
+        };
+        self.finished = Some(Finished { ending, exit, in_flight, in_flight_cost });
+    }
+
+    /// What `govern resume` would start, when it is known and has changed.
+    pub(super) fn new_going_on(&mut self, agent: &Agent, root: Option<&ThreadId>) -> Option<String> {
+        let thread = agent.root.as_ref().or(root)?;
+        let argv = self.invocation.as_ref()?.resume_with(thread, agent.routed.as_ref(), GO_ON).ok()?;
+        let now = self.keep.as_ref()?(thread, codex::redacted(&argv));
+        let changed = self.kept.as_ref() != Some(&now);
+        changed.then(|| self.kept.insert(now).clone())
+    }
+}
