@@ -144,10 +144,9 @@ impl Governor {
         let agent = self.agents.get(name).filter(|agent| agent.setup.restartable && agent.root.is_some());
         let rung = agent.and_then(|agent| self.next_rung(agent));
         if let Some(agent) = self.agents.get_mut(name) {
-            if let Some(hold) = agent.held.as_ref().filter(|_| rung.is_some()) {
-                if let Source::Step { account, step } = hold.source {
-                    agent.settled.insert(account, step);
-                }
+            let source = agent.held.as_ref().filter(|_| rung.is_some()).map(|hold| hold.source);
+            if let Some(Source::Step { account, step }) = source {
+                agent.settled.insert(account, step);
             }
             agent.restarting = rung.is_some();
             agent.route_wanted = rung.or(agent.route_wanted.take());

@@ -76,18 +76,13 @@ impl Gate {
         self.shut
     }
 
-    /// Something waits here: whoever keeps it, it is not the agent that does nothing.
-    pub(super) fn keeps_any(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-
     /// A request has gone past it.
     pub fn is_broken(&self) -> bool {
         self.broken
     }
 
     /// Something of this thread waits.
-    fn keeps(&self, thread: &ThreadId) -> bool {
+    pub(super) fn keeps(&self, thread: &ThreadId) -> bool {
         self.waiting.values().any(|(of, _)| of == thread)
     }
 

@@ -142,7 +142,9 @@ pub(super) fn over(agent: &Agent, trigger: &Trigger, now: Moment) -> Option<Stri
         Trigger::Context(share) => context(agent, *share),
         Trigger::CacheBelow(share) => cache(agent, *share),
         Trigger::Idle(time) => {
-            let works = agent.state == State::Running && agent.turn_under_way() && !agent.gate.keeps_any();
+            let works = agent.state == State::Running
+                && agent.turn_under_way()
+                && !agent.threads.keys().any(|thread| agent.gate.keeps(thread));
             let idle = works && watch.until_idle(now.uptime, *time).is_none();
             idle.then(|| format!("nothing happened for {}", duration::show(now.uptime.saturating_sub(watch.heard))))
         }

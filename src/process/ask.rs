@@ -52,7 +52,6 @@ pub fn ask_git(arguments: &[&str], env: &[(String, String)], within: Duration, m
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "ends what this file has started")]
 fn end(child: &mut Child) -> io::Result<std::process::ExitStatus> {
     child.kill()?;
     child.wait()

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::model::{AgentName, PlanWindow, ServiceTier, ThreadId, Timestamp};
-use crate::policy::rule::{Alert, Policy};
 use crate::rollout::{self, Deed};
 use crate::tail::cursor::{Cursor, LONGEST_LINE};
 use crate::tail::locate::is_session_file;
@@ -19,6 +18,8 @@ use crate::tail::session::{home_of, name_is_older, name_of, parent_totals, root_
 use crate::tail::space;
 use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::{Answer, Counting, Meter, Phase};
+
+use super::working::Deeds;
 
 /// How soon a file that was not ours is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -36,22 +37,6 @@ pub(super) struct Sessions {
     foreign: HashMap<PathBuf, (Instant, Option<ThreadId>)>,
     since: Timestamp,
     deeds: Deeds,
-}
-
-/// Whether what agents do is read beside what they spend.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deeds {
-    /// No rule asks for it: it costs nothing.
-    PassedOver,
-    /// A rule does.
-    Read,
-}
-
-impl Deeds {
-    /// As this policy needs it.
-    pub(super) fn of(policy: &Policy) -> Self {
-        if policy.alerts.iter().any(Alert::looks_at_deeds) { Self::Read } else { Self::PassedOver }
-    }
 }
 
 struct Session {

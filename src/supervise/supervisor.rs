@@ -25,10 +25,10 @@ use super::at_gate::Waiting;
 use super::braking::Braking;
 use super::owners::Owners;
 use super::plan::{Outcome, Plan, Seat, Start};
-use super::sessions::{Deeds, Sessions};
+use super::sessions::Sessions;
 use super::timers::Timers;
 use super::ward::Ward;
-use super::working::{Looked, Working};
+use super::working::{Deeds, Looked, Working};
 
 pub(super) struct Supervisor {
     pub(super) run: RunId,

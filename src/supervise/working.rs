@@ -21,6 +21,22 @@ use super::supervisor::Supervisor;
 /// How long after a look the next one may follow that nobody waits for.
 const AT_MOST_EVERY: Duration = Duration::from_secs(5);
 
+/// Whether what agents do is read beside what they spend.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deeds {
+    /// No rule asks for it: it costs nothing.
+    PassedOver,
+    /// A rule does.
+    Read,
+}
+
+impl Deeds {
+    /// As this policy needs it.
+    pub(super) fn of(policy: &Policy) -> Self {
+        if policy.alerts.iter().any(Alert::looks_at_deeds) { Self::Read } else { Self::PassedOver }
+    }
+}
+
 /// The agents' work, as far as a rule needs it.
 pub(super) struct Working {
     agents: BTreeMap<AgentName, One>,

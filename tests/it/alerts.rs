@@ -1,5 +1,7 @@
 //! Alerts: on what a real Codex spends and does, whatever its budgets say.
 
+use std::time::{Duration, SystemTime};
+
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -81,4 +83,28 @@ fn what_code_mode_runs_in_a_cell_is_seen_too_and_the_model_is_told() {
     world.run_governed(&[], CODEX).expect_code(0).expect_said("steer: `exit 7` failed 3 times in a row (stuck)");
     let heard = world.server.requests().iter().filter(|request| request.body.contains("Read the error first.")).count();
     assert!(heard >= 1);
+}
+
+#[test]
+fn a_plan_s_own_limit_holds_an_agent_until_its_window_begins_anew() {
+    for version in [CURRENT, OLD] {
+        let Some(world) = World::with_codex(version) else { return };
+        world.policy("[[alert]]\nname = \"the plan\"\nused = \"80% plan 5h\"\ndo = \"hold\"\nuntil = \"reset\"\n");
+        let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let resets = now() + Duration::from_secs(12);
+        let told = |used: &str| {
+            Reply::exec("true")
+                .header("x-codex-primary-used-percent", used)
+                .header("x-codex-primary-window-minutes", "300")
+                .header("x-codex-primary-reset-at", &resets.as_secs().to_string())
+        };
+        world.server.script(Select::root(), [told("42.5"), told("81"), Reply::exec("true")]);
+        let end = world.run_governed(&[], CODEX).expect_code(0).expect_said("81% of the plan's 5h limit is used");
+        assert!(end.finished.stderr.contains("the plan's 5h limit began anew"), "{}", end.finished.stderr);
+        assert!(now().as_secs() >= resets.as_secs(), "it went on before its time");
+        let requests = world.server.requests();
+        let held = requests.iter().zip(requests.iter().skip(1)).map(|(one, next)| next.at - one.at).max();
+        assert!(held > Some(Duration::from_secs(3)), "{version:?}: {requests:?}");
+        ledger::expect_all_served(&world, &end.id());
+    }
 }
