@@ -167,17 +167,17 @@ fn tell_hooks(here: &Here<'_>, run: &RunId, brake: Brake, reason: Option<&str>) 
         let RunState::Open(_) = turn.run_state(run)? else { return Ok("is over".to_owned()) };
         let what = match (brake, turn.brake_of(run)?) {
             (Brake::Continue, None) => return Ok("is not paused".to_owned()),
-            (Brake::Pause | Brake::Stop | Brake::Kill, Some((Brake::Kill, before))) => {
-                return Ok(format!("is killed already, {}", before.text()));
-            }
-            (Brake::Pause | Brake::Stop, Some((Brake::Stop, before))) => {
-                return Ok(format!("is stopped already, {}", before.text()));
+            (Brake::Pause | Brake::Stop, Some((Brake::Stop | Brake::Kill, before)))
+            | (_, Some((Brake::Kill, before)))
+                if brake != Brake::Continue =>
+            {
+                return Ok(format!("is being ended already, {}", before.text()));
             }
             (Brake::Pause, Some((_, before))) => return Ok(format!("is paused already, {}", before.text())),
             (Brake::Continue, Some(_)) => "goes on",
             (Brake::Pause, None) => "is paused: its next prompt, request and tool wait; what is under way may end",
+            (Brake::Kill, _) => "is killed at its next prompt, request or tool",
             (Brake::Stop, _) => "is stopped: its next prompt, request or tool ends it; what is under way may end",
-            (Brake::Kill, _) => "is killed by its next prompt, request or tool; what is under way may end",
         };
         let kind = EventKind::Braked { brake, by, reason };
         turn.append(&Event { at: clock::now(), run: run.clone(), agent: None, kind })?;

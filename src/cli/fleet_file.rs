@@ -111,6 +111,26 @@ mod tests {
     use crate::ui::Look;
 
     #[test]
+    fn the_pipeline_of_the_examples_can_be_started() {
+        let temp = tempfile::tempdir().unwrap();
+        std::fs::create_dir(temp.path().join(".git")).unwrap();
+        for file in ["pipeline.toml", "policy.toml"] {
+            let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/pipeline").join(file);
+            std::fs::copy(example, temp.path().join(file)).unwrap();
+        }
+        let here = Here {
+            env: &|_| None,
+            cwd: temp.path().to_owned(),
+            look: Look::plain(80),
+            now: "2026-12-01T12:00:00Z".parse().unwrap(),
+            alive: &process::alive,
+        };
+        let loaded = read(Path::new("pipeline.toml"), None, FlagRules::default(), &here).unwrap();
+        assert!(loaded.warnings.is_empty(), "{}", crate::policy::diagnostic::render(&loaded.warnings, false));
+        insta::assert_snapshot!(here.look.render(&plan(&loaded).page()));
+    }
+
+    #[test]
     fn a_fleet_is_read_with_the_policy_that_it_names_and_the_one_of_its_repository() {
         let temp = tempfile::tempdir().unwrap();
         let root = temp.path().join("repo");

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::format::Format;
 use super::here::Here;
 use crate::clock;
+use crate::codex::HookEvent;
 use crate::codex::installed::{self, Installation, NotChanged, Trust};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -113,8 +114,30 @@ impl Place {
         if self.managed { Trust::Managed(&self.named) } else { Trust::Hashes(&self.named) }
     }
 
+    /// Codex runs a hook of govern's from this file at an event; one that only observes counts if `observing` does.
+    fn decides(&self, event: HookEvent, observing: bool) -> bool {
+        let Ok(file) = ConfigFile::read(&self.path) else { return false };
+        let Ok(standing) = installed::standing(&file.text, self.trust()) else { return false };
+        let runs = |found: &installed::Found| {
+            let is_there = found.program().is_some_and(|program| Path::new(&program).is_file());
+            found.event == event && found.trusted && is_there && (observing || !found.observes())
+        };
+        (self.managed || !standing.off) && standing.hooks.iter().any(runs)
+    }
+
     fn refused(&self, why: &NotChanged) -> Error {
         Error::new(format!("`{}` stays as it is", self.path.display())).caused_by(why)
+    }
+}
+
+/// Whether another file's hooks decide about an event, so that those of this one have nothing to do: Codex runs all that
+/// are installed, and what is asked twice must count once. Hooks that only observe give way to those that do not, the
+/// user's to the machine's (managed hooks run in 0.135, 0.150, 0.160 and 0.169, whatever the user's file says).
+pub(super) fn others_decide(here: &Here<'_>, event: HookEvent, of_machine: bool, observe: bool) -> bool {
+    match (of_machine, observe) {
+        (true, false) => false,
+        (true, true) => Place::user(here).is_ok_and(|user| user.decides(event, false)),
+        (false, observe) => Place::system(Path::new("/")).is_ok_and(|machine| machine.decides(event, observe)),
     }
 }
 
@@ -203,4 +226,40 @@ fn agreed() -> Result<bool> {
     let mut line = String::new();
     stdin.lock().read_line(&mut line).map_err(|error| Error::new("the answer cannot be read").caused_by(&error))?;
     Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hooks_of_another_file_decide_where_codex_runs_them_and_they_do_not_only_observe() {
+        let temp = tempfile::tempdir().unwrap();
+        let govern = temp.path().join("govern");
+        std::fs::write(&govern, "").unwrap();
+        let path = temp.path().join("config.toml");
+        for managed in [false, true] {
+            let named = path.display().to_string();
+            let place = Place { path: path.clone(), named, managed };
+            let write = |observe: bool, change: &dyn Fn(String) -> String| {
+                let installation = Installation { govern: &govern, home: None, observe, posix_shell: true };
+                let text = installed::install("", &installation, place.trust()).unwrap();
+                std::fs::write(&path, change(text)).unwrap();
+            };
+            let decides = || [false, true].map(|observing| place.decides(HookEvent::PreToolUse, observing));
+            write(false, &|text| text);
+            assert_eq!(decides(), [true, true]);
+            assert!(!place.decides(HookEvent::SessionStart, true), "which is not installed");
+            write(true, &|text| text);
+            assert_eq!(decides(), [false, true]);
+            write(false, &|text| text.replace("/govern'", "/gone'"));
+            assert_eq!(decides(), [false, false]);
+            write(false, &|text| format!("{text}\n[features]\nhooks = false\n"));
+            assert_eq!(decides(), [managed, managed]);
+            write(false, &|text| text.replace("sha256:", "sha256:0"));
+            assert_eq!(decides(), [managed, managed]);
+            std::fs::remove_file(&path).unwrap();
+            assert_eq!(decides(), [false, false]);
+        }
+    }
 }

@@ -8,6 +8,7 @@ pub mod budget;
 pub mod completions;
 pub mod declares;
 pub mod doctor;
+pub mod fleet;
 pub mod fleet_file;
 pub mod format;
 pub mod here;
@@ -27,6 +28,7 @@ pub mod resume;
 pub mod run;
 mod summary;
 pub mod when;
+mod worktree;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -55,6 +57,8 @@ struct Cli {
 enum Verb {
     /// Govern a command: `govern run -- codex exec "…"`
     Run(Box<run::RunArgs>),
+    /// Govern several agents under one budget: `govern fleet pipeline.toml`
+    Fleet(fleet::FleetArgs),
     /// Go on with a run that was stopped: same thread, flags, place
     Resume(resume::ResumeArgs),
     /// What was spent, by whom, on what
@@ -126,6 +130,8 @@ fn lacks_separator(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool 
 fn carry_out(verb: Option<Verb>) -> Result<Exit> {
     match verb {
         Some(Verb::Run(args)) => run::run(*args, guard()?),
+        Some(Verb::Fleet(args)) if args.plan => reading(|out, here| fleet::plan(&args, out, here)),
+        Some(Verb::Fleet(args)) => fleet::run(&args, guard()?),
         Some(Verb::Resume(args)) => resume::run(&args, guard()?),
         Some(Verb::Approve(args)) => approve::approve(&args),
         Some(Verb::Deny(args)) => approve::deny(&args),

@@ -18,8 +18,9 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{Filter, Ledger, RunFilter, SumQuery};
 use crate::model::trial::Trial;
-use crate::model::{AgentName, Billing, Dimension, RunId, RunInfo, ThreadId, Timestamp};
+use crate::model::{AgentName, Billing, Dimension, RunId, RunInfo, ThreadId, Timestamp, Unit};
 use crate::policy::rule::{Policy, Window};
+use crate::report::trial::Unreplayed;
 use crate::report::{TrialReport, json};
 use crate::usage::price::PriceTable;
 
@@ -75,6 +76,7 @@ pub(super) fn run(args: &TryArgs, policy: Policy, out: &mut dyn Write, here: &He
         zone,
         approves: args.answer == Said::Approve,
         attributes: !policy.attribute.is_empty(),
+        unreplayed: unreplayed(&policy),
         plan: false,
     };
     let Some(ledger) = here.ledger()? else {
@@ -85,6 +87,17 @@ pub(super) fn run(args: &TryArgs, policy: Policy, out: &mut dyn Write, here: &He
     (report.trial, report.plan) = tried(&ledger, policy, reply, span)?;
     put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
     Ok(Exit::Success)
+}
+
+/// What of the policy history cannot be asked about.
+fn unreplayed(policy: &Policy) -> Vec<Unreplayed> {
+    let throttles = || policy.budgets.iter().flat_map(|budget| &budget.steps).any(|step| step.to.is_some());
+    let rules = [
+        (Unreplayed::Gates, !policy.gates.is_empty()),
+        (Unreplayed::ToolCalls, policy.budgets.iter().any(|budget| budget.unit() == Unit::ToolCalls)),
+        (Unreplayed::Throttles, throttles()),
+    ];
+    rules.into_iter().filter(|(_, has)| *has).map(|(rule, _)| rule).collect()
 }
 
 /// Says also whether any of it was used on a ChatGPT plan.

@@ -256,6 +256,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         prompt: terminal,
         askable: terminal && env("CI").is_none(),
         fresh,
+        show: false,
     };
     let outcome = in_runtime(plan, guard)?;
     let exit = outcome.exit;
@@ -266,7 +267,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
     }
 }
 
-fn in_runtime(plan: Plan, guard: GuardHandle) -> Result<Outcome> {
+pub(super) fn in_runtime(plan: Plan, guard: GuardHandle) -> Result<Outcome> {
     let failed = |error: &dyn std::error::Error| Error::new("govern cannot start its loop").caused_by(error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
     runtime.block_on(async {
@@ -278,7 +279,7 @@ fn in_runtime(plan: Plan, guard: GuardHandle) -> Result<Outcome> {
 
 /// Twelve characters that sort by time: 42 bits of milliseconds since 1970 (they last until 2109)
 /// and 18 of chance.
-fn new_run() -> RunId {
+pub(super) fn new_run() -> RunId {
     id_of(uuid::Uuid::now_v7())
 }
 
@@ -367,6 +368,11 @@ pub(super) fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> At
         labels: belongs.label.iter().cloned().collect(),
         ..Attribution::default()
     };
+    attribute_with(policy, place, flags)
+}
+
+/// Where spend belongs: as said, else by the environment, the policy's rules and the place.
+pub(super) fn attribute_with(policy: &Policy, place: &Place, said: Attribution) -> Attribution {
     let from_env = Attribution {
         team: text("GOVERN_TEAM"),
         project: text("GOVERN_PROJECT"),
@@ -375,7 +381,7 @@ pub(super) fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> At
         user: text("GOVERN_USER"),
         ..Attribution::default()
     };
-    attribute::attribute(&policy.attribute, &known(place), flags, from_env)
+    attribute::attribute(&policy.attribute, &known(place), said, from_env)
 }
 
 /// A place as attribution rules see it.
@@ -394,7 +400,7 @@ fn known(place: &Place) -> attribute::Place {
 
 /// Budgets wider than the run that a ledger without a past can't keep, and the refusal if the
 /// policy wants one.
-fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Result<(Vec<String>, Option<Error>)> {
+pub(super) fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Result<(Vec<String>, Option<Error>)> {
     let wide: Vec<String> = policy
         .budgets
         .iter()

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::clock;
+use crate::decide::effect::Ending;
 use crate::error::Result;
+use crate::exit::Exit;
 use crate::model::{RunId, Timestamp};
-use crate::report::{Handoff, RunReport, json, markdown};
-use crate::supervise::{Outcome, changed_since};
+use crate::report::{AgentEnd, AgentResult, Handoff, RunReport, json, markdown};
+use crate::supervise::{AgentOutcome, Outcome, changed_since};
 use crate::ui::Look;
 
 use super::{append, env, report, resume};
@@ -17,11 +19,24 @@ pub(super) struct Parts {
     began: Timestamp,
     repository: Option<PathBuf>,
     zone: chrono_tz::Tz,
+    kind: Kind,
+}
+
+/// What ended.
+enum Kind {
+    /// One command.
+    Run,
+    /// Several agents.
+    Fleet,
 }
 
 impl Parts {
     pub(super) fn of(run: RunId, repository: Option<PathBuf>, zone: chrono_tz::Tz) -> Self {
-        Self { run, began: clock::now(), repository, zone }
+        Self { run, began: clock::now(), repository, zone, kind: Kind::Run }
+    }
+
+    pub(super) fn of_fleet(run: RunId, zone: chrono_tz::Tz) -> Self {
+        Self { run, began: clock::now(), repository: None, zone, kind: Kind::Fleet }
     }
 }
 
@@ -47,7 +62,10 @@ fn report_of(outcome: &Outcome, parts: &Parts) -> Result<Option<RunReport>> {
     let info = ledger.find_run(parts.run.as_str())?;
     let mut report = report::of_run(ledger, info, &here, parts.zone)?;
     report.budgets.clone_from(&outcome.budgets);
-    if outcome.ended {
+    if let Kind::Fleet = parts.kind {
+        report.agents = outcome.agents.iter().map(agent_end).collect();
+        report.handoff = None;
+    } else if outcome.ended {
         let changed = parts.repository.as_deref().map(|root| changed_since(root, parts.began));
         report.handoff = Some(Handoff {
             files: changed.flatten(),
@@ -55,6 +73,22 @@ fn report_of(outcome: &Outcome, parts: &Parts) -> Result<Option<RunReport>> {
         });
     }
     Ok(Some(report))
+}
+
+fn agent_end(outcome: &AgentOutcome) -> AgentEnd {
+    let AgentOutcome { agent, ending, exit, attempts, because, responses, cost, thread } = outcome.clone();
+    let result = match ending {
+        Some(Ending::Itself) => AgentResult::Done,
+        Some(Ending::Failed) => AgentResult::Failed,
+        Some(Ending::Stopped) => AgentResult::Stopped,
+        Some(Ending::Killed) => AgentResult::Killed,
+        Some(Ending::Skipped) => AgentResult::Skipped,
+        None => AgentResult::Lost,
+    };
+    // What ended well has nothing to explain, whatever happened to it on the way.
+    let because = Some(because).filter(|because| result != AgentResult::Done && !because.is_empty());
+    let code = exit.filter(|_| attempts > 0).map(Exit::code);
+    AgentEnd { agent, result, code, attempts, responses, cost, because, thread }
 }
 
 /// GitHub's job summary and step outputs, where a job set them.

@@ -7,6 +7,7 @@ use crate::model::{
     AgentName, ApprovalId, BudgetKey, Dimension, Money, Quantity, Response, RunId, Timestamp, Unit, Verb,
 };
 use crate::policy::rule::{Budget, Threshold, Window};
+use crate::policy::verdict::is_strict;
 use crate::policy::window::Bounds;
 
 /// What the ledger knows beyond this run. Asked within the turn's own transaction, so that two
@@ -101,6 +102,8 @@ pub struct Account {
     pub offered: Option<i64>,
     /// That grace is being used was said.
     pub grace_said: bool,
+    /// It is one agent's part of a budget that is divided.
+    pub allotted: bool,
     /// The agents of this run that charge it.
     pub agents: BTreeSet<AgentName>,
 }
@@ -154,6 +157,7 @@ impl Account {
             fired_at: None,
             offered: None,
             grace_said: false,
+            allotted: false,
             agents: BTreeSet::new(),
         })
     }
@@ -256,12 +260,11 @@ impl Account {
             .steps
             .iter()
             .enumerate()
+            .take_while(|(_, step)| !step.verb.is_hard() || (step.may.is_some() && !is_strict(step, limit)))
             // A throttle is no warning: it goes on with the run.
-            .filter(|(_, step)| {
-                !step.verb.is_hard() && step.verb != Verb::Throttle && step.at.amount(limit) <= self.spent
-            })
+            .filter(|(_, step)| step.verb != Verb::Throttle && step.at.amount(limit) <= self.spent)
             .map(|(index, _)| index)
-            .next_back();
+            .last();
     }
 
     /// `$4.93 + $0.21 reserved of $5.00 (each run)`.
@@ -270,6 +273,10 @@ impl Account {
         let reserved = if reserved > 0 { format!(" + {} reserved", unit.show(reserved)) } else { String::new() };
         let scope = match self.key.scope.as_str() {
             "" => String::new(),
+            _ if self.allotted => {
+                let agent = self.values.first().and_then(Option::as_deref).unwrap_or("?");
+                format!(", allotted to {agent}")
+            }
             scope if scope.starts_with("run=") || scope.starts_with("agent=") || scope.starts_with("thread=") => {
                 String::new()
             }

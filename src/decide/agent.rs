@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{
     AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, Progress, Registration, Response,
-    RunId, ThreadId,
+    RunId, ThreadId, Verb,
 };
 use crate::policy::rule::Rung;
 
@@ -15,6 +15,7 @@ use super::input::Phase;
 use super::lifecycle::{After, Intent, State};
 use super::pace::{Pace, Throttle};
 use super::steer::Steering;
+use super::trend::Trend;
 use super::verdicts::Source;
 use super::watch::Watch;
 
@@ -83,6 +84,8 @@ pub struct Agent {
     /// The mild steps that were carried out on it, by the account's place: each once. Hard steps
     /// are not remembered: one that applies to an agent that works is always carried out.
     pub fired: BTreeMap<usize, usize>,
+    /// What the governor chose that keeps it working, by the account's place: the step, and how severe it was.
+    pub(super) chosen: BTreeMap<usize, (usize, Verb)>,
     /// The questions that were answered without lifting the limit: not put again below it.
     pub settled: BTreeMap<usize, usize>,
     /// It is about to be restarted, whatever is under way: somebody decided so while it was held.
@@ -113,6 +116,8 @@ pub struct Agent {
     pub(super) pace: Pace,
     /// What its alerts look at.
     pub(super) watch: Watch,
+    /// How fast it spends, and how its requests grow.
+    pub(super) trend: Trend,
     clock: ActiveClock,
 }
 
@@ -158,6 +163,7 @@ impl Agent {
             pause: None,
             question: None,
             fired: BTreeMap::new(),
+            chosen: BTreeMap::new(),
             settled: BTreeMap::new(),
             restarting: false,
             unobserved: BTreeMap::new(),
@@ -173,6 +179,7 @@ impl Agent {
             throttles: BTreeMap::new(),
             pace,
             watch: Watch::default(),
+            trend: Trend::default(),
             clock: ActiveClock::default(),
         }
     }
@@ -220,7 +227,8 @@ impl Agent {
         u32::try_from(self.asking().count()).unwrap_or(u32::MAX)
     }
 
-    fn asking(&self) -> impl Iterator<Item = &Thread> {
+    /// They themselves.
+    pub(super) fn asking(&self) -> impl Iterator<Item = &Thread> {
         let asks =
             |(id, thread): &(&ThreadId, &Thread)| thread.phase == Phase::InFlight && !self.gate.keeps_from_asking(id);
         self.threads.iter().filter(asks).map(|(_, thread)| thread)
@@ -276,6 +284,11 @@ impl Agent {
     /// What it may ask next can be held at the gate: all its threads that work were seen there.
     pub fn gate_holds(&self) -> bool {
         self.gate.holds_requests() && self.threads.values().all(|thread| thread.gated || thread.phase == Phase::Idle)
+    }
+
+    /// It is about to be ended, and nothing more of it gets past the gate.
+    pub fn ends_at_gate(&self) -> bool {
+        matches!(self.state, State::Freezing(Intent::Stop | Intent::Kill)) && self.gate_holds()
     }
 
     /// A restart takes the sub-agents with it, so they must have nothing under way.

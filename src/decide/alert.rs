@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Brake, Braked, BudgetKey, BudgetName, PlanWindow, Quantity, Unit, Verb};
+use crate::model::{AgentName, Brake, Braked, BudgetKey, BudgetName, PlanWindow, Progress, Quantity, Unit, Verb};
 use crate::policy::rule::{Act, Alert, Policy, Step, Trigger};
 
 use super::account::{Account, Books};
@@ -20,6 +20,21 @@ use super::watch::{ahead, over};
 const WAIT: Duration = Duration::from_secs(30 * 60);
 
 impl Governor {
+    /// What an agent has to show.
+    pub(super) fn progressed(&mut self, now: Moment, name: &AgentName, progress: Progress, books: &dyn Books) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        agent.watch.progressed(now.uptime, &agent.progress, &progress);
+        agent.progress = progress;
+        self.evaluate_one(now, name, books);
+    }
+
+    /// How much of the plan's own limits is used.
+    pub(super) fn plan_said(&mut self, now: Moment, name: &AgentName, windows: Vec<PlanWindow>, books: &dyn Books) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        agent.watch.plan = windows;
+        self.evaluate_one(now, name, books);
+    }
+
     /// The alerts that are over their mark for this agent and were not carried out; what fell back under may be again.
     pub(super) fn alarms(&mut self, now: Moment, name: &AgentName) -> Vec<Due> {
         let policy = Arc::clone(&self.policy);
@@ -99,7 +114,7 @@ impl Governor {
             verb => (verb, Some(step.clone())),
         };
         let verb = if verb == Verb::Ask && route && !self.askable { Verb::Stop } else { verb };
-        Some(Due { source: Source::Alert(index), written: verb, verb, step, because, offer: 0 })
+        Some(Due { source: Source::Alert(index), written: verb, verb, step, because, offer: 0, chosen: None })
     }
 
     /// Looks again when the agent would be idle.

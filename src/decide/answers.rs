@@ -95,6 +95,7 @@ impl Governor {
             },
         );
         if let Some(amount) = lifted {
+            self.raise(now, &question.key, amount, (by, reason), books);
             self.extend(&question.agent, question.key.clone(), amount, by, reason);
         }
         self.obey(now, approval, answer, books);
@@ -287,6 +288,7 @@ impl Governor {
             if let Some(account) = self.accounts.get_mut(index).filter(|account| account.key == *key) {
                 account.extend(amount);
                 self.forget_fired(index);
+                self.lift_pool(index, amount);
             }
         }
     }
@@ -316,7 +318,7 @@ impl Governor {
             run: self.run.clone(),
             agent: name.clone(),
             key: account.key.clone(),
-            text: due.because.clone(),
+            text: due.reason(),
             cost: agent.cost,
             extend,
             route_to,

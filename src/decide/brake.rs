@@ -66,7 +66,7 @@ impl Governor {
         if agent.held.is_none() && agent.question.is_none() {
             agent.because.clone_from(&what);
         }
-        self.effects.push(Effect::Say(format!("{what}; to go on: govern continue {}", self.run)));
+        self.say(name, &format!("{what}; to go on: govern continue {}", self.run));
         self.happen(now, name, Happening::Wish(Intent::Pause));
         self.reserve(now, name);
     }
@@ -77,7 +77,7 @@ impl Governor {
         agent.pause = None;
         let (state, at_rest) = (agent.state, !agent.turn_under_way());
         let what = format!("continued {}", braked.text());
-        self.effects.push(Effect::Say(what.clone()));
+        self.say(name, &what);
         let paused = [State::Paused, State::Freezing(Intent::Pause), State::Starting(Some(Intent::Pause))];
         if !paused.contains(&state) {
             return;
@@ -95,7 +95,7 @@ impl Governor {
     }
 
     fn end_by_hand(&mut self, now: Moment, name: &AgentName, intent: Intent, what: &str) {
-        self.effects.push(Effect::Say(what.to_owned()));
+        self.say(name, what);
         self.last_hard = None;
         if let Some(agent) = self.agents.get_mut(name) {
             agent.pause = None;

@@ -72,12 +72,12 @@ impl Governor {
     ) {
         if judged.would || self.policy.observe {
             let verb = if judged.verb == GateVerb::Deny { "deny" } else { "ask" };
-            self.effects.push(Effect::Say(format!("would {verb}: {}", judged.because)));
+            self.say(name, &format!("would {verb}: {}", judged.because));
             return;
         }
         let (wait, otherwise) = match judged.verb {
             GateVerb::Deny => {
-                self.effects.push(Effect::Say(format!("deny: {}", judged.because)));
+                self.say(name, &format!("deny: {}", judged.because));
                 return self.refuse_call(name, hook, &judged.because, None);
             }
             GateVerb::Ask { wait, otherwise } => (wait, otherwise),

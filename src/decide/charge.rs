@@ -7,7 +7,7 @@ use crate::policy::rule::{Budget, Rung, Window};
 use crate::policy::verdict::Standing;
 
 use super::account::{Account, Books, amount};
-use super::agent::{Agent, with_model};
+use super::agent::{Agent, Thread, with_model};
 use super::effect::Effect;
 use super::governor::Governor;
 use super::input::{Moment, Phase, Timer};
@@ -103,6 +103,27 @@ impl Governor {
     /// What an agent's live threads are likely to add to an account, with this model or as they
     /// are: the largest recent response of each that is between requests or has one under way.
     fn predicted(&self, account: &Account, budget: &Budget, agent: &Agent, rung: Option<&Rung>) -> i64 {
+        let live = agent.threads.values().filter(|thread| thread.phase != Phase::Idle);
+        self.foretold(account, budget, agent, rung, live)
+    }
+
+    /// The same for one that shares the account. One that is about to end, and gets nothing past the gate, adds only
+    /// what it has sent.
+    fn predicted_beside(&self, account: &Account, budget: &Budget, peer: &Agent) -> i64 {
+        if peer.ends_at_gate() {
+            return self.foretold(account, budget, peer, None, peer.asking());
+        }
+        self.predicted(account, budget, peer, peer.next_model())
+    }
+
+    fn foretold<'a>(
+        &self,
+        account: &Account,
+        budget: &Budget,
+        agent: &Agent,
+        rung: Option<&Rung>,
+        live: impl Iterator<Item = &'a Thread>,
+    ) -> i64 {
         let unit = account.key.unit;
         if unit == Unit::ToolCalls {
             return self.calls_waiting(account, budget, agent);
@@ -117,7 +138,6 @@ impl Governor {
             let unknown = routed.is_some() && unit == Unit::Usd && next.cost == Cost::Unpriced;
             if unknown { i64::MAX } else { amount(next, unit) }
         };
-        let live = agent.threads.values().filter(|thread| thread.phase != Phase::Idle);
         live.filter_map(|thread| thread.recent().map(foretold).max()).fold(0_i64, i64::saturating_add)
     }
 
@@ -158,9 +178,14 @@ impl Governor {
         let others = if is_shared(budget) { books.reserved_by_others(&account.key).max(0) } else { 0 };
         let own = self.predicted(account, budget, agent, rung);
         let peers = account.agents.iter().filter(|peer| **peer != agent.setup.name);
-        let working = peers.filter_map(|peer| self.agents.get(peer)).filter(|peer| peer.works());
-        let beside = working.map(|peer| self.predicted(account, budget, peer, peer.next_model()));
+        let beside = peers.filter_map(|peer| self.agents.get(peer)).map(|peer| self.claim(account, budget, peer));
         Some(beside.fold(own.saturating_add(others), i64::saturating_add))
+    }
+
+    /// What an account must keep for an agent: what it is likely to add while it works, or was promised.
+    pub(super) fn claim(&self, account: &Account, budget: &Budget, agent: &Agent) -> i64 {
+        let next = if agent.works() { self.predicted_beside(account, budget, agent) } else { 0 };
+        next.max(self.promised(account, &agent.setup.name))
     }
 
     /// The account binds what the agent does next. Where it is per model or thread, only as long as
@@ -185,7 +210,8 @@ impl Governor {
         })
     }
 
-    /// Claims what the live threads are likely to add; a held agent claims nothing.
+    /// Claims what the live threads are likely to add, or what their agents were promised; one that is held and was
+    /// promised nothing claims nothing.
     pub(super) fn reserve(&mut self, now: Moment, name: &AgentName) {
         let mut claims = Vec::new();
         for (index, account) in self.accounts.iter().enumerate().filter(|(_, a)| a.agents.contains(name)) {
@@ -194,8 +220,8 @@ impl Governor {
             let claims_none = account.key.unit == Unit::ToolCalls;
             let agents = account.agents.iter().filter_map(|name| self.agents.get(name));
             let amount = agents
-                .filter(|agent| agent.works() && !account.is_past(now.wall) && !claims_none)
-                .map(|agent| self.predicted(account, budget, agent, agent.next_model()))
+                .filter(|_| !account.is_past(now.wall) && !claims_none)
+                .map(|agent| self.claim(account, budget, agent))
                 .fold(0_i64, i64::saturating_add);
             if amount != account.reserved {
                 claims.push((index, amount));

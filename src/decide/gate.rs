@@ -148,14 +148,10 @@ impl Gate {
         self.unrecorded.retain(|hook| waiting.get(hook).is_some_and(|(of, _)| of != thread));
     }
 
-    /// Its Codex is known to come here: the hook that calls is one of its own.
-    pub(super) fn trust(&mut self) {
+    /// Its Codex is known to come here: the hook that calls is one of its own. So do threads of these families.
+    pub(super) fn trust(&mut self, roots: impl IntoIterator<Item = ThreadId>) {
         self.reach = Some(GateReach::Requests);
-    }
-
-    /// Threads of this family are known to come here before each request.
-    pub(super) fn expects(&mut self, root: &ThreadId) {
-        self.roots.insert(root.clone());
+        self.roots.extend(roots);
     }
 
     /// The Codex that waited is gone.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, ApprovalId, Braked, BudgetName, Cost, Dimension, ModelId, Progress, Quantity, Response, RunId,
-    ServiceTier, ThreadId, Timestamp, Tokens, Verb,
+    AgentName, ApprovalId, Braked, BudgetName, Cost, Dimension, ModelId, Quantity, Response, RunId, ServiceTier,
+    ThreadId, Timestamp, Tokens, Verb,
 };
 use crate::policy::rule::{Budget, Policy};
 
@@ -19,6 +19,7 @@ use super::effect::{About, Effect, Question};
 use super::input::{Input, Interrupt, Moment, News, Phase, Settled, Timer};
 use super::lifecycle::{Happening, Intent, State};
 use super::pace::Pace;
+use super::pool::Pool;
 
 /// What tokens would cost with a model: the price table, handed in so that the governor needs none.
 pub type Quoter = Box<dyn Fn(&ModelId, &ServiceTier, Timestamp, &Tokens) -> Cost>;
@@ -75,6 +76,9 @@ pub struct Governor {
     /// Nothing is started any more.
     pub(super) interrupted: Option<Interrupt>,
     pub(super) accounts: Vec<Account>,
+    pub(super) pools: Vec<Pool>,
+    /// A pool has more than it had.
+    pub(super) freed: bool,
     pub(super) requests: u64,
     pub(super) last_hard: Option<BudgetName>,
     /// Hard steps wait: what is judged spends nothing, and somebody will ask before what does.
@@ -101,6 +105,8 @@ impl Governor {
             begun: false,
             interrupted: None,
             accounts: Vec::new(),
+            pools: Vec::new(),
+            freed: false,
             requests: 0,
             last_hard: None,
             defers: false,
@@ -111,9 +117,11 @@ impl Governor {
     /// Some budget can hold or end an agent here.
     pub fn enforces(&self) -> bool {
         !self.policy.observe
-            && self.policy.budgets.iter().any(|budget| {
-                !budget.observe && budget.steps.iter().any(|step| step.verb.is_hard() || step.verb == Verb::Route)
-            })
+            && self
+                .policy
+                .budgets
+                .iter()
+                .any(|budget| !budget.observe && budget.all_steps().any(|step| step.verb >= Verb::Route))
     }
 
     /// How each budget stands for this run.
@@ -198,22 +206,26 @@ impl Governor {
                 }
             }
             Input::Progress { agent, progress } => self.progressed(now, &agent, *progress, books),
-            Input::Plan { agent: name, windows } => {
-                if let Some(agent) = self.agents.get_mut(&name) {
-                    agent.watch.plan = windows;
-                }
-                self.evaluate_one(now, &name, books);
-            }
+            Input::Plan { agent, windows } => self.plan_said(now, &agent, windows, books),
             Input::Due(timer) => self.due(now, timer, books),
             Input::Hook(hook) => self.at_gate(now, *hook, books),
             Input::HookGone { hook, why } => self.left_gate(now, hook, why),
         }
+        self.settle(now, books);
+        self.schedule(now, books);
+        if std::mem::take(&mut self.freed) {
+            self.offer_to_held(now, books);
+            self.settle(now, books);
+        }
+        self.settle_pools(now, books);
+        std::mem::take(&mut self.effects)
+    }
+
+    fn settle(&mut self, now: Moment, books: &dyn Books) {
         for name in self.names() {
             self.keep_paused(now, &name);
             self.settle_gate(now, &name, books);
         }
-        self.schedule(now, books);
-        std::mem::take(&mut self.effects)
     }
 
     fn launched(&mut self, now: Moment, agent: &AgentName, books: &dyn Books) {
@@ -238,8 +250,10 @@ impl Governor {
         agent.note(response);
         agent.pace.answered(now.uptime, response);
         agent.watch.answered(now.uptime, response);
+        agent.trend.note(agent.active(now.uptime), response);
         self.expect_admitted(now, &name, response);
         charge(self, response, Some(&name), books);
+        self.spend_share(&name, response);
         if !self.refuse_unpriced(now, &name, response) && !self.refuse_model(now, &name, response) {
             self.evaluate_one(now, &name, books);
         }
@@ -259,13 +273,6 @@ impl Governor {
         self.evaluate(now, name, books);
     }
 
-    fn progressed(&mut self, now: Moment, name: &AgentName, progress: Progress, books: &dyn Books) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
-        agent.watch.progressed(now.uptime, &agent.progress, &progress);
-        agent.progress = progress;
-        self.evaluate_one(now, name, books);
-    }
-
     fn elsewhere(&mut self, now: Moment, news: News, books: &dyn Books) {
         if news.many {
             self.sum_again(now, books);
@@ -274,7 +281,10 @@ impl Governor {
             self.charge(response, None, books);
         }
         for (key, amount) in &news.extensions {
-            self.lift_accounts(key, *amount);
+            // What this run allotted is nobody else's to lift.
+            if self.accounts.iter().all(|account| account.key != *key || self.pool_of(account).is_none()) {
+                self.lift_accounts(key, *amount);
+            }
         }
         for Settled { approval, answer, by, reason } in &news.answers {
             if !self.call_settled(now, *approval, answer, (by, reason.as_deref()), books) {
@@ -310,9 +320,11 @@ impl Governor {
             };
             let lifted = account.extended;
             account.open(budget, books);
-            if account.extended > lifted {
+            let more = account.extended.saturating_sub(lifted);
+            if more > 0 {
                 account.grace_said = false;
                 self.forget_fired(index);
+                self.lift_pool(index, more);
             }
         }
         self.release_who_fits(now, books);
@@ -368,33 +380,6 @@ impl Governor {
         self.happen(now, name, happening);
     }
 
-    fn codex_seen(&mut self, now: Moment, name: &AgentName, pid: i32, ephemeral: bool, works_at_once: bool) {
-        let enforces = self.enforces();
-        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone) else { return };
-        if agent.unobserved.contains_key(&pid) {
-            return;
-        }
-        agent.unobserved.insert(pid, false);
-        if ephemeral {
-            self.unobservable(
-                now,
-                name,
-                format!("codex (process {pid}) runs with --ephemeral and writes no session file"),
-            );
-        } else if works_at_once && enforces {
-            self.effects.push(Effect::Arm(Timer::Observe(name.clone(), pid), OBSERVE_WITHIN));
-        }
-    }
-
-    fn unobservable(&mut self, now: Moment, name: &AgentName, what: String) {
-        if self.enforces() {
-            self.stop_because(now, name, format!("{what}: under a limit what cannot be observed is stopped"));
-        } else {
-            self.mark(Some(name), format!("{what}: its spend cannot be observed"));
-            self.effects.push(Effect::Say(format!("{what}: its spend is not counted")));
-        }
-    }
-
     fn due(&mut self, now: Moment, timer: Timer, books: &dyn Books) {
         match timer {
             Timer::Deadline(approval) => self.deadline(now, approval, books),
@@ -426,6 +411,12 @@ impl Governor {
             // Who may go on is looked at after every input.
             Timer::Pace(_) => {}
         }
+    }
+
+    /// Says something of an agent, which is named where there are several.
+    pub(super) fn say(&mut self, name: &AgentName, text: &str) {
+        let text = if self.agents.len() > 1 { format!("{name}: {text}") } else { text.to_owned() };
+        self.effects.push(Effect::Say(text));
     }
 
     pub(super) fn mark(&mut self, name: Option<&AgentName>, what: String) {

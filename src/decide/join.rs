@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::model::event::{EventKind, GateReach};
-use crate::model::{AgentName, Cost, Dimension, Response, ThreadId, Timestamp, Verb};
+use crate::model::{AgentName, Cost, Dimension, Response, ThreadId, Timestamp, Unit, Verb};
 use crate::policy::rule::{Budget, Step};
 
 use super::account::{Account, Books};
+use super::effect::Effect;
 use super::governor::Governor;
 use super::input::{Moment, Phase};
 use super::lifecycle::State;
@@ -71,6 +72,7 @@ impl Governor {
         }
         if joined.begins {
             self.record(Some(&name), EventKind::Gated { reach: GateReach::Requests });
+            self.say_unkept(&name);
         } else {
             self.pass_steps(&name);
         }
@@ -85,20 +87,28 @@ impl Governor {
         }
     }
 
+    /// Nobody is there to see time pass.
+    fn say_unkept(&mut self, name: &AgentName) {
+        let unkept = self.policy.budgets.iter().filter(|budget| budget.unit() == Unit::Minutes);
+        let names: Vec<String> = unkept.map(|budget| budget.name.to_string()).collect();
+        for budget in names {
+            let what = format!("`{budget}` counts minutes: only `govern run` keeps it, and it is not kept here");
+            self.effects.push(Effect::Say(what.clone()));
+            self.mark(Some(name), what);
+        }
+    }
+
     /// The agent is as its session is.
     fn take_over(&mut self, now: Moment, joined: &Joined) {
         let Some(agent) = self.agents.get_mut(&joined.agent) else { return };
         agent.state = State::Running;
         agent.resume_clock(now.uptime);
-        agent.gate.trust();
+        agent.gate.trust(joined.threads.iter().any(|known| known.gated).then(|| joined.root.clone()));
         for response in &joined.paced {
             agent.pace.recalls(now, response);
         }
         for known in &joined.threads {
             known.recent.iter().for_each(|response| agent.note(response));
-            if known.gated {
-                agent.gate.expects(&joined.root);
-            }
             if let Some(sent) = known.sent {
                 agent.pace.sends(sent.min(now.uptime), &known.thread);
             }

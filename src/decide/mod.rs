@@ -3,25 +3,31 @@
 pub mod account;
 pub mod agent;
 mod alert;
+pub mod allot;
 mod answers;
 mod brake;
 pub mod calls;
 mod charge;
+pub mod choice;
 pub mod effect;
 pub mod gate;
 pub mod governor;
 pub mod input;
 pub mod join;
 pub mod lifecycle;
+mod observe;
 pub mod pace;
+pub mod pool;
 pub mod replay;
 pub mod schedule;
 pub mod steer;
 pub mod still;
 mod tally;
 mod treatment;
+mod trend;
 mod verdicts;
 mod watch;
+mod weigh;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use crate::policy::rate::Rate;
 use crate::policy::rule::{Act, Policy, Trigger};
 
 use super::account::amount;
-use super::agent::Thread;
+use super::agent::{Agent, Thread};
 use super::effect::Effect;
 use super::governor::Governor;
 use super::input::{Moment, Timer};
@@ -52,17 +52,17 @@ impl Throttle {
 impl Pace {
     /// Looks back as far as this policy's rates do.
     pub(super) fn of(policy: &Policy) -> Self {
-        let steps = policy.budgets.iter().flat_map(|budget| &budget.steps);
+        let steps = policy.budgets.iter().flat_map(|budget| budget.all_steps());
         let of_alerts = policy.alerts.iter().filter_map(|alert| match &alert.act {
             Act::Step(step) => Some(step),
             Act::Hold => None,
         });
-        let rates = steps.chain(of_alerts).filter_map(|step| step.to).map(|rate| rate.per);
+        let rates = steps.chain(of_alerts).filter_map(|step| step.to.or_else(|| step.may.as_ref()?.to));
         let overs = policy.alerts.iter().filter_map(|alert| match alert.trigger {
             Trigger::Rate { over, .. } => Some(over),
             _ => None,
         });
-        Self { sent: VecDeque::new(), keep: rates.chain(overs).max() }
+        Self { sent: VecDeque::new(), keep: rates.map(|rate| rate.per).chain(overs).max() }
     }
 
     /// How far back it looks; `None`: it keeps nothing.
@@ -128,6 +128,16 @@ impl Pace {
     }
 }
 
+impl Agent {
+    /// A later step of the same rule leaves the agent as it is.
+    pub(super) fn keep_throttle(&mut self, source: Source) {
+        let earlier = self.throttles.keys().copied().find(|earlier| earlier.is_of_one_rule(source));
+        if let Some(throttle) = earlier.and_then(|earlier| self.throttles.remove(&earlier)) {
+            self.throttles.insert(source, throttle);
+        }
+    }
+}
+
 impl Governor {
     /// From now on the agent's requests keep to the rate.
     pub(super) fn throttle(&mut self, name: &AgentName, due: &Due) {
@@ -163,7 +173,7 @@ impl Governor {
             && !std::mem::replace(&mut throttle.said, true)
         {
             let text = format!("throttle: requests wait their turn, {} at the most: {}", throttle.to, throttle.because);
-            self.effects.push(Effect::Say(text));
+            self.say(name, &text);
         }
         Some(wait)
     }
@@ -210,7 +220,7 @@ impl Governor {
                 "the agent cannot be slowed down to {}: its Codex does not ask govern before its requests",
                 throttle.to
             );
-            self.effects.push(Effect::Say(format!("throttle: {what}")));
+            self.say(name, &format!("throttle: {what}"));
             self.record(Some(name), EventKind::Marked { what });
         }
     }

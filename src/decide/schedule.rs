@@ -88,6 +88,12 @@ impl Governor {
                 return;
             }
             self.recall(&name, books);
+        }
+        if let Err(what) = self.allot(now, books) {
+            self.effects.push(Effect::Refuse(what));
+            return;
+        }
+        for name in self.names() {
             let due = self.foreseen(now, &name, books);
             // A route that comes down to more here is no limit that is spent.
             let hard = due.iter().find(|due| due.written.is_hard() && self.is_hard(due));
@@ -99,6 +105,10 @@ impl Governor {
                 self.effects.push(Effect::Refuse(text));
                 return;
             }
+        }
+        // What was promised is claimed before anybody starts.
+        for name in self.names() {
+            self.reserve(now, &name);
         }
         self.begun = true;
     }
@@ -222,7 +232,6 @@ impl Governor {
             };
             self.end_held_or_running(now, &name, intent);
         }
-        self.effects.push(Effect::Say(because.to_owned()));
     }
 
     /// Every agent is over.

@@ -75,7 +75,7 @@ impl Governor {
         let Some(agent) = self.agents.get_mut(name).filter(deaf) else { return };
         for steering in std::mem::take(&mut agent.steering) {
             let detail = "the agent could not be told: its Codex was not seen to call govern's hooks".to_owned();
-            self.effects.push(Effect::Say(format!("steer: {detail}")));
+            self.say(name, &format!("steer: {detail}"));
             self.record(Some(name), EventKind::Outcome { request: steering.request, ok: false, detail });
         }
     }

@@ -91,6 +91,7 @@ impl Governor {
     pub(super) fn finish(&mut self, now: Moment, name: &AgentName, ending: Ending) {
         self.withdraw_calls(name);
         self.end_steering(name);
+        self.give_back(name);
         if let Some(agent) = self.agents.get_mut(name) {
             agent.pause_clock(now.uptime);
             agent.ending = Some(ending);

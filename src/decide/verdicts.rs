@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::event::{Decision, EventKind};
+use crate::model::event::{Chosen, Decision, EventKind};
 use crate::model::{AgentName, BudgetName, Cost, ModelId, Response, Unit, Verb};
 use crate::policy::rule::{Budget, Step, Threshold};
-use crate::policy::verdict::{Fired, Standing, Why, judge};
+use crate::policy::verdict::{Fired, Standing, Why, is_strict, judge};
 
 use super::account::{Account, Books};
 use super::agent::Agent;
@@ -13,6 +13,7 @@ use super::effect::Effect;
 use super::governor::Governor;
 use super::input::Moment;
 use super::lifecycle::{After, Happening, Intent, State};
+use super::weigh::Weighed;
 
 /// What asks for something to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +51,8 @@ pub(super) struct Due {
     pub(super) because: String,
     /// What lifting the limit would have to be to let the next request through.
     pub(super) offer: i64,
+    /// What the governor chose, where the step left it to choose.
+    pub(super) chosen: Option<Chosen>,
 }
 
 impl Governor {
@@ -101,19 +104,33 @@ impl Governor {
                 continue;
             }
             self.roll(now, index, books);
-            let Some(standing) = self.standing(index, name, books) else { continue };
-            self.say_grace(index, &standing);
-            let Some((account, budget)) = self.account(index) else { continue };
-            let Some(fired) = judge(budget, &standing) else { continue };
-            let because = because(account, budget, &standing, fired);
-            let offer = account.offer(standing.reserved);
-            if let Some((verb, step)) = self.effective(name, index, fired) {
-                let source = Source::Step { account: index, step: fired.index };
-                found.push(Due { source, written: fired.verb, verb, step, because, offer });
-            }
+            found.extend(self.judge_one(now, name, index, books));
         }
         found.sort_by_key(|due| std::cmp::Reverse(due.verb));
         found
+    }
+
+    /// The step of one account that applies, and what it comes down to. Where the governor raises an allotment, it is
+    /// looked at again: each time some step lies ahead that did not.
+    fn judge_one(&mut self, now: Moment, name: &AgentName, index: usize, books: &dyn Books) -> Option<Due> {
+        loop {
+            let standing = self.standing(index, name, books)?;
+            self.say_grace(index, &standing);
+            let (account, budget) = self.account(index)?;
+            let fired = judge(budget, &standing)?;
+            let (because, offer) = (because(account, budget, &standing, fired), account.offer(standing.reserved));
+            let source = Source::Step { account: index, step: fired.index };
+            let due = |verb, step, chosen| Due { source, written: fired.verb, verb, step, because, offer, chosen };
+            let Some(step) = budget.steps.get(fired.index).filter(|step| step.may.is_some()).cloned() else {
+                let (verb, step) = self.effective(name, index, fired)?;
+                return Some(due(verb, step, None));
+            };
+            match self.weigh(now, (name, index), (&step, &standing), books) {
+                Weighed::Raised => {}
+                Weighed::Later => return None,
+                Weighed::Comes(verb, step, chosen) => return Some(due(verb, Some(*step), Some(chosen))),
+            }
+        }
     }
 
     pub(super) fn roll(&mut self, now: Moment, index: usize, books: &dyn Books) {
@@ -136,6 +153,10 @@ impl Governor {
                     None => steps.remove(&index),
                 };
             }
+            let ahead = |step: usize| account.still_behind(budget, Some(step)) != Some(step);
+            if agent.chosen.get(&index).is_some_and(|(step, _)| ahead(*step)) {
+                agent.chosen.remove(&index);
+            }
         }
         self.forget_steering(index);
     }
@@ -154,9 +175,18 @@ impl Governor {
         let Some(budget) = self.policy.budgets.get(account.budget) else { return };
         account.fired_at = Some(now.wall);
         let steps = || budget.steps.iter().enumerate().take(fired + 1);
-        let said = steps().filter(|(_, step)| step.verb == Verb::Warn).map(|(index, _)| index).next_back();
+        let said = steps()
+            .filter(|(_, step)| step.verb == Verb::Warn && step.may.is_none())
+            .map(|(index, _)| index)
+            .next_back();
         account.fired = account.fired.max(said);
-        let done = steps().filter(|(_, step)| would || !step.verb.is_hard()).map(|(index, _)| index).next_back();
+        // A choice that lets the agent go on is made once; at the limit itself it is made for each request.
+        let limit = account.limit();
+        let settled = |index: usize, step: &Step| {
+            due.chosen.is_some() && index == fired && !due.verb.is_hard() && !is_strict(step, limit)
+        };
+        let done = steps().filter(|(index, step)| would || !step.verb.is_hard() || settled(*index, step));
+        let done = done.map(|(index, _)| index).next_back();
         if let (Some(agent), Some(done)) = (self.agents.get_mut(name), done) {
             let fired = agent.fired.entry(index).or_insert(done);
             *fired = done.max(*fired);
@@ -201,20 +231,24 @@ impl Governor {
         let (observed, mut binding): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| self.observes(due.source));
         for due in observed {
             self.note_fired(now, name, &due, true);
-            self.effects.push(Effect::Say(format!("would {}: {}", due.verb, due.because)));
+            self.say(name, &format!("would {}: {}", due.word(), due.reason()));
             self.decided(name, &due, vec![due.because.clone()], true, None);
         }
         binding.retain(|due| intent(due.verb).is_none_or(|intent| intent == Intent::Route || Some(intent) > treatment));
         let Some(first) = binding.first() else { return };
-        let reasons: Vec<String> = binding.iter().map(|due| due.because.clone()).collect();
+        let others = binding.iter().skip(1).map(Due::reason);
+        let reasons: Vec<String> = std::iter::once(first.because.clone()).chain(others).collect();
         let routes = binding.iter().any(|due| due.verb == Verb::Route);
         let rung = self.agents.get(name).filter(|_| routes).and_then(|agent| self.next_rung(agent));
-        binding.iter().for_each(|due| self.note_fired(now, name, due, false));
+        for due in &binding {
+            self.note_fired(now, name, due, false);
+            self.note_chosen(name, due);
+        }
         let to = rung.as_ref().filter(|_| first.verb == Verb::Route).map(|rung| rung.model.clone());
         self.decided(name, first, reasons, false, to);
         // A question is said where it is put.
         if first.verb != Verb::Ask {
-            self.effects.push(Effect::Say(format!("{}: {}", first.verb, first.because)));
+            self.say(name, &format!("{}: {}", first.word(), first.reason()));
         }
         for due in &binding {
             match due.verb {
@@ -258,7 +292,8 @@ impl Governor {
                 if agent.last_response().is_none() && !self.policy.models.ladder.is_empty() {
                     return None;
                 }
-                let harder = budget.steps.iter().skip(fired.index + 1).find(|step| step.verb > Verb::Route);
+                let plain = |step: &&Step| step.may.is_none() && step.verb > Verb::Route;
+                let harder = budget.steps.iter().skip(fired.index + 1).find(plain);
                 verb = harder.map_or(Verb::Warn, |step| step.verb);
                 step = harder.cloned();
             }
@@ -287,7 +322,8 @@ impl Governor {
         if hard {
             self.last_hard = Some(budget.clone());
         }
-        let decision = Decision { verb: due.verb, budget, scope, alert, because, would, to };
+        let chosen = due.chosen.clone();
+        let decision = Decision { verb: due.verb, budget, scope, alert, because, would, to, chosen };
         self.record(Some(name), EventKind::Decided(decision));
     }
 
@@ -296,10 +332,7 @@ impl Governor {
             return false;
         }
         let bound = self.accounts().any(|(budget, account)| {
-            account.key.unit == Unit::Usd
-                && account.agents.contains(name)
-                && !budget.observe
-                && budget.steps.iter().any(|step| step.verb.is_hard())
+            account.key.unit == Unit::Usd && account.agents.contains(name) && !budget.observe && budget.is_hard()
         });
         let model = response.model.as_ref().map_or("an unknown model", ModelId::as_str).to_owned();
         if !bound || self.policy.observe {
@@ -333,7 +366,7 @@ impl Governor {
             return;
         }
         self.mark(Some(name), what.clone());
-        self.effects.push(Effect::Say(format!("stop: {what}")));
+        self.say(name, &format!("stop: {what}"));
         if let Some(agent) = self.agents.get_mut(name) {
             agent.because = what;
         }

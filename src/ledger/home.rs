@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::LedgerError;
+use crate::model::RunId;
 
 /// The ledger's file within the state folder.
 pub const LEDGER_FILE: &str = "ledger.db";
@@ -32,6 +33,13 @@ pub fn socket_folder(dir: &Path) -> Result<PathBuf, LedgerError> {
     let path = dir.join("run");
     prepare(&path)?;
     std::fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(|source| unreachable_file(&path, source))?;
+    Ok(path)
+}
+
+/// The folder for what a run's agents write, made where it is missing and kept to its owner.
+pub fn output_folder(dir: &Path, run: &RunId) -> Result<PathBuf, LedgerError> {
+    let path = dir.join("runs").join(run.as_str());
+    prepare(&path)?;
     Ok(path)
 }
 

@@ -106,7 +106,17 @@ impl Turn<'_> {
     }
 }
 
-/// A kill outweighs a stop, and that a pause; whoever lets the run go on, or starts it again, lifts both.
+/// Zero lets go on.
+fn severity(brake: Brake) -> u8 {
+    match brake {
+        Brake::Continue => 0,
+        Brake::Pause => 1,
+        Brake::Stop => 2,
+        Brake::Kill => 3,
+    }
+}
+
+/// What is severer outweighs what is milder; whoever lets the run go on, or starts it again, lifts all.
 fn brake_of(conn: &Connection, run: &RunId) -> Result<Option<(Brake, Braked)>, LedgerError> {
     let mut statement = conn.prepare_cached(
         "SELECT e.data FROM events e WHERE e.run_no = (SELECT no FROM runs WHERE id = ?1)
@@ -118,10 +128,12 @@ fn brake_of(conn: &Connection, run: &RunId) -> Result<Option<(Brake, Braked)>, L
         let event: Event = serde_json::from_str(&row.get::<_, String>(0)?)
             .map_err(|error| LedgerError::unreadable(format!("an event of run {run}: {error}")))?;
         held = match (event.kind, held) {
-            (EventKind::Braked { brake: Brake::Pause, .. }, held @ Some(_))
-            | (EventKind::Braked { brake: Brake::Stop, .. }, held @ Some((Brake::Stop | Brake::Kill, _)))
-            | (EventKind::Braked { brake: Brake::Kill, .. }, held @ Some((Brake::Kill, _))) => held,
-            (EventKind::Braked { brake: brake @ (Brake::Pause | Brake::Stop | Brake::Kill), by, reason }, _) => {
+            (EventKind::Braked { brake, .. }, Some(held))
+                if severity(brake) <= severity(held.0) && severity(brake) > 0 =>
+            {
+                Some(held)
+            }
+            (EventKind::Braked { brake, by, reason }, _) if severity(brake) > 0 => {
                 Some((brake, Braked { by, reason, at: event.at }))
             }
             (_, _) => None,

@@ -87,6 +87,7 @@ pub(super) fn decided(run: &str) -> Event {
         because: vec!["80% of $5.00 is spent".into()],
         would: false,
         to: Some(ModelId::from("gpt-6-luna")),
+        chosen: None,
     };
     event(run, EventKind::Decided(decision))
 }

@@ -114,6 +114,8 @@ impl Turn<'_> {
             | EventKind::Outcome { .. }
             | EventKind::Marked { .. }
             | EventKind::Gated { .. }
+            | EventKind::Allotted { .. }
+            | EventKind::Pooled { .. }
             | EventKind::ToolCalled { .. }
             | EventKind::AgentEnded { .. }
             | EventKind::AgentSkipped { .. } => Ok(()),

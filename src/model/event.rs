@@ -158,6 +158,37 @@ pub enum EventKind {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         reason: Option<String>,
     },
+    /// An agent was given a part of a budget.
+    Allotted {
+        /// The budget.
+        budget: BudgetName,
+        /// What that is counted per, such as `team=web`.
+        scope: String,
+        /// How much, in the budget's unit's smallest part.
+        amount: i64,
+        /// `usd`, `tok`, …
+        unit: String,
+        /// What nobody was given, after this.
+        pool: i64,
+    },
+    /// A part of a budget went from its pool to an agent, or back.
+    Pooled {
+        /// The budget.
+        budget: BudgetName,
+        /// What that is counted per, such as `team=web`.
+        scope: String,
+        /// Which way.
+        moved: Moved,
+        /// How much, in the budget's unit's smallest part.
+        amount: i64,
+        /// `usd`, `tok`, …
+        unit: String,
+        /// What the pool has after this.
+        pool: i64,
+        /// Why.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reason: Option<String>,
+    },
     /// A person used the emergency brake.
     Braked {
         /// What they did.
@@ -232,6 +263,19 @@ pub enum EventKind {
     },
 }
 
+/// Who extends from a pool: nobody of flesh and blood.
+pub const GOVERNOR: &str = "governor";
+
+/// Which way a part of a budget went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moved {
+    /// From the pool: an allotment was raised.
+    Extended,
+    /// To the pool: an agent ended and had not spent it.
+    GivenBack,
+}
+
 /// What hooks can hold of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -272,6 +316,40 @@ pub struct Decision {
     /// The model to go on with, for a route.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub to: Option<ModelId>,
+    /// What the governor chose, where the policy left it to choose.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub chosen: Option<Chosen>,
+}
+
+/// What the governor chose, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chosen {
+    /// What.
+    #[serde(flatten)]
+    pub what: Course,
+    /// One sentence without its end, with the figures that it was chosen by.
+    pub rationale: String,
+    /// The rule was not sure: more than one of the policy's choices was sound.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub open: bool,
+}
+
+/// All that a governor can choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Course {
+    /// To let the agent go on as it is.
+    GoOn,
+    /// To raise its allotment from the pool.
+    Extend {
+        /// By so much of the budget's unit's smallest part.
+        amount: i64,
+    },
+    /// What a step can do.
+    Act {
+        /// Which.
+        verb: Verb,
+    },
 }
 
 /// What a person, or a deadline, decided.

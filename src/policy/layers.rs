@@ -416,6 +416,7 @@ fn flag_budgets(flags: &FlagRules) -> Vec<Budget> {
             limits: BTreeMap::new(),
             only: Vec::new(),
             steps: check::default_steps(flags.at_limit),
+            allot: None,
             grace: 0,
             observe: false,
             layer: rule::Layer::Flags,

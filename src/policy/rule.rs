@@ -99,6 +99,8 @@ pub struct Budget {
     pub only: Vec<(Dimension, Vec<GlobMatcher>)>,
     /// In order of severity; never empty.
     pub steps: Vec<Step>,
+    /// How it is divided among a run's agents; `None`: it is not.
+    pub allot: Option<Allot>,
     /// How far past the limit the current turn may finish, in thousandths of the limit.
     pub grace: u32,
     /// This budget alone decides and records, and does nothing.
@@ -113,10 +115,79 @@ impl Budget {
         values.first().copied().flatten().and_then(|value| self.limits.get(value)).copied().or(self.limit)
     }
 
+    /// Some step, of its allotments too, can hold or end an agent.
+    pub fn is_hard(&self) -> bool {
+        self.all_steps().any(|step| step.verb.is_hard())
+    }
+
+    /// Its own steps, then those of its allotments.
+    pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().chain(self.allot.iter().flat_map(|allot| &allot.steps))
+    }
+
     /// What it counts.
     pub fn unit(&self) -> Unit {
         // INVARIANT: check refuses a budget with neither `limit` nor `limits`, and mixed units.
         self.limit.or_else(|| self.limits.values().next().copied()).map_or(Unit::Usd, |quantity| quantity.unit)
+    }
+}
+
+/// How what is left of a budget at a run's start is divided among the agents that fall under it. What is not handed
+/// out is the pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allot {
+    /// By what.
+    pub by: AllotBy,
+    /// What is handed out to nobody at the start, in thousandths of the limit.
+    pub reserve: u32,
+    /// What happens at shares of an allotment; never empty.
+    pub steps: Vec<Step>,
+}
+
+/// What an agent's allotment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllotBy {
+    /// The same for each.
+    Equal,
+    /// What each declared in the budget's unit; one that declared nothing has none, and draws on the pool.
+    Expected,
+    /// None: all draw on the pool.
+    Pool,
+}
+
+impl AllotBy {
+    /// As policies spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "equal",
+            Self::Expected => "expected",
+            Self::Pool => "pool",
+        }
+    }
+}
+
+/// What the governor may choose among at a step with `do = "decide"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct May {
+    /// To raise the agent's allotment from the pool.
+    pub extend: bool,
+    /// To do one of these, the mildest first.
+    pub verbs: Vec<Verb>,
+    /// The most that one extension may add; `None`: as much as the pool has.
+    pub max_extend: Option<Quantity>,
+    /// For `throttle`, which always has it: the rate of requests.
+    pub to: Option<Rate>,
+}
+
+impl May {
+    /// It may choose this.
+    pub fn has(&self, verb: Verb) -> bool {
+        self.verbs.contains(&verb)
+    }
+
+    /// The severest of all that it may choose; `warn` where that is an extension alone.
+    pub fn severest(&self) -> Verb {
+        self.verbs.iter().copied().max().unwrap_or(Verb::Warn)
     }
 }
 
@@ -125,8 +196,10 @@ impl Budget {
 pub struct Step {
     /// When.
     pub at: Threshold,
-    /// What.
+    /// What; for `decide` the severest of what it may come to.
     pub verb: Verb,
+    /// For `decide`: what the governor chooses among. `None` for every other step.
+    pub may: Option<May>,
     /// For `steer`: what the agent is told beside what is left.
     pub say: Option<String>,
     /// For `throttle`, which always has it: the rate of requests.
@@ -217,7 +290,7 @@ impl Policy {
     /// Some limit, of this unit if one is given, can hold or end an agent, and is not only observed.
     pub fn binds(&self, unit: Option<Unit>) -> bool {
         let of_unit = |budget: &Budget| unit.is_none_or(|unit| budget.unit() == unit);
-        let hard = |budget: &Budget| !budget.observe && budget.steps.iter().any(|step| step.verb.is_hard());
+        let hard = |budget: &Budget| !budget.observe && budget.is_hard();
         !self.observe && self.budgets.iter().any(|budget| of_unit(budget) && hard(budget))
     }
 

@@ -8,7 +8,8 @@ use globset::GlobMatcher;
 use super::command::CommandPattern;
 use super::gate::verb_in_words;
 use super::rule::{
-    Act, Alert, AttributeRule, Budget, Calendar, FreshLedger, Gate, Layer, Policy, Step, Threshold, Unpriced, Window,
+    Act, Alert, Allot, AllotBy, AttributeRule, Budget, Calendar, FreshLedger, Gate, Layer, May, Policy, Step,
+    Threshold, Unpriced, Window,
 };
 use super::{attribute, duration, percent};
 use crate::model::{Attribution, Dimension, Timestamp, Unit, Verb};
@@ -98,11 +99,34 @@ fn write_budget(out: &mut String, budget: &Budget, tz: Tz) -> fmt::Result {
     for step in &budget.steps {
         writeln!(out, "  {}", step_in_words(step, budget.unit()))?;
     }
+    if let Some(allot) = &budget.allot {
+        write_allot(out, allot, budget.unit())?;
+    }
     if budget.grace > 0 {
         writeln!(out, "  the current turn may finish up to {} past the limit", percent::show(budget.grace))?;
     }
     if budget.observe {
         writeln!(out, "  only observes: does none of this")?;
+    }
+    Ok(())
+}
+
+fn write_allot(out: &mut String, allot: &Allot, unit: Unit) -> fmt::Result {
+    let each = match allot.by {
+        AllotBy::Equal => "allotted to the agents of a run in equal parts",
+        AllotBy::Expected => "allotted to each agent: what it expects",
+        AllotBy::Pool => "allotted to nobody: all agents draw on the pool",
+    };
+    let reserve = match allot.reserve {
+        0 => String::new(),
+        reserve => format!(", {} kept in reserve", percent::show(reserve)),
+    };
+    writeln!(out, "  {each}{reserve}")?;
+    if allot.by == AllotBy::Pool {
+        return Ok(());
+    }
+    for step in &allot.steps {
+        writeln!(out, "    {}", step_in_words(step, unit))?;
     }
     Ok(())
 }
@@ -157,6 +181,9 @@ pub fn step_in_words(step: &Step, unit: Unit) -> String {
         Threshold::Share(share) => format!("at {}", percent::show(share)),
         Threshold::Left(left) => format!("with {} left", unit.show(left)),
     };
+    if let Some(may) = &step.may {
+        return format!("{at}: decide: {}", may_in_words(may, step));
+    }
     format!("{at}: {}", verb_of_step_in_words(step))
 }
 
@@ -172,6 +199,22 @@ fn verb_of_step_in_words(step: &Step) -> String {
             None => "throttle".to_owned(),
         },
         Verb::Warn | Verb::Route | Verb::Stop | Verb::Kill => step.verb.to_string(),
+    }
+}
+
+/// `extend from the pool by $2.00 at the most, route, ask (after 30m stop) or stop`.
+fn may_in_words(may: &May, step: &Step) -> String {
+    let most = may.max_extend.map_or_else(String::new, |most| format!(" by {most} at the most"));
+    let extend = may.extend.then(|| format!("extend from the pool{most}"));
+    let verbs = may.verbs.iter().map(|verb| match (verb, may.to) {
+        (Verb::Ask, _) => format!("ask (after {} {})", duration::show(step.wait), step.otherwise),
+        (Verb::Throttle, Some(rate)) => format!("throttle to {rate}"),
+        _ => verb.to_string(),
+    });
+    let all: Vec<String> = extend.into_iter().chain(verbs).collect();
+    match all.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => all.concat(),
     }
 }
 

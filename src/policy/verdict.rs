@@ -64,10 +64,14 @@ pub fn judge(budget: &Budget, standing: &Standing) -> Option<Fired> {
     Some(due)
 }
 
+/// The step keeps the limit itself: it applies before a request that would pass it.
+pub fn is_strict(step: &Step, limit: i64) -> bool {
+    step.verb.is_hard() && step.at.amount(limit) >= limit
+}
+
 fn applies(budget: &Budget, step: &Step, standing: &Standing) -> Option<Why> {
     let threshold = step.at.amount(standing.limit);
-    let at_limit = step.verb.is_hard() && threshold >= standing.limit;
-    if !at_limit {
+    if !is_strict(step, standing.limit) {
         return (standing.spent >= threshold).then_some(Why::Reached);
     }
     let with_grace = threshold.saturating_add(Threshold::Share(budget.grace).amount(standing.limit));
@@ -100,7 +104,7 @@ fn route_that_makes_room(budget: &Budget, standing: &Standing, first: usize, bef
         .enumerate()
         .take(before)
         .skip(first)
-        .find(|(_, step)| step.verb == Verb::Route)
+        .find(|(_, step)| step.verb == Verb::Route && step.may.is_none())
         .map(|(index, step)| Fired { index, verb: step.verb, why: Why::NextWouldPass })
 }
 
@@ -128,6 +132,7 @@ mod tests {
                 .map(|&(share, verb)| Step {
                     at: Threshold::Share(share),
                     verb,
+                    may: None,
                     say: None,
                     to: None,
                     wait: Duration::from_secs(60),
@@ -135,6 +140,7 @@ mod tests {
                     implied: false,
                 })
                 .collect(),
+            allot: None,
             grace,
             observe: false,
             layer: Layer::Flags,

@@ -85,6 +85,12 @@ pub fn is_codex(pid: i32) -> bool {
     read(pid).is_some_and(|process| process.role() == Role::Codex)
 }
 
+/// Another Codex of the same program is above this one. (A script of that name that only starts it is none.)
+pub fn is_nested_codex(pid: i32) -> bool {
+    let program = |pid| read(pid).and_then(|process| process.exe_name());
+    codex_above(pid).is_some_and(|above| program(above) == program(pid))
+}
+
 /// An agent started this process: a guard or a Codex is above it, or its environment names a Codex's thread.
 pub fn is_agents(pid: i32) -> bool {
     is_governed(pid) || codex_above(pid).is_some() || environ_var(pid, "CODEX_THREAD_ID").is_some()

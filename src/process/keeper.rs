@@ -21,7 +21,7 @@ use super::inspect::{codex_processes, environ_var};
 use super::launch::{launch, stdin_of};
 use super::terminal::Terminal;
 use super::tree::{self, Process};
-use super::wire::{self, Launch, Leftovers, Numbered, Order, Refusal, Report, Status, Stdin};
+use super::wire::{self, Launch, Leftovers, Numbered, Order, Refusal, Report, Session, Status, Stdin};
 use crate::clock;
 use crate::model::{AgentName, ProcessIdentity};
 
@@ -264,6 +264,9 @@ impl Keeper {
             Ok(pid) => {
                 if order.stdin == Stdin::Inherit {
                     release_stdin();
+                }
+                if order.session == Session::Own {
+                    super::own::stay_in_foreground();
                 }
                 // A child that is not yet reaped keeps its number, dead or alive.
                 let root = tree::identity_of(pid).unwrap_or(ProcessIdentity { pid, started: 0 });

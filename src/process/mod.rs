@@ -20,16 +20,18 @@ mod freeze;
 mod keeper;
 mod launch;
 
-pub use ask::{ask, ask_git};
+pub use ask::{ask, ask_git, carry_out};
 pub use error::ProcessError;
 pub use freeze::interrupt;
 pub use guard::{Guard, GuardHandle, release_stdin};
 pub use inbox::{Arrived, Inbox};
 pub use inspect::{
-    Role, codex_above, codex_processes, command_line, environ_var, is_agents, is_codex, open_session_files, tell,
-    waits_for_input,
+    Role, codex_above, codex_processes, command_line, environ_var, is_agents, is_codex, is_nested_codex,
+    open_session_files, tell, waits_for_input,
 };
-pub use own::{account_home, has_posix_shell, has_terminal, own_identity, own_program, own_uid, user_name};
+pub use own::{
+    account_home, has_posix_shell, has_terminal, own_identity, own_program, own_uid, stay_in_foreground, user_name,
+};
 pub use terminal::{Lent, Terminal};
 pub use tree::{
     Process, State, alive, descendants, identity_of, is_descendant_of, is_governed, lineage, supervisor_above,

@@ -1,5 +1,6 @@
 //! Owns what govern knows of itself: its process, its user, its terminal.
 
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Uid, User, getuid};
 
 use super::tree::identity_of;
@@ -36,6 +37,14 @@ pub fn has_posix_shell() -> bool {
     let shell = User::from_uid(getuid()).ok().flatten().map(|user| user.shell);
     let name = shell.as_deref().and_then(|shell| shell.file_name()?.to_str());
     name.is_none_or(|name| matches!(name, "sh" | "bash" | "dash" | "ash" | "ksh" | "mksh" | "zsh"))
+}
+
+/// Ctrl-Z stops govern no more: its agents have sessions of their own and would go on unsupervised. To be called before
+/// there is another thread.
+pub fn stay_in_foreground() {
+    let stops: SigSet = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU].into_iter().collect();
+    // It cannot fail for signals that exist.
+    let _blocked = stops.thread_block();
 }
 
 /// There is a terminal at which somebody could be asked.

@@ -3,6 +3,7 @@
 //! A view ([`spend`], [`run`], [`budget`], [`approvals`]) turns what the ledger holds into a [`page::Page`] for
 //! people, which the terminal or [`markdown`] lays out, and into JSON and CSV for programs.
 
+pub mod agent_end;
 pub mod approvals;
 pub mod budget;
 pub mod by;
@@ -30,6 +31,7 @@ pub mod told;
 pub mod trial;
 pub mod trial_json;
 
+pub use agent_end::{AgentEnd, AgentResult};
 pub use approvals::ApprovalReport;
 pub use budget::{BudgetReport, BudgetRow, BudgetStanding, OtherTime};
 pub use by::By;

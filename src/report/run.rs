@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use chrono_tz::Tz;
 
 use super::BudgetStanding;
+use super::agent_end::{self, AgentEnd};
 use super::figures::Figures;
 use super::marks::{Billed, notes};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
@@ -37,6 +38,8 @@ pub struct RunReport {
     pub stopped: Option<Braked>,
     /// Where the budgets stand that bind it.
     pub budgets: Vec<BudgetStanding>,
+    /// How each agent of a fleet ended; none for a run of one command.
+    pub agents: Vec<AgentEnd>,
     /// How to go on after a stop.
     pub handoff: Option<Handoff>,
     /// Where the costs come from.
@@ -116,6 +119,7 @@ impl RunReport {
             stopped: stopped(&parts),
             info: parts.info,
             budgets: parts.budgets,
+            agents: Vec::new(),
             handoff: parts.handoff,
             prices: parts.prices,
             zone: parts.zone,
@@ -139,6 +143,9 @@ impl RunReport {
     pub fn page(&self) -> Page {
         let mut page = Page::default();
         page.title(self.headline());
+        if !self.agents.is_empty() {
+            page.table(agent_end::table(&self.agents));
+        }
         if self.rows.is_empty() {
             page.list(vec![Item::note("No Codex session was seen, so nothing was metered.")]);
         } else {
@@ -157,6 +164,7 @@ impl RunReport {
             notes.push(Item::note("Observed only: govern recorded what it would have done, and did nothing."));
         }
         page.list(notes);
+        page.list(agent_end::hand_offs(&self.agents));
         self.hand_off(&mut page);
         page
     }

@@ -54,6 +54,9 @@ impl Serialize for RunReport {
         map.serialize_entry("policy", &info.policy)?;
         map.serialize_entry("rows", &self.rows)?;
         map.serialize_entry("totals", &self.totals)?;
+        if !self.agents.is_empty() {
+            map.serialize_entry("agents", &self.agents)?;
+        }
         map.serialize_entry("in_flight", &in_flight)?;
         map.serialize_entry("unpriced_models", &self.unpriced_models)?;
         map.serialize_entry("skipped_lines", &self.skipped_lines)?;

@@ -63,6 +63,7 @@ pub(crate) fn decided(verb: Verb, because: &[&str]) -> EventKind {
         because: because.iter().map(|&text| text.to_owned()).collect(),
         would: false,
         to: (verb == Verb::Route).then(|| "gpt-6.1-terra".into()),
+        chosen: None,
     })
 }
 

@@ -1,5 +1,7 @@
 //! Pure. What govern did in a run, and why: one line per thing, from the run's events.
 
+mod shares;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use chrono_tz::Tz;
 use super::approvals::answer_text;
 use super::page::{Item, Tone};
 use super::text::{between, clock, count, duration};
-use crate::model::event::{Answer, Decision, EventKind, ToolVerdict};
+use crate::model::event::{Answer, Decision, EventKind, GOVERNOR, ToolVerdict};
 use crate::model::{AgentName, ApprovalId, Brake, Braked, BudgetName, Event, Timestamp, Unit, Verb};
 
 /// One thing that govern did, or that its owner should know.
@@ -19,7 +21,7 @@ pub struct Told {
     /// The agent it is about.
     pub agent: Option<AgentName>,
     /// `warned`, `routed`, `held`, `paused`, `extended`, `stopped`, `killed`, `ended`, `restarted`, `noted`, `skipped`,
-    /// `unlogged`, `resumed`, `failed`, `meant to stop`, `meant to kill` (the agent ended by itself before), or the word of a request that this version does not know.
+    /// `unlogged`, `resumed`, `failed`, `decided` (to let it go on), `allotted`, `gave back`, `meant to stop`, `meant to kill` (the agent ended by itself before), or the word of a request that this version does not know.
     pub what: String,
     /// Observed only: it would have.
     pub would: bool,
@@ -143,6 +145,9 @@ impl Teller {
             EventKind::Answered { approval, answer, by, reason } => {
                 self.answered(event, *approval, answer, by, reason.as_deref());
             }
+            // Told as the governor's choice.
+            EventKind::Extended { by, .. } if by == GOVERNOR => {}
+            EventKind::Allotted { .. } | EventKind::Pooled { .. } => self.told.extend(shares::share(event)),
             EventKind::Extended { budget, scope, amount, unit, by, reason } => {
                 self.extended(event, budget, scope, *amount, unit, (by, reason.as_deref()));
             }
@@ -222,6 +227,10 @@ impl Teller {
         if let (Verb::Route, Some(model)) = (decision.verb, &decision.to) {
             because = format!("to {model}: {because}");
         }
+        let (what, because) = match &decision.chosen {
+            Some(chosen) => shares::chosen(decision, chosen),
+            None => (what, because),
+        };
         let mut told = Told::new(event, what, because);
         told.budget = Some(decision.budget.clone());
         told.would = decision.would;

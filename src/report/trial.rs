@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
+use serde::Serialize;
 
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::round::{grouped, money_column, money_difference};
@@ -31,8 +32,36 @@ pub struct TrialReport {
     pub approves: bool,
     /// The policy has rules of attribution, which were not applied.
     pub attributes: bool,
+    /// What of the policy was not tried.
+    pub unreplayed: Vec<Unreplayed>,
     /// Some of the money is the list-price equivalent of use on a ChatGPT plan.
     pub plan: bool,
+}
+
+/// Rules of a policy of which history cannot tell what they would have done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unreplayed {
+    /// Tools that would have been asked about or refused.
+    Gates,
+    /// Limits in tool calls.
+    ToolCalls,
+    /// The time for which requests would have waited.
+    Throttles,
+}
+
+impl Unreplayed {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Gates => "Gates are not tried: history does not tell which tools they would have refused or held.",
+            Self::ToolCalls => {
+                "Limits in tool calls are not tried: it is responses that are governed again, not tools."
+            }
+            Self::Throttles => {
+                "A throttle is taken for a warning: what follows would have happened later, at its rate."
+            }
+        }
+    }
 }
 
 /// What a budget, or another rule, would have done to how many runs.
@@ -312,6 +341,7 @@ impl TrialReport {
         let any = |is: fn(&Deed) -> bool| trial.runs.iter().flat_map(|run| &run.steps).any(|step| is(&step.deed));
         let mut notes =
             vec!["This is a what-if. Nothing was done, and what a saved response was worth is not known.".to_owned()];
+        notes.extend(self.unreplayed.iter().map(|rules| rules.text().to_owned()));
         if any(|deed| matches!(deed, Deed::Routed { .. })) {
             notes.push("After a route the cheaper model is taken to answer with the same tokens.".to_owned());
         }

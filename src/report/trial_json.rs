@@ -141,6 +141,7 @@ impl Serialize for TrialReport {
         map.serialize_entry("totals", &Totals(&trial.actual, &trial.would))?;
         map.serialize_entry("rules", &rules)?;
         map.serialize_entry("rows", &trial.runs.iter().map(Row).collect::<Vec<_>>())?;
+        map.serialize_entry("not_tried", &self.unreplayed)?;
         map.serialize_entry("assumptions", &self.assumptions())?;
         map.end()
     }

@@ -29,6 +29,7 @@ impl Supervisor {
             }
         }
         guard.finish(leftovers).await;
+        self.echo.show_all();
         // The guard is gone, and govern has adopted what it left.
         let left = process::own_identity().map_or_else(Vec::new, |own| process::descendants(own.pid));
         let left = left.iter().filter(|process| !process.is_dead()).count();
@@ -104,6 +105,7 @@ impl Supervisor {
             because: agent.because.clone(),
             responses: agent.responses,
             cost: agent.cost,
+            thread: agent.root.clone().or_else(|| self.sessions.root_of(name).cloned()),
         })
     }
 

@@ -10,6 +10,7 @@ mod at_gate;
 mod books;
 mod braking;
 mod conclude;
+mod echo;
 mod handoff;
 mod look;
 mod owners;

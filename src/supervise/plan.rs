@@ -59,6 +59,8 @@ pub struct Plan {
     pub fresh: Vec<String>,
     /// Somebody can be asked.
     pub askable: bool,
+    /// What agents write to files is shown as well.
+    pub show: bool,
 }
 
 /// One agent before it starts.
@@ -130,6 +132,8 @@ pub struct AgentOutcome {
     pub responses: u64,
     /// What they cost, as far as they have a price.
     pub cost: Money,
+    /// Its last root thread.
+    pub thread: Option<ThreadId>,
 }
 
 /// What the loop begins with.

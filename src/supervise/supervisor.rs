@@ -23,6 +23,7 @@ use crate::usage::price::PriceTable;
 use super::asking::Asking;
 use super::at_gate::Waiting;
 use super::braking::Braking;
+use super::echo::{Echo, OFTEN};
 use super::owners::Owners;
 use super::plan::{Outcome, Plan, Seat, Start};
 use super::sessions::Sessions;
@@ -78,6 +79,8 @@ pub(super) struct Supervisor {
     pub(super) reaches_said: BTreeSet<Option<GateReach>>,
     /// The run is being interrupted.
     interrupted: bool,
+    /// What agents write, where it is to be shown.
+    pub(super) echo: Echo,
     pub(super) notices: Notices<std::io::Stderr>,
     began: Instant,
 }
@@ -92,6 +95,7 @@ enum Wake {
     Looked(Looked),
     Due,
     Sweep,
+    Echo,
 }
 
 /// Governs the agents of a run from its start to its end.
@@ -118,6 +122,12 @@ impl Supervisor {
         let full_screen = plan.agents.iter().any(|agent| agent.setup.full_screen);
         let screen = guard.terminal().filter(|_| full_screen).and_then(Terminal::try_clone);
         let agents: Vec<AgentSetup> = plan.agents.iter().map(|agent| agent.setup.clone()).collect();
+        let mut echo = Echo::default();
+        for agent in plan.agents.iter().filter(|_| plan.show) {
+            if let Seat::Own { out, err } = &agent.seat {
+                echo.add(&agent.setup.name, out.clone(), err.clone());
+            }
+        }
         let quoter = plan.prices.clone();
         let mut working = Working::new(&plan.policy);
         for agent in &plan.agents {
@@ -167,6 +177,7 @@ impl Supervisor {
             unsaid: Vec::new(),
             reaches_said: BTreeSet::new(),
             interrupted: false,
+            echo,
             notices: plan.notices,
             began,
         }
@@ -202,6 +213,7 @@ impl Supervisor {
                 continue;
             }
             let timer = self.timers.next();
+            let echo_at = (!self.echo.is_empty()).then(|| clock::monotonic() + OFTEN);
             let wake = tokio::select! {
                 biased;
                 report = next_report(&mut self.guard) => Wake::Guard(report),
@@ -212,6 +224,7 @@ impl Supervisor {
                 signal = inbox.next() => Wake::Signal(signal),
                 () = until(timer) => Wake::Due,
                 () = until(Some(sweep_at)) => Wake::Sweep,
+                () = until(echo_at) => Wake::Echo,
             };
             let sweeps = matches!(wake, Wake::Sweep);
             let effects = self.wake(wake).await?;
@@ -256,6 +269,10 @@ impl Supervisor {
             Wake::Looked(looked) => self.looked(looked),
             Wake::Due => self.due(),
             Wake::Sweep => self.sweep(),
+            Wake::Echo => {
+                self.echo.show();
+                Vec::new()
+            }
         };
         let idle = inputs.is_empty() && self.notes.is_empty() && self.backlog.is_empty();
         if idle { Ok(Vec::new()) } else { self.turn(inputs) }
@@ -297,7 +314,10 @@ impl Supervisor {
             return Ok(Vec::new());
         }
         let how = if self.interrupted { Interrupt::Kill } else { Interrupt::Stop };
-        let by = if arrived.from_terminal { "interrupted".to_owned() } else { format!("signal {}", arrived.signal) };
+        let by = match arrived.from_terminal {
+            true => "interrupted at the terminal".to_owned(),
+            false => format!("interrupted by signal {}", arrived.signal),
+        };
         self.interrupted = true;
         self.say(match how {
             Interrupt::Stop => "nothing new is started, and agents end at a safe point; once more ends them now",

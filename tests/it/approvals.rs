@@ -127,3 +127,24 @@ fn at_govern_s_own_prompt_a_tool_is_let_run_once_again_or_for_a_time() {
         assert_eq!((questions(&world).len(), pushed(&world)), (questions_in_all, 3 - questions_in_all), "{screen}");
     }
 }
+
+#[test]
+fn the_policy_for_whoever_is_responsible_asks_refuses_and_says_what_history_cannot_tell() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/gated.toml");
+    let commands = ["git push --force || touch forced", "git push --dry-run; touch dry", "git push || touch asked"];
+    let replies = commands.map(Reply::exec).into_iter().chain([Reply::message("all is done")]);
+    world.server.script(Select::root(), replies);
+    let governed = world.start_governed(&["--policy", policy], CODEX);
+    assert_eq!(asked(&world)["budget"], "nothing leaves the machine unasked");
+    let made = |name: &str| world.path("work").join(name).exists();
+    assert_eq!((made("forced"), made("dry"), made("asked")), (false, true, false));
+    world.govern(&["deny", "1"]).expect_code(0);
+    governed.finish().expect_code(0).expect_said("deny: `history is not rewritten`");
+    assert!(!made("asked"));
+    let tried = world.govern(&["policy", "try", policy]).expect_code(0).out();
+    assert!(tried.contains("Gates are not tried") && tried.contains("Limits in tool calls are not tried"), "{tried}");
+    let tried = world.govern(&["policy", "try", policy, "--format", "json"]).expect_code(0);
+    let tried: Value = serde_json::from_slice(&tried.stdout).unwrap();
+    assert_eq!(tried["not_tried"], json!(["gates", "tool_calls", "throttles"]));
+}

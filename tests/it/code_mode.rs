@@ -124,3 +124,25 @@ fn where_requests_do_not_ask_the_tree_stands_still_while_a_tool_of_a_cell_is_ask
         world.govern(&["audit", "verify"]).expect_code(0);
     }
 }
+
+#[test]
+fn what_is_typed_into_a_program_asks_nothing_so_that_what_opens_a_prompt_is_caught() {
+    let typed = json!("import os; os.system('touch typed'); exit()\n");
+    // A name that says nothing is the hole that the README speaks of.
+    for (program, past) in [("bash", false), ("python3", false), ("python3 -i", false), ("./prompt", true)] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.write_script("work/prompt", "#!/bin/sh\nexec python3 -i\n");
+        world.policy("[[gate]]\nname = \"typed\"\nmatch = [\"touch *\"]\ndo = \"deny\"\n");
+        let start = json!({"cmd": program, "tty": true, "yield_time_ms": 500});
+        let script = format!(
+            "const one = await tools.exec_command({start});\n\
+             await tools.write_stdin({{session_id: one.session_id, chars: {typed}, yield_time_ms: 5000}});\n"
+        );
+        let cell = json!({"type": "custom_tool_call", "call_id": "cell_1", "name": "exec", "input": script});
+        world.server.script(Select::root(), [Reply::item(cell), Reply::message("all is done")]);
+        world.run_governed(&[], &["codex", "exec", "-m", IN_CODE_MODE, "do it"]).expect_code(0);
+        let verdict = if past { "allowed" } else { "denied" };
+        assert_eq!(calls(&world), [(program.to_owned(), verdict.to_owned())]);
+        assert_eq!(world.path("work/typed").exists(), past, "{program}");
+    }
+}

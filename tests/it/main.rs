@@ -14,6 +14,7 @@
 #[path = "../support/mod.rs"]
 pub mod support;
 
+mod agents_sdk;
 mod alerts;
 mod approvals;
 mod ask;
@@ -23,6 +24,7 @@ mod budget;
 mod cli;
 mod code_mode;
 mod concurrent;
+mod fleet;
 mod gate;
 mod gate_screen;
 mod ground;

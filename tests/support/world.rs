@@ -232,6 +232,19 @@ stream_max_retries = 0
         self.start_governed(flags, command).finish()
     }
 
+    /// Starts `govern fleet FLAGS FILE` on a file with this text in the working folder; it says how it ended in the file
+    /// that [`Governed`] reads.
+    pub fn start_fleet(&self, flags: &[&str], text: &str) -> Governed<'_> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let json = self.path(&format!("fleet-{number}.json"));
+        let file = format!("fleet-{number}.toml");
+        self.write(&format!("work/{file}"), &format!("version = 1\n{text}"));
+        let json_text = json.display().to_string();
+        let args = [&["fleet", "--json", &json_text], flags, &[&file]].concat();
+        Governed { world: self, running: self.start("govern", &args), json }
+    }
+
     /// The ids of this world's processes that live, zombies not counted.
     pub fn processes(&self) -> Vec<i32> {
         let mark = format!("{MARK}={}", self.mark);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Said;
 use crate::cli::here::Here;
-use crate::cli::{env, policy_files, run as runs, working_folder};
+use crate::cli::{env, hooks, policy_files, run as runs, working_folder};
 use crate::clock;
 use crate::codex::{HookEvent, Invocation, Kind};
 use crate::gate::hook::{HookAnswer, blocked_prompt};
@@ -65,12 +65,6 @@ impl Installed {
 
 /// Answers it; or why it cannot be answered.
 pub(super) fn run(hook: &Installed, parent: Parent, said: &Said) -> Result<String, String> {
-    let own = process::own_identity().ok_or("govern cannot tell its own process from /proc")?;
-    let codex = process::codex_above(own.pid).and_then(process::identity_of);
-    if process::is_governed(own.pid) {
-        return below_a_run(hook, own, codex, &parent, said);
-    }
-    let codex = codex.ok_or("no Codex has called it")?;
     let account = process::account_home(process::own_uid()).map(OsString::from);
     // A hook of the machine goes by the account: an agent may set its variables, and so take another ledger.
     let of_account = |name: &str| match name {
@@ -85,6 +79,15 @@ pub(super) fn run(hook: &Installed, parent: Parent, said: &Said) -> Result<Strin
         now: clock::now(),
         alive: &process::alive,
     };
+    if hooks::others_decide(&here, hook.event, hook.home.is_none(), hook.observe) {
+        return Ok(String::new());
+    }
+    let own = process::own_identity().ok_or("govern cannot tell its own process from /proc")?;
+    let codex = process::codex_above(own.pid).and_then(process::identity_of);
+    if process::is_governed(own.pid) {
+        return below_a_run(hook, own, codex, &parent, said);
+    }
+    let codex = codex.ok_or("no Codex has called it")?;
     Attended { hook, said, here, codex, parent: Arc::new(parent), woken: None }.answer()
 }
 
@@ -103,7 +106,9 @@ fn below_a_run(
     let run = live.iter().find(|run| run.process == supervisor).ok_or("the run above it cannot be found")?;
     let sockets = home::socket_folder(&folder).map_err(|error| error.to_string())?;
     let socket = socket::path_of(&sockets, &run.id);
-    let asks_itself = codex.and_then(command_of).is_some_and(|command| {
+    // Only the outermost Codex has the run's own hooks: one below it may name the socket on its command line, too.
+    let outermost = codex.filter(|codex| !process::is_nested_codex(codex.pid));
+    let asks_itself = outermost.and_then(command_of).is_some_and(|command| {
         let named = socket.display().to_string();
         command.iter().any(|word| word.to_string_lossy().contains(&named))
     });

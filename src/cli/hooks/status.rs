@@ -9,6 +9,7 @@ use super::file::ConfigFile;
 use super::{Place, own_program};
 use crate::cli::format::{Format, put_as};
 use crate::cli::here::Here;
+use crate::codex::HookEvent;
 use crate::codex::installed::{self, EVENTS, Standing};
 use crate::error::Result;
 use crate::exit::Exit;
@@ -80,12 +81,23 @@ pub(super) fn run(format: Format, out: &mut dyn Write, here: &Here<'_>) -> Resul
             what: error.message().to_owned(),
         }),
     }
+    give_way(&mut rows, here);
     let mut page = Page::default();
     page.list(rows.iter().map(item).collect());
     page.title("What Codex lets hooks do");
     page.list(VERSIONS.iter().map(|(version, what)| Item::new(*version, *what, Tone::Quiet)).collect());
     put_as(out, here.look, format, &page, || to_text(&document(&rows)))?;
     Ok(Exit::Success)
+}
+
+/// Where both files' hooks would decide, one of them does.
+fn give_way(rows: &mut [Row], here: &Here<'_>) {
+    let both = rows.iter().all(|row| row.state == State::Installed);
+    for row in rows.iter_mut().filter(|_| both) {
+        if super::others_decide(here, HookEvent::PreToolUse, row.layer == "system", row.observe) {
+            row.what.push_str("; they leave it to the other file's");
+        }
+    }
 }
 
 fn row(layer: &'static str, place: &Place) -> Result<Row> {
@@ -146,7 +158,6 @@ fn document(rows: &[Row]) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codex::HookEvent;
     use crate::codex::installed::Found;
 
     fn standing(program: &Path, change: impl Fn(usize, &mut Found)) -> Standing {

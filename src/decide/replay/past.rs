@@ -408,6 +408,8 @@ impl Live {
             | EventKind::Outcome { .. }
             | EventKind::Asked { .. }
             | EventKind::Extended { .. }
+            | EventKind::Allotted { .. }
+            | EventKind::Pooled { .. }
             | EventKind::Gated { .. }
             | EventKind::ToolCalled { .. }
             | EventKind::AgentEnded { .. }

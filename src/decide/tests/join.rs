@@ -110,6 +110,15 @@ fn a_step_is_said_once_by_whoever_sees_it_reached() {
 }
 
 #[test]
+fn a_budget_in_minutes_is_said_not_to_be_kept_once() {
+    let rules = "[[budget]]\nname = \"time\"\nper = \"run\"\nlimit = \"9 minutes\"\n";
+    let mut session = Session::under(rules);
+    let begun = session.asks(None);
+    assert!(said(&begun)[0].starts_with("`time` counts minutes") && goes_on(&begun), "{begun:?}");
+    assert!(said(&session.asks(Some(100))).is_empty());
+}
+
+#[test]
 fn a_question_is_put_and_not_answered() {
     let mut session = Session::under(&five_dollars(r#"{ at = "100%", do = "ask" }"#));
     session.asks(None);

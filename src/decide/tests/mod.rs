@@ -1,9 +1,11 @@
 //! Pure. The governor's stories: what happens goes in, a transcript of what it wants done comes out.
 
 mod alert;
+mod allot;
 mod ask;
 mod brake;
 mod calls;
+mod conserved;
 mod gate;
 mod join;
 mod limits;

@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::world::{CODEX, Plan, World, setup};
+use super::conserved::money_is_conserved;
+use super::world::{CODEX, Plan, World, expects, setup};
 use crate::decide::input::{Gone, Hook, HookId, Judged, News, Phase, Settled, Timer, ToolCall, Wants};
 use crate::decide::lifecycle::State;
 use crate::decide::{Books, Effect, Input};
-use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalId, Brake, BudgetName, ThreadId, Unit, Verb};
+use crate::model::event::{Answer, Course, Decision, EventKind};
+use crate::model::{AgentName, ApprovalId, Brake, BudgetName, Progress, Streak, ThreadId, Unit, Verb};
 use crate::policy::rule::{Budget, GateVerb, Refusal, Window};
 use crate::policy::verdict::judge;
 
 const SECOND: &str = "second";
 const THREADS: [&str; 2] = ["root", "sub"];
 
-const POLICIES: [&str; 6] = [
+/// In those that divide a budget, one agent expects more than the other.
+const POLICIES: [&str; 9] = [
     "[[budget]]\nname = \"life\"\nper = \"run\"\nlimit = \"9 usd\"\nsteps = [{ at = \"30%\", do = \"warn\" },\
      { at = \"50%\", do = \"route\" }, { at = \"80%\", do = \"ask\", else = \"route\" }, { at = \"100%\", do = \"stop\" }]\n",
     "[[budget]]\nname = \"life\"\nper = \"agent\"\nlimit = \"6 usd\"\nsteps = [{ at = \"50%\", do = \"route\" },\
@@ -34,6 +36,15 @@ const POLICIES: [&str; 6] = [
     "[[budget]]\nname = \"mild\"\nper = \"run\"\nlimit = \"9 usd\"\nsteps = [{ at = \"20%\", do = \"steer\" },\
      { at = \"40%\", do = \"throttle\", to = \"3 responses/m\" }, { at = \"100%\", do = \"ask\" }]\n\
      [[budget]]\nname = \"tools\"\nper = \"run\"\nlimit = \"3 tool calls\"\n",
+    "[[budget]]\nname = \"life\"\nper = \"run\"\nlimit = \"9 usd\"\nallot = { by = \"expected\", reserve = \"20%\" }\n",
+    "[[budget]]\nname = \"day\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"12 usd\"\n\
+     steps = [{ at = \"90%\", do = \"decide\", may = [\"steer\", \"route\"] }, { at = \"100%\", do = \"ask\", else = \"kill\" }]\n\
+     [budget.allot]\nby = \"equal\"\nreserve = \"30%\"\nsteps = [\
+     { at = \"40%\", do = \"decide\", may = [\"throttle\", \"route\"], to = \"3 responses/m\" },\
+     { at = \"70%\", do = \"decide\", may = [\"extend\", \"steer\", \"ask\"], max_extend = \"1 usd\" },\
+     { at = \"100%\", do = \"decide\", may = [\"extend\", \"route\", \"kill\"] }]\n",
+    "[[budget]]\nname = \"life\"\nper = \"run\"\nlimit = \"9k tok\"\nallot = { by = \"expected\" }\n\
+     [[budget]]\nname = \"team\"\nper = \"team\"\nwindow = \"1h\"\nlimit = \"20 usd\"\nallot = { by = \"pool\" }\n",
 ];
 
 /// Something that happens to one of two agents.
@@ -54,6 +65,7 @@ enum Act {
     Ephemeral(usize),
     Stray(usize, u8),
     Brake(u8),
+    Progress(usize, u8),
     /// Codex at the gate: whose, on which thread, what for, and with which of two tools.
     Hook(usize, usize, u8, bool),
     HookGone(u8, bool),
@@ -75,7 +87,8 @@ fn acts() -> impl Strategy<Value = Act> {
         2 => (1_u16..3_000).prop_map(Act::Pass),
         1 => (0_u8..5).prop_map(Act::Jump),
         1 => who.clone().prop_map(Act::Ephemeral),
-        1 => (who, 0_u8..3).prop_map(|(who, what)| Act::Stray(who, what)),
+        1 => (who.clone(), 0_u8..3).prop_map(|(who, what)| Act::Stray(who, what)),
+        1 => (who, 0_u8..5).prop_map(|(who, what)| Act::Progress(who, what)),
         2 => (0_u8..10).prop_map(Act::Brake),
         8 => (who_at_gate(), any::<bool>()).prop_map(|((who, thread, what), one)| Act::Hook(who, thread, what, one)),
         1 => (0_u8..3, any::<bool>()).prop_map(|(back, broken)| Act::HookGone(back, broken)),
@@ -179,6 +192,12 @@ fn act(world: &mut World, act: &Act) {
             let agent = AgentName::new(name(who));
             world.feed(Input::CodexSeen { agent, pid: 1, ephemeral: false, works_at_once: true });
         }
+        Act::Progress(who, times) => {
+            let failing = (times > 1).then(|| Streak { command: "make".to_owned(), times: times.into() });
+            let changes = if times == 1 { vec![world.now.uptime] } else { Vec::new() };
+            let progress = Box::new(Progress { failing, changes, ..Progress::default() });
+            world.feed(Input::Progress { agent: AgentName::new(name(who)), progress });
+        }
         Act::Brake(what) => world.brakes(match what {
             0..6 => Brake::Pause,
             6..8 => Brake::Continue,
@@ -212,7 +231,11 @@ fn act(world: &mut World, act: &Act) {
 /// Runs a story and looks after every act.
 fn story(policy: usize, acts: &[Act]) -> World {
     let mut plan = Plan::of(POLICIES[policy]);
-    plan.agents.push(setup(SECOND, policy.is_multiple_of(2)));
+    plan.agents = match policy {
+        6 => vec![expects(CODEX, "3 usd"), expects(SECOND, "2 usd")],
+        8 => vec![expects(CODEX, "4k tok"), setup(SECOND, true)],
+        _ => vec![setup(CODEX, true), setup(SECOND, policy.is_multiple_of(2))],
+    };
     let mut world = plan.started();
     let mut seen = Seen::default();
     for one in acts {
@@ -228,6 +251,7 @@ fn story(policy: usize, acts: &[Act]) -> World {
         seen.held_is_held(&world, from);
         let said = world.told();
         standing_is_kept(&world, &said);
+        money_is_conserved(&world, &said);
     }
     sums_are_right(&world);
     world
@@ -237,7 +261,7 @@ fn story(policy: usize, acts: &[Act]) -> World {
 #[derive(Default)]
 struct Seen {
     finished: BTreeSet<AgentName>,
-    verbs: BTreeMap<(Option<AgentName>, BudgetName), Verb>,
+    verbs: BTreeMap<(Option<AgentName>, BudgetName, String), Verb>,
     paused: BTreeSet<AgentName>,
     answered: BTreeSet<HookId>,
     /// Since a limit was lifted.
@@ -293,8 +317,11 @@ impl Seen {
                     self.steered.clear();
                 }
                 Effect::Record { kind: EventKind::Answered { .. }, .. } => self.verbs.clear(),
-                Effect::Record { agent, kind: EventKind::Decided(decision) } if decision.budget.as_str() == "life" => {
-                    let before = self.verbs.insert((agent.clone(), decision.budget.clone()), decision.verb);
+                Effect::Record { agent, kind: EventKind::Decided(decision) }
+                    if decision.budget.as_str() == "life" && !goes_on(decision) =>
+                {
+                    let of = (agent.clone(), decision.budget.clone(), decision.scope.clone());
+                    let before = self.verbs.insert(of, decision.verb);
                     assert!(before <= Some(decision.verb), "{before:?}, then {decision:?}");
                 }
                 _ => {}
@@ -305,6 +332,11 @@ impl Seen {
             self.verbs.clear();
         }
     }
+}
+
+/// The agent is left as it is.
+fn goes_on(decision: &Decision) -> bool {
+    decision.chosen.as_ref().is_some_and(|chosen| !matches!(chosen.what, Course::Act { .. }))
 }
 
 impl Seen {

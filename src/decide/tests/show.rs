@@ -3,7 +3,7 @@
 use crate::decide::effect::Question;
 use crate::decide::input::{News, Phase, Settled, Timer};
 use crate::decide::{Effect, Input};
-use crate::model::event::{Answer, Decision, EventKind};
+use crate::model::event::{Answer, Chosen, Course, Decision, EventKind};
 use crate::model::{AgentName, Quantity};
 
 pub(super) fn show_input(input: &Input) -> String {
@@ -98,6 +98,22 @@ pub(super) fn show_effect(effect: &Effect) -> Option<String> {
 
 fn show_record(kind: &EventKind) -> Option<String> {
     Some(match kind {
+        EventKind::Decided(Decision { verb, budget, because, would, chosen: Some(Chosen { what, .. }), .. }) => {
+            let would = if *would { "would " } else { "" };
+            let more: String = because.iter().skip(1).map(|because| format!("; {because}")).collect();
+            let what = match what {
+                Course::GoOn => "to let it go on".to_owned(),
+                Course::Extend { amount } => format!("to extend by {amount}"),
+                Course::Act { verb } => format!("to {verb}"),
+            };
+            format!("decided {would}{what}, {verb} ({budget}{more})")
+        }
+        EventKind::Allotted { budget, scope, amount, pool, .. } => {
+            format!("allotted {amount} of {budget}, {scope}: {pool} in the pool")
+        }
+        EventKind::Pooled { budget, moved, amount, pool, .. } => {
+            format!("{moved:?} {amount} of {budget}: {pool} in the pool")
+        }
         EventKind::Decided(Decision { verb, budget, because, would, to, .. }) => {
             let would = if *would { "would " } else { "" };
             let to = to.as_ref().map_or_else(String::new, |to| format!(" to {to}"));

@@ -18,7 +18,7 @@ use crate::decide::{Books, Effect, Governor, Input, Moment};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{
     AgentName, ApprovalId, Attribution, Basis, Billing, Brake, BudgetKey, BudgetName, Cost, ModelId, Money, Quantity,
-    Response, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp, Tokens, Unit,
+    Registration, Response, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp, Tokens, Unit,
 };
 use crate::policy::layers::{FlagRules, load};
 use crate::policy::mistake::LayerText;
@@ -150,6 +150,12 @@ pub(super) fn five_dollars(steps: &str) -> String {
 
 pub(super) fn setup(name: &str, restartable: bool) -> AgentSetup {
     AgentSetup { restartable, ..AgentSetup::alone(AgentName::new(name), web()) }
+}
+
+/// The same, and it declared this.
+pub(super) fn expects(name: &str, spend: &str) -> AgentSetup {
+    let spend = Quantity::parse(spend).ok();
+    AgentSetup { registration: Registration { spend, ..Registration::default() }, ..setup(name, true) }
 }
 
 pub(super) fn web() -> Attribution {
@@ -361,6 +367,18 @@ impl World {
     pub(super) fn phase(&mut self, agent: &str, thread: &str, phase: Phase) {
         self.pass(1);
         self.feed(Input::Phase { agent: AgentName::new(agent), thread: ThreadId::new(thread), phase });
+    }
+
+    /// Its command ends by itself.
+    pub(super) fn exits(&mut self, agent: &str) {
+        self.pass(1);
+        self.feed(Input::Exited { agent: AgentName::new(agent), leftover: 0, ok: true });
+    }
+
+    /// The same, with an error.
+    pub(super) fn fails(&mut self, agent: &str) {
+        self.pass(1);
+        self.feed(Input::Exited { agent: AgentName::new(agent), leftover: 0, ok: false });
     }
 
     pub(super) fn person(&mut self, approval: i64, answer: Answer) {

@@ -264,6 +264,11 @@ fn act(table: &Table<'_>, trigger: Option<&Trigger>, notes: &mut Notes) -> Optio
     }
     let does = table.text("do", "\"warn\"", &mut notes.silent());
     let until = table.text("until", "\"reset\"", notes);
+    if let Some(does) = does.as_ref().filter(|does| does.value == "decide") {
+        let hint = "the governor decides about a budget and its pool: write it as a step, or another `do` here";
+        notes.refuse(&does.span, "`decide` goes with a budget's step, not with an alert", hint);
+        return None;
+    }
     if does.as_ref().is_none_or(|does| does.value != "hold") {
         if let Some(until) = until {
             let hint = "leave `until` out, or write `do = \"hold\"`";

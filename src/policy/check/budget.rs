@@ -7,26 +7,27 @@ use globset::GlobMatcher;
 use toml::de::DeValue;
 
 use crate::model::{BudgetName, Dimension, Quantity, Unit};
-use crate::policy::mistake::Notes;
+use crate::policy::mistake::{Notes, Span};
 use crate::policy::percent;
-use crate::policy::rule::{Budget, Window};
+use crate::policy::rule::{Allot, Budget, Step, Window};
 use crate::policy::suggest;
 use crate::policy::table::{Entry, Keys, Placed, Table, as_text, wrong_type};
 
 use super::only::{self, DIMENSIONS, dimension};
-use super::{BudgetDraft, steps, window};
+use super::steps::{self, Checked};
+use super::{BudgetDraft, allot, window};
 
 const KEYS: Keys = Keys {
     of: "`[[budget]]`",
-    known: &["name", "per", "window", "limit", "limits", "only", "steps", "grace", "mode", "overridable"],
-    later: &["allot"],
+    known: &["name", "per", "window", "limit", "limits", "only", "steps", "grace", "mode", "overridable", "allot"],
+    later: &[],
 };
 
 /// The rest of the grammar makes no sense of one run.
 const FLEET_KEYS: Keys = Keys {
     of: "the `[budget]` of a fleet",
-    known: &["name", "per", "limit", "steps", "grace", "mode"],
-    later: &["allot"],
+    known: &["name", "per", "limit", "steps", "grace", "mode", "allot"],
+    later: &[],
 };
 
 /// The budget; `None` if it has no name that others could be told from it by.
@@ -52,7 +53,9 @@ pub(super) fn check(
     if minutes {
         minutes_pass_in_a_run(table, per.as_deref(), window.as_ref(), notes);
     }
-    let (steps, routes) = steps::check(table, &known_limits(limit.as_ref(), &limits, grace), notes);
+    let known = known_limits(limit.as_ref(), &limits, grace);
+    let dims: Vec<&Dimension> = only.iter().map(|(dimension, _)| dimension).collect();
+    let Divided { steps, allot, routes } = divided(table, (per.as_deref(), &dims), &known, notes);
     let mode = super::mode(table, notes);
     let overridable = table.boolean("overridable", notes).unwrap_or(false);
     let name = name?;
@@ -64,12 +67,41 @@ pub(super) fn check(
         limits,
         only,
         steps,
+        allot,
         grace,
         observe: mode.unwrap_or(observe),
         layer: notes.layer(),
     });
     let name = Placed { value: BudgetName::new(name.value), span: name.span };
     Some(BudgetDraft { name, overridable, routes, budget })
+}
+
+/// What happens at shares of a budget, and of what it is divided into.
+struct Divided {
+    steps: Vec<Step>,
+    allot: Option<Allot>,
+    routes: Vec<Span>,
+}
+
+fn divided(
+    table: &Table<'_>,
+    (per, only): (Option<&[Dimension]>, &[&Dimension]),
+    limits: &steps::Limits,
+    notes: &mut Notes,
+) -> Divided {
+    let Checked { steps, mut routes, extends } = steps::check(table, limits, || steps::default_steps(None), notes);
+    extends.iter().for_each(|span| extends_allotments_alone(span, notes));
+    let allot = allot::check(table, per, only, limits, notes).and_then(|draft| {
+        routes.extend(draft.routes);
+        draft.allot
+    });
+    Divided { steps, allot, routes }
+}
+
+/// The budget's own limit is nobody's to raise but a person's.
+fn extends_allotments_alone(span: &Span, notes: &mut Notes) {
+    let message = "`extend` is never chosen here: it raises an agent's allotment from the pool, not the limit itself";
+    notes.warn(span, message, "write this step into `allot = { by = \"expected\", steps = [ … ] }`, or leave it out");
 }
 
 /// The budget of a fleet: over the run, for its life.
@@ -90,7 +122,9 @@ pub(super) fn of_fleet(table: &Table<'_>, notes: &mut Notes) -> Option<BudgetDra
     let grace = grace(table, notes);
     needs_limit(table, notes);
     let none = BTreeMap::new();
-    let (steps, routes) = steps::check(table, &known_limits(limit.as_ref(), &none, grace), notes);
+    let known = known_limits(limit.as_ref(), &none, grace);
+    let run = [Dimension::Run];
+    let Divided { steps, allot, routes } = divided(table, (Some(&run), &[]), &known, notes);
     let mode = super::mode(table, notes);
     let name = name?;
     let budget = limit.map(|limit| Budget {
@@ -101,6 +135,7 @@ pub(super) fn of_fleet(table: &Table<'_>, notes: &mut Notes) -> Option<BudgetDra
         limits: none,
         only: Vec::new(),
         steps,
+        allot,
         grace,
         observe: mode.unwrap_or(false),
         layer: notes.layer(),

@@ -1,9 +1,11 @@
 //! Pure. As written → valid: what one file says, each piece checked by itself and all mistakes noted.
 
 mod alert;
+mod allot;
 mod approvals;
 mod attribute;
 mod budget;
+mod decide;
 mod gate;
 pub(crate) mod models;
 mod only;
@@ -43,7 +45,7 @@ const KEYS: Keys = Keys {
         "ledger",
         "prices",
     ],
-    later: &["governor", "allot", "on_failure"],
+    later: &["governor", "on_failure"],
 };
 
 const LEDGER: Keys = Keys { of: "`[ledger]`", known: &["fresh"], later: &[] };

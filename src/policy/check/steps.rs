@@ -9,14 +9,20 @@ use crate::policy::duration::{self, DURATION_HINT};
 use crate::policy::mistake::{Notes, Span};
 use crate::policy::percent;
 use crate::policy::rate::Rate;
-use crate::policy::rule::{Step, Threshold};
+use crate::policy::rule::{May, Step, Threshold};
+use crate::policy::show;
 use crate::policy::suggest;
 use crate::policy::table::{Keys, Placed, Table, Text, wrong_type};
 
-const KEYS: Keys = Keys { of: "a step", known: &["at", "do", "say", "to", "wait", "else"], later: &["may"] };
+use super::decide::{self, MayDraft};
 
-const VERBS: [Verb; 7] = [Verb::Warn, Verb::Steer, Verb::Throttle, Verb::Route, Verb::Ask, Verb::Stop, Verb::Kill];
-const LATER_VERBS: [&str; 3] = ["extend", "decide", "deny"];
+const KEYS: Keys =
+    Keys { of: "a step", known: &["at", "do", "say", "to", "wait", "else", "may", "max_extend"], later: &[] };
+
+/// What a step does, from mild to severe.
+pub(super) const VERBS: [Verb; 7] =
+    [Verb::Warn, Verb::Steer, Verb::Throttle, Verb::Route, Verb::Ask, Verb::Stop, Verb::Kill];
+const DECIDE: &str = "decide";
 
 /// The most steps of a budget.
 const MOST_STEPS: usize = 50;
@@ -39,7 +45,27 @@ pub(super) struct StepDraft {
     step: Step,
     at: Span,
     verb: Span,
-    otherwise: Option<Span>,
+    /// Where it wants a model ladder.
+    routes: Vec<Span>,
+    /// Where it wants a pool.
+    extend: Option<Span>,
+}
+
+/// The steps, as far as they are right.
+pub(super) struct Checked {
+    /// In order of severity.
+    pub(super) steps: Vec<Step>,
+    /// Where they want a model ladder.
+    pub(super) routes: Vec<Span>,
+    /// Where they want a pool.
+    pub(super) extends: Vec<Span>,
+}
+
+/// What a step says that it does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Do(Verb),
+    Decide,
 }
 
 /// What a budget without `steps` does; `last` at the limit, where somebody named it.
@@ -49,6 +75,7 @@ pub(super) fn default_steps(last: Option<Verb>) -> Vec<Step> {
     let step = |share, verb| Step {
         at: Threshold::Share(share),
         verb,
+        may: None,
         say: None,
         to: None,
         wait: DEFAULT_WAIT,
@@ -59,13 +86,36 @@ pub(super) fn default_steps(last: Option<Verb>) -> Vec<Step> {
     warn.into_iter().chain([step(1000, last)]).collect()
 }
 
-/// The steps, as far as they are right, and where they want a model ladder.
-pub(super) fn check(budget: &Table<'_>, limits: &Limits, notes: &mut Notes) -> (Vec<Step>, Vec<Span>) {
-    let Some(list) = budget.one_or_more("steps", MOST_STEPS, notes) else {
-        return (default_steps(None), Vec::new());
+/// What happens at shares of an allotment where nobody said it: the governor decides.
+pub(super) fn of_allotments() -> Vec<Step> {
+    let verbs = vec![Verb::Route, Verb::Ask, Verb::Stop];
+    let may = May { extend: true, verbs, max_extend: None, to: None };
+    let step = |share| Step {
+        at: Threshold::Share(share),
+        verb: may.severest(),
+        may: Some(may.clone()),
+        say: None,
+        to: None,
+        wait: DEFAULT_WAIT,
+        otherwise: Verb::Stop,
+        implied: true,
+    };
+    vec![step(800), step(1000)]
+}
+
+/// Reads `steps`; without them there are those that `unsaid` gives.
+pub(super) fn check(
+    table: &Table<'_>,
+    limits: &Limits,
+    unsaid: impl FnOnce() -> Vec<Step>,
+    notes: &mut Notes,
+) -> Checked {
+    let Some(list) = table.one_or_more("steps", MOST_STEPS, notes) else {
+        return Checked { steps: unsaid(), routes: Vec::new(), extends: Vec::new() };
     };
     if list.value.is_empty() {
-        let hint = "leave `steps` out to warn at 80% and ask at 100%";
+        let shares: Vec<String> = unsaid().iter().map(|step| show::step_in_words(step, Unit::Usd)).collect();
+        let hint = format!("leave `steps` out for {}", shares.join(" and "));
         notes.refuse(&list.span, "`steps` is empty: nothing would happen at the limit", hint);
     }
     let mut drafts = Vec::new();
@@ -78,57 +128,81 @@ pub(super) fn check(budget: &Table<'_>, limits: &Limits, notes: &mut Notes) -> (
     if order(&drafts, notes) {
         never_fires(&drafts, limits, notes);
     }
-    let routes = drafts.iter().flat_map(routes).collect();
-    (drafts.into_iter().map(|draft| draft.step).collect(), routes)
-}
-
-fn routes(draft: &StepDraft) -> Vec<Span> {
-    let verb = (draft.step.verb == Verb::Route).then(|| draft.verb.clone());
-    let otherwise = draft.otherwise.clone().filter(|_| draft.step.otherwise == Verb::Route);
-    verb.into_iter().chain(otherwise).collect()
+    let routes = drafts.iter().flat_map(|draft| draft.routes.clone()).collect();
+    let extends = drafts.iter().filter_map(|draft| draft.extend.clone()).collect();
+    Checked { steps: drafts.into_iter().map(|draft| draft.step).collect(), routes, extends }
 }
 
 fn one(table: &Table<'_>, limits: &Limits, notes: &mut Notes) -> Option<StepDraft> {
     table.only(&KEYS, notes);
     let at_text = required(table, "at", "\"80%\"", notes);
     let at = at_text.as_ref().and_then(|text| threshold(text, limits, notes));
-    act(table, at.zip(at_text.map(|text| text.span)), notes)
+    act(table, at.zip(at_text.map(|text| text.span)), limits.unit, notes)
 }
 
 /// What an alert does, and where that wants a model ladder. An alert has no share at which it would.
 pub(super) fn of_alert(table: &Table<'_>, notes: &mut Notes) -> Option<(Step, Vec<Span>)> {
-    let draft = act(table, Some((Threshold::Share(1000), table.span.clone())), notes)?;
-    let routes = routes(&draft);
-    Some((draft.step, routes))
+    let draft = act(table, Some((Threshold::Share(1000), table.span.clone())), None, notes)?;
+    Some((draft.step, draft.routes))
 }
 
-fn act(table: &Table<'_>, at: Option<(Threshold, Span)>, notes: &mut Notes) -> Option<StepDraft> {
-    let verb_text = required(table, "do", "\"warn\"", notes);
-    let verb = verb_text.as_ref().and_then(|text| self::verb(text, notes));
+fn act(table: &Table<'_>, at: Option<(Threshold, Span)>, unit: Option<Unit>, notes: &mut Notes) -> Option<StepDraft> {
+    let deed_text = required(table, "do", "\"warn\"", notes);
+    let deed = deed_text.as_ref().and_then(|text| self::deed(text, notes));
+    let chosen = if deed == Some(Deed::Decide) { decide::check(table, unit, notes) } else { None };
     let wait = table.text("wait", "\"30m\"", notes);
     let otherwise = table.text("else", "\"stop\"", notes);
-    let say_text = table.text("say", "\"commit what works\"", notes);
-    let to_text = table.text("to", "\"4 responses/m\"", notes);
-    let keys = [
-        ("wait", &wait, Verb::Ask),
-        ("else", &otherwise, Verb::Ask),
-        ("say", &say_text, Verb::Steer),
-        ("to", &to_text, Verb::Throttle),
-    ];
-    for (key, text, of) in keys {
-        if let (Some(text), Some(verb)) = (text, verb.filter(|verb| *verb != of)) {
-            let message = format!("`{key}` goes with `do = \"{of}\"`, not with `{verb}`");
-            notes.refuse(&text.span, message, format!("leave `{key}` out, or write `do = \"{of}\"`"));
+    let say = table.text("say", "\"commit what works\"", notes);
+    let to = table.text("to", "\"4 responses/m\"", notes);
+    if let Some(deed) = deed {
+        let may = chosen.as_ref().map(|draft| &draft.may);
+        let keys = [("wait", Verb::Ask), ("else", Verb::Ask), ("say", Verb::Steer), ("to", Verb::Throttle)];
+        keys.into_iter().for_each(|(key, of)| goes_with(table, (key, of), deed, may, notes));
+        if let Deed::Do(verb) = deed {
+            ["may", "max_extend"].into_iter().for_each(|key| only_decides(table, key, verb, notes));
         }
     }
-    let say = say_text.map_or(Some(None), |text| super::name(&text, "say", notes).map(Some));
-    let to = if verb == Some(Verb::Throttle) { self::rate(table, to_text, notes).map(Some) } else { Some(None) };
+    let say = say.map_or(Some(None), |text| super::name(&text, "say", notes).map(Some));
+    let to = if deed == Some(Deed::Do(Verb::Throttle)) { rate(table, to, notes).map(Some) } else { Some(None) };
     let wait = wait.map_or(Some(DEFAULT_WAIT), |text| self::wait(&text, notes));
     let otherwise_span = otherwise.as_ref().map(|text| text.span.clone());
     let otherwise = otherwise.map_or(Some(Verb::Stop), |text| self::otherwise(&text, notes));
     let (at, at_span) = at?;
-    let step = Step { at, verb: verb?, say: say?, to: to?, wait: wait?, otherwise: otherwise?, implied: false };
-    Some(StepDraft { step, at: at_span, verb: verb_text?.span, otherwise: otherwise_span })
+    let verb_span = deed_text?.span;
+    let (verb, may, routes, extend) = match deed? {
+        Deed::Do(verb) => (verb, None, (verb == Verb::Route).then(|| verb_span.clone()), None),
+        Deed::Decide => {
+            let MayDraft { may, route, extend } = chosen?;
+            (may.severest(), Some(may), route, extend)
+        }
+    };
+    let otherwise_routes = otherwise_span.filter(|_| otherwise == Some(Verb::Route));
+    let routes = routes.into_iter().chain(otherwise_routes).collect();
+    let step = Step { at, verb, may, say: say?, to: to?, wait: wait?, otherwise: otherwise?, implied: false };
+    Some(StepDraft { step, at: at_span, verb: verb_span, routes, extend })
+}
+
+/// Refuses a key of a verb that the step does not have, and cannot come to.
+fn goes_with(table: &Table<'_>, (key, of): (&str, Verb), deed: Deed, may: Option<&May>, notes: &mut Notes) {
+    let Some(value) = table.get(key) else { return };
+    match (deed, may) {
+        (Deed::Do(verb), _) if verb != of => {
+            let message = format!("`{key}` goes with `do = \"{of}\"`, not with `{verb}`");
+            notes.refuse(&value.span(), message, format!("leave `{key}` out, or write `do = \"{of}\"`"));
+        }
+        (Deed::Decide, Some(may)) if !may.has(of) => {
+            let message = format!("`{key}` goes with `{of}`, which `may` leaves out");
+            notes.refuse(&value.span(), message, format!("leave `{key}` out, or add `{of}` to `may`"));
+        }
+        (Deed::Do(_) | Deed::Decide, _) => {}
+    }
+}
+
+fn only_decides(table: &Table<'_>, key: &str, verb: Verb, notes: &mut Notes) {
+    if let Some(value) = table.get(key) {
+        let message = format!("`{key}` goes with `do = \"{DECIDE}\"`, not with `{verb}`");
+        notes.refuse(&value.span(), message, format!("leave `{key}` out, or write `do = \"{DECIDE}\"`"));
+    }
 }
 
 fn required<'t>(table: &Table<'t>, key: &str, example: &str, notes: &mut Notes) -> Option<Text<'t>> {
@@ -189,19 +263,26 @@ pub(super) fn unit_in_words(unit: Unit) -> &'static str {
     }
 }
 
-fn verb(text: &Text<'_>, notes: &mut Notes) -> Option<Verb> {
-    let words = VERBS.map(Verb::as_str);
-    if let Some(verb) = VERBS.into_iter().find(|verb| verb.as_str() == text.value) {
-        return Some(verb);
+fn deed(text: &Text<'_>, notes: &mut Notes) -> Option<Deed> {
+    if text.value == DECIDE {
+        return Some(Deed::Decide);
     }
-    if LATER_VERBS.contains(&text.value) {
-        let message = format!("`{}` comes with a later version of govern", text.value);
-        notes.refuse(&text.span, message, format!("this version knows {}", suggest::list(&words)));
-    } else {
+    if text.value == "extend" {
+        let message = "`extend` is no step of its own: the governor chooses it where that helps";
+        notes.refuse(&text.span, message, "write `do = \"decide\", may = [\"extend\", \"ask\"]`");
+        return None;
+    }
+    let words: Vec<&str> = VERBS.map(Verb::as_str).into_iter().chain([DECIDE]).collect();
+    verb(text, &words, notes).map(Deed::Do)
+}
+
+fn verb(text: &Text<'_>, words: &[&str], notes: &mut Notes) -> Option<Verb> {
+    let found = VERBS.into_iter().find(|verb| verb.as_str() == text.value);
+    if found.is_none() {
         let message = format!("`{}` is nothing that a step can do", text.value);
-        notes.refuse(&text.span, message, suggest::hint(text.value, &words));
+        notes.refuse(&text.span, message, suggest::hint(text.value, words));
     }
-    None
+    found
 }
 
 fn otherwise(text: &Text<'_>, notes: &mut Notes) -> Option<Verb> {
@@ -210,11 +291,11 @@ fn otherwise(text: &Text<'_>, notes: &mut Notes) -> Option<Verb> {
         notes.refuse(&text.span, message, "write `route`, `stop` or `kill`");
         return None;
     }
-    verb(text, notes)
+    verb(text, &[Verb::Route, Verb::Stop, Verb::Kill].map(Verb::as_str), notes)
 }
 
 /// How fast a throttled agent may go on.
-fn rate(table: &Table<'_>, text: Option<Text<'_>>, notes: &mut Notes) -> Option<Rate> {
+pub(super) fn rate(table: &Table<'_>, text: Option<Text<'_>>, notes: &mut Notes) -> Option<Rate> {
     const HINT: &str = "write a rate of responses or tokens, such as `4 responses/m` or `20k tok/m`";
     let Some(text) = text else {
         if table.get("to").is_none() {
@@ -251,13 +332,27 @@ fn order(drafts: &[StepDraft], notes: &mut Notes) -> bool {
     for (earlier, later) in drafts.iter().zip(drafts.iter().skip(1)) {
         let (before, after) = (earlier.step.verb, later.step.verb);
         if before > after {
-            let message = format!("`{after}` comes after `{before}`, which is more severe");
+            let (after, before) = (in_words(&later.step), in_words(&earlier.step));
+            let message = format!("{after} comes after {before}, which is more severe");
             let hint = "within a window steps only get more severe: list warn, steer, throttle, route, ask, stop, kill in this order";
             notes.refuse(&later.verb, message, hint);
+            in_order = false;
+        } else if later.step.may.is_some() && earlier.step.may.is_none() && before.is_hard() {
+            let message = format!(
+                "`{DECIDE}` comes after `{before}`, which holds or ends the agent before there is anything to choose"
+            );
+            notes.refuse(&later.verb, message, format!("list `{DECIDE}` before it, or add `{before}` to `may`"));
             in_order = false;
         }
     }
     in_order
+}
+
+fn in_words(step: &Step) -> String {
+    match step.may {
+        Some(_) => format!("`{DECIDE}` (up to `{}`)", step.verb),
+        None => format!("`{}`", step.verb),
+    }
 }
 
 /// Warns of steps that others, or the limit itself, keep from ever firing.
@@ -265,7 +360,8 @@ fn never_fires(drafts: &[StepDraft], limits: &Limits, notes: &mut Notes) {
     for (index, draft) in drafts.iter().enumerate() {
         let earlier = drafts.get(..index).unwrap_or_default();
         let later = drafts.get(index + 1..).unwrap_or_default();
-        let ended = earlier.iter().find(|other| other.step.verb >= Verb::Stop && other.step.verb == draft.step.verb);
+        let ends = |step: &Step| step.may.is_none() && step.verb >= Verb::Stop;
+        let ended = earlier.iter().find(|other| ends(&other.step) && other.step.verb == draft.step.verb);
         let overtaken = later.iter().find(|other| overtakes(other, draft, limits));
         if let Some(other) = ended {
             let message = format!("this step can never fire: `{}` has ended the agent before", other.step.verb);

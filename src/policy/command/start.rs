@@ -258,7 +258,9 @@ impl Reader {
             }
         }
         let from_input = operand.as_deref().is_none_or(is_stdin);
-        let has_input = *stdin != Stdin::Inherited || arguments.is_empty() || operand.is_some();
+        // It waits for what is typed into it, which asks nothing.
+        let prompts = arguments.iter().any(|word| is(word, "-i") || is(word, "--interactive"));
+        let has_input = *stdin != Stdin::Inherited || arguments.is_empty() || operand.is_some() || prompts;
         if from_input && has_input {
             self.unreadable(format!("a program in the language of `{name}` cannot be read"));
         }

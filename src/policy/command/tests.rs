@@ -172,6 +172,7 @@ fn reasons_say_what_is_certain_and_what_may_be() {
         ("eval \"$x\"", "what `eval` is given cannot be read: it may be `git push*`"),
         ("curl -s x | sh", "what `sh` reads cannot be read: it may be `git push*`"),
         ("python3 -c 'x'", "a program in the language of `python3` cannot be read: it may be `git push*`"),
+        ("python3 -q -i", "a program in the language of `python3` cannot be read: it may be `git push*`"),
         ("echo 'unclosed", "parts of it cannot be read as a shell's: it may be `git push*`"),
         ("$x; git push", "`git push` matches `git push*`"),
     ] {

@@ -91,6 +91,7 @@ fn a_budget_without_steps_warns_and_then_asks() {
             Step {
                 at: Threshold::Share(800),
                 verb: Verb::Warn,
+                may: None,
                 say: None,
                 to: None,
                 wait,
@@ -100,6 +101,7 @@ fn a_budget_without_steps_warns_and_then_asks() {
             Step {
                 at: Threshold::Share(1000),
                 verb: Verb::Ask,
+                may: None,
                 say: None,
                 to: None,
                 wait,
@@ -223,4 +225,18 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_is_allotted_and_what_a_governor_may_choose_is_shown_in_words() {
+    let all = policy(
+        "[models]\nladder = [\"a\", \"b\"]\n\
+         [[budget]]\nname = \"fleet\"\nper = \"run\"\nlimit = \"10 usd\"\nallot = { by = \"expected\", reserve = \"10%\" }\n\
+         steps = [{ at = \"90%\", do = \"decide\", may = [\"steer\", \"throttle\"], to = \"4 responses/m\" }]\n\
+         [[budget]]\nname = \"month\"\nper = \"team\"\nwindow = \"month\"\nlimit = \"2M tok\"\n\
+         [budget.allot]\nper = \"agent\"\nby = \"equal\"\nsteps = [{ at = \"70%\", do = \"decide\", may = [\"extend\"], max_extend = \"50k tok\" },\
+         { at = \"100%\", do = \"decide\", may = [\"stop\", \"ask\", \"extend\"], wait = \"5m\", else = \"kill\" }]\n\
+         [[budget]]\nname = \"all\"\nper = \"everything\"\nwindow = \"total\"\nlimit = \"99 responses\"\nallot = { by = \"pool\" }\n",
+    );
+    insta::assert_snapshot!(shown(all));
 }

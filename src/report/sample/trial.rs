@@ -1,6 +1,7 @@
 //! Pure. A policy tried on made-up history.
 
 use super::*;
+use crate::report::trial::Unreplayed;
 
 /// Three runs that a policy would have treated: one stopped, one routed and held, one of imported history only warned.
 pub(crate) fn trial() -> TrialReport {
@@ -15,6 +16,7 @@ pub(crate) fn trial() -> TrialReport {
             because: vec![because.to_owned()],
             would: false,
             to: to.map(ModelId::new),
+            chosen: None,
         })
     };
     let run = |origin, started: &str, actual, would, steps| TriedRun {
@@ -87,6 +89,7 @@ pub(crate) fn trial() -> TrialReport {
         until: None,
         zone: Tz::Europe__Berlin,
         approves: false,
+        unreplayed: vec![Unreplayed::Gates, Unreplayed::Throttles],
         attributes: true,
         plan: false,
     }

@@ -232,7 +232,7 @@ impl Shared {
 
     fn respond(&self, stream: &TcpStream, head: &Head) -> io::Result<()> {
         let (number, reply) = self.admit(head);
-        let fate = match self.answer(stream, number, &reply) {
+        let fate = match self.answer(stream, number, &reply, head.streams()) {
             Ok(fate) => fate,
             Err(_) => Fate::Gone,
         };
@@ -267,13 +267,14 @@ impl Shared {
         (number, reply)
     }
 
-    fn answer(&self, mut stream: &TcpStream, number: usize, reply: &Reply) -> io::Result<Fate> {
+    fn answer(&self, mut stream: &TcpStream, number: usize, reply: &Reply, streams: bool) -> io::Result<Fate> {
         pause(stream, reply.before, reply.gate_before.as_ref())?;
         match &reply.answer {
             Answer::Refuse(code) => {
                 plain(stream, *code, r#"{"error":{"message":"scripted refusal"}}"#)?;
                 return Ok(Fate::Refused(*code));
             }
+            Answer::Items(items) if !streams => plain(stream, 200, &whole(items, number, reply).to_string())?,
             Answer::Items(items) => {
                 let more = reply.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n";
@@ -351,6 +352,11 @@ impl Head {
         Ok(Some(Self { method, path, headers, body: String::from_utf8_lossy(&body).into_owned() }))
     }
 
+    fn streams(&self) -> bool {
+        let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
+        body.get("stream").and_then(Value::as_bool).unwrap_or(false)
+    }
+
     fn request(&self, number: usize, at: Duration) -> Request {
         let metadata = self.headers.get("x-codex-turn-metadata");
         let metadata: Value = metadata.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -374,6 +380,15 @@ impl Head {
             body: self.body.clone(),
         }
     }
+}
+
+/// A response in one piece, for clients that do not stream: Codex always does, the OpenAI libraries where they are told to.
+fn whole(items: &[Value], number: usize, reply: &Reply) -> Value {
+    let items: Vec<Value> = items.iter().enumerate().map(|(index, item)| with_ids(item, number, index)).collect();
+    json!({
+        "id": format!("resp_{number}"), "object": "response", "created_at": 0, "status": "completed", "model": "fake",
+        "output": items, "usage": reply.usage.wire(), "tools": [], "tool_choice": "auto", "parallel_tool_calls": true,
+    })
 }
 
 /// Calls must have ids that are unique in their thread.

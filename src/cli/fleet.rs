@@ -1,0 +1,185 @@
+//! Owns `govern fleet FILE`: governs several agents in one run, from the first one's start to the last one's end.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::format::put;
+use super::here::Here;
+use super::run::{attribute_with, fresh_budgets, in_runtime, new_run, whoami};
+use super::{env, fleet_file, summary, worktree};
+use crate::codex::{Invocation, Kind};
+use crate::decide::agent::AgentSetup;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::fleet::load::Loaded;
+use crate::fleet::{FleetAgent, Workplace};
+use crate::ledger::{Ledger, home};
+use crate::model::Attribution;
+use crate::place;
+use crate::policy::diagnostic;
+use crate::policy::layers::FlagRules;
+use crate::policy::rule::Policy;
+use crate::process::{self, GuardHandle};
+use crate::report::json;
+use crate::report::page::Tone;
+use crate::supervise::{Plan, Planned, Seat};
+use crate::tail::locate;
+use crate::ui::Look;
+use crate::ui::notice::{Notices, Showing};
+use crate::usage::price::PriceTable;
+
+/// Options of `govern fleet`.
+#[derive(Args, Debug)]
+pub struct FleetArgs {
+    /// The fleet: its agents, what each needs and expects, and the budget over all
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Show who would start when, on which model, with how much; start nothing
+    #[arg(long)]
+    pub plan: bool,
+    /// A policy on top of the system's, the user's and the repository's
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Decide and record, do nothing
+    #[arg(long)]
+    pub observe: bool,
+    /// Show what agents write, each line with its agent's name before it
+    #[arg(long)]
+    pub show: bool,
+    /// Write the run's summary (with `--plan`: the plan) as JSON, too
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Shows what would be done.
+pub fn plan(args: &FleetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
+    let plan = fleet_file::plan(&load(args, here)?);
+    put(out, &here.look.render(&plan.page()))?;
+    if let Some(path) = &args.json {
+        std::fs::write(path, json::to_text(&plan))
+            .map_err(|error| Error::new(format!("`{}` cannot be written", path.display())).caused_by(&error))?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Governs the fleet. The guard was forked before anything else.
+pub fn run(args: &FleetArgs, guard: GuardHandle) -> Result<Exit> {
+    process::stay_in_foreground();
+    let here = super::here()?;
+    let loaded = load(args, &here)?;
+    if !args.quiet {
+        let plan = fleet_file::plan(&loaded);
+        super::to_stderr(&format!("{}\n", Look::stderr().render(&plan.page())));
+    }
+    let Loaded { fleet, policy, .. } = loaded;
+    fleet.agents.iter().try_for_each(without_screen)?;
+    let run = new_run();
+    let state = here.state_folder()?;
+    let mut ledger = Ledger::open(&state)?;
+    let sockets = home::socket_folder(&state)?;
+    let outputs = home::output_folder(&state, &run)?;
+    let identity =
+        process::own_identity().ok_or_else(|| Error::new("govern cannot tell its own process from /proc"))?;
+    ledger.start_run(run.clone(), identity);
+    let (fresh, too_fresh) = fresh_budgets(&policy, &ledger, &run)?;
+    let showing = if args.quiet { Showing::Never } else { Showing::Live };
+    let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing);
+    if too_fresh.is_none() {
+        if !fresh.is_empty() {
+            let names = fresh.join(", ");
+            notices.say(&format!("this ledger begins with this run: not enforceable here: {names}"), Tone::Warn);
+        }
+        make_worktrees(&fleet.agents)?;
+    }
+    let terminal = process::has_terminal();
+    let parts = summary::Parts::of_fleet(run.clone(), policy.timezone);
+    let plan = Plan {
+        run,
+        by: whoami(),
+        lift: None,
+        refusal: too_fresh,
+        history: Vec::new(),
+        prices: PriceTable::embedded().with_overrides(&policy.prices),
+        attribution: attribute_with(&policy, &place::look(&here.cwd, env), Attribution::default()),
+        command: ["govern".into(), "fleet".into(), args.file.clone().into_os_string()].into(),
+        agents: fleet.agents.iter().map(|agent| planned(agent, &policy, &outputs)).collect(),
+        concurrency: fleet.concurrency,
+        cwd: here.cwd.clone(),
+        policy,
+        ledger,
+        sockets,
+        notices,
+        prompt: terminal,
+        askable: terminal && env("CI").is_none(),
+        fresh,
+        show: args.show,
+    };
+    let outcome = in_runtime(plan, guard)?;
+    let exit = outcome.exit;
+    summary::show(&outcome, &parts, args.quiet, args.json.as_deref())?;
+    if !args.quiet {
+        super::to_stderr(&format!("What agents wrote is in {}\n", outputs.display()));
+    }
+    match outcome.error {
+        Some(error) => Err(error),
+        None => Ok(exit),
+    }
+}
+
+/// Reads and checks the file. Warnings are shown, mistakes stop everything.
+fn load(args: &FleetArgs, here: &Here<'_>) -> Result<Loaded> {
+    let flags = FlagRules { observe: args.observe, ..FlagRules::default() };
+    let loaded = fleet_file::read(&args.file, args.policy.as_deref(), flags, here)?;
+    if !loaded.warnings.is_empty() && !args.quiet {
+        super::to_stderr(&diagnostic::render(&loaded.warnings, Look::stderr().colour));
+    }
+    Ok(loaded)
+}
+
+/// Nobody sits before an agent of a fleet.
+fn without_screen(agent: &FleetAgent) -> Result<()> {
+    let takes_screen = |one: Invocation| matches!(one.kind(), Kind::Interactive(_));
+    if !Invocation::parse(&agent.command).is_some_and(takes_screen) {
+        return Ok(());
+    }
+    Err(Error::new(format!("agent `{}` would take a screen, and in a fleet nobody sits before it", agent.name))
+        .hint("write `codex exec …`, or a `prompt`"))
+}
+
+fn make_worktrees(agents: &[FleetAgent]) -> Result<()> {
+    for agent in agents {
+        if let Workplace::Worktree { repository, branch } = &agent.workplace {
+            worktree::prepare(repository, branch, &agent.workplace.folder())?;
+        }
+    }
+    Ok(())
+}
+
+fn planned(agent: &FleetAgent, policy: &Policy, outputs: &Path) -> Planned {
+    let folder = agent.workplace.folder();
+    let invocation = Invocation::parse(&agent.command);
+    let home = invocation.as_ref().and_then(|one| one.assigned("CODEX_HOME")).map(PathBuf::from);
+    let attribution = attribute_with(policy, &place::look(&folder, env), agent.attribution.clone());
+    let file = |kind: &str| outputs.join(format!("{}.{kind}", agent.name));
+    Planned {
+        setup: AgentSetup {
+            restartable: invocation.as_ref().is_some_and(Invocation::is_restartable),
+            registration: agent.registration.clone(),
+            needs: agent.needs.clone(),
+            retries: agent.retries,
+            ..AgentSetup::alone(agent.name.clone(), attribution)
+        },
+        command: agent.command.clone(),
+        invocation,
+        folder: Some(folder),
+        resumes: None,
+        codex_home: home.or_else(|| locate::codex_home(env)),
+        seat: Seat::Own { out: file("out"), err: file("err") },
+        keep: None,
+    }
+}

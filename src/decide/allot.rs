@@ -1,0 +1,153 @@
+//! Pure. A budget is divided among the agents of a run, before any of them starts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::event::EventKind;
+use crate::model::{AgentName, BudgetKey, Dimension, Quantity, Unit};
+use crate::policy::rule::{Allot, AllotBy, Budget, Window};
+
+use super::account::{Account, Books};
+use super::charge::is_shared;
+use super::governor::Governor;
+use super::input::Moment;
+use super::pool::{Pool, Share};
+
+/// What each is given of what is left, the reserve aside.
+///
+/// # Errors
+/// What the agents expect does not fit, or there is nothing to hand out: in words, for a person.
+pub fn divide(
+    unit: Unit,
+    free: i64,
+    by: AllotBy,
+    expected: &BTreeMap<AgentName, Option<i64>>,
+) -> Result<BTreeMap<AgentName, i64>, String> {
+    let parts: BTreeMap<AgentName, i64> = match by {
+        AllotBy::Pool => BTreeMap::new(),
+        AllotBy::Expected => expected.iter().filter_map(|(name, said)| Some((name.clone(), (*said)?))).collect(),
+        AllotBy::Equal => {
+            let each = free.max(0).checked_div(i64::try_from(expected.len()).unwrap_or(i64::MAX)).unwrap_or(0);
+            if each == 0 {
+                return Err(format!("there is nothing to allot to {}", agents(expected.len())));
+            }
+            expected.keys().map(|name| (name.clone(), each)).collect()
+        }
+    };
+    let all = parts.values().fold(0_i64, |sum, part| sum.saturating_add(*part));
+    if all > free.max(0) && all > 0 {
+        let who = if parts.len() == 1 { "its agent expects" } else { "its agents together expect" };
+        return Err(format!("{who} {}, and {} can be allotted", unit.show(all), unit.show(free.max(0))));
+    }
+    Ok(parts)
+}
+
+fn agents(count: usize) -> String {
+    if count == 1 { "its agent".to_owned() } else { format!("each of {count} agents") }
+}
+
+impl Governor {
+    /// Divides what is left of budgets among the agents that fall under them, before any of them starts.
+    ///
+    /// # Errors
+    /// What they expect does not fit: in words, for a person.
+    pub(super) fn allot(&mut self, now: Moment, books: &dyn Books) -> Result<(), String> {
+        for whole in 0..self.policy.budgets.len() {
+            let Some(allot) = self.policy.budgets.get(whole).and_then(|budget| budget.allot.clone()) else { continue };
+            let current = |account: &Account| account.budget == whole && !account.is_past(now.wall);
+            let places: Vec<usize> =
+                self.accounts.iter().enumerate().filter(|(_, account)| current(account)).map(|(i, _)| i).collect();
+            for place in places {
+                match self.allot_one(place, &allot, books) {
+                    Ok(()) => {}
+                    Err(why) if self.observes_account(place) => self.mark(None, format!("would refuse: {why}")),
+                    Err(why) => return Err(why),
+                }
+            }
+        }
+        self.open_allotments(now, books);
+        Ok(())
+    }
+
+    fn allot_one(&mut self, place: usize, allot: &Allot, books: &dyn Books) -> Result<(), String> {
+        let Some((account, budget)) = self.account(place) else { return Ok(()) };
+        let (unit, key) = (account.key.unit, account.key.clone());
+        let others = if is_shared(budget) { books.reserved_by_others(&key).max(0) } else { 0 };
+        let taken = account.limit().saturating_sub(account.spent).saturating_sub(others);
+        let reserve = i128::from(account.limit()) * i128::from(allot.reserve) / 1000;
+        let free = taken.saturating_sub(i64::try_from(reserve).unwrap_or(i64::MAX));
+        let declared =
+            |name: &AgentName| Some((name.clone(), self.agents.get(name)?.setup.registration.expected(unit)));
+        let expected: BTreeMap<AgentName, Option<i64>> = account.agents.iter().filter_map(declared).collect();
+        let parts = divide(unit, free, allot.by, &expected)
+            .map_err(|why| format!("{}: {why}: {}", key.budget, left_of(account, others, allot.reserve)))?;
+        let (whole, values) = (account.budget, account.values.clone());
+        let rule = if parts.is_empty() { None } else { Some(self.rule_of(whole, allot, unit, &parts)) };
+        let share = |(name, expected): (AgentName, Option<i64>)| {
+            let allotted = parts.get(&name).copied();
+            (name, Share { expected, allotted, ..Share::default() })
+        };
+        let shares = expected.into_iter().map(share).collect();
+        self.pools.push(Pool { whole, rule, values, key, taken: taken.max(0), lifted: 0, spoken_for: 0, shares });
+        Ok(())
+    }
+
+    /// The budget that allotments out of this one are judged by, with these limits in it.
+    fn rule_of(&mut self, whole: usize, allot: &Allot, unit: Unit, parts: &BTreeMap<AgentName, i64>) -> usize {
+        let known = self.pools.iter().find(|pool| pool.whole == whole).and_then(|pool| pool.rule);
+        let limits = parts.iter().map(|(name, amount)| (name.to_string(), Quantity { unit, amount: *amount }));
+        let policy = Arc::make_mut(&mut self.policy);
+        if let Some((place, rule)) = known.and_then(|place| Some((place, policy.budgets.get_mut(place)?))) {
+            rule.limits.extend(limits);
+            return place;
+        }
+        let rule = policy.budgets.get(whole).map(|budget| Budget {
+            per: vec![Dimension::Agent],
+            window: Window::Life,
+            limit: None,
+            limits: limits.collect(),
+            steps: allot.steps.clone(),
+            allot: None,
+            ..budget.clone()
+        });
+        policy.budgets.extend(rule);
+        policy.budgets.len() - 1
+    }
+
+    /// Each allotment is an account of its own. An agent that goes on is allotted anew, beside what it has spent.
+    fn open_allotments(&mut self, now: Moment, books: &dyn Books) {
+        for name in self.names() {
+            self.open_current(now, &name, books);
+        }
+        let mut told = Vec::new();
+        let policy = Arc::clone(&self.policy);
+        for account in &mut self.accounts {
+            let Some(pool) = self.pools.iter().find(|pool| pool.is_share(account)) else { continue };
+            let Some(budget) = policy.budgets.get(account.budget) else { continue };
+            let amount = account.base;
+            account.allotted = true;
+            account.base = amount.saturating_add(account.spent).saturating_sub(account.extended);
+            account.fired = account.still_behind(budget, account.fired);
+            told.push((pool.agent(account), pool.key.clone(), amount, pool.rest().max(0)));
+        }
+        for (agent, BudgetKey { budget, scope, unit, .. }, amount, pool) in told {
+            let unit = unit.as_str().to_owned();
+            self.record(agent.as_ref(), EventKind::Allotted { budget, scope, amount, unit, pool });
+        }
+    }
+}
+
+/// `$10.00 less $1.60 spent, $0.40 claimed by other runs and 10% in reserve`.
+fn left_of(account: &Account, others: i64, reserve: u32) -> String {
+    let unit = account.key.unit;
+    let mut less = vec![format!("{} spent", unit.show(account.spent))];
+    if others > 0 {
+        less.push(format!("{} claimed by other runs", unit.show(others)));
+    }
+    if reserve > 0 {
+        less.push(format!("{}% in reserve", f64::from(reserve) / 10.0));
+    }
+    let last = less.pop().unwrap_or_default();
+    let less = if less.is_empty() { last } else { format!("{} and {last}", less.join(", ")) };
+    format!("{} less {less}", unit.show(account.limit()))
+}

@@ -1,0 +1,229 @@
+//! Pure. A step that leaves the choice to the governor: the facts are gathered, and what is chosen is carried out.
+
+use crate::model::event::{Chosen, Course, Decision, EventKind, GOVERNOR};
+use crate::model::{AgentName, Unit, Verb};
+use crate::policy::rule::{May, Step};
+use crate::policy::verdict::{Standing, is_strict};
+
+use super::account::{Account, Books};
+use super::agent::Agent;
+use super::choice::{Cheaper, Facts, Stock, choose};
+use super::effect::Effect;
+use super::governor::Governor;
+use super::input::Moment;
+use super::lifecycle::State;
+use super::verdicts::{Due, Source};
+
+/// What a `decide` step comes to.
+pub(super) enum Weighed {
+    /// Nothing is under way that could be weighed.
+    Later,
+    /// The allotment was raised: the account is to be looked at again.
+    Raised,
+    /// This step, with the verb that was chosen.
+    Comes(Verb, Box<Step>, Chosen),
+}
+
+impl Governor {
+    /// Chooses at a step that lets the governor choose. An extension is carried out at once.
+    pub(super) fn weigh(
+        &mut self,
+        now: Moment,
+        (name, account): (&AgentName, usize),
+        (step, standing): (&Step, &Standing),
+        books: &dyn Books,
+    ) -> Weighed {
+        let Some(may) = &step.may else { return Weighed::Later };
+        let Some(facts) = self.facts(now, (name, account), (step, standing), books) else { return Weighed::Later };
+        let chosen = choose(&facts, may);
+        match chosen.what {
+            Course::Extend { amount } if !self.observes_account(account) => {
+                self.extend_from_pool(now, (name, account), amount, chosen, books);
+                Weighed::Raised
+            }
+            Course::Extend { .. } | Course::GoOn => comes(Verb::Warn, step, may, chosen),
+            Course::Act { verb } => comes(verb, step, may, chosen),
+        }
+    }
+
+    /// What is known. Between turns nothing is extended or routed: only the limit itself is kept.
+    fn facts(
+        &self,
+        now: Moment,
+        (name, index): (&AgentName, usize),
+        (step, standing): (&Step, &Standing),
+        books: &dyn Books,
+    ) -> Option<Facts> {
+        let agent = self.agents.get(name)?;
+        let (account, _) = self.account(index)?;
+        let strict = is_strict(step, standing.limit);
+        if !agent.turn_under_way() && !strict {
+            return None;
+        }
+        // One that is about to be started once more has a turn before it.
+        let at_rest = !agent.turn_under_way() && agent.state != State::Waiting;
+        let unit = account.key.unit;
+        let registration = &agent.setup.registration;
+        let minutes = registration.expected(Unit::Minutes);
+        let declared = registration.expected(unit).zip(minutes).and_then(|(spend, millis)| per_minute(spend, millis));
+        let waits = |other: &&Agent| other.setup.needs.contains(name) && other.state != State::Gone;
+        Some(Facts {
+            unit,
+            strict,
+            needed: needed(account, step, standing, strict),
+            offer: account.offer(standing.reserved),
+            pool: self.stock(now, account, name, books).filter(|_| !at_rest),
+            rate: agent.trend.per_minute(agent.active(now.uptime), unit),
+            declared,
+            progress: agent.progress.clone(),
+            uptime: now.uptime,
+            growth: agent.trend.growth(),
+            cheaper: self.cheaper(agent, standing).filter(|_| !at_rest),
+            priority: registration.priority,
+            waiting: self.agents.values().filter(waits).count(),
+            askable: self.askable || !step.implied,
+            slowable: agent.gate.holds_requests(),
+            floor: agent.chosen.get(&index).map(|(_, verb)| *verb),
+        })
+    }
+
+    fn stock(&self, now: Moment, account: &Account, name: &AgentName, books: &dyn Books) -> Option<Stock> {
+        let place = self.pool_of(account)?;
+        let share = self.pools.get(place)?.share(name)?;
+        let size = self.pool_size(place, Some(name), now, books);
+        Some(Stock { size, allotted: share.allotted?, given: share.given })
+    }
+
+    /// The next model down, and what its last responses would have cost with it.
+    fn cheaper(&self, agent: &Agent, standing: &Standing) -> Option<Cheaper> {
+        let rung = self.next_rung(agent).filter(|_| agent.setup.restartable)?;
+        let costs = agent.trend.recent().filter_map(|response| {
+            let with = self.quoted(&rung.model, response).money()?;
+            Some((i128::from(response.cost.money()?.nanos()), i128::from(with.nanos())))
+        });
+        let (now, then) = costs.fold((0, 0), |(now, then), (cost, with)| (now + cost, then + with));
+        let saves = if now > 0 { ((now - then).max(0) * 1000) / now } else { 0 };
+        let fits =
+            |routed: i64| standing.spent < standing.limit && standing.spent.saturating_add(routed) <= standing.limit;
+        Some(Cheaper {
+            model: rung.model,
+            saves: u32::try_from(saves).unwrap_or(0),
+            fits: standing.reserved_if_routed.is_some_and(fits),
+        })
+    }
+
+    /// An exception by the governor, with its reason.
+    fn extend_from_pool(
+        &mut self,
+        now: Moment,
+        (name, index): (&AgentName, usize),
+        amount: i64,
+        chosen: Chosen,
+        books: &dyn Books,
+    ) {
+        let Some(key) = self.accounts.get(index).map(|account| account.key.clone()) else { return };
+        let reason = chosen.rationale.clone();
+        let shown = self.account(index).map(|(account, _)| account.show(0)).unwrap_or_default();
+        self.effects.push(Effect::Say(format!("decide: {reason} ({shown})")));
+        let decision = Decision {
+            verb: Verb::Warn,
+            budget: key.budget.clone(),
+            scope: key.scope.clone(),
+            alert: None,
+            because: vec![shown],
+            would: false,
+            to: None,
+            chosen: Some(chosen),
+        };
+        self.record(Some(name), EventKind::Decided(decision));
+        self.raise(now, &key, amount, (GOVERNOR, Some(&reason)), books);
+        self.extend(name, key, amount, GOVERNOR, Some(&reason));
+    }
+
+    /// A choice was carried out that lets the agent work: what comes later is no milder.
+    pub(super) fn note_chosen(&mut self, name: &AgentName, due: &Due) {
+        if due.chosen.is_none() || due.verb.is_hard() {
+            return;
+        }
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let (Source::Step { account, step }, verb) = (due.source, due.verb) else { return };
+        let chosen = agent.chosen.entry(account).or_insert((step, verb));
+        *chosen = (step.max(chosen.0), verb.max(chosen.1));
+        // To go on as it is keeps its pace, too.
+        if verb == Verb::Warn {
+            agent.keep_throttle(due.source);
+        }
+    }
+
+    /// The pool has more than before: who is held may be given some of it before a person answers.
+    pub(super) fn offer_to_held(&mut self, now: Moment, books: &dyn Books) {
+        for name in self.names() {
+            let hold = self.agents.get(&name).and_then(|agent| agent.held.as_ref());
+            let Some(Source::Step { account, step }) = hold.map(|hold| hold.source) else { continue };
+            let Some((found, budget)) = self.account(account) else { continue };
+            let Some(step) = budget.steps.get(step).filter(|step| step.may.is_some()).cloned() else { continue };
+            if self.pool_of(found).is_none() || self.observes_account(account) {
+                continue;
+            }
+            let Some(standing) = self.standing(account, &name, books) else { continue };
+            let Some(may) = &step.may else { continue };
+            let facts = self.facts(now, (&name, account), (&step, &standing), books);
+            let Some(chosen) = facts.map(|facts| choose(&facts, may)) else { continue };
+            if let Course::Extend { amount } = chosen.what {
+                self.extend_from_pool(now, (&name, account), amount, chosen, books);
+            }
+        }
+        self.release_who_fits(now, books);
+    }
+}
+
+impl Due {
+    /// What is done, in a word.
+    pub(super) fn word(&self) -> &'static str {
+        match &self.chosen {
+            Some(_) => "decide",
+            None => self.verb.as_str(),
+        }
+    }
+
+    /// Why, with what was chosen.
+    pub(super) fn reason(&self) -> String {
+        match &self.chosen {
+            Some(chosen) => format!("{}; {}", self.because, chosen.rationale),
+            None => self.because.clone(),
+        }
+    }
+}
+
+fn comes(verb: Verb, step: &Step, may: &May, chosen: Chosen) -> Weighed {
+    let to = may.to.filter(|_| verb == Verb::Throttle);
+    Weighed::Comes(verb, Box::new(Step { verb, to, ..step.clone() }), chosen)
+}
+
+/// By how much the limit must rise for the step to lie ahead, and for the next request to fit.
+fn needed(account: &Account, step: &Step, standing: &Standing, strict: bool) -> i64 {
+    let (spent, limit) = (standing.spent, standing.limit);
+    let fits = spent.saturating_add(standing.reserved).max(spent.saturating_add(1)).saturating_sub(limit).max(1);
+    let ahead = |by: &i64| step.at.amount(limit.saturating_add(*by)) > spent;
+    if strict || ahead(&fits) {
+        return fits;
+    }
+    // The threshold rises with the limit, so that the least rise is found by halving.
+    let (mut low, mut high) = (fits, fits.max(account.base).max(1));
+    while !ahead(&high) {
+        let Some(twice) = high.checked_mul(2) else { return i64::MAX };
+        high = twice;
+    }
+    while low + 1 < high {
+        let middle = low + (high - low) / 2;
+        if ahead(&middle) { high = middle } else { low = middle }
+    }
+    high
+}
+
+fn per_minute(spend: i64, millis: i64) -> Option<i64> {
+    if millis <= 0 {
+        return None;
+    }
+    i64::try_from(i128::from(spend) * 60_000 / i128::from(millis)).ok()
+}

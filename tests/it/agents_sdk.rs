@@ -1,0 +1,69 @@
+//! `examples/agents-sdk`: a program of the OpenAI Agents SDK starts governed agents and reads what came of them.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::ENDLESS;
+use crate::support::codex::CURRENT;
+use crate::support::fake_responses::{Reply, Select, Usage};
+use crate::support::world::{CHEAPER, MODEL, World};
+
+/// The model of the lead, whom govern does not meter.
+const LEAD: &str = "gpt-6-luna";
+
+/// A Python that has the SDK; `None` where it cannot be installed: then the test says so, and fails in CI.
+fn python() -> Option<String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install-agents-sdk");
+    let said = Command::new(script).stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
+    if said.status.success() {
+        return Some(String::from_utf8(said.stdout).unwrap().trim().to_owned());
+    }
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "no OpenAI Agents SDK in CI: {}", said.status);
+    eprintln!("SKIPPED: the OpenAI Agents SDK cannot be installed: {}", said.status);
+    None
+}
+
+fn delegates(agent: &str, task: &str, tier: &str) -> Value {
+    let arguments = json!({"agent": agent, "task": task, "tier": tier}).to_string();
+    json!({"type": "function_call", "name": "delegate", "arguments": arguments})
+}
+
+#[test]
+fn the_lead_reads_answers_costs_stops_and_refusals() {
+    let (Some(world), Some(python)) = (World::with_codex(CURRENT), python()) else { return };
+    let mut world = world;
+    world.set_env("OPENAI_BASE_URL", &world.server.base_url());
+    world.set_env("OPENAI_API_KEY", "not-a-key");
+    let server = &world.server;
+    let lead = Select::any().model(LEAD);
+    let all = Reply::item(delegates("docs", "fix the typos", "cheap"))
+        .and(delegates("tests", "fix the tests", "standard"))
+        .and(delegates("design", "think about it", "frontier"));
+    server.script(lead, [all, Reply::message("The typos are fixed; the tests are not.")]);
+    server.script(Select::root().model(CHEAPER), [Reply::message("three typos fixed")]);
+    let half = Reply::exec("true").usage(Usage::new(0, 0, 6_000));
+    server.script(Select::root().model(MODEL), [half.clone(), half, Reply::exec(ENDLESS)]);
+
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/agents-sdk/team.py");
+    let program = program.display().to_string();
+    let end = world.run(&python, &[&program, "--budget", "0.15usd", "Fix the tests and the typos."]).expect_code(0);
+    let out = end.out();
+    assert!(out.contains("The typos are fixed; the tests are not."), "{end}");
+    let row = |agent: &str| {
+        let line = out.lines().find(|line| line.starts_with(agent)).unwrap_or_default();
+        line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let requests = world.server.requests();
+    let models = |model: &str| requests.iter().filter(|request| request.model == model).count();
+    assert_eq!((models(LEAD), models(CHEAPER)), (2, 1), "{end}");
+    assert_eq!(row("docs"), ["ended", "0", "$0.0106"], "{end}");
+    assert_eq!(row("tests"), ["stopped", "124", "$0.1200"], "{end}");
+    assert_eq!(row("design"), ["refused", "123", "$0.0000"], "{end}");
+    // What the lead was told stands in its second request.
+    let told = &requests.iter().rfind(|request| request.model == LEAD).unwrap().body;
+    for text in ["three typos fixed", "--budget 0.15usd", "govern resume", "there is no tier `frontier`"] {
+        assert!(told.contains(text), "{text}: {told}");
+    }
+}
