@@ -6,11 +6,11 @@ use super::here::{Here, refused};
 use super::policy_files;
 use crate::error::{Error, Result};
 use crate::fleet::load::{Around, Loaded, load, policy_of};
-use crate::fleet::{FleetAgent, Ground};
+use crate::fleet::{Fleet, FleetAgent, Ground};
 use crate::model::{Dimension, ModelId, Unit};
 use crate::place;
 use crate::policy::layers::FlagRules;
-use crate::policy::rule::{Budget, Layer};
+use crate::policy::rule::{AllotBy, Budget, Layer, Threshold};
 use crate::report::FleetPlan;
 use crate::report::fleet_plan::{PlanBudget, PlanRow};
 use crate::usage::price::PriceTable;
@@ -41,13 +41,17 @@ pub fn read(path: &Path, given: Option<&Path>, flags: FlagRules, here: &Here<'_>
     load(file, layers, flags, &around).map_err(|mistakes| refused("fleet", &mistakes, here.look.colour))
 }
 
-/// What the fleet is about to do; what each agent is allotted is for those to fill in who know what is left.
+/// What the fleet is about to do, as its own budget is divided before anything of it is spent.
 pub fn plan(loaded: &Loaded) -> FleetPlan {
     let Loaded { fleet, policy, .. } = loaded;
     let unit = fleet.budget.as_ref().map_or(Unit::Usd, Budget::unit);
     let budget = fleet.budget.as_ref().and_then(|budget| {
         let limit = budget.limit?;
-        Some(PlanBudget { name: budget.name.clone(), limit, allot: None, reserve: 0, pool: None })
+        let reserve = budget.allot.as_ref().map_or(0, |allot| Threshold::Share(allot.reserve).amount(limit.amount));
+        let allot = budget.allot.as_ref().map(|allot| allot.by.as_str().to_owned());
+        let given: i64 = fleet.agents.iter().filter_map(|agent| allotted(agent, fleet)).sum();
+        let pool = allot.is_some().then(|| limit.amount.saturating_sub(given));
+        Some(PlanBudget { name: budget.name.clone(), limit, allot, reserve, pool })
     });
     let row = |agent: &FleetAgent| PlanRow {
         agent: agent.name.clone(),
@@ -56,11 +60,25 @@ pub fn plan(loaded: &Loaded) -> FleetPlan {
         registration: agent.registration.clone(),
         retries: agent.retries,
         folder: agent.workplace.folder().display().to_string(),
-        allotted: None,
+        allotted: allotted(agent, fleet),
         limit: policy.budgets.iter().filter_map(|budget| limit_over(agent, budget, unit)).min(),
     };
     let rows = fleet.order.iter().filter_map(|place| fleet.agents.get(*place)).map(row).collect();
     FleetPlan { name: fleet.name.clone(), concurrency: fleet.concurrency.map(usize::from), budget, rows }
+}
+
+/// The part of the fleet's budget that the agent is given, where that is divided.
+fn allotted(agent: &FleetAgent, fleet: &Fleet) -> Option<i64> {
+    let budget = fleet.budget.as_ref()?;
+    let (allot, limit) = (budget.allot.as_ref()?, budget.limit?);
+    match allot.by {
+        AllotBy::Expected => agent.registration.expected(limit.unit),
+        AllotBy::Equal => {
+            let reserve = Threshold::Share(allot.reserve).amount(limit.amount);
+            Some(limit.amount.saturating_sub(reserve) / i64::try_from(fleet.agents.len()).ok()?.max(1))
+        }
+        AllotBy::Pool => None,
+    }
 }
 
 /// What this budget lets the agent and all that share it with it spend, as far as the file says where it belongs.

@@ -9,6 +9,7 @@ use crate::policy::rule::{GateVerb, Refusal};
 use super::account::Books;
 use super::agent::Agent;
 use super::effect::{About, Effect, Question};
+use super::gate::Gate;
 use super::governor::Governor;
 use super::input::{HookId, Judged, Moment, ToolCall, Wants};
 use super::lifecycle::Intent;
@@ -26,6 +27,39 @@ impl CallAsk {
     /// It was put, and has no number yet.
     pub(super) fn is_unnumbered(&self) -> bool {
         self.put && self.approval.is_none()
+    }
+}
+
+impl Gate {
+    /// A tool is asked about, or about to be.
+    pub(super) fn is_asking(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
+    /// The next question that was not put yet, taken as put.
+    pub(super) fn next_question(&mut self) -> Option<Question> {
+        // One that was put has no number for a moment only.
+        if self.asks.values().any(CallAsk::is_unnumbered) {
+            return None;
+        }
+        let next = self.asks.values().find(|ask| !ask.put)?.question.clone();
+        self.asks.values_mut().filter(|ask| ask.question.key == next.key).for_each(|ask| ask.put = true);
+        Some(next)
+    }
+
+    /// The question of this number, if it is about a tool.
+    pub(super) fn question(&self, approval: ApprovalId) -> Option<&Question> {
+        self.asks.values().find(|ask| ask.approval == Some(approval)).map(|ask| &ask.question)
+    }
+
+    /// The number of a question about a tool.
+    pub(super) fn approval(&self, question: &Question) -> Option<ApprovalId> {
+        self.asks.values().find(|ask| ask.question == *question)?.approval
+    }
+
+    /// A question about a tool.
+    pub(super) fn asked(&self) -> Option<ApprovalId> {
+        self.asks.values().find_map(|ask| ask.approval)
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::event::{EventKind, GateReach, ToolVerdict};
-use crate::model::{AgentName, ApprovalId, ModelId, Response, ServiceTier, ThreadId};
+use crate::model::{AgentName, Response, ThreadId};
 
 use super::account::Books;
 use super::agent::{Agent, Hold, Thread};
 use super::calls::{Allowed, CallAsk};
-use super::effect::{Effect, Question};
+use super::effect::Effect;
 use super::governor::Governor;
 use super::input::{Gone, Hook, HookId, Moment, Phase, Timer, Wants};
 use super::lifecycle::{Happening, Intent, State};
@@ -91,32 +91,6 @@ impl Gate {
         std::mem::take(&mut self.shut)
     }
 
-    /// A tool is asked about, or about to be.
-    pub(super) fn is_asking(&self) -> bool {
-        !self.asks.is_empty()
-    }
-
-    /// The next question that was not put yet, taken as put.
-    pub(super) fn next_question(&mut self) -> Option<Question> {
-        // One that was put has no number for a moment only.
-        if self.asks.values().any(CallAsk::is_unnumbered) {
-            return None;
-        }
-        let next = self.asks.values().find(|ask| !ask.put)?.question.clone();
-        self.asks.values_mut().filter(|ask| ask.question.key == next.key).for_each(|ask| ask.put = true);
-        Some(next)
-    }
-
-    /// The question of this number, if it is about a tool.
-    pub(super) fn question(&self, approval: ApprovalId) -> Option<&Question> {
-        self.asks.values().find(|ask| ask.approval == Some(approval)).map(|ask| &ask.question)
-    }
-
-    /// The number of a question about a tool.
-    pub(super) fn approval(&self, question: &Question) -> Option<ApprovalId> {
-        self.asks.values().find(|ask| ask.question == *question)?.approval
-    }
-
     /// It waits, and may go on in this state.
     pub(super) fn lets_go(&self, state: State, hook: HookId) -> bool {
         self.waiting.get(&hook).is_some_and(|(_, wants)| self.lets(state, hook, wants))
@@ -125,11 +99,6 @@ impl Gate {
     /// The threads whose tools wait, one for each tool.
     pub(super) fn tools(&self) -> impl Iterator<Item = &ThreadId> {
         self.waiting.values().filter(|(_, wants)| matches!(wants, Wants::Tool(_))).map(|(thread, _)| thread)
-    }
-
-    /// A question about a tool.
-    pub(super) fn asked(&self) -> Option<ApprovalId> {
-        self.asks.values().find_map(|ask| ask.approval)
     }
 
     /// Takes what waits out of the gate.
@@ -426,24 +395,5 @@ impl Governor {
     /// The policy can hold or end an agent here, by its budgets or by the models that it allows.
     pub fn gates(&self) -> bool {
         self.enforces() || (!self.policy.observe && (self.policy.models.restricts() || self.policy.has_gates()))
-    }
-
-    /// The model that would be asked next, and its tier, must be allowed; says whether they are not, and ends the agent
-    /// then.
-    fn refuse_next_model(
-        &mut self,
-        now: Moment,
-        name: &AgentName,
-        model: Option<&ModelId>,
-        tier: Option<&ServiceTier>,
-    ) -> bool {
-        let models = &self.policy.models;
-        let model = model.filter(|model| !models.allows(model.as_str()));
-        let model = model.map(|model| format!("`{model}` is not among the models that the policy allows"));
-        let tier = tier.filter(|tier| !models.allows_tier(tier));
-        let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
-        let Some(what) = model.or(tier).filter(|_| !self.policy.observe) else { return false };
-        self.stop_because(now, name, what);
-        true
     }
 }

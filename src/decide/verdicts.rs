@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::event::{Chosen, Decision, EventKind};
-use crate::model::{AgentName, BudgetName, Cost, ModelId, Response, Unit, Verb};
+use crate::model::{AgentName, BudgetName, Cost, ModelId, Response, ServiceTier, Unit, Verb};
 use crate::policy::rule::{Budget, Step, Threshold};
 use crate::policy::verdict::{Fired, Standing, Why, is_strict, judge};
 
@@ -353,6 +353,25 @@ impl Governor {
             self.mark(Some(name), what);
             return false;
         }
+        self.stop_because(now, name, what);
+        true
+    }
+
+    /// The model that would be asked next, and its tier, must be allowed; says whether they are not, and ends the agent
+    /// then.
+    pub(super) fn refuse_next_model(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        model: Option<&ModelId>,
+        tier: Option<&ServiceTier>,
+    ) -> bool {
+        let models = &self.policy.models;
+        let model = model.filter(|model| !models.allows(model.as_str()));
+        let model = model.map(|model| format!("`{model}` is not among the models that the policy allows"));
+        let tier = tier.filter(|tier| !models.allows_tier(tier));
+        let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
+        let Some(what) = model.or(tier).filter(|_| !self.policy.observe) else { return false };
         self.stop_because(now, name, what);
         true
     }

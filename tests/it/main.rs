@@ -16,6 +16,7 @@ pub mod support;
 
 mod agents_sdk;
 mod alerts;
+mod allot;
 mod approvals;
 mod ask;
 mod bad_input;

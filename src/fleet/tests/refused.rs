@@ -182,6 +182,39 @@ fn each_mistake_is_told_in_one_sentence() {
 }
 
 #[test]
+fn what_does_not_fit_the_budget_is_told_with_figures() {
+    let fleet = |limit: &str, allot: &str, expects: &[&str]| {
+        let agents = expects.iter().zip('a'..).map(|(expect, name)| {
+            let expect = if expect.is_empty() { String::new() } else { format!("expect = {{ {expect} }}") };
+            agent(&name.to_string(), &expect)
+        });
+        messages(&format!("[budget]\nlimit = \"{limit}\"\n{allot}\n{}", agents.collect::<String>()))
+    };
+    let (four, five) = ("spend = \"4 usd\"", "spend = \"5 usd\"");
+    let by = |words: &str| format!("allot = {{ {words} }}");
+    let expected = by("by = \"expected\", reserve = \"10%\"");
+    assert_eq!(fleet("10 usd", &expected, &[four, five]), [""; 0], "exactly fits");
+    assert_eq!(
+        fleet("10 usd", &expected, &[five, five]),
+        ["the agents expect $10.00 and $1.00 are kept in reserve: $1.00 more than $10.00"]
+    );
+    assert_eq!(
+        fleet("8 usd", &by("by = \"expected\""), &[four, five]),
+        ["the agents expect $9.00: $1.00 more than $8.00"]
+    );
+    assert_eq!(fleet("4 usd", &expected, &[four, five]), ["`b` expects $5.00: more than the whole limit of $4.00"]);
+    assert_eq!(
+        fleet("200k tok", &expected, &[four, ""]),
+        ["nobody is allotted anything: no agent says what it expects in the limit's unit"]
+    );
+    let equal = by("by = \"equal\", reserve = \"10%\"");
+    assert_eq!(fleet("10 usd", &equal, &[four, five]), ["`b` expects $5.00, and its equal part is $4.50"]);
+    for shared in ["", &by("by = \"pool\"")] {
+        assert_eq!(fleet("8 usd", shared, &[four, five]), ["the agents expect $9.00 together, and the limit is $8.00"]);
+    }
+}
+
+#[test]
 fn a_worktree_needs_a_repository() {
     let text = format!("version = 1\n{}", agent("a", "worktree = \"x\""));
     let mistakes = read_in("/plain", POLICY, &text).unwrap_err();
