@@ -79,6 +79,8 @@ pub(super) struct Supervisor {
     pub(super) reaches_said: BTreeSet<Option<GateReach>>,
     /// The run is being interrupted.
     interrupted: bool,
+    /// What `govern resume` will need of the run as a whole, until it is written down.
+    pub(super) kept: Option<String>,
     /// What agents write, where it is to be shown.
     pub(super) echo: Echo,
     pub(super) notices: Notices<std::io::Stderr>,
@@ -146,6 +148,7 @@ impl Supervisor {
         });
         Self {
             run: plan.run,
+            kept: plan.kept,
             wards: plan.agents.into_iter().map(|agent| (agent.setup.name.clone(), Ward::new(agent))).collect(),
             owners: Owners::new(order.clone()),
             order,
