@@ -48,7 +48,7 @@ pub struct JoinedThread {
     pub admitted: u8,
     /// When the last of them was, by uptime.
     pub sent: Option<Duration>,
-    /// Its last responses, oldest first: they foretell its next one.
+    /// Its last responses, oldest first: they foretell its next one. None for one that was never answered.
     pub recent: Vec<Response>,
 }
 

@@ -9,6 +9,7 @@ pub mod calls;
 mod charge;
 pub mod choice;
 pub mod effect;
+mod foretold;
 pub mod gate;
 pub mod governor;
 pub mod input;
