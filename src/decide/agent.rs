@@ -9,6 +9,7 @@ use crate::model::{
 };
 use crate::policy::rule::Rung;
 
+use super::admission::Admission;
 use super::effect::{Ending, Question};
 use super::gate::Gate;
 use super::input::Phase;
@@ -140,9 +141,8 @@ pub struct Thread {
     pub model: Option<ModelId>,
     /// It was seen at the gate: no request of its is sent that was not let through.
     pub gated: bool,
-    /// Requests that were let through, or wait, and have no answer yet; two at the most, since a request that failed is
-    /// sent again.
-    pub admitted: u8,
+    /// What was let through of it and has no answer on record.
+    pub admission: Admission,
     recent: VecDeque<Response>,
 }
 
@@ -336,7 +336,7 @@ impl Agent {
     pub fn settle(&mut self) {
         for thread in self.threads.values_mut() {
             thread.phase = Phase::Idle;
-            thread.admitted = 0;
+            thread.admission = Admission::default();
         }
     }
 
@@ -372,7 +372,7 @@ impl Agent {
 
 impl Default for Thread {
     fn default() -> Self {
-        Self { phase: Phase::Idle, model: None, gated: false, admitted: 0, recent: VecDeque::new() }
+        Self { phase: Phase::Idle, model: None, gated: false, admission: Admission::default(), recent: VecDeque::new() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pure. The governor: what has happened goes in, what is to be done comes out.
 
 pub mod account;
+pub mod admission;
 pub mod agent;
 pub mod allot;
 mod answers;

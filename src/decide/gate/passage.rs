@@ -45,11 +45,10 @@ impl Governor {
         }
         if spends {
             entry.gated = true;
-            if entry.admitted > 0 {
+            if entry.admission.is_open() {
                 agent.gate.unrecorded.insert(id);
                 self.effects.push(Effect::Arm(Timer::Record(id), RECORD_WITHIN));
             }
-            entry.admitted = (entry.admitted + 1).min(2);
             agent.gate.roots.insert(root);
         }
         if more {
@@ -88,7 +87,6 @@ impl Governor {
         let Some(agent) = self.agents.get_mut(name) else { return };
         if let Some(thread) = agent.threads.get_mut(thread).filter(|_| wants.spends()) {
             thread.phase = Phase::Idle;
-            thread.admitted = thread.admitted.saturating_sub(1);
         }
         self.reserve(now, name);
     }
@@ -132,19 +130,16 @@ impl Governor {
         }
         agent.gate.recorded(&response.thread);
         let Some(thread) = agent.threads.get_mut(&response.thread) else { return };
-        match thread.admitted.checked_sub(1) {
-            Some(left) => thread.admitted = left,
+        if thread.admission.is_answered(response.at) {
+            return;
+        }
+        if thread.gated {
+            let what = format!("a request of thread {} was answered that was not let through", response.thread);
+            self.gate_broken(now, name, &what);
+        } else if thread.recent().count() == 1 {
             // What was never seen at the gate is of a kind that does not come there: it is held by signals.
-            None if !thread.gated => {
-                if thread.recent().count() == 1 {
-                    let what = format!("thread {} does not ask before its requests", response.thread);
-                    self.mark(Some(name), what);
-                }
-            }
-            None => {
-                let what = format!("a request of thread {} was answered that was not let through", response.thread);
-                self.gate_broken(now, name, &what);
-            }
+            let what = format!("thread {} does not ask before its requests", response.thread);
+            self.mark(Some(name), what);
         }
     }
 
@@ -196,6 +191,7 @@ impl Governor {
         let Some((thread, wants)) = agent.gate.waiting.remove(&hook) else { return };
         if wants.spends() {
             agent.pace.sends(now.uptime, &thread);
+            agent.threads.entry(thread.clone()).or_default().admission.passes(now.wall);
         }
         match wants {
             Wants::Turn => self.tell(name, hook, &thread),

@@ -237,8 +237,11 @@ fn joined(
             (false, _) => known.phase_for_others(now),
         },
         gated: known.asks,
-        admitted: known.admitted,
-        sent: known.sent.map(|sent| Duration::from_millis(u64::try_from(sent.timestamp_millis()).unwrap_or_default())),
+        admission: known.admission.clone(),
+        sent: known
+            .admission
+            .sent()
+            .map(|sent| Duration::from_millis(u64::try_from(sent.timestamp_millis()).unwrap_or_default())),
         recent: known.recent.clone(),
     });
     let mut imported = Vec::new();
@@ -312,8 +315,14 @@ impl Stood {
     /// The answers that are being recorded are awaited no longer.
     fn answered_by(&mut self, queue: &VecDeque<Input>) {
         for (thread, known) in &mut self.threads {
-            let of = |input: &&Input| matches!(input, Input::Responded(response) if response.thread == *thread);
-            known.answered(queue.iter().filter(of).count());
+            let of = |input: &Input| match input {
+                Input::Responded(response) if response.thread == *thread => Some(response.at),
+                _ => None,
+            };
+            // Whether each was let through is the governor's to say.
+            queue.iter().filter_map(of).for_each(|at| {
+                known.admission.is_answered(at);
+            });
         }
     }
 }
