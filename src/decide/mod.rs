@@ -1,6 +1,7 @@
 //! Pure. The governor: what has happened goes in, what is to be done comes out.
 
 pub mod account;
+pub mod admission;
 pub mod agent;
 mod alert;
 pub mod allot;
@@ -10,6 +11,7 @@ pub mod calls;
 mod charge;
 pub mod choice;
 pub mod effect;
+mod foretold;
 pub mod gate;
 pub mod governor;
 pub mod input;

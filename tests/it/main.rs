@@ -27,6 +27,7 @@ mod code_mode;
 mod concurrent;
 mod fleet;
 mod gate;
+mod gate_fails;
 mod gate_screen;
 mod ground;
 mod guard;

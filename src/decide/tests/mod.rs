@@ -7,6 +7,7 @@ mod brake;
 mod calls;
 mod conserved;
 mod gate;
+mod headroom;
 mod join;
 mod limits;
 mod properties;
