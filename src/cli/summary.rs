@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::clock;
 use crate::error::Result;
+use crate::model::event::AgentResult;
 use crate::model::{RunId, Timestamp};
-use crate::report::{Handoff, RunReport, json, markdown};
+use crate::report::{AgentEnd, Handoff, RunReport, json, markdown};
 use crate::supervise::{Outcome, changed_since};
 use crate::ui::Look;
 
@@ -61,7 +62,11 @@ fn report_of(outcome: &Outcome, parts: &Parts) -> Result<Option<RunReport>> {
     let mut report = report::of_run(ledger, info, &here, parts.zone)?;
     report.budgets.clone_from(&outcome.budgets);
     if let Kind::Fleet = parts.kind {
-        report.handoff = None;
+        // Some of its agents may be ended while the rest ends well: what is left can go on.
+        let done = |agent: &AgentEnd| agent.result == Some(AgentResult::Done);
+        let left = outcome.error.is_none() && !report.fleet.agents.iter().all(done);
+        let next = || resume::next(ledger, &parts.run, outcome.extend.as_deref());
+        report.handoff = if left { Some(Handoff { files: None, next: next()? }) } else { None };
     } else if outcome.ended {
         let changed = parts.repository.as_deref().map(|root| changed_since(root, parts.began));
         report.handoff = Some(Handoff {

@@ -1,7 +1,9 @@
 //! Pure. The governor: what has happened goes in, what is to be done comes out.
 
 pub mod account;
+pub mod admission;
 pub mod agent;
+mod alert;
 pub mod allot;
 mod answers;
 mod brake;
@@ -9,12 +11,14 @@ pub mod calls;
 mod charge;
 pub mod choice;
 pub mod effect;
+mod foretold;
 pub mod gate;
 pub mod governor;
 pub mod input;
 pub mod join;
 pub mod lifecycle;
 mod live;
+mod observe;
 pub mod pace;
 pub mod pool;
 pub mod replay;
@@ -25,6 +29,7 @@ mod tally;
 mod treatment;
 mod trend;
 mod verdicts;
+mod watch;
 mod weigh;
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub mod verb;
 pub use attribution::{Attribution, Dimension};
 pub use brake::{Brake, Braked};
 pub use event::Event;
-pub use id::{AgentName, ApprovalId, BudgetName, GateName, ModelId, ResponseKey, RunId, ThreadId};
+pub use id::{AgentName, AlertName, ApprovalId, BudgetName, GateName, ModelId, ResponseKey, RunId, ThreadId};
 pub use live::{Live, LiveAgent, LiveLimit, LivePool, Standing};
 pub use money::Money;
 pub use plan::{PlanLength, PlanWindow};

@@ -134,9 +134,13 @@ pub(super) struct Read<'a> {
 impl FleetEnd {
     /// A run of one command has registered nobody, and is no fleet.
     pub(super) fn of(read: &Read<'_>) -> Self {
-        let registered = read.events.iter().filter(|event| matches!(event.kind, EventKind::Registered { .. }));
-        let mut agents: Vec<AgentEnd> =
-            registered.map(|event| AgentEnd { agent: event.agent.clone(), ..AgentEnd::default() }).collect();
+        let mut agents: Vec<AgentEnd> = Vec::new();
+        for event in read.events.iter().filter(|event| matches!(event.kind, EventKind::Registered { .. })) {
+            // A fleet that goes on registers its agents again.
+            if !agents.iter().any(|known| known.agent == event.agent) {
+                agents.push(AgentEnd { agent: event.agent.clone(), ..AgentEnd::default() });
+            }
+        }
         if agents.is_empty() {
             return Self::default();
         }
@@ -180,7 +184,10 @@ impl AgentEnd {
                     Moved::GivenBack => self.returned = self.returned.saturating_add(*amount),
                 },
                 EventKind::Requested { what, .. } if what == "start" || what == "start again" => starts.0 += 1,
-                EventKind::AgentStarted { resumes: None, .. } => starts.1 += 1,
+                EventKind::AgentStarted { resumes, .. } => {
+                    starts.1 += u32::from(resumes.is_none());
+                    (self.result, self.because) = (None, None);
+                }
                 EventKind::AgentEnded { code: ended, result, because, .. } => {
                     (code, self.result) = (Some(*ended), *result);
                     self.because = Some(because.clone());

@@ -118,7 +118,6 @@ impl RunReport {
             told: &told,
             over: parts.info.outcome.is_some(),
         });
-        let alone = fleet.agents.is_empty();
         Self {
             rows,
             totals: spend.totals,
@@ -130,8 +129,7 @@ impl RunReport {
             info: parts.info,
             budgets: parts.budgets,
             fleet,
-            // What goes on with a fleet goes on agent by agent.
-            handoff: parts.handoff.filter(|_| alone),
+            handoff: parts.handoff,
             prices: parts.prices,
             zone: parts.zone,
         }

@@ -12,6 +12,7 @@ mod braking;
 mod conclude;
 mod echo;
 mod handoff;
+mod look;
 mod owners;
 mod perform;
 mod plan;
@@ -22,6 +23,7 @@ mod timers;
 mod turn;
 mod wake;
 mod ward;
+mod working;
 
 pub use handoff::changed_since;
 pub use perform::GO_ON;

@@ -30,6 +30,7 @@ use super::redraw::Redraw;
 use super::sessions::Sessions;
 use super::timers::Timers;
 use super::ward::Ward;
+use super::working::{Deeds, Looked, Working};
 
 pub(super) struct Supervisor {
     pub(super) run: RunId,
@@ -44,6 +45,7 @@ pub(super) struct Supervisor {
     pub(super) ledger: Option<Ledger>,
     pub(super) guard: Option<Guard>,
     pub(super) sessions: Sessions,
+    pub(super) working: Working,
     pub(super) asking: Asking,
     pub(super) timers: Timers,
     pub(super) logins: BTreeMap<PathBuf, Login>,
@@ -78,6 +80,8 @@ pub(super) struct Supervisor {
     pub(super) reaches_said: BTreeSet<Option<GateReach>>,
     /// The run is being interrupted.
     interrupted: bool,
+    /// What `govern resume` will need of the run as a whole, until it is written down.
+    pub(super) kept: Option<String>,
     /// What agents write, where it is to be shown.
     pub(super) echo: Echo,
     pub(super) redraw: Redraw,
@@ -92,6 +96,7 @@ enum Wake {
     Heard(Option<Heard>),
     Prompt(ApprovalId, Answer),
     Signal(Result<Arrived, ProcessError>),
+    Looked(Looked),
     Due,
     Sweep,
     Echo,
@@ -129,6 +134,11 @@ impl Supervisor {
             }
         }
         let quoter = plan.prices.clone();
+        let mut working = Working::new(&plan.policy);
+        for agent in &plan.agents {
+            working.add(&agent.setup.name, agent.folder.clone().unwrap_or_else(|| plan.cwd.clone()));
+        }
+        let sessions = Sessions::new(clock::now(), Deeds::of(&plan.policy));
         let governor = Governor::new(Setup {
             run: plan.run.clone(),
             policy: std::sync::Arc::new(plan.policy),
@@ -141,6 +151,7 @@ impl Supervisor {
         });
         Self {
             run: plan.run,
+            kept: plan.kept,
             wards: plan.agents.into_iter().map(|agent| (agent.setup.name.clone(), Ward::new(agent))).collect(),
             owners: Owners::new(order.clone()),
             order,
@@ -149,7 +160,8 @@ impl Supervisor {
             prices: plan.prices,
             ledger: Some(plan.ledger),
             guard: Some(guard),
-            sessions: Sessions::new(clock::now()),
+            sessions,
+            working,
             asking: Asking::new(plan.prompt, screen),
             timers: Timers::default(),
             logins: BTreeMap::new(),
@@ -197,6 +209,7 @@ impl Supervisor {
         for home in &start.homes {
             self.watch(home)?;
         }
+        self.look_first();
         let effects = self.turn(vec![Input::Begin])?;
         self.perform(effects)?;
         self.tend_board();
@@ -217,6 +230,7 @@ impl Supervisor {
                 report = next_report(&mut self.guard) => Wake::Guard(report),
                 notice = self.sessions.notice() => Wake::Session(notice),
                 heard = socket.next() => Wake::Heard(heard),
+                looked = self.working.looked() => Wake::Looked(looked),
                 (approval, answer) = self.asking.answer() => Wake::Prompt(approval, answer),
                 signal = inbox.next() => Wake::Signal(signal),
                 () = until(timer) => Wake::Due,
@@ -268,6 +282,7 @@ impl Supervisor {
             Wake::Prompt(approval, answer) => return self.prompted(approval, answer),
             Wake::Signal(Ok(arrived)) => return self.signalled(arrived),
             Wake::Signal(Err(error)) => return Err(Error::new("signals can no longer be received").caused_by(&error)),
+            Wake::Looked(looked) => self.looked(looked),
             Wake::Due => self.due(),
             Wake::Sweep => self.sweep(),
             Wake::Echo => {

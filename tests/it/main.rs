@@ -15,6 +15,7 @@
 pub mod support;
 
 mod agents_sdk;
+mod alerts;
 mod allot;
 mod approvals;
 mod ask;
@@ -26,6 +27,7 @@ mod code_mode;
 mod concurrent;
 mod fleet;
 mod gate;
+mod gate_fails;
 mod gate_screen;
 mod ground;
 mod guard;

@@ -1,11 +1,13 @@
 //! Pure. The governor's stories: what happens goes in, a transcript of what it wants done comes out.
 
+mod alert;
 mod allot;
 mod ask;
 mod brake;
 mod calls;
 mod conserved;
 mod gate;
+mod headroom;
 mod join;
 mod limits;
 mod properties;

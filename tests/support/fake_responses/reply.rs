@@ -108,6 +108,7 @@ impl std::iter::Sum for Usage {
 pub struct Reply {
     pub(super) answer: Answer,
     pub(super) usage: Usage,
+    pub(super) headers: Vec<(String, String)>,
     pub(super) before: Duration,
     pub(super) mid: Duration,
     pub(super) gate_before: Option<Gate>,
@@ -129,6 +130,7 @@ impl Reply {
         Self {
             answer,
             usage: USUAL,
+            headers: Vec::new(),
             before: Duration::ZERO,
             mid: Duration::ZERO,
             gate_before: None,
@@ -151,10 +153,7 @@ impl Reply {
 
     /// Starts a sub-agent (offered only with a model that Codex's catalogue does not know).
     pub fn spawn_agent(message: &str) -> Self {
-        Self::item(json!({
-            "type": "function_call", "namespace": "multi_agent_v1", "name": "spawn_agent",
-            "arguments": json!({"message": message}).to_string(),
-        }))
+        Self::item(spawn_agent(message))
     }
 
     /// Any output item of the Responses API.
@@ -178,6 +177,12 @@ impl Reply {
     /// What the response counts.
     pub fn usage(mut self, usage: Usage) -> Self {
         self.usage = usage;
+        self
+    }
+
+    /// One more header of the answer, such as `x-codex-primary-used-percent`.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -215,6 +220,14 @@ impl Reply {
 /// An assistant's message as an output item.
 pub fn message(text: &str) -> Value {
     json!({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]})
+}
+
+/// A sub-agent's start as an output item.
+pub fn spawn_agent(message: &str) -> Value {
+    json!({
+        "type": "function_call", "namespace": "multi_agent_v1", "name": "spawn_agent",
+        "arguments": json!({"message": message}).to_string(),
+    })
 }
 
 /// What a reply can wait for; closed until it is opened, once for all.
