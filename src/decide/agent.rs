@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{
     AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, Progress, Registration, Response,
-    RunId, ThreadId, Unit, Verb,
+    RunId, Standing, ThreadId, Timestamp, Unit, Verb,
 };
 use crate::policy::rule::Rung;
 
@@ -121,6 +121,8 @@ pub struct Agent {
     pub(super) trend: Trend,
     /// The last responses of the attempt before this one.
     earlier: Vec<Response>,
+    /// How it stands for a person, and since when.
+    pub(super) stands: Option<(Standing, Timestamp)>,
     clock: ActiveClock,
 }
 
@@ -183,6 +185,7 @@ impl Agent {
             watch: Watch::default(),
             trend: Trend::default(),
             earlier: Vec::new(),
+            stands: None,
             clock: ActiveClock::default(),
         }
     }

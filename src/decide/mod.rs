@@ -17,6 +17,7 @@ pub mod governor;
 pub mod input;
 pub mod join;
 pub mod lifecycle;
+mod live;
 mod observe;
 pub mod pace;
 pub mod pool;

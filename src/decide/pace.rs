@@ -48,6 +48,16 @@ impl Throttle {
     pub(super) fn under_way(to: Rate, because: String) -> Self {
         Self { to, because, said: true }
     }
+
+    /// A request had to wait for it.
+    pub(super) fn was_felt(&self) -> bool {
+        self.said
+    }
+
+    /// `4 responses/m at the most: …`.
+    pub(super) fn sentence(&self) -> String {
+        format!("{} at the most: {}", self.to, self.because)
+    }
 }
 
 impl Pace {

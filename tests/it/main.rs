@@ -44,6 +44,7 @@ mod readme;
 mod report;
 mod resume;
 mod route;
+mod screen;
 mod signals;
 mod slips;
 mod steer;
