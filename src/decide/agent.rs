@@ -119,10 +119,10 @@ pub struct Agent {
     pub(super) watch: Watch,
     /// How fast it spends, and how its requests grow.
     pub(super) trend: Trend,
-    /// How it stands for a person, and since when.
-    pub(super) stands: Option<(Standing, Timestamp)>,
     /// The last responses of the attempt before this one.
     earlier: Vec<Response>,
+    /// How it stands for a person, and since when.
+    pub(super) stands: Option<(Standing, Timestamp)>,
     clock: ActiveClock,
 }
 
@@ -184,8 +184,8 @@ impl Agent {
             pace,
             watch: Watch::default(),
             trend: Trend::default(),
-            stands: None,
             earlier: Vec::new(),
+            stands: None,
             clock: ActiveClock::default(),
         }
     }

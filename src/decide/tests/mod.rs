@@ -10,6 +10,7 @@ mod gate;
 mod headroom;
 mod join;
 mod limits;
+mod live;
 mod properties;
 mod refusals;
 mod route;
