@@ -107,11 +107,11 @@ impl Governor {
         self.foretold(account, budget, agent, rung, live)
     }
 
-    /// The same for one that shares the account. One that is about to end, and gets nothing past the gate, adds only
-    /// what it has sent.
+    /// The same for one that shares the account. One that is held at the gate, or about to end there, adds only what it
+    /// has sent.
     fn predicted_beside(&self, account: &Account, budget: &Budget, peer: &Agent) -> i64 {
-        if peer.ends_at_gate() {
-            return self.foretold(account, budget, peer, None, peer.asking());
+        if peer.ends_at_gate() || peer.is_held_at_gate() {
+            return self.foretold(account, budget, peer, None, peer.sent());
         }
         self.predicted(account, budget, peer, peer.next_model())
     }
@@ -184,7 +184,8 @@ impl Governor {
 
     /// What an account must keep for an agent: what it is likely to add while it works, or was promised.
     pub(super) fn claim(&self, account: &Account, budget: &Budget, agent: &Agent) -> i64 {
-        let next = if agent.works() { self.predicted_beside(account, budget, agent) } else { 0 };
+        let adds = agent.works() || agent.is_held_at_gate();
+        let next = if adds { self.predicted_beside(account, budget, agent) } else { 0 };
         next.max(self.promised(account, &agent.setup.name))
     }
 
