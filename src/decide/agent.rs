@@ -252,6 +252,14 @@ impl Agent {
         self.threads.iter().filter(asks)
     }
 
+    /// Threads whose request was let through the gate and has no answer.
+    pub(super) fn sent(&self) -> impl Iterator<Item = (&ThreadId, &Thread)> {
+        let sent = |(id, thread): &(&ThreadId, &Thread)| {
+            thread.phase != Phase::Idle && thread.admission.is_open() && !self.gate.keeps_from_asking(id)
+        };
+        self.threads.iter().filter(sent)
+    }
+
     /// Notes what is under way as lost: the agent is being ended.
     pub fn lose_in_flight(&mut self) {
         self.lost = self.lost.saturating_add(self.in_flight());
@@ -292,7 +300,10 @@ impl Agent {
     /// A restart now would lose no answer and no sub-agent's work.
     pub fn is_at_safe_point(&self) -> bool {
         let root = self.root.as_ref().and_then(|root| self.threads.get(root));
-        (self.is_root_at_gate() || root.is_some_and(|root| root.phase == Phase::Tools)) && self.sub_agents_idle()
+        // Its record says that a request is due, which was not let through: it is on its way to the gate.
+        let comes = |root: &Thread| root.phase == Phase::InFlight && !root.admission.is_open() && self.gate_holds();
+        let asks_nothing = root.is_some_and(|root| root.phase == Phase::Tools || comes(root));
+        (self.is_root_at_gate() || asks_nothing) && self.sub_agents_idle()
     }
 
     /// Its root thread's next request waits at the gate.

@@ -139,7 +139,8 @@ impl Governor {
 
     /// What an account must keep for an agent: what it is likely to add while it works, or was promised.
     pub(super) fn claim(&self, account: &Account, budget: &Budget, agent: &Agent) -> i64 {
-        let next = if agent.works() { self.predicted_beside(account, budget, agent) } else { 0 };
+        let adds = agent.works() || agent.is_held_at_gate();
+        let next = if adds { self.predicted_beside(account, budget, agent) } else { 0 };
         next.max(self.promised(account, &agent.setup.name))
     }
 

@@ -21,11 +21,11 @@ impl Governor {
         self.foretold(account, budget, agent, rung, live)
     }
 
-    /// The same for one that shares the account. One that is about to end, and gets nothing past the gate, adds only
-    /// what it has sent.
+    /// The same for one that shares the account. One that is held at the gate, or about to end there, adds only what it
+    /// has sent.
     pub(super) fn predicted_beside(&self, account: &Account, budget: &Budget, peer: &Agent) -> i64 {
-        if peer.ends_at_gate() {
-            return self.foretold(account, budget, peer, None, peer.asking());
+        if peer.ends_at_gate() || peer.is_held_at_gate() {
+            return self.foretold(account, budget, peer, None, peer.sent());
         }
         self.predicted(account, budget, peer, peer.next_model())
     }

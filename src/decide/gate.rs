@@ -148,10 +148,14 @@ impl Agent {
         self.gate_holds() || self.threads.iter().all(idle_or_waits)
     }
 
+    /// It is held at the gate: what it has sent is answered, and it sends nothing more.
+    pub(super) fn is_held_at_gate(&self) -> bool {
+        matches!(self.state, State::Held | State::Paused) && self.gate.shut && self.gate_holds()
+    }
+
     /// It is held at the gate while answers are under way to it.
     pub(super) fn is_answered_while_held(&self) -> bool {
-        let held = matches!(self.state, State::Held | State::Paused);
-        held && self.gate.shut && self.gate_holds() && self.in_flight() > 0
+        self.is_held_at_gate() && self.in_flight() > 0
     }
 
     /// It waits for a person to type, on a screen that stays alive.

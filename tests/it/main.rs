@@ -26,6 +26,8 @@ mod cli;
 mod code_mode;
 mod concurrent;
 mod fleet;
+mod fleet_crowd;
+mod fleet_decides;
 mod gate;
 mod gate_fails;
 mod gate_screen;

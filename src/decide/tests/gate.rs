@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
-use super::world::{CODEX, Plan, World, five_dollars, setup};
+use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
 use crate::decide::input::{Gone, Hook, HookId, Phase, Timer, ToolCall, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, EventKind};
@@ -70,6 +70,40 @@ fn while_an_agent_is_held_all_its_threads_wait_and_a_refusal_ends_them_unsent() 
     world.person(1, Answer::Stop);
     assert!(![3, 4, 5].into_iter().any(|id| world.is_let_through(id)));
     assert_snapshot!(world.told());
+}
+
+#[test]
+fn what_an_agent_sent_before_it_was_held_counts_for_others_until_it_is_answered() {
+    let mut plan = Plan::of(&five_dollars(ASK));
+    plan.agents = vec![setup(CODEX, true), setup("second", true)];
+    let mut world = plan.started();
+    world.hook(1, "root", Wants::Request);
+    world.hook(2, "sub", Wants::Request);
+    world.answers("sub", 1_000);
+    world.hook(3, "sub", Wants::Request);
+    world.answers("root", 2_000); // $3.00, and $2.00 and $1.00 that may come.
+    let reserved = |world: &World| {
+        let standing = world.governor.standing(0, &AgentName::new("second"), &*world.shelf.borrow());
+        standing.unwrap().reserved
+    };
+    assert_eq!(reserved(&world), cents(100), "one is under way, the other one will not get past the gate");
+    // Its tool is done: it is about to come to the gate.
+    world.phase(CODEX, "root", Phase::InFlight);
+    assert_eq!(reserved(&world), cents(100));
+    world.answers("sub", 900);
+    assert_eq!(reserved(&world), 0);
+}
+
+#[test]
+fn a_route_is_not_overtaken_by_its_own_limit_on_the_way_to_the_gate() {
+    let steps = r#"{ at = "90%", do = "route" }, { at = "100%", do = "stop" }"#;
+    let mut world = Plan::of(&five_dollars(steps)).started();
+    world.hook(1, "root", Wants::Request);
+    world.answers("root", 2_600); // The next would pass $5.00; with mid it would be $1.04.
+    world.phase(CODEX, "root", Phase::InFlight);
+    world.hook(2, "root", Wants::Request);
+    let told = world.told();
+    assert!(told.contains("restart") && !told.contains("stop"), "{told}");
 }
 
 #[test]
