@@ -279,5 +279,11 @@ fn a_call_that_was_allowed_for_the_run_or_for_a_time_runs_again_unasked_in_later
         assert_eq!(count(&world, "SELECT count(*) FROM approvals"), asks, "{again:?}");
         let allowed = "SELECT count(*) FROM events WHERE data LIKE '%\"tool_called\"%' AND data LIKE '%(cli)%'";
         assert_eq!(count(&world, allowed), 2, "{again:?}: both say who let them run");
+        if again == ["--run"] {
+            let thread = world.server.requests()[0].thread.clone();
+            world.server.script(Select::root().containing("once more"), [call(), Reply::message("all is done")]);
+            world.run("codex", &["exec", "resume", &thread, "once more"]).expect_code(0);
+            assert_eq!((count(&world, "SELECT count(*) FROM approvals"), count(&world, allowed)), (1, 3));
+        }
     }
 }
