@@ -8,7 +8,7 @@ use clap::Args;
 use super::format::put;
 use super::here::Here;
 use super::run::{attribute_with, fresh_budgets, in_runtime, new_run, whoami};
-use super::{env, fleet_file, summary, worktree};
+use super::{adviser, env, fleet_file, summary, worktree};
 use crate::codex::{Invocation, Kind};
 use crate::decide::agent::AgentSetup;
 use crate::error::{Error, Result};
@@ -98,16 +98,19 @@ pub fn run(args: &FleetArgs, guard: GuardHandle) -> Result<Exit> {
     }
     let terminal = process::has_terminal();
     let parts = summary::Parts::of_fleet(run.clone(), policy.timezone);
+    let agents: Vec<Planned> = fleet.agents.iter().map(|agent| planned(agent, &policy, &outputs)).collect();
+    let attribution = attribute_with(&policy, &place::look(&here.cwd, env), Attribution::default());
     let plan = Plan {
+        adviser: adviser::adviser(&policy, &run, &state, &agents, &attribution)?,
         run,
         by: whoami(),
         lift: None,
         refusal: too_fresh,
         history: Vec::new(),
         prices: PriceTable::embedded().with_overrides(&policy.prices),
-        attribution: attribute_with(&policy, &place::look(&here.cwd, env), Attribution::default()),
+        attribution,
         command: ["govern".into(), "fleet".into(), args.file.clone().into_os_string()].into(),
-        agents: fleet.agents.iter().map(|agent| planned(agent, &policy, &outputs)).collect(),
+        agents,
         concurrency: fleet.concurrency,
         cwd: here.cwd.clone(),
         policy,

@@ -1,6 +1,7 @@
 //! Pure. The governor: what has happened goes in, what is to be done comes out.
 
 pub mod account;
+pub mod advice;
 pub mod agent;
 pub mod allot;
 mod answers;
@@ -8,6 +9,7 @@ mod brake;
 pub mod calls;
 mod charge;
 pub mod choice;
+pub mod consult;
 pub mod effect;
 pub mod gate;
 pub mod governor;

@@ -30,6 +30,8 @@ pub struct Policy {
     pub timezone: Tz,
     /// `mode = "observe"` or `--observe`: decide and record, do nothing.
     pub observe: bool,
+    /// The model that is asked where the governor's rule is not sure; `None`: the rule alone decides.
+    pub governor: Option<GovernorModel>,
     /// What a ledger that was born with this run means for wider budgets.
     pub fresh_ledger: FreshLedger,
     /// The user's own rates.
@@ -270,6 +272,19 @@ pub enum GateVerb {
     },
     /// Refuses the call; the model reads why, and goes on.
     Deny,
+}
+
+/// The `[governor]` table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GovernorModel {
+    /// The model that is asked.
+    pub model: ModelId,
+    /// What all that it is asked in a run may cost, in thousandths of the limit that is decided about.
+    pub share: u32,
+    /// How long an answer is waited for.
+    pub timeout: Duration,
+    /// The reasoning effort that it is asked with, where one is named.
+    pub effort: Option<String>,
 }
 
 /// How a call that is not allowed ends, from mild to severe.

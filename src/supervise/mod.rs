@@ -3,6 +3,7 @@
 //! Whatever wakes the loop becomes inputs; the governor turns inputs into effects inside one
 //! transaction of the ledger, which records them; only then are they performed.
 
+mod adviser;
 pub mod alone;
 mod answer;
 mod asking;
@@ -22,6 +23,7 @@ mod turn;
 mod wake;
 mod ward;
 
+pub use adviser::Adviser;
 pub use handoff::changed_since;
 pub use perform::GO_ON;
 pub use plan::{AgentOutcome, Keep, Outcome, Plan, Planned, Seat};

@@ -27,6 +27,7 @@ mod concurrent;
 mod fleet;
 mod gate;
 mod gate_screen;
+mod governor_model;
 mod ground;
 mod guard;
 mod import;

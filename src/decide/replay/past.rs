@@ -373,8 +373,10 @@ impl Live {
                     past.gone.insert(agent);
                 }
             }
-            // History has no Codex that waits.
+            // History has no Codex that waits, and nobody is asked about it.
             Effect::Withdraw(_)
+            | Effect::Consult(_)
+            | Effect::EndConsult(_)
             | Effect::Expire(_)
             | Effect::Thaw(_)
             | Effect::Tell { .. }
@@ -424,7 +426,7 @@ impl Live {
             Timer::Deadline(approval) => self.timers.deadline = at.map(|at| (approval, at)),
             Timer::WindowEnd => self.timers.window = at,
             // No process is seen in history, and nothing waits at a gate.
-            Timer::Observe(..) | Timer::Gate(_) | Timer::Pace(_) | Timer::Record(_) => {}
+            Timer::Observe(..) | Timer::Gate(_) | Timer::Advice(_) | Timer::Pace(_) | Timer::Record(_) => {}
         }
     }
 }

@@ -5,6 +5,7 @@ mod ask;
 mod brake;
 mod calls;
 mod conserved;
+mod consult;
 mod gate;
 mod join;
 mod limits;

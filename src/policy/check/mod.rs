@@ -6,6 +6,7 @@ mod attribute;
 mod budget;
 mod decide;
 mod gate;
+mod governor;
 pub(crate) mod models;
 mod only;
 mod pattern;
@@ -18,7 +19,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::mistake::{Notes, Span};
-use super::rule::{AttributeRule, Budget, FreshLedger, Gate, Layer, Rung, Step, Unpriced};
+use super::rule::{AttributeRule, Budget, FreshLedger, Gate, GovernorModel, Layer, Rung, Step, Unpriced};
 use super::suggest;
 use super::table::{Keys, Placed, Table, Text, wrong_type};
 use super::zone;
@@ -31,8 +32,20 @@ const VERSION: &str = "1";
 
 const KEYS: Keys = Keys {
     of: "a policy",
-    known: &["version", "timezone", "mode", "models", "budget", "gate", "approvals", "attribute", "ledger", "prices"],
-    later: &["alert", "governor", "on_failure"],
+    known: &[
+        "version",
+        "timezone",
+        "mode",
+        "models",
+        "budget",
+        "gate",
+        "approvals",
+        "attribute",
+        "ledger",
+        "prices",
+        "governor",
+    ],
+    later: &["alert", "on_failure"],
 };
 
 const LEDGER: Keys = Keys { of: "`[ledger]`", known: &["fresh"], later: &[] };
@@ -66,6 +79,8 @@ pub(super) struct Draft {
     pub(super) fresh: Option<FreshLedger>,
     /// `[prices]`.
     pub(super) prices: Vec<Placed<PriceOverride>>,
+    /// `[governor]`, and where its model stands.
+    pub(super) governor: Option<Placed<GovernorModel>>,
 }
 
 /// A tier of models and where its model stands.
@@ -146,6 +161,7 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
     }
     draft.fresh = fresh_ledger(root, notes);
     draft.prices = prices::check(root, notes);
+    governor::check(root, &mut draft, notes);
     draft
 }
 

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod divided;
+mod governor;
 mod joined;
 mod refused;
 
