@@ -11,6 +11,7 @@ pub mod declares;
 pub mod doctor;
 pub mod fleet;
 pub mod fleet_file;
+mod fleet_past;
 pub mod format;
 pub mod here;
 pub mod hook;

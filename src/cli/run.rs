@@ -228,6 +228,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         registration,
         ..AgentSetup::alone(start.agent, start.attribution.clone())
     };
+    let goes_on = start.resumes.is_some();
     let agents = vec![Planned {
         setup,
         command: command.clone(),
@@ -242,6 +243,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         adviser: adviser::adviser(&start.policy, &start.run, &home, &agents, &start.attribution)?,
         run: start.run,
         by: whoami(),
+        goes_on,
         lift: start.lift,
         refusal: no_tier.or(refusal).or(too_fresh),
         history,
@@ -259,6 +261,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         askable: terminal && env("CI").is_none(),
         fresh,
         show: false,
+        kept: None,
     };
     let outcome = in_runtime(plan, guard)?;
     let exit = outcome.exit;
@@ -422,7 +425,7 @@ pub(super) fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Re
 }
 
 /// The last responses of a run that goes on: they foretell its next one.
-fn recent_responses(ledger: &Ledger, run: &RunId) -> Result<Vec<Response>> {
+pub(super) fn recent_responses(ledger: &Ledger, run: &RunId) -> Result<Vec<Response>> {
     const RECENT: usize = 32;
     let mut last = VecDeque::new();
     ledger.responses(&Filter { run: Some(run.clone()), ..Filter::default() }, |response| {

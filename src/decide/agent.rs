@@ -17,9 +17,10 @@ use super::pace::{Pace, Throttle};
 use super::steer::Steering;
 use super::trend::Trend;
 use super::verdicts::Source;
+use super::watch::Watch;
 
 /// How many of a thread's last responses foretell its next one.
-const RECENT: usize = 5;
+pub(super) const RECENT: usize = 5;
 
 /// An agent before it starts.
 #[derive(Clone, Debug)]
@@ -113,6 +114,8 @@ pub struct Agent {
     pub(super) throttles: BTreeMap<Source, Throttle>,
     /// How fast it went.
     pub(super) pace: Pace,
+    /// What its alerts look at.
+    pub(super) watch: Watch,
     /// How fast it spends, and how its requests grow.
     pub(super) trend: Trend,
     clock: ActiveClock,
@@ -177,6 +180,7 @@ impl Agent {
             steering: Vec::new(),
             throttles: BTreeMap::new(),
             pace,
+            watch: Watch::default(),
             trend: Trend::default(),
             clock: ActiveClock::default(),
         }
@@ -342,6 +346,7 @@ impl Agent {
         self.restarting = false;
         self.fired.clear();
         self.settled.clear();
+        self.watch.begin_anew();
         self.gate.forget();
     }
 

@@ -86,6 +86,8 @@ pub enum Effect {
     Consult(Box<Consult>),
     /// Break that off; it is told all the same.
     EndConsult(ConsultId),
+    /// Look at the agent's work tree, and tell of its progress.
+    Look(AgentName),
     /// Tell when so much time has passed.
     Arm(Timer, Duration),
     /// A line for the person at the terminal.
@@ -137,6 +139,8 @@ pub enum About {
     Limit,
     /// A tool that is about to run; this happens to it if nobody answers.
     Call(Refusal),
+    /// An alert: there is no limit that an answer could lift.
+    Alert,
 }
 
 /// How an agent came to its end.

@@ -82,7 +82,7 @@ impl Gate {
     }
 
     /// Something of this thread waits.
-    fn keeps(&self, thread: &ThreadId) -> bool {
+    pub(super) fn keeps(&self, thread: &ThreadId) -> bool {
         self.waiting.values().any(|(of, _)| of == thread)
     }
 
@@ -176,6 +176,7 @@ impl Governor {
         self.defers &= !begins;
         let Some(agent) = self.agents.get_mut(&name) else { return };
         let reach = if spends { GateReach::Requests } else { GateReach::Tools };
+        agent.watch.heard(now.uptime);
         let call = if let Wants::Tool(call) = &wants { Some(call.clone()) } else { None };
         agent.gate.waiting.insert(id, (thread.clone(), wants));
         let more = agent.gate.reach < Some(reach);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, ApprovalId, Brake, BudgetKey, ModelId, Progress, Response, ServiceTier, ThreadId, Timestamp,
+    AgentName, ApprovalId, Brake, BudgetKey, ModelId, PlanWindow, Progress, Response, ServiceTier, ThreadId, Timestamp,
 };
 use crate::policy::rule::GateVerb;
 pub use crate::usage::meter::Phase;
@@ -138,6 +138,13 @@ pub enum Input {
         consult: ConsultId,
         /// What was answered, word for word.
         answer: Result<String, NoAdvice>,
+    },
+    /// What Codex said of the plan's own limits.
+    Plan {
+        /// Whose.
+        agent: AgentName,
+        /// All of them.
+        windows: Vec<PlanWindow>,
     },
     /// A timer that the governor set.
     Due(Timer),
@@ -297,6 +304,10 @@ pub enum Timer {
     Record(HookId),
     /// A governor model should have answered by now.
     Advice(ConsultId),
+    /// An agent may have been idle for too long.
+    Idle(AgentName),
+    /// A plan's window begins anew for which the agent is held.
+    PlanReset(AgentName),
     /// A throttled agent's next request may go.
     Pace(AgentName),
 }

@@ -20,7 +20,7 @@ pub mod verb;
 pub use attribution::{Attribution, Dimension};
 pub use brake::{Brake, Braked};
 pub use event::Event;
-pub use id::{AgentName, ApprovalId, BudgetName, GateName, ModelId, ResponseKey, RunId, ThreadId};
+pub use id::{AgentName, AlertName, ApprovalId, BudgetName, GateName, ModelId, ResponseKey, RunId, ThreadId};
 pub use money::Money;
 pub use plan::{PlanLength, PlanWindow};
 pub use progress::{Progress, Streak};

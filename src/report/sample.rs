@@ -59,6 +59,7 @@ pub(crate) fn decided(verb: Verb, because: &[&str]) -> EventKind {
         verb,
         budget: "each run".into(),
         scope: "run=k3f9x27m1a".into(),
+        alert: None,
         because: because.iter().map(|&text| text.to_owned()).collect(),
         would: false,
         to: (verb == Verb::Route).then(|| "gpt-6.1-terra".into()),

@@ -161,6 +161,10 @@ pub(super) fn may_answer(who: &str, approvals: &Approvals) -> Result<(), NotTake
 /// What a wish comes to for this question, under the policy's `[approvals]`.
 pub(super) fn understand(question: &Question, wish: &Wish, approvals: &Approvals) -> Result<Answer, NotTaken> {
     match wish {
+        Wish::Extend { by: Some(_) } | Wish::Allow { .. } if question.about == About::Alert => {
+            Err(NotTaken::new("this question is about an alert: there is no limit to lift")
+                .hint("a plain `govern approve` lets the agent go on"))
+        }
         Wish::Extend { by: None } => Ok(Answer::Extend { amount: question.extend.amount }),
         Wish::Extend { by: Some(text) } => {
             let quantity = Quantity::parse(text).map_err(|error| {
@@ -205,6 +209,7 @@ pub(super) fn describe(question: &Question, answer: &Answer) -> String {
         };
     }
     match answer {
+        Answer::Extend { .. } if question.about == About::Alert => format!("agent `{agent}` goes on"),
         Answer::Extend { amount } => {
             format!("extended {} by {}: agent `{agent}` goes on", question.key.budget, question.key.unit.show(*amount))
         }

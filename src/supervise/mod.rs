@@ -13,6 +13,7 @@ mod braking;
 mod conclude;
 mod echo;
 mod handoff;
+mod look;
 mod owners;
 mod perform;
 mod plan;
@@ -22,6 +23,7 @@ mod timers;
 mod turn;
 mod wake;
 mod ward;
+mod working;
 
 pub use adviser::Adviser;
 pub use handoff::changed_since;

@@ -30,6 +30,7 @@ use super::plan::{Outcome, Plan, Seat, Start};
 use super::sessions::Sessions;
 use super::timers::Timers;
 use super::ward::Ward;
+use super::working::{Deeds, Looked, Working};
 
 pub(super) struct Supervisor {
     pub(super) run: RunId,
@@ -46,6 +47,7 @@ pub(super) struct Supervisor {
     pub(super) ledger: Option<Ledger>,
     pub(super) guard: Option<Guard>,
     pub(super) sessions: Sessions,
+    pub(super) working: Working,
     pub(super) asking: Asking,
     pub(super) timers: Timers,
     pub(super) logins: BTreeMap<PathBuf, Login>,
@@ -80,6 +82,8 @@ pub(super) struct Supervisor {
     pub(super) reaches_said: BTreeSet<Option<GateReach>>,
     /// The run is being interrupted.
     interrupted: bool,
+    /// What `govern resume` will need of the run as a whole, until it is written down.
+    pub(super) kept: Option<String>,
     /// What agents write, where it is to be shown.
     pub(super) echo: Echo,
     pub(super) notices: Notices<std::io::Stderr>,
@@ -93,6 +97,7 @@ enum Wake {
     Heard(Option<Heard>),
     Prompt(ApprovalId, Answer),
     Signal(Result<Arrived, ProcessError>),
+    Looked(Looked),
     Due,
     Sweep,
     Echo,
@@ -129,6 +134,11 @@ impl Supervisor {
             }
         }
         let quoter = plan.prices.clone();
+        let mut working = Working::new(&plan.policy);
+        for agent in &plan.agents {
+            working.add(&agent.setup.name, agent.folder.clone().unwrap_or_else(|| plan.cwd.clone()));
+        }
+        let sessions = Sessions::new(clock::now(), Deeds::of(&plan.policy));
         let mut governor = Governor::new(Setup {
             run: plan.run.clone(),
             policy: std::sync::Arc::new(plan.policy),
@@ -145,6 +155,7 @@ impl Supervisor {
         let asked = plan.adviser.as_ref().map(|_| adviser::name());
         Self {
             run: plan.run,
+            kept: plan.kept,
             wards: plan.agents.into_iter().map(|agent| (agent.setup.name.clone(), Ward::new(agent))).collect(),
             owners: Owners::new(order.iter().cloned().chain(asked).collect()),
             advising: plan.adviser.map(Advising::new),
@@ -154,7 +165,8 @@ impl Supervisor {
             prices: plan.prices,
             ledger: Some(plan.ledger),
             guard: Some(guard),
-            sessions: Sessions::new(clock::now()),
+            sessions,
+            working,
             asking: Asking::new(plan.prompt, screen),
             timers: Timers::default(),
             logins: BTreeMap::new(),
@@ -198,6 +210,7 @@ impl Supervisor {
         for home in &start.homes {
             self.watch(home)?;
         }
+        self.look_first();
         let effects = self.turn(vec![Input::Begin])?;
         self.perform(effects)?;
         let mut sweep_at = clock::monotonic() + self.sweep_after();
@@ -217,6 +230,7 @@ impl Supervisor {
                 report = next_report(&mut self.guard) => Wake::Guard(report),
                 notice = self.sessions.notice() => Wake::Session(notice),
                 heard = socket.next() => Wake::Heard(heard),
+                looked = self.working.looked() => Wake::Looked(looked),
                 (approval, answer) = self.asking.answer() => Wake::Prompt(approval, answer),
                 signal = inbox.next() => Wake::Signal(signal),
                 () = until(timer) => Wake::Due,
@@ -263,6 +277,7 @@ impl Supervisor {
             Wake::Prompt(approval, answer) => return self.prompted(approval, answer),
             Wake::Signal(Ok(arrived)) => return self.signalled(arrived),
             Wake::Signal(Err(error)) => return Err(Error::new("signals can no longer be received").caused_by(&error)),
+            Wake::Looked(looked) => self.looked(looked),
             Wake::Due => self.due(),
             Wake::Sweep => self.sweep(),
             Wake::Echo => {

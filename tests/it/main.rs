@@ -15,6 +15,7 @@
 pub mod support;
 
 mod agents_sdk;
+mod alerts;
 mod allot;
 mod approvals;
 mod ask;

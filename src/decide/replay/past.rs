@@ -379,6 +379,7 @@ impl Live {
             | Effect::EndConsult(_)
             | Effect::Expire(_)
             | Effect::Thaw(_)
+            | Effect::Look(_)
             | Effect::Tell { .. }
             | Effect::Answer { .. }
             | Effect::Open(_)
@@ -426,7 +427,13 @@ impl Live {
             Timer::Deadline(approval) => self.timers.deadline = at.map(|at| (approval, at)),
             Timer::WindowEnd => self.timers.window = at,
             // No process is seen in history, and nothing waits at a gate.
-            Timer::Observe(..) | Timer::Gate(_) | Timer::Advice(_) | Timer::Pace(_) | Timer::Record(_) => {}
+            Timer::Idle(_)
+            | Timer::PlanReset(_)
+            | Timer::Observe(..)
+            | Timer::Gate(_)
+            | Timer::Advice(_)
+            | Timer::Pace(_)
+            | Timer::Record(_) => {}
         }
     }
 }
