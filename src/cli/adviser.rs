@@ -1,4 +1,4 @@
-//! How the governor model of a policy is asked in a run.
+//! Owns the folder in which the governor model of a policy is asked, and finds out how.
 
 use std::path::Path;
 

@@ -233,7 +233,9 @@ impl Governor {
             // A tool call is judged and counted in one transaction: nothing is claimed in between.
             let claims_none = account.key.unit == Unit::ToolCalls;
             let agents = account.agents.iter().filter_map(|name| self.agents.get(name));
-            let asked = self.adviser.as_ref().map(|adviser| adviser.claim(account, budget));
+            // With the last agent all is over.
+            let asked = self.adviser.as_ref().filter(|_| self.agents.values().any(Agent::is_live));
+            let asked = asked.map(|adviser| adviser.claim(account, budget));
             let amount = agents
                 .map(|agent| self.claim(account, budget, agent))
                 .chain(asked)

@@ -18,6 +18,7 @@ use crate::policy::verdict::Standing;
 
 use super::account::{Account, Books, amount};
 use super::advice::{self, Question};
+use super::agent::Agent;
 use super::choice::Facts;
 use super::effect::Effect;
 use super::governor::Governor;
@@ -105,6 +106,12 @@ impl Adviser {
     /// The agent waits at its limit for an answer.
     fn holds(&self, name: &AgentName) -> bool {
         self.asked.iter().any(|((of, _), pending)| of == name && pending.strict)
+    }
+
+    /// The agent goes on while it is asked about.
+    #[cfg(test)]
+    pub(super) fn asks_below_limit(&self, name: &AgentName, account: usize) -> bool {
+        self.asked.get(&(name.clone(), account)).is_some_and(|pending| !pending.strict)
     }
 
     /// What its questions cost so far, those without an answer on record included.
@@ -314,8 +321,9 @@ impl Governor {
         let Some(adviser) = &self.adviser else { return };
         let asked: Vec<(AgentName, usize)> = adviser.asked.keys().cloned().collect();
         for of in asked {
-            if !self.agents.get(&of.0).is_some_and(super::agent::Agent::is_live) {
+            if !self.agents.get(&of.0).is_some_and(Agent::is_live) {
                 self.withdraw_consult(&of);
+                self.reserve_all(now);
                 continue;
             }
             let holds = self.adviser.as_ref().is_some_and(|adviser| adviser.holds(&of.0));

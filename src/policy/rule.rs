@@ -10,6 +10,7 @@ use globset::GlobMatcher;
 
 pub use super::alert::{Act, Alert, Evidence, Trigger};
 use super::command::CommandPattern;
+pub use super::governor::GovernorModel;
 use super::rate::Rate;
 use crate::model::{Attribution, BudgetName, Dimension, GateName, ModelId, Money, Quantity, ServiceTier, Unit, Verb};
 use crate::usage::price::PriceOverride;
@@ -275,19 +276,6 @@ pub enum GateVerb {
     },
     /// Refuses the call; the model reads why, and goes on.
     Deny,
-}
-
-/// The `[governor]` table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GovernorModel {
-    /// The model that is asked.
-    pub model: ModelId,
-    /// What all that it is asked in a run may cost, in thousandths of the limit that is decided about.
-    pub share: u32,
-    /// How long an answer is waited for.
-    pub timeout: Duration,
-    /// The reasoning effort that it is asked with, where one is named.
-    pub effort: Option<String>,
 }
 
 /// How a call that is not allowed ends, from mild to severe.

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::support::codex::CURRENT;
-use crate::support::fake_responses::{Gate, Reply, Request, Select};
+use crate::support::codex::{CURRENT, OLDER};
+use crate::support::fake_responses::{Gate, Reply, Request, Select, Usage};
 use crate::support::ledger;
 use crate::support::world::{ADVISER, GovernedEnd, World};
 
@@ -120,6 +120,47 @@ fn it_is_asked_with_the_figures_alone_and_none_of_the_users_servers() {
     let body: Value = serde_json::from_str(&asked.body).unwrap();
     assert_eq!(body["text"]["format"]["schema"]["properties"]["choice"]["enum"], serde_json::json!(["extend", "stop"]));
     assert!(asked.body.contains("0.0424usd") && !asked.body.contains("do it") && !asked.body.contains("dear to us"));
+}
+
+#[test]
+fn an_agent_that_is_held_by_signals_waits_for_the_answer_too() {
+    let Some(world) = World::with_codex(OLDER) else { return };
+    world.server.always(Select::root().model(ADVISER), answer("extend", "0.06usd"));
+    world.server.script(Select::root(), [Reply::exec("sleep 1"), Reply::exec("sleep 1"), Reply::message("done")]);
+    world.policy(&policy(""));
+    let end = run(&world).expect_code(0).expect_said("extended by $0.06 from the pool: gpt-6-luna: “");
+    ledger::expect_exactly(&world, &end.id(), &world.server.served());
+}
+
+#[test]
+fn a_question_that_is_open_at_the_end_ends_with_the_run() {
+    let never = Gate::new();
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.always(Select::root().model(ADVISER), answer("steer", "").held_at(&never));
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::message("done")]);
+    let early = policy("").replace(
+        "at = \"100%\", do = \"decide\", may = [\"extend\", \"stop\"]",
+        "at = \"40%\", do = \"decide\", may = [\"extend\", \"steer\"]",
+    );
+    world.policy(&early);
+    let end = run(&world).expect_code(0).expect_said("gpt-6-luna is asked about pie");
+    assert_eq!((asked(&world).len(), world.server.served().len()), (1, 2), "{}", end.finished);
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
+fn the_policy_of_the_readme_has_a_model_asked() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let readme = include_str!("../../README.md");
+    let policy = readme.split("```toml\n").find(|block| block.contains("[governor]\nmodel")).unwrap();
+    world.write("work/rules.toml", policy.split("```").next().unwrap());
+    world.server.always(Select::root().model(ADVISER), answer("extend", "1usd"));
+    let ninety_cents = Usage::new(0, 0, 90_000);
+    let replies = [Reply::exec("true"), Reply::exec("true"), Reply::message("done")];
+    world.server.script(Select::root(), replies.map(|reply| reply.usage(ninety_cents)));
+    let flags = ["--policy", "rules.toml", "--expect", "2usd"];
+    let end = world.run_governed(&flags, &["codex", "exec", "do it"]).expect_code(0);
+    end.expect_said("extended by $1.00 from the pool: gpt-6-luna: “");
 }
 
 #[test]

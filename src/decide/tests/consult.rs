@@ -65,6 +65,26 @@ fn fails(world: &mut World, why: NoAdvice) {
     world.feed(Input::Advised { consult, answer: Err(why) });
 }
 
+/// Something that can come of the question that was put last, or nothing if that is over.
+pub(super) fn any_answer(world: &mut World, what: u8, cents: u16) {
+    let Some(consult) = questions(world).last().map(|consult| consult.id) else { return };
+    let amount = format!("\"{}.{:02}usd\"", cents / 100, cents % 100);
+    let text = match what {
+        0 => said("extend", &amount),
+        1 => said("ask", "null"),
+        2 => said("route", "null"),
+        3 => said("throttle", "null"),
+        4 => said("steer", "null"),
+        5 => said("kill", "null"),
+        6 => said("go_on", "null"),
+        7 => "none".to_owned(),
+        8 => return world.due(Timer::Advice(consult)),
+        9 => return fails(world, NoAdvice::Failed("its Codex ended with code 1".to_owned())),
+        _ => return is_seen(world),
+    };
+    advises(world, &text);
+}
+
 fn said(choice: &str, amount: &str) -> String {
     format!(r#"{{"choice":"{choice}","amount":{amount},"reason":"it spends $0.90 a request"}}"#)
 }
