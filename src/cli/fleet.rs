@@ -29,6 +29,7 @@ use crate::report::page::Tone;
 use crate::supervise::{Plan, Planned, Seat};
 use crate::tail::locate;
 use crate::ui::Look;
+use crate::ui::board::Board;
 use crate::ui::notice::{Notices, Showing};
 use crate::usage::price::PriceTable;
 
@@ -107,7 +108,9 @@ fn govern(args: &FleetArgs, guard: GuardHandle, here: &Here<'_>, earlier: Option
     ledger.start_run(run.clone(), identity);
     let (fresh, too_fresh) = fresh_budgets(&policy, &ledger, &run)?;
     let showing = if args.quiet { Showing::Never } else { Showing::Live };
-    let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing);
+    // What a job's log keeps is lines that stay.
+    let board = Board::on_stderr().filter(|_| !args.quiet && env("CI").is_none());
+    let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing).above(board);
     if too_fresh.is_none() {
         if !fresh.is_empty() {
             let names = fresh.join(", ");

@@ -1,6 +1,7 @@
 //! Pure. The governor: what has happened goes in, what is to be done comes out.
 
 pub mod account;
+pub mod admission;
 pub mod advice;
 pub mod agent;
 mod alert;
@@ -12,11 +13,13 @@ mod charge;
 pub mod choice;
 pub mod consult;
 pub mod effect;
+mod foretold;
 pub mod gate;
 pub mod governor;
 pub mod input;
 pub mod join;
 pub mod lifecycle;
+mod live;
 mod observe;
 pub mod pace;
 pub mod pool;

@@ -17,6 +17,7 @@ mod look;
 mod owners;
 mod perform;
 mod plan;
+mod redraw;
 mod sessions;
 mod supervisor;
 mod timers;

@@ -27,6 +27,7 @@ use super::braking::Braking;
 use super::echo::{Echo, OFTEN};
 use super::owners::Owners;
 use super::plan::{Outcome, Plan, Seat, Start};
+use super::redraw::Redraw;
 use super::sessions::Sessions;
 use super::timers::Timers;
 use super::ward::Ward;
@@ -86,6 +87,7 @@ pub(super) struct Supervisor {
     pub(super) kept: Option<String>,
     /// What agents write, where it is to be shown.
     pub(super) echo: Echo,
+    pub(super) redraw: Redraw,
     pub(super) notices: Notices<std::io::Stderr>,
     began: Instant,
 }
@@ -101,6 +103,7 @@ enum Wake {
     Due,
     Sweep,
     Echo,
+    Draw,
 }
 
 /// Governs the agents of a run from its start to its end.
@@ -189,6 +192,7 @@ impl Supervisor {
             reaches_said: BTreeSet::new(),
             interrupted: false,
             echo,
+            redraw: Redraw::default(),
             notices: plan.notices,
             began,
         }
@@ -213,6 +217,7 @@ impl Supervisor {
         self.look_first();
         let effects = self.turn(vec![Input::Begin])?;
         self.perform(effects)?;
+        self.tend_board();
         let mut sweep_at = clock::monotonic() + self.sweep_after();
         while !self.is_over() {
             if self.end_waits() {
@@ -236,10 +241,15 @@ impl Supervisor {
                 () = until(timer) => Wake::Due,
                 () = until(Some(sweep_at)) => Wake::Sweep,
                 () = until(echo_at) => Wake::Echo,
+                () = until(self.redraw.due()) => Wake::Draw,
             };
             let sweeps = matches!(wake, Wake::Sweep);
+            let happened = !matches!(wake, Wake::Echo | Wake::Draw);
             let effects = self.wake(wake).await?;
             self.perform(effects)?;
+            if happened {
+                self.tend_board();
+            }
             if sweeps || self.sweeps == 0 {
                 // What was started just now is looked for soon.
                 let next = clock::monotonic() + self.sweep_after();
@@ -281,8 +291,12 @@ impl Supervisor {
             Wake::Due => self.due(),
             Wake::Sweep => self.sweep(),
             Wake::Echo => {
-                self.echo.show();
-                Vec::new()
+                self.show_output();
+                return Ok(Vec::new());
+            }
+            Wake::Draw => {
+                self.draw_board();
+                return Ok(Vec::new());
             }
         };
         let idle = inputs.is_empty() && self.notes.is_empty() && self.backlog.is_empty();

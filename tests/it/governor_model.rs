@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::support::codex::{CURRENT, OLDER};
 use crate::support::fake_responses::{Gate, Reply, Request, Select, Usage};
 use crate::support::ledger;
+use crate::support::process::LONG;
 use crate::support::world::{ADVISER, GovernedEnd, World};
 
 /// Twenty cents for the run, of which an agent is allotted what it declared. $0.0212 for each of its requests: a third
@@ -134,16 +135,19 @@ fn an_agent_that_is_held_by_signals_waits_for_the_answer_too() {
 
 #[test]
 fn a_question_that_is_open_at_the_end_ends_with_the_run() {
-    let never = Gate::new();
+    let (never, is_asked) = (Gate::new(), Gate::new());
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.server.always(Select::root().model(ADVISER), answer("steer", "").held_at(&never));
-    world.server.script(Select::root(), [Reply::exec("true"), Reply::message("done")]);
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::message("done").held_at(&is_asked)]);
     let early = policy("").replace(
         "at = \"100%\", do = \"decide\", may = [\"extend\", \"stop\"]",
         "at = \"40%\", do = \"decide\", may = [\"extend\", \"steer\"]",
     );
     world.policy(&early);
-    let end = run(&world).expect_code(0).expect_said("gpt-6-luna is asked about pie");
+    let governed = world.start_governed(&["--expect", "0.05usd"], &["codex", "exec", "do it"]);
+    world.server.wait_for_requests(3, LONG).unwrap();
+    is_asked.open();
+    let end = governed.finish().expect_code(0).expect_said("gpt-6-luna is asked about pie");
     assert_eq!((asked(&world).len(), world.server.served().len()), (1, 2), "{}", end.finished);
     world.govern(&["audit", "verify"]).expect_code(0);
 }

@@ -32,6 +32,9 @@ fn at_limit(plan: Plan) -> World {
     world
 }
 
+/// What comes of a question.
+type Happens = Box<dyn Fn(&mut World)>;
+
 fn questions(world: &World) -> Vec<&Consult> {
     let asked = |effect: &'_ Effect| matches!(effect, Effect::Consult(_));
     let found = world.effects.iter().filter(|effect| asked(effect));
@@ -119,7 +122,7 @@ fn at_its_limit_an_agent_waits_for_the_answer_which_is_followed() {
 #[test]
 fn whatever_is_wrong_with_an_answer_the_rule_decides() {
     let long = format!("{}{}", said("ask", "null"), " ".repeat(5_000));
-    let mut cases: Vec<(String, Box<dyn Fn(&mut World)>)> = Vec::new();
+    let mut cases: Vec<(String, Happens)> = Vec::new();
     let answers = [
         said("extend", "\"1.5usd\""),
         said("extend", "\"0.7usd\""),
@@ -148,7 +151,7 @@ fn whatever_is_wrong_with_an_answer_the_rule_decides() {
         cases.push((shown, Box::new(move |world| advises(world, &answer))));
     }
     cases.push(("an endless answer".to_owned(), Box::new(move |world| advises(world, &long))));
-    let lost = |why: NoAdvice| -> Box<dyn Fn(&mut World)> { Box::new(move |world| fails(world, why.clone())) };
+    let lost = |why: NoAdvice| -> Happens { Box::new(move |world| fails(world, why.clone())) };
     cases.push(("no Codex".to_owned(), lost(NoAdvice::NotStarted("`codex` was not found".to_owned()))));
     cases.push(("an error".to_owned(), lost(NoAdvice::Failed("its Codex ended with code 1".to_owned()))));
     cases.push(("no answer in time".to_owned(), Box::new(|world| world.due(Timer::Advice(last(world))))));

@@ -8,6 +8,7 @@ mod calls;
 mod conserved;
 mod consult;
 mod gate;
+mod headroom;
 mod join;
 mod limits;
 mod properties;
