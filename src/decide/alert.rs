@@ -159,7 +159,7 @@ impl Governor {
             otherwise: step.map_or(Verb::Stop, |step| step.otherwise),
             about: About::Alert,
         };
-        Hold { question, source: due.source, approval: None }
+        Hold { question, source: due.source, advised: false, approval: None }
     }
 
     /// What an alert is about, as decisions and questions name it.

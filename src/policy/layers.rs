@@ -1,6 +1,7 @@
 //! Pure. All layers together: rules only add up, and what an outer layer says, a nearer one cannot loosen.
 
 mod alert;
+mod governor;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -132,6 +133,7 @@ impl Join<'_> {
             && alerts.iter().all(|alert| alert.observe)
             && flags.budgets.is_empty();
         budgets.extend(flag_budgets(flags));
+        let governor = self.governor(&mut drafts, &models, &budgets);
         let fresh_ledger = if drafts.iter().any(|draft| draft.fresh == Some(FreshLedger::Refuse)) {
             FreshLedger::Refuse
         } else {
@@ -147,6 +149,7 @@ impl Join<'_> {
             attribute: drafts.into_iter().flat_map(|draft| draft.attribute).collect(),
             timezone,
             observe: flags.observe || files_observe,
+            governor,
             fresh_ledger,
             sources: self.sources(flags),
             digest,

@@ -13,6 +13,7 @@ pub mod diagnostic;
 pub mod duration;
 pub(crate) mod file;
 pub mod gate;
+mod governor;
 pub mod layers;
 pub mod mistake;
 pub mod patch;

@@ -10,6 +10,7 @@ use globset::GlobMatcher;
 
 pub use super::alert::{Act, Alert, Evidence, Trigger};
 use super::command::CommandPattern;
+pub use super::governor::GovernorModel;
 use super::rate::Rate;
 use crate::model::{Attribution, BudgetName, Dimension, GateName, ModelId, Money, Quantity, ServiceTier, Unit, Verb};
 use crate::usage::price::PriceOverride;
@@ -33,6 +34,8 @@ pub struct Policy {
     pub timezone: Tz,
     /// `mode = "observe"` or `--observe`: decide and record, do nothing.
     pub observe: bool,
+    /// The model that is asked where the governor's rule is not sure; `None`: the rule alone decides.
+    pub governor: Option<GovernorModel>,
     /// What a ledger that was born with this run means for wider budgets.
     pub fresh_ledger: FreshLedger,
     /// The user's own rates.

@@ -220,7 +220,9 @@ impl Supervisor {
 
     fn price(&mut self, agent: AgentName, answer: Answer, home: &Path, plan: Option<&str>) -> Response {
         let billing = self.billing(home, answer.provider.as_deref(), plan);
-        let attribution = self.wards.get(&agent).map(|ward| ward.attribution.clone()).unwrap_or_default();
+        let own = self.wards.get(&agent).map(|ward| ward.attribution.clone());
+        let asked = || self.advising.as_ref().map(|advising| advising.adviser.attribution.clone());
+        let attribution = own.or_else(asked).unwrap_or_default();
         let unpriced = &self.governor.policy().models.unpriced;
         let cost =
             cost(&self.prices, unpriced, billing, answer.model.as_ref(), &answer.tier, answer.at, &answer.tokens);
@@ -284,6 +286,9 @@ impl Supervisor {
             && self.in_passing.remove(request)
         {
             return Ok(Vec::new());
+        }
+        if let Some(inputs) = self.adviser_reported(&report)? {
+            return Ok(inputs);
         }
         Ok(match report {
             Report::Launched { agent, root, .. } => {
@@ -390,7 +395,7 @@ impl Supervisor {
     }
 }
 
-fn launch_failed(failure: &LaunchFailure) -> Error {
+pub(super) fn launch_failed(failure: &LaunchFailure) -> Error {
     let exit = failure.exit();
     let error = match failure.what {
         Missing::Program if exit == Exit::NotFound => Error::new(format!("`{}` was not found", failure.name))

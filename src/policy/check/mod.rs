@@ -7,6 +7,7 @@ mod attribute;
 mod budget;
 mod decide;
 mod gate;
+mod governor;
 pub(crate) mod models;
 mod only;
 mod pattern;
@@ -19,7 +20,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::mistake::{Notes, Span};
-use super::rule::{Alert, AttributeRule, Budget, FreshLedger, Gate, Layer, Rung, Step, Unpriced};
+use super::rule::{Alert, AttributeRule, Budget, FreshLedger, Gate, GovernorModel, Layer, Rung, Step, Unpriced};
 use super::suggest;
 use super::table::{Keys, Placed, Table, Text, wrong_type};
 use super::zone;
@@ -44,8 +45,9 @@ const KEYS: Keys = Keys {
         "attribute",
         "ledger",
         "prices",
+        "governor",
     ],
-    later: &["governor", "on_failure"],
+    later: &["on_failure"],
 };
 
 const LEDGER: Keys = Keys { of: "`[ledger]`", known: &["fresh"], later: &[] };
@@ -81,6 +83,8 @@ pub(super) struct Draft {
     pub(super) fresh: Option<FreshLedger>,
     /// `[prices]`.
     pub(super) prices: Vec<Placed<PriceOverride>>,
+    /// `[governor]`, and where its model stands.
+    pub(super) governor: Option<Placed<GovernorModel>>,
 }
 
 /// A tier of models and where its model stands.
@@ -180,6 +184,7 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
     }
     draft.fresh = fresh_ledger(root, notes);
     draft.prices = prices::check(root, notes);
+    governor::check(root, &mut draft, notes);
     draft
 }
 
