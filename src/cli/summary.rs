@@ -64,7 +64,10 @@ fn report_of(outcome: &Outcome, parts: &Parts) -> Result<Option<RunReport>> {
     report.budgets.clone_from(&outcome.budgets);
     if let Kind::Fleet = parts.kind {
         report.agents = outcome.agents.iter().map(agent_end).collect();
-        report.handoff = None;
+        // Some of its agents may be ended while the rest ends well: what is left can go on.
+        let left = outcome.error.is_none() && outcome.agents.iter().any(|agent| agent.ending != Some(Ending::Itself));
+        let next = || resume::next(ledger, &parts.run, outcome.extend.as_deref());
+        report.handoff = if left { Some(Handoff { files: None, next: next()? }) } else { None };
     } else if outcome.ended {
         let changed = parts.repository.as_deref().map(|root| changed_since(root, parts.began));
         report.handoff = Some(Handoff {

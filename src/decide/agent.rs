@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{
     AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, Progress, Registration, Response,
-    RunId, ThreadId, Unit, Verb,
+    RunId, Standing, ThreadId, Timestamp, Unit, Verb,
 };
 use crate::policy::rule::Rung;
 
@@ -18,9 +18,10 @@ use super::pace::{Pace, Throttle};
 use super::steer::Steering;
 use super::trend::Trend;
 use super::verdicts::Source;
+use super::watch::Watch;
 
 /// How many of a thread's last responses foretell its next one.
-const RECENT: usize = 5;
+pub(super) const RECENT: usize = 5;
 
 /// An agent before it starts.
 #[derive(Clone, Debug)]
@@ -114,10 +115,14 @@ pub struct Agent {
     pub(super) throttles: BTreeMap<Source, Throttle>,
     /// How fast it went.
     pub(super) pace: Pace,
+    /// What its alerts look at.
+    pub(super) watch: Watch,
     /// How fast it spends, and how its requests grow.
     pub(super) trend: Trend,
     /// The last responses of the attempt before this one.
     earlier: Vec<Response>,
+    /// How it stands for a person, and since when.
+    pub(super) stands: Option<(Standing, Timestamp)>,
     clock: ActiveClock,
 }
 
@@ -177,8 +182,10 @@ impl Agent {
             steering: Vec::new(),
             throttles: BTreeMap::new(),
             pace,
+            watch: Watch::default(),
             trend: Trend::default(),
             earlier: Vec::new(),
+            stands: None,
             clock: ActiveClock::default(),
         }
     }
@@ -351,6 +358,7 @@ impl Agent {
         self.restarting = false;
         self.fired.clear();
         self.settled.clear();
+        self.watch.begin_anew();
         self.gate.forget();
     }
 

@@ -49,7 +49,7 @@ impl Governor {
         let held = self.agents.values().filter_map(|agent| agent.held.as_ref());
         let soonest = held
             .filter_map(|hold| {
-                let Source::Step { account, .. } = hold.source;
+                let Source::Step { account, .. } = hold.source else { return None };
                 let (account, budget) = self.account(account)?;
                 match budget.window {
                     Window::Rolling(length) => Some((length / 60).clamp(ROLLS_MIN, ROLLS_MAX)),
@@ -78,6 +78,8 @@ impl Governor {
         }
         let Some(question) = self.question(approval) else { return };
         let lifted = match answer {
+            // An alert has no limit that could be lifted.
+            _ if question.about == About::Alert => None,
             Answer::Extend { amount } => Some(*amount),
             // A route that fits under the limit as it is needs no exception.
             Answer::Route => (!self.fits_if_routed(&question, books)).then_some(question.extend.amount),
@@ -143,8 +145,8 @@ impl Governor {
         let agent = self.agents.get(name).filter(|agent| agent.setup.restartable && agent.root.is_some());
         let rung = agent.and_then(|agent| self.next_rung(agent));
         if let Some(agent) = self.agents.get_mut(name) {
-            if let Some(hold) = agent.held.as_ref().filter(|_| rung.is_some()) {
-                let Source::Step { account, step } = hold.source;
+            let source = agent.held.as_ref().filter(|_| rung.is_some()).map(|hold| hold.source);
+            if let Some(Source::Step { account, step }) = source {
                 agent.settled.insert(account, step);
             }
             agent.restarting = rung.is_some();
@@ -207,7 +209,8 @@ impl Governor {
 
     /// The step that holds an agent, or a severer one of its budget, applies still.
     pub(super) fn still_applies(&mut self, now: Moment, name: &AgentName, source: Source, books: &dyn Books) -> bool {
-        let Source::Step { account, step } = source;
+        // What an alert asks is asked until it is answered: an agent that stands still is under any mark.
+        let Source::Step { account, step } = source else { return true };
         self.count_minutes(now);
         self.roll(now, account, books);
         let Some(standing) = self.standing(account, name, books) else { return false };
@@ -225,6 +228,7 @@ impl Governor {
         let answer = match question.otherwise {
             // A route by deadline may not lift the limit: nobody allowed it.
             Verb::Route if self.fits_if_routed(&question, books) => Answer::Route,
+            Verb::Route if question.about == About::Alert && question.route_to.is_some() => Answer::Route,
             Verb::Kill => Answer::Kill,
             Verb::Route | Verb::Warn | Verb::Steer | Verb::Throttle | Verb::Ask | Verb::Stop => Answer::Stop,
         };
@@ -299,9 +303,11 @@ impl Governor {
     }
 
     pub(super) fn compose(&self, name: &AgentName, due: &Due) -> Option<Hold> {
-        let Source::Step { account, .. } = due.source;
-        let (account, _) = self.account(account)?;
         let agent = self.agents.get(name)?;
+        let (account, _) = match due.source {
+            Source::Step { account, .. } => self.account(account)?,
+            Source::Alert(alert) => return Some(self.question_of_alert(agent, due, self.policy.alerts.get(alert)?)),
+        };
         let route_to = self.next_rung(agent).filter(|_| agent.setup.restartable).map(|rung| rung.model);
         let mut extend = Quantity { unit: account.key.unit, amount: due.offer };
         if let Some(most) = self.policy.approvals.max_extend.filter(|most| most.unit == extend.unit) {

@@ -59,7 +59,7 @@ impl Governor {
     }
 
     /// A hold for a question stays one: the agent is paused besides.
-    fn pause(&mut self, now: Moment, name: &AgentName, braked: &Braked) {
+    pub(super) fn pause(&mut self, now: Moment, name: &AgentName, braked: &Braked) {
         let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.pause.is_none()) else { return };
         agent.pause = Some(braked.clone());
         let what = format!("paused {}", braked.text());
@@ -72,7 +72,7 @@ impl Governor {
     }
 
     /// Goes on, unless a question keeps it or a step of a budget holds it now.
-    fn unpause(&mut self, now: Moment, name: &AgentName, braked: &Braked, books: &dyn Books) {
+    pub(super) fn unpause(&mut self, now: Moment, name: &AgentName, braked: &Braked, books: &dyn Books) {
         let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.pause.is_some()) else { return };
         agent.pause = None;
         let (state, at_rest) = (agent.state, !agent.turn_under_way());

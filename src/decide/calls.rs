@@ -233,7 +233,7 @@ impl Governor {
         let Some((name, hooks, ask)) = self.take_asks(approval) else { return false };
         let otherwise = match ask.question.about {
             About::Call(otherwise) => otherwise,
-            About::Limit => Refusal::Deny,
+            About::Limit | About::Alert => Refusal::Deny,
         };
         let answer = if otherwise == Refusal::Kill { Answer::Kill } else { Answer::Stop };
         let what = format!("nobody answered approval {approval} in time: {otherwise}");

@@ -81,6 +81,8 @@ pub enum Effect {
         /// With what.
         rung: Rung,
     },
+    /// Look at the agent's work tree, and tell of its progress.
+    Look(AgentName),
     /// Tell when so much time has passed.
     Arm(Timer, Duration),
     /// A line for the person at the terminal.
@@ -132,6 +134,8 @@ pub enum About {
     Limit,
     /// A tool that is about to run; this happens to it if nobody answers.
     Call(Refusal),
+    /// An alert: there is no limit that an answer could lift.
+    Alert,
 }
 
 /// How an agent came to its end.

@@ -82,7 +82,7 @@ impl Gate {
     }
 
     /// Something of this thread waits.
-    fn keeps(&self, thread: &ThreadId) -> bool {
+    pub(super) fn keeps(&self, thread: &ThreadId) -> bool {
         self.waiting.values().any(|(of, _)| of == thread)
     }
 

@@ -150,7 +150,7 @@ impl Governor {
         agent
             .gate
             .approval(question)
-            .or_else(|| agent.held.as_ref().filter(|_| question.about == About::Limit)?.approval)
+            .or_else(|| agent.held.as_ref().filter(|_| matches!(question.about, About::Limit | About::Alert))?.approval)
     }
 
     /// The budget whose hard step was decided last.
@@ -206,11 +206,8 @@ impl Governor {
                     agent.unobserved.insert(pid, true);
                 }
             }
-            Input::Progress { agent, progress } => {
-                if let Some(agent) = self.agents.get_mut(&agent) {
-                    agent.progress = *progress;
-                }
-            }
+            Input::Progress { agent, progress } => self.progressed(now, &agent, *progress, books),
+            Input::Plan { agent, windows } => self.plan_said(now, &agent, windows, books),
             Input::Due(timer) => self.due(now, timer, books),
             Input::Hook(hook) => self.at_gate(now, *hook, books),
             Input::HookGone { hook, why } => self.left_gate(now, hook, why),
@@ -222,6 +219,7 @@ impl Governor {
             self.settle(now, books);
         }
         self.settle_pools(now, books);
+        self.note_standings(now.wall);
         std::mem::take(&mut self.effects)
     }
 
@@ -253,6 +251,7 @@ impl Governor {
         let Some(agent) = self.agents.get_mut(&name) else { return };
         agent.note(response);
         agent.pace.answered(now.uptime, response);
+        agent.watch.answered(now.uptime, response);
         agent.trend.note(agent.active(now.uptime), response);
         self.expect_admitted(now, &name, response);
         charge(self, response, Some(&name), books);
@@ -272,6 +271,7 @@ impl Governor {
             return;
         }
         entry.phase = phase;
+        agent.watch.heard(now.uptime);
         self.evaluate(now, name, books);
     }
 
@@ -384,33 +384,6 @@ impl Governor {
         self.happen(now, name, happening);
     }
 
-    fn codex_seen(&mut self, now: Moment, name: &AgentName, pid: i32, ephemeral: bool, works_at_once: bool) {
-        let enforces = self.enforces();
-        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone) else { return };
-        if agent.unobserved.contains_key(&pid) {
-            return;
-        }
-        agent.unobserved.insert(pid, false);
-        if ephemeral {
-            self.unobservable(
-                now,
-                name,
-                format!("codex (process {pid}) runs with --ephemeral and writes no session file"),
-            );
-        } else if works_at_once && enforces {
-            self.effects.push(Effect::Arm(Timer::Observe(name.clone(), pid), OBSERVE_WITHIN));
-        }
-    }
-
-    fn unobservable(&mut self, now: Moment, name: &AgentName, what: String) {
-        if self.enforces() {
-            self.stop_because(now, name, format!("{what}: under a limit what cannot be observed is stopped"));
-        } else {
-            self.mark(Some(name), format!("{what}: its spend cannot be observed"));
-            self.say(name, &format!("{what}: its spend is not counted"));
-        }
-    }
-
     fn due(&mut self, now: Moment, timer: Timer, books: &dyn Books) {
         match timer {
             Timer::Deadline(approval) => self.deadline(now, approval, books),
@@ -437,6 +410,8 @@ impl Governor {
             Timer::Record(hook) => {
                 self.agents.values_mut().for_each(|agent| agent.gate.expect_no_record(hook));
             }
+            Timer::Idle(name) => self.evaluate_one(now, &name, books),
+            Timer::PlanReset(name) => self.plan_reset(now, &name, books),
             // Who may go on is looked at after every input.
             Timer::Pace(_) => {}
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, ApprovalId, Brake, BudgetKey, ModelId, Progress, Response, ServiceTier, ThreadId, Timestamp,
+    AgentName, ApprovalId, Brake, BudgetKey, ModelId, PlanWindow, Progress, Response, ServiceTier, ThreadId, Timestamp,
 };
 use crate::policy::rule::GateVerb;
 pub use crate::usage::meter::Phase;
@@ -131,6 +131,13 @@ pub enum Input {
         agent: AgentName,
         /// All of it, not only what is new.
         progress: Box<Progress>,
+    },
+    /// What Codex said of the plan's own limits.
+    Plan {
+        /// Whose.
+        agent: AgentName,
+        /// All of them.
+        windows: Vec<PlanWindow>,
     },
     /// A timer that the governor set.
     Due(Timer),
@@ -288,6 +295,10 @@ pub enum Timer {
     WindowEnd,
     /// A request at the gate has waited long enough for the record of the answer before it.
     Record(HookId),
+    /// An agent may have been idle for too long.
+    Idle(AgentName),
+    /// A plan's window begins anew for which the agent is held.
+    PlanReset(AgentName),
     /// A throttled agent's next request may go.
     Pace(AgentName),
 }

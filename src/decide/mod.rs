@@ -3,6 +3,7 @@
 pub mod account;
 pub mod admission;
 pub mod agent;
+mod alert;
 pub mod allot;
 mod answers;
 mod brake;
@@ -16,6 +17,8 @@ pub mod governor;
 pub mod input;
 pub mod join;
 pub mod lifecycle;
+mod live;
+mod observe;
 pub mod pace;
 pub mod pool;
 pub mod replay;
@@ -26,6 +29,7 @@ mod tally;
 mod treatment;
 mod trend;
 mod verdicts;
+mod watch;
 mod weigh;
 
 #[cfg(test)]

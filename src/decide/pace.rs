@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Response, ThreadId};
+use crate::model::{AgentName, Response, ThreadId, Unit};
 use crate::policy::rate::Rate;
-use crate::policy::rule::Policy;
+use crate::policy::rule::{Act, Policy, Trigger};
 
 use super::account::amount;
 use super::agent::Agent;
@@ -48,14 +48,32 @@ impl Throttle {
     pub(super) fn under_way(to: Rate, because: String) -> Self {
         Self { to, because, said: true }
     }
+
+    /// A request had to wait for it.
+    pub(super) fn was_felt(&self) -> bool {
+        self.said
+    }
+
+    /// `4 responses/m at the most: …`.
+    pub(super) fn sentence(&self) -> String {
+        format!("{} at the most: {}", self.to, self.because)
+    }
 }
 
 impl Pace {
     /// Looks back as far as this policy's rates do.
     pub(super) fn of(policy: &Policy) -> Self {
         let steps = policy.budgets.iter().flat_map(|budget| budget.all_steps());
-        let rates = steps.filter_map(|step| step.to.or_else(|| step.may.as_ref()?.to));
-        Self { sent: VecDeque::new(), keep: rates.map(|rate| rate.per).max() }
+        let of_alerts = policy.alerts.iter().filter_map(|alert| match &alert.act {
+            Act::Step(step) => Some(step),
+            Act::Hold => None,
+        });
+        let rates = steps.chain(of_alerts).filter_map(|step| step.to.or_else(|| step.may.as_ref()?.to));
+        let overs = policy.alerts.iter().filter_map(|alert| match alert.trigger {
+            Trigger::Rate { over, .. } => Some(over),
+            _ => None,
+        });
+        Self { sent: VecDeque::new(), keep: rates.map(|rate| rate.per).chain(overs).max() }
     }
 
     /// How far back it looks; `None`: it keeps nothing.
@@ -93,6 +111,13 @@ impl Pace {
                 }
             }
         }
+    }
+
+    /// What was spent by requests that were sent in the last so much time.
+    pub(super) fn spent(&self, now: Duration, over: Duration, unit: Unit) -> i64 {
+        let recent = self.sent.iter().filter(|sent| sent.at.saturating_add(over) > now);
+        let amounts = recent.filter_map(|sent| sent.response.as_ref()).map(|response| amount(response, unit));
+        amounts.fold(0_i64, i64::saturating_add)
     }
 
     /// How long a request that is likely to add so much must wait. One that is larger than the rate goes out by itself.
@@ -141,8 +166,10 @@ impl Governor {
         let thread = agent.threads.get(thread)?;
         let waits = agent.throttles.iter().filter_map(|(source, throttle)| {
             let unit = throttle.to.quantity.unit;
-            let Source::Step { account, .. } = *source;
-            let account = self.accounts.get(account);
+            let account = match *source {
+                Source::Step { account, .. } => self.accounts.get(account),
+                Source::Alert(_) => None,
+            };
             let peers = account.into_iter().flat_map(|account| &account.agents).filter(|peer| *peer != name);
             let peers = peers.filter_map(|peer| self.agents.get(peer));
             let declared = agent.setup.registration.per_response(unit);
@@ -170,10 +197,19 @@ impl Governor {
     /// A throttle ends with its window, when its step lies ahead once more, and when a severer one was taken.
     fn end_throttles(&mut self, now: Moment, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
-        let (accounts, policy, fired) = (&self.accounts, &self.policy, &agent.fired);
+        let (accounts, policy, fired, watch) = (&self.accounts, &self.policy, &agent.fired, &agent.watch);
         let mut ended = Vec::new();
         agent.throttles.retain(|source, throttle| {
-            let Source::Step { account: index, step } = *source;
+            let (index, step) = match *source {
+                Source::Step { account, step } => (account, step),
+                Source::Alert(alert) => {
+                    let holds = watch.fired.contains(&alert);
+                    if !holds {
+                        ended.push(format!("the throttle to {} ends: {}", throttle.to, throttle.because));
+                    }
+                    return holds;
+                }
+            };
             let holds = accounts.get(index).is_some_and(|account| {
                 let budget = policy.budgets.get(account.budget);
                 let behind = budget.is_some_and(|budget| account.still_behind(budget, Some(step)) == Some(step));

@@ -99,8 +99,9 @@ impl Governor {
             let hard = due.iter().find(|due| due.written.is_hard() && self.is_hard(due));
             if let Some(hard) = hard {
                 let text = hard.because.clone();
-                let Source::Step { account, .. } = hard.source;
-                self.last_hard = self.account(account).map(|(account, _)| account.key.budget.clone());
+                if let Source::Step { account, .. } = hard.source {
+                    self.last_hard = self.account(account).map(|(account, _)| account.key.budget.clone());
+                }
                 self.effects.push(Effect::Refuse(text));
                 return;
             }

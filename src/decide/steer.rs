@@ -14,11 +14,14 @@ use super::verdicts::{Due, Source};
 /// What an agent's models are told when they do not say it themselves.
 const FINISH: &str = "Finish what matters most, and begin nothing new.";
 
+/// What they are told where an alert does not say it itself.
+const THINK: &str = "Stop and look for the cause before you go on.";
+
 /// Something that an agent is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Steering {
     /// What wants it told.
-    source: Source,
+    pub(super) source: Source,
     /// What the model reads.
     text: String,
     /// The request whose outcome each telling is.
@@ -30,11 +33,15 @@ pub struct Steering {
 impl Governor {
     /// From its next hooks on, each thread of the agent is told once.
     pub(super) fn steer(&mut self, name: &AgentName, due: &Due) {
-        let Source::Step { account, .. } = due.source;
-        let Some((account, _)) = self.account(account) else { return };
-        let left = account.key.unit.show(account.limit().saturating_sub(account.spent).max(0));
-        let say = due.step.as_ref().and_then(|step| step.say.as_deref()).unwrap_or(FINISH);
-        let text = format!("govern: {} is used: {left} is left. {say}", account.show(0));
+        let said = due.step.as_ref().and_then(|step| step.say.as_deref());
+        let text = match due.source {
+            Source::Step { account, .. } => {
+                let Some((account, _)) = self.account(account) else { return };
+                let left = account.key.unit.show(account.limit().saturating_sub(account.spent).max(0));
+                format!("govern: {} is used: {left} is left. {}", account.show(0), said.unwrap_or(FINISH))
+            }
+            Source::Alert(_) => format!("govern: {}. {}", due.because, said.unwrap_or(THINK)),
+        };
         self.requests += 1;
         let request = self.requests;
         let (what, because) = ("steer".to_owned(), due.because.clone());
@@ -91,7 +98,7 @@ impl Governor {
         };
         for agent in self.agents.values_mut() {
             agent.steering.retain(|steering| {
-                let Source::Step { account: of, step } = steering.source;
+                let Source::Step { account: of, step } = steering.source else { return true };
                 of != index || account.still_behind(budget, Some(step)) == Some(step)
             });
         }

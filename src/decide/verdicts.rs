@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::event::{Chosen, Decision, EventKind};
-use crate::model::{AgentName, Cost, ModelId, Response, Unit, Verb};
+use crate::model::{AgentName, BudgetName, Cost, ModelId, Response, ServiceTier, Unit, Verb};
 use crate::policy::rule::{Budget, Step, Threshold};
 use crate::policy::verdict::{Fired, Standing, Why, is_strict, judge};
 
@@ -25,6 +25,8 @@ pub enum Source {
         /// The step, by its place in the budget.
         step: usize,
     },
+    /// An alert of the policy, by its place.
+    Alert(usize),
 }
 
 impl Source {
@@ -32,6 +34,8 @@ impl Source {
     pub(super) fn is_of_one_rule(self, other: Self) -> bool {
         match (self, other) {
             (Self::Step { account, .. }, Self::Step { account: of, .. }) => account == of,
+            (Self::Alert(one), Self::Alert(other)) => one == other,
+            (Self::Step { .. }, Self::Alert(_)) | (Self::Alert(_), Self::Step { .. }) => false,
         }
     }
 }
@@ -72,6 +76,8 @@ impl Governor {
             return;
         }
         let mut due = self.judge_all(now, name, books);
+        due.extend(self.alarms(now, name));
+        due.sort_by_key(|due| std::cmp::Reverse(due.verb));
         // Between turns nothing is asked of a model: an agent that said its last word ends by itself,
         // an idle screen stays as it is. What begins the next turn is recorded before its request.
         let at_rest = self.agents.get(name).is_some_and(|agent| !agent.turn_under_way());
@@ -84,7 +90,7 @@ impl Governor {
 
     /// A hook that spends will come; calls of tools are spent by the one that is here.
     fn waits_for_spend(&self, due: &Due) -> bool {
-        let Source::Step { account, .. } = due.source;
+        let Source::Step { account, .. } = due.source else { return self.defers };
         self.defers && self.account(account).is_some_and(|(account, _)| account.key.unit != Unit::ToolCalls)
     }
 
@@ -158,7 +164,13 @@ impl Governor {
     /// A step is carried out: it, and all milder ones, need not be again. Hard steps that bind are
     /// not remembered.
     fn note_fired(&mut self, now: Moment, name: &AgentName, due: &Due, would: bool) {
-        let Source::Step { account: index, step: fired } = due.source;
+        let (index, fired) = match due.source {
+            Source::Step { account, step } => (account, step),
+            Source::Alert(alert) => {
+                self.agents.get_mut(name).map(|agent| agent.watch.fired.insert(alert));
+                return;
+            }
+        };
         let Some(account) = self.accounts.get_mut(index) else { return };
         let Some(budget) = self.policy.budgets.get(account.budget) else { return };
         account.fired_at = Some(now.wall);
@@ -196,8 +208,12 @@ impl Governor {
     }
 
     pub(super) fn observes(&self, source: Source) -> bool {
-        let Source::Step { account, .. } = source;
-        self.observes_account(account)
+        match source {
+            Source::Step { account, .. } => self.observes_account(account),
+            Source::Alert(alert) => {
+                self.policy.observe || self.policy.alerts.get(alert).is_some_and(|alert| alert.observe)
+            }
+        }
     }
 
     pub(super) fn observes_account(&self, account: usize) -> bool {
@@ -289,17 +305,25 @@ impl Governor {
     }
 
     fn decided(&mut self, name: &AgentName, due: &Due, because: Vec<String>, would: bool, to: Option<ModelId>) {
-        let Source::Step { account: index, .. } = due.source;
-        let Some((account, _)) = self.account(index) else { return };
-        let key = account.key.clone();
-        if due.verb.is_hard() && !would {
-            self.last_hard = Some(key.budget.clone());
-            if let Some(account) = self.accounts.get_mut(index) {
-                account.offered = Some(due.offer);
+        let hard = due.verb.is_hard() && !would;
+        let (budget, scope, alert) = match due.source {
+            Source::Step { account, .. } => {
+                let Some(account) = self.accounts.get_mut(account) else { return };
+                if hard {
+                    account.offered = Some(due.offer);
+                }
+                (account.key.budget.clone(), account.key.scope.clone(), None)
             }
+            Source::Alert(alert) => {
+                let Some(alert) = self.policy.alerts.get(alert).map(|alert| alert.name.clone()) else { return };
+                (BudgetName::new(alert.as_str()), self.scope_of_alert(name), Some(alert))
+            }
+        };
+        if hard {
+            self.last_hard = Some(budget.clone());
         }
         let chosen = due.chosen.clone();
-        let decision = Decision { verb: due.verb, budget: key.budget, scope: key.scope, because, would, to, chosen };
+        let decision = Decision { verb: due.verb, budget, scope, alert, because, would, to, chosen };
         self.record(Some(name), EventKind::Decided(decision));
     }
 
@@ -329,6 +353,25 @@ impl Governor {
             self.mark(Some(name), what);
             return false;
         }
+        self.stop_because(now, name, what);
+        true
+    }
+
+    /// The model that would be asked next, and its tier, must be allowed; says whether they are not, and ends the agent
+    /// then.
+    pub(super) fn refuse_next_model(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        model: Option<&ModelId>,
+        tier: Option<&ServiceTier>,
+    ) -> bool {
+        let models = &self.policy.models;
+        let model = model.filter(|model| !models.allows(model.as_str()));
+        let model = model.map(|model| format!("`{model}` is not among the models that the policy allows"));
+        let tier = tier.filter(|tier| !models.allows_tier(tier));
+        let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
+        let Some(what) = model.or(tier).filter(|_| !self.policy.observe) else { return false };
         self.stop_because(now, name, what);
         true
     }

@@ -129,6 +129,7 @@ impl Governor {
             verb: Verb::Warn,
             budget: key.budget.clone(),
             scope: key.scope.clone(),
+            alert: None,
             because: vec![shown],
             would: false,
             to: None,
@@ -145,7 +146,7 @@ impl Governor {
             return;
         }
         let Some(agent) = self.agents.get_mut(name) else { return };
-        let (Source::Step { account, step }, verb) = (due.source, due.verb);
+        let (Source::Step { account, step }, verb) = (due.source, due.verb) else { return };
         let chosen = agent.chosen.entry(account).or_insert((step, verb));
         *chosen = (step.max(chosen.0), verb.max(chosen.1));
         // To go on as it is keeps its pace, too.

@@ -83,6 +83,7 @@ pub(super) fn decided(run: &str) -> Event {
         verb: Verb::Route,
         budget: BudgetName::from("each run"),
         scope: format!("run={run}"),
+        alert: None,
         because: vec!["80% of $5.00 is spent".into()],
         would: false,
         to: Some(ModelId::from("gpt-6-luna")),

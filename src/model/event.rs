@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentName, ApprovalId, Attribution, Billing, Brake, BudgetName, ModelId, Money, Response, RunId, ThreadId,
-    Timestamp, Verb,
+    AgentName, AlertName, ApprovalId, Attribution, Billing, Brake, BudgetName, ModelId, Money, Response, RunId,
+    ThreadId, Timestamp, Verb,
 };
 
 /// One entry of a run's chain.
@@ -305,6 +305,9 @@ pub struct Decision {
     pub budget: BudgetName,
     /// What it is counted per, such as `run=k3f9x27m1a`.
     pub scope: String,
+    /// The alert that asks for it, where no budget does: its name stands for the budget's, too.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub alert: Option<AlertName>,
     /// The reasons of all budgets that had one, the most severe first.
     pub because: Vec<String>,
     /// Observed only: nothing is done.

@@ -50,6 +50,10 @@ text_id!(
     ThreadId
 );
 text_id!(
+    /// One `[[alert]]` of a policy, as the policy names it.
+    AlertName
+);
+text_id!(
     /// A model as Codex names it, such as `gpt-6.1-sol`; aliases and prefixes are not resolved.
     ModelId
 );

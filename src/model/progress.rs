@@ -24,6 +24,8 @@ pub struct Progress {
     pub repeated: Option<Streak>,
     /// The command that failed most often since it last did well, or was never seen to.
     pub failing: Option<Streak>,
+    /// When the work tree was last looked at, or could not be.
+    pub looked_at: Option<Duration>,
     /// How many tokens each thread's model can read at once, as Codex says.
     pub windows: BTreeMap<ThreadId, u64>,
 }

@@ -1,5 +1,7 @@
 //! Pure. All layers together: rules only add up, and what an outer layer says, a nearer one cannot loosen.
 
+mod alert;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -122,10 +124,12 @@ impl Join<'_> {
         self.needs_ladder(&kept, &models.ladder);
         let gates = self.gates(&mut drafts);
         let mut budgets: Vec<Budget> = kept.into_iter().filter_map(|(_, draft)| draft.budget).collect();
+        let alerts = self.alerts(&mut drafts, &budgets, &models.ladder);
         let files_observe = drafts.iter().any(|draft| draft.observe.is_some())
             && drafts.iter().all(|draft| draft.observe.unwrap_or(true))
             && budgets.iter().all(|budget| budget.observe)
             && gates.iter().all(|gate| gate.observe)
+            && alerts.iter().all(|alert| alert.observe)
             && flags.budgets.is_empty();
         budgets.extend(flag_budgets(flags));
         let fresh_ledger = if drafts.iter().any(|draft| draft.fresh == Some(FreshLedger::Refuse)) {
@@ -136,6 +140,7 @@ impl Join<'_> {
         Policy {
             budgets,
             gates,
+            alerts,
             models,
             approvals: self.approvals(&mut drafts),
             prices: self.prices(&mut drafts),
@@ -367,15 +372,16 @@ impl Join<'_> {
 
     /// `route` needs a model to go down to.
     fn needs_ladder(&mut self, kept: &[(usize, BudgetDraft)], ladder: &[Rung]) {
-        if ladder.len() >= 2 {
-            return;
-        }
         for (index, draft) in kept {
-            for span in &draft.routes {
-                let message = "`route` has nowhere to go: there is no ladder of two or more models".to_owned();
-                let hint = "add `ladder = [\"gpt-6-astra\", \"gpt-6-luna\"]` to `[models]`, from dear to cheap";
-                self.add(*index, span, Severity::Warning, message, hint, None);
-            }
+            self.has_a_ladder(*index, &draft.routes, ladder);
+        }
+    }
+
+    fn has_a_ladder(&mut self, index: usize, routes: &[Span], ladder: &[Rung]) {
+        for span in routes.iter().filter(|_| ladder.len() < 2) {
+            let message = "`route` has nowhere to go: there is no ladder of two or more models".to_owned();
+            let hint = "add `ladder = [\"gpt-6-astra\", \"gpt-6-luna\"]` to `[models]`, from dear to cheap";
+            self.add(index, span, Severity::Warning, message, hint, None);
         }
     }
 

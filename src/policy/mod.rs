@@ -4,6 +4,7 @@
 //! by piece ([`check`]), and joined with the other layers into one [`rule::Policy`] ([`layers::load`]).
 //! What is wrong comes back as [`mistake::Mistake`]s, which [`diagnostic::render`] shows with line and caret.
 
+pub mod alert;
 pub mod attribute;
 pub(crate) mod check;
 pub mod command;

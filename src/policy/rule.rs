@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use globset::GlobMatcher;
 
+pub use super::alert::{Act, Alert, Evidence, Trigger};
 use super::command::CommandPattern;
 use super::rate::Rate;
 use crate::model::{Attribution, BudgetName, Dimension, GateName, ModelId, Money, Quantity, ServiceTier, Unit, Verb};
@@ -20,6 +21,8 @@ pub struct Policy {
     pub budgets: Vec<Budget>,
     /// What an agent's tools may not do unasked, the outermost layer's first, names unique.
     pub gates: Vec<Gate>,
+    /// What is worth a warning, or more, whatever the budgets say; the outermost layer's first, names unique.
+    pub alerts: Vec<Alert>,
     /// What models may be used, and in which order they get cheaper.
     pub models: Models,
     /// Fill attribution from folder, remote and branch; the first that sets a field wins.

@@ -8,8 +8,8 @@ use globset::GlobMatcher;
 use super::command::CommandPattern;
 use super::gate::verb_in_words;
 use super::rule::{
-    Allot, AllotBy, AttributeRule, Budget, Calendar, FreshLedger, Gate, Layer, May, Policy, Step, Threshold, Unpriced,
-    Window,
+    Act, Alert, Allot, AllotBy, AttributeRule, Budget, Calendar, FreshLedger, Gate, Layer, May, Policy, Step,
+    Threshold, Unpriced, Window,
 };
 use super::{attribute, duration, percent};
 use crate::model::{Attribution, Dimension, Timestamp, Unit, Verb};
@@ -38,6 +38,10 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     for gate in &policy.gates {
         writeln!(out)?;
         write_gate(out, gate)?;
+    }
+    for alert in &policy.alerts {
+        writeln!(out)?;
+        write_alert(out, alert)?;
     }
     write_models(out, policy)?;
     write_approvals(out, policy)?;
@@ -156,6 +160,21 @@ fn write_gate(out: &mut String, gate: &Gate) -> fmt::Result {
     Ok(())
 }
 
+fn write_alert(out: &mut String, alert: &Alert) -> fmt::Result {
+    writeln!(out, "alert `{}` ({})", alert.name, alert.layer)?;
+    match &alert.act {
+        Act::Step(step) => writeln!(out, "  {}: {}", alert.trigger, verb_of_step_in_words(step))?,
+        Act::Hold => writeln!(out, "  {}: hold until it begins anew", alert.trigger)?,
+    }
+    for (dimension, globs) in &alert.only {
+        writeln!(out, "  only {dimension} {}", patterns(globs))?;
+    }
+    if alert.observe {
+        writeln!(out, "  only observes: does none of this")?;
+    }
+    Ok(())
+}
+
 /// `at 80%: warn`, `at 100%: ask, after 30m stop`.
 pub fn step_in_words(step: &Step, unit: Unit) -> String {
     let at = match step.at {
@@ -165,17 +184,21 @@ pub fn step_in_words(step: &Step, unit: Unit) -> String {
     if let Some(may) = &step.may {
         return format!("{at}: decide: {}", may_in_words(may, step));
     }
+    format!("{at}: {}", verb_of_step_in_words(step))
+}
+
+fn verb_of_step_in_words(step: &Step) -> String {
     match step.verb {
-        Verb::Ask => format!("{at}: ask, after {} {}", duration::show(step.wait), step.otherwise),
+        Verb::Ask => format!("ask, after {} {}", duration::show(step.wait), step.otherwise),
         Verb::Steer => match &step.say {
-            Some(words) => format!("{at}: steer, “{words}”"),
-            None => format!("{at}: steer"),
+            Some(words) => format!("steer, “{words}”"),
+            None => "steer".to_owned(),
         },
         Verb::Throttle => match step.to {
-            Some(rate) => format!("{at}: throttle to {rate}"),
-            None => format!("{at}: throttle"),
+            Some(rate) => format!("throttle to {rate}"),
+            None => "throttle".to_owned(),
         },
-        Verb::Warn | Verb::Route | Verb::Stop | Verb::Kill => format!("{at}: {}", step.verb),
+        Verb::Warn | Verb::Route | Verb::Stop | Verb::Kill => step.verb.to_string(),
     }
 }
 

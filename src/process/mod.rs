@@ -20,7 +20,7 @@ mod freeze;
 mod keeper;
 mod launch;
 
-pub use ask::{ask, carry_out};
+pub use ask::{ask, ask_git, carry_out};
 pub use error::ProcessError;
 pub use freeze::interrupt;
 pub use guard::{Guard, GuardHandle, release_stdin};
@@ -32,7 +32,7 @@ pub use inspect::{
 pub use own::{
     account_home, has_posix_shell, has_terminal, own_identity, own_program, own_uid, stay_in_foreground, user_name,
 };
-pub use terminal::{Lent, Terminal};
+pub use terminal::{Lent, Terminal, window_lines};
 pub use tree::{
     Process, State, alive, descendants, identity_of, is_descendant_of, is_governed, lineage, supervisor_above,
 };

@@ -46,6 +46,8 @@ pub fn answer_text(answer: &Answer, unit: Unit, about_call: bool) -> String {
         Answer::Allow { seconds: Some(seconds) } => {
             format!("let it run, and again for {}", duration(Duration::from_secs(*seconds)))
         }
+        // An alert has no limit that could be lifted.
+        Answer::Extend { amount: 0 } => "let it go on".to_owned(),
         Answer::Extend { amount } => format!("extended by {}", unit.show(*amount)),
         Answer::Route => "routed to the next cheaper model".to_owned(),
         Answer::Stop => "stopped".to_owned(),
@@ -57,6 +59,9 @@ pub fn answer_text(answer: &Answer, unit: Unit, about_call: bool) -> String {
 fn allows(approval: &Approval) -> String {
     if approval.is_about_call() {
         return "lets it run, once; `--run` or `--for 1h`: the same call of this agent again, too".to_owned();
+    }
+    if approval.extend.amount == 0 {
+        return "lets it go on".to_owned();
     }
     format!("extends `{}` by {}", approval.budget, approval.extend)
 }

@@ -5,6 +5,7 @@
 
 pub mod agent_end;
 pub mod approvals;
+pub mod bars;
 pub mod budget;
 pub mod by;
 pub mod change;
@@ -25,6 +26,7 @@ pub mod run;
 pub mod run_json;
 pub mod run_rows;
 pub mod spend;
+pub mod status;
 pub mod summary;
 pub mod text;
 pub mod told;
@@ -40,6 +42,7 @@ pub use outlook::Outlook;
 pub use page::Page;
 pub use run::{Handoff, Next, RunParts, RunReport};
 pub use run_rows::RunTally;
+pub use status::{RunStatus, Source, StatusReport};
 pub use summary::{Frame, PriceStamp, Summary, Tally, Totals};
 pub use trial::TrialReport;
 

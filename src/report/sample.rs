@@ -7,19 +7,23 @@ use super::approvals::{ApprovalReport, AskedRow};
 use super::budget::{BudgetReport, BudgetRow, OtherTime};
 use super::outlook::{Forecast, Outlook, Stretch};
 use super::summary::Totals;
-use super::{BudgetStanding, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally};
+use super::{
+    BudgetStanding, Handoff, Next, PriceStamp, RunParts, RunReport, RunStatus, RunTally, Source, StatusReport,
+};
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::trial::{Deed, Origin, Spend, Trial, TriedRun, TriedStep};
 use crate::model::{
-    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, ModelId, Money,
-    ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, ThreadId, ThreadInfo, Timestamp,
-    Tokens, Unit, Verb,
+    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Live, ModelId, Money,
+    ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, Standing, ThreadId, ThreadInfo,
+    Timestamp, Tokens, Unit, Verb,
 };
 
 pub(crate) use fleet::plan;
+pub(crate) use live::live;
 pub(crate) use spend::{days, slice, summary, summed};
 
 mod fleet;
+mod live;
 mod spend;
 
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -59,6 +63,7 @@ pub(crate) fn decided(verb: Verb, because: &[&str]) -> EventKind {
         verb,
         budget: "each run".into(),
         scope: "run=k3f9x27m1a".into(),
+        alert: None,
         because: because.iter().map(|&text| text.to_owned()).collect(),
         would: false,
         to: (verb == Verb::Route).then(|| "gpt-6.1-terra".into()),
@@ -126,6 +131,37 @@ pub(crate) fn info(outcome: &str, code: i32, rule: Option<&str>) -> RunInfo {
         policy: "5d1f".into(),
         prices: "2026-11-22".into(),
     }
+}
+
+/// A fleet as its govern tells it, one whose govern is silent, and a session under installed hooks.
+pub(crate) fn status() -> StatusReport {
+    let now = at("2026-11-22T14:12:00Z");
+    let command = |words: &str| words.split(' ').map(str::to_owned).collect();
+    let fleet = RunInfo {
+        ended: None,
+        outcome: None,
+        code: None,
+        command: command("govern fleet pipeline.toml"),
+        ..info("", 0, None)
+    };
+    let mut silent = Live { limits: Vec::new(), pools: Vec::new(), ..live() };
+    silent.agents.truncate(1);
+    for agent in &mut silent.agents {
+        (agent.agent, agent.state, agent.limit) = ("codex".into(), Standing::Alive, None);
+        agent.cost_usd_per_minute = None;
+    }
+    let of = |id: &str, source: Source, live: Live| RunStatus {
+        info: RunInfo { id: id.into(), command: command("codex exec tidy"), ..fleet.clone() },
+        source,
+        live,
+    };
+    let why = "its govern does not answer: it may be suspended";
+    let runs = vec![
+        RunStatus { info: fleet.clone(), source: Source::Supervisor, live: live() },
+        of("k3e0000000aa", Source::Ledger(why.to_owned()), silent.clone()),
+        of("k3d0000000bb", Source::Hooks, silent),
+    ];
+    StatusReport { at: now, runs }
 }
 
 pub(crate) fn standing(

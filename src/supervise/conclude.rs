@@ -29,7 +29,8 @@ impl Supervisor {
             }
         }
         guard.finish(leftovers).await;
-        self.echo.show_all();
+        self.echo.end();
+        self.show_output();
         // The guard is gone, and govern has adopted what it left.
         let left = process::own_identity().map_or_else(Vec::new, |own| process::descendants(own.pid));
         let left = left.iter().filter(|process| !process.is_dead()).count();

@@ -12,15 +12,18 @@ mod braking;
 mod conclude;
 mod echo;
 mod handoff;
+mod look;
 mod owners;
 mod perform;
 mod plan;
+mod redraw;
 mod sessions;
 mod supervisor;
 mod timers;
 mod turn;
 mod wake;
 mod ward;
+mod working;
 
 pub use handoff::changed_since;
 pub use perform::GO_ON;

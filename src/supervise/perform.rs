@@ -46,6 +46,7 @@ impl Supervisor {
                     self.order(Order::Thaw { agent })?;
                 }
                 Effect::Open(_) => self.asking.give_back_screen(),
+                Effect::Look(agent) => self.look(&agent),
                 Effect::Tell { hook, text } => self.telling.entry(hook).or_default().push(text),
                 Effect::Answer { hook, deny } => self.answer_hook(hook, deny),
                 Effect::End(agent) => self.end_tree(agent)?,
@@ -122,8 +123,9 @@ impl Supervisor {
         let (agent, text, cost) = (question.agent.clone(), question.text.clone(), question.cost);
         // A screen that is alive is left to its program, which shows what is said.
         let asked = self.governor.agent(&agent);
-        let at_gate =
-            asked.is_some_and(|agent| agent.gate.is_shut() || (question.about != About::Limit && !agent.is_stilled()));
+        let at_gate = asked.is_some_and(|agent| {
+            agent.gate.is_shut() || (matches!(question.about, About::Call(_)) && !agent.is_stilled())
+        });
         let alive = self.full_screen && at_gate;
         let seen = !alive
             && self.asking.put(ui::answer::Question {
@@ -136,7 +138,7 @@ impl Supervisor {
                 route: question.route_to,
                 left: Some(question.wait),
                 otherwise: match question.about {
-                    About::Limit => question.otherwise.as_str(),
+                    About::Limit | About::Alert => question.otherwise.as_str(),
                     About::Call(otherwise) => otherwise.as_str(),
                 },
                 about: question.about,

@@ -27,6 +27,8 @@ pub struct Plan {
     pub run: RunId,
     /// Who started it.
     pub by: String,
+    /// It is an earlier run, which goes on.
+    pub goes_on: bool,
     /// A limit that is lifted before it goes on.
     pub lift: Option<Lift>,
     /// What the run has spent before it goes on: its last responses.
@@ -61,6 +63,8 @@ pub struct Plan {
     pub askable: bool,
     /// What agents write to files is shown as well.
     pub show: bool,
+    /// What `govern resume` will need, where that is known from the start.
+    pub kept: Option<String>,
 }
 
 /// One agent before it starts.
@@ -152,7 +156,7 @@ impl Plan {
     }
 
     fn first_event(&self) -> EventKind {
-        if self.agents.iter().any(|agent| agent.resumes.is_some()) {
+        if self.goes_on {
             return EventKind::RunResumed {
                 by: self.by.clone(),
                 policy: self.policy.digest.clone(),

@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::model::{AgentName, ServiceTier, ThreadId, Timestamp};
-use crate::rollout;
+use crate::model::{AgentName, PlanWindow, ServiceTier, ThreadId, Timestamp};
+use crate::rollout::{self, Deed};
 use crate::tail::cursor::{Cursor, LONGEST_LINE};
 use crate::tail::locate::is_session_file;
 use crate::tail::session::{home_of, name_is_older, name_of, parent_totals, root_of};
 use crate::tail::space;
 use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::{Answer, Counting, Meter, Phase};
+
+use super::working::Deeds;
 
 /// How soon a file that was not ours is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -34,6 +36,7 @@ pub(super) struct Sessions {
     /// Files that were not ours when last looked at, and the root of their family.
     foreign: HashMap<PathBuf, (Instant, Option<ThreadId>)>,
     since: Timestamp,
+    deeds: Deeds,
 }
 
 struct Session {
@@ -44,6 +47,9 @@ struct Session {
     counting: Counting,
     told: bool,
     phase: Phase,
+    deeds: Deeds,
+    window: Option<u64>,
+    plan: Vec<PlanWindow>,
 }
 
 /// What a session file had to say.
@@ -61,6 +67,12 @@ pub(super) enum Reading {
         /// The plan that the file names, if it does.
         plan: Option<String>,
     },
+    /// The agent did something.
+    Did(AgentName, Deed),
+    /// A thread's model can read so many tokens at once.
+    Window(AgentName, ThreadId, u64),
+    /// How much of the plan's own limits is used.
+    Plan(AgentName, Vec<PlanWindow>),
     /// A thread's requests started or ended.
     Phase(Change),
     /// Lines that could not be read.
@@ -112,7 +124,7 @@ pub(super) struct Found {
 
 impl Sessions {
     /// Watches nothing yet. What was recorded before `since` is history.
-    pub(super) fn new(since: Timestamp) -> Self {
+    pub(super) fn new(since: Timestamp, deeds: Deeds) -> Self {
         let (send, notices) = mpsc::unbounded_channel();
         Self {
             watcher: None,
@@ -123,6 +135,7 @@ impl Sessions {
             files: BTreeMap::new(),
             foreign: HashMap::new(),
             since,
+            deeds,
         }
     }
 
@@ -235,6 +248,9 @@ impl Sessions {
             counting,
             told: false,
             phase: Phase::Idle,
+            deeds: self.deeds,
+            window: None,
+            plan: Vec::new(),
         };
         self.files.insert(path.to_owned(), session);
         Ok(())
@@ -275,7 +291,11 @@ impl Sessions {
             match reading {
                 Reading::Thread(found) => found.root = self.family(&found.root),
                 Reading::Answered { answer, .. } => answer.root = self.family(&answer.root),
-                Reading::Phase(_) | Reading::Skipped { .. } => {}
+                Reading::Did(..)
+                | Reading::Window(..)
+                | Reading::Plan(..)
+                | Reading::Phase(_)
+                | Reading::Skipped { .. } => {}
             }
         }
         Ok(readings)
@@ -348,7 +368,7 @@ impl Session {
     /// Says whether the file was replaced or cut meanwhile.
     fn read_into(&mut self, path: &Path, upto: Upto, readings: &mut Vec<Reading>) -> std::io::Result<bool> {
         let mut refused: Option<(u64, String)> = None;
-        let Self { agent, home, cursor, meter, told, phase, counting: _ } = self;
+        let Self { agent, home, cursor, meter, told, phase, counting, deeds, window, plan } = self;
         let on_line = |position: u64, line: &[u8]| {
             let (position, record) = match rollout::read(line) {
                 Ok(record) => (position, record),
@@ -364,6 +384,20 @@ impl Session {
             if !*told && meter.thread().is_some() {
                 *told = true;
                 readings.extend(found(agent, home, path, meter).map(Reading::Thread));
+            }
+            if *deeds == Deeds::Read
+                && let Some(deed) = rollout::deed::deed(line).filter(|deed| deed.at >= counting.from)
+            {
+                readings.push(Reading::Did(agent.clone(), deed));
+            }
+            if meter.window() != *window {
+                *window = meter.window();
+                let told = meter.thread().cloned().zip(*window);
+                readings.extend(told.map(|(thread, tokens)| Reading::Window(agent.clone(), thread, tokens)));
+            }
+            if meter.plan_windows() != plan.as_slice() {
+                *plan = meter.plan_windows().to_vec();
+                readings.push(Reading::Plan(agent.clone(), plan.clone()));
             }
             let now = meter.phase();
             if now != *phase {

@@ -26,9 +26,11 @@ use super::braking::Braking;
 use super::echo::{Echo, OFTEN};
 use super::owners::Owners;
 use super::plan::{Outcome, Plan, Seat, Start};
+use super::redraw::Redraw;
 use super::sessions::Sessions;
 use super::timers::Timers;
 use super::ward::Ward;
+use super::working::{Deeds, Looked, Working};
 
 pub(super) struct Supervisor {
     pub(super) run: RunId,
@@ -43,6 +45,7 @@ pub(super) struct Supervisor {
     pub(super) ledger: Option<Ledger>,
     pub(super) guard: Option<Guard>,
     pub(super) sessions: Sessions,
+    pub(super) working: Working,
     pub(super) asking: Asking,
     pub(super) timers: Timers,
     pub(super) logins: BTreeMap<PathBuf, Login>,
@@ -77,8 +80,11 @@ pub(super) struct Supervisor {
     pub(super) reaches_said: BTreeSet<Option<GateReach>>,
     /// The run is being interrupted.
     interrupted: bool,
+    /// What `govern resume` will need of the run as a whole, until it is written down.
+    pub(super) kept: Option<String>,
     /// What agents write, where it is to be shown.
     pub(super) echo: Echo,
+    pub(super) redraw: Redraw,
     pub(super) notices: Notices<std::io::Stderr>,
     began: Instant,
 }
@@ -90,9 +96,11 @@ enum Wake {
     Heard(Option<Heard>),
     Prompt(ApprovalId, Answer),
     Signal(Result<Arrived, ProcessError>),
+    Looked(Looked),
     Due,
     Sweep,
     Echo,
+    Draw,
 }
 
 /// Governs the agents of a run from its start to its end.
@@ -126,6 +134,11 @@ impl Supervisor {
             }
         }
         let quoter = plan.prices.clone();
+        let mut working = Working::new(&plan.policy);
+        for agent in &plan.agents {
+            working.add(&agent.setup.name, agent.folder.clone().unwrap_or_else(|| plan.cwd.clone()));
+        }
+        let sessions = Sessions::new(clock::now(), Deeds::of(&plan.policy));
         let governor = Governor::new(Setup {
             run: plan.run.clone(),
             policy: std::sync::Arc::new(plan.policy),
@@ -138,6 +151,7 @@ impl Supervisor {
         });
         Self {
             run: plan.run,
+            kept: plan.kept,
             wards: plan.agents.into_iter().map(|agent| (agent.setup.name.clone(), Ward::new(agent))).collect(),
             owners: Owners::new(order.clone()),
             order,
@@ -146,7 +160,8 @@ impl Supervisor {
             prices: plan.prices,
             ledger: Some(plan.ledger),
             guard: Some(guard),
-            sessions: Sessions::new(clock::now()),
+            sessions,
+            working,
             asking: Asking::new(plan.prompt, screen),
             timers: Timers::default(),
             logins: BTreeMap::new(),
@@ -169,6 +184,7 @@ impl Supervisor {
             reaches_said: BTreeSet::new(),
             interrupted: false,
             echo,
+            redraw: Redraw::default(),
             notices: plan.notices,
             began,
         }
@@ -190,8 +206,10 @@ impl Supervisor {
         for home in &start.homes {
             self.watch(home)?;
         }
+        self.look_first();
         let effects = self.turn(vec![Input::Begin])?;
         self.perform(effects)?;
+        self.tend_board();
         let mut sweep_at = clock::monotonic() + self.sweep_after();
         while !self.is_over() {
             if self.end_waits() {
@@ -209,15 +227,21 @@ impl Supervisor {
                 report = next_report(&mut self.guard) => Wake::Guard(report),
                 notice = self.sessions.notice() => Wake::Session(notice),
                 heard = socket.next() => Wake::Heard(heard),
+                looked = self.working.looked() => Wake::Looked(looked),
                 (approval, answer) = self.asking.answer() => Wake::Prompt(approval, answer),
                 signal = inbox.next() => Wake::Signal(signal),
                 () = until(timer) => Wake::Due,
                 () = until(Some(sweep_at)) => Wake::Sweep,
                 () = until(echo_at) => Wake::Echo,
+                () = until(self.redraw.due()) => Wake::Draw,
             };
             let sweeps = matches!(wake, Wake::Sweep);
+            let happened = !matches!(wake, Wake::Echo | Wake::Draw);
             let effects = self.wake(wake).await?;
             self.perform(effects)?;
+            if happened {
+                self.tend_board();
+            }
             if sweeps || self.sweeps == 0 {
                 // What was started just now is looked for soon.
                 let next = clock::monotonic() + self.sweep_after();
@@ -255,11 +279,16 @@ impl Supervisor {
             Wake::Prompt(approval, answer) => return self.prompted(approval, answer),
             Wake::Signal(Ok(arrived)) => return self.signalled(arrived),
             Wake::Signal(Err(error)) => return Err(Error::new("signals can no longer be received").caused_by(&error)),
+            Wake::Looked(looked) => self.looked(looked),
             Wake::Due => self.due(),
             Wake::Sweep => self.sweep(),
             Wake::Echo => {
-                self.echo.show();
-                Vec::new()
+                self.show_output();
+                return Ok(Vec::new());
+            }
+            Wake::Draw => {
+                self.draw_board();
+                return Ok(Vec::new());
             }
         };
         let idle = inputs.is_empty() && self.notes.is_empty() && self.backlog.is_empty();

@@ -170,10 +170,16 @@ impl Supervisor {
 
     fn understand(&mut self, readings: Vec<Reading>) -> Vec<Input> {
         let mut inputs = Vec::new();
+        let mut answered = BTreeSet::new();
+        let now = self.moment().uptime;
         for reading in readings {
             match reading {
                 Reading::Thread(found) => self.found(&found),
+                Reading::Did(agent, deed) => self.working.did(&agent, now, deed),
+                Reading::Window(agent, thread, tokens) => self.working.window(&agent, &thread, tokens),
+                Reading::Plan(agent, windows) => inputs.push(Input::Plan { agent, windows }),
                 Reading::Answered { agent, answer, home, plan } => {
+                    answered.insert(agent.clone());
                     let response = self.price(agent, answer, &home, plan.as_deref());
                     inputs.push(Input::Responded(Box::new(response)));
                 }
@@ -185,6 +191,7 @@ impl Supervisor {
                 }
             }
         }
+        inputs.extend(self.progress(answered));
         inputs
     }
 

@@ -43,6 +43,7 @@ impl Question {
         let route = self.route.as_ref().map(|model| format!(" · [r]oute to {}", printable(model.as_str())));
         let choices = match self.about {
             About::Limit => format!("[e]xtend by {}{} · [s]top · [k]ill", self.extend, route.unwrap_or_default()),
+            About::Alert => format!("[g]o on{} · [s]top · [k]ill", route.unwrap_or_default()),
             About::Call(_) => "[o]nce · again in this [r]un · [f]or 1h · [s] refuse it · [k]ill the agent".to_owned(),
         };
         let otherwise = match self.left {
@@ -76,6 +77,10 @@ impl Question {
             "f" | "for" if about_call => time(rest),
             "s" | "stop" | "refuse" if about_call => alone(Answer::Stop),
             "e" | "extend" | "route" if about_call => Err(format!("this is about a tool: {}", self.letters())),
+            "g" | "go" if self.about == About::Alert => alone(Answer::Extend { amount: 0 }),
+            "e" | "extend" if self.about == About::Alert => {
+                Err(format!("there is no limit to lift: {}", self.letters()))
+            }
             "" => Err(format!("please answer {}", self.letters())),
             "e" | "extend" => self.extension(rest),
             "r" | "route" if self.route.is_none() => Err("there is no cheaper model to route to".to_owned()),
@@ -90,6 +95,7 @@ impl Question {
         let route = if self.route.is_some() { "r, " } else { "" };
         match self.about {
             About::Limit => format!("e, `e {}`, {route}s or k", self.extend),
+            About::Alert => format!("g, {route}s or k"),
             About::Call(_) => "o, r, `f 1h`, s or k".to_owned(),
         }
     }

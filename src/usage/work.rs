@@ -189,8 +189,14 @@ impl Work {
         self.progress.failing = failing;
     }
 
+    /// The work tree could not be looked at.
+    pub fn not_looked(&mut self, now: Duration) {
+        self.progress.looked_at = Some(now);
+    }
+
     /// The work tree was looked at. The first look says what was there before the agent.
     pub fn looked(&mut self, now: Duration, look: Look) {
+        self.progress.looked_at = Some(now);
         let Some(before) = self.seen.replace(look.clone()) else {
             self.root = look.root;
             return;

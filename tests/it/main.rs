@@ -15,6 +15,8 @@
 pub mod support;
 
 mod agents_sdk;
+mod alerts;
+mod allot;
 mod approvals;
 mod ask;
 mod bad_input;
@@ -42,6 +44,7 @@ mod readme;
 mod report;
 mod resume;
 mod route;
+mod screen;
 mod signals;
 mod slips;
 mod steer;

@@ -35,6 +35,7 @@ fn script(world: &World) {
     server.script(prompt("migrate the tests"), [Reply::exec("true").usage(half), Reply::message("migrated")]);
     server.script(prompt("write the release notes"), [Reply::exec(ENDLESS).usage(costs(1))]);
     server.always(Select::any(), Reply::message("done"));
+    world.write("work/pipeline.toml", blocks("toml fleet")[0]);
     world.write("work/Makefile", "agent:\n\tcodex exec 'do what is next'\n");
 }
 

@@ -10,7 +10,7 @@ use crate::decide::input::{Gone, Hook, HookId, Moment, Phase, Timer, Wants};
 use crate::decide::lifecycle::{Happening, Intent, State};
 use crate::decide::treatment::hold_word;
 use crate::model::event::{EventKind, GateReach, ToolVerdict};
-use crate::model::{AgentName, ModelId, Response, ServiceTier, ThreadId};
+use crate::model::{AgentName, Response, ThreadId};
 
 /// How long a request waits for the record of the answer before it. Codex writes it 2 ms after the answer, in a task of
 /// its own; where the last request failed, none comes.
@@ -25,6 +25,7 @@ impl Governor {
         self.defers &= !begins;
         let Some(agent) = self.agents.get_mut(&name) else { return };
         let reach = if spends { GateReach::Requests } else { GateReach::Tools };
+        agent.watch.heard(now.uptime);
         let call = if let Wants::Tool(call) = &wants { Some(call.clone()) } else { None };
         agent.gate.waiting.insert(id, (thread.clone(), wants));
         let more = agent.gate.reach < Some(reach);
@@ -252,24 +253,5 @@ impl Governor {
     /// The policy can hold or end an agent here, by its budgets or by the models that it allows.
     pub fn gates(&self) -> bool {
         self.enforces() || (!self.policy.observe && (self.policy.models.restricts() || self.policy.has_gates()))
-    }
-
-    /// The model that would be asked next, and its tier, must be allowed; says whether they are not, and ends the agent
-    /// then.
-    fn refuse_next_model(
-        &mut self,
-        now: Moment,
-        name: &AgentName,
-        model: Option<&ModelId>,
-        tier: Option<&ServiceTier>,
-    ) -> bool {
-        let models = &self.policy.models;
-        let model = model.filter(|model| !models.allows(model.as_str()));
-        let model = model.map(|model| format!("`{model}` is not among the models that the policy allows"));
-        let tier = tier.filter(|tier| !models.allows_tier(tier));
-        let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
-        let Some(what) = model.or(tier).filter(|_| !self.policy.observe) else { return false };
-        self.stop_because(now, name, what);
-        true
     }
 }

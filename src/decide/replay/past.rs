@@ -377,6 +377,7 @@ impl Live {
             Effect::Withdraw(_)
             | Effect::Expire(_)
             | Effect::Thaw(_)
+            | Effect::Look(_)
             | Effect::Tell { .. }
             | Effect::Answer { .. }
             | Effect::Open(_)
@@ -424,7 +425,12 @@ impl Live {
             Timer::Deadline(approval) => self.timers.deadline = at.map(|at| (approval, at)),
             Timer::WindowEnd => self.timers.window = at,
             // No process is seen in history, and nothing waits at a gate.
-            Timer::Observe(..) | Timer::Gate(_) | Timer::Pace(_) | Timer::Record(_) => {}
+            Timer::Idle(_)
+            | Timer::PlanReset(_)
+            | Timer::Observe(..)
+            | Timer::Gate(_)
+            | Timer::Pace(_)
+            | Timer::Record(_) => {}
         }
     }
 }

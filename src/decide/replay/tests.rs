@@ -394,3 +394,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_governor_chooses_by_what_history_knows_and_a_pool_is_each_runs_own() {
+    let allot = "steps = [{ at = \"100%\", do = \"stop\" }]\nallot = { by = \"equal\", reserve = \"50%\" }";
+    // Two dollars are allotted; nothing is known of progress, so that it is given as much again, and then routed.
+    let history = |run: &str| (1..=9).map(|minute| says(run, minute, 50)).collect::<Vec<_>>();
+    let both = history("r1").into_iter().chain(history("r2")).collect();
+    let trial = tried(&budget("pie", "run", "4 usd", allot), both);
+    let chosen = |run: &TriedRun| {
+        let chose = run.steps.iter().filter_map(|step| match &step.deed {
+            Deed::Decided(Decision { chosen: Some(chosen), .. }) => {
+                Some(chosen.rationale.split(':').next().unwrap_or_default().to_owned())
+            }
+            _ => None,
+        });
+        chose.collect::<Vec<_>>().join(", ")
+    };
+    let [one, two] = trial.runs.as_slice() else { panic!("{}", told(&trial)) };
+    assert_eq!(chosen(one), chosen(two));
+    insta::assert_snapshot!(format!("{}\n{}", chosen(one), told(&trial)));
+}

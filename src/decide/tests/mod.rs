@@ -1,5 +1,6 @@
 //! Pure. The governor's stories: what happens goes in, a transcript of what it wants done comes out.
 
+mod alert;
 mod allot;
 mod ask;
 mod brake;

@@ -51,6 +51,10 @@ pub(super) fn show_input(input: &Input) -> String {
             progress.commits,
             progress.tests
         ),
+        Input::Plan { agent, windows } => {
+            let windows = windows.iter().map(|window| format!("{} {}‰", window.length, window.used));
+            format!("{agent}'s plan: {}", windows.collect::<Vec<_>>().join(", "))
+        }
         Input::CodexObserved(pid) => format!("codex {pid} is observed"),
         Input::Hook(hook) => format!("{}/{} at the gate: {:?}", hook.agent, hook.thread, hook.wants),
         Input::HookGone { hook, why } => format!("call {} is gone: {why:?}", hook.0),
@@ -71,6 +75,7 @@ pub(super) fn show_effect(effect: &Effect) -> Option<String> {
         Effect::Expire(approval) => format!("expire {approval}"),
         Effect::Freeze(agent) => format!("FREEZE {agent}"),
         Effect::Thaw(agent) => format!("THAW {agent}"),
+        Effect::Look(agent) => format!("LOOK at the work tree of {agent}"),
         Effect::Tell { hook, text } => format!("TELL with {}: {text}", hook.0),
         Effect::Answer { hook, deny: None } => format!("LET {} through", hook.0),
         Effect::Answer { hook, deny: Some(why) } => format!("DENY {}: {why}", hook.0),
@@ -157,6 +162,8 @@ fn show_timer(timer: &Timer) -> String {
         Timer::Minutes => "minutes".to_owned(),
         Timer::WindowEnd => "the window's end".to_owned(),
         Timer::Record(hook) => format!("the record before call {}", hook.0),
+        Timer::Idle(agent) => format!("a look whether {agent} is idle"),
+        Timer::PlanReset(agent) => format!("the plan's window of {agent}"),
         Timer::Pace(agent) => format!("the next request of {agent}"),
     }
 }

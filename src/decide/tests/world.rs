@@ -295,6 +295,7 @@ impl World {
             | Effect::Withdraw(_)
             | Effect::Expire(_)
             | Effect::Thaw(_)
+            | Effect::Look(_)
             | Effect::Tell { .. }
             | Effect::Answer { .. }
             | Effect::Open(_)

@@ -1,5 +1,6 @@
 //! Pure. As written → valid: what one file says, each piece checked by itself and all mistakes noted.
 
+mod alert;
 mod allot;
 mod approvals;
 mod attribute;
@@ -18,12 +19,12 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::mistake::{Notes, Span};
-use super::rule::{AttributeRule, Budget, FreshLedger, Gate, Layer, Rung, Step, Unpriced};
+use super::rule::{Alert, AttributeRule, Budget, FreshLedger, Gate, Layer, Rung, Step, Unpriced};
 use super::suggest;
 use super::table::{Keys, Placed, Table, Text, wrong_type};
 use super::zone;
 use crate::model::quantity::{QUANTITY_HINT, QuantityError};
-use crate::model::{BudgetName, GateName, ModelId, Quantity, ServiceTier, Verb};
+use crate::model::{AlertName, BudgetName, GateName, ModelId, Quantity, ServiceTier, Verb};
 use crate::usage::price::PriceOverride;
 
 /// The version of policies and fleet files that this govern understands.
@@ -31,8 +32,20 @@ const VERSION: &str = "1";
 
 const KEYS: Keys = Keys {
     of: "a policy",
-    known: &["version", "timezone", "mode", "models", "budget", "gate", "approvals", "attribute", "ledger", "prices"],
-    later: &["alert", "governor", "on_failure"],
+    known: &[
+        "version",
+        "timezone",
+        "mode",
+        "models",
+        "budget",
+        "gate",
+        "alert",
+        "approvals",
+        "attribute",
+        "ledger",
+        "prices",
+    ],
+    later: &["governor", "on_failure"],
 };
 
 const LEDGER: Keys = Keys { of: "`[ledger]`", known: &["fresh"], later: &[] };
@@ -46,6 +59,8 @@ pub(super) struct Draft {
     pub(super) budgets: Vec<BudgetDraft>,
     /// Its gates, in order.
     pub(super) gates: Vec<GateDraft>,
+    /// Its alerts, in order.
+    pub(super) alerts: Vec<AlertDraft>,
     /// `[models] ladder`.
     pub(super) ladder: Option<Placed<Vec<Placed<Rung>>>>,
     /// `[models] allow`.
@@ -101,6 +116,19 @@ pub(super) struct GateDraft {
     pub(super) gate: Option<Gate>,
 }
 
+/// An alert with what only matters until the layers are joined.
+#[derive(Debug)]
+pub(super) struct AlertDraft {
+    /// Its name, which counts for uniqueness even if the rest is wrong.
+    pub(super) name: Placed<AlertName>,
+    /// Where it wants a model ladder.
+    pub(super) routes: Vec<Span>,
+    /// The budget whose pace it looks at.
+    pub(super) pace: Option<Placed<BudgetName>>,
+    /// The alert, if all of it is right.
+    pub(super) alert: Option<Alert>,
+}
+
 /// The file's time zone, needed before the rest can be read.
 pub(super) fn timezone(root: &Table<'_>, notes: &mut Notes) -> Option<Placed<Tz>> {
     if notes.layer() == Layer::Fleet {
@@ -138,6 +166,12 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
         let name_is_new = |name: &str| draft.gates.iter().all(|other| other.name.value.as_str() != name);
         if let Some(found) = gate::check(&table, observe, name_is_new, notes) {
             draft.gates.push(found);
+        }
+    }
+    for table in root.tables("alert", notes) {
+        let name_is_new = |name: &str| draft.alerts.iter().all(|other| other.name.value.as_str() != name);
+        if let Some(found) = alert::check(&table, observe, name_is_new, notes) {
+            draft.alerts.push(found);
         }
     }
     approvals::check(root, &mut draft, notes);
@@ -269,7 +303,11 @@ fn unique_name(
     is_new: impl Fn(&str) -> bool,
     notes: &mut Notes,
 ) -> Option<Placed<String>> {
-    let example = if of == "gate" { "\"nothing is published unasked\"" } else { "\"each run\"" };
+    let example = match of {
+        "gate" => "\"nothing is published unasked\"",
+        "alert" => "\"burning fast\"",
+        _ => "\"each run\"",
+    };
     let Some(text) = table.text("name", example, notes) else {
         if table.get("name").is_none() {
             notes.refuse(&table.span, format!("the {of} has no `name`"), format!("add `name = {example}`"));

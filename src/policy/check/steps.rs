@@ -137,9 +137,19 @@ fn one(table: &Table<'_>, limits: &Limits, notes: &mut Notes) -> Option<StepDraf
     table.only(&KEYS, notes);
     let at_text = required(table, "at", "\"80%\"", notes);
     let at = at_text.as_ref().and_then(|text| threshold(text, limits, notes));
+    act(table, at.zip(at_text.map(|text| text.span)), limits.unit, notes)
+}
+
+/// What an alert does, and where that wants a model ladder. An alert has no share at which it would.
+pub(super) fn of_alert(table: &Table<'_>, notes: &mut Notes) -> Option<(Step, Vec<Span>)> {
+    let draft = act(table, Some((Threshold::Share(1000), table.span.clone())), None, notes)?;
+    Some((draft.step, draft.routes))
+}
+
+fn act(table: &Table<'_>, at: Option<(Threshold, Span)>, unit: Option<Unit>, notes: &mut Notes) -> Option<StepDraft> {
     let deed_text = required(table, "do", "\"warn\"", notes);
     let deed = deed_text.as_ref().and_then(|text| self::deed(text, notes));
-    let chosen = if deed == Some(Deed::Decide) { decide::check(table, limits.unit, notes) } else { None };
+    let chosen = if deed == Some(Deed::Decide) { decide::check(table, unit, notes) } else { None };
     let wait = table.text("wait", "\"30m\"", notes);
     let otherwise = table.text("else", "\"stop\"", notes);
     let say = table.text("say", "\"commit what works\"", notes);
@@ -157,6 +167,7 @@ fn one(table: &Table<'_>, limits: &Limits, notes: &mut Notes) -> Option<StepDraf
     let wait = wait.map_or(Some(DEFAULT_WAIT), |text| self::wait(&text, notes));
     let otherwise_span = otherwise.as_ref().map(|text| text.span.clone());
     let otherwise = otherwise.map_or(Some(Verb::Stop), |text| self::otherwise(&text, notes));
+    let (at, at_span) = at?;
     let verb_span = deed_text?.span;
     let (verb, may, routes, extend) = match deed? {
         Deed::Do(verb) => (verb, None, (verb == Verb::Route).then(|| verb_span.clone()), None),
@@ -167,8 +178,8 @@ fn one(table: &Table<'_>, limits: &Limits, notes: &mut Notes) -> Option<StepDraf
     };
     let otherwise_routes = otherwise_span.filter(|_| otherwise == Some(Verb::Route));
     let routes = routes.into_iter().chain(otherwise_routes).collect();
-    let step = Step { at: at?, verb, may, say: say?, to: to?, wait: wait?, otherwise: otherwise?, implied: false };
-    Some(StepDraft { step, at: at_text?.span, verb: verb_span, routes, extend })
+    let step = Step { at, verb, may, say: say?, to: to?, wait: wait?, otherwise: otherwise?, implied: false };
+    Some(StepDraft { step, at: at_span, verb: verb_span, routes, extend })
 }
 
 /// Refuses a key of a verb that the step does not have, and cannot come to.

@@ -9,12 +9,13 @@ use crate::model::{Dimension, Money, Quantity, ServiceTier, Unit, Verb};
 use crate::policy::rule::{Calendar, FreshLedger, Step, Threshold, Unpriced, Window};
 use crate::policy::show::{TEMPLATE, show};
 
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 6] = [
     ("init", TEMPLATE),
     ("solo", include_str!("../../../policies/solo.toml")),
     ("ci", include_str!("../../../policies/ci.toml")),
     ("team", include_str!("../../../policies/team.toml")),
     ("gated", include_str!("../../../policies/gated.toml")),
+    ("alerts", include_str!("../../../policies/alerts.toml")),
 ];
 
 /// The template with its rules switched on.

@@ -1,6 +1,7 @@
 //! Pure. What a whole policy means, and what is said about one that is wrong.
 
 mod accepted;
+mod alert;
 mod divided;
 mod joined;
 mod refused;

@@ -12,6 +12,7 @@ pub(crate) fn trial() -> TrialReport {
             verb,
             budget: budget.into(),
             scope: String::new(),
+            alert: None,
             because: vec![because.to_owned()],
             would: false,
             to: to.map(ModelId::new),

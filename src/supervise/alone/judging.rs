@@ -99,6 +99,8 @@ impl Alone<'_> {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
+            // What a hook tells of by itself, has no work tree to be looked at.
+            Effect::Look(_) => {}
             Effect::Tell { text, .. } => self.context.push(text),
             Effect::Answer { hook, deny } => self.answers.push((hook, deny)),
             Effect::End(_) | Effect::Restart { .. } => self.ends = true,

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_full_disk_is_told_once_and_by_the_folder_that_sessions_are_in() {
-    let mut sessions = Sessions::new(Timestamp::UNIX_EPOCH);
+    let mut sessions = Sessions::new(Timestamp::UNIX_EPOCH, Deeds::PassedOver);
     let full = |folder: &Path| folder == Path::new("/full/sessions");
     assert_eq!(sessions.newly_full_by(full), None, "nothing is watched");
     sessions.homes.insert("/roomy".into());
@@ -33,7 +33,7 @@ fn tally(read: Vec<(PathBuf, Reads)>) -> (Vec<u64>, u64) {
         match reading {
             Reading::Answered { answer, .. } => counted.push(answer.tokens.total()),
             Reading::Skipped { lines, .. } => skipped += lines,
-            Reading::Thread(_) | Reading::Phase(_) => {}
+            Reading::Thread(_) | Reading::Did(..) | Reading::Window(..) | Reading::Plan(..) | Reading::Phase(_) => {}
         }
     }
     (counted, skipped)
@@ -52,7 +52,7 @@ fn a_last_line_that_nobody_will_finish_is_read_at_the_very_end_only() {
         let path = home.path().join(NAME);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, format!("{HEAD}{last}")).unwrap();
-        let mut sessions = Sessions::new(Timestamp::UNIX_EPOCH);
+        let mut sessions = Sessions::new(Timestamp::UNIX_EPOCH, Deeds::PassedOver);
         sessions.claim(&path, &AgentName::new("codex")).unwrap();
         assert_eq!(tally(sessions.read_all()), (vec![11], 0), "the writer may go on with `{last}`");
         assert_eq!(tally(sessions.finish_all()), at_the_end, "`{last}`");

@@ -276,7 +276,9 @@ impl Shared {
             }
             Answer::Items(items) if !streams => plain(stream, 200, &whole(items, number, reply).to_string())?,
             Answer::Items(items) => {
-                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")?;
+                let more = reply.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n";
+                stream.write_all(format!("{head}{}\r\n", more.collect::<String>()).as_bytes())?;
                 let id = format!("resp_{number}");
                 event(stream, &json!({"type": "response.created", "response": {"id": id}}))?;
                 pause(stream, reply.mid, reply.gate_mid.as_ref())?;

@@ -108,6 +108,7 @@ impl std::iter::Sum for Usage {
 pub struct Reply {
     pub(super) answer: Answer,
     pub(super) usage: Usage,
+    pub(super) headers: Vec<(String, String)>,
     pub(super) before: Duration,
     pub(super) mid: Duration,
     pub(super) gate_before: Option<Gate>,
@@ -129,6 +130,7 @@ impl Reply {
         Self {
             answer,
             usage: USUAL,
+            headers: Vec::new(),
             before: Duration::ZERO,
             mid: Duration::ZERO,
             gate_before: None,
@@ -175,6 +177,12 @@ impl Reply {
     /// What the response counts.
     pub fn usage(mut self, usage: Usage) -> Self {
         self.usage = usage;
+        self
+    }
+
+    /// One more header of the answer, such as `x-codex-primary-used-percent`.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 

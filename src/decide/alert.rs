@@ -1,0 +1,224 @@
+//! Pure. Alerts: once for each crossing, and what they do goes the way of a budget's step.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::event::EventKind;
+use crate::model::{AgentName, Brake, Braked, BudgetKey, BudgetName, PlanWindow, Progress, Quantity, Unit, Verb};
+use crate::policy::rule::{Act, Alert, Policy, Step, Trigger};
+
+use super::account::{Account, Books};
+use super::agent::{Agent, Hold};
+use super::effect::{About, Effect, Question};
+use super::governor::Governor;
+use super::input::{Moment, Timer};
+use super::lifecycle::State;
+use super::verdicts::{Due, Source};
+use super::watch::{ahead, over};
+
+/// How long an answer is waited for where a route became a question.
+const WAIT: Duration = Duration::from_secs(30 * 60);
+
+impl Governor {
+    /// What an agent has to show.
+    pub(super) fn progressed(&mut self, now: Moment, name: &AgentName, progress: Progress, books: &dyn Books) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        agent.watch.progressed(now.uptime, &agent.progress, &progress);
+        agent.progress = progress;
+        self.evaluate_one(now, name, books);
+    }
+
+    /// How much of the plan's own limits is used.
+    pub(super) fn plan_said(&mut self, now: Moment, name: &AgentName, windows: Vec<PlanWindow>, books: &dyn Books) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        agent.watch.plan = windows;
+        self.evaluate_one(now, name, books);
+    }
+
+    /// The alerts that are over their mark for this agent and were not carried out; what fell back under may be again.
+    pub(super) fn alarms(&mut self, now: Moment, name: &AgentName) -> Vec<Due> {
+        let policy = Arc::clone(&self.policy);
+        let mut due = Vec::new();
+        for (index, alert) in policy.alerts.iter().enumerate() {
+            let Some(because) = self.over(now, name, alert) else {
+                self.rearm(name, index);
+                continue;
+            };
+            let fired = self.agents.get(name).is_none_or(|agent| agent.watch.fired.contains(&index));
+            if fired || !self.is_sure(now, name, index, alert) {
+                continue;
+            }
+            let because = format!("{because} ({})", alert.name);
+            match &alert.act {
+                Act::Step(step) => due.extend(self.due_by(name, index, step, because)),
+                Act::Hold => self.hold_for_plan(now, name, (index, alert), because),
+            }
+        }
+        self.arm_idle(now, name, &policy);
+        due
+    }
+
+    fn over(&self, now: Moment, name: &AgentName, alert: &Alert) -> Option<String> {
+        let agent = self.agents.get(name)?;
+        let concerns = alert.only.iter().all(|(dimension, patterns)| {
+            let value = agent.value(&self.run, dimension);
+            value.is_some_and(|value| patterns.iter().any(|pattern| pattern.is_match(&value)))
+        });
+        if !concerns {
+            return None;
+        }
+        match &alert.trigger {
+            Trigger::Pace { budget, share } => {
+                let of = |account: &&Account| {
+                    account.key.budget == *budget && account.agents.contains(name) && !account.is_past(now.wall)
+                };
+                self.accounts.iter().filter(of).find_map(|account| ahead_of_pace(account, *share, now))
+            }
+            trigger => over(agent, trigger, now),
+        }
+    }
+
+    /// It fell back under its mark: it may be carried out again.
+    fn rearm(&mut self, name: &AgentName, index: usize) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        agent.watch.looking.remove(&index);
+        if agent.watch.fired.remove(&index) {
+            agent.steering.retain(|steering| steering.source != Source::Alert(index));
+        }
+    }
+
+    /// That there are no changes is said only of a work tree that was looked at just now.
+    fn is_sure(&mut self, now: Moment, name: &AgentName, index: usize, alert: &Alert) -> bool {
+        if !alert.looks_at_work_tree() {
+            return true;
+        }
+        let Some(agent) = self.agents.get_mut(name) else { return false };
+        match agent.watch.looking.get(&index) {
+            Some(since) => agent.progress.looked_at >= Some(*since),
+            None => {
+                agent.watch.looking.insert(index, now.uptime);
+                self.effects.push(Effect::Look(name.clone()));
+                false
+            }
+        }
+    }
+
+    /// What an alert's step comes down to here: a route that is impossible becomes a question, or at the bottom of the
+    /// ladder a warning.
+    fn due_by(&self, name: &AgentName, index: usize, step: &Step, because: String) -> Option<Due> {
+        let agent = self.agents.get(name)?;
+        let route = step.verb == Verb::Route;
+        let (verb, step) = match step.verb {
+            Verb::Route if !agent.setup.restartable => (Verb::Ask, None),
+            Verb::Route if self.next_rung(agent).is_none() => (Verb::Warn, Some(step.clone())),
+            verb => (verb, Some(step.clone())),
+        };
+        let verb = if verb == Verb::Ask && route && !self.askable { Verb::Stop } else { verb };
+        Some(Due { source: Source::Alert(index), written: verb, verb, step, because, offer: 0, chosen: None })
+    }
+
+    /// Looks again when the agent would be idle.
+    fn arm_idle(&mut self, now: Moment, name: &AgentName, policy: &Policy) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        if agent.state != State::Running {
+            // Who stands still is not idle.
+            agent.watch.heard(now.uptime);
+        }
+        let idle = policy.alerts.iter().enumerate().filter_map(|(index, alert)| match alert.trigger {
+            Trigger::Idle(time) if !agent.watch.fired.contains(&index) => Some(time),
+            _ => None,
+        });
+        let Some(time) = idle.min().filter(|_| agent.is_live() && agent.state != State::Waiting) else { return };
+        if agent.watch.looks_at.is_some_and(|at| at > now.uptime) {
+            return;
+        }
+        let left = agent.watch.until_idle(now.uptime, time).unwrap_or(time);
+        agent.watch.looks_at = Some(now.uptime.saturating_add(left));
+        self.effects.push(Effect::Arm(Timer::Idle(name.clone()), left + Duration::from_millis(1)));
+    }
+
+    /// The question that an alert puts.
+    pub(super) fn question_of_alert(&self, agent: &Agent, due: &Due, alert: &Alert) -> Hold {
+        let route_to = self.next_rung(agent).filter(|_| agent.setup.restartable).map(|rung| rung.model);
+        let step = due.step.as_ref();
+        let question = Question {
+            run: self.run.clone(),
+            agent: agent.setup.name.clone(),
+            key: BudgetKey {
+                budget: BudgetName::new(alert.name.as_str()),
+                scope: self.scope_of_alert(&agent.setup.name),
+                window_start: None,
+                unit: Unit::Responses,
+            },
+            text: due.because.clone(),
+            cost: agent.cost,
+            // There is no limit that a yes would lift.
+            extend: Quantity { unit: Unit::Responses, amount: 0 },
+            route_to,
+            wait: step.map_or(WAIT, |step| step.wait),
+            otherwise: step.map_or(Verb::Stop, |step| step.otherwise),
+            about: About::Alert,
+        };
+        Hold { question, source: due.source, approval: None }
+    }
+
+    /// What an alert is about, as decisions and questions name it.
+    pub(super) fn scope_of_alert(&self, name: &AgentName) -> String {
+        format!("agent={name}, run={}", self.run)
+    }
+
+    /// Lets the agent stand still, without a question, until the plan's window begins anew or a person continues it.
+    fn hold_for_plan(&mut self, now: Moment, name: &AgentName, (index, alert): (usize, &Alert), because: String) {
+        let Trigger::Plan { window, .. } = alert.trigger else { return };
+        let observes = self.observes(Source::Alert(index));
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        if !agent.turn_under_way() && !observes {
+            return;
+        }
+        agent.watch.fired.insert(index);
+        if observes {
+            let what = format!("would hold: {because}");
+            self.effects.push(Effect::Say(what.clone()));
+            self.mark(Some(name), what);
+            return;
+        }
+        let found: Option<PlanWindow> = agent.watch.plan.iter().find(|found| found.length == window).copied();
+        agent.watch.held_for = found;
+        let by = format!("policy (alert `{}`)", alert.name);
+        let left = found.and_then(|found| (found.resets? - now.wall).to_std().ok());
+        self.record(
+            Some(name),
+            EventKind::Braked { brake: Brake::Pause, by: by.clone(), reason: Some(because.clone()) },
+        );
+        self.pause(now, name, &Braked { by, reason: Some(because), at: now.wall });
+        if let Some(left) = left {
+            self.effects.push(Effect::Arm(Timer::PlanReset(name.clone()), left + Duration::from_millis(1)));
+        }
+    }
+
+    /// The plan's window began anew for which an agent is held.
+    pub(super) fn plan_reset(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let Some(held) = agent.watch.held_for.filter(|held| held.resets.is_some_and(|resets| resets <= now.wall))
+        else {
+            return;
+        };
+        agent.watch.held_for = None;
+        let by = "policy".to_owned();
+        let reason = Some(format!("the plan's {} limit began anew", held.length));
+        self.record(Some(name), EventKind::Braked { brake: Brake::Continue, by: by.clone(), reason: reason.clone() });
+        self.unpause(now, name, &Braked { by, reason, at: now.wall }, books);
+    }
+}
+
+fn ahead_of_pace(account: &Account, share: u32, now: Moment) -> Option<String> {
+    let (start, end) = (account.bounds.start?, account.bounds.end?);
+    let (passed, length) = ((now.wall - start).num_seconds(), (end - start).num_seconds());
+    let limit = account.limit();
+    ahead(account.spent, limit, passed, length, share).then(|| {
+        let part = passed.saturating_mul(100).checked_div(length).unwrap_or(0);
+        let (spent, unit) = (account.spent, account.key.unit);
+        let used = i128::from(spent) * 100 / i128::from(limit.max(1));
+        format!("{} of {} is {used}% when {part}% of its window has passed", unit.show(spent), unit.show(limit))
+    })
+}

@@ -1,0 +1,178 @@
+//! Pure. `[[alert]]`: something about an agent that is worth a warning, or more, whatever its budgets say.
+
+use std::fmt;
+use std::time::Duration;
+
+use globset::GlobMatcher;
+
+use super::rate::Rate;
+use super::rule::{Layer, Step};
+use super::{duration, percent};
+use crate::model::{AlertName, BudgetName, Dimension, PlanLength, Quantity};
+
+/// A rule that looks at how an agent goes on, and does something each time that it goes wrong.
+#[derive(Clone, Debug)]
+pub struct Alert {
+    /// Unique in the policy.
+    pub name: AlertName,
+    /// What it looks at.
+    pub trigger: Trigger,
+    /// The agent belongs to one of these, for each dimension named.
+    pub only: Vec<(Dimension, Vec<GlobMatcher>)>,
+    /// What happens.
+    pub act: Act,
+    /// This alert alone decides and records, and does nothing.
+    pub observe: bool,
+    /// Which layer it stands in.
+    pub layer: Layer,
+}
+
+/// What an alert does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// What a budget's step can do; its `at` says nothing here.
+    Step(Step),
+    /// Holds the agent without a question until the plan's window begins anew.
+    Hold,
+}
+
+/// What an alert looks at. Shares are in thousandths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// More is spent in the last `over` than at this rate.
+    Rate {
+        /// How fast is too fast.
+        rate: Rate,
+        /// How far back is looked.
+        over: Duration,
+    },
+    /// More of a budget is spent than this share of what an even pace through its window would have spent.
+    Pace {
+        /// Which; its window has a start and an end.
+        budget: BudgetName,
+        /// Of an even pace.
+        share: u32,
+    },
+    /// The agent spends faster than it registered: this share of it.
+    Faster(u32),
+    /// So much was spent and there is nothing of this to show for it.
+    Without {
+        /// Since the last of it, or since the start.
+        spend: Quantity,
+        /// What is missed.
+        evidence: Evidence,
+    },
+    /// A command fails so often without doing well in between.
+    Failing(u32),
+    /// A command is run so often while nothing changes.
+    Repeated(u32),
+    /// The input of a thread's last request, of what its model can read at once.
+    Context(u32),
+    /// The part of a thread's last inputs that came from the cache is smaller.
+    CacheBelow(u32),
+    /// A turn is under way, and nothing was heard of the agent for so long.
+    Idle(Duration),
+    /// So much of a ChatGPT plan's own limit is used.
+    Plan {
+        /// Which of them.
+        window: PlanLength,
+        /// Of it.
+        share: u32,
+    },
+}
+
+/// What an agent may have to show for its spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// Files of the work tree changed, or were committed.
+    Changes,
+    /// Commits.
+    Commits,
+    /// Tests were run.
+    Tests,
+}
+
+impl Alert {
+    /// The work tree must be looked at for it.
+    pub fn looks_at_work_tree(&self) -> bool {
+        match &self.trigger {
+            Trigger::Without { evidence, .. } => evidence.is_in_work_tree(),
+            // What is run again after a change is no repetition.
+            Trigger::Repeated(_) => true,
+            Trigger::Rate { .. }
+            | Trigger::Pace { .. }
+            | Trigger::Faster(_)
+            | Trigger::Failing(_)
+            | Trigger::Context(_)
+            | Trigger::CacheBelow(_)
+            | Trigger::Idle(_)
+            | Trigger::Plan { .. } => false,
+        }
+    }
+
+    /// What the agent does must be read for it.
+    pub fn looks_at_deeds(&self) -> bool {
+        match &self.trigger {
+            Trigger::Without { .. } | Trigger::Repeated(_) | Trigger::Failing(_) | Trigger::Context(_) => true,
+            Trigger::Rate { .. }
+            | Trigger::Pace { .. }
+            | Trigger::Faster(_)
+            | Trigger::CacheBelow(_)
+            | Trigger::Idle(_)
+            | Trigger::Plan { .. } => false,
+        }
+    }
+
+    /// It can hold or end an agent.
+    pub fn is_hard(&self) -> bool {
+        match &self.act {
+            Act::Step(step) => step.verb.is_hard(),
+            Act::Hold => true,
+        }
+    }
+}
+
+impl fmt::Display for Trigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let share = |thousandths: &u32| percent::show(*thousandths);
+        match self {
+            Self::Rate { rate, over } => write!(f, "more than {rate} over {}", duration::show(*over)),
+            Self::Pace { budget, share: of } => {
+                write!(f, "more than {} of an even pace of `{budget}`", share(of))
+            }
+            Self::Faster(of) => write!(f, "more than {} of the pace that the agent registered", share(of)),
+            Self::Without { spend, evidence } => write!(f, "{spend} spent without {evidence}"),
+            Self::Failing(times) => write!(f, "one command fails {times} times in a row"),
+            Self::Repeated(times) => write!(f, "one command is run {times} times and nothing changes"),
+            Self::Context(of) => write!(f, "{} of the context window is used", share(of)),
+            Self::CacheBelow(of) => write!(f, "less than {} of the input comes from the cache", share(of)),
+            Self::Idle(time) => write!(f, "a turn is under way and nothing happens for {}", duration::show(*time)),
+            Self::Plan { window, share: of } => write!(f, "{} of the plan's {window} limit is used", share(of)),
+        }
+    }
+}
+
+impl Evidence {
+    /// As policies spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Changes => "changes",
+            Self::Commits => "commits",
+            Self::Tests => "tests",
+        }
+    }
+
+    /// The work tree is looked at for it.
+    pub fn is_in_work_tree(self) -> bool {
+        match self {
+            Self::Changes | Self::Commits => true,
+            Self::Tests => false,
+        }
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,301 @@
+//! Pure. One `[[alert]]`.
+
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use crate::model::{AlertName, BudgetName, PlanLength, Quantity, Unit};
+use crate::policy::duration::{self, DURATION_HINT};
+use crate::policy::mistake::{Notes, Span};
+use crate::policy::percent;
+use crate::policy::rate::Rate;
+use crate::policy::rule::{Act, Alert, Evidence, Trigger};
+use crate::policy::suggest;
+use crate::policy::table::{Keys, Placed, Table, Text, wrong_type};
+
+use super::{AlertDraft, only, steps};
+
+const KEYS: Keys = Keys {
+    of: "`[[alert]]`",
+    known: &[
+        "name",
+        "rate",
+        "over",
+        "pace",
+        "of",
+        "faster",
+        "spend",
+        "without",
+        "failing",
+        "repeated",
+        "context",
+        "cache_below",
+        "idle",
+        "used",
+        "only",
+        "do",
+        "say",
+        "to",
+        "wait",
+        "else",
+        "until",
+        "mode",
+    ],
+    later: &[],
+};
+
+/// What an alert looks at: each has exactly one of these.
+const TRIGGERS: [&str; 10] =
+    ["rate", "pace", "faster", "spend", "failing", "repeated", "context", "cache_below", "idle", "used"];
+
+/// What goes with one of them and no other.
+const COMPANIONS: [(&str, &str); 3] = [("over", "rate"), ("of", "pace"), ("without", "spend")];
+
+/// The alert; `None` if it has no name that others could be told from it by.
+pub(super) fn check(
+    table: &Table<'_>,
+    observe: bool,
+    name_is_new: impl Fn(&str) -> bool,
+    notes: &mut Notes,
+) -> Option<AlertDraft> {
+    table.only(&KEYS, notes);
+    let name = super::unique_name(table, "alert", name_is_new, notes);
+    let trigger = trigger(table, notes);
+    let only = only::check(table, "alert", notes);
+    let mode = super::mode(table, notes);
+    let act = act(table, trigger.as_ref(), notes);
+    let routes = act.iter().flat_map(|(_, routes)| routes.clone()).collect();
+    let name = name?;
+    let name = Placed { value: AlertName::new(name.value), span: name.span };
+    let pace = match (&trigger, table.get("of")) {
+        (Some(Trigger::Pace { budget, .. }), Some(of)) => Some(Placed { value: budget.clone(), span: of.span() }),
+        _ => None,
+    };
+    let alert = trigger.zip(act).map(|(trigger, (act, _))| Alert {
+        name: name.value.clone(),
+        trigger,
+        only,
+        act,
+        observe: mode.unwrap_or(observe),
+        layer: notes.layer(),
+    });
+    Some(AlertDraft { name, routes, pace, alert })
+}
+
+fn trigger(table: &Table<'_>, notes: &mut Notes) -> Option<Trigger> {
+    let named: Vec<&str> = TRIGGERS.into_iter().filter(|key| table.get(key).is_some()).collect();
+    for (key, of) in COMPANIONS {
+        if let Some(value) = table.get(key).filter(|_| !named.contains(&of)) {
+            let message = format!("`{key}` goes with `{of}`");
+            notes.refuse(&value.span(), message, format!("add `{of}`, or leave `{key}` out"));
+        }
+    }
+    match named.as_slice() {
+        [] => {
+            let hint = format!("add one of {}", suggest::list(&TRIGGERS));
+            notes.refuse(&table.span, "the alert does not say what it looks at", hint);
+            None
+        }
+        [key] => one_trigger(key, table, notes),
+        [first, second, ..] => {
+            let span = table.get(second).map_or_else(|| table.span.clone(), toml::Spanned::span);
+            let hint = "make two alerts of it: each looks at one thing";
+            notes.refuse(&span, format!("the alert has `{first}` and `{second}`"), hint);
+            None
+        }
+    }
+}
+
+fn one_trigger(key: &str, table: &Table<'_>, notes: &mut Notes) -> Option<Trigger> {
+    match key {
+        "rate" => rate(table, notes),
+        "pace" => pace(table, notes),
+        "faster" => above_all(table, "faster", "\"150%\"", notes).map(Trigger::Faster),
+        "spend" => without(table, notes),
+        "failing" => times(table, "failing", notes).map(Trigger::Failing),
+        "repeated" => times(table, "repeated", notes).map(Trigger::Repeated),
+        "context" => part(table, "context", "\"80%\"", notes).map(Trigger::Context),
+        "cache_below" => part(table, "cache_below", "\"20%\"", notes).map(Trigger::CacheBelow),
+        "idle" => time(&table.text("idle", "\"10m\"", notes)?, notes).map(Trigger::Idle),
+        _ => used(table, notes),
+    }
+}
+
+fn rate(table: &Table<'_>, notes: &mut Notes) -> Option<Trigger> {
+    let over = match table.text("over", "\"10m\"", notes) {
+        Some(text) => time(&text, notes),
+        None => {
+            if table.get("over").is_none() {
+                let hint = "add `over = \"10m\"`: how long it must be kept up to count";
+                notes.refuse(&table.span, "the alert does not say `over` how long it looks at the `rate`", hint);
+            }
+            None
+        }
+    };
+    let text = table.text("rate", "\"3 usd/h\"", notes)?;
+    let message = match Rate::parse(text.value) {
+        Ok(rate) if spends(rate.quantity.unit) => return Some(Trigger::Rate { rate, over: over? }),
+        Ok(_) => format!("`{}` is no rate of money, tokens or responses", text.value),
+        Err(error) => format!("`{}` {error}", text.value),
+    };
+    notes.refuse(&text.span, message, "write such as `3 usd/h`, `200k tok/h` or `4 responses/m`");
+    None
+}
+
+/// What responses add up to.
+fn spends(unit: Unit) -> bool {
+    match unit {
+        Unit::Usd | Unit::Tok | Unit::AllTok | Unit::Responses => true,
+        Unit::ToolCalls | Unit::Minutes => false,
+    }
+}
+
+fn pace(table: &Table<'_>, notes: &mut Notes) -> Option<Trigger> {
+    let share = above_all(table, "pace", "\"120%\"", notes);
+    if table.get("of").is_none() {
+        let hint = "add `of = \"…\"` with the name of a budget whose window is the calendar's or between two days";
+        notes.refuse(&table.span, "the alert does not say the `pace` `of` what", hint);
+    }
+    let of = table.text("of", "\"teams, monthly\"", notes)?;
+    let budget = BudgetName::new(super::name(&of, "of", notes)?);
+    Some(Trigger::Pace { budget, share: share? })
+}
+
+fn without(table: &Table<'_>, notes: &mut Notes) -> Option<Trigger> {
+    const HINT: &str = "add `without = \"changes\"`, `\"commits\"` or `\"tests\"`";
+    if table.get("without").is_none() {
+        notes.refuse(&table.span, "the alert does not say what is spent `without`", HINT);
+    }
+    let evidence = table.text("without", "\"changes\"", notes).and_then(|text| {
+        let choices = [Evidence::Changes, Evidence::Commits, Evidence::Tests].map(|one| (one.as_str(), one));
+        super::choice(&text, "without", &choices, notes)
+    });
+    let text = table.text("spend", "\"2 usd\"", notes)?;
+    let spend: Quantity = super::quantity(&text, notes)?;
+    if !spends(spend.unit) {
+        let message = format!("`{}` is nothing that responses add up to", text.value);
+        notes.refuse(&text.span, message, "write such as `2 usd`, `200k tok` or `40 responses`");
+        return None;
+    }
+    Some(Trigger::Without { spend, evidence: evidence? })
+}
+
+/// `80% plan 5h`, `80% plan week`.
+fn used(table: &Table<'_>, notes: &mut Notes) -> Option<Trigger> {
+    const HINT: &str = "write `80% plan 5h` or `80% plan week`: how much of which of the plan's own limits";
+    let text = table.text("used", "\"80% plan 5h\"", notes)?;
+    let parts = text.value.split_once("plan").map(|(share, window)| (share.trim(), window.trim()));
+    let Some((share, window)) = parts else {
+        notes.refuse(&text.span, format!("`{}` is no share of a plan's limit", text.value), HINT);
+        return None;
+    };
+    let window = match window {
+        "week" => Some(PlanLength::WEEK),
+        window => duration::parse(window).ok().and_then(PlanLength::of),
+    };
+    let share = percent::parse(share).map_err(|error| error.to_string());
+    let wrong = match (share, window) {
+        (Ok(share), Some(window)) if share <= 1000 => return Some(Trigger::Plan { window, share }),
+        (Ok(_), Some(_)) => "is more than all of it".to_owned(),
+        (Ok(_), None) => "names no limit of a plan".to_owned(),
+        (Err(error), _) => error,
+    };
+    notes.refuse(&text.span, format!("`{}` {wrong}", text.value), HINT);
+    None
+}
+
+fn share(table: &Table<'_>, key: &str, example: &str, notes: &mut Notes) -> Option<Placed<u32>> {
+    let text = table.text(key, example, notes)?;
+    match percent::parse(text.value) {
+        Ok(value) => Some(Placed { value, span: text.span }),
+        Err(error) => {
+            notes.refuse(&text.span, format!("`{}` {error}", text.value), format!("write `{key} = {example}`"));
+            None
+        }
+    }
+}
+
+/// A share of something that cannot be more than all of it.
+fn part(table: &Table<'_>, key: &str, example: &str, notes: &mut Notes) -> Option<u32> {
+    let Placed { value, span } = share(table, key, example, notes)?;
+    if value > 1000 {
+        let message = format!("`{}` is more than all of it", percent::show(value));
+        notes.refuse(&span, message, format!("write `{key} = {example}`"));
+        return None;
+    }
+    Some(value)
+}
+
+/// A share of a pace that is more than that pace.
+fn above_all(table: &Table<'_>, key: &str, example: &str, notes: &mut Notes) -> Option<u32> {
+    let Placed { value, span } = share(table, key, example, notes)?;
+    if value < 1000 {
+        let message = format!("`{}` is slower than the pace itself", percent::show(value));
+        notes.warn(&span, message, format!("write more than `100%`, such as `{key} = {example}`"));
+    }
+    Some(value)
+}
+
+fn times(table: &Table<'_>, key: &str, notes: &mut Notes) -> Option<u32> {
+    let value = table.get(key)?;
+    let DeValue::Integer(number) = value.get_ref() else {
+        wrong_type(key, value, "a number", "3", notes);
+        return None;
+    };
+    let times = number.as_str().parse::<u32>().ok().filter(|_| number.radix() == 10).filter(|times| *times >= 2);
+    if times.is_none() {
+        let message = format!("`{key} = {number}`: nothing is in a row before it comes twice");
+        notes.refuse(&value.span(), message, format!("write a whole number from 2 on, such as `{key} = 3`"));
+    }
+    times
+}
+
+fn time(text: &Text<'_>, notes: &mut Notes) -> Option<Duration> {
+    duration::parse(text.value)
+        .inspect_err(|error| notes.refuse(&text.span, format!("`{}` {error}", text.value), DURATION_HINT))
+        .ok()
+}
+
+/// What is done, and where it wants a model ladder.
+fn act(table: &Table<'_>, trigger: Option<&Trigger>, notes: &mut Notes) -> Option<(Act, Vec<Span>)> {
+    if table.get("do").is_none() {
+        notes.refuse(&table.span, "the alert has no `do`", "add `do = \"warn\"`");
+        return None;
+    }
+    let does = table.text("do", "\"warn\"", &mut notes.silent());
+    let until = table.text("until", "\"reset\"", notes);
+    if let Some(does) = does.as_ref().filter(|does| does.value == "decide") {
+        let hint = "the governor decides about a budget and its pool: write it as a step, or another `do` here";
+        notes.refuse(&does.span, "`decide` goes with a budget's step, not with an alert", hint);
+        return None;
+    }
+    if does.as_ref().is_none_or(|does| does.value != "hold") {
+        if let Some(until) = until {
+            let hint = "leave `until` out, or write `do = \"hold\"`";
+            notes.refuse(&until.span, "`until` goes with `do = \"hold\"`", hint);
+        }
+        let (step, routes) = steps::of_alert(table, notes)?;
+        return Some((Act::Step(step), routes));
+    }
+    let does = does?;
+    if !matches!(trigger, Some(Trigger::Plan { .. }) | None) {
+        let hint = "only what a plan's own limit stops begins anew by itself: write `do = \"ask\"`";
+        notes.refuse(&does.span, "`hold` goes with `used = \"… plan …\"`", hint);
+        return None;
+    }
+    match until.as_ref().map(|until| until.value) {
+        Some("reset") => {}
+        Some(_) | None => {
+            let span = until.map_or(does.span, |until| until.span);
+            notes.refuse(&span, "`hold` does not say until when", "write `until = \"reset\"`");
+            return None;
+        }
+    }
+    for key in ["say", "to", "wait", "else"] {
+        if let Some(value) = table.get(key) {
+            let message = format!("`{key}` goes with another `do` than `hold`");
+            notes.refuse(&value.span(), message, format!("leave `{key}` out"));
+        }
+    }
+    Some((Act::Hold, Vec::new()))
+}

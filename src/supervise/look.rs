@@ -1,0 +1,142 @@
+//! A look at an agent's work tree: what git says is not as committed, with what changes when a file does.
+//!
+//! The work tree is the agent's to write, its git configuration too. So git is told to run nothing that it names: no
+//! hooks, no file system monitor, no filters, nothing of submodules; and it takes no locks that the agent's own git
+//! could meet.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::process;
+use crate::usage::work::Look;
+
+/// How long a look may take, all of it.
+const WITHIN: Duration = Duration::from_secs(5);
+
+/// The most that git may have to say.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// The most files that are looked at.
+const MOST_FILES: usize = 10_000;
+
+/// What a look goes on from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Since {
+    /// The commit at the start; `None` before the first look, or where there was none.
+    pub(super) first: Option<String>,
+    /// That of the last look.
+    pub(super) last: Option<String>,
+}
+
+/// Looks at the work tree that this folder lies in. Blocks, for no longer than [`WITHIN`].
+///
+/// # Errors
+/// Where there is none, git is not installed, or it takes too long.
+pub(super) fn look(folder: &Path, since: &Since) -> io::Result<Look> {
+    let mut git = Git { folder: folder.display().to_string(), env: quiet(), deadline: clock::monotonic() + WITHIN };
+    git.silence_filters();
+    let root = git.line(&["rev-parse", "--show-toplevel"])?;
+    let head = git.line(&["rev-parse", "--quiet", "--verify", "HEAD"]).ok();
+    let moved = since.last.is_some() && head != since.last;
+    let commits = match (&since.first, &head) {
+        (Some(first), Some(head)) if moved => {
+            let count = git.line(&["rev-list", "--count", &format!("{first}..{head}")]);
+            count.ok().and_then(|count| count.parse().ok()).unwrap_or(1)
+        }
+        _ => 0,
+    };
+    let committed = match (&since.last, &head) {
+        (Some(last), Some(head)) if moved => {
+            let names = ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", last, head];
+            git.words(&names).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    };
+    let status = ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--ignore-submodules=all", "--no-renames"];
+    let dirty = git.words(&status)?.into_iter().take(MOST_FILES).filter_map(|line| {
+        let file = line.get(3..)?.to_owned();
+        let mark = mark(&Path::new(&root).join(&file));
+        Some((file, mark))
+    });
+    let dirty: BTreeMap<String, u64> = dirty.collect();
+    Ok(Look { root, head, commits, committed, dirty })
+}
+
+/// What changes when a file does; nothing of what is in it.
+fn mark(path: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    if let Ok(meta) = std::fs::symlink_metadata(path) {
+        (meta.mtime(), meta.mtime_nsec(), meta.len(), meta.mode(), meta.ino()).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+struct Git {
+    folder: String,
+    env: Vec<(String, String)>,
+    deadline: Instant,
+}
+
+impl Git {
+    fn ask(&self, arguments: &[&str]) -> io::Result<Vec<u8>> {
+        let left = self.deadline.saturating_duration_since(clock::monotonic());
+        let all: Vec<&str> = ["-C", &self.folder].into_iter().chain(arguments.iter().copied()).collect();
+        process::ask_git(&all, &self.env, left, MOST_BYTES)
+    }
+
+    fn line(&self, arguments: &[&str]) -> io::Result<String> {
+        let said = self.ask(arguments)?;
+        Ok(String::from_utf8_lossy(&said).trim_end_matches('\n').to_owned())
+    }
+
+    /// What stands between zero bytes.
+    fn words(&self, arguments: &[&str]) -> io::Result<Vec<String>> {
+        let said = self.ask(arguments)?;
+        let words = said.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+        Ok(words.map(|word| String::from_utf8_lossy(word).into_owned()).collect())
+    }
+
+    /// Every filter that is configured, wherever, is set to nothing.
+    fn silence_filters(&mut self) {
+        let names = ["config", "-z", "--name-only", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$"];
+        let filters = self.words(&names).unwrap_or_default();
+        let quiet = filters.into_iter().map(|name| {
+            let value = if name.ends_with(".required") { "false" } else { "" };
+            (name, value.to_owned())
+        });
+        let settings: Vec<(String, String)> = base().into_iter().chain(quiet).collect();
+        self.env = environment(&settings);
+    }
+}
+
+fn base() -> Vec<(String, String)> {
+    [("core.fsmonitor", "false"), ("core.hooksPath", "/dev/null"), ("core.untrackedCache", "false")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
+fn quiet() -> Vec<(String, String)> {
+    environment(&base())
+}
+
+/// Settings by environment: what a name holds cannot be mistaken for a value.
+fn environment(settings: &[(String, String)]) -> Vec<(String, String)> {
+    let mut env = vec![
+        ("GIT_OPTIONAL_LOCKS".to_owned(), "0".to_owned()),
+        ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
+        ("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string()),
+    ];
+    for (index, (name, value)) in settings.iter().enumerate() {
+        env.push((format!("GIT_CONFIG_KEY_{index}"), name.clone()));
+        env.push((format!("GIT_CONFIG_VALUE_{index}"), value.clone()));
+    }
+    env
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! Looks at real repositories.
+
+use std::fs;
+
+use super::*;
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let all: Vec<&str> = ["-C", folder.to_str().unwrap(), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+        .into_iter()
+        .chain(arguments.iter().copied())
+        .collect();
+    process::ask(Path::new("git"), &all).unwrap();
+}
+
+fn repository() -> tempfile::TempDir {
+    let temp = tempfile::tempdir().unwrap();
+    git(temp.path(), &["init", "--quiet"]);
+    fs::write(temp.path().join("a.txt"), "one\n").unwrap();
+    git(temp.path(), &["add", "."]);
+    git(temp.path(), &["commit", "--quiet", "--message=first"]);
+    temp
+}
+
+fn files(look: &Look) -> Vec<&str> {
+    look.dirty.keys().map(String::as_str).collect()
+}
+
+#[test]
+fn what_is_not_as_committed_is_seen_and_changes_its_mark_when_it_changes() {
+    let temp = repository();
+    let folder = temp.path().join("new/folder");
+    let first = look(temp.path(), &Since::default()).unwrap();
+    assert_eq!((files(&first), first.commits), (vec![], 0));
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("ä b.txt"), "1").unwrap();
+    fs::write(temp.path().join("a.txt"), "two\n").unwrap();
+    let second = look(&folder, &Since::default()).unwrap();
+    assert_eq!(files(&second), ["a.txt", "new/folder/ä b.txt"]);
+    fs::write(temp.path().join("a.txt"), "three\n").unwrap();
+    let third = look(temp.path(), &Since::default()).unwrap();
+    assert_ne!(third.dirty["a.txt"], second.dirty["a.txt"]);
+    assert_eq!(third.dirty["new/folder/ä b.txt"], second.dirty["new/folder/ä b.txt"]);
+}
+
+#[test]
+fn commits_since_the_start_are_counted_with_their_files() {
+    let temp = repository();
+    let start = look(temp.path(), &Since::default()).unwrap().head;
+    for (file, message) in [("b.txt", "second"), ("c.txt", "third")] {
+        fs::write(temp.path().join(file), "x").unwrap();
+        git(temp.path(), &["add", "."]);
+        git(temp.path(), &["commit", "--quiet", "--message", message]);
+    }
+    let found = look(temp.path(), &Since { first: start.clone(), last: start }).unwrap();
+    assert_eq!((found.commits, found.committed), (2, vec!["b.txt".to_owned(), "c.txt".to_owned()]));
+}
+
+#[test]
+fn nothing_that_the_repository_configures_is_run() {
+    let temp = repository();
+    let trap = temp.path().join(".git/trap");
+    let touch = format!("touch {}; cat", trap.display());
+    for (name, value) in
+        [("core.fsmonitor", touch.as_str()), ("filter.x=y.clean", &touch), ("filter.z.process", &touch)]
+    {
+        git(temp.path(), &["config", name, value]);
+    }
+    fs::write(temp.path().join(".git/info/attributes"), "* filter=x=y\n").unwrap();
+    fs::write(temp.path().join(".gitattributes"), "*.txt filter=z\n").unwrap();
+    fs::write(temp.path().join("a.txt"), "tw0\n").unwrap();
+    look(temp.path(), &Since::default()).unwrap();
+    assert!(!trap.exists());
+    // Without that, they are run.
+    let _status = process::ask(Path::new("git"), &["-C", temp.path().to_str().unwrap(), "status"]);
+    assert!(trap.exists());
+}
+
+#[test]
+fn a_folder_without_a_repository_has_no_work_tree() {
+    let temp = tempfile::tempdir().unwrap();
+    assert!(look(temp.path(), &Since::default()).is_err());
+}

@@ -1,0 +1,200 @@
+//! What agents have to show: read from their session files and seen in their work trees, where a rule asks for it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use crate::clock;
+use crate::codex;
+use crate::decide::input::Input;
+use crate::model::{AgentName, Progress, ThreadId};
+use crate::policy::rule::{Alert, Policy};
+use crate::rollout::{Deed, DeedKind};
+use crate::usage::work::{Look, Work};
+
+use super::look::{Since, look};
+use super::supervisor::Supervisor;
+
+/// How long after a look the next one may follow that nobody waits for.
+const AT_MOST_EVERY: Duration = Duration::from_secs(5);
+
+/// Whether what agents do is read beside what they spend.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deeds {
+    /// No rule asks for it: it costs nothing.
+    PassedOver,
+    /// A rule does.
+    Read,
+}
+
+impl Deeds {
+    /// As this policy needs it.
+    pub(super) fn of(policy: &Policy) -> Self {
+        if policy.alerts.iter().any(Alert::looks_at_deeds) { Self::Read } else { Self::PassedOver }
+    }
+}
+
+/// The agents' work, as far as a rule needs it.
+pub(super) struct Working {
+    agents: BTreeMap<AgentName, One>,
+    looks: mpsc::UnboundedReceiver<Looked>,
+    send: mpsc::UnboundedSender<Looked>,
+    /// Some rule looks at work trees.
+    sees: bool,
+}
+
+/// A look that was taken.
+pub(super) struct Looked {
+    agent: AgentName,
+    /// By uptime: what it shows is no older.
+    began: Duration,
+    found: io::Result<Look>,
+}
+
+struct One {
+    work: Work,
+    folder: PathBuf,
+    first: Option<String>,
+    looks: Looks,
+    looked: Option<Instant>,
+    /// What the governor was told last.
+    told: Progress,
+}
+
+/// Whether a look is being taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Looks {
+    No,
+    Yes,
+    /// And another one is wanted, since it began before that was asked for.
+    Again,
+}
+
+impl Working {
+    /// Nothing seen yet.
+    pub(super) fn new(policy: &Policy) -> Self {
+        let (send, looks) = mpsc::unbounded_channel();
+        let sees = policy.alerts.iter().any(Alert::looks_at_work_tree);
+        Self { agents: BTreeMap::new(), looks, send, sees }
+    }
+
+    /// An agent works in this folder.
+    pub(super) fn add(&mut self, agent: &AgentName, folder: PathBuf) {
+        self.agents.entry(agent.clone()).or_insert_with(|| One {
+            work: Work::in_folder(&folder.display().to_string()),
+            folder,
+            first: None,
+            looks: Looks::No,
+            looked: None,
+            told: Progress::default(),
+        });
+    }
+
+    /// The next look that was taken.
+    pub(super) async fn looked(&mut self) -> Looked {
+        match self.looks.recv().await {
+            Some(looked) => looked,
+            // INVARIANT: `send` lives as long as `self`, so the channel never ends.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The agent did something.
+    pub(super) fn did(&mut self, agent: &AgentName, now: Duration, deed: Deed) {
+        let redacted = |command: String| codex::redact(&command);
+        let kind = match deed.kind {
+            DeedKind::Asked(command) => DeedKind::Asked(redacted(command)),
+            DeedKind::Ran { command, code } => DeedKind::Ran { command: redacted(command), code },
+            kind @ (DeedKind::Polled(_) | DeedKind::Returned(_) | DeedKind::Changed(_)) => kind,
+        };
+        if let Some(one) = self.agents.get_mut(agent) {
+            one.work.did(now, Deed { kind, ..deed });
+        }
+    }
+
+    /// How much a thread's model can read at once.
+    pub(super) fn window(&mut self, agent: &AgentName, thread: &ThreadId, tokens: u64) {
+        if let Some(one) = self.agents.get_mut(agent) {
+            one.work.window(thread, tokens);
+        }
+    }
+
+    /// Looks at an agent's work tree, beside the loop; if a look is being taken, once more after it.
+    fn look(&mut self, agent: &AgentName, began: Duration) {
+        let Some(one) = self.agents.get_mut(agent) else { return };
+        if one.looks != Looks::No {
+            one.looks = Looks::Again;
+            return;
+        }
+        one.looks = Looks::Yes;
+        one.looked = Some(clock::monotonic());
+        let (folder, send, agent) = (one.folder.clone(), self.send.clone(), agent.clone());
+        let since = Since { first: one.first.clone(), last: one.work.last_head().map(str::to_owned) };
+        std::thread::spawn(move || {
+            // The run may be over already.
+            let _ended = send.send(Looked { agent, began, found: look(&folder, &since) });
+        });
+    }
+
+    /// It is some time since the agent's work tree was looked at.
+    fn is_stale(&self, agent: &AgentName) -> bool {
+        let fresh = |looked: Instant| clock::monotonic().duration_since(looked) < AT_MOST_EVERY;
+        self.sees && self.agents.get(agent).is_some_and(|one| one.looks == Looks::No && !one.looked.is_some_and(fresh))
+    }
+
+    /// What the governor does not know yet.
+    fn news(&mut self) -> Vec<Input> {
+        let news = self.agents.iter_mut().filter(|(_, one)| one.told != *one.work.progress());
+        news.map(|(agent, one)| {
+            one.told.clone_from(one.work.progress());
+            Input::Progress { agent: agent.clone(), progress: Box::new(one.told.clone()) }
+        })
+        .collect()
+    }
+}
+
+impl Supervisor {
+    /// What is to be seen of a work tree before its agent has changed it.
+    pub(super) fn look_first(&mut self) {
+        let agents: Vec<AgentName> = self.working.agents.keys().filter(|_| self.working.sees).cloned().collect();
+        agents.iter().for_each(|agent| self.look(agent));
+    }
+
+    /// Looks at an agent's work tree, beside the loop.
+    pub(super) fn look(&mut self, agent: &AgentName) {
+        let now = self.moment().uptime;
+        self.working.look(agent, now);
+    }
+
+    /// After what was read: what the agents have to show, and a look where it is time for one.
+    pub(super) fn progress(&mut self, answered: impl IntoIterator<Item = AgentName>) -> Vec<Input> {
+        for agent in answered {
+            if self.working.is_stale(&agent) {
+                self.look(&agent);
+            }
+        }
+        self.working.news()
+    }
+
+    /// A look was taken.
+    pub(super) fn looked(&mut self, looked: Looked) -> Vec<Input> {
+        let Looked { agent, began, found } = looked;
+        let Some(one) = self.working.agents.get_mut(&agent) else { return Vec::new() };
+        let again = std::mem::replace(&mut one.looks, Looks::No) == Looks::Again;
+        match found {
+            Ok(found) => {
+                one.first = one.first.take().or_else(|| found.head.clone());
+                one.work.looked(began, found);
+            }
+            // Without a work tree there are patches to be seen.
+            Err(_) => one.work.not_looked(began),
+        }
+        if again {
+            self.look(&agent);
+        }
+        self.working.news()
+    }
+}

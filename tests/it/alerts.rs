@@ -1,0 +1,110 @@
+//! Alerts: on what a real Codex spends and does, whatever its budgets say.
+
+use std::time::{Duration, SystemTime};
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::support::codex::{CURRENT, OLD, OLDER};
+use crate::support::fake_responses::{Reply, Select};
+use crate::support::ledger;
+use crate::support::world::World;
+
+const CODEX: &[&str] = &["codex", "exec", "do it"];
+
+/// The decisions of alerts, oldest first: the alert, the verb, and the first reason.
+fn decisions(world: &World) -> Vec<(String, String, String)> {
+    let ledger = Connection::open(world.path("govern/ledger.db")).unwrap();
+    let mut rows = ledger.prepare("SELECT data FROM events ORDER BY run_no, seq").unwrap();
+    let bodies = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let read = bodies.map(|body| serde_json::from_str::<Value>(&body.unwrap()).unwrap());
+    let decided = read.filter(|event| event["kind"] == "decided" && event["alert"].is_string());
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    decided.map(|event| (text(&event["alert"]), text(&event["verb"]), text(&event["because"][0]))).collect()
+}
+
+#[test]
+fn an_agent_that_burns_fast_is_warned_about_once() {
+    for version in [CURRENT, OLDER] {
+        let Some(world) = World::with_codex(version) else { return };
+        // Each answer is $0.0212: the third one is beyond.
+        world.policy("[[alert]]\nname = \"burning fast\"\nrate = \"0.30 usd/h\"\nover = \"10m\"\ndo = \"warn\"\n");
+        world.server.script(Select::root(), [(); 4].map(|()| Reply::exec("true")));
+        let end = world.run_governed(&[], CODEX).expect_code(0).expect_said("is more than $0.30/h (burning fast)");
+        assert_eq!(decisions(&world).len(), 1, "{version:?}: {:?}", decisions(&world));
+        ledger::expect_all_served(&world, &end.id());
+    }
+}
+
+#[test]
+fn an_agent_with_nothing_to_show_is_asked_about_and_one_that_changes_files_is_not() {
+    for (changes, code) in [("date > made-$RANDOM.txt; sleep 1", 0), ("true", 124)] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.policy(
+            "[[alert]]\nname = \"nothing to show\"\nspend = \"0.05 usd\"\nwithout = \"changes\"\ndo = \"ask\"\nwait = \"2s\"\nelse = \"stop\"\n",
+        );
+        // Each change is seen with the look that an answer brings, or before it is said that there is none.
+        world.server.script(Select::root(), [(); 7].map(|()| Reply::exec(changes)));
+        let end = world.run_governed(&[], CODEX).expect_code(code);
+        let decided = decisions(&world);
+        assert_eq!(decided.is_empty(), code == 0, "{decided:?}");
+        if code != 0 {
+            assert_eq!((decided[0].0.as_str(), decided[0].1.as_str()), ("nothing to show", "ask"));
+            assert!(decided[0].2.ends_with("spent without changes (nothing to show)"), "{decided:?}");
+        }
+        ledger::expect_all_served(&world, &end.id());
+    }
+}
+
+#[test]
+fn an_agent_whose_command_fails_again_and_again_is_stopped() {
+    for version in [CURRENT, OLD, OLDER] {
+        let Some(world) = World::with_codex(version) else { return };
+        world.policy("[[alert]]\nname = \"stuck\"\nfailing = 3\ndo = \"stop\"\n");
+        world.server.script(Select::root(), [(); 9].map(|()| Reply::exec("echo trying; exit 7")));
+        let end = world.run_governed(&[], CODEX).expect_code(124);
+        let decided = decisions(&world);
+        assert_eq!(decided.len(), 1, "{version:?}: {decided:?}");
+        assert_eq!(decided[0].2, "`echo trying; exit 7` failed 3 times in a row (stuck)");
+        assert!(world.server.requests().len() <= 5, "{version:?}: {}", world.server.requests().len());
+        ledger::expect_all_served(&world, &end.id());
+    }
+}
+
+#[test]
+fn what_code_mode_runs_in_a_cell_is_seen_too_and_the_model_is_told() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy("[[alert]]\nname = \"stuck\"\nfailing = 3\ndo = \"steer\"\nsay = \"Read the error first.\"\n");
+    let cell = serde_json::json!({
+        "type": "custom_tool_call", "name": "exec", "call_id": "cell",
+        "input": "for (let i = 0; i < 3; i++) { await tools.exec_command({cmd: 'exit 7'}); } text('tried');",
+    });
+    world.server.script(Select::root(), [Reply::item(cell), Reply::exec("true"), Reply::exec("true")]);
+    world.run_governed(&[], CODEX).expect_code(0).expect_said("steer: `exit 7` failed 3 times in a row (stuck)");
+    let heard = world.server.requests().iter().filter(|request| request.body.contains("Read the error first.")).count();
+    assert!(heard >= 1);
+}
+
+#[test]
+fn a_plan_s_own_limit_holds_an_agent_until_its_window_begins_anew() {
+    for version in [CURRENT, OLD] {
+        let Some(world) = World::with_codex(version) else { return };
+        world.policy("[[alert]]\nname = \"the plan\"\nused = \"80% plan 5h\"\ndo = \"hold\"\nuntil = \"reset\"\n");
+        let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let resets = now() + Duration::from_secs(12);
+        let told = |used: &str| {
+            Reply::exec("true")
+                .header("x-codex-primary-used-percent", used)
+                .header("x-codex-primary-window-minutes", "300")
+                .header("x-codex-primary-reset-at", &resets.as_secs().to_string())
+        };
+        world.server.script(Select::root(), [told("42.5"), told("81"), Reply::exec("true")]);
+        let end = world.run_governed(&[], CODEX).expect_code(0).expect_said("81% of the plan's 5h limit is used");
+        assert!(end.finished.stderr.contains("the plan's 5h limit began anew"), "{}", end.finished.stderr);
+        assert!(now().as_secs() >= resets.as_secs(), "it went on before its time");
+        let requests = world.server.requests();
+        let held = requests.iter().zip(requests.iter().skip(1)).map(|(one, next)| next.at - one.at).max();
+        assert!(held > Some(Duration::from_secs(3)), "{version:?}: {requests:?}");
+        ledger::expect_all_served(&world, &end.id());
+    }
+}
