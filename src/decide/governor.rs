@@ -218,6 +218,7 @@ impl Governor {
             self.settle(now, books);
         }
         self.settle_pools(now, books);
+        self.note_standings(now.wall);
         std::mem::take(&mut self.effects)
     }
 

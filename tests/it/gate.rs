@@ -84,7 +84,7 @@ fn while_anything_of_an_agent_is_held_all_its_threads_wait() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     let (of_root, sub_asks_again) = (Gate::new(), Gate::new());
     world.policy(
-        "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"30k all tok\"\n\
+        "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"35k all tok\"\n\
          steps = [{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }]\n",
     );
     world.server.script(

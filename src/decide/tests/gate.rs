@@ -206,6 +206,36 @@ fn a_compaction_and_a_request_that_is_sent_again_are_no_breach() {
 }
 
 #[test]
+fn after_a_request_that_failed_no_later_one_waits_for_a_record_that_never_comes() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.hook(1, "root", Wants::Request);
+    world.hook(2, "root", Wants::Request);
+    assert!(!world.is_let_through(2), "the first may have been answered just now");
+    world.due(Timer::Record(HookId(2)));
+    world.answers("root", 10);
+    for id in 3..6 {
+        world.hook(id, "root", Wants::Request);
+        assert!(world.is_let_through(id), "{id}");
+        world.answers("root", 10);
+    }
+    // Nor is anything left of it that would let an answer pass.
+    world.answers("root", 10);
+    assert!(world.finished());
+}
+
+#[test]
+fn a_record_that_comes_late_is_no_breach() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.hook(1, "root", Wants::Request);
+    let at = world.now.wall;
+    world.hook(2, "root", Wants::Request);
+    world.due(Timer::Record(HookId(2)));
+    world.responds(crate::decide::tests::world::response(CODEX, "root", "dear", 10, at));
+    world.answers("root", 10);
+    assert!(!world.finished());
+}
+
+#[test]
 fn a_request_waits_for_the_record_of_the_answer_before_it() {
     let mut world = Plan::of(&five_dollars(ASK)).started();
     world.hook(1, "root", Wants::Request);
