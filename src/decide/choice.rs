@@ -235,7 +235,7 @@ fn extension(facts: &Facts, may: &May, health: &Health) -> Result<i64, Option<St
         format!("{needed} is needed and {} is the most that may be given at once", show(most))
     } else {
         format!(
-            "it was given {} beside the {} allotted, and without progress no more",
+            "it was given {} beside the {} allotted (more only with progress)",
             show(stock.given),
             show(stock.allotted)
         )

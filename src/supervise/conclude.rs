@@ -104,8 +104,6 @@ impl Supervisor {
         let fresh = &self.fresh;
         self.governor
             .accounts()
-            // An agent that is over has given back what it was allotted: its part is no budget to be read.
-            .filter(|(_, account)| !account.allotted)
             // What one agent was given of a budget is in that one's figures.
             .filter(|(_, account)| !account.allotted)
             .map(|(budget, account)| BudgetStanding {
