@@ -38,6 +38,8 @@ pub struct Gate {
     draining: bool,
     /// A request may have gone past it: nothing is held here any more.
     broken: bool,
+    /// A hook could not ask, and has ended its Codex.
+    failed: bool,
     /// Something works while it is paused that has not come here yet.
     pub(super) doubted: bool,
 }
@@ -72,6 +74,11 @@ impl Gate {
     /// A request has gone past it.
     pub fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// A hook could not ask, and has ended its Codex.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// Something of this thread waits.
@@ -125,6 +132,7 @@ impl Gate {
         self.waiting.clear();
         self.shut = false;
         self.draining = false;
+        self.failed = false;
     }
 
     /// May go on while the agent is in this state. A tool that is held would not keep the model from being asked

@@ -28,6 +28,7 @@ pub mod run_json;
 pub mod run_rows;
 pub mod spend;
 pub mod status;
+mod status_json;
 pub mod summary;
 pub mod text;
 pub mod told;

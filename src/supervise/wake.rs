@@ -319,7 +319,9 @@ impl Supervisor {
                     // The run goes on, and none of them may go on in it.
                     self.order_in_passing(Order::End { agent: agent.clone(), how: How::KillNow })?;
                 }
-                inputs.push(Input::Exited { agent, leftover, ok: status == Status::Exited(0) });
+                let ok = status == Status::Exited(0);
+                inputs.extend(self.gate_failed(&agent, ok));
+                inputs.push(Input::Exited { agent, leftover, ok });
                 inputs
             }
             Report::Ended { agent, request: Some(_), survivors, .. } => {

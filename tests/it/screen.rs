@@ -183,3 +183,22 @@ fn a_run_whose_govern_is_suspended_is_shown_from_the_ledger() {
     run.running.signal(nix::sys::signal::Signal::SIGTERM);
     run.finish().expect_code(143);
 }
+
+#[test]
+fn a_codex_under_installed_hooks_is_shown_as_the_ledger_has_it() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+    world.policy(
+        "[[budget]]\nname = \"a day\"\nper = \"everything\"\nwindow = \"day\"\nlimit = \"0.05 usd\"\n\
+         steps = [{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }]\n",
+    );
+    world.server.always(Select::any(), Reply::exec("true"));
+    let codex = world.start("codex", &["exec", "do it"]);
+    codex.wait_for_stderr("govern: held: ");
+    let told = status(&world);
+    let (run, agent) = (&told["runs"][0], &told["runs"][0]["agents"][0]);
+    assert_eq!((&run["source"], &agent["state"]), (&"hooks".into(), &"held".into()), "{told}");
+    assert_eq!((&agent["cost_usd"], &agent["approval"]), (&"0.0424".into(), &1.into()), "{told}");
+    world.govern(&["deny", "1"]).expect_code(0);
+    assert_eq!(codex.finish().code(), 1);
+}

@@ -123,6 +123,19 @@ impl Governor {
         self.stop_because(now, name, format!("{what}: under a limit nothing goes past the gate"));
     }
 
+    /// A hook could not ask, and has ended its Codex. Under a limit that is the agent's end, and govern's doing.
+    pub(in crate::decide) fn gate_failed(&mut self, name: &AgentName) {
+        if !self.gates() {
+            return;
+        }
+        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.is_live()) else { return };
+        let what = "the gate failed: a hook of govern's could not ask, and ended its Codex";
+        agent.gate.failed = true;
+        agent.because = what.to_owned();
+        self.mark(Some(name), what.to_owned());
+        self.say(name, &format!("stop: {what}"));
+    }
+
     /// A response must have been let through first, where its Codex was seen to ask.
     pub(in crate::decide) fn expect_admitted(&mut self, now: Moment, name: &AgentName, response: &Response) {
         let Some(agent) = self.agents.get_mut(name) else { return };

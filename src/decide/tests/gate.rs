@@ -4,6 +4,8 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
+use crate::decide::agent::AgentSetup;
+use crate::decide::effect::Ending;
 use crate::decide::input::{Gone, Hook, HookId, Phase, Timer, ToolCall, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, EventKind};
@@ -176,6 +178,25 @@ fn a_hook_that_is_ended_ends_the_agent_under_a_limit_and_is_noted_without_one() 
     world.hook(1, "root", Wants::Request);
     world.gone(1, Gone::Broken);
     assert!(!world.finished());
+}
+
+#[test]
+fn a_hook_that_could_not_ask_has_ended_the_agent_under_a_limit_and_nothing_without_one() {
+    let failed = |text: &str, retries| {
+        let mut plan = Plan::of(text);
+        plan.agents = vec![AgentSetup { retries, ..setup(CODEX, true) }];
+        let mut world = plan.started();
+        world.hook(1, "root", Wants::Request);
+        world.answers("root", 10);
+        world.skip();
+        world.feed(Input::GateFailed(AgentName::new(CODEX)));
+        world.fails(CODEX);
+        world
+    };
+    // Nor is it tried again: where the gate fails, it would fail once more.
+    let mut world = failed(&five_dollars(ASK), 1);
+    assert_snapshot!(world.told());
+    assert_eq!(failed("", 0).governor.agent(&AgentName::new(CODEX)).unwrap().ending, Some(Ending::Failed));
 }
 
 #[test]
