@@ -235,7 +235,11 @@ fn extension(facts: &Facts, may: &May, health: &Health) -> Result<i64, Option<St
     } else if most < facts.needed {
         format!("{needed} is needed and {} is the most that may be given at once", show(most))
     } else {
-        format!("it was given {} beside the {} allotted", show(stock.given), show(stock.allotted))
+        format!(
+            "it was given {} beside the {} allotted (more only with progress)",
+            show(stock.given),
+            show(stock.allotted)
+        )
     }))
 }
 

@@ -306,10 +306,7 @@ impl Supervisor {
             }
             Report::Frozen { agent, unsettled, .. } => {
                 if unsettled > 0 {
-                    self.mark_of(
-                        &agent,
-                        format!("{unsettled} processes of `{agent}` could not be seen to stand still"),
-                    );
+                    self.mark_of(&agent, format!("{} could not be seen to stand still", processes(unsettled, &agent)));
                 }
                 let mut inputs = self.drain();
                 inputs.push(Input::Frozen(agent));
@@ -336,7 +333,10 @@ impl Supervisor {
                 if survivors > 0 {
                     self.mark_of(
                         &agent,
-                        format!("{survivors} processes of `{agent}` wait inside the kernel and did not die"),
+                        format!(
+                            "{} did not die: inside the kernel no signal reaches them",
+                            processes(survivors, &agent)
+                        ),
                     );
                 }
                 let mut inputs = self.drain();
@@ -393,6 +393,10 @@ impl Supervisor {
         }
         due
     }
+}
+
+fn processes(count: u32, agent: &AgentName) -> String {
+    if count == 1 { format!("1 process of `{agent}`") } else { format!("{count} processes of `{agent}`") }
 }
 
 pub(super) fn launch_failed(failure: &LaunchFailure) -> Error {
