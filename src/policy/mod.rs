@@ -17,6 +17,7 @@ pub mod layers;
 pub mod mistake;
 pub mod patch;
 mod percent;
+pub mod plan;
 pub mod rate;
 pub mod rule;
 pub mod show;

@@ -10,6 +10,7 @@ use globset::GlobMatcher;
 
 pub use super::alert::{Act, Alert, Evidence, Trigger};
 use super::command::CommandPattern;
+pub use super::plan::PlanBudget;
 use super::rate::Rate;
 use crate::model::{Attribution, BudgetName, Dimension, GateName, ModelId, Money, Quantity, ServiceTier, Unit, Verb};
 use crate::usage::price::PriceOverride;
@@ -19,9 +20,12 @@ use crate::usage::price::PriceOverride;
 pub struct Policy {
     /// Budgets of all layers, the outermost layer's first, names unique.
     pub budgets: Vec<Budget>,
+    /// Budgets over a ChatGPT plan's own limits; what they do stands among the alerts.
+    pub plan_budgets: Vec<PlanBudget>,
     /// What an agent's tools may not do unasked, the outermost layer's first, names unique.
     pub gates: Vec<Gate>,
-    /// What is worth a warning, or more, whatever the budgets say; the outermost layer's first, names unique.
+    /// What is worth a warning, or more, whatever the budgets say, the outermost layer's first; then the steps
+    /// of budgets over a plan's own limits, those of one behind each other.
     pub alerts: Vec<Alert>,
     /// What models may be used, and in which order they get cheaper.
     pub models: Models,

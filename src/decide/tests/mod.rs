@@ -9,6 +9,7 @@ mod conserved;
 mod gate;
 mod join;
 mod limits;
+mod plan;
 mod properties;
 mod refusals;
 mod route;

@@ -4,6 +4,7 @@ mod accepted;
 mod alert;
 mod divided;
 mod joined;
+mod plan;
 mod refused;
 
 use std::path::PathBuf;

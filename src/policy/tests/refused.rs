@@ -75,7 +75,6 @@ fn a_later_versions_verbs_keys_and_units_are_refused_by_name() {
     let cases = [
         ("[governor]".to_owned(), "`governor` comes with a later version of govern"),
         (budget("limit = \"3 credits\""), "a limit in credits comes with a later version of govern"),
-        (budget("limit = \"80% plan 5h\""), "a limit in plan limits comes with a later version of govern"),
     ];
     for (text, message) in cases {
         assert_eq!(messages(&text), [message], "{text}");
