@@ -16,10 +16,12 @@ use crate::exit::Exit;
 use crate::ledger::{CallQuery, CallsBy, Filter, Ledger, RunFilter, SumQuery, SumsBy};
 use crate::model::event::EventKind;
 use crate::model::{BudgetKey, Dimension, Event, RunInfo, Sum, ThreadId, Timestamp, Unit};
-use crate::policy::rule::{Budget, Window};
+use crate::policy::rule::{Budget, PlanBudget, Policy, Window};
 use crate::policy::window::Bounds;
 use crate::report::outlook::{Forecast, RECENT, Stretch};
-use crate::report::{BudgetReport, BudgetRow, BudgetStanding, OtherTime, Outlook, json, told};
+use crate::report::{BudgetReport, BudgetRow, BudgetStanding, OtherTime, Outlook, PlanStanding, json, told};
+use crate::tail::locate::codex_home;
+use crate::tail::plan::last_plan;
 
 /// Where every budget stands: spent, reserved, left, when it starts anew, and what will be spent by then.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -73,7 +75,8 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     }
     let waiting =
         policy.budgets.iter().filter_map(|budget| of_another_time(budget, here.now, policy.timezone)).collect();
-    let report = BudgetReport { rows, at: here.now, zone: policy.timezone, since, waiting };
+    let plans = plans(&policy, here);
+    let report = BudgetReport { rows, at: here.now, zone: policy.timezone, since, waiting, plans };
     put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
     let fails = match args.check {
         None => false,
@@ -81,6 +84,22 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         Some(Check::Forecast) => report.any_over() || report.any_crosses(),
     };
     Ok(if fails { Exit::Over } else { Exit::Success })
+}
+
+/// What is last known of the plan, for the budgets over it; nothing where Codex wrote none, or that cannot be read.
+fn plans(policy: &Policy, here: &Here<'_>) -> Vec<PlanStanding> {
+    if policy.plan_budgets.is_empty() {
+        return Vec::new();
+    }
+    let home = codex_home(|name| here.variable(name));
+    let told = home.and_then(|home| last_plan(&home).ok()).unwrap_or_default();
+    let standing = |budget: &PlanBudget| PlanStanding {
+        budget: budget.name.clone(),
+        limit: budget.limit,
+        last: told.iter().find(|(window, _)| window.length == budget.limit.window).copied(),
+        at: here.now,
+    };
+    policy.plan_budgets.iter().map(standing).collect()
 }
 
 fn of_another_time(budget: &Budget, now: Timestamp, zone: Tz) -> Option<OtherTime> {

@@ -265,9 +265,9 @@ fn policy(here: &Here<'_>) -> Finding {
             .todo("run `govern policy check`"),
         Ok(loaded) => {
             let policy = &loaded.policy;
-            let budgets = count(policy.budgets.len() as u64, "budget", "budgets");
+            let budgets = count((policy.budgets.len() + policy.plan_budgets.len()) as u64, "budget", "budgets");
             let files = count(policy.sources.len() as u64, "file", "files");
-            if policy.budgets.is_empty() {
+            if policy.budgets.is_empty() && policy.plan_budgets.is_empty() {
                 return Finding::new(
                     Health::Ok,
                     "policy",

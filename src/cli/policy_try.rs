@@ -96,6 +96,7 @@ fn unreplayed(policy: &Policy) -> Vec<Unreplayed> {
         (Unreplayed::Gates, !policy.gates.is_empty()),
         (Unreplayed::ToolCalls, policy.budgets.iter().any(|budget| budget.unit() == Unit::ToolCalls)),
         (Unreplayed::Throttles, throttles()),
+        (Unreplayed::Alerts, !policy.alerts.is_empty()),
     ];
     rules.into_iter().filter(|(_, has)| *has).map(|(rule, _)| rule).collect()
 }

@@ -20,6 +20,7 @@ use crate::model::{AgentName, Attribution, Dimension, Quantity, Response, RunId,
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
 use crate::policy::mistake::LayerText;
+use crate::policy::plan::{PLAN_HINT, PlanShare};
 use crate::policy::rule::{FreshLedger, Policy, Window};
 use crate::policy::{attribute, diagnostic};
 use crate::process::{self, GuardHandle, Inbox};
@@ -334,14 +335,21 @@ pub(super) struct Rules {
 impl Rules {
     /// What the command line itself limits.
     pub(super) fn flags(&self) -> Result<FlagRules> {
-        let mut budgets = Vec::new();
+        let (mut budgets, mut plans) = (Vec::new(), Vec::new());
         for text in &self.budgets {
+            if PlanShare::is_meant(text) {
+                let share = PlanShare::parse(text).map_err(|error| {
+                    Error::new(format!("`--budget {text}` {error}")).hint(PLAN_HINT).exit(Exit::Usage)
+                })?;
+                plans.push((text.clone(), share));
+                continue;
+            }
             let quantity = Quantity::parse(text).map_err(|error| {
                 Error::new(format!("`--budget {text}` {error}")).hint(QUANTITY_HINT).exit(Exit::Usage)
             })?;
             budgets.push((text.clone(), quantity));
         }
-        Ok(FlagRules { budgets, at_limit: self.at_limit.map(Verb::from), observe: self.observe })
+        Ok(FlagRules { budgets, plans, at_limit: self.at_limit.map(Verb::from), observe: self.observe })
     }
 
     /// Reads all layers. Warnings are shown, mistakes stop everything.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Brake, Braked, BudgetKey, BudgetName, PlanWindow, Progress, Quantity, Unit, Verb};
+use crate::model::run::PLAN_SCOPE;
+use crate::model::{
+    AgentName, Brake, Braked, BudgetKey, BudgetName, PlanWindow, Progress, Quantity, Timestamp, Unit, Verb,
+};
 use crate::policy::rule::{Act, Alert, Policy, Step, Trigger};
 
 use super::account::{Account, Books};
@@ -14,7 +17,7 @@ use super::governor::Governor;
 use super::input::{Moment, Timer};
 use super::lifecycle::State;
 use super::verdicts::{Due, Source};
-use super::watch::{ahead, over};
+use super::watch::{ahead, over, reached};
 
 /// How long an answer is waited for where a route became a question.
 const WAIT: Duration = Duration::from_secs(30 * 60);
@@ -44,11 +47,17 @@ impl Governor {
                 self.rearm(name, index);
                 continue;
             };
-            let fired = self.agents.get(name).is_none_or(|agent| agent.watch.fired.contains(&index));
-            if fired || !self.is_sure(now, name, index, alert) {
+            let Some(agent) = self.agents.get_mut(name) else { break };
+            if self::outdone(agent, &policy, index, now) {
+                agent.watch.fired.insert(index);
+            }
+            if agent.watch.fired.contains(&index) || !self.is_sure(now, name, index, alert) {
                 continue;
             }
-            let because = format!("{because} ({})", alert.name);
+            let of_step = alert.step_of.zip(self.agents.get(name));
+            let because = of_step
+                .and_then(|(step, agent)| reached(agent, step, &alert.name, now.wall))
+                .unwrap_or_else(|| format!("{because} ({})", alert.name));
             match &alert.act {
                 Act::Step(step) => due.extend(self.due_by(name, index, step, because)),
                 Act::Hold => self.hold_for_plan(now, name, (index, alert), because),
@@ -104,10 +113,14 @@ impl Governor {
     }
 
     /// What an alert's step comes down to here: a route that is impossible becomes a question, or at the bottom of the
-    /// ladder a warning.
+    /// ladder a warning. `None`: that cannot be told before a model has answered.
     fn due_by(&self, name: &AgentName, index: usize, step: &Step, because: String) -> Option<Due> {
         let agent = self.agents.get(name)?;
         let route = step.verb == Verb::Route;
+        if route && agent.setup.restartable && agent.last_response().is_none() && !self.policy.models.ladder.is_empty()
+        {
+            return None;
+        }
         let (verb, step) = match step.verb {
             Verb::Route if !agent.setup.restartable => (Verb::Ask, None),
             Verb::Route if self.next_rung(agent).is_none() => (Verb::Warn, Some(step.clone())),
@@ -146,7 +159,7 @@ impl Governor {
             agent: agent.setup.name.clone(),
             key: BudgetKey {
                 budget: BudgetName::new(alert.name.as_str()),
-                scope: self.scope_of_alert(&agent.setup.name),
+                scope: self.scope_of_alert(&agent.setup.name, alert),
                 window_start: None,
                 unit: Unit::Responses,
             },
@@ -162,9 +175,26 @@ impl Governor {
         Hold { question, source: due.source, advised: false, approval: None }
     }
 
+    /// What an alert asks is asked until it is answered, for an agent that stands still is under any mark; but a plan's
+    /// window begins anew by itself.
+    pub(super) fn alert_applies(&self, now: Moment, name: &AgentName, alert: usize) -> bool {
+        let (agent, alert) = (self.agents.get(name), self.policy.alerts.get(alert));
+        agent.zip(alert).is_some_and(|(agent, alert)| match alert.trigger {
+            Trigger::Plan { .. } => over(agent, &alert.trigger, now).is_some(),
+            _ => true,
+        })
+    }
+
+    /// When the plan's window begins anew that this alert looks at.
+    pub(super) fn plan_begins_anew(&self, agent: &AgentName, alert: usize) -> Option<Timestamp> {
+        let Trigger::Plan { window, .. } = self.policy.alerts.get(alert)?.trigger else { return None };
+        self.agents.get(agent)?.watch.plan.iter().find(|found| found.length == window)?.resets
+    }
+
     /// What an alert is about, as decisions and questions name it.
-    pub(super) fn scope_of_alert(&self, name: &AgentName) -> String {
-        format!("agent={name}, run={}", self.run)
+    pub(super) fn scope_of_alert(&self, name: &AgentName, alert: &Alert) -> String {
+        let plan = alert.step_of.map(|step| format!("{PLAN_SCOPE}{}, ", step.limit.window));
+        format!("{}agent={name}, run={}", plan.unwrap_or_default(), self.run)
     }
 
     /// Lets the agent stand still, without a question, until the plan's window begins anew or a person continues it.
@@ -184,7 +214,8 @@ impl Governor {
         }
         let found: Option<PlanWindow> = agent.watch.plan.iter().find(|found| found.length == window).copied();
         agent.watch.held_for = found;
-        let by = format!("policy (alert `{}`)", alert.name);
+        let kind = if alert.step_of.is_some() { "budget" } else { "alert" };
+        let by = format!("policy ({kind} `{}`)", alert.name);
         let left = found.and_then(|found| (found.resets? - now.wall).to_std().ok());
         self.record(
             Some(name),
@@ -209,6 +240,14 @@ impl Governor {
         self.record(Some(name), EventKind::Braked { brake: Brake::Continue, by: by.clone(), reason: reason.clone() });
         self.unpause(now, name, &Braked { by, reason, at: now.wall }, books);
     }
+}
+
+/// The next step of its budget applies, too, and is more severe.
+fn outdone(agent: &Agent, policy: &Policy, index: usize, now: Moment) -> bool {
+    let (alert, next) = (policy.alerts.get(index), policy.alerts.get(index + 1));
+    let Some((alert, next)) = alert.zip(next) else { return false };
+    let one_budget = alert.step_of.is_some() && next.step_of.is_some() && alert.name == next.name;
+    one_budget && over(agent, &next.trigger, now).is_some()
 }
 
 fn ahead_of_pace(account: &Account, share: u32, now: Moment) -> Option<String> {

@@ -49,7 +49,13 @@ impl Governor {
         let held = self.agents.values().filter_map(|agent| agent.held.as_ref());
         let soonest = held
             .filter_map(|hold| {
-                let Source::Step { account, .. } = hold.source else { return None };
+                let account = match hold.source {
+                    Source::Step { account, .. } => account,
+                    Source::Alert(alert) => {
+                        let anew = self.plan_begins_anew(&hold.question.agent, alert)?;
+                        return (anew - now.wall).to_std().ok();
+                    }
+                };
                 let (account, budget) = self.account(account)?;
                 match budget.window {
                     Window::Rolling(length) => Some((length / 60).clamp(ROLLS_MIN, ROLLS_MAX)),
@@ -209,8 +215,10 @@ impl Governor {
 
     /// The step that holds an agent, or a severer one of its budget, applies still.
     pub(super) fn still_applies(&mut self, now: Moment, name: &AgentName, source: Source, books: &dyn Books) -> bool {
-        // What an alert asks is asked until it is answered: an agent that stands still is under any mark.
-        let Source::Step { account, step } = source else { return true };
+        let (account, step) = match source {
+            Source::Step { account, step } => (account, step),
+            Source::Alert(alert) => return self.alert_applies(now, name, alert),
+        };
         self.count_minutes(now);
         self.roll(now, account, books);
         let Some(standing) = self.standing(account, name, books) else { return false };

@@ -118,7 +118,12 @@ impl Governor {
         }
     }
 
-    /// Some budget can hold or end an agent here.
+    /// Some budget can hold or end an agent here, so that what cannot be observed is refused or stopped.
+    ///
+    /// An alert, or a budget over a plan's own limit, does not make it so, however hard it is: it sets no limit on spend
+    /// that an unseen response could pass. Whoever writes `idle = "20m"`, `do = "stop"` asks for a stop where something
+    /// goes wrong, not for one where nothing can be known. What they cannot judge is said aloud instead
+    /// ([`Self::warns_of_unobserved`]), and the agent goes on.
     pub fn enforces(&self) -> bool {
         !self.policy.observe
             && self
@@ -126,6 +131,11 @@ impl Governor {
                 .budgets
                 .iter()
                 .any(|budget| !budget.observe && budget.all_steps().any(|step| step.verb >= Verb::Route))
+    }
+
+    /// Some alert, or budget over a plan's own limit, could hold or end an agent here, if it sees what it does.
+    pub fn warns_of_unobserved(&self) -> bool {
+        !self.policy.observe && self.policy.alerts.iter().any(|alert| !alert.observe && alert.is_hard())
     }
 
     /// How each budget stands for this run.

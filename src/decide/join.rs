@@ -1,5 +1,6 @@
 //! Pure. A governor that comes to a session which is under way: each hook of an installed Codex has one of its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::event::{EventKind, GateReach};
@@ -77,6 +78,8 @@ impl Governor {
         } else {
             self.pass_steps(&name);
         }
+        // What goes wrong and what was said of it, only one who stays with the agent can know.
+        Arc::make_mut(&mut self.policy).alerts.clear();
         if let Some(what) = joined.broken.filter(|_| self.gates()) {
             self.stop_because(now, &name, what);
         }
@@ -92,8 +95,16 @@ impl Governor {
     fn say_unkept(&mut self, name: &AgentName) {
         let unkept = self.policy.budgets.iter().filter(|budget| budget.unit() == Unit::Minutes);
         let names: Vec<String> = unkept.map(|budget| budget.name.to_string()).collect();
-        for budget in names {
-            let what = format!("`{budget}` counts minutes: only `govern run` keeps it, and it is not kept here");
+        let minutes = names
+            .iter()
+            .map(|budget| format!("`{budget}` counts minutes: only `govern run` keeps it, and it is not kept here"));
+        let mut alerts: Vec<&str> = self.policy.alerts.iter().map(|alert| alert.name.as_str()).collect();
+        alerts.dedup();
+        let unseen = (!alerts.is_empty()).then(|| {
+            let names = alerts.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            format!("only `govern run` looks at alerts and at what is used of a plan, and not here: {names}")
+        });
+        for what in minutes.chain(unseen).collect::<Vec<_>>() {
             self.effects.push(Effect::Say(what.clone()));
             self.mark(Some(name), what);
         }

@@ -1,4 +1,5 @@
-//! Pure. Whether what a Codex spends can be seen; under a limit it must be.
+//! Pure. Whether what a Codex spends can be seen; under a limit it must be, and under an alert that could stop it, it is
+//! said where it cannot.
 
 use crate::model::AgentName;
 
@@ -10,7 +11,7 @@ use super::lifecycle::State;
 impl Governor {
     /// A Codex runs in the agent's tree.
     pub(super) fn codex_seen(&mut self, now: Moment, name: &AgentName, pid: i32, ephemeral: bool, works_at_once: bool) {
-        let enforces = self.enforces();
+        let expects = self.enforces() || self.warns_of_unobserved();
         let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone) else { return };
         if agent.unobserved.contains_key(&pid) {
             return;
@@ -22,7 +23,7 @@ impl Governor {
                 name,
                 format!("codex (process {pid}) runs with --ephemeral and writes no session file"),
             );
-        } else if works_at_once && enforces {
+        } else if works_at_once && expects {
             self.effects.push(Effect::Arm(Timer::Observe(name.clone(), pid), OBSERVE_WITHIN));
         }
     }
@@ -33,7 +34,12 @@ impl Governor {
             self.stop_because(now, name, format!("{what}: under a limit what cannot be observed is stopped"));
         } else {
             self.mark(Some(name), format!("{what}: its spend cannot be observed"));
-            self.say(name, &format!("{what}: its spend is not counted"));
+            let unjudged = if self.warns_of_unobserved() {
+                ", and no alert can judge it: what the policy would hold or end goes on"
+            } else {
+                ""
+            };
+            self.say(name, &format!("{what}: its spend is not counted{unjudged}"));
         }
     }
 }

@@ -40,7 +40,11 @@ impl Governor {
                 let left = account.key.unit.show(account.limit().saturating_sub(account.spent).max(0));
                 format!("govern: {} is used: {left} is left. {}", account.show(0), said.unwrap_or(FINISH))
             }
-            Source::Alert(_) => format!("govern: {}. {}", due.because, said.unwrap_or(THINK)),
+            Source::Alert(alert) => {
+                let of_budget = self.policy.alerts.get(alert).is_some_and(|alert| alert.step_of.is_some());
+                let unsaid = if of_budget { FINISH } else { THINK };
+                format!("govern: {}. {}", due.because, said.unwrap_or(unsaid))
+            }
         };
         self.requests += 1;
         let request = self.requests;

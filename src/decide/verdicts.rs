@@ -315,8 +315,9 @@ impl Governor {
                 (account.key.budget.clone(), account.key.scope.clone(), None)
             }
             Source::Alert(alert) => {
-                let Some(alert) = self.policy.alerts.get(alert).map(|alert| alert.name.clone()) else { return };
-                (BudgetName::new(alert.as_str()), self.scope_of_alert(name), Some(alert))
+                let Some(alert) = self.policy.alerts.get(alert) else { return };
+                let written = alert.step_of.is_none().then(|| alert.name.clone());
+                (BudgetName::new(alert.name.as_str()), self.scope_of_alert(name, alert), written)
             }
         };
         if hard {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::{PlanWindow, Progress, Quantity, Response, Timestamp, Unit};
+use crate::model::{AlertName, PlanWindow, Progress, Quantity, Response, Timestamp, Unit};
 use crate::policy::duration;
+use crate::policy::plan::PlanMark;
 use crate::policy::rate::Rate;
 use crate::policy::rule::{Evidence, Trigger};
 
@@ -156,6 +157,16 @@ pub(super) fn over(agent: &Agent, trigger: &Trigger, now: Moment) -> Option<Stri
             })
         }
     }
+}
+
+/// How much of a plan's limit is used, against the budget that has this step: as budgets say it.
+pub(super) fn reached(agent: &Agent, step: PlanMark, name: &AlertName, now: Timestamp) -> Option<String> {
+    let PlanMark { limit, at } = step;
+    let found = agent.watch.plan.iter().find(|found| found.length == limit.window)?;
+    let (used, resets) = (tenths(found.used), resets(found, now));
+    let what = if found.used >= limit.share { "spent".to_owned() } else { format!("{}% reached", tenths(at)) };
+    let (share, window) = (tenths(limit.share), limit.window);
+    Some(format!("{used}% used of {share}% of the plan's {window} limit ({name}): {what}{resets}"))
 }
 
 /// `42.5`, `80`.

@@ -41,6 +41,9 @@ pub enum QuantityError {
     /// Known to the design, not to this version.
     #[error("counts `{0}`, which this version of govern cannot limit yet")]
     Later(&'static str),
+    /// How much of a ChatGPT plan's own limit, which only a budget and an alert can look at.
+    #[error("is a share of a plan's own limit, and no amount")]
+    OfPlan,
     /// Zero or less.
     #[error("must be more than zero")]
     NotPositive,
@@ -82,7 +85,7 @@ impl Quantity {
             "minute" | "minutes" | "min" => (Unit::Minutes, 60_000),
             "toolcall" | "toolcalls" => (Unit::ToolCalls, 1),
             "credit" | "credits" => return Err(QuantityError::Later("credits")),
-            _ if lower.starts_with("%plan") => return Err(QuantityError::Later("plan limits")),
+            _ if lower.starts_with("%plan") => return Err(QuantityError::OfPlan),
             _ => return Err(QuantityError::Malformed),
         };
         if dollar && unit != Unit::Usd {
@@ -258,7 +261,7 @@ mod tests {
             ("9999999999 usd", QuantityError::TooLarge),
             ("999999999999999M usd", QuantityError::TooLarge),
             ("3 credits", QuantityError::Later("credits")),
-            ("80% plan 5h", QuantityError::Later("plan limits")),
+            ("80% plan 5h", QuantityError::OfPlan),
         ];
         for (text, error) in cases {
             assert_eq!(Quantity::parse(text), Err(error), "{text}");

@@ -107,10 +107,19 @@ pub struct Approval {
     pub answered: Option<Timestamp>,
 }
 
+/// What the scope of a budget over a ChatGPT plan's own limit begins with.
+pub const PLAN_SCOPE: &str = "plan=";
+
 impl Approval {
     /// It is about a tool at a gate, and not about a budget: its scope names the call.
     pub fn is_about_call(&self) -> bool {
         self.extend.unit == Unit::ToolCalls && self.scope.contains(", call=")
+    }
+
+    /// It is about an alert, and not about a budget: there is nothing that an answer could lift, and its scope names no
+    /// plan.
+    pub fn is_about_alert(&self) -> bool {
+        self.extend.amount == 0 && !self.is_about_call() && !self.scope.starts_with(PLAN_SCOPE)
     }
 
     /// What an extension that answers it is for.

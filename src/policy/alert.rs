@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use globset::GlobMatcher;
 
+use super::plan::PlanMark;
 use super::rate::Rate;
 use super::rule::{Layer, Step};
 use super::{duration, percent};
@@ -13,7 +14,7 @@ use crate::model::{AlertName, BudgetName, Dimension, PlanLength, Quantity};
 /// A rule that looks at how an agent goes on, and does something each time that it goes wrong.
 #[derive(Clone, Debug)]
 pub struct Alert {
-    /// Unique in the policy.
+    /// Unique among those that were written as alerts; of a budget's step the budget's name.
     pub name: AlertName,
     /// What it looks at.
     pub trigger: Trigger,
@@ -21,6 +22,8 @@ pub struct Alert {
     pub only: Vec<(Dimension, Vec<GlobMatcher>)>,
     /// What happens.
     pub act: Act,
+    /// The step of a budget over a plan's own limit that it is; `None`: it was written as an alert.
+    pub step_of: Option<PlanMark>,
     /// This alert alone decides and records, and does nothing.
     pub observe: bool,
     /// Which layer it stands in.

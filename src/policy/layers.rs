@@ -1,6 +1,7 @@
 //! Pure. All layers together: rules only add up, and what an outer layer says, a nearer one cannot loosen.
 
 mod alert;
+mod flags;
 mod governor;
 
 use std::borrow::Cow;
@@ -11,23 +12,15 @@ use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
-use super::check::{self, BudgetDraft, Draft, GateDraft, TierDraft};
-use super::mistake::{Also, LayerText, Mistake, Notes, Severity, Span};
-use super::rule::{Approvals, Budget, FreshLedger, Gate, Layer, Models, Policy, Rung, Source, Unpriced, Window};
-use super::table::{Placed, Table};
-use super::{file, rule};
-use crate::model::{BudgetName, Dimension, ModelId, Quantity, Verb};
+pub use flags::FlagRules;
 
-/// The rules that a command line gives.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FlagRules {
-    /// Each `--budget`, as typed and as read.
-    pub budgets: Vec<(String, Quantity)>,
-    /// `--at-limit`: what these budgets do at their limit; by default they ask.
-    pub at_limit: Option<Verb>,
-    /// `--observe`.
-    pub observe: bool,
-}
+use super::check::{self, BudgetDraft, BudgetRule, Draft, GateDraft, TierDraft};
+use super::file;
+use super::mistake::{Also, LayerText, Mistake, Notes, Severity, Span};
+use super::plan::PlanBudget;
+use super::rule::{Approvals, Budget, FreshLedger, Gate, Layer, Models, Policy, Rung, Source, Unpriced};
+use super::table::{Placed, Table};
+use crate::model::{ModelId, Quantity};
 
 /// A policy that can be obeyed.
 #[derive(Clone, Debug)]
@@ -97,7 +90,8 @@ fn digest(layers: &[LayerText], flags: &FlagRules) -> String {
         add(&layer.layer.to_string());
         add(&layer.text);
     }
-    for (typed, _) in &flags.budgets {
+    let plans = flags.plans.iter().map(|(typed, _)| typed);
+    for typed in flags.budgets.iter().map(|(typed, _)| typed).chain(plans) {
         add("--budget");
         add(typed);
     }
@@ -124,15 +118,18 @@ impl Join<'_> {
         let models = self.models(&mut drafts, flags);
         self.needs_ladder(&kept, &models.ladder);
         let gates = self.gates(&mut drafts);
-        let mut budgets: Vec<Budget> = kept.into_iter().filter_map(|(_, draft)| draft.budget).collect();
-        let alerts = self.alerts(&mut drafts, &budgets, &models.ladder);
+        let (mut budgets, mut plan_budgets) = by_what_they_count(kept);
+        let mut alerts = self.alerts(&mut drafts, (&budgets, &plan_budgets), &models.ladder);
         let files_observe = drafts.iter().any(|draft| draft.observe.is_some())
             && drafts.iter().all(|draft| draft.observe.unwrap_or(true))
             && budgets.iter().all(|budget| budget.observe)
             && gates.iter().all(|gate| gate.observe)
             && alerts.iter().all(|alert| alert.observe)
-            && flags.budgets.is_empty();
-        budgets.extend(flag_budgets(flags));
+            && plan_budgets.iter().all(|budget| budget.observe)
+            && !flags.limit();
+        budgets.extend(flags::budgets(flags));
+        plan_budgets.extend(flags::plan_budgets(flags));
+        alerts.extend(plan_budgets.iter().flat_map(PlanBudget::alerts));
         let governor = self.governor(&mut drafts, &models, &budgets);
         let fresh_ledger = if drafts.iter().any(|draft| draft.fresh == Some(FreshLedger::Refuse)) {
             FreshLedger::Refuse
@@ -141,6 +138,7 @@ impl Join<'_> {
         };
         Policy {
             budgets,
+            plan_budgets,
             gates,
             alerts,
             models,
@@ -280,7 +278,7 @@ impl Join<'_> {
         key: &str,
         take: fn(&mut Draft) -> Option<Placed<Vec<T>>>,
     ) -> Vec<Vec<T>> {
-        let all_observe = drafts.iter().all(|draft| draft.observe.unwrap_or(true)) && flags.budgets.is_empty();
+        let all_observe = drafts.iter().all(|draft| draft.observe.unwrap_or(true)) && !flags.limit();
         let mut lists = Vec::new();
         for (index, draft) in drafts.iter_mut().enumerate() {
             let Some(said) = take(draft) else { continue };
@@ -403,27 +401,14 @@ fn rank(unpriced: &Unpriced) -> u8 {
     }
 }
 
-/// One budget per run for each `--budget`, named as typed; the same one twice is one.
-fn flag_budgets(flags: &FlagRules) -> Vec<Budget> {
-    let mut budgets: Vec<Budget> = Vec::new();
-    for (typed, quantity) in &flags.budgets {
-        let name = BudgetName::new(format!("--budget {typed}"));
-        if budgets.iter().any(|other| other.name == name) {
-            continue;
+/// Those over what responses add up to, and those over what a plan's own limit is used.
+fn by_what_they_count(kept: Vec<(usize, BudgetDraft)>) -> (Vec<Budget>, Vec<PlanBudget>) {
+    let (mut counted, mut of_plan) = (Vec::new(), Vec::new());
+    for rule in kept.into_iter().filter_map(|(_, draft)| draft.rule) {
+        match rule {
+            BudgetRule::Counted(budget) => counted.push(budget),
+            BudgetRule::OfPlan(budget) => of_plan.push(budget),
         }
-        budgets.push(Budget {
-            name,
-            per: vec![Dimension::Run],
-            window: Window::Life,
-            limit: Some(*quantity),
-            limits: BTreeMap::new(),
-            only: Vec::new(),
-            steps: check::default_steps(flags.at_limit),
-            allot: None,
-            grace: 0,
-            observe: false,
-            layer: rule::Layer::Flags,
-        });
     }
-    budgets
+    (counted, of_plan)
 }

@@ -2,7 +2,7 @@
 
 /// Why a text is no share. The texts complete "`…` ".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum PercentError {
+pub enum PercentError {
     /// No number before the sign, or no sign.
     #[error("is not a share")]
     Malformed,

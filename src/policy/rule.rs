@@ -11,8 +11,10 @@ use globset::GlobMatcher;
 pub use super::alert::{Act, Alert, Evidence, Trigger};
 use super::command::CommandPattern;
 pub use super::governor::GovernorModel;
+pub use super::models::{Models, Rung, Unpriced};
+pub use super::plan::PlanBudget;
 use super::rate::Rate;
-use crate::model::{Attribution, BudgetName, Dimension, GateName, ModelId, Money, Quantity, ServiceTier, Unit, Verb};
+use crate::model::{Attribution, BudgetName, Dimension, GateName, Money, Quantity, Unit, Verb};
 use crate::usage::price::PriceOverride;
 
 /// All layers together: rules only add up.
@@ -20,9 +22,12 @@ use crate::usage::price::PriceOverride;
 pub struct Policy {
     /// Budgets of all layers, the outermost layer's first, names unique.
     pub budgets: Vec<Budget>,
+    /// Budgets over a ChatGPT plan's own limits; what they do stands among the alerts.
+    pub plan_budgets: Vec<PlanBudget>,
     /// What an agent's tools may not do unasked, the outermost layer's first, names unique.
     pub gates: Vec<Gate>,
-    /// What is worth a warning, or more, whatever the budgets say; the outermost layer's first, names unique.
+    /// What is worth a warning, or more, whatever the budgets say, the outermost layer's first; then the steps
+    /// of budgets over a plan's own limits, those of one behind each other.
     pub alerts: Vec<Alert>,
     /// What models may be used, and in which order they get cheaper.
     pub models: Models,
@@ -358,59 +363,6 @@ pub enum Calendar {
     Quarter,
     /// January to January.
     Year,
-}
-
-/// The `[models]` table.
-#[derive(Clone, Debug)]
-pub struct Models {
-    /// From dear to cheap: `route` takes the next one down.
-    pub ladder: Vec<Rung>,
-    /// One list for each layer that has one: a model must match a pattern of every list, so that a
-    /// nearer layer can only narrow what an outer one allows.
-    pub allow: Vec<Vec<GlobMatcher>>,
-    /// One list for each layer that has one: a service tier must stand in every list.
-    pub service_tiers: Vec<Vec<ServiceTier>>,
-    /// The model that each tier stands for: what an agent may register.
-    pub tiers: BTreeMap<String, ModelId>,
-    /// What a model without a price means under a money limit.
-    pub unpriced: Unpriced,
-}
-
-impl Models {
-    /// Some models or tiers are not allowed.
-    pub fn restricts(&self) -> bool {
-        !self.allow.is_empty() || !self.service_tiers.is_empty()
-    }
-
-    /// Every layer that names models allows this one.
-    pub fn allows(&self, model: &str) -> bool {
-        self.allow.iter().all(|patterns| patterns.iter().any(|pattern| pattern.is_match(model)))
-    }
-
-    /// Every layer that names service tiers allows this one.
-    pub fn allows_tier(&self, tier: &ServiceTier) -> bool {
-        self.service_tiers.iter().all(|tiers| tiers.contains(tier))
-    }
-}
-
-/// One model of the ladder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rung {
-    /// The model.
-    pub model: ModelId,
-    /// The reasoning effort it is started with, where one is named.
-    pub effort: Option<String>,
-}
-
-/// What a model without a price means under a money limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unpriced {
-    /// The agent is refused or stopped.
-    Refuse,
-    /// Counted at the dearest model's rate, marked estimated.
-    Dearest,
-    /// Counted at this model's rate, marked estimated.
-    As(ModelId),
 }
 
 /// One `[[attribute]]` rule, compiled.

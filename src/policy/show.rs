@@ -7,6 +7,7 @@ use globset::GlobMatcher;
 
 use super::command::CommandPattern;
 use super::gate::verb_in_words;
+use super::plan::{PlanBudget, PlanShare, PlanStep};
 use super::rule::{
     Act, Alert, Allot, AllotBy, AttributeRule, Budget, Calendar, FreshLedger, Gate, Layer, May, Policy, Step,
     Threshold, Unpriced, Window,
@@ -28,18 +29,22 @@ pub fn show(policy: &Policy) -> String {
 
 fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     write_sources(out, policy)?;
-    if policy.budgets.is_empty() {
+    if policy.budgets.is_empty() && policy.plan_budgets.is_empty() {
         writeln!(out, "\nno budgets: spend is metered, nothing is stopped")?;
     }
     for budget in &policy.budgets {
         writeln!(out)?;
         write_budget(out, budget, policy.timezone)?;
     }
+    for budget in &policy.plan_budgets {
+        writeln!(out)?;
+        write_plan_budget(out, budget)?;
+    }
     for gate in &policy.gates {
         writeln!(out)?;
         write_gate(out, gate)?;
     }
-    for alert in &policy.alerts {
+    for alert in policy.alerts.iter().filter(|alert| alert.step_of.is_none()) {
         writeln!(out)?;
         write_alert(out, alert)?;
     }
@@ -112,6 +117,35 @@ fn write_budget(out: &mut String, budget: &Budget, tz: Tz) -> fmt::Result {
     Ok(())
 }
 
+fn write_plan_budget(out: &mut String, budget: &PlanBudget) -> fmt::Result {
+    writeln!(out, "budget `{}` ({})", budget.name, budget.layer)?;
+    let PlanShare { share, window } = budget.limit;
+    writeln!(out, "  {} of the {window} limit of the user's ChatGPT plan, as Codex reports it", percent::show(share))?;
+    for (dimension, globs) in &budget.only {
+        writeln!(out, "  binds only {dimension} {}", patterns(globs))?;
+    }
+    for step in &budget.steps {
+        let part = percent::show(budget.limit.part(step.at));
+        writeln!(out, "  {} ({part} of the plan's limit)", plan_step_in_words(step))?;
+    }
+    if budget.observe {
+        writeln!(out, "  only observes: does none of this")?;
+    }
+    Ok(())
+}
+
+/// `at 80%: warn`, `at 100%: hold until it begins anew`.
+pub fn plan_step_in_words(step: &PlanStep) -> String {
+    format!("at {}: {}", percent::show(step.at), act_in_words(&step.act))
+}
+
+fn act_in_words(act: &Act) -> String {
+    match act {
+        Act::Step(step) => verb_of_step_in_words(step),
+        Act::Hold => "hold until it begins anew".to_owned(),
+    }
+}
+
 fn write_allot(out: &mut String, allot: &Allot, unit: Unit) -> fmt::Result {
     let each = match allot.by {
         AllotBy::Equal => "allotted to the agents of a run in equal parts",
@@ -163,10 +197,7 @@ fn write_gate(out: &mut String, gate: &Gate) -> fmt::Result {
 
 fn write_alert(out: &mut String, alert: &Alert) -> fmt::Result {
     writeln!(out, "alert `{}` ({})", alert.name, alert.layer)?;
-    match &alert.act {
-        Act::Step(step) => writeln!(out, "  {}: {}", alert.trigger, verb_of_step_in_words(step))?,
-        Act::Hold => writeln!(out, "  {}: hold until it begins anew", alert.trigger)?,
-    }
+    writeln!(out, "  {}: {}", alert.trigger, act_in_words(&alert.act))?;
     for (dimension, globs) in &alert.only {
         writeln!(out, "  only {dimension} {}", patterns(globs))?;
     }

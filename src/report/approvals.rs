@@ -233,7 +233,8 @@ impl Serialize for Row<'_> {
         map.serialize_entry("state", approval.state.as_str())?;
         map.serialize_entry("run", &approval.run)?;
         map.serialize_entry("agent", &approval.agent)?;
-        map.serialize_entry("budget", &approval.budget)?;
+        map.serialize_entry("rule", &approval.budget)?;
+        map.serialize_entry("budget", &(!approval.is_about_alert()).then_some(&approval.budget))?;
         map.serialize_entry("scope", &approval.scope)?;
         map.serialize_entry("question", &approval.question)?;
         map.serialize_entry("cost_usd", &spent.known_cost())?;

@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::PlanStanding;
 use super::outlook::{Forecast, Outlook, RULE};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::round::{Shown, grouped, money_column, scaled_column, share_column, signed_count_column};
@@ -174,12 +175,14 @@ pub struct BudgetReport {
     pub since: Option<Timestamp>,
     /// Budgets whose window is not now.
     pub waiting: Vec<OtherTime>,
+    /// Budgets over a ChatGPT plan's own limits.
+    pub plans: Vec<PlanStanding>,
 }
 
 impl BudgetReport {
     /// Something is over its budget.
     pub fn any_over(&self) -> bool {
-        self.rows.iter().any(|row| row.standing.is_over())
+        self.rows.iter().any(|row| row.standing.is_over()) || self.plans.iter().any(PlanStanding::is_over)
     }
 
     /// Something is expected to be over before its window ends.
@@ -190,6 +193,11 @@ impl BudgetReport {
     /// As a person reads it.
     pub fn page(&self) -> Page {
         let mut page = Page::default();
+        if self.rows.is_empty() && !self.plans.is_empty() {
+            page.title(format!("Budgets ({})", self.zone.name()));
+            page.list(self.of_plans().chain(self.of_other_times()).collect());
+            return page;
+        }
         if self.rows.is_empty() {
             page.list(vec![
                 Item::note("No budget of a policy applies here. What `--budget` limits is shown by its run."),
@@ -248,6 +256,10 @@ impl BudgetReport {
         without_silent_columns(Table { columns, rows: rows.collect(), totals: None })
     }
 
+    fn of_plans(&self) -> impl Iterator<Item = Item> {
+        self.plans.iter().map(|plan| plan.item(self.zone))
+    }
+
     fn of_other_times(&self) -> impl Iterator<Item = Item> {
         self.waiting.iter().map(|other| Item::note(other.sentence(self.at, self.zone)))
     }
@@ -275,6 +287,7 @@ impl BudgetReport {
                 notes.push(Item::warning(format!("{name} is not enforceable here: this ledger has not seen enough.")));
             }
         }
+        notes.extend(self.of_plans());
         notes.extend(self.of_other_times());
         let forecasts = |row: &BudgetRow| row.outlook.forecast != Forecast::Unknown;
         if self.rows.iter().any(forecasts) {
@@ -383,6 +396,7 @@ impl Serialize for BudgetReport {
         map.serialize_entry("crosses", &self.any_crosses())?;
         map.serialize_entry("forecast_rule", RULE)?;
         map.serialize_entry("rows", &self.rows)?;
+        map.serialize_entry("plans", &self.plans)?;
         map.serialize_entry("not_now", &self.waiting)?;
         map.end()
     }

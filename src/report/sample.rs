@@ -315,6 +315,7 @@ pub(crate) fn budgets() -> BudgetReport {
             other_time("milestone 1", "2026-08-31T22:00:00Z", "2026-10-31T23:00:00Z"),
             other_time("milestone 2", "2026-11-30T23:00:00Z", "2027-01-14T23:00:00Z"),
         ],
+        plans: Vec::new(),
     }
 }
 

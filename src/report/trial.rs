@@ -48,6 +48,8 @@ pub enum Unreplayed {
     ToolCalls,
     /// The time for which requests would have waited.
     Throttles,
+    /// What looks at how an agent goes on, or at a ChatGPT plan.
+    Alerts,
 }
 
 impl Unreplayed {
@@ -59,6 +61,9 @@ impl Unreplayed {
             }
             Self::Throttles => {
                 "A throttle is taken for a warning: what follows would have happened later, at its rate."
+            }
+            Self::Alerts => {
+                "Alerts, and limits of a ChatGPT plan, are not tried: history keeps what was spent, not what was done."
             }
         }
     }

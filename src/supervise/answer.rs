@@ -176,7 +176,7 @@ pub(super) fn may_answer(who: &str, approvals: &Approvals) -> Result<(), NotTake
 pub(super) fn understand(question: &Question, wish: &Wish, approvals: &Approvals) -> Result<Answer, NotTaken> {
     match wish {
         Wish::Extend { by: Some(_) } | Wish::Allow { .. } if question.about == About::Alert => {
-            Err(NotTaken::new("this question is about an alert: there is no limit to lift")
+            Err(NotTaken::new("there is no limit here that an answer could lift")
                 .hint("a plain `govern approve` lets the agent go on"))
         }
         Wish::Extend { by: None } => Ok(Answer::Extend { amount: question.extend.amount }),

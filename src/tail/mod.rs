@@ -3,6 +3,7 @@
 pub mod cursor;
 pub mod locate;
 pub mod login;
+pub mod plan;
 pub mod session;
 pub mod space;
 pub mod watch;

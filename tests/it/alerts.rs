@@ -6,21 +6,34 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::support::codex::{CURRENT, OLD, OLDER};
-use crate::support::fake_responses::{Reply, Select};
+use crate::support::fake_responses::{Reply, Select, Usage};
 use crate::support::ledger;
 use crate::support::world::World;
 
 const CODEX: &[&str] = &["codex", "exec", "do it"];
 
-/// The decisions of alerts, oldest first: the alert, the verb, and the first reason.
-fn decisions(world: &World) -> Vec<(String, String, String)> {
+/// What was decided, oldest first.
+fn decided(world: &World) -> Vec<Value> {
     let ledger = Connection::open(world.path("govern/ledger.db")).unwrap();
     let mut rows = ledger.prepare("SELECT data FROM events ORDER BY run_no, seq").unwrap();
     let bodies = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
     let read = bodies.map(|body| serde_json::from_str::<Value>(&body.unwrap()).unwrap());
-    let decided = read.filter(|event| event["kind"] == "decided" && event["alert"].is_string());
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    decided.map(|event| (text(&event["alert"]), text(&event["verb"]), text(&event["because"][0]))).collect()
+    read.filter(|event| event["kind"] == "decided").collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+/// The decisions of alerts, oldest first: the alert, the verb, and the first reason.
+fn decisions(world: &World) -> Vec<(String, String, String)> {
+    let of_alerts = decided(world).into_iter().filter(|event| event["alert"].is_string());
+    of_alerts.map(|event| (text(&event["alert"]), text(&event["verb"]), text(&event["because"][0]))).collect()
+}
+
+/// Every reason of every decision.
+fn reasons(world: &World) -> Vec<String> {
+    decided(world).iter().flat_map(|event| event["because"].as_array().unwrap()).map(text).collect()
 }
 
 #[test]
@@ -107,4 +120,110 @@ fn a_plan_s_own_limit_holds_an_agent_until_its_window_begins_anew() {
         assert!(held > Some(Duration::from_secs(3)), "{version:?}: {requests:?}");
         ledger::expect_all_served(&world, &end.id());
     }
+}
+
+/// A reply that says how much of the plan's five hours is used.
+fn told_of_plan(used: &str, resets: Duration) -> Reply {
+    Reply::exec("true")
+        .header("x-codex-primary-used-percent", used)
+        .header("x-codex-primary-window-minutes", "300")
+        .header("x-codex-primary-reset-at", &resets.as_secs().to_string())
+}
+
+#[test]
+fn a_budget_over_a_plan_warns_holds_and_tells_where_it_stands() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(
+        "[[budget]]\nname = \"five hours\"\nper = \"user\"\nlimit = \"80% plan 5h\"\nsteps = [{ at = \"50%\", do = \"warn\" }, { at = \"100%\", do = \"hold\", until = \"reset\" }]\n",
+    );
+    let resets = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(10);
+    let later = resets + Duration::from_secs(18_000);
+    world.server.script(
+        Select::root(),
+        [
+            told_of_plan("39.9", resets),
+            told_of_plan("41", resets),
+            told_of_plan("80", resets),
+            told_of_plan("3", later),
+        ],
+    );
+    let end = world
+        .run_governed(&[], CODEX)
+        .expect_code(0)
+        .expect_said("warn: 41% used of 80% of the plan's 5h limit (five hours): 50% reached")
+        .expect_said(
+            "paused by policy (budget `five hours`): “80% used of 80% of the plan's 5h limit (five hours): spent",
+        )
+        .expect_said("the plan's 5h limit began anew");
+    assert!(decisions(&world).is_empty(), "they are a budget's");
+    let budget = world.govern(&["budget"]).expect_code(0).out();
+    assert!(budget.contains("`five hours`: 3% of the plan's 5h limit was used at"), "{budget}");
+    ledger::expect_all_served(&world, &end.id());
+}
+
+#[test]
+fn a_flag_over_a_plan_stops_at_its_limit() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let resets = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(3_600);
+    world.server.script(Select::root(), [told_of_plan("59", resets), told_of_plan("60", resets), Reply::exec("true")]);
+    let flags = ["--budget", "60% plan 5h", "--at-limit", "stop"];
+    let end = world
+        .run_governed(&flags, CODEX)
+        .expect_code(124)
+        .expect_outcome("stopped")
+        .expect_said("60% used of 60% of the plan's 5h limit (--budget 60% plan 5h): spent");
+    assert_eq!(end.summary["outcome"]["rule"], "--budget 60% plan 5h");
+    assert_eq!(world.server.requests().len(), 2);
+}
+
+#[test]
+fn what_a_real_session_tells_is_enough_for_every_judgement() {
+    for version in [CURRENT, OLD] {
+        let Some(world) = World::with_codex(version) else { return };
+        let alert = |name: &str, lines: &str| format!("[[alert]]\nname = \"{name}\"\n{lines}\ndo = \"warn\"\n");
+        let alerts = [
+            ("repeated", "repeated = 3"),
+            ("context", "context = \"50%\""),
+            ("cache", "cache_below = \"30%\""),
+            ("idle", "idle = \"2s\""),
+            ("faster", "faster = \"150%\""),
+            ("pace", "pace = \"120%\"\nof = \"year\""),
+        ];
+        let year = "[[budget]]\nname = \"year\"\nper = \"everything\"\nwindow = \"year\"\nlimit = \"0.005 usd\"\nsteps = [{ at = \"1000%\", do = \"warn\" }]\n";
+        world.policy(&(year.to_owned() + &alerts.map(|(name, lines)| alert(name, lines)).concat()));
+        let same = || Reply::exec("true");
+        let full = Usage { input: 16_000, cached: 3_000, ..Usage::new(0, 0, 10) };
+        world.server.script(
+            Select::root(),
+            [same(), same(), same().usage(full), same(), same(), Reply::message("done").before(Duration::from_secs(3))],
+        );
+        let flags = ["--expect", "0.01 usd", "--expect", "1 minutes"];
+        let codex = ["codex", "exec", "-c", "model_context_window=30000", "do it"];
+        let end = world.run_governed(&flags, &codex).expect_code(0);
+        // What comes at once is one decision, with all its reasons.
+        let reasons = reasons(&world);
+        for (name, _) in alerts {
+            let times = reasons.iter().filter(|reason| reason.ends_with(&format!("({name})"))).count();
+            assert_eq!(times, 1, "{version:?}: {name}: {reasons:#?}\n{}", end.finished);
+        }
+    }
+}
+
+#[test]
+fn each_agent_of_a_fleet_is_judged_by_its_own_work_tree() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy("[[alert]]\nname = \"nothing to show\"\nspend = \"0.05 usd\"\nwithout = \"changes\"\ndo = \"stop\"\n");
+    for (agent, does) in [("busy", "date > made-$RANDOM.txt; sleep 1"), ("lazy", "sleep 1")] {
+        let of = Select::root().containing(&format!("{agent}-prompt"));
+        world.server.script(of, [(); 7].map(|()| Reply::exec(does)));
+    }
+    let agent = |name: &str| {
+        format!("[[agent]]\nname = \"{name}\"\nprompt = \"{name}-prompt\"\nworktree = \"agents/{name}\"\n")
+    };
+    let end = world.start_fleet(&[], &(agent("busy") + &agent("lazy"))).finish().expect_code(124);
+    let agents = end.summary["agents"].as_array().unwrap();
+    let results: Vec<(&str, &str)> =
+        agents.iter().map(|one| (one["agent"].as_str().unwrap(), one["result"].as_str().unwrap())).collect();
+    assert_eq!(results, [("busy", "done"), ("lazy", "stopped")], "{}", end.finished);
+    assert_eq!(decisions(&world).len(), 1);
 }

@@ -74,3 +74,29 @@ fn what_a_run_limits_by_its_own_flags_is_shown_while_it_lives() {
     assert!(text.contains("run=k4a1c00n2b") && text.contains("$0.50"), "{text}");
     assert!(!text.contains(over), "it is over: {text}");
 }
+
+#[test]
+fn what_is_used_of_a_plan_is_told_from_the_newest_session_file() {
+    let world = World::new();
+    let plan = |length: &str| {
+        format!("[[budget]]\nname = \"{length} limit\"\nper = \"user\"\nlimit = \"80% plan {length}\"\n")
+    };
+    world.write("home/.config/govern/policy.toml", &format!("version = 1\n{}{}", plan("5h"), plan("week")));
+    let (exit, text) = world.budget(&["--check"]);
+    assert_eq!(exit, Ok(Exit::Success));
+    insta::assert_snapshot!("plan_unknown", text);
+    // The five hours begin anew at 16:00, the week did at 14:00.
+    let limits = r#"{"primary":{"used_percent":81.5,"window_minutes":300,"resets_at":1795363200},"secondary":{"used_percent":99,"window_minutes":10080,"resets_at":1795356000}}"#;
+    let said = format!(
+        r#"{{"timestamp":"2026-11-22T14:05:00Z","type":"event_msg","payload":{{"type":"token_count","info":null,"rate_limits":{limits}}}}}"#
+    );
+    let file = "home/.codex/sessions/2026/11/22/rollout-2026-11-22T13-00-00-01a201ce-a0f3-7b93-b4d8-4d4302cd5f8a.jsonl";
+    world.write(file, &format!("{said}\n"));
+    let (exit, text) = world.budget(&["--check"]);
+    assert_eq!(exit, Ok(Exit::Over));
+    insta::assert_snapshot!("plan_known", text);
+    let (_, json) = world.budget(&["--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["plans"][0]["used_percent"], &json["plans"][0]["over"]), (&81.5.into(), &true.into()), "{json}");
+    assert!(json["plans"][1]["used_percent"].is_null(), "its window began anew: {json}");
+}

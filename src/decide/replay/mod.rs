@@ -106,6 +106,9 @@ impl Replay {
         since: Option<Timestamp>,
     ) -> Self {
         let overridden = !policy.prices.is_empty();
+        // They look at what history does not keep: what was done, what stood in a work tree, what a plan had left.
+        let mut policy = policy;
+        Arc::make_mut(&mut policy).alerts.clear();
         let shelf = Shelf::new(Arc::clone(&policy));
         Self {
             world: World { policy, prices: Arc::new(prices), reply, shelf },

@@ -16,7 +16,7 @@ fn alert(lines: &str) -> String {
     format!("[[alert]]\nname = \"watchful\"\n{lines}\n")
 }
 
-fn agent() -> AgentName {
+pub(super) fn agent() -> AgentName {
     AgentName::new(CODEX)
 }
 
@@ -25,15 +25,16 @@ fn failing(times: u32) -> Progress {
     Progress { failing: Some(streak).filter(|streak| streak.times > 0), ..Progress::default() }
 }
 
+/// So many thousandths of the plan's five hours are used, and so many seconds are left of them.
+pub(super) fn plan_is(world: &mut World, used: u32, resets_in: u64) {
+    let resets = Some(world.now.wall + Duration::from_secs(resets_in));
+    let windows = vec![PlanWindow { length: PlanLength { minutes: 300 }, used, resets }];
+    world.feed(Input::Plan { agent: agent(), windows });
+}
+
 impl World {
     fn shows(&mut self, progress: Progress) {
         self.feed(Input::Progress { agent: agent(), progress: Box::new(progress) });
-    }
-
-    fn plan_is(&mut self, used: u32, resets_in: u64) {
-        let resets = Some(self.now.wall + Duration::from_secs(resets_in));
-        let windows = vec![PlanWindow { length: PlanLength { minutes: 300 }, used, resets }];
-        self.feed(Input::Plan { agent: agent(), windows });
     }
 
     fn decisions(&self) -> Vec<&Decision> {
@@ -172,12 +173,28 @@ fn a_context_that_fills_is_told_by_what_its_model_can_read() {
 }
 
 #[test]
+fn a_cache_that_is_missed_is_told_by_a_thread_s_last_inputs_together() {
+    let mut world = Plan::of(&alert("cache_below = \"20%\"\ndo = \"warn\"")).started();
+    // Of 1,000 tokens each, of the last five together: what was cached, and how often it was told so far.
+    let story = [(0, 0), (0, 0), (600, 0), (0, 0), (0, 1), (0, 1), (900, 1), (0, 2), (99, 2), (1, 2), (0, 2), (999, 2)];
+    for (number, (cached, told)) in story.into_iter().enumerate() {
+        world.asks("root");
+        let mut response = super::world::response(CODEX, "root", "dear", 1, world.now.wall);
+        (response.tokens.input, response.tokens.cached_input) = (1_000, cached);
+        world.responds(response);
+        world.phase(CODEX, "root", crate::decide::input::Phase::Tools);
+        assert_eq!(world.decisions().len(), told, "{number}");
+    }
+    assert_snapshot!(world.decisions()[0].because[0], @"12% of the input of the last 5 requests came from the cache (watchful)");
+}
+
+#[test]
 fn what_a_plan_holds_goes_on_when_its_window_begins_anew() {
     let mut world = Plan::of(&alert("used = \"80% plan 5h\"\ndo = \"hold\"\nuntil = \"reset\"")).started();
     world.asks("root");
-    world.plan_is(799, 3_600);
+    plan_is(&mut world, 799, 3_600);
     assert_eq!(world.state(), State::Running);
-    world.plan_is(800, 3_600);
+    plan_is(&mut world, 800, 3_600);
     assert_eq!(world.state(), State::Paused);
     world.due(Timer::PlanReset(agent()));
     assert_eq!(world.state(), State::Paused, "not before its time");
@@ -197,7 +214,7 @@ fn what_only_observes_says_what_it_would_do_once() {
         world.asks("root");
         for _ in 0..3 {
             world.shows(failing(3));
-            world.plan_is(900, 600);
+            plan_is(&mut world, 900, 600);
         }
         assert_eq!(world.state(), State::Running);
         assert_eq!(world.told().matches("say would").count(), 1, "{lines}");
@@ -211,6 +228,7 @@ proptest! {
         verb in proptest::sample::select(vec!["warn", "steer", "route"]),
     ) {
         let mut world = Plan::of(&alert(&format!("failing = 3\ndo = \"{verb}\""))).started();
+        world.works(1);
         world.asks("root");
         let mut crossings = 0;
         let mut before = 0;

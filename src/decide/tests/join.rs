@@ -115,6 +115,21 @@ fn a_step_is_said_once_by_whoever_sees_it_reached() {
 }
 
 #[test]
+fn alerts_are_said_not_to_be_looked_at_and_are_not() {
+    let rules = "[[budget]]\nname = \"five hours\"\nper = \"user\"\nlimit = \"80% plan 5h\"\n\
+                 [[alert]]\nname = \"fast\"\nrate = \"0.01 usd/h\"\nover = \"10m\"\ndo = \"stop\"\n";
+    let mut session = Session::under(rules);
+    let begun = session.asks(None);
+    assert_eq!(
+        said(&begun),
+        ["only `govern run` looks at alerts and at what is used of a plan, and not here: `fast`, `five hours`"]
+    );
+    assert!(goes_on(&begun));
+    let later = session.asks(Some(3_000));
+    assert!(goes_on(&later) && said(&later).is_empty(), "{later:?}");
+}
+
+#[test]
 fn a_budget_in_minutes_is_said_not_to_be_kept_once() {
     let rules = "[[budget]]\nname = \"time\"\nper = \"run\"\nlimit = \"9 minutes\"\n";
     let mut session = Session::under(rules);

@@ -64,6 +64,23 @@ fn a_codex_that_stays_unobserved_is_stopped_in_time() {
 }
 
 #[test]
+fn what_a_hard_alert_cannot_judge_goes_on_and_is_said_aloud() {
+    let alert = |act: &str| format!("[[alert]]\nname = \"idle\"\nidle = \"5m\"\ndo = \"{act}\"\n");
+    let plan = "[[budget]]\nname = \"plan\"\nper = \"user\"\nlimit = \"80% plan 5h\"\n";
+    for (text, told) in [(alert("stop"), true), (alert("warn"), false), (plan.to_owned(), true)] {
+        let mut world = Plan::of(&text).started();
+        codex_seen(&mut world, false, true);
+        world.pass(20);
+        world.due(Timer::Observe(AgentName::new(CODEX), 7));
+        assert!(!world.finished(), "{text}");
+        let story = world.told();
+        assert_eq!(story.contains("no alert can judge it"), told, "{text}\n{story}");
+        assert_eq!(story.contains(" in 20s"), told, "it is looked for in time only where that matters: {story}");
+        assert!(!story.contains("FREEZE"), "{text}\n{story}");
+    }
+}
+
+#[test]
 fn a_codex_that_is_observed_or_waits_for_a_person_is_left_alone() {
     let mut world = Plan::of(&five_dollars(STOP)).started();
     codex_seen(&mut world, false, true);

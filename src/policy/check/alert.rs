@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use crate::model::{AlertName, BudgetName, PlanLength, Quantity, Unit};
+use crate::model::{AlertName, BudgetName, Quantity, Unit};
 use crate::policy::duration::{self, DURATION_HINT};
 use crate::policy::mistake::{Notes, Span};
 use crate::policy::percent;
+use crate::policy::plan::PlanShare;
 use crate::policy::rate::Rate;
 use crate::policy::rule::{Act, Alert, Evidence, Trigger};
 use crate::policy::suggest;
 use crate::policy::table::{Keys, Placed, Table, Text, wrong_type};
 
-use super::{AlertDraft, only, steps};
+use super::{AlertDraft, act, only};
 
 const KEYS: Keys = Keys {
     of: "`[[alert]]`",
@@ -76,6 +77,7 @@ pub(super) fn check(
         trigger,
         only,
         act,
+        step_of: None,
         observe: mode.unwrap_or(observe),
         layer: notes.layer(),
     });
@@ -182,26 +184,9 @@ fn without(table: &Table<'_>, notes: &mut Notes) -> Option<Trigger> {
 
 /// `80% plan 5h`, `80% plan week`.
 fn used(table: &Table<'_>, notes: &mut Notes) -> Option<Trigger> {
-    const HINT: &str = "write `80% plan 5h` or `80% plan week`: how much of which of the plan's own limits";
     let text = table.text("used", "\"80% plan 5h\"", notes)?;
-    let parts = text.value.split_once("plan").map(|(share, window)| (share.trim(), window.trim()));
-    let Some((share, window)) = parts else {
-        notes.refuse(&text.span, format!("`{}` is no share of a plan's limit", text.value), HINT);
-        return None;
-    };
-    let window = match window {
-        "week" => Some(PlanLength::WEEK),
-        window => duration::parse(window).ok().and_then(PlanLength::of),
-    };
-    let share = percent::parse(share).map_err(|error| error.to_string());
-    let wrong = match (share, window) {
-        (Ok(share), Some(window)) if share <= 1000 => return Some(Trigger::Plan { window, share }),
-        (Ok(_), Some(_)) => "is more than all of it".to_owned(),
-        (Ok(_), None) => "names no limit of a plan".to_owned(),
-        (Err(error), _) => error,
-    };
-    notes.refuse(&text.span, format!("`{}` {wrong}", text.value), HINT);
-    None
+    let PlanShare { window, share } = super::plan_share(&text, notes)?;
+    Some(Trigger::Plan { window, share })
 }
 
 fn share(table: &Table<'_>, key: &str, example: &str, notes: &mut Notes) -> Option<Placed<u32>> {
@@ -262,40 +247,11 @@ fn act(table: &Table<'_>, trigger: Option<&Trigger>, notes: &mut Notes) -> Optio
         notes.refuse(&table.span, "the alert has no `do`", "add `do = \"warn\"`");
         return None;
     }
-    let does = table.text("do", "\"warn\"", &mut notes.silent());
-    let until = table.text("until", "\"reset\"", notes);
-    if let Some(does) = does.as_ref().filter(|does| does.value == "decide") {
-        let hint = "the governor decides about a budget and its pool: write it as a step, or another `do` here";
-        notes.refuse(&does.span, "`decide` goes with a budget's step, not with an alert", hint);
-        return None;
-    }
-    if does.as_ref().is_none_or(|does| does.value != "hold") {
-        if let Some(until) = until {
-            let hint = "leave `until` out, or write `do = \"hold\"`";
-            notes.refuse(&until.span, "`until` goes with `do = \"hold\"`", hint);
-        }
-        let (step, routes) = steps::of_alert(table, notes)?;
-        return Some((Act::Step(step), routes));
-    }
-    let does = does?;
-    if !matches!(trigger, Some(Trigger::Plan { .. }) | None) {
+    let does = table.text("do", "\"warn\"", &mut notes.silent()).filter(|does| does.value == "hold");
+    if let Some(does) = does.filter(|_| !matches!(trigger, Some(Trigger::Plan { .. }) | None)) {
         let hint = "only what a plan's own limit stops begins anew by itself: write `do = \"ask\"`";
         notes.refuse(&does.span, "`hold` goes with `used = \"… plan …\"`", hint);
         return None;
     }
-    match until.as_ref().map(|until| until.value) {
-        Some("reset") => {}
-        Some(_) | None => {
-            let span = until.map_or(does.span, |until| until.span);
-            notes.refuse(&span, "`hold` does not say until when", "write `until = \"reset\"`");
-            return None;
-        }
-    }
-    for key in ["say", "to", "wait", "else"] {
-        if let Some(value) = table.get(key) {
-            let message = format!("`{key}` goes with another `do` than `hold`");
-            notes.refuse(&value.span(), message, format!("leave `{key}` out"));
-        }
-    }
-    Some((Act::Hold, Vec::new()))
+    act::check(table, "`decide` goes with a budget's step, not with an alert", notes)
 }

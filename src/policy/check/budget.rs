@@ -9,13 +9,14 @@ use toml::de::DeValue;
 use crate::model::{BudgetName, Dimension, Quantity, Unit};
 use crate::policy::mistake::{Notes, Span};
 use crate::policy::percent;
+use crate::policy::plan::PlanShare;
 use crate::policy::rule::{Allot, Budget, Step, Window};
 use crate::policy::suggest;
 use crate::policy::table::{Entry, Keys, Placed, Table, as_text, wrong_type};
 
 use super::only::{self, DIMENSIONS, dimension};
 use super::steps::{self, Checked};
-use super::{BudgetDraft, allot, window};
+use super::{BudgetDraft, BudgetRule, allot, plan, window};
 
 const KEYS: Keys = Keys {
     of: "`[[budget]]`",
@@ -40,6 +41,9 @@ pub(super) fn check(
 ) -> Option<BudgetDraft> {
     table.only(&KEYS, notes);
     let name = super::unique_name(table, "budget", name_is_new, notes);
+    if table.text("limit", "\"5 usd\"", &mut notes.silent()).is_some_and(|text| PlanShare::is_meant(text.value)) {
+        return plan::check(table, name, observe, notes);
+    }
     let per = per(table, notes);
     let window = window::check(table, per.as_deref(), tz, notes);
     let limit = limit(table, notes);
@@ -59,21 +63,23 @@ pub(super) fn check(
     let mode = super::mode(table, notes);
     let overridable = table.boolean("overridable", notes).unwrap_or(false);
     let name = name?;
-    let budget = per.zip(window).map(|(per, window)| Budget {
-        name: BudgetName::new(name.value.clone()),
-        per,
-        window,
-        limit: limit.map(|limit| limit.value),
-        limits,
-        only,
-        steps,
-        allot,
-        grace,
-        observe: mode.unwrap_or(observe),
-        layer: notes.layer(),
+    let rule = per.zip(window).map(|(per, window)| {
+        BudgetRule::Counted(Budget {
+            name: BudgetName::new(name.value.clone()),
+            per,
+            window,
+            limit: limit.map(|limit| limit.value),
+            limits,
+            only,
+            steps,
+            allot,
+            grace,
+            observe: mode.unwrap_or(observe),
+            layer: notes.layer(),
+        })
     });
     let name = Placed { value: BudgetName::new(name.value), span: name.span };
-    Some(BudgetDraft { name, overridable, routes, budget })
+    Some(BudgetDraft { name, overridable, routes, rule })
 }
 
 /// What happens at shares of a budget, and of what it is divided into.
@@ -127,21 +133,23 @@ pub(super) fn of_fleet(table: &Table<'_>, notes: &mut Notes) -> Option<BudgetDra
     let Divided { steps, allot, routes } = divided(table, (Some(&run), &[]), &known, notes);
     let mode = super::mode(table, notes);
     let name = name?;
-    let budget = limit.map(|limit| Budget {
-        name: BudgetName::new(name.value.clone()),
-        per: vec![Dimension::Run],
-        window: Window::Life,
-        limit: Some(limit.value),
-        limits: none,
-        only: Vec::new(),
-        steps,
-        allot,
-        grace,
-        observe: mode.unwrap_or(false),
-        layer: notes.layer(),
+    let rule = limit.map(|limit| {
+        BudgetRule::Counted(Budget {
+            name: BudgetName::new(name.value.clone()),
+            per: vec![Dimension::Run],
+            window: Window::Life,
+            limit: Some(limit.value),
+            limits: none,
+            only: Vec::new(),
+            steps,
+            allot,
+            grace,
+            observe: mode.unwrap_or(false),
+            layer: notes.layer(),
+        })
     });
     let name = Placed { value: BudgetName::new(name.value), span: name.span };
-    Some(BudgetDraft { name, overridable: false, routes, budget })
+    Some(BudgetDraft { name, overridable: false, routes, rule })
 }
 
 /// Active time is known of the run that passes it, and of no other.
@@ -155,7 +163,7 @@ fn minutes_pass_in_a_run(table: &Table<'_>, per: Option<&[Dimension]>, window: O
 }
 
 /// The dimensions; `everything` is the empty list.
-fn per(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Dimension>> {
+pub(super) fn per(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Dimension>> {
     if table.get("per").is_none() {
         let hint = format!("add `per = \"run\"`; known are {}", suggest::list(&DIMENSIONS));
         notes.refuse(&table.span, "the budget does not say what it is `per`", hint);

@@ -1,5 +1,6 @@
 //! Pure. As written → valid: what one file says, each piece checked by itself and all mistakes noted.
 
+mod act;
 mod alert;
 mod allot;
 mod approvals;
@@ -11,6 +12,7 @@ mod governor;
 pub(crate) mod models;
 mod only;
 mod pattern;
+pub(super) mod plan;
 mod prices;
 mod steps;
 mod window;
@@ -20,6 +22,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::mistake::{Notes, Span};
+use super::plan::{PLAN_HINT, PlanBudget, PlanShare};
 use super::rule::{Alert, AttributeRule, Budget, FreshLedger, Gate, GovernorModel, Layer, Rung, Step, Unpriced};
 use super::suggest;
 use super::table::{Keys, Placed, Table, Text, wrong_type};
@@ -108,7 +111,25 @@ pub(super) struct BudgetDraft {
     /// Where it wants a model ladder.
     pub(super) routes: Vec<Span>,
     /// The budget, if all of it is right.
-    pub(super) budget: Option<Budget>,
+    pub(super) rule: Option<BudgetRule>,
+}
+
+/// What a budget counts.
+#[derive(Debug)]
+pub(super) enum BudgetRule {
+    /// What responses and calls add up to.
+    Counted(Budget),
+    /// What is used of a plan's own limit.
+    OfPlan(PlanBudget),
+}
+
+impl BudgetRule {
+    fn observes(&self) -> bool {
+        match self {
+            Self::Counted(budget) => budget.observe,
+            Self::OfPlan(budget) => budget.observe,
+        }
+    }
 }
 
 /// A gate and where its name stands.
@@ -192,7 +213,7 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
 pub(super) fn fleet(root: &Table<'_>, notes: &mut Notes) -> Draft {
     let Some(table) = root.table("budget", "{ limit = \"10 usd\" }", notes) else { return Draft::default() };
     let budget = budget::of_fleet(&table, notes);
-    let observe = budget.as_ref().and_then(|draft| draft.budget.as_ref()).map(|budget| budget.observe);
+    let observe = budget.as_ref().and_then(|draft| draft.rule.as_ref()).map(BudgetRule::observes);
     Draft { observe, budgets: budget.into_iter().collect(), ..Draft::default() }
 }
 
@@ -286,6 +307,13 @@ pub(crate) fn quantity(text: &Text<'_>, notes: &mut Notes) -> Option<Quantity> {
             None
         }
     }
+}
+
+/// A share of a plan's own limit, or a mistake.
+fn plan_share(text: &Text<'_>, notes: &mut Notes) -> Option<PlanShare> {
+    PlanShare::parse(text.value)
+        .inspect_err(|error| notes.refuse(&text.span, format!("`{}` {error}", text.value), PLAN_HINT))
+        .ok()
 }
 
 /// A text that names something: not empty, not endless.

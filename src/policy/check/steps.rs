@@ -25,7 +25,7 @@ pub(super) const VERBS: [Verb; 7] =
 const DECIDE: &str = "decide";
 
 /// The most steps of a budget.
-const MOST_STEPS: usize = 50;
+pub(super) const MOST_STEPS: usize = 50;
 
 const DEFAULT_WAIT: Duration = Duration::from_secs(30 * 60);
 const AT_HINT: &str = "write a share of the limit, such as `80%`, or what is left of it, such as `20 usd left`";
@@ -205,7 +205,7 @@ fn only_decides(table: &Table<'_>, key: &str, verb: Verb, notes: &mut Notes) {
     }
 }
 
-fn required<'t>(table: &Table<'t>, key: &str, example: &str, notes: &mut Notes) -> Option<Text<'t>> {
+pub(super) fn required<'t>(table: &Table<'t>, key: &str, example: &str, notes: &mut Notes) -> Option<Text<'t>> {
     if table.get(key).is_none() {
         notes.refuse(&table.span, format!("the step has no `{key}`"), format!("add `{key} = {example}`"));
     }

@@ -5,6 +5,7 @@ mod alert;
 mod divided;
 mod governor;
 mod joined;
+mod plan;
 mod refused;
 
 use std::path::PathBuf;

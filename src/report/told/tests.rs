@@ -192,7 +192,7 @@ fn what_is_divided_is_told_with_who_gave_whom_how_much_and_why() {
         let EventKind::Decided(decision) = sample::decided(verb, &["$1.80 of $2.00 (fleet, allotted to web)"]) else {
             unreachable!()
         };
-        let chosen = Some(Chosen { what, rationale: rationale.into(), open: false });
+        let chosen = Some(Chosen { what, rationale: rationale.into(), open: false, advice: None });
         EventKind::Decided(Decision { chosen, budget: "fleet".into(), ..decision })
     };
     let extended = "extended by $0.80 from the pool: 3 files changed in the last 5 minutes, $0.31/min against \

@@ -1,0 +1,73 @@
+//! Pure. The rules that a command line gives, the innermost layer.
+
+use std::collections::BTreeMap;
+
+use crate::model::{BudgetName, Dimension, Quantity, Verb};
+use crate::policy::check;
+use crate::policy::plan::{PlanBudget, PlanShare};
+use crate::policy::rule::{Budget, Layer, Window};
+
+/// The rules that a command line gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlagRules {
+    /// Each `--budget`, as typed and as read.
+    pub budgets: Vec<(String, Quantity)>,
+    /// Each `--budget` over a plan's own limit, as typed and as read.
+    pub plans: Vec<(String, PlanShare)>,
+    /// `--at-limit`: what these budgets do at their limit; by default they ask.
+    pub at_limit: Option<Verb>,
+    /// `--observe`.
+    pub observe: bool,
+}
+
+impl FlagRules {
+    /// Some limit stands on the command line.
+    pub(super) fn limit(&self) -> bool {
+        !self.budgets.is_empty() || !self.plans.is_empty()
+    }
+}
+
+/// One for each `--budget` over a plan's own limit, named as typed; the same one twice is one.
+pub(super) fn plan_budgets(flags: &FlagRules) -> Vec<PlanBudget> {
+    let mut budgets: Vec<PlanBudget> = Vec::new();
+    for (typed, limit) in &flags.plans {
+        let name = BudgetName::new(format!("--budget {typed}"));
+        if budgets.iter().any(|other| other.name == name) {
+            continue;
+        }
+        budgets.push(PlanBudget {
+            name,
+            limit: *limit,
+            only: Vec::new(),
+            steps: check::plan::default_steps(flags.at_limit),
+            observe: false,
+            layer: Layer::Flags,
+        });
+    }
+    budgets
+}
+
+/// One budget per run for each `--budget`, named as typed; the same one twice is one.
+pub(super) fn budgets(flags: &FlagRules) -> Vec<Budget> {
+    let mut budgets: Vec<Budget> = Vec::new();
+    for (typed, quantity) in &flags.budgets {
+        let name = BudgetName::new(format!("--budget {typed}"));
+        if budgets.iter().any(|other| other.name == name) {
+            continue;
+        }
+        budgets.push(Budget {
+            name,
+            per: vec![Dimension::Run],
+            window: Window::Life,
+            limit: Some(*quantity),
+            limits: BTreeMap::new(),
+            only: Vec::new(),
+            steps: check::default_steps(flags.at_limit),
+            allot: None,
+            grace: 0,
+            observe: false,
+            layer: Layer::Flags,
+        });
+    }
+    budgets
+}
