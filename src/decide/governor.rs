@@ -7,17 +7,16 @@ use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, ApprovalId, Braked, BudgetName, Cost, Dimension, ModelId, Quantity, Response, RunId, ServiceTier,
-    ThreadId, Timestamp, Tokens, Verb,
+    AgentName, ApprovalId, Braked, BudgetName, Cost, ModelId, Quantity, Response, RunId, ServiceTier, ThreadId,
+    Timestamp, Tokens, Verb,
 };
 use crate::policy::rule::{Budget, Policy};
 
 use super::account::{Account, Books};
 use super::agent::{Agent, AgentSetup, Hold};
-use super::charge::is_shared;
 use super::consult::Adviser;
 use super::effect::{About, Effect, Question};
-use super::input::{Input, Interrupt, Moment, News, Phase, Settled, Timer};
+use super::input::{Input, Interrupt, Moment, Phase, Timer};
 use super::lifecycle::{Happening, Intent, State};
 use super::pace::Pace;
 use super::pool::Pool;
@@ -292,66 +291,6 @@ impl Governor {
         entry.phase = phase;
         agent.watch.heard(now.uptime);
         self.evaluate(now, name, books);
-    }
-
-    fn elsewhere(&mut self, now: Moment, news: News, books: &dyn Books) {
-        if news.many {
-            self.sum_again(now, books);
-        }
-        for response in &news.responses {
-            self.charge(response, None, books);
-        }
-        for (key, amount) in &news.extensions {
-            // What this run allotted is nobody else's to lift.
-            if self.accounts.iter().all(|account| account.key != *key || self.pool_of(account).is_none()) {
-                self.lift_accounts(key, *amount);
-            }
-        }
-        for Settled { approval, answer, by, reason } in &news.answers {
-            if !self.call_settled(now, *approval, answer, (by, reason.as_deref()), books) {
-                self.obey(now, *approval, answer, books);
-            }
-        }
-        if !news.extensions.is_empty() {
-            self.release_who_fits(now, books);
-        }
-        for name in self.names() {
-            self.evaluate_one(now, &name, books);
-        }
-    }
-
-    /// What others may have added to is read from the ledger.
-    fn sum_again(&mut self, now: Moment, books: &dyn Books) {
-        let others_may = |account: &&mut Account| !account.per.contains(&Dimension::Run) && !account.is_past(now.wall);
-        for account in self.accounts.iter_mut().filter(others_may) {
-            if let Some(budget) = self.policy.budgets.get(account.budget) {
-                account.sum_again(budget, books);
-            }
-        }
-    }
-
-    /// As [`Self::elsewhere`] where what others wrote is too much to be told one by one.
-    fn recount(&mut self, now: Moment, books: &dyn Books) {
-        for index in 0..self.accounts.len() {
-            let Some(account) = self.accounts.get_mut(index).filter(|account| !account.is_past(now.wall)) else {
-                continue;
-            };
-            let Some(budget) = self.policy.budgets.get(account.budget).filter(|budget| is_shared(budget)) else {
-                continue;
-            };
-            let lifted = account.extended;
-            account.open(budget, books);
-            let more = account.extended.saturating_sub(lifted);
-            if more > 0 {
-                account.grace_said = false;
-                self.forget_fired(index);
-                self.lift_pool(index, more);
-            }
-        }
-        self.release_who_fits(now, books);
-        for name in self.names() {
-            self.evaluate_one(now, &name, books);
-        }
     }
 
     fn frozen(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {

@@ -20,6 +20,7 @@ pub mod input;
 pub mod join;
 pub mod lifecycle;
 mod live;
+mod news;
 mod observe;
 pub mod pace;
 pub mod pool;

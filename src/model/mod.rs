@@ -2,6 +2,7 @@
 
 pub mod attribution;
 pub mod brake;
+pub mod ending;
 pub mod event;
 pub mod id;
 pub mod live;

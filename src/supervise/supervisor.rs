@@ -11,7 +11,7 @@ use crate::decide::{Effect, Governor, Moment, Setup};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::gate::socket::{Heard, Socket};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::Ledger;
 use crate::model::event::{Answer, EventKind, GateReach};
 use crate::model::{AgentName, ApprovalId, ResponseKey, RunId, ThreadId};
 use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Terminal};
@@ -423,16 +423,6 @@ impl Supervisor {
     pub(super) fn of_all(&self, input: impl Fn(AgentName) -> Input) -> Vec<Input> {
         let not_over = self.wards.iter().filter(|(_, ward)| ward.finished.is_none());
         not_over.map(|(name, _)| input(name.clone())).collect()
-    }
-
-    /// Under a limit nothing goes on that nobody records.
-    pub(super) fn lose_ledger(&mut self, error: LedgerError) -> Result<(), Error> {
-        let failure = Error::from(error);
-        if self.governor.enforces() {
-            return Err(failure);
-        }
-        self.say(&format!("{failure}\nwithout a limit the agent goes on; what it spends from here on is not recorded"));
-        Ok(())
     }
 }
 

@@ -62,6 +62,16 @@ impl Supervisor {
         Ok(perform)
     }
 
+    /// Under a limit nothing goes on that nobody records.
+    fn lose_ledger(&mut self, error: LedgerError) -> Result<(), Error> {
+        let failure = Error::from(error);
+        if self.governor.enforces() {
+            return Err(failure);
+        }
+        self.say(&format!("{failure}\nwithout a limit the agent goes on; what it spends from here on is not recorded"));
+        Ok(())
+    }
+
     /// Tries briefly, then for as long as a ledger may be locked; under a limit the agent stands still meanwhile.
     fn patient_turn(
         &mut self,

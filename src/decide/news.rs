@@ -1,0 +1,70 @@
+//! Pure. What other runs wrote into the same ledger.
+
+use crate::model::Dimension;
+
+use super::account::{Account, Books};
+use super::charge::is_shared;
+use super::governor::Governor;
+use super::input::{Moment, News, Settled};
+
+impl Governor {
+    pub(super) fn elsewhere(&mut self, now: Moment, news: News, books: &dyn Books) {
+        if news.many {
+            self.sum_again(now, books);
+        }
+        for response in &news.responses {
+            self.charge(response, None, books);
+        }
+        for (key, amount) in &news.extensions {
+            // What this run allotted is nobody else's to lift.
+            if self.accounts.iter().all(|account| account.key != *key || self.pool_of(account).is_none()) {
+                self.lift_accounts(key, *amount);
+            }
+        }
+        for Settled { approval, answer, by, reason } in &news.answers {
+            if !self.call_settled(now, *approval, answer, (by, reason.as_deref()), books) {
+                self.obey(now, *approval, answer, books);
+            }
+        }
+        if !news.extensions.is_empty() {
+            self.release_who_fits(now, books);
+        }
+        for name in self.names() {
+            self.evaluate_one(now, &name, books);
+        }
+    }
+
+    /// What others may have added to is read from the ledger.
+    fn sum_again(&mut self, now: Moment, books: &dyn Books) {
+        let others_may = |account: &&mut Account| !account.per.contains(&Dimension::Run) && !account.is_past(now.wall);
+        for account in self.accounts.iter_mut().filter(others_may) {
+            if let Some(budget) = self.policy.budgets.get(account.budget) {
+                account.sum_again(budget, books);
+            }
+        }
+    }
+
+    /// As [`Self::elsewhere`] where what others wrote is too much to be told one by one.
+    pub(super) fn recount(&mut self, now: Moment, books: &dyn Books) {
+        for index in 0..self.accounts.len() {
+            let Some(account) = self.accounts.get_mut(index).filter(|account| !account.is_past(now.wall)) else {
+                continue;
+            };
+            let Some(budget) = self.policy.budgets.get(account.budget).filter(|budget| is_shared(budget)) else {
+                continue;
+            };
+            let lifted = account.extended;
+            account.open(budget, books);
+            let more = account.extended.saturating_sub(lifted);
+            if more > 0 {
+                account.grace_said = false;
+                self.forget_fired(index);
+                self.lift_pool(index, more);
+            }
+        }
+        self.release_who_fits(now, books);
+        for name in self.names() {
+            self.evaluate_one(now, &name, books);
+        }
+    }
+}
