@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::fleet_past::Past;
 use super::format::put;
 use super::here::Here;
-use super::run::{attribute_with, fresh_budgets, in_runtime, new_run, whoami};
+use super::resume::{Earlier, ResumableFleet};
+use super::run::{attribute_with, fresh_budgets, in_runtime, new_run, recent_responses, whoami};
 use super::{env, fleet_file, summary, worktree};
 use crate::codex::{Invocation, Kind};
 use crate::decide::agent::AgentSetup;
@@ -27,6 +29,7 @@ use crate::report::page::Tone;
 use crate::supervise::{Plan, Planned, Seat};
 use crate::tail::locate;
 use crate::ui::Look;
+use crate::ui::board::Board;
 use crate::ui::notice::{Notices, Showing};
 use crate::usage::price::PriceTable;
 
@@ -69,18 +72,35 @@ pub fn plan(args: &FleetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
 
 /// Governs the fleet. The guard was forked before anything else.
 pub fn run(args: &FleetArgs, guard: GuardHandle) -> Result<Exit> {
+    govern(args, guard, &super::here()?, None)
+}
+
+/// Goes on with a fleet that was ended: what was stopped in its threads, what never started from its beginning. Those
+/// that ended well are let be.
+pub(super) fn go_on(args: &FleetArgs, guard: GuardHandle, here: &Here<'_>, earlier: Earlier) -> Result<Exit> {
+    govern(args, guard, here, Some(earlier))
+}
+
+fn govern(args: &FleetArgs, guard: GuardHandle, here: &Here<'_>, earlier: Option<Earlier>) -> Result<Exit> {
     process::stay_in_foreground();
-    let here = super::here()?;
-    let loaded = load(args, &here)?;
-    if !args.quiet {
+    let loaded = load(args, here)?;
+    if let Some(earlier) = &earlier {
+        earlier.accept(&loaded.policy)?;
+    }
+    if !args.quiet && earlier.is_none() {
         let plan = fleet_file::plan(&loaded);
         super::to_stderr(&format!("{}\n", Look::stderr().render(&plan.page())));
     }
-    let Loaded { fleet, policy, .. } = loaded;
+    let Loaded { mut fleet, policy, .. } = loaded;
     fleet.agents.iter().try_for_each(without_screen)?;
-    let run = new_run();
+    let run = earlier.as_ref().map_or_else(new_run, |earlier| earlier.info.id.clone());
     let state = here.state_folder()?;
     let mut ledger = Ledger::open(&state)?;
+    let past = if earlier.is_some() { Past::of(&ledger, &run)? } else { Past::default() };
+    fleet.agents = past.left(fleet.agents);
+    if fleet.agents.is_empty() {
+        return Err(Error::new(format!("run `{run}` has nothing to go on with: all its agents ended well")));
+    }
     let sockets = home::socket_folder(&state)?;
     let outputs = home::output_folder(&state, &run)?;
     let identity =
@@ -88,7 +108,9 @@ pub fn run(args: &FleetArgs, guard: GuardHandle) -> Result<Exit> {
     ledger.start_run(run.clone(), identity);
     let (fresh, too_fresh) = fresh_budgets(&policy, &ledger, &run)?;
     let showing = if args.quiet { Showing::Never } else { Showing::Live };
-    let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing);
+    // What a job's log keeps is lines that stay.
+    let board = Board::on_stderr().filter(|_| !args.quiet && env("CI").is_none());
+    let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing).above(board);
     if too_fresh.is_none() {
         if !fresh.is_empty() {
             let names = fresh.join(", ");
@@ -98,16 +120,18 @@ pub fn run(args: &FleetArgs, guard: GuardHandle) -> Result<Exit> {
     }
     let terminal = process::has_terminal();
     let parts = summary::Parts::of_fleet(run.clone(), policy.timezone);
+    let history = if earlier.is_some() { recent_responses(&ledger, &run)? } else { Vec::new() };
     let plan = Plan {
         run,
         by: whoami(),
-        lift: None,
+        goes_on: earlier.is_some(),
+        lift: earlier.and_then(|earlier| earlier.lift),
         refusal: too_fresh,
-        history: Vec::new(),
+        history,
         prices: PriceTable::embedded().with_overrides(&policy.prices),
         attribution: attribute_with(&policy, &place::look(&here.cwd, env), Attribution::default()),
         command: ["govern".into(), "fleet".into(), args.file.clone().into_os_string()].into(),
-        agents: fleet.agents.iter().map(|agent| planned(agent, &policy, &outputs)).collect(),
+        agents: fleet.agents.iter().map(|agent| planned(agent, &policy, &outputs, &past)).collect(),
         concurrency: fleet.concurrency,
         cwd: here.cwd.clone(),
         policy,
@@ -118,6 +142,7 @@ pub fn run(args: &FleetArgs, guard: GuardHandle) -> Result<Exit> {
         askable: terminal && env("CI").is_none(),
         fresh,
         show: args.show,
+        kept: Some(ResumableFleet::text(args, &here.cwd)),
     };
     let outcome = in_runtime(plan, guard)?;
     let exit = outcome.exit;
@@ -160,12 +185,13 @@ fn make_worktrees(agents: &[FleetAgent]) -> Result<()> {
     Ok(())
 }
 
-fn planned(agent: &FleetAgent, policy: &Policy, outputs: &Path) -> Planned {
+fn planned(agent: &FleetAgent, policy: &Policy, outputs: &Path, past: &Past) -> Planned {
     let folder = agent.workplace.folder();
     let invocation = Invocation::parse(&agent.command);
     let home = invocation.as_ref().and_then(|one| one.assigned("CODEX_HOME")).map(PathBuf::from);
     let attribution = attribute_with(policy, &place::look(&folder, env), agent.attribution.clone());
     let file = |kind: &str| outputs.join(format!("{}.{kind}", agent.name));
+    let (command, resumes) = past.command(agent, invocation.as_ref());
     Planned {
         setup: AgentSetup {
             restartable: invocation.as_ref().is_some_and(Invocation::is_restartable),
@@ -174,10 +200,10 @@ fn planned(agent: &FleetAgent, policy: &Policy, outputs: &Path) -> Planned {
             retries: agent.retries,
             ..AgentSetup::alone(agent.name.clone(), attribution)
         },
-        command: agent.command.clone(),
+        command,
         invocation,
         folder: Some(folder),
-        resumes: None,
+        resumes,
         codex_home: home.or_else(|| locate::codex_home(env)),
         seat: Seat::Own { out: file("out"), err: file("err") },
         keep: None,

@@ -10,6 +10,7 @@ pub mod declares;
 pub mod doctor;
 pub mod fleet;
 pub mod fleet_file;
+mod fleet_past;
 pub mod format;
 pub mod here;
 pub mod hook;
@@ -26,6 +27,7 @@ mod reading;
 pub mod report;
 pub mod resume;
 pub mod run;
+pub mod status;
 mod summary;
 pub mod when;
 mod worktree;
@@ -61,6 +63,8 @@ enum Verb {
     Fleet(fleet::FleetArgs),
     /// Go on with a run that was stopped: same thread, flags, place
     Resume(resume::ResumeArgs),
+    /// What runs now: state, spend, rate, time to the limit
+    Status(status::StatusArgs),
     /// What was spent, by whom, on what
     Report(report::ReportArgs),
     /// Every budget: spent, reserved, left, when it starts again, and what will be spent by then
@@ -143,6 +147,7 @@ fn carry_out(verb: Option<Verb>) -> Result<Exit> {
         }
         Some(Verb::Report(args)) => reading(|out, here| report::run(&args, out, here)),
         Some(Verb::Budget(args)) => reading(|out, here| budget::run(&args, out, here)),
+        Some(Verb::Status(args)) => reading(|out, here| status::run(&args, out, here)),
         Some(Verb::Import(args)) => reading(|out, here| import::run(&args, out, here)),
         Some(Verb::Approvals(args)) => reading(|out, here| approvals::run(&args, out, here)),
         Some(Verb::Policy(args)) => reading(|out, here| policy::run(&args, out, here)),

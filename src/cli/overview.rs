@@ -8,15 +8,16 @@ use super::approvals::paused;
 use super::format::put;
 use super::here::Here;
 use super::report::nothing_yet;
+use super::status;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{Ledger, SumQuery};
 use crate::model::{Billing, RunInfo, Sum};
 use crate::policy::rule::{Calendar, Window};
 use crate::report::approvals::paused_runs;
-use crate::report::page::{Cell, Column, Item, Page, Table, Tone};
+use crate::report::page::{Item, Page, Tone};
 use crate::report::round::money_column;
-use crate::report::text::{between, count, duration, shell_words};
+use crate::report::text::{between, count, duration};
 
 /// Writes it.
 pub fn run(out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
@@ -32,7 +33,8 @@ pub fn run(out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
 
 fn overview(ledger: &Ledger, here: &Here<'_>, zone: Tz) -> Result<Page> {
     let mut page = Page::default();
-    let runs = ledger.live_runs(here.alive)?;
+    let status = status::look(here, here.now)?;
+    let runs: Vec<RunInfo> = status.runs.iter().map(|run| run.info.clone()).collect();
     let waiting = ledger.approvals(true)?;
     let mut items = vec![
         spent(ledger, here, zone, "today", Calendar::Day)?,
@@ -46,8 +48,7 @@ fn overview(ledger: &Ledger, here: &Here<'_>, zone: Tz) -> Result<Page> {
     }
     page.list(items);
     if !runs.is_empty() {
-        page.title(format!("Running: {}", count(runs.len() as u64, "run", "runs")));
-        page.table(running(ledger, here, &runs)?);
+        page.blocks.extend(status.short().blocks);
     }
     paused_runs(&mut page, &paused(ledger, &runs)?, here.now);
     if waiting.is_empty() {
@@ -93,38 +94,4 @@ fn spent(ledger: &Ledger, here: &Here<'_>, zone: Tz, name: &str, calendar: Calen
     let plan = if plan { " (list-price equivalent of a ChatGPT plan)" } else { "" };
     let text = format!("{cost} in {}{unpriced}{plan}", count(sum.responses, "response", "responses"));
     Ok(Item::new(name, text, Tone::Plain))
-}
-
-fn running(ledger: &Ledger, here: &Here<'_>, runs: &[RunInfo]) -> Result<Table> {
-    let mut sums = Vec::with_capacity(runs.len());
-    for run in runs {
-        let rows = ledger.sums(&SumQuery { run: Some(&run.id), ..SumQuery::default() })?;
-        sums.push(rows.into_iter().fold(Sum::default(), |mut sum, row| {
-            sum.add(&row.sum);
-            sum
-        }));
-    }
-    let costs = money_column(&sums.iter().map(|sum| Some(sum.cost)).collect::<Vec<_>>(), "");
-    let rows = runs.iter().zip(sums.iter().zip(&costs.parts)).map(|(run, (sum, cost))| {
-        vec![
-            Cell::new(run.id.as_str()),
-            Cell::new(shell_words(&run.command)),
-            Cell::or_unknown(run.attribution.project.as_deref()),
-            Cell::new(duration(between(run.started, here.now))),
-            Cell::new(sum.responses.to_string()),
-            Cell::new(cost),
-        ]
-    });
-    Ok(Table {
-        columns: vec![
-            Column::word("run"),
-            Column::name("command", 12),
-            Column::name("project", 8),
-            Column::figure("for"),
-            Column::figure("resp."),
-            Column::figure("cost"),
-        ],
-        rows: rows.collect(),
-        totals: None,
-    })
 }

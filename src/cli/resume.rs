@@ -1,7 +1,7 @@
 //! Owns `govern resume RUN`: goes on with a run that was stopped, in the same thread, with the same flags, in the same place.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -14,13 +14,14 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::model::quantity::QUANTITY_HINT;
 use crate::model::{AgentName, Quantity, RunId, RunInfo, ThreadId};
 use crate::place;
-use crate::policy::rule::Budget;
+use crate::policy::rule::{Budget, Policy};
 use crate::process::{self, GuardHandle};
 use crate::report::Next;
 use crate::supervise::GO_ON;
 use crate::usage::price::PriceTable;
 
 use super::env;
+use super::fleet::{self, FleetArgs};
 use super::here::{Here, join_with};
 use super::run::{Rules, Shown, Start, govern, whoami};
 
@@ -74,6 +75,48 @@ impl Resumable {
     }
 }
 
+/// What the ledger keeps of a fleet so that it can go on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ResumableFleet {
+    cwd: PathBuf,
+    fleet: PathBuf,
+    policy: Option<PathBuf>,
+    observe: bool,
+    show: bool,
+}
+
+impl ResumableFleet {
+    /// As the ledger keeps it.
+    pub(super) fn text(args: &FleetArgs, cwd: &Path) -> String {
+        let (fleet, policy) = (cwd.join(&args.file), args.policy.as_ref().map(|policy| cwd.join(policy)));
+        let kept = Self { cwd: cwd.to_owned(), fleet, policy, observe: args.observe, show: args.show };
+        // INVARIANT: paths that are not UTF-8 are the only thing that JSON can't hold.
+        serde_json::to_string(&kept).unwrap_or_default()
+    }
+
+    fn args(self, args: &ResumeArgs) -> FleetArgs {
+        let (json, quiet) = (args.json.clone(), args.quiet);
+        let Self { fleet, policy, observe, show, .. } = self;
+        FleetArgs { file: fleet, plan: false, policy, observe, show, json, quiet }
+    }
+}
+
+/// What the ledger keeps of a run, of either kind.
+#[derive(Debug)]
+enum Kept {
+    Run(Resumable),
+    Fleet(ResumableFleet),
+}
+
+impl Kept {
+    fn cwd(&self) -> &Path {
+        match self {
+            Self::Run(kept) => &kept.cwd,
+            Self::Fleet(kept) => &kept.cwd,
+        }
+    }
+}
+
 /// Goes on.
 pub fn run(args: &ResumeArgs, guard: GuardHandle) -> Result<Exit> {
     if process::own_identity().is_none_or(|own| process::is_governed(own.pid)) {
@@ -89,21 +132,57 @@ pub fn run(args: &ResumeArgs, guard: GuardHandle) -> Result<Exit> {
             None => None,
         };
     let (info, kept) = find(&here, &args.run)?;
-    std::env::set_current_dir(&kept.cwd).map_err(|error| {
-        Error::new(format!("`{}`, where the run worked, cannot be entered", kept.cwd.display())).caused_by(&error)
+    let cwd = kept.cwd().to_owned();
+    std::env::set_current_dir(&cwd).map_err(|error| {
+        Error::new(format!("`{}`, where the run worked, cannot be entered", cwd.display())).caused_by(&error)
     })?;
-    let here = Here { cwd: kept.cwd.clone(), ..here };
-    let policy = kept.rules.load(&here, args.quiet)?;
-    if let Some(changed) = changed_policy(&info.policy, &policy.digest) {
-        if !args.accept_policy {
-            return Err(Error::new(format!("refused to go on with run `{}`: {changed}", info.id))
-                .exit(Exit::Refused)
-                .hint(ACCEPT_HINT));
-        }
-        super::to_stderr(&format!("govern: {changed}\n"));
-    }
-    let command = again(&kept).ok_or_else(|| cannot(&info.id, NOT_KEPT))?;
+    let here = Here { cwd, ..here };
     let lift = extend.map(|by_amount| Lift { budget: info.rule.clone(), by_amount, by: format!("{} (cli)", whoami()) });
+    let accepts = args.accept_policy;
+    match kept {
+        Kept::Run(kept) => run_alone(kept, info, lift, guard, (args, &here)),
+        Kept::Fleet(kept) => fleet::go_on(&kept.args(args), guard, &here, Earlier { info, lift, accepts }),
+    }
+}
+
+/// A run that goes on as a fleet.
+pub(super) struct Earlier {
+    /// The run.
+    pub(super) info: RunInfo,
+    /// The limit that is lifted first.
+    pub(super) lift: Option<Lift>,
+    /// It goes on although its policy changed.
+    accepts: bool,
+}
+
+impl Earlier {
+    /// Refuses a policy that is not the one that the run was started under, unless that was accepted.
+    pub(super) fn accept(&self, policy: &Policy) -> Result<()> {
+        accept(&self.info, policy, self.accepts)
+    }
+}
+
+fn accept(info: &RunInfo, policy: &Policy, accepts: bool) -> Result<()> {
+    let Some(changed) = changed_policy(&info.policy, &policy.digest) else { return Ok(()) };
+    if !accepts {
+        return Err(Error::new(format!("refused to go on with run `{}`: {changed}", info.id))
+            .exit(Exit::Refused)
+            .hint(ACCEPT_HINT));
+    }
+    super::to_stderr(&format!("govern: {changed}\n"));
+    Ok(())
+}
+
+fn run_alone(
+    kept: Resumable,
+    info: RunInfo,
+    lift: Option<Lift>,
+    guard: GuardHandle,
+    (args, here): (&ResumeArgs, &Here<'_>),
+) -> Result<Exit> {
+    let policy = kept.rules.load(here, args.quiet)?;
+    accept(&info, &policy, args.accept_policy)?;
+    let command = again(&kept).ok_or_else(|| cannot(&info.id, NOT_KEPT))?;
     let start = Start {
         run: info.id,
         resumes: kept.thread,
@@ -119,7 +198,7 @@ pub fn run(args: &ResumeArgs, guard: GuardHandle) -> Result<Exit> {
     govern(start, guard, &Shown { quiet: args.quiet, json: args.json.clone() })
 }
 
-fn find(here: &Here<'_>, prefix: &str) -> Result<(RunInfo, Resumable)> {
+fn find(here: &Here<'_>, prefix: &str) -> Result<(RunInfo, Kept)> {
     let nothing = || Error::new(format!("there is no run `{prefix}`")).hint("`govern report --by run` lists runs");
     let ledger: Ledger = here.ledger()?.ok_or_else(nothing)?;
     let info = ledger.find_run(prefix)?;
@@ -155,15 +234,15 @@ const ACCEPT_HINT: &str = "the agent may have edited it: look at `govern policy 
                            say `--accept-policy` if it is as it should be";
 
 /// What the ledger kept of a run, or why that is not enough to go on.
-fn kept_of(
-    ledger: &Ledger,
-    run: &RunId,
-) -> std::result::Result<std::result::Result<Resumable, &'static str>, LedgerError> {
-    let kept = ledger.command_of(run)?.and_then(|text| serde_json::from_str::<Resumable>(&text).ok());
-    Ok(match kept {
-        None => Err(NOT_KEPT),
-        Some(kept) if codex::is_whole(&kept.command) => Ok(kept),
-        Some(_) => Err(CUT),
+fn kept_of(ledger: &Ledger, run: &RunId) -> std::result::Result<std::result::Result<Kept, &'static str>, LedgerError> {
+    let Some(text) = ledger.command_of(run)? else { return Ok(Err(NOT_KEPT)) };
+    if let Ok(kept) = serde_json::from_str::<ResumableFleet>(&text) {
+        return Ok(Ok(Kept::Fleet(kept)));
+    }
+    Ok(match serde_json::from_str::<Resumable>(&text) {
+        Err(_) => Err(NOT_KEPT),
+        Ok(kept) if codex::is_whole(&kept.command) => Ok(Kept::Run(kept)),
+        Ok(_) => Err(CUT),
     })
 }
 

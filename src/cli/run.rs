@@ -232,6 +232,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
     let plan = Plan {
         run: start.run,
         by: whoami(),
+        goes_on: start.resumes.is_some(),
         lift: start.lift,
         refusal: no_tier.or(refusal).or(too_fresh),
         history,
@@ -258,6 +259,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         askable: terminal && env("CI").is_none(),
         fresh,
         show: false,
+        kept: None,
     };
     let outcome = in_runtime(plan, guard)?;
     let exit = outcome.exit;
@@ -428,7 +430,7 @@ pub(super) fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Re
 }
 
 /// The last responses of a run that goes on: they foretell its next one.
-fn recent_responses(ledger: &Ledger, run: &RunId) -> Result<Vec<Response>> {
+pub(super) fn recent_responses(ledger: &Ledger, run: &RunId) -> Result<Vec<Response>> {
     const RECENT: usize = 32;
     let mut last = VecDeque::new();
     ledger.responses(&Filter { run: Some(run.clone()), ..Filter::default() }, |response| {

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::clock;
-use crate::decide::effect::Ending;
 use crate::error::Result;
-use crate::exit::Exit;
+use crate::model::event::AgentResult;
 use crate::model::{RunId, Timestamp};
-use crate::report::{AgentEnd, AgentResult, Handoff, RunReport, json, markdown};
-use crate::supervise::{AgentOutcome, Outcome, changed_since};
+use crate::report::{AgentEnd, Handoff, RunReport, json, markdown};
+use crate::supervise::{Outcome, changed_since};
 use crate::ui::Look;
 
 use super::{append, env, report, resume};
@@ -63,8 +62,11 @@ fn report_of(outcome: &Outcome, parts: &Parts) -> Result<Option<RunReport>> {
     let mut report = report::of_run(ledger, info, &here, parts.zone)?;
     report.budgets.clone_from(&outcome.budgets);
     if let Kind::Fleet = parts.kind {
-        report.agents = outcome.agents.iter().map(agent_end).collect();
-        report.handoff = None;
+        // Some of its agents may be ended while the rest ends well: what is left can go on.
+        let done = |agent: &AgentEnd| agent.result == Some(AgentResult::Done);
+        let left = outcome.error.is_none() && !report.fleet.agents.iter().all(done);
+        let next = || resume::next(ledger, &parts.run, outcome.extend.as_deref());
+        report.handoff = if left { Some(Handoff { files: None, next: next()? }) } else { None };
     } else if outcome.ended {
         let changed = parts.repository.as_deref().map(|root| changed_since(root, parts.began));
         report.handoff = Some(Handoff {
@@ -73,22 +75,6 @@ fn report_of(outcome: &Outcome, parts: &Parts) -> Result<Option<RunReport>> {
         });
     }
     Ok(Some(report))
-}
-
-fn agent_end(outcome: &AgentOutcome) -> AgentEnd {
-    let AgentOutcome { agent, ending, exit, attempts, because, responses, cost, thread } = outcome.clone();
-    let result = match ending {
-        Some(Ending::Itself) => AgentResult::Done,
-        Some(Ending::Failed) => AgentResult::Failed,
-        Some(Ending::Stopped) => AgentResult::Stopped,
-        Some(Ending::Killed) => AgentResult::Killed,
-        Some(Ending::Skipped) => AgentResult::Skipped,
-        None => AgentResult::Lost,
-    };
-    // What ended well has nothing to explain, whatever happened to it on the way.
-    let because = Some(because).filter(|because| result != AgentResult::Done && !because.is_empty());
-    let code = exit.filter(|_| attempts > 0).map(Exit::code);
-    AgentEnd { agent, result, code, attempts, responses, cost, because, thread }
 }
 
 /// GitHub's job summary and step outputs, where a job set them.

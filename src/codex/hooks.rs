@@ -157,6 +157,8 @@ pub struct HookTarget<'a> {
     pub govern: &'a Path,
     /// The supervisor's socket, an absolute path: on the command line, so that no environment can name another.
     pub socket: &'a Path,
+    /// The file that a hook leaves where it ends its Codex: nobody could be asked.
+    pub failed: &'a Path,
     /// What happens where nobody answers.
     pub failing: Failing,
     /// Codex runs hooks by a shell that reads `||`, `{ … }` and `$PPID` as `sh` does.
@@ -230,6 +232,7 @@ impl Invocation {
         let target = HookTarget {
             govern: Path::new("/govern"),
             socket: Path::new("/socket"),
+            failed: Path::new("/failed"),
             failing: Failing::Closed,
             posix_shell: true,
         };
@@ -343,11 +346,18 @@ fn command(event: HookEvent, call: &HookTarget<'_>) -> Result<String, NoHooks> {
     let socket = quoted(call.socket.to_str().ok_or(NoHooks::Path)?);
     let calls = format!("{govern} hook {} {socket}", event.verb());
     let otherwise = match call.failing {
-        Failing::Closed if event.gates() => closed(event),
-        Failing::Closed | Failing::Open => "true",
+        Failing::Closed if closed(event) == END => {
+            // `echo` and not `:`, whose redirection, where it fails, would end the shell before it ends Codex.
+            format!("{{ echo >{}; {END}; }}", quoted(call.failed.to_str().ok_or(NoHooks::Path)?))
+        }
+        Failing::Closed if event.gates() => closed(event).to_owned(),
+        Failing::Closed | Failing::Open => "true".to_owned(),
     };
     Ok(shell_line(&format!("{calls} || {otherwise}"), call.posix_shell))
 }
+
+/// Ends the Codex that called the shell.
+const END: &str = "kill -KILL $PPID";
 
 /// What keeps an event from going past where govern fails. Hooks let everything pass where they fail: a tool or a
 /// prompt is refused only by a word on stderr from one who has read stdin, a request not at all, so that its Codex is
@@ -357,7 +367,7 @@ pub(super) fn closed(event: HookEvent) -> &'static str {
         HookEvent::PreToolUse | HookEvent::UserPromptSubmit => {
             "{ cat >/dev/null; echo 'govern: the gate failed, so nothing runs' >&2; exit 2; }"
         }
-        HookEvent::PreModelRequest | HookEvent::PreCompact => "kill -KILL $PPID",
+        HookEvent::PreModelRequest | HookEvent::PreCompact => END,
         HookEvent::SessionStart | HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd => "true",
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crate::model::{
     AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, Progress, Registration, Response,
-    RunId, ThreadId, Verb,
+    RunId, Standing, ThreadId, Timestamp, Unit, Verb,
 };
 use crate::policy::rule::Rung;
 
+use super::admission::Admission;
 use super::effect::{Ending, Question};
 use super::gate::Gate;
 use super::input::Phase;
@@ -98,7 +99,7 @@ pub struct Agent {
     pub request: Option<u64>,
     /// Requests under way when its processes were ended, restarts included.
     pub lost: u32,
-    /// What those may have cost, by the largest recent response of their threads.
+    /// What those may have cost, by the dearest response that foretold them.
     pub lost_cost: Money,
     /// How many responses it had so far.
     pub responses: u64,
@@ -118,6 +119,10 @@ pub struct Agent {
     pub(super) watch: Watch,
     /// How fast it spends, and how its requests grow.
     pub(super) trend: Trend,
+    /// The last responses of the attempt before this one.
+    earlier: Vec<Response>,
+    /// How it stands for a person, and since when.
+    pub(super) stands: Option<(Standing, Timestamp)>,
     clock: ActiveClock,
 }
 
@@ -141,9 +146,8 @@ pub struct Thread {
     pub model: Option<ModelId>,
     /// It was seen at the gate: no request of its is sent that was not let through.
     pub gated: bool,
-    /// Requests that were let through, or wait, and have no answer yet; two at the most, since a request that failed is
-    /// sent again.
-    pub admitted: u8,
+    /// What was let through of it and has no answer on record.
+    pub admission: Admission,
     recent: VecDeque<Response>,
 }
 
@@ -180,6 +184,8 @@ impl Agent {
             pace,
             watch: Watch::default(),
             trend: Trend::default(),
+            earlier: Vec::new(),
+            stands: None,
             clock: ActiveClock::default(),
         }
     }
@@ -215,11 +221,23 @@ impl Agent {
         of_root.or_else(|| self.threads.values().filter_map(|thread| thread.recent.back()).max_by_key(|last| last.at))
     }
 
-    /// What a thread's next request is likely to cost: its largest recent response; `None` where nobody can say.
+    /// What a thread's next request is likely to cost, by what was answered and declared; `None` where nobody can say.
     pub fn next_cost(&self, thread: &ThreadId) -> Option<Money> {
-        let costs: Option<Vec<Money>> =
-            self.threads.get(thread)?.recent().map(|response| response.cost.money()).collect();
-        costs?.into_iter().max()
+        let never = Thread::default();
+        let thread = self.threads.get(thread).unwrap_or(&never);
+        let costs: Option<Vec<Money>> = self.foretelling(thread).map(|response| response.cost.money()).collect();
+        let declared = || self.setup.registration.per_response(Unit::Usd).map(Money::from_nanos);
+        costs?.into_iter().max().or_else(declared)
+    }
+
+    /// The last responses of all its threads, those of an attempt before this one included.
+    pub(super) fn recent(&self) -> impl Iterator<Item = &Response> {
+        self.threads.values().flat_map(Thread::recent).chain(&self.earlier)
+    }
+
+    /// The responses that foretell a thread's next one: its own; those of all the agent's where it has none.
+    pub(super) fn foretelling<'a>(&'a self, thread: &'a Thread) -> impl Iterator<Item = &'a Response> {
+        thread.recent().chain(self.recent().filter(|_| !thread.was_answered()))
     }
 
     /// Threads that have a request under way: what waits at the gate was not sent.
@@ -228,16 +246,25 @@ impl Agent {
     }
 
     /// They themselves.
-    pub(super) fn asking(&self) -> impl Iterator<Item = &Thread> {
+    pub(super) fn asking(&self) -> impl Iterator<Item = (&ThreadId, &Thread)> {
         let asks =
             |(id, thread): &(&ThreadId, &Thread)| thread.phase == Phase::InFlight && !self.gate.keeps_from_asking(id);
-        self.threads.iter().filter(asks).map(|(_, thread)| thread)
+        self.threads.iter().filter(asks)
+    }
+
+    /// Threads whose request was let through the gate and has no answer.
+    pub(super) fn sent(&self) -> impl Iterator<Item = (&ThreadId, &Thread)> {
+        let sent = |(id, thread): &(&ThreadId, &Thread)| {
+            thread.phase != Phase::Idle && thread.admission.is_open() && !self.gate.keeps_from_asking(id)
+        };
+        self.threads.iter().filter(sent)
     }
 
     /// Notes what is under way as lost: the agent is being ended.
     pub fn lose_in_flight(&mut self) {
         self.lost = self.lost.saturating_add(self.in_flight());
-        let cost: Money = self.asking().filter_map(|thread| thread.recent().filter_map(|r| r.cost.money()).max()).sum();
+        let likely = |thread| self.foretelling(thread).filter_map(|response| response.cost.money()).max();
+        let cost: Money = self.asking().filter_map(|(_, thread)| likely(thread)).sum();
         self.lost_cost += cost;
     }
 
@@ -273,7 +300,10 @@ impl Agent {
     /// A restart now would lose no answer and no sub-agent's work.
     pub fn is_at_safe_point(&self) -> bool {
         let root = self.root.as_ref().and_then(|root| self.threads.get(root));
-        (self.is_root_at_gate() || root.is_some_and(|root| root.phase == Phase::Tools)) && self.sub_agents_idle()
+        // Its record says that a request is due, which was not let through: it is on its way to the gate.
+        let comes = |root: &Thread| root.phase == Phase::InFlight && !root.admission.is_open() && self.gate_holds();
+        let asks_nothing = root.is_some_and(|root| root.phase == Phase::Tools || comes(root));
+        (self.is_root_at_gate() || asks_nothing) && self.sub_agents_idle()
     }
 
     /// Its root thread's next request waits at the gate.
@@ -309,7 +339,8 @@ impl Agent {
 
     /// All that it does from here on, it does with another model: so do its last responses foretell.
     pub fn switch(&mut self, rung: &Rung, price: impl Fn(&Response) -> Cost) {
-        for response in self.threads.values_mut().flat_map(|thread| thread.recent.iter_mut()) {
+        let recent = self.threads.values_mut().flat_map(|thread| thread.recent.iter_mut());
+        for response in recent.chain(&mut self.earlier) {
             *response = with_model(response, rung, &price);
         }
     }
@@ -323,14 +354,14 @@ impl Agent {
     pub fn settle(&mut self) {
         for thread in self.threads.values_mut() {
             thread.phase = Phase::Idle;
-            thread.admitted = 0;
+            thread.admission = Admission::default();
         }
     }
 
-    /// Forgets all that its last attempt did but what it spent: it begins from the beginning, and what it was told,
+    /// Forgets all that its last attempt did but what it spent, and how much at a time: it begins from the beginning, and what it was told,
     /// or was to be done to it, applies anew.
     pub fn begin_anew(&mut self) {
-        self.threads.clear();
+        self.earlier = std::mem::take(&mut self.threads).into_values().flat_map(|thread| thread.recent).collect();
         self.root = None;
         self.routed = None;
         self.route_wanted = None;
@@ -360,12 +391,17 @@ impl Agent {
 
 impl Default for Thread {
     fn default() -> Self {
-        Self { phase: Phase::Idle, model: None, gated: false, admitted: 0, recent: VecDeque::new() }
+        Self { phase: Phase::Idle, model: None, gated: false, admission: Admission::default(), recent: VecDeque::new() }
     }
 }
 
 impl Thread {
-    /// The responses that foretell its next one; empty for a thread that has not been answered.
+    /// It had a response.
+    pub(super) fn was_answered(&self) -> bool {
+        !self.recent.is_empty()
+    }
+
+    /// Its last responses, oldest first; none for a thread that was never answered.
     pub fn recent(&self) -> impl Iterator<Item = &Response> {
         self.recent.iter()
     }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use crate::model::{AgentName, Cost, Dimension, ModelId, Response, Unit};
+use crate::model::{AgentName, Dimension, Response, Unit};
 use crate::policy::rule::{Budget, Rung, Window};
 use crate::policy::verdict::Standing;
 
 use super::account::{Account, Books, amount};
-use super::agent::{Agent, Thread, with_model};
+use super::agent::{Agent, with_model};
 use super::effect::Effect;
 use super::governor::Governor;
-use super::input::{Moment, Phase, Timer};
+use super::input::{Moment, Timer};
 use super::lifecycle::State;
 
 impl Governor {
@@ -100,51 +100,6 @@ impl Governor {
         }
     }
 
-    /// What an agent's live threads are likely to add to an account, with this model or as they
-    /// are: the largest recent response of each that is between requests or has one under way.
-    fn predicted(&self, account: &Account, budget: &Budget, agent: &Agent, rung: Option<&Rung>) -> i64 {
-        let live = agent.threads.values().filter(|thread| thread.phase != Phase::Idle);
-        self.foretold(account, budget, agent, rung, live)
-    }
-
-    /// The same for one that shares the account. One that is about to end, and gets nothing past the gate, adds only
-    /// what it has sent.
-    fn predicted_beside(&self, account: &Account, budget: &Budget, peer: &Agent) -> i64 {
-        if peer.ends_at_gate() {
-            return self.foretold(account, budget, peer, None, peer.asking());
-        }
-        self.predicted(account, budget, peer, peer.next_model())
-    }
-
-    fn foretold<'a>(
-        &self,
-        account: &Account,
-        budget: &Budget,
-        agent: &Agent,
-        rung: Option<&Rung>,
-        live: impl Iterator<Item = &'a Thread>,
-    ) -> i64 {
-        let unit = account.key.unit;
-        if unit == Unit::ToolCalls {
-            return self.calls_waiting(account, budget, agent);
-        }
-        let foretold = |response: &Response| {
-            let routed = rung.map(|rung| with_model(response, rung, |response| self.quoted(&rung.model, response)));
-            let next = routed.as_ref().unwrap_or(response);
-            if !account.counts(budget, next) {
-                return 0;
-            }
-            // A model without a price makes no room.
-            let unknown = routed.is_some() && unit == Unit::Usd && next.cost == Cost::Unpriced;
-            if unknown { i64::MAX } else { amount(next, unit) }
-        };
-        live.filter_map(|thread| thread.recent().map(foretold).max()).fold(0_i64, i64::saturating_add)
-    }
-
-    pub(super) fn quoted(&self, model: &ModelId, response: &Response) -> Cost {
-        (self.quote)(model, &response.tier, response.at, &response.tokens)
-    }
-
     /// How an account stands for one of its agents.
     pub(super) fn standing(&self, index: usize, name: &AgentName, books: &dyn Books) -> Option<Standing> {
         let (account, _) = self.account(index)?;
@@ -184,7 +139,8 @@ impl Governor {
 
     /// What an account must keep for an agent: what it is likely to add while it works, or was promised.
     pub(super) fn claim(&self, account: &Account, budget: &Budget, agent: &Agent) -> i64 {
-        let next = if agent.works() { self.predicted_beside(account, budget, agent) } else { 0 };
+        let adds = agent.works() || agent.is_held_at_gate();
+        let next = if adds { self.predicted_beside(account, budget, agent) } else { 0 };
         next.max(self.promised(account, &agent.setup.name))
     }
 

@@ -73,7 +73,7 @@ pub struct Facts {
     pub askable: bool,
     /// Its requests can be slowed down.
     pub slowable: bool,
-    /// What was chosen before, and is in force.
+    /// What was chosen before and is in force, or is being done.
     pub floor: Option<Verb>,
 }
 

@@ -195,6 +195,7 @@ impl Governor {
                 self.happen(now, &agent, Happening::Ended);
             }
             Input::Braked { brake, by, reason } => self.braked(now, brake, &Braked { by, reason, at: now.wall }, books),
+            Input::GateFailed(agent) => self.gate_failed(&agent),
             Input::Exited { agent, leftover, ok } => self.exited(now, &agent, leftover, ok),
             Input::NotLaunched { agent, because } => self.not_launched(now, &agent, because),
             Input::Interrupted { how, because } => self.interrupt(now, how, &because),
@@ -228,6 +229,7 @@ impl Governor {
             self.settle(now, books);
         }
         self.settle_pools(now, books);
+        self.note_standings(now.wall);
         std::mem::take(&mut self.effects)
     }
 
@@ -378,7 +380,9 @@ impl Governor {
                 self.outcome(name, false, "its command ended first");
             }
         }
+        let barred = |agent: &Agent| agent.gate.has_failed() && !matches!(agent.state, State::Ending(_));
         let happening = match ok {
+            _ if self.agents.get(name).is_some_and(barred) => Happening::Ended,
             true => Happening::Exited,
             false if self.may_retry(name) => Happening::Retry,
             false => Happening::Failed,

@@ -46,6 +46,8 @@ pub enum Input {
     Frozen(AgentName),
     /// The agent's tree, which govern ended, is gone.
     Ended(AgentName),
+    /// A hook of this agent's could not ask, and ended its Codex; its command's end follows.
+    GateFailed(AgentName),
     /// The agent's command ended by itself.
     Exited {
         /// Whose.

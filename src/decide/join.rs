@@ -8,6 +8,7 @@ use crate::model::{AgentName, Cost, Dimension, Response, ThreadId, Timestamp, Un
 use crate::policy::rule::{Budget, Step};
 
 use super::account::{Account, Books};
+use super::admission::Admission;
 use super::effect::Effect;
 use super::governor::Governor;
 use super::input::{Moment, Phase};
@@ -45,11 +46,11 @@ pub struct JoinedThread {
     pub phase: Phase,
     /// It asks before its requests.
     pub gated: bool,
-    /// Requests that were let through and have no answer on record.
-    pub admitted: u8,
-    /// When the last of them was, by uptime.
+    /// What was let through of it and has no answer on record.
+    pub admission: Admission,
+    /// When that was, by uptime.
     pub sent: Option<Duration>,
-    /// Its last responses, oldest first: they foretell its next one.
+    /// Its last responses, oldest first: they foretell its next one. None for one that was never answered.
     pub recent: Vec<Response>,
 }
 
@@ -124,7 +125,8 @@ impl Governor {
                 agent.pace.sends(sent.min(now.uptime), &known.thread);
             }
             let thread = agent.threads.entry(known.thread.clone()).or_default();
-            (thread.phase, thread.gated, thread.admitted) = (known.phase, known.gated, known.admitted);
+            (thread.phase, thread.gated) = (known.phase, known.gated);
+            thread.admission.clone_from(&known.admission);
         }
         agent.root = Some(joined.root.clone());
     }

@@ -1,6 +1,7 @@
 //! Pure. The governor: what has happened goes in, what is to be done comes out.
 
 pub mod account;
+pub mod admission;
 pub mod agent;
 mod alert;
 pub mod allot;
@@ -10,11 +11,13 @@ pub mod calls;
 mod charge;
 pub mod choice;
 pub mod effect;
+mod foretold;
 pub mod gate;
 pub mod governor;
 pub mod input;
 pub mod join;
 pub mod lifecycle;
+mod live;
 mod observe;
 pub mod pace;
 pub mod pool;

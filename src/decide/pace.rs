@@ -9,8 +9,9 @@ use crate::policy::rate::Rate;
 use crate::policy::rule::{Act, Policy, Trigger};
 
 use super::account::amount;
-use super::agent::{Agent, Thread};
+use super::agent::Agent;
 use super::effect::Effect;
+use super::foretold::likely;
 use super::governor::Governor;
 use super::input::{Moment, Timer};
 use super::verdicts::{Due, Source};
@@ -46,6 +47,16 @@ impl Throttle {
     /// One that somebody was told of before.
     pub(super) fn under_way(to: Rate, because: String) -> Self {
         Self { to, because, said: true }
+    }
+
+    /// A request had to wait for it.
+    pub(super) fn was_felt(&self) -> bool {
+        self.said
+    }
+
+    /// `4 responses/m at the most: …`.
+    pub(super) fn sentence(&self) -> String {
+        format!("{} at the most: {}", self.to, self.because)
     }
 }
 
@@ -152,20 +163,20 @@ impl Governor {
     pub(super) fn throttled(&mut self, now: Moment, name: &AgentName, thread: &ThreadId) -> Option<Duration> {
         self.end_throttles(now, name);
         let agent = self.agents.get(name)?;
+        let thread = agent.threads.get(thread)?;
         let waits = agent.throttles.iter().filter_map(|(source, throttle)| {
             let unit = throttle.to.quantity.unit;
-            let largest = |thread: &Thread| thread.recent().map(|response| amount(response, unit)).max();
-            let own = agent.threads.get(thread).and_then(largest);
-            // A thread that was not answered yet is taken to be as dear as the dearest.
-            let any = || agent.threads.values().filter_map(largest).max().unwrap_or(0);
-            let likely = if unit == Unit::Responses { 1 } else { own.unwrap_or_else(any) };
-            let wait = agent.pace.wait(now.uptime, &throttle.to, likely);
-            // When its window ends, so does the throttle.
-            let ends = match *source {
-                Source::Step { account, .. } => self.accounts.get(account).and_then(|account| account.bounds.end),
+            let account = match *source {
+                Source::Step { account, .. } => self.accounts.get(account),
                 Source::Alert(_) => None,
             };
-            let ends = ends.and_then(|end| (end - now.wall).to_std().ok());
+            let peers = account.into_iter().flat_map(|account| &account.agents).filter(|peer| *peer != name);
+            let peers = peers.filter_map(|peer| self.agents.get(peer));
+            let declared = agent.setup.registration.per_response(unit);
+            let likely = likely(agent, thread, |response| amount(response, unit), declared, peers);
+            let wait = agent.pace.wait(now.uptime, &throttle.to, likely);
+            // When its window ends, so does the throttle.
+            let ends = account.and_then(|account| (account.bounds.end? - now.wall).to_std().ok());
             (!wait.is_zero()).then(|| (wait.min(ends.unwrap_or(wait)), *source))
         });
         let (wait, source) = waits.max()?;

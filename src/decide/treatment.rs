@@ -191,7 +191,8 @@ fn ending(before: State, happening: Happening) -> Ending {
     match (before, happening) {
         (State::Waiting, Happening::Skip) => Ending::Skipped,
         (State::Ending(After::Killed), _) | (State::Waiting, Happening::Wish(Intent::Kill)) => Ending::Killed,
-        (State::Ending(_) | State::Waiting, _) => Ending::Stopped,
+        // Its hooks have ended it, or govern itself.
+        (State::Ending(_) | State::Waiting, _) | (_, Happening::Ended) => Ending::Stopped,
         (
             State::Starting(_) | State::Running | State::Freezing(_) | State::Held | State::Paused | State::Gone,
             Happening::Failed,

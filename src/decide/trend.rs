@@ -62,6 +62,17 @@ impl Trend {
         i64::try_from(i128::from(spent) * 60_000 / i128::try_from(over.as_millis()).ok()?).ok()
     }
 
+    /// Spent in a minute of active time, for a person: over the last five, or in the first one so far.
+    pub(super) fn lately(&self, active: Duration, unit: Unit) -> i64 {
+        const SHOWN: Duration = Duration::from_secs(5 * 60);
+        let over = active.clamp(LEAST, SHOWN);
+        let since = active.saturating_sub(SHOWN);
+        let recent = self.recent.iter().filter(|(at, _)| *at >= since);
+        let spent = recent.fold(0_i64, |sum, (_, response)| sum.saturating_add(amount(response, unit)));
+        let millis = i128::try_from(over.as_millis()).unwrap_or(i128::MAX);
+        i64::try_from(i128::from(spent) * 60_000 / millis).unwrap_or(i64::MAX)
+    }
+
     /// How the root thread's requests grew; `None` before there is one.
     pub(super) fn growth(&self) -> Option<Growth> {
         let (first, last) = (self.first?, self.last?);
@@ -96,6 +107,17 @@ mod tests {
         assert_eq!(trend.per_minute(at(600), Unit::Tok), Some(100));
         assert_eq!(trend.per_minute(at(611), Unit::Tok), Some(70), "the first one is too long ago");
         assert_eq!(trend.per_minute(at(600), Unit::Responses), Some(0), "two in ten minutes");
+    }
+
+    #[test]
+    fn a_person_sees_a_rate_from_the_first_answer_on_and_never_one_that_is_too_high() {
+        let mut trend = Trend::default();
+        assert_eq!(trend.lately(at(0), Unit::Tok), 0);
+        trend.note(at(2), &response("codex", "root", "mid", 300, morning()));
+        assert_eq!(trend.lately(at(2), Unit::Tok), 300, "in the first minute so far");
+        assert_eq!(trend.lately(at(120), Unit::Tok), 150);
+        assert_eq!(trend.lately(at(302), Unit::Tok), 60);
+        assert_eq!(trend.lately(at(303), Unit::Tok), 0, "five minutes ago is not lately");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::choice::{Cheaper, Facts, Stock, choose};
 use super::effect::Effect;
 use super::governor::Governor;
 use super::input::Moment;
-use super::lifecycle::State;
+use super::lifecycle::{Intent, State};
 use super::verdicts::{Due, Source};
 
 /// What a `decide` step comes to.
@@ -83,7 +83,7 @@ impl Governor {
             waiting: self.agents.values().filter(waits).count(),
             askable: self.askable || !step.implied,
             slowable: agent.gate.holds_requests(),
-            floor: agent.chosen.get(&index).map(|(_, verb)| *verb),
+            floor: agent.chosen.get(&index).map(|(_, verb)| *verb).max(agent.treatment().and_then(verb_of)),
         })
     }
 
@@ -192,6 +192,17 @@ impl Due {
             Some(chosen) => format!("{}; {}", self.because, chosen.rationale),
             None => self.because.clone(),
         }
+    }
+}
+
+/// The verb that this is done by; `None`: no verb's, but a person's.
+fn verb_of(intent: Intent) -> Option<Verb> {
+    match intent {
+        Intent::Route => Some(Verb::Route),
+        Intent::Pause => None,
+        Intent::Ask => Some(Verb::Ask),
+        Intent::Stop => Some(Verb::Stop),
+        Intent::Kill => Some(Verb::Kill),
     }
 }
 

@@ -2,10 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ApprovalId, Brake, ModelId};
+use crate::model::{ApprovalId, Brake, Live, ModelId};
 
 /// The longest line that is read: anything larger is not from govern.
 pub const MAX_LINE: usize = 64 * 1024;
+
+/// The longest reply: a run of some thousand agents tells how each stands.
+pub const MAX_REPLY: usize = 4 * 1024 * 1024;
 
 /// Said to a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +34,8 @@ pub enum Message {
     },
     /// The ledger has news for this run.
     Wake,
+    /// Somebody looks: how does the run stand? Changes nothing.
+    Status,
 }
 
 /// What a person wants.
@@ -78,4 +83,11 @@ pub enum Reply {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         hint: Option<String>,
     },
+}
+
+/// Said back to [`Message::Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stands {
+    /// How the run stands.
+    pub stands: Live,
 }

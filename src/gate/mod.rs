@@ -2,5 +2,6 @@
 
 pub mod hook;
 pub mod line;
+pub mod mark;
 pub mod message;
 pub mod socket;

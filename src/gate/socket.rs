@@ -9,18 +9,22 @@ use std::time::Duration;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
 use super::hook::{HookHeader, HookInput, HookReply, HookWord, MAX_INPUT};
-use super::message::{MAX_LINE, Message, Reply};
+use super::message::{MAX_LINE, MAX_REPLY, Message, Reply, Stands};
 use crate::codex::HookEvent;
-use crate::model::RunId;
+use crate::model::{Live, RunId};
 
 /// How long a silent peer is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The same where somebody only looks.
+const GLANCE: Duration = Duration::from_millis(1_500);
 
 /// Messages that may wait while the supervisor is busy.
 const MAX_WAITING: usize = 64;
@@ -228,7 +232,7 @@ impl Drop for Socket {
 
 impl Call {
     /// Answers. A peer that has gone away misses it.
-    pub async fn reply(mut self, reply: &Reply) {
+    pub async fn reply(mut self, reply: &(impl Serialize + Sync)) {
         if let Ok(mut line) = serde_json::to_vec(reply) {
             line.push(b'\n');
             let _gone = tokio::time::timeout(PATIENCE, self.stream.write_all(&line)).await;
@@ -239,7 +243,7 @@ impl Call {
 /// Says one thing to a live run and waits for its reply. Where several processes speak for it, the first that does not
 /// refuse has replied.
 pub fn call(folder: &Path, run: &RunId, message: &Message) -> Result<Reply, SocketError> {
-    let mut result = call_at(&path_of(folder, run), run, message);
+    let mut result: Result<Reply, SocketError> = call_at(&path_of(folder, run), run, message, PATIENCE * 2);
     if !matches!(result, Err(SocketError::NotLive(_))) {
         return result;
     }
@@ -253,7 +257,7 @@ pub fn call(folder: &Path, run: &RunId, message: &Message) -> Result<Reply, Sock
         })
     };
     for path in names.filter(is_beside) {
-        match call_at(&path, run, message) {
+        match call_at(&path, run, message, PATIENCE * 2) {
             Err(SocketError::NotLive(_)) => {}
             done @ Ok(Reply::Done { .. }) => return done,
             other => result = other,
@@ -262,19 +266,30 @@ pub fn call(folder: &Path, run: &RunId, message: &Message) -> Result<Reply, Sock
     result
 }
 
-fn call_at(path: &Path, run: &RunId, message: &Message) -> Result<Reply, SocketError> {
+/// Asks a run how it stands. Who does not answer soon is suspended or busy, and is not waited for.
+pub fn ask_status(folder: &Path, run: &RunId) -> Result<Live, SocketError> {
+    let Stands { stands } = call_at(&path_of(folder, run), run, &Message::Status, GLANCE)?;
+    Ok(stands)
+}
+
+fn call_at<R: DeserializeOwned>(
+    path: &Path,
+    run: &RunId,
+    message: &Message,
+    patience: Duration,
+) -> Result<R, SocketError> {
     let io = |source| SocketError::Io { path: path.to_owned(), source };
     let mut stream =
         with_short_path(path, |short| StdStream::connect(short)).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => SocketError::NotLive(run.clone()),
             _ => io(source),
         })?;
-    stream.set_read_timeout(Some(PATIENCE * 2)).map_err(io)?;
+    stream.set_read_timeout(Some(patience)).map_err(io)?;
     let mut line = serde_json::to_vec(message).map_err(|_| SocketError::Malformed(run.clone()))?;
     line.push(b'\n');
     stream.write_all(&line).map_err(io)?;
     let mut answer = Vec::new();
-    BufReader::new(stream.take(MAX_LINE as u64)).read_until(b'\n', &mut answer).map_err(io)?;
+    BufReader::new(stream.take(MAX_REPLY as u64)).read_until(b'\n', &mut answer).map_err(io)?;
     serde_json::from_slice(&answer).map_err(|_| SocketError::Malformed(run.clone()))
 }
 

@@ -106,7 +106,8 @@ impl Turn<'_> {
             | EventKind::Answered { .. }
             | EventKind::Extended { .. }
             | EventKind::Braked { .. } => self.link(&Link::Point { at, run, seq, head }),
-            EventKind::AgentStarted { .. }
+            EventKind::Registered { .. }
+            | EventKind::AgentStarted { .. }
             | EventKind::Response(_)
             | EventKind::Skipped { .. }
             | EventKind::Decided(_)

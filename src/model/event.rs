@@ -52,6 +52,29 @@ pub enum EventKind {
         /// Version of the price table.
         prices: String,
     },
+    /// An agent of a fleet, as its file has it, before anything was started.
+    Registered {
+        /// What it expects to spend, in its unit's smallest part.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        spend: Option<i64>,
+        /// `usd`, `tok` or `all_tok`.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        unit: Option<String>,
+        /// How many responses it expects.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        responses: Option<u64>,
+        /// How long it expects to be active.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        milliseconds: Option<i64>,
+        /// The tier that it asks for.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        tier: Option<String>,
+        /// How much it matters beside others: 0 (least) to 9.
+        priority: u8,
+        /// Those that must have ended well before it starts.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        needs: Vec<AgentName>,
+    },
     /// An agent's command was started, or started again.
     AgentStarted {
         /// As executed, secrets redacted.
@@ -245,6 +268,12 @@ pub enum EventKind {
         in_flight: u32,
         /// What those may have cost, by the largest recent response of their threads.
         in_flight_cost: Money,
+        /// How it came to its end; ledgers of before do not say.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        result: Option<AgentResult>,
+        /// Why, for a person.
+        #[serde(skip_serializing_if = "String::is_empty", default)]
+        because: String,
     },
     /// An agent never started: what it needs came to nothing.
     AgentSkipped {
@@ -274,6 +303,38 @@ pub enum Moved {
     Extended,
     /// To the pool: an agent ended and had not spent it.
     GivenBack,
+}
+
+/// How an agent ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentResult {
+    /// Well.
+    Done,
+    /// With an error of its own.
+    Failed,
+    /// By policy or a person, at a safe point.
+    Stopped,
+    /// By policy or a person, at once.
+    Killed,
+    /// It never started: what it needs came to nothing.
+    Skipped,
+    /// govern ended before it did.
+    Lost,
+}
+
+impl AgentResult {
+    /// As JSON and tables spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+            Self::Killed => "killed",
+            Self::Skipped => "skipped",
+            Self::Lost => "lost",
+        }
+    }
 }
 
 /// What hooks can hold of an agent.

@@ -30,6 +30,18 @@ impl Registration {
             Unit::ToolCalls => None,
         }
     }
+
+    /// What it declares of this unit for one response, rounded up; `None` where it does not say both.
+    pub fn per_response(&self, unit: Unit) -> Option<i64> {
+        match unit {
+            Unit::Responses => Some(1),
+            Unit::Usd | Unit::Tok | Unit::AllTok => {
+                let (all, count) = (u64::try_from(self.expected(unit)?).ok()?, self.responses?);
+                (count > 0).then(|| i64::try_from(all.div_ceil(count)).unwrap_or(i64::MAX))
+            }
+            Unit::Minutes | Unit::ToolCalls => None,
+        }
+    }
 }
 
 /// How much an agent matters beside others: 0 (least) to 9; 5 where nothing is said.
@@ -85,6 +97,26 @@ mod tests {
             (Unit::ToolCalls, None),
         ] {
             assert_eq!(registration.expected(unit), expected, "{unit:?}");
+        }
+    }
+
+    #[test]
+    fn a_response_is_declared_by_what_all_of_them_are() {
+        let declared = |spend: &str, responses| Registration {
+            spend: Quantity::parse(spend).ok(),
+            responses,
+            ..Registration::default()
+        };
+        for (registration, unit, each) in [
+            (declared("1 usd", Some(3)), Unit::Usd, Some(333_333_334)),
+            (declared("1 usd", Some(3)), Unit::Tok, None),
+            (declared("90k tok", Some(9)), Unit::Tok, Some(10_000)),
+            (declared("1 usd", Some(0)), Unit::Usd, None),
+            (declared("1 usd", None), Unit::Usd, None),
+            (Registration::default(), Unit::Responses, Some(1)),
+            (declared("1 usd", Some(3)), Unit::Minutes, None),
+        ] {
+            assert_eq!(registration.per_response(unit), each, "{registration:?} {unit:?}");
         }
     }
 

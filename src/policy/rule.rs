@@ -303,6 +303,11 @@ impl Policy {
         self.binds(Some(Unit::ToolCalls))
     }
 
+    /// Some step leaves a choice to the governor, who goes by what agents have to show.
+    pub fn weighs(&self) -> bool {
+        self.budgets.iter().any(|budget| budget.all_steps().any(|step| step.may.is_some()))
+    }
+
     /// Some tool is refused or asked about, and not only observed.
     pub fn has_gates(&self) -> bool {
         self.gates.iter().any(|gate| !gate.observe)

@@ -32,7 +32,7 @@ pub use inspect::{
 pub use own::{
     account_home, has_posix_shell, has_terminal, own_identity, own_program, own_uid, stay_in_foreground, user_name,
 };
-pub use terminal::{Lent, Terminal};
+pub use terminal::{Lent, Terminal, window_lines};
 pub use tree::{
     Process, State, alive, descendants, identity_of, is_descendant_of, is_governed, lineage, supervisor_above,
 };

@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{IsTerminal, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use nix::libc::{_POSIX_VDISABLE as DISABLED, winsize as Winsize};
@@ -131,6 +131,13 @@ impl Drop for Shorter {
             set_window_size(&self.tty, &self.size);
         }
     }
+}
+
+/// How many lines the terminal behind standard error, or else output, has; `None` where there is none.
+pub fn window_lines() -> Option<usize> {
+    let of = |tty: std::io::Result<OwnedFd>| window_size(&tty.ok()?).map(|size| usize::from(size.ws_row));
+    let found = of(std::io::stderr().as_fd().try_clone_to_owned());
+    found.or_else(|| of(std::io::stdout().as_fd().try_clone_to_owned())).filter(|lines| *lines > 0)
 }
 
 fn window_size(tty: &OwnedFd) -> Option<Winsize> {

@@ -18,6 +18,13 @@ pub fn to_text<T: Serialize + ?Sized>(value: &T) -> String {
     format!("{text}\n")
 }
 
+/// On one line, with a line break at the end.
+pub fn to_line<T: Serialize + ?Sized>(value: &T) -> String {
+    let text = serde_json::to_string(value)
+        .unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }).to_string());
+    format!("{text}\n")
+}
+
 /// Writes the counters, the cost and how they are known into a JSON object.
 pub(super) fn counters<M: SerializeMap>(map: &mut M, totals: &Totals) -> Result<(), M::Error> {
     let tokens = &totals.tokens;

@@ -5,11 +5,13 @@
 
 pub mod agent_end;
 pub mod approvals;
+pub mod bars;
 pub mod budget;
 pub mod by;
 pub mod change;
 pub mod csv;
 mod figures;
+mod fleet_end;
 pub mod fleet_plan;
 pub mod focus;
 pub mod imported;
@@ -26,13 +28,15 @@ pub mod run;
 pub mod run_json;
 pub mod run_rows;
 pub mod spend;
+pub mod status;
+mod status_json;
 pub mod summary;
 pub mod text;
 pub mod told;
 pub mod trial;
 pub mod trial_json;
 
-pub use agent_end::{AgentEnd, AgentResult};
+pub use agent_end::{AgentEnd, FleetEnd, PoolEnd, ThreadEnd};
 pub use approvals::ApprovalReport;
 pub use budget::{BudgetReport, BudgetRow, BudgetStanding, OtherTime};
 pub use by::By;
@@ -42,6 +46,7 @@ pub use page::Page;
 pub use plan_standing::PlanStanding;
 pub use run::{Handoff, Next, RunParts, RunReport};
 pub use run_rows::RunTally;
+pub use status::{RunStatus, Source, StatusReport};
 pub use summary::{Frame, PriceStamp, Summary, Tally, Totals};
 pub use trial::TrialReport;
 

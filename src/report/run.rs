@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use chrono_tz::Tz;
 
 use super::BudgetStanding;
-use super::agent_end::{self, AgentEnd};
+use super::agent_end::{FleetEnd, Read};
 use super::figures::Figures;
 use super::marks::{Billed, notes};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
@@ -38,8 +38,8 @@ pub struct RunReport {
     pub stopped: Option<Braked>,
     /// Where the budgets stand that bind it.
     pub budgets: Vec<BudgetStanding>,
-    /// How each agent of a fleet ended; none for a run of one command.
-    pub agents: Vec<AgentEnd>,
+    /// How a fleet ended, agent by agent; empty for a run of one command.
+    pub fleet: FleetEnd,
     /// How to go on after a stop.
     pub handoff: Option<Handoff>,
     /// Where the costs come from.
@@ -109,17 +109,26 @@ impl RunReport {
                 _ => {}
             }
         }
+        let (rows, told) = (spend.rows(&parts.threads), told(&parts.events));
+        let fleet = FleetEnd::of(&Read {
+            events: &parts.events,
+            threads: &parts.threads,
+            rows: &rows,
+            tally: &spend,
+            told: &told,
+            over: parts.info.outcome.is_some(),
+        });
         Self {
-            rows: spend.rows(&parts.threads),
+            rows,
             totals: spend.totals,
             unpriced_models: spend.unpriced_models,
             skipped_lines,
             in_flight,
-            told: told(&parts.events),
+            told,
             stopped: stopped(&parts),
             info: parts.info,
             budgets: parts.budgets,
-            agents: Vec::new(),
+            fleet,
             handoff: parts.handoff,
             prices: parts.prices,
             zone: parts.zone,
@@ -143,9 +152,7 @@ impl RunReport {
     pub fn page(&self) -> Page {
         let mut page = Page::default();
         page.title(self.headline());
-        if !self.agents.is_empty() {
-            page.table(agent_end::table(&self.agents));
-        }
+        self.fleet.tell(&mut page);
         if self.rows.is_empty() {
             page.list(vec![Item::note("No Codex session was seen, so nothing was metered.")]);
         } else {
@@ -153,7 +160,9 @@ impl RunReport {
         }
         page.list(self.budgets.iter().map(budget_item).collect());
         let several = self.rows.iter().map(|row| &row.agent).collect::<HashSet<_>>().len() > 1;
-        page.list(self.told.iter().map(|told| told.item(self.zone, several)).collect());
+        // What was shared out stands in the fleet's own table.
+        let told = self.told.iter().filter(|told| self.fleet.agents.is_empty() || !told.is_share());
+        page.list(told.map(|told| told.item(self.zone, several)).collect());
         let mut notes = notes(
             &self.totals,
             Billed::MarkedIfMixed,
@@ -164,7 +173,7 @@ impl RunReport {
             notes.push(Item::note("Observed only: govern recorded what it would have done, and did nothing."));
         }
         page.list(notes);
-        page.list(agent_end::hand_offs(&self.agents));
+        page.list(self.fleet.hand_offs());
         self.hand_off(&mut page);
         page
     }
@@ -315,7 +324,7 @@ fn budget_item(standing: &BudgetStanding) -> Item {
 }
 
 /// What the totals count in a budget's unit.
-fn amount(totals: &Totals, unit: Unit) -> Option<i64> {
+pub(super) fn amount(totals: &Totals, unit: Unit) -> Option<i64> {
     let whole = |count: u64| i64::try_from(count).ok();
     match unit {
         Unit::Usd => totals.known_cost().map(Money::nanos),

@@ -1,10 +1,13 @@
 //! Pure. `govern.run/1`: a run as JSON.
 
+use std::collections::BTreeMap;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::json::counters;
 use super::run::{Handoff, RunReport};
 use super::run_rows::RunRow;
+use super::summary::Totals;
 use super::text::rfc3339;
 use super::told::Told;
 use crate::model::{BudgetName, Money};
@@ -54,8 +57,11 @@ impl Serialize for RunReport {
         map.serialize_entry("policy", &info.policy)?;
         map.serialize_entry("rows", &self.rows)?;
         map.serialize_entry("totals", &self.totals)?;
-        if !self.agents.is_empty() {
-            map.serialize_entry("agents", &self.agents)?;
+        if !self.fleet.agents.is_empty() {
+            map.serialize_entry("agents", &self.fleet.agents)?;
+            map.serialize_entry("pools", &self.fleet.pools)?;
+            map.serialize_entry("teams", &by("team", &self.fleet.teams))?;
+            map.serialize_entry("models", &by("model", &self.fleet.models))?;
         }
         map.serialize_entry("in_flight", &in_flight)?;
         map.serialize_entry("unpriced_models", &self.unpriced_models)?;
@@ -64,6 +70,26 @@ impl Serialize for RunReport {
         map.serialize_entry("budgets", &self.budgets)?;
         map.serialize_entry("changed_files", &self.handoff.as_ref().and_then(|handoff| handoff.files.as_ref()))?;
         map.serialize_entry("prices", &self.prices)?;
+        map.end()
+    }
+}
+
+/// What one team, or model, comes to; its name stands under what it is.
+struct Of<'a> {
+    what: &'static str,
+    name: &'a Option<String>,
+    totals: &'a Totals,
+}
+
+fn by<'a>(what: &'static str, all: &'a BTreeMap<Option<String>, Totals>) -> Vec<Of<'a>> {
+    all.iter().map(|(name, totals)| Of { what, name, totals }).collect()
+}
+
+impl Serialize for Of<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(self.what, self.name)?;
+        counters(&mut map, self.totals)?;
         map.end()
     }
 }

@@ -1,6 +1,6 @@
 //! Pure. What a run spent: a row for each thread and model, sub-agents below their root.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::summary::Totals;
 use crate::model::{AgentName, Cost, ModelId, Response, ThreadId, ThreadInfo};
@@ -37,6 +37,12 @@ pub struct RunTally {
     pub totals: Totals,
     /// Models that have no price; `None` where a file did not say which.
     pub unpriced_models: BTreeSet<Option<String>>,
+    /// What each team spent; `None`: no team.
+    pub(super) teams: BTreeMap<Option<String>, Totals>,
+    /// What each model was paid; `None`: unknown.
+    pub(super) models: BTreeMap<Option<String>, Totals>,
+    /// The model that each thread was answered by last, and how often that was another one than before.
+    last: HashMap<ThreadId, (Option<ModelId>, u32)>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,9 +72,20 @@ impl RunTally {
             group.totals.add(response);
         }
         self.totals.add(response);
+        self.teams.entry(response.attribution.team.clone()).or_default().add(response);
+        let model = response.model.as_ref().map(|model| model.as_str().to_owned());
+        self.models.entry(model).or_default().add(response);
+        let (last, changes) = self.last.entry(response.thread.clone()).or_insert_with(|| (response.model.clone(), 0));
+        *changes += u32::from(*last != response.model);
+        last.clone_from(&response.model);
         if response.cost == Cost::Unpriced {
             self.unpriced_models.insert(response.model.as_ref().map(|model| model.as_str().to_owned()));
         }
+    }
+
+    /// How often a thread was answered by another model than before.
+    pub(super) fn model_changes(&self, thread: &ThreadId) -> u32 {
+        self.last.get(thread).map_or(0, |(_, changes)| *changes)
     }
 
     /// Agents as they first spent; below each its root threads; below each of these its sub-agents. A thread without a

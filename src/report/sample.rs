@@ -7,19 +7,25 @@ use super::approvals::{ApprovalReport, AskedRow};
 use super::budget::{BudgetReport, BudgetRow, OtherTime};
 use super::outlook::{Forecast, Outlook, Stretch};
 use super::summary::Totals;
-use super::{BudgetStanding, Handoff, Next, PriceStamp, RunParts, RunReport, RunTally};
+use super::{
+    BudgetStanding, Handoff, Next, PriceStamp, RunParts, RunReport, RunStatus, RunTally, Source, StatusReport,
+};
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::trial::{Deed, Origin, Spend, Trial, TriedRun, TriedStep};
 use crate::model::{
-    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, ModelId, Money,
-    ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, ThreadId, ThreadInfo, Timestamp,
-    Tokens, Unit, Verb,
+    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Live, ModelId, Money,
+    ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, Standing, ThreadId, ThreadInfo,
+    Timestamp, Tokens, Unit, Verb,
 };
 
+pub(crate) use ended::fleet_run;
 pub(crate) use fleet::plan;
+pub(crate) use live::live;
 pub(crate) use spend::{days, slice, summary, summed};
 
+mod ended;
 mod fleet;
+mod live;
 mod spend;
 
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -93,7 +99,13 @@ pub(crate) fn extended(amount: i64) -> EventKind {
 }
 
 pub(crate) fn agent_ended(in_flight: u32) -> EventKind {
-    EventKind::AgentEnded { code: 130, in_flight, in_flight_cost: Money::parse_decimal("0.21").unwrap() }
+    EventKind::AgentEnded {
+        code: 130,
+        in_flight,
+        in_flight_cost: Money::parse_decimal("0.21").unwrap(),
+        result: None,
+        because: String::new(),
+    }
 }
 
 pub(crate) fn thread(id: &str, root: &str, parent: Option<&str>, agent: &str, role: Option<&str>) -> ThreadInfo {
@@ -127,6 +139,37 @@ pub(crate) fn info(outcome: &str, code: i32, rule: Option<&str>) -> RunInfo {
         policy: "5d1f".into(),
         prices: "2026-11-22".into(),
     }
+}
+
+/// A fleet as its govern tells it, one whose govern is silent, and a session under installed hooks.
+pub(crate) fn status() -> StatusReport {
+    let now = at("2026-11-22T14:12:00Z");
+    let command = |words: &str| words.split(' ').map(str::to_owned).collect();
+    let fleet = RunInfo {
+        ended: None,
+        outcome: None,
+        code: None,
+        command: command("govern fleet pipeline.toml"),
+        ..info("", 0, None)
+    };
+    let mut silent = Live { limits: Vec::new(), pools: Vec::new(), ..live() };
+    silent.agents.truncate(1);
+    for agent in &mut silent.agents {
+        (agent.agent, agent.state, agent.limit) = ("codex".into(), Standing::Alive, None);
+        agent.cost_usd_per_minute = None;
+    }
+    let of = |id: &str, source: Source, live: Live| RunStatus {
+        info: RunInfo { id: id.into(), command: command("codex exec tidy"), ..fleet.clone() },
+        source,
+        live,
+    };
+    let why = "its govern does not answer: it may be suspended";
+    let runs = vec![
+        RunStatus { info: fleet.clone(), source: Source::Supervisor, live: live() },
+        of("k3e0000000aa", Source::Ledger(why.to_owned()), silent.clone()),
+        of("k3d0000000bb", Source::Hooks, silent),
+    ];
+    StatusReport { at: now, runs }
 }
 
 pub(crate) fn standing(

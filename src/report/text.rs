@@ -40,6 +40,16 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// So many seconds ahead, as exactly as a forecast can be: `<1 min`, `28 min`, `3 h`, `2 d`.
+pub fn about(seconds: u64) -> String {
+    match seconds {
+        0..60 => "<1 min".to_owned(),
+        60..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
 /// The time from one moment to a later one; zero if it is not later.
 pub fn between(from: Timestamp, to: Timestamp) -> Duration {
     (to - from).to_std().unwrap_or_default()
@@ -138,6 +148,15 @@ mod tests {
             (356_400, "4 d 3 h"),
         ] {
             assert_eq!(duration(Duration::from_secs(seconds)), read);
+        }
+    }
+
+    #[test]
+    fn what_lies_ahead_is_told_by_the_minute_at_most() {
+        for (seconds, read) in
+            [(0, "<1 min"), (59, "<1 min"), (119, "1 min"), (7_199, "119 min"), (7_200, "2 h"), (200_000, "2 d")]
+        {
+            assert_eq!(about(seconds), read);
         }
     }
 

@@ -52,6 +52,29 @@ impl Told {
         }
     }
 
+    /// Somebody, or the policy, decided this about an agent.
+    pub fn is_decision(&self) -> bool {
+        let words = [
+            "warned",
+            "steered",
+            "throttled",
+            "routed",
+            "held",
+            "stopped",
+            "killed",
+            "extended",
+            "decided",
+            "refused",
+            "paused",
+        ];
+        words.contains(&self.what.as_str())
+    }
+
+    /// It says who was given what of a budget that is shared out.
+    pub fn is_share(&self) -> bool {
+        matches!(self.what.as_str(), "allotted" | "gave back")
+    }
+
     /// The sentence after its verb.
     pub fn text(&self) -> String {
         let held = self.held.map(|held| format!("{}: ", duration(held))).unwrap_or_default();
@@ -186,6 +209,7 @@ impl Teller {
             EventKind::AgentSkipped { because } => self.told.push(Told::new(event, "skipped", because.clone())),
             EventKind::RunEnded { outcome, .. } => self.run_ended(event, outcome),
             EventKind::RunStarted { .. }
+            | EventKind::Registered { .. }
             | EventKind::AgentStarted { .. }
             | EventKind::ThreadSeen { .. }
             | EventKind::Gated { .. }

@@ -4,7 +4,7 @@ use crate::decide::Effect;
 use crate::decide::effect::{About, Question};
 use crate::decide::input::Input;
 use crate::error::Error;
-use crate::gate::message::{Message, Reply, Wish};
+use crate::gate::message::{Message, Reply, Stands, Wish};
 use crate::gate::socket::{self, Call, Peer};
 use crate::model::event::Answer;
 use crate::model::{ApprovalId, Quantity};
@@ -36,10 +36,16 @@ impl Supervisor {
     /// Hears what another govern says, and replies.
     pub(super) async fn heard(&mut self, call: Call) -> Result<Vec<Effect>, Error> {
         let message = call.message.clone();
+        if message == Some(Message::Status) {
+            self.tell_status(call);
+            return Ok(Vec::new());
+        }
         let (effects, reply) = match (message, self.admits(call.peer)) {
             (None, _) => (Vec::new(), refused(NotTaken::new("that is nothing a run understands"))),
             (_, Err(why)) => (Vec::new(), refused(why)),
-            (Some(Message::Wake), Ok(_)) => (self.turn(Vec::new())?, Reply::Done { what: "awake".to_owned() }),
+            (Some(Message::Wake | Message::Status), Ok(_)) => {
+                (self.turn(Vec::new())?, Reply::Done { what: "awake".to_owned() })
+            }
             (Some(Message::Brake { brake, reason }), Ok(who)) => return self.brake(call, &who, brake, reason),
             (Some(Message::Answer { approval, wish, reason }), Ok(who)) => {
                 match self.take_answer(approval, &wish, &who, reason.as_deref())? {
@@ -50,6 +56,14 @@ impl Supervisor {
         };
         call.reply(&reply).await;
         Ok(effects)
+    }
+
+    /// Tells how the run stands, beside the loop: who reads slowly holds up nobody. An agent may know, too.
+    fn tell_status(&self, call: Call) {
+        if call.peer.uid == process::own_uid() {
+            let stands = self.governor.live(self.moment());
+            tokio::spawn(async move { call.reply(&Stands { stands }).await });
+        }
     }
 
     /// Only this user's own processes, and none that an agent started: an agent may not approve itself.

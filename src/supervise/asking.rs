@@ -69,6 +69,12 @@ impl Asking {
         self.lent.is_some()
     }
 
+    /// A question stands on the screen.
+    pub(super) fn is_on_screen(&self) -> bool {
+        let open = self.waiting.as_ref().and_then(|waiting| waiting.open.as_ref());
+        open.is_some_and(|open| !open.task.is_finished() && open.prompt.may_ask())
+    }
+
     /// The question that waits for an answer here.
     pub(super) fn approval(&self) -> Option<ApprovalId> {
         self.waiting.as_ref().map(|waiting| waiting.question.approval)

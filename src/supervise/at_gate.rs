@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::path::PathBuf;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -12,6 +13,7 @@ use crate::decide::input::{Gone, Hook, HookId, Input, Judged, ToolCall, Wants};
 use crate::decide::{Effect, Governor};
 use crate::error::Error;
 use crate::gate::hook::{HookAnswer, HookInput, HookReply, HookWord};
+use crate::gate::mark;
 use crate::gate::socket::{self, HookCall, Peer};
 use crate::model::event::GateReach;
 use crate::model::{AgentName, ModelId, RunId};
@@ -157,6 +159,18 @@ impl Supervisor {
         call.reply(&HookReply::Print { text });
     }
 
+    /// Where the hooks of an agent leave word that they could not ask.
+    fn gate_mark(&self, agent: &AgentName) -> PathBuf {
+        let place = self.order.iter().position(|name| name == agent).unwrap_or(self.order.len());
+        mark::path_of(&self.sockets, &self.run, place)
+    }
+
+    /// What an agent's hooks have left before its command ended, other than well.
+    pub(super) fn gate_failed(&mut self, agent: &AgentName, ok: bool) -> Option<Input> {
+        let failed = mark::take(&self.gate_mark(agent));
+        (failed && !ok).then(|| Input::GateFailed(agent.clone()))
+    }
+
     /// The command line with govern's hooks in it, where it can have them.
     pub(super) fn with_hooks(&mut self, agent: &AgentName, argv: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
         let Some(invocation) = Invocation::parse(&argv) else { return argv };
@@ -167,7 +181,8 @@ impl Supervisor {
         let socket = socket::path_of(&self.sockets, &self.run);
         let failing = if self.governor.gates() { Failing::Closed } else { Failing::Open };
         let posix_shell = process::has_posix_shell();
-        let target = HookTarget { govern: &govern, socket: &socket, failing, posix_shell };
+        let failed = self.gate_mark(agent);
+        let target = HookTarget { govern: &govern, socket: &socket, failed: &failed, failing, posix_shell };
         match invocation.with_hooks(&target) {
             Ok(hooked) => hooked,
             Err(NoHooks::NoSession) => argv,

@@ -8,9 +8,9 @@ use crate::model::event::EventKind;
 use crate::process::{self, Leftovers, Terminal};
 use crate::report::BudgetStanding;
 
-use super::plan::{AgentOutcome, Outcome};
+use super::plan::Outcome;
 use super::supervisor::Supervisor;
-use super::ward::{Finished, Ward};
+use super::ward::Finished;
 
 impl Supervisor {
     /// Lets the guard deal with what is left and waits until it is gone; then the last records are read.
@@ -29,7 +29,8 @@ impl Supervisor {
             }
         }
         guard.finish(leftovers).await;
-        self.echo.show_all();
+        self.echo.end();
+        self.show_output();
         // The guard is gone, and govern has adopted what it left.
         let left = process::own_identity().map_or_else(Vec::new, |own| process::descendants(own.pid));
         let left = left.iter().filter(|process| !process.is_dead()).count();
@@ -56,7 +57,7 @@ impl Supervisor {
         let ended = matches!(outcome, "stopped" | "killed" | "refused");
         let rule = self.governor.last_hard_budget().filter(|_| ended).cloned();
         if let Some(alone) = self.alone.clone()
-            && let Some(ended) = self.wards.get(&alone).and_then(Ward::ended)
+            && let Some(ended) = self.wards.get(&alone).and_then(|ward| ward.ended(self.because(&alone)))
         {
             self.note_of(&alone, ended);
         }
@@ -69,10 +70,9 @@ impl Supervisor {
         self.notices.release();
         let error = result.err().or(sealed.err());
         let budgets = self.standings();
-        let agents = self.order.iter().filter_map(|name| self.outcome_of(name)).collect();
         let mut ending = self.governor.accounts().filter(|(budget, _)| rule.as_ref() == Some(&budget.name));
         let extend = ending.find_map(|(_, account)| Some(account.key.unit.typed(account.offered?)));
-        Outcome { error, exit, ended, budgets, extend, agents, ledger: self.ledger }
+        Outcome { error, exit, ended, budgets, extend, ledger: self.ledger }
     }
 
     /// The outcome of the whole by those of its agents. One agent alone ends as its command did; of several, the worst
@@ -95,24 +95,17 @@ impl Supervisor {
         (outcome, exit)
     }
 
-    fn outcome_of(&self, name: &AgentName) -> Option<AgentOutcome> {
-        let (ward, agent) = (self.wards.get(name)?, self.governor.agent(name)?);
-        Some(AgentOutcome {
-            agent: name.clone(),
-            ending: ward.finished.map(|finished| finished.ending),
-            exit: ward.finished.map(|finished| finished.exit),
-            attempts: agent.attempt,
-            because: agent.because.clone(),
-            responses: agent.responses,
-            cost: agent.cost,
-            thread: agent.root.clone().or_else(|| self.sessions.root_of(name).cloned()),
-        })
+    /// Why an agent is as it is.
+    fn because(&self, name: &AgentName) -> &str {
+        self.governor.agent(name).map_or("", |agent| agent.because.as_str())
     }
 
     fn standings(&self) -> Vec<BudgetStanding> {
         let fresh = &self.fresh;
         self.governor
             .accounts()
+            // What one agent was given of a budget is in that one's figures.
+            .filter(|(_, account)| !account.allotted)
             .map(|(budget, account)| BudgetStanding {
                 budget: account.key.budget.clone(),
                 scope: account.key.scope.clone(),

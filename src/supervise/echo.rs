@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use crate::model::AgentName;
 use crate::report::text::printable;
+use crate::ui::Look;
+
+use super::supervisor::Supervisor;
 
 /// How often files are looked at.
-pub(super) const OFTEN: Duration = Duration::from_millis(150);
+pub(super) const OFTEN: Duration = Duration::from_millis(250);
 
 /// A line that is longer is shown in parts.
 const LONGEST: usize = 16 * 1024;
@@ -31,10 +34,18 @@ struct Source {
     rest: Vec<u8>,
 }
 
+/// What is to be shown on one of govern's own streams: whole lines.
+struct Said {
+    stream: Stream,
+    text: String,
+}
+
 /// The files of all agents.
 #[derive(Default)]
 pub(super) struct Echo {
     sources: Vec<Source>,
+    /// All writers are gone: a last line that is not ended is one.
+    ended: bool,
 }
 
 impl Echo {
@@ -48,23 +59,71 @@ impl Echo {
         self.sources.is_empty()
     }
 
-    /// Shows what is new. That nobody reads it any more is no reason to stop governing.
-    pub(super) fn show(&mut self) {
-        for source in &mut self.sources {
-            let lines = source.lines();
-            source.print(&lines);
-        }
+    pub(super) fn end(&mut self) {
+        self.ended = true;
     }
 
-    /// The same, with last lines that were not ended.
-    pub(super) fn show_all(&mut self) {
-        self.show();
+    /// What is new, each line with its agent before it.
+    fn news(&mut self, prefixes: &Prefixes) -> Vec<Said> {
+        let mut news = Vec::new();
         for source in &mut self.sources {
-            let rest = std::mem::take(&mut source.rest);
-            if !rest.is_empty() {
-                source.print(&[rest]);
+            let mut lines = source.lines();
+            if self.ended && !source.rest.is_empty() {
+                lines.push(std::mem::take(&mut source.rest));
+            }
+            if !lines.is_empty() {
+                news.push(Said { stream: source.stream, text: source.text(&lines, prefixes) });
             }
         }
+        news
+    }
+}
+
+impl Supervisor {
+    /// Shows what agents wrote since. That nobody reads it any more is no reason to stop governing.
+    pub(super) fn show_output(&mut self) {
+        if self.echo.is_empty() {
+            return;
+        }
+        let news = self.echo.news(&Prefixes::of(&self.order));
+        if !news.is_empty() {
+            self.notices.around(|| news.iter().for_each(Said::write));
+        }
+    }
+}
+
+impl Said {
+    /// At once and under its stream's lock, so that nothing mixes with a line.
+    fn write(&self) {
+        let _unread = match self.stream {
+            Stream::Out => {
+                let mut out = std::io::stdout().lock();
+                out.write_all(self.text.as_bytes()).and_then(|()| out.flush())
+            }
+            Stream::Err => std::io::stderr().lock().write_all(self.text.as_bytes()),
+        };
+    }
+}
+
+/// How lines begin: the name, padded so that all lines of all agents begin at one place, in the agent's own colour.
+struct Prefixes {
+    names: Vec<AgentName>,
+    out: Look,
+    err: Look,
+}
+
+impl Prefixes {
+    fn of(names: &[AgentName]) -> Self {
+        Self { names: names.to_vec(), out: Look::stdout(), err: Look::stderr() }
+    }
+
+    fn of_agent(&self, agent: &AgentName, stream: Stream) -> String {
+        let look = match stream {
+            Stream::Out => self.out,
+            Stream::Err => self.err,
+        };
+        let names: Vec<&str> = self.names.iter().map(AgentName::as_str).collect();
+        look.prefix(agent.as_str(), &names)
     }
 }
 
@@ -90,16 +149,14 @@ impl Source {
         lines
     }
 
-    fn print(&self, lines: &[Vec<u8>]) {
+    fn text(&self, lines: &[Vec<u8>], prefixes: &Prefixes) -> String {
+        let prefix = prefixes.of_agent(&self.agent, self.stream);
         let mut text = String::new();
         for line in lines {
             let line = String::from_utf8_lossy(line);
-            text += &format!("{} | {}\n", self.agent, printable(line.trim_end_matches('\r')));
+            text += &format!("{prefix}{}\n", printable(line.trim_end_matches('\r')));
         }
-        let _unread = match self.stream {
-            Stream::Out => std::io::stdout().lock().write_all(text.as_bytes()),
-            Stream::Err => std::io::stderr().lock().write_all(text.as_bytes()),
-        };
+        text
     }
 }
 
@@ -120,5 +177,24 @@ mod tests {
         file.write_all(b"ee\n\n").unwrap();
         assert_eq!(source.lines(), [b"three".to_vec(), b"".to_vec()]);
         assert_eq!(source.lines(), Vec::<Vec<u8>>::new());
+    }
+
+    #[test]
+    fn what_is_shown_is_whole_lines_and_the_rest_when_all_has_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let mut echo = Echo::default();
+        echo.add(&"a".into(), path("a.out"), path("a.err"));
+        echo.add(&"longer".into(), path("b.out"), path("b.err"));
+        let prefixes =
+            Prefixes { names: vec!["a".into(), "longer".into()], out: Look::plain(80), err: Look::plain(80) };
+        let shown = |echo: &mut Echo| echo.news(&prefixes).into_iter().map(|said| said.text).collect::<String>();
+        std::fs::write(path("a.out"), "one\nhal").unwrap();
+        std::fs::write(path("b.err"), "oops \u{1b}[2J\n").unwrap();
+        assert_eq!(shown(&mut echo), "a      | one\nlonger | oops \u{fffd}[2J\n");
+        assert_eq!(shown(&mut echo), "");
+        echo.end();
+        assert_eq!(shown(&mut echo), "a      | hal\n");
+        assert_eq!(shown(&mut echo), "");
     }
 }

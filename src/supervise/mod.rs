@@ -16,6 +16,7 @@ mod look;
 mod owners;
 mod perform;
 mod plan;
+mod redraw;
 mod sessions;
 mod supervisor;
 mod timers;
@@ -26,5 +27,5 @@ mod working;
 
 pub use handoff::changed_since;
 pub use perform::GO_ON;
-pub use plan::{AgentOutcome, Keep, Outcome, Plan, Planned, Seat};
+pub use plan::{Keep, Outcome, Plan, Planned, Seat};
 pub use supervisor::supervise;

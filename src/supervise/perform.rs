@@ -157,14 +157,15 @@ impl Supervisor {
         if self.alone.is_some() {
             return;
         }
-        let ended = ward.ended();
         let (known, status) = (self.governor.agent(agent), ward.status);
         let started = known.is_some_and(|agent| agent.attempt > 0);
         let because = known.map_or_else(String::new, |agent| agent.because.clone());
         let figures = known.map_or_else(String::new, |agent| {
             format!("{} for {}", text::count(agent.responses, "response", "responses"), agent.cost)
         });
-        for ended in ended.into_iter().filter(|_| started) {
+        // What is skipped was written down as that.
+        let ended = self.wards.get(agent).and_then(|ward| ward.ended(&because));
+        for ended in ended.into_iter().filter(|_| ending != Ending::Skipped) {
             self.note_of(agent, ended);
         }
         let code = status.map_or_else(String::new, |status| format!(" with code {}", Exit::from(status).code()));

@@ -6,13 +6,12 @@ use std::path::PathBuf;
 
 use crate::codex::{self, Invocation};
 use crate::decide::agent::AgentSetup;
-use crate::decide::effect::Ending;
 use crate::decide::governor::Lift;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Attribution, Money, Response, RunId, ThreadId};
+use crate::model::{Attribution, Response, RunId, ThreadId};
 use crate::policy::rule::Policy;
 use crate::report::BudgetStanding;
 use crate::ui::notice::Notices;
@@ -27,6 +26,8 @@ pub struct Plan {
     pub run: RunId,
     /// Who started it.
     pub by: String,
+    /// It is an earlier run, which goes on.
+    pub goes_on: bool,
     /// A limit that is lifted before it goes on.
     pub lift: Option<Lift>,
     /// What the run has spent before it goes on: its last responses.
@@ -61,6 +62,8 @@ pub struct Plan {
     pub askable: bool,
     /// What agents write to files is shown as well.
     pub show: bool,
+    /// What `govern resume` will need, where that is known from the start.
+    pub kept: Option<String>,
 }
 
 /// One agent before it starts.
@@ -109,31 +112,8 @@ pub struct Outcome {
     pub exit: Exit,
     /// Stopped or killed by policy or a person.
     pub ended: bool,
-    /// How each of its agents ended, in the order in which they were named.
-    pub agents: Vec<AgentOutcome>,
     /// Where everything is written; `None` if it was lost on the way.
     pub ledger: Option<Ledger>,
-}
-
-/// How one agent ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgentOutcome {
-    /// Which.
-    pub agent: AgentName,
-    /// How; `None` where the run broke off before.
-    pub ending: Option<Ending>,
-    /// Its command's own code or signal, or govern's.
-    pub exit: Option<Exit>,
-    /// How often it was started.
-    pub attempts: u32,
-    /// Why it is as it is, where there is a reason.
-    pub because: String,
-    /// How many answers of models it had.
-    pub responses: u64,
-    /// What they cost, as far as they have a price.
-    pub cost: Money,
-    /// Its last root thread.
-    pub thread: Option<ThreadId>,
 }
 
 /// What the loop begins with.
@@ -152,7 +132,7 @@ impl Plan {
     }
 
     fn first_event(&self) -> EventKind {
-        if self.agents.iter().any(|agent| agent.resumes.is_some()) {
+        if self.goes_on {
             return EventKind::RunResumed {
                 by: self.by.clone(),
                 policy: self.policy.digest.clone(),

@@ -26,6 +26,7 @@ use super::braking::Braking;
 use super::echo::{Echo, OFTEN};
 use super::owners::Owners;
 use super::plan::{Outcome, Plan, Seat, Start};
+use super::redraw::Redraw;
 use super::sessions::Sessions;
 use super::timers::Timers;
 use super::ward::Ward;
@@ -79,8 +80,11 @@ pub(super) struct Supervisor {
     pub(super) reaches_said: BTreeSet<Option<GateReach>>,
     /// The run is being interrupted.
     interrupted: bool,
+    /// What `govern resume` will need of the run as a whole, until it is written down.
+    pub(super) kept: Option<String>,
     /// What agents write, where it is to be shown.
     pub(super) echo: Echo,
+    pub(super) redraw: Redraw,
     pub(super) notices: Notices<std::io::Stderr>,
     began: Instant,
 }
@@ -96,6 +100,7 @@ enum Wake {
     Due,
     Sweep,
     Echo,
+    Draw,
 }
 
 /// Governs the agents of a run from its start to its end.
@@ -146,6 +151,7 @@ impl Supervisor {
         });
         Self {
             run: plan.run,
+            kept: plan.kept,
             wards: plan.agents.into_iter().map(|agent| (agent.setup.name.clone(), Ward::new(agent))).collect(),
             owners: Owners::new(order.clone()),
             order,
@@ -178,6 +184,7 @@ impl Supervisor {
             reaches_said: BTreeSet::new(),
             interrupted: false,
             echo,
+            redraw: Redraw::default(),
             notices: plan.notices,
             began,
         }
@@ -189,6 +196,9 @@ impl Supervisor {
         if let Some(refusal) = start.refusal {
             self.note(EventKind::Marked { what: refusal.message().to_owned() });
             return Err(refusal);
+        }
+        if self.alone.is_none() {
+            self.note_registrations();
         }
         for name in self.order.clone() {
             let invocation = self.wards.get(&name).and_then(|ward| ward.invocation.as_ref());
@@ -202,6 +212,7 @@ impl Supervisor {
         self.look_first();
         let effects = self.turn(vec![Input::Begin])?;
         self.perform(effects)?;
+        self.tend_board();
         let mut sweep_at = clock::monotonic() + self.sweep_after();
         while !self.is_over() {
             if self.end_waits() {
@@ -225,10 +236,15 @@ impl Supervisor {
                 () = until(timer) => Wake::Due,
                 () = until(Some(sweep_at)) => Wake::Sweep,
                 () = until(echo_at) => Wake::Echo,
+                () = until(self.redraw.due()) => Wake::Draw,
             };
             let sweeps = matches!(wake, Wake::Sweep);
+            let happened = !matches!(wake, Wake::Echo | Wake::Draw);
             let effects = self.wake(wake).await?;
             self.perform(effects)?;
+            if happened {
+                self.tend_board();
+            }
             if sweeps || self.sweeps == 0 {
                 // What was started just now is looked for soon.
                 let next = clock::monotonic() + self.sweep_after();
@@ -270,8 +286,12 @@ impl Supervisor {
             Wake::Due => self.due(),
             Wake::Sweep => self.sweep(),
             Wake::Echo => {
-                self.echo.show();
-                Vec::new()
+                self.show_output();
+                return Ok(Vec::new());
+            }
+            Wake::Draw => {
+                self.draw_board();
+                return Ok(Vec::new());
             }
         };
         let idle = inputs.is_empty() && self.notes.is_empty() && self.backlog.is_empty();

@@ -127,8 +127,11 @@ impl Supervisor {
         Ok(())
     }
 
-    /// What `govern resume` would start, when it is known and has changed: only one agent can be gone on with.
+    /// What `govern resume` would start, when it is known and has changed: one agent, or the fleet's file.
     fn new_going_on(&mut self) -> Option<String> {
+        if let Some(kept) = self.kept.take() {
+            return Some(kept);
+        }
         let alone = self.alone.as_ref()?;
         let root = self.sessions.root_of(alone);
         self.wards.get_mut(alone)?.new_going_on(self.governor.agent(alone)?, root)

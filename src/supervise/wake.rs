@@ -170,16 +170,21 @@ impl Supervisor {
 
     fn understand(&mut self, readings: Vec<Reading>) -> Vec<Input> {
         let mut inputs = Vec::new();
-        let mut answered = BTreeSet::new();
+        let mut moved = BTreeSet::new();
         let now = self.moment().uptime;
         for reading in readings {
             match reading {
                 Reading::Thread(found) => self.found(&found),
-                Reading::Did(agent, deed) => self.working.did(&agent, now, deed),
+                Reading::Did(agent, deed) => {
+                    self.working.did(&agent, now, deed);
+                    moved.insert(agent);
+                }
                 Reading::Window(agent, thread, tokens) => self.working.window(&agent, &thread, tokens),
                 Reading::Plan(agent, windows) => inputs.push(Input::Plan { agent, windows }),
                 Reading::Answered { agent, answer, home, plan } => {
-                    answered.insert(agent.clone());
+                    moved.insert(agent.clone());
+                    // What was done before is known when its answer is judged.
+                    inputs.extend(self.working.news());
                     let response = self.price(agent, answer, &home, plan.as_deref());
                     inputs.push(Input::Responded(Box::new(response)));
                 }
@@ -191,7 +196,7 @@ impl Supervisor {
                 }
             }
         }
-        inputs.extend(self.progress(answered));
+        inputs.extend(self.progress(moved));
         inputs
     }
 
@@ -317,7 +322,9 @@ impl Supervisor {
                     // The run goes on, and none of them may go on in it.
                     self.order_in_passing(Order::End { agent: agent.clone(), how: How::KillNow })?;
                 }
-                inputs.push(Input::Exited { agent, leftover, ok: status == Status::Exited(0) });
+                let ok = status == Status::Exited(0);
+                inputs.extend(self.gate_failed(&agent, ok));
+                inputs.push(Input::Exited { agent, leftover, ok });
                 inputs
             }
             Report::Ended { agent, request: Some(_), survivors, .. } => {

@@ -4,16 +4,17 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::codex::{self, Invocation};
-use crate::decide::agent::Agent;
+use crate::decide::agent::{Agent, AgentSetup};
 use crate::decide::effect::Ending;
 use crate::exit::Exit;
-use crate::model::event::EventKind;
-use crate::model::{AgentName, Attribution, Money, ProcessIdentity, RunId, ThreadId};
+use crate::model::event::{AgentResult, EventKind};
+use crate::model::{AgentName, Attribution, Money, ProcessIdentity, Registration, RunId, ThreadId};
 use crate::process::{Launch, Output, Session, Status, Stdin};
 
 use super::owners::AGENT;
 use super::perform::GO_ON;
 use super::plan::{Keep, Planned, Seat};
+use super::supervisor::Supervisor;
 
 /// An agent that is over.
 #[derive(Clone, Copy, Debug)]
@@ -102,11 +103,18 @@ impl Ward {
         Some(EventKind::AgentStarted { command: codex::redacted(&argv), pid: root.pid, resumes })
     }
 
-    /// How it ended, for the run's chain; `None` while it is not over.
-    pub(super) fn ended(&self) -> Option<EventKind> {
-        let Finished { in_flight, in_flight_cost, .. } = self.finished?;
+    /// How it ended, for the run's chain, and why; `None` while it is not over.
+    pub(super) fn ended(&self, because: &str) -> Option<EventKind> {
+        let Finished { ending, in_flight, in_flight_cost, .. } = self.finished?;
         let code = i32::from(self.status.map_or(Exit::Ended, Exit::from).code());
-        Some(EventKind::AgentEnded { code, in_flight, in_flight_cost })
+        let result = Some(match ending {
+            Ending::Itself => AgentResult::Done,
+            Ending::Failed => AgentResult::Failed,
+            Ending::Stopped => AgentResult::Stopped,
+            Ending::Killed => AgentResult::Killed,
+            Ending::Skipped => AgentResult::Skipped,
+        });
+        Some(EventKind::AgentEnded { code, in_flight, in_flight_cost, result, because: because.to_owned() })
     }
 
     pub(super) fn finish(&mut self, ending: Ending, in_flight: u32, in_flight_cost: Money) {
@@ -125,5 +133,30 @@ impl Ward {
         let now = self.keep.as_ref()?(thread, codex::redacted(&argv));
         let changed = self.kept.as_ref() != Some(&now);
         changed.then(|| self.kept.insert(now).clone())
+    }
+}
+
+/// What an agent of a fleet declared, for the run's chain.
+fn registered(setup: &AgentSetup) -> EventKind {
+    let Registration { spend, responses, minutes, tier, priority } = setup.registration.clone();
+    EventKind::Registered {
+        spend: spend.map(|spend| spend.amount),
+        unit: spend.map(|spend| spend.unit.as_str().to_owned()),
+        responses,
+        milliseconds: minutes.map(|minutes| minutes.amount),
+        tier,
+        priority: priority.get(),
+        needs: setup.needs.clone(),
+    }
+}
+
+impl Supervisor {
+    /// Writes down who is there and what each declared, before any of them is started.
+    pub(super) fn note_registrations(&mut self) {
+        for name in self.order.clone() {
+            if let Some(registered) = self.governor.agent(&name).map(|agent| registered(&agent.setup)) {
+                self.note_of(&name, registered);
+            }
+        }
     }
 }

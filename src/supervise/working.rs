@@ -33,7 +33,8 @@ pub(super) enum Deeds {
 impl Deeds {
     /// As this policy needs it.
     pub(super) fn of(policy: &Policy) -> Self {
-        if policy.alerts.iter().any(Alert::looks_at_deeds) { Self::Read } else { Self::PassedOver }
+        let needed = policy.weighs() || policy.alerts.iter().any(Alert::looks_at_deeds);
+        if needed { Self::Read } else { Self::PassedOver }
     }
 }
 
@@ -77,7 +78,7 @@ impl Working {
     /// Nothing seen yet.
     pub(super) fn new(policy: &Policy) -> Self {
         let (send, looks) = mpsc::unbounded_channel();
-        let sees = policy.alerts.iter().any(Alert::looks_at_work_tree);
+        let sees = policy.weighs() || policy.alerts.iter().any(Alert::looks_at_work_tree);
         Self { agents: BTreeMap::new(), looks, send, sees }
     }
 
@@ -146,7 +147,7 @@ impl Working {
     }
 
     /// What the governor does not know yet.
-    fn news(&mut self) -> Vec<Input> {
+    pub(super) fn news(&mut self) -> Vec<Input> {
         let news = self.agents.iter_mut().filter(|(_, one)| one.told != *one.work.progress());
         news.map(|(agent, one)| {
             one.told.clone_from(one.work.progress());
@@ -169,9 +170,9 @@ impl Supervisor {
         self.working.look(agent, now);
     }
 
-    /// After what was read: what the agents have to show, and a look where it is time for one.
-    pub(super) fn progress(&mut self, answered: impl IntoIterator<Item = AgentName>) -> Vec<Input> {
-        for agent in answered {
+    /// After what was read: what the agents have to show, and a look at those that moved, where it is time for one.
+    pub(super) fn progress(&mut self, moved: impl IntoIterator<Item = AgentName>) -> Vec<Input> {
+        for agent in moved {
             if self.working.is_stale(&agent) {
                 self.look(&agent);
             }

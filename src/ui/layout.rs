@@ -43,9 +43,29 @@ fn belongs(before: &Block, block: &Block) -> bool {
     )
 }
 
+/// A table's rows alone, without its head and rules.
+pub fn rows(table: &Table, look: Look) -> Vec<String> {
+    let table = without_spare_columns(table, look.width);
+    let widths = fitted(&table, look.width);
+    let mut lines = drawn(&table, &widths, look);
+    lines.drain(..1.min(lines.len()));
+    lines
+}
+
 fn table(table: &Table, look: Look) -> String {
     let table = &without_spare_columns(table, look.width);
     let widths = fitted(table, look.width);
+    let mut lines = drawn(table, &widths, look);
+    let rule = paint(&"─".repeat(together(&widths).min(look.width)), Tone::Quiet, look);
+    if table.totals.is_some() && !lines.is_empty() {
+        lines.insert(lines.len() - 1, rule.clone());
+    }
+    lines.insert(1.min(lines.len()), rule);
+    lines.join("\n") + "\n"
+}
+
+/// The head, the rows and the totals, one line each.
+fn drawn(table: &Table, widths: &[usize], look: Look) -> Vec<String> {
     let mut drawing = Drawing::new();
     drawing.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if look.colour {
@@ -60,7 +80,7 @@ fn table(table: &Table, look: Look) -> String {
         };
         toned(Drawn::new(elided(text, width)).set_alignment(alignment), tone)
     };
-    let columns = || table.columns.iter().zip(&widths);
+    let columns = || table.columns.iter().zip(widths);
     drawing.set_header(columns().map(|(column, width)| draw(&column.title, Tone::Quiet, *width, column.align)));
     for row in table.rows.iter().chain(&table.totals) {
         let cells = row.iter().zip(columns());
@@ -69,13 +89,7 @@ fn table(table: &Table, look: Look) -> String {
     for column in drawing.column_iter_mut() {
         column.set_padding((0, u16::try_from(GAP).unwrap_or(2)));
     }
-    let mut lines: Vec<String> = drawing.lines().map(|line| line.trim_end().to_owned()).collect();
-    let rule = paint(&"─".repeat(together(&widths).min(look.width)), Tone::Quiet, look);
-    if table.totals.is_some() && !lines.is_empty() {
-        lines.insert(lines.len() - 1, rule.clone());
-    }
-    lines.insert(1.min(lines.len()), rule);
-    lines.join("\n") + "\n"
+    drawing.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// Where even the shortest names would not fit, columns are left out: the least worth first, among equals the last, and
@@ -247,6 +261,19 @@ fn toned(cell: Drawn, tone: Tone) -> Drawn {
     }
 }
 
+/// `plan      | `: the name, padded to the widest, and coloured by its place among all, where colour is wanted.
+pub(super) fn prefix(name: &str, all: &[&str], look: Look) -> String {
+    /// Those of the eight that are read on dark and on light (SGR, ECMA-48); red and yellow say something else.
+    const COLOURS: [u8; 6] = [36, 35, 34, 32, 96, 95];
+    let widest = all.iter().map(|name| name.width()).max().unwrap_or(0);
+    let padded = format!("{name}{} |", " ".repeat(widest.saturating_sub(name.width())));
+    let place = all.iter().position(|one| *one == name).unwrap_or(0);
+    match COLOURS.get(place % COLOURS.len()).filter(|_| look.colour) {
+        Some(colour) => format!("\u{1b}[{colour}m{padded}\u{1b}[0m "),
+        None => format!("{padded} "),
+    }
+}
+
 /// The text in its tone (SGR, ECMA-48), where colour is wanted.
 pub(super) fn paint(text: &str, tone: Tone, look: Look) -> String {
     let code = match tone {
@@ -287,6 +314,14 @@ mod tests {
         ] {
             assert_eq!(elided(text, width), shown);
         }
+    }
+
+    #[test]
+    fn prefixes_are_as_wide_as_one_another_and_tell_agents_apart_by_colour() {
+        let all = ["plan", "implement"];
+        assert_eq!(all.map(|name| prefix(name, &all, Look::plain(80))), ["plan      | ", "implement | "]);
+        let coloured = all.map(|name| prefix(name, &all, Look { width: 80, colour: true }));
+        assert_eq!(coloured, ["\u{1b}[36mplan      |\u{1b}[0m ", "\u{1b}[35mimplement |\u{1b}[0m "]);
     }
 
     #[test]

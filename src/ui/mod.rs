@@ -1,6 +1,7 @@
 //! Owns the terminal: tables, colour, prompts.
 
 pub mod answer;
+pub mod board;
 pub mod layout;
 pub mod notice;
 pub mod progress;
@@ -12,6 +13,7 @@ mod pages;
 use std::io::IsTerminal;
 
 use crate::report::Page;
+use crate::report::page::Table;
 
 /// How wide a page may be where nobody says.
 const UNKNOWN_WIDTH: usize = 120;
@@ -58,6 +60,16 @@ impl Look {
             variable("TERM").as_deref(),
         );
         Self { width: width.max(LEAST_WIDTH), colour }
+    }
+
+    /// A table's rows as lines, without its head.
+    pub fn rows(&self, table: &Table) -> Vec<String> {
+        layout::rows(table, *self)
+    }
+
+    /// How a line of one of several begins that share a screen: all as wide, each in a colour of its own.
+    pub fn prefix(&self, name: &str, all: &[&str]) -> String {
+        layout::prefix(name, all, *self)
     }
 
     /// The page as text, each line ended.

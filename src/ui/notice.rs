@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::Look;
+use super::board::Board;
 use super::layout::paint;
 use crate::report::page::Tone;
 use crate::report::text::printable;
@@ -25,6 +26,7 @@ pub struct Notices<W = std::io::Stderr> {
     colour: bool,
     showing: Showing,
     kept: Vec<(String, Tone)>,
+    board: Option<Board>,
 }
 
 /// More would be scrolled past unread; the ledger has them all.
@@ -33,7 +35,40 @@ const MOST_KEPT: usize = 200;
 impl<W: Write> Notices<W> {
     /// Writes to `out`, which is standard error save in tests.
     pub fn new(out: W, look: Look, showing: Showing) -> Self {
-        Self { out, colour: look.colour, showing, kept: Vec::new() }
+        Self { out, colour: look.colour, showing, kept: Vec::new(), board: None }
+    }
+
+    /// The same above lines that are drawn in place.
+    #[must_use]
+    pub fn above(self, board: Option<Board>) -> Self {
+        Self { board, ..self }
+    }
+
+    /// Lines can be drawn in place below what is said.
+    pub fn has_board(&self) -> bool {
+        self.board.is_some()
+    }
+
+    /// Draws lines below what is said, in the place of those before.
+    pub fn draw(&mut self, lines: Vec<String>) {
+        if let Some(board) = &mut self.board {
+            board.draw(lines);
+        }
+    }
+
+    /// Takes those lines away, until they are drawn again.
+    pub fn clear(&mut self) {
+        if let Some(board) = &mut self.board {
+            board.clear();
+        }
+    }
+
+    /// Somebody else writes to the same terminal meanwhile.
+    pub fn around<T>(&self, act: impl FnOnce() -> T) -> T {
+        match &self.board {
+            Some(board) => board.around(act),
+            None => act(),
+        }
     }
 
     /// Says one line. That nobody reads it any more is no reason to stop governing.
@@ -47,6 +82,7 @@ impl<W: Write> Notices<W> {
 
     /// The agent's program has left the terminal: what was kept is said, and further lines at once.
     pub fn release(&mut self) {
+        self.clear();
         if self.showing == Showing::AtEnd {
             self.showing = Showing::Live;
             for (text, tone) in std::mem::take(&mut self.kept) {
@@ -58,7 +94,11 @@ impl<W: Write> Notices<W> {
     /// One write for the whole line, so that it doesn't mix with what the agent writes there.
     fn write(&mut self, text: &str, tone: Tone) {
         let look = Look { width: 0, colour: self.colour };
-        let line = format!("{} {}\n", paint("govern:", tone, look), printable(text));
+        let line = format!("{} {}", paint("govern:", tone, look), printable(text));
+        if self.board.as_ref().is_some_and(|board| board.say(&line)) {
+            return;
+        }
+        let line = line + "\n";
         let _ = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
     }
 }

@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr;
 use super::Look;
 use crate::model::trial::Trial;
 use crate::report::page::Block;
-use crate::report::{Page, json, markdown, sample, spend};
+use crate::report::{Page, StatusReport, bars, json, markdown, sample, spend};
 
 /// The page at both widths; nothing but a command to copy, or a single long word, may be wider.
 fn drawn(page: &Page) -> String {
@@ -139,6 +139,68 @@ fn a_plan_leaves_out_what_nobody_said_and_counts_in_its_budgets_unit() {
     plan.budget =
         Some(crate::report::fleet_plan::PlanBudget { name: "time".into(), limit, allot: None, reserve: 0, pool: None });
     insta::assert_snapshot!(format!("{bare}\n{}", drawn_at(&plan.page(), 80)));
+}
+
+#[test]
+fn the_end_of_a_fleet() {
+    insta::assert_snapshot!(drawn(&sample::fleet_run().page()));
+}
+
+#[test]
+fn the_end_of_a_fleet_on_a_narrow_screen() {
+    insta::assert_snapshot!(drawn_at(&sample::fleet_run().page(), 40));
+}
+
+#[test]
+fn the_end_of_a_fleet_as_markdown() {
+    insta::assert_snapshot!(markdown::of_page(&sample::fleet_run().page(), 3));
+}
+
+#[test]
+fn the_end_of_a_fleet_as_json() {
+    insta::assert_snapshot!(json::to_text(&sample::fleet_run()));
+}
+
+#[test]
+fn what_runs_now() {
+    insta::assert_snapshot!(drawn(&sample::status().page()));
+    insta::assert_snapshot!(drawn(&sample::status().short()));
+}
+
+#[test]
+fn what_runs_now_on_a_narrow_screen() {
+    let status = sample::status();
+    insta::assert_snapshot!(format!("{}\n{}", drawn_at(&status.page(), 40), drawn_at(&status.short(), 40)));
+}
+
+#[test]
+fn what_runs_now_as_json() {
+    insta::assert_snapshot!(json::to_text(&sample::status()));
+}
+
+#[test]
+fn where_nothing_runs_the_status_says_so() {
+    let nothing = StatusReport { runs: Vec::new(), ..sample::status() };
+    assert_eq!(drawn_at(&nothing.page(), 80), "Nothing runs here.\n");
+}
+
+#[test]
+fn a_fleet_while_it_runs() {
+    let live = sample::live();
+    let at = |width: usize, most: usize| Look::plain(width).rows(&bars::table(&live, most)).join("\n");
+    let drawn = [(119, 40), (99, 40), (79, 40), (59, 40), (39, 40), (79, 5)].map(|(width, most)| at(width, most));
+    for (lines, width) in drawn.iter().zip([119, 99, 79, 59, 39, 79]) {
+        assert!(lines.lines().all(|line| line.width() <= width), "{lines}");
+    }
+    insta::assert_snapshot!(drawn.join(&format!("\n{}\n", "=".repeat(79))));
+}
+
+#[test]
+fn a_fleet_without_a_budget_has_no_bars_to_draw() {
+    let mut live = sample::live();
+    (live.limits, live.pools) = (Vec::new(), Vec::new());
+    live.agents.iter_mut().for_each(|agent| agent.limit = None);
+    insta::assert_snapshot!(Look::plain(79).rows(&bars::table(&live, 40)).join("\n"));
 }
 
 #[test]

@@ -274,3 +274,37 @@ fn in_one_fleet_one_agent_is_asked_about_and_another_goes_on_with_a_cheaper_mode
     ledger::expect_exactly(&world, &end.id(), &served);
     world.govern(&["audit", "verify"]).expect_code(0);
 }
+
+#[test]
+fn a_fleet_that_was_stopped_goes_on_with_what_is_not_done() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let server = &world.server;
+    server.script(Select::root().containing("build-prompt"), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    server.always(Select::any(), Reply::message("done"));
+    let text = [
+        "[budget]\nlimit = \"3 responses\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n".to_owned(),
+        agent("plan", ""),
+        agent("build", "needs = [\"plan\"]"),
+        agent("test", "needs = [\"build\"]"),
+    ];
+    let end = world.start_fleet(&[], &text.concat()).finish().expect_code(124).expect_outcome("stopped");
+    let end = end.expect_said("test: skipped: it needs `build`, which was stopped");
+    let before = server.served().len();
+    let refused = world.govern(&["resume", &end.id()]).expect_code(123);
+    assert!(refused.stderr.contains("3 responses of 3 responses"), "{refused}");
+    assert_eq!(server.served().len(), before);
+
+    let next = end.summary["outcome"]["resume"].as_str().unwrap().to_owned();
+    assert!(next.starts_with(&format!("govern resume {} --extend ", end.id())), "{next}");
+    let again = world.govern(&["resume", &end.id(), "--extend", "9 responses"]).expect_code(0);
+    let asked = server.served();
+    let after = asked.get(before..).unwrap();
+    assert!(asked_with(after, "plan-prompt").is_empty(), "it is done\n{again}");
+    assert!(!asked_with(after, "Go on with the task").is_empty(), "in its thread\n{again}");
+    assert!(!asked_with(after, "test-prompt").is_empty(), "it never started before\n{again}");
+    ledger::expect_exactly(&world, &end.id(), &asked);
+    let over = world.govern(&["resume", &end.id()]).expect_code(125);
+    assert!(over.stderr.contains("all its agents ended well"), "{over}");
+    world.govern(&["audit", "verify"]).expect_code(0);
+    world.expect_no_survivors();
+}

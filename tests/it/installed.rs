@@ -241,11 +241,11 @@ fn a_policy_with_a_mistake_or_a_ledger_that_cannot_be_written_lets_nothing_past(
 #[test]
 fn below_a_run_a_nested_codex_is_gated_by_that_run_and_the_outer_one_is_asked_once() {
     let Some(world) = installed() else { return };
-    world.policy("[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.09 usd\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n");
+    world.policy("[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.11 usd\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n");
     let nested = format!("{} exec 'nested work' </dev/null", world.path("bin/codex").display());
     world.server.always(Select::any(), Reply::exec(&nested));
     let end = world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(124).expect_outcome("stopped");
-    // What each level has under way is reserved, so that three fit.
+    // What each level has under way is reserved, and as much for one that begins, so that three fit.
     assert_eq!(world.server.requests().len(), 3);
     let ledger = rusqlite::Connection::open(world.path("govern/ledger.db")).unwrap();
     let mut calls = ledger

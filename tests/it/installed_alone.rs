@@ -257,3 +257,33 @@ fn what_an_import_took_of_a_session_counts_for_its_run() {
     let report = ledger::report(&world, &[]);
     assert_eq!(report["totals"]["responses"], 4, "{report}");
 }
+
+#[test]
+fn a_call_that_was_allowed_for_the_run_or_for_a_time_runs_again_unasked_in_later_hooks() {
+    for (again, asks) in [(&["--run"][..], 1), (&["--for", "1h"], 1), (&["--for", "1s"], 2), (&[], 2)] {
+        let Some(world) = installed() else { return };
+        world.policy(
+            "[[gate]]\nname = \"leaves\"\ntool = \"Bash\"\nmatch = [\"touch *\"]\ndo = \"ask\"\nwait = \"30m\"\n",
+        );
+        let call = || Reply::exec("touch ran");
+        let between = Reply::exec("rm ran; sleep 1.1");
+        world.server.script(Select::root(), [call(), between, call(), Reply::message("all is done")]);
+        let codex = world.start("codex", EXEC);
+        for id in 1..=asks {
+            codex.wait_for_stderr(&format!("govern approve {id}"));
+            let id = id.to_string();
+            world.govern(&[&["approve", &id], again].concat()).expect_code(0);
+        }
+        codex.finish().expect_code(0);
+        assert!(world.path("work/ran").exists(), "{again:?}");
+        assert_eq!(count(&world, "SELECT count(*) FROM approvals"), asks, "{again:?}");
+        let allowed = "SELECT count(*) FROM events WHERE data LIKE '%\"tool_called\"%' AND data LIKE '%(cli)%'";
+        assert_eq!(count(&world, allowed), 2, "{again:?}: both say who let them run");
+        if again == ["--run"] {
+            let thread = world.server.requests()[0].thread.clone();
+            world.server.script(Select::root().containing("once more"), [call(), Reply::message("all is done")]);
+            world.run("codex", &["exec", "resume", &thread, "once more"]).expect_code(0);
+            assert_eq!((count(&world, "SELECT count(*) FROM approvals"), count(&world, allowed)), (1, 3));
+        }
+    }
+}

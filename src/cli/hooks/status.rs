@@ -16,10 +16,10 @@ use crate::exit::Exit;
 use crate::report::json::to_text;
 use crate::report::page::{Item, Page, Tone};
 
-/// What versions of Codex do with installed hooks: seen with 0.118, 0.135 and 0.169.
+/// What versions of Codex do with installed hooks: seen with 0.118, 0.135, 0.160, 0.166 and 0.169.
 const VERSIONS: [(&str, &str); 3] = [
-    ("0.169 and later", "prompts, requests, compactions and tools wait for govern"),
-    ("0.135 to 0.168", "prompts and tools wait for govern; a request does not ask first"),
+    ("0.166 and later", "prompts, requests, compactions and tools wait for govern"),
+    ("0.135 to 0.165", "prompts and tools wait for govern; a request does not ask first"),
     ("0.118 and older", "run no hooks: put `govern run --` before them, and `govern import` what they spent"),
 ];
 

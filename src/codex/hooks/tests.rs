@@ -6,6 +6,7 @@ fn call(failing: Failing) -> HookTarget<'static> {
     HookTarget {
         govern: Path::new("/opt/it's here/govern"),
         socket: Path::new("/s/r1.sock"),
+        failed: Path::new("/s/r1.0.failed"),
         failing,
         posix_shell: true,
     }
@@ -67,8 +68,8 @@ fn what_fails_closed_refuses_or_ends_and_what_fails_open_lets_pass() {
     };
     insta::assert_snapshot!(commands(Failing::Closed).join("\n"), @r"
     '/opt/it'\''s here/govern' hook session-start '/s/r1.sock' || true
-    '/opt/it'\''s here/govern' hook pre-model-request '/s/r1.sock' || kill -KILL $PPID
-    '/opt/it'\''s here/govern' hook pre-compact '/s/r1.sock' || kill -KILL $PPID
+    '/opt/it'\''s here/govern' hook pre-model-request '/s/r1.sock' || { echo >'/s/r1.0.failed'; kill -KILL $PPID; }
+    '/opt/it'\''s here/govern' hook pre-compact '/s/r1.sock' || { echo >'/s/r1.0.failed'; kill -KILL $PPID; }
     '/opt/it'\''s here/govern' hook pre-tool-use '/s/r1.sock' || { cat >/dev/null; echo 'govern: the gate failed, so nothing runs' >&2; exit 2; }
     ");
     assert!(commands(Failing::Open).iter().all(|command| command.ends_with("'/s/r1.sock' || true")));
@@ -129,7 +130,7 @@ fn what_turns_hooks_off_or_leaves_them_no_place_is_told() {
 fn a_shell_of_another_kind_hands_over_to_sh() {
     let strange = HookTarget { posix_shell: false, ..call(Failing::Closed) };
     let line = command(HookEvent::PreModelRequest, &strange).unwrap();
-    assert!(line.starts_with("exec /bin/sh -c '") && line.ends_with("kill -KILL $PPID'"), "{line}");
+    assert!(line.starts_with("exec /bin/sh -c '") && line.ends_with("kill -KILL $PPID; }'"), "{line}");
 }
 
 #[test]

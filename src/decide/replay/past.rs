@@ -412,6 +412,7 @@ impl Live {
             | EventKind::Pooled { .. }
             | EventKind::Gated { .. }
             | EventKind::ToolCalled { .. }
+            | EventKind::Registered { .. }
             | EventKind::AgentEnded { .. }
             | EventKind::AgentSkipped { .. }
             | EventKind::RunEnded { .. } => {}

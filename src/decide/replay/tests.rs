@@ -146,7 +146,7 @@ fn each_run_is_by_itself_and_a_familys_threads_are_one_run() {
         says_in("-a", "root", 4, 100),
     ];
     let trial = tried(&budget("each", "run", "2 usd", "steps = [{ at = \"100%\", do = \"stop\" }]"), history);
-    assert_eq!(told(&trial), "-a/root $3.00 → $2.00: 00:02 stop by each");
+    assert_eq!(told(&trial), "-a/root $3.00 → $1.00: 00:02 stop by each", "its second thread is taken to be as dear");
     assert_eq!((trial.untouched, trial.imported), (1, 2));
 }
 

@@ -2,7 +2,7 @@
 
 use super::world::{CODEX, Plan, World, cents, expects, setup};
 use crate::decide::input::Phase;
-use crate::decide::lifecycle::State;
+use crate::decide::lifecycle::{Intent, State};
 use crate::decide::pool::Share;
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, EventKind};
@@ -245,4 +245,22 @@ fn an_extension_from_the_pool_is_an_exception_of_the_governors() {
     });
     let why = "extended by $1.40 from the pool: nothing is known of its progress".to_owned();
     assert_eq!(extended, Some((AgentName::new(CODEX), "governor", "agent=codex, run=r1", why)));
+}
+
+#[test]
+fn while_an_agent_is_made_to_stand_still_for_a_question_no_milder_choice_is_made() {
+    let mut plan =
+        Plan::of("[[budget]]\nname = \"life\"\nper = \"run\"\nlimit = \"9 usd\"\nallot = { by = \"expected\" }\n");
+    plan.agents = vec![expects(CODEX, "2 usd")];
+    let mut world = plan.started();
+    world.answers("root", 600);
+    world.answers("sub", 1_400); // As much again is given, and no more: nothing is known of its progress.
+    world.by_hand = true;
+    world.answers("root", 1_300);
+    world.skip();
+    // Now a route would make the next request fit.
+    world.phase(CODEX, "sub", Phase::Idle);
+    let told = world.told();
+    assert!(!told.contains("routed"), "{told}");
+    assert!(world.governor.agent(&AgentName::new(CODEX)).unwrap().treatment() == Some(Intent::Ask));
 }

@@ -3,7 +3,9 @@
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
-use super::world::{CODEX, Plan, World, five_dollars, setup};
+use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
+use crate::decide::agent::AgentSetup;
+use crate::decide::effect::Ending;
 use crate::decide::input::{Gone, Hook, HookId, Phase, Timer, ToolCall, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, EventKind};
@@ -70,6 +72,40 @@ fn while_an_agent_is_held_all_its_threads_wait_and_a_refusal_ends_them_unsent() 
     world.person(1, Answer::Stop);
     assert!(![3, 4, 5].into_iter().any(|id| world.is_let_through(id)));
     assert_snapshot!(world.told());
+}
+
+#[test]
+fn what_an_agent_sent_before_it_was_held_counts_for_others_until_it_is_answered() {
+    let mut plan = Plan::of(&five_dollars(ASK));
+    plan.agents = vec![setup(CODEX, true), setup("second", true)];
+    let mut world = plan.started();
+    world.hook(1, "root", Wants::Request);
+    world.hook(2, "sub", Wants::Request);
+    world.answers("sub", 1_000);
+    world.hook(3, "sub", Wants::Request);
+    world.answers("root", 2_000); // $3.00, and $2.00 and $1.00 that may come.
+    let reserved = |world: &World| {
+        let standing = world.governor.standing(0, &AgentName::new("second"), &*world.shelf.borrow());
+        standing.unwrap().reserved
+    };
+    assert_eq!(reserved(&world), cents(100), "one is under way, the other one will not get past the gate");
+    // Its tool is done: it is about to come to the gate.
+    world.phase(CODEX, "root", Phase::InFlight);
+    assert_eq!(reserved(&world), cents(100));
+    world.answers("sub", 900);
+    assert_eq!(reserved(&world), 0);
+}
+
+#[test]
+fn a_route_is_not_overtaken_by_its_own_limit_on_the_way_to_the_gate() {
+    let steps = r#"{ at = "90%", do = "route" }, { at = "100%", do = "stop" }"#;
+    let mut world = Plan::of(&five_dollars(steps)).started();
+    world.hook(1, "root", Wants::Request);
+    world.answers("root", 2_600); // The next would pass $5.00; with mid it would be $1.04.
+    world.phase(CODEX, "root", Phase::InFlight);
+    world.hook(2, "root", Wants::Request);
+    let told = world.told();
+    assert!(told.contains("restart") && !told.contains("stop"), "{told}");
 }
 
 #[test]
@@ -145,6 +181,25 @@ fn a_hook_that_is_ended_ends_the_agent_under_a_limit_and_is_noted_without_one() 
 }
 
 #[test]
+fn a_hook_that_could_not_ask_has_ended_the_agent_under_a_limit_and_nothing_without_one() {
+    let failed = |text: &str, retries| {
+        let mut plan = Plan::of(text);
+        plan.agents = vec![AgentSetup { retries, ..setup(CODEX, true) }];
+        let mut world = plan.started();
+        world.hook(1, "root", Wants::Request);
+        world.answers("root", 10);
+        world.skip();
+        world.feed(Input::GateFailed(AgentName::new(CODEX)));
+        world.fails(CODEX);
+        world
+    };
+    // Nor is it tried again: where the gate fails, it would fail once more.
+    let mut world = failed(&five_dollars(ASK), 1);
+    assert_snapshot!(world.told());
+    assert_eq!(failed("", 0).governor.agent(&AgentName::new(CODEX)).unwrap().ending, Some(Ending::Failed));
+}
+
+#[test]
 fn an_answer_that_was_not_let_through_ends_the_agent() {
     let mut world = Plan::of(&five_dollars(ASK)).started();
     world.hook(1, "root", Wants::Request);
@@ -167,6 +222,36 @@ fn a_compaction_and_a_request_that_is_sent_again_are_no_breach() {
     world.hook(3, "root", Wants::Compaction);
     world.answers("root", 10);
     world.hook(4, "root", Wants::Request);
+    world.answers("root", 10);
+    assert!(!world.finished());
+}
+
+#[test]
+fn after_a_request_that_failed_no_later_one_waits_for_a_record_that_never_comes() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.hook(1, "root", Wants::Request);
+    world.hook(2, "root", Wants::Request);
+    assert!(!world.is_let_through(2), "the first may have been answered just now");
+    world.due(Timer::Record(HookId(2)));
+    world.answers("root", 10);
+    for id in 3..6 {
+        world.hook(id, "root", Wants::Request);
+        assert!(world.is_let_through(id), "{id}");
+        world.answers("root", 10);
+    }
+    // Nor is anything left of it that would let an answer pass.
+    world.answers("root", 10);
+    assert!(world.finished());
+}
+
+#[test]
+fn a_record_that_comes_late_is_no_breach() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.hook(1, "root", Wants::Request);
+    let at = world.now.wall;
+    world.hook(2, "root", Wants::Request);
+    world.due(Timer::Record(HookId(2)));
+    world.responds(crate::decide::tests::world::response(CODEX, "root", "dear", 10, at));
     world.answers("root", 10);
     assert!(!world.finished());
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::world::{CODEX, Shelf, five_dollars, morning, policy, price, response, setup};
+use crate::decide::admission::Admission;
 use crate::decide::governor::Setup;
 use crate::decide::input::{Hook, HookId, Moment, Phase, Timer, Wants};
 use crate::decide::join::{Joined, JoinedThread};
@@ -31,7 +32,11 @@ impl Session {
         let thread = |name: &str, phase, gated| {
             let of = |response: &&Response| response.thread.as_str() == name;
             let recent = self.shelf.responses.iter().filter(of).cloned().collect();
-            JoinedThread { thread: ThreadId::new(name), phase, gated, admitted: answered.into(), sent: None, recent }
+            let mut admission = Admission::default();
+            if answered {
+                admission.passes(morning());
+            }
+            JoinedThread { thread: ThreadId::new(name), phase, gated, admission, sent: None, recent }
         };
         let mut threads = vec![thread("root", Phase::Idle, !begins)];
         threads.extend(self.others.iter().map(|(name, phase)| thread(name, *phase, true)));

@@ -67,12 +67,12 @@ fn a_route_is_not_forgotten_for_the_question_that_came_with_it() {
 #[test]
 fn requests_under_way_at_a_kill_are_counted_with_what_they_may_cost() {
     let mut world = Plan::of(&five_dollars(r#"{ at = "100%", do = "kill" }"#)).started();
-    world.works(800);
+    world.works(400);
     world.asks("sub");
-    world.answers("sub", 600);
+    world.answers("sub", 300);
     world.asks("sub");
     world.asks("new");
-    world.works(1_400); // $2.80; root's next $1.40, sub's $0.60: no more than $4.80.
+    world.works(1_000); // $1.70; root's next $1.00, sub's $0.30, and the new one's is as dear as root's: $4.00.
     world.skip();
     world.works(1_500);
     assert_snapshot!(world.told());

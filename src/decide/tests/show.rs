@@ -30,6 +30,7 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Recount => "counted again".to_owned(),
         Input::Frozen(agent) => format!("{agent} stands still"),
         Input::Ended(agent) => format!("{agent} was ended"),
+        Input::GateFailed(agent) => format!("{agent}: a hook could not ask"),
         Input::Exited { agent, leftover, ok } => {
             let how = if *ok { "exited" } else { "failed" };
             format!("{agent} {how}, {leftover} left behind")

@@ -43,7 +43,13 @@ fn one_of_each() -> Vec<Event> {
             reason: None,
         },
         EventKind::Marked { what: "not observed".into() },
-        EventKind::AgentEnded { code: 137, in_flight: 1, in_flight_cost: Money::from_nanos(5) },
+        EventKind::AgentEnded {
+            code: 137,
+            in_flight: 1,
+            in_flight_cost: Money::from_nanos(5),
+            result: None,
+            because: String::new(),
+        },
     ];
     let mut events: Vec<Event> = kinds.into_iter().map(|kind| event("r1", kind)).collect();
     events.push(decided("r1"));

@@ -11,7 +11,7 @@ use crate::decide::lifecycle::{After, Intent, State};
 use crate::decide::{Effect, Governor};
 use crate::ledger::{LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
-use crate::model::{Brake, Event, Response, ThreadId, Timestamp};
+use crate::model::{Brake, Event, Timestamp};
 use crate::process;
 
 use super::session::{self, Reading, Stood};
@@ -231,10 +231,6 @@ fn joined(
 ) -> Result<Joined, LedgerError> {
     let own = call.input.thread();
     let live = stood.threads.iter().filter(|(_, known)| known.codex == call.codex);
-    // A thread that was not answered yet is taken to be as dear as the dearest.
-    let dearest =
-        live.clone().flat_map(|(_, known)| &known.recent).max_by_key(|last| (last.cost.money(), last.tokens.total()));
-    let foretold = |thread: &ThreadId| dearest.map(|like| Response { thread: thread.clone(), ..like.clone() });
     let threads = live.map(|(thread, known)| JoinedThread {
         thread: thread.clone(),
         phase: match (*thread == own, call.event) {
@@ -243,12 +239,12 @@ fn joined(
             (false, _) => known.phase_for_others(now),
         },
         gated: known.asks,
-        admitted: known.admitted,
-        sent: known.sent.map(|sent| Duration::from_millis(u64::try_from(sent.timestamp_millis()).unwrap_or_default())),
-        recent: match known.recent.is_empty() {
-            true => foretold(thread).into_iter().collect(),
-            false => known.recent.clone(),
-        },
+        admission: known.admission.clone(),
+        sent: known
+            .admission
+            .sent()
+            .map(|sent| Duration::from_millis(u64::try_from(sent.timestamp_millis()).unwrap_or_default())),
+        recent: known.recent.clone(),
     });
     let mut imported = Vec::new();
     for (thread, _) in stood.threads.iter().filter(|(_, known)| known.imported) {
@@ -321,8 +317,14 @@ impl Stood {
     /// The answers that are being recorded are awaited no longer.
     fn answered_by(&mut self, queue: &VecDeque<Input>) {
         for (thread, known) in &mut self.threads {
-            let of = |input: &&Input| matches!(input, Input::Responded(response) if response.thread == *thread);
-            known.answered(queue.iter().filter(of).count());
+            let of = |input: &Input| match input {
+                Input::Responded(response) if response.thread == *thread => Some(response.at),
+                _ => None,
+            };
+            // Whether each was let through is the governor's to say.
+            queue.iter().filter_map(of).for_each(|at| {
+                known.admission.is_answered(at);
+            });
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::codex::{self, HookEvent};
+use crate::decide::admission::Admission;
 use crate::decide::input::{Input, Phase};
 use crate::error::Error;
 use crate::import::{self, Session, Told};
@@ -45,10 +46,9 @@ pub(super) struct Standing {
     pub(super) codex: ProcessIdentity,
     /// That Codex was seen to ask before the thread's requests.
     pub(super) asks: bool,
-    /// Requests that were let through and have no answer on record: two at the most, since one that failed is sent again.
-    pub(super) admitted: u8,
-    /// When the last of them was.
-    pub(super) sent: Option<Timestamp>,
+    /// What was let through of it and has no answer on record.
+    #[serde(flatten)]
+    pub(super) admission: Admission,
     /// What has gone past the gate.
     pub(super) broken: Option<String>,
     /// The responses that foretell its next one.
@@ -68,8 +68,7 @@ impl Standing {
             tier: None,
             codex,
             asks: false,
-            admitted: 0,
-            sent: None,
+            admission: Admission::default(),
             broken: None,
             recent: Vec::new(),
         }
@@ -78,8 +77,8 @@ impl Standing {
     /// It is another Codex's from now on: what the one before was let do has no answer any more.
     fn taken_over(&mut self, codex: ProcessIdentity) {
         if self.codex != codex {
-            *self =
-                Self { codex, phase: Phase::Idle, asks: false, admitted: 0, sent: None, broken: None, ..self.clone() };
+            let admission = Admission::default();
+            *self = Self { codex, phase: Phase::Idle, asks: false, admission, broken: None, ..self.clone() };
         }
     }
 
@@ -100,25 +99,17 @@ impl Standing {
         news
     }
 
-    /// News of it were recorded.
-    pub(super) fn answered(&mut self, times: usize) {
-        if times > 0 {
-            self.admitted = self.admitted.saturating_sub(u8::try_from(times).unwrap_or(u8::MAX));
-            self.sent = None;
-        }
-    }
-
     /// A request of it is let through.
     fn passes(&mut self, now: Timestamp) {
         self.asks = true;
-        self.admitted = (self.admitted + 1).min(2);
-        self.sent = Some(now);
+        self.admission.passes(now);
     }
 
     /// As another thread's hook sees it.
     pub(super) fn phase_for_others(&self, now: Timestamp) -> Phase {
         // Its file tells of a turn some moments after the request was let through.
-        let just_sent = self.sent.is_some_and(|sent| (now - sent).to_std().is_ok_and(|ago| ago < RECORD_WITHIN));
+        let just_sent =
+            self.admission.sent().is_some_and(|sent| (now - sent).to_std().is_ok_and(|ago| ago < RECORD_WITHIN));
         if just_sent { Phase::InFlight } else { self.phase }
     }
 }
@@ -160,7 +151,7 @@ pub(super) fn read(call: &Call, ledger: &Ledger) -> Result<Reading, Error> {
     }
     let standing = known.iter().find(|(thread, _)| *thread == own).map(|(_, standing)| standing);
     let standing = standing.filter(|standing| standing.codex == call.codex);
-    let waits = standing.is_some_and(|standing| standing.sent.is_some()) && may_wait(call.event);
+    let waits = standing.is_some_and(|standing| standing.admission.is_open()) && may_wait(call.event);
     let deadline = clock::monotonic() + if waits { RECORD_WITHIN } else { Duration::ZERO };
     let mut size = None;
     let mut last = None;

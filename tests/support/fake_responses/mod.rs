@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 mod reply;
 
-pub use reply::{Gate, Reply, Select, USUAL, Usage, message};
+pub use reply::{Gate, Reply, Select, USUAL, Usage, message, spawn_agent};
 
 use reply::Answer;
 

@@ -153,10 +153,7 @@ impl Reply {
 
     /// Starts a sub-agent (offered only with a model that Codex's catalogue does not know).
     pub fn spawn_agent(message: &str) -> Self {
-        Self::item(json!({
-            "type": "function_call", "namespace": "multi_agent_v1", "name": "spawn_agent",
-            "arguments": json!({"message": message}).to_string(),
-        }))
+        Self::item(spawn_agent(message))
     }
 
     /// Any output item of the Responses API.
@@ -223,6 +220,14 @@ impl Reply {
 /// An assistant's message as an output item.
 pub fn message(text: &str) -> Value {
     json!({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]})
+}
+
+/// A sub-agent's start as an output item.
+pub fn spawn_agent(message: &str) -> Value {
+    json!({
+        "type": "function_call", "namespace": "multi_agent_v1", "name": "spawn_agent",
+        "arguments": json!({"message": message}).to_string(),
+    })
 }
 
 /// What a reply can wait for; closed until it is opened, once for all.

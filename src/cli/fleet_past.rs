@@ -1,0 +1,150 @@
+//! Owns what the ledger tells of a fleet that goes on: who is done, and where the others were.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use crate::codex::{Asked, Invocation};
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::fleet::FleetAgent;
+use crate::ledger::Ledger;
+use crate::model::event::EventKind;
+use crate::model::{AgentName, ModelId, RunId, ThreadId};
+use crate::policy::rule::Rung;
+use crate::supervise::GO_ON;
+
+/// How far the agents of an earlier fleet came; empty for a new one.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    agents: BTreeMap<AgentName, Came>,
+}
+
+/// How far one agent came.
+#[derive(Debug, Default)]
+struct Came {
+    /// Its command ended by itself, with code 0.
+    done: bool,
+    /// govern was about to end it.
+    ending: bool,
+    /// Its last root thread.
+    thread: Option<ThreadId>,
+    /// The model that its last command named.
+    model: Option<ModelId>,
+}
+
+impl Past {
+    /// Read from the run's chain.
+    pub(super) fn of(ledger: &Ledger, run: &RunId) -> Result<Self> {
+        let mut agents: BTreeMap<AgentName, Came> = BTreeMap::new();
+        for entry in ledger.events(run)? {
+            if let Some(agent) = entry.event.agent {
+                agents.entry(agent).or_default().note(entry.event.kind);
+            }
+        }
+        Ok(Self { agents })
+    }
+
+    /// The agents that are not done; what they needed of the others is there.
+    pub(super) fn left(&self, mut agents: Vec<FleetAgent>) -> Vec<FleetAgent> {
+        let done = |name: &AgentName| self.agents.get(name).is_some_and(|came| came.done);
+        agents.retain(|agent| !done(&agent.name));
+        for agent in &mut agents {
+            agent.needs.retain(|need| !done(need));
+        }
+        agents
+    }
+
+    /// The command that goes on in the agent's thread, on the model that it was on; its own from the beginning where
+    /// there is none, or where that is no Codex that can go on.
+    pub(super) fn command(
+        &self,
+        agent: &FleetAgent,
+        invocation: Option<&Invocation>,
+    ) -> (Vec<OsString>, Option<ThreadId>) {
+        let again = || {
+            let came = self.agents.get(&agent.name)?;
+            let thread = came.thread.clone()?;
+            let routed = came.model.clone().filter(|model| Some(model) != agent.model.as_ref());
+            let rung = routed.map(|model| Rung { model, effort: None });
+            let command = invocation?.resume_with(&thread, rung.as_ref(), GO_ON).ok()?;
+            Some((command, Some(thread)))
+        };
+        again().unwrap_or_else(|| (agent.command.clone(), None))
+    }
+}
+
+impl Came {
+    fn note(&mut self, kind: EventKind) {
+        match kind {
+            EventKind::AgentStarted { command, .. } => {
+                let argv: Vec<OsString> = command.into_iter().map(OsString::from).collect();
+                let asked = Invocation::parse(&argv).map(|one| one.asked());
+                self.model = if let Some(Asked::Model(model)) = asked { Some(model) } else { None };
+                (self.done, self.ending) = (false, false);
+            }
+            EventKind::ThreadSeen { thread, root, .. } if thread == root => self.thread = Some(thread),
+            EventKind::Requested { what, .. } if what == "end" => self.ending = true,
+            EventKind::AgentEnded { code, .. } => {
+                self.done = code == i32::from(Exit::Success.code()) && !self.ending;
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn came(kinds: Vec<EventKind>) -> Came {
+        let mut came = Came::default();
+        kinds.into_iter().for_each(|kind| came.note(kind));
+        came
+    }
+
+    fn started(words: &[&str]) -> EventKind {
+        let command = words.iter().map(|&word| word.to_owned()).collect();
+        EventKind::AgentStarted { command, pid: 1, resumes: None }
+    }
+
+    fn ended(code: i32) -> EventKind {
+        EventKind::AgentEnded {
+            code,
+            in_flight: 0,
+            in_flight_cost: crate::model::Money::ZERO,
+            result: None,
+            because: String::new(),
+        }
+    }
+
+    fn end() -> EventKind {
+        EventKind::Requested { request: 1, what: "end".to_owned(), because: String::new() }
+    }
+
+    #[test]
+    fn done_is_who_ended_well_by_itself_the_last_time() {
+        let codex = || started(&["codex", "exec", "do it"]);
+        for (kinds, done) in [
+            (vec![], false),
+            (vec![codex()], false),
+            (vec![codex(), ended(0)], true),
+            (vec![codex(), ended(1)], false),
+            (vec![codex(), end(), ended(0)], false),
+            (vec![codex(), end(), ended(124), codex(), ended(0)], true),
+            (vec![codex(), ended(0), codex()], false),
+        ] {
+            let said = format!("{kinds:?}");
+            assert_eq!(came(kinds).done, done, "{said}");
+        }
+    }
+
+    #[test]
+    fn the_model_is_that_of_the_last_command() {
+        let routed = started(&["codex", "exec", "resume", "01a2", "-m", "cheap", "go on"]);
+        assert_eq!(
+            came(vec![started(&["codex", "exec", "-m", "dear", "x"]), routed]).model,
+            Some(ModelId::new("cheap"))
+        );
+        assert_eq!(came(vec![started(&["make"])]).model, None);
+    }
+}

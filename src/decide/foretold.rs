@@ -1,0 +1,117 @@
+//! Pure. What a request is likely to add, before it is made.
+//!
+//! A thread is taken to go on as dear as it was: its next request costs what its dearest recent response did. One that
+//! was never answered is taken to be as dear as the dearest of its agent's others; where the agent was never answered, a
+//! request costs what it declared for a response, else as much as the dearest recent response of those that spend from
+//! the same account. Nothing is known of the first request of all.
+
+use crate::model::{Cost, Dimension, ModelId, Response, ThreadId, Unit};
+use crate::policy::rule::{Budget, Rung};
+
+use super::account::{Account, amount};
+use super::agent::{Agent, Thread};
+use super::governor::Governor;
+use super::input::Phase;
+
+impl Governor {
+    /// What an agent's live threads are likely to add to an account, with this model or as they are: those between
+    /// requests, or with one under way.
+    pub(super) fn predicted(&self, account: &Account, budget: &Budget, agent: &Agent, rung: Option<&Rung>) -> i64 {
+        let live = agent.threads.iter().filter(|(_, thread)| thread.phase != Phase::Idle);
+        self.foretold(account, budget, agent, rung, live)
+    }
+
+    /// The same for one that shares the account. One that is held at the gate, or about to end there, adds only what it
+    /// has sent.
+    pub(super) fn predicted_beside(&self, account: &Account, budget: &Budget, peer: &Agent) -> i64 {
+        if peer.ends_at_gate() || peer.is_held_at_gate() {
+            return self.foretold(account, budget, peer, None, peer.sent());
+        }
+        self.predicted(account, budget, peer, peer.next_model())
+    }
+
+    fn foretold<'a>(
+        &self,
+        account: &Account,
+        budget: &Budget,
+        agent: &Agent,
+        rung: Option<&Rung>,
+        live: impl Iterator<Item = (&'a ThreadId, &'a Thread)>,
+    ) -> i64 {
+        if account.key.unit == Unit::ToolCalls {
+            return self.calls_waiting(account, budget, agent);
+        }
+        live.map(|thread| self.next_of(account, budget, agent, rung, thread)).fold(0_i64, i64::saturating_add)
+    }
+
+    /// What one thread's next request is likely to add.
+    fn next_of(
+        &self,
+        account: &Account,
+        budget: &Budget,
+        agent: &Agent,
+        rung: Option<&Rung>,
+        (id, thread): (&ThreadId, &Thread),
+    ) -> i64 {
+        let unit = account.key.unit;
+        let said = thread.model.as_ref().filter(|_| !thread.was_answered());
+        let next = rung.map(|rung| &rung.model).or(said);
+        let counts = |response: &Response| match thread.was_answered() {
+            true if next.is_none() => account.counts(budget, response),
+            _ => binds(account, budget, id, next.or(response.model.as_ref())),
+        };
+        let adds = |response: &Response| {
+            if !counts(response) {
+                return 0;
+            }
+            match next.filter(|model| unit == Unit::Usd && (rung.is_some() || response.model.as_ref() != Some(*model)))
+            {
+                None => amount(response, unit),
+                Some(model) => match self.quoted(model, response).money() {
+                    Some(cost) => cost.nanos(),
+                    // A model without a price makes no room.
+                    None if rung.is_some() => i64::MAX,
+                    None => amount(response, unit),
+                },
+            }
+        };
+        let peers = account.agents.iter().filter(|peer| **peer != agent.setup.name);
+        let peers = peers.filter_map(|peer| self.agents.get(peer));
+        let declared =
+            if binds(account, budget, id, next) { agent.setup.registration.per_response(unit) } else { Some(0) };
+        likely(agent, thread, adds, declared, peers)
+    }
+
+    pub(super) fn quoted(&self, model: &ModelId, response: &Response) -> Cost {
+        (self.quote)(model, &response.tier, response.at, &response.tokens)
+    }
+}
+
+/// The rule itself: what is likely to come, by what each response that foretells it adds, and by what was declared.
+pub(super) fn likely<'a>(
+    agent: &Agent,
+    thread: &Thread,
+    adds: impl Fn(&Response) -> i64,
+    declared: Option<i64>,
+    peers: impl Iterator<Item = &'a Agent>,
+) -> i64 {
+    let own = agent.foretelling(thread).map(&adds).max();
+    own.or(declared).or_else(|| peers.flat_map(Agent::recent).map(&adds).max()).unwrap_or(0)
+}
+
+/// The account counts what a thread does with this model, as far as both are known: all else is the same for whatever
+/// its agent does, and was looked at when the account was opened.
+fn binds(account: &Account, budget: &Budget, thread: &ThreadId, model: Option<&ModelId>) -> bool {
+    let value = |dimension: &Dimension| match dimension {
+        Dimension::Thread => Some(thread.as_str()),
+        Dimension::Model => model.map(ModelId::as_str),
+        _ => None,
+    };
+    let is_it = |(dimension, own): (&Dimension, &Option<String>)| {
+        value(dimension).is_none_or(|value| own.as_deref() == Some(value))
+    };
+    let per = account.per.iter().zip(&account.values).all(is_it);
+    per && budget.only.iter().all(|(dimension, patterns)| {
+        value(dimension).is_none_or(|value| patterns.iter().any(|pattern| pattern.is_match(value)))
+    })
+}

@@ -1,0 +1,257 @@
+//! Pure. Passing the gate: who comes to it, who may go on and when, and what it means that something went past it.
+
+use std::time::Duration;
+
+use crate::decide::account::Books;
+use crate::decide::agent::{Agent, Hold};
+use crate::decide::effect::Effect;
+use crate::decide::governor::Governor;
+use crate::decide::input::{Gone, Hook, HookId, Moment, Phase, Timer, Wants};
+use crate::decide::lifecycle::{Happening, Intent, State};
+use crate::decide::treatment::hold_word;
+use crate::model::event::{EventKind, GateReach, ToolVerdict};
+use crate::model::{AgentName, Response, ThreadId};
+
+/// How long a request waits for the record of the answer before it. Codex writes it 2 ms after the answer, in a task of
+/// its own; where the last request failed, none comes.
+const RECORD_WITHIN: Duration = Duration::from_millis(250);
+
+impl Governor {
+    /// Codex is about to do something, and waits.
+    pub(in crate::decide) fn at_gate(&mut self, now: Moment, hook: Hook, books: &dyn Books) {
+        let Hook { id, agent: name, thread, root, model, tier, wants } = hook;
+        let spends = wants.spends();
+        let begins = spends || wants == Wants::Turn;
+        self.defers &= !begins;
+        let Some(agent) = self.agents.get_mut(&name) else { return };
+        let reach = if spends { GateReach::Requests } else { GateReach::Tools };
+        agent.watch.heard(now.uptime);
+        let call = if let Wants::Tool(call) = &wants { Some(call.clone()) } else { None };
+        agent.gate.waiting.insert(id, (thread.clone(), wants));
+        let more = agent.gate.reach < Some(reach);
+        if more {
+            agent.gate.reach = Some(reach);
+        }
+        let entry = agent.threads.entry(thread.clone()).or_default();
+        if begins && entry.phase == Phase::Idle {
+            entry.phase = Phase::InFlight;
+        }
+        if model.is_some() {
+            entry.model.clone_from(&model);
+        }
+        // The session file has not told of this turn yet.
+        let news = call.is_some() && entry.phase == Phase::Idle;
+        if news {
+            entry.phase = Phase::Tools;
+        }
+        if spends {
+            entry.gated = true;
+            if entry.admission.is_open() {
+                agent.gate.unrecorded.insert(id);
+                self.effects.push(Effect::Arm(Timer::Record(id), RECORD_WITHIN));
+            }
+            agent.gate.roots.insert(root);
+        }
+        if more {
+            self.record(Some(&name), EventKind::Gated { reach });
+        }
+        if let Some(call) = call {
+            self.open_for_call(now, &name, &thread, books);
+            if let Some(judged) = &call.judged {
+                self.meet_gate(now, &name, id, (judged, &call), books);
+            }
+            if news || self.counts_calls() {
+                self.evaluate(now, &name, books);
+            }
+        }
+        if begins && !self.refuse_next_model(now, &name, model.as_ref(), tier.as_ref()) {
+            self.evaluate(now, &name, books);
+        }
+    }
+
+    /// A call that was not answered is gone.
+    pub(in crate::decide) fn left_gate(&mut self, now: Moment, hook: HookId, why: Gone) {
+        self.withdraw_call(hook);
+        let found = self.agents.iter_mut().find_map(|(name, agent)| {
+            let (thread, wants) = agent.gate.waiting.remove(&hook)?;
+            Some((name.clone(), thread, wants))
+        });
+        let Some((name, thread, wants)) = found else { return };
+        match why {
+            Gone::Broken => self.gate_broken(now, &name, "a hook of govern's was ended before it was answered"),
+            Gone::Withdrawn => self.interrupted(now, &name, &thread, &wants),
+        }
+    }
+
+    /// A person interrupted the turn: what was asked about it needs no answer.
+    fn interrupted(&mut self, now: Moment, name: &AgentName, thread: &ThreadId, wants: &Wants) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        if let Some(thread) = agent.threads.get_mut(thread).filter(|_| wants.spends()) {
+            thread.phase = Phase::Idle;
+        }
+        self.reserve(now, name);
+    }
+
+    /// Nothing is left to be asked about: the turn ended, or was interrupted.
+    fn withdraw_if_at_rest(&mut self, now: Moment, name: &AgentName) {
+        let asks_nothing = |agent: &Agent| agent.state == State::Held && agent.gate.shut && !agent.turn_under_way();
+        if !self.agents.get(name).is_some_and(asks_nothing) {
+            return;
+        }
+        if let Some(Hold { approval: Some(approval), .. }) = self.unhold(name) {
+            self.effects.push(Effect::Withdraw(approval));
+            let what = format!("approval {approval} is withdrawn: the turn is over, and nothing is left to ask about");
+            self.effects.push(Effect::Say(what.clone()));
+            self.mark(Some(name), what);
+        }
+        self.release(now, name);
+    }
+
+    /// Something may have gone past the gate. Under a limit that is the agent's end.
+    fn gate_broken(&mut self, now: Moment, name: &AgentName, what: &str) {
+        if !self.agents.get(name).is_some_and(Agent::is_live) {
+            return;
+        }
+        let gates = self.gates();
+        if let Some(agent) = self.agents.get_mut(name).filter(|agent| gates || agent.pause.is_some()) {
+            agent.gate.broken = true;
+        }
+        if !gates {
+            self.mark(Some(name), what.to_owned());
+            return;
+        }
+        self.stop_because(now, name, format!("{what}: under a limit nothing goes past the gate"));
+    }
+
+    /// A hook could not ask, and has ended its Codex. Under a limit that is the agent's end, and govern's doing.
+    pub(in crate::decide) fn gate_failed(&mut self, name: &AgentName) {
+        if !self.gates() {
+            return;
+        }
+        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.is_live()) else { return };
+        let what = "the gate failed: a hook of govern's could not ask, and ended its Codex";
+        agent.gate.failed = true;
+        agent.because = what.to_owned();
+        self.mark(Some(name), what.to_owned());
+        self.say(name, &format!("stop: {what}"));
+    }
+
+    /// A response must have been let through first, where its Codex was seen to ask.
+    pub(in crate::decide) fn expect_admitted(&mut self, now: Moment, name: &AgentName, response: &Response) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        if !agent.gate.holds_requests() || !agent.gate.roots.contains(&response.root) {
+            return;
+        }
+        agent.gate.recorded(&response.thread);
+        let Some(thread) = agent.threads.get_mut(&response.thread) else { return };
+        if thread.admission.is_answered(response.at) {
+            return;
+        }
+        if thread.gated {
+            let what = format!("a request of thread {} was answered that was not let through", response.thread);
+            self.gate_broken(now, name, &what);
+        } else if thread.recent().count() == 1 {
+            // What was never seen at the gate is of a kind that does not come there: it is held by signals.
+            let what = format!("thread {} does not ask before its requests", response.thread);
+            self.mark(Some(name), what);
+        }
+    }
+
+    /// Answers those that may go on, and ends what only waited for answers under way.
+    pub(in crate::decide) fn settle_gate(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        self.withdraw_if_at_rest(now, name);
+        self.keep_still(name);
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let State::Freezing(intent) = agent.state else {
+            return self.let_through(now, name, books);
+        };
+        let done = agent.in_flight() == 0 || intent == Intent::Kill || !agent.gate_holds();
+        if agent.gate.draining && done {
+            agent.gate.draining = false;
+            self.request(name, "freeze");
+            self.effects.push(Effect::Freeze(name.clone()));
+        }
+    }
+
+    fn let_through(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let (state, gate) = (agent.state, &agent.gate);
+        let paused = agent.pause.is_some();
+        let may = |id: HookId, wants: &Wants| gate.lets(state, id, wants) && !(paused && wants.is_work());
+        let ready: Vec<HookId> =
+            gate.waiting.iter().filter(|(id, (_, wants))| may(**id, wants)).map(|(id, _)| *id).collect();
+        let mut soonest: Option<Duration> = None;
+        for hook in ready {
+            let Some(agent) = self.agents.get(name) else { return };
+            let Some((thread, wants)) = agent.gate.waiting.get(&hook).cloned() else { continue };
+            if let Some(wait) = Some(&thread).filter(|_| wants.spends()).and_then(|of| self.throttled(now, name, of)) {
+                soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
+                continue;
+            }
+            if matches!(wants, Wants::Tool(_)) && !self.calls_fit(name, books) {
+                continue;
+            }
+            let by = self.agents.get_mut(name).and_then(|agent| agent.gate.passes.remove(&hook));
+            self.answer_allowed(now, name, hook, by.as_deref());
+        }
+        if let Some(wait) = soonest {
+            self.arm_pace(name, wait);
+        }
+    }
+
+    /// What waits may go on.
+    pub(in crate::decide) fn answer_allowed(&mut self, now: Moment, name: &AgentName, hook: HookId, by: Option<&str>) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let Some((thread, wants)) = agent.gate.waiting.remove(&hook) else { return };
+        if wants.spends() {
+            agent.pace.sends(now.uptime, &thread);
+            agent.threads.entry(thread.clone()).or_default().admission.passes(now.wall);
+        }
+        match wants {
+            Wants::Turn => self.tell(name, hook, &thread),
+            Wants::Tool(call) => {
+                self.tell(name, hook, &thread);
+                self.record_call(name, thread, call, ToolVerdict::Allowed, by);
+            }
+            Wants::Session | Wants::Request | Wants::Compaction | Wants::TurnEnd => {}
+        }
+        self.effects.push(Effect::Answer { hook, deny: None });
+    }
+
+    /// Carries out an order to stand still at the gate, where that is enough; says whether it is.
+    pub(in crate::decide) fn holds_at_gate(&mut self, now: Moment, name: &AgentName, state: State) -> bool {
+        let rests = |agent: &Agent| state == State::Freezing(Intent::Pause) && agent.rests_at_its_screen();
+        let holds = |agent: &&mut Agent| agent.gate_holds() || rests(agent);
+        let Some(agent) = self.agents.get_mut(name).filter(holds) else { return false };
+        match state {
+            State::Freezing(Intent::Ask | Intent::Pause) => {
+                agent.gate.shut = true;
+                agent.pause_clock(now.uptime);
+                let safe = agent.in_flight() == 0;
+                self.request(name, hold_word(state));
+                self.outcome(name, true, "at the gate");
+                self.happen(now, name, Happening::Frozen { safe });
+                true
+            }
+            State::Freezing(Intent::Stop) if agent.in_flight() > 0 => {
+                agent.gate.draining = true;
+                self.request(name, "wait for the answers under way");
+                self.outcome(name, true, "at the gate");
+                true
+            }
+            State::Freezing(_)
+            | State::Waiting
+            | State::Starting(_)
+            | State::Running
+            | State::Held
+            | State::Paused
+            | State::Ending(_)
+            | State::Gone => false,
+        }
+    }
+
+    /// The policy can hold or end an agent here, by its budgets or by the models that it allows.
+    pub fn gates(&self) -> bool {
+        self.enforces() || (!self.policy.observe && (self.policy.models.restricts() || self.policy.has_gates()))
+    }
+}

@@ -1,0 +1,179 @@
+//! Pure. How the run stands at this moment, for whoever looks.
+
+use std::time::Duration;
+
+use crate::model::{AgentName, Live, LiveAgent, LiveLimit, LivePool, ModelId, Money, Standing, Timestamp, Unit};
+
+use super::account::Account;
+use super::agent::Agent;
+use super::effect::Ending;
+use super::governor::Governor;
+use super::input::Moment;
+use super::lifecycle::{After, Intent, State};
+
+/// How fast the agent may be said to go: one that stands still adds nothing.
+fn per_minute(agent: &Agent, now: Moment, unit: Unit) -> i64 {
+    match unit {
+        _ if !agent.works() => 0,
+        Unit::Minutes => 60_000,
+        Unit::Usd | Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => {
+            agent.trend.lately(agent.active(now.uptime), unit)
+        }
+    }
+}
+
+/// How it stands.
+fn standing(agent: &Agent, asked: bool) -> Standing {
+    match (agent.state, agent.ending) {
+        (State::Gone, Some(Ending::Itself)) => Standing::Done,
+        (State::Gone, Some(Ending::Failed) | None) => Standing::Failed,
+        (State::Gone, Some(Ending::Stopped)) => Standing::Stopped,
+        (State::Gone, Some(Ending::Killed)) => Standing::Killed,
+        (State::Gone, Some(Ending::Skipped)) => Standing::Skipped,
+        (State::Ending(After::Stopped | After::Killed) | State::Freezing(Intent::Stop | Intent::Kill), _) => {
+            Standing::Ending
+        }
+        (State::Held | State::Freezing(Intent::Ask), _) => Standing::Held,
+        (State::Running | State::Starting(_) | State::Freezing(Intent::Route), _) if asked => Standing::Held,
+        (State::Paused | State::Freezing(Intent::Pause), _) => Standing::Paused,
+        (State::Waiting, _) if agent.pause.is_some() => Standing::Paused,
+        (State::Waiting | State::Ending(After::Retry), _) => Standing::Waiting,
+        (State::Starting(_) | State::Ending(After::Restart), _) => Standing::Starting,
+        (State::Running, _) if agent.throttles.values().any(|throttle| throttle.was_felt()) => Standing::Throttled,
+        (State::Running, _) if !agent.threads.is_empty() && !agent.turn_under_way() => Standing::Resting,
+        (State::Running | State::Freezing(Intent::Route), _) => Standing::Working,
+    }
+}
+
+impl Governor {
+    /// Keeps in mind since when each agent stands as it does.
+    pub(super) fn note_standings(&mut self, at: Timestamp) {
+        for name in &self.order {
+            let Some(agent) = self.agents.get_mut(name) else { continue };
+            let asked = agent.gate.asked().is_some();
+            let now = standing(agent, asked);
+            if agent.stands.is_none_or(|(before, _)| before != now) {
+                agent.stands = Some((now, at));
+            }
+        }
+    }
+
+    /// The run at this moment. Asks nobody, and changes nothing.
+    pub fn live(&self, now: Moment) -> Live {
+        let current = || self.accounts.iter().filter(|account| !account.is_past(now.wall));
+        let pools = self.allotments().into_iter().map(|pool| LivePool {
+            budget: pool.budget,
+            scope: pool.scope,
+            unit: pool.unit,
+            size: pool.size,
+            given: pool.given,
+            got_back: pool.got_back,
+        });
+        Live {
+            agents: self.order.iter().filter_map(|name| self.live_agent(name, now)).collect(),
+            limits: current()
+                .filter(|account| !account.allotted)
+                .map(|account| self.live_limit(account, now))
+                .collect(),
+            pools: pools.collect(),
+        }
+    }
+
+    fn live_agent(&self, name: &AgentName, now: Moment) -> Option<LiveAgent> {
+        let agent = self.agents.get(name)?;
+        let approval = self.waits_for_answer(name);
+        let (state, since) = agent.stands.unwrap_or((standing(agent, approval.is_some()), now.wall));
+        Some(LiveAgent {
+            agent: name.clone(),
+            state,
+            since,
+            because: self.reason(agent, state),
+            approval,
+            attempt: agent.attempt,
+            model: model(agent),
+            responses: agent.responses,
+            cost_usd: agent.cost,
+            cost_usd_per_minute: Some(Money::from_nanos(per_minute(agent, now, Unit::Usd))),
+            limit: self.first_limit(name, now),
+        })
+    }
+
+    /// Its allotment, else the limit that it comes to first, else the one that is used up furthest.
+    fn first_limit(&self, name: &AgentName, now: Moment) -> Option<LiveLimit> {
+        let mine = self.accounts.iter().filter(|account| account.agents.contains(name) && !account.is_past(now.wall));
+        let limits = mine.map(|account| self.live_limit(account, now));
+        let haste = |limit: &LiveLimit| {
+            (!limit.allotment, limit.seconds_left.unwrap_or(u64::MAX), std::cmp::Reverse(limit.share()))
+        };
+        limits.min_by_key(haste)
+    }
+
+    fn live_limit(&self, account: &Account, now: Moment) -> LiveLimit {
+        let unit = account.key.unit;
+        let agents = || account.agents.iter().filter_map(|name| self.agents.get(name));
+        let per_minute = agents().map(|agent| per_minute(agent, now, unit)).fold(0, i64::saturating_add);
+        let spent = match unit {
+            // It is counted when it is judged; here it is told as it is.
+            Unit::Minutes => {
+                let active: Duration = agents().map(|agent| agent.active(now.uptime)).sum();
+                i64::try_from(active.as_millis()).unwrap_or(i64::MAX)
+            }
+            Unit::Usd | Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => account.spent,
+        };
+        let left = i128::from(account.limit()) - i128::from(spent);
+        let seconds = (left.max(0) * 60).checked_div(i128::from(per_minute));
+        LiveLimit {
+            budget: account.key.budget.clone(),
+            scope: account.key.scope.clone(),
+            unit,
+            allotment: account.allotted,
+            spent,
+            reserved: account.reserved,
+            limit: account.limit(),
+            per_minute,
+            seconds_left: seconds.and_then(|seconds| u64::try_from(seconds).ok()),
+        }
+    }
+
+    /// Why it stands as it does.
+    fn reason(&self, agent: &Agent, state: Standing) -> Option<String> {
+        let said = || Some(agent.because.clone()).filter(|because| !because.is_empty());
+        match state {
+            Standing::Held => {
+                let asked = self.waits_for_answer(&agent.setup.name).and_then(|approval| self.waits_for(approval));
+                asked.map(|question| question.text).or_else(said)
+            }
+            Standing::Paused => agent.pause.as_ref().map(|pause| pause.text()),
+            Standing::Throttled => {
+                agent.throttles.values().find(|throttle| throttle.was_felt()).map(|one| one.sentence())
+            }
+            Standing::Waiting => match self.open_needs(agent) {
+                needs if needs.is_empty() => said(),
+                needs => Some(format!("needs {}", needs.join(", "))),
+            },
+            Standing::Ending | Standing::Failed | Standing::Stopped | Standing::Killed | Standing::Skipped => said(),
+            Standing::Starting | Standing::Working | Standing::Resting | Standing::Alive | Standing::Done => None,
+        }
+    }
+
+    /// Those that it waits for.
+    fn open_needs(&self, agent: &Agent) -> Vec<String> {
+        let done = |need: &&AgentName| {
+            self.agents
+                .get(*need)
+                .is_some_and(|agent| agent.ending == Some(Ending::Itself) && agent.state == State::Gone)
+        };
+        agent.setup.needs.iter().filter(|need| !done(need)).map(ToString::to_string).collect()
+    }
+}
+
+/// What its next request goes to, or its last one went to.
+fn model(agent: &Agent) -> Option<ModelId> {
+    let root = agent.root.as_ref().and_then(|root| agent.threads.get(root));
+    let at_gate = || root.and_then(|thread| thread.model.clone());
+    let answered = || agent.last_response().and_then(|last| last.model.clone());
+    let routed = agent.routed.as_ref().map(|rung| rung.model.clone());
+    // The first thread that is known, where none has answered yet.
+    let first = || agent.threads.values().find_map(|thread| thread.model.clone());
+    at_gate().or(routed).or_else(answered).or_else(first)
+}
