@@ -10,7 +10,7 @@ use super::format::put;
 use super::here::Here;
 use super::resume::{Earlier, ResumableFleet};
 use super::run::{attribute_with, fresh_budgets, in_runtime, new_run, recent_responses, whoami};
-use super::{env, fleet_file, summary, worktree};
+use super::{adviser, env, fleet_file, summary, worktree};
 use crate::codex::{Invocation, Kind};
 use crate::decide::agent::AgentSetup;
 use crate::error::{Error, Result};
@@ -120,8 +120,11 @@ fn govern(args: &FleetArgs, guard: GuardHandle, here: &Here<'_>, earlier: Option
     }
     let terminal = process::has_terminal();
     let parts = summary::Parts::of_fleet(run.clone(), policy.timezone);
+    let agents: Vec<Planned> = fleet.agents.iter().map(|agent| planned(agent, &policy, &outputs, &past)).collect();
+    let attribution = attribute_with(&policy, &place::look(&here.cwd, env), Attribution::default());
     let history = if earlier.is_some() { recent_responses(&ledger, &run)? } else { Vec::new() };
     let plan = Plan {
+        adviser: adviser::adviser(&policy, &run, &state, &agents, &attribution)?,
         run,
         by: whoami(),
         goes_on: earlier.is_some(),
@@ -129,9 +132,9 @@ fn govern(args: &FleetArgs, guard: GuardHandle, here: &Here<'_>, earlier: Option
         refusal: too_fresh,
         history,
         prices: PriceTable::embedded().with_overrides(&policy.prices),
-        attribution: attribute_with(&policy, &place::look(&here.cwd, env), Attribution::default()),
+        attribution,
         command: ["govern".into(), "fleet".into(), args.file.clone().into_os_string()].into(),
-        agents: fleet.agents.iter().map(|agent| planned(agent, &policy, &outputs, &past)).collect(),
+        agents,
         concurrency: fleet.concurrency,
         cwd: here.cwd.clone(),
         policy,

@@ -5,10 +5,9 @@ use std::ffi::OsString;
 
 use crate::codex::{Asked, Invocation};
 use crate::error::Result;
-use crate::exit::Exit;
 use crate::fleet::FleetAgent;
 use crate::ledger::Ledger;
-use crate::model::event::EventKind;
+use crate::model::event::{AgentResult, EventKind};
 use crate::model::{AgentName, ModelId, RunId, ThreadId};
 use crate::policy::rule::Rung;
 use crate::supervise::GO_ON;
@@ -22,10 +21,8 @@ pub(super) struct Past {
 /// How far one agent came.
 #[derive(Debug, Default)]
 struct Came {
-    /// Its command ended by itself, with code 0.
+    /// Its command ended well.
     done: bool,
-    /// govern was about to end it.
-    ending: bool,
     /// Its last root thread.
     thread: Option<ThreadId>,
     /// The model that its last command named.
@@ -80,13 +77,10 @@ impl Came {
                 let argv: Vec<OsString> = command.into_iter().map(OsString::from).collect();
                 let asked = Invocation::parse(&argv).map(|one| one.asked());
                 self.model = if let Some(Asked::Model(model)) = asked { Some(model) } else { None };
-                (self.done, self.ending) = (false, false);
+                self.done = false;
             }
             EventKind::ThreadSeen { thread, root, .. } if thread == root => self.thread = Some(thread),
-            EventKind::Requested { what, .. } if what == "end" => self.ending = true,
-            EventKind::AgentEnded { code, .. } => {
-                self.done = code == i32::from(Exit::Success.code()) && !self.ending;
-            }
+            EventKind::AgentEnded { result, .. } => self.done = result == Some(AgentResult::Done),
             _ => {}
         }
     }
@@ -95,6 +89,7 @@ impl Came {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Money;
 
     fn came(kinds: Vec<EventKind>) -> Came {
         let mut came = Came::default();
@@ -107,31 +102,21 @@ mod tests {
         EventKind::AgentStarted { command, pid: 1, resumes: None }
     }
 
-    fn ended(code: i32) -> EventKind {
-        EventKind::AgentEnded {
-            code,
-            in_flight: 0,
-            in_flight_cost: crate::model::Money::ZERO,
-            result: None,
-            because: String::new(),
-        }
-    }
-
-    fn end() -> EventKind {
-        EventKind::Requested { request: 1, what: "end".to_owned(), because: String::new() }
+    fn ended(result: AgentResult) -> EventKind {
+        let (code, because) = (0, String::new());
+        EventKind::AgentEnded { code, in_flight: 0, in_flight_cost: Money::ZERO, result: Some(result), because }
     }
 
     #[test]
-    fn done_is_who_ended_well_by_itself_the_last_time() {
+    fn done_is_who_ended_well_the_last_time() {
         let codex = || started(&["codex", "exec", "do it"]);
         for (kinds, done) in [
             (vec![], false),
             (vec![codex()], false),
-            (vec![codex(), ended(0)], true),
-            (vec![codex(), ended(1)], false),
-            (vec![codex(), end(), ended(0)], false),
-            (vec![codex(), end(), ended(124), codex(), ended(0)], true),
-            (vec![codex(), ended(0), codex()], false),
+            (vec![codex(), ended(AgentResult::Done)], true),
+            (vec![codex(), ended(AgentResult::Failed)], false),
+            (vec![codex(), ended(AgentResult::Stopped), codex(), ended(AgentResult::Done)], true),
+            (vec![codex(), ended(AgentResult::Done), codex()], false),
         ] {
             let said = format!("{kinds:?}");
             assert_eq!(came(kinds).done, done, "{said}");

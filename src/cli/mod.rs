@@ -1,5 +1,6 @@
 //! Owns the command line: one file a verb.
 
+mod adviser;
 pub mod approvals;
 pub mod approve;
 pub mod audit;

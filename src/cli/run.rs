@@ -34,7 +34,7 @@ use crate::usage::price::PriceTable;
 use super::declares::Declares;
 use super::here::{self, Here};
 use super::resume::Resumable;
-use super::{env, policy_files, summary};
+use super::{adviser, env, policy_files, summary};
 
 /// Options of `govern run`.
 #[derive(Args, Debug)]
@@ -229,27 +229,30 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         registration,
         ..AgentSetup::alone(start.agent, start.attribution.clone())
     };
+    let goes_on = start.resumes.is_some();
+    let agents = vec![Planned {
+        setup,
+        command: command.clone(),
+        invocation,
+        folder: None,
+        resumes: start.resumes,
+        codex_home: assigned_home.or_else(|| locate::codex_home(env)),
+        seat: Seat::Governs,
+        keep: Some(Box::new(move |thread, argv| resumable.text(thread, argv))),
+    }];
     let plan = Plan {
+        adviser: adviser::adviser(&start.policy, &start.run, &home, &agents, &start.attribution)?,
         run: start.run,
         by: whoami(),
-        goes_on: start.resumes.is_some(),
+        goes_on,
         lift: start.lift,
         refusal: no_tier.or(refusal).or(too_fresh),
         history,
         policy: start.policy,
         prices: start.prices,
         attribution: start.attribution,
-        command: command.clone(),
-        agents: vec![Planned {
-            setup,
-            command,
-            invocation,
-            folder: None,
-            resumes: start.resumes,
-            codex_home: assigned_home.or_else(|| locate::codex_home(env)),
-            seat: Seat::Governs,
-            keep: Some(Box::new(move |thread, argv| resumable.text(thread, argv))),
-        }],
+        command,
+        agents,
         concurrency: None,
         cwd: start.place.folder,
         ledger,

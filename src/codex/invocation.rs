@@ -121,6 +121,11 @@ impl fmt::Display for Ungovernable {
 }
 
 impl Invocation {
+    /// What leads to Codex: `codex`, or a launcher and what it is told.
+    pub fn launcher(&self) -> &[OsString] {
+        &self.prefix
+    }
+
     /// Reads a command line; `None` if it is not known to be Codex. A command line that Codex would refuse is read as
     /// far as it makes sense.
     pub fn parse(argv: &[OsString]) -> Option<Self> {

@@ -133,6 +133,8 @@ pub struct Hold {
     pub question: Question,
     /// What put it.
     pub source: Source,
+    /// A governor model wanted it put, where the rule might have done something else.
+    pub advised: bool,
     /// Its number, once the ledger gave one.
     pub approval: Option<ApprovalId>,
 }
@@ -279,6 +281,12 @@ impl Agent {
             State::Starting(_) | State::Running | State::Freezing(_) => true,
             State::Waiting | State::Held | State::Paused | State::Ending(_) | State::Gone => false,
         }
+    }
+
+    /// A governor model had a person asked about this account: the rule does not take that back.
+    pub(super) fn is_asked_on_advice(&self, account: usize) -> bool {
+        let hold = self.held.as_ref().or(self.question.as_ref()).filter(|hold| hold.advised);
+        hold.is_some_and(|hold| matches!(hold.source, Source::Step { account: of, .. } if of == account))
     }
 
     /// It can be decided about: it was started, and is neither over nor being ended.

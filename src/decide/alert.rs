@@ -172,7 +172,7 @@ impl Governor {
             otherwise: step.map_or(Verb::Stop, |step| step.otherwise),
             about: About::Alert,
         };
-        Hold { question, source: due.source, approval: None }
+        Hold { question, source: due.source, advised: false, approval: None }
     }
 
     /// What an alert asks is asked until it is answered, for an agent that stands still is under any mark; but a plan's

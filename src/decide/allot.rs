@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::event::EventKind;
+use crate::model::event::{EventKind, GOVERNOR};
 use crate::model::{AgentName, BudgetKey, Dimension, Quantity, Unit};
 use crate::policy::rule::{Allot, AllotBy, Budget, Window};
 
@@ -87,7 +87,9 @@ impl Governor {
             let allotted = parts.get(&name).copied();
             (name, Share { expected, allotted, ..Share::default() })
         };
-        let shares = expected.into_iter().map(share).collect();
+        let mut shares: BTreeMap<AgentName, Share> = expected.into_iter().map(share).collect();
+        // What the governor model is asked comes out of the pool.
+        shares.extend(self.adviser.is_some().then(|| (AgentName::new(GOVERNOR), Share::default())));
         self.pools.push(Pool { whole, rule, values, key, taken: taken.max(0), lifted: 0, spoken_for: 0, shares });
         Ok(())
     }

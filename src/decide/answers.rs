@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::event::{Answer, EventKind};
+use crate::model::event::{Answer, Chosen, EventKind};
 use crate::model::{AgentName, ApprovalId, BudgetKey, Quantity, Verb};
 use crate::policy::rule::Window;
 use crate::policy::verdict::{Standing, judge};
@@ -334,6 +334,8 @@ impl Governor {
             otherwise: step.map_or(Verb::Stop, |step| step.otherwise),
             about: About::Limit,
         };
-        Some(Hold { question, source: due.source, approval: None })
+        let followed = |chosen: &Chosen| chosen.advice.as_ref().is_some_and(|advice| advice.followed);
+        let advised = due.chosen.as_ref().is_some_and(followed);
+        Some(Hold { question, source: due.source, advised, approval: None })
     }
 }

@@ -134,7 +134,21 @@ impl Governor {
         let own = self.predicted(account, budget, agent, rung);
         let peers = account.agents.iter().filter(|peer| **peer != agent.setup.name);
         let beside = peers.filter_map(|peer| self.agents.get(peer)).map(|peer| self.claim(account, budget, peer));
-        Some(beside.fold(own.saturating_add(others), i64::saturating_add))
+        let asked = self.adviser.as_ref().map_or(0, |adviser| adviser.claim(account, budget));
+        Some(beside.chain([asked]).fold(own.saturating_add(others), i64::saturating_add))
+    }
+
+    /// What is left of an account beside all that is claimed; who is `held` adds no more than it was promised.
+    pub(super) fn free(&self, account: &Account, budget: &Budget, held: Option<&AgentName>, books: &dyn Books) -> i64 {
+        let others = if is_shared(budget) { books.reserved_by_others(&account.key).max(0) } else { 0 };
+        let own = self.adviser.as_ref().map_or(0, |adviser| adviser.claim(account, budget));
+        let claim = |name: &AgentName| match self.agents.get(name) {
+            _ if held == Some(name) => self.promised(account, name),
+            Some(agent) => self.claim(account, budget, agent),
+            None => 0,
+        };
+        let claimed = account.agents.iter().map(claim).fold(others.saturating_add(own), i64::saturating_add);
+        account.limit().saturating_sub(account.spent).saturating_sub(claimed)
     }
 
     /// What an account must keep for an agent: what it is likely to add while it works, or was promised.
@@ -175,9 +189,13 @@ impl Governor {
             // A tool call is judged and counted in one transaction: nothing is claimed in between.
             let claims_none = account.key.unit == Unit::ToolCalls;
             let agents = account.agents.iter().filter_map(|name| self.agents.get(name));
+            // With the last agent all is over.
+            let asked = self.adviser.as_ref().filter(|_| self.agents.values().any(Agent::is_live));
+            let asked = asked.map(|adviser| adviser.claim(account, budget));
             let amount = agents
-                .filter(|_| !account.is_past(now.wall) && !claims_none)
                 .map(|agent| self.claim(account, budget, agent))
+                .chain(asked)
+                .filter(|_| !account.is_past(now.wall) && !claims_none)
                 .fold(0_i64, i64::saturating_add);
             if amount != account.reserved {
                 claims.push((index, amount));
@@ -189,6 +207,12 @@ impl Governor {
             if self.policy.budgets.get(account.budget).is_some_and(is_shared) {
                 self.effects.push(Effect::Reserve { key: account.key.clone(), amount });
             }
+        }
+    }
+
+    pub(super) fn reserve_all(&mut self, now: Moment) {
+        for name in self.names() {
+            self.reserve(now, &name);
         }
     }
 

@@ -140,7 +140,8 @@ pub fn choose(facts: &Facts, may: &May) -> Chosen {
     because.extend(facts.model(what));
     because.extend(facts.others());
     let rationale = format!("{}: {}", facts.head(what), because.join(", "));
-    Chosen { what, rationale, open: unsure && (sound.next().is_some() || (first.is_some() && !facts.strict)) }
+    let open = unsure && (sound.next().is_some() || (first.is_some() && !facts.strict));
+    Chosen { what, rationale, open, advice: None }
 }
 
 /// What comes first; `None` is an extension.
@@ -234,13 +235,17 @@ fn extension(facts: &Facts, may: &May, health: &Health) -> Result<i64, Option<St
     } else if most < facts.needed {
         format!("{needed} is needed and {} is the most that may be given at once", show(most))
     } else {
-        format!("it was given {} beside the {} allotted", show(stock.given), show(stock.allotted))
+        format!(
+            "it was given {} beside the {} allotted (more only with progress)",
+            show(stock.given),
+            show(stock.allotted)
+        )
     }))
 }
 
 impl Facts {
     /// Such a step can do something here.
-    fn allows(&self, verb: Verb) -> bool {
+    pub(super) fn allows(&self, verb: Verb) -> bool {
         match verb {
             Verb::Ask => self.askable,
             Verb::Throttle => self.slowable,
@@ -258,7 +263,7 @@ impl Facts {
         hard().find(|verb| *verb != Verb::Ask || self.askable).or_else(|| hard().next()).unwrap_or(Verb::Stop)
     }
 
-    fn head(&self, what: Course) -> String {
+    pub(super) fn head(&self, what: Course) -> String {
         match what {
             Course::GoOn => "goes on".to_owned(),
             Course::Extend { amount } => format!("extended by {} from the pool", self.unit.show(amount)),

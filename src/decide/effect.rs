@@ -6,6 +6,7 @@ use crate::model::event::EventKind;
 use crate::model::{AgentName, ApprovalId, BudgetKey, ModelId, Money, Quantity, RunId, ThreadId, Verb};
 use crate::policy::rule::{Refusal, Rung};
 
+use super::consult::{Consult, ConsultId};
 use super::input::{HookId, Timer};
 
 /// Something to be done, in the order given.
@@ -81,6 +82,10 @@ pub enum Effect {
         /// With what.
         rung: Rung,
     },
+    /// Ask a governor model; what comes of it is told by `Input::Advised`.
+    Consult(Box<Consult>),
+    /// Break that off; it is told all the same.
+    EndConsult(ConsultId),
     /// Look at the agent's work tree, and tell of its progress.
     Look(AgentName),
     /// Tell when so much time has passed.

@@ -15,6 +15,7 @@ use crate::policy::rule::{Budget, Policy};
 use super::account::{Account, Books};
 use super::agent::{Agent, AgentSetup, Hold};
 use super::charge::is_shared;
+use super::consult::Adviser;
 use super::effect::{About, Effect, Question};
 use super::input::{Input, Interrupt, Moment, News, Phase, Settled, Timer};
 use super::lifecycle::{Happening, Intent, State};
@@ -77,6 +78,8 @@ pub struct Governor {
     pub(super) interrupted: Option<Interrupt>,
     pub(super) accounts: Vec<Account>,
     pub(super) pools: Vec<Pool>,
+    /// A model that can be asked where the rule is not sure.
+    pub(super) adviser: Option<Box<Adviser>>,
     /// A pool has more than it had.
     pub(super) freed: bool,
     pub(super) requests: u64,
@@ -106,6 +109,7 @@ impl Governor {
             interrupted: None,
             accounts: Vec::new(),
             pools: Vec::new(),
+            adviser: None,
             freed: false,
             requests: 0,
             last_hard: None,
@@ -216,6 +220,7 @@ impl Governor {
                     agent.unobserved.insert(pid, true);
                 }
             }
+            Input::Advised { consult, answer } => self.consulted(now, consult, answer, books),
             Input::Progress { agent, progress } => self.progressed(now, &agent, *progress, books),
             Input::Plan { agent, windows } => self.plan_said(now, &agent, windows, books),
             Input::Due(timer) => self.due(now, timer, books),
@@ -234,6 +239,7 @@ impl Governor {
     }
 
     fn settle(&mut self, now: Moment, books: &dyn Books) {
+        self.keep_for_advice(now);
         for name in self.names() {
             self.keep_paused(now, &name);
             self.settle_gate(now, &name, books);
@@ -257,6 +263,9 @@ impl Governor {
         charge: fn(&mut Self, &Response, Option<&AgentName>, &dyn Books),
         books: &dyn Books,
     ) {
+        if self.adviser_spent(now, response, charge, books) {
+            return;
+        }
         let Some(name) = response.agent.clone() else { return };
         let Some(agent) = self.agents.get_mut(&name) else { return };
         agent.note(response);
@@ -410,6 +419,7 @@ impl Governor {
                 }
             }
             Timer::Gate(name) => self.expect_at_gate(now, &name),
+            Timer::Advice(consult) => self.advice_is_late(now, consult, books),
             Timer::Minutes => {
                 self.arm_minutes(now);
                 for name in self.names() {

@@ -9,6 +9,8 @@ use crate::model::{
 use crate::policy::rule::GateVerb;
 pub use crate::usage::meter::Phase;
 
+use super::consult::{ConsultId, NoAdvice};
+
 /// When something happened, on both clocks: the wall clock may jump, `uptime` does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
@@ -131,6 +133,13 @@ pub enum Input {
         agent: AgentName,
         /// All of it, not only what is new.
         progress: Box<Progress>,
+    },
+    /// The Codex of a question to the governor model is gone.
+    Advised {
+        /// Which question.
+        consult: ConsultId,
+        /// What was answered, word for word.
+        answer: Result<String, NoAdvice>,
     },
     /// What Codex said of the plan's own limits.
     Plan {
@@ -295,6 +304,8 @@ pub enum Timer {
     WindowEnd,
     /// A request at the gate has waited long enough for the record of the answer before it.
     Record(HookId),
+    /// A governor model should have answered by now.
+    Advice(ConsultId),
     /// An agent may have been idle for too long.
     Idle(AgentName),
     /// A plan's window begins anew for which the agent is held.

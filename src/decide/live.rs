@@ -35,6 +35,8 @@ fn standing(agent: &Agent, asked: bool) -> Standing {
         }
         (State::Held | State::Freezing(Intent::Ask), _) => Standing::Held,
         (State::Running | State::Starting(_) | State::Freezing(Intent::Route), _) if asked => Standing::Held,
+        // Nobody paused it: it waits for a governor model.
+        (State::Paused | State::Freezing(Intent::Pause), _) if agent.pause.is_none() => Standing::Held,
         (State::Paused | State::Freezing(Intent::Pause), _) => Standing::Paused,
         (State::Waiting, _) if agent.pause.is_some() => Standing::Paused,
         (State::Waiting | State::Ending(After::Retry), _) => Standing::Waiting,

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod admission;
+pub mod advice;
 pub mod agent;
 mod alert;
 pub mod allot;
@@ -10,6 +11,7 @@ mod brake;
 pub mod calls;
 mod charge;
 pub mod choice;
+pub mod consult;
 pub mod effect;
 mod foretold;
 pub mod gate;

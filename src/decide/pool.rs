@@ -9,7 +9,6 @@ use crate::model::event::{EventKind, Moved};
 use crate::model::{AgentName, BudgetKey, BudgetName, Response, Unit};
 
 use super::account::{Account, Books, amount};
-use super::charge::is_shared;
 use super::governor::Governor;
 use super::input::Moment;
 
@@ -167,14 +166,7 @@ impl Governor {
         let current = |account: &&Account| pool.is_whole(account) && !account.is_past(now.wall);
         let Some(account) = self.accounts.iter().rfind(current) else { return 0 };
         let Some(budget) = self.policy.budgets.get(account.budget) else { return 0 };
-        let others = if is_shared(budget) { books.reserved_by_others(&account.key).max(0) } else { 0 };
-        let claim = |name: &AgentName| match self.agents.get(name) {
-            _ if to == Some(name) => self.promised(account, name),
-            Some(agent) => self.claim(account, budget, agent),
-            None => 0,
-        };
-        let claimed = account.agents.iter().map(claim).fold(others, i64::saturating_add);
-        account.limit().saturating_sub(account.spent).saturating_sub(claimed).max(0)
+        self.free(account, budget, to, books).max(0)
     }
 
     /// What is not there to be given is noted, for those who only look.

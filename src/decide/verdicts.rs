@@ -125,7 +125,7 @@ impl Governor {
                 let (verb, step) = self.effective(name, index, fired)?;
                 return Some(due(verb, step, None));
             };
-            match self.weigh(now, (name, index), (&step, &standing), books) {
+            match self.weigh(now, (name, index, fired.index), (&step, &standing), books) {
                 Weighed::Raised => {}
                 Weighed::Later => return None,
                 Weighed::Comes(verb, step, chosen) => return Some(due(verb, Some(*step), Some(chosen))),

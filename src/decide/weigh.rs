@@ -16,7 +16,7 @@ use super::verdicts::{Due, Source};
 
 /// What a `decide` step comes to.
 pub(super) enum Weighed {
-    /// Nothing is under way that could be weighed.
+    /// Nothing is under way that could be weighed, or a model is asked first.
     Later,
     /// The allotment was raised: the account is to be looked at again.
     Raised,
@@ -29,14 +29,24 @@ impl Governor {
     pub(super) fn weigh(
         &mut self,
         now: Moment,
-        (name, account): (&AgentName, usize),
+        (name, account, place): (&AgentName, usize, usize),
         (step, standing): (&Step, &Standing),
         books: &dyn Books,
     ) -> Weighed {
         let Some(may) = &step.may else { return Weighed::Later };
         let Some(facts) = self.facts(now, (name, account), (step, standing), books) else { return Weighed::Later };
-        let chosen = choose(&facts, may);
+        if self.agents.get(name).is_some_and(|agent| agent.is_asked_on_advice(account)) {
+            return Weighed::Later;
+        }
+        let rule = choose(&facts, may);
+        let asked = (name, account, place);
+        let Some(chosen) = self.take_advice(now, asked, (&facts, may, standing), rule, books) else {
+            return Weighed::Later;
+        };
+        let ends = |agent: &Agent| matches!(agent.state, State::Freezing(Intent::Stop | Intent::Kill));
         match chosen.what {
+            // Who is about to be ended needs nothing more.
+            Course::Extend { .. } if self.agents.get(name).is_some_and(ends) => Weighed::Later,
             Course::Extend { amount } if !self.observes_account(account) => {
                 self.extend_from_pool(now, (name, account), amount, chosen, books);
                 Weighed::Raised
@@ -158,7 +168,7 @@ impl Governor {
     /// The pool has more than before: who is held may be given some of it before a person answers.
     pub(super) fn offer_to_held(&mut self, now: Moment, books: &dyn Books) {
         for name in self.names() {
-            let hold = self.agents.get(&name).and_then(|agent| agent.held.as_ref());
+            let hold = self.agents.get(&name).and_then(|agent| agent.held.as_ref()).filter(|hold| !hold.advised);
             let Some(Source::Step { account, step }) = hold.map(|hold| hold.source) else { continue };
             let Some((found, budget)) = self.account(account) else { continue };
             let Some(step) = budget.steps.get(step).filter(|step| step.may.is_some()).cloned() else { continue };

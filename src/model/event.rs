@@ -292,7 +292,7 @@ pub enum EventKind {
     },
 }
 
-/// Who extends from a pool: nobody of flesh and blood.
+/// Who extends from a pool, and the agent whose spend is what a governor model was asked: nobody of flesh and blood.
 pub const GOVERNOR: &str = "governor";
 
 /// Which way a part of a budget went.
@@ -393,6 +393,30 @@ pub struct Chosen {
     /// The rule was not sure: more than one of the policy's choices was sound.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub open: bool,
+    /// What a governor model said to it, where one was to be asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub advice: Option<Box<Advice>>,
+}
+
+/// What became of asking a governor model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Advice {
+    /// Which.
+    pub model: ModelId,
+    /// What the rule alone chose.
+    pub rule: Course,
+    /// Why.
+    pub rule_rationale: String,
+    /// What the model chose; `None`: nothing that could be understood.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub answer: Option<Course>,
+    /// Why, in its own words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rationale: Option<String>,
+    /// The model was followed, not the rule.
+    pub followed: bool,
+    /// Why so.
+    pub because: String,
 }
 
 /// All that a governor can choose.

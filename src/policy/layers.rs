@@ -2,6 +2,7 @@
 
 mod alert;
 mod flags;
+mod governor;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -129,6 +130,7 @@ impl Join<'_> {
         budgets.extend(flags::budgets(flags));
         plan_budgets.extend(flags::plan_budgets(flags));
         alerts.extend(plan_budgets.iter().flat_map(PlanBudget::alerts));
+        let governor = self.governor(&mut drafts, &models, &budgets);
         let fresh_ledger = if drafts.iter().any(|draft| draft.fresh == Some(FreshLedger::Refuse)) {
             FreshLedger::Refuse
         } else {
@@ -145,6 +147,7 @@ impl Join<'_> {
             attribute: drafts.into_iter().flat_map(|draft| draft.attribute).collect(),
             timezone,
             observe: flags.observe || files_observe,
+            governor,
             fresh_ledger,
             sources: self.sources(flags),
             digest,

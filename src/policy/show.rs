@@ -49,6 +49,7 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
         write_alert(out, alert)?;
     }
     write_models(out, policy)?;
+    write_governor(out, policy)?;
     write_approvals(out, policy)?;
     write_prices(out, policy)?;
     if !policy.attribute.is_empty() {
@@ -302,6 +303,15 @@ fn write_models(out: &mut String, policy: &Policy) -> fmt::Result {
         Unpriced::As(model) => format!("counted as {model}, marked estimated"),
     };
     writeln!(out, "  without a price, under a limit in money: {unpriced}")
+}
+
+fn write_governor(out: &mut String, policy: &Policy) -> fmt::Result {
+    let Some(governor) = &policy.governor else { return Ok(()) };
+    let effort = governor.effort.as_ref().map_or_else(String::new, |effort| format!(" (effort {effort})"));
+    writeln!(out, "\ngovernor model, where the rule is not sure")?;
+    writeln!(out, "  {}{effort}", governor.model)?;
+    let (share, timeout) = (percent::show(governor.share), duration::show(governor.timeout));
+    writeln!(out, "  for no more than {share} of the limit; after {timeout} the rule decides")
 }
 
 fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {

@@ -140,12 +140,18 @@ impl RunReport {
         &self.info.id
     }
 
-    /// The budget whose shares are shown: the one that is used up furthest, of those that responses count against.
+    /// The budget whose shares are shown: the one that is used up furthest, of those that responses count against. One
+    /// agent's own says nothing about another's.
     pub fn share_of(&self) -> Option<&BudgetStanding> {
         self.budgets
             .iter()
             .filter(|standing| standing.unit != Unit::Minutes && standing.allowed() > 0)
+            .filter(|standing| !self.has_several_agents() || !standing.scope.contains("agent="))
             .max_by_key(|standing| standing.share())
+    }
+
+    fn has_several_agents(&self) -> bool {
+        self.rows.iter().map(|row| &row.agent).collect::<HashSet<_>>().len() > 1
     }
 
     /// As a person reads it.
@@ -159,7 +165,7 @@ impl RunReport {
             page.table(self.table());
         }
         page.list(self.budgets.iter().map(budget_item).collect());
-        let several = self.rows.iter().map(|row| &row.agent).collect::<HashSet<_>>().len() > 1;
+        let several = self.has_several_agents();
         // What was shared out stands in the fleet's own table.
         let told = self.told.iter().filter(|told| self.fleet.agents.is_empty() || !told.is_share());
         page.list(told.map(|told| told.item(self.zone, several)).collect());

@@ -20,6 +20,7 @@ use crate::model::{AgentName, ModelId, RunId};
 use crate::policy::{self, command::CommandLine};
 use crate::process;
 
+use super::adviser;
 use super::supervisor::Supervisor;
 
 /// How much of a tool's input is kept in words, in characters.
@@ -49,6 +50,11 @@ impl Supervisor {
             call.reply(&HookReply::Fail { why: why.to_owned() });
             return Ok(Vec::new());
         };
+        // A hook that the machine's owner put there: it is govern's own question, which nothing holds.
+        if self.advising.is_some() && agent == adviser::name() {
+            call.reply(&HookReply::Print { text: String::new() });
+            return Ok(Vec::new());
+        }
         let mut inputs = self.read_for(&call, &agent);
         inputs.push(Input::Hook(Box::new(Hook {
             id: HookId(call.number),

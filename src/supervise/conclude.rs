@@ -49,6 +49,7 @@ impl Supervisor {
     /// Seals the run's chain.
     pub(super) fn conclude(mut self, result: Result<(), Error>) -> Outcome {
         self.asking.take_back(Some("an answer is no longer needed"));
+        self.note_adviser_ended();
         let (outcome, exit) = match &result {
             Err(error) if error.exit_code() == Exit::Refused => ("refused", Exit::Refused),
             Err(error) => ("failed", error.exit_code()),

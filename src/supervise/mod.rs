@@ -3,6 +3,7 @@
 //! Whatever wakes the loop becomes inputs; the governor turns inputs into effects inside one
 //! transaction of the ledger, which records them; only then are they performed.
 
+mod adviser;
 pub mod alone;
 mod answer;
 mod asking;
@@ -25,6 +26,7 @@ mod wake;
 mod ward;
 mod working;
 
+pub use adviser::Adviser;
 pub use handoff::changed_since;
 pub use perform::GO_ON;
 pub use plan::{Keep, Outcome, Plan, Planned, Seat};

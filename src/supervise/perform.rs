@@ -15,6 +15,7 @@ use crate::process::{How, Order};
 use crate::report::text;
 use crate::ui;
 
+use super::owners::AGENT;
 use super::supervisor::Supervisor;
 use super::ward::Ward;
 
@@ -52,6 +53,8 @@ impl Supervisor {
                 Effect::End(agent) => self.end_tree(agent)?,
                 Effect::Launch { agent, attempt } => self.begin(&agent, attempt)?,
                 Effect::Restart { agent, thread, rung } => self.restart(&agent, &thread, &rung)?,
+                Effect::Consult(consult) => self.consult(&consult)?,
+                Effect::EndConsult(_) => self.end_consult()?,
                 Effect::Ask(question) => self.open_prompt(question),
                 Effect::Arm(timer, after) => self.timers.arm(clock::monotonic(), timer, after),
                 Effect::Say(text) => self.say(&text),
@@ -113,7 +116,11 @@ impl Supervisor {
         self.sweeps = 0;
         let hooked = self.with_hooks(agent, argv.clone());
         let Some(ward) = self.wards.get_mut(agent) else { return Ok(()) };
-        let launch = ward.launch(agent, &self.run, argv, hooked, resumes);
+        let mut launch = ward.launch(agent, &self.run, argv, hooked, resumes);
+        if self.advising.is_some() {
+            // Beside another's, an orphan must tell whose it is.
+            launch.env.push((AGENT.into(), Some(agent.as_str().into())));
+        }
         self.order(Order::Launch(launch))
     }
 

@@ -17,6 +17,8 @@ use crate::report::BudgetStanding;
 use crate::ui::notice::Notices;
 use crate::usage::price::PriceTable;
 
+use super::adviser::Adviser;
+
 /// Turns a thread and the command that would go on with it into what `govern resume` reads.
 pub type Keep = Box<dyn Fn(&ThreadId, Vec<String>) -> String>;
 
@@ -40,6 +42,8 @@ pub struct Plan {
     pub prices: PriceTable,
     /// Its agents; `govern run` has one.
     pub agents: Vec<Planned>,
+    /// How the policy's governor model can be asked.
+    pub adviser: Option<Adviser>,
     /// How many of them may work at once; `None`: all that are ready.
     pub concurrency: Option<NonZeroUsize>,
     /// Where the spend of the run as a whole belongs.
@@ -127,6 +131,7 @@ impl Plan {
     /// The part of it that the loop uses up.
     pub(super) fn start(&self) -> Start {
         let mut homes: Vec<PathBuf> = self.agents.iter().filter_map(|agent| agent.codex_home.clone()).collect();
+        homes.extend(self.adviser.iter().filter_map(|adviser| adviser.codex_home.clone()));
         homes.dedup();
         Start { event: self.first_event(), homes, refusal: self.refusal.clone() }
     }

@@ -20,6 +20,7 @@ use crate::tail::watch::Notice;
 use crate::ui::notice::Notices;
 use crate::usage::price::PriceTable;
 
+use super::adviser::{self, Advising};
 use super::asking::Asking;
 use super::at_gate::Waiting;
 use super::braking::Braking;
@@ -40,6 +41,8 @@ pub(super) struct Supervisor {
     /// The agent of `govern run`: it sits where govern does, and all that is said is about it.
     pub(super) alone: Option<AgentName>,
     pub(super) owners: Owners,
+    /// A governor model can be asked.
+    pub(super) advising: Option<Advising>,
     pub(super) governor: Governor,
     pub(super) prices: PriceTable,
     pub(super) ledger: Option<Ledger>,
@@ -139,7 +142,7 @@ impl Supervisor {
             working.add(&agent.setup.name, agent.folder.clone().unwrap_or_else(|| plan.cwd.clone()));
         }
         let sessions = Sessions::new(clock::now(), Deeds::of(&plan.policy));
-        let governor = Governor::new(Setup {
+        let mut governor = Governor::new(Setup {
             run: plan.run.clone(),
             policy: std::sync::Arc::new(plan.policy),
             agents,
@@ -149,11 +152,16 @@ impl Supervisor {
             history: plan.history,
             quote: Box::new(move |model, tier, at, tokens| quoter.quote(model, tier, at, tokens).cost),
         });
+        if let Some(adviser) = &plan.adviser {
+            governor = governor.advised(adviser.attribution.clone());
+        }
+        let asked = plan.adviser.as_ref().map(|_| adviser::name());
         Self {
             run: plan.run,
             kept: plan.kept,
             wards: plan.agents.into_iter().map(|agent| (agent.setup.name.clone(), Ward::new(agent))).collect(),
-            owners: Owners::new(order.clone()),
+            owners: Owners::new(order.iter().cloned().chain(asked).collect()),
+            advising: plan.adviser.map(Advising::new),
             order,
             alone,
             governor,

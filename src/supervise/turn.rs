@@ -241,6 +241,8 @@ pub(super) fn record(turn: &mut Turn<'_>, run: &RunId, effect: &Effect) -> Resul
         | Effect::End(_)
         | Effect::Launch { .. }
         | Effect::Restart { .. }
+        | Effect::Consult(_)
+        | Effect::EndConsult(_)
         | Effect::Arm(..)
         | Effect::Say(_)
         | Effect::Refuse(_)

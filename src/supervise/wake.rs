@@ -220,7 +220,9 @@ impl Supervisor {
 
     fn price(&mut self, agent: AgentName, answer: Answer, home: &Path, plan: Option<&str>) -> Response {
         let billing = self.billing(home, answer.provider.as_deref(), plan);
-        let attribution = self.wards.get(&agent).map(|ward| ward.attribution.clone()).unwrap_or_default();
+        let own = self.wards.get(&agent).map(|ward| ward.attribution.clone());
+        let asked = || self.advising.as_ref().map(|advising| advising.adviser.attribution.clone());
+        let attribution = own.or_else(asked).unwrap_or_default();
         let unpriced = &self.governor.policy().models.unpriced;
         let cost =
             cost(&self.prices, unpriced, billing, answer.model.as_ref(), &answer.tier, answer.at, &answer.tokens);
@@ -285,6 +287,9 @@ impl Supervisor {
         {
             return Ok(Vec::new());
         }
+        if let Some(inputs) = self.adviser_reported(&report)? {
+            return Ok(inputs);
+        }
         Ok(match report {
             Report::Launched { agent, root, .. } => {
                 process::release_stdin();
@@ -301,10 +306,7 @@ impl Supervisor {
             }
             Report::Frozen { agent, unsettled, .. } => {
                 if unsettled > 0 {
-                    self.mark_of(
-                        &agent,
-                        format!("{unsettled} processes of `{agent}` could not be seen to stand still"),
-                    );
+                    self.mark_of(&agent, format!("{} could not be seen to stand still", processes(unsettled, &agent)));
                 }
                 let mut inputs = self.drain();
                 inputs.push(Input::Frozen(agent));
@@ -331,7 +333,10 @@ impl Supervisor {
                 if survivors > 0 {
                     self.mark_of(
                         &agent,
-                        format!("{survivors} processes of `{agent}` wait inside the kernel and did not die"),
+                        format!(
+                            "{} did not die: inside the kernel no signal reaches them",
+                            processes(survivors, &agent)
+                        ),
                     );
                 }
                 let mut inputs = self.drain();
@@ -390,7 +395,11 @@ impl Supervisor {
     }
 }
 
-fn launch_failed(failure: &LaunchFailure) -> Error {
+fn processes(count: u32, agent: &AgentName) -> String {
+    if count == 1 { format!("1 process of `{agent}`") } else { format!("{count} processes of `{agent}`") }
+}
+
+pub(super) fn launch_failed(failure: &LaunchFailure) -> Error {
     let exit = failure.exit();
     let error = match failure.what {
         Missing::Program if exit == Exit::NotFound => Error::new(format!("`{}` was not found", failure.name))

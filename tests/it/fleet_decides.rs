@@ -88,7 +88,10 @@ fn who_changes_files_is_given_more_than_who_does_not() {
     expect_parts(&last, &["1 agent waits for this one"]);
     // As much again as it was allotted, and no more.
     let last = expect_chosen(&world, &end, "idle", &["extend", "extend", "stop"]);
-    expect_parts(&last, &["no file was changed so far", "it was given $0.0350 beside the $0.05 allotted"]);
+    expect_parts(
+        &last,
+        &["no file was changed so far", "it was given $0.0350 beside the $0.05 allotted (more only with progress)"],
+    );
     assert_eq!((of(&world, "busy").len(), of(&world, "idle").len()), (8, 4));
     expect_result(&end, "busy", "done");
     expect_result(&end, "idle", "stopped");

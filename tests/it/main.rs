@@ -31,6 +31,7 @@ mod fleet_decides;
 mod gate;
 mod gate_fails;
 mod gate_screen;
+mod governor_model;
 mod ground;
 mod guard;
 mod import;

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::fake_responses::{Request, Usage};
-use super::world::{CHEAPER, MODEL, World};
+use super::world::{ADVISER, CHEAPER, MODEL, World};
 
 /// Responses of one thread by one model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,8 @@ pub struct Spent {
 pub type Spend = BTreeMap<(String, String), Spent>;
 
 /// Nano-dollars a token of plain input, cached input, cache writes and output.
-const RATES: [(&str, [i64; 4]); 2] = [(MODEL, [2_000, 100, 2_500, 10_000]), (CHEAPER, [1_000, 50, 1_250, 5_000])];
+const RATES: [(&str, [i64; 4]); 3] =
+    [(MODEL, [2_000, 100, 2_500, 10_000]), (CHEAPER, [1_000, 50, 1_250, 5_000]), (ADVISER, [100, 10, 125, 500])];
 
 /// One [`USUAL`] response of [`MODEL`], in nano-dollars.
 pub const USUAL_COST: i64 = 21_200_000;

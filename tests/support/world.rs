@@ -17,6 +17,8 @@ use super::process::{Finished, LONG, Running};
 
 /// The model that Codex is configured with.
 pub const MODEL: &str = "gpt-6.1-sol";
+/// One that a governor asks.
+pub const ADVISER: &str = "gpt-6-luna";
 /// A cheaper one.
 pub const CHEAPER: &str = "gpt-6.1-terra";
 /// One that no catalogue and no price table knows.

@@ -175,8 +175,10 @@ impl Governor {
 
     fn let_through(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
         let Some(agent) = self.agents.get_mut(name) else { return };
-        let (state, gate) = (agent.state, &agent.gate);
+        let gate = &agent.gate;
         let paused = agent.pause.is_some();
+        // Who waits for a governor model is held as one that waits for a person.
+        let state = if agent.state == State::Paused && !paused { State::Held } else { agent.state };
         let may = |id: HookId, wants: &Wants| gate.lets(state, id, wants) && !(paused && wants.is_work());
         let ready: Vec<HookId> =
             gate.waiting.iter().filter(|(id, (_, wants))| may(**id, wants)).map(|(id, _)| *id).collect();

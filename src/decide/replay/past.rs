@@ -373,8 +373,10 @@ impl Live {
                     past.gone.insert(agent);
                 }
             }
-            // History has no Codex that waits.
+            // History has no Codex that waits, and nobody is asked about it.
             Effect::Withdraw(_)
+            | Effect::Consult(_)
+            | Effect::EndConsult(_)
             | Effect::Expire(_)
             | Effect::Thaw(_)
             | Effect::Look(_)
@@ -430,6 +432,7 @@ impl Live {
             | Timer::PlanReset(_)
             | Timer::Observe(..)
             | Timer::Gate(_)
+            | Timer::Advice(_)
             | Timer::Pace(_)
             | Timer::Record(_) => {}
         }

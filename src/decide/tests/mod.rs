@@ -6,6 +6,7 @@ mod ask;
 mod brake;
 mod calls;
 mod conserved;
+mod consult;
 mod gate;
 mod headroom;
 mod join;

@@ -19,7 +19,7 @@ const SECOND: &str = "second";
 const THREADS: [&str; 2] = ["root", "sub"];
 
 /// In those that divide a budget, one agent expects more than the other.
-const POLICIES: [&str; 9] = [
+const POLICIES: [&str; 11] = [
     "[[budget]]\nname = \"life\"\nper = \"run\"\nlimit = \"9 usd\"\nsteps = [{ at = \"30%\", do = \"warn\" },\
      { at = \"50%\", do = \"route\" }, { at = \"80%\", do = \"ask\", else = \"route\" }, { at = \"100%\", do = \"stop\" }]\n",
     "[[budget]]\nname = \"life\"\nper = \"agent\"\nlimit = \"6 usd\"\nsteps = [{ at = \"50%\", do = \"route\" },\
@@ -45,6 +45,15 @@ const POLICIES: [&str; 9] = [
      { at = \"100%\", do = \"decide\", may = [\"extend\", \"route\", \"kill\"] }]\n",
     "[[budget]]\nname = \"life\"\nper = \"run\"\nlimit = \"9k tok\"\nallot = { by = \"expected\" }\n\
      [[budget]]\nname = \"team\"\nper = \"team\"\nwindow = \"1h\"\nlimit = \"20 usd\"\nallot = { by = \"pool\" }\n",
+    "[governor]\nmodel = \"cheap\"\nshare = \"30%\"\n\
+     [[budget]]\nname = \"life\"\nper = \"run\"\nlimit = \"9 usd\"\nallot = { by = \"expected\", reserve = \"20%\" }\n",
+    "[governor]\nmodel = \"cheap\"\nshare = \"50%\"\n\
+     [[budget]]\nname = \"day\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"12 usd\"\n\
+     steps = [{ at = \"100%\", do = \"decide\", may = [\"route\", \"ask\", \"kill\"] }]\n\
+     [budget.allot]\nby = \"equal\"\nreserve = \"30%\"\nsteps = [\
+     { at = \"40%\", do = \"decide\", may = [\"throttle\", \"route\"], to = \"3 responses/m\" },\
+     { at = \"70%\", do = \"decide\", may = [\"extend\", \"steer\", \"ask\"], max_extend = \"1 usd\" },\
+     { at = \"100%\", do = \"decide\", may = [\"extend\", \"route\", \"ask\", \"kill\"] }]\n",
 ];
 
 /// Something that happens to one of two agents.
@@ -69,6 +78,8 @@ enum Act {
     /// Codex at the gate: whose, on which thread, what for, and with which of two tools.
     Hook(usize, usize, u8, bool),
     HookGone(u8, bool),
+    /// What a governor model says, or that it says nothing.
+    Advice(u8, u16),
 }
 
 fn acts() -> impl Strategy<Value = Act> {
@@ -92,6 +103,7 @@ fn acts() -> impl Strategy<Value = Act> {
         2 => (0_u8..10).prop_map(Act::Brake),
         8 => (who_at_gate(), any::<bool>()).prop_map(|((who, thread, what), one)| Act::Hook(who, thread, what, one)),
         1 => (0_u8..3, any::<bool>()).prop_map(|(back, broken)| Act::HookGone(back, broken)),
+        4 => (0_u8..11, 1_u16..900).prop_map(|(what, cents)| Act::Advice(what, cents)),
     ]
 }
 
@@ -216,6 +228,7 @@ fn act(world: &mut World, act: &Act) {
             let hook = HookId(world.hooks.saturating_sub(u64::from(back)));
             world.feed(Input::HookGone { hook, why: if broken { Gone::Broken } else { Gone::Withdrawn } });
         }
+        Act::Advice(what, cents) => super::consult::any_answer(world, what, cents),
         Act::Stray(who, what) => {
             let agent = AgentName::new(name(who));
             let thread = ThreadId::new("stray");
@@ -232,7 +245,7 @@ fn act(world: &mut World, act: &Act) {
 fn story(policy: usize, acts: &[Act]) -> World {
     let mut plan = Plan::of(POLICIES[policy]);
     plan.agents = match policy {
-        6 => vec![expects(CODEX, "3 usd"), expects(SECOND, "2 usd")],
+        6 | 9 => vec![expects(CODEX, "3 usd"), expects(SECOND, "2 usd")],
         8 => vec![expects(CODEX, "4k tok"), setup(SECOND, true)],
         _ => vec![setup(CODEX, true), setup(SECOND, policy.is_multiple_of(2))],
     };
@@ -377,6 +390,7 @@ fn standing_is_kept(world: &World, said: &str) {
                 || account.is_past(world.now.wall)
                 || !governor.concerns(index, name)
                 || moves(budget)
+                || governor.adviser.as_ref().is_some_and(|adviser| adviser.asks_below_limit(name, index))
             {
                 continue;
             }

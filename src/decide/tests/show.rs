@@ -58,6 +58,8 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::CodexObserved(pid) => format!("codex {pid} is observed"),
         Input::Hook(hook) => format!("{}/{} at the gate: {:?}", hook.agent, hook.thread, hook.wants),
         Input::HookGone { hook, why } => format!("call {} is gone: {why:?}", hook.0),
+        Input::Advised { consult, answer: Ok(text) } => format!("question {} is answered: {text}", consult.0),
+        Input::Advised { consult, answer: Err(why) } => format!("question {} is not answered: {why:?}", consult.0),
         Input::Due(timer) => format!("due: {}", show_timer(timer)),
     }
 }
@@ -84,6 +86,8 @@ pub(super) fn show_effect(effect: &Effect) -> Option<String> {
         Effect::Launch { agent, attempt: 1 } => format!("LAUNCH {agent}"),
         Effect::Launch { agent, attempt } => format!("LAUNCH {agent}, attempt {attempt}"),
         Effect::Restart { agent, thread, rung } => format!("RESTART {agent}/{thread} with {}", rung.model),
+        Effect::Consult(consult) => format!("CONSULT {} about {}: {}", consult.model, consult.about, consult.id.0),
+        Effect::EndConsult(consult) => format!("END question {}", consult.0),
         Effect::Arm(timer, after) => format!("arm {} in {after:?}", show_timer(timer)),
         Effect::Say(text) => format!("say {text}"),
         Effect::Refuse(text) => format!("REFUSE {text}"),
@@ -162,6 +166,7 @@ fn show_timer(timer: &Timer) -> String {
         Timer::Minutes => "minutes".to_owned(),
         Timer::WindowEnd => "the window's end".to_owned(),
         Timer::Record(hook) => format!("the record before call {}", hook.0),
+        Timer::Advice(consult) => format!("the answer to question {}", consult.0),
         Timer::Idle(agent) => format!("a look whether {agent} is idle"),
         Timer::PlanReset(agent) => format!("the plan's window of {agent}"),
         Timer::Pace(agent) => format!("the next request of {agent}"),

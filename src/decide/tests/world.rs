@@ -196,7 +196,8 @@ impl Plan {
             quote: Box::new(|model, _, _, tokens| price(model.as_str(), tokens.output)),
             lift: self.lift,
             history: self.history,
-        });
+        })
+        .advised(web());
         World {
             governor,
             shelf: RefCell::new(self.shelf),
@@ -299,6 +300,8 @@ impl World {
             | Effect::Tell { .. }
             | Effect::Answer { .. }
             | Effect::Open(_)
+            | Effect::Consult(_)
+            | Effect::EndConsult(_)
             | Effect::Arm(..)
             | Effect::Say(_)
             | Effect::Refuse(_)

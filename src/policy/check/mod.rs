@@ -8,6 +8,7 @@ mod attribute;
 mod budget;
 mod decide;
 mod gate;
+mod governor;
 pub(crate) mod models;
 mod only;
 mod pattern;
@@ -22,7 +23,7 @@ use toml::de::DeValue;
 
 use super::mistake::{Notes, Span};
 use super::plan::{PLAN_HINT, PlanBudget, PlanShare};
-use super::rule::{Alert, AttributeRule, Budget, FreshLedger, Gate, Layer, Rung, Step, Unpriced};
+use super::rule::{Alert, AttributeRule, Budget, FreshLedger, Gate, GovernorModel, Layer, Rung, Step, Unpriced};
 use super::suggest;
 use super::table::{Keys, Placed, Table, Text, wrong_type};
 use super::zone;
@@ -47,8 +48,9 @@ const KEYS: Keys = Keys {
         "attribute",
         "ledger",
         "prices",
+        "governor",
     ],
-    later: &["governor", "on_failure"],
+    later: &["on_failure"],
 };
 
 const LEDGER: Keys = Keys { of: "`[ledger]`", known: &["fresh"], later: &[] };
@@ -84,6 +86,8 @@ pub(super) struct Draft {
     pub(super) fresh: Option<FreshLedger>,
     /// `[prices]`.
     pub(super) prices: Vec<Placed<PriceOverride>>,
+    /// `[governor]`, and where its model stands.
+    pub(super) governor: Option<Placed<GovernorModel>>,
 }
 
 /// A tier of models and where its model stands.
@@ -201,6 +205,7 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
     }
     draft.fresh = fresh_ledger(root, notes);
     draft.prices = prices::check(root, notes);
+    governor::check(root, &mut draft, notes);
     draft
 }
 

@@ -101,7 +101,7 @@ fn rung(item: &Spanned<DeValue<'_>>, notes: &mut Notes) -> Option<Rung> {
 }
 
 /// Models bring efforts of their own, so that only the shape is checked.
-fn effort(text: &Text<'_>, notes: &mut Notes) -> Option<String> {
+pub(super) fn effort(text: &Text<'_>, notes: &mut Notes) -> Option<String> {
     if !text.value.is_empty() && text.value.len() <= 40 && text.value.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return Some(text.value.to_owned());
     }

@@ -3,6 +3,7 @@
 mod accepted;
 mod alert;
 mod divided;
+mod governor;
 mod joined;
 mod plan;
 mod refused;

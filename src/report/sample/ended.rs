@@ -65,7 +65,7 @@ fn chosen(what: Course, verb: Verb, rationale: &str) -> EventKind {
         unreachable!()
     };
     decision.budget = "fleet".into();
-    decision.chosen = Some(Chosen { what, rationale: rationale.to_owned(), open: false });
+    decision.chosen = Some(Chosen { what, rationale: rationale.to_owned(), open: false, advice: None });
     EventKind::Decided(decision)
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::Money;
+use crate::model::event::{Chosen, Course, Moved};
 use crate::report::sample;
 
 fn lines(kinds: Vec<(&str, EventKind)>) -> Vec<String> {
@@ -167,4 +168,67 @@ fn a_pause_is_one_line_with_its_end_and_a_stop_says_by_whom() {
             "14:41:00  stopped | by ann (cli): “enough”",
         ]
     );
+}
+
+#[test]
+fn what_is_divided_is_told_with_who_gave_whom_how_much_and_why() {
+    let share = |amount: i64, pool: i64| EventKind::Allotted {
+        budget: "fleet".into(),
+        scope: "run=r1".into(),
+        amount,
+        unit: "usd".into(),
+        pool,
+    };
+    let pooled = |moved: Moved, amount: i64, pool: i64| EventKind::Pooled {
+        budget: "fleet".into(),
+        scope: "run=r1".into(),
+        moved,
+        amount,
+        unit: "usd".into(),
+        pool,
+        reason: None,
+    };
+    let chosen = |what: Course, verb: Verb, rationale: &str| {
+        let EventKind::Decided(decision) = sample::decided(verb, &["$1.80 of $2.00 (fleet, allotted to web)"]) else {
+            unreachable!()
+        };
+        let chosen = Some(Chosen { what, rationale: rationale.into(), open: false, advice: None });
+        EventKind::Decided(Decision { chosen, budget: "fleet".into(), ..decision })
+    };
+    let extended = "extended by $0.80 from the pool: 3 files changed in the last 5 minutes, $0.31/min against \
+                    $0.40/min declared, 2 agents wait for this one";
+    let amount = 800_000_000;
+    let at = "2026-11-22T14:00:00Z";
+    let said = lines(vec![
+        (at, share(2_000_000_000, 3_000_000_000)),
+        (at, chosen(Course::Extend { amount }, Verb::Warn, extended)),
+        (at, pooled(Moved::Extended, amount, 2_200_000_000)),
+        (at, chosen(Course::GoOn, Verb::Warn, "goes on: no file was changed so far, the pool is empty")),
+        (
+            at,
+            chosen(
+                Course::Act { verb: Verb::Throttle },
+                Verb::Throttle,
+                "throttled: $0.90/min against $0.40/min declared",
+            ),
+        ),
+        (
+            at,
+            chosen(
+                Course::Act { verb: Verb::Route },
+                Verb::Route,
+                "routed to gpt-6.1-terra: the pool is empty, it would have cost 50% less for the same tokens",
+            ),
+        ),
+        (
+            at,
+            chosen(
+                Course::Act { verb: Verb::Stop },
+                Verb::Stop,
+                "stopped: `make` failed 3 times in a row, $2.20 stay in the pool",
+            ),
+        ),
+        (at, pooled(Moved::GivenBack, 300_000_000, 2_500_000_000)),
+    ]);
+    insta::assert_snapshot!(said.join("\n"));
 }

@@ -120,6 +120,9 @@ impl Alone<'_> {
             | Effect::Thaw(_)
             | Effect::Launch { .. }
             | Effect::Open(_)
+            // No governor model is asked for one hook.
+            | Effect::Consult(_)
+            | Effect::EndConsult(_)
             | Effect::Refuse(_)
             | Effect::Finish { .. } => {}
         }

@@ -1,0 +1,422 @@
+//! Pure. A governor model is asked where the rule is not sure: one question at a time, for a share of the limit.
+//!
+//! Until its answer comes the agent goes on; at the limit itself it waits. Whatever goes wrong, the rule's own choice is
+//! carried out: no answer in time, none that can be used, no room for the question. Who is asked spends like any agent
+//! of the run, and is asked only where that passes no limit.
+
+mod room;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::event::{Advice, Chosen, EventKind, GOVERNOR};
+use crate::model::{
+    AgentName, Attribution, Basis, Billing, Cost, ModelId, Money, Response, ResponseKey, ServiceTier, ThreadId, Tokens,
+    Unit,
+};
+use crate::policy::rule::{Budget, GovernorModel, May};
+use crate::policy::verdict::Standing;
+
+use super::account::{Account, Books, amount};
+use super::advice::{self, Question};
+use super::agent::Agent;
+use super::choice::Facts;
+use super::effect::Effect;
+use super::governor::Governor;
+use super::input::{Moment, Timer};
+use super::lifecycle::{Happening, Intent, State};
+
+/// What a first question is taken to cost: Codex's own instructions, the figures, an answer with some thought.
+const FIRST: Tokens =
+    Tokens { input: 16_000, cached_input: 0, cache_write_input: 0, output: 1_000, reasoning_output: 0 };
+
+/// So many questions in a row without an answer are enough.
+const MOST_FAILURES: u32 = 3;
+
+/// One question to a governor model, numbered within a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConsultId(pub u64);
+
+/// A question to a governor model, as it is put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consult {
+    /// Which.
+    pub id: ConsultId,
+    /// The agent that it is about.
+    pub about: AgentName,
+    /// Who is asked.
+    pub model: ModelId,
+    /// With what reasoning effort.
+    pub effort: Option<String>,
+    /// What is asked.
+    pub question: Question,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoAdvice {
+    /// Its Codex cannot be started.
+    NotStarted(String),
+    /// Its Codex ended without one.
+    Failed(String),
+}
+
+/// A governor model that can be asked.
+#[derive(Debug)]
+pub(super) struct Adviser {
+    model: GovernorModel,
+    /// What its next answer is likely to be.
+    likely: Response,
+    /// What it was answered so far.
+    answers: Vec<Response>,
+    /// Questions that were given up while they were under way: they may have cost something.
+    lost: u32,
+    /// Whom each question is about, and by which account.
+    asked: BTreeMap<(AgentName, usize), Pending>,
+    /// The question that is being answered, and how many answers were on record before it.
+    busy: Option<(ConsultId, usize)>,
+    /// What is being obeyed at this moment.
+    given: Option<Given>,
+    failures: u32,
+    /// Why it is not asked any more.
+    off: bool,
+    said: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    id: ConsultId,
+    step: usize,
+    strict: bool,
+    sent: bool,
+    question: Question,
+}
+
+#[derive(Debug)]
+struct Given {
+    of: (AgentName, usize),
+    step: usize,
+    answer: Result<String, String>,
+}
+
+impl Adviser {
+    fn find(&self, id: ConsultId) -> Option<(AgentName, usize)> {
+        self.asked.iter().find(|(_, pending)| pending.id == id).map(|(of, _)| of.clone())
+    }
+
+    /// The agent waits at its limit for an answer.
+    fn holds(&self, name: &AgentName) -> bool {
+        self.asked.iter().any(|((of, _), pending)| of == name && pending.strict)
+    }
+
+    /// The agent goes on while it is asked about.
+    #[cfg(test)]
+    pub(super) fn asks_below_limit(&self, name: &AgentName, account: usize) -> bool {
+        self.asked.get(&(name.clone(), account)).is_some_and(|pending| !pending.strict)
+    }
+
+    /// What its questions cost so far, those without an answer on record included.
+    fn spent(&self, unit: Unit) -> i64 {
+        let lost = amount(&self.likely, unit).saturating_mul(i64::from(self.lost));
+        self.answers.iter().fold(lost, |sum, response| sum.saturating_add(amount(response, unit)))
+    }
+
+    /// How many answers may come that are not on record.
+    fn open(&self) -> i64 {
+        let late = self.busy.is_some_and(|(id, _)| self.find(id).is_none());
+        i64::try_from(self.asked.len()).unwrap_or(i64::MAX).saturating_add(i64::from(late))
+    }
+
+    /// What its questions under way will add to an account.
+    pub(super) fn claim(&self, account: &Account, budget: &Budget) -> i64 {
+        if self.asked.is_empty() && self.busy.is_none() || !account.counts(budget, &self.likely) {
+            return 0;
+        }
+        amount(&self.likely, account.key.unit).saturating_mul(self.open())
+    }
+}
+
+impl Governor {
+    /// The policy's governor model can be asked here; what it costs belongs there.
+    #[must_use]
+    pub fn advised(mut self, attribution: Attribution) -> Self {
+        self.adviser = self.policy.governor.clone().map(|model| {
+            let likely = Response {
+                run: Some(self.run.clone()),
+                agent: Some(AgentName::new(GOVERNOR)),
+                thread: ThreadId::new(GOVERNOR),
+                root: ThreadId::new(GOVERNOR),
+                key: ResponseKey::new(GOVERNOR),
+                at: chrono::DateTime::UNIX_EPOCH,
+                model: Some(model.model.clone()),
+                provider: None,
+                tier: ServiceTier::Standard,
+                tokens: FIRST,
+                cost: Cost::Unpriced,
+                basis: Basis::Observed,
+                billing: Billing::Unknown,
+                attribution,
+            };
+            let own = |response: &&Response| response.agent.as_ref().is_some_and(|agent| agent.as_str() == GOVERNOR);
+            let answers: Vec<Response> = self.history.iter().filter(own).cloned().collect();
+            Box::new(Adviser {
+                model,
+                likely,
+                answers,
+                lost: 0,
+                asked: BTreeMap::new(),
+                busy: None,
+                given: None,
+                failures: 0,
+                off: false,
+                said: BTreeSet::new(),
+            })
+        });
+        self
+    }
+
+    /// What is chosen where the rule chose so; `None`: a model is asked, and this comes later.
+    pub(super) fn take_advice(
+        &mut self,
+        now: Moment,
+        (name, account, step): (&AgentName, usize, usize),
+        (facts, may, standing): (&Facts, &May, &Standing),
+        rule: Chosen,
+        books: &dyn Books,
+    ) -> Option<Chosen> {
+        let of = (name.clone(), account);
+        let free = matches!(self.agents.get(name)?.state, State::Starting(None) | State::Running);
+        let observes = self.observes_account(account);
+        let Some(adviser) = self.adviser.as_mut().filter(|_| rule.open && !observes) else { return Some(rule) };
+        if let Some(given) = adviser.given.take_if(|given| given.of == of && given.step == step) {
+            return Some(follow(&adviser.model.model, given.answer, (facts, may), rule));
+        }
+        match adviser.asked.get(&of).map(|pending| pending.step == step) {
+            Some(true) => return None,
+            // It has come further meanwhile.
+            Some(false) => {
+                self.withdraw_consult(&of);
+                return Some(rule);
+            }
+            None => {}
+        }
+        let offers = advice::offers(facts, may);
+        if !free || offers.len() < 2 {
+            return Some(rule);
+        }
+        if let Err(why) = self.may_consult(now, name, (account, facts.strict), books) {
+            self.say_not_asked(name, why);
+            return Some(rule);
+        }
+        let question = advice::question(facts, standing, &rule, &offers);
+        self.consult(of, (step, facts.strict), question, &rule);
+        None
+    }
+
+    fn consult(&mut self, of: (AgentName, usize), (step, strict): (usize, bool), question: Question, rule: &Chosen) {
+        let (name, account) = of.clone();
+        let Some((account, _)) = self.account(account) else { return };
+        let (budget, shown) = (account.key.budget.clone(), account.show(0));
+        let Some(adviser) = self.adviser.as_mut() else { return };
+        let (model, timeout) = (adviser.model.model.clone(), adviser.model.timeout);
+        self.requests += 1;
+        let (request, id) = (self.requests, ConsultId(self.requests));
+        adviser.asked.insert(of, Pending { id, step, strict, sent: false, question });
+        let because = format!("{shown}: the rule alone is not sure: {}", rule.rationale);
+        self.record(Some(&name), EventKind::Requested { request, what: format!("ask {model}"), because });
+        self.say(&name, &format!("decide: {model} is asked about {budget} ({shown})"));
+        self.effects.push(Effect::Arm(Timer::Advice(id), timeout));
+        if let Some(agent) = self.agents.get_mut(&name).filter(|_| strict) {
+            agent.because = format!("{model} is asked");
+        }
+        self.consult_next();
+    }
+
+    /// Puts the next question, once the last one is over.
+    fn consult_next(&mut self) {
+        let paused = |name: &AgentName| self.agents.get(name).is_some_and(|agent| agent.pause.is_some());
+        let Some(adviser) = self.adviser.as_mut().filter(|adviser| adviser.busy.is_none() && !adviser.off) else {
+            return;
+        };
+        let waiting = adviser.asked.iter_mut().filter(|((name, _), pending)| !pending.sent && !paused(name));
+        let Some(((about, _), pending)) = waiting.min_by_key(|(_, pending)| pending.id) else { return };
+        pending.sent = true;
+        let (id, about, question) = (pending.id, about.clone(), pending.question.clone());
+        adviser.busy = Some((id, adviser.answers.len()));
+        let (model, effort) = (adviser.model.model.clone(), adviser.model.effort.clone());
+        self.effects.push(Effect::Consult(Box::new(Consult { id, about, model, effort, question })));
+    }
+
+    /// Its Codex has ended, or could not be started.
+    pub(super) fn consulted(
+        &mut self,
+        now: Moment,
+        id: ConsultId,
+        answer: Result<String, NoAdvice>,
+        books: &dyn Books,
+    ) {
+        let Some(adviser) = self.adviser.as_mut() else { return };
+        let Some((_, before)) = adviser.busy.take_if(|(busy, _)| *busy == id) else { return };
+        let unseen = answer.is_ok() && adviser.answers.len() == before;
+        let of = adviser.find(id);
+        adviser.failures = if answer.is_ok() { 0 } else { adviser.failures.saturating_add(u32::from(of.is_some())) };
+        let off = match &answer {
+            Ok(_) if unseen => Some("what it spends cannot be observed".to_owned()),
+            Err(NoAdvice::NotStarted(why)) => Some(why.clone()),
+            Err(NoAdvice::Failed(why)) if adviser.failures >= MOST_FAILURES => Some(why.clone()),
+            Ok(_) | Err(NoAdvice::Failed(_)) => None,
+        };
+        if let Some(why) = off {
+            adviser.off = true;
+            adviser.lost = adviser.lost.saturating_add(u32::from(unseen));
+            self.say_not_asked(&AgentName::new(GOVERNOR), why);
+        }
+        if let Some(of) = of {
+            let answer = answer.map_err(|(NoAdvice::NotStarted(why) | NoAdvice::Failed(why))| why);
+            self.obey_advice(now, of, answer, books);
+        }
+        self.consult_next();
+        self.reserve_all(now);
+    }
+
+    /// Nobody waits for this answer any longer.
+    pub(super) fn advice_is_late(&mut self, now: Moment, id: ConsultId, books: &dyn Books) {
+        let Some(adviser) = &self.adviser else { return };
+        let Some(of) = adviser.find(id) else { return };
+        let seconds = adviser.model.timeout.as_secs();
+        self.give_up(id);
+        self.obey_advice(now, of, Err(format!("no answer within {seconds} s")), books);
+    }
+
+    /// A question that is under way is broken off.
+    fn give_up(&mut self, id: ConsultId) {
+        let Some(adviser) = self.adviser.as_mut() else { return };
+        if adviser.busy.is_some_and(|(busy, _)| busy == id) {
+            adviser.lost = adviser.lost.saturating_add(1);
+            self.effects.push(Effect::EndConsult(id));
+        }
+    }
+
+    /// What is to be done with the answer, or without one, is decided by how things stand now.
+    fn obey_advice(&mut self, now: Moment, of: (AgentName, usize), answer: Result<String, String>, books: &dyn Books) {
+        let Some(adviser) = self.adviser.as_mut() else { return };
+        let Some(Pending { id, step, .. }) = adviser.asked.remove(&of) else { return };
+        let (ok, detail) = (answer.is_ok(), answer.as_ref().err().cloned().unwrap_or_default());
+        let name = of.0.clone();
+        adviser.given = Some(Given { of, step, answer });
+        self.record(Some(&name), EventKind::Outcome { request: id.0, ok, detail });
+        let held = |state: State| {
+            matches!(state, State::Paused | State::Freezing(Intent::Pause) | State::Starting(Some(Intent::Pause)))
+        };
+        if self.agents.get(&name).is_some_and(|agent| agent.pause.is_none() && held(agent.state)) {
+            self.release_or_ask_again(now, &name, books);
+        }
+        self.evaluate_one(now, &name, books);
+        if let Some(adviser) = self.adviser.as_mut() {
+            adviser.given = None;
+        }
+    }
+
+    /// Who is asked about at its limit waits there; questions about those that are over are withdrawn.
+    pub(super) fn keep_for_advice(&mut self, now: Moment) {
+        let Some(adviser) = &self.adviser else { return };
+        let asked: Vec<(AgentName, usize)> = adviser.asked.keys().cloned().collect();
+        for of in asked {
+            if !self.agents.get(&of.0).is_some_and(Agent::is_live) {
+                self.withdraw_consult(&of);
+                self.reserve_all(now);
+                continue;
+            }
+            let holds = self.adviser.as_ref().is_some_and(|adviser| adviser.holds(&of.0));
+            let goes = |state: State| matches!(state, State::Starting(None) | State::Running);
+            if holds && self.agents.get(&of.0).is_some_and(|agent| goes(agent.state)) {
+                self.happen(now, &of.0, Happening::Wish(Intent::Pause));
+                self.reserve(now, &of.0);
+            }
+        }
+        self.consult_next();
+    }
+
+    fn withdraw_consult(&mut self, of: &(AgentName, usize)) {
+        let Some(pending) = self.adviser.as_ref().and_then(|adviser| adviser.asked.get(of)) else { return };
+        let id = pending.id;
+        self.give_up(id);
+        if let Some(adviser) = self.adviser.as_mut() {
+            adviser.asked.remove(of);
+        }
+        let detail = "no longer needed".to_owned();
+        self.record(Some(&of.0), EventKind::Outcome { request: id.0, ok: false, detail });
+    }
+
+    /// A question was answered: it counts like any response of the run.
+    pub(super) fn adviser_spent(
+        &mut self,
+        now: Moment,
+        response: &Response,
+        charge: fn(&mut Self, &Response, Option<&AgentName>, &dyn Books),
+        books: &dyn Books,
+    ) -> bool {
+        let own = response.agent.as_ref().filter(|agent| agent.as_str() == GOVERNOR).cloned();
+        let (Some(adviser), Some(own)) = (self.adviser.as_mut(), own) else { return false };
+        let dearer = adviser.answers.is_empty()
+            || amount(response, Unit::Usd) > amount(&adviser.likely, Unit::Usd)
+            || amount(response, Unit::AllTok) > amount(&adviser.likely, Unit::AllTok);
+        if dearer {
+            adviser.likely = response.clone();
+        }
+        adviser.answers.push(response.clone());
+        charge(self, response, None, books);
+        self.spend_share(&own, response);
+        for name in self.names() {
+            self.evaluate_one(now, &name, books);
+        }
+        true
+    }
+
+    /// What an answer that was never seen may have cost.
+    pub fn likely_advice_cost(&self, any: bool) -> Money {
+        let adviser = self.adviser.as_ref().filter(|_| any);
+        adviser.and_then(|adviser| adviser.likely.cost.money()).unwrap_or(Money::ZERO)
+    }
+
+    /// Why the rule alone decides, once.
+    fn say_not_asked(&mut self, name: &AgentName, why: String) {
+        let Some(adviser) = self.adviser.as_mut() else { return };
+        let what = format!("{} is not asked, the rule alone decides: {why}", adviser.model.model);
+        // The figures grow, the reason is the same.
+        let kind: String = why.chars().filter(|c| !c.is_ascii_digit()).collect();
+        if adviser.said.insert(kind) {
+            self.effects.push(Effect::Say(what.clone()));
+            self.mark(Some(name), what);
+        }
+    }
+}
+
+/// The model's choice where it may be carried out, else the rule's; both are kept.
+fn follow(model: &ModelId, answer: Result<String, String>, (facts, may): (&Facts, &May), rule: Chosen) -> Chosen {
+    let judged = match answer {
+        Ok(text) => advice::judge(&text, facts, may),
+        Err(why) => Err((None, why)),
+    };
+    let Chosen { what: by_rule, rationale: rule_rationale, open, .. } = rule;
+    let advice = |opinion: Option<&advice::Opinion>, followed, because: String| {
+        let (answer, rationale) = (opinion.map(|opinion| opinion.what), opinion.map(|opinion| opinion.reason.clone()));
+        let (model, rule_rationale) = (model.clone(), rule_rationale.clone());
+        Some(Box::new(Advice { model, rule: by_rule, rule_rationale, answer, rationale, followed, because }))
+    };
+    match judged {
+        Ok(opinion) => {
+            let because =
+                if opinion.what == by_rule { "it agrees with the rule" } else { "it is within what it may choose" };
+            let rationale = format!(
+                "{}: {model}: “{}”; the rule alone: {rule_rationale}",
+                facts.head(opinion.what),
+                opinion.reason
+            );
+            Chosen { what: opinion.what, rationale, open, advice: advice(Some(&opinion), true, because.to_owned()) }
+        }
+        Err((opinion, why)) => {
+            let rationale = format!("{rule_rationale}; {model} was asked: {why}");
+            Chosen { what: by_rule, rationale, open, advice: advice(opinion.as_ref(), false, why) }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Pure. Whether a question to the governor model fits: into its share, and under every limit that it counts for.
+
+use crate::decide::account::{Account, Books, amount};
+use crate::decide::governor::Governor;
+use crate::decide::input::Moment;
+use crate::model::{AgentName, Cost, Response, Unit};
+use crate::policy::rule::{Budget, Layer};
+
+impl Governor {
+    /// The question fits: into its share of the limit, and under every limit that it counts for.
+    pub(super) fn may_consult(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        (index, strict): (usize, bool),
+        books: &dyn Books,
+    ) -> Result<(), String> {
+        let Some(adviser) = &self.adviser else { return Ok(()) };
+        if adviser.off {
+            return Err("it gave no answers before".to_owned());
+        }
+        let cost = match &adviser.likely.cost {
+            Cost::Unpriced => self.quoted(&adviser.model.model, &Response { at: now.wall, ..adviser.likely.clone() }),
+            known => *known,
+        };
+        if let Some(adviser) = self.adviser.as_mut() {
+            adviser.likely.cost = cost;
+        }
+        let Some(adviser) = &self.adviser else { return Ok(()) };
+        let Some((account, _)) = self.capped(index) else { return Ok(()) };
+        let unit = account.key.unit;
+        let unpriced = adviser.likely.cost == Cost::Unpriced;
+        let next = |unit: Unit| match unit {
+            Unit::ToolCalls | Unit::Minutes => None,
+            Unit::Usd if unpriced => None,
+            Unit::Usd | Unit::Tok | Unit::AllTok | Unit::Responses => Some(amount(&adviser.likely, unit)),
+        };
+        let asked = adviser.open();
+        let Some(each) = next(unit) else {
+            return Err(match unit {
+                Unit::Usd => "it has no price".to_owned(),
+                _ => format!("no share of a limit in {} can be spent on it", unit.as_str().replace('_', " ")),
+            });
+        };
+        let cap = i128::from(account.limit()) * i128::from(adviser.model.share) / 1000;
+        let cap = i64::try_from(cap).unwrap_or(i64::MAX);
+        let spent = adviser.spent(unit);
+        if spent.saturating_add(each.saturating_mul(asked.saturating_add(1))) > cap {
+            let (budget, cap, spent) = (&account.key.budget, unit.show(cap), unit.show(spent));
+            return Err(format!(
+                "its share of {budget} is {cap}, {spent} of it is spent and a question costs {}",
+                unit.show(each)
+            ));
+        }
+        let counts = |(budget, account): &(&Budget, &Account)| {
+            !account.is_past(now.wall) && !budget.observe && budget.is_hard() && account.counts(budget, &adviser.likely)
+        };
+        for (budget, account) in self.accounts().filter(counts) {
+            let unit = account.key.unit;
+            let next = match next(unit) {
+                Some(next) => next,
+                None if unit == Unit::Usd => return Err("it has no price".to_owned()),
+                None => continue,
+            };
+            if next > self.free(account, budget, Some(name).filter(|_| strict), books) {
+                return Err(format!("{} has no room for it", account.show(0)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The account that its share is of: the fleet's, else the whole of what is decided about.
+    fn capped(&self, index: usize) -> Option<(&Account, &Budget)> {
+        let fleet = self.accounts.iter().position(|account| {
+            self.policy
+                .budgets
+                .get(account.budget)
+                .is_some_and(|budget| budget.layer == Layer::Fleet && !account.allotted)
+        });
+        let whole = || {
+            let account = self.accounts.get(index)?;
+            let place = self.pool_of(account)?;
+            let key = &self.pools.get(place)?.key;
+            self.accounts.iter().position(|account| account.key == *key && self.pool_of(account).is_none())
+        };
+        self.account(fleet.or_else(whole).unwrap_or(index))
+    }
+}
