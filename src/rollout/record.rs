@@ -227,8 +227,9 @@ pub(super) fn read_whole(line: &[u8]) -> Result<Record, Refused> {
     };
     let kind = line.kind.as_str().ok_or(Refused::NoType)?;
     let payload = line.payload.0.unwrap_or_default();
+    let at = line.timestamp.as_str().and_then(moment);
     Ok(Record {
-        at: line.timestamp.as_str().and_then(moment),
+        at,
         ordinal: line.ordinal.0,
         kind: match kind {
             "session_meta" => meta(payload)?,
@@ -239,7 +240,7 @@ pub(super) fn read_whole(line: &[u8]) -> Result<Record, Refused> {
                 cwd: payload.cwd.owned(),
             },
             "token_usage_record" => usage_record(payload)?,
-            "event_msg" => event(payload, line.timestamp.as_str().and_then(moment)),
+            "event_msg" => event(payload, at),
             "response_item" => response_item(payload),
             "compacted" => RecordKind::Compacted,
             _ => RecordKind::Other,
