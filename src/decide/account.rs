@@ -313,7 +313,7 @@ pub fn amount(response: &Response, unit: Unit) -> i64 {
 }
 
 /// Up to the next number whose third digit and all after it are zero.
-fn round_up(amount: i64) -> i64 {
+pub(super) fn round_up(amount: i64) -> i64 {
     let mut unit = 1_i64;
     while amount / unit >= 100 {
         unit = unit.saturating_mul(10);

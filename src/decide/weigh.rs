@@ -2,10 +2,10 @@
 
 use crate::model::event::{Chosen, Course, Decision, EventKind, GOVERNOR};
 use crate::model::{AgentName, Unit, Verb};
-use crate::policy::rule::{May, Step};
+use crate::policy::rule::{Budget, May, Step};
 use crate::policy::verdict::{Standing, is_strict};
 
-use super::account::{Account, Books};
+use super::account::{Account, Books, round_up};
 use super::agent::Agent;
 use super::choice::{Cheaper, Facts, Stock, choose};
 use super::effect::Effect;
@@ -65,7 +65,7 @@ impl Governor {
         books: &dyn Books,
     ) -> Option<Facts> {
         let agent = self.agents.get(name)?;
-        let (account, _) = self.account(index)?;
+        let (account, budget) = self.account(index)?;
         let strict = is_strict(step, standing.limit);
         if !agent.turn_under_way() && !strict {
             return None;
@@ -81,7 +81,7 @@ impl Governor {
             unit,
             strict,
             needed: needed(account, step, standing, strict),
-            offer: account.offer(standing.reserved),
+            offer: account.offer(standing.reserved).max(clears(account, budget, standing, strict)),
             pool: self.stock(now, account, name, books).filter(|_| !at_rest),
             rate: agent.trend.per_minute(agent.active(now.uptime), unit),
             declared,
@@ -219,6 +219,14 @@ fn verb_of(intent: Intent) -> Option<Verb> {
 fn comes(verb: Verb, step: &Step, may: &May, chosen: Chosen) -> Weighed {
     let to = may.to.filter(|_| verb == Verb::Throttle);
     Weighed::Comes(verb, Box::new(Step { verb, to, ..step.clone() }), chosen)
+}
+
+/// By how much the limit should rise at the limit itself, so that no milder step extends it once more at once.
+fn clears(account: &Account, budget: &Budget, standing: &Standing, strict: bool) -> i64 {
+    let extends = |step: &&Step| step.may.as_ref().is_some_and(|may| may.extend) && !is_strict(step, standing.limit);
+    let rises =
+        budget.steps.iter().filter(|_| strict).filter(extends).map(|step| needed(account, step, standing, false));
+    rises.filter(|rise| *rise <= account.base).max().map_or(0, round_up)
 }
 
 /// By how much the limit must rise for the step to lie ahead, and for the next request to fit.

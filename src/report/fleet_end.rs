@@ -70,16 +70,6 @@ impl FleetEnd {
         self.agents.iter().filter_map(reason).collect()
     }
 
-    /// What goes on by hand with those that were ended.
-    pub(super) fn hand_offs(&self) -> Vec<Item> {
-        let forced = |agent: &&AgentEnd| matches!(agent.result, Some(AgentResult::Stopped | AgentResult::Killed));
-        let goes_on = |agent: &AgentEnd| {
-            let (name, thread) = (agent.agent.as_ref()?, agent.thread.as_ref()?);
-            Some(Item::note(format!("`{name}` can go on where it was: codex exec resume {thread}")))
-        };
-        self.agents.iter().filter(forced).filter_map(goes_on).collect()
-    }
-
     fn lines(&self) -> Vec<Line<'_>> {
         let mut lines = Vec::new();
         for agent in &self.agents {

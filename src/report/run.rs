@@ -179,7 +179,6 @@ impl RunReport {
             notes.push(Item::note("Observed only: govern recorded what it would have done, and did nothing."));
         }
         page.list(notes);
-        page.list(self.fleet.hand_offs());
         self.hand_off(&mut page);
         page
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::Look;
 use super::board::Board;
-use super::layout::paint;
+use super::layout::{paint, wrapped};
 use crate::report::page::Tone;
 use crate::report::text::printable;
 
@@ -23,11 +23,14 @@ pub enum Showing {
 #[derive(Debug)]
 pub struct Notices<W = std::io::Stderr> {
     out: W,
-    colour: bool,
+    look: Look,
     showing: Showing,
     kept: Vec<(String, Tone)>,
     board: Option<Board>,
 }
+
+/// As wide as what a notice begins with.
+const INDENT: &str = "        ";
 
 /// More would be scrolled past unread; the ledger has them all.
 const MOST_KEPT: usize = 200;
@@ -35,7 +38,7 @@ const MOST_KEPT: usize = 200;
 impl<W: Write> Notices<W> {
     /// Writes to `out`, which is standard error save in tests.
     pub fn new(out: W, look: Look, showing: Showing) -> Self {
-        Self { out, colour: look.colour, showing, kept: Vec::new(), board: None }
+        Self { out, look, showing, kept: Vec::new(), board: None }
     }
 
     /// The same above lines that are drawn in place.
@@ -93,12 +96,14 @@ impl<W: Write> Notices<W> {
 
     /// One write for the whole line, so that it doesn't mix with what the agent writes there.
     fn write(&mut self, text: &str, tone: Tone) {
-        let look = Look { width: 0, colour: self.colour };
-        let line = format!("{} {}", paint("govern:", tone, look), printable(text));
-        if self.board.as_ref().is_some_and(|board| board.say(&line)) {
+        let text = printable(text);
+        let lead = paint("govern:", tone, Look { width: 0, ..self.look });
+        // Above lines that are drawn in place it is known how wide the screen is.
+        let broken = || wrapped(&text, self.look.width.saturating_sub(INDENT.len())).join(&format!("\n{INDENT}"));
+        if self.board.as_ref().is_some_and(|board| board.say(&format!("{lead} {}", broken()))) {
             return;
         }
-        let line = line + "\n";
+        let line = format!("{lead} {text}\n");
         let _ = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
     }
 }
