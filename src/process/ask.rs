@@ -1,10 +1,11 @@
 //! Owns short questions to other programs: what they print is the answer.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 /// Runs a program to its end without input. The error of one that failed says what the program said of it.
@@ -45,6 +46,7 @@ pub fn ask_git(arguments: &[&str], env: &[(String, String)], within: Duration, m
         command.env_remove(name);
     });
     let mut child = command.spawn()?;
+    let _asked = Asked::note(&child);
     let (send, answer) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
         std::thread::spawn(move || {
@@ -62,6 +64,33 @@ pub fn ask_git(arguments: &[&str], env: &[(String, String)], within: Duration, m
         Ok(_) if !fits => Err(io::Error::other("git answered with more than is read")),
         Ok(_) if !status.success() => Err(io::Error::other(format!("`git` ended with {status}"))),
         answer => answer,
+    }
+}
+
+/// The programs that are being asked: govern's own children, and no agent's.
+static ASKED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// This process answers a question of govern's own.
+pub fn is_asked(pid: i32) -> bool {
+    ASKED.lock().unwrap_or_else(PoisonError::into_inner).contains(&pid)
+}
+
+/// Notes a program for as long as it is asked.
+struct Asked(Option<i32>);
+
+impl Asked {
+    fn note(child: &Child) -> Self {
+        let pid = i32::try_from(child.id()).ok();
+        ASKED.lock().unwrap_or_else(PoisonError::into_inner).extend(pid);
+        Self(pid)
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            ASKED.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
+        }
     }
 }
 

@@ -20,7 +20,7 @@ mod freeze;
 mod keeper;
 mod launch;
 
-pub use ask::{ask, ask_git, carry_out};
+pub use ask::{ask, ask_git, carry_out, is_asked};
 pub use error::ProcessError;
 pub use freeze::interrupt;
 pub use guard::{Guard, GuardHandle, release_stdin};

@@ -18,7 +18,7 @@ use crate::gate::socket::{self, HookCall, Peer};
 use crate::model::event::GateReach;
 use crate::model::{AgentName, ModelId, RunId};
 use crate::policy::{self, command::CommandLine};
-use crate::process;
+use crate::process::{self, Order};
 
 use super::adviser;
 use super::supervisor::Supervisor;
@@ -28,6 +28,7 @@ const SHORT: usize = 200;
 
 /// A hook that waits.
 pub(super) struct Waiting {
+    agent: AgentName,
     call: HookCall,
     /// Its output, held open: Codex waits for the end of that, so that it does not go on if the hook is killed together
     /// with its shell.
@@ -56,6 +57,7 @@ impl Supervisor {
             return Ok(Vec::new());
         }
         let mut inputs = self.read_for(&call, &agent);
+        let whose = agent.clone();
         inputs.push(Input::Hook(Box::new(Hook {
             id: HookId(call.number),
             wants: wants(call.event, &call.input, &self.governor, &agent, &self.run),
@@ -66,20 +68,23 @@ impl Supervisor {
             thread,
         })));
         let output = call.peer.pid.filter(|_| call.event.gates() && self.governor.gates()).and_then(process::output_of);
-        self.at_gate.insert(HookId(call.number), Waiting { call, output });
+        self.at_gate.insert(HookId(call.number), Waiting { agent: whose, call, output });
         self.turn(inputs)
     }
 
     /// The connection of a hook has ended: an answered one's does, too.
     pub(super) fn hook_gone(&mut self, number: u64, word: Option<HookWord>) -> Result<Vec<Effect>, Error> {
         let hook = HookId(number);
-        if !self.at_gate.contains_key(&hook) {
-            return Ok(Vec::new());
-        }
+        let Some(agent) = self.at_gate.get(&hook).map(|waiting| waiting.agent.clone()) else { return Ok(Vec::new()) };
         let why = match word {
             Some(HookWord::Withdrawn) => Gone::Withdrawn,
             Some(HookWord::Orphaned) | None => Gone::Broken,
         };
+        let lives = self.governor.agent(&agent).is_some_and(Agent::is_live);
+        if why == Gone::Broken && lives && self.governor.gates() {
+            // Its Codex goes on within milliseconds: it is to stand still before that is even written down.
+            self.order_in_passing(Order::Freeze { agent })?;
+        }
         let effects = self.turn(vec![Input::HookGone { hook, why }]);
         // Where nothing may go past the gate, Codex waits on until all of it is ended.
         if why == Gone::Withdrawn || !self.governor.gates() {
@@ -157,7 +162,7 @@ impl Supervisor {
     /// What Codex is told; a person at its screen reads there what was said since.
     pub(super) fn answer_hook(&mut self, hook: HookId, deny: Option<String>) {
         let context = self.telling.remove(&hook).map(|texts| texts.join("\n"));
-        let Some(Waiting { call, output }) = self.at_gate.remove(&hook) else { return };
+        let Some(Waiting { call, output, .. }) = self.at_gate.remove(&hook) else { return };
         let shows = self.full_screen && call.event.shows_messages() && !self.unsaid.is_empty();
         let message = shows.then(|| std::mem::take(&mut self.unsaid).join("; ")).map(|said| format!("govern: {said}"));
         let text = HookAnswer { deny, message, context }.text(call.event);

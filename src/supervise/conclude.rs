@@ -33,7 +33,8 @@ impl Supervisor {
         self.show_output();
         // The guard is gone, and govern has adopted what it left.
         let left = process::own_identity().map_or_else(Vec::new, |own| process::descendants(own.pid));
-        let left = left.iter().filter(|process| !process.is_dead()).count();
+        let agents = |process: &&process::Process| !process.is_dead() && !process::is_asked(process.identity.pid);
+        let left = left.iter().filter(agents).count();
         if left > 0 && self.governor.enforces() {
             let who = if self.alone.is_some() { "the command" } else { "agents" };
             self.mark(format!("{left} process(es) that {who} started live on, ungoverned from here on"));

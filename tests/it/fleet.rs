@@ -131,7 +131,7 @@ fn one_interrupt_ends_what_works_at_a_safe_point_and_starts_nothing() {
     let fleet = world.start_fleet(&[], &text.concat());
     world.server.wait_for_served(2, LONG).unwrap();
     fleet.running.signal(Signal::SIGINT);
-    let end = fleet.finish().expect_code(124).expect_outcome("stopped").expect_said("codex exec resume");
+    let end = fleet.finish().expect_code(124).expect_outcome("stopped").expect_said("govern resume d2");
     let results = ["one", "two", "after"].map(|name| result(&end, name));
     assert_eq!(results, [("stopped", 1), ("stopped", 1), ("stopped", 0)].map(|(how, tries)| (how.to_owned(), tries)));
     assert_eq!(world.server.requests().len(), 2);

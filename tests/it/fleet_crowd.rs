@@ -173,6 +173,12 @@ fn what_a_killed_fleet_was_promised_is_free_again() {
     let text = |name: &str| agent(name, "0.17 usd", "team = \"web\"");
     let first = world.start_fleet(&[], &text("one"));
     world.server.wait_for_served(1, LONG).unwrap();
+    let spent = || ledger::report(&world, &["--by", "team"])["totals"]["responses"] == 1;
+    let deadline = std::time::Instant::now() + LONG;
+    while !spent() {
+        assert!(std::time::Instant::now() < deadline, "{}", first.running.stderr());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
     // While it lives nobody else is given it.
     let refused = world.start_fleet(&[], &text("two")).finish_among_others().expect_code(123);
     refused.expect_said("expects $0.17, and $0.03 can be allotted: $0.20 less $0.0212 spent and $0.1488 claimed");
