@@ -81,6 +81,11 @@ impl Gate {
         self.failed
     }
 
+    /// This call waits, of the Codex that runs now: those of one that was started again are forgotten.
+    pub fn waits(&self, hook: HookId) -> bool {
+        self.waiting.contains_key(&hook)
+    }
+
     /// Something of this thread waits.
     pub(super) fn keeps(&self, thread: &ThreadId) -> bool {
         self.waiting.values().any(|(of, _)| of == thread)

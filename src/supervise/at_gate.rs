@@ -80,8 +80,9 @@ impl Supervisor {
             Some(HookWord::Withdrawn) => Gone::Withdrawn,
             Some(HookWord::Orphaned) | None => Gone::Broken,
         };
-        let lives = self.governor.agent(&agent).is_some_and(Agent::is_live);
-        if why == Gone::Broken && lives && self.governor.gates() {
+        // One of a Codex that was ended, to go on with another model, is no breach of the one that runs now.
+        let waits = self.governor.agent(&agent).is_some_and(|agent| agent.is_live() && agent.gate.waits(hook));
+        if why == Gone::Broken && waits && self.governor.gates() {
             // Its Codex goes on within milliseconds: it is to stand still before that is even written down.
             self.order_in_passing(Order::Freeze { agent })?;
         }
