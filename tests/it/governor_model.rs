@@ -153,10 +153,10 @@ fn a_question_that_is_open_at_the_end_ends_with_the_run() {
 }
 
 #[test]
-fn the_policy_of_the_readme_has_a_model_asked() {
+fn the_policy_of_the_manual_has_a_model_asked() {
     let Some(world) = World::with_codex(CURRENT) else { return };
-    let readme = include_str!("../../README.md");
-    let policy = readme.split("```toml\n").find(|block| block.contains("[governor]\nmodel")).unwrap();
+    let page = include_str!("../../docs/fleets.md");
+    let policy = page.split("```toml\n").find(|block| block.contains("[governor]\nmodel")).unwrap();
     world.write("work/rules.toml", policy.split("```").next().unwrap());
     world.server.always(Select::root().model(ADVISER), answer("extend", "1usd"));
     let ninety_cents = Usage::new(0, 0, 90_000);
