@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::model::{
-    AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, Progress, Registration, Response,
-    RunId, Standing, ThreadId, Timestamp, Unit, Verb,
+    AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, ProcessIdentity, Progress,
+    Registration, Response, RunId, Standing, ThreadId, Timestamp, Unit, Verb,
 };
 use crate::policy::rule::Rung;
 
@@ -14,6 +14,7 @@ use super::effect::{Ending, Question};
 use super::gate::Gate;
 use super::input::Phase;
 use super::lifecycle::{After, Intent, State};
+use super::observe::Observed;
 use super::pace::{Pace, Throttle};
 use super::steer::Steering;
 use super::trend::Trend;
@@ -91,8 +92,8 @@ pub struct Agent {
     pub settled: BTreeMap<usize, usize>,
     /// It is about to be restarted, whatever is under way: somebody decided so while it was held.
     pub restarting: bool,
-    /// Codex processes by number, and whether their session file was found.
-    pub unobserved: BTreeMap<i32, bool>,
+    /// The Codexes that it has run, and whether what they spend was seen.
+    pub(super) codexes: BTreeMap<ProcessIdentity, Observed>,
     /// Why it is treated as it is, for a person.
     pub because: String,
     /// The request whose outcome is awaited.
@@ -172,7 +173,7 @@ impl Agent {
             chosen: BTreeMap::new(),
             settled: BTreeMap::new(),
             restarting: false,
-            unobserved: BTreeMap::new(),
+            codexes: BTreeMap::new(),
             because: String::new(),
             request: None,
             lost: 0,

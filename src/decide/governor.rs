@@ -211,14 +211,10 @@ impl Governor {
                 let what = format!("{because} while the agent was held");
                 self.stop_because(now, &agent, what);
             }
-            Input::CodexSeen { agent, pid, ephemeral, works_at_once } => {
-                self.codex_seen(now, &agent, pid, ephemeral, works_at_once);
+            Input::CodexSeen { agent, process, ephemeral, works_at_once } => {
+                self.codex_seen(now, &agent, process, ephemeral, works_at_once);
             }
-            Input::CodexObserved(pid) => {
-                for agent in self.agents.values_mut() {
-                    agent.unobserved.insert(pid, true);
-                }
-            }
+            Input::CodexObserved(process) => self.codex_observed(process),
             Input::Advised { consult, answer } => self.consulted(now, consult, answer, books),
             Input::Progress { agent, progress } => self.progressed(now, &agent, *progress, books),
             Input::Plan { agent, windows } => self.plan_said(now, &agent, windows, books),
@@ -345,18 +341,7 @@ impl Governor {
     fn due(&mut self, now: Moment, timer: Timer, books: &dyn Books) {
         match timer {
             Timer::Deadline(approval) => self.deadline(now, approval, books),
-            Timer::Observe(name, pid) => {
-                let agent = self.agents.get(&name).filter(|agent| agent.state != State::Gone);
-                let unseen = agent.and_then(|agent| agent.unobserved.get(&pid)) == Some(&false);
-                if unseen {
-                    let seconds = OBSERVE_WITHIN.as_secs();
-                    self.unobservable(
-                        now,
-                        &name,
-                        format!("codex (process {pid}) wrote no session file within {seconds} s"),
-                    );
-                }
-            }
+            Timer::Observe(name, process) => self.observation_is_late(now, &name, process),
             Timer::Gate(name) => self.expect_at_gate(now, &name),
             Timer::Advice(consult) => self.advice_is_late(now, consult, books),
             Timer::Minutes => {

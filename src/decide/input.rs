@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, ApprovalId, Brake, BudgetKey, ModelId, PlanWindow, Progress, Response, ServiceTier, ThreadId, Timestamp,
+    AgentName, ApprovalId, Brake, BudgetKey, ModelId, PlanWindow, ProcessIdentity, Progress, Response, ServiceTier,
+    ThreadId, Timestamp,
 };
 use crate::policy::rule::GateVerb;
 pub use crate::usage::meter::Phase;
@@ -111,8 +112,8 @@ pub enum Input {
     CodexSeen {
         /// Whose.
         agent: AgentName,
-        /// Its process.
-        pid: i32,
+        /// Its process: a number alone may be another Codex's later.
+        process: ProcessIdentity,
         /// Its command line says that it writes no session file.
         ephemeral: bool,
         /// It asks the model without a person typing first, so that a session file must appear.
@@ -125,8 +126,9 @@ pub enum Input {
         /// What stands in the way.
         what: String,
     },
-    /// That Codex's session file was found.
-    CodexObserved(i32),
+    /// What that Codex spends can be seen: it has a session file open, or a hook of it names one, and govern reads that
+    /// file.
+    CodexObserved(ProcessIdentity),
     /// What an agent has to show for what it spent, as far as a rule needs it.
     Progress {
         /// Whose.
@@ -295,7 +297,7 @@ pub enum Timer {
     /// A question's `wait` is over.
     Deadline(ApprovalId),
     /// A Codex should have been observed by now.
-    Observe(AgentName, i32),
+    Observe(AgentName, ProcessIdentity),
     /// What works on a paused agent's screen should have come to the gate by now.
     Gate(AgentName),
     /// A budget in minutes reaches its next step.

@@ -1,22 +1,39 @@
 //! Pure. Whether what a Codex spends can be seen; under a limit it must be, and under an alert that could stop it, it is
 //! said where it cannot.
 
-use crate::model::AgentName;
+use crate::model::{AgentName, ProcessIdentity};
 
 use super::effect::Effect;
 use super::governor::{Governor, OBSERVE_WITHIN};
 use super::input::{Moment, Timer};
 use super::lifecycle::State;
 
+/// What is known of a Codex's spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Observed {
+    /// It was not seen to write anything that govern reads.
+    NotYet,
+    /// It can be seen.
+    Yes,
+}
+
 impl Governor {
     /// A Codex runs in the agent's tree.
-    pub(super) fn codex_seen(&mut self, now: Moment, name: &AgentName, pid: i32, ephemeral: bool, works_at_once: bool) {
+    pub(super) fn codex_seen(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        process: ProcessIdentity,
+        ephemeral: bool,
+        works_at_once: bool,
+    ) {
         let expects = self.enforces() || self.warns_of_unobserved();
         let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone) else { return };
-        if agent.unobserved.contains_key(&pid) {
+        if agent.codexes.contains_key(&process) {
             return;
         }
-        agent.unobserved.insert(pid, false);
+        agent.codexes.insert(process, Observed::NotYet);
+        let pid = process.pid;
         if ephemeral {
             self.unobservable(
                 now,
@@ -24,7 +41,28 @@ impl Governor {
                 format!("codex (process {pid}) runs with --ephemeral and writes no session file"),
             );
         } else if works_at_once && expects {
-            self.effects.push(Effect::Arm(Timer::Observe(name.clone(), pid), OBSERVE_WITHIN));
+            self.effects.push(Effect::Arm(Timer::Observe(name.clone(), process), OBSERVE_WITHIN));
+        }
+    }
+
+    /// What a Codex spends can be seen, whether its thread is new or goes on in a file that was known before.
+    pub(super) fn codex_observed(&mut self, process: ProcessIdentity) {
+        for agent in self.agents.values_mut() {
+            agent.codexes.insert(process, Observed::Yes);
+        }
+    }
+
+    /// It is known already that what this Codex spends can be seen.
+    pub fn sees_spend_of(&self, process: ProcessIdentity) -> bool {
+        self.agents.values().any(|agent| agent.codexes.get(&process) == Some(&Observed::Yes))
+    }
+
+    /// The time in which a Codex had to be observed is over.
+    pub(super) fn observation_is_late(&mut self, now: Moment, name: &AgentName, process: ProcessIdentity) {
+        let agent = self.agents.get(name).filter(|agent| agent.state != State::Gone);
+        if agent.and_then(|agent| agent.codexes.get(&process)) == Some(&Observed::NotYet) {
+            let (pid, seconds) = (process.pid, OBSERVE_WITHIN.as_secs());
+            self.unobservable(now, name, format!("codex (process {pid}) wrote no session file within {seconds} s"));
         }
     }
 

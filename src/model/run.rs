@@ -39,7 +39,7 @@ pub struct RunInfo {
 }
 
 /// A process that can't be mistaken for a later one with the same number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ProcessIdentity {
     /// Process id.
     pub pid: i32,

@@ -150,11 +150,13 @@ impl Supervisor {
     fn read_for(&mut self, call: &HookCall, agent: &AgentName) -> Vec<Input> {
         let mut inputs = Vec::new();
         let file = call.input.transcript_path.as_ref().and_then(|path| std::fs::canonicalize(path).ok());
-        if let Some(path) = file.filter(|path| !self.sessions.owns(path))
+        // One that goes on with a thread of this run is seen by a file that is known already.
+        if let Some(path) = file
             && self.sessions.claim(&path, agent).is_ok()
+            && self.sessions.owns(&path)
         {
-            let codex = call.peer.pid.and_then(process::codex_above);
-            inputs.extend(codex.map(Input::CodexObserved));
+            let codex = call.peer.pid.and_then(process::codex_above).and_then(process::identity_of);
+            inputs.extend(codex.and_then(|codex| self.observed(codex)));
         }
         inputs.extend(self.read_all());
         inputs

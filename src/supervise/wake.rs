@@ -13,7 +13,7 @@ use crate::decide::lifecycle::State;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Billing, Response};
+use crate::model::{AgentName, Billing, ProcessIdentity, Response};
 use crate::policy::cost::cost;
 use crate::process::{self, How, LaunchFailure, Missing, Order, Report, Status};
 use crate::tail::login::Login;
@@ -80,11 +80,12 @@ impl Supervisor {
             for path in process::open_session_files(process.identity.pid) {
                 open.insert(path.clone());
                 if self.sessions.owns(&path) {
+                    inputs.extend(self.observed(process.identity));
                     continue;
                 }
                 match self.sessions.claim(&path, &agent) {
                     Ok(()) => {
-                        inputs.push(Input::CodexObserved(process.identity.pid));
+                        inputs.extend(self.observed(process.identity));
                         inputs.extend(self.read(&path));
                     }
                     // Removed before it was seen: its Codex stays unobserved, and is dealt with as such.
@@ -104,6 +105,11 @@ impl Supervisor {
             }
         }
         inputs
+    }
+
+    /// What a Codex spends can be seen, by whatever file: told once for each process.
+    pub(super) fn observed(&self, codex: ProcessIdentity) -> Option<Input> {
+        (!self.governor.sees_spend_of(codex)).then_some(Input::CodexObserved(codex))
     }
 
     /// Codex goes on without a session file where it cannot write one.
@@ -261,7 +267,7 @@ impl Supervisor {
                 invocation.as_ref().is_some_and(|one| one.ungovernable().contains(&Ungovernable::Ephemeral));
             let works_at_once =
                 invocation.is_some_and(|invocation| matches!(invocation.kind(), Kind::Exec(_) | Kind::Review));
-            inputs.push(Input::CodexSeen { agent, pid, ephemeral, works_at_once });
+            inputs.push(Input::CodexSeen { agent, process: codex.identity, ephemeral, works_at_once });
         }
         inputs.extend(self.claim_open());
         inputs.extend(self.full_disk());
@@ -385,8 +391,13 @@ impl Supervisor {
             match timer {
                 // A Codex that is still waiting for its prompt has nothing to be observed yet.
                 // One that stands still writes nothing either.
-                Timer::Observe(ref agent, pid) if process::waits_for_input(pid) || self.stands_still(agent) => {
+                Timer::Observe(ref agent, codex) if process::waits_for_input(codex.pid) || self.stands_still(agent) => {
                     self.timers.arm(clock::monotonic(), timer, OBSERVE_WITHIN);
+                }
+                Timer::Observe(_, codex) if !self.governor.sees_spend_of(codex) => {
+                    // Its file may have been opened since the last look.
+                    due.extend(self.claim_open());
+                    due.push(Input::Due(timer));
                 }
                 _ => due.push(Input::Due(timer)),
             }

@@ -11,7 +11,7 @@ use crate::decide::input::{Gone, Hook, HookId, Judged, News, Phase, Settled, Tim
 use crate::decide::lifecycle::State;
 use crate::decide::{Books, Effect, Input};
 use crate::model::event::{Answer, Course, Decision, EventKind};
-use crate::model::{AgentName, ApprovalId, Brake, BudgetName, Progress, Streak, ThreadId, Unit, Verb};
+use crate::model::{AgentName, ApprovalId, Brake, BudgetName, ProcessIdentity, Progress, Streak, ThreadId, Unit, Verb};
 use crate::policy::rule::{Budget, GateVerb, Refusal, Window};
 use crate::policy::verdict::judge;
 
@@ -202,7 +202,12 @@ fn act(world: &mut World, act: &Act) {
         }
         Act::Ephemeral(who) => {
             let agent = AgentName::new(name(who));
-            world.feed(Input::CodexSeen { agent, pid: 1, ephemeral: false, works_at_once: true });
+            world.feed(Input::CodexSeen {
+                agent,
+                process: ProcessIdentity { pid: 1, started: 0 },
+                ephemeral: false,
+                works_at_once: true,
+            });
         }
         Act::Progress(who, times) => {
             let failing = (times > 1).then(|| Streak { command: "make".to_owned(), times: times.into() });
@@ -235,7 +240,7 @@ fn act(world: &mut World, act: &Act) {
             world.feed(match what {
                 0 => Input::Asked { agent, approval: ApprovalId(99) },
                 1 => Input::Phase { agent, thread, phase: Phase::Idle },
-                _ => Input::CodexObserved(9),
+                _ => Input::CodexObserved(ProcessIdentity { pid: 9, started: 0 }),
             });
         }
     }

@@ -5,12 +5,15 @@ use insta::assert_snapshot;
 use super::world::{CODEX, Plan, World, five_dollars, lift};
 use crate::decide::Input;
 use crate::decide::input::Timer;
-use crate::model::AgentName;
+use crate::model::{AgentName, ProcessIdentity};
 
 const STOP: &str = r#"{ at = "80%", do = "warn" }, { at = "100%", do = "stop" }"#;
 
+/// A Codex.
+const THIS: ProcessIdentity = ProcessIdentity { pid: 7, started: 70 };
+
 fn codex_seen(world: &mut World, ephemeral: bool, works_at_once: bool) {
-    world.feed(Input::CodexSeen { agent: AgentName::new(CODEX), pid: 7, ephemeral, works_at_once });
+    world.feed(Input::CodexSeen { agent: AgentName::new(CODEX), process: THIS, ephemeral, works_at_once });
 }
 
 #[test]
@@ -59,7 +62,7 @@ fn a_codex_that_stays_unobserved_is_stopped_in_time() {
     let mut world = Plan::of(&five_dollars(STOP)).started();
     codex_seen(&mut world, false, true);
     world.pass(20);
-    world.due(Timer::Observe(AgentName::new(CODEX), 7));
+    world.due(Timer::Observe(AgentName::new(CODEX), THIS));
     assert_snapshot!(world.told());
 }
 
@@ -71,7 +74,7 @@ fn what_a_hard_alert_cannot_judge_goes_on_and_is_said_aloud() {
         let mut world = Plan::of(&text).started();
         codex_seen(&mut world, false, true);
         world.pass(20);
-        world.due(Timer::Observe(AgentName::new(CODEX), 7));
+        world.due(Timer::Observe(AgentName::new(CODEX), THIS));
         assert!(!world.finished(), "{text}");
         let story = world.told();
         assert_eq!(story.contains("no alert can judge it"), told, "{text}\n{story}");
@@ -84,13 +87,31 @@ fn what_a_hard_alert_cannot_judge_goes_on_and_is_said_aloud() {
 fn a_codex_that_is_observed_or_waits_for_a_person_is_left_alone() {
     let mut world = Plan::of(&five_dollars(STOP)).started();
     codex_seen(&mut world, false, true);
-    world.feed(Input::CodexObserved(7));
-    world.due(Timer::Observe(AgentName::new(CODEX), 7));
+    world.feed(Input::CodexObserved(THIS));
+    world.due(Timer::Observe(AgentName::new(CODEX), THIS));
     assert!(!world.finished());
     let mut world = Plan::of(&five_dollars(STOP)).started();
     world.skip();
     codex_seen(&mut world, false, false);
     assert_snapshot!(world.told(), @"codex runs codex 7, ephemeral false, works at once false");
+}
+
+#[test]
+fn a_later_codex_with_the_same_number_must_be_observed_itself() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    codex_seen(&mut world, false, true);
+    world.feed(Input::CodexObserved(THIS));
+    let later = ProcessIdentity { started: THIS.started + 1, ..THIS };
+    world.feed(Input::CodexSeen {
+        agent: AgentName::new(CODEX),
+        process: later,
+        ephemeral: false,
+        works_at_once: true,
+    });
+    world.due(Timer::Observe(AgentName::new(CODEX), THIS));
+    assert!(!world.finished());
+    world.due(Timer::Observe(AgentName::new(CODEX), later));
+    assert!(world.finished());
 }
 
 #[test]

@@ -42,7 +42,8 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Blind { agent, what } => format!("{agent} is out of sight: {what}"),
         Input::Braked { brake, by, .. } => format!("{by}: {brake}"),
         Input::GiveUp { agent, because } => format!("{agent} is given up: {because}"),
-        Input::CodexSeen { agent, pid, ephemeral, works_at_once } => {
+        Input::CodexSeen { agent, process, ephemeral, works_at_once } => {
+            let pid = process.pid;
             format!("{agent} runs codex {pid}, ephemeral {ephemeral}, works at once {works_at_once}")
         }
         Input::Progress { agent, progress } => format!(
@@ -55,7 +56,7 @@ pub(super) fn show_input(input: &Input) -> String {
             let windows = windows.iter().map(|window| format!("{} {}‰", window.length, window.used));
             format!("{agent}'s plan: {}", windows.collect::<Vec<_>>().join(", "))
         }
-        Input::CodexObserved(pid) => format!("codex {pid} is observed"),
+        Input::CodexObserved(codex) => format!("codex {} is observed", codex.pid),
         Input::Hook(hook) => format!("{}/{} at the gate: {:?}", hook.agent, hook.thread, hook.wants),
         Input::HookGone { hook, why } => format!("call {} is gone: {why:?}", hook.0),
         Input::Advised { consult, answer: Ok(text) } => format!("question {} is answered: {text}", consult.0),
@@ -161,7 +162,7 @@ fn show_answer(answer: &Answer) -> String {
 fn show_timer(timer: &Timer) -> String {
     match timer {
         Timer::Deadline(approval) => format!("deadline of {approval}"),
-        Timer::Observe(agent, pid) => format!("observation of {agent} {pid}"),
+        Timer::Observe(agent, codex) => format!("observation of {agent} {}", codex.pid),
         Timer::Gate(agent) => format!("the gate of {agent}"),
         Timer::Minutes => "minutes".to_owned(),
         Timer::WindowEnd => "the window's end".to_owned(),
