@@ -171,7 +171,7 @@ impl Place {
 /// The real Codex, installed at the first run; `None` without npm or network.
 fn real_codex() -> Option<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install-codex");
-    let said = Command::new(script).arg("0.169.0").stdin(Stdio::null()).stderr(Stdio::inherit()).output().ok()?;
+    let said = Command::new(script).arg("0.171.0").stdin(Stdio::null()).stderr(Stdio::inherit()).output().ok()?;
     if !said.status.success() {
         println!("No real Codex to be had here: a scripted one stands in for it.");
         return None;

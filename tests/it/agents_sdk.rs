@@ -8,20 +8,20 @@ use serde_json::{Value, json};
 use crate::ENDLESS;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select, Usage};
+use crate::support::skip::skip;
 use crate::support::world::{CHEAPER, MODEL, World};
 
 /// The model of the lead, whom govern does not meter.
 const LEAD: &str = "gpt-6-luna";
 
-/// A Python that has the SDK; `None` where it cannot be installed: then the test says so, and fails in CI.
+/// A Python that has the SDK; `None` where it cannot be installed: then the test is skipped.
 fn python() -> Option<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install-agents-sdk");
     let said = Command::new(script).stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
     if said.status.success() {
         return Some(String::from_utf8(said.stdout).unwrap().trim().to_owned());
     }
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "no OpenAI Agents SDK in CI: {}", said.status);
-    eprintln!("SKIPPED: the OpenAI Agents SDK cannot be installed: {}", said.status);
+    skip(&format!("the OpenAI Agents SDK cannot be installed: {}", said.status));
     None
 }
 

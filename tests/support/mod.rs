@@ -4,5 +4,6 @@ pub mod codex;
 pub mod fake_responses;
 pub mod ledger;
 pub mod process;
+pub mod skip;
 pub mod tmux;
 pub mod world;
