@@ -117,6 +117,55 @@ fn every_fixture_comes_to_what_was_served_however_often_it_is_imported() {
     }
 }
 
+/// A `token_count` line: its second of the hour, what the response used, what the thread has used.
+fn token_count(second: u32, last: u64, total: u64) -> String {
+    let usage = |tokens: u64| {
+        serde_json::json!({
+            "input_tokens": tokens, "cached_input_tokens": 0, "output_tokens": 0, "reasoning_output_tokens": 0,
+            "total_tokens": tokens,
+        })
+    };
+    let info = serde_json::json!({ "last_token_usage": usage(last), "total_token_usage": usage(total) });
+    let at = format!("2025-11-20T10:00:{second:02}Z");
+    let payload = serde_json::json!({ "type": "token_count", "info": info });
+    serde_json::json!({ "timestamp": at, "type": "event_msg", "payload": payload }).to_string()
+}
+
+#[test]
+fn a_thread_that_goes_on_in_two_copies_counts_what_each_copy_has_of_its_own() {
+    let thread = "01a10000-0000-7000-8000-0000000000aa";
+    let meta =
+        serde_json::json!({ "timestamp": "2025-11-20T10:00:00Z", "type": "session_meta", "payload": { "id": thread } });
+    let both = [meta.to_string(), token_count(1, 1_000, 1_000), token_count(2, 1_000, 2_000)].join("\n");
+    let place = tempfile::tempdir().unwrap();
+    let copies = [token_count(30, 500, 2_500), token_count(50, 700, 2_700)].map(|own| format!("{both}\n{own}\n"));
+    let homes: Vec<PathBuf> = copies
+        .iter()
+        .enumerate()
+        .map(|(number, text)| {
+            let home = place.path().join(format!("home-{number}"));
+            let folder = home.join("sessions/2025/11/20");
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(format!("rollout-2025-11-20T10-00-00-{thread}.jsonl")), text).unwrap();
+            home
+        })
+        .collect();
+    for order in [[0, 1], [1, 0]] {
+        let mut ledger = Ledger::in_memory().unwrap();
+        let new = order.map(|number| import_with(&mut ledger, &homes[number], 1).new);
+        assert_eq!(new, [3, 1]);
+        // A file that is read again, as one that has grown is, adds nothing.
+        for home in &homes {
+            let file = fs::read_dir(home.join("sessions/2025/11/20")).unwrap().next().unwrap().unwrap().path();
+            fs::write(&file, fs::read(&file).unwrap()).unwrap();
+            assert_eq!(import_with(&mut ledger, home, 1).new, 0);
+        }
+        let tokens: u64 = responses(&ledger).iter().map(|response| response.tokens.input).sum();
+        assert_eq!(tokens, 3_200);
+        assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }));
+    }
+}
+
 #[test]
 fn a_fixture_comes_to_the_same_session_by_session_in_any_order() {
     for folder in fixtures() {

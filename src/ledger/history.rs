@@ -222,7 +222,7 @@ impl Batch<'_> {
                 numbers
             }
         };
-        let Some(id) = usage::put(self.tx, None, numbers, &known.row, &mut self.shares)? else { return Ok(false) };
+        let Some(id) = usage::put(self.tx, None, numbers, &mut known.row, &mut self.shares)? else { return Ok(false) };
         self.digest.add(&known.row);
         if self.rows == 0 {
             self.first = id;

@@ -285,14 +285,44 @@ const INSERT: &str = "INSERT INTO usage (run_no, thread, key, root, at, series, 
     output, reasoning, cost, guess) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
     ON CONFLICT (thread, key) DO NOTHING";
 
-/// Adds a row and gathers its share of the sums; `None` if the ledger has the response already.
+/// Adds a row and gathers its share of the sums; `None` if the ledger has the response already. A row whose place in its
+/// file is taken by another response is known by its time as well, and its key says so afterwards.
 pub(super) fn put(
     conn: &Connection,
     run_no: Option<i64>,
     numbers: Numbers,
-    row: &UsageRow,
+    row: &mut UsageRow,
     shares: &mut Shares,
 ) -> Result<Option<i64>, LedgerError> {
+    if !add(conn, run_no, numbers, row)? {
+        if !is_taken_by_another(conn, numbers.thread, row)? {
+            return Ok(None);
+        }
+        row.key = format!("{}~{}", row.key, row.at);
+        if !add(conn, run_no, numbers, row)? {
+            return Ok(None);
+        }
+    }
+    let id = conn.last_insert_rowid();
+    shares.add(Share { at: row.at, series: numbers.series, thread: numbers.thread, run_no }, &row.sum()?);
+    Ok(Some(id))
+}
+
+/// One thread that goes on in two copies of its file has different responses at one place: they differ in time and in
+/// numbers. The same response told twice differs at most in one of them, and a response's own id settles it.
+fn is_taken_by_another(conn: &Connection, thread: i64, row: &UsageRow) -> Result<bool, LedgerError> {
+    if !row.key.starts_with('@') {
+        return Ok(false);
+    }
+    let mut statement = conn.prepare_cached(
+        "SELECT at <> ?3 AND (input, cached_input, output) <> (?4, ?5, ?6) FROM usage WHERE thread = ?1 AND key = ?2",
+    )?;
+    let values = params![thread, row.key, row.at, row.input, row.cached_input, row.output];
+    Ok(statement.query_row(values, |found| found.get(0)).optional()?.unwrap_or(false))
+}
+
+/// Says whether the row was new.
+fn add(conn: &Connection, run_no: Option<i64>, numbers: Numbers, row: &UsageRow) -> Result<bool, LedgerError> {
     let Numbers { thread, root, series, kind } = numbers;
     let guess = Some(row.basis.as_str()).filter(|basis| *basis != OBSERVED);
     let added = conn.prepare_cached(INSERT)?.execute(params![
@@ -311,11 +341,7 @@ pub(super) fn put(
         row.cost,
         guess
     ])?;
-    if added == 0 {
-        return Ok(None);
-    }
-    shares.add(Share { at: row.at, series, thread, run_no }, &row.sum()?);
-    Ok(Some(conn.last_insert_rowid()))
+    Ok(added > 0)
 }
 
 /// Adds a run's response and its share of the sums; `None` if the ledger has it already.
@@ -325,10 +351,10 @@ pub(super) fn insert(
     run: &RunId,
     response: &Response,
 ) -> Result<Option<(i64, Hash)>, LedgerError> {
-    let row = UsageRow::of(response, run)?;
+    let mut row = UsageRow::of(response, run)?;
     let numbers = Numbers::of(conn, &row)?;
     let mut shares = Shares::default();
-    let Some(id) = put(conn, Some(run_no), numbers, &row, &mut shares)? else { return Ok(None) };
+    let Some(id) = put(conn, Some(run_no), numbers, &mut row, &mut shares)? else { return Ok(None) };
     shares.write(conn)?;
     Ok(Some((id, row.digest()?)))
 }

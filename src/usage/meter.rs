@@ -40,7 +40,8 @@
 //!    time), at settings or at a usage record of the thread itself;
 //! 2. where turns have no ids (about 0.45 to 0.80): at the first total that is not the parent's
 //!    next one of those that the parent had shown when the thread began, if the caller has
-//!    [`Meter::inherit`]ed them from the parent's own meter;
+//!    [`Meter::inherit`]ed them from the parent's own meter. A file whose own first line says that it was forked
+//!    (`forked_from_id`) is held against its parent in the same way, even where nothing else shows a copy;
 //! 3. else at the first pause of [`BURST`]: copies are written in one go. Responses are then
 //!    [`Basis::Estimated`], up to the next turn if the parent is known ([`Guess::Pause`]), and to the end of the file if
 //!    it is not ([`Guess::LostParent`]).

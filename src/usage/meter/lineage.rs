@@ -31,6 +31,8 @@ pub(super) struct Lineage {
     parent_unknown: bool,
     /// It was forked, but the line that named its parent is gone.
     lost_parent: bool,
+    /// It was forked, says its own first line, and its turns have no ids: only its parent's counts can tell what it copied.
+    forked_without_turns: bool,
 }
 
 /// What the lines that come now are.
@@ -63,6 +65,7 @@ impl Lineage {
             parent_totals: None,
             parent_unknown: false,
             lost_parent: false,
+            forked_without_turns: false,
         }
     }
 
@@ -117,6 +120,9 @@ impl Lineage {
 
     /// A turn starts or goes on.
     pub(super) fn turn(&mut self, turn: Option<&str>) {
+        if turn.is_none() && self.parent.is_some() && !self.spawned && matches!(self.history, History::Unsettled) {
+            self.forked_without_turns = true;
+        }
         let (Some(turn), Some(thread), Some(_)) = (turn, &self.thread, &self.parent) else { return };
         match (created(turn), created(thread.as_str())) {
             (Some(turn), Some(thread)) if turn < thread => self.begins_with_copies(true),
@@ -167,23 +173,36 @@ impl Lineage {
 
     /// Says whether a new running total, the `nth` of the file from 0, is a copy.
     pub(super) fn copied(&mut self, nth: usize, total: &Tokens) -> bool {
-        let History::Copied { turns, .. } = self.history else { return false };
-        if !turns && let Some(totals) = &self.parent_totals {
-            let began = self.began;
-            let was_there = |parent: &&RunningTotal| parent.at.zip(began).is_none_or(|(at, began)| at <= began);
-            if totals.get(nth).filter(was_there).is_none_or(|parent| parent.tokens != *total) {
-                self.history = History::Own { guessed: false };
-                return false;
+        match self.history {
+            History::Copied { turns: true, .. } => true,
+            History::Copied { turns: false, .. } => self.parent_totals.is_none() || self.is_the_parents(nth, total),
+            History::Unsettled if self.forked_without_turns && self.parent_totals.is_some() => {
+                self.is_the_parents(nth, total)
             }
+            History::Unsettled | History::Own { .. } => false,
         }
-        true
+    }
+
+    /// Says whether the parent had shown this total, the `nth` of its file, when this thread began. The first that it had
+    /// not ends the copies.
+    fn is_the_parents(&mut self, nth: usize, total: &Tokens) -> bool {
+        let began = self.began;
+        let was_there = |parent: &&RunningTotal| parent.at.zip(began).is_none_or(|(at, began)| at <= began);
+        let parent = self.parent_totals.as_ref().and_then(|totals| totals.get(nth)).filter(was_there);
+        let is_copy = parent.is_some_and(|parent| parent.tokens == *total);
+        if !is_copy {
+            self.history = History::Own { guessed: false };
+        }
+        is_copy
     }
 
     pub(super) fn wants_parent(&self) -> Option<&ThreadId> {
+        if self.parent_totals.is_some() || self.parent_unknown {
+            return None;
+        }
         match self.history {
-            History::Copied { turns: false, .. } if self.parent_totals.is_none() && !self.parent_unknown => {
-                self.parent.as_ref()
-            }
+            History::Copied { turns: false, .. } => self.parent.as_ref(),
+            History::Unsettled if self.forked_without_turns => self.parent.as_ref(),
             History::Unsettled | History::Copied { .. } | History::Own { .. } => None,
         }
     }
