@@ -14,7 +14,7 @@ use crate::report::{ApprovalReport, Totals, json};
 /// What waits for an answer.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct ApprovalsArgs {
-    /// Answered, expired and withdrawn ones too (JSON always has them)
+    /// Answered, expired and withdrawn ones too
     #[arg(long)]
     pub all: bool,
     /// How it is written
@@ -24,13 +24,11 @@ pub struct ApprovalsArgs {
 
 /// Writes the questions.
 pub fn run(args: &ApprovalsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
-    // A program tells by `state`; a person is shown what waits.
-    let all = args.all || args.format == Format::Json;
     let (rows, paused) = match here.ledger()? {
-        Some(ledger) => (asked(&ledger, !all)?, paused(&ledger, &ledger.live_runs(here.alive)?)?),
+        Some(ledger) => (asked(&ledger, !args.all)?, paused(&ledger, &ledger.live_runs(here.alive)?)?),
         None => (Vec::new(), Vec::new()),
     };
-    let report = ApprovalReport { rows, paused, at: here.now, zone: here.timezone()?, all };
+    let report = ApprovalReport { rows, paused, at: here.now, zone: here.timezone()?, all: args.all };
     put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
     Ok(Exit::Success)
 }

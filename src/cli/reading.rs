@@ -184,6 +184,7 @@ fn busy() -> World {
     let key =
         BudgetKey { budget: "each run".into(), scope: "run=k4a1c00n2b".into(), window_start: None, unit: Unit::Usd };
     let question = Question {
+        about: crate::model::Subject::Limit,
         key: key.clone(),
         agent: "codex".into(),
         text: "$0.75 + $0.40 reserved of $1.00 (each run): the next request would pass the limit".into(),

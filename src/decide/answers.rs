@@ -89,7 +89,12 @@ impl Governor {
             Answer::Extend { amount } => Some(*amount),
             // A route that fits under the limit as it is needs no exception.
             Answer::Route => (!self.fits_if_routed(&question, books)).then_some(question.extend.amount),
-            Answer::Allow { .. } | Answer::Stop | Answer::Kill => None,
+            Answer::Allow { .. }
+            | Answer::Once
+            | Answer::NextStep { .. }
+            | Answer::Refuse
+            | Answer::Stop
+            | Answer::Kill => None,
         };
         self.record(
             Some(&question.agent),
@@ -115,9 +120,11 @@ impl Governor {
                 continue;
             }
             match answer {
-                Answer::Extend { .. } | Answer::Allow { .. } => self.release_or_ask_again(now, &name, books),
+                Answer::Extend { .. } | Answer::Allow { .. } | Answer::Once | Answer::NextStep { .. } => {
+                    self.release_or_ask_again(now, &name, books);
+                }
                 Answer::Route => self.route_or_ask_again(now, &name, books),
-                Answer::Stop => self.end_held(now, &name, Intent::Stop),
+                Answer::Refuse | Answer::Stop => self.end_held(now, &name, Intent::Stop),
                 Answer::Kill => self.end_held(now, &name, Intent::Kill),
             }
         }
@@ -243,9 +250,9 @@ impl Governor {
         let what = match answer {
             Answer::Route => Verb::Route,
             Answer::Kill => Verb::Kill,
-            Answer::Stop | Answer::Extend { .. } | Answer::Allow { .. } => Verb::Stop,
+            _ => Verb::Stop,
         };
-        self.effects.push(Effect::Expire(approval));
+        self.effects.push(Effect::Expire(approval, answer.clone()));
         self.effects.push(Effect::Say(format!("nobody answered approval {approval} in time: {what}")));
         self.record(
             Some(&question.agent),

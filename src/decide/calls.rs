@@ -205,22 +205,23 @@ impl Governor {
     ) -> bool {
         let Some((name, hooks, ask)) = self.take_asks(approval) else { return false };
         match answer {
-            Answer::Extend { .. } | Answer::Route => {}
+            Answer::Extend { .. } | Answer::Once | Answer::NextStep { .. } | Answer::Route => {}
             Answer::Allow { seconds } => {
                 let leave = (seconds.map(Duration::from_secs), said_in(by, approval));
                 self.allow_again(now, ask.question.key, &name, leave);
             }
-            Answer::Stop => {
+            Answer::Refuse => {
                 let because = reason.map_or_else(String::new, |reason| format!(": {reason}"));
                 let why = format!("{by} refused it{because}");
                 hooks.iter().for_each(|hook| self.refuse_call(&name, *hook, &why, Some(by)));
                 return true;
             }
-            Answer::Kill => {
+            Answer::Stop | Answer::Kill => {
                 if let Some(agent) = self.agents.get_mut(&name) {
                     agent.because = format!("{by} answered approval {approval}");
                 }
-                self.end_held_or_running(now, &name, Intent::Kill);
+                let intent = if *answer == Answer::Kill { Intent::Kill } else { Intent::Stop };
+                self.end_held_or_running(now, &name, intent);
                 return true;
             }
         }
@@ -235,9 +236,13 @@ impl Governor {
             About::Call(otherwise) => otherwise,
             About::Limit | About::Alert => Refusal::Deny,
         };
-        let answer = if otherwise == Refusal::Kill { Answer::Kill } else { Answer::Stop };
+        let answer = match otherwise {
+            Refusal::Deny => Answer::Refuse,
+            Refusal::Stop => Answer::Stop,
+            Refusal::Kill => Answer::Kill,
+        };
         let what = format!("nobody answered approval {approval} in time: {otherwise}");
-        self.effects.push(Effect::Expire(approval));
+        self.effects.push(Effect::Expire(approval, answer.clone()));
         let by = "deadline".to_owned();
         self.record(Some(&name), EventKind::Answered { approval, answer, by, reason: None });
         match otherwise {

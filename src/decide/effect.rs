@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::model::event::EventKind;
-use crate::model::{AgentName, ApprovalId, BudgetKey, ModelId, Money, Quantity, RunId, ThreadId, Verb};
+use crate::model::{
+    AgentName, Answer, ApprovalId, BudgetKey, ModelId, Money, Quantity, RunId, Subject, ThreadId, Verb,
+};
 use crate::policy::rule::{Refusal, Rung};
 
 use super::consult::{Consult, ConsultId};
@@ -42,8 +44,8 @@ pub enum Effect {
     Ask(Question),
     /// A question that no longer needs an answer.
     Withdraw(ApprovalId),
-    /// A question whose deadline passed.
-    Expire(ApprovalId),
+    /// A question whose deadline passed, and what is done now.
+    Expire(ApprovalId, Answer),
     /// Let every process of the agent stand still.
     Freeze(AgentName),
     /// Let them go on.
@@ -141,6 +143,16 @@ pub enum About {
     Call(Refusal),
     /// An alert: there is no limit that an answer could lift.
     Alert,
+}
+
+impl From<About> for Subject {
+    fn from(about: About) -> Self {
+        match about {
+            About::Limit => Self::Limit,
+            About::Call(_) => Self::Call,
+            About::Alert => Self::Alert,
+        }
+    }
 }
 
 /// How an agent came to its end.

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, Approval, ApprovalId, ApprovalState, BudgetKey, BudgetName, ProcessIdentity, Quantity, RunId, Timestamp,
+    AgentName, Approval, ApprovalId, ApprovalState, BudgetKey, BudgetName, ProcessIdentity, Quantity, RunId, Subject,
+    Timestamp, Unit,
 };
 
 use super::budget::key_text;
@@ -28,6 +29,8 @@ pub struct Question {
     pub extend: i64,
     /// When the policy's `else` applies.
     pub deadline: Option<Timestamp>,
+    /// What it is about.
+    pub about: Subject,
 }
 
 /// A question as it is stored and linked.
@@ -50,11 +53,14 @@ pub(super) struct ApprovalRow {
     by: Option<String>,
     reason: Option<String>,
     answered: Option<i64>,
+    /// `None`: asked by a govern that did not write it down.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    about: Option<String>,
 }
 
 /// All columns, in the order of [`ApprovalRow::read`]. Add a `WHERE`.
 pub(super) const SELECT: &str = "SELECT a.id, a.key, r.id, a.agent, a.budget, a.scope, a.window, a.unit, a.extend,
-    a.question, a.asked, a.deadline, a.state, a.answer, a.by, a.reason, a.answered
+    a.question, a.asked, a.deadline, a.state, a.answer, a.by, a.reason, a.answered, a.about
     FROM approvals a JOIN runs r ON r.no = a.run_no";
 
 impl ApprovalRow {
@@ -77,6 +83,7 @@ impl ApprovalRow {
             by: row.get(14)?,
             reason: row.get(15)?,
             answered: row.get(16)?,
+            about: row.get(17)?,
         })
     }
 
@@ -87,15 +94,23 @@ impl ApprovalRow {
             .map(|text| serde_json::from_str(&text))
             .transpose()
             .map_err(|error| LedgerError::unreadable(format!("the answer of approval {id}: {error}")))?;
+        let (extend, scope) = (Quantity { unit: unit(&self.unit)?, amount: self.extend }, self.scope);
+        let about = match &self.about {
+            Some(word) => Subject::from_str_exact(word)
+                .ok_or_else(|| LedgerError::unreadable(format!("approval {id} is about `{word}`")))?,
+            None => inferred_subject(&extend, &scope),
+        };
+        let answer = if self.about.is_some() { answer } else { answer.map(|answer| as_written_now(answer, about)) };
         Ok(Approval {
             id: ApprovalId(id),
             run: RunId::new(self.run),
             agent: AgentName::new(self.agent),
             budget: BudgetName::new(self.budget),
-            scope: self.scope,
+            scope,
             window: self.window.map(moment).transpose()?,
             question: self.question,
-            extend: Quantity { unit: unit(&self.unit)?, amount: self.extend },
+            extend,
+            about,
             asked: moment(self.asked)?,
             deadline: self.deadline.map(moment).transpose()?,
             state: ApprovalState::from_str_exact(&self.state)
@@ -105,6 +120,26 @@ impl ApprovalRow {
             reason: self.reason,
             answered: self.answered.map(moment).transpose()?,
         })
+    }
+}
+
+/// What a question is about that says so only by its unit and scope.
+fn inferred_subject(extend: &Quantity, scope: &str) -> Subject {
+    if extend.unit == Unit::ToolCalls && scope.contains(", call=") {
+        Subject::Call
+    } else if extend.amount == 0 {
+        Subject::Alert
+    } else {
+        Subject::Limit
+    }
+}
+
+/// An answer of an older govern, which had one form for what are several today.
+fn as_written_now(answer: Answer, about: Subject) -> Answer {
+    match (answer, about) {
+        (Answer::Extend { .. }, Subject::Call | Subject::Alert) => Answer::Once,
+        (Answer::Stop, Subject::Call) => Answer::Refuse,
+        (answer, _) => answer,
     }
 }
 
@@ -220,8 +255,8 @@ impl Turn<'_> {
         let id: i64 = self.tx.query_row("SELECT coalesce(max(id), 0) + 1 FROM approvals", [], |row| row.get(0))?;
         self.tx.execute(
             "INSERT INTO approvals (id, key, run_no, agent, budget, scope, window, unit, extend, question, asked,
-                                    deadline, state, revision)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'pending', ?13)",
+                                    deadline, state, revision, about)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'pending', ?13, ?14)",
             params![
                 id,
                 key,
@@ -235,7 +270,8 @@ impl Turn<'_> {
                 question.text,
                 self.now.timestamp_millis(),
                 question.deadline.map(|at| at.timestamp_millis()),
-                self.next_revision()?
+                self.next_revision()?,
+                question.about.as_str()
             ],
         )?;
         self.wait_for(id, run_no)?;

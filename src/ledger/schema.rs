@@ -27,10 +27,15 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, sql: include_str!("migrations/2026-11-22-0002-links-by-row.sql"), then: nothing_else },
     Migration { version: 3, sql: include_str!("migrations/2026-11-22-0003-history.sql"), then: rollup::fill },
     Migration { version: 4, sql: include_str!("migrations/2026-11-22-0004-attended.sql"), then: nothing_else },
+    Migration {
+        version: 5,
+        sql: include_str!("migrations/2026-11-28-0005-questions-say-what-they-are-about.sql"),
+        then: nothing_else,
+    },
 ];
 
 /// The newest version that this govern knows.
-pub(super) const KNOWN: i64 = 4;
+pub(super) const KNOWN: i64 = 5;
 
 /// How a file stands to this govern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

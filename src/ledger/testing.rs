@@ -3,7 +3,7 @@
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::{
     AgentName, Attribution, Basis, Billing, BudgetKey, BudgetName, Cost, Event, ModelId, Money, ProcessIdentity,
-    Response, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp, Tokens, Unit, Verb,
+    Response, ResponseKey, RunId, ServiceTier, Subject, ThreadId, Timestamp, Tokens, Unit, Verb,
 };
 
 use super::{Ledger, Question, Turn};
@@ -98,6 +98,7 @@ pub(super) fn key(scope: &str) -> BudgetKey {
 
 pub(super) fn question(scope: &str) -> Question {
     Question {
+        about: Subject::Limit,
         key: key(scope),
         agent: "coder".into(),
         text: "`teams` is spent: extend by $2.00?".into(),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::answer::Answer;
 pub use super::ending::AgentResult;
 
 use super::{
@@ -405,27 +406,4 @@ pub enum Course {
         /// Which.
         verb: Verb,
     },
-}
-
-/// What a person, or a deadline, decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "lowercase")]
-pub enum Answer {
-    /// Go on, the limit lifted by so much of the budget's smallest part.
-    Extend {
-        /// Nano-dollars, tokens, responses or milliseconds.
-        amount: i64,
-    },
-    /// Let the tool run, and the same call of the same agent at the same gate again.
-    Allow {
-        /// For so many seconds; `None`: as long as the run lives.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        seconds: Option<u64>,
-    },
-    /// Go on with the next model of the ladder.
-    Route,
-    /// End at a safe point.
-    Stop,
-    /// End now.
-    Kill,
 }

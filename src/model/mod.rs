@@ -1,5 +1,6 @@
 //! Pure. The nouns: what every stage talks about, and nothing that does anything.
 
+pub mod answer;
 pub mod attribution;
 pub mod brake;
 pub mod ending;
@@ -19,6 +20,7 @@ pub mod tokens;
 pub mod trial;
 pub mod verb;
 
+pub use answer::{Answer, AnswerWord, Subject};
 pub use attribution::{Attribution, Dimension};
 pub use brake::{Brake, Braked};
 pub use event::Event;

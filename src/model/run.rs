@@ -4,8 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::Answer;
-use super::{AgentName, ApprovalId, Attribution, Billing, BudgetName, Quantity, RunId, ThreadId, Timestamp, Unit};
+use super::{
+    AgentName, Answer, AnswerWord, ApprovalId, Attribution, Billing, BudgetName, Quantity, RunId, Subject, ThreadId,
+    Timestamp, Unit,
+};
 
 /// One run, as the ledger remembers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,8 +91,10 @@ pub struct Approval {
     pub window: Option<Timestamp>,
     /// What is asked, for a person.
     pub question: String,
-    /// What a plain `approve` extends by.
+    /// What a plain `approve` extends by, where it does.
     pub extend: Quantity,
+    /// What it is about.
+    pub about: Subject,
     /// When it was asked.
     pub asked: Timestamp,
     /// When the policy's `else` applies.
@@ -111,15 +115,18 @@ pub struct Approval {
 pub const PLAN_SCOPE: &str = "plan=";
 
 impl Approval {
-    /// It is about a tool at a gate, and not about a budget: its scope names the call.
-    pub fn is_about_call(&self) -> bool {
-        self.extend.unit == Unit::ToolCalls && self.scope.contains(", call=")
+    /// A budget asks, and neither an alert nor a gate. (A budget over a plan's own limit is kept as an alert.)
+    pub fn is_of_budget(&self) -> bool {
+        match self.about {
+            Subject::Limit | Subject::Step => true,
+            Subject::Alert => self.scope.starts_with(PLAN_SCOPE),
+            Subject::Call => false,
+        }
     }
 
-    /// It is about an alert, and not about a budget: there is nothing that an answer could lift, and its scope names no
-    /// plan.
-    pub fn is_about_alert(&self) -> bool {
-        self.extend.amount == 0 && !self.is_about_call() && !self.scope.starts_with(PLAN_SCOPE)
+    /// What it was answered, in one word.
+    pub fn answer_word(&self) -> Option<AnswerWord> {
+        self.answer.as_ref().map(|answer| answer.word(self.about))
     }
 
     /// What an extension that answers it is for.

@@ -10,8 +10,7 @@ use super::marks::{Billed, UNPRICED, marks};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::summary::Totals;
 use super::text::{between, duration, moment, rfc3339};
-use crate::model::event::Answer;
-use crate::model::{Approval, ApprovalState, Billing, Braked, RunId, Timestamp, Unit};
+use crate::model::{Answer, AnswerWord, Approval, ApprovalState, Billing, Braked, RunId, Subject, Timestamp, Unit};
 
 /// Questions, for `govern approvals`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,33 +36,38 @@ pub struct AskedRow {
     pub spent: Totals,
 }
 
-/// What the answer did, such as `extended by $2.00`; to a tool at a gate where it was about a call.
-pub fn answer_text(answer: &Answer, unit: Unit, about_call: bool) -> String {
+/// What the answer did, in the word for it and what there is to it: `extended by $2.00`.
+pub fn answer_text(answer: &Answer, unit: Unit, about: Subject) -> String {
+    let word = answer.word(about);
     match answer {
-        Answer::Extend { .. } if about_call => "let it run".to_owned(),
-        Answer::Stop if about_call => "refused it".to_owned(),
-        Answer::Allow { seconds: None } => "let it run, and again in this run".to_owned(),
-        Answer::Allow { seconds: Some(seconds) } => {
-            format!("let it run, and again for {}", duration(Duration::from_secs(*seconds)))
-        }
-        // An alert has no limit that could be lifted.
-        Answer::Extend { amount: 0 } => "let it go on".to_owned(),
-        Answer::Extend { amount } => format!("extended by {}", unit.show(*amount)),
-        Answer::Route => "routed to the next cheaper model".to_owned(),
-        Answer::Stop => "stopped".to_owned(),
-        Answer::Kill => "killed".to_owned(),
+        Answer::Extend { amount } if word == AnswerWord::Extended => format!("{word} by {}", unit.show(*amount)),
+        Answer::Allow { seconds } => format!("{word}, and again {}", again(*seconds)),
+        Answer::Route => format!("{word} to the next cheaper model"),
+        Answer::Extend { .. }
+        | Answer::Once
+        | Answer::NextStep { .. }
+        | Answer::Refuse
+        | Answer::Stop
+        | Answer::Kill => word.to_string(),
+    }
+}
+
+/// How long the same call needs no further answer.
+fn again(seconds: Option<u64>) -> String {
+    match seconds {
+        Some(seconds) => format!("for {}", duration(Duration::from_secs(seconds))),
+        None => "in this run".to_owned(),
     }
 }
 
 /// What a plain approval would do.
 fn allows(approval: &Approval) -> String {
-    if approval.is_about_call() {
-        return "lets it run, once; `--run` or `--for 1h`: the same call of this agent again, too".to_owned();
+    match approval.about {
+        Subject::Call => "lets it run, once; `--run` or `--for 1h`: the same call of this agent again, too".to_owned(),
+        Subject::Alert => "lets it go on".to_owned(),
+        Subject::Step => format!("lets it go on until the next step of `{}`", approval.budget),
+        Subject::Limit => format!("extends `{}` by {}", approval.budget, approval.extend),
     }
-    if approval.extend.amount == 0 {
-        return "lets it go on".to_owned();
-    }
-    format!("extends `{}` by {}", approval.budget, approval.extend)
 }
 
 /// Says which runs are paused, by whom, and what lets them go on.
@@ -153,7 +157,7 @@ impl ApprovalReport {
                 format!(
                     "{} — {by} {}{reason}",
                     approval.question,
-                    answer_text(answer, approval.extend.unit, approval.is_about_call())
+                    answer_text(answer, approval.extend.unit, approval.about)
                 )
             }
             (None, ApprovalState::Pending) => format!("{} — an approval {}", approval.question, allows(approval)),
@@ -195,16 +199,6 @@ fn tone(state: ApprovalState) -> Tone {
     }
 }
 
-fn answer_word(answer: &Answer) -> &'static str {
-    match answer {
-        Answer::Extend { .. } => "extend",
-        Answer::Allow { .. } => "allow",
-        Answer::Route => "route",
-        Answer::Stop => "stop",
-        Answer::Kill => "kill",
-    }
-}
-
 struct Row<'a>(&'a AskedRow);
 
 struct Paused<'a>(&'a RunId, &'a Braked);
@@ -224,30 +218,39 @@ impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let AskedRow { approval, spent } = self.0;
         let unit = approval.extend.unit;
+        let amount = |amount: i64| Amount(unit, amount);
         let extended = match &approval.answer {
             Some(Answer::Extend { amount }) => Some(*amount),
-            Some(Answer::Allow { .. } | Answer::Route | Answer::Stop | Answer::Kill) | None => None,
+            _ => None,
         };
+        let again = match &approval.answer {
+            Some(Answer::Allow { seconds }) => Some(again(*seconds)),
+            _ => None,
+        };
+        // What a tool or an alert is asked about counts nothing.
+        let offers = matches!(approval.about, Subject::Limit | Subject::Step);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &approval.id)?;
         map.serialize_entry("state", approval.state.as_str())?;
         map.serialize_entry("run", &approval.run)?;
         map.serialize_entry("agent", &approval.agent)?;
         map.serialize_entry("rule", &approval.budget)?;
-        map.serialize_entry("budget", &(!approval.is_about_alert()).then_some(&approval.budget))?;
+        map.serialize_entry("about", approval.about.as_str())?;
+        map.serialize_entry("budget", &approval.is_of_budget().then_some(&approval.budget))?;
         map.serialize_entry("scope", &approval.scope)?;
         map.serialize_entry("question", &approval.question)?;
         map.serialize_entry("cost_usd", &spent.known_cost())?;
         map.serialize_entry("unpriced_responses", &spent.unpriced)?;
         map.serialize_entry("cost_usd_by_billing", &spent.known_cost().map(|_| &spent.billing))?;
         map.serialize_entry("allows", &allows(approval))?;
-        map.serialize_entry("unit", unit.as_str())?;
-        map.serialize_entry("extend", &Amount(unit, approval.extend.amount))?;
+        map.serialize_entry("unit", &offers.then_some(unit.as_str()))?;
+        map.serialize_entry("extend", &offers.then(|| amount(approval.extend.amount)))?;
         map.serialize_entry("window_start", &approval.window.map(rfc3339))?;
         map.serialize_entry("asked_at", &rfc3339(approval.asked))?;
         map.serialize_entry("deadline", &approval.deadline.map(rfc3339))?;
-        map.serialize_entry("answer", &approval.answer.as_ref().map(answer_word))?;
-        map.serialize_entry("extended", &extended.map(|amount| Amount(unit, amount)))?;
+        map.serialize_entry("answer", &approval.answer_word().map(AnswerWord::as_str))?;
+        map.serialize_entry("extended", &extended.map(amount))?;
+        map.serialize_entry("allowed_again", &again)?;
         map.serialize_entry("by", &approval.by)?;
         map.serialize_entry("reason", &approval.reason)?;
         map.serialize_entry("answered_at", &approval.answered.map(rfc3339))?;

@@ -14,8 +14,8 @@ use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::trial::{Deed, Origin, Spend, Trial, TriedRun, TriedStep};
 use crate::model::{
     Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Live, ModelId, Money,
-    ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, Standing, ThreadId, ThreadInfo,
-    Timestamp, Tokens, Unit, Verb,
+    ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, Standing, Subject, ThreadId,
+    ThreadInfo, Timestamp, Tokens, Unit, Verb,
 };
 
 pub(crate) use ended::fleet_run;
@@ -329,6 +329,7 @@ pub(crate) fn approvals() -> ApprovalReport {
         window: None,
         question: "$4.93 + $0.21 reserved of $5.00 (`each run`)".into(),
         extend: Quantity::parse("1 usd").unwrap(),
+        about: Subject::Limit,
         asked: at("2026-11-22T13:50:00Z"),
         deadline: Some(at("2026-11-22T14:20:00Z")),
         state: ApprovalState::Pending,
@@ -358,6 +359,7 @@ pub(crate) fn approvals() -> ApprovalReport {
         scope: format!("run=k3f9x27m1a, agent=docs, call=Bash {}", "0f".repeat(32)),
         question: "`nothing leaves unasked`: `git push`: Bash: cd site && git push".into(),
         extend: Quantity { unit: Unit::ToolCalls, amount: 1 },
+        about: Subject::Call,
         ..pending.clone()
     };
     let row = |approval, spent| AskedRow { approval, spent };

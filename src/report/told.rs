@@ -11,7 +11,7 @@ use super::approvals::answer_text;
 use super::page::{Item, Tone};
 use super::text::{between, clock, count, duration};
 use crate::model::event::{Answer, Decision, EventKind, GOVERNOR, ToolVerdict};
-use crate::model::{AgentName, ApprovalId, Brake, Braked, BudgetName, Event, Timestamp, Unit, Verb};
+use crate::model::{AgentName, ApprovalId, Brake, Braked, BudgetName, Event, Subject, Timestamp, Unit, Verb};
 
 /// One thing that govern did, or that its owner should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -336,7 +336,7 @@ impl Teller {
             self.extends.push(Extend { budget: budget.clone(), amount: *amount, told: index, who, why });
         } else {
             // Without its budget the unit of an extension is not known; money is by far the likeliest.
-            told.answer = Some(format!("{who} {}{why}", answer_text(answer, Unit::Usd, false)));
+            told.answer = Some(format!("{who} {}{why}", answer_text(answer, Unit::Usd, Subject::Limit)));
         }
     }
 

@@ -10,7 +10,7 @@ use super::round::{grouped, money_column, money_difference};
 use super::text::{count, moment};
 use crate::model::event::{Answer, Decision};
 use crate::model::trial::{Deed, Spend, Trial, TriedRun, TriedStep};
-use crate::model::{Money, Timestamp, Verb};
+use crate::model::{Money, Subject, Timestamp, Verb};
 
 /// So many runs are shown one by one; JSON has all.
 const SHOWN: usize = 20;
@@ -145,7 +145,11 @@ fn by_rule(run: &TriedRun) -> BTreeMap<Option<&str>, Doings> {
             Deed::Refused { budget, .. } => {
                 (budget.as_ref().map(crate::model::BudgetName::as_str), Doings { refused: 1, ..Doings::default() })
             }
-            Deed::Answered(Answer::Extend { .. } | Answer::Allow { .. }) | Deed::Routed { .. } | Deed::Released => {
+            Deed::Answered(
+                Answer::Extend { .. } | Answer::Allow { .. } | Answer::Once | Answer::NextStep { .. } | Answer::Refuse,
+            )
+            | Deed::Routed { .. }
+            | Deed::Released => {
                 continue;
             }
         };
@@ -411,8 +415,14 @@ fn weight(deed: &Deed) -> u8 {
             Verb::Kill => 8,
         },
         Deed::Routed { .. } => 3,
-        Deed::Released | Deed::Answered(Answer::Extend { .. } | Answer::Allow { .. } | Answer::Route) => 5,
-        Deed::Answered(Answer::Stop | Answer::Kill) => 6,
+        Deed::Released => 5,
+        Deed::Answered(answer) => {
+            if answer.is_yes() {
+                5
+            } else {
+                6
+            }
+        }
         Deed::Ended { .. } => 8,
         Deed::Refused { .. } => 9,
     }
@@ -429,13 +439,7 @@ fn sentence(deed: &Deed, approves: bool) -> String {
         Deed::Routed { to } => format!("went on with {to}"),
         Deed::Answered(answer) => {
             let who = if approves { "answered" } else { "nobody answered" };
-            match answer {
-                Answer::Extend { .. } => format!("{who}: the limit was lifted"),
-                Answer::Allow { .. } => format!("{who}: let run"),
-                Answer::Route => format!("{who}: routed"),
-                Answer::Stop => format!("{who}: stopped"),
-                Answer::Kill => format!("{who}: killed"),
-            }
+            format!("{who}: {}", answer.word(Subject::Limit))
         }
         Deed::Released => "went on: what held it was over".to_owned(),
         Deed::Ended { because } => format!("stopped: {because}"),

@@ -4,7 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::text::rfc3339;
 use super::trial::{Doings, TrialReport, fate};
-use crate::model::event::Answer;
+use crate::model::Subject;
 use crate::model::trial::{Deed, Origin, Spend, TriedRun, TriedStep};
 
 /// Counters of a sum, each with a word before it.
@@ -58,16 +58,7 @@ impl Serialize for Step<'_> {
             }
             Deed::Answered(answer) => {
                 map.serialize_entry("do", "answer")?;
-                map.serialize_entry(
-                    "answer",
-                    match answer {
-                        Answer::Extend { .. } => "extend",
-                        Answer::Allow { .. } => "allow",
-                        Answer::Route => "route",
-                        Answer::Stop => "stop",
-                        Answer::Kill => "kill",
-                    },
-                )?;
+                map.serialize_entry("answer", answer.word(Subject::Limit).as_str())?;
             }
             Deed::Released => map.serialize_entry("do", "release")?,
             Deed::Ended { because } => {

@@ -6,8 +6,7 @@ use crate::decide::input::Input;
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Stands, Wish};
 use crate::gate::socket::{self, Call, Peer};
-use crate::model::event::Answer;
-use crate::model::{ApprovalId, Quantity};
+use crate::model::{Answer, AnswerWord, ApprovalId, Quantity};
 use crate::policy::rule::Approvals;
 use crate::process;
 use crate::report::approvals::answer_text;
@@ -179,7 +178,10 @@ pub(super) fn understand(question: &Question, wish: &Wish, approvals: &Approvals
             Err(NotTaken::new("there is no limit here that an answer could lift")
                 .hint("a plain `govern approve` lets the agent go on"))
         }
-        Wish::Extend { by: None } => Ok(Answer::Extend { amount: question.extend.amount }),
+        Wish::Extend { by: None } => Ok(match question.about {
+            About::Limit => Answer::Extend { amount: question.extend.amount },
+            About::Alert | About::Call(_) => Answer::Once,
+        }),
         Wish::Extend { by: Some(text) } => {
             let quantity = Quantity::parse(text).map_err(|error| {
                 NotTaken::new(format!("`{text}` {error}")).hint(crate::model::quantity::QUANTITY_HINT)
@@ -205,35 +207,29 @@ pub(super) fn understand(question: &Question, wish: &Wish, approvals: &Approvals
             }
             (Some(_), _) => Ok(Answer::Route),
         },
+        Wish::Stop if matches!(question.about, About::Call(_)) => Ok(Answer::Refuse),
         Wish::Stop => Ok(Answer::Stop),
         Wish::Kill => Ok(Answer::Kill),
     }
 }
 
+/// What an answer did, for the person who gave it: its word first.
 pub(super) fn describe(question: &Question, answer: &Answer) -> String {
-    let agent = &question.agent;
-    if matches!(question.about, About::Call(_)) {
-        return match answer {
-            Answer::Extend { .. } | Answer::Route => format!("the tool may run: agent `{agent}` goes on"),
-            Answer::Allow { .. } => {
-                format!("{}: agent `{agent}` goes on", answer_text(answer, question.key.unit, true))
-            }
-            Answer::Stop => format!("the tool is refused: agent `{agent}` goes on without it"),
-            Answer::Kill => format!("agent `{agent}` is killed"),
-        };
-    }
-    match answer {
-        Answer::Extend { .. } if question.about == About::Alert => format!("agent `{agent}` goes on"),
-        Answer::Extend { amount } => {
-            format!("extended {} by {}: agent `{agent}` goes on", question.key.budget, question.key.unit.show(*amount))
+    let (agent, about) = (&question.agent, question.about.into());
+    let did = match (answer, &question.route_to) {
+        (Answer::Extend { .. }, _) => {
+            format!("{} (`{}`)", answer_text(answer, question.key.unit, about), question.key.budget)
         }
-        Answer::Route => match &question.route_to {
-            Some(model) => format!("agent `{agent}` goes on with {model}"),
-            None => format!("agent `{agent}` goes on"),
-        },
-        Answer::Allow { .. } => format!("agent `{agent}` goes on"),
-        Answer::Stop => format!("agent `{agent}` is stopped"),
-        Answer::Kill => format!("agent `{agent}` is killed"),
+        (Answer::Route, Some(model)) => format!("{} to {model}", answer.word(about)),
+        _ => answer_text(answer, question.key.unit, about),
+    };
+    match answer.word(about) {
+        AnswerWord::Allowed | AnswerWord::NextStep | AnswerWord::Extended | AnswerWord::Routed => {
+            format!("{did}: agent `{agent}` goes on")
+        }
+        AnswerWord::Refused => format!("{did}: agent `{agent}` goes on without the tool"),
+        AnswerWord::Stopped => format!("{did}: agent `{agent}` ends at a safe point"),
+        AnswerWord::Killed => format!("{did}: agent `{agent}` ends now"),
     }
 }
 

@@ -71,7 +71,7 @@ impl Supervisor {
                 | Effect::Reserve { .. }
                 | Effect::Extend { .. }
                 | Effect::Withdraw(_)
-                | Effect::Expire(_) => {}
+                | Effect::Expire(..) => {}
             }
         }
         let governor = &self.governor;

@@ -239,8 +239,8 @@ pub(super) fn record(turn: &mut Turn<'_>, run: &RunId, effect: &Effect) -> Resul
         Effect::Withdraw(approval) => {
             turn.leave(*approval, &process::alive)?;
         }
-        Effect::Expire(approval) => {
-            turn.answer(*approval, ApprovalState::Expired, None, "deadline", None)?;
+        Effect::Expire(approval, answer) => {
+            turn.answer(*approval, ApprovalState::Expired, Some(answer), "deadline", None)?;
         }
         Effect::Freeze(_)
         | Effect::Thaw(_)
@@ -270,10 +270,7 @@ pub(super) fn first_answer(
     by: &str,
     reason: Option<&str>,
 ) -> Result<bool, LedgerError> {
-    let state = match answer {
-        Answer::Extend { .. } | Answer::Allow { .. } | Answer::Route => ApprovalState::Approved,
-        Answer::Stop | Answer::Kill => ApprovalState::Denied,
-    };
+    let state = if answer.is_yes() { ApprovalState::Approved } else { ApprovalState::Denied };
     turn.answer(approval, state, Some(answer), by, reason)
 }
 
@@ -286,6 +283,7 @@ fn stored(question: &Question) -> ledger::Question {
         text: question.text.clone(),
         extend: question.extend.amount,
         deadline: wait.and_then(|wait| clock::now().checked_add_signed(wait)),
+        about: question.about.into(),
     }
 }
 

@@ -434,6 +434,6 @@ pub(super) fn is_for_ledger(effect: &Effect) -> bool {
             | Effect::Reserve { .. }
             | Effect::Extend { .. }
             | Effect::Withdraw(_)
-            | Effect::Expire(_)
+            | Effect::Expire(..)
     )
 }

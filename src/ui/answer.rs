@@ -72,12 +72,12 @@ impl Question {
         let alone = |answer| if rest.is_empty() { Ok(answer) } else { Err(format!("`{word}` takes nothing after it")) };
         let about_call = matches!(self.about, About::Call(_));
         match word.to_lowercase().as_str() {
-            "o" | "once" if about_call => alone(Answer::Extend { amount: self.extend.amount }),
+            "o" | "once" if about_call => alone(Answer::Once),
             "r" | "run" if about_call => alone(Answer::Allow { seconds: None }),
             "f" | "for" if about_call => time(rest),
-            "s" | "stop" | "refuse" if about_call => alone(Answer::Stop),
+            "s" | "stop" | "refuse" if about_call => alone(Answer::Refuse),
             "e" | "extend" | "route" if about_call => Err(format!("this is about a tool: {}", self.letters())),
-            "g" | "go" if self.about == About::Alert => alone(Answer::Extend { amount: 0 }),
+            "g" | "go" if self.about == About::Alert => alone(Answer::Once),
             "e" | "extend" if self.about == About::Alert => {
                 Err(format!("there is no limit to lift: {}", self.letters()))
             }
@@ -218,13 +218,13 @@ mod tests {
         ");
         let again = |seconds| Ok(Answer::Allow { seconds });
         for (line, answer) in [
-            ("o", Ok(Answer::Extend { amount: 1 })),
-            ("Once", Ok(Answer::Extend { amount: 1 })),
+            ("o", Ok(Answer::Once)),
+            ("Once", Ok(Answer::Once)),
             ("r", again(None)),
             ("run", again(None)),
             ("f", again(Some(3_600))),
             ("for 20m", again(Some(1_200))),
-            ("s", Ok(Answer::Stop)),
+            ("s", Ok(Answer::Refuse)),
             ("k", Ok(Answer::Kill)),
             ("f ever", Err("`ever` is not a duration: write `f 1h`")),
             ("e", Err("this is about a tool: o, r, `f 1h`, s or k")),

@@ -35,7 +35,7 @@ fn pushed(world: &World) -> usize {
 }
 
 fn questions(world: &World) -> Vec<Value> {
-    let done = world.govern(&["approvals", "--format", "json"]).expect_code(0);
+    let done = world.govern(&["approvals", "--all", "--format", "json"]).expect_code(0);
     let report: Value = serde_json::from_slice(&done.stdout).unwrap();
     report["rows"].as_array().unwrap().clone()
 }

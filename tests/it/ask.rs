@@ -28,7 +28,7 @@ fn script(world: &World) {
 }
 
 fn approvals(world: &World) -> Vec<Value> {
-    let done = world.govern(&["approvals", "--format", "json"]).expect_code(0);
+    let done = world.govern(&["approvals", "--all", "--format", "json"]).expect_code(0);
     let list: Value = serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {done}"));
     list["rows"].as_array().unwrap_or_else(|| panic!("no rows: {list}")).clone()
 }

@@ -114,7 +114,7 @@ fn esc_withdraws_the_question_and_the_next_prompt_asks_again() {
     terminal.press("Escape");
     terminal.wait_for("Conversation interrupted");
     let deadline = std::time::Instant::now() + LONG;
-    while !world.govern(&["approvals", "--format", "json"]).out().contains("withdrawn") {
+    while !world.govern(&["approvals", "--all", "--format", "json"]).out().contains("withdrawn") {
         assert!(std::time::Instant::now() < deadline, "{}", world.govern(&["approvals"]));
     }
     assert!(world.hooks().is_empty(), "{:?}", world.hooks());

@@ -141,7 +141,7 @@ fn a_question_holds_it_until_somebody_outside_answers() {
     codex.wait_for_stderr("govern: held: ");
     world.wait_until_at_gate();
     assert_eq!(world.server.requests().len(), 2);
-    world.govern(&["approve", "1", "--extend", "1usd"]).expect_code(0).expect_said("extended a day by $1.00");
+    world.govern(&["approve", "1", "--extend", "1usd"]).expect_code(0).expect_said("extended by $1.00 (`a day`)");
     codex.finish().expect_code(0);
     assert_eq!(world.server.served().len(), 4);
     world.govern(&["audit", "verify"]).expect_code(0);

@@ -72,7 +72,7 @@ fn what_a_person_let_run_for_the_run_is_not_asked_about_again() {
     let push = || Reply::exec("git push || echo pushed >> tried");
     world.server.script(Select::root(), [push(), push(), Reply::message("all is done")]);
     let governed = world.start_governed(&[], CODEX);
-    let asked = || world.govern(&["approvals", "--format", "json"]).stdout;
+    let asked = || world.govern(&["approvals", "--all", "--format", "json"]).stdout;
     let deadline = std::time::Instant::now() + crate::support::process::LONG;
     while !String::from_utf8_lossy(&asked()).contains("pending") {
         assert!(std::time::Instant::now() < deadline, "nobody was asked");

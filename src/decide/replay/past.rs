@@ -377,7 +377,7 @@ impl Live {
             Effect::Withdraw(_)
             | Effect::Consult(_)
             | Effect::EndConsult(_)
-            | Effect::Expire(_)
+            | Effect::Expire(..)
             | Effect::Thaw(_)
             | Effect::Look(_)
             | Effect::Tell { .. }

@@ -75,7 +75,7 @@ fn a_command_that_fails_again_and_again_is_asked_about_and_a_yes_lifts_no_limit(
     world.shows(failing(2));
     world.shows(failing(3));
     assert_eq!(world.state(), State::Held);
-    world.person(1, Answer::Extend { amount: 0 });
+    world.person(1, Answer::Once);
     assert_eq!(world.state(), State::Running);
     world.shows(failing(4));
     assert_eq!(world.state(), State::Running, "it was answered");

@@ -60,7 +60,7 @@ fn while_a_tool_is_asked_about_requests_wait_and_other_tools_run() {
     let free = ToolCall { tool: "Bash".to_owned(), digest: "d2".to_owned(), short: "ls".to_owned(), judged: None };
     world.hook(5, "root", Wants::Tool(free));
     assert!(world.is_let_through(5) && ![2, 3, 4].into_iter().any(|id| world.is_let_through(id)));
-    world.person_says(1, Answer::Extend { amount: 1 }, None);
+    world.person_says(1, Answer::Once, None);
     assert!([2, 3, 4].into_iter().all(|id| world.is_let_through(id)));
     assert_snapshot!(world.told());
 }
@@ -69,7 +69,7 @@ fn while_a_tool_is_asked_about_requests_wait_and_other_tools_run() {
 fn a_refusal_carries_its_reason_to_the_model() {
     let mut world = world();
     world.hook(2, "root", call(ASK));
-    world.person_says(1, Answer::Stop, Some("not on a Friday"));
+    world.person_says(1, Answer::Refuse, Some("not on a Friday"));
     let why = "govern: ann (cli) refused it: not on a Friday".to_owned();
     assert!(world.effects.contains(&Effect::Answer { hook: HookId(2), deny: Some(why) }));
     assert!(!world.finished());
@@ -80,9 +80,9 @@ fn two_tools_are_two_questions() {
     let mut world = world();
     world.hook(2, "root", call(ASK));
     world.hook(3, "sub", again("another", "leaves"));
-    world.person_says(2, Answer::Extend { amount: 1 }, None);
+    world.person_says(2, Answer::Once, None);
     assert!(world.is_let_through(3) && !world.is_let_through(2));
-    world.person_says(1, Answer::Stop, None);
+    world.person_says(1, Answer::Refuse, None);
     assert!(world.is_denied(2));
 }
 
@@ -105,8 +105,8 @@ fn equal_calls_are_one_question_whose_answer_is_theirs_alike() {
         assert_eq!(asked(&world), 2, "what comes after the answer is asked about");
         world
     };
-    assert_snapshot!(both(Answer::Extend { amount: 1 }, false).told());
-    both(Answer::Stop, true);
+    assert_snapshot!(both(Answer::Once, false).told());
+    both(Answer::Refuse, true);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_question_is_withdrawn_when_the_last_of_equal_calls_waits_no_longer() {
 
 #[test]
 fn an_answer_that_another_process_took_counts_here() {
-    for (answer, denied) in [(Answer::Extend { amount: 1 }, false), (Answer::Stop, true)] {
+    for (answer, denied) in [(Answer::Once, false), (Answer::Refuse, true)] {
         let mut world = world();
         world.hook(2, "root", call(ASK));
         let (approval, by) = (ApprovalId(1), "bob (cli)".to_owned());
@@ -148,12 +148,17 @@ fn an_answer_that_another_process_took_counts_here() {
 
 #[test]
 fn without_an_answer_the_gate_s_else_is_done() {
-    for (otherwise, ends) in [(Refusal::Deny, false), (Refusal::Stop, true), (Refusal::Kill, true)] {
+    let cases = [
+        (Refusal::Deny, Answer::Refuse, false),
+        (Refusal::Stop, Answer::Stop, true),
+        (Refusal::Kill, Answer::Kill, true),
+    ];
+    for (otherwise, answer, ends) in cases {
         let mut world = world();
         world.hook(2, "root", call(GateVerb::Ask { wait: Duration::from_secs(9), otherwise }));
         world.deadline(1);
         assert_eq!((world.is_denied(2), world.finished()), (!ends, ends), "{otherwise}");
-        assert!(world.effects.contains(&Effect::Expire(ApprovalId(1))));
+        assert!(world.effects.contains(&Effect::Expire(ApprovalId(1), answer)));
     }
 }
 
@@ -265,7 +270,7 @@ fn what_was_let_run_for_a_time_has_what_the_wall_clock_left_of_it() {
 fn a_call_that_was_let_run_once_is_asked_about_again() {
     let mut world = world();
     world.hook(2, "root", call(ASK));
-    world.person_says(1, Answer::Extend { amount: 1 }, None);
+    world.person_says(1, Answer::Once, None);
     world.hook(3, "root", call(ASK));
     assert!(world.is_let_through(2) && !world.is_let_through(3));
 }
@@ -275,7 +280,7 @@ fn a_tool_that_is_allowed_while_its_agent_is_paused_runs_when_it_goes_on() {
     let mut world = world();
     world.hook(2, "root", call(ASK));
     world.brakes(Brake::Pause);
-    world.person_says(1, Answer::Extend { amount: 1 }, None);
+    world.person_says(1, Answer::Once, None);
     assert!(!world.is_let_through(2));
     world.brakes(Brake::Continue);
     assert!(world.is_let_through(2));

@@ -75,7 +75,7 @@ pub(super) fn show_effect(effect: &Effect) -> Option<String> {
         }
         Effect::Ask(question) => show_question(question),
         Effect::Withdraw(approval) => format!("withdraw {approval}"),
-        Effect::Expire(approval) => format!("expire {approval}"),
+        Effect::Expire(approval, answer) => format!("expire {approval}: {}", show_answer(answer)),
         Effect::Freeze(agent) => format!("FREEZE {agent}"),
         Effect::Thaw(agent) => format!("THAW {agent}"),
         Effect::Look(agent) => format!("LOOK at the work tree of {agent}"),
@@ -153,7 +153,10 @@ fn show_answer(answer: &Answer) -> String {
     match answer {
         Answer::Extend { amount } => format!("extend by {amount}"),
         Answer::Allow { seconds } => format!("allow again, {seconds:?} s"),
+        Answer::Once => "allow".to_owned(),
+        Answer::NextStep { past } => format!("on to the next step past {past}"),
         Answer::Route => "route".to_owned(),
+        Answer::Refuse => "refuse".to_owned(),
         Answer::Stop => "stop".to_owned(),
         Answer::Kill => "kill".to_owned(),
     }

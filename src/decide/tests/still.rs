@@ -48,7 +48,7 @@ fn its_processes_stand_still_before_a_person_is_asked_and_go_on_after_the_answer
     let mut world = world();
     world.hook(2, "root", call("d1"));
     assert!(stands_still(&world));
-    world.person(1, Answer::Extend { amount: 1 });
+    world.person(1, Answer::Once);
     assert!(world.is_let_through(2) && !stands_still(&world));
     assert_snapshot!(world.told());
 }
@@ -63,9 +63,9 @@ fn each_of_two_questions_has_its_own_number_and_both_must_be_answered() {
     let report = world.reports.pop_front().unwrap();
     world.feed(report);
     assert_eq!(put(&world), ["d1", "d2"]);
-    world.person(2, Answer::Extend { amount: 1 });
+    world.person(2, Answer::Once);
     assert!(world.is_let_through(3) && !world.is_let_through(2) && stands_still(&world));
-    world.person(1, Answer::Stop);
+    world.person(1, Answer::Refuse);
     assert!(!stands_still(&world));
     assert!(world.effects.iter().any(|effect| matches!(effect, Effect::Answer { hook: HookId(2), deny: Some(_) })));
 }
@@ -74,7 +74,7 @@ fn each_of_two_questions_has_its_own_number_and_both_must_be_answered() {
 fn an_answer_a_deadline_and_an_interrupt_let_it_move_and_a_kill_ends_it() {
     type End = fn(&mut World);
     let ends: [(End, bool); 4] = [
-        (|world| world.person(1, Answer::Stop), false),
+        (|world| world.person(1, Answer::Refuse), false),
         (|world| world.deadline(1), false),
         (|world| world.gone(2, Gone::Withdrawn), false),
         (|world| world.person(1, Answer::Kill), true),
@@ -109,7 +109,7 @@ fn paused_and_continued_it_stands_still_for_its_question() {
     world.brakes(Brake::Pause);
     world.brakes(Brake::Continue);
     assert!(stands_still(&world) && !world.is_let_through(2));
-    world.person(1, Answer::Extend { amount: 1 });
+    world.person(1, Answer::Once);
     assert!(!stands_still(&world) && world.is_let_through(2));
 }
 

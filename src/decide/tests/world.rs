@@ -294,7 +294,7 @@ impl World {
             }
             Effect::Record { .. }
             | Effect::Withdraw(_)
-            | Effect::Expire(_)
+            | Effect::Expire(..)
             | Effect::Thaw(_)
             | Effect::Look(_)
             | Effect::Tell { .. }

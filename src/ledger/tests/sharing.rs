@@ -3,7 +3,7 @@
 use crate::ledger::testing::*;
 use crate::ledger::{Ledger, LedgerError, News};
 use crate::model::event::Answer;
-use crate::model::{ApprovalId, ApprovalState, BudgetKey, ProcessIdentity, Response};
+use crate::model::{ApprovalId, ApprovalState, BudgetKey, ProcessIdentity, Response, Subject};
 
 fn two() -> (tempfile::TempDir, Ledger, Ledger) {
     let dir = tempfile::tempdir().unwrap();
@@ -283,4 +283,26 @@ fn the_last_answer_to_a_question_is_found_and_one_that_was_written_by_hand_is_no
     assert_eq!(last("call=3"), None);
     b.conn.execute("UPDATE approvals SET answer = '{\"answer\":\"allow\"}' WHERE id = 4", []).unwrap();
     assert_eq!(last("call=2"), None);
+}
+
+#[test]
+fn what_an_older_govern_asked_and_answered_is_told_in_today_s_words() {
+    let (_dir, mut ledger, _) = two();
+    let call = "run=r1, agent=coder, call=Bash 0f";
+    for (unit, scope, extend, answer, about, word) in [
+        ("usd", "team=web", 5, r#"{"answer":"extend","amount":5}"#, Subject::Limit, "extended"),
+        ("usd", "team=infra", 5, r#"{"answer":"stop"}"#, Subject::Limit, "stopped"),
+        ("tool_calls", call, 1, r#"{"answer":"extend","amount":1}"#, Subject::Call, "allowed"),
+        ("tool_calls", call, 1, r#"{"answer":"allow","seconds":60}"#, Subject::Call, "allowed"),
+        ("tool_calls", call, 1, r#"{"answer":"stop"}"#, Subject::Call, "refused"),
+        ("responses", "agent=coder, run=r1", 0, r#"{"answer":"extend","amount":0}"#, Subject::Alert, "allowed"),
+    ] {
+        let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &everyone).unwrap().0);
+        let sql =
+            "UPDATE approvals SET unit = ?2, scope = ?3, extend = ?4, answer = ?5, about = NULL, state = 'approved'
+             WHERE id = ?1";
+        ledger.conn.execute(sql, rusqlite::params![id.0, unit, scope, extend, answer]).unwrap();
+        let found = ledger.approval(id).unwrap();
+        assert_eq!((found.about, found.answer_word().unwrap().as_str()), (about, word), "{answer}");
+    }
 }

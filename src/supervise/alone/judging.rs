@@ -115,7 +115,7 @@ impl Alone<'_> {
             | Effect::Reserve { .. }
             | Effect::Extend { .. }
             | Effect::Withdraw(_)
-            | Effect::Expire(_)
+            | Effect::Expire(..)
             | Effect::Freeze(_)
             | Effect::Thaw(_)
             | Effect::Launch { .. }
