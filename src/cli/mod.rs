@@ -34,7 +34,7 @@ pub mod when;
 mod worktree;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -197,14 +197,44 @@ fn to_stderr(text: &str) {
     let _unread = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
 
-/// Adds a text to a file that CI named in a variable.
+/// Adds a text to a file that CI named in a variable. It begins on a line of its own, whatever was written there before.
 fn append(path: &Path, text: &str) -> std::io::Result<()> {
-    std::fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes())
+    let lead = if ends_within_a_line(path) { "\n" } else { "" };
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
+    file.write_all(format!("{lead}{text}").as_bytes())
+}
+
+/// Says whether a regular file's last line lacks its end. A file that cannot be read is taken to be complete: writing to
+/// it then says what is wrong.
+fn ends_within_a_line(path: &Path) -> bool {
+    let last = || {
+        let length = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?.len();
+        let mut file = std::fs::File::open(path).ok()?;
+        file.seek(SeekFrom::Start(length.checked_sub(1)?)).ok()?;
+        let mut byte = [0];
+        file.read_exact(&mut byte).ok()?;
+        Some(byte)
+    };
+    last().is_some_and(|byte| byte != *b"\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_added_begins_on_a_line_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("output.txt");
+        for (before, after) in [("", "run=1\n"), ("a=b\n", "a=b\nrun=1\n"), ("a=b", "a=b\nrun=1\n")] {
+            std::fs::write(&path, before).unwrap();
+            append(&path, "run=1\n").unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), after, "{before:?}");
+        }
+        let fresh = folder.path().join("fresh.txt");
+        append(&fresh, "run=1\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&fresh).unwrap(), "run=1\n");
+    }
 
     #[test]
     fn a_working_folder_that_is_gone_is_known_by_its_name() {
