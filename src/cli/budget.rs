@@ -15,13 +15,13 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{CallQuery, CallsBy, Filter, Ledger, RunFilter, SumQuery, SumsBy};
 use crate::model::event::EventKind;
-use crate::model::{BudgetKey, Dimension, Event, RunInfo, Sum, ThreadId, Timestamp, Unit};
+use crate::model::{BudgetKey, Dimension, Event, LimitTold, RunInfo, Sum, ThreadId, Timestamp, Unit};
 use crate::policy::rule::{Budget, PlanBudget, Policy, Window};
 use crate::policy::window::Bounds;
 use crate::report::outlook::{Forecast, RECENT, Stretch};
 use crate::report::{BudgetReport, BudgetRow, BudgetStanding, OtherTime, Outlook, PlanStanding, json, told};
 use crate::tail::locate::codex_home;
-use crate::tail::plan::last_plan;
+use crate::tail::plan::last_limits;
 
 /// Where every budget stands: spent, reserved, left, when it starts anew, and what will be spent by then.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -75,8 +75,10 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     }
     let waiting =
         policy.budgets.iter().filter_map(|budget| of_another_time(budget, here.now, policy.timezone)).collect();
-    let plans = plans(&policy, here);
-    let report = BudgetReport { rows, at: here.now, zone: policy.timezone, since, waiting, plans };
+    let told = limits_told(&policy, here);
+    let plans = plans(&policy, &told, here.now);
+    let others = told.into_iter().filter(|told| told.other.is_some()).collect();
+    let report = BudgetReport { rows, at: here.now, zone: policy.timezone, since, waiting, plans, others };
     put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
     let fails = match args.check {
         None => false,
@@ -86,19 +88,24 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     Ok(if fails { Exit::Over } else { Exit::Success })
 }
 
-/// What is last known of the plan, for the budgets over it; nothing where Codex wrote none, or that cannot be read.
-fn plans(policy: &Policy, here: &Here<'_>) -> Vec<PlanStanding> {
+/// What is last known of the account's limits, where a budget is over a plan; nothing where Codex wrote none, or that
+/// cannot be read.
+fn limits_told(policy: &Policy, here: &Here<'_>) -> Vec<LimitTold> {
     if policy.plan_budgets.is_empty() {
         return Vec::new();
     }
     let home = codex_home(|name| here.variable(name));
-    let told = home.and_then(|home| last_plan(&home).ok()).unwrap_or_default();
-    let standing = |budget: &PlanBudget| PlanStanding {
-        budget: budget.name.clone(),
-        limit: budget.limit,
-        last: told.iter().find(|(window, _)| window.length == budget.limit.window).copied(),
-        at: here.now,
+    home.and_then(|home| last_limits(&home).ok()).unwrap_or_default()
+}
+
+/// Where the budgets over a plan stand: by the plan's own limit alone.
+fn plans(policy: &Policy, told: &[LimitTold], at: Timestamp) -> Vec<PlanStanding> {
+    let last = |budget: &PlanBudget| {
+        let own = |told: &&LimitTold| told.other.is_none() && told.window.length == budget.limit.window;
+        told.iter().find(own).map(|told| (told.window, told.at))
     };
+    let standing =
+        |budget: &PlanBudget| PlanStanding { budget: budget.name.clone(), limit: budget.limit, last: last(budget), at };
     policy.plan_budgets.iter().map(standing).collect()
 }
 
@@ -303,7 +310,7 @@ impl Counts<'_> {
                 reserved,
                 window_start: account.bounds.start,
                 window_end: account.bounds.end,
-                enforceable: true,
+                earlier_known: true,
             };
             let outlook = self.outlook(budget, &standing, *lately);
             rows.push(BudgetRow { standing, outlook });

@@ -9,7 +9,7 @@ use super::fleet_past::Past;
 use super::format::put;
 use super::here::Here;
 use super::resume::{Earlier, ResumableFleet};
-use super::run::{attribute_with, fresh_budgets, in_runtime, new_run, recent_responses, whoami};
+use super::run::{attribute_with, earlier_spend_unknown, fresh_budgets, in_runtime, new_run, recent_responses, whoami};
 use super::{adviser, env, fleet_file, summary, worktree};
 use crate::codex::{Invocation, Kind};
 use crate::decide::agent::AgentSetup;
@@ -113,8 +113,7 @@ fn govern(args: &FleetArgs, guard: GuardHandle, here: &Here<'_>, earlier: Option
     let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing).above(board);
     if too_fresh.is_none() {
         if !fresh.is_empty() {
-            let names = fresh.join(", ");
-            notices.say(&format!("this ledger begins with this run: not enforceable here: {names}"), Tone::Warn);
+            notices.say(&earlier_spend_unknown(&fresh), Tone::Warn);
         }
         make_worktrees(&fleet.agents)?;
     }

@@ -225,7 +225,7 @@ pub enum EventKind {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         reason: Option<String>,
     },
-    /// Something that its owner should know: unpriced, unobserved, not enforceable here.
+    /// Something that its owner should know: unpriced, unobserved.
     Marked {
         /// The finding, for a person.
         what: String,

@@ -27,7 +27,7 @@ pub use event::Event;
 pub use id::{AgentName, AlertName, ApprovalId, BudgetName, GateName, ModelId, ResponseKey, RunId, ThreadId};
 pub use live::{Live, LiveAgent, LiveLimit, LivePool, Standing};
 pub use money::Money;
-pub use plan::{PlanLength, PlanWindow};
+pub use plan::{LimitTold, PlanLength, PlanWindow};
 pub use progress::{Progress, Streak};
 pub use quantity::{Quantity, Unit};
 pub use registration::{Priority, Registration};

@@ -118,7 +118,7 @@ impl Supervisor {
                 reserved: account.reserved,
                 window_start: account.bounds.start,
                 window_end: account.bounds.end,
-                enforceable: !fresh.contains(&budget.name.to_string()),
+                earlier_known: !fresh.contains(&budget.name.to_string()),
             })
             .collect()
     }
