@@ -145,7 +145,9 @@ pub struct Hold {
 pub struct Thread {
     /// Between its requests.
     pub phase: Phase,
-    /// The model that it is on, as its Codex said at the gate.
+    /// The root of its family, once something told it.
+    pub(super) root: Option<ThreadId>,
+    /// The model that it asks next, as its Codex said at the gate.
     pub model: Option<ModelId>,
     /// It was seen at the gate: no request of its is sent that was not let through.
     pub gated: bool,
@@ -211,6 +213,7 @@ impl Agent {
         self.responses = self.responses.saturating_add(1);
         self.cost += response.cost.money().unwrap_or(Money::ZERO);
         let thread = self.threads.entry(response.thread.clone()).or_default();
+        thread.root = Some(response.root.clone());
         if thread.recent.len() == RECENT {
             thread.recent.pop_front();
         }
@@ -348,6 +351,9 @@ impl Agent {
 
     /// All that it does from here on, it does with another model: so do its last responses foretell.
     pub fn switch(&mut self, rung: &Rung, price: impl Fn(&Response) -> Cost) {
+        for thread in self.threads.values_mut().filter(|thread| thread.model.is_some()) {
+            thread.model = Some(rung.model.clone());
+        }
         let recent = self.threads.values_mut().flat_map(|thread| thread.recent.iter_mut());
         for response in recent.chain(&mut self.earlier) {
             *response = with_model(response, rung, &price);
@@ -400,11 +406,23 @@ impl Agent {
 
 impl Default for Thread {
     fn default() -> Self {
-        Self { phase: Phase::Idle, model: None, gated: false, admission: Admission::default(), recent: VecDeque::new() }
+        Self {
+            phase: Phase::Idle,
+            root: None,
+            model: None,
+            gated: false,
+            admission: Admission::default(),
+            recent: VecDeque::new(),
+        }
     }
 }
 
 impl Thread {
+    /// It is a sub-agent's, by this id of its own.
+    pub(super) fn is_sub_agent(&self, own: &ThreadId) -> bool {
+        self.root.as_ref().is_some_and(|root| root != own)
+    }
+
     /// It had a response.
     pub(super) fn was_answered(&self) -> bool {
         !self.recent.is_empty()

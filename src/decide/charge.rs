@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crate::model::{AgentName, Dimension, Response, Unit};
+use crate::model::{AgentName, Dimension, Response, ThreadId, Unit};
 use crate::policy::rule::{Budget, Rung, Window};
 use crate::policy::verdict::Standing;
 
 use super::account::{Account, Books, amount};
-use super::agent::{Agent, with_model};
+use super::agent::Agent;
 use super::effect::Effect;
+use super::foretold::binds;
 use super::governor::Governor;
 use super::input::{Moment, Timer};
 use super::lifecycle::State;
@@ -43,6 +44,31 @@ impl Governor {
         );
         for account in places {
             self.open(account, name, books);
+        }
+    }
+
+    /// Opens the accounts of the thread and the model that Codex names before it asks: one that is spent binds this very
+    /// request, in a new run as well.
+    pub(super) fn open_for_request(&mut self, now: Moment, name: &AgentName, thread: &ThreadId, books: &dyn Books) {
+        let Some(agent) = self.agents.get(name) else { return };
+        let model = agent.threads.get(thread).and_then(|thread| thread.model.as_ref());
+        let value = |dimension: &Dimension| match dimension {
+            Dimension::Thread => Some(thread.to_string()),
+            Dimension::Model => model.map(ToString::to_string),
+            other => agent.value(&self.run, other),
+        };
+        let known = |dimension: &Dimension| *dimension != Dimension::Model || model.is_some();
+        let late = |dimension: &&Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
+        let budgets = self.policy.budgets.iter().enumerate();
+        let places: Vec<Account> = budgets
+            .filter(|(_, budget)| {
+                let mut late = budget.per.iter().chain(budget.only.iter().map(|(dim, _)| dim)).filter(late).peekable();
+                late.peek().is_some() && late.all(known)
+            })
+            .filter_map(|(index, budget)| Account::place(index, budget, self.policy.timezone, now.wall, value))
+            .collect();
+        for place in places {
+            self.open(place, name, books);
         }
     }
 
@@ -173,10 +199,14 @@ impl Governor {
         if account.key.unit == Unit::ToolCalls {
             return self.calls_waiting(account, budget, agent) > 0;
         }
-        let last = agent.threads.values().filter_map(|thread| thread.recent().last());
-        last.into_iter().any(|last| match agent.next_model() {
-            Some(rung) => account.counts(budget, &with_model(last, rung, |_| last.cost)),
-            None => account.counts(budget, last),
+        let rung = agent.next_model();
+        agent.threads.iter().any(|(id, thread)| {
+            let last = thread.recent().last();
+            match (rung.map(|rung| &rung.model).filter(|_| last.is_some()).or(thread.model.as_ref()), last) {
+                (Some(model), _) => binds(account, budget, id, Some(model)),
+                (None, Some(last)) => account.counts(budget, last),
+                (None, None) => false,
+            }
         })
     }
 

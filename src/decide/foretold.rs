@@ -54,7 +54,9 @@ impl Governor {
         (id, thread): (&ThreadId, &Thread),
     ) -> i64 {
         let unit = account.key.unit;
-        let said = thread.model.as_ref().filter(|_| !thread.was_answered());
+        // A person may have switched since the last answer.
+        let last = thread.recent().last().and_then(|last| last.model.as_ref());
+        let said = thread.model.as_ref().filter(|said| Some(*said) != last);
         let next = rung.map(|rung| &rung.model).or(said);
         let counts = |response: &Response| match thread.was_answered() {
             true if next.is_none() => account.counts(budget, response),
@@ -101,7 +103,7 @@ pub(super) fn likely<'a>(
 
 /// The account counts what a thread does with this model, as far as both are known: all else is the same for whatever
 /// its agent does, and was looked at when the account was opened.
-fn binds(account: &Account, budget: &Budget, thread: &ThreadId, model: Option<&ModelId>) -> bool {
+pub(super) fn binds(account: &Account, budget: &Budget, thread: &ThreadId, model: Option<&ModelId>) -> bool {
     let value = |dimension: &Dimension| match dimension {
         Dimension::Thread => Some(thread.as_str()),
         Dimension::Model => model.map(ModelId::as_str),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::event::{Chosen, Decision, EventKind};
-use crate::model::{AgentName, BudgetName, Cost, ModelId, Response, ServiceTier, Unit, Verb};
+use crate::model::{AgentName, BudgetName, ModelId, Unit, Verb};
 use crate::policy::rule::{Budget, Step, Threshold};
 use crate::policy::verdict::{Fired, Standing, Why, is_strict, judge};
 
@@ -75,7 +75,9 @@ impl Governor {
         if !self.agents.get(name).is_some_and(Agent::is_live) {
             return;
         }
-        let mut due = self.judge_all(now, name, books);
+        self.unbar_limits(now, name);
+        let due = self.judge_all(now, name, books);
+        let mut due = self.end_threads_of_their_own(name, due);
         due.extend(self.alarms(now, name));
         due.sort_by_key(|due| std::cmp::Reverse(due.verb));
         // Between turns nothing is asked of a model: an agent that said its last word ends by itself,
@@ -326,55 +328,6 @@ impl Governor {
         let chosen = due.chosen.clone();
         let decision = Decision { verb: due.verb, budget, scope, alert, because, would, to, chosen };
         self.record(Some(name), EventKind::Decided(decision));
-    }
-
-    pub(super) fn refuse_unpriced(&mut self, now: Moment, name: &AgentName, response: &Response) -> bool {
-        if response.cost != Cost::Unpriced {
-            return false;
-        }
-        let bound = self.accounts().any(|(budget, account)| {
-            account.key.unit == Unit::Usd && account.agents.contains(name) && !budget.observe && budget.is_hard()
-        });
-        let model = response.model.as_ref().map_or("an unknown model", ModelId::as_str).to_owned();
-        if !bound || self.policy.observe {
-            return false;
-        }
-        let what = format!("`{model}` has no price: under a limit in money it is stopped");
-        self.stop_because(now, name, what);
-        true
-    }
-
-    pub(super) fn refuse_model(&mut self, now: Moment, name: &AgentName, response: &Response) -> bool {
-        let Some(model) = &response.model else { return false };
-        if self.policy.models.allows(model.as_str()) {
-            return false;
-        }
-        let what = format!("`{model}` is not among the models that the policy allows");
-        if self.policy.observe {
-            self.mark(Some(name), what);
-            return false;
-        }
-        self.stop_because(now, name, what);
-        true
-    }
-
-    /// The model that would be asked next, and its tier, must be allowed; says whether they are not, and ends the agent
-    /// then.
-    pub(super) fn refuse_next_model(
-        &mut self,
-        now: Moment,
-        name: &AgentName,
-        model: Option<&ModelId>,
-        tier: Option<&ServiceTier>,
-    ) -> bool {
-        let models = &self.policy.models;
-        let model = model.filter(|model| !models.allows(model.as_str()));
-        let model = model.map(|model| format!("`{model}` is not among the models that the policy allows"));
-        let tier = tier.filter(|tier| !models.allows_tier(tier));
-        let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
-        let Some(what) = model.or(tier).filter(|_| !self.policy.observe) else { return false };
-        self.stop_because(now, name, what);
-        true
     }
 
     pub(super) fn stop_because(&mut self, now: Moment, name: &AgentName, what: String) {

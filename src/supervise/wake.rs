@@ -220,7 +220,7 @@ impl Supervisor {
         self.note_of(&found.agent, seen);
     }
 
-    fn billing(&mut self, home: &Path, provider: Option<&str>, plan: Option<&str>) -> Billing {
+    pub(super) fn billing(&mut self, home: &Path, provider: Option<&str>, plan: Option<&str>) -> Billing {
         self.logins.entry(home.to_owned()).or_insert_with(|| Login::of(home)).billing(provider, plan)
     }
 

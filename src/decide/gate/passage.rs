@@ -6,7 +6,7 @@ use crate::decide::account::Books;
 use crate::decide::agent::{Agent, Hold};
 use crate::decide::effect::Effect;
 use crate::decide::governor::Governor;
-use crate::decide::input::{Gone, Hook, HookId, Moment, Phase, Timer, Wants};
+use crate::decide::input::{Asks, Gone, Hook, HookId, Moment, Phase, Timer, Wants};
 use crate::decide::lifecycle::{Happening, Intent, State};
 use crate::decide::treatment::hold_word;
 use crate::model::event::{EventKind, GateReach, ToolVerdict};
@@ -19,7 +19,7 @@ const RECORD_WITHIN: Duration = Duration::from_millis(250);
 impl Governor {
     /// Codex is about to do something, and waits.
     pub(in crate::decide) fn at_gate(&mut self, now: Moment, hook: Hook, books: &dyn Books) {
-        let Hook { id, agent: name, thread, root, model, tier, wants } = hook;
+        let Hook { id, agent: name, thread, root, model, tier, unpriced, wants } = hook;
         let spends = wants.spends();
         let begins = spends || wants == Wants::Turn;
         self.defers &= !begins;
@@ -33,6 +33,7 @@ impl Governor {
             agent.gate.reach = Some(reach);
         }
         let entry = agent.threads.entry(thread.clone()).or_default();
+        entry.root = Some(root.clone());
         if begins && entry.phase == Phase::Idle {
             entry.phase = Phase::InFlight;
         }
@@ -50,7 +51,7 @@ impl Governor {
                 agent.gate.unrecorded.insert(id);
                 self.effects.push(Effect::Arm(Timer::Record(id), RECORD_WITHIN));
             }
-            agent.gate.roots.insert(root);
+            agent.gate.roots.insert(root.clone());
         }
         if more {
             self.record(Some(&name), EventKind::Gated { reach });
@@ -64,8 +65,11 @@ impl Governor {
                 self.evaluate(now, &name, books);
             }
         }
-        if begins && !self.refuse_next_model(now, &name, model.as_ref(), tier.as_ref()) {
-            self.evaluate(now, &name, books);
+        if begins {
+            self.open_for_request(now, &name, &thread, books);
+            if !self.refuse_next(now, &name, &Asks { thread, root, model, tier, unpriced }) {
+                self.evaluate(now, &name, books);
+            }
         }
     }
 
@@ -179,9 +183,11 @@ impl Governor {
         let paused = agent.pause.is_some();
         // Who waits for a governor model is held as one that waits for a person.
         let state = if agent.state == State::Paused && !paused { State::Held } else { agent.state };
-        let may = |id: HookId, wants: &Wants| gate.lets(state, id, wants) && !(paused && wants.is_work());
+        let may = |id: HookId, of: &ThreadId, wants: &Wants| {
+            gate.lets(state, id, (of, wants)) && !(paused && wants.is_work())
+        };
         let ready: Vec<HookId> =
-            gate.waiting.iter().filter(|(id, (_, wants))| may(**id, wants)).map(|(id, _)| *id).collect();
+            gate.waiting.iter().filter(|(id, (of, wants))| may(**id, of, wants)).map(|(id, _)| *id).collect();
         let mut soonest: Option<Duration> = None;
         for hook in ready {
             let Some(agent) = self.agents.get(name) else { return };

@@ -26,6 +26,7 @@ impl World {
             root: ThreadId::new(format!("{agent} root")),
             model: Some(ModelId::new(model)),
             tier: None,
+            unpriced: false,
             wants: Wants::Request,
         })));
         self.is_let_through(id)
@@ -60,8 +61,9 @@ fn a_new_thread_is_as_dear_as_the_dearest_of_its_agent() {
     // It is on a model that costs four tenths of that.
     assert!(world.requests(CODEX, "two", "mid"));
     assert_eq!(world.reserved(), cents(192));
+    world.model = "mid".to_owned();
     world.answers("two", 100);
-    assert_eq!(world.reserved(), cents(170), "what is known of itself counts from then on");
+    assert_eq!(world.reserved(), cents(164), "what is known of itself counts from then on");
 }
 
 #[test]
@@ -125,9 +127,9 @@ fn a_budget_of_another_thread_or_model_is_not_charged_with_it() {
         let of = world.governor.accounts().filter(|(of, _)| of.name.as_str() == budget);
         of.map(|(_, account)| account.reserved).sum()
     };
-    assert_eq!((reserved(&world, "threads"), reserved(&world, "dear")), (cents(70), cents(70)));
+    assert_eq!((reserved(&world, "threads"), reserved(&world, "dear")), (cents(70 + 28 + 7), cents(70)));
     world.requests(CODEX, "dear sub", "dear");
-    assert_eq!((reserved(&world, "threads"), reserved(&world, "dear")), (cents(70), cents(140)));
+    assert_eq!((reserved(&world, "threads"), reserved(&world, "dear")), (cents(70 + 28 + 7 + 70), cents(140)));
 }
 
 #[test]

@@ -83,6 +83,7 @@ impl Session {
             root: ThreadId::new("root"),
             model: Some(ModelId::new("dear")),
             tier: None,
+            unpriced: false,
             wants: Wants::Request,
         };
         effects.extend(governor.handle(now, Input::Hook(Box::new(hook)), &self.shelf));

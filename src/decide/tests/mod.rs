@@ -12,6 +12,7 @@ mod headroom;
 mod join;
 mod limits;
 mod live;
+mod models;
 mod plan;
 mod properties;
 mod refusals;
