@@ -1,6 +1,5 @@
 //! Owns `govern run -- COMMAND`: governs one command from its start to its end.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -14,9 +13,9 @@ use crate::decide::governor::Lift;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::fleet::refusal::refusal;
-use crate::ledger::{Filter, Ledger, home};
+use crate::ledger::{Ledger, home};
 use crate::model::quantity::QUANTITY_HINT;
-use crate::model::{AgentName, Attribution, Dimension, Quantity, Response, RunId, ThreadId, Verb};
+use crate::model::{AgentName, Attribution, Dimension, Quantity, RunId, ThreadId, Verb};
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
 use crate::policy::mistake::LayerText;
@@ -34,7 +33,7 @@ use crate::usage::price::PriceTable;
 use super::declares::Declares;
 use super::here::{self, Here};
 use super::resume::Resumable;
-use super::{adviser, env, policy_files, summary};
+use super::{adviser, before, env, policy_files, summary};
 
 /// Options of `govern run`.
 #[derive(Args, Debug)]
@@ -205,10 +204,8 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
     ledger.start_run(start.run.clone(), identity);
     let (fresh, too_fresh) = fresh_budgets(&start.policy, &ledger, &start.run)?;
 
-    let history = match start.resumes {
-        Some(_) => recent_responses(&ledger, &start.run)?,
-        None => Vec::new(),
-    };
+    let who = std::iter::once((&start.agent, &start.attribution));
+    let before = before::before(&ledger, &start.run, start.resumes.is_some(), who)?;
 
     let showing = match (shown.quiet, full_screen) {
         (true, _) => Showing::Never,
@@ -246,7 +243,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         goes_on,
         lift: start.lift,
         refusal: no_tier.or(refusal).or(too_fresh),
-        history,
+        before,
         policy: start.policy,
         prices: start.prices,
         attribution: start.attribution,
@@ -415,17 +412,4 @@ pub(super) fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Re
         .hint("keep `$GOVERN_HOME` between jobs (a cache will do), or set `[ledger] fresh = \"warn\"`")
     });
     Ok((wide, refusal))
-}
-
-/// The last responses of a run that goes on: they foretell its next one.
-pub(super) fn recent_responses(ledger: &Ledger, run: &RunId) -> Result<Vec<Response>> {
-    const RECENT: usize = 32;
-    let mut last = VecDeque::new();
-    ledger.responses(&Filter { run: Some(run.clone()), ..Filter::default() }, |response| {
-        if last.len() == RECENT {
-            last.pop_front();
-        }
-        last.push_back(response);
-    })?;
-    Ok(last.into())
 }

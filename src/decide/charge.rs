@@ -133,6 +133,7 @@ impl Governor {
         let reserved = self.reserved_with(index, agent, agent.next_model(), books)?;
         let fits = account.spent < account.limit() && account.spent.saturating_add(reserved) <= account.limit();
         let settled = agent.settled.get(&index).filter(|_| fits);
+        let began_before = agent.began_spent.as_ref().is_none_or(|spent| !spent.contains(&index));
         // A route that has to wait makes no room for a request that does not.
         let routed = if agent.is_at_safe_point() { self.reserved_if_routed(index, agent, books) } else { None };
         Some(Standing {
@@ -140,7 +141,7 @@ impl Governor {
             spent: account.spent,
             reserved,
             reserved_if_routed: routed,
-            turn_under_way: agent.turn_under_way(),
+            turn_under_way: agent.turn_under_way() && began_before,
             fired: account.fired.max(agent.fired.get(&index).max(settled).copied()),
         })
     }
@@ -161,7 +162,8 @@ impl Governor {
         let peers = account.agents.iter().filter(|peer| **peer != agent.setup.name);
         let beside = peers.filter_map(|peer| self.agents.get(peer)).map(|peer| self.claim(account, budget, peer));
         let asked = self.adviser.as_ref().map_or(0, |adviser| adviser.claim(account, budget));
-        Some(beside.chain([asked]).fold(own.saturating_add(others), i64::saturating_add))
+        let first = self.waited_before(account, agent);
+        Some(beside.chain([asked, first]).fold(own.saturating_add(others), i64::saturating_add))
     }
 
     /// What is left of an account beside all that is claimed; who is `held` adds no more than it was promised.
@@ -179,7 +181,8 @@ impl Governor {
 
     /// What an account must keep for an agent: what it is likely to add while it works, or was promised.
     pub(super) fn claim(&self, account: &Account, budget: &Budget, agent: &Agent) -> i64 {
-        let adds = agent.works() || agent.is_held_at_gate();
+        // Who is about to stand still for others' claims must not be what they wait for.
+        let adds = agent.is_held_at_gate() || (agent.works() && !agent.waits_for_room());
         let next = if adds { self.predicted_beside(account, budget, agent) } else { 0 };
         next.max(self.promised(account, &agent.setup.name))
     }
@@ -247,6 +250,7 @@ impl Governor {
     }
 
     pub(super) fn arm_minutes(&mut self, now: Moment) {
+        self.lifted_time = false;
         self.count_minutes(now);
         let running = |name: &&AgentName| self.agents.get(name).is_some_and(|agent| agent.state == State::Running);
         let soonest = self
@@ -266,11 +270,45 @@ impl Governor {
         }
     }
 
+    /// Time passes by itself: what budgets in minutes have spent is counted when they are judged.
     pub(super) fn count_minutes(&mut self, now: Moment) {
-        for account in self.accounts.iter_mut().filter(|account| account.key.unit == Unit::Minutes) {
-            let active: Duration =
-                account.agents.iter().filter_map(|name| self.agents.get(name)).map(|a| a.active(now.uptime)).sum();
-            account.spent = i64::try_from(active.as_millis()).unwrap_or(i64::MAX);
+        for index in 0..self.accounts.len() {
+            let Some(account) = self.accounts.get(index).filter(|account| account.key.unit == Unit::Minutes) else {
+                continue;
+            };
+            let spent = self.active_millis(account, now);
+            if let Some(account) = self.accounts.get_mut(index) {
+                account.spent = spent;
+            }
+        }
+    }
+
+    /// How long the agents of an account were active, all together.
+    pub(super) fn active_millis(&self, account: &Account, now: Moment) -> i64 {
+        let own = account.agents.iter().filter_map(|name| self.agents.get(name)).map(|a| a.active(now.uptime));
+        // Agents that were over before the run went on are in what the run may take, and in no other's part of it.
+        let whole = !account.per.contains(&Dimension::Agent);
+        let over = self.over_before.values().filter(|_| whole).copied();
+        i64::try_from(own.chain(over).sum::<Duration>().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// A turn that begins at a limit has no grace.
+    pub(super) fn note_turn(&mut self, name: &AgentName) {
+        let Some(agent) = self.agents.get(name) else { return };
+        let began = match (agent.turn_under_way(), &agent.began_spent) {
+            (false, _) => None,
+            (true, Some(_)) => return,
+            (true, None) => {
+                let spent = self
+                    .accounts
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, account)| account.agents.contains(name) && account.spent >= account.limit());
+                Some(spent.map(|(index, _)| index).collect())
+            }
+        };
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.began_spent = began;
         }
     }
 

@@ -59,6 +59,11 @@ impl Gate {
         self.waiting.values().any(|(of, wants)| of == thread && wants.spends())
     }
 
+    /// Some request waits.
+    pub(super) fn is_asked_to_spend(&self) -> bool {
+        self.waiting.values().any(|(_, wants)| wants.spends())
+    }
+
     /// What would ask for this thread waits: a request, or a turn that was to begin with one.
     pub fn keeps_from_asking(&self, thread: &ThreadId) -> bool {
         let asks = |wants: &Wants| wants.spends() || *wants == Wants::Turn;

@@ -331,4 +331,6 @@ pub enum Timer {
     PlanReset(AgentName),
     /// A throttled agent's next request may go.
     Pace(AgentName),
+    /// An agent that waits for others' claims is looked at again.
+    Room(AgentName),
 }

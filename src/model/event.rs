@@ -277,6 +277,10 @@ pub enum EventKind {
         /// Why, for a person.
         #[serde(skip_serializing_if = "String::is_empty", default)]
         because: String,
+        /// How long it was active in this run, in all its lives, in milliseconds of the monotonic clock: holds are not
+        /// counted. Ledgers of before do not say.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        active_ms: Option<u64>,
     },
     /// An agent never started: what it needs came to nothing.
     AgentSkipped {

@@ -1,5 +1,6 @@
 //! Pure. The nouns: what every stage talks about, and nothing that does anything.
 
+pub mod active;
 pub mod answer;
 pub mod attribution;
 pub mod brake;

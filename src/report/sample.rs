@@ -105,6 +105,7 @@ pub(crate) fn agent_ended(in_flight: u32) -> EventKind {
         in_flight_cost: Money::parse_decimal("0.21").unwrap(),
         result: None,
         because: String::new(),
+        active_ms: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The end of a run: what is left is dealt with, the last records are read, the chain is sealed.
 
+use std::time::Duration;
+
 use crate::decide::effect::Ending;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -59,7 +61,8 @@ impl Supervisor {
         let ended = matches!(outcome, "stopped" | "killed" | "refused");
         let rule = self.governor.last_hard_budget().filter(|_| ended).cloned();
         if let Some(alone) = self.alone.clone()
-            && let Some(ended) = self.wards.get(&alone).and_then(|ward| ward.ended(self.because(&alone)))
+            && let Some(ended) =
+                self.wards.get(&alone).and_then(|ward| ward.ended(self.because(&alone), self.active(&alone)))
         {
             self.note_of(&alone, ended);
         }
@@ -100,6 +103,12 @@ impl Supervisor {
     /// Why an agent is as it is.
     fn because(&self, name: &AgentName) -> &str {
         self.governor.agent(name).map_or("", |agent| agent.because.as_str())
+    }
+
+    /// How long an agent was active, held time aside.
+    pub(super) fn active(&self, name: &AgentName) -> Duration {
+        let now = self.moment().uptime;
+        self.governor.agent(name).map_or(Duration::ZERO, |agent| agent.active(now))
     }
 
     fn standings(&self) -> Vec<BudgetStanding> {

@@ -97,7 +97,7 @@ impl Governor {
     }
 
     /// Nothing is left to be asked about: the turn ended, or was interrupted.
-    fn withdraw_if_at_rest(&mut self, now: Moment, name: &AgentName) {
+    fn withdraw_if_at_rest(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
         let asks_nothing = |agent: &Agent| agent.state == State::Held && agent.gate.shut && !agent.turn_under_way();
         if !self.agents.get(name).is_some_and(asks_nothing) {
             return;
@@ -109,6 +109,8 @@ impl Governor {
             self.mark(Some(name), what);
         }
         self.release(now, name);
+        // What is no model's time passes on.
+        self.evaluate_one(now, name, books);
     }
 
     /// Something may have gone past the gate. Under a limit that is the agent's end.
@@ -163,7 +165,7 @@ impl Governor {
 
     /// Answers those that may go on, and ends what only waited for answers under way.
     pub(in crate::decide) fn settle_gate(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
-        self.withdraw_if_at_rest(now, name);
+        self.withdraw_if_at_rest(now, name, books);
         self.keep_still(name);
         let Some(agent) = self.agents.get_mut(name) else { return };
         let State::Freezing(intent) = agent.state else {
@@ -213,6 +215,7 @@ impl Governor {
         let Some((thread, wants)) = agent.gate.waiting.remove(&hook) else { return };
         if wants.spends() {
             agent.pace.sends(now.uptime, &thread);
+            agent.room = None;
             agent.threads.entry(thread.clone()).or_default().admission.passes(now.wall);
         }
         match wants {
@@ -230,6 +233,12 @@ impl Governor {
     pub(in crate::decide) fn holds_at_gate(&mut self, now: Moment, name: &AgentName, state: State) -> bool {
         let rests = |agent: &Agent| state == State::Freezing(Intent::Pause) && agent.rests_at_its_screen();
         let holds = |agent: &&mut Agent| agent.gate_holds() || rests(agent);
+        // Between turns the gate holds nothing of what takes time.
+        let asks_of_time = self.agents.get(name).filter(|agent| !agent.turn_under_way() && !agent.setup.full_screen);
+        let asks_of_time = asks_of_time.and_then(|agent| agent.question.as_ref()).map(|hold| hold.source);
+        if state == State::Freezing(Intent::Ask) && asks_of_time.is_some_and(|source| self.counts_time(source)) {
+            return false;
+        }
         let Some(agent) = self.agents.get_mut(name).filter(holds) else { return false };
         match state {
             State::Freezing(Intent::Ask | Intent::Pause) => {

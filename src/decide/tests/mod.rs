@@ -16,6 +16,7 @@ mod models;
 mod plan;
 mod properties;
 mod refusals;
+mod room;
 mod route;
 mod schedule;
 mod scopes;

@@ -271,6 +271,9 @@ fn joined(
         (response.run, response.agent) = (Some(call.run.clone()), Some(call.agent.clone()));
     }
     imported.retain(|old| !stood.news.iter().any(|new| (&new.thread, &new.key) == (&old.thread, &old.key)));
+    let unknown = stood.threads.iter().all(|(_, known)| known.recent.is_empty());
+    let project = call.attribution.project.as_deref();
+    let firsts = if unknown { turn.first_answers(&call.agent, project, &call.run)? } else { Vec::new() };
     let since =
         pace.and_then(|span| chrono::TimeDelta::from_std(span).ok()).and_then(|span| now.checked_sub_signed(span));
     let mut paced = since.map(|since| turn.responses_since(&call.run, since)).transpose()?.unwrap_or_default();
@@ -282,6 +285,7 @@ fn joined(
         threads: threads.collect(),
         imported,
         paced,
+        firsts,
         broken: stood.own(call).and_then(|own| own.broken.clone()),
         defers: !session::spends(call.event),
     })
