@@ -4,7 +4,6 @@ mod adviser;
 pub mod approvals;
 pub mod approve;
 pub mod audit;
-mod before;
 pub mod brake;
 pub mod budget;
 pub mod completions;

@@ -204,13 +204,8 @@ impl Invocation {
             Some(Value::Table(state)) => state,
             Some(_) => return Err(NoHooks::NotAList("hooks.state".to_owned())),
         };
-        let closed = call.failing == Failing::Closed;
-        let wanted = |event: &HookEvent| match event {
-            // A sub-agent's first prompt comes here before its request, and only here can be refused with a reason.
-            HookEvent::UserPromptSubmit => interactive || closed,
-            HookEvent::Stop => interactive,
-            event => event.is_for_runs(),
-        };
+        let for_screens = |event: &HookEvent| matches!(event, HookEvent::UserPromptSubmit | HookEvent::Stop);
+        let wanted = |event: &HookEvent| event.is_for_runs() && (interactive || !for_screens(event));
         for event in HookEvent::ALL.into_iter().filter(wanted) {
             let mut groups = match hooks.remove(event.name()) {
                 None => Vec::new(),
@@ -225,7 +220,7 @@ impl Invocation {
             own.push(format!("hooks.{}={}", event.name(), Value::Array(groups)));
         }
         own.push(format!("hooks.state={}", Value::Table(state)));
-        if closed {
+        if call.failing == Failing::Closed {
             // What a configuration file turned off; a flag that says so was refused.
             own.push("features.hooks=true".to_owned());
         }

@@ -127,16 +127,7 @@ impl Governor {
             verb => (verb, Some(step.clone())),
         };
         let verb = if verb == Verb::Ask && route && !self.askable { Verb::Stop } else { verb };
-        Some(Due {
-            source: Source::Alert(index),
-            written: verb,
-            verb,
-            step,
-            because,
-            offer: 0,
-            chosen: None,
-            foretold: false,
-        })
+        Some(Due { source: Source::Alert(index), written: verb, verb, step, because, offer: 0, chosen: None })
     }
 
     /// Looks again when the agent would be idle.

@@ -14,7 +14,6 @@ use crate::policy::rule::{Budget, Policy};
 
 use super::account::{Account, Books};
 use super::agent::{Agent, AgentSetup, Hold};
-use super::before::Before;
 use super::consult::Adviser;
 use super::effect::{About, Effect, Question};
 use super::input::{Input, Interrupt, Moment, Phase, Timer};
@@ -45,8 +44,8 @@ pub struct Setup {
     pub quote: Quoter,
     /// A limit that a person lifted before the run goes on.
     pub lift: Option<Lift>,
-    /// What is known before it begins.
-    pub before: Before,
+    /// The last responses of a run that goes on, oldest first: they foretell its next one.
+    pub history: Vec<Response>,
 }
 
 /// A limit that is lifted before the run goes on.
@@ -68,10 +67,6 @@ pub struct Governor {
     pub(super) quote: Quoter,
     pub(super) lift: Option<Lift>,
     pub(super) history: Vec<Response>,
-    /// Questions to the governor model that had no answer before the run went on.
-    pub(super) unanswered: u32,
-    /// How long those were active that were over before the run went on.
-    pub(super) over_before: BTreeMap<AgentName, Duration>,
     pub(super) agents: BTreeMap<AgentName, Agent>,
     /// As they were named.
     pub(super) order: Vec<AgentName>,
@@ -86,10 +81,6 @@ pub struct Governor {
     pub(super) adviser: Option<Box<Adviser>>,
     /// A pool has more than it had.
     pub(super) freed: bool,
-    /// A request that others' claims leave no room for waits for them.
-    pub(super) patient: bool,
-    /// A limit in minutes was lifted: its end is another moment.
-    pub(super) lifted_time: bool,
     pub(super) requests: u64,
     pub(super) last_hard: Option<BudgetName>,
     /// Hard steps wait: what is judged spends nothing, and somebody will ask before what does.
@@ -101,14 +92,7 @@ impl Governor {
     /// A governor before its run.
     pub fn new(setup: Setup) -> Self {
         let order = setup.agents.iter().map(|agent| agent.name.clone()).collect();
-        let Before { responses: history, mut active, mut firsts, unanswered } = setup.before;
-        let mut waiting = |setup_of: AgentSetup| {
-            let before = active.remove(&setup_of.name).unwrap_or_default();
-            let mut agent = Agent::new(setup_of, Pace::of(&setup.policy));
-            agent.was_active(before);
-            agent.firsts = firsts.remove(&agent.setup.name).unwrap_or_default();
-            agent
-        };
+        let waiting = |agent| Agent::new(agent, Pace::of(&setup.policy));
         let agents = setup.agents.into_iter().map(|agent| (agent.name.clone(), waiting(agent))).collect();
         Self {
             run: setup.run,
@@ -116,9 +100,7 @@ impl Governor {
             askable: setup.askable,
             quote: setup.quote,
             lift: setup.lift,
-            history,
-            unanswered,
-            over_before: active,
+            history: setup.history,
             agents,
             order,
             concurrency: setup.concurrency,
@@ -128,8 +110,6 @@ impl Governor {
             pools: Vec::new(),
             adviser: None,
             freed: false,
-            patient: true,
-            lifted_time: false,
             requests: 0,
             last_hard: None,
             defers: false,
@@ -227,6 +207,7 @@ impl Governor {
                 self.answered(now, approval, &answer, &by, reason.as_deref(), books);
             }
             Input::Blind { agent, what } => self.unobservable(now, &agent, what),
+            Input::Altered { agent, what } => self.altered(now, &agent, what),
             Input::GiveUp { agent, because } => {
                 let what = format!("{because} while the agent was held");
                 self.stop_because(now, &agent, what);
@@ -247,12 +228,6 @@ impl Governor {
         if std::mem::take(&mut self.freed) {
             self.offer_to_held(now, books);
             self.settle(now, books);
-        }
-        if self.settle_room(now, books) {
-            self.settle(now, books);
-        }
-        if std::mem::take(&mut self.lifted_time) {
-            self.arm_minutes(now);
         }
         self.settle_pools(now, books);
         self.note_standings(now.wall);
@@ -293,9 +268,6 @@ impl Governor {
         agent.pace.answered(now.uptime, response);
         agent.watch.answered(now.uptime, response);
         agent.trend.note(agent.active(now.uptime), response);
-        if !agent.waits_for_room() {
-            agent.room = None;
-        }
         self.expect_admitted(now, &name, response);
         charge(self, response, Some(&name), books);
         self.spend_share(&name, response);
@@ -339,6 +311,7 @@ impl Governor {
     }
 
     fn exited(&mut self, now: Moment, name: &AgentName, leftover: u32, ok: bool) {
+        self.unobserved_at_end(name);
         if leftover > 0 {
             let what = format!("{leftover} Codex process(es) that outlived the command were ended");
             self.mark(Some(name), what);
@@ -385,7 +358,6 @@ impl Governor {
             }
             Timer::Idle(name) => self.evaluate_one(now, &name, books),
             Timer::PlanReset(name) => self.plan_reset(now, &name, books),
-            Timer::Room(name) => self.look_for_room(&name),
             // Who may go on is looked at after every input.
             Timer::Pace(_) => {}
         }

@@ -126,6 +126,13 @@ pub enum Input {
         /// What stands in the way.
         what: String,
     },
+    /// A session file is not as its Codex wrote it, or not where. What is written to it is counted all the same.
+    Altered {
+        /// Whose.
+        agent: AgentName,
+        /// Which, and what was done to it.
+        what: String,
+    },
     /// What that Codex spends can be seen: it has a session file open, or a hook of it names one, and govern reads that
     /// file.
     CodexObserved(ProcessIdentity),
@@ -191,25 +198,8 @@ pub struct Hook {
     pub model: Option<ModelId>,
     /// The service tier that its next request asks for, where its session file is known.
     pub tier: Option<ServiceTier>,
-    /// That model has no price where it would be paid for.
-    pub unpriced: bool,
     /// What for.
     pub wants: Wants,
-}
-
-/// What a thread asks for next, as its Codex names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asks {
-    /// On which thread.
-    pub thread: ThreadId,
-    /// The root of its family.
-    pub root: ThreadId,
-    /// Which model.
-    pub model: Option<ModelId>,
-    /// On which service tier.
-    pub tier: Option<ServiceTier>,
-    /// It has no price where it would be paid for.
-    pub unpriced: bool,
 }
 
 /// What Codex is about to do.
@@ -331,6 +321,4 @@ pub enum Timer {
     PlanReset(AgentName),
     /// A throttled agent's next request may go.
     Pace(AgentName),
-    /// An agent that waits for others' claims is looked at again.
-    Room(AgentName),
 }

@@ -1,6 +1,7 @@
 //! Pure. Whether what a Codex spends can be seen; under a limit it must be, and under an alert that could stop it, it is
 //! said where it cannot.
 
+use crate::model::event::UNOBSERVED;
 use crate::model::{AgentName, ProcessIdentity};
 
 use super::effect::Effect;
@@ -11,10 +12,14 @@ use super::lifecycle::State;
 /// What is known of a Codex's spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Observed {
-    /// It was not seen to write anything that govern reads.
+    /// It works, and was not seen to write anything that govern reads.
     NotYet,
+    /// It waits for somebody to use it, and may have nothing to write.
+    NotExpected,
     /// It can be seen.
     Yes,
+    /// It cannot be seen, and that was told.
+    Told,
 }
 
 impl Governor {
@@ -32,7 +37,12 @@ impl Governor {
         if agent.codexes.contains_key(&process) {
             return;
         }
-        agent.codexes.insert(process, Observed::NotYet);
+        let known = match (ephemeral, works_at_once) {
+            (true, _) => Observed::Told,
+            (false, true) => Observed::NotYet,
+            (false, false) => Observed::NotExpected,
+        };
+        agent.codexes.insert(process, known);
         let pid = process.pid;
         if ephemeral {
             self.unobservable(
@@ -59,10 +69,32 @@ impl Governor {
 
     /// The time in which a Codex had to be observed is over.
     pub(super) fn observation_is_late(&mut self, now: Moment, name: &AgentName, process: ProcessIdentity) {
-        let agent = self.agents.get(name).filter(|agent| agent.state != State::Gone);
-        if agent.and_then(|agent| agent.codexes.get(&process)) == Some(&Observed::NotYet) {
+        let agent = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone);
+        let known = agent.and_then(|agent| agent.codexes.get_mut(&process));
+        if let Some(known) = known.filter(|known| **known == Observed::NotYet) {
+            *known = Observed::Told;
             let (pid, seconds) = (process.pid, OBSERVE_WITHIN.as_secs());
             self.unobservable(now, name, format!("codex (process {pid}) wrote no session file within {seconds} s"));
+        }
+    }
+
+    /// The agent's command has ended by itself. A Codex that worked in it without being seen may have spent something.
+    pub(super) fn unobserved_at_end(&mut self, name: &AgentName) {
+        let Some(agent) = self.agents.get_mut(name).filter(|agent| !matches!(agent.state, State::Ending(_))) else {
+            return;
+        };
+        let unseen = agent.codexes.iter_mut().filter(|(_, known)| **known == Observed::NotYet);
+        let unseen: Vec<i32> = unseen
+            .map(|(process, known)| {
+                *known = Observed::Told;
+                process.pid
+            })
+            .collect();
+        for pid in unseen {
+            let what =
+                format!("codex (process {pid}) has ended, and no session file of it was seen: its spend {UNOBSERVED}");
+            self.mark(Some(name), what.clone());
+            self.say(name, &what);
         }
     }
 
@@ -71,13 +103,23 @@ impl Governor {
         if self.enforces() {
             self.stop_because(now, name, format!("{what}: under a limit what cannot be observed is stopped"));
         } else {
-            self.mark(Some(name), format!("{what}: its spend cannot be observed"));
+            self.mark(Some(name), format!("{what}: its spend {UNOBSERVED}"));
             let unjudged = if self.warns_of_unobserved() {
                 ", and no alert can judge it: what the policy would hold or end goes on"
             } else {
                 ""
             };
             self.say(name, &format!("{what}: its spend is not counted{unjudged}"));
+        }
+    }
+
+    /// Somebody else than its Codex has changed a session file: what it tells is no proof any more.
+    pub(super) fn altered(&mut self, now: Moment, name: &AgentName, what: String) {
+        if self.enforces() {
+            self.stop_because(now, name, format!("{what}: under a limit what cannot be observed is stopped"));
+        } else {
+            self.mark(Some(name), format!("{what}; what is written to it is counted"));
+            self.say(name, &format!("{what}; what is written to it is counted"));
         }
     }
 }

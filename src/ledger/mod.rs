@@ -20,7 +20,6 @@ mod calls;
 mod chain;
 mod error;
 mod extension;
-mod firsts;
 mod history;
 pub mod home;
 mod linked;

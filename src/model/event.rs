@@ -25,6 +25,9 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// How a mark says that what somebody spent is not known: where a run has nothing else, it is not said to have spent nothing.
+pub const UNOBSERVED: &str = "cannot be observed";
+
 /// What happened. Serialized with its name in `kind`; names and fields are a contract with old ledgers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -225,7 +228,7 @@ pub enum EventKind {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         reason: Option<String>,
     },
-    /// Something that its owner should know: unpriced, unobserved.
+    /// Something that its owner should know: unpriced, unobserved, not enforceable here.
     Marked {
         /// The finding, for a person.
         what: String,
@@ -277,10 +280,6 @@ pub enum EventKind {
         /// Why, for a person.
         #[serde(skip_serializing_if = "String::is_empty", default)]
         because: String,
-        /// How long it was active in this run, in all its lives, in milliseconds of the monotonic clock: holds are not
-        /// counted. Ledgers of before do not say.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        active_ms: Option<u64>,
     },
     /// An agent never started: what it needs came to nothing.
     AgentSkipped {

@@ -1,11 +1,11 @@
 //! Pure. The nouns: what every stage talks about, and nothing that does anything.
 
-pub mod active;
 pub mod answer;
 pub mod attribution;
 pub mod brake;
 pub mod ending;
 pub mod event;
+pub mod file;
 pub mod id;
 pub mod live;
 pub mod money;
@@ -25,10 +25,11 @@ pub use answer::{Answer, AnswerWord, Subject};
 pub use attribution::{Attribution, Dimension};
 pub use brake::{Brake, Braked};
 pub use event::Event;
+pub use file::FileId;
 pub use id::{AgentName, AlertName, ApprovalId, BudgetName, GateName, ModelId, ResponseKey, RunId, ThreadId};
 pub use live::{Live, LiveAgent, LiveLimit, LivePool, Standing};
 pub use money::Money;
-pub use plan::{LimitTold, PlanLength, PlanWindow};
+pub use plan::{PlanLength, PlanWindow};
 pub use progress::{Progress, Streak};
 pub use quantity::{Quantity, Unit};
 pub use registration::{Priority, Registration};

@@ -1,14 +1,12 @@
-//! Owns the reading of `/proc` for what a process is: a Codex or not, and which files it has open.
+//! Owns the reading of `/proc` for what a process is: a Codex or not.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use nix::fcntl::OFlag;
 
 use super::tree::{Process, is_governed, read};
-use crate::model::ProcessIdentity;
 
 /// What a process is to Codex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +22,15 @@ pub enum Role {
 }
 
 impl Process {
-    /// The file name of what it executes, without the mark of a deleted file; `None` if it is gone
-    /// or not ours to look at.
+    /// The file name of what it executes, without the mark of a deleted file; where that is not ours to look at, what it
+    /// calls itself. `None` if it is gone.
     pub fn exe_name(&self) -> Option<String> {
-        let path = std::fs::read_link(format!("/proc/{}/exe", self.identity.pid)).ok()?;
+        let path = match std::fs::read_link(format!("/proc/{}/exe", self.identity.pid)) {
+            Ok(path) => path,
+            // Another user's, or one that has changed its user.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => self.argv().first()?.into(),
+            Err(_) => return None,
+        };
         let name = path.file_name()?.to_string_lossy();
         Some(name.strip_suffix(" (deleted)").unwrap_or(&name).to_owned())
     }
@@ -93,17 +96,6 @@ pub fn is_nested_codex(pid: i32) -> bool {
     codex_above(pid).is_some_and(|above| program(above) == program(pid))
 }
 
-/// How long ago a process was started, whatever the wall clock did since; time that the machine slept counts. `None`:
-/// the system does not say.
-pub fn age(identity: ProcessIdentity) -> Option<Duration> {
-    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
-    let uptime: f64 = uptime.split_whitespace().next()?.parse().ok()?;
-    let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten()?;
-    let ticks = u64::try_from(ticks).ok().filter(|ticks| *ticks > 0)?;
-    let started = Duration::from_millis(identity.started.saturating_mul(1_000) / ticks);
-    Some(Duration::try_from_secs_f64(uptime).ok()?.saturating_sub(started))
-}
-
 /// An agent started this process: a guard or a Codex is above it, or its environment names a Codex's thread.
 pub fn is_agents(pid: i32) -> bool {
     is_governed(pid) || codex_above(pid).is_some() || environ_var(pid, "CODEX_THREAD_ID").is_some()
@@ -131,28 +123,6 @@ fn appends(pid: i32, descriptor: i32) -> bool {
     flags.is_some_and(|flags| flags & OFlag::O_APPEND.bits() != 0)
 }
 
-/// The session files that a process has open for writing: `rollout-*.jsonl` somewhere below
-/// `sessions` or `archived_sessions`. A Codex keeps the file of each live thread open; whoever
-/// merely reads a stranger's session has nothing to do with its spend.
-pub fn open_session_files(pid: i32) -> Vec<PathBuf> {
-    use std::os::unix::fs::PermissionsExt;
-    let Ok(folder) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
-    // The link's own permissions tell how the descriptor was opened.
-    let written = |entry: &std::fs::DirEntry| {
-        entry.path().symlink_metadata().is_ok_and(|meta| meta.permissions().mode() & 0o200 != 0)
-    };
-    let mut files: Vec<PathBuf> = folder
-        .flatten()
-        .filter_map(|entry| {
-            let path = as_opened(std::fs::read_link(entry.path()).ok()?);
-            (is_session(&path) && written(&entry)).then_some(path)
-        })
-        .collect();
-    files.sort();
-    files.dedup();
-    files
-}
-
 /// A thread of the process waits for somebody to write into a pipe, a socket or a terminal: a Codex
 /// that waits for its prompt so has asked no model yet.
 pub fn waits_for_input(pid: i32) -> bool {
@@ -170,21 +140,6 @@ pub fn environ_var(pid: i32, name: &str) -> Option<OsString> {
         let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
         Some(OsStr::from_bytes(value).to_owned())
     })
-}
-
-/// The kernel marks the name of a file that was removed since; whoever has it open still writes it.
-fn as_opened(path: PathBuf) -> PathBuf {
-    match path.as_os_str().as_bytes().strip_suffix(b" (deleted)") {
-        Some(name) => PathBuf::from(OsStr::from_bytes(name)),
-        None => path,
-    }
-}
-
-fn is_session(path: &Path) -> bool {
-    let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
-    name.starts_with(b"rollout-")
-        && name.ends_with(b".jsonl")
-        && path.components().any(|part| part.as_os_str() == "sessions" || part.as_os_str() == "archived_sessions")
 }
 
 /// Codex executes itself under other names for lesser parts (`codex-linux-sandbox`, `apply_patch`),
@@ -231,31 +186,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_that_was_removed_is_still_its_writers() {
-        let temp = tempfile::tempdir().unwrap();
-        let folder = temp.path().join("sessions");
-        std::fs::create_dir(&folder).unwrap();
-        let path = folder.join("rollout-2026-11-22T05-37-11-x.jsonl");
-        let own = i32::try_from(std::process::id()).unwrap();
-        let written = std::fs::File::create(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        assert!(open_session_files(own).contains(&path));
-        drop(written);
-        assert!(!open_session_files(own).contains(&path));
-    }
-
-    #[test]
-    fn a_session_that_is_only_read_is_nobodys() {
-        let temp = tempfile::tempdir().unwrap();
-        let folder = temp.path().join("sessions");
-        std::fs::create_dir(&folder).unwrap();
-        let path = folder.join("rollout-2026-11-22T05-37-11-y.jsonl");
-        std::fs::write(&path, "").unwrap();
-        let _read = std::fs::File::open(&path).unwrap();
-        assert!(!open_session_files(i32::try_from(std::process::id()).unwrap()).contains(&path));
-    }
-
-    #[test]
     fn a_codex_is_told_from_its_launcher_and_its_lesser_parts() {
         let table: &[(&str, &[&str], Role)] = &[
             ("codex", &["/opt/vendor/bin/codex", "exec", "do it"], Role::Codex),
@@ -284,29 +214,8 @@ mod tests {
     }
 
     #[test]
-    fn session_files_are_known_by_name_and_place() {
-        for (path, expected) in [
-            ("/h/.codex/sessions/2026/11/22/rollout-2026-11-22T10-00-00-x.jsonl", true),
-            ("/h/.codex/archived_sessions/rollout-x.jsonl", true),
-            ("/h/.codex/sessions/2026/11/22/rollout-x.jsonl (deleted)", false),
-            ("/h/.codex/sessions/history.jsonl", false),
-            ("/h/elsewhere/rollout-x.jsonl", false),
-            ("socket:[123]", false),
-        ] {
-            assert_eq!(is_session(Path::new(path)), expected, "{path}");
-        }
-    }
-
-    #[test]
-    fn open_session_files_and_environment_are_read_from_a_process() {
-        let folder = tempfile::tempdir().unwrap();
-        let sessions = folder.path().join("sessions/2026/11/22");
-        std::fs::create_dir_all(&sessions).unwrap();
-        let path = sessions.join("rollout-a.jsonl");
-        let _open = std::fs::File::create(&path).unwrap();
-        let _twice = std::fs::File::open(&path).unwrap();
+    fn the_environment_of_a_process_is_read() {
         let pid = std::process::id().cast_signed();
-        assert!(open_session_files(pid).contains(&path.canonicalize().unwrap()));
         assert_eq!(environ_var(pid, "PATH"), std::env::var_os("PATH"));
         assert_eq!(environ_var(pid, "PAT"), None);
     }

@@ -5,6 +5,7 @@
 //! either of the two dies, the other ends what is left, so an agent never goes on alone.
 
 pub mod ask;
+pub mod descriptors;
 pub mod error;
 pub mod guard;
 pub mod inbox;
@@ -21,13 +22,14 @@ mod keeper;
 mod launch;
 
 pub use ask::{ask, ask_git, carry_out, is_asked};
+pub use descriptors::{SessionFile, path_seen_by, session_files_open_in, writes};
 pub use error::ProcessError;
 pub use freeze::interrupt;
 pub use guard::{Guard, GuardHandle, release_stdin};
 pub use inbox::{Arrived, Inbox};
 pub use inspect::{
-    Role, age, codex_above, codex_processes, command_line, environ_var, is_agents, is_codex, is_nested_codex,
-    open_session_files, tell, waits_for_input,
+    Role, codex_above, codex_processes, command_line, environ_var, is_agents, is_codex, is_nested_codex, tell,
+    waits_for_input,
 };
 pub use own::{
     account_home, has_posix_shell, has_terminal, own_identity, own_program, own_uid, stay_in_foreground, user_name,

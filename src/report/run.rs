@@ -14,7 +14,7 @@ use super::run_rows::{RunRow, RunTally};
 use super::summary::{PriceStamp, Totals};
 use super::text::{between, count, duration};
 use super::told::{Told, told};
-use crate::model::event::EventKind;
+use crate::model::event::{EventKind, UNOBSERVED};
 use crate::model::{AgentName, Brake, Braked, Event, ModelId, Money, RunId, RunInfo, ThreadInfo, Unit};
 
 /// Everything that is known of a run.
@@ -160,11 +160,13 @@ impl RunReport {
         page.title(self.headline());
         self.fleet.tell(&mut page);
         if self.rows.is_empty() {
-            page.list(vec![Item::note("No Codex session was seen, so nothing was metered.")]);
+            let spend = if self.is_unobserved() { ": what it spent is not known" } else { "" };
+            page.list(vec![Item::note(format!("No Codex session was seen, so nothing was metered{spend}."))]);
         } else {
             page.table(self.table());
         }
-        page.list(self.budgets.iter().map(budget_item).collect());
+        let unseen = self.is_unobserved();
+        page.list(self.budgets.iter().map(|standing| budget_item(standing, unseen)).collect());
         let several = self.has_several_agents();
         // What was shared out stands in the fleet's own table.
         let told = self.told.iter().filter(|told| self.fleet.agents.is_empty() || !told.is_share());
@@ -181,6 +183,11 @@ impl RunReport {
         page.list(notes);
         self.hand_off(&mut page);
         page
+    }
+
+    /// A Codex worked in it, and nothing that it spent was seen.
+    fn is_unobserved(&self) -> bool {
+        self.rows.is_empty() && self.told.iter().any(|told| told.because.contains(UNOBSERVED))
     }
 
     fn headline(&self) -> String {
@@ -311,18 +318,22 @@ fn share_title(of: &BudgetStanding) -> String {
     if title.len() <= "of $5.00".len() { title } else { "share".to_owned() }
 }
 
-fn budget_item(standing: &BudgetStanding) -> Item {
+fn budget_item(standing: &BudgetStanding, unseen: bool) -> Item {
     let wide = if standing.scope.is_empty() || standing.scope.starts_with("run=") {
         String::new()
     } else {
         format!(" for {}", standing.scope)
     };
+    if unseen {
+        let text = format!("`{}`{wide}: what this run spent was not observed", standing.budget);
+        return Item::new("budget", text, Tone::Bad);
+    }
     let used = share_column(&[Some(standing.spent), Some(standing.reserved)], standing.allowed()).total;
     let extended = match standing.extended {
         0 => String::new(),
         more => format!(", {} of it by extension", standing.unit.show(more)),
     };
-    let place = if standing.earlier_known { "" } else { "; earlier spend unknown" };
+    let place = if standing.enforceable { "" } else { "; not enforceable here" };
     let tone = if standing.is_over() { Tone::Bad } else { Tone::Plain };
     let text = format!("`{}`{wide}: {}{extended}, {used} used{place}", standing.budget, standing.sentence());
     Item::new("budget", text, tone)

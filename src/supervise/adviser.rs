@@ -171,14 +171,7 @@ impl Supervisor {
             Some(Status::Signalled(_)) | None => AgentResult::Killed,
         });
         let because = String::new();
-        let ended = EventKind::AgentEnded {
-            code,
-            in_flight: u32::from(in_flight),
-            in_flight_cost,
-            result,
-            because,
-            active_ms: None,
-        };
+        let ended = EventKind::AgentEnded { code, in_flight: u32::from(in_flight), in_flight_cost, result, because };
         self.note_of(&name(), ended);
     }
 

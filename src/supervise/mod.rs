@@ -14,6 +14,7 @@ mod conclude;
 mod echo;
 mod handoff;
 mod look;
+mod observing;
 mod owners;
 mod perform;
 mod plan;

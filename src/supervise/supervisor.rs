@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::gate::socket::{Heard, Socket};
 use crate::ledger::Ledger;
 use crate::model::event::{Answer, EventKind, GateReach};
-use crate::model::{AgentName, ApprovalId, ResponseKey, RunId, ThreadId};
+use crate::model::{AgentName, ApprovalId, ProcessIdentity, ResponseKey, RunId, ThreadId};
 use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Terminal};
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
@@ -54,6 +54,8 @@ pub(super) struct Supervisor {
     pub(super) logins: BTreeMap<PathBuf, Login>,
     pub(super) sweeps: usize,
     pub(super) skipped: u64,
+    /// Codexes whose open files may not be looked at.
+    pub(super) hidden: HashSet<ProcessIdentity>,
     /// An answer came after another one.
     pub(super) too_late: bool,
     /// Responses that an import took before this run could record them.
@@ -149,7 +151,7 @@ impl Supervisor {
             concurrency: plan.concurrency,
             askable: plan.askable,
             lift: plan.lift,
-            before: plan.before,
+            history: plan.history,
             quote: Box::new(move |model, tier, at, tokens| quoter.quote(model, tier, at, tokens).cost),
         });
         if let Some(adviser) = &plan.adviser {
@@ -175,6 +177,7 @@ impl Supervisor {
             logins: BTreeMap::new(),
             sweeps: 0,
             skipped: 0,
+            hidden: HashSet::new(),
             too_late: false,
             imported: HashSet::new(),
             full_screen,

@@ -1,7 +1,5 @@
 //! What woke the loop, and the inputs that it becomes.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock;
@@ -12,15 +10,10 @@ use crate::decide::input::{Input, Timer};
 use crate::decide::lifecycle::State;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::event::EventKind;
-use crate::model::{AgentName, Billing, ProcessIdentity, Response};
-use crate::policy::cost::cost;
+use crate::model::AgentName;
 use crate::process::{self, How, LaunchFailure, Missing, Order, Report, Status};
-use crate::tail::login::Login;
-use crate::tail::watch::Notice;
-use crate::usage::meter::Answer;
+use crate::tail::locate::codex_home;
 
-use super::sessions::{Change, Found, Reading, Reads};
 use super::supervisor::Supervisor;
 use super::ward::Ward;
 
@@ -38,225 +31,15 @@ const SWEEPS: [Duration; 5] = [
 const WARY_SWEEP: Duration = Duration::from_secs(1);
 
 impl Supervisor {
-    /// Reads what is new in the files that changed.
-    pub(super) fn touched(&mut self, first: Notice) -> Vec<Input> {
-        let mut paths: Vec<PathBuf> = Vec::new();
-        let mut inputs = Vec::new();
-        for notice in std::iter::once(first).chain(self.sessions.pending()) {
-            match notice {
-                Notice::Touched(path) => {
-                    // Open files are told by their real place; a home may be reached through a link.
-                    let path = std::fs::canonicalize(&path).unwrap_or(path);
-                    if !paths.contains(&path) {
-                        paths.push(path);
-                    }
-                }
-                Notice::Trouble(what) => {
-                    let what = format!("session files can no longer be watched ({what})");
-                    inputs.extend(self.of_all(|agent| Input::Blind { agent, what: what.clone() }));
-                }
-            }
-        }
-        inputs.extend(self.full_disk());
-        let now = clock::monotonic();
-        if paths.iter().any(|path| self.sessions.is_news(path, now)) {
-            inputs.extend(self.claim_open());
-        }
-        for path in paths {
-            if !self.sessions.owns(&path) && !matches!(self.sessions.claim_by_lineage(&path, now), Ok(true)) {
-                continue;
-            }
-            inputs.extend(self.read(&path));
-        }
-        inputs
-    }
-
-    /// Takes every session file that a process of an agent has open.
-    fn claim_open(&mut self) -> Vec<Input> {
-        let mut inputs = Vec::new();
-        let mut open = BTreeSet::new();
-        // Whoever writes a session is a Codex, whatever its name.
-        for (process, agent) in self.owned() {
-            for path in process::open_session_files(process.identity.pid) {
-                open.insert(path.clone());
-                if self.sessions.owns(&path) {
-                    inputs.extend(self.observed(process.identity));
-                    continue;
-                }
-                match self.sessions.claim(&path, &agent) {
-                    Ok(()) => {
-                        inputs.extend(self.observed(process.identity));
-                        inputs.extend(self.read(&path));
-                    }
-                    // Removed before it was seen: its Codex stays unobserved, and is dealt with as such.
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(error) => self.unreadable(&path, &error),
-                }
-            }
-        }
-        // A thread whose writer is gone asks for nothing more; where no file is seen open at all, the
-        // look itself has failed.
-        if !open.is_empty() {
-            for path in self.sessions.at_work() {
-                if !open.contains(&path) {
-                    inputs.extend(self.read(&path));
-                    inputs.extend(self.sessions.rest(&path).map(phase));
-                }
-            }
-        }
-        inputs
-    }
-
-    /// What a Codex spends can be seen, by whatever file: told once for each process.
-    pub(super) fn observed(&self, codex: ProcessIdentity) -> Option<Input> {
-        (!self.governor.sees_spend_of(codex)).then_some(Input::CodexObserved(codex))
-    }
-
-    /// Codex goes on without a session file where it cannot write one.
-    fn full_disk(&mut self) -> Vec<Input> {
-        let Some(folder) = self.sessions.newly_full() else { return Vec::new() };
-        let what = format!("the disk under `{}` is full: sessions cannot be written", folder.display());
-        self.of_all(|agent| Input::Blind { agent, what: what.clone() })
-    }
-
-    fn read(&mut self, path: &Path) -> Vec<Input> {
-        match self.sessions.read(path) {
-            Ok(readings) => self.understand(readings),
-            Err(error) => {
-                self.unreadable(path, &error);
-                Vec::new()
-            }
-        }
-    }
-
-    fn unreadable(&mut self, path: &Path, error: &std::io::Error) {
-        self.mark(format!("session file `{}` cannot be read: {error}", path.display()));
-    }
-
-    /// Reads all files of ours to their end: before a decision that ends something.
-    pub(super) fn drain(&mut self) -> Vec<Input> {
-        let mut inputs = self.claim_open();
-        let notices = self.sessions.pending();
-        for notice in notices {
-            if let Notice::Touched(path) = notice
-                && !self.sessions.owns(&path)
-            {
-                let _claimed = self.sessions.claim_by_lineage(&path, clock::monotonic());
-            }
-        }
-        inputs.extend(self.read_all());
-        inputs.extend(self.full_disk());
-        inputs
-    }
-
-    /// Reads what is new in all files that are known to be ours.
-    pub(super) fn read_all(&mut self) -> Vec<Input> {
-        let read = self.sessions.read_all();
-        self.understand_all(read)
-    }
-
-    /// As [`Supervisor::drain`], with last lines that nobody will finish: when all writers are gone.
-    pub(super) fn drain_to_the_end(&mut self) -> Vec<Input> {
-        let mut inputs = self.drain();
-        let rest = self.sessions.finish_all();
-        inputs.extend(self.understand_all(rest));
-        inputs
-    }
-
-    fn understand_all(&mut self, read: Vec<(PathBuf, Reads)>) -> Vec<Input> {
-        let mut inputs = Vec::new();
-        for (path, readings) in read {
-            match readings {
-                Ok(readings) => inputs.extend(self.understand(readings)),
-                Err(error) => self.unreadable(&path, &error),
-            }
-        }
-        inputs
-    }
-
-    fn understand(&mut self, readings: Vec<Reading>) -> Vec<Input> {
-        let mut inputs = Vec::new();
-        let mut moved = BTreeSet::new();
-        let now = self.moment().uptime;
-        for reading in readings {
-            match reading {
-                Reading::Thread(found) => self.found(&found),
-                Reading::Did(agent, deed) => {
-                    self.working.did(&agent, now, deed);
-                    moved.insert(agent);
-                }
-                Reading::Window(agent, thread, tokens) => self.working.window(&agent, &thread, tokens),
-                Reading::Plan(agent, windows) => inputs.push(Input::Plan { agent, windows }),
-                Reading::Answered { agent, answer, home, plan } => {
-                    moved.insert(agent.clone());
-                    // What was done before is known when its answer is judged.
-                    inputs.extend(self.working.news());
-                    let response = self.price(agent, answer, &home, plan.as_deref());
-                    inputs.push(Input::Responded(Box::new(response)));
-                }
-                Reading::Phase(change) => inputs.push(phase(change)),
-                Reading::Skipped { path, lines, reason } => {
-                    self.skipped += lines;
-                    let path = path.display().to_string();
-                    self.note(EventKind::Skipped { path, lines, reason });
-                }
-            }
-        }
-        inputs.extend(self.progress(moved));
-        inputs
-    }
-
-    fn found(&mut self, found: &Found) {
-        let billing = self.billing(&found.home, found.provider.as_deref(), found.plan.as_deref());
-        let seen = EventKind::ThreadSeen {
-            thread: found.thread.clone(),
-            root: found.root.clone(),
-            parent: found.parent.clone(),
-            path: found.path.display().to_string(),
-            codex: found.codex.clone(),
-            billing,
-            role: found.role.clone(),
-        };
-        self.note_of(&found.agent, seen);
-    }
-
-    pub(super) fn billing(&mut self, home: &Path, provider: Option<&str>, plan: Option<&str>) -> Billing {
-        self.logins.entry(home.to_owned()).or_insert_with(|| Login::of(home)).billing(provider, plan)
-    }
-
-    fn price(&mut self, agent: AgentName, answer: Answer, home: &Path, plan: Option<&str>) -> Response {
-        let billing = self.billing(home, answer.provider.as_deref(), plan);
-        let own = self.wards.get(&agent).map(|ward| ward.attribution.clone());
-        let asked = || self.advising.as_ref().map(|advising| advising.adviser.attribution.clone());
-        let attribution = own.or_else(asked).unwrap_or_default();
-        let unpriced = &self.governor.policy().models.unpriced;
-        let cost =
-            cost(&self.prices, unpriced, billing, answer.model.as_ref(), &answer.tier, answer.at, &answer.tokens);
-        Response {
-            run: Some(self.run.clone()),
-            agent: Some(agent),
-            thread: answer.thread,
-            root: answer.root,
-            key: answer.key,
-            at: answer.at,
-            model: answer.model,
-            provider: answer.provider,
-            tier: answer.tier,
-            tokens: answer.tokens,
-            cost,
-            basis: answer.basis,
-            billing,
-            attribution,
-        }
-    }
-
     /// Looks through the tree for Codexes: their homes, their files, and flags that hide them.
     pub(super) fn sweep(&mut self) -> Vec<Input> {
         self.sweeps = (self.sweeps + 1).min(SWEEPS.len() - 1);
         let mut inputs = Vec::new();
         for (codex, agent) in self.codexes() {
             let pid = codex.identity.pid;
-            if let Some(home) = process::environ_var(pid, "CODEX_HOME").map(PathBuf::from)
+            // Its home as it is called where it lives, and where that is from here.
+            let home = codex_home(|name| process::environ_var(pid, name)).map(|home| process::path_seen_by(pid, &home));
+            if let Some(home) = home
                 && let Err(error) = self.sessions.watch(&home)
             {
                 let what = format!("session files under `{}` cannot be watched ({error})", home.display());
@@ -366,7 +149,7 @@ impl Supervisor {
     }
 
     /// The processes of all agents.
-    fn owned(&mut self) -> Vec<(process::Process, AgentName)> {
+    pub(super) fn owned(&mut self) -> Vec<(process::Process, AgentName)> {
         let tree = self.tree();
         self.owners.sort(tree)
     }
@@ -420,10 +203,6 @@ pub(super) fn launch_failed(failure: &LaunchFailure) -> Error {
         Missing::Output => Error::new(format!("`{}` cannot be written: {}", failure.name, failure.reason())),
     };
     error.exit(exit)
-}
-
-fn phase(change: Change) -> Input {
-    Input::Phase { agent: change.agent, thread: change.thread, phase: change.phase }
 }
 
 /// Effects that only the ledger sees.

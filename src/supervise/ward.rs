@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::codex::{self, Invocation};
 use crate::decide::agent::{Agent, AgentSetup};
@@ -104,8 +103,8 @@ impl Ward {
         Some(EventKind::AgentStarted { command: codex::redacted(&argv), pid: root.pid, resumes })
     }
 
-    /// How it ended, for the run's chain, why, and how long it was active; `None` while it is not over.
-    pub(super) fn ended(&self, because: &str, active: Duration) -> Option<EventKind> {
+    /// How it ended, for the run's chain, and why; `None` while it is not over.
+    pub(super) fn ended(&self, because: &str) -> Option<EventKind> {
         let Finished { ending, in_flight, in_flight_cost, .. } = self.finished?;
         let code = i32::from(self.status.map_or(Exit::Ended, Exit::from).code());
         let result = Some(match ending {
@@ -115,8 +114,7 @@ impl Ward {
             Ending::Killed => AgentResult::Killed,
             Ending::Skipped => AgentResult::Skipped,
         });
-        let (because, active_ms) = (because.to_owned(), u64::try_from(active.as_millis()).ok());
-        Some(EventKind::AgentEnded { code, in_flight, in_flight_cost, result, because, active_ms })
+        Some(EventKind::AgentEnded { code, in_flight, in_flight_cost, result, because: because.to_owned() })
     }
 
     pub(super) fn finish(&mut self, ending: Ending, in_flight: u32, in_flight_cost: Money) {

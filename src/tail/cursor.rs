@@ -1,10 +1,9 @@
 //! Owns the session files: their bytes as whole lines, each once, however they were written.
 
-use std::fs::{self, File, Metadata};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
 
 use memchr::memchr;
 use nix::fcntl::OFlag;
@@ -14,6 +13,9 @@ pub const LONGEST_LINE: usize = 64 << 20;
 
 const CHUNK: usize = 64 << 10;
 
+/// How much of what was read last must still be there when more is read, in bytes.
+const COMPARED: usize = 256;
+
 /// What a [`Cursor::read`] met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -21,57 +23,39 @@ pub struct Progress {
     pub lines: u64,
     /// Lines skipped because they are longer than [`LONGEST_LINE`].
     pub too_long: u64,
-    /// The file shrank or was replaced: what was delivered starts at its beginning again.
-    pub rewound: bool,
 }
 
-/// A place in a growing file.
+/// A place in a growing file that is open.
 ///
-/// A file that is moved away or deleted can be read to its end. What is overwritten in place, at
-/// the same length, goes unnoticed: Codex only appends.
+/// It goes on with that file, whatever becomes of its name.
 #[derive(Debug)]
 pub struct Cursor {
-    path: PathBuf,
     file: File,
-    /// Compressed files are not appended to; this one as it was when last read.
-    compressed: Option<Option<Stamp>>,
+    form: Form,
     lines: Lines,
 }
 
-/// Tells a compressed file from its next version.
+/// How a file's lines are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: Option<SystemTime>,
-}
-
-impl Stamp {
-    fn of(meta: &Metadata) -> Self {
-        Self { device: meta.dev(), inode: meta.ino(), size: meta.len(), modified: meta.modified().ok() }
-    }
+enum Form {
+    Plain,
+    /// Nobody appends to a compressed file: it is read once.
+    Compressed {
+        read: bool,
+    },
 }
 
 impl Cursor {
     /// Opens a session file at its beginning; one whose name ends in `.zst` is decompressed.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            path: path.to_owned(),
-            file: open_file(path)?,
-            compressed: path.extension().is_some_and(|end| end == "zst").then_some(None),
-            lines: Lines::new(LONGEST_LINE),
-        })
+        let compressed = path.extension().is_some_and(|end| end == "zst");
+        let form = if compressed { Form::Compressed { read: false } } else { Form::Plain };
+        Ok(Self { file: open_file(path)?, form, lines: Lines::new(LONGEST_LINE) })
     }
 
-    /// The file's path, as given.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The size of the open file in bytes, as stored: of a compressed file, not of its lines.
-    pub fn size(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
+    /// What it reads from.
+    pub(super) fn file(&self) -> &File {
+        &self.file
     }
 
     /// How far whole lines were delivered, in uncompressed bytes.
@@ -84,9 +68,13 @@ impl Cursor {
     /// torn last line is kept for later. Empty lines are passed over.
     pub fn read(&mut self, mut on_line: impl FnMut(u64, &[u8])) -> io::Result<Progress> {
         let mut progress = Progress::default();
-        match self.compressed {
-            Some(last) => self.read_compressed(last, &mut on_line, &mut progress)?,
-            None => self.read_plain(&mut on_line, &mut progress)?,
+        match self.form {
+            Form::Plain => self.lines.take_all(&mut self.file, &mut on_line, &mut progress)?,
+            Form::Compressed { read: true } => {}
+            Form::Compressed { read: false } => {
+                self.lines.take_all(&mut zstd::Decoder::new(&self.file)?, &mut on_line, &mut progress)?;
+                self.form = Form::Compressed { read: true };
+            }
         }
         Ok(progress)
     }
@@ -104,46 +92,27 @@ impl Cursor {
         Ok(progress)
     }
 
-    fn read_plain(&mut self, on_line: &mut impl FnMut(u64, &[u8]), progress: &mut Progress) -> io::Result<()> {
-        let open = self.file.metadata()?;
-        let replaced = match fs::metadata(&self.path) {
-            Ok(now) => (now.dev(), now.ino()) != (open.dev(), open.ino()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(error),
-        };
-        if replaced {
-            self.file = open_file(&self.path)?;
+    /// Begins anew with a file that was cut or written over: it is shorter than it was, or no longer holds what was read
+    /// last. Says whether it was. What is written over before that, and put back, is not noticed.
+    pub fn rewind_if_rewritten(&mut self) -> io::Result<bool> {
+        if self.form != Form::Plain || self.holds_what_was_read()? {
+            return Ok(false);
         }
-        if replaced || open.len() < self.lines.end {
-            self.file.seek(SeekFrom::Start(0))?;
-            self.lines.rewind();
-            progress.rewound = true;
-        }
-        self.lines.take_all(&mut self.file, on_line, progress)
+        self.file.seek(SeekFrom::Start(0))?;
+        self.lines = Lines::new(self.lines.longest);
+        Ok(true)
     }
 
-    fn read_compressed(
-        &mut self,
-        last: Option<Stamp>,
-        on_line: &mut impl FnMut(u64, &[u8]),
-        progress: &mut Progress,
-    ) -> io::Result<()> {
-        let stamp = match fs::metadata(&self.path) {
-            Ok(meta) => Stamp::of(&meta),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && last.is_some() => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        if last == Some(stamp) {
-            return Ok(());
+    /// The end of what was read is where it was.
+    fn holds_what_was_read(&self) -> io::Result<bool> {
+        let last = self.lines.last.as_slice();
+        let mut now = [0; COMPARED];
+        let Some(now) = now.get_mut(..last.len()) else { return Ok(false) };
+        match self.file.read_exact_at(now, self.lines.end - as_u64(last.len())) {
+            Ok(()) => Ok(now == last),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(error),
         }
-        self.file = open_file(&self.path)?;
-        if last.is_some() {
-            self.lines.rewind();
-            progress.rewound = true;
-        }
-        self.compressed = Some(Some(stamp));
-        let mut bytes = zstd::Decoder::new(&self.file)?;
-        self.lines.take_all(&mut bytes, on_line, progress)
     }
 }
 
@@ -164,6 +133,8 @@ struct Lines {
     longest: usize,
     /// Bytes taken so far.
     end: u64,
+    /// The last of them, at most [`COMPARED`].
+    last: Vec<u8>,
     /// The line that is not yet complete.
     open: Vec<u8>,
     /// The rest of a line is dropped: it is too long, or was delivered already.
@@ -172,11 +143,7 @@ struct Lines {
 
 impl Lines {
     fn new(longest: usize) -> Self {
-        Self { longest, end: 0, open: Vec::new(), dropping: false }
-    }
-
-    fn rewind(&mut self) {
-        *self = Self::new(self.longest);
+        Self { longest, end: 0, last: Vec::new(), open: Vec::new(), dropping: false }
     }
 
     fn take_all(
@@ -198,6 +165,7 @@ impl Lines {
     }
 
     fn take(&mut self, mut bytes: &[u8], on_line: &mut impl FnMut(u64, &[u8]), progress: &mut Progress) {
+        self.remember(bytes);
         while let Some((line, rest)) = memchr(b'\n', bytes).and_then(|end| bytes.split_at_checked(end)) {
             let start = self.end;
             if self.dropping {
@@ -224,6 +192,14 @@ impl Lines {
                 self.dropping = true;
             }
         }
+    }
+
+    /// Keeps the last bytes.
+    fn remember(&mut self, bytes: &[u8]) {
+        let kept = bytes.get(bytes.len().saturating_sub(COMPARED)..).unwrap_or(bytes);
+        let surplus = (self.last.len() + kept.len()).saturating_sub(COMPARED);
+        self.last.drain(..surplus.min(self.last.len()));
+        self.last.extend_from_slice(kept);
     }
 
     /// How far before its last part the open line started.

@@ -1,6 +1,7 @@
 //! Owns the session files: where they are, when they change, whether they can grow, and their bytes as whole lines.
 
 pub mod cursor;
+pub mod held;
 pub mod locate;
 pub mod login;
 pub mod plan;
@@ -9,4 +10,5 @@ pub mod space;
 pub mod watch;
 
 pub use cursor::{Cursor, Progress};
+pub use held::{Held, Whereabouts};
 pub use watch::{Notice, WatchError, Watcher};

@@ -64,7 +64,13 @@ pub fn parent_totals(home: &Path, parent: &ThreadId) -> std::io::Result<Option<V
     let name = name_of(first);
     let mut meter = Meter::new(name.as_ref(), Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
     for path in paths {
-        Cursor::open(&path)?.read(|position, line| {
+        let mut cursor = match Cursor::open(&path) {
+            Ok(cursor) => cursor,
+            // Archived, compressed or deleted since it was looked for.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        cursor.read(|position, line| {
             if let Ok(record) = rollout::read_for_accounting(line) {
                 let _history = meter.push(position, &record);
             }

@@ -1,9 +1,10 @@
 //! Owns the session files: says when one changes, without asking again and again.
 //!
-//! Watched are folders, never files, and never a whole tree: `sessions`, the folders of its years, months
+//! Watched are folders, never a whole tree: `sessions`, the folders of its years, months
 //! and days (a resumed session goes on in its old folder) and the archive. Where there are no
 //! sessions yet, the nearest folder above is watched until there are. A new folder is watched
-//! first and looked into afterwards, so that nothing made meanwhile is missed.
+//! first and looked into afterwards, so that nothing made meanwhile is missed. Of files those alone that are held
+//! open: they may be moved or removed while they are written.
 
 mod error;
 
@@ -17,13 +18,15 @@ use notify::{Event, EventKind, INotifyWatcher, RecursiveMode, Watcher as _};
 
 pub use error::WatchError;
 
+use super::held::{Held, OWN_DESCRIPTORS};
 use super::locate::{DATE_LEVELS, archive_dir, entries, is_folder, is_session_file, sessions_dir};
 
 /// What a watcher has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// This session file was made, written or closed: go and read. It may be said more often
-    /// than there is something new, and of sessions that are nobody's business.
+    /// than there is something new, and of sessions that are nobody's business. The path leads to the file, which it
+    /// need not name.
     Touched(PathBuf),
     /// Something is no longer watched; what, and what to do about it.
     Trouble(String),
@@ -98,6 +101,11 @@ impl Watcher {
         folders.others.push(path);
         Ok(())
     }
+
+    /// Watches a file that is held open, under whatever name.
+    pub fn add_held(&self, held: &Held) -> Result<(), WatchError> {
+        lock(&self.folders).watch(&held.own_link()).map_err(|error| error.about(held.path()))
+    }
 }
 
 impl Drop for Watcher {
@@ -123,6 +131,12 @@ fn handle(event: notify::Result<Event>, send: &Listener, changes: &Sender<Change
     };
     if event.need_rescan() {
         let _ = changes.send(Change::Missed);
+        return;
+    }
+    if event.paths.iter().any(|path| path.starts_with(OWN_DESCRIPTORS)) {
+        // Written, cut, closed, moved or removed.
+        let tells = matches!(event.kind, EventKind::Modify(_) | EventKind::Access(AccessKind::Close(_)));
+        event.paths.into_iter().filter(|_| tells).for_each(|path| lock(send)(Notice::Touched(path)));
         return;
     }
     match event.kind {

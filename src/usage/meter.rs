@@ -54,15 +54,15 @@
 //! response belongs to the run if its line was not there when the run first saw the file, or if
 //! it is not older than the run by its own time.
 
+mod identity;
 mod lineage;
 mod phase;
 mod unsaid;
 
-use std::collections::{HashMap, HashSet};
-
 use crate::model::{Basis, Guess, ModelId, PlanWindow, ResponseKey, ServiceTier, ThreadId, Timestamp, Tokens};
 use crate::rollout::{Record, RecordKind, SessionName, TierSetting};
 
+use identity::Identities;
 pub use lineage::BURST;
 use lineage::Lineage;
 pub use phase::Phase;
@@ -119,8 +119,7 @@ pub struct RunningTotal {
 #[derive(Clone, Debug)]
 pub struct Meter {
     counting: Counting,
-    /// Which of its thread's files it is, but for the first.
-    page: Option<String>,
+    identities: Identities,
     lineage: Lineage,
     pulse: Pulse,
     /// Of the last `turn_context`.
@@ -140,8 +139,6 @@ pub struct Meter {
     blanked: bool,
     /// What its usage records have left for `token_count` to say; none where there were no usage records yet.
     unsaid: Option<Unsaid>,
-    /// The thread's running totals at the responses of each id.
-    responses: HashMap<Option<String>, HashSet<Option<Tokens>>>,
 }
 
 impl Meter {
@@ -149,7 +146,7 @@ impl Meter {
     pub fn new(file: Option<&SessionName>, counting: Counting) -> Self {
         Self {
             counting,
-            page: file.and_then(|file| file.page.clone()),
+            identities: Identities::new(file.and_then(|file| file.page.clone())),
             lineage: Lineage::new(file.map(|file| file.thread.clone())),
             pulse: Pulse::default(),
             model: None,
@@ -164,8 +161,13 @@ impl Meter {
             has_asked: false,
             blanked: false,
             unsaid: None,
-            responses: HashMap::new(),
         }
+    }
+
+    /// The file was cut or written over, or another has taken its place: its records come from the beginning once more.
+    /// Those that were counted are not counted again, wherever they stand now.
+    pub fn rewind(&mut self) {
+        self.identities.rewind(self.totals.iter().map(|total| total.tokens));
     }
 
     /// Takes the file's next record, whose line starts at byte `position`; says so if it is a
@@ -202,17 +204,21 @@ impl Meter {
             RecordKind::UsageRecord { thread, root, turn: _, response_id, usage, thread_total } => {
                 let own = self.lineage.usage(thread.as_ref(), root.as_ref());
                 let unsaid = self.unsaid.get_or_insert_default();
-                if own {
+                let last_total = self.totals.last().map(|total| total.tokens);
+                let key =
+                    own.then(|| self.identities.of_record(position, response_id.as_ref(), *thread_total, last_total));
+                if own && (key != Some(None) || !self.identities.is_rewound()) {
                     unsaid.recorded(*usage);
                 }
-                let key =
-                    if own { Some(self.response_key(position, response_id.as_ref(), *thread_total)?) } else { None };
+                if key == Some(None) && !self.identities.is_rewound() {
+                    return None;
+                }
                 let has_tool_calls = self.pulse.answered();
-                key.map(|key| self.answer(position, key, *usage, Basis::Observed, has_tool_calls))
+                key.flatten().map(|key| self.answer(position, key, *usage, Basis::Observed, has_tool_calls))
             }
             RecordKind::TokenCount { total, last, window, rate_limits } => {
                 self.window = window.or(self.window);
-                if let Some(limits) = rate_limits.as_ref().filter(|limits| limits.is_of_plan()) {
+                if let Some(limits) = rate_limits.as_ref().filter(|limits| !limits.windows.is_empty()) {
                     self.plan_windows.clone_from(&limits.windows);
                 }
                 if let Some(plan) = rate_limits.as_ref().and_then(|limits| limits.plan_type.as_ref()) {
@@ -259,33 +265,6 @@ impl Meter {
         }
     }
 
-    /// What a usage record's response is known by; none if it was said before.
-    fn response_key(
-        &mut self,
-        position: u64,
-        id: Option<&String>,
-        thread_total: Option<Tokens>,
-    ) -> Option<ResponseKey> {
-        // A count comes after its response: where nothing names one, it proves no repetition.
-        let total = thread_total.or_else(|| id.and_then(|_| self.totals.last().map(|total| total.tokens)));
-        let before = self.responses.entry(id.cloned()).or_default();
-        let is_first = before.is_empty();
-        let is_new = before.insert(total);
-        match id {
-            Some(id) if is_first => Some(ResponseKey::new(id)),
-            Some(id) => is_new.then(|| self.place(id, position)),
-            None => (is_new || total.is_none()).then(|| self.place("", position)),
-        }
-    }
-
-    /// A key by the place in the thread's files.
-    fn place(&self, id: &str, position: u64) -> ResponseKey {
-        ResponseKey::new(match &self.page {
-            None => format!("{id}@{position}"),
-            Some(page) => format!("{id}@{page}:{position}"),
-        })
-    }
-
     fn token_count(
         &mut self,
         position: u64,
@@ -298,6 +277,12 @@ impl Meter {
         if previous == Some(total) && !restarted {
             return None;
         }
+        if self.identities.was_shown(&total) {
+            if self.unsaid.is_none() {
+                self.pulse.counted();
+            }
+            return None;
+        }
         let fell = previous.is_some_and(|previous| total.total() < previous.total());
         if fell && !restarted && self.totals.iter().any(|before| before.tokens == total) {
             return None;
@@ -305,7 +290,7 @@ impl Meter {
         let copied = self.lineage.copied(self.totals.len(), &total);
         self.totals.push(RunningTotal { at, tokens: total });
         let is_known = match (&mut self.unsaid, last) {
-            (None, _) => self.page.is_some() && !self.has_asked,
+            (None, _) => self.identities.page().is_some() && !self.has_asked,
             (Some(unsaid), Some(last)) => !unsaid.is_unknown(last) || previous.unwrap_or_default() + last != total,
             (Some(_), None) => true,
         };
@@ -325,7 +310,11 @@ impl Meter {
         };
         let guess = self.lineage.guess().or(guess);
         let basis = guess.map_or(Basis::Observed, Basis::Estimated);
-        (!tokens.is_zero()).then(|| self.answer(position, self.place("", position), tokens, basis, has_tool_calls))
+        if tokens.is_zero() {
+            return None;
+        }
+        let key = self.identities.of_place("", position);
+        Some(self.answer(position, key, tokens, basis, has_tool_calls))
     }
 
     fn answer(&self, position: u64, key: ResponseKey, tokens: Tokens, basis: Basis, has_tool_calls: bool) -> Answer {

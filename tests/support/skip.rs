@@ -20,3 +20,10 @@ pub fn skip(why: &str) {
     let mut list = std::fs::OpenOptions::new().create(true).append(true).open(list).unwrap();
     list.write_all(line.as_bytes()).unwrap();
 }
+
+/// Says that the running test does nothing because the kernel forbids what it needs, such as namespaces inside a container.
+/// Nothing that could be installed would help, so that this fails nowhere.
+pub fn refused_by_kernel(why: &str) {
+    let thread = std::thread::current();
+    eprintln!("SKIPPED: {}: the kernel does not allow it: {why}", thread.name().unwrap_or("a test"));
+}

@@ -24,7 +24,6 @@ impl World {
             root: ThreadId::new("root"),
             model: Some(ModelId::new(self.model.clone())),
             tier: None,
-            unpriced: false,
             wants,
         })));
     }

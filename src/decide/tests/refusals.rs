@@ -67,6 +67,39 @@ fn a_codex_that_stays_unobserved_is_stopped_in_time() {
 }
 
 #[test]
+fn a_session_file_that_was_changed_stops_under_a_limit_and_is_marked_without() {
+    for (policy, stops) in [(five_dollars(STOP), true), (String::new(), false)] {
+        let mut world = Plan::of(&policy).started();
+        let what = "session file `x` was replaced by another file while Codex writes it".to_owned();
+        world.feed(Input::Altered { agent: AgentName::new(CODEX), what });
+        let story = world.told();
+        assert_eq!(story.contains("FREEZE"), stops, "{story}");
+        assert_eq!(story.contains("what is written to it is counted"), !stops, "{story}");
+    }
+}
+
+#[test]
+fn a_codex_that_worked_unseen_until_its_end_is_told_of_once() {
+    for (ephemeral, works, observed, told) in [
+        (false, true, false, true),
+        (false, true, true, false),
+        (false, false, false, false),
+        (true, true, false, false),
+    ] {
+        let mut world = Plan::of("").started();
+        codex_seen(&mut world, ephemeral, works);
+        if observed {
+            world.feed(Input::CodexObserved(THIS));
+        }
+        let _before = world.told();
+        world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0, ok: true });
+        let story = world.told();
+        let unseen = story.contains("no session file of it was seen: its spend cannot be observed");
+        assert_eq!(unseen, told, "{ephemeral} {works} {observed}: {story}");
+    }
+}
+
+#[test]
 fn what_a_hard_alert_cannot_judge_goes_on_and_is_said_aloud() {
     let alert = |act: &str| format!("[[alert]]\nname = \"idle\"\nidle = \"5m\"\ndo = \"{act}\"\n");
     let plan = "[[budget]]\nname = \"plan\"\nper = \"user\"\nlimit = \"80% plan 5h\"\n";

@@ -40,6 +40,7 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Asked { agent, approval } => format!("{agent} waits for approval {approval}"),
         Input::Answered { approval, answer, by, .. } => format!("{by} answers {approval}: {}", show_answer(answer)),
         Input::Blind { agent, what } => format!("{agent} is out of sight: {what}"),
+        Input::Altered { agent, what } => format!("{agent} is in doubt: {what}"),
         Input::Braked { brake, by, .. } => format!("{by}: {brake}"),
         Input::GiveUp { agent, because } => format!("{agent} is given up: {because}"),
         Input::CodexSeen { agent, process, ephemeral, works_at_once } => {
@@ -173,7 +174,6 @@ fn show_timer(timer: &Timer) -> String {
         Timer::Advice(consult) => format!("the answer to question {}", consult.0),
         Timer::Idle(agent) => format!("a look whether {agent} is idle"),
         Timer::PlanReset(agent) => format!("the plan's window of {agent}"),
-        Timer::Room(agent) => format!("a look whether {agent} has room"),
         Timer::Pace(agent) => format!("the next request of {agent}"),
     }
 }

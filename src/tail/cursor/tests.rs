@@ -1,7 +1,8 @@
 //! Owns nothing: bytes in any pieces, files that shrink, lines too long.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::path::PathBuf;
 
 use proptest::prelude::*;
 
@@ -57,32 +58,51 @@ fn a_last_line_without_line_feed_is_delivered_at_the_end_and_not_again() {
 }
 
 #[test]
-fn a_file_that_shrank_is_read_anew() {
-    let (_folder, path) = file();
-    append(&path, "one\ntwo\n");
-    let mut cursor = Cursor::open(&path).unwrap();
-    read(&mut cursor);
-    fs::write(&path, "new\n").unwrap();
-    assert_eq!(read(&mut cursor), (lines(&[(0, "new")]), Progress { lines: 1, too_long: 0, rewound: true }));
-    assert_eq!(read(&mut cursor), (Vec::new(), Progress::default()));
+fn a_file_that_was_cut_or_written_over_is_read_from_its_beginning_once_more() {
+    let long = "x".repeat(2 * COMPARED);
+    for (what, before, after) in [
+        ("shorter", "one\ntwo\n", "new\n".to_owned()),
+        ("emptied", "one\n", String::new()),
+        ("as long as it was", "one\n", "uno\n".to_owned()),
+        ("longer, and another", "one\ntwo\n", format!("{long}\n")),
+        ("cut within a line that was not complete", "one\ntw", "one\nt".to_owned()),
+        ("its end is another", &format!("{long}\none\n"), format!("{long}\nuno\nmore\n")),
+    ] {
+        let (_folder, path) = file();
+        append(&path, before);
+        let mut cursor = Cursor::open(&path).unwrap();
+        assert!(!cursor.rewind_if_rewritten().unwrap(), "{what}");
+        read(&mut cursor);
+        assert!(!cursor.rewind_if_rewritten().unwrap(), "{what}");
+        fs::write(&path, &after).unwrap();
+        assert!(cursor.rewind_if_rewritten().unwrap(), "{what}");
+        assert!(!cursor.rewind_if_rewritten().unwrap(), "{what}: told once");
+        let taken: Vec<String> =
+            read(&mut cursor).0.into_iter().map(|(_, line)| String::from_utf8(line).unwrap()).collect();
+        let whole: Vec<&str> = after.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).collect();
+        assert_eq!(taken, whole, "{what}");
+        append(&path, "more\n");
+        assert!(!cursor.rewind_if_rewritten().unwrap(), "{what}");
+        assert_eq!(read(&mut cursor).0.len(), 1, "{what}");
+    }
 }
 
 #[test]
-fn a_file_that_was_replaced_is_read_anew_and_one_that_is_gone_to_its_end() {
+fn a_file_is_read_to_its_end_whatever_its_name_leads_to() {
     let (folder, path) = file();
-    append(&path, "one\nto");
+    append(&path, "one\ntw");
     let mut cursor = Cursor::open(&path).unwrap();
-    read(&mut cursor);
+    let mut writer = OpenOptions::new().append(true).open(&path).unwrap();
+    assert_eq!(read(&mut cursor).0, lines(&[(0, "one")]));
     let other = folder.path().join("other");
     fs::write(&other, "uno\ndue\ntre\n").unwrap();
     fs::rename(&other, &path).unwrap();
-    let (taken, progress) = read(&mut cursor);
-    assert_eq!(taken, lines(&[(0, "uno"), (4, "due"), (8, "tre")]));
-    assert!(progress.rewound);
-    append(&path, "quattro\n");
-    fs::rename(&path, &other).unwrap();
-    append(&other, "cinque\n");
-    assert_eq!(read(&mut cursor).0, lines(&[(12, "quattro"), (20, "cinque")]));
+    writer.write_all(b"o\n").unwrap();
+    assert_eq!(read(&mut cursor).0, lines(&[(4, "two")]));
+    fs::remove_file(&path).unwrap();
+    writer.write_all(b"three\n").unwrap();
+    assert_eq!(read(&mut cursor).0, lines(&[(8, "three")]));
+    assert!(!cursor.rewind_if_rewritten().unwrap());
 }
 
 #[test]
@@ -92,15 +112,14 @@ fn a_compressed_file_reads_like_a_plain_one() {
     let text = "one\n".repeat(100_000) + "last";
     fs::write(&path, zstd::encode_all(text.as_bytes(), 3).unwrap()).unwrap();
     let mut cursor = Cursor::open(&path).unwrap();
-    assert_eq!(read(&mut cursor).1, Progress { lines: 100_000, too_long: 0, rewound: false });
+    assert_eq!(read(&mut cursor).1, Progress { lines: 100_000, too_long: 0 });
     assert_eq!(read(&mut cursor).1, Progress::default());
     let mut last = Vec::new();
     cursor.finish(|start, line| last.push((start, line.to_vec()))).unwrap();
     assert_eq!(last, lines(&[(400_000, "last")]));
-    fs::write(&path, zstd::encode_all("new\n".as_bytes(), 3).unwrap()).unwrap();
-    assert_eq!(read(&mut cursor), (lines(&[(0, "new")]), Progress { lines: 1, too_long: 0, rewound: true }));
+    assert_eq!(read(&mut cursor).1, Progress::default(), "once");
     fs::write(&path, "not compressed at all").unwrap();
-    assert!(cursor.read(|_, _| ()).is_err());
+    assert!(Cursor::open(&path).unwrap().read(|_, _| ()).is_err());
 }
 
 #[test]
@@ -117,7 +136,7 @@ fn a_line_over_the_bound_is_skipped_and_counted() {
             assert!(split.open.len() <= 10);
         }
         assert_eq!(taken, [b"a", b"b"]);
-        assert_eq!(progress, Progress { lines: 2, too_long: 1, rewound: false });
+        assert_eq!(progress, Progress { lines: 2, too_long: 1 });
     }
 }
 

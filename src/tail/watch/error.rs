@@ -69,6 +69,15 @@ impl WatchError {
         }
     }
 
+    /// The same of what is watched by another name.
+    pub(super) fn about(self, path: &Path) -> Self {
+        match self {
+            Self::TooManyWatches { .. } => Self::TooManyWatches { path: path.to_owned() },
+            Self::Folder { source, .. } => Self::Folder { path: path.to_owned(), source },
+            Self::TooManyHandles | Self::NoInotify(_) => self,
+        }
+    }
+
     pub(super) fn is_missing(&self) -> bool {
         matches!(self, Self::Folder { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }

@@ -198,3 +198,38 @@ fn limits_of_the_system_are_named_with_a_hint() {
     let denied = WatchError::of(notify::Error::io(io::ErrorKind::PermissionDenied.into()), Path::new("/h/sessions"));
     assert_eq!(denied.trouble(), Notice::Trouble("cannot watch `/h/sessions`: permission denied".to_owned()));
 }
+
+#[test]
+fn a_file_that_is_held_is_followed_whatever_has_become_of_its_name() {
+    type Deed = fn(&Path, &mut fs::File);
+    let remove: Deed = |path, _| fs::remove_file(path).unwrap();
+    let rename: Deed = |path, _| fs::rename(path, path.with_extension("old")).unwrap();
+    let write: Deed = |_, writer| writer.write_all(b"more\n").unwrap();
+    let nothing: Deed = |_, _| {};
+    for (what, before, deed) in [
+        ("written", nothing, write),
+        ("moved", nothing, rename),
+        ("removed", nothing, remove),
+        ("written after it was moved", rename, write),
+        ("written after it was removed", remove, write),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        fs::write(&path, "").unwrap();
+        let mut writer = OpenOptions::new().append(true).open(&path).unwrap();
+        let held = Held::open(&path).unwrap();
+        before(&path, &mut writer);
+        let (send, notices) = mpsc::channel();
+        let watcher = Watcher::new(move |notice| {
+            let _ = send.send(notice);
+        })
+        .unwrap();
+        watcher.add_held(&held).unwrap();
+        let watched = notices.try_recv();
+        assert!(watched.is_err(), "{what}: nothing has happened yet");
+        deed(&path, &mut writer);
+        let notice = notices.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("{what}: no notice came"));
+        let Notice::Touched(touched) = notice else { panic!("{what}: {notice:?}") };
+        assert_eq!(crate::tail::held::file_at(&touched), Some(held.id()), "{what}");
+    }
+}

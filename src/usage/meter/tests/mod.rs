@@ -1,6 +1,7 @@
 //! The fixtures under `tests/fixtures/rollouts` were written by the real Codex against a server
 //! that counted what it served, then cut down to the lines and fields that matter.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 

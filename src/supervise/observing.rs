@@ -1,0 +1,269 @@
+//! What a run's session files tell, and the inputs that it becomes: whose files they are, what is new in them, and what is
+//! wrong with them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::clock;
+use crate::decide::input::Input;
+use crate::model::event::EventKind;
+use crate::model::{AgentName, Billing, FileId, ProcessIdentity, Response};
+use crate::policy::cost::cost;
+use crate::process::{self, Process, Role};
+use crate::tail::Held;
+use crate::tail::held::file_at;
+use crate::tail::login::Login;
+use crate::tail::watch::Notice;
+use crate::usage::meter::Answer;
+
+use super::sessions::{Alteration, Change, Found, Reading, Reads, Unclaimed};
+use super::supervisor::Supervisor;
+
+impl Supervisor {
+    /// Reads what is new in the files that changed.
+    pub(super) fn touched(&mut self, first: Notice) -> Vec<Input> {
+        let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
+        let mut inputs = Vec::new();
+        for notice in std::iter::once(first).chain(self.sessions.pending()) {
+            match notice {
+                Notice::Touched(path) => {
+                    paths.insert(path);
+                }
+                Notice::Trouble(what) => {
+                    let what = format!("session files can no longer be watched ({what})");
+                    inputs.extend(self.of_all(|agent| Input::Blind { agent, what: what.clone() }));
+                }
+            }
+        }
+        inputs.extend(self.full_disk());
+        let now = clock::monotonic();
+        let touched: Vec<(PathBuf, Option<FileId>)> =
+            paths.into_iter().map(|path| (path.clone(), file_at(&path))).collect();
+        if touched.iter().any(|(_, id)| id.is_some_and(|id| self.sessions.is_news(id, now))) {
+            inputs.extend(self.claim_open());
+        }
+        let mut ours: BTreeSet<FileId> = BTreeSet::new();
+        for (path, id) in touched {
+            ours.extend(self.sessions.at(&path, id));
+            if id.is_some_and(|id| !self.sessions.owns(id)) {
+                ours.extend(self.claim_by_lineage(&path));
+            }
+        }
+        for id in ours {
+            inputs.extend(self.read(id));
+        }
+        inputs
+    }
+
+    fn claim_by_lineage(&mut self, path: &Path) -> Option<FileId> {
+        // One that cannot be read is nobody's, as far as one can tell.
+        self.sessions.claim_by_lineage(path, clock::monotonic()).ok().flatten()
+    }
+
+    /// Takes every session file that a process of an agent has open.
+    pub(super) fn claim_open(&mut self) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        let mut open = BTreeSet::new();
+        // Whoever writes a session is a Codex, whatever its name.
+        for (process, agent) in self.owned() {
+            let files = process::session_files_open_in(process.identity.pid, &|id| self.sessions.owns(id));
+            let files = match files {
+                Ok(files) => files,
+                Err(error) => {
+                    inputs.extend(self.hidden(process, &agent, &error));
+                    continue;
+                }
+            };
+            for file in files {
+                open.insert(file.id);
+                if !self.sessions.owns(file.id) {
+                    if self.sessions.knows_name_of(&file.path) {
+                        // What the file that had the name until now has shown does not count again.
+                        inputs.extend(self.read_all());
+                    }
+                    let claimed = Held::open_through(&file.link, file.path.clone()).map_err(Unclaimed::from);
+                    match claimed.and_then(|held| self.sessions.claim(held, &agent)) {
+                        Ok(()) => inputs.extend(self.read(file.id)),
+                        // Closed meanwhile.
+                        Err(error) if error.is_gone() => continue,
+                        Err(error) => {
+                            inputs.push(unreadable(&agent, &file.path, &error));
+                            continue;
+                        }
+                    }
+                }
+                inputs.extend(self.observed(process.identity));
+            }
+        }
+        self.sessions.are_written(&open);
+        // A thread whose writer is gone asks for nothing more; where no file is seen open at all, the
+        // look itself has failed.
+        if !open.is_empty() {
+            for id in self.sessions.at_work() {
+                if !open.contains(&id) {
+                    inputs.extend(self.read(id));
+                    inputs.extend(self.sessions.rest(id).map(phase));
+                }
+            }
+        }
+        inputs
+    }
+
+    /// What a Codex spends can be seen, by whatever file: told once for each process.
+    pub(super) fn observed(&self, codex: ProcessIdentity) -> Option<Input> {
+        (!self.governor.sees_spend_of(codex)).then_some(Input::CodexObserved(codex))
+    }
+
+    /// A Codex whose open files this user may not look at: told once.
+    fn hidden(&mut self, process: Process, agent: &AgentName, error: &std::io::Error) -> Option<Input> {
+        let is_new = process.role() == Role::Codex && self.hidden.insert(process.identity);
+        let what = format!("what codex (process {}) has open cannot be looked at ({error})", process.identity.pid);
+        is_new.then(|| Input::Blind { agent: agent.clone(), what })
+    }
+
+    /// Codex goes on without a session file where it cannot write one.
+    pub(super) fn full_disk(&mut self) -> Vec<Input> {
+        let Some(folder) = self.sessions.newly_full() else { return Vec::new() };
+        let what = format!("the disk under `{}` is full: sessions cannot be written", folder.display());
+        self.of_all(|agent| Input::Blind { agent, what: what.clone() })
+    }
+
+    fn read(&mut self, id: FileId) -> Vec<Input> {
+        let read = self.sessions.read(id);
+        self.understand_all(vec![(id, read)])
+    }
+
+    /// Reads all files of ours to their end: before a decision that ends something.
+    pub(super) fn drain(&mut self) -> Vec<Input> {
+        let mut inputs = self.claim_open();
+        for notice in self.sessions.pending() {
+            if let Notice::Touched(path) = notice
+                && file_at(&path).is_some_and(|id| !self.sessions.owns(id))
+            {
+                let _claimed = self.claim_by_lineage(&path);
+            }
+        }
+        inputs.extend(self.read_all());
+        inputs.extend(self.full_disk());
+        inputs
+    }
+
+    /// Reads what is new in all files that are known to be ours.
+    pub(super) fn read_all(&mut self) -> Vec<Input> {
+        let read = self.sessions.read_all();
+        self.understand_all(read)
+    }
+
+    /// As [`Supervisor::drain`], with last lines that nobody will finish: when all writers are gone.
+    pub(super) fn drain_to_the_end(&mut self) -> Vec<Input> {
+        let mut inputs = self.drain();
+        let rest = self.sessions.finish_all();
+        inputs.extend(self.understand_all(rest));
+        inputs
+    }
+
+    fn understand_all(&mut self, read: Vec<(FileId, Reads)>) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        for (id, readings) in read {
+            match readings {
+                Ok(readings) => inputs.extend(self.understand(readings)),
+                Err(error) => inputs
+                    .extend(self.sessions.newly_unreadable(id).map(|(agent, path)| unreadable(&agent, &path, &error))),
+            }
+        }
+        inputs
+    }
+
+    /// Something was done to a file of ours. What becomes of one that nobody writes any more is no matter.
+    fn altered(&mut self, agent: AgentName, id: FileId, path: &Path, how: Alteration) -> Option<Input> {
+        let written = self.owned().iter().any(|(process, _)| process::writes(process.identity.pid, id));
+        self.sessions.is_written(id, written);
+        let what = format!("session file `{}` {} while Codex writes it", path.display(), how.text());
+        (written || how == Alteration::Rewritten).then_some(Input::Altered { agent, what })
+    }
+
+    fn understand(&mut self, readings: Vec<Reading>) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        let mut moved = BTreeSet::new();
+        let now = self.moment().uptime;
+        for reading in readings {
+            match reading {
+                Reading::Thread(found) => self.found(&found),
+                Reading::Did(agent, deed) => {
+                    self.working.did(&agent, now, deed);
+                    moved.insert(agent);
+                }
+                Reading::Window(agent, thread, tokens) => self.working.window(&agent, &thread, tokens),
+                Reading::Plan(agent, windows) => inputs.push(Input::Plan { agent, windows }),
+                Reading::Answered { agent, answer, home, plan } => {
+                    moved.insert(agent.clone());
+                    // What was done before is known when its answer is judged.
+                    inputs.extend(self.working.news());
+                    let response = self.price(agent, answer, &home, plan.as_deref());
+                    inputs.push(Input::Responded(Box::new(response)));
+                }
+                Reading::Phase(change) => inputs.push(phase(change)),
+                Reading::Altered { agent, id, path, how } => inputs.extend(self.altered(agent, id, &path, how)),
+                Reading::Skipped { path, lines, reason } => {
+                    self.skipped += lines;
+                    let path = path.display().to_string();
+                    self.note(EventKind::Skipped { path, lines, reason });
+                }
+            }
+        }
+        inputs.extend(self.progress(moved));
+        inputs
+    }
+
+    fn found(&mut self, found: &Found) {
+        let billing = self.billing(&found.home, found.provider.as_deref(), found.plan.as_deref());
+        let seen = EventKind::ThreadSeen {
+            thread: found.thread.clone(),
+            root: found.root.clone(),
+            parent: found.parent.clone(),
+            path: found.path.display().to_string(),
+            codex: found.codex.clone(),
+            billing,
+            role: found.role.clone(),
+        };
+        self.note_of(&found.agent, seen);
+    }
+
+    pub(super) fn billing(&mut self, home: &Path, provider: Option<&str>, plan: Option<&str>) -> Billing {
+        self.logins.entry(home.to_owned()).or_insert_with(|| Login::of(home)).billing(provider, plan)
+    }
+
+    pub(super) fn price(&mut self, agent: AgentName, answer: Answer, home: &Path, plan: Option<&str>) -> Response {
+        let billing = self.billing(home, answer.provider.as_deref(), plan);
+        let own = self.wards.get(&agent).map(|ward| ward.attribution.clone());
+        let asked = || self.advising.as_ref().map(|advising| advising.adviser.attribution.clone());
+        let attribution = own.or_else(asked).unwrap_or_default();
+        let unpriced = &self.governor.policy().models.unpriced;
+        let cost =
+            cost(&self.prices, unpriced, billing, answer.model.as_ref(), &answer.tier, answer.at, &answer.tokens);
+        Response {
+            run: Some(self.run.clone()),
+            agent: Some(agent),
+            thread: answer.thread,
+            root: answer.root,
+            key: answer.key,
+            at: answer.at,
+            model: answer.model,
+            provider: answer.provider,
+            tier: answer.tier,
+            tokens: answer.tokens,
+            cost,
+            basis: answer.basis,
+            billing,
+            attribution,
+        }
+    }
+}
+
+fn unreadable(agent: &AgentName, path: &Path, error: &dyn std::fmt::Display) -> Input {
+    Input::Blind { agent: agent.clone(), what: format!("session file `{}` cannot be read ({error})", path.display()) }
+}
+
+fn phase(change: Change) -> Input {
+    Input::Phase { agent: change.agent, thread: change.thread, phase: change.phase }
+}

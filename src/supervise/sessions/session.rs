@@ -1,0 +1,301 @@
+//! One session file of a run: what is new in it, for the agent whose thread it is.
+
+use std::path::{Path, PathBuf};
+
+use crate::model::{AgentName, FileId, PlanWindow, ThreadId, Timestamp};
+use crate::rollout::{self, Deed, SessionName};
+use crate::supervise::working::Deeds;
+use crate::tail::cursor::LONGEST_LINE;
+use crate::tail::session::{home_of, name_is_older, name_of};
+use crate::tail::{Held, Whereabouts};
+use crate::usage::meter::{Answer, Counting, Meter, Phase};
+
+/// What a session file had to say.
+pub(in crate::supervise) enum Reading {
+    /// It is a thread of this run.
+    Thread(Found),
+    /// A model answered.
+    Answered {
+        /// Whose.
+        agent: AgentName,
+        /// What.
+        answer: Answer,
+        /// The home it was found in: its log-in tells who pays.
+        home: PathBuf,
+        /// The plan that the file names, if it does.
+        plan: Option<String>,
+    },
+    /// The agent did something.
+    Did(AgentName, Deed),
+    /// A thread's model can read so many tokens at once.
+    Window(AgentName, ThreadId, u64),
+    /// How much of the plan's own limits is used.
+    Plan(AgentName, Vec<PlanWindow>),
+    /// A thread's requests started or ended.
+    Phase(Change),
+    /// Something was done to the file by somebody else than its writer. Told once of each kind.
+    Altered {
+        /// Whose.
+        agent: AgentName,
+        /// Which file.
+        id: FileId,
+        /// Its last name.
+        path: PathBuf,
+        /// What.
+        how: Alteration,
+    },
+    /// Lines that could not be read.
+    Skipped {
+        /// Where.
+        path: PathBuf,
+        /// How many.
+        lines: u64,
+        /// Why, and where the first is.
+        reason: String,
+    },
+}
+
+/// A thread's requests started or ended.
+pub(in crate::supervise) struct Change {
+    /// Whose.
+    pub(in crate::supervise) agent: AgentName,
+    /// Which.
+    pub(in crate::supervise) thread: ThreadId,
+    /// How it stands.
+    pub(in crate::supervise) phase: Phase,
+}
+
+/// What one file had to say.
+pub(in crate::supervise) type Reads = std::io::Result<Vec<Reading>>;
+
+/// How far a file is read.
+#[derive(Clone, Copy)]
+pub(super) enum Upto {
+    /// Its writer may be in the middle of a line.
+    LastFeed,
+    /// Nobody will write to it any more.
+    End,
+}
+
+/// A thread, as its file's first lines tell.
+pub(in crate::supervise) struct Found {
+    pub(in crate::supervise) agent: AgentName,
+    pub(in crate::supervise) thread: ThreadId,
+    pub(in crate::supervise) root: ThreadId,
+    pub(in crate::supervise) parent: Option<ThreadId>,
+    pub(in crate::supervise) path: PathBuf,
+    pub(in crate::supervise) home: PathBuf,
+    pub(in crate::supervise) codex: Option<String>,
+    pub(in crate::supervise) provider: Option<String>,
+    pub(in crate::supervise) plan: Option<String>,
+    pub(in crate::supervise) role: Option<String>,
+}
+
+/// A thread's file: held open, and counted up to a place in it.
+pub(super) struct Session {
+    pub(super) file: Held,
+    /// As it was called when it was found.
+    pub(super) name: Option<SessionName>,
+    pub(super) agent: AgentName,
+    pub(super) home: PathBuf,
+    pub(super) meter: Meter,
+    counting: Counting,
+    told: bool,
+    pub(super) phase: Phase,
+    deeds: Deeds,
+    /// When the last of what it shows was done.
+    last_deed: Option<Timestamp>,
+    window: Option<u64>,
+    plan: Vec<PlanWindow>,
+    /// A process had it open for writing when that was last looked at.
+    pub(super) written: bool,
+    /// That something was done to it was told.
+    alteration: Option<Alteration>,
+    /// That it cannot be read was told.
+    pub(super) unreadable: bool,
+}
+
+/// What was done to a session file by somebody else than its writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::supervise) enum Alteration {
+    /// It is shorter than it was, or was written over.
+    Rewritten,
+    /// Another file has its name.
+    Replaced,
+    /// It was removed, or something hides it.
+    Lost,
+}
+
+impl Alteration {
+    /// Such as `was replaced by another file`.
+    pub(in crate::supervise) fn text(self) -> &'static str {
+        match self {
+            Self::Rewritten => "was cut or written over",
+            Self::Replaced => "was replaced by another file",
+            Self::Lost => "was removed or hidden",
+        }
+    }
+}
+
+impl Session {
+    /// A thread of this agent, whose file is held from now on. What was in it before is read for its state, and counts
+    /// only if it was recorded since the run began.
+    pub(super) fn new(file: Held, agent: AgentName, since: Timestamp, deeds: Deeds) -> std::io::Result<Self> {
+        let meta = file.metadata()?;
+        let born_here = meta.created().ok().map(Timestamp::from).is_some_and(|created| created >= since);
+        let grown_from = match (born_here, name_is_older(file.path(), since)) {
+            (true, false) => 0,
+            // An old session that was unpacked or moved meanwhile: only its records' times can tell.
+            (true, true) => u64::MAX,
+            (false, _) => meta.len(),
+        };
+        let counting = Counting { from: since, grown_from };
+        let name = name_of(file.path());
+        Ok(Self {
+            agent,
+            home: home_of(file.path()),
+            meter: Meter::new(name.as_ref(), counting),
+            file,
+            name,
+            counting,
+            told: false,
+            phase: Phase::Idle,
+            deeds,
+            last_deed: None,
+            window: None,
+            plan: Vec::new(),
+            written: true,
+            alteration: None,
+            unreadable: false,
+        })
+    }
+
+    /// Goes on from what another file of the same name has shown, which holds the same thread: what counted there does
+    /// not count again here.
+    pub(super) fn succeeds(mut self, before: &mut Self) -> Self {
+        self.meter = before.meter.clone();
+        self.meter.rewind();
+        self.phase = std::mem::replace(&mut before.phase, Phase::Idle);
+        self.last_deed = before.last_deed;
+        self.told = before.told;
+        self
+    }
+
+    /// Which file it is.
+    pub(super) fn id(&self) -> FileId {
+        self.file.id()
+    }
+
+    /// Reads what is new.
+    pub(super) fn read(&mut self, upto: Upto) -> Reads {
+        let mut readings = Vec::new();
+        let rewound = self.read_into(upto, &mut readings)?;
+        let altered = match (rewound, self.written) {
+            (true, _) => Some(Alteration::Rewritten),
+            // Codex itself archives, compresses and deletes the files that nobody writes any more.
+            (false, false) => None,
+            (false, true) => match self.file.whereabouts() {
+                Whereabouts::Known => None,
+                Whereabouts::Replaced => Some(Alteration::Replaced),
+                Whereabouts::Lost => Some(Alteration::Lost),
+            },
+        };
+        if let Some(how) = altered.filter(|how| self.alteration.replace(*how) != Some(*how)) {
+            let path = self.file.path().to_owned();
+            readings.push(Reading::Altered { agent: self.agent.clone(), id: self.id(), path, how });
+        }
+        Ok(readings)
+    }
+
+    /// Says whether the file was cut or written over: then all of it came once more.
+    fn read_into(&mut self, upto: Upto, readings: &mut Vec<Reading>) -> std::io::Result<bool> {
+        let mut refused: Option<(u64, String)> = None;
+        let path = self.file.path().to_owned();
+        let rewinds = self.file.rewind_if_rewritten()?;
+        if rewinds {
+            self.meter.rewind();
+        }
+        let seen_before = self.last_deed.filter(|_| rewinds);
+        let Self { agent, home, file, meter, told, phase, counting, deeds, last_deed, window, plan, .. } = self;
+        let on_line = |position: u64, line: &[u8]| {
+            let (position, record) = match rollout::read(line) {
+                Ok(record) => (position, record),
+                Err(why) => {
+                    refused.get_or_insert_with(|| (0, format!("{why} at byte {position}"))).0 += 1;
+                    match rollout::after_torn(position, line) {
+                        Some(whole) => whole,
+                        None => return,
+                    }
+                }
+            };
+            let answer = meter.push(position, &record);
+            if !*told && meter.thread().is_some() {
+                *told = true;
+                readings.extend(found(agent, home, &path, meter).map(Reading::Thread));
+            }
+            if *deeds == Deeds::Read
+                && let Some(deed) = rollout::deed::deed(line).filter(|deed| deed.at >= counting.from)
+                && seen_before.is_none_or(|seen| deed.at > seen)
+            {
+                *last_deed = (*last_deed).max(Some(deed.at));
+                readings.push(Reading::Did(agent.clone(), deed));
+            }
+            if meter.window() != *window {
+                *window = meter.window();
+                let told = meter.thread().cloned().zip(*window);
+                readings.extend(told.map(|(thread, tokens)| Reading::Window(agent.clone(), thread, tokens)));
+            }
+            if meter.plan_windows() != plan.as_slice() {
+                *plan = meter.plan_windows().to_vec();
+                readings.push(Reading::Plan(agent.clone(), plan.clone()));
+            }
+            // What is read once more tells how the thread stood, until its end.
+            if !rewinds {
+                readings.extend(moved(agent, meter, phase));
+            }
+            if let Some(answer) = answer.filter(|answer| answer.counts) {
+                let plan = meter.plan_type().map(str::to_owned);
+                readings.push(Reading::Answered { agent: agent.clone(), answer, home: home.clone(), plan });
+            }
+        };
+        let progress = match upto {
+            Upto::LastFeed => file.read(on_line)?,
+            Upto::End => file.finish(on_line)?,
+        };
+        readings.extend(moved(&self.agent, &self.meter, &mut self.phase));
+        if progress.too_long > 0 {
+            refused.get_or_insert_with(|| (0, format!("longer than {} MiB", LONGEST_LINE >> 20))).0 +=
+                progress.too_long;
+        }
+        if let Some((lines, reason)) = refused {
+            readings.push(Reading::Skipped { path, lines, reason });
+        }
+        Ok(rewinds)
+    }
+}
+
+/// The thread's phase, where it is another now.
+fn moved(agent: &AgentName, meter: &Meter, phase: &mut Phase) -> Option<Reading> {
+    let now = meter.phase();
+    if std::mem::replace(phase, now) == now {
+        return None;
+    }
+    let thread = meter.thread()?.clone();
+    Some(Reading::Phase(Change { agent: agent.clone(), thread, phase: now }))
+}
+
+fn found(agent: &AgentName, home: &Path, path: &Path, meter: &Meter) -> Option<Found> {
+    let thread = meter.thread()?.clone();
+    Some(Found {
+        agent: agent.clone(),
+        root: meter.root().cloned().unwrap_or_else(|| thread.clone()),
+        thread,
+        parent: meter.parent().cloned(),
+        path: path.to_owned(),
+        home: home.to_owned(),
+        codex: meter.codex_version().map(str::to_owned),
+        provider: meter.provider().map(str::to_owned),
+        plan: meter.plan_type().map(str::to_owned),
+        role: meter.role().map(str::to_owned),
+    })
+}

@@ -1,0 +1,113 @@
+//! Owns the session files: one that is held open, so that whatever becomes of its name, what is written to it is read.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::model::FileId;
+
+use super::cursor::{Cursor, Progress};
+
+/// What this process has open, as links to the files themselves. inotify follows them, too.
+pub(super) const OWN_DESCRIPTORS: &str = "/proc/self/fd";
+
+/// A session file that is open here. Which file it is, is settled when it is opened: a name may lead elsewhere later.
+#[derive(Debug)]
+pub struct Held {
+    id: FileId,
+    path: PathBuf,
+    cursor: Cursor,
+}
+
+/// What has become of the name of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// It leads to the file, or the file has another name now.
+    Known,
+    /// Another file has it.
+    Replaced,
+    /// Nothing has it that can be reached: it was removed, or something hides it, such as a mount.
+    Lost,
+}
+
+impl Held {
+    /// Opens the file that this path leads to at the moment.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Self::open_through(path, path.to_owned())
+    }
+
+    /// Opens the file that `link` leads to, such as `/proc/PID/fd/N`, a descriptor of its writer: it leads to what the
+    /// writer has open whatever its name leads to, and from any mount namespace. `path` is its name as seen from here.
+    pub fn open_through(link: &Path, path: PathBuf) -> io::Result<Self> {
+        let cursor = Cursor::open(link)?;
+        let id = id_of(&cursor.file().metadata()?);
+        Ok(Self { id, path, cursor })
+    }
+
+    /// Which file it is.
+    pub fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// The last name that was known of it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the file system says of it now.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        self.cursor.file().metadata()
+    }
+
+    /// As [`Cursor::rewind_if_rewritten`].
+    pub fn rewind_if_rewritten(&mut self) -> io::Result<bool> {
+        self.cursor.rewind_if_rewritten()
+    }
+
+    /// As [`Cursor::read`].
+    pub fn read(&mut self, on_line: impl FnMut(u64, &[u8])) -> io::Result<Progress> {
+        self.cursor.read(on_line)
+    }
+
+    /// As [`Cursor::finish`].
+    pub fn finish(&mut self, on_line: impl FnMut(u64, &[u8])) -> io::Result<Progress> {
+        self.cursor.finish(on_line)
+    }
+
+    /// A link to the very file, for as long as this is held.
+    pub(super) fn own_link(&self) -> PathBuf {
+        Path::new(OWN_DESCRIPTORS).join(self.cursor.file().as_raw_fd().to_string())
+    }
+
+    /// What has become of its name. One that was moved (by `codex archive`, or with its folder) is known by its new
+    /// name from now on.
+    pub fn whereabouts(&mut self) -> Whereabouts {
+        match file_at(&self.path) {
+            Some(named) if named == self.id => return Whereabouts::Known,
+            Some(_) => return Whereabouts::Replaced,
+            None => {}
+        }
+        // The kernel knows what an open file is called now.
+        match fs::read_link(self.own_link()) {
+            Ok(moved) if file_at(&moved) == Some(self.id) => {
+                self.path = moved;
+                Whereabouts::Known
+            }
+            Ok(_) | Err(_) => Whereabouts::Lost,
+        }
+    }
+}
+
+/// The file that a path leads to; `None` where that cannot be told.
+pub fn file_at(path: &Path) -> Option<FileId> {
+    Some(id_of(&fs::metadata(path).ok()?))
+}
+
+fn id_of(meta: &Metadata) -> FileId {
+    FileId { device: meta.dev(), inode: meta.ino() }
+}
+
+#[cfg(test)]
+mod tests;

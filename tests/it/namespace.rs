@@ -1,0 +1,105 @@
+//! A Codex in namespaces of its own (a container, bubblewrap, `unshare`): its home is called otherwise there, or is not to
+//! be seen from outside at all. What it has open can be read all the same.
+
+use std::process::Command;
+
+use crate::support::codex::CURRENT;
+use crate::support::fake_responses::{Reply, Select};
+use crate::support::ledger;
+use crate::support::skip;
+use crate::support::world::World;
+
+const LIMIT: &[&str] = &["--budget", "4 responses", "--at-limit", "kill"];
+
+/// `$h` is `CODEX_HOME`, `$c` a copy of its configuration; `codex` works.
+const WRAPPED: &[(&str, &str)] = &[
+    ("bubblewrap, the same files", "bwrap --dev-bind / / codex exec 'do it'"),
+    (
+        "bubblewrap, its home under another name",
+        "bwrap --dev-bind / / --tmpfs /mnt --bind $h /mnt/h --setenv CODEX_HOME /mnt/h codex exec 'do it'",
+    ),
+    (
+        "bubblewrap, its home in no file system of ours",
+        "bwrap --dev-bind / / --tmpfs $h --ro-bind $c $h/config.toml codex exec 'do it'",
+    ),
+    (
+        "bubblewrap, all namespaces but the network's",
+        "bwrap --unshare-all --share-net --dev-bind / / --proc /proc --tmpfs /mnt --bind $h /mnt/h \
+         --setenv CODEX_HOME /mnt/h codex exec 'do it'",
+    ),
+    (
+        "unshare, with users, processes and mounts of its own",
+        "unshare -Urpfm --mount-proc sh -c \"mount -t tmpfs none $h && cp $c $h/config.toml && codex exec 'do it'\"",
+    ),
+];
+
+/// This machine lets a user make namespaces, with this program.
+fn can_unshare(program: &str, args: &[&str]) -> bool {
+    match Command::new(program).args(args).arg("true").output() {
+        Ok(done) if done.status.success() => true,
+        Ok(done) => {
+            skip::refused_by_kernel(&format!("{program}: {}", String::from_utf8_lossy(&done.stderr).trim()));
+            false
+        }
+        Err(error) => {
+            skip::skip(&format!("{program}: {error}"));
+            false
+        }
+    }
+}
+
+fn all_tools(world: &World) {
+    world.server.script(Select::root(), (0..6).map(|_| Reply::exec("sleep 0.3")));
+}
+
+fn script(world: &World, command: &str) -> String {
+    let home = world.path("codex").display().to_string();
+    let config = world.path("config.toml").display().to_string();
+    format!("h={home}; c={config}; cp $h/config.toml $c; {command}")
+}
+
+#[test]
+fn a_codex_in_another_namespace_is_metered_and_its_limit_kept() {
+    if !can_unshare("unshare", &["-Urpfm", "--mount-proc"]) || !can_unshare("bwrap", &["--dev-bind", "/", "/"]) {
+        return;
+    }
+    for (what, command) in WRAPPED {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        all_tools(&world);
+        let end = world.run_governed(LIMIT, &["sh", "-c", &script(&world, command)]).expect_code(124);
+        let served = world.server.requests().len();
+        assert!(served <= 4, "{what}: {served} served: {}", end.finished);
+        ledger::expect_all_served(&world, &end.id());
+    }
+}
+
+#[test]
+fn a_codex_in_another_namespace_is_metered_without_a_limit() {
+    if !can_unshare("bwrap", &["--dev-bind", "/", "/"]) {
+        return;
+    }
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    all_tools(&world);
+    let command = script(&world, WRAPPED.iter().find(|(what, _)| what.contains("no file system of ours")).unwrap().1);
+    let end = world.run_governed(&[], &["sh", "-c", &command]).expect_code(0);
+    assert_eq!(world.server.requests().len(), 7);
+    ledger::expect_all_served(&world, &end.id());
+}
+
+#[test]
+fn a_codex_that_a_wrapper_puts_into_a_namespace_waits_at_the_gate() {
+    if !can_unshare("bwrap", &["--dev-bind", "/", "/"]) {
+        return;
+    }
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let real = std::fs::read_link(world.path("bin/codex")).unwrap().display().to_string();
+    std::fs::remove_file(world.path("bin/codex")).unwrap();
+    let wrapper =
+        script(&world, &format!("exec bwrap --dev-bind / / --tmpfs $h --ro-bind $c $h/config.toml {real} \"$@\""));
+    world.write_script("bin/codex", &format!("#!/bin/sh\n{wrapper}\n"));
+    all_tools(&world);
+    let end = world.run_governed(LIMIT, &["codex", "exec", "do it"]).expect_code(124);
+    assert_eq!(world.server.requests().len(), 4, "{}", end.finished);
+    ledger::expect_all_served(&world, &end.id());
+    end.expect_said("limits are kept at the gate");
+}

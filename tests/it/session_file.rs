@@ -1,0 +1,125 @@
+//! The session file lies where the agent can write, too: whatever it does to it, nothing passes a limit and each response
+//! counts once.
+
+use std::sync::Mutex;
+
+use crate::support::codex::{CURRENT, OLD};
+use crate::support::fake_responses::{Reply, Select};
+use crate::support::ledger;
+use crate::support::world::World;
+
+/// What tells the reader's trouble from the file's: four responses, whatever they cost.
+const LIMIT: &[&str] = &["--budget", "4 responses", "--at-limit", "kill"];
+
+const EXEC: &[&str] = &["codex", "exec", "do it"];
+
+/// What may come of a deed under a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    /// The agent is ended with this reason, before it asks again.
+    Because(&'static str),
+    /// The file is only called otherwise: it is metered on, up to the limit.
+    AtTheLimit,
+}
+use Ends::{AtTheLimit, Because};
+
+const REPLACED: Ends = Because("was replaced by another file while Codex writes it");
+const LOST: Ends = Because("was removed or hidden while Codex writes it");
+const REWRITTEN: Ends = Because("was cut or written over while Codex writes it");
+
+/// What an agent's tool does to `$f`, the session file, in the folder `$d` below `$s`, and how that ends.
+const DEEDS: &[(&str, &str, Ends)] = &[
+    ("sed -i", "sed -i s/zzzz/y/ $f", REPLACED),
+    ("cp and mv", "cp $f $f.new && mv $f.new $f", REPLACED),
+    ("an editor's save", "cp $f $f~ && rm $f && cp $f~ $f", REPLACED),
+    ("mv and cp", "mv $f $f.old; cp $f.old $f", REPLACED),
+    ("rm", "rm $f", LOST),
+    ("rm and touch", "rm $f; touch $f", REPLACED),
+    ("emptied", ": > $f", REWRITTEN),
+    ("cut", "truncate -s -200 $f", REWRITTEN),
+    ("written over, as long as it was", "n=$(stat -c %s $f); head -c $n /dev/zero > $f", REWRITTEN),
+    ("written over, longer", "head -c 300000 /dev/zero > $f", REWRITTEN),
+    ("moved", "mv $f $s/other", AtTheLimit),
+    ("the folder of the day moved", "mv $d $d.old", AtTheLimit),
+    ("sessions moved", "mv $s $s.old", AtTheLimit),
+    ("sessions removed", "rm -r $s", LOST),
+    ("a file in the place of sessions", "rm -r $s; touch $s", LOST),
+    ("a circle of links in the place of sessions", "mv $s $s.old; ln -s sessions $s", AtTheLimit),
+    ("a hard link, and a copy in its place", "ln $f $f.l; rm $f; cp $f.l $f", REPLACED),
+    ("a link to itself in its place", "mv $f $f.l; ln -s $f.l $f", AtTheLimit),
+    ("a link to a copy in its place", "cp $f $f.l; rm $f; ln -s $f.l $f", REPLACED),
+    ("not readable", "chmod 000 $f", AtTheLimit),
+];
+
+fn tool(world: &World, deed: &str) -> Reply {
+    let sessions = world.path("codex/sessions").display().to_string();
+    Reply::exec(&format!("s={sessions}; f=$(find $s -name 'rollout-*.jsonl' | head -n 1); d=$(dirname $f); {deed}"))
+}
+
+#[test]
+fn nothing_that_is_done_to_a_session_file_passes_a_limit() {
+    let failed = Mutex::new(Vec::new());
+    let next = Mutex::new(DEEDS.iter());
+    let work = || {
+        while let Some((what, deed, ends)) = { next.lock().unwrap().next() } {
+            let Some(world) = World::with_codex(CURRENT) else { return };
+            world.server.script(Select::root(), [tool(&world, deed)]);
+            world.server.always(Select::root(), Reply::exec("true"));
+            let end = world.run_governed(LIMIT, EXEC);
+            let served = world.server.requests().len();
+            let counted = ledger::report(&world, &[])["totals"]["responses"].as_u64();
+            let as_expected = match ends {
+                Because(why) => served == 1 && end.finished.stderr.contains(why),
+                AtTheLimit => served == 4,
+            };
+            if !as_expected || end.finished.code() != 124 || counted != u64::try_from(served).ok() {
+                failed.lock().unwrap().push(format!("{what}: {served} served, {counted:?} counted: {}", end.finished));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for nth in 0..3 {
+            let name = format!("session files {nth}");
+            std::thread::Builder::new().name(name).spawn_scoped(scope, work).unwrap();
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), DEEDS.len(), failed.join("\n"));
+}
+
+#[test]
+fn without_a_limit_each_response_counts_whatever_is_done_to_the_file_and_that_is_said() {
+    for version in [CURRENT, OLD] {
+        let Some(world) = World::with_codex(version) else { return };
+        // One after the other, on whatever has the name by then.
+        let deeds = [
+            "truncate -s -200 $f",
+            "mv $f $f.old; cp $f.old $f",
+            "sed -i 2d $f",
+            "rm $f; touch $f",
+            "mv $d $d.old; mkdir $d",
+            "rm -r $s; touch $s",
+        ];
+        world.server.script(Select::root(), deeds.map(|deed| tool(&world, deed)));
+        let end = world.run_governed(&[], EXEC).expect_code(0).expect_said("what is written to it is counted");
+        assert_eq!(world.server.requests().len(), deeds.len() + 1, "{version:?}");
+        ledger::expect_all_served(&world, &end.id());
+    }
+}
+
+#[test]
+fn a_file_that_nobody_writes_any_more_may_be_changed_and_gone_on_with() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::message("one"), Reply::exec("true")]);
+    world.server.always(Select::root(), Reply::message("done"));
+    let sessions = world.path("codex/sessions").display().to_string();
+    let script = format!(
+        "codex exec one; f=$(find {sessions} -name '*.jsonl'); id=${{f%.jsonl}}; id=${{id: -36}}; sed -i s/zzzz/y/ $f; \
+         codex archive $id && codex unarchive $id && codex exec resume $id two; rm -r {sessions}"
+    );
+    let flags = ["--budget", "9 responses", "--at-limit", "kill"];
+    let end = world.run_governed(&flags, &["bash", "-c", &script]).expect_code(0);
+    assert_eq!(world.server.requests().len(), 4, "{}", end.finished);
+    ledger::expect_all_served(&world, &end.id());
+    assert!(!end.finished.stderr.contains("while Codex writes it"), "{}", end.finished);
+}
