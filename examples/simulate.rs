@@ -18,7 +18,7 @@ use govern::decide::agent::AgentSetup;
 use govern::decide::effect::Ending;
 use govern::decide::input::Phase;
 use govern::decide::lifecycle::State;
-use govern::decide::{Books, Effect, Governor, Input, Moment, Setup};
+use govern::decide::{Before, Books, Effect, Governor, Input, Moment, Setup};
 use govern::model::{
     AgentName, Attribution, Basis, Billing, BudgetKey, Cost, ModelId, Money, Progress, Quantity, Registration,
     Response, ResponseKey, RunId, ServiceTier, Streak, ThreadId, Tokens, Unit,
@@ -275,7 +275,7 @@ impl<'f> World<'f> {
             askable: false,
             quote: Box::new(|_, _, _, _| Cost::Unpriced),
             lift: None,
-            history: Vec::new(),
+            before: Before::default(),
         });
         let ways = fleet.agents.iter().map(|made| (made.name.clone(), Way::default())).collect();
         Self { fleet, governor, ways, now: 0, answers: 0 }

@@ -14,14 +14,14 @@ use crate::decide::account::Account;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{CallQuery, CallsBy, Filter, Ledger, RunFilter, SumQuery, SumsBy};
-use crate::model::event::EventKind;
-use crate::model::{BudgetKey, Dimension, Event, RunInfo, Sum, ThreadId, Timestamp, Unit};
+use crate::model::{BudgetKey, Dimension, Event, LimitTold, RunInfo, ThreadId, Timestamp, Unit, active};
 use crate::policy::rule::{Budget, PlanBudget, Policy, Window};
 use crate::policy::window::Bounds;
+use crate::process;
 use crate::report::outlook::{Forecast, RECENT, Stretch};
-use crate::report::{BudgetReport, BudgetRow, BudgetStanding, OtherTime, Outlook, PlanStanding, json, told};
+use crate::report::{BudgetReport, BudgetRow, BudgetStanding, OtherTime, Outlook, PlanStanding, json};
 use crate::tail::locate::codex_home;
-use crate::tail::plan::last_plan;
+use crate::tail::plan::last_limits;
 
 /// Where every budget stands: spent, reserved, left, when it starts anew, and what will be spent by then.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -75,8 +75,10 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     }
     let waiting =
         policy.budgets.iter().filter_map(|budget| of_another_time(budget, here.now, policy.timezone)).collect();
-    let plans = plans(&policy, here);
-    let report = BudgetReport { rows, at: here.now, zone: policy.timezone, since, waiting, plans };
+    let told = limits_told(&policy, here);
+    let plans = plans(&policy, &told, here.now);
+    let others = told.into_iter().filter(|told| told.other.is_some()).collect();
+    let report = BudgetReport { rows, at: here.now, zone: policy.timezone, since, waiting, plans, others };
     put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
     let fails = match args.check {
         None => false,
@@ -86,19 +88,24 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     Ok(if fails { Exit::Over } else { Exit::Success })
 }
 
-/// What is last known of the plan, for the budgets over it; nothing where Codex wrote none, or that cannot be read.
-fn plans(policy: &Policy, here: &Here<'_>) -> Vec<PlanStanding> {
+/// What is last known of the account's limits, where a budget is over a plan; nothing where Codex wrote none, or that
+/// cannot be read.
+fn limits_told(policy: &Policy, here: &Here<'_>) -> Vec<LimitTold> {
     if policy.plan_budgets.is_empty() {
         return Vec::new();
     }
     let home = codex_home(|name| here.variable(name));
-    let told = home.and_then(|home| last_plan(&home).ok()).unwrap_or_default();
-    let standing = |budget: &PlanBudget| PlanStanding {
-        budget: budget.name.clone(),
-        limit: budget.limit,
-        last: told.iter().find(|(window, _)| window.length == budget.limit.window).copied(),
-        at: here.now,
+    home.and_then(|home| last_limits(&home).ok()).unwrap_or_default()
+}
+
+/// Where the budgets over a plan stand: by the plan's own limit alone.
+fn plans(policy: &Policy, told: &[LimitTold], at: Timestamp) -> Vec<PlanStanding> {
+    let last = |budget: &PlanBudget| {
+        let own = |told: &&LimitTold| told.other.is_none() && told.window.length == budget.limit.window;
+        told.iter().find(own).map(|told| (told.window, told.at))
     };
+    let standing =
+        |budget: &PlanBudget| PlanStanding { budget: budget.name.clone(), limit: budget.limit, last: last(budget), at };
     policy.plan_budgets.iter().map(standing).collect()
 }
 
@@ -218,7 +225,9 @@ impl Counts<'_> {
         }
         let query = SumQuery { dims, run: Some(&run.id), ..SumQuery::default() };
         let rows = ledger.sums(&query)?;
-        let minutes = if budget.unit() == Unit::Minutes { active_millis(ledger, run, self.here)? } else { 0 };
+        if budget.unit() == Unit::Minutes {
+            return self.count_run_time(ledger, index, budget, dims, run);
+        }
         for row in &rows {
             let mut sum = row.sum;
             // A thread's count goes on over resumes.
@@ -227,11 +236,44 @@ impl Counts<'_> {
                 let whole = ledger.sums(&SumQuery { dims, thread: Some(&thread), ..SumQuery::default() })?;
                 sum = whole.into_iter().next().map_or(sum, |whole| whole.sum);
             }
-            self.add(index, budget, dims, &row.values, sum.amount(budget.unit()).unwrap_or(minutes));
+            self.add(index, budget, dims, &row.values, sum.amount(budget.unit()).unwrap_or(0));
         }
         if rows.is_empty() && dims == [Dimension::Run] {
-            let spent = Sum::default().amount(budget.unit()).unwrap_or(minutes);
-            self.add(index, budget, dims, &[Some(run.id.to_string())], spent);
+            self.add(index, budget, dims, &[Some(run.id.to_string())], 0);
+        }
+        Ok(())
+    }
+
+    /// Time of a run, of its agents together or of each: holds are not counted.
+    fn count_run_time(
+        &mut self,
+        ledger: &Ledger,
+        index: usize,
+        budget: &Budget,
+        dims: &[Dimension],
+        run: &RunInfo,
+    ) -> Result<()> {
+        let events: Vec<Event> = ledger.events(&run.id)?.into_iter().map(|entry| entry.event).collect();
+        let live = run.ended.is_none() && process::alive(run.process);
+        let last = events.last().map_or(run.started, |event| event.at);
+        let until = if live { self.here.now } else { last };
+        let real = if live { process::age(run.process) } else { None };
+        let active = active::active(&events, until, real);
+        let mut sums: BTreeMap<Vec<Option<String>>, i64> = BTreeMap::new();
+        if dims == [Dimension::Run] {
+            sums.insert(vec![Some(run.id.to_string())], 0);
+        }
+        for (agent, active) in active {
+            let value = |dimension: &Dimension| match dimension {
+                Dimension::Run => Some(run.id.to_string()),
+                Dimension::Agent => Some(agent.to_string()),
+                other => run.attribution.get(other).map(str::to_owned),
+            };
+            let sum = sums.entry(dims.iter().map(value).collect()).or_default();
+            *sum = sum.saturating_add(i64::try_from(active.as_millis()).unwrap_or(i64::MAX));
+        }
+        for (values, sum) in sums {
+            self.add(index, budget, dims, &values, sum);
         }
         Ok(())
     }
@@ -303,7 +345,7 @@ impl Counts<'_> {
                 reserved,
                 window_start: account.bounds.start,
                 window_end: account.bounds.end,
-                enforceable: true,
+                earlier_known: true,
             };
             let outlook = self.outlook(budget, &standing, *lately);
             rows.push(BudgetRow { standing, outlook });
@@ -323,21 +365,4 @@ impl Counts<'_> {
             (_, _, _) => Outlook::default(),
         }
     }
-}
-
-/// How long a run was active: holds are not counted.
-fn active_millis(ledger: &Ledger, run: &RunInfo, here: &Here<'_>) -> Result<i64> {
-    let events: Vec<Event> = ledger
-        .events(&run.id)?
-        .into_iter()
-        .map(|entry| entry.event)
-        .filter(|event| !matches!(event.kind, EventKind::Response(_)))
-        .collect();
-    let held: i64 = told::told(&events)
-        .iter()
-        .filter_map(|told| told.held)
-        .map(|held| i64::try_from(held.as_millis()).unwrap_or(i64::MAX))
-        .fold(0, i64::saturating_add);
-    let all = (run.ended.unwrap_or(here.now) - run.started).num_milliseconds();
-    Ok(all.saturating_sub(held).max(0))
 }

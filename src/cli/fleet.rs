@@ -9,8 +9,8 @@ use super::fleet_past::Past;
 use super::format::put;
 use super::here::Here;
 use super::resume::{Earlier, ResumableFleet};
-use super::run::{attribute_with, fresh_budgets, in_runtime, new_run, recent_responses, whoami};
-use super::{adviser, env, fleet_file, summary, worktree};
+use super::run::{attribute_with, earlier_spend_unknown, fresh_budgets, in_runtime, new_run, whoami};
+use super::{adviser, before, env, fleet_file, summary, worktree};
 use crate::codex::{Invocation, Kind};
 use crate::decide::agent::AgentSetup;
 use crate::error::{Error, Result};
@@ -113,8 +113,7 @@ fn govern(args: &FleetArgs, guard: GuardHandle, here: &Here<'_>, earlier: Option
     let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing).above(board);
     if too_fresh.is_none() {
         if !fresh.is_empty() {
-            let names = fresh.join(", ");
-            notices.say(&format!("this ledger begins with this run: not enforceable here: {names}"), Tone::Warn);
+            notices.say(&earlier_spend_unknown(&fresh), Tone::Warn);
         }
         make_worktrees(&fleet.agents)?;
     }
@@ -122,7 +121,8 @@ fn govern(args: &FleetArgs, guard: GuardHandle, here: &Here<'_>, earlier: Option
     let parts = summary::Parts::of_fleet(run.clone(), policy.timezone);
     let agents: Vec<Planned> = fleet.agents.iter().map(|agent| planned(agent, &policy, &outputs, &past)).collect();
     let attribution = attribute_with(&policy, &place::look(&here.cwd, env), Attribution::default());
-    let history = if earlier.is_some() { recent_responses(&ledger, &run)? } else { Vec::new() };
+    let who = agents.iter().map(|agent| (&agent.setup.name, &agent.setup.attribution));
+    let before = before::before(&ledger, &run, earlier.is_some(), who)?;
     let plan = Plan {
         adviser: adviser::adviser(&policy, &run, &state, &agents, &attribution)?,
         run,
@@ -130,7 +130,7 @@ fn govern(args: &FleetArgs, guard: GuardHandle, here: &Here<'_>, earlier: Option
         goes_on: earlier.is_some(),
         lift: earlier.and_then(|earlier| earlier.lift),
         refusal: too_fresh,
-        history,
+        before,
         prices: PriceTable::embedded().with_overrides(&policy.prices),
         attribution,
         command: ["govern".into(), "fleet".into(), args.file.clone().into_os_string()].into(),

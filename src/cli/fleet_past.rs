@@ -104,7 +104,14 @@ mod tests {
 
     fn ended(result: AgentResult) -> EventKind {
         let (code, because) = (0, String::new());
-        EventKind::AgentEnded { code, in_flight: 0, in_flight_cost: Money::ZERO, result: Some(result), because }
+        EventKind::AgentEnded {
+            code,
+            in_flight: 0,
+            in_flight_cost: Money::ZERO,
+            result: Some(result),
+            because,
+            active_ms: None,
+        }
     }
 
     #[test]

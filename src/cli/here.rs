@@ -10,10 +10,11 @@ use crate::error::{Error, Result};
 use crate::ledger::{Ledger, LedgerError, state_home};
 use crate::model::{ProcessIdentity, Timestamp};
 use crate::place;
-use crate::policy::diagnostic;
 use crate::policy::layers::{FlagRules, Loaded, load};
 use crate::policy::mistake::{LayerText, Mistake, Severity};
 use crate::policy::rule::Layer;
+use crate::policy::{attribute, diagnostic};
+use crate::process;
 use crate::ui::Look;
 
 /// What verbs may ask of their surroundings, so that tests can give them others.
@@ -59,6 +60,12 @@ impl Here<'_> {
         policy_files::places(&self.cwd, repository.as_deref(), given, env)
     }
 
+    /// This folder as attribution rules see it.
+    pub fn place(&self) -> attribute::Place {
+        let place = place::look(&self.cwd, |name| self.variable(name));
+        known(&place, self.variable("HOME").map(PathBuf::from))
+    }
+
     /// The file of the user's own layer.
     pub fn user_policy(&self) -> Option<PathBuf> {
         self.policy_places(None).into_iter().find(|(layer, _)| *layer == Layer::User).map(|(_, path)| path)
@@ -74,6 +81,20 @@ impl Here<'_> {
         let mut places = self.policy_places(None);
         places.retain(|(layer, _)| *layer != Layer::Repository);
         Ok(join(policy_files::read(places)?, self.look.colour)?.policy.timezone)
+    }
+}
+
+/// A place as attribution rules see it.
+pub fn known(place: &place::Place, home: Option<PathBuf>) -> attribute::Place {
+    let name = place.repository.as_ref().and_then(|root| root.file_name());
+    attribute::Place {
+        folder: place.folder.clone(),
+        home,
+        remotes: place.remotes.iter().map(|url| attribute::normalise_remote(url)).collect(),
+        branch: place.branch.clone(),
+        repository_name: name.map(|name| name.to_string_lossy().into_owned()),
+        git_user: place.git_user.clone(),
+        system_user: process::user_name(process::own_uid()),
     }
 }
 

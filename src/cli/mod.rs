@@ -4,6 +4,7 @@ mod adviser;
 pub mod approvals;
 pub mod approve;
 pub mod audit;
+mod before;
 pub mod brake;
 pub mod budget;
 pub mod completions;

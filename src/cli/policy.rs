@@ -9,10 +9,11 @@ use super::policy_files;
 use super::policy_try::{self, TryArgs};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::policy::diagnostic;
+use crate::model::Attribution;
 use crate::policy::layers::Loaded;
-use crate::policy::rule::Layer;
-use crate::policy::show::show;
+use crate::policy::rule::{Layer, Policy};
+use crate::policy::show::{attribution_here, show};
+use crate::policy::{attribute, diagnostic};
 
 /// Where a repository keeps its policy.
 pub(super) const REPOSITORY_POLICY: &str = "govern.toml";
@@ -69,6 +70,9 @@ pub fn run(args: &PolicyArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
                 None => here.policy(None)?,
             };
             put(out, &show(&loaded.policy))?;
+            if file.is_none() {
+                put(out, &format!("\n{}", attribution(&loaded.policy, here)))?;
+            }
             warn(out, here, &loaded)?;
             Ok(Exit::Success)
         }
@@ -84,6 +88,14 @@ pub fn run(args: &PolicyArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
             policy_try::run(args, loaded.policy, out, here)
         }
     }
+}
+
+/// Where a run's spend belongs that is started in this folder, and by which rules.
+fn attribution(policy: &Policy, here: &Here<'_>) -> String {
+    let place = here.place();
+    let env = |name: &str| here.variable(name).and_then(|value| value.into_string().ok());
+    let belongs = attribute::attribute(&policy.attribute, &place, Attribution::default(), attribute::said_by(env));
+    attribution_here(&policy.attribute, &place, &belongs)
 }
 
 /// All files are checked, whatever is wrong with the first.

@@ -1,6 +1,5 @@
 //! Owns `govern run -- COMMAND`: governs one command from its start to its end.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -14,9 +13,9 @@ use crate::decide::governor::Lift;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::fleet::refusal::refusal;
-use crate::ledger::{Filter, Ledger, home};
+use crate::ledger::{Ledger, home};
 use crate::model::quantity::QUANTITY_HINT;
-use crate::model::{AgentName, Attribution, Dimension, Quantity, Response, RunId, ThreadId, Verb};
+use crate::model::{AgentName, Attribution, Dimension, Quantity, RunId, ThreadId, Verb};
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
 use crate::policy::mistake::LayerText;
@@ -34,7 +33,7 @@ use crate::usage::price::PriceTable;
 use super::declares::Declares;
 use super::here::{self, Here};
 use super::resume::Resumable;
-use super::{adviser, env, policy_files, summary};
+use super::{adviser, before, env, policy_files, summary};
 
 /// Options of `govern run`.
 #[derive(Args, Debug)]
@@ -205,10 +204,8 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
     ledger.start_run(start.run.clone(), identity);
     let (fresh, too_fresh) = fresh_budgets(&start.policy, &ledger, &start.run)?;
 
-    let history = match start.resumes {
-        Some(_) => recent_responses(&ledger, &start.run)?,
-        None => Vec::new(),
-    };
+    let who = std::iter::once((&start.agent, &start.attribution));
+    let before = before::before(&ledger, &start.run, start.resumes.is_some(), who)?;
 
     let showing = match (shown.quiet, full_screen) {
         (true, _) => Showing::Never,
@@ -217,8 +214,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
     };
     let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing);
     if !fresh.is_empty() && too_fresh.is_none() {
-        let names = fresh.join(", ");
-        notices.say(&format!("this ledger begins with this run: not enforceable here: {names}"), Tone::Warn);
+        notices.say(&earlier_spend_unknown(&fresh), Tone::Warn);
     }
     let terminal = process::has_terminal();
     let parts = summary::Parts::of(start.run.clone(), start.place.repository.clone(), start.policy.timezone);
@@ -247,7 +243,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         goes_on,
         lift: start.lift,
         refusal: no_tier.or(refusal).or(too_fresh),
-        history,
+        before,
         policy: start.policy,
         prices: start.prices,
         attribution: start.attribution,
@@ -386,33 +382,17 @@ pub(super) fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> At
 
 /// Where spend belongs: as said, else by the environment, the policy's rules and the place.
 pub(super) fn attribute_with(policy: &Policy, place: &Place, said: Attribution) -> Attribution {
-    let from_env = Attribution {
-        team: text("GOVERN_TEAM"),
-        project: text("GOVERN_PROJECT"),
-        client: text("GOVERN_CLIENT"),
-        task: text("GOVERN_TASK"),
-        user: text("GOVERN_USER"),
-        ..Attribution::default()
-    };
-    attribute::attribute(&policy.attribute, &known(place), said, from_env)
+    let known = here::known(place, env("HOME").map(PathBuf::from));
+    attribute::attribute(&policy.attribute, &known, said, attribute::said_by(text))
 }
 
-/// A place as attribution rules see it.
-fn known(place: &Place) -> attribute::Place {
-    let name = place.repository.as_ref().and_then(|root| root.file_name());
-    attribute::Place {
-        folder: place.folder.clone(),
-        home: env("HOME").map(PathBuf::from),
-        remotes: place.remotes.iter().map(|url| attribute::normalise_remote(url)).collect(),
-        branch: place.branch.clone(),
-        repository_name: name.map(|name| name.to_string_lossy().into_owned()),
-        git_user: place.git_user.clone(),
-        system_user: process::user_name(process::own_uid()),
-    }
+/// What is said where budgets are wider than the run and the ledger is not.
+pub(super) fn earlier_spend_unknown(fresh: &[String]) -> String {
+    format!("this ledger begins with this run, so that earlier spend is unknown to: {}", fresh.join(", "))
 }
 
-/// Budgets wider than the run that a ledger without a past can't keep, and the refusal if the
-/// policy wants one.
+/// Budgets wider than the run that a ledger without a past counts from here on only, and the refusal if the policy
+/// wants one.
 pub(super) fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Result<(Vec<String>, Option<Error>)> {
     let wide: Vec<String> = policy
         .budgets
@@ -425,22 +405,11 @@ pub(super) fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Re
     }
     let refusal = (policy.fresh_ledger == FreshLedger::Refuse && !policy.observe).then(|| {
         let names = wide.join(", ");
-        Error::new(format!("refused to start: this ledger begins with this run, so these budgets cannot bind: {names}"))
-            .exit(Exit::Refused)
-            .hint("keep `$GOVERN_HOME` between jobs (a cache will do), or set `[ledger] fresh = \"warn\"`")
+        Error::new(format!(
+            "refused to start: this ledger begins with this run, so that earlier spend is unknown to: {names}"
+        ))
+        .exit(Exit::Refused)
+        .hint("keep `$GOVERN_HOME` between jobs (a cache will do), or set `[ledger] fresh = \"warn\"`")
     });
     Ok((wide, refusal))
-}
-
-/// The last responses of a run that goes on: they foretell its next one.
-pub(super) fn recent_responses(ledger: &Ledger, run: &RunId) -> Result<Vec<Response>> {
-    const RECENT: usize = 32;
-    let mut last = VecDeque::new();
-    ledger.responses(&Filter { run: Some(run.clone()), ..Filter::default() }, |response| {
-        if last.len() == RECENT {
-            last.pop_front();
-        }
-        last.push_back(response);
-    })?;
-    Ok(last.into())
 }

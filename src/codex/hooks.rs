@@ -204,8 +204,13 @@ impl Invocation {
             Some(Value::Table(state)) => state,
             Some(_) => return Err(NoHooks::NotAList("hooks.state".to_owned())),
         };
-        let for_screens = |event: &HookEvent| matches!(event, HookEvent::UserPromptSubmit | HookEvent::Stop);
-        let wanted = |event: &HookEvent| event.is_for_runs() && (interactive || !for_screens(event));
+        let closed = call.failing == Failing::Closed;
+        let wanted = |event: &HookEvent| match event {
+            // A sub-agent's first prompt comes here before its request, and only here can be refused with a reason.
+            HookEvent::UserPromptSubmit => interactive || closed,
+            HookEvent::Stop => interactive,
+            event => event.is_for_runs(),
+        };
         for event in HookEvent::ALL.into_iter().filter(wanted) {
             let mut groups = match hooks.remove(event.name()) {
                 None => Vec::new(),
@@ -220,7 +225,7 @@ impl Invocation {
             own.push(format!("hooks.{}={}", event.name(), Value::Array(groups)));
         }
         own.push(format!("hooks.state={}", Value::Table(state)));
-        if call.failing == Failing::Closed {
+        if closed {
             // What a configuration file turned off; a flag that says so was refused.
             own.push("features.hooks=true".to_owned());
         }

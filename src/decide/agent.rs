@@ -1,6 +1,6 @@
 //! Pure. One agent as the governor sees it: its threads, its treatment, its active time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::model::{
@@ -16,6 +16,7 @@ use super::input::Phase;
 use super::lifecycle::{After, Intent, State};
 use super::observe::Observed;
 use super::pace::{Pace, Throttle};
+use super::room::Room;
 use super::steer::Steering;
 use super::trend::Trend;
 use super::verdicts::Source;
@@ -90,6 +91,13 @@ pub struct Agent {
     pub(super) chosen: BTreeMap<usize, (usize, Verb)>,
     /// The questions that were answered without lifting the limit: not put again below it.
     pub settled: BTreeMap<usize, usize>,
+    /// It waits, or waited, until others' requests are answered.
+    pub(super) room: Option<Room>,
+    /// The first answers of its last runs, the newest first: they foretell its first one.
+    pub(super) firsts: Vec<Response>,
+    /// The accounts that its turn began at the end of, by their place: grace is for a turn that began before. `None`
+    /// between turns.
+    pub(super) began_spent: Option<BTreeSet<usize>>,
     /// It is about to be restarted, whatever is under way: somebody decided so while it was held.
     pub restarting: bool,
     /// The Codexes that it has run, and whether what they spend was seen.
@@ -145,7 +153,9 @@ pub struct Hold {
 pub struct Thread {
     /// Between its requests.
     pub phase: Phase,
-    /// The model that it is on, as its Codex said at the gate.
+    /// The root of its family, once something told it.
+    pub(super) root: Option<ThreadId>,
+    /// The model that it asks next, as its Codex said at the gate.
     pub model: Option<ModelId>,
     /// It was seen at the gate: no request of its is sent that was not let through.
     pub gated: bool,
@@ -172,6 +182,9 @@ impl Agent {
             fired: BTreeMap::new(),
             chosen: BTreeMap::new(),
             settled: BTreeMap::new(),
+            room: None,
+            firsts: Vec::new(),
+            began_spent: None,
             restarting: false,
             codexes: BTreeMap::new(),
             because: String::new(),
@@ -211,6 +224,7 @@ impl Agent {
         self.responses = self.responses.saturating_add(1);
         self.cost += response.cost.money().unwrap_or(Money::ZERO);
         let thread = self.threads.entry(response.thread.clone()).or_default();
+        thread.root = Some(response.root.clone());
         if thread.recent.len() == RECENT {
             thread.recent.pop_front();
         }
@@ -230,7 +244,11 @@ impl Agent {
         let thread = self.threads.get(thread).unwrap_or(&never);
         let costs: Option<Vec<Money>> = self.foretelling(thread).map(|response| response.cost.money()).collect();
         let declared = || self.setup.registration.per_response(Unit::Usd).map(Money::from_nanos);
-        costs?.into_iter().max().or_else(declared)
+        let first = || {
+            let priced = |response: &Response| response.cost.money().map_or(0, Money::nanos);
+            p80(self.like_runs(thread.model.as_ref()).map(priced)).map(Money::from_nanos)
+        };
+        costs?.into_iter().max().or_else(declared).or_else(first)
     }
 
     /// The last responses of all its threads, those of an attempt before this one included.
@@ -241,6 +259,28 @@ impl Agent {
     /// The responses that foretell a thread's next one: its own; those of all the agent's where it has none.
     pub(super) fn foretelling<'a>(&'a self, thread: &'a Thread) -> impl Iterator<Item = &'a Response> {
         thread.recent().chain(self.recent().filter(|_| !thread.was_answered()))
+    }
+
+    /// The first answers of its last runs: those by this model where there are any, else by the one that the newest of
+    /// them had.
+    pub(super) fn like_runs<'a>(&'a self, model: Option<&ModelId>) -> impl Iterator<Item = &'a Response> {
+        let by = |model: &ModelId| self.firsts.iter().any(|first| first.model.as_ref() == Some(model));
+        let newest = self.firsts.first().and_then(|first| first.model.clone());
+        let model = model.filter(|model| by(model)).cloned().or(newest);
+        self.firsts.iter().filter(move |first| first.model == model)
+    }
+
+    /// By what its next request is foretold, where that is what its last runs took for their first one.
+    pub(super) fn by_last_runs(&self) -> Option<String> {
+        let known = self.responses > 0 || !self.earlier.is_empty() || self.firsts.is_empty();
+        let model = self.threads.values().find_map(|thread| thread.model.as_ref());
+        let runs = self.like_runs(model).count();
+        (!known).then(|| format!("four in five of its last {runs} runs took no more for their first request"))
+    }
+
+    /// Nothing is known of what it asks in this run: its first request is foretold by its last runs.
+    pub(super) fn is_before_its_first(&self) -> bool {
+        self.threads.is_empty() && !(self.firsts.is_empty() && self.earlier.is_empty())
     }
 
     /// Threads that have a request under way: what waits at the gate was not sent.
@@ -348,6 +388,9 @@ impl Agent {
 
     /// All that it does from here on, it does with another model: so do its last responses foretell.
     pub fn switch(&mut self, rung: &Rung, price: impl Fn(&Response) -> Cost) {
+        for thread in self.threads.values_mut().filter(|thread| thread.model.is_some()) {
+            thread.model = Some(rung.model.clone());
+        }
         let recent = self.threads.values_mut().flat_map(|thread| thread.recent.iter_mut());
         for response in recent.chain(&mut self.earlier) {
             *response = with_model(response, rung, &price);
@@ -376,6 +419,8 @@ impl Agent {
         self.route_wanted = None;
         self.question = None;
         self.restarting = false;
+        self.room = None;
+        self.began_spent = None;
         self.fired.clear();
         self.settled.clear();
         self.watch.begin_anew();
@@ -392,6 +437,11 @@ impl Agent {
         self.clock.start(uptime);
     }
 
+    /// It was active before this govern started it, for so long.
+    pub(super) fn was_active(&mut self, before: Duration) {
+        self.clock.total += before;
+    }
+
     /// The clock stands from now on.
     pub fn pause_clock(&mut self, uptime: Duration) {
         self.clock.stop(uptime);
@@ -400,11 +450,23 @@ impl Agent {
 
 impl Default for Thread {
     fn default() -> Self {
-        Self { phase: Phase::Idle, model: None, gated: false, admission: Admission::default(), recent: VecDeque::new() }
+        Self {
+            phase: Phase::Idle,
+            root: None,
+            model: None,
+            gated: false,
+            admission: Admission::default(),
+            recent: VecDeque::new(),
+        }
     }
 }
 
 impl Thread {
+    /// It is a sub-agent's, by this id of its own.
+    pub(super) fn is_sub_agent(&self, own: &ThreadId) -> bool {
+        self.root.as_ref().is_some_and(|root| root != own)
+    }
+
     /// It had a response.
     pub(super) fn was_answered(&self) -> bool {
         !self.recent.is_empty()
@@ -414,6 +476,14 @@ impl Thread {
     pub fn recent(&self) -> impl Iterator<Item = &Response> {
         self.recent.iter()
     }
+}
+
+/// The amount that four in five do not pass, by nearest rank; `None` of none.
+pub(super) fn p80(amounts: impl Iterator<Item = i64>) -> Option<i64> {
+    let mut amounts: Vec<i64> = amounts.collect();
+    amounts.sort_unstable();
+    let rank = (amounts.len() * 4).div_ceil(5);
+    rank.checked_sub(1).and_then(|place| amounts.get(place)).copied()
 }
 
 /// The same response as another model would have answered it.

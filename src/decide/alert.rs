@@ -127,7 +127,16 @@ impl Governor {
             verb => (verb, Some(step.clone())),
         };
         let verb = if verb == Verb::Ask && route && !self.askable { Verb::Stop } else { verb };
-        Some(Due { source: Source::Alert(index), written: verb, verb, step, because, offer: 0, chosen: None })
+        Some(Due {
+            source: Source::Alert(index),
+            written: verb,
+            verb,
+            step,
+            because,
+            offer: 0,
+            chosen: None,
+            foretold: false,
+        })
     }
 
     /// Looks again when the agent would be idle.

@@ -70,17 +70,29 @@ impl Governor {
     }
 
     fn allot_one(&mut self, place: usize, allot: &Allot, books: &dyn Books) -> Result<(), String> {
-        let Some((account, budget)) = self.account(place) else { return Ok(()) };
+        let Some((account, _)) = self.account(place) else { return Ok(()) };
         let (unit, key) = (account.key.unit, account.key.clone());
-        let others = if is_shared(budget) { books.reserved_by_others(&key).max(0) } else { 0 };
-        let taken = account.limit().saturating_sub(account.spent).saturating_sub(others);
+        let (taken, others) = self.left(account, account, books);
         let reserve = i128::from(account.limit()) * i128::from(allot.reserve) / 1000;
-        let free = taken.saturating_sub(i64::try_from(reserve).unwrap_or(i64::MAX));
+        let mut tightest =
+            (taken.saturating_sub(i64::try_from(reserve).unwrap_or(i64::MAX)), account, others, allot.reserve);
+        let wider = self.wider(account);
+        for around in &wider {
+            let (left, others) = self.left(around, account, books);
+            if left < tightest.0 {
+                tightest = (left, around, others, 0);
+            }
+        }
+        let free = tightest.0;
         let declared =
             |name: &AgentName| Some((name.clone(), self.agents.get(name)?.setup.registration.expected(unit)));
         let expected: BTreeMap<AgentName, Option<i64>> = account.agents.iter().filter_map(declared).collect();
-        let parts = divide(unit, free, allot.by, &expected)
-            .map_err(|why| format!("{}: {why}: {}", key.budget, left_of(account, others, allot.reserve)))?;
+        let parts = divide(unit, free, allot.by, &expected).map_err(|why| {
+            let (_, found, others, reserve) = tightest;
+            let name = if found.key == key { String::new() } else { format!("{}: ", found.key.budget) };
+            format!("{}: {why}: {name}{}", key.budget, left_of(found, others, reserve))
+        })?;
+        let wider = wider.iter().map(|around| (around.budget, around.values.clone())).collect();
         let (whole, values) = (account.budget, account.values.clone());
         let rule = if parts.is_empty() { None } else { Some(self.rule_of(whole, allot, unit, &parts)) };
         let share = |(name, expected): (AgentName, Option<i64>)| {
@@ -90,8 +102,36 @@ impl Governor {
         let mut shares: BTreeMap<AgentName, Share> = expected.into_iter().map(share).collect();
         // What the governor model is asked comes out of the pool.
         shares.extend(self.adviser.is_some().then(|| (AgentName::new(GOVERNOR), Share::default())));
-        self.pools.push(Pool { whole, rule, values, key, taken: taken.max(0), lifted: 0, spoken_for: 0, shares });
+        let (taken, lifted, spoken_for) = (taken.max(0), 0, 0);
+        self.pools.push(Pool { whole, rule, values, key, wider, taken, lifted, spoken_for, shares });
         Ok(())
+    }
+
+    /// The other budgets that hold all who spend from this one: nobody can be promised what those have not. One that
+    /// counts threads or models knows only later what it holds; one that ends nobody is no limit.
+    fn wider(&self, whole: &Account) -> Vec<&Account> {
+        let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
+        let holds = |(index, account): &(usize, &Account)| {
+            self.policy.budgets.get(account.budget).is_some_and(|budget| {
+                let dims = account.per.iter().chain(budget.only.iter().map(|(dimension, _)| dimension));
+                account.key != whole.key
+                    && account.key.unit == whole.key.unit
+                    && whole.agents.is_subset(&account.agents)
+                    && !dims.into_iter().any(late)
+                    && budget.is_hard()
+                    && !self.observes_account(*index)
+            })
+        };
+        self.accounts.iter().enumerate().filter(holds).map(|(_, account)| account).collect()
+    }
+
+    /// What can be promised of an account to those that spend from `whole`, and what of it other runs claim.
+    fn left(&self, account: &Account, whole: &Account, books: &dyn Books) -> (i64, i64) {
+        let shared = self.policy.budgets.get(account.budget).is_some_and(is_shared);
+        let others = if shared { books.reserved_by_others(&account.key).max(0) } else { 0 };
+        let beside = account.agents.difference(&whole.agents).map(|name| self.promised(account, name));
+        let taken = beside.fold(account.spent.saturating_add(others), i64::saturating_add);
+        (account.limit().saturating_sub(taken), others)
     }
 
     /// The budget that allotments out of this one are judged by, with these limits in it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::event::{Answer, Chosen, EventKind};
-use crate::model::{AgentName, ApprovalId, BudgetKey, Quantity, Verb};
+use crate::model::{AgentName, ApprovalId, BudgetKey, Quantity, Unit, Verb};
 use crate::policy::rule::Window;
 use crate::policy::verdict::{Standing, judge};
 
@@ -171,6 +171,9 @@ impl Governor {
     /// What held it is settled: goes on if nothing hard applies any more, else asks anew.
     pub(super) fn release_or_ask_again(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
         self.unhold(name);
+        if let Some(agent) = self.agents.get_mut(name).filter(|agent| !agent.waits_for_room()) {
+            agent.room = None;
+        }
         let due = self.judge_all(now, name, books);
         let hard = due.iter().any(|due| self.is_hard(due));
         if let Some(agent) = self.agents.get_mut(name) {
@@ -178,7 +181,9 @@ impl Governor {
             agent.restarting &= !hard;
         }
         self.decide(now, name, due, None);
-        if !hard {
+        if !hard && self.stays_for_room(now, name, books) {
+            // Others' claims stand in its way, and nothing is asked about those yet.
+        } else if !hard {
             self.go_on(now, name);
         } else if matches!(self.agents.get(name).map(|agent| agent.state), Some(State::Held)) {
             self.ask(name);
@@ -302,6 +307,7 @@ impl Governor {
         for index in 0..self.accounts.len() {
             if let Some(account) = self.accounts.get_mut(index).filter(|account| account.key == *key) {
                 account.extend(amount);
+                self.lifted_time |= account.key.unit == Unit::Minutes;
                 self.forget_fired(index);
                 self.lift_pool(index, amount);
             }

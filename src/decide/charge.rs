@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crate::model::{AgentName, Dimension, Response, Unit};
+use crate::model::{AgentName, Dimension, Response, ThreadId, Unit};
 use crate::policy::rule::{Budget, Rung, Window};
 use crate::policy::verdict::Standing;
 
 use super::account::{Account, Books, amount};
-use super::agent::{Agent, with_model};
+use super::agent::Agent;
 use super::effect::Effect;
+use super::foretold::binds;
 use super::governor::Governor;
 use super::input::{Moment, Timer};
 use super::lifecycle::State;
@@ -43,6 +44,31 @@ impl Governor {
         );
         for account in places {
             self.open(account, name, books);
+        }
+    }
+
+    /// Opens the accounts of the thread and the model that Codex names before it asks: one that is spent binds this very
+    /// request, in a new run as well.
+    pub(super) fn open_for_request(&mut self, now: Moment, name: &AgentName, thread: &ThreadId, books: &dyn Books) {
+        let Some(agent) = self.agents.get(name) else { return };
+        let model = agent.threads.get(thread).and_then(|thread| thread.model.as_ref());
+        let value = |dimension: &Dimension| match dimension {
+            Dimension::Thread => Some(thread.to_string()),
+            Dimension::Model => model.map(ToString::to_string),
+            other => agent.value(&self.run, other),
+        };
+        let known = |dimension: &Dimension| *dimension != Dimension::Model || model.is_some();
+        let late = |dimension: &&Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
+        let budgets = self.policy.budgets.iter().enumerate();
+        let places: Vec<Account> = budgets
+            .filter(|(_, budget)| {
+                let mut late = budget.per.iter().chain(budget.only.iter().map(|(dim, _)| dim)).filter(late).peekable();
+                late.peek().is_some() && late.all(known)
+            })
+            .filter_map(|(index, budget)| Account::place(index, budget, self.policy.timezone, now.wall, value))
+            .collect();
+        for place in places {
+            self.open(place, name, books);
         }
     }
 
@@ -107,6 +133,7 @@ impl Governor {
         let reserved = self.reserved_with(index, agent, agent.next_model(), books)?;
         let fits = account.spent < account.limit() && account.spent.saturating_add(reserved) <= account.limit();
         let settled = agent.settled.get(&index).filter(|_| fits);
+        let began_before = agent.began_spent.as_ref().is_none_or(|spent| !spent.contains(&index));
         // A route that has to wait makes no room for a request that does not.
         let routed = if agent.is_at_safe_point() { self.reserved_if_routed(index, agent, books) } else { None };
         Some(Standing {
@@ -114,7 +141,7 @@ impl Governor {
             spent: account.spent,
             reserved,
             reserved_if_routed: routed,
-            turn_under_way: agent.turn_under_way(),
+            turn_under_way: agent.turn_under_way() && began_before,
             fired: account.fired.max(agent.fired.get(&index).max(settled).copied()),
         })
     }
@@ -135,7 +162,8 @@ impl Governor {
         let peers = account.agents.iter().filter(|peer| **peer != agent.setup.name);
         let beside = peers.filter_map(|peer| self.agents.get(peer)).map(|peer| self.claim(account, budget, peer));
         let asked = self.adviser.as_ref().map_or(0, |adviser| adviser.claim(account, budget));
-        Some(beside.chain([asked]).fold(own.saturating_add(others), i64::saturating_add))
+        let first = self.waited_before(account, agent);
+        Some(beside.chain([asked, first]).fold(own.saturating_add(others), i64::saturating_add))
     }
 
     /// What is left of an account beside all that is claimed; who is `held` adds no more than it was promised.
@@ -153,7 +181,8 @@ impl Governor {
 
     /// What an account must keep for an agent: what it is likely to add while it works, or was promised.
     pub(super) fn claim(&self, account: &Account, budget: &Budget, agent: &Agent) -> i64 {
-        let adds = agent.works() || agent.is_held_at_gate();
+        // Who is about to stand still for others' claims must not be what they wait for.
+        let adds = agent.is_held_at_gate() || (agent.works() && !agent.waits_for_room());
         let next = if adds { self.predicted_beside(account, budget, agent) } else { 0 };
         next.max(self.promised(account, &agent.setup.name))
     }
@@ -173,10 +202,14 @@ impl Governor {
         if account.key.unit == Unit::ToolCalls {
             return self.calls_waiting(account, budget, agent) > 0;
         }
-        let last = agent.threads.values().filter_map(|thread| thread.recent().last());
-        last.into_iter().any(|last| match agent.next_model() {
-            Some(rung) => account.counts(budget, &with_model(last, rung, |_| last.cost)),
-            None => account.counts(budget, last),
+        let rung = agent.next_model();
+        agent.threads.iter().any(|(id, thread)| {
+            let last = thread.recent().last();
+            match (rung.map(|rung| &rung.model).filter(|_| last.is_some()).or(thread.model.as_ref()), last) {
+                (Some(model), _) => binds(account, budget, id, Some(model)),
+                (None, Some(last)) => account.counts(budget, last),
+                (None, None) => false,
+            }
         })
     }
 
@@ -217,6 +250,7 @@ impl Governor {
     }
 
     pub(super) fn arm_minutes(&mut self, now: Moment) {
+        self.lifted_time = false;
         self.count_minutes(now);
         let running = |name: &&AgentName| self.agents.get(name).is_some_and(|agent| agent.state == State::Running);
         let soonest = self
@@ -236,11 +270,45 @@ impl Governor {
         }
     }
 
+    /// Time passes by itself: what budgets in minutes have spent is counted when they are judged.
     pub(super) fn count_minutes(&mut self, now: Moment) {
-        for account in self.accounts.iter_mut().filter(|account| account.key.unit == Unit::Minutes) {
-            let active: Duration =
-                account.agents.iter().filter_map(|name| self.agents.get(name)).map(|a| a.active(now.uptime)).sum();
-            account.spent = i64::try_from(active.as_millis()).unwrap_or(i64::MAX);
+        for index in 0..self.accounts.len() {
+            let Some(account) = self.accounts.get(index).filter(|account| account.key.unit == Unit::Minutes) else {
+                continue;
+            };
+            let spent = self.active_millis(account, now);
+            if let Some(account) = self.accounts.get_mut(index) {
+                account.spent = spent;
+            }
+        }
+    }
+
+    /// How long the agents of an account were active, all together.
+    pub(super) fn active_millis(&self, account: &Account, now: Moment) -> i64 {
+        let own = account.agents.iter().filter_map(|name| self.agents.get(name)).map(|a| a.active(now.uptime));
+        // Agents that were over before the run went on are in what the run may take, and in no other's part of it.
+        let whole = !account.per.contains(&Dimension::Agent);
+        let over = self.over_before.values().filter(|_| whole).copied();
+        i64::try_from(own.chain(over).sum::<Duration>().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// A turn that begins at a limit has no grace.
+    pub(super) fn note_turn(&mut self, name: &AgentName) {
+        let Some(agent) = self.agents.get(name) else { return };
+        let began = match (agent.turn_under_way(), &agent.began_spent) {
+            (false, _) => None,
+            (true, Some(_)) => return,
+            (true, None) => {
+                let spent = self
+                    .accounts
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, account)| account.agents.contains(name) && account.spent >= account.limit());
+                Some(spent.map(|(index, _)| index).collect())
+            }
+        };
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.began_spent = began;
         }
     }
 

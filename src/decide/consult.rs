@@ -1,5 +1,8 @@
 //! Pure. A governor model is asked where the rule is not sure: one question at a time, for a share of the limit.
 //!
+//! A question that was put and not answered counts for as much as an answer is likely to cost, and the next one is not put
+//! for a while: a minute after the first, twice as long after the second.
+//!
 //! Until its answer comes the agent goes on; at the limit itself it waits. Whatever goes wrong, the rule's own choice is
 //! carried out: no answer in time, none that can be used, no room for the question. Who is asked spends like any agent
 //! of the run, and is asked only where that passes no limit.
@@ -7,6 +10,7 @@
 mod room;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::model::event::{Advice, Chosen, EventKind, GOVERNOR};
 use crate::model::{
@@ -31,6 +35,9 @@ const FIRST: Tokens =
 
 /// So many questions in a row without an answer are enough.
 const MOST_FAILURES: u32 = 3;
+
+/// How long nothing is asked after the first question without an answer; twice as long after each further one.
+const BACK_OFF: Duration = Duration::from_secs(60);
 
 /// One question to a governor model, numbered within a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +76,7 @@ pub(super) struct Adviser {
     /// What it was answered so far.
     answers: Vec<Response>,
     /// Questions that were given up while they were under way: they may have cost something.
-    lost: u32,
+    pub(super) lost: u32,
     /// Whom each question is about, and by which account.
     asked: BTreeMap<(AgentName, usize), Pending>,
     /// The question that is being answered, and how many answers were on record before it.
@@ -77,6 +84,8 @@ pub(super) struct Adviser {
     /// What is being obeyed at this moment.
     given: Option<Given>,
     failures: u32,
+    /// By uptime: it is asked nothing before, since the last question was not answered.
+    not_before: Duration,
     /// Why it is not asked any more.
     off: bool,
     said: BTreeSet<String>,
@@ -118,6 +127,13 @@ impl Adviser {
     fn spent(&self, unit: Unit) -> i64 {
         let lost = amount(&self.likely, unit).saturating_mul(i64::from(self.lost));
         self.answers.iter().fold(lost, |sum, response| sum.saturating_add(amount(response, unit)))
+    }
+
+    /// A question was not answered, or not in time.
+    fn fails(&mut self, now: Duration) {
+        let wait = BACK_OFF.saturating_mul(1 << self.failures.min(MOST_FAILURES));
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = now.saturating_add(wait);
     }
 
     /// How many answers may come that are not on record.
@@ -162,11 +178,12 @@ impl Governor {
                 model,
                 likely,
                 answers,
-                lost: 0,
+                lost: self.unanswered,
                 asked: BTreeMap::new(),
                 busy: None,
                 given: None,
                 failures: 0,
+                not_before: Duration::ZERO,
                 off: false,
                 said: BTreeSet::new(),
             })
@@ -256,9 +273,18 @@ impl Governor {
     ) {
         let Some(adviser) = self.adviser.as_mut() else { return };
         let Some((_, before)) = adviser.busy.take_if(|(busy, _)| *busy == id) else { return };
-        let unseen = answer.is_ok() && adviser.answers.len() == before;
+        // All that it wrote is read: what is not on record by now never will be, and was perhaps served.
+        let unrecorded = adviser.answers.len() == before;
+        let asked = !matches!(answer, Err(NoAdvice::NotStarted(_)));
+        adviser.lost = adviser.lost.saturating_add(u32::from(unrecorded && asked));
+        let unseen = answer.is_ok() && unrecorded;
         let of = adviser.find(id);
-        adviser.failures = if answer.is_ok() { 0 } else { adviser.failures.saturating_add(u32::from(of.is_some())) };
+        match (&answer, &of) {
+            (Ok(_), Some(_)) => adviser.failures = 0,
+            (Err(_), Some(_)) => adviser.fails(now.uptime),
+            // That nobody waits for it any longer was counted when it was so.
+            (_, None) => {}
+        }
         let off = match &answer {
             Ok(_) if unseen => Some("what it spends cannot be observed".to_owned()),
             Err(NoAdvice::NotStarted(why)) => Some(why.clone()),
@@ -267,7 +293,6 @@ impl Governor {
         };
         if let Some(why) = off {
             adviser.off = true;
-            adviser.lost = adviser.lost.saturating_add(u32::from(unseen));
             self.say_not_asked(&AgentName::new(GOVERNOR), why);
         }
         if let Some(of) = of {
@@ -283,15 +308,16 @@ impl Governor {
         let Some(adviser) = &self.adviser else { return };
         let Some(of) = adviser.find(id) else { return };
         let seconds = adviser.model.timeout.as_secs();
+        if let Some(adviser) = self.adviser.as_mut() {
+            adviser.fails(now.uptime);
+        }
         self.give_up(id);
         self.obey_advice(now, of, Err(format!("no answer within {seconds} s")), books);
     }
 
     /// A question that is under way is broken off.
     fn give_up(&mut self, id: ConsultId) {
-        let Some(adviser) = self.adviser.as_mut() else { return };
-        if adviser.busy.is_some_and(|(busy, _)| busy == id) {
-            adviser.lost = adviser.lost.saturating_add(1);
+        if self.adviser.as_ref().is_some_and(|adviser| adviser.busy.is_some_and(|(busy, _)| busy == id)) {
             self.effects.push(Effect::EndConsult(id));
         }
     }

@@ -2,14 +2,15 @@
 //!
 //! A thread is taken to go on as dear as it was: its next request costs what its dearest recent response did. One that
 //! was never answered is taken to be as dear as the dearest of its agent's others; where the agent was never answered, a
-//! request costs what it declared for a response, else as much as the dearest recent response of those that spend from
-//! the same account. Nothing is known of the first request of all.
+//! request costs what it declared for a response, else what four in five of its last runs took for their first one, else
+//! as much as the dearest recent response of those that spend from the same account. Nothing is known of the first
+//! request of all.
 
 use crate::model::{Cost, Dimension, ModelId, Response, ThreadId, Unit};
 use crate::policy::rule::{Budget, Rung};
 
 use super::account::{Account, amount};
-use super::agent::{Agent, Thread};
+use super::agent::{Agent, Thread, p80};
 use super::governor::Governor;
 use super::input::Phase;
 
@@ -17,6 +18,12 @@ impl Governor {
     /// What an agent's live threads are likely to add to an account, with this model or as they are: those between
     /// requests, or with one under way.
     pub(super) fn predicted(&self, account: &Account, budget: &Budget, agent: &Agent, rung: Option<&Rung>) -> i64 {
+        if agent.is_before_its_first() && account.key.unit != Unit::ToolCalls {
+            let (none, thread) = (ThreadId::new(""), Thread::default());
+            let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
+            let known = !account.per.iter().any(late);
+            return if known { self.next_of(account, budget, agent, rung, (&none, &thread)) } else { 0 };
+        }
         let live = agent.threads.iter().filter(|(_, thread)| thread.phase != Phase::Idle);
         self.foretold(account, budget, agent, rung, live)
     }
@@ -54,8 +61,11 @@ impl Governor {
         (id, thread): (&ThreadId, &Thread),
     ) -> i64 {
         let unit = account.key.unit;
-        let said = thread.model.as_ref().filter(|_| !thread.was_answered());
+        // A person may have switched since the last answer.
+        let last = thread.recent().last().and_then(|last| last.model.as_ref());
+        let said = thread.model.as_ref().filter(|said| Some(*said) != last);
         let next = rung.map(|rung| &rung.model).or(said);
+        // What is foretold by earlier runs is of this one's kind.
         let counts = |response: &Response| match thread.was_answered() {
             true if next.is_none() => account.counts(budget, response),
             _ => binds(account, budget, id, next.or(response.model.as_ref())),
@@ -96,12 +106,13 @@ pub(super) fn likely<'a>(
     peers: impl Iterator<Item = &'a Agent>,
 ) -> i64 {
     let own = agent.foretelling(thread).map(&adds).max();
-    own.or(declared).or_else(|| peers.flat_map(Agent::recent).map(&adds).max()).unwrap_or(0)
+    let before = || p80(agent.like_runs(thread.model.as_ref()).map(&adds));
+    own.or(declared).or_else(before).or_else(|| peers.flat_map(Agent::recent).map(&adds).max()).unwrap_or(0)
 }
 
 /// The account counts what a thread does with this model, as far as both are known: all else is the same for whatever
 /// its agent does, and was looked at when the account was opened.
-fn binds(account: &Account, budget: &Budget, thread: &ThreadId, model: Option<&ModelId>) -> bool {
+pub(super) fn binds(account: &Account, budget: &Budget, thread: &ThreadId, model: Option<&ModelId>) -> bool {
     let value = |dimension: &Dimension| match dimension {
         Dimension::Thread => Some(thread.as_str()),
         Dimension::Model => model.map(ModelId::as_str),

@@ -8,6 +8,7 @@ use crate::model::ThreadId;
 use crate::model::event::GateReach;
 
 use super::agent::{Agent, Thread};
+use super::bar::Bar;
 use super::calls::{Allowed, CallAsk};
 use super::input::{HookId, Phase, Wants};
 use super::lifecycle::State;
@@ -40,14 +41,27 @@ pub struct Gate {
     broken: bool,
     /// A hook could not ask, and has ended its Codex.
     failed: bool,
+    /// Threads on which nothing more is asked.
+    pub(super) barred: BTreeMap<ThreadId, Bar>,
     /// Something works while it is paused that has not come here yet.
     pub(super) doubted: bool,
 }
 
 impl Gate {
+    /// The prompts of this thread that wait.
+    pub(super) fn turns_of(&self, thread: &ThreadId) -> Vec<HookId> {
+        let of = |(_, (id, wants)): &(&HookId, &(ThreadId, Wants))| id == thread && *wants == Wants::Turn;
+        self.waiting.iter().filter(of).map(|(hook, _)| *hook).collect()
+    }
+
     /// A request of this thread waits.
     pub fn has(&self, thread: &ThreadId) -> bool {
         self.waiting.values().any(|(of, wants)| of == thread && wants.spends())
+    }
+
+    /// Some request waits.
+    pub(super) fn is_asked_to_spend(&self) -> bool {
+        self.waiting.values().any(|(_, wants)| wants.spends())
     }
 
     /// What would ask for this thread waits: a request, or a turn that was to begin with one.
@@ -98,7 +112,7 @@ impl Gate {
 
     /// It waits, and may go on in this state.
     pub(super) fn lets_go(&self, state: State, hook: HookId) -> bool {
-        self.waiting.get(&hook).is_some_and(|(_, wants)| self.lets(state, hook, wants))
+        self.waiting.get(&hook).is_some_and(|(thread, wants)| self.lets(state, hook, (thread, wants)))
     }
 
     /// The threads whose tools wait, one for each tool.
@@ -132,6 +146,7 @@ impl Gate {
     pub(super) fn forget(&mut self) {
         self.unrecorded.clear();
         self.asks.clear();
+        self.barred.clear();
         self.stillness = Stillness::Moves;
         self.passes.clear();
         self.waiting.clear();
@@ -142,8 +157,9 @@ impl Gate {
 
     /// May go on while the agent is in this state. A tool that is held would not keep the model from being asked
     /// again (after 30 s where tools run from a cell), so that requests wait with it.
-    fn lets(&self, state: State, hook: HookId, wants: &Wants) -> bool {
+    fn lets(&self, state: State, hook: HookId, (thread, wants): (&ThreadId, &Wants)) -> bool {
         match state {
+            _ if self.is_barred(thread, wants) => false,
             _ if self.asks.contains_key(&hook) || self.unrecorded.contains(&hook) => false,
             State::Running => self.asks.is_empty() || !wants.spends(),
             // What is held for its spend may use what it has paid for.

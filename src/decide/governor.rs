@@ -14,6 +14,7 @@ use crate::policy::rule::{Budget, Policy};
 
 use super::account::{Account, Books};
 use super::agent::{Agent, AgentSetup, Hold};
+use super::before::Before;
 use super::consult::Adviser;
 use super::effect::{About, Effect, Question};
 use super::input::{Input, Interrupt, Moment, Phase, Timer};
@@ -44,8 +45,8 @@ pub struct Setup {
     pub quote: Quoter,
     /// A limit that a person lifted before the run goes on.
     pub lift: Option<Lift>,
-    /// The last responses of a run that goes on, oldest first: they foretell its next one.
-    pub history: Vec<Response>,
+    /// What is known before it begins.
+    pub before: Before,
 }
 
 /// A limit that is lifted before the run goes on.
@@ -67,6 +68,10 @@ pub struct Governor {
     pub(super) quote: Quoter,
     pub(super) lift: Option<Lift>,
     pub(super) history: Vec<Response>,
+    /// Questions to the governor model that had no answer before the run went on.
+    pub(super) unanswered: u32,
+    /// How long those were active that were over before the run went on.
+    pub(super) over_before: BTreeMap<AgentName, Duration>,
     pub(super) agents: BTreeMap<AgentName, Agent>,
     /// As they were named.
     pub(super) order: Vec<AgentName>,
@@ -81,6 +86,10 @@ pub struct Governor {
     pub(super) adviser: Option<Box<Adviser>>,
     /// A pool has more than it had.
     pub(super) freed: bool,
+    /// A request that others' claims leave no room for waits for them.
+    pub(super) patient: bool,
+    /// A limit in minutes was lifted: its end is another moment.
+    pub(super) lifted_time: bool,
     pub(super) requests: u64,
     pub(super) last_hard: Option<BudgetName>,
     /// Hard steps wait: what is judged spends nothing, and somebody will ask before what does.
@@ -92,7 +101,14 @@ impl Governor {
     /// A governor before its run.
     pub fn new(setup: Setup) -> Self {
         let order = setup.agents.iter().map(|agent| agent.name.clone()).collect();
-        let waiting = |agent| Agent::new(agent, Pace::of(&setup.policy));
+        let Before { responses: history, mut active, mut firsts, unanswered } = setup.before;
+        let mut waiting = |setup_of: AgentSetup| {
+            let before = active.remove(&setup_of.name).unwrap_or_default();
+            let mut agent = Agent::new(setup_of, Pace::of(&setup.policy));
+            agent.was_active(before);
+            agent.firsts = firsts.remove(&agent.setup.name).unwrap_or_default();
+            agent
+        };
         let agents = setup.agents.into_iter().map(|agent| (agent.name.clone(), waiting(agent))).collect();
         Self {
             run: setup.run,
@@ -100,7 +116,9 @@ impl Governor {
             askable: setup.askable,
             quote: setup.quote,
             lift: setup.lift,
-            history: setup.history,
+            history,
+            unanswered,
+            over_before: active,
             agents,
             order,
             concurrency: setup.concurrency,
@@ -110,6 +128,8 @@ impl Governor {
             pools: Vec::new(),
             adviser: None,
             freed: false,
+            patient: true,
+            lifted_time: false,
             requests: 0,
             last_hard: None,
             defers: false,
@@ -229,6 +249,12 @@ impl Governor {
             self.offer_to_held(now, books);
             self.settle(now, books);
         }
+        if self.settle_room(now, books) {
+            self.settle(now, books);
+        }
+        if std::mem::take(&mut self.lifted_time) {
+            self.arm_minutes(now);
+        }
         self.settle_pools(now, books);
         self.note_standings(now.wall);
         std::mem::take(&mut self.effects)
@@ -268,6 +294,9 @@ impl Governor {
         agent.pace.answered(now.uptime, response);
         agent.watch.answered(now.uptime, response);
         agent.trend.note(agent.active(now.uptime), response);
+        if !agent.waits_for_room() {
+            agent.room = None;
+        }
         self.expect_admitted(now, &name, response);
         charge(self, response, Some(&name), books);
         self.spend_share(&name, response);
@@ -358,6 +387,7 @@ impl Governor {
             }
             Timer::Idle(name) => self.evaluate_one(now, &name, books),
             Timer::PlanReset(name) => self.plan_reset(now, &name, books),
+            Timer::Room(name) => self.look_for_room(&name),
             // Who may go on is looked at after every input.
             Timer::Pace(_) => {}
         }

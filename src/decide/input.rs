@@ -198,8 +198,25 @@ pub struct Hook {
     pub model: Option<ModelId>,
     /// The service tier that its next request asks for, where its session file is known.
     pub tier: Option<ServiceTier>,
+    /// That model has no price where it would be paid for.
+    pub unpriced: bool,
     /// What for.
     pub wants: Wants,
+}
+
+/// What a thread asks for next, as its Codex names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asks {
+    /// On which thread.
+    pub thread: ThreadId,
+    /// The root of its family.
+    pub root: ThreadId,
+    /// Which model.
+    pub model: Option<ModelId>,
+    /// On which service tier.
+    pub tier: Option<ServiceTier>,
+    /// It has no price where it would be paid for.
+    pub unpriced: bool,
 }
 
 /// What Codex is about to do.
@@ -321,4 +338,6 @@ pub enum Timer {
     PlanReset(AgentName),
     /// A throttled agent's next request may go.
     Pace(AgentName),
+    /// An agent that waits for others' claims is looked at again.
+    Room(AgentName),
 }

@@ -1,5 +1,6 @@
 //! Pure. A governor that comes to a session which is under way: each hook of an installed Codex has one of its own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Joined {
     pub imported: Vec<Response>,
     /// What it was answered within the time that throttles look back, oldest first.
     pub paced: Vec<Response>,
+    /// The first answers of the agent's last runs, the newest first; none where it was answered in this one.
+    pub firsts: Vec<Response>,
     /// What went past the gate of this Codex before.
     pub broken: Option<String>,
     /// The hook that comes spends nothing, and begins nothing that does: hard steps wait for one that does.
@@ -129,6 +132,9 @@ impl Governor {
             thread.admission.clone_from(&known.admission);
         }
         agent.root = Some(joined.root.clone());
+        agent.firsts.clone_from(&joined.firsts);
+        // A turn that others saw begin.
+        agent.began_spent = agent.turn_under_way().then(BTreeSet::new);
     }
 
     /// Mild steps that lie behind were carried out; a throttle goes on.

@@ -1,7 +1,5 @@
 //! Pure. How the run stands at this moment, for whoever looks.
 
-use std::time::Duration;
-
 use crate::model::{AgentName, Live, LiveAgent, LiveLimit, LivePool, ModelId, Money, Standing, Timestamp, Unit};
 
 use super::account::Account;
@@ -116,10 +114,7 @@ impl Governor {
         let per_minute = agents().map(|agent| per_minute(agent, now, unit)).fold(0, i64::saturating_add);
         let spent = match unit {
             // It is counted when it is judged; here it is told as it is.
-            Unit::Minutes => {
-                let active: Duration = agents().map(|agent| agent.active(now.uptime)).sum();
-                i64::try_from(active.as_millis()).unwrap_or(i64::MAX)
-            }
+            Unit::Minutes => self.active_millis(account, now),
             Unit::Usd | Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => account.spent,
         };
         let left = i128::from(account.limit()) - i128::from(spent);
@@ -145,7 +140,10 @@ impl Governor {
                 let asked = self.waits_for_answer(&agent.setup.name).and_then(|approval| self.waits_for(approval));
                 asked.map(|question| question.text).or_else(said)
             }
-            Standing::Paused => agent.pause.as_ref().map(|pause| pause.text()),
+            Standing::Paused => {
+                let room = || Some(agent.room.as_ref()?.because.clone());
+                agent.pause.as_ref().map(|pause| pause.text()).or_else(room)
+            }
             Standing::Throttled => {
                 agent.throttles.values().find(|throttle| throttle.was_felt()).map(|one| one.sentence())
             }

@@ -22,6 +22,9 @@ pub struct Pool {
     /// What the whole is counted per.
     pub(super) values: Vec<Option<String>>,
     pub(super) key: BudgetKey,
+    /// The other budgets that all its agents spend from, by their place and what they are counted per: what is promised
+    /// out of this one is reserved there, too.
+    pub(super) wider: Vec<(usize, Vec<Option<String>>)>,
     /// What was left when the run began.
     pub(super) taken: i64,
     /// What was lifted since.
@@ -94,6 +97,12 @@ impl Pool {
         account.budget == self.whole && account.values == self.values
     }
 
+    /// What is promised out of it is reserved of this account.
+    fn is_reserved_of(&self, account: &Account) -> bool {
+        self.is_whole(account)
+            || self.wider.iter().any(|(budget, values)| account.budget == *budget && account.values == *values)
+    }
+
     /// The account is an allotment out of it.
     pub(super) fn is_share(&self, account: &Account) -> bool {
         self.rule == Some(account.budget) && self.agent(account).is_some()
@@ -146,8 +155,8 @@ impl Governor {
 
     /// What an account must keep for an agent that was promised it.
     pub(super) fn promised(&self, account: &Account, name: &AgentName) -> i64 {
-        let pool = self.pools.iter().find(|pool| pool.is_whole(account));
-        pool.and_then(|pool| pool.shares.get(name)).map_or(0, Share::unspent)
+        let pools = self.pools.iter().filter(|pool| pool.is_reserved_of(account));
+        pools.filter_map(|pool| pool.shares.get(name)).map(Share::unspent).max().unwrap_or(0)
     }
 
     /// The pool that this account is an allotment out of, by its place.
@@ -161,12 +170,18 @@ impl Governor {
         pool.rest().max(0).min(self.room(pool, to, now, books))
     }
 
-    /// What the whole has beside all that its agents are promised, or are about to spend.
+    /// What the whole, and each wider budget, has beside all that its agents are promised, or are about to spend.
     fn room(&self, pool: &Pool, to: Option<&AgentName>, now: Moment, books: &dyn Books) -> i64 {
-        let current = |account: &&Account| pool.is_whole(account) && !account.is_past(now.wall);
-        let Some(account) = self.accounts.iter().rfind(current) else { return 0 };
-        let Some(budget) = self.policy.budgets.get(account.budget) else { return 0 };
-        self.free(account, budget, to, books).max(0)
+        let current = |account: &&Account| !account.is_past(now.wall);
+        let free = |account: &Account| {
+            let budget = self.policy.budgets.get(account.budget)?;
+            Some(self.free(account, budget, to, books).max(0))
+        };
+        let Some(whole) = self.accounts.iter().filter(current).rfind(|account| pool.is_whole(account)) else {
+            return 0;
+        };
+        let wider = self.accounts.iter().filter(current).filter(|account| pool.is_reserved_of(account));
+        wider.chain([whole]).filter_map(free).min().unwrap_or(0)
     }
 
     /// What is not there to be given is noted, for those who only look.

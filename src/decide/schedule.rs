@@ -96,7 +96,9 @@ impl Governor {
         for name in self.names() {
             let due = self.foreseen(now, &name, books);
             // A route that comes down to more here is no limit that is spent.
-            let hard = due.iter().find(|due| due.written.is_hard() && self.is_hard(due));
+            // What is only foretold is no reason to refuse where a person can be asked: it starts, and is held.
+            let asks = |due: &Due| due.foretold && due.verb == Verb::Ask;
+            let hard = due.iter().find(|due| due.written.is_hard() && self.is_hard(due) && !asks(due));
             if let Some(hard) = hard {
                 let text = hard.because.clone();
                 if let Source::Step { account, .. } = hard.source {

@@ -71,6 +71,7 @@ impl Governor {
             let detail = format!("thread {thread} was told");
             self.record(Some(name), EventKind::Outcome { request, ok: true, detail });
         }
+        self.tell_of_bars(name, hook, thread);
     }
 
     /// A Codex that answers and was never seen to ask cannot be told: a person is told that.

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::model::event::{Chosen, Decision, EventKind};
-use crate::model::{AgentName, BudgetName, Cost, ModelId, Response, ServiceTier, Unit, Verb};
+use crate::model::{AgentName, BudgetName, ModelId, Unit, Verb};
 use crate::policy::rule::{Budget, Step, Threshold};
-use crate::policy::verdict::{Fired, Standing, Why, is_strict, judge};
+use crate::policy::verdict::{Fired, Standing, Why, grace, is_strict, judge};
 
 use super::account::{Account, Books};
 use super::agent::Agent;
@@ -53,6 +53,8 @@ pub(super) struct Due {
     pub(super) offer: i64,
     /// What the governor chose, where the step left it to choose.
     pub(super) chosen: Option<Chosen>,
+    /// Nothing is spent yet that calls for it: it is the next request that would pass the limit.
+    pub(super) foretold: bool,
 }
 
 impl Governor {
@@ -75,17 +77,32 @@ impl Governor {
         if !self.agents.get(name).is_some_and(Agent::is_live) {
             return;
         }
-        let mut due = self.judge_all(now, name, books);
+        self.unbar_limits(now, name);
+        let due = self.judge_all(now, name, books);
+        let mut due = self.end_threads_of_their_own(name, due);
         due.extend(self.alarms(now, name));
         due.sort_by_key(|due| std::cmp::Reverse(due.verb));
         // Between turns nothing is asked of a model: an agent that said its last word ends by itself,
-        // an idle screen stays as it is. What begins the next turn is recorded before its request.
-        let at_rest = self.agents.get(name).is_some_and(|agent| !agent.turn_under_way());
-        due.retain(|due| !((at_rest || self.waits_for_spend(due)) && self.is_hard(due)));
+        // an idle screen stays as it is. What begins the next turn is recorded before its request. Time passes whatever
+        // runs, but where a screen waits for a person.
+        let resting = self.agents.get(name).filter(|agent| !agent.turn_under_way());
+        let rests = resting.map(|agent| agent.setup.full_screen);
+        let waits = |due: &Due| match rests {
+            Some(at_screen) => at_screen || !self.counts_time(due.source),
+            None => self.waits_for_spend(due),
+        };
+        due.retain(|due| !(self.is_hard(due) && waits(due)));
         let treatment = self.agents.get(name).and_then(Agent::treatment);
         self.decide(now, name, due, treatment);
+        self.wait_for_room(now, name, books);
         self.try_route(now, name);
         self.reserve(now, name);
+    }
+
+    /// It is a budget in minutes that asks for this.
+    pub(super) fn counts_time(&self, source: Source) -> bool {
+        let Source::Step { account, .. } = source else { return false };
+        self.account(account).is_some_and(|(account, _)| account.key.unit == Unit::Minutes)
     }
 
     /// A hook that spends will come; calls of tools are spent by the one that is here.
@@ -98,6 +115,7 @@ impl Governor {
     pub(super) fn judge_all(&mut self, now: Moment, name: &AgentName, books: &dyn Books) -> Vec<Due> {
         self.open_current(now, name, books);
         self.count_minutes(now);
+        self.note_turn(name);
         let mut found = Vec::new();
         for index in 0..self.accounts.len() {
             if !self.concerns(index, name) || self.accounts.get(index).is_none_or(|a| a.is_past(now.wall)) {
@@ -119,8 +137,17 @@ impl Governor {
             let (account, budget) = self.account(index)?;
             let fired = judge(budget, &standing)?;
             let (because, offer) = (because(account, budget, &standing, fired), account.offer(standing.reserved));
+            if self.may_wait(now, name, index, (&standing, fired)) {
+                return None;
+            }
             let source = Source::Step { account: index, step: fired.index };
-            let due = |verb, step, chosen| Due { source, written: fired.verb, verb, step, because, offer, chosen };
+            let foretold = fired.why == Why::NextWouldPass;
+            let because = match self.agents.get(name).filter(|_| foretold).and_then(Agent::by_last_runs) {
+                Some(runs) => format!("{because} ({runs})"),
+                None => because,
+            };
+            let due =
+                |verb, step, chosen| Due { source, written: fired.verb, verb, step, because, offer, chosen, foretold };
             let Some(step) = budget.steps.get(fired.index).filter(|step| step.may.is_some()).cloned() else {
                 let (verb, step) = self.effective(name, index, fired)?;
                 return Some(due(verb, step, None));
@@ -279,7 +306,7 @@ impl Governor {
     /// What a step comes down to here: a route that is impossible becomes the next severer step,
     /// or a question; a question that nobody can answer becomes what stands for no answer. `None`:
     /// that cannot be told before a model has answered.
-    fn effective(&self, name: &AgentName, account: usize, fired: Fired) -> Option<(Verb, Option<Step>)> {
+    pub(super) fn effective(&self, name: &AgentName, account: usize, fired: Fired) -> Option<(Verb, Option<Step>)> {
         let (_, budget) = self.account(account)?;
         let agent = self.agents.get(name)?;
         let mut step = budget.steps.get(fired.index).cloned();
@@ -328,55 +355,6 @@ impl Governor {
         self.record(Some(name), EventKind::Decided(decision));
     }
 
-    pub(super) fn refuse_unpriced(&mut self, now: Moment, name: &AgentName, response: &Response) -> bool {
-        if response.cost != Cost::Unpriced {
-            return false;
-        }
-        let bound = self.accounts().any(|(budget, account)| {
-            account.key.unit == Unit::Usd && account.agents.contains(name) && !budget.observe && budget.is_hard()
-        });
-        let model = response.model.as_ref().map_or("an unknown model", ModelId::as_str).to_owned();
-        if !bound || self.policy.observe {
-            return false;
-        }
-        let what = format!("`{model}` has no price: under a limit in money it is stopped");
-        self.stop_because(now, name, what);
-        true
-    }
-
-    pub(super) fn refuse_model(&mut self, now: Moment, name: &AgentName, response: &Response) -> bool {
-        let Some(model) = &response.model else { return false };
-        if self.policy.models.allows(model.as_str()) {
-            return false;
-        }
-        let what = format!("`{model}` is not among the models that the policy allows");
-        if self.policy.observe {
-            self.mark(Some(name), what);
-            return false;
-        }
-        self.stop_because(now, name, what);
-        true
-    }
-
-    /// The model that would be asked next, and its tier, must be allowed; says whether they are not, and ends the agent
-    /// then.
-    pub(super) fn refuse_next_model(
-        &mut self,
-        now: Moment,
-        name: &AgentName,
-        model: Option<&ModelId>,
-        tier: Option<&ServiceTier>,
-    ) -> bool {
-        let models = &self.policy.models;
-        let model = model.filter(|model| !models.allows(model.as_str()));
-        let model = model.map(|model| format!("`{model}` is not among the models that the policy allows"));
-        let tier = tier.filter(|tier| !models.allows_tier(tier));
-        let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
-        let Some(what) = model.or(tier).filter(|_| !self.policy.observe) else { return false };
-        self.stop_because(now, name, what);
-        true
-    }
-
     pub(super) fn stop_because(&mut self, now: Moment, name: &AgentName, what: String) {
         let over = |agent: &Agent| {
             matches!(agent.state, State::Gone | State::Ending(After::Stopped | After::Killed))
@@ -411,7 +389,11 @@ fn because(account: &Account, budget: &Budget, standing: &Standing, fired: Fired
     match fired.why {
         Why::NextWouldPass => {
             let next = if unit == Unit::ToolCalls { "call" } else { "request" };
-            format!("{}: the next {next} would pass the limit", account.show(standing.reserved))
+            let grace = match grace(budget, standing) {
+                0 => String::new(),
+                grace => format!(" and its grace of {}", unit.show(grace)),
+            };
+            format!("{}: the next {next} would pass the limit{grace}", account.show(standing.reserved))
         }
         Why::Reached if standing.spent >= standing.limit => format!("{}: spent", account.show(0)),
         Why::Reached => match budget.steps.get(fired.index).map(|step| step.at) {

@@ -101,7 +101,7 @@ pub enum HookWord {
 /// What a decision says to Codex.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HookAnswer {
-    /// The tool must not run, and the model reads why.
+    /// The tool must not run, and the model reads why; or the prompt is not sent, and who wrote it reads why.
     pub deny: Option<String>,
     /// What the person at Codex's screen is told.
     pub message: Option<String>,
@@ -120,6 +120,10 @@ impl HookAnswer {
         let mut answer = serde_json::Map::new();
         if let Some(message) = self.message.as_ref().filter(|_| event.shows_messages()) {
             answer.insert("systemMessage".to_owned(), message.as_str().into());
+        }
+        if let Some(reason) = self.deny.as_ref().filter(|_| event == HookEvent::UserPromptSubmit) {
+            answer.insert("decision".to_owned(), "block".into());
+            answer.insert("reason".to_owned(), reason.as_str().into());
         }
         let deny = self.deny.as_ref().filter(|_| event == HookEvent::PreToolUse);
         let context = self.context.as_ref().filter(|_| event.adds_context());
@@ -191,6 +195,11 @@ mod tests {
                 HookEvent::UserPromptSubmit,
                 HookAnswer { context: Some("$1 left".to_owned()), ..HookAnswer::default() },
                 r#"{"hookSpecificOutput":{"additionalContext":"$1 left","hookEventName":"UserPromptSubmit"}}"#,
+            ),
+            (
+                HookEvent::UserPromptSubmit,
+                HookAnswer { deny: Some("no".to_owned()), ..HookAnswer::default() },
+                r#"{"decision":"block","reason":"no"}"#,
             ),
             (HookEvent::PreModelRequest, HookAnswer { context: Some("$1 left".to_owned()), ..all.clone() }, ""),
             (HookEvent::Stop, all, r#"{"systemMessage":"80%"}"#),

@@ -20,6 +20,7 @@ mod calls;
 mod chain;
 mod error;
 mod extension;
+mod firsts;
 mod history;
 pub mod home;
 mod linked;

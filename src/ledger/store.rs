@@ -224,12 +224,17 @@ impl Ledger {
         moment(millis)
     }
 
-    /// The ledger knows of nothing before this run: no other run was started before it, nothing was imported. Budgets
-    /// wider than the run cannot bind then. May be asked before the run's first event.
+    /// The ledger knows of nothing before this run: no other run started anything before it, nothing was imported.
+    /// What was spent earlier is unknown then to budgets wider than the run. A run that was refused, or that is about
+    /// to be, started nothing. May be asked before the run's first event.
     pub fn born_in(&self, run: &RunId) -> Result<bool, LedgerError> {
         Ok(self.conn.query_row(
-            "SELECT NOT EXISTS (SELECT 1 FROM runs WHERE id <> ?1
-                                AND no < coalesce((SELECT no FROM runs WHERE id = ?1), 9223372036854775807))
+            "SELECT NOT EXISTS (SELECT 1 FROM runs AS r WHERE r.id <> ?1
+                                AND r.no < coalesce((SELECT no FROM runs WHERE id = ?1), 9223372036854775807)
+                                AND (r.outcome IN ('ended', 'stopped', 'killed')
+                                     OR EXISTS (SELECT 1 FROM threads WHERE run_no = r.no)
+                                     OR EXISTS (SELECT 1 FROM events WHERE run_no = r.no
+                                                AND json_extract(data, '$.kind') = 'agent_started')))
                 AND NOT EXISTS (SELECT 1 FROM session_files)",
             [run.as_str()],
             |row| row.get(0),

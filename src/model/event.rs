@@ -228,7 +228,7 @@ pub enum EventKind {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         reason: Option<String>,
     },
-    /// Something that its owner should know: unpriced, unobserved, not enforceable here.
+    /// Something that its owner should know: unpriced, unobserved.
     Marked {
         /// The finding, for a person.
         what: String,
@@ -280,6 +280,10 @@ pub enum EventKind {
         /// Why, for a person.
         #[serde(skip_serializing_if = "String::is_empty", default)]
         because: String,
+        /// How long it was active in this run, in all its lives, in milliseconds of the monotonic clock: holds are not
+        /// counted. Ledgers of before do not say.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        active_ms: Option<u64>,
     },
     /// An agent never started: what it needs came to nothing.
     AgentSkipped {

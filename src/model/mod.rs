@@ -1,5 +1,6 @@
 //! Pure. The nouns: what every stage talks about, and nothing that does anything.
 
+pub mod active;
 pub mod answer;
 pub mod attribution;
 pub mod brake;
@@ -29,7 +30,7 @@ pub use file::FileId;
 pub use id::{AgentName, AlertName, ApprovalId, BudgetName, GateName, ModelId, ResponseKey, RunId, ThreadId};
 pub use live::{Live, LiveAgent, LiveLimit, LivePool, Standing};
 pub use money::Money;
-pub use plan::{PlanLength, PlanWindow};
+pub use plan::{LimitTold, PlanLength, PlanWindow};
 pub use progress::{Progress, Streak};
 pub use quantity::{Quantity, Unit};
 pub use registration::{Priority, Registration};

@@ -45,6 +45,18 @@ pub fn attribute(rules: &[AttributeRule], place: &Place, flags: Attribution, env
     result
 }
 
+/// What the environment says, by the variables that a run reads.
+pub fn said_by(variable: impl Fn(&str) -> Option<String>) -> Attribution {
+    Attribution {
+        team: variable("GOVERN_TEAM"),
+        project: variable("GOVERN_PROJECT"),
+        client: variable("GOVERN_CLIENT"),
+        task: variable("GOVERN_TASK"),
+        user: variable("GOVERN_USER"),
+        ..Attribution::default()
+    }
+}
+
 /// The part of an attribution that a named group of a branch pattern fills: `team`, `project`,
 /// `client`, `user`, `task` or `label_KEY`.
 pub fn group_dimension(group: &str) -> Option<Dimension> {
@@ -83,14 +95,54 @@ pub fn normalise_remote(url: &str) -> String {
     format!("{}/{}", host.to_lowercase(), path.trim_start_matches('/'))
 }
 
+/// How a rule stands to a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// All that it says holds.
+    Whole,
+    /// What it sets holds. Its branch pattern is there to fill named groups, does not match, and fills none.
+    Unfilled,
+    /// Nothing of it holds, for this does not match.
+    Not(Condition),
+}
+
+/// What a rule may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// `folder`.
+    Folder,
+    /// `remote`.
+    Remote,
+    /// `branch`, of a pattern without named groups.
+    Branch,
+}
+
+impl AttributeRule {
+    /// Whether it holds in a place, and why not. A branch pattern with named groups reads the branch; one without asks
+    /// for it.
+    pub fn matches(&self, place: &Place) -> Match {
+        if !self.folder.as_ref().is_none_or(|glob| in_folder(place, |path| glob.is_match(path))) {
+            return Match::Not(Condition::Folder);
+        }
+        if !self.remote.as_ref().is_none_or(|glob| place.remotes.iter().any(|remote| glob.is_match(remote))) {
+            return Match::Not(Condition::Remote);
+        }
+        let Some(pattern) = &self.branch else { return Match::Whole };
+        match place.branch.as_deref().is_some_and(|branch| pattern.is_match(branch)) {
+            true => Match::Whole,
+            false if pattern.capture_names().flatten().next().is_some() => Match::Unfilled,
+            false => Match::Not(Condition::Branch),
+        }
+    }
+}
+
 fn apply(result: &mut Attribution, rule: &AttributeRule, place: &Place) {
-    let folder = rule.folder.as_ref().is_none_or(|glob| in_folder(place, |path| glob.is_match(path)));
-    let remote = rule.remote.as_ref().is_none_or(|glob| place.remotes.iter().any(|remote| glob.is_match(remote)));
-    if !folder || !remote {
+    if matches!(rule.matches(place), Match::Not(_)) {
         return;
     }
-    if let Some(pattern) = &rule.branch {
-        let Some(captures) = place.branch.as_deref().and_then(|branch| pattern.captures(branch)) else { return };
+    if let Some(pattern) = &rule.branch
+        && let Some(captures) = place.branch.as_deref().and_then(|branch| pattern.captures(branch))
+    {
         for name in pattern.capture_names().flatten() {
             if let (Some(dimension), Some(value)) = (group_dimension(name), captures.name(name)) {
                 fill(result, &dimension, value.as_str());
@@ -238,6 +290,21 @@ mod tests {
         assert_eq!(result.task.as_deref(), Some("WEB-123"));
         assert_eq!(result.labels.get("kind").map(String::as_str), Some("feature"));
         assert_eq!(result.project.as_deref(), Some("web"), "an empty group fills nothing");
+    }
+
+    #[test]
+    fn a_branch_that_fills_nothing_takes_nothing_else_away() {
+        let rule = rule(None, Some("github.com/acme/*"), Some(r"(?<task>[A-Z]+-\d+)"), "web");
+        let rules = std::slice::from_ref(&rule);
+        let task = |place: &Place| attribute(rules, place, Attribution::default(), Attribution::default()).task;
+        assert_eq!((rule.matches(&place()), task(&place()).as_deref()), (Match::Whole, Some("WEB-123")));
+        for branch in [Some("main".to_owned()), None] {
+            let main = Place { branch, ..place() };
+            assert_eq!((rule.matches(&main), task(&main)), (Match::Unfilled, None));
+            assert_eq!(team(rules, &main).as_deref(), Some("web"));
+        }
+        let elsewhere = Place { remotes: Vec::new(), ..place() };
+        assert_eq!((rule.matches(&elsewhere), team(rules, &elsewhere)), (Match::Not(Condition::Remote), None));
     }
 
     #[test]

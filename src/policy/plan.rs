@@ -131,12 +131,15 @@ mod tests {
 
     #[test]
     fn a_share_of_a_plan_s_limit_is_read_as_it_is_shown() {
-        for (text, share, minutes) in
-            [("80% plan 5h", 800, 300), ("12.5%plan week", 125, 10_080), ("100 % plan 90m", 1000, 90)]
-        {
+        for (text, share, minutes) in [
+            ("80% plan 5h", 800, 300),
+            ("12.5%plan week", 125, 10_080),
+            ("100 % plan 90m", 1000, 90),
+            ("5% plan 299m", 50, 300),
+        ] {
             assert!(PlanShare::is_meant(text), "{text}");
             let read = PlanShare::parse(text);
-            assert_eq!(read, Ok(PlanShare { share, window: PlanLength { minutes } }), "{text}");
+            assert_eq!(read, Ok(PlanShare { share, window: PlanLength::of_minutes(minutes) }), "{text}");
             assert_eq!(read.map(|read| PlanShare::parse(&read.to_string())), Ok(read), "{text}");
         }
     }

@@ -1,5 +1,7 @@
 //! Pure. A policy in words: what `govern policy show` prints, and the policy that `govern init` writes.
 
+mod attribution;
+
 use std::fmt::{self, Write};
 
 use chrono_tz::Tz;
@@ -9,11 +11,13 @@ use super::command::CommandPattern;
 use super::gate::verb_in_words;
 use super::plan::{PlanBudget, PlanShare, PlanStep};
 use super::rule::{
-    Act, Alert, Allot, AllotBy, AttributeRule, Budget, Calendar, FreshLedger, Gate, Layer, May, Policy, Step,
-    Threshold, Unpriced, Window,
+    Act, Alert, Allot, AllotBy, Budget, Calendar, FreshLedger, Gate, Layer, May, Policy, Step, Threshold, Unpriced,
+    Window,
 };
-use super::{attribute, duration, percent};
-use crate::model::{Attribution, Dimension, Timestamp, Unit, Verb};
+use super::{duration, percent};
+use crate::model::{Timestamp, Unit, Verb};
+pub use attribution::attribution_here;
+use attribution::rule_in_words;
 
 /// The commented policy that `govern init` writes. Lines that begin with `#` and a letter or bracket are
 /// rules to switch on; those that begin with `# ` are for reading.
@@ -55,7 +59,7 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     if !policy.attribute.is_empty() {
         writeln!(out, "\nattribution, the first that says it wins")?;
         for rule in &policy.attribute {
-            writeln!(out, "  {}", attribute_in_words(rule))?;
+            writeln!(out, "  {}", rule_in_words(rule))?;
         }
     }
     Ok(())
@@ -347,28 +351,6 @@ fn write_prices(out: &mut String, policy: &Policy) -> fmt::Result {
         writeln!(out, "  {}: {}", price.model, joined(rates, ", "))?;
     }
     Ok(())
-}
-
-/// `remote github.com/acme/*, branch (?<task>…): client = acme, task from the branch`.
-fn attribute_in_words(rule: &AttributeRule) -> String {
-    let conditions = [
-        ("folder", rule.folder.as_ref().map(|glob| glob.glob().glob())),
-        ("remote", rule.remote.as_ref().map(|glob| glob.glob().glob())),
-        ("branch", rule.branch.as_ref().map(regex::Regex::as_str)),
-    ];
-    let conditions: Vec<String> =
-        conditions.into_iter().filter_map(|(key, pattern)| Some(format!("{key} {}", pattern?))).collect();
-    let conditions = if conditions.is_empty() { "everywhere".to_owned() } else { conditions.join(", ") };
-    let groups = rule.branch.iter().flat_map(|pattern| pattern.capture_names().flatten());
-    let groups = groups.filter_map(attribute::group_dimension).map(|dimension| format!("{dimension} from the branch"));
-    let set = settings(&rule.set).into_iter().map(|(dimension, value)| format!("{dimension} = {value}"));
-    format!("{conditions}: {}", joined(set.chain(groups), ", "))
-}
-
-fn settings(set: &Attribution) -> Vec<(Dimension, &str)> {
-    let fields = [Dimension::Team, Dimension::Project, Dimension::Client, Dimension::User, Dimension::Task].into_iter();
-    let labels = set.labels.keys().map(|key| Dimension::Label(key.clone()));
-    fields.chain(labels).filter_map(|dimension| set.get(&dimension).map(|value| (dimension.clone(), value))).collect()
 }
 
 fn patterns(globs: &[GlobMatcher]) -> String {

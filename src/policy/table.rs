@@ -70,8 +70,13 @@ impl<'t> Table<'t> {
 
     /// Refuses keys that are none, and by name those of a later version.
     pub(crate) fn only(&self, keys: &Keys, notes: &mut Notes) {
+        self.only_with(keys, |_| false, notes);
+    }
+
+    /// The same, but for keys that others tell of.
+    pub(crate) fn only_with(&self, keys: &Keys, told: impl Fn(&str) -> bool, notes: &mut Notes) {
         for Entry { key, .. } in self.entries() {
-            if keys.known.contains(&key.value) {
+            if keys.known.contains(&key.value) || told(key.value) {
                 continue;
             }
             let Placed { value: word, span } = key;

@@ -2,7 +2,8 @@
 //!
 //! Mild steps look at what was spent. The limit itself is strict: its step looks at what was spent
 //! **and** at what the live threads are likely to add, so that no request is started that would
-//! pass it. A mild step that would make the next request fit is tried first.
+//! pass it. Grace moves that mark while a turn is under way, and what is likely to come counts against it in the same
+//! way. A mild step that would make the next request fit is tried first.
 
 use crate::model::{Unit, Verb};
 
@@ -74,28 +75,29 @@ fn applies(budget: &Budget, step: &Step, standing: &Standing) -> Option<Why> {
     if !is_strict(step, standing.limit) {
         return (standing.spent >= threshold).then_some(Why::Reached);
     }
-    let with_grace = threshold.saturating_add(Threshold::Share(budget.grace).amount(standing.limit));
+    let end = threshold.saturating_add(grace(budget, standing));
     if budget.unit() == Unit::ToolCalls {
         // Asking costs no call: an agent that has made its last one may still say its last word.
-        let limit = if standing.turn_under_way { with_grace } else { threshold };
-        let passes = standing.reserved > 0 && standing.spent.saturating_add(standing.reserved) > limit;
+        let passes = standing.reserved > 0 && standing.spent.saturating_add(standing.reserved) > end;
         return passes.then_some(Why::NextWouldPass);
     }
-    if budget.grace > 0 && standing.turn_under_way {
-        return (standing.spent >= with_grace).then_some(Why::Reached);
-    }
-    if standing.spent >= threshold {
+    if standing.spent >= end {
         Some(Why::Reached)
-    } else if standing.spent.saturating_add(standing.reserved) > threshold {
+    } else if standing.spent.saturating_add(standing.reserved) > end {
         Some(Why::NextWouldPass)
     } else {
         None
     }
 }
 
+/// How far past its limit the budget lets the turn finish that is under way.
+pub fn grace(budget: &Budget, standing: &Standing) -> i64 {
+    if standing.turn_under_way { Threshold::Share(budget.grace).amount(standing.limit) } else { 0 }
+}
+
 fn route_that_makes_room(budget: &Budget, standing: &Standing, first: usize, before: usize) -> Option<Fired> {
     let routed = standing.reserved_if_routed?;
-    if standing.spent.saturating_add(routed) > standing.limit {
+    if standing.spent.saturating_add(routed) > standing.limit.saturating_add(grace(budget, standing)) {
         return None;
     }
     budget
@@ -238,11 +240,11 @@ mod tests {
     #[test]
     fn grace_lets_the_turn_finish_and_no_further() {
         let strict = budget(&[(1000, Verb::Stop)], 100);
-        let mut standing = spent(1050, 500);
-        standing.turn_under_way = true;
-        assert_eq!(verb(&strict, standing), None);
-        standing.spent = 1100;
-        assert_eq!(verb(&strict, standing), Some(Verb::Stop));
+        let in_a_turn = |spent_so_far, reserved| Standing { turn_under_way: true, ..spent(spent_so_far, reserved) };
+        assert_eq!(verb(&strict, in_a_turn(1050, 50)), None, "exactly full still fits");
+        let why = judge(&strict, &in_a_turn(1050, 51)).map(|fired| fired.why);
+        assert_eq!(why, Some(Why::NextWouldPass), "what is likely to come counts in grace as well");
+        assert_eq!(judge(&strict, &in_a_turn(1100, 0)).map(|fired| fired.why), Some(Why::Reached));
         assert_eq!(verb(&strict, spent(1000, 0)), Some(Verb::Stop), "between turns the limit is the limit");
     }
 
@@ -252,6 +254,19 @@ mod tests {
             let less = verb(&ladder(), spent(a, reserved));
             let greater = verb(&ladder(), spent(a + more, reserved));
             prop_assert!(greater >= less);
+        }
+
+        #[test]
+        fn no_request_goes_past_limit_and_grace_by_what_it_is_likely_to_add(
+            spent_so_far in 0_i64..2000,
+            reserved in 0_i64..500,
+            grace in 0_u32..500,
+            turn_under_way: bool,
+        ) {
+            let strict = budget(&[(1000, Verb::Stop)], grace);
+            let end = 1000 + if turn_under_way { i64::from(grace) } else { 0 };
+            let fired = verb(&strict, Standing { turn_under_way, ..spent(spent_so_far, reserved) });
+            prop_assert_eq!(fired.is_none(), spent_so_far < end && spent_so_far + reserved <= end);
         }
 
         #[test]

@@ -3,10 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 
 use super::tree::{Process, is_governed, read};
+use crate::model::ProcessIdentity;
 
 /// What a process is to Codex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +96,17 @@ pub fn is_codex(pid: i32) -> bool {
 pub fn is_nested_codex(pid: i32) -> bool {
     let program = |pid| read(pid).and_then(|process| process.exe_name());
     codex_above(pid).is_some_and(|above| program(above) == program(pid))
+}
+
+/// How long ago a process was started, whatever the wall clock did since; time that the machine slept counts. `None`:
+/// the system does not say.
+pub fn age(identity: ProcessIdentity) -> Option<Duration> {
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    let uptime: f64 = uptime.split_whitespace().next()?.parse().ok()?;
+    let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten()?;
+    let ticks = u64::try_from(ticks).ok().filter(|ticks| *ticks > 0)?;
+    let started = Duration::from_millis(identity.started.saturating_mul(1_000) / ticks);
+    Some(Duration::try_from_secs_f64(uptime).ok()?.saturating_sub(started))
 }
 
 /// An agent started this process: a guard or a Codex is above it, or its environment names a Codex's thread.

@@ -28,7 +28,7 @@ pub use freeze::interrupt;
 pub use guard::{Guard, GuardHandle, release_stdin};
 pub use inbox::{Arrived, Inbox};
 pub use inspect::{
-    Role, codex_above, codex_processes, command_line, environ_var, is_agents, is_codex, is_nested_codex, tell,
+    Role, age, codex_above, codex_processes, command_line, environ_var, is_agents, is_codex, is_nested_codex, tell,
     waits_for_input,
 };
 pub use own::{

@@ -3,12 +3,12 @@
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::PlanStanding;
 use super::outlook::{Forecast, Outlook, RULE};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
+use super::plan_standing::{self, PlanStanding};
 use super::round::{Shown, grouped, money_column, scaled_column, share_column, signed_count_column};
 use super::text::{ahead, moment, rfc3339};
-use crate::model::{BudgetName, Money, Timestamp, Unit};
+use crate::model::{BudgetName, LimitTold, Money, Timestamp, Unit};
 
 /// One budget, for one thing that it is counted per, in one window. Amounts are in the unit's
 /// smallest part: nano-dollars, tokens, responses, milliseconds.
@@ -33,7 +33,7 @@ pub struct BudgetStanding {
     /// When counting starts again; `None`: never.
     pub window_end: Option<Timestamp>,
     /// False where this ledger cannot know enough to bind it.
-    pub enforceable: bool,
+    pub earlier_known: bool,
 }
 
 impl BudgetStanding {
@@ -89,7 +89,7 @@ impl BudgetStanding {
     }
 
     fn tone(&self) -> Tone {
-        if !self.enforceable {
+        if !self.earlier_known {
             Tone::Quiet
         } else if self.is_over() {
             Tone::Bad
@@ -177,6 +177,8 @@ pub struct BudgetReport {
     pub waiting: Vec<OtherTime>,
     /// Budgets over a ChatGPT plan's own limits.
     pub plans: Vec<PlanStanding>,
+    /// What is known of the account's other limits, which no budget looks at.
+    pub others: Vec<LimitTold>,
 }
 
 impl BudgetReport {
@@ -195,7 +197,7 @@ impl BudgetReport {
         let mut page = Page::default();
         if self.rows.is_empty() && !self.plans.is_empty() {
             page.title(format!("Budgets ({})", self.zone.name()));
-            page.list(self.of_plans().chain(self.of_other_times()).collect());
+            page.list(self.of_plans().chain(self.of_other_limits()).chain(self.of_other_times()).collect());
             return page;
         }
         if self.rows.is_empty() {
@@ -260,6 +262,10 @@ impl BudgetReport {
         self.plans.iter().map(|plan| plan.item(self.zone))
     }
 
+    fn of_other_limits(&self) -> impl Iterator<Item = Item> {
+        self.others.iter().filter_map(|told| plan_standing::of_another(told, self.at, self.zone))
+    }
+
     fn of_other_times(&self) -> impl Iterator<Item = Item> {
         self.waiting.iter().map(|other| Item::note(other.sentence(self.at, self.zone)))
     }
@@ -283,11 +289,14 @@ impl BudgetReport {
                 let when = ahead(crosses, self.at, self.zone);
                 notes.push(Item::warning(format!("{name} crosses its limit on {when}, if it goes on so.")));
             }
-            if !standing.enforceable {
-                notes.push(Item::warning(format!("{name} is not enforceable here: this ledger has not seen enough.")));
+            if !standing.earlier_known {
+                notes.push(Item::warning(format!(
+                    "{name} counts from this ledger's beginning: earlier spend is unknown."
+                )));
             }
         }
         notes.extend(self.of_plans());
+        notes.extend(self.of_other_limits());
         notes.extend(self.of_other_times());
         let forecasts = |row: &BudgetRow| row.outlook.forecast != Forecast::Unknown;
         if self.rows.iter().any(forecasts) {
@@ -360,7 +369,9 @@ impl BudgetStanding {
         map.serialize_entry("over", &self.is_over())?;
         map.serialize_entry("window_start", &self.window_start.map(rfc3339))?;
         map.serialize_entry("resets_at", &self.window_end.map(rfc3339))?;
-        map.serialize_entry("enforceable", &self.enforceable)
+        // The older name says less than it seems to: the budget binds, but earlier spend is not in it.
+        map.serialize_entry("enforceable", &self.earlier_known)?;
+        map.serialize_entry("earlier_spend_known", &self.earlier_known)
     }
 }
 
@@ -397,6 +408,7 @@ impl Serialize for BudgetReport {
         map.serialize_entry("forecast_rule", RULE)?;
         map.serialize_entry("rows", &self.rows)?;
         map.serialize_entry("plans", &self.plans)?;
+        map.serialize_entry("other_limits", &plan_standing::Others(&self.others))?;
         map.serialize_entry("not_now", &self.waiting)?;
         map.end()
     }

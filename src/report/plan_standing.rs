@@ -5,7 +5,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::page::{Item, Tone};
 use super::text::{ahead, rfc3339};
-use crate::model::{BudgetName, PlanWindow, Timestamp};
+use crate::model::{BudgetName, LimitTold, PlanWindow, Timestamp};
 use crate::policy::plan::PlanShare;
 
 /// Such a budget, and what was last said of the plan.
@@ -59,6 +59,37 @@ impl PlanStanding {
             None => Tone::Quiet,
         };
         Item::new("", format!("`{budget}`: {text}"), tone)
+    }
+}
+
+/// What another limit of the account is used up to; nothing once its window began anew.
+pub(super) fn of_another(told: &LimitTold, at: Timestamp, zone: Tz) -> Option<Item> {
+    let LimitTold { other, window, at: then } = told;
+    if window.resets.is_some_and(|resets| resets <= at) {
+        return None;
+    }
+    let (name, used, length) = (other.as_deref()?, percent(window.used), window.length);
+    let when = ahead(*then, at, zone);
+    let text = format!(
+        "`{name}` is another limit of this account, which no budget looks at: {used} of its {length} was used at {when}."
+    );
+    Some(Item::new("", text, Tone::Quiet))
+}
+
+/// The account's other limits, as JSON has them.
+pub(super) struct Others<'a>(pub(super) &'a [LimitTold]);
+
+impl Serialize for Others<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|told| {
+            serde_json::json!({
+                "limit_id": told.other,
+                "window": told.window.length.to_string(),
+                "used_percent": f64::from(told.window.used) / 10.0,
+                "resets": told.window.resets.map(rfc3339),
+                "known_at": rfc3339(told.at),
+            })
+        }))
     }
 }
 

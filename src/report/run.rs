@@ -333,7 +333,7 @@ fn budget_item(standing: &BudgetStanding, unseen: bool) -> Item {
         0 => String::new(),
         more => format!(", {} of it by extension", standing.unit.show(more)),
     };
-    let place = if standing.enforceable { "" } else { "; not enforceable here" };
+    let place = if standing.earlier_known { "" } else { "; earlier spend unknown" };
     let tone = if standing.is_over() { Tone::Bad } else { Tone::Plain };
     let text = format!("`{}`{wide}: {}{extended}, {used} used{place}", standing.budget, standing.sentence());
     Item::new("budget", text, tone)

@@ -105,6 +105,7 @@ pub(crate) fn agent_ended(in_flight: u32) -> EventKind {
         in_flight_cost: Money::parse_decimal("0.21").unwrap(),
         result: None,
         because: String::new(),
+        active_ms: None,
     }
 }
 
@@ -188,7 +189,7 @@ pub(crate) fn standing(
         reserved,
         window_start: None,
         window_end: None,
-        enforceable: true,
+        earlier_known: true,
     }
 }
 
@@ -221,7 +222,7 @@ pub(crate) fn run() -> RunReport {
     let mut extended_budget = standing("each run", "run=k3f9x27m1a", Unit::Usd, (4_391_951_000, 0, 4_000_000_000));
     extended_budget.extended = 1_000_000_000;
     let mut monthly = standing("teams, monthly", "team=web", Unit::Usd, (151_391_951_000, 0, 200_000_000_000));
-    monthly.enforceable = false;
+    monthly.earlier_known = false;
     RunReport::new(
         spend,
         RunParts {
@@ -284,7 +285,7 @@ pub(crate) fn budgets() -> BudgetReport {
         standing("teams, monthly", "team=infra", Unit::Usd, (1_033_330_000_000, 1_250_000_000, 1_000_000_000_000));
     lifted.extended = 100_000_000_000;
     let mut blind = standing("everybody, daily", "", Unit::AllTok, (12_345_678, 0, 50_000_000));
-    blind.enforceable = false;
+    blind.earlier_known = false;
     let day = (at("2026-11-21T23:00:00Z"), at("2026-11-22T23:00:00Z"));
     let now = at("2026-11-22T14:00:00Z");
     let mean = |since: &str, spent| Stretch { since: at(since), spent };
@@ -316,6 +317,7 @@ pub(crate) fn budgets() -> BudgetReport {
             other_time("milestone 2", "2026-11-30T23:00:00Z", "2027-01-14T23:00:00Z"),
         ],
         plans: Vec::new(),
+        others: Vec::new(),
     }
 }
 

@@ -10,15 +10,27 @@ use crate::model::{PlanLength, PlanWindow, Timestamp};
 pub struct Limits {
     /// The ChatGPT plan; none with an API key.
     pub plan_type: Option<String>,
+    /// Another limit of the account than the plan's own has these windows, by Codex's `limit_id`. One account writes
+    /// rows of both in turn (openai/codex#43136).
+    pub other: Option<String>,
     /// The plan's windows and what is used of them.
     pub windows: Vec<PlanWindow>,
 }
 
+/// The `limit_id` of what a ChatGPT plan allows; absent or null in older versions.
+const PLAN_S_OWN: &str = "codex";
+
 impl Limits {
+    /// They say how much of the plan's own limits is used.
+    pub fn is_of_plan(&self) -> bool {
+        self.other.is_none() && !self.windows.is_empty()
+    }
+
     /// As the line says it that was written then.
     pub(super) fn read(limits: RateLimits<'_>, at: Option<Timestamp>) -> Self {
         let windows = [limits.primary, limits.secondary].into_iter().filter_map(|window| plan_window(&window.0?, at));
-        Self { windows: windows.collect(), plan_type: limits.plan_type.owned() }
+        let other = limits.limit_id.owned().filter(|id| id != PLAN_S_OWN);
+        Self { windows: windows.collect(), plan_type: limits.plan_type.owned(), other }
     }
 }
 
@@ -29,7 +41,7 @@ fn plan_window(window: &RateWindow, at: Option<Timestamp>) -> Option<PlanWindow>
     let later = |ahead: u64| at?.checked_add_signed(chrono::TimeDelta::try_seconds(seconds(ahead)?)?);
     let resets = window.resets_at.0.and_then(|resets| DateTime::from_timestamp(seconds(resets)?, 0));
     Some(PlanWindow {
-        length: PlanLength { minutes },
+        length: PlanLength::of_minutes(minutes),
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "its range was looked at")]
         used: (used * 10.0).round() as u32,
         resets: resets.or_else(|| window.resets_in_seconds.0.and_then(later)),
@@ -57,10 +69,27 @@ mod tests {
             r#"{"limit_id":"codex","limit_name":null,"primary":{"used_percent":42.5,"window_minutes":300,"resets_at":1795360000},"secondary":{"used_percent":81.0,"window_minutes":10080,"resets_at":1795748000},"credits":null,"individual_limit":null,"spend_control_reached":null,"plan_type":null,"rate_limit_reached_type":null}"#,
             // 0.63.
             r#"{"primary":{"used_percent":42.5,"window_minutes":300,"resets_at":1795360000},"secondary":{"used_percent":81,"window_minutes":10080,"resets_at":1795748000},"credits":null}"#,
+            // Autumn of 2025.
+            r#"{"primary":{"used_percent":42.5,"window_minutes":299,"resets_in_seconds":12000},"secondary":{"used_percent":81.0,"window_minutes":10079,"resets_in_seconds":400000}}"#,
             // 0.45.
             r#"{"primary":{"used_percent":42.5,"window_minutes":300,"resets_in_seconds":12000},"secondary":{"used_percent":81.0,"window_minutes":10080,"resets_in_seconds":400000}}"#,
         ] {
             assert_eq!(windows(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_limit_of_another_name_is_not_the_plan_s() {
+        let cases = [
+            (r#"{"primary":null}"#, None),
+            (r#"{"limit_id":null}"#, None),
+            (r#"{"limit_id":""}"#, None),
+            (r#"{"limit_id":7}"#, None),
+            (r#"{"limit_id":"codex","limit_name":null}"#, None),
+            (r#"{"limit_id":"codex_other","limit_name":"Other"}"#, Some("codex_other")),
+        ];
+        for (line, other) in cases {
+            assert_eq!(Limits::read(serde_json::from_str(line).unwrap(), None).other.as_deref(), other, "{line}");
         }
     }
 

@@ -124,6 +124,8 @@ pub(super) struct Usage {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
 pub(super) struct RateLimits<'a> {
+    /// Which of the account's limits the windows belong to.
+    pub(super) limit_id: Text<'a>,
     pub(super) plan_type: Text<'a>,
     pub(super) primary: Object<RateWindow>,
     pub(super) secondary: Object<RateWindow>,

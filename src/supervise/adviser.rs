@@ -171,7 +171,14 @@ impl Supervisor {
             Some(Status::Signalled(_)) | None => AgentResult::Killed,
         });
         let because = String::new();
-        let ended = EventKind::AgentEnded { code, in_flight: u32::from(in_flight), in_flight_cost, result, because };
+        let ended = EventKind::AgentEnded {
+            code,
+            in_flight: u32::from(in_flight),
+            in_flight_cost,
+            result,
+            because,
+            active_ms: None,
+        };
         self.note_of(&name(), ended);
     }
 

@@ -7,16 +7,19 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::clock;
 use crate::codex::{self, Failing, HookEvent, HookTarget, Invocation, NoHooks};
 use crate::decide::agent::Agent;
 use crate::decide::input::{Gone, Hook, HookId, Input, Judged, ToolCall, Wants};
+use crate::decide::models::not_allowed;
 use crate::decide::{Effect, Governor};
 use crate::error::Error;
 use crate::gate::hook::{HookAnswer, HookInput, HookReply, HookWord};
 use crate::gate::mark;
 use crate::gate::socket::{self, HookCall, Peer};
 use crate::model::event::GateReach;
-use crate::model::{AgentName, ModelId, RunId};
+use crate::model::{AgentName, ModelId, RunId, ThreadId};
+use crate::policy::rule::GateVerb;
 use crate::policy::{self, command::CommandLine};
 use crate::process::{self, Order};
 use crate::tail::Held;
@@ -61,6 +64,7 @@ impl Supervisor {
         let codex = call.peer.pid.and_then(process::codex_above);
         let mut inputs = self.read_for(&call.input, codex, &agent);
         let whose = agent.clone();
+        let unpriced = self.is_unpriced(&thread, call.input.model.as_ref());
         inputs.push(Input::Hook(Box::new(Hook {
             id: HookId(call.number),
             wants: wants(call.event, &call.input, &self.governor, &agent, &self.run),
@@ -68,11 +72,21 @@ impl Supervisor {
             root: call.input.session_id.clone(),
             model: call.input.model.clone(),
             tier: self.sessions.tier_of(&thread).cloned(),
+            unpriced,
             thread,
         })));
         let output = call.peer.pid.filter(|_| call.event.gates() && self.governor.gates()).and_then(process::output_of);
         self.at_gate.insert(HookId(call.number), Waiting { agent: whose, call, output });
         self.turn(inputs)
+    }
+
+    /// The model that is asked next has no price. Where its provider is not known yet, that is not known either.
+    fn is_unpriced(&mut self, thread: &ThreadId, model: Option<&ModelId>) -> bool {
+        let Some((home, provider, plan)) = self.sessions.payer_of(thread) else { return false };
+        let billing = self.billing(&home, provider.as_deref(), plan.as_deref());
+        let tier = self.sessions.tier_of(thread).cloned().unwrap_or_default();
+        let unpriced = &self.governor.policy().models.unpriced;
+        model.is_some() && policy::cost::has_no_price(&self.prices, unpriced, billing, model, &tier, clock::now())
     }
 
     /// The connection of a hook has ended: an answered one's does, too.
@@ -245,10 +259,20 @@ fn tool_call(input: &HookInput, governor: &Governor, agent: &AgentName, run: &Ru
     let text = command.and_then(Value::as_str);
     let tool = input.tool_name.clone().unwrap_or_default();
     let line = text.map(CommandLine::Text).or(words.as_deref().map(CommandLine::Words));
-    let judged = governor.agent(agent).and_then(|agent| judge(&tool, line, input, governor, agent, run));
+    let judged = spawns_a_model(&tool, input, governor)
+        .or_else(|| judge(&tool, line, input, governor, governor.agent(agent)?, run));
     let words = words.as_ref().map(|words| words.join(" "));
     let short = codex::redact(text.or(words.as_deref()).unwrap_or(&whole));
     ToolCall { tool, digest, short: short.chars().take(SHORT).collect(), judged }
+}
+
+/// A sub-agent on a model that is not allowed is not started. (The tool is `spawn_agent`, with or without its
+/// namespace before it; 0.169 and 0.171 name the model in its input where it is not the parent's.)
+fn spawns_a_model(tool: &str, input: &HookInput, governor: &Governor) -> Option<Judged> {
+    let model = input.tool_input.get("model").and_then(Value::as_str).filter(|_| tool.ends_with("spawn_agent"))?;
+    let because = not_allowed(&ModelId::new(model));
+    let refused = !governor.policy().models.allows(model);
+    refused.then(|| Judged { rule: "models.allow".to_owned(), verb: GateVerb::Deny, because, would: false })
 }
 
 /// What the policy's gates say to a tool.

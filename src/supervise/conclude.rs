@@ -1,5 +1,7 @@
 //! The end of a run: what is left is dealt with, the last records are read, the chain is sealed.
 
+use std::time::Duration;
+
 use crate::decide::effect::Ending;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -59,7 +61,8 @@ impl Supervisor {
         let ended = matches!(outcome, "stopped" | "killed" | "refused");
         let rule = self.governor.last_hard_budget().filter(|_| ended).cloned();
         if let Some(alone) = self.alone.clone()
-            && let Some(ended) = self.wards.get(&alone).and_then(|ward| ward.ended(self.because(&alone)))
+            && let Some(ended) =
+                self.wards.get(&alone).and_then(|ward| ward.ended(self.because(&alone), self.active(&alone)))
         {
             self.note_of(&alone, ended);
         }
@@ -102,6 +105,12 @@ impl Supervisor {
         self.governor.agent(name).map_or("", |agent| agent.because.as_str())
     }
 
+    /// How long an agent was active, held time aside.
+    pub(super) fn active(&self, name: &AgentName) -> Duration {
+        let now = self.moment().uptime;
+        self.governor.agent(name).map_or(Duration::ZERO, |agent| agent.active(now))
+    }
+
     fn standings(&self) -> Vec<BudgetStanding> {
         let fresh = &self.fresh;
         self.governor
@@ -118,7 +127,7 @@ impl Supervisor {
                 reserved: account.reserved,
                 window_start: account.bounds.start,
                 window_end: account.bounds.end,
-                enforceable: !fresh.contains(&budget.name.to_string()),
+                earlier_known: !fresh.contains(&budget.name.to_string()),
             })
             .collect()
     }

@@ -171,7 +171,7 @@ impl Supervisor {
             format!("{} for {}", text::count(agent.responses, "response", "responses"), agent.cost)
         });
         // What is skipped was written down as that.
-        let ended = self.wards.get(agent).and_then(|ward| ward.ended(&because));
+        let ended = self.wards.get(agent).and_then(|ward| ward.ended(&because, self.active(agent)));
         for ended in ended.into_iter().filter(|_| ending != Ending::Skipped) {
             self.note_of(agent, ended);
         }

@@ -5,13 +5,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use crate::codex::{self, Invocation};
+use crate::decide::Before;
 use crate::decide::agent::AgentSetup;
 use crate::decide::governor::Lift;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::model::event::EventKind;
-use crate::model::{Attribution, Response, RunId, ThreadId};
+use crate::model::{Attribution, RunId, ThreadId};
 use crate::policy::rule::Policy;
 use crate::report::BudgetStanding;
 use crate::ui::notice::Notices;
@@ -32,8 +33,8 @@ pub struct Plan {
     pub goes_on: bool,
     /// A limit that is lifted before it goes on.
     pub lift: Option<Lift>,
-    /// What the run has spent before it goes on: its last responses.
-    pub history: Vec<Response>,
+    /// What is known before it begins.
+    pub before: Before,
     /// Why it must not begin, where that is known already; recorded like any other run.
     pub refusal: Option<Error>,
     /// The policy in force.

@@ -154,6 +154,13 @@ impl Sessions {
         Some(session.meter.tier())
     }
 
+    /// What tells who pays for a thread: its home, its provider and the plan that its file names.
+    pub(super) fn payer_of(&self, thread: &ThreadId) -> Option<(PathBuf, Option<String>, Option<String>)> {
+        let session = self.files.iter().find(|session| session.meter.thread() == Some(thread))?;
+        let meter = &session.meter;
+        Some((session.home.clone(), meter.provider().map(str::to_owned), meter.plan_type().map(str::to_owned)))
+    }
+
     /// The agent of a thread of this run.
     pub(super) fn agent_of(&self, thread: &ThreadId) -> Option<&AgentName> {
         let session = self.files.iter().find(|session| session.meter.thread() == Some(thread))?;

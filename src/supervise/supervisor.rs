@@ -151,7 +151,7 @@ impl Supervisor {
             concurrency: plan.concurrency,
             askable: plan.askable,
             lift: plan.lift,
-            history: plan.history,
+            before: plan.before,
             quote: Box::new(move |model, tier, at, tokens| quoter.quote(model, tier, at, tokens).cost),
         });
         if let Some(adviser) = &plan.adviser {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::codex::{self, Invocation};
 use crate::decide::agent::{Agent, AgentSetup};
@@ -103,8 +104,8 @@ impl Ward {
         Some(EventKind::AgentStarted { command: codex::redacted(&argv), pid: root.pid, resumes })
     }
 
-    /// How it ended, for the run's chain, and why; `None` while it is not over.
-    pub(super) fn ended(&self, because: &str) -> Option<EventKind> {
+    /// How it ended, for the run's chain, why, and how long it was active; `None` while it is not over.
+    pub(super) fn ended(&self, because: &str, active: Duration) -> Option<EventKind> {
         let Finished { ending, in_flight, in_flight_cost, .. } = self.finished?;
         let code = i32::from(self.status.map_or(Exit::Ended, Exit::from).code());
         let result = Some(match ending {
@@ -114,7 +115,8 @@ impl Ward {
             Ending::Killed => AgentResult::Killed,
             Ending::Skipped => AgentResult::Skipped,
         });
-        Some(EventKind::AgentEnded { code, in_flight, in_flight_cost, result, because: because.to_owned() })
+        let (because, active_ms) = (because.to_owned(), u64::try_from(active.as_millis()).ok());
+        Some(EventKind::AgentEnded { code, in_flight, in_flight_cost, result, because, active_ms })
     }
 
     pub(super) fn finish(&mut self, ending: Ending, in_flight: u32, in_flight_cost: Money) {

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use crate::model::{PlanLength, PlanWindow, Timestamp};
+use crate::model::LimitTold;
 use crate::rollout::{self, RecordKind};
 
 use super::cursor::open_file;
@@ -12,16 +12,19 @@ use super::locate::{self, SessionFile};
 /// How many files are looked into, the last written first: an API key's say nothing of a plan.
 const FILES: usize = 8;
 
+/// How many windows are kept of one file: an account has two or three limits of two windows.
+const MOST_TOLD: usize = 32;
+
 /// How much of a file's end is read, in bytes: the last requests of a session.
 const END: u64 = 256 * 1024;
 
-/// Each of the plan's windows as it was last told of, and when that was. Reads the ends of a few files; compressed ones
-/// are old, and passed over.
+/// Each window of each of the account's limits as it was last told of, the plan's own and others. Reads the ends of a
+/// few files; compressed ones are old, and passed over.
 ///
 /// # Errors
 ///
 /// The home cannot be looked at. A file that cannot be read is passed over.
-pub fn last_plan(home: &Path) -> io::Result<Vec<(PlanWindow, Timestamp)>> {
+pub fn last_limits(home: &Path) -> io::Result<Vec<LimitTold>> {
     let sessions = locate::sessions_dir(home);
     if !sessions.is_dir() {
         return Ok(Vec::new());
@@ -29,35 +32,46 @@ pub fn last_plan(home: &Path) -> io::Result<Vec<(PlanWindow, Timestamp)>> {
     let mut files = locate::session_files(&sessions)?.files;
     files.retain(|file| file.path.extension().is_some_and(|end| end == "jsonl"));
     files.sort_by_key(|file| std::cmp::Reverse(file.modified));
-    let mut found: Vec<(PlanWindow, Timestamp)> = Vec::new();
+    let mut found: Vec<LimitTold> = Vec::new();
     for file in files.iter().take(FILES) {
-        for (window, at) in told(file).unwrap_or_default() {
-            let known = |length: PlanLength| found.iter().position(|(other, _)| other.length == length);
-            match known(window.length).and_then(|place| found.get_mut(place)) {
-                Some(known) if known.1 < at => *known = (window, at),
+        for told in told(file).unwrap_or_default() {
+            match found.iter_mut().find(|known| is_same(known, &told)) {
+                Some(known) if known.at < told.at => *known = told,
                 Some(_) => {}
-                None => found.push((window, at)),
+                None => found.push(told),
             }
         }
     }
+    found.sort_by(|a, b| (&a.other, a.window.length).cmp(&(&b.other, b.window.length)));
     Ok(found)
 }
 
-/// What the last lines of a file say.
-fn told(file: &SessionFile) -> io::Result<Vec<(PlanWindow, Timestamp)>> {
+fn is_same(one: &LimitTold, other: &LimitTold) -> bool {
+    one.other == other.other && one.window.length == other.window.length
+}
+
+/// What the last lines of a file say, the last of each limit's.
+fn told(file: &SessionFile) -> io::Result<Vec<LimitTold>> {
     let mut open = open_file(&file.path)?;
     let from = file.size.saturating_sub(END);
     open.seek(SeekFrom::Start(from))?;
     let mut end = Vec::new();
     open.take(END).read_to_end(&mut end)?;
     // A line that begins before is not whole: it is refused as any other that cannot be read.
-    let told = end.split(|byte| *byte == b'\n').rev().find_map(|line| {
+    let rows = end.split(|byte| *byte == b'\n').rev().filter_map(|line| {
         let record = rollout::read(line).ok()?;
         let RecordKind::TokenCount { rate_limits: Some(limits), .. } = record.kind else { return None };
-        let at = record.at?;
-        (!limits.windows.is_empty()).then(|| limits.windows.into_iter().map(|window| (window, at)).collect())
+        Some((limits, record.at?))
     });
-    Ok(told.unwrap_or_default())
+    let mut found: Vec<LimitTold> = Vec::new();
+    for (limits, at) in rows {
+        // A row tells all of its limit's windows.
+        if found.len() < MOST_TOLD && !found.iter().any(|known| known.other == limits.other) {
+            let other = limits.other;
+            found.extend(limits.windows.into_iter().map(|window| LimitTold { other: other.clone(), window, at }));
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -72,10 +86,29 @@ mod tests {
         ) + "\n"
     }
 
+    fn of(id: &str, line: &str) -> String {
+        line.replace(r#""plan_type""#, &format!(r#""limit_id":{id},"plan_type""#))
+    }
+
+    #[test]
+    fn each_limit_is_told_of_apart_whichever_was_written_last() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("sessions/2026/11/22");
+        fs::create_dir_all(&folder).unwrap();
+        let text = of(r#""codex""#, &line("2026-11-22T10:00:00Z", 80, 299))
+            + &of(r#""codex""#, &line("2026-11-22T10:01:00Z", 90, 299))
+            + &of(r#""other""#, &line("2026-11-22T10:02:00Z", 0, 300));
+        fs::write(folder.join("rollout-2026-11-22T10-00-00-a.jsonl"), text).unwrap();
+        let told = last_limits(home.path()).unwrap();
+        let told: Vec<_> =
+            told.iter().map(|told| (told.other.as_deref(), told.window.length.minutes(), told.window.used)).collect();
+        assert_eq!(told, [(None, 300, 905), (Some("other"), 300, 5)]);
+    }
+
     #[test]
     fn the_last_word_of_the_last_written_files_counts() {
         let home = tempfile::tempdir().unwrap();
-        assert_eq!(last_plan(home.path()).unwrap(), []);
+        assert_eq!(last_limits(home.path()).unwrap(), []);
         let folder = home.path().join("sessions/2026/11/22");
         fs::create_dir_all(&folder).unwrap();
         let long = format!("{{\"text\":\"{}\"}}\n", "x".repeat(300_000));
@@ -87,10 +120,9 @@ mod tests {
         ] {
             fs::write(folder.join(format!("rollout-2026-11-22T10-00-00-{name}.jsonl")), text).unwrap();
         }
-        let mut told = last_plan(home.path()).unwrap();
-        told.sort_by_key(|(window, _)| window.length);
+        let told = last_limits(home.path()).unwrap();
         let told: Vec<_> =
-            told.iter().map(|(window, at)| (window.length.minutes, window.used, at.to_rfc3339())).collect();
+            told.iter().map(|told| (told.window.length.minutes(), told.window.used, told.at.to_rfc3339())).collect();
         assert_eq!(
             told,
             [(300, 205, "2026-11-22T10:05:00+00:00".to_owned()), (10_080, 305, "2026-11-22T11:00:00+00:00".to_owned())]

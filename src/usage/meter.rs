@@ -218,7 +218,7 @@ impl Meter {
             }
             RecordKind::TokenCount { total, last, window, rate_limits } => {
                 self.window = window.or(self.window);
-                if let Some(limits) = rate_limits.as_ref().filter(|limits| !limits.windows.is_empty()) {
+                if let Some(limits) = rate_limits.as_ref().filter(|limits| limits.is_of_plan()) {
                     self.plan_windows.clone_from(&limits.windows);
                 }
                 if let Some(plan) = rate_limits.as_ref().and_then(|limits| limits.plan_type.as_ref()) {

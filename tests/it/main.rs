@@ -39,6 +39,7 @@ mod installed;
 mod installed_alone;
 mod installed_screen;
 mod ledger_lost;
+mod models;
 mod namespace;
 mod old;
 mod plain;

@@ -1,21 +1,26 @@
-//! A person switches model or tier on Codex's own screen to one that the policy does not allow: nothing more is asked.
+//! A person switches model or tier on Codex's own screen to one that the policy does not allow: nothing is asked until it is
+//! switched back.
 
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::tmux::Terminal;
 use crate::support::world::World;
 
-/// The one that is configured, and none but the standard tier.
-const POLICY: &str = "[models]\nallow = [\"gpt-6.1*\"]\nservice_tiers = [\"standard\"]\n";
+/// The model that is configured; none but the standard tier.
+const MODEL: &str = "[models]\nallow = [\"gpt-6.1*\"]\n";
+const TIER: &str = "[models]\nservice_tiers = [\"standard\"]\n";
 
 /// One that is not, as Codex lists it.
 const LUNA: &str = "GPT-6-Luna";
 
+/// The one that is configured, as Codex lists it.
+const SOL: &str = "GPT-6.1-Sol";
+
 /// A world whose Codex trusts the folder, so that its screen begins at once.
-fn world() -> Option<World> {
+fn world(policy: &str) -> Option<World> {
     let world = World::with_codex(CURRENT)?;
     world.configure_codex(&format!("[projects.\"{}\"]\ntrust_level = \"trusted\"\n", world.work().display()));
-    world.policy(POLICY);
+    world.policy(policy);
     world.server.always(Select::root(), Reply::message("one word"));
     Some(world)
 }
@@ -43,47 +48,62 @@ fn begin<'w>(world: &'w World, after_a_turn: bool) -> Option<Terminal<'w>> {
     Some(terminal)
 }
 
-/// The next prompt is the run's end, and nothing was asked for it.
+/// The next prompt is refused with the reason, on Codex's own screen, and nothing is asked for it.
 #[track_caller]
 fn expect_refused(world: &World, terminal: &Terminal<'_>, asked_before: usize, what: &str) {
     say(terminal, "next");
-    let (code, screen) = terminal.wait_for_code();
-    assert_eq!((code, asked(world)), (124, asked_before), "{screen}");
-    assert!(screen.contains(what), "{screen}");
-    assert!(!screen.contains("under way"), "nothing was sent: {screen}");
-    terminal.expect_nothing_left();
+    terminal.wait_until("it is refused with the reason", |screen| screen.replace(['\n', '│'], " ").contains(what));
+    assert_eq!(asked(world), asked_before);
+}
+
+/// What was undone is forgotten: the same screen goes on.
+#[track_caller]
+fn expect_goes_on(world: &World, terminal: &Terminal<'_>, asked_before: usize) {
+    say(terminal, "and now");
+    terminal.wait_until("it is answered", |_| asked(world) == asked_before + 1);
+}
+
+/// Picks a model in Codex's own list, from the one that is current.
+#[track_caller]
+fn pick(terminal: &Terminal<'_>, label: &str, slug: &str) {
+    say(terminal, "/model");
+    terminal.wait_for("Select Model");
+    // Which place it has in the list is Codex's to say.
+    let listed = terminal.wait_for(label);
+    let place = |screen: &str, mark: &str| screen.lines().position(|line| line.contains(mark)).unwrap();
+    let (from, to) = (place(&listed, "(current)"), place(&listed, label));
+    for _ in from.min(to)..from.max(to) {
+        terminal.press(if from < to { "Down" } else { "Up" });
+    }
+    terminal.wait_until("it is chosen", |screen| screen.lines().any(|line| line.contains('›') && line.contains(label)));
+    terminal.press("Enter");
+    terminal.wait_for("Select Reasoning Level");
+    terminal.press("Enter");
+    terminal.wait_for(&format!("Model changed to {slug}"));
 }
 
 #[test]
-fn after_a_switch_to_a_model_that_is_not_allowed_nothing_is_asked() {
+fn after_a_switch_to_a_model_that_is_not_allowed_nothing_is_asked_until_it_is_switched_back() {
     for after_a_turn in [false, true] {
-        let Some(world) = world() else { return };
+        let Some(world) = world(MODEL) else { return };
         let Some(terminal) = begin(&world, after_a_turn) else { return };
-        say(&terminal, "/model");
-        terminal.wait_for("Select Model");
-        // Which place it has in the list is Codex's to say.
-        let listed = terminal.wait_for(LUNA);
-        let place = |screen: &str, mark: &str| screen.lines().position(|line| line.contains(mark)).unwrap();
-        for _ in place(&listed, "(current)")..place(&listed, LUNA) {
-            terminal.press("Down");
-        }
-        terminal
-            .wait_until("it is chosen", |screen| screen.lines().any(|line| line.contains('›') && line.contains(LUNA)));
-        terminal.press("Enter");
-        terminal.wait_for("Select Reasoning Level");
-        terminal.press("Enter");
-        terminal.wait_for("Model changed to gpt-6-luna");
+        pick(&terminal, LUNA, "gpt-6-luna");
         expect_refused(&world, &terminal, after_a_turn.into(), "`gpt-6-luna` is not among the models");
+        pick(&terminal, SOL, crate::support::world::MODEL);
+        expect_goes_on(&world, &terminal, after_a_turn.into());
     }
 }
 
 #[test]
-fn after_a_switch_to_a_tier_that_is_not_allowed_nothing_is_asked() {
+fn after_a_switch_to_a_tier_that_is_not_allowed_nothing_is_asked_until_it_is_switched_back() {
     for after_a_turn in [false, true] {
-        let Some(world) = world() else { return };
+        let Some(world) = world(TIER) else { return };
         let Some(terminal) = begin(&world, after_a_turn) else { return };
         say(&terminal, "/fast");
         terminal.wait_for("Service tier set to priority");
         expect_refused(&world, &terminal, after_a_turn.into(), "service tier `fast` is not one");
+        say(&terminal, "/fast");
+        terminal.wait_until("it is off", |screen| screen.matches("Service tier").count() >= 2);
+        expect_goes_on(&world, &terminal, after_a_turn.into());
     }
 }

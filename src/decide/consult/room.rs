@@ -1,6 +1,7 @@
 //! Pure. Whether a question to the governor model fits: into its share, and under every limit that it counts for.
 
 use crate::decide::account::{Account, Books, amount};
+use crate::decide::consult::MOST_FAILURES;
 use crate::decide::governor::Governor;
 use crate::decide::input::Moment;
 use crate::model::{AgentName, Cost, Response, Unit};
@@ -18,6 +19,13 @@ impl Governor {
         let Some(adviser) = &self.adviser else { return Ok(()) };
         if adviser.off {
             return Err("it gave no answers before".to_owned());
+        }
+        if adviser.failures >= MOST_FAILURES {
+            return Err(format!("its last {} questions were not answered", adviser.failures));
+        }
+        if now.uptime < adviser.not_before {
+            let left = adviser.not_before.saturating_sub(now.uptime).as_secs().max(1);
+            return Err(format!("its last question was not answered, and the next one is not put for {left} s"));
         }
         let cost = match &adviser.likely.cost {
             Cost::Unpriced => self.quoted(&adviser.model.model, &Response { at: now.wall, ..adviser.likely.clone() }),

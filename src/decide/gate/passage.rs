@@ -6,7 +6,7 @@ use crate::decide::account::Books;
 use crate::decide::agent::{Agent, Hold};
 use crate::decide::effect::Effect;
 use crate::decide::governor::Governor;
-use crate::decide::input::{Gone, Hook, HookId, Moment, Phase, Timer, Wants};
+use crate::decide::input::{Asks, Gone, Hook, HookId, Moment, Phase, Timer, Wants};
 use crate::decide::lifecycle::{Happening, Intent, State};
 use crate::decide::treatment::hold_word;
 use crate::model::event::{EventKind, GateReach, ToolVerdict};
@@ -19,7 +19,7 @@ const RECORD_WITHIN: Duration = Duration::from_millis(250);
 impl Governor {
     /// Codex is about to do something, and waits.
     pub(in crate::decide) fn at_gate(&mut self, now: Moment, hook: Hook, books: &dyn Books) {
-        let Hook { id, agent: name, thread, root, model, tier, wants } = hook;
+        let Hook { id, agent: name, thread, root, model, tier, unpriced, wants } = hook;
         let spends = wants.spends();
         let begins = spends || wants == Wants::Turn;
         self.defers &= !begins;
@@ -33,6 +33,7 @@ impl Governor {
             agent.gate.reach = Some(reach);
         }
         let entry = agent.threads.entry(thread.clone()).or_default();
+        entry.root = Some(root.clone());
         if begins && entry.phase == Phase::Idle {
             entry.phase = Phase::InFlight;
         }
@@ -50,7 +51,7 @@ impl Governor {
                 agent.gate.unrecorded.insert(id);
                 self.effects.push(Effect::Arm(Timer::Record(id), RECORD_WITHIN));
             }
-            agent.gate.roots.insert(root);
+            agent.gate.roots.insert(root.clone());
         }
         if more {
             self.record(Some(&name), EventKind::Gated { reach });
@@ -64,8 +65,11 @@ impl Governor {
                 self.evaluate(now, &name, books);
             }
         }
-        if begins && !self.refuse_next_model(now, &name, model.as_ref(), tier.as_ref()) {
-            self.evaluate(now, &name, books);
+        if begins {
+            self.open_for_request(now, &name, &thread, books);
+            if !self.refuse_next(now, &name, &Asks { thread, root, model, tier, unpriced }) {
+                self.evaluate(now, &name, books);
+            }
         }
     }
 
@@ -93,7 +97,7 @@ impl Governor {
     }
 
     /// Nothing is left to be asked about: the turn ended, or was interrupted.
-    fn withdraw_if_at_rest(&mut self, now: Moment, name: &AgentName) {
+    fn withdraw_if_at_rest(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
         let asks_nothing = |agent: &Agent| agent.state == State::Held && agent.gate.shut && !agent.turn_under_way();
         if !self.agents.get(name).is_some_and(asks_nothing) {
             return;
@@ -105,6 +109,8 @@ impl Governor {
             self.mark(Some(name), what);
         }
         self.release(now, name);
+        // What is no model's time passes on.
+        self.evaluate_one(now, name, books);
     }
 
     /// Something may have gone past the gate. Under a limit that is the agent's end.
@@ -159,7 +165,7 @@ impl Governor {
 
     /// Answers those that may go on, and ends what only waited for answers under way.
     pub(in crate::decide) fn settle_gate(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
-        self.withdraw_if_at_rest(now, name);
+        self.withdraw_if_at_rest(now, name, books);
         self.keep_still(name);
         let Some(agent) = self.agents.get_mut(name) else { return };
         let State::Freezing(intent) = agent.state else {
@@ -179,9 +185,11 @@ impl Governor {
         let paused = agent.pause.is_some();
         // Who waits for a governor model is held as one that waits for a person.
         let state = if agent.state == State::Paused && !paused { State::Held } else { agent.state };
-        let may = |id: HookId, wants: &Wants| gate.lets(state, id, wants) && !(paused && wants.is_work());
+        let may = |id: HookId, of: &ThreadId, wants: &Wants| {
+            gate.lets(state, id, (of, wants)) && !(paused && wants.is_work())
+        };
         let ready: Vec<HookId> =
-            gate.waiting.iter().filter(|(id, (_, wants))| may(**id, wants)).map(|(id, _)| *id).collect();
+            gate.waiting.iter().filter(|(id, (of, wants))| may(**id, of, wants)).map(|(id, _)| *id).collect();
         let mut soonest: Option<Duration> = None;
         for hook in ready {
             let Some(agent) = self.agents.get(name) else { return };
@@ -207,6 +215,7 @@ impl Governor {
         let Some((thread, wants)) = agent.gate.waiting.remove(&hook) else { return };
         if wants.spends() {
             agent.pace.sends(now.uptime, &thread);
+            agent.room = None;
             agent.threads.entry(thread.clone()).or_default().admission.passes(now.wall);
         }
         match wants {
@@ -224,6 +233,12 @@ impl Governor {
     pub(in crate::decide) fn holds_at_gate(&mut self, now: Moment, name: &AgentName, state: State) -> bool {
         let rests = |agent: &Agent| state == State::Freezing(Intent::Pause) && agent.rests_at_its_screen();
         let holds = |agent: &&mut Agent| agent.gate_holds() || rests(agent);
+        // Between turns the gate holds nothing of what takes time.
+        let asks_of_time = self.agents.get(name).filter(|agent| !agent.turn_under_way() && !agent.setup.full_screen);
+        let asks_of_time = asks_of_time.and_then(|agent| agent.question.as_ref()).map(|hold| hold.source);
+        if state == State::Freezing(Intent::Ask) && asks_of_time.is_some_and(|source| self.counts_time(source)) {
+            return false;
+        }
         let Some(agent) = self.agents.get_mut(name).filter(holds) else { return false };
         match state {
             State::Freezing(Intent::Ask | Intent::Pause) => {

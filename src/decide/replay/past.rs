@@ -10,7 +10,7 @@ use crate::decide::agent::AgentSetup;
 use crate::decide::effect::Ending;
 use crate::decide::input::{Phase, Timer};
 use crate::decide::lifecycle::State;
-use crate::decide::{Effect, Governor, Input, Moment, Setup};
+use crate::decide::{Before, Effect, Governor, Input, Moment, Setup};
 use crate::model::event::{Answer, EventKind};
 use crate::model::trial::{Deed, Origin, Spend, TriedRun, TriedStep};
 use crate::model::{AgentName, ApprovalId, Response, RunId, ThreadId, Timestamp, Verb};
@@ -141,8 +141,9 @@ impl Past {
             askable: true,
             quote: Box::new(move |model, tier, at, tokens| prices.quote(model, tier, at, tokens).cost),
             lift: None,
-            history: Vec::new(),
-        });
+            before: Before::default(),
+        })
+        .impatient();
         let imported = matches!(self.tried.origin, Origin::Imported(_));
         let wall = self.known.started.min(first);
         let mut live = Box::new(Live {
@@ -433,6 +434,7 @@ impl Live {
             | Timer::Observe(..)
             | Timer::Gate(_)
             | Timer::Advice(_)
+            | Timer::Room(_)
             | Timer::Pace(_)
             | Timer::Record(_) => {}
         }

@@ -28,7 +28,7 @@ fn failing(times: u32) -> Progress {
 /// So many thousandths of the plan's five hours are used, and so many seconds are left of them.
 pub(super) fn plan_is(world: &mut World, used: u32, resets_in: u64) {
     let resets = Some(world.now.wall + Duration::from_secs(resets_in));
-    let windows = vec![PlanWindow { length: PlanLength { minutes: 300 }, used, resets }];
+    let windows = vec![PlanWindow { length: PlanLength::of_minutes(300), used, resets }];
     world.feed(Input::Plan { agent: agent(), windows });
 }
 

@@ -1,7 +1,7 @@
 //! Pure. A budget that is divided: allotments, the pool, and what the governor decides near an allotment's end.
 
 use super::world::{CODEX, Plan, World, cents, expects, setup};
-use crate::decide::input::Phase;
+use crate::decide::input::{Phase, Timer};
 use crate::decide::lifecycle::{Intent, State};
 use crate::decide::pool::Share;
 use crate::decide::{Effect, Input};
@@ -162,7 +162,10 @@ fn a_shared_budget_keeps_what_was_promised_from_other_runs() {
     assert_eq!((pool.size, pool.spoken_for), (0, cents(700)));
     assert_eq!(state(&world, CODEX), State::Running, "what it was promised is there");
     world.elsewhere("dear", 1_100);
-    assert_eq!(state(&world, CODEX), State::Held, "$2.60 spent, $6.50 claimed: its next dollar would pass the limit");
+    assert_eq!(state(&world, CODEX), State::Paused, "$2.60 spent, $6.50 claimed: its next dollar would pass the limit");
+    world.pass(60);
+    world.due(Timer::Room(AgentName::new(CODEX)));
+    assert_eq!(state(&world, CODEX), State::Held, "claims that stay are asked about");
     world.exits(CODEX);
     assert_eq!(world.claimed(), 0);
 }
@@ -263,4 +266,44 @@ fn while_an_agent_is_made_to_stand_still_for_a_question_no_milder_choice_is_made
     let told = world.told();
     assert!(!told.contains("routed"), "{told}");
     assert!(world.governor.agent(&AgentName::new(CODEX)).unwrap().treatment() == Some(Intent::Ask));
+}
+
+/// A fleet of $1.80 under $2.00 a month, which others claim so much of.
+fn under_a_month(by: &str, others: i64) -> World {
+    let month = "[[budget]]\nname = \"month\"\nper = \"everything\"\nwindow = \"month\"\nlimit = \"2 usd\"\n\
+        steps = [{ at = \"100%\", do = \"stop\" }]\n";
+    let text = ten_dollars(&format!("by = \"{by}\"")).replace("10 usd", "1.8 usd");
+    let plan = Plan::of(&(month.to_owned() + &text));
+    let mut plan = Plan { agents: vec![expects(CODEX, "0.9 usd"), expects(REVIEW, "0.9 usd")], ..plan };
+    plan.shelf.others.insert("month".to_owned(), others);
+    plan.started()
+}
+
+#[test]
+fn what_is_allotted_is_reserved_in_wider_budgets_and_a_second_fleet_does_not_start_beside_it() {
+    let mut first = under_a_month("expected", 0);
+    assert_eq!(first.claimed(), cents(180));
+    works_as(&mut first, CODEX, 30);
+    assert_eq!(first.claimed(), cents(150));
+    let second = under_a_month("expected", first.claimed() + cents(30));
+    let why = "fleet: its agents together expect $1.80, and $0.20 can be allotted: month: $2.00 less $0.00 spent and \
+        $1.80 claimed by other runs";
+    assert_eq!(refusals(&second), [why]);
+    first.exits(CODEX);
+    assert_eq!(first.claimed(), cents(90), "what is given back is free again");
+    first.exits(REVIEW);
+    assert_eq!(first.claimed(), 0);
+}
+
+#[test]
+fn equal_parts_are_of_what_all_limits_have_left() {
+    let world = under_a_month("equal", cents(180));
+    assert_eq!(world.claimed(), cents(20));
+    assert_eq!(share(&world, CODEX).allotted, Some(cents(10)));
+}
+
+#[test]
+fn a_pool_gives_no_more_than_wider_budgets_have() {
+    let world = under_a_month("pool", cents(150));
+    assert_eq!(world.governor.allotments()[0].size, cents(50));
 }

@@ -246,6 +246,7 @@ fn a_late_answer_changes_nothing_and_the_next_question_waits_for_its_end() {
     world.due(Timer::Advice(first));
     assert!(world.is_let_through(3));
     assert_eq!(ended(&world), [first]);
+    world.pass(60);
     world.answers("root", 900);
     world.hook(4, "root", Wants::Request);
     assert_eq!((questions(&world).len(), state(&world)), (1, State::Paused), "it is not gone yet");
@@ -315,4 +316,32 @@ fn a_policy_that_only_observes_asks_nobody() {
     policy.observe = true;
     let world = at_limit(Plan { policy, ..text });
     assert!(questions(&world).is_empty() && !choices(&world).is_empty());
+}
+
+#[test]
+fn a_question_that_was_not_answered_counts_against_its_share_and_is_not_repeated_at_once() {
+    let mut world = at_limit(plan("100%", "timeout = \"5s\""));
+    let first = last(&world);
+    fails(&mut world, NoAdvice::Failed("its Codex ended with code 1".to_owned()));
+    world.answers("root", 900);
+    world.hook(4, "root", Wants::Request);
+    assert_eq!(questions(&world).len(), 1, "nothing is asked for a minute");
+    assert_eq!(says(&world, "its last question was not answered, and the next one is not put for"), 1);
+    let adviser = world.governor.adviser.as_ref().unwrap();
+    assert_eq!((first, adviser.lost), (first, 1), "it may have been served");
+}
+
+#[test]
+fn what_was_served_and_never_recorded_is_within_the_share() {
+    // A first question is taken for $0.10 (a thousand tokens of answer); a tenth of ten dollars is $1.00.
+    for (lost, questions_put) in [(9, 1), (10, 0)] {
+        let mut world = plan("100%", "").started();
+        world.governor.adviser.as_mut().unwrap().lost = lost;
+        for request in 1..=2 {
+            world.hook(request, "root", Wants::Request);
+            world.answers("root", 900);
+        }
+        world.hook(3, "root", Wants::Request);
+        assert_eq!(questions(&world).len(), questions_put, "{lost} are lost");
+    }
 }

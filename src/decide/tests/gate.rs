@@ -24,6 +24,7 @@ impl World {
             root: ThreadId::new("root"),
             model: Some(ModelId::new(self.model.clone())),
             tier: None,
+            unpriced: false,
             wants,
         })));
     }

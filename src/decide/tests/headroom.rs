@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
-use crate::decide::Input;
+use super::world::{CODEX, Plan, World, cents, five_dollars, morning, response, setup};
 use crate::decide::agent::AgentSetup;
 use crate::decide::input::{Hook, HookId, Phase, Wants};
+use crate::decide::{Effect, Input};
 use crate::model::{AgentName, ModelId, Quantity, Registration, ThreadId};
 
-const SECOND: &str = "second";
+pub(super) const SECOND: &str = "second";
 const STOP: &str = r#"{ at = "100%", do = "stop" }"#;
 
 impl World {
     /// A request of this agent comes to the gate; says whether it went on.
-    fn requests(&mut self, agent: &str, thread: &str, model: &str) -> bool {
+    pub(super) fn requests(&mut self, agent: &str, thread: &str, model: &str) -> bool {
         self.pass(1);
         self.hooks += 1;
         let id = self.hooks;
@@ -23,9 +23,10 @@ impl World {
             id: HookId(id),
             agent: AgentName::new(agent),
             thread: ThreadId::new(thread),
-            root: ThreadId::new(format!("{agent} root")),
+            root: ThreadId::new(if agent == CODEX { "root".to_owned() } else { format!("{agent} root") }),
             model: Some(ModelId::new(model)),
             tier: None,
+            unpriced: false,
             wants: Wants::Request,
         })));
         self.is_let_through(id)
@@ -42,7 +43,7 @@ fn declares(name: &str, spend: &str, responses: u64) -> AgentSetup {
     AgentSetup { registration, ..setup(name, true) }
 }
 
-fn two(text: &str, first: AgentSetup, second: AgentSetup) -> World {
+pub(super) fn two(text: &str, first: AgentSetup, second: AgentSetup) -> World {
     let mut plan = Plan::of(text);
     plan.agents = vec![first, second];
     plan.started()
@@ -54,14 +55,16 @@ fn a_new_thread_is_as_dear_as_the_dearest_of_its_agent() {
     assert!(world.requests(CODEX, "root", "dear"));
     assert_eq!(world.reserved(), 0, "nothing is known of the first request of all");
     world.answers("root", 800);
+    assert!(world.requests(CODEX, "root", "dear"));
     world.answers("root", 300);
     assert!(world.requests(CODEX, "one", "dear"));
     assert_eq!(world.reserved(), cents(160), "root's next and the new one's");
     // It is on a model that costs four tenths of that.
     assert!(world.requests(CODEX, "two", "mid"));
     assert_eq!(world.reserved(), cents(192));
+    world.model = "mid".to_owned();
     world.answers("two", 100);
-    assert_eq!(world.reserved(), cents(170), "what is known of itself counts from then on");
+    assert_eq!(world.reserved(), cents(164), "what is known of itself counts from then on");
 }
 
 #[test]
@@ -125,9 +128,9 @@ fn a_budget_of_another_thread_or_model_is_not_charged_with_it() {
         let of = world.governor.accounts().filter(|(of, _)| of.name.as_str() == budget);
         of.map(|(_, account)| account.reserved).sum()
     };
-    assert_eq!((reserved(&world, "threads"), reserved(&world, "dear")), (cents(70), cents(70)));
+    assert_eq!((reserved(&world, "threads"), reserved(&world, "dear")), (cents(70 + 28 + 7), cents(70)));
     world.requests(CODEX, "dear sub", "dear");
-    assert_eq!((reserved(&world, "threads"), reserved(&world, "dear")), (cents(70), cents(140)));
+    assert_eq!((reserved(&world, "threads"), reserved(&world, "dear")), (cents(70 + 28 + 7 + 70), cents(140)));
 }
 
 #[test]
@@ -140,6 +143,52 @@ fn an_attempt_that_begins_anew_knows_what_the_last_one_cost() {
     world.fails(CODEX);
     assert!(world.requests(CODEX, "next root", "dear"));
     assert_eq!(world.reserved(), cents(200));
+}
+
+/// The first answers of five runs before this one, in tokens, the newest first.
+fn knows(tokens: [u64; 5]) -> Plan {
+    let mut plan = Plan::of(&five_dollars(STOP).replace("per = \"run\"", "per = \"team\"\nwindow = \"month\""));
+    let firsts = tokens.map(|tokens| response(CODEX, "before", "dear", tokens, morning()));
+    plan.firsts.insert(AgentName::new(CODEX), firsts.to_vec());
+    plan
+}
+
+#[test]
+fn the_first_request_of_a_run_is_foretold_by_the_last_runs_of_its_agent() {
+    let mut world = knows([300, 100, 900, 200, 400]).started();
+    assert_eq!(world.reserved(), cents(40), "four in five took no more");
+    assert!(world.requests(CODEX, "root", "mid"));
+    assert_eq!(world.reserved(), cents(16), "with the model that it is on");
+    world.answers("root", 1_000);
+    assert_eq!(world.reserved(), cents(100), "what is known of itself counts from then on");
+}
+
+#[test]
+fn a_run_whose_first_request_would_probably_pass_a_limit_is_not_started() {
+    let spent = |tokens| knows([300, 100, 900, 200, 400]).spent_before("r0", "2026-11-03T10:00:00Z", "dear", tokens);
+    assert!(!spent(4_600).started().effects.iter().any(|effect| matches!(effect, Effect::Refuse(_))));
+    let refused = spent(4_601).started();
+    let why = refused.effects.iter().find_map(|effect| if let Effect::Refuse(why) = effect { Some(why) } else { None });
+    assert_eq!(
+        why.map(String::as_str),
+        Some(
+            "$4.6010 + $0.40 reserved of $5.00 (each run, team=web): the next request would pass the limit (four in five of \
+             its last 5 runs took no more for their first request)"
+        )
+    );
+}
+
+#[test]
+fn where_a_person_can_be_asked_such_a_run_is_started_and_asked_about_before_its_first_request() {
+    let mut plan = knows([300, 100, 900, 200, 400]).spent_before("r0", "2026-11-03T10:00:00Z", "dear", 4_700);
+    plan.policy = super::world::policy(&format!(
+        "[[budget]]\nname = \"month\"\nper = \"team\"\nwindow = \"month\"\nlimit = \"5 usd\"\nsteps = [{}]\n",
+        r#"{ at = "100%", do = "ask" }"#
+    ));
+    let mut world = plan.started();
+    assert!(!world.requests(CODEX, "root", "dear"));
+    world.extends(1, cents(100));
+    assert!(world.is_let_through(world.hooks));
 }
 
 /// What two agents with four threads each were answered, by thread.

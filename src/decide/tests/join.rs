@@ -10,7 +10,7 @@ use crate::decide::admission::Admission;
 use crate::decide::governor::Setup;
 use crate::decide::input::{Hook, HookId, Moment, Phase, Timer, Wants};
 use crate::decide::join::{Joined, JoinedThread};
-use crate::decide::{Effect, Governor, Input};
+use crate::decide::{Before, Effect, Governor, Input};
 use crate::model::{AgentName, ModelId, Response, RunId, ThreadId};
 
 /// A session whose every hook has a governor of its own.
@@ -46,6 +46,7 @@ impl Session {
             begins,
             threads,
             imported: Vec::new(),
+            firsts: Vec::new(),
             paced: self.shelf.responses.clone(),
             broken: None,
             defers: false,
@@ -64,7 +65,7 @@ impl Session {
             askable: true,
             quote: Box::new(|model, _, _, tokens| price(model.as_str(), tokens.total())),
             lift: None,
-            history: Vec::new(),
+            before: Before::default(),
         });
         governor.join(now, self.joined(begins, answered.is_some()), &self.shelf);
         let mut effects = Vec::new();
@@ -83,6 +84,7 @@ impl Session {
             root: ThreadId::new("root"),
             model: Some(ModelId::new("dear")),
             tier: None,
+            unpriced: false,
             wants: Wants::Request,
         };
         effects.extend(governor.handle(now, Input::Hook(Box::new(hook)), &self.shelf));

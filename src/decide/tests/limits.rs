@@ -100,10 +100,10 @@ fn what_a_restart_and_the_end_cut_off_is_counted_together() {
 fn grace_lets_the_turn_finish_and_says_so_once() {
     let text = five_dollars(r#"{ at = "100%", do = "stop" }"#).replace("steps", "grace = \"20%\"\nsteps");
     let mut world = Plan::of(&text).started();
-    world.works(4_000);
+    (0..6).for_each(|_| world.works(800));
     world.skip();
-    world.works(1_200); // $5.20 of $5.00 and $1.00 of grace.
-    world.works(300); // $5.50
+    world.works(300); // $5.10 of $5.00 and $1.00 of grace.
+    world.works(100); // $5.20
     world.concludes("root", 100);
     assert_snapshot!(world.told());
 }
@@ -112,11 +112,10 @@ fn grace_lets_the_turn_finish_and_says_so_once() {
 fn grace_has_an_end() {
     let text = five_dollars(r#"{ at = "100%", do = "stop" }"#).replace("steps", "grace = \"20%\"\nsteps");
     let mut world = Plan::of(&text).started();
-    world.works(4_000);
-    world.works(1_900);
+    (0..6).for_each(|_| world.works(800)); // $4.80 of $5.00 and $1.00 of grace.
     assert!(!world.finished());
-    world.works(100);
-    assert!(world.finished());
+    world.works(500);
+    assert!(world.finished(), "$5.30 and $0.80 to come");
 }
 
 #[test]
@@ -154,4 +153,30 @@ fn a_limit_binds_every_agent_that_spends_from_it() {
     let ended = world.effects.iter().filter(|effect| matches!(effect, Effect::Finish { .. })).count();
     assert_eq!(ended, 2);
     assert_eq!(world.claimed(), 0);
+}
+
+#[test]
+fn grace_is_a_limit_too() {
+    // $0.50 a response; $3.20 and a tenth are $3.52: the eighth would be $4.00.
+    let text = five_dollars(r#"{ at = "100%", do = "stop" }"#).replace("5 usd", "3.20 usd");
+    let mut world = Plan::of(&text.replace("steps", "grace = \"10%\"\nsteps")).started();
+    for _ in 0..12 {
+        if !world.finished() {
+            world.works(500);
+        }
+    }
+    assert_eq!(world.spent("each run"), cents(350));
+    assert!(world.told().contains("the next request would pass the limit and its grace of $0.32"));
+}
+
+#[test]
+fn grace_is_for_the_turn_that_is_under_way_and_not_for_another() {
+    let text = five_dollars(r#"{ at = "100%", do = "stop" }"#).replace("steps", "grace = \"20%\"\nsteps");
+    let mut world = Plan::of(&text).started();
+    (0..6).for_each(|_| world.works(800));
+    world.works(300);
+    world.concludes("root", 50); // $5.15 of $5.00 and $1.00 of grace.
+    assert!(!world.finished());
+    world.asks("root");
+    assert!(world.finished(), "what begins past the limit is no turn to finish");
 }

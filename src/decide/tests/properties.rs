@@ -227,7 +227,16 @@ fn act(world: &mut World, act: &Act) {
             let (id, root) = (HookId(world.hooks), ThreadId::new(thread(who, 0)));
             let (agent, thread) = (AgentName::new(name(who)), ThreadId::new(thread(who, which)));
             let wants = wants(what, one);
-            world.feed(Input::Hook(Box::new(Hook { id, agent, thread, root, model: None, tier: None, wants })));
+            world.feed(Input::Hook(Box::new(Hook {
+                id,
+                agent,
+                thread,
+                root,
+                model: None,
+                tier: None,
+                unpriced: false,
+                wants,
+            })));
         }
         Act::HookGone(back, broken) => {
             let hook = HookId(world.hooks.saturating_sub(u64::from(back)));

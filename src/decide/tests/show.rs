@@ -174,6 +174,7 @@ fn show_timer(timer: &Timer) -> String {
         Timer::Advice(consult) => format!("the answer to question {}", consult.0),
         Timer::Idle(agent) => format!("a look whether {agent} is idle"),
         Timer::PlanReset(agent) => format!("the plan's window of {agent}"),
+        Timer::Room(agent) => format!("a look whether {agent} has room"),
         Timer::Pace(agent) => format!("the next request of {agent}"),
     }
 }

@@ -2,8 +2,11 @@
 
 use insta::assert_snapshot;
 
+use std::time::Duration;
+
 use super::world::{CODEX, Plan, cents, five_dollars, setup};
-use crate::decide::input::Timer;
+use crate::decide::input::{News, Timer, Wants};
+use crate::decide::lifecycle::State;
 use crate::decide::{Effect, Input};
 use crate::model::AgentName;
 
@@ -205,4 +208,96 @@ fn a_jump_of_the_wall_clock_is_no_time() {
     world.pass(600);
     world.due(Timer::Minutes);
     assert_eq!(world.spent("each run"), 60_000);
+}
+
+/// Ten minutes, then this.
+fn ten_minutes(step: &str) -> String {
+    five_dollars(step).replace("5 usd", "10 minutes")
+}
+
+const STOP: &str = r#"{ at = "100%", do = "stop" }"#;
+
+#[test]
+fn time_ends_what_hangs_before_its_codex_or_after_it() {
+    let mut before = Plan::of(&ten_minutes(STOP)).started();
+    before.pass(599);
+    before.due(Timer::Minutes);
+    assert!(!before.finished());
+    before.pass(2);
+    before.due(Timer::Minutes);
+    assert!(before.finished());
+
+    let mut after = Plan::of(&ten_minutes(STOP)).started();
+    after.asks("root");
+    after.concludes("root", 100);
+    after.pass(600);
+    after.due(Timer::Minutes);
+    assert!(after.finished());
+    assert!(after.told().contains("stop: 10 min of 10 min (each run): spent"));
+}
+
+#[test]
+fn what_takes_time_between_turns_stands_still_for_a_question_though_its_codex_asks_first() {
+    let mut world = Plan::of(&ten_minutes(r#"{ at = "100%", do = "ask", wait = "2h" }"#)).started();
+    world.hook(1, "root", Wants::Request);
+    world.concludes("root", 100);
+    world.pass(600);
+    world.skip();
+    world.due(Timer::Minutes);
+    assert!(world.told().contains("FREEZE codex"), "{}", world.told());
+    world.pass(3_600);
+    world.due(Timer::Minutes);
+    world.extends(1, 60_000);
+    assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().state, State::Running);
+    assert!(world.told().contains("arm minutes in 58.001s"), "held time does not count");
+}
+
+#[test]
+fn a_screen_that_waits_for_a_person_is_not_ended_by_time_but_its_next_turn_is() {
+    let mut plan = Plan::of(&ten_minutes(STOP));
+    plan.agents[0].full_screen = true;
+    let mut world = plan.started();
+    world.asks("root");
+    world.concludes("root", 100);
+    world.pass(1_200);
+    world.due(Timer::Minutes);
+    assert!(!world.finished());
+    world.asks("root");
+    assert!(world.finished());
+}
+
+#[test]
+fn a_run_that_goes_on_has_the_time_that_is_left() {
+    let each = ten_minutes(STOP).replace("per = \"run\"", "per = \"agent\"").replace("each run", "each agent");
+    let mut plan = Plan::of(&(ten_minutes(STOP) + &each));
+    for (name, minutes) in [(CODEX, 3), ("over", 4)] {
+        plan.active.insert(AgentName::new(name), Duration::from_secs(minutes * 60));
+    }
+    let mut world = plan.started();
+    assert_eq!(
+        (world.spent("each run"), world.spent("each agent")),
+        (420_000, 180_000),
+        "those that are over count for the run"
+    );
+    assert!(world.told().contains("arm minutes in 180.001s"));
+    world.pass(181);
+    world.due(Timer::Minutes);
+    assert!(world.finished());
+}
+
+#[test]
+fn a_run_whose_time_is_over_does_not_go_on() {
+    let mut plan = Plan::of(&ten_minutes(STOP));
+    plan.active.insert(AgentName::new(CODEX), Duration::from_secs(600));
+    let world = plan.started();
+    assert!(world.effects.iter().any(|effect| matches!(effect, Effect::Refuse(why) if why.contains("spent"))));
+}
+
+#[test]
+fn a_limit_in_minutes_that_is_lifted_ends_later_and_not_never() {
+    let mut world = Plan::of(&ten_minutes(STOP)).started();
+    let key = world.governor.accounts().next().unwrap().1.key.clone();
+    world.skip();
+    world.feed(Input::Elsewhere(News { extensions: vec![(key, 60_000)], ..News::default() }));
+    assert!(world.told().contains("arm minutes in 660.001s"));
 }

@@ -14,7 +14,7 @@ use crate::decide::account::{Leave, SpentQuery, amount};
 use crate::decide::agent::AgentSetup;
 use crate::decide::governor::{Lift, Setup};
 use crate::decide::input::{News, Phase, Timer};
-use crate::decide::{Books, Effect, Governor, Input, Moment};
+use crate::decide::{Before, Books, Effect, Governor, Input, Moment};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{
     AgentName, ApprovalId, Attribution, Basis, Billing, Brake, BudgetKey, BudgetName, Cost, ModelId, Money, Quantity,
@@ -90,6 +90,8 @@ pub(super) struct Plan {
     pub(super) askable: bool,
     pub(super) lift: Option<Lift>,
     pub(super) history: Vec<Response>,
+    pub(super) active: BTreeMap<AgentName, Duration>,
+    pub(super) firsts: BTreeMap<AgentName, Vec<Response>>,
     pub(super) shelf: Shelf,
 }
 
@@ -172,6 +174,8 @@ impl Plan {
             askable: true,
             lift: None,
             history: Vec::new(),
+            active: BTreeMap::new(),
+            firsts: BTreeMap::new(),
             shelf: Shelf::default(),
         }
     }
@@ -195,7 +199,7 @@ impl Plan {
             askable: self.askable,
             quote: Box::new(|model, _, _, tokens| price(model.as_str(), tokens.output)),
             lift: self.lift,
-            history: self.history,
+            before: Before { responses: self.history, active: self.active, firsts: self.firsts, unanswered: 0 },
         })
         .advised(web());
         World {
@@ -245,7 +249,10 @@ impl World {
     /// Hands one input over, and carries out what comes of it until nothing more does.
     pub(super) fn feed(&mut self, input: Input) {
         let mut queue = VecDeque::from([input]);
+        let mut handled = 0;
         while let Some(input) = queue.pop_front() {
+            handled += 1;
+            assert!(handled < 2_000, "one input leads to another for ever: {}", self.text);
             writeln!(self.text, "{}", show_input(&input)).unwrap();
             let shelf = self.shelf.borrow().clone();
             let effects = self.governor.handle(self.now, input, &shelf);

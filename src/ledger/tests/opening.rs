@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use crate::ledger::testing::*;
 use crate::ledger::{Ledger, LedgerError, Patience, RunFilter, Verified};
+use crate::model::event::EventKind;
 
 /// A ledger that the first released version wrote. It must open for ever.
 const V1: &str = include_str!("../../../tests/fixtures/ledgers/v1.sql");
@@ -231,9 +232,26 @@ fn the_first_run_of_a_ledger_is_told_from_later_ones() {
     assert!(ledger.created().unwrap() > at(-1_000_000_000_000));
     assert!(ledger.born_in(&"r1".into()).unwrap());
     govern(&mut ledger, "r1");
+    append(&mut ledger, &seen("r1", "thread-r1"));
     assert!(ledger.born_in(&"r1".into()).unwrap());
     assert!(!ledger.born_in(&"r2".into()).unwrap());
     govern(&mut ledger, "r2");
     assert!(ledger.born_in(&"r1".into()).unwrap());
     assert!(!ledger.born_in(&"r2".into()).unwrap());
+}
+
+#[test]
+fn a_run_that_started_nothing_does_not_make_the_ledger_old() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    let ended = |outcome: &str| EventKind::RunEnded { outcome: outcome.to_owned(), code: 123, rule: None };
+    for run in ["r1", "r2", "r3"] {
+        govern(&mut ledger, run);
+        assert!(ledger.born_in(&"later".into()).unwrap(), "{run} may be refused yet");
+        append(&mut ledger, &event(run, ended("refused")));
+        assert!(ledger.born_in(&"later".into()).unwrap(), "{run} was refused");
+    }
+    let start = EventKind::AgentStarted { command: vec!["codex".to_owned()], pid: 7, resumes: None };
+    govern(&mut ledger, "r4");
+    append(&mut ledger, &event("r4", start));
+    assert!(!ledger.born_in(&"later".into()).unwrap(), "whatever becomes of it");
 }

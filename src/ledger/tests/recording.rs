@@ -49,6 +49,7 @@ fn one_of_each() -> Vec<Event> {
             in_flight_cost: Money::from_nanos(5),
             result: None,
             because: String::new(),
+            active_ms: None,
         },
     ];
     let mut events: Vec<Event> = kinds.into_iter().map(|kind| event("r1", kind)).collect();

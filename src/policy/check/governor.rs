@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::policy::mistake::Notes;
-use crate::policy::rule::{GovernorModel, Layer};
+use crate::policy::rule::GovernorModel;
 use crate::policy::table::{Keys, Placed, Table};
 use crate::policy::{duration, percent};
 
@@ -27,12 +27,10 @@ const EXAMPLE: &str = "{ model = \"gpt-6-luna\", share = \"2%\" }";
 
 /// Reads which model is asked, what that may cost and how long it may take.
 pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
-    let Some(table) = root.table("governor", EXAMPLE, notes) else { return };
-    if notes.layer() == Layer::Repository {
-        let span = root.get("governor").map_or(table.span.clone(), toml::Spanned::span);
-        super::untrusted(&span, "`[governor]`, which asks a model at your cost", notes);
+    if super::is_closed("governor", notes) {
         return;
     }
+    let Some(table) = root.table("governor", EXAMPLE, notes) else { return };
     table.only(&KEYS, notes);
     let model = table.text("model", "\"gpt-6-luna\"", notes);
     if table.get("model").is_none() {

@@ -25,7 +25,7 @@ use super::mistake::{Notes, Span};
 use super::plan::{PLAN_HINT, PlanBudget, PlanShare};
 use super::rule::{Alert, AttributeRule, Budget, FreshLedger, Gate, GovernorModel, Layer, Rung, Step, Unpriced};
 use super::suggest;
-use super::table::{Keys, Placed, Table, Text, wrong_type};
+use super::table::{Entry, Keys, Placed, Table, Text, wrong_type};
 use super::zone;
 use crate::model::quantity::{QUANTITY_HINT, QuantityError};
 use crate::model::{AlertName, BudgetName, GateName, ModelId, Quantity, ServiceTier, Verb};
@@ -52,6 +52,23 @@ const KEYS: Keys = Keys {
     ],
     later: &["on_failure"],
 };
+
+/// What a repository's file may say nothing of, tables of later versions among them: a clone is not to be trusted with
+/// money, names, doors out or the ledger. What may stand there is the rest of [`KEYS`].
+const CLOSED: [(&str, &str); 12] = [
+    ("timezone", "`timezone`"),
+    ("prices", "`[prices]`"),
+    ("governor", "`[governor]`, which asks a model at your cost"),
+    ("ledger", "`[ledger]`"),
+    ("person", "`[[person]]`"),
+    ("notify", "`[notify]`"),
+    ("serve", "`[serve]`"),
+    ("shared", "`[shared]`"),
+    ("gateway", "`[gateway]`"),
+    ("work", "`[work]`"),
+    ("metrics", "`[metrics]`"),
+    ("on_failure", "`on_failure`"),
+];
 
 const LEDGER: Keys = Keys { of: "`[ledger]`", known: &["fresh"], later: &[] };
 
@@ -159,11 +176,10 @@ pub(super) fn timezone(root: &Table<'_>, notes: &mut Notes) -> Option<Placed<Tz>
     if notes.layer() == Layer::Fleet {
         return None;
     }
-    let text = root.text("timezone", "\"Europe/Berlin\"", notes)?;
-    if notes.layer() == Layer::Repository {
-        untrusted(&text.span, "`timezone`", notes);
+    if is_closed("timezone", notes) {
         return None;
     }
+    let text = root.text("timezone", "\"Europe/Berlin\"", notes)?;
     match zone::parse(text.value) {
         Ok(tz) => Some(Placed { value: tz, span: text.span }),
         Err(hint) => {
@@ -176,7 +192,7 @@ pub(super) fn timezone(root: &Table<'_>, notes: &mut Notes) -> Option<Placed<Tz>
 /// Everything else that the file says.
 pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
     no_control_characters(root, &[], notes);
-    root.only(&KEYS, notes);
+    keys(root, notes);
     version(root, notes);
     let observe = mode(root, notes).unwrap_or(false);
     let mut draft = Draft { observe: Some(observe), ..Draft::default() };
@@ -207,6 +223,23 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
     draft.prices = prices::check(root, notes);
     governor::check(root, &mut draft, notes);
     draft
+}
+
+/// What a file may say at all, and what of that a repository's.
+fn keys(root: &Table<'_>, notes: &mut Notes) {
+    for Entry { key, .. } in root.entries() {
+        if let Some((_, what)) = CLOSED.iter().find(|(word, _)| is_closed(word, notes) && *word == key.value) {
+            untrusted(&key.span, what, notes);
+        }
+    }
+    let repository = notes.layer() == Layer::Repository;
+    let told = |word: &str| repository && CLOSED.iter().any(|(closed, _)| *closed == word);
+    root.only_with(&KEYS, told, notes);
+}
+
+/// The file is a repository's, and may not say this: [`keys`] has told so.
+fn is_closed(key: &str, notes: &Notes) -> bool {
+    notes.layer() == Layer::Repository && CLOSED.iter().any(|(closed, _)| *closed == key)
 }
 
 /// The budget of a fleet file: the one thing of it that is a rule.
@@ -273,6 +306,9 @@ fn mode(table: &Table<'_>, notes: &mut Notes) -> Option<bool> {
 }
 
 fn fresh_ledger(root: &Table<'_>, notes: &mut Notes) -> Option<FreshLedger> {
+    if is_closed("ledger", notes) {
+        return None;
+    }
     let table = root.table("ledger", "{ fresh = \"warn\" }", notes)?;
     table.only(&LEDGER, notes);
     let text = table.text("fresh", "\"warn\"", notes)?;

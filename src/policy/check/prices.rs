@@ -5,7 +5,6 @@ use toml::de::DeValue;
 
 use crate::model::Money;
 use crate::policy::mistake::Notes;
-use crate::policy::rule::Layer;
 use crate::policy::table::{Entry, Keys, MOST_ITEMS, Placed, Table, wrong_type};
 use crate::usage::price::PriceOverride;
 
@@ -20,13 +19,12 @@ const MOST: Money = Money::from_usd(1_000_000);
 
 /// All rates of the file.
 pub(super) fn check(root: &Table<'_>, notes: &mut Notes) -> Vec<Placed<PriceOverride>> {
+    if super::is_closed("prices", notes) {
+        return Vec::new();
+    }
     let Some(table) = root.table("prices", "{ \"gpt-6-luna\" = { input = 0.25, output = 2 } }", notes) else {
         return Vec::new();
     };
-    if notes.layer() == Layer::Repository {
-        super::untrusted(&table.span, "prices", notes);
-        return Vec::new();
-    }
     let entries = table.entries();
     if entries.len() > MOST_ITEMS {
         let message = format!("`prices` has {} entries, which is absurdly many", entries.len());

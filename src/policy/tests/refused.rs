@@ -343,6 +343,35 @@ fn a_repository_is_not_trusted_with_names_prices_and_time() {
 }
 
 #[test]
+fn what_is_closed_to_a_repository_is_refused_by_name_whatever_stands_in_it() {
+    let closed = [
+        ("timezone = 7", "`timezone`"),
+        ("on_failure = \"warn\"", "`on_failure`"),
+        ("[prices]", "`[prices]`"),
+        ("[governor]\nmodel = \"x\"", "`[governor]`, which asks a model at your cost"),
+        ("[ledger]\nfresh = \"warn\"", "`[ledger]`"),
+        ("[[person]]\nname = \"mallory\"", "`[[person]]`"),
+        ("[notify.slack]\ntoken = \"x\"", "`[notify]`"),
+        ("[serve]\nurl = \"https://x\"", "`[serve]`"),
+        ("[shared]\nurl = \"x\"", "`[shared]`"),
+        ("[gateway]\nmode = \"on\"", "`[gateway]`"),
+        ("[work]\nx = 1", "`[work]`"),
+        ("[metrics]\nx = 1", "`[metrics]`"),
+    ];
+    for (text, what) in closed {
+        let text = format!("version = 1\n{text}\n");
+        let mistakes = load(vec![layer(Layer::Repository, &text)], FlagRules::default()).unwrap_err();
+        let said: Vec<_> = mistakes.iter().map(|mistake| mistake.message.as_str()).collect();
+        assert_eq!(said, [format!("a repository's policy may not set {what}")], "{text}");
+    }
+    let open = "version = 1\nmode = \"observe\"\n[models]\nallow = [\"x\"]\n[approvals]\nmax_extend = \"1 usd\"\n\
+        [[budget]]\nname = \"b\"\nper = \"run\"\nlimit = \"1 usd\"\n[[gate]]\nname = \"g\"\ndo = \"ask\"\n\
+        [[alert]]\nname = \"a\"\nfailing = 3\ndo = \"warn\"\n\
+        [[attribute]]\nset = { project = \"p\", task = \"t\", \"label:k\" = \"v\" }\n";
+    assert!(load(vec![layer(Layer::Repository, open)], FlagRules::default()).is_ok());
+}
+
+#[test]
 fn the_version_must_be_said() {
     for (text, message) in [
         ("", "the policy does not say its `version`"),

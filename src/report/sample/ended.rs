@@ -57,7 +57,14 @@ fn started(again: bool) -> EventKind {
 
 fn ended(code: i32, result: AgentResult, because: &str) -> EventKind {
     let in_flight_cost = Money::ZERO;
-    EventKind::AgentEnded { code, in_flight: 0, in_flight_cost, result: Some(result), because: because.to_owned() }
+    EventKind::AgentEnded {
+        code,
+        in_flight: 0,
+        in_flight_cost,
+        result: Some(result),
+        because: because.to_owned(),
+        active_ms: None,
+    }
 }
 
 fn chosen(what: Course, verb: Verb, rationale: &str) -> EventKind {

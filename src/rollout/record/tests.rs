@@ -104,7 +104,7 @@ fn a_token_count_may_have_no_numbers_yet() {
             total: None,
             last: None,
             window: None,
-            rate_limits: Some(Limits { plan_type: Some("pro".into()), windows: Vec::new() })
+            rate_limits: Some(Limits { plan_type: Some("pro".into()), windows: Vec::new(), other: None })
         }
     );
 }

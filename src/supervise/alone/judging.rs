@@ -11,7 +11,8 @@ use crate::decide::lifecycle::{After, Intent, State};
 use crate::decide::{Effect, Governor};
 use crate::ledger::{LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
-use crate::model::{Brake, Event, Timestamp};
+use crate::model::{Billing, Brake, Event, ServiceTier, Timestamp};
+use crate::policy::cost::has_no_price;
 use crate::process;
 
 use super::session::{self, Reading, Stood};
@@ -53,7 +54,8 @@ impl Alone<'_> {
             let mut queue: VecDeque<Input> =
                 stood.news.drain(..).map(|response| Input::Responded(Box::new(response))).collect();
             if kept.is_none() {
-                queue.extend(asks(call, governor, tier.as_ref(), *asks_first));
+                let billing = stood.own(call).and_then(|own| own.billing);
+                queue.extend(asks(call, governor, (tier.as_ref(), billing), *asks_first));
             }
             stood.answered_by(&queue);
             session::keep(turn, call, &stood)?;
@@ -192,8 +194,18 @@ fn expected(call: &Call, asks_first: bool) -> usize {
 }
 
 /// What Codex is about to do. One that does not ask before its requests is about to make the one that follows a tool.
-fn asks(call: &Call, governor: &Governor, tier: Option<&crate::model::ServiceTier>, asks_first: bool) -> Vec<Input> {
-    let Call { event, input, agent, run, .. } = call;
+fn asks(
+    call: &Call,
+    governor: &Governor,
+    (tier, billing): (Option<&ServiceTier>, Option<Billing>),
+    asks_first: bool,
+) -> Vec<Input> {
+    let Call { event, input, agent, run, prices, policy, .. } = call;
+    let standard = ServiceTier::default();
+    let unpriced = billing.filter(|_| input.model.is_some()).is_some_and(|billing| {
+        let (model, tier) = (input.model.as_ref(), tier.unwrap_or(&standard));
+        has_no_price(prices, &policy.models.unpriced, billing, model, tier, clock::now())
+    });
     let hook = |id, wants| {
         Input::Hook(Box::new(Hook {
             id,
@@ -202,6 +214,7 @@ fn asks(call: &Call, governor: &Governor, tier: Option<&crate::model::ServiceTie
             root: input.session_id.clone(),
             model: input.model.clone(),
             tier: tier.cloned(),
+            unpriced,
             wants,
         }))
     };
@@ -258,6 +271,9 @@ fn joined(
         (response.run, response.agent) = (Some(call.run.clone()), Some(call.agent.clone()));
     }
     imported.retain(|old| !stood.news.iter().any(|new| (&new.thread, &new.key) == (&old.thread, &old.key)));
+    let unknown = stood.threads.iter().all(|(_, known)| known.recent.is_empty());
+    let project = call.attribution.project.as_deref();
+    let firsts = if unknown { turn.first_answers(&call.agent, project, &call.run)? } else { Vec::new() };
     let since =
         pace.and_then(|span| chrono::TimeDelta::from_std(span).ok()).and_then(|span| now.checked_sub_signed(span));
     let mut paced = since.map(|since| turn.responses_since(&call.run, since)).transpose()?.unwrap_or_default();
@@ -269,6 +285,7 @@ fn joined(
         threads: threads.collect(),
         imported,
         paced,
+        firsts,
         broken: stood.own(call).and_then(|own| own.broken.clone()),
         defers: !session::spends(call.event),
     })

@@ -17,7 +17,7 @@ use crate::clock;
 use crate::codex::HookEvent;
 use crate::decide::agent::AgentSetup;
 use crate::decide::input::{HookId, Moment};
-use crate::decide::{Governor, Setup};
+use crate::decide::{Before, Governor, Setup};
 use crate::error::Error;
 use crate::gate::hook::HookInput;
 use crate::ledger::Ledger;
@@ -193,7 +193,7 @@ impl<'a> Alone<'a> {
             askable: call.askable,
             quote: Box::new(move |model, tier, at, tokens| quoter.quote(model, tier, at, tokens).cost),
             lift: None,
-            history: Vec::new(),
+            before: Before::default(),
         });
         let (answers, said) = (Vec::new(), Vec::new());
         let began_at = u64::try_from(clock::now().timestamp_millis()).unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::import::{self, Session, Told};
 use crate::ledger::{Ledger, LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
-use crate::model::{Event, ProcessIdentity, Response, ResponseKey, ServiceTier, ThreadId, Timestamp};
+use crate::model::{Billing, Event, ProcessIdentity, Response, ResponseKey, ServiceTier, ThreadId, Timestamp};
 use crate::tail::locate::SessionFile;
 
 use super::Call;
@@ -42,6 +42,9 @@ pub(super) struct Standing {
     pub(super) imported: bool,
     pub(super) phase: Phase,
     pub(super) tier: Option<ServiceTier>,
+    /// Who pays for it, as its file and the log-in tell.
+    #[serde(default)]
+    pub(super) billing: Option<Billing>,
     /// The Codex that runs it.
     pub(super) codex: ProcessIdentity,
     /// That Codex was seen to ask before the thread's requests.
@@ -66,6 +69,7 @@ impl Standing {
             imported: false,
             phase: Phase::Idle,
             tier: None,
+            billing: None,
             codex,
             asks: false,
             admission: Admission::default(),
@@ -94,6 +98,7 @@ impl Standing {
         self.last = told.responses.last().map(|last| last.key.clone());
         self.phase = told.meter.phase();
         self.tier = Some(told.meter.tier().clone());
+        self.billing = Some(told.billing);
         let recent = told.responses.len().saturating_sub(RECENT);
         self.recent = told.responses.get(recent..).unwrap_or_default().to_vec();
         news

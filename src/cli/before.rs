@@ -1,0 +1,63 @@
+//! Owns what the ledger tells before a run begins: how it went on before, and what like runs asked for first.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::decide::Before;
+use crate::error::Result;
+use crate::ledger::{Filter, Ledger};
+use crate::model::event::EventKind;
+use crate::model::{AgentName, Attribution, Event, RunId, active};
+
+/// So many of a run's last responses are read.
+const RECENT: usize = 32;
+
+/// What is known of a run's agents: from its own life before, where it `goes_on`, and from earlier runs.
+pub(super) fn before<'a>(
+    ledger: &Ledger,
+    run: &RunId,
+    goes_on: bool,
+    agents: impl Iterator<Item = (&'a AgentName, &'a Attribution)>,
+) -> Result<Before> {
+    let mut before = if goes_on { of_its_own(ledger, run)? } else { Before::default() };
+    for (name, attribution) in agents {
+        let firsts = ledger.first_answers(name, attribution.project.as_deref(), run)?;
+        before.firsts.insert(name.clone(), firsts);
+    }
+    Ok(before)
+}
+
+/// What a run that goes on did before.
+fn of_its_own(ledger: &Ledger, run: &RunId) -> Result<Before> {
+    let mut last = VecDeque::new();
+    ledger.responses(&Filter { run: Some(run.clone()), ..Filter::default() }, |response| {
+        if last.len() == RECENT {
+            last.pop_front();
+        }
+        last.push_back(response);
+    })?;
+    let events: Vec<Event> = ledger.events(run)?.into_iter().map(|entry| entry.event).collect();
+    // A run that was killed with its govern was active until the last that is known of it, as far as can be told.
+    let active = events.last().map(|last| active::active(&events, last.at, None)).unwrap_or_default();
+    Ok(Before { responses: last.into(), active, firsts: BTreeMap::new(), unanswered: unanswered(&events) })
+}
+
+/// Questions to the governor model that came to nothing: what was served of them is on no record.
+fn unanswered(events: &[Event]) -> u32 {
+    let (mut asked, mut lost) = (Vec::new(), 0_u32);
+    for event in events {
+        match &event.kind {
+            EventKind::Requested { request, what, .. } if what.starts_with("ask ") => asked.push(*request),
+            EventKind::Outcome { request, ok, .. } if asked.contains(request) => {
+                asked.retain(|known| known != request);
+                lost = lost.saturating_add(u32::from(!ok));
+            }
+            // Numbers begin anew in each life.
+            EventKind::RunResumed { .. } => {
+                lost = lost.saturating_add(u32::try_from(asked.len()).unwrap_or(u32::MAX));
+                asked.clear();
+            }
+            _ => {}
+        }
+    }
+    lost.saturating_add(u32::try_from(asked.len()).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,76 @@
+//! Pure. Which model may be asked: judged by what Codex names before its request, and by what answered where it names
+//! nothing.
+
+use crate::model::{AgentName, Cost, ModelId, Response, Unit};
+
+use super::agent::Agent;
+use super::governor::Governor;
+use super::input::{Asks, Moment};
+
+impl Governor {
+    /// Whether a model without a price would be charged to a limit in money.
+    fn counts_money(&self, name: &AgentName) -> bool {
+        let bound = self.accounts().any(|(budget, account)| {
+            account.key.unit == Unit::Usd && account.agents.contains(name) && !budget.observe && budget.is_hard()
+        });
+        bound && !self.policy.observe
+    }
+
+    pub(super) fn refuse_unpriced(&mut self, now: Moment, name: &AgentName, response: &Response) -> bool {
+        if response.cost != Cost::Unpriced || !self.counts_money(name) {
+            return false;
+        }
+        self.stop_because(now, name, unpriced(response.model.as_ref()));
+        true
+    }
+
+    pub(super) fn refuse_model(&mut self, now: Moment, name: &AgentName, response: &Response) -> bool {
+        let Some(model) = &response.model else { return false };
+        if self.policy.models.allows(model.as_str()) {
+            return false;
+        }
+        let what = not_allowed(model);
+        if self.policy.observe {
+            self.mark(Some(name), what);
+            return false;
+        }
+        self.stop_because(now, name, what);
+        true
+    }
+
+    /// Why what is asked for must not be asked of anybody, whatever is spent.
+    fn unfit(&self, name: &AgentName, asks: &Asks) -> Option<String> {
+        let models = &self.policy.models;
+        let model = asks.model.as_ref().filter(|model| !models.allows(model.as_str())).map(not_allowed);
+        let tier = asks.tier.as_ref().filter(|tier| !models.allows_tier(tier));
+        let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
+        let price = (asks.unpriced && self.counts_money(name)).then(|| unpriced(asks.model.as_ref()));
+        model.or(tier).or(price).filter(|_| !self.policy.observe)
+    }
+
+    /// Judges what Codex names before its request. Where it must not be asked: that sub-agent's thread is barred, and so
+    /// is one that a person can switch back on Codex's own screen; any other ends its agent. Says whether it was refused.
+    pub(super) fn refuse_next(&mut self, now: Moment, name: &AgentName, asks: &Asks) -> bool {
+        let Some(what) = self.unfit(name, asks) else {
+            self.unbar_model(name, &asks.thread);
+            return false;
+        };
+        let alone = |agent: &Agent| asks.thread != asks.root || agent.setup.full_screen;
+        if self.agents.get(name).is_some_and(alone) {
+            self.bar(name, &asks.thread, what, None);
+        } else {
+            self.stop_because(now, name, what);
+        }
+        true
+    }
+}
+
+/// As a sub-agent's model is refused before it is started, too.
+pub fn not_allowed(model: &ModelId) -> String {
+    format!("`{model}` is not among the models that the policy allows")
+}
+
+fn unpriced(model: Option<&ModelId>) -> String {
+    let model = model.map_or("an unknown model", ModelId::as_str);
+    format!("`{model}` has no price: under a limit in money it is stopped")
+}

@@ -1,0 +1,174 @@
+//! Pure. Waiting for room: a request that does not fit only because of what others are about to spend waits until that
+//! is spent, or is not.
+//!
+//! Who waits sends nothing and so claims nothing: of several that wait, the one that has waited longest counts only what
+//! is really under way, and those that come to the gate after it count it. So nobody waits for one that waits for it, and
+//! the first one goes on, or is found not to fit, as soon as the answers under way have come. What peers were promised is
+//! not waited for: they keep it to their end. Claims of other runs are looked at every second.
+
+use std::time::Duration;
+
+use crate::model::{AgentName, Unit, Verb};
+use crate::policy::verdict::{Fired, Standing, Why, grace, judge};
+
+use super::account::{Account, Books};
+use super::agent::Agent;
+use super::effect::Effect;
+use super::governor::Governor;
+use super::input::{Moment, Timer};
+use super::lifecycle::{Happening, Intent, State};
+
+/// How long an agent waits for others' claims before it is ended. After that its budget's own step applies.
+pub const ENDS_AFTER: Duration = Duration::from_secs(10 * 60);
+
+/// The same before a person is asked.
+pub const ASKS_AFTER: Duration = Duration::from_secs(60);
+
+/// How often claims of other runs are looked at: nobody tells when they end.
+const LOOKS: Duration = Duration::from_secs(1);
+
+/// An agent's place among those that wait for room, until its next request is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Who came before has the smaller number.
+    ticket: u64,
+    /// Since when, by uptime.
+    since: Duration,
+    /// For what, for a person.
+    pub(super) because: String,
+}
+
+impl Agent {
+    /// It stands still, or is about to, until others' requests are answered.
+    pub(super) fn waits_for_room(&self) -> bool {
+        let waits =
+            matches!(self.state, State::Paused | State::Freezing(Intent::Pause) | State::Starting(Some(Intent::Pause)));
+        waits && self.room.is_some()
+    }
+
+    fn ticket(&self) -> Option<u64> {
+        self.room.as_ref().map(|room| room.ticket)
+    }
+}
+
+impl Governor {
+    /// The same governor, which lets nobody wait for room: it is told of what was, where nothing changes by waiting.
+    #[must_use]
+    pub fn impatient(mut self) -> Self {
+        self.patient = false;
+        self
+    }
+
+    /// The step would apply only because of what others are about to spend, and there is still time to wait for that.
+    pub(super) fn may_wait(&self, now: Moment, name: &AgentName, index: usize, of: (&Standing, Fired)) -> bool {
+        let (standing, fired) = of;
+        let (Some((account, budget)), Some(agent)) = (self.account(index), self.agents.get(name)) else { return false };
+        let plain = budget.steps.get(fired.index).is_some_and(|step| step.may.is_none());
+        let counts = self.patient && plain && fired.verb.is_hard() && account.key.unit != Unit::ToolCalls;
+        if !counts || fired.why != Why::NextWouldPass || self.observes_account(index) {
+            return false;
+        }
+        let at_most = match self.effective(name, index, fired) {
+            Some((Verb::Ask, _)) => ASKS_AFTER,
+            Some(_) | None => ENDS_AFTER,
+        };
+        let in_time = agent.room.as_ref().is_none_or(|room| now.uptime < room.since.saturating_add(at_most));
+        let peers = account.agents.iter().filter(|peer| *peer != name);
+        let promised = peers.map(|peer| self.promised(account, peer)).fold(0, i64::saturating_add);
+        let stays = self.predicted(account, budget, agent, agent.next_model()).saturating_add(promised);
+        let end = standing.limit.saturating_add(grace(budget, standing));
+        in_time && stays < standing.reserved && standing.spent.saturating_add(stays) <= end
+    }
+
+    /// Why the agent has to wait for others, if it has to.
+    fn lacks_room(&self, now: Moment, name: &AgentName, books: &dyn Books) -> Option<String> {
+        (0..self.accounts.len()).find_map(|index| {
+            let (account, budget) = self.account(index)?;
+            if account.is_past(now.wall) || !self.concerns(index, name) {
+                return None;
+            }
+            let standing = self.standing(index, name, books)?;
+            let fired = judge(budget, &standing)?;
+            self.may_wait(now, name, index, (&standing, fired)).then(|| {
+                format!("waits for room: {}, and others' claims may come to less", account.show(standing.reserved))
+            })
+        })
+    }
+
+    /// What those are about to spend of an account that came to wait before this agent, which asks as well.
+    pub(super) fn waited_before(&self, account: &Account, agent: &Agent) -> i64 {
+        let Some(budget) = self.policy.budgets.get(account.budget) else { return 0 };
+        let own = agent.ticket();
+        // One that runs its tools is in nobody's way.
+        if own.is_none() && !agent.gate.is_asked_to_spend() {
+            return 0;
+        }
+        let peers = account.agents.iter().filter_map(|peer| self.agents.get(peer));
+        peers
+            .filter(|peer| peer.setup.name != agent.setup.name && peer.waits_for_room())
+            .filter(|peer| own.is_none() || peer.ticket() < own)
+            .map(|peer| {
+                let wants = self.predicted(account, budget, peer, peer.next_model());
+                wants.saturating_sub(self.claim(account, budget, peer)).max(0)
+            })
+            .fold(0, i64::saturating_add)
+    }
+
+    /// Lets the agent wait, where what it would ask next has no room yet and nothing severer is done with it.
+    pub(super) fn wait_for_room(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        let goes_on =
+            |agent: &&Agent| agent.turn_under_way() && matches!(agent.state, State::Running | State::Starting(None));
+        if self.defers || self.agents.get(name).filter(goes_on).is_none() {
+            return;
+        }
+        let Some(because) = self.lacks_room(now, name, books) else { return };
+        self.say(name, &because);
+        self.take_place(now, name, because);
+        self.happen(now, name, Happening::Wish(Intent::Pause));
+        self.reserve(now, name);
+    }
+
+    fn take_place(&mut self, now: Moment, name: &AgentName, because: String) {
+        self.requests += 1;
+        let ticket = self.requests;
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.because.clone_from(&because);
+            agent.room.get_or_insert(Room { ticket, since: now.uptime, because });
+        }
+        self.effects.push(Effect::Arm(Timer::Room(name.clone()), LOOKS));
+    }
+
+    /// It has to wait for others, whatever else it was held for: it goes on standing still. Says so.
+    pub(super) fn stays_for_room(&mut self, now: Moment, name: &AgentName, books: &dyn Books) -> bool {
+        let works = self.agents.get(name).is_some_and(Agent::turn_under_way);
+        let Some(because) = self.lacks_room(now, name, books).filter(|_| works) else { return false };
+        self.take_place(now, name, because);
+        self.happen(now, name, Happening::Park);
+        true
+    }
+
+    /// Those that wait are looked at, who came first before the others; says whether any waits no longer.
+    pub(super) fn settle_room(&mut self, now: Moment, books: &dyn Books) -> bool {
+        let waits = |agent: &&Agent| agent.waits_for_room() && agent.pause.is_none();
+        let waiting = self.agents.values().filter(waits);
+        let mut waiting: Vec<(Option<u64>, AgentName)> =
+            waiting.map(|agent| (agent.ticket(), agent.setup.name.clone())).collect();
+        waiting.sort();
+        let mut any = false;
+        for (_, name) in waiting {
+            if self.lacks_room(now, &name, books).is_none() {
+                any = true;
+                self.release_or_ask_again(now, &name, books);
+                self.evaluate(now, &name, books);
+            }
+        }
+        any
+    }
+
+    /// Looks again soon, while it waits.
+    pub(super) fn look_for_room(&mut self, name: &AgentName) {
+        if self.agents.get(name).is_some_and(Agent::waits_for_room) {
+            self.effects.push(Effect::Arm(Timer::Room(name.clone()), LOOKS));
+        }
+    }
+}
