@@ -63,6 +63,7 @@ pub fn run(args: &DoctorArgs, out: &mut dyn Write, here: &Here<'_>, ask: Ask<'_>
         format!("{}, prices of {}", env!("CARGO_PKG_VERSION"), PriceTable::embedded().version()),
     )];
     findings.extend(codex(here, ask));
+    findings.extend(installed_hooks(here));
     findings.extend(codex_home(here));
     findings.extend(watches());
     findings.push(ledger(here));
@@ -128,6 +129,17 @@ fn codex(here: &Here<'_>, ask: Ask<'_>) -> Vec<Finding> {
             }
         },
     }
+}
+
+/// What Codex itself makes of installed hooks.
+fn installed_hooks(here: &Here<'_>) -> Vec<Finding> {
+    let Some(codexes) = super::hooks::in_force(here) else { return Vec::new() };
+    let finding = |(what, whole): (String, Option<bool>)| match whole {
+        Some(true) => Finding::new(Health::Ok, "hooks", what),
+        Some(false) => Finding::new(Health::Bad, "hooks", what).todo("`govern hooks status` tells more"),
+        None => Finding::new(Health::Warn, "hooks", what),
+    };
+    codexes.into_iter().map(finding).collect()
 }
 
 /// The first `N.N.N` of a text such as `codex-cli 0.169.0`.

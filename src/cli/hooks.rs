@@ -1,5 +1,6 @@
 //! Owns `govern hooks`: every Codex of this user, or of this machine, under policy, whoever starts it.
 
+mod asked;
 mod file;
 mod status;
 
@@ -19,6 +20,7 @@ use crate::report::change;
 use crate::report::text::printable;
 use crate::tail::locate;
 
+use asked::Runs;
 use file::ConfigFile;
 
 /// Where the machine's own Codex configuration lies.
@@ -64,6 +66,28 @@ pub enum HooksVerb {
     },
 }
 
+/// What Codex makes of installed hooks; `None` where none are installed. In short, and whether they are in force.
+pub(super) fn in_force(here: &Here<'_>) -> Option<Vec<(String, Option<bool>)>> {
+    let places = [Place::system(Path::new("/")), Place::user(here)];
+    let installed = |place: &Place| {
+        let file = ConfigFile::read(&place.path).ok()?;
+        Some(!installed::standing(&file.text, place.trust()).ok()?.hooks.is_empty())
+    };
+    let any = places.iter().flatten().any(|place| installed(place) == Some(true));
+    any.then(|| {
+        let codexes = asked::all(here).into_iter();
+        let row = |codex: asked::Asked| {
+            let whole = match codex.runs {
+                Runs::All => Some(true),
+                Runs::Part(_) | Runs::None(_) => Some(false),
+                Runs::Unknown(_) => None,
+            };
+            (format!("{} {}", codex.path.display(), codex.runs.text()), whole)
+        };
+        codexes.map(row).collect()
+    })
+}
+
 /// Does it.
 pub fn run(args: &HooksArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     match &args.verb {
@@ -80,8 +104,8 @@ pub fn run(args: &HooksArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exi
 struct Place {
     /// As a person knows it.
     path: PathBuf,
-    /// What Codex's trust in its hooks goes by: see [`Trust`].
-    named: String,
+    /// What Codex's trust in its hooks goes by: see [`Trust`]. A managed file has one, its folder.
+    named: Vec<String>,
     managed: bool,
 }
 
@@ -90,20 +114,20 @@ impl Place {
     fn user(here: &Here<'_>) -> Result<Self> {
         let home = locate::codex_home(|name| here.variable(name))
             .ok_or_else(|| Error::new("there is no Codex home").hint("set CODEX_HOME, or HOME"))?;
-        // Codex's keys have the folder's real path, and the file by its name.
         let real = std::fs::canonicalize(&home).map_err(|error| {
             Error::new(format!("Codex's home `{}` cannot be found", home.display()))
                 .caused_by(&error)
                 .hint("run `codex` once, or set CODEX_HOME")
         })?;
-        let named = text(&real.join("config.toml"))?;
+        let named =
+            names(here, &home, &real).iter().map(|name| text(&name.join("config.toml"))).collect::<Result<_>>()?;
         Ok(Self { path: home.join("config.toml"), named, managed: false })
     }
 
     /// The machine's. The folder of managed hooks, where the file names none, is that of govern itself.
     fn system(govern: &Path) -> Result<Self> {
         let folder = text(govern.parent().unwrap_or(Path::new("/")))?;
-        Ok(Self { path: PathBuf::from(REQUIREMENTS), named: folder, managed: true })
+        Ok(Self { path: PathBuf::from(REQUIREMENTS), named: vec![folder], managed: true })
     }
 
     fn of(here: &Here<'_>, system: bool, govern: &Path) -> Result<Self> {
@@ -111,7 +135,10 @@ impl Place {
     }
 
     fn trust(&self) -> Trust<'_> {
-        if self.managed { Trust::Managed(&self.named) } else { Trust::Hashes(&self.named) }
+        match self.named.first() {
+            Some(folder) if self.managed => Trust::Managed(folder),
+            _ => Trust::Hashes(&self.named),
+        }
     }
 
     /// Codex runs a hook of govern's from this file at an event; one that only observes counts if `observing` does.
@@ -128,6 +155,24 @@ impl Place {
     fn refused(&self, why: &NotChanged) -> Error {
         Error::new(format!("`{}` stays as it is", self.path.display())).caused_by(why)
     }
+}
+
+/// What Codex may call its home, what it calls it here first: `$CODEX_HOME` by its real path, else `$HOME/.codex` as it is
+/// typed, links and all (0.135, 0.169, 0.171). Who starts it another way gets another name for the same folder.
+fn names(here: &Here<'_>, home: &Path, real: &Path) -> Vec<PathBuf> {
+    let is_set = here.variable("CODEX_HOME").is_some_and(|value| !value.is_empty());
+    let account = process::account_home(process::own_uid());
+    let homes = here.variable("HOME").map(PathBuf::from).into_iter().chain(account);
+    let typed = homes.map(|home| home.join(".codex"));
+    let first = if is_set { real } else { home };
+    let mut names = vec![first.to_owned()];
+    for name in std::iter::once(real.to_owned()).chain(typed) {
+        let is_it = std::fs::canonicalize(&name).is_ok_and(|found| found == real);
+        if is_it && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// Whether another file's hooks decide about an event, so that those of this one have nothing to do: Codex runs all that
@@ -181,7 +226,7 @@ fn change(here: &Here<'_>, system: bool, what: HookChange, yes: bool) -> Result<
     if after == file.text {
         let how = if what == HookChange::Remove { "are not" } else { "are already" };
         super::to_stderr(&format!("govern: the hooks {how} in {shown}; nothing is changed\n"));
-        return Ok(Exit::Success);
+        return Ok(if what == HookChange::Remove { Exit::Success } else { tell_of_codexes(here, what) });
     }
     let lines = change::lines(&file.text, &after);
     super::to_stderr(&format!(
@@ -193,13 +238,37 @@ fn change(here: &Here<'_>, system: bool, what: HookChange, yes: bool) -> Result<
         return Ok(Exit::Negative);
     }
     perform(&state, &file, what, &after)?;
-    let done = match what {
-        HookChange::Install => "every Codex that reads this file is under policy from its next start on",
-        HookChange::InstallObserving => "every Codex that reads this file is observed from its next start on",
-        HookChange::Remove | HookChange::Failed => "govern's hooks are out of it",
-    };
-    super::to_stderr(&format!("govern: {shown} is written: {done}\n"));
-    Ok(Exit::Success)
+    if matches!(what, HookChange::Remove | HookChange::Failed) {
+        super::to_stderr(&format!("govern: {shown} is written: govern's hooks are out of it\n"));
+        return Ok(Exit::Success);
+    }
+    super::to_stderr(&format!("govern: {shown} is written\n"));
+    Ok(tell_of_codexes(here, what))
+}
+
+/// Asks each Codex what it will do with the hooks. Written is not in force: where the one that `codex` starts runs none of
+/// them, that is no success.
+fn tell_of_codexes(here: &Here<'_>, what: HookChange) -> Exit {
+    let codexes = asked::all(here);
+    let state = if what == HookChange::InstallObserving { "observed" } else { "under policy" };
+    if codexes.is_empty() {
+        super::to_stderr(&format!(
+            "govern: there is no `codex` in PATH that could be asked: one that reads this file, trusts it and knows hooks \
+             is {state} from its next start on\n"
+        ));
+    }
+    for codex in &codexes {
+        let effect = match &codex.runs {
+            Runs::All => format!(": {state} from its next start on"),
+            Runs::Part(_) | Runs::Unknown(_) => String::new(),
+            Runs::None(_) => format!(": it is NOT {state}"),
+        };
+        super::to_stderr(&format!("govern: {}: {}{effect}\n", codex.path.display(), codex.runs.text()));
+    }
+    match codexes.first().map(|codex| &codex.runs) {
+        Some(Runs::None(_)) => Exit::Negative,
+        Some(Runs::All | Runs::Part(_) | Runs::Unknown(_)) | None => Exit::Success,
+    }
 }
 
 /// Recorded first, then done.
@@ -239,7 +308,7 @@ mod tests {
         std::fs::write(&govern, "").unwrap();
         let path = temp.path().join("config.toml");
         for managed in [false, true] {
-            let named = path.display().to_string();
+            let named = vec![path.display().to_string()];
             let place = Place { path: path.clone(), named, managed };
             let write = |observe: bool, change: &dyn Fn(String) -> String| {
                 let installation = Installation { govern: &govern, home: None, observe, posix_shell: true };

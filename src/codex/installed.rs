@@ -54,10 +54,20 @@ pub struct Installation<'a> {
 /// By what Codex trusts a file's hooks.
 #[derive(Clone, Copy, Debug)]
 pub enum Trust<'a> {
-    /// By their hashes, under keys that begin with this path.
-    Hashes(&'a str),
+    /// By their hashes, under keys that begin with each of these paths: the first is what a Codex of this environment
+    /// knows the file by, the others are what it goes by where its home is reached another way.
+    Hashes(&'a [String]),
     /// As they are: the file is the machine's, and names this folder.
     Managed(&'a str),
+}
+
+impl<'a> Trust<'a> {
+    fn files(self) -> &'a [String] {
+        match self {
+            Self::Hashes(files) => files,
+            Self::Managed(_) => &[],
+        }
+    }
 }
 
 /// A hook of govern's in a file.
@@ -120,10 +130,27 @@ impl Installation<'_> {
         if let Some(home) = self.home {
             call = format!("{call} --home {}", path(home)?);
         }
-        let otherwise = if self.observe { "true" } else { closed(event) };
         let observe = if self.observe { " --observe" } else { "" };
+        let otherwise = match event {
+            _ if self.observe => "true".to_owned(),
+            HookEvent::UserPromptSubmit => gone(&path(self.govern)?),
+            event => closed(event).to_owned(),
+        };
         Ok(shell_line(&format!("{call}{observe} || {otherwise}"), self.posix_shell))
     }
+}
+
+/// What becomes of a prompt where govern fails. One that is not there any more is named, with what to do: a screen shows
+/// that as the reason (0.169, 0.171); `codex exec` shows no reason and would end with 0, so that it is said where it writes
+/// its errors, and interrupted, which makes it end with 1.
+fn gone(govern: &str) -> String {
+    format!(
+        "{{ cat >/dev/null; m='govern: the gate failed, so nothing runs'; if [ ! -x {govern} ]; then \
+         m=\"govern: its hooks are installed and \"{govern}\" is gone, so nothing runs: reinstall govern, or delete what \
+         stands below 'Put here by govern hooks install' in Codex's config.toml (or /etc/codex/requirements.toml)\"; \
+         case \" $(tr '\\0' ' ' </proc/$PPID/cmdline) \" in *' exec '*|*' e '*|*' review '*) \
+         echo \"$m\" >>/proc/$PPID/fd/2; kill -INT $PPID;; esac; fi; echo \"$m\" >&2; exit 2; }}"
+    )
 }
 
 /// The file's text with govern's hooks in it; those of an earlier installation make room. All else stays as it was.
@@ -179,7 +206,7 @@ fn put_in(text: &str, installation: &Installation<'_>, trust: Trust<'_>, note: &
         let hooks = hooks_of(&mut document)?;
         let note = if index == 0 { note } else { "\n" };
         let place = append(hooks, event, group(event, &command), note, flat)?;
-        if let Trust::Hashes(file) = trust {
+        for file in trust.files() {
             trust_hash(hooks, &state_key(file, event, place), &trusted_hash(event, &command), flat)?;
         }
     }
@@ -204,7 +231,7 @@ fn take_all_out(text: &str, trust: Trust<'_>) -> Result<String, NotChanged> {
     for event in HookEvent::ALL {
         for place in own_places(hooks, event)?.into_iter().rev() {
             take_out(hooks, event, place, flat);
-            if let Trust::Hashes(file) = trust {
+            for file in trust.files() {
                 forget_hash(hooks, file, event, place);
             }
         }
@@ -230,9 +257,7 @@ fn take_all_out(text: &str, trust: Trust<'_>) -> Result<String, NotChanged> {
 /// Where the file is not what Codex reads.
 pub fn standing(text: &str, trust: Trust<'_>) -> Result<Standing, NotChanged> {
     let document: DocumentMut = text.parse()?;
-    let off = ["hooks", "codex_hooks"].into_iter().any(|name| {
-        document.get("features").and_then(|features| features.get(name)).and_then(Item::as_bool) == Some(false)
-    });
+    let off = turns_off(document.as_table());
     let mut found = Vec::new();
     let Some(hooks) = document.get("hooks").and_then(Item::as_table_like) else {
         return Ok(Standing { hooks: found, off });
@@ -242,8 +267,9 @@ pub fn standing(text: &str, trust: Trust<'_>) -> Result<Standing, NotChanged> {
             let Some(command) = commands(hooks, event, place).into_iter().next() else { continue };
             let trusted = match trust {
                 Trust::Managed(_) => true,
-                Trust::Hashes(file) => {
-                    let state = hooks.get("state").and_then(|state| state.get(state_key(file, event, place)));
+                Trust::Hashes(files) => {
+                    let key = files.first().map(|file| state_key(file, event, place)).unwrap_or_default();
+                    let state = hooks.get("state").and_then(|state| state.get(key));
                     let enabled = state.and_then(|state| state.get("enabled")).and_then(Item::as_bool) != Some(false);
                     let hash = state.and_then(|state| state.get("trusted_hash")).and_then(Item::as_str);
                     // The rest of the definition is govern's own, unless somebody has changed it.
@@ -254,6 +280,24 @@ pub fn standing(text: &str, trust: Trust<'_>) -> Result<Standing, NotChanged> {
         }
     }
     Ok(Standing { hooks: found, off })
+}
+
+/// `[features]` of a file or a profile turns all hooks off.
+fn turns_off(table: &dyn TableLike) -> bool {
+    let features = table.get("features");
+    ["hooks", "codex_hooks"]
+        .into_iter()
+        .any(|name| features.and_then(|features| features.get(name)).and_then(Item::as_bool) == Some(false))
+}
+
+/// A file that a profile names (`NAME.config.toml`, 0.169 and 0.171) turns all hooks off; one that is no TOML does not.
+pub fn is_off(text: &str) -> bool {
+    text.parse::<DocumentMut>().is_ok_and(|document| turns_off(document.as_table()))
+}
+
+/// A command is one of govern's own.
+pub fn is_own(command: &str) -> bool {
+    command.contains(MARK)
 }
 
 /// `/home/me/.codex/config.toml:pre_tool_use:0:0`.

@@ -9,6 +9,7 @@ mod hooks;
 pub mod installed;
 mod invocation;
 mod launcher;
+pub mod listed;
 mod options;
 mod redact;
 mod resume;

@@ -5,6 +5,7 @@
 //! either of the two dies, the other ends what is left, so an agent never goes on alone.
 
 pub mod ask;
+mod converse;
 pub mod descriptors;
 pub mod error;
 pub mod guard;
@@ -22,6 +23,7 @@ mod keeper;
 mod launch;
 
 pub use ask::{ask, ask_git, carry_out, is_asked};
+pub use converse::converse;
 pub use descriptors::{SessionFile, path_seen_by, session_files_open_in, writes};
 pub use error::ProcessError;
 pub use freeze::interrupt;
@@ -36,7 +38,8 @@ pub use own::{
 };
 pub use terminal::{Lent, Terminal, window_lines};
 pub use tree::{
-    Process, State, alive, descendants, identity_of, is_descendant_of, is_governed, lineage, supervisor_above,
+    Process, State, alive, descendants, identity_of, is_descendant_of, is_governed, last_number, lineage,
+    supervisor_above,
 };
 pub use watch::{Parent, Woken, output_of};
 pub use wire::{

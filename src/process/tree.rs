@@ -220,6 +220,16 @@ fn has_children_files() -> bool {
     *HAS.get_or_init(|| Path::new("/proc/thread-self/children").exists())
 }
 
+/// The number that the kernel gave last, to a process or a thread of this namespace: while it stands still nothing was
+/// started. `None` where `/proc` does not tell.
+pub fn last_number() -> Option<u32> {
+    let mut bytes = Vec::new();
+    if !slurp(Path::new("/proc/loadavg"), &mut bytes) {
+        return None;
+    }
+    number(bytes.split(|byte| *byte == b' ').next_back()?)
+}
+
 /// One process by its number. `still` says of the first thread only.
 pub(super) fn read(pid: i32) -> Option<Process> {
     let mut bytes = Vec::new();

@@ -12,6 +12,7 @@ mod books;
 mod braking;
 mod conclude;
 mod echo;
+mod glance;
 mod handoff;
 mod look;
 mod observing;

@@ -25,6 +25,7 @@ use super::asking::Asking;
 use super::at_gate::Waiting;
 use super::braking::Braking;
 use super::echo::{Echo, OFTEN};
+use super::glance::Glances;
 use super::owners::Owners;
 use super::plan::{Outcome, Plan, Seat, Start};
 use super::redraw::Redraw;
@@ -53,6 +54,7 @@ pub(super) struct Supervisor {
     pub(super) timers: Timers,
     pub(super) logins: BTreeMap<PathBuf, Login>,
     pub(super) sweeps: usize,
+    pub(super) glanced: Glances,
     pub(super) skipped: u64,
     /// Codexes whose open files may not be looked at.
     pub(super) hidden: HashSet<ProcessIdentity>,
@@ -104,6 +106,7 @@ enum Wake {
     Looked(Looked),
     Due,
     Sweep,
+    Glance,
     Echo,
     Draw,
 }
@@ -176,6 +179,7 @@ impl Supervisor {
             timers: Timers::default(),
             logins: BTreeMap::new(),
             sweeps: 0,
+            glanced: Glances::default(),
             skipped: 0,
             hidden: HashSet::new(),
             too_late: false,
@@ -236,6 +240,7 @@ impl Supervisor {
             }
             let timer = self.timers.next();
             let echo_at = (!self.echo.is_empty()).then(|| clock::monotonic() + OFTEN);
+            let glance_at = self.glance_due();
             let wake = tokio::select! {
                 biased;
                 report = next_report(&mut self.guard) => Wake::Guard(report),
@@ -246,11 +251,12 @@ impl Supervisor {
                 signal = inbox.next() => Wake::Signal(signal),
                 () = until(timer) => Wake::Due,
                 () = until(Some(sweep_at)) => Wake::Sweep,
+                () = until(glance_at) => Wake::Glance,
                 () = until(echo_at) => Wake::Echo,
                 () = until(self.redraw.due()) => Wake::Draw,
             };
             let sweeps = matches!(wake, Wake::Sweep);
-            let happened = !matches!(wake, Wake::Echo | Wake::Draw);
+            let happened = !matches!(wake, Wake::Echo | Wake::Draw | Wake::Glance);
             let effects = self.wake(wake).await?;
             self.perform(effects)?;
             if happened {
@@ -296,6 +302,7 @@ impl Supervisor {
             Wake::Looked(looked) => self.looked(looked),
             Wake::Due => self.due(),
             Wake::Sweep => self.sweep(),
+            Wake::Glance => self.glance(),
             Wake::Echo => {
                 self.show_output();
                 return Ok(Vec::new());

@@ -52,6 +52,7 @@ impl Supervisor {
                 invocation.is_some_and(|invocation| matches!(invocation.kind(), Kind::Exec(_) | Kind::Review));
             inputs.push(Input::CodexSeen { agent, process: codex.identity, ephemeral, works_at_once });
         }
+        inputs.extend(self.handing_away());
         inputs.extend(self.claim_open());
         inputs.extend(self.full_disk());
         inputs

@@ -5,11 +5,11 @@ use crate::support::codex::{CURRENT, OLD, Version};
 use crate::support::fake_responses::{Gate, Reply, Select};
 use crate::support::world::{MODEL, UNKNOWN, World};
 
-/// Its requests and its answers carry more than those of [`CURRENT`].
-const NEWER: Version = Version("0.171.0");
+/// Its requests and its answers carry less than those of [`CURRENT`].
+const EARLIER: Version = Version("0.169.0");
 
 /// All that ask before a prompt at least.
-const ASKING: [Version; 3] = [OLD, CURRENT, NEWER];
+const ASKING: [Version; 3] = [OLD, CURRENT, EARLIER];
 
 const PRICE: &str = "[prices.gpt-test-unheard-of]\ninput = 2\ncached_input = 0.1\noutput = 10\n";
 
@@ -58,7 +58,7 @@ fn a_budget_of_one_model_that_is_spent_lets_nothing_through_in_any_later_run() {
 
 #[test]
 fn a_budget_of_one_model_that_is_spent_binds_installed_hooks_as_well() {
-    for version in [CURRENT, NEWER] {
+    for version in [CURRENT, EARLIER] {
         let Some(world) = World::with_codex(version) else { return };
         world.govern(&["hooks", "install", "--yes"]).expect_code(0);
         world.policy(
@@ -83,7 +83,7 @@ fn sub_agent(world: &World, first: Reply) {
 
 #[test]
 fn a_sub_agent_on_a_model_that_is_not_allowed_is_not_started_and_the_run_goes_on() {
-    for version in [CURRENT, NEWER] {
+    for version in [CURRENT, EARLIER] {
         for door in ["run", "hooks"] {
             let Some(world) = World::with_codex(version) else { return };
             let luna = serde_json::json!({ "message": "count", "model": "gpt-6-luna" }).to_string();
@@ -110,7 +110,7 @@ fn a_sub_agent_on_a_model_that_is_not_allowed_is_not_started_and_the_run_goes_on
 
 #[test]
 fn a_sub_agents_own_limit_ends_that_sub_agent_alone() {
-    for version in [CURRENT, NEWER] {
+    for version in [CURRENT, EARLIER] {
         for door in ["run", "hooks"] {
             let Some(world) = World::with_codex(version) else { return };
             world.policy(&format!(

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::asked::{self, Asked, Runs};
 use super::file::ConfigFile;
 use super::{Place, own_program};
 use crate::cli::format::{Format, put_as};
@@ -15,6 +16,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::report::json::to_text;
 use crate::report::page::{Item, Page, Tone};
+use crate::tail::locate;
 
 /// What versions of Codex do with installed hooks: seen with 0.118, 0.135, 0.160, 0.166 and 0.169.
 const VERSIONS: [(&str, &str); 3] = [
@@ -82,11 +84,22 @@ pub(super) fn run(format: Format, out: &mut dyn Write, here: &Here<'_>) -> Resul
         }),
     }
     give_way(&mut rows, here);
+    let installed = rows.iter().any(|row| row.state != State::Absent);
+    let codexes = if installed { asked::all(here) } else { Vec::new() };
+    correct(&mut rows, &codexes);
+    let profiles = if installed { profiles_without(here) } else { Vec::new() };
     let mut page = Page::default();
     page.list(rows.iter().map(item).collect());
+    if installed {
+        page.title("What Codex does with them, started from here");
+        page.list(codexes.iter().map(codex_item).chain(profiles.iter().map(|name| profile_item(name))).collect());
+        if codexes.is_empty() {
+            page.list(vec![Item::new("codex", "is not in PATH, so that none could be asked", Tone::Warn)]);
+        }
+    }
     page.title("What Codex lets hooks do");
     page.list(VERSIONS.iter().map(|(version, what)| Item::new(*version, *what, Tone::Quiet)).collect());
-    put_as(out, here.look, format, &page, || to_text(&document(&rows)))?;
+    put_as(out, here.look, format, &page, || to_text(&document(&rows, &codexes, &profiles)))?;
     Ok(Exit::Success)
 }
 
@@ -98,6 +111,49 @@ fn give_way(rows: &mut [Row], here: &Here<'_>) {
             row.what.push_str("; they leave it to the other file's");
         }
     }
+}
+
+/// What a file says is not what counts: the Codex that `codex` starts does.
+fn correct(rows: &mut [Row], codexes: &[Asked]) {
+    let Some(first) = codexes.first() else { return };
+    for row in rows.iter_mut().filter(|row| row.state == State::Installed) {
+        match &first.runs {
+            Runs::All | Runs::Part(_) => {}
+            Runs::None(why) => {
+                row.state = State::Off;
+                row.what = format!("written, and not in force: {} runs none of them: {why}", first.path.display());
+            }
+            Runs::Unknown(_) => row.what.push_str(", as the file says; Codex could not be asked"),
+        }
+    }
+}
+
+/// Profiles of the user's whose own file turns hooks off: `codex -p NAME` runs none.
+fn profiles_without(here: &Here<'_>) -> Vec<String> {
+    let home = locate::codex_home(|name| here.variable(name));
+    let files = home.and_then(|home| std::fs::read_dir(home).ok()).into_iter().flatten().flatten();
+    let mut names: Vec<String> = files
+        .filter_map(|file| {
+            let name = file.file_name().to_str()?.strip_suffix(".config.toml")?.to_owned();
+            let text = ConfigFile::read(&file.path()).ok()?.text;
+            installed::is_off(&text).then_some(name)
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+fn codex_item(codex: &Asked) -> Item {
+    let tone = match codex.runs {
+        Runs::All => Tone::Good,
+        Runs::Part(_) | Runs::Unknown(_) => Tone::Warn,
+        Runs::None(_) => Tone::Bad,
+    };
+    Item::new(codex.path.display().to_string(), codex.runs.text(), tone)
+}
+
+fn profile_item(name: &str) -> Item {
+    Item::new(format!("codex -p {name}"), "runs none of them: that profile's file turns hooks off", Tone::Bad)
 }
 
 fn row(layer: &'static str, place: &Place) -> Result<Row> {
@@ -139,7 +195,7 @@ fn item(row: &Row) -> Item {
     Item::new(lead, format!("{}: {}", row.path.display(), row.what), row.state.tone())
 }
 
-fn document(rows: &[Row]) -> serde_json::Value {
+fn document(rows: &[Row], codexes: &[Asked], profiles: &[String]) -> serde_json::Value {
     let rows: Vec<serde_json::Value> = rows
         .iter()
         .map(|row| {
@@ -152,7 +208,13 @@ fn document(rows: &[Row]) -> serde_json::Value {
             })
         })
         .collect();
-    json!({ "schema": "govern.hooks/1", "rows": rows })
+    let codexes: Vec<serde_json::Value> = codexes
+        .iter()
+        .map(|codex| {
+            json!({ "path": codex.path.display().to_string(), "runs": codex.runs.as_str(), "what": codex.runs.text() })
+        })
+        .collect();
+    json!({ "schema": "govern.hooks/1", "rows": rows, "codex": codexes, "profiles_without": profiles })
 }
 
 #[cfg(test)]

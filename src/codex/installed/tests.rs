@@ -4,6 +4,11 @@ use super::*;
 
 const FILE: &str = "/home/me/.codex/config.toml";
 
+/// As a home has two names that is reached through a link.
+fn both() -> [String; 2] {
+    [FILE.to_owned(), "/real/codex/config.toml".to_owned()]
+}
+
 fn installation(observe: bool) -> Installation<'static> {
     Installation {
         govern: Path::new("/opt/it's here/govern"),
@@ -35,7 +40,7 @@ const FILES: [&str; 14] = [
 #[test]
 fn a_file_is_byte_for_byte_what_it_was_once_the_hooks_are_out() {
     for text in FILES {
-        for trust in [Trust::Hashes(FILE), Trust::Managed("/opt/govern")] {
+        for trust in [Trust::Hashes(&both()), Trust::Managed("/opt/govern")] {
             if matches!(trust, Trust::Managed(_)) && text.starts_with("hooks = {") {
                 assert!(matches!(install(text, &installation(false), trust), Err(NotChanged::Inline)));
                 continue;
@@ -49,7 +54,7 @@ fn a_file_is_byte_for_byte_what_it_was_once_the_hooks_are_out() {
 #[test]
 fn all_events_are_found_and_trusted_and_his_own_hooks_stay() {
     for text in FILES {
-        for trust in [Trust::Hashes(FILE), Trust::Managed("/opt/govern")] {
+        for trust in [Trust::Hashes(&both()), Trust::Managed("/opt/govern")] {
             if matches!(trust, Trust::Managed(_)) && text.starts_with("hooks = {") {
                 assert!(matches!(install(text, &installation(false), trust), Err(NotChanged::Inline)));
                 continue;
@@ -68,22 +73,22 @@ fn all_events_are_found_and_trusted_and_his_own_hooks_stay() {
 #[test]
 fn to_install_twice_changes_nothing_and_to_install_otherwise_replaces() {
     for text in FILES {
-        let once = install(text, &installation(false), Trust::Hashes(FILE)).unwrap();
-        assert_eq!(install(&once, &installation(false), Trust::Hashes(FILE)).unwrap(), once, "\n{text}");
-        let observing = install(&once, &installation(true), Trust::Hashes(FILE)).unwrap();
-        let found = standing(&observing, Trust::Hashes(FILE)).unwrap().hooks;
+        let once = install(text, &installation(false), Trust::Hashes(&both())).unwrap();
+        assert_eq!(install(&once, &installation(false), Trust::Hashes(&both())).unwrap(), once, "\n{text}");
+        let observing = install(&once, &installation(true), Trust::Hashes(&both())).unwrap();
+        let found = standing(&observing, Trust::Hashes(&both())).unwrap().hooks;
         assert!(found.len() == EVENTS.len() && found.iter().all(|found| found.observes() && found.trusted));
     }
 }
 
 #[test]
 fn trust_in_hooks_that_he_added_later_moves_with_them() {
-    let installed = install("", &installation(false), Trust::Hashes(FILE)).unwrap();
+    let installed = install("", &installation(false), Trust::Hashes(&both())).unwrap();
     let later = format!(
         "{installed}\n[[hooks.Stop]]\nhooks = [{{ type = \"command\", command = \"his\" }}]\n\
          [hooks.state.\"{FILE}:stop:1:0\"]\ntrusted_hash = \"sha256:1\"\nenabled = false\n"
     );
-    let removed = remove(&later, Trust::Hashes(FILE)).unwrap();
+    let removed = remove(&later, Trust::Hashes(&both())).unwrap();
     assert!(
         removed.contains(&format!("[hooks.state.\"{FILE}:stop:0:0\"]\ntrusted_hash = \"sha256:1\"\nenabled = false"))
     );
@@ -92,7 +97,7 @@ fn trust_in_hooks_that_he_added_later_moves_with_them() {
 
 #[test]
 fn what_somebody_changed_is_not_trusted_any_more() {
-    let installed = install("[[hooks.Stop]]\nhooks = []\n", &installation(false), Trust::Hashes(FILE)).unwrap();
+    let installed = install("[[hooks.Stop]]\nhooks = []\n", &installation(false), Trust::Hashes(&both())).unwrap();
     for (from, to) in [
         ("timeout = 31536000", "timeout = 1"),
         ("hook --installed stop", "hook --installed  stop"),
@@ -102,7 +107,7 @@ fn what_somebody_changed_is_not_trusted_any_more() {
     ] {
         let changed = installed.replace(from, to);
         assert_ne!(changed, installed, "{from}");
-        let found = standing(&changed, Trust::Hashes(FILE)).unwrap().hooks;
+        let found = standing(&changed, Trust::Hashes(&both())).unwrap().hooks;
         assert!(found.iter().any(|found| !found.trusted), "{changed}");
     }
 }
@@ -111,14 +116,14 @@ fn what_somebody_changed_is_not_trusted_any_more() {
 fn what_is_no_file_of_codexs_is_left_alone() {
     for text in ["[", "hooks = 1", "hooks = []", "[hooks]\nPreToolUse = 1", "[hooks.Stop]\na = 1", "[hooks]\nstate = 1"]
     {
-        assert!(install(text, &installation(false), Trust::Hashes(FILE)).is_err(), "{text}");
+        assert!(install(text, &installation(false), Trust::Hashes(&both())).is_err(), "{text}");
     }
 }
 
 #[test]
 fn hooks_that_are_turned_off_are_told() {
     for (text, off) in [("[features]\nhooks = false", true), ("[features]\nhooks = true", false), ("", false)] {
-        assert_eq!(standing(text, Trust::Hashes(FILE)).unwrap().off, off);
+        assert_eq!(standing(text, Trust::Hashes(&both())).unwrap().off, off);
     }
 }
 

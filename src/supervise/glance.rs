@@ -1,0 +1,112 @@
+//! Quick looks at the tree for a Codex whose command line hands the work away: `--remote`, `cloud`, a background server.
+//! Such a one calls no hook and writes no file, so that nothing else would tell of it.
+//!
+//! The kernel tells an unprivileged process nothing of a grandchild's birth. But it tells everybody the number that it
+//! gave last, and a Codex takes many for its threads: while that stands still nothing was started. So it is asked for that
+//! often, and the tree is walked only where something was started since.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::codex::{Invocation, Ungovernable};
+use crate::decide::input::Input;
+use crate::decide::lifecycle::State;
+use crate::model::ProcessIdentity;
+use crate::process::{self, Role};
+
+use super::supervisor::Supervisor;
+
+/// How often: from its start a Codex needs 150 ms and more to its first request (0.171, a warm machine).
+const GLANCE: Duration = Duration::from_millis(25);
+
+/// How many looks follow a start: a program is its parent's copy until it is executed.
+const AFTERWARDS: u32 = 8;
+
+/// What quick looks remember.
+#[derive(Default)]
+pub(super) struct Glances {
+    /// When the next is.
+    at: Option<Instant>,
+    last: Option<u32>,
+    more: u32,
+    told: BTreeSet<ProcessIdentity>,
+}
+
+impl Glances {
+    /// Something may have been started since.
+    fn is_due(&mut self) -> bool {
+        let now = process::last_number();
+        if now.is_none() || now != self.last {
+            self.last = now;
+            self.more = AFTERWARDS;
+            return true;
+        }
+        self.more = self.more.saturating_sub(1);
+        self.more > 0
+    }
+}
+
+impl Supervisor {
+    /// When the next quick look is. Only where it matters to the moment: a limit, or a list of models, is to be kept.
+    pub(super) fn glance_due(&mut self) -> Option<Instant> {
+        let works = |name| self.governor.agent(name).is_some_and(|agent| agent.state == State::Running);
+        let wanted = self.governor.gates() && self.order.iter().any(works);
+        wanted.then(|| *self.glanced.at.get_or_insert_with(|| clock::monotonic() + GLANCE))
+    }
+
+    /// A quick look, if anything was started since the last one.
+    pub(super) fn glance(&mut self) -> Vec<Input> {
+        self.glanced.at = None;
+        if self.glanced.is_due() { self.handing_away() } else { Vec::new() }
+    }
+
+    /// The Codexes of the tree, and their launchers, that hand the work away; each is told of once.
+    pub(super) fn handing_away(&mut self) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        for (process, agent) in self.owned() {
+            if process.is_dead() || !matches!(process.role(), Role::Codex | Role::Launcher) {
+                continue;
+            }
+            let Some(why) = hands_away(&process.argv()) else { continue };
+            if self.glanced.told.insert(process.identity) {
+                let what = format!("codex (process {}): {why}", process.identity.pid);
+                inputs.push(Input::Blind { agent, what });
+            }
+        }
+        inputs
+    }
+}
+
+/// Why a command line takes the work out of reach. One that an interpreter runs begins with that.
+fn hands_away(argv: &[std::ffi::OsString]) -> Option<Ungovernable> {
+    let invocation = Invocation::parse(argv).or_else(|| Invocation::parse(argv.get(1..)?))?;
+    invocation.ungovernable().into_iter().find(|why| *why != Ungovernable::Ephemeral)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_is_known_by_what_it_hands_away() {
+        let away = |line: &str| {
+            let argv: Vec<_> = line.split(' ').map(std::ffi::OsString::from).collect();
+            hands_away(&argv).is_some()
+        };
+        for line in [
+            "codex exec --remote ws://127.0.0.1:1 x",
+            "/x/codex exec resume --last --remote=unix:///s x",
+            "node /x/bin/codex.js exec --remote ws://127.0.0.1:1 x",
+            "/bin/sh /x/codex cloud exec x",
+            "codex remote-control",
+            "codex app-server daemon start",
+            "codex app-server proxy",
+        ] {
+            assert!(away(line), "{line}");
+        }
+        for line in ["codex exec x", "codex exec --ephemeral x", "codex app-server", "vim --remote x", "codex", ""] {
+            assert!(!away(line), "{line}");
+        }
+    }
+}
