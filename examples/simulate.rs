@@ -378,6 +378,7 @@ impl<'f> World<'f> {
             basis: Basis::Observed,
             billing: Billing::Api,
             attribution: Attribution::default(),
+            source: govern::model::Source::Record,
         }
     }
 

@@ -36,8 +36,13 @@ pub fn read(path: &Path, given: Option<&Path>, flags: FlagRules, here: &Here<'_>
         text.layer = if repository.is_some() { Layer::Repository } else { Layer::Given };
         layers.push(text);
     }
-    let around =
-        Around { base: &base, ground: &|path| ground(path, here), prices: PriceTable::embedded(), now: here.now };
+    let around = Around {
+        base: &base,
+        ground: &|path| ground(path, here),
+        prices: PriceTable::embedded(),
+        now: here.now,
+        tells: &super::tells_of_requests,
+    };
     load(file, layers, flags, &around).map_err(|mistakes| refused("fleet", &mistakes, here.look.colour))
 }
 

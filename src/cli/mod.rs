@@ -34,13 +34,15 @@ mod summary;
 pub mod when;
 mod worktree;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::clock;
+use crate::codex::{Invocation, listing};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::model::Brake;
@@ -48,6 +50,9 @@ use crate::process::{self, Guard, GuardHandle};
 use crate::ui::Look;
 
 use here::Here;
+
+/// How long a Codex may take to list its hooks (0.2 s on an idle machine), and how many bytes that may be.
+const LISTS: (Duration, u64) = (Duration::from_secs(20), 1 << 20);
 
 /// Puts a budget in front of Codex: meters, warns, holds, asks, stops, and writes everything down.
 #[derive(Parser, Debug)]
@@ -193,6 +198,17 @@ fn reading(verb: impl FnOnce(&mut dyn Write, &Here<'_>) -> Result<Exit>) -> Resu
 }
 
 /// govern's own words while stdout belongs to the child. Nobody reading is no reason to fail.
+/// Asks a Codex whether it tells hooks what its requests use. One that does not answer does not.
+fn tells_of_requests(invocation: &Invocation) -> bool {
+    let asked = invocation.app_server_with_hooks().zip(std::env::current_dir().ok());
+    let Some((command, folder)) = asked else { return false };
+    let Some((program, arguments)) = command.split_first() else { return false };
+    let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
+    let say = listing::questions(&folder).join("\n") + "\n";
+    let hear = |line: &str| listing::is_answer(line).then(|| listing::tells_of_requests(line));
+    process::converse(Path::new(program), &arguments, say.as_bytes(), LISTS, hear).unwrap_or(false)
+}
+
 fn to_stderr(text: &str) {
     let mut err = std::io::stderr().lock();
     let _unread = err.write_all(text.as_bytes()).and_then(|()| err.flush());

@@ -186,7 +186,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         Err(refusal) => (start.command.clone(), Some(refusal)),
     };
     let invocation = Invocation::parse(&asked);
-    let refusal = refusal(invocation.as_ref(), &start.policy, &start.prices, clock::now())
+    let refusal = refusal(invocation.as_ref(), &start.policy, &start.prices, clock::now(), &super::tells_of_requests)
         .map(|refusal| Error::new(format!("refused to start: {refusal}")).hint(refusal.hint()).exit(Exit::Refused));
     let full_screen = invocation.as_ref().is_some_and(|one| matches!(one.kind(), Kind::Interactive(_)));
     let (command, invocation) = match invocation.filter(|_| full_screen) {

@@ -37,6 +37,9 @@ pub enum HookEvent {
     /// A request is about to be sent; Codex waits, and ignores what it is told (0.166 and 0.169;
     /// not 0.160).
     PreModelRequest,
+    /// A request was answered or has failed, and what it used: of a thread without a session file as well (0.166 to
+    /// 0.171; of a compaction since 0.171). Decides nothing, and delays what follows in 0.169, the record in 0.171.
+    PostModelRequest,
     /// A compaction is about to be asked for; Codex waits.
     PreCompact,
     /// A tool is about to run; can be refused.
@@ -51,10 +54,11 @@ pub enum HookEvent {
 
 impl HookEvent {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SessionStart,
         Self::UserPromptSubmit,
         Self::PreModelRequest,
+        Self::PostModelRequest,
         Self::PreCompact,
         Self::PreToolUse,
         Self::Stop,
@@ -68,6 +72,7 @@ impl HookEvent {
             Self::SessionStart => "SessionStart",
             Self::UserPromptSubmit => "UserPromptSubmit",
             Self::PreModelRequest => "PreModelRequest",
+            Self::PostModelRequest => "PostModelRequest",
             Self::PreCompact => "PreCompact",
             Self::PreToolUse => "PreToolUse",
             Self::Stop => "Stop",
@@ -82,6 +87,7 @@ impl HookEvent {
             Self::SessionStart => "session-start",
             Self::UserPromptSubmit => "user-prompt-submit",
             Self::PreModelRequest => "pre-model-request",
+            Self::PostModelRequest => "post-model-request",
             Self::PreCompact => "pre-compact",
             Self::PreToolUse => "pre-tool-use",
             Self::Stop => "stop",
@@ -104,7 +110,12 @@ impl HookEvent {
     pub fn gates(self) -> bool {
         match self {
             Self::PreModelRequest | Self::PreCompact | Self::PreToolUse => true,
-            Self::SessionStart | Self::UserPromptSubmit | Self::Stop | Self::SubagentStop | Self::SessionEnd => false,
+            Self::SessionStart
+            | Self::UserPromptSubmit
+            | Self::PostModelRequest
+            | Self::Stop
+            | Self::SubagentStop
+            | Self::SessionEnd => false,
         }
     }
 
@@ -114,6 +125,7 @@ impl HookEvent {
             Self::UserPromptSubmit | Self::PreToolUse => true,
             Self::SessionStart
             | Self::PreModelRequest
+            | Self::PostModelRequest
             | Self::PreCompact
             | Self::Stop
             | Self::SubagentStop
@@ -125,7 +137,11 @@ impl HookEvent {
     pub fn shows_messages(self) -> bool {
         match self {
             Self::UserPromptSubmit | Self::PreToolUse | Self::Stop | Self::SessionStart => true,
-            Self::PreModelRequest | Self::PreCompact | Self::SubagentStop | Self::SessionEnd => false,
+            Self::PreModelRequest
+            | Self::PostModelRequest
+            | Self::PreCompact
+            | Self::SubagentStop
+            | Self::SessionEnd => false,
         }
     }
 
@@ -373,7 +389,11 @@ pub(super) fn closed(event: HookEvent) -> &'static str {
             "{ cat >/dev/null; echo 'govern: the gate failed, so nothing runs' >&2; exit 2; }"
         }
         HookEvent::PreModelRequest | HookEvent::PreCompact => END,
-        HookEvent::SessionStart | HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd => "true",
+        HookEvent::SessionStart
+        | HookEvent::PostModelRequest
+        | HookEvent::Stop
+        | HookEvent::SubagentStop
+        | HookEvent::SessionEnd => "true",
     }
 }
 

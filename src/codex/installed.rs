@@ -28,9 +28,10 @@ const NOTE_UNENDED: &str =
 const OWN_SETTING: &str = " # govern";
 
 /// The events at which an installed hook is called.
-pub const EVENTS: [HookEvent; 7] = [
+pub const EVENTS: [HookEvent; 8] = [
     HookEvent::UserPromptSubmit,
     HookEvent::PreModelRequest,
+    HookEvent::PostModelRequest,
     HookEvent::PreCompact,
     HookEvent::PreToolUse,
     HookEvent::Stop,

@@ -97,7 +97,7 @@ pub enum StdinUse {
 /// Why a command line cannot be governed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ungovernable {
-    /// `--ephemeral`: no session file is written, so nothing can be metered.
+    /// `--ephemeral`: no session file is written, so that it must tell hooks what its requests use.
     Ephemeral,
     /// `codex cloud`: the work is done on another machine.
     Cloud,
@@ -110,7 +110,10 @@ pub enum Ungovernable {
 impl fmt::Display for Ungovernable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ephemeral => f.write_str("`--ephemeral` writes no session file, so its spend cannot be observed"),
+            Self::Ephemeral => f.write_str(
+                "`--ephemeral` writes no session file, and this Codex does not tell hooks what its requests use, so its \
+                 spend cannot be observed",
+            ),
             Self::Cloud => f.write_str("`codex cloud` works on another machine, where its spend cannot be observed"),
             Self::Remote => f.write_str("`--remote` hands the work to another server, out of govern's reach"),
             Self::Background(command) => {

@@ -5,11 +5,13 @@
 //! they stand; where they *may* stand differs, which is why [`Invocation`] keeps each at its level.
 
 pub mod consult;
+mod defaults;
 mod hooks;
 pub mod installed;
 mod invocation;
 mod launcher;
 pub mod listed;
+pub mod listing;
 mod options;
 mod redact;
 mod resume;
@@ -18,6 +20,7 @@ mod setting;
 mod start;
 mod tokens;
 
+pub use self::defaults::Defaults;
 pub use self::hooks::{Failing, HookEvent, HookTarget, NoHooks};
 pub use self::invocation::{Asked, Invocation, Kind, Prompt, Session, Start, StdinUse, Ungovernable};
 pub use self::redact::{is_whole, redacted};

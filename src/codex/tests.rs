@@ -135,7 +135,10 @@ fn what_cannot_go_on_says_why() {
         parsed(line).resume_with(&"T1".into(), rung, "go on").map_err(|error| error.to_string())
     };
     for (line, reason) in [
-        ("codex exec --ephemeral x", "`--ephemeral` writes no session file, so its spend cannot be observed"),
+        (
+            "codex exec --ephemeral x",
+            "`--ephemeral` writes no session file, and this Codex does not tell hooks what its requests use, so its spend cannot be observed",
+        ),
         ("codex --remote ws://h:1 x", "`--remote` hands the work to another server, out of govern's reach"),
         ("codex cloud exec x", "`codex cloud` works on another machine, where its spend cannot be observed"),
         ("codex exec --worktree x", "`--worktree` sessions cannot be resumed by Codex"),

@@ -159,8 +159,16 @@ pub struct Thread {
     pub model: Option<ModelId>,
     /// It was seen at the gate: no request of its is sent that was not let through.
     pub gated: bool,
-    /// What was let through of it and has no answer on record.
+    /// What was let through of it and has no answer yet.
     pub admission: Admission,
+    /// It writes a session file.
+    pub has_file: bool,
+    /// Codex tells what its requests used: it names them, or has told of one.
+    pub(super) is_told: bool,
+    /// The same, and it names each request: it tells of compactions as well.
+    pub(super) is_named: bool,
+    /// It was found that nobody tells.
+    pub(super) is_untold: bool,
     recent: VecDeque<Response>,
 }
 
@@ -397,9 +405,14 @@ impl Agent {
         }
     }
 
-    /// At least one turn is under way.
+    /// At least one turn is under way, and asks its model once more by itself.
     pub fn turn_under_way(&self) -> bool {
-        self.threads.values().any(|thread| thread.phase != Phase::Idle)
+        self.threads.values().any(|thread| thread.phase.goes_on())
+    }
+
+    /// No turn is under way, for all that is known.
+    pub fn rests(&self) -> bool {
+        self.threads.values().all(|thread| thread.phase == Phase::Idle)
     }
 
     /// Forgets phases: its processes are gone, and a restart begins anew.
@@ -456,6 +469,10 @@ impl Default for Thread {
             model: None,
             gated: false,
             admission: Admission::default(),
+            has_file: true,
+            is_told: false,
+            is_named: false,
+            is_untold: false,
             recent: VecDeque::new(),
         }
     }

@@ -12,7 +12,6 @@ use crate::policy::rule::{Budget, Rung};
 use super::account::{Account, amount};
 use super::agent::{Agent, Thread, p80};
 use super::governor::Governor;
-use super::input::Phase;
 
 impl Governor {
     /// What an agent's live threads are likely to add to an account, with this model or as they are: those between
@@ -24,7 +23,7 @@ impl Governor {
             let known = !account.per.iter().any(late);
             return if known { self.next_of(account, budget, agent, rung, (&none, &thread)) } else { 0 };
         }
-        let live = agent.threads.iter().filter(|(_, thread)| thread.phase != Phase::Idle);
+        let live = agent.threads.iter().filter(|(_, thread)| thread.phase.goes_on());
         self.foretold(account, budget, agent, rung, live)
     }
 

@@ -1,12 +1,14 @@
 //! Pure. How an agent stands at the gate: what its Codex waits for before it asks a model or runs a tool.
 
 mod passage;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::ThreadId;
 use crate::model::event::GateReach;
 
+use super::admission::Asked;
 use super::agent::{Agent, Thread};
 use super::bar::Bar;
 use super::calls::{Allowed, CallAsk};
@@ -27,10 +29,12 @@ pub struct Gate {
     pub(super) stillness: Stillness,
     /// Calls that were let run before, and by whom.
     pub(super) passes: BTreeMap<HookId, String>,
-    /// Requests whose thread's last one has no answer on record yet, and was perhaps answered.
+    /// Requests and tools whose thread's last request has no answer yet, and was perhaps answered.
     unrecorded: BTreeSet<HookId>,
     /// Calls that have no answer yet.
     waiting: BTreeMap<HookId, (ThreadId, Wants)>,
+    /// Which requests those are, where they are some.
+    asked: BTreeMap<HookId, Asked>,
     /// The families whose threads ask here before they ask a model.
     roots: BTreeSet<ThreadId>,
     /// The agent is held here: its processes go on, its requests do not.
@@ -122,18 +126,24 @@ impl Gate {
 
     /// Takes what waits out of the gate.
     pub(super) fn take(&mut self, hook: HookId) -> Option<(ThreadId, Wants)> {
+        self.asked.remove(&hook);
         self.waiting.remove(&hook)
     }
 
-    /// The request before this one failed: no record comes.
-    pub(super) fn expect_no_record(&mut self, hook: HookId) {
-        self.unrecorded.remove(&hook);
+    /// The request before this one failed: no record comes. Says whether one was waited for.
+    pub(super) fn expect_no_record(&mut self, hook: HookId) -> bool {
+        self.unrecorded.remove(&hook)
     }
 
     /// The record that requests of this thread waited for has come.
     fn recorded(&mut self, thread: &ThreadId) {
         let waiting = &self.waiting;
         self.unrecorded.retain(|hook| waiting.get(hook).is_some_and(|(of, _)| of != thread));
+    }
+
+    /// Whether this call asks for a request that was let through before.
+    pub(super) fn asks_again(&self, hook: HookId, thread: &Thread) -> bool {
+        self.asked.get(&hook).is_some_and(|asked| thread.admission.is_of(asked))
     }
 
     /// Its Codex is known to come here: the hook that calls is one of its own. So do threads of these families.
@@ -145,6 +155,7 @@ impl Gate {
     /// The Codex that waited is gone.
     pub(super) fn forget(&mut self) {
         self.unrecorded.clear();
+        self.asked.clear();
         self.asks.clear();
         self.barred.clear();
         self.stillness = Stillness::Moves;
@@ -189,6 +200,6 @@ impl Agent {
 
     /// It waits for a person to type, on a screen that stays alive.
     fn rests_at_its_screen(&self) -> bool {
-        self.setup.full_screen && !self.turn_under_way()
+        self.setup.full_screen && self.rests()
     }
 }

@@ -209,6 +209,7 @@ impl Governor {
             Input::Launched(agent) => self.launched(now, &agent, books),
             Input::Responded(response) => self.responded(now, &response, Self::charge, books),
             Input::Imported(response) => self.responded(now, &response, Self::charge_the_run, books),
+            Input::Failed { agent, thread } => self.request_failed(now, &agent, &thread, books),
             Input::Phase { agent, thread, phase } => self.phase(now, &agent, thread, phase, books),
             Input::Elsewhere(news) => self.elsewhere(now, news, books),
             Input::Recount => self.recount(now, books),
@@ -232,8 +233,8 @@ impl Governor {
                 let what = format!("{because} while the agent was held");
                 self.stop_because(now, &agent, what);
             }
-            Input::CodexSeen { agent, process, ephemeral, works_at_once } => {
-                self.codex_seen(now, &agent, process, ephemeral, works_at_once);
+            Input::CodexSeen { agent, process, ephemeral, tells, works_at_once } => {
+                self.codex_seen(now, &agent, process, (ephemeral, tells), works_at_once);
             }
             Input::CodexObserved(process) => self.codex_observed(process),
             Input::Advised { consult, answer } => self.consulted(now, consult, answer, books),
@@ -298,6 +299,7 @@ impl Governor {
             agent.room = None;
         }
         self.expect_admitted(now, &name, response);
+        self.answered_by_hook(&name, response);
         charge(self, response, Some(&name), books);
         self.spend_share(&name, response);
         if !self.refuse_unpriced(now, &name, response) && !self.refuse_model(now, &name, response) {
@@ -382,9 +384,7 @@ impl Governor {
                 }
             }
             Timer::WindowEnd => self.release_who_fits(now, books),
-            Timer::Record(hook) => {
-                self.agents.values_mut().for_each(|agent| agent.gate.expect_no_record(hook));
-            }
+            Timer::Record(hook) => self.record_is_late(now, hook),
             Timer::Idle(name) => self.evaluate_one(now, &name, books),
             Timer::PlanReset(name) => self.plan_reset(now, &name, books),
             Timer::Room(name) => self.look_for_room(&name),

@@ -10,6 +10,7 @@ use crate::model::{
 use crate::policy::rule::GateVerb;
 pub use crate::usage::meter::Phase;
 
+use super::admission::Asked;
 use super::consult::{ConsultId, NoAdvice};
 
 /// When something happened, on both clocks: the wall clock may jump, `uptime` does not.
@@ -32,6 +33,13 @@ pub enum Input {
     Responded(Box<Response>),
     /// A model answered, and an import was faster: the ledger has it as nobody's. Told once.
     Imported(Box<Response>),
+    /// A thread's request failed, as a hook says: no answer comes.
+    Failed {
+        /// Whose.
+        agent: AgentName,
+        /// Which.
+        thread: ThreadId,
+    },
     /// A thread's requests started or ended.
     Phase {
         /// Whose.
@@ -116,6 +124,8 @@ pub enum Input {
         process: ProcessIdentity,
         /// Its command line says that it writes no session file.
         ephemeral: bool,
+        /// It has hooks of govern's that would tell what it spends all the same.
+        tells: bool,
         /// It asks the model without a person typing first, so that a session file must appear.
         works_at_once: bool,
     },
@@ -202,6 +212,10 @@ pub struct Hook {
     pub unpriced: bool,
     /// What for.
     pub wants: Wants,
+    /// Which request, where it is one.
+    pub asked: Asked,
+    /// The thread writes a session file, so that its responses are recorded.
+    pub has_file: bool,
 }
 
 /// What a thread asks for next, as its Codex names it.

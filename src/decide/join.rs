@@ -49,7 +49,11 @@ pub struct JoinedThread {
     pub phase: Phase,
     /// It asks before its requests.
     pub gated: bool,
-    /// What was let through of it and has no answer on record.
+    /// It writes a session file.
+    pub has_file: bool,
+    /// Codex names its requests.
+    pub named: bool,
+    /// What was let through of it and has no answer yet.
     pub admission: Admission,
     /// When that was, by uptime.
     pub sent: Option<Duration>,
@@ -128,7 +132,8 @@ impl Governor {
                 agent.pace.sends(sent.min(now.uptime), &known.thread);
             }
             let thread = agent.threads.entry(known.thread.clone()).or_default();
-            (thread.phase, thread.gated) = (known.phase, known.gated);
+            (thread.phase, thread.gated, thread.has_file) = (known.phase, known.gated, known.has_file);
+            (thread.is_named, thread.is_told) = (known.named, known.named);
             thread.admission.clone_from(&known.admission);
         }
         agent.root = Some(joined.root.clone());

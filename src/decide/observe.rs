@@ -29,7 +29,7 @@ impl Governor {
         now: Moment,
         name: &AgentName,
         process: ProcessIdentity,
-        ephemeral: bool,
+        (ephemeral, tells): (bool, bool),
         works_at_once: bool,
     ) {
         let expects = self.enforces() || self.warns_of_unobserved();
@@ -38,13 +38,13 @@ impl Governor {
             return;
         }
         let known = match (ephemeral, works_at_once) {
-            (true, _) => Observed::Told,
-            (false, true) => Observed::NotYet,
+            (true, _) if !tells => Observed::Told,
+            (true, _) | (false, true) => Observed::NotYet,
             (false, false) => Observed::NotExpected,
         };
         agent.codexes.insert(process, known);
         let pid = process.pid;
-        if ephemeral {
+        if ephemeral && !tells {
             self.unobservable(
                 now,
                 name,

@@ -96,6 +96,14 @@ impl Pace {
         self.sent.push_back(Sent { at: now, thread: thread.clone(), response: None });
     }
 
+    /// The thread's last request failed, or is tried again: it is not one of its own.
+    pub(super) fn takes_back(&mut self, thread: &ThreadId) {
+        let open = |sent: &Sent| sent.thread == *thread && sent.response.is_none();
+        if let Some(place) = self.sent.iter().rposition(open) {
+            self.sent.remove(place);
+        }
+    }
+
     /// A request was answered; one that did not come by the gate was sent now at the latest.
     pub(super) fn answered(&mut self, now: Duration, response: &Response) {
         if self.keep.is_none() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::start::Rules;
 use super::{Fleet, Ground, file, fit, needs};
+use crate::codex::Invocation;
 use crate::model::Timestamp;
 use crate::policy::layers::{self, FlagRules};
 use crate::policy::mistake::{LayerText, Mistake, Notes, Severity};
@@ -21,6 +22,8 @@ pub struct Around<'a> {
     pub prices: &'a PriceTable,
     /// The time: prices have days.
     pub now: Timestamp,
+    /// Whether a Codex tells hooks what its requests use.
+    pub tells: &'a dyn Fn(&Invocation) -> bool,
 }
 
 /// A fleet that can be started, and the policy that governs it.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::codex::{Asked, Invocation};
+use crate::codex::{Asked, Invocation, Ungovernable};
 use crate::model::{Cost, ModelId, ServiceTier, Timestamp, Tokens, Unit};
 use crate::policy::rule::{Policy, Unpriced};
 use crate::usage::price::PriceTable;
@@ -57,16 +57,21 @@ impl Refusal {
 }
 
 /// The first reason not to start this command under this policy; `invocation` is `None` where it is not Codex itself.
+/// `tells` finds out whether that Codex tells hooks what its requests use, so that it needs no session file.
 pub fn refusal(
     invocation: Option<&Invocation>,
     policy: &Policy,
     prices: &PriceTable,
     now: Timestamp,
+    tells: &dyn Fn(&Invocation) -> bool,
 ) -> Option<Refusal> {
     let Some(invocation) = invocation else { return policy.limits_calls().then_some(Refusal::CallsUncounted) };
     let binds = policy.binds(None);
-    if binds && let Some(what) = invocation.ungovernable().first() {
-        return Some(Refusal::Unobserved(what.to_string()));
+    if binds {
+        let kept = |what: &Ungovernable| *what == Ungovernable::Ephemeral && tells(invocation);
+        if let Some(what) = invocation.ungovernable().into_iter().find(|what| !kept(what)) {
+            return Some(Refusal::Unobserved(what.to_string()));
+        }
     }
     if (binds || (!policy.observe && (policy.models.restricts() || policy.has_gates())))
         && let Some(what) = invocation.refuses_hooks()

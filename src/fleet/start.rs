@@ -103,7 +103,7 @@ impl Rules<'_> {
     /// A command that is not Codex: no hook reaches it.
     fn stranger(&self, command: &[OsString], span: &Span, notes: &mut Notes) {
         let Some(policy) = self.policy else { return };
-        if let Some(refusal) = refusal(None, policy, self.prices, self.around.now) {
+        if let Some(refusal) = refusal(None, policy, self.prices, self.around.now, self.around.tells) {
             notes.refuse(span, refusal.to_string(), refusal.hint());
         } else if policy.binds(Some(Unit::Usd)) {
             let program = command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
@@ -117,7 +117,7 @@ impl Rules<'_> {
     /// What the policy says about a Codex.
     fn judge(&self, invocation: &Invocation, span: &Span, about_model: &Span, notes: &mut Notes) {
         let Some(policy) = self.policy else { return };
-        match refusal(Some(invocation), policy, self.prices, self.around.now) {
+        match refusal(Some(invocation), policy, self.prices, self.around.now, self.around.tells) {
             Some(refusal) => {
                 let (span, hint) = match &refusal {
                     Refusal::ModelUnpriced(model) => match self.meant(model) {

@@ -5,20 +5,28 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::codex::HookEvent;
-use crate::model::{ModelId, ThreadId};
+use crate::model::{ModelId, ThreadId, Tokens};
 use crate::rollout::SessionName;
+use crate::usage::pairing::{Attempt, Telling};
 
 /// The largest input that a hook passes on, in bytes: a patch may be large, anything beyond is refused.
 pub const MAX_INPUT: usize = 16 * 1024 * 1024;
 
-/// What Codex writes to a hook's stdin, as far as govern needs it. Fields seen with 0.135 and 0.169; others are let be.
+/// What Codex writes to a hook's stdin, as far as govern needs it. Fields seen with 0.135, 0.169 and 0.171; others are let
+/// be.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct HookInput {
     /// The root of the thread's family.
     pub session_id: ThreadId,
+    /// The thread itself (0.171, about requests).
+    #[serde(default)]
+    thread_id: Option<ThreadId>,
     /// The thread itself, in a sub-agent.
     #[serde(default)]
     agent_id: Option<ThreadId>,
+    /// The turn.
+    #[serde(default)]
+    turn_id: Option<String>,
     /// What happened, by Codex's name for it.
     pub hook_event_name: String,
     /// The thread's session file; none with `--ephemeral`.
@@ -30,7 +38,7 @@ pub struct HookInput {
     /// The folder that the session works in.
     #[serde(default)]
     pub cwd: Option<PathBuf>,
-    /// The model that is asked next.
+    /// The model that is asked next, or was.
     #[serde(default)]
     pub model: Option<ModelId>,
     /// `Bash`, `apply_patch`, `spawn_agent`, an MCP tool's name.
@@ -39,6 +47,35 @@ pub struct HookInput {
     /// What the tool is given.
     #[serde(default)]
     pub tool_input: serde_json::Value,
+    /// What a request is for: `sampling`, `foreground_compaction`, … (0.171).
+    #[serde(default)]
+    kind: Option<String>,
+    /// The request, by Codex's own id (0.171).
+    #[serde(default)]
+    pub request_id: Option<String>,
+    /// Which try of the request, from 1 (0.171).
+    #[serde(default)]
+    attempt_number: Option<u32>,
+    /// The provider's id of the response (0.171).
+    #[serde(default)]
+    response_id: Option<String>,
+    /// `completed` or `failed`.
+    #[serde(default)]
+    status: Option<String>,
+    /// What the request used; null where it failed.
+    #[serde(default)]
+    token_usage: Option<TokenUsage>,
+}
+
+/// Six counters, as usage records have them. One that is missing is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct TokenUsage {
+    input_tokens: u64,
+    cached_input_tokens: u64,
+    cache_write_input_tokens: u64,
+    output_tokens: u64,
+    reasoning_output_tokens: u64,
 }
 
 impl HookInput {
@@ -57,7 +94,37 @@ impl HookInput {
     pub fn thread(&self) -> ThreadId {
         let file = self.transcript_path.as_ref().and_then(|path| path.file_name()?.to_str());
         let by_file = || Some(SessionName::parse(file?)?.thread);
-        self.agent_id.clone().or_else(by_file).unwrap_or_else(|| self.session_id.clone())
+        let named = self.thread_id.clone().or_else(|| self.agent_id.clone());
+        named.or_else(by_file).unwrap_or_else(|| self.session_id.clone())
+    }
+
+    /// The thread writes no session file: `--ephemeral`, a side chat.
+    pub fn has_no_file(&self) -> bool {
+        self.session_file().is_none()
+    }
+
+    /// The request is a compaction's.
+    pub fn compacts(&self) -> bool {
+        self.kind.as_ref().is_some_and(|kind| kind.contains("compaction"))
+    }
+
+    /// What Codex tells of a request that is over.
+    pub fn telling(&self) -> Telling {
+        let attempt = self.request_id.clone();
+        Telling {
+            attempt: attempt.map(|request| Attempt { request, number: self.attempt_number.unwrap_or(1) }),
+            response: self.response_id.clone(),
+            turn: self.turn_id.clone(),
+            failed: self.status.as_deref() == Some("failed"),
+            tokens: self.token_usage.map(|tokens| Tokens {
+                input: tokens.input_tokens,
+                cached_input: tokens.cached_input_tokens,
+                cache_write_input: tokens.cache_write_input_tokens,
+                output: tokens.output_tokens,
+                reasoning_output: tokens.reasoning_output_tokens,
+            }),
+            has_file: !self.has_no_file(),
+        }
     }
 }
 

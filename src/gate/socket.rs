@@ -72,7 +72,7 @@ pub enum Heard {
     /// Another govern speaks.
     Call(Call),
     /// A hook asks.
-    Hook(HookCall),
+    Hook(Box<HookCall>),
     /// The connection of a hook has ended, answered or not.
     HookGone {
         /// Which call, by [`HookCall::number`].
@@ -167,7 +167,7 @@ async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>) {
                 Ok(Some(Spoken::Hook(spoken))) => {
                     let (call, rest) = *spoken;
                     let number = call.number;
-                    if heard.send(Heard::Hook(call)).await.is_ok() {
+                    if heard.send(Heard::Hook(Box::new(call))).await.is_ok() {
                         let word = last_word(rest).await;
                         let _ended = heard.send(Heard::HookGone { number, word }).await;
                     }

@@ -129,5 +129,6 @@ fn response(origin: &Origin, past: Past, run: &RunId) -> Response {
         basis,
         billing,
         attribution,
+        source: crate::model::Source::Record,
     }
 }

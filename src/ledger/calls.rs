@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::{Connection, params};
 
 use crate::model::event::EventKind;
-use crate::model::{Attribution, Billing, Dimension, Event, Timestamp};
+use crate::model::{Attribution, Billing, Dimension, Event, Source, Timestamp};
 
 use super::parts::{self, Part};
 use super::read::{at_least, before};
@@ -55,7 +55,13 @@ pub(super) fn insert(conn: &Connection, run_no: i64, event: &Event) -> Result<()
         conn.prepare_cached("SELECT attribution FROM runs WHERE no = ?1")?.query_row([run_no], |row| row.get(0))?;
     let attribution: Attribution = serde_json::from_str(&attribution)
         .map_err(|error| LedgerError::unreadable(format!("the attribution of a run: {error}")))?;
-    let series = Series { agent: event.agent.clone(), model: model.clone(), billing: Billing::Unknown, attribution };
+    let series = Series {
+        agent: event.agent.clone(),
+        model: model.clone(),
+        billing: Billing::Unknown,
+        attribution,
+        source: Source::Record,
+    };
     let (thread, series) = (number_thread(conn, thread.as_str())?, number_series(conn, &json(&series)?)?);
     let at = event.at.timestamp_millis();
     conn.prepare_cached("INSERT INTO calls (run_no, thread, at, series) VALUES (?1, ?2, ?3, ?4)")?

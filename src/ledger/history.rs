@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::model::{
-    Attribution, Basis, Billing, Cost, ModelId, ProcessIdentity, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp,
-    Tokens,
+    Attribution, Basis, Billing, Cost, ModelId, ProcessIdentity, ResponseKey, RunId, ServiceTier, Source, ThreadId,
+    Timestamp, Tokens,
 };
 
 use super::chain::{ImportDigest, Link};
@@ -200,6 +200,7 @@ impl Batch<'_> {
             model: origin.model.clone(),
             billing: origin.billing,
             attribution: origin.attribution.clone(),
+            source: Source::Record,
         };
         Ok(Known { row: UsageRow::of_import(origin, json(&series)?), numbers: [None; 3] })
     }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AgentName, Attribution, Billing, Dimension, ModelId};
+use crate::model::{AgentName, Attribution, Billing, Dimension, ModelId, Source};
 
 use super::LedgerError;
 
@@ -17,6 +17,9 @@ pub(super) struct Series {
     pub(super) model: Option<ModelId>,
     pub(super) billing: Billing,
     pub(super) attribution: Attribution,
+    /// Left out for the session file: it is what all responses of old ledgers have.
+    #[serde(default, skip_serializing_if = "Source::is_record")]
+    pub(super) source: Source,
 }
 
 impl Series {

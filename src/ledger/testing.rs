@@ -70,6 +70,7 @@ pub(super) fn response(run: &str, thread: &str, key: &str) -> Response {
         basis: Basis::Observed,
         billing: Billing::Api,
         attribution: Attribution { team: Some("web".into()), ..Attribution::default() },
+        source: crate::model::Source::Record,
     }
 }
 

@@ -109,6 +109,8 @@ impl Turn<'_> {
             EventKind::Registered { .. }
             | EventKind::AgentStarted { .. }
             | EventKind::Response(_)
+            | EventKind::Confirmed { .. }
+            | EventKind::Differed { .. }
             | EventKind::Skipped { .. }
             | EventKind::Decided(_)
             | EventKind::Requested { .. }

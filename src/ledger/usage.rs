@@ -45,6 +45,7 @@ impl UsageRow {
             model: response.model.clone(),
             billing: response.billing,
             attribution: response.attribution.clone(),
+            source: response.source,
         };
         let Tokens { input, cached_input, cache_write_input, output, reasoning_output } = response.tokens;
         let (pricing, cost) = pricing(response.cost);
@@ -183,6 +184,7 @@ impl UsageRow {
             },
             billing: series.billing,
             attribution: series.attribution.clone(),
+            source: series.source,
         })
     }
 }

@@ -6,8 +6,8 @@ pub use super::answer::Answer;
 pub use super::ending::AgentResult;
 
 use super::{
-    AgentName, AlertName, ApprovalId, Attribution, Billing, Brake, BudgetName, ModelId, Money, Response, RunId,
-    ThreadId, Timestamp, Verb,
+    AgentName, AlertName, ApprovalId, Attribution, Billing, Brake, BudgetName, ModelId, Money, Response, ResponseKey,
+    RunId, ThreadId, Timestamp, Tokens, Verb,
 };
 
 /// One entry of a run's chain.
@@ -100,7 +100,7 @@ pub enum EventKind {
         /// The thread that spawned or was forked into it.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         parent: Option<ThreadId>,
-        /// Its file.
+        /// Its file; empty where it writes none.
         path: String,
         /// Codex's version, as the file says.
         #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -113,6 +113,27 @@ pub enum EventKind {
     },
     /// A model answered. Held in the ledger's usage table, chained by its digest.
     Response(Box<Response>),
+    /// A session file has recorded a response that counts already, because a hook told of it first and did not name it:
+    /// by this key nothing counts.
+    Confirmed {
+        /// Whose.
+        thread: ThreadId,
+        /// The key that it counts under.
+        told: ResponseKey,
+        /// The key that its record has.
+        key: ResponseKey,
+    },
+    /// A session file and a hook do not agree about a response: what came first counts.
+    Differed {
+        /// Whose.
+        thread: ThreadId,
+        /// The key that it counts under.
+        key: ResponseKey,
+        /// What the session file says.
+        record: Tokens,
+        /// What the hook says.
+        hook: Tokens,
+    },
     /// Lines of a session file that could not be read.
     Skipped {
         /// The file.

@@ -37,6 +37,9 @@ pub struct Response {
     pub billing: Billing,
     /// Where it belongs.
     pub attribution: Attribution,
+    /// Who told of it first.
+    #[serde(default)]
+    pub source: Source,
 }
 
 impl Response {
@@ -55,6 +58,32 @@ impl Response {
             | Dimension::Branch
             | Dimension::Label(_) => self.attribution.get(dimension),
         }
+    }
+}
+
+/// Who told of a response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The thread's session file.
+    #[default]
+    Record,
+    /// Codex itself, to a hook after the request.
+    Hook,
+}
+
+impl Source {
+    /// As JSON spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Hook => "hook",
+        }
+    }
+
+    /// It is the session file.
+    pub fn is_record(&self) -> bool {
+        *self == Self::Record
     }
 }
 

@@ -53,6 +53,7 @@ pub(crate) fn response(when: &str, agent: &str, thread: &str, model: &str, usd: 
         basis: Basis::Observed,
         billing: Billing::Api,
         attribution: Attribution { team: Some("web".into()), project: Some("shop".into()), ..Attribution::default() },
+        source: crate::model::Source::Record,
     }
 }
 

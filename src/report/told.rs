@@ -189,6 +189,14 @@ impl Teller {
                 self.braked(event, *brake, &braked);
             }
             EventKind::RunResumed { by, .. } => self.told.push(Told::new(event, "resumed", format!("by {by}"))),
+            EventKind::Differed { thread, record, hook, .. } => {
+                let (record, hook) = (record.total(), hook.total());
+                let because = format!(
+                    "a response of thread {thread}: {record} tokens in its session file, {hook} by what Codex told after the \
+                     request; what came first counts"
+                );
+                self.told.push(Told::new(event, "differs", because));
+            }
             EventKind::Marked { what } => self.told.push(Told::new(event, "noted", what.clone())),
             EventKind::AgentEnded { in_flight, in_flight_cost, .. } => {
                 self.released(event);
@@ -211,6 +219,7 @@ impl Teller {
             EventKind::RunStarted { .. }
             | EventKind::Registered { .. }
             | EventKind::AgentStarted { .. }
+            | EventKind::Confirmed { .. }
             | EventKind::ThreadSeen { .. }
             | EventKind::Gated { .. }
             | EventKind::ToolCalled { verdict: ToolVerdict::Allowed, .. }

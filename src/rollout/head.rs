@@ -48,6 +48,7 @@ pub(super) enum Passed<'a> {
     UserMessage,
     Compacted,
     ToolOutput(&'a str),
+    Review { begins: bool },
     Other,
 }
 
@@ -110,9 +111,17 @@ fn event(payload: &[u8], purpose: Purpose) -> Option<Passed<'_>> {
             let (_, rest) = until_quote(rest.strip_prefix(br#","thread_id":""#)?)?;
             let (_, rest) = until_quote(rest.strip_prefix(br#","turn_id":""#)?)?;
             let (item, _) = until_quote(rest.strip_prefix(br#","item":{"type":""#)?)?;
-            Some(if item == "UserMessage" { Passed::UserMessage } else { Passed::Other })
+            Some(match (purpose, item) {
+                (_, "UserMessage") => Passed::UserMessage,
+                (Purpose::Control, "EnteredReviewMode") => Passed::Review { begins: true },
+                (Purpose::Control, "ExitedReviewMode") => Passed::Review { begins: false },
+                _ => Passed::Other,
+            })
         }
-        (Purpose::Control, "task_complete" | "turn_complete" | "turn_aborted") => None,
+        (
+            Purpose::Control,
+            "task_complete" | "turn_complete" | "turn_aborted" | "entered_review_mode" | "exited_review_mode",
+        ) => None,
         _ => Some(Passed::Other),
     }
 }

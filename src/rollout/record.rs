@@ -97,6 +97,11 @@ pub enum RecordKind {
     },
     /// A person, or whoever plays one, said something.
     UserMessage,
+    /// A review begins or ends: meanwhile a thread of its own asks the model, and this one waits for it.
+    Review {
+        /// It begins.
+        begins: bool,
+    },
     /// The history was replaced by a summary. The usage record inside is a copy.
     Compacted,
     /// Anything else, known or not.
@@ -205,6 +210,7 @@ fn read_for(purpose: Purpose, line: &[u8]) -> Result<Record, Refused> {
     let kind = match head.passed_over(purpose) {
         Some(Passed::UserMessage) => RecordKind::UserMessage,
         Some(Passed::Compacted) => RecordKind::Compacted,
+        Some(Passed::Review { begins }) => RecordKind::Review { begins },
         Some(Passed::ToolOutput(call_id)) => {
             RecordKind::ToolOutput { call_id: (!call_id.is_empty()).then(|| call_id.to_owned()) }
         }
@@ -339,8 +345,13 @@ fn event(payload: Payload<'_>, at: Option<Timestamp>) -> RecordKind {
         Some("task_complete" | "turn_complete") => RecordKind::TurnEnded { aborted: false },
         Some("turn_aborted") => RecordKind::TurnEnded { aborted: true },
         Some("user_message") => RecordKind::UserMessage,
+        // Versions before items.
+        Some("entered_review_mode") => RecordKind::Review { begins: true },
+        Some("exited_review_mode") => RecordKind::Review { begins: false },
         Some("item_completed") => match payload.item.0.and_then(|item| item.kind.0).as_deref() {
             Some("UserMessage") => RecordKind::UserMessage,
+            Some("EnteredReviewMode") => RecordKind::Review { begins: true },
+            Some("ExitedReviewMode") => RecordKind::Review { begins: false },
             _ => RecordKind::Other,
         },
         Some("thread_settings_applied") => {

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock;
 use crate::codex::{self, Failing, HookEvent, HookTarget, Invocation, NoHooks};
+use crate::decide::admission::Asked;
 use crate::decide::agent::Agent;
 use crate::decide::input::{Gone, Hook, HookId, Input, Judged, ToolCall, Wants};
 use crate::decide::models::not_allowed;
@@ -49,8 +50,11 @@ impl Supervisor {
             return Ok(Vec::new());
         }
         let thread = call.input.thread();
+        let codex = call.peer.pid.and_then(process::codex_above);
         let owner = call.peer.pid.and_then(|pid| self.owners.of(pid));
-        let Some(agent) = owner.or_else(|| self.sessions.agent_of(&thread).cloned()) else {
+        let Some(agent) =
+            owner.or_else(|| self.sessions.agent_of(&thread).or_else(|| self.agent_without_file(&thread)).cloned())
+        else {
             let why = "it cannot be told which agent called it";
             self.mark(format!("a hook was turned away: {why}"));
             call.reply(&HookReply::Fail { why: why.to_owned() });
@@ -61,17 +65,31 @@ impl Supervisor {
             call.reply(&HookReply::Print { text: String::new() });
             return Ok(Vec::new());
         }
-        let codex = call.peer.pid.and_then(process::codex_above);
+        if call.event == HookEvent::PostModelRequest {
+            return self.told_after(call, &agent, codex);
+        }
         let mut inputs = self.read_for(&call.input, codex, &agent);
+        let wants = wants(call.event, &call.input, &self.governor, &agent, &self.run);
+        if call.input.has_no_file() {
+            self.found_without_file(&agent, &call.input, codex);
+            // It asks here first, and tells here what it used.
+            let identity = codex.filter(|_| wants.spends()).and_then(process::identity_of);
+            inputs.extend(identity.and_then(|codex| self.observed(codex)));
+        }
+        if wants.spends() {
+            self.pairings.asks(&thread);
+        }
         let whose = agent.clone();
         let unpriced = self.is_unpriced(&thread, call.input.model.as_ref());
         inputs.push(Input::Hook(Box::new(Hook {
             id: HookId(call.number),
-            wants: wants(call.event, &call.input, &self.governor, &agent, &self.run),
+            wants,
+            asked: asked(call.event, &call.input),
+            has_file: !call.input.has_no_file(),
             agent,
             root: call.input.session_id.clone(),
             model: call.input.model.clone(),
-            tier: self.sessions.tier_of(&thread).cloned(),
+            tier: self.tier_of(&thread).cloned(),
             unpriced,
             thread,
         })));
@@ -82,9 +100,9 @@ impl Supervisor {
 
     /// The model that is asked next has no price. Where its provider is not known yet, that is not known either.
     fn is_unpriced(&mut self, thread: &ThreadId, model: Option<&ModelId>) -> bool {
-        let Some((home, provider, plan)) = self.sessions.payer_of(thread) else { return false };
+        let Some((home, provider, plan)) = self.payer_of(thread) else { return false };
         let billing = self.billing(&home, provider.as_deref(), plan.as_deref());
-        let tier = self.sessions.tier_of(thread).cloned().unwrap_or_default();
+        let tier = self.tier_of(thread).cloned().unwrap_or_default();
         let unpriced = &self.governor.policy().models.unpriced;
         model.is_some() && policy::cost::has_no_price(&self.prices, unpriced, billing, model, &tier, clock::now())
     }
@@ -164,7 +182,7 @@ impl Supervisor {
     }
 
     /// The caller names its session file, and has written all of it that was before this.
-    fn read_for(&mut self, input: &HookInput, codex: Option<i32>, agent: &AgentName) -> Vec<Input> {
+    pub(super) fn read_for(&mut self, input: &HookInput, codex: Option<i32>, agent: &AgentName) -> Vec<Input> {
         let mut inputs = Vec::new();
         let named = input.transcript_path.as_deref();
         if let Some(path) = named.map(|path| codex.map_or(path.to_owned(), |pid| process::path_seen_by(pid, path))) {
@@ -239,6 +257,11 @@ impl Supervisor {
     }
 }
 
+/// Which request it is about.
+pub(super) fn asked(event: HookEvent, input: &HookInput) -> Asked {
+    Asked { request: input.request_id.clone(), compacts: event == HookEvent::PreCompact || input.compacts() }
+}
+
 /// What Codex is about to do, as the governor sees it.
 pub(super) fn wants(event: HookEvent, input: &HookInput, governor: &Governor, agent: &AgentName, run: &RunId) -> Wants {
     match event {
@@ -247,7 +270,10 @@ pub(super) fn wants(event: HookEvent, input: &HookInput, governor: &Governor, ag
         HookEvent::PreModelRequest => Wants::Request,
         HookEvent::PreCompact => Wants::Compaction,
         HookEvent::PreToolUse => Wants::Tool(tool_call(input, governor, agent, run)),
-        HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd => Wants::TurnEnd,
+        // What was is metered, and asks for nothing.
+        HookEvent::PostModelRequest | HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd => {
+            Wants::TurnEnd
+        }
     }
 }
 

@@ -23,6 +23,7 @@ mod redraw;
 mod sessions;
 mod supervisor;
 mod timers;
+mod told;
 mod turn;
 mod wake;
 mod ward;

@@ -199,6 +199,9 @@ impl Supervisor {
                     moved.insert(agent.clone());
                     // What was done before is known when its answer is judged.
                     inputs.extend(self.working.news());
+                    if self.is_told_first(&agent, &answer) {
+                        continue;
+                    }
                     let response = self.price(agent, answer, &home, plan.as_deref());
                     inputs.push(Input::Responded(Box::new(response)));
                 }
@@ -256,6 +259,7 @@ impl Supervisor {
             basis: answer.basis,
             billing,
             attribution,
+            source: crate::model::Source::Record,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::clock;
+use crate::codex::Ungovernable;
 use crate::decide::agent::AgentSetup;
 use crate::decide::input::{HookId, Input, Interrupt};
 use crate::decide::{Effect, Governor, Moment, Setup};
@@ -18,6 +19,7 @@ use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Repo
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
 use crate::ui::notice::Notices;
+use crate::usage::pairing::Pairings;
 use crate::usage::price::PriceTable;
 
 use super::adviser::{self, Advising};
@@ -31,6 +33,7 @@ use super::plan::{Outcome, Plan, Seat, Start};
 use super::redraw::Redraw;
 use super::sessions::Sessions;
 use super::timers::Timers;
+use super::told::WithoutFile;
 use super::ward::Ward;
 use super::working::{Deeds, Looked, Working};
 
@@ -85,6 +88,10 @@ pub(super) struct Supervisor {
     pub(super) unsaid: Vec<String>,
     /// How limits are kept was said, of these ways.
     pub(super) reaches_said: BTreeSet<Option<GateReach>>,
+    /// What session files and hooks have told, each response once.
+    pub(super) pairings: Pairings,
+    /// Threads without a session file.
+    pub(super) without_file: BTreeMap<ThreadId, WithoutFile>,
     /// The run is being interrupted.
     interrupted: bool,
     /// What `govern resume` will need of the run as a whole, until it is written down.
@@ -197,6 +204,8 @@ impl Supervisor {
             telling: BTreeMap::new(),
             unsaid: Vec::new(),
             reaches_said: BTreeSet::new(),
+            pairings: Pairings::default(),
+            without_file: BTreeMap::new(),
             interrupted: false,
             echo,
             redraw: Redraw::default(),
@@ -217,7 +226,9 @@ impl Supervisor {
         }
         for name in self.order.clone() {
             let invocation = self.wards.get(&name).and_then(|ward| ward.invocation.as_ref());
-            if let Some(what) = invocation.and_then(|one| one.ungovernable().into_iter().next()) {
+            // What writes no file may be told by hooks: that is found out.
+            let hidden = |what: &Ungovernable| *what != Ungovernable::Ephemeral;
+            if let Some(what) = invocation.and_then(|one| one.ungovernable().into_iter().find(hidden)) {
                 self.mark_of(&name, format!("{what}; it is not counted"));
             }
         }
@@ -293,7 +304,7 @@ impl Supervisor {
             Wake::Guard(None) => return Err(Error::new("the guard process is gone; the agent was ended with it")),
             Wake::Session(notice) => self.touched(notice),
             Wake::Heard(Some(Heard::Call(call))) => return self.heard(call).await,
-            Wake::Heard(Some(Heard::Hook(call))) => return self.hooked(call),
+            Wake::Heard(Some(Heard::Hook(call))) => return self.hooked(*call),
             Wake::Heard(Some(Heard::HookGone { number, word })) => return self.hook_gone(number, word),
             Wake::Heard(None) => Vec::new(),
             Wake::Prompt(approval, answer) => return self.prompted(approval, answer),

@@ -50,7 +50,8 @@ impl Supervisor {
                 invocation.as_ref().is_some_and(|one| one.ungovernable().contains(&Ungovernable::Ephemeral));
             let works_at_once =
                 invocation.is_some_and(|invocation| matches!(invocation.kind(), Kind::Exec(_) | Kind::Review));
-            inputs.push(Input::CodexSeen { agent, process: codex.identity, ephemeral, works_at_once });
+            let tells = ephemeral && self.has_hooks(pid);
+            inputs.push(Input::CodexSeen { agent, process: codex.identity, ephemeral, tells, works_at_once });
         }
         inputs.extend(self.handing_away());
         inputs.extend(self.claim_open());

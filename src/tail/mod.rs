@@ -6,6 +6,7 @@ pub mod locate;
 pub mod login;
 pub mod plan;
 pub mod session;
+pub mod settings;
 pub mod space;
 pub mod watch;
 

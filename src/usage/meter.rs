@@ -261,6 +261,10 @@ impl Meter {
                 self.pulse.asked();
                 None
             }
+            RecordKind::Review { begins } => {
+                self.pulse.reviewed(*begins);
+                None
+            }
             RecordKind::Other => None,
         }
     }

@@ -1,5 +1,6 @@
-//! Pure. Records become responses, counted once each, with their price.
+//! Pure. Records and what hooks tell become responses, counted once each, with their price.
 
 pub mod meter;
+pub mod pairing;
 pub mod price;
 pub mod work;

@@ -44,7 +44,7 @@ fn hooks_bind_a_codex_whose_home_is_reached_through_a_link_by_either_name() {
                 symlink(world.path("codex"), world.path("home/.codex")).unwrap();
                 at_home(&mut world, "home");
             }
-            world.govern(&["hooks", "install", "--yes"]).expect_code(0).expect_said("runs all 7 hooks");
+            world.govern(&["hooks", "install", "--yes"]).expect_code(0).expect_said("runs all 8 hooks");
             let status = world.govern(&["hooks", "status", "--format", "json"]).expect_code(0);
             let status: serde_json::Value = serde_json::from_str(&status.out()).unwrap();
             assert_eq!(
@@ -104,7 +104,7 @@ fn hooks_that_are_turned_off_are_not_said_to_be_in_force() {
 
 #[test]
 fn a_codex_that_does_not_know_some_hooks_or_any_is_told_of() {
-    for (version, said) in [("0.135.0", "runs 5 of 7 hooks"), ("0.118.0", "too old to have hooks")] {
+    for (version, said) in [("0.135.0", "runs 5 of 8 hooks"), ("0.118.0", "too old to have hooks")] {
         let Some(world) = World::with_codex(Version(version)) else { return };
         let code = i32::from(version == "0.118.0");
         world.govern(&["hooks", "install", "--yes"]).expect_code(code).expect_said(said);

@@ -60,6 +60,7 @@ mod subagent;
 mod switch;
 mod terminal;
 mod tier;
+mod told;
 mod tool_calls;
 mod unobserved;
 

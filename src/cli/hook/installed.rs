@@ -22,7 +22,7 @@ use crate::policy::mistake::LayerText;
 use crate::policy::rule::{Layer, Policy};
 use crate::process::{self, Parent, Woken};
 use crate::supervise::alone::{self, Call, Told};
-use crate::tail::session;
+use crate::tail::{locate, session};
 use crate::ui::Look;
 use crate::usage::price::PriceTable;
 
@@ -113,7 +113,7 @@ fn below_a_run(
         let named = socket.display().to_string();
         command.iter().any(|word| word.to_string_lossy().contains(&named))
     });
-    if asks_itself || !hook.event.gates() {
+    if asks_itself || !(hook.event.gates() || hook.event == HookEvent::PostModelRequest) {
         return Ok(String::new());
     }
     super::ask(hook.event, &socket, parent, &said.bytes)
@@ -202,9 +202,11 @@ impl Attended<'_> {
         let repository = repository.and_then(|layer| Some((layer.path.clone()?, layer.text.clone())));
         let policy = rules.join(layers, true).map_err(|error| error.to_string())?;
         let limits = limits(&policy);
+        // Of a thread without a file nothing but this tells.
+        let alone = self.said.input.has_no_file() && self.hook.event == HookEvent::PostModelRequest;
         let tells = matches!(self.hook.event, HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd);
         let nothing = || Told::GoOn { deny: None, said: Vec::new(), context: Vec::new() };
-        if !limits && !tells {
+        if !limits && !tells && !alone {
             return Ok(nothing());
         }
         let attribution = match pinned {
@@ -213,7 +215,7 @@ impl Attended<'_> {
         };
         let prices = PriceTable::embedded().with_overrides(&policy.prices);
         let mut ledger = Ledger::open(&state).map_err(|error| error.to_string())?;
-        if !limits {
+        if !limits && !alone {
             let (prices, unpriced) = (&prices, &policy.models.unpriced);
             let session = Session { prices, unpriced, attribution: &attribution };
             let path = self.said.input.session_file();
@@ -239,6 +241,7 @@ impl Attended<'_> {
             stays,
             askable: env("CI").is_none(),
             sockets: home::socket_folder(&state).map_err(|error| error.to_string())?,
+            codex_home: locate::codex_home(env),
         };
         alone::attend(&call, &mut ledger, &self.parent, again).map_err(|error| error.to_string())
     }

@@ -245,10 +245,10 @@ mod tests {
         let off = Standing { off: true, ..whole.clone() };
         let none = Standing { hooks: Vec::new(), off: false };
         let cases = [
-            (&whole, State::Installed, "7 hooks, trusted by their hashes"),
+            (&whole, State::Installed, "8 hooks, trusted by their hashes"),
             (&gone, State::Broken, "which is not there"),
-            (&strange, State::Untrusted, "0 of 7 missing, 1 not trusted; `govern hooks install` repairs it"),
-            (&part, State::Untrusted, "1 of 7 missing, 0 not trusted"),
+            (&strange, State::Untrusted, "0 of 8 missing, 1 not trusted; `govern hooks install` repairs it"),
+            (&part, State::Untrusted, "1 of 8 missing, 0 not trusted"),
             (&off, State::Off, "turns hooks off"),
             (&none, State::Absent, "no hooks of govern's"),
         ];

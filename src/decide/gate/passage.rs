@@ -19,13 +19,14 @@ const RECORD_WITHIN: Duration = Duration::from_millis(250);
 impl Governor {
     /// Codex is about to do something, and waits.
     pub(in crate::decide) fn at_gate(&mut self, now: Moment, hook: Hook, books: &dyn Books) {
-        let Hook { id, agent: name, thread, root, model, tier, unpriced, wants } = hook;
+        let Hook { id, agent: name, thread, root, model, tier, unpriced, wants, asked, has_file } = hook;
         let spends = wants.spends();
         let begins = spends || wants == Wants::Turn;
         self.defers &= !begins;
         let Some(agent) = self.agents.get_mut(&name) else { return };
         let reach = if spends { GateReach::Requests } else { GateReach::Tools };
         agent.watch.heard(now.uptime);
+        let compacts = wants == Wants::Compaction;
         let call = if let Wants::Tool(call) = &wants { Some(call.clone()) } else { None };
         agent.gate.waiting.insert(id, (thread.clone(), wants));
         let more = agent.gate.reach < Some(reach);
@@ -34,27 +35,42 @@ impl Governor {
         }
         let entry = agent.threads.entry(thread.clone()).or_default();
         entry.root = Some(root.clone());
-        if begins && entry.phase == Phase::Idle {
+        entry.has_file = has_file;
+        if begins && !entry.phase.goes_on() {
             entry.phase = Phase::InFlight;
         }
         if model.is_some() {
             entry.model.clone_from(&model);
         }
         // The session file has not told of this turn yet.
-        let news = call.is_some() && entry.phase == Phase::Idle;
+        let news = call.is_some() && !entry.phase.goes_on();
         if news {
             entry.phase = Phase::Tools;
         }
         if spends {
             entry.gated = true;
-            if entry.admission.is_open() {
-                agent.gate.unrecorded.insert(id);
-                self.effects.push(Effect::Arm(Timer::Record(id), RECORD_WITHIN));
-            }
+            entry.is_named |= asked.request.is_some();
+            entry.is_told |= entry.is_named;
             agent.gate.roots.insert(root.clone());
         }
+        // A tool follows its response; its hook may be faster than the one that tells of that.
+        let is_due = match spends {
+            true => !entry.admission.is_of(&asked),
+            false => call.is_some() && entry.is_told,
+        };
+        if is_due && entry.admission.is_open() {
+            agent.gate.unrecorded.insert(id);
+            self.effects.push(Effect::Arm(Timer::Record(id), RECORD_WITHIN));
+        }
+        if spends {
+            agent.gate.asked.insert(id, asked);
+        }
+        let unseen = entry.unseen(spends, compacts, call.is_some());
         if more {
             self.record(Some(&name), EventKind::Gated { reach });
+        }
+        if let Some(what) = unseen {
+            self.cannot_be_told(now, &name, &thread, what);
         }
         if let Some(call) = call {
             self.open_for_call(now, &name, &thread, books);
@@ -77,7 +93,7 @@ impl Governor {
     pub(in crate::decide) fn left_gate(&mut self, now: Moment, hook: HookId, why: Gone) {
         self.withdraw_call(hook);
         let found = self.agents.iter_mut().find_map(|(name, agent)| {
-            let (thread, wants) = agent.gate.waiting.remove(&hook)?;
+            let (thread, wants) = agent.gate.take(hook)?;
             Some((name.clone(), thread, wants))
         });
         let Some((name, thread, wants)) = found else { return };
@@ -98,7 +114,7 @@ impl Governor {
 
     /// Nothing is left to be asked about: the turn ended, or was interrupted.
     fn withdraw_if_at_rest(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
-        let asks_nothing = |agent: &Agent| agent.state == State::Held && agent.gate.shut && !agent.turn_under_way();
+        let asks_nothing = |agent: &Agent| agent.state == State::Held && agent.gate.shut && agent.rests();
         if !self.agents.get(name).is_some_and(asks_nothing) {
             return;
         }
@@ -194,7 +210,9 @@ impl Governor {
         for hook in ready {
             let Some(agent) = self.agents.get(name) else { return };
             let Some((thread, wants)) = agent.gate.waiting.get(&hook).cloned() else { continue };
-            if let Some(wait) = Some(&thread).filter(|_| wants.spends()).and_then(|of| self.throttled(now, name, of)) {
+            let again = agent.threads.get(&thread).is_some_and(|known| agent.gate.asks_again(hook, known));
+            let waits = wants.spends() && !again;
+            if let Some(wait) = Some(&thread).filter(|_| waits).and_then(|of| self.throttled(now, name, of)) {
                 soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
                 continue;
             }
@@ -213,10 +231,15 @@ impl Governor {
     pub(in crate::decide) fn answer_allowed(&mut self, now: Moment, name: &AgentName, hook: HookId, by: Option<&str>) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let Some((thread, wants)) = agent.gate.waiting.remove(&hook) else { return };
+        let asked = agent.gate.asked.remove(&hook).unwrap_or_default();
         if wants.spends() {
+            let entry = agent.threads.entry(thread.clone()).or_default();
+            if entry.admission.is_of(&asked) {
+                agent.pace.takes_back(&thread);
+            }
             agent.pace.sends(now.uptime, &thread);
             agent.room = None;
-            agent.threads.entry(thread.clone()).or_default().admission.passes(now.wall);
+            entry.admission.passes(now.wall, &asked);
         }
         match wants {
             Wants::Turn => self.tell(name, hook, &thread),

@@ -405,6 +405,8 @@ impl Live {
             | EventKind::AgentStarted { .. }
             | EventKind::ThreadSeen { .. }
             | EventKind::Response(_)
+            | EventKind::Confirmed { .. }
+            | EventKind::Differed { .. }
             | EventKind::Skipped { .. }
             | EventKind::Requested { .. }
             | EventKind::Braked { .. }

@@ -64,6 +64,7 @@ fn says_in(run: &str, thread: &str, minute: i64, cents: u64) -> Response {
         basis: Basis::Observed,
         billing: Billing::Api,
         attribution: Attribution { team: Some("web".to_owned()), ..Attribution::default() },
+        source: crate::model::Source::Record,
     }
 }
 

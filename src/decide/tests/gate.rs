@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
+use crate::decide::admission::Asked;
 use crate::decide::agent::AgentSetup;
 use crate::decide::effect::Ending;
 use crate::decide::input::{Gone, Hook, HookId, Phase, Timer, ToolCall, Wants};
@@ -25,6 +26,8 @@ impl World {
             model: Some(ModelId::new(self.model.clone())),
             tier: None,
             unpriced: false,
+            asked: Asked { request: None, compacts: wants == Wants::Compaction },
+            has_file: true,
             wants,
         })));
     }

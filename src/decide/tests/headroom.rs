@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, morning, response, setup};
+use crate::decide::admission::Asked;
 use crate::decide::agent::AgentSetup;
 use crate::decide::input::{Hook, HookId, Phase, Wants};
 use crate::decide::{Effect, Input};
@@ -28,6 +29,8 @@ impl World {
             tier: None,
             unpriced: false,
             wants: Wants::Request,
+            asked: Asked::default(),
+            has_file: true,
         })));
         self.is_let_through(id)
     }

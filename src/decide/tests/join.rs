@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::world::{CODEX, Shelf, five_dollars, morning, policy, price, response, setup};
-use crate::decide::admission::Admission;
+use crate::decide::admission::{Admission, Asked};
 use crate::decide::governor::Setup;
 use crate::decide::input::{Hook, HookId, Moment, Phase, Timer, Wants};
 use crate::decide::join::{Joined, JoinedThread};
@@ -34,9 +34,10 @@ impl Session {
             let recent = self.shelf.responses.iter().filter(of).cloned().collect();
             let mut admission = Admission::default();
             if answered {
-                admission.passes(morning());
+                admission.passes(morning(), &Asked::default());
             }
-            JoinedThread { thread: ThreadId::new(name), phase, gated, admission, sent: None, recent }
+            let (thread, has_file, named) = (ThreadId::new(name), true, false);
+            JoinedThread { thread, phase, gated, has_file, named, admission, sent: None, recent }
         };
         let mut threads = vec![thread("root", Phase::Idle, !begins)];
         threads.extend(self.others.iter().map(|(name, phase)| thread(name, *phase, true)));
@@ -86,6 +87,8 @@ impl Session {
             tier: None,
             unpriced: false,
             wants: Wants::Request,
+            asked: Asked::default(),
+            has_file: true,
         };
         effects.extend(governor.handle(now, Input::Hook(Box::new(hook)), &self.shelf));
         effects

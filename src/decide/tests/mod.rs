@@ -27,4 +27,5 @@ mod still;
 mod tally;
 mod throttle;
 mod time;
+mod told;
 pub(super) mod world;

@@ -2,6 +2,7 @@
 //! What is a sub-agent's own ends that sub-agent's way, and a slip on Codex's own screen waits to be undone.
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
+use crate::decide::admission::Asked;
 use crate::decide::agent::AgentSetup;
 use crate::decide::input::{Hook, HookId, News, Wants};
 use crate::decide::{Effect, Input};
@@ -62,8 +63,18 @@ fn a_model_without_a_price_is_not_asked_once_under_a_limit_in_money() {
         let mut world = Plan::of(text).started();
         let (agent, thread, root) = (AgentName::new(CODEX), ThreadId::new("root"), ThreadId::new("root"));
         let model = Some(ModelId::new("unknown"));
-        let hook =
-            Hook { id: HookId(1), agent, thread, root, model, tier: None, unpriced: true, wants: Wants::Request };
+        let hook = Hook {
+            id: HookId(1),
+            agent,
+            thread,
+            root,
+            model,
+            tier: None,
+            unpriced: true,
+            wants: Wants::Request,
+            asked: Asked::default(),
+            has_file: true,
+        };
         world.feed(Input::Hook(Box::new(hook)));
         (world.finished(), world.is_let_through(1))
     };

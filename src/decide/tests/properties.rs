@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::conserved::money_is_conserved;
 use super::world::{CODEX, Plan, World, expects, setup};
+use crate::decide::admission::Asked;
 use crate::decide::input::{Gone, Hook, HookId, Judged, News, Phase, Settled, Timer, ToolCall, Wants};
 use crate::decide::lifecycle::State;
 use crate::decide::{Books, Effect, Input};
@@ -206,6 +207,7 @@ fn act(world: &mut World, act: &Act) {
                 agent,
                 process: ProcessIdentity { pid: 1, started: 0 },
                 ephemeral: false,
+                tells: false,
                 works_at_once: true,
             });
         }
@@ -236,6 +238,8 @@ fn act(world: &mut World, act: &Act) {
                 tier: None,
                 unpriced: false,
                 wants,
+                asked: Asked::default(),
+                has_file: true,
             })));
         }
         Act::HookGone(back, broken) => {

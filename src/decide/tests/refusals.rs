@@ -13,7 +13,13 @@ const STOP: &str = r#"{ at = "80%", do = "warn" }, { at = "100%", do = "stop" }"
 const THIS: ProcessIdentity = ProcessIdentity { pid: 7, started: 70 };
 
 fn codex_seen(world: &mut World, ephemeral: bool, works_at_once: bool) {
-    world.feed(Input::CodexSeen { agent: AgentName::new(CODEX), process: THIS, ephemeral, works_at_once });
+    world.feed(Input::CodexSeen {
+        agent: AgentName::new(CODEX),
+        process: THIS,
+        ephemeral,
+        tells: false,
+        works_at_once,
+    });
 }
 
 #[test]
@@ -139,6 +145,7 @@ fn a_later_codex_with_the_same_number_must_be_observed_itself() {
         agent: AgentName::new(CODEX),
         process: later,
         ephemeral: false,
+        tells: false,
         works_at_once: true,
     });
     world.due(Timer::Observe(AgentName::new(CODEX), THIS));

@@ -22,9 +22,11 @@ pub(super) fn show_input(input: &Input) -> String {
                 Phase::Idle => "is idle",
                 Phase::InFlight => "asks",
                 Phase::Tools => "runs tools",
+                Phase::Answered => "was answered",
             };
             format!("{agent}/{thread} {phase}")
         }
+        Input::Failed { agent, thread } => format!("{agent}/{thread}: a request failed"),
         Input::Elsewhere(news) => show_news(news),
         Input::Imported(response) => format!("imported: {} by {}", response.key.as_str(), response.thread),
         Input::Recount => "counted again".to_owned(),
@@ -43,7 +45,7 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Altered { agent, what } => format!("{agent} is in doubt: {what}"),
         Input::Braked { brake, by, .. } => format!("{by}: {brake}"),
         Input::GiveUp { agent, because } => format!("{agent} is given up: {because}"),
-        Input::CodexSeen { agent, process, ephemeral, works_at_once } => {
+        Input::CodexSeen { agent, process, ephemeral, tells: _, works_at_once } => {
             let pid = process.pid;
             format!("{agent} runs codex {pid}, ephemeral {ephemeral}, works at once {works_at_once}")
         }

@@ -242,6 +242,7 @@ pub(in crate::decide) fn response(agent: &str, thread: &str, model: &str, tokens
         basis: Basis::Observed,
         billing: Billing::Api,
         attribution: web(),
+        source: crate::model::Source::Record,
     }
 }
 

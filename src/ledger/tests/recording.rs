@@ -67,6 +67,7 @@ fn rare() -> Response {
         basis: Basis::Estimated(Guess::Pause),
         billing: Billing::Unknown,
         attribution: Default::default(),
+        source: crate::model::Source::Record,
         ..response("r1", "t1", "@1024")
     }
 }

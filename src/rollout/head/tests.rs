@@ -33,7 +33,10 @@ fn head(line: &[u8], purpose: Purpose) -> Option<Passed<'_>> {
 /// A record without what accounting has no use for.
 fn of_use(record: Record) -> Record {
     let kind = match record.kind {
-        RecordKind::ToolCall { .. } | RecordKind::ToolOutput { .. } | RecordKind::TurnEnded { .. } => RecordKind::Other,
+        RecordKind::ToolCall { .. }
+        | RecordKind::ToolOutput { .. }
+        | RecordKind::Review { .. }
+        | RecordKind::TurnEnded { .. } => RecordKind::Other,
         other => other,
     };
     Record { kind, ..record }
@@ -55,6 +58,7 @@ fn expect_the_same(line: &[u8]) {
                         kind: RecordKind::Other
                             | RecordKind::UserMessage
                             | RecordKind::Compacted
+                            | RecordKind::Review { .. }
                             | RecordKind::ToolOutput { .. },
                         ..
                     })

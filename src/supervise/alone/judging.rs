@@ -16,8 +16,9 @@ use crate::policy::cost::has_no_price;
 use crate::process;
 
 use super::session::{self, Reading, Stood};
+use super::told;
 use super::{Alone, CALL, Call, How, Kept, REQUEST, Told};
-use crate::supervise::at_gate::wants;
+use crate::supervise::at_gate::{asked, wants};
 use crate::supervise::books::TurnBooks;
 use crate::supervise::turn::{elsewhere, first_answer, record};
 
@@ -44,15 +45,18 @@ impl Alone<'_> {
             session::open(turn, call, state)?;
             turn.watch_from_now()?;
             *tier = stood.own(call).and_then(|own| own.tier.clone());
-            *asks_first = call.event == HookEvent::PreModelRequest
+            let of_requests = [HookEvent::PreModelRequest, HookEvent::PostModelRequest];
+            *asks_first = of_requests.contains(&call.event)
                 || stood.threads.iter().any(|(_, known)| known.codex == call.codex && known.asks);
             let joined = joined(turn, call, state, &stood, (now.wall, governor.pace_span()))?;
+            let told = told::tell(turn, call, &mut stood)?;
             let books = TurnBooks::new(turn);
             governor.join(now, joined, &books);
             books.into_error()?;
             let kept = kept(turn, call)?;
             let mut queue: VecDeque<Input> =
                 stood.news.drain(..).map(|response| Input::Responded(Box::new(response))).collect();
+            queue.extend(told);
             if kept.is_none() {
                 let billing = stood.own(call).and_then(|own| own.billing);
                 queue.extend(asks(call, governor, (tier.as_ref(), billing), *asks_first));
@@ -190,7 +194,11 @@ impl Alone<'_> {
 
 /// How many calls are to be answered before Codex goes on.
 fn expected(call: &Call, asks_first: bool) -> usize {
-    if call.event == HookEvent::PreToolUse && !asks_first { 2 } else { 1 }
+    match call.event {
+        HookEvent::PreToolUse if !asks_first => 2,
+        HookEvent::PostModelRequest => 0,
+        _ => 1,
+    }
 }
 
 /// What Codex is about to do. One that does not ask before its requests is about to make the one that follows a tool.
@@ -216,8 +224,13 @@ fn asks(
             tier: tier.cloned(),
             unpriced,
             wants,
+            asked: asked(*event, input),
+            has_file: !input.has_no_file(),
         }))
     };
+    if *event == HookEvent::PostModelRequest {
+        return Vec::new();
+    }
     let mut asks = vec![hook(CALL, wants(*event, input, governor, agent, run))];
     if expected(call, asks_first) > asks.len() {
         asks.push(hook(REQUEST, Wants::Request));
@@ -255,6 +268,8 @@ fn joined(
             (false, _) => known.phase_for_others(now),
         },
         gated: known.asks,
+        has_file: known.has_file(),
+        named: known.named,
         admission: known.admission.clone(),
         sent: known
             .admission
@@ -338,12 +353,16 @@ impl Stood {
     fn answered_by(&mut self, queue: &VecDeque<Input>) {
         for (thread, known) in &mut self.threads {
             let of = |input: &Input| match input {
-                Input::Responded(response) if response.thread == *thread => Some(response.at),
+                Input::Responded(response) if response.thread == *thread => Some(Ok(response.at)),
+                Input::Failed { thread: failed, .. } if failed == thread => Some(Err(())),
                 _ => None,
             };
             // Whether each was let through is the governor's to say.
-            queue.iter().filter_map(of).for_each(|at| {
-                known.admission.is_answered(at);
+            queue.iter().filter_map(of).for_each(|answer| match answer {
+                Ok(at) => {
+                    known.admission.is_answered(at);
+                }
+                Err(()) => known.admission.fails(),
             });
         }
     }

@@ -7,6 +7,7 @@
 mod hold;
 mod judging;
 mod session;
+mod told;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -66,6 +67,8 @@ pub struct Call {
     pub askable: bool,
     /// Where sockets live.
     pub sockets: PathBuf,
+    /// Codex's home.
+    pub codex_home: Option<PathBuf>,
 }
 
 /// What comes of a hook.

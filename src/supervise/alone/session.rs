@@ -7,16 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::codex::{self, HookEvent};
-use crate::decide::admission::Admission;
+use crate::decide::admission::{Admission, Asked};
 use crate::decide::input::{Input, Phase};
 use crate::error::Error;
 use crate::import::{self, Session, Told};
 use crate::ledger::{Ledger, LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
 use crate::model::{Billing, Event, ProcessIdentity, Response, ResponseKey, ServiceTier, ThreadId, Timestamp};
+use crate::supervise::at_gate::asked;
 use crate::tail::locate::SessionFile;
+use crate::usage::pairing::Pairing;
 
-use super::Call;
+use super::{Call, told};
 
 /// How long a record that is due is waited for. Codex writes it 2 ms after the answer, in a task of its own; of a request
 /// that failed none comes.
@@ -31,7 +33,7 @@ const RECENT: usize = 5;
 /// What hooks leave to the next one about a thread.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Standing {
-    /// Its session file.
+    /// Its session file; empty where it writes none.
     pub(super) path: PathBuf,
     /// That file when it was read last: device, inode, size. `None`: it was not there yet.
     pub(super) file: Option<(u64, u64, u64)>,
@@ -56,6 +58,15 @@ pub(super) struct Standing {
     pub(super) broken: Option<String>,
     /// The responses that foretell its next one.
     pub(super) recent: Vec<Response>,
+    /// What its file and hooks have told, each response once.
+    #[serde(default)]
+    pub(super) pairing: Pairing,
+    /// Codex names its requests.
+    #[serde(default)]
+    pub(super) named: bool,
+    /// Codex's name of the provider, as the file says.
+    #[serde(default)]
+    pub(super) provider: Option<String>,
 }
 
 impl Standing {
@@ -69,13 +80,31 @@ impl Standing {
             imported: false,
             phase: Phase::Idle,
             tier: None,
-            billing: None,
             codex,
             asks: false,
             admission: Admission::default(),
             broken: None,
             recent: Vec::new(),
+            pairing: Pairing::default(),
+            named: false,
+            provider: None,
+            billing: None,
         }
+    }
+
+    /// It writes a session file.
+    pub(super) fn has_file(&self) -> bool {
+        !self.path.as_os_str().is_empty()
+    }
+
+    /// Notes a response that a hook told of first.
+    pub(super) fn note(&mut self, response: &Response) {
+        if self.phase == Phase::InFlight || !self.has_file() {
+            self.phase = Phase::Answered;
+        }
+        self.recent.push(response.clone());
+        let more = self.recent.len().saturating_sub(RECENT);
+        self.recent.drain(..more);
     }
 
     /// It is another Codex's from now on: what the one before was let do has no answer any more.
@@ -101,13 +130,19 @@ impl Standing {
         self.billing = Some(told.billing);
         let recent = told.responses.len().saturating_sub(RECENT);
         self.recent = told.responses.get(recent..).unwrap_or_default().to_vec();
+        self.provider = told.meter.provider().map(str::to_owned);
         news
     }
 
     /// A request of it is let through.
-    fn passes(&mut self, now: Timestamp) {
+    fn passes(&mut self, now: Timestamp, asked: &Asked) {
         self.asks = true;
-        self.admission.passes(now);
+        self.named |= asked.request.is_some();
+        self.pairing.asks();
+        self.admission.passes(now, asked);
+        if !self.has_file() {
+            self.phase = Phase::InFlight;
+        }
     }
 
     /// As another thread's hook sees it.
@@ -143,9 +178,6 @@ fn known(turn: &[crate::ledger::Attended]) -> Result<Vec<(ThreadId, Standing)>, 
 /// waited for.
 pub(super) fn read(call: &Call, ledger: &Ledger) -> Result<Reading, Error> {
     let own = call.input.thread();
-    let Some(path) = call.input.session_file() else {
-        return Err(Error::new("this session writes no file: its spend cannot be observed"));
-    };
     let known = known(&ledger.attended(&call.run)?)?;
     let mut reading = Reading::default();
     for (thread, standing) in known.iter().filter(|(thread, known)| *thread != own && known.codex == call.codex) {
@@ -154,6 +186,8 @@ pub(super) fn read(call: &Call, ledger: &Ledger) -> Result<Reading, Error> {
             reading.told.extend(told(call, &standing.path)?.map(|told| (thread.clone(), told)));
         }
     }
+    // A thread without a file has only hooks to tell of it.
+    let Some(path) = call.input.session_file() else { return Ok(reading) };
     let standing = known.iter().find(|(thread, _)| *thread == own).map(|(_, standing)| standing);
     let standing = standing.filter(|standing| standing.codex == call.codex);
     let waits = standing.is_some_and(|standing| standing.admission.is_open()) && may_wait(call.event);
@@ -210,8 +244,8 @@ fn told(call: &Call, path: &std::path::Path) -> Result<Option<Told>, Error> {
 pub(super) struct Stood {
     pub(super) threads: Vec<(ThreadId, Standing)>,
     pub(super) news: Vec<Response>,
-    /// Threads that were not known before.
-    seen: Vec<EventKind>,
+    /// Threads that were not known before, and where what was read says again what was told.
+    pub(super) seen: Vec<EventKind>,
 }
 
 impl Stood {
@@ -225,6 +259,11 @@ impl Stood {
 pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading) -> Result<Stood, LedgerError> {
     let mut stood = Stood { threads: known(&turn.attended(&call.run)?)?, news: Vec::new(), seen: Vec::new() };
     let own = call.input.thread();
+    if call.input.has_no_file() && !stood.threads.iter().any(|(thread, _)| *thread == own) {
+        let billing = Some(told::billing_of(call));
+        stood.threads.push((own.clone(), Standing { billing, ..Standing::new(PathBuf::new(), call.codex) }));
+        stood.seen.push(told::seen(call));
+    }
     for (thread, told) in &reading.told {
         let place = stood.threads.iter().position(|(known, _)| known == thread);
         let fresh = || (thread.clone(), Standing::new(told.file.path.clone(), call.codex));
@@ -241,13 +280,17 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading) -> Result<S
         let read_further =
             standing.file.is_some_and(|(device, inode, read)| (device, inode) == identity && read > size);
         if !read_further {
-            stood.news.extend(standing.read(told));
+            let news = standing.read(told);
+            stood.news.extend(told::first_told(thread, standing, news, &mut stood.seen));
         }
     }
     if let Some((_, standing)) = stood.threads.iter_mut().find(|(thread, _)| *thread == own) {
         standing.taken_over(call.codex);
         if !spends(call.event) && may_wait(call.event) {
             standing.phase = Phase::Idle;
+        }
+        if call.event == HookEvent::PreToolUse && !standing.has_file() {
+            standing.phase = Phase::Tools;
         }
     }
     Ok(stood)
@@ -287,7 +330,7 @@ pub(super) fn pass(turn: &mut Turn<'_>, call: &Call) -> Result<(), LedgerError> 
     let found = known(&turn.attended(&call.run)?)?.into_iter().find(|(thread, _)| *thread == own);
     let path = || call.input.session_file().unwrap_or(std::path::Path::new("")).to_owned();
     let mut standing = found.map_or_else(|| Standing::new(path(), call.codex), |(_, standing)| standing);
-    standing.passes(clock::now());
+    standing.passes(clock::now(), &asked(call.event, &call.input));
     write(turn, &own, &standing)
 }
 

@@ -14,6 +14,18 @@ pub enum Phase {
     InFlight,
     /// None: the tools that the last response asked for have not all returned.
     Tools,
+    /// None: a hook told of the response, and nothing has said yet whether it goes on.
+    Answered,
+}
+
+impl Phase {
+    /// A request is under way, or comes by itself.
+    pub fn goes_on(self) -> bool {
+        match self {
+            Self::InFlight | Self::Tools => true,
+            Self::Idle | Self::Answered => false,
+        }
+    }
 }
 
 /// Follows a thread from record to record.
@@ -29,6 +41,8 @@ pub(super) struct Pulse {
     /// The response that is not yet counted asked for a tool.
     calls_tools: bool,
     counts_come_late: bool,
+    /// A review's own thread asks, and this one waits for it.
+    in_review: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +60,14 @@ impl Pulse {
         self.state = State::Asking;
     }
 
+    /// A review begins or ends; after it the turn ends without a request of this thread's own.
+    pub(super) fn reviewed(&mut self, begins: bool) {
+        self.in_review = begins;
+        self.state = State::Idle;
+    }
+
     pub(super) fn turn_ended(&mut self) {
+        self.in_review = false;
         self.open_calls.clear();
         self.calls_tools = false;
         self.state = State::Idle;
@@ -97,6 +118,7 @@ impl Pulse {
 
     pub(super) fn phase(&self) -> Phase {
         match self.state {
+            _ if self.in_review => Phase::Idle,
             State::Idle => Phase::Idle,
             State::Answered => Phase::Tools,
             State::Asking if self.counts_come_late && !self.open_calls.is_empty() => Phase::Tools,

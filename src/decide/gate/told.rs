@@ -1,0 +1,82 @@
+//! Pure. What hooks tell of requests after they were let through, and what it means where nothing is told.
+
+use crate::decide::account::Books;
+use crate::decide::agent::Thread;
+use crate::decide::governor::Governor;
+use crate::decide::input::{HookId, Moment, Phase};
+use crate::model::{AgentName, Response, Source, ThreadId};
+
+impl Thread {
+    /// Why what the thread does now will not be known, if it will not: it writes no session file, and this Codex does
+    /// not tell of it.
+    pub(super) fn unseen(&self, spends: bool, compacts: bool, calls: bool) -> Option<&'static str> {
+        match self.has_file {
+            true => None,
+            // 0.169 tells of no compaction, and names no request.
+            false if compacts && !self.is_named => Some("does not tell what a compaction uses"),
+            false if calls && !spends && !self.gated => Some("does not ask before its requests"),
+            false => None,
+        }
+    }
+}
+
+impl Governor {
+    /// A hook told of a response: whether the turn goes on is not known before something more is heard of the thread.
+    pub(in crate::decide) fn answered_by_hook(&mut self, name: &AgentName, response: &Response) {
+        let Some(agent) = self.agents.get_mut(name).filter(|_| response.source == Source::Hook) else { return };
+        let works = agent.gate.keeps(&response.thread);
+        let Some(thread) = agent.threads.get_mut(&response.thread) else { return };
+        thread.is_told = true;
+        if thread.phase == Phase::InFlight {
+            thread.phase = if works { Phase::Tools } else { Phase::Answered };
+        }
+    }
+
+    /// A request failed: it adds nothing, and nothing of it is waited for.
+    pub(in crate::decide) fn request_failed(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        thread: &ThreadId,
+        books: &dyn Books,
+    ) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        agent.gate.recorded(thread);
+        agent.pace.takes_back(thread);
+        let waits = agent.gate.keeps_from_asking(thread);
+        let Some(known) = agent.threads.get_mut(thread) else { return };
+        known.is_told = true;
+        known.admission.fails();
+        if known.phase == Phase::InFlight && !waits {
+            known.phase = Phase::Answered;
+        }
+        self.evaluate(now, name, books);
+    }
+
+    /// The answer to the request before this call was waited for long enough: where the thread has a session file, the
+    /// request has failed. Where only a hook could have told of it, nobody knows.
+    pub(in crate::decide) fn record_is_late(&mut self, now: Moment, hook: HookId) {
+        let mut untold = None;
+        for (name, agent) in &mut self.agents {
+            if !agent.gate.expect_no_record(hook) {
+                continue;
+            }
+            let Some((thread, wants)) = agent.gate.waiting.get(&hook) else { continue };
+            let is_untold = |known: &&Thread| !known.has_file && known.admission.is_open() && wants.spends();
+            if agent.threads.get(thread).filter(is_untold).is_some() {
+                untold = Some((name.clone(), thread.clone()));
+            }
+        }
+        if let Some((name, thread)) = untold {
+            self.cannot_be_told(now, &name, &thread, "did not tell what a request used");
+        }
+    }
+
+    /// A thread without a session file whose spend nobody tells.
+    pub(in crate::decide) fn cannot_be_told(&mut self, now: Moment, name: &AgentName, thread: &ThreadId, what: &str) {
+        let known = self.agents.get_mut(name).and_then(|agent| agent.threads.get_mut(thread));
+        if known.is_some_and(|known| !std::mem::replace(&mut known.is_untold, true)) {
+            self.unobservable(now, name, format!("thread {thread} writes no session file, and its Codex {what}"));
+        }
+    }
+}

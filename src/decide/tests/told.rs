@@ -1,0 +1,196 @@
+//! Pure. What hooks tell of requests that were let through.
+
+use super::gate::tool;
+use super::world::{CODEX, Plan, World, five_dollars, response};
+use crate::decide::admission::Asked;
+use crate::decide::input::{Hook, HookId, Phase, Timer, Wants};
+use crate::decide::{Effect, Input};
+use crate::model::{AgentName, ModelId, Response, Source, ThreadId};
+
+const STOP: &str = r#"{ at = "100%", do = "stop" }"#;
+
+/// What asks: with a session file or not, by which name.
+#[derive(Clone, Copy)]
+struct Ask(bool, &'static str);
+
+/// As 0.169 asks for a thread without a session file, and as 0.171 does, of one with it.
+const UNNAMED: Ask = Ask(false, "");
+const FILED: Ask = Ask(true, "q1");
+
+impl World {
+    fn asks_by_hook(&mut self, id: u64, Ask(has_file, request): Ask, wants: Wants, compacts: bool) {
+        self.pass(1);
+        let request = (!request.is_empty()).then(|| request.to_owned());
+        self.feed(Input::Hook(Box::new(Hook {
+            id: HookId(id),
+            agent: AgentName::new(CODEX),
+            thread: ThreadId::new("root"),
+            root: ThreadId::new("root"),
+            model: Some(ModelId::new(self.model.clone())),
+            tier: None,
+            unpriced: false,
+            asked: Asked { request, compacts },
+            has_file,
+            wants,
+        })));
+    }
+
+    fn tells(&mut self, tokens: u64) {
+        self.pass(1);
+        let told = response(CODEX, "root", &self.model, tokens, self.now.wall);
+        self.responds(Response { source: Source::Hook, ..told });
+    }
+
+    fn tells_of_failure(&mut self) {
+        self.pass(1);
+        let (agent, thread) = (AgentName::new(CODEX), ThreadId::new("root"));
+        self.feed(Input::Failed { agent, thread });
+    }
+
+    fn waits_for_record(&self, id: u64) -> bool {
+        self.effects.iter().any(|effect| matches!(effect, Effect::Arm(Timer::Record(hook), _) if *hook == HookId(id)))
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.effects.iter().any(|effect| matches!(effect, Effect::End(_)))
+    }
+}
+
+#[test]
+fn what_a_hook_tells_counts_at_once_and_reserves_nothing_until_the_turn_goes_on() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    world.asks_by_hook(1, FILED, Wants::Request, false);
+    world.tells(5_000);
+    assert_eq!(world.spent("each run"), 5_000_000_000);
+    assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().in_flight(), 0);
+    assert!(!world.is_stopped(), "a last word ends by itself");
+    world.asks_by_hook(2, Ask(true, "q2"), Wants::Request, false);
+    assert!(!world.is_let_through(2) && world.is_stopped());
+}
+
+#[test]
+fn the_record_that_comes_later_says_only_whether_it_goes_on() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    world.asks_by_hook(1, FILED, Wants::Request, false);
+    world.tells(4_000);
+    world.phase(CODEX, "root", Phase::Tools);
+    assert!(world.is_stopped(), "the next request would pass the limit");
+}
+
+#[test]
+fn a_request_that_failed_reserves_nothing_and_is_not_waited_for() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    world.asks_by_hook(1, FILED, Wants::Request, false);
+    world.tells(2_000);
+    world.asks_by_hook(2, Ask(true, "q2"), Wants::Request, false);
+    assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().in_flight(), 1);
+    world.tells_of_failure();
+    let agent = world.governor.agent(&AgentName::new(CODEX)).unwrap();
+    assert_eq!((agent.in_flight(), agent.sent().count()), (0, 0));
+    world.asks_by_hook(3, Ask(true, "q2"), Wants::Request, false);
+    assert!(world.is_let_through(3) && !world.waits_for_record(3));
+    world.exits(CODEX);
+    assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().lost, 0);
+}
+
+#[test]
+fn a_thread_without_a_file_goes_on_while_each_request_is_told_of() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    for id in 1..4 {
+        world.asks_by_hook(id, UNNAMED, Wants::Request, false);
+        assert!(world.is_let_through(id));
+        world.tells(1_000);
+        world.asks_by_hook(id + 10, UNNAMED, tool(), false);
+        assert!(world.is_let_through(id + 10));
+    }
+    assert!(!world.is_stopped());
+    world.asks_by_hook(4, UNNAMED, Wants::Request, false);
+    world.tells_of_failure();
+    world.asks_by_hook(5, UNNAMED, Wants::Request, false);
+    assert!(world.is_let_through(5) && !world.is_stopped());
+}
+
+#[test]
+fn a_thread_without_a_file_whose_last_request_nobody_told_of_is_stopped_before_the_next() {
+    for (rules, stops) in [(five_dollars(STOP), true), (String::new(), false)] {
+        let mut world = Plan::of(&rules).started();
+        world.asks_by_hook(1, UNNAMED, Wants::Request, false);
+        world.asks_by_hook(2, UNNAMED, Wants::Request, false);
+        assert!(!world.is_let_through(2) && world.waits_for_record(2));
+        world.due(Timer::Record(HookId(2)));
+        assert_eq!((world.is_let_through(2), world.is_stopped()), (!stops, stops));
+        assert_eq!(world.told().matches("did not tell what a request used").count(), 2, "it is marked and said, once");
+    }
+}
+
+#[test]
+fn a_thread_without_a_file_that_does_not_ask_first_is_stopped_at_its_first_tool() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    world.asks_by_hook(1, UNNAMED, Wants::Session, false);
+    assert!(!world.is_stopped());
+    world.asks_by_hook(2, UNNAMED, tool(), false);
+    assert!(world.is_stopped());
+}
+
+#[test]
+fn a_compaction_that_nothing_would_tell_of_is_not_asked_for() {
+    for (name, stops) in [("", true), ("q1", false)] {
+        let mut world = Plan::of(&five_dollars(STOP)).started();
+        world.asks_by_hook(1, Ask(false, name), Wants::Request, false);
+        world.tells(1_000);
+        world.asks_by_hook(2, UNNAMED, Wants::Compaction, true);
+        assert_eq!((world.is_let_through(2), world.is_stopped()), (!stops, stops), "{name}");
+    }
+}
+
+#[test]
+fn a_compaction_and_a_retry_ask_twice_for_one_request() {
+    let throttle = five_dollars(r#"{ at = "10%", do = "throttle", to = "2 responses/m" }"#);
+    let mut world = Plan::of(&throttle).started();
+    world.asks_by_hook(1, FILED, Wants::Request, false);
+    world.tells(1_000);
+    // Of two in a minute this is the second, whoever asks for it.
+    world.asks_by_hook(2, Ask(true, ""), Wants::Compaction, true);
+    world.asks_by_hook(3, Ask(true, "q2"), Wants::Request, true);
+    world.asks_by_hook(4, Ask(true, "q2"), Wants::Request, true);
+    for id in 2..5 {
+        assert!(world.is_let_through(id) && !world.waits_for_record(id), "{id}");
+    }
+    assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().in_flight(), 1);
+    world.tells(1_000);
+    world.asks_by_hook(5, Ask(true, "q3"), Wants::Request, false);
+    assert!(!world.is_let_through(5), "the third waits its turn");
+}
+
+#[test]
+fn a_tool_that_is_faster_than_its_response_is_told_waits_for_that() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    world.asks_by_hook(1, FILED, Wants::Request, false);
+    world.asks_by_hook(2, Ask(true, ""), tool(), false);
+    assert!(!world.is_let_through(2));
+    world.tells(1_000);
+    assert!(world.is_let_through(2));
+    assert_eq!(world.spent("each run"), 1_000_000_000);
+    // Where nothing is told it goes on: its record tells.
+    world.asks_by_hook(3, Ask(true, "q2"), Wants::Request, false);
+    world.asks_by_hook(4, Ask(true, ""), tool(), false);
+    assert!(!world.is_let_through(4));
+    world.due(Timer::Record(HookId(4)));
+    assert!(world.is_let_through(4) && !world.is_stopped());
+}
+
+#[test]
+fn a_codex_that_writes_no_file_and_told_nothing_is_marked_at_its_end() {
+    use crate::model::ProcessIdentity;
+    for observed in [false, true] {
+        let mut world = Plan::of("").started();
+        let process = ProcessIdentity { pid: 7, started: 70 };
+        let agent = AgentName::new(CODEX);
+        world.feed(Input::CodexSeen { agent, process, ephemeral: true, tells: true, works_at_once: true });
+        if observed {
+            world.feed(Input::CodexObserved(process));
+        }
+        world.exits(CODEX);
+        assert_eq!(world.told().contains("cannot be observed"), !observed);
+    }
+}

@@ -1,0 +1,123 @@
+//! What Codex tells a hook after a request, where no supervisor hears it.
+
+use crate::clock;
+use crate::codex::{Defaults, HookEvent};
+use crate::decide::input::Input;
+use crate::ledger::{LedgerError, Turn};
+use crate::model::event::EventKind;
+use crate::model::{Basis, Billing, Event, Response, ResponseKey, Source, ThreadId, Tokens};
+use crate::policy::cost::cost;
+use crate::tail::login::Login;
+use crate::tail::settings;
+use crate::usage::pairing::{Difference, Recorded, Told};
+
+use super::Call;
+use super::session::{Standing, Stood};
+
+/// What the hook of a request that is over tells, as the governor hears it; nothing from any other hook.
+pub(super) fn tell(turn: &mut Turn<'_>, call: &Call, stood: &mut Stood) -> Result<Option<Input>, LedgerError> {
+    let own = call.input.thread();
+    let standing = stood.threads.iter_mut().find(|(thread, _)| *thread == own).map(|(_, standing)| standing);
+    let Some(standing) = standing.filter(|_| call.event == HookEvent::PostModelRequest) else { return Ok(None) };
+    let telling = call.input.telling();
+    // Each telling is a hook of its own, and requests may not be attended to.
+    standing.pairing.hears_each();
+    Ok(match standing.pairing.tell(&telling) {
+        Told::New(key) => {
+            let response = response(call, standing, key, telling.tokens.unwrap_or_default());
+            standing.note(&response);
+            Some(Input::Responded(Box::new(response)))
+        }
+        Told::Known(None) | Told::Unsaid | Told::Again => None,
+        Told::Known(Some(difference)) => {
+            let (run, agent) = (call.run.clone(), Some(call.agent.clone()));
+            turn.append(&Event { at: clock::now(), run, agent, kind: differed(&own, difference) })?;
+            None
+        }
+        Told::Failed => Some(Input::Failed { agent: call.agent.clone(), thread: own }),
+    })
+}
+
+/// The responses that no hook told of before their records; what else the records say of them is for the ledger.
+pub(super) fn first_told(
+    thread: &ThreadId,
+    standing: &mut Standing,
+    news: Vec<Response>,
+    kept: &mut Vec<EventKind>,
+) -> Vec<Response> {
+    let mut first = Vec::new();
+    for response in news {
+        match standing.pairing.record(&response.key, &response.tokens) {
+            Recorded::New | Recorded::Again => first.push(response),
+            Recorded::Known { told, difference } => {
+                let key = response.key;
+                kept.extend(difference.map(|difference| differed(thread, difference)));
+                kept.extend((told != key).then(|| EventKind::Confirmed { thread: thread.clone(), told, key }));
+            }
+        }
+    }
+    first
+}
+
+fn differed(thread: &ThreadId, difference: Difference) -> EventKind {
+    let Difference { key, record, hook } = difference;
+    EventKind::Differed { thread: thread.clone(), key, record, hook }
+}
+
+/// A thread without a session file was seen.
+pub(super) fn seen(call: &Call) -> EventKind {
+    let (thread, root) = (call.input.thread(), call.input.session_id.clone());
+    EventKind::ThreadSeen {
+        parent: (thread != root).then(|| root.clone()),
+        thread,
+        root,
+        path: String::new(),
+        codex: None,
+        billing: billing_of(call),
+        role: None,
+    }
+}
+
+/// Who is paid for a thread without a session file.
+pub(super) fn billing_of(call: &Call) -> Billing {
+    billing(call, defaults(call).provider.as_deref())
+}
+
+fn defaults(call: &Call) -> Defaults {
+    Defaults::of(&call.command, call.codex_home.as_deref().and_then(settings::of).as_deref())
+}
+
+fn billing(call: &Call, provider: Option<&str>) -> Billing {
+    call.codex_home.as_deref().map_or(Login::Unknown, Login::of).billing(provider, None)
+}
+
+fn response(call: &Call, standing: &Standing, key: ResponseKey, tokens: Tokens) -> Response {
+    let (at, model) = (clock::now(), call.input.model.clone());
+    let (provider, tier, paid) = match standing.has_file() {
+        true => (standing.provider.clone(), standing.tier.clone(), standing.billing),
+        false => {
+            let Defaults { provider, tier } = defaults(call);
+            (provider, tier, None)
+        }
+    };
+    let tier = tier.unwrap_or_default();
+    let billing = paid.unwrap_or_else(|| billing(call, provider.as_deref()));
+    let unpriced = &call.policy.models.unpriced;
+    Response {
+        run: Some(call.run.clone()),
+        agent: Some(call.agent.clone()),
+        thread: call.input.thread(),
+        root: call.input.session_id.clone(),
+        key,
+        at,
+        cost: cost(&call.prices, unpriced, billing, model.as_ref(), &tier, at, &tokens),
+        model,
+        provider,
+        tier,
+        tokens,
+        basis: Basis::Observed,
+        billing,
+        attribution: call.attribution.clone(),
+        source: Source::Hook,
+    }
+}

@@ -1,0 +1,182 @@
+//! What Codex tells after its requests: the second source of the meter, and the only one of a thread without a session
+//! file.
+
+use std::path::PathBuf;
+
+use crate::clock;
+use crate::codex::installed::{self, Trust};
+use crate::codex::{Defaults, HookEvent};
+use crate::decide::Effect;
+use crate::decide::input::Input;
+use crate::error::Error;
+use crate::gate::hook::{HookInput, HookReply};
+use crate::gate::socket::{self, HookCall};
+use crate::model::event::EventKind;
+use crate::model::{AgentName, Basis, Response, ResponseKey, ServiceTier, Source, ThreadId, Tokens};
+use crate::process;
+use crate::tail::{locate, settings};
+use crate::usage::meter::Answer;
+use crate::usage::pairing::{Difference, Recorded, Told};
+
+use super::supervisor::Supervisor;
+
+/// What is known of a thread that writes no session file.
+#[derive(Clone, Debug)]
+pub(super) struct WithoutFile {
+    agent: AgentName,
+    home: PathBuf,
+    defaults: Defaults,
+}
+
+impl Supervisor {
+    /// Codex tells what a request used. It is not kept waiting: in 0.169 its tools wait for this hook, in 0.171 the
+    /// record does.
+    pub(super) fn told_after(
+        &mut self,
+        call: HookCall,
+        agent: &AgentName,
+        codex: Option<i32>,
+    ) -> Result<Vec<Effect>, Error> {
+        let input = call.input.clone();
+        let codex_home = codex.filter(|_| input.has_no_file()).and_then(codex_home);
+        call.reply(&HookReply::Print { text: String::new() });
+        let mut inputs = self.read_for(&input, codex, agent);
+        if let Some(home) = codex_home {
+            self.found_without_file_in(home, agent, &input, codex);
+            inputs.extend(codex.and_then(process::identity_of).and_then(|codex| self.observed(codex)));
+        }
+        let (thread, telling) = (input.thread(), input.telling());
+        match self.pairings.tell(&thread, &telling) {
+            Told::New(key) => {
+                let tokens = telling.tokens.unwrap_or_default();
+                let response = self.told_response(agent, &input, key, tokens);
+                inputs.push(Input::Responded(Box::new(response)));
+            }
+            Told::Known(difference) => self.differs(agent, &thread, difference),
+            Told::Failed => inputs.push(Input::Failed { agent: agent.clone(), thread }),
+            // What is not said is found missing before the thread's next request.
+            Told::Unsaid | Told::Again => {}
+        }
+        self.turn(inputs)
+    }
+
+    /// A record: says whether a hook has told of its response before.
+    pub(super) fn is_told_first(&mut self, agent: &AgentName, answer: &Answer) -> bool {
+        match self.pairings.record(&answer.thread, &answer.key, &answer.tokens) {
+            // What was read before is the ledger's to know.
+            Recorded::New | Recorded::Again => false,
+            Recorded::Known { told, difference } => {
+                if told != answer.key {
+                    self.note_of(
+                        agent,
+                        EventKind::Confirmed { thread: answer.thread.clone(), told, key: answer.key.clone() },
+                    );
+                }
+                self.differs(agent, &answer.thread, difference);
+                true
+            }
+        }
+    }
+
+    /// The two do not agree: what came first counts, and both are kept.
+    fn differs(&mut self, agent: &AgentName, thread: &ThreadId, difference: Option<Difference>) {
+        let Some(Difference { key, record, hook }) = difference else { return };
+        let (record_total, hook_total) = (record.total(), hook.total());
+        self.say_of(
+            agent,
+            &format!(
+                "a response of thread {thread} has {record_total} tokens in the session file, and {hook_total} by what \
+                 Codex told after the request: what came first counts"
+            ),
+        );
+        self.note_of(agent, EventKind::Differed { thread: thread.clone(), key, record, hook });
+    }
+
+    fn told_response(&mut self, agent: &AgentName, input: &HookInput, key: ResponseKey, tokens: Tokens) -> Response {
+        let thread = input.thread();
+        let (home, provider, plan) = self.payer_of(&thread).unwrap_or_default();
+        let answer = Answer {
+            root: input.session_id.clone(),
+            key,
+            at: clock::now(),
+            model: input.model.clone(),
+            provider,
+            tier: self.tier_of(&thread).cloned().unwrap_or_default(),
+            tokens,
+            basis: Basis::Observed,
+            has_tool_calls: false,
+            counts: true,
+            thread,
+        };
+        Response { source: Source::Hook, ..self.price(agent.clone(), answer, &home, plan.as_deref()) }
+    }
+
+    /// What tells who pays for a thread: its home, its provider and the plan that its file names.
+    pub(super) fn payer_of(&self, thread: &ThreadId) -> Option<(PathBuf, Option<String>, Option<String>)> {
+        let without_file = || {
+            let known = self.without_file.get(thread)?;
+            Some((known.home.clone(), known.defaults.provider.clone(), None))
+        };
+        self.sessions.payer_of(thread).or_else(without_file)
+    }
+
+    /// The service tier that a thread's next request asks for.
+    pub(super) fn tier_of(&self, thread: &ThreadId) -> Option<&ServiceTier> {
+        let by_default = || self.without_file.get(thread)?.defaults.tier.as_ref();
+        self.sessions.tier_of(thread).or_else(by_default)
+    }
+
+    /// A thread without a session file comes to the gate.
+    pub(super) fn found_without_file(&mut self, agent: &AgentName, input: &HookInput, codex: Option<i32>) {
+        if let Some(home) = codex.and_then(codex_home) {
+            self.found_without_file_in(home, agent, input, codex);
+        }
+    }
+
+    fn found_without_file_in(&mut self, home: PathBuf, agent: &AgentName, input: &HookInput, codex: Option<i32>) {
+        let thread = input.thread();
+        // A side chat goes by the name of its root, which has a file.
+        if self.without_file.contains_key(&thread) || self.sessions.payer_of(&thread).is_some() {
+            return;
+        }
+        let command = codex.map(process::command_line).unwrap_or_default();
+        let defaults = Defaults::of(&command, settings::of(&home).as_deref());
+        let billing = self.billing(&home, defaults.provider.as_deref(), None);
+        let seen = EventKind::ThreadSeen {
+            thread: thread.clone(),
+            root: input.session_id.clone(),
+            parent: (thread != input.session_id).then(|| input.session_id.clone()),
+            path: String::new(),
+            codex: None,
+            billing,
+            role: None,
+        };
+        self.note_of(agent, seen);
+        self.without_file.insert(thread, WithoutFile { agent: agent.clone(), home, defaults });
+    }
+
+    /// govern's hooks are with this Codex: on its command line, or in the configuration of its home. Whether it runs
+    /// them is found out by what comes.
+    pub(super) fn has_hooks(&self, pid: i32) -> bool {
+        let socket = socket::path_of(&self.sockets, &self.run).display().to_string();
+        let on_its_line = process::command_line(pid).iter().any(|word| word.to_string_lossy().contains(&socket));
+        on_its_line
+            || codex_home(pid).is_some_and(|home| {
+                let file = home.join("config.toml").display().to_string();
+                let text = settings::of(&home).unwrap_or_default();
+                let standing = installed::standing(&text, Trust::Hashes(&[file]));
+                let told = |found: &installed::Found| found.event == HookEvent::PostModelRequest;
+                standing.is_ok_and(|standing| !standing.off && standing.hooks.iter().any(told))
+            })
+    }
+
+    /// The agent of a thread without a session file.
+    pub(super) fn agent_without_file(&self, thread: &ThreadId) -> Option<&AgentName> {
+        self.without_file.get(thread).map(|known| &known.agent)
+    }
+}
+
+/// The home of a Codex that runs.
+fn codex_home(pid: i32) -> Option<PathBuf> {
+    locate::codex_home(|name| process::environ_var(pid, name))
+}

@@ -1,0 +1,260 @@
+//! Pure. Two sources tell of a thread's responses, and each response counts once.
+//!
+//! One source is the thread's session file, read by the [`super::meter`]. The other is Codex itself: after each request
+//! it calls a hook, `PostModelRequest`, with what the request used (seen with 0.166 to 0.171; undocumented). Threads
+//! without a session file have the second source alone. Whichever tells of a response first, counts; what the other
+//! says of it is only compared.
+//!
+//! 0.171 names the response in both, so that a response is known by its id. 0.169 names none in the hook: there the
+//! order within the thread pairs them. A request is answered before the next one is asked for, so that only what was
+//! recorded since [`Pairing::asks`] can be what a hook tells of. 0.169 records a response before it calls the hook,
+//! 0.171 after all of these hooks have ended. A compaction is recorded by both and told by 0.171 alone, so that a record
+//! that no hook tells of is no difference.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ResponseKey, ThreadId, Tokens};
+
+/// How many of a thread's last attempts are remembered, to know one that is told twice.
+const ATTEMPTS: usize = 8;
+
+/// How many records are remembered that no hook has told of.
+const RECORDS: usize = 16;
+
+/// The beginning of the key of a response that only a hook told of and did not name.
+const UNNAMED: &str = "hook@";
+
+/// One try of a request, as 0.171 names it: a retry keeps the request's id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The request.
+    pub request: String,
+    /// Which try, from 1.
+    pub number: u32,
+}
+
+/// What Codex tells a hook after a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// Which try of which request; `None` from 0.169.
+    pub attempt: Option<Attempt>,
+    /// The provider's id of the response; `None` from 0.169, and where the request failed.
+    pub response: Option<String>,
+    /// The turn that asked.
+    pub turn: Option<String>,
+    /// It was not answered.
+    pub failed: bool,
+    /// What it used, where that is said.
+    pub tokens: Option<Tokens>,
+    /// The thread has a session file, which tells of it as well.
+    pub has_file: bool,
+}
+
+/// A response and what it used, as one source tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct One {
+    /// Its identity within the thread.
+    pub key: ResponseKey,
+    /// What it used.
+    pub tokens: Tokens,
+}
+
+/// The sources do not agree about a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The response, by the key that it counts under.
+    pub key: ResponseKey,
+    /// What the session file says.
+    pub record: Tokens,
+    /// What the hook says.
+    pub hook: Tokens,
+}
+
+/// What a telling comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A response that counts under this key.
+    New(ResponseKey),
+    /// One that its record has told of; with the difference, if there is one.
+    Known(Option<Difference>),
+    /// No response: the request failed.
+    Failed,
+    /// A response, and not what it used.
+    Unsaid,
+    /// The same telling once more.
+    Again,
+}
+
+/// What a record comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// A response that counts.
+    New,
+    /// One that a hook has told of.
+    Known {
+        /// The key that it counts under.
+        told: ResponseKey,
+        /// Where the two do not agree.
+        difference: Option<Difference>,
+    },
+    /// The same record once more: its file was read again.
+    Again,
+}
+
+/// What the two sources have told of one thread.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pairing {
+    /// Told by hooks, and not recorded yet.
+    told: VecDeque<One>,
+    /// Recorded since the last request, and not told.
+    recorded: VecDeque<One>,
+    attempts: VecDeque<Attempt>,
+    /// The response that a hook named last.
+    named: Option<String>,
+    /// A telling without an attempt came since the last request.
+    heard: bool,
+    /// How many responses have a key of this type's making.
+    made: u64,
+}
+
+impl Pairing {
+    /// A request of the thread is about to be sent, and its file was read to its end.
+    pub fn asks(&mut self) {
+        self.heard = false;
+        self.recorded.clear();
+    }
+
+    /// What comes next is told once, whether or not a request was announced.
+    pub fn hears_each(&mut self) {
+        self.heard = false;
+    }
+
+    /// Takes what a hook tells.
+    pub fn tell(&mut self, telling: &Telling) -> Told {
+        if !self.is_first(telling) {
+            return Told::Again;
+        }
+        let tokens = match telling.tokens {
+            _ if telling.failed => return Told::Failed,
+            None => return Told::Unsaid,
+            Some(tokens) => tokens,
+        };
+        let named = telling.response.as_ref().filter(|id| !id.is_empty());
+        // A provider that names all its responses alike names none.
+        let named = named.filter(|id| self.named.replace((*id).clone()).as_ref() != Some(*id));
+        if telling.has_file
+            && let Some(recorded) = self.recorded_as(named.map(String::as_str), &tokens)
+        {
+            return Told::Known(differs(&recorded.key, recorded.tokens, tokens));
+        }
+        let key = match named {
+            Some(id) if telling.has_file => ResponseKey::new(id),
+            Some(_) | None => self.made_key(telling),
+        };
+        if telling.has_file {
+            self.told.push_back(One { key: key.clone(), tokens });
+        }
+        Told::New(key)
+    }
+
+    /// Takes a response that the session file tells of.
+    pub fn record(&mut self, key: &ResponseKey, tokens: &Tokens) -> Recorded {
+        let same = |one: &One| one.key == *key || (is_unnamed(&one.key) && one.tokens == *tokens);
+        if let Some(one) = self.told.iter().position(same).and_then(|place| self.told.remove(place)) {
+            let difference = differs(&one.key, *tokens, one.tokens);
+            return Recorded::Known { told: one.key, difference };
+        }
+        if self.recorded.len() == RECORDS {
+            self.recorded.pop_front();
+        }
+        self.recorded.push_back(One { key: key.clone(), tokens: *tokens });
+        Recorded::New
+    }
+
+    /// The responses that hooks have told of and no record has confirmed, oldest first. For a moment that is as it
+    /// should be; by the time of the thread's next request Codex has recorded what came before.
+    pub fn unconfirmed(&self) -> impl Iterator<Item = &One> {
+        self.told.iter()
+    }
+
+    fn is_first(&mut self, telling: &Telling) -> bool {
+        let Some(attempt) = &telling.attempt else { return !std::mem::replace(&mut self.heard, true) };
+        if self.attempts.contains(attempt) {
+            return false;
+        }
+        if self.attempts.len() == ATTEMPTS {
+            self.attempts.pop_front();
+        }
+        self.attempts.push_back(attempt.clone());
+        true
+    }
+
+    /// The record of what is told, and no more than that: those before it are of requests that no hook tells of.
+    fn recorded_as(&mut self, named: Option<&str>, tokens: &Tokens) -> Option<One> {
+        let place = match named {
+            Some(id) => self.recorded.iter().position(|one| one.key.as_str() == id),
+            None => self.recorded.iter().position(|one| one.tokens == *tokens).or_else(|| {
+                // The only one that it can be.
+                (self.recorded.len() == 1 && self.told.is_empty()).then_some(0)
+            }),
+        }?;
+        self.recorded.drain(..=place).next_back()
+    }
+
+    /// A key for what has no name of its own: never that of a record.
+    fn made_key(&mut self, telling: &Telling) -> ResponseKey {
+        self.made = self.made.saturating_add(1);
+        ResponseKey::new(match (&telling.attempt, &telling.turn) {
+            (Some(Attempt { request, number }), _) => format!("{UNNAMED}{request}:{number}"),
+            (None, Some(turn)) => format!("{UNNAMED}{turn}:{}", self.made),
+            (None, None) => format!("{UNNAMED}{}", self.made),
+        })
+    }
+}
+
+fn is_unnamed(key: &ResponseKey) -> bool {
+    key.as_str().starts_with(UNNAMED)
+}
+
+fn differs(key: &ResponseKey, record: Tokens, hook: Tokens) -> Option<Difference> {
+    (record != hook).then(|| Difference { key: key.clone(), record, hook })
+}
+
+/// The pairings of all threads of a run, for one who reads files that may be replaced and read again.
+#[derive(Clone, Debug, Default)]
+pub struct Pairings {
+    threads: HashMap<ThreadId, (Pairing, HashSet<ResponseKey>)>,
+}
+
+impl Pairings {
+    /// As [`Pairing::asks`].
+    pub fn asks(&mut self, thread: &ThreadId) {
+        self.threads.entry(thread.clone()).or_default().0.asks();
+    }
+
+    /// As [`Pairing::tell`].
+    pub fn tell(&mut self, thread: &ThreadId, telling: &Telling) -> Told {
+        self.threads.entry(thread.clone()).or_default().0.tell(telling)
+    }
+
+    /// As [`Pairing::record`]; a record that was read before is no news.
+    pub fn record(&mut self, thread: &ThreadId, key: &ResponseKey, tokens: &Tokens) -> Recorded {
+        let (pairing, seen) = self.threads.entry(thread.clone()).or_default();
+        if seen.insert(key.clone()) { pairing.record(key, tokens) } else { Recorded::Again }
+    }
+
+    /// As [`Pairing::unconfirmed`].
+    pub fn unconfirmed(&self, thread: &ThreadId) -> impl Iterator<Item = &One> {
+        self.threads.get(thread).into_iter().flat_map(|(pairing, _)| pairing.unconfirmed())
+    }
+
+    /// All of [`Pairings::unconfirmed`], with their threads.
+    pub fn all_unconfirmed(&self) -> impl Iterator<Item = (&ThreadId, &One)> {
+        self.threads.iter().flat_map(|(thread, (pairing, _))| pairing.unconfirmed().map(move |one| (thread, one)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

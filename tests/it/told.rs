@@ -1,0 +1,140 @@
+//! What Codex tells after its requests is the second source of the meter: threads without a session file, requests that
+//! failed, and records that come late.
+
+use crate::support::codex::{CURRENT, OLD, OLDER, Version};
+use crate::support::fake_responses::{Reply, Select};
+use crate::support::world::World;
+
+/// Two responses of $0.0212 fit.
+const LIMIT: &[&str] = &["--budget", "0.05usd", "--at-limit", "stop"];
+
+/// Those that name no response after a request, and those that do.
+const TELLING: [Version; 2] = [BEFORE, CURRENT];
+
+/// Tells of requests without naming them.
+const BEFORE: Version = Version("0.169.0");
+
+const EPHEMERAL: &[&str] = &["codex", "exec", "--ephemeral", "do it"];
+
+fn worlds() -> impl Iterator<Item = (World, Version)> {
+    TELLING.into_iter().filter_map(|version| Some((World::with_codex(version)?, version)))
+}
+
+fn spends(world: &World) {
+    let replies = (0..9).map(|_| Reply::exec("true")).chain([Reply::message("done")]);
+    world.server.script(Select::any(), replies);
+}
+
+#[track_caller]
+fn expect_counted(world: &World, responses: usize, what: &str) {
+    assert_eq!(world.server.served().len(), responses, "{what}: served");
+    let report = world.govern(&["report", "--format", "json"]).expect_code(0);
+    let report: serde_json::Value = serde_json::from_slice(&report.stdout).unwrap();
+    assert_eq!(report["totals"]["responses"], responses, "{what}: {report}");
+    let audit = world.govern(&["audit", "verify"]);
+    assert!(matches!(audit.code(), 0 | 4), "{what}: {audit}");
+}
+
+#[test]
+fn an_ephemeral_codex_ends_at_its_limit_as_any_other() {
+    for (world, version) in worlds() {
+        spends(&world);
+        let end = world.run_governed(LIMIT, EPHEMERAL).expect_code(124).expect_outcome("stopped");
+        drop(end);
+        expect_counted(&world, 2, version.0);
+    }
+}
+
+#[test]
+fn an_ephemeral_codex_is_metered_without_a_limit() {
+    for (world, version) in worlds() {
+        spends(&world);
+        world.run_governed(&[], EPHEMERAL).expect_code(0);
+        expect_counted(&world, 10, version.0);
+    }
+}
+
+#[test]
+fn an_ephemeral_codex_that_tells_nothing_is_refused_under_a_limit() {
+    for version in [OLD, OLDER] {
+        let Some(world) = World::with_codex(version) else { continue };
+        let end = world.run_governed(LIMIT, EPHEMERAL).expect_code(123);
+        assert!(world.server.requests().is_empty());
+        end.expect_said("--ephemeral").expect_outcome("refused");
+    }
+}
+
+#[test]
+fn installed_hooks_meter_an_ephemeral_codex_alone_and_below_a_run() {
+    for (world, version) in worlds() {
+        world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+        world.policy(
+            "[[budget]]\nname = \"a run\"\nper = \"run\"\nlimit = \"0.05 usd\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",
+        );
+        spends(&world);
+        let alone = world.run("codex", &["exec", "--ephemeral", "do it"]);
+        assert_eq!(alone.code(), 1, "{}: {alone}", version.0);
+        expect_counted(&world, 2, version.0);
+        let command = ["sh", "-c", "codex exec --ephemeral 'do it'; true"];
+        let below = world.run_governed(&[], &command).expect_code(124);
+        drop(below);
+        expect_counted(&world, 4, version.0);
+    }
+}
+
+#[test]
+fn a_record_that_anothers_hook_delays_changes_no_figure() {
+    for (world, version) in worlds() {
+        spends(&world);
+        let slow = "hooks.PostModelRequest=[{hooks=[{type=\"command\",command=\"sleep 1\"}]}]";
+        let command = ["codex", "exec", "--dangerously-bypass-hook-trust", "-c", slow, "do it"];
+        world.run_governed(LIMIT, &command).expect_code(124);
+        expect_counted(&world, 2, version.0);
+    }
+}
+
+#[test]
+fn a_request_that_failed_is_no_spend_and_reserves_nothing() {
+    for (world, version) in worlds() {
+        let config = std::fs::read_to_string(world.path("codex/config.toml")).unwrap();
+        world.write("codex/config.toml", &config.replace("stream_max_retries = 0", "stream_max_retries = 2"));
+        world.server.script(Select::any(), [Reply::exec("true"), Reply::refuse(400)]);
+        for flags in [EPHEMERAL, &["codex", "exec", "do it"]] {
+            let end = world.run_governed(&["--budget", "0.05usd", "--at-limit", "stop"], flags);
+            assert_eq!(end.finished.code(), 1, "{}: {}", version.0, end.finished);
+            assert!(!end.finished.stderr.contains("unlogged"), "{}: {}", version.0, end.finished);
+        }
+        expect_counted(&world, 2, version.0);
+    }
+}
+
+#[test]
+fn a_compaction_counts_once_and_a_review_reserves_once() {
+    for (world, version) in worlds() {
+        world
+            .server
+            .script(Select::any(), [Reply::exec("true"), Reply::message("all is said"), Reply::message("done")]);
+        let command = ["codex", "exec", "-c", "model_auto_compact_token_limit=9000", "do it"];
+        world.run_governed(&["--budget", "1usd"], &command).expect_code(0);
+        expect_counted(&world, 3, version.0);
+    }
+    for (world, version) in worlds() {
+        world.write("work/README.md", "# Changed\n");
+        world.server.script(Select::any(), [Reply::exec("true"), Reply::exec("true"), Reply::message("fine")]);
+        // Three fit, and a fourth would not.
+        let command = ["codex", "exec", "review", "--uncommitted"];
+        let end = world.run_governed(&["--budget", "0.07usd", "--at-limit", "stop"], &command);
+        assert_eq!(end.finished.code(), 0, "{}: {}", version.0, end.finished);
+        expect_counted(&world, 3, version.0);
+    }
+}
+
+#[test]
+fn what_hooks_told_is_not_imported_again() {
+    for (world, version) in worlds() {
+        spends(&world);
+        world.run_governed(&["--budget", "1usd"], &["codex", "exec", "do it"]).expect_code(0);
+        world.govern(&["import"]).expect_code(0);
+        expect_counted(&world, 10, version.0);
+    }
+}
