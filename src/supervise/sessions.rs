@@ -136,9 +136,9 @@ impl Sessions {
         self.files.iter().any(|session| session.id() == id)
     }
 
-    /// Those of our files that this path leads to, or that had this name when it was last looked at.
+    /// Those of our files that this path leads to, or that were called so.
     pub(super) fn at(&self, path: &Path, id: Option<FileId>) -> Vec<FileId> {
-        let is_meant = |session: &&Session| Some(session.id()) == id || session.file.path() == path;
+        let is_meant = |session: &&Session| Some(session.id()) == id || session.file.is_called(path);
         self.files.iter().filter(is_meant).map(Session::id).collect()
     }
 

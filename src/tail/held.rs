@@ -17,6 +17,8 @@ pub(super) const OWN_DESCRIPTORS: &str = "/proc/self/fd";
 #[derive(Debug)]
 pub struct Held {
     id: FileId,
+    /// As it was called when it was opened.
+    name: PathBuf,
     path: PathBuf,
     cursor: Cursor,
 }
@@ -43,7 +45,7 @@ impl Held {
     pub fn open_through(link: &Path, path: PathBuf) -> io::Result<Self> {
         let cursor = Cursor::open(link)?;
         let id = id_of(&cursor.file().metadata()?);
-        Ok(Self { id, path, cursor })
+        Ok(Self { id, name: path.clone(), path, cursor })
     }
 
     /// Which file it is.
@@ -54,6 +56,11 @@ impl Held {
     /// The last name that was known of it.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// It had this name when it was opened, or has it now.
+    pub fn is_called(&self, path: &Path) -> bool {
+        self.name == path || self.path == path
     }
 
     /// What the file system says of it now.
@@ -82,11 +89,12 @@ impl Held {
     }
 
     /// What has become of its name. One that was moved (by `codex archive`, or with its folder) is known by its new
-    /// name from now on.
+    /// name from now on, unless another has the old one.
     pub fn whereabouts(&mut self) -> Whereabouts {
-        match file_at(&self.path) {
+        match file_at(&self.name) {
             Some(named) if named == self.id => return Whereabouts::Known,
             Some(_) => return Whereabouts::Replaced,
+            None if file_at(&self.path) == Some(self.id) => return Whereabouts::Known,
             None => {}
         }
         // The kernel knows what an open file is called now.

@@ -16,38 +16,35 @@ const EXEC: &[&str] = &["codex", "exec", "do it"];
 /// What may come of a deed under a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ends {
-    /// The agent is ended with this reason, before it asks again.
-    Because(&'static str),
+    /// The agent is ended before it asks again, and told why. (What of a removed file and a new one in its place was seen
+    /// first, is chance.)
+    Stopped,
     /// The file is only called otherwise: it is metered on, up to the limit.
     AtTheLimit,
 }
-use Ends::{AtTheLimit, Because};
-
-const REPLACED: Ends = Because("was replaced by another file while Codex writes it");
-const LOST: Ends = Because("was removed or hidden while Codex writes it");
-const REWRITTEN: Ends = Because("was cut or written over while Codex writes it");
+use Ends::{AtTheLimit, Stopped};
 
 /// What an agent's tool does to `$f`, the session file, in the folder `$d` below `$s`, and how that ends.
 const DEEDS: &[(&str, &str, Ends)] = &[
-    ("sed -i", "sed -i s/zzzz/y/ $f", REPLACED),
-    ("cp and mv", "cp $f $f.new && mv $f.new $f", REPLACED),
-    ("an editor's save", "cp $f $f~ && rm $f && cp $f~ $f", REPLACED),
-    ("mv and cp", "mv $f $f.old; cp $f.old $f", REPLACED),
-    ("rm", "rm $f", LOST),
-    ("rm and touch", "rm $f; touch $f", REPLACED),
-    ("emptied", ": > $f", REWRITTEN),
-    ("cut", "truncate -s -200 $f", REWRITTEN),
-    ("written over, as long as it was", "n=$(stat -c %s $f); head -c $n /dev/zero > $f", REWRITTEN),
-    ("written over, longer", "head -c 300000 /dev/zero > $f", REWRITTEN),
+    ("sed -i", "sed -i s/zzzz/y/ $f", Stopped),
+    ("cp and mv", "cp $f $f.new && mv $f.new $f", Stopped),
+    ("an editor's save", "cp $f $f~ && rm $f && cp $f~ $f", Stopped),
+    ("mv and cp", "mv $f $f.old; cp $f.old $f", Stopped),
+    ("rm", "rm $f", Stopped),
+    ("rm and touch", "rm $f; touch $f", Stopped),
+    ("emptied", ": > $f", Stopped),
+    ("cut", "truncate -s -200 $f", Stopped),
+    ("written over, as long as it was", "n=$(stat -c %s $f); head -c $n /dev/zero > $f", Stopped),
+    ("written over, longer", "head -c 300000 /dev/zero > $f", Stopped),
     ("moved", "mv $f $s/other", AtTheLimit),
     ("the folder of the day moved", "mv $d $d.old", AtTheLimit),
     ("sessions moved", "mv $s $s.old", AtTheLimit),
-    ("sessions removed", "rm -r $s", LOST),
-    ("a file in the place of sessions", "rm -r $s; touch $s", LOST),
+    ("sessions removed", "rm -r $s", Stopped),
+    ("a file in the place of sessions", "rm -r $s; touch $s", Stopped),
     ("a circle of links in the place of sessions", "mv $s $s.old; ln -s sessions $s", AtTheLimit),
-    ("a hard link, and a copy in its place", "ln $f $f.l; rm $f; cp $f.l $f", REPLACED),
+    ("a hard link, and a copy in its place", "ln $f $f.l; rm $f; cp $f.l $f", Stopped),
     ("a link to itself in its place", "mv $f $f.l; ln -s $f.l $f", AtTheLimit),
-    ("a link to a copy in its place", "cp $f $f.l; rm $f; ln -s $f.l $f", REPLACED),
+    ("a link to a copy in its place", "cp $f $f.l; rm $f; ln -s $f.l $f", Stopped),
     ("not readable", "chmod 000 $f", AtTheLimit),
 ];
 
@@ -69,7 +66,7 @@ fn nothing_that_is_done_to_a_session_file_passes_a_limit() {
             let served = world.server.requests().len();
             let counted = ledger::report(&world, &[])["totals"]["responses"].as_u64();
             let as_expected = match ends {
-                Because(why) => served == 1 && end.finished.stderr.contains(why),
+                Stopped => served == 1 && end.finished.stderr.contains("while Codex writes it"),
                 AtTheLimit => served == 4,
             };
             if !as_expected || end.finished.code() != 124 || counted != u64::try_from(served).ok() {

@@ -115,3 +115,14 @@ fn a_file_is_opened_through_its_writers_descriptor_whatever_has_its_name() {
     assert_eq!(file_at(&held.own_link()), Some(held.id()));
     assert_eq!(held.whereabouts(), Whereabouts::Replaced);
 }
+
+#[test]
+fn one_whose_name_is_given_to_another_after_it_was_moved_is_replaced() {
+    let (_temp, path) = file();
+    let mut held = Held::open(&path).unwrap();
+    fs::rename(&path, path.with_extension("old")).unwrap();
+    assert_eq!(held.whereabouts(), Whereabouts::Known);
+    assert_eq!(held.path(), path.with_extension("old"));
+    fs::copy(path.with_extension("old"), &path).unwrap();
+    assert_eq!(held.whereabouts(), Whereabouts::Replaced);
+}
