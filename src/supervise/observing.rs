@@ -95,7 +95,10 @@ impl Supervisor {
                 inputs.extend(self.observed(process.identity));
             }
         }
-        self.sessions.are_written(&open);
+        // What a hidden one writes is named by its hooks.
+        if self.hidden.is_empty() {
+            self.sessions.are_written(&open);
+        }
         // A thread whose writer is gone asks for nothing more; where no file is seen open at all, the
         // look itself has failed.
         if !open.is_empty() {
@@ -114,11 +117,14 @@ impl Supervisor {
         (!self.governor.sees_spend_of(codex)).then_some(Input::CodexObserved(codex))
     }
 
-    /// A Codex whose open files this user may not look at: told once.
+    /// A Codex whose open files this user may not look at: told once, unless a hook of govern's will name its file.
     fn hidden(&mut self, process: Process, agent: &AgentName, error: &std::io::Error) -> Option<Input> {
-        let is_new = process.role() == Role::Codex && self.hidden.insert(process.identity);
+        if process.role() != Role::Codex || !self.hidden.insert(process.identity) {
+            return None;
+        }
+        let has_hooks = self.wards.get(agent).is_some_and(|ward| ward.invocation.is_some());
         let what = format!("what codex (process {}) has open cannot be looked at ({error})", process.identity.pid);
-        is_new.then(|| Input::Blind { agent: agent.clone(), what })
+        (!has_hooks).then(|| Input::Blind { agent: agent.clone(), what })
     }
 
     /// Codex goes on without a session file where it cannot write one.
@@ -176,7 +182,8 @@ impl Supervisor {
 
     /// Something was done to a file of ours. What becomes of one that nobody writes any more is no matter.
     fn altered(&mut self, agent: AgentName, id: FileId, path: &Path, how: Alteration) -> Option<Input> {
-        let written = self.owned().iter().any(|(process, _)| process::writes(process.identity.pid, id));
+        let writes = |process: &Process| process::writes(process.identity.pid, id);
+        let written = !self.hidden.is_empty() || self.owned().iter().any(|(process, _)| writes(process));
         self.sessions.is_written(id, written);
         let what = format!("session file `{}` {} while Codex writes it", path.display(), how.text());
         (written || how == Alteration::Rewritten).then_some(Input::Altered { agent, what })

@@ -47,3 +47,20 @@ fn a_command_that_is_no_codex_is_nothing_to_observe() {
     let world = World::without_codex();
     world.run_governed(LIMIT, &["sleep", "0.1"]).expect_code(0).expect_outcome("ended");
 }
+
+#[test]
+fn a_codex_that_worked_unseen_is_not_said_to_have_spent_nothing() {
+    // A shell by that name, which executes the script `exec`: it works for a while and writes no session file.
+    let world = World::without_codex();
+    std::fs::copy(std::fs::canonicalize("/bin/sh").unwrap(), world.path("bin/codex")).unwrap();
+    world.write("work/exec", "until [ -e seen ]; do sleep 0.05; done\n:\n");
+    for flags in [&[][..], LIMIT] {
+        let _ = std::fs::remove_file(world.path("work/seen"));
+        let governed = world.start_governed(flags, &["sh", "-c", "codex exec hi; true"]);
+        // It is looked for within the first seconds.
+        std::thread::sleep(std::time::Duration::from_secs(4));
+        world.write("work/seen", "");
+        let end = governed.finish().expect_code(0).expect_said("no session file of it was seen");
+        end.finished.expect_said("what it spent is not known").expect_not_said("0 % used");
+    }
+}
