@@ -11,6 +11,7 @@
 //! A folder is pure, or owns exactly one outside thing; its first line says which.
 
 pub mod clock;
+pub mod clocks;
 pub mod error;
 pub mod exit;
 

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 const MOST_LINES: usize = 600;
 
 /// Every stage may use these.
-const COMMON: &[&str] = &["error", "exit", "model"];
+const COMMON: &[&str] = &["clocks", "error", "exit", "model"];
 
 /// Pure stages, in the order in which data flows, and what each may import beside [`COMMON`].
 const PURE: &[(&str, &[&str])] = &[
+    ("clocks", &[]),
     ("exit", &[]),
     ("error", &[]),
     ("model", &[]),

@@ -9,7 +9,7 @@ use super::fleet_past::Past;
 use super::format::put;
 use super::here::Here;
 use super::resume::{Earlier, ResumableFleet};
-use super::run::{attribute_with, earlier_spend_unknown, fresh_budgets, in_runtime, new_run, whoami};
+use super::run::{Supervision, attribute_with, earlier_spend_unknown, fresh_budgets, in_runtime, new_run, whoami};
 use super::{adviser, before, env, fleet_file, summary, worktree};
 use crate::codex::{Invocation, Kind};
 use crate::decide::agent::AgentSetup;
@@ -23,7 +23,7 @@ use crate::place;
 use crate::policy::diagnostic;
 use crate::policy::layers::FlagRules;
 use crate::policy::rule::Policy;
-use crate::process::{self, GuardHandle};
+use crate::process;
 use crate::report::json;
 use crate::report::page::Tone;
 use crate::supervise::{Plan, Planned, Seat};
@@ -70,18 +70,18 @@ pub fn plan(args: &FleetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     Ok(Exit::Success)
 }
 
-/// Governs the fleet. The guard was forked before anything else.
-pub fn run(args: &FleetArgs, guard: GuardHandle) -> Result<Exit> {
-    govern(args, guard, &super::here()?, None)
+/// Governs the fleet.
+pub fn run(args: &FleetArgs, supervision: Supervision) -> Result<Exit> {
+    govern(args, supervision, &super::here()?, None)
 }
 
 /// Goes on with a fleet that was ended: what was stopped in its threads, what never started from its beginning. Those
 /// that ended well are let be.
-pub(super) fn go_on(args: &FleetArgs, guard: GuardHandle, here: &Here<'_>, earlier: Earlier) -> Result<Exit> {
-    govern(args, guard, here, Some(earlier))
+pub(super) fn go_on(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: Earlier) -> Result<Exit> {
+    govern(args, supervision, here, Some(earlier))
 }
 
-fn govern(args: &FleetArgs, guard: GuardHandle, here: &Here<'_>, earlier: Option<Earlier>) -> Result<Exit> {
+fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: Option<Earlier>) -> Result<Exit> {
     process::stay_in_foreground();
     let loaded = load(args, here)?;
     if let Some(earlier) = &earlier {
@@ -147,7 +147,7 @@ fn govern(args: &FleetArgs, guard: GuardHandle, here: &Here<'_>, earlier: Option
         show: args.show,
         kept: Some(ResumableFleet::text(args, &here.cwd)),
     };
-    let outcome = in_runtime(plan, guard)?;
+    let outcome = in_runtime(plan, supervision)?;
     let exit = outcome.exit;
     summary::show(&outcome, &parts, args.quiet, args.json.as_deref())?;
     if !args.quiet {

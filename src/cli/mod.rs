@@ -42,6 +42,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::clock;
+use crate::clocks::Clocks;
 use crate::codex::{Invocation, listing};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -50,6 +51,7 @@ use crate::process::{self, Guard, GuardHandle};
 use crate::ui::Look;
 
 use here::Here;
+use run::Supervision;
 
 /// How long a Codex may take to list its hooks (0.2 s on an idle machine), and how many bytes that may be.
 const LISTS: (Duration, u64) = (Duration::from_secs(20), 1 << 20);
@@ -108,6 +110,11 @@ enum Verb {
 
 /// Runs the verb that the command line names. A hook is on the way of every tool call: it goes first, past all else.
 pub fn main() -> Exit {
+    main_with(Clocks::STANDARD)
+}
+
+/// As [`main`], with other clocks: for a program that is govern as well, such as its tests.
+pub fn main_with(clocks: Clocks) -> Exit {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|verb| verb == hook::VERB) {
         return hook::run(arguments);
@@ -123,7 +130,7 @@ pub fn main() -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
-    match carry_out(cli.verb) {
+    match carry_out(cli.verb, clocks) {
         Ok(exit) => exit,
         Err(error) => {
             to_stderr(&format!("{error}\n"));
@@ -138,12 +145,13 @@ fn lacks_separator(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool 
     words.get(1).is_some_and(|verb| verb == "run") && !words.iter().any(|word| word == "--")
 }
 
-fn carry_out(verb: Option<Verb>) -> Result<Exit> {
+fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
+    let supervision = || guard().map(|guard| Supervision { guard, clocks });
     match verb {
-        Some(Verb::Run(args)) => run::run(*args, guard()?),
+        Some(Verb::Run(args)) => run::run(*args, supervision()?),
         Some(Verb::Fleet(args)) if args.plan => reading(|out, here| fleet::plan(&args, out, here)),
-        Some(Verb::Fleet(args)) => fleet::run(&args, guard()?),
-        Some(Verb::Resume(args)) => resume::run(&args, guard()?),
+        Some(Verb::Fleet(args)) => fleet::run(&args, supervision()?),
+        Some(Verb::Resume(args)) => resume::run(&args, supervision()?),
         Some(Verb::Approve(args)) => approve::approve(&args),
         Some(Verb::Deny(args)) => approve::deny(&args),
         Some(Verb::Pause(args)) => reading(|out, here| brake::run(Brake::Pause, &args, out, here)),

@@ -15,7 +15,7 @@ use crate::model::quantity::QUANTITY_HINT;
 use crate::model::{AgentName, Quantity, RunId, RunInfo, ThreadId};
 use crate::place;
 use crate::policy::rule::{Budget, Policy};
-use crate::process::{self, GuardHandle};
+use crate::process;
 use crate::report::Next;
 use crate::supervise::GO_ON;
 use crate::usage::price::PriceTable;
@@ -23,7 +23,7 @@ use crate::usage::price::PriceTable;
 use super::env;
 use super::fleet::{self, FleetArgs};
 use super::here::{Here, join_with};
-use super::run::{Rules, Shown, Start, govern, whoami};
+use super::run::{Rules, Shown, Start, Supervision, govern, whoami};
 
 /// Options of `govern resume`.
 #[derive(Args, Debug)]
@@ -118,7 +118,7 @@ impl Kept {
 }
 
 /// Goes on.
-pub fn run(args: &ResumeArgs, guard: GuardHandle) -> Result<Exit> {
+pub fn run(args: &ResumeArgs, supervision: Supervision) -> Result<Exit> {
     if process::own_identity().is_none_or(|own| process::is_governed(own.pid)) {
         return Err(Error::new("a governed agent cannot let a run go on")
             .hint("resume it from a terminal that no agent started"));
@@ -140,8 +140,8 @@ pub fn run(args: &ResumeArgs, guard: GuardHandle) -> Result<Exit> {
     let lift = extend.map(|by_amount| Lift { budget: info.rule.clone(), by_amount, by: format!("{} (cli)", whoami()) });
     let accepts = args.accept_policy;
     match kept {
-        Kept::Run(kept) => run_alone(kept, info, lift, guard, (args, &here)),
-        Kept::Fleet(kept) => fleet::go_on(&kept.args(args), guard, &here, Earlier { info, lift, accepts }),
+        Kept::Run(kept) => run_alone(kept, info, lift, supervision, (args, &here)),
+        Kept::Fleet(kept) => fleet::go_on(&kept.args(args), supervision, &here, Earlier { info, lift, accepts }),
     }
 }
 
@@ -177,7 +177,7 @@ fn run_alone(
     kept: Resumable,
     info: RunInfo,
     lift: Option<Lift>,
-    guard: GuardHandle,
+    supervision: Supervision,
     (args, here): (&ResumeArgs, &Here<'_>),
 ) -> Result<Exit> {
     let policy = kept.rules.load(here, args.quiet)?;
@@ -195,7 +195,7 @@ fn run_alone(
         command,
         rules: kept.rules,
     };
-    govern(start, guard, &Shown { quiet: args.quiet, json: args.json.clone() })
+    govern(start, supervision, &Shown { quiet: args.quiet, json: args.json.clone() })
 }
 
 fn find(here: &Here<'_>, prefix: &str) -> Result<(RunInfo, Kept)> {

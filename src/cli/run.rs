@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
+use crate::clocks::Clocks;
 use crate::codex::{Invocation, Kind};
 use crate::decide::agent::AgentSetup;
 use crate::decide::governor::Lift;
@@ -119,8 +120,16 @@ fn key_value(text: &str) -> std::result::Result<(String, String), String> {
     }
 }
 
-/// Governs the command. The guard was forked before anything else.
-pub fn run(args: RunArgs, guard: GuardHandle) -> Result<Exit> {
+/// What a run is supervised with.
+pub struct Supervision {
+    /// Forked before anything else.
+    pub guard: GuardHandle,
+    /// How long it waits for what.
+    pub clocks: Clocks,
+}
+
+/// Governs the command.
+pub fn run(args: RunArgs, supervision: Supervision) -> Result<Exit> {
     let here = super::here()?;
     let place = place::look(&here.cwd, env);
     let rules = Rules {
@@ -145,7 +154,7 @@ pub fn run(args: RunArgs, guard: GuardHandle) -> Result<Exit> {
         command: args.command,
         rules,
     };
-    govern(start, guard, &Shown { quiet: args.quiet, json: args.json })
+    govern(start, supervision, &Shown { quiet: args.quiet, json: args.json })
 }
 
 /// How the end is shown.
@@ -174,7 +183,7 @@ pub(super) fn whoami() -> String {
 }
 
 /// From the checks that need no ledger to the table at the end.
-pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<Exit> {
+pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> Result<Exit> {
     let registration = start.rules.declares.registration()?;
     // What goes on has its model in its command already.
     let on_tier = match start.resumes {
@@ -260,7 +269,7 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
         show: false,
         kept: None,
     };
-    let outcome = in_runtime(plan, guard)?;
+    let outcome = in_runtime(plan, supervision)?;
     let exit = outcome.exit;
     summary::show(&outcome, &parts, shown.quiet, shown.json.as_deref())?;
     match outcome.error {
@@ -269,13 +278,13 @@ pub(super) fn govern(start: Start, guard: GuardHandle, shown: &Shown) -> Result<
     }
 }
 
-pub(super) fn in_runtime(plan: Plan, guard: GuardHandle) -> Result<Outcome> {
+pub(super) fn in_runtime(plan: Plan, supervision: Supervision) -> Result<Outcome> {
     let failed = |error: &dyn std::error::Error| Error::new("govern cannot start its loop").caused_by(error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
     runtime.block_on(async {
-        let guard = guard.into_async().map_err(|error| failed(&error))?;
+        let guard = supervision.guard.into_async().map_err(|error| failed(&error))?;
         let inbox = Inbox::open().map_err(|error| failed(&error))?;
-        supervise(plan, guard, inbox).await
+        supervise(plan, supervision.clocks, guard, inbox).await
     })
 }
 

@@ -1,7 +1,6 @@
 //! Pure. The emergency brake: a person lets agents stand still, go on, or end, whatever their budgets say.
 
-use std::time::Duration;
-
+use crate::clocks::GATE_WITHIN;
 use crate::model::event::EventKind;
 use crate::model::{AgentName, ApprovalId, Brake, Braked};
 
@@ -11,10 +10,6 @@ use super::effect::Effect;
 use super::governor::Governor;
 use super::input::{Moment, Timer};
 use super::lifecycle::{After, Happening, Intent, State};
-
-/// How long after a turn's start its first request may take to come to the gate. The session file tells of the turn
-/// some moments before the hook calls.
-const COMES_WITHIN: Duration = Duration::from_millis(500);
 
 impl Agent {
     /// It is over, or its end is decided: this brake changes nothing any more. A stop that waits for a safe point can
@@ -120,7 +115,7 @@ impl Governor {
             State::Starting(None) | State::Running => self.happen(now, name, Happening::Wish(Intent::Pause)),
             State::Paused if loose && !agent.setup.full_screen => self.happen(now, name, Happening::Loose),
             State::Paused if loose && !doubted => {
-                self.effects.push(Effect::Arm(Timer::Gate(name.clone()), COMES_WITHIN));
+                self.effects.push(Effect::Arm(Timer::Gate(name.clone()), GATE_WITHIN));
             }
             State::Waiting
             | State::Starting(Some(_))

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clocks::Clocks;
 use crate::model::event::EventKind;
 use crate::model::{
     AgentName, ApprovalId, Braked, BudgetName, Cost, ModelId, Quantity, Response, RunId, ServiceTier, ThreadId,
@@ -24,10 +25,6 @@ use super::pool::Pool;
 
 /// What tokens would cost with a model: the price table, handed in so that the governor needs none.
 pub type Quoter = Box<dyn Fn(&ModelId, &ServiceTier, Timestamp, &Tokens) -> Cost>;
-
-/// How long a working Codex may stay without a session file before a limit can't be kept. A file
-/// appears 229 ms after the start (Codex 0.169, fresh home); a loaded machine needs longer.
-pub const OBSERVE_WITHIN: Duration = Duration::from_secs(20);
 
 /// All that a governor is made of.
 pub struct Setup {
@@ -66,6 +63,7 @@ pub struct Governor {
     pub(super) policy: Arc<Policy>,
     pub(super) askable: bool,
     pub(super) quote: Quoter,
+    pub(super) observe_within: Duration,
     pub(super) lift: Option<Lift>,
     pub(super) history: Vec<Response>,
     /// Questions to the governor model that had no answer before the run went on.
@@ -115,6 +113,7 @@ impl Governor {
             policy: setup.policy,
             askable: setup.askable,
             quote: setup.quote,
+            observe_within: Clocks::STANDARD.observe,
             lift: setup.lift,
             history,
             unanswered,

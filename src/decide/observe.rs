@@ -1,11 +1,13 @@
 //! Pure. Whether what a Codex spends can be seen; under a limit it must be, and under an alert that could stop it, it is
 //! said where it cannot.
 
+use std::time::Duration;
+
 use crate::model::event::UNOBSERVED;
 use crate::model::{AgentName, ProcessIdentity};
 
 use super::effect::Effect;
-use super::governor::{Governor, OBSERVE_WITHIN};
+use super::governor::Governor;
 use super::input::{Moment, Timer};
 use super::lifecycle::State;
 
@@ -23,6 +25,13 @@ pub(super) enum Observed {
 }
 
 impl Governor {
+    /// The same governor, which gives a working Codex this time until what it spends must be seen.
+    #[must_use]
+    pub fn observing_within(mut self, within: Duration) -> Self {
+        self.observe_within = within;
+        self
+    }
+
     /// A Codex runs in the agent's tree.
     pub(super) fn codex_seen(
         &mut self,
@@ -51,7 +60,7 @@ impl Governor {
                 format!("codex (process {pid}) runs with --ephemeral and writes no session file"),
             );
         } else if works_at_once && expects {
-            self.effects.push(Effect::Arm(Timer::Observe(name.clone(), process), OBSERVE_WITHIN));
+            self.effects.push(Effect::Arm(Timer::Observe(name.clone(), process), self.observe_within));
         }
     }
 
@@ -73,7 +82,7 @@ impl Governor {
         let known = agent.and_then(|agent| agent.codexes.get_mut(&process));
         if let Some(known) = known.filter(|known| **known == Observed::NotYet) {
             *known = Observed::Told;
-            let (pid, seconds) = (process.pid, OBSERVE_WITHIN.as_secs());
+            let (pid, seconds) = (process.pid, self.observe_within.as_secs());
             self.unobservable(now, name, format!("codex (process {pid}) wrote no session file within {seconds} s"));
         }
     }

@@ -17,11 +17,9 @@ use tokio::sync::mpsc;
 
 use super::hook::{HookHeader, HookInput, HookReply, HookWord, MAX_INPUT};
 use super::message::{MAX_LINE, MAX_REPLY, Message, Reply, Stands};
+use crate::clocks::SOCKET_WITHIN;
 use crate::codex::HookEvent;
 use crate::model::{Live, RunId};
-
-/// How long a silent peer is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The same where somebody only looks.
 const GLANCE: Duration = Duration::from_millis(1_500);
@@ -160,7 +158,7 @@ async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>) {
         };
         let (heard, numbers) = (heard.clone(), Arc::clone(&numbers));
         tokio::spawn(async move {
-            match tokio::time::timeout(PATIENCE, listen_to(stream, &numbers)).await {
+            match tokio::time::timeout(SOCKET_WITHIN, listen_to(stream, &numbers)).await {
                 Ok(Some(Spoken::Call(call))) => {
                     let _ended = heard.send(Heard::Call(call)).await;
                 }
@@ -235,7 +233,7 @@ impl Call {
     pub async fn reply(mut self, reply: &(impl Serialize + Sync)) {
         if let Ok(mut line) = serde_json::to_vec(reply) {
             line.push(b'\n');
-            let _gone = tokio::time::timeout(PATIENCE, self.stream.write_all(&line)).await;
+            let _gone = tokio::time::timeout(SOCKET_WITHIN, self.stream.write_all(&line)).await;
         }
     }
 }
@@ -243,7 +241,7 @@ impl Call {
 /// Says one thing to a live run and waits for its reply. Where several processes speak for it, the first that does not
 /// refuse has replied.
 pub fn call(folder: &Path, run: &RunId, message: &Message) -> Result<Reply, SocketError> {
-    let mut result: Result<Reply, SocketError> = call_at(&path_of(folder, run), run, message, PATIENCE * 2);
+    let mut result: Result<Reply, SocketError> = call_at(&path_of(folder, run), run, message, SOCKET_WITHIN * 2);
     if !matches!(result, Err(SocketError::NotLive(_))) {
         return result;
     }
@@ -257,7 +255,7 @@ pub fn call(folder: &Path, run: &RunId, message: &Message) -> Result<Reply, Sock
         })
     };
     for path in names.filter(is_beside) {
-        match call_at(&path, run, message, PATIENCE * 2) {
+        match call_at(&path, run, message, SOCKET_WITHIN * 2) {
             Err(SocketError::NotLive(_)) => {}
             done @ Ok(Reply::Done { .. }) => return done,
             other => result = other,

@@ -10,10 +10,8 @@ use super::inspect::codex_processes;
 use super::tree::{Process, alive};
 use super::wire::{How, Launch, Status};
 use crate::clock;
+use crate::clocks::UNKILLABLE;
 use crate::model::ProcessIdentity;
-
-/// How long after KILL a process may live on before it is reported: it waits inside the kernel.
-const UNKILLABLE: Duration = Duration::from_secs(5);
 
 /// One launch of one agent.
 #[derive(Debug)]

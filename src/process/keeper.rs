@@ -23,13 +23,11 @@ use super::terminal::Terminal;
 use super::tree::{self, Process};
 use super::wire::{self, Launch, Leftovers, Numbered, Order, Refusal, Report, Session, Status, Stdin};
 use crate::clock;
+use crate::clocks::LAST_SWEEP;
 use crate::model::{AgentName, ProcessIdentity};
 
 /// Between two looks at an agent that is being ended.
 const TICK: Duration = Duration::from_millis(2);
-
-/// How long the guard tries to kill what govern left before it gives up on the kernel.
-const LAST: Duration = Duration::from_secs(30);
 
 /// What the guard takes over at the fork.
 #[derive(Debug)]
@@ -66,7 +64,7 @@ pub(super) fn run(start: Start) -> ! {
 pub(super) fn kill_everything() -> u32 {
     let me = nix::unistd::getpid().as_raw();
     let members = |see: &mut dyn FnMut(&Process)| tree::walk(&tree::children(me), see);
-    freeze::exterminate(&members, || while next_status().is_some() {}, LAST)
+    freeze::exterminate(&members, || while next_status().is_some() {}, LAST_SWEEP)
 }
 
 struct Keeper {
@@ -374,7 +372,7 @@ fn kill_below(top: ProcessIdentity) {
     }
     let begun = clock::monotonic();
     while doomed.iter().any(|process| tree::alive(process.identity))
-        && clock::monotonic().saturating_duration_since(begun) < LAST
+        && clock::monotonic().saturating_duration_since(begun) < LAST_SWEEP
     {
         std::thread::sleep(TICK);
     }

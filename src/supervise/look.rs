@@ -9,14 +9,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::clock;
+use crate::clocks::GIT_WITHIN;
 use crate::process;
 use crate::usage::work::Look;
-
-/// How long a look may take, all of it.
-const WITHIN: Duration = Duration::from_secs(5);
 
 /// The most that git may have to say.
 const MOST_BYTES: u64 = 4 << 20;
@@ -33,12 +31,12 @@ pub(super) struct Since {
     pub(super) last: Option<String>,
 }
 
-/// Looks at the work tree that this folder lies in. Blocks, for no longer than [`WITHIN`].
+/// Looks at the work tree that this folder lies in. Blocks, for no longer than [`GIT_WITHIN`].
 ///
 /// # Errors
 /// Where there is none, git is not installed, or it takes too long.
 pub(super) fn look(folder: &Path, since: &Since) -> io::Result<Look> {
-    let mut git = Git { folder: folder.display().to_string(), env: quiet(), deadline: clock::monotonic() + WITHIN };
+    let mut git = Git { folder: folder.display().to_string(), env: quiet(), deadline: clock::monotonic() + GIT_WITHIN };
     git.silence_filters();
     let root = git.line(&["rev-parse", "--show-toplevel"])?;
     let head = git.line(&["rev-parse", "--quiet", "--verify", "HEAD"]).ok();

@@ -1,9 +1,9 @@
 //! One match over all that govern can do. What stands here was recorded before.
 
 use std::ffi::OsString;
-use std::time::Duration;
 
 use crate::clock;
+use crate::clocks::{KILL_GRACE, STOP_GRACE};
 use crate::decide::Effect;
 use crate::decide::effect::{About, Ending, Question};
 use crate::decide::lifecycle::{After, State};
@@ -18,12 +18,6 @@ use crate::ui;
 use super::owners::AGENT;
 use super::supervisor::Supervisor;
 use super::ward::Ward;
-
-/// How long a stopped Codex, and then its tools, have to end by themselves.
-const STOP_GRACE: Duration = Duration::from_secs(3);
-
-/// The same for a killed one.
-const KILL_GRACE: Duration = Duration::from_millis(500);
 
 /// What a routed or resumed agent is told: the one prompt that govern itself writes.
 pub const GO_ON: &str = "Go on with the task where you left off.";

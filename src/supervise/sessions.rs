@@ -11,10 +11,11 @@ mod session;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use crate::clocks::FOREIGN_FILE;
 use crate::model::{AgentName, FileId, ServiceTier, ThreadId, Timestamp};
 use crate::tail::Held;
 use crate::tail::locate::is_session_file;
@@ -27,9 +28,6 @@ pub(super) use session::{Alteration, Change, Found, Reading, Reads};
 use session::{Session, Upto};
 
 use super::working::Deeds;
-
-/// How soon a file that was not ours is looked at again.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The files of a run.
 pub(super) struct Sessions {
@@ -219,7 +217,7 @@ impl Sessions {
     /// Worth looking through the tree's open files for: not ours, and not looked at just now. A
     /// busy stranger in the same home costs one look a second.
     pub(super) fn is_news(&self, id: FileId, now: Instant) -> bool {
-        !self.owns(id) && self.foreign.get(&id).is_none_or(|(seen, _)| now.duration_since(*seen) >= LOOK_AGAIN)
+        !self.owns(id) && self.foreign.get(&id).is_none_or(|(seen, _)| now.duration_since(*seen) >= FOREIGN_FILE)
     }
 
     /// A file that no process has open any more, but whose family is ours. Says which it is, if so.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::clock;
+use crate::clocks::Clocks;
 use crate::codex::Ungovernable;
 use crate::decide::agent::AgentSetup;
 use crate::decide::input::{HookId, Input, Interrupt};
@@ -57,6 +58,7 @@ pub(super) struct Supervisor {
     pub(super) timers: Timers,
     pub(super) logins: BTreeMap<PathBuf, Login>,
     pub(super) sweeps: usize,
+    pub(super) clocks: Clocks,
     pub(super) glanced: Glances,
     pub(super) skipped: u64,
     /// Codexes whose open files may not be looked at.
@@ -123,11 +125,11 @@ enum Wake {
 /// # Errors
 /// Refusals (123), a command that can't be executed (126, 127), and govern's own failures (125),
 /// before which the agent was ended.
-pub async fn supervise(plan: Plan, guard: Guard, mut inbox: Inbox) -> Result<Outcome, Error> {
+pub async fn supervise(plan: Plan, clocks: Clocks, guard: Guard, mut inbox: Inbox) -> Result<Outcome, Error> {
     let mut socket = Socket::listen(&plan.sockets, &plan.run)
         .map_err(|error| Error::new("a run must be able to listen for answers").caused_by(&error))?;
     let start = plan.start();
-    let mut supervisor = Supervisor::new(plan, guard);
+    let mut supervisor = Supervisor::new(plan, clocks, guard);
     let result = supervisor.govern(start, &mut socket, &mut inbox).await;
     let leftovers = if result.is_ok() { Leftovers::Leave } else { Leftovers::Kill };
     supervisor.dismiss(leftovers).await;
@@ -135,7 +137,7 @@ pub async fn supervise(plan: Plan, guard: Guard, mut inbox: Inbox) -> Result<Out
 }
 
 impl Supervisor {
-    fn new(plan: Plan, guard: Guard) -> Self {
+    fn new(plan: Plan, clocks: Clocks, guard: Guard) -> Self {
         let began = clock::monotonic();
         let order: Vec<AgentName> = plan.agents.iter().map(|agent| agent.setup.name.clone()).collect();
         let alone = plan.agents.first().filter(|agent| agent.seat == Seat::Governs).map(|one| one.setup.name.clone());
@@ -163,7 +165,8 @@ impl Supervisor {
             lift: plan.lift,
             before: plan.before,
             quote: Box::new(move |model, tier, at, tokens| quoter.quote(model, tier, at, tokens).cost),
-        });
+        })
+        .observing_within(clocks.observe);
         if let Some(adviser) = &plan.adviser {
             governor = governor.advised(adviser.attribution.clone());
         }
@@ -185,6 +188,7 @@ impl Supervisor {
             asking: Asking::new(plan.prompt, screen),
             timers: Timers::default(),
             logins: BTreeMap::new(),
+            clocks,
             sweeps: 0,
             glanced: Glances::default(),
             skipped: 0,

@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::clock;
 use crate::codex::{Invocation, Kind, Ungovernable};
 use crate::decide::Effect;
-use crate::decide::governor::OBSERVE_WITHIN;
 use crate::decide::input::{Input, Timer};
 use crate::decide::lifecycle::State;
 use crate::error::Error;
@@ -17,23 +16,10 @@ use crate::tail::locate::codex_home;
 use super::supervisor::Supervisor;
 use super::ward::Ward;
 
-/// How often the tree is looked through for Codexes whose files nobody announced: soon after the
-/// start, then seldom. The kernel tells an unprivileged process nothing of a grandchild's birth.
-const SWEEPS: [Duration; 5] = [
-    Duration::from_millis(400),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(8),
-];
-
-/// How often it is looked through at least where a limit binds a command that is not Codex itself.
-const WARY_SWEEP: Duration = Duration::from_secs(1);
-
 impl Supervisor {
     /// Looks through the tree for Codexes: their homes, their files, and flags that hide them.
     pub(super) fn sweep(&mut self) -> Vec<Input> {
-        self.sweeps = (self.sweeps + 1).min(SWEEPS.len() - 1);
+        self.sweeps = self.sweeps.saturating_add(1);
         let mut inputs = Vec::new();
         for (codex, agent) in self.codexes() {
             let pid = codex.identity.pid;
@@ -61,11 +47,11 @@ impl Supervisor {
 
     /// When to look again.
     pub(super) fn sweep_after(&self) -> Duration {
-        let usual = SWEEPS.get(self.sweeps).copied().unwrap_or(Duration::from_secs(8));
+        let usual = self.clocks.sweep_after(self.sweeps);
         // Behind a script any moment may bring a Codex with another home, or one that hides.
         let hides = |ward: &Ward| ward.invocation.is_none() && ward.finished.is_none();
         let wary = self.governor.enforces() && self.wards.values().any(hides);
-        if wary { usual.min(WARY_SWEEP) } else { usual }
+        if wary { usual.min(self.clocks.wary_sweep) } else { usual }
     }
 
     /// What the guard reports.
@@ -177,7 +163,7 @@ impl Supervisor {
                 // A Codex that is still waiting for its prompt has nothing to be observed yet.
                 // One that stands still writes nothing either.
                 Timer::Observe(ref agent, codex) if process::waits_for_input(codex.pid) || self.stands_still(agent) => {
-                    self.timers.arm(clock::monotonic(), timer, OBSERVE_WITHIN);
+                    self.timers.arm(clock::monotonic(), timer, self.clocks.observe);
                 }
                 Timer::Observe(_, codex) if !self.governor.sees_spend_of(codex) => {
                     // Its file may have been opened since the last look.

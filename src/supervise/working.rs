@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::clock;
+use crate::clocks::WORK_TREE;
 use crate::codex;
 use crate::decide::input::Input;
 use crate::model::{AgentName, Progress, ThreadId};
@@ -17,9 +18,6 @@ use crate::usage::work::{Look, Work};
 
 use super::look::{Since, look};
 use super::supervisor::Supervisor;
-
-/// How long after a look the next one may follow that nobody waits for.
-const AT_MOST_EVERY: Duration = Duration::from_secs(5);
 
 /// Whether what agents do is read beside what they spend.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -142,7 +140,7 @@ impl Working {
 
     /// It is some time since the agent's work tree was looked at.
     fn is_stale(&self, agent: &AgentName) -> bool {
-        let fresh = |looked: Instant| clock::monotonic().duration_since(looked) < AT_MOST_EVERY;
+        let fresh = |looked: Instant| clock::monotonic().duration_since(looked) < WORK_TREE;
         self.sees && self.agents.get(agent).is_some_and(|one| one.looks == Looks::No && !one.looked.is_some_and(fresh))
     }
 

@@ -67,7 +67,9 @@ fn an_answer_that_takes_too_long_is_not_waited_for() {
     let never = Gate::new();
     let Some(world) = world("timeout = \"1s\"", answer("stop", "").held_at(&never)) else { return };
     let end = run(&world).expect_code(0).expect_said("gpt-6-luna was asked: no answer within 1 s");
-    assert_eq!((asked(&world).len(), world.server.served().len()), (1, 3));
+    // Its Codex may be late before it has asked.
+    assert!(asked(&world).len() <= 1, "{}", end.finished);
+    assert_eq!(world.server.served().len(), 3);
     let told = advice(&world, &end);
     assert_eq!((&told["followed"], &told["rule"]["what"]), (&Value::from(false), &Value::from("extend")), "{told}");
     world.govern(&["audit", "verify"]).expect_code(0);

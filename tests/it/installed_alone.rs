@@ -47,10 +47,14 @@ fn count(world: &World, sql: &str) -> i64 {
 /// calls a hook, `answer N` records a response.
 fn stand_in(world: &World, name: &str, script: &str) {
     let thread = "01a20311-619a-7b13-a668-29fb2a4c2127";
-    let session = world.path(&format!("codex/sessions/2026/11/22/rollout-2026-11-22T11-43-20-{thread}.jsonl"));
-    let line = |kind: &str, payload: serde_json::Value| {
-        json!({ "timestamp": "2026-11-22T11:43:20.000Z", "type": kind, "payload": payload }).to_string()
+    let now = chrono::Utc::now();
+    let file = now.format("codex/sessions/%Y/%m/%d/rollout-%Y-%m-%dT%H-%M-%S");
+    let session = world.path(&format!("{file}-{thread}.jsonl"));
+    let line_at = |at: &str, kind: &str, payload: serde_json::Value| {
+        json!({ "timestamp": at, "type": kind, "payload": payload }).to_string()
     };
+    let begun = now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let line = |kind: &str, payload: serde_json::Value| line_at(&begun, kind, payload);
     let head = [
         line(
             "session_meta",
@@ -65,7 +69,8 @@ fn stand_in(world: &World, name: &str, script: &str) {
     );
     let usage = json!({ "input_tokens": 10_000, "cached_input_tokens": 8_000, "cache_write_input_tokens": 0,
         "output_tokens": 500, "reasoning_output_tokens": 0, "total_tokens": 10_500 });
-    let record = line(
+    let record = line_at(
+        "NOW",
         "token_usage_record",
         json!({ "thread_id": thread, "session_id": thread, "turn_id": "t",
         "response_id": "NUMBER", "usage": usage }),
@@ -79,7 +84,7 @@ fn stand_in(world: &World, name: &str, script: &str) {
         &format!("{name}/codex"),
         &format!(
             "#!/bin/bash\nask() {{ sed \"s/EVENT/$1/\" <<'X' | {govern} \"$2\" --home '{home}'\n{input}\nX\n}}\n\
-             answer() {{ sed \"s/NUMBER/r$1/\" >> '{session}' <<'X'\n{record}\nX\n}}\n{script}\n",
+             answer() {{ sed \"s/NUMBER/r$1/; s/NOW/$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)/\" >> '{session}' <<'X'\n{record}\nX\n}}\n{script}\n",
             home = home.display(),
             session = session.display(),
         ),

@@ -39,8 +39,7 @@ fn a_spent_day_holds_the_next_request_and_blocks_the_next_prompt() {
     prompt(&terminal, "once more");
     terminal.wait_for("govern: $0.0424");
     assert_eq!(of_user(&world), 2);
-    terminal.press("C-c");
-    terminal.press("C-c");
+    prompt(&terminal, "/quit");
     terminal.wait_for_code();
     terminal.expect_nothing_left();
 }

@@ -36,6 +36,22 @@ fn say(terminal: &Terminal<'_>, text: &str) {
     terminal.press("Enter");
 }
 
+/// Goes down the list on the screen to this entry, wherever it stands: entries have several lines, and lists scroll.
+#[track_caller]
+fn choose(terminal: &Terminal<'_>, entry: &str) {
+    let chosen = |screen: &str| screen.lines().rfind(|line| line.trim_start().starts_with('›')).map(str::to_owned);
+    let mut at = chosen(&terminal.wait_until("an entry is chosen", |screen| chosen(screen).is_some())).unwrap();
+    for _ in 0..50 {
+        if at.contains(entry) {
+            return;
+        }
+        terminal.press("Down");
+        let moved = terminal.wait_until("another is chosen", |screen| chosen(screen).is_some_and(|line| line != at));
+        at = chosen(&moved).unwrap();
+    }
+    panic!("no `{entry}` in the list:\n{}", terminal.screen());
+}
+
 /// Codex's screen, with one turn behind it where `after_a_turn`.
 fn begin<'w>(world: &'w World, after_a_turn: bool) -> Option<Terminal<'w>> {
     let terminal = Terminal::open(world)?;
@@ -63,19 +79,12 @@ fn expect_goes_on(world: &World, terminal: &Terminal<'_>, asked_before: usize) {
     terminal.wait_until("it is answered", |_| asked(world) == asked_before + 1);
 }
 
-/// Picks a model in Codex's own list, from the one that is current.
+/// Picks a model in Codex's own list.
 #[track_caller]
 fn pick(terminal: &Terminal<'_>, label: &str, slug: &str) {
     say(terminal, "/model");
     terminal.wait_for("Select Model");
-    // Which place it has in the list is Codex's to say.
-    let listed = terminal.wait_for(label);
-    let place = |screen: &str, mark: &str| screen.lines().position(|line| line.contains(mark)).unwrap();
-    let (from, to) = (place(&listed, "(current)"), place(&listed, label));
-    for _ in from.min(to)..from.max(to) {
-        terminal.press(if from < to { "Down" } else { "Up" });
-    }
-    terminal.wait_until("it is chosen", |screen| screen.lines().any(|line| line.contains('›') && line.contains(label)));
+    choose(terminal, label);
     terminal.press("Enter");
     terminal.wait_for("Select Reasoning Level");
     terminal.press("Enter");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use super::skip::skip;
+use super::skip::{leave_out, skip};
 
 /// A version of Codex that the tests know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct Version(pub &'static str);
 
 /// Writes usage records and asks before each request, compactions included. [`INSTEAD`] puts another in its place.
 pub const CURRENT: Version = Version("0.171.0");
+/// Asks before each request that is not a compaction's, and names none of them.
+pub const PREVIOUS: Version = Version("0.169.0");
 /// Writes one `token_count` a response, after its tools have run.
 pub const OLD: Version = Version("0.135.0");
 /// Writes each `token_count` twice, and has no hooks.
@@ -24,10 +26,10 @@ const INSTEAD: &str = "GOVERN_TEST_CODEX_VERSION";
 const WITHOUT: &str = "GOVERN_TEST_WITHOUT_CODEX";
 
 /// The `codex` of this version. Installs it at the first call on this machine. `None` where that is not possible:
-/// then the test that asked has said so and must return; in CI it fails.
+/// then the test that asked has said so and must return; in CI it fails, unless nobody wanted a Codex.
 pub fn real(version: Version) -> Option<PathBuf> {
     if std::env::var_os(WITHOUT).is_some() {
-        skip("no real Codex was wanted");
+        leave_out("it needs the real Codex");
         return None;
     }
     // One process installs one version at a time; the script guards against other processes.

@@ -92,7 +92,12 @@ impl World {
     fn clean_environment(&self) -> Vec<(String, String)> {
         let folder = |name: &str| self.path(name).display().to_string();
         let path = std::env::var("PATH").unwrap_or_default();
-        [
+        let zone = std::env::var("TZ").unwrap_or_else(|_| "UTC".to_owned());
+        // On another day (`tests/on-another-day`) it is that for all that a test starts.
+        let day = ["LD_PRELOAD", "FAKETIME", "DONT_FAKE_MONOTONIC", "NO_FAKE_STAT"]
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
+        let own = [
             ("PATH", format!("{}:{path}", folder("bin"))),
             ("HOME", folder("home")),
             ("CODEX_HOME", folder("codex")),
@@ -100,7 +105,7 @@ impl World {
             ("XDG_CONFIG_HOME", folder("config")),
             ("MOCK_KEY", "not-a-key".to_owned()),
             ("LANG", "C.UTF-8".to_owned()),
-            ("TZ", "UTC".to_owned()),
+            ("TZ", zone),
             ("USER", "tester".to_owned()),
             ("GIT_AUTHOR_NAME", "tester".to_owned()),
             ("GIT_AUTHOR_EMAIL", "tester@example.com".to_owned()),
@@ -109,8 +114,8 @@ impl World {
             ("GIT_CONFIG_NOSYSTEM", "1".to_owned()),
             (MARK, self.mark.clone()),
         ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        .map(|(name, value)| (name.to_owned(), value));
+        own.into_iter().chain(day).collect()
     }
 
     /// Sets a variable for everything started from now on.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clocks::RECORD_WITHIN;
 use crate::decide::account::Books;
 use crate::decide::agent::{Agent, Hold};
 use crate::decide::effect::Effect;
@@ -11,10 +12,6 @@ use crate::decide::lifecycle::{Happening, Intent, State};
 use crate::decide::treatment::hold_word;
 use crate::model::event::{EventKind, GateReach, ToolVerdict};
 use crate::model::{AgentName, Response, ThreadId};
-
-/// How long a request waits for the record of the answer before it. Codex writes it 2 ms after the answer, in a task of
-/// its own; where the last request failed, none comes.
-const RECORD_WITHIN: Duration = Duration::from_millis(250);
 
 impl Governor {
     /// Codex is about to do something, and waits.

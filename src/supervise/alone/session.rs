@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
+use crate::clocks::RECORD_WITHIN;
 use crate::codex::{self, HookEvent};
 use crate::decide::admission::{Admission, Asked};
 use crate::decide::input::{Input, Phase};
@@ -19,10 +20,6 @@ use crate::tail::locate::SessionFile;
 use crate::usage::pairing::Pairing;
 
 use super::{Call, told};
-
-/// How long a record that is due is waited for. Codex writes it 2 ms after the answer, in a task of its own; of a request
-/// that failed none comes.
-const RECORD_WITHIN: Duration = Duration::from_millis(250);
 
 /// How often the file is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(2);
