@@ -83,6 +83,7 @@ impl Governor {
                 };
                 self.accounts.iter().filter(of).find_map(|account| ahead_of_pace(account, *share, now))
             }
+            Trigger::Request(gate) => self.meets_unasked(agent, *gate),
             trigger => over(agent, trigger, now),
         }
     }

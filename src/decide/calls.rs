@@ -112,7 +112,7 @@ impl Governor {
         let (wait, otherwise) = match judged.verb {
             GateVerb::Deny => {
                 self.say(name, &format!("deny: {}", judged.because));
-                return self.refuse_call(name, hook, &judged.because, None);
+                return self.refuse_call(now, name, hook, (&judged.because, None));
             }
             GateVerb::Ask { wait, otherwise } => (wait, otherwise),
         };
@@ -213,7 +213,7 @@ impl Governor {
             Answer::Refuse => {
                 let because = reason.map_or_else(String::new, |reason| format!(": {reason}"));
                 let why = format!("{by} refused it{because}");
-                hooks.iter().for_each(|hook| self.refuse_call(&name, *hook, &why, Some(by)));
+                hooks.iter().for_each(|hook| self.refuse_call(now, &name, *hook, (&why, Some(by))));
                 return true;
             }
             Answer::Stop | Answer::Kill => {
@@ -248,7 +248,7 @@ impl Governor {
         match otherwise {
             Refusal::Deny => {
                 self.effects.push(Effect::Say(what.clone()));
-                hooks.iter().for_each(|hook| self.refuse_call(&name, *hook, &what, Some("deadline")));
+                hooks.iter().for_each(|hook| self.refuse_call(now, &name, *hook, (&what, Some("deadline"))));
             }
             Refusal::Stop => self.stop_because(now, &name, what),
             Refusal::Kill => {
@@ -309,7 +309,11 @@ impl Governor {
         }
     }
 
-    fn refuse_call(&mut self, name: &AgentName, hook: HookId, why: &str, by: Option<&str>) {
+    fn refuse_call(&mut self, now: Moment, name: &AgentName, hook: HookId, (why, by): (&str, Option<&str>)) {
+        let spends = self.agents.get(name).and_then(|agent| agent.gate.asker_of(hook));
+        if let Some(thread) = spends {
+            return self.refuse_request(now, name, &thread, why);
+        }
         let Some((thread, wants)) = self.agents.get_mut(name).and_then(|agent| agent.gate.take(hook)) else { return };
         if let Wants::Tool(call) = wants {
             self.record_call(name, thread, call, ToolVerdict::Denied, by);

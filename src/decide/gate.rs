@@ -68,6 +68,11 @@ impl Gate {
         self.waiting.values().any(|(_, wants)| wants.spends())
     }
 
+    /// The thread whose request this is.
+    pub(super) fn asker_of(&self, hook: HookId) -> Option<ThreadId> {
+        self.waiting.get(&hook).filter(|(_, wants)| wants.spends()).map(|(thread, _)| thread.clone())
+    }
+
     /// What would ask for this thread waits: a request, or a turn that was to begin with one.
     pub fn keeps_from_asking(&self, thread: &ThreadId) -> bool {
         let asks = |wants: &Wants| wants.spends() || *wants == Wants::Turn;

@@ -125,7 +125,7 @@ pub(super) fn over(agent: &Agent, trigger: &Trigger, now: Moment) -> Option<Stri
     let watch = &agent.watch;
     match trigger {
         Trigger::Rate { rate, over } => too_fast(agent, rate, *over, now.uptime),
-        Trigger::Pace { .. } => None,
+        Trigger::Pace { .. } | Trigger::Request(_) => None,
         Trigger::Faster(share) => faster(agent, *share, now.uptime),
         Trigger::Without { spend, evidence } => {
             let spent = watch.since(*evidence, spend.unit);

@@ -75,6 +75,8 @@ pub enum Trigger {
     CacheBelow(u32),
     /// A turn is under way, and nothing was heard of the agent for so long.
     Idle(Duration),
+    /// The next request meets this gate, by its place among the policy's; made where requests are held by signals.
+    Request(usize),
     /// So much of a ChatGPT plan's own limit is used.
     Plan {
         /// Which of them.
@@ -109,6 +111,7 @@ impl Alert {
             | Trigger::Context(_)
             | Trigger::CacheBelow(_)
             | Trigger::Idle(_)
+            | Trigger::Request(_)
             | Trigger::Plan { .. } => false,
         }
     }
@@ -122,6 +125,7 @@ impl Alert {
             | Trigger::Faster(_)
             | Trigger::CacheBelow(_)
             | Trigger::Idle(_)
+            | Trigger::Request(_)
             | Trigger::Plan { .. } => false,
         }
     }
@@ -149,6 +153,7 @@ impl fmt::Display for Trigger {
             Self::Repeated(times) => write!(f, "one command is run {times} times and nothing changes"),
             Self::Context(of) => write!(f, "{} of the context window is used", share(of)),
             Self::CacheBelow(of) => write!(f, "less than {} of the input comes from the cache", share(of)),
+            Self::Request(_) => f.write_str("the next request meets a gate"),
             Self::Idle(time) => write!(f, "a turn is under way and nothing happens for {}", duration::show(*time)),
             Self::Plan { window, share: of } => write!(f, "{} of the plan's {window} limit is used", share(of)),
         }

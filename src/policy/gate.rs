@@ -21,6 +21,41 @@ pub struct ToolCall<'a> {
     pub next_cost: Option<Money>,
 }
 
+/// What a request is likely to cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likely {
+    /// So much.
+    Costs(Money),
+    /// Its model has no price.
+    Unpriced,
+    /// Nothing is known of this agent: it was never answered, nor in an earlier run.
+    Unknown,
+}
+
+/// What an agent is about to ask its model.
+pub struct Request<'a> {
+    /// Which model.
+    pub model: Option<&'a str>,
+    /// Where the agent belongs; `None` is "unknown", and meets no condition.
+    pub value: &'a dyn Fn(&Dimension) -> Option<String>,
+    /// What it is likely to cost.
+    pub likely: Likely,
+}
+
+/// The most severe of the gates that a request meets. One of which nothing is known meets none: it could never be
+/// learnt.
+pub fn judge_request(rules: &[Gate], request: &Request<'_>) -> Option<GateVerdict> {
+    let next_cost = match request.likely {
+        Likely::Costs(cost) => Some(cost),
+        Likely::Unpriced => None,
+        Likely::Unknown => return None,
+    };
+    let Request { model, value, .. } = request;
+    let call = ToolCall { tool: "", command: None, paths: &[], model: *model, value: *value, next_cost };
+    let on_requests = rules.iter().enumerate().filter(|(_, gate)| gate.is_on_requests());
+    verdict(on_requests.filter_map(|(index, gate)| Some((index, gate, reason(gate, &call, None)?))).collect())
+}
+
 /// What the gates say to a call that meets one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateVerdict {
@@ -42,11 +77,11 @@ const PATCH: &str = "apply_patch";
 /// observed, `deny` before `ask`; of two questions the one with the more severe end, then the shorter wait decides.
 pub fn judge(rules: &[Gate], call: &ToolCall<'_>) -> Option<GateVerdict> {
     let reading = call.command.filter(|_| call.tool != PATCH).map(Reading::of);
-    let mut met: Vec<(usize, &Gate, String)> = rules
-        .iter()
-        .enumerate()
-        .filter_map(|(index, gate)| Some((index, gate, reason(gate, call, reading.as_ref())?)))
-        .collect();
+    let on_tools = rules.iter().enumerate().filter(|(_, gate)| !gate.is_on_requests());
+    verdict(on_tools.filter_map(|(index, gate)| Some((index, gate, reason(gate, call, reading.as_ref())?))).collect())
+}
+
+fn verdict(mut met: Vec<(usize, &Gate, String)>) -> Option<GateVerdict> {
     met.sort_by_key(|(_, gate, _)| (gate.observe, std::cmp::Reverse(severity(gate.verb))));
     let (index, first, _) = met.first()?;
     Some(GateVerdict {
@@ -185,8 +220,13 @@ mod tests {
             ("only = { branch = \"main\" }", Some("`g`: a call of Bash")),
             ("only = { branch = \"x\" }", None),
             ("only = { team = \"*\" }", None),
-            ("cost_above = \"0.10 usd\"", None),
-            ("cost_above = \"0.09 usd\"", Some("`g`: the next request is likely to cost $0.10, more than $0.09")),
+            ("tool = \"Bash\"\ncost_above = \"0.10 usd\"", None),
+            (
+                "tool = \"Bash\"\ncost_above = \"0.09 usd\"",
+                Some("`g`: the next request is likely to cost $0.10, more than $0.09"),
+            ),
+            // Alone, it is a gate on requests.
+            ("cost_above = \"0.09 usd\"", None),
             (
                 "match = \"git*\"\ncost_above = \"0.09 usd\"",
                 Some("`g`: `git push` matches `git*`; the next request is likely to cost $0.10, more than $0.09"),
@@ -195,10 +235,29 @@ mod tests {
             assert_eq!(because(rule, &bash).as_deref(), reason, "{rule}");
         }
         let unpriced = ToolCall { next_cost: None, ..call("Bash", None, &[]) };
-        let reason = because("cost_above = \"1 usd\"", &unpriced);
+        let reason = because("tool = \"*\"\ncost_above = \"1 usd\"", &unpriced);
         assert_eq!(reason.as_deref(), Some("`g`: the next request has no price, and may cost more than $1.00"));
         let nameless = ToolCall { model: None, ..call("Bash", None, &[]) };
         assert_eq!(because("model = \"*\"", &nameless), None);
+    }
+
+    #[test]
+    fn a_gate_on_what_the_next_request_costs_alone_is_one_on_requests() {
+        let rules = gates("[[gate]]\nname = \"g\"\ndo = \"deny\"\nmodel = \"gpt-6*\"\ncost_above = \"0.10 usd\"\n");
+        let met = |model: &str, likely| {
+            let request = Request { model: Some(model), value: &on_main, likely };
+            judge_request(&rules, &request).map(|verdict| verdict.because.join("; "))
+        };
+        let cost = |text: &str| Likely::Costs(Money::parse_decimal(text).unwrap());
+        for (model, likely, because) in [
+            ("gpt-6-luna", cost("0.10"), None),
+            ("gpt-6-luna", cost("0.11"), Some("`g`: the next request is likely to cost $0.11, more than $0.10")),
+            ("o3", cost("0.11"), None),
+            ("gpt-6-luna", Likely::Unpriced, Some("`g`: the next request has no price, and may cost more than $0.10")),
+            ("gpt-6-luna", Likely::Unknown, None),
+        ] {
+            assert_eq!(met(model, likely).as_deref(), because, "{model} {likely:?}");
+        }
     }
 
     #[test]

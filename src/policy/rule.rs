@@ -269,6 +269,15 @@ pub struct Gate {
     pub layer: Layer,
 }
 
+impl Gate {
+    /// What costs is all that it looks at: it is met by requests. With a tool, a command or a path besides it is met by
+    /// tools.
+    pub fn is_on_requests(&self) -> bool {
+        let of_tools = !(self.tools.is_empty() && self.paths.is_empty());
+        self.cost_above.is_some() && !of_tools && self.wanted.is_empty() && self.except.is_empty()
+    }
+}
+
 /// What a gate does, from mild to severe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateVerb {

@@ -166,7 +166,8 @@ impl Supervisor {
             before: plan.before,
             quote: Box::new(move |model, tier, at, tokens| quoter.quote(model, tier, at, tokens).cost),
         })
-        .observing_within(clocks.observe);
+        .observing_within(clocks.observe)
+        .watches_requests();
         if let Some(adviser) = &plan.adviser {
             governor = governor.advised(adviser.attribution.clone());
         }

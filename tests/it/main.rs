@@ -40,6 +40,7 @@ mod installed;
 mod installed_alone;
 mod installed_screen;
 mod ledger_lost;
+mod limits;
 mod models;
 mod namespace;
 mod old;

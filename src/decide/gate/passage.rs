@@ -80,7 +80,13 @@ impl Governor {
         }
         if begins {
             self.open_for_request(now, &name, &thread, books);
+            let of = thread.clone();
             if !self.refuse_next(now, &name, &Asks { thread, root, model, tier, unpriced }) {
+                if spends {
+                    self.meet_request_gate(now, &name, id, (&of, books));
+                } else {
+                    self.refuse_prompt(&name, &of);
+                }
                 self.evaluate(now, &name, books);
             }
         }

@@ -7,6 +7,7 @@ mod brake;
 mod calls;
 mod conserved;
 mod consult;
+mod dear;
 mod gate;
 mod headroom;
 mod join;

@@ -181,6 +181,9 @@ proptest! {
             prop_assert!(waiting.is_empty() || moves, "{waiting:?} wait for nobody: {}", world.told());
         }
         // All that is under way comes to its end.
+        for who in sent.clone() {
+            answer(&mut world, &mut sent, who, 1, Phase::Idle);
+        }
         for name in NAMES {
             if !waits(&world, name) {
                 world.exits(name);

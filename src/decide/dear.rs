@@ -1,0 +1,144 @@
+//! Pure. Gates on requests: one that is likely to cost too much is asked about, or refused, before it is sent.
+//!
+//! A request cannot be refused by an answer: Codex waits for the hook, and ignores what it says (0.169, 0.171). So what
+//! is refused ends the agent at this safe point, before the request; only a prompt that is typed at Codex's screen is
+//! refused as a prompt, and the screen stays. A Codex that does not ask before its requests is held by signals.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{AgentName, Cost, Money, Response, ThreadId, Unit, Verb};
+use crate::policy::alert::{Act, Alert, Trigger};
+use crate::policy::gate::{Likely, Request, judge_request};
+use crate::policy::rule::{GateVerb, Policy, Refusal, Step, Threshold};
+
+use super::account::Books;
+use super::agent::{Agent, Thread, p80};
+use super::governor::Governor;
+use super::input::{HookId, Judged, Moment, Phase, ToolCall};
+
+impl Governor {
+    /// The same governor, which holds by signals what its gates on requests are met by, where an agent's Codex does not
+    /// ask before its requests.
+    #[must_use]
+    pub fn watches_requests(mut self) -> Self {
+        let alerts = alerts(&self.policy);
+        if !alerts.is_empty() {
+            Arc::make_mut(&mut self.policy).alerts.extend(alerts);
+        }
+        self
+    }
+
+    /// What a thread's next request is likely to cost, with the model that it is on.
+    fn likely_cost(&self, agent: &Agent, thread: &ThreadId) -> Likely {
+        let never = Thread::default();
+        let thread = agent.threads.get(thread).unwrap_or(&never);
+        let cost = |response: &Response| match &thread.model {
+            Some(model) if response.model.as_ref() != Some(model) => self.quoted(model, response),
+            Some(_) | None => response.cost,
+        };
+        let all = |costs: Vec<Cost>| costs.into_iter().map(Cost::money).collect::<Option<Vec<Money>>>();
+        let known = agent.foretelling(thread).map(cost).collect::<Vec<Cost>>();
+        if !known.is_empty() {
+            return all(known).and_then(|costs| costs.into_iter().max()).map_or(Likely::Unpriced, Likely::Costs);
+        }
+        if let Some(declared) = agent.setup.registration.per_response(Unit::Usd) {
+            return Likely::Costs(Money::from_nanos(declared));
+        }
+        let firsts = agent.like_runs(thread.model.as_ref()).map(cost).collect::<Vec<Cost>>();
+        if firsts.is_empty() {
+            return Likely::Unknown;
+        }
+        let four_in_five = |costs: Vec<Money>| p80(costs.into_iter().map(Money::nanos)).map(Money::from_nanos);
+        all(firsts).and_then(four_in_five).map_or(Likely::Unpriced, Likely::Costs)
+    }
+
+    /// What gates say to the next request of a thread.
+    fn judge_next(&self, agent: &Agent, thread: &ThreadId) -> Option<Judged> {
+        let on = agent.threads.get(thread).and_then(|thread| thread.model.as_ref());
+        let last = agent.threads.get(thread).and_then(|thread| thread.recent().last()?.model.as_ref());
+        let request = Request {
+            model: on.or(last).map(|model| model.as_str()),
+            value: &|dimension| agent.value(&self.run, dimension),
+            likely: self.likely_cost(agent, thread),
+        };
+        let verdict = judge_request(&self.policy.gates, &request)?;
+        let rule = self.policy.gates.get(verdict.index)?.name.to_string();
+        Some(Judged { rule, verb: verdict.verb, because: verdict.because.join("; "), would: verdict.observe })
+    }
+
+    /// A request is about to be sent: it may meet a gate.
+    pub(super) fn meet_request_gate(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        hook: HookId,
+        of: (&ThreadId, &dyn Books),
+    ) {
+        let (thread, books) = of;
+        let Some(judged) = self.agents.get(name).and_then(|agent| self.judge_next(agent, thread)) else { return };
+        let on = self.agents.get(name).and_then(|agent| agent.threads.get(thread)?.model.clone());
+        let short = on.map_or_else(|| "its model".to_owned(), |model| model.to_string());
+        // All requests of an agent are of one kind: who lets them all go, is not asked again.
+        let call = ToolCall { tool: "request to".to_owned(), digest: String::new(), short, judged: None };
+        self.meet_gate(now, name, hook, (&judged, &call), books);
+    }
+
+    /// A prompt that is typed at Codex's own screen begins with a request: where a gate refuses that, the prompt is
+    /// refused, and the screen stays.
+    pub(super) fn refuse_prompt(&mut self, name: &AgentName, thread: &ThreadId) {
+        let Some(agent) = self.agents.get(name).filter(|agent| agent.setup.full_screen) else { return };
+        let refused = self.judge_next(agent, thread).filter(|judged| judged.verb == GateVerb::Deny && !judged.would);
+        if let Some(judged) = refused.filter(|_| !self.policy.observe) {
+            self.bar(name, thread, judged.because, None);
+        }
+    }
+
+    /// A gate or a person refuses a request. A sub-agent's, or one at a person's screen, waits until it is interrupted;
+    /// any other agent ends before it is sent.
+    pub(super) fn refuse_request(&mut self, now: Moment, name: &AgentName, thread: &ThreadId, why: &str) {
+        let Some(agent) = self.agents.get(name) else { return };
+        let sub_agent = agent.threads.get(thread).is_some_and(|known| known.is_sub_agent(thread));
+        if sub_agent || agent.setup.full_screen {
+            return self.bar(name, thread, why.to_owned(), None);
+        }
+        self.stop_because(now, name, format!("the request is refused: {why}"));
+    }
+
+    /// Why the next request of an agent meets this gate, where its Codex does not ask first.
+    pub(super) fn meets_unasked(&self, agent: &Agent, gate: usize) -> Option<String> {
+        if agent.gate.holds_requests() {
+            return None;
+        }
+        let name = self.policy.gates.get(gate)?.name.to_string();
+        let busy = agent.threads.iter().filter(|(_, thread)| thread.phase != Phase::Idle);
+        busy.filter_map(|(id, _)| self.judge_next(agent, id)).find(|judged| judged.rule == name).map(|met| met.because)
+    }
+}
+
+/// Gates on requests as alerts.
+fn alerts(policy: &Policy) -> Vec<Alert> {
+    let of_requests = policy.gates.iter().enumerate().filter(|(_, gate)| gate.is_on_requests());
+    let alert = of_requests.map(|(index, gate)| {
+        let (verb, wait, otherwise) = match gate.verb {
+            GateVerb::Ask { wait, otherwise } => (Verb::Ask, wait, otherwise),
+            GateVerb::Deny => (Verb::Stop, Duration::ZERO, Refusal::Stop),
+        };
+        let otherwise = match otherwise {
+            Refusal::Kill => Verb::Kill,
+            Refusal::Deny | Refusal::Stop => Verb::Stop,
+        };
+        let at = Threshold::Share(1000);
+        let step = Step { at, verb, may: None, say: None, to: None, wait, otherwise, implied: false };
+        Alert {
+            name: gate.name.as_str().into(),
+            trigger: Trigger::Request(index),
+            only: gate.only.clone(),
+            act: Act::Step(step),
+            observe: gate.observe,
+            layer: gate.layer,
+            step_of: None,
+        }
+    });
+    alert.collect()
+}

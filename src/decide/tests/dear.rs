@@ -1,0 +1,146 @@
+//! Pure. Gates on what the next request costs.
+
+use super::world::{CODEX, Plan, World, morning, response};
+use crate::decide::input::Wants;
+use crate::decide::lifecycle::State;
+use crate::decide::{Effect, Input};
+use crate::model::event::Answer;
+use crate::model::{AgentName, ApprovalId};
+
+/// More than fifty cents for the next request.
+fn dear(verb: &str) -> Plan {
+    Plan::of(&format!("[[gate]]\nname = \"dear\"\ncost_above = \"0.50 usd\"\ndo = \"{verb}\"\n"))
+}
+
+/// Its first request went out, and its answer cost so many tenths of a cent.
+fn answered(plan: Plan, tokens: u64) -> World {
+    let mut world = plan.started();
+    world.hook(1, "root", Wants::Request);
+    assert!(world.is_let_through(1), "of the first request of all nothing is known");
+    world.answers("root", tokens);
+    world
+}
+
+fn state(world: &World) -> State {
+    world.governor.agent(&AgentName::new(CODEX)).unwrap().state
+}
+
+fn asked(world: &World) -> Vec<&str> {
+    let text = |effect: &'_ Effect| matches!(effect, Effect::Ask(_));
+    let found = world.effects.iter().filter(|effect| text(effect));
+    found
+        .filter_map(|effect| if let Effect::Ask(question) = effect { Some(question.text.as_str()) } else { None })
+        .collect()
+}
+
+#[test]
+fn a_dear_request_is_asked_about_before_it_is_sent_and_each_one_again() {
+    let mut world = answered(dear("ask"), 510);
+    world.hook(2, "root", Wants::Request);
+    assert!(!world.is_let_through(2));
+    assert_eq!(asked(&world), ["`dear`: the next request is likely to cost $0.51, more than $0.50: request to: dear"]);
+    world.extends(1, 1);
+    assert!(world.is_let_through(2));
+    world.answers("root", 100);
+    world.hook(3, "root", Wants::Request);
+    assert!(!world.is_let_through(3));
+    world.person(2, Answer::Allow { seconds: None });
+    assert!(world.is_let_through(3));
+    world.answers("root", 100);
+    world.hook(4, "root", Wants::Request);
+    assert!(world.is_let_through(4), "a person let all of them go");
+}
+
+#[test]
+fn a_request_that_costs_no_more_is_not_asked_about_and_neither_are_tools() {
+    let mut world = answered(dear("ask"), 500);
+    world.hook(2, "root", super::gate::tool());
+    world.hook(3, "root", Wants::Request);
+    assert!(world.is_let_through(2) && world.is_let_through(3));
+    let mut world = answered(dear("ask"), 900);
+    world.hook(2, "root", super::gate::tool());
+    assert!(world.is_let_through(2), "it is a gate on requests");
+}
+
+#[test]
+fn the_first_request_of_a_run_is_foretold_by_earlier_runs() {
+    let mut plan = dear("ask");
+    plan.firsts.insert(AgentName::new(CODEX), vec![response(CODEX, "before", "dear", 800, morning())]);
+    let mut world = plan.started();
+    world.hook(1, "root", Wants::Request);
+    assert!(!world.is_let_through(1));
+    // By a cheaper model the same would cost less.
+    let mut plan = dear("ask");
+    plan.firsts.insert(AgentName::new(CODEX), vec![response(CODEX, "before", "dear", 800, morning())]);
+    let mut world = plan.started();
+    world.model = "cheap".to_owned();
+    world.hook(1, "root", Wants::Request);
+    assert!(world.is_let_through(1));
+}
+
+#[test]
+fn what_is_refused_ends_before_it_is_sent() {
+    let mut world = answered(dear("deny"), 510);
+    world.hook(2, "root", Wants::Request);
+    assert_eq!(state(&world), State::Gone);
+    assert!(!world.is_let_through(2));
+    assert!(world.told().contains("stop: the request is refused: `dear`: the next request is likely to cost $0.51"));
+    for no in [Answer::Stop, Answer::Kill] {
+        let mut world = answered(dear("ask"), 510);
+        world.hook(2, "root", Wants::Request);
+        world.person(1, no);
+        assert_eq!(state(&world), State::Gone);
+        assert!(!world.is_let_through(2));
+    }
+    let mut world = answered(dear("ask"), 510);
+    world.hook(2, "root", Wants::Request);
+    world.pass(1_800);
+    world.deadline(1);
+    assert_eq!(state(&world), State::Gone);
+}
+
+#[test]
+fn a_prompt_at_a_screen_is_refused_and_the_screen_stays() {
+    let mut plan = dear("deny");
+    plan.agents[0].full_screen = true;
+    let mut world = plan.started();
+    world.hook(1, "root", Wants::Turn);
+    world.hook(2, "root", Wants::Request);
+    world.concludes("root", 900);
+    world.hook(3, "root", Wants::Turn);
+    let refused = |effect: &Effect| matches!(effect, Effect::Answer { hook, deny: Some(_) } if hook.0 == 3);
+    assert!(world.effects.iter().any(refused));
+    assert_eq!(state(&world), State::Running);
+    assert!(!world.governor.agent(&AgentName::new(CODEX)).unwrap().turn_under_way());
+}
+
+#[test]
+fn a_codex_that_does_not_ask_first_is_held_by_signals() {
+    let by_signals = |verb: &str| {
+        let mut world = dear(verb).world();
+        world.governor = std::mem::replace(&mut world.governor, dear(verb).world().governor).watches_requests();
+        world.feed(Input::Begin);
+        world.works(510);
+        world
+    };
+    let mut world = by_signals("ask");
+    assert_eq!((state(&world), asked(&world).len()), (State::Held, 1));
+    world.feed(Input::Answered {
+        approval: ApprovalId(1),
+        answer: Answer::Extend { amount: 0 },
+        by: "ann".to_owned(),
+        reason: None,
+    });
+    assert_eq!(state(&world), State::Running);
+    assert_eq!(state(&by_signals("deny")), State::Gone);
+}
+
+#[test]
+fn who_only_observes_says_so() {
+    let mut plan = dear("deny");
+    plan.policy.observe = true;
+    let mut world = answered(plan, 510);
+    world.hook(2, "root", Wants::Request);
+    assert!(world.is_let_through(2));
+    assert!(world.told().contains("would deny: `dear`"));
+}

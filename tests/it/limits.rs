@@ -1,0 +1,83 @@
+//! Limits that act: on time whatever runs, in grace, before a dear request, and on the first request of a run.
+
+use crate::support::codex::{CURRENT, OLD, OLDER};
+use crate::support::fake_responses::{Reply, Select};
+use crate::support::ledger;
+use crate::support::world::World;
+
+const CODEX: &[&str] = &["codex", "exec", "do it"];
+
+#[test]
+fn minutes_end_what_hangs_with_no_codex_at_all() {
+    let world = World::without_codex();
+    let flags = ["--budget", "0.02 minutes", "--at-limit", "stop"];
+    let end = world.run_governed(&flags, &["sleep", "600"]).expect_code(124).expect_outcome("stopped");
+    end.expect_said("1 s of 1 s (--budget 0.02 minutes): spent");
+    world.expect_no_survivors();
+}
+
+#[test]
+fn minutes_end_what_hangs_after_its_codex() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::message("all is done")]);
+    let script = "codex exec 'do it' && touch done && sleep 600";
+    // Long enough for a busy machine to start Codex; what hangs would take ten minutes.
+    let end = world.run_governed(&["--budget", "0.4 minutes", "--at-limit", "stop"], &["sh", "-c", script]);
+    let end = end.expect_code(124).expect_outcome("stopped");
+    assert!(world.work().join("done").exists(), "its Codex had ended well before");
+    ledger::expect_all_served(&world, &end.id());
+    world.expect_no_survivors();
+}
+
+#[test]
+fn grace_is_a_limit_too() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(
+        "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.07 usd\"\ngrace = \"40%\"\n\
+         steps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+    world.server.always(Select::root(), Reply::exec("true"));
+    // $0.0212 each; $0.07 and 40 % are $0.098: the fifth would be $0.106.
+    let end = world.run_governed(&[], CODEX).expect_code(124).expect_outcome("stopped");
+    assert_eq!(world.server.served().len(), 4);
+    ledger::expect_all_served(&world, &end.id());
+}
+
+#[test]
+fn a_dear_request_is_refused_before_it_is_sent() {
+    for version in [CURRENT, OLD] {
+        let Some(world) = World::with_codex(version) else { return };
+        world.policy("[[gate]]\nname = \"dear\"\ncost_above = \"0.02 usd\"\ndo = \"deny\"\n");
+        world.server.always(Select::root(), Reply::exec("true"));
+        let end = world.run_governed(&[], CODEX).expect_code(124).expect_outcome("stopped");
+        let end = end.expect_said("`dear`: the next request is likely to cost $0.02");
+        assert_eq!(world.server.served().len(), 1, "of the first nothing was known");
+        ledger::expect_all_served(&world, &end.id());
+    }
+}
+
+#[test]
+fn a_codex_that_does_not_ask_before_its_requests_is_ended_by_signals_at_a_dear_one() {
+    let Some(world) = World::with_codex(OLDER) else { return };
+    world.policy("[[gate]]\nname = \"dear\"\ncost_above = \"0.02 usd\"\ndo = \"deny\"\n");
+    world.server.always(Select::root(), Reply::exec("sleep 1"));
+    world.run_governed(&[], CODEX).expect_code(124).expect_outcome("stopped");
+    assert!(world.server.served().len() <= 2, "{:?}", world.server.served().len());
+}
+
+#[test]
+fn a_run_whose_first_request_would_pass_a_month_is_not_started() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(
+        "[[budget]]\nname = \"month\"\nper = \"everything\"\nwindow = \"month\"\nlimit = \"0.05 usd\"\n\
+         steps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+    world.server.always(Select::root(), Reply::message("all is done"));
+    for _ in 0..2 {
+        world.run_governed(&[], CODEX).expect_code(0);
+    }
+    let end = world.run_governed(&[], CODEX).expect_code(123);
+    let said = "four in five of its last 2 runs took no more for their first request";
+    end.expect_said(said);
+    assert_eq!(world.server.served().len(), 2);
+}
