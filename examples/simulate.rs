@@ -21,7 +21,7 @@ use govern::decide::lifecycle::State;
 use govern::decide::{Before, Books, Effect, Governor, Input, Moment, Setup};
 use govern::model::{
     AgentName, Attribution, Basis, Billing, BudgetKey, Cost, ModelId, Money, Progress, Quantity, Registration,
-    Response, ResponseKey, RunId, ServiceTier, Streak, ThreadId, Tokens, Unit,
+    Response, ResponseKey, RunId, ServiceTier, Streak, ThreadId, Timestamp, Tokens, Unit,
 };
 use govern::policy::layers::{FlagRules, load};
 use govern::policy::mistake::LayerText;
@@ -442,6 +442,10 @@ impl Books for Nothing {
     }
 
     fn extended(&self, _: &BudgetKey) -> i64 {
+        0
+    }
+
+    fn given(&self, _: &BudgetKey, _: Option<Timestamp>) -> i64 {
         0
     }
 

@@ -8,7 +8,7 @@ use crate::gate::message::{Message, Reply, Wish};
 use crate::gate::socket::{self, SocketError};
 use crate::ledger::home;
 use crate::model::quantity::QUANTITY_HINT;
-use crate::model::{ApprovalId, ApprovalState, ModelId, Quantity, RunId};
+use crate::model::{Approval, ApprovalId, ApprovalState, ModelId, Quantity, RunId};
 use crate::policy::duration::{self, DURATION_HINT};
 
 /// Options of `govern approve`.
@@ -92,7 +92,7 @@ fn answer(approval: ApprovalId, wish: Wish, reason: Option<String>) -> Result<Ex
     let waiting = ledger.waiting_for(approval)?;
     let sockets = home::socket_folder(&folder)?;
     let message = Message::Answer { approval, wish, reason };
-    let (run, reply) = first_live(&sockets, &waiting, &message, approval)?;
+    let (run, reply) = first_live(&sockets, &waiting, &message, &question)?;
     match reply {
         Reply::Done { what } => {
             super::to_stderr(&format!("govern: {what}\n"));
@@ -114,7 +114,7 @@ fn first_live(
     sockets: &std::path::Path,
     waiting: &[RunId],
     message: &Message,
-    approval: ApprovalId,
+    question: &Approval,
 ) -> Result<(RunId, Reply)> {
     for run in waiting {
         match socket::call(sockets, run, message) {
@@ -125,8 +125,12 @@ fn first_live(
             }
         }
     }
-    Err(Error::new(format!("nobody waits for approval {approval} any more: the run is over"))
-        .hint("`govern resume RUN --extend …` goes on with a run that was stopped"))
+    let (run, extend) = (&question.run, question.extend);
+    let hint = match extend.amount {
+        0 => format!("`govern resume {run}` goes on with it"),
+        amount => format!("`govern resume {run} --extend {}` goes on with it", extend.unit.typed(amount)),
+    };
+    Err(Error::new(format!("nobody waits for approval {} any more: the run is over", question.id)).hint(hint))
 }
 
 fn wake_others(sockets: &std::path::Path, waiting: &[RunId], answered: &RunId) {

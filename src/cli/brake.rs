@@ -1,7 +1,7 @@
 //! Owns `govern pause`, `continue` and `stop`: the emergency brake for what runs on this machine.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -9,6 +9,7 @@ use super::format::put;
 use super::here::Here;
 use crate::clock;
 use crate::codex;
+use crate::decide::permission;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::message::{Message, Reply};
@@ -76,7 +77,7 @@ pub fn run(brake: Brake, args: &BrakeArgs, out: &mut dyn Write, here: &Here<'_>)
     let supervised: Vec<RunId> = supervised.into_iter().map(|run| run.id).collect();
     let mut came = call_all(&sockets, &supervised, &message);
     came.extend(alone.into_iter().map(|run| {
-        let told = tell_hooks(here, &run.id, brake, args.reason.as_deref());
+        let told = tell_hooks(here, &run, brake, args.reason.as_deref());
         (run.id, told)
     }));
     for (run, came) in came {
@@ -155,12 +156,20 @@ fn call(sockets: &Path, run: &RunId, message: &Message) -> Result<String> {
 }
 
 /// Writes the brake into the ledger, where the session's next hook finds it, and one that is held at once.
-fn tell_hooks(here: &Here<'_>, run: &RunId, brake: Brake, reason: Option<&str>) -> Result<String> {
+fn tell_hooks(here: &Here<'_>, session: &RunInfo, brake: Brake, reason: Option<&str>) -> Result<String> {
+    let run = &session.id;
     if process::own_identity().is_none_or(|own| process::is_agents(own.pid)) {
         return Err(Error::new(format!("run `{run}` does not obey: agents do not decide about agents"))
             .hint("do it in a terminal that no agent started"));
     }
-    let by = format!("{} (cli)", super::run::whoami());
+    let who = super::run::whoami();
+    if brake == Brake::Continue {
+        // Nobody supervises it: its policy is read where it works, as its hooks do.
+        let policy = Here { cwd: PathBuf::from(&session.cwd), ..*here }.policy(None)?.policy;
+        permission::judge(&policy.approvals, &who, None)
+            .map_err(|not| Error::new(format!("run `{run}` does not obey: {not}")))?;
+    }
+    let by = format!("{who} (cli)");
     let reason = reason.map(codex::redact);
     let mut ledger = Ledger::open_existing(&here.state_folder()?)?;
     Ok(ledger.turn(clock::now(), |turn| {

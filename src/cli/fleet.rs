@@ -123,6 +123,7 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
     let attribution = attribute_with(&policy, &place::look(&here.cwd, env), Attribution::default());
     let who = agents.iter().map(|agent| (&agent.setup.name, &agent.setup.attribution));
     let before = before::before(&ledger, &run, earlier.is_some(), who)?;
+    let kept = ResumableFleet::text(args, &here.cwd, &policy);
     let plan = Plan {
         adviser: adviser::adviser(&policy, &run, &state, &agents, &attribution)?,
         run,
@@ -145,7 +146,7 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
         askable: terminal && env("CI").is_none(),
         fresh,
         show: args.show,
-        kept: Some(ResumableFleet::text(args, &here.cwd)),
+        kept: Some(kept),
     };
     let outcome = in_runtime(plan, supervision)?;
     let exit = outcome.exit;

@@ -152,7 +152,8 @@ fn busy() -> World {
         (response.key, response.run) = (key.into(), Some(run.into()));
         Event { at: response.at, run: run.into(), agent: None, kind: EventKind::Response(Box::new(response)) }
     };
-    let ended = EventKind::RunEnded { outcome: "stopped".into(), code: 124, rule: Some("each run".into()) };
+    let ended =
+        EventKind::RunEnded { outcome: "stopped".into(), code: 124, rule: Some("each run".into()), lifts: None };
     in_ledger(
         &world.ledger_folder(),
         "k3f9x27m1a",

@@ -235,9 +235,14 @@ pub fn of_run(ledger: &Ledger, mut info: RunInfo, here: &Here<'_>, zone: Tz) -> 
     if info.outcome.is_none() && !(here.alive)(info.process) {
         info.outcome = Some("lost".to_owned());
     }
-    let goes_on = matches!(info.outcome.as_deref(), Some("stopped" | "killed" | "lost"));
+    let goes_on = match info.outcome.as_deref() {
+        Some("stopped" | "killed" | "lost") => true,
+        // One that was refused when it was to go on.
+        Some("refused") => events.iter().any(|event| matches!(event.kind, EventKind::RunResumed { .. })),
+        _ => false,
+    };
     let handoff = match goes_on {
-        true => Some(Handoff { files: None, next: resume::next(ledger, &info.id, None)? }),
+        true => Some(Handoff { files: None, next: resume::next(ledger, &info, here)? }),
         false => None,
     };
     let prices = stamp(Some(&info));

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::clocks::Clocks;
 use crate::codex::{Invocation, Kind};
 use crate::decide::agent::AgentSetup;
-use crate::decide::governor::Lift;
+use crate::decide::lift::Lift;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::fleet::refusal::refusal;
@@ -239,7 +239,8 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         setup,
         command: command.clone(),
         invocation,
-        folder: None,
+        // A run that goes on is typed anywhere, and the guard was forked there.
+        folder: goes_on.then(|| start.place.folder.clone()),
         resumes: start.resumes,
         codex_home: assigned_home.or_else(|| locate::codex_home(env)),
         seat: Seat::Governs,

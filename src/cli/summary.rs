@@ -65,14 +65,11 @@ fn report_of(outcome: &Outcome, parts: &Parts) -> Result<Option<RunReport>> {
         // Some of its agents may be ended while the rest ends well: what is left can go on.
         let done = |agent: &AgentEnd| agent.result == Some(AgentResult::Done);
         let left = outcome.error.is_none() && !report.fleet.agents.iter().all(done);
-        let next = || resume::next(ledger, &parts.run, outcome.extend.as_deref());
-        report.handoff = if left { Some(Handoff { files: None, next: next()? }) } else { None };
+        report.handoff =
+            if left { Some(Handoff { files: None, next: resume::next(ledger, &report.info, &here)? }) } else { None };
     } else if outcome.ended {
         let changed = parts.repository.as_deref().map(|root| changed_since(root, parts.began));
-        report.handoff = Some(Handoff {
-            files: changed.flatten(),
-            next: resume::next(ledger, &parts.run, outcome.extend.as_deref())?,
-        });
+        report.handoff = Some(Handoff { files: changed.flatten(), next: resume::next(ledger, &report.info, &here)? });
     }
     Ok(Some(report))
 }

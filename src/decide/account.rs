@@ -17,6 +17,8 @@ pub trait Books {
     fn spent(&self, query: &SpentQuery<'_>) -> i64;
     /// Lifted so far.
     fn extended(&self, key: &BudgetKey) -> i64;
+    /// What people's answers have lifted it by, since then.
+    fn given(&self, key: &BudgetKey, since: Option<Timestamp>) -> i64;
     /// Claimed by other live runs.
     fn reserved_by_others(&self, key: &BudgetKey) -> i64;
     /// What an agent's responses cost in this run, as far as they have a price.

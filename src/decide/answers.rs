@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::model::event::{Answer, Chosen, EventKind};
-use crate::model::{AgentName, ApprovalId, BudgetKey, Quantity, Unit, Verb};
+use crate::model::{AgentName, ApprovalId, Quantity, Verb};
 use crate::policy::rule::Window;
 use crate::policy::verdict::{Standing, judge};
 
-use super::account::{Account, Books};
+use super::account::Books;
 use super::agent::{Agent, Hold};
 use super::effect::{About, Effect, Question};
-use super::governor::{Governor, Lift};
+use super::governor::Governor;
 use super::input::{Moment, Timer};
 use super::lifecycle::{Happening, Intent, State};
 use super::verdicts::{Due, Source};
@@ -273,47 +273,6 @@ impl Governor {
         hold.or_else(|| calls.next()).cloned()
     }
 
-    /// Lifts the limit that stopped the run, before it goes on; says whether there is one to lift.
-    pub(super) fn lift_limit(&mut self, name: &AgentName, lift: &Lift) -> bool {
-        let named = |account: &&Account| lift.budget.as_ref().is_none_or(|budget| account.key.budget == *budget);
-        let counts = |account: &&Account| account.key.unit == lift.by_amount.unit && account.agents.contains(name);
-        let mut own = self.accounts.iter().filter(counts);
-        // The budget that stopped it, else the narrowest that counts in this unit: the last one.
-        let Some(key) = own.clone().find(named).or(own.next_back()).map(|account| account.key.clone()) else {
-            return false;
-        };
-        self.extend(name, key, lift.by_amount.amount, &lift.by, None);
-        true
-    }
-
-    pub(super) fn extend(&mut self, name: &AgentName, key: BudgetKey, amount: i64, by: &str, reason: Option<&str>) {
-        self.lift_accounts(&key, amount);
-        self.record(
-            Some(name),
-            EventKind::Extended {
-                budget: key.budget.clone(),
-                scope: key.scope.clone(),
-                amount,
-                unit: key.unit.as_str().to_owned(),
-                by: by.to_owned(),
-                reason: reason.map(str::to_owned),
-            },
-        );
-        let reason = reason.map(str::to_owned);
-        self.effects.push(Effect::Extend { key, amount, by: by.to_owned(), reason });
-    }
-
-    pub(super) fn lift_accounts(&mut self, key: &BudgetKey, amount: i64) {
-        for index in 0..self.accounts.len() {
-            if let Some(account) = self.accounts.get_mut(index).filter(|account| account.key == *key) {
-                account.extend(amount);
-                self.lifted_time |= account.key.unit == Unit::Minutes;
-                self.forget_fired(index);
-                self.lift_pool(index, amount);
-            }
-        }
-    }
-
     pub(super) fn ask(&mut self, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         if let Some(hold) = agent.question.take() {
@@ -330,10 +289,7 @@ impl Governor {
             Source::Alert(alert) => return Some(self.question_of_alert(agent, due, self.policy.alerts.get(alert)?)),
         };
         let route_to = self.next_rung(agent).filter(|_| agent.setup.restartable).map(|rung| rung.model);
-        let mut extend = Quantity { unit: account.key.unit, amount: due.offer };
-        if let Some(most) = self.policy.approvals.max_extend.filter(|most| most.unit == extend.unit) {
-            extend.amount = extend.amount.min(most.amount);
-        }
+        let extend = Quantity { unit: account.key.unit, amount: due.offer };
         let step = due.step.as_ref();
         let question = Question {
             run: self.run.clone(),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::clocks::Clocks;
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, ApprovalId, Braked, BudgetName, Cost, ModelId, Quantity, Response, RunId, ServiceTier, ThreadId,
-    Timestamp, Tokens, Verb,
+    AgentName, ApprovalId, Braked, BudgetName, Cost, ModelId, Response, RunId, ServiceTier, ThreadId, Timestamp,
+    Tokens, Verb,
 };
 use crate::policy::rule::{Budget, Policy};
 
@@ -20,6 +20,7 @@ use super::consult::Adviser;
 use super::effect::{About, Effect, Question};
 use super::input::{Input, Interrupt, Moment, Phase, Timer};
 use super::lifecycle::{Happening, Intent, State};
+use super::lift::{Lift, Lifted};
 use super::pace::Pace;
 use super::pool::Pool;
 
@@ -46,17 +47,6 @@ pub struct Setup {
     pub before: Before,
 }
 
-/// A limit that is lifted before the run goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lift {
-    /// The budget that stopped the run; `None`: whichever counts in this unit.
-    pub budget: Option<BudgetName>,
-    /// By how much.
-    pub by_amount: Quantity,
-    /// Who lifts it.
-    pub by: String,
-}
-
 /// Decides for one run. Holds no clock, no file, no process.
 pub struct Governor {
     pub(super) run: RunId,
@@ -65,6 +55,7 @@ pub struct Governor {
     pub(super) quote: Quoter,
     pub(super) observe_within: Duration,
     pub(super) lift: Option<Lift>,
+    pub(super) lifted: Option<Lifted>,
     pub(super) history: Vec<Response>,
     /// Questions to the governor model that had no answer before the run went on.
     pub(super) unanswered: u32,
@@ -115,6 +106,7 @@ impl Governor {
             quote: setup.quote,
             observe_within: Clocks::STANDARD.observe,
             lift: setup.lift,
+            lifted: None,
             history,
             unanswered,
             over_before: active,
@@ -270,6 +262,7 @@ impl Governor {
 
     fn launched(&mut self, now: Moment, agent: &AgentName, books: &dyn Books) {
         self.outcome(agent, true, "");
+        self.book_lift(books);
         if let Some(agent) = self.agents.get_mut(agent) {
             agent.resume_clock(now.uptime);
         }

@@ -203,23 +203,35 @@ impl Governor {
         by: (&str, Option<&str>),
         books: &dyn Books,
     ) {
-        let account = self.accounts.iter().find(|account| account.key == *key && self.pool_of(account).is_some());
-        let Some((place, agent)) = account.and_then(|account| {
-            let place = self.pool_of(account)?;
-            Some((place, self.pools.get(place)?.agent(account)?))
-        }) else {
-            return;
-        };
-        let short = amount.saturating_sub(self.pool_size(place, Some(&agent), now, books));
-        let whole = self.pools.get(place).map(|pool| pool.key.clone());
-        let whole = whole.map(|key| self.current_key(place, now).unwrap_or(key));
-        if let Some(whole) = whole.filter(|_| short > 0) {
+        let Some((place, agent)) = self.allotted(key) else { return };
+        if let Some((whole, agent, short)) = self.beyond_pool(now, key, amount, books) {
             self.extend(&agent, whole, short, by.0, by.1);
         }
         if let Some(share) = self.share_mut(place, &agent) {
             share.given = share.given.saturating_add(amount);
         }
         self.moved(place, &agent, Moved::Extended, amount, by.1);
+    }
+
+    /// The pool and the agent that this is an allotment of.
+    fn allotted(&self, key: &BudgetKey) -> Option<(usize, AgentName)> {
+        let mut of_pools = self.accounts.iter().filter(|account| account.key == *key);
+        let (account, place) = of_pools.find_map(|account| Some((account, self.pool_of(account)?)))?;
+        Some((place, self.pools.get(place)?.agent(account)?))
+    }
+
+    /// What an allotment's pool lacks where it is raised by so much: by that the whole is lifted, for this agent.
+    pub(super) fn beyond_pool(
+        &self,
+        now: Moment,
+        key: &BudgetKey,
+        amount: i64,
+        books: &dyn Books,
+    ) -> Option<(BudgetKey, AgentName, i64)> {
+        let (place, agent) = self.allotted(key)?;
+        let short = amount.saturating_sub(self.pool_size(place, Some(&agent), now, books));
+        let whole = self.current_key(place, now).or_else(|| self.pools.get(place).map(|pool| pool.key.clone()))?;
+        (short > 0).then_some((whole, agent, short))
     }
 
     fn current_key(&self, place: usize, now: Moment) -> Option<BudgetKey> {

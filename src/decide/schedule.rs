@@ -80,13 +80,12 @@ impl Governor {
     pub(super) fn begin(&mut self, now: Moment, books: &dyn Books) {
         for name in self.names() {
             self.open_current(now, &name, books);
-            if let Some(lift) = self.lift.take()
-                && !self.lift_limit(&name, &lift)
-            {
-                let what = format!("no budget of this run counts what `--extend {}` would lift", lift.by_amount);
-                self.effects.push(Effect::Refuse(what));
-                return;
-            }
+        }
+        if let Some(Err(why)) = self.lift.take().map(|lift| self.lift_limit(lift, books)) {
+            self.effects.push(Effect::Refuse(why));
+            return;
+        }
+        for name in self.names() {
             self.recall(&name, books);
         }
         if let Err(what) = self.allot(now, books) {
@@ -100,9 +99,12 @@ impl Governor {
             let asks = |due: &Due| due.foretold && due.verb == Verb::Ask;
             let hard = due.iter().find(|due| due.written.is_hard() && self.is_hard(due) && !asks(due));
             if let Some(hard) = hard {
-                let text = hard.because.clone();
-                if let Source::Step { account, .. } = hard.source {
-                    self.last_hard = self.account(account).map(|(account, _)| account.key.budget.clone());
+                let (text, offer) = (hard.because.clone(), hard.offer);
+                if let Source::Step { account, .. } = hard.source
+                    && let Some(account) = self.accounts.get_mut(account)
+                {
+                    account.offered = Some(offer);
+                    self.last_hard = Some(account.key.budget.clone());
                 }
                 self.effects.push(Effect::Refuse(text));
                 return;

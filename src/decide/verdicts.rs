@@ -136,7 +136,8 @@ impl Governor {
             self.say_grace(index, &standing);
             let (account, budget) = self.account(index)?;
             let fired = judge(budget, &standing)?;
-            let (because, offer) = (because(account, budget, &standing, fired), account.offer(standing.reserved));
+            let because = because(account, budget, &standing, fired);
+            let offer = self.offered_within(index, account.offer(standing.reserved), books);
             if self.may_wait(now, name, index, (&standing, fired)) {
                 return None;
             }

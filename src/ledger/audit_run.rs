@@ -125,7 +125,7 @@ impl Walk<'_> {
                     && self.run.policy == *policy
                     && self.run.prices == *prices
             }
-            EventKind::RunEnded { outcome, code, rule } => {
+            EventKind::RunEnded { outcome, code, rule, .. } => {
                 // A run that went on has ended more than once: its row tells the last end.
                 self.ended = Some((at, outcome.clone(), *code, rule.as_ref().map(|rule| rule.as_str().to_owned())));
                 true

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
+use crate::model::event::GOVERNOR;
 use crate::model::{BudgetKey, BudgetName, Extension, Timestamp, Unit};
 
 use super::budget::key_text;
@@ -115,6 +116,14 @@ impl Turn<'_> {
     pub fn extended(&self, key: &BudgetKey) -> Result<i64, LedgerError> {
         extended(self.tx, key, self.now)
     }
+
+    /// By how much people's answers have lifted a budget's limit, since then: what the governor gives from a pool is no
+    /// answer of anybody's.
+    pub fn given(&self, key: &BudgetKey, since: Option<Timestamp>) -> Result<i64, LedgerError> {
+        let sql = format!("{SELECT} WHERE key = ?1 AND at >= ?2 AND by <> ?3 AND amount > 0");
+        let since = since.map_or(i64::MIN, |since| since.timestamp_millis());
+        sum(self.tx, &sql, params![key_text(key)?, since, GOVERNOR])
+    }
 }
 
 impl Ledger {
@@ -133,8 +142,12 @@ impl Ledger {
 /// Only by what the ledger's chain holds.
 fn extended(conn: &Connection, key: &BudgetKey, at: Timestamp) -> Result<i64, LedgerError> {
     let sql = format!("{SELECT} WHERE key = ?1 AND (until IS NULL OR until > ?2)");
-    let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![key_text(key)?, at.timestamp_millis()])?;
+    sum(conn, &sql, params![key_text(key)?, at.timestamp_millis()])
+}
+
+fn sum(conn: &Connection, sql: &str, of: impl rusqlite::Params) -> Result<i64, LedgerError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(of)?;
     let mut total = 0_i64;
     while let Some(row) = rows.next()? {
         let row = ExtensionRow::read(row)?;

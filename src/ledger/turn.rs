@@ -166,7 +166,7 @@ impl Turn<'_> {
     }
 
     fn end_run(&self, event: &Event, run_no: i64) -> Result<(), LedgerError> {
-        let EventKind::RunEnded { outcome, code, rule } = &event.kind else { return Ok(()) };
+        let EventKind::RunEnded { outcome, code, rule, .. } = &event.kind else { return Ok(()) };
         self.tx.execute(
             "UPDATE runs SET ended = ?2, outcome = ?3, code = ?4, rule = ?5 WHERE no = ?1",
             params![run_no, event.at.timestamp_millis(), outcome, code, rule.as_ref().map(|rule| rule.as_str())],

@@ -320,7 +320,27 @@ pub enum EventKind {
         /// The budget that ended it, if one did.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         rule: Option<BudgetName>,
+        /// What it takes to go on, where a limit ended it that can be lifted.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        lifts: Option<Lifts>,
     },
+}
+
+/// An extension that is enough for a run to go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lifts {
+    /// As `--extend` takes it, such as `0.02usd`.
+    pub amount: String,
+    /// When the budget's window ends: from then on nothing need be lifted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub until: Option<Timestamp>,
+}
+
+impl Lifts {
+    /// The limit still stands in the way.
+    pub fn is_needed(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
 }
 
 /// Who extends from a pool, and the agent whose spend is what a governor model was asked: nobody of flesh and blood.

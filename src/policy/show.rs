@@ -327,10 +327,13 @@ fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {
     if approvals.approvers.is_empty() {
         writeln!(out, "  by anyone with the ledger's rights")?;
     } else {
-        writeln!(out, "  by {}", joined(approvals.approvers.iter().cloned(), ", "))?;
+        let names = joined(approvals.approvers.iter().cloned(), ", ");
+        writeln!(out, "  by {names}")?;
+        writeln!(out, "  these are log-in names, and a run is answered only from the account that it runs under:")?;
+        writeln!(out, "  under another account nobody can, and a second person cannot approve on this machine")?;
     }
     if let Some(most) = approvals.max_extend {
-        writeln!(out, "  by no more than {most} each")?;
+        writeln!(out, "  one budget by no more than {most} within its window, all answers together; resume too")?;
     }
     Ok(())
 }

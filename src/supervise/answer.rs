@@ -3,6 +3,7 @@
 use crate::decide::Effect;
 use crate::decide::effect::{About, Question};
 use crate::decide::input::Input;
+use crate::decide::permission::{self, Lifting, NotAllowed};
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Stands, Wish};
 use crate::gate::socket::{self, Call, Peer};
@@ -14,7 +15,7 @@ use crate::report::approvals::answer_text;
 use super::supervisor::Supervisor;
 
 /// Why an answer is not taken, and what to do instead.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NotTaken {
     why: String,
     hint: Option<String>,
@@ -28,6 +29,12 @@ impl NotTaken {
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+impl From<NotAllowed> for NotTaken {
+    fn from(not: NotAllowed) -> Self {
+        Self::new(not.to_string())
     }
 }
 
@@ -45,7 +52,10 @@ impl Supervisor {
             (Some(Message::Wake | Message::Status), Ok(_)) => {
                 (self.turn(Vec::new())?, Reply::Done { what: "awake".to_owned() })
             }
-            (Some(Message::Brake { brake, reason }), Ok(who)) => return self.brake(call, &who, brake, reason),
+            (Some(Message::Brake { brake, reason }), Ok(who)) => match self.may_brake(brake, &who) {
+                Ok(()) => return self.brake(call, &who, brake, reason),
+                Err(not) => (Vec::new(), refused(not)),
+            },
             (Some(Message::Answer { approval, wish, reason }), Ok(who)) => {
                 match self.take_answer(approval, &wish, &who, reason.as_deref())? {
                     Ok((effects, what)) => (effects, Reply::Done { what }),
@@ -84,20 +94,21 @@ impl Supervisor {
         let Some(question) = self.governor.waits_for(approval) else { return Ok(Vec::new()) };
         let who = process::user_name(process::own_uid()).unwrap_or_else(|| "somebody".to_owned());
         let by = format!("{who} (prompt)");
-        let allowed = may_answer(&who, &self.governor.policy().approvals);
-        match allowed.map(|()| answer) {
-            Ok(answer) => {
+        let (effects, not) = match may_answer(&question, &answer, &who, &self.governor.policy().approvals) {
+            Ok(()) => {
                 let (effects, settled) = self.settle(approval, &question, answer, &by, None)?;
-                if settled.is_ok() {
-                    self.wake_others(approval);
-                }
-                Ok(effects)
+                (effects, settled.err())
             }
-            Err(not) => {
-                self.say(&not.why);
-                Ok(Vec::new())
+            Err(not) => (Vec::new(), Some(not)),
+        };
+        match not {
+            None => self.wake_others(approval),
+            Some(not) => {
+                self.say(&format!("not answered: {}", not.why));
+                self.asking.put_again();
             }
         }
+        Ok(effects)
     }
 
     /// Tells the other runs that wait for the same answer, beside the loop: each may take its time.
@@ -127,9 +138,7 @@ impl Supervisor {
             return Ok(Err(NotTaken::new(format!("nobody waits for approval {approval} here any more"))
                 .hint("`govern approvals` shows what waits")));
         };
-        let approvals = &self.governor.policy().approvals;
-        let answer = may_answer(who, approvals).and_then(|()| understand(&question, wish, approvals));
-        match answer {
+        match answer_of(&question, wish, who, &self.governor.policy().approvals) {
             Ok(answer) => {
                 let (effects, what) = self.settle(approval, &question, answer, &format!("{who} (cli)"), reason)?;
                 Ok(what.map(|what| (effects, what)))
@@ -150,8 +159,8 @@ impl Supervisor {
         let what = describe(question, &answer);
         let input = Input::Answered { approval, answer, by: by.to_owned(), reason: reason.map(str::to_owned) };
         let effects = self.turn(vec![input])?;
-        if std::mem::take(&mut self.too_late) {
-            return Ok((effects, Err(NotTaken::new(format!("approval {approval} has been answered already")))));
+        if let Some(not) = self.not_taken.take() {
+            return Ok((effects, Err(not)));
         }
         self.asking.became(format!("{by}: {what}"));
         Ok((effects, Ok(what)))
@@ -162,21 +171,40 @@ pub(super) fn refused(not: NotTaken) -> Reply {
     Reply::Refused { why: not.why, hint: not.hint }
 }
 
-/// `[approvals] approvers`, if the policy names any.
-pub(super) fn may_answer(who: &str, approvals: &Approvals) -> Result<(), NotTaken> {
-    if approvals.approvers.is_empty() || approvals.approvers.iter().any(|approver| approver == who) {
-        return Ok(());
-    }
-    Err(NotTaken::new(format!("`{who}` is not among the approvers of this policy"))
-        .hint(format!("these may answer: {}", approvals.approvers.join(", "))))
+/// The answer that a wish comes to for this question, if this person may give it. What earlier answers have used up of
+/// `max_extend` is looked at in the turn that takes it.
+pub(super) fn answer_of(
+    question: &Question,
+    wish: &Wish,
+    who: &str,
+    approvals: &Approvals,
+) -> Result<Answer, NotTaken> {
+    permission::judge(approvals, who, None)?;
+    let answer = understand(question, wish)?;
+    may_answer(question, &answer, who, approvals)?;
+    Ok(answer)
 }
 
-/// What a wish comes to for this question, under the policy's `[approvals]`.
-pub(super) fn understand(question: &Question, wish: &Wish, approvals: &Approvals) -> Result<Answer, NotTaken> {
+fn may_answer(question: &Question, answer: &Answer, who: &str, approvals: &Approvals) -> Result<(), NotTaken> {
+    let lifting = match answer {
+        Answer::Extend { amount } if question.about == About::Limit => {
+            let by = Quantity { unit: question.key.unit, amount: *amount };
+            Some(Lifting { budget: &question.key.budget, by, given: 0 })
+        }
+        _ => None,
+    };
+    Ok(permission::judge(approvals, who, lifting)?)
+}
+
+fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
     match wish {
         Wish::Extend { by: Some(_) } | Wish::Allow { .. } if question.about == About::Alert => {
             Err(NotTaken::new("there is no limit here that an answer could lift")
                 .hint("a plain `govern approve` lets the agent go on"))
+        }
+        Wish::Extend { by: None } if question.about == About::Limit && question.extend.amount == 0 => {
+            Err(NotTaken::new("answers have extended this budget by all that they may, `max_extend`")
+                .hint("`govern deny` ends the agent"))
         }
         Wish::Extend { by: None } => Ok(match question.about {
             About::Limit => Answer::Extend { amount: question.extend.amount },
@@ -188,10 +216,6 @@ pub(super) fn understand(question: &Question, wish: &Wish, approvals: &Approvals
             })?;
             if quantity.unit != question.key.unit {
                 return Err(NotTaken::new(format!("this budget counts {}, not `{text}`", question.key.unit.as_str())));
-            }
-            let most = approvals.max_extend.filter(|most| most.unit == quantity.unit);
-            if let Some(most) = most.filter(|most| quantity.amount > most.amount) {
-                return Err(NotTaken::new(format!("one answer may extend by {most} at the most")));
             }
             Ok(Answer::Extend { amount: quantity.amount })
         }
@@ -277,7 +301,7 @@ mod tests {
             (Wish::Kill, Answer::Kill),
         ];
         for (wish, answer) in cases {
-            assert_eq!(understand(&question, &wish, &Approvals::default()).unwrap(), answer, "{wish:?}");
+            assert_eq!(answer_of(&question, &wish, "ann", &Approvals::default()).unwrap(), answer, "{wish:?}");
         }
     }
 
@@ -289,33 +313,35 @@ mod tests {
             (by("0 usd"), "`0 usd` must be more than zero"),
             (by("9999999999 usd"), "`9999999999 usd` is absurdly large"),
             (by("200k tok"), "this budget counts usd, not `200k tok`"),
-            (by("21 usd"), "one answer may extend by $20.00 at the most"),
+            (by("21 usd"), "answers may extend `purse` by $20.00 in all, and this is $21.00"),
             (Wish::Route { model: Some(ModelId::new("dear")) }, "the ladder's next model is `cheap`, not `dear`"),
         ];
         for (wish, why) in cases {
-            let not = understand(&question(Unit::Usd, Some("cheap")), &wish, &at_most("20 usd")).unwrap_err();
+            let not = answer_of(&question(Unit::Usd, Some("cheap")), &wish, "ann", &at_most("20 usd")).unwrap_err();
             assert_eq!(not.why, why, "{wish:?}");
         }
-        let nowhere = understand(&question(Unit::Usd, None), &Wish::Route { model: None }, &Approvals::default());
+        let nowhere = answer_of(&question(Unit::Usd, None), &Wish::Route { model: None }, "ann", &Approvals::default());
         assert!(nowhere.unwrap_err().why.starts_with("there is no cheaper model"));
     }
 
     #[test]
     fn exactly_the_most_is_allowed_and_a_limit_of_another_unit_does_not_count() {
-        let twenty = understand(&question(Unit::Usd, None), &by("20 usd"), &at_most("20 usd"));
+        let twenty = answer_of(&question(Unit::Usd, None), &by("20 usd"), "ann", &at_most("20 usd"));
         assert_eq!(twenty.unwrap(), Answer::Extend { amount: 20_000_000_000 });
-        let tokens = understand(&question(Unit::Tok, None), &by("9M tok"), &at_most("20 usd"));
+        let tokens = answer_of(&question(Unit::Tok, None), &by("9M tok"), "ann", &at_most("20 usd"));
         assert_eq!(tokens.unwrap(), Answer::Extend { amount: 9_000_000 });
     }
 
     #[test]
     fn a_policy_may_name_who_answers() {
-        assert!(may_answer("anyone", &Approvals::default()).is_ok());
         let named = Approvals { approvers: vec!["ann".to_owned(), "bob".to_owned()], max_extend: None };
-        assert!(may_answer("bob", &named).is_ok());
-        for stranger in ["eve", "Ann", "", "ann "] {
-            let not = may_answer(stranger, &named).unwrap_err();
-            assert_eq!(not.hint.as_deref(), Some("these may answer: ann, bob"), "{stranger}");
+        let route = || Wish::Route { model: None };
+        for wish in [Wish::Extend { by: None }, by("2 usd"), route(), Wish::Stop, Wish::Kill] {
+            let question = question(Unit::Usd, Some("cheap"));
+            assert!(answer_of(&question, &wish, "anyone", &Approvals::default()).is_ok(), "{wish:?}");
+            assert!(answer_of(&question, &wish, "bob", &named).is_ok(), "{wish:?}");
+            let not = answer_of(&question, &wish, "eve", &named).unwrap_err();
+            assert_eq!(not.why, "`eve` is not among the approvers of this policy (they are: ann, bob)", "{wish:?}");
         }
     }
 }

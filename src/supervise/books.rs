@@ -7,7 +7,7 @@ use crate::decide::Books;
 use crate::decide::account::{Leave, SpentQuery};
 use crate::ledger::{CallQuery, LedgerError, Turn};
 use crate::model::event::Answer;
-use crate::model::{AgentName, BudgetKey, Dimension, Money, RunId, Sum, Unit};
+use crate::model::{AgentName, BudgetKey, Dimension, Money, RunId, Sum, Timestamp, Unit};
 use crate::process;
 
 /// The ledger in a turn. The governor is pure and takes no errors: the first one is kept, and the
@@ -74,6 +74,10 @@ impl Books for TurnBooks<'_, '_> {
         self.keep(self.turn.borrow().extended(key))
     }
 
+    fn given(&self, key: &BudgetKey, since: Option<Timestamp>) -> i64 {
+        self.keep(self.turn.borrow().given(key, since))
+    }
+
     fn reserved_by_others(&self, key: &BudgetKey) -> i64 {
         self.keep(self.turn.borrow_mut().reserved_by_others(key, &process::alive))
     }
@@ -106,6 +110,10 @@ impl Books for NoBooks {
     }
 
     fn extended(&self, _: &BudgetKey) -> i64 {
+        0
+    }
+
+    fn given(&self, _: &BudgetKey, _: Option<Timestamp>) -> i64 {
         0
     }
 

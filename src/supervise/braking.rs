@@ -7,11 +7,13 @@ use crate::decide::Effect;
 use crate::decide::agent::Agent;
 use crate::decide::input::Input;
 use crate::decide::lifecycle::State;
+use crate::decide::permission;
 use crate::error::Error;
 use crate::gate::message::Reply;
 use crate::gate::socket::Call;
 use crate::model::{AgentName, Brake, Braked};
 
+use super::answer::NotTaken;
 use super::supervisor::Supervisor;
 
 /// Another govern that waits to be told what became of its brake.
@@ -30,6 +32,14 @@ struct Before {
 }
 
 impl Supervisor {
+    /// Anybody may stop an agent; to let it go on is an answer.
+    pub(super) fn may_brake(&self, brake: Brake, who: &str) -> Result<(), NotTaken> {
+        match brake {
+            Brake::Continue => Ok(permission::judge(&self.governor.policy().approvals, who, None)?),
+            Brake::Pause | Brake::Stop | Brake::Kill => Ok(()),
+        }
+    }
+
     /// Hears one that uses the brake. It is told what came of it once that is so.
     pub(super) fn brake(
         &mut self,

@@ -66,18 +66,13 @@ impl Supervisor {
         {
             self.note_of(&alone, ended);
         }
-        self.note(EventKind::RunEnded {
-            outcome: outcome.to_owned(),
-            code: i32::from(exit.code()),
-            rule: rule.clone(),
-        });
+        let lifts = rule.as_ref().and_then(|rule| self.governor.lifts(rule));
+        self.note(EventKind::RunEnded { outcome: outcome.to_owned(), code: i32::from(exit.code()), rule, lifts });
         let sealed = self.turn(Vec::new());
         self.notices.release();
         let error = result.err().or(sealed.err());
         let budgets = self.standings();
-        let mut ending = self.governor.accounts().filter(|(budget, _)| rule.as_ref() == Some(&budget.name));
-        let extend = ending.find_map(|(_, account)| Some(account.key.unit.typed(account.offered?)));
-        Outcome { error, exit, ended, budgets, extend, ledger: self.ledger }
+        Outcome { error, exit, ended, budgets, ledger: self.ledger }
     }
 
     /// The outcome of the whole by those of its agents. One agent alone ends as its command did; of several, the worst

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::codex::{self, Invocation};
 use crate::decide::Before;
 use crate::decide::agent::AgentSetup;
-use crate::decide::governor::Lift;
+use crate::decide::lift::Lift;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::ledger::Ledger;
@@ -111,8 +111,6 @@ pub struct Outcome {
     pub error: Option<Error>,
     /// Where the budgets stand that bound it.
     pub budgets: Vec<BudgetStanding>,
-    /// What an extension would have to be for the run to go on, such as `1.00usd`.
-    pub extend: Option<String>,
     /// govern's own exit.
     pub exit: Exit,
     /// Stopped or killed by policy or a person.

@@ -24,6 +24,7 @@ use crate::usage::pairing::Pairings;
 use crate::usage::price::PriceTable;
 
 use super::adviser::{self, Advising};
+use super::answer::NotTaken;
 use super::asking::Asking;
 use super::at_gate::Waiting;
 use super::braking::Braking;
@@ -63,8 +64,8 @@ pub(super) struct Supervisor {
     pub(super) skipped: u64,
     /// Codexes whose open files may not be looked at.
     pub(super) hidden: HashSet<ProcessIdentity>,
-    /// An answer came after another one.
-    pub(super) too_late: bool,
+    /// Why the last answer was not taken in its turn.
+    pub(super) not_taken: Option<NotTaken>,
     /// Responses that an import took before this run could record them.
     pub(super) imported: HashSet<(ThreadId, ResponseKey)>,
     /// The one agent takes the whole screen.
@@ -194,7 +195,7 @@ impl Supervisor {
             glanced: Glances::default(),
             skipped: 0,
             hidden: HashSet::new(),
-            too_late: false,
+            not_taken: None,
             imported: HashSet::new(),
             full_screen,
             fresh: plan.fresh,

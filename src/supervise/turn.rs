@@ -3,16 +3,17 @@
 use std::collections::VecDeque;
 
 use crate::clock;
-use crate::decide::Effect;
 use crate::decide::effect::Question;
 use crate::decide::input::{Input, News, Settled};
 use crate::decide::lifecycle::State;
+use crate::decide::{Effect, Governor, Moment};
 use crate::error::Error;
 use crate::ledger::{self, Ledger, LedgerError, Patience, Turn};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalId, ApprovalState, Event, Response, RunId};
+use crate::model::{AgentName, ApprovalState, Event, Response, RunId};
 use crate::process::{self, Order};
 
+use super::answer::NotTaken;
 use super::books::{NoBooks, TurnBooks};
 use super::supervisor::Supervisor;
 use super::wake::is_for_ledger;
@@ -177,13 +178,11 @@ impl Supervisor {
                     },
                     input => input,
                 };
-                if let Input::Answered { approval, answer, by, reason } = &input
-                    && !first_answer(turn, *approval, answer, by, reason.as_deref())?
-                {
-                    self.too_late = true;
+                let now = self.moment();
+                if let Err(why) = take_answer(turn, &self.governor, now, &input)? {
+                    self.not_taken = Some(why);
                     continue;
                 }
-                let now = self.moment();
                 let books = TurnBooks::new(turn);
                 let effects = self.governor.handle(now, input, &books);
                 books.into_error()?;
@@ -261,17 +260,26 @@ pub(super) fn record(turn: &mut Turn<'_>, run: &RunId, effect: &Effect) -> Resul
     Ok(None)
 }
 
-/// Writes an answer down; says whether it is the first, which alone counts. Its extension is written in this same
-/// transaction.
-pub(super) fn first_answer(
+/// Writes an answer down, if the input is one: the first alone counts, and it lifts no limit further than all answers
+/// may. Its extension is written in this same transaction.
+pub(super) fn take_answer(
     turn: &mut Turn<'_>,
-    approval: ApprovalId,
-    answer: &Answer,
-    by: &str,
-    reason: Option<&str>,
-) -> Result<bool, LedgerError> {
+    governor: &Governor,
+    now: Moment,
+    input: &Input,
+) -> Result<Result<(), NotTaken>, LedgerError> {
+    let Input::Answered { approval, answer, by, reason } = input else { return Ok(Ok(())) };
+    let books = TurnBooks::new(turn);
+    let may = governor.may_be_answered(now, *approval, answer, &books);
+    books.into_error()?;
+    if let Err(not) = may {
+        return Ok(Err(not.into()));
+    }
     let state = if answer.is_yes() { ApprovalState::Approved } else { ApprovalState::Denied };
-    turn.answer(approval, state, Some(answer), by, reason)
+    Ok(match turn.answer(*approval, state, Some(answer), by, reason.as_deref())? {
+        true => Ok(()),
+        false => Err(NotTaken::new(format!("approval {approval} has been answered already"))),
+    })
 }
 
 /// A question as the ledger keeps it.

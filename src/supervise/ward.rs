@@ -84,13 +84,20 @@ impl Ward {
         // Nested tools can tell which run they are part of.
         let mut env = vec![("GOVERN_RUN".into(), Some(run.as_str().into()))];
         let (stdin, output, session) = match &self.seat {
-            Seat::Governs if resumes.is_none() => (Stdin::Inherit, Output::Inherit, Session::Governs),
+            // A person sits before a screen, whether it goes on or not.
+            Seat::Governs if resumes.is_none() || self.full_screen => {
+                (Stdin::Inherit, Output::Inherit, Session::Governs)
+            }
             Seat::Governs => (Stdin::Null, Output::Inherit, Session::Governs),
             Seat::Own { out, err } => {
                 env.push((AGENT.into(), Some(agent.as_str().into())));
                 (Stdin::Null, Output::Files { out: out.clone(), err: err.clone() }, Session::Own)
             }
         };
+        if let Some(folder) = &self.folder {
+            // The name of the folder, as a shell that entered it would have it.
+            env.push(("PWD".into(), Some(folder.into())));
+        }
         self.ordered = Some((argv, resumes));
         self.status = None;
         self.ending = false;

@@ -42,6 +42,7 @@ impl Question {
         let headline = format!("govern: {standing} — agent `{agent}`, {} so far, is held", self.cost);
         let route = self.route.as_ref().map(|model| format!(" · [r]oute to {}", printable(model.as_str())));
         let choices = match self.about {
+            About::Limit if self.extend.amount == 0 => format!("[s]top · [k]ill{}", route.unwrap_or_default()),
             About::Limit => format!("[e]xtend by {}{} · [s]top · [k]ill", self.extend, route.unwrap_or_default()),
             About::Alert => format!("[g]o on{} · [s]top · [k]ill", route.unwrap_or_default()),
             About::Call(_) => "[o]nce · again in this [r]un · [f]or 1h · [s] refuse it · [k]ill the agent".to_owned(),
@@ -82,6 +83,9 @@ impl Question {
                 Err(format!("there is no limit to lift: {}", self.letters()))
             }
             "" => Err(format!("please answer {}", self.letters())),
+            "e" | "extend" if self.extend.amount == 0 => {
+                Err(format!("answers have extended it by all that they may: {}", self.letters()))
+            }
             "e" | "extend" => self.extension(rest),
             "r" | "route" if self.route.is_none() => Err("there is no cheaper model to route to".to_owned()),
             "r" | "route" => alone(Answer::Route),
@@ -94,6 +98,7 @@ impl Question {
     fn letters(&self) -> String {
         let route = if self.route.is_some() { "r, " } else { "" };
         match self.about {
+            About::Limit if self.extend.amount == 0 => format!("{route}s or k"),
             About::Limit => format!("e, `e {}`, {route}s or k", self.extend),
             About::Alert => format!("g, {route}s or k"),
             About::Call(_) => "o, r, `f 1h`, s or k".to_owned(),

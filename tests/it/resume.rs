@@ -4,6 +4,8 @@ use crate::ENDLESS;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
+use crate::support::process::{Finished, Running};
+use crate::support::tmux::Terminal;
 use crate::support::world::World;
 
 #[test]
@@ -51,4 +53,167 @@ fn history_that_a_run_inherits_is_not_its_spend() {
         assert!(!new.is_empty(), "{command}");
         ledger::expect_exactly(&world, &end.id(), new);
     }
+}
+
+/// Stops a run by its limit of five cents; two answers were served.
+fn stopped(world: &World, more: &[&str]) -> String {
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    let flags = [&["--budget", "0.05usd", "--at-limit", "stop"], more].concat();
+    world.run_governed(&flags, &["codex", "exec", "do it"]).expect_code(124).id()
+}
+
+/// The command that `report --last` prints.
+fn printed(world: &World) -> String {
+    let report = world.govern(&["report", "--last"]).expect_code(0);
+    let line = report.out().lines().find(|line| line.trim_start().starts_with("govern resume ")).map(str::to_owned);
+    line.unwrap_or_else(|| panic!("no command in {report}")).trim().to_owned()
+}
+
+/// Types a line into a shell in this folder.
+fn paste(world: &World, folder: &std::path::Path, line: &str) -> Finished {
+    let mut command = world.command("bash", &["-c", line]);
+    command.current_dir(folder);
+    Running::start(command, false).finish()
+}
+
+fn extensions(world: &World) -> usize {
+    ledger::events(world, "extended").len()
+}
+
+#[test]
+fn the_printed_command_works_from_any_folder_and_in_the_runs_own() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    stopped(&world, &[]);
+    world.server.script(Select::root(), [Reply::message("done")]);
+    let elsewhere = world.path("home");
+    let line = printed(&world);
+    assert!(line.contains(" --extend "), "{line}");
+    // What it lacks is said by what it prints itself.
+    let id = line.split_whitespace().nth(2).unwrap().to_owned();
+    let refused = paste(&world, &elsewhere, &format!("govern resume {id}")).expect_code(123);
+    assert!(refused.stderr.contains(&format!("govern resume {id} --extend ")), "{refused}");
+    let line = printed(&world);
+    assert!(line.contains(" --extend "), "{line}");
+    let workdir = format!("workdir: {}\n", world.work().display());
+    paste(&world, &elsewhere, &line).expect_code(0).expect_said(&workdir);
+    assert_eq!(extensions(&world), 1);
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
+fn a_policy_that_changed_is_in_the_printed_command() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy("[[budget]]\nname = \"day\"\nper = \"everything\"\nwindow = \"day\"\nlimit = \"3 usd\"\n");
+    let id = stopped(&world, &[]);
+    world.policy("[[budget]]\nname = \"day\"\nper = \"everything\"\nwindow = \"day\"\nlimit = \"4 usd\"\n");
+    world.server.script(Select::root(), [Reply::message("done")]);
+    let refused = world.govern(&["resume", &id, "--extend", "1usd"]).expect_code(123);
+    assert!(refused.stderr.contains(&format!("govern resume {id} --extend 1usd --accept-policy")), "{refused}");
+    let line = printed(&world);
+    assert!(line.ends_with(" --accept-policy") && line.contains(" --extend "), "{line}");
+    paste(&world, &world.path("home"), &line).expect_code(0);
+}
+
+#[test]
+fn a_folder_that_is_gone_loses_nothing_and_one_that_was_moved_can_be_named() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.write("work/own.toml", "version = 1\n");
+    let id = stopped(&world, &["--policy", "own.toml"]);
+    std::fs::rename(world.work(), world.path("moved")).unwrap();
+    let line = format!("govern resume {id} --extend 1usd");
+    let gone = paste(&world, &world.path("home"), &line).expect_code(123);
+    assert!(
+        gone.stderr.contains("`, where the run worked, cannot be entered") && gone.stderr.contains("--folder NEW"),
+        "{gone}"
+    );
+    world.server.script(Select::root(), [Reply::exec("pwd > \"$HOME/place\"; [ $PWD -ef . ]"), Reply::message("done")]);
+    let elsewhere = world.path("home");
+    paste(&world, &elsewhere, &format!("{line} --folder ../moved")).expect_code(0);
+    assert_eq!(
+        std::fs::read_to_string(world.path("home/place")).unwrap().trim(),
+        world.path("moved").display().to_string()
+    );
+    std::fs::rename(world.path("moved"), world.work()).unwrap();
+    assert_eq!(extensions(&world), 1);
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
+fn an_extension_is_booked_when_something_starts_by_it() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let id = stopped(&world, &[]);
+    std::fs::rename(world.path("bin/codex"), world.path("bin/hidden")).unwrap();
+    let gone = world.govern(&["resume", &id, "--extend", "1usd"]);
+    assert!(gone.status.code() == Some(127) || gone.status.code() == Some(126), "{gone}");
+    assert_eq!(extensions(&world), 0);
+    std::fs::rename(world.path("bin/hidden"), world.path("bin/codex")).unwrap();
+    world.server.script(Select::root(), [Reply::message("done")]);
+    world.govern(&["resume", &id, "--extend", "1usd"]).expect_code(0);
+    assert_eq!(extensions(&world), 1);
+}
+
+#[test]
+fn nobody_lifts_a_limit_by_resume_that_he_may_not_lift_by_an_answer() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let me = nix::unistd::User::from_uid(nix::unistd::getuid()).unwrap().unwrap().name;
+    let policy = |approvers: &str| {
+        let team = "[[budget]]\nname = \"teams\"\nper = \"everything\"\nwindow = \"month\"\nlimit = \"0.05 usd\"\n\
+                    steps = [{ at = \"100%\", do = \"stop\" }]\n";
+        world.policy(&format!("{team}[approvals]\napprovers = [\"{approvers}\"]\nmax_extend = \"0.5 usd\"\n"));
+    };
+    policy("somebody-else");
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    let id = world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(124).id();
+    let refused = world.govern(&["resume", &id, "--extend", "0.1usd"]).expect_code(123);
+    assert!(refused.stderr.contains(&format!("`{me}` is not among the approvers")), "{refused}");
+    // Nor by a policy that names him, which he accepts himself.
+    policy(&me);
+    let refused = world.govern(&["resume", &id, "--extend", "0.1usd", "--accept-policy"]).expect_code(123);
+    assert!(refused.stderr.contains("is not among the approvers"), "{refused}");
+    assert_eq!((world.server.served().len(), extensions(&world)), (2, 0));
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
+fn all_answers_together_lift_a_budget_no_further_than_the_policy_says() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(
+        "[[budget]]\nname = \"teams\"\nper = \"everything\"\nwindow = \"month\"\nlimit = \"0.05 usd\"\n\
+         steps = [{ at = \"100%\", do = \"stop\" }]\n[approvals]\nmax_extend = \"0.06 usd\"\n",
+    );
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS), Reply::message("done")]);
+    let id = world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(124).id();
+    let too_much = world.govern(&["resume", &id, "--extend", "0.07usd"]).expect_code(123);
+    assert!(too_much.stderr.contains("answers may extend `teams` by $0.06 in all, and this is $0.07"), "{too_much}");
+    world.govern(&["resume", &id, "--extend", "0.04usd"]).expect_code(0);
+    let again = world.govern(&["resume", &id, "--extend", "0.03usd"]).expect_code(123);
+    assert!(again.stderr.contains("$0.02 is left, and this is $0.03"), "{again}");
+    assert_eq!(extensions(&world), 1);
+}
+
+#[test]
+fn a_screen_goes_on_as_a_screen() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.configure_codex(&format!("[projects.\"{}\"]\ntrust_level = \"trusted\"\n", world.work().display()));
+    world
+        .server
+        .script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS), Reply::message("the screen goes on")]);
+    let Some(terminal) = Terminal::open(&world) else { return };
+    terminal.run("govern run --budget 0.05usd --at-limit stop -- codex 'do it'");
+    terminal.wait_for("govern resume ");
+    let line = printed(&world);
+    // Not where there is no terminal; and nothing is lifted by trying.
+    let refused = paste(&world, &world.path("home"), &line).expect_code(123);
+    assert!(refused.stderr.contains("is a Codex screen"), "{refused}");
+    assert_eq!(extensions(&world), 0);
+    terminal.run("clear");
+    terminal.run(&format!("cd; {line}"));
+    terminal.wait_until("a prompt to type at", |screen| screen.contains("do it") && screen.contains('›'));
+    terminal.type_text("go on then");
+    terminal.wait_for("› go on then");
+    terminal.press("Enter");
+    terminal.wait_for("the screen goes on");
+    assert_eq!(extensions(&world), 1);
+    terminal.press("C-c");
+    terminal.press("C-c");
 }

@@ -187,6 +187,10 @@ impl Books for Shelf {
         self.extended.get(key).copied().unwrap_or(0)
     }
 
+    fn given(&self, key: &BudgetKey, _: Option<Timestamp>) -> i64 {
+        self.extended(key)
+    }
+
     fn reserved_by_others(&self, key: &BudgetKey) -> i64 {
         let (run, at) = self.asks.get();
         let works =

@@ -2,10 +2,12 @@
 
 use insta::assert_snapshot;
 
-use super::world::{CODEX, Plan, World, five_dollars, lift};
-use crate::decide::Input;
+use super::world::{CODEX, Plan, World, cents, five_dollars, lift, moment, morning};
 use crate::decide::input::Timer;
-use crate::model::{AgentName, ProcessIdentity};
+use crate::decide::lift::Lift;
+use crate::decide::{Effect, Input};
+use crate::model::event::Answer;
+use crate::model::{AgentName, ApprovalId, BudgetKey, ProcessIdentity, Unit};
 
 const STOP: &str = r#"{ at = "80%", do = "warn" }, { at = "100%", do = "stop" }"#;
 
@@ -207,4 +209,72 @@ fn a_lift_of_nothing_that_is_limited_is_refused() {
     let mut world = plan.world();
     world.feed(Input::Begin);
     assert!(world.told().contains("REFUSE"));
+}
+
+/// Held at the limit of five dollars, where answers may extend by two in all.
+fn held_under_most(given: i64, at: &str) -> World {
+    let budget = five_dollars("{ at = \"100%\", do = \"ask\", wait = \"5m\", else = \"stop\" }");
+    let mut plan = Plan::of(&format!("{budget}[approvals]\nmax_extend = \"2 usd\"\n"));
+    let key = BudgetKey { budget: "each run".into(), scope: "run=r1".to_owned(), window_start: None, unit: Unit::Usd };
+    plan.shelf.given.push((key, moment(at), given));
+    let mut world = plan.started();
+    world.works(3_000);
+    world
+}
+
+#[test]
+fn what_answers_may_still_extend_by_is_offered_and_no_more_is_taken() {
+    for (given, offered, taken, refused) in
+        [(0, 100, 200, 201), (150, 50, 50, 51), (200, 0, 0, 1), (500, 0, 0, 1), (-100, 100, 300, 301)]
+    {
+        let world = held_under_most(cents(given), "2026-11-24T09:00:00Z");
+        let question = world.governor.waits_for(ApprovalId(1)).unwrap();
+        assert_eq!(question.extend.amount, cents(offered), "{given}");
+        let may = |amount| {
+            let answer = Answer::Extend { amount: cents(amount) };
+            world.governor.may_be_answered(world.now, ApprovalId(1), &answer, &*world.shelf.borrow()).is_ok()
+        };
+        assert!(taken == 0 || may(taken), "{given}");
+        assert!(!may(refused), "{given}");
+        for answer in [Answer::Stop, Answer::Kill] {
+            let not = world.governor.may_be_answered(world.now, ApprovalId(1), &answer, &*world.shelf.borrow());
+            assert_eq!(not, Ok(()), "whoever may answer may end it");
+        }
+    }
+}
+
+#[test]
+fn a_lift_is_judged_like_an_answer_at_the_start_and_once_more_when_it_is_written_down() {
+    let plan = || {
+        let policy = five_dollars(STOP);
+        let mut plan = Plan::of(&format!("{policy}[approvals]\napprovers = [\"ann\"]\nmax_extend = \"2 usd\"\n"))
+            .spent_before("r1", "2026-11-24T09:00:00Z", "dear", 4_900);
+        plan.lift = Some(lift(Some("each run"), "2 usd"));
+        plan
+    };
+    let extended =
+        |world: &World| world.effects.iter().filter(|effect| matches!(effect, Effect::Extend { .. })).count();
+    let mut stranger = plan();
+    stranger.lift = stranger.lift.map(|lift| Lift { who: "eve".to_owned(), ..lift });
+    let mut world = stranger.world();
+    world.feed(Input::Begin);
+    assert!(world.told().contains("REFUSE `eve` is not among the approvers"), "{}", world.told());
+    let mut too_much = plan();
+    too_much.lift = Some(lift(Some("each run"), "2.01 usd"));
+    let mut world = too_much.world();
+    world.feed(Input::Begin);
+    assert!(world.told().contains("REFUSE answers may extend `each run` by $2.00 in all"), "{}", world.told());
+    // Nothing was started by it: nothing is written down.
+    let mut world = plan().world();
+    world.by_hand = true;
+    world.feed(Input::Begin);
+    assert_eq!(extended(&world), 0);
+    // Another answer has used it up meanwhile: it takes effect no longer.
+    let key = world.governor.accounts().next().unwrap().1.key.clone();
+    world.shelf.borrow_mut().given.push((key, morning(), cents(200)));
+    world.feed(Input::Launched(AgentName::new(CODEX)));
+    assert_eq!(extended(&world), 0);
+    assert_eq!(world.governor.accounts().next().unwrap().1.extended, 0);
+    assert!(world.told().contains("not extended: answers have extended `each run` by all that they may"));
+    assert_eq!(extended(&plan().started()), 1);
 }

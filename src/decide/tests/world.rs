@@ -12,8 +12,9 @@ use chrono::TimeDelta;
 use super::show::{show_effect, show_input};
 use crate::decide::account::{Leave, SpentQuery, amount};
 use crate::decide::agent::AgentSetup;
-use crate::decide::governor::{Lift, Setup};
+use crate::decide::governor::Setup;
 use crate::decide::input::{News, Phase, Timer};
+use crate::decide::lift::Lift;
 use crate::decide::{Before, Books, Effect, Governor, Input, Moment};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{
@@ -34,6 +35,8 @@ pub(super) const CODEX: &str = "codex";
 pub(super) struct Shelf {
     pub(super) responses: Vec<Response>,
     pub(super) extended: BTreeMap<BudgetKey, i64>,
+    /// What answers have lifted, and when.
+    pub(super) given: Vec<(BudgetKey, Timestamp, i64)>,
     /// Tool calls: when, and whose along which dimension.
     pub(super) calls: Vec<(Timestamp, BTreeMap<String, String>)>,
     /// What other runs claim, by the budget's name.
@@ -66,6 +69,11 @@ impl Books for Shelf {
 
     fn extended(&self, key: &BudgetKey) -> i64 {
         self.extended.get(key).copied().unwrap_or(0)
+    }
+
+    fn given(&self, key: &BudgetKey, since: Option<Timestamp>) -> i64 {
+        let counts = |(of, at, _): &&(BudgetKey, Timestamp, i64)| of == key && since.is_none_or(|since| *at >= since);
+        self.given.iter().filter(counts).map(|(_, _, amount)| amount).sum()
     }
 
     fn reserved_by_others(&self, key: &BudgetKey) -> i64 {
@@ -452,5 +460,5 @@ impl World {
 /// What `govern resume --extend` hands over.
 pub(super) fn lift(budget: Option<&str>, text: &str) -> Lift {
     let by_amount = Quantity::parse(text).unwrap();
-    Lift { budget: budget.map(BudgetName::new), by_amount, by: "ann".to_owned() }
+    Lift { budget: budget.map(BudgetName::new), by_amount, who: "ann".to_owned(), by: "ann".to_owned() }
 }

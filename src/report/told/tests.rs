@@ -93,7 +93,12 @@ fn a_finding_that_ends_the_agent_is_told_once() {
 
 #[test]
 fn a_verdict_on_an_agent_that_ended_by_itself_is_not_told_as_done() {
-    let ended = |outcome: &str| EventKind::RunEnded { outcome: outcome.into(), code: 0, rule: Some("each run".into()) };
+    let ended = |outcome: &str| EventKind::RunEnded {
+        outcome: outcome.into(),
+        code: 0,
+        rule: Some("each run".into()),
+        lifts: None,
+    };
     let done = || EventKind::Outcome { request: 1, ok: true, detail: "ended".into() };
     let at = "2026-11-22T14:00:00Z";
     for (verb, between, outcome, word) in [

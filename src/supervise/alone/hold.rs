@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, Heard, Peer, Socket};
 use crate::process::{self, Parent, Woken};
-use crate::supervise::answer::{NotTaken, describe, may_answer, refused, understand};
+use crate::supervise::answer::{NotTaken, answer_of, describe, refused};
 
 use super::{Alone, CALL, REQUEST, Told};
 
@@ -88,15 +88,15 @@ impl Alone<'_> {
                     return Ok(refused(NotTaken::new(format!("nobody waits for approval {approval} here any more"))));
                 };
                 let approvals = &self.governor.policy().approvals;
-                let answer = match may_answer(&who, approvals).and_then(|()| understand(&question, wish, approvals)) {
+                let answer = match answer_of(&question, wish, &who, approvals) {
                     Ok(answer) => answer,
                     Err(not) => return Ok(refused(not)),
                 };
                 let what = describe(&question, &answer);
                 let (approval, by, reason) = (*approval, format!("{who} (cli)"), reason.clone());
                 self.turn([Input::Answered { approval, answer, by, reason }].into())?;
-                if std::mem::take(&mut self.too_late) {
-                    return Ok(refused(NotTaken::new(format!("approval {approval} has been answered already"))));
+                if let Some(not) = self.not_taken.take() {
+                    return Ok(refused(not));
                 }
                 Ok(Reply::Done { what })
             }

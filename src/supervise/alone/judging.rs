@@ -18,15 +18,16 @@ use crate::process;
 use super::session::{self, Reading, Stood};
 use super::told;
 use super::{Alone, CALL, Call, How, Kept, REQUEST, Told};
+use crate::supervise::answer::NotTaken;
 use crate::supervise::at_gate::{asked, wants};
 use crate::supervise::books::TurnBooks;
-use crate::supervise::turn::{elsewhere, first_answer, record};
+use crate::supervise::turn::{elsewhere, record, take_answer};
 
 /// What comes of a turn, beside its effects.
 #[derive(Default)]
 struct Turned {
     kept: Option<Kept>,
-    too_late: bool,
+    not_taken: Option<NotTaken>,
 }
 
 impl Alone<'_> {
@@ -98,7 +99,7 @@ impl Alone<'_> {
     }
 
     fn finish(&mut self, turned: Turned, perform: Vec<Effect>) {
-        self.too_late |= turned.too_late;
+        self.not_taken = turned.not_taken.or(self.not_taken.take());
         self.kept = turned.kept;
         perform.into_iter().for_each(|effect| self.perform(effect));
     }
@@ -183,9 +184,10 @@ impl Alone<'_> {
     pub(super) fn seal(&mut self, outcome: &str) -> Result<(), LedgerError> {
         let rule = self.governor.last_hard_budget().filter(|_| outcome != "ended").cloned();
         let code = if outcome == "ended" { 0 } else { i32::from(crate::exit::Exit::Ended.code()) };
+        let lifts = rule.as_ref().and_then(|rule| self.governor.lifts(rule));
         let run = self.call.run.clone();
         self.ledger.turn(clock::now(), |turn| {
-            let kind = EventKind::RunEnded { outcome: outcome.to_owned(), code, rule };
+            let kind = EventKind::RunEnded { outcome: outcome.to_owned(), code, rule, lifts };
             turn.append(&Event { at: clock::now(), run, agent: None, kind })?;
             Ok(())
         })
@@ -318,10 +320,8 @@ fn handle_all(
     let mut turned = Turned::default();
     while let Some(input) = queue.pop_front() {
         let Some(input) = session::enter(turn, call, input)? else { continue };
-        if let Input::Answered { approval, answer, by, reason } = &input
-            && !first_answer(turn, *approval, answer, by, reason.as_deref())?
-        {
-            turned.too_late = true;
+        if let Err(why) = take_answer(turn, governor, now, &input)? {
+            turned.not_taken = Some(why);
             continue;
         }
         let books = TurnBooks::new(turn);

@@ -27,6 +27,7 @@ use crate::policy::rule::Policy;
 use crate::process::Parent;
 use crate::usage::price::PriceTable;
 
+use super::answer::NotTaken;
 use super::timers::Timers;
 
 /// Codex's call, by its number within this process.
@@ -120,8 +121,8 @@ pub(super) struct Alone<'a> {
     ends: bool,
     /// What keeps the session besides its budgets.
     kept: Option<Kept>,
-    /// An answer that came after another.
-    too_late: bool,
+    /// Why the last answer was not taken in its turn.
+    not_taken: Option<NotTaken>,
     /// The tier that the thread is on.
     tier: Option<ServiceTier>,
     /// Its Codex was seen to ask before its requests.
@@ -213,7 +214,7 @@ impl<'a> Alone<'a> {
             held: Vec::new(),
             ends: false,
             kept: None,
-            too_late: false,
+            not_taken: None,
             tier: None,
             asks_first: false,
         }

@@ -1,0 +1,50 @@
+//! Owns the command that goes on with a run, as it is printed: with all that it needs, so that it works when it is pasted.
+
+use super::kept::Kept;
+use crate::cli::here::Here;
+use crate::error::Result;
+use crate::ledger::Ledger;
+use crate::model::event::{EventKind, Lifts};
+use crate::model::{RunId, RunInfo};
+use crate::policy::rule::Policy;
+use crate::report::Next;
+
+/// Whether the run can go on, and by which command.
+pub(in crate::cli) fn next(ledger: &Ledger, info: &RunInfo, here: &Here<'_>) -> Result<Next> {
+    let kept = match Kept::of(ledger, &info.id)? {
+        Ok(kept) => kept,
+        Err(why) => return Ok(Next::Nothing(why.to_owned())),
+    };
+    // A policy that cannot be read now is told by the command itself.
+    let policy = kept.policy_now(here).ok();
+    let extend = match last_end(ledger, &info.id)? {
+        Some(Some(lifts)) => lifts.is_needed(here.now).then_some(lifts.amount),
+        Some(None) => unsaid(info, policy.as_ref()),
+        None => None,
+    };
+    let accepts = policy.is_some_and(|policy| policy.digest != info.policy);
+    Ok(Next::Command(command(&info.id, extend.as_deref(), accepts)))
+}
+
+/// The command line.
+pub(super) fn command(run: &RunId, extend: Option<&str>, accepts_policy: bool) -> String {
+    let extend = extend.map_or_else(String::new, |extend| format!(" --extend {extend}"));
+    let accept = if accepts_policy { " --accept-policy" } else { "" };
+    format!("govern resume {run}{extend}{accept}")
+}
+
+/// What the run's end says of the limit that ended it; the outer `None`: it has not ended.
+fn last_end(ledger: &Ledger, run: &RunId) -> Result<Option<Option<Lifts>>> {
+    let last = ledger.events(run)?.into_iter().next_back();
+    Ok(last.and_then(|entry| match entry.event.kind {
+        EventKind::RunEnded { lifts, .. } => Some(lifts),
+        _ => None,
+    }))
+}
+
+/// An older govern did not write down what would be needed: a fifth of the limit, as it would have offered.
+fn unsaid(info: &RunInfo, policy: Option<&Policy>) -> Option<String> {
+    let rule = info.rule.as_ref()?;
+    let limit = policy?.budgets.iter().find(|budget| budget.name == *rule)?.limit?;
+    Some(limit.unit.typed((limit.amount / 5).max(1)))
+}

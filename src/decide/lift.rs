@@ -1,0 +1,108 @@
+//! Pure. The limit that a person lifts before a run goes on: it is judged like any answer, counts from the start, and is
+//! written down once something was started by it.
+
+use crate::model::event::{EventKind, Lifts};
+use crate::model::{AgentName, BudgetKey, BudgetName, Quantity, Unit};
+
+use super::account::{Account, Books};
+use super::effect::Effect;
+use super::governor::Governor;
+
+/// A limit that is lifted before the run goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lift {
+    /// The budget that stopped the run; `None`: whichever counts in this unit.
+    pub budget: Option<BudgetName>,
+    /// By how much.
+    pub by_amount: Quantity,
+    /// Who lifts it: a log-in name.
+    pub who: String,
+    /// The same, and through what, as it is written down.
+    pub by: String,
+}
+
+/// A lift that counts already and is not written down: nothing was started yet.
+#[derive(Clone, Debug)]
+pub(super) struct Lifted {
+    lift: Lift,
+    key: BudgetKey,
+    agent: AgentName,
+}
+
+impl Governor {
+    /// Lifts the limit that stopped the run.
+    ///
+    /// # Errors
+    /// Why it may not go on so.
+    pub(super) fn lift_limit(&mut self, lift: Lift, books: &dyn Books) -> Result<(), String> {
+        let named = |account: &&Account| lift.budget.as_ref().is_none_or(|budget| account.key.budget == *budget);
+        let counts = |account: &&Account| account.key.unit == lift.by_amount.unit && !account.agents.is_empty();
+        let mut own = self.accounts.iter().filter(counts);
+        // The budget that stopped it, else the narrowest that counts in this unit: the last one.
+        let account = own.clone().find(named).or(own.next_back());
+        let Some((key, agent)) =
+            account.and_then(|account| Some((account.key.clone(), account.agents.first()?.clone())))
+        else {
+            return Err(format!("no budget of this run counts what `--extend {}` would lift", lift.by_amount));
+        };
+        self.may_be_lifted(Some(&lift.who), &key, lift.by_amount.amount, books).map_err(|not| not.to_string())?;
+        self.lift_accounts(&key, lift.by_amount.amount);
+        self.lifted = Some(Lifted { lift, key, agent });
+        Ok(())
+    }
+
+    /// What would have to be lifted of the budget that ended the run, where people may.
+    pub fn lifts(&self, rule: &BudgetName) -> Option<Lifts> {
+        self.accounts().filter(|(budget, _)| budget.name == *rule).find_map(|(_, account)| {
+            let amount = account.offered.filter(|offered| *offered > 0)?;
+            Some(Lifts { amount: account.key.unit.typed(amount), until: account.bounds.end })
+        })
+    }
+
+    /// Something was started by the lifted limit: it is written down, unless other answers have used up meanwhile what
+    /// they may come to.
+    pub(super) fn book_lift(&mut self, books: &dyn Books) {
+        let Some(Lifted { lift, key, agent }) = self.lifted.take() else { return };
+        let amount = lift.by_amount.amount;
+        match self.may_be_lifted(Some(&lift.who), &key, amount, books) {
+            Ok(()) => self.book_extension(&agent, key, amount, &lift.by, None),
+            Err(not) => {
+                self.lift_accounts(&key, amount.saturating_neg());
+                self.effects.push(Effect::Say(format!("not extended: {not}")));
+            }
+        }
+    }
+
+    /// Lifts a limit and writes it down.
+    pub(super) fn extend(&mut self, name: &AgentName, key: BudgetKey, amount: i64, by: &str, reason: Option<&str>) {
+        self.lift_accounts(&key, amount);
+        self.book_extension(name, key, amount, by, reason);
+    }
+
+    fn book_extension(&mut self, name: &AgentName, key: BudgetKey, amount: i64, by: &str, reason: Option<&str>) {
+        self.record(
+            Some(name),
+            EventKind::Extended {
+                budget: key.budget.clone(),
+                scope: key.scope.clone(),
+                amount,
+                unit: key.unit.as_str().to_owned(),
+                by: by.to_owned(),
+                reason: reason.map(str::to_owned),
+            },
+        );
+        let reason = reason.map(str::to_owned);
+        self.effects.push(Effect::Extend { key, amount, by: by.to_owned(), reason });
+    }
+
+    pub(super) fn lift_accounts(&mut self, key: &BudgetKey, amount: i64) {
+        for index in 0..self.accounts.len() {
+            if let Some(account) = self.accounts.get_mut(index).filter(|account| account.key == *key) {
+                account.extend(amount);
+                self.lifted_time |= account.key.unit == Unit::Minutes;
+                self.forget_fired(index);
+                self.lift_pool(index, amount);
+            }
+        }
+    }
+}

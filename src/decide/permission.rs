@@ -1,0 +1,233 @@
+//! Pure. Who may answer, and how far: one rule for `approve`, `deny`, `resume`, `continue` and `grant`, through whichever
+//! door an answer comes.
+
+use crate::model::event::Answer;
+use crate::model::{ApprovalId, BudgetKey, BudgetName, Quantity, Timestamp};
+use crate::policy::rule::{Approvals, Window};
+
+use super::account::{Account, Books};
+use super::effect::About;
+use super::governor::Governor;
+use super::input::Moment;
+
+/// Why an answer is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAllowed {
+    /// Somebody else has to.
+    #[error("`{who}` is not among the approvers of this policy (they are: {})", approvers.join(", "))]
+    NotApprover {
+        /// Who answered.
+        who: String,
+        /// Who may.
+        approvers: Vec<String>,
+    },
+    /// All answers together would lift a limit too far.
+    #[error("{}", too_much(budget, *asked, *most, *given))]
+    TooMuch {
+        /// Whose limit.
+        budget: BudgetName,
+        /// What was asked for.
+        asked: Quantity,
+        /// What all answers may come to within one window of the budget.
+        most: Quantity,
+        /// What they come to so far, in the same unit's smallest part.
+        given: i64,
+    },
+}
+
+fn too_much(budget: &BudgetName, asked: Quantity, most: Quantity, given: i64) -> String {
+    let left = Quantity { unit: most.unit, amount: most.amount.saturating_sub(given).max(0) };
+    match (given, left.amount) {
+        (..=0, _) => format!("answers may extend `{budget}` by {most} in all, and this is {asked}"),
+        (_, 0) => format!("answers have extended `{budget}` by all that they may, {most}"),
+        _ => format!("answers may extend `{budget}` by {most} in all: {left} is left, and this is {asked}"),
+    }
+}
+
+/// A limit that an answer would lift.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifting<'a> {
+    /// Whose.
+    pub budget: &'a BudgetName,
+    /// By how much.
+    pub by: Quantity,
+    /// What answers have lifted it by already within the same window, in the unit's smallest part.
+    pub given: i64,
+}
+
+/// Whether this person may decide, and lift a limit so far. `max_extend` says nothing of limits in another unit.
+///
+/// # Errors
+/// Why not.
+pub fn judge(approvals: &Approvals, who: &str, lifting: Option<Lifting<'_>>) -> Result<(), NotAllowed> {
+    if !approvals.approvers.is_empty() && !approvals.approvers.iter().any(|approver| approver == who) {
+        return Err(NotAllowed::NotApprover { who: who.to_owned(), approvers: approvals.approvers.clone() });
+    }
+    lifting.map_or(Ok(()), |lifting| how_far(approvals, lifting))
+}
+
+fn how_far(approvals: &Approvals, Lifting { budget, by, given }: Lifting<'_>) -> Result<(), NotAllowed> {
+    match approvals.max_extend.filter(|most| most.unit == by.unit) {
+        Some(most) if by.amount.saturating_add(given) > most.amount => {
+            Err(NotAllowed::TooMuch { budget: budget.clone(), asked: by, most, given })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// From when on answers count together for this account; `None`: its key names the window, or it has none.
+fn together_since(window: &Window, account: &Account) -> Option<Timestamp> {
+    match window {
+        Window::Rolling(_) => account.bounds.start,
+        Window::Life | Window::Calendar(_) | Window::Between(..) | Window::Total => None,
+    }
+}
+
+impl Governor {
+    /// Whether what this answer lifts is still within what all answers may come to. To be asked in the turn that takes
+    /// the answer: two answers cannot both take what is left.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_be_answered(
+        &self,
+        now: Moment,
+        approval: ApprovalId,
+        answer: &Answer,
+        books: &dyn Books,
+    ) -> Result<(), NotAllowed> {
+        let Some(question) = self.question(approval).filter(|question| question.about == About::Limit) else {
+            return Ok(());
+        };
+        let amount = match answer {
+            Answer::Extend { amount } => *amount,
+            Answer::Route if !self.fits_if_routed(&question, books) => question.extend.amount,
+            _ => return Ok(()),
+        };
+        if let Some((whole, _, short)) = self.beyond_pool(now, &question.key, amount, books) {
+            self.may_be_lifted(None, &whole, short, books)?;
+        }
+        self.may_be_lifted(None, &question.key, amount, books)
+    }
+
+    /// The same for one budget; `who` is asked about where nobody has been yet.
+    pub(super) fn may_be_lifted(
+        &self,
+        who: Option<&str>,
+        key: &BudgetKey,
+        amount: i64,
+        books: &dyn Books,
+    ) -> Result<(), NotAllowed> {
+        let approvals = &self.policy.approvals;
+        let lifting =
+            Lifting { budget: &key.budget, by: Quantity { unit: key.unit, amount }, given: self.given(key, books) };
+        match who {
+            Some(who) => judge(approvals, who, Some(lifting)),
+            None => how_far(approvals, lifting),
+        }
+    }
+
+    /// The part of an offer that answers may still extend by.
+    pub(super) fn offered_within(&self, index: usize, offer: i64, books: &dyn Books) -> i64 {
+        let Some(account) = self.accounts.get(index) else { return offer };
+        match self.policy.approvals.max_extend.filter(|most| most.unit == account.key.unit) {
+            Some(most) => offer.min(most.amount.saturating_sub(self.given(&account.key, books)).max(0)),
+            None => offer,
+        }
+    }
+
+    fn given(&self, key: &BudgetKey, books: &dyn Books) -> i64 {
+        let account = self.accounts.iter().find(|account| account.key == *key);
+        let since = account.and_then(|account| {
+            let budget = self.policy.budgets.get(account.budget)?;
+            together_since(&budget.window, account)
+        });
+        books.given(key, since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOBODY_ELSE: &[&str] = &[];
+
+    fn approvals(approvers: &[&str], most: Option<&str>) -> Approvals {
+        Approvals {
+            approvers: approvers.iter().map(|&name| name.to_owned()).collect(),
+            max_extend: most.map(|text| Quantity::parse(text).unwrap()),
+        }
+    }
+
+    #[test]
+    fn who_may_do_what_and_how_far() {
+        // Approvers, the most, who, the extension, extended already, and why not.
+        type Row<'a> = (&'a [&'a str], Option<&'a str>, &'a str, Option<(&'a str, &'a str)>, &'a str);
+        let table: &[Row<'_>] = &[
+            (NOBODY_ELSE, None, "anyone", None, ""),
+            (NOBODY_ELSE, None, "anyone", Some(("900 usd", "900 usd")), ""),
+            (&["ann", "bob"], None, "bob", Some(("5 usd", "")), ""),
+            (&["ann"], None, "eve", None, "`eve` is not among the approvers of this policy (they are: ann)"),
+            (
+                &["ann"],
+                Some("9 usd"),
+                "",
+                Some(("1 usd", "")),
+                "`` is not among the approvers of this policy (they are: ann)",
+            ),
+            (&["ann"], None, "Ann", None, "`Ann` is not among the approvers of this policy (they are: ann)"),
+            (&["ann"], None, "ann ", None, "`ann ` is not among the approvers of this policy (they are: ann)"),
+            (NOBODY_ELSE, Some("20 usd"), "ann", Some(("20 usd", "")), ""),
+            (
+                NOBODY_ELSE,
+                Some("20 usd"),
+                "ann",
+                Some(("21 usd", "")),
+                "answers may extend `purse` by $20.00 in all, and this is $21.00",
+            ),
+            (NOBODY_ELSE, Some("20 usd"), "ann", Some(("2 usd", "18 usd")), ""),
+            (
+                NOBODY_ELSE,
+                Some("20 usd"),
+                "ann",
+                Some(("3 usd", "18 usd")),
+                "answers may extend `purse` by $20.00 in all: $2.00 is left, and this is $3.00",
+            ),
+            (
+                NOBODY_ELSE,
+                Some("20 usd"),
+                "ann",
+                Some(("0.01 usd", "20 usd")),
+                "answers have extended `purse` by all that they may, $20.00",
+            ),
+            (
+                NOBODY_ELSE,
+                Some("20 usd"),
+                "ann",
+                Some(("0.01 usd", "30 usd")),
+                "answers have extended `purse` by all that they may, $20.00",
+            ),
+            // Dollars say nothing of tokens.
+            (NOBODY_ELSE, Some("20 usd"), "ann", Some(("9M tok", "9M tok")), ""),
+        ];
+        let budget = BudgetName::new("purse");
+        for (approvers, most, who, extension, why) in table {
+            let amount = |text: &str| if text.is_empty() { 0 } else { Quantity::parse(text).unwrap().amount };
+            let lifting = extension.map(|(by, given)| Lifting {
+                budget: &budget,
+                by: Quantity::parse(by).unwrap(),
+                given: amount(given),
+            });
+            let judged = judge(&approvals(approvers, *most), who, lifting);
+            let said = judged.err().map_or_else(String::new, |not| not.to_string());
+            assert_eq!(said, *why, "{who} {extension:?}");
+        }
+    }
+
+    #[test]
+    fn no_sum_is_too_large_to_be_judged() {
+        let (budget, most) = (BudgetName::new("purse"), approvals(NOBODY_ELSE, Some("20 usd")));
+        let by = Quantity::parse("1 usd").unwrap();
+        assert!(judge(&most, "ann", Some(Lifting { budget: &budget, by, given: i64::MAX })).is_err());
+    }
+}
