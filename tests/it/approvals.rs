@@ -136,7 +136,7 @@ fn the_policy_for_whoever_is_responsible_asks_refuses_and_says_what_history_cann
     let replies = commands.map(Reply::exec).into_iter().chain([Reply::message("all is done")]);
     world.server.script(Select::root(), replies);
     let governed = world.start_governed(&["--policy", policy], CODEX);
-    assert_eq!(asked(&world)["budget"], "nothing leaves the machine unasked");
+    assert_eq!(asked(&world)["rule"], "nothing leaves the machine unasked");
     let made = |name: &str| world.path("work").join(name).exists();
     assert_eq!((made("forced"), made("dry"), made("asked")), (false, true, false));
     world.govern(&["deny", "1"]).expect_code(0);

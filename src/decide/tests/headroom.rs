@@ -163,6 +163,7 @@ fn the_first_request_of_a_run_is_foretold_by_the_last_runs_of_its_agent() {
     assert!(world.requests(CODEX, "root", "mid"));
     assert_eq!(world.reserved(), cents(16), "with the model that it is on");
     world.answers("root", 1_000);
+    assert!(world.requests(CODEX, "root", "dear"));
     assert_eq!(world.reserved(), cents(100), "what is known of itself counts from then on");
 }
 
