@@ -153,7 +153,7 @@ fn version(text: &str) -> Option<(u32, u32, u32)> {
 
 /// What hooks of this version can hold. What one does is found out when it runs.
 fn gate(version: (u32, u32, u32)) -> Finding {
-    let (health, what) = if version >= (0, 166, 0) {
+    let (health, what) = if version >= (0, 164, 0) {
         (Health::Ok, "requests and tools wait for govern, inside Codex's own screen")
     } else if version >= (0, 135, 0) {
         (Health::Warn, "tools wait for govern, requests do not: an agent is held by signals, its screen with it")

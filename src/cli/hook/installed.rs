@@ -26,9 +26,9 @@ use crate::tail::{locate, session};
 use crate::ui::Look;
 use crate::usage::price::PriceTable;
 
-/// From this version on Codex asks before each request: 0.166 and 0.169 were seen to, 0.160 was not
-/// ([`HookEvent::PreModelRequest`]); none between was tried.
-const ASKS_FIRST: (u32, u32) = (0, 166);
+/// From this version on Codex asks before each request: 0.164, 0.165, 0.166, 0.169 and 0.171 were seen to, 0.160, 0.162 and
+/// 0.163 were not ([`HookEvent::PreModelRequest`]).
+const ASKS_FIRST: (u32, u32) = (0, 164);
 
 /// How long an interrupted Codex has to end its turn.
 const GRACE: Duration = Duration::from_secs(5);

@@ -18,10 +18,10 @@ use crate::report::json::to_text;
 use crate::report::page::{Item, Page, Tone};
 use crate::tail::locate;
 
-/// What versions of Codex do with installed hooks: seen with 0.118, 0.135, 0.160, 0.166 and 0.169.
+/// What versions of Codex do with installed hooks: seen with 0.118, 0.135, 0.160, 0.163, 0.164, 0.169 and 0.171.
 const VERSIONS: [(&str, &str); 3] = [
-    ("0.166 and later", "prompts, requests, compactions and tools wait for govern"),
-    ("0.135 to 0.165", "prompts and tools wait for govern; a request does not ask first"),
+    ("0.164 and later", "prompts, requests, compactions and tools wait for govern"),
+    ("0.135 to 0.163", "prompts and tools wait for govern; a request does not ask first"),
     ("0.118 and older", "run no hooks: put `govern run --` before them, and `govern import` what they spent"),
 ];
 
