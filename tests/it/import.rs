@@ -12,7 +12,7 @@ use govern::usage::price::PriceTable;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::codex::CURRENT;
+use crate::support::codex::{CURRENT, PREVIOUS};
 use crate::support::fake_responses::{Gate, Reply, Select};
 use crate::support::ledger;
 use crate::support::process::LONG;
@@ -94,7 +94,8 @@ fn import_from_outside(world: &World) -> u64 {
 
 #[test]
 fn what_an_import_took_before_its_run_could_tell_of_it_counts_against_the_run() {
-    let Some(world) = World::with_codex(CURRENT) else { return };
+    // 0.171 writes a record only once govern's own hook after the request has ended.
+    let Some(world) = World::with_codex(PREVIOUS) else { return };
     let answered = Gate::new();
     world.server.script(Select::root(), [Reply::exec("true").held_at(&answered), Reply::message("done")]);
     let flags = ["--budget", "1 responses", "--at-limit", "stop"];

@@ -59,7 +59,7 @@ fn codex_itself_says_that_they_and_no_others_are_trusted_until_they_are_out_agai
     let hooks = listed(&world);
     let of = |hook: &Value, key: &str| hook[key].as_str().unwrap_or_default().to_owned();
     let (own, others): (Vec<_>, Vec<_>) = hooks.iter().partition(|hook| of(hook, "command").contains("--installed"));
-    assert_eq!(own.len(), 7, "{hooks:?}");
+    assert_eq!(own.len(), 8, "{hooks:?}");
     assert!(own.iter().all(|hook| of(hook, "trustStatus") == "trusted"), "{own:#?}");
     assert!(others.len() == 1 && of(others[0], "trustStatus") == "untrusted", "{others:#?}");
 

@@ -63,8 +63,15 @@ impl Alone<'_> {
                 queue.extend(asks(call, governor, (tier.as_ref(), billing), *asks_first));
             }
             stood.answered_by(&queue);
+            let shows = call.stays && call.event.shows_messages();
+            if shows {
+                perform.extend(stood.take_unsaid().into_iter().map(Effect::Say));
+            }
             session::keep(turn, call, &stood)?;
             let mut turned = handle_all(turn, call, governor, now, queue, &mut perform)?;
+            if call.stays && !shows {
+                leave_unsaid(turn, call, &perform)?;
+            }
             if governor.agent(&call.agent).is_some_and(|agent| agent.gate.is_broken()) {
                 session::break_with(turn, call, governor.agent(&call.agent).map_or("", |agent| &agent.because))?;
             }
@@ -192,6 +199,13 @@ impl Alone<'_> {
             Ok(())
         })
     }
+}
+
+/// Leaves what a person should know to the next hook whose words Codex's screen shows.
+fn leave_unsaid(turn: &mut Turn<'_>, call: &Call, perform: &[Effect]) -> Result<(), LedgerError> {
+    let text = |effect: &Effect| if let Effect::Say(text) = effect { Some(text.clone()) } else { None };
+    let texts: Vec<String> = perform.iter().filter_map(text).collect();
+    if texts.is_empty() { Ok(()) } else { session::leave_unsaid(turn, call, texts) }
 }
 
 /// How many calls are to be answered before Codex goes on.

@@ -64,6 +64,9 @@ pub(super) struct Standing {
     /// Codex's name of the provider, as the file says.
     #[serde(default)]
     pub(super) provider: Option<String>,
+    /// What a person should know, from hooks whose words Codex shows nowhere: the next hook that can show it does.
+    #[serde(default)]
+    unsaid: Vec<String>,
 }
 
 impl Standing {
@@ -86,6 +89,7 @@ impl Standing {
             named: false,
             provider: None,
             billing: None,
+            unsaid: Vec::new(),
         }
     }
 
@@ -250,6 +254,11 @@ impl Stood {
         let own = call.input.thread();
         self.threads.iter().find(|(thread, _)| *thread == own).map(|(_, standing)| standing)
     }
+
+    /// What earlier hooks of any of its threads could not show.
+    pub(super) fn take_unsaid(&mut self) -> Vec<String> {
+        self.threads.iter_mut().flat_map(|(_, standing)| std::mem::take(&mut standing.unsaid)).collect()
+    }
 }
 
 /// Puts what was read to what is known. Another hook may have read further meanwhile, and recorded it.
@@ -328,6 +337,15 @@ pub(super) fn pass(turn: &mut Turn<'_>, call: &Call) -> Result<(), LedgerError> 
     let path = || call.input.session_file().unwrap_or(std::path::Path::new("")).to_owned();
     let mut standing = found.map_or_else(|| Standing::new(path(), call.codex), |(_, standing)| standing);
     standing.passes(clock::now(), &asked(call.event, &call.input));
+    write(turn, &own, &standing)
+}
+
+/// Remembers what this hook cannot show on Codex's screen.
+pub(super) fn leave_unsaid(turn: &mut Turn<'_>, call: &Call, texts: Vec<String>) -> Result<(), LedgerError> {
+    let own = call.input.thread();
+    let found = known(&turn.attended(&call.run)?)?.into_iter().find(|(thread, _)| *thread == own);
+    let Some((_, mut standing)) = found else { return Ok(()) };
+    standing.unsaid.extend(texts);
     write(turn, &own, &standing)
 }
 
