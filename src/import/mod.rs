@@ -23,7 +23,7 @@ use crate::report::imported::Imported;
 use crate::usage::price::PriceTable;
 
 use family::{Families, Files};
-pub use one::{Session, Told, import_session, read_session};
+pub use one::{Named, Session, Told, import_session, read_session};
 use plan::Plan;
 pub use plan::Unreadable;
 use read::{Part, Unwanted};

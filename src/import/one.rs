@@ -29,6 +29,21 @@ pub struct Session<'a> {
     pub attribution: &'a Attribution,
 }
 
+/// A session file by its name, and what leads to it: the name itself, or a descriptor of somebody who has it open.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// Its name.
+    pub name: &'a Path,
+    /// What leads to it.
+    pub link: &'a Path,
+}
+
+impl<'a> From<&'a Path> for Named<'a> {
+    fn from(name: &'a Path) -> Self {
+        Self { name, link: name }
+    }
+}
+
 /// Reads what a session file has that the ledger has not, as nobody's: no run governs its Codex. A file that is not
 /// there has nothing to tell.
 ///
@@ -36,11 +51,11 @@ pub struct Session<'a> {
 /// As [`super::import`].
 pub fn import_session(
     ledger: &mut Ledger,
-    path: &Path,
+    file: Named<'_>,
     session: &Session<'_>,
     alive: &dyn Fn(ProcessIdentity) -> bool,
 ) -> Result<(), ImportError> {
-    let Some(file) = planned(path)? else { return Ok(()) };
+    let Some(file) = planned(file)? else { return Ok(()) };
     let found = &file.found;
     let mark = ledger.file_mark(&found.path)?;
     if mark.is_some_and(|mark| mark.is_of(found.identity, found.size, found.modified)) {
@@ -68,8 +83,9 @@ pub struct Told {
 ///
 /// # Errors
 /// Where the file is there and cannot be read.
-pub fn read_session(path: &Path, session: &Session<'_>, run: &RunId) -> Result<Option<Told>, ImportError> {
-    let Some(file) = planned(path)? else { return Ok(None) };
+pub fn read_session(file: Named<'_>, session: &Session<'_>, run: &RunId) -> Result<Option<Told>, ImportError> {
+    let name = file.name;
+    let Some(file) = planned(file)? else { return Ok(None) };
     let mut responses = Vec::new();
     for part in parts(&file, session) {
         let Part { origins, responses: found, end, .. } = part;
@@ -81,17 +97,17 @@ pub fn read_session(path: &Path, session: &Session<'_>, run: &RunId) -> Result<O
                 let billing = file.login.billing(meter.provider(), meter.plan_type());
                 return Ok(Some(Told { file: file.found, responses, meter, billing }));
             }
-            Some(Err(source)) => return Err(Unreadable { place: path.to_owned(), source }.into()),
+            Some(Err(source)) => return Err(Unreadable { place: name.to_owned(), source }.into()),
         }
     }
     Ok(None)
 }
 
-fn planned(path: &Path) -> Result<Option<Planned>, ImportError> {
-    match SessionFile::at(path.to_owned()) {
-        Ok(found) => Ok(Some(Planned { login: Login::of(&home_of(path)), found })),
+fn planned(Named { name, link }: Named<'_>) -> Result<Option<Planned>, ImportError> {
+    match SessionFile::through(link, name.to_owned()) {
+        Ok(found) => Ok(Some(Planned { login: Login::of(&home_of(name)), link: link.to_owned(), found })),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Unreadable { place: path.to_owned(), source }.into()),
+        Err(source) => Err(Unreadable { place: name.to_owned(), source }.into()),
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Unreadable {
 #[derive(Clone, Debug)]
 pub(super) struct Planned {
     pub(super) found: SessionFile,
+    /// What leads to it: its name, or a descriptor.
+    pub(super) link: PathBuf,
     /// How its home is logged in.
     pub(super) login: Login,
 }
@@ -70,7 +72,10 @@ impl Plan {
         });
         let unchanged = (all - found.len()) as u64;
         let mut logins = Logins::default();
-        let files = found.into_iter().map(|found| Planned { login: logins.of(&found.path), found }).collect();
+        let files = found
+            .into_iter()
+            .map(|found| Planned { login: logins.of(&found.path), link: found.path.clone(), found })
+            .collect();
         Ok(Self { files, unchanged, index, unreadable })
     }
 }

@@ -128,7 +128,7 @@ impl<'a> Reading<'a> {
     }
 
     fn all(&mut self) -> std::io::Result<End> {
-        let mut cursor = Cursor::open(&self.file.found.path)?;
+        let mut cursor = Cursor::open(&self.file.link)?;
         let progress = cursor.read(|position, line| self.line(position, line))?;
         if progress.too_long > 0 {
             self.skip(progress.too_long, || format!("longer than {} MiB", LONGEST_LINE >> 20));

@@ -196,8 +196,8 @@ fn a_fixture_comes_to_the_same_session_by_session_in_any_order() {
             let mut ledger = Ledger::in_memory().unwrap();
             let mut read = Vec::new();
             for path in paths.iter().chain(&paths) {
-                import_session(&mut ledger, path, &session, &|_| true).unwrap();
-                read.extend(read_session(path, &session, &run).unwrap().unwrap().responses);
+                import_session(&mut ledger, path.as_path().into(), &session, &|_| true).unwrap();
+                read.extend(read_session(path.as_path().into(), &session, &run).unwrap().unwrap().responses);
             }
             assert_eq!(rows(&responses(&ledger)), wanted, "{name}");
             let mut seen = std::collections::HashSet::new();

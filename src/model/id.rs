@@ -62,6 +62,14 @@ text_id!(
     /// recorded, or `@` and the byte position in files of versions that recorded none.
     ResponseKey
 );
+
+impl ResponseKey {
+    /// It names a place in a file, which another response may take once the file is written over.
+    pub fn is_place(&self) -> bool {
+        self.as_str().contains('@')
+    }
+}
+
 text_id!(
     /// A `[[budget]]` by the name its policy gave it.
     BudgetName

@@ -14,7 +14,7 @@ pub const LONGEST_LINE: usize = 64 << 20;
 const CHUNK: usize = 64 << 10;
 
 /// How much of what was read last must still be there when more is read, in bytes.
-const COMPARED: usize = 256;
+pub(super) const COMPARED: usize = 256;
 
 /// What a [`Cursor::read`] met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::model::FileId;
 
 use super::cursor::{Cursor, Progress};
+use super::fingerprint::Fingerprint;
 
 /// What this process has open, as links to the files themselves. inotify follows them, too.
 pub(super) const OWN_DESCRIPTORS: &str = "/proc/self/fd";
@@ -68,6 +69,16 @@ impl Held {
         self.cursor.file().metadata()
     }
 
+    /// What it is known by now.
+    pub fn fingerprint(&self) -> io::Result<Fingerprint> {
+        Fingerprint::of(self.id, self.cursor.file())
+    }
+
+    /// What was read then is still in it.
+    pub fn holds(&self, read: &Fingerprint) -> io::Result<bool> {
+        read.is_in(self.cursor.file())
+    }
+
     /// As [`Cursor::rewind_if_rewritten`].
     pub fn rewind_if_rewritten(&mut self) -> io::Result<bool> {
         self.cursor.rewind_if_rewritten()
@@ -84,7 +95,7 @@ impl Held {
     }
 
     /// A link to the very file, for as long as this is held.
-    pub(super) fn own_link(&self) -> PathBuf {
+    pub fn own_link(&self) -> PathBuf {
         Path::new(OWN_DESCRIPTORS).join(self.cursor.file().as_raw_fd().to_string())
     }
 

@@ -56,6 +56,11 @@ impl SessionFile {
         Ok(Self::with(path, &meta))
     }
 
+    /// Looks at the file that a link leads to, whatever `path`, its name, leads to.
+    pub fn through(link: &Path, path: PathBuf) -> io::Result<Self> {
+        Ok(Self::with(path, &fs::metadata(link)?))
+    }
+
     fn with(path: PathBuf, meta: &Metadata) -> Self {
         let modified = meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec());
         Self { path, identity: (meta.dev(), meta.ino()), size: meta.len(), modified }

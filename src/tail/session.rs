@@ -43,6 +43,15 @@ pub fn root_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
     }
 }
 
+/// The thread that a file's first line names; `None` where it is not a session file.
+pub fn thread_of(path: &Path) -> std::io::Result<Option<ThreadId>> {
+    let mut meter = Meter::new(None, Counting { from: Timestamp::MAX_UTC, grown_from: u64::MAX });
+    Ok(first_record(path)?.ok().and_then(|record| {
+        let _history = meter.push(0, &record);
+        meter.thread().cloned()
+    }))
+}
+
 /// The version of the Codex that began a session; `None` where its file does not say.
 pub fn version_of(path: &Path) -> Option<String> {
     match first_record(path).ok()?.ok()?.kind {

@@ -161,8 +161,11 @@ impl Pairing {
 
     /// Takes a response that the session file tells of.
     pub fn record(&mut self, key: &ResponseKey, tokens: &Tokens) -> Recorded {
-        let same = |one: &One| one.key == *key || (is_unnamed(&one.key) && one.tokens == *tokens);
-        if let Some(one) = self.told.iter().position(same).and_then(|place| self.told.remove(place)) {
+        let same = |one: &One| one.key == *key;
+        // Where the record that names it was cut out, a count may be left that names a place.
+        let alike = |one: &One| (is_unnamed(&one.key) || key.is_place()) && one.tokens == *tokens;
+        let place = self.told.iter().position(same).or_else(|| self.told.iter().position(alike));
+        if let Some(one) = place.and_then(|place| self.told.remove(place)) {
             let difference = differs(&one.key, *tokens, one.tokens);
             return Recorded::Known { told: one.key, difference };
         }

@@ -138,7 +138,7 @@ fn a_session_file_that_is_taken_away_or_replaced_ends_the_session() {
         world.server.always(Select::root(), Reply::exec("true"));
         let done = world.run("codex", EXEC);
         assert_eq!(done.code(), 1, "{done}");
-        done.expect_said("its spend cannot be observed");
+        done.expect_said("under a limit what cannot be observed is stopped");
         assert_eq!(world.server.requests().len(), 1);
     }
 }

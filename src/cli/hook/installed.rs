@@ -14,7 +14,7 @@ use crate::clock;
 use crate::codex::{HookEvent, Invocation, Kind};
 use crate::gate::hook::{HookAnswer, blocked_prompt};
 use crate::gate::socket;
-use crate::import::{self, Session};
+use crate::import::Session;
 use crate::ledger::{Ledger, LedgerError, Pinned, home, state_home};
 use crate::model::{AgentName, ProcessIdentity, RunId};
 use crate::place;
@@ -218,10 +218,11 @@ impl Attended<'_> {
         if !limits && !alone {
             let (prices, unpriced) = (&prices, &policy.models.unpriced);
             let session = Session { prices, unpriced, attribution: &attribution };
+            let thread = self.said.input.thread();
             let path = self.said.input.session_file();
-            let read = path.map(|path| import::import_session(&mut ledger, path, &session, &process::alive));
+            let read = path.map(|path| alone::read_unlimited(&mut ledger, (self.codex, &thread, path), &session));
             // Without a limit nothing is kept from going on: `govern import` finds it later.
-            let said = read.and_then(Result::err).map(|error| format!("not metered: {error}"));
+            let said = read.and_then(|read| read.unwrap_or_else(|error| Some(format!("not metered: {error}"))));
             return Ok(Told::GoOn { deny: None, said: said.into_iter().collect(), context: Vec::new() });
         }
         let text = |name: &str| env(name).and_then(|value| value.into_string().ok());

@@ -58,6 +58,8 @@ impl Alone<'_> {
             let mut queue: VecDeque<Input> =
                 stood.news.drain(..).map(|response| Input::Responded(Box::new(response))).collect();
             queue.extend(told);
+            // What was spent before counts all the same.
+            queue.extend(stood.alterations(call, governor.enforces()));
             if kept.is_none() {
                 let billing = stood.own(call).and_then(|own| own.billing);
                 queue.extend(asks(call, governor, (tier.as_ref(), billing), *asks_first));

@@ -8,6 +8,7 @@ mod hold;
 mod judging;
 mod session;
 mod told;
+mod written;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ use crate::model::{AgentName, Attribution, Brake, Braked, ProcessIdentity, RunId
 use crate::policy::rule::Policy;
 use crate::process::Parent;
 use crate::usage::price::PriceTable;
+
+pub use written::read_unlimited;
 
 use super::answer::NotTaken;
 use super::timers::Timers;

@@ -11,14 +11,16 @@ use crate::codex::{self, HookEvent};
 use crate::decide::admission::{Admission, Asked};
 use crate::decide::input::{Input, Phase};
 use crate::error::Error;
-use crate::import::{self, Session, Told};
+use crate::import::{self, Named, Session, Told};
 use crate::ledger::{Ledger, LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
 use crate::model::{Billing, Event, ProcessIdentity, Response, ResponseKey, ServiceTier, ThreadId, Timestamp};
 use crate::supervise::at_gate::asked;
-use crate::tail::locate::SessionFile;
+use crate::supervise::sessions::Alteration;
+use crate::tail::Fingerprint;
 use crate::usage::pairing::Pairing;
 
+use super::written::{self, Before, Found, Written};
 use super::{Call, told};
 
 /// How often the file is looked at meanwhile.
@@ -27,13 +29,31 @@ const LOOK: Duration = Duration::from_millis(2);
 /// How many of a thread's last responses foretell its next one.
 const RECENT: usize = 5;
 
+/// What of a file is news.
+enum From {
+    /// This response and those after it.
+    Response(usize),
+    /// It begins otherwise than it did: all that was not counted.
+    Beginning,
+}
+
 /// What hooks leave to the next one about a thread.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Standing {
     /// Its session file; empty where it writes none.
     pub(super) path: PathBuf,
-    /// That file when it was read last: device, inode, size. `None`: it was not there yet.
-    pub(super) file: Option<(u64, u64, u64)>,
+    /// That file as it was read last. `None`: it was not there yet.
+    #[serde(default, rename = "fingerprint")]
+    pub(super) file: Option<Fingerprint>,
+    /// What somebody else than its writer has done to it.
+    #[serde(default)]
+    pub(super) altered: Option<String>,
+    /// Something was done to it once: a record that names no response may tell of one that is counted.
+    #[serde(default)]
+    doubted: bool,
+    /// Hooks tell what its requests use.
+    #[serde(default)]
+    pub(super) hears: bool,
     /// How many of its responses are in the ledger, and the last of them.
     pub(super) seen: usize,
     last: Option<ResponseKey>,
@@ -75,6 +95,9 @@ impl Standing {
         Self {
             path,
             file: None,
+            altered: None,
+            doubted: false,
+            hears: false,
             seen: 0,
             last: None,
             imported: false,
@@ -93,6 +116,12 @@ impl Standing {
         }
     }
 
+    /// Its file as the hook before has read it.
+    fn before(&self) -> Option<Before<'_>> {
+        let read = self.file.as_ref()?;
+        Some(Before { name: &self.path, read, phase: self.phase })
+    }
+
     /// It writes a session file.
     pub(super) fn has_file(&self) -> bool {
         !self.path.as_os_str().is_empty()
@@ -103,6 +132,11 @@ impl Standing {
         if self.phase == Phase::InFlight || !self.has_file() {
             self.phase = Phase::Answered;
         }
+        self.remember(response);
+    }
+
+    /// It foretells the next one.
+    fn remember(&mut self, response: &Response) {
         self.recent.push(response.clone());
         let more = self.recent.len().saturating_sub(RECENT);
         self.recent.drain(..more);
@@ -112,27 +146,38 @@ impl Standing {
     fn taken_over(&mut self, codex: ProcessIdentity) {
         if self.codex != codex {
             let admission = Admission::default();
-            *self = Self { codex, phase: Phase::Idle, asks: false, admission, broken: None, ..self.clone() };
+            *self = Self {
+                codex,
+                phase: Phase::Idle,
+                asks: false,
+                admission,
+                broken: None,
+                file: None,
+                altered: None,
+                ..self.clone()
+            };
         }
     }
 
-    /// Takes what its file tells; says which responses are news.
-    fn read(&mut self, told: &Told) -> Vec<Response> {
+    /// Takes what its file tells; says from which of its responses on they are news.
+    fn read(&mut self, Read { told, upto, .. }: &Read) -> From {
         let before = self.seen.checked_sub(1).and_then(|last| told.responses.get(last));
-        // A file that begins otherwise than it did is read from its beginning: nothing in it counts twice.
-        let from = if before.map(|response| &response.key) == self.last.as_ref() { self.seen } else { 0 };
-        let news = told.responses.get(from..).unwrap_or_default().to_vec();
+        let goes_on = before.map(|response| &response.key) == self.last.as_ref();
+        let from = if goes_on { From::Response(self.seen) } else { From::Beginning };
         self.path.clone_from(&told.file.path);
-        self.file = Some(mark(&told.file));
+        self.file = Some(upto.clone());
         self.seen = told.responses.len();
         self.last = told.responses.last().map(|last| last.key.clone());
         self.phase = told.meter.phase();
         self.tier = Some(told.meter.tier().clone());
         self.billing = Some(told.billing);
-        let recent = told.responses.len().saturating_sub(RECENT);
-        self.recent = told.responses.get(recent..).unwrap_or_default().to_vec();
+        // What is left of a file that was written over need not tell who answered.
+        if !self.doubted {
+            let recent = told.responses.len().saturating_sub(RECENT);
+            self.recent = told.responses.get(recent..).unwrap_or_default().to_vec();
+        }
         self.provider = told.meter.provider().map(str::to_owned);
-        news
+        from
     }
 
     /// A request of it is let through.
@@ -155,14 +200,21 @@ impl Standing {
     }
 }
 
-fn mark(file: &SessionFile) -> (u64, u64, u64) {
-    (file.identity.0, file.identity.1, file.size)
-}
-
 /// All that the session's files tell at the moment.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    told: Vec<(ThreadId, Told)>,
+    read: Vec<Read>,
+    /// What was done to the file of which thread.
+    altered: Vec<(ThreadId, String)>,
+}
+
+/// A file that was read.
+#[derive(Debug)]
+struct Read {
+    thread: ThreadId,
+    told: Told,
+    /// At least so far.
+    upto: Fingerprint,
 }
 
 /// The threads of the run, by what earlier hooks left.
@@ -180,39 +232,74 @@ fn known(turn: &[crate::ledger::Attended]) -> Result<Vec<(ThreadId, Standing)>, 
 pub(super) fn read(call: &Call, ledger: &Ledger) -> Result<Reading, Error> {
     let own = call.input.thread();
     let known = known(&ledger.attended(&call.run)?)?;
+    // What an earlier Codex left may have been changed since: its user may do that.
+    let live: Vec<&(ThreadId, Standing)> = known.iter().filter(|(_, known)| known.codex == call.codex).collect();
+    let fingerprints: Vec<&Fingerprint> = live.iter().filter_map(|(_, known)| known.file.as_ref()).collect();
+    let written = Written::by(call.codex, &fingerprints);
     let mut reading = Reading::default();
-    for (thread, standing) in known.iter().filter(|(thread, known)| *thread != own && known.codex == call.codex) {
-        let grown = |file: &SessionFile| standing.file != Some(mark(file));
-        if SessionFile::at(standing.path.clone()).is_ok_and(|file| grown(&file)) {
-            reading.told.extend(told(call, &standing.path)?.map(|told| (thread.clone(), told)));
+    for (thread, standing) in live.iter().filter(|(thread, known)| *thread != own && known.has_file()) {
+        // One that cannot be opened says nothing; the thread's own hook tells of it.
+        let Ok(Some(mut found)) = written.find(thread, &standing.path, standing.before()) else { continue };
+        if found.is_open() {
+            let how = written.alteration(Some(&mut found), standing.before()).map_err(failed)?;
+            reading.alters(thread, &found.name, how);
         }
+        reading.takes(call, thread, &found, Some(standing))?;
     }
     // A thread without a file has only hooks to tell of it.
     let Some(path) = call.input.session_file() else { return Ok(reading) };
-    let standing = known.iter().find(|(thread, _)| *thread == own).map(|(_, standing)| standing);
-    let standing = standing.filter(|standing| standing.codex == call.codex);
+    let standing = live.iter().find(|(thread, _)| *thread == own).map(|(_, standing)| standing);
     let waits = standing.is_some_and(|standing| standing.admission.is_open()) && may_wait(call.event);
     let deadline = clock::monotonic() + if waits { RECORD_WITHIN } else { Duration::ZERO };
+    let before = standing.and_then(Standing::before);
+    let mut found = written.find(&own, path, before).map_err(failed)?;
     let mut size = None;
-    let mut last = None;
     loop {
-        let file = SessionFile::at(path.to_owned()).ok();
-        if let Some(standing) = standing {
-            is_the_same(standing, path, file.as_ref())?;
+        if found.is_none() && size.is_some() {
+            found = Written::by(call.codex, &fingerprints).find(&own, path, before).map_err(failed)?;
         }
-        if let Some(file) = file.filter(|file| size.replace(file.size) != Some(file.size))
-            && standing.is_none_or(|standing| standing.file != Some(mark(&file)))
-        {
-            last = told(call, path)?;
+        let now = found.as_ref().and_then(|found| found.file.metadata().ok()).map_or(0, |meta| meta.len());
+        if size.replace(now) != Some(now) {
+            let name = found.as_ref().map_or(path, |found| &found.name).to_owned();
+            reading.alters(&own, &name, written.alteration(found.as_mut(), before).map_err(failed)?);
+            found.as_ref().map_or(Ok(()), |found| reading.takes(call, &own, found, standing))?;
         }
-        let answered = last.as_ref().is_some_and(|told| standing.is_none_or(|known| told.responses.len() > known.seen));
-        if answered || clock::monotonic() >= deadline {
+        let answered = |read: &Read| standing.is_none_or(|known| read.told.responses.len() > known.seen);
+        let is_answered = reading.read.iter().any(|read| read.thread == own && answered(read));
+        if is_answered || clock::monotonic() >= deadline {
             break;
         }
         std::thread::sleep(LOOK);
     }
-    reading.told.extend(last.map(|told| (own, told)));
     Ok(reading)
+}
+
+fn failed(error: std::io::Error) -> Error {
+    Error::new("the session file cannot be read").caused_by(&error)
+}
+
+impl Reading {
+    /// Something was done to a thread's file.
+    fn alters(&mut self, thread: &ThreadId, name: &std::path::Path, how: Option<Alteration>) {
+        if let Some(how) = how {
+            self.altered.retain(|(known, _)| known != thread);
+            self.altered.push((thread.clone(), written::text_of(name, how)));
+        }
+    }
+
+    /// Reads all of a thread's file, unless it is as it was.
+    fn takes(&mut self, call: &Call, thread: &ThreadId, found: &Found, known: Option<&Standing>) -> Result<(), Error> {
+        // What comes after this is read once more by the next hook.
+        let upto = found.file.fingerprint().map_err(failed)?;
+        if known.is_some_and(|known| known.file.as_ref() == Some(&upto)) {
+            return Ok(());
+        }
+        if let Some(told) = told(call, found)? {
+            self.read.retain(|read| read.thread != *thread);
+            self.read.push(Read { thread: thread.clone(), told, upto });
+        }
+        Ok(())
+    }
 }
 
 /// An answer may be on its way to the file of the thread that the hook is about.
@@ -220,20 +307,12 @@ fn may_wait(event: HookEvent) -> bool {
     spends(event) || matches!(event, HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd)
 }
 
-/// Codex only adds to a file that it has open: one that is gone, shorter or another hides what is spent.
-fn is_the_same(standing: &Standing, path: &std::path::Path, now: Option<&SessionFile>) -> Result<(), Error> {
-    let Some((device, inode, size)) = standing.file.filter(|_| standing.path == path) else { return Ok(()) };
-    match now {
-        Some(file) if file.identity == (device, inode) && file.size >= size => Ok(()),
-        Some(_) => Err(Error::new("the session file was replaced while Codex writes it: its spend cannot be observed")),
-        None => Err(Error::new("the session file is gone: its spend cannot be observed")),
-    }
-}
-
-fn told(call: &Call, path: &std::path::Path) -> Result<Option<Told>, Error> {
+fn told(call: &Call, found: &Found) -> Result<Option<Told>, Error> {
     let session =
         Session { prices: &call.prices, unpriced: &call.policy.models.unpriced, attribution: &call.attribution };
-    let read = import::read_session(path, &session, &call.run);
+    // The file that is held, whatever its name leads to.
+    let link = found.file.own_link();
+    let read = import::read_session(Named { name: &found.name, link: &link }, &session, &call.run);
     let mut read = read.map_err(|error| Error::new("the session file cannot be read").caused_by(&error))?;
     for response in read.iter_mut().flat_map(|told| &mut told.responses) {
         response.agent = Some(call.agent.clone());
@@ -247,9 +326,55 @@ pub(super) struct Stood {
     pub(super) news: Vec<Response>,
     /// Threads that were not known before, and where what was read says again what was told.
     pub(super) seen: Vec<EventKind>,
+    /// What was done to its files, told for the first time.
+    altered: Vec<String>,
+}
+
+/// What this run has not counted of what a file tells from its beginning once more. A response without a name is known
+/// by its place, and another place may hold it now.
+fn not_counted(turn: &Turn<'_>, call: &Call, told: &[Response]) -> Result<Vec<Response>, LedgerError> {
+    let mut counted = turn.responses_since(&call.run, Timestamp::UNIX_EPOCH)?;
+    let mut news = told.to_vec();
+    news.retain(|new| {
+        let same = |old: &Response| old.thread == new.thread && old.key == new.key;
+        let alike = |old: &Response| old.thread == new.thread && new.key.is_place() && old.tokens == new.tokens;
+        let place = counted.iter().position(same).or_else(|| counted.iter().position(alike));
+        place.map(|place| counted.remove(place)).is_none()
+    });
+    Ok(news)
 }
 
 impl Stood {
+    /// Notes what was done to files of threads that are known.
+    fn is_altered(&mut self, reading: &Reading) {
+        for (thread, what) in &reading.altered {
+            let standing = self.threads.iter_mut().find(|(known, _)| known == thread);
+            let Some((_, standing)) = standing.filter(|(_, known)| known.altered.as_ref() != Some(what)) else {
+                continue;
+            };
+            (standing.altered, standing.doubted) = (Some(what.clone()), true);
+            if !self.altered.contains(what) {
+                self.altered.push(what.clone());
+            }
+        }
+    }
+
+    /// What the governor hears of what was done to the session's files: where it ends the session, each hook that begins
+    /// or spends something; else once.
+    pub(super) fn alterations(&mut self, call: &Call, enforces: bool) -> Vec<Input> {
+        let acts = call.event.gates() || call.event == HookEvent::UserPromptSubmit;
+        let live = self.threads.iter().filter(|(_, known)| known.codex == call.codex);
+        let what: Vec<&String> = match (enforces, acts) {
+            (false, _) => self.altered.iter().collect(),
+            (true, true) => live.filter_map(|(_, known)| known.altered.as_ref()).take(1).collect(),
+            (true, false) => {
+                self.seen.extend(self.altered.iter().map(|what| EventKind::Marked { what: what.clone() }));
+                Vec::new()
+            }
+        };
+        what.into_iter().map(|what| Input::Altered { agent: call.agent.clone(), what: what.clone() }).collect()
+    }
+
     pub(super) fn own(&self, call: &Call) -> Option<&Standing> {
         let own = call.input.thread();
         self.threads.iter().find(|(thread, _)| *thread == own).map(|(_, standing)| standing)
@@ -263,14 +388,17 @@ impl Stood {
 
 /// Puts what was read to what is known. Another hook may have read further meanwhile, and recorded it.
 pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading) -> Result<Stood, LedgerError> {
-    let mut stood = Stood { threads: known(&turn.attended(&call.run)?)?, news: Vec::new(), seen: Vec::new() };
+    let mut stood =
+        Stood { threads: known(&turn.attended(&call.run)?)?, news: Vec::new(), seen: Vec::new(), altered: Vec::new() };
     let own = call.input.thread();
     if call.input.has_no_file() && !stood.threads.iter().any(|(thread, _)| *thread == own) {
         let billing = Some(told::billing_of(call));
         stood.threads.push((own.clone(), Standing { billing, ..Standing::new(PathBuf::new(), call.codex) }));
         stood.seen.push(told::seen(call));
     }
-    for (thread, told) in &reading.told {
+    stood.is_altered(reading);
+    for read in &reading.read {
+        let Read { thread, told, upto } = read;
         let place = stood.threads.iter().position(|(known, _)| known == thread);
         let fresh = || (thread.clone(), Standing::new(told.file.path.clone(), call.codex));
         if place.is_none() {
@@ -282,14 +410,23 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading) -> Result<S
         if *thread == own {
             standing.taken_over(call.codex);
         }
-        let (identity, size) = (told.file.identity, told.file.size);
-        let read_further =
-            standing.file.is_some_and(|(device, inode, read)| (device, inode) == identity && read > size);
-        if !read_further {
-            let news = standing.read(told);
-            stood.news.extend(told::first_told(thread, standing, news, &mut stood.seen));
+        let read_further = standing.file.as_ref().is_some_and(|read| read.id == upto.id && read.size > upto.size);
+        if !read_further || reading.altered.iter().any(|(altered, _)| altered == thread) {
+            let mut news = match standing.read(read) {
+                From::Response(from) => told.responses.get(from..).unwrap_or_default().to_vec(),
+                From::Beginning => not_counted(turn, call, &told.responses)?,
+            };
+            // Hooks tell of each response that has no name in a file that is in doubt.
+            news.retain(|response| !(standing.doubted && standing.hears && response.key.is_place()));
+            let news = told::first_told(thread, standing, news, &mut stood.seen);
+            if standing.doubted {
+                news.iter().for_each(|response| standing.remember(response));
+            }
+            stood.news.extend(news);
         }
     }
+    // Threads that are new, or another Codex's.
+    stood.is_altered(reading);
     if let Some((_, standing)) = stood.threads.iter_mut().find(|(thread, _)| *thread == own) {
         standing.taken_over(call.codex);
         if !spends(call.event) && may_wait(call.event) {

@@ -22,6 +22,7 @@ pub(super) fn tell(turn: &mut Turn<'_>, call: &Call, stood: &mut Stood) -> Resul
     let telling = call.input.telling();
     // Each telling is a hook of its own, and requests may not be attended to.
     standing.pairing.hears_each();
+    standing.hears |= telling.tokens.is_some();
     Ok(match standing.pairing.tell(&telling) {
         Told::New(key) => {
             let response = response(call, standing, key, telling.tokens.unwrap_or_default());

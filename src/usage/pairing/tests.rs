@@ -60,6 +60,11 @@ fn each_response_counts_once_whichever_source_tells_first() {
             vec![Asks, Tells(unnamed(5), Some("hook@t:1")), Asks, Records("r1", 5, false), Records("r2", 6, true)],
             vec![],
         ),
+        (
+            "0.171: of the record that names it a count is left",
+            vec![Asks, Tells(named("q1", "r1", 5), Some("r1")), Records("@700", 5, false), Records("@900", 5, true)],
+            vec![],
+        ),
         ("0.169: no record comes", vec![Asks, Tells(unnamed(5), Some("hook@t:1")), Asks], vec!["hook@t:1"]),
         (
             "0.169: a compaction has a record alone",
