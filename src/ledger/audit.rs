@@ -12,6 +12,7 @@ use super::calls;
 use super::chain::{Hash, ImportDigest, Link};
 use super::extension::{self, ExtensionRow};
 use super::rollup::Shares;
+use super::usage::confirmed::Confirmed;
 use super::usage::{self, Stored};
 use super::{Ledger, LedgerError};
 
@@ -131,6 +132,7 @@ struct Promised {
     extensions: BTreeMap<i64, ExtensionRow>,
     /// By the number of their first row.
     imports: BTreeMap<i64, Import>,
+    confirmed: Confirmed,
 }
 
 /// Rows that were imported together.
@@ -150,10 +152,18 @@ pub(super) struct Run {
     pub(super) command: Option<Hash>,
 }
 
+/// What the chains of the runs know.
+pub(super) struct Seen {
+    /// The numbers of usage rows.
+    pub(super) usage: HashSet<i64>,
+    /// Records of responses that count already: here the ledger's own chain knows some, too.
+    pub(super) confirmed: Confirmed,
+}
+
 fn audit(conn: &Connection) -> Checked<Verified> {
-    let promised = links(conn)?;
+    let mut promised = links(conn)?;
     let (mut entries, mut runs, mut unsealed) = (0_u64, 0_u64, Vec::new());
-    let mut usage_seen = HashSet::new();
+    let mut seen = Seen { usage: HashSet::new(), confirmed: std::mem::take(&mut promised.confirmed) };
     let mut statement = conn.prepare("SELECT no, id FROM runs ORDER BY no")?;
     let mut found = statement.query([])?;
     while let Some(row) = found.next()? {
@@ -161,7 +171,7 @@ fn audit(conn: &Connection) -> Checked<Verified> {
         let Some(run) = promised.runs.get(&id) else {
             return broken(format!("run `{id}`"), "the ledger's chain does not know it");
         };
-        entries = entries.saturating_add(audit_run::check(conn, no, &id, run, &mut usage_seen)?);
+        entries = entries.saturating_add(audit_run::check(conn, no, &id, run, &mut seen)?);
         runs = runs.saturating_add(1);
         if !run.sealed {
             unsealed.push(id);
@@ -175,7 +185,10 @@ fn audit(conn: &Connection) -> Checked<Verified> {
             }
         }
     }
-    usage_rows(conn, &usage_seen, &promised.imports)?;
+    usage_rows(conn, &seen.usage, &promised.imports)?;
+    if let Some(place) = seen.confirmed.differs(conn)? {
+        return broken(place, "whether it counts already is not as the chains say");
+    }
     let approvals = read_all(conn, approval::SELECT, ApprovalRow::read, |row| row.id)?;
     same_rows("approval", &promised.approvals, &approvals)?;
     let extensions = read_all(conn, extension::SELECT, ExtensionRow::read, |row| row.id)?;
@@ -250,6 +263,7 @@ fn promise(promised: &mut Promised, link: Link) -> Result<(), &'static str> {
         Link::Extension { extension, .. } => {
             promised.extensions.insert(extension.id, extension);
         }
+        Link::Confirmed { thread, told, key, .. } => promised.confirmed.add(&thread, &key, &told),
         // The file is Codex's and its owner's: it may have been changed since.
         Link::Hooks { .. } => {}
     }

@@ -1,13 +1,13 @@
 //! Owns the audit of one run: its chain, and the rows that were made from it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::event::EventKind;
 use crate::model::{Event, RunId};
 
-use super::audit::{Checked, Run, Stop, broken};
+use super::audit::{Checked, Run, Seen, Stop, broken};
 use super::calls;
 use super::chain::{Hash, ResponseEntry};
 use super::turn::{ThreadRow, json};
@@ -19,7 +19,7 @@ struct Walk<'a> {
     no: i64,
     id: &'a RunId,
     run: &'a Run,
-    usage_seen: &'a mut HashSet<i64>,
+    seen: &'a mut Seen,
     threads: HashMap<String, ThreadRow>,
     calls: i64,
     ended: Option<End>,
@@ -31,9 +31,9 @@ const AFTER_SEAL: &str = "it comes after the seal";
 /// A run's end: when, how, with which code, by which budget.
 type End = (i64, String, i32, Option<String>);
 
-/// Checks one run's chain and rows; says how many entries it has. Adds its usage rows to those seen.
-pub(super) fn check(conn: &Connection, no: i64, id: &RunId, run: &Run, usage_seen: &mut HashSet<i64>) -> Checked<u64> {
-    let mut walk = Walk { conn, no, id, run, usage_seen, threads: HashMap::new(), calls: 0, ended: None };
+/// Checks one run's chain and rows; says how many entries it has. Adds what it knows to what was seen.
+pub(super) fn check(conn: &Connection, no: i64, id: &RunId, run: &Run, seen: &mut Seen) -> Checked<u64> {
+    let mut walk = Walk { conn, no, id, run, seen, threads: HashMap::new(), calls: 0, ended: None };
     let mut hash = Hash::run_seed(id.as_str());
     let mut statement = conn.prepare_cached("SELECT seq, data, hash FROM events WHERE run_no = ?1 ORDER BY seq")?;
     let mut rows = statement.query([no])?;
@@ -75,7 +75,7 @@ impl Walk<'_> {
             if sealed {
                 return broken("", AFTER_SEAL);
             }
-            self.usage_seen.insert(entry.usage);
+            self.seen.usage.insert(entry.usage);
             return self.usage(&entry);
         }
         let event: Event = match serde_json::from_str(data) {
@@ -90,6 +90,9 @@ impl Walk<'_> {
         }
         if let EventKind::ToolCalled { .. } = &event.kind {
             self.calls += 1;
+        }
+        if let EventKind::Confirmed { thread, told, key } = &event.kind {
+            self.seen.confirmed.add(thread, key, told);
         }
         if let Some(row) = ThreadRow::of(&event) {
             self.threads.insert(row.thread.clone(), row);

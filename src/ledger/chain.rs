@@ -6,7 +6,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::model::{AgentName, RunId, Timestamp};
+use crate::model::{AgentName, ResponseKey, RunId, ThreadId, Timestamp};
 
 use super::approval::ApprovalRow;
 use super::extension::ExtensionRow;
@@ -139,6 +139,8 @@ pub(super) enum Link {
     Extension { at: Timestamp, extension: ExtensionRow },
     /// History was imported: so many rows, from the first number to the last, and what they say.
     Import { at: Timestamp, first: i64, last: i64, rows: u64, digest: Hash },
+    /// A record that was to be imported is of a response that counts already, under the key `told`: a hook told of it.
+    Confirmed { at: Timestamp, thread: ThreadId, told: ResponseKey, key: ResponseKey },
     /// govern's hooks in a file of Codex's are about to be changed: what is done, by whom, and the text to come.
     Hooks { at: Timestamp, what: HookChange, by: String, path: String, digest: Hash },
 }

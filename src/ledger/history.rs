@@ -19,7 +19,7 @@ use super::chain::{ImportDigest, Link};
 use super::rollup::Shares;
 use super::series::Series;
 use super::turn::{self, count, json};
-use super::usage::{self, Numbers, UsageRow};
+use super::usage::{self, Numbers, Put, UsageRow};
 use super::{Ledger, LedgerError};
 
 /// What responses that follow one another in a session file have in common.
@@ -115,12 +115,14 @@ pub struct Batch<'a> {
     rows: u64,
     first: i64,
     last: i64,
+    confirmed: Vec<(ThreadId, ResponseKey, ResponseKey)>,
     governed: Governed,
 }
 
 /// An origin on its way into the ledger.
 #[derive(Debug)]
 pub struct Known {
+    thread: ThreadId,
     row: UsageRow,
     /// What its rows are found by, one for each way to price them.
     numbers: [Option<Numbers>; 3],
@@ -158,6 +160,7 @@ impl Ledger {
             rows: 0,
             first: 0,
             last: 0,
+            confirmed: Vec::new(),
         };
         let result = work(&mut batch)?;
         batch.close(now)?;
@@ -202,7 +205,11 @@ impl Batch<'_> {
             attribution: origin.attribution.clone(),
             source: Source::Record,
         };
-        Ok(Known { row: UsageRow::of_import(origin, json(&series)?), numbers: [None; 3] })
+        Ok(Known {
+            thread: origin.thread.clone(),
+            row: UsageRow::of_import(origin, json(&series)?),
+            numbers: [None; 3],
+        })
     }
 
     /// Adds a response; says whether it is new to the ledger.
@@ -223,7 +230,16 @@ impl Batch<'_> {
                 numbers
             }
         };
-        let Some(id) = usage::put(self.tx, None, numbers, &mut known.row, &mut self.shares)? else { return Ok(false) };
+        let id = match usage::put(self.tx, None, numbers, &mut known.row, &mut self.shares)? {
+            Put::New(id) => id,
+            Put::Known => return Ok(false),
+            Put::Confirms(told) => {
+                let thread = known.thread.clone();
+                usage::confirmed::keep(self.tx, &thread, &past.key, &told)?;
+                self.confirmed.push((thread, past.key.clone(), told));
+                return Ok(false);
+            }
+        };
         self.digest.add(&known.row);
         if self.rows == 0 {
             self.first = id;
@@ -257,6 +273,9 @@ impl Batch<'_> {
     }
 
     fn close(&mut self, now: Timestamp) -> Result<(), LedgerError> {
+        for (thread, key, told) in std::mem::take(&mut self.confirmed) {
+            turn::link(self.tx, &Link::Confirmed { at: now, thread, told, key })?;
+        }
         if self.rows == 0 {
             return Ok(());
         }

@@ -32,10 +32,15 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/2026-11-28-0005-questions-say-what-they-are-about.sql"),
         then: nothing_else,
     },
+    Migration {
+        version: 6,
+        sql: include_str!("migrations/2026-11-29-0006-records-of-told-responses.sql"),
+        then: nothing_else,
+    },
 ];
 
 /// The newest version that this govern knows.
-pub(super) const KNOWN: i64 = 5;
+pub(super) const KNOWN: i64 = 6;
 
 /// How a file stands to this govern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

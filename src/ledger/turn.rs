@@ -12,7 +12,7 @@ use super::calls;
 use super::chain::{Hash, HookChange, Link, ResponseEntry, ResponseKind};
 use super::news::Watch;
 use super::store::Seat;
-use super::usage;
+use super::usage::{self, Inserted};
 
 /// One transaction, from its beginning to its commit. See [`super::Ledger::turn`].
 #[derive(Debug)]
@@ -51,9 +51,17 @@ impl Turn<'_> {
         let (last, hash) = self.run_head(run_no, &event.run)?;
         let data = match &event.kind {
             EventKind::Response(response) => {
-                let Some((usage, digest)) = usage::insert(self.tx, run_no, &event.run, response)? else {
-                    let imported = usage::is_imported(self.tx, &response.thread, &response.key)?;
-                    return Ok(Appended { seq: last, new: false, imported });
+                let (usage, digest) = match usage::insert(self.tx, run_no, &event.run, response)? {
+                    Inserted::New(usage, digest) => (usage, digest),
+                    Inserted::Known => {
+                        let imported = usage::is_imported(self.tx, &response.thread, &response.key)?;
+                        return Ok(Appended { seq: last, new: false, imported });
+                    }
+                    Inserted::Confirms(told) => {
+                        let (thread, key) = (response.thread.clone(), response.key.clone());
+                        let kind = EventKind::Confirmed { thread, told, key };
+                        return Ok(Appended { new: false, ..self.append(&Event { kind, ..event.clone() })? });
+                    }
                 };
                 if let Some(watch) = &mut self.watch {
                     watch.own_usage(usage);
@@ -97,6 +105,7 @@ impl Turn<'_> {
                 self.link(&Link::Run { at, run, policy: policy.clone(), prices: prices.clone(), head })
             }
             EventKind::ThreadSeen { .. } => self.see_thread(event, run_no),
+            EventKind::Confirmed { thread, told, key } => usage::confirmed::keep(self.tx, thread, key, told),
             EventKind::RunResumed { .. } => self.link(&Link::Reopen { at, run, seq, head }),
             EventKind::RunEnded { .. } => {
                 self.end_run(event, run_no)?;
@@ -109,7 +118,6 @@ impl Turn<'_> {
             EventKind::Registered { .. }
             | EventKind::AgentStarted { .. }
             | EventKind::Response(_)
-            | EventKind::Confirmed { .. }
             | EventKind::Differed { .. }
             | EventKind::Skipped { .. }
             | EventKind::Decided(_)

@@ -13,6 +13,8 @@ use super::series::{Series, SeriesBook};
 use super::store::moment;
 use super::turn::{count, json};
 
+pub(super) mod confirmed;
+
 /// The basis of tokens that were read; every other word is the reason of a guess.
 const OBSERVED: &str = "observed";
 
@@ -287,7 +289,27 @@ const INSERT: &str = "INSERT INTO usage (run_no, thread, key, root, at, series, 
     output, reasoning, cost, guess) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
     ON CONFLICT (thread, key) DO NOTHING";
 
-/// Adds a row and gathers its share of the sums; `None` if the ledger has the response already. A row whose place in its
+/// What became of a row.
+pub(super) enum Put {
+    /// It is in the ledger under this number.
+    New(i64),
+    /// The ledger has the response already.
+    Known,
+    /// So it has, under this key, by what a hook told: to be kept by [`confirmed::keep`].
+    Confirms(ResponseKey),
+}
+
+/// What became of a run's response.
+pub(super) enum Inserted {
+    /// It is in the ledger under this number, and this is what the row says.
+    New(i64, Hash),
+    /// As [`Put::Known`].
+    Known,
+    /// As [`Put::Confirms`].
+    Confirms(ResponseKey),
+}
+
+/// Adds a row and gathers its share of the sums, unless the ledger has the response already. A row whose place in its
 /// file is taken by another response is known by its time as well, and its key says so afterwards.
 pub(super) fn put(
     conn: &Connection,
@@ -295,19 +317,24 @@ pub(super) fn put(
     numbers: Numbers,
     row: &mut UsageRow,
     shares: &mut Shares,
-) -> Result<Option<i64>, LedgerError> {
+) -> Result<Put, LedgerError> {
+    match confirmed::of(conn, numbers.thread, row)? {
+        Some(confirmed::Record::Known) => return Ok(Put::Known),
+        Some(confirmed::Record::Confirms(told)) => return Ok(Put::Confirms(told)),
+        None => {}
+    }
     if !add(conn, run_no, numbers, row)? {
         if !is_taken_by_another(conn, numbers.thread, row)? {
-            return Ok(None);
+            return Ok(Put::Known);
         }
         row.key = format!("{}~{}", row.key, row.at);
         if !add(conn, run_no, numbers, row)? {
-            return Ok(None);
+            return Ok(Put::Known);
         }
     }
     let id = conn.last_insert_rowid();
     shares.add(Share { at: row.at, series: numbers.series, thread: numbers.thread, run_no }, &row.sum()?);
-    Ok(Some(id))
+    Ok(Put::New(id))
 }
 
 /// One thread that goes on in two copies of its file has different responses at one place: they differ in time and in
@@ -346,19 +373,24 @@ fn add(conn: &Connection, run_no: Option<i64>, numbers: Numbers, row: &UsageRow)
     Ok(added > 0)
 }
 
-/// Adds a run's response and its share of the sums; `None` if the ledger has it already.
+/// Adds a run's response and its share of the sums, unless the ledger has it already.
 pub(super) fn insert(
     conn: &Connection,
     run_no: i64,
     run: &RunId,
     response: &Response,
-) -> Result<Option<(i64, Hash)>, LedgerError> {
+) -> Result<Inserted, LedgerError> {
     let mut row = UsageRow::of(response, run)?;
     let numbers = Numbers::of(conn, &row)?;
     let mut shares = Shares::default();
-    let Some(id) = put(conn, Some(run_no), numbers, &mut row, &mut shares)? else { return Ok(None) };
-    shares.write(conn)?;
-    Ok(Some((id, row.digest()?)))
+    Ok(match put(conn, Some(run_no), numbers, &mut row, &mut shares)? {
+        Put::New(id) => {
+            shares.write(conn)?;
+            Inserted::New(id, row.digest()?)
+        }
+        Put::Known => Inserted::Known,
+        Put::Confirms(told) => Inserted::Confirms(told),
+    })
 }
 
 /// The ledger has this response, and no run made it.

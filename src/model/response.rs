@@ -6,6 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{AgentName, Attribution, Dimension, ModelId, Money, ResponseKey, RunId, ThreadId, Timestamp, Tokens};
 
+impl ResponseKey {
+    /// The beginning of a key that govern made: a hook told of the response first and did not name it, and its session
+    /// file will tell of it by another key.
+    pub const UNNAMED: &str = "hook@";
+
+    /// It is such a key.
+    pub fn is_unnamed(&self) -> bool {
+        self.as_str().starts_with(Self::UNNAMED)
+    }
+}
+
 /// One answer of the model. `(thread, key)` is its identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {

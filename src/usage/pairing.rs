@@ -23,8 +23,8 @@ const ATTEMPTS: usize = 8;
 /// How many records are remembered that no hook has told of.
 const RECORDS: usize = 16;
 
-/// The beginning of the key of a response that only a hook told of and did not name.
-const UNNAMED: &str = "hook@";
+/// The beginning of the key of a response that no session file will tell of.
+const WITHOUT_FILE: &str = "hook-only@";
 
 /// One try of a request, as 0.171 names it: a retry keeps the request's id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +108,12 @@ pub enum Recorded {
 pub struct Pairing {
     /// Told by hooks, and not recorded yet.
     told: VecDeque<One>,
+    /// Those of them that were told before the last request.
+    #[serde(default)]
+    due: Vec<ResponseKey>,
+    /// And those whose records were said to be missing: they may come still, and count nothing.
+    #[serde(default)]
+    missed: Vec<ResponseKey>,
     /// Recorded since the last request, and not told.
     recorded: VecDeque<One>,
     attempts: VecDeque<Attempt>,
@@ -120,10 +126,25 @@ pub struct Pairing {
 }
 
 impl Pairing {
-    /// A request of the thread is about to be sent, and its file was read to its end.
-    pub fn asks(&mut self) {
+    /// A request of the thread is about to be sent, and its file was read to its end. Gives the responses whose records
+    /// are missing, each once: Codex writes a record before it asks for the next request, and these have none a whole
+    /// request later. (One request of grace: on a busy machine a record may be on its way to the file.)
+    pub fn asks(&mut self) -> Vec<One> {
         self.heard = false;
         self.recorded.clear();
+        let missing = self.missing();
+        self.due = self.told.iter().map(|one| one.key.clone()).collect();
+        missing
+    }
+
+    /// As [`Pairing::asks`] gives them, where no request follows.
+    pub fn missing(&mut self) -> Vec<One> {
+        let Self { told, due, missed, .. } = self;
+        missed.retain(|key| told.iter().any(|one| one.key == *key));
+        let is_news = |one: &&One| due.contains(&one.key) && !missed.contains(&one.key);
+        let missing: Vec<One> = told.iter().filter(is_news).cloned().collect();
+        missed.extend(missing.iter().map(|one| one.key.clone()));
+        missing
     }
 
     /// What comes next is told once, whether or not a request was announced.
@@ -163,7 +184,7 @@ impl Pairing {
     pub fn record(&mut self, key: &ResponseKey, tokens: &Tokens) -> Recorded {
         let same = |one: &One| one.key == *key;
         // Where the record that names it was cut out, a count may be left that names a place.
-        let alike = |one: &One| (is_unnamed(&one.key) || key.is_place()) && one.tokens == *tokens;
+        let alike = |one: &One| (one.key.is_unnamed() || key.is_place()) && one.tokens == *tokens;
         let place = self.told.iter().position(same).or_else(|| self.told.iter().position(alike));
         if let Some(one) = place.and_then(|place| self.told.remove(place)) {
             let difference = differs(&one.key, *tokens, one.tokens);
@@ -209,16 +230,13 @@ impl Pairing {
     /// A key for what has no name of its own: never that of a record.
     fn made_key(&mut self, telling: &Telling) -> ResponseKey {
         self.made = self.made.saturating_add(1);
+        let kind = if telling.has_file { ResponseKey::UNNAMED } else { WITHOUT_FILE };
         ResponseKey::new(match (&telling.attempt, &telling.turn) {
-            (Some(Attempt { request, number }), _) => format!("{UNNAMED}{request}:{number}"),
-            (None, Some(turn)) => format!("{UNNAMED}{turn}:{}", self.made),
-            (None, None) => format!("{UNNAMED}{}", self.made),
+            (Some(Attempt { request, number }), _) => format!("{kind}{request}:{number}"),
+            (None, Some(turn)) => format!("{kind}{turn}:{}", self.made),
+            (None, None) => format!("{kind}{}", self.made),
         })
     }
-}
-
-fn is_unnamed(key: &ResponseKey) -> bool {
-    key.as_str().starts_with(UNNAMED)
 }
 
 fn differs(key: &ResponseKey, record: Tokens, hook: Tokens) -> Option<Difference> {
@@ -233,8 +251,14 @@ pub struct Pairings {
 
 impl Pairings {
     /// As [`Pairing::asks`].
-    pub fn asks(&mut self, thread: &ThreadId) {
-        self.threads.entry(thread.clone()).or_default().0.asks();
+    pub fn asks(&mut self, thread: &ThreadId) -> Vec<One> {
+        self.threads.entry(thread.clone()).or_default().0.asks()
+    }
+
+    /// As [`Pairing::missing`], of all threads.
+    pub fn all_missing(&mut self) -> Vec<(ThreadId, One)> {
+        let each = self.threads.iter_mut();
+        each.flat_map(|(thread, (pairing, _))| pairing.missing().into_iter().map(|one| (thread.clone(), one))).collect()
     }
 
     /// As [`Pairing::tell`].

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::ledger::testing::*;
 use crate::ledger::{FileMark, Filter, Ledger, Origin, Past, Verified};
-use crate::model::{Basis, Guess, Response};
+use crate::model::event::EventKind;
+use crate::model::{Basis, Guess, Response, Tokens};
 
 /// What an import would say of the response.
 fn past(response: &Response) -> (Origin, Past) {
@@ -61,6 +62,63 @@ fn what_was_governed_or_imported_before_is_not_counted_again() {
     });
     assert_eq!(ledger.sums_by(&[], None, None).unwrap()[0].1.responses, 3);
     assert!(matches!(ledger.verify().unwrap(), Verified::Open { .. }));
+}
+
+/// What a hook of 0.169 told of the response.
+fn told(run: &str, thread: &str, key: &str) -> Response {
+    Response { source: crate::model::Source::Hook, ..response(run, thread, key) }
+}
+
+#[test]
+fn a_response_that_a_hook_told_first_counts_once_whoever_reads_its_record() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    govern(&mut ledger, "r1");
+    for (thread, key) in
+        [("t1", "hook@turn:1"), ("t1", "hook@turn:2"), ("t2", "hook@turn:1"), ("t3", "hook-only@turn:1")]
+    {
+        assert!(append(&mut ledger, &answered(told("r1", thread, key))).new, "{key}");
+    }
+    // One was read while the run lived, and the other two were not.
+    let kind = EventKind::Confirmed { thread: "t1".into(), told: "hook@turn:1".into(), key: "a".into() };
+    append(&mut ledger, &event("r1", kind));
+    append(&mut ledger, &ended("r1"));
+    let more = |key: &str| Response {
+        tokens: Tokens { output: 51, ..response("", "t1", key).tokens },
+        ..response("", "t1", key)
+    };
+    let late = Response { at: at(600_001), ..response("", "t2", "b") };
+    let old = [response("", "t1", "a"), response("", "t1", "b"), response("", "t1", "c"), more("d"), late.clone()];
+    // What no hook told of is new: of three alike the third, one that used more, and one that came much later.
+    assert_eq!(import(&mut ledger, &old), [false, false, true, true, true]);
+    assert_eq!(import(&mut ledger, &old), [false; 5]);
+    // A side chat is told under its root's name, and its record is in no file: this is another response.
+    assert_eq!(import(&mut ledger, &[response("", "t3", "a")]), [true]);
+    // A later run that goes on with the thread reads the record first.
+    govern(&mut ledger, "r2");
+    for _ in 0..2 {
+        let again = append(&mut ledger, &answered(response("r2", "t2", "a")));
+        assert_eq!((again.new, again.imported), (false, false));
+        let again = append(&mut ledger, &answered(response("r2", "t1", "b")));
+        assert_eq!((again.new, again.imported), (false, false));
+    }
+    append(&mut ledger, &ended("r2"));
+    assert_eq!(import(&mut ledger, &[response("", "t2", "a")]), [false]);
+    assert_eq!(ledger.sums_by(&[], None, None).unwrap()[0].1.responses, 8);
+    assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }), "{:?}", ledger.verify());
+    let made_up = "INSERT INTO confirmed VALUES (1, 'x', 'hook@turn:1')";
+    for (what, sql, undo) in [
+        ("one made up", made_up, "DELETE FROM confirmed WHERE key = 'x'"),
+        (
+            "of another response",
+            "UPDATE confirmed SET told = 'hook@turn:9' WHERE key = 'b'",
+            "UPDATE confirmed SET told = 'hook@turn:2' WHERE key = 'b'",
+        ),
+        ("one forgotten", "DELETE FROM confirmed WHERE key = 'b'", ""),
+    ] {
+        ledger.conn.execute_batch(sql).unwrap();
+        assert!(matches!(ledger.verify().unwrap(), Verified::Broken { .. }), "{what}");
+        ledger.conn.execute_batch(undo).unwrap();
+    }
 }
 
 #[test]

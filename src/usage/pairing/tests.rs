@@ -133,11 +133,11 @@ fn each_response_counts_once_whichever_source_tells_first() {
             "no file: nothing will confirm it",
             vec![
                 Asks,
-                Tells(without_file(unnamed(5)), Some("hook@t:1")),
+                Tells(without_file(unnamed(5)), Some("hook-only@t:1")),
                 Asks,
-                Tells(without_file(unnamed(5)), Some("hook@t:2")),
+                Tells(without_file(unnamed(5)), Some("hook-only@t:2")),
                 Asks,
-                Tells(without_file(named("q1", "r1", 5)), Some("hook@q1:1")),
+                Tells(without_file(named("q1", "r1", 5)), Some("hook-only@q1:1")),
             ],
             vec![],
         ),
@@ -146,7 +146,7 @@ fn each_response_counts_once_whichever_source_tells_first() {
         let mut pairing = Pairing::default();
         for (place, step) in steps.into_iter().enumerate() {
             match step {
-                Asks => pairing.asks(),
+                Asks => assert_eq!(pairing.asks(), [], "{what}: step {place}"),
                 Tells(telling, counts) => {
                     let told = pairing.tell(&telling);
                     let found = if let Told::New(key) = &told { Some(key.as_str()) } else { None };
@@ -177,6 +177,27 @@ fn what_the_two_do_not_agree_about_is_told_with_both_counts() {
         record_first.asks();
         record_first.record(&key("r1"), &used(6));
         assert_eq!(record_first.tell(&telling), Told::Known(Some(difference("r1"))), "{telling:?}");
+    }
+}
+
+#[test]
+fn a_record_that_is_missing_a_request_later_is_told_once() {
+    for (telling, told_as) in [(unnamed(5), "hook@t:1"), (named("q1", "r1", 5), "r1")] {
+        let (mut pairings, thread) = (Pairings::default(), ThreadId::new("t"));
+        assert_eq!(pairings.asks(&thread), []);
+        pairings.tell(&thread, &telling);
+        assert_eq!((pairings.asks(&thread), pairings.all_missing().len()), (vec![], 1), "{told_as}");
+        pairings = Pairings::default();
+        pairings.asks(&thread);
+        pairings.tell(&thread, &telling);
+        assert_eq!(pairings.asks(&thread), [], "its record may be on its way");
+        assert_eq!(pairings.record(&thread, &key("r2"), &used(6)), Recorded::New);
+        let missing = One { key: key(told_as), tokens: used(5) };
+        assert_eq!(pairings.asks(&thread), [missing]);
+        assert_eq!((pairings.asks(&thread), pairings.all_missing().len()), (vec![], 0), "{told_as}: once");
+        // The last word of one that ended has no record.
+        pairings.tell(&thread, &Telling { attempt: None, ..named("q2", "r3", 5) });
+        assert_eq!(pairings.all_missing().len(), 0, "{told_as}");
     }
 }
 
