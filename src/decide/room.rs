@@ -46,6 +46,12 @@ impl Agent {
         waits && self.room.is_some()
     }
 
+    /// It waits, or did until it was to be asked about or ended, and sends nothing before it stands still.
+    pub(super) fn is_stopping_for_room(&self) -> bool {
+        let stops = matches!(self.state, State::Freezing(Intent::Ask | Intent::Stop | Intent::Kill));
+        self.waits_for_room() || (stops && self.room.is_some())
+    }
+
     fn ticket(&self) -> Option<u64> {
         self.room.as_ref().map(|room| room.ticket)
     }
@@ -154,6 +160,13 @@ impl Governor {
         let mut waiting: Vec<(Option<u64>, AgentName)> =
             waiting.map(|agent| (agent.ticket(), agent.setup.name.clone())).collect();
         waiting.sort();
+        if waiting.is_empty() {
+            return false;
+        }
+        // What waits at the gate for something else has the places of those before it that began to wait since.
+        let asks = |agent: &&Agent| agent.state == State::Running && agent.gate.is_asked_to_spend();
+        let beside: Vec<AgentName> = self.agents.values().filter(asks).map(|agent| agent.setup.name.clone()).collect();
+        beside.iter().for_each(|name| self.evaluate_one(now, name, books));
         let mut any = false;
         for (_, name) in waiting {
             if self.lacks_room(now, &name, books).is_none() {
