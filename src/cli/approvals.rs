@@ -1,5 +1,6 @@
 //! Owns `govern approvals`: what waits for an answer, or for `govern continue`.
 
+use chrono::TimeDelta;
 use std::io::Write;
 
 use super::format::{Format, put_as};
@@ -37,7 +38,9 @@ pub fn run(args: &ApprovalsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result
 fn asked(ledger: &Ledger, only_pending: bool) -> Result<Vec<AskedRow>> {
     let mut rows = Vec::new();
     for approval in ledger.approvals(only_pending)? {
-        let until = (approval.state != ApprovalState::Pending).then_some(approval.asked);
+        // A question is put as soon as the response before it is known: often within its millisecond, which is in.
+        let asked = approval.asked.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(approval.asked);
+        let until = (approval.state != ApprovalState::Pending).then_some(asked);
         let slices = ledger.slices(&SliceQuery { run: Some(&approval.run), until, ..SliceQuery::default() })?;
         let mut spent = Totals::default();
         slices.iter().filter(|slice| slice.agent.as_ref() == Some(&approval.agent)).for_each(|s| spent.add_slice(s));

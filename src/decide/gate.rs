@@ -12,7 +12,7 @@ use super::admission::Asked;
 use super::agent::{Agent, Thread};
 use super::bar::Bar;
 use super::calls::{Allowed, CallAsk};
-use super::input::{HookId, Phase, Wants};
+use super::input::{HookId, Phase, ToolCall, Wants};
 use super::lifecycle::State;
 use super::still::Stillness;
 
@@ -31,6 +31,8 @@ pub struct Gate {
     pub(super) passes: BTreeMap<HookId, String>,
     /// Requests and tools whose thread's last request has no answer yet, and was perhaps answered.
     unrecorded: BTreeSet<HookId>,
+    /// Tools that meet their gate once the response that called them is known: what a question costs so far includes it.
+    unjudged: BTreeSet<HookId>,
     /// Calls that have no answer yet.
     waiting: BTreeMap<HookId, (ThreadId, Wants)>,
     /// Which requests those are, where they are some.
@@ -146,6 +148,24 @@ impl Gate {
         self.unrecorded.retain(|hook| waiting.get(hook).is_some_and(|(of, _)| of != thread));
     }
 
+    /// A tool whose response is not known yet: its gate is met later.
+    fn judge_later(&mut self, hook: HookId) {
+        self.unjudged.insert(hook);
+    }
+
+    /// The tools that waited for the response that called them, and wait for it no longer.
+    fn judge_now(&mut self) -> Vec<(HookId, ToolCall)> {
+        let (due, later) =
+            std::mem::take(&mut self.unjudged).into_iter().partition(|hook| !self.unrecorded.contains(hook));
+        self.unjudged = later;
+        let due: BTreeSet<HookId> = due;
+        let call = |hook: HookId| match self.waiting.get(&hook) {
+            Some((_, Wants::Tool(call))) => Some((hook, call.clone())),
+            Some(_) | None => None,
+        };
+        due.into_iter().filter_map(call).collect()
+    }
+
     /// Whether this call asks for a request that was let through before.
     pub(super) fn asks_again(&self, hook: HookId, thread: &Thread) -> bool {
         self.asked.get(&hook).is_some_and(|asked| thread.admission.is_of(asked))
@@ -160,6 +180,7 @@ impl Gate {
     /// The Codex that waited is gone.
     pub(super) fn forget(&mut self) {
         self.unrecorded.clear();
+        self.unjudged.clear();
         self.asked.clear();
         self.asks.clear();
         self.barred.clear();
@@ -176,7 +197,8 @@ impl Gate {
     fn lets(&self, state: State, hook: HookId, (thread, wants): (&ThreadId, &Wants)) -> bool {
         match state {
             _ if self.is_barred(thread, wants) => false,
-            _ if self.asks.contains_key(&hook) || self.unrecorded.contains(&hook) => false,
+            _ if self.asks.contains_key(&hook) => false,
+            _ if self.unrecorded.contains(&hook) || self.unjudged.contains(&hook) => false,
             State::Running => self.asks.is_empty() || !wants.spends(),
             // What is held for its spend may use what it has paid for.
             State::Held => self.shut && !wants.spends(),

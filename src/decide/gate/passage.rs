@@ -55,9 +55,13 @@ impl Governor {
             true => !entry.admission.is_of(&asked),
             false => call.is_some() && entry.is_told,
         };
-        if is_due && entry.admission.is_open() {
+        let waits = is_due && entry.admission.is_open();
+        if waits {
             agent.gate.unrecorded.insert(id);
             self.effects.push(Effect::Arm(Timer::Record(id), RECORD_WITHIN));
+        }
+        if waits && call.is_some() {
+            agent.gate.judge_later(id);
         }
         if spends {
             agent.gate.asked.insert(id, asked);
@@ -71,7 +75,7 @@ impl Governor {
         }
         if let Some(call) = call {
             self.open_for_call(now, &name, &thread, books);
-            if let Some(judged) = &call.judged {
+            if let Some(judged) = call.judged.as_ref().filter(|_| !waits) {
                 self.meet_gate(now, &name, id, (judged, &call), books);
             }
             if news || self.counts_calls() {
@@ -184,6 +188,7 @@ impl Governor {
 
     /// Answers those that may go on, and ends what only waited for answers under way.
     pub(in crate::decide) fn settle_gate(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        self.meet_gates_that_waited(now, name, books);
         self.withdraw_if_at_rest(now, name, books);
         self.keep_still(name);
         let Some(agent) = self.agents.get_mut(name) else { return };
@@ -195,6 +200,16 @@ impl Governor {
             agent.gate.draining = false;
             self.request(name, "freeze");
             self.effects.push(Effect::Freeze(name.clone()));
+        }
+    }
+
+    /// Tools whose response has become known, or will not, meet their gates.
+    fn meet_gates_that_waited(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        for (hook, call) in agent.gate.judge_now() {
+            if let Some(judged) = &call.judged {
+                self.meet_gate(now, name, hook, (judged, &call), books);
+            }
         }
     }
 
