@@ -18,6 +18,7 @@ use govern::decide::agent::AgentSetup;
 use govern::decide::effect::Ending;
 use govern::decide::input::Phase;
 use govern::decide::lifecycle::State;
+use govern::decide::reach::Nobody;
 use govern::decide::{Before, Books, Effect, Governor, Input, Moment, Setup};
 use govern::model::{
     AgentName, Attribution, Basis, Billing, BudgetKey, Cost, ModelId, Money, Progress, Quantity, Registration,
@@ -272,7 +273,7 @@ impl<'f> World<'f> {
             policy: Arc::new(policy),
             agents: fleet.agents.iter().map(setup).collect(),
             concurrency: None,
-            askable: false,
+            nobody: Some(Nobody::NoTerminal),
             quote: Box::new(|_, _, _, _| Cost::Unpriced),
             lift: None,
             before: Before::default(),

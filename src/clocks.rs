@@ -26,6 +26,9 @@ pub const GIT_WITHIN: Duration = Duration::from_secs(5);
 /// How long a silent peer at the socket is waited for.
 pub const SOCKET_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a stop waits for the answers and the tools that are under way: a tool may never end.
+pub const DRAIN_WITHIN: Duration = Duration::from_secs(10 * 60);
+
 /// How long a stopped Codex, and then its tools, have to end by themselves.
 pub const STOP_GRACE: Duration = Duration::from_secs(3);
 

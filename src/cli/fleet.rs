@@ -13,6 +13,7 @@ use super::run::{Supervision, attribute_with, earlier_spend_unknown, fresh_budge
 use super::{adviser, before, env, fleet_file, summary, worktree};
 use crate::codex::{Invocation, Kind};
 use crate::decide::agent::AgentSetup;
+use crate::decide::reach::Surroundings;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::fleet::load::Loaded;
@@ -143,7 +144,7 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
         sockets,
         notices,
         prompt: terminal,
-        askable: terminal && env("CI").is_none(),
+        nobody: Surroundings { terminal, ci: env("CI").is_some(), at_screen: false }.nobody(),
         fresh,
         show: args.show,
         kept: Some(kept),

@@ -129,7 +129,7 @@ impl Earlier {
             let command = next::command(&self.info.id, self.extend.as_deref(), true);
             return Err(refused(&changed).hint(format!("{LOOK_FIRST}: {command}")));
         }
-        let then = Approvals { approvers: self.approvers.clone(), max_extend: None };
+        let then = Approvals { approvers: self.approvers.clone(), ..Approvals::default() };
         for approvals in [&then, &policy.approvals] {
             permission::judge(approvals, &whoami(), None)
                 .map_err(|not| refused(&not.to_string()).hint("whoever accepts a changed policy answers for it"))?;

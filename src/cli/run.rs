@@ -11,6 +11,7 @@ use crate::clocks::Clocks;
 use crate::codex::{Invocation, Kind};
 use crate::decide::agent::AgentSetup;
 use crate::decide::lift::Lift;
+use crate::decide::reach::Surroundings;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::fleet::refusal::refusal;
@@ -265,7 +266,7 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         sockets,
         notices,
         prompt: terminal,
-        askable: terminal && env("CI").is_none(),
+        nobody: Surroundings { terminal, ci: env("CI").is_some(), at_screen: false }.nobody(),
         fresh,
         show: false,
         kept: None,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::model::{
     AgentName, ApprovalId, BudgetKey, Dimension, Money, Quantity, Response, RunId, Timestamp, Unit, Verb,
 };
-use crate::policy::rule::{Budget, Threshold, Window};
-use crate::policy::verdict::is_strict;
+use crate::policy::rule::{Budget, Step, Threshold, Window};
+use crate::policy::verdict::{is_at_limit, is_strict};
 use crate::policy::window::Bounds;
 
 /// What the ledger knows beyond this run. Asked within the turn's own transaction, so that two
@@ -23,6 +23,10 @@ pub trait Books {
     fn reserved_by_others(&self, key: &BudgetKey) -> i64;
     /// What an agent's responses cost in this run, as far as they have a price.
     fn cost(&self, run: &RunId, agent: &AgentName) -> Money;
+    /// Up to where a person let this budget go on to its next step, by the last answer about it; 0 where nobody did.
+    fn passed(&self, _key: &BudgetKey) -> i64 {
+        0
+    }
     /// The last answer to a question about this call, if it let the call run again.
     fn let_again(&self, key: &BudgetKey) -> Option<Leave>;
 }
@@ -98,6 +102,8 @@ pub struct Account {
     pub reserved: i64,
     /// The most severe step that need not be carried out again on any agent, by its place.
     pub fired: Option<usize>,
+    /// Steps before the limit at up to this amount were answered by a person: on to the next one.
+    pub passed: i64,
     /// When a step was last carried out: in a rolling window it may fire again one window later.
     pub fired_at: Option<Timestamp>,
     /// What was offered, or would have been, when a hard step was last carried out.
@@ -156,6 +162,7 @@ impl Account {
             spent: 0,
             reserved: 0,
             fired: None,
+            passed: 0,
             fired_at: None,
             offered: None,
             grace_said: false,
@@ -172,8 +179,17 @@ impl Account {
             return None;
         }
         let key = BudgetKey { window_start: bounds.start, ..self.key.clone() };
-        let fresh =
-            Self { key, bounds, extended: 0, spent: 0, reserved: 0, fired: None, fired_at: None, ..self.clone() };
+        let fresh = Self {
+            key,
+            bounds,
+            extended: 0,
+            spent: 0,
+            reserved: 0,
+            fired: None,
+            fired_at: None,
+            passed: 0,
+            ..self.clone()
+        };
         Some(Self { grace_said: false, agents: BTreeSet::new(), ..fresh })
     }
 
@@ -194,6 +210,7 @@ impl Account {
     pub fn open(&mut self, budget: &Budget, books: &dyn Books) {
         self.spent = self.ask_spent(budget, self.bounds, books);
         self.extended = books.extended(&self.key);
+        self.passed = self.passed.max(books.passed(&self.key));
     }
 
     /// Reads from the ledger what was spent so far. What is no sum of responses stays as it was counted.
@@ -252,6 +269,16 @@ impl Account {
             .filter(|(index, step)| Some(*index) <= fired && step.at.amount(limit) <= self.spent)
             .map(|(index, _)| index)
             .next_back()
+    }
+
+    /// The last step before the limit that a person let it go past. One whose amount is no longer spent (a rolling window)
+    /// asks again when it is reached again, and one that no other step comes after asks at the limit, too.
+    pub fn answered_step(&self, budget: &Budget) -> Option<usize> {
+        let limit = self.limit();
+        let answered = |step: &Step| step.at.amount(limit) <= self.passed.min(self.spent) && !is_at_limit(step, limit);
+        let last = budget.steps.iter().rposition(answered)?;
+        let kept = budget.steps.iter().skip(last + 1).any(|step| step.verb.is_hard());
+        (kept || self.spent < limit).then_some(last)
     }
 
     /// Takes the steps that are behind already as fired, without firing them: a run that goes on

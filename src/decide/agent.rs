@@ -102,6 +102,10 @@ pub struct Agent {
     pub restarting: bool,
     /// The Codexes that it has run, and whether what they spend was seen.
     pub(super) codexes: BTreeMap<ProcessIdentity, Observed>,
+    /// A stop lets the tools that are under way end: they are paid for.
+    pub(super) spares_tools: bool,
+    /// It was started again with this model, which has not answered yet.
+    pub(super) arriving: Option<ModelId>,
     /// Why it is treated as it is, for a person.
     pub because: String,
     /// The request whose outcome is awaited.
@@ -159,6 +163,8 @@ pub struct Thread {
     pub model: Option<ModelId>,
     /// It was seen at the gate: no request of its is sent that was not let through.
     pub gated: bool,
+    /// The tool that it ran last was one that starts a sub-agent, or waits for one.
+    pub(super) delegates: bool,
     /// What was let through of it and has no answer yet.
     pub admission: Admission,
     /// It writes a session file.
@@ -195,6 +201,8 @@ impl Agent {
             began_spent: None,
             restarting: false,
             codexes: BTreeMap::new(),
+            spares_tools: false,
+            arriving: None,
             because: String::new(),
             request: None,
             lost: 0,
@@ -363,21 +371,6 @@ impl Agent {
         (self.is_root_at_gate() || asks_nothing) && self.sub_agents_idle()
     }
 
-    /// Its root thread's next request waits at the gate.
-    pub fn is_root_at_gate(&self) -> bool {
-        self.root.as_ref().is_some_and(|root| self.gate.has(root))
-    }
-
-    /// What it may ask next can be held at the gate: all its threads that work were seen there.
-    pub fn gate_holds(&self) -> bool {
-        self.gate.holds_requests() && self.threads.values().all(|thread| thread.gated || thread.phase == Phase::Idle)
-    }
-
-    /// It is about to be ended, and nothing more of it gets past the gate.
-    pub fn ends_at_gate(&self) -> bool {
-        matches!(self.state, State::Freezing(Intent::Stop | Intent::Kill)) && self.gate_holds()
-    }
-
     /// A restart takes the sub-agents with it, so they must have nothing under way.
     pub fn sub_agents_idle(&self) -> bool {
         self.threads.iter().all(|(id, thread)| Some(id) == self.root.as_ref() || thread.phase == Phase::Idle)
@@ -434,6 +427,7 @@ impl Agent {
         self.restarting = false;
         self.room = None;
         self.began_spent = None;
+        self.spares_tools = false;
         self.fired.clear();
         self.settled.clear();
         self.watch.begin_anew();
@@ -468,6 +462,7 @@ impl Default for Thread {
             root: None,
             model: None,
             gated: false,
+            delegates: false,
             admission: Admission::default(),
             has_file: true,
             is_told: false,

@@ -13,6 +13,7 @@ use crate::policy::rule::{Act, Alert, Policy, Step, Trigger};
 use super::account::{Account, Books};
 use super::agent::{Agent, Hold};
 use super::effect::{About, Effect, Question};
+use super::effective::Routable;
 use super::governor::Governor;
 use super::input::{Moment, Timer};
 use super::lifecycle::State;
@@ -113,21 +114,26 @@ impl Governor {
         }
     }
 
-    /// What an alert's step comes down to here: a route that is impossible becomes a question, or at the bottom of the
-    /// ladder a warning. `None`: that cannot be told before a model has answered.
+    /// What an alert's step comes down to here: a route that cannot be done is a warning, for an alert has no limit that
+    /// would be passed; a question that nobody can be asked is what stands for no answer. `None`: that cannot be told
+    /// before a model has answered.
     fn due_by(&self, name: &AgentName, index: usize, step: &Step, because: String) -> Option<Due> {
         let agent = self.agents.get(name)?;
-        let route = step.verb == Verb::Route;
-        if route && agent.setup.restartable && agent.last_response().is_none() && !self.policy.models.ladder.is_empty()
-        {
-            return None;
+        let (mut verb, mut because) = (step.verb, because);
+        if verb == Verb::Route {
+            match self.routable(agent) {
+                Routable::Yes => {}
+                Routable::Unknown => return None,
+                Routable::No(why) => (verb, because) = (Verb::Warn, format!("{because}; {why}")),
+            }
         }
-        let (verb, step) = match step.verb {
-            Verb::Route if !agent.setup.restartable => (Verb::Ask, None),
-            Verb::Route if self.next_rung(agent).is_none() => (Verb::Warn, Some(step.clone())),
-            verb => (verb, Some(step.clone())),
-        };
-        let verb = if verb == Verb::Ask && route && !self.askable { Verb::Stop } else { verb };
+        if verb == Verb::Ask
+            && let Some(nobody) = self.nobody_for(Some(step))
+        {
+            verb = self.instead_of_asking(agent, step.otherwise);
+            because = format!("{because}; {nobody}");
+        }
+        let step = Some(step.clone());
         Some(Due {
             source: Source::Alert(index),
             written: verb,

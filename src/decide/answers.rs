@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::model::event::{Answer, Chosen, EventKind};
-use crate::model::{AgentName, ApprovalId, Quantity, Verb};
+use crate::model::{AgentName, ApprovalId, BudgetKey, Quantity, Verb};
 use crate::policy::rule::Window;
-use crate::policy::verdict::{Standing, judge};
+use crate::policy::verdict::{Standing, is_at_limit, judge};
 
 use super::account::Books;
 use super::agent::{Agent, Hold};
@@ -114,6 +114,12 @@ impl Governor {
 
     /// Carries out an answer whose extension, if any, is already in the accounts.
     pub(super) fn obey(&mut self, now: Moment, approval: ApprovalId, answer: &Answer, books: &dyn Books) {
+        if let Some(Question { key, about: About::Step { past }, .. }) = self.question(approval)
+            && answer.is_yes()
+        {
+            // Whatever else a yes does, this step is behind.
+            self.pass_steps_to(&key, past);
+        }
         for name in self.names() {
             let held = self.agents.get(&name).and_then(|agent| agent.held.as_ref());
             if held.is_none_or(|hold| hold.approval != Some(approval)) {
@@ -130,8 +136,18 @@ impl Governor {
         }
     }
 
+    /// Steps at up to this amount were answered: they ask no more.
+    fn pass_steps_to(&mut self, key: &BudgetKey, past: i64) {
+        for account in self.accounts.iter_mut().filter(|account| account.key == *key) {
+            account.passed = account.passed.max(past);
+        }
+    }
+
     pub(super) fn end_held(&mut self, now: Moment, name: &AgentName, intent: Intent) {
         self.unhold(name);
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.spares_tools = true;
+        }
         self.end(now, name, intent);
     }
 
@@ -142,9 +158,9 @@ impl Governor {
         self.end(now, name, intent);
     }
 
-    /// A stop waits for answers that are under way; a tree that stands still would not take them in.
+    /// A stop waits for what is under way; a tree that stands still would not come to the end of it.
     fn end(&mut self, now: Moment, name: &AgentName, intent: Intent) {
-        let waits = intent == Intent::Stop && self.agents.get(name).is_some_and(Agent::is_answered_while_held);
+        let waits = intent == Intent::Stop && self.agents.get(name).is_some_and(Agent::drains_while_held);
         self.happen(now, name, if waits { Happening::Await } else { Happening::Wish(intent) });
     }
 
@@ -301,7 +317,10 @@ impl Governor {
             route_to,
             wait: step.map_or(Duration::from_secs(30 * 60), |step| step.wait),
             otherwise: step.map_or(Verb::Stop, |step| step.otherwise),
-            about: About::Limit,
+            about: match step.filter(|step| account.spent < account.limit() && !is_at_limit(step, account.limit())) {
+                Some(step) => About::Step { past: step.at.amount(account.limit()) },
+                None => About::Limit,
+            },
         };
         let followed = |chosen: &Chosen| chosen.advice.as_ref().is_some_and(|advice| advice.followed);
         let advised = due.chosen.as_ref().is_some_and(followed);

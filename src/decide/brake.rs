@@ -13,11 +13,12 @@ use super::lifecycle::{After, Happening, Intent, State};
 
 impl Agent {
     /// It is over, or its end is decided: this brake changes nothing any more. A stop that waits for a safe point can
-    /// still become a kill.
+    /// still become a kill, and one that waits for a tool a stop that does not.
     pub fn is_past(&self, brake: Brake) -> bool {
         let ends = matches!(self.state, State::Gone | State::Ending(After::Stopped | After::Killed));
         let intent = if brake == Brake::Kill { Intent::Kill } else { Intent::Stop };
-        ends || self.treatment() >= Some(intent)
+        let waits_for_tools = brake == Brake::Stop && self.gate.is_draining() && self.spares_tools;
+        ends || (self.treatment() >= Some(intent) && !waits_for_tools)
     }
 
     /// It is to stand still because somebody paused it, and does not yet.
@@ -96,6 +97,7 @@ impl Governor {
             agent.pause = None;
             agent.because = what.to_owned();
         }
+        self.spare_no_tools(name);
         self.end_held_or_running(now, name, intent);
     }
 

@@ -13,6 +13,7 @@ use super::gate::Gate;
 use super::governor::Governor;
 use super::input::{HookId, Judged, Moment, ToolCall, Wants};
 use super::lifecycle::Intent;
+use super::reach::Nobody;
 
 /// A question about a tool that waits. Equal calls have one question, and each waits for its answer.
 #[derive(Clone, Debug)]
@@ -123,8 +124,39 @@ impl Governor {
                     agent.gate.passes.insert(hook, by);
                 }
             }
-            None => self.ask_about(name, hook, key, (judged, call), (wait, otherwise)),
+            None => match self.nobody_for(None) {
+                Some(nobody) => self.refuse_unasked(now, name, hook, (judged, otherwise), nobody),
+                None => self.ask_about(name, hook, key, (judged, call), (wait, otherwise)),
+            },
         }
+    }
+
+    /// A tool that nobody can be asked about: the gate's `else` is done at once.
+    fn refuse_unasked(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        hook: HookId,
+        (judged, otherwise): (&Judged, Refusal),
+        nobody: Nobody,
+    ) {
+        let what = format!("{}: {nobody}: {otherwise}", judged.because);
+        match otherwise {
+            Refusal::Deny => {
+                self.say(name, &what);
+                self.refuse_call(now, name, hook, (&what, None));
+            }
+            Refusal::Stop => self.stop_because(now, name, what),
+            Refusal::Kill => self.kill_because(now, name, what),
+        }
+    }
+
+    fn kill_because(&mut self, now: Moment, name: &AgentName, what: String) {
+        self.say(name, &what);
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.because = what;
+        }
+        self.end_held_or_running(now, name, Intent::Kill);
     }
 
     /// What a question about a call is about: what one call may, another may not, and equal calls are the same.
@@ -234,7 +266,7 @@ impl Governor {
         let Some((name, hooks, ask)) = self.take_asks(approval) else { return false };
         let otherwise = match ask.question.about {
             About::Call(otherwise) => otherwise,
-            About::Limit | About::Alert => Refusal::Deny,
+            About::Limit | About::Step { .. } | About::Alert => Refusal::Deny,
         };
         let answer = match otherwise {
             Refusal::Deny => Answer::Refuse,
@@ -251,13 +283,7 @@ impl Governor {
                 hooks.iter().for_each(|hook| self.refuse_call(now, &name, *hook, (&what, Some("deadline"))));
             }
             Refusal::Stop => self.stop_because(now, &name, what),
-            Refusal::Kill => {
-                self.effects.push(Effect::Say(what.clone()));
-                if let Some(agent) = self.agents.get_mut(&name) {
-                    agent.because = what;
-                }
-                self.end_held_or_running(now, &name, Intent::Kill);
-            }
+            Refusal::Kill => self.kill_because(now, &name, what),
         }
         true
     }

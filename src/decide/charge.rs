@@ -128,7 +128,7 @@ impl Governor {
 
     /// How an account stands for one of its agents.
     pub(super) fn standing(&self, index: usize, name: &AgentName, books: &dyn Books) -> Option<Standing> {
-        let (account, _) = self.account(index)?;
+        let (account, budget) = self.account(index)?;
         let agent = self.agents.get(name)?;
         let reserved = self.reserved_with(index, agent, agent.next_model(), books)?;
         let fits = account.spent < account.limit() && account.spent.saturating_add(reserved) <= account.limit();
@@ -142,7 +142,7 @@ impl Governor {
             reserved,
             reserved_if_routed: routed,
             turn_under_way: agent.turn_under_way() && began_before,
-            fired: account.fired.max(agent.fired.get(&index).max(settled).copied()),
+            fired: account.fired.max(agent.fired.get(&index).max(settled).copied()).max(account.answered_step(budget)),
         })
     }
 

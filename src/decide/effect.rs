@@ -139,16 +139,32 @@ pub struct Question {
 pub enum About {
     /// A limit, which an answer may lift.
     Limit,
+    /// A step before the limit: a plain yes goes on to the next one.
+    Step {
+        /// Where it stands, in the smallest part of the budget's unit.
+        past: i64,
+    },
     /// A tool that is about to run; this happens to it if nobody answers.
     Call(Refusal),
     /// An alert: there is no limit that an answer could lift.
     Alert,
 }
 
+impl About {
+    /// A budget asks, whose limit an answer may lift.
+    pub fn is_of_limit(self) -> bool {
+        match self {
+            Self::Limit | Self::Step { .. } => true,
+            Self::Call(_) | Self::Alert => false,
+        }
+    }
+}
+
 impl From<About> for Subject {
     fn from(about: About) -> Self {
         match about {
             About::Limit => Self::Limit,
+            About::Step { .. } => Self::Step,
             About::Call(_) => Self::Call,
             About::Alert => Self::Alert,
         }

@@ -1,5 +1,6 @@
 //! Pure. How an agent stands at the gate: what its Codex waits for before it asks a model or runs a tool.
 
+mod drain;
 mod passage;
 mod told;
 
@@ -13,7 +14,7 @@ use super::agent::{Agent, Thread};
 use super::bar::Bar;
 use super::calls::{Allowed, CallAsk};
 use super::input::{HookId, Phase, ToolCall, Wants};
-use super::lifecycle::State;
+use super::lifecycle::{Intent, State};
 use super::still::Stillness;
 
 /// An agent's Codex at the gate.
@@ -41,8 +42,10 @@ pub struct Gate {
     roots: BTreeSet<ThreadId>,
     /// The agent is held here: its processes go on, its requests do not.
     shut: bool,
-    /// An end waits until no answer would be lost by it.
+    /// A stop waits until no answer, and no tool that was paid for, would be lost by it.
     draining: bool,
+    /// It was said that it does.
+    drain_told: bool,
     /// A request may have gone past it: nothing is held here any more.
     broken: bool,
     /// A hook could not ask, and has ended its Codex.
@@ -116,6 +119,11 @@ impl Gate {
         self.waiting.values().any(|(of, _)| of == thread)
     }
 
+    /// A stop waits here.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining
+    }
+
     /// The agent is held no longer; says whether it was held here.
     pub(super) fn open(&mut self) -> bool {
         std::mem::take(&mut self.shut)
@@ -123,7 +131,7 @@ impl Gate {
 
     /// It waits, and may go on in this state.
     pub(super) fn lets_go(&self, state: State, hook: HookId) -> bool {
-        self.waiting.get(&hook).is_some_and(|(thread, wants)| self.lets(state, hook, (thread, wants)))
+        self.waiting.get(&hook).is_some_and(|(thread, wants)| self.lets((state, false), hook, (thread, wants)))
     }
 
     /// The threads whose tools wait, one for each tool.
@@ -194,7 +202,7 @@ impl Gate {
 
     /// May go on while the agent is in this state. A tool that is held would not keep the model from being asked
     /// again (after 30 s where tools run from a cell), so that requests wait with it.
-    fn lets(&self, state: State, hook: HookId, (thread, wants): (&ThreadId, &Wants)) -> bool {
+    fn lets(&self, (state, spares_tools): (State, bool), hook: HookId, (thread, wants): (&ThreadId, &Wants)) -> bool {
         match state {
             _ if self.is_barred(thread, wants) => false,
             _ if self.asks.contains_key(&hook) => false,
@@ -203,12 +211,34 @@ impl Gate {
             // What is held for its spend may use what it has paid for.
             State::Held => self.shut && !wants.spends(),
             State::Paused => self.shut && !wants.is_work(),
+            // What is under way may end, and what begins or ends a thread holds nobody up: after a compaction its
+            // session begins anew before the next request.
+            State::Freezing(Intent::Stop) if self.draining => match wants {
+                Wants::Tool(_) => spares_tools,
+                Wants::Session | Wants::TurnEnd => true,
+                Wants::Turn | Wants::Request | Wants::Compaction => false,
+            },
             State::Waiting | State::Starting(_) | State::Freezing(_) | State::Ending(_) | State::Gone => false,
         }
     }
 }
 
 impl Agent {
+    /// Its root thread's next request waits at the gate.
+    pub fn is_root_at_gate(&self) -> bool {
+        self.root.as_ref().is_some_and(|root| self.gate.has(root))
+    }
+
+    /// What it may ask next can be held at the gate: all its threads that work were seen there.
+    pub fn gate_holds(&self) -> bool {
+        self.gate.holds_requests() && self.threads.values().all(|thread| thread.gated || thread.phase == Phase::Idle)
+    }
+
+    /// It is about to be ended, and nothing more of it gets past the gate.
+    pub fn ends_at_gate(&self) -> bool {
+        matches!(self.state, State::Freezing(Intent::Stop | Intent::Kill)) && self.gate_holds()
+    }
+
     /// While it is paused nothing goes past the gate: what works asks there first, or waits there.
     pub(super) fn is_kept_at_gate(&self) -> bool {
         let idle_or_waits = |(id, thread): (&ThreadId, &Thread)| thread.phase == Phase::Idle || self.gate.keeps(id);
@@ -220,9 +250,9 @@ impl Agent {
         matches!(self.state, State::Held | State::Paused) && self.gate.shut && self.gate_holds()
     }
 
-    /// It is held at the gate while answers are under way to it.
-    pub(super) fn is_answered_while_held(&self) -> bool {
-        self.is_held_at_gate() && self.in_flight() > 0
+    /// It is held at the gate while something is under way that a stop lets come to its end.
+    pub(super) fn drains_while_held(&self) -> bool {
+        self.is_held_at_gate() && self.may_have_to_drain()
     }
 
     /// It waits for a person to type, on a screen that stays alive.

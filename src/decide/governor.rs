@@ -23,6 +23,7 @@ use super::lifecycle::{Happening, Intent, State};
 use super::lift::{Lift, Lifted};
 use super::pace::Pace;
 use super::pool::Pool;
+use super::reach::Nobody;
 
 /// What tokens would cost with a model: the price table, handed in so that the governor needs none.
 pub type Quoter = Box<dyn Fn(&ModelId, &ServiceTier, Timestamp, &Tokens) -> Cost>;
@@ -37,8 +38,8 @@ pub struct Setup {
     pub agents: Vec<AgentSetup>,
     /// How many of them may work at once; `None`: all that are ready.
     pub concurrency: Option<NonZeroUsize>,
-    /// Somebody can be asked: there is a terminal.
-    pub askable: bool,
+    /// Why nobody can be asked; `None`: somebody can.
+    pub nobody: Option<Nobody>,
     /// Prices for what-if.
     pub quote: Quoter,
     /// A limit that a person lifted before the run goes on.
@@ -51,7 +52,7 @@ pub struct Setup {
 pub struct Governor {
     pub(super) run: RunId,
     pub(super) policy: Arc<Policy>,
-    pub(super) askable: bool,
+    pub(super) nobody: Option<Nobody>,
     pub(super) quote: Quoter,
     pub(super) observe_within: Duration,
     pub(super) lift: Option<Lift>,
@@ -102,7 +103,7 @@ impl Governor {
         Self {
             run: setup.run,
             policy: setup.policy,
-            askable: setup.askable,
+            nobody: setup.nobody,
             quote: setup.quote,
             observe_within: Clocks::STANDARD.observe,
             lift: setup.lift,
@@ -171,10 +172,13 @@ impl Governor {
     /// The number of this question, while it waits.
     pub fn approval_of(&self, question: &Question) -> Option<ApprovalId> {
         let agent = self.agents.get(&question.agent)?;
-        agent
-            .gate
-            .approval(question)
-            .or_else(|| agent.held.as_ref().filter(|_| matches!(question.about, About::Limit | About::Alert))?.approval)
+        agent.gate.approval(question).or_else(|| {
+            agent
+                .held
+                .as_ref()
+                .filter(|_| matches!(question.about, About::Limit | About::Step { .. } | About::Alert))?
+                .approval
+        })
     }
 
     /// The budget whose hard step was decided last.
@@ -290,6 +294,10 @@ impl Governor {
         if !agent.waits_for_room() {
             agent.room = None;
         }
+        let arrived = agent.arriving.take_if(|model| response.model.as_ref() == Some(model));
+        if let Some(model) = arrived {
+            self.say(&name, &format!("routed to {model}"));
+        }
         self.expect_admitted(now, &name, response);
         self.answered_by_hook(&name, response);
         charge(self, response, Some(&name), books);
@@ -368,6 +376,7 @@ impl Governor {
             Timer::Deadline(approval) => self.deadline(now, approval, books),
             Timer::Observe(name, process) => self.observation_is_late(now, &name, process),
             Timer::Gate(name) => self.expect_at_gate(now, &name),
+            Timer::Drain(name) => self.drain_is_late(&name),
             Timer::Advice(consult) => self.advice_is_late(now, consult, books),
             Timer::Minutes => {
                 self.arm_minutes(now);

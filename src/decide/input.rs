@@ -338,6 +338,8 @@ pub enum Timer {
     Observe(AgentName, ProcessIdentity),
     /// What works on a paused agent's screen should have come to the gate by now.
     Gate(AgentName),
+    /// A stop has waited long enough for what is under way.
+    Drain(AgentName),
     /// A budget in minutes reaches its next step.
     Minutes,
     /// The window ends for which an agent is held.

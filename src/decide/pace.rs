@@ -202,10 +202,11 @@ impl Governor {
         self.effects.push(Effect::Arm(Timer::Pace(name.clone()), wait + Duration::from_millis(1)));
     }
 
-    /// A throttle ends with its window, when its step lies ahead once more, and when a severer one was taken.
+    /// A throttle ends with its window, and when its step lies ahead once more. A severer step of its budget changes
+    /// nothing about it: an agent that goes on, with another model or by a person's leave, goes on at its rate.
     fn end_throttles(&mut self, now: Moment, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
-        let (accounts, policy, fired, watch) = (&self.accounts, &self.policy, &agent.fired, &agent.watch);
+        let (accounts, policy, watch) = (&self.accounts, &self.policy, &agent.watch);
         let mut ended = Vec::new();
         agent.throttles.retain(|source, throttle| {
             let (index, step) = match *source {
@@ -221,7 +222,7 @@ impl Governor {
             let holds = accounts.get(index).is_some_and(|account| {
                 let budget = policy.budgets.get(account.budget);
                 let behind = budget.is_some_and(|budget| account.still_behind(budget, Some(step)) == Some(step));
-                behind && !account.is_past(now.wall) && fired.get(&index).is_none_or(|fired| *fired <= step)
+                behind && !account.is_past(now.wall)
             });
             if !holds {
                 ended.push(format!("the throttle to {} ends: {}", throttle.to, throttle.because));

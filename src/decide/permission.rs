@@ -6,7 +6,6 @@ use crate::model::{ApprovalId, BudgetKey, BudgetName, Quantity, Timestamp};
 use crate::policy::rule::{Approvals, Window};
 
 use super::account::{Account, Books};
-use super::effect::About;
 use super::governor::Governor;
 use super::input::Moment;
 
@@ -96,7 +95,7 @@ impl Governor {
         answer: &Answer,
         books: &dyn Books,
     ) -> Result<(), NotAllowed> {
-        let Some(question) = self.question(approval).filter(|question| question.about == About::Limit) else {
+        let Some(question) = self.question(approval).filter(|question| question.about.is_of_limit()) else {
             return Ok(());
         };
         let amount = match answer {
@@ -156,6 +155,7 @@ mod tests {
         Approvals {
             approvers: approvers.iter().map(|&name| name.to_owned()).collect(),
             max_extend: most.map(|text| Quantity::parse(text).unwrap()),
+            wait_for_nobody: false,
         }
     }
 

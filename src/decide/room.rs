@@ -14,6 +14,7 @@ use crate::policy::verdict::{Fired, Standing, Why, grace, judge};
 use super::account::{Account, Books};
 use super::agent::Agent;
 use super::effect::Effect;
+use super::effective::Effective;
 use super::governor::Governor;
 use super::input::{Moment, Timer};
 use super::lifecycle::{Happening, Intent, State};
@@ -74,8 +75,8 @@ impl Governor {
         if !counts || fired.why != Why::NextWouldPass || self.observes_account(index) {
             return false;
         }
-        let at_most = match self.effective(name, index, fired) {
-            Some((Verb::Ask, _)) => ASKS_AFTER,
+        let at_most = match self.effective(name, index, fired, standing) {
+            Some(Effective { verb: Verb::Ask, .. }) => ASKS_AFTER,
             Some(_) | None => ENDS_AFTER,
         };
         let in_time = agent.room.as_ref().is_none_or(|room| now.uptime < room.since.saturating_add(at_most));

@@ -110,6 +110,7 @@ impl Governor {
                 return;
             }
         }
+        self.say_nobody();
         // What was promised is claimed before anybody starts.
         for name in self.names() {
             self.reserve(now, &name);
@@ -234,6 +235,7 @@ impl Governor {
                 Interrupt::Stop => Intent::Stop,
                 Interrupt::Kill => Intent::Kill,
             };
+            self.spare_no_tools(&name);
             self.end_held_or_running(now, &name, intent);
         }
     }

@@ -74,6 +74,7 @@ impl Governor {
         let quote = &self.quote;
         agent.switch(&rung, |old| quote(&rung.model, &old.tier, old.at, &old.tokens));
         agent.routed = Some(rung.clone());
+        agent.arriving = Some(rung.model.clone());
         self.request(name, "restart");
         self.effects.push(Effect::Restart { agent: name.clone(), thread, rung });
     }

@@ -10,6 +10,7 @@ use crate::policy::verdict::{Fired, Standing, Why, grace, is_strict, judge};
 use super::account::{Account, Books};
 use super::agent::Agent;
 use super::effect::Effect;
+use super::effective::Effective;
 use super::governor::Governor;
 use super::input::Moment;
 use super::lifecycle::{After, Happening, Intent, State};
@@ -147,16 +148,19 @@ impl Governor {
                 Some(runs) => format!("{because} ({runs})"),
                 None => because,
             };
-            let due =
-                |verb, step, chosen| Due { source, written: fired.verb, verb, step, because, offer, chosen, foretold };
+            let written = fired.verb;
             let Some(step) = budget.steps.get(fired.index).filter(|step| step.may.is_some()).cloned() else {
-                let (verb, step) = self.effective(name, index, fired)?;
-                return Some(due(verb, step, None));
+                let Effective { verb, step, note } = self.effective(name, index, fired, &standing)?;
+                let because = note.map_or(because.clone(), |note| format!("{because}; {note}"));
+                return Some(Due { source, written, verb, step, because, offer, chosen: None, foretold });
             };
             match self.weigh(now, (name, index, fired.index), (&step, &standing), books) {
                 Weighed::Raised => {}
                 Weighed::Later => return None,
-                Weighed::Comes(verb, step, chosen) => return Some(due(verb, Some(*step), Some(chosen))),
+                Weighed::Comes(verb, step, chosen) => {
+                    let (step, chosen) = (Some(*step), Some(chosen));
+                    return Some(Due { source, written, verb, step, because, offer, chosen, foretold });
+                }
             }
         }
     }
@@ -299,37 +303,21 @@ impl Governor {
             // A route waits for its moment, and so does what the agent is told or slowed down by.
             Verb::Warn | Verb::Steer | Verb::Throttle | Verb::Route => {}
             Verb::Ask => self.happen(now, name, Happening::Wish(Intent::Ask)),
-            Verb::Stop => self.end_held_or_running(now, name, Intent::Stop),
+            Verb::Stop => {
+                // A tool that runs on spends minutes.
+                let spares = !binding.iter().any(|due| due.verb.is_hard() && self.counts_minutes(due.source));
+                if let Some(agent) = self.agents.get_mut(name) {
+                    agent.spares_tools = spares;
+                }
+                self.end_held_or_running(now, name, Intent::Stop);
+            }
             Verb::Kill => self.end_held_or_running(now, name, Intent::Kill),
         }
     }
 
-    /// What a step comes down to here: a route that is impossible becomes the next severer step,
-    /// or a question; a question that nobody can answer becomes what stands for no answer. `None`:
-    /// that cannot be told before a model has answered.
-    pub(super) fn effective(&self, name: &AgentName, account: usize, fired: Fired) -> Option<(Verb, Option<Step>)> {
-        let (_, budget) = self.account(account)?;
-        let agent = self.agents.get(name)?;
-        let mut step = budget.steps.get(fired.index).cloned();
-        let mut verb = fired.verb;
-        if verb == Verb::Route {
-            if !agent.setup.restartable {
-                verb = Verb::Ask;
-                step = None;
-            } else if self.next_rung(agent).is_none() {
-                if agent.last_response().is_none() && !self.policy.models.ladder.is_empty() {
-                    return None;
-                }
-                let plain = |step: &&Step| step.may.is_none() && step.verb > Verb::Route;
-                let harder = budget.steps.iter().skip(fired.index + 1).find(plain);
-                verb = harder.map_or(Verb::Warn, |step| step.verb);
-                step = harder.cloned();
-            }
-        }
-        if verb == Verb::Ask && !self.askable && step.as_ref().is_none_or(|step| step.implied) {
-            verb = step.as_ref().map_or(Verb::Stop, |step| step.otherwise);
-        }
-        Some((verb, step))
+    fn counts_minutes(&self, source: Source) -> bool {
+        let Source::Step { account, .. } = source else { return false };
+        self.account(account).is_some_and(|(account, _)| account.key.unit == Unit::Minutes)
     }
 
     fn decided(&mut self, name: &AgentName, due: &Due, because: Vec<String>, would: bool, to: Option<ModelId>) {

@@ -91,7 +91,7 @@ impl Governor {
             cheaper: self.cheaper(agent, standing).filter(|_| !at_rest),
             priority: registration.priority,
             waiting: self.agents.values().filter(waits).count(),
-            askable: self.askable || !step.implied,
+            askable: self.nobody_for(Some(step)).is_none(),
             slowable: agent.gate.holds_requests(),
             floor: agent.chosen.get(&index).map(|(_, verb)| *verb).max(agent.treatment().and_then(verb_of)),
         })

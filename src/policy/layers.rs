@@ -329,7 +329,9 @@ impl Join<'_> {
                 None => max_extend = Some(said.value),
             }
         }
-        Approvals { approvers, max_extend }
+        // To wait is never less than to go on, so that any file may say so.
+        let wait_for_nobody = drafts.iter().any(|draft| draft.wait_for_nobody);
+        Approvals { approvers, max_extend, wait_for_nobody }
     }
 
     fn prices(&mut self, drafts: &mut [Draft]) -> Vec<crate::usage::price::PriceOverride> {

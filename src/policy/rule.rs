@@ -216,9 +216,8 @@ pub struct Step {
     pub wait: Duration,
     /// For `ask`: what happens when nobody answers; one of route, stop, kill.
     pub otherwise: Verb,
-    /// Nobody wrote it: it comes with a budget without steps. An implied `ask` becomes
-    /// `otherwise` where there is nobody to ask.
-    pub implied: bool,
+    /// For `ask`: it was typed for this very run, and is waited for even where nobody can be reached.
+    pub insists: bool,
 }
 
 /// When a step applies.
@@ -396,6 +395,8 @@ pub struct Approvals {
     pub approvers: Vec<String>,
     /// The most one answer may extend by.
     pub max_extend: Option<Quantity>,
+    /// A question is put and waited for even where nobody can be reached.
+    pub wait_for_nobody: bool,
 }
 
 /// `[ledger] fresh`.

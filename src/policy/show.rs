@@ -320,7 +320,7 @@ fn write_governor(out: &mut String, policy: &Policy) -> fmt::Result {
 
 fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {
     let approvals = &policy.approvals;
-    if approvals.approvers.is_empty() && approvals.max_extend.is_none() {
+    if approvals.approvers.is_empty() && approvals.max_extend.is_none() && !approvals.wait_for_nobody {
         return Ok(());
     }
     writeln!(out, "\napprovals")?;
@@ -334,6 +334,9 @@ fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {
     }
     if let Some(most) = approvals.max_extend {
         writeln!(out, "  one budget by no more than {most} within its window, all answers together; resume too")?;
+    }
+    if approvals.wait_for_nobody {
+        writeln!(out, "  waited for even where nobody can be asked")?;
     }
     Ok(())
 }

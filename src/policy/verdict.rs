@@ -67,7 +67,12 @@ pub fn judge(budget: &Budget, standing: &Standing) -> Option<Fired> {
 
 /// The step keeps the limit itself: it applies before a request that would pass it.
 pub fn is_strict(step: &Step, limit: i64) -> bool {
-    step.verb.is_hard() && step.at.amount(limit) >= limit
+    step.verb.is_hard() && is_at_limit(step, limit)
+}
+
+/// Nothing of the limit is left where the step applies.
+pub fn is_at_limit(step: &Step, limit: i64) -> bool {
+    step.at.amount(limit) >= limit
 }
 
 fn applies(budget: &Budget, step: &Step, standing: &Standing) -> Option<Why> {
@@ -139,7 +144,7 @@ mod tests {
                     to: None,
                     wait: Duration::from_secs(60),
                     otherwise: Verb::Stop,
-                    implied: false,
+                    insists: false,
                 })
                 .collect(),
             allot: None,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::freeze::{self, Members, Stillness, count, signal};
-use super::inspect::codex_processes;
+use super::inspect::{code_mode_hosts, codex_processes};
 use super::tree::{Process, alive};
 use super::wire::{How, Launch, Status};
 use crate::clock;
@@ -44,7 +44,7 @@ struct Ending {
 /// How far an end has come. Each stage begins when the one before is done or its time is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// The Codexes have INT; all else is frozen.
+    /// The Codexes have INT; all else is frozen, save what they wait for before they end.
     Interrupt,
     /// The Codexes that are left have TERM; all else is frozen.
     Terminate,
@@ -108,9 +108,14 @@ impl Agent {
         let until = clock::monotonic() + interrupt;
         let mut ending = Ending { requests, stage, until, terminate, asked: HashSet::new(), killed };
         if stage == Stage::Interrupt {
-            for codex in codex_processes(&members(&mut |_| ())) {
+            let tree = members(&mut |_| ());
+            for codex in codex_processes(&tree) {
                 ending.asked.insert(codex.identity);
                 self.release(codex.identity, Signal::SIGINT);
+            }
+            for host in code_mode_hosts(&tree) {
+                signal(host.identity, Signal::SIGCONT);
+                self.stopped.remove(&host.identity);
             }
         }
         self.ending = Some(ending);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::fcntl::OFlag;
 
-use super::tree::{Process, is_governed, read};
+use super::tree::{self, Process, is_governed, read};
 use crate::model::ProcessIdentity;
 
 /// What a process is to Codex.
@@ -75,6 +75,18 @@ pub fn codex_processes(tree: &[Process]) -> Vec<Process> {
     found.iter().filter(|(process, argv)| !is_copy(process, argv)).map(|(process, _)| *process).collect()
 }
 
+/// The processes in which Codexes run the cells of models in code mode. A Codex waits for its own before it ends, so that
+/// one that stands still holds up the end of its Codex (0.169, 0.171).
+pub fn code_mode_hosts(tree: &[Process]) -> Vec<Process> {
+    let is_host = |process: &&Process| {
+        let argv0 = || process.argv().first().map(|first| base(first));
+        !process.is_dead()
+            && (process.exe_name().is_some_and(|exe| exe == CODE_MODE_HOST)
+                || argv0().is_some_and(|argv0| argv0 == CODE_MODE_HOST))
+    };
+    tree.iter().filter(is_host).copied().collect()
+}
+
 /// The Codex that a process of its, such as a hook, descends from: the nearest.
 pub fn codex_above(pid: i32) -> Option<i32> {
     let mut at = read(pid)?;
@@ -85,6 +97,11 @@ pub fn codex_above(pid: i32) -> Option<i32> {
         }
     }
     None
+}
+
+/// This process has a controlling terminal.
+pub fn terminal_of(pid: i32) -> bool {
+    tree::has_terminal(pid)
 }
 
 /// This process is a Codex.
@@ -183,11 +200,12 @@ fn is_codex_binary(exe: &str) -> bool {
         || exe.starts_with("codex-aarch64")
 }
 
+/// As Codex names its program.
+const CODE_MODE_HOST: &str = "codex-code-mode-host";
+
 fn is_lesser(argv0: &str) -> bool {
-    matches!(
-        argv0,
-        "codex-linux-sandbox" | "codex-execve-wrapper" | "codex-code-mode-host" | "apply_patch" | "applypatch"
-    )
+    argv0 == CODE_MODE_HOST
+        || matches!(argv0, "codex-linux-sandbox" | "codex-execve-wrapper" | "apply_patch" | "applypatch")
 }
 
 fn base(argument: &OsStr) -> String {

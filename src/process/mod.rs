@@ -31,7 +31,7 @@ pub use guard::{Guard, GuardHandle, release_stdin};
 pub use inbox::{Arrived, Inbox};
 pub use inspect::{
     Role, age, codex_above, codex_processes, command_line, environ_var, is_agents, is_codex, is_nested_codex, tell,
-    waits_for_input,
+    terminal_of, waits_for_input,
 };
 pub use own::{
     account_home, has_posix_shell, has_terminal, own_identity, own_program, own_uid, stay_in_foreground, user_name,

@@ -252,6 +252,20 @@ fn parse_stat(line: &[u8]) -> Option<Process> {
     Some(Process { identity: ProcessIdentity { pid, started }, parent, state, still: state.is_still() })
 }
 
+/// Its controlling terminal is there: of this process alone, whatever its parents have.
+pub(super) fn has_terminal(pid: i32) -> bool {
+    let mut bytes = Vec::new();
+    slurp(Path::new(&format!("/proc/{pid}/stat")), &mut bytes)
+        && terminal_number(&bytes).is_some_and(|number| number != 0)
+}
+
+/// The terminal's number, field 7 of a `stat` line; 0 where there is none.
+fn terminal_number(line: &[u8]) -> Option<i32> {
+    let close = line.iter().rposition(|byte| *byte == b')')?;
+    let mut fields = line.get(close + 1..)?.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
+    number(fields.nth(4)?)
+}
+
 fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
     std::str::from_utf8(bytes).ok()?.trim().parse().ok()
 }

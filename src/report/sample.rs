@@ -255,10 +255,12 @@ fn run_events() -> Vec<Event> {
         lines: 2,
         reason: "not JSON, the first at byte 40,960".into(),
     };
+    let routed = response("2026-11-22T14:06:02Z", "codex", "t1", "gpt-6.1-terra", "0.01");
     vec![
         event("2026-11-22T14:03:01Z", decided(Verb::Warn, &["`each run`: $2.01 of $4.00 (50 %)"])),
         event("2026-11-22T14:05:59Z", decided(Verb::Route, &["`each run`: $3.61 of $4.00 (90 %)"])),
         event("2026-11-22T14:06:00Z", requested(1, "restart")),
+        event("2026-11-22T14:06:02Z", EventKind::Response(Box::new(routed))),
         event("2026-11-22T14:07:00Z", decided(Verb::Ask, &["`each run`: $3.93 + $0.21 reserved of $4.00"])),
         event("2026-11-22T14:07:00Z", requested(2, "hold")),
         event("2026-11-22T14:07:00Z", asked(7)),

@@ -11,7 +11,7 @@ use super::approvals::answer_text;
 use super::page::{Item, Tone};
 use super::text::{between, clock, count, duration};
 use crate::model::event::{Answer, Decision, EventKind, GOVERNOR, ToolVerdict};
-use crate::model::{AgentName, ApprovalId, Brake, Braked, BudgetName, Event, Subject, Timestamp, Unit, Verb};
+use crate::model::{AgentName, ApprovalId, Brake, Braked, BudgetName, Event, ModelId, Subject, Timestamp, Unit, Verb};
 
 /// One thing that govern did, or that its owner should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Told {
     /// The agent it is about.
     pub agent: Option<AgentName>,
     /// `warned`, `routed`, `held`, `paused`, `extended`, `stopped`, `killed`, `ended`, `restarted`, `noted`, `skipped`,
-    /// `unlogged`, `resumed`, `failed`, `decided` (to let it go on), `allotted`, `gave back`, `meant to stop`, `meant to kill` (the agent ended by itself before), or the word of a request that this version does not know.
+    /// `unlogged`, `resumed`, `failed`, `decided` (to let it go on), `allotted`, `gave back`, `meant to route` (the model that was to be next never answered), `meant to stop`, `meant to kill` (the agent ended by itself before), or the word of a request that this version does not know.
     pub what: String,
     /// Observed only: it would have.
     pub would: bool,
@@ -59,6 +59,7 @@ impl Told {
             "steered",
             "throttled",
             "routed",
+            "meant to route",
             "held",
             "stopped",
             "killed",
@@ -68,6 +69,10 @@ impl Told {
             "paused",
         ];
         words.contains(&self.what.as_str())
+    }
+
+    fn is_route(&self) -> bool {
+        matches!(self.what.as_str(), "routed" | "meant to route")
     }
 
     /// It says who was given what of a budget that is shared out.
@@ -92,7 +97,8 @@ impl Told {
         };
         let tone = match self.what.as_str() {
             "stopped" | "killed" | "ended" | "failed" if !self.would => Tone::Bad,
-            "warned" | "routed" | "held" | "paused" | "skipped" | "unlogged" | "meant to stop" | "meant to kill"
+            "warned" | "routed" | "meant to route" | "held" | "paused" | "skipped" | "unlogged" | "meant to stop"
+            | "meant to kill"
                 if !self.would =>
             {
                 Tone::Warn
@@ -126,6 +132,8 @@ struct Teller {
     requests: BTreeMap<u64, String>,
     /// Verdicts that end an agent: where they are told, of whom, and whether one of its ends came off.
     verdicts: Vec<(usize, Option<AgentName>, bool)>,
+    /// Routes whose model has not answered yet: where they are told, of whom, and to what.
+    routes: Vec<(usize, Option<AgentName>, ModelId)>,
 }
 
 /// An answer that extends, before its unit is known.
@@ -222,8 +230,8 @@ impl Teller {
             | EventKind::Confirmed { .. }
             | EventKind::ThreadSeen { .. }
             | EventKind::Gated { .. }
-            | EventKind::ToolCalled { verdict: ToolVerdict::Allowed, .. }
-            | EventKind::Response(_) => {}
+            | EventKind::ToolCalled { verdict: ToolVerdict::Allowed, .. } => {}
+            EventKind::Response(response) => self.arrived(event, response.model.as_ref()),
         }
     }
 
@@ -267,6 +275,10 @@ impl Teller {
         let mut told = Told::new(event, what, because);
         told.budget = Some(decision.budget.clone());
         told.would = decision.would;
+        if let (Verb::Route, false, "routed", Some(model)) = (decision.verb, decision.would, what, &decision.to) {
+            told.what = "meant to route".to_owned();
+            self.routes.push((self.told.len(), event.agent.clone(), model.clone()));
+        }
         if !decision.would {
             match decision.verb {
                 Verb::Ask => {
@@ -300,7 +312,7 @@ impl Teller {
             "pause" => {}
             "release" => self.released(event),
             // A route says why it restarts, and a stop why it ends.
-            "restart" if self.told.iter().any(|told| told.what == "routed" && told.agent == event.agent) => {}
+            "restart" if self.told.iter().any(|told| told.is_route() && told.agent == event.agent) => {}
             "restart" => self.told.push(Told::new(event, "restarted", because.to_owned())),
             "end" | "stop" | "kill" if self.ending.contains(&event.agent) => {}
             "end" | "stop" | "kill" => {
@@ -313,6 +325,19 @@ impl Teller {
             }
             other => self.told.push(Told::new(event, other, because.to_owned())),
         }
+    }
+
+    /// A model answered: a route to it has come off.
+    fn arrived(&mut self, event: &Event, model: Option<&ModelId>) {
+        let Some(model) = model else { return };
+        let (told, routes) = (&mut self.told, &mut self.routes);
+        routes.retain(|(index, agent, to)| {
+            let came = *agent == event.agent && to == model;
+            if let Some(told) = told.get_mut(*index).filter(|_| came) {
+                told.what = "routed".to_owned();
+            }
+            !came
+        });
     }
 
     fn asked(&mut self, event: &Event, approval: ApprovalId, budget: Option<&BudgetName>, question: &str) {

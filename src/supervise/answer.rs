@@ -187,7 +187,7 @@ pub(super) fn answer_of(
 
 fn may_answer(question: &Question, answer: &Answer, who: &str, approvals: &Approvals) -> Result<(), NotTaken> {
     let lifting = match answer {
-        Answer::Extend { amount } if question.about == About::Limit => {
+        Answer::Extend { amount } if question.about.is_of_limit() => {
             let by = Quantity { unit: question.key.unit, amount: *amount };
             Some(Lifting { budget: &question.key.budget, by, given: 0 })
         }
@@ -208,6 +208,7 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
         }
         Wish::Extend { by: None } => Ok(match question.about {
             About::Limit => Answer::Extend { amount: question.extend.amount },
+            About::Step { past } => Answer::NextStep { past },
             About::Alert | About::Call(_) => Answer::Once,
         }),
         Wish::Extend { by: Some(text) } => {
@@ -219,7 +220,7 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
             }
             Ok(Answer::Extend { amount: quantity.amount })
         }
-        Wish::Allow { .. } if question.about == About::Limit => {
+        Wish::Allow { .. } if matches!(question.about, About::Limit | About::Step { .. }) => {
             Err(NotTaken::new("this question is about a limit, not about a tool at a gate")
                 .hint("`--extend` says how much more; `--run` and `--for` are for tools"))
         }
@@ -281,7 +282,7 @@ mod tests {
     }
 
     fn at_most(text: &str) -> Approvals {
-        Approvals { approvers: Vec::new(), max_extend: Some(Quantity::parse(text).unwrap()) }
+        Approvals { approvers: Vec::new(), max_extend: Some(Quantity::parse(text).unwrap()), ..Approvals::default() }
     }
 
     fn by(text: &str) -> Wish {
@@ -334,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_policy_may_name_who_answers() {
-        let named = Approvals { approvers: vec!["ann".to_owned(), "bob".to_owned()], max_extend: None };
+        let named = Approvals { approvers: vec!["ann".to_owned(), "bob".to_owned()], ..Approvals::default() };
         let route = || Wish::Route { model: None };
         for wish in [Wish::Extend { by: None }, by("2 usd"), route(), Wish::Stop, Wish::Kill] {
             let question = question(Unit::Usd, Some("cheap"));

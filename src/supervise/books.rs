@@ -88,6 +88,14 @@ impl Books for TurnBooks<'_, '_> {
         self.keep(self.turn.borrow().spent(&scope, None, None)).cost
     }
 
+    fn passed(&self, key: &BudgetKey) -> i64 {
+        let approval = self.keep(self.turn.borrow().last_answered(key));
+        match approval.and_then(|approval| approval.answer) {
+            Some(Answer::NextStep { past }) => past,
+            _ => 0,
+        }
+    }
+
     fn let_again(&self, key: &BudgetKey) -> Option<Leave> {
         let approval = self.keep(self.turn.borrow().last_answered(key))?;
         let Some(Answer::Allow { seconds }) = approval.answer else { return None };

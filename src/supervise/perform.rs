@@ -139,7 +139,7 @@ impl Supervisor {
                 route: question.route_to,
                 left: Some(question.wait),
                 otherwise: match question.about {
-                    About::Limit | About::Alert => question.otherwise.as_str(),
+                    About::Limit | About::Step { .. } | About::Alert => question.otherwise.as_str(),
                     About::Call(otherwise) => otherwise.as_str(),
                 },
                 about: question.about,

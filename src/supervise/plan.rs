@@ -8,6 +8,7 @@ use crate::codex::{self, Invocation};
 use crate::decide::Before;
 use crate::decide::agent::AgentSetup;
 use crate::decide::lift::Lift;
+use crate::decide::reach::Nobody;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::ledger::Ledger;
@@ -63,8 +64,8 @@ pub struct Plan {
     pub prompt: bool,
     /// Budgets that this ledger is too young to keep.
     pub fresh: Vec<String>,
-    /// Somebody can be asked.
-    pub askable: bool,
+    /// Why nobody can be asked; `None`: somebody can.
+    pub nobody: Option<Nobody>,
     /// What agents write to files is shown as well.
     pub show: bool,
     /// What `govern resume` will need, where that is known from the start.

@@ -162,7 +162,7 @@ impl Supervisor {
             policy: std::sync::Arc::new(plan.policy),
             agents,
             concurrency: plan.concurrency,
-            askable: plan.askable,
+            nobody: plan.nobody,
             lift: plan.lift,
             before: plan.before,
             quote: Box::new(move |model, tier, at, tokens| quoter.quote(model, tier, at, tokens).cost),

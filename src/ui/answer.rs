@@ -44,6 +44,13 @@ impl Question {
         let choices = match self.about {
             About::Limit if self.extend.amount == 0 => format!("[s]top · [k]ill{}", route.unwrap_or_default()),
             About::Limit => format!("[e]xtend by {}{} · [s]top · [k]ill", self.extend, route.unwrap_or_default()),
+            About::Step { .. } if self.extend.amount == 0 => {
+                format!("[g]o on to the next step{} · [s]top · [k]ill", route.unwrap_or_default())
+            }
+            About::Step { .. } => {
+                let route = route.unwrap_or_default();
+                format!("[g]o on to the next step · [e]xtend by {}{route} · [s]top · [k]ill", self.extend)
+            }
             About::Alert => format!("[g]o on{} · [s]top · [k]ill", route.unwrap_or_default()),
             About::Call(_) => "[o]nce · again in this [r]un · [f]or 1h · [s] refuse it · [k]ill the agent".to_owned(),
         };
@@ -78,7 +85,7 @@ impl Question {
             "f" | "for" if about_call => time(rest),
             "s" | "stop" | "refuse" if about_call => alone(Answer::Refuse),
             "e" | "extend" | "route" if about_call => Err(format!("this is about a tool: {}", self.letters())),
-            "g" | "go" if self.about == About::Alert => alone(Answer::Once),
+            "g" | "go" | "next_step" if self.goes_on().is_some() => alone(self.goes_on().unwrap_or(Answer::Once)),
             "e" | "extend" if self.about == About::Alert => {
                 Err(format!("there is no limit to lift: {}", self.letters()))
             }
@@ -95,11 +102,21 @@ impl Question {
         }
     }
 
+    /// The answer that lets the agent go on and lifts nothing.
+    fn goes_on(&self) -> Option<Answer> {
+        match self.about {
+            About::Step { past } => Some(Answer::NextStep { past }),
+            About::Alert => Some(Answer::Once),
+            About::Limit | About::Call(_) => None,
+        }
+    }
+
     fn letters(&self) -> String {
         let route = if self.route.is_some() { "r, " } else { "" };
         match self.about {
             About::Limit if self.extend.amount == 0 => format!("{route}s or k"),
             About::Limit => format!("e, `e {}`, {route}s or k", self.extend),
+            About::Step { .. } => format!("g, e, `e {}`, {route}s or k", self.extend),
             About::Alert => format!("g, {route}s or k"),
             About::Call(_) => "o, r, `f 1h`, s or k".to_owned(),
         }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::ENDLESS;
+use crate::PAID;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select, Usage};
 use crate::support::skip::skip;
@@ -44,7 +44,7 @@ fn the_lead_reads_answers_costs_stops_and_refusals() {
     server.script(lead, [all, Reply::message("The typos are fixed; the tests are not.")]);
     server.script(Select::root().model(CHEAPER), [Reply::message("three typos fixed")]);
     let half = Reply::exec("true").usage(Usage::new(0, 0, 6_000));
-    server.script(Select::root().model(MODEL), [half.clone(), half, Reply::exec(ENDLESS)]);
+    server.script(Select::root().model(MODEL), [half.clone(), half, Reply::exec(PAID)]);
 
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/agents-sdk/team.py");
     let program = program.display().to_string();

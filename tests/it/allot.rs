@@ -1,6 +1,6 @@
 //! A budget that is divided: what an agent declared is its part, and near its end the governor decides.
 
-use crate::ENDLESS;
+use crate::PAID;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
@@ -29,7 +29,7 @@ fn an_agent_is_given_more_from_the_pool_and_goes_on() {
 #[test]
 fn where_nothing_may_be_given_an_allotment_is_a_limit() {
     let Some(world) = World::with_codex(CURRENT) else { return };
-    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(PAID)]);
     world.policy(&divided("steps = [{ at = \"100%\", do = \"decide\", may = [\"stop\"] }]\n"));
     let end = world.run_governed(&["--expect", "0.05usd"], &["codex", "exec", "do it"]).expect_code(124);
     assert_eq!(world.server.requests().len(), 2);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::ENDLESS;
+use crate::PAID;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
@@ -58,7 +58,7 @@ fn what_was_let_run_again_is_remembered_when_the_run_goes_on() {
     for (flags, again) in [(&["--run"][..], true), (&["--for", "1h"], true), (&[], false)] {
         let Some(world) = World::with_codex(CURRENT) else { return };
         gate_and_limit(&world);
-        let replies = [PUSH, ENDLESS, PUSH].map(Reply::exec);
+        let replies = [PUSH, PAID, PUSH].map(Reply::exec);
         world.server.script(Select::root(), replies.into_iter().chain([Reply::message("all is done")]));
         let governed = world.start_governed(&[], CODEX);
         asked(&world);

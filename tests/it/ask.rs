@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::ENDLESS;
+use crate::PAID;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
@@ -106,9 +106,61 @@ fn when_nobody_answers_the_policy_does() {
 #[test]
 fn where_nobody_can_be_asked_a_plain_budget_stops() {
     let Some(world) = World::with_codex(CURRENT) else { return };
-    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(PAID)]);
     world.run_governed(&["--budget", "0.05usd"], CODEX).expect_code(124).expect_outcome("stopped");
     assert_eq!(world.server.requests().len(), 2);
+}
+
+#[test]
+fn where_nobody_can_be_asked_a_written_question_gets_its_else_at_once_and_says_why() {
+    let steps = "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.05 usd\"\n\
+         steps = [{ at = \"100%\", do = \"ask\", wait = \"8h\", else = \"kill\" }]\n";
+    for (ci, why) in [(false, "there is no terminal"), (true, "`CI` is set")] {
+        let Some(mut world) = World::with_codex(CURRENT) else { return };
+        if ci {
+            world.set_env("CI", "true");
+        }
+        world.policy_for_nobody(steps);
+        world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true")]);
+        let end = world.run_governed(&[], CODEX).expect_code(124).expect_outcome("killed");
+        end.expect_said(&format!("nobody can be asked, since {why}: what would be asked gets its `else` at once"));
+        assert_eq!(approvals(&world).len(), 0);
+    }
+}
+
+#[test]
+fn a_question_that_was_typed_for_this_run_waits_for_somebody_all_the_same() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    script(&world);
+    world.write("work/go", "");
+    let governed = world.start_governed(&["--budget", "0.05usd", "--at-limit", "ask"], CODEX);
+    let id = question(&world);
+    world.govern(&["approve", &id, "--extend", "1usd"]).expect_code(0).expect_said("extended by $1.00");
+    governed.finish().expect_code(0);
+}
+
+#[test]
+fn a_yes_before_the_limit_goes_on_to_the_next_step_and_lifts_nothing() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    // $0.0212 each: the first is past a tenth, the fifth would pass the limit.
+    world.policy(
+        "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.1 usd\"\n\
+         steps = [{ at = \"10%\", do = \"ask\", wait = \"30m\" }, { at = \"100%\", do = \"stop\" }]\n",
+    );
+    world.server.script(Select::root(), (0..6).map(|_| Reply::exec("true")));
+    let governed = world.start_governed(&[], CODEX);
+    let id = question(&world);
+    world.govern(&["approve", &id]).expect_code(0).expect_said("next_step: agent `codex` goes on");
+    let end = governed.finish().expect_code(124).expect_outcome("stopped");
+    assert_eq!(world.server.served().len(), 4);
+    ledger::expect_all_served(&world, &end.id());
+    let rows = approvals(&world);
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let said = ["state", "about", "answer"].map(|key| rows[0][key].as_str().unwrap_or_default());
+    assert_eq!(said, ["approved", "step", "next_step"]);
+    assert!(rows[0]["extended"].is_null());
+    let waits = world.govern(&["approvals", "--format", "json"]).expect_code(0).out();
+    assert!(waits.contains("\"rows\": []"), "what is answered is among `--all` only: {waits}");
 }
 
 #[test]

@@ -1,17 +1,17 @@
 //! Limits: no request is started that would pass one, and what runs then is ended.
 
-use crate::ENDLESS;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Fate, Gate, Reply, Select};
 use crate::support::ledger;
 use crate::support::process::LONG;
 use crate::support::world::{UNKNOWN, World};
+use crate::{ENDLESS, PAID};
 
 #[test]
 fn a_run_is_stopped_before_the_request_that_would_pass_its_budget() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     // $0.0212 each: two fit into $0.05, a third would not.
-    world.server.script(Select::root(), [Reply::exec("echo one > made.txt"), Reply::exec(ENDLESS)]);
+    world.server.script(Select::root(), [Reply::exec("echo one > made.txt"), Reply::exec(PAID)]);
     let end = world.run_governed(&["--budget", "0.05usd", "--at-limit", "stop"], &["codex", "exec", "do it"]);
     let end = end.expect_code(124).expect_outcome("stopped");
     assert_eq!(world.server.requests().len(), 2);
@@ -26,7 +26,7 @@ fn each_unit_binds() {
     // A response is 8,500 uncached and 10,500 tokens in all: two fit, a third would not.
     for budget in ["20k tok", "25ktok", "30k all tok"] {
         let Some(world) = World::with_codex(CURRENT) else { return };
-        world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+        world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(PAID)]);
         let end = world.run_governed(&["--budget", budget, "--at-limit", "stop"], &["codex", "exec", "do it"]);
         end.expect_code(124);
         assert_eq!(world.server.requests().len(), 2, "{budget}");
@@ -36,7 +36,7 @@ fn each_unit_binds() {
 #[test]
 fn a_number_of_responses_is_reached_and_not_passed() {
     let Some(world) = World::with_codex(CURRENT) else { return };
-    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::exec(ENDLESS)]);
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::exec(PAID)]);
     let end = world.run_governed(&["--budget", "3responses", "--at-limit", "stop"], &["codex", "exec", "do it"]);
     end.expect_code(124);
     assert_eq!(world.server.requests().len(), 3);
@@ -45,7 +45,7 @@ fn a_number_of_responses_is_reached_and_not_passed() {
 #[test]
 fn the_strictest_of_several_budgets_ends_the_run() {
     let Some(world) = World::with_codex(CURRENT) else { return };
-    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(PAID)]);
     world.policy(
         "[[budget]]\nname = \"wide\"\nper = \"run\"\nlimit = \"9 usd\"\nsteps = [{ at = \"100%\", do = \"kill\" }]\n\
          [[budget]]\nname = \"tight\"\nper = \"agent\"\nlimit = \"0.05 usd\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",

@@ -146,3 +146,16 @@ fn what_is_typed_into_a_program_asks_nothing_so_that_what_opens_a_prompt_is_caug
         assert_eq!(world.path("work/typed").exists(), past, "{program}");
     }
 }
+
+#[test]
+fn a_codex_in_code_mode_heeds_the_first_signal_of_a_stop() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.script(Select::root(), [cell(&["touch first"]), Reply::message("all is done")]);
+    let command = ["codex", "exec", "-m", IN_CODE_MODE, "do it"];
+    let end = world.run_governed(&["--budget", "1 responses", "--at-limit", "stop"], &command);
+    end.expect_code(124).expect_outcome("stopped");
+    assert!(world.path("work/first").exists(), "the cell was paid for");
+    // 143 would be that of a second signal, after the grace of the first: its host of cells stood still.
+    let ended = events(&world, "agent_ended");
+    assert_eq!(ended.iter().map(|event| event["code"].clone()).collect::<Vec<_>>(), [json!(1)], "{ended:?}");
+}

@@ -1,6 +1,6 @@
 //! Several at once: in one `CODEX_HOME`, in one ledger, under one budget.
 
-use crate::ENDLESS;
+use crate::PAID;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Gate, Reply, Request, Select};
 use crate::support::ledger;
@@ -38,11 +38,10 @@ fn two_runs_cannot_both_take_the_last_of_a_shared_budget() {
          steps = [{ at = \"100%\", do = \"stop\" }]\n",
     );
     let tool = "while [ ! -e go ]; do sleep 0.05; done";
-    world.server.script(
-        Select::root().containing("alpha-prompt"),
-        [Reply::exec("true"), Reply::exec(tool), Reply::exec(ENDLESS)],
-    );
-    world.server.script(Select::root().containing("beta-prompt"), [Reply::exec(ENDLESS)]);
+    world
+        .server
+        .script(Select::root().containing("alpha-prompt"), [Reply::exec("true"), Reply::exec(tool), Reply::exec(PAID)]);
+    world.server.script(Select::root().containing("beta-prompt"), [Reply::exec(PAID)]);
     let first = world.start_governed(&["--team", "web"], &["codex", "exec", "alpha-prompt"]);
     world.server.wait_for_served(2, LONG).unwrap();
     let second = world.start_governed(&["--team", "web"], &["codex", "exec", "beta-prompt"]);

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::ENDLESS;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Gate, Reply, Request, Select};
 use crate::support::ledger;
 use crate::support::process::LONG;
 use crate::support::world::{CHEAPER, GovernedEnd, MODEL, World};
+use crate::{ENDLESS, PAID};
 
 /// An agent whose Codex does what it is told.
 fn agent(name: &str, more: &str) -> String {
@@ -279,7 +279,7 @@ fn in_one_fleet_one_agent_is_asked_about_and_another_goes_on_with_a_cheaper_mode
 fn a_fleet_that_was_stopped_goes_on_with_what_is_not_done() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     let server = &world.server;
-    server.script(Select::root().containing("build-prompt"), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    server.script(Select::root().containing("build-prompt"), [Reply::exec("true"), Reply::exec(PAID)]);
     server.always(Select::any(), Reply::message("done"));
     let text = [
         "[budget]\nlimit = \"3 responses\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n".to_owned(),

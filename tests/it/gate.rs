@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
-use crate::ENDLESS;
 use crate::support::codex::{CURRENT, OLD, OLDER};
 use crate::support::fake_responses::{Gate, Reply, Select};
 use crate::support::ledger::{self, events};
 use crate::support::process::{Finished, LONG};
 use crate::support::world::{CHEAPER, MODEL, UNKNOWN, World};
+use crate::{ENDLESS, PAID};
 
 const CODEX: &[&str] = &["codex", "exec", "do it"];
 
@@ -136,11 +136,46 @@ fn a_compaction_waits_too_and_is_no_breach_when_it_is_let_through() {
 }
 
 #[test]
+fn a_stop_that_a_compaction_s_answer_reaches_ends_the_run() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    // Two answers fit, the compaction's is the second: its session begins anew before the next request.
+    let replies = [Reply::exec("true"), Reply::message("a summary"), Reply::message("all is done")];
+    world.server.script(Select::root(), replies);
+    let command = ["codex", "exec", "-c", "model_auto_compact_token_limit=8000", "do it"];
+    let end = world.run_governed(&["--budget", "2 responses", "--at-limit", "stop"], &command);
+    let end = end.expect_code(124).expect_outcome("stopped");
+    assert_eq!(world.server.requests().len(), 2);
+    ledger::expect_all_served(&world, &end.id());
+}
+
+#[test]
+fn a_stop_lets_the_tool_that_was_paid_for_end() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("sleep 1; echo whole > made.txt")]);
+    let end = world.run_governed(&["--budget", "0.05usd", "--at-limit", "stop"], CODEX);
+    let end = end.expect_code(124).expect_outcome("stopped").expect_said("what is under way may end first");
+    assert_eq!(std::fs::read_to_string(world.path("work/made.txt")).unwrap(), "whole\n");
+    assert_eq!(world.server.requests().len(), 2);
+    ledger::expect_all_served(&world, &end.id());
+}
+
+#[test]
+fn a_tool_that_does_not_end_holds_up_a_stop_until_a_person_wants_another() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    let governed = world.start_governed(&["--budget", "0.05usd", "--at-limit", "stop"], CODEX);
+    governed.running.wait_for_stderr("to end it now: govern stop");
+    world.govern(&["stop", "--all"]).expect_code(0).expect_said("is being stopped");
+    governed.finish().expect_code(124).expect_outcome("stopped");
+    assert_eq!(world.server.requests().len(), 2);
+}
+
+#[test]
 fn a_stop_lets_the_answer_under_way_come_in() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     let (answer, of_sub) = (Gate::new(), Gate::new());
-    world.server.script(Select::root(), [Reply::spawn_agent("spend"), Reply::exec(ENDLESS).held_at(&answer)]);
-    world.server.script(Select::subagent(), [Reply::exec(ENDLESS).held_at(&of_sub)]);
+    world.server.script(Select::root(), [Reply::spawn_agent("spend"), Reply::exec(PAID).held_at(&answer)]);
+    world.server.script(Select::subagent(), [Reply::exec(PAID).held_at(&of_sub)]);
     let flags = ["--budget", "32k all tok", "--at-limit", "stop"];
     let governed = world.start_governed(&flags, &["codex", "exec", "-m", UNKNOWN, "do it"]);
     // The sub-agent's answer leaves no room while the root's is still to come.

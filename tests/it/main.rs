@@ -68,3 +68,6 @@ mod unobserved;
 
 /// A tool that never ends by itself: an agent gets past it only if somebody ends it.
 const ENDLESS: &str = "sleep 600";
+
+/// A tool that takes a moment: a stop lets it end, because it is paid for.
+const PAID: &str = "sleep 0.3; echo done >> paid.txt";

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use std::time::{Duration, Instant};
 
-use crate::ENDLESS;
+use crate::PAID;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select, Usage};
 use crate::support::process::{LONG, Running};
@@ -64,7 +64,7 @@ fn script(world: &World, page: &Page) {
     // Half of $3 and a bit: one more would pass it, but not $5.
     let half = Usage::new(0, 0, 160_000);
     server.script(prompt("migrate the tests"), [Reply::exec("true").usage(half), Reply::message("migrated")]);
-    server.script(prompt("write the release notes"), [Reply::exec(ENDLESS).usage(costs(1))]);
+    server.script(prompt("write the release notes"), [Reply::exec(PAID).usage(costs(1))]);
     server.always(Select::any(), Reply::message("done"));
     if let Some(fleet) = page.blocks("toml fleet").first() {
         world.write("work/pipeline.toml", fleet);

@@ -1,6 +1,7 @@
 //! Going on: with a run that was stopped, and with a session that nobody governed.
 
 use crate::ENDLESS;
+use crate::PAID;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
@@ -13,7 +14,7 @@ fn a_stopped_run_goes_on_in_its_thread() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.server.script(
         Select::root(),
-        [Reply::exec("true"), Reply::exec(ENDLESS), Reply::exec("true"), Reply::message("all is done")],
+        [Reply::exec("true"), Reply::exec(PAID), Reply::exec("true"), Reply::message("all is done")],
     );
     let flags = ["--budget", "0.05usd", "--at-limit", "stop"];
     let stopped = world.run_governed(&flags, &["codex", "exec", "do it"]).expect_code(124);
@@ -32,7 +33,7 @@ fn a_stopped_run_goes_on_in_its_thread() {
 #[test]
 fn without_more_budget_a_stopped_run_does_not_go_on() {
     let Some(world) = World::with_codex(CURRENT) else { return };
-    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(PAID)]);
     let flags = ["--budget", "0.05usd", "--at-limit", "stop"];
     let stopped = world.run_governed(&flags, &["codex", "exec", "do it"]).expect_code(124);
     world.govern(&["resume", &stopped.id()]).expect_code(123);

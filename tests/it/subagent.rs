@@ -1,6 +1,6 @@
 //! Sub-agents: threads of their own, spend of the same run.
 
-use crate::ENDLESS;
+use crate::PAID;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Gate, Reply, Select, USUAL, Usage, spawn_agent};
 use crate::support::ledger;
@@ -51,8 +51,8 @@ fn an_unknown_model_is_listed_as_unpriced_and_costs_what_the_user_says() {
 #[test]
 fn a_sub_agents_spend_stops_the_whole_family() {
     let Some(world) = World::with_codex(CURRENT) else { return };
-    world.server.script(Select::root(), [Reply::spawn_agent("spend"), Reply::exec(ENDLESS)]);
-    world.server.script(Select::subagent(), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    world.server.script(Select::root(), [Reply::spawn_agent("spend"), Reply::exec(PAID)]);
+    world.server.script(Select::subagent(), [Reply::exec("true"), Reply::exec(PAID)]);
     world.policy(PRICE);
     // Four responses are $0.0848; a fifth, or two open ones more, would be too many.
     let flags = ["--budget", "0.09usd", "--at-limit", "stop"];
@@ -71,7 +71,7 @@ fn sub_agents_that_begin_at_once_do_not_pass_the_limit_together() {
     // Nobody's first answer tells the others what one costs.
     let stopped = Gate::new();
     let four = ["two", "three", "four"].into_iter().map(spawn_agent).fold(Reply::spawn_agent("one"), Reply::and);
-    world.server.script(Select::root(), [four, Reply::exec(ENDLESS)]);
+    world.server.script(Select::root(), [four, Reply::exec(PAID)]);
     world.server.always(Select::subagent(), Reply::message("done").held_at(&stopped));
     // $0.0212 is spent, and as much may come of the root: two more fit, whoever is first.
     let flags = ["--budget", "0.09usd", "--at-limit", "stop"];

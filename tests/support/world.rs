@@ -176,8 +176,15 @@ stream_max_retries = 0
         fs::set_permissions(self.path(relative), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// The user's policy: trusted with prices, unlike a repository's.
+    /// The user's policy: trusted with prices, unlike a repository's. A test has no terminal: what such a policy asks is
+    /// waited for all the same.
     pub fn policy(&self, toml: &str) {
+        let waits = if toml.contains("\"ask\"") { "[approvals]\nwait_for_nobody = true\n" } else { "" };
+        self.write("config/govern/policy.toml", &format!("version = 1\n{toml}\n{waits}"));
+    }
+
+    /// The user's policy as it is written, where nobody can be asked.
+    pub fn policy_for_nobody(&self, toml: &str) {
         self.write("config/govern/policy.toml", &format!("version = 1\n{toml}"));
     }
 

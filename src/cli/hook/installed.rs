@@ -12,6 +12,7 @@ use crate::cli::here::Here;
 use crate::cli::{env, hooks, policy_files, run as runs, working_folder};
 use crate::clock;
 use crate::codex::{HookEvent, Invocation, Kind};
+use crate::decide::reach::Surroundings;
 use crate::gate::hook::{HookAnswer, blocked_prompt};
 use crate::gate::socket;
 use crate::import::Session;
@@ -240,7 +241,13 @@ impl Attended<'_> {
             cwd: self.here.cwd.clone(),
             by: runs::whoami(),
             stays,
-            askable: env("CI").is_none(),
+            nobody: Surroundings {
+                terminal: process::terminal_of(self.codex.pid),
+                ci: env("CI").is_some(),
+                at_screen: Invocation::parse(command)
+                    .is_some_and(|invocation| matches!(invocation.kind(), Kind::Interactive(_))),
+            }
+            .nobody(),
             sockets: home::socket_folder(&state).map_err(|error| error.to_string())?,
             codex_home: locate::codex_home(env),
         };

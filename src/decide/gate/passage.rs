@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::drain::is_about_sub_agents;
 use crate::clocks::RECORD_WITHIN;
 use crate::decide::account::Books;
 use crate::decide::agent::{Agent, Hold};
@@ -195,12 +196,13 @@ impl Governor {
         let State::Freezing(intent) = agent.state else {
             return self.let_through(now, name, books);
         };
-        let done = agent.in_flight() == 0 || intent == Intent::Kill || !agent.gate_holds();
-        if agent.gate.draining && done {
-            agent.gate.draining = false;
-            self.request(name, "freeze");
-            self.effects.push(Effect::Freeze(name.clone()));
+        if !agent.gate.draining {
+            return;
         }
+        if intent == Intent::Stop {
+            self.let_through(now, name, books);
+        }
+        self.settle_drain(name);
     }
 
     /// Tools whose response has become known, or will not, meet their gates.
@@ -219,6 +221,7 @@ impl Governor {
         let paused = agent.pause.is_some();
         // Who waits for a governor model is held as one that waits for a person.
         let state = if agent.state == State::Paused && !paused { State::Held } else { agent.state };
+        let state = (state, agent.spares_tools);
         let may = |id: HookId, of: &ThreadId, wants: &Wants| {
             gate.lets(state, id, (of, wants)) && !(paused && wants.is_work())
         };
@@ -262,6 +265,7 @@ impl Governor {
         match wants {
             Wants::Turn => self.tell(name, hook, &thread),
             Wants::Tool(call) => {
+                agent.threads.entry(thread.clone()).or_default().delegates = is_about_sub_agents(&call.tool);
                 self.tell(name, hook, &thread);
                 self.record_call(name, thread, call, ToolVerdict::Allowed, by);
             }
@@ -291,10 +295,8 @@ impl Governor {
                 self.happen(now, name, Happening::Frozen { safe });
                 true
             }
-            State::Freezing(Intent::Stop) if agent.in_flight() > 0 => {
-                agent.gate.draining = true;
-                self.request(name, "wait for the answers under way");
-                self.outcome(name, true, "at the gate");
+            State::Freezing(Intent::Stop) if agent.may_have_to_drain() => {
+                self.drain(name);
                 true
             }
             State::Freezing(_)

@@ -138,7 +138,7 @@ impl Past {
             policy: Arc::clone(&world.policy),
             agents: agents.collect(),
             concurrency: None,
-            askable: true,
+            nobody: None,
             quote: Box::new(move |model, tier, at, tokens| prices.quote(model, tier, at, tokens).cost),
             lift: None,
             before: Before::default(),
@@ -435,6 +435,7 @@ impl Live {
             | Timer::PlanReset(_)
             | Timer::Observe(..)
             | Timer::Gate(_)
+            | Timer::Drain(_)
             | Timer::Advice(_)
             | Timer::Room(_)
             | Timer::Pace(_)

@@ -182,12 +182,52 @@ fn an_implied_question_with_nobody_to_ask_is_a_stop() {
 }
 
 #[test]
-fn a_question_that_the_policy_puts_is_put_without_a_terminal_too() {
-    let mut plan = Plan::of(&five_dollars(ASK));
-    plan.askable = false;
-    let mut world = plan.started();
-    world.works(3_000);
-    assert!(world.told().contains("ASK codex"));
+fn where_nobody_can_be_asked_the_else_is_done_at_once_unless_the_policy_waits() {
+    for (approvals, asks) in [("", false), ("[approvals]\nwait_for_nobody = true\n", true)] {
+        for steps in [ASK, ASK.replace("100%", "60%").replace("80%", "50%").as_str()] {
+            let mut plan = Plan::of(&format!("{approvals}{}", five_dollars(steps)));
+            plan.askable = false;
+            let mut world = plan.started();
+            world.works(3_000);
+            let told = world.told();
+            assert_eq!((told.contains("ASK codex"), world.finished()), (asks, !asks), "{told}");
+            assert_eq!(told.contains("nobody can be asked, since there is no terminal"), !asks, "{told}");
+        }
+    }
+}
+
+const EARLY: &str =
+    r#"{ at = "50%", do = "ask" }, { at = "80%", do = "ask", else = "kill" }, { at = "100%", do = "stop" }"#;
+
+#[test]
+fn a_yes_before_the_limit_goes_on_to_the_next_step() {
+    let mut world = Plan::of(&five_dollars(EARLY)).started();
+    world.works(1_300);
+    world.works(1_300);
+    world.person(1, Answer::NextStep { past: cents(250) });
+    world.works(500);
+    assert!(world.governor.accounts().all(|(_, account)| account.extended == 0));
+    assert!(!world.told().contains("ASK codex: $3.10"), "{}", world.told());
+    world.works(1_000);
+    world.person(2, Answer::NextStep { past: cents(400) });
+    assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_yes_before_a_limit_that_no_step_keeps_asks_again_at_the_limit_and_lifts_it_then() {
+    let mut world = Plan::of(&five_dollars(r#"{ at = "50%", do = "ask" }"#)).started();
+    world.works(2_600);
+    world.person(1, Answer::NextStep { past: cents(250) });
+    world.works(1_000);
+    assert!(!world.told().contains("ASK codex: $3.60"));
+    world.works(1_500);
+    let told = world.told();
+    assert!(told.contains("ASK codex: $5.10"), "{told}");
+    let about = world.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Ask(question) => Some(question.about),
+        _ => None,
+    });
+    assert_eq!(about, Some(crate::decide::effect::About::Limit));
 }
 
 #[test]

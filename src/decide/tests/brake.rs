@@ -247,6 +247,8 @@ fn a_stop_of_what_is_paused_waits_for_them_too_and_a_refusal_of_what_is_held() {
     world.person(1, Answer::Stop);
     assert!(!world.finished());
     world.answers("other", 100);
+    assert!(!world.finished(), "their tools are paid for");
+    world.due(Timer::Drain(AgentName::new(CODEX)));
     assert!(world.finished());
 }
 

@@ -120,8 +120,63 @@ fn a_stop_waits_for_the_answer_under_way() {
     world.answers("sub", 2_600);
     assert!(!world.finished());
     world.answers("root", 100);
+    // Their tools are paid for: what comes next is not.
+    world.hook(3, "sub", Wants::Request);
+    assert!(!world.finished());
+    world.hook(4, "root", Wants::Request);
     assert!(world.finished());
     assert_snapshot!(world.told());
+}
+
+#[test]
+fn a_stop_lets_tools_end_and_sessions_begin_and_holds_the_next_request() {
+    for next in [Wants::Request, Wants::Compaction, Wants::Turn] {
+        let mut world = Plan::of(&five_dollars(r#"{ at = "100%", do = "stop" }"#)).started();
+        world.hook(1, "root", Wants::Request);
+        world.answers("root", 2_600);
+        world.hook(2, "root", super::steer::tool());
+        world.hook(3, "root", Wants::Session);
+        assert!(world.is_let_through(2) && world.is_let_through(3) && !world.finished());
+        world.hook(4, "root", next);
+        assert!(!world.is_let_through(4) && world.finished());
+    }
+}
+
+#[test]
+fn a_stop_waits_for_no_tool_where_a_person_or_its_deadline_says_so() {
+    type Way = fn(&mut World);
+    let ways: [Way; 3] = [
+        |world| world.due(Timer::Drain(AgentName::new(CODEX))),
+        |world| {
+            let (brake, by) = (crate::model::Brake::Stop, "ann (cli)".to_owned());
+            world.feed(Input::Braked { brake, by, reason: None });
+        },
+        |world| {
+            let (how, because) = (crate::decide::input::Interrupt::Stop, "interrupted".to_owned());
+            world.feed(Input::Interrupted { how, because });
+        },
+    ];
+    for way in ways {
+        let mut world = Plan::of(&five_dollars(r#"{ at = "100%", do = "stop" }"#)).started();
+        world.hook(1, "root", Wants::Request);
+        world.answers("root", 2_600);
+        world.hook(2, "root", super::steer::tool());
+        assert!(!world.finished());
+        way(&mut world);
+        assert!(world.finished());
+    }
+}
+
+#[test]
+fn minutes_that_are_over_wait_for_no_tool() {
+    let text = "[[budget]]\nname = \"time\"\nper = \"run\"\nlimit = \"5 minutes\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n";
+    let mut world = Plan::of(text).started();
+    world.hook(1, "root", Wants::Request);
+    world.answers("root", 100);
+    world.hook(2, "root", super::steer::tool());
+    world.pass(301);
+    world.due(Timer::Minutes);
+    assert!(world.finished());
 }
 
 #[test]
@@ -340,7 +395,9 @@ proptest! {
                 // What foretells is the largest of the last five; here never fewer than this one.
                 largest[thread] = tokens;
             } else {
-                prop_assert!(world.finished());
+                // The tools of the other thread are waited for.
+                world.due(Timer::Drain(AgentName::new(CODEX)));
+                prop_assert!(world.finished() && !world.is_let_through(id));
                 break;
             }
         }

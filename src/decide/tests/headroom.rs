@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::world::{CODEX, Plan, World, cents, five_dollars, morning, response, setup};
 use crate::decide::admission::Asked;
 use crate::decide::agent::AgentSetup;
+use crate::decide::input::Timer;
 use crate::decide::input::{Hook, HookId, Phase, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::{AgentName, ModelId, Quantity, Registration, ThreadId};
@@ -79,6 +80,8 @@ fn sub_agents_that_begin_at_once_do_not_pass_the_limit_together() {
     let through = (0..10).filter(|sub| world.requests(CODEX, &format!("sub {sub}"), "dear")).count();
     assert_eq!(through, 3);
     (0..through).for_each(|sub| world.answers(&format!("sub {sub}"), 1_000));
+    assert!((10..20).all(|sub| !world.requests(CODEX, &format!("sub {sub}"), "dear")));
+    world.due(Timer::Drain(AgentName::new(CODEX)));
     assert!(world.finished());
     assert_eq!(world.spent("each run"), cents(400));
 }

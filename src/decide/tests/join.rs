@@ -63,7 +63,7 @@ impl Session {
             policy: Arc::new(policy(&self.rules)),
             concurrency: None,
             agents: vec![setup(CODEX, false)],
-            askable: true,
+            nobody: None,
             quote: Box::new(|model, _, _, tokens| price(model.as_str(), tokens.total())),
             lift: None,
             before: Before::default(),

@@ -171,5 +171,7 @@ fn a_sub_agents_own_limit_ends_that_sub_agent_and_goes_on_when_it_is_lifted() {
     world.hook(5, "root", Wants::Request);
     assert!(!world.is_let_through(5));
     world.answers("sub", 100);
-    assert!(world.finished());
+    assert!(!world.finished(), "its tool is paid for");
+    world.hook(6, "sub", Wants::Request);
+    assert!(!world.is_let_through(6) && world.finished());
 }

@@ -54,7 +54,7 @@ fn a_route_that_comes_too_late_waits_for_the_next_safe_point() {
 }
 
 #[test]
-fn at_the_bottom_of_the_ladder_the_next_severer_step_is_taken() {
+fn at_the_bottom_of_the_ladder_it_is_said_and_the_next_step_stays_where_it_is() {
     let mut world = Plan::of(&five_dollars(ROUTE)).started();
     world.model = "cheap".to_owned();
     for _ in 0..4 {
@@ -73,30 +73,28 @@ fn at_the_bottom_with_nothing_severer_it_is_said() {
 }
 
 #[test]
-fn an_agent_that_cannot_be_restarted_is_asked_about() {
+fn an_agent_that_cannot_be_restarted_is_warned_and_the_next_step_stays_where_it_is() {
     let mut plan = Plan::of(&five_dollars(ROUTE));
     plan.agents = vec![setup(CODEX, false)];
     let mut world = plan.started();
     for _ in 0..4 {
         world.works(800);
     }
-    world.extends(1, 10_000_000);
-    world.extends(2, 1_000_000_000);
-    world.works(100);
     assert_snapshot!(world.told());
+    assert!(!world.finished());
+    world.works(1_500);
+    assert!(world.finished(), "the stop is at its own mark");
 }
 
 #[test]
-fn a_question_instead_of_a_route_is_not_taken_back_because_the_limit_is_far() {
-    let mut plan = Plan::of(&five_dollars(ROUTE));
-    plan.agents = vec![setup(CODEX, false)];
-    let mut world = plan.started();
-    for _ in 0..4 {
-        world.works(800);
+fn a_route_that_cannot_be_done_at_the_limit_is_a_question_and_a_stop_where_nobody_can_be_asked() {
+    for askable in [true, false] {
+        let mut plan = Plan::of(&five_dollars(r#"{ at = "100%", do = "route" }"#));
+        (plan.agents, plan.askable) = (vec![setup(CODEX, false)], askable);
+        let mut world = plan.started();
+        world.works(5_100);
+        assert_eq!((world.told().contains("ASK codex"), world.finished()), (askable, !askable));
     }
-    world.skip();
-    world.due(crate::decide::input::Timer::WindowEnd);
-    assert_snapshot!(world.told(), @"due: the window's end");
 }
 
 #[test]
@@ -115,8 +113,10 @@ fn a_model_that_is_on_no_ladder_goes_to_the_first_that_costs_less() {
     let text = format!("[models]\nladder = [\"dear\", \"mid\"]\n{}", five_dollars(ROUTE));
     let mut world = Plan::of(&text).started();
     world.model = "cheap".to_owned();
-    world.works(31_000);
-    assert!(world.told().contains("stop"), "nothing is cheaper");
+    world.works(16_000);
+    world.works(16_000);
+    assert!(world.told().contains("the ladder has no model below `cheap`"), "nothing is cheaper");
+    assert!(!world.finished());
 }
 
 #[test]

@@ -170,6 +170,7 @@ fn show_timer(timer: &Timer) -> String {
         Timer::Deadline(approval) => format!("deadline of {approval}"),
         Timer::Observe(agent, codex) => format!("observation of {agent} {}", codex.pid),
         Timer::Gate(agent) => format!("the gate of {agent}"),
+        Timer::Drain(agent) => format!("the end of what {agent} has under way"),
         Timer::Minutes => "minutes".to_owned(),
         Timer::WindowEnd => "the window's end".to_owned(),
         Timer::Record(hook) => format!("the record before call {}", hook.0),

@@ -74,7 +74,9 @@ fn the_record_that_comes_later_says_only_whether_it_goes_on() {
     world.asks_by_hook(1, FILED, Wants::Request, false);
     world.tells(4_000);
     world.phase(CODEX, "root", Phase::Tools);
-    assert!(world.is_stopped(), "the next request would pass the limit");
+    assert!(!world.is_stopped(), "its tool is paid for");
+    world.asks_by_hook(2, Ask(true, "q2"), Wants::Request, false);
+    assert!(!world.is_let_through(2) && world.is_stopped(), "the next request would pass the limit");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::decide::agent::AgentSetup;
 use crate::decide::governor::Setup;
 use crate::decide::input::{News, Phase, Timer};
 use crate::decide::lift::Lift;
+use crate::decide::reach::Nobody;
 use crate::decide::{Before, Books, Effect, Governor, Input, Moment};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{
@@ -204,7 +205,7 @@ impl Plan {
             policy: std::sync::Arc::new(self.policy),
             agents: self.agents,
             concurrency: self.concurrency,
-            askable: self.askable,
+            nobody: (!self.askable).then_some(Nobody::NoTerminal),
             quote: Box::new(|model, _, _, tokens| price(model.as_str(), tokens.output)),
             lift: self.lift,
             before: Before { responses: self.history, active: self.active, firsts: self.firsts, unanswered: 0 },

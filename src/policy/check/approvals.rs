@@ -5,7 +5,7 @@ use crate::policy::table::{Keys, Placed, Table};
 
 use super::Draft;
 
-const KEYS: Keys = Keys { of: "`[approvals]`", known: &["approvers", "max_extend"], later: &[] };
+const KEYS: Keys = Keys { of: "`[approvals]`", known: &["approvers", "max_extend", "wait_for_nobody"], later: &[] };
 
 /// Reads who may answer, and how far.
 pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
@@ -19,6 +19,7 @@ pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
         let names = texts.value.iter().filter_map(|text| super::name(text, "approvers", notes)).collect();
         Placed { value: names, span: texts.span }
     });
+    draft.wait_for_nobody = table.boolean("wait_for_nobody", notes).unwrap_or(false);
     draft.max_extend = table
         .text("max_extend", "\"20 usd\"", notes)
         .and_then(|text| Some(Placed { value: super::quantity(&text, notes)?, span: text.span }));

@@ -97,6 +97,8 @@ pub(super) struct Draft {
     pub(super) approvers: Option<Placed<Vec<String>>>,
     /// `[approvals] max_extend`.
     pub(super) max_extend: Option<Placed<Quantity>>,
+    /// `[approvals] wait_for_nobody`.
+    pub(super) wait_for_nobody: bool,
     /// Its attribution rules, in order.
     pub(super) attribute: Vec<AttributeRule>,
     /// `[ledger] fresh`.

@@ -68,9 +68,9 @@ enum Deed {
     Decide,
 }
 
-/// What a budget without `steps` does; `last` at the limit, where somebody named it.
+/// What a budget without `steps` does; `last` at the limit, where somebody typed it for this run.
 pub(super) fn default_steps(last: Option<Verb>) -> Vec<Step> {
-    let implied = last.is_none();
+    let insists = last == Some(Verb::Ask);
     let last = last.unwrap_or(Verb::Ask);
     let step = |share, verb| Step {
         at: Threshold::Share(share),
@@ -80,7 +80,7 @@ pub(super) fn default_steps(last: Option<Verb>) -> Vec<Step> {
         to: None,
         wait: DEFAULT_WAIT,
         otherwise: Verb::Stop,
-        implied,
+        insists,
     };
     let warn = (last > Verb::Warn).then(|| step(800, Verb::Warn));
     warn.into_iter().chain([step(1000, last)]).collect()
@@ -98,7 +98,7 @@ pub(super) fn of_allotments() -> Vec<Step> {
         to: None,
         wait: DEFAULT_WAIT,
         otherwise: Verb::Stop,
-        implied: true,
+        insists: false,
     };
     vec![step(800), step(1000)]
 }
@@ -178,7 +178,7 @@ fn act(table: &Table<'_>, at: Option<(Threshold, Span)>, unit: Option<Unit>, not
     };
     let otherwise_routes = otherwise_span.filter(|_| otherwise == Some(Verb::Route));
     let routes = routes.into_iter().chain(otherwise_routes).collect();
-    let step = Step { at, verb, may, say: say?, to: to?, wait: wait?, otherwise: otherwise?, implied: false };
+    let step = Step { at, verb, may, say: say?, to: to?, wait: wait?, otherwise: otherwise?, insists: false };
     Some(StepDraft { step, at: at_span, verb: verb_span, routes, extend })
 }
 

@@ -96,7 +96,7 @@ fn a_budget_without_steps_warns_and_then_asks() {
                 to: None,
                 wait,
                 otherwise: Verb::Stop,
-                implied: true
+                insists: false
             },
             Step {
                 at: Threshold::Share(1000),
@@ -106,7 +106,7 @@ fn a_budget_without_steps_warns_and_then_asks() {
                 to: None,
                 wait,
                 otherwise: Verb::Stop,
-                implied: true
+                insists: false
             },
         ]
     );

@@ -19,6 +19,7 @@ use crate::clock;
 use crate::codex::HookEvent;
 use crate::decide::agent::AgentSetup;
 use crate::decide::input::{HookId, Moment};
+use crate::decide::reach::Nobody;
 use crate::decide::{Before, Governor, Setup};
 use crate::error::Error;
 use crate::gate::hook::HookInput;
@@ -67,8 +68,8 @@ pub struct Call {
     pub by: String,
     /// It lives on after a turn, on a screen or for another program.
     pub stays: bool,
-    /// Somebody can be asked.
-    pub askable: bool,
+    /// Why nobody can be asked; `None`: somebody can.
+    pub nobody: Option<Nobody>,
     /// Where sockets live.
     pub sockets: PathBuf,
     /// Codex's home.
@@ -197,7 +198,7 @@ impl<'a> Alone<'a> {
             policy: Arc::new(call.policy.clone()),
             agents: vec![setup],
             concurrency: None,
-            askable: call.askable,
+            nobody: call.nobody,
             quote: Box::new(move |model, tier, at, tokens| quoter.quote(model, tier, at, tokens).cost),
             lift: None,
             before: Before::default(),

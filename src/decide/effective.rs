@@ -1,0 +1,86 @@
+//! Pure. What a step comes down to here: a route may be impossible, and nobody may be there to be asked.
+
+use crate::model::{AgentName, ModelId, Verb};
+use crate::policy::rule::Step;
+use crate::policy::verdict::{Fired, Standing, is_at_limit};
+
+use super::agent::Agent;
+use super::governor::Governor;
+
+/// What a step comes down to.
+pub(super) struct Effective {
+    pub(super) verb: Verb,
+    /// The step whose verb that is; `None` for what no step says.
+    pub(super) step: Option<Step>,
+    /// Why that is not what is written.
+    pub(super) note: Option<String>,
+}
+
+/// Whether an agent can go on with the next model down.
+pub(super) enum Routable {
+    Yes,
+    /// And why not.
+    No(String),
+    /// That cannot be told before a model has answered.
+    Unknown,
+}
+
+impl Governor {
+    /// A route that cannot be done is no reason to end: before the limit it is a warning, and the next written step stays
+    /// where it is; at the limit it is a question. A question that nobody can be asked is what stands for no answer.
+    /// `None`: that cannot be told before a model has answered.
+    pub(super) fn effective(
+        &self,
+        name: &AgentName,
+        account: usize,
+        fired: Fired,
+        standing: &Standing,
+    ) -> Option<Effective> {
+        let (_, budget) = self.account(account)?;
+        let agent = self.agents.get(name)?;
+        let step = budget.steps.get(fired.index).cloned();
+        let at_limit = step.as_ref().is_some_and(|step| is_at_limit(step, standing.limit));
+        let mut come = Effective { verb: fired.verb, step, note: None };
+        if come.verb == Verb::Route {
+            match self.routable(agent) {
+                Routable::Yes => {}
+                Routable::Unknown => return None,
+                Routable::No(why) => {
+                    let verb = if at_limit { Verb::Ask } else { Verb::Warn };
+                    come = Effective { verb, step: None, note: Some(why) };
+                }
+            }
+        }
+        if come.verb == Verb::Ask
+            && let Some(nobody) = self.nobody_for(come.step.as_ref())
+        {
+            let otherwise = come.step.as_ref().map_or(Verb::Stop, |step| step.otherwise);
+            let note = come.note.map_or(nobody.to_string(), |note| format!("{note}; {nobody}"));
+            come = Effective { verb: self.instead_of_asking(agent, otherwise), note: Some(note), ..come };
+        }
+        Some(come)
+    }
+
+    /// What is done where a question has no answer: its `else`, and where that is a route that cannot be done, a stop.
+    pub(super) fn instead_of_asking(&self, agent: &Agent, otherwise: Verb) -> Verb {
+        match self.routable(agent) {
+            Routable::No(_) | Routable::Unknown if otherwise == Verb::Route => Verb::Stop,
+            Routable::Yes | Routable::No(_) | Routable::Unknown => otherwise,
+        }
+    }
+
+    /// Whether, and why not, the agent can go on with the next model down.
+    pub(super) fn routable(&self, agent: &Agent) -> Routable {
+        if !agent.setup.restartable {
+            return Routable::No("it is not routed: this Codex cannot be started again with another model".to_owned());
+        }
+        if self.next_rung(agent).is_some() {
+            return Routable::Yes;
+        }
+        if agent.last_response().is_none() && !self.policy.models.ladder.is_empty() {
+            return Routable::Unknown;
+        }
+        let model = agent.last_response().and_then(|last| last.model.as_ref()).map(ModelId::as_str);
+        Routable::No(format!("it is not routed: the ladder has no model below `{}`", model.unwrap_or("unknown")))
+    }
+}
