@@ -48,7 +48,7 @@ fn it_is_ended_once_what_is_spent_leaves_no_room() {
     // Who came first goes first: the one that has waited, and then there is no room for the other.
     assert!(!world.requests(CODEX, "root", "dear"));
     assert!(world.is_let_through(world.hooks - 1) && waits(&world, CODEX));
-    world.answers_as(SECOND, "second root", 1_700, Phase::Idle);
+    world.answers_as(SECOND, "second root", 1_700, Phase::Tools);
     assert_eq!(state(&world, CODEX), State::Gone, "$3.40 and $1.70 of its own");
 }
 
