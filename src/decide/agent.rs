@@ -110,7 +110,7 @@ pub struct Agent {
     pub because: String,
     /// The request whose outcome is awaited.
     pub request: Option<u64>,
-    /// Requests under way when its processes were ended, restarts included.
+    /// Requests under way when its processes were ended, restarts included, and those whose answers broke off.
     pub lost: u32,
     /// What those may have cost, by the dearest response that foretold them.
     pub lost_cost: Money,
@@ -325,6 +325,14 @@ impl Agent {
         let likely = |thread| self.foretelling(thread).filter_map(|response| response.cost.money()).max();
         let cost: Money = self.asking().filter_map(|(_, thread)| likely(thread)).sum();
         self.lost_cost += cost;
+    }
+
+    /// Notes a request as lost whose answer broke off.
+    pub(super) fn lose(&mut self, thread: &ThreadId) {
+        let known = self.threads.get(thread);
+        let likely = known.and_then(|known| self.foretelling(known).filter_map(|one| one.cost.money()).max());
+        self.lost = self.lost.saturating_add(1);
+        self.lost_cost += likely.unwrap_or(Money::ZERO);
     }
 
     /// Its command was started, and is not over.

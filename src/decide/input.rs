@@ -39,6 +39,15 @@ pub enum Input {
         agent: AgentName,
         /// Which.
         thread: ThreadId,
+        /// Its answer broke off: it was perhaps served.
+        cut_off: bool,
+    },
+    /// A thread's request was answered, and its provider did not tell what it used.
+    Untold {
+        /// Whose.
+        agent: AgentName,
+        /// Which.
+        thread: ThreadId,
     },
     /// A thread's requests started or ended.
     Phase {

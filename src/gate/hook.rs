@@ -62,9 +62,12 @@ pub struct HookInput {
     /// `completed` or `failed`.
     #[serde(default)]
     status: Option<String>,
-    /// What the request used; null where it failed.
+    /// What the request used; null where it failed, and where its provider did not say.
     #[serde(default)]
     token_usage: Option<TokenUsage>,
+    /// Why it failed.
+    #[serde(default)]
+    error: serde_json::Value,
 }
 
 /// Six counters, as usage records have them. One that is missing is none.
@@ -108,6 +111,21 @@ impl HookInput {
         self.kind.as_ref().is_some_and(|kind| kind.contains("compaction"))
     }
 
+    fn failed(&self) -> bool {
+        match self.status.as_deref() {
+            Some("failed") => true,
+            Some("completed") | None => false,
+            Some(_) => self.token_usage.is_none(),
+        }
+    }
+
+    /// A request that failed was perhaps served: not one that was refused. The words are those of 0.169 and 0.171, which
+    /// tell of each try.
+    fn broke_off(&self) -> bool {
+        let broke_off = |error: &str| error.starts_with("stream disconnected before completion");
+        self.status.as_deref() != Some("failed") || self.error.as_str().is_some_and(broke_off)
+    }
+
     /// What Codex tells of a request that is over.
     pub fn telling(&self) -> Telling {
         let attempt = self.request_id.clone();
@@ -115,7 +133,8 @@ impl HookInput {
             attempt: attempt.map(|request| Attempt { request, number: self.attempt_number.unwrap_or(1) }),
             response: self.response_id.clone(),
             turn: self.turn_id.clone(),
-            failed: self.status.as_deref() == Some("failed"),
+            failed: self.failed(),
+            cut_off: self.failed() && self.broke_off(),
             tokens: self.token_usage.map(|tokens| Tokens {
                 input: tokens.input_tokens,
                 cached_input: tokens.cached_input_tokens,

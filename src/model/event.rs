@@ -291,7 +291,7 @@ pub enum EventKind {
     AgentEnded {
         /// Exit code as a shell shows it.
         code: i32,
-        /// Requests that were under way when it was ended: served perhaps, never logged.
+        /// Requests that were under way when it was ended, or whose answers broke off: served perhaps, never logged.
         in_flight: u32,
         /// What those may have cost, by the largest recent response of their threads.
         in_flight_cost: Money,

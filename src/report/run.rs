@@ -30,7 +30,7 @@ pub struct RunReport {
     pub unpriced_models: BTreeSet<Option<String>>,
     /// Lines of session files that could not be read.
     pub skipped_lines: u64,
-    /// Requests that were under way when an agent was ended, and what they may have cost.
+    /// Requests that were under way when an agent was ended, or whose answers broke off, and what they may have cost.
     pub in_flight: (u64, Money),
     /// What govern did and why.
     pub told: Vec<Told>,

@@ -11,7 +11,9 @@ use super::approvals::answer_text;
 use super::page::{Item, Tone};
 use super::text::{between, clock, count, duration};
 use crate::model::event::{Answer, Decision, EventKind, GOVERNOR, ToolVerdict};
-use crate::model::{AgentName, ApprovalId, Brake, Braked, BudgetName, Event, ModelId, Subject, Timestamp, Unit, Verb};
+use crate::model::{
+    AgentName, ApprovalId, Brake, Braked, BudgetName, Event, ModelId, Money, Subject, Timestamp, Unit, Verb,
+};
 
 /// One thing that govern did, or that its owner should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,10 +217,11 @@ impl Teller {
                     } else {
                         (&*format!("{in_flight} requests were"), "they")
                     };
-                    let because = format!(
-                        "{requests} under way at the end: perhaps served, never logged; {they} may have cost \
-                         {in_flight_cost}, which is in no sum here"
-                    );
+                    let cost = match *in_flight_cost {
+                        Money::ZERO => format!("what {they} may have cost is not known, and in no sum here"),
+                        cost => format!("{they} may have cost {cost}, which is in no sum here"),
+                    };
+                    let because = format!("{requests} cut off: perhaps served, never logged; {cost}");
                     self.told.push(Told::new(event, "unlogged", because));
                 }
             }

@@ -53,9 +53,11 @@ impl Supervisor {
                 inputs.push(Input::Responded(Box::new(response)));
             }
             Told::Known(difference) => self.differs(agent, &thread, difference),
-            Told::Failed => inputs.push(Input::Failed { agent: agent.clone(), thread }),
-            // What is not said is found missing before the thread's next request.
-            Told::Unsaid | Told::Again => {}
+            Told::Failed => {
+                inputs.push(Input::Failed { agent: agent.clone(), thread, cut_off: telling.cut_off });
+            }
+            Told::Unsaid => inputs.push(Input::Untold { agent: agent.clone(), thread }),
+            Told::Again => {}
         }
         self.turn(inputs)
     }

@@ -44,8 +44,10 @@ pub struct Telling {
     pub response: Option<String>,
     /// The turn that asked.
     pub turn: Option<String>,
-    /// It was not answered.
+    /// It was not answered to the end.
     pub failed: bool,
+    /// And its answer broke off: it was perhaps served, and nobody says what it used.
+    pub cut_off: bool,
     /// What it used, where that is said.
     pub tokens: Option<Tokens>,
     /// The thread has a session file, which tells of it as well.
@@ -81,7 +83,7 @@ pub enum Told {
     Known(Option<Difference>),
     /// No response: the request failed.
     Failed,
-    /// A response, and not what it used.
+    /// A response, and not what it used: its provider sent no usage, and its session file has no record of it.
     Unsaid,
     /// The same telling once more.
     Again,

@@ -108,6 +108,64 @@ fn a_request_that_failed_is_no_spend_and_reserves_nothing() {
     }
 }
 
+fn tells_no_usage(world: &World) {
+    let replies = (0..8).map(|_| Reply::exec("true")).chain([Reply::message("done")]);
+    world.server.script(Select::any(), replies.map(Reply::without_usage));
+}
+
+#[test]
+fn a_response_that_does_not_tell_its_usage_is_the_last_under_any_limit() {
+    for (world, version) in worlds() {
+        for (limit, command) in [("3 responses", EPHEMERAL), ("0.22usd", &["codex", "exec", "do it"])] {
+            let before = world.server.served().len();
+            tells_no_usage(&world);
+            let end = world.run_governed(&["--budget", limit, "--at-limit", "stop"], command).expect_code(124);
+            assert_eq!(world.server.served().len() - before, 1, "{}: {limit}", version.0);
+            end.expect_said("did not tell what a request used").expect_outcome("stopped");
+        }
+    }
+}
+
+#[test]
+fn a_response_that_does_not_tell_its_usage_is_noted_without_a_limit() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    tells_no_usage(&world);
+    let end = world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(0);
+    assert_eq!(world.server.served().len(), 9);
+    end.expect_said("did not tell what a request used");
+}
+
+#[test]
+fn installed_hooks_stop_after_a_response_that_does_not_tell_its_usage() {
+    for (world, version) in worlds() {
+        world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+        world.policy(
+            "[[budget]]\nname = \"a run\"\nper = \"run\"\nlimit = \"3 responses\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",
+        );
+        tells_no_usage(&world);
+        let alone = world.run("codex", &["exec", "do it"]);
+        assert_eq!(world.server.served().len(), 1, "{}: {alone}", version.0);
+        assert_eq!(alone.code(), 1, "{}: {alone}", version.0);
+    }
+}
+
+#[test]
+fn answers_that_broke_off_are_told_as_perhaps_served() {
+    for (world, version) in worlds() {
+        let config = std::fs::read_to_string(world.path("codex/config.toml")).unwrap();
+        world.write("codex/config.toml", &config.replace("stream_max_retries = 0", "stream_max_retries = 2"));
+        world
+            .server
+            .script(Select::any(), [Reply::exec("true"), Reply::message("a").torn(), Reply::message("b").torn()]);
+        world.server.script(Select::any(), [Reply::message("done")]);
+        let end = world.run_governed(&["--budget", "1usd"], &["codex", "exec", "do it"]).expect_code(0);
+        let told = "2 requests were cut off: perhaps served, never logged; they may have cost $0.0424";
+        assert!(end.finished.stderr.contains("unlogged"), "{}: {}", version.0, end.finished);
+        end.expect_said(told);
+        assert_eq!(world.server.served().len(), 4, "{}", version.0);
+    }
+}
+
 #[test]
 fn a_compaction_counts_once_and_a_review_reserves_once() {
     for (world, version) in worlds() {

@@ -32,8 +32,8 @@ impl Governor {
         }
     }
 
-    /// A request failed: it adds nothing, and nothing of it is waited for.
-    pub(in crate::decide) fn request_failed(
+    /// A request was answered, and what it used is not known: nothing of it is waited for.
+    pub(in crate::decide) fn answered_untold(
         &mut self,
         now: Moment,
         name: &AgentName,
@@ -41,6 +41,34 @@ impl Governor {
         books: &dyn Books,
     ) {
         let Some(agent) = self.agents.get_mut(name) else { return };
+        agent.gate.recorded(thread);
+        let works = agent.gate.keeps(thread);
+        let is_first = agent.threads.get_mut(thread).is_none_or(|known| {
+            known.is_told = true;
+            known.admission.fails();
+            if known.phase == Phase::InFlight {
+                known.phase = if works { Phase::Tools } else { Phase::Answered };
+            }
+            !std::mem::replace(&mut known.is_untold, true)
+        });
+        if is_first {
+            self.unobservable(now, name, format!("the provider of thread {thread} did not tell what a request used"));
+        }
+        self.evaluate(now, name, books);
+    }
+
+    /// A request failed: it adds nothing, and nothing of it is waited for. One whose answer broke off was perhaps served.
+    pub(in crate::decide) fn request_failed(
+        &mut self,
+        now: Moment,
+        (name, thread): (&AgentName, &ThreadId),
+        cut_off: bool,
+        books: &dyn Books,
+    ) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        if cut_off {
+            agent.lose(thread);
+        }
         agent.gate.recorded(thread);
         agent.pace.takes_back(thread);
         let waits = agent.gate.keeps_from_asking(thread);

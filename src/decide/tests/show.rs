@@ -26,7 +26,8 @@ pub(super) fn show_input(input: &Input) -> String {
             };
             format!("{agent}/{thread} {phase}")
         }
-        Input::Failed { agent, thread } => format!("{agent}/{thread}: a request failed"),
+        Input::Failed { agent, thread, .. } => format!("{agent}/{thread}: a request failed"),
+        Input::Untold { agent, thread } => format!("{agent}/{thread}: nobody tells what a request used"),
         Input::Elsewhere(news) => show_news(news),
         Input::Imported(response) => format!("imported: {} by {}", response.key.as_str(), response.thread),
         Input::Recount => "counted again".to_owned(),

@@ -44,7 +44,19 @@ impl World {
     fn tells_of_failure(&mut self) {
         self.pass(1);
         let (agent, thread) = (AgentName::new(CODEX), ThreadId::new("root"));
-        self.feed(Input::Failed { agent, thread });
+        self.feed(Input::Failed { agent, thread, cut_off: false });
+    }
+
+    fn tells_of_a_break(&mut self) {
+        self.pass(1);
+        let (agent, thread) = (AgentName::new(CODEX), ThreadId::new("root"));
+        self.feed(Input::Failed { agent, thread, cut_off: true });
+    }
+
+    fn tells_no_usage(&mut self) {
+        self.pass(1);
+        let (agent, thread) = (AgentName::new(CODEX), ThreadId::new("root"));
+        self.feed(Input::Untold { agent, thread });
     }
 
     fn waits_for_record(&self, id: u64) -> bool {
@@ -93,6 +105,43 @@ fn a_request_that_failed_reserves_nothing_and_is_not_waited_for() {
     assert!(world.is_let_through(3) && !world.waits_for_record(3));
     world.exits(CODEX);
     assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().lost, 0);
+}
+
+#[test]
+fn an_answer_that_does_not_tell_its_usage_is_the_last_under_a_limit_and_marked_without_one() {
+    for (ask, again) in [(FILED, Ask(true, "q2")), (UNNAMED, UNNAMED)] {
+        for (rules, stops) in [(five_dollars(STOP), true), (String::new(), false)] {
+            let mut world = Plan::of(&rules).started();
+            world.asks_by_hook(1, ask, Wants::Request, false);
+            world.tells_no_usage();
+            assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().in_flight(), 0);
+            world.asks_by_hook(2, again, Wants::Request, false);
+            assert_eq!((world.is_let_through(2), world.is_stopped()), (!stops, stops), "{rules}");
+            world.tells_no_usage();
+            assert_eq!(
+                world.told().matches("did not tell what a request used").count(),
+                2,
+                "it is marked and said, once"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_request_whose_answer_broke_off_is_told_as_perhaps_served_and_reserves_nothing() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    world.asks_by_hook(1, FILED, Wants::Request, false);
+    world.tells(1_000);
+    for id in 2..5 {
+        world.asks_by_hook(id, Ask(true, "q2"), Wants::Request, false);
+        assert!(world.is_let_through(id));
+        world.tells_of_a_break();
+    }
+    world.asks_by_hook(5, Ask(true, "q2"), Wants::Request, false);
+    world.tells_of_failure();
+    world.exits(CODEX);
+    let agent = world.governor.agent(&AgentName::new(CODEX)).unwrap();
+    assert_eq!((agent.lost, agent.lost_cost.nanos()), (3, 3_000_000_000));
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn an_end_without_a_verdict_says_its_own_reason_and_a_failure_is_told() {
         [
             "14:00:00  ended | the reason",
             "14:00:01  failed | to end: 2 processes were left",
-            "14:00:02  unlogged | 1 request was under way at the end: perhaps served, never logged; it may have cost \
+            "14:00:02  unlogged | 1 request was cut off: perhaps served, never logged; it may have cost \
              $0.21, which is in no sum here",
         ]
     );

@@ -60,6 +60,7 @@ impl Alone<'_> {
             queue.extend(told);
             // What was spent before counts all the same.
             queue.extend(stood.alterations(call, governor.enforces()));
+            queue.extend(stood.untold(call, governor.enforces()));
             if kept.is_none() {
                 let billing = stood.own(call).and_then(|own| own.billing);
                 queue.extend(asks(call, governor, (tier.as_ref(), billing), *asks_first));

@@ -51,6 +51,9 @@ pub(super) struct Standing {
     /// Something was done to it once: a record that names no response may tell of one that is counted.
     #[serde(default)]
     doubted: bool,
+    /// A response did not tell what it used; and whether that is news to whoever reads the session's events.
+    #[serde(default)]
+    pub(super) untold: Option<bool>,
     /// Hooks tell what its requests use.
     #[serde(default)]
     pub(super) hears: bool,
@@ -97,6 +100,7 @@ impl Standing {
             file: None,
             altered: None,
             doubted: false,
+            untold: None,
             hears: false,
             seen: 0,
             last: None,
@@ -154,6 +158,7 @@ impl Standing {
                 broken: None,
                 file: None,
                 altered: None,
+                untold: None,
                 ..self.clone()
             };
         }
@@ -373,6 +378,22 @@ impl Stood {
             }
         };
         what.into_iter().map(|what| Input::Altered { agent: call.agent.clone(), what: what.clone() }).collect()
+    }
+
+    /// What its threads used is not known: under a limit their Codex is stopped before the next request or tool, and
+    /// without one it is noted once.
+    pub(super) fn untold(&mut self, call: &Call, enforces: bool) -> Vec<Input> {
+        let acts = call.event.gates() || call.event == HookEvent::UserPromptSubmit;
+        let live = self.threads.iter_mut().filter(|(_, known)| known.codex == call.codex);
+        let due = live.filter_map(|(thread, known)| {
+            let is_news = known.untold?;
+            let is_due = if enforces { acts } else { is_news };
+            if is_due {
+                known.untold = Some(false);
+            }
+            is_due.then(|| Input::Untold { agent: call.agent.clone(), thread: thread.clone() })
+        });
+        due.collect()
     }
 
     pub(super) fn own(&self, call: &Call) -> Option<&Standing> {

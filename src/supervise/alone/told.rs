@@ -29,13 +29,24 @@ pub(super) fn tell(turn: &mut Turn<'_>, call: &Call, stood: &mut Stood) -> Resul
             standing.note(&response);
             Some(Input::Responded(Box::new(response)))
         }
-        Told::Known(None) | Told::Unsaid | Told::Again => None,
+        Told::Known(None) | Told::Again => None,
+        Told::Unsaid => {
+            standing.admission.fails();
+            standing.untold = Some(standing.untold.is_none());
+            None
+        }
         Told::Known(Some(difference)) => {
             let (run, agent) = (call.run.clone(), Some(call.agent.clone()));
             turn.append(&Event { at: clock::now(), run, agent, kind: differed(&own, difference) })?;
             None
         }
-        Told::Failed => Some(Input::Failed { agent: call.agent.clone(), thread: own }),
+        Told::Failed => {
+            if telling.cut_off {
+                let (run, agent) = (call.run.clone(), Some(call.agent.clone()));
+                turn.append(&Event { at: clock::now(), run, agent, kind: cut_off(&own, standing) })?;
+            }
+            Some(Input::Failed { agent: call.agent.clone(), thread: own, cut_off: telling.cut_off })
+        }
     })
 }
 
@@ -58,6 +69,18 @@ pub(super) fn first_told(
         }
     }
     first
+}
+
+/// No supervisor counts these until the session's end.
+fn cut_off(thread: &ThreadId, standing: &Standing) -> EventKind {
+    let likely = standing.recent.iter().filter_map(|response| response.cost.money()).max();
+    let cost = match likely {
+        Some(cost) => format!("it may have cost {cost}, which is in no sum here"),
+        None => "what it may have cost is not known, and in no sum here".to_owned(),
+    };
+    EventKind::Marked {
+        what: format!("the answer to a request of thread {thread} broke off: perhaps served, never logged; {cost}"),
+    }
 }
 
 fn differed(thread: &ThreadId, difference: Difference) -> EventKind {

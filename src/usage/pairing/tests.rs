@@ -13,6 +13,7 @@ fn unnamed(output: u64) -> Telling {
         response: None,
         turn: Some("t".to_owned()),
         failed: false,
+        cut_off: false,
         tokens: Some(used(output)),
         has_file: true,
     }

@@ -286,8 +286,10 @@ impl Shared {
                     let item = with_ids(item, number, index);
                     event(stream, &json!({"type": "response.output_item.done", "output_index": index, "item": item}))?;
                 }
-                let usage = reply.usage.wire();
-                event(stream, &json!({"type": "response.completed", "response": {"id": id, "usage": usage}}))?;
+                let usage = reply.tells_usage.then(|| reply.usage.wire());
+                if reply.completes {
+                    event(stream, &json!({"type": "response.completed", "response": {"id": id, "usage": usage}}))?;
+                }
             }
         }
         stream.shutdown(std::net::Shutdown::Write)?;

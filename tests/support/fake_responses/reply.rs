@@ -108,6 +108,8 @@ impl std::iter::Sum for Usage {
 pub struct Reply {
     pub(super) answer: Answer,
     pub(super) usage: Usage,
+    pub(super) tells_usage: bool,
+    pub(super) completes: bool,
     pub(super) headers: Vec<(String, String)>,
     pub(super) before: Duration,
     pub(super) mid: Duration,
@@ -130,6 +132,8 @@ impl Reply {
         Self {
             answer,
             usage: USUAL,
+            tells_usage: true,
+            completes: true,
             headers: Vec::new(),
             before: Duration::ZERO,
             mid: Duration::ZERO,
@@ -177,6 +181,18 @@ impl Reply {
     /// What the response counts.
     pub fn usage(mut self, usage: Usage) -> Self {
         self.usage = usage;
+        self
+    }
+
+    /// Says `null` where what it used belongs, as some other providers and proxies do.
+    pub fn without_usage(mut self) -> Self {
+        (self.usage, self.tells_usage) = (Usage::default(), false);
+        self
+    }
+
+    /// The stream ends before the response is completed.
+    pub fn torn(mut self) -> Self {
+        (self.usage, self.completes) = (Usage::default(), false);
         self
     }
 
