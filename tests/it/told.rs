@@ -150,6 +150,32 @@ fn installed_hooks_stop_after_a_response_that_does_not_tell_its_usage() {
 }
 
 #[test]
+fn installed_hooks_note_what_was_perhaps_served_and_once_that_usage_is_not_told() {
+    for (world, version) in worlds() {
+        let config = std::fs::read_to_string(world.path("codex/config.toml")).unwrap();
+        world.write("codex/config.toml", &config.replace("stream_max_retries = 0", "stream_max_retries = 2"));
+        world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+        world.policy(
+            "[[budget]]\nname = \"a run\"\nper = \"run\"\nlimit = \"1 usd\"\nsteps = [{ at = \"100%\", do = \"warn\" }]\n",
+        );
+        let torn = || Reply::message("torn").torn();
+        let untold = || Reply::exec("true").without_usage();
+        let replies = [Reply::exec("true"), torn(), torn(), untold(), untold(), Reply::message("done")];
+        world.server.script(Select::any(), replies);
+        let alone = world.run("codex", &["exec", "do it"]).expect_code(0);
+        assert_eq!(world.server.served().len(), 6, "{}: {alone}", version.0);
+        let report = world.govern(&["report", "--last", "--format", "markdown"]).expect_code(0);
+        let report = String::from_utf8(report.stdout).unwrap();
+        assert_eq!(
+            report.matches("broke off: perhaps served, never logged; it may have cost $0.0212").count(),
+            2,
+            "{report}"
+        );
+        assert_eq!(report.matches("did not tell what a request used").count(), 1, "{report}");
+    }
+}
+
+#[test]
 fn answers_that_broke_off_are_told_as_perhaps_served() {
     for (world, version) in worlds() {
         let config = std::fs::read_to_string(world.path("codex/config.toml")).unwrap();
