@@ -18,6 +18,8 @@ pub(super) enum Observed {
     NotYet,
     /// It waits for somebody to use it, and may have nothing to write.
     NotExpected,
+    /// It serves others, and would not tell of a thread without a session file.
+    Unsure,
     /// It can be seen.
     Yes,
     /// It cannot be seen, and that was told.
@@ -49,6 +51,7 @@ impl Governor {
         let known = match (ephemeral, works_at_once) {
             (true, _) if !tells => Observed::Told,
             (true, _) | (false, true) => Observed::NotYet,
+            (false, false) if !tells => Observed::Unsure,
             (false, false) => Observed::NotExpected,
         };
         agent.codexes.insert(process, known);
@@ -92,7 +95,7 @@ impl Governor {
         let Some(agent) = self.agents.get_mut(name).filter(|agent| !matches!(agent.state, State::Ending(_))) else {
             return;
         };
-        let unseen = agent.codexes.iter_mut().filter(|(_, known)| **known == Observed::NotYet);
+        let unseen = agent.codexes.iter_mut().filter(|(_, known)| matches!(known, Observed::NotYet | Observed::Unsure));
         let unseen: Vec<i32> = unseen
             .map(|(process, known)| {
                 *known = Observed::Told;

@@ -45,9 +45,44 @@ impl Process {
     /// What it is to Codex.
     pub fn role(&self) -> Role {
         match self.exe_name() {
-            Some(exe) => role(&exe, &self.argv()),
+            Some(exe) => self.role_as(&exe, &self.argv()),
             None => Role::Other,
         }
+    }
+
+    fn role_as(&self, exe: &str, argv: &[OsString]) -> Role {
+        match role(exe, argv) {
+            Role::Other if self.works_as_codex() => Role::Codex,
+            known => known,
+        }
+    }
+
+    /// The command line of a Codex as Codex reads it, whatever the program is called or calls itself. One that an
+    /// interpreter runs keeps its own.
+    pub fn codex_argv(&self) -> Vec<OsString> {
+        let argv = self.argv();
+        match self.exe_name() {
+            Some(exe) => as_codex(&exe, argv),
+            None => argv,
+        }
+    }
+
+    /// A copy of Codex's program under another name: a large program that has two of Codex's databases open. (0.169 and
+    /// 0.171 open them before they ask a model, with `--ephemeral` too.) The size spares other programs the second look.
+    fn works_as_codex(&self) -> bool {
+        let folder = format!("/proc/{}", self.identity.pid);
+        let is_large = std::fs::metadata(format!("{folder}/exe")).is_ok_and(|exe| exe.len() >= LARGE);
+        if !is_large {
+            return false;
+        }
+        let Ok(open) = std::fs::read_dir(format!("{folder}/fd")) else { return false };
+        let (mut state, mut logs) = (false, false);
+        for path in open.flatten().filter_map(|link| std::fs::read_link(link.path()).ok()) {
+            let name = base(path.as_os_str());
+            state |= is_database(&name, "state_");
+            logs |= is_database(&name, "logs_");
+        }
+        state && logs
     }
 }
 
@@ -66,7 +101,7 @@ pub fn codex_processes(tree: &[Process]) -> Vec<Process> {
         .filter(|process| !process.is_dead())
         .filter_map(|process| {
             let (exe, argv) = (process.exe_name()?, process.argv());
-            (role(&exe, &argv) == Role::Codex).then_some((*process, argv))
+            (process.role_as(&exe, &argv) == Role::Codex).then_some((*process, argv))
         })
         .collect();
     let is_copy = |process: &Process, argv: &[OsString]| {
@@ -194,6 +229,28 @@ fn role(exe: &str, argv: &[OsString]) -> Role {
     }
 }
 
+/// The least size of a program that may be Codex's, in bytes. Codex's own have more than 100 MB (0.118 to 0.171).
+const LARGE: u64 = 32 << 20;
+
+/// `state_5.sqlite`: a database of Codex's, which names the version of its tables.
+fn is_database(name: &str, kind: &str) -> bool {
+    let version = name.strip_prefix(kind).and_then(|rest| rest.strip_suffix(".sqlite"));
+    version.is_some_and(|version| !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn as_codex(exe: &str, argv: Vec<OsString>) -> Vec<OsString> {
+    let second = argv.get(1).map(|argument| base(argument)).unwrap_or_default();
+    let interpreted = !is_codex_binary(exe) && matches!(second.as_str(), "codex" | "codex.js");
+    if argv.is_empty() || interpreted {
+        return argv;
+    }
+    // Programs of their own, whose command is in their name.
+    let command =
+        matches!(exe, "codex-exec" | "codex-app-server" | "codex-mcp-server").then(|| exe.trim_start_matches("codex-"));
+    let leading = std::iter::once("codex").chain(command).map(OsString::from);
+    leading.chain(argv.into_iter().skip(1)).collect()
+}
+
 fn is_codex_binary(exe: &str) -> bool {
     matches!(exe, "codex" | "codex-exec" | "codex-tui" | "codex-app-server" | "codex-mcp-server")
         || exe.starts_with("codex-x86_64")
@@ -241,6 +298,30 @@ mod tests {
         for (exe, argv, expected) in table {
             let argv: Vec<OsString> = argv.iter().map(OsString::from).collect();
             assert_eq!(role(exe, &argv), *expected, "{exe} {argv:?}");
+        }
+    }
+
+    #[test]
+    fn a_codex_is_read_by_its_arguments_whatever_it_calls_itself() {
+        for (exe, line, expected) in [
+            ("codex", "agent exec --ephemeral x", "codex exec --ephemeral x"),
+            ("codex", "bash exec codex", "codex exec codex"),
+            ("vim", "vim exec x", "codex exec x"),
+            ("codex-exec", "codex-exec --ephemeral x", "codex exec --ephemeral x"),
+            ("dash", "/bin/sh /x/codex exec x", "/bin/sh /x/codex exec x"),
+        ] {
+            let argv = line.split(' ').map(OsString::from).collect();
+            let expected: Vec<OsString> = expected.split(' ').map(OsString::from).collect();
+            assert_eq!(as_codex(exe, argv), expected, "{exe}: {line}");
+        }
+        assert!(as_codex("codex", Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn a_database_of_codex_is_known_by_its_name() {
+        assert!(is_database("state_5.sqlite", "state_") && is_database("logs_12.sqlite", "logs_"));
+        for name in ["state_5.sqlite-wal", "state_.sqlite", "state_x.sqlite", "state.sqlite", "logs_2.sqlite"] {
+            assert!(!is_database(name, "state_"), "{name}");
         }
     }
 

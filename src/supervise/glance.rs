@@ -1,5 +1,5 @@
-//! Quick looks at the tree for a Codex whose command line hands the work away: `--remote`, `cloud`, a background server.
-//! Such a one calls no hook and writes no file, so that nothing else would tell of it.
+//! Quick looks at the tree for a Codex whose command line hides or hands away the work: `--ephemeral`, `--remote`, `cloud`,
+//! a background server. Such a one may call no hook and write no file, so that nothing else would tell of it.
 //!
 //! The kernel tells an unprivileged process nothing of a grandchild's birth. But it tells everybody the number that it
 //! gave last, and a Codex takes many for its threads: while that stands still nothing was started. So it is asked for that
@@ -31,9 +31,15 @@ pub(super) struct Glances {
     last: Option<u32>,
     more: u32,
     told: BTreeSet<ProcessIdentity>,
+    /// The Codexes whose command lines were read.
+    looked_at: BTreeSet<ProcessIdentity>,
 }
 
 impl Glances {
+    pub(super) fn looked_at(&mut self, codex: ProcessIdentity) {
+        self.looked_at.insert(codex);
+    }
+
     /// Something may have been started since.
     fn is_due(&mut self) -> bool {
         let now = process::last_number();
@@ -58,7 +64,15 @@ impl Supervisor {
     /// A quick look, if anything was started since the last one.
     pub(super) fn glance(&mut self) -> Vec<Input> {
         self.glanced.at = None;
-        if self.glanced.is_due() { self.handing_away() } else { Vec::new() }
+        if !self.glanced.is_due() {
+            return Vec::new();
+        }
+        // One that hides may be started anywhere in the tree: by a script, or by a tool of a Codex that does not.
+        let mut new = self.codexes();
+        new.retain(|(codex, _)| !self.glanced.looked_at.contains(&codex.identity));
+        let mut inputs = self.looked_at(new);
+        inputs.extend(self.handing_away());
+        inputs
     }
 
     /// The Codexes of the tree, and their launchers, that hand the work away; each is told of once.
@@ -68,7 +82,7 @@ impl Supervisor {
             if process.is_dead() || !matches!(process.role(), Role::Codex | Role::Launcher) {
                 continue;
             }
-            let Some(why) = hands_away(&process.argv()) else { continue };
+            let Some(why) = hands_away(&process.codex_argv()) else { continue };
             if self.glanced.told.insert(process.identity) {
                 let what = format!("codex (process {}): {why}", process.identity.pid);
                 inputs.push(Input::Blind { agent, what });

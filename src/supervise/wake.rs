@@ -20,8 +20,24 @@ impl Supervisor {
     /// Looks through the tree for Codexes: their homes, their files, and flags that hide them.
     pub(super) fn sweep(&mut self) -> Vec<Input> {
         self.sweeps = self.sweeps.saturating_add(1);
+        let codexes = self.codexes();
+        let mut inputs = self.looked_at(codexes);
+        inputs.extend(self.handing_away());
+        inputs.extend(self.claim_open());
+        inputs.extend(self.full_disk());
+        inputs
+    }
+
+    /// What the command lines and homes of Codexes tell.
+    pub(super) fn looked_at(&mut self, codexes: Vec<(process::Process, AgentName)>) -> Vec<Input> {
         let mut inputs = Vec::new();
-        for (codex, agent) in self.codexes() {
+        for (codex, agent) in codexes {
+            let argv = codex.codex_argv();
+            if argv.is_empty() {
+                // It is being executed, or gone.
+                continue;
+            }
+            self.glanced.looked_at(codex.identity);
             let pid = codex.identity.pid;
             // Its home as it is called where it lives, and where that is from here.
             let home = codex_home(|name| process::environ_var(pid, name)).map(|home| process::path_seen_by(pid, &home));
@@ -31,17 +47,20 @@ impl Supervisor {
                 let what = format!("session files under `{}` cannot be watched ({error})", home.display());
                 inputs.push(Input::Blind { agent: agent.clone(), what });
             }
-            let invocation = Invocation::parse(&codex.argv());
+            let invocation = Invocation::parse(&argv);
             let ephemeral =
                 invocation.as_ref().is_some_and(|one| one.ungovernable().contains(&Ungovernable::Ephemeral));
-            let works_at_once =
-                invocation.is_some_and(|invocation| matches!(invocation.kind(), Kind::Exec(_) | Kind::Review));
-            let tells = ephemeral && self.has_hooks(pid);
+            let kind = invocation.map(|invocation| invocation.kind());
+            let works_at_once = matches!(kind, Some(Kind::Exec(_) | Kind::Review));
+            // A server's thread may be an ephemeral one, of which its command line says nothing.
+            let serves = match &kind {
+                Some(Kind::AppServer) => true,
+                Some(Kind::Other(name)) => name == "mcp-server",
+                _ => false,
+            };
+            let tells = if ephemeral || serves { self.has_hooks(pid) } else { true };
             inputs.push(Input::CodexSeen { agent, process: codex.identity, ephemeral, tells, works_at_once });
         }
-        inputs.extend(self.handing_away());
-        inputs.extend(self.claim_open());
-        inputs.extend(self.full_disk());
         inputs
     }
 
@@ -142,7 +161,7 @@ impl Supervisor {
         self.owners.sort(tree)
     }
 
-    fn codexes(&mut self) -> Vec<(process::Process, AgentName)> {
+    pub(super) fn codexes(&mut self) -> Vec<(process::Process, AgentName)> {
         let owned = self.owned();
         let tree: Vec<process::Process> = owned.iter().map(|(process, _)| *process).collect();
         let codexes = process::codex_processes(&tree);

@@ -64,3 +64,43 @@ fn a_codex_that_worked_unseen_is_not_said_to_have_spent_nothing() {
         end.finished.expect_said("what it spent is not known").expect_not_said("0 % used");
     }
 }
+
+#[test]
+fn an_ephemeral_codex_under_another_name_is_ended_under_a_limit() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.always(Select::any(), Reply::exec("sleep 1"));
+    // The program behind npm's launcher, by a link, by a name that it was given, and as a copy.
+    let native = r#"P=$(dirname "$(readlink -f "$(command -v codex)")")/..; N=$(find "$P/.." -path '*/bin/codex' -size +32M | head -n 1)"#;
+    for how in [
+        r#"ln -s "$N" agent; ./agent exec --ephemeral 'do it'"#,
+        r#"bash -c 'exec -a bash "$0" exec --ephemeral x' "$N""#,
+        r#"cp "$N" vim; ./vim exec --ephemeral 'do it'"#,
+    ] {
+        let before = world.server.requests().len();
+        let line = format!("{native}; test -n \"$N\" || exit 9; {how}; true");
+        let end = world.run_governed(LIMIT, &["sh", "-c", &line]);
+        end.expect_code(124).expect_said("--ephemeral");
+        assert!(world.server.requests().len() <= before + 2, "{how}");
+    }
+}
+
+#[test]
+fn an_ephemeral_codex_in_a_tool_of_a_governed_one_is_ended_at_once() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    // A login shell may have another path.
+    let line = "PATH=\"$1:$PATH\" exec codex exec --ephemeral --skip-git-repo-check 'inner work' </dev/null";
+    world.write("work/inner", line);
+    let inner = format!("sh {} {}", world.path("work/inner").display(), world.path("bin").display());
+    world.server.script(Select::any(), [Reply::exec(&inner)]);
+    world.server.always(Select::any(), Reply::exec("sleep 0.2"));
+    let end = world.run_governed(LIMIT, &["codex", "exec", "-s", "danger-full-access", "outer"]);
+    end.expect_code(124).expect_said("runs with --ephemeral");
+    assert!(world.server.requests().len() <= 3, "{} requests", world.server.requests().len());
+}
+
+#[test]
+fn an_app_server_in_a_script_that_showed_nothing_is_not_said_to_have_spent_nothing() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let end = world.run_governed(LIMIT, &["sh", "-c", "sleep 3 | codex app-server; true"]).expect_code(0);
+    end.finished.expect_said("was not observed").expect_not_said("0 % used");
+}
