@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use govern::decide::account::{Leave, SpentQuery};
+use govern::decide::account::{Leave, SpentQuery, Started};
 use govern::decide::agent::AgentSetup;
 use govern::decide::effect::Ending;
 use govern::decide::input::Phase;
@@ -456,6 +456,14 @@ impl Books for Nothing {
 
     fn cost(&self, _: &RunId, _: &AgentName) -> Money {
         Money::ZERO
+    }
+
+    fn started(&self, _: &Started<'_>) -> u64 {
+        0
+    }
+
+    fn depth(&self, _: &ThreadId) -> u32 {
+        0
     }
 
     fn let_again(&self, _: &BudgetKey) -> Option<Leave> {

@@ -148,8 +148,8 @@ impl Counts<'_> {
             match budget.per.as_slice() {
                 [] => self.add(index, budget, &[], &[], 0),
                 [only] => {
-                    for value in budget.limits.keys() {
-                        self.add(index, budget, std::slice::from_ref(only), &[Some(value.clone())], 0);
+                    for value in budget.limits.keys().filter_map(|key| key.parts().next().flatten()) {
+                        self.add(index, budget, std::slice::from_ref(only), &[Some(value.to_owned())], 0);
                     }
                 }
                 _ => {}

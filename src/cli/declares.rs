@@ -37,7 +37,7 @@ impl Declares {
             let wrong = |why: &str| Error::new(format!("`--expect {text}` {why}")).exit(Exit::Usage);
             let quantity = Quantity::parse(text).map_err(|error| wrong(&error.to_string()).hint(QUANTITY_HINT))?;
             let before = match quantity.unit {
-                Unit::Usd | Unit::Tok | Unit::AllTok => said.spend.replace(quantity).is_some(),
+                Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok => said.spend.replace(quantity).is_some(),
                 Unit::Minutes => said.minutes.replace(quantity).is_some(),
                 Unit::Responses => said.responses.replace(quantity.amount.unsigned_abs()).is_some(),
                 Unit::ToolCalls => {

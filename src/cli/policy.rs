@@ -9,8 +9,9 @@ use super::policy_files;
 use super::policy_try::{self, TryArgs};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::model::Attribution;
+use crate::model::{Attribution, Dimension};
 use crate::policy::layers::Loaded;
+use crate::policy::misspelt::misspelt_limits;
 use crate::policy::rule::{Layer, Policy};
 use crate::policy::show::{attribution_here, show};
 use crate::policy::{attribute, diagnostic};
@@ -55,6 +56,7 @@ pub fn run(args: &PolicyArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
             let loaded = here.policy(None)?;
             let files = loaded.policy.sources.len();
             warn(out, here, &loaded)?;
+            warn_of_misspelt(out, here, &loaded)?;
             let what = match files {
                 0 => "no policy applies here".to_owned(),
                 1 => "the policy that applies here has no mistake".to_owned(),
@@ -70,6 +72,7 @@ pub fn run(args: &PolicyArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
                 None => here.policy(None)?,
             };
             put(out, &show(&loaded.policy))?;
+            warn_of_misspelt(out, here, &loaded)?;
             if file.is_none() {
                 put(out, &format!("\n{}", attribution(&loaded.policy, here)))?;
             }
@@ -105,6 +108,7 @@ fn check(files: &[PathBuf], out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
         match read_alone(file, here) {
             Ok(loaded) => {
                 warn(out, here, &loaded)?;
+                warn_of_misspelt(out, here, &loaded)?;
                 put(out, &format!("{}: no mistake\n", file.display()))?;
             }
             Err(error) => wrong.push(error),
@@ -122,6 +126,20 @@ fn warn(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Result<()> {
         return Ok(());
     }
     put(out, &format!("{}\n", diagnostic::render(&loaded.warnings, here.look.colour)))
+}
+
+/// Limits for somebody of whom neither the ledger nor the policy knows, but of somebody with almost that name.
+fn warn_of_misspelt(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Result<()> {
+    // Without a ledger only the policy knows names; one that cannot be read is for other verbs to tell of.
+    let ledger = here.ledger().ok().flatten();
+    let known = |dimension: &Dimension| {
+        let sums = ledger.as_ref().and_then(|ledger| ledger.sums_by(std::slice::from_ref(dimension), None, None).ok());
+        sums.into_iter().flatten().filter_map(|(values, _)| values.into_iter().next().flatten()).collect()
+    };
+    for sentence in misspelt_limits(&loaded.policy, known) {
+        put(out, &format!("warning: {sentence}\n"))?;
+    }
+    Ok(())
 }
 
 /// The file by itself, as the layer that it would be read as.

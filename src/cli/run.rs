@@ -23,6 +23,7 @@ use crate::policy::layers::FlagRules;
 use crate::policy::mistake::LayerText;
 use crate::policy::plan::{PLAN_HINT, PlanShare};
 use crate::policy::rule::{FreshLedger, Policy, Window};
+use crate::policy::spawn::{SPAWN_HINT, SpawnCap};
 use crate::policy::{attribute, diagnostic};
 use crate::process::{self, GuardHandle, Inbox};
 use crate::report::page::Tone;
@@ -342,7 +343,7 @@ pub(super) struct Rules {
 impl Rules {
     /// What the command line itself limits.
     pub(super) fn flags(&self) -> Result<FlagRules> {
-        let (mut budgets, mut plans) = (Vec::new(), Vec::new());
+        let (mut budgets, mut plans, mut spawns) = (Vec::new(), Vec::new(), Vec::new());
         for text in &self.budgets {
             if PlanShare::is_meant(text) {
                 let share = PlanShare::parse(text).map_err(|error| {
@@ -351,12 +352,19 @@ impl Rules {
                 plans.push((text.clone(), share));
                 continue;
             }
+            if SpawnCap::is_meant(text) {
+                let cap = SpawnCap::parse(text).map_err(|error| {
+                    Error::new(format!("`--budget {text}` {error}")).hint(SPAWN_HINT).exit(Exit::Usage)
+                })?;
+                spawns.push((text.clone(), cap));
+                continue;
+            }
             let quantity = Quantity::parse(text).map_err(|error| {
                 Error::new(format!("`--budget {text}` {error}")).hint(QUANTITY_HINT).exit(Exit::Usage)
             })?;
             budgets.push((text.clone(), quantity));
         }
-        Ok(FlagRules { budgets, plans, at_limit: self.at_limit.map(Verb::from), observe: self.observe })
+        Ok(FlagRules { budgets, plans, spawns, at_limit: self.at_limit.map(Verb::from), observe: self.observe })
     }
 
     /// Reads all layers. Warnings are shown, mistakes stop everything.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::{
-    AgentName, ApprovalId, BudgetKey, Dimension, Money, Quantity, Response, RunId, Timestamp, Unit, Verb,
+    AgentName, ApprovalId, BudgetKey, Dimension, Money, Quantity, Response, RunId, ThreadId, Timestamp, Unit, Verb,
 };
 use crate::policy::rule::{Budget, Step, Threshold, Window};
 use crate::policy::verdict::{is_at_limit, is_strict};
@@ -27,8 +27,23 @@ pub trait Books {
     fn passed(&self, _key: &BudgetKey) -> i64 {
         0
     }
+    /// How many sub-agents were started, in the life of what is asked about.
+    fn started(&self, of: &Started<'_>) -> u64;
+    /// How many steps a thread stands below the root of its family; 0 for a root, and for one that is not known.
+    fn depth(&self, thread: &ThreadId) -> u32;
     /// The last answer to a question about this call, if it let the call run again.
     fn let_again(&self, key: &BudgetKey) -> Option<Leave>;
+}
+
+/// Whose sub-agents are counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Started<'a> {
+    /// Those of this run, in all its lives.
+    pub run: &'a RunId,
+    /// Only this agent's.
+    pub agent: Option<&'a AgentName>,
+    /// Only those that this thread started itself, in this and other runs.
+    pub thread: Option<&'a ThreadId>,
 }
 
 /// A person's leave to run a call again, as it is written down.
@@ -216,7 +231,7 @@ impl Account {
     /// Reads from the ledger what was spent so far. What is no sum of responses stays as it was counted.
     pub fn sum_again(&mut self, budget: &Budget, books: &dyn Books) {
         match self.key.unit {
-            Unit::Usd | Unit::Tok | Unit::AllTok | Unit::Responses => {
+            Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok | Unit::Responses => {
                 self.spent = self.ask_spent(budget, self.bounds, books);
             }
             Unit::ToolCalls | Unit::Minutes => {}
@@ -333,7 +348,7 @@ impl Account {
 pub fn amount(response: &Response, unit: Unit) -> i64 {
     let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
     match unit {
-        Unit::Usd => response.cost.money().map_or(0, crate::model::Money::nanos),
+        Unit::Usd | Unit::Credits => response.cost.money().map_or(0, crate::model::Money::nanos),
         Unit::Tok => count(response.tokens.uncached()),
         Unit::AllTok => count(response.tokens.total()),
         Unit::Responses => 1,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::event::{EventKind, GOVERNOR};
 use crate::model::{AgentName, BudgetKey, Dimension, Quantity, Unit};
-use crate::policy::rule::{Allot, AllotBy, Budget, Window};
+use crate::policy::rule::{Allot, AllotBy, Budget, LimitKey, Window};
 
 use super::account::{Account, Books};
 use super::charge::is_shared;
@@ -137,7 +137,8 @@ impl Governor {
     /// The budget that allotments out of this one are judged by, with these limits in it.
     fn rule_of(&mut self, whole: usize, allot: &Allot, unit: Unit, parts: &BTreeMap<AgentName, i64>) -> usize {
         let known = self.pools.iter().find(|pool| pool.whole == whole).and_then(|pool| pool.rule);
-        let limits = parts.iter().map(|(name, amount)| (name.to_string(), Quantity { unit, amount: *amount }));
+        let limits =
+            parts.iter().map(|(name, amount)| (LimitKey::single(name.as_str()), Quantity { unit, amount: *amount }));
         let policy = Arc::make_mut(&mut self.policy);
         if let Some((place, rule)) = known.and_then(|place| Some((place, policy.budgets.get_mut(place)?))) {
             rule.limits.extend(limits);

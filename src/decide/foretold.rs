@@ -73,8 +73,7 @@ impl Governor {
             if !counts(response) {
                 return 0;
             }
-            match next.filter(|model| unit == Unit::Usd && (rung.is_some() || response.model.as_ref() != Some(*model)))
-            {
+            match next.filter(|model| unit.is_money() && (rung.is_some() || response.model.as_ref() != Some(*model))) {
                 None => amount(response, unit),
                 Some(model) => match self.quoted(model, response).money() {
                     Some(cost) => cost.nanos(),

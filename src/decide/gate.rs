@@ -139,6 +139,11 @@ impl Gate {
         self.waiting.values().filter(|(_, wants)| matches!(wants, Wants::Tool(_))).map(|(thread, _)| thread)
     }
 
+    /// What waits, and on which thread.
+    pub(super) fn calls(&self) -> impl Iterator<Item = (&ThreadId, &Wants)> {
+        self.waiting.values().map(|(thread, wants)| (thread, wants))
+    }
+
     /// Takes what waits out of the gate.
     pub(super) fn take(&mut self, hook: HookId) -> Option<(ThreadId, Wants)> {
         self.asked.remove(&hook);

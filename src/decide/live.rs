@@ -14,7 +14,7 @@ fn per_minute(agent: &Agent, now: Moment, unit: Unit) -> i64 {
     match unit {
         _ if !agent.works() => 0,
         Unit::Minutes => 60_000,
-        Unit::Usd | Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => {
+        Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => {
             agent.trend.lately(agent.active(now.uptime), unit)
         }
     }
@@ -115,7 +115,7 @@ impl Governor {
         let spent = match unit {
             // It is counted when it is judged; here it is told as it is.
             Unit::Minutes => self.active_millis(account, now),
-            Unit::Usd | Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => account.spent,
+            Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => account.spent,
         };
         let left = i128::from(account.limit()) - i128::from(spent);
         let seconds = (left.max(0) * 60).checked_div(i128::from(per_minute));

@@ -35,6 +35,7 @@ pub mod reach;
 pub mod replay;
 pub mod room;
 pub mod schedule;
+mod spawn;
 pub mod steer;
 pub mod still;
 mod tally;

@@ -1,7 +1,7 @@
 //! Pure. Which model may be asked: judged by what Codex names before its request, and by what answered where it names
 //! nothing.
 
-use crate::model::{AgentName, Cost, ModelId, Response, Unit};
+use crate::model::{AgentName, Cost, ModelId, Response};
 
 use super::agent::Agent;
 use super::governor::Governor;
@@ -11,7 +11,7 @@ impl Governor {
     /// Whether a model without a price would be charged to a limit in money.
     fn counts_money(&self, name: &AgentName) -> bool {
         let bound = self.accounts().any(|(budget, account)| {
-            account.key.unit == Unit::Usd && account.agents.contains(name) && !budget.observe && budget.is_hard()
+            account.key.unit.is_money() && account.agents.contains(name) && !budget.observe && budget.is_hard()
         });
         bound && !self.policy.observe
     }

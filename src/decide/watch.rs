@@ -60,7 +60,7 @@ impl Spent {
 
     fn of(&self, unit: Unit) -> i64 {
         match unit {
-            Unit::Usd => self.usd,
+            Unit::Usd | Unit::Credits => self.usd,
             Unit::Tok => self.tok,
             Unit::AllTok => self.all_tok,
             Unit::Responses => self.responses,

@@ -247,7 +247,7 @@ fn amount(table: &Table<'_>, key: &str, notes: &mut Notes) -> Option<Placed<Quan
     let text = table.text(key, example, notes)?;
     let value = check::quantity(&text, notes)?;
     let fits = match value.unit {
-        Unit::Usd | Unit::Tok | Unit::AllTok => !of_time,
+        Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok => !of_time,
         Unit::Minutes => of_time,
         Unit::Responses | Unit::ToolCalls => false,
     };

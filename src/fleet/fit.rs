@@ -85,7 +85,7 @@ fn sum(expected: &[Expected<'_>]) -> i64 {
 fn expected(settings: &Settings, unit: Unit) -> Option<(i64, Span)> {
     let of = |said: &Placed<Quantity>| (said.value.unit == unit).then(|| (said.value.amount, said.span.clone()));
     match unit {
-        Unit::Usd | Unit::Tok | Unit::AllTok => settings.spend.as_ref().and_then(of),
+        Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok => settings.spend.as_ref().and_then(of),
         Unit::Minutes => settings.minutes.as_ref().and_then(of),
         Unit::Responses => {
             let said = settings.responses.as_ref()?;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::codex::{Asked, Invocation, Ungovernable};
-use crate::model::{Cost, ModelId, ServiceTier, Timestamp, Tokens, Unit};
+use crate::model::{Cost, ModelId, ServiceTier, Timestamp, Tokens};
 use crate::policy::rule::{Policy, Unpriced};
 use crate::usage::price::PriceTable;
 
@@ -20,6 +20,8 @@ pub enum Refusal {
     ModelUnpriced(ModelId),
     /// Under a limit in tool calls: it is not Codex itself, so that nobody counts them.
     CallsUncounted,
+    /// Under a limit on sub-agents: likewise.
+    SubAgentsUncounted,
 }
 
 impl fmt::Display for Refusal {
@@ -32,6 +34,9 @@ impl fmt::Display for Refusal {
             Self::ModelUnpriced(model) => write!(f, "`{model}` has no price, so a limit in money cannot be kept"),
             Self::CallsUncounted => {
                 f.write_str("a limit in tool calls cannot be kept for a command that is not Codex itself")
+            }
+            Self::SubAgentsUncounted => {
+                f.write_str("a limit on sub-agents cannot be kept for a command that is not Codex itself")
             }
         }
     }
@@ -49,7 +54,7 @@ impl Refusal {
             Self::ModelUnpriced(model) => format!(
                 "give it a price in your policy, `[prices.\"{model}\"]`, or set `unpriced = \"dearest\"` under `[models]`"
             ),
-            Self::CallsUncounted => {
+            Self::CallsUncounted | Self::SubAgentsUncounted => {
                 "let govern start Codex itself (`codex …`): only there do tools ask it first".to_owned()
             }
         }
@@ -65,7 +70,10 @@ pub fn refusal(
     now: Timestamp,
     tells: &dyn Fn(&Invocation) -> bool,
 ) -> Option<Refusal> {
-    let Some(invocation) = invocation else { return policy.limits_calls().then_some(Refusal::CallsUncounted) };
+    let Some(invocation) = invocation else {
+        let calls = policy.limits_calls().then_some(Refusal::CallsUncounted);
+        return calls.or_else(|| policy.limits_spawns().then_some(Refusal::SubAgentsUncounted));
+    };
     let binds = policy.binds(None);
     if binds {
         let kept = |what: &Ungovernable| *what == Ungovernable::Ephemeral && tells(invocation);
@@ -73,7 +81,7 @@ pub fn refusal(
             return Some(Refusal::Unobserved(what.to_string()));
         }
     }
-    if (binds || (!policy.observe && (policy.models.restricts() || policy.has_gates())))
+    if (binds || (!policy.observe && (policy.models.restricts() || policy.has_gates() || policy.limits_spawns())))
         && let Some(what) = invocation.refuses_hooks()
     {
         return Some(Refusal::WithoutHooks(what.to_string()));
@@ -82,7 +90,7 @@ pub fn refusal(
     if !policy.observe && !policy.models.allows(model.as_str()) {
         return Some(Refusal::ModelNotAllowed(model));
     }
-    let needs_price = policy.binds(Some(Unit::Usd)) && policy.models.unpriced == Unpriced::Refuse;
+    let needs_price = policy.binds_money() && policy.models.unpriced == Unpriced::Refuse;
     (needs_price && !has_price(&model, prices, now)).then_some(Refusal::ModelUnpriced(model))
 }
 

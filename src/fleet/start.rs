@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::codex::{Asked, Invocation, Kind, Prompt, Start};
-use crate::model::{AgentName, ModelId, Registration, Unit};
+use crate::model::{AgentName, ModelId, Registration};
 use crate::policy::mistake::{Notes, Span};
 use crate::policy::rule::{Policy, Unpriced};
 use crate::policy::suggest;
@@ -105,7 +105,7 @@ impl Rules<'_> {
         let Some(policy) = self.policy else { return };
         if let Some(refusal) = refusal(None, policy, self.prices, self.around.now, self.around.tells) {
             notes.refuse(span, refusal.to_string(), refusal.hint());
-        } else if policy.binds(Some(Unit::Usd)) {
+        } else if policy.binds_money() {
             let program = command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
             let message =
                 format!("`{program}` is not Codex itself: no hook keeps a request of its agents from being sent");
@@ -125,9 +125,10 @@ impl Rules<'_> {
                         None => (about_model, refusal.hint()),
                     },
                     Refusal::ModelNotAllowed(_) => (about_model, refusal.hint()),
-                    Refusal::Unobserved(_) | Refusal::WithoutHooks(_) | Refusal::CallsUncounted => {
-                        (span, refusal.hint())
-                    }
+                    Refusal::Unobserved(_)
+                    | Refusal::WithoutHooks(_)
+                    | Refusal::CallsUncounted
+                    | Refusal::SubAgentsUncounted => (span, refusal.hint()),
                 };
                 notes.refuse(span, refusal.to_string(), hint);
             }

@@ -30,6 +30,7 @@ mod read;
 mod rollup;
 mod schema;
 mod series;
+mod spawned;
 mod store;
 mod sums;
 #[cfg(test)]

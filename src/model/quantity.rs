@@ -11,6 +11,8 @@ use super::Money;
 pub enum Unit {
     /// Dollars at list price; amounts are nano-dollars.
     Usd,
+    /// What ChatGPT plans count: 25 a dollar at list price. Amounts are nano-dollars, too.
+    Credits,
     /// Uncached input and output tokens.
     Tok,
     /// All input and output tokens.
@@ -28,7 +30,7 @@ pub enum Unit {
 pub struct Quantity {
     /// What is counted.
     pub unit: Unit,
-    /// How much, in the unit's smallest part: nano-dollars, tokens, responses, calls, milliseconds.
+    /// How much, in the unit's smallest part: nano-dollars (of credits, too), tokens, responses, calls, milliseconds.
     pub amount: i64,
 }
 
@@ -38,9 +40,6 @@ pub enum QuantityError {
     /// No number, or no known unit behind it.
     #[error("is not a quantity")]
     Malformed,
-    /// Known to the design, not to this version.
-    #[error("counts `{0}`, which this version of govern cannot limit yet")]
-    Later(&'static str),
     /// How much of a ChatGPT plan's own limit, which only a budget and an alert can look at.
     #[error("is a share of a plan's own limit, and no amount")]
     OfPlan,
@@ -53,7 +52,10 @@ pub enum QuantityError {
 }
 
 /// What a hint says next to a [`QuantityError`].
-pub const QUANTITY_HINT: &str = "write `5 usd`, `$5`, `200k tok` (uncached input + output), `2M all tok`, `50 responses`, `60 tool calls` or `30 minutes`";
+pub const QUANTITY_HINT: &str = "write `5 usd`, `$5`, `200k tok` (uncached input + output), `2M all tok`, `500 credits`, `50 responses`, `60 tool calls` or `30 minutes`";
+
+/// What a credit costs, in nano-dollars: 25 are a dollar (OpenAI's rate card for Codex, since 2026-04-02).
+const CREDIT: i64 = 40_000_000;
 
 /// A thousand million dollars, tokens by the million million: beyond is a typing mistake.
 const MOST: i64 = 1_000_000_000_000_000_000;
@@ -64,9 +66,17 @@ impl Quantity {
         Self { unit: Unit::Usd, amount: money.nanos() }
     }
 
-    /// Reads `5 usd`, `$5`, `200k tok`, `2M all tok`, `50 responses`, `60 tool calls`, `30 minutes`;
+    /// Reads `5 usd`, `$5`, `200k tok`, `2M all tok`, `500 credits`, `50 responses`, `60 tool calls`, `30 minutes`;
     /// spaces are optional, case does not matter save that both `k` and `K`, `m` and `M` multiply.
     pub fn parse(text: &str) -> Result<Self, QuantityError> {
+        Self::parse_limit(text).and_then(|quantity| match quantity.amount {
+            0 => Err(QuantityError::NotPositive),
+            _ => Ok(quantity),
+        })
+    }
+
+    /// The same, of a limit: one of zero lets nothing start.
+    pub fn parse_limit(text: &str) -> Result<Self, QuantityError> {
         let squeezed: String = text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect();
         let (squeezed, dollar) = match squeezed.strip_prefix('$') {
             Some(rest) => (rest.to_owned(), true),
@@ -84,7 +94,7 @@ impl Quantity {
             "response" | "responses" => (Unit::Responses, 1),
             "minute" | "minutes" | "min" => (Unit::Minutes, 60_000),
             "toolcall" | "toolcalls" => (Unit::ToolCalls, 1),
-            "credit" | "credits" => return Err(QuantityError::Later("credits")),
+            "credit" | "credits" => (Unit::Credits, CREDIT),
             _ if lower.starts_with("%plan") => return Err(QuantityError::OfPlan),
             _ => return Err(QuantityError::Malformed),
         };
@@ -92,7 +102,8 @@ impl Quantity {
             return Err(QuantityError::Malformed);
         }
         let amount = scaled_decimal(number, factor, per_one)?;
-        if amount <= 0 {
+        // Less than the smallest part is no nothing that somebody wrote.
+        if amount < 0 || (amount == 0 && number.contains(|c: char| matches!(c, '1'..='9'))) {
             return Err(QuantityError::NotPositive);
         }
         Ok(Self { unit, amount })
@@ -103,7 +114,7 @@ impl Quantity {
 fn multiplier(unit: &str) -> (i64, &str) {
     let is_word = |rest: &str| {
         let rest = rest.to_ascii_lowercase();
-        rest.is_empty() || ["tok", "all", "usd", "resp", "tool"].iter().any(|word| rest.starts_with(word))
+        rest.is_empty() || ["tok", "all", "usd", "cred", "resp", "tool"].iter().any(|word| rest.starts_with(word))
     };
     for (letters, factor) in [(['k', 'K'], 1_000), (['m', 'M'], 1_000_000)] {
         if let Some(rest) = unit.strip_prefix(letters)
@@ -141,6 +152,8 @@ impl Unit {
     pub fn show(self, amount: i64) -> String {
         match self {
             Self::Usd => Money::from_nanos(amount).to_string(),
+            Self::Credits if amount == CREDIT => "1 credit".to_owned(),
+            Self::Credits => format!("{} credits", credits_in_short(amount)),
             Self::Tok => format!("{} tok", short_count(amount)),
             Self::AllTok => format!("{} all tok", short_count(amount)),
             Self::Responses if amount == 1 => "1 response".to_owned(),
@@ -162,6 +175,7 @@ impl Unit {
     pub fn typed(self, amount: i64) -> String {
         match self {
             Self::Usd => format!("{}usd", Money::from_nanos(amount).to_decimal()),
+            Self::Credits => format!("{}credits", credits_exactly(amount)),
             Self::Tok => format!("{amount}tok"),
             Self::AllTok => format!("{amount}alltok"),
             Self::Responses => format!("{amount}responses"),
@@ -175,6 +189,7 @@ impl Unit {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Usd => "usd",
+            Self::Credits => "credits",
             Self::Tok => "tok",
             Self::AllTok => "all_tok",
             Self::Responses => "responses",
@@ -183,11 +198,18 @@ impl Unit {
         }
     }
 
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Usd, Self::Credits, Self::Tok, Self::AllTok, Self::Responses, Self::ToolCalls, Self::Minutes];
+
     /// The unit that [`Unit::as_str`] spells so.
     pub fn from_str_exact(word: &str) -> Option<Self> {
-        [Self::Usd, Self::Tok, Self::AllTok, Self::Responses, Self::ToolCalls, Self::Minutes]
-            .into_iter()
-            .find(|unit| unit.as_str() == word)
+        Self::ALL.into_iter().find(|unit| unit.as_str() == word)
+    }
+
+    /// It is counted by what a response costs, so that one without a price cannot be counted.
+    pub fn is_money(self) -> bool {
+        matches!(self, Self::Usd | Self::Credits)
     }
 }
 
@@ -195,6 +217,26 @@ impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.unit.show(self.amount))
     }
+}
+
+/// `12.5`: credits of so many nano-dollars, exactly.
+pub fn credits_exactly(nanos: i64) -> String {
+    let billionths = i128::from(nanos) * 25;
+    let (whole, part) = (billionths / 1_000_000_000, (billionths % 1_000_000_000).unsigned_abs());
+    let sign = if billionths < 0 && whole == 0 { "-" } else { "" };
+    format!("{sign}{whole}.{part:09}").trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// `12.5`, `1,250`: credits of so many nano-dollars in hundredths, `<0.01` where there are less.
+fn credits_in_short(nanos: i64) -> String {
+    let hundredth = i128::from(CREDIT) / 100;
+    let hundredths = (i128::from(nanos) + hundredth / 2).div_euclid(hundredth);
+    if hundredths == 0 && nanos > 0 {
+        return "<0.01".to_owned();
+    }
+    let (sign, hundredths) = (if hundredths < 0 { "-" } else { "" }, hundredths.unsigned_abs());
+    let text = format!("{sign}{}.{:02}", hundredths / 100, hundredths % 100);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// `950`, `12.3k`, `1.5M`: counts as people say them.
@@ -220,6 +262,8 @@ pub fn short_count(count: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -234,6 +278,10 @@ mod tests {
             ("200k tok", Unit::Tok, 200_000),
             ("1.5M tok", Unit::Tok, 1_500_000),
             ("2M all tok", Unit::AllTok, 2_000_000),
+            ("500 credits", Unit::Credits, 20_000_000_000),
+            ("1credit", Unit::Credits, 40_000_000),
+            ("12.5 Credits", Unit::Credits, 500_000_000),
+            ("2k credits", Unit::Credits, 80_000_000_000),
             ("50 responses", Unit::Responses, 50),
             ("60 tool calls", Unit::ToolCalls, 60),
             ("1toolcall", Unit::ToolCalls, 1),
@@ -260,7 +308,9 @@ mod tests {
             ("99999999999999999999 usd", QuantityError::TooLarge),
             ("9999999999 usd", QuantityError::TooLarge),
             ("999999999999999M usd", QuantityError::TooLarge),
-            ("3 credits", QuantityError::Later("credits")),
+            ("$5 credits", QuantityError::Malformed),
+            ("0.4 responses", QuantityError::NotPositive),
+            ("0 credits", QuantityError::NotPositive),
             ("80% plan 5h", QuantityError::OfPlan),
         ];
         for (text, error) in cases {
@@ -272,6 +322,8 @@ mod tests {
     fn what_is_shown_to_be_typed_is_read_back() {
         let amounts = [
             (Unit::Usd, 20_000_000),
+            (Unit::Credits, 20_000_001),
+            (Unit::Credits, 40_000_000),
             (Unit::Tok, 40_000),
             (Unit::AllTok, 7),
             (Unit::Responses, 12),
@@ -285,10 +337,52 @@ mod tests {
 
     #[test]
     fn every_unit_has_a_word_of_its_own() {
-        for unit in [Unit::Usd, Unit::Tok, Unit::AllTok, Unit::Responses, Unit::ToolCalls, Unit::Minutes] {
+        for unit in Unit::ALL {
             assert_eq!(Unit::from_str_exact(unit.as_str()), Some(unit));
         }
         assert_eq!([Unit::ToolCalls.show(1), Unit::ToolCalls.show(60)], ["1 tool call", "60 tool calls"]);
+    }
+
+    #[test]
+    fn a_limit_may_be_nothing_at_all() {
+        for text in ["0 usd", "$0", "0.00 credits", "0 tok", "0 tool calls", "0k responses"] {
+            assert_eq!(Quantity::parse_limit(text).map(|limit| limit.amount), Ok(0), "{text}");
+            assert_eq!(Quantity::parse(text), Err(QuantityError::NotPositive), "{text}");
+        }
+        for text in ["-1 usd", "0.4 tok", "0.3 responses"] {
+            assert_eq!(Quantity::parse_limit(text), Err(QuantityError::NotPositive), "{text}");
+        }
+    }
+
+    #[test]
+    fn credits_are_shown_as_such() {
+        let cases = [
+            (20_000_000_000, "500 credits"),
+            (40_000_000, "1 credit"),
+            (500_000_000, "12.5 credits"),
+            (0, "0 credits"),
+            (1, "<0.01 credits"),
+            (-40_000_000, "-1 credits"),
+        ];
+        for (nanos, shown) in cases {
+            assert_eq!(Unit::Credits.show(nanos), shown, "{nanos}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_typed_is_read_back(unit in proptest::sample::select(Unit::ALL.to_vec()), amount in 1_i64..1_000_000_000_000) {
+            let read = Quantity::parse(&unit.typed(amount)).unwrap();
+            // Minutes are typed whole.
+            let amount = if unit == Unit::Minutes { (amount + 59_999) / 60_000 * 60_000 } else { amount };
+            prop_assert_eq!(read, Quantity { unit, amount });
+        }
+
+        #[test]
+        fn arbitrary_text_is_read_or_refused(text in ".{0,30}") {
+            let limit = Quantity::parse_limit(&text);
+            prop_assert!(limit.is_err() || limit.is_ok_and(|limit| limit.amount >= 0));
+        }
     }
 
     #[test]

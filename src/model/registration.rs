@@ -24,7 +24,7 @@ impl Registration {
     pub fn expected(&self, unit: Unit) -> Option<i64> {
         let of = |quantity: Option<Quantity>| quantity.filter(|said| said.unit == unit).map(|said| said.amount);
         match unit {
-            Unit::Usd | Unit::Tok | Unit::AllTok => of(self.spend),
+            Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok => of(self.spend),
             Unit::Minutes => of(self.minutes),
             Unit::Responses => self.responses.map(|count| i64::try_from(count).unwrap_or(i64::MAX)),
             Unit::ToolCalls => None,
@@ -35,7 +35,7 @@ impl Registration {
     pub fn per_response(&self, unit: Unit) -> Option<i64> {
         match unit {
             Unit::Responses => Some(1),
-            Unit::Usd | Unit::Tok | Unit::AllTok => {
+            Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok => {
                 let (all, count) = (u64::try_from(self.expected(unit)?).ok()?, self.responses?);
                 (count > 0).then(|| i64::try_from(all.div_ceil(count)).unwrap_or(i64::MAX))
             }

@@ -47,7 +47,7 @@ impl Sum {
     pub fn amount(&self, unit: Unit) -> Option<i64> {
         let whole = |count| i64::try_from(count).unwrap_or(i64::MAX);
         match unit {
-            Unit::Usd => Some(self.cost.nanos()),
+            Unit::Usd | Unit::Credits => Some(self.cost.nanos()),
             Unit::Tok => Some(whole(self.tokens.uncached())),
             Unit::AllTok => Some(whole(self.tokens.total())),
             Unit::Responses => Some(whole(self.responses)),

@@ -149,6 +149,12 @@ fn own_name(tool: &str) -> &str {
     own.into_iter().find(|own| tool.ends_with(own) && !tool.starts_with("mcp__")).unwrap_or(tool)
 }
 
+/// It starts a sub-agent, under any of the names that Codex gives the tool: alone, with that of its group before it,
+/// or behind a dot.
+pub fn starts_a_sub_agent(tool: &str) -> bool {
+    own_name(tool) == "spawn_agent"
+}
+
 /// The first file that matches. A pattern may match from any folder of a path on; one that begins with `/`, the whole.
 fn touched(gate: &Gate, call: &ToolCall<'_>, patches: bool) -> Option<String> {
     let named = match call.command {

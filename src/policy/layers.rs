@@ -18,7 +18,7 @@ use super::check::{self, BudgetDraft, BudgetRule, Draft, GateDraft, TierDraft};
 use super::file;
 use super::mistake::{Also, LayerText, Mistake, Notes, Severity, Span};
 use super::plan::PlanBudget;
-use super::rule::{Approvals, Budget, FreshLedger, Gate, Layer, Models, Policy, Rung, Source, Unpriced};
+use super::rule::{Approvals, Budget, FreshLedger, Gate, Layer, Models, Policy, Rung, Source, SpawnLimit, Unpriced};
 use super::table::{Placed, Table};
 use crate::model::{ModelId, Quantity};
 
@@ -91,7 +91,8 @@ fn digest(layers: &[LayerText], flags: &FlagRules) -> String {
         add(&layer.text);
     }
     let plans = flags.plans.iter().map(|(typed, _)| typed);
-    for typed in flags.budgets.iter().map(|(typed, _)| typed).chain(plans) {
+    let spawns = flags.spawns.iter().map(|(typed, _)| typed);
+    for typed in flags.budgets.iter().map(|(typed, _)| typed).chain(plans).chain(spawns) {
         add("--budget");
         add(typed);
     }
@@ -118,7 +119,7 @@ impl Join<'_> {
         let models = self.models(&mut drafts, flags);
         self.needs_ladder(&kept, &models.ladder);
         let gates = self.gates(&mut drafts);
-        let (mut budgets, mut plan_budgets) = by_what_they_count(kept);
+        let (mut budgets, mut plan_budgets, mut spawn_limits) = by_what_they_count(kept);
         let mut alerts = self.alerts(&mut drafts, (&budgets, &plan_budgets), &models.ladder);
         let files_observe = drafts.iter().any(|draft| draft.observe.is_some())
             && drafts.iter().all(|draft| draft.observe.unwrap_or(true))
@@ -126,9 +127,11 @@ impl Join<'_> {
             && gates.iter().all(|gate| gate.observe)
             && alerts.iter().all(|alert| alert.observe)
             && plan_budgets.iter().all(|budget| budget.observe)
+            && spawn_limits.iter().all(|limit| limit.observe)
             && !flags.limit();
         budgets.extend(flags::budgets(flags));
         plan_budgets.extend(flags::plan_budgets(flags));
+        spawn_limits.extend(flags::spawn_limits(flags));
         alerts.extend(plan_budgets.iter().flat_map(PlanBudget::alerts));
         let governor = self.governor(&mut drafts, &models, &budgets);
         let fresh_ledger = if drafts.iter().any(|draft| draft.fresh == Some(FreshLedger::Refuse)) {
@@ -139,6 +142,7 @@ impl Join<'_> {
         Policy {
             budgets,
             plan_budgets,
+            spawn_limits,
             gates,
             alerts,
             models,
@@ -403,14 +407,15 @@ fn rank(unpriced: &Unpriced) -> u8 {
     }
 }
 
-/// Those over what responses add up to, and those over what a plan's own limit is used.
-fn by_what_they_count(kept: Vec<(usize, BudgetDraft)>) -> (Vec<Budget>, Vec<PlanBudget>) {
-    let (mut counted, mut of_plan) = (Vec::new(), Vec::new());
+/// Those over what responses add up to, those over what a plan's own limit is used, and those over sub-agents.
+fn by_what_they_count(kept: Vec<(usize, BudgetDraft)>) -> (Vec<Budget>, Vec<PlanBudget>, Vec<SpawnLimit>) {
+    let (mut counted, mut of_plan, mut of_spawns) = (Vec::new(), Vec::new(), Vec::new());
     for rule in kept.into_iter().filter_map(|(_, draft)| draft.rule) {
         match rule {
             BudgetRule::Counted(budget) => counted.push(budget),
             BudgetRule::OfPlan(budget) => of_plan.push(budget),
+            BudgetRule::OfSpawns(limit) => of_spawns.push(limit),
         }
     }
-    (counted, of_plan)
+    (counted, of_plan, of_spawns)
 }

@@ -15,6 +15,8 @@ pub(crate) mod file;
 pub mod gate;
 mod governor;
 pub mod layers;
+pub mod limit_key;
+pub mod misspelt;
 pub mod mistake;
 mod models;
 pub mod patch;
@@ -23,6 +25,7 @@ pub mod plan;
 pub mod rate;
 pub mod rule;
 pub mod show;
+pub mod spawn;
 pub(crate) mod suggest;
 pub(crate) mod table;
 #[cfg(test)]

@@ -11,9 +11,11 @@ use globset::GlobMatcher;
 pub use super::alert::{Act, Alert, Evidence, Trigger};
 use super::command::CommandPattern;
 pub use super::governor::GovernorModel;
+pub use super::limit_key::LimitKey;
 pub use super::models::{Models, Rung, Unpriced};
 pub use super::plan::PlanBudget;
 use super::rate::Rate;
+pub use super::spawn::SpawnLimit;
 use crate::model::{Attribution, BudgetName, Dimension, GateName, Money, Quantity, Unit, Verb};
 use crate::usage::price::PriceOverride;
 
@@ -24,6 +26,8 @@ pub struct Policy {
     pub budgets: Vec<Budget>,
     /// Budgets over a ChatGPT plan's own limits; what they do stands among the alerts.
     pub plan_budgets: Vec<PlanBudget>,
+    /// Budgets over sub-agents.
+    pub spawn_limits: Vec<SpawnLimit>,
     /// What an agent's tools may not do unasked, the outermost layer's first, names unique.
     pub gates: Vec<Gate>,
     /// What is worth a warning, or more, whatever the budgets say, the outermost layer's first; then the steps
@@ -101,8 +105,8 @@ pub struct Budget {
     pub window: Window,
     /// For what has no limit of its own in `limits`; `None`: those have no limit.
     pub limit: Option<Quantity>,
-    /// Limits by the value of the first dimension of `per`. Same unit as `limit`.
-    pub limits: BTreeMap<String, Quantity>,
+    /// Limits of their own, by the values of `per`. Same unit as `limit`.
+    pub limits: BTreeMap<LimitKey, Quantity>,
     /// Counts only spend whose value matches one of the patterns, for each dimension named.
     pub only: Vec<(Dimension, Vec<GlobMatcher>)>,
     /// In order of severity; never empty.
@@ -120,7 +124,8 @@ pub struct Budget {
 impl Budget {
     /// The limit for a scope whose values stand in the order of `per`.
     pub fn limit_for(&self, values: &[Option<&str>]) -> Option<Quantity> {
-        values.first().copied().flatten().and_then(|value| self.limits.get(value)).copied().or(self.limit)
+        let own = self.limits.iter().filter(|(key, _)| key.is_for(values)).max_by_key(|(key, _)| key.precedence());
+        own.map(|(_, limit)| *limit).or(self.limit)
     }
 
     /// Some step, of its allotments too, can hold or end an agent.
@@ -310,9 +315,19 @@ impl Policy {
         !self.observe && self.budgets.iter().any(|budget| of_unit(budget) && hard(budget))
     }
 
+    /// Some limit in money can hold or end an agent, and is not only observed.
+    pub fn binds_money(&self) -> bool {
+        Unit::ALL.into_iter().any(|unit| unit.is_money() && self.binds(Some(unit)))
+    }
+
     /// Some limit in tool calls can hold or end an agent, and is not only observed.
     pub fn limits_calls(&self) -> bool {
         self.binds(Some(Unit::ToolCalls))
+    }
+
+    /// Some limit on sub-agents refuses, and is not only observed.
+    pub fn limits_spawns(&self) -> bool {
+        !self.observe && self.spawn_limits.iter().any(|limit| !limit.observe)
     }
 
     /// Some step leaves a choice to the governor, who goes by what agents have to show.

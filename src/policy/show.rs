@@ -14,6 +14,7 @@ use super::rule::{
     Act, Alert, Allot, AllotBy, Budget, Calendar, FreshLedger, Gate, Layer, May, Policy, Step, Threshold, Unpriced,
     Window,
 };
+use super::spawn::SpawnLimit;
 use super::{duration, percent};
 use crate::model::{Timestamp, Unit, Verb};
 pub use attribution::attribution_here;
@@ -33,7 +34,7 @@ pub fn show(policy: &Policy) -> String {
 
 fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     write_sources(out, policy)?;
-    if policy.budgets.is_empty() && policy.plan_budgets.is_empty() {
+    if policy.budgets.is_empty() && policy.plan_budgets.is_empty() && policy.spawn_limits.is_empty() {
         writeln!(out, "\nno budgets: spend is metered, nothing is stopped")?;
     }
     for budget in &policy.budgets {
@@ -43,6 +44,10 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     for budget in &policy.plan_budgets {
         writeln!(out)?;
         write_plan_budget(out, budget)?;
+    }
+    for limit in &policy.spawn_limits {
+        writeln!(out)?;
+        write_spawn_limit(out, limit)?;
     }
     for gate in &policy.gates {
         writeln!(out)?;
@@ -133,6 +138,19 @@ fn write_plan_budget(out: &mut String, budget: &PlanBudget) -> fmt::Result {
         writeln!(out, "  {} ({part} of the plan's limit)", plan_step_in_words(step))?;
     }
     if budget.observe {
+        writeln!(out, "  only observes: does none of this")?;
+    }
+    Ok(())
+}
+
+fn write_spawn_limit(out: &mut String, limit: &SpawnLimit) -> fmt::Result {
+    writeln!(out, "budget `{}` ({})", limit.name, limit.layer)?;
+    let per = joined(limit.per.iter().map(ToString::to_string), " and ");
+    writeln!(out, "  {} per {per}: one more is refused, and its model reads why", limit.cap)?;
+    for (dimension, globs) in &limit.only {
+        writeln!(out, "  binds only {dimension} {}", patterns(globs))?;
+    }
+    if limit.observe {
         writeln!(out, "  only observes: does none of this")?;
     }
     Ok(())

@@ -173,7 +173,7 @@ impl AgentEnd {
                         Unit::Responses => responses.and_then(|count| i64::try_from(count).ok()),
                         Unit::Minutes => *milliseconds,
                         _ if said == Some(unit) => *spend,
-                        Unit::Usd | Unit::Tok | Unit::AllTok | Unit::ToolCalls => None,
+                        Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok | Unit::ToolCalls => None,
                     };
                 }
                 EventKind::Allotted { budget, amount, .. } if self.is_first(&allotted, budget) => {

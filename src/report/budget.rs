@@ -6,8 +6,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::outlook::{Forecast, Outlook, RULE};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::plan_standing::{self, PlanStanding};
-use super::round::{Shown, grouped, money_column, scaled_column, share_column, signed_count_column};
+use super::round::{Shown, credit_column, grouped, money_column, scaled_column, share_column, signed_count_column};
 use super::text::{ahead, moment, rfc3339};
+use crate::model::quantity::credits_exactly;
 use crate::model::{BudgetName, LimitTold, Money, Timestamp, Unit};
 
 /// One budget, for one thing that it is counted per, in one window. Amounts are in the unit's
@@ -47,9 +48,9 @@ impl BudgetStanding {
         self.allowed().saturating_sub(self.spent).saturating_sub(self.reserved)
     }
 
-    /// Nothing more may be spent: `--check` fails.
+    /// Nothing more may be spent: `--check` fails. A limit of nothing is kept as long as nothing was spent.
     pub fn is_over(&self) -> bool {
-        self.spent >= self.allowed()
+        self.spent >= self.allowed() && (self.spent > 0 || self.limit > 0)
     }
 
     /// Spent and reserved as a share of what is allowed, in thousandths.
@@ -75,6 +76,7 @@ impl BudgetStanding {
             Unit::Usd => money_column(&parts.map(|nanos| Some(Money::from_nanos(nanos))), ""),
             Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => signed_count_column(&wide),
             Unit::Minutes if self.allowed() < 600_000 => scaled_column(&wide, 1_000, " s"),
+            Unit::Credits => credit_column(&wide),
             Unit::Minutes => scaled_column(&wide, 60_000, " min"),
         }
     }
@@ -84,7 +86,7 @@ impl BudgetStanding {
         match self.unit {
             Unit::Usd => money_column(&[Some(Money::from_nanos(amount))], "").total,
             Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => signed_count_column(&[amount.into()]).total,
-            Unit::Minutes => self.unit.show(amount),
+            Unit::Credits | Unit::Minutes => self.unit.show(amount),
         }
     }
 
@@ -234,7 +236,7 @@ impl BudgetReport {
             let used = share_column(&[Some(standing.spent), Some(standing.reserved)], standing.allowed()).total;
             let limit = match standing.unit {
                 Unit::Usd => shown.total.clone(),
-                Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls | Unit::Minutes => {
+                Unit::Credits | Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls | Unit::Minutes => {
                     standing.unit.show(standing.allowed())
                 }
             };
@@ -331,7 +333,7 @@ fn per(scope: &str) -> String {
     if scope.is_empty() { String::new() } else { format!(" for {scope}") }
 }
 
-/// An amount as JSON spells it: dollars as a decimal string, minutes as a number, counts as whole numbers.
+/// An amount as JSON spells it: dollars and credits as a decimal string, minutes as a number, counts as whole numbers.
 pub(super) struct Amount(pub(super) Unit, pub(super) i64);
 
 impl Serialize for Amount {
@@ -339,6 +341,7 @@ impl Serialize for Amount {
         let Self(unit, amount) = *self;
         match unit {
             Unit::Usd => Money::from_nanos(amount).serialize(serializer),
+            Unit::Credits => serializer.serialize_str(&credits_exactly(amount)),
             Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => serializer.serialize_i64(amount),
             #[expect(clippy::cast_precision_loss, reason = "2⁵³ milliseconds are 285,000 years; only shown")]
             Unit::Minutes => serializer.serialize_f64((amount as f64 / 60.0).round() / 1_000.0),

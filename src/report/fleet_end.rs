@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::agent_end::{AgentEnd, FleetEnd, PoolEnd, ThreadEnd};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::{Shown, money_column, money_outline, scaled_column, share_column, signed_count_column};
+use super::round::{
+    Shown, credit_column, money_column, money_outline, scaled_column, share_column, signed_count_column,
+};
 use super::summary::Totals;
 use crate::model::event::AgentResult;
 use crate::model::{AgentName, Money, ThreadId, Unit};
@@ -191,6 +193,7 @@ fn column(unit: Unit, amounts: &[Option<i64>]) -> Shown {
             money_column(&money, "")
         }
         Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => signed_count_column(&wide),
+        Unit::Credits => credit_column(&wide),
         Unit::Minutes => scaled_column(&wide, 60_000, " min"),
     };
     let part = |(text, amount): (String, &Option<i64>)| amount.map_or_else(String::new, |_| text);

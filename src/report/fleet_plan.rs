@@ -4,7 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::budget::Amount;
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::{Shown, money_column, scaled_column, signed_count_column};
+use super::round::{Shown, credit_column, money_column, scaled_column, signed_count_column};
 use super::text::count;
 use crate::model::{AgentName, BudgetName, ModelId, Money, Quantity, Registration, Unit};
 
@@ -184,6 +184,7 @@ impl FleetPlan {
                 return money_column(&money, ABSENT);
             }
             Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => signed_count_column(&wide),
+            Unit::Credits => credit_column(&wide),
             Unit::Minutes => scaled_column(&wide, 60_000, " min"),
         };
         let part = |(text, amount): (String, &Option<i64>)| amount.map_or_else(|| ABSENT.to_owned(), |_| text);

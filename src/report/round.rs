@@ -142,6 +142,26 @@ pub fn scaled_column(amounts: &[i128], unit: i128, suffix: &str) -> Shown {
     Shown { parts: amounts.iter().zip(&shares.parts).map(|(exact, shown)| show(*exact, *shown)).collect(), total }
 }
 
+/// A column of credits, whose amounts are nano-dollars: in hundredths below a thousand, none of them needlessly.
+pub fn credit_column(nanos: &[i128]) -> Shown {
+    const CREDIT: i128 = 40_000_000;
+    let fine = apportion(nanos, CREDIT / 100);
+    let sum: i128 = nanos.iter().map(|amount| amount.abs()).sum();
+    if sum >= 1_000 * CREDIT || fine.parts.iter().chain([&fine.total]).all(|part| part % 100 == 0) {
+        return scaled_column(nanos, CREDIT, " cr");
+    }
+    let show = |exact: i128, shown: i128| {
+        let (sign, part) = (if shown < 0 { "-" } else { "" }, shown.unsigned_abs());
+        if shown == 0 && exact > 0 {
+            "<0.01 cr".to_owned()
+        } else {
+            format!("{sign}{}.{:02} cr", part / 100, part % 100)
+        }
+    };
+    let parts = nanos.iter().zip(&fine.parts).map(|(exact, shown)| show(*exact, *shown)).collect();
+    Shown { parts, total: show(nanos.iter().sum(), fine.total) }
+}
+
 /// Whole units with their suffix, or `<1` of them.
 pub fn scaled(exact: i128, shown: i128, suffix: &str) -> String {
     if shown == 0 && exact > 0 { format!("<1{suffix}") } else { format!("{}{suffix}", grouped(shown)) }

@@ -343,7 +343,7 @@ fn budget_item(standing: &BudgetStanding, unseen: bool) -> Item {
 pub(super) fn amount(totals: &Totals, unit: Unit) -> Option<i64> {
     let whole = |count: u64| i64::try_from(count).ok();
     match unit {
-        Unit::Usd => totals.known_cost().map(Money::nanos),
+        Unit::Usd | Unit::Credits => totals.known_cost().map(Money::nanos),
         Unit::Tok => whole(totals.tokens.uncached()),
         Unit::AllTok => whole(totals.tokens.total()),
         Unit::Responses => whole(totals.responses),

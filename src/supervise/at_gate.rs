@@ -167,8 +167,10 @@ impl Supervisor {
                 None => "limits are kept by signals: this command was not seen to call govern's hooks",
             });
         }
-        let what = "this Codex was not seen to call govern's hooks, so its tool calls cannot be counted".to_owned();
-        let uncounted = reach.is_none() && self.governor.policy().limits_calls();
+        let what = "this Codex was not seen to call govern's hooks, so its tool calls and sub-agents cannot be counted"
+            .to_owned();
+        let policy = self.governor.policy();
+        let uncounted = reach.is_none() && (policy.limits_calls() || policy.limits_spawns());
         uncounted.then_some(Input::Blind { agent, what })
     }
 

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use crate::decide::Books;
-use crate::decide::account::{Leave, SpentQuery};
+use crate::decide::account::{Leave, SpentQuery, Started};
 use crate::ledger::{CallQuery, LedgerError, Turn};
 use crate::model::event::Answer;
-use crate::model::{AgentName, BudgetKey, Dimension, Money, RunId, Sum, Timestamp, Unit};
+use crate::model::{AgentName, BudgetKey, Dimension, Money, RunId, Sum, ThreadId, Timestamp, Unit};
 use crate::process;
 
 /// The ledger in a turn. The governor is pure and takes no errors: the first one is kept, and the
@@ -96,6 +96,14 @@ impl Books for TurnBooks<'_, '_> {
         }
     }
 
+    fn started(&self, of: &Started<'_>) -> u64 {
+        self.keep(self.turn.borrow().sub_agents_started(of.run, of.agent, of.thread))
+    }
+
+    fn depth(&self, thread: &ThreadId) -> u32 {
+        self.keep(self.turn.borrow().depth(thread))
+    }
+
     fn let_again(&self, key: &BudgetKey) -> Option<Leave> {
         let approval = self.keep(self.turn.borrow().last_answered(key))?;
         let Some(Answer::Allow { seconds }) = approval.answer else { return None };
@@ -131,6 +139,14 @@ impl Books for NoBooks {
 
     fn cost(&self, _: &RunId, _: &AgentName) -> Money {
         Money::ZERO
+    }
+
+    fn started(&self, _: &Started<'_>) -> u64 {
+        0
+    }
+
+    fn depth(&self, _: &ThreadId) -> u32 {
+        0
     }
 
     fn let_again(&self, _: &BudgetKey) -> Option<Leave> {

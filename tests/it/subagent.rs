@@ -1,7 +1,7 @@
 //! Sub-agents: threads of their own, spend of the same run.
 
 use crate::PAID;
-use crate::support::codex::CURRENT;
+use crate::support::codex::{CURRENT, OLD};
 use crate::support::fake_responses::{Gate, Reply, Select, USUAL, Usage, spawn_agent};
 use crate::support::ledger;
 use crate::support::process::LONG;
@@ -85,4 +85,44 @@ fn sub_agents_that_begin_at_once_do_not_pass_the_limit_together() {
     assert!(requests.iter().any(|request| request.is_subagent()), "{requests:?}");
     let counted: u64 = ledger::spend_in_ledger(&world, &end.id()).values().map(|spent| spent.responses).sum();
     assert_eq!(counted, u64::try_from(requests.len()).unwrap());
+}
+
+#[test]
+fn the_second_of_one_sub_agents_is_refused_and_asks_nothing() {
+    for version in [CURRENT, OLD] {
+        let Some(world) = World::with_codex(version) else { return };
+        let counted = Gate::new();
+        world.server.script(
+            Select::root(),
+            [Reply::spawn_agent("one"), Reply::spawn_agent("two"), Reply::message("done").held_at(&counted)],
+        );
+        world.server.script(Select::subagent(), [Reply::message("counted").opens(&counted)]);
+        let command = ["codex", "exec", "-m", UNKNOWN, "do it"];
+        let end = world.run_governed(&["--budget", "1 sub-agent"], &command).expect_code(0);
+        let end = end.expect_said("1 of 1 sub-agent");
+        let served = world.server.served();
+        assert_eq!(served.iter().filter(|request| request.is_subagent()).count(), 1, "{version:?}: {served:?}");
+        assert_eq!(ledger::spend_in_ledger(&world, &end.id()).len(), 2, "{version:?}");
+        world.govern(&["audit", "verify"]).expect_code(0);
+    }
+}
+
+#[test]
+fn none_where_none_may_be_started() {
+    for limit in ["0 sub-agents", "0 deep"] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.server.script(Select::root(), [Reply::spawn_agent("one"), Reply::message("done")]);
+        world.server.always(Select::subagent(), Reply::message("counted"));
+        let command = ["codex", "exec", "-m", UNKNOWN, "do it"];
+        world.run_governed(&["--budget", limit], &command).expect_code(0);
+        assert!(world.server.served().iter().all(|request| !request.is_subagent()), "{limit}");
+    }
+}
+
+#[test]
+fn a_limit_on_sub_agents_is_refused_where_nobody_counts_them() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let flags = ["--budget", "3 sub-agents"];
+    world.run_governed(&flags, &["sh", "-c", "codex exec 'do it'"]).expect_code(123).expect_said("sub-agents");
+    assert_eq!(world.server.requests().len(), 0);
 }

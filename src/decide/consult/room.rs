@@ -40,13 +40,15 @@ impl Governor {
         let unpriced = adviser.likely.cost == Cost::Unpriced;
         let next = |unit: Unit| match unit {
             Unit::ToolCalls | Unit::Minutes => None,
-            Unit::Usd if unpriced => None,
-            Unit::Usd | Unit::Tok | Unit::AllTok | Unit::Responses => Some(amount(&adviser.likely, unit)),
+            Unit::Usd | Unit::Credits if unpriced => None,
+            Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok | Unit::Responses => {
+                Some(amount(&adviser.likely, unit))
+            }
         };
         let asked = adviser.open();
         let Some(each) = next(unit) else {
             return Err(match unit {
-                Unit::Usd => "it has no price".to_owned(),
+                Unit::Usd | Unit::Credits => "it has no price".to_owned(),
                 _ => format!("no share of a limit in {} can be spent on it", unit.as_str().replace('_', " ")),
             });
         };
@@ -67,7 +69,7 @@ impl Governor {
             let unit = account.key.unit;
             let next = match next(unit) {
                 Some(next) => next,
-                None if unit == Unit::Usd => return Err("it has no price".to_owned()),
+                None if unit.is_money() => return Err("it has no price".to_owned()),
                 None => continue,
             };
             if next > self.free(account, budget, Some(name).filter(|_| strict), books) {

@@ -17,7 +17,10 @@ use crate::model::{AgentName, Response, ThreadId};
 impl Governor {
     /// Codex is about to do something, and waits.
     pub(in crate::decide) fn at_gate(&mut self, now: Moment, hook: Hook, books: &dyn Books) {
-        let Hook { id, agent: name, thread, root, model, tier, unpriced, wants, asked, has_file } = hook;
+        let Hook { id, agent: name, thread, root, model, tier, unpriced, mut wants, asked, has_file } = hook;
+        if let Wants::Tool(call) = &mut wants {
+            self.judge_spawn(&name, (&thread, &root), call, books);
+        }
         let spends = wants.spends();
         let begins = spends || wants == Wants::Turn;
         self.defers &= !begins;
@@ -312,6 +315,8 @@ impl Governor {
 
     /// The policy can hold or end an agent here, by its budgets or by the models that it allows.
     pub fn gates(&self) -> bool {
-        self.enforces() || (!self.policy.observe && (self.policy.models.restricts() || self.policy.has_gates()))
+        self.enforces()
+            || (!self.policy.observe
+                && (self.policy.models.restricts() || self.policy.has_gates() || self.limits_spawns()))
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::decide::account::{Account, Books, Leave, SpentQuery, amount};
-use crate::model::{AgentName, BudgetKey, Dimension, Money, Response, RunId, Sum, Timestamp};
+use crate::decide::account::{Account, Books, Leave, SpentQuery, Started, amount};
+use crate::model::{AgentName, BudgetKey, Dimension, Money, Response, RunId, Sum, ThreadId, Timestamp};
 use crate::policy::rule::{Budget, Policy, Window};
 
 use super::REST;
@@ -202,6 +202,15 @@ impl Books for Shelf {
     /// A run of history begins with nothing spent.
     fn cost(&self, _: &RunId, _: &AgentName) -> Money {
         Money::ZERO
+    }
+
+    /// History tells of no tools, and tries no limit on sub-agents.
+    fn started(&self, _: &Started<'_>) -> u64 {
+        0
+    }
+
+    fn depth(&self, _: &ThreadId) -> u32 {
+        0
     }
 
     /// History asks about no calls.

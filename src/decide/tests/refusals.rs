@@ -278,3 +278,31 @@ fn a_lift_is_judged_like_an_answer_at_the_start_and_once_more_when_it_is_written
     assert!(world.told().contains("not extended: answers have extended `each run` by all that they may"));
     assert_eq!(extended(&plan().started()), 1);
 }
+
+#[test]
+fn under_a_limit_of_nothing_nothing_starts() {
+    for steps in [STOP, r#"{ at = "80%", do = "warn" }, { at = "100%", do = "ask" }"#] {
+        for limit in ["0 usd", "0 credits", "0 tok", "0 responses"] {
+            let mut world = Plan::of(&five_dollars(steps).replace("5 usd", limit)).started();
+            let told = world.told();
+            assert!(told.contains("REFUSE") && !told.contains("LAUNCH"), "{limit}: {told}");
+        }
+    }
+    let mut world = Plan::of(&five_dollars(STOP).replace("5 usd", "1 credit")).started();
+    assert!(!world.told().contains("REFUSE"));
+}
+
+#[test]
+fn credits_are_what_a_response_costs_at_25_a_dollar() {
+    let mut world = Plan::of(&five_dollars(STOP).replace("5 usd", "125 credits")).started();
+    world.works(2_000);
+    world.works(1_500); // $3.50, and the next may be $2.00.
+    let told = world.told();
+    assert!(told.contains("87.5 credits + 50 credits reserved of 125 credits"), "{told}");
+    assert!(world.finished());
+    world.model = "unknown".to_owned();
+    let mut world = Plan::of(&five_dollars(STOP).replace("5 usd", "125 credits")).started();
+    world.model = "unknown".to_owned();
+    world.works(10);
+    assert!(world.finished(), "what has no price has no credits");
+}

@@ -10,18 +10,19 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::show::{show_effect, show_input};
-use crate::decide::account::{Leave, SpentQuery, amount};
+use crate::decide::account::{Leave, SpentQuery, Started, amount};
 use crate::decide::agent::AgentSetup;
 use crate::decide::governor::Setup;
 use crate::decide::input::{News, Phase, Timer};
 use crate::decide::lift::Lift;
 use crate::decide::reach::Nobody;
 use crate::decide::{Before, Books, Effect, Governor, Input, Moment};
-use crate::model::event::{Answer, EventKind};
+use crate::model::event::{Answer, EventKind, ToolVerdict};
 use crate::model::{
     AgentName, ApprovalId, Attribution, Basis, Billing, Brake, BudgetKey, BudgetName, Cost, ModelId, Money, Quantity,
     Registration, Response, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp, Tokens, Unit,
 };
+use crate::policy::gate::starts_a_sub_agent;
 use crate::policy::layers::{FlagRules, load};
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::{Layer, Policy};
@@ -40,6 +41,8 @@ pub(super) struct Shelf {
     pub(super) given: Vec<(BudgetKey, Timestamp, i64)>,
     /// Tool calls: when, and whose along which dimension.
     pub(super) calls: Vec<(Timestamp, BTreeMap<String, String>)>,
+    /// Sub-agents that were started: by which agent, and on which thread.
+    pub(super) spawned: Vec<(String, String)>,
     /// What other runs claim, by the budget's name.
     pub(super) others: BTreeMap<String, i64>,
     /// What persons let run again before this run went on.
@@ -84,6 +87,19 @@ impl Books for Shelf {
     fn cost(&self, run: &RunId, agent: &AgentName) -> Money {
         let own = |response: &&Response| response.run.as_ref() == Some(run) && response.agent.as_ref() == Some(agent);
         self.responses.iter().filter(own).filter_map(|response| response.cost.money()).sum()
+    }
+
+    fn started(&self, of: &Started<'_>) -> u64 {
+        let own = |(agent, thread): &&(String, String)| {
+            of.agent.is_none_or(|wanted| wanted.as_str() == *agent)
+                && of.thread.is_none_or(|wanted| wanted.as_str() == *thread)
+        };
+        u64::try_from(self.spawned.iter().filter(own).count()).unwrap()
+    }
+
+    fn depth(&self, thread: &ThreadId) -> u32 {
+        // `root`, `sub`, `sub/sub` …
+        if thread.as_str() == "root" { 0 } else { u32::try_from(thread.as_str().split('/').count()).unwrap() }
     }
 
     fn let_again(&self, key: &BudgetKey) -> Option<Leave> {
@@ -302,7 +318,10 @@ impl World {
                 self.model = rung.model.to_string();
                 Some(Input::Launched(agent.clone()))
             }
-            Effect::Record { agent: Some(agent), kind: EventKind::ToolCalled { thread, model, .. } } => {
+            Effect::Record { agent: Some(agent), kind: EventKind::ToolCalled { thread, model, tool, verdict, .. } } => {
+                if starts_a_sub_agent(tool) && *verdict == ToolVerdict::Allowed {
+                    shelf.spawned.push((agent.to_string(), thread.to_string()));
+                }
                 let of = [("run", "r1"), ("agent", agent.as_str()), ("thread", thread.as_str()), ("team", "web")];
                 let model = model.iter().map(|model| ("model", model.as_str()));
                 let of = of.into_iter().chain(model).map(|(dim, value)| (dim.to_owned(), value.to_owned())).collect();

@@ -6,4 +6,5 @@ mod history;
 mod opening;
 mod recording;
 mod sharing;
+mod spawned;
 mod totals;

@@ -147,7 +147,7 @@ fn rate(table: &Table<'_>, notes: &mut Notes) -> Option<Trigger> {
 /// What responses add up to.
 fn spends(unit: Unit) -> bool {
     match unit {
-        Unit::Usd | Unit::Tok | Unit::AllTok | Unit::Responses => true,
+        Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok | Unit::Responses => true,
         Unit::ToolCalls | Unit::Minutes => false,
     }
 }

@@ -7,16 +7,18 @@ use globset::GlobMatcher;
 use toml::de::DeValue;
 
 use crate::model::{BudgetName, Dimension, Quantity, Unit};
+use crate::policy::limit_key::{LimitKey, LimitKeyError};
 use crate::policy::mistake::{Notes, Span};
 use crate::policy::percent;
 use crate::policy::plan::PlanShare;
 use crate::policy::rule::{Allot, Budget, Step, Window};
+use crate::policy::spawn::SpawnCap;
 use crate::policy::suggest;
-use crate::policy::table::{Entry, Keys, Placed, Table, as_text, wrong_type};
+use crate::policy::table::{Entry, Keys, Placed, Table, Text, as_text, wrong_type};
 
 use super::only::{self, DIMENSIONS, dimension};
 use super::steps::{self, Checked};
-use super::{BudgetDraft, BudgetRule, allot, plan, window};
+use super::{BudgetDraft, BudgetRule, allot, plan, spawn, window};
 
 const KEYS: Keys = Keys {
     of: "`[[budget]]`",
@@ -44,11 +46,14 @@ pub(super) fn check(
     if table.text("limit", "\"5 usd\"", &mut notes.silent()).is_some_and(|text| PlanShare::is_meant(text.value)) {
         return plan::check(table, name, observe, notes);
     }
+    if table.text("limit", "\"5 usd\"", &mut notes.silent()).is_some_and(|text| SpawnCap::is_meant(text.value)) {
+        return spawn::check(table, name, observe, notes);
+    }
     let per = per(table, notes);
     let window = window::check(table, per.as_deref(), tz, notes);
     let limit = limit(table, notes);
     let only = only::check(table, "budget", notes);
-    let limits = limits(table, limit.as_ref(), notes);
+    let limits = limits(table, limit.as_ref(), per.as_deref(), notes);
     let grace = grace(table, notes);
     limits_can_apply(table, per.as_deref(), &only, notes);
     needs_limit(table, notes);
@@ -193,11 +198,16 @@ pub(super) fn per(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Dimension>
 
 fn limit(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Quantity>> {
     let text = table.text("limit", "\"5 usd\"", notes)?;
-    let value = super::quantity(&text, notes)?;
+    let value = super::limit(&text, notes)?;
     Some(Placed { value, span: text.span })
 }
 
-fn limits(table: &Table<'_>, limit: Option<&Placed<Quantity>>, notes: &mut Notes) -> BTreeMap<String, Quantity> {
+fn limits(
+    table: &Table<'_>,
+    limit: Option<&Placed<Quantity>>,
+    per: Option<&[Dimension]>,
+    notes: &mut Notes,
+) -> BTreeMap<LimitKey, Quantity> {
     let mut unit: Option<Unit> = limit.map(|limit| limit.value.unit);
     let mut limits = BTreeMap::new();
     let entries = table.table("limits", "{ web = \"400 usd\" }", notes).map(|table| table.entries());
@@ -206,16 +216,38 @@ fn limits(table: &Table<'_>, limit: Option<&Placed<Quantity>>, notes: &mut Notes
             wrong_type(key.value, value, "a text", "\"400 usd\"", notes);
             continue;
         };
-        let Some(quantity) = super::quantity(&text, notes) else { continue };
+        let Some(quantity) = super::limit(&text, notes) else { continue };
         let first = *unit.get_or_insert(quantity.unit);
         if quantity.unit != first {
             let unit = steps::unit_in_words(first);
             let message = format!("`{}` is not in {unit}, as the other limits are", text.value);
             notes.refuse(&text.span, message, "all limits of a budget have one unit; make another budget of it");
         }
-        limits.insert(key.value.to_owned(), quantity);
+        limits.extend(limit_key(&key, per, notes).map(|key| (key, quantity)));
     }
     limits
+}
+
+/// Whose limit it is. A budget over everything has nobody's, which [`limits_can_apply`] tells.
+fn limit_key(key: &Text<'_>, per: Option<&[Dimension]>, notes: &mut Notes) -> Option<LimitKey> {
+    let per = per.filter(|per| !per.is_empty())?;
+    let error = match LimitKey::parse(key.value, per.len()) {
+        Ok(key) => return Some(key),
+        Err(error) => error,
+    };
+    let example: Vec<String> = per.iter().map(|dimension| dimension.to_string().to_uppercase()).collect();
+    let hint = match error {
+        LimitKeyError::Count if !key.value.contains(['/', '\\']) => {
+            let rest = "/*".repeat(per.len() - 1);
+            format!("write `\"{}{rest}\"` for any other value, or all of `\"{}\"`", key.value, example.join("/"))
+        }
+        LimitKeyError::Count | LimitKeyError::Empty | LimitKeyError::Escape => {
+            let of = example.join("/");
+            format!("write `\"{of}\"`, `*` for any, and `\\/` for a `/` that belongs to a value")
+        }
+    };
+    notes.refuse(&key.span, format!("`{}` {error}", key.value), hint);
+    None
 }
 
 /// Warns of limits that no spend can have.
@@ -233,11 +265,15 @@ fn limits_can_apply(
             let message = format!("`limits` can never apply: nobody knows the id of a {first} beforehand");
             notes.warn(&value.span(), message, hint);
         }
-        Some(first) => {
+        Some(_) => {
             let DeValue::Table(entries) = value.get_ref() else { return };
-            let Some((_, globs)) = only.iter().find(|(dimension, _)| dimension == first) else { return };
+            let left_out = |(dimension, value): (&Dimension, Option<&str>)| {
+                let globs = only.iter().find(|(of, _)| of == dimension).map(|(_, globs)| globs);
+                globs.zip(value).is_some_and(|(globs, value)| !globs.iter().any(|glob| glob.is_match(value)))
+            };
             for Entry { key, .. } in Table::new(entries, value.span()).entries() {
-                if !globs.iter().any(|glob| glob.is_match(key.value)) {
+                let Ok(read) = LimitKey::parse(key.value, per.len()) else { continue };
+                if per.iter().zip(read.parts()).any(left_out) {
                     let message = format!("the limit of `{}` can never apply: `only` leaves it out", key.value);
                     notes.warn(&key.span, message, "add it to `only`, or leave it out here");
                 }
@@ -272,11 +308,12 @@ fn grace(table: &Table<'_>, notes: &mut Notes) -> u32 {
     0
 }
 
-fn known_limits(limit: Option<&Placed<Quantity>>, limits: &BTreeMap<String, Quantity>, grace: u32) -> steps::Limits {
+fn known_limits(limit: Option<&Placed<Quantity>>, limits: &BTreeMap<LimitKey, Quantity>, grace: u32) -> steps::Limits {
     let all: Vec<Quantity> = limit.map(|limit| limit.value).into_iter().chain(limits.values().copied()).collect();
     steps::Limits {
         unit: all.first().map(|quantity| quantity.unit),
-        amounts: all.iter().map(|quantity| quantity.amount).collect(),
+        // Under a limit of nothing no step comes before the last.
+        amounts: all.iter().map(|quantity| quantity.amount).filter(|amount| *amount > 0).collect(),
         grace,
     }
 }

@@ -14,6 +14,7 @@ mod only;
 mod pattern;
 pub(super) mod plan;
 mod prices;
+mod spawn;
 mod steps;
 mod window;
 
@@ -23,7 +24,9 @@ use toml::de::DeValue;
 
 use super::mistake::{Notes, Span};
 use super::plan::{PLAN_HINT, PlanBudget, PlanShare};
-use super::rule::{Alert, AttributeRule, Budget, FreshLedger, Gate, GovernorModel, Layer, Rung, Step, Unpriced};
+use super::rule::{
+    Alert, AttributeRule, Budget, FreshLedger, Gate, GovernorModel, Layer, Rung, SpawnLimit, Step, Unpriced,
+};
 use super::suggest;
 use super::table::{Entry, Keys, Placed, Table, Text, wrong_type};
 use super::zone;
@@ -140,6 +143,8 @@ pub(super) enum BudgetRule {
     Counted(Budget),
     /// What is used of a plan's own limit.
     OfPlan(PlanBudget),
+    /// How many sub-agents are started, or how deep.
+    OfSpawns(SpawnLimit),
 }
 
 impl BudgetRule {
@@ -147,6 +152,7 @@ impl BudgetRule {
         match self {
             Self::Counted(budget) => budget.observe,
             Self::OfPlan(budget) => budget.observe,
+            Self::OfSpawns(limit) => limit.observe,
         }
     }
 }
@@ -330,21 +336,17 @@ fn choice<T: Copy>(text: &Text<'_>, key: &str, choices: &[(&str, T)], notes: &mu
 
 /// An amount, or a mistake.
 pub(crate) fn quantity(text: &Text<'_>, notes: &mut Notes) -> Option<Quantity> {
-    match Quantity::parse(text.value) {
-        Ok(quantity) => Some(quantity),
-        Err(QuantityError::Later(unit)) => {
-            notes.refuse(
-                &text.span,
-                format!("a limit in {unit} comes with a later version of govern"),
-                "this version limits `usd`, `tok`, `all tok`, `responses`, `tool calls` and `minutes`",
-            );
-            None
-        }
-        Err(error) => {
-            notes.refuse(&text.span, format!("`{}` {error}", text.value), QUANTITY_HINT);
-            None
-        }
-    }
+    read_as(Quantity::parse, text, notes)
+}
+
+/// What a budget may come to, zero included, or a mistake.
+fn limit(text: &Text<'_>, notes: &mut Notes) -> Option<Quantity> {
+    read_as(Quantity::parse_limit, text, notes)
+}
+
+fn read_as(read: fn(&str) -> Result<Quantity, QuantityError>, text: &Text<'_>, notes: &mut Notes) -> Option<Quantity> {
+    let wrong = |error: &QuantityError| notes.refuse(&text.span, format!("`{}` {error}", text.value), QUANTITY_HINT);
+    read(text.value).inspect_err(wrong).ok()
 }
 
 /// A share of a plan's own limit, or a mistake.

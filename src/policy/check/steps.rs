@@ -255,6 +255,7 @@ fn fits(left: &Quantity, text: &Text<'_>, limits: &Limits, notes: &mut Notes) ->
 pub(super) fn unit_in_words(unit: Unit) -> &'static str {
     match unit {
         Unit::Usd => "`usd`",
+        Unit::Credits => "`credits`",
         Unit::Tok => "`tok`",
         Unit::AllTok => "`all tok`",
         Unit::Responses => "`responses`",
@@ -306,7 +307,7 @@ pub(super) fn rate(table: &Table<'_>, text: Option<Text<'_>>, notes: &mut Notes)
     let message = match Rate::parse(text.value) {
         Ok(rate) => match rate.quantity.unit {
             Unit::Responses | Unit::Tok | Unit::AllTok => return Some(rate),
-            Unit::Usd | Unit::ToolCalls | Unit::Minutes => {
+            Unit::Usd | Unit::Credits | Unit::ToolCalls | Unit::Minutes => {
                 format!("`{}` is no rate of responses or tokens", text.value)
             }
         },

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::model::{BudgetName, Dimension, Quantity, Verb};
 use crate::policy::check;
 use crate::policy::plan::{PlanBudget, PlanShare};
-use crate::policy::rule::{Budget, Layer, Window};
+use crate::policy::rule::{Budget, Layer, SpawnLimit, Window};
+use crate::policy::spawn::SpawnCap;
 
 /// The rules that a command line gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct FlagRules {
     pub budgets: Vec<(String, Quantity)>,
     /// Each `--budget` over a plan's own limit, as typed and as read.
     pub plans: Vec<(String, PlanShare)>,
+    /// Each `--budget` over sub-agents, as typed and as read.
+    pub spawns: Vec<(String, SpawnCap)>,
     /// `--at-limit`: what these budgets do at their limit; by default they ask.
     pub at_limit: Option<Verb>,
     /// `--observe`.
@@ -23,7 +26,7 @@ pub struct FlagRules {
 impl FlagRules {
     /// Some limit stands on the command line.
     pub(super) fn limit(&self) -> bool {
-        !self.budgets.is_empty() || !self.plans.is_empty()
+        !self.budgets.is_empty() || !self.plans.is_empty() || !self.spawns.is_empty()
     }
 }
 
@@ -45,6 +48,19 @@ pub(super) fn plan_budgets(flags: &FlagRules) -> Vec<PlanBudget> {
         });
     }
     budgets
+}
+
+/// One for each `--budget` over sub-agents, named as typed; the same one twice is one.
+pub(super) fn spawn_limits(flags: &FlagRules) -> Vec<SpawnLimit> {
+    let mut limits: Vec<SpawnLimit> = Vec::new();
+    for (typed, cap) in &flags.spawns {
+        let name = BudgetName::new(format!("--budget {typed}"));
+        if limits.iter().all(|other| other.name != name) {
+            let (per, only) = (vec![Dimension::Run], Vec::new());
+            limits.push(SpawnLimit { name, per, cap: *cap, only, observe: false, layer: Layer::Flags });
+        }
+    }
+    limits
 }
 
 /// One budget per run for each `--budget`, named as typed; the same one twice is one.

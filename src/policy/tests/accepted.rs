@@ -31,6 +31,40 @@ fn shown(policy: Policy) -> String {
 }
 
 #[test]
+fn sub_agents_are_limited_by_number_and_by_depth() {
+    let policy = policy(
+        "[[budget]]\nname = \"few\"\nper = [\"run\", \"thread\"]\nlimit = \"20 sub-agents\"\n\
+         [[budget]]\nname = \"shallow\"\nper = \"agent\"\nlimit = \"3 deep\"\nonly = { team = [\"web\"] }\n",
+    );
+    assert!(policy.limits_spawns() && !policy.observe && policy.budgets.is_empty());
+    let shown = crate::policy::show::show(&policy);
+    for line in [
+        "budget `few` (user)\n  20 sub-agents per run and thread: one more is refused, and its model reads why\n",
+        "budget `shallow` (user)\n  3 deep per agent: one more is refused, and its model reads why\n  binds only team web\n",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+}
+
+#[test]
+fn a_list_s_limits_are_those_of_each_combination() {
+    let policy = policy(
+        "[[budget]]\nname = \"b\"\nper = [\"team\", \"user\"]\nwindow = \"day\"\nlimit = \"9 credits\"\n\
+         limits = { \"web/alice\" = \"3 credits\", \"web/*\" = \"2 credits\", \"*/bob\" = \"0 credits\" }\n",
+    );
+    let limit = |team, user| policy.budgets[0].limit_for(&[team, user]).map(|limit| limit.to_string());
+    for (team, user, is) in [
+        (Some("web"), Some("alice"), "3 credits"),
+        (Some("web"), Some("bob"), "2 credits"),
+        (Some("infra"), Some("bob"), "0 credits"),
+        (Some("infra"), Some("carol"), "9 credits"),
+        (None, None, "9 credits"),
+    ] {
+        assert_eq!(limit(team, user).as_deref(), Some(is), "{team:?} {user:?}");
+    }
+}
+
+#[test]
 fn shipped_policies_are_accepted_without_a_warning() {
     for (name, text) in SHIPPED {
         let loaded = load(vec![layer(Layer::Given, text)], FlagRules::default());

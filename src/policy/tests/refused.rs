@@ -71,11 +71,26 @@ fn what_is_no_toml_does_not_hide_the_other_mistakes() {
 }
 
 #[test]
-fn a_later_versions_verbs_keys_and_units_are_refused_by_name() {
-    let cases = [(budget("limit = \"3 credits\""), "a limit in credits comes with a later version of govern")];
-    for (text, message) in cases {
-        assert_eq!(messages(&text), [message], "{text}");
-    }
+fn what_does_not_go_with_a_limit_on_sub_agents_is_refused() {
+    let text = "[[budget]]\nname = \"few\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"1.5 sub-agents\"\n\
+        grace = \"10%\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\nlimits = { web = \"3 deep\" }\n\
+        allot = { by = \"equal\" }\n";
+    insta::assert_snapshot!("spawn_limits", render(&load_one(text).unwrap_err(), false));
+}
+
+#[test]
+fn whose_limit_it_is_is_said_value_by_value() {
+    let limits =
+        |limits: &str| budget(&format!("per = [\"team\", \"user\"]\nwindow = \"day\"\nlimits = {{ {limits} }}"));
+    let all = limits(
+        "web = \"1 usd\", \"web/\" = \"1 usd\", \"a/b/c\" = \"1 usd\", 'a\\b' = \"1 usd\", \"web/*\" = \"0 usd\"",
+    );
+    let mistakes = load_one(&all).unwrap_err();
+    insta::assert_snapshot!("limit_keys", render(&mistakes, false));
+    let wide = budget(
+        "per = [\"team\", \"model\"]\nwindow = \"day\"\nonly = { model = [\"gpt-6*\"] }\nlimits = { \"web/o3\" = \"1 usd\" }",
+    );
+    assert_eq!(messages(&wide), ["the limit of `web/o3` can never apply: `only` leaves it out"]);
 }
 
 #[test]

@@ -1,0 +1,95 @@
+//! Pure. Limits on sub-agents: the start of one that would pass a limit is refused, as by a gate.
+
+use crate::model::{AgentName, Dimension, ThreadId};
+use crate::policy::gate::starts_a_sub_agent;
+use crate::policy::rule::GateVerb;
+use crate::policy::spawn::{SpawnLimit, SpawnUnit};
+
+use super::account::{Books, Started};
+use super::agent::Agent;
+use super::governor::Governor;
+use super::input::{Judged, ToolCall, Wants};
+
+impl Governor {
+    /// Some limit on sub-agents refuses, and is not only observed.
+    pub(super) fn limits_spawns(&self) -> bool {
+        self.policy.limits_spawns()
+    }
+
+    /// What the policy's limits on sub-agents say to a call, where its gates do not refuse it anyway. `root` is that of
+    /// the thread's family.
+    pub(super) fn judge_spawn(
+        &self,
+        name: &AgentName,
+        (thread, root): (&ThreadId, &ThreadId),
+        call: &mut ToolCall,
+        books: &dyn Books,
+    ) {
+        if !starts_a_sub_agent(&call.tool) || is_denied(call) {
+            return;
+        }
+        let Some(agent) = self.agents.get(name) else { return };
+        let refusal = self.policy.spawn_limits.iter().filter_map(|limit| {
+            let because = self.passes_spawns(limit, (name, agent), (thread, root), books)?;
+            Some(Judged { rule: limit.name.to_string(), verb: GateVerb::Deny, because, would: limit.observe })
+        });
+        // What is enforced goes before what is only observed.
+        let Some(judged) = refusal.min_by_key(|judged| judged.would) else { return };
+        if !judged.would || call.judged.is_none() {
+            call.judged = Some(judged);
+        }
+    }
+
+    fn passes_spawns(
+        &self,
+        limit: &SpawnLimit,
+        (name, agent): (&AgentName, &Agent),
+        (thread, root): (&ThreadId, &ThreadId),
+        books: &dyn Books,
+    ) -> Option<String> {
+        let bound = limit.only.iter().all(|(dimension, patterns)| {
+            let value = match dimension {
+                Dimension::Thread => Some(thread.to_string()),
+                Dimension::Model => {
+                    agent.threads.get(thread).and_then(|thread| thread.model.as_ref()).map(ToString::to_string)
+                }
+                other => agent.value(&self.run, other),
+            };
+            value.is_some_and(|value| patterns.iter().any(|pattern| pattern.is_match(&value)))
+        });
+        if !bound {
+            return None;
+        }
+        match limit.cap.of {
+            SpawnUnit::Deep => {
+                // A family's file may be younger than the hook that tells of it.
+                let known = books.depth(thread).max(u32::from(thread != root));
+                limit.refuses(0, known)
+            }
+            SpawnUnit::Started => {
+                let per_thread = limit.per.contains(&Dimension::Thread);
+                let per_agent = per_thread || limit.per.contains(&Dimension::Agent);
+                let (agent, thread) = (per_agent.then_some(name), per_thread.then_some(thread));
+                let waiting = self.spawns_waiting(agent, thread);
+                let started = books.started(&Started { run: &self.run, agent, thread });
+                limit.refuses(started.saturating_add(waiting), 0)
+            }
+        }
+    }
+
+    /// Those that wait to be started.
+    fn spawns_waiting(&self, agent: Option<&AgentName>, thread: Option<&ThreadId>) -> u64 {
+        let agents = self.agents.iter().filter(|(name, _)| agent.is_none_or(|agent| agent == *name));
+        let calls = agents.flat_map(|(_, agent)| agent.gate.calls());
+        let spawns = calls.filter(|(of, wants)| {
+            let spawn = matches!(wants, Wants::Tool(call) if starts_a_sub_agent(&call.tool) && !is_denied(call));
+            spawn && thread.is_none_or(|thread| thread == *of)
+        });
+        u64::try_from(spawns.count()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A rule refuses it, and does not only observe.
+fn is_denied(call: &ToolCall) -> bool {
+    call.judged.as_ref().is_some_and(|judged| judged.verb == GateVerb::Deny && !judged.would)
+}
