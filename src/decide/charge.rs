@@ -181,9 +181,14 @@ impl Governor {
 
     /// What an account must keep for an agent: what it is likely to add while it works, or was promised.
     pub(super) fn claim(&self, account: &Account, budget: &Budget, agent: &Agent) -> i64 {
-        // Who is about to stand still for others' claims must not be what they wait for.
-        let adds = agent.is_held_at_gate() || (agent.works() && !agent.is_stopping_for_room());
-        let next = if adds { self.predicted_beside(account, budget, agent) } else { 0 };
+        let next = if agent.is_stopping_for_room() && !agent.is_held_at_gate() {
+            // Who is about to stand still for others' claims must not be what they wait for, save for what it has sent.
+            self.predicted_of_sent(account, budget, agent)
+        } else if agent.is_held_at_gate() || agent.works() {
+            self.predicted_beside(account, budget, agent)
+        } else {
+            0
+        };
         next.max(self.promised(account, &agent.setup.name))
     }
 

@@ -31,9 +31,14 @@ impl Governor {
     /// has sent.
     pub(super) fn predicted_beside(&self, account: &Account, budget: &Budget, peer: &Agent) -> i64 {
         if peer.ends_at_gate() || peer.is_held_at_gate() {
-            return self.foretold(account, budget, peer, None, peer.sent());
+            return self.predicted_of_sent(account, budget, peer);
         }
         self.predicted(account, budget, peer, peer.next_model())
+    }
+
+    /// What an agent's requests that are under way are likely to add.
+    pub(super) fn predicted_of_sent(&self, account: &Account, budget: &Budget, agent: &Agent) -> i64 {
+        self.foretold(account, budget, agent, None, agent.sent())
     }
 
     fn foretold<'a>(
