@@ -69,6 +69,7 @@ impl Supervisor {
             return self.told_after(call, &agent, codex);
         }
         let mut inputs = self.read_for(&call.input, codex, &agent);
+        inputs.extend(self.without_session_file(&call, &agent));
         let wants = wants(call.event, &call.input, &self.governor, &agent, &self.run);
         if call.input.has_no_file() {
             self.found_without_file(&agent, &call.input, codex);
@@ -181,6 +182,17 @@ impl Supervisor {
         }
         let inside = peer.pid.zip(self.guard_pid()).is_some_and(|(pid, guard)| process::is_descendant_of(pid, guard));
         if inside { Ok(()) } else { Err("a process called it that no agent of this run started") }
+    }
+
+    /// A Codex whose thread has no session file may have ended before the next look through the tree. Under a limit such
+    /// a look comes at once, and knows more of it.
+    fn without_session_file(&self, call: &HookCall, agent: &AgentName) -> Option<Input> {
+        if self.governor.enforces() || !call.input.has_no_file() {
+            return None;
+        }
+        let process = call.peer.pid.and_then(process::codex_above).and_then(process::identity_of)?;
+        let agent = agent.clone();
+        Some(Input::CodexSeen { agent, process, ephemeral: true, tells: true, works_at_once: false })
     }
 
     /// The caller names its session file, and has written all of it that was before this.

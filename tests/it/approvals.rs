@@ -132,6 +132,7 @@ fn at_govern_s_own_prompt_a_tool_is_let_run_once_again_or_for_a_time() {
 fn the_policy_for_whoever_is_responsible_asks_refuses_and_says_what_history_cannot_tell() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/gated.toml");
+    world.policy("[approvals]\nwait_for_nobody = true\n");
     let commands = ["git push --force || touch forced", "git push --dry-run; touch dry", "git push || touch asked"];
     let replies = commands.map(Reply::exec).into_iter().chain([Reply::message("all is done")]);
     world.server.script(Select::root(), replies);

@@ -253,7 +253,8 @@ fn in_one_fleet_one_agent_is_asked_about_and_another_goes_on_with_a_cheaper_mode
         "version = 1\n[[budget]]\nname = \"asked\"\nper = \"agent\"\nonly = { team = \"asks\" }\nlimit = \"0.03 usd\"\n\
          steps = [{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }]\n\
          [[budget]]\nname = \"routed\"\nper = \"agent\"\nonly = { team = \"routes\" }\nlimit = \"1 usd\"\n\
-         steps = [{ at = \"2%\", do = \"route\" }, { at = \"100%\", do = \"stop\" }]\n",
+         steps = [{ at = \"2%\", do = \"route\" }, { at = \"100%\", do = \"stop\" }]\n\
+         [approvals]\nwait_for_nobody = true\n",
     );
     let two = || [Reply::exec("true"), Reply::message("that is it")];
     world.server.script(Select::root().containing("ask-prompt"), two());

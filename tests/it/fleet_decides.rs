@@ -160,6 +160,7 @@ fn where_the_pool_is_empty_an_agent_ends_as_the_policy_lets_it() {
     // Where nobody could be given anything the whole is spent, too: the severer of both comes.
     for (whole, verb, result) in [("ask", "stop", "stopped"), ("stop", "kill", "killed")] {
         let Some(world) = World::with_codex(CURRENT) else { return };
+        world.policy("[approvals]\nwait_for_nobody = true\n");
         script(&world, "one", [adds(&["a"]), Reply::exec("true")]);
         let steps = format!("{{ at = \"100%\", do = \"decide\", may = [\"extend\", \"{verb}\"] }}");
         let budget = divided("0.1 usd", &steps).replace("do = \"stop\"", &format!("do = \"{whole}\""));

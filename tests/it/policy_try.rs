@@ -102,15 +102,15 @@ fn after_a_route_history_is_counted_at_the_cheaper_model() {
     assert_eq!((&row["would_cost_usd"], &row["end"]), (&"0.0742".into(), &"routed".into()), "{row}");
     let went_on = row["steps"].as_array().unwrap().iter().find(|step| step["do"] == "go_on_with").unwrap();
     assert_eq!(went_on["to"], CHEAPER);
-    // A command that govern cannot start again is asked about instead.
+    // A command that govern cannot start again goes on, with a warning, until its limit.
     works(&world, MODEL);
     let end = world.run_governed(&[], &["sh", "-c", "codex exec 'do it'"]).expect_code(0);
     let trial = tried(&world, &["routes.toml"]);
     let row = trial["rows"].as_array().unwrap().iter().find(|row| row["run"] == end.id().as_str()).unwrap();
-    assert_eq!((&row["end"], &row["steps"][0]["do"]), (&"stopped".into(), &"ask".into()), "{row}");
+    assert_eq!((&row["end"], &row["steps"][0]["do"]), (&"stopped".into(), &"warn".into()), "{row}");
     let approved = tried(&world, &["routes.toml", "--answer", "approve"]);
     let row = approved["rows"].as_array().unwrap().iter().find(|row| row["run"] == end.id().as_str()).unwrap();
-    assert_eq!(row["would_cost_usd"], "0.106", "{row}");
+    assert_eq!(row["would_cost_usd"], "0.0848", "nothing is asked: {row}");
 }
 
 #[test]
