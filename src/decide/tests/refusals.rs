@@ -19,7 +19,7 @@ fn codex_seen(world: &mut World, ephemeral: bool, works_at_once: bool) {
         agent: AgentName::new(CODEX),
         process: THIS,
         ephemeral,
-        tells: false,
+        tells: !ephemeral,
         works_at_once,
     });
 }
