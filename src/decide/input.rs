@@ -133,7 +133,8 @@ pub enum Input {
         process: ProcessIdentity,
         /// Its command line says that it writes no session file.
         ephemeral: bool,
-        /// It has hooks of govern's that would tell what it spends all the same.
+        /// What it spends is told all the same, by its session file or by hooks of govern's: all but an ephemeral one and
+        /// a server that have no such hooks.
         tells: bool,
         /// It asks the model without a person typing first, so that a session file must appear.
         works_at_once: bool,

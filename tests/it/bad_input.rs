@@ -15,7 +15,7 @@ fn commands_that_cannot_be_run_say_so_with_the_shells_codes() {
 #[test]
 fn budgets_that_make_no_sense_are_refused_with_the_users_words() {
     let world = World::without_codex();
-    for budget in ["-3usd", "0usd", "five usd", "5eur", "5", "99999999999usd", "3 credits"] {
+    for budget in ["-3usd", "0usd", "five usd", "5eur", "5", "99999999999usd", "3 doubloons"] {
         let flag = format!("--budget={budget}");
         let done = world.govern(&["run", &flag, "--", "touch", "started"]);
         assert!(matches!(done.code(), 2 | 125), "{budget}: {done}");
