@@ -56,6 +56,13 @@ fn a_terminated_govern_takes_its_agent_with_it() {
         world.server.script(Select::root(), [Reply::exec("touch started; sleep 600")]);
         let governed = world.start_governed(&["--budget", "5usd"], &["codex", "exec", "do it"]);
         wait_for_file(&world, "work/started");
+        // 0.171 writes the record of a response while its tool runs.
+        let is_recorded = |path| std::fs::read_to_string(path).unwrap().contains("\"token_usage_record\"");
+        let begun = std::time::Instant::now();
+        while !world.session_files().into_iter().any(is_recorded) {
+            assert!(begun.elapsed() < crate::support::process::LONG, "the response is recorded");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
         governed.running.signal(signal);
         let end = governed.finish();
         assert_ne!(end.finished.code(), 0, "{}", end.finished);
