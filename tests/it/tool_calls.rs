@@ -61,7 +61,7 @@ fn where_tools_do_not_ask_first_such_a_limit_is_refused_or_ends_the_agent() {
     let flags = ["--budget", "3 tool calls", "--at-limit", "stop"];
     world.run_governed(&flags, &["sh", "-c", "codex exec 'do it'"]).expect_code(123).expect_said("tool calls");
     assert_eq!(world.server.requests().len(), 0);
-    world.run_governed(&flags, CODEX).expect_code(124).expect_said("tool calls cannot be counted");
+    world.run_governed(&flags, CODEX).expect_code(124).expect_said("tool calls and sub-agents cannot be counted");
 }
 
 #[test]
