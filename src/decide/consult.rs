@@ -113,7 +113,7 @@ impl Adviser {
     }
 
     /// The agent waits at its limit for an answer.
-    fn holds(&self, name: &AgentName) -> bool {
+    pub(super) fn holds(&self, name: &AgentName) -> bool {
         self.asked.iter().any(|((of, _), pending)| of == name && pending.strict)
     }
 

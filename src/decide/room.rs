@@ -156,7 +156,9 @@ impl Governor {
 
     /// Those that wait are looked at, who came first before the others; says whether any waits no longer.
     pub(super) fn settle_room(&mut self, now: Moment, books: &dyn Books) -> bool {
-        let waits = |agent: &&Agent| agent.waits_for_room() && agent.pause.is_none();
+        // Who waits for a governor model as well goes on when that has answered.
+        let advised = |agent: &&Agent| self.adviser.as_ref().is_some_and(|adviser| adviser.holds(&agent.setup.name));
+        let waits = |agent: &&Agent| agent.waits_for_room() && agent.pause.is_none() && !advised(agent);
         let waiting = self.agents.values().filter(waits);
         let mut waiting: Vec<(Option<u64>, AgentName)> =
             waiting.map(|agent| (agent.ticket(), agent.setup.name.clone())).collect();

@@ -315,7 +315,7 @@ impl Governor {
         }
     }
 
-    fn counts_minutes(&self, source: Source) -> bool {
+    pub(super) fn counts_minutes(&self, source: Source) -> bool {
         let Source::Step { account, .. } = source else { return false };
         self.account(account).is_some_and(|(account, _)| account.key.unit == Unit::Minutes)
     }

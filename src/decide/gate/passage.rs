@@ -126,7 +126,9 @@ impl Governor {
     /// Nothing is left to be asked about: the turn ended, or was interrupted.
     fn withdraw_if_at_rest(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
         let asks_nothing = |agent: &Agent| agent.state == State::Held && agent.gate.shut && agent.rests();
-        if !self.agents.get(name).is_some_and(asks_nothing) {
+        // Time passes at rest, too.
+        let of_time = |agent: &Agent| agent.held.as_ref().is_some_and(|hold| self.counts_minutes(hold.source));
+        if !self.agents.get(name).is_some_and(|agent| asks_nothing(agent) && !of_time(agent)) {
             return;
         }
         if let Some(Hold { approval: Some(approval), .. }) = self.unhold(name) {
