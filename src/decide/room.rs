@@ -28,7 +28,7 @@ pub const ASKS_AFTER: Duration = Duration::from_secs(60);
 /// How often claims of other runs are looked at: nobody tells when they end.
 const LOOKS: Duration = Duration::from_secs(1);
 
-/// An agent's place among those that wait for room, until its next request is sent.
+/// An agent's place among those that wait for room, until all its requests that wait are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Room {
     /// Who came before has the smaller number.

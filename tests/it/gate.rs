@@ -324,7 +324,9 @@ fn a_supervisor_that_stands_still_keeps_everything_waiting() {
     world.server.wait_for_requests(1, LONG).unwrap();
     governed.running.signal(Signal::SIGSTOP);
     answered.open();
-    wait_until("the tool is at the gate", || world.hooks().iter().any(|(_, line)| line.contains("pre-tool-use")));
+    // Codex 0.169 has its answer told before the tool asks, 0.171 beside it.
+    let at_gate = |line: &str| line.contains("pre-tool-use") || line.contains("post-model-request");
+    wait_until("the answer or its tool is at the gate", || world.hooks().iter().any(|(_, line)| at_gate(line)));
     assert!(!world.path("work/ran").exists());
     governed.running.signal(Signal::SIGCONT);
     governed.finish().expect_code(0);

@@ -264,7 +264,10 @@ impl Governor {
                 agent.pace.takes_back(&thread);
             }
             agent.pace.sends(now.uptime, &thread);
-            agent.room = None;
+            // Its other threads came when it came: they keep its place.
+            if !agent.gate.is_asked_to_spend() {
+                agent.room = None;
+            }
             entry.admission.passes(now.wall, &asked);
         }
         match wants {

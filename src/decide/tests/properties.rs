@@ -457,3 +457,57 @@ proptest! {
         prop_assert_eq!(story(policy, &acts).effects, story(policy, &acts).effects);
     }
 }
+
+/// Stories that once ended with an agent at work past a limit, or with no end.
+#[test]
+fn what_was_found_once_holds() {
+    use Act::{Advice, Answer, Brake, Hook, Pass, Phase};
+    let found: [(usize, &[Act]); 4] = [
+        (
+            9,
+            &[
+                Phase(0, 0, 1),
+                Answer(0, 1, 1267),
+                Brake(0),
+                Answer(0, 1, 960),
+                Advice(2, 1),
+                Answer(0, 1, 330),
+                Advice(0, 1),
+                Brake(6),
+                Answer(0, 1, 1010),
+                Phase(0, 0, 0),
+            ],
+        ),
+        (
+            9,
+            &[
+                Answer(1, 0, 1212),
+                Advice(3, 1),
+                Answer(1, 0, 359),
+                Answer(0, 0, 169),
+                Answer(0, 1, 1199),
+                Answer(1, 0, 1030),
+                Answer(0, 0, 55),
+                Answer(0, 0, 1439),
+                Phase(0, 0, 0),
+            ],
+        ),
+        (2, &[Pass(1199), Hook(0, 1, 1, false), Answer(0, 0, 1), Phase(0, 1, 0), Brake(0), Phase(0, 0, 0)]),
+        (
+            3,
+            &[
+                Hook(1, 0, 1, false),
+                Answer(0, 0, 458),
+                Hook(0, 0, 0, false),
+                Answer(1, 1, 1209),
+                Hook(0, 1, 1, false),
+                Hook(1, 0, 1, false),
+                Hook(1, 1, 1, false),
+                Hook(0, 0, 1, false),
+            ],
+        ),
+    ];
+    for (policy, acts) in found {
+        story(policy, acts);
+    }
+}

@@ -1,3 +1,5 @@
+//! What hooks tell and what files record, paired: each response counts once.
+
 use proptest::prelude::*;
 
 use super::*;
