@@ -239,6 +239,16 @@ impl Agent {
         self.gate.holds_requests() && self.threads.values().all(|thread| thread.gated || thread.phase == Phase::Idle)
     }
 
+    /// The same, or it is on its way there: the session file tells of a sub-agent some moments before its first request
+    /// comes to the gate, where its family was seen. One whose first answer was not let through does not come.
+    pub(super) fn gate_will_hold(&self) -> bool {
+        let comes = |thread: &Thread| {
+            !thread.was_answered() && thread.root.as_ref().is_some_and(|root| self.gate.roots.contains(root))
+        };
+        let holds = |thread: &Thread| thread.gated || thread.phase == Phase::Idle || comes(thread);
+        self.gate.holds_requests() && self.threads.values().all(holds)
+    }
+
     /// It is about to be ended, and nothing more of it gets past the gate.
     pub fn ends_at_gate(&self) -> bool {
         matches!(self.state, State::Freezing(Intent::Stop | Intent::Kill)) && self.gate_holds()

@@ -206,7 +206,7 @@ impl Governor {
             Input::Imported(response) => self.responded(now, &response, Self::charge_the_run, books),
             Input::Failed { agent, thread, cut_off } => self.request_failed(now, (&agent, &thread), cut_off, books),
             Input::Untold { agent, thread } => self.answered_untold(now, &agent, &thread, books),
-            Input::Phase { agent, thread, phase } => self.phase(now, &agent, thread, phase, books),
+            Input::Phase { agent, thread, root, phase } => self.phase(now, &agent, (thread, root), phase, books),
             Input::Elsewhere(news) => self.elsewhere(now, news, books),
             Input::Recount => self.recount(now, books),
             Input::Frozen(agent) => self.frozen(now, &agent, books),
@@ -311,9 +311,17 @@ impl Governor {
         self.say_unthrottled(&name);
     }
 
-    fn phase(&mut self, now: Moment, name: &AgentName, thread: ThreadId, phase: Phase, books: &dyn Books) {
+    fn phase(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        (thread, root): (ThreadId, Option<ThreadId>),
+        phase: Phase,
+        books: &dyn Books,
+    ) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let entry = agent.threads.entry(thread).or_default();
+        entry.root = root.or(entry.root.take());
         if entry.phase == phase {
             return;
         }

@@ -55,6 +55,8 @@ pub enum Input {
         agent: AgentName,
         /// Which.
         thread: ThreadId,
+        /// The root of its family, where that is known.
+        root: Option<ThreadId>,
         /// How it stands now.
         phase: Phase,
     },

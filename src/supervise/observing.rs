@@ -276,5 +276,5 @@ fn unreadable(agent: &AgentName, path: &Path, error: &dyn std::fmt::Display) -> 
 }
 
 fn phase(change: Change) -> Input {
-    Input::Phase { agent: change.agent, thread: change.thread, phase: change.phase }
+    Input::Phase { agent: change.agent, thread: change.thread, root: change.root, phase: change.phase }
 }

@@ -122,7 +122,8 @@ impl Sessions {
         let session = self.get_mut(id).filter(|session| session.phase != Phase::Idle)?;
         session.phase = Phase::Idle;
         let thread = session.meter.thread()?.clone();
-        Some(Change { agent: session.agent.clone(), thread, phase: Phase::Idle })
+        let root = session.meter.root().cloned();
+        Some(Change { agent: session.agent.clone(), thread, root, phase: Phase::Idle })
     }
 
     fn get_mut(&mut self, id: FileId) -> Option<&mut Session> {

@@ -44,7 +44,7 @@ impl Governor {
     /// What may still go on was let go: the stop waits for it, or for nothing any more.
     pub(super) fn settle_drain(&mut self, name: &AgentName) {
         let Some(agent) = self.draining(name) else { return };
-        let waits = agent.state == State::Freezing(Intent::Stop) && agent.gate_holds() && agent.has_to_drain();
+        let waits = agent.state == State::Freezing(Intent::Stop) && agent.gate_will_hold() && agent.has_to_drain();
         if !waits {
             return self.end_drain(name);
         }

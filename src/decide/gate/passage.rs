@@ -285,7 +285,8 @@ impl Governor {
     /// Carries out an order to stand still at the gate, where that is enough; says whether it is.
     pub(in crate::decide) fn holds_at_gate(&mut self, now: Moment, name: &AgentName, state: State) -> bool {
         let rests = |agent: &Agent| state == State::Freezing(Intent::Pause) && agent.rests_at_its_screen();
-        let holds = |agent: &&mut Agent| agent.gate_holds() || rests(agent);
+        let stops = state == State::Freezing(Intent::Stop);
+        let holds = |agent: &&mut Agent| agent.gate_holds() || rests(agent) || (stops && agent.gate_will_hold());
         // Between turns the gate holds nothing of what takes time.
         let asks_of_time = self.agents.get(name).filter(|agent| !agent.turn_under_way() && !agent.setup.full_screen);
         let asks_of_time = asks_of_time.and_then(|agent| agent.question.as_ref()).map(|hold| hold.source);

@@ -240,7 +240,7 @@ impl Live {
             known.or_insert_with(|| Session { agent: agent.clone(), phase: Phase::Idle, last, goes_on: true });
         let changed = session.phase != phase;
         session.phase = phase;
-        changed.then(|| Input::Phase { agent: agent.clone(), thread: thread.clone(), phase })
+        changed.then(|| Input::Phase { agent: agent.clone(), thread: thread.clone(), root: None, phase })
     }
 
     /// What was silent for long had ended its turn.

@@ -129,6 +129,38 @@ fn a_stop_waits_for_the_answer_under_way() {
 }
 
 #[test]
+fn a_stop_takes_no_answer_from_others_while_a_new_sub_agent_is_on_its_way_to_the_gate() {
+    let mut world = Plan::of(&five_dollars(r#"{ at = "100%", do = "stop" }"#)).started();
+    world.hook(1, "root", Wants::Request);
+    world.answers("root", 1_300);
+    world.phase_of_sub_agent(CODEX, "one", Phase::InFlight);
+    world.hook(2, "one", Wants::Request);
+    assert!(world.is_let_through(2));
+    // Its session file tells of another before its hook does: with the root's next request, all would be $5.20.
+    world.phase_of_sub_agent(CODEX, "two", Phase::InFlight);
+    assert!(!world.effects.iter().any(|effect| matches!(effect, Effect::Freeze(_))), "{}", world.told());
+    world.hook(3, "two", Wants::Request);
+    world.hook(4, "root", Wants::Request);
+    assert!(!world.is_let_through(3) && !world.is_let_through(4) && !world.finished());
+    world.answers("one", 1_300);
+    world.hook(5, "one", Wants::Request);
+    assert!(world.finished() && !world.is_let_through(5));
+}
+
+#[test]
+fn a_stop_waits_no_longer_once_a_sub_agent_was_answered_that_did_not_come_to_the_gate() {
+    let mut world = Plan::of(&five_dollars(r#"{ at = "100%", do = "stop" }"#)).started();
+    world.hook(1, "root", Wants::Request);
+    world.answers("root", 1_300);
+    world.phase_of_sub_agent(CODEX, "one", Phase::InFlight);
+    world.hook(2, "one", Wants::Request);
+    world.phase_of_sub_agent(CODEX, "two", Phase::InFlight);
+    assert!(!world.finished());
+    world.answers("two", 1_300);
+    assert!(world.effects.iter().any(|effect| matches!(effect, Effect::Freeze(_))), "{}", world.told());
+}
+
+#[test]
 fn a_stop_lets_tools_end_and_sessions_begin_and_holds_the_next_request() {
     for next in [Wants::Request, Wants::Compaction, Wants::Turn] {
         let mut world = Plan::of(&five_dollars(r#"{ at = "100%", do = "stop" }"#)).started();

@@ -17,7 +17,7 @@ pub(super) fn show_input(input: &Input) -> String {
             response.model.as_ref().map_or("?", |model| model.as_str()),
             response.cost.money().map_or_else(|| "no price".to_owned(), |money| money.to_string())
         ),
-        Input::Phase { agent, thread, phase } => {
+        Input::Phase { agent, thread, phase, .. } => {
             let phase = match phase {
                 Phase::Idle => "is idle",
                 Phase::InFlight => "asks",

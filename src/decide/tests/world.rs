@@ -405,7 +405,14 @@ impl World {
 
     pub(super) fn phase(&mut self, agent: &str, thread: &str, phase: Phase) {
         self.pass(1);
-        self.feed(Input::Phase { agent: AgentName::new(agent), thread: ThreadId::new(thread), phase });
+        self.feed(Input::Phase { agent: AgentName::new(agent), thread: ThreadId::new(thread), root: None, phase });
+    }
+
+    /// The session file of a sub-agent of `root` tells how it stands.
+    pub(super) fn phase_of_sub_agent(&mut self, agent: &str, thread: &str, phase: Phase) {
+        self.pass(1);
+        let (agent, thread, root) = (AgentName::new(agent), ThreadId::new(thread), Some(ThreadId::new("root")));
+        self.feed(Input::Phase { agent, thread, root, phase });
     }
 
     /// Its command ends by itself.

@@ -61,6 +61,8 @@ pub(in crate::supervise) struct Change {
     pub(in crate::supervise) agent: AgentName,
     /// Which.
     pub(in crate::supervise) thread: ThreadId,
+    /// The root of its family, where the file names it.
+    pub(in crate::supervise) root: Option<ThreadId>,
     /// How it stands.
     pub(in crate::supervise) phase: Phase,
 }
@@ -281,7 +283,7 @@ fn moved(agent: &AgentName, meter: &Meter, phase: &mut Phase) -> Option<Reading>
         return None;
     }
     let thread = meter.thread()?.clone();
-    Some(Reading::Phase(Change { agent: agent.clone(), thread, phase: now }))
+    Some(Reading::Phase(Change { agent: agent.clone(), thread, root: meter.root().cloned(), phase: now }))
 }
 
 fn found(agent: &AgentName, home: &Path, path: &Path, meter: &Meter) -> Option<Found> {
