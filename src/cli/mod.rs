@@ -115,6 +115,7 @@ pub fn main() -> Exit {
 
 /// As [`main`], with other clocks: for a program that is govern as well, such as its tests.
 pub fn main_with(clocks: Clocks) -> Exit {
+    process::fail_where_files_are_cut();
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|verb| verb == hook::VERB) {
         return hook::run(arguments);

@@ -15,6 +15,7 @@ mod approval;
 mod attended;
 mod audit;
 mod audit_run;
+mod beside;
 mod budget;
 mod calls;
 mod chain;

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::clock;
 use crate::model::{ProcessIdentity, RunId, Timestamp};
 
+use super::beside::{Beside, LOG_LIMIT};
 use super::home::{self, LEDGER_FILE};
 use super::news::Watch;
 use super::schema::{self, Shape};
@@ -29,6 +30,8 @@ pub struct Ledger {
     writes: bool,
     /// Which file it is; none for one in memory.
     file: Option<File>,
+    /// The files beside it.
+    beside: Beside,
 }
 
 /// The file that was opened, whatever stands at its path by now.
@@ -136,7 +139,7 @@ impl Ledger {
 
     fn new(conn: Connection, writes: bool, file: Option<File>) -> Self {
         conn.set_prepared_statement_cache_capacity(STATEMENTS);
-        Self { conn, seat: None, watch: None, data_version: None, writes, file }
+        Self { conn, seat: None, watch: None, data_version: None, writes, file, beside: Beside::default() }
     }
 
     /// Says which run this process governs: its `RunStarted` may be appended from now on, and reservations and
@@ -163,6 +166,9 @@ impl Ledger {
         let watch = turn.watch;
         tx.commit()?;
         self.watch = watch;
+        if let Some(file) = &self.file {
+            self.beside.note(&file.path);
+        }
         Ok(result)
     }
 
@@ -184,6 +190,9 @@ impl Ledger {
         }
         if let Some(file) = self.file.as_ref().filter(|file| !file.is_in_place()) {
             return Err(LedgerError::Gone { path: file.path.clone() });
+        }
+        if let Some(path) = self.beside.taken(&self.conn) {
+            return Err(LedgerError::Gone { path });
         }
         Ok(self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?)
     }
@@ -307,11 +316,11 @@ fn configure(conn: &mut Connection) -> rusqlite::Result<()> {
     // No statistics are kept: those of a young ledger would mislead the plans of an old one. Plans rest on indexes
     // alone, and values don't change them.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    conn.execute_batch(
+    conn.execute_batch(&format!(
         "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
-         PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 8388608;
+         PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = {LOG_LIMIT};
          PRAGMA wal_autocheckpoint = 4096;",
-    )
+    ))
 }
 
 /// SQLite's own waiting backs off to 100 ms; others' turns take a fraction of a millisecond, and a signal to an

@@ -19,7 +19,7 @@ use super::error::ProcessError;
 use super::freeze::{self, Members, count, signal};
 use super::inspect::{codex_processes, environ_var};
 use super::launch::{launch, stdin_of};
-use super::terminal::Terminal;
+use super::terminal::{Terminal, without_ttou};
 use super::tree::{self, Process};
 use super::wire::{self, Launch, Leftovers, Numbered, Order, Refusal, Report, Session, Status, Stdin};
 use crate::clock;
@@ -345,6 +345,9 @@ impl Keeper {
         {
             terminal.restore(full_screen);
         }
+        if killed > 0 {
+            say(GONE);
+        }
     }
 
     fn leave(&mut self, leftovers: Leftovers) {
@@ -359,6 +362,22 @@ impl Keeper {
                 }
             }
         }
+    }
+}
+
+/// What the guard says of a govern that has left agents behind. Of what it died, nobody but its parent is told.
+const GONE: &str = "error: govern ended before its agents (killed, or it crashed), and they were ended with it
+hint: what was recorded until then stands in the ledger: `govern report --last`, `govern audit verify`\n";
+
+/// Says something where govern writes its errors, if that takes it at once.
+fn say(text: &str) {
+    let stderr = std::io::stderr();
+    let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    let takes = poll(&mut ready, PollTimeout::ZERO) == Ok(1)
+        && ready.iter().any(|stderr| stderr.revents().is_some_and(|is| is.contains(PollFlags::POLLOUT)));
+    if takes {
+        // There is nobody else to tell.
+        let _unread = without_ttou(|| stderr.lock().write_all(text.as_bytes()));
     }
 }
 

@@ -155,7 +155,7 @@ fn set_window_size(tty: &OwnedFd, size: &Winsize) {
 }
 
 /// A background process that sets or writes to its terminal would be stopped.
-fn without_ttou<T>(act: impl FnOnce() -> T) -> T {
+pub(super) fn without_ttou<T>(act: impl FnOnce() -> T) -> T {
     let mut ttou = SigSet::empty();
     ttou.add(Signal::SIGTTOU);
     let before = ttou.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK);

@@ -126,6 +126,19 @@ fn sub_agents_at_once_start_no_more_than_fits() {
 }
 
 #[test]
+fn what_a_hook_holds_does_not_go_on_when_the_ledgers_index_is_cut() {
+    let Some(world) = installed() else { return };
+    world.policy("[[gate]]\nname = \"leaves\"\ntool = \"Bash\"\nmatch = [\"touch *\"]\ndo = \"ask\"\nwait = \"30m\"\n");
+    world.server.script(Select::root(), [Reply::exec("touch ran"), Reply::message("done")]);
+    let codex = world.start("codex", EXEC);
+    codex.wait_for_stderr("govern approve 1");
+    // The hook looks every 100 ms whether others have written: that is there.
+    std::fs::File::create(world.path("govern/ledger.db-shm")).unwrap();
+    let done = codex.finish();
+    assert!(!world.path("work/ran").exists(), "{done}");
+}
+
+#[test]
 fn a_session_file_that_is_taken_away_or_replaced_ends_the_session() {
     for hide in [
         "rm -r $CODEX_HOME/sessions",

@@ -94,6 +94,19 @@ fn without_a_limit_a_ledger_that_stays_locked_keeps_nobody_from_ending() {
 }
 
 #[test]
+fn a_ledger_that_is_cut_ends_the_run_aloud() {
+    for file in ["ledger.db-shm", "ledger.db-wal"] {
+        let world = world();
+        let governed = world.start_governed(&["--budget", "5usd"], &["codex", "exec", "do it"]);
+        drop(after_the_first_answer(&world));
+        std::fs::File::create(world.path("govern").join(file)).unwrap();
+        world.write("work/more", "");
+        // By the next write, or by a look at what is mapped.
+        governed.finish().expect_code(125).expect_said("error: ").expect_said(file);
+    }
+}
+
+#[test]
 fn under_a_limit_a_ledger_that_is_taken_away_ends_the_run() {
     let world = world();
     let governed = world.start_governed(&["--budget", "5usd"], &["codex", "exec", "do it"]);

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use crate::ledger::testing::*;
-use crate::ledger::{Ledger, LedgerError, Patience, RunFilter, Verified};
+use crate::ledger::{HookChange, Ledger, LedgerError, Patience, RunFilter, Verified};
 use crate::model::event::EventKind;
 
 /// A ledger that the first released version wrote. It must open for ever.
@@ -162,6 +162,49 @@ fn a_lock_that_outlasts_a_short_wait_leaves_the_work_for_a_longer_one() {
         scope.spawn(move || other.execute_batch("COMMIT").unwrap());
         ledger.turn(at(0), |turn| turn.watch_from_now()).unwrap();
     });
+}
+
+#[test]
+fn a_ledger_whose_log_or_index_was_removed_replaced_or_cut_takes_no_more_turns() {
+    type Deed = fn(&std::path::Path);
+    let deeds: [(&str, Deed); 3] = [
+        ("removed", |path| std::fs::remove_file(path).unwrap()),
+        ("cut", |path| drop(std::fs::File::create(path).unwrap())),
+        ("replaced", |path| {
+            let aside = path.with_extension("aside");
+            std::fs::copy(path, &aside).unwrap();
+            std::fs::rename(aside, path).unwrap();
+        }),
+    ];
+    for file in ["ledger.db-wal", "ledger.db-shm"] {
+        for (what, deed) in &deeds {
+            let dir = folder();
+            let mut ledger = Ledger::open(dir.path()).unwrap();
+            let write = |ledger: &mut Ledger| {
+                ledger.turn(at(0), |turn| turn.change_hooks(HookChange::Install, "me", dir.path(), ""))
+            };
+            write(&mut ledger).unwrap();
+            write(&mut ledger).unwrap();
+            let path = dir.path().join(file);
+            deed(&path);
+            assert!(matches!(write(&mut ledger), Err(LedgerError::Gone { .. })), "{file} {what}");
+            // What is mapped must be there when the connection is closed.
+            if file.ends_with("shm") && *what == "cut" {
+                std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(32_768).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_log_that_somebody_has_moved_into_the_ledger_lacks_nothing() {
+    let dir = folder();
+    let mut ledger = Ledger::open(dir.path()).unwrap();
+    let mut write = || ledger.turn(at(0), |turn| turn.change_hooks(HookChange::Install, "me", dir.path(), ""));
+    write().unwrap();
+    raw(dir.path()).query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    assert_eq!(std::fs::metadata(dir.path().join("ledger.db-wal")).unwrap().len(), 0);
+    write().unwrap();
 }
 
 #[test]
