@@ -66,6 +66,11 @@ impl Here<'_> {
         known(&place, self.variable("HOME").map(PathBuf::from))
     }
 
+    /// Where the user's configuration lies.
+    pub fn config_folder(&self) -> Option<PathBuf> {
+        policy_files::config_folder(|name| self.variable(name))
+    }
+
     /// The file of the user's own layer.
     pub fn user_policy(&self) -> Option<PathBuf> {
         self.policy_places(None).into_iter().find(|(layer, _)| *layer == Layer::User).map(|(_, path)| path)

@@ -11,7 +11,7 @@ use super::format::Format;
 use super::here::Here;
 use crate::clock;
 use crate::codex::HookEvent;
-use crate::codex::installed::{self, Installation, NotChanged, Trust};
+use crate::codex::installed::{self, Installation, NotChanged, Owner, Trust};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{HookChange, Ledger};
@@ -207,12 +207,18 @@ fn change(here: &Here<'_>, system: bool, what: HookChange, yes: bool) -> Result<
     let place = Place::of(here, system, &govern)?;
     let state = here.state_folder()?;
     let file = ConfigFile::read(&place.path)?;
+    let user = here.variable("HOME").map(PathBuf::from);
+    let config = here.config_folder();
     let after = match what {
         HookChange::Install | HookChange::InstallObserving => {
             let installation = Installation {
                 govern: &govern,
-                // Each user of the machine has a ledger of his own.
-                home: (!system).then_some(state.as_path()),
+                // Each user of the machine has a ledger and a policy of his own.
+                of: (!system).then_some(Owner {
+                    home: state.as_path(),
+                    user: user.as_deref(),
+                    config: config.as_deref(),
+                }),
                 observe: what == HookChange::InstallObserving,
                 // Its users may have any shell.
                 posix_shell: !system && process::has_posix_shell(),
@@ -311,7 +317,7 @@ mod tests {
             let named = vec![path.display().to_string()];
             let place = Place { path: path.clone(), named, managed };
             let write = |observe: bool, change: &dyn Fn(String) -> String| {
-                let installation = Installation { govern: &govern, home: None, observe, posix_shell: true };
+                let installation = Installation { govern: &govern, of: None, observe, posix_shell: true };
                 let text = installed::install("", &installation, place.trust()).unwrap();
                 std::fs::write(&path, change(text)).unwrap();
             };

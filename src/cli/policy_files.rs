@@ -21,9 +21,7 @@ pub fn places(
     env: impl Fn(&str) -> Option<OsString>,
 ) -> Vec<(Layer, PathBuf)> {
     let mut places = vec![(Layer::System, PathBuf::from(SYSTEM))];
-    let home = env("HOME").map(PathBuf::from);
-    let config = env("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| home.map(|home| home.join(".config")));
-    places.extend(config.map(|config| (Layer::User, config.join("govern/policy.toml"))));
+    places.extend(config_folder(&env).map(|config| (Layer::User, config.join("govern/policy.toml"))));
     // The nearest one, and none above the repository's root: a stranger's folder is no policy.
     let nearest = folder
         .ancestors()
@@ -35,6 +33,12 @@ pub fn places(
     let given = given.map(Path::to_owned).or_else(|| env("GOVERN_POLICY").map(PathBuf::from));
     places.extend(given.map(|path| (Layer::Given, path)));
     places
+}
+
+/// Where a user's configuration lies, by his environment.
+pub fn config_folder(env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let home = || env("HOME").map(|home| PathBuf::from(home).join(".config"));
+    env("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home)
 }
 
 /// Somebody named the file, so that it must be there.

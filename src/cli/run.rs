@@ -387,7 +387,7 @@ fn text(name: &str) -> Option<String> {
     env(name).and_then(|value| value.into_string().ok())
 }
 
-pub(super) fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> Attribution {
+fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> Attribution {
     let flags = Attribution {
         team: belongs.team.clone(),
         project: belongs.project.clone(),
@@ -401,7 +401,12 @@ pub(super) fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> At
 
 /// Where spend belongs: as said, else by the environment, the policy's rules and the place.
 pub(super) fn attribute_with(policy: &Policy, place: &Place, said: Attribution) -> Attribution {
-    let known = here::known(place, env("HOME").map(PathBuf::from));
+    attribute_at(policy, place, env("HOME").map(PathBuf::from), said)
+}
+
+/// The same for a user with this home.
+pub(super) fn attribute_at(policy: &Policy, place: &Place, home: Option<PathBuf>, said: Attribution) -> Attribution {
+    let known = here::known(place, home);
     attribute::attribute(&policy.attribute, &known, said, attribute::said_by(text))
 }
 

@@ -44,12 +44,24 @@ pub const EVENTS: [HookEvent; 8] = [
 pub struct Installation<'a> {
     /// govern itself, an absolute path.
     pub govern: &'a Path,
-    /// The folder of the ledger; `None`: each user's own, by his environment.
-    pub home: Option<&'a Path>,
+    /// Whose hooks they are; `None`: each user's own, by his account.
+    pub of: Option<Owner<'a>>,
     /// Decide and record, do nothing; where it fails, nothing is kept from going on.
     pub observe: bool,
     /// Codex runs hooks by a shell that reads `||`, `{ … }` and `$PPID` as `sh` does.
     pub posix_shell: bool,
+}
+
+/// The user who installs hooks for himself, by the folders that his environment names then. They stand in each hook's
+/// command: what a Codex was started with, a nested one by an agent, does not move them.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner<'a> {
+    /// The folder of the ledger.
+    pub home: &'a Path,
+    /// The user's home, `$HOME`.
+    pub user: Option<&'a Path>,
+    /// Where his configuration lies, his policy with it: `$XDG_CONFIG_HOME`, else `.config` in his home.
+    pub config: Option<&'a Path>,
 }
 
 /// By what Codex trusts a file's hooks.
@@ -86,6 +98,11 @@ impl Found {
     /// It decides and records only.
     pub fn observes(&self) -> bool {
         self.command.contains(" --observe ")
+    }
+
+    /// It was installed by a govern that did not write down where the user's policy lies: it goes by the environment.
+    pub fn goes_by_environment(&self) -> bool {
+        self.command.contains(" --home ") && !self.command.contains(" --config ")
     }
 
     /// The govern that it calls; `None` where that cannot be told.
@@ -128,8 +145,11 @@ impl Installation<'_> {
     fn command(&self, event: HookEvent) -> Result<String, NotChanged> {
         let path = |path: &Path| path.to_str().map(quoted).ok_or(NoHooks::Path);
         let mut call = format!("{}{MARK}{}", path(self.govern)?, event.verb());
-        if let Some(home) = self.home {
-            call = format!("{call} --home {}", path(home)?);
+        if let Some(Owner { home, user, config }) = self.of {
+            let said = [("--home", Some(home)), ("--user", user), ("--config", config)];
+            for (name, folder) in said.into_iter().filter_map(|(name, folder)| Some((name, folder?))) {
+                call = format!("{call} {name} {}", path(folder)?);
+            }
         }
         let observe = if self.observe { " --observe" } else { "" };
         let otherwise = match event {

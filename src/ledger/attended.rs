@@ -49,6 +49,27 @@ impl Ledger {
         Ok(Some(Pinned { policy: path.map(PathBuf::from).zip(policy), attribution }))
     }
 
+    /// The policy files, but for the repository's, that sessions of these processes began under and are under way.
+    pub fn policies_of(&self, processes: &[ProcessIdentity]) -> Result<Vec<PathBuf>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT p.policies, r.pid_started FROM runs r JOIN pinned p ON p.run_no = r.no
+             WHERE r.ended IS NULL AND r.pid = ?1 AND p.policies IS NOT NULL",
+        )?;
+        let mut found = Vec::new();
+        for process in processes {
+            let mut rows = statement.query([process.pid])?;
+            while let Some(row) = rows.next()? {
+                let (policies, started): (String, i64) = (row.get(0)?, row.get(1)?);
+                if started.unsigned_abs() == process.started {
+                    let paths: Vec<PathBuf> = serde_json::from_str(&policies)
+                        .map_err(|error| LedgerError::unreadable(format!("the policies of a session: {error}")))?;
+                    found.extend(paths);
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// The threads of a run that hooks attend to.
     pub fn attended(&self, run: &RunId) -> Result<Vec<Attended>, LedgerError> {
         attended(&self.conn, run)
@@ -70,13 +91,17 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Keeps the repository's policy of this process's own run as it is now.
-    pub fn pin(&mut self, policy: Option<(&Path, &str)>) -> Result<(), LedgerError> {
+    /// Keeps the repository's policy of this process's own run as it is now, and where its other policies lie.
+    pub fn pin(&mut self, policy: Option<(&Path, &str)>, others: &[PathBuf]) -> Result<(), LedgerError> {
         let own = self.own_run()?;
+        // One whose name is no text is not missed later.
+        let others: Vec<&str> = others.iter().filter_map(|path| path.to_str()).collect();
+        let others = serde_json::to_string(&others)
+            .map_err(|error| LedgerError::unreadable(format!("the policies of a session: {error}")))?;
         let (path, text) = policy.map(|(path, text)| (path.display().to_string(), text)).unzip();
         self.tx
-            .prepare_cached("INSERT OR REPLACE INTO pinned (run_no, path, policy) VALUES (?1, ?2, ?3)")?
-            .execute(params![own, path, text])?;
+            .prepare_cached("INSERT OR REPLACE INTO pinned (run_no, path, policy, policies) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![own, path, text, others])?;
         Ok(())
     }
 

@@ -134,6 +134,17 @@ pub fn codex_above(pid: i32) -> Option<i32> {
     None
 }
 
+/// All Codexes that a process of theirs descends from, the nearest first.
+pub fn codexes_above(pid: i32) -> Vec<ProcessIdentity> {
+    let above = tree::lineage(pid).into_iter().skip(1);
+    above.filter(|process| process.role() == Role::Codex).map(|process| process.identity).collect()
+}
+
+/// The command line of a Codex as Codex reads it, whatever its program is called; empty if it is gone.
+pub fn codex_command_line(pid: i32) -> Vec<OsString> {
+    read(pid).map(|process| process.codex_argv()).unwrap_or_default()
+}
+
 /// This process has a controlling terminal.
 pub fn terminal_of(pid: i32) -> bool {
     tree::has_terminal(pid)

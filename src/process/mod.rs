@@ -32,8 +32,8 @@ pub use freeze::interrupt;
 pub use guard::{Guard, GuardHandle, release_stdin};
 pub use inbox::{Arrived, Inbox};
 pub use inspect::{
-    Role, age, codex_above, codex_processes, command_line, environ_var, is_agents, is_codex, is_nested_codex, tell,
-    terminal_of, waits_for_input,
+    Role, age, codex_above, codex_command_line, codex_processes, codexes_above, command_line, environ_var, is_agents,
+    is_codex, is_nested_codex, tell, terminal_of, waits_for_input,
 };
 pub use own::{
     account_home, has_posix_shell, has_terminal, own_identity, own_program, own_uid, stay_in_foreground, user_name,

@@ -134,8 +134,9 @@ fn what_a_hook_holds_does_not_go_on_when_the_ledgers_index_is_cut() {
     codex.wait_for_stderr("govern approve 1");
     // The hook looks every 100 ms whether others have written: that is there.
     std::fs::File::create(world.path("govern/ledger.db-shm")).unwrap();
-    let done = codex.finish();
-    assert!(!world.path("work/ran").exists(), "{done}");
+    codex.wait_for_stderr("PreToolUse Blocked");
+    assert!(!world.path("work/ran").exists());
+    assert_eq!(world.server.served().len(), 1, "what comes next waits for the question");
 }
 
 #[test]

@@ -38,6 +38,7 @@ mod import;
 mod in_force;
 mod installed;
 mod installed_alone;
+mod installed_env;
 mod installed_file;
 mod installed_screen;
 mod ledger_lost;

@@ -17,7 +17,7 @@ use crate::gate::hook::{HookAnswer, blocked_prompt};
 use crate::gate::socket;
 use crate::import::Session;
 use crate::ledger::{Ledger, LedgerError, Pinned, home, state_home};
-use crate::model::{AgentName, ProcessIdentity, RunId};
+use crate::model::{AgentName, Attribution, ProcessIdentity, RunId};
 use crate::place;
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::{Layer, Policy};
@@ -46,36 +46,50 @@ pub(super) struct Installed {
     pub(super) event: HookEvent,
     /// The folder of the ledger; `None`: that of the account, for a hook of the machine.
     home: Option<PathBuf>,
+    /// The home of the user who installed it. `None`: the account's, or, with a folder of the ledger, what the
+    /// environment says, as hooks were installed before this was written down.
+    user: Option<PathBuf>,
+    /// Where that user's configuration lies, likewise.
+    config: Option<PathBuf>,
     observe: bool,
 }
 
 impl Installed {
-    /// `EVENT [--home FOLDER] [--observe]`.
+    /// `EVENT [--home FOLDER [--user FOLDER] [--config FOLDER]] [--observe]`.
     pub(super) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
         let event = HookEvent::from_verb(arguments.next()?.to_str()?)?;
-        let mut parsed = Self { event, home: None, observe: false };
+        let mut parsed = Self { event, home: None, user: None, config: None, observe: false };
         while let Some(argument) = arguments.next() {
             match argument.to_str() {
                 Some("--home") => parsed.home = Some(arguments.next()?.into()),
+                Some("--user") => parsed.user = Some(arguments.next()?.into()),
+                Some("--config") => parsed.config = Some(arguments.next()?.into()),
                 Some("--observe") => parsed.observe = true,
                 Some(_) | None => return None,
             }
         }
         Some(parsed)
     }
+
+    /// The environment that says where things of the user's lie. An agent may set its own, and so take another ledger
+    /// or no policy: a hook of the machine goes by the account, one of the user's by what he had when he installed it.
+    fn env(&self, name: &str) -> Option<OsString> {
+        let written = |folder: &Option<PathBuf>| folder.clone().map(PathBuf::into_os_string);
+        match (name, &self.home) {
+            ("HOME", None) => process::account_home(process::own_uid()).map(OsString::from),
+            ("GOVERN_HOME" | "GOVERN_POLICY" | "XDG_STATE_HOME" | "XDG_CONFIG_HOME", None) => None,
+            ("HOME", Some(_)) => written(&self.user).or_else(|| env(name)),
+            ("XDG_CONFIG_HOME", Some(_)) => written(&self.config).or_else(|| env(name)),
+            (other, _) => env(other),
+        }
+    }
 }
 
 /// Answers it; or why it cannot be answered.
 pub(super) fn run(hook: &Installed, parent: Parent, said: &Said) -> Result<String, String> {
-    let account = process::account_home(process::own_uid()).map(OsString::from);
-    // A hook of the machine goes by the account: an agent may set its variables, and so take another ledger.
-    let of_account = |name: &str| match name {
-        "HOME" => account.clone(),
-        "GOVERN_HOME" | "GOVERN_POLICY" | "XDG_STATE_HOME" | "XDG_CONFIG_HOME" => None,
-        other => env(other),
-    };
+    let of_user = |name: &str| hook.env(name);
     let here = Here {
-        env: if hook.home.is_some() { &env } else { &of_account },
+        env: &of_user,
         cwd: working_folder(said.input.cwd.clone().or_else(|| std::env::current_dir().ok()), env("PWD")),
         look: Look::plain(80),
         now: clock::now(),
@@ -85,12 +99,13 @@ pub(super) fn run(hook: &Installed, parent: Parent, said: &Said) -> Result<Strin
         return Ok(String::new());
     }
     let own = process::own_identity().ok_or("govern cannot tell its own process from /proc")?;
-    let codex = process::codex_above(own.pid).and_then(process::identity_of);
+    let codexes = process::codexes_above(own.pid);
+    let codex = codexes.first().copied();
     if process::is_governed(own.pid) {
         return below_a_run(hook, own, codex, &parent, said);
     }
     let codex = codex.ok_or("no Codex has called it")?;
-    Attended { hook, said, here, codex, parent: Arc::new(parent), woken: None }.answer()
+    Attended { hook, said, here, codex, codexes, parent: Arc::new(parent), woken: None }.answer()
 }
 
 /// The supervisor of the run is asked, unless the Codex has that run's own hooks as well.
@@ -120,8 +135,9 @@ fn below_a_run(
     super::ask(hook.event, &socket, parent, &said.bytes)
 }
 
+/// As Codex reads it, whatever its program is called.
 fn command_of(codex: ProcessIdentity) -> Option<Vec<OsString>> {
-    let command = process::command_line(codex.pid);
+    let command = process::codex_command_line(codex.pid);
     (!command.is_empty()).then_some(command)
 }
 
@@ -131,6 +147,8 @@ struct Attended<'a> {
     said: &'a Said,
     here: Here<'a>,
     codex: ProcessIdentity,
+    /// It and those above it, which have started it.
+    codexes: Vec<ProcessIdentity>,
     parent: Arc<Parent>,
     woken: Option<mpsc::Receiver<Woken>>,
 }
@@ -183,13 +201,22 @@ impl Attended<'_> {
         let rules = runs::Rules { observe: self.hook.observe, ..runs::Rules::default() };
         let run = runs::run_of(&self.said.input.session_id);
         let state = self.state()?;
-        let mut layers = policy_files::read(self.here.policy_places(None)).map_err(|error| error.to_string())?;
-        let pinned = match pinned(&state, &run, self.codex) {
+        let mut layers = policy_files::read(self.policy_places()).map_err(|error| error.to_string())?;
+        let (pinned, began_under) = match pinned(&state, &run, self.codex, &self.codexes) {
             Ok(pinned) => pinned,
             // Where nothing limits, nothing is lost with it.
-            Err(_) if !limits(&rules.join(layers.clone(), true).map_err(|error| error.to_string())?) => None,
+            Err(_) if !limits(&rules.join(layers.clone(), true).map_err(|error| error.to_string())?) => {
+                (None, Vec::new())
+            }
             Err(error) => return Err(error.to_string()),
         };
+        if let Some(gone) = began_under.iter().find(|path| !path.exists()) {
+            return Err(format!(
+                "the policy `{}` is gone, under which this session or the one that started it began: put it back, or \
+                 end the session",
+                gone.display()
+            ));
+        }
         if let Some(pinned) = &pinned {
             layers.retain(|layer| layer.layer != Layer::Repository);
             let of_repository = pinned.policy.clone();
@@ -201,6 +228,8 @@ impl Attended<'_> {
         }
         let repository = layers.iter().find(|layer| layer.layer == Layer::Repository);
         let repository = repository.and_then(|layer| Some((layer.path.clone()?, layer.text.clone())));
+        let own = layers.iter().filter(|layer| layer.layer != Layer::Repository);
+        let policies = own.filter_map(|layer| layer.path.clone()).collect();
         let policy = rules.join(layers, true).map_err(|error| error.to_string())?;
         let limits = limits(&policy);
         // Of a thread without a file nothing but this tells.
@@ -212,7 +241,11 @@ impl Attended<'_> {
         }
         let attribution = match pinned {
             Some(pinned) => pinned.attribution,
-            None => runs::attribute(&policy, &place::look(&self.here.cwd, env), &runs::Belongs::default()),
+            None => {
+                let home = self.here.variable("HOME").map(PathBuf::from);
+                let place = place::look(&self.here.cwd, |name| self.here.variable(name));
+                runs::attribute_at(&policy, &place, home, Attribution::default())
+            }
         };
         let prices = PriceTable::embedded().with_overrides(&policy.prices);
         let mut ledger = Ledger::open(&state).map_err(|error| error.to_string())?;
@@ -233,6 +266,7 @@ impl Attended<'_> {
             run,
             policy,
             repository,
+            policies,
             prices,
             agent: AgentName::new(text("GOVERN_AGENT").unwrap_or_else(|| "codex".to_owned())),
             attribution,
@@ -252,6 +286,21 @@ impl Attended<'_> {
             codex_home: locate::codex_home(env),
         };
         alone::attend(&call, &mut ledger, &self.parent, again).map_err(|error| error.to_string())
+    }
+
+    /// Where the policies lie that apply: also those that the Codexes above this one were started with, which had no
+    /// reason to hand them down.
+    fn policy_places(&self) -> Vec<(Layer, PathBuf)> {
+        let mut places = self.here.policy_places(None);
+        if self.hook.home.is_some() {
+            let given = self.codexes.iter().filter_map(|codex| process::environ_var(codex.pid, "GOVERN_POLICY"));
+            for path in given.filter(|path| !path.is_empty()).map(|path| self.here.cwd.join(path)) {
+                if !places.iter().any(|(_, known)| self.here.cwd.join(known) == path) {
+                    places.push((Layer::Given, path));
+                }
+            }
+        }
+        places
     }
 
     /// The folder of the ledger.
@@ -330,11 +379,17 @@ impl Attended<'_> {
     }
 }
 
-/// What the session keeps from its beginning: an agent may write the repository's policy, and choose its branch.
-fn pinned(state: &Path, run: &RunId, codex: ProcessIdentity) -> Result<Option<Pinned>, LedgerError> {
+/// What the session keeps from its beginning: an agent may write the repository's policy, and choose its branch. And the
+/// policies of its user's that it, and the sessions above it, began under.
+fn pinned(
+    state: &Path,
+    run: &RunId,
+    codex: ProcessIdentity,
+    codexes: &[ProcessIdentity],
+) -> Result<(Option<Pinned>, Vec<PathBuf>), LedgerError> {
     match Ledger::open_read_only(state) {
-        Ok(ledger) => ledger.pinned(run, codex),
-        Err(LedgerError::NoLedger { .. }) => Ok(None),
+        Ok(ledger) => Ok((ledger.pinned(run, codex)?, ledger.policies_of(codexes)?)),
+        Err(LedgerError::NoLedger { .. }) => Ok((None, Vec::new())),
         Err(error) => Err(error),
     }
 }
@@ -355,12 +410,15 @@ mod tests {
 
     #[test]
     fn it_is_called_as_it_was_installed_and_no_other_way() {
-        let stop = Installed { event: HookEvent::Stop, home: None, observe: false };
+        let stop = Installed { event: HookEvent::Stop, home: None, user: None, config: None, observe: false };
         assert_eq!(parse(&["stop"]), Some(stop.clone()));
         let home = Some(PathBuf::from("/h"));
         assert_eq!(parse(&["stop", "--home", "/h"]), Some(Installed { home: home.clone(), ..stop.clone() }));
-        let observing = Installed { home, observe: true, ..stop };
+        let observing = Installed { home: home.clone(), observe: true, ..stop.clone() };
         assert_eq!(parse(&["stop", "--home", "/h", "--observe"]), Some(observing));
+        let (user, config) = (Some(PathBuf::from("/u")), Some(PathBuf::from("/c")));
+        let whole = Installed { home, user, config, ..stop };
+        assert_eq!(parse(&["stop", "--home", "/h", "--user", "/u", "--config", "/c"]), Some(whole));
         for words in [&[][..], &["nothing"], &["stop", "--home"], &["stop", "/socket"], &["stop", "--help"]] {
             assert_eq!(parse(words), None, "{words:?}");
         }

@@ -186,7 +186,14 @@ fn judge(standing: &Standing, managed: bool) -> (State, String) {
         return (State::Off, "`[features]` turns hooks off in this file".to_owned());
     }
     let what = if managed { "managed: no user can turn them off" } else { "trusted by their hashes" };
-    (State::Installed, format!("{} hooks, {what}", hooks.len()))
+    let moves = if hooks.iter().any(installed::Found::goes_by_environment) {
+        format!(
+            "; an earlier govern put them there, and the environment says where their policy lies: `{install}` mends it"
+        )
+    } else {
+        String::new()
+    };
+    (State::Installed, format!("{} hooks, {what}{moves}", hooks.len()))
 }
 
 fn item(row: &Row) -> Item {

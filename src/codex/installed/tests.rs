@@ -12,7 +12,11 @@ fn both() -> [String; 2] {
 fn installation(observe: bool) -> Installation<'static> {
     Installation {
         govern: Path::new("/opt/it's here/govern"),
-        home: Some(Path::new("/home/me/state")),
+        of: Some(Owner {
+            home: Path::new("/home/me/state"),
+            user: Some(Path::new("/home/me")),
+            config: Some(Path::new("/home/me/.config")),
+        }),
         observe,
         posix_shell: true,
     }
@@ -133,15 +137,20 @@ fn a_command_fails_closed_unless_it_only_observes() {
     let call = "'/opt/it'\\''s here/govern' hook --installed";
     assert_eq!(
         command(false, HookEvent::PreModelRequest),
-        format!("{call} pre-model-request --home '/home/me/state' || kill -KILL $PPID")
+        format!(
+            "{call} pre-model-request --home '/home/me/state' --user '/home/me' --config '/home/me/.config' || kill -KILL $PPID"
+        )
     );
-    assert_eq!(command(true, HookEvent::Stop), format!("{call} stop --home '/home/me/state' --observe || true"));
+    assert_eq!(
+        command(true, HookEvent::Stop),
+        format!("{call} stop --home '/home/me/state' --user '/home/me' --config '/home/me/.config' --observe || true")
+    );
     for posix_shell in [true, false] {
         let command = Installation { posix_shell, ..installation(true) }.command(HookEvent::Stop).unwrap();
         let found = Found { event: HookEvent::Stop, command, trusted: true };
         assert_eq!(found.program().as_deref(), Some("/opt/it's here/govern"));
     }
-    let anyones = Installation { home: None, ..installation(false) };
+    let anyones = Installation { of: None, ..installation(false) };
     assert_eq!(anyones.command(HookEvent::SessionEnd).unwrap(), format!("{call} session-end || true"));
     let other = Installation { posix_shell: false, ..installation(false) };
     assert!(other.command(HookEvent::PreToolUse).unwrap().starts_with("exec /bin/sh -c '"));

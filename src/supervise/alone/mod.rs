@@ -52,6 +52,8 @@ pub struct Call {
     pub policy: Policy,
     /// The repository's share of it, its path and text: kept for as long as this Codex lives.
     pub repository: Option<(PathBuf, String)>,
+    /// The files of the others: they are to be there for as long.
+    pub policies: Vec<PathBuf>,
     /// Prices, the policy's own included.
     pub prices: PriceTable,
     /// The agent's name.

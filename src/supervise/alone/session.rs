@@ -544,7 +544,7 @@ pub(super) fn open(turn: &mut Turn<'_>, call: &Call, state: RunState) -> Result<
     for (agent, kind) in [(None, begins), (Some(call.agent.clone()), started)] {
         turn.append(&Event { at: clock::now(), run: call.run.clone(), agent, kind })?;
     }
-    turn.pin(call.repository.as_ref().map(|(path, text)| (path.as_path(), text.as_str())))
+    turn.pin(call.repository.as_ref().map(|(path, text)| (path.as_path(), text.as_str())), &call.policies)
 }
 
 fn mark_imported(turn: &mut Turn<'_>, call: &Call, thread: &ThreadId) -> Result<(), LedgerError> {
