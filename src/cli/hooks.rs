@@ -18,13 +18,10 @@ use crate::ledger::{HookChange, Ledger};
 use crate::process;
 use crate::report::change;
 use crate::report::text::printable;
-use crate::tail::locate;
+use crate::tail::{locate, settings};
 
 use asked::Runs;
 use file::ConfigFile;
-
-/// Where the machine's own Codex configuration lies.
-const REQUIREMENTS: &str = "/etc/codex/requirements.toml";
 
 /// Every Codex of this user or machine under policy, wrapped or not.
 #[derive(clap::Args, Clone, Debug)]
@@ -127,7 +124,7 @@ impl Place {
     /// The machine's. The folder of managed hooks, where the file names none, is that of govern itself.
     fn system(govern: &Path) -> Result<Self> {
         let folder = text(govern.parent().unwrap_or(Path::new("/")))?;
-        Ok(Self { path: PathBuf::from(REQUIREMENTS), named: vec![folder], managed: true })
+        Ok(Self { path: PathBuf::from(settings::MANAGED), named: vec![folder], managed: true })
     }
 
     fn of(here: &Here<'_>, system: bool, govern: &Path) -> Result<Self> {

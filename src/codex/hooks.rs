@@ -224,7 +224,8 @@ impl Invocation {
         let wanted = |event: &HookEvent| match event {
             // A sub-agent's first prompt comes here before its request, and only here can be refused with a reason.
             HookEvent::UserPromptSubmit => interactive || closed,
-            HookEvent::Stop => interactive,
+            // At a server it tells of a turn that was not asked about before its requests, and ran no tool.
+            HookEvent::Stop => interactive || self.kind() == Kind::AppServer,
             event => event.is_for_runs(),
         };
         for event in HookEvent::ALL.into_iter().filter(wanted) {

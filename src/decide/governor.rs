@@ -223,14 +223,15 @@ impl Governor {
             Input::Answered { approval, answer, by, reason } => {
                 self.answered(now, approval, &answer, &by, reason.as_deref(), books);
             }
+            Input::Stranger { agent, codex, thread } => self.stranger(now, &agent, codex, &thread),
             Input::Blind { agent, what } => self.unobservable(now, &agent, what),
             Input::Altered { agent, what } => self.altered(now, &agent, what),
             Input::GiveUp { agent, because } => {
                 let what = format!("{because} while the agent was held");
                 self.stop_because(now, &agent, what);
             }
-            Input::CodexSeen { agent, process, ephemeral, tells, works_at_once } => {
-                self.codex_seen(now, &agent, process, (ephemeral, tells), works_at_once);
+            Input::CodexSeen { agent, process, ephemeral, tells, works } => {
+                self.codex_seen(now, &agent, process, (ephemeral, tells), works);
             }
             Input::CodexObserved(process) => self.codex_observed(process),
             Input::Advised { consult, answer } => self.consulted(now, consult, answer, books),

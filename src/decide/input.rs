@@ -138,8 +138,17 @@ pub enum Input {
         /// What it spends is told all the same, by its session file or by hooks of govern's: all but an ephemeral one and
         /// a server that have no such hooks.
         tells: bool,
-        /// It asks the model without a person typing first, so that a session file must appear.
-        works_at_once: bool,
+        /// Who makes it ask the model.
+        works: Works,
+    },
+    /// A Codex runs a tool for a thread that neither a session file nor a hook tells of.
+    Stranger {
+        /// Whose.
+        agent: AgentName,
+        /// Its Codex.
+        codex: ProcessIdentity,
+        /// Which.
+        thread: ThreadId,
     },
     /// Session files can no longer be followed.
     Blind {
@@ -190,6 +199,17 @@ pub enum Input {
         /// Why.
         why: Gone,
     },
+}
+
+/// Who makes a Codex ask the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Works {
+    /// Its command line, without anybody typing first: a session file must appear.
+    AtOnce,
+    /// A person at its screen.
+    WhenTyped,
+    /// Another program: an app server. Its threads may be ephemeral ones, of which its command line says nothing.
+    ForOthers,
 }
 
 /// How fast a whole run is ended.

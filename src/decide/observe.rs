@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use crate::model::event::UNOBSERVED;
-use crate::model::{AgentName, ProcessIdentity};
+use crate::model::{AgentName, ProcessIdentity, ThreadId};
 
 use super::effect::Effect;
 use super::governor::Governor;
-use super::input::{Moment, Timer};
+use super::input::{Moment, Timer, Works};
 use super::lifecycle::State;
 
 /// What is known of a Codex's spend.
@@ -18,12 +18,34 @@ pub(super) enum Observed {
     NotYet,
     /// It waits for somebody to use it, and may have nothing to write.
     NotExpected,
+    /// It serves others, and tells of all its threads once it has any.
+    Serves,
     /// It serves others, and would not tell of a thread without a session file.
     Unsure,
+    /// The same; threads with one were seen.
+    Partly,
     /// It can be seen.
     Yes,
     /// It cannot be seen, and that was told.
     Told,
+}
+
+impl Observed {
+    /// What of a Codex was not seen by its end, where something may have been spent unseen. Nobody needs to know it of a
+    /// server that tells and was perhaps never used, unless somebody relies on what is seen.
+    fn unseen_at_end(self, expects: bool) -> Option<&'static str> {
+        match self {
+            Self::NotYet => Some("has ended, and no session file of it was seen: its spend"),
+            Self::Unsure => Some("has served other programs, and no session file of it was seen: its spend"),
+            Self::Partly => {
+                Some("has served other programs without govern's hooks: what a thread without a session file spent")
+            }
+            Self::Serves if expects => {
+                Some("has served other programs, and no thread of it was seen: if it had any, their spend")
+            }
+            Self::Serves | Self::NotExpected | Self::Yes | Self::Told => None,
+        }
+    }
 }
 
 impl Governor {
@@ -41,42 +63,64 @@ impl Governor {
         name: &AgentName,
         process: ProcessIdentity,
         (ephemeral, tells): (bool, bool),
-        works_at_once: bool,
+        works: Works,
     ) {
-        let expects = self.enforces() || self.warns_of_unobserved();
+        let enforces = self.enforces();
+        let expects = enforces || self.warns_of_unobserved();
         let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone) else { return };
         if agent.codexes.contains_key(&process) {
             return;
         }
-        let known = match (ephemeral, works_at_once) {
-            (true, _) if !tells => Observed::Told,
-            (true, _) | (false, true) => Observed::NotYet,
-            (false, false) if !tells => Observed::Unsure,
-            (false, false) => Observed::NotExpected,
+        let hides = !tells && (ephemeral || works == Works::ForOthers && enforces);
+        let known = match works {
+            _ if hides => Observed::Told,
+            _ if ephemeral => Observed::NotYet,
+            Works::AtOnce => Observed::NotYet,
+            Works::WhenTyped => Observed::NotExpected,
+            Works::ForOthers if tells => Observed::Serves,
+            Works::ForOthers => Observed::Unsure,
         };
         agent.codexes.insert(process, known);
         let pid = process.pid;
-        if ephemeral && !tells {
-            self.unobservable(
-                now,
-                name,
-                format!("codex (process {pid}) runs with --ephemeral and writes no session file"),
-            );
-        } else if works_at_once && expects {
+        if hides {
+            let what = if ephemeral {
+                "runs with --ephemeral and writes no session file"
+            } else {
+                "serves other programs without govern's hooks (`govern hooks install` gives it them), so that a thread \
+                 without a session file would not be seen"
+            };
+            self.unobservable(now, name, format!("codex (process {pid}) {what}"));
+        } else if works == Works::AtOnce && expects {
             self.effects.push(Effect::Arm(Timer::Observe(name.clone(), process), self.observe_within));
         }
+    }
+
+    /// A Codex works for a thread of which nothing else tells. Of one that is known to hide, that is no news.
+    pub(super) fn stranger(&mut self, now: Moment, name: &AgentName, codex: ProcessIdentity, thread: &ThreadId) {
+        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone) else { return };
+        if agent.codexes.insert(codex, Observed::Told) == Some(Observed::Told) {
+            return;
+        }
+        let pid = codex.pid;
+        let what = format!(
+            "codex (process {pid}) works for thread {thread}, which neither a session file nor a hook tells of"
+        );
+        self.unobservable(now, name, what);
     }
 
     /// What a Codex spends can be seen, whether its thread is new or goes on in a file that was known before.
     pub(super) fn codex_observed(&mut self, process: ProcessIdentity) {
         for agent in self.agents.values_mut() {
-            agent.codexes.insert(process, Observed::Yes);
+            let known = agent.codexes.entry(process).or_insert(Observed::Yes);
+            let is_sure = !matches!(known, Observed::Unsure | Observed::Partly);
+            *known = if is_sure { Observed::Yes } else { Observed::Partly };
         }
     }
 
     /// It is known already that what this Codex spends can be seen.
     pub fn sees_spend_of(&self, process: ProcessIdentity) -> bool {
-        self.agents.values().any(|agent| agent.codexes.get(&process) == Some(&Observed::Yes))
+        let sees = |known: &Observed| matches!(known, Observed::Yes | Observed::Partly);
+        self.agents.values().any(|agent| agent.codexes.get(&process).is_some_and(sees))
     }
 
     /// The time in which a Codex had to be observed is over.
@@ -92,19 +136,16 @@ impl Governor {
 
     /// The agent's command has ended by itself. A Codex that worked in it without being seen may have spent something.
     pub(super) fn unobserved_at_end(&mut self, name: &AgentName) {
+        let expects = self.enforces() || self.warns_of_unobserved();
         let Some(agent) = self.agents.get_mut(name).filter(|agent| !matches!(agent.state, State::Ending(_))) else {
             return;
         };
-        let unseen = agent.codexes.iter_mut().filter(|(_, known)| matches!(known, Observed::NotYet | Observed::Unsure));
-        let unseen: Vec<i32> = unseen
-            .map(|(process, known)| {
-                *known = Observed::Told;
-                process.pid
-            })
-            .collect();
-        for pid in unseen {
-            let what =
-                format!("codex (process {pid}) has ended, and no session file of it was seen: its spend {UNOBSERVED}");
+        let unseen = agent.codexes.iter_mut().filter_map(|(process, known)| {
+            let what = known.unseen_at_end(expects)?;
+            *known = Observed::Told;
+            Some(format!("codex (process {}) {what} {UNOBSERVED}", process.pid))
+        });
+        for what in unseen.collect::<Vec<_>>() {
             self.mark(Some(name), what.clone());
             self.say(name, &what);
         }

@@ -11,7 +11,7 @@ use crate::clock;
 use crate::codex::{self, Failing, HookEvent, HookTarget, Invocation, NoHooks};
 use crate::decide::admission::Asked;
 use crate::decide::agent::Agent;
-use crate::decide::input::{Gone, Hook, HookId, Input, Judged, ToolCall, Wants};
+use crate::decide::input::{Gone, Hook, HookId, Input, Judged, ToolCall, Wants, Works};
 use crate::decide::models::not_allowed;
 use crate::decide::{Effect, Governor};
 use crate::error::Error;
@@ -192,7 +192,7 @@ impl Supervisor {
         }
         let process = call.peer.pid.and_then(process::codex_above).and_then(process::identity_of)?;
         let agent = agent.clone();
-        Some(Input::CodexSeen { agent, process, ephemeral: true, tells: true, works_at_once: false })
+        Some(Input::CodexSeen { agent, process, ephemeral: true, tells: true, works: Works::WhenTyped })
     }
 
     /// The caller names its session file, and has written all of it that was before this.

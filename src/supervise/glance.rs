@@ -40,6 +40,10 @@ impl Glances {
         self.looked_at.insert(codex);
     }
 
+    pub(super) fn has_looked_at(&self, codex: ProcessIdentity) -> bool {
+        self.looked_at.contains(&codex)
+    }
+
     /// Something may have been started since.
     fn is_due(&mut self) -> bool {
         let now = process::last_number();
@@ -69,9 +73,10 @@ impl Supervisor {
         }
         // One that hides may be started anywhere in the tree: by a script, or by a tool of a Codex that does not.
         let mut new = self.codexes();
-        new.retain(|(codex, _)| !self.glanced.looked_at.contains(&codex.identity));
+        new.retain(|(codex, _)| !self.glanced.has_looked_at(codex.identity));
         let mut inputs = self.looked_at(new);
         inputs.extend(self.handing_away());
+        inputs.extend(self.strangers());
         inputs
     }
 

@@ -21,6 +21,7 @@ mod perform;
 mod plan;
 mod redraw;
 mod sessions;
+mod strangers;
 mod supervisor;
 mod timers;
 mod told;

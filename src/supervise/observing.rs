@@ -92,6 +92,10 @@ impl Supervisor {
                         }
                     }
                 }
+                // What its command line tells comes before what it has shown.
+                if !self.glanced.has_looked_at(process.identity) {
+                    inputs.extend(self.looked_at(vec![(process, agent.clone())]));
+                }
                 inputs.extend(self.observed(process.identity));
             }
         }

@@ -34,6 +34,7 @@ use super::owners::Owners;
 use super::plan::{Outcome, Plan, Seat, Start};
 use super::redraw::Redraw;
 use super::sessions::Sessions;
+use super::strangers::Strangers;
 use super::timers::Timers;
 use super::told::WithoutFile;
 use super::ward::Ward;
@@ -61,6 +62,7 @@ pub(super) struct Supervisor {
     pub(super) sweeps: usize,
     pub(super) clocks: Clocks,
     pub(super) glanced: Glances,
+    pub(super) strangers: Strangers,
     pub(super) skipped: u64,
     /// Codexes whose open files may not be looked at.
     pub(super) hidden: HashSet<ProcessIdentity>,
@@ -193,6 +195,7 @@ impl Supervisor {
             clocks,
             sweeps: 0,
             glanced: Glances::default(),
+            strangers: Strangers::default(),
             skipped: 0,
             hidden: HashSet::new(),
             not_taken: None,

@@ -1,11 +1,11 @@
 //! What Codex tells after its requests: the second source of the meter, and the only one of a thread without a session
 //! file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::clock;
 use crate::codex::installed::{self, Trust};
-use crate::codex::{Defaults, HookEvent};
+use crate::codex::{Defaults, HookEvent, Invocation};
 use crate::decide::Effect;
 use crate::decide::input::Input;
 use crate::error::Error;
@@ -157,25 +157,40 @@ impl Supervisor {
         self.without_file.insert(thread, WithoutFile { agent: agent.clone(), home, defaults });
     }
 
-    /// govern's hooks are with this Codex: on its command line, or in the configuration of its home. Whether it runs
-    /// them is found out by what comes.
-    pub(super) fn has_hooks(&self, pid: i32) -> bool {
+    /// govern's hooks are with this Codex: on its command line, in the configuration of its home, or in the machine's.
+    /// Whether it runs them is found out by what comes.
+    pub(super) fn has_hooks(&self, pid: i32, invocation: Option<&Invocation>) -> bool {
         let socket = socket::path_of(&self.sockets, &self.run).display().to_string();
-        let on_its_line = process::command_line(pid).iter().any(|word| word.to_string_lossy().contains(&socket));
-        on_its_line
-            || codex_home(pid).is_some_and(|home| {
-                let file = home.join("config.toml").display().to_string();
-                let text = settings::of(&home).unwrap_or_default();
-                let standing = installed::standing(&text, Trust::Hashes(&[file]));
-                let told = |found: &installed::Found| found.event == HookEvent::PostModelRequest;
-                standing.is_ok_and(|standing| !standing.off && standing.hooks.iter().any(told))
-            })
+        if process::command_line(pid).iter().any(|word| word.to_string_lossy().contains(&socket)) {
+            return true;
+        }
+        let managed = settings::at(&process::path_seen_by(pid, Path::new(settings::MANAGED))).unwrap_or_default();
+        if tells(&managed, Trust::Managed("")) {
+            return true;
+        }
+        let Some(home) = codex_home(pid).filter(|_| invocation.is_none_or(|own| own.refuses_hooks().is_none())) else {
+            return false;
+        };
+        let here = process::path_seen_by(pid, &home);
+        let text = settings::of(&here).unwrap_or_default();
+        // Codex goes by the name that it was given for its home, or by where that leads: the hooks were trusted as the
+        // installed Codex goes.
+        let names = [Some(home), here.canonicalize().ok()].into_iter().flatten();
+        names
+            .map(|name| name.join("config.toml").display().to_string())
+            .any(|name| tells(&text, Trust::Hashes(&[name])))
     }
 
     /// The agent of a thread without a session file.
     pub(super) fn agent_without_file(&self, thread: &ThreadId) -> Option<&AgentName> {
         self.without_file.get(thread).map(|known| &known.agent)
     }
+}
+
+/// A configuration has govern's hook for what a request used, and Codex runs it.
+fn tells(text: &str, trust: Trust<'_>) -> bool {
+    let is_told = |found: &installed::Found| found.event == HookEvent::PostModelRequest && found.trusted;
+    installed::standing(text, trust).is_ok_and(|standing| !standing.off && standing.hooks.iter().any(is_told))
 }
 
 /// The home of a Codex that runs.

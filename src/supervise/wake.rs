@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::codex::{Invocation, Kind, Ungovernable};
 use crate::decide::Effect;
-use crate::decide::input::{Input, Timer};
+use crate::decide::input::{Input, Timer, Works};
 use crate::decide::lifecycle::State;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -24,6 +24,7 @@ impl Supervisor {
         let mut inputs = self.looked_at(codexes);
         inputs.extend(self.handing_away());
         inputs.extend(self.claim_open());
+        inputs.extend(self.strangers());
         inputs.extend(self.full_disk());
         inputs
     }
@@ -50,16 +51,15 @@ impl Supervisor {
             let invocation = Invocation::parse(&argv);
             let ephemeral =
                 invocation.as_ref().is_some_and(|one| one.ungovernable().contains(&Ungovernable::Ephemeral));
-            let kind = invocation.map(|invocation| invocation.kind());
-            let works_at_once = matches!(kind, Some(Kind::Exec(_) | Kind::Review));
-            // A server's thread may be an ephemeral one, of which its command line says nothing.
-            let serves = match &kind {
-                Some(Kind::AppServer) => true,
-                Some(Kind::Other(name)) => name == "mcp-server",
-                _ => false,
+            let kind = invocation.as_ref().map(Invocation::kind);
+            let works = match &kind {
+                Some(Kind::Exec(_) | Kind::Review) => Works::AtOnce,
+                Some(Kind::AppServer) => Works::ForOthers,
+                Some(Kind::Other(name)) if name == "mcp-server" => Works::ForOthers,
+                _ => Works::WhenTyped,
             };
-            let tells = if ephemeral || serves { self.has_hooks(pid) } else { true };
-            inputs.push(Input::CodexSeen { agent, process: codex.identity, ephemeral, tells, works_at_once });
+            let tells = !(ephemeral || works == Works::ForOthers) || self.has_hooks(pid, invocation.as_ref());
+            inputs.push(Input::CodexSeen { agent, process: codex.identity, ephemeral, tells, works });
         }
         inputs
     }

@@ -17,6 +17,7 @@ pub mod support;
 mod agents_sdk;
 mod alerts;
 mod allot;
+mod app_server;
 mod approvals;
 mod ask;
 mod bad_input;

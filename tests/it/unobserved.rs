@@ -101,6 +101,6 @@ fn an_ephemeral_codex_in_a_tool_of_a_governed_one_is_ended_at_once() {
 #[test]
 fn an_app_server_in_a_script_that_showed_nothing_is_not_said_to_have_spent_nothing() {
     let Some(world) = World::with_codex(CURRENT) else { return };
-    let end = world.run_governed(LIMIT, &["sh", "-c", "sleep 3 | codex app-server; true"]).expect_code(0);
-    end.finished.expect_said("was not observed").expect_not_said("0 % used");
+    let end = world.run_governed(&[], &["sh", "-c", "sleep 3 | codex app-server; true"]).expect_code(0);
+    end.finished.expect_said("what it spent is not known");
 }

@@ -163,6 +163,26 @@ impl Running {
         self.stdout.wait_for(text, LONG);
     }
 
+    /// Waits until stdout holds this text so many times.
+    #[track_caller]
+    pub fn wait_for_stdout_times(&self, text: &str, times: usize) {
+        let deadline = Instant::now() + LONG;
+        while self.stdout().matches(text).count() < times {
+            assert!(Instant::now() < deadline, "not said {times} times: `{text}`; but:\n{}", self.stdout());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits until it has ended, with its stdin as it is.
+    #[track_caller]
+    pub fn wait_for_end(&mut self) {
+        let deadline = Instant::now() + LONG;
+        while self.is_running() {
+            assert!(Instant::now() < deadline, "has not ended within {LONG:?}\n{}", self.stderr());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// It has not ended.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()

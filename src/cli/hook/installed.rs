@@ -129,7 +129,14 @@ fn below_a_run(
         let named = socket.display().to_string();
         command.iter().any(|word| word.to_string_lossy().contains(&named))
     });
-    if asks_itself || !(hook.event.gates() || hook.event == HookEvent::PostModelRequest) {
+    // A run follows the session files itself. Of a thread without one, a turn's beginning and end are all that a Codex
+    // before 0.164 tells, if no tool runs in it.
+    let is_asked = match hook.event {
+        HookEvent::PostModelRequest => true,
+        HookEvent::UserPromptSubmit | HookEvent::Stop => said.input.has_no_file(),
+        event => event.gates(),
+    };
+    if asks_itself || !is_asked {
         return Ok(String::new());
     }
     super::ask(hook.event, &socket, parent, &said.bytes)

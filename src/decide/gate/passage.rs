@@ -27,9 +27,8 @@ impl Governor {
         let Some(agent) = self.agents.get_mut(&name) else { return };
         let reach = if spends { GateReach::Requests } else { GateReach::Tools };
         agent.watch.heard(now.uptime);
-        let compacts = wants == Wants::Compaction;
         let call = if let Wants::Tool(call) = &wants { Some(call.clone()) } else { None };
-        agent.gate.waiting.insert(id, (thread.clone(), wants));
+        agent.gate.waiting.insert(id, (thread.clone(), wants.clone()));
         let more = agent.gate.reach < Some(reach);
         if more {
             agent.gate.reach = Some(reach);
@@ -37,6 +36,7 @@ impl Governor {
         let entry = agent.threads.entry(thread.clone()).or_default();
         entry.root = Some(root.clone());
         entry.has_file = has_file;
+        let ends = wants == Wants::TurnEnd && entry.phase.goes_on();
         if begins && !entry.phase.goes_on() {
             entry.phase = Phase::InFlight;
         }
@@ -70,7 +70,7 @@ impl Governor {
         if spends {
             agent.gate.asked.insert(id, asked);
         }
-        let unseen = entry.unseen(spends, compacts, call.is_some());
+        let unseen = entry.unseen(&wants, ends);
         if more {
             self.record(Some(&name), EventKind::Gated { reach });
         }

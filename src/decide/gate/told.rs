@@ -3,18 +3,20 @@
 use crate::decide::account::Books;
 use crate::decide::agent::Thread;
 use crate::decide::governor::Governor;
-use crate::decide::input::{HookId, Moment, Phase};
+use crate::decide::input::{HookId, Moment, Phase, Wants};
 use crate::model::{AgentName, Response, Source, ThreadId};
 
 impl Thread {
-    /// Why what the thread does now will not be known, if it will not: it writes no session file, and this Codex does
-    /// not tell of it.
-    pub(super) fn unseen(&self, spends: bool, compacts: bool, calls: bool) -> Option<&'static str> {
+    /// Why what the thread does now, or has done until a turn's end, is not known, if it is not: it writes no session
+    /// file, and this Codex does not tell of it.
+    pub(super) fn unseen(&self, wants: &Wants, ends: bool) -> Option<&'static str> {
+        let compacts = *wants == Wants::Compaction;
+        let works = ends || matches!(wants, Wants::Tool(_));
         match self.has_file {
             true => None,
             // 0.169 tells of no compaction, and names no request.
             false if compacts && !self.is_named => Some("does not tell what a compaction uses"),
-            false if calls && !spends && !self.gated => Some("does not ask before its requests"),
+            false if works && !self.gated => Some("does not ask before its requests"),
             false => None,
         }
     }

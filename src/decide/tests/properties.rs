@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::conserved::money_is_conserved;
 use super::world::{CODEX, Plan, World, expects, setup};
 use crate::decide::admission::Asked;
-use crate::decide::input::{Gone, Hook, HookId, Judged, News, Phase, Settled, Timer, ToolCall, Wants};
+use crate::decide::input::{Gone, Hook, HookId, Judged, News, Phase, Settled, Timer, ToolCall, Wants, Works};
 use crate::decide::lifecycle::State;
 use crate::decide::{Books, Effect, Input};
 use crate::model::event::{Answer, Course, Decision, EventKind};
@@ -208,7 +208,7 @@ fn act(world: &mut World, act: &Act) {
                 process: ProcessIdentity { pid: 1, started: 0 },
                 ephemeral: false,
                 tells: false,
-                works_at_once: true,
+                works: Works::AtOnce,
             });
         }
         Act::Progress(who, times) => {

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, lift, moment, morning};
-use crate::decide::input::Timer;
+use crate::decide::input::{Timer, Works};
 use crate::decide::lift::Lift;
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
@@ -14,14 +14,8 @@ const STOP: &str = r#"{ at = "80%", do = "warn" }, { at = "100%", do = "stop" }"
 /// A Codex.
 const THIS: ProcessIdentity = ProcessIdentity { pid: 7, started: 70 };
 
-fn codex_seen(world: &mut World, ephemeral: bool, works_at_once: bool) {
-    world.feed(Input::CodexSeen {
-        agent: AgentName::new(CODEX),
-        process: THIS,
-        ephemeral,
-        tells: !ephemeral,
-        works_at_once,
-    });
+fn codex_seen(world: &mut World, ephemeral: bool, works: Works) {
+    world.feed(Input::CodexSeen { agent: AgentName::new(CODEX), process: THIS, ephemeral, tells: !ephemeral, works });
 }
 
 #[test]
@@ -58,17 +52,17 @@ fn a_model_that_is_not_allowed_is_stopped() {
 #[test]
 fn an_ephemeral_codex_is_stopped_under_a_limit_and_marked_without() {
     let mut world = Plan::of(&five_dollars(STOP)).started();
-    codex_seen(&mut world, true, true);
+    codex_seen(&mut world, true, Works::AtOnce);
     let limited = world.told();
     let mut world = Plan::of("").started();
-    codex_seen(&mut world, true, true);
+    codex_seen(&mut world, true, Works::AtOnce);
     assert_snapshot!(limited + "---\n" + &world.told());
 }
 
 #[test]
 fn a_codex_that_stays_unobserved_is_stopped_in_time() {
     let mut world = Plan::of(&five_dollars(STOP)).started();
-    codex_seen(&mut world, false, true);
+    codex_seen(&mut world, false, Works::AtOnce);
     world.pass(20);
     world.due(Timer::Observe(AgentName::new(CODEX), THIS));
     assert_snapshot!(world.told());
@@ -89,10 +83,10 @@ fn a_session_file_that_was_changed_stops_under_a_limit_and_is_marked_without() {
 #[test]
 fn a_codex_that_worked_unseen_until_its_end_is_told_of_once() {
     for (ephemeral, works, observed, told) in [
-        (false, true, false, true),
-        (false, true, true, false),
-        (false, false, false, false),
-        (true, true, false, false),
+        (false, Works::AtOnce, false, true),
+        (false, Works::AtOnce, true, false),
+        (false, Works::WhenTyped, false, false),
+        (true, Works::AtOnce, false, false),
     ] {
         let mut world = Plan::of("").started();
         codex_seen(&mut world, ephemeral, works);
@@ -103,7 +97,7 @@ fn a_codex_that_worked_unseen_until_its_end_is_told_of_once() {
         world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0, ok: true });
         let story = world.told();
         let unseen = story.contains("no session file of it was seen: its spend cannot be observed");
-        assert_eq!(unseen, told, "{ephemeral} {works} {observed}: {story}");
+        assert_eq!(unseen, told, "{ephemeral} {works:?} {observed}: {story}");
     }
 }
 
@@ -113,7 +107,7 @@ fn what_a_hard_alert_cannot_judge_goes_on_and_is_said_aloud() {
     let plan = "[[budget]]\nname = \"plan\"\nper = \"user\"\nlimit = \"80% plan 5h\"\n";
     for (text, told) in [(alert("stop"), true), (alert("warn"), false), (plan.to_owned(), true)] {
         let mut world = Plan::of(&text).started();
-        codex_seen(&mut world, false, true);
+        codex_seen(&mut world, false, Works::AtOnce);
         world.pass(20);
         world.due(Timer::Observe(AgentName::new(CODEX), THIS));
         assert!(!world.finished(), "{text}");
@@ -127,20 +121,20 @@ fn what_a_hard_alert_cannot_judge_goes_on_and_is_said_aloud() {
 #[test]
 fn a_codex_that_is_observed_or_waits_for_a_person_is_left_alone() {
     let mut world = Plan::of(&five_dollars(STOP)).started();
-    codex_seen(&mut world, false, true);
+    codex_seen(&mut world, false, Works::AtOnce);
     world.feed(Input::CodexObserved(THIS));
     world.due(Timer::Observe(AgentName::new(CODEX), THIS));
     assert!(!world.finished());
     let mut world = Plan::of(&five_dollars(STOP)).started();
     world.skip();
-    codex_seen(&mut world, false, false);
+    codex_seen(&mut world, false, Works::WhenTyped);
     assert_snapshot!(world.told(), @"codex runs codex 7, ephemeral false, works at once false");
 }
 
 #[test]
 fn a_later_codex_with_the_same_number_must_be_observed_itself() {
     let mut world = Plan::of(&five_dollars(STOP)).started();
-    codex_seen(&mut world, false, true);
+    codex_seen(&mut world, false, Works::AtOnce);
     world.feed(Input::CodexObserved(THIS));
     let later = ProcessIdentity { started: THIS.started + 1, ..THIS };
     world.feed(Input::CodexSeen {
@@ -148,7 +142,7 @@ fn a_later_codex_with_the_same_number_must_be_observed_itself() {
         process: later,
         ephemeral: false,
         tells: false,
-        works_at_once: true,
+        works: Works::AtOnce,
     });
     world.due(Timer::Observe(AgentName::new(CODEX), THIS));
     assert!(!world.finished());
@@ -161,7 +155,7 @@ fn what_is_held_and_then_found_ephemeral_takes_its_question_back() {
     let mut world = Plan::of(&five_dollars(r#"{ at = "100%", do = "ask" }"#)).started();
     world.works(3_000);
     world.skip();
-    codex_seen(&mut world, true, true);
+    codex_seen(&mut world, true, Works::AtOnce);
     assert_snapshot!(world.told());
 }
 
@@ -305,4 +299,68 @@ fn credits_are_what_a_response_costs_at_25_a_dollar() {
     world.model = "unknown".to_owned();
     world.works(10);
     assert!(world.finished(), "what has no price has no credits");
+}
+
+fn serves(world: &mut World, tells: bool) {
+    let agent = AgentName::new(CODEX);
+    world.feed(Input::CodexSeen { agent, process: THIS, ephemeral: false, tells, works: Works::ForOthers });
+}
+
+#[test]
+fn a_server_without_hooks_is_stopped_under_a_limit_and_told_of_at_its_end_without_one() {
+    let mut limited = Plan::of(&five_dollars(STOP)).started();
+    serves(&mut limited, false);
+    assert!(limited.finished());
+    assert!(limited.told().contains("govern hooks install"));
+    for (observed, told) in [
+        (true, "without govern's hooks: what a thread without a session file spent cannot be observed"),
+        (false, "no session file of it was seen: its spend cannot be observed"),
+    ] {
+        let mut world = Plan::of("").started();
+        serves(&mut world, false);
+        if observed {
+            world.feed(Input::CodexObserved(THIS));
+            assert!(world.governor.sees_spend_of(THIS));
+        }
+        world.exits(CODEX);
+        let story = world.told();
+        assert_eq!(story.matches(told).count(), 2, "it is said and noted: {story}");
+    }
+}
+
+#[test]
+fn a_server_with_hooks_that_showed_no_thread_is_told_of_where_somebody_relies_on_it() {
+    for (text, observed, told) in
+        [(five_dollars(STOP), false, true), (five_dollars(STOP), true, false), (String::new(), false, false)]
+    {
+        let mut world = Plan::of(&text).started();
+        serves(&mut world, true);
+        if observed {
+            world.feed(Input::CodexObserved(THIS));
+        }
+        world.exits(CODEX);
+        assert_eq!(world.told().contains("no thread of it was seen"), told, "{text} {observed}");
+    }
+}
+
+#[test]
+fn a_codex_that_works_for_a_thread_that_nothing_tells_of_is_stopped_under_a_limit_and_told_of_once_without_one() {
+    let stranger = || Input::Stranger { agent: AgentName::new(CODEX), codex: THIS, thread: "t".into() };
+    let mut limited = Plan::of(&five_dollars(STOP)).started();
+    serves(&mut limited, true);
+    limited.feed(stranger());
+    assert!(limited.finished());
+    let mut world = Plan::of("").started();
+    // That one is known to hide.
+    codex_seen(&mut world, true, Works::AtOnce);
+    let _told = world.told();
+    world.feed(stranger());
+    assert!(!world.told().contains("cannot be observed"));
+    let mut world = Plan::of("").started();
+    serves(&mut world, true);
+    world.feed(stranger());
+    world.feed(stranger());
+    world.exits(CODEX);
+    let story = world.told();
+    assert_eq!(story.matches("its spend cannot be observed").count(), 1, "{story}");
 }

@@ -1,7 +1,7 @@
 //! Pure. Inputs and effects as lines of a transcript.
 
 use crate::decide::effect::Question;
-use crate::decide::input::{News, Phase, Settled, Timer};
+use crate::decide::input::{News, Phase, Settled, Timer, Works};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, Chosen, Course, Decision, EventKind};
 use crate::model::{AgentName, Quantity};
@@ -42,12 +42,15 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Interrupted { how, because } => format!("interrupted to {how:?}: {because}"),
         Input::Asked { agent, approval } => format!("{agent} waits for approval {approval}"),
         Input::Answered { approval, answer, by, .. } => format!("{by} answers {approval}: {}", show_answer(answer)),
+        Input::Stranger { agent, codex, thread } => {
+            format!("{agent}'s codex {} works for a thread that nothing tells of: {thread}", codex.pid)
+        }
         Input::Blind { agent, what } => format!("{agent} is out of sight: {what}"),
         Input::Altered { agent, what } => format!("{agent} is in doubt: {what}"),
         Input::Braked { brake, by, .. } => format!("{by}: {brake}"),
         Input::GiveUp { agent, because } => format!("{agent} is given up: {because}"),
-        Input::CodexSeen { agent, process, ephemeral, tells: _, works_at_once } => {
-            let pid = process.pid;
+        Input::CodexSeen { agent, process, ephemeral, tells: _, works } => {
+            let (pid, works_at_once) = (process.pid, *works == Works::AtOnce);
             format!("{agent} runs codex {pid}, ephemeral {ephemeral}, works at once {works_at_once}")
         }
         Input::Progress { agent, progress } => format!(

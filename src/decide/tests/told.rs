@@ -3,7 +3,7 @@
 use super::gate::tool;
 use super::world::{CODEX, Plan, World, five_dollars, response};
 use crate::decide::admission::Asked;
-use crate::decide::input::{Hook, HookId, Phase, Timer, Wants};
+use crate::decide::input::{Hook, HookId, Phase, Timer, Wants, Works};
 use crate::decide::{Effect, Input};
 use crate::model::{AgentName, ModelId, Response, Source, ThreadId};
 
@@ -237,7 +237,7 @@ fn a_codex_that_writes_no_file_and_told_nothing_is_marked_at_its_end() {
         let mut world = Plan::of("").started();
         let process = ProcessIdentity { pid: 7, started: 70 };
         let agent = AgentName::new(CODEX);
-        world.feed(Input::CodexSeen { agent, process, ephemeral: true, tells: true, works_at_once: true });
+        world.feed(Input::CodexSeen { agent, process, ephemeral: true, tells: true, works: Works::AtOnce });
         if observed {
             world.feed(Input::CodexObserved(process));
         }

@@ -51,7 +51,7 @@ pub(super) struct Standing {
     /// Something was done to it once: a record that names no response may tell of one that is counted.
     #[serde(default)]
     doubted: bool,
-    /// A response did not tell what it used; and whether that is news to whoever reads the session's events.
+    /// What a response used was not told; and whether that is news to whoever reads the session's events.
     #[serde(default)]
     pub(super) untold: Option<bool>,
     /// Hooks tell what its requests use.
@@ -183,6 +183,11 @@ impl Standing {
         }
         self.provider = told.meter.provider().map(str::to_owned);
         from
+    }
+
+    /// It writes no session file, and its Codex was not seen to ask before its requests.
+    fn hides_turns(&self) -> bool {
+        !self.has_file() && !self.asks
     }
 
     /// A request of it is let through.
@@ -391,7 +396,17 @@ impl Stood {
             if is_due {
                 known.untold = Some(false);
             }
-            is_due.then(|| Input::Untold { agent: call.agent.clone(), thread: thread.clone() })
+            let (agent, thread) = (call.agent.clone(), thread.clone());
+            let hides = known.hides_turns();
+            is_due.then(|| match hides {
+                true => Input::Blind {
+                    what: format!(
+                        "thread {thread} writes no session file, and its Codex does not ask before its requests"
+                    ),
+                    agent,
+                },
+                false => Input::Untold { agent, thread },
+            })
         });
         due.collect()
     }
@@ -455,6 +470,10 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading) -> Result<S
         }
         if call.event == HookEvent::PreToolUse && !standing.has_file() {
             standing.phase = Phase::Tools;
+        }
+        // A turn has ended that nothing but this tells of.
+        if call.event == HookEvent::Stop && standing.hides_turns() {
+            standing.untold = standing.untold.or(Some(true));
         }
     }
     Ok(stood)

@@ -1,0 +1,68 @@
+//! Tools of threads that neither a session file nor a hook tells of. Codex names the thread in the environment of what it
+//! runs for it (0.118 to 0.171), so that a thread shows itself by its first tool, whatever its client asked for: one that
+//! writes no file and for which hooks were turned off (`thread/start` of an app server takes both) shows itself by
+//! nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::decide::input::Input;
+use crate::model::{ProcessIdentity, ThreadId};
+use crate::process::{self, Role};
+
+use super::supervisor::Supervisor;
+
+/// The variable by which Codex tells its tools whose they are.
+const THREAD: &str = "CODEX_THREAD_ID";
+
+/// What looks for them remember.
+#[derive(Default)]
+pub(super) struct Strangers {
+    /// Processes whose threads are known.
+    looked_at: BTreeSet<ProcessIdentity>,
+    told: BTreeSet<ThreadId>,
+}
+
+impl Supervisor {
+    /// Looks at the tools that were started since the last look; each thread that nothing tells of is told of once.
+    pub(super) fn strangers(&mut self) -> Vec<Input> {
+        let owned = self.owned();
+        let tree: Vec<process::Process> = owned.iter().map(|(process, _)| *process).collect();
+        let codexes: BTreeMap<i32, ProcessIdentity> =
+            process::codex_processes(&tree).iter().map(|codex| (codex.identity.pid, codex.identity)).collect();
+        let parents: BTreeMap<i32, i32> = tree.iter().map(|process| (process.identity.pid, process.parent)).collect();
+        self.strangers.looked_at.retain(|known| tree.iter().any(|process| process.identity == *known));
+        let mut inputs = Vec::new();
+        let mut is_claimed = false;
+        for (process, agent) in owned {
+            let pid = process.identity.pid;
+            if process.is_dead() || codexes.contains_key(&pid) || self.strangers.looked_at.contains(&process.identity) {
+                continue;
+            }
+            let mut above = std::iter::successors(parents.get(&pid), |pid| parents.get(pid)).take(tree.len());
+            let Some(codex) = above.find_map(|pid| codexes.get(pid)).copied() else { continue };
+            let said = process::environ_var(pid, THREAD).filter(|said| !said.is_empty());
+            // What a Codex was given itself, it hands on to all that it starts.
+            let Some(said) = said.filter(|said| process::environ_var(codex.pid, THREAD).as_ref() != Some(said)) else {
+                // What is about to be executed is its parent's copy until then.
+                if process.role() == Role::Other {
+                    self.strangers.looked_at.insert(process.identity);
+                }
+                continue;
+            };
+            let thread = ThreadId::new(said.to_string_lossy());
+            if !self.knows(&thread) && !std::mem::replace(&mut is_claimed, true) {
+                // Its file may have been opened since the last look.
+                inputs.extend(self.claim_open());
+            }
+            self.strangers.looked_at.insert(process.identity);
+            if !self.knows(&thread) && self.strangers.told.insert(thread.clone()) {
+                inputs.push(Input::Stranger { agent, codex, thread });
+            }
+        }
+        inputs
+    }
+
+    fn knows(&self, thread: &ThreadId) -> bool {
+        self.sessions.agent_of(thread).is_some() || self.agent_without_file(thread).is_some()
+    }
+}
