@@ -185,6 +185,7 @@ fn busy() -> World {
     let key =
         BudgetKey { budget: "each run".into(), scope: "run=k4a1c00n2b".into(), window_start: None, unit: Unit::Usd };
     let question = Question {
+        step: None,
         about: crate::model::Subject::Limit,
         key: key.clone(),
         agent: "codex".into(),

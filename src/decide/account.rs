@@ -23,9 +23,9 @@ pub trait Books {
     fn reserved_by_others(&self, key: &BudgetKey) -> i64;
     /// What an agent's responses cost in this run, as far as they have a price.
     fn cost(&self, run: &RunId, agent: &AgentName) -> Money;
-    /// Up to where a person let this budget go on to its next step, by the last answer about it; 0 where nobody did.
-    fn passed(&self, _key: &BudgetKey) -> i64 {
-        0
+    /// The steps of this budget before its limit that a person has said yes to, since then.
+    fn passed(&self, _key: &BudgetKey, _since: Option<Timestamp>) -> Vec<Threshold> {
+        Vec::new()
     }
     /// How many sub-agents were started, in the life of what is asked about.
     fn started(&self, of: &Started<'_>) -> u64;
@@ -117,8 +117,9 @@ pub struct Account {
     pub reserved: i64,
     /// The most severe step that need not be carried out again on any agent, by its place.
     pub fired: Option<usize>,
-    /// Steps before the limit at up to this amount were answered by a person: on to the next one.
-    pub passed: i64,
+    /// Steps before the limit that a person answered: on to the next one. By what they are, since their amount is another
+    /// one under a limit that was lifted.
+    pub passed: Vec<Threshold>,
     /// When a step was last carried out: in a rolling window it may fire again one window later.
     pub fired_at: Option<Timestamp>,
     /// What was offered, or would have been, when a hard step was last carried out.
@@ -177,7 +178,7 @@ impl Account {
             spent: 0,
             reserved: 0,
             fired: None,
-            passed: 0,
+            passed: Vec::new(),
             fired_at: None,
             offered: None,
             grace_said: false,
@@ -202,7 +203,7 @@ impl Account {
             reserved: 0,
             fired: None,
             fired_at: None,
-            passed: 0,
+            passed: Vec::new(),
             ..self.clone()
         };
         Some(Self { grace_said: false, agents: BTreeSet::new(), ..fresh })
@@ -225,7 +226,7 @@ impl Account {
     pub fn open(&mut self, budget: &Budget, books: &dyn Books) {
         self.spent = self.ask_spent(budget, self.bounds, books);
         self.extended = books.extended(&self.key);
-        self.passed = self.passed.max(books.passed(&self.key));
+        self.pass(books.passed(&self.key, self.answered_since(budget)));
     }
 
     /// Reads from the ledger what was spent so far. What is no sum of responses stays as it was counted.
@@ -250,7 +251,28 @@ impl Account {
         self.bounds = budget.window.bounds(now, timezone);
         self.spent = self.ask_spent(budget, self.bounds, books);
         let since = self.fired_at.and_then(|fired| (now - fired).to_std().ok());
-        since.is_some_and(|since| since >= length)
+        let anew = since.is_some_and(|since| since >= length);
+        if anew && !self.passed.is_empty() {
+            self.passed = books.passed(&self.key, self.bounds.start);
+        }
+        anew
+    }
+
+    /// From when on answers about it count together; `None`: its key names the window, or it has none.
+    pub fn answered_since(&self, budget: &Budget) -> Option<Timestamp> {
+        match budget.window {
+            Window::Rolling(_) => self.bounds.start,
+            Window::Life | Window::Calendar(_) | Window::Between(..) | Window::Total => None,
+        }
+    }
+
+    /// A person let it go past these steps.
+    pub fn pass(&mut self, steps: impl IntoIterator<Item = Threshold>) {
+        for step in steps {
+            if !self.passed.contains(&step) {
+                self.passed.push(step);
+            }
+        }
     }
 
     fn ask_spent(&self, budget: &Budget, bounds: Bounds, books: &dyn Books) -> i64 {
@@ -286,11 +308,12 @@ impl Account {
             .next_back()
     }
 
-    /// The last step before the limit that a person let it go past. One whose amount is no longer spent (a rolling window)
-    /// asks again when it is reached again, and one that no other step comes after asks at the limit, too.
+    /// The last step before the limit that a person let it go past: it asks no more in this window, also where the limit
+    /// was lifted. One that no other step comes after asks at the limit, too.
     pub fn answered_step(&self, budget: &Budget) -> Option<usize> {
         let limit = self.limit();
-        let answered = |step: &Step| step.at.amount(limit) <= self.passed.min(self.spent) && !is_at_limit(step, limit);
+        let passed = self.passed.iter().map(|step| step.amount(limit)).max()?.min(self.spent);
+        let answered = |step: &Step| step.at.amount(limit) <= passed && !is_at_limit(step, limit);
         let last = budget.steps.iter().rposition(answered)?;
         let kept = budget.steps.iter().skip(last + 1).any(|step| step.verb.is_hard());
         (kept || self.spent < limit).then_some(last)

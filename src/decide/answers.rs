@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::event::{Answer, Chosen, EventKind};
-use crate::model::{AgentName, ApprovalId, BudgetKey, Quantity, Verb};
+use crate::model::{AgentName, ApprovalId, BudgetKey, Quantity, Threshold, Verb};
 use crate::policy::rule::Window;
 use crate::policy::verdict::{Standing, is_at_limit, judge};
 
@@ -114,11 +114,11 @@ impl Governor {
 
     /// Carries out an answer whose extension, if any, is already in the accounts.
     pub(super) fn obey(&mut self, now: Moment, approval: ApprovalId, answer: &Answer, books: &dyn Books) {
-        if let Some(Question { key, about: About::Step { past }, .. }) = self.question(approval)
+        if let Some(Question { key, about: About::Step { at, .. }, .. }) = self.question(approval)
             && answer.is_yes()
         {
             // Whatever else a yes does, this step is behind.
-            self.pass_steps_to(&key, past);
+            self.pass_steps_to(&key, at);
         }
         for name in self.names() {
             let held = self.agents.get(&name).and_then(|agent| agent.held.as_ref());
@@ -136,10 +136,10 @@ impl Governor {
         }
     }
 
-    /// Steps at up to this amount were answered: they ask no more.
-    fn pass_steps_to(&mut self, key: &BudgetKey, past: i64) {
+    /// Steps up to this one were answered: they ask no more.
+    fn pass_steps_to(&mut self, key: &BudgetKey, at: Threshold) {
         for account in self.accounts.iter_mut().filter(|account| account.key == *key) {
-            account.passed = account.passed.max(past);
+            account.pass([at]);
         }
     }
 
@@ -318,7 +318,7 @@ impl Governor {
             wait: step.map_or(Duration::from_secs(30 * 60), |step| step.wait),
             otherwise: step.map_or(Verb::Stop, |step| step.otherwise),
             about: match step.filter(|step| account.spent < account.limit() && !is_at_limit(step, account.limit())) {
-                Some(step) => About::Step { past: step.at.amount(account.limit()) },
+                Some(step) => About::Step { at: step.at, past: step.at.amount(account.limit()) },
                 None => About::Limit,
             },
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, Answer, ApprovalId, BudgetKey, ModelId, Money, Quantity, RunId, Subject, ThreadId, Verb,
+    AgentName, Answer, ApprovalId, BudgetKey, ModelId, Money, Quantity, RunId, Subject, ThreadId, Threshold, Verb,
 };
 use crate::policy::rule::{Refusal, Rung};
 
@@ -141,6 +141,8 @@ pub enum About {
     Limit,
     /// A step before the limit: a plain yes goes on to the next one.
     Step {
+        /// Which.
+        at: Threshold,
         /// Where it stands, in the smallest part of the budget's unit.
         past: i64,
     },

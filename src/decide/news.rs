@@ -21,6 +21,9 @@ impl Governor {
                 self.lift_accounts(key, *amount);
             }
         }
+        if !news.answers.is_empty() {
+            self.pass_answered_steps(books);
+        }
         for Settled { approval, answer, by, reason } in &news.answers {
             if !self.call_settled(now, *approval, answer, (by, reason.as_deref()), books) {
                 self.obey(now, *approval, answer, books);
@@ -31,6 +34,14 @@ impl Governor {
         }
         for name in self.names() {
             self.evaluate_one(now, &name, books);
+        }
+    }
+
+    /// Others may have been asked about budgets that this run shares: what they said yes to asks nobody here.
+    fn pass_answered_steps(&mut self, books: &dyn Books) {
+        for account in &mut self.accounts {
+            let Some(budget) = self.policy.budgets.get(account.budget) else { continue };
+            account.pass(books.passed(&account.key, account.answered_since(budget)));
         }
     }
 

@@ -2,10 +2,10 @@
 //! door an answer comes.
 
 use crate::model::event::Answer;
-use crate::model::{ApprovalId, BudgetKey, BudgetName, Quantity, Timestamp};
-use crate::policy::rule::{Approvals, Window};
+use crate::model::{ApprovalId, BudgetKey, BudgetName, Quantity};
+use crate::policy::rule::Approvals;
 
-use super::account::{Account, Books};
+use super::account::Books;
 use super::governor::Governor;
 use super::input::Moment;
 
@@ -74,14 +74,6 @@ fn how_far(approvals: &Approvals, Lifting { budget, by, given }: Lifting<'_>) ->
     }
 }
 
-/// From when on answers count together for this account; `None`: its key names the window, or it has none.
-fn together_since(window: &Window, account: &Account) -> Option<Timestamp> {
-    match window {
-        Window::Rolling(_) => account.bounds.start,
-        Window::Life | Window::Calendar(_) | Window::Between(..) | Window::Total => None,
-    }
-}
-
 impl Governor {
     /// Whether what this answer lifts is still within what all answers may come to. To be asked in the turn that takes
     /// the answer: two answers cannot both take what is left.
@@ -137,10 +129,7 @@ impl Governor {
 
     fn given(&self, key: &BudgetKey, books: &dyn Books) -> i64 {
         let account = self.accounts.iter().find(|account| account.key == *key);
-        let since = account.and_then(|account| {
-            let budget = self.policy.budgets.get(account.budget)?;
-            together_since(&budget.window, account)
-        });
+        let since = account.and_then(|account| account.answered_since(self.policy.budgets.get(account.budget)?));
         books.given(key, since)
     }
 }

@@ -95,9 +95,7 @@ impl Governor {
         for name in self.names() {
             let due = self.foreseen(now, &name, books);
             // A route that comes down to more here is no limit that is spent.
-            // What is only foretold is no reason to refuse where a person can be asked: it starts, and is held.
-            let asks = |due: &Due| due.foretold && due.verb == Verb::Ask;
-            let hard = due.iter().find(|due| due.written.is_hard() && self.is_hard(due) && !asks(due));
+            let hard = due.iter().find(|due| due.written.is_hard() && self.is_hard(due) && !self.asks_first(due));
             if let Some(hard) = hard {
                 let (text, offer) = (hard.because.clone(), hard.offer);
                 if let Source::Step { account, .. } = hard.source
@@ -116,6 +114,13 @@ impl Governor {
             self.reserve(now, &name);
         }
         self.begun = true;
+    }
+
+    /// It is no reason to refuse, where a person can be asked: the limit is not spent, so it starts, and is held.
+    fn asks_first(&self, due: &Due) -> bool {
+        let Source::Step { account, .. } = due.source else { return false };
+        let left = self.account(account).is_some_and(|(account, _)| account.spent < account.limit());
+        due.verb == Verb::Ask && (due.foretold || left)
     }
 
     fn recall(&mut self, name: &AgentName, books: &dyn Books) {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, Approval, ApprovalId, ApprovalState, BudgetKey, BudgetName, ProcessIdentity, Quantity, RunId, Subject,
-    Timestamp, Unit,
+    AgentName, Approval, ApprovalId, ApprovalState, Braked, BudgetKey, BudgetName, ProcessIdentity, Quantity, RunId,
+    Subject, Threshold, Timestamp, Unit,
 };
 
 use super::budget::key_text;
@@ -31,6 +31,8 @@ pub struct Question {
     pub deadline: Option<Timestamp>,
     /// What it is about.
     pub about: Subject,
+    /// The step before the limit that asks.
+    pub step: Option<Threshold>,
 }
 
 /// A question as it is stored and linked.
@@ -56,11 +58,14 @@ pub(super) struct ApprovalRow {
     /// `None`: asked by a govern that did not write it down.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     about: Option<String>,
+    /// The step before the limit that asks, as JSON.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    step: Option<String>,
 }
 
 /// All columns, in the order of [`ApprovalRow::read`]. Add a `WHERE`.
 pub(super) const SELECT: &str = "SELECT a.id, a.key, r.id, a.agent, a.budget, a.scope, a.window, a.unit, a.extend,
-    a.question, a.asked, a.deadline, a.state, a.answer, a.by, a.reason, a.answered, a.about
+    a.question, a.asked, a.deadline, a.state, a.answer, a.by, a.reason, a.answered, a.about, a.step
     FROM approvals a JOIN runs r ON r.no = a.run_no";
 
 impl ApprovalRow {
@@ -84,6 +89,7 @@ impl ApprovalRow {
             reason: row.get(15)?,
             answered: row.get(16)?,
             about: row.get(17)?,
+            step: row.get(18)?,
         })
     }
 
@@ -179,6 +185,27 @@ impl Turn<'_> {
         }
     }
 
+    /// The steps of this budget before its limit that a person has said yes to, since then. What the ledger's chain does
+    /// not hold as it stands was answered by nobody.
+    pub fn steps_passed(&self, key: &BudgetKey, since: Option<Timestamp>) -> Result<Vec<Threshold>, LedgerError> {
+        let sql =
+            format!("{SELECT} WHERE a.key = ?1 AND a.state = 'approved' AND a.step IS NOT NULL AND a.answered >= ?2");
+        let since = since.map_or(i64::MIN, |since| since.timestamp_millis());
+        let mut statement = self.tx.prepare_cached(&sql)?;
+        let mut rows = statement.query(params![key_text(key)?, since])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let row = ApprovalRow::read(row)?;
+            if !row.is_linked(self.tx)? {
+                continue;
+            }
+            let step = row.step.as_deref().map(serde_json::from_str::<Threshold>).transpose();
+            let unreadable = |error| LedgerError::unreadable(format!("the step of approval {}: {error}", row.id));
+            found.extend(step.map_err(unreadable)?);
+        }
+        Ok(found)
+    }
+
     /// Answers a question that still waits; `false` if it has been answered, has expired or was withdrawn before.
     /// `state` is what becomes of it; asking for `Pending` changes nothing.
     pub fn answer(
@@ -255,8 +282,8 @@ impl Turn<'_> {
         let id: i64 = self.tx.query_row("SELECT coalesce(max(id), 0) + 1 FROM approvals", [], |row| row.get(0))?;
         self.tx.execute(
             "INSERT INTO approvals (id, key, run_no, agent, budget, scope, window, unit, extend, question, asked,
-                                    deadline, state, revision, about)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'pending', ?13, ?14)",
+                                    deadline, state, revision, about, step)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'pending', ?13, ?14, ?15)",
             params![
                 id,
                 key,
@@ -271,7 +298,8 @@ impl Turn<'_> {
                 self.now.timestamp_millis(),
                 question.deadline.map(|at| at.timestamp_millis()),
                 self.next_revision()?,
-                question.about.as_str()
+                question.about.as_str(),
+                question.step.as_ref().map(json).transpose()?
             ],
         )?;
         self.wait_for(id, run_no)?;
@@ -376,6 +404,23 @@ impl Ledger {
             .optional()?
             .ok_or(LedgerError::NoSuchApproval { id })?
             .approval()
+    }
+
+    /// The last no that ended this run, since then: to a question that it waited for itself, or shared.
+    pub(super) fn denied_since(&self, run: &RunId, since: Timestamp) -> Result<Option<Braked>, LedgerError> {
+        let sql = format!(
+            "{SELECT} WHERE a.state = 'denied' AND a.answered >= ?2 AND a.id IN (SELECT approval FROM approval_runs
+             WHERE run_no = (SELECT no FROM runs WHERE id = ?1)) ORDER BY a.id DESC"
+        );
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut rows = statement.query(params![run.as_str(), since.timestamp_millis()])?;
+        while let Some(row) = rows.next()? {
+            let Approval { answer, by, reason, answered, .. } = ApprovalRow::read(row)?.approval()?;
+            if let (Some(Answer::Stop | Answer::Kill), Some(by), Some(at)) = (answer, by, answered) {
+                return Ok(Some(Braked { by, reason, at }));
+            }
+        }
+        Ok(None)
     }
 
     /// The runs that wait, or waited to the end, for a question's answer.

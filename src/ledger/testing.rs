@@ -105,6 +105,7 @@ pub(super) fn question(scope: &str) -> Question {
         text: "`teams` is spent: extend by $2.00?".into(),
         extend: 2_000_000_000,
         deadline: Some(at(60_000)),
+        step: None,
     }
 }
 
@@ -153,4 +154,10 @@ pub(super) fn told(ledger: &mut Ledger) {
         append(ledger, &event(run, EventKind::Marked { what: "unpriced: gpt-9".into() }));
         append(ledger, &ended(run));
     }
+}
+
+/// The run goes on, then.
+pub(super) fn resumed(run: &str, then: i64) -> Event {
+    let kind = EventKind::RunResumed { by: "ann (cli)".into(), policy: "ab12".into(), prices: "1".into() };
+    Event { at: at(then), ..event(run, kind) }
 }

@@ -18,6 +18,7 @@ pub mod response;
 pub mod run;
 pub mod slice;
 pub mod sum;
+pub mod threshold;
 pub mod tokens;
 pub mod trial;
 pub mod verb;
@@ -38,6 +39,7 @@ pub use response::{Basis, Billing, Cost, Guess, Response, ServiceTier, Source};
 pub use run::{Approval, ApprovalState, BudgetKey, Extension, ProcessIdentity, RunInfo, ThreadInfo};
 pub use slice::Slice;
 pub use sum::Sum;
+pub use threshold::Threshold;
 pub use tokens::Tokens;
 pub use verb::Verb;
 

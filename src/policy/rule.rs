@@ -16,6 +16,7 @@ pub use super::models::{Models, Rung, Unpriced};
 pub use super::plan::PlanBudget;
 use super::rate::Rate;
 pub use super::spawn::SpawnLimit;
+pub use crate::model::Threshold;
 use crate::model::{Attribution, BudgetName, Dimension, GateName, Money, Quantity, Unit, Verb};
 use crate::usage::price::PriceOverride;
 
@@ -223,27 +224,6 @@ pub struct Step {
     pub otherwise: Verb,
     /// For `ask`: it was typed for this very run, and is waited for even where nobody can be reached.
     pub insists: bool,
-}
-
-/// When a step applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Threshold {
-    /// At so many thousandths of the limit.
-    Share(u32),
-    /// When no more than this is left, in the limit's unit.
-    Left(i64),
-}
-
-impl Threshold {
-    /// The spend at which the step applies under this limit (never below zero).
-    pub fn amount(self, limit: i64) -> i64 {
-        match self {
-            Self::Share(thousandths) => {
-                i64::try_from(i128::from(limit) * i128::from(thousandths) / 1000).unwrap_or(i64::MAX)
-            }
-            Self::Left(left) => limit.saturating_sub(left).max(0),
-        }
-    }
 }
 
 /// A rule that holds or refuses what an agent does. All conditions that are set must hold.

@@ -208,7 +208,7 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
         }
         Wish::Extend { by: None } => Ok(match question.about {
             About::Limit => Answer::Extend { amount: question.extend.amount },
-            About::Step { past } => Answer::NextStep { past },
+            About::Step { past, .. } => Answer::NextStep { past },
             About::Alert | About::Call(_) => Answer::Once,
         }),
         Wish::Extend { by: Some(text) } => {

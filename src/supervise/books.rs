@@ -7,7 +7,7 @@ use crate::decide::Books;
 use crate::decide::account::{Leave, SpentQuery, Started};
 use crate::ledger::{CallQuery, LedgerError, Turn};
 use crate::model::event::Answer;
-use crate::model::{AgentName, BudgetKey, Dimension, Money, RunId, Sum, ThreadId, Timestamp, Unit};
+use crate::model::{AgentName, BudgetKey, Dimension, Money, RunId, Sum, ThreadId, Threshold, Timestamp, Unit};
 use crate::process;
 
 /// The ledger in a turn. The governor is pure and takes no errors: the first one is kept, and the
@@ -88,12 +88,8 @@ impl Books for TurnBooks<'_, '_> {
         self.keep(self.turn.borrow().spent(&scope, None, None)).cost
     }
 
-    fn passed(&self, key: &BudgetKey) -> i64 {
-        let approval = self.keep(self.turn.borrow().last_answered(key));
-        match approval.and_then(|approval| approval.answer) {
-            Some(Answer::NextStep { past }) => past,
-            _ => 0,
-        }
+    fn passed(&self, key: &BudgetKey, since: Option<Timestamp>) -> Vec<Threshold> {
+        self.keep(self.turn.borrow().steps_passed(key, since))
     }
 
     fn started(&self, of: &Started<'_>) -> u64 {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::clock;
-use crate::decide::effect::Question;
+use crate::decide::effect::{About, Question};
 use crate::decide::input::{Input, News, Settled};
 use crate::decide::lifecycle::State;
 use crate::decide::{Effect, Governor, Moment};
@@ -292,6 +292,10 @@ fn stored(question: &Question) -> ledger::Question {
         extend: question.extend.amount,
         deadline: wait.and_then(|wait| clock::now().checked_add_signed(wait)),
         about: question.about.into(),
+        step: match question.about {
+            About::Step { at, .. } => Some(at),
+            About::Limit | About::Call(_) | About::Alert => None,
+        },
     }
 }
 

@@ -105,7 +105,7 @@ impl Question {
     /// The answer that lets the agent go on and lifts nothing.
     fn goes_on(&self) -> Option<Answer> {
         match self.about {
-            About::Step { past } => Some(Answer::NextStep { past }),
+            About::Step { past, .. } => Some(Answer::NextStep { past }),
             About::Alert => Some(Answer::Once),
             About::Limit | About::Call(_) => None,
         }

@@ -164,6 +164,38 @@ fn a_yes_before_the_limit_goes_on_to_the_next_step_and_lifts_nothing() {
 }
 
 #[test]
+fn a_run_that_begins_past_a_question_before_the_limit_is_held_with_it_and_not_refused() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(
+        "[[budget]]\nname = \"month\"\nper = \"everything\"\nwindow = \"month\"\nlimit = \"1 usd\"\n\
+         steps = [{ at = \"2%\", do = \"ask\", wait = \"30m\" }, { at = \"100%\", do = \"stop\" }]\n",
+    );
+    world.server.script(Select::root(), [Reply::message("one"), Reply::message("two"), Reply::message("three")]);
+    world.run_governed(&[], CODEX).expect_code(0);
+    let governed = world.start_governed(&[], CODEX);
+    let id = question(&world);
+    assert_eq!(world.server.requests().len(), 1);
+    world.govern(&["approve", &id]).expect_code(0).expect_said("next_step");
+    governed.finish().expect_code(0);
+    // It was answered for all runs that share the month.
+    world.run_governed(&[], CODEX).expect_code(0);
+    assert_eq!((world.server.served().len(), approvals(&world).len()), (3, 1));
+}
+
+#[test]
+fn a_run_that_begins_past_a_question_that_nobody_can_be_asked_gets_its_else() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy_for_nobody(
+        "[[budget]]\nname = \"month\"\nper = \"everything\"\nwindow = \"month\"\nlimit = \"1 usd\"\n\
+         steps = [{ at = \"2%\", do = \"ask\", else = \"stop\" }]\n",
+    );
+    world.server.script(Select::root(), [Reply::message("one")]);
+    world.run_governed(&[], CODEX).expect_code(0);
+    world.run_governed(&[], CODEX).expect_code(123).expect_said("nobody can be asked, since there is no terminal");
+    assert_eq!(world.server.requests().len(), 1);
+}
+
+#[test]
 fn a_question_is_withdrawn_when_its_agent_ends() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     asking(&world, "30m", "stop");

@@ -148,6 +148,31 @@ fn a_question_holds_it_until_somebody_outside_answers() {
 }
 
 #[test]
+fn a_step_before_the_limit_that_was_answered_asks_no_later_hook_whatever_the_yes_was() {
+    for (approve, word) in
+        [(&["approve", "1"] as &[&str], "next_step"), (&["approve", "1", "--extend", "0.5usd"], "extended")]
+    {
+        let Some(world) = installed() else { return };
+        world.policy(
+            "[[budget]]\nname = \"a day\"\nper = \"everything\"\nwindow = \"day\"\nlimit = \"0.1 usd\"\n\
+             steps = [{ at = \"4%\", do = \"ask\", wait = \"30m\" }, { at = \"100%\", do = \"stop\" }]\n",
+        );
+        let replies = (0..2).map(|_| Reply::exec("true")).chain([Reply::message("all is done")]);
+        world.server.script(Select::root(), replies);
+        let codex = world.start("codex", EXEC);
+        codex.wait_for_stderr("govern: held: ");
+        world.wait_until_at_gate();
+        assert_eq!(world.server.requests().len(), 1);
+        world.govern(approve).expect_code(0).expect_said(word);
+        // Under $0.60 the second answer passes 4% anew.
+        codex.finish().expect_code(0);
+        assert_eq!(world.server.served().len(), 3, "{word}");
+        let asked = world.govern(&["approvals", "--all", "--format", "json"]).expect_code(0).out();
+        assert_eq!(asked.matches("\"about\"").count(), 1, "{asked}");
+    }
+}
+
+#[test]
 fn a_question_that_is_denied_ends_it_before_the_next_request() {
     let Some(world) = installed() else { return };
     a_day(&world, "do = \"ask\", wait = \"30m\", else = \"stop\"");

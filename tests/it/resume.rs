@@ -102,6 +102,26 @@ fn the_printed_command_works_from_any_folder_and_in_the_runs_own() {
 }
 
 #[test]
+fn the_printed_command_goes_on_after_an_early_yes() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(
+        "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.05 usd\"\n\
+         steps = [{ at = \"10%\", do = \"ask\", wait = \"30m\" }, { at = \"100%\", do = \"stop\" }]\n",
+    );
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS), Reply::message("all is done")]);
+    let governed = world.start_governed(&[], &["codex", "exec", "do it"]);
+    governed.running.wait_for_stderr("govern approve 1");
+    world.govern(&["approve", "1"]).expect_code(0).expect_said("next_step");
+    governed.finish().expect_code(124);
+    let done = paste(&world, &world.work(), &printed(&world)).expect_code(0);
+    assert!(done.out().contains("all is done"), "{done}");
+    assert_eq!(world.server.served().len(), 3);
+    let asked = world.govern(&["approvals", "--all", "--format", "json"]).expect_code(0).out();
+    assert_eq!(asked.matches("\"about\"").count(), 1, "{asked}");
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
 fn a_policy_that_changed_is_in_the_printed_command() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.policy("[[budget]]\nname = \"day\"\nper = \"everything\"\nwindow = \"day\"\nlimit = \"3 usd\"\n");

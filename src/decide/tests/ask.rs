@@ -2,11 +2,11 @@
 
 use insta::assert_snapshot;
 
-use super::world::{CODEX, Plan, World, cents, five_dollars};
+use super::world::{CODEX, Plan, World, cents, five_dollars, moment, morning};
 use crate::decide::input::{News, Settled};
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId};
+use crate::model::{AgentName, ApprovalId, Threshold};
 
 const ASK: &str = r#"{ at = "80%", do = "warn" }, { at = "100%", do = "ask", wait = "5m", else = "stop" }"#;
 
@@ -211,6 +211,79 @@ fn a_yes_before_the_limit_goes_on_to_the_next_step() {
     world.works(1_000);
     world.person(2, Answer::NextStep { past: cents(400) });
     assert_snapshot!(world.told());
+}
+
+/// The questions, in order.
+fn questions(world: &World) -> Vec<String> {
+    let asks = world.effects.iter();
+    asks.filter_map(|effect| if let Effect::Ask(question) = effect { Some(question.text.clone()) } else { None })
+        .collect()
+}
+
+#[test]
+fn a_step_before_the_limit_that_was_answered_asks_no_more_once_the_limit_is_lifted() {
+    // Then and later, and whatever a yes it was.
+    let yes = [Answer::NextStep { past: cents(250) }, Answer::Extend { amount: cents(500) }, Answer::Route];
+    for answer in yes {
+        let steps = r#"{ at = "50%", do = "ask" }, { at = "100%", do = "ask" }"#;
+        let mut world = Plan::of(&five_dollars(steps)).started();
+        world.works(1_300);
+        world.works(1_300);
+        world.person(1, answer.clone());
+        world.model = "dear".to_owned();
+        world.works(2_300); // $4.90, and the next request passes $5.
+        if questions(&world).len() == 2 {
+            world.extends(2, cents(500));
+        }
+        world.works(400); // Past half of $10.
+        world.works(400);
+        let asked = questions(&world);
+        assert!(asked.iter().skip(1).all(|text| !text.contains("50% reached")), "{answer:?}: {asked:?}");
+        assert!(!world.governor.agents.values().any(|agent| agent.held.is_some()), "{answer:?}: {asked:?}");
+    }
+}
+
+#[test]
+fn a_step_left_before_the_limit_that_was_answered_asks_no_more_once_the_limit_is_lifted() {
+    let steps = r#"{ at = "2 usd left", do = "ask" }, { at = "100%", do = "ask" }"#;
+    let mut world = Plan::of(&five_dollars(steps)).started();
+    world.works(3_100);
+    world.person(1, Answer::Extend { amount: cents(500) });
+    world.works(2_000);
+    world.works(2_950); // $8.05 of $10.00
+    assert_eq!(questions(&world).len(), 2, "{:?}", questions(&world));
+    assert!(questions(&world)[1].contains("the next request would pass"), "{:?}", questions(&world));
+}
+
+#[test]
+fn what_another_run_was_answered_about_a_step_asks_nobody_here() {
+    let team = "[[budget]]\nname = \"team\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"5 usd\"\n\
+        steps = [{ at = \"50%\", do = \"ask\" }, { at = \"100%\", do = \"stop\" }]\n";
+    let mut world = Plan::of(team).started();
+    world.works(500);
+    let key = world.governor.accounts().next().unwrap().1.key.clone();
+    world.shelf.get_mut().passed.push((key, morning(), Threshold::Share(500)));
+    let (approval, answer) = (ApprovalId(9), Answer::NextStep { past: cents(250) });
+    let answers = vec![Settled { approval, answer, by: "bob (cli)".to_owned(), reason: None }];
+    world.feed(Input::Elsewhere(News { answers, ..News::default() }));
+    world.works(2_200);
+    assert!(questions(&world).is_empty(), "{:?}", questions(&world));
+}
+
+#[test]
+fn in_a_rolling_window_a_yes_holds_as_long_as_the_window_is() {
+    let rolling = "[[budget]]\nname = \"team\"\nper = \"team\"\nwindow = \"1h\"\nlimit = \"5 usd\"\n\
+        steps = [{ at = \"50%\", do = \"ask\" }, { at = \"100%\", do = \"stop\" }]\n";
+    for (when, asks) in [("2026-11-24T09:30:00Z", 0), ("2026-11-24T08:30:00Z", 1)] {
+        let mut world = Plan::of(rolling).started();
+        let key = world.governor.accounts().next().unwrap().1.key.clone();
+        let mut plan = Plan::of(rolling);
+        plan.shelf.passed.push((key, moment(when), Threshold::Share(500)));
+        world = plan.started();
+        world.works(1_300);
+        world.works(1_300);
+        assert_eq!(questions(&world).len(), asks, "{when}");
+    }
 }
 
 #[test]

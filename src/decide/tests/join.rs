@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::world::{CODEX, Shelf, five_dollars, morning, policy, price, response, setup};
 use crate::decide::admission::{Admission, Asked};
+use crate::decide::effect::About;
 use crate::decide::governor::Setup;
 use crate::decide::input::{Hook, HookId, Moment, Phase, Timer, Wants};
 use crate::decide::join::{Joined, JoinedThread};
@@ -149,6 +150,31 @@ fn a_question_is_put_and_not_answered() {
     session.asks(None);
     let effects = session.asks(Some(3_000));
     assert!(!goes_on(&effects) && effects.iter().any(|effect| matches!(effect, Effect::Ask(_))), "{effects:?}");
+}
+
+#[test]
+fn a_step_that_was_answered_is_behind_for_every_hook_that_comes_after_also_under_a_lifted_limit() {
+    let rules = five_dollars(r#"{ at = "50%", do = "ask" }, { at = "100%", do = "stop" }"#);
+    let asks = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Ask(_)));
+    for lifted in [0, 5_000_000_000] {
+        let mut session = Session::under(&rules);
+        session.asks(None);
+        session.asks(Some(1_300));
+        let reached = session.asks(Some(1_300));
+        let question =
+            reached.iter().find_map(|effect| if let Effect::Ask(asked) = effect { Some(asked) } else { None });
+        let question = question.unwrap();
+        let About::Step { at, .. } = question.about else { panic!("{question:?}") };
+        session.shelf.passed.push((question.key.clone(), morning(), at));
+        session.shelf.extended.insert(question.key.clone(), lifted);
+        assert!(goes_on(&session.asks(None)), "{lifted}");
+        // $5.20 where the limit was lifted: past half of that, too.
+        let more: &[u64] = if lifted > 0 { &[1_300, 1_300] } else { &[700] };
+        for tokens in more {
+            let effects = session.asks(Some(*tokens));
+            assert!(!asks(&effects) && goes_on(&effects), "{lifted}: {effects:?}");
+        }
+    }
 }
 
 #[test]

@@ -6,13 +6,14 @@ use std::num::NonZeroUsize;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
-use super::world::{Plan, World, cents, five_dollars, setup};
+use super::world::{Plan, World, cents, five_dollars, lift, moment, response, setup};
 use crate::decide::agent::AgentSetup;
 use crate::decide::effect::Ending;
 use crate::decide::input::{Interrupt, Phase};
 use crate::decide::lifecycle::State;
 use crate::decide::schedule::{Entry, Move, Stage, next};
 use crate::decide::{Effect, Input};
+use crate::model::event::Answer;
 use crate::model::{AgentName, Brake, Priority, Registration};
 
 const STOP: &str = "{ at = \"100%\", do = \"stop\" }";
@@ -164,6 +165,67 @@ fn where_a_person_is_to_be_asked_an_agent_is_started_and_held_before_its_first_r
     exits(&mut world, "plan", true);
     world.extends(1, cents(500));
     assert_snapshot!(world.told());
+}
+
+const MONTH: &str = "[[budget]]\nname = \"month\"\nper = \"team\"\nwindow = \"month\"\nlimit = \"10 usd\"\n\
+    steps = [{ at = \"60%\", do = \"ask\" }, { at = \"100%\", do = \"stop\" }]\n";
+
+fn refused(world: &World) -> Option<String> {
+    world.effects.iter().find_map(|effect| if let Effect::Refuse(why) = effect { Some(why.clone()) } else { None })
+}
+
+fn asked(world: &World) -> Vec<String> {
+    let asks = world.effects.iter();
+    asks.filter_map(|effect| if let Effect::Ask(question) = effect { Some(question.text.clone()) } else { None })
+        .collect()
+}
+
+#[test]
+fn a_question_before_the_limit_that_is_reached_already_is_put_and_refuses_nothing() {
+    let reached = |text: &str, agents: Vec<AgentSetup>| {
+        Plan { agents, ..Plan::of(text) }.spent_before("r0", "2026-11-23T10:00:00Z", "dear", 7_000)
+    };
+    for agents in [vec![setup("codex", true)], vec![one("plan", &[]), one("build", &["plan"]), one("lint", &[])]] {
+        let mut world = reached(MONTH, agents).started();
+        assert_eq!(refused(&world), None, "{}", world.told());
+        assert!(asked(&world).iter().all(|text| text.ends_with("60% reached")), "{}", world.told());
+        assert!(!asked(&world).is_empty());
+        world.skip();
+        // The ledger would make one question of them.
+        (1..=asked(&world).len()).for_each(|id| {
+            world.person(i64::try_from(id).unwrap(), Answer::NextStep { past: cents(600) });
+        });
+        assert!(world.governor.agents.values().all(|agent| agent.state != State::Held), "{}", world.told());
+    }
+    // At the limit itself nothing is started, whoever could be asked.
+    let at_limit = MONTH.replace("do = \"stop\"", "do = \"ask\"");
+    for text in [at_limit.as_str(), &MONTH.replace(", { at = \"100%\", do = \"stop\" }", "")] {
+        let spent = Plan::of(text).spent_before("r0", "2026-11-23T10:00:00Z", "dear", 10_000).started();
+        assert!(refused(&spent).is_some_and(|why| why.ends_with("spent")), "{:?}", refused(&spent));
+    }
+}
+
+#[test]
+fn a_question_before_the_limit_that_nobody_can_be_asked_gets_its_else_before_anything_starts() {
+    for (otherwise, starts) in [("stop", false), ("kill", false), ("route", true)] {
+        let text = MONTH.replace("do = \"ask\"", &format!("do = \"ask\", else = \"{otherwise}\""));
+        // Which model it is routed to is known only where it was answered before.
+        let old = response("codex", "root", "dear", 500, moment("2026-11-23T10:00:00Z"));
+        let plan = Plan { askable: false, history: vec![old.clone()], ..Plan::of(&text) };
+        let mut plan = plan.spent_before("r0", "2026-11-23T10:00:00Z", "dear", 6_500);
+        plan.shelf.responses.push(old);
+        let mut world = plan.started();
+        assert_eq!(refused(&world).is_none(), starts, "{otherwise}: {}", world.told());
+        assert!(asked(&world).is_empty(), "{otherwise}: {}", world.told());
+    }
+}
+
+#[test]
+fn a_run_that_goes_on_by_an_extension_is_asked_what_lies_before_the_new_limit() {
+    let plan = Plan { lift: Some(lift(None, "5 usd")), ..Plan::of(MONTH) };
+    let mut world = plan.spent_before("r0", "2026-11-23T10:00:00Z", "dear", 10_000).started();
+    assert_eq!(refused(&world), None, "{}", world.told());
+    assert_eq!(asked(&world), ["$10.00 of $15.00 (month, team=web): 60% reached"]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::decide::{Before, Books, Effect, Governor, Input, Moment};
 use crate::model::event::{Answer, EventKind, ToolVerdict};
 use crate::model::{
     AgentName, ApprovalId, Attribution, Basis, Billing, Brake, BudgetKey, BudgetName, Cost, ModelId, Money, Quantity,
-    Registration, Response, ResponseKey, RunId, ServiceTier, ThreadId, Timestamp, Tokens, Unit,
+    Registration, Response, ResponseKey, RunId, ServiceTier, ThreadId, Threshold, Timestamp, Tokens, Unit,
 };
 use crate::policy::gate::starts_a_sub_agent;
 use crate::policy::layers::{FlagRules, load};
@@ -47,6 +47,8 @@ pub(super) struct Shelf {
     pub(super) others: BTreeMap<String, i64>,
     /// What persons let run again before this run went on.
     pub(super) leaves: BTreeMap<BudgetKey, Leave>,
+    /// Steps before a limit that persons said yes to before this run, and when.
+    pub(super) passed: Vec<(BudgetKey, Timestamp, Threshold)>,
     /// What this run claims.
     pub(super) claims: BTreeMap<BudgetKey, i64>,
 }
@@ -87,6 +89,12 @@ impl Books for Shelf {
     fn cost(&self, run: &RunId, agent: &AgentName) -> Money {
         let own = |response: &&Response| response.run.as_ref() == Some(run) && response.agent.as_ref() == Some(agent);
         self.responses.iter().filter(own).filter_map(|response| response.cost.money()).sum()
+    }
+
+    fn passed(&self, key: &BudgetKey, since: Option<Timestamp>) -> Vec<Threshold> {
+        let counts =
+            |(of, at, _): &&(BudgetKey, Timestamp, Threshold)| of == key && since.is_none_or(|since| *at >= since);
+        self.passed.iter().filter(counts).map(|(_, _, step)| *step).collect()
     }
 
     fn started(&self, of: &Started<'_>) -> u64 {

@@ -139,7 +139,7 @@ fn every_tampering_is_found_where_it_was_done() {
         ("another answer", "UPDATE approvals SET by = 'mallory' WHERE id = 1", "approval 1"),
         ("a deleted question", "DELETE FROM approvals WHERE id = 2", "approval 2"),
         ("a made-up answer", "INSERT INTO approvals SELECT 3, key, run_no, agent, budget, scope, window, unit, extend, question, asked,
-          deadline, state, answer, by, reason, answered, 99, about FROM approvals WHERE id = 1", "approval 3"),
+          deadline, state, answer, by, reason, answered, 99, about, step FROM approvals WHERE id = 1", "approval 3"),
         ("a larger extension", "UPDATE extensions SET amount = amount * 10 WHERE id = 1", "extension 1"),
         ("an extension of another budget", "UPDATE extensions SET key = '[]' WHERE id = 1", "extension 1"),
         ("a made-up extension", "INSERT INTO extensions SELECT 3, key, budget, scope, window, unit, amount, by, reason, at, until

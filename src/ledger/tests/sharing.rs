@@ -1,9 +1,9 @@
 //! Owns nothing: what several processes do to each other through the ledger.
 
 use crate::ledger::testing::*;
-use crate::ledger::{Ledger, LedgerError, News};
+use crate::ledger::{Ledger, LedgerError, News, Question, Verified};
 use crate::model::event::Answer;
-use crate::model::{ApprovalId, ApprovalState, BudgetKey, ProcessIdentity, Response, Subject};
+use crate::model::{ApprovalId, ApprovalState, BudgetKey, ProcessIdentity, Response, Subject, Threshold};
 
 fn two() -> (tempfile::TempDir, Ledger, Ledger) {
     let dir = tempfile::tempdir().unwrap();
@@ -283,6 +283,36 @@ fn the_last_answer_to_a_question_is_found_and_one_that_was_written_by_hand_is_no
     assert_eq!(last("call=3"), None);
     b.conn.execute("UPDATE approvals SET answer = '{\"answer\":\"allow\"}' WHERE id = 4", []).unwrap();
     assert_eq!(last("call=2"), None);
+}
+
+#[test]
+fn every_yes_to_a_step_before_the_limit_is_found_whatever_a_yes_it_was_and_whatever_was_answered_after_it() {
+    let (_dir, mut a, mut b) = two();
+    let (half, left) = (Threshold::Share(500), Threshold::Left(7));
+    let next = Answer::NextStep { past: 5 };
+    let rows: [(Option<Threshold>, Answer, i64); 6] = [
+        (Some(half), next.clone(), 1_000),
+        (Some(left), Answer::Extend { amount: 3 }, 2_000),
+        (Some(Threshold::Share(600)), Answer::Route, 3_000),
+        (Some(Threshold::Share(800)), Answer::Stop, 4_000),
+        (None, Answer::Extend { amount: 3 }, 5_000),
+        (Some(Threshold::Share(900)), next, 6_000),
+    ];
+    for (step, answer, when) in rows {
+        let asked = Question { step, about: Subject::Step, ..question("team=web") };
+        let (id, _) = turn(&mut a, |turn| turn.ask(&asked, &everyone).unwrap());
+        let state = if answer.is_yes() { ApprovalState::Approved } else { ApprovalState::Denied };
+        a.turn(at(when), |turn| turn.answer(id, state, Some(&answer), "ann (cli)", None)).unwrap();
+    }
+    let mut passed =
+        |scope: &str, since: Option<i64>| turn(&mut b, |turn| turn.steps_passed(&key(scope), since.map(at)).unwrap());
+    let all = [half, left, Threshold::Share(600), Threshold::Share(900)];
+    assert_eq!(passed("team=web", None), all);
+    assert_eq!(passed("team=web", Some(2_000)), all[1..]);
+    assert_eq!(passed("team=infra", None), []);
+    a.conn.execute("UPDATE approvals SET step = '{\"share\":990}' WHERE id = 6", []).unwrap();
+    assert_eq!(passed("team=web", None), all[..3], "written by hand it is nobody's yes");
+    assert!(matches!(a.verify().unwrap(), Verified::Broken { .. }));
 }
 
 #[test]
