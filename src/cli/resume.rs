@@ -14,9 +14,9 @@ use crate::decide::lift::Lift;
 use crate::decide::permission;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::Ledger;
+use crate::ledger::{HeldBack, Ledger};
 use crate::model::quantity::QUANTITY_HINT;
-use crate::model::{Quantity, RunId, RunInfo};
+use crate::model::{Brake, Quantity, RunId, RunInfo};
 use crate::place;
 use crate::policy::rule::{Approvals, Budget, Policy};
 use crate::process;
@@ -80,7 +80,9 @@ pub fn run(args: &ResumeArgs, supervision: Supervision) -> Result<Exit> {
     let by = format!("{who} (cli)");
     let lift = extend.map(|by_amount| Lift { budget: info.rule.clone(), by_amount, who, by });
     let approvers = kept.approvers().to_vec();
-    let earlier = Earlier { info, lift, accepts: args.accept_policy, approvers, extend: args.extend.clone() };
+    let held_back = here.ledger()?.map(|ledger| ledger.held_back(&info.id)).transpose()?.flatten();
+    let earlier =
+        Earlier { held_back, info, lift, accepts: args.accept_policy, approvers, extend: args.extend.clone() };
     match kept {
         Kept::Run(kept) => run_alone(kept, earlier, supervision, (args, &here)),
         Kept::Fleet(kept) => fleet::go_on(&kept.args(args), supervision, &here, earlier),
@@ -108,6 +110,8 @@ fn enter(folder: &Path, args: &ResumeArgs) -> Result<()> {
 pub(super) struct Earlier {
     /// The run.
     pub(super) info: RunInfo,
+    /// What a person did to it that only one who may answer undoes.
+    held_back: Option<HeldBack>,
     /// The limit that is lifted first.
     pub(super) lift: Option<Lift>,
     /// It goes on although its policy changed.
@@ -119,9 +123,31 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
+    /// Whether this person may let it go on under this policy.
+    pub(super) fn accept(&self, policy: &Policy) -> Result<()> {
+        self.release(&policy.approvals)?;
+        self.accept_change(policy)
+    }
+
+    /// What a person stopped or paused, or said no to, only somebody who may answer lets go on: as `continue` does.
+    fn release(&self, approvals: &Approvals) -> Result<()> {
+        let Some(held_back) = &self.held_back else { return Ok(()) };
+        permission::judge(approvals, &whoami(), None).map_err(|not| {
+            let done = match held_back {
+                HeldBack::Braked(Brake::Pause, braked) => format!("paused {}", braked.text()),
+                HeldBack::Braked(Brake::Kill, braked) => format!("killed {}", braked.text()),
+                HeldBack::Braked(Brake::Stop | Brake::Continue, braked) => format!("stopped {}", braked.text()),
+                HeldBack::Denied(braked) => format!("denied {}", braked.text()),
+            };
+            Error::new(format!("refused to go on with run `{}`, which was {done}: {not}", self.info.id))
+                .hint("to let it go on is an answer, as `govern continue` is")
+                .exit(Exit::Refused)
+        })
+    }
+
     /// Refuses a policy that is not the one that the run was started under, unless that was accepted: by somebody who
     /// may answer under both.
-    pub(super) fn accept(&self, policy: &Policy) -> Result<()> {
+    fn accept_change(&self, policy: &Policy) -> Result<()> {
         let Some(changed) = changed_policy(&self.info.policy, &policy.digest) else { return Ok(()) };
         let refused =
             |why: &str| Error::new(format!("refused to go on with run `{}`: {why}", self.info.id)).exit(Exit::Refused);

@@ -50,6 +50,15 @@ pub struct Entry {
 const RUNS: &str = "SELECT id, started, ended, command, cwd, attribution, outcome, code, rule, pid, pid_started,
     observe, policy, prices FROM runs";
 
+/// What a person did to a run that only a person may undo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeldBack {
+    /// The brake is on.
+    Braked(Brake, Braked),
+    /// A question was answered with a no, which ended it.
+    Denied(Braked),
+}
+
 /// How a run stands that may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {
@@ -206,6 +215,28 @@ impl Ledger {
     pub fn pause_of(&self, run: &RunId) -> Result<Option<Braked>, LedgerError> {
         let brake = brake_of(&self.conn, run)?;
         Ok(brake.filter(|(brake, _)| *brake == Brake::Pause).map(|(_, braked)| braked))
+    }
+
+    /// What a person did to a run that only a person may undo: the brake that is on, or the no to a question that ended it
+    /// since it was started last.
+    pub fn held_back(&self, run: &RunId) -> Result<Option<HeldBack>, LedgerError> {
+        if let Some((brake, braked)) = brake_of(&self.conn, run)? {
+            return Ok(Some(HeldBack::Braked(brake, braked)));
+        }
+        let resumed = self.last_resumed(run)?.unwrap_or(Timestamp::UNIX_EPOCH);
+        Ok(self.denied_since(run, resumed)?.map(HeldBack::Denied))
+    }
+
+    /// When a run went on last; `None` where it never did.
+    fn last_resumed(&self, run: &RunId) -> Result<Option<Timestamp>, LedgerError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT e.data FROM events e WHERE e.run_no = (SELECT no FROM runs WHERE id = ?1)
+             AND instr(data, '\"kind\":\"run_resumed\"') > 0 ORDER BY e.seq DESC LIMIT 1",
+        )?;
+        let data: Option<String> = statement.query_row([run.as_str()], |row| row.get(0)).optional()?;
+        let event = data.map(|data| serde_json::from_str::<Event>(&data)).transpose();
+        let unreadable = |error| LedgerError::unreadable(format!("an event of run {run}: {error}"));
+        Ok(event.map_err(unreadable)?.map(|event| event.at))
     }
 
     /// What `govern resume` needs to go on with a run, as [`super::Turn::keep_command`] was given it.

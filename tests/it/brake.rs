@@ -187,6 +187,44 @@ fn a_stop_leaves_a_hand_off_and_says_by_whom() {
 }
 
 #[test]
+fn who_may_not_continue_may_not_resume_what_was_stopped() {
+    for braked in ["stop", "pause"] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.policy("[approvals]\napprovers = [\"somebody-else\"]\n");
+        world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS), Reply::message("all is done")]);
+        let governed = world.start_governed(&[], CODEX);
+        world.server.wait_for_served(2, LONG).unwrap();
+        let run = runs(&world).remove(0);
+        brake(&world, &[braked, &run]);
+        if braked == "pause" {
+            // To end what was paused, and start it again, is no way round it either.
+            governed.running.signal(Signal::SIGTERM);
+        }
+        governed.finish_among_others();
+        world.wait_for_no_survivors(LONG);
+        let refused = world.govern(&["resume", &run]).expect_code(123);
+        let done = if braked == "stop" { "stopped" } else { "paused" };
+        assert!(refused.stderr.contains(&format!("run `{run}`, which was {done} by ")), "{refused}");
+        assert!(
+            refused.stderr.contains("is not among the approvers of this policy (they are: somebody-else)"),
+            "{refused}"
+        );
+        assert_eq!(world.server.requests().len(), 2);
+        world.govern(&["audit", "verify"]).expect_code(0);
+    }
+}
+
+#[test]
+fn what_ended_by_itself_or_by_its_limit_goes_on_without_anybodys_leave() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy("[approvals]\napprovers = [\"somebody-else\"]\n");
+    world.server.script(Select::root(), [Reply::message("one"), Reply::message("two")]);
+    let end = world.run_governed(&[], CODEX).expect_code(0);
+    world.govern(&["resume", &end.id()]).expect_code(0);
+    assert_eq!(world.server.served().len(), 2);
+}
+
+#[test]
 fn a_kill_waits_for_no_answer_even_where_a_stop_does() {
     for stopped_before in [false, true] {
         let Some(world) = World::with_codex(CURRENT) else { return };

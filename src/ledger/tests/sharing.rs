@@ -1,9 +1,11 @@
 //! Owns nothing: what several processes do to each other through the ledger.
 
 use crate::ledger::testing::*;
-use crate::ledger::{Ledger, LedgerError, News, Question, Verified};
-use crate::model::event::Answer;
-use crate::model::{ApprovalId, ApprovalState, BudgetKey, ProcessIdentity, Response, Subject, Threshold};
+use crate::ledger::{HeldBack, Ledger, LedgerError, News, Question, Verified};
+use crate::model::event::{Answer, EventKind};
+use crate::model::{
+    ApprovalId, ApprovalState, Brake, Braked, BudgetKey, ProcessIdentity, Response, Subject, Threshold,
+};
 
 fn two() -> (tempfile::TempDir, Ledger, Ledger) {
     let dir = tempfile::tempdir().unwrap();
@@ -283,6 +285,34 @@ fn the_last_answer_to_a_question_is_found_and_one_that_was_written_by_hand_is_no
     assert_eq!(last("call=3"), None);
     b.conn.execute("UPDATE approvals SET answer = '{\"answer\":\"allow\"}' WHERE id = 4", []).unwrap();
     assert_eq!(last("call=2"), None);
+}
+
+#[test]
+fn what_a_person_stopped_or_denied_is_told_until_it_goes_on() {
+    let (_dir, mut a, mut b) = two();
+    let held_back = |ledger: &Ledger, run: &str| ledger.held_back(&run.into()).unwrap();
+    assert_eq!(held_back(&a, "r1"), None);
+    // A question that both wait for, and a no that one of them hears.
+    let id = turn(&mut a, |turn| turn.ask(&question("team=web"), &everyone).unwrap().0);
+    turn(&mut b, |turn| turn.ask(&question("team=web"), &everyone).unwrap());
+    b.turn(at(1_000), |turn| turn.answer(id, ApprovalState::Denied, Some(&Answer::Stop), "ann (cli)", Some("no")))
+        .unwrap();
+    let denied = Some(HeldBack::Denied(Braked { by: "ann (cli)".into(), reason: Some("no".into()), at: at(1_000) }));
+    assert_eq!((held_back(&a, "r1"), held_back(&a, "r2")), (denied.clone(), denied));
+    // To refuse a tool ended nobody.
+    let call = Question { about: Subject::Call, ..question("call=1") };
+    let refused = turn(&mut a, |turn| turn.ask(&call, &everyone).unwrap().0);
+    a.turn(at(2_000), |turn| {
+        turn.append(&resumed("r1", 2_000))?;
+        turn.answer(refused, ApprovalState::Denied, Some(&Answer::Refuse), "ann (cli)", None)
+    })
+    .unwrap();
+    assert_eq!(held_back(&a, "r1"), None);
+    let braked = |brake| EventKind::Braked { brake, by: "ann (cli)".into(), reason: None };
+    append(&mut a, &event("r1", braked(Brake::Stop)));
+    assert!(matches!(held_back(&a, "r1"), Some(HeldBack::Braked(Brake::Stop, _))));
+    append(&mut a, &event("r1", braked(Brake::Continue)));
+    assert_eq!(held_back(&a, "r1"), None);
 }
 
 #[test]
