@@ -125,8 +125,10 @@ fn tier_text(rows: &[TierRow], here: &Here<'_>) -> String {
 
 fn remark(model: &Model, here: &Here<'_>) -> String {
     let mut words = Vec::new();
+    if model.own.is_some() {
+        words.push("your own price".to_owned());
+    }
     match &model.price {
-        Price::Overridden(_) => words.push("your own rates".to_owned()),
         Price::As(rows) => words.extend(rows.last().map(|row| format!("as {}", row.model))),
         Price::Listed(_) => {}
     }
@@ -153,7 +155,7 @@ fn row(table: &PriceTable, model: &Model, here: &Here<'_>) -> serde_json::Value 
         "fast": tier_text(&model.fast, here),
         "flex": tier_text(&model.flex, here),
         "long_context": model.long_context,
-        "overridden": matches!(model.price, Price::Overridden(_)),
+        "overridden": model.own.is_some(),
         "retired": model.retired.map(|day| day.to_string()),
     })
 }

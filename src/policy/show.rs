@@ -1,6 +1,7 @@
 //! Pure. A policy in words: what `govern policy show` prints, and the policy that `govern init` writes.
 
 mod attribution;
+mod prices;
 
 use std::fmt::{self, Write};
 
@@ -60,7 +61,7 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     write_models(out, policy)?;
     write_governor(out, policy)?;
     write_approvals(out, policy)?;
-    write_prices(out, policy)?;
+    prices::write(out, policy)?;
     if !policy.attribute.is_empty() {
         writeln!(out, "\nattribution, the first that says it wins")?;
         for rule in &policy.attribute {
@@ -355,24 +356,6 @@ fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {
     }
     if approvals.wait_for_nobody {
         writeln!(out, "  waited for even where nobody can be asked")?;
-    }
-    Ok(())
-}
-
-fn write_prices(out: &mut String, policy: &Policy) -> fmt::Result {
-    if policy.prices.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\nprices of your own, USD per million tokens")?;
-    for price in &policy.prices {
-        let rates = [
-            ("input", Some(price.input)),
-            ("cached input", price.cached_input),
-            ("cache write", price.cache_write_input),
-            ("output", Some(price.output)),
-        ];
-        let rates = rates.into_iter().filter_map(|(name, rate)| Some(format!("{name} {}", rate?.to_decimal())));
-        writeln!(out, "  {}: {}", price.model, joined(rates, ", "))?;
     }
     Ok(())
 }

@@ -1,23 +1,60 @@
-//! Pure. `[prices."model"]`: the user's own rates, in USD per million tokens.
+//! `[prices."model"]`: the user's own prices, in USD per million tokens.
 
+use chrono::NaiveDate;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::model::Money;
+use crate::model::{ModelId, Money};
 use crate::policy::mistake::Notes;
-use crate::policy::table::{Entry, Keys, MOST_ITEMS, Placed, Table, wrong_type};
-use crate::usage::price::PriceOverride;
+use crate::policy::table::{Entry, Keys, MOST_ITEMS, Placed, Table, as_text, wrong_type};
+use crate::usage::price::{
+    Confidence, Factor, Price, PriceOverride, PriceTable, RateRow, Rates, StandIn, TierPrice, TierRow,
+};
 
 use super::models;
 
-const KEYS: Keys = Keys { of: "a price", known: &["input", "cached_input", "cache_write_input", "output"], later: &[] };
+const RATES: [&str; 4] = ["input", "cached_input", "cache_write_input", "output"];
+
+const KEYS: Keys = Keys {
+    of: "a price",
+    known: &[
+        "input",
+        "cached_input",
+        "cache_write_input",
+        "output",
+        "rates",
+        "priced_as",
+        "long_context",
+        "fast",
+        "flex",
+        "ultrafast",
+    ],
+    later: &[],
+};
+
+const ROW: Keys = Keys {
+    of: "a row of rates",
+    known: &["since", "input", "cached_input", "cache_write_input", "output"],
+    later: &[],
+};
+
+const STAND_IN: Keys = Keys { of: "a row of `priced_as`", known: &["since", "model"], later: &[] };
+
+const TIER: Keys = Keys {
+    of: "a row of a tier",
+    known: &["since", "x", "input", "cached_input", "cache_write_input", "output", "long"],
+    later: &[],
+};
 
 const HINT: &str = "write USD per million tokens as a plain number, such as `1.25`";
 
 /// A dollar a token: beyond is a typing mistake.
 const MOST: Money = Money::from_usd(1_000_000);
 
-/// All rates of the file.
+/// A tier that costs more than so many times the standard rate is a typing mistake.
+const MOST_TIMES: u32 = 1_000;
+
+/// All prices of the file.
 pub(super) fn check(root: &Table<'_>, notes: &mut Notes) -> Vec<Placed<PriceOverride>> {
     if super::is_closed("prices", notes) {
         return Vec::new();
@@ -30,7 +67,27 @@ pub(super) fn check(root: &Table<'_>, notes: &mut Notes) -> Vec<Placed<PriceOver
         let message = format!("`prices` has {} entries, which is absurdly many", entries.len());
         notes.refuse(&table.span, message, format!("no more than {MOST_ITEMS} are read"));
     }
-    entries.iter().take(MOST_ITEMS).filter_map(|entry| one(entry, notes)).collect()
+    let prices: Vec<Placed<PriceOverride>> =
+        entries.iter().take(MOST_ITEMS).filter_map(|entry| one(entry, notes)).collect();
+    for Placed { value, span } in &prices {
+        if let Price::As(rows) = &value.price
+            && let Some(row) = rows.iter().find(|row| !has_rates(&row.model, &prices))
+        {
+            let message = format!("`{}` is no model with rates of its own", row.model);
+            notes.warn(span, message, "`govern prices` lists those that are known; without one it has no price");
+        }
+    }
+    prices
+}
+
+/// Its rates are known, here or by the embedded list.
+fn has_rates(model: &ModelId, own: &[Placed<PriceOverride>]) -> bool {
+    match own.iter().find(|price| price.value.model == *model) {
+        Some(price) => matches!(price.value.price, Price::Listed(_)),
+        None => {
+            PriceTable::embedded().resolve(model).is_some_and(|found| matches!(found.model.price, Price::Listed(_)))
+        }
+    }
 }
 
 fn one(Entry { key, value }: &Entry<'_>, notes: &mut Notes) -> Option<Placed<PriceOverride>> {
@@ -39,7 +96,10 @@ fn one(Entry { key, value }: &Entry<'_>, notes: &mut Notes) -> Option<Placed<Pri
         return None;
     };
     let table = Table::new(entries, value.span());
-    if let Some(inner) = table.entries().iter().find(|inner| matches!(inner.value.get_ref(), DeValue::Table(_))) {
+    let is_nested = |inner: &Entry<'_>| {
+        matches!(inner.value.get_ref(), DeValue::Table(_)) && !KEYS.known.contains(&inner.key.value)
+    };
+    if let Some(inner) = table.entries().into_iter().find(is_nested) {
         let name = format!("{}.{}", key.value, inner.key.value);
         let message = format!("`{name}` is read as a table `{}` in a table `{}`", inner.key.value, key.value);
         notes.refuse(&key.span, message, format!("a name with a dot needs quotes: `[prices.\"{name}\"]`"));
@@ -47,16 +107,179 @@ fn one(Entry { key, value }: &Entry<'_>, notes: &mut Notes) -> Option<Placed<Pri
     }
     table.only(&KEYS, notes);
     let model = models::model(key, notes);
+    let price = price(key, &table, notes);
+    let long_context = table.boolean("long_context", notes);
+    let (fast, flex) = (tier(&table, "fast", notes), tier(&table, "flex", notes));
+    let ultrafast = tier(&table, "ultrafast", notes);
+    let value = PriceOverride { model: model?, price: price?, long_context, fast, flex, ultrafast };
+    Some(Placed { value, span: key.span.clone() })
+}
+
+/// Rates in the table itself, or rows of them by day, or another model's.
+fn price(key: &Placed<&str>, table: &Table<'_>, notes: &mut Notes) -> Option<Price> {
+    let flat = RATES.into_iter().find(|rate| table.get(rate).is_some());
+    let ways = [flat, Some("rates"), Some("priced_as")];
+    let said: Vec<&str> = ways.into_iter().flatten().filter(|way| table.get(way).is_some()).collect();
+    if let [first, second, ..] = said.as_slice() {
+        let message = format!("the price has `{first}` and `{second}`");
+        notes.refuse(&key.span, message, "either rates, or `rates` by day, or `priced_as`");
+        return None;
+    }
+    if table.get("priced_as").is_some() {
+        if let Some(entry) = table.entries().into_iter().find(|entry| entry.key.value != "priced_as") {
+            let message = format!("`{}` has no effect beside `priced_as`", entry.key.value);
+            notes.refuse(&entry.key.span, message, "the other model's price is taken whole");
+        }
+        return stand_ins(table, notes).map(Price::As);
+    }
+    if table.get("rates").is_some() {
+        let rows = table.tables("rates", notes);
+        if rows.is_empty() {
+            notes.refuse(&key.span, "the price has no rates", HINT);
+        }
+        return dated(rows, &ROW, rate_row, notes).map(Price::Listed);
+    }
+    rate_row(table, &key.span, None, notes).map(|row| Price::Listed(vec![row]))
+}
+
+/// Rows with their days, which must go up; only the first may have none.
+fn dated<T>(
+    rows: Vec<Table<'_>>,
+    keys: &Keys,
+    read: impl Fn(&Table<'_>, &std::ops::Range<usize>, Option<NaiveDate>, &mut Notes) -> Option<T>,
+    notes: &mut Notes,
+) -> Option<Vec<T>> {
+    let mut last = None;
+    let mut done = Vec::with_capacity(rows.len());
+    let count = rows.len();
+    for (at, row) in rows.into_iter().enumerate() {
+        row.only(keys, notes);
+        let since = row.get("since").and_then(|value| day(value, notes));
+        if at > 0 && row.get("since").is_none_or(|_| since.is_some()) && since <= last {
+            let message = "rows stand oldest first, each with its own `since`";
+            notes.refuse(&row.span, message, "write `since = 2026-12-01`, later than that of the row before");
+        }
+        last = since.or(last);
+        done.extend(read(&row, &row.span, since, notes));
+    }
+    (count > 0 && done.len() == count).then_some(done)
+}
+
+fn day(value: &Spanned<DeValue<'_>>, notes: &mut Notes) -> Option<NaiveDate> {
+    let text = match value.get_ref() {
+        DeValue::Datetime(datetime) => datetime.to_string(),
+        DeValue::String(text) => text.trim().to_owned(),
+        _ => {
+            wrong_type("since", value, "a date", "2026-12-01", notes);
+            return None;
+        }
+    };
+    let day = text.parse().ok();
+    if day.is_none() {
+        notes.refuse(&value.span(), format!("`{text}` is not a day"), "write a day of UTC, such as `2026-12-01`");
+    }
+    day
+}
+
+fn rate_row(
+    table: &Table<'_>,
+    span: &std::ops::Range<usize>,
+    since: Option<NaiveDate>,
+    notes: &mut Notes,
+) -> Option<RateRow> {
+    let rates = rates(table, "the price", span, notes)?;
+    Some(RateRow { since, rates, confidence: Confidence::High, note: None })
+}
+
+fn rates(table: &Table<'_>, what: &str, span: &std::ops::Range<usize>, notes: &mut Notes) -> Option<Rates> {
     for rate in ["input", "output"] {
         if table.get(rate).is_none() {
-            notes.refuse(&key.span, format!("the price has no `{rate}`"), HINT);
+            notes.refuse(span, format!("{what} has no `{rate}`"), HINT);
         }
     }
-    let mut rate = |name: &str| table.get(name).and_then(|value| rate(name, value, notes));
-    let (input, output) = (rate("input"), rate("output"));
-    let (cached_input, cache_write_input) = (rate("cached_input"), rate("cache_write_input"));
-    let value = PriceOverride { model: model?, input: input?, cached_input, cache_write_input, output: output? };
-    Some(Placed { value, span: key.span.clone() })
+    let [input, cached, written, output] = RATES.map(|name| table.get(name).map(|value| rate(name, value, notes)));
+    // What is there must be right.
+    let [cached, written] = [cached, written].map(|rate| rate.map_or(Some(None), |rate| rate.map(Some)));
+    Some(Rates::new(input??, cached?, written?, output??))
+}
+
+/// A model's name, or rows of names by day.
+fn stand_ins(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<StandIn>> {
+    let value = table.get("priced_as")?;
+    if let Some(text) = as_text(value) {
+        return Some(vec![StandIn { since: None, model: models::model(&text, notes)? }]);
+    }
+    if !matches!(value.get_ref(), DeValue::Array(_)) {
+        wrong_type("priced_as", value, "a model's name or a list of tables", "\"gpt-6.1-sol\"", notes);
+        return None;
+    }
+    let read = |row: &Table<'_>, span: &std::ops::Range<usize>, since, notes: &mut Notes| {
+        let Some(name) = row.text("model", "\"gpt-6.1-sol\"", notes) else {
+            if row.get("model").is_none() {
+                notes.refuse(span, "the row has no `model`", "write `model = \"gpt-6.1-sol\"`");
+            }
+            return None;
+        };
+        Some(StandIn { since, model: models::model(&name, notes)? })
+    };
+    dated(table.tables("priced_as", notes), &STAND_IN, read, notes)
+}
+
+/// A multiplier of every rate, or rows by day.
+fn tier(table: &Table<'_>, name: &'static str, notes: &mut Notes) -> Option<Vec<TierRow>> {
+    let value = table.get(name)?;
+    match value.get_ref() {
+        DeValue::Array(_) => dated(table.tables(name, notes), &TIER, tier_row, notes),
+        DeValue::Table(entries) => {
+            let row = Table::new(entries, value.span());
+            dated(vec![row], &TIER, tier_row, notes)
+        }
+        _ => {
+            let price = TierPrice::Times(times(name, value, notes)?);
+            Some(vec![TierRow { since: None, price, long: true, note: None }])
+        }
+    }
+}
+
+fn tier_row(
+    row: &Table<'_>,
+    span: &std::ops::Range<usize>,
+    since: Option<NaiveDate>,
+    notes: &mut Notes,
+) -> Option<TierRow> {
+    let flat = RATES.into_iter().any(|rate| row.get(rate).is_some());
+    let price = match (row.get("x"), flat) {
+        (Some(x), false) => TierPrice::Times(times("x", x, notes)?),
+        (None, true) => TierPrice::Own(rates(row, "the tier", span, notes)?),
+        (Some(_), true) | (None, false) => {
+            let message = "a tier has either `x`, or `input` and `output`";
+            notes.refuse(span, message, "`x = 2` is twice each standard rate");
+            return None;
+        }
+    };
+    Some(TierRow { since, price, long: row.boolean("long", notes).unwrap_or(true), note: None })
+}
+
+/// A multiplier with at most three places.
+fn times(name: &str, value: &Spanned<DeValue<'_>>, notes: &mut Notes) -> Option<Factor> {
+    let text = match value.get_ref() {
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+        DeValue::Float(number) => number.as_str(),
+        _ => {
+            wrong_type(name, value, "a number", "2", notes);
+            return None;
+        }
+    };
+    let factor = per_million(text).ok().and_then(|times| {
+        let thousandths = u32::try_from(times.nanos() / 1_000_000).ok()?;
+        let is_exact = times.nanos() % 1_000_000 == 0 && thousandths <= MOST_TIMES.saturating_mul(1_000);
+        is_exact.then(|| Factor::from_thousandths(thousandths))
+    });
+    if factor.is_none() {
+        let hint = "write how many times the standard rate it costs, such as `2` or `0.5`";
+        notes.refuse(&value.span(), format!("`{text}` is not a multiplier of at most three places"), hint);
+    }
+    factor
 }
 
 /// Dollars a million tokens, exactly as written: floats are read from their digits.

@@ -8,6 +8,7 @@ use super::*;
 use crate::model::{Dimension, Money, Quantity, ServiceTier, Unit, Verb};
 use crate::policy::rule::{Calendar, FreshLedger, Step, Threshold, Unpriced, Window};
 use crate::policy::show::{TEMPLATE, show};
+use crate::usage::price::{Price, Rates};
 
 const SHIPPED: [(&str, &str); 6] = [
     ("init", TEMPLATE),
@@ -191,14 +192,33 @@ fn prices_are_taken_exactly_as_written() {
     let policy = policy(
         "[prices.\"gpt-6.1-sol\"]\ninput = 1.005\ncached_input = \"0.125\"\noutput = 10\n[prices.local]\ninput = 0\noutput = 0.0",
     );
-    let rates: Vec<_> = policy
-        .prices
-        .iter()
-        .map(|price| (price.model.as_str(), price.input, price.cached_input, price.cache_write_input, price.output))
-        .collect();
     let usd = |text| Money::parse_decimal(text).unwrap();
-    let sol = ("gpt-6.1-sol", usd("1.005"), Some(usd("0.125")), None, usd("10"));
-    assert_eq!(rates, [sol, ("local", Money::ZERO, None, None, Money::ZERO)]);
+    let listed = |index: usize| match &policy.prices[index].price {
+        Price::Listed(rows) => rows[0].rates,
+        Price::As(_) => panic!("rates of its own"),
+    };
+    assert_eq!(policy.prices[0].model.as_str(), "gpt-6.1-sol");
+    assert_eq!(listed(0), Rates::new(usd("1.005"), Some(usd("0.125")), None, usd("10")));
+    assert_eq!(listed(1), Rates::new(Money::ZERO, None, None, Money::ZERO));
+}
+
+#[test]
+fn an_own_price_takes_all_that_the_list_takes() {
+    let policy = policy(
+        "[prices.\"gpt-6.3-sol\"]
+rates = [{ input = 2, output = 10 }, { since = 2026-12-01, input = 1.5, cached_input = 0.1, output = 9 }]
+long_context = true
+fast = 2
+flex = { input = 1, output = 5, long = false }
+ultrafast = [{ x = 3 }, { since = \"2027-03-01\", x = 6.5 }]
+[prices.ours]
+priced_as = [{ model = \"gpt-6.1-sol\" }, { since = 2027-01-01, model = \"gpt-6.3-sol\" }]
+[prices.theirs]
+priced_as = \"gpt-6-luna\"",
+    );
+    let shown = shown(policy);
+    let prices = &shown[shown.find("prices of your own").unwrap()..];
+    insta::assert_snapshot!("own_prices", prices);
 }
 
 #[test]

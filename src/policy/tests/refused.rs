@@ -156,6 +156,28 @@ fn each_mistake_is_told_in_one_sentence() {
             "`0.00000000001` has more than nine decimal places",
         ),
         ("[prices.x]\ninput = 1".to_owned(), "the price has no `output`"),
+        (
+            "[prices.x]\ninput = 1\noutput = 1\nrates = [{ input = 1, output = 1 }]".to_owned(),
+            "the price has `input` and `rates`",
+        ),
+        ("[prices.x]\npriced_as = \"gpt-6-sol\"\nfast = 2".to_owned(), "`fast` has no effect beside `priced_as`"),
+        ("[prices.x]\npriced_as = [{ since = 2027-01-01 }]".to_owned(), "the row has no `model`"),
+        (
+            "[prices.x]\nrates = [{ input = 1, output = 1 }, { input = 2, output = 2 }]".to_owned(),
+            "rows stand oldest first, each with its own `since`",
+        ),
+        ("[prices.x]\nrates = []".to_owned(), "the price has no rates"),
+        ("[prices.x]\nrates = [{ since = \"soon\", input = 1, output = 1 }]".to_owned(), "`soon` is not a day"),
+        ("[prices.x]\ninput = 1\noutput = 1\nfast = \"2x\"".to_owned(), "`fast` must be a number, not a text"),
+        (
+            "[prices.x]\ninput = 1\noutput = 1\nfast = 1.00001".to_owned(),
+            "`1.00001` is not a multiplier of at most three places",
+        ),
+        (
+            "[prices.x]\ninput = 1\noutput = 1\nflex = { x = 2, input = 1 }".to_owned(),
+            "a tier has either `x`, or `input` and `output`",
+        ),
+        ("[prices.x]\ninput = 1\noutput = 1\nflex = { input = 1 }".to_owned(), "the tier has no `output`"),
         ("[prices.gpt-6.1]\ninput = 1".to_owned(), "`gpt-6.1` is read as a table `1` in a table `gpt-6`"),
         (
             "[[attribute]]\nremote = \"git@github.com:acme/*\"\nset = { team = \"a\" }".to_owned(),

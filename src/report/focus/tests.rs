@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::super::sample;
 use super::*;
 use crate::model::{Guess, Tokens};
-use crate::usage::price::PriceOverride;
+use crate::usage::price::{Confidence, Price, PriceOverride, RateRow, Rates};
 
 /// The columns that FOCUS 1.3 calls mandatory, among them those that 1.2 has and 1.3 deprecates.
 const MANDATORY: [&str; 23] = [
@@ -134,10 +134,16 @@ fn what_has_no_price_has_no_unit_price_and_says_so() {
 fn rates_of_the_policy_are_contracted_and_the_list_stays_the_list() {
     let own = PriceTable::embedded().with_overrides(&[PriceOverride {
         model: "gpt-6.1-sol".into(),
-        input: Money::from_usd(1),
-        cached_input: None,
-        cache_write_input: None,
-        output: Money::from_usd(2),
+        price: Price::Listed(vec![RateRow {
+            since: None,
+            rates: Rates::new(Money::from_usd(1), None, None, Money::from_usd(2)),
+            confidence: Confidence::High,
+            note: None,
+        }]),
+        long_context: Some(false),
+        fast: None,
+        flex: None,
+        ultrafast: None,
     }]);
     let mut response = listed("2026-11-20T10:00:00Z", "gpt-6.1-sol", tokens(1_000_000, 0, 0, 0));
     let list = response.cost.money().unwrap();

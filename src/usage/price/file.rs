@@ -207,6 +207,7 @@ fn model(entry: Entry) -> Result<Model, String> {
         aliases: entry.aliases,
         note: entry.note,
         price,
+        own: None,
         long_context: entry.long_context,
         fast: tier(entry.fast)?,
         flex: tier(entry.flex)?,

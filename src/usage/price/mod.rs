@@ -7,6 +7,7 @@
 
 mod file;
 mod name;
+mod own;
 mod quote;
 mod rates;
 
@@ -19,22 +20,23 @@ pub use self::file::PriceFileError;
 pub use self::name::Resolved;
 pub use self::quote::{Doubt, Quote, RateUsed};
 pub use self::rates::{Factor, Rates};
-use crate::model::{ModelId, Money, ServiceTier};
+use crate::model::{ModelId, ServiceTier};
 
-/// The user's own rates for one model, from a policy's `[[price]]`; they hold for all time, on
-/// every service tier, and however long the request.
+/// The user's own price of one model, from a policy's `[prices]`: it takes all that the embedded table takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceOverride {
     /// The model, exactly as Codex names it.
     pub model: ModelId,
-    /// For a million tokens of plain input.
-    pub input: Money,
-    /// For a million tokens read from cache; by default as `input`.
-    pub cached_input: Option<Money>,
-    /// For a million tokens written to cache; by default as `input`.
-    pub cache_write_input: Option<Money>,
-    /// For a million tokens of output.
-    pub output: Money,
+    /// What it costs at standard speed.
+    pub price: Price,
+    /// Long requests cost more; `None` where the policy does not say.
+    pub long_context: Option<bool>,
+    /// What fast requests cost, oldest row first; `None` where the policy does not say.
+    pub fast: Option<Vec<TierRow>>,
+    /// The same of flex requests.
+    pub flex: Option<Vec<TierRow>>,
+    /// The same of ultrafast requests.
+    pub ultrafast: Option<Vec<TierRow>>,
 }
 
 /// What every known model costs, and since when.
@@ -70,6 +72,8 @@ pub struct Model {
     pub note: Option<String>,
     /// What it costs at standard speed.
     pub price: Price,
+    /// The price is the user's own, and so is known to be incomplete in some parts.
+    pub own: Option<Own>,
     /// Long requests cost more.
     pub long_context: bool,
     /// What fast requests cost, oldest row first; empty where the tier is not offered.
@@ -89,8 +93,42 @@ pub enum Price {
     Listed(Vec<RateRow>),
     /// It is not for sale: another model's price stands in for it; oldest first, never empty.
     As(Vec<StandIn>),
-    /// The user's own rates.
-    Overridden(Rates),
+}
+
+/// Where the parts of a user's own price come from, beside its rates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Own {
+    /// What long requests cost more.
+    pub long_context: Part,
+    /// What fast requests cost.
+    pub fast: Part,
+    /// What flex requests cost.
+    pub flex: Part,
+    /// What ultrafast requests cost.
+    pub ultrafast: Part,
+}
+
+/// Where a part of a user's own price comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The policy says it.
+    Said,
+    /// The policy leaves it out; the listed multiplier holds.
+    Inherited,
+    /// Nobody says it: what it would matter to is estimated.
+    Unsaid,
+}
+
+impl Own {
+    /// What holds by the list, as tables call it.
+    pub fn inherited(&self) -> impl Iterator<Item = &'static str> {
+        self.parts().into_iter().filter(|(_, part)| *part == Part::Inherited).map(|(name, _)| name)
+    }
+
+    /// All of them, as tables call them.
+    pub fn parts(&self) -> [(&'static str, Part); 4] {
+        [("long requests", self.long_context), ("fast", self.fast), ("flex", self.flex), ("ultrafast", self.ultrafast)]
+    }
 }
 
 /// Rates from a day on.
@@ -174,21 +212,20 @@ impl PriceTable {
         file::parse(text)
     }
 
-    /// This table with the user's own rates in place of the listed ones. An override of a model
-    /// holds for its aliases and snapshots too; an override of an alias for that alias alone. Of
-    /// two for the same model the later one holds.
+    /// This table with the user's own prices in place of the listed ones. An own price of a model holds for its
+    /// aliases and snapshots too; one of an alias for that alias alone. What it leaves out is the listed multiplier
+    /// where there is one. Of two for the same model the later one holds.
     #[must_use]
     pub fn with_overrides(&self, overrides: &[PriceOverride]) -> Self {
         let mut table = self.clone();
         for one in overrides {
-            let rates = Rates::new(one.input, one.cached_input, one.cache_write_input, one.output);
             let key = one.model.as_str().to_lowercase();
-            let listed = table.models.iter_mut().find(|model| model.name.as_str() == key);
-            if let Some(model) = listed {
-                model.price = Price::Overridden(rates);
+            let model = own::model(one, self.get(&key));
+            if let Some(known) = table.models.iter_mut().find(|model| model.name.as_str() == key) {
+                *known = model;
             } else {
                 table.index.insert(key, table.models.len());
-                table.models.push(Model::overridden(one.model.clone(), rates));
+                table.models.push(model);
             }
         }
         table
@@ -215,9 +252,9 @@ impl PriceTable {
         self.models.iter()
     }
 
-    /// The models whose rates the user replaced.
+    /// The models whose price is the user's own.
     pub fn overridden(&self) -> impl Iterator<Item = &Model> {
-        self.models().filter(|model| matches!(model.price, Price::Overridden(_)))
+        self.models().filter(|model| model.own.is_some())
     }
 
     fn get(&self, key: &str) -> Option<&Model> {
@@ -226,20 +263,6 @@ impl PriceTable {
 }
 
 impl Model {
-    fn overridden(name: ModelId, rates: Rates) -> Self {
-        Self {
-            name,
-            aliases: Vec::new(),
-            note: None,
-            price: Price::Overridden(rates),
-            long_context: false,
-            fast: Vec::new(),
-            flex: Vec::new(),
-            ultrafast: Vec::new(),
-            retired: None,
-        }
-    }
-
     /// The rows of a tier's price; `None` for the standard tier and for an unknown one.
     pub fn tier(&self, tier: &ServiceTier) -> Option<&[TierRow]> {
         match tier {

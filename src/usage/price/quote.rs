@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::name::Resolved;
 use super::rates::{Factor, Product, Rates};
-use super::{Confidence, Model, Price, PriceTable, RateRow, TierPrice, TierRow, row_at};
+use super::{Confidence, Model, Part, Price, PriceTable, RateRow, TierPrice, TierRow, row_at};
 use crate::model::{Cost, ModelId, ServiceTier, Timestamp, Tokens};
 
 /// A cost and how it came about.
@@ -45,6 +45,10 @@ pub enum Doubt {
     TierNotOffered,
     /// Estimated at the standard rate: the tier is not offered for requests this long.
     TierNotOfferedForLong,
+    /// Estimated at the standard rate: the user's own price says nothing of this tier.
+    TierUnsaid,
+    /// Estimated as a short request: the user's own price says nothing of long ones.
+    LongUnsaid,
     /// Estimated: sources disagree on what the region adds.
     Region,
     /// Estimated at the dearest model's rate.
@@ -66,6 +70,8 @@ impl fmt::Display for Doubt {
             Self::StandIn => "not for sale; priced as the model behind it",
             Self::TierNotOffered => "no price of this service tier is published for the model; standard rate",
             Self::TierNotOfferedForLong => "the service tier is not offered for requests this long; standard rate",
+            Self::TierUnsaid => "your own price says nothing of this service tier; standard rate",
+            Self::LongUnsaid => "your own price says nothing of requests this long; as a short one",
             Self::Region => "sources disagree on the region's surcharge",
             Self::Dearest => "counted as the dearest model",
             Self::AsAnother => "counted as another model",
@@ -135,19 +141,14 @@ impl PriceTable {
         tokens: &Tokens,
     ) -> Quote<'a> {
         match &found.model.price {
-            Price::Overridden(rates) => {
-                let once = Product::of([Factor::ONE, Factor::ONE, found.region]);
-                let rate =
-                    RateUsed { model: found.model, since: None, rates: rates.times(once, once), long_context: false };
-                Quote { cost: Cost::Priced(rates.cost(tokens, once, once)), rate: Some(rate), doubt: None }
-            }
             Price::As(rows) => {
                 // A stand-in has rates of its own: the table is refused otherwise.
                 let standin = row_at(rows, |row| row.since, day).and_then(|row| self.get(row.model.as_str()));
                 match standin {
                     Some(model) if !matches!(model.price, Price::As(_)) => self
                         .quote_resolved(Resolved { model, ..found }, tier, day, tokens)
-                        .doubted(Some(Doubt::StandIn)),
+                        // Where the user says what it costs as, that is its price.
+                        .doubted(found.model.own.is_none().then_some(Doubt::StandIn)),
                     _ => Quote::unpriced(Doubt::UnknownModel),
                 }
             }
@@ -183,6 +184,8 @@ impl PriceTable {
         let output = Product::of([times, long_output, found.region]);
         let rate = RateUsed { model, since: row.since, rates: rates.times(input, output), long_context: long };
         let guess = (row.confidence == Confidence::Low).then_some(Doubt::LowConfidence);
+        let unsaid = tokens.input > self.long.above && model.own.is_some_and(|own| own.long_context == Part::Unsaid);
+        let guess = guess.or(unsaid.then_some(Doubt::LongUnsaid));
         Quote { cost: Cost::Priced(rates.cost(tokens, input, output)), rate: Some(rate), doubt: None }
             .doubted(tier_doubt.or(guess))
     }
@@ -193,7 +196,8 @@ impl PriceTable {
 /// A recorded tier is the one asked for. Codex leaves `priority` and `flex` out of requests to
 /// models whose catalogue entry does not list them, so those without a price are taken as standard
 /// and marked. `ultrafast` may come with a newer catalogue than this table's, at three to six times
-/// the price: without one it stays unpriced.
+/// the price: without one it stays unpriced. A user's own price is for the user's own model: what it leaves out is
+/// estimated at its standard rate.
 fn tier_price(
     model: &Model,
     tier: &ServiceTier,
@@ -204,12 +208,15 @@ fn tier_price(
     let row = |rows| row_at(rows, |row: &TierRow| row.since, day);
     let offered = match tier {
         ServiceTier::Standard => return Ok((STANDARD, None)),
+        ServiceTier::Other(_) if model.own.is_some() => None,
         ServiceTier::Other(_) => return Err(Doubt::UnknownTier),
+        ServiceTier::Ultrafast if model.own.is_some() => row(&model.ultrafast),
         ServiceTier::Ultrafast => Some(row(&model.ultrafast).ok_or(Doubt::TierUnpublished)?),
         ServiceTier::Fast => row(&model.fast),
         ServiceTier::Flex => row(&model.flex),
     };
     Ok(match offered {
+        None if model.own.is_some() => (STANDARD, Some(Doubt::TierUnsaid)),
         None => (STANDARD, Some(Doubt::TierNotOffered)),
         Some(row) if long && !row.long => (STANDARD, Some(Doubt::TierNotOfferedForLong)),
         Some(row) => (row.price, None),

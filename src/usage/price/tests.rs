@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::Money;
 use crate::model::{Cost, Timestamp, Tokens};
 
 fn usd(text: &str) -> Money {
@@ -285,45 +286,98 @@ fn a_quote_names_the_rate_it_used() {
 }
 
 fn own(model: &str, input: &str, output: &str) -> PriceOverride {
+    let rates = Rates::new(usd(input), None, None, usd(output));
+    let row = RateRow { since: None, rates, confidence: Confidence::High, note: None };
     PriceOverride {
         model: model.into(),
-        input: usd(input),
-        cached_input: None,
-        cache_write_input: None,
-        output: usd(output),
+        price: Price::Listed(vec![row]),
+        long_context: None,
+        fast: None,
+        flex: None,
+        ultrafast: None,
     }
 }
 
+fn times(thousandths: u32) -> Option<Vec<TierRow>> {
+    let price = TierPrice::Times(Factor::from_thousandths(thousandths));
+    Some(vec![TierRow { since: None, price, long: true, note: None }])
+}
+
 #[test]
-fn the_users_rates_win_on_every_tier_and_length() {
+fn an_own_price_takes_the_listed_multipliers_where_it_says_none() {
+    let flat = PriceOverride { long_context: Some(false), fast: times(1_000), ..own("gpt-6-sol", "1", "2") };
     let table = PriceTable::embedded().with_overrides(&[
         own("gpt-6.1-sol", "1", "2"),
-        own("my/model", "3", "4"),
         own("gpt-5.6", "7", "8"),
         own("gpt-6.1-sol", "0.5", "2"),
+        flat,
     ]);
-    let long = tokens(1_000_000, 1_000_000, 0, 0);
-    let cost = |model: &str, tier: &ServiceTier| table.quote(&model.into(), tier, noon("2026-11-22"), &long).cost;
+    let (short, long) = (tokens(100_000, 100_000, 0, 0), tokens(1_000_000, 1_000_000, 0, 0));
+    let cost = |model: &str, tier: &ServiceTier, tokens: &Tokens| {
+        let quote = table.quote(&model.into(), tier, noon("2026-11-22"), tokens);
+        (quote.cost, quote.doubt)
+    };
+    let priced = |usd_text: &str| (Cost::Priced(usd(usd_text)), None);
     let odd = ServiceTier::Other("warp".into());
-    for (model, tier, expected) in [
-        ("gpt-6.1-sol", &STANDARD, Cost::Priced(usd("0.5"))),
-        ("gpt-6.1-sol", &ServiceTier::Fast, Cost::Priced(usd("0.5"))),
-        ("gpt-6.1-sol", &odd, Cost::Priced(usd("0.5"))),
-        ("gpt-6-1-sol", &STANDARD, Cost::Priced(usd("0.5"))),
-        ("openai/gpt-6.1-sol-2026-09-29", &STANDARD, Cost::Priced(usd("0.5"))),
-        ("us.openai.gpt-6.1-sol", &STANDARD, Cost::Priced(usd("0.55"))),
-        ("my/model", &STANDARD, Cost::Priced(usd("3"))),
+    for (model, tier, tokens, expected) in [
+        ("gpt-6.1-sol", &STANDARD, &short, priced("0.05")),
+        ("gpt-6.1-sol", &STANDARD, &long, priced("1")),
+        ("gpt-6.1-sol", &ServiceTier::Fast, &short, priced("0.1")),
+        ("gpt-6.1-sol", &ServiceTier::Flex, &short, priced("0.025")),
+        ("gpt-6.1-sol", &odd, &short, estimated("0.05", Doubt::TierUnsaid)),
+        ("gpt-6-1-sol", &STANDARD, &short, priced("0.05")),
+        ("openai/gpt-6.1-sol-2026-09-29", &STANDARD, &short, priced("0.05")),
+        ("us.openai.gpt-6.1-sol", &STANDARD, &short, priced("0.055")),
         // Only the alias was overridden.
-        ("gpt-5.6", &STANDARD, Cost::Priced(usd("7"))),
-        ("gpt-5.6-sol", &STANDARD, Cost::Priced(usd("0.8"))),
-        ("gpt-6.1-sol-x", &STANDARD, Cost::Unpriced),
+        ("gpt-5.6", &STANDARD, &short, priced("0.7")),
+        ("gpt-5.6", &ServiceTier::Fast, &short, priced("1.4")),
+        ("gpt-5.6-sol", &STANDARD, &short, priced("0.04")),
+        ("gpt-6-sol", &STANDARD, &long, priced("1")),
+        ("gpt-6-sol", &ServiceTier::Fast, &long, priced("1")),
+        ("gpt-6.1-sol-x", &STANDARD, &short, (Cost::Unpriced, Some(Doubt::UnknownModel))),
     ] {
-        assert_eq!(cost(model, tier), expected, "{model} {tier}");
+        assert_eq!(cost(model, tier, tokens), expected, "{model} {tier}");
     }
     let overridden: Vec<&str> = table.overridden().map(|model| model.name.as_str()).collect();
-    assert_eq!(overridden, ["gpt-6.1-sol", "my/model", "gpt-5.6"]);
-    assert_eq!(table.version(), "2026-11-22");
+    assert_eq!(overridden, ["gpt-6.1-sol", "gpt-6-sol", "gpt-5.6"]);
+    assert_eq!(table.version(), PriceTable::embedded().version());
     assert_eq!(PriceTable::embedded().overridden().count(), 0);
+}
+
+#[test]
+fn what_nobody_says_of_an_own_models_price_is_estimated() {
+    let said = PriceOverride { long_context: Some(true), fast: times(2_000), ..own("said/model", "2", "10") };
+    let table = PriceTable::embedded().with_overrides(&[own("my/model", "3", "4"), said]);
+    let cost = |model: &str, tier: &ServiceTier, input: u64| {
+        let quote = table.quote(&model.into(), tier, noon("2026-11-22"), &tokens(input, 0, 0, 0));
+        (quote.cost, quote.doubt)
+    };
+    assert_eq!(cost("my/model", &STANDARD, 272_000), (Cost::Priced(usd("0.816")), None));
+    assert_eq!(cost("my/model", &STANDARD, 300_000), estimated("0.9", Doubt::LongUnsaid));
+    for tier in [ServiceTier::Fast, ServiceTier::Flex, ServiceTier::Ultrafast] {
+        assert_eq!(cost("my/model", &tier, 1_000), estimated("0.003", Doubt::TierUnsaid), "{tier}");
+    }
+    assert_eq!(cost("said/model", &STANDARD, 300_000), (Cost::Priced(usd("1.2")), None));
+    assert_eq!(cost("said/model", &ServiceTier::Fast, 1_000), (Cost::Priced(usd("0.004")), None));
+    assert_eq!(cost("said/model", &ServiceTier::Flex, 1_000), estimated("0.002", Doubt::TierUnsaid));
+}
+
+#[test]
+fn an_own_price_may_be_another_models_and_may_change_by_day() {
+    let as_sol = |since: Option<&str>, model: &str| StandIn {
+        since: since.map(|day| day.parse().unwrap()),
+        model: model.into(),
+    };
+    let rows = vec![as_sol(None, "gpt-6.1-sol"), as_sol(Some("2026-12-01"), "gpt-6-luna")];
+    let table = PriceTable::embedded()
+        .with_overrides(&[PriceOverride { price: Price::As(rows), ..own("house-model", "1", "1") }]);
+    let cost = |day: &str, tier: &ServiceTier, input: u64| {
+        let quote = table.quote(&"house-model".into(), tier, noon(day), &tokens(input, 0, 0, 0));
+        (quote.cost, quote.doubt)
+    };
+    assert_eq!(cost("2026-11-30", &STANDARD, 1_000_000), (Cost::Priced(usd("4")), None));
+    assert_eq!(cost("2026-11-30", &ServiceTier::Fast, 100_000), (Cost::Priced(usd("0.4")), None));
+    assert_eq!(cost("2026-12-01", &STANDARD, 100_000), (Cost::Priced(usd("0.01")), None));
 }
 
 #[test]
