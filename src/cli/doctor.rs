@@ -10,13 +10,13 @@ use serde_json::json;
 
 use super::format::{Format, put_as};
 use super::here::Here;
+use super::price_list;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{Ledger, LedgerError};
 use crate::report::json::to_text;
 use crate::report::page::{Item, Page, Tone};
 use crate::report::text::count;
-use crate::usage::price::PriceTable;
 
 /// What is installed, what it can do for govern, and what is wrong.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -55,13 +55,19 @@ impl Finding {
     }
 }
 
+/// This govern, and the prices that it counts by.
+fn own(here: &Here<'_>) -> Finding {
+    let version = env!("CARGO_PKG_VERSION");
+    match price_list::in_force(|name| here.variable(name)) {
+        Ok(list) => Finding::new(Health::Ok, "govern", format!("{version}, prices of {}", list.version())),
+        Err(error) => Finding::new(Health::Bad, "govern", format!("{version}; {}", error.message()))
+            .todo("govern prices update FILE, or remove the file"),
+    }
+}
+
 /// Looks at everything; a finding is no failure.
 pub fn run(args: &DoctorArgs, out: &mut dyn Write, here: &Here<'_>, ask: Ask<'_>) -> Result<Exit> {
-    let mut findings = vec![Finding::new(
-        Health::Ok,
-        "govern",
-        format!("{}, prices of {}", env!("CARGO_PKG_VERSION"), PriceTable::embedded().version()),
-    )];
+    let mut findings = vec![own(here)];
     findings.extend(codex(here, ask));
     findings.extend(installed_hooks(here));
     findings.extend(codex_home(here));

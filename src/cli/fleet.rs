@@ -9,8 +9,10 @@ use super::fleet_past::Past;
 use super::format::put;
 use super::here::Here;
 use super::resume::{Earlier, ResumableFleet};
-use super::run::{Supervision, attribute_with, earlier_spend_unknown, fresh_budgets, in_runtime, new_run, whoami};
-use super::{adviser, before, env, fleet_file, summary, worktree};
+use super::run::{
+    Supervision, attribute_with, earlier_spend_unknown, fresh_budgets, in_runtime, new_run, priced_late, whoami,
+};
+use super::{adviser, before, env, fleet_file, import, summary, worktree};
 use crate::codex::{Invocation, Kind};
 use crate::decide::agent::AgentSetup;
 use crate::decide::reach::Surroundings;
@@ -32,7 +34,6 @@ use crate::tail::locate;
 use crate::ui::Look;
 use crate::ui::board::Board;
 use crate::ui::notice::{Notices, Showing};
-use crate::usage::price::PriceTable;
 
 /// Options of `govern fleet`.
 #[derive(Args, Debug)]
@@ -106,12 +107,17 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
     let outputs = home::output_folder(&state, &run)?;
     let identity =
         process::own_identity().ok_or_else(|| Error::new("govern cannot tell its own process from /proc"))?;
+    let prices = here.prices(&policy)?;
+    let late = import::repriced(&mut ledger, &policy, &prices, here.now)?;
     ledger.start_run(run.clone(), identity);
     let (fresh, too_fresh) = fresh_budgets(&policy, &ledger, &run)?;
     let showing = if args.quiet { Showing::Never } else { Showing::Live };
     // What a job's log keeps is lines that stay.
     let board = Board::on_stderr().filter(|_| !args.quiet && env("CI").is_none());
     let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing).above(board);
+    if late.responses > 0 {
+        notices.say(&priced_late(late), Tone::Plain);
+    }
     if too_fresh.is_none() {
         if !fresh.is_empty() {
             notices.say(&earlier_spend_unknown(&fresh), Tone::Warn);
@@ -133,7 +139,7 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
         lift: earlier.and_then(|earlier| earlier.lift),
         refusal: too_fresh,
         before,
-        prices: PriceTable::embedded().with_overrides(&policy.prices),
+        prices,
         attribution,
         command: ["govern".into(), "fleet".into(), args.file.clone().into_os_string()].into(),
         agents,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::here::{Here, refused};
-use super::policy_files;
+use super::{policy_files, price_list};
 use crate::error::{Error, Result};
 use crate::fleet::load::{Around, Loaded, load, policy_of};
 use crate::fleet::{Fleet, FleetAgent, Ground};
@@ -13,7 +13,6 @@ use crate::policy::layers::FlagRules;
 use crate::policy::rule::{AllotBy, Budget, Layer, Threshold};
 use crate::report::FleetPlan;
 use crate::report::fleet_plan::{PlanBudget, PlanRow};
-use crate::usage::price::PriceTable;
 
 /// Reads and checks the fleet file under all policies that apply: those of the folder that it lies in, the given one,
 /// the one that it names itself, and the rules of the command line.
@@ -36,10 +35,11 @@ pub fn read(path: &Path, given: Option<&Path>, flags: FlagRules, here: &Here<'_>
         text.layer = if repository.is_some() { Layer::Repository } else { Layer::Given };
         layers.push(text);
     }
+    let prices = price_list::in_force(|name| here.variable(name))?;
     let around = Around {
         base: &base,
         ground: &|path| ground(path, here),
-        prices: PriceTable::embedded(),
+        prices: &prices,
         now: here.now,
         tells: &super::tells_of_requests,
     };

@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 
-use super::policy_files;
+use super::{policy_files, price_list};
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, LedgerError, state_home};
 use crate::model::{ProcessIdentity, Timestamp};
 use crate::place;
 use crate::policy::layers::{FlagRules, Loaded, load};
 use crate::policy::mistake::{LayerText, Mistake, Severity};
-use crate::policy::rule::Layer;
+use crate::policy::rule::{Layer, Policy};
 use crate::policy::{attribute, diagnostic};
 use crate::process;
 use crate::ui::Look;
+use crate::usage::price::PriceTable;
 
 /// What verbs may ask of their surroundings, so that tests can give them others.
 pub struct Here<'a> {
@@ -79,6 +80,11 @@ impl Here<'_> {
     /// The policy that applies here.
     pub fn policy(&self, given: Option<&Path>) -> Result<Loaded> {
         join(policy_files::read(self.policy_places(given))?, self.look.colour)
+    }
+
+    /// The prices in force, the policy's own over them.
+    pub fn prices(&self, policy: &Policy) -> Result<PriceTable> {
+        Ok(price_list::in_force(|name| self.variable(name))?.with_overrides(&policy.prices))
     }
 
     /// The zone of windows and shown times. A repository may not set it, so its mistakes don't matter here.

@@ -13,9 +13,10 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::import::{self, ImportError, Origin, Terms};
 use crate::ledger::Ledger;
-use crate::model::Attribution;
+use crate::model::{Attribution, Repriced, Response, Timestamp};
 use crate::place;
 use crate::policy::attribute;
+use crate::policy::cost::cost;
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::{AttributeRule, Layer, Policy};
 use crate::process;
@@ -49,7 +50,7 @@ pub fn run(args: &ImportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     // What this folder's repository says is for this repository; other sessions have their own.
     let layers: Vec<LayerText> = layers.into_iter().filter(|layer| layer.layer != Layer::Repository).collect();
     let policy = join(layers.clone(), here.look.colour)?.policy;
-    let prices = PriceTable::embedded().with_overrides(&policy.prices);
+    let prices = here.prices(&policy)?;
     let belongs = Belongs::new(here, &policy, layers);
     let mut bar = Bytes::on_stderr("reading");
     let mut ledger = Ledger::open(&here.state_folder()?)?;
@@ -63,18 +64,28 @@ pub fn run(args: &ImportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     };
     let imported = import::import(&mut ledger, &places, terms);
     bar.clear();
-    let imported = imported.map_err(|error| match error {
+    let mut imported = imported.map_err(|error| match error {
         ImportError::Unreadable(unreadable) => Error::new(unreadable.to_string())
             .caused_by(&unreadable.source)
             .hint("name a Codex home, a folder of its session files, or one of them"),
         ImportError::Ledger(error) => error.into(),
     })?;
+    imported.repriced = repriced(&mut ledger, &policy, &prices, here.now)?;
     let took = clock::monotonic().duration_since(begun);
     put_as(out, here.look, args.format, &imported.page(took), || json::to_text(&imported))?;
     for mistake in belongs.mistakes() {
         super::to_stderr(&format!("govern: {mistake}\n"));
     }
     Ok(Exit::Success)
+}
+
+/// Prices what the ledger has without a price, as far as there is one now.
+pub fn repriced(ledger: &mut Ledger, policy: &Policy, prices: &PriceTable, now: Timestamp) -> Result<Repriced> {
+    let price = |response: &Response| {
+        let Response { billing, model, tier, at, tokens, .. } = response;
+        cost(prices, &policy.models.unpriced, *billing, model.as_ref(), tier, *at, tokens)
+    };
+    Ok(ledger.reprice(now, prices.version(), &price)?)
 }
 
 fn home(here: &Here<'_>) -> Result<PathBuf> {

@@ -23,6 +23,7 @@ pub mod overview;
 pub mod policy;
 pub mod policy_files;
 pub mod policy_try;
+pub mod price_list;
 pub mod prices;
 #[cfg(test)]
 mod reading;

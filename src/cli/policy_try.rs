@@ -84,7 +84,8 @@ pub(super) fn run(args: &TryArgs, policy: Policy, out: &mut dyn Write, here: &He
         return Ok(Exit::Success);
     };
     let reply = if report.approves { Reply::Approve } else { Reply::Nobody };
-    (report.trial, report.plan) = tried(&ledger, policy, reply, span)?;
+    let prices = here.prices(&policy)?;
+    (report.trial, report.plan) = tried(&ledger, policy, prices, reply, span)?;
     put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
     Ok(Exit::Success)
 }
@@ -102,9 +103,8 @@ fn unreplayed(policy: &Policy) -> Vec<Unreplayed> {
 }
 
 /// Says also whether any of it was used on a ChatGPT plan.
-fn tried(ledger: &Ledger, policy: Policy, reply: Reply, span: Span) -> Result<(Trial, bool)> {
+fn tried(ledger: &Ledger, policy: Policy, prices: PriceTable, reply: Reply, span: Span) -> Result<(Trial, bool)> {
     let outline = outline(ledger, span)?;
-    let prices = PriceTable::embedded().with_overrides(&policy.prices);
     let resumed = resumed(&outline, span);
     let policy = Arc::new(policy);
     let mut replay = Replay::new(Arc::clone(&policy), prices, reply, outline, span.since);

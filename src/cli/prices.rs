@@ -1,7 +1,11 @@
 //! Owns `govern prices`: what models cost, and what is known of that.
 
+mod json;
+mod update;
+
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use serde_json::json;
@@ -42,16 +46,22 @@ pub enum PricesVerb {
     },
     /// How old the table is, what is overridden, and what the ledger has that it cannot price
     Check,
+    /// Puts a newer list in force, of the form of the built-in one, and prices what had no price
+    Update {
+        /// The list
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 /// Does it.
 pub fn run(args: &PricesArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
-    let overrides = here.policy(None)?.policy.prices;
-    let table = PriceTable::embedded().with_overrides(&overrides);
+    let table = || here.prices(&here.policy(None)?.policy);
     let (page, document) = match &args.verb {
-        None => (whole(&table, here), document(&table, here)),
-        Some(PricesVerb::Show { model }) => one(&table, model, here)?,
-        Some(PricesVerb::Check) => check(&table, here)?,
+        None => table().map(|table| (whole(&table, here), document(&table, here)))?,
+        Some(PricesVerb::Show { model }) => one(&table()?, model, here)?,
+        Some(PricesVerb::Check) => check(&table()?, here)?,
+        Some(PricesVerb::Update { file }) => update::update(file, here)?,
     };
     put_as(out, here.look, args.format, &page, || to_text(&document))?;
     Ok(Exit::Success)
@@ -143,39 +153,18 @@ fn remark(model: &Model, here: &Here<'_>) -> String {
     words.join(", ")
 }
 
-fn row(table: &PriceTable, model: &Model, here: &Here<'_>) -> serde_json::Value {
-    let rates = rates(table, model, here);
-    json!({
-        "model": model.name,
-        "aliases": model.aliases,
-        "input_usd_per_million": rates.map(|rates| rates.input),
-        "cached_input_usd_per_million": rates.map(|rates| rates.cached_input),
-        "cache_write_input_usd_per_million": rates.map(|rates| rates.cache_write_input),
-        "output_usd_per_million": rates.map(|rates| rates.output),
-        "fast": tier_text(&model.fast, here),
-        "flex": tier_text(&model.flex, here),
-        "long_context": model.long_context,
-        "overridden": model.own.is_some(),
-        "retired": model.retired.map(|day| day.to_string()),
-    })
-}
-
-fn head(table: &PriceTable) -> serde_json::Value {
-    json!({ "version": table.version(), "date": table.version(), "source": table.source() })
-}
-
 fn document(table: &PriceTable, here: &Here<'_>) -> serde_json::Value {
-    let rows: Vec<serde_json::Value> = table.models().map(|model| row(table, model, here)).collect();
+    let rows: Vec<serde_json::Value> = table.models().map(|model| json::row(table, model, here)).collect();
     let long = table.long_context();
     let long = json!({ "above": long.above, "input": times(long.input.thousandths()), "output": times(long.output.thousandths()) });
-    json!({ "schema": "govern.prices/1", "prices": head(table), "long_context": long, "rows": rows })
+    json!({ "schema": "govern.prices/1", "prices": json::head(table), "long_context": long, "rows": rows })
 }
 
 fn one(table: &PriceTable, name: &str, here: &Here<'_>) -> Result<(Page, serde_json::Value)> {
     let id = ModelId::new(name);
     let Some(found) = table.resolve(&id) else {
         return Err(Error::new(format!("there is no price for `{name}`")).hint(
-            "a policy of yours or the machine's can set one: `[[price]] model = …, input = …, output = …`, in usd per million",
+            format!("a policy of yours or the machine's can set one: `[prices.\"{name}\"]` with `input` and `output`, in usd per million"),
         ));
     };
     let model = found.model;
@@ -220,7 +209,8 @@ fn one(table: &PriceTable, name: &str, here: &Here<'_>) -> Result<(Page, serde_j
     }
     items.extend(model.note.iter().map(|note| Item::new("note", note, Tone::Plain)));
     page.list(items);
-    let document = json!({ "schema": "govern.prices/1", "prices": head(table), "rows": [row(table, model, here)] });
+    let document =
+        json!({ "schema": "govern.prices/1", "prices": json::head(table), "rows": [json::row(table, model, here)] });
     Ok((page, document))
 }
 
@@ -255,7 +245,7 @@ fn check(table: &PriceTable, here: &Here<'_>) -> Result<(Page, serde_json::Value
         items.push(Item::new("overridden", overridden.join(", "), Tone::Plain));
     }
     let mut unpriced: BTreeMap<String, u64> = BTreeMap::new();
-    let mut doubtful = Vec::new();
+    let (mut doubtful, mut late) = (Vec::new(), BTreeMap::new());
     let sums = here.ledger()?.map(|ledger| ledger.sums_by(&[Dimension::Model], None, None)).transpose()?;
     for (values, sum) in sums.unwrap_or_default() {
         let Some(name) = values.into_iter().next().flatten() else { continue };
@@ -263,6 +253,9 @@ fn check(table: &PriceTable, here: &Here<'_>) -> Result<(Page, serde_json::Value
         match (quote.rate, quote.doubt) {
             (None, _) => {
                 unpriced.insert(name, sum.responses);
+            }
+            (Some(_), _) if sum.unpriced > 0 => {
+                late.insert(name, sum.unpriced);
             }
             (Some(_), Some(doubt)) => doubtful.push((name, doubt.to_string())),
             (Some(_), None) => {}
@@ -272,17 +265,23 @@ fn check(table: &PriceTable, here: &Here<'_>) -> Result<(Page, serde_json::Value
         let text = format!("`{name}`: {} in the ledger have no price", count(*responses, "response", "responses"));
         items.push(Item::new("unpriced", text, Tone::Bad));
     }
+    for (name, responses) in &late {
+        let responses = count(*responses, "response was", "responses were");
+        let text = format!("`{name}`: {responses} recorded without a price; `govern import` gives it");
+        items.push(Item::new("late", text, Tone::Warn));
+    }
     items.extend(doubtful.iter().map(|(name, doubt)| Item::new("estimated", format!("`{name}`: {doubt}"), Tone::Warn)));
-    if unpriced.is_empty() && doubtful.is_empty() {
+    if unpriced.is_empty() && doubtful.is_empty() && late.is_empty() {
         items.push(Item::new("ledger", "every model in it has a listed price", Tone::Good));
     }
     let mut page = Page::default();
     page.list(items);
     let document = json!({
         "schema": "govern.prices/1",
-        "prices": head(table),
+        "prices": json::head(table),
         "overridden": overridden,
         "unpriced_models": unpriced.keys().collect::<Vec<_>>(),
+        "late_models": late.keys().collect::<Vec<_>>(),
         "estimated_models": doubtful.iter().map(|(name, _)| name).collect::<Vec<_>>(),
     });
     Ok((page, document))

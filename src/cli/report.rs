@@ -6,8 +6,8 @@ use chrono_tz::Tz;
 
 use super::format::put;
 use super::here::Here;
-use super::resume;
 use super::when::When;
+use super::{price_list, resume};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Filter, Ledger, SliceQuery};
@@ -148,9 +148,9 @@ fn summed(ledger: &Ledger, filter: &Filter, mut tally: Tally, prices: PriceStamp
 
 /// What was spent as a FOCUS dataset. Each response is read: it takes its time.
 fn focus(ledger: &Ledger, filter: &Filter, out: &mut dyn Write, here: &Here<'_>, zone: Tz) -> Result<Exit> {
-    let list = PriceTable::embedded();
+    let list = price_list::in_force(|name| here.variable(name))?;
     let own = list.with_overrides(&here.policy(None)?.policy.prices);
-    let mut charges = Charges::new(list, &own, zone);
+    let mut charges = Charges::new(&list, &own, zone);
     ledger.responses(filter, |response| charges.add(response))?;
     put(out, &charges.to_csv())?;
     if charges.unpriced() > 0 {

@@ -20,7 +20,6 @@ use crate::model::{Brake, Quantity, RunId, RunInfo};
 use crate::place;
 use crate::policy::rule::{Approvals, Budget, Policy};
 use crate::process;
-use crate::usage::price::PriceTable;
 
 use super::env;
 use super::fleet;
@@ -188,7 +187,7 @@ fn run_alone(
         run: info.id,
         resumes: kept.thread,
         lift,
-        prices: PriceTable::embedded().with_overrides(&policy.prices),
+        prices: here.prices(&policy)?,
         policy,
         attribution: info.attribution,
         place: place::look(&kept.cwd, env),

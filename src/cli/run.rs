@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::fleet::refusal::refusal;
 use crate::ledger::{Ledger, home};
 use crate::model::quantity::QUANTITY_HINT;
-use crate::model::{AgentName, Attribution, Dimension, Quantity, RunId, ThreadId, Verb};
+use crate::model::{AgentName, Attribution, Dimension, Quantity, Repriced, RunId, ThreadId, Verb};
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
 use crate::policy::mistake::LayerText;
@@ -27,6 +27,7 @@ use crate::policy::spawn::{SPAWN_HINT, SpawnCap};
 use crate::policy::{attribute, diagnostic};
 use crate::process::{self, GuardHandle, Inbox};
 use crate::report::page::Tone;
+use crate::report::text::count;
 use crate::supervise::{Outcome, Plan, Planned, Seat, supervise};
 use crate::tail::locate;
 use crate::ui::Look;
@@ -36,7 +37,7 @@ use crate::usage::price::PriceTable;
 use super::declares::Declares;
 use super::here::{self, Here};
 use super::resume::Resumable;
-use super::{adviser, before, env, policy_files, summary};
+use super::{adviser, before, env, import, policy_files, summary};
 
 /// Options of `govern run`.
 #[derive(Args, Debug)]
@@ -148,7 +149,7 @@ pub fn run(args: RunArgs, supervision: Supervision) -> Result<Exit> {
         run: new_run(),
         resumes: None,
         lift: None,
-        prices: PriceTable::embedded().with_overrides(&policy.prices),
+        prices: here.prices(&policy)?,
         policy,
         attribution,
         place,
@@ -177,6 +178,12 @@ pub(super) struct Start {
     pub(super) agent: AgentName,
     pub(super) command: Vec<OsString>,
     pub(super) rules: Rules,
+}
+
+/// What is said where earlier responses got a price at the start: budgets of a day or a month count it.
+pub(super) fn priced_late(late: Repriced) -> String {
+    let responses = count(late.responses, "response", "responses");
+    format!("{responses} recorded without a price before: priced now, {} in all", late.cost)
 }
 
 /// Who runs govern, by log-in name.
@@ -212,6 +219,7 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
     let sockets = home::socket_folder(&home)?;
     let identity =
         process::own_identity().ok_or_else(|| Error::new("govern cannot tell its own process from /proc"))?;
+    let late = import::repriced(&mut ledger, &start.policy, &start.prices, clock::now())?;
     ledger.start_run(start.run.clone(), identity);
     let (fresh, too_fresh) = fresh_budgets(&start.policy, &ledger, &start.run)?;
 
@@ -226,6 +234,9 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
     let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing);
     if !fresh.is_empty() && too_fresh.is_none() {
         notices.say(&earlier_spend_unknown(&fresh), Tone::Warn);
+    }
+    if late.responses > 0 {
+        notices.say(&priced_late(late), Tone::Plain);
     }
     let terminal = process::has_terminal();
     let parts = summary::Parts::of(start.run.clone(), start.place.repository.clone(), start.policy.timezone);

@@ -11,6 +11,7 @@ use super::audit_run;
 use super::calls;
 use super::chain::{Hash, ImportDigest, Link};
 use super::extension::{self, ExtensionRow};
+use super::repriced;
 use super::rollup::Shares;
 use super::usage::confirmed::Confirmed;
 use super::usage::{self, Stored};
@@ -133,6 +134,7 @@ struct Promised {
     /// By the number of their first row.
     imports: BTreeMap<i64, Import>,
     confirmed: Confirmed,
+    repriced: repriced::Promised,
 }
 
 /// Rows that were imported together.
@@ -186,6 +188,9 @@ fn audit(conn: &Connection) -> Checked<Verified> {
         }
     }
     usage_rows(conn, &seen.usage, &promised.imports)?;
+    if let Some(place) = promised.repriced.differs(conn)? {
+        return broken(place, "it is not what the ledger's chain says");
+    }
     if let Some(place) = seen.confirmed.differs(conn)? {
         return broken(place, "whether it counts already is not as the chains say");
     }
@@ -218,14 +223,14 @@ fn links(conn: &Connection) -> Checked<Promised> {
             return broken(place(), "its hash does not fit what it says and what was before");
         }
         match serde_json::from_str(&data) {
-            Ok(link) => promise(&mut promised, link).or_else(|what| broken(place(), what))?,
+            Ok(link) => promise(&mut promised, n, link).or_else(|what| broken(place(), what))?,
             Err(error) => return broken(place(), error.to_string()),
         }
     }
     Ok(promised)
 }
 
-fn promise(promised: &mut Promised, link: Link) -> Result<(), &'static str> {
+fn promise(promised: &mut Promised, n: i64, link: Link) -> Result<(), &'static str> {
     let unknown = "it is about a run that was not started";
     match link {
         Link::Run { run, policy, prices, head, .. } => {
@@ -264,6 +269,7 @@ fn promise(promised: &mut Promised, link: Link) -> Result<(), &'static str> {
             promised.extensions.insert(extension.id, extension);
         }
         Link::Confirmed { thread, told, key, .. } => promised.confirmed.add(&thread, &key, &told),
+        Link::Repriced { rows, digest, .. } => promised.repriced.add(n, rows, digest),
         // The file is Codex's and its owner's: it may have been changed since.
         Link::Hooks { .. } => {}
     }
@@ -298,7 +304,7 @@ fn usage_rows(conn: &Connection, seen: &HashSet<i64>, imports: &BTreeMap<i64, Im
         if stored.id != next {
             return broken(format!("usage {next}"), "it was imported, and is missing");
         }
-        digest.add(&stored.row);
+        digest.add(&stored.recorded());
         if next < import.last {
             open = Some((next.saturating_add(1), import, digest));
         } else if digest.finish() != import.digest {

@@ -109,8 +109,10 @@ impl Walk<'_> {
         match stored {
             None => broken("", "its usage is missing"),
             Some(stored) if stored.run_no != Some(self.no) => broken("", "its usage belongs to another run"),
-            Some(stored) if stored.row.digest()? != entry.digest => broken("", "its usage was changed"),
-            Some(_) => Ok(()),
+            Some(stored) => match stored.recorded().digest()? == entry.digest {
+                true => Ok(()),
+                false => broken("", "its usage was changed"),
+            },
         }
     }
 

@@ -139,6 +139,8 @@ pub(super) enum Link {
     Extension { at: Timestamp, extension: ExtensionRow },
     /// History was imported: so many rows, from the first number to the last, and what they say.
     Import { at: Timestamp, first: i64, last: i64, rows: u64, digest: Hash },
+    /// So many responses that were recorded without a price got one, by this version of the table.
+    Repriced { at: Timestamp, prices: String, rows: u64, digest: Hash },
     /// A record that was to be imported is of a response that counts already, under the key `told`: a hook told of it.
     Confirmed { at: Timestamp, thread: ThreadId, told: ResponseKey, key: ResponseKey },
     /// govern's hooks in a file of Codex's are about to be changed: what is done, by whom, and the text to come.
@@ -169,6 +171,25 @@ impl ImportDigest {
         self.1.clear();
         row.write_bytes(&mut self.1);
         self.0.update(&self.1);
+    }
+
+    /// Of all of them.
+    pub(super) fn finish(self) -> Hash {
+        Hash(self.0.finalize().into())
+    }
+}
+
+/// What prices that came later say, in the order of their rows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RepricedDigest(Sha256);
+
+impl RepricedDigest {
+    /// The next one: of which row, how sure, and how many nano-dollars.
+    pub(super) fn add(&mut self, usage: i64, pricing: &str, cost: i64) {
+        self.0.update(usage.to_le_bytes());
+        self.0.update((pricing.len() as u64).to_le_bytes());
+        self.0.update(pricing.as_bytes());
+        self.0.update(cost.to_le_bytes());
     }
 
     /// Of all of them.

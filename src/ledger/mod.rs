@@ -28,6 +28,7 @@ mod linked;
 mod news;
 mod parts;
 mod read;
+mod repriced;
 mod rollup;
 mod schema;
 mod series;

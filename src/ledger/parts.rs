@@ -193,9 +193,9 @@ impl Reader<'_> {
     fn rows_where(&mut self, condition: &str, values: impl Params) -> Result<(), LedgerError> {
         let mut statement = self.conn.prepare_cached(&format!(
             "SELECT u.at, u.series, coalesce(u.run_no, 0), u.thread, 1, u.input, u.cached_input, u.cache_write,
-                    u.output, u.reasoning, coalesce(u.cost, 0), k.pricing = 'estimated', k.pricing = 'unpriced',
-                    u.guess IS NOT NULL
-             FROM usage u JOIN kinds k ON k.id = u.kind WHERE {condition}"
+                    u.output, u.reasoning, coalesce(c.cost, u.cost, 0), coalesce(c.pricing, k.pricing) = 'estimated',
+                    coalesce(c.pricing, k.pricing) = 'unpriced', u.guess IS NOT NULL
+             FROM usage u JOIN kinds k ON k.id = u.kind LEFT JOIN repriced c ON c.usage = u.id WHERE {condition}"
         ))?;
         let mut rows = statement.query(values)?;
         while let Some(row) = rows.next()? {

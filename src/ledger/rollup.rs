@@ -8,7 +8,6 @@ use crate::model::{Money, Sum, Tokens};
 
 use super::LedgerError;
 use super::turn::count;
-use super::usage::{self, Stored};
 
 /// A quarter of an hour in milliseconds: every time zone's midnight falls on the edge of one.
 pub(super) const QUARTER: i64 = 900_000;
@@ -87,19 +86,79 @@ impl Shares {
     }
 }
 
+/// What prices that came later change of the sums.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Repricings {
+    quarters: BTreeMap<[i64; 2], Repricing>,
+    days: BTreeMap<[i64; 2], Repricing>,
+    threads: BTreeMap<[i64; 4], Repricing>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Repricing {
+    responses: u64,
+    cost: Money,
+    estimated: u64,
+}
+
+impl Repricings {
+    /// Gathers one response's.
+    pub(super) fn add(&mut self, to: Share, cost: Money, is_estimated: bool) {
+        let day = to.at.div_euclid(DAY);
+        let thread = [day, to.thread, to.run_no.unwrap_or(0), to.series];
+        for change in [
+            self.quarters.entry([to.at.div_euclid(QUARTER), to.series]).or_default(),
+            self.days.entry([day, to.series]).or_default(),
+            self.threads.entry(thread).or_default(),
+        ] {
+            change.responses = change.responses.saturating_add(1);
+            change.cost += cost;
+            change.estimated = change.estimated.saturating_add(is_estimated.into());
+        }
+    }
+
+    /// Changes what is stored.
+    pub(super) fn write(&self, conn: &Connection) -> Result<(), LedgerError> {
+        change(conn, &QUARTERS, &self.quarters)?;
+        change(conn, &DAYS, &self.days)?;
+        change(conn, &THREADS, &self.threads)
+    }
+}
+
+fn change<const KEYS: usize>(
+    conn: &Connection,
+    grain: &Grain,
+    changes: &BTreeMap<[i64; KEYS], Repricing>,
+) -> Result<(), LedgerError> {
+    alter(conn, grain, changes, |sum, change| {
+        sum.unpriced = sum.unpriced.saturating_sub(change.responses);
+        sum.cost += change.cost;
+        sum.estimated = sum.estimated.saturating_add(change.estimated);
+    })
+}
+
 /// Adds in Rust, not in SQL, where an overflow would turn a total into an error.
 fn write<const KEYS: usize>(
     conn: &Connection,
     grain: &Grain,
     shares: &BTreeMap<[i64; KEYS], Sum>,
 ) -> Result<(), LedgerError> {
+    alter(conn, grain, shares, Sum::add)
+}
+
+fn alter<T, const KEYS: usize>(
+    conn: &Connection,
+    grain: &Grain,
+    changes: &BTreeMap<[i64; KEYS], T>,
+    by: impl Fn(&mut Sum, &T),
+) -> Result<(), LedgerError> {
     let Grain { table, find, holes, .. } = grain;
     let mut stored = conn.prepare_cached(&format!("SELECT {SUMS} FROM {table} WHERE {find}"))?;
     let mut replace =
         conn.prepare_cached(&format!("INSERT OR REPLACE INTO {table} VALUES ({holes}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"))?;
-    for (key, share) in shares {
+    for (key, change) in changes {
         let mut sum = stored.query_row(params_from_iter(key), |row| read_sum(row, 0)).optional()?.unwrap_or_default();
-        sum.add(share);
+        by(&mut sum, change);
         replace.execute(params_from_iter(key.iter().copied().chain(as_stored(&sum))))?;
     }
     Ok(())
@@ -164,14 +223,18 @@ pub(super) fn fill(conn: &Connection) -> Result<(), LedgerError> {
     gathered(conn)?.write(conn)
 }
 
-/// What all rows add up to.
+/// What all rows add up to, in the shape of version 3: prices that came later came after it.
 pub(super) fn gathered(conn: &Connection) -> Result<Shares, LedgerError> {
     let mut shares = Shares::default();
-    let mut statement = conn.prepare(usage::SELECT)?;
+    let mut statement = conn.prepare(
+        "SELECT u.at, u.series, u.thread, u.run_no, 1, u.input, u.cached_input, u.cache_write, u.output, u.reasoning,
+                coalesce(u.cost, 0), k.pricing = 'estimated', k.pricing = 'unpriced', u.guess IS NOT NULL
+         FROM usage u JOIN kinds k ON k.id = u.kind",
+    )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let stored = Stored::read(row)?;
-        shares.add(stored.share(), &stored.row.sum()?);
+        let share = Share { at: row.get(0)?, series: row.get(1)?, thread: row.get(2)?, run_no: row.get(3)? };
+        shares.add(share, &read_sum(row, 4)?);
     }
     Ok(shares)
 }

@@ -47,10 +47,15 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/2026-11-29-0008-questions-keep-their-step.sql"),
         then: nothing_else,
     },
+    Migration {
+        version: 9,
+        sql: include_str!("migrations/2026-11-29-0009-prices-that-came-later.sql"),
+        then: nothing_else,
+    },
 ];
 
 /// The newest version that this govern knows.
-pub(super) const KNOWN: i64 = 8;
+pub(super) const KNOWN: i64 = 9;
 
 /// How a file stands to this govern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,6 +18,9 @@ pub(super) mod confirmed;
 /// The basis of tokens that were read; every other word is the reason of a guess.
 const OBSERVED: &str = "observed";
 
+/// The pricing of what has no price.
+const UNPRICED: &str = "unpriced";
+
 /// A usage row as it is stored. Its digest is SHA-256 of its JSON, fields in this order: a contract with old
 /// ledgers, so a later field must be left out of the JSON where it is unset.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -144,7 +147,7 @@ impl UsageRow {
         match (self.pricing.as_str(), self.cost) {
             ("priced", Some(nanos)) => Ok(Cost::Priced(Money::from_nanos(nanos))),
             ("estimated", Some(nanos)) => Ok(Cost::Estimated(Money::from_nanos(nanos))),
-            ("unpriced", None) => Ok(Cost::Unpriced),
+            (UNPRICED, None) => Ok(Cost::Unpriced),
             (pricing, _) => Err(LedgerError::unreadable(format!("a response's price is `{pricing}`"))),
         }
     }
@@ -196,7 +199,7 @@ fn pricing(cost: Cost) -> (&'static str, Option<i64>) {
     match cost {
         Cost::Priced(money) => ("priced", Some(money.nanos())),
         Cost::Estimated(money) => ("estimated", Some(money.nanos())),
-        Cost::Unpriced => ("unpriced", None),
+        Cost::Unpriced => (UNPRICED, None),
     }
 }
 
@@ -210,9 +213,9 @@ fn basis(basis: Basis) -> &'static str {
 
 /// All of a row, and the numbers it goes by; [`Stored::read`] reads it. Add a `WHERE`.
 pub(super) const SELECT: &str = "SELECT u.id, r.id, t.id, u.key, o.id, u.at, s.data, k.provider, k.tier, u.input,
-    u.cached_input, u.cache_write, u.output, u.reasoning, k.pricing, u.cost, coalesce(u.guess, 'observed'), u.series,
-    u.run_no, u.thread
-    FROM usage u JOIN series s ON s.id = u.series JOIN kinds k ON k.id = u.kind JOIN thread_ids t ON t.no = u.thread
+    u.cached_input, u.cache_write, u.output, u.reasoning, coalesce(c.pricing, k.pricing), coalesce(c.cost, u.cost), coalesce(u.guess, 'observed'),
+    u.series, u.run_no, u.thread, c.usage IS NOT NULL
+    FROM usage u LEFT JOIN repriced c ON c.usage = u.id JOIN series s ON s.id = u.series JOIN kinds k ON k.id = u.kind JOIN thread_ids t ON t.no = u.thread
     JOIN thread_ids o ON o.no = u.root LEFT JOIN runs r ON r.no = u.run_no";
 
 /// A row with its numbers.
@@ -222,6 +225,8 @@ pub(super) struct Stored {
     pub(super) series: i64,
     pub(super) run_no: Option<i64>,
     thread: i64,
+    /// Its price came later than it.
+    repriced: bool,
     pub(super) row: UsageRow,
 }
 
@@ -232,6 +237,7 @@ impl Stored {
             series: row.get(17)?,
             run_no: row.get(18)?,
             thread: row.get(19)?,
+            repriced: row.get(20)?,
             row: UsageRow {
                 run: row.get(1)?,
                 thread: row.get(2)?,
@@ -251,6 +257,14 @@ impl Stored {
                 basis: row.get(16)?,
             },
         })
+    }
+
+    /// The row as it was recorded, which is what the chains hold.
+    pub(super) fn recorded(self) -> UsageRow {
+        match self.repriced {
+            true => UsageRow { pricing: UNPRICED.to_owned(), cost: None, ..self.row },
+            false => self.row,
+        }
     }
 
     /// Where its share of the sums belongs.

@@ -38,7 +38,7 @@ pub use registration::{Priority, Registration};
 pub use response::{Basis, Billing, Cost, Guess, Response, ServiceTier, Source};
 pub use run::{Approval, ApprovalState, BudgetKey, Extension, ProcessIdentity, RunInfo, ThreadInfo};
 pub use slice::Slice;
-pub use sum::Sum;
+pub use sum::{Repriced, Sum};
 pub use threshold::Threshold;
 pub use tokens::Tokens;
 pub use verb::Verb;

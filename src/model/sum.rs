@@ -55,3 +55,12 @@ impl Sum {
         }
     }
 }
+
+/// Responses that were recorded without a price, and got one later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repriced {
+    /// How many responses.
+    pub responses: u64,
+    /// What they come to.
+    pub cost: Money,
+}

@@ -9,7 +9,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::page::{Item, Page, Tone};
 use super::round::grouped;
 use super::text::{count, duration, size};
-use crate::model::Guess;
+use crate::model::{Guess, Repriced};
 
 /// How many places of one kind are named.
 const NAMED: usize = 5;
@@ -33,6 +33,8 @@ pub struct Imported {
     pub new: u64,
     /// New ones without a price, by model; `None` where the file does not say which.
     pub unpriced: BTreeMap<Option<String>, u64>,
+    /// Earlier ones that had no price and got one now.
+    pub repriced: Repriced,
     /// New ones whose tokens are inferred, by the reason.
     pub estimated: BTreeMap<Guess, u64>,
     /// Lines that could not be read.
@@ -91,6 +93,13 @@ impl Imported {
                 "{} of {model} {} no price: not in any cost.",
                 count(*responses, "response", "responses"),
                 if *responses == 1 { "has" } else { "have" }
+            )));
+        }
+        if self.repriced.responses > 0 {
+            let responses = count(self.repriced.responses, "response", "responses");
+            notes.push(Item::note(format!(
+                "{responses} recorded without a price before: priced now, {} in all.",
+                self.repriced.cost
             )));
         }
         for (guess, responses) in &self.estimated {
@@ -173,6 +182,8 @@ impl Serialize for Imported {
         map.serialize_entry("responses", &self.responses)?;
         map.serialize_entry("new_responses", &self.new)?;
         map.serialize_entry("unpriced", &unpriced)?;
+        let Repriced { responses, cost } = &self.repriced;
+        map.serialize_entry("repriced", &serde_json::json!({ "responses": responses, "cost_usd": cost }))?;
         map.serialize_entry("estimated", &estimated)?;
         map.serialize_entry("skipped_lines", &self.skipped.iter().map(|skipped| skipped.lines).sum::<u64>())?;
         map.serialize_entry("skipped", &skipped)?;
@@ -186,6 +197,7 @@ impl Serialize for Imported {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Money;
 
     fn sample() -> Imported {
         let skipped = |n: u64| Skipped {
@@ -194,6 +206,7 @@ mod tests {
             reason: format!("not JSON at byte {n}"),
         };
         Imported {
+            repriced: Repriced { responses: 3, cost: Money::from_nanos(140_000_000) },
             files: 1_999,
             unchanged: 1,
             bytes: 1_073_741_824,

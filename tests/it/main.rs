@@ -49,6 +49,7 @@ mod namespace;
 mod old;
 mod plain;
 mod policy_try;
+mod prices;
 mod programs;
 mod readme;
 mod remote;

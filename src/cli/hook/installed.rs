@@ -25,7 +25,6 @@ use crate::process::{self, Parent, Woken};
 use crate::supervise::alone::{self, Call, Told};
 use crate::tail::{locate, session};
 use crate::ui::Look;
-use crate::usage::price::PriceTable;
 
 /// From this version on Codex asks before each request: 0.164, 0.165, 0.166, 0.169 and 0.171 were seen to, 0.160, 0.162 and
 /// 0.163 were not ([`HookEvent::PreModelRequest`]).
@@ -254,7 +253,7 @@ impl Attended<'_> {
                 runs::attribute_at(&policy, &place, home, Attribution::default())
             }
         };
-        let prices = PriceTable::embedded().with_overrides(&policy.prices);
+        let prices = self.here.prices(&policy).map_err(|error| error.to_string())?;
         let mut ledger = Ledger::open(&state).map_err(|error| error.to_string())?;
         if !limits && !alone {
             let (prices, unpriced) = (&prices, &policy.models.unpriced);

@@ -89,7 +89,6 @@ pub struct Replay {
     world: World,
     outline: Outline,
     since: Option<Timestamp>,
-    overridden: bool,
     places: HashMap<Origin, usize>,
     past: Vec<Past>,
     earlier: BTreeSet<Origin>,
@@ -105,7 +104,6 @@ impl Replay {
         outline: Outline,
         since: Option<Timestamp>,
     ) -> Self {
-        let overridden = !policy.prices.is_empty();
         // They look at what history does not keep: what was done, what stood in a work tree, what a plan had left.
         let mut policy = policy;
         Arc::make_mut(&mut policy).alerts.clear();
@@ -114,7 +112,6 @@ impl Replay {
             world: World { policy, prices: Arc::new(prices), reply, shelf },
             outline,
             since,
-            overridden,
             places: HashMap::new(),
             past: Vec::new(),
             earlier: BTreeSet::new(),
@@ -216,10 +213,7 @@ impl Replay {
                 }
                 (quoted, _) => quoted,
             },
-            recorded if self.overridden => {
-                let own = quote(table);
-                if own == quote(PriceTable::embedded()) { recorded } else { own }
-            }
+            _ if table.resolve(model).is_some_and(|found| found.model.own.is_some()) => quote(table),
             recorded => recorded,
         }
     }

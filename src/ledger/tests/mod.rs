@@ -5,6 +5,7 @@ mod contention;
 mod history;
 mod opening;
 mod recording;
+mod repriced;
 mod sharing;
 mod spawned;
 mod totals;

@@ -1,4 +1,4 @@
-//! The user's own prices in words.
+//! Pure. The user's own prices in words.
 
 use std::fmt::{self, Write};
 

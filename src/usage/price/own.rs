@@ -1,4 +1,4 @@
-//! A user's own price over the listed one: what it leaves out, and what holds then.
+//! Pure. A user's own price over the listed one: what it leaves out, and what holds then.
 
 use super::{Model, Own, Part, PriceOverride, TierPrice, TierRow};
 
