@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::event::{Decision, EventKind};
 use crate::model::{AgentName, Dimension, ThreadId, Timestamp, Verb};
 
@@ -22,6 +24,22 @@ pub(super) struct Bar {
     limit: Option<Spent>,
     /// Threads of its family that were told.
     told: BTreeSet<ThreadId>,
+}
+
+/// Why nothing more is asked on a thread, and who was told: what hooks without a supervisor leave to one another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BarTold {
+    /// For a person, and for the threads beside it.
+    pub because: String,
+    /// Threads of its family that were told.
+    pub told: BTreeSet<ThreadId>,
+}
+
+impl Bar {
+    /// What another hook found: whether it still holds is for the thread's own hooks to say.
+    pub(super) fn of_another_hook(bar: &BarTold) -> Self {
+        Self { because: bar.because.clone(), limit: None, told: bar.told.clone() }
+    }
 }
 
 /// A limit when a thread was barred by it.
@@ -155,6 +173,13 @@ impl Governor {
             chosen: due.chosen.clone(),
         };
         self.record(Some(name), EventKind::Decided(decision));
+    }
+
+    /// The agent's threads on which nothing more is asked.
+    pub fn bars(&self, name: &AgentName) -> Vec<(ThreadId, BarTold)> {
+        let bars = self.agents.get(name).into_iter().flat_map(|agent| &agent.gate.barred);
+        let told = |bar: &Bar| BarTold { because: bar.because.clone(), told: bar.told.clone() };
+        bars.map(|(thread, bar)| (thread.clone(), told(bar))).collect()
     }
 
     /// Tells a thread of those beside it that will not go on.

@@ -10,6 +10,7 @@ use crate::policy::rule::{Budget, Step};
 
 use super::account::{Account, Books};
 use super::admission::Admission;
+use super::bar::{Bar, BarTold};
 use super::effect::Effect;
 use super::governor::Governor;
 use super::input::{Moment, Phase};
@@ -59,6 +60,9 @@ pub struct JoinedThread {
     pub sent: Option<Duration>,
     /// Its last responses, oldest first: they foretell its next one. None for one that was never answered.
     pub recent: Vec<Response>,
+    /// Nothing more was asked on it when its last hook came; `None` for the thread whose hook comes now, which is judged
+    /// anew.
+    pub barred: Option<BarTold>,
 }
 
 impl Governor {
@@ -135,6 +139,10 @@ impl Governor {
             (thread.phase, thread.gated, thread.has_file) = (known.phase, known.gated, known.has_file);
             (thread.is_named, thread.is_told) = (known.named, known.named);
             thread.admission.clone_from(&known.admission);
+            thread.root = Some(joined.root.clone());
+            if let Some(bar) = &known.barred {
+                agent.gate.barred.insert(known.thread.clone(), Bar::of_another_hook(bar));
+            }
         }
         agent.root = Some(joined.root.clone());
         agent.firsts.clone_from(&joined.firsts);

@@ -7,7 +7,7 @@ pub mod agent;
 mod alert;
 pub mod allot;
 mod answers;
-mod bar;
+pub mod bar;
 pub mod before;
 mod brake;
 pub mod calls;

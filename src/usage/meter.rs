@@ -132,6 +132,7 @@ pub struct Meter {
     window: Option<u64>,
     cwd: Option<String>,
     last_at: Option<Timestamp>,
+    turn_ended: Option<Timestamp>,
     totals: Vec<RunningTotal>,
     /// The file shows a request: until then a count can only be one that its thread's earlier file has as well.
     has_asked: bool,
@@ -157,6 +158,7 @@ impl Meter {
             window: None,
             cwd: None,
             last_at: None,
+            turn_ended: None,
             totals: Vec::new(),
             has_asked: false,
             blanked: false,
@@ -240,6 +242,7 @@ impl Meter {
                 None
             }
             RecordKind::TurnEnded { aborted: _ } => {
+                self.turn_ended = record.at.or(self.turn_ended);
                 self.pulse.turn_ended();
                 None
             }
@@ -358,6 +361,11 @@ impl Meter {
     /// Whether a request is under way, as far as the file shows it.
     pub fn phase(&self) -> Phase {
         self.pulse.phase()
+    }
+
+    /// When the last turn ended that the file tells of.
+    pub fn turn_ended(&self) -> Option<Timestamp> {
+        self.turn_ended
     }
 
     /// The thread that the file belongs to.

@@ -114,17 +114,27 @@ fn a_sub_agents_own_limit_ends_that_sub_agent_alone() {
         for door in ["run", "hooks"] {
             let Some(world) = World::with_codex(version) else { return };
             world.policy(&format!(
-                "[[budget]]\nname = \"each thread\"\nper = \"thread\"\nlimit = \"4 responses\"\n\
+                "[[budget]]\nname = \"each thread\"\nper = \"thread\"\nlimit = \"5 responses\"\n\
                  steps = [{{ at = \"100%\", do = \"stop\" }}]\n{PRICE}"
             ));
-            // The sub-agent would go on for ever; the root waits for its fourth answer, and says its last word.
+            // The sub-agent would go on for ever; the root waits for its end, calls one tool more, and says its last word.
             let spent = Gate::new();
             let busy = Reply::exec("true");
+            let ended = format!(
+                "until grep -aqs 'nothing more is asked' {}/ledger.db*; do sleep 0.05; done",
+                world.path("govern").display()
+            );
             world.server.script(
                 Select::root(),
-                [Reply::spawn_agent("count"), Reply::exec("sleep 1").held_at(&spent), Reply::message("done")],
+                [
+                    Reply::spawn_agent("count"),
+                    Reply::exec(&ended).held_at(&spent),
+                    Reply::exec("true"),
+                    Reply::message("done"),
+                ],
             );
-            world.server.script(Select::subagent(), [busy.clone(), busy.clone(), busy.clone(), busy.opens(&spent)]);
+            let five = std::iter::repeat_n(busy.clone(), 4).chain([busy.opens(&spent)]);
+            world.server.script(Select::subagent(), five);
             world.server.always(Select::subagent(), Reply::exec("true"));
             let command = ["codex", "exec", "-m", UNKNOWN, "do it"];
             if door == "run" {
@@ -136,9 +146,9 @@ fn a_sub_agents_own_limit_ends_that_sub_agent_alone() {
             }
             let asked = world.server.requests();
             let subs = asked.iter().filter(|request| request.is_subagent()).count();
-            assert_eq!((subs, asked.len()), (4, 7), "{version:?} {door}: {asked:?}");
+            assert_eq!((subs, asked.len()), (5, 9), "{version:?} {door}: {asked:?}");
             let told = &asked.last().unwrap().body;
-            assert!(door == "hooks" || told.contains("will not go on"), "its parent reads that: {told}");
+            assert_eq!(told.matches("will not go on").count(), 1, "its parent reads that, once: {told}");
         }
     }
 }

@@ -38,7 +38,7 @@ impl Session {
                 admission.passes(morning(), &Asked::default());
             }
             let (thread, has_file, named) = (ThreadId::new(name), true, false);
-            JoinedThread { thread, phase, gated, has_file, named, admission, sent: None, recent }
+            JoinedThread { thread, phase, gated, has_file, named, admission, sent: None, recent, barred: None }
         };
         let mut threads = vec![thread("root", Phase::Idle, !begins)];
         threads.extend(self.others.iter().map(|(name, phase)| thread(name, *phase, true)));

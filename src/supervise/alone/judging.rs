@@ -11,7 +11,7 @@ use crate::decide::lifecycle::{After, Intent, State};
 use crate::decide::{Effect, Governor};
 use crate::ledger::{LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
-use crate::model::{Billing, Brake, Event, ServiceTier, Timestamp};
+use crate::model::{Billing, Brake, Event, ServiceTier, ThreadId, Timestamp};
 use crate::policy::cost::has_no_price;
 use crate::process;
 
@@ -278,13 +278,14 @@ fn joined(
     (now, pace): (Timestamp, Option<Duration>),
 ) -> Result<Joined, LedgerError> {
     let own = call.input.thread();
+    let answered = |thread: &ThreadId| stood.news.iter().any(|response| response.thread == *thread);
     let live = stood.threads.iter().filter(|(_, known)| known.codex == call.codex);
     let threads = live.map(|(thread, known)| JoinedThread {
         thread: thread.clone(),
         phase: match (*thread == own, call.event) {
             (true, HookEvent::PreToolUse) => Phase::Tools,
             (true, _) => known.phase,
-            (false, _) => known.phase_for_others(now),
+            (false, _) => known.phase_for_others(answered(thread)),
         },
         gated: known.asks,
         has_file: known.has_file(),
@@ -295,6 +296,7 @@ fn joined(
             .sent()
             .map(|sent| Duration::from_millis(u64::try_from(sent.timestamp_millis()).unwrap_or_default())),
         recent: known.recent.clone(),
+        barred: known.barred.clone().filter(|_| *thread != own),
     });
     let mut imported = Vec::new();
     for (thread, _) in stood.threads.iter().filter(|(_, known)| known.imported) {
@@ -362,6 +364,7 @@ fn handle_all(
             }
         }
     }
+    session::keep_bars(turn, call, &governor.bars(&call.agent))?;
     Ok(turned)
 }
 

@@ -7,6 +7,7 @@
 mod hold;
 mod judging;
 mod session;
+mod standing;
 mod told;
 mod written;
 

@@ -3,212 +3,26 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::clock;
 use crate::clocks::RECORD_WITHIN;
 use crate::codex::{self, HookEvent};
-use crate::decide::admission::{Admission, Asked};
+use crate::decide::bar::BarTold;
 use crate::decide::input::{Input, Phase};
 use crate::error::Error;
 use crate::import::{self, Named, Session, Told};
 use crate::ledger::{Ledger, LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
-use crate::model::{Billing, Event, ProcessIdentity, Response, ResponseKey, ServiceTier, ThreadId, Timestamp};
+use crate::model::{Event, Response, ThreadId, Timestamp};
 use crate::supervise::at_gate::asked;
 use crate::supervise::sessions::Alteration;
 use crate::tail::Fingerprint;
-use crate::usage::pairing::Pairing;
 
-use super::written::{self, Before, Found, Written};
+use super::standing::{From, Standing};
+use super::written::{self, Found, Written};
 use super::{Call, told};
 
 /// How often the file is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(2);
-
-/// How many of a thread's last responses foretell its next one.
-const RECENT: usize = 5;
-
-/// What of a file is news.
-enum From {
-    /// This response and those after it.
-    Response(usize),
-    /// It begins otherwise than it did: all that was not counted.
-    Beginning,
-}
-
-/// What hooks leave to the next one about a thread.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Standing {
-    /// Its session file; empty where it writes none.
-    pub(super) path: PathBuf,
-    /// That file as it was read last. `None`: it was not there yet.
-    #[serde(default, rename = "fingerprint")]
-    pub(super) file: Option<Fingerprint>,
-    /// What somebody else than its writer has done to it.
-    #[serde(default)]
-    pub(super) altered: Option<String>,
-    /// Something was done to it once: a record that names no response may tell of one that is counted.
-    #[serde(default)]
-    doubted: bool,
-    /// What a response used was not told; and whether that is news to whoever reads the session's events.
-    #[serde(default)]
-    pub(super) untold: Option<bool>,
-    /// Hooks tell what its requests use.
-    #[serde(default)]
-    pub(super) hears: bool,
-    /// How many of its responses are in the ledger, and the last of them.
-    pub(super) seen: usize,
-    last: Option<ResponseKey>,
-    /// Some of them were imported.
-    pub(super) imported: bool,
-    pub(super) phase: Phase,
-    pub(super) tier: Option<ServiceTier>,
-    /// Who pays for it, as its file and the log-in tell.
-    #[serde(default)]
-    pub(super) billing: Option<Billing>,
-    /// The Codex that runs it.
-    pub(super) codex: ProcessIdentity,
-    /// That Codex was seen to ask before the thread's requests.
-    pub(super) asks: bool,
-    /// What was let through of it and has no answer on record.
-    #[serde(flatten)]
-    pub(super) admission: Admission,
-    /// What has gone past the gate.
-    pub(super) broken: Option<String>,
-    /// The responses that foretell its next one.
-    pub(super) recent: Vec<Response>,
-    /// What its file and hooks have told, each response once.
-    #[serde(default)]
-    pub(super) pairing: Pairing,
-    /// Codex names its requests.
-    #[serde(default)]
-    pub(super) named: bool,
-    /// Codex's name of the provider, as the file says.
-    #[serde(default)]
-    pub(super) provider: Option<String>,
-    /// What a person should know, from hooks whose words Codex shows nowhere: the next hook that can show it does.
-    #[serde(default)]
-    unsaid: Vec<String>,
-}
-
-impl Standing {
-    /// A thread that nothing is known of.
-    fn new(path: PathBuf, codex: ProcessIdentity) -> Self {
-        Self {
-            path,
-            file: None,
-            altered: None,
-            doubted: false,
-            untold: None,
-            hears: false,
-            seen: 0,
-            last: None,
-            imported: false,
-            phase: Phase::Idle,
-            tier: None,
-            codex,
-            asks: false,
-            admission: Admission::default(),
-            broken: None,
-            recent: Vec::new(),
-            pairing: Pairing::default(),
-            named: false,
-            provider: None,
-            billing: None,
-            unsaid: Vec::new(),
-        }
-    }
-
-    /// Its file as the hook before has read it.
-    fn before(&self) -> Option<Before<'_>> {
-        let read = self.file.as_ref()?;
-        Some(Before { name: &self.path, read, phase: self.phase })
-    }
-
-    /// It writes a session file.
-    pub(super) fn has_file(&self) -> bool {
-        !self.path.as_os_str().is_empty()
-    }
-
-    /// Notes a response that a hook told of first.
-    pub(super) fn note(&mut self, response: &Response) {
-        if self.phase == Phase::InFlight || !self.has_file() {
-            self.phase = Phase::Answered;
-        }
-        self.remember(response);
-    }
-
-    /// It foretells the next one.
-    fn remember(&mut self, response: &Response) {
-        self.recent.push(response.clone());
-        let more = self.recent.len().saturating_sub(RECENT);
-        self.recent.drain(..more);
-    }
-
-    /// It is another Codex's from now on: what the one before was let do has no answer any more.
-    fn taken_over(&mut self, codex: ProcessIdentity) {
-        if self.codex != codex {
-            let admission = Admission::default();
-            *self = Self {
-                codex,
-                phase: Phase::Idle,
-                asks: false,
-                admission,
-                broken: None,
-                file: None,
-                altered: None,
-                untold: None,
-                ..self.clone()
-            };
-        }
-    }
-
-    /// Takes what its file tells; says from which of its responses on they are news.
-    fn read(&mut self, Read { told, upto, .. }: &Read) -> From {
-        let before = self.seen.checked_sub(1).and_then(|last| told.responses.get(last));
-        let goes_on = before.map(|response| &response.key) == self.last.as_ref();
-        let from = if goes_on { From::Response(self.seen) } else { From::Beginning };
-        self.path.clone_from(&told.file.path);
-        self.file = Some(upto.clone());
-        self.seen = told.responses.len();
-        self.last = told.responses.last().map(|last| last.key.clone());
-        self.phase = told.meter.phase();
-        self.tier = Some(told.meter.tier().clone());
-        self.billing = Some(told.billing);
-        // What is left of a file that was written over need not tell who answered.
-        if !self.doubted {
-            let recent = told.responses.len().saturating_sub(RECENT);
-            self.recent = told.responses.get(recent..).unwrap_or_default().to_vec();
-        }
-        self.provider = told.meter.provider().map(str::to_owned);
-        from
-    }
-
-    /// It writes no session file, and its Codex was not seen to ask before its requests.
-    fn hides_turns(&self) -> bool {
-        !self.has_file() && !self.asks
-    }
-
-    /// A request of it is let through.
-    fn passes(&mut self, now: Timestamp, asked: &Asked) {
-        self.asks = true;
-        self.named |= asked.request.is_some();
-        self.pairing.asks();
-        self.admission.passes(now, asked);
-        if !self.has_file() {
-            self.phase = Phase::InFlight;
-        }
-    }
-
-    /// As another thread's hook sees it.
-    pub(super) fn phase_for_others(&self, now: Timestamp) -> Phase {
-        // Its file tells of a turn some moments after the request was let through.
-        let just_sent =
-            self.admission.sent().is_some_and(|sent| (now - sent).to_std().is_ok_and(|ago| ago < RECORD_WITHIN));
-        if just_sent { Phase::InFlight } else { self.phase }
-    }
-}
 
 /// All that the session's files tell at the moment.
 #[derive(Debug, Default)]
@@ -220,11 +34,11 @@ pub(super) struct Reading {
 
 /// A file that was read.
 #[derive(Debug)]
-struct Read {
+pub(super) struct Read {
     thread: ThreadId,
-    told: Told,
+    pub(super) told: Told,
     /// At least so far.
-    upto: Fingerprint,
+    pub(super) upto: Fingerprint,
 }
 
 /// The threads of the run, by what earlier hooks left.
@@ -515,6 +329,22 @@ pub(super) fn pass(turn: &mut Turn<'_>, call: &Call) -> Result<(), LedgerError> 
     let mut standing = found.map_or_else(|| Standing::new(path(), call.codex), |(_, standing)| standing);
     standing.passes(clock::now(), &asked(call.event, &call.input));
     write(turn, &own, &standing)
+}
+
+/// Remembers on which threads nothing more is asked, and who was told of it.
+pub(super) fn keep_bars(turn: &mut Turn<'_>, call: &Call, bars: &[(ThreadId, BarTold)]) -> Result<(), LedgerError> {
+    if bars.is_empty() {
+        return Ok(());
+    }
+    for (thread, mut standing) in known(&turn.attended(&call.run)?)? {
+        let Some((_, bar)) = bars.iter().find(|(barred, _)| *barred == thread) else { continue };
+        let mut now = bar.clone();
+        if let Some(before) = standing.barred.take_if(|before| before.because == now.because) {
+            now.told.extend(before.told);
+        }
+        write(turn, &thread, &Standing { barred: Some(now), ..standing })?;
+    }
+    Ok(())
 }
 
 /// Remembers what this hook cannot show on Codex's screen.

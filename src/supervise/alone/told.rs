@@ -12,7 +12,8 @@ use crate::tail::settings;
 use crate::usage::pairing::{Difference, Recorded, Told};
 
 use super::Call;
-use super::session::{Standing, Stood};
+use super::session::Stood;
+use super::standing::Standing;
 
 /// What the hook of a request that is over tells, as the governor hears it; nothing from any other hook.
 pub(super) fn tell(turn: &mut Turn<'_>, call: &Call, stood: &mut Stood) -> Result<Option<Input>, LedgerError> {
