@@ -412,13 +412,13 @@ fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> Attribution {
 
 /// Where spend belongs: as said, else by the environment, the policy's rules and the place.
 pub(super) fn attribute_with(policy: &Policy, place: &Place, said: Attribution) -> Attribution {
-    attribute_at(policy, place, env("HOME").map(PathBuf::from), said)
+    let known = here::known(place, env("HOME").map(PathBuf::from));
+    attribute::attribute(&policy.attribute, &known, said, attribute::said_by(text))
 }
 
-/// The same for a user with this home.
+/// The same for a user with this home, by what his environment says.
 pub(super) fn attribute_at(policy: &Policy, place: &Place, home: Option<PathBuf>, said: Attribution) -> Attribution {
-    let known = here::known(place, home);
-    attribute::attribute(&policy.attribute, &known, said, attribute::said_by(text))
+    attribute::attribute(&policy.attribute, &here::known(place, home), Attribution::default(), said)
 }
 
 /// What is said where budgets are wider than the run and the ledger is not.

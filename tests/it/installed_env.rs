@@ -43,6 +43,17 @@ fn what_a_nested_codex_is_started_with_moves_neither_its_policy_nor_its_ledger()
 }
 
 #[test]
+fn what_a_nested_codex_spends_belongs_where_the_outer_ones_spend_does() {
+    let Some(mut world) = installed(CURRENT) else { return };
+    world.policy(&PURSE.replace("\"everything\"", "\"team\""));
+    world.set_env("GOVERN_TEAM", "web");
+    let codex = world.path("bin/codex").display().to_string();
+    outer_runs(&world, &format!("GOVERN_TEAM=other {codex} exec 'inner work' </dev/null"));
+    world.run("codex", &["exec", "outer work"]);
+    assert_eq!(of_the_inner_one(&world), 3);
+}
+
+#[test]
 fn a_policy_that_was_given_to_the_outer_codex_holds_for_a_nested_one_that_is_not_given_it() {
     let Some(mut world) = installed(CURRENT) else { return };
     world.write("given.toml", &format!("version = 1\n{PURSE}"));

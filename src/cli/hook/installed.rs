@@ -17,8 +17,9 @@ use crate::gate::hook::{HookAnswer, blocked_prompt};
 use crate::gate::socket;
 use crate::import::Session;
 use crate::ledger::{Ledger, LedgerError, Pinned, home, state_home};
-use crate::model::{AgentName, Attribution, ProcessIdentity, RunId};
+use crate::model::{AgentName, ProcessIdentity, RunId};
 use crate::place;
+use crate::policy::attribute;
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::{Layer, Policy};
 use crate::process::{self, Parent, Woken};
@@ -77,6 +78,7 @@ impl Installed {
         match (name, &self.home) {
             ("HOME", None) => process::account_home(process::own_uid()).map(OsString::from),
             ("GOVERN_HOME" | "GOVERN_POLICY" | "XDG_STATE_HOME" | "XDG_CONFIG_HOME", None) => None,
+            ("GOVERN_HOME", Some(home)) => Some(home.clone().into_os_string()),
             ("HOME", Some(_)) => written(&self.user).or_else(|| env(name)),
             ("XDG_CONFIG_HOME", Some(_)) => written(&self.config).or_else(|| env(name)),
             (other, _) => env(other),
@@ -250,7 +252,7 @@ impl Attended<'_> {
             None => {
                 let home = self.here.variable("HOME").map(PathBuf::from);
                 let place = place::look(&self.here.cwd, |name| self.here.variable(name));
-                runs::attribute_at(&policy, &place, home, Attribution::default())
+                runs::attribute_at(&policy, &place, home, attribute::said_by(|name| self.said_to_the_outermost(name)))
             }
         };
         let prices = self.here.prices(&policy).map_err(|error| error.to_string())?;
@@ -265,7 +267,6 @@ impl Attended<'_> {
             let said = read.and_then(|read| read.unwrap_or_else(|error| Some(format!("not metered: {error}"))));
             return Ok(Told::GoOn { deny: None, said: said.into_iter().collect(), context: Vec::new() });
         }
-        let text = |name: &str| env(name).and_then(|value| value.into_string().ok());
         let call = Call {
             event: self.hook.event,
             input: self.said.input.clone(),
@@ -274,7 +275,7 @@ impl Attended<'_> {
             repository,
             policies,
             prices,
-            agent: AgentName::new(text("GOVERN_AGENT").unwrap_or_else(|| "codex".to_owned())),
+            agent: AgentName::new(self.said_to_the_outermost("GOVERN_AGENT").unwrap_or_else(|| "codex".to_owned())),
             attribution,
             codex: self.codex,
             command: command.to_vec(),
@@ -292,6 +293,16 @@ impl Attended<'_> {
             codex_home: locate::codex_home(env),
         };
         alone::attend(&call, &mut ledger, &self.parent, again).map_err(|error| error.to_string())
+    }
+
+    /// What a variable says of whom the spend belongs to: that of the Codex that no other has started. What a Codex starts
+    /// belongs where it does itself, as below a run, whatever it says to it.
+    fn said_to_the_outermost(&self, name: &str) -> Option<String> {
+        let value = match self.codexes.as_slice() {
+            [] | [_] => env(name),
+            [.., outermost] => process::environ_var(outermost.pid, name),
+        };
+        value.and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
     }
 
     /// Where the policies lie that apply: also those that the Codexes above this one were started with, which had no
