@@ -9,7 +9,8 @@ pub enum Exit {
     Child(u8),
     /// A signal that govern did not send ended the child: 128 + its number.
     Signalled(u8),
-    /// `audit verify` found the chain broken: 1. A fleet in which an agent failed: 1.
+    /// `audit verify` found the chain broken: 1. A fleet in which an agent failed: 1. A file that was named to
+    /// `import` holds no session, or cannot be read: 1.
     Negative,
     /// The command line could not be understood: 2.
     Usage,

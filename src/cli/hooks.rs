@@ -224,7 +224,10 @@ fn change(here: &Here<'_>, system: bool, what: HookChange, yes: bool) -> Result<
         }
         HookChange::Remove | HookChange::Failed => installed::remove(&file.text, place.trust()),
     };
-    let after = after.map_err(|why| place.refused(&why))?;
+    let mut after = after.map_err(|why| place.refused(&why))?;
+    if file.is_missing() && !after.is_empty() {
+        after.insert_str(0, installed::MADE);
+    }
     let shown = place.path.display();
     if after == file.text {
         let how = if what == HookChange::Remove { "are not" } else { "are already" };
@@ -279,7 +282,8 @@ fn perform(state: &Path, file: &ConfigFile, what: HookChange, after: &str) -> Re
     let mut ledger = Ledger::open(state)?;
     let by = super::run::whoami();
     ledger.turn(clock::now(), |turn| turn.change_hooks(what, &by, &file.real, after))?;
-    let written = file.replace(after);
+    let is_done_with = file.text.starts_with(installed::MADE) && after.trim_start_matches(installed::MADE).is_empty();
+    let written = if is_done_with { file.remove() } else { file.replace(after) };
     if written.is_err() {
         ledger.turn(clock::now(), |turn| turn.change_hooks(HookChange::Failed, &by, &file.real, &file.text))?;
     }

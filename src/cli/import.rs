@@ -76,7 +76,10 @@ pub fn run(args: &ImportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     for mistake in belongs.mistakes() {
         super::to_stderr(&format!("govern: {mistake}\n"));
     }
-    Ok(Exit::Success)
+    // Who names a file wants that file.
+    let is_named = |path: &PathBuf| places.iter().any(|place| place == path);
+    let failed = imported.failed.iter().any(|(path, _)| is_named(path));
+    Ok(if failed { Exit::Negative } else { Exit::Success })
 }
 
 /// Prices what the ledger has without a price, as far as there is one now.

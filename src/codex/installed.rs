@@ -5,6 +5,7 @@
 //! `requirements.toml` are managed: trusted as they are, and not to be switched off.
 
 mod groups;
+mod lines;
 
 use std::path::Path;
 
@@ -179,20 +180,7 @@ fn gone(govern: &str) -> String {
 /// # Errors
 /// Where the file is not what Codex reads.
 pub fn install(text: &str, installation: &Installation<'_>, trust: Trust<'_>) -> Result<String, NotChanged> {
-    with_plain_line_ends(text, |text| put_in_anew(text, installation, trust))
-}
-
-/// What edits TOML writes plain line feeds only.
-fn with_plain_line_ends(
-    text: &str,
-    edit: impl FnOnce(&str) -> Result<String, NotChanged>,
-) -> Result<String, NotChanged> {
-    let all = text.matches('\n').count();
-    if all > 0 && text.matches("\r\n").count() == all {
-        Ok(edit(&text.replace("\r\n", "\n"))?.replace('\n', "\r\n"))
-    } else {
-        edit(text)
-    }
+    lines::kept(text, |text| put_in_anew(text, installation, trust))
 }
 
 fn put_in_anew(text: &str, installation: &Installation<'_>, trust: Trust<'_>) -> Result<String, NotChanged> {
@@ -234,12 +222,15 @@ fn put_in(text: &str, installation: &Installation<'_>, trust: Trust<'_>, note: &
     Ok(document.to_string())
 }
 
+/// The first line of a file that was made for the hooks: it goes with them.
+pub const MADE: &str = "# govern made this file.\n";
+
 /// The file's text without govern's hooks.
 ///
 /// # Errors
 /// Where the file is not what Codex reads.
 pub fn remove(text: &str, trust: Trust<'_>) -> Result<String, NotChanged> {
-    with_plain_line_ends(text, |text| take_all_out(text, trust))
+    lines::kept(text, |text| take_all_out(text, trust))
 }
 
 fn take_all_out(text: &str, trust: Trust<'_>) -> Result<String, NotChanged> {

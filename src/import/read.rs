@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::ledger::{FileMark, Origin, Past};
 use crate::model::{Attribution, ThreadId, Timestamp};
-use crate::policy::cost::cost;
+use crate::policy::cost::{billed, cost};
 use crate::policy::rule::Unpriced;
 use crate::rollout::{self, RecordKind};
 use crate::tail::cursor::{Cursor, LONGEST_LINE};
@@ -195,7 +195,18 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn answered(&mut self, answer: Answer) {
+    /// What stands for the thread of a file that names none, neither in itself nor by its name: two of them are two.
+    fn nameless(&self) -> ThreadId {
+        let stem = self.file.found.path.file_stem().unwrap_or_default().to_string_lossy();
+        let began = self.mark.span.map_or(0, |(first, _)| first.timestamp_millis());
+        ThreadId::new(format!("{stem}@{began}"))
+    }
+
+    fn answered(&mut self, mut answer: Answer) {
+        if self.meter.thread().is_none() {
+            answer.thread = self.nameless();
+            answer.root = answer.thread.clone();
+        }
         let Context { prices, unpriced, attribute, families } = self.context;
         let root = match &self.root {
             Some((named, root)) if *named == answer.root => root.clone(),
@@ -209,6 +220,7 @@ impl<'a> Reading<'a> {
         let attribution = self.attribution.get_or_insert_with(|| attribute(&self.origin));
         let billing = self.file.login.billing(answer.provider.as_deref(), self.meter.plan_type());
         let Answer { thread, key, at, model, provider, tier, tokens, basis, .. } = answer;
+        let billing = billed(prices, billing, model.as_ref());
         let cost = cost(prices, unpriced, billing, model.as_ref(), &tier, at, &tokens);
         let same = self.part.origins.last().is_some_and(|last| {
             last.model == model

@@ -377,3 +377,69 @@ proptest! {
         prop_assert!(matches!(verified, Verified::Intact { .. }), "{:?}", verified);
     }
 }
+
+/// A session of one response, of `input` tokens.
+fn session(meta: Option<&str>, at: &str, input: u64) -> String {
+    let usage = format!(
+        r#"{{"input_tokens":{input},"cached_input_tokens":0,"output_tokens":0,"reasoning_output_tokens":0,"total_tokens":{input}}}"#
+    );
+    let line =
+        |kind: &str, payload: String| format!("{{\"timestamp\":\"{at}\",\"type\":\"{kind}\",\"payload\":{payload}}}\n");
+    let meta = meta.map(|id| line("session_meta", format!(r#"{{"id":"{id}","model_provider":"openai"}}"#)));
+    let context = line("turn_context", r#"{"model":"gpt-6.1-sol"}"#.to_owned());
+    let info = format!(r#"{{"type":"token_count","info":{{"total_token_usage":{usage},"last_token_usage":{usage}}}}}"#);
+    [meta.unwrap_or_default(), context, line("event_msg", info)].concat()
+}
+
+#[test]
+fn a_file_that_is_named_is_read_whatever_its_name_and_one_without_a_session_is_told() {
+    let temp = tempfile::tempdir().unwrap();
+    let (export, other) = (temp.path().join("transcript.jsonl"), temp.path().join("other.jsonl"));
+    let id = "01a20000-0000-7000-8000-0000000000aa";
+    fs::write(&export, session(Some(id), "2025-11-20T10:00:00Z", 1_000)).unwrap();
+    fs::write(&other, "{\"a\":1}\n").unwrap();
+    let mut ledger = Ledger::in_memory().unwrap();
+    assert_eq!(import_with(&mut ledger, &export, 1).new, 1);
+    assert_eq!(responses(&ledger)[0].thread.as_str(), id);
+    for _ in 0..2 {
+        let told = import_with(&mut ledger, &other, 1).failed;
+        assert_eq!(told, [(other.clone(), "it holds no session of Codex".to_owned())], "each time");
+    }
+    // In a folder only session files are looked for.
+    assert_eq!(import_with(&mut ledger, temp.path(), 1), Imported::default());
+}
+
+#[test]
+fn files_that_name_no_thread_are_threads_of_their_own() {
+    let temp = tempfile::tempdir().unwrap();
+    for (name, at, input) in [
+        ("rollout-one.jsonl", "2025-11-20T10:00:00Z", 1_000),
+        ("rollout-two.jsonl", "2025-11-20T10:00:00Z", 1_000),
+        ("sub/rollout-one.jsonl", "2025-11-21T10:00:00Z", 3_000),
+    ] {
+        fs::create_dir_all(temp.path().join("sub")).unwrap();
+        fs::write(temp.path().join(name), session(None, at, input)).unwrap();
+    }
+    let mut ledger = Ledger::in_memory().unwrap();
+    assert_eq!(import_with(&mut ledger, temp.path(), 2).new, 3);
+    assert_eq!(responses(&ledger).iter().map(|response| response.tokens.input).sum::<u64>(), 5_000);
+}
+
+#[test]
+fn a_stamp_in_the_future_counts_when_it_is_recorded_and_is_remembered() {
+    let temp = tempfile::tempdir().unwrap();
+    let id = "01a20000-0000-7000-8000-0000000000aa";
+    let path = temp.path().join(format!("rollout-2025-11-20T10-00-00-{id}.jsonl"));
+    fs::write(&path, session(Some(id), "2999-01-01T00:00:00Z", 1_000)).unwrap();
+    let before = crate::clock::now();
+    let mut ledger = Ledger::in_memory().unwrap();
+    for new in [1, 0] {
+        assert_eq!(import_with(&mut ledger, temp.path(), 1).new, new);
+        fs::write(&path, session(Some(id), "2999-01-01T00:00:00Z", 1_000) + "\n").unwrap();
+    }
+    let at = responses(&ledger)[0].at.timestamp_millis();
+    assert!((before.timestamp_millis()..=crate::clock::now().timestamp_millis()).contains(&at));
+    let (stamp, many) = ledger.stamped_ahead().unwrap().unwrap();
+    assert_eq!((stamp.to_rfc3339(), many), ("2999-01-01T00:00:00+00:00".to_owned(), 1));
+    assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }));
+}

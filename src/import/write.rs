@@ -8,13 +8,16 @@ use crate::clock;
 use crate::ledger::{Batch, Governed, Ledger, LedgerError, Origin};
 use crate::model::{Basis, Cost, ProcessIdentity, ThreadId};
 use crate::report::imported::{Imported, Skipped};
-use crate::tail::locate::SessionFile;
+use crate::tail::locate::{SessionFile, is_session_file};
 
 use super::plan::Planned;
 use super::read::{End, Part};
 
 /// A file that changed so shortly before may be a live run's that has not told of it yet: it does so in milliseconds.
 const FRESH: Duration = Duration::from_secs(60);
+
+/// What is said of a file that was named and holds none.
+const NO_SESSION: &str = "it holds no session of Codex";
 
 /// Whose a file is that changed just now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +111,11 @@ impl Writer {
 
     fn end(&mut self, batch: &mut Batch<'_>, path: PathBuf, end: End) -> Result<(), LedgerError> {
         let End { mark, unfinished, meter } = end;
+        if meter.thread().is_none() && !is_session_file(&path) {
+            // Somebody named it: what is no session is no import that went well.
+            self.tally.failed.push((path, NO_SESSION.to_owned()));
+            return Ok(());
+        }
         batch.mark(&path, &mark)?;
         self.tally.files += 1;
         self.tally.lines += mark.lines;

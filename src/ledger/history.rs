@@ -12,12 +12,13 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::model::{
     Attribution, Basis, Billing, Cost, ModelId, ProcessIdentity, ResponseKey, RunId, ServiceTier, Source, ThreadId,
-    Timestamp, Tokens,
+    Timestamp, Tokens, recorded_at,
 };
 
 use super::chain::{ImportDigest, Link};
 use super::rollup::Shares;
 use super::series::Series;
+use super::store::moment;
 use super::turn::{self, count, json};
 use super::usage::{self, Numbers, Put, UsageRow};
 use super::{Ledger, LedgerError};
@@ -117,6 +118,7 @@ pub struct Batch<'a> {
     last: i64,
     confirmed: Vec<(ThreadId, ResponseKey, ResponseKey)>,
     governed: Governed,
+    now: Timestamp,
 }
 
 /// An origin on its way into the ledger.
@@ -161,6 +163,7 @@ impl Ledger {
             first: 0,
             last: 0,
             confirmed: Vec::new(),
+            now,
         };
         let result = work(&mut batch)?;
         batch.close(now)?;
@@ -214,7 +217,8 @@ impl Batch<'_> {
 
     /// Adds a response; says whether it is new to the ledger.
     pub fn add(&mut self, known: &mut Known, past: &Past) -> Result<bool, LedgerError> {
-        known.row.set(past);
+        let at = recorded_at(past.at, self.now);
+        known.row.set(past, at);
         let slot = match past.cost {
             Cost::Priced(_) => 0,
             Cost::Estimated(_) => 1,
@@ -240,6 +244,10 @@ impl Batch<'_> {
                 return Ok(false);
             }
         };
+        if at != past.at {
+            let stamp = past.at.timestamp_millis();
+            self.tx.prepare_cached("INSERT INTO stamped (usage, stamp) VALUES (?1, ?2)")?.execute([id, stamp])?;
+        }
         self.digest.add(&known.row);
         if self.rows == 0 {
             self.first = id;
@@ -305,6 +313,17 @@ fn governed(conn: &Connection, alive: &dyn Fn(ProcessIdentity) -> bool) -> Resul
         }
     }
     Ok(governed)
+}
+
+impl Ledger {
+    /// The latest stamp of an imported response that is counted when it was recorded, because its file says a day that
+    /// had not come, and how many there are.
+    pub fn stamped_ahead(&self) -> Result<Option<(Timestamp, u64)>, LedgerError> {
+        let (last, all): (Option<i64>, i64) =
+            self.conn
+                .query_row("SELECT max(stamp), count(*) FROM stamped", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        last.map(|last| Ok((moment(last)?, all.unsigned_abs()))).transpose()
+    }
 }
 
 /// Lines of imported files that could not be read. Files that a run has told of are not counted again.

@@ -52,10 +52,15 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/2026-11-29-0009-prices-that-came-later.sql"),
         then: nothing_else,
     },
+    Migration {
+        version: 10,
+        sql: include_str!("migrations/2026-11-29-0010-stamps-of-wrong-clocks.sql"),
+        then: nothing_else,
+    },
 ];
 
 /// The newest version that this govern knows.
-pub(super) const KNOWN: i64 = 9;
+pub(super) const KNOWN: i64 = 10;
 
 /// How a file stands to this govern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

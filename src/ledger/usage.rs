@@ -3,7 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
-use crate::model::{Basis, Cost, Guess, Money, Response, ResponseKey, RunId, ServiceTier, Sum, ThreadId, Tokens};
+use crate::model::{
+    Basis, Cost, Guess, Money, Response, ResponseKey, RunId, ServiceTier, Sum, ThreadId, Timestamp, Tokens,
+};
 
 use super::LedgerError;
 use super::chain::Hash;
@@ -96,8 +98,8 @@ impl UsageRow {
         }
     }
 
-    /// Makes it the row of this response.
-    pub(super) fn set(&mut self, past: &Past) {
+    /// Makes it the row of this response, which counts at this time.
+    pub(super) fn set(&mut self, past: &Past, at: Timestamp) {
         let set = |text: &mut String, to: &str| {
             text.clear();
             text.push_str(to);
@@ -106,7 +108,7 @@ impl UsageRow {
         set(&mut self.key, past.key.as_str());
         set(&mut self.pricing, pricing);
         set(&mut self.basis, basis(past.basis));
-        self.at = past.at.timestamp_millis();
+        self.at = at.timestamp_millis();
         self.cost = cost;
         let Tokens { input, cached_input, cache_write_input, output, reasoning_output } = past.tokens;
         [self.input, self.cached_input, self.cache_write, self.output, self.reasoning] =

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::{AgentName, Attribution, Dimension, ModelId, Money, ResponseKey, RunId, ThreadId, Timestamp, Tokens};
@@ -246,5 +247,27 @@ impl ServiceTier {
 impl fmt::Display for ServiceTier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+/// How far a record's clock may be before this machine's: another one wrote it, over a network.
+const AHEAD: TimeDelta = TimeDelta::minutes(5);
+
+/// When a response counts: as its record says, but never long after it was recorded. A stamp of a clock that was wrong
+/// would else fill rolling windows until that day.
+pub fn recorded_at(stamp: Timestamp, now: Timestamp) -> Timestamp {
+    if stamp > now + AHEAD { now } else { stamp }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_of_a_wrong_clock_counts_when_it_was_recorded() {
+        let now = Timestamp::UNIX_EPOCH + TimeDelta::days(20_000);
+        for (ahead, counts) in [(-86_400, -86_400), (0, 0), (300, 300), (301, 0), (86_400 * 30_000, 0)] {
+            let stamp = now + TimeDelta::seconds(ahead);
+            assert_eq!(recorded_at(stamp, now), now + TimeDelta::seconds(counts), "{ahead} s ahead");
+        }
     }
 }

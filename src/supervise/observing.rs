@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::clock;
 use crate::decide::input::Input;
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Billing, FileId, ProcessIdentity, Response};
-use crate::policy::cost::cost;
+use crate::model::{AgentName, Billing, FileId, ProcessIdentity, Response, recorded_at};
+use crate::policy::cost::{billed, cost};
 use crate::process::{self, Process, Role};
 use crate::tail::Held;
 use crate::tail::held::file_at;
@@ -249,6 +249,7 @@ impl Supervisor {
 
     pub(super) fn price(&mut self, agent: AgentName, answer: Answer, home: &Path, plan: Option<&str>) -> Response {
         let billing = self.billing(home, answer.provider.as_deref(), plan);
+        let billing = billed(&self.prices, billing, answer.model.as_ref());
         let own = self.wards.get(&agent).map(|ward| ward.attribution.clone());
         let asked = || self.advising.as_ref().map(|advising| advising.adviser.attribution.clone());
         let attribution = own.or_else(asked).unwrap_or_default();
@@ -261,7 +262,7 @@ impl Supervisor {
             thread: answer.thread,
             root: answer.root,
             key: answer.key,
-            at: answer.at,
+            at: recorded_at(answer.at, clock::now()),
             model: answer.model,
             provider: answer.provider,
             tier: answer.tier,

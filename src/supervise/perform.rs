@@ -9,6 +9,7 @@ use crate::decide::effect::{About, Ending, Question};
 use crate::decide::lifecycle::{After, State};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::ledger::Ledger;
 use crate::model::{AgentName, Money, ThreadId};
 use crate::policy::rule::Rung;
 use crate::process::{How, Order};
@@ -53,7 +54,8 @@ impl Supervisor {
                 Effect::Arm(timer, after) => self.timers.arm(clock::monotonic(), timer, after),
                 Effect::Say(text) => self.say(&text),
                 Effect::Refuse(why) => {
-                    return Err(Error::new(format!("refused to start: {why}")).exit(Exit::Refused).hint(
+                    let stamped = self.stamped_ahead();
+                    return Err(Error::new(format!("refused to start: {why}{stamped}")).exit(Exit::Refused).hint(
                         "`govern budget` shows every budget; a person can lift one: see `govern resume --help`",
                     ));
                 }
@@ -71,6 +73,17 @@ impl Supervisor {
         let governor = &self.governor;
         self.asking.put_next(|approval| governor.waits_for(approval).is_some());
         Ok(())
+    }
+
+    /// What a refusal says of imported responses that a wrong clock stamped: they may be what fills a window.
+    fn stamped_ahead(&self) -> String {
+        match self.ledger.as_ref().map(Ledger::stamped_ahead) {
+            Some(Ok(Some((last, many)))) if last > clock::now() => {
+                let responses = text::count(many, "imported response is", "imported responses are");
+                format!("; {responses} stamped in the future, up to {}, and counted when recorded", last.date_naive())
+            }
+            Some(Ok(_) | Err(_)) | None => String::new(),
+        }
     }
 
     /// Ends the agent's tree. It stands still: Codex alone is woken by the signal, so that no tool's end

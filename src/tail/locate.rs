@@ -80,7 +80,7 @@ pub struct SessionFiles {
 }
 
 /// All session files below a place: of a home those of its `sessions` and `archived_sessions`, of any other folder
-/// whatever is in it, of a file the file. A compressed file whose plain twin is there is left out. A file that goes
+/// whatever is in it, of a file the file, whatever its name. A compressed file whose plain twin is there is left out. A file that goes
 /// meanwhile is left out as well.
 ///
 /// # Errors
@@ -88,8 +88,7 @@ pub struct SessionFiles {
 /// The place itself is not there, or cannot be looked at. What cannot be read inside is only told.
 pub fn session_files(place: &Path) -> io::Result<SessionFiles> {
     if fs::metadata(place)?.is_file() {
-        let files = if is_session_file(place) { vec![SessionFile::at(place.to_owned())?] } else { Vec::new() };
-        return Ok(SessionFiles { files, unreadable: Vec::new() });
+        return Ok(SessionFiles { files: vec![SessionFile::at(place.to_owned())?], unreadable: Vec::new() });
     }
     let mut found = below(place);
     if let Some((_, error)) = found.unreadable.pop_if(|(path, _)| path == place) {
@@ -231,7 +230,7 @@ mod tests {
         let one = touch(&home, "sessions/2026/01/02/rollout-2026-01-02T00-00-00-a.jsonl");
         let two = touch(&home, "archived_sessions/rollout-2026-01-01T00-00-00-b.jsonl.zst");
         let twin = touch(&home, "sessions/2026/01/02/rollout-2026-01-02T00-00-00-a.jsonl.zst");
-        touch(&home, "sessions/2026/01/02/notes.txt");
+        let notes = touch(&home, "sessions/2026/01/02/notes.txt");
         let backup = touch(&home, "backup/rollout-2026-01-03T00-00-00-c.jsonl");
         std::os::unix::fs::symlink(home.join("sessions"), home.join("sessions/2026/round")).unwrap();
         let paths = |place: &Path| -> Vec<PathBuf> {
@@ -241,7 +240,7 @@ mod tests {
         assert_eq!(paths(&home.join("sessions")), std::slice::from_ref(&one));
         assert_eq!(paths(&home.join("backup")), [backup]);
         assert_eq!(paths(&twin), std::slice::from_ref(&twin));
-        assert_eq!(paths(&home.join("sessions/2026/01/02/notes.txt")), Vec::<PathBuf>::new());
+        assert_eq!(paths(&notes), std::slice::from_ref(&notes), "somebody names it");
         assert!(session_files(&home.join("none")).is_err());
     }
 

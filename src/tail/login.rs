@@ -45,8 +45,8 @@ impl Login {
     /// the log-in.
     pub fn billing(self, provider: Option<&str>, plan: Option<&str>) -> Billing {
         match (provider, plan, self) {
-            // Codex's own names for servers on this machine, which its configuration cannot give to others.
-            (Some("ollama" | "lmstudio"), _, _) => Billing::Local,
+            // Codex's own names for servers on this machine, those of older versions included.
+            (Some("ollama" | "ollama-chat" | "lmstudio" | "oss"), _, _) => Billing::Local,
             (Some("openai") | None, Some(_), _) | (Some("openai") | None, None, Self::Plan) => Billing::Plan,
             (Some("openai") | None, None, Self::ApiKey) => Billing::Api,
             (Some("openai") | None, None, Self::Unknown) | (Some(_), _, _) => Billing::Unknown,
@@ -79,6 +79,8 @@ mod tests {
     fn a_local_provider_is_nobodys_bill_and_a_strangers_is_unknown() {
         for (provider, plan, login, billing) in [
             (Some("ollama"), Some("pro"), Login::Plan, Billing::Local),
+            (Some("oss"), None, Login::Unknown, Billing::Local),
+            (Some("ollama-chat"), None, Login::ApiKey, Billing::Local),
             (Some("openai"), None, Login::ApiKey, Billing::Api),
             (Some("openai"), Some("pro"), Login::ApiKey, Billing::Plan),
             (None, None, Login::Plan, Billing::Plan),

@@ -39,20 +39,39 @@ impl ConfigFile {
         Ok(Self { real, text, found: Some(found) })
     }
 
+    /// There is none.
+    pub(super) fn is_missing(&self) -> bool {
+        self.found.is_none()
+    }
+
+    /// Takes it away, unless somebody has changed it since.
+    pub(super) fn remove(&self) -> Result<()> {
+        self.is_as_it_was()?;
+        fs::remove_file(&self.real)
+            .map_err(|error| Error::new(format!("`{}` cannot be removed", self.real.display())).caused_by(&error))
+    }
+
     /// Puts another text in its place, at once and with its rights; unless somebody has changed it since.
     pub(super) fn replace(&self, after: &str) -> Result<()> {
-        let failed =
-            |error: &io::Error| Error::new(format!("`{}` cannot be written", self.real.display())).caused_by(error);
+        self.is_as_it_was()?;
+        self.write(after).map_err(|error| self.not_written(&error))
+    }
+
+    fn is_as_it_was(&self) -> Result<()> {
         let now = match fs::read_to_string(&self.real) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(failed(&error)),
+            Err(error) => return Err(self.not_written(&error)),
         };
         if now != self.text {
             return Err(Error::new(format!("`{}` was changed by somebody else meanwhile", self.real.display()))
                 .hint("look at it, then try again"));
         }
-        self.write(after).map_err(|error| failed(&error))
+        Ok(())
+    }
+
+    fn not_written(&self, error: &io::Error) -> Error {
+        Error::new(format!("`{}` cannot be written", self.real.display())).caused_by(error)
     }
 
     fn write(&self, after: &str) -> io::Result<()> {

@@ -20,7 +20,7 @@ fn import(ledger: &mut Ledger, response: &Response) {
     let Response { thread, root, model, provider, tier, billing, attribution, .. } = response.clone();
     let Response { key, at: when, tokens, cost, basis, .. } = response.clone();
     ledger
-        .import(at(0), &|_| false, |batch| {
+        .import(at(1_000_000_000), &|_| false, |batch| {
             let origin = Origin { thread, root, model, provider, tier, billing, attribution };
             let mut known = batch.origin(&origin)?;
             batch.add(&mut known, &Past { key, at: when, tokens, cost, basis })

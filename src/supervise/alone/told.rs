@@ -6,7 +6,7 @@ use crate::decide::input::Input;
 use crate::ledger::{LedgerError, Turn};
 use crate::model::event::EventKind;
 use crate::model::{Basis, Billing, Event, Response, ResponseKey, Source, ThreadId, Tokens};
-use crate::policy::cost::cost;
+use crate::policy::cost::{billed, cost};
 use crate::tail::login::Login;
 use crate::tail::settings;
 use crate::usage::pairing::{Difference, Recorded, Told};
@@ -127,6 +127,7 @@ fn response(call: &Call, standing: &Standing, key: ResponseKey, tokens: Tokens) 
     };
     let tier = tier.unwrap_or_default();
     let billing = paid.unwrap_or_else(|| billing(call, provider.as_deref()));
+    let billing = billed(&call.prices, billing, model.as_ref());
     let unpriced = &call.policy.models.unpriced;
     Response {
         run: Some(call.run.clone()),
