@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::text_file::{self, Named};
 use crate::codex::{Invocation, consult};
 use crate::error::{Error, Result};
 use crate::ledger::home;
@@ -37,7 +38,7 @@ pub(super) fn adviser(
     let codex = agents.iter().find(|agent| agent.invocation.is_some());
     let launcher = codex.and_then(|agent| agent.invocation.as_ref()).map(Invocation::launcher);
     let codex_home = codex.or(agents.first()).and_then(|agent| agent.codex_home.clone());
-    let config = codex_home.as_ref().and_then(|home| std::fs::read_to_string(home.join("config.toml")).ok());
+    let config = codex_home.as_ref().and_then(|home| text_file::read(&home.join("config.toml"), Named::Found).ok());
     Ok(Some(Adviser {
         launcher: launcher.map_or_else(|| vec!["codex".into()], <[_]>::to_vec),
         folder,

@@ -32,6 +32,7 @@ pub mod resume;
 pub mod run;
 pub mod status;
 mod summary;
+mod text_file;
 pub mod when;
 mod worktree;
 

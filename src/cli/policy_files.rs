@@ -3,15 +3,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use super::text_file::{self, Named, Unreadable};
+use crate::error::Result;
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::Layer;
 
 /// The machine's own layer.
 const SYSTEM: &str = "/etc/govern/policy.toml";
-
-/// A policy longer than this is not one.
-const MAX_POLICY: u64 = 1024 * 1024;
 
 /// Where each layer's file lies, whether it is there or not, outermost first.
 pub fn places(
@@ -28,7 +26,8 @@ pub fn places(
         .take_while(|above| repository.is_none_or(|root| above.starts_with(root)))
         .take(if repository.is_some() { usize::MAX } else { 1 })
         .map(|above| above.join("govern.toml"))
-        .find(|path| path.is_file());
+        // What is no file there is no policy either, but not none: it is refused when it is read.
+        .find(|path| text_file::is_there(path).unwrap_or(true));
     places.extend(nearest.map(|path| (Layer::Repository, path)));
     let given = given.map(Path::to_owned).or_else(|| env("GOVERN_POLICY").map(PathBuf::from));
     places.extend(given.map(|path| (Layer::Given, path)));
@@ -50,23 +49,17 @@ fn is_named(layer: Layer) -> bool {
 pub fn read(places: Vec<(Layer, PathBuf)>) -> Result<Vec<LayerText>> {
     let mut layers = Vec::new();
     for (layer, path) in places {
-        let what = if layer == Layer::Fleet { "fleet file" } else { "policy" };
-        let unreadable = |error: &std::io::Error| {
-            let unreadable = Error::new(format!("{what} `{}` cannot be read", path.display())).caused_by(error);
-            if layer == Layer::Fleet {
-                return unreadable;
-            }
-            unreadable.hint("a policy that cannot be read is not taken for an empty one")
+        let (what, hint) = if layer == Layer::Fleet {
+            ("fleet file", None)
+        } else {
+            ("policy", Some("a policy that cannot be read is not taken for an empty one"))
         };
-        match std::fs::metadata(&path) {
-            Ok(meta) if meta.len() > MAX_POLICY => {
-                return Err(Error::new(format!("{what} `{}` is larger than 1 MiB", path.display())));
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_named(layer) => continue,
-            Err(error) => return Err(unreadable(&error)),
+        let unreadable = |error: Unreadable| error.into_error(what, &path, hint);
+        if !is_named(layer) && !text_file::is_there(&path).map_err(unreadable)? {
+            continue;
         }
-        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&error))?;
+        let named = if is_named(layer) { Named::Typed } else { Named::Found };
+        let text = text_file::read(&path, named).map_err(unreadable)?;
         layers.push(LayerText { layer, path: Some(path), text });
     }
     Ok(layers)

@@ -1,18 +1,14 @@
 //! Owns the price list that is in force: the one that govern was built with, or a newer one that the user put in.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
 use super::policy_files;
+use super::text_file::{self, Named, Unreadable};
 use crate::error::{Error, Result};
 use crate::usage::price::PriceTable;
-
-/// A list longer than this is not one.
-const MOST: u64 = 1024 * 1024;
 
 /// Where the user's own list lies, whether it is there or not: beside the user's policy, with the same trust.
 pub fn file(env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
@@ -27,28 +23,30 @@ pub fn file(env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
 pub fn in_force(env: impl Fn(&str) -> Option<OsString>) -> Result<PriceTable> {
     let embedded = PriceTable::embedded();
     let Some(path) = file(env) else { return Ok(embedded.clone()) };
-    match fs::File::open(&path) {
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(embedded.clone()),
-        Err(error) => return Err(unreadable(&path, &error)),
+    if !text_file::is_there(&path).map_err(|error| unreadable(error, &path))? {
+        return Ok(embedded.clone());
     }
-    let (own, date) = read(&path)?;
+    let text = text_file::read(&path, Named::Found).map_err(|error| unreadable(error, &path))?;
+    let (own, date) = parse(&path, &text)?;
     Ok(if day(embedded).is_none_or(|built_in| date > built_in) { own } else { embedded.clone() })
 }
 
-/// Reads a list, and its date.
+/// A list that somebody typed the path of: its text.
 ///
 /// # Errors
 ///
-/// It cannot be read, is no price list, or its version is not a day.
-pub fn read(path: &Path) -> Result<(PriceTable, NaiveDate)> {
-    let mut text = String::new();
-    let file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
-    file.take(MOST + 1).read_to_string(&mut text).map_err(|error| unreadable(path, &error))?;
-    if text.len() as u64 > MOST {
-        return Err(Error::new(format!("`{}` is larger than 1 MiB: it is no price list", path.display())));
-    }
-    let table = PriceTable::parse(&text).map_err(|error| {
+/// It cannot be read.
+pub fn read(path: &Path) -> Result<String> {
+    text_file::read(path, Named::Typed).map_err(|error| unreadable(error, path))
+}
+
+/// A list by its text, and its date.
+///
+/// # Errors
+///
+/// It is no price list, or its version is not a day.
+pub fn parse(path: &Path, text: &str) -> Result<(PriceTable, NaiveDate)> {
+    let table = PriceTable::parse(text).map_err(|error| {
         Error::new(format!("`{}` is no price list", path.display()))
             .caused_by(&error)
             .hint("it has the form of src/usage/prices.toml of govern's repository")
@@ -67,8 +65,7 @@ pub fn day(table: &PriceTable) -> Option<NaiveDate> {
     table.version().parse().ok()
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::new(format!("the price list `{}` cannot be read", path.display()))
-        .caused_by(error)
-        .hint("`govern prices update FILE` puts a new one there; without the file the built-in list is in force")
+fn unreadable(error: Unreadable, path: &Path) -> Error {
+    let hint = "`govern prices update FILE` puts a new one there; without the file the built-in list is in force";
+    error.into_error("the price list", path, Some(hint))
 }

@@ -22,6 +22,7 @@ mod fault;
 mod freeze;
 mod keeper;
 mod launch;
+mod reading;
 
 pub use ask::{ask, ask_git, carry_out, is_asked};
 pub use converse::converse;
@@ -38,6 +39,7 @@ pub use inspect::{
 pub use own::{
     account_home, has_posix_shell, has_terminal, own_identity, own_program, own_uid, stay_in_foreground, user_name,
 };
+pub use reading::{open_to_read, read_at_most};
 pub use terminal::{Lent, Terminal, window_lines};
 pub use tree::{
     Process, State, alive, descendants, identity_of, is_descendant_of, is_governed, last_number, lineage,

@@ -48,6 +48,7 @@ mod models;
 mod namespace;
 mod old;
 mod plain;
+mod policy_files;
 mod policy_try;
 mod prices;
 mod programs;

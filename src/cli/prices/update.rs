@@ -29,7 +29,8 @@ pub(super) fn update(from: &Path, here: &Here<'_>) -> Result<(Page, serde_json::
     // A list that cannot be read is replaced.
     let before = price_list::in_force(|name| here.variable(name)).unwrap_or_else(|_| PriceTable::embedded().clone());
     let from = here.cwd.join(from);
-    let (table, date) = price_list::read(&from)?;
+    let text = price_list::read(&from)?;
+    let (table, date) = price_list::parse(&from, &text)?;
     if price_list::day(&before).is_some_and(|known| date < known) {
         return Err(Error::new(format!(
             "`{}` is of {date}, older than the list in force, of {}",
@@ -38,7 +39,7 @@ pub(super) fn update(from: &Path, here: &Here<'_>) -> Result<(Page, serde_json::
         ))
         .hint("nothing was changed; a list is in force when it is the newest"));
     }
-    write(&from, &place)?;
+    write(&text, &place)?;
     let repriced = reprice(here)?;
     let page = page(&before, &table, &place, repriced);
     let document = json!({
@@ -52,17 +53,16 @@ pub(super) fn update(from: &Path, here: &Here<'_>) -> Result<(Page, serde_json::
 }
 
 /// Whole or not at all: a govern that reads it meanwhile sees the old one or the new one.
-fn write(from: &Path, place: &Path) -> Result<()> {
+fn write(text: &str, place: &Path) -> Result<()> {
     let failed = |error: std::io::Error| {
         Error::new(format!("the price list `{}` cannot be written", place.display())).caused_by(&error)
     };
-    let text = fs::read(from).map_err(failed)?;
     let folder = place.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(failed)?;
     let beside = folder.join(format!(".prices.toml.{}", std::process::id()));
     let put = || {
         let mut file = fs::File::create(&beside)?;
-        file.write_all(&text)?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&beside, place)
     };

@@ -1,0 +1,95 @@
+//! Owns the opening of files that others may have put there, so that none of them holds govern up.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+
+/// How often it is looked whether somebody wants govern to end, while a pipe's writer is waited for, in milliseconds.
+const LOOK: u16 = 100;
+
+/// Opens a file to read it. A pipe that nobody writes to is no reason to wait, and no terminal becomes govern's own.
+///
+/// # Errors
+///
+/// It cannot be opened.
+pub fn open_to_read(path: &Path) -> std::io::Result<File> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
+}
+
+/// Reads to the end, at most so many bytes. A pipe is waited for until its writer has closed it, or somebody wants govern
+/// to end: signals that do may be blocked, since an agent is to be started.
+///
+/// # Errors
+///
+/// It cannot be read, or a signal came before it was ([`ErrorKind::Interrupted`]).
+pub fn read_at_most(file: &File, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        let left = most.saturating_sub(bytes.len() as u64);
+        match file.take(left).read_to_end(&mut bytes) {
+            Ok(_) => return Ok(bytes),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wait_for_bytes(file)?,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn wait_for_bytes(file: &File) -> std::io::Result<()> {
+    loop {
+        let mut ready = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ready, PollTimeout::from(LOOK)) {
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => return Ok(()),
+            Err(errno) => return Err(errno.into()),
+        }
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        if let Some(signal) = wants_the_end(&status) {
+            let message = format!("{signal} came before its writer had closed it");
+            return Err(std::io::Error::new(ErrorKind::Interrupted, message));
+        }
+    }
+}
+
+/// A signal that would end govern and waits, by `/proc/PID/status`.
+fn wants_the_end(status: &str) -> Option<Signal> {
+    let waiting = ["SigPnd:", "ShdPnd:"].into_iter().fold(0, |waiting, key| {
+        let hex = status.lines().find_map(|line| line.strip_prefix(key));
+        waiting | hex.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or_default()
+    });
+    let ends = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGHUP];
+    ends.into_iter().find(|signal| waiting >> (*signal as i32 - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_without_a_writer_is_read_as_empty_at_once() {
+        let temp = tempfile::tempdir().unwrap();
+        let pipe = temp.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+        assert_eq!(read_at_most(&open_to_read(&pipe).unwrap(), 10).unwrap(), b"");
+    }
+
+    #[test]
+    fn no_more_is_read_than_is_asked_for() {
+        assert_eq!(read_at_most(&open_to_read(Path::new("/dev/zero")).unwrap(), 10).unwrap(), [0; 10]);
+    }
+
+    #[test]
+    fn a_blocked_signal_that_waits_is_seen() {
+        let status = |thread: &str, process: &str| format!("Name:\tg\nSigPnd:\t{thread}\nShdPnd:\t{process}\n");
+        assert_eq!(wants_the_end(&status("0000000000000000", "0000000000004000")), Some(Signal::SIGTERM));
+        assert_eq!(wants_the_end(&status("0000000000000002", "0000000000000000")), Some(Signal::SIGINT));
+        assert_eq!(wants_the_end(&status("0000000000000000", "0000000000010000")), None, "a child's end is none");
+    }
+}
