@@ -112,7 +112,7 @@ impl PriceTable {
         self.quote(model, tier, at, tokens).doubted(Some(Doubt::AsAnother))
     }
 
-    /// The most that the response would cost as any model of the table: for `unpriced = "dearest"`.
+    /// The most that the response would cost as any model that is served on that day: for `unpriced = "dearest"`.
     /// On a tier that the table does not know, or knows no price of, the most on any tier. Which
     /// model that is depends on the tokens.
     pub fn dearest(&self, tier: &ServiceTier, at: Timestamp, tokens: &Tokens) -> Quote<'_> {
@@ -123,9 +123,12 @@ impl PriceTable {
             ServiceTier::Other(_) | ServiceTier::Ultrafast => &TIERS,
             ServiceTier::Standard | ServiceTier::Fast | ServiceTier::Flex => &one,
         };
-        let quotes = self.models().flat_map(|model| {
+        let day = at.date_naive();
+        // What is not served any more answers nobody.
+        let served = self.models().filter(|model| model.retired.is_none_or(|retired| day < retired));
+        let quotes = served.flat_map(|model| {
             let found = Resolved { model, region: Factor::ONE, region_is_certain: true };
-            tiers.iter().map(move |tier| self.quote_resolved(found, tier, at.date_naive(), tokens))
+            tiers.iter().map(move |tier| self.quote_resolved(found, tier, day, tokens))
         });
         quotes
             .max_by_key(|quote| quote.cost.money())

@@ -33,7 +33,7 @@ fn estimated(text: &str, doubt: Doubt) -> (Cost, Option<Doubt>) {
 
 const STANDARD: ServiceTier = ServiceTier::Standard;
 
-/// The published table of 2026-11-22, in dollars a million tokens: model, input, cached, cache
+/// The published table of 2026-11-29, in dollars a million tokens: model, input, cached, cache
 /// write, output, then the same four of long requests. `-` where none is published.
 const PUBLISHED: &str = "
 gpt-6.2-astra            8     0.4    10      40    16  0.8  20    60
@@ -44,13 +44,14 @@ gpt-6-astra              10    1      12.5    50    20  2    25    75
 gpt-6-sol                2     0.2    2.5     10    4   0.4  5     15
 gpt-6-luna               0.1   0.01   0.125   0.5   0.2 0.02 0.25  0.75
 gpt-6-rosalind           15    1.5    18.75   75    30  3    37.5  112.5
+gpt-rosalind-discovery   5     0.5    -       25    -   -    -     -
 gpt-6-cyber              20    2      25      100   -   -    -     -
 gpt-5.6-sol              4     0.4    5       20    8   0.8  10    30
 gpt-5.6-terra            2     0.2    2.5     12    4   0.4  5     18
 gpt-5.6-luna             0.2   0.02   0.25    1.2   0.4 0.04 0.5   1.8
 gpt-daybreak-blue-latest 4     0.4    5       20    8   0.8  10    30
-gpt-daybreak-red-latest  12.5  1.25   15.625  75    -   -    -     -
-gpt-5.6-cyber            12.5  1.25   15.625  75    -   -    -     -
+gpt-daybreak-red-latest  12.5  1.25   15.625  75    25  2.5  31.25 112.5
+gpt-5.6-cyber            12.5  1.25   15.625  75    25  2.5  31.25 112.5
 gpt-5.5                  5     0.5    -       30    10  1    -     45
 gpt-5.5-pro              30    -      -       180   60  -    -     270
 gpt-5.5-cyber            12.5  1.25   -       75    -   -    -     -
@@ -77,6 +78,8 @@ gpt-5-pro                15    -      -       120   -   -    -     -
 codex-mini-latest        1.5   0.375  -       6     -   -    -     -
 o3                       2     0.5    -       8     -   -    -     -
 o3-pro                   20    -      -       80    -   -    -     -
+o1                       15    7.5    -       60    -   -    -     -
+o1-pro                   150   -      -       600   -   -    -     -
 o3-mini                  1.1   0.55   -       4.4   -   -    -     -
 o4-mini                  1.1   0.275  -       4.4   -   -    -     -
 gpt-4.1                  2     0.5    -       8     -   -    -     -
@@ -87,14 +90,14 @@ gpt-4.1-nano             0.1   0.025  -       0.4   -   -    -     -
 /// What the published table says of the tiers, in multiples; `-` where the tier has no price.
 const TIERS: &str = "
 gpt-6.2-astra 2 0.5 - / gpt-6.2-sol 2 0.5 3 / gpt-6.1-sol 2 0.5 6 / gpt-6.1-terra 2 0.5 - / gpt-6-astra 2 0.5 6
-gpt-6-sol 2 0.5 - / gpt-6-luna 2 0.5 - / gpt-6-rosalind - - - / gpt-6-cyber - - - / gpt-5.6-sol 2 0.5 -
+gpt-6-sol 2 0.5 - / gpt-6-luna 2 0.5 - / gpt-6-rosalind - - - / gpt-rosalind-discovery - - - / gpt-6-cyber - - - / gpt-5.6-sol 2 0.5 -
 gpt-5.6-terra 2 0.5 - / gpt-5.6-luna 2 0.5 - / gpt-daybreak-blue-latest - - - / gpt-daybreak-red-latest - - -
 gpt-5.6-cyber - - - / gpt-5.5 2.5 0.5 - / gpt-5.5-pro - 0.5 - / gpt-5.5-cyber - - - / gpt-5.4 2 0.5 -
 gpt-5.4-mini 2 0.5 - / gpt-5.4-nano - 0.5 - / gpt-5.4-pro - 0.5 - / gpt-5.3-codex 2 - - / gpt-5.3-codex-spark - - -
 gpt-5.3-chat-latest - - - / gpt-5.2 2 0.5 - / gpt-5.2-codex - - - / gpt-5.2-pro - - - / gpt-5.1 2 0.5 -
 gpt-5.1-codex 2 - - / gpt-5.1-codex-max - - - / gpt-5.1-codex-mini - - - / gpt-5 2 0.5 - / gpt-5-codex 2 - -
 gpt-5-codex-mini - - - / gpt-5-mini 1.8 0.5 - / gpt-5-nano - 0.5 - / gpt-5-pro - - - / codex-mini-latest - - -
-o3 1.75 0.5 - / o3-pro - - - / o3-mini - - - / gpt-4.1 1.75 - - / gpt-4.1-mini 1.75 - - / gpt-4.1-nano 2 - -
+o3 1.75 0.5 - / o3-pro - - - / o1 - - - / o1-pro - - - / o3-mini - - - / gpt-4.1 1.75 - - / gpt-4.1-mini 1.75 - - / gpt-4.1-nano 2 - -
 ";
 
 fn published() -> impl Iterator<Item = (&'static str, [Option<Money>; 8])> {
@@ -433,6 +436,7 @@ proptest! {
         let at = noon("2026-11-22");
         let some = tokens(input, input / 2, input / 4, output);
         let table = PriceTable::embedded();
+        prop_assume!(table.resolve(&model).is_some_and(|found| found.model.retired.is_none_or(|day| at.date_naive() < day)));
         let cost = table.quote(&model, &tier, at, &some).cost.money();
         prop_assert!(cost <= table.dearest(&tier, at, &some).cost.money());
     }
