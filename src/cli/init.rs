@@ -9,12 +9,12 @@ use super::here::Here;
 use super::policy::REPOSITORY_POLICY;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::policy::show::TEMPLATE;
+use crate::policy::show::{TEMPLATE, template_of_repository};
 
 /// Write a commented policy to begin with; one that is there stays as it is.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct InitArgs {
-    /// For all that you run, instead of this folder
+    /// Your own policy, for all that you run, instead of this folder's; it may say more
     #[arg(long)]
     pub user: bool,
 }
@@ -42,8 +42,7 @@ pub fn run(args: &InitArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
         }
         Err(error) => return Err(failed(error)),
     };
-    // Budgets of all layers add up, and each name is taken once.
-    let text = if args.user { TEMPLATE.to_owned() } else { TEMPLATE.replacen("\"each run\"", "\"each run here\"", 1) };
+    let text = if args.user { TEMPLATE.to_owned() } else { template_of_repository() };
     file.write_all(text.as_bytes()).map_err(failed)?;
     let shown = path.strip_prefix(&here.cwd).unwrap_or(&path).display().to_string();
     put(

@@ -174,6 +174,11 @@ impl Join<'_> {
             for draft in drafts {
                 let outer = kept.iter().position(|(_, other)| other.name.value == draft.name.value);
                 match outer.and_then(|position| kept.get(position).map(|outer| (position, outer))) {
+                    Some((_, (outer_index, outer))) if outer.overridable && self.disarms(index, &draft, outer) => {
+                        let outer = (*outer_index, outer.name.span.clone());
+                        self.only_observes(index, &draft, outer);
+                        continue;
+                    }
                     Some((position, (_, outer))) if outer.overridable => {
                         kept.remove(position);
                     }
@@ -188,6 +193,25 @@ impl Join<'_> {
             }
         }
         kept
+    }
+
+    /// A repository may say another number, but not that nothing is done.
+    fn disarms(&self, index: usize, draft: &BudgetDraft, outer: &BudgetDraft) -> bool {
+        let observes = |draft: &BudgetDraft| draft.rule.as_ref().is_some_and(BudgetRule::observes);
+        let of_repository = self.files.get(index).is_some_and(|file| file.layer == Layer::Repository);
+        of_repository && observes(draft) && !observes(outer)
+    }
+
+    fn only_observes(&mut self, index: usize, draft: &BudgetDraft, (outer_index, outer_span): (usize, Span)) {
+        let Some(outer) = self.files.get(outer_index) else { return };
+        let message = format!(
+            "`{}` would only observe, in place of a budget of {} that is enforced",
+            draft.name.value,
+            outer.name()
+        );
+        let hint = "write `mode = \"enforce\"` into it, or give it another name: then both apply";
+        let also = Also { file: Arc::clone(outer), span: outer_span, label: "enforced here" };
+        self.add(index, &draft.name.span, Severity::Error, message, hint, Some(also));
     }
 
     fn replaces(&mut self, index: usize, draft: &BudgetDraft, (outer_index, outer_span): (usize, Span)) {

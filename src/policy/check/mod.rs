@@ -148,7 +148,8 @@ pub(super) enum BudgetRule {
 }
 
 impl BudgetRule {
-    fn observes(&self) -> bool {
+    /// Nothing is done by it.
+    pub(super) fn observes(&self) -> bool {
         match self {
             Self::Counted(budget) => budget.observe,
             Self::OfPlan(budget) => budget.observe,

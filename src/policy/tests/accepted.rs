@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{Dimension, Money, Quantity, ServiceTier, Unit, Verb};
 use crate::policy::rule::{Calendar, FreshLedger, Step, Threshold, Unpriced, Window};
-use crate::policy::show::{TEMPLATE, show};
+use crate::policy::show::{TEMPLATE, show, template_of_repository};
 use crate::usage::price::{Price, Rates};
 
 const SHIPPED: [(&str, &str); 6] = [
@@ -21,8 +21,12 @@ const SHIPPED: [(&str, &str); 6] = [
 
 /// The template with its rules switched on.
 fn template_switched_on() -> String {
+    switched_on(TEMPLATE)
+}
+
+fn switched_on(template: &str) -> String {
     let is_rule = |rest: &str| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[');
-    let lines = TEMPLATE.lines().map(|line| line.strip_prefix('#').filter(|rest| is_rule(rest)).unwrap_or(line));
+    let lines = template.lines().map(|line| line.strip_prefix('#').filter(|rest| is_rule(rest)).unwrap_or(line));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -79,6 +83,17 @@ fn every_line_of_the_template_is_a_rule_that_can_be_switched_on() {
     let text = template_switched_on();
     assert!(text.matches("[[budget]]").count() == 2 && text.contains("\nmode = \"observe\""), "{text}");
     let loaded = load(vec![layer(Layer::Given, &text)], FlagRules::default());
+    let mistakes = loaded.map_or_else(|mistakes| mistakes, |loaded| loaded.warnings);
+    assert!(mistakes.is_empty(), "{}", crate::policy::diagnostic::render(&mistakes, false));
+}
+
+#[test]
+fn the_template_of_a_repository_invites_to_nothing_that_it_may_not_say() {
+    let template = template_of_repository();
+    assert!(template.contains("`govern init --user`") && template.contains("\"each run here\""), "{template}");
+    let text = switched_on(&template);
+    assert!(text.matches("[[budget]]").count() == 2 && text.contains("\n[approvals]"), "{text}");
+    let loaded = load(vec![layer(Layer::Repository, &text)], FlagRules::default());
     let mistakes = loaded.map_or_else(|mistakes| mistakes, |loaded| loaded.warnings);
     assert!(mistakes.is_empty(), "{}", crate::policy::diagnostic::render(&mistakes, false));
 }

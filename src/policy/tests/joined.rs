@@ -49,6 +49,33 @@ fn a_nearer_budget_replaces_an_outer_one_only_where_that_says_so() {
 }
 
 #[test]
+fn a_repository_that_only_observes_weakens_no_outer_rule() {
+    let open = run_budget("each run", "5 usd", "overridable = true");
+    for (top, of_budget) in [("", "mode = \"observe\""), ("mode = \"observe\"\n", "")] {
+        let nearer = run_budget("each run", "50 usd", of_budget).replacen('\n', &format!("\n{top}"), 1);
+        let mistakes = join(&[(Layer::User, &open), (Layer::Repository, &nearer)]).unwrap_err();
+        let said: Vec<_> = mistakes.iter().map(|mistake| mistake.message.as_str()).collect();
+        assert_eq!(
+            said,
+            [
+                "`each run` would only observe, in place of a budget of /home/ann/.config/govern/policy.toml that is enforced"
+            ]
+        );
+        // Whoever types `--policy` may, and so may a repository where the outer file observes itself.
+        assert!(join(&[(Layer::User, &open), (Layer::Given, &nearer)]).is_ok());
+        let observed = open.replacen('\n', "\nmode = \"observe\"\n", 1);
+        assert!(join(&[(Layer::User, &observed), (Layer::Repository, &nearer)]).unwrap().policy.budgets[0].observe);
+    }
+    let closed = run_budget("mine", "5 usd", "");
+    for outer in [closed.as_str(), "version = 1\n[models]\nallow = [\"gpt-6*\"]\n"] {
+        let nearer = format!("{}\n", run_budget("theirs", "1 usd", "").replacen('\n', "\nmode = \"observe\"\n", 1));
+        let policy = join(&[(Layer::User, outer), (Layer::Repository, &nearer)]).unwrap().policy;
+        assert!(!policy.observe);
+        assert!(policy.budgets.iter().all(|budget| budget.observe == (budget.layer == Layer::Repository)));
+    }
+}
+
+#[test]
 fn gates_of_all_layers_add_up_and_none_replaces_another() {
     let gate = |name: &str| format!("version = 1\n[[gate]]\nname = \"{name}\"\ndo = \"deny\"\n");
     let (system, repository) = (gate("ours"), gate("theirs"));
