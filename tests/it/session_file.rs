@@ -3,10 +3,10 @@
 
 use std::sync::Mutex;
 
-use crate::support::codex::{CURRENT, OLD};
+use crate::support::codex::{CURRENT, OLD, OLDER, PREVIOUS};
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
-use crate::support::world::World;
+use crate::support::world::{UNKNOWN, World};
 
 /// What tells the reader's trouble from the file's: four responses, whatever they cost.
 const LIMIT: &[&str] = &["--budget", "4 responses", "--at-limit", "kill"];
@@ -119,4 +119,73 @@ fn a_file_that_nobody_writes_any_more_may_be_changed_and_gone_on_with() {
     assert_eq!(world.server.requests().len(), 4, "{}", end.finished);
     ledger::expect_all_served(&world, &end.id());
     assert!(!end.finished.stderr.contains("while Codex writes it"), "{}", end.finished);
+}
+
+/// One of each kind.
+const SOME: &[&str] = &[
+    "sed -i s/zzzz/y/ $f",
+    "mv $f $f.old; cp $f.old $f",
+    "rm $f; touch $f",
+    "truncate -s -200 $f",
+    "rm -r $s; touch $s",
+];
+
+#[test]
+fn what_is_done_to_the_file_of_a_codex_that_does_not_ask_first_passes_no_limit() {
+    for version in [OLD, OLDER] {
+        for deed in SOME {
+            let Some(world) = World::with_codex(version) else { return };
+            world.server.script(Select::root(), [tool(&world, deed)]);
+            world.server.always(Select::root(), Reply::exec("sleep 0.2"));
+            let end = world.run_governed(LIMIT, EXEC);
+            let served = world.server.requests().len();
+            let spent = ledger::report(&world, &[])["totals"]["responses"].as_u64().unwrap();
+            assert_eq!(end.finished.code(), 124, "{version:?}: {deed}: {}", end.finished);
+            assert!(served <= 5, "{version:?}: {deed}: {served}: {}", end.finished);
+            // One that was asked for as its agent was ended may be on no record, and then it is told.
+            let told = end.finished.stderr.contains("perhaps served");
+            let counted = usize::try_from(spent).unwrap();
+            assert!(counted == served || told, "{version:?}: {deed}: {counted} of {served}: {}", end.finished);
+        }
+    }
+}
+
+#[test]
+fn what_a_sub_agent_does_to_its_own_file_or_its_parents_passes_no_limit() {
+    for version in [CURRENT, PREVIOUS] {
+        // Whose file: the youngest is the sub-agent's own.
+        for whose in ["tail", "head"] {
+            for deed in ["sed -i s/zzzz/y/ $f", "rm $f; touch $f"] {
+                let Some(world) = World::with_codex(version) else { return };
+                let sessions = world.path("codex/sessions").display().to_string();
+                let tool = format!("f=$(find {sessions} -name 'rollout-*.jsonl' | sort | {whose} -n1); {deed}");
+                // Codex offers sub-agents with models that its catalogue does not know.
+                world.policy("[models]\nunpriced = \"dearest\"\n");
+                world.server.script(Select::root(), [Reply::spawn_agent("go on")]);
+                world.server.script(Select::subagent(), [Reply::exec(&tool)]);
+                world.server.always(Select::subagent(), Reply::exec("true"));
+                world.server.always(Select::root(), Reply::exec("sleep 0.2"));
+                let flags = ["--budget", "9 responses", "--at-limit", "kill"];
+                let end = world.run_governed(&flags, &["codex", "exec", "-m", UNKNOWN, "do it"]);
+                let served = world.server.requests().len();
+                assert_eq!(end.finished.code(), 124, "{version:?}: {deed}: {}", end.finished);
+                assert!(served <= 9, "{version:?}: {deed}: {served}: {}", end.finished);
+                assert!(end.finished.stderr.contains("while Codex writes it"), "{version:?}: {deed}: {}", end.finished);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_done_to_the_file_of_a_codex_in_a_script_passes_no_limit() {
+    for deed in SOME {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.server.script(Select::root(), [tool(&world, deed)]);
+        world.server.always(Select::root(), Reply::exec("sleep 0.2"));
+        let end = world.run_governed(LIMIT, &["sh", "-c", "codex exec 'do it'; codex exec again"]);
+        let served = world.server.requests().len();
+        assert_eq!(end.finished.code(), 124, "{deed}: {}", end.finished);
+        assert!(served <= 5, "{deed}: {served}: {}", end.finished);
+        assert!(!end.finished.stderr.contains("0 % used"), "{deed}: {}", end.finished);
+    }
 }
