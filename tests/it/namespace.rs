@@ -103,3 +103,21 @@ fn a_codex_that_a_wrapper_puts_into_a_namespace_waits_at_the_gate() {
     ledger::expect_all_served(&world, &end.id());
     end.expect_said("limits are kept at the gate");
 }
+
+#[test]
+fn a_mount_over_the_sessions_of_a_codex_that_works_passes_no_limit() {
+    if !can_unshare("unshare", &["-Urm"]) {
+        return;
+    }
+    // Governed itself, with what its tool mounts; and in a script, where no hook asks.
+    for command in ["unshare -Urm codex exec 'do it'", "unshare -Urm sh -c \"codex exec 'do it'; true\""] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        let sessions = world.path("codex/sessions").display().to_string();
+        world.server.script(Select::root(), [Reply::exec(&format!("mount -t tmpfs none {sessions}"))]);
+        all_tools(&world);
+        let end = world.run_governed(LIMIT, &["sh", "-c", command]).expect_code(124);
+        let served = world.server.requests().len();
+        assert!(served <= 4, "{command}: {served} served: {}", end.finished);
+        ledger::expect_all_served(&world, &end.id());
+    }
+}
