@@ -101,8 +101,12 @@ fn agents_at_once(name: &str, agents: usize, calls: usize, together: bool) {
     for one in running {
         one.finish().expect_code(0);
     }
-    for (kind, what) in [("request", "request"), ("tool", "tool call"), ("bare", "tool call, govern without its shell")]
-    {
+    for (kind, what) in [
+        ("request", "request"),
+        ("answer", "answer told"),
+        ("tool", "tool call"),
+        ("bare", "tool call, govern without its shell"),
+    ] {
         let mut times = Vec::new();
         for entry in fs::read_dir(&measured).unwrap().flatten() {
             let text = fs::read_to_string(entry.path()).unwrap();
@@ -112,7 +116,7 @@ fn agents_at_once(name: &str, agents: usize, calls: usize, together: bool) {
     }
 }
 
-/// The real Codex, ten tools one after another, with and without govern; what each of its 21 hooks adds.
+/// The real Codex, ten tools one after another, with and without govern; what each of its hooks adds.
 fn real(pairs: usize) {
     let Some(world) = World::with_codex(CURRENT) else { return };
     let tools = (0..10).map(|_| Reply::exec("true")).chain([Reply::message("done")]);
@@ -129,10 +133,10 @@ fn real(pairs: usize) {
     let mut added: Vec<f64> = (0..pairs).map(|_| once("govern", &governed) - once("codex", &bare)).collect();
     added.sort_by(f64::total_cmp);
     let added = added[added.len() / 2];
-    // SessionStart, ten tools, eleven requests.
+    // SessionStart, ten tools, eleven requests and their answers, the end of the turn.
     println!(
         "\nreal Codex, 10 tools: {added:.0} ms more in all, median of {pairs} pairs; {:.1} ms a hook",
-        added / 22.0
+        added / 34.0
     );
 }
 
@@ -145,7 +149,7 @@ fn call_hooks() {
         value["value"][0]["hooks"][0]["command"].as_str().unwrap().to_owned()
     };
     let variable = |name: &str| std::env::var(name).unwrap();
-    let (request, tool) = (hook("PreModelRequest"), hook("PreToolUse"));
+    let (request, answer, tool) = (hook("PreModelRequest"), hook("PostModelRequest"), hook("PreToolUse"));
     let calls: usize = variable("GOVERN_BENCH_CALLS").parse().unwrap();
     let together = variable("GOVERN_BENCH_TOGETHER") == "1";
     let thread = format!("01a201c2-290f-70e3-a3f3-{:012x}", std::process::id());
@@ -155,20 +159,34 @@ fn call_hooks() {
             "session_id": thread, "transcript_path": transcript, "turn_id": "t", "cwd": "/", "hook_event_name": event, "model": "gpt-6.1-sol",
             "tool_name": "Bash", "tool_input": {"command": "cargo test --lib"}, "tool_use_id": "c",
         })
-        .to_string()
+    };
+    let asked = |call: usize| {
+        let mut asked = input("PreModelRequest");
+        asked["request_id"] = format!("request_{call}").into();
+        asked.to_string()
+    };
+    let told = |call: usize| {
+        let mut told = input("PostModelRequest");
+        told["request_id"] = format!("request_{call}").into();
+        told["response_id"] = format!("resp_{call}").into();
+        told["status"] = "completed".into();
+        told["token_usage"] = usage();
+        told.to_string()
     };
     let words: Vec<&str> = tool.split(" || ").next().unwrap().split('\'').map(str::trim).collect();
     let bare = ["hook", "pre-tool-use", words[3]];
     let mut lines = String::new();
     for call in 0..calls {
         wait(together);
-        lines += &format!("request {}\n", timed("/bin/bash", &["-c", &request], input("PreModelRequest").as_bytes()));
+        lines += &format!("request {}\n", timed("/bin/bash", &["-c", &request], asked(call).as_bytes()));
+        wait(together);
+        lines += &format!("answer {}\n", timed("/bin/bash", &["-c", &answer], told(call).as_bytes()));
         // Codex writes down what the request has used before it runs a tool or sends the next one.
         session.write_all(usage_record(&thread, call).as_bytes()).unwrap();
         wait(together);
-        lines += &format!("tool {}\n", timed("/bin/bash", &["-c", &tool], input("PreToolUse").as_bytes()));
+        lines += &format!("tool {}\n", timed("/bin/bash", &["-c", &tool], input("PreToolUse").to_string().as_bytes()));
         wait(together);
-        lines += &format!("bare {}\n", timed(words[1], &bare, input("PreToolUse").as_bytes()));
+        lines += &format!("bare {}\n", timed(words[1], &bare, input("PreToolUse").to_string().as_bytes()));
     }
     let measured = PathBuf::from(variable("GOVERN_BENCH_MEASURED"));
     fs::write(measured.join(std::process::id().to_string()), lines).unwrap();
@@ -192,12 +210,17 @@ fn begin_session(thread: &str) -> (PathBuf, fs::File) {
     (path, file)
 }
 
-/// The line that tells what a response has used, as Codex 0.169 writes it.
-fn usage_record(thread: &str, call: usize) -> String {
-    let usage = serde_json::json!({
+/// What each response has used.
+fn usage() -> serde_json::Value {
+    serde_json::json!({
         "input_tokens": 100, "cached_input_tokens": 0, "cache_write_input_tokens": 0, "output_tokens": 10,
         "reasoning_output_tokens": 0, "total_tokens": 110,
-    });
+    })
+}
+
+/// The line that tells what a response has used, as Codex 0.169 writes it.
+fn usage_record(thread: &str, call: usize) -> String {
+    let usage = usage();
     let record = serde_json::json!({
         "timestamp": chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(), "type": "token_usage_record",
         "payload": {
