@@ -1,5 +1,6 @@
 //! Pure. Alerts: once for each crossing, and what they do goes the way of a budget's step.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,36 @@ impl Governor {
         self.evaluate_one(now, name, books);
     }
 
+    /// The alert's `only` leaves the agent in.
+    fn looks_at(&self, alert: &Alert, agent: &Agent) -> bool {
+        alert.only.iter().all(|(dimension, patterns)| {
+            let value = agent.value(&self.run, dimension);
+            value.is_some_and(|value| patterns.iter().any(|pattern| pattern.is_match(&value)))
+        })
+    }
+
+    /// Says, once, what looks at a ChatGPT plan's own limits and cannot judge them: so many answers came and none told of
+    /// a plan, as with an API key.
+    pub(super) fn tell_of_unknown_plan(&mut self, name: &AgentName, answers: i64) {
+        let Some(agent) = self.agents.get(name) else { return };
+        if !agent.watch.plan_is_unknown(answers) {
+            return;
+        }
+        let of_plan = |alert: &&Alert| matches!(alert.trigger, Trigger::Plan { .. }) && self.looks_at(alert, agent);
+        let names: BTreeSet<String> =
+            self.policy.alerts.iter().filter(of_plan).map(|alert| format!("`{}`", alert.name)).collect();
+        if names.is_empty() {
+            return;
+        }
+        let names = names.into_iter().collect::<Vec<_>>().join(", ");
+        let what = format!("no limit of a ChatGPT plan was told with the answers: {names} cannot be judged here");
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.watch.plan_missed = true;
+        }
+        self.mark(Some(name), what.clone());
+        self.say(name, &what);
+    }
+
     /// The alerts that are over their mark for this agent and were not carried out; what fell back under may be again.
     pub(super) fn alarms(&mut self, now: Moment, name: &AgentName) -> Vec<Due> {
         let policy = Arc::clone(&self.policy);
@@ -70,11 +101,7 @@ impl Governor {
 
     fn over(&self, now: Moment, name: &AgentName, alert: &Alert) -> Option<String> {
         let agent = self.agents.get(name)?;
-        let concerns = alert.only.iter().all(|(dimension, patterns)| {
-            let value = agent.value(&self.run, dimension);
-            value.is_some_and(|value| patterns.iter().any(|pattern| pattern.is_match(&value)))
-        });
-        if !concerns {
+        if !self.looks_at(alert, agent) {
             return None;
         }
         match &alert.trigger {

@@ -300,6 +300,8 @@ impl Governor {
         if let Some(model) = arrived {
             self.say(&name, &format!("routed to {model}"));
         }
+        // What an answer tells of the plan comes right after it.
+        self.tell_of_unknown_plan(&name, 2);
         self.expect_admitted(now, &name, response);
         self.answered_by_hook(&name, response);
         charge(self, response, Some(&name), books);
@@ -353,6 +355,7 @@ impl Governor {
 
     fn exited(&mut self, now: Moment, name: &AgentName, leftover: u32, ok: bool) {
         self.unobserved_at_end(name);
+        self.tell_of_unknown_plan(name, 1);
         if leftover > 0 {
             let what = format!("{leftover} Codex process(es) that outlived the command were ended");
             self.mark(Some(name), what);

@@ -35,6 +35,8 @@ pub(super) struct Watch {
     heard: Duration,
     /// The plan's own limits, as last reported.
     pub(super) plan: Vec<PlanWindow>,
+    /// It was said that none was reported.
+    pub(super) plan_missed: bool,
     /// The plan's window for which it is held, until it begins anew.
     pub(super) held_for: Option<PlanWindow>,
     /// When it will be looked whether it is idle.
@@ -71,6 +73,11 @@ impl Spent {
 }
 
 impl Watch {
+    /// So many answers came, or more, and none told of a plan; that was not said yet.
+    pub(super) fn plan_is_unknown(&self, answers: i64) -> bool {
+        self.plan.is_empty() && !self.plan_missed && self.spent.responses >= answers
+    }
+
     /// A model answered one of its threads.
     pub(super) fn answered(&mut self, now: Duration, response: &Response) {
         self.spent.add(response);

@@ -205,6 +205,34 @@ fn what_a_plan_holds_goes_on_when_its_window_begins_anew() {
 }
 
 #[test]
+fn what_looks_at_a_plan_says_once_that_none_is_told_of() {
+    let told = |acts: &dyn Fn(&mut World)| {
+        let mut world = Plan::of(&alert("used = \"80% plan 5h\"\ndo = \"hold\"\nuntil = \"reset\"")).started();
+        world.asks("root");
+        acts(&mut world);
+        world.told().matches("`watchful` cannot be judged here").count()
+    };
+    // Said and recorded.
+    let once = 2;
+    assert_eq!(told(&|world| world.works(1)), 0, "what the first answer tells may come yet");
+    assert_eq!(told(&|world| (0..4).for_each(|_| world.works(1))), once);
+    assert_eq!(
+        told(&|world| {
+            plan_is(world, 100, 600);
+            (0..4).for_each(|_| world.works(1));
+        }),
+        0
+    );
+    let of_nothing = {
+        let mut world = Plan::of(&alert("idle = \"20m\"\ndo = \"warn\"")).started();
+        world.asks("root");
+        (0..4).for_each(|_| world.works(1));
+        world.told().contains("cannot be judged")
+    };
+    assert!(!of_nothing);
+}
+
+#[test]
 fn what_only_observes_says_what_it_would_do_once() {
     for lines in [
         "failing = 3\ndo = \"kill\"\nmode = \"observe\"",
