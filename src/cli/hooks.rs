@@ -330,7 +330,11 @@ mod tests {
             assert_eq!(decides(), [false, true]);
             write(false, &|text| text.replace("/govern'", "/gone'"));
             assert_eq!(decides(), [false, false]);
-            write(false, &|text| format!("{text}\n[features]\nhooks = false\n"));
+            let off = |text: String| match managed {
+                true => text.replace("features.hooks = true", "features.x = false"),
+                false => format!("{text}\n[features]\nhooks = false\n"),
+            };
+            write(false, &off);
             assert_eq!(decides(), [managed, managed]);
             write(false, &|text| text.replace("sha256:", "sha256:0"));
             assert_eq!(decides(), [managed, managed]);

@@ -6,6 +6,7 @@
 
 mod groups;
 mod lines;
+mod pin;
 
 use std::path::Path;
 
@@ -122,6 +123,8 @@ pub struct Standing {
     pub hooks: Vec<Found>,
     /// The file turns all hooks off.
     pub off: bool,
+    /// It lets nobody turn them off, if it is the machine's.
+    pub pinned: bool,
 }
 
 /// Why a file was left as it is.
@@ -198,6 +201,7 @@ fn put_in(text: &str, installation: &Installation<'_>, trust: Trust<'_>, note: &
         if document.get("hooks").is_some_and(Item::is_inline_table) {
             return Err(NotChanged::Inline);
         }
+        pin::pin(&mut document);
         let fresh = document.get("hooks").is_none_or(|hooks| hooks.as_table().is_some_and(Table::is_implicit));
         let hooks = hooks_of(&mut document)?;
         if !hooks.contains_key("managed_dir") {
@@ -256,6 +260,9 @@ fn take_all_out(text: &str, trust: Trust<'_>) -> Result<String, NotChanged> {
     }
     drop_if_bare(hooks, "state");
     drop_if_bare(document.as_table_mut(), "hooks");
+    if matches!(trust, Trust::Managed(_)) {
+        pin::unpin(&mut document);
+    }
     let mut removed = document.to_string();
     if text.contains(NOTE_UNENDED) && removed.ends_with('\n') {
         removed.pop();
@@ -270,9 +277,10 @@ fn take_all_out(text: &str, trust: Trust<'_>) -> Result<String, NotChanged> {
 pub fn standing(text: &str, trust: Trust<'_>) -> Result<Standing, NotChanged> {
     let document: DocumentMut = text.parse()?;
     let off = turns_off(document.as_table());
+    let pinned = pin::is_pinned(document.as_table());
     let mut found = Vec::new();
     let Some(hooks) = document.get("hooks").and_then(Item::as_table_like) else {
-        return Ok(Standing { hooks: found, off });
+        return Ok(Standing { hooks: found, off, pinned });
     };
     for event in HookEvent::ALL {
         for place in own_places(hooks, event)? {
@@ -291,7 +299,7 @@ pub fn standing(text: &str, trust: Trust<'_>) -> Result<Standing, NotChanged> {
             found.push(Found { event, command, trusted });
         }
     }
-    Ok(Standing { hooks: found, off })
+    Ok(Standing { hooks: found, off, pinned })
 }
 
 /// `[features]` of a file or a profile turns all hooks off.

@@ -187,7 +187,7 @@ impl RunReport {
 
     /// A Codex worked in it, and nothing that it spent was seen.
     fn is_unobserved(&self) -> bool {
-        self.rows.is_empty() && self.told.iter().any(|told| told.because.contains(UNOBSERVED))
+        self.totals.responses == 0 && self.told.iter().any(|told| told.because.contains(UNOBSERVED))
     }
 
     fn headline(&self) -> String {

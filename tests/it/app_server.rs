@@ -166,7 +166,8 @@ fn a_thread_without_a_file_of_a_codex_that_does_not_ask_ends_with_its_first_turn
         let mut client = Client::start(&world, LIMIT, command);
         let thread = client.thread(json!({"ephemeral": true}));
         client.turn(&thread);
-        client.ended_by_govern(&world).expect_code(124).expect_said("does not ask before its requests");
+        let end = client.ended_by_govern(&world).expect_code(124);
+        end.expect_said("does not ask before its requests").expect_not_said("% used");
         assert_eq!(world.server.served().len(), before + 1, "{command:?}");
     }
 }

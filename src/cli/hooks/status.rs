@@ -185,7 +185,15 @@ fn judge(standing: &Standing, managed: bool) -> (State, String) {
     if standing.off && !managed {
         return (State::Off, "`[features]` turns hooks off in this file".to_owned());
     }
-    let what = if managed { "managed: no user can turn them off" } else { "trusted by their hashes" };
+    let what = match (managed, standing.pinned) {
+        (false, _) => "trusted by their hashes".to_owned(),
+        (true, true) => "managed: no user can turn them off".to_owned(),
+        (true, false) => {
+            format!(
+                "managed, and `features.hooks = true` is missing, without which a user can turn them off: `{install}` adds it"
+            )
+        }
+    };
     let moves = if hooks.iter().any(installed::Found::goes_by_environment) {
         format!(
             "; an earlier govern put them there, and the environment says where their policy lies: `{install}` mends it"
@@ -236,7 +244,7 @@ mod tests {
             change(index, &mut found);
             found
         };
-        Standing { hooks: EVENTS.iter().enumerate().map(found).collect(), off: false }
+        Standing { hooks: EVENTS.iter().enumerate().map(found).collect(), off: false, pinned: true }
     }
 
     #[test]
@@ -250,7 +258,7 @@ mod tests {
         let mut part = whole.clone();
         part.hooks.pop();
         let off = Standing { off: true, ..whole.clone() };
-        let none = Standing { hooks: Vec::new(), off: false };
+        let none = Standing { hooks: Vec::new(), off: false, pinned: false };
         let cases = [
             (&whole, State::Installed, "8 hooks, trusted by their hashes"),
             (&gone, State::Broken, "which is not there"),

@@ -23,7 +23,7 @@ fn installation(observe: bool) -> Installation<'static> {
 }
 
 /// Files as people have them.
-const FILES: [&str; 14] = [
+const FILES: [&str; 17] = [
     "",
     "\n",
     "model = \"a\"",
@@ -31,6 +31,9 @@ const FILES: [&str; 14] = [
     "model = \"a\"\r\n[features]\r\nx = true\r\n",
     "# mine\nmodel = \"a\" # dear\n\n[model_providers.x]\nname = \"x\"\n\n\n",
     "[hooks]\n",
+    "[features] # his\n",
+    "features.x = true\nfeatures.y = false # his\n\n[tui]\na = 1\n",
+    "features = { x = true }\n",
     "[hooks.state]\n\n[tui]\ntheme = \"x\"\n",
     "hooks = {}\n",
     "hooks = { PreToolUse = [{ matcher = \"Bash\", hooks = [{ type = \"command\", command = \"his\" }] }] }\n[tui]\na = 1\n",
@@ -154,4 +157,20 @@ fn a_command_fails_closed_unless_it_only_observes() {
     assert_eq!(anyones.command(HookEvent::SessionEnd).unwrap(), format!("{call} session-end || true"));
     let other = Installation { posix_shell: false, ..installation(false) };
     assert!(other.command(HookEvent::PreToolUse).unwrap().starts_with("exec /bin/sh -c '"));
+}
+
+#[test]
+fn in_the_machines_file_nobody_turns_hooks_off_unless_its_owner_does() {
+    let trust = Trust::Managed("/opt/govern");
+    for text in FILES.into_iter().filter(|text| !text.starts_with("hooks = {")) {
+        let installed = install(text, &installation(false), trust).unwrap();
+        // An inline table has no room for it.
+        assert_eq!(standing(&installed, trust).unwrap().pinned, !text.starts_with("features = {"), "{installed}");
+        let users = install(text, &installation(false), Trust::Hashes(&both())).unwrap();
+        assert!(!standing(&users, Trust::Hashes(&both())).unwrap().pinned, "{users}");
+    }
+    let off = "[features]\nhooks = false\n";
+    let installed = install(off, &installation(false), trust).unwrap();
+    assert!(standing(&installed, trust).unwrap().off, "{installed}");
+    assert_eq!(remove(&installed, trust).unwrap(), off);
 }
