@@ -12,7 +12,7 @@ use super::resume::{Earlier, ResumableFleet};
 use super::run::{
     Supervision, attribute_with, earlier_spend_unknown, fresh_budgets, in_runtime, new_run, priced_late, whoami,
 };
-use super::{adviser, before, env, fleet_file, import, summary, worktree};
+use super::{adviser, before, env, fleet_file, import, price_list, summary, worktree};
 use crate::codex::{Invocation, Kind};
 use crate::decide::agent::AgentSetup;
 use crate::decide::reach::Surroundings;
@@ -170,7 +170,8 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
 /// Reads and checks the file. Warnings are shown, mistakes stop everything.
 fn load(args: &FleetArgs, here: &Here<'_>) -> Result<Loaded> {
     let flags = FlagRules { observe: args.observe, ..FlagRules::default() };
-    let loaded = fleet_file::read(&args.file, args.policy.as_deref(), flags, here)?;
+    let mut loaded = fleet_file::read(&args.file, args.policy.as_deref(), flags, here)?;
+    loaded.warnings = price_list::told(loaded.warnings, |name| here.variable(name));
     if !loaded.warnings.is_empty() && !args.quiet {
         super::to_stderr(&diagnostic::render(&loaded.warnings, Look::stderr().colour));
     }

@@ -79,7 +79,8 @@ impl Here<'_> {
 
     /// The policy that applies here.
     pub fn policy(&self, given: Option<&Path>) -> Result<Loaded> {
-        join(policy_files::read(self.policy_places(given))?, self.look.colour)
+        let loaded = join(policy_files::read(self.policy_places(given))?, self.look.colour)?;
+        Ok(Loaded { warnings: price_list::told(loaded.warnings, |name| self.variable(name)), ..loaded })
     }
 
     /// The prices in force, the policy's own over them.

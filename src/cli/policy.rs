@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::format::{Format, put};
 use super::here::{Here, join};
-use super::policy_files;
 use super::policy_try::{self, TryArgs};
+use super::{policy_files, price_list};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::model::{Attribution, Dimension};
@@ -155,5 +155,6 @@ fn read_alone(file: &Path, here: &Here<'_>) -> Result<Loaded> {
     for read in &mut layers {
         read.layer = layer;
     }
-    join(layers, here.look.colour)
+    let loaded = join(layers, here.look.colour)?;
+    Ok(Loaded { warnings: price_list::told(loaded.warnings, |name| here.variable(name)), ..loaded })
 }

@@ -8,6 +8,8 @@ use chrono::NaiveDate;
 use super::policy_files;
 use super::text_file::{self, Named, Unreadable};
 use crate::error::{Error, Result};
+use crate::policy::layers::without_known;
+use crate::policy::mistake::Mistake;
 use crate::usage::price::PriceTable;
 
 /// Where the user's own list lies, whether it is there or not: beside the user's policy, with the same trust.
@@ -29,6 +31,18 @@ pub fn in_force(env: impl Fn(&str) -> Option<OsString>) -> Result<PriceTable> {
     let text = text_file::read(&path, Named::Found).map_err(|error| unreadable(error, &path))?;
     let (own, date) = parse(&path, &text)?;
     Ok(if day(embedded).is_none_or(|built_in| date > built_in) { own } else { embedded.clone() })
+}
+
+/// A policy's warnings, but for those of models that the list in force knows.
+pub fn told(warnings: Vec<Mistake>, env: impl Fn(&str) -> Option<OsString>) -> Vec<Mistake> {
+    if warnings.iter().all(|warning| warning.unless_priced.is_none()) {
+        return warnings;
+    }
+    // One that cannot be read is told of where it is needed.
+    match in_force(env) {
+        Ok(list) => without_known(warnings, &list),
+        Err(_) => warnings,
+    }
 }
 
 /// A list that somebody typed the path of: its text.

@@ -37,7 +37,7 @@ use crate::usage::price::PriceTable;
 use super::declares::Declares;
 use super::here::{self, Here};
 use super::resume::Resumable;
-use super::{adviser, before, env, import, policy_files, summary};
+use super::{adviser, before, env, import, policy_files, price_list, summary};
 
 /// Options of `govern run`.
 #[derive(Args, Debug)]
@@ -387,8 +387,9 @@ impl Rules {
     pub(super) fn join(&self, layers: Vec<LayerText>, quiet: bool) -> Result<Policy> {
         let flags = self.flags()?;
         let loaded = here::join_with(layers, flags, Look::stderr().colour)?;
-        if !loaded.warnings.is_empty() && !quiet {
-            super::to_stderr(&diagnostic::render(&loaded.warnings, Look::stderr().colour));
+        if !quiet {
+            let warnings = price_list::told(loaded.warnings, env);
+            super::to_stderr(&diagnostic::render(&warnings, Look::stderr().colour));
         }
         Ok(loaded.policy)
     }

@@ -80,6 +80,9 @@ impl Governor {
         if agent.last_response().is_none() && !self.policy.models.ladder.is_empty() {
             return Routable::Unknown;
         }
+        if let Some(model) = self.unpriced_below(agent) {
+            return Routable::No(format!("it is not routed: `{model}` has no price"));
+        }
         let model = agent.last_response().and_then(|last| last.model.as_ref()).map(ModelId::as_str);
         Routable::No(format!("it is not routed: the ladder has no model below `{}`", model.unwrap_or("unknown")))
     }

@@ -82,8 +82,7 @@ impl Governor {
                 None => amount(response, unit),
                 Some(model) => match self.quoted(model, response).money() {
                     Some(cost) => cost.nanos(),
-                    // A model without a price makes no room.
-                    None if rung.is_some() => i64::MAX,
+                    // A model without a price makes no room; where money is what ends an agent, none is routed to.
                     None => amount(response, unit),
                 },
             }

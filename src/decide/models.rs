@@ -9,7 +9,7 @@ use super::input::{Asks, Moment};
 
 impl Governor {
     /// Whether a model without a price would be charged to a limit in money.
-    fn counts_money(&self, name: &AgentName) -> bool {
+    pub(super) fn counts_money(&self, name: &AgentName) -> bool {
         let bound = self.accounts().any(|(budget, account)| {
             account.key.unit.is_money() && account.agents.contains(name) && !budget.observe && budget.is_hard()
         });

@@ -1,7 +1,7 @@
 //! Pure. An agent moves through the lifecycle's table, and the table's orders become effects.
 
-use crate::model::AgentName;
 use crate::model::event::EventKind;
+use crate::model::{AgentName, ModelId, Response};
 use crate::policy::rule::Rung;
 
 use super::account::Books;
@@ -124,8 +124,13 @@ impl Governor {
         }
     }
 
-    /// The next model down the ladder for this agent.
+    /// The next model down the ladder for this agent that it may go on with.
     pub(super) fn next_rung(&self, agent: &Agent) -> Option<Rung> {
+        self.rungs_below(agent).into_iter().find(|rung| !self.is_unpriced_for(agent, rung)).cloned()
+    }
+
+    /// The allowed models below that of an agent, the next one first.
+    fn rungs_below(&self, agent: &Agent) -> Vec<&Rung> {
         let ladder = &self.policy.models.ladder;
         let allowed = |rung: &&Rung| self.policy.models.allows(rung.model.as_str());
         let last = agent.last_response();
@@ -134,16 +139,31 @@ impl Governor {
             (None, Some(model)) => ladder.iter().position(|known| known.model == *model),
             (None, None) => None,
         };
-        match place {
-            Some(place) => ladder.iter().skip(place + 1).find(allowed).cloned(),
+        match (place, last) {
+            (Some(place), _) => ladder.iter().skip(place + 1).filter(allowed).collect(),
             // A model that is not on the ladder goes to the first rung that costs less.
-            None => {
-                let last = last?;
-                let now = last.cost.money()?;
+            (None, Some(last)) => {
+                let Some(now) = last.cost.money() else { return Vec::new() };
                 let cheaper = |rung: &&Rung| self.quoted(&rung.model, last).money().is_some_and(|cost| cost < now);
-                ladder.iter().filter(cheaper).find(allowed).cloned()
+                ladder.iter().filter(cheaper).filter(allowed).collect()
             }
+            (None, None) => Vec::new(),
         }
+    }
+
+    /// Under a limit in money it would be stopped before its first request on this model.
+    fn is_unpriced_for(&self, agent: &Agent, rung: &Rung) -> bool {
+        let has_price = |last: &Response| self.quoted(&rung.model, last).money().is_some();
+        self.counts_money(&agent.setup.name) && !agent.last_response().is_none_or(has_price)
+    }
+
+    /// A model that an agent could go down to if it had a price.
+    pub(super) fn unpriced_below(&self, agent: &Agent) -> Option<&ModelId> {
+        let below = self.rungs_below(agent).into_iter();
+        below
+            .map(|rung| (rung, &rung.model))
+            .find(|(rung, _)| self.is_unpriced_for(agent, rung))
+            .map(|(_, model)| model)
     }
 
     /// Restarts at the first moment when no answer and no sub-agent's work would be lost.

@@ -3,6 +3,7 @@
 mod alert;
 mod flags;
 mod governor;
+mod named;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
 pub use flags::FlagRules;
+pub use named::without_known;
 
 use super::check::{self, BudgetDraft, BudgetRule, Draft, GateDraft, TierDraft};
 use super::file;
@@ -50,6 +52,7 @@ pub fn load(mut layers: Vec<LayerText>, flags: FlagRules) -> Result<Loaded, Vec<
     let timezone = join.outermost("timezone", zones).unwrap_or(Tz::UTC);
     let drafts = roots.iter().zip(&mut notes).map(|(root, notes)| rules(root, timezone, notes)).collect();
     let policy = join.policy(drafts, timezone, &flags, digest);
+    join.names(notes.iter_mut().map(Notes::take_named).collect(), &policy.prices);
 
     let mut mistakes = join.mistakes;
     mistakes.extend(notes.into_iter().flat_map(Notes::into_found));
@@ -261,6 +264,8 @@ impl Join<'_> {
             tiers.iter().map(|(_, tier)| (tier.name.clone(), tier.model.clone())).collect();
         let models = Models { ladder, allow, service_tiers, tiers: by_name, unpriced };
         let (index, spans) = places.unwrap_or_default();
+        let own: Vec<_> = drafts.iter().flat_map(|draft| &draft.prices).map(|price| price.value.clone()).collect();
+        self.goes_down(&models.ladder, (index, &spans), &own);
         for (rung, span) in models.ladder.iter().zip(spans) {
             if !models.allows(rung.model.as_str()) {
                 let message = format!("`route` can never take `{}`: `allow` leaves it out", rung.model);
@@ -418,7 +423,15 @@ impl Join<'_> {
 
     fn add(&mut self, index: usize, span: &Span, severity: Severity, message: String, hint: &str, also: Option<Also>) {
         let Some(file) = self.files.get(index).map(Arc::clone) else { return };
-        self.mistakes.push(Mistake { file, span: span.clone(), severity, message, hint: hint.to_owned(), also });
+        self.mistakes.push(Mistake {
+            file,
+            span: span.clone(),
+            severity,
+            message,
+            hint: hint.to_owned(),
+            also,
+            unless_priced: None,
+        });
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::rule::Layer;
+use crate::model::ModelId;
 
 /// Byte positions in a layer's text, the end not included.
 pub type Span = Range<usize>;
@@ -54,6 +55,8 @@ pub struct Mistake {
     pub hint: String,
     /// Another place that it has to do with.
     pub also: Option<Also>,
+    /// It is none where a price list knows this model, as the user's own may.
+    pub unless_priced: Option<ModelId>,
 }
 
 /// Another place that a mistake has to do with.
@@ -77,17 +80,40 @@ impl Mistake {
     }
 }
 
+/// How a file names a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// By its name.
+    Name,
+    /// By a pattern that it may match.
+    Pattern,
+    /// To give it a price of its own.
+    Own,
+}
+
+/// A model that a file names.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedModel {
+    /// As it is written.
+    pub(crate) text: String,
+    /// Where.
+    pub(crate) span: Span,
+    /// How.
+    pub(crate) naming: Naming,
+}
+
 /// Collects the mistakes of one layer.
 pub(crate) struct Notes {
     file: Arc<LayerText>,
     found: Vec<Mistake>,
+    named: Vec<NamedModel>,
     /// Parts of the text could not be read, so that what is not there may only not have been seen.
     pub(crate) partial: bool,
 }
 
 impl Notes {
     pub(crate) fn new(file: Arc<LayerText>) -> Self {
-        Self { file, found: Vec::new(), partial: false }
+        Self { file, found: Vec::new(), named: Vec::new(), partial: false }
     }
 
     /// Notes of the same layer that nobody reads: for a text that is reported elsewhere.
@@ -124,7 +150,17 @@ impl Notes {
 
     fn add(&mut self, span: &Span, severity: Severity, message: String, hint: String) {
         let file = Arc::clone(&self.file);
-        self.found.push(Mistake { file, span: span.clone(), severity, message, hint, also: None });
+        self.found.push(Mistake { file, span: span.clone(), severity, message, hint, also: None, unless_priced: None });
+    }
+
+    /// A model is named: whether it is known can be told when all files are read.
+    pub(crate) fn name_model(&mut self, text: &str, span: &Span, naming: Naming) {
+        self.named.push(NamedModel { text: text.to_owned(), span: span.clone(), naming });
+    }
+
+    /// The models that were named so far.
+    pub(crate) fn take_named(&mut self) -> Vec<NamedModel> {
+        std::mem::take(&mut self.named)
     }
 
     pub(crate) fn into_found(self) -> Vec<Mistake> {

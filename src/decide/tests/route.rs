@@ -127,3 +127,22 @@ fn a_model_that_is_not_allowed_is_no_rung() {
     world.works(2_500);
     assert!(world.told().contains("RESTART codex/root with cheap"));
 }
+
+#[test]
+fn a_model_without_a_price_is_no_rung_where_money_ends_an_agent() {
+    let models = "[models]\nladder = [\"dear\", \"gpt-6.1-tera\", \"cheap\"]\n";
+    let mut world = Plan::of(&format!("{models}{}", five_dollars(ROUTE))).started();
+    world.works(500);
+    world.works(2_500);
+    assert!(world.told().contains("RESTART codex/root with cheap"));
+
+    let models = "[models]\nladder = [\"dear\", \"gpt-6.1-tera\"]\n";
+    let mut world = Plan::of(&format!("{models}{}", five_dollars(ROUTE))).started();
+    for _ in 0..5 {
+        world.works(700);
+    }
+    let told = world.told();
+    assert!(told.contains("it is not routed: `gpt-6.1-tera` has no price") && !told.contains("RESTART"), "{told}");
+    assert!(!told.contains("9223372036"), "{told}");
+    assert!(!world.finished());
+}

@@ -3,7 +3,7 @@
 use crate::policy::mistake::Notes;
 use crate::policy::table::{Keys, Placed, Table};
 
-use super::Draft;
+use super::{Draft, pattern};
 
 const KEYS: Keys = Keys { of: "`[approvals]`", known: &["approvers", "max_extend", "wait_for_nobody"], later: &[] };
 
@@ -15,6 +15,10 @@ pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
         if texts.value.is_empty() {
             let message = "`approvers` is empty: anyone with the ledger's rights may answer";
             notes.warn(&texts.span, message, "name who may answer, or leave it out");
+        }
+        for text in texts.value.iter().filter(|text| pattern::is_meant(text.value)) {
+            let message = format!("`{}` is taken as it stands, and nobody is called so", text.value);
+            notes.warn(&text.span, message, "name each who may answer by the name of the login");
         }
         let names = texts.value.iter().filter_map(|text| super::name(text, "approvers", notes)).collect();
         Placed { value: names, span: texts.span }

@@ -96,6 +96,11 @@ fn set(table: &Table<'_>, notes: &mut Notes) -> (Attribution, Vec<Dimension>) {
             wrong_type(key.value, value, "a text", "\"web\"", notes);
             continue;
         };
+        if pattern::is_meant(text.value) {
+            let message =
+                format!("`{}` is taken as it stands: spend would belong to a {dimension} of that name", text.value);
+            notes.warn(&text.span, message, "write the value itself; a named group of `branch` fills in what varies");
+        }
         if let Some(name) = super::name(&text, key.value, notes) {
             fill(&mut attribution, &dimension, &name);
             fields.push(dimension);

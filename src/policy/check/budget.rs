@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use crate::model::{BudgetName, Dimension, Quantity, Unit};
 use crate::policy::limit_key::{LimitKey, LimitKeyError};
-use crate::policy::mistake::{Notes, Span};
+use crate::policy::mistake::{Naming, Notes, Span};
 use crate::policy::percent;
 use crate::policy::plan::PlanShare;
 use crate::policy::rule::{Allot, Budget, Step, Window};
@@ -18,7 +18,7 @@ use crate::policy::table::{Entry, Keys, Placed, Table, Text, as_text, wrong_type
 
 use super::only::{self, DIMENSIONS, dimension};
 use super::steps::{self, Checked};
-use super::{BudgetDraft, BudgetRule, allot, plan, spawn, window};
+use super::{BudgetDraft, BudgetRule, allot, pattern, plan, spawn, window};
 
 const KEYS: Keys = Keys {
     of: "`[[budget]]`",
@@ -232,7 +232,10 @@ fn limits(
 fn limit_key(key: &Text<'_>, per: Option<&[Dimension]>, notes: &mut Notes) -> Option<LimitKey> {
     let per = per.filter(|per| !per.is_empty())?;
     let error = match LimitKey::parse(key.value, per.len()) {
-        Ok(key) => return Some(key),
+        Ok(read) => {
+            taken_as_it_stands(key, per, notes);
+            return Some(read);
+        }
         Err(error) => error,
     };
     let example: Vec<String> = per.iter().map(|dimension| dimension.to_string().to_uppercase()).collect();
@@ -248,6 +251,40 @@ fn limit_key(key: &Text<'_>, per: Option<&[Dimension]>, notes: &mut Notes) -> Op
     };
     notes.refuse(&key.span, format!("`{}` {error}", key.value), hint);
     None
+}
+
+/// Warns of what looks like a pattern: a key names values, and only a `*` alone is any of several.
+fn taken_as_it_stands(key: &Text<'_>, per: &[Dimension], notes: &mut Notes) {
+    if let [one] = per {
+        if pattern::is_meant(key.value) {
+            literal(key, key.value, one, notes);
+        } else if matches!(one, Dimension::Team | Dimension::User | Dimension::Client) && key.value.contains('/') {
+            let other = if *one == Dimension::User { "team" } else { "user" };
+            let message = format!("`{}` is one {one}: the budget is per one thing", key.value);
+            let hint = format!("to name a {one} and a {other} write `per = [\"{one}\", \"{other}\"]`");
+            notes.warn(&key.span, message, hint);
+        } else if *one == Dimension::Model {
+            notes.name_model(key.value, &key.span, Naming::Name);
+        }
+        return;
+    }
+    // What a backslash has taken the meaning of is meant as it stands.
+    let written = key.value.replace("\\/", "\0").replace("\\*", "").replace("\\\\", "");
+    for (part, dimension) in written.split('/').zip(per) {
+        if part != "*" && pattern::is_meant(part) {
+            literal(key, &part.replace('\0', "/"), dimension, notes);
+        }
+    }
+}
+
+fn literal(key: &Text<'_>, value: &str, dimension: &Dimension, notes: &mut Notes) {
+    let message = format!("`{value}` is taken as it stands, and no {dimension} is called so");
+    let hint = if value == "*" {
+        "`limit` is for all that `limits` does not name".to_owned()
+    } else {
+        format!("a key of `limits` is the value itself: bind a budget with `only = {{ {dimension} = [\"{value}\"] }}`")
+    };
+    notes.warn(&key.span, message, hint);
 }
 
 /// Warns of limits that no spend can have.

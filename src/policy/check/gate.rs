@@ -13,7 +13,7 @@ use crate::policy::rule::{Gate, GateVerb, Refusal};
 use crate::policy::suggest;
 use crate::policy::table::{Keys, Placed, Table, Text};
 
-use super::{GateDraft, only, pattern};
+use super::{GateDraft, models, only, pattern};
 
 const KEYS: Keys = Keys {
     of: "`[[gate]]`",
@@ -45,7 +45,7 @@ pub(super) fn check(
     let wanted = commands(table, "match", "[\"git push*\"]", notes);
     let except = commands(table, "not", "[\"git push --dry-run*\"]", notes);
     let paths = globs(table, "paths", "[\".github/*\"]", notes);
-    let models = globs(table, "model", "[\"gpt-6-astra*\"]", notes);
+    let models = list(table, "model", "[\"gpt-6-astra*\"]", models::patterns, notes);
     let only = only::check(table, "gate", notes);
     let cost_above = cost_above(table, notes);
     let verb = verb(table, notes);

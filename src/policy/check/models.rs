@@ -1,10 +1,11 @@
 //! Pure. The `[models]` table.
 
+use globset::GlobMatcher;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::model::{ModelId, ServiceTier};
-use crate::policy::mistake::Notes;
+use crate::policy::mistake::{Naming, Notes};
 use crate::policy::rule::{Layer, Rung, Unpriced};
 use crate::policy::suggest;
 use crate::policy::table::{Entry, Keys, Placed, Table, Text, as_text, wrong_type};
@@ -34,7 +35,7 @@ pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
         if texts.value.is_empty() {
             notes.refuse(&texts.span, "`allow` is empty: no model could be used", "leave it out to allow all");
         }
-        Placed { value: pattern::globs(&texts, notes), span: texts.span }
+        Placed { value: patterns(&texts, notes), span: texts.span }
     });
     draft.service_tiers = service_tiers(&table, notes);
     draft.tiers = tiers(&table, notes);
@@ -100,9 +101,17 @@ fn rung(item: &Spanned<DeValue<'_>>, notes: &mut Notes) -> Option<Rung> {
     Some(Rung { model: model(&text, notes)?, effort })
 }
 
-/// Models bring efforts of their own, so that only the shape is checked.
+/// What models of Codex's catalogue offer (0.171).
+const EFFORTS: [&str; 8] = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"];
+
+/// Models bring efforts of their own, so that only the shape is checked. One that is sent to a server which does not know
+/// it is refused there.
 pub(super) fn effort(text: &Text<'_>, notes: &mut Notes) -> Option<String> {
     if !text.value.is_empty() && text.value.len() <= 40 && text.value.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        if !EFFORTS.contains(&text.value) {
+            let message = format!("`{}` is no reasoning effort of a model that is known", text.value);
+            notes.warn(&text.span, message, suggest::hint(text.value, &EFFORTS));
+        }
         return Some(text.value.to_owned());
     }
     let message = format!("`{}` is not a reasoning effort", text.value);
@@ -110,8 +119,21 @@ pub(super) fn effort(text: &Text<'_>, notes: &mut Notes) -> Option<String> {
     None
 }
 
-/// A model's name: one word, as it will stand on a command line.
+/// A model that a rule is about, by its name.
 pub(crate) fn model(text: &Text<'_>, notes: &mut Notes) -> Option<ModelId> {
+    let model = model_name(text, notes)?;
+    notes.name_model(text.value, &text.span, Naming::Name);
+    Some(model)
+}
+
+/// Models that a rule is about, by patterns.
+pub(super) fn patterns(texts: &Placed<Vec<Text<'_>>>, notes: &mut Notes) -> Vec<GlobMatcher> {
+    texts.value.iter().for_each(|text| notes.name_model(text.value, &text.span, Naming::Pattern));
+    pattern::globs(texts, notes)
+}
+
+/// A model's name: one word, as it will stand on a command line.
+pub(super) fn model_name(text: &Text<'_>, notes: &mut Notes) -> Option<ModelId> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || "-_.:/@+".contains(c);
     if !text.value.is_empty()
         && text.value.len() <= 200

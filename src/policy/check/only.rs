@@ -7,7 +7,7 @@ use crate::policy::mistake::Notes;
 use crate::policy::suggest;
 use crate::policy::table::{Entry, Table, Text};
 
-use super::pattern;
+use super::{models, pattern};
 
 /// All dimensions, as hints name them.
 pub(super) const DIMENSIONS: [&str; 12] = [
@@ -39,7 +39,10 @@ pub(super) fn check(table: &Table<'_>, of: &str, notes: &mut Notes) -> Vec<(Dime
             let message = format!("nobody knows the id of a {dimension} beforehand");
             notes.warn(&key.span, message, "leave it out, or filter by something that you name");
         }
-        let globs = pattern::globs(&texts, notes);
+        let globs = match dimension {
+            Dimension::Model => models::patterns(&texts, notes),
+            _ => pattern::globs(&texts, notes),
+        };
         only.push((dimension, globs));
     }
     only

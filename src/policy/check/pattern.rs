@@ -33,6 +33,11 @@ pub(super) fn glob(text: &Text<'_>, notes: &mut Notes) -> Option<GlobMatcher> {
     None
 }
 
+/// A text that is taken as it stands was written as a pattern. `name[bot]` is how GitHub calls its apps.
+pub(super) fn is_meant(text: &str) -> bool {
+    text.replace("[bot]", "").contains(['*', '?', '['])
+}
+
 /// All globs of a list.
 pub(super) fn globs(texts: &Placed<Vec<Text<'_>>>, notes: &mut Notes) -> Vec<GlobMatcher> {
     texts.value.iter().filter_map(|text| glob(text, notes)).collect()

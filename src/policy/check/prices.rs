@@ -5,7 +5,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::model::{ModelId, Money};
-use crate::policy::mistake::Notes;
+use crate::policy::mistake::{Naming, Notes};
 use crate::policy::table::{Entry, Keys, MOST_ITEMS, Placed, Table, as_text, wrong_type};
 use crate::usage::price::{
     Confidence, Factor, Price, PriceOverride, PriceTable, RateRow, Rates, StandIn, TierPrice, TierRow,
@@ -106,7 +106,8 @@ fn one(Entry { key, value }: &Entry<'_>, notes: &mut Notes) -> Option<Placed<Pri
         return None;
     }
     table.only(&KEYS, notes);
-    let model = models::model(key, notes);
+    let model = models::model_name(key, notes);
+    notes.name_model(key.value, &key.span, Naming::Own);
     let price = price(key, &table, notes);
     let long_context = table.boolean("long_context", notes);
     let (fast, flex) = (tier(&table, "fast", notes), tier(&table, "flex", notes));
@@ -207,7 +208,7 @@ fn rates(table: &Table<'_>, what: &str, span: &std::ops::Range<usize>, notes: &m
 fn stand_ins(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<StandIn>> {
     let value = table.get("priced_as")?;
     if let Some(text) = as_text(value) {
-        return Some(vec![StandIn { since: None, model: models::model(&text, notes)? }]);
+        return Some(vec![StandIn { since: None, model: models::model_name(&text, notes)? }]);
     }
     if !matches!(value.get_ref(), DeValue::Array(_)) {
         wrong_type("priced_as", value, "a model's name or a list of tables", "\"gpt-6.1-sol\"", notes);
@@ -220,7 +221,7 @@ fn stand_ins(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<StandIn>> {
             }
             return None;
         };
-        Some(StandIn { since, model: models::model(&name, notes)? })
+        Some(StandIn { since, model: models::model_name(&name, notes)? })
     };
     dated(table.tables("priced_as", notes), &STAND_IN, read, notes)
 }

@@ -7,6 +7,7 @@ mod governor;
 mod joined;
 mod plan;
 mod refused;
+mod warned;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,141 @@
+//! Pure. Policies that can be obeyed, but cannot be meant: what is said about them, and what of them is left alone.
+
+use super::refused::budget;
+use super::*;
+use crate::policy::mistake::Severity;
+
+/// What is said, each with its hint.
+fn told(text: &str) -> Vec<(String, String)> {
+    let text = format!("version = 1\n{text}\n");
+    let loaded = load(vec![layer(Layer::User, &text)], FlagRules::default());
+    let warnings = loaded.unwrap_or_else(|mistakes| panic!("{text}\n{mistakes:#?}")).warnings;
+    assert!(warnings.iter().all(|warning| warning.severity == Severity::Warning));
+    warnings.into_iter().map(|warning| (warning.message, warning.hint)).collect()
+}
+
+/// Each text is warned of once, with this message and a hint that holds that; and what has no message, not at all.
+#[track_caller]
+fn expect(cases: &[(String, &str, &str)]) {
+    for (text, message, hint) in cases {
+        let told = told(text);
+        match told.as_slice() {
+            [] => assert_eq!("", *message, "{text}"),
+            [(said, help)] => {
+                assert_eq!(said, message, "{text}");
+                assert!(help.contains(hint), "{text}\n{help}");
+            }
+            more => panic!("{text}\n{more:#?}"),
+        }
+    }
+}
+
+/// A budget per something, with limits of its own.
+fn limits(per: &str, limits: &str) -> String {
+    budget(&format!("per = {per}\nwindow = \"day\"\nlimits = {{ {limits} }}")).replacen("per = \"run\"\n", "", 1)
+}
+
+fn models(line: &str) -> String {
+    format!("[models]\n{line}")
+}
+
+#[test]
+fn a_pattern_where_values_are_named_as_they_are_is_told() {
+    let branches = "a key of `limits` is the value itself: bind a budget with `only = { branch = [\"release/*\"] }`";
+    expect(&[
+        (
+            limits("\"branch\"", "\"release/*\" = \"1 usd\""),
+            "`release/*` is taken as it stands, and no branch is called so",
+            branches,
+        ),
+        (
+            limits("\"model\"", "\"gpt-6*\" = \"1 usd\""),
+            "`gpt-6*` is taken as it stands, and no model is called so",
+            "only = { model = [\"gpt-6*\"] }",
+        ),
+        (limits("\"team\"", "\"*\" = \"1 usd\""), "`*` is taken as it stands, and no team is called so", "`limit` is"),
+        (
+            limits("[\"team\", \"user\"]", "\"we?/*\" = \"1 usd\""),
+            "`we?` is taken as it stands, and no team is called so",
+            "only = { team = [\"we?\"] }",
+        ),
+        (
+            limits("\"team\"", "\"web/alice\" = \"1 usd\""),
+            "`web/alice` is one team: the budget is per one thing",
+            "per = [\"team\", \"user\"]",
+        ),
+        (limits("\"branch\"", "\"feature/x\" = \"1 usd\""), "", ""),
+        (limits("\"user\"", "\"bot[bot]\" = \"1 usd\""), "", ""),
+        (limits("[\"team\", \"user\"]", "\"web/*\" = \"1 usd\", 'a\\*b/x' = \"1 usd\""), "", ""),
+        (
+            "[approvals]\napprovers = [\"team-*\"]".to_owned(),
+            "`team-*` is taken as it stands, and nobody is called so",
+            "name each",
+        ),
+        (
+            "[[attribute]]\nset = { team = \"web-*\" }".to_owned(),
+            "`web-*` is taken as it stands: spend would belong to a team of that name",
+            "named group",
+        ),
+    ]);
+}
+
+#[test]
+fn a_model_that_is_almost_one_of_the_price_list_is_told() {
+    let terra = "did you mean `gpt-6.1-terra`?";
+    let unknown = "`gpt-6.1-tera` is no model that the price list knows";
+    expect(&[
+        (models("ladder = [\"gpt-6.1-sol\", \"gpt-6.1-tera\"]"), unknown, terra),
+        (models("tiers = { cheap = \"gpt-6.1-tera\" }"), unknown, terra),
+        (models("unpriced = \"as:gpt-6.1-tera\""), unknown, terra),
+        (models("allow = [\"gpt-6.1-tera\"]"), unknown, terra),
+        (models("allow = [\"gtp-6*\"]"), "`gtp-6*` matches no model that the price list knows", "`gpt-6*`"),
+        (budget("only = { model = [\"gpt-6.1-tera\"] }"), unknown, terra),
+        ("[[gate]]\nname = \"g\"\ntool = \"Bash\"\ndo = \"ask\"\nmodel = \"gpt-6.1-tera\"".to_owned(), unknown, terra),
+        (limits("\"model\"", "\"gpt-6.1-tera\" = \"1 usd\""), unknown, terra),
+        ("[prices.\"gpt-6.1-tera\"]\ninput = 1\noutput = 1".to_owned(), unknown, terra),
+        (models("allow = [\"my-own\", \"qwen*\", \"gpt-6*\", \"openai/*\", \"gpt-7*\"]"), "", ""),
+        (
+            models("ladder = [\"gpt-6.1-sol\", { model = \"gpt-6.1-terra\", effort = \"lowest\" }]"),
+            "`lowest` is no reasoning effort of a model that is known",
+            "`low`",
+        ),
+        (
+            models("ladder = [\"gpt-6.1-sol\", { model = \"gpt-6.1-terra\", effort = \"tiny\" }]"),
+            "`tiny` is no reasoning effort of a model that is known",
+            "known are `none`, `minimal`, `low`",
+        ),
+    ]);
+    // What has a price of its own is meant; its name may still be a slip.
+    let own = format!("{}\n[prices.\"gpt-6.1-tera\"]\ninput = 1\noutput = 1", models("allow = [\"gpt-6.1-tera\"]"));
+    assert_eq!(told(&own).len(), 1);
+}
+
+#[test]
+fn what_a_newer_price_list_knows_is_no_warning() {
+    let text = format!("version = 1\n{}\n", models("allow = [\"gpt-6.1-tera\", \"gpt-6.1-tery\"]"));
+    let warnings = load(vec![layer(Layer::User, &text)], FlagRules::default()).unwrap().warnings;
+    let newer = "version = \"2027-01-01\"\nsource = \"s\"\n[long_context]\nabove = 1\ninput = 2\noutput = 2\n\
+        [[model]]\nname = \"gpt-6.1-tera\"\nrates = [{ input = 1, output = 1 }]\n";
+    let list = crate::usage::price::PriceTable::parse(newer).unwrap();
+    let left = crate::policy::layers::without_known(warnings, &list);
+    let said: Vec<_> = left.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(said, ["`gpt-6.1-tery` is no model that the price list knows"]);
+}
+
+#[test]
+fn a_ladder_that_does_not_go_down_is_told() {
+    expect(&[
+        (
+            models("ladder = [\"gpt-6.1-terra\", \"gpt-6.1-sol\"]"),
+            "`gpt-6.1-sol` costs more than `gpt-6.1-terra`, which stands before it",
+            "from dear to cheap",
+        ),
+        (models("ladder = [\"gpt-6.1-sol\", { model = \"gpt-6.1-sol\", effort = \"low\" }, \"gpt-6-luna\"]"), "", ""),
+        (models("ladder = [\"gpt-6-luna\", \"my-own\"]"), "", ""),
+        (
+            format!("{}\n[prices.my-own]\ninput = 90\noutput = 90", models("ladder = [\"gpt-6-luna\", \"my-own\"]")),
+            "`my-own` costs more than `gpt-6-luna`, which stands before it",
+            "from dear to cheap",
+        ),
+    ]);
+}
