@@ -86,6 +86,7 @@ impl Governor {
         if joined.begins {
             self.record(Some(&name), EventKind::Gated { reach: GateReach::Requests });
             self.say_unkept(&name);
+            self.say_nobody();
         } else {
             self.pass_steps(&name);
         }

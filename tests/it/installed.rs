@@ -173,6 +173,43 @@ fn a_step_before_the_limit_that_was_answered_asks_no_later_hook_whatever_the_yes
 }
 
 #[test]
+fn where_nobody_can_be_asked_the_else_is_done_at_once() {
+    for (ci, why) in [(false, "there is no terminal"), (true, "`CI` is set")] {
+        let Some(mut world) = installed() else { return };
+        if ci {
+            world.set_env("CI", "true");
+        }
+        world.policy_for_nobody(
+            "[[budget]]\nname = \"a day\"\nper = \"everything\"\nwindow = \"day\"\nlimit = \"0.05 usd\"\n\
+             steps = [{ at = \"100%\", do = \"ask\", wait = \"8h\", else = \"stop\" }]\n",
+        );
+        endless(&world);
+        let done = world.run("codex", EXEC);
+        assert_eq!((done.code(), world.server.requests().len()), (1, 2), "{done}");
+        // At the start, and when it comes to it.
+        let done =
+            done.expect_said(&format!("nobody can be asked, since {why}: what would be asked gets its `else` at once"));
+        assert!(
+            done.stderr.contains(&format!("the next request would pass the limit; nobody can be asked, since {why}")),
+            "{done}"
+        );
+        assert_eq!(done.stderr.matches("gets its `else` at once").count(), 1, "{done}");
+        let asked = world.govern(&["approvals", "--all", "--format", "json"]).expect_code(0).out();
+        assert!(!asked.contains("\"about\""), "{asked}");
+    }
+}
+
+#[test]
+fn a_limit_on_sub_agents_alone_is_kept() {
+    let Some(world) = installed() else { return };
+    world.policy("[[budget]]\nname = \"alone\"\nper = \"run\"\nlimit = \"0 sub-agents\"\n");
+    world.server.script(Select::root(), [Reply::spawn_agent("count"), Reply::message("done")]);
+    world.server.script(Select::subagent(), [Reply::message("counted")]);
+    world.run("codex", &["exec", "-m", UNKNOWN, "do it"]);
+    assert_eq!(world.server.requests().len(), 2, "the sub-agent asked nothing");
+}
+
+#[test]
 fn a_question_that_is_denied_ends_it_before_the_next_request() {
     let Some(world) = installed() else { return };
     a_day(&world, "do = \"ask\", wait = \"30m\", else = \"stop\"");

@@ -414,7 +414,11 @@ fn pinned(
 /// Something in it could hold, refuse or warn.
 fn limits(policy: &Policy) -> bool {
     let models = &policy.models;
-    !policy.budgets.is_empty() || !policy.gates.is_empty() || models.restricts() || !models.service_tiers.is_empty()
+    !policy.budgets.is_empty()
+        || !policy.spawn_limits.is_empty()
+        || !policy.gates.is_empty()
+        || models.restricts()
+        || !models.service_tiers.is_empty()
 }
 
 #[cfg(test)]
