@@ -200,6 +200,24 @@ fn where_nobody_can_be_asked_the_else_is_done_at_once() {
 }
 
 #[test]
+fn a_ledger_without_a_past_refuses_as_often_as_it_is_tried_however_codex_is_started() {
+    let Some(world) = installed() else { return };
+    world.policy(
+        "[ledger]\nfresh = \"refuse\"\n[[budget]]\nname = \"a day\"\nper = \"everything\"\nwindow = \"day\"\n\
+         limit = \"5 usd\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+    let why = "this ledger begins with this run, so that earlier spend is unknown to: a day";
+    let fleet = "[[agent]]\nname = \"a\"\ncommand = [\"codex\", \"exec\", \"do it\"]\n";
+    for _ in 0..2 {
+        let done = world.run("codex", EXEC).expect_said(why);
+        assert_eq!(done.code(), 1, "{done}");
+        world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(123).expect_said(why);
+        world.start_fleet(&[], fleet).finish().expect_code(123).expect_said(why);
+    }
+    assert_eq!(world.server.requests().len(), 0);
+}
+
+#[test]
 fn a_limit_on_sub_agents_alone_is_kept() {
     let Some(world) = installed() else { return };
     world.policy("[[budget]]\nname = \"alone\"\nper = \"run\"\nlimit = \"0 sub-agents\"\n");

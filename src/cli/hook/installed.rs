@@ -267,6 +267,10 @@ impl Attended<'_> {
             let said = read.and_then(|read| read.unwrap_or_else(|error| Some(format!("not metered: {error}"))));
             return Ok(Told::GoOn { deny: None, said: said.into_iter().collect(), context: Vec::new() });
         }
+        let (_, too_fresh) = runs::fresh_budgets(&policy, &ledger, &run).map_err(|error| error.to_string())?;
+        if let Some(refusal) = too_fresh {
+            return Err(refusal.to_string());
+        }
         let call = Call {
             event: self.hook.event,
             input: self.said.input.clone(),
