@@ -218,6 +218,47 @@ fn a_ledger_without_a_past_refuses_as_often_as_it_is_tried_however_codex_is_star
 }
 
 #[test]
+fn a_limit_of_nothing_and_a_gate_on_dear_requests_let_no_request_out() {
+    for (policy, served) in [
+        (
+            "[[budget]]\nname = \"none\"\nper = \"run\"\nlimit = \"0 usd\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",
+            0,
+        ),
+        // What the first is likely to cost nobody knows.
+        ("[[gate]]\nname = \"dear\"\ncost_above = \"0.02 usd\"\ndo = \"deny\"\n", 1),
+    ] {
+        let Some(world) = installed() else { return };
+        world.policy(policy);
+        endless(&world);
+        let done = world.run("codex", EXEC);
+        assert_eq!((done.code(), world.server.requests().len()), (1, served), "{policy}: {done}");
+    }
+}
+
+#[test]
+fn the_first_request_of_a_session_is_foretold_by_the_last_ones() {
+    let Some(world) = installed() else { return };
+    a_day(&world, "do = \"stop\"");
+    world.server.always(Select::any(), Reply::message("done"));
+    // $0.0212 each: a third would pass the day's $0.05.
+    let codes = [(); 3].map(|()| world.run("codex", EXEC).code());
+    assert_eq!((codes, world.server.requests().len()), ([0, 0, 1], 2));
+}
+
+#[test]
+fn grace_lets_a_turn_finish_past_the_limit_and_no_further() {
+    let Some(world) = installed() else { return };
+    // $0.0212 each: two pass the limit by less than a quarter, a third would pass grace.
+    world.policy(
+        "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.04 usd\"\ngrace = \"25%\"\n\
+         steps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+    endless(&world);
+    let done = world.run("codex", EXEC);
+    assert_eq!((done.code(), world.server.requests().len()), (1, 2), "{done}");
+}
+
+#[test]
 fn a_limit_on_sub_agents_alone_is_kept() {
     let Some(world) = installed() else { return };
     world.policy("[[budget]]\nname = \"alone\"\nper = \"run\"\nlimit = \"0 sub-agents\"\n");
