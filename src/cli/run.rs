@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::clocks::Clocks;
-use crate::codex::{Invocation, Kind};
+use crate::codex::{Invocation, Kind, redact};
 use crate::decide::agent::AgentSetup;
 use crate::decide::lift::Lift;
 use crate::decide::reach::Surroundings;
@@ -143,7 +143,8 @@ pub fn run(args: RunArgs, supervision: Supervision) -> Result<Exit> {
         declares: args.declares,
     };
     let policy = rules.load(&here, args.quiet)?;
-    let agent = AgentName::new(args.agent.or_else(|| text("GOVERN_AGENT")).unwrap_or_else(|| "codex".to_owned()));
+    let agent = args.agent.or_else(|| text("GOVERN_AGENT")).unwrap_or_else(|| "codex".to_owned());
+    let agent = AgentName::new(redact(&agent));
     let attribution = attribute(&policy, &place, &args.belongs);
     let start = Start {
         run: new_run(),
@@ -414,12 +415,12 @@ fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> Attribution {
 /// Where spend belongs: as said, else by the environment, the policy's rules and the place.
 pub(super) fn attribute_with(policy: &Policy, place: &Place, said: Attribution) -> Attribution {
     let known = here::known(place, env("HOME").map(PathBuf::from));
-    attribute::attribute(&policy.attribute, &known, said, attribute::said_by(text))
+    attribute::attribute(&policy.attribute, &known, said, attribute::said_by(text)).map_values(redact)
 }
 
 /// The same for a user with this home, by what his environment says.
 pub(super) fn attribute_at(policy: &Policy, place: &Place, home: Option<PathBuf>, said: Attribution) -> Attribution {
-    attribute::attribute(&policy.attribute, &here::known(place, home), Attribution::default(), said)
+    attribute::attribute(&policy.attribute, &here::known(place, home), Attribution::default(), said).map_values(redact)
 }
 
 /// What is said where budgets are wider than the run and the ledger is not.

@@ -105,6 +105,23 @@ pub struct Attribution {
 }
 
 impl Attribution {
+    /// The same with each value as `change` gives it.
+    #[must_use]
+    pub fn map_values(self, change: impl Fn(&str) -> String) -> Self {
+        let Self { team, project, client, user, task, branch, labels } = self;
+        let one = |value: Option<String>| value.map(|value| change(&value));
+        let labels = labels.into_iter().map(|(key, value)| (key, change(&value))).collect();
+        Self {
+            team: one(team),
+            project: one(project),
+            client: one(client),
+            user: one(user),
+            task: one(task),
+            branch: one(branch),
+            labels,
+        }
+    }
+
     /// The value of an attribution's own dimension; `None` also for run, agent, thread and
     /// model, which an attribution does not know.
     pub fn get(&self, dimension: &Dimension) -> Option<&str> {

@@ -11,7 +11,7 @@ use super::Said;
 use crate::cli::here::Here;
 use crate::cli::{env, hooks, policy_files, run as runs, working_folder};
 use crate::clock;
-use crate::codex::{HookEvent, Invocation, Kind};
+use crate::codex::{HookEvent, Invocation, Kind, redact};
 use crate::decide::reach::Surroundings;
 use crate::gate::hook::{HookAnswer, blocked_prompt};
 use crate::gate::socket;
@@ -279,7 +279,9 @@ impl Attended<'_> {
             repository,
             policies,
             prices,
-            agent: AgentName::new(self.said_to_the_outermost("GOVERN_AGENT").unwrap_or_else(|| "codex".to_owned())),
+            agent: AgentName::new(redact(
+                &self.said_to_the_outermost("GOVERN_AGENT").unwrap_or_else(|| "codex".to_owned()),
+            )),
             attribution,
             codex: self.codex,
             command: command.to_vec(),
