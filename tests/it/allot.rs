@@ -4,6 +4,7 @@ use crate::PAID;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
+use crate::support::process::LONG;
 use crate::support::world::World;
 
 /// Twenty cents for the run; of what is not allotted, the governor may give.
@@ -44,4 +45,27 @@ fn what_was_declared_and_does_not_fit_is_refused() {
     let end = world.run_governed(&["--expect", "0.19usd"], &["codex", "exec", "do it"]).expect_code(123);
     end.expect_said("its agent expects $0.19, and $0.18 can be allotted");
     assert_eq!(world.server.requests().len(), 0);
+}
+
+#[test]
+fn what_one_fleet_was_allotted_is_taken_from_a_second_ones_month_that_divides_nothing() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(&format!(
+        "{}\n[[budget]]\nname = \"month\"\nper = \"everything\"\nwindow = \"month\"\nlimit = \"0.25 usd\"\n\
+         steps = [{{ at = \"100%\", do = \"stop\" }}]\n",
+        divided("")
+    ));
+    let tool = "while [ ! -e go ]; do sleep 0.05; done";
+    world.server.script(Select::root(), [Reply::exec(tool), Reply::message("done"), Reply::message("done")]);
+    let fleet = "[[agent]]\nname = \"one\"\nprompt = \"do it\"\nexpect = { spend = \"0.15 usd\" }\n";
+    let first = world.start_fleet(&[], fleet);
+    world.server.wait_for_served(1, LONG).unwrap();
+    let second = world.start_fleet(&[], fleet).finish_among_others().expect_code(123);
+    second.expect_said("month");
+    assert_eq!(world.server.requests().len(), 1);
+    world.write("work/go", "");
+    first.finish().expect_code(0);
+    // What it did not spend is free once it is over.
+    world.start_fleet(&[], fleet).finish().expect_code(0);
+    assert_eq!(world.server.served().len(), 4);
 }
