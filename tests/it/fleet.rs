@@ -309,3 +309,16 @@ fn a_fleet_that_was_stopped_goes_on_with_what_is_not_done() {
     world.govern(&["audit", "verify"]).expect_code(0);
     world.expect_no_survivors();
 }
+
+#[test]
+fn minutes_end_a_fleet_that_hangs_outside_any_codex() {
+    let world = World::without_codex();
+    world.policy(
+        "[[budget]]\nname = \"time\"\nper = \"run\"\nlimit = \"0.02 minutes\"\n\
+         steps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+    let hang = "[[agent]]\nname = \"NAME\"\ncommand = [\"sleep\", \"600\"]\n";
+    let fleet = hang.replace("NAME", "one") + &hang.replace("NAME", "two");
+    let end = world.start_fleet(&[], &fleet).finish().expect_code(124).expect_said("(time)");
+    assert_eq!(["one", "two"].map(|name| result(&end, name).0), ["stopped", "stopped"]);
+}
