@@ -480,3 +480,20 @@ fn a_review_asks_first_too() {
     let end = world.run_governed(&["--budget", "9usd"], &review).expect_code(0).expect_said("at the gate");
     ledger::expect_all_served(&world, &end.id());
 }
+
+#[test]
+fn behind_a_shell_a_gate_holds_only_where_hooks_are_installed_and_else_the_run_says_so() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy("[[gate]]\nname = \"no marks\"\ntool = \"Bash\"\nmatch = [\"touch*\"]\ndo = \"deny\"\n");
+    world.server.script(Select::root(), [Reply::exec("touch marked"), Reply::message("done")]);
+    let behind_a_shell = ["sh", "-c", "codex exec 'do it'; true"];
+    let end = world.run_governed(&[], &behind_a_shell).expect_code(0);
+    end.expect_said("the policy's gates hold nothing here: no tool was seen to ask first");
+    assert!(world.path("work/marked").exists());
+
+    std::fs::remove_file(world.path("work/marked")).unwrap();
+    world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+    world.server.script(Select::root(), [Reply::exec("touch marked"), Reply::message("done")]);
+    world.run_governed(&[], &behind_a_shell).expect_code(0);
+    assert!(!world.path("work/marked").exists());
+}

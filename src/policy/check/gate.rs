@@ -13,7 +13,7 @@ use crate::policy::rule::{Gate, GateVerb, Refusal};
 use crate::policy::suggest;
 use crate::policy::table::{Keys, Placed, Table, Text};
 
-use super::{GateDraft, models, only, pattern};
+use super::{GateDraft, holds, models, only, pattern};
 
 const KEYS: Keys = Keys {
     of: "`[[gate]]`",
@@ -28,6 +28,9 @@ const TOOLS: [&str; 3] = ["Bash", "apply_patch", "spawn_agent"];
 /// calls no hook itself: each tool that it calls does, under the name of that tool (seen in 0.169).
 const OTHER_NAMES_OF_BASH: [&str; 7] =
     ["exec", "shell", "exec_command", "local_shell", "shell_command", "unified_exec", "sh"];
+
+/// What other agents call the tool that patches files.
+const OTHER_NAMES_OF_PATCH: [&str; 4] = ["edit", "write", "multiedit", "patch"];
 
 /// An answer is waited for as long as a budget's.
 const DEFAULT_WAIT: Duration = Duration::from_secs(30 * 60);
@@ -44,13 +47,18 @@ pub(super) fn check(
     let tools = tools(table, notes);
     let wanted = commands(table, "match", "[\"git push*\"]", notes);
     let except = commands(table, "not", "[\"git push --dry-run*\"]", notes);
-    let paths = globs(table, "paths", "[\".github/*\"]", notes);
+    let read_paths = |texts: &Placed<Vec<Text<'_>>>, notes: &mut Notes| {
+        holds::paths(texts, notes);
+        pattern::globs(texts, notes)
+    };
+    let paths = list(table, "paths", "[\".github/*\"]", read_paths, notes);
     let models = list(table, "model", "[\"gpt-6-astra*\"]", models::patterns, notes);
     let only = only::check(table, "gate", notes);
     let cost_above = cost_above(table, notes);
     let verb = verb(table, notes);
     let mode = super::mode(table, notes);
     tools_fit(tools.as_ref(), wanted.as_ref().or(except.as_ref()), paths.as_ref(), notes);
+    holds::everything(table, notes);
     exceptions_fit(wanted.as_ref(), except.as_ref(), notes);
     let name = name?;
     let name = Placed { value: GateName::new(name.value), span: name.span };
@@ -95,13 +103,22 @@ fn globs(table: &Table<'_>, key: &str, example: &str, notes: &mut Notes) -> Opti
 }
 
 fn commands(table: &Table<'_>, key: &str, example: &str, notes: &mut Notes) -> Option<Placed<Vec<CommandPattern>>> {
-    list(table, key, example, pattern::commands, notes)
+    let read = |texts: &Placed<Vec<Text<'_>>>, notes: &mut Notes| {
+        holds::commands(texts, key == "not", notes);
+        pattern::commands(texts, notes)
+    };
+    list(table, key, example, read, notes)
 }
 
 fn tools(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Vec<GlobMatcher>>> {
     for text in table.texts("tool", "\"Bash\"", &mut notes.silent()).map(|texts| texts.value).unwrap_or_default() {
+        if holds::tool(&text, notes) {
+            continue;
+        }
         let lower = text.value.to_ascii_lowercase();
-        let meant = if OTHER_NAMES_OF_BASH.contains(&lower.as_str()) {
+        let meant = if OTHER_NAMES_OF_PATCH.contains(&lower.as_str()) {
+            Some("apply_patch")
+        } else if OTHER_NAMES_OF_BASH.contains(&lower.as_str()) {
             Some("Bash")
         } else {
             suggest::nearest(text.value, TOOLS).filter(|tool| *tool != text.value)
@@ -203,7 +220,10 @@ fn exceptions_fit(
     }
     let Some(wanted) = wanted.filter(|wanted| !wanted.value.is_empty()) else { return };
     for exception in &except.value {
-        if !wanted.value.iter().any(|pattern| pattern.meets(exception)) {
+        if wanted.value.contains(exception) {
+            let message = format!("`not` has `{exception}`, as `match` does: it lets past all that this would catch");
+            notes.warn(&except.span, message, "leave it out of one of them, or name in `not` what is let past");
+        } else if !wanted.value.iter().any(|pattern| pattern.meets(exception)) {
             let message = format!("`not` has `{exception}`, which `match` does not have either");
             notes.warn(&except.span, message, "leave it out, or write what `match` would catch");
         }

@@ -9,6 +9,7 @@ mod budget;
 mod decide;
 mod gate;
 mod governor;
+mod holds;
 pub(crate) mod models;
 mod only;
 mod pattern;

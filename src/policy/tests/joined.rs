@@ -77,7 +77,7 @@ fn a_repository_that_only_observes_weakens_no_outer_rule() {
 
 #[test]
 fn gates_of_all_layers_add_up_and_none_replaces_another() {
-    let gate = |name: &str| format!("version = 1\n[[gate]]\nname = \"{name}\"\ndo = \"deny\"\n");
+    let gate = |name: &str| format!("version = 1\n[[gate]]\nname = \"{name}\"\ntool = \"*\"\ndo = \"deny\"\n");
     let (system, repository) = (gate("ours"), gate("theirs"));
     let loaded = join(&[(Layer::Repository, &repository), (Layer::System, &system)]).unwrap();
     let gates: Vec<_> = loaded.policy.gates.iter().map(|gate| (gate.name.as_str(), gate.layer)).collect();

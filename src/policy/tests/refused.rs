@@ -17,9 +17,11 @@ pub(super) fn steps(steps: &str) -> String {
 }
 
 /// A gate with one more line, or one line instead of its own.
-fn gate(line: &str) -> String {
+pub(super) fn gate(line: &str) -> String {
     let key = line.split('=').next().unwrap_or_default().trim();
-    let kept = ["name = \"g\"", "do = \"ask\""].into_iter().filter(|own| !own.starts_with(&format!("{key} =")));
+    let kept = ["name = \"g\"", "do = \"ask\"", "model = \"*\""]
+        .into_iter()
+        .filter(|own| !own.starts_with(&format!("{key} =")));
     format!("[[gate]]\n{}\n{line}", kept.collect::<Vec<_>>().join("\n"))
 }
 

@@ -1,6 +1,6 @@
 //! Pure. Policies that can be obeyed, but cannot be meant: what is said about them, and what of them is left alone.
 
-use super::refused::budget;
+use super::refused::{budget, gate};
 use super::*;
 use crate::policy::mistake::Severity;
 
@@ -136,6 +136,80 @@ fn a_ladder_that_does_not_go_down_is_told() {
             format!("{}\n[prices.my-own]\ninput = 90\noutput = 90", models("ladder = [\"gpt-6-luna\", \"my-own\"]")),
             "`my-own` costs more than `gpt-6-luna`, which stands before it",
             "from dear to cheap",
+        ),
+    ]);
+}
+
+#[test]
+fn a_gate_that_holds_nothing_is_told_what_to_write() {
+    expect(&[
+        (
+            gate("match = [\"git push\"]"),
+            "`git push` matches these words alone, with nothing behind them",
+            "write `git push*` for whatever follows",
+        ),
+        (gate("match = [\"git push\", \"git push *\"]"), "", ""),
+        (gate("match = [\"git push*\"]\nnot = [\"git push --dry-run\"]"), "", ""),
+        (
+            gate("match = [\"^git push\"]"),
+            "`^git push` is read as a glob, in which `^` stands for itself",
+            "write `git push*`",
+        ),
+        (
+            gate("match = ['git\\s+push.*$']"),
+            "`git\\s+push.*$` is read as a glob, in which `$` stands for itself",
+            "write `git push*`",
+        ),
+        (
+            gate("match = [\"git push.*\"]"),
+            "`git push.*` is read as a glob, in which `.` stands for itself",
+            "write `git push*`",
+        ),
+        (
+            gate("match = [\"git (push|fetch)*\"]"),
+            "`git (push|fetch)*` is read as a glob, in which `|` stands for itself",
+            "one pattern for each",
+        ),
+        (gate("match = [\"rm *.*\", \"cat */.*\", \"rm ?\"]"), "", ""),
+        (gate("paths = [\"src/\"]"), "`src/` can never match: it is a folder, and patches name files", "`src/*`"),
+        (gate("paths = [\"src\"]"), "`src` matches a file of that name, and nothing in a folder", "`src/*`"),
+        (
+            gate("paths = [\".github\"]"),
+            "`.github` matches a file of that name, and nothing in a folder",
+            "`.github/*`",
+        ),
+        (gate("paths = [\"./src/*\"]"), "`./src/*` can never match: paths are compared without `./`", "`src/*`"),
+        (gate("paths = [\"../x/*\"]"), "`../x/*` matches only what a patch writes so", "`x/*`"),
+        (gate("paths = [\"~/.ssh/*\"]"), "`~/.ssh/*` can never match: a patch does not write `~`", "`.ssh/*`"),
+        (
+            gate("paths = [\"/src/*\"]"),
+            "`/src/*` is a path from the machine's root on, not from the repository's",
+            "write `src/*`",
+        ),
+        (gate("paths = [\"^src/.*$\"]"), "`^src/.*$` is read as a glob, in which `^` stands for itself", "`src/*`"),
+        (gate("paths = [\"/etc/*\", \"Makefile\", \"*.rs\", \".env\", \"makefile\", \"src/.*\", \"src/*\"]"), "", ""),
+        (
+            gate("match = [\"git push*\"]\nnot = [\"git push*\"]"),
+            "`not` has `git push*`, as `match` does: it lets past all that this would catch",
+            "leave it out of one of them",
+        ),
+        (
+            gate("tool = \"mcp_jira_*\""),
+            "`mcp_jira_*` is no name of an MCP server's tool: that is `mcp__SERVER__TOOL`, with two underscores",
+            "did you mean `mcp__jira__*`?",
+        ),
+        (
+            gate("tool = \"mcp__jira\""),
+            "`mcp__jira` is no name of an MCP server's tool: that is `mcp__SERVER__TOOL`, with two underscores",
+            "did you mean `mcp__jira__*`?",
+        ),
+        (gate("tool = [\"mcp__*\", \"mcp__jira__*\", \"mcp__jira*\", \"*\"]"), "", ""),
+        (gate("tool = \"Bash|apply_patch\""), "`Bash|apply_patch` is read as a glob, and no tool is called so", "list"),
+        (gate("tool = \"Edit\""), "`Edit` is nothing that hooks call a tool", "`apply_patch`"),
+        (
+            "[[gate]]\nname = \"g\"\ndo = \"ask\"".to_owned(),
+            "the gate has no condition: every call of every tool meets it",
+            "`tool = \"*\"`",
         ),
     ]);
 }
