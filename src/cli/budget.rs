@@ -18,7 +18,7 @@ use crate::model::{BudgetKey, Dimension, Event, LimitTold, RunInfo, ThreadId, Ti
 use crate::policy::rule::{Budget, PlanBudget, Policy, Window};
 use crate::policy::window::Bounds;
 use crate::process;
-use crate::report::outlook::{Forecast, RECENT, Stretch};
+use crate::report::outlook::{Forecast, RECENT, Stretch, goes_by_recent};
 use crate::report::{BudgetReport, BudgetRow, BudgetStanding, OtherTime, Outlook, PlanStanding, json};
 use crate::tail::locate::codex_home;
 use crate::tail::plan::last_limits;
@@ -136,7 +136,7 @@ struct Counts<'a> {
 /// What is found of one thing.
 struct Found {
     account: Account,
-    /// What was spent lately, where its window is younger than that.
+    /// What was spent lately, where that tells where the window is heading.
     lately: i64,
 }
 
@@ -172,7 +172,7 @@ impl Counts<'_> {
         for (values, spent) in self.spent(ledger, budget, &dims, bounds)? {
             self.add(index, budget, &dims, &values, spent);
         }
-        if bounds.end.is_some() && bounds.start.is_some_and(|start| start > self.lately()) {
+        if self.goes_by_lately(bounds.start, bounds.end) {
             let lately = Bounds { start: Some(self.lately()), end: Some(self.here.now) };
             for (values, spent) in self.spent(ledger, budget, &dims, lately)? {
                 self.add_lately(index, budget, &dims, &values, spent);
@@ -319,6 +319,11 @@ impl Counts<'_> {
         }
     }
 
+    /// What was spent lately tells where a window with these ends is heading.
+    fn goes_by_lately(&self, start: Option<Timestamp>, end: Option<Timestamp>) -> bool {
+        start.zip(end).is_some_and(|(start, end)| start > self.lately() || goes_by_recent(end - start))
+    }
+
     /// What was spent lately foretells only for what is shown anyway.
     fn add_lately(&mut self, index: usize, budget: &Budget, dims: &[Dimension], values: &[Option<String>], spent: i64) {
         let place = self.place(index, budget, dims, values);
@@ -358,8 +363,10 @@ impl Counts<'_> {
         match (&budget.window, standing.window_start, self.since) {
             (Window::Rolling(_), _, _) => Outlook { pace: None, forecast: Forecast::Steady },
             (_, Some(start), Some(first)) => {
-                let (since, spent) =
-                    if start > self.lately() { (self.lately(), lately) } else { (start, standing.spent) };
+                let (since, spent) = match self.goes_by_lately(Some(start), standing.window_end) {
+                    true => (self.lately(), lately),
+                    false => (start, standing.spent),
+                };
                 Outlook::of(standing, Stretch { since: since.max(first), spent }, self.here.now)
             }
             (_, _, _) => Outlook::default(),

@@ -1,22 +1,23 @@
 //! Pure. Where a budget is heading: its pace, and a forecast to its window's end.
 //!
 //! The forecast is what is spent plus the mean of a time that is long enough to be fair, for as long as the window lasts
-//! yet. That time is the last seven days, or the window so far where that is longer, as far back as the ledger knows.
+//! yet. That time is the last seven days, for what has changed lately goes on; of a window so long that seven days tell
+//! nothing of it, it is the window so far. Both only as far back as the ledger knows.
 
 use chrono::TimeDelta;
 
 use super::BudgetStanding;
 use crate::model::Timestamp;
 
-/// At least so long ago the mean begins, where the ledger knows that much.
+/// So long ago the mean begins, where the ledger knows that much.
 pub const RECENT: TimeDelta = TimeDelta::days(7);
 
 /// Less is no mean of anything.
 const LEAST: TimeDelta = TimeDelta::hours(1);
 
 /// In a sentence, for the page and for JSON.
-pub const RULE: &str = "what is spent, and the mean of the last 7 days (of the window so far, where that is longer) \
-                        until the window ends; as far back as this ledger knows";
+pub const RULE: &str = "what is spent, and the mean of the last 7 days (of windows of a year and more, of the window \
+                        so far) until the window ends; as far back as this ledger knows";
 
 /// Where a budget is heading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +55,11 @@ pub struct Stretch {
     pub since: Timestamp,
     /// What was spent since, in the unit's smallest part.
     pub spent: i64,
+}
+
+/// Whether a window of this length is foretold by its last seven days: they are 2 % of it, or more.
+pub fn goes_by_recent(length: TimeDelta) -> bool {
+    length <= RECENT * 50
 }
 
 impl Outlook {

@@ -57,6 +57,27 @@ fn a_young_window_is_foretold_by_the_week_before_it() {
 }
 
 #[test]
+fn a_week_that_costs_twice_as_much_foretells_the_rest_of_the_month() {
+    let world = World::new();
+    let month = "[[budget]]\nname = \"month\"\nper = \"everything\"\nwindow = \"month\"\nlimit = \"45 usd\"\n";
+    world.write("home/.config/govern/policy.toml", &format!("version = 1\n{month}"));
+    // A dollar a day until the 15th, then two: asked on the 22nd at 14:20, with 8.4 days to go.
+    let spend = (1..22).map(|day| {
+        let (at, usd) = (format!("2026-11-{day:02}T18:00:00Z"), if day < 15 { "1" } else { "2" });
+        let mut response = sample::response(&at, "codex", "t", "gpt-6.1-sol", usd);
+        (response.key, response.run) = (format!("r{day}").as_str().into(), Some("k1".into()));
+        Event { at: response.at, run: "k1".into(), agent: None, kind: EventKind::Response(Box::new(response)) }
+    });
+    let began = started("k1", sample::at("2026-11-01T10:00:00Z"));
+    in_ledger(&world.ledger_folder(), "k1", 4_711, &std::iter::once(began).chain(spend).collect::<Vec<_>>());
+    let (_, json) = world.budget(&["--format", "json"]);
+    let row = serde_json::from_str::<serde_json::Value>(&json).unwrap()["rows"][0].clone();
+    let forecast: f64 = row["forecast"].as_str().unwrap().parse().unwrap();
+    assert!((44.0..46.0).contains(&forecast), "{row}");
+    assert_eq!(world.budget(&["--check=forecast"]).0, Ok(if forecast > 45.0 { Exit::Over } else { Exit::Success }));
+}
+
+#[test]
 fn what_a_run_limits_by_its_own_flags_is_shown_while_it_lives() {
     let world = busy();
     let kept = r#"{"cwd":"/w","agent":"codex","thread":"t2","command":["codex"],"rules":{"budgets":["0.5 usd"]}}"#;
