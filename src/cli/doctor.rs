@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::format::{Format, put_as};
 use super::here::Here;
+use super::policy::of_here_and_now;
 use super::price_list;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -293,10 +294,11 @@ fn policy(here: &Here<'_>) -> Finding {
                 )
                 .todo("`govern init` writes a policy to begin with");
             }
-            if loaded.warnings.is_empty() {
+            let number = loaded.warnings.len() + of_here_and_now(policy, here).len();
+            if number == 0 {
                 Finding::new(Health::Ok, "policy", format!("{budgets} in {files}"))
             } else {
-                let warnings = count(loaded.warnings.len() as u64, "warning", "warnings");
+                let warnings = count(number as u64, "warning", "warnings");
                 Finding::new(Health::Warn, "policy", format!("{budgets} in {files}, {warnings}"))
                     .todo("run `govern policy check`")
             }

@@ -12,9 +12,10 @@ use crate::exit::Exit;
 use crate::model::{Attribution, Dimension};
 use crate::policy::layers::Loaded;
 use crate::policy::misspelt::misspelt_limits;
-use crate::policy::rule::{Layer, Policy};
+use crate::policy::rule::{Layer, Policy, Window};
 use crate::policy::show::{attribution_here, show};
 use crate::policy::{attribute, diagnostic};
+use crate::process;
 
 /// Where a repository keeps its policy.
 pub(super) const REPOSITORY_POLICY: &str = "govern.toml";
@@ -56,7 +57,7 @@ pub fn run(args: &PolicyArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
             let loaded = here.policy(None)?;
             let files = loaded.policy.sources.len();
             warn(out, here, &loaded)?;
-            warn_of_misspelt(out, here, &loaded)?;
+            warn_of_names(out, here, &loaded)?;
             let what = match files {
                 0 => "no policy applies here".to_owned(),
                 1 => "the policy that applies here has no mistake".to_owned(),
@@ -72,7 +73,7 @@ pub fn run(args: &PolicyArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
                 None => here.policy(None)?,
             };
             put(out, &show(&loaded.policy))?;
-            warn_of_misspelt(out, here, &loaded)?;
+            warn_of_names(out, here, &loaded)?;
             if file.is_none() {
                 put(out, &format!("\n{}", attribution(&loaded.policy, here)))?;
             }
@@ -108,7 +109,7 @@ fn check(files: &[PathBuf], out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
         match read_alone(file, here) {
             Ok(loaded) => {
                 warn(out, here, &loaded)?;
-                warn_of_misspelt(out, here, &loaded)?;
+                warn_of_names(out, here, &loaded)?;
                 put(out, &format!("{}: no mistake\n", file.display()))?;
             }
             Err(error) => wrong.push(error),
@@ -129,17 +130,34 @@ fn warn(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Result<()> {
 }
 
 /// Limits for somebody of whom neither the ledger nor the policy knows, but of somebody with almost that name.
-fn warn_of_misspelt(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Result<()> {
+fn warn_of_names(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Result<()> {
     // Without a ledger only the policy knows names; one that cannot be read is for other verbs to tell of.
     let ledger = here.ledger().ok().flatten();
     let known = |dimension: &Dimension| {
         let sums = ledger.as_ref().and_then(|ledger| ledger.sums_by(std::slice::from_ref(dimension), None, None).ok());
         sums.into_iter().flatten().filter_map(|(values, _)| values.into_iter().next().flatten()).collect()
     };
-    for sentence in misspelt_limits(&loaded.policy, known) {
+    for sentence in misspelt_limits(&loaded.policy, known).into_iter().chain(of_here_and_now(&loaded.policy, here)) {
         put(out, &format!("warning: {sentence}\n"))?;
     }
     Ok(())
+}
+
+/// What of a policy can hold nothing on this machine, or no more: names that nobody logs in by, windows that are over.
+pub(super) fn of_here_and_now(policy: &Policy, here: &Here<'_>) -> Vec<String> {
+    let strangers = policy.approvals.approvers.iter().filter(|name| !process::is_log_in(name));
+    let strangers = strangers.map(|name| {
+        format!("`approvers` names `{name}`, whom this machine does not know: who answers is told by the log-in")
+    });
+    let over = policy.budgets.iter().filter_map(|budget| match budget.window {
+        Window::Between(_, Some(end)) if end <= here.now => Some((&budget.name, end)),
+        _ => None,
+    });
+    let over = over.map(|(name, end)| {
+        let end = end.with_timezone(&policy.timezone).format("%Y-%m-%d %H:%M");
+        format!("the window of the budget `{name}` was over on {end}: it limits nothing any more")
+    });
+    strangers.chain(over).collect()
 }
 
 /// The file by itself, as the layer that it would be read as.

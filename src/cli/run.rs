@@ -371,7 +371,7 @@ impl Rules {
                 spawns.push((text.clone(), cap));
                 continue;
             }
-            let quantity = Quantity::parse(text).map_err(|error| {
+            let quantity = Quantity::parse_limit(text).map_err(|error| {
                 Error::new(format!("`--budget {text}` {error}")).hint(QUANTITY_HINT).exit(Exit::Usage)
             })?;
             budgets.push((text.clone(), quantity));

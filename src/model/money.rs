@@ -103,13 +103,18 @@ impl Sum for Money {
 }
 
 impl fmt::Display for Money {
-    /// `$1.23`; small amounts keep four places. Exact figures are [`Money::to_decimal`]'s.
+    /// `$1.23`; small amounts keep four places, and those that four places would show as nothing keep all. Exact figures are [`Money::to_decimal`]'s.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let places: u32 = if self.0.unsigned_abs() < 10 * NANOS.unsigned_abs() { 4 } else { 2 };
         let unit = 10_u64.pow(9 - places);
         let rounded = (self.0.unsigned_abs() + unit / 2) / unit;
         let scale = 10_u64.pow(places);
         let sign = if self.0 < 0 { "-" } else { "" };
+        if rounded == 0 && self.0 != 0 {
+            // Not nothing, however little.
+            let text = format!("{sign}$0.{:09}", self.0.unsigned_abs());
+            return f.pad(text.trim_end_matches('0'));
+        }
         let text = format!("{sign}${}.{:0width$}", rounded / scale, rounded % scale, width = places as usize);
         // `$5.0000` reads worse than `$5.00`, and says no more.
         f.pad(if places == 4 { text.strip_suffix("00").unwrap_or(&text) } else { &text })
@@ -155,5 +160,9 @@ mod tests {
         assert_eq!(shown("0.0123456"), "$0.0123");
         assert_eq!(shown("12.345"), "$12.35");
         assert_eq!(shown("-0.5"), "-$0.50");
+        assert_eq!(shown("0.0000004"), "$0.0000004");
+        assert_eq!(shown("-0.00002"), "-$0.00002");
+        assert_eq!(shown("0.00006"), "$0.0001");
+        assert_eq!(shown("0"), "$0.00");
     }
 }

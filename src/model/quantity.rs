@@ -43,9 +43,15 @@ pub enum QuantityError {
     /// How much of a ChatGPT plan's own limit, which only a budget and an alert can look at.
     #[error("is a share of a plan's own limit, and no amount")]
     OfPlan,
-    /// Zero or less.
+    /// Zero, where something must be left.
     #[error("must be more than zero")]
     NotPositive,
+    /// Less than zero.
+    #[error("is less than nothing")]
+    Negative,
+    /// A part of what is counted in whole ones.
+    #[error("is a part of one, and only whole ones are counted")]
+    Fraction,
     /// More than can be meant.
     #[error("is absurdly large")]
     TooLarge,
@@ -103,7 +109,7 @@ impl Quantity {
         }
         let amount = scaled_decimal(number, factor, per_one)?;
         // Less than the smallest part is no nothing that somebody wrote.
-        if amount < 0 || (amount == 0 && number.contains(|c: char| matches!(c, '1'..='9'))) {
+        if amount == 0 && per_one > 1 && number.contains(|c: char| matches!(c, '1'..='9')) {
             return Err(QuantityError::NotPositive);
         }
         Ok(Self { unit, amount })
@@ -140,11 +146,18 @@ fn scaled_decimal(number: &str, factor: i64, per_one: i64) -> Result<i64, Quanti
         }
     };
     let scale = i128::from(factor) * i128::from(per_one);
-    let amount = nanos.checked_mul(scale).ok_or(QuantityError::TooLarge)? / 1_000_000_000;
+    let amount = nanos.checked_mul(scale).ok_or(QuantityError::TooLarge)?;
+    if amount < 0 {
+        return Err(QuantityError::Negative);
+    }
+    if per_one == 1 && amount % 1_000_000_000 != 0 {
+        return Err(QuantityError::Fraction);
+    }
+    let amount = amount / 1_000_000_000;
     if amount > i128::from(MOST) {
         return Err(QuantityError::TooLarge);
     }
-    i64::try_from(amount).map_err(|_| QuantityError::NotPositive)
+    i64::try_from(amount).map_err(|_| QuantityError::TooLarge)
 }
 
 impl Unit {
@@ -303,13 +316,15 @@ mod tests {
             ("5 eur", QuantityError::Malformed),
             ("$5 tok", QuantityError::Malformed),
             ("0 usd", QuantityError::NotPositive),
-            ("-3 usd", QuantityError::NotPositive),
+            ("-3 usd", QuantityError::Negative),
             ("0.0000000001 usd", QuantityError::Malformed),
             ("99999999999999999999 usd", QuantityError::TooLarge),
             ("9999999999 usd", QuantityError::TooLarge),
             ("999999999999999M usd", QuantityError::TooLarge),
             ("$5 credits", QuantityError::Malformed),
-            ("0.4 responses", QuantityError::NotPositive),
+            ("0.4 responses", QuantityError::Fraction),
+            ("1.9 responses", QuantityError::Fraction),
+            ("0.0015k tok", QuantityError::Fraction),
             ("0 credits", QuantityError::NotPositive),
             ("80% plan 5h", QuantityError::OfPlan),
         ];
@@ -349,8 +364,13 @@ mod tests {
             assert_eq!(Quantity::parse_limit(text).map(|limit| limit.amount), Ok(0), "{text}");
             assert_eq!(Quantity::parse(text), Err(QuantityError::NotPositive), "{text}");
         }
-        for text in ["-1 usd", "0.4 tok", "0.3 responses"] {
-            assert_eq!(Quantity::parse_limit(text), Err(QuantityError::NotPositive), "{text}");
+        for (text, error) in [
+            ("-1 usd", QuantityError::Negative),
+            ("0.4 tok", QuantityError::Fraction),
+            ("0.0001 ms minutes", QuantityError::Malformed),
+            ("0.00000001 minutes", QuantityError::NotPositive),
+        ] {
+            assert_eq!(Quantity::parse_limit(text), Err(error), "{text}");
         }
     }
 

@@ -22,7 +22,7 @@ use super::mistake::{Also, LayerText, Mistake, Notes, Severity, Span};
 use super::plan::PlanBudget;
 use super::rule::{Approvals, Budget, FreshLedger, Gate, Layer, Models, Policy, Rung, Source, SpawnLimit, Unpriced};
 use super::table::{Placed, Table};
-use crate::model::{ModelId, Quantity};
+use crate::model::{ModelId, Quantity, Unit};
 
 /// A policy that can be obeyed.
 #[derive(Clone, Debug)]
@@ -137,6 +137,7 @@ impl Join<'_> {
         spawn_limits.extend(flags::spawn_limits(flags));
         alerts.extend(plan_budgets.iter().flat_map(PlanBudget::alerts));
         let governor = self.governor(&mut drafts, &models, &budgets);
+        let units: Vec<Unit> = budgets.iter().map(Budget::unit).collect();
         let fresh_ledger = if drafts.iter().any(|draft| draft.fresh == Some(FreshLedger::Refuse)) {
             FreshLedger::Refuse
         } else {
@@ -149,7 +150,7 @@ impl Join<'_> {
             gates,
             alerts,
             models,
-            approvals: self.approvals(&mut drafts),
+            approvals: self.approvals(&mut drafts, &units),
             prices: self.prices(&mut drafts),
             attribute: drafts.into_iter().flat_map(|draft| draft.attribute).collect(),
             timezone,
@@ -344,12 +345,18 @@ impl Join<'_> {
         strictest.map_or(Unpriced::Refuse, |said| said.value)
     }
 
-    fn approvals(&mut self, drafts: &mut [Draft]) -> Approvals {
+    /// `units` are those that budgets count in.
+    fn approvals(&mut self, drafts: &mut [Draft], units: &[Unit]) -> Approvals {
         let approvers = drafts.iter_mut().map(|draft| draft.approvers.take()).collect();
         let approvers = self.outermost("approvers", approvers).unwrap_or_default();
         let mut max_extend: Option<Quantity> = None;
         for (index, draft) in drafts.iter_mut().enumerate() {
             let Some(said) = draft.max_extend.take() else { continue };
+            if !units.is_empty() && !units.contains(&said.value.unit) {
+                let message = format!("`max_extend` is {}, and no budget counts in that", said.value);
+                let hint = "write it in the unit of the budgets that are asked about";
+                self.add(index, &said.span, Severity::Warning, message, hint, None);
+            }
             match max_extend {
                 Some(outer) if outer.unit == said.value.unit && said.value.amount <= outer.amount => {
                     max_extend = Some(said.value);

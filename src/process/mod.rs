@@ -37,7 +37,8 @@ pub use inspect::{
     is_codex, is_nested_codex, tell, terminal_of, waits_for_input,
 };
 pub use own::{
-    account_home, has_posix_shell, has_terminal, own_identity, own_program, own_uid, stay_in_foreground, user_name,
+    account_home, has_posix_shell, has_terminal, is_log_in, own_identity, own_program, own_uid, stay_in_foreground,
+    user_name,
 };
 pub use reading::{open_to_read, read_at_most};
 pub use terminal::{Lent, Terminal, window_lines};

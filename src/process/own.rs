@@ -21,6 +21,11 @@ pub fn user_name(uid: u32) -> Option<String> {
     User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
 }
 
+/// There is a log-in of this name on this machine; where that cannot be told, there may be.
+pub fn is_log_in(name: &str) -> bool {
+    User::from_name(name).map_or(true, |user| user.is_some())
+}
+
 /// The home of a user's account, whatever the environment says.
 pub fn account_home(uid: u32) -> Option<std::path::PathBuf> {
     User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.dir)

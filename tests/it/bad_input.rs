@@ -15,13 +15,19 @@ fn commands_that_cannot_be_run_say_so_with_the_shells_codes() {
 #[test]
 fn budgets_that_make_no_sense_are_refused_with_the_users_words() {
     let world = World::without_codex();
-    for budget in ["-3usd", "0usd", "five usd", "5eur", "5", "99999999999usd", "3 doubloons"] {
+    for budget in ["-3usd", "1.9responses", "five usd", "5eur", "5", "99999999999usd", "3 doubloons"] {
         let flag = format!("--budget={budget}");
         let done = world.govern(&["run", &flag, "--", "touch", "started"]);
         assert!(matches!(done.code(), 2 | 125), "{budget}: {done}");
         assert!(done.stderr.contains(budget) && !done.stderr.contains("panicked"), "{budget}: {done}");
         assert!(!world.path("work/started").exists());
     }
+    // As a limit of nothing in a policy: nothing starts.
+    world.policy("[[budget]]\nname = \"b\"\nper = \"run\"\nlimit = \"0 usd\"\n");
+    world.govern(&["run", "--", "touch", "started"]).expect_code(123);
+    world.policy("");
+    world.govern(&["run", "--budget", "0usd", "--", "touch", "started"]).expect_code(123);
+    assert!(!world.path("work/started").exists());
 }
 
 #[test]

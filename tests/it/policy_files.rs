@@ -140,3 +140,24 @@ fn an_installed_govern_lets_nothing_past_a_policy_that_leads_nowhere() {
     world.run("codex", &["exec", "do it"]);
     assert_eq!(world.server.requests().len(), 0);
 }
+
+#[test]
+fn what_holds_nothing_on_this_machine_or_no_more_is_told_and_is_no_mistake() {
+    let world = World::without_codex();
+    world.policy(
+        "[approvals]\napprovers = [\"root\", \"nobody-of-that-name\"]\n\
+         [[budget]]\nname = \"milestone\"\nper = \"project\"\nlimit = \"5 usd\"\n\
+         window = { from = \"2020-01-01\", until = \"2020-02-01\" }\n\
+         [[budget]]\nname = \"later\"\nper = \"project\"\nlimit = \"5 usd\"\nwindow = { until = \"2999-01-01\" }\n",
+    );
+    let said = world.govern(&["policy", "check"]).expect_code(0).out();
+    let warnings: Vec<_> = said.lines().filter(|line| line.starts_with("warning")).collect();
+    assert_eq!(
+        warnings,
+        [
+            "warning: `approvers` names `nobody-of-that-name`, whom this machine does not know: who answers is told by the log-in",
+            "warning: the window of the budget `milestone` was over on 2020-02-01 00:00: it limits nothing any more",
+        ]
+    );
+    assert!(world.govern(&["doctor"]).out().contains("2 budgets in 1 file, 2 warnings"));
+}

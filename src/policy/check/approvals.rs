@@ -1,7 +1,9 @@
 //! Pure. The `[approvals]` table.
 
+use toml::de::DeValue;
+
 use crate::policy::mistake::Notes;
-use crate::policy::table::{Keys, Placed, Table};
+use crate::policy::table::{Keys, Placed, Table, Value};
 
 use super::{Draft, pattern};
 
@@ -12,7 +14,8 @@ pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
     let Some(table) = root.table("approvals", "{ max_extend = \"20 usd\" }", notes) else { return };
     table.only(&KEYS, notes);
     draft.approvers = table.texts("approvers", "[\"alice\"]", notes).map(|texts| {
-        if texts.value.is_empty() {
+        let is_list = |value: Value<'_>| matches!(value.get_ref(), DeValue::Array(items) if items.is_empty());
+        if table.get("approvers").is_some_and(is_list) {
             let message = "`approvers` is empty: anyone with the ledger's rights may answer";
             notes.warn(&texts.span, message, "name who may answer, or leave it out");
         }

@@ -8,7 +8,7 @@ use crate::policy::attribute::{fill, group_dimension, normalise_remote};
 use crate::policy::mistake::Notes;
 use crate::policy::rule::{AttributeRule, Layer};
 use crate::policy::suggest;
-use crate::policy::table::{Entry, Keys, Table, as_text, wrong_type};
+use crate::policy::table::{Entry, Keys, Table, Text, as_text, wrong_type};
 
 use super::pattern;
 
@@ -20,7 +20,7 @@ const GROUPS: [&str; 6] = ["team", "project", "client", "user", "task", "label_K
 /// The rule, as far as it is right.
 pub(super) fn check(table: &Table<'_>, notes: &mut Notes) -> Option<AttributeRule> {
     table.only(&KEYS, notes);
-    let folder = table.text("folder", "\"~/work/acme\"", notes).and_then(|text| pattern::glob(&text, notes));
+    let folder = folder(table, notes);
     let remote = remote(table, notes);
     let branch = branch(table, notes);
     let (set, fields) = set(table, notes);
@@ -55,12 +55,64 @@ fn remote(table: &Table<'_>, notes: &mut Notes) -> Option<GlobMatcher> {
         notes.refuse(&text.span, message, format!("write `{}`", normalise_remote(text.value)));
         return None;
     }
+    let first = text.value.split('/').next().unwrap_or_default();
+    if !first.is_empty() && !first.contains(['.', '*', '?', '[', '{', ':']) && first != "localhost" {
+        let message = format!("`{}` names no host: remotes are compared as `host/path`", text.value);
+        notes.warn(&text.span, message, format!("write `github.com/{0}`, or `*/{0}` for any host", text.value));
+    }
+    pattern::glob_of_remote(&text, notes)
+}
+
+/// Folders are compared whole, from the root or from `~` on.
+fn folder(table: &Table<'_>, notes: &mut Notes) -> Option<GlobMatcher> {
+    let text = table.text("folder", "\"~/work/acme\"", notes)?;
+    let path = text.value;
+    let told = if path.contains('$') {
+        let home = path.strip_prefix("$HOME").or_else(|| path.strip_prefix("${HOME}"));
+        let hint =
+            home.map_or("write the path itself, or `~` for your home".to_owned(), |rest| format!("write `~{rest}`"));
+        Some(("holds a variable, and none is filled in", hint))
+    } else if path.len() > 1 && path.ends_with('/') {
+        Some((
+            "can never match: folders are compared without a `/` at the end",
+            format!("write `{}`", path.trim_end_matches('/')),
+        ))
+    } else if !path.is_empty() && !path.starts_with(['/', '~', '*', '?', '[', '{']) {
+        let rest = path.trim_start_matches("./");
+        Some((
+            "is relative, and folders are compared from the root on",
+            format!("write `~/{rest}`, or `*/{rest}` wherever it lies"),
+        ))
+    } else {
+        None
+    };
+    if let Some((message, hint)) = told {
+        notes.warn(&text.span, format!("`{path}` {message}"), hint);
+    }
     pattern::glob(&text, notes)
+}
+
+/// Warns of a branch pattern that is a glob, or a branch as git stores it.
+fn no_regular_expression(text: &Text<'_>, notes: &mut Notes) {
+    let written = text.value;
+    if let Some(branch) = written.trim_start_matches('^').strip_prefix("refs/heads/") {
+        let message = format!("`{written}` can never match: a branch is compared without `refs/heads/`");
+        notes.warn(&text.span, message, format!("write `'^{}$'`", branch.trim_end_matches('$')));
+        return;
+    }
+    let is_glob = written.contains("/*") || written.ends_with('*') || written.starts_with('*');
+    if is_glob && !written.contains(['(', '[', '\\', '^', '$', '+', '|', '.']) {
+        let message = format!(
+            "`{written}` looks like a glob: `branch` is a regular expression, in which `*` repeats what stands before it"
+        );
+        notes.warn(&text.span, message, format!("write `'^{}'`", written.trim_matches('*')));
+    }
 }
 
 fn branch(table: &Table<'_>, notes: &mut Notes) -> Option<Regex> {
     let text = table.text("branch", "'(?<task>[A-Z]+-\\d+)'", notes)?;
     let pattern = pattern::regex(&text, notes)?;
+    no_regular_expression(&text, notes);
     for group in pattern.capture_names().flatten() {
         match group_dimension(group) {
             Some(dimension) if is_untrusted(&dimension, notes) => {

@@ -18,12 +18,21 @@ const GLOB_HINT: &str = "`*` stands for anything, `?` for one character, `{a,b}`
 
 /// One glob; `*` matches `/` too, as in `release/*`.
 pub(super) fn glob(text: &Text<'_>, notes: &mut Notes) -> Option<GlobMatcher> {
+    built(text, false, notes)
+}
+
+/// The same of a git remote, whose host does not tell capital letters from small ones.
+pub(super) fn glob_of_remote(text: &Text<'_>, notes: &mut Notes) -> Option<GlobMatcher> {
+    built(text, true, notes)
+}
+
+fn built(text: &Text<'_>, any_case: bool, notes: &mut Notes) -> Option<GlobMatcher> {
     let pattern = bounded(text, notes)?;
     if pattern.is_empty() {
         notes.refuse(&text.span, "the pattern is empty", GLOB_HINT);
         return None;
     }
-    let compiled = GlobBuilder::new(pattern).literal_separator(false).build();
+    let compiled = GlobBuilder::new(pattern).literal_separator(false).case_insensitive(any_case).build();
     let reason = match compiled {
         Ok(glob) if is_bounded(&glob) => return Some(glob.compile_matcher()),
         Ok(_) => "it is too large".to_owned(),

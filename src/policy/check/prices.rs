@@ -201,7 +201,12 @@ fn rates(table: &Table<'_>, what: &str, span: &std::ops::Range<usize>, notes: &m
     let [input, cached, written, output] = RATES.map(|name| table.get(name).map(|value| rate(name, value, notes)));
     // What is there must be right.
     let [cached, written] = [cached, written].map(|rate| rate.map_or(Some(None), |rate| rate.map(Some)));
-    Some(Rates::new(input??, cached?, written?, output??))
+    let (input, cached) = (input??, cached?);
+    if let Some(value) = table.get("cached_input").filter(|_| cached.is_some_and(|cached| cached > input)) {
+        let message = "cached input costs more than input that is not cached";
+        notes.warn(&value.span(), message, "are they the wrong way round? A cache makes input cheaper");
+    }
+    Some(Rates::new(input, cached, written?, output??))
 }
 
 /// A model's name, or rows of names by day.

@@ -369,7 +369,12 @@ fn never_fires(drafts: &[StepDraft], limits: &Limits, notes: &mut Notes) {
             notes.warn(&draft.verb, message, "leave one of them out");
         } else if let Some(other) = overtaken {
             let message = format!("this step can never fire: `{}` always comes first", other.step.verb);
-            notes.warn(&draft.at, message, "give the milder step the lower share");
+            let hint = if draft.step.verb == Verb::Ask && other.step.at == draft.step.at {
+                format!("leave `{0}` out, and write `else = \"{0}\"` into the question", other.step.verb)
+            } else {
+                "give the milder step the lower share".to_owned()
+            };
+            notes.warn(&draft.at, message, hint);
         } else if let Threshold::Share(share) = draft.step.at
             && share > 1000 + limits.grace
         {
@@ -392,16 +397,31 @@ fn past_the_limit(draft: &StepDraft, earlier: &[StepDraft], notes: &mut Notes) {
     }
 }
 
-/// The more severe step comes first under every limit of the budget; or it is the same step twice.
+/// Warns of steps after which the limit itself is passed unheeded.
+pub(super) fn nothing_at_the_limit(table: &Table<'_>, steps: &[Step], notes: &mut Notes) {
+    let Some(written) = table.get("steps").filter(|_| !steps.is_empty()) else { return };
+    let at_limit = |step: &Step| matches!(step.at, Threshold::Share(share) if share >= 1000);
+    let acts = |step: &Step| step.verb.is_hard() || step.may.is_some() || at_limit(step);
+    if !steps.iter().any(acts) {
+        let message = "nothing is done at the limit itself: no step asks or stops";
+        let hint = "add `{ at = \"100%\", do = \"stop\" }`, or `{ at = \"100%\", do = \"warn\" }` if a warning is all";
+        notes.warn(&written.span(), message, hint);
+    }
+}
+
+/// The more severe step comes first under every limit of the budget, or in the same moment; or it is the same step twice.
+/// A route is tried before an end at the same mark, and a governor chooses.
 fn overtakes(severer: &StepDraft, milder: &StepDraft, limits: &Limits) -> bool {
-    let same_verb = severer.step.verb == milder.step.verb;
+    let chosen = severer.step.may.is_some() || milder.step.may.is_some();
+    let wins = severer.step.verb > milder.step.verb && milder.step.verb != Verb::Route && !chosen;
+    let same = severer.step.verb == milder.step.verb || wins;
     let earlier = |limit: i64| {
         let (first, second) = (severer.step.at.amount(limit), milder.step.at.amount(limit));
-        first < second || (same_verb && first == second)
+        first < second || (same && first == second)
     };
     match (severer.step.at, milder.step.at) {
         // Shares compare the same under any limit, also one that could not be read.
-        (Threshold::Share(first), Threshold::Share(second)) => first < second || (same_verb && first == second),
+        (Threshold::Share(first), Threshold::Share(second)) => first < second || (same && first == second),
         (Threshold::Left(_), _) | (_, Threshold::Left(_)) => {
             !limits.amounts.is_empty() && limits.amounts.iter().all(|limit| earlier(*limit))
         }

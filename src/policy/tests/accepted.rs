@@ -242,7 +242,7 @@ fn a_warning_may_come_twice_and_so_may_a_route() {
         "[models]\nladder = [\"a\", \"b\", \"c\"]\n[[budget]]\nname = \"b\"\nper = \"run\"\nlimit = \"9 usd\"\nsteps = [
         { at = \"50%\", do = \"warn\" }, { at = \"60%\", do = \"warn\" },
         { at = \"70%\", do = \"route\" }, { at = \"1 usd left\", do = \"route\" },
-        { at = \"100%\", do = \"stop\" }, { at = \"100%\", do = \"kill\" }]",
+        { at = \"95%\", do = \"stop\" }, { at = \"100%\", do = \"kill\" }]",
     );
     assert_eq!(policy.budgets[0].steps.len(), 6);
     assert_eq!(policy.budgets[0].steps[3].at, Threshold::Left(1_000_000_000));

@@ -15,9 +15,9 @@ fn what_a_governor_may_not_choose_and_what_cannot_be_allotted_is_said() {
             "`extend` is no step of its own: the governor chooses it where that helps",
         ),
         (steps("{ at = \"80%\", do = \"deny\" }"), "`deny` is nothing that a step can do"),
-        (steps("{ at = \"80%\", do = \"warn\", may = [] }"), "`may` goes with `do = \"decide\"`, not with `warn`"),
+        (steps("{ at = \"100%\", do = \"warn\", may = [] }"), "`may` goes with `do = \"decide\"`, not with `warn`"),
         (
-            steps("{ at = \"80%\", do = \"warn\", max_extend = \"1 usd\" }"),
+            steps("{ at = \"100%\", do = \"warn\", max_extend = \"1 usd\" }"),
             "`max_extend` goes with `do = \"decide\"`, not with `warn`",
         ),
         (steps("{ at = \"80%\", do = \"decide\" }"), "the step does not say what the governor `may` choose among"),

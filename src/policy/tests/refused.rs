@@ -99,7 +99,7 @@ fn whose_limit_it_is_is_said_value_by_value() {
 fn each_mistake_is_told_in_one_sentence() {
     let cases = [
         (budget("limit = 5"), "`limit` must be a text, not a number"),
-        (budget("limit = \"-5 usd\""), "`-5 usd` must be more than zero"),
+        (budget("limit = \"-5 usd\""), "`-5 usd` is less than nothing"),
         (budget("limit = \"99999999999999999 usd\""), "`99999999999999999 usd` is absurdly large"),
         (budget("name = \"\""), "`name` is empty"),
         (budget("name = \"--budget 5usd\""), "`--budget 5usd` is the name of a budget that a flag gives"),
@@ -338,7 +338,7 @@ fn what_can_never_be_meant_is_a_warning() {
             "this step can never fire: `kill` has ended the agent before",
         ),
         (
-            steps("{ at = \"80%\", do = \"route\" }"),
+            steps("{ at = \"100%\", do = \"route\" }"),
             "`route` has nowhere to go: there is no ladder of two or more models",
         ),
         (

@@ -1,6 +1,6 @@
 //! Pure. Policies that can be obeyed, but cannot be meant: what is said about them, and what of them is left alone.
 
-use super::refused::{budget, gate};
+use super::refused::{budget, gate, steps};
 use super::*;
 use crate::policy::mistake::Severity;
 
@@ -212,4 +212,97 @@ fn a_gate_that_holds_nothing_is_told_what_to_write() {
             "`tool = \"*\"`",
         ),
     ]);
+}
+
+#[test]
+fn a_budget_that_does_nothing_at_its_limit_is_told() {
+    let nothing = "nothing is done at the limit itself: no step asks or stops";
+    let never = "this step can never fire: `stop` always comes first";
+    expect(&[
+        (steps("{ at = \"80%\", do = \"warn\" }"), nothing, "add `{ at = \"100%\", do = \"stop\" }`"),
+        (steps("{ at = \"50%\", do = \"warn\" }, { at = \"1 usd left\", do = \"steer\" }"), nothing, "add"),
+        (steps("{ at = \"80%\", do = \"warn\" }, { at = \"100%\", do = \"warn\" }"), "", ""),
+        (steps("{ at = \"80%\", do = \"stop\" }"), "", ""),
+        (
+            steps("{ at = \"100%\", do = \"ask\" }, { at = \"100%\", do = \"stop\" }"),
+            never,
+            "leave `stop` out, and write `else = \"stop\"` into the question",
+        ),
+        (
+            steps("{ at = \"100%\", do = \"warn\" }, { at = \"100%\", do = \"stop\" }"),
+            never,
+            "give the milder step the lower share",
+        ),
+    ]);
+    let ladder = models("ladder = [\"gpt-6.1-sol\", \"gpt-6-luna\"]");
+    let routed = steps("{ at = \"100%\", do = \"route\" }, { at = \"100%\", do = \"stop\" }");
+    assert_eq!(told(&format!("{ladder}\n{routed}")), []);
+}
+
+#[test]
+fn what_answers_may_add_in_a_unit_of_no_budget_is_told() {
+    expect(&[
+        (
+            format!("{}\n[approvals]\nmax_extend = \"20k tok\"", budget("limit = \"5 usd\"")),
+            "`max_extend` is 20k tok, and no budget counts in that",
+            "in the unit of the budgets",
+        ),
+        (format!("{}\n[approvals]\nmax_extend = \"20 usd\"", budget("limit = \"5 usd\"")), "", ""),
+        ("[approvals]\nmax_extend = \"20 usd\"".to_owned(), "", ""),
+        (
+            "[approvals]\napprovers = []".to_owned(),
+            "`approvers` is empty: anyone with the ledger's rights may answer",
+            "name who may answer",
+        ),
+        (
+            "[prices.x]\ninput = 1\ncached_input = 1.5\noutput = 4".to_owned(),
+            "cached input costs more than input that is not cached",
+            "wrong way round",
+        ),
+    ]);
+    assert_eq!(messages("[approvals]\napprovers = [1]"), ["`approvers` must be a list of texts, not a number"]);
+}
+
+#[test]
+fn an_attribution_that_never_applies_is_told() {
+    let rule = |line: &str| format!("[[attribute]]\nset = {{ team = \"web\" }}\n{line}");
+    expect(&[
+        (
+            rule("branch = \"release/*\""),
+            "`release/*` looks like a glob: `branch` is a regular expression, in which `*` repeats what stands before it",
+            "write `'^release/'`",
+        ),
+        (rule("branch = '^release/.*'"), "", ""),
+        (rule("branch = 'ab*c'"), "", ""),
+        (
+            rule("branch = \"refs/heads/main\""),
+            "`refs/heads/main` can never match: a branch is compared without `refs/heads/`",
+            "write `'^main$'`",
+        ),
+        (
+            rule("folder = \"~/work/\""),
+            "`~/work/` can never match: folders are compared without a `/` at the end",
+            "write `~/work`",
+        ),
+        (
+            rule("folder = \"work/acme\""),
+            "`work/acme` is relative, and folders are compared from the root on",
+            "write `~/work/acme`",
+        ),
+        (rule("folder = \"$HOME/work\""), "`$HOME/work` holds a variable, and none is filled in", "write `~/work`"),
+        (rule("folder = \"*/acme\""), "", ""),
+        (
+            rule("remote = \"acme/repo\""),
+            "`acme/repo` names no host: remotes are compared as `host/path`",
+            "write `github.com/acme/repo`",
+        ),
+        (rule("remote = \"*/acme/*\""), "", ""),
+        (rule("remote = \"/srv/git/*\""), "", ""),
+    ]);
+    // A host does not tell capital letters from small ones, nor do the names of GitHub's owners.
+    let text = format!("version = 1\n{}\n", rule("remote = \"github.com/Acme/*\""));
+    let rules = load(vec![layer(Layer::User, &text)], FlagRules::default()).unwrap().policy.attribute;
+    let remotes = vec![crate::policy::attribute::normalise_remote("git@github.com:acme/X.git")];
+    let place = crate::policy::attribute::Place { remotes, ..Default::default() };
+    assert_eq!(rules[0].matches(&place), crate::policy::attribute::Match::Whole);
 }
