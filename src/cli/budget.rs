@@ -20,6 +20,7 @@ use crate::policy::window::Bounds;
 use crate::process;
 use crate::report::outlook::{Forecast, RECENT, Stretch, goes_by_recent};
 use crate::report::{BudgetReport, BudgetRow, BudgetStanding, OtherTime, Outlook, PlanStanding, json};
+use crate::supervise::spawn_standings;
 use crate::tail::locate::codex_home;
 use crate::tail::plan::last_limits;
 
@@ -64,13 +65,19 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         counts.count(index, budget)?;
         rows.extend(counts.rows(budget)?);
     }
+    let mut sub_agents = Vec::new();
     if let Some(ledger) = &ledger {
+        for run in counts.runs(ledger)? {
+            sub_agents.extend(spawn_standings(ledger, &policy, &run)?);
+        }
         for run in ledger.live_runs(here.alive)? {
-            for budget in resume::flag_budgets(ledger, &run.id)? {
+            let Some(flags) = resume::flag_policy(ledger, &run.id)? else { continue };
+            for budget in &flags.budgets {
                 counts.found.clear();
-                counts.count_run(ledger, usize::MAX, &budget, &budget.per, &run)?;
-                rows.extend(counts.rows(&budget)?);
+                counts.count_run(ledger, usize::MAX, budget, &budget.per, &run)?;
+                rows.extend(counts.rows(budget)?);
             }
+            sub_agents.extend(spawn_standings(ledger, &flags, &run)?);
         }
     }
     let waiting =
@@ -78,7 +85,7 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     let told = limits_told(&policy, here);
     let plans = plans(&policy, &told, here.now);
     let others = told.into_iter().filter(|told| told.other.is_some()).collect();
-    let report = BudgetReport { rows, at: here.now, zone: policy.timezone, since, waiting, plans, others };
+    let report = BudgetReport { rows, at: here.now, zone: policy.timezone, since, waiting, plans, sub_agents, others };
     put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
     let fails = match args.check {
         None => false,

@@ -15,6 +15,7 @@ use super::price_list;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{Ledger, LedgerError};
+use crate::policy::rule::Policy;
 use crate::report::json::to_text;
 use crate::report::page::{Item, Page, Tone};
 use crate::report::text::count;
@@ -284,9 +285,8 @@ fn policy(here: &Here<'_>) -> Finding {
             .todo("run `govern policy check`"),
         Ok(loaded) => {
             let policy = &loaded.policy;
-            let budgets = count((policy.budgets.len() + policy.plan_budgets.len()) as u64, "budget", "budgets");
             let files = count(policy.sources.len() as u64, "file", "files");
-            if policy.budgets.is_empty() && policy.plan_budgets.is_empty() {
+            if !policy.has_rules() {
                 return Finding::new(
                     Health::Ok,
                     "policy",
@@ -294,16 +294,35 @@ fn policy(here: &Here<'_>) -> Finding {
                 )
                 .todo("`govern init` writes a policy to begin with");
             }
+            let rules = rules(policy);
             let number = loaded.warnings.len() + of_here_and_now(policy, here).len();
             if number == 0 {
-                Finding::new(Health::Ok, "policy", format!("{budgets} in {files}"))
+                Finding::new(Health::Ok, "policy", format!("{rules} in {files}"))
             } else {
                 let warnings = count(number as u64, "warning", "warnings");
-                Finding::new(Health::Warn, "policy", format!("{budgets} in {files}, {warnings}"))
+                Finding::new(Health::Warn, "policy", format!("{rules} in {files}, {warnings}"))
                     .todo("run `govern policy check`")
             }
         }
     }
+}
+
+/// `2 budgets, 1 gate`: what of a policy could hold, refuse, ask or warn. Without a budget that is said.
+fn rules(policy: &Policy) -> String {
+    // What a budget over a plan's own limits does stands among the alerts, too.
+    let alerts = policy.alerts.iter().filter(|alert| alert.step_of.is_none()).count();
+    let counted = [(policy.gates.len(), "gate", "gates"), (alerts, "alert", "alerts")];
+    let mut said = vec![match policy.count_of_budgets() {
+        0 => "no budget".to_owned(),
+        budgets => count(budgets as u64, "budget", "budgets"),
+    }];
+    said.extend(
+        counted.iter().filter(|(found, ..)| *found > 0).map(|(found, one, more)| count(*found as u64, one, more)),
+    );
+    if policy.models.restricts() {
+        said.push("lists of models".to_owned());
+    }
+    said.join(", ")
 }
 
 #[cfg(test)]

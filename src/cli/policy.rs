@@ -137,7 +137,11 @@ fn warn_of_names(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Resul
         let sums = ledger.as_ref().and_then(|ledger| ledger.sums_by(std::slice::from_ref(dimension), None, None).ok());
         sums.into_iter().flatten().filter_map(|(values, _)| values.into_iter().next().flatten()).collect()
     };
-    for sentence in misspelt_limits(&loaded.policy, known).into_iter().chain(of_here_and_now(&loaded.policy, here)) {
+    let found = misspelt_limits(loaded, known);
+    if !found.is_empty() {
+        put(out, &format!("{}\n", diagnostic::render(&found, here.look.colour)))?;
+    }
+    for sentence in of_here_and_now(&loaded.policy, here) {
         put(out, &format!("warning: {sentence}\n"))?;
     }
     Ok(())

@@ -96,6 +96,7 @@ fn unreplayed(policy: &Policy) -> Vec<Unreplayed> {
     let rules = [
         (Unreplayed::Gates, !policy.gates.is_empty()),
         (Unreplayed::ToolCalls, policy.budgets.iter().any(|budget| budget.unit() == Unit::ToolCalls)),
+        (Unreplayed::SubAgents, !policy.spawn_limits.is_empty()),
         (Unreplayed::Throttles, throttles()),
         (Unreplayed::Alerts, !policy.alerts.is_empty()),
     ];

@@ -18,7 +18,7 @@ use crate::ledger::{HeldBack, Ledger};
 use crate::model::quantity::QUANTITY_HINT;
 use crate::model::{Brake, Quantity, RunId, RunInfo};
 use crate::place;
-use crate::policy::rule::{Approvals, Budget, Policy};
+use crate::policy::rule::{Approvals, Policy};
 use crate::process;
 
 use super::env;
@@ -212,10 +212,9 @@ fn find(here: &Here<'_>, prefix: &str) -> Result<(RunInfo, Kept)> {
 }
 
 /// What the run's own `--budget` flags limit, as far as the ledger keeps them.
-pub(super) fn flag_budgets(ledger: &Ledger, run: &RunId) -> Result<Vec<Budget>> {
+pub(super) fn flag_policy(ledger: &Ledger, run: &RunId) -> Result<Option<Policy>> {
     let kept = ledger.command_of(run)?.and_then(|text| serde_json::from_str::<Resumable>(&text).ok());
-    let Some(kept) = kept else { return Ok(Vec::new()) };
-    Ok(join_with(Vec::new(), kept.rules.flags()?, false)?.policy.budgets)
+    kept.map(|kept| Ok(join_with(Vec::new(), kept.rules.flags()?, false)?.policy)).transpose()
 }
 
 const LOOK_FIRST: &str = "the agent may have edited it: look at `govern policy show --here` in the run's folder, then, if it is as it should be";

@@ -61,6 +61,7 @@ fn report_of(outcome: &Outcome, parts: &Parts) -> Result<Option<RunReport>> {
     let info = ledger.find_run(parts.run.as_str())?;
     let mut report = report::of_run(ledger, info, &here, parts.zone)?;
     report.budgets.clone_from(&outcome.budgets);
+    report.sub_agents.clone_from(&outcome.sub_agents);
     if let Kind::Fleet = parts.kind {
         // Some of its agents may be ended while the rest ends well: what is left can go on.
         let done = |agent: &AgentEnd| agent.result == Some(AgentResult::Done);

@@ -225,6 +225,7 @@ impl Governor {
             }
             Input::Stranger { agent, codex, thread } => self.stranger(now, &agent, codex, &thread),
             Input::Blind { agent, what } => self.unobservable(now, &agent, what),
+            Input::Uncounted { agent, what } => self.uncounted(now, &agent, &what),
             Input::Altered { agent, what } => self.altered(now, &agent, what),
             Input::GiveUp { agent, because } => {
                 let what = format!("{because} while the agent was held");

@@ -157,6 +157,14 @@ pub enum Input {
         /// What stands in the way.
         what: String,
     },
+    /// A Codex of the agent does not call govern's hooks: what it does with tools, and the sub-agents that it starts, are
+    /// not counted beforehand.
+    Uncounted {
+        /// Whose.
+        agent: AgentName,
+        /// Which, and why.
+        what: String,
+    },
     /// A session file is not as its Codex wrote it, or not where. What is written to it is counted all the same.
     Altered {
         /// Whose.

@@ -166,6 +166,16 @@ impl Governor {
         }
     }
 
+    /// What a Codex does is not counted before it is done: no limit on it could be kept. One on what it spends can.
+    pub(super) fn uncounted(&mut self, now: Moment, name: &AgentName, what: &str) {
+        if self.policy.counts_by_hooks() {
+            let because = format!(
+                "{what}, so its tool calls and sub-agents cannot be counted: under a limit on them it is stopped"
+            );
+            self.stop_because(now, name, because);
+        }
+    }
+
     /// Somebody else than its Codex has changed a session file: what it tells is no proof any more.
     pub(super) fn altered(&mut self, now: Moment, name: &AgentName, what: String) {
         if self.enforces() {

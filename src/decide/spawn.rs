@@ -1,7 +1,7 @@
 //! Pure. Limits on sub-agents: the start of one that would pass a limit is refused, as by a gate.
 
 use crate::model::{AgentName, Dimension, ThreadId};
-use crate::policy::gate::starts_a_sub_agent;
+use crate::policy::gate::{Starts, starts_sub_agents};
 use crate::policy::rule::GateVerb;
 use crate::policy::spawn::{SpawnLimit, SpawnUnit};
 
@@ -25,12 +25,10 @@ impl Governor {
         call: &mut ToolCall,
         books: &dyn Books,
     ) {
-        if !starts_a_sub_agent(&call.tool) || is_denied(call) {
-            return;
-        }
+        let Some(starts) = starts_sub_agents(&call.tool).filter(|_| !is_denied(call)) else { return };
         let Some(agent) = self.agents.get(name) else { return };
         let refusal = self.policy.spawn_limits.iter().filter_map(|limit| {
-            let because = self.passes_spawns(limit, (name, agent), (thread, root), books)?;
+            let because = self.passes_spawns(limit, (name, agent), (thread, root), starts, books)?;
             Some(Judged { rule: limit.name.to_string(), verb: GateVerb::Deny, because, would: limit.observe })
         });
         // What is enforced goes before what is only observed.
@@ -45,6 +43,7 @@ impl Governor {
         limit: &SpawnLimit,
         (name, agent): (&AgentName, &Agent),
         (thread, root): (&ThreadId, &ThreadId),
+        starts: Starts,
         books: &dyn Books,
     ) -> Option<String> {
         let bound = limit.only.iter().all(|(dimension, patterns)| {
@@ -59,6 +58,9 @@ impl Governor {
         });
         if !bound {
             return None;
+        }
+        if let Starts::Many(tool) = starts {
+            return Some(limit.refuses_many(tool));
         }
         match limit.cap.of {
             SpawnUnit::Deep => {
@@ -82,7 +84,8 @@ impl Governor {
         let agents = self.agents.iter().filter(|(name, _)| agent.is_none_or(|agent| agent == *name));
         let calls = agents.flat_map(|(_, agent)| agent.gate.calls());
         let spawns = calls.filter(|(of, wants)| {
-            let spawn = matches!(wants, Wants::Tool(call) if starts_a_sub_agent(&call.tool) && !is_denied(call));
+            let spawn =
+                matches!(wants, Wants::Tool(call) if starts_sub_agents(&call.tool).is_some() && !is_denied(call));
             spawn && thread.is_none_or(|thread| thread == *of)
         });
         u64::try_from(spawns.count()).unwrap_or(u64::MAX)

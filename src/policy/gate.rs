@@ -145,14 +145,42 @@ fn reason(gate: &Gate, call: &ToolCall<'_>, reading: Option<&Reading>) -> Option
 /// A tool's name without that of the group that Codex has put before it, with nothing between them: 0.169 calls
 /// `spawn_agent` `collaborationspawn_agent`.
 fn own_name(tool: &str) -> &str {
-    let own = ["spawn_agent", "send_message", "followup_task", "interrupt_agent", "list_agents", "wait_agent"];
+    let own = [
+        ONE_SUB_AGENT,
+        MANY_SUB_AGENTS,
+        "send_message",
+        "followup_task",
+        "interrupt_agent",
+        "list_agents",
+        "wait_agent",
+    ];
     own.into_iter().find(|own| tool.ends_with(own) && !tool.starts_with("mcp__")).unwrap_or(tool)
 }
 
-/// It starts a sub-agent, under any of the names that Codex gives the tool: alone, with that of its group before it,
-/// or behind a dot.
-pub fn starts_a_sub_agent(tool: &str) -> bool {
-    own_name(tool) == "spawn_agent"
+/// The tool that starts one sub-agent.
+const ONE_SUB_AGENT: &str = "spawn_agent";
+
+/// The tool that starts one for each row of a file: in 0.118 and 0.135 with the feature `enable_fanout`, and in none from
+/// 0.169 on. Those sub-agents name neither parent nor depth.
+const MANY_SUB_AGENTS: &str = "spawn_agents_on_csv";
+
+/// What a tool starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Starts {
+    /// A sub-agent.
+    One,
+    /// As many as the rows of a file that the call names, by a tool of this name.
+    Many(&'static str),
+}
+
+/// It starts sub-agents, under any of the names that Codex gives the tool: alone, with that of its group before it, or
+/// behind a dot.
+pub fn starts_sub_agents(tool: &str) -> Option<Starts> {
+    match own_name(tool) {
+        ONE_SUB_AGENT => Some(Starts::One),
+        MANY_SUB_AGENTS => Some(Starts::Many(MANY_SUB_AGENTS)),
+        _ => None,
+    }
 }
 
 /// The first file that matches. A pattern may match from any folder of a path on; one that begins with `/`, the whole.

@@ -31,6 +31,8 @@ pub struct Loaded {
     pub policy: Policy,
     /// What can be obeyed, but cannot be meant.
     pub warnings: Vec<Mistake>,
+    /// The files of the layers, outermost first.
+    pub files: Vec<Arc<LayerText>>,
 }
 
 /// Reads all layers and joins them. No layer at all is a policy without budgets.
@@ -60,7 +62,7 @@ pub fn load(mut layers: Vec<LayerText>, flags: FlagRules) -> Result<Loaded, Vec<
     if mistakes.iter().any(|mistake| mistake.severity == Severity::Error) {
         return Err(mistakes);
     }
-    Ok(Loaded { policy, warnings: mistakes })
+    Ok(Loaded { policy, warnings: mistakes, files })
 }
 
 /// What of a layer can be read. What is wrong with a fleet file is told by those who read all of it.

@@ -288,6 +288,36 @@ pub enum Refusal {
 }
 
 impl Policy {
+    /// Something in it could hold, refuse, ask or warn, or only records that it would. Without, spend is metered and
+    /// nothing else is done.
+    pub fn has_rules(&self) -> bool {
+        // All that it has is named, so that a new kind of rule is not forgotten here.
+        let Self {
+            budgets,
+            plan_budgets,
+            spawn_limits,
+            gates,
+            alerts,
+            models,
+            attribute: _,
+            approvals: _,
+            timezone: _,
+            observe: _,
+            governor: _,
+            fresh_ledger: _,
+            prices: _,
+            sources: _,
+            digest: _,
+        } = self;
+        let limits = !budgets.is_empty() || !plan_budgets.is_empty() || !spawn_limits.is_empty();
+        limits || !gates.is_empty() || !alerts.is_empty() || models.restricts()
+    }
+
+    /// How many budgets there are, whatever they count.
+    pub fn count_of_budgets(&self) -> usize {
+        self.budgets.len() + self.plan_budgets.len() + self.spawn_limits.len()
+    }
+
     /// Some limit, of this unit if one is given, can hold or end an agent, and is not only observed.
     pub fn binds(&self, unit: Option<Unit>) -> bool {
         let of_unit = |budget: &Budget| unit.is_none_or(|unit| budget.unit() == unit);
@@ -308,6 +338,11 @@ impl Policy {
     /// Some limit on sub-agents refuses, and is not only observed.
     pub fn limits_spawns(&self) -> bool {
         !self.observe && self.spawn_limits.iter().any(|limit| !limit.observe)
+    }
+
+    /// Some limit counts what only hooks tell of: tool calls, or sub-agents as they are started.
+    pub fn counts_by_hooks(&self) -> bool {
+        self.limits_calls() || self.limits_spawns()
     }
 
     /// Some step leaves a choice to the governor, who goes by what agents have to show.

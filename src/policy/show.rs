@@ -56,8 +56,10 @@ pub fn show(policy: &Policy) -> String {
 
 fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     write_sources(out, policy)?;
-    if policy.budgets.is_empty() && policy.plan_budgets.is_empty() && policy.spawn_limits.is_empty() {
+    if !policy.has_rules() {
         writeln!(out, "\nno budgets: spend is metered, nothing is stopped")?;
+    } else if policy.count_of_budgets() == 0 {
+        writeln!(out, "\nno budgets: spend is metered, and no amount of it stops anything")?;
     }
     for budget in &policy.budgets {
         writeln!(out)?;

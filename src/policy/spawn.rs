@@ -109,7 +109,7 @@ impl SpawnLimit {
         let SpawnCap { of, most } = self.cap;
         match of {
             SpawnUnit::Started if started >= u64::from(most) => {
-                Some(format!("`{}`: {started} of {} were started", self.name, self.cap))
+                Some(format!("`{}`: {started} of {} started", self.name, self.cap))
             }
             SpawnUnit::Deep if depth >= most => {
                 let next = depth.saturating_add(1);
@@ -117,6 +117,15 @@ impl SpawnLimit {
             }
             SpawnUnit::Started | SpawnUnit::Deep => None,
         }
+    }
+
+    /// Why this tool, whose one call starts nobody knows how many sub-agents, is too much.
+    pub fn refuses_many(&self, tool: &str) -> String {
+        let why = match self.cap.of {
+            SpawnUnit::Started => "starts one for each row of a file, and how many that are is not known beforehand",
+            SpawnUnit::Deep => "starts such as do not tell how deep they stand",
+        };
+        format!("`{}`: {} at the most, and a call of `{tool}` {why}", self.name, self.cap)
     }
 }
 

@@ -7,6 +7,7 @@ use super::outlook::{Forecast, Outlook, RULE};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::plan_standing::{self, PlanStanding};
 use super::round::{Shown, credit_column, grouped, money_column, scaled_column, share_column, signed_count_column};
+use super::spawn_standing::SpawnStanding;
 use super::text::{ahead, moment, rfc3339};
 use crate::model::quantity::credits_exactly;
 use crate::model::{BudgetName, LimitTold, Money, Timestamp, Unit};
@@ -179,6 +180,8 @@ pub struct BudgetReport {
     pub waiting: Vec<OtherTime>,
     /// Budgets over a ChatGPT plan's own limits.
     pub plans: Vec<PlanStanding>,
+    /// Limits on sub-agents, for what runs, else for the last run.
+    pub sub_agents: Vec<SpawnStanding>,
     /// What is known of the account's other limits, which no budget looks at.
     pub others: Vec<LimitTold>,
 }
@@ -186,7 +189,9 @@ pub struct BudgetReport {
 impl BudgetReport {
     /// Something is over its budget.
     pub fn any_over(&self) -> bool {
-        self.rows.iter().any(|row| row.standing.is_over()) || self.plans.iter().any(PlanStanding::is_over)
+        self.rows.iter().any(|row| row.standing.is_over())
+            || self.plans.iter().any(PlanStanding::is_over)
+            || self.sub_agents.iter().any(SpawnStanding::is_over)
     }
 
     /// Something is expected to be over before its window ends.
@@ -197,9 +202,15 @@ impl BudgetReport {
     /// As a person reads it.
     pub fn page(&self) -> Page {
         let mut page = Page::default();
-        if self.rows.is_empty() && !self.plans.is_empty() {
+        if self.rows.is_empty() && !(self.plans.is_empty() && self.sub_agents.is_empty()) {
             page.title(format!("Budgets ({})", self.zone.name()));
-            page.list(self.of_plans().chain(self.of_other_limits()).chain(self.of_other_times()).collect());
+            page.list(
+                self.of_sub_agents()
+                    .chain(self.of_plans())
+                    .chain(self.of_other_limits())
+                    .chain(self.of_other_times())
+                    .collect(),
+            );
             return page;
         }
         if self.rows.is_empty() {
@@ -260,6 +271,10 @@ impl BudgetReport {
         without_silent_columns(Table { columns, rows: rows.collect(), totals: None })
     }
 
+    fn of_sub_agents(&self) -> impl Iterator<Item = Item> {
+        self.sub_agents.iter().map(|standing| standing.item("", &per(&standing.scope)))
+    }
+
     fn of_plans(&self) -> impl Iterator<Item = Item> {
         self.plans.iter().map(|plan| plan.item(self.zone))
     }
@@ -297,6 +312,7 @@ impl BudgetReport {
                 )));
             }
         }
+        notes.extend(self.of_sub_agents());
         notes.extend(self.of_plans());
         notes.extend(self.of_other_limits());
         notes.extend(self.of_other_times());
@@ -411,6 +427,7 @@ impl Serialize for BudgetReport {
         map.serialize_entry("forecast_rule", RULE)?;
         map.serialize_entry("rows", &self.rows)?;
         map.serialize_entry("plans", &self.plans)?;
+        map.serialize_entry("sub_agents", &self.sub_agents)?;
         map.serialize_entry("other_limits", &plan_standing::Others(&self.others))?;
         map.serialize_entry("not_now", &self.waiting)?;
         map.end()

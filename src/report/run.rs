@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashSet};
 
 use chrono_tz::Tz;
 
-use super::BudgetStanding;
 use super::agent_end::{FleetEnd, Read};
 use super::figures::Figures;
 use super::marks::{Billed, notes};
@@ -14,6 +13,7 @@ use super::run_rows::{RunRow, RunTally};
 use super::summary::{PriceStamp, Totals};
 use super::text::{between, count, duration};
 use super::told::{Told, told};
+use super::{BudgetStanding, SpawnStanding};
 use crate::model::event::{EventKind, UNOBSERVED};
 use crate::model::{AgentName, Brake, Braked, Event, ModelId, Money, RunId, RunInfo, ThreadInfo, Unit};
 
@@ -38,6 +38,8 @@ pub struct RunReport {
     pub stopped: Option<Braked>,
     /// Where the budgets stand that bind it.
     pub budgets: Vec<BudgetStanding>,
+    /// Where the limits on sub-agents stand that bind it.
+    pub sub_agents: Vec<SpawnStanding>,
     /// How a fleet ended, agent by agent; empty for a run of one command.
     pub fleet: FleetEnd,
     /// How to go on after a stop.
@@ -128,6 +130,7 @@ impl RunReport {
             stopped: stopped(&parts),
             info: parts.info,
             budgets: parts.budgets,
+            sub_agents: Vec::new(),
             fleet,
             handoff: parts.handoff,
             prices: parts.prices,
@@ -166,7 +169,9 @@ impl RunReport {
             page.table(self.table());
         }
         let unseen = self.is_unobserved();
-        page.list(self.budgets.iter().map(|standing| budget_item(standing, unseen)).collect());
+        let budgets = self.budgets.iter().map(|standing| budget_item(standing, unseen));
+        let of_sub_agents = self.sub_agents.iter().map(|standing| standing.item("budget", &wide(&standing.scope)));
+        page.list(budgets.chain(of_sub_agents).collect());
         let several = self.has_several_agents();
         // What was shared out stands in the fleet's own table.
         let told = self.told.iter().filter(|told| self.fleet.agents.is_empty() || !told.is_share());
@@ -318,12 +323,13 @@ fn share_title(of: &BudgetStanding) -> String {
     if title.len() <= "of $5.00".len() { title } else { "share".to_owned() }
 }
 
+/// ` for team=web`; nothing for this run, or for everything.
+fn wide(scope: &str) -> String {
+    if scope.is_empty() || scope.starts_with("run=") { String::new() } else { format!(" for {scope}") }
+}
+
 fn budget_item(standing: &BudgetStanding, unseen: bool) -> Item {
-    let wide = if standing.scope.is_empty() || standing.scope.starts_with("run=") {
-        String::new()
-    } else {
-        format!(" for {}", standing.scope)
-    };
+    let wide = wide(&standing.scope);
     if unseen {
         let text = format!("`{}`{wide}: what this run spent was not observed", standing.budget);
         return Item::new("budget", text, Tone::Bad);

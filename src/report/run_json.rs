@@ -68,6 +68,7 @@ impl Serialize for RunReport {
         map.serialize_entry("skipped_lines", &self.skipped_lines)?;
         map.serialize_entry("decisions", &self.told)?;
         map.serialize_entry("budgets", &self.budgets)?;
+        map.serialize_entry("sub_agents", &self.sub_agents)?;
         map.serialize_entry("changed_files", &self.handoff.as_ref().and_then(|handoff| handoff.files.as_ref()))?;
         map.serialize_entry("prices", &self.prices)?;
         map.end()

@@ -6,6 +6,7 @@ use super::TrialReport;
 use super::approvals::{ApprovalReport, AskedRow};
 use super::budget::{BudgetReport, BudgetRow, OtherTime};
 use super::outlook::{Forecast, Outlook, Stretch};
+use super::spawn_standing::SpawnStanding;
 use super::summary::Totals;
 use super::{
     BudgetStanding, Handoff, Next, PriceStamp, RunParts, RunReport, RunStatus, RunTally, Source, StatusReport,
@@ -17,6 +18,7 @@ use crate::model::{
     ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, Standing, Subject, ThreadId,
     ThreadInfo, Timestamp, Tokens, Unit, Verb,
 };
+use crate::policy::spawn::SpawnCap;
 
 pub(crate) use ended::fleet_run;
 pub(crate) use fleet::plan;
@@ -320,6 +322,14 @@ pub(crate) fn budgets() -> BudgetReport {
             other_time("milestone 2", "2026-11-30T23:00:00Z", "2027-01-14T23:00:00Z"),
         ],
         plans: Vec::new(),
+        sub_agents: [("few", "20 sub-agents", 3), ("flat", "1 deep", 1)]
+            .map(|(name, cap, used)| SpawnStanding {
+                budget: name.into(),
+                scope: "run=k3f9x27m1a".to_owned(),
+                cap: SpawnCap::parse(cap).unwrap(),
+                used,
+            })
+            .into(),
         others: Vec::new(),
     }
 }

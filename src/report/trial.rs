@@ -46,6 +46,8 @@ pub enum Unreplayed {
     Gates,
     /// Limits in tool calls.
     ToolCalls,
+    /// Limits on sub-agents.
+    SubAgents,
     /// The time for which requests would have waited.
     Throttles,
     /// What looks at how an agent goes on, or at a ChatGPT plan.
@@ -58,6 +60,9 @@ impl Unreplayed {
             Self::Gates => "Gates are not tried: history does not tell which tools they would have refused or held.",
             Self::ToolCalls => {
                 "Limits in tool calls are not tried: it is responses that are governed again, not tools."
+            }
+            Self::SubAgents => {
+                "Limits on sub-agents are not tried: history does not tell what the family would have done without one."
             }
             Self::Throttles => {
                 "A throttle is taken for a warning: what follows would have happened later, at its rate."

@@ -20,6 +20,7 @@ use crate::gate::mark;
 use crate::gate::socket::{self, HookCall, Peer};
 use crate::model::event::GateReach;
 use crate::model::{AgentName, ModelId, RunId, ThreadId};
+use crate::policy::gate::starts_sub_agents;
 use crate::policy::rule::GateVerb;
 use crate::policy::{self, command::CommandLine};
 use crate::process::{self, Order};
@@ -51,6 +52,7 @@ impl Supervisor {
         }
         let thread = call.input.thread();
         let codex = call.peer.pid.and_then(process::codex_above);
+        self.hooked.extend(codex.and_then(process::identity_of));
         let owner = call.peer.pid.and_then(|pid| self.owners.of(pid));
         let Some(agent) =
             owner.or_else(|| self.sessions.agent_of(&thread).or_else(|| self.agent_without_file(&thread)).cloned())
@@ -168,11 +170,8 @@ impl Supervisor {
                 None => "limits are kept by signals: this command was not seen to call govern's hooks",
             });
         }
-        let what = "this Codex was not seen to call govern's hooks, so its tool calls and sub-agents cannot be counted"
-            .to_owned();
-        let policy = self.governor.policy();
-        let uncounted = reach.is_none() && (policy.limits_calls() || policy.limits_spawns());
-        uncounted.then_some(Input::Blind { agent, what })
+        let what = "this Codex was not seen to call govern's hooks".to_owned();
+        reach.is_none().then_some(Input::Uncounted { agent, what })
     }
 
     /// Only processes of the agent's own tree, which Codex started.
@@ -306,10 +305,11 @@ fn tool_call(input: &HookInput, governor: &Governor, agent: &AgentName, run: &Ru
     ToolCall { tool, digest, short: short.chars().take(SHORT).collect(), judged }
 }
 
-/// A sub-agent on a model that is not allowed is not started. (The tool is `spawn_agent`, with or without its
-/// namespace before it; 0.169 and 0.171 name the model in its input where it is not the parent's.)
+/// A sub-agent on a model that is not allowed is not started. (0.169 and 0.171 name the model in the input of `spawn_agent`
+/// where it is not the parent's.)
 fn spawns_a_model(tool: &str, input: &HookInput, governor: &Governor) -> Option<Judged> {
-    let model = input.tool_input.get("model").and_then(Value::as_str).filter(|_| tool.ends_with("spawn_agent"))?;
+    starts_sub_agents(tool)?;
+    let model = input.tool_input.get("model").and_then(Value::as_str)?;
     let because = not_allowed(&ModelId::new(model));
     let refused = !governor.policy().models.allows(model);
     refused.then(|| Judged { rule: "models.allow".to_owned(), verb: GateVerb::Deny, because, would: false })

@@ -8,9 +8,10 @@ use crate::exit::Exit;
 use crate::model::AgentName;
 use crate::model::event::EventKind;
 use crate::process::{self, Leftovers, Terminal};
-use crate::report::BudgetStanding;
+use crate::report::{BudgetStanding, SpawnStanding};
 
 use super::plan::Outcome;
+use super::spawned::spawn_standings;
 use super::supervisor::Supervisor;
 use super::ward::Finished;
 
@@ -72,7 +73,8 @@ impl Supervisor {
         self.notices.release();
         let error = result.err().or(sealed.err());
         let budgets = self.standings();
-        Outcome { error, exit, ended, budgets, ledger: self.ledger }
+        let sub_agents = self.spawn_standings();
+        Outcome { error, exit, ended, budgets, sub_agents, ledger: self.ledger }
     }
 
     /// The outcome of the whole by those of its agents. One agent alone ends as its command did; of several, the worst
@@ -104,6 +106,13 @@ impl Supervisor {
     pub(super) fn active(&self, name: &AgentName) -> Duration {
         let now = self.moment().uptime;
         self.governor.agent(name).map_or(Duration::ZERO, |agent| agent.active(now))
+    }
+
+    /// What cannot be read any more is left out: the end of the run says why.
+    fn spawn_standings(&self) -> Vec<SpawnStanding> {
+        let Some(ledger) = &self.ledger else { return Vec::new() };
+        let info = ledger.find_run(self.run.as_str());
+        info.and_then(|info| spawn_standings(ledger, self.governor.policy(), &info)).unwrap_or_default()
     }
 
     fn standings(&self) -> Vec<BudgetStanding> {

@@ -210,6 +210,7 @@ impl Supervisor {
                     moved.insert(agent.clone());
                     // What was done before is known when its answer is judged.
                     inputs.extend(self.working.news());
+                    inputs.extend(self.answered_uncounted(&agent, &answer.thread));
                     if self.is_told_first(&agent, &answer) {
                         continue;
                     }

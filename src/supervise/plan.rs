@@ -15,7 +15,7 @@ use crate::ledger::Ledger;
 use crate::model::event::EventKind;
 use crate::model::{Attribution, RunId, ThreadId};
 use crate::policy::rule::Policy;
-use crate::report::BudgetStanding;
+use crate::report::{BudgetStanding, SpawnStanding};
 use crate::ui::notice::Notices;
 use crate::usage::price::PriceTable;
 
@@ -112,6 +112,8 @@ pub struct Outcome {
     pub error: Option<Error>,
     /// Where the budgets stand that bound it.
     pub budgets: Vec<BudgetStanding>,
+    /// Where the limits on sub-agents stand that bound it.
+    pub sub_agents: Vec<SpawnStanding>,
     /// govern's own exit.
     pub exit: Exit,
     /// Stopped or killed by policy or a person.

@@ -160,6 +160,11 @@ impl Sessions {
         Some((session.home.clone(), meter.provider().map(str::to_owned), meter.plan_type().map(str::to_owned)))
     }
 
+    /// The file that a thread of this run is written to: the last of several.
+    pub(super) fn file_of(&self, thread: &ThreadId) -> Option<FileId> {
+        self.files.iter().rev().find(|session| session.meter.thread() == Some(thread)).map(Session::id)
+    }
+
     /// The agent of a thread of this run.
     pub(super) fn agent_of(&self, thread: &ThreadId) -> Option<&AgentName> {
         let session = self.files.iter().find(|session| session.meter.thread() == Some(thread))?;

@@ -66,6 +66,10 @@ pub(super) struct Supervisor {
     pub(super) skipped: u64,
     /// Codexes whose open files may not be looked at.
     pub(super) hidden: HashSet<ProcessIdentity>,
+    /// Codexes that have called a hook of govern's.
+    pub(super) hooked: HashSet<ProcessIdentity>,
+    /// Threads whose Codex has; others may make calls that nobody counts.
+    pub(super) counted: HashSet<ThreadId>,
     /// Why the last answer was not taken in its turn.
     pub(super) not_taken: Option<NotTaken>,
     /// Responses that an import took before this run could record them.
@@ -198,6 +202,8 @@ impl Supervisor {
             strangers: Strangers::default(),
             skipped: 0,
             hidden: HashSet::new(),
+            hooked: HashSet::new(),
+            counted: HashSet::new(),
             not_taken: None,
             imported: HashSet::new(),
             full_screen,

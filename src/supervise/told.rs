@@ -160,12 +160,17 @@ impl Supervisor {
     /// govern's hooks are with this Codex: on its command line, in the configuration of its home, or in the machine's.
     /// Whether it runs them is found out by what comes.
     pub(super) fn has_hooks(&self, pid: i32, invocation: Option<&Invocation>) -> bool {
+        self.has_hook(pid, invocation, HookEvent::PostModelRequest)
+    }
+
+    /// The same of govern's hook for this event.
+    pub(super) fn has_hook(&self, pid: i32, invocation: Option<&Invocation>, event: HookEvent) -> bool {
         let socket = socket::path_of(&self.sockets, &self.run).display().to_string();
         if process::command_line(pid).iter().any(|word| word.to_string_lossy().contains(&socket)) {
             return true;
         }
         let managed = settings::at(&process::path_seen_by(pid, Path::new(settings::MANAGED))).unwrap_or_default();
-        if tells(&managed, Trust::Managed("")) {
+        if runs_hook(&managed, Trust::Managed(""), event) {
             return true;
         }
         let Some(home) = codex_home(pid).filter(|_| invocation.is_none_or(|own| own.refuses_hooks().is_none())) else {
@@ -178,7 +183,7 @@ impl Supervisor {
         let names = [Some(home), here.canonicalize().ok()].into_iter().flatten();
         names
             .map(|name| name.join("config.toml").display().to_string())
-            .any(|name| tells(&text, Trust::Hashes(&[name])))
+            .any(|name| runs_hook(&text, Trust::Hashes(&[name]), event))
     }
 
     /// The agent of a thread without a session file.
@@ -187,10 +192,10 @@ impl Supervisor {
     }
 }
 
-/// A configuration has govern's hook for what a request used, and Codex runs it.
-fn tells(text: &str, trust: Trust<'_>) -> bool {
-    let is_told = |found: &installed::Found| found.event == HookEvent::PostModelRequest && found.trusted;
-    installed::standing(text, trust).is_ok_and(|standing| !standing.off && standing.hooks.iter().any(is_told))
+/// A configuration has govern's hook for this event, and Codex runs it.
+fn runs_hook(text: &str, trust: Trust<'_>, event: HookEvent) -> bool {
+    let is_it = |found: &installed::Found| found.event == event && found.trusted;
+    installed::standing(text, trust).is_ok_and(|standing| !standing.off && standing.hooks.iter().any(is_it))
 }
 
 /// The home of a Codex that runs.

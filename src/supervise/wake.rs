@@ -58,6 +58,8 @@ impl Supervisor {
                 Some(Kind::Other(name)) if name == "mcp-server" => Works::ForOthers,
                 _ => Works::WhenTyped,
             };
+            let has_threads = works != Works::WhenTyped || matches!(kind, Some(Kind::Interactive(_)));
+            inputs.extend(self.without_hooks(&agent, codex.identity, has_threads, invocation.as_ref()));
             let tells = !(ephemeral || works == Works::ForOthers) || self.has_hooks(pid, invocation.as_ref());
             inputs.push(Input::CodexSeen { agent, process: codex.identity, ephemeral, tells, works });
         }

@@ -225,3 +225,29 @@ fn an_agent_may_not_answer_for_its_kind() {
     world.govern(&["deny", &id]).expect_code(0);
     held.finish().expect_code(124);
 }
+
+#[test]
+fn who_is_no_approver_answers_nothing() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let me = nix::unistd::User::from_uid(nix::unistd::getuid()).unwrap().unwrap().name;
+    world.policy_for_nobody(
+        "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.05 usd\"\n\
+         steps = [{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }]\n\
+         [approvals]\nwait_for_nobody = true\napprovers = [\"somebody-else\"]\n",
+    );
+    script(&world);
+    let governed = world.start_governed(&[], CODEX);
+    let id = question(&world);
+    for answer in [&["approve", id.as_str(), "--extend", "1usd"][..], &["approve", &id], &["deny", &id]] {
+        let refused = world.govern(answer);
+        assert_ne!(refused.code(), 0, "{answer:?}: {refused}");
+        assert!(refused.stderr.contains(&format!("`{me}` is not among the approvers")), "{answer:?}: {refused}");
+        expect_state(&world, &id, "pending");
+    }
+    world.write("work/go", "");
+    world.wait_until_at_gate();
+    assert_eq!(world.server.requests().len(), 2);
+    world.govern(&["stop", "--all"]).expect_code(0);
+    governed.finish().expect_code(124);
+    expect_state(&world, &id, "withdrawn");
+}

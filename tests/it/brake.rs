@@ -332,6 +332,50 @@ fn a_run_that_cannot_answer_is_named_and_holds_up_no_other() {
 }
 
 #[test]
+fn who_is_no_approver_may_pause_and_stop_and_not_continue() {
+    for door in ["run", "fleet", "hooks"] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        let me = nix::unistd::User::from_uid(nix::unistd::getuid()).unwrap().unwrap().name;
+        // Without a rule an installed hook only meters.
+        world.policy(
+            "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"5 usd\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n\
+             [approvals]\napprovers = [\"somebody-else\"]\n",
+        );
+        world.server.script(Select::root(), [Reply::exec(TOOL), Reply::message("all is done")]);
+        let (mut governed, mut alone) = (None, None);
+        match door {
+            "run" => governed = Some(world.start_governed(&[], CODEX)),
+            "fleet" => {
+                let agent = "[[agent]]\nname = \"a\"\nprompt = \"do it\"\n";
+                governed = Some(world.start_fleet(&[], agent));
+            }
+            _ => {
+                world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+                alone = Some(world.start("codex", &CODEX[1..]));
+            }
+        }
+        wait_until("the tool runs", || world.path("work/started").exists());
+        let run = runs(&world).remove(0);
+        assert!(brake(&world, &["pause", &run]).contains("is paused"), "{door}");
+        let refused = world.govern(&["continue", &run]).expect_code(125);
+        let why = format!("run `{run}` does not obey: `{me}` is not among the approvers");
+        assert!(refused.stderr.contains(&why), "{door}: {refused}");
+        assert!(brake(&world, &["pause", &run]).contains("is paused already"), "{door}: it is paused still");
+        brake(&world, &["stop", &run]);
+        let_the_tool_end(&world);
+        if let Some(governed) = governed {
+            governed.finish().expect_code(124);
+        }
+        if let Some(codex) = alone {
+            assert_eq!(codex.finish().code(), 1);
+        }
+        assert_eq!(world.server.requests().len(), 1, "{door}: nothing went on");
+        let words: Vec<String> = braked(&world, &run).into_iter().map(|(word, _)| word).collect();
+        assert!(!words.contains(&"continue".to_owned()) && words.last().unwrap() == "stop", "{door}: {words:?}");
+    }
+}
+
+#[test]
 fn agents_do_not_use_the_brake_however_they_hide() {
     let world = World::without_codex();
     let victim = world.start_governed(&[], &["sh", "-c", "touch one; while [ ! -e go ]; do sleep 0.05; done"]);

@@ -138,3 +138,16 @@ fn help_and_completions_know_the_verbs() {
         assert!(world.govern(&["completions", shell]).expect_code(0).out().contains("approvals"), "{shell}");
     }
 }
+
+#[test]
+fn doctor_knows_a_limit_on_sub_agents_for_a_rule() {
+    let world = World::without_codex();
+    let doctor = || world.govern(&["doctor"]).out();
+    assert!(doctor().contains("no budget applies here"));
+    world.policy("[[budget]]\nname = \"flat\"\nper = \"run\"\nlimit = \"3 deep\"\n");
+    let said = doctor();
+    assert!(said.contains("1 budget in 1 file") && !said.contains("no budget"), "{said}");
+    world.policy("[[gate]]\nname = \"g\"\ntool = \"Bash\"\ndo = \"deny\"\n");
+    let said = doctor();
+    assert!(said.contains("no budget, 1 gate in 1 file") && !said.contains("nothing is stopped"), "{said}");
+}

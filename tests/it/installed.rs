@@ -281,6 +281,31 @@ fn a_question_that_is_denied_ends_it_before_the_next_request() {
 }
 
 #[test]
+fn who_is_no_approver_answers_no_session() {
+    let Some(world) = installed() else { return };
+    let me = nix::unistd::User::from_uid(nix::unistd::getuid()).unwrap().unwrap().name;
+    world.policy_for_nobody(
+        "[[budget]]\nname = \"a day\"\nper = \"everything\"\nwindow = \"day\"\nlimit = \"0.05 usd\"\n\
+         steps = [{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }]\n\
+         [approvals]\nwait_for_nobody = true\napprovers = [\"somebody-else\"]\n",
+    );
+    endless(&world);
+    let codex = world.start("codex", EXEC);
+    codex.wait_for_stderr("govern: held: ");
+    world.wait_until_at_gate();
+    for answer in [&["approve", "1", "--extend", "1usd"][..], &["approve", "1"], &["deny", "1"]] {
+        let refused = world.govern(answer);
+        assert_ne!(refused.code(), 0, "{answer:?}: {refused}");
+        assert!(refused.stderr.contains(&format!("`{me}` is not among the approvers")), "{answer:?}: {refused}");
+    }
+    assert!(world.govern(&["approvals"]).expect_code(0).out().contains("govern approve 1"), "it waits still");
+    assert_eq!(world.server.requests().len(), 2);
+    world.govern(&["stop", "--all"]).expect_code(0);
+    assert_eq!(codex.finish().code(), 1);
+    assert_eq!(world.server.requests().len(), 2);
+}
+
+#[test]
 fn an_answer_written_by_hand_is_not_obeyed() {
     let Some(world) = installed() else { return };
     a_day(&world, "do = \"ask\", wait = \"1s\", else = \"stop\"");
@@ -392,4 +417,13 @@ fn a_codex_that_does_not_ask_first_is_stopped_before_the_tool() {
     assert_ne!(done.code(), 0, "{done}");
     // Two fit. It tells of an answer after the tool only: the limit is passed by one.
     assert!(world.server.requests().len() <= 3, "{}: {done}", world.server.requests().len());
+}
+
+#[test]
+fn a_policy_of_alerts_alone_is_said_not_to_be_kept_here() {
+    let Some(world) = installed() else { return };
+    world.policy("[[alert]]\nname = \"fast\"\nrate = \"0.01 usd/h\"\nover = \"10m\"\ndo = \"stop\"\n");
+    world.server.script(Select::root(), [Reply::message("done")]);
+    let done = world.run("codex", EXEC).expect_code(0);
+    done.expect_said("only `govern run` looks at alerts and at what is used of a plan, and not here: `fast`");
 }

@@ -213,6 +213,32 @@ fn all_answers_together_lift_a_budget_no_further_than_the_policy_says() {
 }
 
 #[test]
+fn what_an_approval_has_lifted_counts_for_a_resume_as_well() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy_for_nobody(
+        "[[budget]]\nname = \"teams\"\nper = \"everything\"\nwindow = \"month\"\nlimit = \"0.05 usd\"\n\
+         steps = [{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }]\n\
+         [approvals]\nwait_for_nobody = true\nmax_extend = \"0.06 usd\"\n",
+    );
+    world.server.always(Select::root(), Reply::exec("true"));
+    let governed = world.start_governed(&[], &["codex", "exec", "do it"]);
+    governed.running.wait_for_stderr("govern approve 1");
+    let too_much = world.govern(&["approve", "1", "--extend", "0.07usd"]);
+    assert!(too_much.stderr.contains("answers may extend `teams` by $0.06 in all, and this is $0.07"), "{too_much}");
+    world.govern(&["approve", "1", "--extend", "0.04usd"]).expect_code(0);
+    // $0.09 are four answers.
+    governed.running.wait_for_stderr("govern approve 2");
+    let too_much = world.govern(&["approve", "2", "--extend", "0.03usd"]);
+    assert!(too_much.stderr.contains("$0.02 is left, and this is $0.03"), "{too_much}");
+    world.govern(&["deny", "2"]).expect_code(0);
+    let id = governed.finish().expect_code(124).id();
+    let too_much = world.govern(&["resume", &id, "--extend", "0.03usd"]).expect_code(123);
+    assert!(too_much.stderr.contains("$0.02 is left, and this is $0.03"), "{too_much}");
+    assert_eq!((world.server.served().len(), extensions(&world)), (4, 1));
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
 fn a_screen_goes_on_as_a_screen() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.configure_codex(&format!("[projects.\"{}\"]\ntrust_level = \"trusted\"\n", world.work().display()));

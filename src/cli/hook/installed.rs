@@ -21,7 +21,7 @@ use crate::model::{AgentName, ProcessIdentity, RunId};
 use crate::place;
 use crate::policy::attribute;
 use crate::policy::mistake::LayerText;
-use crate::policy::rule::{Layer, Policy};
+use crate::policy::rule::Layer;
 use crate::process::{self, Parent, Woken};
 use crate::supervise::alone::{self, Call, Told};
 use crate::tail::{locate, session};
@@ -212,8 +212,8 @@ impl Attended<'_> {
         let mut layers = policy_files::read(self.policy_places()).map_err(|error| error.to_string())?;
         let (pinned, began_under) = match pinned(&state, &run, self.codex, &self.codexes) {
             Ok(pinned) => pinned,
-            // Where nothing limits, nothing is lost with it.
-            Err(_) if !limits(&rules.join(layers.clone(), true).map_err(|error| error.to_string())?) => {
+            // Without a rule nothing is lost with it.
+            Err(_) if !rules.join(layers.clone(), true).map_err(|error| error.to_string())?.has_rules() => {
                 (None, Vec::new())
             }
             Err(error) => return Err(error.to_string()),
@@ -239,7 +239,7 @@ impl Attended<'_> {
         let own = layers.iter().filter(|layer| layer.layer != Layer::Repository);
         let policies = own.filter_map(|layer| layer.path.clone()).collect();
         let policy = rules.join(layers, true).map_err(|error| error.to_string())?;
-        let limits = limits(&policy);
+        let limits = policy.has_rules();
         // Of a thread without a file nothing but this tells.
         let alone = self.said.input.has_no_file() && self.hook.event == HookEvent::PostModelRequest;
         let tells = matches!(self.hook.event, HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd);
@@ -415,16 +415,6 @@ fn pinned(
         Err(LedgerError::NoLedger { .. }) => Ok((None, Vec::new())),
         Err(error) => Err(error),
     }
-}
-
-/// Something in it could hold, refuse or warn.
-fn limits(policy: &Policy) -> bool {
-    let models = &policy.models;
-    !policy.budgets.is_empty()
-        || !policy.spawn_limits.is_empty()
-        || !policy.gates.is_empty()
-        || models.restricts()
-        || !models.service_tiers.is_empty()
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ pub(super) fn show_input(input: &Input) -> String {
             format!("{agent}'s codex {} works for a thread that nothing tells of: {thread}", codex.pid)
         }
         Input::Blind { agent, what } => format!("{agent} is out of sight: {what}"),
+        Input::Uncounted { agent, what } => format!("{agent} is not counted: {what}"),
         Input::Altered { agent, what } => format!("{agent} is in doubt: {what}"),
         Input::Braked { brake, by, .. } => format!("{by}: {brake}"),
         Input::GiveUp { agent, because } => format!("{agent} is given up: {because}"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::steer::tool;
 use super::world::{CODEX, Plan, World};
 use crate::decide::Effect;
-use crate::decide::input::{HookId, Judged, ToolCall, Wants};
+use crate::decide::input::{HookId, Input, Judged, ToolCall, Wants};
 use crate::model::AgentName;
 use crate::policy::rule::{GateVerb, Refusal};
 
@@ -37,11 +37,54 @@ fn the_start_that_would_pass_the_limit_is_refused_and_the_agent_goes_on() {
         assert!(world.is_let_through(id), "{name}");
     }
     world.hook(6, "root", spawn("spawn_agent"));
-    assert_eq!(world.refusal(6), Some("govern: `few`: 2 of 2 sub-agents were started"));
+    assert_eq!(world.refusal(6), Some("govern: `few`: 2 of 2 sub-agents started"));
     world.hook(7, "sub", spawn("spawn_agent"));
     assert!(world.refusal(7).is_some(), "sub-agents start none for it, either");
     world.hook(8, "root", Wants::Request);
     assert!(world.is_let_through(8) && !world.finished());
+}
+
+#[test]
+fn a_call_that_starts_nobody_knows_how_many_is_refused_under_any_such_limit() {
+    for (cap, why) in [
+        ("20 sub-agents", "how many that are is not known beforehand"),
+        ("3 deep", "starts such as do not tell how deep they stand"),
+    ] {
+        let mut world = Plan::of(&limit(cap, "")).started();
+        world.hook(1, "root", spawn("spawn_agents_on_csv"));
+        let refusal = world.refusal(1).unwrap_or_default();
+        assert!(
+            refusal.starts_with(&format!("govern: `few`: {cap} at the most")) && refusal.contains(why),
+            "{refusal}"
+        );
+    }
+    let mut world = Plan::of(&limit("20 sub-agents", "only = { team = [\"infra\"] }")).started();
+    world.hook(1, "root", spawn("spawn_agents_on_csv"));
+    assert!(world.is_let_through(1));
+    let mut world = Plan::of(&limit("20 sub-agents", "")).started();
+    world.hook(1, "root", spawn("mcp__x__spawn_agents_on_csv"));
+    assert!(world.is_let_through(1));
+}
+
+#[test]
+fn a_codex_that_calls_no_hooks_is_stopped_under_a_limit_that_hooks_count() {
+    let calls = "[[budget]]\nname = \"c\"\nper = \"run\"\nlimit = \"3 tool calls\"\n";
+    let money = calls.replace("3 tool calls", "3 usd");
+    let observed = limit("3 deep", "mode = \"observe\"");
+    for (policy, ends) in [
+        (limit("3 sub-agents", ""), true),
+        (limit("3 deep", ""), true),
+        (calls.to_owned(), true),
+        (money, false),
+        (observed, false),
+        (String::new(), false),
+    ] {
+        let mut world = Plan::of(&policy).started();
+        world.hook(1, "root", Wants::Session);
+        world.feed(Input::Uncounted { agent: AgentName::new(CODEX), what: "codex (process 7)".to_owned() });
+        assert_eq!(world.finished(), ends, "{policy}");
+        assert_eq!(world.told().contains("codex (process 7), so its tool calls and sub-agents"), ends, "{policy}");
+    }
 }
 
 #[test]
@@ -55,7 +98,7 @@ fn those_that_wait_are_counted() {
     world.hook(2, "root", Wants::Tool(ToolCall { judged: Some(judged), ..call }));
     world.hook(3, "root", spawn("spawn_agent"));
     assert!(!world.is_let_through(2) && world.refusal(2).is_none());
-    assert_eq!(world.refusal(3), Some("govern: `few`: 1 of 1 sub-agent were started"));
+    assert_eq!(world.refusal(3), Some("govern: `few`: 1 of 1 sub-agent started"));
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::model::{
     AgentName, ApprovalId, Attribution, Basis, Billing, Brake, BudgetKey, BudgetName, Cost, ModelId, Money, Quantity,
     Registration, Response, ResponseKey, RunId, ServiceTier, ThreadId, Threshold, Timestamp, Tokens, Unit,
 };
-use crate::policy::gate::starts_a_sub_agent;
+use crate::policy::gate::starts_sub_agents;
 use crate::policy::layers::{FlagRules, load};
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::{Layer, Policy};
@@ -327,7 +327,7 @@ impl World {
                 Some(Input::Launched(agent.clone()))
             }
             Effect::Record { agent: Some(agent), kind: EventKind::ToolCalled { thread, model, tool, verdict, .. } } => {
-                if starts_a_sub_agent(tool) && *verdict == ToolVerdict::Allowed {
+                if starts_sub_agents(tool).is_some() && *verdict == ToolVerdict::Allowed {
                     shelf.spawned.push((agent.to_string(), thread.to_string()));
                 }
                 let of = [("run", "r1"), ("agent", agent.as_str()), ("thread", thread.as_str()), ("team", "web")];

@@ -111,6 +111,19 @@ fn a_prompt_is_never_taken_for_anything_else() {
 }
 
 #[test]
+fn a_fleet_s_own_budget_may_be_of_sub_agents() {
+    for (limit, rest) in [("20 sub-agents", ""), ("3 deep", "name = \"flat\"\nper = \"run\"\nmode = \"observe\"\n")] {
+        let Loaded { fleet, policy, .. } =
+            accepted(&format!("[budget]\nlimit = \"{limit}\"\n{rest}{}", agent("a", "")));
+        assert!(fleet.budget.is_none() && policy.budgets.is_empty());
+        let [spawns] = policy.spawn_limits.as_slice() else { panic!("{:?}", policy.spawn_limits) };
+        assert_eq!((spawns.cap.to_string().as_str(), spawns.layer), (limit, Layer::Fleet));
+        assert_eq!(spawns.observe, rest.contains("observe"));
+        assert_eq!(policy.limits_spawns(), !spawns.observe);
+    }
+}
+
+#[test]
 fn a_fleet_without_a_budget_changes_nothing_of_the_policy() {
     let observing = format!("{POLICY}[[budget]]\nname = \"b\"\nper = \"run\"\nlimit = \"1 usd\"\n");
     let observing = format!("mode = \"observe\"\n{observing}");

@@ -43,19 +43,22 @@ fn sub_agents_are_counted_by_calls_and_by_threads_whichever_are_more() {
         ("collaborationspawn_agent", ToolVerdict::Allowed, 2),
         ("mcp__x__spawn_agent", ToolVerdict::Allowed, 2),
         ("Bash", ToolVerdict::Allowed, 2),
+        ("spawn_agents_on_csv", ToolVerdict::Denied, 2),
+        ("spawn_agents_on_csv", ToolVerdict::Allowed, 3),
+        ("mcp__x__spawn_agents_on_csv", ToolVerdict::Allowed, 3),
     ] {
         append(&mut ledger, &spawn("r1", "root", tool, verdict));
         assert_eq!(count(&mut ledger, None, None), counted, "{tool}");
     }
     append(&mut ledger, &spawn("r1", "kid", "spawn_agent", ToolVerdict::Allowed));
-    assert_eq!([None, Some("root"), Some("kid"), Some("x")].map(|of| count(&mut ledger, None, of)), [3, 2, 1, 0]);
-    assert_eq!([Some("coder"), Some("other")].map(|of| count(&mut ledger, of, None)), [3, 0]);
+    assert_eq!([None, Some("root"), Some("kid"), Some("x")].map(|of| count(&mut ledger, None, of)), [4, 3, 1, 0]);
+    assert_eq!([Some("coder"), Some("other")].map(|of| count(&mut ledger, of, None)), [4, 0]);
     // Started by no call that was seen; a person's fork is none.
     for number in 0..3 {
         append(&mut ledger, &child("r1", &format!("kid-{number}"), "kid", Some("Bohr")));
     }
     append(&mut ledger, &child("r1", "fork", "kid", None));
-    assert_eq!([None, Some("root"), Some("kid")].map(|of| count(&mut ledger, None, of)), [3, 2, 3]);
+    assert_eq!([None, Some("root"), Some("kid")].map(|of| count(&mut ledger, None, of)), [4, 3, 3]);
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) fn check(
     if table.text("limit", "\"5 usd\"", &mut notes.silent()).is_some_and(|text| PlanShare::is_meant(text.value)) {
         return plan::check(table, name, observe, notes);
     }
-    if table.text("limit", "\"5 usd\"", &mut notes.silent()).is_some_and(|text| SpawnCap::is_meant(text.value)) {
+    if speaks_of_sub_agents(table, notes) {
         return spawn::check(table, name, observe, notes);
     }
     let per = per(table, notes);
@@ -85,6 +85,11 @@ pub(super) fn check(
     });
     let name = Placed { value: BudgetName::new(name.value), span: name.span };
     Some(BudgetDraft { name, overridable, routes, rule })
+}
+
+fn speaks_of_sub_agents(table: &Table<'_>, notes: &Notes) -> bool {
+    let limit = table.text("limit", "\"20 sub-agents\"", &mut notes.silent());
+    limit.is_some_and(|text| SpawnCap::is_meant(text.value))
 }
 
 /// What happens at shares of a budget, and of what it is divided into.
@@ -130,6 +135,9 @@ pub(super) fn of_fleet(table: &Table<'_>, notes: &mut Notes) -> Option<BudgetDra
         Some(_) => super::unique_name(table, "budget", |_| true, notes),
         None => Some(Placed { value: "fleet".to_owned(), span: table.span.clone() }),
     };
+    if speaks_of_sub_agents(table, notes) {
+        return spawn::of_fleet(table, name, notes);
+    }
     let limit = limit(table, notes);
     let grace = grace(table, notes);
     needs_limit(table, notes);

@@ -22,7 +22,7 @@ const KEYS: Keys = Keys {
 };
 
 /// What hooks call the tools of Codex itself; others are those of MCP servers, `mcp__SERVER__TOOL`.
-const TOOLS: [&str; 3] = ["Bash", "apply_patch", "spawn_agent"];
+const TOOLS: [&str; 4] = ["Bash", "apply_patch", "spawn_agent", "spawn_agents_on_csv"];
 
 /// What people, other agents and Codex's own records call the tool that hooks call `Bash`. A cell of code mode, `exec`,
 /// calls no hook itself: each tool that it calls does, under the name of that tool (seen in 0.169).

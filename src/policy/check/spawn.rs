@@ -1,5 +1,7 @@
 //! Pure. A `[[budget]]` over sub-agents: `limit = "20 sub-agents"`, `limit = "3 deep"`.
 
+use globset::GlobMatcher;
+
 use crate::model::{BudgetName, Dimension};
 use crate::policy::mistake::Notes;
 use crate::policy::spawn::{SPAWN_HINT, SpawnCap, SpawnLimit};
@@ -23,16 +25,7 @@ pub(super) fn check(
     observe: bool,
     notes: &mut Notes,
 ) -> Option<BudgetDraft> {
-    let text = table.text("limit", "\"20 sub-agents\"", notes);
-    let cap = text.and_then(|text| {
-        let wrong = |error: &_| notes.refuse(&text.span, format!("`{}` {error}", text.value), SPAWN_HINT);
-        SpawnCap::parse(text.value).inspect_err(wrong).ok()
-    });
-    for (key, hint) in OTHERS {
-        if let Some(value) = table.get(key) {
-            notes.refuse(&value.span(), format!("`{key}` does not go with a limit on sub-agents"), hint);
-        }
-    }
+    let cap = cap(table, notes);
     let per = budget::per(table, notes);
     let fits = |dimension: &Dimension| matches!(dimension, Dimension::Run | Dimension::Agent | Dimension::Thread);
     if let (Some(per), Some(value)) = (&per, table.get("per"))
@@ -44,17 +37,41 @@ pub(super) fn check(
     let only = only::check(table, "budget", notes);
     let mode = super::mode(table, notes);
     let overridable = table.boolean("overridable", notes).unwrap_or(false);
-    let name = name?;
-    let name = Placed { value: BudgetName::new(name.value), span: name.span };
-    let rule = cap.zip(per).map(|(cap, per)| {
-        BudgetRule::OfSpawns(SpawnLimit {
-            name: name.value.clone(),
-            per,
-            cap,
-            only,
-            observe: mode.unwrap_or(observe),
-            layer: notes.layer(),
-        })
+    Some(draft(name?, cap.zip(per), only, (mode.unwrap_or(observe), overridable), notes))
+}
+
+/// The budget of a fleet whose limit speaks of sub-agents: over the run, for its life.
+pub(super) fn of_fleet(table: &Table<'_>, name: Option<Placed<String>>, notes: &mut Notes) -> Option<BudgetDraft> {
+    let cap = cap(table, notes);
+    let mode = super::mode(table, notes);
+    Some(draft(name?, cap.map(|cap| (cap, vec![Dimension::Run])), Vec::new(), (mode.unwrap_or(false), false), notes))
+}
+
+/// How many, or how deep; what says nothing of such a limit is refused.
+fn cap(table: &Table<'_>, notes: &mut Notes) -> Option<SpawnCap> {
+    let text = table.text("limit", "\"20 sub-agents\"", notes);
+    let cap = text.and_then(|text| {
+        let wrong = |error: &_| notes.refuse(&text.span, format!("`{}` {error}", text.value), SPAWN_HINT);
+        SpawnCap::parse(text.value).inspect_err(wrong).ok()
     });
-    Some(BudgetDraft { name, overridable, routes: Vec::new(), rule })
+    for (key, hint) in OTHERS {
+        if let Some(value) = table.get(key) {
+            notes.refuse(&value.span(), format!("`{key}` does not go with a limit on sub-agents"), hint);
+        }
+    }
+    cap
+}
+
+fn draft(
+    name: Placed<String>,
+    rule: Option<(SpawnCap, Vec<Dimension>)>,
+    only: Vec<(Dimension, Vec<GlobMatcher>)>,
+    (observe, overridable): (bool, bool),
+    notes: &Notes,
+) -> BudgetDraft {
+    let name = Placed { value: BudgetName::new(name.value), span: name.span };
+    let rule = rule.map(|(cap, per)| {
+        BudgetRule::OfSpawns(SpawnLimit { name: name.value.clone(), per, cap, only, observe, layer: notes.layer() })
+    });
+    BudgetDraft { name, overridable, routes: Vec::new(), rule }
 }

@@ -52,6 +52,27 @@ fn sub_agents_are_limited_by_number_and_by_depth() {
 }
 
 #[test]
+fn any_one_rule_is_a_rule() {
+    for rule in [
+        "[[budget]]\nname = \"b\"\nper = \"run\"\nlimit = \"1 usd\"\n",
+        "[[budget]]\nname = \"b\"\nper = \"run\"\nlimit = \"3 deep\"\n",
+        "[[budget]]\nname = \"b\"\nper = \"run\"\nlimit = \"3 sub-agents\"\nmode = \"observe\"\n",
+        "[[budget]]\nname = \"b\"\nper = \"everything\"\nlimit = \"80% plan 5h\"\n",
+        "[[gate]]\nname = \"g\"\ntool = \"Bash\"\ndo = \"deny\"\n",
+        "[[alert]]\nname = \"a\"\nrate = \"3 usd/h\"\nover = \"10m\"\ndo = \"warn\"\n",
+        "[models]\nallow = [\"gpt-6*\"]\n",
+        "[models]\nservice_tiers = [\"standard\"]\n",
+    ] {
+        let policy = policy(rule);
+        assert!(policy.has_rules(), "{rule}");
+        assert!(!shown(policy).contains("nothing is stopped"), "{rule}");
+    }
+    for nothing in ["", "timezone = \"Europe/Berlin\"\n", "[models]\nladder = [\"gpt-6.1-sol\", \"gpt-6-luna\"]\n"] {
+        assert!(!policy(nothing).has_rules(), "{nothing}");
+    }
+}
+
+#[test]
 fn a_list_s_limits_are_those_of_each_combination() {
     let policy = policy(
         "[[budget]]\nname = \"b\"\nper = [\"team\", \"user\"]\nwindow = \"day\"\nlimit = \"9 credits\"\n\

@@ -1,0 +1,59 @@
+//! Codexes whose tools and sub-agents nobody would count: those that do not call govern's hooks, such as one that a tool of a
+//! governed Codex starts. Under a limit on either they are stopped.
+
+use std::path::Path;
+
+use crate::codex::{HookEvent, Invocation, installed};
+use crate::decide::input::Input;
+use crate::model::{AgentName, ProcessIdentity, ThreadId};
+use crate::process;
+use crate::tail::settings;
+
+use super::supervisor::Supervisor;
+
+impl Supervisor {
+    /// A Codex that has no hooks of govern's where they could stand, or whose flags take them away, before it has asked
+    /// anything. Nobody's flags take away those of the machine.
+    pub(super) fn without_hooks(
+        &self,
+        agent: &AgentName,
+        codex: ProcessIdentity,
+        has_threads: bool,
+        invocation: Option<&Invocation>,
+    ) -> Option<Input> {
+        let counts = has_threads && self.governor.policy().counts_by_hooks();
+        let refuses = invocation.is_some_and(|own| own.refuses_hooks().is_some());
+        let has_hooks = || match refuses {
+            false => self.has_hook(codex.pid, invocation, HookEvent::PreToolUse),
+            true => of_machine(codex.pid),
+        };
+        if !counts || has_hooks() {
+            return None;
+        }
+        let what = format!("codex (process {}) has no hooks of govern's", codex.pid);
+        Some(Input::Uncounted { agent: agent.clone(), what })
+    }
+
+    /// A thread has its first answer: its Codex has called a hook before, or it calls none, wherever hooks stand.
+    pub(super) fn answered_uncounted(&mut self, agent: &AgentName, thread: &ThreadId) -> Option<Input> {
+        if !self.governor.policy().counts_by_hooks() || self.counted.contains(thread) {
+            return None;
+        }
+        let file = self.sessions.file_of(thread)?;
+        let tree = self.owned();
+        let writer = tree.iter().find(|(process, _)| process::writes(process.identity.pid, file));
+        let silent = writer.filter(|(process, _)| !self.hooked.contains(&process.identity));
+        let Some((process, _)) = silent else {
+            self.counted.insert(thread.clone());
+            return None;
+        };
+        let what = format!("codex (process {}) has called none of govern's hooks", process.identity.pid);
+        Some(Input::Uncounted { agent: agent.clone(), what })
+    }
+}
+
+/// The machine's own hooks are installed where this process looks for them. Whether it runs them is found out by what comes.
+fn of_machine(pid: i32) -> bool {
+    let file = process::path_seen_by(pid, Path::new(settings::MANAGED));
+    settings::at(&file).is_some_and(|text| text.lines().any(installed::is_own))
+}
