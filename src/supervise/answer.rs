@@ -310,7 +310,7 @@ mod tests {
     fn what_the_question_does_not_allow_is_refused_with_its_reason() {
         let cases = [
             (by("soon"), "`soon` is not a quantity"),
-            (by("-2 usd"), "`-2 usd` must be more than zero"),
+            (by("-2 usd"), "`-2 usd` is less than nothing"),
             (by("0 usd"), "`0 usd` must be more than zero"),
             (by("9999999999 usd"), "`9999999999 usd` is absurdly large"),
             (by("200k tok"), "this budget counts usd, not `200k tok`"),

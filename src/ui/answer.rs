@@ -200,7 +200,7 @@ mod tests {
             ("yes", Err("`yes` is no answer: e, `e $1.00`, r, s or k")),
             ("k now", Err("`k` takes nothing after it")),
             ("e lots", Err("`lots` is not a quantity: write `e $1.00`")),
-            ("e -1usd", Err("`-1usd` must be more than zero: write `e $1.00`")),
+            ("e -1usd", Err("`-1usd` is less than nothing: write `e $1.00`")),
             ("e 5k tok", Err("this budget is not in that unit: write `e $1.00`")),
             ("e 21usd", Err("the policy lets nobody extend by more than $20.00")),
         ] {

@@ -70,7 +70,11 @@ fn codex_itself_says_that_govern_s_hooks_and_no_others_are_trusted() {
     let hooks = listed["result"]["data"][0]["hooks"].as_array().unwrap_or_else(|| panic!("{listed}")).clone();
     let of = |hook: &Value, key: &str| hook[key].as_str().unwrap_or_default().to_owned();
     let (own, others): (Vec<_>, Vec<_>) = hooks.iter().partition(|hook| of(hook, "command").contains("govern' hook"));
-    assert_eq!(own.len(), 6, "{listed}");
+    let mut events: Vec<String> = own.iter().map(|hook| of(hook, "eventName")).collect();
+    events.sort();
+    let asked = ["postModelRequest", "preCompact", "preModelRequest", "preToolUse", "sessionStart", "stop"];
+    assert!(asked.iter().all(|event| events.contains(&(*event).to_owned())), "{events:?}");
+    assert!(events.iter().zip(events.iter().skip(1)).all(|(one, next)| one != next), "each once: {events:?}");
     assert!(own.iter().all(|hook| of(hook, "trustStatus") == "trusted"), "{own:#?}");
     assert!(others.iter().any(|hook| of(hook, "command") == "mine"), "{others:#?}");
     assert!(others.iter().all(|hook| of(hook, "trustStatus") == "untrusted"), "{others:#?}");
