@@ -1,11 +1,12 @@
 //! Codexes whose tools and sub-agents nobody would count: those that do not call govern's hooks, such as one that a tool of a
 //! governed Codex starts. Under a limit on either they are stopped.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use crate::codex::{HookEvent, Invocation, installed};
 use crate::decide::input::Input;
-use crate::model::{AgentName, ProcessIdentity, ThreadId};
+use crate::model::{AgentName, ThreadId};
 use crate::process;
 use crate::tail::settings;
 
@@ -17,20 +18,20 @@ impl Supervisor {
     pub(super) fn without_hooks(
         &self,
         agent: &AgentName,
-        codex: ProcessIdentity,
+        (pid, argv): (i32, &[OsString]),
         has_threads: bool,
         invocation: Option<&Invocation>,
     ) -> Option<Input> {
         let counts = has_threads && self.governor.policy().counts_by_hooks();
         let refuses = invocation.is_some_and(|own| own.refuses_hooks().is_some());
         let has_hooks = || match refuses {
-            false => self.has_hook(codex.pid, invocation, HookEvent::PreToolUse),
-            true => of_machine(codex.pid),
+            false => self.has_hook((pid, argv), invocation, HookEvent::PreToolUse),
+            true => of_machine(pid),
         };
         if !counts || has_hooks() {
             return None;
         }
-        let what = format!("codex (process {}) has no hooks of govern's", codex.pid);
+        let what = format!("codex (process {pid}) has no hooks of govern's");
         Some(Input::Uncounted { agent: agent.clone(), what })
     }
 

@@ -1,6 +1,7 @@
 //! What Codex tells after its requests: the second source of the meter, and the only one of a thread without a session
 //! file.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::clock;
@@ -158,15 +159,21 @@ impl Supervisor {
     }
 
     /// govern's hooks are with this Codex: on its command line, in the configuration of its home, or in the machine's.
-    /// Whether it runs them is found out by what comes.
-    pub(super) fn has_hooks(&self, pid: i32, invocation: Option<&Invocation>) -> bool {
-        self.has_hook(pid, invocation, HookEvent::PostModelRequest)
+    /// Whether it runs them is found out by what comes. `argv` is what it was called with when it was known for a Codex:
+    /// the child that one forks for a tool is the same process a moment later, and another program.
+    pub(super) fn has_hooks(&self, (pid, argv): (i32, &[OsString]), invocation: Option<&Invocation>) -> bool {
+        self.has_hook((pid, argv), invocation, HookEvent::PostModelRequest)
     }
 
     /// The same of govern's hook for this event.
-    pub(super) fn has_hook(&self, pid: i32, invocation: Option<&Invocation>, event: HookEvent) -> bool {
+    pub(super) fn has_hook(
+        &self,
+        (pid, argv): (i32, &[OsString]),
+        invocation: Option<&Invocation>,
+        event: HookEvent,
+    ) -> bool {
         let socket = socket::path_of(&self.sockets, &self.run).display().to_string();
-        if process::command_line(pid).iter().any(|word| word.to_string_lossy().contains(&socket)) {
+        if argv.iter().any(|word| word.to_string_lossy().contains(&socket)) {
             return true;
         }
         let managed = settings::at(&process::path_seen_by(pid, Path::new(settings::MANAGED))).unwrap_or_default();

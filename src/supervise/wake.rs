@@ -59,8 +59,8 @@ impl Supervisor {
                 _ => Works::WhenTyped,
             };
             let has_threads = works != Works::WhenTyped || matches!(kind, Some(Kind::Interactive(_)));
-            inputs.extend(self.without_hooks(&agent, codex.identity, has_threads, invocation.as_ref()));
-            let tells = !(ephemeral || works == Works::ForOthers) || self.has_hooks(pid, invocation.as_ref());
+            inputs.extend(self.without_hooks(&agent, (pid, &argv), has_threads, invocation.as_ref()));
+            let tells = !(ephemeral || works == Works::ForOthers) || self.has_hooks((pid, &argv), invocation.as_ref());
             inputs.push(Input::CodexSeen { agent, process: codex.identity, ephemeral, tells, works });
         }
         inputs
