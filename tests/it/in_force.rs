@@ -119,7 +119,8 @@ fn a_codex_that_does_not_know_some_hooks_or_any_is_told_of() {
 fn abandoned(version: Version) -> Option<World> {
     let world = busy(version)?;
     fs::create_dir(world.path("gone")).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_govern"), world.path("gone/govern")).unwrap();
+    // Not a copy: while another test forks, a file that is being written cannot be executed.
+    fs::hard_link(env!("CARGO_BIN_EXE_govern"), world.path("gone/govern")).unwrap();
     let govern = world.path("gone/govern").display().to_string();
     world.run(&govern, &["hooks", "install", "--yes"]).expect_code(0);
     fs::remove_file(&govern).unwrap();

@@ -52,7 +52,9 @@ fn a_command_that_is_no_codex_is_nothing_to_observe() {
 fn a_codex_that_worked_unseen_is_not_said_to_have_spent_nothing() {
     // A shell by that name, which executes the script `exec`: it works for a while and writes no session file.
     let world = World::without_codex();
-    std::fs::copy(std::fs::canonicalize("/bin/sh").unwrap(), world.path("bin/codex")).unwrap();
+    // By a program of its own: while another test forks, a file that this one writes cannot be executed.
+    let shell = std::fs::canonicalize("/bin/sh").unwrap().display().to_string();
+    world.run("cp", &[&shell, &world.path("bin/codex").display().to_string()]).expect_code(0);
     world.write("work/exec", "until [ -e seen ]; do sleep 0.05; done\n:\n");
     for flags in [&[][..], LIMIT] {
         let _ = std::fs::remove_file(world.path("work/seen"));
