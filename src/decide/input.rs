@@ -150,6 +150,15 @@ pub enum Input {
         /// Which.
         thread: ThreadId,
     },
+    /// What a Codex spends was not seen, and will not be.
+    CodexHides {
+        /// Whose.
+        agent: AgentName,
+        /// It.
+        codex: ProcessIdentity,
+        /// Which it is, and what stands in the way.
+        what: String,
+    },
     /// Session files can no longer be followed.
     Blind {
         /// Whose.

@@ -31,6 +31,14 @@ pub(super) enum Observed {
 }
 
 impl Observed {
+    /// Nothing was seen of it yet.
+    fn is_awaited(self) -> bool {
+        match self {
+            Self::NotYet | Self::NotExpected | Self::Serves | Self::Unsure => true,
+            Self::Partly | Self::Yes | Self::Told => false,
+        }
+    }
+
     /// What of a Codex was not seen by its end, where something may have been spent unseen. Nobody needs to know it of a
     /// server that tells and was perhaps never used, unless somebody relies on what is seen.
     fn unseen_at_end(self, expects: bool) -> Option<&'static str> {
@@ -106,6 +114,21 @@ impl Governor {
             "codex (process {pid}) works for thread {thread}, which neither a session file nor a hook tells of"
         );
         self.unobservable(now, name, what);
+    }
+
+    /// Nothing of a Codex was seen, and nothing will be: told once.
+    pub(super) fn hides(&mut self, now: Moment, name: &AgentName, codex: ProcessIdentity, what: String) {
+        let agent = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone);
+        let Some(known) = agent.and_then(|agent| agent.codexes.get_mut(&codex)) else { return };
+        if known.is_awaited() {
+            *known = Observed::Told;
+            self.unobservable(now, name, what);
+        }
+    }
+
+    /// Nothing of this Codex was seen yet, and that was not told.
+    pub fn awaits(&self, process: ProcessIdentity) -> bool {
+        self.agents.values().any(|agent| agent.codexes.get(&process).is_some_and(|known| known.is_awaited()))
     }
 
     /// What a Codex spends can be seen, whether its thread is new or goes on in a file that was known before.

@@ -18,6 +18,7 @@ pub mod watch;
 pub mod wire;
 
 mod agent;
+mod evidence;
 mod fault;
 mod freeze;
 mod keeper;
@@ -28,6 +29,7 @@ pub use ask::{ask, ask_git, carry_out, is_asked};
 pub use converse::converse;
 pub use descriptors::{SessionFile, path_seen_by, session_files_open_in, writes};
 pub use error::ProcessError;
+pub use evidence::{cannot_write_in, has_connection};
 pub use fault::fail_where_files_are_cut;
 pub use freeze::interrupt;
 pub use guard::{Guard, GuardHandle, release_stdin};

@@ -77,6 +77,7 @@ impl Supervisor {
         let mut inputs = self.looked_at(new);
         inputs.extend(self.handing_away());
         inputs.extend(self.strangers());
+        inputs.extend(self.unseen());
         inputs
     }
 

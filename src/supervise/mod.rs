@@ -28,6 +28,7 @@ mod supervisor;
 mod timers;
 mod told;
 mod turn;
+mod unseen;
 mod wake;
 mod ward;
 mod working;

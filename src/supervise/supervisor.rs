@@ -37,6 +37,7 @@ use super::sessions::Sessions;
 use super::strangers::Strangers;
 use super::timers::Timers;
 use super::told::WithoutFile;
+use super::unseen::Unseen;
 use super::ward::Ward;
 use super::working::{Deeds, Looked, Working};
 
@@ -63,6 +64,7 @@ pub(super) struct Supervisor {
     pub(super) clocks: Clocks,
     pub(super) glanced: Glances,
     pub(super) strangers: Strangers,
+    pub(super) unseen: Unseen,
     pub(super) skipped: u64,
     /// Codexes whose open files may not be looked at.
     pub(super) hidden: HashSet<ProcessIdentity>,
@@ -200,6 +202,7 @@ impl Supervisor {
             sweeps: 0,
             glanced: Glances::default(),
             strangers: Strangers::default(),
+            unseen: Unseen::default(),
             skipped: 0,
             hidden: HashSet::new(),
             hooked: HashSet::new(),

@@ -25,6 +25,7 @@ impl Supervisor {
         inputs.extend(self.handing_away());
         inputs.extend(self.claim_open());
         inputs.extend(self.strangers());
+        inputs.extend(self.unseen());
         inputs.extend(self.full_disk());
         inputs
     }
@@ -61,7 +62,15 @@ impl Supervisor {
             let has_threads = works != Works::WhenTyped || matches!(kind, Some(Kind::Interactive(_)));
             inputs.extend(self.without_hooks(&agent, (pid, &argv), has_threads, invocation.as_ref()));
             let tells = !(ephemeral || works == Works::ForOthers) || self.has_hooks((pid, &argv), invocation.as_ref());
-            inputs.push(Input::CodexSeen { agent, process: codex.identity, ephemeral, tells, works });
+            let seen = Input::CodexSeen { agent: agent.clone(), process: codex.identity, ephemeral, tells, works };
+            inputs.push(seen);
+            if has_threads {
+                // Hooks tell only of what has begun, and not those of every version: no limit relies on them alone where a
+                // session file was to be.
+                let needs_none =
+                    ephemeral || !self.governor.enforces() && self.has_hooks((pid, &argv), invocation.as_ref());
+                inputs.extend(self.will_write(&agent, codex.identity, (works == Works::AtOnce, needs_none)));
+            }
         }
         inputs
     }

@@ -23,6 +23,11 @@ pub fn sessions_dir(home: &Path) -> PathBuf {
     home.join("sessions")
 }
 
+/// Where a home keeps the sessions that begin today.
+pub fn folder_of_today(home: &Path) -> PathBuf {
+    sessions_dir(home).join(crate::clock::now().with_timezone(&chrono::Local).format("%Y/%m/%d").to_string())
+}
+
 /// Where a home keeps sessions that were put away; flat.
 pub fn archive_dir(home: &Path) -> PathBuf {
     home.join("archived_sessions")

@@ -1,6 +1,6 @@
 //! What cannot be observed is not allowed under a limit, and marked without one.
 
-use crate::support::codex::{CURRENT, OLD};
+use crate::support::codex::{CURRENT, OLD, OLDER};
 use crate::support::fake_responses::{Gate, Reply, Select};
 use crate::support::world::{UNKNOWN, World};
 
@@ -105,4 +105,117 @@ fn an_app_server_in_a_script_that_showed_nothing_is_not_said_to_have_spent_nothi
     let Some(world) = World::with_codex(CURRENT) else { return };
     let end = world.run_governed(&[], &["sh", "-c", "sleep 3 | codex app-server; true"]).expect_code(0);
     end.finished.expect_said("what it spent is not known");
+}
+
+/// Where no session can be written: each makes `sessions` of the home in `codex` so.
+const SHUT: [&str; 3] =
+    [": >codex/sessions", "ln -s /nowhere codex/sessions", "mkdir codex/sessions && : >\"codex/sessions/$(date +%Y)\""];
+
+fn shut(world: &World, how: &str) {
+    let line = format!("cd '{}' && rm -rf codex/sessions && {how}", world.path(".").display());
+    world.run("sh", &["-c", &line]).expect_code(0);
+}
+
+#[test]
+fn a_codex_that_cannot_write_its_session_is_ended_before_its_first_request_under_a_limit() {
+    for version in [CURRENT, OLD, OLDER] {
+        let Some(world) = World::with_codex(version) else { return };
+        world.server.always(Select::any(), Reply::message("done"));
+        for how in SHUT {
+            shut(&world, how);
+            for command in [&["codex", "exec", "do it"][..], &["sh", "-c", "codex exec one; codex exec two; true"]] {
+                let end = world.run_governed(LIMIT, command).expect_code(124).expect_said("cannot write session files");
+                end.finished.expect_not_said("0 % used");
+                assert_eq!(world.server.requests().len(), 0, "{how}: {command:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_codex_in_a_tool_whose_home_holds_no_sessions_is_ended_under_a_limit() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world
+        .run("cp", &["-r", &world.path("codex").display().to_string(), &world.path("other").display().to_string()])
+        .expect_code(0);
+    world.write("other/sessions", "");
+    let line = "PATH=\"$1:$PATH\" CODEX_HOME=\"$2\" exec codex exec --skip-git-repo-check 'inner work' </dev/null";
+    world.write("work/inner", line);
+    let (bin, other) = (world.path("bin"), world.path("other"));
+    let inner = format!("sh {} {} {}", world.path("work/inner").display(), bin.display(), other.display());
+    world.server.script(Select::any(), [Reply::exec(&inner)]);
+    world.server.always(Select::any(), Reply::message("done"));
+    let end = world.run_governed(LIMIT, &["codex", "exec", "-s", "danger-full-access", "outer"]);
+    end.expect_code(124).expect_said("cannot write session files").expect_said("no folder");
+    assert_eq!(world.server.requests().len(), 1);
+}
+
+#[test]
+fn an_agent_of_a_fleet_that_cannot_write_its_sessions_is_ended_under_a_limit() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.always(Select::any(), Reply::message("done"));
+    shut(&world, SHUT[0]);
+    let text = "[budget]\nlimit = \"1 usd\"\n\
+         [[agent]]\nname = \"c\"\ncommand = [\"sh\", \"-c\", \"codex exec one; codex exec two; true\"]\n";
+    let end = world.start_fleet(&[], text).finish();
+    end.expect_code(124).expect_said("cannot write session files");
+    assert_eq!(world.server.requests().len(), 0);
+}
+
+#[test]
+fn a_codex_that_cannot_write_its_session_is_marked_without_a_limit() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    // It must live until it is looked for.
+    world.server.always(Select::any(), Reply::message("done").before(std::time::Duration::from_secs(3)));
+    shut(&world, SHUT[0]);
+    let end = world.run_governed(&[], &["sh", "-c", "codex exec one; true"]).expect_code(0);
+    end.expect_said("cannot write session files").finished.expect_said("what it spent is not known");
+}
+
+#[test]
+fn a_codex_whose_sessions_lie_where_none_can_be_written_is_ended_under_a_limit() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.always(Select::any(), Reply::message("done"));
+    shut(&world, "mkdir codex/sessions");
+    // Only there, and only for that Codex.
+    let line = "mount --bind \"$CODEX_HOME/sessions\" \"$CODEX_HOME/sessions\" && \
+                mount -o remount,ro,bind \"$CODEX_HOME/sessions\" && codex exec 'do it'; true";
+    if world.run("unshare", &["-Urm", "true"]).code() != 0 {
+        return crate::support::skip::refused_by_kernel("unshare");
+    }
+    let end = world.run_governed(LIMIT, &["unshare", "-Urm", "sh", "-c", line]);
+    end.expect_code(124).expect_said("cannot write session files");
+    assert_eq!(world.server.requests().len(), 0);
+}
+
+#[test]
+fn a_codex_that_fails_at_its_start_ends_no_run() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let line = "codex --version; codex exec --nonsense x; codex login status; codex exec -c model_provider=nope x; \
+                codex exec -C /nowhere x; codex exec resume 01a22609-dbc5-76d0-8725-f6a0c439dad3 x; true";
+    world.run_governed(LIMIT, &["sh", "-c", line]).expect_code(0).expect_outcome("ended");
+    assert_eq!(world.server.requests().len(), 0);
+}
+
+#[test]
+fn a_codex_that_had_a_connection_and_ends_unseen_ends_the_run_under_a_limit() {
+    // A shell by that name, which executes the script `exec`, has a connection, and writes no session file.
+    let world = World::without_codex();
+    let shell = std::fs::canonicalize("/bin/bash").unwrap().display().to_string();
+    world.run("cp", &[&shell, &world.path("bin/codex").display().to_string()]).expect_code(0);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    world
+        .write("work/exec", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}\nuntil [ -e seen ]; do sleep 0.05; done\n:\n"));
+    let cases = [(&[][..], "true", 0), (LIMIT, "true", 0), (LIMIT, crate::ENDLESS, 124)];
+    for (flags, then, code) in cases {
+        let _ = std::fs::remove_file(world.path("work/seen"));
+        let governed = world.start_governed(flags, &["sh", "-c", &format!("codex exec hi; {then}")]);
+        let _connection = listener.accept().unwrap();
+        // It is looked for within the first seconds.
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        world.write("work/seen", "");
+        let end = governed.finish().expect_code(code).expect_said("no session file of it was seen");
+        end.finished.expect_said("what it spent is not known").expect_not_said("0 % used");
+    }
 }

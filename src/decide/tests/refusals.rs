@@ -364,3 +364,29 @@ fn a_codex_that_works_for_a_thread_that_nothing_tells_of_is_stopped_under_a_limi
     let story = world.told();
     assert_eq!(story.matches("its spend cannot be observed").count(), 1, "{story}");
 }
+
+#[test]
+fn a_codex_that_hides_is_stopped_once_and_one_that_was_seen_is_not() {
+    let hides = || Input::CodexHides { agent: AgentName::new(CODEX), codex: THIS, what: "codex 7 hides".to_owned() };
+    for (works, observed, stopped) in
+        [(Works::AtOnce, false, true), (Works::WhenTyped, false, true), (Works::AtOnce, true, false)]
+    {
+        let mut world = Plan::of(&five_dollars(STOP)).started();
+        codex_seen(&mut world, false, works);
+        if observed {
+            world.feed(Input::CodexObserved(THIS));
+        }
+        world.skip();
+        world.feed(hides());
+        world.feed(hides());
+        let story = world.told();
+        let times = story.matches("codex 7 hides: under a limit what cannot be observed is stopped").count();
+        assert_eq!(times > 0, stopped, "{works:?} {observed}: {story}");
+        let mut again = Plan::of("").started();
+        codex_seen(&mut again, false, works);
+        again.feed(hides());
+        again.skip();
+        again.feed(hides());
+        assert!(!again.told().contains("its spend"), "told once");
+    }
+}

@@ -42,6 +42,7 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Interrupted { how, because } => format!("interrupted to {how:?}: {because}"),
         Input::Asked { agent, approval } => format!("{agent} waits for approval {approval}"),
         Input::Answered { approval, answer, by, .. } => format!("{by} answers {approval}: {}", show_answer(answer)),
+        Input::CodexHides { agent, codex, what } => format!("{agent} hides codex {}: {what}", codex.pid),
         Input::Stranger { agent, codex, thread } => {
             format!("{agent}'s codex {} works for a thread that nothing tells of: {thread}", codex.pid)
         }

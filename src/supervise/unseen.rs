@@ -1,0 +1,104 @@
+//! Codexes of which nothing was seen yet: whether anything can be, and what is known of one that ends so.
+//!
+//! A Codex goes on without a session file where it cannot write one (0.118 to 0.171), and only hooks of govern's tell of
+//! it then. Whether it can is looked up as soon as it is found, before its first request.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::decide::input::Input;
+use crate::model::{AgentName, ProcessIdentity};
+use crate::process;
+use crate::tail::locate;
+
+use super::supervisor::Supervisor;
+
+/// What is known of Codexes that were not seen to write anything.
+#[derive(Default)]
+pub(super) struct Unseen {
+    waiting: BTreeMap<ProcessIdentity, Waiting>,
+}
+
+/// One of them.
+struct Waiting {
+    agent: AgentName,
+    /// Where its sessions go, each folder in the one before; none where it needs no file.
+    folders: Vec<PathBuf>,
+    /// It asks the model of itself.
+    works: bool,
+    /// It has reached somebody over the network.
+    connected: bool,
+}
+
+impl Supervisor {
+    /// A Codex was found that will have threads: does it ask the model of itself, and does it need no session file?
+    pub(super) fn will_write(
+        &mut self,
+        agent: &AgentName,
+        codex: ProcessIdentity,
+        (works, needs_none): (bool, bool),
+    ) -> Option<Input> {
+        let folders = if needs_none { Vec::new() } else { folders_of(codex.pid) };
+        let waiting = Waiting { agent: agent.clone(), folders, works, connected: false };
+        let said = waiting.cannot_write(codex);
+        self.unseen.waiting.insert(codex, waiting);
+        said
+    }
+
+    /// Looks at those of which nothing was seen yet: the way to their sessions may be shut since, and one that is gone
+    /// shows nothing more.
+    pub(super) fn unseen(&mut self) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        let governor = &self.governor;
+        self.unseen.waiting.retain(|codex, waiting| {
+            if !governor.enforces() || !governor.awaits(*codex) {
+                return false;
+            }
+            if process::alive(*codex) {
+                waiting.connected |= waiting.works && process::has_connection(codex.pid);
+                inputs.extend(waiting.cannot_write(*codex));
+                return true;
+            }
+            // One that fails at its start has asked nobody.
+            if waiting.connected {
+                let what = format!(
+                    "codex (process {}) has ended after it had a connection, and no session file of it was seen",
+                    codex.pid
+                );
+                inputs.push(Input::CodexHides { agent: waiting.agent.clone(), codex: *codex, what });
+            }
+            false
+        });
+        inputs
+    }
+}
+
+impl Waiting {
+    fn cannot_write(&self, codex: ProcessIdentity) -> Option<Input> {
+        let why = process::cannot_write_in(codex.pid, &self.folders)?;
+        let what = format!("codex (process {}) cannot write session files ({why})", codex.pid);
+        Some(Input::CodexHides { agent: self.agent.clone(), codex, what })
+    }
+}
+
+/// The folders on the way to a session that a Codex begins now. It makes those that are not there, but not a home that it
+/// was given: without that it fails.
+fn folders_of(pid: i32) -> Vec<PathBuf> {
+    let env = |name: &str| process::environ_var(pid, name).filter(|value| !value.is_empty());
+    let own = || env("HOME").map(PathBuf::from).or_else(|| process::account_home(process::own_uid()));
+    let mut folders = Vec::new();
+    let home = match env("CODEX_HOME") {
+        Some(home) => PathBuf::from(home),
+        None => {
+            let Some(above) = own() else { return folders };
+            let home = above.join(".codex");
+            folders.push(above);
+            home
+        }
+    };
+    let day = locate::folder_of_today(&home);
+    let below: Vec<PathBuf> = day.ancestors().take_while(|folder| *folder != home).map(Path::to_owned).collect();
+    folders.push(home);
+    folders.extend(below.into_iter().rev());
+    folders
+}
