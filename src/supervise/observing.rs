@@ -190,7 +190,8 @@ impl Supervisor {
         let written = !self.hidden.is_empty() || self.owned().iter().any(|(process, _)| writes(process));
         self.sessions.is_written(id, written);
         let what = format!("session file `{}` {} while Codex writes it", path.display(), how.text());
-        (written || how == Alteration::Rewritten).then_some(Input::Altered { agent, what })
+        (written || matches!(how, Alteration::Rewritten | Alteration::Foreign))
+            .then_some(Input::Altered { agent, what })
     }
 
     fn understand(&mut self, readings: Vec<Reading>) -> Vec<Input> {

@@ -56,6 +56,7 @@
 
 mod identity;
 mod lineage;
+mod numbering;
 mod phase;
 mod unsaid;
 
@@ -65,6 +66,7 @@ use crate::rollout::{Record, RecordKind, SessionName, TierSetting};
 use identity::Identities;
 pub use lineage::BURST;
 use lineage::Lineage;
+use numbering::Numbering;
 pub use phase::Phase;
 use phase::Pulse;
 use unsaid::Unsaid;
@@ -122,6 +124,7 @@ pub struct Meter {
     identities: Identities,
     lineage: Lineage,
     pulse: Pulse,
+    numbering: Numbering,
     /// Of the last `turn_context`.
     model: Option<ModelId>,
     /// Of the last settings; holds until the first `turn_context`.
@@ -150,6 +153,7 @@ impl Meter {
             identities: Identities::new(file.and_then(|file| file.page.clone())),
             lineage: Lineage::new(file.map(|file| file.thread.clone())),
             pulse: Pulse::default(),
+            numbering: Numbering::default(),
             model: None,
             set_model: None,
             tier: ServiceTier::default(),
@@ -169,6 +173,7 @@ impl Meter {
     /// The file was cut or written over, or another has taken its place: its records come from the beginning once more.
     /// Those that were counted are not counted again, wherever they stand now.
     pub fn rewind(&mut self) {
+        self.numbering.rewind();
         self.identities.rewind(self.totals.iter().map(|total| total.tokens));
     }
 
@@ -177,6 +182,7 @@ impl Meter {
     pub fn push(&mut self, position: u64, record: &Record) -> Option<Answer> {
         self.last_at = record.at.or(self.last_at);
         self.lineage.passed(record.at);
+        self.numbering.passed(record.ordinal, position, position >= self.counting.grown_from);
         match &record.kind {
             RecordKind::Meta(meta) => {
                 if self.lineage.meta(meta, record.at) {
@@ -361,6 +367,13 @@ impl Meter {
     /// Whether a request is under way, as far as the file shows it.
     pub fn phase(&self) -> Phase {
         self.pulse.phase()
+    }
+
+    /// Where the last line of this run stands, in bytes from the file's begin, that shows by its number that Codex did not
+    /// write it or the one before. Such a line is known once Codex has written its next one, and only of versions that
+    /// number theirs (about 0.151 and later).
+    pub fn foreign_line(&self) -> Option<u64> {
+        self.numbering.broken_at()
     }
 
     /// When the last turn ended that the file tells of.

@@ -189,3 +189,43 @@ fn what_is_done_to_the_file_of_a_codex_in_a_script_passes_no_limit() {
         assert!(!end.finished.stderr.contains("0 % used"), "{deed}: {}", end.finished);
     }
 }
+
+/// What an agent's tool appends to `$f`, its own session file, to make what follows cheap: with the number of the next
+/// line, with the number of one before it, and with none.
+fn appended(number: &str, record: &str) -> String {
+    format!(
+        "n=$(tail -n 1 $f | sed 's/.*\"ordinal\":\\([0-9]*\\),.*/\\1/'); \
+         printf '{{\"timestamp\":\"2026-11-29T03:39:01.590Z\",{number}{record}}}\\n' $((n + 1)) >>$f"
+    )
+}
+
+const NEXT: &str = r#"\"ordinal\":%d,"#;
+const BEFORE: &str = r#"\"ordinal\":1%.0s,"#;
+const NONE: &str = "%.0s";
+
+const CHEAP: &str = r#"\"type\":\"turn_context\",\"payload\":{\"model\":\"gpt-6-luna\"}"#;
+const FLEX: &str = r#"\"type\":\"event_msg\",\"payload\":{\"type\":\"thread_settings_applied\",\"thread_settings\":{\"service_tier\":\"flex\"}}"#;
+
+#[test]
+fn a_line_that_another_program_appends_to_a_session_file_ends_a_limited_run() {
+    for (number, record) in [(NEXT, CHEAP), (BEFORE, FLEX), (NONE, CHEAP), (NEXT, FLEX)] {
+        for command in [EXEC, &["sh", "-c", "codex exec 'do it'; true"][..]] {
+            let Some(world) = World::with_codex(CURRENT) else { return };
+            world.server.script(Select::root(), [Reply::exec("true"), tool(&world, &appended(number, record))]);
+            world.server.always(Select::root(), Reply::exec("sleep 0.2"));
+            let flags = ["--budget", "9 responses", "--at-limit", "stop"];
+            let end = world.run_governed(&flags, command).expect_code(124);
+            end.finished.expect_said("was written to by another program while Codex writes it");
+            let served = world.server.requests().len();
+            assert!(served <= 4, "{number} {record} {command:?}: {served} served");
+        }
+    }
+}
+
+#[test]
+fn without_a_limit_a_line_that_another_program_appends_is_told_of() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.script(Select::root(), [tool(&world, &appended(NEXT, CHEAP)), Reply::exec("true")]);
+    let end = world.run_governed(&[], EXEC).expect_code(0);
+    end.finished.expect_said("was written to by another program while Codex writes it");
+}

@@ -119,6 +119,11 @@ impl Reading {
             return Ok(());
         }
         if let Some(told) = told(call, found)? {
+            // What was in it before, its user may have changed.
+            let before = known.and_then(|known| known.file.as_ref()).filter(|before| before.id == upto.id);
+            if before.is_some_and(|before| told.meter.foreign_line().is_some_and(|at| at >= before.size)) {
+                self.alters(thread, &found.name, Some(Alteration::Foreign));
+            }
             self.read.retain(|read| read.thread != *thread);
             self.read.push(Read { thread: thread.clone(), told, upto });
         }

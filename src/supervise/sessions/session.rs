@@ -113,6 +113,8 @@ pub(super) struct Session {
     pub(super) written: bool,
     /// That something was done to it was told.
     alteration: Option<Alteration>,
+    /// It has a line that Codex did not write.
+    foreign: bool,
     /// That it cannot be read was told.
     pub(super) unreadable: bool,
 }
@@ -126,6 +128,8 @@ pub(in crate::supervise) enum Alteration {
     Replaced,
     /// It was removed, or something hides it.
     Lost,
+    /// It has a line that Codex did not write.
+    Foreign,
 }
 
 impl Alteration {
@@ -135,6 +139,7 @@ impl Alteration {
             Self::Rewritten => "was cut or written over",
             Self::Replaced => "was replaced by another file",
             Self::Lost => "was removed or hidden",
+            Self::Foreign => "was written to by another program",
         }
     }
 }
@@ -168,6 +173,7 @@ impl Session {
             plan: Vec::new(),
             written: true,
             alteration: None,
+            foreign: false,
             unreadable: false,
         })
     }
@@ -192,8 +198,11 @@ impl Session {
     pub(super) fn read(&mut self, upto: Upto) -> Reads {
         let mut readings = Vec::new();
         let rewound = self.read_into(upto, &mut readings)?;
+        let is_foreign = !self.foreign && self.meter.foreign_line().is_some();
+        self.foreign |= is_foreign;
         let altered = match (rewound, self.written) {
             (true, _) => Some(Alteration::Rewritten),
+            (false, _) if is_foreign => Some(Alteration::Foreign),
             // Codex itself archives, compresses and deletes the files that nobody writes any more.
             (false, false) => None,
             (false, true) => match self.file.whereabouts() {

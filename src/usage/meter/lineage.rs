@@ -87,7 +87,8 @@ impl Lineage {
         self.parent = meta.parent.clone().or_else(|| meta.forked_from.clone()).or_else(|| self.parent.take());
         self.role = meta.role.clone().or_else(|| self.role.take());
         self.codex_version = meta.cli_version.clone().or_else(|| self.codex_version.take());
-        self.provider = meta.provider.clone().or_else(|| self.provider.take());
+        // What a thread begins with says who is paid; only settings change that.
+        self.provider = self.provider.take().or_else(|| meta.provider.clone());
         true
     }
 
