@@ -35,8 +35,9 @@ impl Supervisor {
         let mut inputs = Vec::new();
         for (codex, agent) in codexes {
             let argv = codex.codex_argv();
-            if argv.is_empty() {
-                // It is being executed, or gone.
+            // It is being executed, or gone; or it was the child of a Codex and is another program by now, such as git.
+            // Nothing becomes a Codex again: what is one after its words were read, was one before.
+            if argv.is_empty() || !process::is_codex(codex.identity.pid) {
                 continue;
             }
             self.glanced.looked_at(codex.identity);
