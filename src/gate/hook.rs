@@ -101,6 +101,11 @@ impl HookInput {
         named.or_else(by_file).unwrap_or_else(|| self.session_id.clone())
     }
 
+    /// The turn, where it is about one.
+    pub fn turn(&self) -> Option<&str> {
+        self.turn_id.as_deref()
+    }
+
     /// The thread writes no session file: `--ephemeral`, a side chat.
     pub fn has_no_file(&self) -> bool {
         self.session_file().is_none()

@@ -29,6 +29,7 @@ use crate::tail::held::file_at;
 
 use super::adviser;
 use super::supervisor::Supervisor;
+use super::told::lacks;
 
 /// How much of a tool's input is kept in words, in characters.
 const SHORT: usize = 200;
@@ -80,7 +81,8 @@ impl Supervisor {
             inputs.extend(identity.and_then(|codex| self.observed(codex)));
         }
         if wants.spends() {
-            self.pairings.asks(&thread);
+            let missing = self.pairings.asks(&thread, call.input.turn());
+            inputs.extend(missing.iter().map(|one| Input::Altered { agent: agent.clone(), what: lacks(&thread, one) }));
         }
         let whose = agent.clone();
         let unpriced = self.is_unpriced(&thread, call.input.model.as_ref());

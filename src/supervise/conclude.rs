@@ -48,6 +48,7 @@ impl Supervisor {
         if let Err(error) = self.turn(last) {
             self.say(&error.to_string());
         }
+        self.tell_what_lacks();
     }
 
     /// Seals the run's chain.

@@ -17,7 +17,7 @@ use crate::model::{AgentName, Basis, Response, ResponseKey, ServiceTier, Source,
 use crate::process;
 use crate::tail::{locate, settings};
 use crate::usage::meter::Answer;
-use crate::usage::pairing::{Difference, Recorded, Told};
+use crate::usage::pairing::{Difference, One, Recorded, Told};
 
 use super::supervisor::Supervisor;
 
@@ -93,6 +93,18 @@ impl Supervisor {
             ),
         );
         self.note_of(agent, EventKind::Differed { thread: thread.clone(), key, record, hook });
+    }
+
+    /// The run is over, and its files were read to their end: what hooks told and no record came for is told once.
+    pub(super) fn tell_what_lacks(&mut self) {
+        for (thread, one) in self.pairings.all_missing() {
+            let what = lacks(&thread, &one);
+            self.say(&what);
+            match self.sessions.agent_of(&thread).cloned() {
+                Some(agent) => self.mark_of(&agent, what),
+                None => self.mark(what),
+            }
+        }
     }
 
     fn told_response(&mut self, agent: &AgentName, input: &HookInput, key: ResponseKey, tokens: Tokens) -> Response {
@@ -197,6 +209,12 @@ impl Supervisor {
     pub(super) fn agent_without_file(&self, thread: &ThreadId) -> Option<&AgentName> {
         self.without_file.get(thread).map(|known| &known.agent)
     }
+}
+
+/// What is said of a response that Codex told of, and did not record.
+pub(super) fn lacks(thread: &ThreadId, one: &One) -> String {
+    let tokens = one.tokens.total();
+    format!("the session file of thread {thread} has no record of a response of {tokens} tokens that Codex told of")
 }
 
 /// A configuration has govern's hook for this event, and Codex runs it.

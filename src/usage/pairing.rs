@@ -113,9 +113,22 @@ pub struct Pairing {
     /// Those of them that were told before the last request.
     #[serde(default)]
     due: Vec<ResponseKey>,
-    /// And those whose records were said to be missing: they may come still, and count nothing.
+    /// And those whose records are waited for no longer: they may come still, and count nothing.
     #[serde(default)]
     missed: Vec<ResponseKey>,
+    /// A record was said to be missing.
+    #[serde(default)]
+    lacks: bool,
+    /// The turn of the last request.
+    #[serde(default)]
+    turn: Option<String>,
+    /// Something was told or recorded since.
+    #[serde(default)]
+    moved: bool,
+    /// How many records were taken for those of responses whose records were waited for no longer, and may have been
+    /// those of what is told next.
+    #[serde(default)]
+    taken: u32,
     /// Recorded since the last request, and not told.
     recorded: VecDeque<One>,
     attempts: VecDeque<Attempt>,
@@ -128,25 +141,48 @@ pub struct Pairing {
 }
 
 impl Pairing {
-    /// A request of the thread is about to be sent, and its file was read to its end. Gives the responses whose records
-    /// are missing, each once: Codex writes a record before it asks for the next request, and these have none a whole
-    /// request later. (One request of grace: on a busy machine a record may be on its way to the file.)
-    pub fn asks(&mut self) -> Vec<One> {
+    /// A request of the thread's `turn` is about to be sent, and its file was read to its end. Gives a response whose
+    /// record is missing, and of one thread only the first: Codex writes a record before it asks for the next request,
+    /// and this one has none a whole request later. (One request of grace: on a busy machine a record may be on its way
+    /// to the file.)
+    ///
+    /// What another turn was told is not waited for: 0.171 never records a response whose turn is interrupted, or whose
+    /// Codex is ended, while other hooks than govern's are told of it.
+    pub fn asks(&mut self, turn: Option<&str>) -> Option<One> {
         self.heard = false;
         self.recorded.clear();
+        if self.turn.as_deref() != turn {
+            self.turn = turn.map(str::to_owned);
+            self.forgive();
+        }
+        // One request may ask twice: before a compaction, and where it waited.
+        if !std::mem::take(&mut self.moved) {
+            return None;
+        }
         let missing = self.missing();
         self.due = self.told.iter().map(|one| one.key.clone()).collect();
         missing
     }
 
-    /// As [`Pairing::asks`] gives them, where no request follows.
-    pub fn missing(&mut self) -> Vec<One> {
+    /// As [`Pairing::asks`] gives it, where no request follows.
+    pub fn missing(&mut self) -> Option<One> {
         let Self { told, due, missed, .. } = self;
         missed.retain(|key| told.iter().any(|one| one.key == *key));
-        let is_news = |one: &&One| due.contains(&one.key) && !missed.contains(&one.key);
-        let missing: Vec<One> = told.iter().filter(is_news).cloned().collect();
-        missed.extend(missing.iter().map(|one| one.key.clone()));
-        missing
+        let is_missing = |one: &&One| due.contains(&one.key) && !missed.contains(&one.key);
+        let missing = told.iter().find(is_missing).filter(|_| !self.lacks)?;
+        self.lacks = true;
+        Some(missing.clone())
+    }
+
+    /// Another Codex goes on with the thread: what the one before did not record, it does not.
+    pub fn taken_over(&mut self) {
+        self.forgive();
+        self.lacks = false;
+    }
+
+    fn forgive(&mut self) {
+        self.due.clear();
+        self.missed = self.told.iter().map(|one| one.key.clone()).collect();
     }
 
     /// What comes next is told once, whether or not a request was announced.
@@ -159,6 +195,7 @@ impl Pairing {
         if !self.is_first(telling) {
             return Told::Again;
         }
+        self.moved = true;
         let tokens = match telling.tokens {
             _ if telling.failed => return Told::Failed,
             None => return Told::Unsaid,
@@ -178,25 +215,49 @@ impl Pairing {
         };
         if telling.has_file {
             self.told.push_back(One { key: key.clone(), tokens });
+            // One that was recorded, and could not be paired, may be it.
+            if key.is_unnamed() && (!self.recorded.is_empty() || self.taken > 0) {
+                self.taken = self.taken.saturating_sub(u32::from(self.recorded.is_empty()));
+                self.missed.push(key.clone());
+            }
         }
         Told::New(key)
     }
 
     /// Takes a response that the session file tells of.
     pub fn record(&mut self, key: &ResponseKey, tokens: &Tokens) -> Recorded {
+        self.moved = true;
         let same = |one: &One| one.key == *key;
         // Where the record that names it was cut out, a count may be left that names a place.
         let alike = |one: &One| (one.key.is_unnamed() || key.is_place()) && one.tokens == *tokens;
-        let place = self.told.iter().position(same).or_else(|| self.told.iter().position(alike));
+        let waited = |one: &One| alike(one) && !self.missed.contains(&one.key);
+        let mut told = self.told.iter();
+        let place =
+            told.clone().position(same).or_else(|| told.clone().position(waited)).or_else(|| told.position(alike));
         if let Some(one) = place.and_then(|place| self.told.remove(place)) {
+            let by_likeness = one.key != *key && self.missed.contains(&one.key);
+            if by_likeness && !self.excuse(key) {
+                self.taken = self.taken.saturating_add(1);
+            }
             let difference = differs(&one.key, *tokens, one.tokens);
             return Recorded::Known { told: one.key, difference };
         }
+        self.excuse(key);
         if self.recorded.len() == RECORDS {
             self.recorded.pop_front();
         }
         self.recorded.push_back(One { key: key.clone(), tokens: *tokens });
         Recorded::New
+    }
+
+    /// A record that could not be paired may be that of what was told first all the same: the two sources do not always
+    /// agree about the tokens, and not each response has a name. Says whether there was one.
+    fn excuse(&mut self, record: &ResponseKey) -> bool {
+        let may_be = |one: &&One| (one.key.is_unnamed() || record.is_place()) && !self.missed.contains(&one.key);
+        let excused = self.told.iter().find(may_be).map(|one| one.key.clone());
+        let any = excused.is_some();
+        self.missed.extend(excused);
+        any
     }
 
     /// The responses that hooks have told of and no record has confirmed, oldest first. For a moment that is as it
@@ -223,7 +284,8 @@ impl Pairing {
             Some(id) => self.recorded.iter().position(|one| one.key.as_str() == id),
             None => self.recorded.iter().position(|one| one.tokens == *tokens).or_else(|| {
                 // The only one that it can be.
-                (self.recorded.len() == 1 && self.told.is_empty()).then_some(0)
+                let waits = self.told.iter().any(|one| !self.missed.contains(&one.key));
+                (self.recorded.len() == 1 && !waits).then_some(0)
             }),
         }?;
         self.recorded.drain(..=place).next_back()
@@ -253,14 +315,14 @@ pub struct Pairings {
 
 impl Pairings {
     /// As [`Pairing::asks`].
-    pub fn asks(&mut self, thread: &ThreadId) -> Vec<One> {
-        self.threads.entry(thread.clone()).or_default().0.asks()
+    pub fn asks(&mut self, thread: &ThreadId, turn: Option<&str>) -> Option<One> {
+        self.threads.entry(thread.clone()).or_default().0.asks(turn)
     }
 
     /// As [`Pairing::missing`], of all threads.
     pub fn all_missing(&mut self) -> Vec<(ThreadId, One)> {
         let each = self.threads.iter_mut();
-        each.flat_map(|(thread, (pairing, _))| pairing.missing().into_iter().map(|one| (thread.clone(), one))).collect()
+        each.filter_map(|(thread, (pairing, _))| Some((thread.clone(), pairing.missing()?))).collect()
     }
 
     /// As [`Pairing::tell`].

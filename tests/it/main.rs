@@ -69,6 +69,7 @@ mod tier;
 mod told;
 mod tool_calls;
 mod unobserved;
+mod unrecorded;
 
 /// A tool that never ends by itself: an agent gets past it only if somebody ends it.
 const ENDLESS: &str = "sleep 600";

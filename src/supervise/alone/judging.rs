@@ -58,6 +58,7 @@ impl Alone<'_> {
             let mut queue: VecDeque<Input> =
                 stood.news.drain(..).map(|response| Input::Responded(Box::new(response))).collect();
             queue.extend(told);
+            stood.lacks_records(call);
             // What was spent before counts all the same.
             queue.extend(stood.alterations(call, governor.enforces()));
             queue.extend(stood.untold(call, governor.enforces()));

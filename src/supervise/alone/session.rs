@@ -15,6 +15,7 @@ use crate::model::event::EventKind;
 use crate::model::{Event, Response, ThreadId, Timestamp};
 use crate::supervise::at_gate::asked;
 use crate::supervise::sessions::Alteration;
+use crate::supervise::told::lacks;
 use crate::tail::Fingerprint;
 
 use super::standing::{From, Standing};
@@ -188,6 +189,21 @@ impl Stood {
         }
     }
 
+    /// Notes what hooks told and no record came for, where the thread asks once more or the session is over.
+    pub(super) fn lacks_records(&mut self, call: &Call) {
+        let own = call.input.thread();
+        let Some((_, standing)) = self.threads.iter_mut().find(|(thread, _)| *thread == own) else { return };
+        let missing = match call.event {
+            event if spends(event) => standing.pairing.asks(call.input.turn()),
+            HookEvent::SessionEnd => standing.pairing.missing(),
+            _ => None,
+        };
+        if let Some(what) = missing.map(|one| lacks(&own, &one)) {
+            standing.altered = Some(what.clone());
+            self.altered.push(what);
+        }
+    }
+
     /// What the governor hears of what was done to the session's files: where it ends the session, each hook that begins
     /// or spends something; else once.
     pub(super) fn alterations(&mut self, call: &Call, enforces: bool) -> Vec<Input> {
@@ -332,6 +348,8 @@ pub(super) fn pass(turn: &mut Turn<'_>, call: &Call) -> Result<(), LedgerError> 
     let found = known(&turn.attended(&call.run)?)?.into_iter().find(|(thread, _)| *thread == own);
     let path = || call.input.session_file().unwrap_or(std::path::Path::new("")).to_owned();
     let mut standing = found.map_or_else(|| Standing::new(path(), call.codex), |(_, standing)| standing);
+    // Its first request may come before it has a file.
+    standing.pairing.asks(call.input.turn());
     standing.passes(clock::now(), &asked(call.event, &call.input));
     write(turn, &own, &standing)
 }

@@ -146,6 +146,7 @@ impl Standing {
     pub(super) fn taken_over(&mut self, codex: ProcessIdentity) {
         if self.codex != codex {
             let admission = Admission::default();
+            self.pairing.taken_over();
             *self = Self {
                 codex,
                 phase: Phase::Idle,
@@ -193,7 +194,6 @@ impl Standing {
         self.asks = true;
         self.barred = None;
         self.named |= asked.request.is_some();
-        self.pairing.asks();
         self.admission.passes(now, asked);
         if !self.has_file() {
             self.phase = Phase::InFlight;

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const TURN: Option<&str> = Some("t");
+
 fn used(output: u64) -> Tokens {
     Tokens { input: 10, output, ..Tokens::default() }
 }
@@ -149,7 +151,7 @@ fn each_response_counts_once_whichever_source_tells_first() {
         let mut pairing = Pairing::default();
         for (place, step) in steps.into_iter().enumerate() {
             match step {
-                Asks => assert_eq!(pairing.asks(), [], "{what}: step {place}"),
+                Asks => assert_eq!(pairing.asks(TURN), None, "{what}: step {place}"),
                 Tells(telling, counts) => {
                     let told = pairing.tell(&telling);
                     let found = if let Told::New(key) = &told { Some(key.as_str()) } else { None };
@@ -177,30 +179,84 @@ fn what_the_two_do_not_agree_about_is_told_with_both_counts() {
     assert_eq!(hook_first.record(&key("r1"), &used(6)), told);
     for telling in [named("q1", "r1", 5), unnamed(5)] {
         let mut record_first = Pairing::default();
-        record_first.asks();
+        record_first.asks(TURN);
         record_first.record(&key("r1"), &used(6));
         assert_eq!(record_first.tell(&telling), Told::Known(Some(difference("r1"))), "{telling:?}");
     }
 }
 
+/// A thread that asked, and was told this.
+fn told(telling: &Telling) -> (Pairings, ThreadId) {
+    let (mut pairings, thread) = (Pairings::default(), ThreadId::new("t"));
+    assert_eq!(pairings.asks(&thread, TURN), None);
+    assert!(matches!(pairings.tell(&thread, telling), Told::New(_)));
+    (pairings, thread)
+}
+
+/// What both versions tell first, and under which key.
+fn first_tellings() -> [(Telling, &'static str); 2] {
+    [(unnamed(5), "hook@t:1"), (named("q1", "r1", 5), "r1")]
+}
+
 #[test]
 fn a_record_that_is_missing_a_request_later_is_told_once() {
-    for (telling, told_as) in [(unnamed(5), "hook@t:1"), (named("q1", "r1", 5), "r1")] {
-        let (mut pairings, thread) = (Pairings::default(), ThreadId::new("t"));
-        assert_eq!(pairings.asks(&thread), []);
-        pairings.tell(&thread, &telling);
-        assert_eq!((pairings.asks(&thread), pairings.all_missing().len()), (vec![], 1), "{told_as}");
-        pairings = Pairings::default();
-        pairings.asks(&thread);
-        pairings.tell(&thread, &telling);
-        assert_eq!(pairings.asks(&thread), [], "its record may be on its way");
-        assert_eq!(pairings.record(&thread, &key("r2"), &used(6)), Recorded::New);
+    for (telling, told_as) in first_tellings() {
+        let (mut pairings, thread) = told(&telling);
+        assert_eq!((pairings.asks(&thread, TURN), pairings.all_missing().len()), (None, 1), "{told_as}");
+        let (mut pairings, thread) = told(&telling);
+        assert_eq!(pairings.asks(&thread, TURN), None, "its record may be on its way");
+        pairings.tell(&thread, &Telling { failed: true, tokens: None, ..named("q2", "", 0) });
         let missing = One { key: key(told_as), tokens: used(5) };
-        assert_eq!(pairings.asks(&thread), [missing]);
-        assert_eq!((pairings.asks(&thread), pairings.all_missing().len()), (vec![], 0), "{told_as}: once");
-        // The last word of one that ended has no record.
-        pairings.tell(&thread, &Telling { attempt: None, ..named("q2", "r3", 5) });
-        assert_eq!(pairings.all_missing().len(), 0, "{told_as}");
+        assert_eq!(pairings.asks(&thread, TURN), Some(missing));
+        for (request, response) in [("q3", "r3"), ("q4", "r4"), ("q5", "r5")] {
+            pairings.tell(&thread, &named(request, response, 5));
+            assert_eq!((pairings.asks(&thread, TURN), pairings.all_missing()), (None, vec![]), "{told_as}: once");
+        }
+    }
+}
+
+#[test]
+fn the_last_word_of_a_thread_lacks_nothing_before_the_thread_asks_again() {
+    for (telling, told_as) in first_tellings() {
+        assert_eq!(told(&telling).0.all_missing(), [], "{told_as}");
+    }
+}
+
+#[test]
+fn a_request_that_asks_twice_gives_the_record_before_it_no_less_time() {
+    for (telling, told_as) in first_tellings() {
+        let (mut pairings, thread) = told(&telling);
+        for _ in 0..3 {
+            assert_eq!(pairings.asks(&thread, TURN), None, "{told_as}");
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_turn_leaves_responses_without_records() {
+    for (telling, told_as) in first_tellings() {
+        let (mut pairings, thread) = told(&telling);
+        for turn in ["next", "next", "third"] {
+            assert_eq!(pairings.asks(&thread, Some(turn)), None, "{told_as}");
+            pairings.record(&thread, &key(turn), &used(7));
+        }
+        assert_eq!(pairings.all_missing(), [], "{told_as}");
+    }
+}
+
+#[test]
+fn a_record_that_may_be_the_one_is_not_missing() {
+    // The counts differ, and so do the names.
+    for (telling, record, lacks) in [
+        (unnamed(5), "r1", false),
+        (named("q1", "", 5), "r1", false),
+        (named("q1", "x", 5), "x@900", false),
+        (named("q1", "r1", 5), "another", true),
+    ] {
+        let (mut pairings, thread) = told(&telling);
+        assert_eq!(pairings.asks(&thread, TURN), None);
+        assert_eq!(pairings.record(&thread, &key(record), &used(6)), Recorded::New);
+        assert_eq!(pairings.asks(&thread, TURN).is_some(), lacks, "{telling:?}");
     }
 }
 
@@ -213,10 +269,10 @@ fn what_is_not_said_is_not_taken_for_nothing() {
 #[test]
 fn a_file_that_is_read_again_tells_nothing_new_and_hides_nothing() {
     let (mut pairings, thread) = (Pairings::default(), ThreadId::new("t"));
-    pairings.asks(&thread);
+    pairings.asks(&thread, TURN);
     assert_eq!(pairings.record(&thread, &key("r1"), &used(5)), Recorded::New);
     assert_eq!(pairings.tell(&thread, &unnamed(5)), Told::Known(None));
-    pairings.asks(&thread);
+    pairings.asks(&thread, TURN);
     // Somebody has put a copy in its place: the next response is in another file, and the hook alone tells of it.
     assert_eq!(pairings.record(&thread, &key("r1"), &used(5)), Recorded::Again);
     assert_eq!(pairings.tell(&thread, &unnamed(5)), Told::New(key("hook@t:1")));
@@ -262,7 +318,7 @@ fn play(requests: &[Request], names: bool, lost: Option<(usize, bool)>) -> Vec<(
     };
     for (place, request) in requests.iter().enumerate() {
         let Request { output, compacts, fails, record, tells_twice } = *request;
-        pairings.asks(&thread);
+        pairings.asks(&thread, TURN);
         if !fails && lost != Some((place, true)) {
             late.push((format!("r{place}"), output));
         }
@@ -286,6 +342,44 @@ fn play(requests: &[Request], names: bool, lost: Option<(usize, bool)>) -> Vec<(
 }
 
 proptest! {
+    /// Each record comes before the next request but one; 0.169 does not always tell what it records.
+    #[test]
+    fn no_record_that_comes_is_said_to_be_missing(
+        requests in requests(),
+        names in any::<bool>(),
+        all_alike in any::<bool>(),
+    ) {
+        let (mut pairings, thread) = (Pairings::default(), ThreadId::new("t"));
+        let (mut late, mut served) = (None, false);
+        let read = |pairings: &mut Pairings, record: Option<(ResponseKey, u64)>| {
+            record.into_iter().for_each(|(key, output)| drop(pairings.record(&thread, &key, &used(output))));
+        };
+        for (place, request) in requests.iter().enumerate() {
+            prop_assert_eq!(pairings.asks(&thread, TURN), None);
+            read(&mut pairings, late.take());
+            let id = if all_alike { "x".to_owned() } else { format!("r{place}") };
+            let known = if all_alike && served { format!("x@{place}") } else { id.clone() };
+            served |= !request.fails;
+            let record = (!request.fails).then(|| (key(&known), request.output));
+            let told_output = request.output + u64::from(!names && request.tells_twice);
+            let told = if names { named(&format!("q{place}"), &id, told_output) } else { unnamed(told_output) };
+            let told = if request.fails { Telling { failed: true, tokens: None, response: None, ..told } } else { told };
+            if request.record == 0 {
+                read(&mut pairings, record.clone());
+            }
+            if names || !request.compacts {
+                pairings.tell(&thread, &told);
+            }
+            match request.record {
+                0 => {}
+                1 => read(&mut pairings, record),
+                _ => late = record,
+            }
+        }
+        read(&mut pairings, late);
+        prop_assert_eq!(pairings.all_missing(), []);
+    }
+
     #[test]
     fn nothing_is_counted_twice_and_nothing_is_missed(
         requests in requests(),
