@@ -211,6 +211,7 @@ impl Governor {
             Input::Recount => self.recount(now, books),
             Input::Frozen(agent) => self.frozen(now, &agent, books),
             Input::Ended(agent) => {
+                self.unobserved_at_end(&agent);
                 self.outcome(&agent, true, "");
                 self.happen(now, &agent, Happening::Ended);
             }

@@ -157,12 +157,11 @@ impl Governor {
         }
     }
 
-    /// The agent's command has ended by itself. A Codex that worked in it without being seen may have spent something.
+    /// The agent's command has ended, by itself or by govern: all that was written is read. A Codex that worked in it
+    /// without being seen may have spent something.
     pub(super) fn unobserved_at_end(&mut self, name: &AgentName) {
         let expects = self.enforces() || self.warns_of_unobserved();
-        let Some(agent) = self.agents.get_mut(name).filter(|agent| !matches!(agent.state, State::Ending(_))) else {
-            return;
-        };
+        let Some(agent) = self.agents.get_mut(name) else { return };
         let unseen = agent.codexes.iter_mut().filter_map(|(process, known)| {
             let what = known.unseen_at_end(expects)?;
             *known = Observed::Told;

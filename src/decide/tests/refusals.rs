@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, lift, moment, morning};
-use crate::decide::input::{Timer, Works};
+use crate::decide::input::{Interrupt, Timer, Works};
 use crate::decide::lift::Lift;
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
@@ -340,6 +340,35 @@ fn a_server_with_hooks_that_showed_no_thread_is_told_of_where_somebody_relies_on
         }
         world.exits(CODEX);
         assert_eq!(world.told().contains("no thread of it was seen"), told, "{text} {observed}");
+    }
+}
+
+#[test]
+fn what_was_not_seen_is_told_of_where_govern_ends_the_run_as_well() {
+    type Begins = fn(&mut World);
+    let cases: [(Begins, &str); 3] = [
+        (
+            |world| codex_seen(world, false, Works::AtOnce),
+            "no session file of it was seen: its spend cannot be observed",
+        ),
+        (|world| serves(world, false), "no session file of it was seen: its spend cannot be observed"),
+        (
+            |world| {
+                serves(world, false);
+                world.feed(Input::CodexObserved(THIS));
+            },
+            "what a thread without a session file spent cannot be observed",
+        ),
+    ];
+    for (begins, told) in cases {
+        for how in [Interrupt::Stop, Interrupt::Kill] {
+            let mut world = Plan::of("").started();
+            begins(&mut world);
+            world.feed(Input::Interrupted { how, because: "interrupted".to_owned() });
+            assert!(world.finished());
+            let story = world.told();
+            assert_eq!(story.matches(told).count(), 2, "{how:?}: it is said and noted once: {story}");
+        }
     }
 }
 
