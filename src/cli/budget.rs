@@ -14,7 +14,7 @@ use crate::decide::account::Account;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{CallQuery, CallsBy, Filter, Ledger, RunFilter, SumQuery, SumsBy};
-use crate::model::{BudgetKey, Dimension, Event, LimitTold, RunInfo, ThreadId, Timestamp, Unit, active};
+use crate::model::{BudgetKey, Dimension, Event, LimitTold, RunInfo, ThreadId, Timestamp, Unit, Unobserved, active};
 use crate::policy::rule::{Budget, PlanBudget, Policy, Window};
 use crate::policy::window::Bounds;
 use crate::process;
@@ -52,6 +52,7 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     let policy = here.policy(args.policy.as_deref())?.policy;
     let ledger = here.ledger()?;
     let since = ledger.as_ref().map(first_moment).transpose()?;
+    let unobserved = ledger.as_ref().map(|ledger| ledger.unobserved(&Filter::default())).transpose()?;
     let mut counts = Counts {
         ledger: ledger.as_ref(),
         here,
@@ -59,6 +60,7 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         since,
         sums: HashMap::new(),
         found: BTreeMap::new(),
+        unobserved: Rc::new(unobserved.unwrap_or_default()),
     };
     let mut rows = Vec::new();
     for (index, budget) in policy.budgets.iter().enumerate() {
@@ -138,11 +140,15 @@ struct Counts<'a> {
     /// Budgets over the same things in the same time share what the ledger said.
     sums: HashMap<(Vec<Dimension>, Bounds), Rc<SumsBy>>,
     found: BTreeMap<BudgetKey, Found>,
+    /// What could not be seen.
+    unobserved: Rc<Vec<Unobserved>>,
 }
 
 /// What is found of one thing.
 struct Found {
     account: Account,
+    /// Part, or all, of what was spent could not be seen.
+    unobserved: bool,
     /// What was spent lately, where that tells where the window is heading.
     lately: i64,
 }
@@ -176,6 +182,7 @@ impl Counts<'_> {
             return Ok(());
         }
         let bounds = budget.window.bounds(self.here.now, self.zone);
+        self.leave_out(index, budget, &dims, |one| bounds.contains(one.at));
         for (values, spent) in self.spent(ledger, budget, &dims, bounds)? {
             self.add(index, budget, &dims, &values, spent);
         }
@@ -227,6 +234,7 @@ impl Counts<'_> {
         dims: &[Dimension],
         run: &RunInfo,
     ) -> Result<()> {
+        self.leave_out(index, budget, dims, |one| one.run == run.id);
         if budget.unit() == Unit::ToolCalls {
             return self.count_run_calls(ledger, index, budget, dims, run);
         }
@@ -321,7 +329,8 @@ impl Counts<'_> {
 
     fn add(&mut self, index: usize, budget: &Budget, dims: &[Dimension], values: &[Option<String>], spent: i64) {
         if let Some(account) = self.place(index, budget, dims, values) {
-            let found = self.found.entry(account.key.clone()).or_insert(Found { account, lately: 0 });
+            let found =
+                self.found.entry(account.key.clone()).or_insert(Found { account, unobserved: false, lately: 0 });
             found.account.spent = found.account.spent.saturating_add(spent);
         }
     }
@@ -329,6 +338,19 @@ impl Counts<'_> {
     /// What was spent lately tells where a window with these ends is heading.
     fn goes_by_lately(&self, start: Option<Timestamp>, end: Option<Timestamp>) -> bool {
         start.zip(end).is_some_and(|(start, end)| start > self.lately() || goes_by_recent(end - start))
+    }
+
+    /// Marks what part of the spend of an agent could not be seen of; it stands there even if nothing else was spent.
+    fn leave_out(&mut self, index: usize, budget: &Budget, dims: &[Dimension], counts: impl Fn(&Unobserved) -> bool) {
+        for one in Rc::clone(&self.unobserved).iter().filter(|one| counts(one)) {
+            let values: Vec<Option<String>> =
+                dims.iter().map(|dimension| one.get(dimension).map(str::to_owned)).collect();
+            self.add(index, budget, dims, &values, 0);
+            let place = self.place(index, budget, dims, &values);
+            if let Some(found) = place.and_then(|account| self.found.get_mut(&account.key)) {
+                found.unobserved = true;
+            }
+        }
     }
 
     /// What was spent lately foretells only for what is shown anyway.
@@ -342,7 +364,7 @@ impl Counts<'_> {
     /// What was counted and where it is heading, the fullest first.
     fn rows(&self, budget: &Budget) -> Result<Vec<BudgetRow>> {
         let mut rows = Vec::with_capacity(self.found.len());
-        for (key, Found { account, lately }) in &self.found {
+        for (key, Found { account, unobserved, lately }) in &self.found {
             let (extended, reserved) = match self.ledger {
                 None => (0, 0),
                 Some(ledger) => (ledger.extended(key, self.here.now)?, ledger.reserved(key, self.here.alive)?),
@@ -358,6 +380,7 @@ impl Counts<'_> {
                 window_start: account.bounds.start,
                 window_end: account.bounds.end,
                 earlier_known: true,
+                unobserved: *unobserved && key.unit != Unit::Minutes,
             };
             let outlook = self.outlook(budget, &standing, *lately);
             rows.push(BudgetRow { standing, outlook });

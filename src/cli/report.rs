@@ -134,6 +134,7 @@ fn summed(ledger: &Ledger, filter: &Filter, mut tally: Tally, prices: PriceStamp
         piece: starts.as_ref().map(|starts| starts as &dyn Fn(Timestamp) -> Timestamp),
     })?;
     slices.iter().for_each(|slice| tally.add(slice));
+    ledger.unobserved(filter)?.iter().for_each(|unobserved| tally.leave_out(unobserved));
     if slices.iter().any(|slice| slice.sum.inferred > 0) {
         ledger.estimates(filter, |response| tally.explain(&response))?;
     }

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::fleet::refusal::refusal;
 use crate::ledger::{Ledger, home};
+use crate::model::event::REFUSED;
 use crate::model::quantity::QUANTITY_HINT;
 use crate::model::{AgentName, Attribution, Dimension, Quantity, Repriced, RunId, ThreadId, Verb};
 use crate::place::{self, Place};
@@ -206,7 +207,7 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
     };
     let invocation = Invocation::parse(&asked);
     let refusal = refusal(invocation.as_ref(), &start.policy, &start.prices, clock::now(), &super::tells_of_requests)
-        .map(|refusal| Error::new(format!("refused to start: {refusal}")).hint(refusal.hint()).exit(Exit::Refused));
+        .map(|refusal| Error::new(format!("{REFUSED}: {refusal}")).hint(refusal.hint()).exit(Exit::Refused));
     let full_screen = invocation.as_ref().is_some_and(|one| matches!(one.kind(), Kind::Interactive(_)));
     let (command, invocation) = match invocation.filter(|_| full_screen) {
         // Its background server would take the work out of the tree that govern watches.

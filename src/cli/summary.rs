@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::clock;
 use crate::error::Result;
 use crate::model::event::AgentResult;
-use crate::model::{RunId, Timestamp};
+use crate::model::{Money, RunId, Timestamp};
 use crate::report::{AgentEnd, Handoff, RunReport, json, markdown};
 use crate::supervise::{Outcome, changed_since};
 use crate::ui::Look;
@@ -60,7 +60,7 @@ fn report_of(outcome: &Outcome, parts: &Parts) -> Result<Option<RunReport>> {
     let here = super::here()?;
     let info = ledger.find_run(parts.run.as_str())?;
     let mut report = report::of_run(ledger, info, &here, parts.zone)?;
-    report.budgets.clone_from(&outcome.budgets);
+    report.stands(&outcome.budgets);
     report.sub_agents.clone_from(&outcome.sub_agents);
     if let Kind::Fleet = parts.kind {
         // Some of its agents may be ended while the rest ends well: what is left can go on.
@@ -82,10 +82,12 @@ fn for_ci(report: &RunReport) {
         say_if_lost(&path, append(&path, &text));
     }
     if let Some(path) = env("GITHUB_OUTPUT").map(PathBuf::from) {
-        let cost = report.totals.known_cost().unwrap_or_default().to_decimal();
+        // What is not known is empty: a job that compares it must not take it for nothing.
+        let cost = report.totals.known_cost().map(Money::to_decimal).unwrap_or_default();
         let outcome = report.info.outcome.as_deref().unwrap_or("ended");
+        let (run, responses, unobserved) = (report.id(), report.totals.responses, report.totals.unobserved);
         let text =
-            format!("run={}\noutcome={outcome}\ncost_usd={cost}\nresponses={}\n", report.id(), report.totals.responses);
+            format!("run={run}\noutcome={outcome}\ncost_usd={cost}\nresponses={responses}\nunobserved={unobserved}\n");
         say_if_lost(&path, append(&path, &text));
     }
 }

@@ -40,6 +40,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod unobserved;
 mod usage;
 
 pub use approval::Question;

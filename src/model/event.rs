@@ -28,6 +28,9 @@ pub struct Event {
 /// How a mark says that what somebody spent is not known: where a run has nothing else, it is not said to have spent nothing.
 pub const UNOBSERVED: &str = "cannot be observed";
 
+/// How the finding begins that an agent was refused.
+pub const REFUSED: &str = "refused to start";
+
 /// What happened. Serialized with its name in `kind`; names and fields are a contract with old ledgers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -334,6 +337,19 @@ pub struct Lifts {
     /// When the budget's window ends: from then on nothing need be lifted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub until: Option<Timestamp>,
+}
+
+impl Event {
+    /// The agent of which part, or all, of what it spent could not be seen, where this says so. (What was refused was not
+    /// started, and has spent nothing.)
+    pub fn unobserved(&self) -> Option<&AgentName> {
+        match &self.kind {
+            EventKind::Marked { what } if what.contains(UNOBSERVED) && !what.starts_with(REFUSED) => {
+                self.agent.as_ref()
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Lifts {

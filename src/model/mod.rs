@@ -21,6 +21,7 @@ pub mod sum;
 pub mod threshold;
 pub mod tokens;
 pub mod trial;
+pub mod unobserved;
 pub mod verb;
 
 pub use answer::{Answer, AnswerWord, Subject};
@@ -41,6 +42,7 @@ pub use slice::Slice;
 pub use sum::{Repriced, Sum};
 pub use threshold::Threshold;
 pub use tokens::Tokens;
+pub use unobserved::Unobserved;
 pub use verb::Verb;
 
 /// A moment, always UTC; shown as RFC 3339, stored as milliseconds since 1970.

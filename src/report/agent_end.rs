@@ -1,6 +1,6 @@
 //! Pure. What became of each agent of a fleet, and of what was shared out among them, by the run's own events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -9,7 +9,7 @@ use super::run_rows::{RunRow, RunTally};
 use super::summary::Totals;
 use super::told::Told;
 use crate::model::event::{AgentResult, EventKind, GOVERNOR, Moved};
-use crate::model::{AgentName, BudgetName, Event, Money, ThreadId, ThreadInfo, Unit};
+use crate::model::{AgentName, BudgetName, Event, ThreadId, ThreadInfo, Unit};
 
 /// What became of one agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -127,6 +127,8 @@ pub(super) struct Read<'a> {
     pub(super) rows: &'a [RunRow],
     pub(super) tally: &'a RunTally,
     pub(super) told: &'a [Told],
+    /// The agents of which part, or all, of what they spent could not be seen.
+    pub(super) unobserved: &'a BTreeSet<&'a AgentName>,
     /// Nothing more will happen to any agent.
     pub(super) over: bool,
 }
@@ -231,6 +233,7 @@ impl AgentEnd {
                 }),
             }
         }
+        self.totals.unobserved = self.agent.as_ref().is_some_and(|agent| read.unobserved.contains(agent));
         self.model_changes = self.threads.iter().map(|thread| thread.model_changes).sum();
         self.spent = self.unit.and_then(|unit| super::run::amount(&self.totals, unit));
         if self.threads.len() < 2 {
@@ -289,7 +292,8 @@ impl Serialize for AgentEnd {
         map.serialize_entry("exit_code", &self.code)?;
         map.serialize_entry("attempts", &self.attempts)?;
         map.serialize_entry("responses", &self.totals.responses)?;
-        map.serialize_entry("cost_usd", &self.totals.known_cost().unwrap_or(Money::ZERO))?;
+        map.serialize_entry("cost_usd", &self.totals.known_cost())?;
+        map.serialize_entry("unobserved", &self.totals.unobserved)?;
         map.serialize_entry("unit", unit.as_str())?;
         map.serialize_entry("expected", &amount(self.expected))?;
         map.serialize_entry("allotted", &amount(self.allotted))?;

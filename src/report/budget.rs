@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::marks::UNSEEN;
 use super::outlook::{Forecast, Outlook, RULE};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::plan_standing::{self, PlanStanding};
@@ -36,6 +37,8 @@ pub struct BudgetStanding {
     pub window_end: Option<Timestamp>,
     /// False where this ledger cannot know enough to bind it.
     pub earlier_known: bool,
+    /// Part, or all, of what was used could not be seen: more was, and less is left.
+    pub unobserved: bool,
 }
 
 impl BudgetStanding {
@@ -47,6 +50,11 @@ impl BudgetStanding {
     /// What is left of it, reserved or not yet; below zero when it was overshot.
     pub fn left(&self) -> i64 {
         self.allowed().saturating_sub(self.spent).saturating_sub(self.reserved)
+    }
+
+    /// Something was used, and nothing of it could be seen.
+    pub fn is_unseen(&self) -> bool {
+        self.unobserved && self.spent == 0
     }
 
     /// Nothing more may be spent: `--check` fails. A limit of nothing is kept as long as nothing was spent.
@@ -244,6 +252,7 @@ impl BudgetReport {
             let standing = &row.standing;
             let shown = standing.shown();
             let part = |index: usize, tone| Cell::toned(shown.parts.get(index).map_or("", String::as_str), tone);
+            let seen = |cell: Cell| if standing.is_unseen() { Cell::toned(UNSEEN, Tone::Warn) } else { cell };
             let used = share_column(&[Some(standing.spent), Some(standing.reserved)], standing.allowed()).total;
             let limit = match standing.unit {
                 Unit::Usd => shown.total.clone(),
@@ -254,11 +263,11 @@ impl BudgetReport {
             vec![
                 Cell::new(standing.budget.as_str()),
                 Cell::new(if standing.scope.is_empty() { "everything" } else { &standing.scope }),
-                part(0, Tone::Plain),
+                seen(part(0, Tone::Plain)),
                 if standing.reserved == 0 { Cell::unknown() } else { part(1, Tone::Plain) },
-                part(2, standing.tone()),
+                seen(part(2, standing.tone())),
                 Cell::new(if standing.extended == 0 { limit } else { format!("{limit} *") }),
-                Cell::toned(used, standing.tone()),
+                seen(Cell::toned(used, standing.tone())),
                 row.pace(),
                 row.forecast(),
                 match (standing.window_end, row.outlook.forecast) {
@@ -305,6 +314,10 @@ impl BudgetReport {
             if let Some(crosses) = outlook.crosses() {
                 let when = ahead(crosses, self.at, self.zone);
                 notes.push(Item::warning(format!("{name} crosses its limit on {when}, if it goes on so.")));
+            }
+            if standing.unobserved {
+                let what = if standing.is_unseen() { "what was spent" } else { "part of what was spent" };
+                notes.push(Item::warning(format!("{name}: {what} could not be observed: more is used up than this.")));
             }
             if !standing.earlier_known {
                 notes.push(Item::warning(format!(
@@ -376,21 +389,23 @@ impl Serialize for BudgetStanding {
 impl BudgetStanding {
     fn put<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let amount = |amount| Amount(self.unit, amount);
+        let seen = |of| (!self.is_unseen()).then(|| amount(of));
         map.serialize_entry("budget", &self.budget)?;
         map.serialize_entry("scope", &self.scope)?;
         map.serialize_entry("unit", self.unit.as_str())?;
         map.serialize_entry("limit", &amount(self.limit))?;
         map.serialize_entry("extended", &amount(self.extended))?;
-        map.serialize_entry("spent", &amount(self.spent))?;
+        map.serialize_entry("spent", &seen(self.spent))?;
         map.serialize_entry("reserved", &amount(self.reserved))?;
-        map.serialize_entry("left", &amount(self.left()))?;
-        map.serialize_entry("used_permille", &self.share())?;
+        map.serialize_entry("left", &seen(self.left()))?;
+        map.serialize_entry("used_permille", &(!self.is_unseen()).then(|| self.share()))?;
         map.serialize_entry("over", &self.is_over())?;
         map.serialize_entry("window_start", &self.window_start.map(rfc3339))?;
         map.serialize_entry("resets_at", &self.window_end.map(rfc3339))?;
         // The older name says less than it seems to: the budget binds, but earlier spend is not in it.
         map.serialize_entry("enforceable", &self.earlier_known)?;
-        map.serialize_entry("earlier_spend_known", &self.earlier_known)
+        map.serialize_entry("earlier_spend_known", &self.earlier_known)?;
+        map.serialize_entry("unobserved", &self.unobserved)
     }
 }
 

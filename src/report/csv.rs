@@ -26,6 +26,7 @@ pub fn of_summary(summary: &Summary) -> String {
                     "stand_in_responses",
                     "inferred_responses",
                     "share_permille",
+                    "unobserved",
                 ]
                 .map(str::to_owned),
             )
@@ -51,6 +52,7 @@ pub fn of_summary(summary: &Summary) -> String {
         cells.push(row.totals.stand_in.to_string());
         cells.push(row.totals.inferred.to_string());
         cells.push(share.map(|share| share.to_string()).unwrap_or_default());
+        cells.push(row.totals.unobserved.to_string());
         lines.push(cells);
     }
     lines.into_iter().map(|cells| cells.join(",") + "\n").collect()

@@ -4,7 +4,7 @@
 //! `+cached`, `+written` and `+output` come to `tokens`.
 
 use super::kinds::Kind;
-use super::marks::{Billed, UNPRICED, marks};
+use super::marks::{Billed, UNPRICED, UNSEEN, marks};
 use super::page::{Cell, Column, Tone};
 use super::round::{apportion_outline, grouped, money_outline, scale};
 use super::summary::Totals;
@@ -91,11 +91,12 @@ fn of_cost(rows: &[&Totals], parents: &[Option<usize>], totals: &Totals) -> (Col
     let costs: Vec<_> = rows.iter().map(|row| row.known_cost()).collect();
     let shown = money_outline(&costs, parents, UNPRICED);
     let cell = |(text, row): (&String, &&Totals)| match row.known_cost() {
+        None if row.is_unseen() => Cell::toned(UNSEEN, Tone::Warn),
         None => Cell::toned(text, Tone::Warn),
         Some(_) => Cell::new(text),
     };
     let total = match totals.known_cost() {
-        None => Cell::toned(UNPRICED, Tone::Strong),
+        None => Cell::toned(if totals.is_unseen() { UNSEEN } else { UNPRICED }, Tone::Strong),
         Some(_) => total_cell(&shown.total),
     };
     (Column::figure("cost"), shown.parts.iter().zip(rows).map(cell).collect(), total)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::agent_end::{AgentEnd, FleetEnd, PoolEnd, ThreadEnd};
+use super::marks::LACKING;
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::round::{
     Shown, credit_column, money_column, money_outline, scaled_column, share_column, signed_count_column,
@@ -93,7 +94,14 @@ impl FleetEnd {
         let lines = self.lines();
         let parents: Vec<Option<usize>> = lines.iter().map(|line| line.parent).collect();
         let costs: Vec<Option<Money>> = lines.iter().map(|line| line.totals().known_cost()).collect();
-        let costs = money_outline(&costs, &parents, "+?");
+        let mut costs = money_outline(&costs, &parents, LACKING);
+        // What could not be seen of an agent is in no line.
+        for (part, line) in costs.parts.iter_mut().zip(&lines) {
+            lacks(part, line.totals());
+        }
+        if let Some(unobserved) = self.agents.iter().map(|agent| &agent.totals).find(|totals| totals.unobserved) {
+            lacks(&mut costs.total, unobserved);
+        }
         let of = |amount: fn(&AgentEnd) -> Option<i64>| {
             let amounts: Vec<Option<i64>> =
                 lines.iter().map(|line| amount(line.agent).filter(|_| line.thread.is_none())).collect();
@@ -185,6 +193,13 @@ impl FleetEnd {
     }
 }
 
+/// Marks the cost of what could not be seen whole.
+fn lacks(cost: &mut String, totals: &Totals) {
+    if totals.unobserved && cost != LACKING {
+        *cost = format!("{cost} {LACKING}");
+    }
+}
+
 fn column(unit: Unit, amounts: &[Option<i64>]) -> Shown {
     let wide: Vec<i128> = amounts.iter().map(|amount| i128::from(amount.unwrap_or_default())).collect();
     let shown = match unit {
@@ -260,7 +275,7 @@ fn totals(title: &str, by: &BTreeMap<Option<String>, Totals>) -> Table {
     let costs: Vec<Option<Money>> = by.values().map(Totals::known_cost).collect();
     let all: Money = costs.iter().flatten().copied().sum();
     let nanos: Vec<Option<i64>> = costs.iter().map(|cost| cost.map(Money::nanos)).collect();
-    let (shown, shares) = (money_column(&costs, "+?"), share_column(&nanos, all.nanos()));
+    let (shown, shares) = (money_column(&costs, LACKING), share_column(&nanos, all.nanos()));
     let part = |shown: &Shown, place: usize| Cell::new(shown.parts.get(place).map_or("", String::as_str));
     let rows = by.iter().enumerate().map(|(place, (name, of))| {
         let responses = Cell::new(of.responses.to_string());

@@ -43,7 +43,8 @@ pub(super) fn counters<M: SerializeMap>(map: &mut M, totals: &Totals) -> Result<
     map.serialize_entry("inferred_because", &reasons)?;
     map.serialize_entry("basis", totals.basis())?;
     map.serialize_entry("billing", &totals.billing())?;
-    map.serialize_entry("cost_usd_by_billing", &totals.known_cost().map(|_| &totals.billing))
+    map.serialize_entry("cost_usd_by_billing", &totals.known_cost().map(|_| &totals.billing))?;
+    map.serialize_entry("unobserved", &totals.unobserved)
 }
 
 impl Serialize for Totals {

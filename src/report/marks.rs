@@ -8,10 +8,12 @@ use crate::model::{Billing, Guess};
 
 /// Some of it is estimated.
 const ESTIMATED: &str = "~";
-/// Some of it has no price, and is not in the cost.
-const LACKING: &str = "+?";
+/// Some of it has no price, or could not be seen, and is not in the cost.
+pub(super) const LACKING: &str = "+?";
 /// In place of a cost: none of it has a price.
 pub(super) const UNPRICED: &str = "unpriced";
+/// In place of an amount: nothing of it could be seen.
+pub(super) const UNSEEN: &str = "unseen";
 
 /// Where it is marked who is paid, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl Billed {
 /// in parentheses.
 pub(super) fn marks(totals: &Totals, whole: &Totals, billed: Billed) -> Cell {
     let estimated = totals.inferred > 0 || totals.stand_in > 0;
-    let lacking = totals.unpriced > 0 && totals.known_cost().is_some();
+    let lacking = (totals.unpriced > 0 || totals.unobserved) && totals.known_cost().is_some();
     let other: Vec<&str> =
         totals.billing.keys().filter(|kind| **kind != Billing::Api).map(|kind| mark(*kind)).collect();
     let billing = match (totals.billing.len(), other.as_slice()) {
@@ -80,6 +82,9 @@ pub(super) fn notes<'a>(
         );
         notes.push(Item::new(if totals.known_cost().is_some() { LACKING } else { UNPRICED }, text, Tone::Warn));
     }
+    if totals.unobserved {
+        notes.push(of_unobserved(totals));
+    }
     if totals.stand_in > 0 {
         let text = format!(
             "The price of {} is estimated: none is published for the model or the service tier. `govern prices show \
@@ -98,6 +103,20 @@ pub(super) fn notes<'a>(
         )));
     }
     notes
+}
+
+/// Why the figures are not all that there was.
+fn of_unobserved(totals: &Totals) -> Item {
+    match totals.known_cost() {
+        None if totals.is_unseen() => {
+            Item::new(UNSEEN, "What was spent could not be observed: it is not known.", Tone::Bad)
+        }
+        None | Some(_) => Item::new(
+            LACKING,
+            "Part of what was spent could not be observed: all sums are the least that it was.",
+            Tone::Bad,
+        ),
+    }
 }
 
 fn of_billing(totals: &Totals, billed: Billed) -> Vec<Item> {

@@ -14,7 +14,7 @@ use super::summary::{PriceStamp, Totals};
 use super::text::{between, count, duration};
 use super::told::{Told, told};
 use super::{BudgetStanding, SpawnStanding};
-use crate::model::event::{EventKind, UNOBSERVED};
+use crate::model::event::EventKind;
 use crate::model::{AgentName, Brake, Braked, Event, ModelId, Money, RunId, RunInfo, ThreadInfo, Unit};
 
 /// Everything that is known of a run.
@@ -34,6 +34,8 @@ pub struct RunReport {
     pub in_flight: (u64, Money),
     /// What govern did and why.
     pub told: Vec<Told>,
+    /// The agents of which part, or all, of what they spent could not be seen.
+    pub unobserved: BTreeSet<AgentName>,
     /// The person who stopped it, where one did.
     pub stopped: Option<Braked>,
     /// Where the budgets stand that bind it.
@@ -111,22 +113,31 @@ impl RunReport {
                 _ => {}
             }
         }
-        let (rows, told) = (spend.rows(&parts.threads), told(&parts.events));
+        let unobserved: BTreeSet<&AgentName> = parts.events.iter().filter_map(Event::unobserved).collect();
+        let (mut rows, told) = (spend.rows(&parts.threads), told(&parts.events));
+        // A thread of which nothing was read may be the one that could not be.
+        for row in rows.iter_mut().filter(|row| row.agent.as_ref().is_some_and(|agent| unobserved.contains(agent))) {
+            row.totals.unobserved = row.totals.responses == 0;
+        }
+        let totals = Totals { unobserved: !unobserved.is_empty(), ..spend.totals.clone() };
         let fleet = FleetEnd::of(&Read {
             events: &parts.events,
             threads: &parts.threads,
             rows: &rows,
             tally: &spend,
             told: &told,
+            unobserved: &unobserved,
             over: parts.info.outcome.is_some(),
         });
+        let unobserved = unobserved.into_iter().cloned().collect();
         Self {
             rows,
-            totals: spend.totals,
+            totals,
             unpriced_models: spend.unpriced_models,
             skipped_lines,
             in_flight,
             told,
+            unobserved,
             stopped: stopped(&parts),
             info: parts.info,
             budgets: parts.budgets,
@@ -136,6 +147,20 @@ impl RunReport {
             prices: parts.prices,
             zone: parts.zone,
         }
+    }
+
+    /// How the budgets stand that bind it, as its govern saw them at its end: what it did not see is in none.
+    pub fn stands(&mut self, standings: &[BudgetStanding]) {
+        let unobserved = self.unobserved.iter().map(|agent| format!("agent={agent}")).collect::<Vec<_>>();
+        let is_in = |scope: &str| {
+            let mut agents = scope.split(", ").filter(|part| part.starts_with("agent=")).peekable();
+            agents.peek().is_none() || agents.any(|part| unobserved.iter().any(|agent| agent == part))
+        };
+        let standing = |standing: &BudgetStanding| {
+            let lacks = !unobserved.is_empty() && is_in(&standing.scope);
+            BudgetStanding { unobserved: lacks && standing.unit != Unit::Minutes, ..standing.clone() }
+        };
+        self.budgets = standings.iter().map(standing).collect();
     }
 
     /// The run's id.
@@ -163,13 +188,12 @@ impl RunReport {
         page.title(self.headline());
         self.fleet.tell(&mut page);
         if self.rows.is_empty() {
-            let spend = if self.is_unobserved() { ": what it spent is not known" } else { "" };
+            let spend = if self.totals.is_unseen() { ": what it spent is not known" } else { "" };
             page.list(vec![Item::note(format!("No Codex session was seen, so nothing was metered{spend}."))]);
         } else {
             page.table(self.table());
         }
-        let unseen = self.is_unobserved();
-        let budgets = self.budgets.iter().map(|standing| budget_item(standing, unseen));
+        let budgets = self.budgets.iter().map(budget_item);
         let of_sub_agents = self.sub_agents.iter().map(|standing| standing.item("budget", &wide(&standing.scope)));
         page.list(budgets.chain(of_sub_agents).collect());
         let several = self.has_several_agents();
@@ -188,11 +212,6 @@ impl RunReport {
         page.list(notes);
         self.hand_off(&mut page);
         page
-    }
-
-    /// A Codex worked in it, and nothing that it spent was seen.
-    fn is_unobserved(&self) -> bool {
-        self.totals.responses == 0 && self.told.iter().any(|told| told.because.contains(UNOBSERVED))
     }
 
     fn headline(&self) -> String {
@@ -328,9 +347,9 @@ fn wide(scope: &str) -> String {
     if scope.is_empty() || scope.starts_with("run=") { String::new() } else { format!(" for {scope}") }
 }
 
-fn budget_item(standing: &BudgetStanding, unseen: bool) -> Item {
+fn budget_item(standing: &BudgetStanding) -> Item {
     let wide = wide(&standing.scope);
-    if unseen {
+    if standing.is_unseen() {
         let text = format!("`{}`{wide}: what this run spent was not observed", standing.budget);
         return Item::new("budget", text, Tone::Bad);
     }
@@ -340,14 +359,19 @@ fn budget_item(standing: &BudgetStanding, unseen: bool) -> Item {
         more => format!(", {} of it by extension", standing.unit.show(more)),
     };
     let place = if standing.earlier_known { "" } else { "; earlier spend unknown" };
-    let tone = if standing.is_over() { Tone::Bad } else { Tone::Plain };
-    let text = format!("`{}`{wide}: {}{extended}, {used} used{place}", standing.budget, standing.sentence());
+    let (least, lacks) = match standing.unobserved {
+        true => ("at least ", "; part of what was spent was not observed"),
+        false => ("", ""),
+    };
+    let tone = if standing.is_over() || standing.unobserved { Tone::Bad } else { Tone::Plain };
+    let text =
+        format!("`{}`{wide}: {least}{}{extended}, {used} used{lacks}{place}", standing.budget, standing.sentence());
     Item::new("budget", text, tone)
 }
 
 /// What the totals count in a budget's unit.
 pub(super) fn amount(totals: &Totals, unit: Unit) -> Option<i64> {
-    let whole = |count: u64| i64::try_from(count).ok();
+    let whole = |count: u64| i64::try_from(count).ok().filter(|_| !totals.is_unseen());
     match unit {
         Unit::Usd | Unit::Credits => totals.known_cost().map(Money::nanos),
         Unit::Tok => whole(totals.tokens.uncached()),

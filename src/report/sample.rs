@@ -193,6 +193,7 @@ pub(crate) fn standing(
         window_start: None,
         window_end: None,
         earlier_known: true,
+        unobserved: false,
     }
 }
 

@@ -8,7 +8,9 @@ use chrono_tz::Tz;
 use super::By;
 use super::by::Pieces;
 use super::round::apportion;
-use crate::model::{Basis, Billing, Cost, Guess, ModelId, Money, Response, RunId, Slice, Timestamp, Tokens};
+use crate::model::{
+    Basis, Billing, Cost, Guess, ModelId, Money, Response, RunId, Slice, Timestamp, Tokens, Unobserved,
+};
 
 /// Which price table the costs come from.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -38,6 +40,8 @@ pub struct Totals {
     pub guesses: BTreeMap<Guess, u64>,
     /// `cost` by who is paid, and how.
     pub billing: BTreeMap<Billing, Money>,
+    /// Part, or all, of what there was could not be seen: all figures are the least that it was.
+    pub unobserved: bool,
 }
 
 impl Totals {
@@ -93,11 +97,18 @@ impl Totals {
         for (billing, cost) in &other.billing {
             *self.billing.entry(*billing).or_default() += *cost;
         }
+        self.unobserved |= other.unobserved;
     }
 
-    /// The cost, unless nothing of it could be priced: unknown is never zero.
+    /// The cost, unless nothing of it could be seen or priced: unknown is never zero.
     pub fn known_cost(&self) -> Option<Money> {
-        (self.responses == 0 || self.unpriced < self.responses).then_some(self.cost)
+        let known = if self.responses == 0 { !self.unobserved } else { self.unpriced < self.responses };
+        known.then_some(self.cost)
+    }
+
+    /// There was something, and nothing of it could be seen.
+    pub fn is_unseen(&self) -> bool {
+        self.unobserved && self.responses == 0
     }
 
     /// `observed`, `estimated`, or `mixed`. An estimate of the tokens and a stand-in for the price both count.
@@ -212,6 +223,13 @@ impl Tally {
         if slice.sum.unpriced > 0 {
             self.unpriced.insert(slice.model.as_ref().map(|model: &ModelId| model.as_str().to_owned()));
         }
+    }
+
+    /// Marks the row of what could not be seen. Where nothing was read there, it is a row of its own.
+    pub fn leave_out(&mut self, unobserved: &Unobserved) {
+        let slice = unobserved.slice(self.pieces().map(|pieces| pieces.start(unobserved.at)));
+        let key = self.by.iter().map(|by| by.of_slice(&slice, self.zone)).collect();
+        self.groups.entry(key).or_default().unobserved = true;
     }
 
     /// Keeps why the tokens of a response are inferred, if they are. Its slice is what counts it.

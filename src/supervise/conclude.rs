@@ -133,6 +133,7 @@ impl Supervisor {
                 window_start: account.bounds.start,
                 window_end: account.bounds.end,
                 earlier_known: !fresh.contains(&budget.name.to_string()),
+                unobserved: false,
             })
             .collect()
     }

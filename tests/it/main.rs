@@ -70,6 +70,7 @@ mod told;
 mod tool_calls;
 mod unobserved;
 mod unrecorded;
+mod unseen;
 
 /// A tool that never ends by itself: an agent gets past it only if somebody ends it.
 const ENDLESS: &str = "sleep 600";
