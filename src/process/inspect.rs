@@ -67,6 +67,17 @@ impl Process {
         }
     }
 
+    /// What it is will be seen a moment later: its program is being loaded, or it is the copy of a Codex that is about to
+    /// execute one.
+    pub fn is_becoming(&self) -> bool {
+        self.role() != Role::Other || !self.is_loaded()
+    }
+
+    /// Its program is loaded by now: what is asked of it from here on is that program's, not its parent's or nothing.
+    fn is_loaded(&self) -> bool {
+        read(self.identity.pid).is_some_and(|now| now.loaded)
+    }
+
     /// A copy of Codex's program under another name: a large program that has two of Codex's databases open. (0.169 and
     /// 0.171 open them before they ask a model, with `--ephemeral` too.) The size spares other programs the second look.
     fn works_as_codex(&self) -> bool {
@@ -86,21 +97,25 @@ impl Process {
     }
 }
 
-/// The command line of a process; empty if it is gone.
+/// The command line of a process; empty if it is gone, or is being loaded.
 pub fn command_line(pid: i32) -> Vec<OsString> {
     let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    if bytes.is_empty() {
+        return Vec::new();
+    }
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
     bytes.split(|byte| *byte == 0).map(|argument| OsString::from_vec(argument.to_vec())).collect()
 }
 
 /// Those that talk to a model, nested ones too. A child that is still its parent's copy is a program
-/// about to be executed, and is not counted.
+/// about to be executed, and is not counted; nor is one that is being loaded.
 pub fn codex_processes(tree: &[Process]) -> Vec<Process> {
     let found: Vec<(Process, Vec<OsString>)> = tree
         .iter()
         .filter(|process| !process.is_dead())
         .filter_map(|process| {
-            let (exe, argv) = (process.exe_name()?, process.argv());
+            let exe = process.exe_name()?;
+            let argv = process.is_loaded().then(|| process.argv())?;
             (process.role_as(&exe, &argv) == Role::Codex).then_some((*process, argv))
         })
         .collect();

@@ -19,6 +19,9 @@ pub struct Process {
     pub state: State,
     /// All its threads are stopped (or dead): it does nothing until it is continued.
     pub still: bool,
+    /// Its program is loaded. Until then its command line and its environment are not there, and read as empty. (On a
+    /// kernel that does not say it, such as gVisor's, all are.)
+    pub loaded: bool,
 }
 
 impl Process {
@@ -236,11 +239,24 @@ pub(super) fn read(pid: i32) -> Option<Process> {
     if !slurp(Path::new(&format!("/proc/{pid}/stat")), &mut bytes) {
         return None;
     }
-    parse_stat(&bytes)
+    let mut process = parse_stat(&bytes)?;
+    process.loaded |= !tells_of_loading();
+    Some(process)
+}
+
+/// The kernel says of a process whether its program is loaded: this one's is.
+fn tells_of_loading() -> bool {
+    static TOLD: OnceLock<bool> = OnceLock::new();
+    *TOLD.get_or_init(|| {
+        let mut bytes = Vec::new();
+        slurp(Path::new("/proc/self/stat"), &mut bytes);
+        parse_stat(&bytes).is_some_and(|own| own.loaded)
+    })
 }
 
 /// Reads a `stat` line: number, name in parentheses (which may hold anything), state, parent, …
-/// start time as field 22.
+/// start time as field 22, the end of its code as field 27: 0 until its program is loaded (Linux 2.6 to 6.17 set it after
+/// the command line and the environment).
 fn parse_stat(line: &[u8]) -> Option<Process> {
     let open = line.iter().position(|byte| *byte == b'(')?;
     let close = line.iter().rposition(|byte| *byte == b')')?;
@@ -249,7 +265,8 @@ fn parse_stat(line: &[u8]) -> Option<Process> {
     let state = State::from_letter(*fields.next()?.first()?);
     let parent = number(fields.next()?)?;
     let started = number(fields.nth(17)?)?;
-    Some(Process { identity: ProcessIdentity { pid, started }, parent, state, still: state.is_still() })
+    let loaded = number(fields.nth(4)?) != Some(0u64);
+    Some(Process { identity: ProcessIdentity { pid, started }, parent, state, still: state.is_still(), loaded })
 }
 
 /// Its controlling terminal is there: of this process alone, whatever its parents have.
@@ -329,11 +346,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_program_is_loaded_once_its_code_has_an_end() {
+        let line = |end: &str| format!("1 (a) R 2 {}7 0 0 0 0 {end} 9\n", "0 ".repeat(17));
+        assert!(!parse_stat(line("0").as_bytes()).unwrap().loaded);
+        assert!(parse_stat(line("4198400").as_bytes()).unwrap().loaded);
+        assert!(read(std::process::id().cast_signed()).unwrap().loaded);
+    }
+
     proptest! {
         #[test]
         fn a_name_may_hold_anything(name in "[ -~]{0,15}", pid in 1..i32::MAX, parent in 0..i32::MAX, started: u64) {
             let zeros = "0 ".repeat(17);
-            let line = format!("{pid} ({name}) T {parent} {zeros}{started} 7 8\n");
+            let line = format!("{pid} ({name}) T {parent} {zeros}{started} 7 8 9 10 11\n");
             let read = parse_stat(line.as_bytes()).unwrap();
             prop_assert_eq!(read.identity, ProcessIdentity { pid, started });
             prop_assert_eq!((read.parent, read.state), (parent, State::Stopped));

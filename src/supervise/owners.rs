@@ -68,7 +68,7 @@ mod tests {
         // Numbers that no process has, so that nobody's environment is read.
         let far = |pid: i32| pid + (1 << 29);
         let identity = ProcessIdentity { pid: far(pid), started: 1 };
-        Process { identity, parent: far(parent), state: State::Sleeping, still: false }
+        Process { identity, parent: far(parent), state: State::Sleeping, still: false, loaded: true }
     }
 
     fn told(owners: &mut Owners, tree: &[Process]) -> String {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::input::Input;
 use crate::model::{ProcessIdentity, ThreadId};
-use crate::process::{self, Role};
+use crate::process;
 
 use super::supervisor::Supervisor;
 
@@ -40,11 +40,12 @@ impl Supervisor {
             }
             let mut above = std::iter::successors(parents.get(&pid), |pid| parents.get(pid)).take(tree.len());
             let Some(codex) = above.find_map(|pid| codexes.get(pid)).copied() else { continue };
+            // Looked up first: what it becomes meanwhile is not what was read.
+            let is_settled = !process.is_becoming();
             let said = process::environ_var(pid, THREAD).filter(|said| !said.is_empty());
             // What a Codex was given itself, it hands on to all that it starts.
             let Some(said) = said.filter(|said| process::environ_var(codex.pid, THREAD).as_ref() != Some(said)) else {
-                // What is about to be executed is its parent's copy until then.
-                if process.role() == Role::Other {
+                if is_settled {
                     self.strangers.looked_at.insert(process.identity);
                 }
                 continue;

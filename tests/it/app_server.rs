@@ -137,7 +137,8 @@ fn a_client_that_turns_hooks_off_for_a_thread_without_a_file_is_found_by_its_fir
     for version in [CURRENT, PREVIOUS] {
         for off in [json!({"features.hooks": false}), json!({"hooks.state": {}})] {
             let Some(world) = World::with_codex(version) else { continue };
-            world.server.always(Select::any(), Reply::exec("sleep 1"));
+            // For long enough that a slow machine, too, looks before the next request.
+            world.server.always(Select::any(), Reply::exec("sleep 60"));
             let mut client = Client::start(&world, LIMIT, DIRECT);
             let thread = client.thread(json!({"ephemeral": true, "config": off}));
             client.turn(&thread);
