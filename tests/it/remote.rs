@@ -27,7 +27,7 @@ fn server(world: &World) -> (Running, String) {
 #[test]
 fn what_a_script_hands_to_another_server_is_stopped_under_a_limit_and_marked_without() {
     let Some(world) = World::with_codex(REMOTE) else { return };
-    world.server.always(Select::any(), Reply::exec("sleep 1"));
+    world.server.always(Select::any(), Reply::exec("sleep 5"));
     let (server, at) = server(&world);
     for line in [
         format!("codex exec --remote {at} 'do it'; exit 0"),

@@ -70,7 +70,7 @@ fn a_codex_that_worked_unseen_is_not_said_to_have_spent_nothing() {
 #[test]
 fn an_ephemeral_codex_under_another_name_is_ended_under_a_limit() {
     let Some(world) = World::with_codex(CURRENT) else { return };
-    world.server.always(Select::any(), Reply::exec("sleep 1"));
+    world.server.always(Select::any(), Reply::exec("sleep 5"));
     // The program behind npm's launcher, by a link, by a name that it was given, and as a copy.
     let native = r#"P=$(dirname "$(readlink -f "$(command -v codex)")")/..; N=$(find "$P/.." -path '*/bin/codex' -size +32M | head -n 1)"#;
     for how in [
