@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{AccessFlags, faccessat, geteuid};
 
 /// Why a process can make no file in a folder, as it is called by that process: the last of `folders` that is there, each
@@ -27,9 +28,13 @@ pub fn cannot_write_in(pid: i32, folders: &[PathBuf]) -> Option<String> {
                 // What is there already can be gone through.
                 Err(_) => break,
             },
-            // A link that leads nowhere is there, and nothing can be made of its name.
-            Err(Errno::ENOENT) if open(pid, folder, OFlag::O_NOFOLLOW).is_ok() => Errno::ENOENT,
-            Err(Errno::ENOENT) => continue,
+            Err(Errno::ENOENT) => match open(pid, folder, OFlag::O_NOFOLLOW) {
+                // A link that leads nowhere is there, and nothing can be made of its name.
+                Ok(there) if is_link(&there) => Errno::ENOENT,
+                // It was made between the two looks.
+                Ok(_) => break,
+                Err(_) => continue,
+            },
             Err(why) => why,
         };
         found = Some((folder, why));
@@ -60,6 +65,10 @@ fn open(pid: i32, path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
     let base = File::open(format!("/proc/{pid}/{base}")).map_err(|_| Errno::ESRCH)?;
     let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
     openat2(base, below, OpenHow::new().flags(flags | OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(resolve))
+}
+
+fn is_link(there: &OwnedFd) -> bool {
+    fstat(there).is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFLNK)
 }
 
 fn may_write(folder: &OwnedFd) -> Result<(), Errno> {
@@ -96,11 +105,31 @@ fn connected(line: &str) -> Option<&str> {
 mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
 
     fn why(folders: &[PathBuf]) -> Option<String> {
         cannot_write_in(std::process::id().cast_signed(), folders)
+    }
+
+    #[test]
+    fn a_folder_that_is_made_meanwhile_is_no_link_that_leads_nowhere() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("sessions");
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    fs::create_dir(&folder).unwrap();
+                    fs::remove_dir(&folder).unwrap();
+                }
+            });
+            let told: Vec<String> =
+                (0..20_000).filter_map(|_| why(&[temp.path().to_owned(), folder.clone()])).take(1).collect();
+            done.store(true, Ordering::Relaxed);
+            assert!(told.is_empty(), "{told:?}");
+        });
     }
 
     #[test]
