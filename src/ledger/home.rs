@@ -27,12 +27,16 @@ pub fn prepare(dir: &Path) -> Result<(), LedgerError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| unreachable_file(dir, source))
 }
 
-/// The folder for sockets, made where it is missing and kept to its owner.
+/// The folder for sockets, made where it is missing and kept to its owner. What a link leads to is not ours to close.
+///
+/// # Errors
+///
+/// Also if a link is in its place that leads to a folder which others may enter.
 pub fn socket_folder(dir: &Path) -> Result<PathBuf, LedgerError> {
     prepare(dir)?;
     let path = dir.join("run");
     prepare(&path)?;
-    std::fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(|source| unreachable_file(&path, source))?;
+    close(&path, 0o700).map_err(|source| unreachable_file(&path, source))?;
     Ok(path)
 }
 
@@ -53,13 +57,22 @@ pub(super) fn private_file(path: &Path) -> Result<(), LedgerError> {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
-        if std::fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-            // Another's file in a shared folder: being allowed to write it is enough.
-            let _ = std::fs::set_permissions(path, Permissions::from_mode(0o600));
-        }
-        Ok(())
+        // Another's file in a shared folder, and what a link leads to: being allowed to write it is enough.
+        let _ = close(path, 0o600);
+        std::fs::metadata(path).map(drop)
     };
     make().map_err(|source| unreachable_file(path, source))
+}
+
+/// Keeps from others what is open to them.
+fn close(path: &Path, mode: u32) -> io::Result<()> {
+    if std::fs::metadata(path)?.permissions().mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    if std::fs::symlink_metadata(path)?.is_symlink() {
+        return Err(io::Error::other("it is a link, and others may use what it leads to"));
+    }
+    std::fs::set_permissions(path, Permissions::from_mode(mode))
 }
 
 /// Waits until no other process creates or migrates the ledger, and keeps others waiting until it is dropped.
@@ -130,5 +143,23 @@ mod tests {
         prepare(dir.path()).unwrap();
         private_file(&path).unwrap();
         assert_eq!((mode(dir.path()), mode(&path)), (0o755, 0o600));
+    }
+
+    #[test]
+    fn what_a_link_leads_to_keeps_its_mode_and_takes_sockets_only_if_it_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let [file, folder] = ["file", "folder"].map(|name| dir.path().join(name));
+        std::fs::write(&file, "").unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        DirBuilder::new().mode(0o755).create(&folder).unwrap();
+        let home = dir.path().join("home");
+        prepare(&home).unwrap();
+        std::os::unix::fs::symlink(&file, home.join(LEDGER_FILE)).unwrap();
+        std::os::unix::fs::symlink(&folder, home.join("run")).unwrap();
+        private_file(&home.join(LEDGER_FILE)).unwrap();
+        assert!(socket_folder(&home).is_err());
+        assert_eq!((mode(&file), mode(&folder)), (0o644, 0o755));
+        std::fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
+        assert!(socket_folder(&home).is_ok());
     }
 }
