@@ -198,7 +198,8 @@ impl Stood {
             HookEvent::SessionEnd => standing.pairing.missing(),
             _ => None,
         };
-        if let Some(what) = missing.map(|one| lacks(&own, &one)) {
+        // Of a file that was altered records are known to be lost.
+        if let Some(what) = missing.filter(|_| standing.altered.is_none()).map(|one| lacks(&own, &one)) {
             standing.altered = Some(what.clone());
             self.altered.push(what);
         }
