@@ -343,6 +343,11 @@ impl Wants {
         }
     }
 
+    /// It tells that its Codex asks here before its requests. A compaction does not: 0.135 asks before those alone.
+    pub fn asks_first(&self) -> bool {
+        *self == Self::Request
+    }
+
     /// The agent would do something next; not so where it only begins or ends.
     pub fn is_work(&self) -> bool {
         match self {

@@ -116,12 +116,11 @@ impl HookInput {
         self.kind.as_ref().is_some_and(|kind| kind.contains("compaction"))
     }
 
+    /// It has no answer. One that broke off at the longest that it may be is paid for and recorded, although Codex calls
+    /// that a failure: only then the tokens of one are told.
     fn failed(&self) -> bool {
-        match self.status.as_deref() {
-            Some("failed") => true,
-            Some("completed") | None => false,
-            Some(_) => self.token_usage.is_none(),
-        }
+        let is_said = !matches!(self.status.as_deref(), Some("completed") | None);
+        is_said && self.token_usage.is_none()
     }
 
     /// A request that failed was perhaps served: not one that was refused. The words are those of 0.169 and 0.171, which
@@ -257,6 +256,25 @@ mod tests {
         let review = root.replace("rollout-x.jsonl", "rollout-2026-11-22T05-58-15-01a2.jsonl");
         let input = HookInput::read(HookEvent::PreToolUse, review.as_bytes()).unwrap();
         assert_eq!(input.thread(), ThreadId::new("01a2"));
+    }
+
+    #[test]
+    fn a_request_has_failed_where_no_tokens_are_told() {
+        // As 0.171 tells of an answer that reached its greatest length, of one that broke off, and of one that was refused.
+        let tokens = r#"{"input_tokens":10,"output_tokens":5}"#;
+        for (status, error, tokens, failed, cut_off) in [
+            ("completed", "null", tokens, false, false),
+            ("failed", r#""Incomplete response returned, reason: max_output_tokens""#, tokens, false, false),
+            ("failed", r#""stream disconnected before completion: x""#, "null", true, true),
+            ("failed", r#""unexpected status 400""#, "null", true, false),
+            ("completed", "null", "null", false, false),
+        ] {
+            let text = format!(
+                r#"{{"session_id":"root","hook_event_name":"PostModelRequest","status":"{status}","error":{error},"token_usage":{tokens}}}"#
+            );
+            let telling = HookInput::read(HookEvent::PostModelRequest, text.as_bytes()).unwrap().telling();
+            assert_eq!((telling.failed, telling.cut_off), (failed, cut_off), "{text}");
+        }
     }
 
     #[test]

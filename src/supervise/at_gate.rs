@@ -140,7 +140,7 @@ impl Supervisor {
         let mut found: BTreeMap<AgentName, Option<GateReach>> = BTreeMap::new();
         for input in inputs {
             let (agent, reach) = match input {
-                Input::Hook(hook) if hook.wants.spends() => (Some(&hook.agent), Some(GateReach::Requests)),
+                Input::Hook(hook) if hook.wants.asks_first() => (Some(&hook.agent), Some(GateReach::Requests)),
                 Input::Responded(response) => {
                     let agent = response.agent.as_ref();
                     (agent, agent.and_then(|agent| self.governor.agent(agent)?.gate.reach()))

@@ -2,7 +2,7 @@
 //! failed, and records that come late.
 
 use crate::support::codex::{CURRENT, OLD, OLDER, Version};
-use crate::support::fake_responses::{Reply, Select};
+use crate::support::fake_responses::{Reply, Select, Usage};
 use crate::support::world::World;
 
 /// Two responses of $0.0212 fit.
@@ -190,6 +190,45 @@ fn answers_that_broke_off_are_told_as_perhaps_served() {
         end.expect_said(told);
         assert_eq!(world.server.served().len(), 4, "{}", version.0);
     }
+}
+
+#[test]
+fn an_answer_that_reached_its_greatest_length_counts_and_is_no_breach() {
+    for (world, version) in worlds() {
+        world.server.script(Select::any(), [Reply::exec("true"), Reply::message("cut").cut_short()]);
+        // Codex ends with an error of its own.
+        let end = world.run_governed(LIMIT, &["codex", "exec", "do it"]).expect_code(1);
+        assert!(!end.finished.stderr.contains("unlogged"), "{}: {}", version.0, end.finished);
+        expect_counted(&world, 2, version.0);
+    }
+}
+
+#[test]
+fn a_codex_that_asks_before_its_compactions_alone_goes_on_after_one() {
+    let compacting = ["exec", "-c", "model_auto_compact_token_limit=9000", "do it"];
+    let spends = |world: &World| {
+        let small = || Reply::exec("true").usage(Usage::new(3_000, 0, 100));
+        let replies = [Reply::exec("true"), Reply::message("all is said"), small(), small(), Reply::message("done")];
+        world.server.script(Select::any(), replies);
+    };
+    let Some(world) = World::with_codex(OLD) else { return };
+    spends(&world);
+    let flags = ["--budget", "9responses", "--at-limit", "stop"];
+    let end = world.run_governed(&flags, &[&["codex"], &compacting[..]].concat()).expect_code(0);
+    assert!(!end.finished.stderr.contains("kept at the gate: each request"), "{}", end.finished);
+    assert_eq!(world.server.served().len(), 5, "{}", end.finished);
+
+    // Each tool of its, too, is judged with the request that follows.
+    let Some(world) = World::with_codex(OLD) else { return };
+    spends(&world);
+    world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+    world.policy(
+        "[[budget]]\nname = \"a run\"\nper = \"run\"\nlimit = \"3 responses\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+    let alone = world.run("codex", &compacting);
+    let served = world.server.served().len();
+    // What a compaction used is not on its record.
+    assert!(served <= 4, "{served} served: {alone}");
 }
 
 #[test]

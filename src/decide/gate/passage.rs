@@ -25,7 +25,7 @@ impl Governor {
         let begins = spends || wants == Wants::Turn;
         self.defers &= !begins;
         let Some(agent) = self.agents.get_mut(&name) else { return };
-        let reach = if spends { GateReach::Requests } else { GateReach::Tools };
+        let reach = if wants.asks_first() { GateReach::Requests } else { GateReach::Tools };
         agent.watch.heard(now.uptime);
         let call = if let Wants::Tool(call) = &wants { Some(call.clone()) } else { None };
         agent.gate.waiting.insert(id, (thread.clone(), wants.clone()));
@@ -48,11 +48,13 @@ impl Governor {
         if news {
             entry.phase = Phase::Tools;
         }
-        if spends {
+        if wants.asks_first() {
             entry.gated = true;
+            agent.gate.roots.insert(root.clone());
+        }
+        if spends {
             entry.is_named |= asked.request.is_some();
             entry.is_told |= entry.is_named;
-            agent.gate.roots.insert(root.clone());
         }
         // A tool follows its response; its hook may be faster than the one that tells of that.
         let is_due = match spends {
@@ -174,12 +176,10 @@ impl Governor {
     /// A response must have been let through first, where its Codex was seen to ask.
     pub(in crate::decide) fn expect_admitted(&mut self, now: Moment, name: &AgentName, response: &Response) {
         let Some(agent) = self.agents.get_mut(name) else { return };
-        if !agent.gate.holds_requests() || !agent.gate.roots.contains(&response.root) {
-            return;
-        }
         agent.gate.recorded(&response.thread);
+        let asks_first = agent.gate.holds_requests() && agent.gate.roots.contains(&response.root);
         let Some(thread) = agent.threads.get_mut(&response.thread) else { return };
-        if thread.admission.is_answered(response.at) {
+        if thread.admission.is_answered(response.at) || !asks_first {
             return;
         }
         if thread.gated {

@@ -101,6 +101,24 @@ fn what_an_agent_sent_before_it_was_held_counts_for_others_until_it_is_answered(
 }
 
 #[test]
+fn a_compaction_that_asks_does_not_tell_that_requests_do() {
+    let mut world = Plan::of(&five_dollars(r#"{ at = "100%", do = "stop" }"#)).started();
+    world.hook(1, "root", Wants::Compaction);
+    assert!(world.is_let_through(1));
+    // It is not on record; what follows did not ask.
+    world.answers("root", 100);
+    world.answers("root", 100);
+    let agent = world.governor.agent(&AgentName::new(CODEX)).unwrap();
+    assert!(!agent.gate.holds_requests() && agent.sent().count() == 0);
+    assert!(!world.told().contains("was not let through"));
+    // Once it was seen to ask, each request must.
+    world.hook(2, "root", Wants::Request);
+    world.answers("root", 100);
+    world.answers("root", 100);
+    assert!(world.told().contains("was not let through"));
+}
+
+#[test]
 fn a_route_is_not_overtaken_by_its_own_limit_on_the_way_to_the_gate() {
     let steps = r#"{ at = "90%", do = "route" }, { at = "100%", do = "stop" }"#;
     let mut world = Plan::of(&five_dollars(steps)).started();

@@ -351,7 +351,7 @@ pub(super) fn pass(turn: &mut Turn<'_>, call: &Call) -> Result<(), LedgerError> 
     let mut standing = found.map_or_else(|| Standing::new(path(), call.codex), |(_, standing)| standing);
     // Its first request may come before it has a file.
     standing.pairing.asks(call.input.turn());
-    standing.passes(clock::now(), &asked(call.event, &call.input));
+    standing.passes(clock::now(), &asked(call.event, &call.input), call.event == HookEvent::PreModelRequest);
     write(turn, &own, &standing)
 }
 

@@ -189,9 +189,9 @@ impl Standing {
         !self.has_file() && !self.asks
     }
 
-    /// A request of it is let through.
-    pub(super) fn passes(&mut self, now: Timestamp, asked: &Asked) {
-        self.asks = true;
+    /// A request of it is let through; `asks` where that tells that its Codex asks before each.
+    pub(super) fn passes(&mut self, now: Timestamp, asked: &Asked, asks: bool) {
+        self.asks |= asks;
         self.barred = None;
         self.named |= asked.request.is_some();
         self.admission.passes(now, asked);
@@ -226,7 +226,7 @@ mod tests {
         let mut standing = Standing::new(PathBuf::from("/s"), codex);
         standing.ended = Some(sent - TimeDelta::minutes(1));
         assert_eq!(standing.phase_for_others(false), Phase::Idle);
-        standing.passes(sent, &Asked::default());
+        standing.passes(sent, &Asked::default(), true);
         assert_eq!(standing.phase_for_others(false), Phase::InFlight, "the file does not tell of the turn yet");
         assert_eq!(standing.phase_for_others(true), Phase::Idle);
         standing.phase = Phase::Tools;

@@ -16,7 +16,7 @@ mod reply;
 
 pub use reply::{Gate, Reply, Select, USUAL, Usage, message, spawn_agent};
 
-use reply::Answer;
+use reply::{Answer, End};
 
 /// A running server; its port is the system's choice.
 #[derive(Clone)]
@@ -287,8 +287,17 @@ impl Shared {
                     event(stream, &json!({"type": "response.output_item.done", "output_index": index, "item": item}))?;
                 }
                 let usage = reply.tells_usage.then(|| reply.usage.wire());
-                if reply.completes {
-                    event(stream, &json!({"type": "response.completed", "response": {"id": id, "usage": usage}}))?;
+                match reply.end {
+                    End::Completed => {
+                        event(stream, &json!({"type": "response.completed", "response": {"id": id, "usage": usage}}))?;
+                    }
+                    End::Incomplete => {
+                        let why = json!({"reason": "max_output_tokens"});
+                        let response =
+                            json!({"id": id, "status": "incomplete", "incomplete_details": why, "usage": usage});
+                        event(stream, &json!({"type": "response.incomplete", "response": response}))?;
+                    }
+                    End::Torn => {}
                 }
             }
         }

@@ -109,7 +109,7 @@ pub struct Reply {
     pub(super) answer: Answer,
     pub(super) usage: Usage,
     pub(super) tells_usage: bool,
-    pub(super) completes: bool,
+    pub(super) end: End,
     pub(super) headers: Vec<(String, String)>,
     pub(super) before: Duration,
     pub(super) mid: Duration,
@@ -124,6 +124,17 @@ pub(super) enum Answer {
     Refuse(u16),
 }
 
+/// How an answer's stream ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// As it should.
+    Completed,
+    /// With a word that it may be no longer; what there is counts.
+    Incomplete,
+    /// Before it is completed.
+    Torn,
+}
+
 /// With gpt-6.1-sol this is $0.0212: 8,000 plain and 2,000 cached input tokens, 500 output tokens.
 pub const USUAL: Usage = Usage { input: 10_000, cached: 2_000, cache_write: 0, output: 500, reasoning: 100 };
 
@@ -133,7 +144,7 @@ impl Reply {
             answer,
             usage: USUAL,
             tells_usage: true,
-            completes: true,
+            end: End::Completed,
             headers: Vec::new(),
             before: Duration::ZERO,
             mid: Duration::ZERO,
@@ -192,7 +203,13 @@ impl Reply {
 
     /// The stream ends before the response is completed.
     pub fn torn(mut self) -> Self {
-        (self.usage, self.completes) = (Usage::default(), false);
+        (self.usage, self.end) = (Usage::default(), End::Torn);
+        self
+    }
+
+    /// The response has reached the length that was asked for at most.
+    pub fn cut_short(mut self) -> Self {
+        self.end = End::Incomplete;
         self
     }
 
