@@ -319,12 +319,15 @@ impl Agent {
         self.threads.iter().filter(sent)
     }
 
-    /// Notes what is under way as lost: the agent is being ended.
+    /// Notes what is under way as lost: the agent is being ended. Of a thread that asks first, that is what was let through;
+    /// of another one nobody can tell whether what its session file tells of was sent yet.
     pub fn lose_in_flight(&mut self) {
-        self.lost = self.lost.saturating_add(self.in_flight());
+        let is_sent = |thread: &Thread| thread.admission.is_open() || !self.asks_first(thread);
         let likely = |thread| self.foretelling(thread).filter_map(|response| response.cost.money()).max();
-        let cost: Money = self.asking().filter_map(|(_, thread)| likely(thread)).sum();
-        self.lost_cost += cost;
+        let sent = self.asking().filter(|(_, thread)| is_sent(thread));
+        let lost: Vec<Option<Money>> = sent.map(|(_, thread)| likely(thread)).collect();
+        self.lost = self.lost.saturating_add(u32::try_from(lost.len()).unwrap_or(u32::MAX));
+        self.lost_cost += lost.into_iter().flatten().sum();
     }
 
     /// Notes a request as lost whose answer broke off.

@@ -239,13 +239,17 @@ impl Agent {
         self.gate.holds_requests() && self.threads.values().all(|thread| thread.gated || thread.phase == Phase::Idle)
     }
 
-    /// The same, or it is on its way there: the session file tells of a sub-agent some moments before its first request
-    /// comes to the gate, where its family was seen. One whose first answer was not let through does not come.
+    /// No request of this thread is sent that was not let through: it was seen at the gate, or is on its way there. (The
+    /// session file tells of a sub-agent some moments before its first request comes to the gate, where its family was
+    /// seen. One whose first answer was not let through does not come.)
+    pub(super) fn asks_first(&self, thread: &Thread) -> bool {
+        let comes = || thread.root.as_ref().is_some_and(|root| self.gate.roots.contains(root));
+        self.gate.holds_requests() && (thread.gated || (!thread.was_answered() && comes()))
+    }
+
+    /// What it may ask next is held at the gate, once what is on its way there has come.
     pub(super) fn gate_will_hold(&self) -> bool {
-        let comes = |thread: &Thread| {
-            !thread.was_answered() && thread.root.as_ref().is_some_and(|root| self.gate.roots.contains(root))
-        };
-        let holds = |thread: &Thread| thread.gated || thread.phase == Phase::Idle || comes(thread);
+        let holds = |thread: &Thread| thread.phase == Phase::Idle || self.asks_first(thread);
         self.gate.holds_requests() && self.threads.values().all(holds)
     }
 

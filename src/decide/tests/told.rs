@@ -145,6 +145,41 @@ fn a_request_whose_answer_broke_off_is_told_as_perhaps_served_and_reserves_nothi
 }
 
 #[test]
+fn only_what_was_let_through_and_has_no_answer_was_perhaps_served() {
+    type Story = fn(&mut World);
+    let goes_on: Story = |world| {
+        world.answers("root", 500);
+        world.phase(CODEX, "root", Phase::InFlight);
+    };
+    let stories: [(&str, Story, u32); 6] = [
+        ("it was let through", |_| (), 1),
+        ("its tool is done, and it has not asked yet", goes_on, 0),
+        ("a sub-agent has not asked yet", |world| world.phase_of_sub_agent(CODEX, "sub", Phase::InFlight), 1),
+        (
+            "it was answered, and asks once more",
+            |world| {
+                world.answers("root", 4_500);
+                world.hook(2, "root", Wants::Request);
+            },
+            0,
+        ),
+        ("it has failed", World::tells_of_failure, 0),
+        (
+            "a family that does not come to the gate asks, too",
+            |world| world.phase(CODEX, "of another family", Phase::InFlight),
+            2,
+        ),
+    ];
+    for (what, story, lost) in stories {
+        let mut world = Plan::of(&five_dollars(STOP)).started();
+        world.hook(1, "root", Wants::Request);
+        story(&mut world);
+        world.brakes(crate::model::Brake::Kill);
+        assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().lost, lost, "{what}");
+    }
+}
+
+#[test]
 fn a_thread_without_a_file_goes_on_while_each_request_is_told_of() {
     let mut world = Plan::of(&five_dollars(STOP)).started();
     for id in 1..4 {
