@@ -37,6 +37,11 @@ impl Admission {
         self.sent.is_some()
     }
 
+    /// It only announces a compaction, by `PreCompact`.
+    pub fn announces(&self) -> bool {
+        self.compacts && self.request.is_none()
+    }
+
     /// When it was let through.
     pub fn sent(&self) -> Option<Timestamp> {
         self.sent
@@ -44,7 +49,7 @@ impl Admission {
 
     /// What asks now is what was let through before: a compaction that its own request follows, or another try.
     pub fn is_of(&self, asked: &Asked) -> bool {
-        let follows = self.compacts && asked.compacts && self.request.is_none();
+        let follows = self.announces() && asked.compacts;
         let tried = asked.request.is_some() && self.request == asked.request;
         self.is_open() && (follows || tried)
     }

@@ -110,7 +110,7 @@ pub struct Agent {
     pub because: String,
     /// The request whose outcome is awaited.
     pub request: Option<u64>,
-    /// Requests under way when its processes were ended, restarts included, and those whose answers broke off.
+    /// Requests under way when its processes ended, restarts included, and those whose answers broke off.
     pub lost: u32,
     /// What those may have cost, by the dearest response that foretold them.
     pub lost_cost: Money,
@@ -319,18 +319,24 @@ impl Agent {
         self.threads.iter().filter(sent)
     }
 
-    /// Notes what is under way as lost: the agent is being ended. Of a thread that asks first, that is what was let through;
-    /// of another one nobody can tell whether what its session file tells of was sent yet.
+    /// Notes what is under way as lost: the agent is being ended. What was let through is noted once its processes are gone
+    /// ([`Agent::settle`]): its answer may still come. Of a thread that does not ask first nobody can tell whether what its
+    /// session file tells of was sent yet.
     pub fn lose_in_flight(&mut self) {
-        let is_sent = |thread: &Thread| thread.admission.is_open() || !self.asks_first(thread);
-        let likely = |thread| self.foretelling(thread).filter_map(|response| response.cost.money()).max();
-        let sent = self.asking().filter(|(_, thread)| is_sent(thread));
-        let lost: Vec<Option<Money>> = sent.map(|(_, thread)| likely(thread)).collect();
-        self.lost = self.lost.saturating_add(u32::try_from(lost.len()).unwrap_or(u32::MAX));
-        self.lost_cost += lost.into_iter().flatten().sum();
+        let unsure = |thread: &Thread| !thread.admission.is_open() && !self.asks_first(thread);
+        let lost: Vec<ThreadId> =
+            self.asking().filter(|(_, thread)| unsure(thread)).map(|(id, _)| id.clone()).collect();
+        lost.iter().for_each(|thread| self.lose(thread));
     }
 
-    /// Notes a request as lost whose answer broke off.
+    /// Notes what was let through as lost where no answer to it is known, and none comes any more.
+    fn lose_unanswered(&mut self) {
+        let unanswered = self.threads.iter().filter(|(_, thread)| thread.is_unanswered());
+        let lost: Vec<ThreadId> = unanswered.map(|(id, _)| id.clone()).collect();
+        lost.iter().for_each(|thread| self.lose(thread));
+    }
+
+    /// Notes a request of this thread as lost: it was perhaps served, and nobody says what it used.
     pub(super) fn lose(&mut self, thread: &ThreadId) {
         let known = self.threads.get(thread);
         let likely = known.and_then(|known| self.foretelling(known).filter_map(|one| one.cost.money()).max());
@@ -419,8 +425,9 @@ impl Agent {
         self.threads.values().all(|thread| thread.phase == Phase::Idle)
     }
 
-    /// Forgets phases: its processes are gone, and a restart begins anew.
+    /// Forgets phases: its processes are gone, by whatever ended them, and a restart begins anew.
     pub fn settle(&mut self) {
+        self.lose_unanswered();
         for thread in self.threads.values_mut() {
             thread.phase = Phase::Idle;
             thread.admission = Admission::default();
@@ -430,6 +437,7 @@ impl Agent {
     /// Forgets all that its last attempt did but what it spent, and how much at a time: it begins from the beginning, and what it was told,
     /// or was to be done to it, applies anew.
     pub fn begin_anew(&mut self) {
+        self.lose_unanswered();
         self.earlier = std::mem::take(&mut self.threads).into_values().flat_map(|thread| thread.recent).collect();
         self.root = None;
         self.routed = None;
@@ -488,6 +496,14 @@ impl Thread {
     /// It is a sub-agent's, by this id of its own.
     pub(super) fn is_sub_agent(&self, own: &ThreadId) -> bool {
         self.root.as_ref().is_some_and(|root| root != own)
+    }
+
+    /// What was let through of it last was perhaps sent, and has no answer. Not so a compaction that its Codex announces
+    /// and that is over with the turn, or never told of: 0.135 records none, 0.169 tells of none. 0.171 asks once more for
+    /// the request itself.
+    pub(super) fn is_unanswered(&self) -> bool {
+        let may_be_sent = || self.has_file && !self.is_named && self.phase == Phase::InFlight;
+        self.admission.is_open() && (!self.admission.announces() || may_be_sent())
     }
 
     /// It had a response.

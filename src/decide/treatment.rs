@@ -96,8 +96,8 @@ impl Governor {
         if let Some(agent) = self.agents.get_mut(name) {
             agent.pause_clock(now.uptime);
             agent.ending = Some(ending);
-            let (in_flight, in_flight_cost) = (agent.lost, agent.lost_cost);
             agent.settle();
+            let (in_flight, in_flight_cost) = (agent.lost, agent.lost_cost);
             self.effects.push(Effect::Finish { agent: name.clone(), ending, in_flight, in_flight_cost });
         }
         self.reserve(now, name);

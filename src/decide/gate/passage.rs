@@ -260,7 +260,14 @@ impl Governor {
         let asked = agent.gate.asked.remove(&hook).unwrap_or_default();
         if wants.spends() {
             let entry = agent.threads.entry(thread.clone()).or_default();
-            if entry.admission.is_of(&asked) {
+            let again = entry.admission.is_of(&asked);
+            // Each request that has a name is told of when it is over, unless its Codex ended first.
+            let lost = entry.is_named && !again && !entry.admission.announces() && entry.is_unanswered();
+            entry.admission.passes(now.wall, &asked);
+            if lost {
+                agent.lose(&thread);
+            }
+            if again {
                 agent.pace.takes_back(&thread);
             }
             agent.pace.sends(now.uptime, &thread);
@@ -268,7 +275,6 @@ impl Governor {
             if !agent.gate.is_asked_to_spend() {
                 agent.room = None;
             }
-            entry.admission.passes(now.wall, &asked);
         }
         match wants {
             Wants::Turn => self.tell(name, hook, &thread),

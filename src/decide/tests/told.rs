@@ -1,11 +1,12 @@
 //! Pure. What hooks tell of requests that were let through.
 
 use super::gate::tool;
-use super::world::{CODEX, Plan, World, five_dollars, response};
+use super::world::{CODEX, Plan, World, five_dollars, response, setup};
 use crate::decide::admission::Asked;
+use crate::decide::agent::AgentSetup;
 use crate::decide::input::{Hook, HookId, Phase, Timer, Wants, Works};
 use crate::decide::{Effect, Input};
-use crate::model::{AgentName, ModelId, Response, Source, ThreadId};
+use crate::model::{AgentName, Brake, ModelId, Response, Source, ThreadId};
 
 const STOP: &str = r#"{ at = "100%", do = "stop" }"#;
 
@@ -63,6 +64,10 @@ impl World {
         self.effects.iter().any(|effect| matches!(effect, Effect::Arm(Timer::Record(hook), _) if *hook == HookId(id)))
     }
 
+    fn is_killed(&mut self) {
+        self.brakes(Brake::Kill);
+    }
+
     fn is_stopped(&self) -> bool {
         self.effects.iter().any(|effect| matches!(effect, Effect::End(_)))
     }
@@ -103,6 +108,7 @@ fn a_request_that_failed_reserves_nothing_and_is_not_waited_for() {
     assert_eq!((agent.in_flight(), agent.sent().count()), (0, 0));
     world.asks_by_hook(3, Ask(true, "q2"), Wants::Request, false);
     assert!(world.is_let_through(3) && !world.waits_for_record(3));
+    world.tells(100);
     world.exits(CODEX);
     assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().lost, 0);
 }
@@ -174,9 +180,84 @@ fn only_what_was_let_through_and_has_no_answer_was_perhaps_served() {
         let mut world = Plan::of(&five_dollars(STOP)).started();
         world.hook(1, "root", Wants::Request);
         story(&mut world);
-        world.brakes(crate::model::Brake::Kill);
+        world.is_killed();
         assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().lost, lost, "{what}");
     }
+}
+
+#[test]
+fn what_was_let_through_and_has_no_answer_was_perhaps_served_whatever_ended_its_codex() {
+    type Story = fn(&mut World);
+    let ends_itself: Story = |world| world.exits(CODEX);
+    let stories: [(&str, Story, Story, u32); 9] = [
+        ("its Codex ends by itself", |_| (), ends_itself, 1),
+        ("or fails, and is tried again", |_| (), |world| world.fails(CODEX), 1),
+        ("its turn was interrupted", |world| world.phase(CODEX, "root", Phase::Idle), ends_itself, 1),
+        ("so, and it rests when it is ended", |world| world.phase(CODEX, "root", Phase::Idle), World::is_killed, 1),
+        ("it was answered", |world| world.concludes("root", 100), ends_itself, 0),
+        ("that it is cancelled is told", World::tells_of_a_break, ends_itself, 1),
+        ("it failed", World::tells_of_failure, ends_itself, 0),
+        (
+            "another Codex goes on with the thread",
+            |world| {
+                world.asks_by_hook(2, Ask(true, "q2"), Wants::Request, false);
+                world.concludes("root", 100);
+            },
+            ends_itself,
+            1,
+        ),
+        (
+            "it asks for a compaction twice, and that is ended",
+            |world| {
+                world.concludes("root", 100);
+                world.asks_by_hook(2, Ask(true, ""), Wants::Compaction, true);
+                world.asks_by_hook(3, Ask(true, "q2"), Wants::Request, true);
+            },
+            ends_itself,
+            1,
+        ),
+    ];
+    for (what, story, ends, lost) in stories {
+        let mut plan = Plan::of(&five_dollars(STOP));
+        plan.agents = vec![AgentSetup { retries: 1, ..setup(CODEX, true) }];
+        let mut world = plan.started();
+        world.asks_by_hook(1, FILED, Wants::Request, false);
+        story(&mut world);
+        ends(&mut world);
+        assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().lost, lost, "{what}");
+        let told = world.effects.iter().find_map(|effect| match effect {
+            Effect::Finish { in_flight, .. } => Some(*in_flight),
+            _ => None,
+        });
+        assert!(told.is_none_or(|told| told == lost), "{what}: {told:?}");
+    }
+}
+
+#[test]
+fn what_is_answered_while_its_codex_is_ended_is_not_lost() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    world.asks_by_hook(1, FILED, Wants::Request, false);
+    world.by_hand = true;
+    world.is_killed();
+    world.answers("root", 100);
+    while let Some(report) = world.reports.pop_front() {
+        world.feed(report);
+    }
+    assert!(world.finished());
+    assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().lost, 0);
+}
+
+#[test]
+fn a_compaction_that_nobody_tells_of_is_unobserved_and_not_cut_off() {
+    let mut world = Plan::of("").started();
+    world.asks_by_hook(1, UNNAMED, Wants::Request, false);
+    world.tells(1_000);
+    world.asks_by_hook(2, UNNAMED, Wants::Compaction, true);
+    world.asks_by_hook(3, UNNAMED, Wants::Request, false);
+    world.due(Timer::Record(HookId(3)));
+    world.exits(CODEX);
+    assert!(world.told().contains("does not tell what a compaction uses"));
+    assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().lost, 1, "the request after it");
 }
 
 #[test]
