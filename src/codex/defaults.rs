@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use toml::Table;
 
-use super::invocation::{Asked, Invocation};
-use crate::model::ServiceTier;
+use super::invocation::{Asked, Invocation, Kind};
+use crate::model::{Basis, Guess, ServiceTier};
 
 /// What holds for a thread unless whoever began it chose otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Defaults {
     pub provider: Option<String>,
     /// The service tier; `None`: the standard one.
     pub tier: Option<ServiceTier>,
+    /// Clients begin its threads, and may choose another provider and tier for each: it is an app server.
+    pub serves: bool,
 }
 
 impl Defaults {
@@ -35,10 +37,17 @@ impl Defaults {
             Some(Asked::Local(_)) => setting("oss_provider").or_else(|| Some("ollama".to_owned())),
             _ => None,
         };
+        let serves = invocation.as_ref().is_some_and(|own| own.kind() == Kind::AppServer);
         Self {
+            serves,
             provider: local.or_else(|| setting("model_provider")),
             tier: setting("service_tier").map(|word| ServiceTier::from_codex(&word)),
         }
+    }
+
+    /// How well a response is known that only a hook has told of.
+    pub fn basis(&self) -> Basis {
+        if self.serves { Basis::Estimated(Guess::Client) } else { Basis::Observed }
     }
 }
 
@@ -61,8 +70,24 @@ mod tests {
             ("make", Some(config), Some("mine"), Some(ServiceTier::Fast)),
         ] {
             let words: Vec<OsString> = command.split(' ').map(OsString::from).collect();
-            let wanted = Defaults { provider: provider.map(str::to_owned), tier };
+            let wanted = Defaults { provider: provider.map(str::to_owned), tier, serves: false };
             assert_eq!(Defaults::of(&words, config), wanted, "{command}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_may_choose_is_estimated() {
+        let basis = |line: &str| {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            Defaults::of(&words, None).basis()
+        };
+        for line in
+            ["codex app-server", "/x/codex -c model_provider=his app-server", "codex app-server --listen stdio://"]
+        {
+            assert_eq!(basis(line), Basis::Estimated(Guess::Client), "{line}");
+        }
+        for line in ["codex exec --ephemeral x", "codex", "make"] {
+            assert_eq!(basis(line), Basis::Observed, "{line}");
         }
     }
 }

@@ -146,11 +146,23 @@ pub enum Guess {
     FirstTotal,
     /// A running total that fell, without the response's own count.
     FallenTotal,
+    /// Not the tokens but their price: a client began the thread, which writes no session file, and may have chosen
+    /// another service tier or provider than the configuration names.
+    Client,
 }
 
 impl Guess {
     /// Each of them.
-    pub const ALL: [Self; 5] = [Self::Unsaid, Self::Pause, Self::LostParent, Self::FirstTotal, Self::FallenTotal];
+    pub const ALL: [Self; 6] =
+        [Self::Unsaid, Self::Pause, Self::LostParent, Self::FirstTotal, Self::FallenTotal, Self::Client];
+
+    /// It is the price that is inferred, and not the tokens.
+    pub fn is_of_price(self) -> bool {
+        match self {
+            Self::Client => true,
+            Self::Unsaid | Self::Pause | Self::LostParent | Self::FirstTotal | Self::FallenTotal => false,
+        }
+    }
 
     /// As JSON and the ledger spell it.
     pub fn as_str(self) -> &'static str {
@@ -160,6 +172,7 @@ impl Guess {
             Self::LostParent => "lost_parent",
             Self::FirstTotal => "first_total",
             Self::FallenTotal => "fallen_total",
+            Self::Client => "client",
         }
     }
 
@@ -173,6 +186,10 @@ impl Guess {
             }
             Self::FirstTotal => "its file gives only a total, which may have begun with its parent's",
             Self::FallenTotal => "its file gives only a total, and that began anew",
+            Self::Client => {
+                "a client began the thread, which writes no session file, and may have chosen another service tier or \
+                 provider than the configuration"
+            }
         }
     }
 }

@@ -93,8 +93,15 @@ pub(super) fn notes<'a>(
         );
         notes.push(Item::new(ESTIMATED, text, Tone::Quiet));
     }
-    if totals.inferred > 0 {
-        notes.push(Item::new(ESTIMATED, inferred(totals), Tone::Quiet));
+    let (of_price, of_tokens) = totals.guesses.iter().partition::<Vec<_>, _>(|(guess, _)| guess.is_of_price());
+    for (guess, many) in &of_price {
+        let many = count(**many, "response", "responses");
+        let text = format!("The price of {many} is estimated, because {}.", guess.reason());
+        notes.push(Item::new(ESTIMATED, text, Tone::Quiet));
+    }
+    let inferred = totals.inferred.saturating_sub(of_price.iter().map(|(_, many)| **many).sum());
+    if inferred > 0 {
+        notes.push(Item::new(ESTIMATED, tokens_inferred(inferred, &of_tokens), Tone::Quiet));
     }
     if skipped_lines > 0 {
         notes.push(Item::warning(format!(
@@ -143,11 +150,9 @@ fn of_billing(totals: &Totals, billed: Billed) -> Vec<Item> {
 }
 
 /// How many responses have inferred tokens, and why.
-fn inferred(totals: &Totals) -> String {
-    let many = count(totals.inferred, "response", "responses");
-    let head = format!("The tokens of {many} are inferred, not read");
-    let reasons: Vec<(&Guess, &u64)> = totals.guesses.iter().collect();
-    match reasons.as_slice() {
+fn tokens_inferred(many: u64, reasons: &[(&Guess, &u64)]) -> String {
+    let head = format!("The tokens of {} are inferred, not read", count(many, "response", "responses"));
+    match reasons {
         [] => format!("{head}: estimated."),
         [(guess, _)] => format!("{head}, because {}.", guess.reason()),
         several => {

@@ -118,7 +118,7 @@ impl Supervisor {
             provider,
             tier: self.tier_of(&thread).cloned().unwrap_or_default(),
             tokens,
-            basis: Basis::Observed,
+            basis: self.without_file.get(&thread).map_or(Basis::Observed, |known| known.defaults.basis()),
             has_tool_calls: false,
             counts: true,
             thread,

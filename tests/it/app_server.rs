@@ -1,11 +1,13 @@
 //! Threads of an app server, those without a session file above all: metered where hooks tell of them, and under a limit
 //! not served where nothing does.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::support::codex::{CURRENT, OLD, PREVIOUS, Version};
-use crate::support::fake_responses::{Reply, Select};
-use crate::support::process::{Finished, Running};
+use crate::support::fake_responses::{Gate, Reply, Select};
+use crate::support::process::{Finished, LONG, Running};
 use crate::support::world::World;
 
 /// Two responses of $0.0212 fit.
@@ -58,6 +60,19 @@ impl Client {
     fn whole_turn(&mut self, thread: &str) {
         self.turn(thread);
         self.server.wait_for_stdout_times("\"turn/completed\"", self.turns);
+    }
+
+    /// The id of the turn that began last, once the server was asked so often.
+    fn begun_turn(&self, world: &World, requests: usize) -> String {
+        let deadline = Instant::now() + LONG;
+        while world.server.requests().len() < requests {
+            assert!(Instant::now() < deadline, "{} requests, not {requests}", world.server.requests().len());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let said = self.server.stdout();
+        let started = said.lines().rfind(|line| line.contains("\"turn/started\"")).unwrap();
+        let started: Value = serde_json::from_str(started).unwrap();
+        started["params"]["turn"]["id"].as_str().unwrap().to_owned()
     }
 
     fn finish(self, world: &World) -> Finished {
@@ -188,4 +203,56 @@ fn installed_hooks_alone_keep_a_thread_without_a_file_from_its_second_turn_where
     }
     client.finish(&world);
     assert_eq!(world.server.served().len(), 1);
+}
+
+#[test]
+fn a_thread_without_a_file_is_estimated_where_its_client_may_have_chosen_its_tier_and_one_with_a_file_is_not() {
+    for version in [CURRENT, PREVIOUS] {
+        for (ephemeral, basis, because) in [(true, "estimated", json!({"client": 1})), (false, "observed", json!({}))] {
+            let Some(world) = World::with_codex(version) else { continue };
+            let mut client = Client::start(&world, &[], DIRECT);
+            let thread = client.thread(json!({"ephemeral": ephemeral, "serviceTier": "priority"}));
+            client.whole_turn(&thread);
+            let end = client.finish(&world).expect_code(0);
+            let report = world.govern(&["report", "--last", "--format", "json"]).expect_code(0);
+            let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+            let totals = &report["totals"];
+            assert_eq!(
+                (&totals["basis"], &totals["inferred_because"]),
+                (&basis.into(), &because),
+                "{}: {totals}",
+                version.0
+            );
+            if ephemeral {
+                end.expect_said("The price of 1 response is estimated");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_thread_without_a_file_does_not_tell_of_is_said() {
+    for version in [CURRENT, PREVIOUS] {
+        let Some(world) = World::with_codex(version) else { continue };
+        let never = Gate::new();
+        let late = Reply::message("late").held_midway_at(&never);
+        world.server.script(Select::any(), [Reply::message("done"), Reply::message("a summary"), late]);
+        let mut client = Client::start(&world, &[], DIRECT);
+        let thread = client.thread(json!({"ephemeral": true}));
+        client.whole_turn(&thread);
+        client.call("thread/compact/start", json!({"threadId": thread}));
+        client.turns += 1;
+        client.server.wait_for_stdout_times("\"turn/completed\"", client.turns);
+        client.turn(&thread);
+        let turn = client.begun_turn(&world, 3);
+        client.call("turn/interrupt", json!({"threadId": thread, "turnId": turn}));
+        client.server.wait_for_stdout_times("\"turn/completed\"", client.turns);
+        client.finish(&world).expect_code(0).expect_said("1 request was cut off");
+        let report = world.govern(&["report", "--last", "--format", "json"]).expect_code(0);
+        let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+        // 0.169 tells of no compaction.
+        let tells = version == CURRENT;
+        assert_eq!(report["totals"]["unobserved"], !tells, "{}: {report}", version.0);
+        assert_eq!(report["totals"]["responses"], 1 + u64::from(tells), "{}: {report}", version.0);
+    }
 }

@@ -3,7 +3,7 @@
 
 use crate::support::codex::{CURRENT, OLD, OLDER, Version};
 use crate::support::fake_responses::{Reply, Select, Usage};
-use crate::support::world::World;
+use crate::support::world::{CHEAPER, MODEL, World};
 
 /// Two responses of $0.0212 fit.
 const LIMIT: &[&str] = &["--budget", "0.05usd", "--at-limit", "stop"];
@@ -51,6 +51,39 @@ fn an_ephemeral_codex_is_metered_without_a_limit() {
         spends(&world);
         world.run_governed(&[], EPHEMERAL).expect_code(0);
         expect_counted(&world, 10, version.0);
+        // What is asked for stands in the command line and the configuration: it is as sure as a record.
+        let report = crate::support::ledger::report(&world, &["--last"]);
+        assert_eq!(report["totals"]["basis"], "observed", "{}: {report}", version.0);
+    }
+}
+
+#[test]
+fn an_ephemeral_codex_can_be_neither_routed_nor_resumed_and_ends_at_its_limit() {
+    for (world, version) in worlds() {
+        world.policy(&format!(
+            "[models]\nladder = [\"{MODEL}\", \"{CHEAPER}\"]\n[[budget]]\nname = \"purse\"\nper = \"run\"\n\
+             limit = \"0.1 usd\"\nsteps = [{{ at = \"40%\", do = \"route\" }}, {{ at = \"100%\", do = \"stop\" }}]\n"
+        ));
+        spends(&world);
+        let end = world.run_governed(&[], EPHEMERAL).expect_code(124).expect_said("it is not routed");
+        expect_counted(&world, 4, version.0);
+        let resumed = world.govern(&["resume", &end.id(), "--extend", "1usd"]).expect_code(125);
+        resumed.expect_said("cannot go on").expect_said("hint:");
+        expect_counted(&world, 4, version.0);
+    }
+}
+
+#[test]
+fn ephemeral_agents_of_a_fleet_end_at_its_limit() {
+    for (world, version) in worlds() {
+        spends(&world);
+        let agent = |name: &str| format!("[[agent]]\nname = \"{name}\"\nprompt = \"x\"\ncodex = [\"--ephemeral\"]\n");
+        let text = format!("[budget]\nlimit = \"0.10 usd\"\n{}{}", agent("a"), agent("b"));
+        world.start_fleet(&[], &text).finish().expect_code(124).expect_outcome("stopped");
+        // Four of $0.0212 fit.
+        let served = world.server.served().len();
+        assert!((3..=4).contains(&served), "{}: {served}", version.0);
+        expect_counted(&world, served, version.0);
     }
 }
 

@@ -118,11 +118,12 @@ fn billing(call: &Call, provider: Option<&str>) -> Billing {
 
 fn response(call: &Call, standing: &Standing, key: ResponseKey, tokens: Tokens) -> Response {
     let (at, model) = (clock::now(), call.input.model.clone());
-    let (provider, tier, paid) = match standing.has_file() {
-        true => (standing.provider.clone(), standing.tier.clone(), standing.billing),
+    let (provider, tier, paid, basis) = match standing.has_file() {
+        true => (standing.provider.clone(), standing.tier.clone(), standing.billing, Basis::Observed),
         false => {
-            let Defaults { provider, tier } = defaults(call);
-            (provider, tier, None)
+            let defaults = defaults(call);
+            let basis = defaults.basis();
+            (defaults.provider, defaults.tier, None, basis)
         }
     };
     let tier = tier.unwrap_or_default();
@@ -141,7 +142,7 @@ fn response(call: &Call, standing: &Standing, key: ResponseKey, tokens: Tokens) 
         provider,
         tier,
         tokens,
-        basis: Basis::Observed,
+        basis,
         billing,
         attribution: call.attribution.clone(),
         source: Source::Hook,
