@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::gate::message::{Message, Reply, Wish};
 use crate::gate::socket::{self, SocketError};
 use crate::ledger::home;
-use crate::model::quantity::QUANTITY_HINT;
+use crate::model::quantity::quantity_hint;
 use crate::model::{Approval, ApprovalId, ApprovalState, ModelId, Quantity, RunId};
 use crate::policy::duration::{self, DURATION_HINT};
 
@@ -54,8 +54,9 @@ pub struct DenyArgs {
 /// Lets the agent go on.
 pub fn approve(args: &ApproveArgs) -> Result<Exit> {
     if let Some(text) = &args.extend {
-        Quantity::parse(text)
-            .map_err(|error| Error::new(format!("`--extend {text}` {error}")).hint(QUANTITY_HINT).exit(Exit::Usage))?;
+        Quantity::parse(text).map_err(|error| {
+            Error::new(format!("`--extend {text}` {error}")).hint(quantity_hint(text)).exit(Exit::Usage)
+        })?;
     }
     let again = match &args.time {
         Some(text) => {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::fleet::tier::{model_of, on_model};
-use crate::model::quantity::QUANTITY_HINT;
+use crate::model::quantity::quantity_hint;
 use crate::model::{Quantity, Registration, Unit};
 use crate::policy::rule::Models;
 
@@ -35,7 +35,8 @@ impl Declares {
         let mut said = Registration { tier: self.model_tier.clone(), ..Registration::default() };
         for text in &self.expect {
             let wrong = |why: &str| Error::new(format!("`--expect {text}` {why}")).exit(Exit::Usage);
-            let quantity = Quantity::parse(text).map_err(|error| wrong(&error.to_string()).hint(QUANTITY_HINT))?;
+            let quantity =
+                Quantity::parse(text).map_err(|error| wrong(&error.to_string()).hint(quantity_hint(text)))?;
             let before = match quantity.unit {
                 Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok => said.spend.replace(quantity).is_some(),
                 Unit::Minutes => said.minutes.replace(quantity).is_some(),

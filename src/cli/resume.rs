@@ -15,7 +15,7 @@ use crate::decide::permission;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{HeldBack, Ledger};
-use crate::model::quantity::QUANTITY_HINT;
+use crate::model::quantity::quantity_hint;
 use crate::model::{Brake, Quantity, RunId, RunInfo};
 use crate::place;
 use crate::policy::rule::{Approvals, Policy};
@@ -60,13 +60,12 @@ pub fn run(args: &ResumeArgs, supervision: Supervision) -> Result<Exit> {
         );
     }
     let here = super::here()?;
-    let extend =
-        match &args.extend {
-            Some(text) => Some(Quantity::parse(text).map_err(|error| {
-                Error::new(format!("`--extend {text}` {error}")).hint(QUANTITY_HINT).exit(Exit::Usage)
-            })?),
-            None => None,
-        };
+    let extend = match &args.extend {
+        Some(text) => Some(Quantity::parse(text).map_err(|error| {
+            Error::new(format!("`--extend {text}` {error}")).hint(quantity_hint(text)).exit(Exit::Usage)
+        })?),
+        None => None,
+    };
     let (info, kept) = find(&here, &args.run)?;
     let kept = match &args.folder {
         Some(folder) => kept.moved(&here.cwd.join(folder)),

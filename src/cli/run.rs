@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::fleet::refusal::refusal;
 use crate::ledger::{Ledger, home};
 use crate::model::event::REFUSED;
-use crate::model::quantity::QUANTITY_HINT;
+use crate::model::quantity::quantity_hint;
 use crate::model::{AgentName, Attribution, Dimension, Quantity, Repriced, RunId, ThreadId, Verb};
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
@@ -373,7 +373,7 @@ impl Rules {
                 continue;
             }
             let quantity = Quantity::parse_limit(text).map_err(|error| {
-                Error::new(format!("`--budget {text}` {error}")).hint(QUANTITY_HINT).exit(Exit::Usage)
+                Error::new(format!("`--budget {text}` {error}")).hint(quantity_hint(text)).exit(Exit::Usage)
             })?;
             budgets.push((text.clone(), quantity));
         }

@@ -98,13 +98,13 @@ pub(super) enum Wanted {
 /// Reads `[agents]`.
 pub(super) fn defaults(root: &Table<'_>, notes: &mut Notes) -> Settings {
     let Some(table) = root.table("agents", "{ team = \"web\" }", notes) else { return Settings::default() };
-    table.only(&DEFAULTS, notes);
+    let table = table.only(&DEFAULTS, notes);
     settings(&table, notes)
 }
 
 /// Reads one `[[agent]]`.
 pub(super) fn agent(table: &Table<'_>, defaults: &Settings, notes: &mut Notes) -> AgentDraft {
-    table.only(&AGENT, notes);
+    let table = &table.only(&AGENT, notes);
     let name = name(table, notes);
     let own = settings(table, notes);
     let work = work(table, &own, notes);
@@ -216,10 +216,7 @@ fn words_of(words: Placed<Vec<Text<'_>>>, key: &str, notes: &mut Notes) -> Optio
 
 fn settings(table: &Table<'_>, notes: &mut Notes) -> Settings {
     let codex = table.texts("codex", "[\"--sandbox\", \"workspace-write\"]", notes);
-    let expect = table.table("expect", EXPECT_EXAMPLE, notes);
-    if let Some(expect) = &expect {
-        expect.only(&EXPECT, notes);
-    }
+    let expect = table.table("expect", EXPECT_EXAMPLE, notes).map(|expect| expect.only(&EXPECT, notes));
     let spend = expect.as_ref().and_then(|expect| amount(expect, "spend", notes));
     let responses = expect.as_ref().and_then(|expect| expect.number("responses", 1..=MOST_RESPONSES, notes));
     let minutes = expect.as_ref().and_then(|expect| amount(expect, "minutes", notes));

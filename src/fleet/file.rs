@@ -40,8 +40,11 @@ pub(super) fn read(file: &LayerText, notes: &mut Notes) -> Draft {
     let text = readable(&file.text, notes);
     let tree = DeTable::parse_recoverable(&text).0.into_inner();
     let root = Table::new(&tree, 0..0);
+    if check::no_fleet(&root, notes) {
+        return Draft::default();
+    }
     check::no_control_characters(&root, PROSE, notes);
-    root.only(&KEYS, notes);
+    let root = root.only(&KEYS, notes);
     check::version(&root, notes);
     let name = root.text("name", "\"pipeline\"", notes).and_then(|text| check::name(&text, "name", notes));
     let concurrency = root.number("concurrency", 1..=MOST_AGENTS as u64, notes);

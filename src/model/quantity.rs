@@ -1,8 +1,12 @@
 //! Pure. An amount of something that a budget can limit, in one spelling everywhere.
 
+mod hint;
+
 use std::fmt;
 
 use chrono::TimeDelta;
+
+pub use hint::quantity_hint;
 
 use super::Money;
 
@@ -57,9 +61,6 @@ pub enum QuantityError {
     TooLarge,
 }
 
-/// What a hint says next to a [`QuantityError`].
-pub const QUANTITY_HINT: &str = "write `5 usd`, `$5`, `200k tok` (uncached input + output), `2M all tok`, `500 credits`, `50 responses`, `60 tool calls` or `30 minutes`";
-
 /// What a credit costs, in nano-dollars: 25 are a dollar (OpenAI's rate card for Codex, since 2026-04-02).
 const CREDIT: i64 = 40_000_000;
 
@@ -72,7 +73,8 @@ impl Quantity {
         Self { unit: Unit::Usd, amount: money.nanos() }
     }
 
-    /// Reads `5 usd`, `$5`, `200k tok`, `2M all tok`, `500 credits`, `50 responses`, `60 tool calls`, `30 minutes`;
+    /// Reads `5 usd`, `$5`, `200k tok`, `2M all tok`, `500 credits`, `50 responses`, `60 tool calls`, `30 minutes`, and
+    /// what can mean nothing else: `5 dollars`, `5$`, `USD 5`, `2 hours`, `90 s`;
     /// spaces are optional, case does not matter save that both `k` and `K`, `m` and `M` multiply.
     pub fn parse(text: &str) -> Result<Self, QuantityError> {
         Self::parse_limit(text).and_then(|quantity| match quantity.amount {
@@ -84,21 +86,21 @@ impl Quantity {
     /// The same, of a limit: one of zero lets nothing start.
     pub fn parse_limit(text: &str) -> Result<Self, QuantityError> {
         let squeezed: String = text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect();
-        let (squeezed, dollar) = match squeezed.strip_prefix('$') {
-            Some(rest) => (rest.to_owned(), true),
-            None => (squeezed, false),
-        };
+        let before = ["$", "usd", "USD"].into_iter().find_map(|sign| squeezed.strip_prefix(sign));
+        let (squeezed, dollar) = (before.unwrap_or(&squeezed), before.is_some());
         let split = squeezed.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-').unwrap_or(squeezed.len());
         let (number, unit) = squeezed.split_at(split);
         let (factor, unit) = multiplier(unit);
         let unit = if dollar && unit.is_empty() { "usd" } else { unit };
         let lower = unit.to_ascii_lowercase();
         let (unit, per_one) = match lower.as_str() {
-            "usd" => (Unit::Usd, 1_000_000_000),
+            "usd" | "$" | "dollar" | "dollars" => (Unit::Usd, 1_000_000_000),
             "tok" | "token" | "tokens" => (Unit::Tok, 1),
             "alltok" | "alltokens" => (Unit::AllTok, 1),
             "response" | "responses" => (Unit::Responses, 1),
-            "minute" | "minutes" | "min" => (Unit::Minutes, 60_000),
+            "minute" | "minutes" | "min" | "mins" => (Unit::Minutes, 60_000),
+            "hour" | "hours" | "h" => (Unit::Minutes, 3_600_000),
+            "second" | "seconds" | "sec" | "s" => (Unit::Minutes, 1_000),
             "toolcall" | "toolcalls" => (Unit::ToolCalls, 1),
             "credit" | "credits" => (Unit::Credits, CREDIT),
             _ if lower.starts_with("%plan") => return Err(QuantityError::OfPlan),
@@ -120,7 +122,8 @@ impl Quantity {
 fn multiplier(unit: &str) -> (i64, &str) {
     let is_word = |rest: &str| {
         let rest = rest.to_ascii_lowercase();
-        rest.is_empty() || ["tok", "all", "usd", "cred", "resp", "tool"].iter().any(|word| rest.starts_with(word))
+        rest.is_empty()
+            || ["tok", "all", "usd", "$", "dollar", "cred", "resp", "tool"].iter().any(|word| rest.starts_with(word))
     };
     for (letters, factor) in [(['k', 'K'], 1_000), (['m', 'M'], 1_000_000)] {
         if let Some(rest) = unit.strip_prefix(letters)
@@ -301,6 +304,15 @@ mod tests {
             ("2k tool calls", Unit::ToolCalls, 2_000),
             ("30 minutes", Unit::Minutes, 1_800_000),
             ("0.5 minutes", Unit::Minutes, 30_000),
+            ("5$", Unit::Usd, 5_000_000_000),
+            ("USD 5", Unit::Usd, 5_000_000_000),
+            ("5 dollars", Unit::Usd, 5_000_000_000),
+            ("1 dollar", Unit::Usd, 1_000_000_000),
+            ("2k$", Unit::Usd, 2_000_000_000_000),
+            ("30 mins", Unit::Minutes, 1_800_000),
+            ("2h", Unit::Minutes, 7_200_000),
+            ("1.5 hours", Unit::Minutes, 5_400_000),
+            ("90 s", Unit::Minutes, 90_000),
         ];
         for (text, unit, amount) in cases {
             assert_eq!(Quantity::parse(text), Ok(Quantity { unit, amount }), "{text}");

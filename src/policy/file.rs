@@ -4,10 +4,14 @@ use std::borrow::Cow;
 
 use toml::de::{DeTable, Error};
 
-use super::mistake::{Notes, Span};
+use super::mistake::{Also, Notes, Span};
+use super::not_toml::{DUPLICATE, Words, first_place, in_words};
 
 /// A policy is read by people: more than this is none.
 const MOST_BYTES: usize = 1 << 20;
+
+/// Of so many keys that are written twice the first place is told, too.
+const MOST_FIRST_PLACES: usize = 10;
 
 /// Reports what is no TOML, and gives the text without the sections that could not be read, all else
 /// in its place: so the mistakes of the other sections can be told at the same time.
@@ -71,6 +75,12 @@ fn is_header(line: &str) -> bool {
     })
 }
 
+/// The line that holds this position.
+fn line_of(text: &str, position: usize) -> &str {
+    let start = text.get(..position).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+    text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default()
+}
+
 /// The text with these sections made blank: what is left keeps its place.
 fn blanked<'s>(text: &str, sections: impl Iterator<Item = &'s Span>) -> String {
     let mut result = String::with_capacity(text.len());
@@ -87,45 +97,33 @@ fn blanked<'s>(text: &str, sections: impl Iterator<Item = &'s Span>) -> String {
 fn report(text: &str, offset: usize, errors: &[Error], notes: &mut Notes) {
     let mut errors: Vec<_> = errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message())).collect();
     errors.sort_by_key(|(span, _)| (span.start, span.end));
-    let mut line_end = 0;
+    let (mut line_end, mut told) = (0, 0);
     for (span, message) in errors {
         let span = span.start.saturating_add(offset)..span.end.saturating_add(offset);
         if span.start >= line_end {
             line_end =
                 text.get(span.start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |at| span.start + at) + 1;
-            let (message_in_words, hint) = in_words(text, &span, message);
-            notes.refuse(&span, message_in_words, hint);
+            // Each look for a first place reads the text again.
+            let first = (message == DUPLICATE && told < MOST_FIRST_PLACES).then(|| first_place(text, &span)).flatten();
+            let also = first.map(|span| Also { file: notes.text(), span, label: "first written here" });
+            let Words { message, hint } = in_words(text, &span, message);
+            notes.refuse_beside(&span, message, hint, also);
+            told += 1;
+        }
+        // The rest of a table that is written twice contradicts the first, too.
+        if message == DUPLICATE && is_header(line_of(text, span.start)) {
+            let rest = text.get(span.start..).unwrap_or_default();
+            let next = rest
+                .match_indices('\n')
+                .map(|(at, _)| at + 1)
+                .find(|at| rest.get(*at..).and_then(|rest| rest.lines().next()).is_some_and(is_header));
+            line_end = next.map_or(text.len(), |at| span.start + at);
         }
         // What is left open swallows the lines below, which then look wrong for no fault of theirs.
         if ["array", "inline table", "comma", "unclosed", "multi-line"].iter().any(|word| message.contains(word)) {
             break;
         }
     }
-}
-
-/// What the parser says, as a writer of policies would say it, and a hint.
-fn in_words(text: &str, span: &Span, message: &str) -> (String, String) {
-    let rest_of_line = text.get(span.start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-    if message.starts_with("string values must be quoted") {
-        return match text.get(span.clone()).map(str::trim) {
-            Some(word) if !word.is_empty() => (format!("`{word}` is not in quotes"), format!("write `\"{word}\"`")),
-            _ if rest_of_line.trim().is_empty() => {
-                ("there is no value".to_owned(), "write `key = value` on one line".to_owned())
-            }
-            _ => ("the value is not in quotes".to_owned(), "put texts in double quotes".to_owned()),
-        };
-    }
-    let hint = match message {
-        "duplicate key" => "each key stands once in its table",
-        "recursion limit" => "nothing that is meant is nested so deeply",
-        _ if message.contains("unclosed array") => "close the list with `]`",
-        _ if message.contains("unclosed inline table") => "close the table with `}`",
-        _ if message.contains("string, expected") => {
-            "close the text with the quote that it begins with, on the same line"
-        }
-        _ => "a line is `key = value`, `[table]`, `[[list]]` or a comment after `#`",
-    };
-    (format!("not TOML: {message}"), hint.to_owned())
 }
 
 #[cfg(test)]

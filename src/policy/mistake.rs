@@ -126,6 +126,11 @@ impl Notes {
         Arc::clone(&self.file)
     }
 
+    /// The text between two places.
+    pub(crate) fn written(&self, span: &Span) -> &str {
+        self.file.text.get(span.clone()).unwrap_or_default()
+    }
+
     /// What messages call such a file.
     pub(crate) fn kind(&self) -> &'static str {
         match self.file.layer {
@@ -146,6 +151,14 @@ impl Notes {
     /// It can, but says something that cannot be meant.
     pub(crate) fn warn(&mut self, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
         self.add(span, Severity::Warning, message.into(), hint.into());
+    }
+
+    /// The same as [`Notes::refuse`], with another place that it has to do with.
+    pub(crate) fn refuse_beside(&mut self, span: &Span, message: String, hint: String, also: Option<Also>) {
+        self.add(span, Severity::Error, message, hint);
+        if let Some(last) = self.found.last_mut() {
+            last.also = also;
+        }
     }
 
     fn add(&mut self, span: &Span, severity: Severity, message: String, hint: String) {

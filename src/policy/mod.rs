@@ -19,6 +19,7 @@ pub mod limit_key;
 pub mod misspelt;
 pub mod mistake;
 mod models;
+mod not_toml;
 pub mod patch;
 mod percent;
 pub mod plan;

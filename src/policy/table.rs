@@ -20,6 +20,9 @@ pub(crate) struct Placed<T> {
 /// What a key is set to, with its place.
 pub(crate) type Value<'t> = &'t Spanned<DeValue<'t>>;
 
+/// What numbers of things must be, as [`wrong_type`] says it.
+pub(crate) const WHOLE: &str = "a whole number";
+
 /// The most entries of any list.
 pub(crate) const MOST_ITEMS: usize = 1_000;
 
@@ -42,6 +45,8 @@ pub(crate) struct Table<'t> {
     entries: &'t DeTable<'t>,
     /// Where it stands.
     pub(crate) span: Span,
+    /// Keys that are not there, each with the misspelt one that was meant to be it.
+    meant: Vec<(&'static str, &'t str)>,
 }
 
 /// One key of a table with its value.
@@ -54,7 +59,7 @@ pub(crate) struct Entry<'t> {
 
 impl<'t> Table<'t> {
     pub(crate) fn new(entries: &'t DeTable<'t>, span: Span) -> Self {
-        Self { entries, span }
+        Self { entries, span, meant: Vec::new() }
     }
 
     /// All entries in the order they are written.
@@ -68,13 +73,17 @@ impl<'t> Table<'t> {
         entries
     }
 
-    /// Refuses keys that are none, and by name those of a later version.
-    pub(crate) fn only(&self, keys: &Keys, notes: &mut Notes) {
-        self.only_with(keys, |_| false, notes);
+    /// Refuses keys that are none, and by name those of a later version. In the table that it gives, what is misspelt
+    /// stands for what was meant: it is checked as that, and nobody misses it.
+    #[must_use]
+    pub(crate) fn only(&self, keys: &Keys, notes: &mut Notes) -> Self {
+        self.only_with(keys, |_| false, notes)
     }
 
     /// The same, but for keys that others tell of.
-    pub(crate) fn only_with(&self, keys: &Keys, told: impl Fn(&str) -> bool, notes: &mut Notes) {
+    #[must_use]
+    pub(crate) fn only_with(&self, keys: &Keys, told: impl Fn(&str) -> bool, notes: &mut Notes) -> Self {
+        let mut known = self.clone();
         for Entry { key, .. } in self.entries() {
             if keys.known.contains(&key.value) || told(key.value) {
                 continue;
@@ -86,14 +95,27 @@ impl<'t> Table<'t> {
                     format!("`{word}` comes with a later version of govern"),
                     format!("leave it out; {} knows {} in this version", keys.of, suggest::list(keys.known)),
                 );
-            } else {
-                notes.refuse(&span, format!("{} has no key `{word}`", keys.of), suggest::hint(word, keys.known));
+                continue;
             }
+            let missing =
+                keys.known.iter().copied().find(|key| known.get(key).is_none() && suggest::is_plural(word, key));
+            let absent = || keys.known.iter().copied().filter(|key| known.get(key).is_none());
+            let meant = missing.or_else(|| suggest::nearest(word, absent()));
+            let hint = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => suggest::hint(word, keys.known),
+            };
+            notes.refuse(&span, format!("{} has no key `{word}`", keys.of), hint);
+            known.meant.extend(meant.map(|meant| (meant, word)));
         }
+        known
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
-        self.entries.get(key)
+        self.entries.get(key).or_else(|| {
+            let (_, written) = self.meant.iter().find(|(meant, _)| *meant == key)?;
+            self.entries.get(*written)
+        })
     }
 
     /// A text, if the key is there. `example` completes "write `key = `".
@@ -111,7 +133,7 @@ impl<'t> Table<'t> {
         let value = self.get(key)?;
         let (least, most) = (bounds.start(), bounds.end());
         let DeValue::Integer(number) = value.get_ref() else {
-            wrong_type(key, value, "a whole number", &least.max(&1).to_string(), notes);
+            wrong_type(key, value, WHOLE, &least.max(&1).to_string(), notes);
             return None;
         };
         // What a number of 64 bits cannot hold is out of bounds, too.
@@ -136,26 +158,51 @@ impl<'t> Table<'t> {
     /// A table, if the key is there.
     pub(crate) fn table(&self, key: &str, example: &str, notes: &mut Notes) -> Option<Table<'t>> {
         let value = self.get(key)?;
-        let DeValue::Table(entries) = value.get_ref() else {
-            wrong_type(key, value, "a table", example, notes);
-            return None;
-        };
-        Some(Table::new(entries, value.span()))
+        match value.get_ref() {
+            DeValue::Table(entries) => Some(Table::new(entries, value.span())),
+            DeValue::Array(items) => {
+                let tables: Vec<Table<'t>> = items.iter().filter_map(as_table).collect();
+                let Some(first) = tables.first().filter(|_| tables.len() == items.len()) else {
+                    wrong_type(key, value, "a table", example, notes);
+                    return None;
+                };
+                let once = if tables.len() > 1 {
+                    "once, with one bracket, and all of it below"
+                } else {
+                    "with one bracket: there is only one"
+                };
+                let hint = match notes.written(&first.span).strip_prefix("[[").and_then(|rest| rest.strip_suffix("]]"))
+                {
+                    Some(header) => format!("write `[{header}]` {once}"),
+                    None => format!("write `{} = {example}`", key_as_written(key)),
+                };
+                notes.refuse(&first.span, format!("`{key}` must be a table, not a list of tables"), hint);
+                Some(first.clone())
+            }
+            _ => {
+                wrong_type(key, value, "a table", example, notes);
+                None
+            }
+        }
     }
 
     /// The tables of `[[key]]`, none if it is not there.
     pub(crate) fn tables(&self, key: &str, notes: &mut Notes) -> Vec<Table<'t>> {
         let Some(value) = self.get(key) else { return Vec::new() };
-        let DeValue::Array(items) = value.get_ref() else {
-            let hint = format!("write `[[{key}]]`, with two brackets: there can be several");
-            notes.refuse(&value.span(), format!("`{key}` must be a list of tables"), hint);
-            return Vec::new();
+        let items = match value.get_ref() {
+            DeValue::Array(items) => items,
+            DeValue::Table(entries) => return no_list_of_tables(key, &Table::new(entries, value.span()), notes),
+            _ => {
+                let hint = format!("write `[[{key}]]`, with two brackets: there can be several");
+                notes.refuse(&value.span(), format!("`{key}` must be a list of tables"), hint);
+                return Vec::new();
+            }
         };
         let mut tables = Vec::new();
         for item in no_more_than(MOST_ITEMS, key, items.iter().collect(), &value.span(), notes) {
-            match item.get_ref() {
-                DeValue::Table(entries) => tables.push(Table::new(entries, item.span())),
-                _ => wrong_type(key, item, "a list of tables", "[{ … }]", notes),
+            match as_table(item) {
+                Some(table) => tables.push(table),
+                None => wrong_type(key, item, "a list of tables", "[{ … }]", notes),
             }
         }
         tables
@@ -185,6 +232,28 @@ impl<'t> Table<'t> {
     }
 }
 
+/// Refuses a table where `[[key]]` is meant, and gives it as the one of the list, so that the rest of it is checked.
+fn no_list_of_tables<'t>(key: &str, table: &Table<'t>, notes: &mut Notes) -> Vec<Table<'t>> {
+    let entries = table.entries();
+    // `[budget.each]`: the name stands in the header.
+    let named = entries.first().filter(|_| entries.iter().all(|entry| as_table(entry.value).is_some()));
+    let hint = match named {
+        Some(Entry { key: name, .. }) => {
+            format!("write `[[{key}]]`, with two brackets, and `name = \"{}\"` below it", name.value)
+        }
+        None => format!("write `[[{key}]]`, with two brackets: there can be several"),
+    };
+    notes.refuse(&table.span, format!("`{key}` must be a list of tables"), hint);
+    if named.is_some() { Vec::new() } else { vec![table.clone()] }
+}
+
+fn as_table<'t>(value: &'t Spanned<DeValue<'t>>) -> Option<Table<'t>> {
+    match value.get_ref() {
+        DeValue::Table(entries) => Some(Table::new(entries, value.span())),
+        _ => None,
+    }
+}
+
 /// Refuses a list that nobody wrote by hand, and goes on with its beginning.
 fn no_more_than<'t>(
     most: usize,
@@ -210,6 +279,7 @@ pub(crate) fn as_text<'t>(value: &'t Spanned<DeValue<'t>>) -> Option<Text<'t>> {
 pub(crate) fn wrong_type(key: &str, value: &Spanned<DeValue<'_>>, wanted: &str, example: &str, notes: &mut Notes) {
     let found = match value.get_ref() {
         DeValue::String(_) => "a text",
+        DeValue::Float(_) if wanted == WHOLE => "one with a decimal point",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date",

@@ -213,7 +213,7 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
         }),
         Wish::Extend { by: Some(text) } => {
             let quantity = Quantity::parse(text).map_err(|error| {
-                NotTaken::new(format!("`{text}` {error}")).hint(crate::model::quantity::QUANTITY_HINT)
+                NotTaken::new(format!("`{text}` {error}")).hint(crate::model::quantity::quantity_hint(text))
             })?;
             if quantity.unit != question.key.unit {
                 return Err(NotTaken::new(format!("this budget counts {}, not `{text}`", question.key.unit.as_str())));

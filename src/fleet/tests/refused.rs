@@ -102,7 +102,9 @@ fn each_mistake_is_told_in_one_sentence() {
     let under = |limit: &str, more: &str| format!("[budget]\nlimit = \"{limit}\"\n{}", agent("a", more));
     let cases = [
         (String::new(), "the fleet has no agent"),
-        (format!("{}{}", one(""), "[agent]\n"), "not TOML: duplicate key"),
+        (one("").replace("[[agent]]", "[agent]"), "`agent` must be a list of tables"),
+        ("[[budget]]\nname = \"b\"\nper = \"rnu\"".to_owned(), "this is a policy, not a fleet file"),
+        ("[models]\nladder = [\"-m\"]".to_owned(), "this is a policy, not a fleet file"),
         ("agent = 3".to_owned(), "`agent` must be a list of tables"),
         ("[[agent]]\nprompt = \"x\"".to_owned(), "the agent has no `name`"),
         ("[[agent]]\nname = 3\nprompt = \"x\"".to_owned(), "`name` must be a text, not a number"),
@@ -171,7 +173,7 @@ fn each_mistake_is_told_in_one_sentence() {
             "`a` expects 10 responses: more than the whole limit of 9 responses",
         ),
         (format!("[budget]\nlimt = \"1 usd\"\n{}", one("")), "the `[budget]` of a fleet has no key `limt`"),
-        (format!("[[budget]]\nlimit = \"1 usd\"\n{}", one("")), "`budget` must be a table, not a list"),
+        (format!("[[budget]]\nlimit = \"1 usd\"\n{}", one("")), "`budget` must be a table, not a list of tables"),
         (format!("[agents]\nname = \"x\"\n{}", one("")), "`[agents]` has no key `name`"),
     ];
     for (text, message) in cases {

@@ -4,10 +4,10 @@ use crate::policy::mistake::{Notes, Span};
 use crate::policy::rule::Act;
 use crate::policy::table::Table;
 
-use super::steps;
+use super::steps::{self, Doer};
 
-/// What is done, and where it wants a model ladder. `no_decide` says why `decide` is none of it.
-pub(super) fn check(table: &Table<'_>, no_decide: &str, notes: &mut Notes) -> Option<(Act, Vec<Span>)> {
+/// What is done by whom, and where it wants a model ladder. `no_decide` says why `decide` is none of it.
+pub(super) fn check(table: &Table<'_>, doer: Doer, no_decide: &str, notes: &mut Notes) -> Option<(Act, Vec<Span>)> {
     let does = table.text("do", "\"warn\"", &mut notes.silent());
     let until = table.text("until", "\"reset\"", notes);
     if let Some(does) = does.as_ref().filter(|does| does.value == "decide") {
@@ -20,7 +20,7 @@ pub(super) fn check(table: &Table<'_>, no_decide: &str, notes: &mut Notes) -> Op
             let hint = "leave `until` out, or write `do = \"hold\"`";
             notes.refuse(&until.span, "`until` goes with `do = \"hold\"`", hint);
         }
-        let (step, routes) = steps::of_alert(table, notes)?;
+        let (step, routes) = steps::of_alert(table, doer, notes)?;
         return Some((Act::Step(step), routes));
     };
     if until.as_ref().is_none_or(|until| until.value != "reset") {

@@ -12,8 +12,9 @@ use crate::policy::plan::PlanShare;
 use crate::policy::rate::Rate;
 use crate::policy::rule::{Act, Alert, Evidence, Trigger};
 use crate::policy::suggest;
-use crate::policy::table::{Keys, Placed, Table, Text, wrong_type};
+use crate::policy::table::{Keys, Placed, Table, Text, WHOLE, wrong_type};
 
+use super::steps::Doer;
 use super::{AlertDraft, act, only};
 
 const KEYS: Keys = Keys {
@@ -49,6 +50,12 @@ const KEYS: Keys = Keys {
 const TRIGGERS: [&str; 10] =
     ["rate", "pace", "faster", "spend", "failing", "repeated", "context", "cache_below", "idle", "used"];
 
+const ALERT: Doer = Doer { of: "an alert", words: &["warn", "steer", "throttle", "route", "ask", "stop", "kill"] };
+
+/// What a plan's own limit stops begins anew by itself, so that it can be waited for.
+const OF_PLAN: Doer =
+    Doer { of: "an alert", words: &["warn", "steer", "throttle", "route", "hold", "ask", "stop", "kill"] };
+
 /// What goes with one of them and no other.
 const COMPANIONS: [(&str, &str); 3] = [("over", "rate"), ("of", "pace"), ("without", "spend")];
 
@@ -59,7 +66,7 @@ pub(super) fn check(
     name_is_new: impl Fn(&str) -> bool,
     notes: &mut Notes,
 ) -> Option<AlertDraft> {
-    table.only(&KEYS, notes);
+    let table = &table.only(&KEYS, notes);
     let name = super::unique_name(table, "alert", name_is_new, notes);
     let trigger = trigger(table, notes);
     let only = only::check(table, "alert", notes);
@@ -224,7 +231,7 @@ fn above_all(table: &Table<'_>, key: &str, example: &str, notes: &mut Notes) -> 
 fn times(table: &Table<'_>, key: &str, notes: &mut Notes) -> Option<u32> {
     let value = table.get(key)?;
     let DeValue::Integer(number) = value.get_ref() else {
-        wrong_type(key, value, "a number", "3", notes);
+        wrong_type(key, value, WHOLE, "3", notes);
         return None;
     };
     let times = number.as_str().parse::<u32>().ok().filter(|_| number.radix() == 10).filter(|times| *times >= 2);
@@ -253,5 +260,6 @@ fn act(table: &Table<'_>, trigger: Option<&Trigger>, notes: &mut Notes) -> Optio
         notes.refuse(&does.span, "`hold` goes with `used = \"… plan …\"`", hint);
         return None;
     }
-    act::check(table, "`decide` goes with a budget's step, not with an alert", notes)
+    let doer = if matches!(trigger, Some(Trigger::Plan { .. })) { OF_PLAN } else { ALERT };
+    act::check(table, doer, "`decide` goes with a budget's step, not with an alert", notes)
 }

@@ -29,7 +29,7 @@ pub(super) fn check(
     notes: &mut Notes,
 ) -> Option<AllotDraft> {
     let table = budget.table("allot", EXAMPLE, notes)?;
-    table.only(&KEYS, notes);
+    let table = table.only(&KEYS, notes);
     if let Some(text) = table.text("per", "\"agent\"", notes).filter(|text| text.value != "agent") {
         let message = format!("a budget is divided among agents, not per `{}`", text.value);
         notes.refuse(&text.span, message, "write `per = \"agent\"`, or leave it out");

@@ -12,7 +12,7 @@ const KEYS: Keys = Keys { of: "`[approvals]`", known: &["approvers", "max_extend
 /// Reads who may answer, and how far.
 pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
     let Some(table) = root.table("approvals", "{ max_extend = \"20 usd\" }", notes) else { return };
-    table.only(&KEYS, notes);
+    let table = table.only(&KEYS, notes);
     draft.approvers = table.texts("approvers", "[\"alice\"]", notes).map(|texts| {
         let is_list = |value: Value<'_>| matches!(value.get_ref(), DeValue::Array(items) if items.is_empty());
         if table.get("approvers").is_some_and(is_list) {

@@ -19,7 +19,7 @@ const GROUPS: [&str; 6] = ["team", "project", "client", "user", "task", "label_K
 
 /// The rule, as far as it is right.
 pub(super) fn check(table: &Table<'_>, notes: &mut Notes) -> Option<AttributeRule> {
-    table.only(&KEYS, notes);
+    let table = &table.only(&KEYS, notes);
     let folder = folder(table, notes);
     let remote = remote(table, notes);
     let branch = branch(table, notes);

@@ -41,7 +41,7 @@ pub(super) fn check(
     name_is_new: impl Fn(&str) -> bool,
     notes: &mut Notes,
 ) -> Option<BudgetDraft> {
-    table.only(&KEYS, notes);
+    let table = &table.only(&KEYS, notes);
     let name = super::unique_name(table, "budget", name_is_new, notes);
     if table.text("limit", "\"5 usd\"", &mut notes.silent()).is_some_and(|text| PlanShare::is_meant(text.value)) {
         return plan::check(table, name, observe, notes);
@@ -123,7 +123,7 @@ fn extends_allotments_alone(span: &Span, notes: &mut Notes) {
 
 /// The budget of a fleet: over the run, for its life.
 pub(super) fn of_fleet(table: &Table<'_>, notes: &mut Notes) -> Option<BudgetDraft> {
-    table.only(&FLEET_KEYS, notes);
+    let table = &table.only(&FLEET_KEYS, notes);
     if let Some(text) = table.text("per", "\"run\"", notes).filter(|text| text.value != "run") {
         notes.refuse(
             &text.span,

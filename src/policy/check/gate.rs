@@ -13,7 +13,7 @@ use crate::policy::rule::{Gate, GateVerb, Refusal};
 use crate::policy::suggest;
 use crate::policy::table::{Keys, Placed, Table, Text};
 
-use super::{GateDraft, holds, models, only, pattern};
+use super::{GateDraft, holds, meant, models, only, pattern};
 
 const KEYS: Keys = Keys {
     of: "`[[gate]]`",
@@ -42,7 +42,7 @@ pub(super) fn check(
     name_is_new: impl Fn(&str) -> bool,
     notes: &mut Notes,
 ) -> Option<GateDraft> {
-    table.only(&KEYS, notes);
+    let table = &table.only(&KEYS, notes);
     let name = super::unique_name(table, "gate", name_is_new, notes);
     let tools = tools(table, notes);
     let wanted = commands(table, "match", "[\"git push*\"]", notes);
@@ -166,7 +166,14 @@ fn verb(table: &Table<'_>, notes: &mut Notes) -> Option<GateVerb> {
         }
         other => {
             let message = format!("`{other}` is nothing that a gate can do");
-            notes.refuse(&text.span, message, suggest::hint(other, &["ask", "deny"]));
+            let hint = match meant::gate(other) {
+                Some(verb) => format!("write `{verb}`"),
+                None if other == "allow" => {
+                    "what no gate holds is let past: name exceptions of a gate with `not`".to_owned()
+                }
+                None => suggest::hint(other, &["ask", "deny"]),
+            };
+            notes.refuse(&text.span, message, hint);
             None
         }
     }

@@ -31,7 +31,7 @@ pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
         return;
     }
     let Some(table) = root.table("governor", EXAMPLE, notes) else { return };
-    table.only(&KEYS, notes);
+    let table = table.only(&KEYS, notes);
     let model = table.text("model", "\"gpt-6-luna\"", notes);
     if table.get("model").is_none() {
         let message = "`[governor]` does not say which `model` is asked";

@@ -10,6 +10,7 @@ mod decide;
 mod gate;
 mod governor;
 mod holds;
+mod meant;
 pub(crate) mod models;
 mod only;
 mod pattern;
@@ -29,9 +30,9 @@ use super::rule::{
     Alert, AttributeRule, Budget, FreshLedger, Gate, GovernorModel, Layer, Rung, SpawnLimit, Step, Unpriced,
 };
 use super::suggest;
-use super::table::{Entry, Keys, Placed, Table, Text, wrong_type};
+use super::table::{Entry, Keys, Placed, Table, Text, WHOLE, wrong_type};
 use super::zone;
-use crate::model::quantity::{QUANTITY_HINT, QuantityError};
+use crate::model::quantity::{QuantityError, quantity_hint};
 use crate::model::{AlertName, BudgetName, GateName, ModelId, Quantity, ServiceTier, Verb};
 use crate::usage::price::PriceOverride;
 
@@ -56,6 +57,19 @@ const KEYS: Keys = Keys {
     ],
     later: &["on_failure"],
 };
+
+/// Keys that newcomers write above all tables, and the table that they belong into.
+const OF_TABLES: [(&str, &str); 9] = [
+    ("name", "[[budget]]"),
+    ("per", "[[budget]]"),
+    ("limit", "[[budget]]"),
+    ("limits", "[[budget]]"),
+    ("window", "[[budget]]"),
+    ("steps", "[[budget]]"),
+    ("ladder", "[models]"),
+    ("allow", "[models]"),
+    ("approvers", "[approvals]"),
+];
 
 /// What a repository's file may say nothing of, tables of later versions among them: a clone is not to be trusted with
 /// money, names, doors out or the ledger. What may stand there is the rest of [`KEYS`].
@@ -201,8 +215,12 @@ pub(super) fn timezone(root: &Table<'_>, notes: &mut Notes) -> Option<Placed<Tz>
 
 /// Everything else that the file says.
 pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
+    if is_a_fleet(root) {
+        no_policy(root, notes);
+        return Draft::default();
+    }
     no_control_characters(root, &[], notes);
-    keys(root, notes);
+    let root = &keys(root, notes);
     version(root, notes);
     let observe = mode(root, notes).unwrap_or(false);
     let mut draft = Draft { observe: Some(observe), ..Draft::default() };
@@ -236,15 +254,60 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
 }
 
 /// What a file may say at all, and what of that a repository's.
-fn keys(root: &Table<'_>, notes: &mut Notes) {
+fn keys<'t>(root: &Table<'t>, notes: &mut Notes) -> Table<'t> {
     for Entry { key, .. } in root.entries() {
         if let Some((_, what)) = CLOSED.iter().find(|(word, _)| is_closed(word, notes) && *word == key.value) {
             untrusted(&key.span, what, notes);
         }
     }
     let repository = notes.layer() == Layer::Repository;
-    let told = |word: &str| repository && CLOSED.iter().any(|(closed, _)| *closed == word);
-    root.only_with(&KEYS, told, notes);
+    let closed = |word: &str| repository && CLOSED.iter().any(|(closed, _)| *closed == word);
+    let misplaced: Vec<&str> =
+        root.entries().iter().filter(|entry| is_misplaced(entry, notes)).map(|entry| entry.key.value).collect();
+    root.only_with(&KEYS, |word| closed(word) || misplaced.contains(&word), notes)
+}
+
+/// Refuses a key of a table that stands above all tables.
+fn is_misplaced(Entry { key, .. }: &Entry<'_>, notes: &mut Notes) -> bool {
+    let Some((_, table)) = OF_TABLES.iter().find(|(word, _)| *word == key.value) else { return false };
+    notes.refuse(&key.span, format!("a policy has no key `{}`", key.value), format!("write it below `{table}`"));
+    true
+}
+
+/// The file has what only fleets have.
+fn is_a_fleet(root: &Table<'_>) -> bool {
+    let has =
+        |key: &str| root.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_)));
+    has("agent") || has("agents")
+}
+
+fn no_policy(root: &Table<'_>, notes: &mut Notes) {
+    let place = ["agent", "agents"].iter().find_map(|key| root.get(key)).map_or(0..0, Spanned::span);
+    let hint = "check it with `govern fleet FILE --plan`, which starts nothing";
+    notes.refuse(&place, "this is a fleet file, not a policy: it has agents", hint);
+}
+
+/// The file has none of what fleets have, and something that only policies have.
+fn is_a_policy(root: &Table<'_>) -> bool {
+    let lists = root.get("budget").is_some_and(|value| matches!(value.get_ref(), DeValue::Array(_)));
+    !is_a_fleet(root) && (lists || first_of_a_policy(root).is_some())
+}
+
+fn first_of_a_policy<'t>(root: &Table<'t>) -> Option<Entry<'t>> {
+    const SHARED: [&str; 2] = ["version", "budget"];
+    root.entries().into_iter().find(|entry| KEYS.known.contains(&entry.key.value) && !SHARED.contains(&entry.key.value))
+}
+
+/// Refuses a policy where a fleet file is meant.
+pub(crate) fn no_fleet(root: &Table<'_>, notes: &mut Notes) -> bool {
+    if !is_a_policy(root) {
+        return false;
+    }
+    let place = first_of_a_policy(root).map(|entry| entry.key.span);
+    let place = place.or_else(|| root.get("budget").map(Spanned::span)).unwrap_or(0..0);
+    let hint = "a fleet has `[[agent]]`s, and `policy = \"FILE\"` for this one; check a policy with `govern policy check FILE`";
+    notes.refuse(&place, "this is a policy, not a fleet file", hint);
+    true
 }
 
 /// The file is a repository's, and may not say this: [`keys`] has told so.
@@ -254,6 +317,9 @@ fn is_closed(key: &str, notes: &Notes) -> bool {
 
 /// The budget of a fleet file: the one thing of it that is a rule.
 pub(super) fn fleet(root: &Table<'_>, notes: &mut Notes) -> Draft {
+    if is_a_policy(root) {
+        return Draft::default();
+    }
     let Some(table) = root.table("budget", "{ limit = \"10 usd\" }", notes) else { return Draft::default() };
     let budget = budget::of_fleet(&table, notes);
     let observe = budget.as_ref().and_then(|draft| draft.rule.as_ref()).map(BudgetRule::observes);
@@ -276,7 +342,9 @@ fn no_control_characters_in(value: &Spanned<DeValue<'_>>, prose: &[&str], lines:
     let wrong = |c: char| c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t'));
     match value.get_ref() {
         DeValue::String(text) if text.contains(wrong) => {
-            let hint = if lines {
+            let hint = if notes.written(&value.span()).contains('\\') {
+                "`\\b`, `\\t` and `\\n` are such in double quotes: write patterns in single quotes"
+            } else if lines {
                 "leave them out"
             } else {
                 "leave them out, line breaks and tabs too: such a text needs none"
@@ -305,7 +373,7 @@ pub(crate) fn version(root: &Table<'_>, notes: &mut Notes) {
             format!("this govern understands version {VERSION}, not {number}"),
             "write `version = 1`, or use a later govern",
         ),
-        _ => wrong_type("version", value, "a number", VERSION, notes),
+        _ => wrong_type("version", value, WHOLE, VERSION, notes),
     }
 }
 
@@ -320,7 +388,7 @@ fn fresh_ledger(root: &Table<'_>, notes: &mut Notes) -> Option<FreshLedger> {
         return None;
     }
     let table = root.table("ledger", "{ fresh = \"warn\" }", notes)?;
-    table.only(&LEDGER, notes);
+    let table = table.only(&LEDGER, notes);
     let text = table.text("fresh", "\"warn\"", notes)?;
     choice(&text, "fresh", &[("warn", FreshLedger::Warn), ("refuse", FreshLedger::Refuse)], notes)
 }
@@ -347,7 +415,9 @@ fn limit(text: &Text<'_>, notes: &mut Notes) -> Option<Quantity> {
 }
 
 fn read_as(read: fn(&str) -> Result<Quantity, QuantityError>, text: &Text<'_>, notes: &mut Notes) -> Option<Quantity> {
-    let wrong = |error: &QuantityError| notes.refuse(&text.span, format!("`{}` {error}", text.value), QUANTITY_HINT);
+    let wrong = |error: &QuantityError| {
+        notes.refuse(&text.span, format!("`{}` {error}", text.value), quantity_hint(text.value))
+    };
     read(text.value).inspect_err(wrong).ok()
 }
 

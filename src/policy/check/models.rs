@@ -29,7 +29,7 @@ const RUNG_EXAMPLE: &str = "[\"gpt-6-astra\", { model = \"gpt-6.1-terra\", effor
 /// Reads the ladder, the allowed models and what an unpriced one means.
 pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
     let Some(table) = root.table("models", "{ ladder = [\"gpt-6-astra\", \"gpt-6-luna\"] }", notes) else { return };
-    table.only(&KEYS, notes);
+    let table = table.only(&KEYS, notes);
     draft.ladder = ladder(&table, notes);
     draft.allow = table.texts("allow", "[\"gpt-6*\"]", notes).map(|texts| {
         if texts.value.is_empty() {
@@ -90,7 +90,7 @@ fn rung(item: &Spanned<DeValue<'_>>, notes: &mut Notes) -> Option<Rung> {
         return None;
     };
     let table = Table::new(entries, item.span());
-    table.only(&RUNG, notes);
+    let table = table.only(&RUNG, notes);
     let effort = table.text("effort", "\"low\"", notes).and_then(|text| effort(&text, notes));
     let Some(text) = table.text("model", "\"gpt-6.1-terra\"", notes) else {
         if table.get("model").is_none() {

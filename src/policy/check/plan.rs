@@ -10,11 +10,16 @@ use crate::policy::rule::Act;
 use crate::policy::show;
 use crate::policy::table::{Keys, Placed, Table, wrong_type};
 
-use super::steps::{self, MOST_STEPS};
+use super::steps::{self, Doer, MOST_STEPS};
 use super::{BudgetDraft, BudgetRule, act, budget, only};
 
 const STEP: Keys =
     Keys { of: "a step of a plan's limit", known: &["at", "do", "say", "to", "wait", "else", "until"], later: &[] };
+
+const DOER: Doer = Doer {
+    of: "a step of a plan's limit",
+    words: &["warn", "steer", "throttle", "route", "hold", "ask", "stop", "kill"],
+};
 
 /// Keys of other budgets, and why they say nothing of a plan.
 const OTHERS: [(&str, &str); 4] = [
@@ -106,7 +111,7 @@ fn steps(table: &Table<'_>, limit: Option<PlanShare>, notes: &mut Notes) -> Opti
 
 fn step(table: &Table<'_>, notes: &mut Notes) -> Option<StepDraft> {
     const HINT: &str = "write a share of the budget's limit, such as `80%`";
-    table.only(&STEP, notes);
+    let table = &table.only(&STEP, notes);
     let at = steps::required(table, "at", "\"80%\"", notes).and_then(|text| match percent::parse(text.value) {
         Ok(value) => Some(Placed { value, span: text.span }),
         Err(error) => {
@@ -114,7 +119,8 @@ fn step(table: &Table<'_>, notes: &mut Notes) -> Option<StepDraft> {
             None
         }
     });
-    let act = act::check(table, "`decide` goes with a budget that can be allotted, not with a plan's own limit", notes);
+    let act =
+        act::check(table, DOER, "`decide` goes with a budget that can be allotted, not with a plan's own limit", notes);
     let verb = table.get("do")?.span();
     let ((act, routes), Placed { value: at, span }) = act.zip(at)?;
     Some(StepDraft { step: PlanStep { at, act }, at: span, verb, routes })

@@ -105,7 +105,7 @@ fn one(Entry { key, value }: &Entry<'_>, notes: &mut Notes) -> Option<Placed<Pri
         notes.refuse(&key.span, message, format!("a name with a dot needs quotes: `[prices.\"{name}\"]`"));
         return None;
     }
-    table.only(&KEYS, notes);
+    let table = table.only(&KEYS, notes);
     let model = models::model_name(key, notes);
     notes.name_model(key.value, &key.span, Naming::Own);
     let price = price(key, &table, notes);
@@ -154,7 +154,7 @@ fn dated<T>(
     let mut done = Vec::with_capacity(rows.len());
     let count = rows.len();
     for (at, row) in rows.into_iter().enumerate() {
-        row.only(keys, notes);
+        let row = row.only(keys, notes);
         let since = row.get("since").and_then(|value| day(value, notes));
         if at > 0 && row.get("since").is_none_or(|_| since.is_some()) && since <= last {
             let message = "rows stand oldest first, each with its own `since`";

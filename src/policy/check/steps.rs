@@ -15,6 +15,7 @@ use crate::policy::suggest;
 use crate::policy::table::{Keys, Placed, Table, Text, wrong_type};
 
 use super::decide::{self, MayDraft};
+use super::meant;
 
 const KEYS: Keys =
     Keys { of: "a step", known: &["at", "do", "say", "to", "wait", "else", "may", "max_extend"], later: &[] };
@@ -134,21 +135,42 @@ pub(super) fn check(
 }
 
 fn one(table: &Table<'_>, limits: &Limits, notes: &mut Notes) -> Option<StepDraft> {
-    table.only(&KEYS, notes);
+    let table = &table.only(&KEYS, notes);
     let at_text = required(table, "at", "\"80%\"", notes);
     let at = at_text.as_ref().and_then(|text| threshold(text, limits, notes));
-    act(table, at.zip(at_text.map(|text| text.span)), limits.unit, notes)
+    let deed = required(table, "do", "\"warn\"", notes);
+    let doing = deed.and_then(|text| Some((self::deed(&text, notes)?, text.span)));
+    act(table, at.zip(at_text.map(|text| text.span)), doing, limits.unit, notes)
 }
 
-/// What an alert does, and where that wants a model ladder. An alert has no share at which it would.
-pub(super) fn of_alert(table: &Table<'_>, notes: &mut Notes) -> Option<(Step, Vec<Span>)> {
-    let draft = act(table, Some((Threshold::Share(1000), table.span.clone())), None, notes)?;
+/// What an alert, or a step of a plan's own limit, does, and where that wants a model ladder. Neither has a share of a
+/// budget at which it would, nor anything that a governor could choose.
+pub(super) fn of_alert(table: &Table<'_>, doer: Doer, notes: &mut Notes) -> Option<(Step, Vec<Span>)> {
+    let text = required(table, "do", "\"warn\"", notes);
+    let doing = text.and_then(|text| Some((Deed::Do(verb(&text, doer, notes)?), text.span)));
+    let draft = act(table, Some((Threshold::Share(1000), table.span.clone())), doing, None, notes)?;
     Some((draft.step, draft.routes))
 }
 
-fn act(table: &Table<'_>, at: Option<(Threshold, Span)>, unit: Option<Unit>, notes: &mut Notes) -> Option<StepDraft> {
-    let deed_text = required(table, "do", "\"warn\"", notes);
-    let deed = deed_text.as_ref().and_then(|text| self::deed(text, notes));
+/// Who does what `do` says, and what that can be.
+#[derive(Clone, Copy)]
+pub(super) struct Doer {
+    /// As messages call it.
+    pub(super) of: &'static str,
+    /// The words, those that are not [`VERBS`] included.
+    pub(super) words: &'static [&'static str],
+}
+
+const STEP: Doer = Doer { of: "a step", words: &["warn", "steer", "throttle", "route", "ask", "stop", "kill", DECIDE] };
+
+fn act(
+    table: &Table<'_>,
+    at: Option<(Threshold, Span)>,
+    doing: Option<(Deed, Span)>,
+    unit: Option<Unit>,
+    notes: &mut Notes,
+) -> Option<StepDraft> {
+    let deed = doing.as_ref().map(|(deed, _)| *deed);
     let chosen = if deed == Some(Deed::Decide) { decide::check(table, unit, notes) } else { None };
     let wait = table.text("wait", "\"30m\"", notes);
     let otherwise = table.text("else", "\"stop\"", notes);
@@ -168,8 +190,8 @@ fn act(table: &Table<'_>, at: Option<(Threshold, Span)>, unit: Option<Unit>, not
     let otherwise_span = otherwise.as_ref().map(|text| text.span.clone());
     let otherwise = otherwise.map_or(Some(Verb::Stop), |text| self::otherwise(&text, notes));
     let (at, at_span) = at?;
-    let verb_span = deed_text?.span;
-    let (verb, may, routes, extend) = match deed? {
+    let (deed, verb_span) = doing?;
+    let (verb, may, routes, extend) = match deed {
         Deed::Do(verb) => (verb, None, (verb == Verb::Route).then(|| verb_span.clone()), None),
         Deed::Decide => {
             let MayDraft { may, route, extend } = chosen?;
@@ -222,13 +244,50 @@ fn threshold(text: &Text<'_>, limits: &Limits, notes: &mut Notes) -> Option<Thre
             }
         };
     }
-    let Some(amount) = text.value.trim_end().strip_suffix("left") else {
-        notes.refuse(&text.span, format!("`{}` does not say when", text.value), AT_HINT);
+    let Some(amount) = text.value.trim_end().strip_suffix("left").map(str::trim_end) else {
+        notes.refuse(&text.span, format!("`{}` does not say when", text.value), when(text.value));
         return None;
     };
-    let amount = Placed { value: amount.trim_end(), span: text.span.clone() };
-    let left = super::quantity(&amount, notes)?;
+    if let Ok(share) = percent::parse(amount) {
+        let hint = match share {
+            ..1000 => format!("write `{}`: shares are of what is spent", percent::show(1000 - share)),
+            _ => AT_HINT.to_owned(),
+        };
+        notes.refuse(&text.span, format!("`{}` is a share, and no amount", text.value), hint);
+        return None;
+    }
+    if Quantity::parse_limit(amount).is_ok_and(|left| left.amount == 0) {
+        let message = format!("`{}` is the limit itself", text.value);
+        notes.refuse(&text.span, message, "write `100%`");
+        return None;
+    }
+    let left = super::quantity(&Placed { value: amount, span: text.span.clone() }, notes)?;
     fits(&left, text, limits, notes).then_some(Threshold::Left(left.amount))
+}
+
+/// What to write instead of a text that does not say when.
+fn when(text: &str) -> String {
+    let trimmed = text.trim();
+    let number = ["percent", "per cent", "pct"].into_iter().find_map(|word| trimmed.strip_suffix(word));
+    let share = number.unwrap_or(trimmed).trim_end();
+    // `0.8` and `.8` are shares, too.
+    let tenths = share.strip_prefix("0.").or_else(|| share.strip_prefix('.')).filter(|_| number.is_none());
+    let share = match tenths {
+        Some(tenths) if tenths.len() <= 2 => format!("{tenths:0<2}").trim_start_matches('0').to_owned(),
+        Some(_) | None => share.to_owned(),
+    };
+    if percent::parse(&format!("{share}%")).is_ok() {
+        return format!("write `{share}%`");
+    }
+    let amount = ["remaining", "remain", "remains"].into_iter().find_map(|word| trimmed.strip_suffix(word));
+    let amount = amount.unwrap_or(trimmed).trim_end();
+    if Quantity::parse(amount).is_ok() {
+        return format!("write `{amount} left`, or a share of the limit, such as `80%`");
+    }
+    match trimmed {
+        "limit" | "the limit" | "end" | "max" | "full" => "write `100%`".to_owned(),
+        _ => AT_HINT.to_owned(),
+    }
 }
 
 /// What is left must be of the limit's unit, and less than the limit.
@@ -273,15 +332,22 @@ fn deed(text: &Text<'_>, notes: &mut Notes) -> Option<Deed> {
         notes.refuse(&text.span, message, "write `do = \"decide\", may = [\"extend\", \"ask\"]`");
         return None;
     }
-    let words: Vec<&str> = VERBS.map(Verb::as_str).into_iter().chain([DECIDE]).collect();
-    verb(text, &words, notes).map(Deed::Do)
+    verb(text, STEP, notes).map(Deed::Do)
 }
 
-fn verb(text: &Text<'_>, words: &[&str], notes: &mut Notes) -> Option<Verb> {
+fn verb(text: &Text<'_>, doer: Doer, notes: &mut Notes) -> Option<Verb> {
     let found = VERBS.into_iter().find(|verb| verb.as_str() == text.value);
     if found.is_none() {
-        let message = format!("`{}` is nothing that a step can do", text.value);
-        notes.refuse(&text.span, message, suggest::hint(text.value, words));
+        let Doer { of, words } = doer;
+        let message = format!("`{}` is nothing that {of} can do", text.value);
+        let hint = match meant::step(text.value).filter(|verb| words.contains(verb)) {
+            Some(verb) if text.value == "deny" => {
+                format!("write `{verb}`, or `ask`: `deny` is what a `[[gate]]` does to single calls")
+            }
+            Some(verb) => format!("write `{verb}`; known are {}", suggest::list(words)),
+            None => suggest::hint(text.value, words),
+        };
+        notes.refuse(&text.span, message, hint);
     }
     found
 }
@@ -292,7 +358,7 @@ fn otherwise(text: &Text<'_>, notes: &mut Notes) -> Option<Verb> {
         notes.refuse(&text.span, message, "write `route`, `stop` or `kill`");
         return None;
     }
-    verb(text, &[Verb::Route, Verb::Stop, Verb::Kill].map(Verb::as_str), notes)
+    verb(text, Doer { words: &["route", "stop", "kill"], ..STEP }, notes)
 }
 
 /// How fast a throttled agent may go on.

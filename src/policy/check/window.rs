@@ -13,6 +13,8 @@ use crate::policy::suggest;
 use crate::policy::table::{Keys, Table, Text, wrong_type};
 use crate::policy::window::{day_start, local_moment};
 
+use super::meant;
+
 const KEYS: Keys = Keys { of: "`window`", known: &["from", "until"], later: &[] };
 
 const WORDS: [(&str, Window); 6] = [
@@ -54,8 +56,17 @@ fn named(text: &Text<'_>, notes: &mut Notes) -> Option<Window> {
     match duration::parse(text.value) {
         Ok(duration) => return Some(Window::Rolling(duration)),
         Err(DurationError::Malformed) => {
-            let near = suggest::nearest(text.value, WORDS.iter().map(|(word, _)| *word));
-            let hint = near.map_or(HINT.to_owned(), |word| format!("did you mean `{word}`?"));
+            let near = || suggest::nearest(text.value, WORDS.iter().map(|(word, _)| *word));
+            let hint = match meant::window(text.value).or_else(near) {
+                // What lives no longer than a run.
+                _ if ["run", "agent", "thread", "session"].contains(&text.value) => {
+                    "leave `window` out: `per = \"run\"`, `\"agent\"` and `\"thread\"` count for the thing's own life"
+                        .to_owned()
+                }
+                _ if text.value.trim() == "1M" => "write `month`, or `1m` for a minute".to_owned(),
+                Some(word) => format!("did you mean `{word}`?"),
+                None => HINT.to_owned(),
+            };
             notes.refuse(&text.span, format!("`{}` is not a window", text.value), hint);
         }
         Err(error @ (DurationError::Zero | DurationError::TooLong)) => {
@@ -66,7 +77,7 @@ fn named(text: &Text<'_>, notes: &mut Notes) -> Option<Window> {
 }
 
 fn between(table: &Table<'_>, tz: Tz, notes: &mut Notes) -> Option<Window> {
-    table.only(&KEYS, notes);
+    let table = &table.only(&KEYS, notes);
     let mut bound = |key| table.get(key).map(|value| moment(key, value, tz, notes));
     let (from, until) = match (bound("from"), bound("until")) {
         (None, None) => {

@@ -40,7 +40,7 @@ fn an_alert_says_what_it_looks_at_and_what_goes_with_that() {
         (alert("spend = \"2 minutes\"\nwithout = \"changes\""), "`2 minutes` is nothing that responses add up to"),
         (alert("spend = \"2 usd\"\nwithout = \"luck\""), "`luck` is no value of `without`"),
         (alert("failing = 1"), "`failing = 1`: nothing is in a row before it comes twice"),
-        (alert("failing = \"3\""), "`failing` must be a number, not a text"),
+        (alert("failing = \"3\""), "`failing` must be a whole number, not a text"),
         (alert("context = \"130%\""), "`130%` is more than all of it"),
         (alert("cache_below = \"low\""), "`low` is not a share"),
         (alert("used = \"80%\""), "`80%` is no share of a plan's limit"),
@@ -52,8 +52,8 @@ fn an_alert_says_what_it_looks_at_and_what_goes_with_that() {
         (alert("idle = \"5m\"\ndo = \"warn\"\nwait = \"5m\""), "`wait` goes with `do = \"ask\"`, not with `warn`"),
         ("[[alert]]\nname = \"a\"\nidle = \"5m\"".to_owned(), "the alert has no `do`"),
         (alert("idle = \"5m\"\ndo = \"decide\""), "`decide` goes with a budget's step, not with an alert"),
-        (alert("idle = \"5m\"\ndo = \"dance\""), "`dance` is nothing that a step can do"),
-        (alert("idel = \"5m\"\nfailing = 3"), "`[[alert]]` has no key `idel`"),
+        (alert("idle = \"5m\"\ndo = \"dance\""), "`dance` is nothing that an alert can do"),
+        (alert("moed = \"observe\"\nfailing = 3"), "`[[alert]]` has no key `moed`"),
         (format!("{}\n{}", alert("failing = 3"), alert("failing = 3")), "there are two alerts named `a`"),
     ];
     for (text, message) in cases {

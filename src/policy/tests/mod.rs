@@ -5,6 +5,7 @@ mod alert;
 mod divided;
 mod governor;
 mod joined;
+mod newcomers;
 mod plan;
 mod refused;
 mod warned;
@@ -44,4 +45,10 @@ fn policy(text: &str) -> Policy {
 fn messages(text: &str) -> Vec<String> {
     let mistakes = load_one(text).map_or_else(|mistakes| mistakes, |loaded| loaded.warnings);
     mistakes.into_iter().map(|mistake| mistake.message).collect()
+}
+
+/// Message and hint of each mistake of one file, errors and warnings alike.
+fn told(text: &str) -> Vec<(String, String)> {
+    let mistakes = load_one(text).map_or_else(|mistakes| mistakes, |loaded| loaded.warnings);
+    mistakes.into_iter().map(|mistake| (mistake.message, mistake.hint)).collect()
 }

@@ -139,8 +139,10 @@ fn each_mistake_is_told_in_one_sentence() {
             steps("{ at = \"80%\", do = \"stop\" }, { at = \"90%\", do = \"warn\" }"),
             "`warn` comes after `stop`, which is more severe",
         ),
-        ("[budget]\nname = \"b\"".to_owned(), "`budget` must be a list of tables"),
-        ("[[budgets]]\nname = \"b\"".to_owned(), "a policy has no key `budgets`"),
+        (budget("").replace("[[budget]]", "[budget]"), "`budget` must be a list of tables"),
+        (budget("").replace("[[budget]]", "[budget.b]"), "`budget` must be a list of tables"),
+        (budget("").replace("[[budget]]", "[[budgets]]"), "a policy has no key `budgets`"),
+        (budget("limit = \"5 usd\"").replace("limit", "limt"), "`[[budget]]` has no key `limt`"),
         ("mode = \"dry\"".to_owned(), "`dry` is no value of `mode`"),
         ("timezone = \"Mars\"".to_owned(), "`Mars` is not a time zone"),
         ("[ledger]\nfresh = \"panic\"".to_owned(), "`panic` is no value of `fresh`"),
@@ -234,7 +236,7 @@ fn each_mistake_of_a_gate_is_told_in_one_sentence() {
         (gate("do = \"stop\""), "`stop` is nothing that a gate can do"),
         ("[[gate]]\nname = \"g\"".to_owned(), "the gate has no `do`"),
         ("[[gate]]\ndo = \"ask\"".to_owned(), "the gate has no `name`"),
-        ("[gate]\nname = \"g\"".to_owned(), "`gate` must be a list of tables"),
+        (gate("").replace("[[gate]]", "[gate]"), "`gate` must be a list of tables"),
         (gate("match = []"), "`match` is empty"),
         (gate("match = [3]"), "`match` must be a list of texts, not a number"),
         (gate("match = \" \""), "the pattern is empty"),
@@ -415,7 +417,7 @@ fn the_version_must_be_said() {
     for (text, message) in [
         ("", "the policy does not say its `version`"),
         ("version = 2", "this govern understands version 1, not 2"),
-        ("version = \"1\"", "`version` must be a number, not a text"),
+        ("version = \"1\"", "`version` must be a whole number, not a text"),
     ] {
         let mistakes = load(vec![layer(Layer::User, text)], FlagRules::default()).unwrap_err();
         assert_eq!(mistakes.len(), 1, "{text}");
