@@ -22,7 +22,7 @@ use fake_responses::{FakeResponses, Reply, Select};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-const DEAR: &str = "gpt-6.1-sol";
+const DEAR: &str = "gpt-6.2-sol";
 const CHEAP: &str = "gpt-6.1-terra";
 
 const POLICY: &str = include_str!("demo.toml");

@@ -327,7 +327,7 @@ fn is_branch(name: &str) -> bool {
 
 fn model(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Wanted>> {
     let tier = table.text("tier", "\"standard\"", notes);
-    let model = table.text("model", "\"gpt-6.1-sol\"", notes);
+    let model = table.text("model", "\"gpt-6.2-sol\"", notes);
     match (tier, model) {
         (Some(_), Some(model)) => {
             let hint = "leave one of them out: a tier stands for a model";

@@ -53,7 +53,7 @@ pub fn model_of<'m>(tier: &str, models: &'m Models) -> Result<&'m ModelId, Canno
     models.tiers.get(tier).ok_or_else(|| {
         let known: Vec<&str> = models.tiers.keys().map(String::as_str).collect();
         let hint = if known.is_empty() {
-            "the policy has none: add `tiers = { standard = \"gpt-6.1-sol\" }` to its `[models]`".to_owned()
+            "the policy has none: add `tiers = { standard = \"gpt-6.2-sol\" }` to its `[models]`".to_owned()
         } else {
             suggest::hint(tier, &known)
         };

@@ -52,7 +52,7 @@ pub(super) fn check(
         pattern::globs(texts, notes)
     };
     let paths = list(table, "paths", "[\".github/*\"]", read_paths, notes);
-    let models = list(table, "model", "[\"gpt-6-astra*\"]", models::patterns, notes);
+    let models = list(table, "model", "[\"gpt-6*-astra*\"]", models::patterns, notes);
     let only = only::check(table, "gate", notes);
     let cost_above = cost_above(table, notes);
     let verb = verb(table, notes);

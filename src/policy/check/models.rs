@@ -19,16 +19,16 @@ const RUNG: Keys = Keys { of: "a rung of the ladder", known: &["model", "effort"
 /// The most models of a ladder.
 const MOST_RUNGS: usize = 100;
 
-const TIERS_EXAMPLE: &str = "{ frontier = \"gpt-6-astra\", cheap = \"gpt-6-luna\" }";
+const TIERS_EXAMPLE: &str = "{ frontier = \"gpt-6.2-astra\", cheap = \"gpt-6-luna\" }";
 
 /// The most tiers.
 const MOST_TIERS: usize = 50;
 
-const RUNG_EXAMPLE: &str = "[\"gpt-6-astra\", { model = \"gpt-6.1-terra\", effort = \"low\" }]";
+const RUNG_EXAMPLE: &str = "[\"gpt-6.2-astra\", { model = \"gpt-6.1-terra\", effort = \"low\" }]";
 
 /// Reads the ladder, the allowed models and what an unpriced one means.
 pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
-    let Some(table) = root.table("models", "{ ladder = [\"gpt-6-astra\", \"gpt-6-luna\"] }", notes) else { return };
+    let Some(table) = root.table("models", "{ ladder = [\"gpt-6.2-astra\", \"gpt-6-luna\"] }", notes) else { return };
     let table = table.only(&KEYS, notes);
     draft.ladder = ladder(&table, notes);
     draft.allow = table.texts("allow", "[\"gpt-6*\"]", notes).map(|texts| {
@@ -143,7 +143,7 @@ pub(super) fn model_name(text: &Text<'_>, notes: &mut Notes) -> Option<ModelId> 
         return Some(ModelId::new(text.value));
     }
     let message = format!("`{}` is not the name of a model", text.value);
-    notes.refuse(&text.span, message, "write it as Codex does, such as `gpt-6.1-sol`");
+    notes.refuse(&text.span, message, "write it as Codex does, such as `gpt-6.2-sol`");
     None
 }
 
@@ -165,7 +165,7 @@ fn tiers(table: &Table<'_>, notes: &mut Notes) -> Vec<TierDraft> {
     let mut tiers = Vec::new();
     for Entry { key, value } in entries.into_iter().take(MOST_TIERS) {
         let Some(text) = as_text(value) else {
-            wrong_type(key.value, value, "the name of a model", "\"gpt-6.1-sol\"", notes);
+            wrong_type(key.value, value, "the name of a model", "\"gpt-6.2-sol\"", notes);
             continue;
         };
         let named = tier_name(&key, notes);

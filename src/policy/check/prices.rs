@@ -216,13 +216,13 @@ fn stand_ins(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<StandIn>> {
         return Some(vec![StandIn { since: None, model: models::model_name(&text, notes)? }]);
     }
     if !matches!(value.get_ref(), DeValue::Array(_)) {
-        wrong_type("priced_as", value, "a model's name or a list of tables", "\"gpt-6.1-sol\"", notes);
+        wrong_type("priced_as", value, "a model's name or a list of tables", "\"gpt-6.2-sol\"", notes);
         return None;
     }
     let read = |row: &Table<'_>, span: &std::ops::Range<usize>, since, notes: &mut Notes| {
-        let Some(name) = row.text("model", "\"gpt-6.1-sol\"", notes) else {
+        let Some(name) = row.text("model", "\"gpt-6.2-sol\"", notes) else {
             if row.get("model").is_none() {
-                notes.refuse(span, "the row has no `model`", "write `model = \"gpt-6.1-sol\"`");
+                notes.refuse(span, "the row has no `model`", "write `model = \"gpt-6.2-sol\"`");
             }
             return None;
         };
