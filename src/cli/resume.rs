@@ -11,7 +11,7 @@ use clap::Args;
 use self::kept::Kept;
 use crate::codex::Invocation;
 use crate::decide::lift::Lift;
-use crate::decide::permission;
+use crate::decide::permission::{self, Lifting};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{HeldBack, Ledger};
@@ -124,7 +124,27 @@ impl Earlier {
     /// Whether this person may let it go on under this policy.
     pub(super) fn accept(&self, policy: &Policy) -> Result<()> {
         self.release(&policy.approvals)?;
-        self.accept_change(policy)
+        self.accept_change(policy)?;
+        self.may_lift(policy)
+    }
+
+    /// What `--extend` asks for is judged before the run is opened again: a refusal changes nothing of it, neither its
+    /// outcome nor its record.
+    fn may_lift(&self, policy: &Policy) -> Result<()> {
+        let Some(Lift { by_amount, who, .. }) = &self.lift else { return Ok(()) };
+        let refused = |why: &str| {
+            Error::new(format!("refused to go on with run `{}`: {why}", self.info.id))
+                .hint("nothing was changed: the run can still go on")
+                .exit(Exit::Refused)
+        };
+        let mut lifted = policy.budgets.iter().filter(|budget| budget.unit() == by_amount.unit);
+        let named = lifted.clone().find(|budget| Some(&budget.name) == self.info.rule.as_ref());
+        let Some(budget) = named.or_else(|| lifted.next_back()) else {
+            return Err(refused(&format!("no budget of this run counts what `--extend {by_amount}` would lift")));
+        };
+        // What other answers have lifted it by already is known when its window is: at the start.
+        let lifting = Lifting { budget: &budget.name, by: *by_amount, given: 0 };
+        permission::judge(&policy.approvals, who, Some(lifting)).map_err(|not| refused(&not.to_string()))
     }
 
     /// What a person stopped or paused, or said no to, only somebody who may answer lets go on: as `continue` does.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::model::{
     AgentName, ApprovalId, BudgetKey, Dimension, Money, Quantity, Response, RunId, ThreadId, Timestamp, Unit, Verb,
+    scope_in_words,
 };
 use crate::policy::rule::{Budget, Step, Threshold, Window};
 use crate::policy::verdict::{is_at_limit, is_strict};
@@ -347,7 +348,7 @@ impl Account {
             scope if scope.starts_with("run=") || scope.starts_with("agent=") || scope.starts_with("thread=") => {
                 String::new()
             }
-            scope => format!(", {scope}"),
+            scope => format!(", {}", scope_in_words(scope)),
         };
         format!("{}{reserved} of {} ({}{scope})", unit.show(self.spent), unit.show(self.limit()), self.key.budget)
     }

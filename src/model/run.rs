@@ -182,6 +182,15 @@ impl fmt::Display for ApprovalState {
     }
 }
 
+/// A scope as a person reads it: `team=web`, and `no team` where nobody said which.
+pub fn scope_in_words(scope: &str) -> String {
+    let parts = scope.split(", ").map(|part| match part.strip_suffix("=?") {
+        Some(dimension) => format!("no {dimension}"),
+        None => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
 /// What reservations, extensions and questions are about: one budget, for one thing, in one window.
 /// All runs that name it so share it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -213,4 +222,16 @@ pub struct Extension {
     pub at: Timestamp,
     /// When it ends; `None`: with its window.
     pub until: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_said_is_no_question_mark() {
+        for (scope, read) in [("team=?", "no team"), ("team=web, user=?", "team=web, no user"), ("", "")] {
+            assert_eq!(scope_in_words(scope), read);
+        }
+    }
 }

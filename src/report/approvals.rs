@@ -8,6 +8,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::budget::Amount;
 use super::marks::{Billed, UNPRICED, marks};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
+use super::status::without_silent;
 use super::summary::Totals;
 use super::text::{between, duration, moment, rfc3339};
 use crate::model::{Answer, AnswerWord, Approval, ApprovalState, Billing, Braked, RunId, Subject, Timestamp, Unit};
@@ -134,7 +135,7 @@ impl ApprovalReport {
                 self.deadline(approval),
             ]
         });
-        Table { columns, rows: rows.collect(), totals: None }
+        without_silent(Table { columns, rows: rows.collect(), totals: None })
     }
 
     fn deadline(&self, approval: &Approval) -> Cell {
@@ -152,7 +153,10 @@ impl ApprovalReport {
         let lead = format!("{}", approval.id);
         let text = match (&approval.answer, approval.state) {
             (Some(answer), _) => {
-                let by = approval.by.as_deref().unwrap_or("somebody");
+                let by = match approval.by.as_deref() {
+                    Some("deadline") => "nobody answered in time:",
+                    by => by.unwrap_or("somebody"),
+                };
                 let reason = approval.reason.as_deref().map(|reason| format!(": “{reason}”")).unwrap_or_default();
                 format!(
                     "{} — {by} {}{reason}",

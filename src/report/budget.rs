@@ -11,7 +11,7 @@ use super::round::{Shown, credit_column, grouped, money_column, scaled_column, s
 use super::spawn_standing::SpawnStanding;
 use super::text::{ahead, moment, rfc3339};
 use crate::model::quantity::credits_exactly;
-use crate::model::{BudgetName, LimitTold, Money, Timestamp, Unit};
+use crate::model::{BudgetName, LimitTold, Money, Timestamp, Unit, scope_in_words};
 
 /// One budget, for one thing that it is counted per, in one window. Amounts are in the unit's
 /// smallest part: nano-dollars, tokens, responses, milliseconds.
@@ -262,7 +262,10 @@ impl BudgetReport {
             };
             vec![
                 Cell::new(standing.budget.as_str()),
-                Cell::new(if standing.scope.is_empty() { "everything" } else { &standing.scope }),
+                Cell::new(match standing.scope.as_str() {
+                    "" => "everything".to_owned(),
+                    scope => scope_in_words(scope),
+                }),
                 seen(part(0, Tone::Plain)),
                 if standing.reserved == 0 { Cell::unknown() } else { part(1, Tone::Plain) },
                 seen(part(2, standing.tone())),
@@ -359,7 +362,7 @@ const BUDGET_HINT: &str = "Set one with `govern run --budget 5usd -- …`, or wr
 
 /// ` for team=web`; nothing for everything.
 fn per(scope: &str) -> String {
-    if scope.is_empty() { String::new() } else { format!(" for {scope}") }
+    if scope.is_empty() { String::new() } else { format!(" for {}", scope_in_words(scope)) }
 }
 
 /// An amount as JSON spells it: dollars and credits as a decimal string, minutes as a number, counts as whole numbers.

@@ -15,7 +15,7 @@ use super::text::{between, count, duration};
 use super::told::{Told, told};
 use super::{BudgetStanding, SpawnStanding};
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Brake, Braked, Event, ModelId, Money, RunId, RunInfo, ThreadInfo, Unit};
+use crate::model::{AgentName, Brake, Braked, Event, ModelId, Money, RunId, RunInfo, ThreadInfo, Unit, scope_in_words};
 
 /// Everything that is known of a run.
 #[derive(Clone, Debug)]
@@ -66,6 +66,13 @@ pub struct Handoff {
 pub enum Next {
     /// The exact command, such as `govern resume k3f9x27m1a --extend 2usd`.
     Command(String),
+    /// The same, where only these may type it: whoever reads it is none of them.
+    Others {
+        /// The exact command.
+        command: String,
+        /// The approvers of the policy.
+        who: Vec<String>,
+    },
     /// Nothing of govern's: why, as a sentence without its end.
     Nothing(String),
 }
@@ -74,7 +81,7 @@ impl Handoff {
     /// The command that goes on.
     pub fn command(&self) -> Option<&str> {
         match &self.next {
-            Next::Command(command) => Some(command),
+            Next::Command(command) | Next::Others { command, .. } => Some(command),
             Next::Nothing(_) => None,
         }
     }
@@ -312,6 +319,12 @@ impl RunReport {
                 page.list(items);
                 page.command(command);
             }
+            Next::Others { command, who } => {
+                let who = who.join(" or ");
+                items.push(Item::note(format!("{spent} was spent. To go on is an answer, which {who} may give:")));
+                page.list(items);
+                page.command(command);
+            }
             Next::Nothing(why) => {
                 items.push(Item::note(format!("{spent} was spent. govern cannot resume it: {why}.")));
                 page.list(items);
@@ -344,7 +357,11 @@ fn share_title(of: &BudgetStanding) -> String {
 
 /// ` for team=web`; nothing for this run, or for everything.
 fn wide(scope: &str) -> String {
-    if scope.is_empty() || scope.starts_with("run=") { String::new() } else { format!(" for {scope}") }
+    if scope.is_empty() || scope.starts_with("run=") {
+        String::new()
+    } else {
+        format!(" for {}", scope_in_words(scope))
+    }
 }
 
 fn budget_item(standing: &BudgetStanding) -> Item {

@@ -2,7 +2,7 @@
 
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::text::{about, between, count, duration, shell_words};
-use crate::model::{Live, LiveAgent, LiveLimit, LivePool, Money, RunInfo, Standing, Timestamp, Unit};
+use crate::model::{Live, LiveAgent, LiveLimit, LivePool, Money, RunInfo, Standing, Timestamp, Unit, scope_in_words};
 
 /// What runs at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -270,7 +270,7 @@ fn whole(limit: &LiveLimit) -> String {
     let wide = if limit.scope.is_empty() || limit.scope.starts_with("run=") {
         String::new()
     } else {
-        format!(" for {}", limit.scope)
+        format!(" for {}", scope_in_words(&limit.scope))
     };
     let reserved = if limit.reserved > 0 { format!(" + {} reserved", show(limit.reserved)) } else { String::new() };
     let rate = match limit.unit {

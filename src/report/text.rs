@@ -20,7 +20,7 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
-/// `12 s`, `2 min 11 s`, `29 min`, `3 h 5 min`, `4 d 3 h`: two units at most, the smaller one only where it still matters.
+/// `0.4 s`, `12 s`, `2 min 11 s`, `29 min`, `3 h 5 min`, `4 d 3 h`: two units at most, the smaller one only where it still matters.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let pair = |unit: u64, name: &str, part: u64, part_name: &str| {
@@ -32,11 +32,23 @@ pub fn duration(duration: Duration) -> String {
         }
     };
     match seconds {
-        0..60 => format!("{seconds} s"),
+        // A whole second more or less is much of so little.
+        0..2 => tenths(duration),
+        2..60 => format!("{seconds} s"),
         60..600 => pair(60, "min", 1, "s"),
         600..3_600 => format!("{} min", seconds / 60),
         3_600..86_400 => pair(3_600, "h", 60, "min"),
         _ => pair(86_400, "d", 3_600, "h"),
+    }
+}
+
+/// `0 s`, `<0.1 s`, `0.4 s`, `1 s`.
+fn tenths(duration: Duration) -> String {
+    match (duration.as_millis() / 100, duration.is_zero()) {
+        (_, true) => "0 s".to_owned(),
+        (0, false) => "<0.1 s".to_owned(),
+        (tenths, false) if tenths % 10 == 0 => format!("{} s", tenths / 10),
+        (tenths, false) => format!("{}.{} s", tenths / 10, tenths % 10),
     }
 }
 
@@ -148,6 +160,9 @@ mod tests {
             (356_400, "4 d 3 h"),
         ] {
             assert_eq!(duration(Duration::from_secs(seconds)), read);
+        }
+        for (millis, read) in [(40, "<0.1 s"), (430, "0.4 s"), (1_000, "1 s"), (1_990, "1.9 s"), (2_900, "2 s")] {
+            assert_eq!(duration(Duration::from_millis(millis)), read);
         }
     }
 

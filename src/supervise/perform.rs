@@ -7,12 +7,13 @@ use crate::clocks::{KILL_GRACE, STOP_GRACE};
 use crate::decide::Effect;
 use crate::decide::effect::{About, Ending, Question};
 use crate::decide::lifecycle::{After, State};
+use crate::decide::permission;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::model::{AgentName, Money, ThreadId};
 use crate::policy::rule::Rung;
-use crate::process::{How, Order};
+use crate::process::{self, How, Order};
 use crate::report::text;
 use crate::ui;
 
@@ -141,7 +142,13 @@ impl Supervisor {
             agent.gate.is_shut() || (matches!(question.about, About::Call(_)) && !agent.is_stilled())
         });
         let alive = self.full_screen && at_gate;
+        // Nobody is asked here whose answer would not be taken.
+        let here = process::user_name(process::own_uid()).unwrap_or_default();
+        let approvals = &self.governor.policy().approvals;
+        let may_answer = permission::judge(approvals, &here, None).is_ok();
+        let who = if may_answer { "somebody".to_owned() } else { approvals.approvers.join(" or ") };
         let seen = !alive
+            && may_answer
             && self.asking.put(ui::answer::Question {
                 approval,
                 agent: question.agent,
@@ -160,7 +167,7 @@ impl Supervisor {
         if !seen {
             self.say(&format!("ask: {text} — `{agent}`, {cost} so far"));
             self.say(&format!(
-                "agent `{agent}` is held until somebody answers: govern approve {approval}, govern deny {approval}"
+                "agent `{agent}` is held until {who} answers: govern approve {approval}, govern deny {approval}"
             ));
         }
     }

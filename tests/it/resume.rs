@@ -184,7 +184,10 @@ fn nobody_lifts_a_limit_by_resume_that_he_may_not_lift_by_an_answer() {
     };
     policy("somebody-else");
     world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS)]);
-    let id = world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(124).id();
+    let end = world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(124);
+    let id = end.id();
+    let stderr = &end.finished.stderr;
+    assert!(stderr.contains("To go on is an answer, which somebody-else may give:"), "{}", end.finished);
     let refused = world.govern(&["resume", &id, "--extend", "0.1usd"]).expect_code(123);
     assert!(refused.stderr.contains(&format!("`{me}` is not among the approvers")), "{refused}");
     // Nor by a policy that names him, which he accepts himself.
@@ -192,6 +195,10 @@ fn nobody_lifts_a_limit_by_resume_that_he_may_not_lift_by_an_answer() {
     let refused = world.govern(&["resume", &id, "--extend", "0.1usd", "--accept-policy"]).expect_code(123);
     assert!(refused.stderr.contains("is not among the approvers"), "{refused}");
     assert_eq!((world.server.served().len(), extensions(&world)), (2, 0));
+    // Nothing was begun: the run is what it was.
+    assert_eq!(ledger::events(&world, "run_resumed").len(), 0);
+    let report = world.govern(&["report", "--run", &id]).expect_code(0);
+    assert!(String::from_utf8_lossy(&report.stdout).contains("stopped by"), "{report}");
     world.govern(&["audit", "verify"]).expect_code(0);
 }
 
@@ -206,6 +213,9 @@ fn all_answers_together_lift_a_budget_no_further_than_the_policy_says() {
     let id = world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(124).id();
     let too_much = world.govern(&["resume", &id, "--extend", "0.07usd"]).expect_code(123);
     assert!(too_much.stderr.contains("answers may extend `teams` by $0.06 in all, and this is $0.07"), "{too_much}");
+    let other = world.govern(&["resume", &id, "--extend", "5 responses"]).expect_code(123);
+    assert!(other.stderr.contains("no budget of this run counts what"), "{other}");
+    assert_eq!(ledger::events(&world, "run_resumed").len(), 0, "a refusal leaves the run as it is");
     world.govern(&["resume", &id, "--extend", "0.04usd"]).expect_code(0);
     let again = world.govern(&["resume", &id, "--extend", "0.03usd"]).expect_code(123);
     assert!(again.stderr.contains("$0.02 is left, and this is $0.03"), "{again}");

@@ -2,6 +2,8 @@
 
 use super::kept::Kept;
 use crate::cli::here::Here;
+use crate::cli::run::whoami;
+use crate::decide::permission;
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::model::event::{EventKind, Lifts};
@@ -22,8 +24,14 @@ pub(in crate::cli) fn next(ledger: &Ledger, info: &RunInfo, here: &Here<'_>) -> 
         Some(None) => unsaid(info, policy.as_ref()),
         None => None,
     };
-    let accepts = policy.is_some_and(|policy| policy.digest != info.policy);
-    Ok(Next::Command(command(&info.id, extend.as_deref(), accepts)))
+    let accepts = policy.as_ref().is_some_and(|policy| policy.digest != info.policy);
+    let command = command(&info.id, extend.as_deref(), accepts);
+    let decides = extend.is_some() || accepts || ledger.held_back(&info.id)?.is_some();
+    let refused = |policy: &Policy| permission::judge(&policy.approvals, &whoami(), None).is_err();
+    match policy.filter(|policy| decides && refused(policy)) {
+        Some(policy) => Ok(Next::Others { command, who: policy.approvals.approvers }),
+        None => Ok(Next::Command(command)),
+    }
 }
 
 /// The command line.
