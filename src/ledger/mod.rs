@@ -55,4 +55,4 @@ pub use news::News;
 pub use read::{Entry, Filter, HeldBack, RunFilter, RunState};
 pub use store::{Ledger, Patience};
 pub use sums::{Piece, SliceQuery, SumQuery, SumRow, SumsBy};
-pub use turn::{Appended, Turn};
+pub use turn::{Appended, Holder, Turn};

@@ -30,8 +30,17 @@ pub struct Appended {
     pub seq: u64,
     /// `false`: a response that the ledger has already, from this or another run or from an import.
     pub new: bool,
-    /// A response that the ledger has already, from an import: it is in no run's sums.
-    pub imported: bool,
+    /// Who has counted a response that the ledger has already, where it was not this run: it is not in this run's sums.
+    pub holder: Option<Holder>,
+}
+
+/// Who, beside the run that tells of a response, has counted it before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// An import, which belongs to no run.
+    Import,
+    /// Another run: one of two that are inside one another.
+    AnotherRun,
 }
 
 impl Turn<'_> {
@@ -54,8 +63,8 @@ impl Turn<'_> {
                 let (usage, digest) = match usage::insert(self.tx, run_no, &event.run, response)? {
                     Inserted::New(usage, digest) => (usage, digest),
                     Inserted::Known => {
-                        let imported = usage::is_imported(self.tx, &response.thread, &response.key)?;
-                        return Ok(Appended { seq: last, new: false, imported });
+                        let holder = usage::holder(self.tx, run_no, &response.thread, &response.key)?;
+                        return Ok(Appended { seq: last, new: false, holder });
                     }
                     Inserted::Confirms(told) => {
                         let (thread, key) = (response.thread.clone(), response.key.clone());
@@ -78,7 +87,7 @@ impl Turn<'_> {
             .execute(params![run_no, count(seq), data, head])?;
         self.follow(event, run_no, seq, head)?;
         calls::insert(self.tx, run_no, event)?;
-        Ok(Appended { seq, new: true, imported: false })
+        Ok(Appended { seq, new: true, holder: None })
     }
 
     /// Keeps what `govern resume` needs to go on with the run (JSON of the caller's making; no prompts, no secrets).

@@ -13,7 +13,7 @@ use super::history::{Origin, Past};
 use super::rollup::{Share, Shares};
 use super::series::{Series, SeriesBook};
 use super::store::moment;
-use super::turn::{count, json};
+use super::turn::{Holder, count, json};
 
 pub(super) mod confirmed;
 
@@ -409,12 +409,28 @@ pub(super) fn insert(
     })
 }
 
-/// The ledger has this response, and no run made it.
-pub(super) fn is_imported(conn: &Connection, thread: &ThreadId, key: &ResponseKey) -> Result<bool, LedgerError> {
+/// Whose a response is that the ledger has, if it is not this run's. What another run has recorded of a thread before this
+/// one began is no spend of this one, which only goes on with the thread.
+pub(super) fn holder(
+    conn: &Connection,
+    run_no: i64,
+    thread: &ThreadId,
+    key: &ResponseKey,
+) -> Result<Option<Holder>, LedgerError> {
     let mut statement = conn.prepare_cached(
-        "SELECT 1 FROM usage WHERE thread = (SELECT no FROM thread_ids WHERE id = ?1) AND key = ?2 AND run_no IS NULL",
+        "SELECT run_no, at > (SELECT started FROM runs WHERE no = ?3) FROM usage \
+         WHERE thread = (SELECT no FROM thread_ids WHERE id = ?1) AND key = ?2",
     )?;
-    Ok(statement.exists([thread.as_str(), key.as_str()])?)
+    let found = statement
+        .query_row(params![thread.as_str(), key.as_str(), run_no], |row| {
+            Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, bool>(1)?))
+        })
+        .optional()?;
+    Ok(found.and_then(|(holder, since)| match holder {
+        None => Some(Holder::Import),
+        Some(other) if other != run_no && since => Some(Holder::AnotherRun),
+        Some(_) => None,
+    }))
 }
 
 pub(super) fn number_thread(conn: &Connection, id: &str) -> Result<i64, LedgerError> {

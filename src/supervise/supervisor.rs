@@ -74,8 +74,8 @@ pub(super) struct Supervisor {
     pub(super) counted: HashSet<ThreadId>,
     /// Why the last answer was not taken in its turn.
     pub(super) not_taken: Option<NotTaken>,
-    /// Responses that an import took before this run could record them.
-    pub(super) imported: HashSet<(ThreadId, ResponseKey)>,
+    /// Responses that an import, or another run, took before this run could record them.
+    pub(super) held_elsewhere: HashSet<(ThreadId, ResponseKey)>,
     /// The one agent takes the whole screen.
     pub(super) full_screen: bool,
     pub(super) fresh: Vec<String>,
@@ -208,7 +208,7 @@ impl Supervisor {
             hooked: HashSet::new(),
             counted: HashSet::new(),
             not_taken: None,
-            imported: HashSet::new(),
+            held_elsewhere: HashSet::new(),
             full_screen,
             fresh: plan.fresh,
             sockets: plan.sockets,

@@ -8,7 +8,7 @@ use crate::decide::input::{Input, News, Settled};
 use crate::decide::lifecycle::State;
 use crate::decide::{Effect, Governor, Moment};
 use crate::error::Error;
-use crate::ledger::{self, Ledger, LedgerError, Patience, Turn};
+use crate::ledger::{self, Holder, Ledger, LedgerError, Patience, Turn};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ApprovalState, Event, Response, RunId};
 use crate::process::{self, Order};
@@ -200,23 +200,33 @@ impl Supervisor {
     }
 
     /// Writes a response; `None` for one that is known. What an import has taken meanwhile, as one may that cannot see
-    /// this run's process, was spent by this run all the same.
+    /// this run's process, was spent by this run all the same; so was what a run inside this one, or around it, has
+    /// counted first.
     fn enter(&mut self, turn: &mut Turn<'_>, response: Box<Response>) -> Result<Option<Input>, LedgerError> {
         let (agent, kind) = (response.agent.clone(), EventKind::Response(response.clone()));
         let appended = turn.append(&Event { at: clock::now(), run: self.run.clone(), agent, kind })?;
         if appended.new {
             return Ok(Some(Input::Responded(response)));
         }
+        let Some(holder) = appended.holder else { return Ok(None) };
         // A file that was replaced is read again, and the ledger cannot tell these from what was seen before.
-        let first = appended.imported && self.imported.insert((response.thread.clone(), response.key.clone()));
-        if first && self.imported.len() == 1 {
-            self.mark(
-                "some responses of this run were imported before it could record them: they count for its own budgets, \
-                 and stand in reports as imported"
-                    .to_owned(),
-            );
+        if !self.held_elsewhere.insert((response.thread.clone(), response.key.clone())) {
+            return Ok(None);
         }
-        Ok(first.then_some(Input::Imported(response)))
+        if self.held_elsewhere.len() == 1 {
+            let what = match holder {
+                Holder::Import => {
+                    "some responses of this run were imported before it could record them: they count for its own \
+                     budgets, and stand in reports as imported"
+                }
+                Holder::AnotherRun => {
+                    "some responses of this run were recorded by another, which is inside it or around it: they count \
+                     for the budgets of both, and stand in reports as the other's"
+                }
+            };
+            self.mark(what.to_owned());
+        }
+        Ok(Some(Input::Imported(response)))
     }
 }
 

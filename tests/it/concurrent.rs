@@ -1,7 +1,7 @@
 //! Several at once: in one `CODEX_HOME`, in one ledger, under one budget.
 
 use crate::PAID;
-use crate::support::codex::CURRENT;
+use crate::support::codex::{CURRENT, PREVIOUS};
 use crate::support::fake_responses::{Gate, Reply, Request, Select};
 use crate::support::ledger;
 use crate::support::process::LONG;
@@ -26,6 +26,26 @@ fn neighbours_in_one_codex_home_are_told_apart() {
         let own: Vec<Request> = served.iter().filter(|request| request.body.contains(prompt)).cloned().collect();
         assert_eq!(own.len(), 3);
         ledger::expect_exactly(&world, &end.id(), &own);
+    }
+}
+
+#[test]
+fn a_run_inside_a_run_takes_nothing_out_of_the_outer_ones_limit() {
+    for version in [CURRENT, PREVIOUS] {
+        for (command, limit) in [
+            ("govern run -- codex exec 'do it'; true", "3 responses"),
+            ("govern run --budget '9 responses' -- codex exec 'do it'; true", "0.06 usd"),
+        ] {
+            let Some(world) = World::with_codex(version) else { continue };
+            world.server.script(Select::any(), (0..12).map(|_| Reply::exec("sleep 0.3")));
+            let flags = ["--budget", limit, "--at-limit", "kill"];
+            let end = world.run_governed(&flags, &["sh", "-c", command]).expect_code(124);
+            // The outer one keeps its limit by signals, so that one may be on its way.
+            let served = world.server.requests().len();
+            assert!(served <= 4, "{version:?} {command}: {served} served: {}", end.finished);
+            end.finished.expect_said("they count for the budgets of both");
+            assert_eq!(ledger::report(&world, &[])["totals"]["responses"].as_u64(), Some(served as u64));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::ledger::testing::*;
-use crate::ledger::{FileMark, Filter, Ledger, Origin, Past, Verified};
+use crate::ledger::{FileMark, Filter, Holder, Ledger, Origin, Past, Verified};
 use crate::model::event::EventKind;
 use crate::model::{Basis, Guess, Response, Tokens};
 
@@ -56,9 +56,9 @@ fn what_was_governed_or_imported_before_is_not_counted_again() {
     // Nor does a run count what was imported before it got there.
     turn(&mut ledger, |turn| {
         let known = turn.append(&answered(response("r1", "t1", "b"))).unwrap();
-        assert_eq!((known.new, known.imported), (false, true));
+        assert_eq!((known.new, known.holder), (false, Some(Holder::Import)));
         let own = turn.append(&answered(response("r1", "t1", "a"))).unwrap();
-        assert_eq!((own.new, own.imported), (false, false));
+        assert_eq!((own.new, own.holder), (false, None));
     });
     assert_eq!(ledger.sums_by(&[], None, None).unwrap()[0].1.responses, 3);
     assert!(matches!(ledger.verify().unwrap(), Verified::Open { .. }));
@@ -97,9 +97,9 @@ fn a_response_that_a_hook_told_first_counts_once_whoever_reads_its_record() {
     govern(&mut ledger, "r2");
     for _ in 0..2 {
         let again = append(&mut ledger, &answered(response("r2", "t2", "a")));
-        assert_eq!((again.new, again.imported), (false, false));
+        assert_eq!((again.new, again.holder), (false, None));
         let again = append(&mut ledger, &answered(response("r2", "t1", "b")));
-        assert_eq!((again.new, again.imported), (false, false));
+        assert_eq!((again.new, again.holder), (false, None));
     }
     append(&mut ledger, &ended("r2"));
     assert_eq!(import(&mut ledger, &[response("", "t2", "a")]), [false]);

@@ -1,7 +1,7 @@
 //! Owns nothing: what is appended comes back as it was, once, in order.
 
 use crate::ledger::testing::*;
-use crate::ledger::{Appended, Filter, Ledger, LedgerError, RunFilter};
+use crate::ledger::{Appended, Filter, Holder, Ledger, LedgerError, RunFilter};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{ApprovalId, Basis, Billing, Cost, Event, Guess, Money, Response, ServiceTier};
 
@@ -80,7 +80,7 @@ fn every_kind_of_event_comes_back_as_it_was() {
     told.extend(one_of_each());
     told.extend([answered(response("r1", "t1", "resp_1")), answered(rare()), ended("r1")]);
     for (event, seq) in told.iter().zip(1..).skip(1) {
-        assert_eq!(append(&mut ledger, event), Appended { seq, new: true, imported: false });
+        assert_eq!(append(&mut ledger, event), Appended { seq, new: true, holder: None });
     }
     let entries = ledger.events(&"r1".into()).unwrap();
     assert_eq!(entries.iter().map(|entry| entry.event.clone()).collect::<Vec<_>>(), told);
@@ -92,11 +92,11 @@ fn a_response_counts_once_whichever_run_brings_it() {
     let mut ledger = Ledger::in_memory().unwrap();
     govern(&mut ledger, "r1");
     let first = response("r1", "t1", "resp_1");
-    assert_eq!(append(&mut ledger, &answered(first.clone())), Appended { seq: 2, new: true, imported: false });
-    assert_eq!(append(&mut ledger, &answered(first.clone())), Appended { seq: 2, new: false, imported: false });
+    assert_eq!(append(&mut ledger, &answered(first.clone())), Appended { seq: 2, new: true, holder: None });
+    assert_eq!(append(&mut ledger, &answered(first.clone())), Appended { seq: 2, new: false, holder: None });
     govern(&mut ledger, "r2");
     let again = Response { run: Some("r2".into()), ..first };
-    assert_eq!(append(&mut ledger, &answered(again)), Appended { seq: 1, new: false, imported: false });
+    assert_eq!(append(&mut ledger, &answered(again)), Appended { seq: 1, new: false, holder: None });
     // The same key in another thread is another response.
     assert!(append(&mut ledger, &answered(response("r2", "t2", "resp_1"))).new);
     assert_eq!(ledger.sums_by(&[], None, None).unwrap()[0].1.responses, 2);
@@ -223,4 +223,18 @@ fn responses_stream_in_the_order_of_their_time() {
     assert_eq!(keys(Filter { run: Some("r2".into()), ..Filter::default() }), ["r2-1", "r2-2", "r2-3"]);
     let window = Filter { since: Some(at(60_000)), until: Some(at(120_000)), run: None };
     assert_eq!(keys(window), ["r1-1", "r2-1"]);
+}
+
+#[test]
+fn of_two_runs_inside_one_another_the_later_teller_hears_whose_a_response_is() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    govern(&mut ledger, "r1");
+    govern(&mut ledger, "r2");
+    for (millis, holder) in [(5, Some(Holder::AnotherRun)), (0, None), (-5, None)] {
+        let of = |run: &str| Response { at: at(millis), ..response(run, "t", &format!("k{millis}")) };
+        assert!(append(&mut ledger, &answered(of("r2"))).new);
+        let again = append(&mut ledger, &answered(of("r1")));
+        assert_eq!((again.new, again.holder), (false, holder), "{millis} ms after the start of both");
+        assert_eq!(append(&mut ledger, &answered(of("r2"))).holder, None);
+    }
 }

@@ -10,7 +10,7 @@ use crate::decide::bar::BarTold;
 use crate::decide::input::{Input, Phase};
 use crate::error::Error;
 use crate::import::{self, Named, Session, Told};
-use crate::ledger::{Ledger, LedgerError, RunState, Turn};
+use crate::ledger::{Holder, Ledger, LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
 use crate::model::{Event, Response, ThreadId, Timestamp};
 use crate::supervise::at_gate::asked;
@@ -434,12 +434,12 @@ pub(super) fn enter(turn: &mut Turn<'_>, call: &Call, input: Input) -> Result<Op
     let Input::Responded(response) = input else { return Ok(Some(input)) };
     let (agent, kind) = (response.agent.clone(), EventKind::Response(response.clone()));
     let appended = turn.append(&Event { at: clock::now(), run: call.run.clone(), agent, kind })?;
-    Ok(match (appended.new, appended.imported) {
+    Ok(match (appended.new, appended.holder) {
         (true, _) => Some(Input::Responded(response)),
-        (false, true) => {
+        (false, Some(Holder::Import)) => {
             mark_imported(turn, call, &response.thread)?;
             Some(Input::Imported(response))
         }
-        (false, false) => None,
+        (false, Some(Holder::AnotherRun) | None) => None,
     })
 }
