@@ -116,6 +116,8 @@ pub struct Account {
     pub spent: i64,
     /// This run's claim.
     pub reserved: i64,
+    /// The books say the same of it. They may have more, where another process of this run has claimed before.
+    pub is_claimed_so: bool,
     /// The most severe step that need not be carried out again on any agent, by its place.
     pub fired: Option<usize>,
     /// Steps before the limit that a person answered: on to the next one. By what they are, since their amount is another
@@ -178,6 +180,7 @@ impl Account {
             extended: 0,
             spent: 0,
             reserved: 0,
+            is_claimed_so: true,
             fired: None,
             passed: Vec::new(),
             fired_at: None,
@@ -202,6 +205,7 @@ impl Account {
             extended: 0,
             spent: 0,
             reserved: 0,
+            is_claimed_so: true,
             fired: None,
             fired_at: None,
             passed: Vec::new(),

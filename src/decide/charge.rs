@@ -235,13 +235,13 @@ impl Governor {
                 .chain(asked)
                 .filter(|_| !account.is_past(now.wall) && !claims_none)
                 .fold(0_i64, i64::saturating_add);
-            if amount != account.reserved {
+            if amount != account.reserved || !account.is_claimed_so {
                 claims.push((index, amount));
             }
         }
         for (index, amount) in claims {
             let Some(account) = self.accounts.get_mut(index) else { continue };
-            account.reserved = amount;
+            (account.reserved, account.is_claimed_so) = (amount, true);
             if self.policy.budgets.get(account.budget).is_some_and(is_shared) {
                 self.effects.push(Effect::Reserve { key: account.key.clone(), amount });
             }

@@ -79,6 +79,8 @@ impl Governor {
             self.charge_the_run(response, Some(&name), books);
         }
         let last = joined.threads.iter().flat_map(|thread| &thread.recent).max_by_key(|last| last.at).cloned();
+        // The hook before this one has claimed what it let through.
+        self.accounts.iter_mut().for_each(|account| account.is_claimed_so = false);
         self.take_over(now, &joined);
         if let Some(agent) = self.agents.get_mut(&name) {
             agent.cost = books.cost(&self.run, &name);

@@ -50,6 +50,24 @@ fn a_run_inside_a_run_takes_nothing_out_of_the_outer_ones_limit() {
 }
 
 #[test]
+fn sessions_under_installed_hooks_wait_for_each_others_answers_and_never_for_each_other() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+    world.policy(
+        "[[budget]]\nname = \"shared\"\nper = \"everything\"\nwindow = \"day\"\nlimit = \"9 responses\"\n\
+         steps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+    world.server.always(Select::root(), Reply::exec("sleep 0.1"));
+    let sessions = ["one", "two", "three", "four"].map(|prompt| world.start("codex", &["exec", prompt]));
+    for session in sessions {
+        assert_eq!(session.finish().code(), 1);
+    }
+    // Each fits alone: the last one is nobody's to wait for.
+    assert_eq!(world.server.served().len(), 9);
+    world.wait_for_no_survivors(LONG);
+}
+
+#[test]
 fn two_runs_cannot_both_take_the_last_of_a_shared_budget() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     // $0.0212 each: four fit.

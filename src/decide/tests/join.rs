@@ -220,3 +220,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_waits_for_room_gives_back_what_the_hook_before_it_claimed() {
+    let mut session = Session::under(
+        "[[budget]]\nname = \"all\"\nper = \"everything\"\nwindow = \"day\"\nlimit = \"5 responses\"\n\
+         steps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+    let claims = |effects: &[Effect]| -> Vec<i64> {
+        let amount = |effect: &Effect| if let Effect::Reserve { amount, .. } = effect { Some(*amount) } else { None };
+        effects.iter().filter_map(amount).collect()
+    };
+    let first = session.asks(Some(1_000));
+    assert!(goes_on(&first));
+    assert_eq!(claims(&first).last(), Some(&1));
+    // Three of five are spent, and two others claim one each.
+    session.asks(Some(1_000));
+    session.shelf.others.insert("all".to_owned(), 2);
+    let held = session.asks(Some(1_000));
+    assert!(!goes_on(&held), "{held:?}");
+    assert_eq!(claims(&held).last(), Some(&0), "{held:?}");
+}
