@@ -165,6 +165,8 @@ pub struct Thread {
     pub gated: bool,
     /// The tool that it ran last was one that starts a sub-agent, or waits for one.
     pub(super) delegates: bool,
+    /// Tools of its were let run since its last request: they may be under way.
+    pub(super) runs_tools: bool,
     /// What was let through of it and has no answer yet.
     pub admission: Admission,
     /// It writes a session file.
@@ -482,6 +484,7 @@ impl Default for Thread {
             model: None,
             gated: false,
             delegates: false,
+            runs_tools: false,
             admission: Admission::default(),
             has_file: true,
             is_told: false,

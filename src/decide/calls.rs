@@ -335,6 +335,21 @@ impl Governor {
         }
     }
 
+    /// A stop lets the tools end that were let run. One that was called beside them and has no room is told so: as long as
+    /// it waits, Codex does not ask for the request at which the agent is ended. It counts nowhere: what lifts the limit
+    /// by one call lets one call more run.
+    pub(super) fn refuse_beside_others(&mut self, name: &AgentName, hook: HookId, thread: &ThreadId) {
+        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.gate.is_draining()) else { return };
+        if !agent.threads.get(thread).is_some_and(|known| known.runs_tools) {
+            return;
+        }
+        let why = agent.because.clone();
+        if let Some((_, Wants::Tool(call))) = agent.gate.take(hook) {
+            self.mark(Some(name), format!("refused: {}: {}: {why}", call.tool, call.short));
+            self.effects.push(Effect::Answer { hook, deny: Some(format!("govern: {why}")) });
+        }
+    }
+
     fn refuse_call(&mut self, now: Moment, name: &AgentName, hook: HookId, (why, by): (&str, Option<&str>)) {
         let spends = self.agents.get(name).and_then(|agent| agent.gate.asker_of(hook));
         if let Some(thread) = spends {

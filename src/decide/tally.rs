@@ -52,10 +52,11 @@ impl Governor {
         }
     }
 
-    /// How many tools of the agent wait that this account would count.
+    /// A tool of the agent waits that this account would count: 1 for the next one, however many wait. Each is judged when
+    /// those before it have run.
     pub(super) fn calls_waiting(&self, account: &Account, budget: &Budget, agent: &Agent) -> i64 {
-        let waiting = agent.gate.tools().filter(|thread| self.falls_under(account, budget, agent, thread)).count();
-        i64::try_from(waiting).unwrap_or(i64::MAX)
+        let waits = agent.gate.tools().any(|thread| self.falls_under(account, budget, agent, thread));
+        i64::from(waits)
     }
 
     /// No limit in tool calls keeps a tool of the agent from running, whatever else holds the agent.

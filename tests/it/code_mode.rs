@@ -90,6 +90,30 @@ fn a_tool_of_a_cell_that_is_refused_does_not_run_and_the_cell_is_told() {
 }
 
 #[test]
+fn of_calls_side_by_side_those_that_fit_run_to_their_end_before_a_stop() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let commands = (1..6).map(|nth| {
+        let call = json!({"cmd": format!("sleep 1; touch made-{nth}"), "yield_time_ms": 30_000});
+        format!("tools.exec_command({call}),\n")
+    });
+    let script = format!("await Promise.allSettled([{}]);\n", commands.collect::<String>());
+    let cell = json!({"type": "custom_tool_call", "call_id": "cell_1", "name": "exec", "input": script});
+    let replies = [Reply::item(cell), Reply::exec("touch last"), Reply::message("all is done")];
+    world.server.script(Select::root(), replies);
+    let flags = ["--budget", "3 tool calls", "--at-limit", "stop"];
+    let end = world.run_governed(&flags, &["codex", "exec", "-m", IN_CODE_MODE, "do it"]);
+    let id = end.id();
+    end.expect_code(124).expect_outcome("stopped").expect_said("the next call would pass the limit");
+    assert_eq!(calls(&world).len(), 3, "the others count nowhere");
+    let made = (1..6).filter(|nth| world.path(&format!("work/made-{nth}")).exists()).count();
+    assert_eq!((made, world.server.requests().len()), (3, 1));
+    world.govern(&["audit", "verify"]).expect_code(0);
+    // What was refused takes nothing of what a person adds.
+    world.govern(&["resume", &id, "--extend", "1 tool calls"]).expect_code(0);
+    assert!(world.path("work/last").exists());
+}
+
+#[test]
 fn a_model_without_code_mode_waits_for_its_tool_by_itself() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     gated(&world);

@@ -198,12 +198,12 @@ impl Governor {
         self.withdraw_if_at_rest(now, name, books);
         self.keep_still(name);
         let Some(agent) = self.agents.get_mut(name) else { return };
-        let State::Freezing(intent) = agent.state else {
-            return self.let_through(now, name, books);
-        };
-        if !agent.gate.draining {
-            return;
+        if !matches!(agent.state, State::Freezing(_)) && self.let_through(now, name, books) {
+            // Of several that waited together some have run: the next one has to be judged by itself.
+            self.evaluate_one(now, name, books);
         }
+        let Some(agent) = self.agents.get(name).filter(|agent| agent.gate.draining) else { return };
+        let State::Freezing(intent) = agent.state else { return };
         if intent == Intent::Stop {
             self.let_through(now, name, books);
         }
@@ -220,8 +220,9 @@ impl Governor {
         }
     }
 
-    fn let_through(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    /// Answers those that may go on; says whether a tool may not because of a limit in tool calls.
+    fn let_through(&mut self, now: Moment, name: &AgentName, books: &dyn Books) -> bool {
+        let Some(agent) = self.agents.get_mut(name) else { return false };
         let gate = &agent.gate;
         let paused = agent.pause.is_some();
         // Who waits for a governor model is held as one that waits for a person.
@@ -233,8 +234,9 @@ impl Governor {
         let ready: Vec<HookId> =
             gate.waiting.iter().filter(|(id, (of, wants))| may(**id, of, wants)).map(|(id, _)| *id).collect();
         let mut soonest: Option<Duration> = None;
+        let mut any_too_many = false;
         for hook in ready {
-            let Some(agent) = self.agents.get(name) else { return };
+            let Some(agent) = self.agents.get(name) else { break };
             let Some((thread, wants)) = agent.gate.waiting.get(&hook).cloned() else { continue };
             let again = agent.threads.get(&thread).is_some_and(|known| agent.gate.asks_again(hook, known));
             let waits = wants.spends() && !again;
@@ -243,6 +245,8 @@ impl Governor {
                 continue;
             }
             if matches!(wants, Wants::Tool(_)) && !self.calls_fit(name, books) {
+                self.refuse_beside_others(name, hook, &thread);
+                any_too_many = true;
                 continue;
             }
             let by = self.agents.get_mut(name).and_then(|agent| agent.gate.passes.remove(&hook));
@@ -251,6 +255,7 @@ impl Governor {
         if let Some(wait) = soonest {
             self.arm_pace(name, wait);
         }
+        any_too_many
     }
 
     /// What waits may go on.
@@ -264,6 +269,7 @@ impl Governor {
             // Each request that has a name is told of when it is over, unless its Codex ended first.
             let lost = entry.is_named && !again && !entry.admission.announces() && entry.is_unanswered();
             entry.admission.passes(now.wall, &asked);
+            entry.runs_tools = false;
             if lost {
                 agent.lose(&thread);
             }
@@ -279,7 +285,8 @@ impl Governor {
         match wants {
             Wants::Turn => self.tell(name, hook, &thread),
             Wants::Tool(call) => {
-                agent.threads.entry(thread.clone()).or_default().delegates = is_about_sub_agents(&call.tool);
+                let entry = agent.threads.entry(thread.clone()).or_default();
+                (entry.delegates, entry.runs_tools) = (is_about_sub_agents(&call.tool), true);
                 self.tell(name, hook, &thread);
                 self.record_call(name, thread, call, ToolVerdict::Allowed, by);
             }

@@ -4,11 +4,11 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::steer::tool;
-use super::world::{CODEX, Plan, World};
+use super::world::{CODEX, Plan, World, response};
 use crate::decide::input::{Timer, Wants};
 use crate::decide::{Effect, Input};
-use crate::model::AgentName;
 use crate::model::event::{Answer, EventKind, ToolVerdict};
+use crate::model::{AgentName, Response, Source};
 
 fn three(rest: &str) -> String {
     format!("[[budget]]\nname = \"tools\"\nlimit = \"3 tool calls\"\n{rest}\n")
@@ -19,6 +19,12 @@ impl World {
         for id in ids {
             self.hook(id, "root", tool());
         }
+    }
+
+    /// A hook tells of a response, whose record came before: tools wait for that of the next one.
+    fn told_by_hook(&mut self, tokens: u64) {
+        let told = response(CODEX, "root", &self.model, tokens, self.now.wall);
+        self.responds(Response { source: Source::Hook, ..told });
     }
 
     fn let_run(&self) -> usize {
@@ -45,6 +51,31 @@ fn the_call_that_would_pass_the_limit_does_not_run() {
     assert!(world.finished() && !world.is_let_through(6));
     assert_eq!(world.let_run(), 3);
     assert_snapshot!(world.told());
+}
+
+#[test]
+fn calls_beside_those_that_fit_are_refused_and_the_stop_waits_for_the_next_request() {
+    // They come one after the other, or wait together for the record of the response that called them.
+    for together in [false, true] {
+        let mut world = Plan::of(&three("per = \"run\"\nsteps = [{ at = \"100%\", do = \"stop\" }]")).started();
+        world.hook(1, "root", Wants::Request);
+        if together {
+            world.told_by_hook(10);
+            world.hook(2, "root", Wants::Request);
+            world.calls(3..8);
+            assert_eq!(world.let_run(), 0);
+        }
+        world.answers("root", 10);
+        if !together {
+            world.calls(3..8);
+        }
+        assert_eq!(world.let_run(), 3, "{together}");
+        let refused = |effect: &&Effect| matches!(effect, Effect::Answer { deny: Some(_), .. });
+        assert_eq!(world.effects.iter().filter(refused).count(), 2, "{together}");
+        assert!(!world.finished() && !world.effects.iter().any(|effect| matches!(effect, Effect::Freeze(_))));
+        world.hook(9, "root", Wants::Request);
+        assert!(world.finished() && !world.is_let_through(9), "{together}");
+    }
 }
 
 #[test]
