@@ -9,10 +9,13 @@ use crate::PAID;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select, Usage};
 use crate::support::skip::skip;
-use crate::support::world::{CHEAPER, MODEL, World};
+use crate::support::world::{CHEAPER, World};
 
 /// The model of the lead, whom govern does not meter.
 const LEAD: &str = "gpt-6-luna";
+
+/// What the example's policy calls `standard`.
+const STANDARD: &str = "gpt-6.2-sol";
 
 /// A Python that has the SDK; `None` where it cannot be installed: then the test is skipped.
 fn python() -> Option<String> {
@@ -44,7 +47,7 @@ fn the_lead_reads_answers_costs_stops_and_refusals() {
     server.script(lead, [all, Reply::message("The typos are fixed; the tests are not.")]);
     server.script(Select::root().model(CHEAPER), [Reply::message("three typos fixed")]);
     let half = Reply::exec("true").usage(Usage::new(0, 0, 6_000));
-    server.script(Select::root().model(MODEL), [half.clone(), half, Reply::exec(PAID)]);
+    server.script(Select::root().model(STANDARD), [half.clone(), half, Reply::exec(PAID)]);
 
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/agents-sdk/team.py");
     let program = program.display().to_string();
