@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::codex::HookEvent;
 use crate::model::{ModelId, ThreadId, Tokens};
@@ -62,8 +62,9 @@ pub struct HookInput {
     /// `completed` or `failed`.
     #[serde(default)]
     status: Option<String>,
-    /// What the request used; null where it failed, and where its provider did not say.
-    #[serde(default)]
+    /// What the request used; null where it failed, and where its provider did not say. Codex passes on whatever that says,
+    /// amounts below zero too: those say nothing.
+    #[serde(default, deserialize_with = "readable")]
     token_usage: Option<TokenUsage>,
     /// Why it failed.
     #[serde(default)]
@@ -79,6 +80,11 @@ struct TokenUsage {
     cache_write_input_tokens: u64,
     output_tokens: u64,
     reasoning_output_tokens: u64,
+}
+
+fn readable<'de, D: Deserializer<'de>>(usage: D) -> Result<Option<TokenUsage>, D::Error> {
+    let usage = serde_json::Value::deserialize(usage)?;
+    Ok(serde_json::from_value(usage).unwrap_or_default())
 }
 
 impl HookInput {
@@ -268,6 +274,7 @@ mod tests {
             ("failed", r#""stream disconnected before completion: x""#, "null", true, true),
             ("failed", r#""unexpected status 400""#, "null", true, false),
             ("completed", "null", "null", false, false),
+            ("completed", "null", r#"{"input_tokens":-1000,"output_tokens":10}"#, false, false),
         ] {
             let text = format!(
                 r#"{{"session_id":"root","hook_event_name":"PostModelRequest","status":"{status}","error":{error},"token_usage":{tokens}}}"#

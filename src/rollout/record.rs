@@ -183,6 +183,16 @@ pub enum Refused {
     },
 }
 
+/// What a response used.
+const USAGE: &str = "usage";
+
+impl Refused {
+    /// The record is a response's, and does not say what that used: a provider may tell amounts below zero.
+    pub fn is_usage(self) -> bool {
+        matches!(self, Self::Incomplete { field: USAGE, .. })
+    }
+}
+
 /// Reads one line, without its line feed.
 pub fn read(line: &[u8]) -> Result<Record, Refused> {
     read_for(Purpose::Control, line)
@@ -246,7 +256,7 @@ pub(super) fn read_whole(line: &[u8]) -> Result<Record, Refused> {
                 cwd: payload.cwd.owned(),
             },
             "token_usage_record" => usage_record(payload)?,
-            "event_msg" => event(payload, at),
+            "event_msg" => event(payload, at)?,
             "response_item" => response_item(payload),
             "compacted" => RecordKind::Compacted,
             _ => RecordKind::Other,
@@ -318,7 +328,7 @@ fn meta(payload: Payload<'_>) -> Result<RecordKind, Refused> {
 }
 
 fn usage_record(payload: Payload<'_>) -> Result<RecordKind, Refused> {
-    let usage = tokens(&payload.usage).ok_or(Refused::Incomplete { record: "token_usage_record", field: "usage" })?;
+    let usage = tokens(&payload.usage).ok_or(Refused::Incomplete { record: "token_usage_record", field: USAGE })?;
     Ok(RecordKind::UsageRecord {
         thread: thread(payload.thread_id),
         root: thread(payload.session_id),
@@ -329,12 +339,16 @@ fn usage_record(payload: Payload<'_>) -> Result<RecordKind, Refused> {
     })
 }
 
-fn event(payload: Payload<'_>, at: Option<Timestamp>) -> RecordKind {
-    match payload.kind.as_str() {
+fn event(payload: Payload<'_>, at: Option<Timestamp>) -> Result<RecordKind, Refused> {
+    Ok(match payload.kind.as_str() {
         Some("token_count") => {
             let info = payload.info.0.unwrap_or_default();
+            let total = tokens(&info.total_token_usage);
+            if total.is_none() && info.total_token_usage.0.is_some() {
+                return Err(Refused::Incomplete { record: "token_count", field: USAGE });
+            }
             RecordKind::TokenCount {
-                total: tokens(&info.total_token_usage),
+                total,
                 last: tokens(&info.last_token_usage),
                 window: info.model_context_window.0,
                 rate_limits: payload.rate_limits.0.map(|limits| Limits::read(limits, at)),
@@ -368,7 +382,7 @@ fn event(payload: Payload<'_>, at: Option<Timestamp>) -> RecordKind {
             }
         }
         _ => RecordKind::Other,
-    }
+    })
 }
 
 fn response_item(payload: Payload<'_>) -> RecordKind {

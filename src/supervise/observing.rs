@@ -220,6 +220,7 @@ impl Supervisor {
                 }
                 Reading::Phase(change) => inputs.push(phase(change)),
                 Reading::Altered { agent, id, path, how } => inputs.extend(self.altered(agent, id, &path, how)),
+                Reading::Untold(agent, thread) => inputs.push(Input::Untold { agent, thread }),
                 Reading::Skipped { path, lines, reason } => {
                     self.skipped += lines;
                     let path = path.display().to_string();

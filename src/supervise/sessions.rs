@@ -268,6 +268,7 @@ impl Sessions {
                 | Reading::Plan(..)
                 | Reading::Phase(_)
                 | Reading::Altered { .. }
+                | Reading::Untold(..)
                 | Reading::Skipped { .. } => {}
             }
         }

@@ -1,7 +1,7 @@
 //! What Codex tells after its requests is the second source of the meter: threads without a session file, requests that
 //! failed, and records that come late.
 
-use crate::support::codex::{CURRENT, OLD, OLDER, Version};
+use crate::support::codex::{CURRENT, OLD, OLDER, PREVIOUS, Version};
 use crate::support::fake_responses::{Reply, Select, Usage};
 use crate::support::world::{CHEAPER, MODEL, World};
 
@@ -142,8 +142,26 @@ fn a_request_that_failed_is_no_spend_and_reserves_nothing() {
 }
 
 fn tells_no_usage(world: &World) {
+    tells(world, Reply::without_usage);
+}
+
+fn tells(world: &World, how: fn(Reply) -> Reply) {
     let replies = (0..8).map(|_| Reply::exec("true")).chain([Reply::message("done")]);
-    world.server.script(Select::any(), replies.map(Reply::without_usage));
+    world.server.script(Select::any(), replies.map(how));
+}
+
+#[test]
+fn a_response_that_says_that_it_used_less_than_nothing_is_the_last_under_any_limit() {
+    for version in [CURRENT, PREVIOUS, OLD] {
+        for command in [&["codex", "exec", "do it"][..], &["sh", "-c", "codex exec 'do it'; true"]] {
+            let Some(world) = World::with_codex(version) else { continue };
+            world.server.script(Select::any(), (0..12).map(|_| Reply::exec("sleep 1").below_zero()));
+            let end = world.run_governed(&["--budget", "9 responses", "--at-limit", "stop"], command).expect_code(124);
+            // One that does not ask first may have sent the next ones.
+            assert!(world.server.served().len() <= 3, "{}: {command:?}", version.0);
+            end.expect_said("did not tell what a request used");
+        }
+    }
 }
 
 #[test]
@@ -175,7 +193,7 @@ fn installed_hooks_stop_after_a_response_that_does_not_tell_its_usage() {
         world.policy(
             "[[budget]]\nname = \"a run\"\nper = \"run\"\nlimit = \"3 responses\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",
         );
-        tells_no_usage(&world);
+        tells(&world, if version.0 == CURRENT.0 { Reply::below_zero } else { Reply::without_usage });
         let alone = world.run("codex", &["exec", "do it"]);
         assert_eq!(world.server.served().len(), 1, "{}: {alone}", version.0);
         assert_eq!(alone.code(), 1, "{}: {alone}", version.0);

@@ -164,6 +164,10 @@ fn what_cannot_be_read_is_refused_with_its_reason() {
             r#"{"type":"token_usage_record","payload":{"usage":{"input_tokens":-1,"output_tokens":1}}}"#,
             Refused::Incomplete { record: "token_usage_record", field: "usage" },
         ),
+        (
+            r#"{"type":"event_msg","payload":{"type":"token_count","info":{"total_token_usage":{"input_tokens":-1000,"output_tokens":10}}}}"#,
+            Refused::Incomplete { record: "token_count", field: "usage" },
+        ),
     ];
     for (line, expected) in cases {
         assert_eq!(read(line.as_bytes()), Err(*expected), "{line}");

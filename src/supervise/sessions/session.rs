@@ -44,6 +44,8 @@ pub(in crate::supervise) enum Reading {
         /// What.
         how: Alteration,
     },
+    /// A response of this thread does not say what it used.
+    Untold(AgentName, ThreadId),
     /// Lines that could not be read.
     Skipped {
         /// Where.
@@ -232,6 +234,8 @@ impl Session {
             let (position, record) = match rollout::read(line) {
                 Ok(record) => (position, record),
                 Err(why) => {
+                    let untold = meter.thread().cloned().filter(|_| why.is_usage());
+                    readings.extend(untold.map(|thread| Reading::Untold(agent.clone(), thread)));
                     refused.get_or_insert_with(|| (0, format!("{why} at byte {position}"))).0 += 1;
                     match rollout::after_torn(position, line) {
                         Some(whole) => whole,

@@ -38,6 +38,7 @@ fn tally(read: Vec<(FileId, Reads)>) -> (Vec<u64>, u64) {
             | Reading::Window(..)
             | Reading::Plan(..)
             | Reading::Altered { .. }
+            | Reading::Untold(..)
             | Reading::Phase(_) => {}
         }
     }
@@ -183,6 +184,7 @@ mod altered {
                     | Reading::Plan(..)
                     | Reading::Phase(_)
                     | Reading::Altered { .. }
+                    | Reading::Untold(..)
                     | Reading::Skipped { .. } => {}
                 }
             }

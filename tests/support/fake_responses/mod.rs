@@ -16,7 +16,7 @@ mod reply;
 
 pub use reply::{Gate, Reply, Select, USUAL, Usage, message, spawn_agent};
 
-use reply::{Answer, End};
+use reply::{Answer, End, Tells};
 
 /// A running server; its port is the system's choice.
 #[derive(Clone)]
@@ -286,7 +286,11 @@ impl Shared {
                     let item = with_ids(item, number, index);
                     event(stream, &json!({"type": "response.output_item.done", "output_index": index, "item": item}))?;
                 }
-                let usage = reply.tells_usage.then(|| reply.usage.wire());
+                let usage = match reply.tells {
+                    Tells::Usage => reply.usage.wire(),
+                    Tells::Null => Value::Null,
+                    Tells::BelowZero => json!({"input_tokens": -1000, "output_tokens": 10, "total_tokens": -990}),
+                };
                 match reply.end {
                     End::Completed => {
                         event(stream, &json!({"type": "response.completed", "response": {"id": id, "usage": usage}}))?;

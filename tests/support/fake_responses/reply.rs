@@ -103,12 +103,20 @@ impl std::iter::Sum for Usage {
     }
 }
 
+/// What an answer says of what it used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tells {
+    Usage,
+    Null,
+    BelowZero,
+}
+
 /// One scripted answer.
 #[derive(Clone)]
 pub struct Reply {
     pub(super) answer: Answer,
     pub(super) usage: Usage,
-    pub(super) tells_usage: bool,
+    pub(super) tells: Tells,
     pub(super) end: End,
     pub(super) headers: Vec<(String, String)>,
     pub(super) before: Duration,
@@ -143,7 +151,7 @@ impl Reply {
         Self {
             answer,
             usage: USUAL,
-            tells_usage: true,
+            tells: Tells::Usage,
             end: End::Completed,
             headers: Vec::new(),
             before: Duration::ZERO,
@@ -197,7 +205,13 @@ impl Reply {
 
     /// Says `null` where what it used belongs, as some other providers and proxies do.
     pub fn without_usage(mut self) -> Self {
-        (self.usage, self.tells_usage) = (Usage::default(), false);
+        (self.usage, self.tells) = (Usage::default(), Tells::Null);
+        self
+    }
+
+    /// Says that it used less than nothing, as a broken provider may.
+    pub fn below_zero(mut self) -> Self {
+        (self.usage, self.tells) = (Usage::default(), Tells::BelowZero);
         self
     }
 
