@@ -151,6 +151,10 @@ pub fn next(state: State, happening: Happening) -> (State, &'static [Order]) {
         (S::Starting(_) | S::Running | S::Freezing(_) | S::Held | S::Paused, H::Exited | H::Failed | H::Ended) => {
             (S::Gone, &[Order::Finish])
         }
+        // It failed before it stood still to be ended: it is not tried again.
+        (S::Starting(Some(Intent::Stop | Intent::Kill)) | S::Freezing(Intent::Stop | Intent::Kill), H::Retry) => {
+            (S::Gone, &[Order::Finish])
+        }
         // What its command left behind must be gone before it is started again.
         (S::Starting(_) | S::Running | S::Freezing(_) | S::Held | S::Paused, H::Retry) => {
             (S::Ending(After::Retry), &[Order::End])

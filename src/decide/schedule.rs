@@ -212,7 +212,12 @@ impl Governor {
     /// A command that failed is started anew while its agent has tries left.
     pub(super) fn may_retry(&self, name: &AgentName) -> bool {
         let left = |agent: &Agent| agent.attempt >= 1 && agent.attempt - 1 < agent.setup.retries;
-        self.interrupted.is_none() && self.agents.get(name).is_some_and(left)
+        let is_ending = |agent: &Agent| {
+            use {Intent::Kill, Intent::Stop, State::Freezing, State::Starting};
+            matches!(agent.state, Freezing(Stop | Kill) | Starting(Some(Stop | Kill)))
+        };
+        let may = |agent: &Agent| left(agent) && !is_ending(agent);
+        self.interrupted.is_none() && self.agents.get(name).is_some_and(may)
     }
 
     /// Its command could not be executed: no further try would be another.
