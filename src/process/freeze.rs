@@ -1,6 +1,7 @@
 //! Owns stopping and continuing whole trees of processes, and every signal that is sent.
 
 use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -16,6 +17,9 @@ const ACCEPT: Duration = Duration::from_millis(100);
 
 /// When a freeze gives up on a tree that still moves.
 const GIVE_UP: Duration = Duration::from_secs(2);
+
+/// How long a govern that is inside the tree has at a time to finish what it writes into its ledger.
+const WRITES_WITHIN: Duration = Duration::from_millis(2);
 
 /// Between two looks: a process stops within microseconds once it has the processor.
 const BETWEEN: Duration = Duration::from_micros(100);
@@ -52,7 +56,14 @@ pub(super) fn freeze(members: &Members<'_>, stopped: &mut HashSet<ProcessIdentit
         let patience = clock::monotonic().saturating_duration_since(begun);
         let accepted = patience >= ACCEPT && unsettled.iter().all(|process| is_stuck(process));
         let processes = count(now.iter().filter(|process| !process.is_dead()).count());
-        if agree && (unsettled.is_empty() || accepted) {
+        let settled = agree && (unsettled.is_empty() || accepted);
+        if settled && patience < GIVE_UP && lets_writers_go_on(&now) {
+            // The next walk stops them again, and what they have started.
+            before.clear();
+            std::thread::sleep(WRITES_WITHIN);
+            continue;
+        }
+        if settled {
             return Stillness { processes, unsettled: count(unsettled.len()) };
         }
         if patience >= GIVE_UP {
@@ -63,6 +74,31 @@ pub(super) fn freeze(members: &Members<'_>, stopped: &mut HashSet<ProcessIdentit
         }
         before = found;
     }
+}
+
+/// Continues those that are govern as well, as in a run inside a run, and were stopped while they wrote a ledger: nobody
+/// else could write it. Says whether there were any.
+fn lets_writers_go_on(stopped: &[Process]) -> bool {
+    let Ok(own) = std::fs::metadata("/proc/self/exe") else { return false };
+    let is_govern = |process: &&Process| {
+        std::fs::metadata(format!("/proc/{}/exe", process.identity.pid))
+            .is_ok_and(|exe| (exe.dev(), exe.ino()) == (own.dev(), own.ino()))
+    };
+    let mut governs = stopped.iter().filter(is_govern).peekable();
+    if governs.peek().is_none() {
+        return false;
+    }
+    let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+    let writers: HashSet<i32> = locks.lines().filter_map(writer).collect();
+    let writing = governs.filter(|process| writers.contains(&process.identity.pid));
+    writing.filter(|process| signal(process.identity, Signal::SIGCONT)).count() > 0
+}
+
+/// Who holds the lock of a line of `/proc/locks`, if it is one of those that SQLite takes to write (proc_locks(5)).
+fn writer(line: &str) -> Option<i32> {
+    let mut words = line.split_whitespace().skip(1);
+    let is_held = (words.next()?, words.next()?, words.next()?) == ("POSIX", "ADVISORY", "WRITE");
+    words.next()?.parse().ok().filter(|_| is_held)
 }
 
 /// Told to stop, and either its first thread or another one waits inside the kernel.
@@ -116,4 +152,22 @@ pub(super) fn exterminate(members: &Members<'_>, mut reap: impl FnMut(), patienc
 
 pub(super) fn count(items: usize) -> u32 {
     u32::try_from(items).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_writes_is_told_from_who_waits_reads_or_locks_otherwise() {
+        for (line, expected) in [
+            ("1: POSIX  ADVISORY  WRITE 4380 fd:00:6407843 120 120", Some(4380)),
+            ("1: -> POSIX  ADVISORY  WRITE 4381 fd:00:6407843 120 120", None),
+            ("2: POSIX  ADVISORY  READ 4380 fd:00:6407843 128 128", None),
+            ("3: FLOCK  ADVISORY  WRITE 4380 fd:00:6407844 0 EOF", None),
+            ("", None),
+        ] {
+            assert_eq!(writer(line), expected, "{line}");
+        }
+    }
 }

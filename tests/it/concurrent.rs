@@ -32,13 +32,13 @@ fn neighbours_in_one_codex_home_are_told_apart() {
 #[test]
 fn a_run_inside_a_run_takes_nothing_out_of_the_outer_ones_limit() {
     for version in [CURRENT, PREVIOUS] {
-        for (command, limit) in [
-            ("govern run -- codex exec 'do it'; true", "3 responses"),
-            ("govern run --budget '9 responses' -- codex exec 'do it'; true", "0.06 usd"),
+        for (command, limit, verb) in [
+            ("govern run -- codex exec 'do it'; true", "3 responses", "stop"),
+            ("govern run --budget '9 responses' -- codex exec 'do it'; true", "0.06 usd", "kill"),
         ] {
             let Some(world) = World::with_codex(version) else { continue };
             world.server.script(Select::any(), (0..12).map(|_| Reply::exec("sleep 0.3")));
-            let flags = ["--budget", limit, "--at-limit", "kill"];
+            let flags = ["--budget", limit, "--at-limit", verb];
             let end = world.run_governed(&flags, &["sh", "-c", command]).expect_code(124);
             // The outer one keeps its limit by signals, so that one may be on its way.
             let served = world.server.requests().len();
