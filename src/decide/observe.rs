@@ -131,6 +131,11 @@ impl Governor {
         self.agents.values().any(|agent| agent.codexes.get(&process).is_some_and(|known| known.is_awaited()))
     }
 
+    /// Nothing was seen yet of some Codex of this agent.
+    pub fn awaits_one_of(&self, agent: &AgentName) -> bool {
+        self.agents.get(agent).is_some_and(|agent| agent.codexes.values().any(|known| known.is_awaited()))
+    }
+
     /// What a Codex spends can be seen, whether its thread is new or goes on in a file that was known before.
     pub(super) fn codex_observed(&mut self, process: ProcessIdentity) {
         for agent in self.agents.values_mut() {

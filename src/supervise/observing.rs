@@ -197,6 +197,7 @@ impl Supervisor {
     fn understand(&mut self, readings: Vec<Reading>) -> Vec<Input> {
         let mut inputs = Vec::new();
         let mut moved = BTreeSet::new();
+        let mut is_awaited = false;
         let now = self.moment().uptime;
         for reading in readings {
             match reading {
@@ -212,6 +213,7 @@ impl Supervisor {
                     // What was done before is known when its answer is judged.
                     inputs.extend(self.working.news());
                     inputs.extend(self.answered_uncounted(&agent, &answer.thread));
+                    is_awaited |= self.governor.awaits_one_of(&agent);
                     if self.is_told_first(&agent, &answer) {
                         continue;
                     }
@@ -229,6 +231,10 @@ impl Supervisor {
             }
         }
         inputs.extend(self.progress(moved));
+        // A Codex that goes on with a thread that was known may be gone before the tree is looked through.
+        if is_awaited {
+            inputs.extend(self.claim_open());
+        }
         inputs
     }
 
