@@ -143,9 +143,11 @@ fn what_is_done_to_the_file_of_a_codex_that_does_not_ask_first_passes_no_limit()
             assert_eq!(end.finished.code(), 124, "{version:?}: {deed}: {}", end.finished);
             assert!(served <= 5, "{version:?}: {deed}: {served}: {}", end.finished);
             // One that was asked for as its agent was ended may be on no record, and then it is told.
-            let told = end.finished.stderr.contains("perhaps served");
+            let said = |text: &str| end.finished.stderr.contains(text);
+            let told = said("perhaps served") || said("could not be observed: all sums are the least");
             let counted = usize::try_from(spent).unwrap();
-            assert!(counted == served || told, "{version:?}: {deed}: {counted} of {served}: {}", end.finished);
+            let is_right = counted == served || counted + 1 == served && told;
+            assert!(is_right, "{version:?}: {deed}: {counted} of {served}: {}", end.finished);
         }
     }
 }
