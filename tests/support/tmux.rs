@@ -31,8 +31,9 @@ impl<'w> Terminal<'w> {
         let terminal = Self { world, socket: world.path("tmux.socket").display().to_string(), commands: Cell::new(0) };
         let width = columns.to_string();
         // A plain prompt and no history, whatever the user's shell says.
-        let shell = "env PS1='ready> ' HISTFILE= bash --noprofile --norc -i";
-        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &width, "-y", "50", shell]);
+        let date = std::env::var("LD_PRELOAD").map(|library| format!("LD_PRELOAD={library}")).unwrap_or_default();
+        let shell = format!("env {date} PS1='ready> ' HISTFILE= bash --noprofile --norc -i");
+        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &width, "-y", "50", &shell]);
         terminal.wait_for("ready>");
         Some(terminal)
     }
@@ -40,7 +41,9 @@ impl<'w> Terminal<'w> {
     fn tmux(&self, args: &[&str]) -> String {
         let mut all = vec!["-S", &self.socket];
         all.extend(args);
-        let done = self.world.command("tmux", &all).env("TERM", "xterm-256color").output().unwrap();
+        // On another day that is for what runs in it: its server does not live through it.
+        let mut tmux = self.world.command("tmux", &all);
+        let done = tmux.env_remove("LD_PRELOAD").env("TERM", "xterm-256color").output().unwrap();
         assert!(done.status.success(), "tmux {args:?}: {}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8_lossy(&done.stdout).into_owned()
     }
