@@ -501,10 +501,9 @@ impl Thread {
         self.root.as_ref().is_some_and(|root| root != own)
     }
 
-    /// What was let through of it last was perhaps sent, and has no answer: one whose tools run has, though it may not be
-    /// recorded yet. Not so a compaction that its Codex announces
-    /// and that is over with the turn, or never told of: 0.135 records none, 0.169 tells of none. 0.171 asks once more for
-    /// the request itself.
+    /// What was let through of it last was perhaps sent, and has no answer. Where its tools run it has one, though that may
+    /// not be recorded yet. A compaction that its Codex announces is no request either: 0.135 records none, 0.169 tells of
+    /// none, and 0.171 asks once more for the request itself.
     pub(super) fn is_unanswered(&self) -> bool {
         let may_be_sent = || self.has_file && !self.is_named && self.phase == Phase::InFlight;
         self.admission.is_open() && self.phase != Phase::Tools && (!self.admission.announces() || may_be_sent())

@@ -57,7 +57,7 @@ pub(super) fn freeze(members: &Members<'_>, stopped: &mut HashSet<ProcessIdentit
         let accepted = patience >= ACCEPT && unsettled.iter().all(|process| is_stuck(process));
         let processes = count(now.iter().filter(|process| !process.is_dead()).count());
         let settled = agree && (unsettled.is_empty() || accepted);
-        if settled && patience < GIVE_UP && lets_writers_go_on(&now) {
+        if settled && patience < GIVE_UP && lets_writers_go_on(&now, stopped) {
             // The next walk stops them again, and what they have started.
             before.clear();
             std::thread::sleep(WRITES_WITHIN);
@@ -76,15 +76,16 @@ pub(super) fn freeze(members: &Members<'_>, stopped: &mut HashSet<ProcessIdentit
     }
 }
 
-/// Continues those that are govern as well, as in a run inside a run, and were stopped while they wrote a ledger: nobody
-/// else could write it. Says whether there were any.
-fn lets_writers_go_on(stopped: &[Process]) -> bool {
+/// Continues those that are govern as well, as in a run inside a run, and that this stopped while they wrote a ledger:
+/// nobody else could write it. Says whether there were any.
+fn lets_writers_go_on(members: &[Process], stopped: &HashSet<ProcessIdentity>) -> bool {
     let Ok(own) = std::fs::metadata("/proc/self/exe") else { return false };
     let is_govern = |process: &&Process| {
         std::fs::metadata(format!("/proc/{}/exe", process.identity.pid))
             .is_ok_and(|exe| (exe.dev(), exe.ino()) == (own.dev(), own.ino()))
     };
-    let mut governs = stopped.iter().filter(is_govern).peekable();
+    let ours = members.iter().filter(|process| stopped.contains(&process.identity));
+    let mut governs = ours.filter(is_govern).peekable();
     if governs.peek().is_none() {
         return false;
     }
