@@ -114,6 +114,8 @@ pub struct Account {
     pub extended: i64,
     /// Spent so far, by all runs.
     pub spent: i64,
+    /// How much of that the books have elsewhere: another run, or an import, has recorded it under what does not count here.
+    pub beside: i64,
     /// This run's claim.
     pub reserved: i64,
     /// The books say the same of it. They may have more, where another process of this run has claimed before.
@@ -179,6 +181,7 @@ impl Account {
             base: limit.amount,
             extended: 0,
             spent: 0,
+            beside: 0,
             reserved: 0,
             is_claimed_so: true,
             fired: None,
@@ -204,6 +207,7 @@ impl Account {
             bounds,
             extended: 0,
             spent: 0,
+            beside: 0,
             reserved: 0,
             is_claimed_so: true,
             fired: None,
@@ -282,7 +286,7 @@ impl Account {
 
     fn ask_spent(&self, budget: &Budget, bounds: Bounds, books: &dyn Books) -> i64 {
         let values = self.per.iter().zip(self.values.iter().map(Option::as_deref)).collect();
-        books.spent(&SpentQuery { values, budget, bounds })
+        books.spent(&SpentQuery { values, budget, bounds }).saturating_add(self.beside)
     }
 
     /// What a plain yes lifts the limit by: a fifth of the policy's limit, or what the next request

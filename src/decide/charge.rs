@@ -14,6 +14,15 @@ use super::governor::Governor;
 use super::input::{Moment, Timer};
 use super::lifecycle::State;
 
+/// Who was first to record a response.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Recorded<'a> {
+    /// This run.
+    Here,
+    /// Another run or an import, like this.
+    Elsewhere(&'a Response),
+}
+
 impl Governor {
     /// Opens the accounts that an agent's spend of this moment falls under, as far as they are known
     /// before a model answers.
@@ -109,20 +118,44 @@ impl Governor {
         }
     }
 
-    /// Adds a response that the ledger has as nobody's: wider accounts have it from there, those of the run alone have
-    /// not, whether they are opened for it or were before.
-    pub(super) fn charge_the_run(&mut self, response: &Response, own: Option<&AgentName>, books: &dyn Books) {
+    /// Adds a response that another run, or an import, was first to record: accounts that count it as it is `recorded`
+    /// have it from the ledger, and the others have not, whether they are opened for it or were before: those of this
+    /// run, and those of a team, say, that the other run was not told of.
+    pub(super) fn charge_beside(
+        &mut self,
+        response: &Response,
+        recorded: &Response,
+        own: Option<&AgentName>,
+        books: &dyn Books,
+    ) {
         for index in 0..self.policy.budgets.len() {
             let Some(budget) = self.policy.budgets.get(index) else { continue };
             let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
             let Some(place) = Account::place(index, budget, self.policy.timezone, response.at, value) else { continue };
-            let (key, of_the_run) = (place.key.clone(), place.per.contains(&Dimension::Run));
+            let has_it = !place.per.contains(&Dimension::Run) && place.counts(budget, recorded);
+            let key = place.key.clone();
             if let Some(agent) = own {
                 self.open(place, agent, books);
             }
-            for account in self.accounts.iter_mut().filter(|a| of_the_run && a.key == key && a.budget == index) {
-                account.spent = account.spent.saturating_add(amount(response, key.unit));
+            for account in self.accounts.iter_mut().filter(|a| !has_it && a.key == key && a.budget == index) {
+                let amount = amount(response, key.unit);
+                account.spent = account.spent.saturating_add(amount);
+                account.beside = account.beside.saturating_add(amount);
             }
+        }
+    }
+
+    /// Adds a response to the accounts it falls under, whoever has recorded it.
+    pub(super) fn charge_as(
+        &mut self,
+        recorded: Recorded<'_>,
+        response: &Response,
+        own: Option<&AgentName>,
+        books: &dyn Books,
+    ) {
+        match recorded {
+            Recorded::Here => self.charge(response, own, books),
+            Recorded::Elsewhere(row) => self.charge_beside(response, row, own, books),
         }
     }
 

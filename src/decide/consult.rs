@@ -23,6 +23,7 @@ use crate::policy::verdict::Standing;
 use super::account::{Account, Books, amount};
 use super::advice::{self, Question};
 use super::agent::Agent;
+use super::charge::Recorded;
 use super::choice::Facts;
 use super::effect::Effect;
 use super::governor::Governor;
@@ -379,7 +380,7 @@ impl Governor {
         &mut self,
         now: Moment,
         response: &Response,
-        charge: fn(&mut Self, &Response, Option<&AgentName>, &dyn Books),
+        recorded: Recorded<'_>,
         books: &dyn Books,
     ) -> bool {
         let own = response.agent.as_ref().filter(|agent| agent.as_str() == GOVERNOR).cloned();
@@ -391,7 +392,7 @@ impl Governor {
             adviser.likely = response.clone();
         }
         adviser.answers.push(response.clone());
-        charge(self, response, None, books);
+        self.charge_as(recorded, response, None, books);
         self.spend_share(&own, response);
         for name in self.names() {
             self.evaluate_one(now, &name, books);

@@ -16,6 +16,7 @@ use crate::policy::rule::{Budget, Policy};
 use super::account::{Account, Books};
 use super::agent::{Agent, AgentSetup, Hold};
 use super::before::Before;
+use super::charge::Recorded;
 use super::consult::Adviser;
 use super::effect::{About, Effect, Question};
 use super::input::{Input, Interrupt, Moment, Phase, Timer};
@@ -202,8 +203,10 @@ impl Governor {
         match input {
             Input::Begin => self.begin(now, books),
             Input::Launched(agent) => self.launched(now, &agent, books),
-            Input::Responded(response) => self.responded(now, &response, Self::charge, books),
-            Input::Imported(response) => self.responded(now, &response, Self::charge_the_run, books),
+            Input::Responded(response) => self.responded(now, &response, Recorded::Here, books),
+            Input::Taken { response, recorded } => {
+                self.responded(now, &response, Recorded::Elsewhere(&recorded), books);
+            }
             Input::Failed { agent, thread, cut_off } => self.request_failed(now, (&agent, &thread), cut_off, books),
             Input::Untold { agent, thread } => self.answered_untold(now, &agent, &thread, books),
             Input::Phase { agent, thread, root, phase } => self.phase(now, &agent, (thread, root), phase, books),
@@ -280,14 +283,8 @@ impl Governor {
         self.evaluate(now, agent, books);
     }
 
-    fn responded(
-        &mut self,
-        now: Moment,
-        response: &Response,
-        charge: fn(&mut Self, &Response, Option<&AgentName>, &dyn Books),
-        books: &dyn Books,
-    ) {
-        if self.adviser_spent(now, response, charge, books) {
+    fn responded(&mut self, now: Moment, response: &Response, recorded: Recorded<'_>, books: &dyn Books) {
+        if self.adviser_spent(now, response, recorded, books) {
             return;
         }
         let Some(name) = response.agent.clone() else { return };
@@ -307,7 +304,7 @@ impl Governor {
         self.tell_of_unknown_plan(&name, 2);
         self.expect_admitted(now, &name, response);
         self.answered_by_hook(&name, response);
-        charge(self, response, Some(&name), books);
+        self.charge_as(recorded, response, Some(&name), books);
         self.spend_share(&name, response);
         if !self.refuse_unpriced(now, &name, response) && !self.refuse_model(now, &name, response) {
             self.evaluate_one(now, &name, books);

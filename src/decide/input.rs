@@ -31,8 +31,14 @@ pub enum Input {
     Launched(AgentName),
     /// A model answered; the ledger has it already, and the thread's phase is known.
     Responded(Box<Response>),
-    /// A model answered, and an import was faster: the ledger has it as nobody's. Told once.
-    Imported(Box<Response>),
+    /// A model answered, and an import, or a run inside this one or around it, was faster: the ledger has it as theirs. Told
+    /// once.
+    Taken {
+        /// As this run would have it.
+        response: Box<Response>,
+        /// As the ledger has it.
+        recorded: Box<Response>,
+    },
     /// A thread's request failed, as a hook says: no answer comes.
     Failed {
         /// Whose.

@@ -76,7 +76,7 @@ impl Governor {
             self.open_late(response, now.wall, &name, books);
         }
         for response in &joined.imported {
-            self.charge_the_run(response, Some(&name), books);
+            self.charge_beside(response, response, Some(&name), books);
         }
         let last = joined.threads.iter().flat_map(|thread| &thread.recent).max_by_key(|last| last.at).cloned();
         // The hook before this one has claimed what it let through.

@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, Billing, Brake, Braked, BudgetName, Event, ProcessIdentity, Response, RunId, RunInfo, ThreadId,
-    ThreadInfo, Timestamp,
+    AgentName, Billing, Brake, Braked, BudgetName, Event, ProcessIdentity, Response, ResponseKey, RunId, RunInfo,
+    ThreadId, ThreadInfo, Timestamp,
 };
 
 use super::chain::{Hash, ResponseEntry};
@@ -98,6 +98,16 @@ impl Turn<'_> {
             found.push(Stored::read(row)?.response(self.tx, &mut book)?);
         }
         Ok(found)
+    }
+
+    /// A response as it is recorded, by whichever run, or by an import.
+    pub fn recorded(&self, thread: &ThreadId, key: &ResponseKey) -> Result<Option<Response>, LedgerError> {
+        let sql =
+            format!("{} WHERE u.thread = (SELECT no FROM thread_ids WHERE id = ?1) AND u.key = ?2", usage::SELECT);
+        let mut statement = self.tx.prepare_cached(&sql)?;
+        let mut rows = statement.query([thread.as_str(), key.as_str()])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        Stored::read(row)?.response(self.tx, &mut SeriesBook::default()).map(Some)
     }
 
     /// The brake that holds or ended a run, and who used it first; `None` where nobody did, or let it go on since.

@@ -209,6 +209,7 @@ impl Supervisor {
             return Ok(Some(Input::Responded(response)));
         }
         let Some(holder) = appended.holder else { return Ok(None) };
+        let Some(recorded) = turn.recorded(&response.thread, &response.key)?.map(Box::new) else { return Ok(None) };
         // A file that was replaced is read again, and the ledger cannot tell these from what was seen before.
         if !self.held_elsewhere.insert((response.thread.clone(), response.key.clone())) {
             return Ok(None);
@@ -226,7 +227,7 @@ impl Supervisor {
             };
             self.mark(what.to_owned());
         }
-        Ok(Some(Input::Imported(response)))
+        Ok(Some(Input::Taken { response, recorded }))
     }
 }
 

@@ -50,6 +50,27 @@ fn a_run_inside_a_run_takes_nothing_out_of_the_outer_ones_limit() {
 }
 
 #[test]
+fn a_run_inside_a_run_for_another_team_counts_for_the_outer_ones_team_as_well() {
+    for version in [CURRENT, PREVIOUS] {
+        for inner in ["govern run --team other", "govern run"] {
+            let Some(world) = World::with_codex(version) else { continue };
+            world.write(
+                "work/team.toml",
+                "version = 1\n[[budget]]\nname = \"team\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"3 responses\"\n\
+                 steps = [{ at = \"100%\", do = \"kill\" }]\n",
+            );
+            world.server.script(Select::any(), (0..12).map(|_| Reply::exec("sleep 0.3")));
+            let script = format!("{inner} -- codex exec 'do it'; true");
+            let flags = ["--team", "web", "--policy", "team.toml"];
+            world.run_governed(&flags, &["sh", "-c", &script]).expect_code(124);
+            // One may be on its way.
+            let served = world.server.requests().len();
+            assert!(served <= 4, "{version:?} {inner}: {served} served");
+        }
+    }
+}
+
+#[test]
 fn sessions_under_installed_hooks_wait_for_each_others_answers_and_never_for_each_other() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.govern(&["hooks", "install", "--yes"]).expect_code(0);

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::world::{CODEX, Plan, cents, response};
 use crate::decide::Input;
 use crate::decide::input::News;
-use crate::model::{AgentName, Response, ResponseKey, RunId};
+use crate::model::{AgentName, Attribution, Response, ResponseKey, RunId};
 
 const TEAM: &str = "[[budget]]\nname = \"team\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"5 usd\"\n\
     steps = [{ at = \"100%\", do = \"ask\" }]\n";
@@ -105,6 +105,14 @@ fn what_an_import_took_first_counts_for_the_run_and_was_counted_for_everybody() 
     world.shelf.get_mut().responses.push(Response { run: None, agent: None, ..taken.clone() });
     world.feed(Input::Elsewhere(News { responses: vec![Response { run: None, ..taken.clone() }], ..News::default() }));
     assert_eq!((world.spent("run"), world.spent("team")), (1, 2));
-    world.feed(Input::Imported(Box::new(taken)));
+    let recorded = Box::new(Response { run: None, agent: None, ..taken.clone() });
+    world.feed(Input::Taken { response: Box::new(taken.clone()), recorded });
     assert_eq!((world.spent("run"), world.spent("team")), (2, 2));
+    // One that was recorded for another team counts for this one as well, and stays when the ledger is asked again.
+    let attribution = Attribution { team: Some("other".to_owned()), ..Attribution::default() };
+    let recorded = Box::new(Response { run: Some("r2".into()), attribution, ..taken.clone() });
+    world.feed(Input::Taken { response: Box::new(taken), recorded });
+    assert_eq!((world.spent("run"), world.spent("team")), (3, 3));
+    world.feed(Input::Elsewhere(News { many: true, ..News::default() }));
+    assert_eq!((world.spent("run"), world.spent("team")), (3, 3));
 }

@@ -29,7 +29,9 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Failed { agent, thread, .. } => format!("{agent}/{thread}: a request failed"),
         Input::Untold { agent, thread } => format!("{agent}/{thread}: nobody tells what a request used"),
         Input::Elsewhere(news) => show_news(news),
-        Input::Imported(response) => format!("imported: {} by {}", response.key.as_str(), response.thread),
+        Input::Taken { response, .. } => {
+            format!("recorded elsewhere: {} by {}", response.key.as_str(), response.thread)
+        }
         Input::Recount => "counted again".to_owned(),
         Input::Frozen(agent) => format!("{agent} stands still"),
         Input::Ended(agent) => format!("{agent} was ended"),

@@ -438,7 +438,8 @@ pub(super) fn enter(turn: &mut Turn<'_>, call: &Call, input: Input) -> Result<Op
         (true, _) => Some(Input::Responded(response)),
         (false, Some(Holder::Import)) => {
             mark_imported(turn, call, &response.thread)?;
-            Some(Input::Imported(response))
+            let recorded = turn.recorded(&response.thread, &response.key)?;
+            recorded.map(|recorded| Input::Taken { response, recorded: Box::new(recorded) })
         }
         (false, Some(Holder::AnotherRun) | None) => None,
     })
