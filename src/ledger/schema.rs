@@ -57,10 +57,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/2026-11-29-0010-stamps-of-wrong-clocks.sql"),
         then: nothing_else,
     },
+    Migration { version: 11, sql: include_str!("migrations/2026-11-29-0011-marks-of-runs.sql"), then: nothing_else },
 ];
 
 /// The newest version that this govern knows.
-pub(super) const KNOWN: i64 = 10;
+pub(super) const KNOWN: i64 = 11;
 
 /// How a file stands to this govern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
