@@ -2,7 +2,8 @@
 //!
 //! The modules stand in the order in which data flows: bytes of session files become lines
 //! ([`tail`]), lines become records ([`rollout`]), records become priced responses ([`usage`]),
-//! responses meet the rules ([`policy`]), the governor turns verdicts into effects ([`decide`]),
+//! command lines are read for what they would run ([`shell`]),
+//! responses and commands meet the rules ([`policy`]), the governor turns verdicts into effects ([`decide`]),
 //! effects are recorded ([`ledger`]) and then performed on processes ([`process`]), on those who
 //! wait at the socket ([`gate`]) and for people ([`report`], [`ui`]). [`supervise`] is the one loop that
 //! joins them, [`import`] reads what was recorded before; [`cli`] is how a person asks for it. [`codex`] knows Codex's own command
@@ -22,6 +23,8 @@ pub mod tail;
 pub mod rollout;
 
 pub mod usage;
+
+pub mod shell;
 
 pub mod policy;
 

@@ -19,7 +19,8 @@ const PURE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("rollout", &[]),
     ("usage", &["rollout"]),
-    ("policy", &["usage"]),
+    ("shell", &[]),
+    ("policy", &["usage", "shell"]),
     ("decide", &["usage", "policy"]),
     ("codex", &["policy"]),
     ("fleet", &["usage", "policy", "codex"]),
@@ -45,8 +46,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokio", &["process", "gate", "tail", "ui", "supervise", "cli"]),
     ("toml", &["policy", "usage", "codex", "fleet"]),
     ("toml_edit", &["codex"]),
-    ("tree_sitter", &["policy"]),
-    ("tree_sitter_bash", &["policy"]),
+    ("tree_sitter", &["shell"]),
+    ("tree_sitter_bash", &["shell"]),
     ("zstd", &["tail"]),
 ];
 

@@ -1,9 +1,9 @@
 //! Pure. Which gates a tool call meets, and what that comes to.
 
-use super::command::{CommandLine, Reading};
 use super::rule::{Gate, GateVerb, Refusal};
-use super::{duration, patch};
+use super::{command, duration, patch};
 use crate::model::{Dimension, Money};
+use crate::shell::{CommandLine, Reading};
 
 /// What an agent is about to do.
 pub struct ToolCall<'a> {
@@ -124,7 +124,7 @@ fn reason(gate: &Gate, call: &ToolCall<'_>, reading: Option<&Reading>) -> Option
     }
     let mut reasons = Vec::new();
     if !gate.wanted.is_empty() || !gate.except.is_empty() {
-        reasons.push(reading?.because(&gate.wanted, &gate.except)?);
+        reasons.push(command::because(reading?, &gate.wanted, &gate.except)?);
     }
     if !gate.paths.is_empty() {
         reasons.push(touched(gate, call, hands_on || call.tool == PATCH)?);

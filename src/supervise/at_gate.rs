@@ -20,10 +20,11 @@ use crate::gate::mark;
 use crate::gate::socket::{self, HookCall, Peer};
 use crate::model::event::GateReach;
 use crate::model::{AgentName, ModelId, RunId, ThreadId};
+use crate::policy;
 use crate::policy::gate::starts_sub_agents;
 use crate::policy::rule::GateVerb;
-use crate::policy::{self, command::CommandLine};
 use crate::process::{self, Order};
+use crate::shell::CommandLine;
 use crate::tail::Held;
 use crate::tail::held::file_at;
 

@@ -9,7 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use govern::policy::command::{CommandLine, CommandPattern, Reading};
+use govern::policy::command::{self, CommandPattern};
+use govern::shell::{CommandLine, Reading};
 
 const MATCH: [&str; 3] = ["git push*", "npm publish*", "terraform apply*"];
 const NOT: [&str; 1] = ["git push --dry-run*"];
@@ -213,7 +214,7 @@ fn each_try_is_caught_or_known_to_get_past() {
     let wrong: Vec<String> = TRIES
         .iter()
         .filter_map(|(line, expected, _)| {
-            let because = Reading::of(CommandLine::Text(line)).because(&wanted, &except);
+            let because = command::because(&Reading::of(CommandLine::Text(line)), &wanted, &except);
             let found = if because.is_some() { Caught } else { Past };
             (found != *expected).then(|| format!("{line:?}: {found:?}: {because:?}"))
         })

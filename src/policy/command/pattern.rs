@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::word::Piece;
+use crate::shell::Piece;
 
 /// A pattern on a command's words joined by single spaces: `*` stands for anything, `?` for one character,
 /// everything else for itself.

@@ -3,19 +3,20 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::shell::CommandLine;
 
 fn patterns(patterns: &[&str]) -> Vec<CommandPattern> {
     patterns.iter().map(|pattern| CommandPattern::new(pattern)).collect()
 }
 
 fn because(wanted: &[&str], except: &[&str], command: &str) -> Option<String> {
-    Reading::of(CommandLine::Text(command)).because(&patterns(wanted), &patterns(except))
+    super::because(&Reading::of(CommandLine::Text(command)), &patterns(wanted), &patterns(except))
 }
 
 /// What the commands of a line are, as a person is shown them.
 fn commands(command: &str) -> Vec<String> {
     let reading = Reading::of(CommandLine::Text(command));
-    reading.commands.iter().map(|command| command.unreadable.clone().unwrap_or_else(|| command.shown.clone())).collect()
+    reading.commands().iter().map(|command| command.unreadable().unwrap_or(command.shown()).to_owned()).collect()
 }
 
 #[test]
@@ -186,7 +187,7 @@ fn reasons_say_what_is_certain_and_what_may_be() {
 fn words_that_no_shell_reads_mean_themselves() {
     let met = |words: &[&str]| {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        Reading::of(CommandLine::Words(&words)).because(&patterns(&["git push*"]), &[]).is_some()
+        super::because(&Reading::of(CommandLine::Words(&words)), &patterns(&["git push*"]), &[]).is_some()
     };
     assert!(met(&["git", "push"]) && met(&["bash", "-lc", "x; git push"]) && met(&["git", "-C", "a b", "push"]));
     assert!(!met(&["echo", "$(git push)"]) && !met(&["git", "$x"]) && !met(&[]));

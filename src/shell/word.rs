@@ -2,7 +2,7 @@
 
 /// A part of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub enum Piece {
     /// What the command will see.
     Character(char),
     /// What only the shell will know: nothing, or any text, also several words.

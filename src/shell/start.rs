@@ -3,7 +3,7 @@
 use super::program::{self, Program, Variable};
 use super::syntax::{self, Script};
 use super::word::{Piece, Word, joined};
-use super::{Reading, Simple};
+use super::{Command, Reading};
 
 /// How many scripts may stand in one another.
 const MOST_DEPTH: usize = 8;
@@ -43,7 +43,7 @@ impl Reader {
 
     /// There is a command that may be anything.
     pub(super) fn unreadable(&mut self, why: impl Into<String>) {
-        self.reading.commands.push(Simple::unreadable(why.into()));
+        self.reading.commands.push(Command::of_nothing_known(why.into()));
     }
 
     /// The commands may not do what they seem to.
@@ -128,7 +128,7 @@ impl Reader {
             // What is a part of a shell cannot be launched: the `.` of `docker build .` is a folder.
             let kind = if launches || !kind.is_built_in() { kind } else { Program::Plain };
             let only_starts = matches!(kind, Program::Starts | Program::Shell | Program::Evaluates);
-            self.reading.commands.push(Simple::new(&words, forms(&words, name.as_deref()), only_starts));
+            self.reading.commands.push(Command::new(&words, forms(&words, name.as_deref()), only_starts));
             let (Some(name), Some(arguments)) = (name, words.get(1..)) else { return };
             match kind {
                 Program::Starts => match self.started(&name, arguments, depth) {
