@@ -1,6 +1,8 @@
 //! Owns the clock: the only place that asks what time it is.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_gettime};
 
 use crate::model::Timestamp;
 
@@ -15,4 +17,10 @@ pub fn now() -> Timestamp {
 #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
 pub fn monotonic() -> Instant {
     Instant::now()
+}
+
+/// The monotonic clock as all processes of this machine have it in common: since about the machine's start, without the
+/// time that it slept. Zero where the system has no such clock.
+pub fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from)
 }

@@ -40,7 +40,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli"]),
     ("comfy_table", &["ui"]),
     ("indicatif", &["ui"]),
-    ("nix", &["process", "gate", "tail", "ui"]),
+    ("nix", &["clock", "process", "gate", "tail", "ui"]),
     ("notify", &["tail"]),
     ("rusqlite", &["ledger"]),
     ("tokio", &["process", "gate", "tail", "ui", "supervise", "cli"]),

@@ -20,6 +20,7 @@ use crate::policy::window::Bounds;
 use crate::process;
 use crate::report::outlook::{Forecast, RECENT, Stretch, goes_by_recent};
 use crate::report::{BudgetReport, BudgetRow, BudgetStanding, OtherTime, Outlook, PlanStanding, json};
+use crate::supervise::alone;
 use crate::supervise::spawn_standings;
 use crate::tail::locate::codex_home;
 use crate::tail::plan::last_limits;
@@ -273,7 +274,10 @@ impl Counts<'_> {
         let last = events.last().map_or(run.started, |event| event.at);
         let until = if live { self.here.now } else { last };
         let real = if live { process::age(run.process) } else { None };
-        let active = active::active(&events, until, real);
+        let active = match alone::active(ledger, &run.id)? {
+            Some(told_by_hooks) => told_by_hooks,
+            None => active::active(&events, until, real),
+        };
         let mut sums: BTreeMap<Vec<Option<String>>, i64> = BTreeMap::new();
         if dims == [Dimension::Run] {
             sums.insert(vec![Some(run.id.to_string())], 0);

@@ -470,6 +470,11 @@ impl Agent {
         self.clock.total += before;
     }
 
+    /// It was active for so long until now, as others have counted.
+    pub(super) fn has_been_active(&mut self, active: Duration, uptime: Duration) {
+        self.clock = ActiveClock { since: self.clock.since.map(|_| uptime), total: active };
+    }
+
     /// The clock stands from now on.
     pub fn pause_clock(&mut self, uptime: Duration) {
         self.clock.stop(uptime);

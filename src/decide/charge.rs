@@ -308,6 +308,11 @@ impl Governor {
         }
     }
 
+    /// Some budget counts minutes.
+    pub(super) fn limits_time(&self) -> bool {
+        self.policy.budgets.iter().any(|budget| budget.unit() == Unit::Minutes)
+    }
+
     /// Time passes by itself: what budgets in minutes have spent is counted when they are judged.
     pub(super) fn count_minutes(&mut self, now: Moment) {
         for index in 0..self.accounts.len() {

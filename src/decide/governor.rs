@@ -85,6 +85,8 @@ pub struct Governor {
     pub(super) last_hard: Option<BudgetName>,
     /// Hard steps wait: what is judged spends nothing, and somebody will ask before what does.
     pub(super) defers: bool,
+    /// So do those of budgets in minutes: what is judged is no tool either.
+    pub(super) defers_time: bool,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -126,6 +128,7 @@ impl Governor {
             requests: 0,
             last_hard: None,
             defers: false,
+            defers_time: false,
             effects: Vec::new(),
         }
     }

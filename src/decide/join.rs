@@ -1,11 +1,11 @@
 //! Pure. A governor that comes to a session which is under way: each hook of an installed Codex has one of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::event::{EventKind, GateReach};
-use crate::model::{AgentName, Cost, Dimension, Response, ThreadId, Timestamp, Unit, Verb};
+use crate::model::{AgentName, Cost, Dimension, Response, ThreadId, Timestamp, Verb};
 use crate::policy::rule::{Budget, Step};
 
 use super::account::{Account, Books};
@@ -39,6 +39,10 @@ pub struct Joined {
     pub broken: Option<String>,
     /// The hook that comes spends nothing, and begins nothing that does: hard steps wait for one that does.
     pub defers: bool,
+    /// How long each agent of the session was active when the hook before this one came.
+    pub active: BTreeMap<AgentName, Duration>,
+    /// How long its agent was active since.
+    pub passed: Duration,
 }
 
 /// A thread of such a session.
@@ -70,7 +74,7 @@ impl Governor {
     /// by those who saw them reached, unless the session `begins`. Nobody else is held: what waits is the one hook.
     pub fn join(&mut self, now: Moment, joined: Joined, books: &dyn Books) {
         let name = joined.agent.clone();
-        self.defers = joined.defers;
+        (self.defers, self.defers_time) = (joined.defers, joined.defers);
         self.open_current(now, &name, books);
         for response in joined.threads.iter().flat_map(|thread| &thread.recent) {
             self.open_late(response, now.wall, &name, books);
@@ -85,12 +89,16 @@ impl Governor {
         if let Some(agent) = self.agents.get_mut(&name) {
             agent.cost = books.cost(&self.run, &name);
         }
+        self.count_minutes(now);
         if joined.begins {
             self.record(Some(&name), EventKind::Gated { reach: GateReach::Requests });
-            self.say_unkept(&name);
+            self.say_unseen(&name);
             self.say_nobody();
         } else {
             self.pass_steps(&name);
+        }
+        if let Some(agent) = self.agents.get_mut(&name) {
+            agent.was_active(joined.passed);
         }
         // What goes wrong and what was said of it, only one who stays with the agent can know.
         Arc::make_mut(&mut self.policy).alerts.clear();
@@ -105,22 +113,23 @@ impl Governor {
         }
     }
 
-    /// Nobody is there to see time pass.
-    fn say_unkept(&mut self, name: &AgentName) {
-        let unkept = self.policy.budgets.iter().filter(|budget| budget.unit() == Unit::Minutes);
-        let names: Vec<String> = unkept.map(|budget| budget.name.to_string()).collect();
-        let minutes = names
-            .iter()
-            .map(|budget| format!("`{budget}` counts minutes: only `govern run` keeps it, and it is not kept here"));
+    /// What only one who stays with the agent looks at.
+    fn say_unseen(&mut self, name: &AgentName) {
         let mut alerts: Vec<&str> = self.policy.alerts.iter().map(|alert| alert.name.as_str()).collect();
         alerts.dedup();
-        let unseen = (!alerts.is_empty()).then(|| {
-            let names = alerts.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            format!("only `govern run` looks at alerts and at what is used of a plan, and not here: {names}")
-        });
-        for what in minutes.chain(unseen).collect::<Vec<_>>() {
-            self.effects.push(Effect::Say(what.clone()));
-            self.mark(Some(name), what);
+        if alerts.is_empty() {
+            return;
+        }
+        let names = alerts.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let what = format!("only `govern run` looks at alerts and at what is used of a plan, and not here: {names}");
+        self.effects.push(Effect::Say(what.clone()));
+        self.mark(Some(name), what);
+    }
+
+    /// Others have counted how long an agent was active, until now.
+    pub fn was_active(&mut self, now: Moment, name: &AgentName, active: Duration) {
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.has_been_active(active, now.uptime);
         }
     }
 
@@ -128,6 +137,9 @@ impl Governor {
     fn take_over(&mut self, now: Moment, joined: &Joined) {
         let Some(agent) = self.agents.get_mut(&joined.agent) else { return };
         agent.state = State::Running;
+        let mut active = joined.active.clone();
+        agent.was_active(active.remove(&joined.agent).unwrap_or_default());
+        self.over_before = active;
         agent.resume_clock(now.uptime);
         agent.gate.trust(joined.threads.iter().any(|known| known.gated).then(|| joined.root.clone()));
         for response in &joined.paced {

@@ -89,7 +89,7 @@ impl Governor {
         let resting = self.agents.get(name).filter(|agent| !agent.turn_under_way());
         let rests = resting.map(|agent| agent.setup.full_screen);
         let waits = |due: &Due| match rests {
-            Some(at_screen) => at_screen || !self.counts_time(due.source),
+            Some(at_screen) => at_screen || self.defers_time || !self.counts_time(due.source),
             None => self.waits_for_spend(due),
         };
         due.retain(|due| !(self.is_hard(due) && waits(due)));
@@ -106,10 +106,15 @@ impl Governor {
         self.account(account).is_some_and(|(account, _)| account.key.unit == Unit::Minutes)
     }
 
-    /// A hook that spends will come; calls of tools are spent by the one that is here.
+    /// A hook that spends will come; calls of tools are spent by the one that is here, and time by its tool.
     fn waits_for_spend(&self, due: &Due) -> bool {
         let Source::Step { account, .. } = due.source else { return self.defers };
-        self.defers && self.account(account).is_some_and(|(account, _)| account.key.unit != Unit::ToolCalls)
+        let Some((account, _)) = self.account(account) else { return false };
+        match account.key.unit {
+            Unit::ToolCalls => false,
+            Unit::Minutes => self.defers_time,
+            Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok | Unit::Responses => self.defers,
+        }
     }
 
     /// The steps that apply to this agent now, the most severe first.

@@ -22,6 +22,10 @@ fn installed() -> Option<World> {
     Some(world)
 }
 
+/// Three seconds of each run.
+const TIME: &str = "[[budget]]\nname = \"time\"\nper = \"run\"\nlimit = \"0.05 minutes\"\nsteps = [{ at = \"50%\", do = \"warn\" }, \
+                    { at = \"100%\", do = \"stop\" }]\n";
+
 fn a_day(world: &World, limit: &str, steps: &str) {
     world.policy(&format!(
         "[[budget]]\nname = \"a day\"\nper = \"everything\"\nwindow = \"day\"\nlimit = \"{limit}\"\nsteps = [{steps}]\n\
@@ -305,4 +309,46 @@ fn a_call_that_was_allowed_for_the_run_or_for_a_time_runs_again_unasked_in_later
             assert_eq!((count(&world, "SELECT count(*) FROM approvals"), count(&world, allowed)), (1, 3));
         }
     }
+}
+
+#[test]
+fn time_that_a_tool_or_an_answer_takes_is_spent_and_what_comes_after_its_end_is_not_let_through() {
+    let slow = Duration::from_secs(4);
+    for first in [Reply::exec("sleep 4"), Reply::exec("touch ran").before(slow)] {
+        let Some(world) = installed() else { return };
+        world.policy(TIME);
+        world.server.script(Select::root(), [first]);
+        world.server.always(Select::root(), Reply::message("done"));
+        let done = world.run("codex", EXEC);
+        assert_eq!(done.code(), 1, "{done}");
+        let done = done.expect_said("of 3 s (time");
+        assert_eq!(world.server.requests().len(), 1, "{done}");
+        assert!(!world.path("work/ran").exists(), "{done}");
+        let budgets = world.govern(&["budget", "--format", "json"]).expect_code(0).out();
+        let budgets: serde_json::Value = serde_json::from_str(&budgets).unwrap();
+        let spent = budgets["rows"][0]["spent"].as_f64().unwrap();
+        assert!((0.05..0.2).contains(&spent), "{budgets}");
+    }
+}
+
+#[test]
+fn time_goes_on_when_a_session_is_resumed_and_passes_neither_between_nor_while_it_is_held() {
+    let Some(world) = installed() else { return };
+    let gate = "[[gate]]\nname = \"leaves\"\ntool = \"Bash\"\nmatch = [\"touch *\"]\ndo = \"ask\"\nwait = \"30m\"\n";
+    world.policy(&(TIME.replace("0.05", "0.1") + gate));
+    world.server.script(Select::root(), [Reply::exec("touch ran"), Reply::exec("sleep 2"), Reply::message("done")]);
+    let codex = world.start("codex", EXEC);
+    codex.wait_for_stderr("govern approve 1");
+    let (held, away) = (Instant::now(), Duration::from_secs(7));
+    // What takes longer than the limit is what is tested.
+    std::thread::sleep(away);
+    world.govern(&["approve", "1"]).expect_code(0);
+    codex.finish().expect_code(0);
+    assert!(held.elapsed() >= away && world.path("work/ran").exists());
+    world.server.script(Select::root().containing("once more"), [Reply::exec("sleep 5")]);
+    let thread = world.server.requests()[0].thread.clone();
+    let done = world.run("codex", &["exec", "resume", &thread, "once more"]);
+    assert_eq!(done.code(), 1, "{done}");
+    let done = done.expect_said("of 6 s (time");
+    assert_eq!(world.server.requests().len(), 4, "{done}");
 }

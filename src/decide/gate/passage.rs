@@ -24,6 +24,7 @@ impl Governor {
         let spends = wants.spends();
         let begins = spends || wants == Wants::Turn;
         self.defers &= !begins;
+        self.defers_time &= !begins && !matches!(wants, Wants::Tool(_));
         let Some(agent) = self.agents.get_mut(&name) else { return };
         let reach = if wants.asks_first() { GateReach::Requests } else { GateReach::Tools };
         agent.watch.heard(now.uptime);
@@ -84,7 +85,7 @@ impl Governor {
             if let Some(judged) = call.judged.as_ref().filter(|_| !waits) {
                 self.meet_gate(now, &name, id, (judged, &call), books);
             }
-            if news || self.counts_calls() {
+            if news || self.counts_calls() || self.limits_time() {
                 self.evaluate(now, &name, books);
             }
         }

@@ -9,7 +9,7 @@ use super::world::{CODEX, Shelf, five_dollars, morning, policy, price, response,
 use crate::decide::admission::{Admission, Asked};
 use crate::decide::effect::About;
 use crate::decide::governor::Setup;
-use crate::decide::input::{Hook, HookId, Moment, Phase, Timer, Wants};
+use crate::decide::input::{Hook, HookId, Moment, Phase, Timer, ToolCall, Wants};
 use crate::decide::join::{Joined, JoinedThread};
 use crate::decide::{Before, Effect, Governor, Input};
 use crate::model::{AgentName, ModelId, Response, RunId, ThreadId};
@@ -22,11 +22,19 @@ struct Session {
     others: Vec<(&'static str, Phase)>,
     /// How long after its answers it asks.
     ago: Duration,
+    /// How long it was active until the hook before, and since.
+    active: (u64, u64),
 }
 
 impl Session {
     fn under(rules: &str) -> Self {
-        Self { rules: rules.to_owned(), shelf: Shelf::default(), others: Vec::new(), ago: Duration::ZERO }
+        Self {
+            rules: rules.to_owned(),
+            shelf: Shelf::default(),
+            others: Vec::new(),
+            ago: Duration::ZERO,
+            active: (0, 0),
+        }
     }
 
     fn joined(&self, begins: bool, answered: bool) -> Joined {
@@ -52,12 +60,24 @@ impl Session {
             paced: self.shelf.responses.clone(),
             broken: None,
             defers: false,
+            active: [(AgentName::new(CODEX), Duration::from_secs(self.active.0))].into(),
+            passed: Duration::from_secs(self.active.1),
         }
     }
 
     /// What comes of a request, after an answer that no hook has told of.
     fn asks(&mut self, answered: Option<u64>) -> Vec<Effect> {
-        let begins = self.shelf.responses.is_empty() && answered.is_none();
+        self.wants(answered, Wants::Request)
+    }
+
+    /// What comes of a hook that comes so many seconds after the one before.
+    fn comes_after(&mut self, passed: u64, wants: Wants) -> Vec<Effect> {
+        self.active = (self.active.0 + self.active.1, passed);
+        self.wants(None, wants)
+    }
+
+    fn wants(&mut self, answered: Option<u64>, wants: Wants) -> Vec<Effect> {
+        let begins = self.shelf.responses.is_empty() && answered.is_none() && self.active == (0, 0);
         let now = Moment { wall: morning() + self.ago, uptime: Duration::from_secs(3_600) };
         let mut governor = Governor::new(Setup {
             run: RunId::new("r1"),
@@ -69,7 +89,8 @@ impl Session {
             lift: None,
             before: Before::default(),
         });
-        governor.join(now, self.joined(begins, answered.is_some()), &self.shelf);
+        let joined = Joined { defers: !wants.spends(), ..self.joined(begins, answered.is_some()) };
+        governor.join(now, joined, &self.shelf);
         let mut effects = Vec::new();
         if let Some(tokens) = answered {
             let key = self.shelf.responses.len();
@@ -87,11 +108,12 @@ impl Session {
             model: Some(ModelId::new("dear")),
             tier: None,
             unpriced: false,
-            wants: Wants::Request,
+            wants,
             asked: Asked::default(),
             has_file: true,
         };
         effects.extend(governor.handle(now, Input::Hook(Box::new(hook)), &self.shelf));
+        effects.extend(governor.handle(now, Input::Due(Timer::Minutes), &self.shelf));
         effects
     }
 }
@@ -135,13 +157,36 @@ fn alerts_are_said_not_to_be_looked_at_and_are_not() {
     assert!(goes_on(&later) && said(&later).is_empty(), "{later:?}");
 }
 
+fn tool() -> Wants {
+    let (tool, digest, short) = ("Bash".to_owned(), String::new(), String::new());
+    Wants::Tool(ToolCall { tool, digest, short, judged: None })
+}
+
 #[test]
-fn a_budget_in_minutes_is_said_not_to_be_kept_once() {
-    let rules = "[[budget]]\nname = \"time\"\nper = \"run\"\nlimit = \"9 minutes\"\n";
-    let mut session = Session::under(rules);
-    let begun = session.asks(None);
-    assert!(said(&begun)[0].starts_with("`time` counts minutes") && goes_on(&begun), "{begun:?}");
-    assert!(said(&session.asks(Some(100))).is_empty());
+fn time_between_hooks_is_spent_and_the_next_request_or_tool_is_not_let_through_after_its_end() {
+    let rules = five_dollars(r#"{ at = "50%", do = "warn" }, { at = "100%", do = "stop" }"#);
+    for wants in [Wants::Request, tool()] {
+        let mut session = Session::under(&rules.replace("5 usd", "10 minutes"));
+        assert!(said(&session.asks(None)).is_empty());
+        let half = session.comes_after(301, wants.clone());
+        assert!(goes_on(&half) && said(&half)[0].starts_with("warn: "), "{half:?}");
+        let more = session.comes_after(298, wants.clone());
+        assert!(goes_on(&more) && said(&more).is_empty(), "said once: {more:?}");
+        let over = session.comes_after(1, wants);
+        assert!(!goes_on(&over) && said(&over)[0].starts_with("stop: 10 min of 10 min"), "{over:?}");
+    }
+}
+
+#[test]
+fn what_ends_a_turn_tells_of_the_time_and_stops_nothing() {
+    let rules = five_dollars(r#"{ at = "50%", do = "warn" }, { at = "100%", do = "stop" }"#);
+    let mut session = Session::under(&rules.replace("5 usd", "10 minutes"));
+    session.asks(None);
+    let half = session.comes_after(400, Wants::TurnEnd);
+    assert!(goes_on(&half) && said(&half).len() == 1, "{half:?}");
+    let over = session.comes_after(400, Wants::TurnEnd);
+    assert!(goes_on(&over) && said(&over).is_empty(), "{over:?}");
+    assert!(!goes_on(&session.comes_after(0, Wants::Turn)));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One hook judged: the session is joined, what was answered since is recorded, and the governor is asked.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::clock;
@@ -11,12 +11,13 @@ use crate::decide::lifecycle::{After, Intent, State};
 use crate::decide::{Effect, Governor};
 use crate::ledger::{LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
-use crate::model::{Billing, Brake, Event, ServiceTier, ThreadId, Timestamp};
+use crate::model::{AgentName, Billing, Brake, Event, ServiceTier, ThreadId, Timestamp};
 use crate::policy::cost::has_no_price;
 use crate::process;
 
 use super::session::{self, Reading, Stood};
 use super::told;
+use super::worked::{self, Look};
 use super::{Alone, CALL, Call, How, Kept, REQUEST, Told};
 use crate::supervise::answer::NotTaken;
 use crate::supervise::at_gate::{asked, wants};
@@ -49,7 +50,8 @@ impl Alone<'_> {
             let of_requests = [HookEvent::PreModelRequest, HookEvent::PostModelRequest];
             *asks_first = of_requests.contains(&call.event)
                 || stood.threads.iter().any(|(_, known)| known.codex == call.codex && known.asks);
-            let joined = joined(turn, call, state, &stood, (now.wall, governor.pace_span()))?;
+            let worked = stood.works(call, Look::now());
+            let joined = joined(turn, call, state, &stood, (now.wall, governor.pace_span()), worked)?;
             let told = told::tell(turn, call, &mut stood)?;
             let books = TurnBooks::new(turn);
             governor.join(now, joined, &books);
@@ -66,6 +68,8 @@ impl Alone<'_> {
                 let billing = stood.own(call).and_then(|own| own.billing);
                 queue.extend(asks(call, governor, (tier.as_ref(), billing), *asks_first));
             }
+            // Whoever sees time pass says what it has come to.
+            queue.extend(worked::is_limited(&call.policy).then_some(Input::Due(Timer::Minutes)));
             stood.answered_by(&queue);
             let shows = call.stays && call.event.shows_messages();
             if shows {
@@ -73,6 +77,7 @@ impl Alone<'_> {
             }
             session::keep(turn, call, &stood)?;
             let mut turned = handle_all(turn, call, governor, now, queue, &mut perform)?;
+            worked::keep(turn, call, governor, (kept.is_some(), false))?;
             if call.stays && !shows {
                 leave_unsaid(turn, call, &perform)?;
             }
@@ -101,8 +106,11 @@ impl Alone<'_> {
             if !news.is_empty() {
                 queue.push_front(Input::Elsewhere(elsewhere(news)));
             }
+            worked::tell(turn, call, governor, now)?;
+            let left = queue.iter().any(|input| matches!(input, Input::HookGone { .. }));
             let turned = handle_all(turn, call, governor, now, queue, &mut perform)?;
             let kept = kept(turn, call)?.filter(|kept| *kept != Kept::Asks);
+            worked::keep(turn, call, governor, (kept.is_some(), left))?;
             Ok(Turned { kept, ..turned })
         })?;
         self.finish(turned, perform);
@@ -277,6 +285,7 @@ fn joined(
     state: RunState,
     stood: &Stood,
     (now, pace): (Timestamp, Option<Duration>),
+    (active, passed): (BTreeMap<AgentName, Duration>, Duration),
 ) -> Result<Joined, LedgerError> {
     let own = call.input.thread();
     let answered = |thread: &ThreadId| stood.news.iter().any(|response| response.thread == *thread);
@@ -325,6 +334,8 @@ fn joined(
         firsts,
         broken: stood.own(call).and_then(|own| own.broken.clone()),
         defers: !session::spends(call.event),
+        active,
+        passed,
     })
 }
 

@@ -9,6 +9,7 @@ mod judging;
 mod session;
 mod standing;
 mod told;
+mod worked;
 mod written;
 
 use std::ffi::OsString;
@@ -30,6 +31,7 @@ use crate::policy::rule::Policy;
 use crate::process::Parent;
 use crate::usage::price::PriceTable;
 
+pub use worked::active;
 pub use written::read_unlimited;
 
 use super::answer::NotTaken;

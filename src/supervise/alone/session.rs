@@ -43,7 +43,7 @@ pub(super) struct Read {
 }
 
 /// The threads of the run, by what earlier hooks left.
-fn known(turn: &[crate::ledger::Attended]) -> Result<Vec<(ThreadId, Standing)>, LedgerError> {
+pub(super) fn known(turn: &[crate::ledger::Attended]) -> Result<Vec<(ThreadId, Standing)>, LedgerError> {
     let row = |row: &crate::ledger::Attended| {
         let standing = serde_json::from_str(&row.data)
             .map_err(|error| LedgerError::unreadable(format!("what is known of thread {}: {error}", row.thread)))?;
@@ -337,7 +337,7 @@ pub(super) fn keep(turn: &mut Turn<'_>, call: &Call, stood: &Stood) -> Result<()
     stood.threads.iter().try_for_each(|(thread, standing)| write(turn, thread, standing))
 }
 
-fn write(turn: &mut Turn<'_>, thread: &ThreadId, standing: &Standing) -> Result<(), LedgerError> {
+pub(super) fn write(turn: &mut Turn<'_>, thread: &ThreadId, standing: &Standing) -> Result<(), LedgerError> {
     let data = serde_json::to_string(standing)
         .map_err(|error| LedgerError::unreadable(format!("what is known of thread {thread}: {error}")))?;
     turn.attend(thread, &data)

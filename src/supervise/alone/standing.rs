@@ -12,6 +12,7 @@ use crate::tail::Fingerprint;
 use crate::usage::pairing::Pairing;
 
 use super::session::Read;
+use super::worked::Worked;
 use super::written::Before;
 
 /// How many of a thread's last responses foretell its next one.
@@ -84,6 +85,9 @@ pub(super) struct Standing {
     /// What a person should know, from hooks whose words Codex shows nowhere: the next hook that can show it does.
     #[serde(default)]
     pub(super) unsaid: Vec<String>,
+    /// How long the session was active, where this thread keeps that.
+    #[serde(default)]
+    pub(super) worked: Option<Worked>,
 }
 
 impl Standing {
@@ -113,6 +117,7 @@ impl Standing {
             billing: None,
             unsaid: Vec::new(),
             barred: None,
+            worked: None,
         }
     }
 
