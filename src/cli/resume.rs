@@ -14,7 +14,7 @@ use crate::decide::lift::Lift;
 use crate::decide::permission::{self, Lifting};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{HeldBack, Ledger};
+use crate::ledger::{HeldBack, Ledger, LedgerError};
 use crate::model::quantity::quantity_hint;
 use crate::model::{Brake, Quantity, RunId, RunInfo};
 use crate::place;
@@ -219,15 +219,24 @@ fn run_alone(
 
 fn find(here: &Here<'_>, prefix: &str) -> Result<(RunInfo, Kept)> {
     let nothing = || Error::new(format!("there is no run `{prefix}`")).hint("`govern report --by run` lists runs");
-    let ledger: Ledger = here.ledger()?.ok_or_else(nothing)?;
-    let info = ledger.find_run(prefix)?;
-    if info.outcome.is_none() && process::alive(info.process) {
-        return Err(Error::new(format!("run `{}` is still running", info.id)));
+    let found = here.ledger()?.ok_or_else(nothing)?.find_run(prefix)?;
+    if found.outcome.is_none() && process::alive(found.process) {
+        return Err(is_taken(LedgerError::Claimed { run: found.id, by: found.process }));
     }
-    match Kept::of(&ledger, &info.id)? {
-        Ok(kept) => Ok((info, kept)),
-        Err(why) => Err(cannot(&info.id, why)),
-    }
+    let own = process::own_identity().ok_or_else(|| Error::new("govern cannot tell its own process from /proc"))?;
+    let mut ledger = Ledger::open(&here.state_folder()?)?;
+    let kept = |ledger: &Ledger| Kept::of(ledger, &found.id)?.map_err(|why| cannot(&found.id, why));
+    kept(&ledger)?;
+    // From here on nobody else goes on with it; who was quicker may have, and ended since.
+    let info = ledger.claim(&found.id, own, &process::alive).map_err(is_taken)?;
+    let kept = kept(&ledger)?;
+    Ok((info, kept))
+}
+
+fn is_taken(error: LedgerError) -> Error {
+    let is_refusal = matches!(error, LedgerError::Claimed { .. });
+    let error = Error::from(error);
+    if is_refusal { error.exit(Exit::Refused) } else { error }
 }
 
 /// What the run's own `--budget` flags limit, as far as the ledger keeps them.

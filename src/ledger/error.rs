@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rusqlite::ErrorCode;
 
 use crate::error::Error;
-use crate::model::{ApprovalId, RunId};
+use crate::model::{ApprovalId, ProcessIdentity, RunId};
 
 /// Why the ledger could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,14 @@ pub enum LedgerError {
         /// The run.
         run: RunId,
     },
+    /// Somebody else is about to go on with the run, or does.
+    #[error("run `{run}` is going on already: process {} has it", by.pid)]
+    Claimed {
+        /// The run.
+        run: RunId,
+        /// Whose it is.
+        by: ProcessIdentity,
+    },
     /// No run's id begins so.
     #[error("there is no run `{prefix}`")]
     NoSuchRun {
@@ -133,6 +141,9 @@ impl LedgerError {
             Self::Disk { .. } => Some("check the disk, its quota and how it is mounted"),
             Self::Unreadable { .. } => Some("`govern audit verify` tells whether the ledger was changed"),
             Self::NoSuchRun { .. } | Self::Ambiguous { .. } => Some("`govern report --by run` lists runs"),
+            Self::Claimed { .. } => {
+                Some("nothing was changed: `govern status` shows what runs, `govern stop RUN` ends it")
+            }
             Self::NoSuchApproval { .. } => Some("`govern approvals` lists them"),
             Self::NotStarted { .. } | Self::NoRun | Self::Sealed { .. } | Self::Database(_) => None,
         }

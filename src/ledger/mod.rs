@@ -19,6 +19,7 @@ mod beside;
 mod budget;
 mod calls;
 mod chain;
+mod claim;
 mod error;
 mod extension;
 mod firsts;

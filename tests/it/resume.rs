@@ -5,7 +5,7 @@ use crate::PAID;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
-use crate::support::process::{Finished, Running};
+use crate::support::process::{Finished, LONG, Running};
 use crate::support::tmux::Terminal;
 use crate::support::world::World;
 
@@ -273,4 +273,51 @@ fn a_screen_goes_on_as_a_screen() {
     assert_eq!(extensions(&world), 1);
     terminal.press("C-c");
     terminal.press("C-c");
+}
+
+/// Whether this process has the ledger open.
+fn reads_ledger(world: &World, codex: &Running) -> bool {
+    let ledger = world.path("govern/ledger.db");
+    let open = std::fs::read_dir(format!("/proc/{}/fd", codex.pid())).into_iter().flatten().flatten();
+    open.into_iter().any(|file| std::fs::read_link(file.path()).is_ok_and(|to| to == ledger))
+}
+
+#[test]
+fn of_two_that_go_on_with_a_run_at_once_one_does_and_nothing_is_booked_by_the_other() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(PAID)]);
+    let flags = ["--budget", "0.05usd", "--at-limit", "stop"];
+    let id = world.run_governed(&flags, &["codex", "exec", "do it"]).expect_code(124).id();
+    let tool = Reply::exec("touch started; while [ ! -e go ]; do sleep 0.05; done");
+    world.server.script(Select::root(), [tool, Reply::message("all is done")]);
+    let args = ["resume", &id, "--extend", "1usd"];
+    let ledger = rusqlite::Connection::open(world.path("govern/ledger.db")).unwrap();
+    // Both have read that the run has ended before either can write.
+    ledger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut both = [world.start("govern", &args), world.start("govern", &args)];
+    let deadline = std::time::Instant::now() + LONG;
+    while !both.iter().all(|one| reads_ledger(&world, one)) {
+        assert!(std::time::Instant::now() < deadline, "{}{}", both[0].stderr(), both[1].stderr());
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    ledger.execute_batch("ROLLBACK").unwrap();
+    while both.iter_mut().all(Running::is_running) {
+        assert!(std::time::Instant::now() < deadline, "{}{}", both[0].stderr(), both[1].stderr());
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let [one, other] = &mut both;
+    let holder = if one.is_running() { one.pid() } else { other.pid() };
+    world.write("work/go", "");
+    let mut ends: Vec<Finished> = both.into_iter().map(Running::finish).collect();
+    ends.sort_by_key(Finished::code);
+    let [went_on, refused] = &ends[..] else { panic!() };
+    assert_eq!((went_on.code(), refused.code()), (0, 123), "{went_on}{refused}");
+    assert!(went_on.out().contains("all is done"), "{went_on}");
+    let why = format!("run `{id}` is going on already: process {holder} has it");
+    assert!(refused.stderr.contains(&why), "{refused}");
+    assert_eq!((extensions(&world), world.server.served().len()), (1, 4));
+    let report = ledger::report(&world, &["--run", &id]);
+    assert_eq!(report["totals"]["responses"], 4, "{report}");
+    assert_eq!(ledger::events(&world, "marked").len(), 0, "nothing is doubted");
+    world.govern(&["audit", "verify"]).expect_code(0);
 }
