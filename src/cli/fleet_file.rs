@@ -7,10 +7,10 @@ use super::{policy_files, price_list};
 use crate::error::{Error, Result};
 use crate::fleet::load::{Around, Loaded, load, policy_of};
 use crate::fleet::{Fleet, FleetAgent, Ground};
-use crate::model::{Dimension, ModelId, Unit};
+use crate::model::{Dimension, ModelId, Unit, part_of};
 use crate::place;
 use crate::policy::layers::FlagRules;
-use crate::policy::rule::{AllotBy, Budget, Layer, Threshold};
+use crate::policy::rule::{AllotBy, Budget, Layer};
 use crate::report::FleetPlan;
 use crate::report::fleet_plan::{PlanBudget, PlanRow};
 
@@ -52,7 +52,7 @@ pub fn plan(loaded: &Loaded) -> FleetPlan {
     let unit = fleet.budget.as_ref().map_or(Unit::Usd, Budget::unit);
     let budget = fleet.budget.as_ref().and_then(|budget| {
         let limit = budget.limit?;
-        let reserve = budget.allot.as_ref().map_or(0, |allot| Threshold::Share(allot.reserve).amount(limit.amount));
+        let reserve = budget.allot.as_ref().map_or(0, |allot| part_of(limit.amount, allot.reserve));
         let allot = budget.allot.as_ref().map(|allot| allot.by.as_str().to_owned());
         let given: i64 = fleet.agents.iter().filter_map(|agent| allotted(agent, fleet)).sum();
         let pool = allot.is_some().then(|| limit.amount.saturating_sub(given));
@@ -79,7 +79,7 @@ fn allotted(agent: &FleetAgent, fleet: &Fleet) -> Option<i64> {
     match allot.by {
         AllotBy::Expected => agent.registration.expected(limit.unit),
         AllotBy::Equal => {
-            let reserve = Threshold::Share(allot.reserve).amount(limit.amount);
+            let reserve = part_of(limit.amount, allot.reserve);
             Some(limit.amount.saturating_sub(reserve) / i64::try_from(fleet.agents.len()).ok()?.max(1))
         }
         AllotBy::Pool => None,

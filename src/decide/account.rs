@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{
     AgentName, ApprovalId, BudgetKey, Dimension, Money, Quantity, Response, RunId, ThreadId, Timestamp, Unit, Verb,
-    scope_in_words,
+    part_of, scope_in_words,
 };
 use crate::policy::rule::{Budget, Step, Threshold, Window};
 use crate::policy::verdict::{is_at_limit, is_strict};
@@ -370,7 +370,7 @@ impl Account {
     /// How far the end of grace lies above what was spent; `None` without grace, or behind it.
     pub fn until_grace_ends(&self, budget: &Budget) -> Option<i64> {
         let limit = self.limit();
-        let end = limit.saturating_add(Threshold::Share(budget.grace).amount(limit));
+        let end = limit.saturating_add(part_of(limit, budget.grace));
         Some(end.saturating_sub(self.spent)).filter(|ahead| budget.grace > 0 && *ahead > 0)
     }
 }

@@ -1,8 +1,8 @@
 //! Pure. Whether what agents expect fits the fleet's budget as it is divided.
 
-use crate::model::{Quantity, Unit};
+use crate::model::{Quantity, Unit, part_of};
 use crate::policy::mistake::{Notes, Span};
-use crate::policy::rule::{AllotBy, Budget, Threshold};
+use crate::policy::rule::{AllotBy, Budget};
 use crate::policy::table::Placed;
 
 use super::agent::{AgentDraft, Settings};
@@ -28,7 +28,7 @@ pub(super) fn check(agents: &[AgentDraft], budget: &Budget, place: &Span, notes:
     if more_than_all(&expected, limit, notes) {
         return;
     }
-    let reserve = budget.allot.as_ref().map_or(0, |allot| Threshold::Share(allot.reserve).amount(limit.amount));
+    let reserve = budget.allot.as_ref().map_or(0, |allot| part_of(limit.amount, allot.reserve));
     match budget.allot.as_ref().map(|allot| allot.by) {
         Some(AllotBy::Expected) => by_expectation(&expected, limit, reserve, place, notes),
         Some(AllotBy::Equal) => {

@@ -40,7 +40,7 @@ pub use response::{Basis, Billing, Cost, Guess, Response, ServiceTier, Source, r
 pub use run::{Approval, ApprovalState, BudgetKey, Extension, ProcessIdentity, RunInfo, ThreadInfo, scope_in_words};
 pub use slice::Slice;
 pub use sum::{Repriced, Sum};
-pub use threshold::Threshold;
+pub use threshold::{Threshold, part_of};
 pub use tokens::Tokens;
 pub use unobserved::Unobserved;
 pub use verb::Verb;

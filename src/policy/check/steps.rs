@@ -486,8 +486,12 @@ fn overtakes(severer: &StepDraft, milder: &StepDraft, limits: &Limits) -> bool {
         first < second || (same && first == second)
     };
     match (severer.step.at, milder.step.at) {
-        // Shares compare the same under any limit, also one that could not be read.
-        (Threshold::Share(first), Threshold::Share(second)) => first < second || (same && first == second),
+        // Shares compare so under any limit, also one that could not be read.
+        (Threshold::Share(first), Threshold::Share(second)) if first <= second => first < second || same,
+        // Of a few, two shares may be the same whole number.
+        (Threshold::Share(_), Threshold::Share(_)) => {
+            wins && !limits.amounts.is_empty() && limits.amounts.iter().all(|limit| earlier(*limit))
+        }
         (Threshold::Left(_), _) | (_, Threshold::Left(_)) => {
             !limits.amounts.is_empty() && limits.amounts.iter().all(|limit| earlier(*limit))
         }
