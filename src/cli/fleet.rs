@@ -87,7 +87,7 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
     process::stay_in_foreground();
     let loaded = load(args, here)?;
     if let Some(earlier) = &earlier {
-        earlier.accept(&loaded.policy)?;
+        earlier.accept(&loaded.policy, here)?;
     }
     if !args.quiet && earlier.is_none() {
         let plan = fleet_file::plan(&loaded);

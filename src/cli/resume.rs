@@ -10,15 +10,16 @@ use clap::Args;
 
 use self::kept::Kept;
 use crate::codex::Invocation;
+use crate::decide::account::Account;
 use crate::decide::lift::Lift;
 use crate::decide::permission::{self, Lifting};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{HeldBack, Ledger, LedgerError};
 use crate::model::quantity::quantity_hint;
-use crate::model::{Brake, Quantity, RunId, RunInfo};
+use crate::model::{Brake, Dimension, Quantity, RunId, RunInfo};
 use crate::place;
-use crate::policy::rule::{Approvals, Policy};
+use crate::policy::rule::{Approvals, Budget, Policy};
 use crate::process;
 
 use super::env;
@@ -66,7 +67,10 @@ pub fn run(args: &ResumeArgs, supervision: Supervision) -> Result<Exit> {
         })?),
         None => None,
     };
-    let (info, kept) = find(&here, &args.run)?;
+    let (mut info, kept) = find(&here, &args.run)?;
+    if let Some(ledger) = here.ledger()?.filter(|_| info.rule.is_none()) {
+        info.rule = next::last_end(&ledger, &info.id)?.flatten().and_then(|lifts| lifts.budget);
+    }
     let kept = match &args.folder {
         Some(folder) => kept.moved(&here.cwd.join(folder)),
         None => kept,
@@ -122,15 +126,15 @@ pub(super) struct Earlier {
 
 impl Earlier {
     /// Whether this person may let it go on under this policy.
-    pub(super) fn accept(&self, policy: &Policy) -> Result<()> {
+    pub(super) fn accept(&self, policy: &Policy, here: &Here<'_>) -> Result<()> {
         self.release(&policy.approvals)?;
         self.accept_change(policy)?;
-        self.may_lift(policy)
+        self.may_lift(policy, here)
     }
 
     /// What `--extend` asks for is judged before the run is opened again: a refusal changes nothing of it, neither its
     /// outcome nor its record.
-    fn may_lift(&self, policy: &Policy) -> Result<()> {
+    fn may_lift(&self, policy: &Policy, here: &Here<'_>) -> Result<()> {
         let Some(Lift { by_amount, who, .. }) = &self.lift else { return Ok(()) };
         let refused = |why: &str| {
             Error::new(format!("refused to go on with run `{}`: {why}", self.info.id))
@@ -142,9 +146,24 @@ impl Earlier {
         let Some(budget) = named.or_else(|| lifted.next_back()) else {
             return Err(refused(&format!("no budget of this run counts what `--extend {by_amount}` would lift")));
         };
-        // What other answers have lifted it by already is known when its window is: at the start.
-        let lifting = Lifting { budget: &budget.name, by: *by_amount, given: 0 };
+        let lifting = Lifting { budget: &budget.name, by: *by_amount, given: self.given(policy, budget, here)? };
         permission::judge(&policy.approvals, who, Some(lifting)).map_err(|not| refused(&not.to_string()))
+    }
+
+    /// What answers have lifted this budget by already. Of one that counts per agent, thread or model it is known, and
+    /// judged, when that is: at the start.
+    fn given(&self, policy: &Policy, budget: &Budget, here: &Here<'_>) -> Result<i64> {
+        let late = |dimension: &Dimension| matches!(dimension, Dimension::Agent | Dimension::Thread | Dimension::Model);
+        let value = |dimension: &Dimension| match dimension {
+            Dimension::Run => Some(self.info.id.to_string()),
+            other => self.info.attribution.get(other).map(str::to_owned),
+        };
+        if budget.per.iter().any(late) {
+            return Ok(0);
+        }
+        let account = Account::place(0, budget, policy.timezone, here.now, value);
+        let (Some(account), Some(ledger)) = (account, here.ledger()?) else { return Ok(0) };
+        Ok(ledger.given(&account.key, account.answered_since(budget))?)
     }
 
     /// What a person stopped or paused, or said no to, only somebody who may answer lets go on: as `continue` does.
@@ -190,7 +209,7 @@ fn run_alone(
     (args, here): (&ResumeArgs, &Here<'_>),
 ) -> Result<Exit> {
     let policy = kept.rules.load(here, args.quiet)?;
-    earlier.accept(&policy)?;
+    earlier.accept(&policy, here)?;
     let Earlier { info, lift, .. } = earlier;
     let command = kept.again().ok_or_else(|| cannot(&info.id, "its thread or its command line is not known"))?;
     let is_screen = Invocation::parse(&command).is_some_and(|invocation| kept::is_screen(&invocation));

@@ -71,11 +71,12 @@ impl Governor {
     }
 
     /// The alerts that are over their mark for this agent and were not carried out; what fell back under may be again.
-    pub(super) fn alarms(&mut self, now: Moment, name: &AgentName) -> Vec<Due> {
+    pub(super) fn alarms(&mut self, now: Moment, name: &AgentName, books: &dyn Books) -> Vec<Due> {
         let policy = Arc::clone(&self.policy);
+        self.forget_let_requests(name);
         let mut due = Vec::new();
         for (index, alert) in policy.alerts.iter().enumerate() {
-            let Some(because) = self.over(now, name, alert) else {
+            let Some(because) = self.over(now, name, alert, books) else {
                 self.rearm(name, index);
                 continue;
             };
@@ -87,9 +88,14 @@ impl Governor {
                 continue;
             }
             let of_step = alert.step_of.zip(self.agents.get(name));
-            let because = of_step
-                .and_then(|(step, agent)| reached(agent, step, &alert.name, now.wall))
-                .unwrap_or_else(|| format!("{because} ({})", alert.name));
+            let because =
+                of_step.and_then(|(step, agent)| reached(agent, step, &alert.name, now.wall)).unwrap_or_else(|| {
+                    match alert.trigger {
+                        // It begins with the gate's name.
+                        Trigger::Request(_) => because,
+                        _ => format!("{because} ({})", alert.name),
+                    }
+                });
             match &alert.act {
                 Act::Step(step) => due.extend(self.due_by(name, index, step, because)),
                 Act::Hold => self.hold_for_plan(now, name, (index, alert), because),
@@ -99,7 +105,7 @@ impl Governor {
         due
     }
 
-    fn over(&self, now: Moment, name: &AgentName, alert: &Alert) -> Option<String> {
+    fn over(&self, now: Moment, name: &AgentName, alert: &Alert, books: &dyn Books) -> Option<String> {
         let agent = self.agents.get(name)?;
         if !self.looks_at(alert, agent) {
             return None;
@@ -111,7 +117,7 @@ impl Governor {
                 };
                 self.accounts.iter().filter(of).find_map(|account| ahead_of_pace(account, *share, now))
             }
-            Trigger::Request(gate) => self.meets_unasked(agent, *gate),
+            Trigger::Request(gate) => self.meets_unasked(now, agent, *gate, books),
             trigger => over(agent, trigger, now),
         }
     }
@@ -195,6 +201,11 @@ impl Governor {
 
     /// The question that an alert puts.
     pub(super) fn question_of_alert(&self, agent: &Agent, due: &Due, alert: &Alert) -> Hold {
+        if let Trigger::Request(gate) = alert.trigger
+            && let Some(question) = self.question_of_request(agent, due, gate)
+        {
+            return Hold { question, source: due.source, advised: false, approval: None };
+        }
         let route_to = self.next_rung(agent).filter(|_| agent.setup.restartable).map(|rung| rung.model);
         let step = due.step.as_ref();
         let question = Question {

@@ -85,7 +85,7 @@ impl Governor {
         let Some(question) = self.question(approval) else { return };
         let lifted = match answer {
             // An alert has no limit that could be lifted.
-            _ if question.about == About::Alert => None,
+            _ if !question.about.is_of_limit() => None,
             Answer::Extend { amount } => Some(*amount),
             // A route that fits under the limit as it is needs no exception.
             Answer::Route => (!self.fits_if_routed(&question, books)).then_some(question.extend.amount),
@@ -109,11 +109,11 @@ impl Governor {
             self.raise(now, &question.key, amount, (by, reason), books);
             self.extend(&question.agent, question.key.clone(), amount, by, reason);
         }
-        self.obey(now, approval, answer, books);
+        self.obey(now, approval, (answer, by), books);
     }
 
     /// Carries out an answer whose extension, if any, is already in the accounts.
-    pub(super) fn obey(&mut self, now: Moment, approval: ApprovalId, answer: &Answer, books: &dyn Books) {
+    pub(super) fn obey(&mut self, now: Moment, approval: ApprovalId, (answer, by): (&Answer, &str), books: &dyn Books) {
         if let Some(Question { key, about: About::Step { at, .. }, .. }) = self.question(approval)
             && answer.is_yes()
         {
@@ -125,6 +125,7 @@ impl Governor {
             if held.is_none_or(|hold| hold.approval != Some(approval)) {
                 continue;
             }
+            self.let_request_go(now, &name, (answer, by));
             match answer {
                 Answer::Extend { .. } | Answer::Allow { .. } | Answer::Once | Answer::NextStep { .. } => {
                     self.release_or_ask_again(now, &name, books);
@@ -279,7 +280,7 @@ impl Governor {
             Some(&question.agent),
             EventKind::Answered { approval, answer: answer.clone(), by: "deadline".to_owned(), reason: None },
         );
-        self.obey(now, approval, &answer, books);
+        self.obey(now, approval, (&answer, "deadline"), books);
     }
 
     pub(super) fn question(&self, approval: ApprovalId) -> Option<Question> {

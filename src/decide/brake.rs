@@ -93,6 +93,7 @@ impl Governor {
     fn end_by_hand(&mut self, now: Moment, name: &AgentName, intent: Intent, what: &str) {
         self.say(name, what);
         self.last_hard = None;
+        self.note_limit_in_the_way(name);
         if let Some(agent) = self.agents.get_mut(name) {
             agent.pause = None;
             agent.because = what.to_owned();

@@ -54,7 +54,7 @@ impl Gate {
     }
 
     /// The number of a question about a tool.
-    pub(super) fn approval(&self, question: &Question) -> Option<ApprovalId> {
+    pub fn approval(&self, question: &Question) -> Option<ApprovalId> {
         self.asks.values().find(|ask| ask.question == *question)?.approval
     }
 
@@ -76,7 +76,13 @@ pub struct Allowed {
 impl Governor {
     /// What a person let run, and the same call of this agent at this gate again: the same tool with the same input,
     /// word for word. Time is that of the run's own clock.
-    fn allow_again(&mut self, now: Moment, key: BudgetKey, name: &AgentName, (time, by): (Option<Duration>, String)) {
+    pub(super) fn allow_again(
+        &mut self,
+        now: Moment,
+        key: BudgetKey,
+        name: &AgentName,
+        (time, by): (Option<Duration>, String),
+    ) {
         let until = time.map(|time| now.uptime.saturating_add(time));
         if let Some(agent) = self.agents.get_mut(name) {
             agent.gate.allowed.push(Allowed { key, until, by });
@@ -85,7 +91,13 @@ impl Governor {
 
     /// Who let this very call run before, if that still holds. What was said before the run was stopped is in the
     /// books.
-    fn allowed_before(&self, now: Moment, name: &AgentName, key: &BudgetKey, books: &dyn Books) -> Option<String> {
+    pub(super) fn allowed_before(
+        &self,
+        now: Moment,
+        name: &AgentName,
+        key: &BudgetKey,
+        books: &dyn Books,
+    ) -> Option<String> {
         let gate = &self.agents.get(name)?.gate;
         match gate.allowed.iter().rev().find(|allowed| allowed.key == *key) {
             Some(own) => own.until.is_none_or(|until| now.uptime < until).then(|| own.by.clone()),
@@ -117,7 +129,7 @@ impl Governor {
             }
             GateVerb::Ask { wait, otherwise } => (wait, otherwise),
         };
-        let key = self.call_key(name, judged, call);
+        let key = self.call_key(name, &judged.rule, call);
         match self.allowed_before(now, name, &key, books) {
             Some(by) => {
                 if let Some(agent) = self.agents.get_mut(name) {
@@ -160,9 +172,9 @@ impl Governor {
     }
 
     /// What a question about a call is about: what one call may, another may not, and equal calls are the same.
-    fn call_key(&self, name: &AgentName, judged: &Judged, call: &ToolCall) -> BudgetKey {
+    pub(super) fn call_key(&self, name: &AgentName, rule: &str, call: &ToolCall) -> BudgetKey {
         let scope = format!("run={}, agent={name}, call={} {}", self.run, call.tool, call.digest);
-        let budget = BudgetName::new(judged.rule.clone());
+        let budget = BudgetName::new(rule);
         BudgetKey { budget, scope, window_start: None, unit: Unit::ToolCalls }
     }
 
@@ -193,7 +205,7 @@ impl Governor {
             route_to: None,
             wait,
             otherwise: Verb::Stop,
-            about: About::Call(otherwise),
+            about: if agent.gate.asker_of(hook).is_some() { About::Request(otherwise) } else { About::Call(otherwise) },
         };
         agent.gate.asks.insert(hook, CallAsk { question, put: false, approval: None });
         self.put_next(name);
@@ -264,10 +276,7 @@ impl Governor {
     /// Nobody answered about a tool in time; says whether the question was one of those.
     pub(super) fn call_expired(&mut self, now: Moment, approval: ApprovalId) -> bool {
         let Some((name, hooks, ask)) = self.take_asks(approval) else { return false };
-        let otherwise = match ask.question.about {
-            About::Call(otherwise) => otherwise,
-            About::Limit | About::Step { .. } | About::Alert => Refusal::Deny,
-        };
+        let otherwise = ask.question.about.at_gate().unwrap_or(Refusal::Deny);
         let answer = match otherwise {
             Refusal::Deny => Answer::Refuse,
             Refusal::Stop => Answer::Stop,
@@ -382,6 +391,6 @@ impl Governor {
 }
 
 /// Who let a call run, and in answer to what.
-fn said_in(by: &str, approval: ApprovalId) -> String {
+pub(super) fn said_in(by: &str, approval: ApprovalId) -> String {
     format!("{by}, approval {approval}")
 }

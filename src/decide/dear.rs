@@ -7,15 +7,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{AgentName, Cost, Money, Response, ThreadId, Unit, Verb};
+use crate::model::event::Answer;
+use crate::model::run::REQUEST_TO;
+use crate::model::{AgentName, Cost, Money, Quantity, Response, ThreadId, Unit, Verb};
 use crate::policy::alert::{Act, Alert, Trigger};
 use crate::policy::gate::{Likely, Request, judge_request};
 use crate::policy::rule::{GateVerb, Policy, Refusal, Step, Threshold};
 
 use super::account::Books;
 use super::agent::{Agent, Thread, p80};
+use super::calls::said_in;
+use super::effect::{About, Question};
 use super::governor::Governor;
-use super::input::{HookId, Judged, Moment, Phase, ToolCall};
+use super::input::{HookId, Judged, Moment, ToolCall};
+use super::verdicts::Due;
 
 impl Governor {
     /// The same governor, which holds by signals what its gates on requests are met by, where an agent's Codex does not
@@ -76,12 +81,71 @@ impl Governor {
         of: (&ThreadId, &dyn Books),
     ) {
         let (thread, books) = of;
-        let Some(judged) = self.agents.get(name).and_then(|agent| self.judge_next(agent, thread)) else { return };
-        let on = self.agents.get(name).and_then(|agent| agent.threads.get(thread)?.model.clone());
-        let short = on.map_or_else(|| "its model".to_owned(), |model| model.to_string());
-        // All requests of an agent are of one kind: who lets them all go, is not asked again.
-        let call = ToolCall { tool: "request to".to_owned(), digest: String::new(), short, judged: None };
-        self.meet_gate(now, name, hook, (&judged, &call), books);
+        let Some(agent) = self.agents.get(name) else { return };
+        // One request is met once: whether it is sent again, or was held by signals before it came here.
+        let again = agent.threads.get(thread).is_some_and(|known| agent.gate.asks_again(hook, known));
+        if again || agent.watch.let_go.contains(thread) {
+            return;
+        }
+        let Some(judged) = self.judge_next(agent, thread) else { return };
+        let call = request_to(agent, thread);
+        let key = self.call_key(name, &judged.rule, &call);
+        if !agent.held.iter().chain(&agent.question).any(|hold| hold.question.key == key) {
+            self.meet_gate(now, name, hook, (&judged, &call), books);
+        }
+    }
+
+    /// What is asked about a request that is held by signals: the same as of one that waits at the gate.
+    pub(super) fn question_of_request(&self, agent: &Agent, due: &Due, gate: usize) -> Option<Question> {
+        let gate = self.policy.gates.get(gate)?;
+        let GateVerb::Ask { wait, otherwise } = gate.verb else { return None };
+        let (thread, _) =
+            agent.threads.iter().find(|(id, thread)| self.is_met(agent, (id, thread), gate.name.as_str()))?;
+        let call = request_to(agent, thread);
+        Some(Question {
+            run: self.run.clone(),
+            agent: agent.setup.name.clone(),
+            key: self.call_key(&agent.setup.name, gate.name.as_str(), &call),
+            text: format!("{}: {}: {}", due.because, call.tool, call.short),
+            cost: agent.cost,
+            extend: Quantity { unit: Unit::ToolCalls, amount: 1 },
+            route_to: None,
+            wait,
+            otherwise: due.step.as_ref().map_or(Verb::Stop, |step| step.otherwise),
+            about: About::Request(otherwise),
+        })
+    }
+
+    /// A person answered about a request that is held by signals.
+    pub(super) fn let_request_go(&mut self, now: Moment, name: &AgentName, (answer, by): (&Answer, &str)) {
+        let Some(agent) = self.agents.get(name) else { return };
+        let Some(hold) = agent.held.as_ref().filter(|hold| matches!(hold.question.about, About::Request(_))) else {
+            return;
+        };
+        let (key, rule) = (hold.question.key.clone(), hold.question.key.budget.to_string());
+        let approval = hold.approval;
+        let met = agent.threads.iter().filter(|found| self.is_met(agent, *found, &rule));
+        let met: Vec<ThreadId> = met.map(|(id, _)| id.clone()).collect();
+        if let Some(agent) = self.agents.get_mut(name).filter(|_| answer.is_yes()) {
+            agent.watch.let_go.extend(met);
+        }
+        if let (Answer::Allow { seconds }, Some(approval)) = (answer, approval) {
+            self.allow_again(now, key, name, (seconds.map(Duration::from_secs), said_in(by, approval)));
+        }
+    }
+
+    /// What was let go is over once its turn is.
+    pub(super) fn forget_let_requests(&mut self, name: &AgentName) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let threads = &agent.threads;
+        agent.watch.let_go.retain(|id| threads.get(id).is_some_and(|thread| thread.phase.goes_on()));
+    }
+
+    /// The thread's next request meets this gate, and nobody let it go.
+    fn is_met(&self, agent: &Agent, (id, thread): (&ThreadId, &Thread), rule: &str) -> bool {
+        thread.phase.goes_on()
+            && !agent.watch.let_go.contains(id)
+            && self.judge_next(agent, id).is_some_and(|judged| judged.rule == rule)
     }
 
     /// A prompt that is typed at Codex's own screen begins with a request: where a gate refuses that, the prompt is
@@ -106,14 +170,27 @@ impl Governor {
     }
 
     /// Why the next request of an agent meets this gate, where its Codex does not ask first.
-    pub(super) fn meets_unasked(&self, agent: &Agent, gate: usize) -> Option<String> {
+    pub(super) fn meets_unasked(&self, now: Moment, agent: &Agent, gate: usize, books: &dyn Books) -> Option<String> {
         if agent.gate.holds_requests() {
             return None;
         }
-        let name = self.policy.gates.get(gate)?.name.to_string();
-        let busy = agent.threads.iter().filter(|(_, thread)| thread.phase != Phase::Idle);
-        busy.filter_map(|(id, _)| self.judge_next(agent, id)).find(|judged| judged.rule == name).map(|met| met.because)
+        let rule = self.policy.gates.get(gate)?.name.as_str();
+        let (thread, _) = agent.threads.iter().find(|found| self.is_met(agent, *found, rule))?;
+        let name = &agent.setup.name;
+        let key = self.call_key(name, rule, &request_to(agent, thread));
+        let allowed = self.allowed_before(now, name, &key, books).is_some();
+        self.judge_next(agent, thread).filter(|_| !allowed).map(|judged| judged.because)
     }
+}
+
+/// A thread's next request, as a call that may meet a gate. All requests of an agent are of one kind: who lets them all
+/// go, is not asked again.
+fn request_to(agent: &Agent, thread: &ThreadId) -> ToolCall {
+    let thread = agent.threads.get(thread);
+    let last = |thread: &Thread| thread.recent().last()?.model.clone();
+    let model = thread.and_then(|thread| thread.model.clone().or_else(|| last(thread)));
+    let short = model.map_or_else(|| "its model".to_owned(), |model| model.to_string());
+    ToolCall { tool: REQUEST_TO.to_owned(), digest: String::new(), short, judged: None }
 }
 
 /// Gates on requests as alerts.

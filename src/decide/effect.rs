@@ -148,6 +148,8 @@ pub enum About {
     },
     /// A tool that is about to run; this happens to it if nobody answers.
     Call(Refusal),
+    /// A request that is about to be sent; this happens to it if nobody answers.
+    Request(Refusal),
     /// An alert: there is no limit that an answer could lift.
     Alert,
 }
@@ -157,7 +159,15 @@ impl About {
     pub fn is_of_limit(self) -> bool {
         match self {
             Self::Limit | Self::Step { .. } => true,
-            Self::Call(_) | Self::Alert => false,
+            Self::Call(_) | Self::Request(_) | Self::Alert => false,
+        }
+    }
+
+    /// A gate asks, and this happens if nobody answers.
+    pub fn at_gate(self) -> Option<Refusal> {
+        match self {
+            Self::Call(otherwise) | Self::Request(otherwise) => Some(otherwise),
+            Self::Limit | Self::Step { .. } | Self::Alert => None,
         }
     }
 }
@@ -167,7 +177,7 @@ impl From<About> for Subject {
         match about {
             About::Limit => Self::Limit,
             About::Step { .. } => Self::Step,
-            About::Call(_) => Self::Call,
+            About::Call(_) | About::Request(_) => Self::Call,
             About::Alert => Self::Alert,
         }
     }

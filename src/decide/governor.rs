@@ -18,7 +18,7 @@ use super::agent::{Agent, AgentSetup, Hold};
 use super::before::Before;
 use super::charge::Recorded;
 use super::consult::Adviser;
-use super::effect::{About, Effect, Question};
+use super::effect::{Effect, Question};
 use super::input::{Input, Interrupt, Moment, Phase, Timer};
 use super::lifecycle::{Happening, Intent, State};
 use super::lift::{Lift, Lifted};
@@ -83,6 +83,10 @@ pub struct Governor {
     pub(super) lifted_time: bool,
     pub(super) requests: u64,
     pub(super) last_hard: Option<BudgetName>,
+    /// The account that keeps the run from starting, by its place.
+    pub(super) refused_by: Option<usize>,
+    /// The budget at whose limit an agent waited that a person ended.
+    pub(super) waited_at: Option<BudgetName>,
     /// Hard steps wait: what is judged spends nothing, and somebody will ask before what does.
     pub(super) defers: bool,
     /// So do those of budgets in minutes: what is judged is no tool either.
@@ -127,6 +131,8 @@ impl Governor {
             lifted_time: false,
             requests: 0,
             last_hard: None,
+            refused_by: None,
+            waited_at: None,
             defers: false,
             defers_time: false,
             effects: Vec::new(),
@@ -176,13 +182,10 @@ impl Governor {
     /// The number of this question, while it waits.
     pub fn approval_of(&self, question: &Question) -> Option<ApprovalId> {
         let agent = self.agents.get(&question.agent)?;
-        agent.gate.approval(question).or_else(|| {
-            agent
-                .held
-                .as_ref()
-                .filter(|_| matches!(question.about, About::Limit | About::Step { .. } | About::Alert))?
-                .approval
-        })
+        agent
+            .gate
+            .approval(question)
+            .or_else(|| agent.held.as_ref().filter(|hold| hold.question == *question)?.approval)
     }
 
     /// The budget whose hard step was decided last.

@@ -5,7 +5,7 @@ use crate::model::event::{EventKind, Lifts};
 use crate::model::{AgentName, BudgetKey, BudgetName, Quantity, Unit};
 
 use super::account::{Account, Books};
-use super::effect::Effect;
+use super::effect::{About, Effect};
 use super::governor::Governor;
 
 /// A limit that is lifted before the run goes on.
@@ -51,12 +51,25 @@ impl Governor {
         Ok(())
     }
 
-    /// What would have to be lifted of the budget that ended the run, where people may.
-    pub fn lifts(&self, rule: &BudgetName) -> Option<Lifts> {
+    /// What would have to be lifted of the budget that ended the run, or that it waited at when a person ended it, where
+    /// people may.
+    pub fn lifts(&self, rule: Option<&BudgetName>) -> Option<Lifts> {
+        let waited = self.waited_at.clone().filter(|_| rule.is_none());
+        let rule = rule.or(waited.as_ref())?;
         self.accounts().filter(|(budget, _)| budget.name == *rule).find_map(|(_, account)| {
             let amount = account.offered.filter(|offered| *offered > 0)?;
-            Some(Lifts { amount: account.key.unit.typed(amount), until: account.bounds.end })
+            let amount = account.key.unit.typed(amount);
+            Some(Lifts { amount, until: account.bounds.end, budget: waited.clone() })
         })
+    }
+
+    /// A person ends an agent: the limit that it waits at still stands in the way of whoever goes on with it.
+    pub(super) fn note_limit_in_the_way(&mut self, name: &AgentName) {
+        let holds = self.agents.get(name).into_iter().flat_map(|agent| agent.held.iter().chain(&agent.question));
+        let found = holds.map(|hold| &hold.question).find(|question| question.about == About::Limit);
+        if let Some(budget) = found.map(|question| question.key.budget.clone()) {
+            self.waited_at = Some(budget);
+        }
     }
 
     /// Something was started by the lifted limit: it is written down, unless other answers have used up meanwhile what

@@ -43,6 +43,7 @@ mod treatment;
 mod trend;
 mod verdicts;
 mod watch;
+mod ways;
 mod weigh;
 
 #[cfg(test)]

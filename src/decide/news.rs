@@ -26,7 +26,7 @@ impl Governor {
         }
         for Settled { approval, answer, by, reason } in &news.answers {
             if !self.call_settled(now, *approval, answer, (by, reason.as_deref()), books) {
-                self.obey(now, *approval, answer, books);
+                self.obey(now, *approval, (answer, by), books);
             }
         }
         if !news.extensions.is_empty() {

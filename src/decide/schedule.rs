@@ -104,6 +104,7 @@ impl Governor {
                     account.offered = Some(offer);
                     self.last_hard = Some(account.key.budget.clone());
                 }
+                self.refused_by = if let Source::Step { account, .. } = hard.source { Some(account) } else { None };
                 self.effects.push(Effect::Refuse(text));
                 return;
             }

@@ -81,7 +81,7 @@ impl Governor {
         self.unbar_limits(now, name);
         let due = self.judge_all(now, name, books);
         let mut due = self.end_threads_of_their_own(name, due);
-        due.extend(self.alarms(now, name));
+        due.extend(self.alarms(now, name, books));
         due.sort_by_key(|due| std::cmp::Reverse(due.verb));
         // Between turns nothing is asked of a model: an agent that said its last word ends by itself,
         // an idle screen stays as it is. What begins the next turn is recorded before its request. Time passes whatever

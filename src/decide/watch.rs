@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::{AlertName, PlanWindow, Progress, Quantity, Response, Timestamp, Unit};
+use crate::model::{AlertName, PlanWindow, Progress, Quantity, Response, ThreadId, Timestamp, Unit};
 use crate::policy::duration;
 use crate::policy::plan::PlanMark;
 use crate::policy::rate::Rate;
@@ -39,6 +39,8 @@ pub(super) struct Watch {
     pub(super) plan_missed: bool,
     /// The plan's window for which it is held, until it begins anew.
     pub(super) held_for: Option<PlanWindow>,
+    /// Threads whose next request a person let go while their Codex was not seen to ask first.
+    pub(super) let_go: BTreeSet<ThreadId>,
     /// When it will be looked whether it is idle.
     pub(super) looks_at: Option<Duration>,
 }
@@ -81,6 +83,7 @@ impl Watch {
     /// A model answered one of its threads.
     pub(super) fn answered(&mut self, now: Duration, response: &Response) {
         self.spent.add(response);
+        self.let_go.remove(&response.thread);
         self.heard = now;
     }
 

@@ -120,13 +120,16 @@ impl Turn<'_> {
     /// By how much people's answers have lifted a budget's limit, since then: what the governor gives from a pool is no
     /// answer of anybody's.
     pub fn given(&self, key: &BudgetKey, since: Option<Timestamp>) -> Result<i64, LedgerError> {
-        let sql = format!("{SELECT} WHERE key = ?1 AND at >= ?2 AND by <> ?3 AND amount > 0");
-        let since = since.map_or(i64::MIN, |since| since.timestamp_millis());
-        sum(self.tx, &sql, params![key_text(key)?, since, GOVERNOR])
+        given(self.tx, key, since)
     }
 }
 
 impl Ledger {
+    /// By how much people's answers have lifted a budget's limit, since then.
+    pub fn given(&self, key: &BudgetKey, since: Option<Timestamp>) -> Result<i64, LedgerError> {
+        given(&self.conn, key, since)
+    }
+
     /// By how much a budget's limit is lifted at a moment.
     pub fn extended(&self, key: &BudgetKey, at: Timestamp) -> Result<i64, LedgerError> {
         extended(&self.conn, key, at)
@@ -137,6 +140,12 @@ impl Ledger {
         let mut statement = self.conn.prepare_cached(&format!("{SELECT} ORDER BY id"))?;
         statement.query_map([], ExtensionRow::read)?.map(|row| row?.extension()).collect()
     }
+}
+
+fn given(conn: &Connection, key: &BudgetKey, since: Option<Timestamp>) -> Result<i64, LedgerError> {
+    let sql = format!("{SELECT} WHERE key = ?1 AND at >= ?2 AND by <> ?3 AND amount > 0");
+    let since = since.map_or(i64::MIN, |since| since.timestamp_millis());
+    sum(conn, &sql, params![key_text(key)?, since, GOVERNOR])
 }
 
 /// Only by what the ledger's chain holds.

@@ -337,6 +337,9 @@ pub struct Lifts {
     /// When the budget's window ends: from then on nothing need be lifted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub until: Option<Timestamp>,
+    /// Whose limit, where a person ended what waited at it, so that no rule did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub budget: Option<BudgetName>,
 }
 
 impl Event {

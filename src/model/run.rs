@@ -111,6 +111,9 @@ pub struct Approval {
     pub answered: Option<Timestamp>,
 }
 
+/// What a gate on requests has in the place of a tool's name.
+pub const REQUEST_TO: &str = "request to";
+
 /// What the scope of a budget over a ChatGPT plan's own limit begins with.
 pub const PLAN_SCOPE: &str = "plan=";
 
@@ -122,6 +125,11 @@ impl Approval {
             Subject::Alert => self.scope.starts_with(PLAN_SCOPE),
             Subject::Call => false,
         }
+    }
+
+    /// A gate on requests asks.
+    pub fn is_of_request(&self) -> bool {
+        self.about == Subject::Call && self.scope.contains(&format!(", call={REQUEST_TO} "))
     }
 
     /// What it was answered, in one word.

@@ -29,6 +29,11 @@ impl LayerText {
             None => format!("<{}>", self.layer),
         }
     }
+
+    /// The line that a place begins on, counted from 1.
+    pub(crate) fn line(&self, span: &Span) -> usize {
+        self.text.get(..span.start).unwrap_or(&self.text).matches('\n').count() + 1
+    }
 }
 
 /// Whether govern goes on.
@@ -76,7 +81,7 @@ impl Mistake {
         let before = self.file.text.get(..self.span.start).unwrap_or(&self.file.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let column = before.get(line_start..).map_or(0, |text| text.chars().count());
-        (before.matches('\n').count() + 1, column + 1)
+        (self.file.line(&self.span), column + 1)
     }
 }
 
@@ -137,6 +142,11 @@ impl Notes {
             Layer::Fleet => "fleet file",
             Layer::System | Layer::User | Layer::Repository | Layer::Given | Layer::Flags => "policy",
         }
+    }
+
+    /// The line that a place begins on.
+    pub(crate) fn line(&self, span: &Span) -> usize {
+        self.file.line(span)
     }
 
     pub(crate) fn layer(&self) -> Layer {

@@ -120,6 +120,8 @@ pub struct Budget {
     pub observe: bool,
     /// Which layer it stands in.
     pub layer: Layer,
+    /// The line of that layer's file that it begins on; `None`: it stands in none.
+    pub line: Option<usize>,
 }
 
 impl Budget {

@@ -5,9 +5,9 @@
 //! pass it. Grace moves that mark while a turn is under way, and what is likely to come counts against it in the same
 //! way. A mild step that would make the next request fit is tried first.
 
-use crate::model::{Unit, Verb};
+use crate::model::{Unit, Verb, part_of};
 
-use super::rule::{Budget, Step, Threshold};
+use super::rule::{Budget, Step};
 
 /// One budget for one thing in one window. Amounts are in the budget's unit's smallest part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,7 +97,7 @@ fn applies(budget: &Budget, step: &Step, standing: &Standing) -> Option<Why> {
 
 /// How far past its limit the budget lets the turn finish that is under way.
 pub fn grace(budget: &Budget, standing: &Standing) -> i64 {
-    if standing.turn_under_way { Threshold::Share(budget.grace).amount(standing.limit) } else { 0 }
+    if standing.turn_under_way { part_of(standing.limit, budget.grace) } else { 0 }
 }
 
 fn route_that_makes_room(budget: &Budget, standing: &Standing, first: usize, before: usize) -> Option<Fired> {
@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
     use crate::model::{BudgetName, Dimension, Quantity, Unit};
-    use crate::policy::rule::{Layer, Window};
+    use crate::policy::rule::{Layer, Threshold, Window};
 
     fn budget(steps: &[(u32, Verb)], grace: u32) -> Budget {
         Budget {
@@ -151,6 +151,7 @@ mod tests {
             grace,
             observe: false,
             layer: Layer::Flags,
+            line: None,
         }
     }
 

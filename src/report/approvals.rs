@@ -64,6 +64,9 @@ fn again(seconds: Option<u64>) -> String {
 /// What a plain approval would do.
 fn allows(approval: &Approval) -> String {
     match approval.about {
+        Subject::Call if approval.is_of_request() => {
+            "lets it go, once; `--run` or `--for 1h`: all further requests of this agent at this gate, too".to_owned()
+        }
         Subject::Call => "lets it run, once; `--run` or `--for 1h`: the same call of this agent again, too".to_owned(),
         Subject::Alert => "lets it go on".to_owned(),
         Subject::Step => format!("lets it go on until the next step of `{}`", approval.budget),

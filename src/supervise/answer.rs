@@ -202,6 +202,10 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
             Err(NotTaken::new("there is no limit here that an answer could lift")
                 .hint("a plain `govern approve` lets the agent go on"))
         }
+        Wish::Extend { by: Some(_) } if question.about.at_gate().is_some() => {
+            Err(NotTaken::new("there is no limit here that an answer could lift")
+                .hint("a plain `govern approve` lets it go once; `--run` and `--for 1h` again, too"))
+        }
         Wish::Extend { by: None } if question.about == About::Limit && question.extend.amount == 0 => {
             Err(NotTaken::new("answers have extended this budget by all that they may, `max_extend`")
                 .hint("`govern deny` ends the agent"))
@@ -209,7 +213,7 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
         Wish::Extend { by: None } => Ok(match question.about {
             About::Limit => Answer::Extend { amount: question.extend.amount },
             About::Step { past, .. } => Answer::NextStep { past },
-            About::Alert | About::Call(_) => Answer::Once,
+            About::Alert | About::Call(_) | About::Request(_) => Answer::Once,
         }),
         Wish::Extend { by: Some(text) } => {
             let quantity = Quantity::parse(text).map_err(|error| {
@@ -232,7 +236,7 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
             }
             (Some(_), _) => Ok(Answer::Route),
         },
-        Wish::Stop if matches!(question.about, About::Call(_)) => Ok(Answer::Refuse),
+        Wish::Stop if question.about.at_gate().is_some() => Ok(Answer::Refuse),
         Wish::Stop => Ok(Answer::Stop),
         Wish::Kill => Ok(Answer::Kill),
     }
@@ -251,6 +255,9 @@ pub(super) fn describe(question: &Question, answer: &Answer) -> String {
     match answer.word(about) {
         AnswerWord::Allowed | AnswerWord::NextStep | AnswerWord::Extended | AnswerWord::Routed => {
             format!("{did}: agent `{agent}` goes on")
+        }
+        AnswerWord::Refused if matches!(question.about, About::Request(_)) => {
+            format!("{did}: agent `{agent}` does not send the request")
         }
         AnswerWord::Refused => format!("{did}: agent `{agent}` goes on without the tool"),
         AnswerWord::Stopped => format!("{did}: agent `{agent}` ends at a safe point"),

@@ -68,7 +68,7 @@ impl Supervisor {
         {
             self.note_of(&alone, ended);
         }
-        let lifts = rule.as_ref().and_then(|rule| self.governor.lifts(rule));
+        let lifts = self.governor.lifts(rule.as_ref()).filter(|_| ended);
         self.note(EventKind::RunEnded { outcome: outcome.to_owned(), code: i32::from(exit.code()), rule, lifts });
         let sealed = self.turn(Vec::new());
         self.notices.release();

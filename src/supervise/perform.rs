@@ -5,14 +5,14 @@ use std::ffi::OsString;
 use crate::clock;
 use crate::clocks::{KILL_GRACE, STOP_GRACE};
 use crate::decide::Effect;
-use crate::decide::effect::{About, Ending, Question};
+use crate::decide::effect::{Ending, Question};
 use crate::decide::lifecycle::{After, State};
 use crate::decide::permission;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::model::{AgentName, Money, ThreadId};
-use crate::policy::rule::Rung;
+use crate::policy::rule::{Refusal, Rung};
 use crate::process::{self, How, Order};
 use crate::report::text;
 use crate::ui;
@@ -56,9 +56,11 @@ impl Supervisor {
                 Effect::Say(text) => self.say(&text),
                 Effect::Refuse(why) => {
                     let stamped = self.stamped_ahead();
-                    return Err(Error::new(format!("refused to start: {why}{stamped}")).exit(Exit::Refused).hint(
-                        "`govern budget` shows every budget; a person can lift one: see `govern resume --help`",
-                    ));
+                    let mut ways = self.governor.ways_past_refusal(self.goes_on);
+                    ways.push("`govern budget` shows every budget".to_owned());
+                    return Err(Error::new(format!("refused to start: {why}{stamped}"))
+                        .exit(Exit::Refused)
+                        .hint(ways.join("; ")));
                 }
                 Effect::Finish { agent, ending, in_flight, in_flight_cost } => {
                     self.finish(&agent, ending, in_flight, in_flight_cost);
@@ -139,7 +141,7 @@ impl Supervisor {
         // A screen that is alive is left to its program, which shows what is said.
         let asked = self.governor.agent(&agent);
         let at_gate = asked.is_some_and(|agent| {
-            agent.gate.is_shut() || (matches!(question.about, About::Call(_)) && !agent.is_stilled())
+            agent.gate.is_shut() || (agent.gate.approval(&question).is_some() && !agent.is_stilled())
         });
         let alive = self.full_screen && at_gate;
         // Nobody is asked here whose answer would not be taken.
@@ -158,10 +160,7 @@ impl Supervisor {
                 most: self.governor.policy().approvals.max_extend,
                 route: question.route_to,
                 left: Some(question.wait),
-                otherwise: match question.about {
-                    About::Limit | About::Step { .. } | About::Alert => question.otherwise.as_str(),
-                    About::Call(otherwise) => otherwise.as_str(),
-                },
+                otherwise: question.about.at_gate().map_or(question.otherwise.as_str(), Refusal::as_str),
                 about: question.about,
             });
         if !seen {

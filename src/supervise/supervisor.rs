@@ -103,6 +103,8 @@ pub(super) struct Supervisor {
     pub(super) pairings: Pairings,
     /// Threads without a session file.
     pub(super) without_file: BTreeMap<ThreadId, WithoutFile>,
+    /// It is an earlier run, which goes on.
+    pub(super) goes_on: bool,
     /// The run is being interrupted.
     interrupted: bool,
     /// What `govern resume` will need of the run as a whole, until it is written down.
@@ -183,6 +185,7 @@ impl Supervisor {
         let asked = plan.adviser.as_ref().map(|_| adviser::name());
         Self {
             run: plan.run,
+            goes_on: plan.goes_on,
             kept: plan.kept,
             wards: plan.agents.into_iter().map(|agent| (agent.setup.name.clone(), Ward::new(agent))).collect(),
             owners: Owners::new(order.iter().cloned().chain(asked).collect()),

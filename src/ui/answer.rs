@@ -52,7 +52,9 @@ impl Question {
                 format!("[g]o on to the next step · [e]xtend by {}{route} · [s]top · [k]ill", self.extend)
             }
             About::Alert => format!("[g]o on{} · [s]top · [k]ill", route.unwrap_or_default()),
-            About::Call(_) => "[o]nce · again in this [r]un · [f]or 1h · [s] refuse it · [k]ill the agent".to_owned(),
+            About::Call(_) | About::Request(_) => {
+                "[o]nce · again in this [r]un · [f]or 1h · [s] refuse it · [k]ill the agent".to_owned()
+            }
         };
         let otherwise = match self.left {
             Some(left) => format!("else {} in {}; ", self.otherwise, duration(left)),
@@ -78,13 +80,13 @@ impl Question {
         let line = line.trim();
         let (word, rest) = line.split_once(char::is_whitespace).map_or((line, ""), |(word, rest)| (word, rest.trim()));
         let alone = |answer| if rest.is_empty() { Ok(answer) } else { Err(format!("`{word}` takes nothing after it")) };
-        let about_call = matches!(self.about, About::Call(_));
+        let about_call = self.about.at_gate().is_some();
         match word.to_lowercase().as_str() {
             "o" | "once" if about_call => alone(Answer::Once),
             "r" | "run" if about_call => alone(Answer::Allow { seconds: None }),
             "f" | "for" if about_call => time(rest),
             "s" | "stop" | "refuse" if about_call => alone(Answer::Refuse),
-            "e" | "extend" | "route" if about_call => Err(format!("this is about a tool: {}", self.letters())),
+            "e" | "extend" | "route" if about_call => Err(format!("there is no limit to lift: {}", self.letters())),
             "g" | "go" | "next_step" if self.goes_on().is_some() => alone(self.goes_on().unwrap_or(Answer::Once)),
             "e" | "extend" if self.about == About::Alert => {
                 Err(format!("there is no limit to lift: {}", self.letters()))
@@ -107,7 +109,7 @@ impl Question {
         match self.about {
             About::Step { past, .. } => Some(Answer::NextStep { past }),
             About::Alert => Some(Answer::Once),
-            About::Limit | About::Call(_) => None,
+            About::Limit | About::Call(_) | About::Request(_) => None,
         }
     }
 
@@ -118,7 +120,7 @@ impl Question {
             About::Limit => format!("e, `e {}`, {route}s or k", self.extend),
             About::Step { .. } => format!("g, e, `e {}`, {route}s or k", self.extend),
             About::Alert => format!("g, {route}s or k"),
-            About::Call(_) => "o, r, `f 1h`, s or k".to_owned(),
+            About::Call(_) | About::Request(_) => "o, r, `f 1h`, s or k".to_owned(),
         }
     }
 
@@ -249,7 +251,7 @@ mod tests {
             ("s", Ok(Answer::Refuse)),
             ("k", Ok(Answer::Kill)),
             ("f ever", Err("`ever` is not a duration: write `f 1h`")),
-            ("e", Err("this is about a tool: o, r, `f 1h`, s or k")),
+            ("e", Err("there is no limit to lift: o, r, `f 1h`, s or k")),
             ("", Err("please answer o, r, `f 1h`, s or k")),
             ("run now", Err("`run` takes nothing after it")),
         ] {

@@ -7,6 +7,8 @@ use crate::support::world::World;
 
 const CODEX: &[&str] = &["codex", "exec", "do it"];
 
+const SCRIPT: &[&str] = &["sh", "-c", "codex exec 'do it'"];
+
 #[test]
 fn minutes_end_what_hangs_with_no_codex_at_all() {
     let world = World::without_codex();
@@ -66,6 +68,33 @@ fn a_codex_that_does_not_ask_before_its_requests_is_ended_by_signals_at_a_dear_o
 }
 
 #[test]
+fn one_dear_request_is_one_question_and_a_run_may_be_let_ask_them_all() {
+    let gate = "[[gate]]\nname = \"dear\"\ncost_above = \"0.02 usd\"\ndo = \"ask\"\n";
+    // As the first request of a run that others were before, behind a script, and of a Codex that asks nothing.
+    for (version, command) in [(CURRENT, CODEX), (CURRENT, SCRIPT), (OLDER, CODEX)] {
+        for again in [&["--run"][..], &["--for", "1h"], &["--once"]] {
+            let Some(world) = World::with_codex(version) else { return };
+            world.run_governed(&["--quiet"], CODEX).expect_code(0);
+            world.policy(gate);
+            world.server.script(Select::root(), [Reply::exec("sleep 0.5"), Reply::message("all is done")]);
+            let governed = world.start_governed(&[], command);
+            governed.running.wait_for_stderr("govern approve 1");
+            world.govern(&[&["approve", "1"], again].concat()).expect_code(0);
+            let once = again == ["--once"];
+            if once {
+                governed.running.wait_for_stderr("govern approve 2");
+                world.govern(&["approve", "2"]).expect_code(0);
+            }
+            governed.finish().expect_code(0);
+            let questions = ledger::approvals(&world);
+            assert_eq!(questions.len(), if once { 2 } else { 1 }, "{command:?} {again:?}: {questions:?}");
+            assert!(questions.iter().all(|row| row["rule"] == "dear" && row["answer"] == "allowed"), "{questions:?}");
+            assert_eq!(world.server.served().len(), 3);
+        }
+    }
+}
+
+#[test]
 fn a_run_whose_first_request_would_pass_a_month_is_not_started() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.policy(
@@ -78,6 +107,7 @@ fn a_run_whose_first_request_would_pass_a_month_is_not_started() {
     }
     let end = world.run_governed(&[], CODEX).expect_code(123);
     let said = "four in five of its last 2 runs took no more for their first request";
-    end.expect_said(said);
+    let end = end.expect_said(said).expect_said("it begins anew at ").expect_said("config/govern/policy.toml:2; ");
+    assert!(!end.finished.stderr.contains("resume"), "there is no run to go on with: {}", end.finished);
     assert_eq!(world.server.served().len(), 2);
 }

@@ -31,6 +31,41 @@ fn a_stopped_run_goes_on_in_its_thread() {
 }
 
 #[test]
+fn what_is_printed_goes_on_however_a_run_that_waited_at_its_limit_was_ended() {
+    let doors: [&[&str]; 6] = [
+        &["deny", "1"],
+        &["deny", "1", "--kill"],
+        &["stop", "--all"],
+        &["stop", "--all", "--kill"],
+        &["pause", "--all"],
+        &["approvals"],
+    ];
+    for door in doors {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        let wait = if door[0] == "approvals" { "1s" } else { "30m" };
+        let step = format!("{{ at = \"100%\", do = \"ask\", wait = \"{wait}\", else = \"stop\" }}");
+        let purse = "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.05 usd\"\n";
+        let wider = "[[budget]]\nname = \"wider\"\nper = \"run\"\nlimit = \"9 usd\"\n";
+        world.policy(&format!("{purse}steps = [{step}]\n{wider}"));
+        world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::message("all is done")]);
+        let governed = world.start_governed(&[], &["codex", "exec", "do it"]);
+        governed.running.wait_for_stderr("govern approve 1");
+        world.govern(door).expect_code(0);
+        if door[0] == "pause" {
+            world.govern(&["stop", "--all"]).expect_code(0);
+        }
+        let end = governed.finish().expect_code(124);
+        let printed = end.finished.stderr.lines().find_map(|line| line.trim().strip_prefix("govern resume "));
+        let printed = printed.unwrap_or_else(|| panic!("{door:?}: {}", end.finished)).to_owned();
+        let typed: Vec<&str> = std::iter::once("resume").chain(printed.split(' ')).collect();
+        assert!(printed.contains("--extend"), "{door:?}: {printed}");
+        let done = world.govern(&typed).expect_code(0);
+        assert!(done.out().contains("all is done"), "{door:?}: {done}");
+        assert_eq!(ledger::approvals(&world).len(), 1, "{door:?}: it asked again");
+    }
+}
+
+#[test]
 fn without_more_budget_a_stopped_run_does_not_go_on() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(PAID)]);
@@ -219,7 +254,7 @@ fn all_answers_together_lift_a_budget_no_further_than_the_policy_says() {
     world.govern(&["resume", &id, "--extend", "0.04usd"]).expect_code(0);
     let again = world.govern(&["resume", &id, "--extend", "0.03usd"]).expect_code(123);
     assert!(again.stderr.contains("$0.02 is left, and this is $0.03"), "{again}");
-    assert_eq!(extensions(&world), 1);
+    assert_eq!((extensions(&world), ledger::events(&world, "run_resumed").len()), (1, 1));
 }
 
 #[test]
@@ -245,6 +280,7 @@ fn what_an_approval_has_lifted_counts_for_a_resume_as_well() {
     let too_much = world.govern(&["resume", &id, "--extend", "0.03usd"]).expect_code(123);
     assert!(too_much.stderr.contains("$0.02 is left, and this is $0.03"), "{too_much}");
     assert_eq!((world.server.served().len(), extensions(&world)), (4, 1));
+    assert_eq!(ledger::events(&world, "run_resumed").len(), 0, "a refusal leaves the run as it is");
     world.govern(&["audit", "verify"]).expect_code(0);
 }
 

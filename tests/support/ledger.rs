@@ -120,3 +120,11 @@ pub fn nanos(decimal: &str) -> i64 {
     assert!(places.len() <= 9, "{decimal}");
     format!("{whole}{places:0<9}").parse().unwrap_or_else(|_| panic!("no amount: {decimal}"))
 }
+
+/// All questions to people, as `govern approvals --all --format json` has them.
+#[track_caller]
+pub fn approvals(world: &World) -> Vec<Value> {
+    let done = world.govern(&["approvals", "--all", "--format", "json"]).expect_code(0);
+    let list: Value = serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {done}"));
+    list["rows"].as_array().unwrap_or_else(|| panic!("no rows: {list}")).clone()
+}

@@ -41,8 +41,8 @@ pub(super) fn command(run: &RunId, extend: Option<&str>, accepts_policy: bool) -
     format!("govern resume {run}{extend}{accept}")
 }
 
-/// What the run's end says of the limit that ended it; the outer `None`: it has not ended.
-fn last_end(ledger: &Ledger, run: &RunId) -> Result<Option<Option<Lifts>>> {
+/// What the run's end says of the limit that ended it, or that it waited at; the outer `None`: it has not ended.
+pub(super) fn last_end(ledger: &Ledger, run: &RunId) -> Result<Option<Option<Lifts>>> {
     let last = ledger.events(run)?.into_iter().next_back();
     Ok(last.and_then(|entry| match entry.event.kind {
         EventKind::RunEnded { lifts, .. } => Some(lifts),

@@ -9,7 +9,7 @@ use crate::decide::input::{Gone, Timer, Wants};
 use crate::decide::lifecycle::State;
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalId, Brake};
+use crate::model::{AgentName, ApprovalId, Brake, BudgetName};
 
 const ASK: &str = r#"{ at = "100%", do = "ask", wait = "5m", else = "stop" }"#;
 
@@ -264,7 +264,17 @@ fn what_is_paused_or_asked_about_can_be_stopped_and_its_question_is_withdrawn() 
     world.hook(2, "root", Wants::Request);
     world.brakes(Brake::Stop);
     assert!(world.finished() && was(&world, |effect| *effect == Effect::Withdraw(ApprovalId(1))));
+    // No rule ended it, and its limit is in the way of whoever goes on.
     assert_eq!(world.governor.last_hard_budget(), None);
+    let lifts = world.governor.lifts(None).unwrap();
+    assert_eq!((lifts.amount.as_str(), lifts.budget.as_ref().map(BudgetName::as_str)), ("1.00usd", Some("each run")));
+
+    // Before the limit it waits at a step, and is asked again when it goes on.
+    let steps = r#"{ at = "50%", do = "ask" }, { at = "100%", do = "stop" }"#;
+    let mut world = at_gate_after(&five_dollars(steps), 2_500);
+    world.hook(2, "root", Wants::Request);
+    world.brakes(Brake::Kill);
+    assert_eq!(world.governor.lifts(None), None);
 }
 
 #[test]

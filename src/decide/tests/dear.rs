@@ -4,8 +4,8 @@ use super::world::{CODEX, Plan, World, morning, response};
 use crate::decide::input::Wants;
 use crate::decide::lifecycle::State;
 use crate::decide::{Effect, Input};
+use crate::model::AgentName;
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId};
 
 /// More than fifty cents for the next request.
 fn dear(verb: &str) -> Plan {
@@ -114,25 +114,73 @@ fn a_prompt_at_a_screen_is_refused_and_the_screen_stays() {
     assert!(!world.governor.agent(&AgentName::new(CODEX)).unwrap().turn_under_way());
 }
 
+/// The same plan where it is not known whether its Codex asks first: a thread of which nothing else is known begins.
+fn by_signals(verb: &str, firsts: bool) -> World {
+    let with = |mut plan: Plan| {
+        let before = response(CODEX, "before", "dear", 800, morning());
+        plan.firsts.extend(firsts.then(|| (AgentName::new(CODEX), vec![before])));
+        plan
+    };
+    let mut world = with(dear(verb)).world();
+    world.governor = std::mem::replace(&mut world.governor, with(dear(verb)).world().governor).watches_requests();
+    world.feed(Input::Begin);
+    world
+}
+
 #[test]
 fn a_codex_that_does_not_ask_first_is_held_by_signals() {
-    let by_signals = |verb: &str| {
-        let mut world = dear(verb).world();
-        world.governor = std::mem::replace(&mut world.governor, dear(verb).world().governor).watches_requests();
-        world.feed(Input::Begin);
-        world.works(510);
-        world
-    };
-    let mut world = by_signals("ask");
-    assert_eq!((state(&world), asked(&world).len()), (State::Held, 1));
-    world.feed(Input::Answered {
-        approval: ApprovalId(1),
-        answer: Answer::Extend { amount: 0 },
-        by: "ann".to_owned(),
-        reason: None,
-    });
+    let mut world = by_signals("ask", false);
+    world.works(510);
+    assert_eq!(state(&world), State::Held);
+    assert_eq!(asked(&world), ["`dear`: the next request is likely to cost $0.51, more than $0.50: request to: dear"]);
+    world.person(1, Answer::Once);
     assert_eq!(state(&world), State::Running);
-    assert_eq!(state(&by_signals("deny")), State::Gone);
+    // The same request is not asked about again, the next one is.
+    world.asks("root");
+    assert_eq!((state(&world), asked(&world).len()), (State::Running, 1));
+    world.answers("root", 100);
+    assert_eq!((state(&world), asked(&world).len()), (State::Held, 2));
+    world.person(2, Answer::Allow { seconds: Some(60) });
+    world.works(100);
+    assert_eq!((state(&world), asked(&world).len()), (State::Running, 2));
+    world.pass(61);
+    world.works(100);
+    assert_eq!((state(&world), asked(&world).len()), (State::Held, 3));
+    world.person(3, Answer::Allow { seconds: None });
+    world.pass(3_600);
+    world.works(100);
+    assert_eq!((state(&world), asked(&world).len()), (State::Running, 3));
+    let mut world = by_signals("deny", false);
+    world.works(510);
+    assert_eq!(state(&world), State::Gone);
+    for no in [Answer::Refuse, Answer::Kill] {
+        let mut world = by_signals("ask", false);
+        world.works(510);
+        world.person(1, no);
+        assert_eq!(state(&world), State::Gone);
+    }
+}
+
+#[test]
+fn one_request_is_one_question_though_its_codex_turns_out_to_ask_first() {
+    for (answer, further) in [(Answer::Once, 1), (Answer::Allow { seconds: None }, 0)] {
+        let mut world = by_signals("ask", true);
+        world.asks("root");
+        assert_eq!((state(&world), asked(&world).len()), (State::Held, 1));
+        world.person(1, answer.clone());
+        world.hook(1, "root", Wants::Request);
+        assert!(world.is_let_through(1), "{answer:?}");
+        world.answers("root", 600);
+        world.hook(2, "root", Wants::Request);
+        assert_eq!((world.is_let_through(2), asked(&world).len()), (further == 0, 1 + further), "{answer:?}");
+    }
+    // It comes to the gate while the question is open.
+    let mut world = by_signals("ask", true);
+    world.asks("root");
+    world.hook(1, "root", Wants::Request);
+    assert_eq!((world.is_let_through(1), asked(&world).len()), (false, 1));
+    world.person(1, Answer::Once);
+    assert_eq!((world.is_let_through(1), asked(&world).len()), (true, 1));
 }
 
 #[test]

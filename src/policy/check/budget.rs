@@ -81,6 +81,7 @@ pub(super) fn check(
             grace,
             observe: mode.unwrap_or(observe),
             layer: notes.layer(),
+            line: Some(notes.line(&table.span)),
         })
     });
     let name = Placed { value: BudgetName::new(name.value), span: name.span };
@@ -160,6 +161,7 @@ pub(super) fn of_fleet(table: &Table<'_>, notes: &mut Notes) -> Option<BudgetDra
             grace,
             observe: mode.unwrap_or(false),
             layer: notes.layer(),
+            line: Some(notes.line(&table.span)),
         })
     });
     let name = Placed { value: BudgetName::new(name.value), span: name.span };

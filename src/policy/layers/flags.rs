@@ -83,6 +83,7 @@ pub(super) fn budgets(flags: &FlagRules) -> Vec<Budget> {
             grace: 0,
             observe: false,
             layer: Layer::Flags,
+            line: None,
         });
     }
     budgets

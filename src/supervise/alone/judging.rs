@@ -203,7 +203,7 @@ impl Alone<'_> {
     pub(super) fn seal(&mut self, outcome: &str) -> Result<(), LedgerError> {
         let rule = self.governor.last_hard_budget().filter(|_| outcome != "ended").cloned();
         let code = if outcome == "ended" { 0 } else { i32::from(crate::exit::Exit::Ended.code()) };
-        let lifts = rule.as_ref().and_then(|rule| self.governor.lifts(rule));
+        let lifts = self.governor.lifts(rule.as_ref()).filter(|_| outcome != "ended");
         let run = self.call.run.clone();
         self.ledger.turn(clock::now(), |turn| {
             let kind = EventKind::RunEnded { outcome: outcome.to_owned(), code, rule, lifts };

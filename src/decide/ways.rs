@@ -1,0 +1,75 @@
+//! Pure. What can be done where a limit keeps a run from starting: only what works.
+
+use crate::model::{Dimension, Timestamp};
+use crate::policy::duration;
+use crate::policy::rule::{Budget, Layer, Window};
+
+use super::account::Account;
+use super::governor::Governor;
+
+impl Governor {
+    /// What lets a run start that was refused because a limit is spent, each way in a few words; none where it was
+    /// refused for another reason. One that `goes_on` keeps its policy and what it belongs to.
+    pub fn ways_past_refusal(&self, goes_on: bool) -> Vec<String> {
+        let Some((account, budget)) = self.refused_by.and_then(|index| self.account(index)) else { return Vec::new() };
+        let wait = self.by_waiting(account, budget);
+        let others = match goes_on {
+            true => [self.by_lifting(account), None],
+            false => [self.by_writing(budget), by_naming_another(account)],
+        };
+        wait.into_iter().chain(others.into_iter().flatten()).collect()
+    }
+
+    fn by_waiting(&self, account: &Account, budget: &Budget) -> Option<String> {
+        let zone = self.policy.timezone;
+        let shown = |at: Timestamp| format!("{} ({zone})", at.with_timezone(&zone).format("%Y-%m-%d %H:%M"));
+        match budget.window {
+            Window::Life | Window::Total => None,
+            Window::Rolling(length) => {
+                Some(format!("what was spent counts for {}, and then no more", duration::show(length)))
+            }
+            Window::Calendar(_) => account.bounds.end.map(|end| format!("it begins anew at {}", shown(end))),
+            Window::Between(..) => account.bounds.end.map(|end| format!("its window ends at {}", shown(end))),
+        }
+    }
+
+    /// Only a run that goes on has a limit that an answer lifts.
+    fn by_lifting(&self, account: &Account) -> Option<String> {
+        let amount = account.offered.filter(|offered| *offered > 0)?;
+        let who = match self.policy.approvals.approvers.as_slice() {
+            [] => String::new(),
+            approvers => format!(", by {}", approvers.join(" or ")),
+        };
+        Some(format!("`govern resume {} --extend {}` lifts it{who}", self.run, account.key.unit.typed(amount)))
+    }
+
+    fn by_writing(&self, budget: &Budget) -> Option<String> {
+        let source = self.policy.sources.iter().find(|source| source.layer == budget.layer);
+        match (budget.layer, source.and_then(|source| source.path.as_ref()), budget.line) {
+            (Layer::Flags, ..) => Some("a larger `--budget` lets it start".to_owned()),
+            (_, Some(path), Some(line)) => Some(format!("its limit is written in {}:{line}", path.display())),
+            _ => None,
+        }
+    }
+}
+
+/// What is counted apart for what the command line names: other work is not kept by it.
+fn by_naming_another(account: &Account) -> Option<String> {
+    let flag = |dimension: &Dimension| match dimension {
+        Dimension::Team => Some(("team", "--team")),
+        Dimension::Project => Some(("project", "--project")),
+        Dimension::Client => Some(("client", "--client")),
+        Dimension::Task => Some(("task", "--task")),
+        _ => None,
+    };
+    let mut named = account.per.iter().zip(&account.values);
+    let (what, flag, value) = named.find_map(|(dimension, value)| {
+        let (what, flag) = flag(dimension)?;
+        Some((what, flag, value))
+    })?;
+    let whose = match value {
+        Some(value) => format!("it is that of {what} {value}"),
+        None => format!("it is that of all that names no {what}"),
+    };
+    Some(format!("{whose}: work for another is started with `{flag} NAME`"))
+}
