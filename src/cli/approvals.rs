@@ -5,6 +5,7 @@ use std::io::Write;
 
 use super::format::{Format, put_as};
 use super::here::Here;
+use super::resume;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{Ledger, SliceQuery};
@@ -44,7 +45,8 @@ fn asked(ledger: &Ledger, only_pending: bool) -> Result<Vec<AskedRow>> {
         let slices = ledger.slices(&SliceQuery { run: Some(&approval.run), until, ..SliceQuery::default() })?;
         let mut spent = Totals::default();
         slices.iter().filter(|slice| slice.agent.as_ref() == Some(&approval.agent)).for_each(|s| spent.add_slice(s));
-        rows.push(AskedRow { approval, spent });
+        let approvers = resume::approvers(ledger, &approval.run)?;
+        rows.push(AskedRow { approval, spent, approvers });
     }
     Ok(rows)
 }

@@ -295,7 +295,7 @@ fn policy(here: &Here<'_>) -> Finding {
                 .todo("`govern init` writes a policy to begin with");
             }
             let rules = rules(policy);
-            let number = loaded.warnings.len() + of_here_and_now(policy, here).len();
+            let number = loaded.warnings.len() + of_here_and_now(&loaded, here).len();
             if number == 0 {
                 Finding::new(Health::Ok, "policy", format!("{rules} in {files}"))
             } else {

@@ -8,6 +8,7 @@ use super::approvals::paused;
 use super::format::put;
 use super::here::Here;
 use super::report::nothing_yet;
+use super::resume;
 use super::status;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -68,6 +69,10 @@ fn overview(ledger: &Ledger, here: &Here<'_>, zone: Tz) -> Result<Page> {
             .collect(),
     );
     if let Some(first) = waiting.first() {
+        let approvers = resume::approvers(ledger, &first.run)?;
+        if !approvers.is_empty() {
+            page.list(vec![Item::note(format!("To answer question {}, {} may:", first.id, approvers.join(" or ")))]);
+        }
         page.command(format!("govern approve {}", first.id));
         page.command(format!("govern deny {}", first.id));
     }

@@ -11,8 +11,9 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::model::{Attribution, Dimension};
 use crate::policy::layers::Loaded;
-use crate::policy::misspelt::misspelt_limits;
-use crate::policy::rule::{Layer, Policy, Window};
+use crate::policy::misspelt::{misspelt_limits, unknown_approvers, windows_that_are_over};
+use crate::policy::mistake::Mistake;
+use crate::policy::rule::{Layer, Policy};
 use crate::policy::show::{attribution_here, show};
 use crate::policy::{attribute, diagnostic};
 use crate::process;
@@ -141,27 +142,18 @@ fn warn_of_names(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Resul
     if !found.is_empty() {
         put(out, &format!("{}\n", diagnostic::render(&found, here.look.colour)))?;
     }
-    for sentence in of_here_and_now(&loaded.policy, here) {
-        put(out, &format!("warning: {sentence}\n"))?;
+    let found = of_here_and_now(loaded, here);
+    if !found.is_empty() {
+        put(out, &format!("{}\n", diagnostic::render(&found, here.look.colour)))?;
     }
     Ok(())
 }
 
 /// What of a policy can hold nothing on this machine, or no more: names that nobody logs in by, windows that are over.
-pub(super) fn of_here_and_now(policy: &Policy, here: &Here<'_>) -> Vec<String> {
-    let strangers = policy.approvals.approvers.iter().filter(|name| !process::is_log_in(name));
-    let strangers = strangers.map(|name| {
-        format!("`approvers` names `{name}`, whom this machine does not know: who answers is told by the log-in")
-    });
-    let over = policy.budgets.iter().filter_map(|budget| match budget.window {
-        Window::Between(_, Some(end)) if end <= here.now => Some((&budget.name, end)),
-        _ => None,
-    });
-    let over = over.map(|(name, end)| {
-        let end = end.with_timezone(&policy.timezone).format("%Y-%m-%d %H:%M");
-        format!("the window of the budget `{name}` was over on {end}: it limits nothing any more")
-    });
-    strangers.chain(over).collect()
+pub(super) fn of_here_and_now(loaded: &Loaded, here: &Here<'_>) -> Vec<Mistake> {
+    let mut found = unknown_approvers(loaded, process::is_log_in);
+    found.extend(windows_that_are_over(loaded, here.now));
+    found
 }
 
 /// The file by itself, as the layer that it would be read as.

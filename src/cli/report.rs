@@ -11,12 +11,13 @@ use super::{price_list, resume};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Filter, Ledger, SliceQuery};
-use crate::model::event::EventKind;
-use crate::model::{Dimension, Event, RunInfo, Timestamp};
+use crate::model::event::{Decision, EventKind};
+use crate::model::{AgentName, Dimension, Event, ModelId, RunId, RunInfo, Timestamp, Verb};
 use crate::policy::zone;
 use crate::report::by::{BY_HINT, Pieces};
 use crate::report::focus::Charges;
 use crate::report::text::count;
+use crate::report::told::told;
 use crate::report::{
     By, Frame, Handoff, Page, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally, csv, json, markdown, spend,
 };
@@ -99,6 +100,10 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         return Ok(Exit::Success);
     }
     let mut summary = summed(&ledger, &filter, Tally::new(&wanted(args), zone), stamp(info.as_ref()))?;
+    summary.decisions = match &info {
+        Some(info) if args.format == ReportFormat::Json => told(&events_told(&ledger, &info.id)?),
+        Some(_) | None => Vec::new(),
+    };
     summary.run = info.map(|info| (info.id, info.outcome));
     put_summary(args, out, here, &summary)?;
     Ok(Exit::Success)
@@ -222,17 +227,30 @@ pub(super) fn stamp(info: Option<&RunInfo>) -> PriceStamp {
     PriceStamp { date: version.clone(), version }
 }
 
+/// What is told of a run: all but its responses, save for those that show that a route has come off.
+fn events_told(ledger: &Ledger, run: &RunId) -> Result<Vec<Event>> {
+    let mut routes: Vec<(Option<AgentName>, ModelId)> = Vec::new();
+    let mut shows = |event: &Event| match &event.kind {
+        EventKind::Decided(Decision { verb: Verb::Route, to: Some(model), .. }) => {
+            routes.push((event.agent.clone(), model.clone()));
+            true
+        }
+        EventKind::Response(response) => {
+            let waits = routes.len();
+            routes.retain(|(agent, model)| *agent != event.agent || response.model.as_ref() != Some(model));
+            routes.len() < waits
+        }
+        _ => true,
+    };
+    Ok(ledger.events(run)?.into_iter().map(|entry| entry.event).filter(|event| shows(event)).collect())
+}
+
 /// A run as its end showed it, from what was recorded.
 pub fn of_run(ledger: &Ledger, mut info: RunInfo, here: &Here<'_>, zone: Tz) -> Result<RunReport> {
     let mut spend = RunTally::default();
     ledger.responses(&Filter { run: Some(info.id.clone()), ..Filter::default() }, |response| spend.add(&response))?;
     let threads = ledger.threads(&info.id)?;
-    let events: Vec<Event> = ledger
-        .events(&info.id)?
-        .into_iter()
-        .map(|entry| entry.event)
-        .filter(|event| !matches!(event.kind, EventKind::Response(_)))
-        .collect();
+    let events = events_told(ledger, &info.id)?;
     if info.outcome.is_none() && !(here.alive)(info.process) {
         info.outcome = Some("lost".to_owned());
     }

@@ -258,6 +258,11 @@ fn is_taken(error: LedgerError) -> Error {
     if is_refusal { error.exit(Exit::Refused) } else { error }
 }
 
+/// Who may answer in this run, as far as it was kept when it was started; empty: whoever has the account.
+pub(super) fn approvers(ledger: &Ledger, run: &RunId) -> Result<Vec<String>> {
+    Ok(Kept::of(ledger, run)?.map(|kept| kept.approvers().to_vec()).unwrap_or_default())
+}
+
 /// What the run's own `--budget` flags limit, as far as the ledger keeps them.
 pub(super) fn flag_policy(ledger: &Ledger, run: &RunId) -> Result<Option<Policy>> {
     let kept = ledger.command_of(run)?.and_then(|text| serde_json::from_str::<Resumable>(&text).ok());

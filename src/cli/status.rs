@@ -153,6 +153,7 @@ fn recorded(ledger: &Ledger, run: &RunInfo, now: Timestamp) -> Result<Live> {
     let pause = ledger.pause_of(&run.id)?;
     let asked = ledger.approvals(true)?;
     for agent in &mut agents {
+        agent.paused.clone_from(&pause);
         let question = asked.iter().find(|asked| asked.run == run.id && asked.agent == agent.agent);
         if let Some(question) = question {
             (agent.state, agent.since) = (Standing::Held, question.asked);
@@ -171,6 +172,7 @@ fn unheard(agent: AgentName, run: &RunInfo) -> LiveAgent {
         since: run.started,
         because: None,
         approval: None,
+        paused: None,
         attempt: 1,
         model: None,
         responses: 0,

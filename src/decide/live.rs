@@ -76,6 +76,7 @@ impl Governor {
                 .map(|account| self.live_limit(account, now))
                 .collect(),
             pools: pools.collect(),
+            approvers: self.policy.approvals.approvers.clone(),
         }
     }
 
@@ -89,6 +90,7 @@ impl Governor {
             since,
             because: self.reason(agent, state),
             approval,
+            paused: agent.pause.clone().filter(|_| agent.is_live()),
             attempt: agent.attempt,
             model: model(agent),
             responses: agent.responses,

@@ -36,10 +36,7 @@ impl Governor {
     /// Only a run that goes on has a limit that an answer lifts.
     fn by_lifting(&self, account: &Account) -> Option<String> {
         let amount = account.offered.filter(|offered| *offered > 0)?;
-        let who = match self.policy.approvals.approvers.as_slice() {
-            [] => String::new(),
-            approvers => format!(", by {}", approvers.join(" or ")),
-        };
+        let who = self.policy.approvals.named().map(|who| format!(", by {who}")).unwrap_or_default();
         Some(format!("`govern resume {} --extend {}` lifts it{who}", self.run, account.key.unit.typed(amount)))
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentName, ApprovalId, BudgetName, ModelId, Money, Timestamp, Unit};
+use super::{AgentName, ApprovalId, Braked, BudgetName, ModelId, Money, Timestamp, Unit};
 
 /// A run at this moment. Amounts are in their unit's smallest part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct Live {
     pub limits: Vec<LiveLimit>,
     /// What of divided limits nobody was given.
     pub pools: Vec<LivePool>,
+    /// Who may answer; empty: whoever has the account.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub approvers: Vec<String>,
 }
 
 /// An agent at this moment.
@@ -30,6 +33,9 @@ pub struct LiveAgent {
     pub because: Option<String>,
     /// The question that holds it.
     pub approval: Option<ApprovalId>,
+    /// Who paused it; it stays so where it is answered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub paused: Option<Braked>,
     /// How often its command was started from the beginning.
     pub attempt: u32,
     /// The model that answers it, or is to.
@@ -208,6 +214,7 @@ mod tests {
                 since: "2026-11-22T14:00:00Z".parse().unwrap(),
                 because: Some("$1".to_owned()),
                 approval: Some(ApprovalId(7)),
+                paused: None,
                 attempt: 1,
                 model: None,
                 responses: 3,
@@ -217,6 +224,7 @@ mod tests {
             }],
             limits: vec![limit],
             pools: Vec::new(),
+            approvers: vec!["alice".to_owned()],
         };
         let text = serde_json::to_string(&live).unwrap();
         assert!(text.contains("\"unit\":\"all_tok\"") && text.contains("\"state\":\"held\""), "{text}");

@@ -1,4 +1,5 @@
-//! Pure. Limits of their own whose keys name nobody that is known, but almost somebody.
+//! Pure. Names in a policy of which nothing is known: keys of `limits` that are almost somebody's, and approvers that
+//! nobody logs in by; and windows that are over.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,10 +9,10 @@ use toml::de::{DeTable, DeValue};
 use super::layers::Loaded;
 use super::limit_key::LimitKey;
 use super::mistake::{LayerText, Mistake, Notes, Span};
-use super::rule::{Budget, Policy};
+use super::rule::{Budget, Policy, Window};
 use super::suggest;
 use super::table::{Entry, Table};
-use crate::model::Dimension;
+use crate::model::{Dimension, Timestamp};
 
 /// A warning for each value in a budget's `limits` that is unknown and near one that is known, at its place. `known` tells
 /// what a dimension's values are, as far as the ledger has seen; the policy itself knows what its attribution rules set
@@ -19,7 +20,8 @@ use crate::model::Dimension;
 pub fn misspelt_limits(loaded: &Loaded, known: impl Fn(&Dimension) -> BTreeSet<String>) -> Vec<Mistake> {
     let mut said = Vec::new();
     for budget in loaded.policy.budgets.iter().filter(|budget| !budget.limits.is_empty()) {
-        let Some((mut notes, keys)) = written(&loaded.files, budget) else { continue };
+        let keys = in_budget(&loaded.files, budget, |table| limits_of(table, budget));
+        let Some((mut notes, keys)) = keys else { continue };
         for (place, dimension) in budget.per.iter().enumerate() {
             let mut values = known(dimension);
             values.extend(named(&loaded.policy, dimension));
@@ -43,9 +45,52 @@ pub fn misspelt_limits(loaded: &Loaded, known: impl Fn(&Dimension) -> BTreeSet<S
     said
 }
 
-/// The keys of a budget's `limits` with their places, in the order in which they are written, and where to note what is
-/// wrong with them.
-fn written(files: &[Arc<LayerText>], budget: &Budget) -> Option<(Notes, Vec<(LimitKey, Span)>)> {
+/// A warning for each of the approvers that is no log-in of this machine, at its place.
+pub fn unknown_approvers(loaded: &Loaded, is_log_in: impl Fn(&str) -> bool) -> Vec<Mistake> {
+    let mut said = Vec::new();
+    for file in &loaded.files {
+        let mut notes = Notes::new(Arc::clone(file));
+        let tree = DeTable::parse_recoverable(&file.text).0.into_inner();
+        let approvals = Table::new(&tree, 0..0).table("approvals", "{}", &mut notes.silent());
+        let texts = approvals.and_then(|table| table.texts("approvers", "[]", &mut notes.silent()));
+        for text in texts.map(|texts| texts.value).unwrap_or_default() {
+            let counts = loaded.policy.approvals.approvers.iter().any(|approver| approver == text.value);
+            if counts && !is_log_in(text.value) {
+                let message = format!("`approvers` names `{}`, whom this machine does not know", text.value);
+                notes.warn(
+                    &text.span,
+                    message,
+                    "who answers is told by the log-in: write the name that `id -un` shows",
+                );
+            }
+        }
+        said.extend(notes.into_found());
+    }
+    said
+}
+
+/// A warning for each budget whose window is over, at that.
+pub fn windows_that_are_over(loaded: &Loaded, now: Timestamp) -> Vec<Mistake> {
+    let mut said = Vec::new();
+    for budget in &loaded.policy.budgets {
+        let Window::Between(_, Some(end)) = budget.window else { continue };
+        let place = |table: &Table<'_>| Some(table.get("window")?.span());
+        let Some((mut notes, span)) = in_budget(&loaded.files, budget, place).filter(|_| end <= now) else { continue };
+        let end = end.with_timezone(&loaded.policy.timezone).format("%Y-%m-%d %H:%M");
+        let message =
+            format!("the window of the budget `{}` was over on {end}: it limits nothing any more", budget.name);
+        notes.warn(&span, message, "give it another window, or leave the budget out");
+        said.extend(notes.into_found());
+    }
+    said
+}
+
+/// What is read of a budget where it is written, and where to note what is wrong with it.
+fn in_budget<T>(
+    files: &[Arc<LayerText>],
+    budget: &Budget,
+    read: impl Fn(&Table<'_>) -> Option<T>,
+) -> Option<(Notes, T)> {
     files.iter().filter(|file| file.layer == budget.layer).find_map(|file| {
         let notes = Notes::new(Arc::clone(file));
         let tree = DeTable::parse_recoverable(&file.text).0.into_inner();
@@ -54,15 +99,20 @@ fn written(files: &[Arc<LayerText>], budget: &Budget) -> Option<(Notes, Vec<(Lim
             let name = table.text("name", "\"each run\"", &mut notes.silent());
             name.is_some_and(|name| name.value == budget.name.as_str())
         };
-        let value = tables.into_iter().find(is_it)?.get("limits")?;
-        let DeValue::Table(entries) = value.get_ref() else { return None };
-        let keys = Table::new(entries, value.span()).entries().into_iter().filter_map(|Entry { key, .. }| {
-            let read = LimitKey::parse(key.value, budget.per.len()).ok()?;
-            Some((read, key.span))
-        });
-        let keys = keys.collect();
-        Some((notes, keys))
+        let found = read(&tables.into_iter().find(is_it)?)?;
+        Some((notes, found))
     })
+}
+
+/// The keys of a budget's `limits` with their places, in the order in which they are written.
+fn limits_of(table: &Table<'_>, budget: &Budget) -> Option<Vec<(LimitKey, Span)>> {
+    let value = table.get("limits")?;
+    let DeValue::Table(entries) = value.get_ref() else { return None };
+    let keys = Table::new(entries, value.span()).entries().into_iter().filter_map(|Entry { key, .. }| {
+        let read = LimitKey::parse(key.value, budget.per.len()).ok()?;
+        Some((read, key.span))
+    });
+    Some(keys.collect())
 }
 
 /// The values of a dimension that the policy names elsewhere.
@@ -81,6 +131,22 @@ mod tests {
     use crate::policy::layers::{FlagRules, load};
     use crate::policy::mistake::{LayerText, Severity};
     use crate::policy::rule::Layer;
+
+    #[test]
+    fn an_approver_that_nobody_logs_in_by_is_told_with_its_place() {
+        let text = "version = 1\n[approvals]\napprovers = [\"alice\", \"bbo\"]\n";
+        let layers = vec![LayerText { layer: Layer::User, path: None, text: text.to_owned() }];
+        let loaded = load(layers, FlagRules::default()).unwrap();
+        insta::assert_snapshot!(render(&unknown_approvers(&loaded, |name| name == "alice"), false), @r#"
+        warning: `approvers` names `bbo`, whom this machine does not know
+         --> <user>:3:23
+          |
+        3 | approvers = ["alice", "bbo"]
+          |                       ^^^^^
+          |
+          = hint: who answers is told by the log-in: write the name that `id -un` shows
+        "#);
+    }
 
     #[test]
     fn a_slip_of_the_finger_is_told_and_a_newcomer_is_not() {

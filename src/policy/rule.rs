@@ -431,6 +431,13 @@ pub struct Approvals {
     pub wait_for_nobody: bool,
 }
 
+impl Approvals {
+    /// Who may answer, where not everybody may: `alice or bob`.
+    pub fn named(&self) -> Option<String> {
+        (!self.approvers.is_empty()).then(|| self.approvers.join(" or "))
+    }
+}
+
 /// `[ledger] fresh`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreshLedger {

@@ -17,7 +17,7 @@ use super::rule::{
 };
 use super::spawn::SpawnLimit;
 use super::{duration, percent};
-use crate::model::{Timestamp, Unit, Verb};
+use crate::model::{Dimension, Timestamp, Unit, Verb};
 pub use attribution::attribution_here;
 use attribution::rule_in_words;
 
@@ -132,6 +132,10 @@ fn write_budget(out: &mut String, budget: &Budget, tz: Tz) -> fmt::Result {
     for (value, limit) in &budget.limits {
         writeln!(out, "  {limit} for {value}")?;
     }
+    let unnamed: Vec<String> = may_be_unnamed(budget).map(ToString::to_string).collect();
+    if !unnamed.is_empty() && budget.limit.is_some() {
+        writeln!(out, "  what names no {} counts together, as one", joined(unnamed.into_iter(), " or no "))?;
+    }
     for (dimension, globs) in &budget.only {
         writeln!(out, "  counts only {dimension} {}", patterns(globs))?;
     }
@@ -148,6 +152,20 @@ fn write_budget(out: &mut String, budget: &Budget, tz: Tz) -> fmt::Result {
         writeln!(out, "  only observes: does none of this")?;
     }
     Ok(())
+}
+
+/// What a budget counts per and that a run need not name; what `only` asks for, it must.
+fn may_be_unnamed(budget: &Budget) -> impl Iterator<Item = &Dimension> {
+    budget.per.iter().filter(|dimension| match dimension {
+        Dimension::Run | Dimension::Agent | Dimension::Thread | Dimension::Model => false,
+        Dimension::Team
+        | Dimension::Project
+        | Dimension::Client
+        | Dimension::User
+        | Dimension::Task
+        | Dimension::Branch
+        | Dimension::Label(_) => !budget.only.iter().any(|(only, _)| only == *dimension),
+    })
 }
 
 fn write_plan_budget(out: &mut String, budget: &PlanBudget) -> fmt::Result {

@@ -35,6 +35,8 @@ pub struct AskedRow {
     pub approval: Approval,
     /// What the agent spent in its run until it was asked; until now where nobody has answered.
     pub spent: Totals,
+    /// Who may answer, as far as its run kept it; empty: whoever has the account.
+    pub approvers: Vec<String>,
 }
 
 /// What the answer did, in the word for it and what there is to it: `extended by $2.00`.
@@ -107,11 +109,14 @@ impl ApprovalReport {
         page.table(self.table());
         page.list(self.rows.iter().map(|row| self.question(&row.approval)).collect());
         page.list(marks_below(self.rows.iter().map(|row| &row.spent)));
-        let mut asked = self.rows.iter().map(|row| &row.approval);
-        if let Some(first) = asked.find(|approval| approval.state == ApprovalState::Pending) {
-            page.list(vec![Item::note("To answer, for example:")]);
-            page.command(format!("govern approve {}", first.id));
-            page.command(format!("govern deny {} --reason \"…\"", first.id));
+        let first = self.rows.iter().find(|row| row.approval.state == ApprovalState::Pending);
+        if let Some(AskedRow { approval, approvers, .. }) = first {
+            page.list(vec![Item::note(match approvers.as_slice() {
+                [] => "To answer, for example:".to_owned(),
+                approvers => format!("To answer question {}, {} may:", approval.id, approvers.join(" or ")),
+            })]);
+            page.command(format!("govern approve {}", approval.id));
+            page.command(format!("govern deny {} --reason \"…\"", approval.id));
         }
     }
 
@@ -126,7 +131,7 @@ impl ApprovalReport {
             Column::word("asked").spare(),
             Column::word("deadline"),
         ];
-        let rows = self.rows.iter().map(|AskedRow { approval, spent }| {
+        let rows = self.rows.iter().map(|AskedRow { approval, spent, .. }| {
             vec![
                 Cell::new(approval.id.to_string()),
                 Cell::toned(approval.state.as_str(), tone(approval.state)),
@@ -223,7 +228,7 @@ impl Serialize for Paused<'_> {
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let AskedRow { approval, spent } = self.0;
+        let AskedRow { approval, spent, approvers } = self.0;
         let unit = approval.extend.unit;
         let amount = |amount: i64| Amount(unit, amount);
         let extended = match &approval.answer {
@@ -255,6 +260,7 @@ impl Serialize for Row<'_> {
         map.serialize_entry("window_start", &approval.window.map(rfc3339))?;
         map.serialize_entry("asked_at", &rfc3339(approval.asked))?;
         map.serialize_entry("deadline", &approval.deadline.map(rfc3339))?;
+        map.serialize_entry("approvers", approvers)?;
         map.serialize_entry("answer", &approval.answer_word().map(AnswerWord::as_str))?;
         map.serialize_entry("extended", &extended.map(amount))?;
         map.serialize_entry("allowed_again", &again)?;

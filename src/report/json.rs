@@ -93,6 +93,9 @@ impl Serialize for Summary {
         map.serialize_entry("totals", &self.totals)?;
         map.serialize_entry("unpriced_models", &self.unpriced_models)?;
         map.serialize_entry("skipped_lines", &frame.skipped_lines)?;
+        if self.run.is_some() {
+            map.serialize_entry("decisions", &self.decisions)?;
+        }
         map.serialize_entry("prices", &frame.prices)?;
         map.end()
     }

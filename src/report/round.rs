@@ -148,14 +148,14 @@ pub fn credit_column(nanos: &[i128]) -> Shown {
     let fine = apportion(nanos, CREDIT / 100);
     let sum: i128 = nanos.iter().map(|amount| amount.abs()).sum();
     if sum >= 1_000 * CREDIT || fine.parts.iter().chain([&fine.total]).all(|part| part % 100 == 0) {
-        return scaled_column(nanos, CREDIT, " cr");
+        return scaled_column(nanos, CREDIT, " credits");
     }
     let show = |exact: i128, shown: i128| {
         let (sign, part) = (if shown < 0 { "-" } else { "" }, shown.unsigned_abs());
         if shown == 0 && exact > 0 {
-            "<0.01 cr".to_owned()
+            "<0.01 credits".to_owned()
         } else {
-            format!("{sign}{}.{:02} cr", part / 100, part % 100)
+            format!("{sign}{}.{:02} credits", part / 100, part % 100)
         }
     };
     let parts = nanos.iter().zip(&fine.parts).map(|(exact, shown)| show(*exact, *shown)).collect();

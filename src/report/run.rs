@@ -11,7 +11,7 @@ use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::round::share_column;
 use super::run_rows::{RunRow, RunTally};
 use super::summary::{PriceStamp, Totals};
-use super::text::{between, count, duration};
+use super::text::{between, count, duration, shell_words};
 use super::told::{Told, told};
 use super::{BudgetStanding, SpawnStanding};
 use crate::model::event::EventKind;
@@ -180,7 +180,7 @@ impl RunReport {
     pub fn share_of(&self) -> Option<&BudgetStanding> {
         self.budgets
             .iter()
-            .filter(|standing| standing.unit != Unit::Minutes && standing.allowed() > 0)
+            .filter(|standing| !matches!(standing.unit, Unit::Minutes | Unit::ToolCalls) && standing.allowed() > 0)
             .filter(|standing| !self.has_several_agents() || !standing.scope.contains("agent="))
             .max_by_key(|standing| standing.share())
     }
@@ -297,6 +297,16 @@ impl RunReport {
         (header, label)
     }
 
+    /// What goes on with the one session of a run that govern cannot resume, under the limits that were typed for it.
+    fn by_hand(&self) -> Option<String> {
+        let mut roots: Vec<&str> = self.rows.iter().map(|row| row.root.as_str()).collect();
+        roots.dedup();
+        let [root] = roots.as_slice() else { return None };
+        let typed = self.budgets.iter().filter_map(|standing| standing.budget.as_str().strip_prefix("--budget "));
+        let flags = typed.map(|amount| format!(" --budget {}", shell_words(&[amount]))).collect::<String>();
+        Some(format!("govern run{flags} -- codex exec resume {root} \"Go on.\""))
+    }
+
     fn hand_off(&self, page: &mut Page) {
         let Some(handoff) = &self.handoff else { return };
         let spent = self.totals.known_cost().map_or("an unknown amount".to_owned(), |cost| cost.to_string());
@@ -326,8 +336,12 @@ impl RunReport {
                 page.command(command);
             }
             Next::Nothing(why) => {
-                items.push(Item::note(format!("{spent} was spent. govern cannot resume it: {why}.")));
+                let by_hand = self.by_hand();
+                let then =
+                    by_hand.as_ref().map(|_| " Its Codex session goes on under a run of its own:").unwrap_or_default();
+                items.push(Item::note(format!("{spent} was spent. govern cannot resume it: {why}.{then}")));
                 page.list(items);
+                by_hand.into_iter().for_each(|command| page.command(command));
             }
         }
     }
@@ -395,5 +409,22 @@ pub(super) fn amount(totals: &Totals, unit: Unit) -> Option<i64> {
         Unit::AllTok => whole(totals.tokens.total()),
         Unit::Responses => whole(totals.responses),
         Unit::ToolCalls | Unit::Minutes => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn shares_are_of_a_limit_that_responses_count_against() {
+        let calls = sample::standing("calls", "", Unit::ToolCalls, (9, 0, 10));
+        let tokens = sample::standing("tokens", "", Unit::AllTok, (10, 0, 1_000));
+        let mut report = sample::run();
+        report.budgets = vec![calls.clone()];
+        assert_eq!(report.share_of(), None);
+        report.budgets.push(tokens);
+        assert_eq!(report.share_of().map(|of| of.unit), Some(Unit::AllTok));
     }
 }

@@ -378,7 +378,7 @@ pub(crate) fn approvals() -> ApprovalReport {
         about: Subject::Call,
         ..pending.clone()
     };
-    let row = |approval, spent| AskedRow { approval, spent };
+    let row = |approval, spent| AskedRow { approval, spent, approvers: Vec::new() };
     let half_priced = Totals { unpriced: 2, ..spent(37, Billing::Plan) };
     ApprovalReport {
         rows: vec![

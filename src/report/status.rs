@@ -58,7 +58,10 @@ impl StatusReport {
         page.title(format!("Running: {runs}, {}", count(agents as u64, "agent", "agents")));
         page.table(self.table());
         page.list(self.notes());
-        if let Some(approval) = self.agents().find_map(|(_, agent)| agent.approval) {
+        if let Some((run, approval)) = self.agents().find_map(|(run, agent)| Some((run, agent.approval?))) {
+            if !run.live.approvers.is_empty() {
+                page.list(vec![Item::note(format!("To answer, {} may:", run.live.approvers.join(" or ")))]);
+            }
             page.command(format!("govern approve {approval}"));
         }
         page
@@ -135,6 +138,11 @@ impl StatusReport {
                 let question = agent.approval.map(|id| format!(" (question {id})")).unwrap_or_default();
                 let who = if several { format!("{}: ", agent.agent) } else { String::new() };
                 notes.push(Item::new(agent.state.as_str(), format!("{who}{because}{question}"), tone(agent.state)));
+                // Held for a question, it is paused all the same.
+                if let Some(pause) = agent.paused.as_ref().filter(|_| agent.state != Standing::Paused) {
+                    let go_on = format!("{who}{}; to go on: govern continue {}", pause.text(), run.info.id);
+                    notes.push(Item::new(Standing::Paused.as_str(), go_on, tone(Standing::Paused)));
+                }
             }
             if run.live.agents.len() > 1 {
                 notes.extend(run.live.limits.iter().map(|limit| Item::new("budget", whole(limit), limit_tone(limit))));

@@ -5,7 +5,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::budget::Amount;
 use super::status::{RunStatus, Source, StatusReport};
 use super::text::rfc3339;
-use crate::model::{LiveAgent, LiveLimit, LivePool};
+use crate::model::{Braked, LiveAgent, LiveLimit, LivePool};
 
 impl Serialize for StatusReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -35,6 +35,7 @@ impl Serialize for RunStatus {
         map.serialize_entry("unanswered", &why)?;
         map.serialize_entry("agents", &self.live.agents.iter().map(AgentJson).collect::<Vec<_>>())?;
         map.serialize_entry("budgets", &self.live.limits.iter().map(LimitJson).collect::<Vec<_>>())?;
+        map.serialize_entry("approvers", &self.live.approvers)?;
         map.serialize_entry("pools", &self.live.pools.iter().map(PoolJson).collect::<Vec<_>>())?;
         map.end()
     }
@@ -51,12 +52,25 @@ impl Serialize for AgentJson<'_> {
         map.serialize_entry("since", &rfc3339(agent.since))?;
         map.serialize_entry("because", &agent.because)?;
         map.serialize_entry("approval", &agent.approval)?;
+        map.serialize_entry("paused", &agent.paused.as_ref().map(PausedJson))?;
         map.serialize_entry("attempts", &agent.attempt)?;
         map.serialize_entry("model", &agent.model)?;
         map.serialize_entry("responses", &agent.responses)?;
         map.serialize_entry("cost_usd", &agent.cost_usd)?;
         map.serialize_entry("cost_usd_per_minute", &agent.cost_usd_per_minute)?;
         map.serialize_entry("limit", &agent.limit.as_ref().map(LimitJson))?;
+        map.end()
+    }
+}
+
+struct PausedJson<'a>(&'a Braked);
+
+impl Serialize for PausedJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("by", &self.0.by)?;
+        map.serialize_entry("reason", &self.0.reason)?;
+        map.serialize_entry("since", &rfc3339(self.0.at))?;
         map.end()
     }
 }

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use super::By;
 use super::by::Pieces;
 use super::round::apportion;
+use super::told::Told;
 use crate::model::{
     Basis, Billing, Cost, Guess, ModelId, Money, Response, RunId, Slice, Timestamp, Tokens, Unobserved,
 };
@@ -157,6 +158,8 @@ pub struct Summary {
     pub unpriced_models: BTreeSet<Option<String>>,
     /// The run, where the report is of one, and its outcome as `govern.run/1` spells it.
     pub run: Option<(RunId, Option<String>)>,
+    /// What govern did in that run, and why.
+    pub decisions: Vec<Told>,
 }
 
 impl Summary {
@@ -250,7 +253,16 @@ impl Tally {
             totals.merge(group);
         }
         let rows = sorted(&self.by, self.groups);
-        Summary { by: self.by, zone: self.zone, frame, rows, totals, unpriced_models: self.unpriced, run: None }
+        Summary {
+            by: self.by,
+            zone: self.zone,
+            frame,
+            rows,
+            totals,
+            unpriced_models: self.unpriced,
+            run: None,
+            decisions: Vec::new(),
+        }
     }
 }
 

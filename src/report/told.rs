@@ -125,6 +125,8 @@ struct Teller {
     told: Vec<Told>,
     /// Open questions and holds by agent: where they are told, and when a hold began.
     holds: BTreeMap<Option<AgentName>, Hold>,
+    /// Questions at a gate, for which only the call waits: where they are told, and since when.
+    calls: BTreeMap<ApprovalId, Hold>,
     /// Agents that are paused: where that is told, and since when.
     pauses: BTreeMap<Option<AgentName>, Hold>,
     /// Extensions whose unit is told by the event that follows the answer.
@@ -350,8 +352,10 @@ impl Teller {
             told.approval = Some(approval);
             return;
         }
-        let since = self.holds.get(&event.agent).and_then(|hold| hold.since);
-        self.holds.insert(event.agent.clone(), Hold { told: self.told.len(), since });
+        match self.holds.get(&event.agent).and_then(|hold| hold.since) {
+            since @ Some(_) => drop(self.holds.insert(event.agent.clone(), Hold { told: self.told.len(), since })),
+            None => drop(self.calls.insert(approval, Hold { told: self.told.len(), since: Some(event.at) })),
+        }
         let mut told = Told::new(event, "held", question.to_owned());
         told.approval = Some(approval);
         told.budget = budget.cloned();
@@ -364,6 +368,9 @@ impl Teller {
         };
         let who = if by == "deadline" { "nobody answered in time: it was".to_owned() } else { format!("{by}:") };
         let why = reason.map(|reason| format!(", “{reason}”")).unwrap_or_default();
+        if let Some(call) = self.calls.remove(&approval) {
+            self.close(call, event.at);
+        }
         if let Answer::Stop | Answer::Kill = answer {
             self.ending.push(event.agent.clone());
         }
@@ -423,7 +430,8 @@ impl Teller {
             }
         }
         let open = [&mut self.holds, &mut self.pauses].map(std::mem::take);
-        for hold in open.into_iter().flat_map(BTreeMap::into_values) {
+        let calls = std::mem::take(&mut self.calls);
+        for hold in open.into_iter().flat_map(BTreeMap::into_values).chain(calls.into_values()) {
             self.close(hold, event.at);
         }
     }

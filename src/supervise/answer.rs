@@ -7,7 +7,7 @@ use crate::decide::permission::{self, Lifting, NotAllowed};
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Stands, Wish};
 use crate::gate::socket::{self, Call, Peer};
-use crate::model::{Answer, AnswerWord, ApprovalId, Quantity};
+use crate::model::{Answer, AnswerWord, ApprovalId, Braked, Quantity};
 use crate::policy::rule::Approvals;
 use crate::process;
 use crate::report::approvals::answer_text;
@@ -156,7 +156,8 @@ impl Supervisor {
         by: &str,
         reason: Option<&str>,
     ) -> Result<(Vec<Effect>, Result<String, NotTaken>), Error> {
-        let what = describe(question, &answer);
+        let paused = self.governor.agent(&question.agent).and_then(|agent| agent.pause.clone());
+        let what = describe(question, &answer, paused.as_ref());
         let input = Input::Answered { approval, answer, by: by.to_owned(), reason: reason.map(str::to_owned) };
         let effects = self.turn(vec![input])?;
         if let Some(not) = self.not_taken.take() {
@@ -242,8 +243,8 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
     }
 }
 
-/// What an answer did, for the person who gave it: its word first.
-pub(super) fn describe(question: &Question, answer: &Answer) -> String {
+/// What an answer did, for the person who gave it: its word first. An agent that somebody paused stays so.
+pub(super) fn describe(question: &Question, answer: &Answer, paused: Option<&Braked>) -> String {
     let (agent, about) = (&question.agent, question.about.into());
     let did = match (answer, &question.route_to) {
         (Answer::Extend { .. }, _) => {
@@ -252,9 +253,13 @@ pub(super) fn describe(question: &Question, answer: &Answer) -> String {
         (Answer::Route, Some(model)) => format!("{} to {model}", answer.word(about)),
         _ => answer_text(answer, question.key.unit, about),
     };
+    let goes_on = match paused {
+        Some(paused) => format!("stays paused, {}; to go on: govern continue {}", paused.text(), question.run),
+        None => "goes on".to_owned(),
+    };
     match answer.word(about) {
         AnswerWord::Allowed | AnswerWord::NextStep | AnswerWord::Extended | AnswerWord::Routed => {
-            format!("{did}: agent `{agent}` goes on")
+            format!("{did}: agent `{agent}` {goes_on}")
         }
         AnswerWord::Refused if matches!(question.about, About::Request(_)) => {
             format!("{did}: agent `{agent}` does not send the request")

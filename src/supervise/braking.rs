@@ -107,7 +107,8 @@ impl Supervisor {
 
     fn asks(&self, agent: &Agent) -> String {
         let approval = self.governor.waits_for_answer(&agent.setup.name);
-        approval.map(|id| format!("; it waits for an answer, too: govern approve {id}")).unwrap_or_default()
+        let who = self.governor.policy().approvals.named().map(|who| format!(" of {who}")).unwrap_or_default();
+        approval.map(|id| format!("; it waits for an answer{who}, too: govern approve {id}")).unwrap_or_default()
     }
 
     /// Its processes are kept from running, or its requests from being sent, so that it cannot heed a signal.

@@ -148,7 +148,7 @@ impl Supervisor {
         let here = process::user_name(process::own_uid()).unwrap_or_default();
         let approvals = &self.governor.policy().approvals;
         let may_answer = permission::judge(approvals, &here, None).is_ok();
-        let who = if may_answer { "somebody".to_owned() } else { approvals.approvers.join(" or ") };
+        let who = approvals.named().unwrap_or_else(|| "somebody".to_owned());
         let seen = !alive
             && may_answer
             && self.asking.put(ui::answer::Question {

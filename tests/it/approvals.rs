@@ -83,6 +83,27 @@ fn what_was_let_run_again_is_remembered_when_the_run_goes_on() {
 }
 
 #[test]
+fn who_may_answer_is_named_wherever_the_command_is() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let me = nix::unistd::User::from_uid(nix::unistd::getuid()).unwrap().unwrap().name;
+    let approvals = format!("[approvals]\nwait_for_nobody = true\napprovers = [\"{me}\", \"nobody\"]\n");
+    world.policy_for_nobody(&format!("{GATE}{approvals}"));
+    world.server.script(Select::root(), [Reply::exec(PUSH), Reply::message("all is done")]);
+    let governed = world.start_governed(&[], CODEX);
+    assert_eq!(asked(&world)["approvers"], json!([me, "nobody"]));
+    governed.running.wait_for_stderr(&format!("is held until {me} or nobody answers: govern approve 1"));
+    for verb in [&["status"][..], &["approvals"], &[]] {
+        let shown = world.govern(verb).out();
+        assert!(shown.contains(&format!("{me} or nobody may:\n    govern approve 1")), "{verb:?}: {shown}");
+    }
+    let paused = world.govern(&["pause", "--all"]);
+    assert!(paused.to_string().contains(&format!("waits for an answer of {me} or nobody, too")), "{paused}");
+    world.govern(&["continue", "--all"]).expect_code(0);
+    world.govern(&["approve", "1"]).expect_code(0);
+    governed.finish().expect_code(0);
+}
+
+#[test]
 fn equal_calls_that_wait_together_are_one_question() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     gate(&world);

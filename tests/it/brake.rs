@@ -151,7 +151,17 @@ fn neither_an_answer_lifts_a_pause_nor_the_end_of_a_pause_a_question() {
     world.wait_until_at_gate();
     let said = brake(&world, &["pause", "--all"]);
     assert!(said.contains("it waits for an answer, too: govern approve 1"), "{said}");
-    brake(&world, &["approve", "1", "--extend", "1usd"]);
+    let stands = world.govern(&["status"]).out();
+    let run =
+        stands.lines().find_map(|line| line.split("govern continue ").nth(1)).unwrap_or_else(|| panic!("{stands}"));
+    assert!(stands.contains("held  ") && stands.contains("govern approve 1"), "{stands}");
+    let agents = world.govern(&["status", "--format", "json"]).expect_code(0);
+    let agents: serde_json::Value = serde_json::from_slice(&agents.stdout).unwrap();
+    let agent = &agents["runs"][0]["agents"][0];
+    assert_eq!((agent["state"].as_str(), agent["paused"]["by"].is_string()), (Some("held"), true), "{agent}");
+    let said = world.govern(&["approve", "1", "--extend", "1usd"]).expect_code(0).stderr;
+    assert!(said.contains("agent `codex` stays paused, by "), "{said}");
+    assert!(said.contains(&format!("to go on: govern continue {run}")), "{said}");
     let shown = world.govern(&[]).out();
     assert!(shown.contains("Paused") && !shown.contains("govern approve"), "{shown}");
     assert_eq!((world.hooks().len(), world.server.requests().len()), (1, 1));

@@ -155,9 +155,10 @@ fn what_holds_nothing_on_this_machine_or_no_more_is_told_and_is_no_mistake() {
     assert_eq!(
         warnings,
         [
-            "warning: `approvers` names `nobody-of-that-name`, whom this machine does not know: who answers is told by the log-in",
+            "warning: `approvers` names `nobody-of-that-name`, whom this machine does not know",
             "warning: the window of the budget `milestone` was over on 2020-02-01 00:00: it limits nothing any more",
         ]
     );
+    assert!(said.contains("policy.toml:3:22\n") && said.contains("policy.toml:8:10\n"), "{said}");
     assert!(world.govern(&["doctor"]).out().contains("2 budgets in 1 file, 2 warnings"));
 }

@@ -66,6 +66,21 @@ fn what_is_printed_goes_on_however_a_run_that_waited_at_its_limit_was_ended() {
 }
 
 #[test]
+fn what_a_script_started_goes_on_by_the_line_that_is_printed() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::message("all is done")]);
+    let flags = ["--budget", "0.05usd", "--at-limit", "stop"];
+    let end = world.run_governed(&flags, &["sh", "-c", "codex exec 'do it'"]).expect_code(124);
+    let printed =
+        end.finished.stderr.lines().find(|line| line.starts_with("    govern run --budget 0.05usd -- codex "));
+    let printed = printed.unwrap_or_else(|| panic!("{}", end.finished));
+    let done = world.run("sh", &["-c", printed]).expect_code(0);
+    assert!(done.out().contains("all is done"), "{done}");
+    let served = world.server.served();
+    assert!(served.len() == 3 && served.iter().all(|request| request.thread == served[0].thread), "{served:?}");
+}
+
+#[test]
 fn without_more_budget_a_stopped_run_does_not_go_on() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(PAID)]);

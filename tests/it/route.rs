@@ -26,6 +26,17 @@ fn a_thread_goes_on_with_a_cheaper_model() {
     assert!(requests.iter().all(|request| request.thread == requests[0].thread), "{requests:?}");
     assert!(end.finished.out().contains("all is done"), "{}", end.finished);
     ledger::expect_all_served(&world, &end.id());
+    // The model that was to be next has answered: it is told as done, at the end and later, in JSON as well.
+    let id = end.id();
+    let later = world.govern(&["report", "--run", &id]).expect_code(0).out();
+    let in_json = ledger::report(&world, &["--run", &id]);
+    assert_eq!(
+        (&in_json["decisions"], in_json["decisions"][0]["what"].as_str()),
+        (&end.summary["decisions"], Some("routed"))
+    );
+    for shown in [&end.finished.stderr, &later] {
+        assert!(shown.contains("  routed  to ") && !shown.contains("meant to route"), "{shown}");
+    }
     end.expect_said(MODEL).expect_said(CHEAPER);
 }
 

@@ -10,7 +10,7 @@ use crate::policy::rule::{AttributeRule, Layer};
 use crate::policy::suggest;
 use crate::policy::table::{Entry, Keys, Table, Text, as_text, wrong_type};
 
-use super::pattern;
+use super::{pattern, regular};
 
 const KEYS: Keys = Keys { of: "`[[attribute]]`", known: &["folder", "remote", "branch", "set"], later: &[] };
 
@@ -56,7 +56,8 @@ fn remote(table: &Table<'_>, notes: &mut Notes) -> Option<GlobMatcher> {
         return None;
     }
     let first = text.value.split('/').next().unwrap_or_default();
-    if !first.is_empty() && !first.contains(['.', '*', '?', '[', '{', ':']) && first != "localhost" {
+    let is_glob = regular::in_value(text.value).is_none();
+    if is_glob && !first.is_empty() && !first.contains(['.', '*', '?', '[', '{', ':']) && first != "localhost" {
         let message = format!("`{}` names no host: remotes are compared as `host/path`", text.value);
         notes.warn(&text.span, message, format!("write `github.com/{0}`, or `*/{0}` for any host", text.value));
     }
@@ -67,7 +68,9 @@ fn remote(table: &Table<'_>, notes: &mut Notes) -> Option<GlobMatcher> {
 fn folder(table: &Table<'_>, notes: &mut Notes) -> Option<GlobMatcher> {
     let text = table.text("folder", "\"~/work/acme\"", notes)?;
     let path = text.value;
-    let told = if path.contains('$') {
+    let told = if regular::in_value(path).is_some() {
+        None
+    } else if path.contains('$') {
         let home = path.strip_prefix("$HOME").or_else(|| path.strip_prefix("${HOME}"));
         let hint =
             home.map_or("write the path itself, or `~` for your home".to_owned(), |rest| format!("write `~{rest}`"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use globset::GlobMatcher;
 use toml::de::DeValue;
 
-use crate::model::{GateName, Money, Unit};
+use crate::model::{GateName, Money, Quantity, Unit};
 use crate::policy::command::CommandPattern;
 use crate::policy::duration::{self, DURATION_HINT};
 use crate::policy::mistake::{Notes, Span};
@@ -49,7 +49,7 @@ pub(super) fn check(
     let except = commands(table, "not", "[\"git push --dry-run*\"]", notes);
     let read_paths = |texts: &Placed<Vec<Text<'_>>>, notes: &mut Notes| {
         holds::paths(texts, notes);
-        pattern::globs(texts, notes)
+        pattern::globs_as_written(texts, notes)
     };
     let paths = list(table, "paths", "[\".github/*\"]", read_paths, notes);
     let models = list(table, "model", "[\"gpt-6*-astra*\"]", models::patterns, notes);
@@ -99,7 +99,7 @@ fn list<T>(
 }
 
 fn globs(table: &Table<'_>, key: &str, example: &str, notes: &mut Notes) -> Option<Placed<Vec<GlobMatcher>>> {
-    list(table, key, example, pattern::globs, notes)
+    list(table, key, example, pattern::globs_as_written, notes)
 }
 
 fn commands(table: &Table<'_>, key: &str, example: &str, notes: &mut Notes) -> Option<Placed<Vec<CommandPattern>>> {
@@ -133,13 +133,13 @@ fn tools(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Vec<GlobMatcher>
 
 fn cost_above(table: &Table<'_>, notes: &mut Notes) -> Option<Money> {
     let text = table.text("cost_above", "\"0.50 usd\"", notes)?;
-    let quantity = super::quantity(&text, notes)?;
-    if quantity.unit != Unit::Usd {
-        let message = format!("`{}` is no amount of money", text.value);
-        notes.refuse(&text.span, message, "write what the next request may cost, such as `0.50 usd`");
-        return None;
-    }
-    Some(Money::from_nanos(quantity.amount))
+    let message = match Quantity::parse(text.value) {
+        Ok(Quantity { unit: Unit::Usd, amount }) => return Some(Money::from_nanos(amount)),
+        Ok(_) => format!("`{}` is no amount of money", text.value),
+        Err(error) => format!("`{}` {error}", text.value),
+    };
+    notes.refuse(&text.span, message, "write what the next request may cost, such as `0.50 usd`");
+    None
 }
 
 fn verb(table: &Table<'_>, notes: &mut Notes) -> Option<GateVerb> {
@@ -226,6 +226,12 @@ fn exceptions_fit(
         return;
     }
     let Some(wanted) = wanted.filter(|wanted| !wanted.value.is_empty()) else { return };
+    let is_let_past = |pattern: &CommandPattern| except.value.iter().any(|exception| exception.covers(pattern));
+    if wanted.value.iter().all(is_let_past) {
+        let message = "this gate can never fire: `not` lets past all that `match` would catch";
+        notes.warn(&except.span, message, "name in `not` less than `match` does, or leave it out");
+        return;
+    }
     for exception in &except.value {
         if wanted.value.contains(exception) {
             let message = format!("`not` has `{exception}`, as `match` does: it lets past all that this would catch");

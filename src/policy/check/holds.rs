@@ -3,6 +3,8 @@
 use crate::policy::mistake::Notes;
 use crate::policy::table::{Placed, Table, Text};
 
+use super::regular;
+
 /// What makes a gate one on something. The rest says what it does.
 const CONDITIONS: [&str; 7] = ["tool", "match", "not", "paths", "model", "only", "cost_above"];
 
@@ -50,8 +52,8 @@ pub(super) fn everything(table: &Table<'_>, notes: &mut Notes) {
 pub(super) fn commands(texts: &Placed<Vec<Text<'_>>>, is_exception: bool, notes: &mut Notes) {
     for text in &texts.value {
         let written = text.value.trim();
-        if let Some(what) = regular(written) {
-            regular_expression(text, what, notes);
+        if let Some(what) = regular::in_command(written) {
+            regular::warn(text, what, notes);
         } else if !is_exception && !written.is_empty() && !written.contains(['*', '?', '|', ';', '&', '\'', '"']) {
             let goes_on = |other: &str| other.strip_prefix(written).is_some_and(|rest| rest.contains('*'));
             if !texts.value.iter().any(|other| goes_on(other.value.trim())) {
@@ -62,49 +64,12 @@ pub(super) fn commands(texts: &Placed<Vec<Text<'_>>>, is_exception: bool, notes:
     }
 }
 
-/// What of a pattern stands for something in a regular expression alone.
-fn regular(pattern: &str) -> Option<&'static str> {
-    let has_class = ["\\s", "\\d", "\\w", "\\b", "\\S", "\\."].into_iter().find(|class| pattern.contains(class));
-    let dotted = || {
-        let before = |at: usize| pattern.get(..at).and_then(|before| before.chars().next_back());
-        pattern
-            .match_indices(".*")
-            .any(|(at, _)| before(at).is_none_or(|c| c.is_alphanumeric() || c == ')' || c == ' '))
-    };
-    let grouped = || pattern.contains('(') && pattern.contains('|') && pattern.contains(')');
-    if pattern.starts_with('^') {
-        Some("^")
-    } else if pattern.ends_with('$') {
-        Some("$")
-    } else if has_class.is_some() {
-        has_class
-    } else if grouped() {
-        Some("|")
-    } else {
-        dotted().then_some(".")
-    }
-}
-
-fn regular_expression(text: &Text<'_>, what: &str, notes: &mut Notes) {
-    let message = format!("`{}` is read as a glob, in which `{what}` stands for itself", text.value);
-    let plain = text.value.trim_start_matches('^').trim_end_matches('$');
-    let plain = ["\\s+", "\\s*", "\\s"].into_iter().fold(plain.to_owned(), |plain, space| plain.replace(space, " "));
-    let plain = plain.replace(".*", "*").replace("\\b", "").replace("\\.", ".");
-    let hint = if plain.contains(['\\', '(', '|', '[', '+']) {
-        "no regular expressions: `*` stands for anything, `?` for one character; write one pattern for each".to_owned()
-    } else {
-        let open = if plain.ends_with('*') || text.value.ends_with('$') { "" } else { "*" };
-        format!("no regular expressions: write `{plain}{open}`")
-    };
-    notes.warn(&text.span, message, hint);
-}
-
 /// Warns of patterns on files that no patch names so. Patches name files from the working folder on, seldom in full.
 pub(super) fn paths(texts: &Placed<Vec<Text<'_>>>, notes: &mut Notes) {
     for text in &texts.value {
         let path = text.value;
-        if let Some(what) = regular(path).filter(|what| *what != ".") {
-            regular_expression(text, what, notes);
+        if let Some(what) = regular::in_path(path) {
+            regular::warn(text, what, notes);
             continue;
         }
         let told = if let Some(rest) = path.strip_prefix("~/") {
@@ -151,7 +116,13 @@ fn bare_folder(path: &str) -> Option<(&'static str, String)> {
 /// Warns of names that hooks give no tool.
 pub(super) fn tool(text: &Text<'_>, notes: &mut Notes) -> bool {
     let name = text.value;
-    if regular(name).is_some() || name.contains('|') {
+    if name == "write_stdin" {
+        let message = "no gate can hold `write_stdin`: typing into a program that runs already calls no hook";
+        let hint = "ask about the programs that it would type into: `tool = \"Bash\"` with `match = [\"python3*\"]`";
+        notes.warn(&text.span, message, hint);
+        return true;
+    }
+    if regular::in_value(name).is_some() {
         let hint =
             "no regular expressions: `*` stands for anything; several are a list, `tool = [\"Bash\", \"apply_patch\"]`";
         notes.warn(&text.span, format!("`{name}` is read as a glob, and no tool is called so"), hint);

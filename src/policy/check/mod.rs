@@ -16,6 +16,7 @@ mod only;
 mod pattern;
 pub(super) mod plan;
 mod prices;
+mod regular;
 mod spawn;
 mod steps;
 mod window;

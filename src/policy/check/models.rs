@@ -10,7 +10,7 @@ use crate::policy::rule::{Layer, Rung, Unpriced};
 use crate::policy::suggest;
 use crate::policy::table::{Entry, Keys, Placed, Table, Text, as_text, wrong_type};
 
-use super::{Draft, TierDraft, pattern};
+use super::{Draft, TierDraft, pattern, regular};
 
 const KEYS: Keys =
     Keys { of: "`[models]`", known: &["ladder", "allow", "service_tiers", "tiers", "unpriced"], later: &[] };
@@ -128,7 +128,8 @@ pub(crate) fn model(text: &Text<'_>, notes: &mut Notes) -> Option<ModelId> {
 
 /// Models that a rule is about, by patterns.
 pub(super) fn patterns(texts: &Placed<Vec<Text<'_>>>, notes: &mut Notes) -> Vec<GlobMatcher> {
-    texts.value.iter().for_each(|text| notes.name_model(text.value, &text.span, Naming::Pattern));
+    let globs = texts.value.iter().filter(|text| regular::in_value(text.value).is_none());
+    globs.for_each(|text| notes.name_model(text.value, &text.span, Naming::Pattern));
     pattern::globs(texts, notes)
 }
 

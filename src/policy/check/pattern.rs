@@ -7,6 +7,8 @@ use crate::policy::command::CommandPattern;
 use crate::policy::mistake::Notes;
 use crate::policy::table::{Placed, Text};
 
+use super::regular;
+
 /// A pattern is written by hand.
 const MOST_CHARACTERS: usize = 500;
 /// Compiled, in bytes.
@@ -18,12 +20,20 @@ const GLOB_HINT: &str = "`*` stands for anything, `?` for one character, `{a,b}`
 
 /// One glob; `*` matches `/` too, as in `release/*`.
 pub(super) fn glob(text: &Text<'_>, notes: &mut Notes) -> Option<GlobMatcher> {
+    no_regular_expression(text, notes);
     built(text, false, notes)
 }
 
 /// The same of a git remote, whose host does not tell capital letters from small ones.
 pub(super) fn glob_of_remote(text: &Text<'_>, notes: &mut Notes) -> Option<GlobMatcher> {
+    no_regular_expression(text, notes);
     built(text, true, notes)
+}
+
+fn no_regular_expression(text: &Text<'_>, notes: &mut Notes) {
+    if let Some(what) = regular::in_value(text.value) {
+        regular::warn(text, what, notes);
+    }
 }
 
 fn built(text: &Text<'_>, any_case: bool, notes: &mut Notes) -> Option<GlobMatcher> {
@@ -44,12 +54,17 @@ fn built(text: &Text<'_>, any_case: bool, notes: &mut Notes) -> Option<GlobMatch
 
 /// A text that is taken as it stands was written as a pattern. `name[bot]` is how GitHub calls its apps.
 pub(super) fn is_meant(text: &str) -> bool {
-    text.replace("[bot]", "").contains(['*', '?', '['])
+    text.replace("[bot]", "").contains(['*', '?', '[']) || regular::in_value(text).is_some()
 }
 
 /// All globs of a list.
 pub(super) fn globs(texts: &Placed<Vec<Text<'_>>>, notes: &mut Notes) -> Vec<GlobMatcher> {
     texts.value.iter().filter_map(|text| glob(text, notes)).collect()
+}
+
+/// The same where it was looked for slips of another kind already.
+pub(super) fn globs_as_written(texts: &Placed<Vec<Text<'_>>>, notes: &mut Notes) -> Vec<GlobMatcher> {
+    texts.value.iter().filter_map(|text| built(text, false, notes)).collect()
 }
 
 /// A regular expression.

@@ -51,6 +51,9 @@ const HINT: &str = "write USD per million tokens as a plain number, such as `1.2
 /// A dollar a token: beyond is a typing mistake.
 const MOST: Money = Money::from_usd(1_000_000);
 
+/// A tenth of a cent for a million tokens: below is the price of one token, or of a thousand.
+const LEAST: Money = Money::from_nanos(1_000_000);
+
 /// A tier that costs more than so many times the standard rate is a typing mistake.
 const MOST_TIMES: u32 = 1_000;
 
@@ -201,12 +204,44 @@ fn rates(table: &Table<'_>, what: &str, span: &std::ops::Range<usize>, notes: &m
     let [input, cached, written, output] = RATES.map(|name| table.get(name).map(|value| rate(name, value, notes)));
     // What is there must be right.
     let [cached, written] = [cached, written].map(|rate| rate.map_or(Some(None), |rate| rate.map(Some)));
+    let free = Some(Some(Money::ZERO));
+    if let Some(value) = table.get("input").filter(|_| input == free && output == free) {
+        costs_nothing("`input` and `output` cost", &value.span(), notes);
+    } else {
+        for (name, rate) in [("input", input), ("output", output)] {
+            if let (Some(Some(rate)), Some(value)) = (rate, table.get(name)) {
+                hardly_meant(name, rate, &value.span(), notes);
+            }
+        }
+    }
     let (input, cached) = (input??, cached?);
     if let Some(value) = table.get("cached_input").filter(|_| cached.is_some_and(|cached| cached > input)) {
         let message = "cached input costs more than input that is not cached";
         notes.warn(&value.span(), message, "are they the wrong way round? A cache makes input cheaper");
     }
     Some(Rates::new(input, cached, written?, output??))
+}
+
+fn costs_nothing(what: &str, span: &std::ops::Range<usize>, notes: &mut Notes) {
+    let hint = "write its price; a model that nobody bills is limited in tokens, or in responses";
+    notes.warn(span, format!("{what} nothing: no limit in money counts it"), hint);
+}
+
+/// Warns of a rate by which a limit in money would never bind.
+fn hardly_meant(name: &str, rate: Money, span: &std::ops::Range<usize>, notes: &mut Notes) {
+    if rate == Money::ZERO {
+        costs_nothing(&format!("`{name}` costs"), span, notes);
+    } else if rate < LEAST {
+        let message = format!("`{name}` is less than a tenth of a cent for a million tokens");
+        let hint = match rate.nanos().checked_mul(1_000_000) {
+            Some(nanos) => format!(
+                "rates are dollars for a million tokens: write `{}`, if that is the price of one",
+                Money::from_nanos(nanos).to_decimal()
+            ),
+            None => HINT.to_owned(),
+        };
+        notes.warn(span, message, hint);
+    }
 }
 
 /// A model's name, or rows of names by day.

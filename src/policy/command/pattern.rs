@@ -53,6 +53,41 @@ impl CommandPattern {
         self.may_match(&other.tokens.iter().map(piece).collect::<Vec<_>>())
     }
 
+    /// Every command that the other pattern matches, this one does: its `*` stands for what only a `*` takes in. (Of two
+    /// that say the same in unlike ways not all are found.)
+    pub fn covers(&self, other: &Self) -> bool {
+        let mut places = vec![false; self.tokens.len() + 1];
+        if let Some(first) = places.first_mut() {
+            *first = true;
+        }
+        self.skip_any(&mut places);
+        for token in &other.tokens {
+            places = match token {
+                Token::Character(c) => self.step(&places, *c),
+                Token::One => self.step_over(&places, true),
+                Token::Any => self.step_over(&places, false),
+            };
+            self.skip_any(&mut places);
+        }
+        places.last() == Some(&true)
+    }
+
+    /// The places after what only `*` takes in, or `?` as well where it is `one` character.
+    fn step_over(&self, places: &[bool], one: bool) -> Vec<bool> {
+        let mut next = vec![false; places.len()];
+        for (index, token) in self.tokens.iter().enumerate().filter(|(index, _)| places.get(*index) == Some(&true)) {
+            let to = match token {
+                Token::Any => index,
+                Token::One if one => index + 1,
+                Token::One | Token::Character(_) => continue,
+            };
+            if let Some(place) = next.get_mut(to) {
+                *place = true;
+            }
+        }
+        next
+    }
+
     /// Some text that the pieces may stand for matches. Both sides may hold gaps: this follows all ways at once
     /// to fill them, a set of places in the pattern for each piece.
     pub(super) fn may_match(&self, pieces: &[Piece]) -> bool {
@@ -174,7 +209,24 @@ mod tests {
         assert!(!meet("git push*", "npm publish*") && !meet("git push", "git push --dry-run*"));
     }
 
+    #[test]
+    fn a_pattern_covers_what_says_more() {
+        let covers = |one: &str, other: &str| CommandPattern::new(one).covers(&CommandPattern::new(other));
+        assert!(covers("git push*", "git push --force*") && covers("*", "a?*") && covers("a?c", "abc"));
+        assert!(covers("git *", "git push*") && covers("git push*", "git push*"));
+        assert!(!covers("git push --dry-run*", "git push*") && !covers("a?", "a*") && !covers("abc", "a?c"));
+    }
+
     proptest! {
+        #[test]
+        fn what_a_covered_pattern_matches_the_other_does(
+            one in "[ab*?]{0,6}", other in "[ab*?]{0,6}", text in "[ab]{0,8}"
+        ) {
+            let (one, other) = (CommandPattern::new(&one), CommandPattern::new(&other));
+            let matches = |pattern: &CommandPattern| pattern.may_match(&pieces(&text));
+            prop_assert!(!one.covers(&other) || !matches(&other) || matches(&one));
+        }
+
         /// Whatever stood in the gap, a match of the whole is found in the text with the gap.
         #[test]
         fn hiding_a_part_never_hides_a_match(

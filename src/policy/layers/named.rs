@@ -99,10 +99,13 @@ fn mispatterned(pattern: &str, list: &PriceTable, own: &[&str]) -> Option<(Strin
         .flat_map(|known| [length, length.saturating_sub(1), length + 1].map(|count| first(known, count)));
     let near: Vec<(usize, &str)> = beginnings.filter_map(|known| Some((distance(beginning, known)?, known))).collect();
     // A version that the list does not have yet is none that was misspelt.
-    if near.iter().any(|(_, known)| letters(known) == letters(beginning)) {
+    let is_version = |known: &str| known.chars().count() == length && letters(known) == letters(beginning);
+    if near.iter().any(|(_, known)| is_version(known)) {
         return None;
     }
-    let near = near.into_iter().min_by_key(|near| near.0)?;
+    // What differs by its dashes and dots alone is nearest.
+    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    let near = near.into_iter().min_by_key(|(distance, known)| (plain(known) != plain(beginning), *distance))?;
     let message = format!("`{pattern}` matches no model that the price list knows");
     Some((message, format!("did you mean `{}*`?", near.1)))
 }
@@ -166,6 +169,8 @@ mod tests {
         for (pattern, near) in [
             ("gtp-6*", Some("did you mean `gpt-6*`?")),
             ("GPT-6*", Some("did you mean `gpt-6*`?")),
+            ("gpt6*", Some("did you mean `gpt-6*`?")),
+            ("gpt-10*", None),
             ("gpt-6*", None),
             ("openai/gpt-6*", None),
             ("gpt-7*", None),

@@ -225,9 +225,11 @@ fn every_thing_to_count_per_is_read() {
 
 #[test]
 fn prices_are_taken_exactly_as_written() {
-    let policy = policy(
+    let policy = load_one(
         "[prices.\"gpt-6.1-sol\"]\ninput = 1.005\ncached_input = \"0.125\"\noutput = 10\n[prices.local]\ninput = 0\noutput = 0.0",
-    );
+    )
+    .unwrap()
+    .policy;
     let usd = |text| Money::parse_decimal(text).unwrap();
     let listed = |index: usize| match &policy.prices[index].price {
         Price::Listed(rows) => rows[0].rates,

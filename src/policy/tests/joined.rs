@@ -129,7 +129,7 @@ fn what_an_outer_layer_says_a_nearer_one_cannot_change() {
     let outer = "version = 1\ntimezone = \"Europe/Berlin\"\n[models]\nladder = [\"a\", \"b\"]\nunpriced = \"refuse\"\n\
         [approvals]\napprovers = [\"alice\"]\nmax_extend = \"20 usd\"\n[prices.m]\ninput = 1\noutput = 1\n[ledger]\nfresh = \"refuse\"\n";
     let nearer = "version = 1\ntimezone = \"UTC\"\n[models]\nladder = [\"b\", \"a\"]\nunpriced = \"dearest\"\n\
-        [approvals]\napprovers = [\"mallory\"]\nmax_extend = \"99 usd\"\n[prices.m]\ninput = 0\noutput = 0\n[ledger]\nfresh = \"warn\"\n";
+        [approvals]\napprovers = [\"mallory\"]\nmax_extend = \"99 usd\"\n[prices.m]\ninput = 0.5\noutput = 0.5\n[ledger]\nfresh = \"warn\"\n";
     let loaded = join(&[(Layer::System, outer), (Layer::Given, nearer)]).unwrap();
     let policy = &loaded.policy;
     assert_eq!(policy.timezone, chrono_tz::Tz::Europe__Berlin);

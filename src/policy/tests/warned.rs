@@ -190,8 +190,8 @@ fn a_gate_that_holds_nothing_is_told_what_to_write() {
         (gate("paths = [\"/etc/*\", \"Makefile\", \"*.rs\", \".env\", \"makefile\", \"src/.*\", \"src/*\"]"), "", ""),
         (
             gate("match = [\"git push*\"]\nnot = [\"git push*\"]"),
-            "`not` has `git push*`, as `match` does: it lets past all that this would catch",
-            "leave it out of one of them",
+            "this gate can never fire: `not` lets past all that `match` would catch",
+            "name in `not` less",
         ),
         (
             gate("tool = \"mcp_jira_*\""),
@@ -305,4 +305,80 @@ fn an_attribution_that_never_applies_is_told() {
     let remotes = vec![crate::policy::attribute::normalise_remote("git@github.com:acme/X.git")];
     let place = crate::policy::attribute::Place { remotes, ..Default::default() };
     assert_eq!(rules[0].matches(&place), crate::policy::attribute::Match::Whole);
+}
+
+#[test]
+fn a_regular_expression_is_told_wherever_a_glob_is_read() {
+    let gpt = "no regular expressions: write `gpt-6*`";
+    let said = "`^gpt-6.*` is read as a glob, in which `^` stands for itself";
+    let either = "`foo|bar` is read as a glob, in which `|` stands for itself";
+    let each = "write one pattern for each: `foo`, `bar`";
+    let home = "`/home/.*$` is read as a glob, in which `$` stands for itself";
+    expect(&[
+        (models("allow = [\"^gpt-6.*\"]"), said, gpt),
+        (budget("only = { model = [\"^gpt-6.*\"] }"), said, gpt),
+        (budget("only = { branch = [\"foo|bar\"] }"), either, each),
+        (budget("only = { team = [\"foo|bar\"] }"), either, each),
+        (gate("do = \"ask\"").replace("\"*\"", "\"^gpt-6.*\""), said, gpt),
+        (gate("do = \"ask\"\ntool = \"Bash\"\nonly = { agent = [\"foo|bar\"] }"), either, each),
+        (gate("do = \"ask\"\nmatch = [\"/home/.*$\"]"), home, "write `/home/*`"),
+        (
+            "[[alert]]\nname = \"a\"\nidle = \"10m\"\ndo = \"warn\"\nonly = { project = [\"foo|bar\"] }".to_owned(),
+            either,
+            each,
+        ),
+        ("[[attribute]]\nfolder = \"/home/.*$\"\nset = { team = \"x\" }".to_owned(), home, "write `/home/*`"),
+        (
+            "[[attribute]]\nfolder = \"^/home\"\nset = { team = \"x\" }".to_owned(),
+            "`^/home` is read as a glob, in which `^` stands for itself",
+            "write `/home*`",
+        ),
+        (
+            "[[attribute]]\nremote = \"^github.com/acme/.*\"\nset = { team = \"x\" }".to_owned(),
+            "`^github.com/acme/.*` is read as a glob, in which `^` stands for itself",
+            "write `github.com/acme/*`",
+        ),
+        (
+            "[approvals]\napprovers = [\"foo|bar\"]".to_owned(),
+            "`foo|bar` is taken as it stands, and nobody is called so",
+            "name each",
+        ),
+        (budget("only = { branch = [\"release/1.*\", \"{a,b}*\"] }"), "", ""),
+        (
+            budget("only = { model = [\"gpt6*\"] }"),
+            "`gpt6*` matches no model that the price list knows",
+            "did you mean `gpt-6*`?",
+        ),
+    ]);
+}
+
+#[test]
+fn a_gate_that_its_own_exceptions_empty_and_one_on_what_calls_no_hook_are_told() {
+    let covered = "this gate can never fire: `not` lets past all that `match` would catch";
+    let on = |wanted: &str, except: &str| gate(&format!("do = \"ask\"\nmatch = [{wanted}]\nnot = [{except}]"));
+    expect(&[
+        (on("\"git push*\"", "\"git *\""), covered, "name in `not` less"),
+        (on("\"git push --force*\", \"git push -f*\"", "\"git push*\""), covered, "name in `not` less"),
+        (on("\"git push*\"", "\"git push*\""), covered, "name in `not` less"),
+        (on("\"git push*\", \"npm publish*\"", "\"git push --dry-run*\""), "", ""),
+        (
+            gate("do = \"ask\"\ntool = \"write_stdin\""),
+            "no gate can hold `write_stdin`: typing into a program that runs already calls no hook",
+            "`tool = \"Bash\"`",
+        ),
+    ]);
+}
+
+#[test]
+fn a_price_by_which_no_limit_binds_is_told() {
+    let price = |input: &str| format!("[prices.mine]\ninput = {input}\noutput = 10");
+    let little = "`input` is less than a tenth of a cent for a million tokens";
+    expect(&[
+        (price("0"), "`input` costs nothing: no limit in money counts it", "in tokens"),
+        (price("0.00000125"), little, "write `1.25`, if that is the price of one"),
+        (price("0.0009"), little, "write `900.00`"),
+        (price("0.01"), "", ""),
+        (price("0").replace("10", "0"), "`input` and `output` cost nothing: no limit in money counts it", "in tokens"),
+        ("[prices.mine]\ninput = 1\ncached_input = 0\noutput = 10".to_owned(), "", ""),
+    ]);
 }

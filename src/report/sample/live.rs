@@ -29,6 +29,7 @@ fn agent(name: &str, state: Standing, spent: i64, allotted: Option<i64>, per_min
         since: at("2026-11-22T14:10:00Z"),
         because: None,
         approval: None,
+        paused: None,
         attempt: 1,
         model: Some("gpt-6.1-sol".into()),
         responses: 12,
@@ -70,5 +71,6 @@ pub(crate) fn live() -> Live {
             given: 0,
             got_back: cents(38),
         }],
+        approvers: Vec::new(),
     }
 }

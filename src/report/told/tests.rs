@@ -39,6 +39,18 @@ fn a_question_its_hold_and_its_answer_are_one_line() {
 }
 
 #[test]
+fn a_call_that_waits_at_a_gate_is_held_as_long_as_its_question_is_open() {
+    let said = lines(vec![
+        ("2026-11-22T14:00:00Z", sample::asked(7)),
+        ("2026-11-22T14:00:05Z", sample::asked(8)),
+        ("2026-11-22T14:00:42Z", sample::answered(7, Answer::Once, "bob (cli)")),
+        ("2026-11-22T14:01:05Z", sample::answered(8, Answer::Refuse, "bob (cli)")),
+    ]);
+    assert!(said[0].starts_with("14:00:00  held | 42 s: ") && said[0].contains("(question 7)"), "{said:?}");
+    assert!(said[1].starts_with("14:00:05  held | 1 min: "), "{said:?}");
+}
+
+#[test]
 fn an_unanswered_question_ends_with_the_policys_else() {
     let said = lines(vec![
         ("2026-11-22T14:00:00Z", sample::decided(Verb::Ask, &["`each run` is used up"])),

@@ -88,11 +88,12 @@ impl Alone<'_> {
                     return Ok(refused(NotTaken::new(format!("nobody waits for approval {approval} here any more"))));
                 };
                 let approvals = &self.governor.policy().approvals;
+                let paused = self.ledger.pause_of(&self.call.run)?;
                 let answer = match answer_of(&question, wish, &who, approvals) {
                     Ok(answer) => answer,
                     Err(not) => return Ok(refused(not)),
                 };
-                let what = describe(&question, &answer);
+                let what = describe(&question, &answer, paused.as_ref());
                 let (approval, by, reason) = (*approval, format!("{who} (cli)"), reason.clone());
                 self.turn([Input::Answered { approval, answer, by, reason }].into())?;
                 if let Some(not) = self.not_taken.take() {

@@ -134,8 +134,9 @@ impl Alone<'_> {
             Effect::Say(text) => self.said.push(text),
             Effect::Ask(question) => {
                 let approval = self.governor.approval_of(&question);
-                self.held
-                    .extend(approval.map(|approval| format!("held: {}: govern approve {approval}", question.text)));
+                let who = self.governor.policy().approvals.named().map(|who| format!(" (by {who})")).unwrap_or_default();
+                let held = |approval| format!("held: {}: govern approve {approval}{who}", question.text);
+                self.held.extend(approval.map(held));
             }
             Effect::Record { .. }
             | Effect::Reserve { .. }
