@@ -6,10 +6,14 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::message::{Message, Reply, Wish};
 use crate::gate::socket::{self, SocketError};
-use crate::ledger::home;
+use crate::ledger::{Ledger, home};
 use crate::model::quantity::quantity_hint;
 use crate::model::{Approval, ApprovalId, ApprovalState, ModelId, Quantity, RunId};
 use crate::policy::duration::{self, DURATION_HINT};
+use crate::report::Next;
+
+use super::here::Here;
+use super::resume;
 
 /// Options of `govern approve`.
 #[derive(Args, Debug)]
@@ -23,13 +27,13 @@ pub struct ApproveArgs {
     /// Go on with the ladder's next model instead
     #[arg(long, value_name = "MODEL", num_args = 0..=1, default_missing_value = "")]
     pub route: Option<String>,
-    /// A tool at a gate: let this one call run, and ask again for the next [default]
+    /// At a gate: let this one tool or request go, and ask again for the next [default]
     #[arg(long, conflicts_with_all = ["extend", "route", "time", "run"])]
     pub once: bool,
-    /// A tool at a gate: let the same call of this agent run again for so long, such as `1h`
+    /// At a gate: let the same call of this agent, or all its requests, go for so long, such as `1h`
     #[arg(long = "for", value_name = "TIME", conflicts_with_all = ["extend", "route", "run"])]
     pub time: Option<String>,
-    /// A tool at a gate: let the same call of this agent run again as long as the run lives
+    /// At a gate: let the same call of this agent, or all its requests, go as long as the run lives
     #[arg(long, conflicts_with_all = ["extend", "route"])]
     pub run: bool,
     /// Why: it is kept with the answer
@@ -93,7 +97,7 @@ fn answer(approval: ApprovalId, wish: Wish, reason: Option<String>) -> Result<Ex
     let waiting = ledger.waiting_for(approval)?;
     let sockets = home::socket_folder(&folder)?;
     let message = Message::Answer { approval, wish, reason };
-    let (run, reply) = first_live(&sockets, &waiting, &message, &question)?;
+    let (run, reply) = first_live((&here, &ledger), &sockets, &waiting, &message, &question)?;
     match reply {
         Reply::Done { what } => {
             super::to_stderr(&format!("govern: {what}\n"));
@@ -112,6 +116,7 @@ fn answer(approval: ApprovalId, wish: Wish, reason: Option<String>) -> Result<Ex
 
 /// Any run that waits may take the answer: it counts for all of them.
 fn first_live(
+    (here, ledger): (&Here<'_>, &Ledger),
     sockets: &std::path::Path,
     waiting: &[RunId],
     message: &Message,
@@ -126,10 +131,11 @@ fn first_live(
             }
         }
     }
-    let (run, extend) = (&question.run, question.extend);
-    let hint = match extend.amount {
-        0 => format!("`govern resume {run}` goes on with it"),
-        amount => format!("`govern resume {run} --extend {}` goes on with it", extend.unit.typed(amount)),
+    let info = ledger.find_run(question.run.as_str())?;
+    let hint = match resume::next(ledger, &info, here)? {
+        Next::Command(command) => format!("`{command}` goes on with it"),
+        Next::Others { command, who } => format!("{} may go on with it: `{command}`", who.join(" or ")),
+        Next::Nothing(why) => format!("govern cannot go on with it: {why}"),
     };
     Err(Error::new(format!("nobody waits for approval {} any more: the run is over", question.id)).hint(hint))
 }

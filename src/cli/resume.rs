@@ -125,8 +125,18 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    /// Whether this person may let it go on under this policy.
+    /// Whether this person may let it go on under this policy. A refusal is on record, and nothing else of it.
     pub(super) fn accept(&self, policy: &Policy, here: &Here<'_>) -> Result<()> {
+        let judged = self.judge(policy, here);
+        if let Err(refused) = &judged {
+            let by = format!("{} (cli)", whoami());
+            let mut ledger = Ledger::open(&here.state_folder()?)?;
+            ledger.turn(here.now, |turn| turn.refuse(&self.info.id, &by, refused.message()))?;
+        }
+        judged
+    }
+
+    fn judge(&self, policy: &Policy, here: &Here<'_>) -> Result<()> {
         self.release(&policy.approvals)?;
         self.accept_change(policy)?;
         self.may_lift(policy, here)

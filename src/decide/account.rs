@@ -290,9 +290,9 @@ impl Account {
     }
 
     /// What a plain yes lifts the limit by: a fifth of the policy's limit, or what the next request
-    /// needs where that is more; never a figure of more than two digits.
+    /// needs where that is more (something, also where nobody can say how much); never a figure of more than two digits.
     pub fn offer(&self, reserved: i64) -> i64 {
-        let short = self.spent.saturating_add(reserved).saturating_sub(self.limit());
+        let short = self.spent.saturating_add(reserved.max(1)).saturating_sub(self.limit());
         round_up(short.max(self.base / 5).max(1))
     }
 

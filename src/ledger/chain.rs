@@ -145,6 +145,8 @@ pub(super) enum Link {
     Confirmed { at: Timestamp, thread: ThreadId, told: ResponseKey, key: ResponseKey },
     /// govern's hooks in a file of Codex's are about to be changed: what is done, by whom, and the text to come.
     Hooks { at: Timestamp, what: HookChange, by: String, path: String, digest: Hash },
+    /// Somebody wanted a run to go on, and may not have it so: the run is as it was.
+    Refused { at: Timestamp, run: RunId, by: String, why: String },
 }
 
 /// What is done to the hooks of a file.

@@ -106,6 +106,11 @@ impl Turn<'_> {
         self.link(&Link::Hooks { at: self.now, what, by: by.to_owned(), path, digest })
     }
 
+    /// Remembers that somebody wanted a run to go on who may not have it so, and why: the run itself stays as it was.
+    pub fn refuse(&mut self, run: &RunId, by: &str, why: &str) -> Result<(), LedgerError> {
+        self.link(&Link::Refused { at: self.now, run: run.clone(), by: by.to_owned(), why: why.to_owned() })
+    }
+
     /// What an event changes beside the chain.
     fn follow(&mut self, event: &Event, run_no: i64, seq: u64, head: Hash) -> Result<(), LedgerError> {
         let (at, run) = (self.now, event.run.clone());

@@ -19,11 +19,13 @@ use super::supervisor::Supervisor;
 pub(super) struct NotTaken {
     why: String,
     hint: Option<String>,
+    /// It is not this person's to give: that is on record.
+    oversteps: bool,
 }
 
 impl NotTaken {
     pub(super) fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into(), hint: None }
+        Self { why: why.into(), hint: None, oversteps: false }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -34,7 +36,7 @@ impl NotTaken {
 
 impl From<NotAllowed> for NotTaken {
     fn from(not: NotAllowed) -> Self {
-        Self::new(not.to_string())
+        Self { oversteps: true, ..Self::new(not.to_string()) }
     }
 }
 
@@ -54,17 +56,30 @@ impl Supervisor {
             }
             (Some(Message::Brake { brake, reason }), Ok(who)) => match self.may_brake(brake, &who) {
                 Ok(()) => return self.brake(call, &who, brake, reason),
-                Err(not) => (Vec::new(), refused(not)),
+                Err(not) => {
+                    self.note_overstep(&not, &format!("{who} (cli) may not let it go on"));
+                    (Vec::new(), refused(not))
+                }
             },
             (Some(Message::Answer { approval, wish, reason }), Ok(who)) => {
                 match self.take_answer(approval, &wish, &who, reason.as_deref())? {
                     Ok((effects, what)) => (effects, Reply::Done { what }),
-                    Err(why) => (Vec::new(), refused(why)),
+                    Err(not) => {
+                        self.note_overstep(&not, &format!("{who} (cli) may not answer question {approval} so"));
+                        (Vec::new(), refused(not))
+                    }
                 }
             }
         };
         call.reply(&reply).await;
         Ok(effects)
+    }
+
+    /// Writes down that somebody wanted what is not his to give.
+    fn note_overstep(&mut self, not: &NotTaken, what: &str) {
+        if not.oversteps {
+            self.mark(format!("{what}: {}", not.why));
+        }
     }
 
     /// Tells how the run stands, beside the loop: who reads slowly holds up nobody. An agent may know, too.
@@ -104,6 +119,7 @@ impl Supervisor {
         match not {
             None => self.wake_others(approval),
             Some(not) => {
+                self.note_overstep(&not, &format!("{by} may not answer question {approval} so"));
                 self.say(&format!("not answered: {}", not.why));
                 self.asking.put_again();
             }

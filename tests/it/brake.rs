@@ -373,12 +373,16 @@ fn who_is_no_approver_may_pause_and_stop_and_not_continue() {
         assert!(brake(&world, &["pause", &run]).contains("is paused already"), "{door}: it is paused still");
         brake(&world, &["stop", &run]);
         let_the_tool_end(&world);
+        let by_govern = governed.is_some();
         if let Some(governed) = governed {
             governed.finish().expect_code(124);
         }
         if let Some(codex) = alone {
             assert_eq!(codex.finish().code(), 1);
         }
+        let noted =
+            |event: &serde_json::Value| event.to_string().contains(&format!("{me} (cli) may not let it go on: "));
+        assert_eq!(ledger::events(&world, "marked").iter().any(noted), by_govern, "{door}: the try is on record");
         assert_eq!(world.server.requests().len(), 1, "{door}: nothing went on");
         let words: Vec<String> = braked(&world, &run).into_iter().map(|(word, _)| word).collect();
         assert!(!words.contains(&"continue".to_owned()) && words.last().unwrap() == "stop", "{door}: {words:?}");

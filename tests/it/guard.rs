@@ -51,11 +51,22 @@ fn a_held_agent_ends_with_govern_too() {
         "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.03 usd\"\n\
          steps = [{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }]\n",
     );
-    world.server.script(Select::root(), [Reply::exec("true")]);
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::message("all is done")]);
     let governed = world.start_governed(&[], &["codex", "exec", "do it"]);
     governed.running.wait_for_stderr("is held until");
     world.wait_until_at_gate();
     governed.running.signal(Signal::SIGKILL);
     world.wait_for_no_survivors(LONG);
     assert_eq!(world.server.requests().len(), 1);
+    // What is printed later goes on with it: the limit that it waited at is in the way.
+    let shown = world.govern(&["report", "--last"]).expect_code(0).out();
+    let printed = shown
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("govern ").filter(|line| line.starts_with("resume ")))
+        .unwrap_or_else(|| panic!("{shown}"));
+    assert!(printed.contains("--extend"), "{shown}");
+    let gone = world.govern(&["approve", "1"]).expect_code(125);
+    assert!(gone.stderr.contains(&format!("hint: `govern {printed}` goes on with it")), "{gone}");
+    let done = world.govern(&printed.split(' ').collect::<Vec<_>>()).expect_code(0);
+    assert!(done.out().contains("all is done"), "{done}");
 }

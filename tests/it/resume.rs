@@ -30,6 +30,30 @@ fn a_stopped_run_goes_on_in_its_thread() {
     assert_eq!(ledger::nanos(report["totals"]["cost_usd"].as_str().unwrap()), 4 * ledger::USUAL_COST, "{report}");
 }
 
+/// Types the `govern resume` that was printed, which lifts a limit.
+#[track_caller]
+fn goes_on_as_printed(world: &World, said: &str) -> Finished {
+    let printed = said.lines().find_map(|line| line.trim().strip_prefix("govern resume "));
+    let printed = printed.unwrap_or_else(|| panic!("{said}"));
+    assert!(printed.contains("--extend"), "{said}");
+    let typed: Vec<&str> = std::iter::once("resume").chain(printed.split(' ')).collect();
+    world.govern(&typed).expect_code(0)
+}
+
+#[test]
+fn a_fleet_that_was_stopped_while_it_waited_at_its_limit_goes_on_as_printed() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy("[approvals]\nwait_for_nobody = true\n");
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::message("all is done")]);
+    let budget = "[budget]\nlimit = \"0.05 usd\"\nsteps = [{ at = \"100%\", do = \"ask\" }]\n";
+    let governed = world.start_fleet(&[], &format!("{budget}[[agent]]\nname = \"one\"\nprompt = \"do it\"\n"));
+    governed.running.wait_for_stderr("govern approve 1");
+    world.govern(&["stop", "--all"]).expect_code(0);
+    let end = governed.finish().expect_code(124);
+    goes_on_as_printed(&world, &end.finished.stderr);
+    assert_eq!((world.server.served().len(), ledger::approvals(&world).len()), (3, 1));
+}
+
 #[test]
 fn what_is_printed_goes_on_however_a_run_that_waited_at_its_limit_was_ended() {
     let doors: [&[&str]; 6] = [
@@ -55,11 +79,7 @@ fn what_is_printed_goes_on_however_a_run_that_waited_at_its_limit_was_ended() {
             world.govern(&["stop", "--all"]).expect_code(0);
         }
         let end = governed.finish().expect_code(124);
-        let printed = end.finished.stderr.lines().find_map(|line| line.trim().strip_prefix("govern resume "));
-        let printed = printed.unwrap_or_else(|| panic!("{door:?}: {}", end.finished)).to_owned();
-        let typed: Vec<&str> = std::iter::once("resume").chain(printed.split(' ')).collect();
-        assert!(printed.contains("--extend"), "{door:?}: {printed}");
-        let done = world.govern(&typed).expect_code(0);
+        let done = goes_on_as_printed(&world, &end.finished.stderr);
         assert!(done.out().contains("all is done"), "{door:?}: {done}");
         assert_eq!(ledger::approvals(&world).len(), 1, "{door:?}: it asked again");
     }
@@ -249,6 +269,10 @@ fn nobody_lifts_a_limit_by_resume_that_he_may_not_lift_by_an_answer() {
     assert_eq!(ledger::events(&world, "run_resumed").len(), 0);
     let report = world.govern(&["report", "--run", &id]).expect_code(0);
     assert!(String::from_utf8_lossy(&report.stdout).contains("stopped by"), "{report}");
+    // But who wanted it, and why it was refused, is in the ledger's chain.
+    let refused = ledger::links(&world, "refused");
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    assert!(refused.iter().all(|link| link["run"] == id && link["by"] == format!("{me} (cli)")), "{refused:?}");
     world.govern(&["audit", "verify"]).expect_code(0);
 }
 

@@ -63,6 +63,15 @@ pub fn events(world: &World, kind: &str) -> Vec<Value> {
     read.filter(|event| event["kind"] == kind).collect()
 }
 
+/// The links of the whole ledger's chain of this kind, oldest first.
+pub fn links(world: &World, kind: &str) -> Vec<Value> {
+    let ledger = Connection::open(world.path("govern/ledger.db")).unwrap();
+    let mut rows = ledger.prepare("SELECT data FROM links ORDER BY n").unwrap();
+    let bodies = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let read = bodies.map(|body| serde_json::from_str::<Value>(&body.unwrap()).unwrap());
+    read.filter(|link| link["kind"] == kind).collect()
+}
+
 /// `govern report --format json` with these flags.
 #[track_caller]
 pub fn report(world: &World, flags: &[&str]) -> Value {

@@ -7,7 +7,7 @@ use crate::decide::permission;
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::model::event::{EventKind, Lifts};
-use crate::model::{RunId, RunInfo};
+use crate::model::{Approval, ApprovalState, RunId, RunInfo, Subject};
 use crate::policy::rule::Policy;
 use crate::report::Next;
 
@@ -41,12 +41,27 @@ pub(super) fn command(run: &RunId, extend: Option<&str>, accepts_policy: bool) -
     format!("govern resume {run}{extend}{accept}")
 }
 
-/// What the run's end says of the limit that ended it, or that it waited at; the outer `None`: it has not ended.
+/// What the run's end says of the limit that ended it, or that it waited at; the outer `None`: it has not ended, and waits at none.
 pub(super) fn last_end(ledger: &Ledger, run: &RunId) -> Result<Option<Option<Lifts>>> {
     let last = ledger.events(run)?.into_iter().next_back();
-    Ok(last.and_then(|entry| match entry.event.kind {
-        EventKind::RunEnded { lifts, .. } => Some(lifts),
-        _ => None,
+    match last.map(|entry| entry.event.kind) {
+        Some(EventKind::RunEnded { lifts, .. }) => Ok(Some(lifts)),
+        _ => Ok(waited_at(ledger, run)?.map(Some)),
+    }
+}
+
+/// The limit that a run waited at when its govern was killed: what its last question would have lifted it by. A window
+/// may have begun anew since, and then nothing need be lifted.
+fn waited_at(ledger: &Ledger, run: &RunId) -> Result<Option<Lifts>> {
+    let last = ledger.approvals(false)?.into_iter().rfind(|approval| approval.run == *run);
+    let open = |approval: &Approval| {
+        let state = matches!(approval.state, ApprovalState::Pending | ApprovalState::Withdrawn);
+        state && approval.about == Subject::Limit && approval.window.is_none() && approval.extend.amount > 0
+    };
+    Ok(last.filter(open).map(|approval| Lifts {
+        amount: approval.extend.unit.typed(approval.extend.amount),
+        until: None,
+        budget: Some(approval.budget),
     }))
 }
 

@@ -1,5 +1,6 @@
 //! Pure. Gates on what the next request costs.
 
+use super::told::Ask;
 use super::world::{CODEX, Plan, World, morning, response};
 use crate::decide::input::Wants;
 use crate::decide::lifecycle::State;
@@ -181,6 +182,24 @@ fn one_request_is_one_question_though_its_codex_turns_out_to_ask_first() {
     assert_eq!((world.is_let_through(1), asked(&world).len()), (false, 1));
     world.person(1, Answer::Once);
     assert_eq!((world.is_let_through(1), asked(&world).len()), (true, 1));
+}
+
+#[test]
+fn a_compaction_and_another_try_are_one_request_and_one_question() {
+    let mut world = dear("ask").started();
+    world.asks_by_hook(1, Ask(true, "q1"), Wants::Request, false);
+    world.answers("root", 510);
+    // It is announced, then it asks, and then it tries again.
+    world.asks_by_hook(2, Ask(true, ""), Wants::Compaction, true);
+    assert_eq!((world.is_let_through(2), asked(&world).len()), (false, 1));
+    world.person(1, Answer::Once);
+    for (id, compacts) in [(3, true), (4, true)] {
+        world.asks_by_hook(id, Ask(true, "q2"), Wants::Request, compacts);
+        assert_eq!((world.is_let_through(id), asked(&world).len()), (true, 1));
+    }
+    world.answers("root", 510);
+    world.asks_by_hook(5, Ask(true, "q3"), Wants::Request, false);
+    assert_eq!((world.is_let_through(5), asked(&world).len()), (false, 2));
 }
 
 #[test]

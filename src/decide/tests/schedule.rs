@@ -206,6 +206,29 @@ fn a_question_before_the_limit_that_is_reached_already_is_put_and_refuses_nothin
 }
 
 #[test]
+fn a_refused_start_is_told_only_what_lets_it_start() {
+    let ways = |text: &str, goes_on: bool| {
+        let plan = Plan { askable: false, ..Plan::of(text) };
+        let world = plan.spent_before("r0", "2026-11-23T10:00:00Z", "dear", 20_000).started();
+        assert!(refused(&world).is_some(), "{text}");
+        world.governor.ways_past_refusal(goes_on)
+    };
+    let written = "its limit is written in policy.toml:2";
+    let lifted = "`govern resume r1 --extend 11.00usd` lifts it";
+    let team = "it is that of team web: work for another is started with `--team NAME`";
+    let project = "it is that of all that names no project: work for another is started with `--project NAME`";
+    let of = |per: &str, window: &str| MONTH.replace("per = \"team\"", per).replace("window = \"month\"", window);
+    let anew = "it begins anew at 2026-12-01 00:00 (UTC)";
+    assert_eq!(ways(&of("per = \"team\"", "window = \"month\""), false), [anew, written, team]);
+    assert_eq!(ways(&of("per = \"team\"", "window = \"month\""), true), [anew, lifted]);
+    let named = format!("{}[approvals]\napprovers = [\"ann\", \"bob\"]\n", of("per = \"team\"", "window = \"month\""));
+    assert_eq!(ways(&named, true), [anew.to_owned(), format!("{lifted}, by ann or bob")]);
+    let rolls = "what was spent counts for 30d, and then no more";
+    assert_eq!(ways(&of("per = \"project\"", "window = \"30d\""), false), [rolls, written, project]);
+    assert_eq!(ways(&of("per = \"everything\"", "window = \"total\""), false), [written]);
+}
+
+#[test]
 fn a_question_before_the_limit_that_nobody_can_be_asked_gets_its_else_before_anything_starts() {
     for (otherwise, starts) in [("stop", false), ("kill", false), ("route", true)] {
         let text = MONTH.replace("do = \"ask\"", &format!("do = \"ask\", else = \"{otherwise}\""));

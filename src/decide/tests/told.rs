@@ -12,14 +12,14 @@ const STOP: &str = r#"{ at = "100%", do = "stop" }"#;
 
 /// What asks: with a session file or not, by which name.
 #[derive(Clone, Copy)]
-struct Ask(bool, &'static str);
+pub(super) struct Ask(pub(super) bool, pub(super) &'static str);
 
 /// As 0.169 asks for a thread without a session file, and as 0.171 does, of one with it.
 const UNNAMED: Ask = Ask(false, "");
 const FILED: Ask = Ask(true, "q1");
 
 impl World {
-    fn asks_by_hook(&mut self, id: u64, Ask(has_file, request): Ask, wants: Wants, compacts: bool) {
+    pub(super) fn asks_by_hook(&mut self, id: u64, Ask(has_file, request): Ask, wants: Wants, compacts: bool) {
         self.pass(1);
         let request = (!request.is_empty()).then(|| request.to_owned());
         self.feed(Input::Hook(Box::new(Hook {
