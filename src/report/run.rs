@@ -15,7 +15,9 @@ use super::text::{between, count, duration, shell_words};
 use super::told::{Told, told};
 use super::{BudgetStanding, SpawnStanding};
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Brake, Braked, Event, ModelId, Money, RunId, RunInfo, ThreadInfo, Unit, scope_in_words};
+use crate::model::{
+    AgentName, Brake, Braked, Event, ModelId, Money, RunId, RunInfo, ThreadId, ThreadInfo, Unit, scope_in_words,
+};
 
 /// Everything that is known of a run.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub struct RunReport {
     pub sub_agents: Vec<SpawnStanding>,
     /// How a fleet ended, agent by agent; empty for a run of one command.
     pub fleet: FleetEnd,
+    /// Its one session, where it had no more and that was kept.
+    pub session: Option<ThreadId>,
     /// How to go on after a stop.
     pub handoff: Option<Handoff>,
     /// Where the costs come from.
@@ -146,6 +150,7 @@ impl RunReport {
             told,
             unobserved,
             stopped: stopped(&parts),
+            session: one_session(&parts.threads),
             info: parts.info,
             budgets: parts.budgets,
             sub_agents: Vec::new(),
@@ -299,12 +304,10 @@ impl RunReport {
 
     /// What goes on with the one session of a run that govern cannot resume, under the limits that were typed for it.
     fn by_hand(&self) -> Option<String> {
-        let mut roots: Vec<&str> = self.rows.iter().map(|row| row.root.as_str()).collect();
-        roots.dedup();
-        let [root] = roots.as_slice() else { return None };
+        let session = self.session.as_ref()?;
         let typed = self.budgets.iter().filter_map(|standing| standing.budget.as_str().strip_prefix("--budget "));
         let flags = typed.map(|amount| format!(" --budget {}", shell_words(&[amount]))).collect::<String>();
-        Some(format!("govern run{flags} -- codex exec resume {root} \"Go on.\""))
+        Some(format!("govern run{flags} -- codex exec resume {session} \"Go on.\""))
     }
 
     fn hand_off(&self, page: &mut Page) {
@@ -345,6 +348,13 @@ impl RunReport {
             }
         }
     }
+}
+
+/// The session of these threads, where they are of one, and it has a file.
+fn one_session(threads: &[ThreadInfo]) -> Option<ThreadId> {
+    let mut roots = threads.iter().filter(|thread| thread.thread == thread.root);
+    let only = roots.next().filter(|root| !root.path.is_empty())?;
+    roots.next().is_none().then(|| only.thread.clone())
 }
 
 /// Who ended it by hand, if that is how it ended.
