@@ -153,6 +153,7 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
         nobody: Surroundings { terminal, ci: env("CI").is_some(), at_screen: false }.nobody(),
         fresh,
         show: args.show,
+        tells: super::tells_of_requests,
         kept: Some(kept),
     };
     let outcome = in_runtime(plan, supervision)?;

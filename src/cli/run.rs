@@ -283,6 +283,7 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         nobody: Surroundings { terminal, ci: env("CI").is_some(), at_screen: false }.nobody(),
         fresh,
         show: false,
+        tells: super::tells_of_requests,
         kept: None,
     };
     let outcome = in_runtime(plan, supervision)?;

@@ -234,6 +234,7 @@ impl Governor {
                 self.answered(now, approval, &answer, &by, reason.as_deref(), books);
             }
             Input::Stranger { agent, codex, thread } => self.stranger(now, &agent, codex, &thread),
+            Input::AskedNothing(agent) => self.asked_nothing(&agent),
             Input::CodexHides { agent, codex, what } => self.hides(now, &agent, codex, what),
             Input::Blind { agent, what } => self.unobservable(now, &agent, what),
             Input::Uncounted { agent, what } => self.uncounted(now, &agent, &what),

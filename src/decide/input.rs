@@ -165,6 +165,8 @@ pub enum Input {
         /// Which it is, and what stands in the way.
         what: String,
     },
+    /// The agent's command has ended, and its Codex, which asks here before each request, never did: nothing was sent.
+    AskedNothing(AgentName),
     /// Session files can no longer be followed.
     Blind {
         /// Whose.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::model::event::UNOBSERVED;
+use crate::model::event::{GateReach, UNOBSERVED};
 use crate::model::{AgentName, ProcessIdentity, ThreadId};
 
 use super::effect::Effect;
@@ -149,6 +149,24 @@ impl Governor {
     pub fn sees_spend_of(&self, process: ProcessIdentity) -> bool {
         let sees = |known: &Observed| matches!(known, Observed::Yes | Observed::Partly);
         self.agents.values().any(|agent| agent.codexes.get(&process).is_some_and(sees))
+    }
+
+    /// Nothing of this agent's Codexes was seen, and none of its requests came to the gate.
+    pub fn was_never_asked(&self, agent: &AgentName) -> bool {
+        let Some(agent) = self.agents.get(agent) else { return false };
+        let is_unseen = |known: &Observed| matches!(known, Observed::NotYet | Observed::NotExpected);
+        !agent.codexes.is_empty()
+            && agent.codexes.values().all(is_unseen)
+            && agent.gate.reach() < Some(GateReach::Requests)
+    }
+
+    /// A Codex that has sent nothing has spent nothing: there is nothing to be seen of it.
+    pub(super) fn asked_nothing(&mut self, name: &AgentName) {
+        if !self.was_never_asked(name) {
+            return;
+        }
+        let codexes = self.agents.get_mut(name).map(|agent| agent.codexes.values_mut());
+        codexes.into_iter().flatten().for_each(|known| *known = Observed::Yes);
     }
 
     /// The time in which a Codex had to be observed is over.

@@ -68,6 +68,8 @@ pub struct Plan {
     pub nobody: Option<Nobody>,
     /// What agents write to files is shown as well.
     pub show: bool,
+    /// Asks an installed Codex whether it would call hooks before and after each request.
+    pub tells: fn(&Invocation) -> bool,
     /// What `govern resume` will need, where that is known from the start.
     pub kept: Option<String>,
 }

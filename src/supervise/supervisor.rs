@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::clock;
 use crate::clocks::Clocks;
-use crate::codex::Ungovernable;
+use crate::codex::{Invocation, Ungovernable};
 use crate::decide::agent::AgentSetup;
 use crate::decide::input::{HookId, Input, Interrupt};
 use crate::decide::{Effect, Governor, Moment, Setup};
@@ -109,6 +109,8 @@ pub(super) struct Supervisor {
     interrupted: bool,
     /// What `govern resume` will need of the run as a whole, until it is written down.
     pub(super) kept: Option<String>,
+    /// Asks an installed Codex whether it would call hooks before and after each request.
+    pub(super) tells: fn(&Invocation) -> bool,
     /// What agents write, where it is to be shown.
     pub(super) echo: Echo,
     pub(super) redraw: Redraw,
@@ -187,6 +189,7 @@ impl Supervisor {
             run: plan.run,
             goes_on: plan.goes_on,
             kept: plan.kept,
+            tells: plan.tells,
             wards: plan.agents.into_iter().map(|agent| (agent.setup.name.clone(), Ward::new(agent))).collect(),
             owners: Owners::new(order.iter().cloned().chain(asked).collect()),
             advising: plan.adviser.map(Advising::new),

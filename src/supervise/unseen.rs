@@ -73,6 +73,20 @@ impl Supervisor {
     }
 }
 
+impl Supervisor {
+    /// The agent's command has ended, and nothing of its Codex was seen. One that was started with hooks, and calls them
+    /// before each request, has sent none, whatever it failed at.
+    pub(super) fn asked_nothing(&self, agent: &AgentName, news: &[Input]) -> Option<Input> {
+        let is_seen = |input: &Input| matches!(input, Input::CodexObserved(_) | Input::Responded(_) | Input::Hook(_));
+        if news.iter().any(is_seen) || !self.governor.was_never_asked(agent) {
+            return None;
+        }
+        let ward = self.wards.get(agent).filter(|ward| ward.has_hooks)?;
+        let asks_first = ward.invocation.as_ref().is_some_and(self.tells);
+        asks_first.then(|| Input::AskedNothing(agent.clone()))
+    }
+}
+
 impl Waiting {
     fn cannot_write(&self, codex: ProcessIdentity) -> Option<Input> {
         let why = process::cannot_write_in(codex.pid, &self.folders)?;

@@ -133,7 +133,10 @@ impl Supervisor {
                     self.order_in_passing(Order::End { agent: agent.clone(), how: How::KillNow })?;
                 }
                 let ok = status == Status::Exited(0);
-                inputs.extend(self.gate_failed(&agent, ok));
+                let failed = self.gate_failed(&agent, ok);
+                let all_ended = leftover == 0 && failed.is_none();
+                inputs.extend(all_ended.then(|| self.asked_nothing(&agent, &inputs)).flatten());
+                inputs.extend(failed);
                 inputs.push(Input::Exited { agent, leftover, ok });
                 inputs
             }

@@ -39,6 +39,8 @@ pub(super) struct Ward {
     kept: Option<String>,
     /// What was ordered to be started, and on which thread, until it is.
     ordered: Option<(Vec<OsString>, Option<ThreadId>)>,
+    /// It was started with govern's hooks.
+    pub(super) has_hooks: bool,
     pub(super) status: Option<Status>,
     pub(super) finished: Option<Finished>,
     /// Its end was ordered.
@@ -60,6 +62,7 @@ impl Ward {
             keep: planned.keep,
             kept: None,
             ordered: None,
+            has_hooks: false,
             status: None,
             finished: None,
             ending: false,
@@ -98,6 +101,7 @@ impl Ward {
             // The name of the folder, as a shell that entered it would have it.
             env.push(("PWD".into(), Some(folder.into())));
         }
+        self.has_hooks = hooked != argv;
         self.ordered = Some((argv, resumes));
         self.status = None;
         self.ending = false;

@@ -219,3 +219,26 @@ fn a_codex_that_had_a_connection_and_ends_unseen_ends_the_run_under_a_limit() {
         end.finished.expect_said("what it spent is not known").expect_not_said("0 % used");
     }
 }
+
+#[test]
+fn a_codex_that_ends_before_its_first_request_has_spent_nothing_where_it_would_have_asked() {
+    for (version, has_hooks) in [(CURRENT, true), (CURRENT, false), (OLD, true)] {
+        let Some(world) = World::with_codex(version) else { return };
+        if !has_hooks {
+            world.take_hooks_away();
+        }
+        for flags in [&[][..], LIMIT] {
+            let mut governed = world.start_governed_with_stdin(flags, &["codex", "exec", "-"]);
+            // It waits for its prompt, and is looked for within the first seconds.
+            std::thread::sleep(std::time::Duration::from_secs(2));
+            governed.running.close_stdin();
+            let end = governed.finish().expect_code(1);
+            let knows = version == CURRENT && has_hooks;
+            assert_eq!(end.summary["totals"]["unobserved"], !knows, "{version:?}: {}", end.summary);
+            let cost = if knows { "0.00".into() } else { serde_json::Value::Null };
+            assert_eq!(end.summary["totals"]["cost_usd"], cost, "{version:?}: {}", end.summary);
+            assert_eq!(end.finished.stderr.contains("cannot be observed"), !knows, "{}", end.finished);
+        }
+        assert_eq!(world.server.requests().len(), 0);
+    }
+}

@@ -230,6 +230,15 @@ stream_max_retries = 0
 
     /// Starts `govern run FLAGS -- COMMAND`, which will say how it ended in the file that [`Governed`] reads.
     pub fn start_governed(&self, flags: &[&str], command: &[&str]) -> Governed<'_> {
+        self.governed(flags, command, false)
+    }
+
+    /// The same, whose stdin the test closes.
+    pub fn start_governed_with_stdin(&self, flags: &[&str], command: &[&str]) -> Governed<'_> {
+        self.governed(flags, command, true)
+    }
+
+    fn governed(&self, flags: &[&str], command: &[&str], stdin_open: bool) -> Governed<'_> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let json = self.path(&format!("run-{}.json", COUNT.fetch_add(1, Ordering::Relaxed)));
         let json_text = json.display().to_string();
@@ -237,7 +246,7 @@ stream_max_retries = 0
         args.extend(flags);
         args.push("--");
         args.extend(command);
-        Governed { world: self, running: self.start("govern", &args), json }
+        Governed { world: self, running: Running::start(self.command("govern", &args), stdin_open), json }
     }
 
     /// `govern run FLAGS -- COMMAND`, to its end, after which nothing of it may be left.

@@ -48,6 +48,7 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Stranger { agent, codex, thread } => {
             format!("{agent}'s codex {} works for a thread that nothing tells of: {thread}", codex.pid)
         }
+        Input::AskedNothing(agent) => format!("{agent} has asked nothing"),
         Input::Blind { agent, what } => format!("{agent} is out of sight: {what}"),
         Input::Uncounted { agent, what } => format!("{agent} is not counted: {what}"),
         Input::Altered { agent, what } => format!("{agent} is in doubt: {what}"),
