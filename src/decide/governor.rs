@@ -214,6 +214,7 @@ impl Governor {
                 self.responded(now, &response, Recorded::Elsewhere(&recorded), books);
             }
             Input::Failed { agent, thread, cut_off } => self.request_failed(now, (&agent, &thread), cut_off, books),
+            Input::Unanswered { agent, thread } => self.unanswered(&agent, &thread),
             Input::Untold { agent, thread } => self.answered_untold(now, &agent, &thread, books),
             Input::Phase { agent, thread, root, phase } => self.phase(now, &agent, (thread, root), phase, books),
             Input::Elsewhere(news) => self.elsewhere(now, news, books),

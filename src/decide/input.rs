@@ -48,6 +48,13 @@ pub enum Input {
         /// Its answer broke off: it was perhaps served.
         cut_off: bool,
     },
+    /// A thread's request was perhaps served, and its session file tells of no answer: its turn has ended, or its Codex.
+    Unanswered {
+        /// Whose.
+        agent: AgentName,
+        /// Which.
+        thread: ThreadId,
+    },
     /// A thread's request was answered, and its provider did not tell what it used.
     Untold {
         /// Whose.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::codex::HookEvent;
 use crate::model::{ModelId, ThreadId, Tokens};
 use crate::rollout::SessionName;
+use crate::rollout::record::broke_off;
 use crate::usage::pairing::{Attempt, Telling};
 
 /// The largest input that a hook passes on, in bytes: a patch may be large, anything beyond is refused.
@@ -132,7 +133,6 @@ impl HookInput {
     /// A request that failed was perhaps served: not one that was refused. The words are those of 0.169 and 0.171, which
     /// tell of each try.
     fn broke_off(&self) -> bool {
-        let broke_off = |error: &str| error.starts_with("stream disconnected before completion");
         self.status.as_deref() != Some("failed") || self.error.as_str().is_some_and(broke_off)
     }
 

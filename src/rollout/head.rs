@@ -48,6 +48,7 @@ pub(super) enum Passed<'a> {
     UserMessage,
     Compacted,
     ToolOutput(&'a str),
+    Answering,
     Review { begins: bool },
     Other,
 }
@@ -115,9 +116,11 @@ fn event(payload: &[u8], purpose: Purpose) -> Option<Passed<'_>> {
                 (_, "UserMessage") => Passed::UserMessage,
                 (Purpose::Control, "EnteredReviewMode") => Passed::Review { begins: true },
                 (Purpose::Control, "ExitedReviewMode") => Passed::Review { begins: false },
+                (Purpose::Control, "AgentMessage" | "Reasoning") => Passed::Answering,
                 _ => Passed::Other,
             })
         }
+        (Purpose::Control, "agent_message" | "agent_reasoning") => Some(Passed::Answering),
         (
             Purpose::Control,
             "task_complete" | "turn_complete" | "turn_aborted" | "entered_review_mode" | "exited_review_mode",

@@ -80,9 +80,15 @@ pub enum RecordKind {
     },
     /// `task_complete` or `turn_aborted`.
     TurnEnded {
-        /// Interrupted, or failed.
+        /// Interrupted.
         aborted: bool,
+        /// It has no last word: a request of it may have failed.
+        wordless: bool,
+        /// An answer of it broke off (0.169 and 0.171 say so).
+        broke_off: bool,
     },
+    /// The model has said or thought something, of an answer that may not be complete.
+    Answering,
     /// The model asks for a tool that Codex runs.
     ToolCall {
         /// What its output will carry; very old kinds have none.
@@ -219,6 +225,7 @@ fn read_for(purpose: Purpose, line: &[u8]) -> Result<Record, Refused> {
     let Some(head) = Head::of(line) else { return read_whole(line) };
     let kind = match head.passed_over(purpose) {
         Some(Passed::UserMessage) => RecordKind::UserMessage,
+        Some(Passed::Answering) => RecordKind::Answering,
         Some(Passed::Compacted) => RecordKind::Compacted,
         Some(Passed::Review { begins }) => RecordKind::Review { begins },
         Some(Passed::ToolOutput(call_id)) => {
@@ -356,8 +363,16 @@ fn event(payload: Payload<'_>, at: Option<Timestamp>) -> Result<RecordKind, Refu
         }
         // Later versions say turn, where earlier ones said task.
         Some("task_started" | "turn_started") => RecordKind::TurnStarted { turn: payload.turn_id.owned() },
-        Some("task_complete" | "turn_complete") => RecordKind::TurnEnded { aborted: false },
-        Some("turn_aborted") => RecordKind::TurnEnded { aborted: true },
+        Some("task_complete" | "turn_complete") => {
+            let why = payload.error.0.unwrap_or_default().message;
+            RecordKind::TurnEnded {
+                aborted: false,
+                wordless: payload.last_agent_message.as_str().is_none(),
+                broke_off: why.as_str().is_some_and(broke_off),
+            }
+        }
+        Some("turn_aborted") => RecordKind::TurnEnded { aborted: true, wordless: true, broke_off: false },
+        Some("agent_message" | "agent_reasoning") => RecordKind::Answering,
         Some("user_message") => RecordKind::UserMessage,
         // Versions before items.
         Some("entered_review_mode") => RecordKind::Review { begins: true },
@@ -366,6 +381,7 @@ fn event(payload: Payload<'_>, at: Option<Timestamp>) -> Result<RecordKind, Refu
             Some("UserMessage") => RecordKind::UserMessage,
             Some("EnteredReviewMode") => RecordKind::Review { begins: true },
             Some("ExitedReviewMode") => RecordKind::Review { begins: false },
+            Some("AgentMessage" | "Reasoning") => RecordKind::Answering,
             _ => RecordKind::Other,
         },
         Some("thread_settings_applied") => {
@@ -383,6 +399,11 @@ fn event(payload: Payload<'_>, at: Option<Timestamp>) -> Result<RecordKind, Refu
         }
         _ => RecordKind::Other,
     })
+}
+
+/// So Codex tells of a request that was perhaps served, unlike one that was refused (0.118 to 0.171).
+pub fn broke_off(error: &str) -> bool {
+    error.starts_with("stream disconnected before completion")
 }
 
 fn response_item(payload: Payload<'_>) -> RecordKind {

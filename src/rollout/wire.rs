@@ -59,6 +59,8 @@ pub(super) struct Payload<'a> {
     pub(super) name: Text<'a>,
     pub(super) execution: Text<'a>,
     pub(super) item: Object<Item<'a>>,
+    pub(super) last_agent_message: Text<'a>,
+    pub(super) error: Object<Failure<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -147,6 +149,12 @@ pub(super) struct RateWindow {
 pub(super) struct Item<'a> {
     #[serde(rename = "type")]
     pub(super) kind: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub(super) struct Failure<'a> {
+    pub(super) message: Text<'a>,
 }
 
 /// A text, or nothing where something else stands.

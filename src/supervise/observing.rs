@@ -109,7 +109,11 @@ impl Supervisor {
             for id in self.sessions.at_work() {
                 if !open.contains(&id) {
                     inputs.extend(self.read(id));
-                    inputs.extend(self.sessions.rest(id).map(phase));
+                    if let Some((change, cut_off)) = self.sessions.rest(id) {
+                        let agent = change.agent.clone();
+                        inputs.push(phase(change));
+                        inputs.extend(cut_off.map(|thread| Input::Unanswered { agent, thread }));
+                    }
                 }
             }
         }
@@ -222,6 +226,7 @@ impl Supervisor {
                 }
                 Reading::Phase(change) => inputs.push(phase(change)),
                 Reading::Altered { agent, id, path, how } => inputs.extend(self.altered(agent, id, &path, how)),
+                Reading::Unanswered(agent, thread) => inputs.push(Input::Unanswered { agent, thread }),
                 Reading::Untold(agent, thread) => inputs.push(Input::Untold { agent, thread }),
                 Reading::Skipped { path, lines, reason } => {
                     self.skipped += lines;

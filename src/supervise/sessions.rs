@@ -118,12 +118,19 @@ impl Sessions {
     }
 
     /// Takes a thread as resting, whatever its file says last: nobody goes on with it.
-    pub(super) fn rest(&mut self, id: FileId) -> Option<Change> {
+    pub(super) fn rest(&mut self, id: FileId) -> Option<(Change, Option<ThreadId>)> {
         let session = self.get_mut(id).filter(|session| session.phase != Phase::Idle)?;
+        let cut_off = session.cut_off();
         session.phase = Phase::Idle;
         let thread = session.meter.thread()?.clone();
         let root = session.meter.root().cloned();
-        Some(Change { agent: session.agent.clone(), thread, root, phase: Phase::Idle })
+        Some((Change { agent: session.agent.clone(), thread, root, phase: Phase::Idle }, cut_off))
+    }
+
+    /// The threads of an agent that are gone in the middle of a request; told once.
+    pub(super) fn cut_off(&mut self, agent: &AgentName) -> Vec<ThreadId> {
+        let of_agent = self.files.iter_mut().filter(|session| session.agent == *agent);
+        of_agent.filter_map(Session::cut_off).collect()
     }
 
     fn get_mut(&mut self, id: FileId) -> Option<&mut Session> {
@@ -268,6 +275,7 @@ impl Sessions {
                 | Reading::Plan(..)
                 | Reading::Phase(_)
                 | Reading::Altered { .. }
+                | Reading::Unanswered(..)
                 | Reading::Untold(..)
                 | Reading::Skipped { .. } => {}
             }

@@ -133,6 +133,8 @@ impl Supervisor {
                     self.order_in_passing(Order::End { agent: agent.clone(), how: How::KillNow })?;
                 }
                 let ok = status == Status::Exited(0);
+                let cut_off = self.sessions.cut_off(&agent).into_iter();
+                inputs.extend(cut_off.map(|thread| Input::Unanswered { agent: agent.clone(), thread }));
                 let failed = self.gate_failed(&agent, ok);
                 let all_ended = leftover == 0 && failed.is_none();
                 inputs.extend(all_ended.then(|| self.asked_nothing(&agent, &inputs)).flatten());

@@ -141,6 +141,12 @@ pub struct Meter {
     has_asked: bool,
     /// A count without numbers came after one with numbers: the totals may start again.
     blanked: bool,
+    /// A request of it was asked in this run, and is not counted: its turn has ended.
+    unanswered: bool,
+    /// Its last request was asked in this run.
+    asks_here: bool,
+    /// It has a response that is no copy of its parent's.
+    has_own: bool,
     /// What its usage records have left for `token_count` to say; none where there were no usage records yet.
     unsaid: Option<Unsaid>,
 }
@@ -166,6 +172,9 @@ impl Meter {
             totals: Vec::new(),
             has_asked: false,
             blanked: false,
+            unanswered: false,
+            asks_here: false,
+            has_own: false,
             unsaid: None,
         }
     }
@@ -180,6 +189,39 @@ impl Meter {
     /// Takes the file's next record, whose line starts at byte `position`; says so if it is a
     /// response that was not counted before.
     pub fn push(&mut self, position: u64, record: &Record) -> Option<Answer> {
+        let asked = self.phase() == Phase::InFlight;
+        let answer = self.take(position, record);
+        self.has_own |= answer.is_some();
+        match (asked, self.phase() == Phase::InFlight) {
+            (false, true) => self.asks_here = self.is_of_run(position),
+            (true, true) if answer.is_some() => self.asks_here = self.is_of_run(position),
+            (_, _) => {}
+        }
+        answer
+    }
+
+    /// What stands there was written in this run.
+    fn is_of_run(&self, position: u64) -> bool {
+        position >= self.counting.grown_from || self.last_at.is_some_and(|at| at >= self.counting.from)
+    }
+
+    /// A turn of this run has ended since this was last asked, and a request of it was perhaps served that no count tells
+    /// of.
+    pub fn take_unanswered(&mut self) -> bool {
+        std::mem::take(&mut self.unanswered)
+    }
+
+    /// A request of this run is under way, as far as the file shows it.
+    pub fn asks_here(&self) -> bool {
+        self.asks_here && self.phase() == Phase::InFlight && self.tells_own()
+    }
+
+    /// What the file tells of requests is its thread's own: a child's begins with copies of its parent's.
+    fn tells_own(&self) -> bool {
+        self.has_own || self.lineage.parent().is_none()
+    }
+
+    fn take(&mut self, position: u64, record: &Record) -> Option<Answer> {
         self.last_at = record.at.or(self.last_at);
         self.lineage.passed(record.at);
         self.numbering.passed(record.ordinal, position, position >= self.counting.grown_from);
@@ -247,7 +289,9 @@ impl Meter {
                 self.pulse.turn_started();
                 None
             }
-            RecordKind::TurnEnded { aborted: _ } => {
+            RecordKind::TurnEnded { aborted, wordless, broke_off } => {
+                let lost = self.pulse.is_unanswered(*aborted || *broke_off, *wordless);
+                self.unanswered |= lost && self.asks_here && self.tells_own();
                 self.turn_ended = record.at.or(self.turn_ended);
                 self.pulse.turn_ended();
                 None
@@ -264,6 +308,10 @@ impl Meter {
                 self.lineage.user_message();
                 self.has_asked = true;
                 self.pulse.asked();
+                None
+            }
+            RecordKind::Answering => {
+                self.pulse.answering();
                 None
             }
             RecordKind::Compacted => {

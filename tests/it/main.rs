@@ -26,6 +26,7 @@ mod budget;
 mod cli;
 mod code_mode;
 mod concurrent;
+mod cut_off;
 mod fleet;
 mod fleet_crowd;
 mod fleet_decides;

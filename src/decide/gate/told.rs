@@ -4,6 +4,7 @@ use crate::decide::account::Books;
 use crate::decide::agent::Thread;
 use crate::decide::governor::Governor;
 use crate::decide::input::{HookId, Moment, Phase, Wants};
+use crate::decide::lifecycle::State;
 use crate::model::{AgentName, Response, Source, ThreadId};
 
 impl Thread {
@@ -81,6 +82,17 @@ impl Governor {
             known.phase = Phase::Answered;
         }
         self.evaluate(now, name, books);
+    }
+
+    /// The session file of a thread shows a request without an answer. Where its Codex asks first, or tells of its requests,
+    /// that is known better; one that is being ended was looked at when that began.
+    pub(in crate::decide) fn unanswered(&mut self, name: &AgentName, thread: &ThreadId) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let is_known = |known: &Thread| known.is_told || known.admission.is_open() || agent.asks_first(known);
+        let over = matches!(agent.state, State::Ending(_) | State::Gone);
+        if !over && !agent.threads.get(thread).is_some_and(is_known) {
+            agent.lose(thread);
+        }
     }
 
     /// The answer to the request before this call was waited for long enough: where the thread has a session file, the

@@ -27,6 +27,7 @@ pub(super) fn show_input(input: &Input) -> String {
             format!("{agent}/{thread} {phase}")
         }
         Input::Failed { agent, thread, .. } => format!("{agent}/{thread}: a request failed"),
+        Input::Unanswered { agent, thread } => format!("{agent}/{thread}: a request has no answer on file"),
         Input::Untold { agent, thread } => format!("{agent}/{thread}: nobody tells what a request used"),
         Input::Elsewhere(news) => show_news(news),
         Input::Taken { response, .. } => {

@@ -35,6 +35,7 @@ fn of_use(record: Record) -> Record {
     let kind = match record.kind {
         RecordKind::ToolCall { .. }
         | RecordKind::ToolOutput { .. }
+        | RecordKind::Answering
         | RecordKind::Review { .. }
         | RecordKind::TurnEnded { .. } => RecordKind::Other,
         other => other,
@@ -58,6 +59,7 @@ fn expect_the_same(line: &[u8]) {
                         kind: RecordKind::Other
                             | RecordKind::UserMessage
                             | RecordKind::Compacted
+                            | RecordKind::Answering
                             | RecordKind::Review { .. }
                             | RecordKind::ToolOutput { .. },
                         ..

@@ -132,11 +132,31 @@ fn tools_of_the_client_wait_for_an_output_and_tools_of_the_provider_do_not() {
 fn turns_and_people_are_told_from_the_rest() {
     let cases = [
         (r#"{"type":"task_started","turn_id":"u"}"#, RecordKind::TurnStarted { turn: Some("u".into()) }),
-        (r#"{"type":"task_complete","turn_id":"u"}"#, RecordKind::TurnEnded { aborted: false }),
-        (r#"{"type":"turn_aborted","reason":"interrupted"}"#, RecordKind::TurnEnded { aborted: true }),
+        (
+            r#"{"type":"task_complete","turn_id":"u"}"#,
+            RecordKind::TurnEnded { aborted: false, wordless: true, broke_off: false },
+        ),
+        (
+            r#"{"type":"turn_aborted","reason":"interrupted"}"#,
+            RecordKind::TurnEnded { aborted: true, wordless: true, broke_off: false },
+        ),
         (r#"{"type":"user_message","message":"do it"}"#, RecordKind::UserMessage),
         (r#"{"type":"item_completed","item":{"type":"UserMessage","content":[]}}"#, RecordKind::UserMessage),
-        (r#"{"type":"item_completed","item":{"type":"AgentMessage"}}"#, RecordKind::Other),
+        (r#"{"type":"item_completed","item":{"type":"AgentMessage"}}"#, RecordKind::Answering),
+        (r#"{"type":"item_completed","item":{"type":"Plan"}}"#, RecordKind::Other),
+        (r#"{"type":"agent_message","message":"done"}"#, RecordKind::Answering),
+        (
+            r#"{"type":"task_complete","last_agent_message":"done"}"#,
+            RecordKind::TurnEnded { aborted: false, wordless: false, broke_off: false },
+        ),
+        (
+            r#"{"type":"task_complete","error":{"message":"stream disconnected before completion: it broke"}}"#,
+            RecordKind::TurnEnded { aborted: false, wordless: true, broke_off: true },
+        ),
+        (
+            r#"{"type":"task_complete","error":{"message":"exceeded retry limit, last status: 429 Too Many Requests"}}"#,
+            RecordKind::TurnEnded { aborted: false, wordless: true, broke_off: false },
+        ),
         (r#"{"type":"not_known_yet","info":[1,{"a":2}],"usage":"text","item":7}"#, RecordKind::Other),
         (r#"{"type":12}"#, RecordKind::Other),
         ("null", RecordKind::Other),

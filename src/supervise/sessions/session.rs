@@ -44,6 +44,8 @@ pub(in crate::supervise) enum Reading {
         /// What.
         how: Alteration,
     },
+    /// A turn of this thread has ended with a request that was perhaps served and is not counted.
+    Unanswered(AgentName, ThreadId),
     /// A response of this thread does not say what it used.
     Untold(AgentName, ThreadId),
     /// Lines that could not be read.
@@ -191,6 +193,13 @@ impl Session {
         self
     }
 
+    /// Its writer is gone: the thread that had a request under way, if it had; told once.
+    pub(super) fn cut_off(&mut self) -> Option<ThreadId> {
+        let asks = self.phase == Phase::InFlight && self.meter.asks_here();
+        self.phase = if asks { Phase::Idle } else { self.phase };
+        self.meter.thread().cloned().filter(|_| asks)
+    }
+
     /// Which file it is.
     pub(super) fn id(&self) -> FileId {
         self.file.id()
@@ -268,6 +277,9 @@ impl Session {
             if !rewinds {
                 readings.extend(moved(agent, meter, phase));
             }
+            let lost = meter.take_unanswered() && !rewinds;
+            let lost = meter.thread().cloned().filter(|_| lost);
+            readings.extend(lost.map(|thread| Reading::Unanswered(agent.clone(), thread)));
             if let Some(answer) = answer.filter(|answer| answer.counts) {
                 let plan = meter.plan_type().map(str::to_owned);
                 readings.push(Reading::Answered { agent: agent.clone(), answer, home: home.clone(), plan });

@@ -38,6 +38,7 @@ fn tally(read: Vec<(FileId, Reads)>) -> (Vec<u64>, u64) {
             | Reading::Window(..)
             | Reading::Plan(..)
             | Reading::Altered { .. }
+            | Reading::Unanswered(..)
             | Reading::Untold(..)
             | Reading::Phase(_) => {}
         }
@@ -184,6 +185,7 @@ mod altered {
                     | Reading::Plan(..)
                     | Reading::Phase(_)
                     | Reading::Altered { .. }
+                    | Reading::Unanswered(..)
                     | Reading::Untold(..)
                     | Reading::Skipped { .. } => {}
                 }

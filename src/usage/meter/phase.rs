@@ -40,6 +40,8 @@ pub(super) struct Pulse {
     open_calls: HashSet<String>,
     /// The response that is not yet counted asked for a tool.
     calls_tools: bool,
+    /// Something of it was seen.
+    is_seen: bool,
     counts_come_late: bool,
     /// A review's own thread asks, and this one waits for it.
     in_review: bool,
@@ -56,8 +58,19 @@ enum State {
 impl Pulse {
     pub(super) fn turn_started(&mut self) {
         self.open_calls.clear();
-        self.calls_tools = false;
+        (self.calls_tools, self.is_seen) = (false, false);
         self.state = State::Asking;
+    }
+
+    /// The model has said something.
+    pub(super) fn answering(&mut self) {
+        self.is_seen |= self.state == State::Asking && !self.in_review;
+    }
+
+    /// A request of the turn that ends now was perhaps served, and no count tells of it: the turn was `cut`, or an answer
+    /// of it was, or it has no last word although something of one was seen. A request that was refused shows nothing.
+    pub(super) fn is_unanswered(&self, cut: bool, wordless: bool) -> bool {
+        self.state == State::Asking && !self.in_review && (cut || wordless && self.is_seen)
     }
 
     /// A review begins or ends; after it the turn ends without a request of this thread's own.
@@ -69,7 +82,7 @@ impl Pulse {
     pub(super) fn turn_ended(&mut self) {
         self.in_review = false;
         self.open_calls.clear();
-        self.calls_tools = false;
+        (self.calls_tools, self.is_seen) = (false, false);
         self.state = State::Idle;
     }
 
@@ -82,7 +95,7 @@ impl Pulse {
     }
 
     pub(super) fn tool_called(&mut self, call_id: Option<&str>) {
-        self.calls_tools = true;
+        (self.calls_tools, self.is_seen) = (true, true);
         self.state = State::Asking;
         if let Some(call_id) = call_id {
             self.open_calls.insert(call_id.to_owned());
@@ -101,6 +114,7 @@ impl Pulse {
     /// A response is complete. Says whether it asked for tools.
     pub(super) fn answered(&mut self) -> bool {
         let calls_tools = std::mem::take(&mut self.calls_tools);
+        self.is_seen = false;
         self.state = match (calls_tools, self.open_calls.is_empty()) {
             (_, false) => State::Answered,
             // All have returned before it was recorded: the next request is being made.
@@ -123,6 +137,43 @@ impl Pulse {
             State::Answered => Phase::Tools,
             State::Asking if self.counts_come_late && !self.open_calls.is_empty() => Phase::Tools,
             State::Asking => Phase::InFlight,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_has_no_answer_where_something_of_one_was_seen_or_its_turn_was_cut() {
+        type Step = fn(&mut Pulse);
+        let ended = |steps: &[Step], cut, wordless| {
+            let mut pulse = Pulse::default();
+            pulse.turn_started();
+            steps.iter().for_each(|step| step(&mut pulse));
+            pulse.is_unanswered(cut, wordless)
+        };
+        let says: Step = Pulse::answering;
+        let counted: Step = |pulse| {
+            pulse.answered();
+        };
+        let calls: Step = |pulse| pulse.tool_called(Some("c"));
+        let returns: Step = |pulse| pulse.tool_returned(Some("c"));
+        let reviews: Step = |pulse| pulse.reviewed(false);
+        let cases: [(&[Step], bool, bool, bool); 9] = [
+            (&[], false, true, false),
+            (&[], true, true, true),
+            (&[says], false, true, true),
+            (&[says], false, false, false),
+            (&[says, counted], true, true, false),
+            (&[calls, returns], false, true, true),
+            (&[calls, counted], true, true, false),
+            (&[calls, counted, returns], false, true, false),
+            (&[reviews, says], true, true, false),
+        ];
+        for (index, (steps, cut, wordless, lost)) in cases.into_iter().enumerate() {
+            assert_eq!(ended(steps, cut, wordless), lost, "case {index}");
         }
     }
 }

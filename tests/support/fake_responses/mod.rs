@@ -289,6 +289,7 @@ impl Shared {
                 let usage = match reply.tells {
                     Tells::Usage => reply.usage.wire(),
                     Tells::Null => Value::Null,
+                    Tells::Floats => reply.usage.wire_in_floats(),
                     Tells::BelowZero => json!({"input_tokens": -1000, "output_tokens": 10, "total_tokens": -990}),
                 };
                 match reply.end {
@@ -300,6 +301,11 @@ impl Shared {
                         let response =
                             json!({"id": id, "status": "incomplete", "incomplete_details": why, "usage": usage});
                         event(stream, &json!({"type": "response.incomplete", "response": response}))?;
+                    }
+                    End::Failed => {
+                        let error = json!({"code": "server_error", "message": "it broke"});
+                        let response = json!({"id": id, "status": "failed", "error": error, "usage": usage});
+                        event(stream, &json!({"type": "response.failed", "response": response}))?;
                     }
                     End::Torn => {}
                 }

@@ -83,6 +83,18 @@ impl Usage {
     }
 }
 
+impl Usage {
+    pub(super) fn wire_in_floats(self) -> Value {
+        json!({
+            "input_tokens": self.input as f64,
+            "input_tokens_details": {"cached_tokens": self.cached as f64},
+            "output_tokens": self.output as f64,
+            "output_tokens_details": {"reasoning_tokens": self.reasoning as f64},
+            "total_tokens": (self.input + self.output) as f64,
+        })
+    }
+}
+
 impl std::ops::Add for Usage {
     type Output = Self;
 
@@ -109,6 +121,8 @@ pub(super) enum Tells {
     Usage,
     Null,
     BelowZero,
+    /// `12.0` for twelve.
+    Floats,
 }
 
 /// One scripted answer.
@@ -139,6 +153,8 @@ pub(super) enum End {
     Completed,
     /// With a word that it may be no longer; what there is counts.
     Incomplete,
+    /// With a word that it has failed, and what it used.
+    Failed,
     /// Before it is completed.
     Torn,
 }
@@ -212,6 +228,18 @@ impl Reply {
     /// Says that it used less than nothing, as a broken provider may.
     pub fn below_zero(mut self) -> Self {
         (self.usage, self.tells) = (Usage::default(), Tells::BelowZero);
+        self
+    }
+
+    /// Says what it used in numbers with a point, as a careless provider may.
+    pub fn in_floats(mut self) -> Self {
+        self.tells = Tells::Floats;
+        self
+    }
+
+    /// The response has failed on the way, and says what it used.
+    pub fn failed(mut self) -> Self {
+        self.end = End::Failed;
         self
     }
 
