@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::codex::HookEvent;
 use crate::model::{ModelId, ThreadId, Tokens};
 use crate::rollout::SessionName;
-use crate::rollout::record::broke_off;
+use crate::rollout::record::{broke_off, within};
 use crate::usage::pairing::{Attempt, Telling};
 
 /// The largest input that a hook passes on, in bytes: a patch may be large, anything beyond is refused.
@@ -145,12 +145,15 @@ impl HookInput {
             turn: self.turn_id.clone(),
             failed: self.failed(),
             cut_off: self.failed() && self.broke_off(),
-            tokens: self.token_usage.map(|tokens| Tokens {
-                input: tokens.input_tokens,
-                cached_input: tokens.cached_input_tokens,
-                cache_write_input: tokens.cache_write_input_tokens,
-                output: tokens.output_tokens,
-                reasoning_output: tokens.reasoning_output_tokens,
+            // As they are read from a session file.
+            tokens: self.token_usage.map(|tokens| {
+                within(Tokens {
+                    input: tokens.input_tokens,
+                    cached_input: tokens.cached_input_tokens,
+                    cache_write_input: tokens.cache_write_input_tokens,
+                    output: tokens.output_tokens,
+                    reasoning_output: tokens.reasoning_output_tokens,
+                })
             }),
             has_file: !self.has_no_file(),
         }
@@ -282,6 +285,15 @@ mod tests {
             let telling = HookInput::read(HookEvent::PostModelRequest, text.as_bytes()).unwrap().telling();
             assert_eq!((telling.failed, telling.cut_off), (failed, cut_off), "{text}");
         }
+    }
+
+    #[test]
+    fn parts_are_no_more_than_their_whole_as_in_session_files() {
+        let text = r#"{"session_id":"root","hook_event_name":"PostModelRequest","status":"completed",
+            "token_usage":{"input_tokens":100,"cached_input_tokens":250,"output_tokens":10,"reasoning_output_tokens":40}}"#;
+        let telling = HookInput::read(HookEvent::PostModelRequest, text.as_bytes()).unwrap().telling();
+        let tokens = telling.tokens.unwrap();
+        assert_eq!((tokens.input, tokens.cached_input, tokens.reasoning_output), (100, 100, 10));
     }
 
     #[test]

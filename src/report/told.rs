@@ -12,7 +12,7 @@ use super::page::{Item, Tone};
 use super::text::{between, clock, count, duration};
 use crate::model::event::{Answer, Decision, EventKind, GOVERNOR, ToolVerdict};
 use crate::model::{
-    AgentName, ApprovalId, Brake, Braked, BudgetName, Event, ModelId, Money, Subject, Timestamp, Unit, Verb,
+    AgentName, ApprovalId, Brake, Braked, BudgetName, Event, ModelId, Money, Subject, Timestamp, Tokens, Unit, Verb,
 };
 
 /// One thing that govern did, or that its owner should know.
@@ -202,9 +202,9 @@ impl Teller {
             }
             EventKind::RunResumed { by, .. } => self.told.push(Told::new(event, "resumed", format!("by {by}"))),
             EventKind::Differed { thread, record, hook, .. } => {
-                let (record, hook) = (record.total(), hook.total());
+                let (record, hook) = in_what_they_differ(record, hook);
                 let because = format!(
-                    "a response of thread {thread}: {record} tokens in its session file, {hook} by what Codex told after the \
+                    "a response of thread {thread}: {record} in its session file, {hook} by what Codex told after the \
                      request; what came first counts"
                 );
                 self.told.push(Told::new(event, "differs", because));
@@ -441,6 +441,27 @@ impl Teller {
             told.held = Some(told.held.unwrap_or_default() + between(since, at));
         }
     }
+}
+
+/// Such as `110 tokens` and `120`: all of them, or, where all are as many, the parts that are not.
+fn in_what_they_differ(record: &Tokens, hook: &Tokens) -> (String, String) {
+    if record.total() != hook.total() {
+        return (format!("{} tokens", record.total()), hook.total().to_string());
+    }
+    let parts = |of: &Tokens| {
+        [
+            ("input", of.input),
+            ("cached input", of.cached_input),
+            ("cache write input", of.cache_write_input),
+            ("output", of.output),
+            ("reasoning output", of.reasoning_output),
+        ]
+    };
+    let told = |of: &Tokens, other: &Tokens| -> Vec<String> {
+        let unequal = parts(of).into_iter().zip(parts(other)).filter(|(one, other)| one.1 != other.1);
+        unequal.map(|((name, count), _)| format!("{count} {name} tokens")).collect()
+    };
+    (told(record, hook).join(", "), told(hook, record).join(", "))
 }
 
 #[cfg(test)]

@@ -437,7 +437,7 @@ fn tokens(usage: &Object<Usage>) -> Option<Tokens> {
 }
 
 /// Parts are never more than their whole, whatever the line says: prices are made of differences.
-pub(super) fn within(said: Tokens) -> Tokens {
+pub fn within(said: Tokens) -> Tokens {
     let cached_input = said.cached_input.min(said.input);
     Tokens {
         cached_input,

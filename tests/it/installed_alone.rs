@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::ENDLESS;
 use crate::support::codex::CURRENT;
-use crate::support::fake_responses::{Reply, Select, USUAL};
+use crate::support::fake_responses::{Gate, Reply, Select, USUAL};
 use crate::support::ledger;
 use crate::support::process::LONG;
 use crate::support::world::{UNKNOWN, World};
@@ -351,4 +352,31 @@ fn time_goes_on_when_a_session_is_resumed_and_passes_neither_between_nor_while_i
     assert_eq!(done.code(), 1, "{done}");
     let done = done.expect_said("of 6 s (time");
     assert_eq!(world.server.requests().len(), 4, "{done}");
+}
+
+#[test]
+fn a_request_that_gets_no_answer_is_marked_as_perhaps_served_when_its_session_ends_or_goes_on() {
+    for signal in [Signal::SIGINT, Signal::SIGKILL] {
+        let Some(world) = installed() else { return };
+        a_day(&world, "5 usd", "{ at = \"100%\", do = \"stop\" }");
+        let never = Gate::new();
+        world.server.script(Select::root(), [Reply::exec("true"), Reply::message("late").held_midway_at(&never)]);
+        let codex = world.start("codex", EXEC);
+        world.server.wait_for_requests(2, LONG).unwrap();
+        codex.signal_group(signal);
+        codex.finish();
+        let marked = || {
+            let told = crate::support::ledger::events(&world, "marked");
+            told.iter().filter(|mark| mark["what"].as_str().is_some_and(|what| what.contains("perhaps served"))).count()
+        };
+        if signal == Signal::SIGKILL {
+            assert_eq!(marked(), 0, "no hook has come since");
+            world.server.script(Select::root(), [Reply::message("all is done")]);
+            let thread = world.server.requests()[0].thread.clone();
+            world.run("codex", &["exec", "resume", &thread, "once more"]).expect_code(0);
+        }
+        assert_eq!(marked(), 1, "{signal}");
+        let report = world.govern(&["report", "--last"]).expect_code(0).out();
+        assert!(report.contains("perhaps served"), "{signal}: {report}");
+    }
 }

@@ -1,8 +1,8 @@
 //! Pure. A run's events as a person is told them.
 
 use super::*;
-use crate::model::Money;
 use crate::model::event::{Chosen, Course, Moved};
+use crate::model::{Money, ResponseKey};
 use crate::report::sample;
 
 fn lines(kinds: Vec<(&str, EventKind)>) -> Vec<String> {
@@ -248,4 +248,17 @@ fn what_is_divided_is_told_with_who_gave_whom_how_much_and_why() {
         (at, pooled(Moved::GivenBack, 300_000_000, 2_500_000_000)),
     ]);
     insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn what_two_sources_say_of_a_response_is_told_by_what_they_differ_in() {
+    let tokens = |input, cached_input, output| Tokens { input, cached_input, output, ..Tokens::default() };
+    let differed = |record, hook| {
+        let kind = EventKind::Differed { thread: "t".into(), key: ResponseKey::new("r"), record, hook };
+        lines(vec![("2026-11-22T14:00:00Z", kind)]).remove(0)
+    };
+    let told = differed(tokens(100, 0, 10), tokens(110, 0, 10));
+    assert!(told.contains("110 tokens in its session file, 120 by what Codex told"), "{told}");
+    let told = differed(tokens(100, 20, 10), tokens(100, 30, 10));
+    assert!(told.contains(": 20 cached input tokens in its session file, 30 cached input tokens by what"), "{told}");
 }

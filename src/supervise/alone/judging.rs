@@ -71,6 +71,7 @@ impl Alone<'_> {
             // Whoever sees time pass says what it has come to.
             queue.extend(worked::is_limited(&call.policy).then_some(Input::Due(Timer::Minutes)));
             stood.answered_by(&queue);
+            stood.ends(call);
             let shows = call.stays && call.event.shows_messages();
             if shows {
                 perform.extend(stood.take_unsaid().into_iter().map(Effect::Say));

@@ -247,6 +247,16 @@ impl Stood {
         due.collect()
     }
 
+    /// The session is over: what was let through and has no answer gets none any more.
+    pub(super) fn ends(&mut self, call: &Call) {
+        let Self { threads, seen, .. } = self;
+        let live = threads.iter_mut().filter(|(_, known)| known.codex == call.codex && known.is_unanswered());
+        for (thread, known) in live.filter(|_| call.event == HookEvent::SessionEnd) {
+            seen.push(told::cut_off(thread, known));
+            known.admission.fails();
+        }
+    }
+
     pub(super) fn own(&self, call: &Call) -> Option<&Standing> {
         let own = call.input.thread();
         self.threads.iter().find(|(thread, _)| *thread == own).map(|(_, standing)| standing)
@@ -280,6 +290,8 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading) -> Result<S
         let at = place.unwrap_or(stood.threads.len() - 1);
         let Some((_, standing)) = stood.threads.get_mut(at) else { continue };
         if *thread == own {
+            let cut_off = standing.codex != call.codex && told.responses.len() <= standing.seen;
+            stood.seen.extend((cut_off && standing.is_unanswered()).then(|| told::cut_off(thread, standing)));
             standing.taken_over(call.codex);
         }
         let read_further = standing.file.as_ref().is_some_and(|read| read.id == upto.id && read.size > upto.size);
@@ -300,6 +312,8 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading) -> Result<S
     // Threads that are new, or another Codex's.
     stood.is_altered(reading);
     if let Some((_, standing)) = stood.threads.iter_mut().find(|(thread, _)| *thread == own) {
+        let cut_off = standing.codex != call.codex && standing.is_unanswered();
+        stood.seen.extend(cut_off.then(|| told::cut_off(&own, standing)));
         standing.taken_over(call.codex);
         if !spends(call.event) && may_wait(call.event) {
             standing.phase = Phase::Idle;
@@ -351,7 +365,14 @@ pub(super) fn pass(turn: &mut Turn<'_>, call: &Call) -> Result<(), LedgerError> 
     let mut standing = found.map_or_else(|| Standing::new(path(), call.codex), |(_, standing)| standing);
     // Its first request may come before it has a file.
     standing.pairing.asks(call.input.turn());
-    standing.passes(clock::now(), &asked(call.event, &call.input), call.event == HookEvent::PreModelRequest);
+    let asked = asked(call.event, &call.input);
+    // Each request that has a name is told of when it is over, unless its turn was interrupted.
+    let lost = standing.named && !standing.admission.is_of(&asked) && !standing.admission.announces();
+    if lost && standing.is_unanswered() {
+        let (run, agent) = (call.run.clone(), Some(call.agent.clone()));
+        turn.append(&Event { at: clock::now(), run, agent, kind: told::cut_off(&own, &standing) })?;
+    }
+    standing.passes(clock::now(), &asked, call.event == HookEvent::PreModelRequest);
     write(turn, &own, &standing)
 }
 

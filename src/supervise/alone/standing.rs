@@ -189,6 +189,13 @@ impl Standing {
         from
     }
 
+    /// What was let through of it last was perhaps sent, and has no answer: as one who stays with it would say
+    /// (`Thread::is_unanswered` of the governor's).
+    pub(super) fn is_unanswered(&self) -> bool {
+        let may_be_sent = || self.has_file() && !self.named && self.phase == Phase::InFlight;
+        self.admission.is_open() && self.phase != Phase::Tools && (!self.admission.announces() || may_be_sent())
+    }
+
     /// It writes no session file, and its Codex was not seen to ask before its requests.
     pub(super) fn hides_turns(&self) -> bool {
         !self.has_file() && !self.asks

@@ -73,7 +73,7 @@ pub(super) fn first_told(
 }
 
 /// No supervisor counts these until the session's end.
-fn cut_off(thread: &ThreadId, standing: &Standing) -> EventKind {
+pub(super) fn cut_off(thread: &ThreadId, standing: &Standing) -> EventKind {
     let likely = standing.recent.iter().filter_map(|response| response.cost.money()).max();
     let cost = match likely {
         Some(cost) => format!("it may have cost {cost}, which is in no sum here"),
