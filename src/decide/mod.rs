@@ -43,7 +43,7 @@ mod treatment;
 mod trend;
 mod verdicts;
 mod watch;
-mod ways;
+pub mod ways;
 mod weigh;
 
 #[cfg(test)]

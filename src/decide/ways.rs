@@ -7,15 +7,26 @@ use crate::policy::rule::{Budget, Layer, Window};
 use super::account::Account;
 use super::governor::Governor;
 
+/// What a run is started by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartedBy {
+    /// A command line, whose flags say what it belongs to.
+    Flags,
+    /// A fleet file, which says it of each agent.
+    File,
+    /// An earlier start: it goes on, and keeps its policy and what it belongs to.
+    Before,
+}
+
 impl Governor {
     /// What lets a run start that was refused because a limit is spent, each way in a few words; none where it was
-    /// refused for another reason. One that `goes_on` keeps its policy and what it belongs to.
-    pub fn ways_past_refusal(&self, goes_on: bool) -> Vec<String> {
+    /// refused for another reason.
+    pub fn ways_past_refusal(&self, by: StartedBy) -> Vec<String> {
         let Some((account, budget)) = self.refused_by.and_then(|index| self.account(index)) else { return Vec::new() };
         let wait = self.by_waiting(account, budget);
-        let others = match goes_on {
-            true => [self.by_lifting(account), None],
-            false => [self.by_writing(budget), by_naming_another(account)],
+        let others = match by {
+            StartedBy::Before => [self.by_lifting(account), None],
+            StartedBy::Flags | StartedBy::File => [self.by_writing(budget), by_naming_another(account, by)],
         };
         wait.into_iter().chain(others.into_iter().flatten()).collect()
     }
@@ -50,23 +61,23 @@ impl Governor {
     }
 }
 
-/// What is counted apart for what the command line names: other work is not kept by it.
-fn by_naming_another(account: &Account) -> Option<String> {
-    let flag = |dimension: &Dimension| match dimension {
-        Dimension::Team => Some(("team", "--team")),
-        Dimension::Project => Some(("project", "--project")),
-        Dimension::Client => Some(("client", "--client")),
-        Dimension::Task => Some(("task", "--task")),
+/// What is counted apart for what a run names: other work is not kept by it.
+fn by_naming_another(account: &Account, by: StartedBy) -> Option<String> {
+    let is_named = |dimension: &Dimension| match dimension {
+        Dimension::Team => Some("team"),
+        Dimension::Project => Some("project"),
+        Dimension::Client => Some("client"),
+        Dimension::Task => Some("task"),
         _ => None,
     };
     let mut named = account.per.iter().zip(&account.values);
-    let (what, flag, value) = named.find_map(|(dimension, value)| {
-        let (what, flag) = flag(dimension)?;
-        Some((what, flag, value))
-    })?;
+    let (what, value) = named.find_map(|(dimension, value)| Some((is_named(dimension)?, value)))?;
     let whose = match value {
         Some(value) => format!("it is that of {what} {value}"),
         None => format!("it is that of all that names no {what}"),
     };
-    Some(format!("{whose}: work for another is started with `{flag} NAME`"))
+    Some(match by {
+        StartedBy::File => format!("{whose}: agents of another have `{what} = \"NAME\"` in the fleet file"),
+        StartedBy::Flags | StartedBy::Before => format!("{whose}: work for another is started with `--{what} NAME`"),
+    })
 }

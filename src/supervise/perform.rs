@@ -8,6 +8,7 @@ use crate::decide::Effect;
 use crate::decide::effect::{Ending, Question};
 use crate::decide::lifecycle::{After, State};
 use crate::decide::permission;
+use crate::decide::ways::StartedBy;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::ledger::Ledger;
@@ -56,7 +57,12 @@ impl Supervisor {
                 Effect::Say(text) => self.say(&text),
                 Effect::Refuse(why) => {
                     let stamped = self.stamped_ahead();
-                    let mut ways = self.governor.ways_past_refusal(self.goes_on);
+                    let by = match (self.goes_on, &self.alone) {
+                        (true, _) => StartedBy::Before,
+                        (false, Some(_)) => StartedBy::Flags,
+                        (false, None) => StartedBy::File,
+                    };
+                    let mut ways = self.governor.ways_past_refusal(by);
                     ways.push("`govern budget` shows every budget".to_owned());
                     return Err(Error::new(format!("refused to start: {why}{stamped}"))
                         .exit(Exit::Refused)

@@ -12,6 +12,7 @@ use crate::decide::effect::Ending;
 use crate::decide::input::{Interrupt, Phase};
 use crate::decide::lifecycle::State;
 use crate::decide::schedule::{Entry, Move, Stage, next};
+use crate::decide::ways::StartedBy;
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
 use crate::model::{AgentName, Brake, Priority, Registration};
@@ -207,11 +208,11 @@ fn a_question_before_the_limit_that_is_reached_already_is_put_and_refuses_nothin
 
 #[test]
 fn a_refused_start_is_told_only_what_lets_it_start() {
-    let ways = |text: &str, goes_on: bool| {
+    let ways = |text: &str, by: StartedBy| {
         let plan = Plan { askable: false, ..Plan::of(text) };
         let world = plan.spent_before("r0", "2026-11-23T10:00:00Z", "dear", 20_000).started();
         assert!(refused(&world).is_some(), "{text}");
-        world.governor.ways_past_refusal(goes_on)
+        world.governor.ways_past_refusal(by)
     };
     let written = "its limit is written in policy.toml:2";
     let lifted = "`govern resume r1 --extend 11.00usd` lifts it";
@@ -219,13 +220,15 @@ fn a_refused_start_is_told_only_what_lets_it_start() {
     let project = "it is that of all that names no project: work for another is started with `--project NAME`";
     let of = |per: &str, window: &str| MONTH.replace("per = \"team\"", per).replace("window = \"month\"", window);
     let anew = "it begins anew at 2026-12-01 00:00 (UTC)";
-    assert_eq!(ways(&of("per = \"team\"", "window = \"month\""), false), [anew, written, team]);
-    assert_eq!(ways(&of("per = \"team\"", "window = \"month\""), true), [anew, lifted]);
+    assert_eq!(ways(&of("per = \"team\"", "window = \"month\""), StartedBy::Flags), [anew, written, team]);
+    assert_eq!(ways(&of("per = \"team\"", "window = \"month\""), StartedBy::Before), [anew, lifted]);
     let named = format!("{}[approvals]\napprovers = [\"ann\", \"bob\"]\n", of("per = \"team\"", "window = \"month\""));
-    assert_eq!(ways(&named, true), [anew.to_owned(), format!("{lifted}, by ann or bob")]);
+    assert_eq!(ways(&named, StartedBy::Before), [anew.to_owned(), format!("{lifted}, by ann or bob")]);
     let rolls = "what was spent counts for 30d, and then no more";
-    assert_eq!(ways(&of("per = \"project\"", "window = \"30d\""), false), [rolls, written, project]);
-    assert_eq!(ways(&of("per = \"everything\"", "window = \"total\""), false), [written]);
+    assert_eq!(ways(&of("per = \"project\"", "window = \"30d\""), StartedBy::Flags), [rolls, written, project]);
+    assert_eq!(ways(&of("per = \"everything\"", "window = \"total\""), StartedBy::Flags), [written]);
+    let by_file = "it is that of team web: agents of another have `team = \"NAME\"` in the fleet file";
+    assert_eq!(ways(MONTH, StartedBy::File), [anew, written, by_file]);
 }
 
 #[test]
