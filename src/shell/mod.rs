@@ -8,11 +8,24 @@
 //! This is a seat-belt. What a command reads from files (scripts, make targets, packages' own scripts) is not followed;
 //! `tests/it/slips.rs` lists what is caught and what is not.
 
-mod feed;
+mod builtins;
+mod data;
+mod environment;
+mod forms;
 mod git;
+mod inside;
+mod interpreter;
+mod language;
+mod launch;
+mod make;
+mod options;
 mod program;
 mod start;
 mod syntax;
+#[cfg(test)]
+mod tests;
+mod unknown;
+mod variables;
 mod word;
 
 pub use word::Piece;
@@ -44,10 +57,11 @@ pub struct Command {
     forms: Vec<Vec<Piece>>,
     unreadable: Option<String>,
     only_starts: bool,
+    is_carried: bool,
 }
 
 impl Command {
-    fn new(words: &[Word], forms: Vec<Vec<Piece>>, only_starts: bool) -> Self {
+    fn new(words: &[Word], forms: Vec<Vec<Piece>>, only_starts: bool, is_carried: bool) -> Self {
         let mut shown = String::new();
         for word in words.iter().take(MOST_SHOWN) {
             if !shown.is_empty() {
@@ -59,11 +73,12 @@ impl Command {
             shown.truncate(end);
             shown.push('…');
         }
-        Self { shown, forms, unreadable: None, only_starts }
+        Self { shown, forms, unreadable: None, only_starts, is_carried }
     }
 
     fn of_nothing_known(why: String) -> Self {
-        Self { shown: "…".to_owned(), forms: vec![vec![Piece::Unknown]], unreadable: Some(why), only_starts: false }
+        let forms = vec![vec![Piece::Unknown]];
+        Self { shown: "…".to_owned(), forms, unreadable: Some(why), only_starts: false, is_carried: false }
     }
 
     /// For a person, cut where it is long; `…` stands for what is not known.
@@ -86,9 +101,14 @@ impl Command {
         self.only_starts
     }
 
+    /// Words of a program that is not known here, which may start them as a command.
+    pub fn is_carried(&self) -> bool {
+        self.is_carried
+    }
+
     /// Every word of it is known.
     pub fn is_known(&self) -> bool {
-        self.unreadable.is_none() && self.forms.iter().flatten().all(|piece| *piece != Piece::Unknown)
+        self.unreadable.is_none() && self.forms.iter().flatten().all(|piece| matches!(piece, Piece::Character(_)))
     }
 }
 

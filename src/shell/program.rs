@@ -1,22 +1,33 @@
-//! Pure. Programs that run what they are given, and options that stand before a subcommand.
+//! Pure. What is known of programs: what they do with their words, as far as it matters to what is run.
 
-/// What a program does with its arguments, as far as it matters to what is run.
+use super::data;
+use super::language::Language;
+use super::options::Options;
+
+/// What a program does with its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Program {
     /// Reads a script: from `-c`, a file, or its input.
     Shell,
-    /// Reads a program in another language, after one of these short options or one of these long ones.
-    Interpreter { letters: &'static str, long: &'static [&'static str] },
-    /// `awk`: its program may start others.
-    Awk,
-    /// Only starts the command that its arguments are, after options of its own.
-    Starts,
-    /// Starts a command that stands somewhere in its arguments, or a script that is one of them.
-    Launches,
+    /// Reads a program in another language.
+    Code(Language),
+    /// Only starts the command that its arguments are, after these options of its own.
+    Starts(&'static Options),
+    /// `env`: the same, behind assignments.
+    Env,
+    /// Starts a command that stands somewhere in its arguments, or a script that is one of them; where subcommands are
+    /// named, behind one of these only.
+    Launches(&'static [&'static str]),
     /// Starts a command with arguments that it reads from its input.
     Feeds,
     /// `find` and `fd`: commands behind `-exec` and the like.
     Finds,
+    /// `make`: settings, and rules on the command line.
+    Make,
+    /// Runs scripts from its options too.
+    Git,
+    /// Runs its input as a script: `at`, `batch`.
+    Schedules,
     /// `eval`.
     Evaluates,
     /// `trap`: its first argument is a script.
@@ -25,48 +36,150 @@ pub(super) enum Program {
     Sources,
     /// Gives commands other names: `alias`, `hash -p`, `enable -f`.
     Renames,
-    /// Runs its input as a script: `at`, `batch`.
-    Schedules,
-    /// Runs scripts from its options too.
-    Git,
-    /// Nothing of the kind that is known here.
-    Plain,
+    /// Parts of the shell that set variables by name.
+    Names,
+    /// Parts of the shell that run words where they have one of these options.
+    Runs(&'static [&'static str]),
+    /// Takes its arguments as data; only the values of these options are commands.
+    Data(&'static [&'static str]),
+    /// Nothing is known of it.
+    Unknown,
 }
 
 impl Program {
     /// A part of the shell, which no other program can start.
     pub(super) fn is_built_in(self) -> bool {
-        matches!(self, Self::Evaluates | Self::Traps | Self::Sources | Self::Renames)
+        matches!(self, Self::Evaluates | Self::Traps | Self::Sources | Self::Renames | Self::Names | Self::Runs(_))
     }
 }
 
+const NOHUP: Options = Options::NONE;
+const TIMEOUT: Options =
+    Options { valued: "ks", flags: "vfp", long_valued: &["signal", "kill-after"], operands: 1, ..Options::NONE };
+const NICE: Options = Options { valued: "n", long_valued: &["adjustment"], numbers: true, ..Options::NONE };
+const TIME: Options = Options { valued: "fo", flags: "pvaq", long_valued: &["format", "output"], ..Options::NONE };
+const SETSID: Options = Options { flags: "cfw", ..Options::NONE };
+const STDBUF: Options = Options { valued: "ioe", long_valued: &["input", "output", "error"], ..Options::NONE };
+const IONICE: Options = Options { valued: "cn", flags: "t", long_valued: &["class", "classdata"], ..Options::NONE };
+const EXEC: Options = Options { valued: "a", flags: "cl", ..Options::NONE };
+const COMMAND: Options = Options { flags: "p", ..Options::NONE };
+const SUDO: Options = Options {
+    valued: "ughpCDRTU",
+    flags: "nEHSkKbAPNBvlVsi",
+    long_valued: &["user", "group", "host", "prompt", "chdir", "chroot", "close-from", "command-timeout", "other-user"],
+    ..Options::NONE
+};
+
 /// A program by the last part of its path.
 pub(super) fn program(name: &str) -> Program {
+    if name.starts_with("ld-linux") || name.starts_with("ld-musl") || name == "ld.so" {
+        return Program::Launches(&[]);
+    }
     match name {
-        "sh" | "bash" | "zsh" | "dash" | "ksh" | "mksh" | "ash" | "rbash" | "rksh" | "fish" | "csh" | "tcsh"
-        | "yash" | "pwsh" => Program::Shell,
-        "awk" | "gawk" | "mawk" | "nawk" => Program::Awk,
-        "env" | "nohup" | "time" | "timeout" | "command" | "builtin" | "exec" | "coproc" | "nice" | "setsid" => {
-            Program::Starts
-        }
-        "sudo" | "doas" | "su" | "runuser" | "pkexec" | "ssh" | "stdbuf" | "strace" | "ltrace" | "unshare"
-        | "nsenter" | "chroot" | "chrt" | "taskset" | "ionice" | "flock" | "watch" | "script" | "unbuffer"
-        | "systemd-run" | "systemd-inhibit" | "xvfb-run" | "busybox" | "toybox" | "docker" | "podman" | "nerdctl"
-        | "kubectl" | "oc" | "nix" | "nix-shell" | "npx" | "pnpx" | "bunx" | "pipx" | "uvx" | "uv" | "poetry"
-        | "pipenv" | "pdm" | "hatch" | "rye" | "direnv" | "mise" | "asdf" | "dotenv" | "op" | "doppler" | "tmux"
-        | "screen" | "entr" | "watchexec" | "hyperfine" | "faketime" | "fakeroot" | "firejail" | "bwrap"
-        | "caffeinate" | "arch" | "setarch" | "prlimit" | "numactl" | "catchsegv" | "valgrind" | "gdb" | "perf"
-        | "dbus-run-session" | "retry" | "ts-node" | "ld.so" => Program::Launches,
+        "sh" | "bash" | "zsh" | "dash" | "ksh" | "mksh" | "ash" | "rbash" | "rksh" | "yash" | "posh" => Program::Shell,
+        "env" => Program::Env,
+        "nohup" | "builtin" | "eatmydata" | "nocache" | "tini" | "dumb-init" => Program::Starts(&NOHUP),
+        "timeout" | "gtimeout" => Program::Starts(&TIMEOUT),
+        "nice" => Program::Starts(&NICE),
+        "time" => Program::Starts(&TIME),
+        "setsid" => Program::Starts(&SETSID),
+        "stdbuf" => Program::Starts(&STDBUF),
+        "ionice" => Program::Starts(&IONICE),
+        "exec" => Program::Starts(&EXEC),
+        "command" => Program::Starts(&COMMAND),
+        "sudo" | "doas" => Program::Starts(&SUDO),
         "xargs" | "parallel" => Program::Feeds,
-        "find" | "fd" | "fdfind" => Program::Finds,
+        "find" | "fd" | "fdfind" | "gfind" => Program::Finds,
+        "make" | "gmake" | "remake" => Program::Make,
+        "at" | "batch" | "crontab" => Program::Schedules,
         "eval" => Program::Evaluates,
         "trap" => Program::Traps,
         "source" | "." => Program::Sources,
         "alias" | "hash" | "enable" => Program::Renames,
-        "at" | "batch" => Program::Schedules,
+        "read" | "unset" | "getopts" | "wait" | "let" | "local" | "declare" | "typeset" | "readonly" | "export" => {
+            Program::Names
+        }
+        "printf" | "test" | "[" => Program::Runs(&["-v"]),
+        "jobs" => Program::Runs(&["-x"]),
+        "mapfile" | "readarray" => Program::Runs(&["-C"]),
+        "compgen" | "complete" | "compopt" => Program::Runs(&["-C", "-F", "-W"]),
+        "bind" => Program::Runs(&["-x"]),
+        "fc" => Program::Runs(&["-e", "-s"]),
         "git" => Program::Git,
-        _ => interpreter(name),
+        _ if name.starts_with("git-") => Program::Git,
+        _ => launches(name)
+            .map(Program::Launches)
+            .or_else(|| Language::of(name).map(Program::Code))
+            .or_else(|| data::options(name).map(Program::Data))
+            .unwrap_or(Program::Unknown),
     }
+}
+
+/// Programs that start others. With subcommands, only these do.
+fn launches(name: &str) -> Option<&'static [&'static str]> {
+    Some(match name {
+        "coproc" | "su" | "runuser" | "pkexec" | "ssh" | "strace" | "ltrace" | "unshare" | "nsenter" | "chroot"
+        | "chrt" | "taskset" | "flock" | "watch" | "script" | "unbuffer" | "systemd-run" | "systemd-inhibit"
+        | "xvfb-run" | "busybox" | "toybox" | "npx" | "pnpx" | "bunx" | "uvx" | "direnv" | "dotenv" | "op"
+        | "doppler" | "screen" | "entr" | "watchexec" | "hyperfine" | "faketime" | "fakeroot" | "firejail"
+        | "bwrap" | "caffeinate" | "arch" | "setarch" | "linux32" | "linux64" | "i386" | "i486" | "i586" | "i686"
+        | "x86_64" | "prlimit" | "numactl" | "catchsegv" | "valgrind" | "perf" | "dbus-run-session" | "retry"
+        | "ts-node" | "setpriv" | "choom" | "capsh" | "sg" | "newgrp" | "ksu" | "gosu" | "su-exec"
+        | "start-stop-daemon" | "logsave" | "cpulimit" | "multitime" | "openvt" | "softlimit" | "setlock" | "chpst"
+        | "setuidgid" | "torify" | "torsocks" | "proxychains" | "proxychains4" | "rlwrap" | "sshpass" | "ssh-agent"
+        | "grc" | "aa-exec" | "cgexec" | "run-parts" | "dotenvx" | "infisical" | "chamber" | "aws-vault"
+        | "nodemon" | "concurrently" | "cross-env" | "tmate" | "expect" | "distcc" | "ccache" | "sccache" | "rr"
+        | "heaptrack" | "xvfb" | "winpty" | "wsl" | "nix-shell" | "socat" | "ncat" | "nc" | "inotifywait"
+        | "fswatch" | "chronic" | "ts" | "ifne" | "pee" | "sponge" => &[],
+        "docker" | "podman" | "nerdctl" => &["run", "exec", "create", "plugin", "ai"],
+        "docker-compose" => &["run", "exec"],
+        "kubectl" | "oc" => &["run", "exec", "debug", "rsh", "plugin"],
+        "nix" => &["run", "shell", "develop", "--command", "-c", "print-dev-env"],
+        "tmux" => &[
+            "new",
+            "new-session",
+            "new-window",
+            "neww",
+            "split-window",
+            "splitw",
+            "send-keys",
+            "send",
+            "run-shell",
+            "run",
+            "pipe-pane",
+            "pipep",
+            "if-shell",
+            "if",
+            "respawn-pane",
+            "respawnp",
+            "respawn-window",
+            "respawnw",
+            "popup",
+            "display-popup",
+            "bind-key",
+            "bind",
+            "set-hook",
+            "source-file",
+            "-c",
+        ],
+        "npm" => &["exec", "x", "explore"],
+        "pnpm" => &["exec", "dlx", "x"],
+        "yarn" => &["exec", "dlx", "node"],
+        "uv" | "pdm" | "hatch" | "rye" | "pipenv" | "poetry" => &["run", "shell", "tool"],
+        "pipx" => &["run"],
+        "mise" | "asdf" | "rtx" => &["exec", "x", "run"],
+        "bundle" => &["exec"],
+        "composer" => &["exec"],
+        "rustup" => &["run"],
+        "conda" | "mamba" | "micromamba" => &["run"],
+        "ip" => &["exec", "-batch", "-b"],
+        "cmake" => &["-E"],
+        "opam" | "stack" | "cabal" | "dune" => &["exec"],
+        "vagrant" => &["ssh", "-c"],
+        "gcloud" => &["ssh"],
+        "limactl" | "colima" | "multipass" | "lxc" | "incus" => &["shell", "exec", "ssh"],
+        _ => return None,
+    })
 }
 
 /// Without a command of its own, this launcher opens a shell. An agent can write into one later, which no hook sees.
@@ -75,30 +188,11 @@ pub(super) fn opens_shell(name: &str, arguments: &[String]) -> bool {
     let words = arguments.iter().filter(|argument| !argument.starts_with('-')).count();
     match name {
         "su" | "runuser" | "script" => !has(&["-c", "--command", "--version", "--help"]),
-        "sudo" | "doas" => has(&["-s", "-i", "--shell", "--login"]),
-        "ssh" | "chroot" => words == 1,
-        "unshare" | "nsenter" | "tmux" | "screen" | "nix-shell" | "busybox" => words == 0,
+        "chroot" => words == 1,
+        "unshare" | "nsenter" | "screen" | "nix-shell" | "busybox" => words == 0,
         "poetry" | "pipenv" | "nix" | "pdm" | "hatch" => has(&["shell", "develop"]),
         _ => false,
     }
-}
-
-/// Versions stand behind some names: `python3.12`.
-fn interpreter(name: &str) -> Program {
-    let (letters, long): (&str, &[&str]) = match name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
-        "python" | "pypy" => ("c", &[]),
-        "ipython" => ("c", &["--command"]),
-        "perl" => ("eE", &[]),
-        "ruby" | "lua" | "luajit" | "Rscript" | "osascript" | "julia" | "elixir" | "ghc" | "groovy" | "guile" => {
-            ("e", &["--eval"])
-        }
-        "node" | "nodejs" | "bun" => ("ep", &["--eval", "--print"]),
-        "deno" => ("", &["eval"]),
-        "php" => ("rBRE", &["--run"]),
-        "tclsh" | "expect" => ("c", &[]),
-        _ => return Program::Plain,
-    };
-    Program::Interpreter { letters, long }
 }
 
 /// Options that stand before the subcommand of a program that has several.
@@ -109,8 +203,8 @@ pub(super) struct Subcommands {
     pub(super) alone: &'static [&'static str],
 }
 
-/// The options before a subcommand; `None` for a program without any.
-pub(super) fn subcommands(name: &str) -> Option<Subcommands> {
+/// The options before a subcommand, as far as they are known.
+pub(super) fn subcommands(name: &str) -> Subcommands {
     let (valued, alone): (&[&str], &[&str]) = match name {
         "git" => (
             &["-C", "-c", "--git-dir", "--work-tree", "--namespace", "--super-prefix", "--config-env", "--attr-source"],
@@ -142,84 +236,7 @@ pub(super) fn subcommands(name: &str) -> Option<Subcommands> {
         "gcloud" => (&["--project", "--account", "--configuration", "--format", "--verbosity"], &["-q", "--quiet"]),
         "az" | "gh" | "glab" => (&["-R", "--repo", "--subscription", "-o", "--output"], &[]),
         "systemctl" => (&["-H", "--host", "-M", "--machine", "-t", "--type"], &["--user", "--system", "--no-pager"]),
-        "pip" | "pip3" | "uv" | "poetry" | "go" | "dotnet" | "mvn" | "gradle" | "ansible" | "pulumi" | "vercel"
-        | "netlify" | "fly" | "flyctl" | "heroku" | "firebase" | "wrangler" | "twine" | "gem" | "bundle" | "svn"
-        | "hg" | "jj" => (&[], &[]),
-        _ => return None,
+        _ => (&[], &[]),
     };
-    Some(Subcommands { valued, alone })
-}
-
-/// What setting a variable does to the commands that see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Variable {
-    /// Its value is a command that others run.
-    Command,
-    /// It tells others to run something in a way that is not followed.
-    Hidden,
-    /// It changes which programs are found, what they load, or how words are split.
-    Changes,
-    /// Nothing of the kind.
-    Plain,
-}
-
-/// A variable by its name.
-pub(super) fn variable(name: &str) -> Variable {
-    match name {
-        "EDITOR"
-        | "VISUAL"
-        | "PAGER"
-        | "BROWSER"
-        | "MANPAGER"
-        | "GIT_EDITOR"
-        | "GIT_SEQUENCE_EDITOR"
-        | "GIT_PAGER"
-        | "GIT_SSH"
-        | "GIT_SSH_COMMAND"
-        | "GIT_EXTERNAL_DIFF"
-        | "GIT_ASKPASS"
-        | "SSH_ASKPASS"
-        | "SUDO_ASKPASS"
-        | "GIT_PROXY_COMMAND"
-        | "PROMPT_COMMAND"
-        | "LESSOPEN"
-        | "LESSCLOSE"
-        | "RSYNC_RSH"
-        | "CARGO_BUILD_RUSTC_WRAPPER"
-        | "RUSTC_WRAPPER" => Variable::Command,
-        "GIT_CONFIG_PARAMETERS" | "GIT_CONFIG_COUNT" | "PS4" => Variable::Hidden,
-        "PATH" | "IFS" | "BASH_ENV" | "ENV" | "ZDOTDIR" | "SHELLOPTS" | "BASHOPTS" | "NODE_OPTIONS" | "PERL5OPT"
-        | "PERL5LIB" | "RUBYOPT" | "PYTHONSTARTUP" | "PYTHONPATH" | "GIT_EXEC_PATH" | "GIT_CONFIG_GLOBAL"
-        | "GIT_CONFIG_SYSTEM" | "GIT_CONFIG" | "HOME" | "MAKEFLAGS" => Variable::Changes,
-        _ if name.starts_with("GIT_CONFIG_KEY_") || name.starts_with("GIT_CONFIG_VALUE_") => Variable::Hidden,
-        _ if name.starts_with("LD_") || name.starts_with("DYLD_") => Variable::Changes,
-        _ => Variable::Plain,
-    }
-}
-
-/// The value of this setting of git is a command that git runs.
-pub(super) fn is_command_of_git(key: &str) -> bool {
-    let last = key.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    matches!(
-        last.as_str(),
-        "pager"
-            | "editor"
-            | "sshcommand"
-            | "askpass"
-            | "helper"
-            | "textconv"
-            | "command"
-            | "cmd"
-            | "program"
-            | "driver"
-            | "clean"
-            | "smudge"
-            | "process"
-            | "fsmonitor"
-            | "external"
-            | "gitproxy"
-            | "update"
-            | "receivepack"
-            | "uploadpack"
-    )
+    Subcommands { valued, alone }
 }

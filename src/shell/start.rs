@@ -1,8 +1,11 @@
 //! Pure. From one command to those that it starts.
 
-use super::program::{self, Program, Variable};
+use super::forms::forms;
+use super::options::{self, Options};
+use super::program::{Program, program};
 use super::syntax::{self, Script};
-use super::word::{Piece, Word, joined};
+use super::variables::{Outer, Values};
+use super::word::{Piece, Word};
 use super::{Command, Reading};
 
 /// How many scripts may stand in one another.
@@ -10,11 +13,11 @@ const MOST_DEPTH: usize = 8;
 /// All scripts of a command line together, in bytes.
 const MOST_BYTES: usize = 64 * 1024;
 /// All commands of a command line together, however often what one starts is a part of it.
-const MOST_COMMANDS: usize = 1_000;
+const MOST_COMMANDS: usize = 2_000;
 /// All their characters together.
-const MOST_CHARACTERS: usize = 4 * MOST_BYTES;
-/// A command that is started by another stands among its first words.
-pub(super) const MOST_WORDS: usize = 100;
+const MOST_CHARACTERS: usize = 8 * MOST_BYTES;
+/// A command that may be started by another is told by so many of its words.
+const MOST_TOLD: usize = 40;
 
 /// What a command reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +26,32 @@ pub(super) enum Stdin {
     Inherited,
     /// This text.
     Text(String),
-    /// What is not known.
+    /// A text that the command line holds, and that only the shell will know.
+    Written,
+    /// What another program writes, or a file.
     Unknown,
+}
+
+/// Whom an assignment is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum For {
+    /// The shell itself.
+    Shell,
+    /// The one command that it stands before.
+    OneCommand,
+    /// The shell and maybe all that it starts: `export`, `declare -x`.
+    AllCommands,
+}
+
+/// How it is known that a command would be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// It stands there.
+    Surely,
+    /// It stands among the words of a program that starts commands, which has looked at all of its words.
+    Launched,
+    /// It stands among the words of a program of which nothing is known.
+    Carried,
 }
 
 /// Collects a [`Reading`], within bounds.
@@ -33,22 +60,69 @@ pub(super) struct Reader {
     reading: Reading,
     bytes: usize,
     characters: usize,
-    pub(super) full: bool,
+    full: bool,
+    /// Somewhere the shell counts, or takes a word for the name of a variable.
+    counts: bool,
+    /// Somewhere a text stands that runs a command where it is counted with.
+    bears: bool,
+    /// Variables are handed on to programs after they were set.
+    exports: bool,
+    /// What variables of the shell were set to.
+    set: Vec<String>,
+    /// What scripts set variables, for those that stand in them.
+    outer: Outer,
 }
 
 impl Reader {
-    pub(super) fn into_reading(self) -> Reading {
+    pub(super) fn into_reading(mut self) -> Reading {
+        if self.counts && self.bears {
+            self.unreadable("a text in it is a command where the shell counts with it");
+        }
+        if self.exports {
+            for text in std::mem::take(&mut self.set) {
+                self.carried_text(&text, 0);
+            }
+        }
         self.reading
     }
 
     /// There is a command that may be anything.
     pub(super) fn unreadable(&mut self, why: impl Into<String>) {
-        self.reading.commands.push(Command::of_nothing_known(why.into()));
+        let why = why.into();
+        if !self.reading.commands.iter().any(|command| command.unreadable() == Some(&why)) {
+            self.reading.commands.push(Command::of_nothing_known(why));
+        }
     }
 
     /// The commands may not do what they seem to.
     pub(super) fn doubt(&mut self, why: impl Into<String>) {
         self.reading.doubts.push(why.into());
+    }
+
+    /// The shell counts, or takes a word for the name of a variable.
+    pub(super) fn counts(&mut self) {
+        self.counts = true;
+    }
+
+    /// A text that stands for itself.
+    pub(super) fn bears(&mut self, text: &str) {
+        let subscript = text.find('[').and_then(|at| text.get(at..)).unwrap_or_default();
+        self.bears |= subscript.contains("$(") || subscript.contains('`') || subscript.contains("${");
+    }
+
+    /// This variable is set by the command line.
+    pub(super) fn makes(&mut self, name: &str) {
+        self.outer.names.insert(name.to_owned());
+    }
+
+    /// A variable of the shell is set, which programs may come to see.
+    pub(super) fn sets(&mut self, text: String) {
+        self.set.push(text);
+    }
+
+    /// Variables of the shell are seen by programs.
+    pub(super) fn exports(&mut self) {
+        self.exports = true;
     }
 
     /// Says once that there is more than is read.
@@ -57,6 +131,10 @@ impl Reader {
             self.full = true;
             self.unreadable("it is too long to be read");
         }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.full
     }
 
     /// All commands of a script.
@@ -70,9 +148,15 @@ impl Reader {
             self.unreadable("control characters in it cannot be read");
         } else {
             self.parsed(text, depth);
-            // The grammar ends a word at a line that goes on; a comment does end there. So both are read.
+            // The grammar ends a word at a line that goes on; a comment does end there, and where one begins is not always
+            // certain. So all of it is read.
             if text.contains("\\\n") {
-                self.parsed(&text.replace("\\\n", ""), depth);
+                let joined = text.replace("\\\n", "");
+                let with_comments = super::syntax::joined_lines(text);
+                if with_comments != joined {
+                    self.parsed(&with_comments, depth);
+                }
+                self.parsed(&joined, depth);
             }
         }
     }
@@ -85,303 +169,262 @@ impl Reader {
         if tree.root_node().has_error() {
             self.unreadable("parts of it cannot be read as a shell's");
         }
-        Script { reader: self, text, depth }.walk(tree.root_node(), false, 0);
-    }
-
-    /// A variable is set, for one command or for all that follow.
-    pub(super) fn assignment(&mut self, name: &str, value: &Word, depth: usize) {
-        match program::variable(name) {
-            Variable::Command => self.script_in(value, &format!("what `{name}` is set to"), depth),
-            Variable::Hidden => self.unreadable(format!("what `{name}` makes others run cannot be read")),
-            Variable::Changes => self.doubt(format!("`{name}` changes what is run")),
-            Variable::Plain => {}
-        }
+        let values = Values::of_script(tree.root_node(), text, &mut self.outer);
+        Script { reader: self, text, depth, values }.walk(tree.root_node(), false, 0);
     }
 
     /// A script that a word holds.
     pub(super) fn script_in(&mut self, word: &Word, what: &str, depth: usize) {
-        match word.text() {
+        match word.as_program("${_}") {
             Some(text) => self.script(&text, depth + 1),
             None => self.unreadable(format!("{what} cannot be read")),
         }
     }
 
-    /// A command and all that it starts.
-    pub(super) fn simple(&mut self, words: Vec<Word>, stdin: Stdin, depth: usize) {
-        self.command(words, &stdin, depth, true);
+    /// What a shell, or a program that runs commands, reads from its input.
+    pub(super) fn input(&mut self, name: &str, stdin: &Stdin, depth: usize) {
+        match stdin {
+            Stdin::Text(text) => self.script(text, depth + 1),
+            _ => self.unreadable(format!("what `{name}` reads cannot be read")),
+        }
     }
 
-    /// `launches`: commands among its arguments are looked for; where a launcher starts a launcher, the outer one has
-    /// looked at all words already.
-    pub(super) fn command(&mut self, mut words: Vec<Word>, stdin: &Stdin, depth: usize, launches: bool) {
+    /// A command and all that it starts.
+    pub(super) fn simple(&mut self, words: Vec<Word>, stdin: Stdin, depth: usize) {
+        self.command(words, &stdin, depth, How::Surely);
+    }
+
+    /// A command, and all that it starts.
+    pub(super) fn command(&mut self, mut words: Vec<Word>, stdin: &Stdin, depth: usize, how: How) {
         loop {
-            self.characters = words.iter().fold(self.characters, |sum, word| sum.saturating_add(word.0.len() + 1));
+            if how != How::Surely && words.len() > MOST_TOLD {
+                words.truncate(MOST_TOLD);
+                words.push(Word::unknown());
+            }
+            self.characters = words.iter().fold(self.characters, |sum, word| sum.saturating_add(word.pieces.len() + 1));
             if self.reading.commands.len() >= MOST_COMMANDS || self.characters > MOST_CHARACTERS {
                 self.fill();
             }
             if self.full {
                 return;
             }
+            if how == How::Surely {
+                // Behind `time`, and where the grammar does not expect them.
+                while let Some((variable, value)) = words.first().and_then(set_element).filter(|_| words.len() > 1) {
+                    self.assignment(&variable, &value, For::OneCommand, depth);
+                    words.remove(0);
+                }
+                if words.first().is_some_and(begins_group) {
+                    self.unreadable("a part of it stands where it cannot be read");
+                    return;
+                }
+            }
             let Some(first) = words.first() else { return };
             let name = first.file_name().text();
-            let kind = name.as_deref().map_or(Program::Plain, program::program);
+            let kind = name.as_deref().map_or(Program::Data(&[]), program);
             // What is a part of a shell cannot be launched: the `.` of `docker build .` is a folder.
-            let kind = if launches || !kind.is_built_in() { kind } else { Program::Plain };
-            let only_starts = matches!(kind, Program::Starts | Program::Shell | Program::Evaluates);
-            self.reading.commands.push(Command::new(&words, forms(&words, name.as_deref()), only_starts));
+            let kind = if how == How::Surely || !kind.is_built_in() { kind } else { Program::Data(&[]) };
+            let only_starts = matches!(kind, Program::Starts(_) | Program::Env | Program::Shell | Program::Evaluates);
+            let Some(forms) = forms(&words, name.as_deref()) else {
+                self.fill();
+                return;
+            };
+            self.reading.commands.push(Command::new(&words, forms, only_starts, how == How::Carried));
             let (Some(name), Some(arguments)) = (name, words.get(1..)) else { return };
-            match kind {
-                Program::Starts => match self.started(&name, arguments, depth) {
-                    Some(rest) => {
-                        words = rest;
-                        continue;
+            let next = match kind {
+                Program::Starts(options) => self.started(&name, arguments, options, how),
+                Program::Env => self.environment(arguments, depth, how),
+                Program::Git => match name.strip_prefix("git-") {
+                    Some(own) if how != How::Carried => Some([&[Word::of("git"), Word::of(own)], arguments].concat()),
+                    _ => {
+                        self.git(arguments, stdin, depth);
+                        return;
                     }
-                    None if launches => self.launched(&words, stdin, depth),
-                    None => {}
                 },
-                Program::Launches if launches => {
-                    if program::opens_shell(&name, &arguments.iter().map(Word::shown).collect::<Vec<_>>()) {
+                other => {
+                    self.special(other, &name, &words, stdin, depth, how);
+                    return;
+                }
+            };
+            match next {
+                Some(rest) => words = rest,
+                None => {
+                    if how == How::Surely {
+                        self.launched(&words, stdin, depth);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn special(&mut self, kind: Program, name: &str, words: &[Word], stdin: &Stdin, depth: usize, how: How) {
+        let arguments = words.get(1..).unwrap_or_default();
+        // `mytool completion bash` names a shell and starts none.
+        let is_last = arguments.is_empty() && how == How::Carried;
+        match kind {
+            Program::Shell if !is_last => self.shell(name, arguments, stdin, depth),
+            Program::Code(language) if !is_last => self.interpreter(name, language, arguments, stdin, depth, how),
+            Program::Launches(_)
+                if name == "coproc" && arguments.iter().take(2).any(|word| begins_group(word) || is(word, "time")) =>
+            {
+                self.unreadable("a group of commands behind `coproc` cannot be read");
+            }
+            Program::Launches(subcommands) => {
+                let launches = |word: &Word| word.text().is_some_and(|text| subcommands.contains(&text.as_str()));
+                let first = arguments.iter().find(|word| !word.shown().starts_with('-'));
+                let may_launch = arguments.iter().any(launches) || first.is_some_and(|word| !word.is_known());
+                if how == How::Surely && !subcommands.is_empty() && !may_launch {
+                    self.without_launching(name, arguments, stdin, depth);
+                } else if how == How::Surely {
+                    let shown = arguments.iter().map(Word::shown).collect::<Vec<_>>();
+                    if super::program::opens_shell(name, &shown) || super::inside::opens_shell(name, arguments) {
                         self.unreadable(format!("what the shell that `{name}` opens will read cannot be read"));
                     }
-                    self.launched(&words, stdin, depth);
+                    self.launch(name, words, stdin, depth);
                 }
-                Program::Launches | Program::Plain => {}
-                Program::Feeds => self.fed(&name, arguments, stdin, depth),
-                other => self.special(other, &name, arguments, stdin, depth),
+            }
+            Program::Feeds => self.fed(name, arguments, stdin, depth),
+            Program::Finds => self.found(arguments, stdin, depth),
+            Program::Schedules => self.input(name, stdin, depth),
+            Program::Make => self.make(arguments, stdin, depth),
+            Program::Data(options) => self.data(name, arguments, options, depth),
+            Program::Unknown if how == How::Surely => self.unknown(name, arguments, stdin, depth),
+            other => self.built_in(other, name, arguments, depth),
+        }
+    }
+
+    /// A launcher: where it is known where the command begins, that command, else any that its words may be.
+    fn launch(&mut self, name: &str, words: &[Word], stdin: &Stdin, depth: usize) {
+        let arguments = words.get(1..).unwrap_or_default();
+        for entrypoint in (0..arguments.len()).flat_map(|at| options::values_of(arguments, at, "--entrypoint")) {
+            self.command(vec![entrypoint, Word::unknown()], stdin, depth, How::Launched);
+        }
+        let begins = super::inside::begins(name, arguments);
+        let Some(rest) = begins.and_then(|at| arguments.get(at..)).filter(|rest| !rest.is_empty()) else {
+            self.launched(words, stdin, depth);
+            return;
+        };
+        if name == "ssh" {
+            for option in (0..arguments.len()).flat_map(|at| options::values_of(arguments, at, "-o")) {
+                self.value(name, &option, depth);
+            }
+            let text: Option<Vec<String>> = rest.iter().map(|word| word.as_program("${_}")).collect();
+            match text {
+                Some(text) => self.script(&text.join(" "), depth + 1),
+                None => self.launched(words, stdin, depth),
             }
             return;
         }
+        self.command(rest.to_vec(), stdin, depth, How::Surely);
     }
 
-    fn special(&mut self, kind: Program, name: &str, arguments: &[Word], stdin: &Stdin, depth: usize) {
-        match kind {
-            Program::Shell => self.shell(name, arguments, stdin, depth),
-            Program::Interpreter { letters, long } => self.interpreter(name, arguments, stdin, letters, long),
-            Program::Awk => {
-                let starts = |word: &Word| {
-                    let text = word.shown().replace("||", "");
-                    text.contains("system") || text.contains('|')
-                };
-                if arguments.iter().any(starts) {
-                    self.unreadable(format!("what `{name}` starts cannot be read"));
-                }
-            }
-            Program::Finds => self.found(arguments, stdin, depth),
-            Program::Evaluates => {
-                let text: Option<Vec<String>> = arguments.iter().map(Word::text).collect();
-                match text {
-                    Some(text) => self.script(&text.join(" "), depth + 1),
-                    None => self.unreadable("what `eval` is given cannot be read"),
-                }
-            }
-            Program::Traps => {
-                if let Some(word) = arguments.first().filter(|word| !is(word, "-")) {
-                    self.script_in(word, "what `trap` is given", depth);
-                }
-            }
-            Program::Sources => {
-                if arguments.first().is_none_or(|word| is_stdin(&word.shown())) {
-                    self.unreadable(format!("what `{name}` reads cannot be read"));
-                }
-            }
-            Program::Renames => {
-                let renames = |word: &Word| word.text().is_none_or(|text| text.contains('=') || text.starts_with('-'));
-                if arguments.iter().any(renames) {
-                    self.unreadable(format!("commands that `{name}` gives other names cannot be read"));
-                }
-            }
-            Program::Schedules => self.input(name, stdin, depth),
-            Program::Git => self.git(arguments, stdin, depth),
-            Program::Starts | Program::Launches | Program::Feeds | Program::Plain => {}
+    /// A launcher whose subcommand launches nothing.
+    fn without_launching(&mut self, name: &str, arguments: &[Word], stdin: &Stdin, depth: usize) {
+        match super::data::options(name) {
+            Some(options) => self.data(name, arguments, options, depth),
+            None => self.unknown(name, arguments, stdin, depth),
         }
     }
 
-    /// What a shell reads from its input.
-    fn input(&mut self, name: &str, stdin: &Stdin, depth: usize) {
-        match stdin {
-            Stdin::Text(text) => self.script(text, depth + 1),
-            Stdin::Inherited | Stdin::Unknown => self.unreadable(format!("what `{name}` reads cannot be read")),
-        }
-    }
-
-    fn shell(&mut self, name: &str, arguments: &[Word], stdin: &Stdin, depth: usize) {
-        let mut takes_script = false;
-        let mut words = arguments.iter();
-        while let Some(word) = words.next() {
-            let Some(text) = word.text() else {
-                self.unreadable(format!("what `{name}` is given cannot be read"));
-                return;
-            };
-            let is_option = text.len() > 1 && (text.starts_with('-') || text.starts_with('+'));
-            if !is_option {
-                if takes_script {
-                    self.script(&text, depth + 1);
-                } else if is_stdin(&text) {
-                    self.input(name, stdin, depth);
-                }
-                return;
-            }
-            if matches!(text.as_str(), "--rcfile" | "--init-file") {
-                self.doubt(format!("`{name}` reads more than its script"));
-                words.next();
-            } else if !text.starts_with("--") && text.ends_with(['o', 'O']) {
-                words.next();
-            }
-            let is_cluster = text.starts_with('-') && !text.starts_with("--");
-            takes_script |= (is_cluster && text.contains('c')) || text == "--command" || text == "-Command";
-            if is_cluster && text.contains('s') && !takes_script {
-                self.input(name, stdin, depth);
-                return;
-            }
-        }
-        let says_only = |word: &Word| is(word, "--version") || is(word, "--help");
-        if takes_script || !arguments.iter().any(says_only) {
-            self.input(name, stdin, depth);
-        }
-    }
-
-    fn interpreter(&mut self, name: &str, arguments: &[Word], stdin: &Stdin, letters: &str, long: &[&str]) {
-        let mut operand = None;
-        for word in arguments {
-            let shown = word.shown();
-            let inline_long = long.iter().any(|long| shown == *long || shown.starts_with(&format!("{long}=")));
-            let cluster = shown.strip_prefix('-').filter(|rest| !rest.starts_with('-')).unwrap_or_default();
-            // In `-mjson.tool` and `-W error` the letters are no options any more.
-            let options = cluster.split(['m', 'W', 'X', 'I', 'M', 'x']).next().unwrap_or_default();
-            if inline_long || options.contains(|c| letters.contains(c)) {
-                self.unreadable(format!("a program in the language of `{name}` cannot be read"));
-                return;
-            }
-            if shown == "-m" || shown == "-" || !shown.starts_with('-') {
-                operand = Some(shown);
-                break;
-            }
-        }
-        let from_input = operand.as_deref().is_none_or(is_stdin);
-        // It waits for what is typed into it, which asks nothing.
-        let prompts = arguments.iter().any(|word| is(word, "-i") || is(word, "--interactive"));
-        let has_input = *stdin != Stdin::Inherited || arguments.is_empty() || operand.is_some() || prompts;
-        if from_input && has_input {
-            self.unreadable(format!("a program in the language of `{name}` cannot be read"));
-        }
-    }
-
-    /// What stands behind `env X=1`, `nohup`, `timeout 5`; `None` where options of its own stand before it.
-    fn started(&mut self, name: &str, arguments: &[Word], depth: usize) -> Option<Vec<Word>> {
-        let mut rest = arguments;
-        if name == "time" && rest.first().is_some_and(|word| is(word, "-p")) {
-            rest = rest.get(1..)?;
-        }
-        let first_is_option = |rest: &[Word]| rest.first().is_some_and(|word| word.shown().starts_with('-'));
-        if first_is_option(rest) {
-            return None;
-        }
-        if name == "timeout" {
-            rest = rest.get(1..)?;
-        }
-        if name == "env" {
-            while let Some((variable, value)) = rest.first().and_then(set_by) {
-                self.assignment(&variable, &value, depth);
-                rest = rest.get(1..)?;
+    /// What stands behind `nohup`, `timeout 5`; `None` where its own options are not understood.
+    fn started(&mut self, name: &str, arguments: &[Word], options: &Options, how: How) -> Option<Vec<Word>> {
+        let at = options::operand(arguments, options)?;
+        let rest = arguments.get(at..).unwrap_or_default();
+        if rest.is_empty() && matches!(name, "sudo" | "doas") && !arguments.is_empty() && how == How::Surely {
+            let says_only = |word: &Word| ["-v", "-k", "-K", "-l", "-V", "-h"].contains(&word.shown().as_str());
+            if !arguments.iter().any(says_only) {
+                self.unreadable(format!("what the shell that `{name}` opens will read cannot be read"));
             }
         }
         Some(rest.to_vec())
     }
 
-    /// Every word of a launcher may begin a command or be a script: its options are not followed.
-    fn launched(&mut self, words: &[Word], stdin: &Stdin, depth: usize) {
-        if words.len() > MOST_WORDS {
-            self.fill();
+    /// What stands behind `env X=1`.
+    fn environment(&mut self, arguments: &[Word], depth: usize, how: How) -> Option<Vec<Word>> {
+        let options = Options { valued: "uC", flags: "i0v", long_valued: &["unset", "chdir"], ..Options::NONE };
+        for script in (0..arguments.len()).flat_map(|at| options::values_of(arguments, at, "--split-string")) {
+            if how != How::Carried {
+                self.script_in(&script, "what `env` is told to run", depth);
+            }
         }
-        for (index, word) in words.iter().enumerate().take(MOST_WORDS).skip(1) {
+        let mut at = 0;
+        // A lone `-` is `-i`.
+        while arguments.get(at).is_some_and(|word| is(word, "-")) {
+            at += 1;
+        }
+        at += options::operand(arguments.get(at..).unwrap_or_default(), &options)?;
+        while let Some((variable, value)) = arguments.get(at).and_then(odd_set_by) {
+            if how != How::Carried {
+                self.assignment(&variable, &value, For::OneCommand, depth);
+            }
+            at += 1;
+        }
+        Some(arguments.get(at..).unwrap_or_default().to_vec())
+    }
+
+    /// Every word of a launcher may begin a command or be a script: its options are not followed.
+    pub(super) fn launched(&mut self, words: &[Word], stdin: &Stdin, depth: usize) {
+        for (index, word) in words.iter().enumerate().skip(1) {
             if self.full {
                 return;
             }
             if let Some((variable, value)) = set_by(word) {
-                self.assignment(&variable, &value, depth);
+                self.assignment(&variable, &value, For::OneCommand, depth);
             }
-            match word.text() {
+            match word.as_program("${_}") {
                 Some(text) if text.contains(char::is_whitespace) => {
                     let script = text.trim_start_matches("--").trim_start_matches("-S");
                     let value = text.starts_with('-').then(|| script.split_once('=')).flatten();
                     self.script(value.map_or(script, |(_, value)| value), depth + 1);
+                    self.carried_text(&text, depth);
                 }
-                Some(text) if text.starts_with('-') => {}
+                _ if word.shown().starts_with('-') => {}
                 _ => {
                     let rest = words.get(index..).unwrap_or_default().to_vec();
-                    self.command(rest, stdin, depth, false);
+                    self.command(rest, stdin, depth, How::Launched);
                 }
             }
-        }
-    }
-
-    /// `find … -exec COMMAND ;`
-    fn found(&mut self, arguments: &[Word], stdin: &Stdin, depth: usize) {
-        let executes = ["-exec", "-execdir", "-ok", "-okdir", "-x", "-X", "--exec", "--exec-batch"];
-        for (index, word) in arguments.iter().enumerate() {
-            if self.full {
-                return;
-            }
-            if !executes.iter().any(|option| is(word, option)) {
-                continue;
-            }
-            let rest = arguments.get(index + 1..).unwrap_or_default().iter();
-            let command = rest.take_while(|word| !is(word, ";") && !is(word, "+"));
-            let command = command.map(|word| if word.shown().contains('{') { Word::unknown() } else { word.clone() });
-            self.command(command.collect(), stdin, depth, true);
         }
     }
 }
 
+/// What begins more than a simple command: the grammar takes it for a word where it does not know that it stands there.
+fn begins_group(word: &Word) -> bool {
+    const RESERVED: &[&str] = &[
+        "{", "}", "(", ")", "((", "[[", "]]", "if", "then", "elif", "else", "fi", "while", "until", "for", "do",
+        "done", "case", "esac", "select", "!", "function",
+    ];
+    RESERVED.contains(&word.shown().as_str())
+}
+
 /// `NAME=value`.
 pub(super) fn set_by(word: &Word) -> Option<(String, Word)> {
-    let equals = word.0.iter().position(|piece| *piece == Piece::Character('='))?;
-    let name = Word(word.0.get(..equals)?.to_vec()).text()?;
+    let (name, value) = odd_set_by(word)?;
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
-    is_name.then(|| (name, Word(word.0.get(equals + 1..).unwrap_or_default().to_vec())))
+    is_name.then_some((name, value))
+}
+
+/// The same of an element of an array, `NAME[x]=value`, of which the brackets are not told.
+fn set_element(word: &Word) -> Option<(String, Word)> {
+    let (name, value) = odd_set_by(word)?;
+    let name = name.trim_end_matches('+').split('…').next().unwrap_or_default().to_owned();
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    is_name.then_some((name, value))
+}
+
+/// The same, whatever the name is: `env` asks for nothing but `=`.
+fn odd_set_by(word: &Word) -> Option<(String, Word)> {
+    let equals = word.pieces.iter().position(|piece| *piece == Piece::Character('='))?;
+    Some((word.part(word.pieces.get(..equals)).shown(), word.part(word.pieces.get(equals + 1..))))
 }
 
 pub(super) fn is(word: &Word, text: &str) -> bool {
     word.text().as_deref() == Some(text)
 }
 
-fn is_stdin(path: &str) -> bool {
+/// A file that is the input, or a door of a process.
+pub(super) fn is_stdin(path: &str) -> bool {
     path == "-" || path == "…" || path.starts_with("/dev/") || path.starts_with("/proc/")
-}
-
-/// All ways to write a command: as it stands, by the program's name alone, and without what stands before a subcommand.
-fn forms(words: &[Word], name: Option<&str>) -> Vec<Vec<Piece>> {
-    let written = joined(words);
-    let (Some(name), Some(arguments)) = (name, words.get(1..)) else { return vec![written] };
-    let named = |arguments: &[Word]| {
-        let mut words = vec![Word::of(name)];
-        words.extend_from_slice(arguments);
-        joined(&words)
-    };
-    let mut forms = vec![named(arguments)];
-    if written != forms.concat() {
-        forms.push(written);
-    }
-    if let Some(subcommands) = program::subcommands(name) {
-        let mut starts = std::collections::BTreeSet::from([0]);
-        // Where an option may or may not take the next word with it, both are tried.
-        while let Some(start) = starts.pop_first() {
-            let option = arguments.get(start).map(Word::shown).filter(|shown| shown.starts_with('-'));
-            let Some(option) = option.filter(|_| start < MOST_WORDS) else {
-                let form = named(arguments.get(start..).unwrap_or_default());
-                if !forms.contains(&form) {
-                    forms.push(form);
-                }
-                continue;
-            };
-            let takes_none = option.contains('=') || subcommands.alone.contains(&option.as_str());
-            if !takes_none {
-                starts.insert(start + 2);
-            }
-            if takes_none || !subcommands.valued.contains(&option.as_str()) {
-                starts.insert(start + 1);
-            }
-        }
-    }
-    forms
 }

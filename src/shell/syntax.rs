@@ -2,7 +2,8 @@
 
 use tree_sitter::{Node, Parser, Tree};
 
-use super::start::{Reader, Stdin};
+use super::start::{For, Reader, Stdin};
+use super::variables::{Values, is_certain};
 use super::word::Word;
 
 /// How deep one construct may stand in another.
@@ -20,12 +21,50 @@ pub(super) fn parse(text: &str) -> Option<Tree> {
     parser.parse(shown, None)
 }
 
+/// The text with lines joined that a backslash lets go on, comments and single quotes left as they are.
+pub(super) fn joined_lines(text: &str) -> String {
+    let mut joined = String::new();
+    let mut characters = text.chars().peekable();
+    let (mut in_comment, mut in_single) = (false, false);
+    // Within a substitution, quotes begin anew.
+    let mut in_double = vec![false];
+    while let Some(c) = characters.next() {
+        let begins_word = joined.chars().next_back().is_none_or(|before| " \t\n;&|()`".contains(before));
+        let quoted = in_single || in_double.last() == Some(&true);
+        match c {
+            '\n' => in_comment = false,
+            _ if in_comment => {}
+            '\\' if in_single => {}
+            '\\' if characters.peek() == Some(&'\n') => {
+                characters.next();
+                continue;
+            }
+            '\\' => {
+                joined.push(c);
+                joined.extend(characters.next());
+                continue;
+            }
+            '#' if begins_word && !quoted => in_comment = true,
+            '\'' if !quoted || in_single => in_single = !in_single,
+            '"' if !in_single => in_double.iter_mut().next_back().into_iter().for_each(|within| *within = !*within),
+            '(' if !in_single && joined.ends_with(['$', '<', '>']) => in_double.push(false),
+            ')' if !quoted && in_double.len() > 1 => {
+                in_double.pop();
+            }
+            _ => {}
+        }
+        joined.push(c);
+    }
+    joined
+}
+
 /// One script while it is walked.
 pub(super) struct Script<'r, 't> {
     pub(super) reader: &'r mut Reader,
     pub(super) text: &'t str,
     /// How many scripts it stands in.
     pub(super) depth: usize,
+    pub(super) values: Values,
 }
 
 impl Script<'_, '_> {
@@ -55,11 +94,19 @@ impl Script<'_, '_> {
                 self.walk_children(node, piped, nested);
                 self.reader.simple(words, stdin(piped), self.depth);
             }
+            "command_substitution" if self.raw(node).starts_with('`') && self.raw(node).contains('\\') => {
+                self.in_backquotes(node);
+            }
             "variable_assignment" => {
                 self.assignment(node);
                 self.walk_children(node, piped, nested);
             }
-            _ => self.walk_children(node, piped, nested),
+            kind if is_understood(kind) => {
+                self.computes(node);
+                self.literal(node);
+                self.walk_children(node, piped, nested);
+            }
+            other => self.reader.unreadable(format!("`{other}` is nothing that is known here of a shell's language")),
         }
     }
 
@@ -67,6 +114,71 @@ impl Script<'_, '_> {
         for child in named_children(node) {
             self.walk(child, piped, nested + 1);
         }
+    }
+
+    /// Between backquotes a backslash is taken away before the script is read; the grammar does not know that.
+    fn in_backquotes(&mut self, node: Node<'_>) {
+        let raw = self.raw(node);
+        let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
+        let mut texts = [String::new(), String::new()];
+        let mut characters = inner.chars().peekable();
+        while let Some(c) = characters.next() {
+            // In double quotes, one before a double quote goes too.
+            let next = characters.peek().copied();
+            for (in_quotes, text) in texts.iter_mut().enumerate() {
+                let goes = matches!(next, Some('$' | '`' | '\\')) || (in_quotes == 1 && next == Some('"'));
+                if c != '\\' || !goes {
+                    text.push(c);
+                }
+            }
+            if c == '\\' && matches!(next, Some('$' | '`' | '\\' | '"')) {
+                texts.iter_mut().for_each(|text| text.extend(next));
+                characters.next();
+            }
+        }
+        let [bare, quoted] = texts;
+        if bare != quoted && node.parent().is_some_and(|parent| parent.kind() == "string") {
+            self.reader.script(&quoted, self.depth + 1);
+        } else {
+            self.reader.script(&bare, self.depth + 1);
+        }
+    }
+
+    /// Where a shell counts, it takes the values of names for what is to be counted, and runs substitutions in them.
+    fn computes(&mut self, node: Node<'_>) {
+        let has = |kind: &str| children(node).iter().any(|child| child.kind() == kind);
+        match node.kind() {
+            "arithmetic_expansion" | "c_style_for_statement" | "subscript" => self.reader.counts(),
+            "compound_statement" if has("((") => self.reader.counts(),
+            "test_operator" if ["-v", "-R", "-eq", "-ne", "-lt", "-le", "-gt", "-ge"].contains(&self.raw(node)) => {
+                self.reader.counts();
+            }
+            "expansion" if has("@") && has("P") => {
+                self.reader.unreadable("a value that is expanded like a prompt cannot be read");
+            }
+            "expansion" if has(":") || has("!") || has("@") => self.reader.counts(),
+            _ => {}
+        }
+    }
+
+    /// What stands for itself; a substitution in it is one that the grammar has not taken apart.
+    fn literal(&mut self, node: Node<'_>) {
+        if node.named_child_count() > 0 {
+            return;
+        }
+        let text = match node.kind() {
+            "raw_string" | "heredoc_start" | "heredoc_end" => self.raw(node).to_owned(),
+            "ansi_c_string" => self.word(node).shown(),
+            "heredoc_content" | "heredoc_body" if is_literal_heredoc(node, self.text) => self.raw(node).to_owned(),
+            _ => {
+                let raw = self.raw(node).to_owned();
+                if has_substitution(&raw) {
+                    self.reader.unreadable("a substitution in it cannot be read");
+                }
+                raw.replace('\\', "")
+            }
+        };
+        self.reader.bears(&text);
     }
 
     /// A command or a group of them, and where its input comes from.
@@ -116,7 +228,7 @@ impl Script<'_, '_> {
         match node.kind() {
             "herestring_redirect" => {
                 let word = named_children(node).last().map(|word| self.word(*word))?;
-                Some(word.text().map_or(Stdin::Unknown, Stdin::Text))
+                Some(word.text().map_or(Stdin::Written, Stdin::Text))
             }
             "heredoc_redirect" => Some(self.heredoc(node)),
             "file_redirect" => self.raw(node).contains('<').then_some(Stdin::Unknown),
@@ -126,11 +238,11 @@ impl Script<'_, '_> {
 
     fn heredoc(&self, node: Node<'_>) -> Stdin {
         let part = |kind: &str| named_children(node).into_iter().find(|child| child.kind() == kind);
-        let (Some(start), Some(body)) = (part("heredoc_start"), part("heredoc_body")) else { return Stdin::Unknown };
+        let (Some(start), Some(body)) = (part("heredoc_start"), part("heredoc_body")) else { return Stdin::Written };
         let body = self.raw(body);
         let is_literal = self.raw(start).contains(['\'', '"', '\\']);
         if !is_literal && body.contains(['$', '`', '\\']) {
-            return Stdin::Unknown;
+            return Stdin::Written;
         }
         if self.raw(node).contains("<<-") {
             return Stdin::Text(body.lines().map(|line| line.trim_start_matches('\t')).collect::<Vec<_>>().join("\n"));
@@ -155,8 +267,18 @@ impl Script<'_, '_> {
     fn assignment(&mut self, node: Node<'_>) {
         let text = self.text;
         let name = node.child_by_field_name("name").and_then(|name| text.get(name.byte_range())).unwrap_or_default();
+        let name = name.split('[').next().unwrap_or_default();
         let value = node.child_by_field_name("value").map(|value| self.word(value)).unwrap_or_default();
-        self.reader.assignment(name, &value, self.depth);
+        let parent = node.parent().map_or("", |parent| parent.kind());
+        let given = match parent {
+            "command" => For::OneCommand,
+            "declaration_command" => For::AllCommands,
+            _ => For::Shell,
+        };
+        self.reader.assignment(name, &value, given, self.depth);
+        if is_certain(node) {
+            self.values.is_set(name);
+        }
     }
 
     fn raw(&self, node: Node<'_>) -> &str {
@@ -164,51 +286,127 @@ impl Script<'_, '_> {
     }
 
     /// A word as the command will see it.
-    fn word(&self, node: Node<'_>) -> Word {
-        // What ends within a character, since the grammar has seen letters, is no word that could be told.
-        let Some(raw) = self.text.get(node.byte_range()) else { return Word::unknown() };
-        let mut word = Word::default();
-        let inner = |from: usize| raw.get(from..raw.len().saturating_sub(1)).unwrap_or_default();
-        match node.kind() {
-            "raw_string" => word.0.extend(Word::of(inner(1)).0),
-            "ansi_c_string" => word.push_ansi_c(inner(2)),
-            "string" => self.quoted(node, &mut word),
-            "command_name" | "translated_string" => {
-                word = node.named_child(0).map_or_else(Word::unknown, |child| self.word(child));
-            }
-            "concatenation" => {
-                if is_brace_list(raw) {
-                    return Word::unknown();
-                }
-                self.parts(node, &mut word, Word::push_bare);
-            }
-            _ if node.named_child_count() == 0 => word.push_bare(raw),
-            _ => word = Word::unknown(),
-        }
-        word
+    pub(super) fn word(&self, node: Node<'_>) -> Word {
+        word(node, self.text, &self.values)
     }
+}
 
-    /// The parts of a word one after another; what the grammar leaves out between them is text.
-    fn parts(&self, node: Node<'_>, word: &mut Word, push: fn(&mut Word, &str)) {
-        let mut at = node.start_byte();
-        for child in children(node) {
-            push(word, self.text.get(at..child.start_byte()).unwrap_or_default());
-            word.0.extend(self.word(child).0);
-            at = child.end_byte();
+/// A word of a script as the command will see it.
+pub(super) fn word(node: Node<'_>, text: &str, values: &Values) -> Word {
+    // What ends within a character, since the grammar has seen letters, is no word that could be told.
+    let Some(raw) = text.get(node.byte_range()) else { return Word::unknown() };
+    let mut found = Word::default();
+    let inner = |from: usize| raw.get(from..raw.len().saturating_sub(1)).unwrap_or_default();
+    match node.kind() {
+        "raw_string" => found = Word::of(inner(1)),
+        "ansi_c_string" => found.push_ansi_c(inner(2)),
+        "string" => quoted(node, text, values, &mut found),
+        "command_name" | "translated_string" => {
+            found = node.named_child(0).map_or_else(Word::unknown, |child| word(child, text, values));
         }
-        push(word, self.text.get(at..node.end_byte()).unwrap_or_default());
+        "concatenation" => {
+            if is_brace_list(raw) {
+                return Word::unknown();
+            }
+            parts(node, text, values, &mut found);
+        }
+        "simple_expansion" | "expansion" => found = values.of(raw, false),
+        "word" | "number" | "variable_name" => found.push_bare(raw),
+        _ if node.named_child_count() == 0 && !node.is_named() => found.push_bare(raw),
+        _ => found = Word::unknown(),
     }
+    found
+}
 
-    fn quoted(&self, node: Node<'_>, word: &mut Word) {
-        let mut at = node.start_byte() + 1;
-        let end = node.end_byte().saturating_sub(1);
-        for child in children(node).into_iter().filter(|child| child.is_named() && child.kind() != "string_content") {
-            word.push_quoted(self.text.get(at..child.start_byte()).unwrap_or_default());
-            word.0.extend(Word::unknown().0);
-            at = child.end_byte();
+/// The parts of a word one after another; what the grammar leaves out between them is text. Of a list of characters in
+/// brackets the grammar makes several parts: what follows its beginning is not told.
+fn parts(node: Node<'_>, text: &str, values: &Values, found: &mut Word) {
+    let mut at = node.start_byte();
+    for child in children(node) {
+        found.push_bare(text.get(at..child.start_byte()).unwrap_or_default());
+        found.extend(&word(child, text, values));
+        at = child.end_byte();
+        if child.kind() == "word" && text.get(child.byte_range()).is_some_and(opens_bracket) {
+            return;
         }
-        word.push_quoted(self.text.get(at..end).unwrap_or_default());
     }
+    found.push_bare(text.get(at..node.end_byte()).unwrap_or_default());
+}
+
+fn opens_bracket(raw: &str) -> bool {
+    raw.replace("\\\\", "").replace("\\[", "").contains('[')
+}
+
+fn quoted(node: Node<'_>, text: &str, values: &Values, found: &mut Word) {
+    let mut at = node.start_byte() + 1;
+    let end = node.end_byte().saturating_sub(1);
+    for child in children(node).into_iter().filter(|child| child.is_named() && child.kind() != "string_content") {
+        found.push_quoted(text.get(at..child.start_byte()).unwrap_or_default());
+        let value = match child.kind() {
+            "simple_expansion" | "expansion" => values.of(text.get(child.byte_range()).unwrap_or_default(), true),
+            "command_substitution" if tells(text.get(child.byte_range()).unwrap_or_default()) => Word::found(),
+            _ => Word::unknown_in_quotes(),
+        };
+        found.extend(&value);
+        at = child.end_byte();
+    }
+    found.push_quoted(text.get(at..end).unwrap_or_default());
+}
+
+/// What may stand in a script, beside what is walked in a way of its own.
+fn is_understood(kind: &str) -> bool {
+    matches!(
+        kind,
+        "program" | "list" | "subshell" | "compound_statement" | "do_group" | "if_statement" | "elif_clause"
+            | "else_clause" | "while_statement" | "for_statement" | "c_style_for_statement" | "case_statement"
+            | "case_item" | "negated_command" | "test_command" | "binary_expression" | "unary_expression"
+            | "ternary_expression" | "postfix_expression" | "parenthesized_expression" | "subscript" | "array"
+            | "string" | "string_content" | "translated_string" | "concatenation" | "expansion" | "simple_expansion"
+            | "arithmetic_expansion" | "command_substitution" | "process_substitution" | "brace_expression" | "word"
+            | "number" | "raw_string" | "ansi_c_string" | "regex" | "extglob_pattern" | "file_descriptor"
+            | "file_redirect" | "heredoc_redirect" | "heredoc_start" | "heredoc_body" | "heredoc_content"
+            | "heredoc_end" | "herestring_redirect" | "test_operator" | "variable_name" | "special_variable_name"
+            | "variable_assignments" | "command_name"
+            // What is broken is told of the whole script; the commands in it are read all the same.
+            | "ERROR"
+    )
+}
+
+/// The here-document's first word has quotes: nothing in the body is expanded.
+fn is_literal_heredoc(node: Node<'_>, text: &str) -> bool {
+    let mut redirect = Some(node);
+    while let Some(above) = redirect.filter(|above| above.kind() != "heredoc_redirect") {
+        redirect = above.parent();
+    }
+    let start = redirect.and_then(|redirect| children(redirect).into_iter().find(|c| c.kind() == "heredoc_start"));
+    start.and_then(|start| text.get(start.byte_range())).is_some_and(|start| start.contains(['\'', '"', '\\']))
+}
+
+/// `` ` ``, `$(`, `<(` or `>(` without a backslash before it.
+fn has_substitution(raw: &str) -> bool {
+    let mut characters = raw.chars().peekable();
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' => {
+                characters.next();
+            }
+            '`' => return true,
+            '$' | '<' | '>' if characters.peek() == Some(&'(') => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// `$(pwd)`, `$(date +%F)`: a program that says something of the machine or the repository, and of no text.
+fn tells(raw: &str) -> bool {
+    let inner = raw.strip_prefix("$(").and_then(|raw| raw.strip_suffix(')')).unwrap_or_default();
+    let mut words = inner.split_whitespace();
+    let program = words.next().unwrap_or_default();
+    let tells = matches!(program, "pwd" | "date" | "nproc" | "id" | "hostname" | "uname" | "whoami" | "arch")
+        || (program == "git" && matches!(words.next(), Some("rev-parse" | "describe" | "branch")));
+    // A format could be any text.
+    tells && inner.chars().all(|c| c.is_ascii_alphanumeric() || " _-.+%:/@".contains(c)) && !inner.contains("-d")
 }
 
 fn stdin(piped: bool) -> Stdin {
@@ -220,10 +418,10 @@ fn is_brace_list(raw: &str) -> bool {
     raw.contains('{') && (raw.contains(',') || raw.contains(".."))
 }
 
-fn named_children(node: Node<'_>) -> Vec<Node<'_>> {
+pub(super) fn named_children(node: Node<'_>) -> Vec<Node<'_>> {
     node.named_children(&mut node.walk()).collect()
 }
 
-fn children(node: Node<'_>) -> Vec<Node<'_>> {
+pub(super) fn children(node: Node<'_>) -> Vec<Node<'_>> {
     node.children(&mut node.walk()).collect()
 }

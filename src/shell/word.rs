@@ -7,49 +7,99 @@ pub enum Piece {
     Character(char),
     /// What only the shell will know: nothing, or any text, also several words.
     Unknown,
+    /// The same within one word, which no space is part of.
+    Within,
 }
 
 /// A word, quotes and escapes taken away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Word(pub(super) Vec<Piece>);
+pub(super) struct Word {
+    pub(super) pieces: Vec<Piece>,
+    /// What is not known of it may be several words: it stands without quotes.
+    pub(super) splits: bool,
+    /// Some of what is not known of it was not there before the command line: it may hold anything.
+    pub(super) is_made: bool,
+}
 
 impl Word {
     /// A word of known text.
     pub(super) fn of(text: &str) -> Self {
-        Self(text.chars().map(Piece::Character).collect())
+        Self { pieces: text.chars().map(Piece::Character).collect(), splits: false, is_made: false }
     }
 
     /// A word of which nothing is known.
     pub(super) fn unknown() -> Self {
-        Self(vec![Piece::Unknown])
+        Self { pieces: vec![Piece::Unknown], splits: true, is_made: true }
+    }
+
+    /// Of this one word nothing is known.
+    pub(super) fn unknown_in_quotes() -> Self {
+        Self { pieces: vec![Piece::Unknown], splits: false, is_made: true }
+    }
+
+    /// A value in quotes that this command line has not made: what the environment holds, a date, a folder.
+    pub(super) fn found() -> Self {
+        Self { pieces: vec![Piece::Unknown], splits: false, is_made: false }
+    }
+
+    /// The text of a program in another language, where what is not known of it was found and not made: a name stands
+    /// for that.
+    pub(super) fn as_program(&self, gap: &str) -> Option<String> {
+        let text = |piece: &Piece| match piece {
+            Piece::Character(c) => c.to_string(),
+            Piece::Unknown | Piece::Within => gap.to_owned(),
+        };
+        (self.is_known() || !self.is_made).then(|| self.pieces.iter().map(text).collect())
+    }
+
+    /// Some pieces of it.
+    pub(super) fn part(&self, pieces: Option<&[Piece]>) -> Self {
+        Self { pieces: pieces.unwrap_or_default().to_vec(), splits: self.splits, is_made: self.is_made }
+    }
+
+    /// What is not known of it is within one word.
+    pub(super) fn within(&mut self) {
+        self.pieces.iter_mut().filter(|piece| **piece == Piece::Unknown).for_each(|piece| *piece = Piece::Within);
+    }
+
+    /// One word after the other, as one.
+    pub(super) fn extend(&mut self, other: &Self) {
+        self.pieces.extend(&other.pieces);
+        self.splits |= other.splits;
+        self.is_made |= other.is_made;
+    }
+
+    /// Every part of it is known.
+    pub(super) fn is_known(&self) -> bool {
+        self.pieces.iter().all(|piece| matches!(piece, Piece::Character(_)))
     }
 
     /// The text, if all of it is known.
     pub(super) fn text(&self) -> Option<String> {
-        self.0
+        self.pieces
             .iter()
             .map(|piece| match piece {
                 Piece::Character(c) => Some(*c),
-                Piece::Unknown => None,
+                Piece::Unknown | Piece::Within => None,
             })
             .collect()
     }
 
     /// The last part of a path, if it is known, such as `git` of `/usr/bin/git` and of `$HOME/bin/git`.
     pub(super) fn file_name(&self) -> Self {
-        let slash = self.0.iter().rposition(|piece| *piece == Piece::Character('/'));
-        Self(self.0.get(slash.map_or(0, |at| at + 1)..).unwrap_or_default().to_vec())
+        let slash = self.pieces.iter().rposition(|piece| *piece == Piece::Character('/'));
+        self.part(self.pieces.get(slash.map_or(0, |at| at + 1)..))
     }
 
     /// For a person: `…` stands for what is not known.
     pub(super) fn shown(&self) -> String {
         let mut shown = String::new();
-        for piece in &self.0 {
+        for piece in &self.pieces {
             match piece {
                 Piece::Character(c) if c.is_control() => shown.push(' '),
                 Piece::Character(c) => shown.push(*c),
-                Piece::Unknown if shown.ends_with('…') => {}
-                Piece::Unknown => shown.push('…'),
+                Piece::Unknown | Piece::Within if shown.ends_with('…') => {}
+                Piece::Unknown | Piece::Within => shown.push('…'),
             }
         }
         shown
@@ -63,11 +113,13 @@ impl Word {
             match c {
                 '\\' => match characters.next() {
                     Some('\n') => {}
-                    Some(kept) => self.0.push(Piece::Character(kept)),
-                    None => self.0.push(Piece::Character('\\')),
+                    Some(kept) => self.pieces.push(Piece::Character(kept)),
+                    None => self.pieces.push(Piece::Character('\\')),
                 },
-                '*' | '?' | '[' | '$' | '`' => self.0.push(Piece::Unknown),
-                other => self.0.push(Piece::Character(other)),
+                // The grammar makes the end of a line a part of the next word behind a comment.
+                ' ' | '\t' | '\n' if self.pieces.is_empty() => {}
+                ' ' | '\t' | '\n' | '*' | '?' | '[' | '$' | '`' => self.extend(&Self::unknown()),
+                other => self.pieces.push(Piece::Character(other)),
             }
         }
     }
@@ -81,10 +133,10 @@ impl Word {
                     characters.next();
                 }
                 ('\\', Some(kept @ ('$' | '`' | '"' | '\\'))) => {
-                    self.0.push(Piece::Character(*kept));
+                    self.pieces.push(Piece::Character(*kept));
                     characters.next();
                 }
-                (other, _) => self.0.push(Piece::Character(other)),
+                (other, _) => self.pieces.push(Piece::Character(other)),
             }
         }
     }
@@ -93,12 +145,12 @@ impl Word {
     pub(super) fn push_ansi_c(&mut self, raw: &str) {
         let mut rest = raw;
         while let Some((before, escape)) = rest.split_once('\\') {
-            self.0.extend(before.chars().map(Piece::Character));
+            self.pieces.extend(before.chars().map(Piece::Character));
             let (pieces, after) = ansi_c_escape(escape);
-            self.0.extend(pieces);
+            self.pieces.extend(pieces);
             rest = after;
         }
-        self.0.extend(rest.chars().map(Piece::Character));
+        self.pieces.extend(rest.chars().map(Piece::Character));
     }
 }
 
@@ -135,11 +187,11 @@ fn number(digits: &str, radix: u32, most: usize) -> (Vec<Piece>, &str) {
 pub(super) fn joined(words: &[Word]) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     for (index, word) in words.iter().enumerate() {
-        let touches = pieces.last() == Some(&Piece::Unknown) || word.0.first() == Some(&Piece::Unknown);
+        let touches = pieces.last() == Some(&Piece::Unknown) || word.pieces.first() == Some(&Piece::Unknown);
         if index > 0 && !touches {
             pieces.push(Piece::Character(' '));
         }
-        pieces.extend(&word.0);
+        pieces.extend(&word.pieces);
     }
     pieces
 }

@@ -62,6 +62,7 @@ mod screen;
 mod session_file;
 mod signals;
 mod slips;
+mod slips_generated;
 mod steer;
 mod subagent;
 mod switch;

@@ -14,14 +14,16 @@ pub use pattern::CommandPattern;
 /// It is meant if *any* of its commands may match a pattern of `wanted` (all do, where that is empty) and no
 /// pattern of `except`. These only count where the whole line is understood.
 pub fn because(reading: &Reading, wanted: &[CommandPattern], except: &[CommandPattern]) -> Option<String> {
-    let is_clear = reading.doubts().is_empty() && reading.commands().iter().all(Command::is_known);
+    let is_clear = reading.doubts().is_empty()
+        && reading.commands().iter().all(|command| command.is_known() || command.is_carried());
     let mut found: Option<(bool, String)> = None;
     for command in reading.commands() {
         let pattern = wanted.iter().find(|pattern| may_match(command, pattern));
-        let is_meant = if wanted.is_empty() { !command.only_starts() } else { pattern.is_some() };
+        let is_meant =
+            if wanted.is_empty() { !command.only_starts() && !command.is_carried() } else { pattern.is_some() };
         let is_excepted = is_clear && except.iter().any(|pattern| may_match(command, pattern));
         if is_meant && !is_excepted {
-            let known = command.is_known();
+            let known = command.is_known() && !command.is_carried();
             // What is certain says more than what may be.
             if found.as_ref().is_none_or(|(certain, _)| known && !certain) {
                 found = Some((known, in_words(command, pattern)));
@@ -40,6 +42,9 @@ fn in_words(command: &Command, pattern: Option<&CommandPattern>) -> String {
     match (command.unreadable(), pattern) {
         (Some(why), Some(pattern)) => format!("{why}: it may be `{pattern}`"),
         (Some(why), None) => why.to_owned(),
+        (None, Some(pattern)) if command.is_carried() => {
+            format!("`{}`, which a program that is not known is given, matches `{pattern}`", command.shown())
+        }
         (None, Some(pattern)) if command.is_known() => format!("`{}` matches `{pattern}`", command.shown()),
         (None, Some(pattern)) => format!("`{}` may be `{pattern}`", command.shown()),
         (None, None) => format!("`{}`", command.shown()),

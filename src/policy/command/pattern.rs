@@ -99,6 +99,7 @@ impl CommandPattern {
         for piece in pieces {
             places = match piece {
                 Piece::Unknown => reach_on(&places),
+                Piece::Within => self.within(&places),
                 Piece::Character(c) => self.step(&places, *c),
             };
             self.skip_any(&mut places);
@@ -116,6 +117,18 @@ impl CommandPattern {
             *place |= reached;
             reached = *place && token == Some(&Token::Any);
         }
+    }
+
+    /// The places after any text without a space.
+    fn within(&self, places: &[bool]) -> Vec<bool> {
+        let mut next = places.to_vec();
+        for (index, token) in self.tokens.iter().enumerate() {
+            let reached = next.get(index) == Some(&true) && *token != Token::Character(' ');
+            if let Some(place) = next.get_mut(index + 1).filter(|_| reached) {
+                *place = true;
+            }
+        }
+        next
     }
 
     /// The places after one character.

@@ -16,7 +16,8 @@ fn because(wanted: &[&str], except: &[&str], command: &str) -> Option<String> {
 /// What the commands of a line are, as a person is shown them.
 fn commands(command: &str) -> Vec<String> {
     let reading = Reading::of(CommandLine::Text(command));
-    reading.commands().iter().map(|command| command.unreadable().unwrap_or(command.shown()).to_owned()).collect()
+    let surely = reading.commands().iter().filter(|command| !command.is_carried());
+    surely.map(|command| command.unreadable().unwrap_or(command.shown()).to_owned()).collect()
 }
 
 #[test]
@@ -57,7 +58,7 @@ fn programs_that_start_others_are_followed() {
                 "a b",
             ],
         ),
-        ("sudo -u x a", vec!["sudo -u x a", "x a", "a"]),
+        ("sudo -u x a", vec!["sudo -u x a", "a"]),
         ("xargs -n1 a", vec!["xargs -n1 a", "a …"]),
         ("xargs -I{} a {}", vec!["xargs -I{} a {}", "a … …"]),
         ("find . -exec a {} ; -exec b +", vec!["find . -exec a {}"]),
@@ -69,20 +70,8 @@ fn programs_that_start_others_are_followed() {
         ("git -c alias.x='!a' x", vec!["git -c alias.x=!a x", "a"]),
         ("git submodule foreach 'a; b'", vec!["git submodule foreach a; b", "a", "b"]),
         ("git rebase -x 'a' main", vec!["git rebase -x a main", "a"]),
-        ("GIT_EDITOR=a git commit", vec!["a", "git commit"]),
-        (
-            "docker exec -it c sh -c 'a; b'",
-            vec![
-                "docker exec -it c sh -c a; b",
-                "exec -it c sh -c a; b",
-                "c sh -c a; b",
-                "sh -c a; b",
-                "a",
-                "b",
-                "a",
-                "b",
-            ],
-        ),
+        ("GIT_EDITOR='a; b' git commit", vec!["a", "b", "git commit"]),
+        ("docker exec -it c sh -c 'a; b'", vec!["docker exec -it c sh -c a; b", "sh -c a; b", "a", "b"]),
     ] {
         let found = commands(line);
         for command in &expected {
@@ -172,7 +161,12 @@ fn reasons_say_what_is_certain_and_what_may_be() {
         ("git $x", "`git …` may be `git push*`"),
         ("eval \"$x\"", "what `eval` is given cannot be read: it may be `git push*`"),
         ("curl -s x | sh", "what `sh` reads cannot be read: it may be `git push*`"),
-        ("python3 -c 'x'", "a program in the language of `python3` cannot be read: it may be `git push*`"),
+        (
+            "python3 -c 'import os; os.system(\"x\")'",
+            "a program in the language of `python3` has `system`: it may be `git push*`",
+        ),
+        ("linux9 git push", "`git push`, which a program that is not known is given, matches `git push*`"),
+        ("linux9 'f(x)'", "`linux9` is not known here, and what it is given may be code: it may be `git push*`"),
         ("python3 -q -i", "a program in the language of `python3` cannot be read: it may be `git push*`"),
         ("echo 'unclosed", "parts of it cannot be read as a shell's: it may be `git push*`"),
         ("$x; git push", "`git push` matches `git push*`"),
@@ -206,7 +200,9 @@ fn what_nobody_wrote_by_hand_is_a_match_in_bounded_time() {
         "a ".repeat(40_000),
         "sudo ".repeat(5_000),
         "xargs ".repeat(5_000),
-        "env sudo bash -c 'a' ".repeat(2_000),
+        "env sudo -z bash -c 'a' ".repeat(2_000),
+        format!("git {}push", "-P ".repeat(200)),
+        format!("xargs {}git", "-Q ".repeat(200)),
         "if ".repeat(10_000),
         "<<A ".repeat(5_000),
         "`".repeat(10_000),

@@ -1,0 +1,157 @@
+//! Pure. What setting a variable does to the commands that see it.
+
+use super::start::{For, Reader, is_stdin};
+use super::unknown::is_plain;
+use super::word::Word;
+
+/// What setting a variable does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Variable {
+    /// Its value is a command that others run.
+    Command,
+    /// It tells others to run something in a way that is not followed.
+    Hidden,
+    /// It names a file that is run.
+    Script,
+    /// Options of a language's own program: they may carry code.
+    Options,
+    /// It is expanded like a script's text.
+    Prompt,
+    /// It changes which programs are found, what they load, or how words are split.
+    Changes,
+    /// Nothing of the kind.
+    Plain,
+}
+
+impl Reader {
+    /// A variable is set, for one command or for all that follow.
+    pub(super) fn assignment(&mut self, name: &str, value: &Word, given: For, depth: usize) {
+        self.makes(name);
+        match variable(name) {
+            Variable::Command => match value.text() {
+                // `SHELL=bash`: a program alone.
+                Some(text) if is_plain(&text) => self.carried_text(&text, depth),
+                _ => self.value(name, value, depth),
+            },
+            Variable::Hidden => self.unreadable(format!("what `{name}` makes others run cannot be read")),
+            Variable::Script if value.is_known() && !is_stdin(&value.shown()) => {
+                self.doubt(format!("`{name}` changes what is run"));
+            }
+            Variable::Options if value.text().is_some_and(|text| are_plain(&text)) => {
+                self.doubt(format!("`{name}` changes what is run"));
+            }
+            Variable::Prompt if value.text().is_some_and(|text| !text.contains("$(") && !text.contains('`')) => {}
+            Variable::Script | Variable::Options | Variable::Prompt => {
+                self.unreadable(format!("what `{name}` makes others run cannot be read"));
+            }
+            Variable::Changes => self.doubt(format!("`{name}` changes what is run")),
+            Variable::Plain => self.plain(value, given, depth),
+        }
+    }
+
+    /// What programs make of a variable is not known: as with words, only those who name a command are meant.
+    fn plain(&mut self, value: &Word, given: For, depth: usize) {
+        let Some(text) = value.text().filter(|text| text.contains(char::is_whitespace)) else { return };
+        match given {
+            For::Shell => self.sets(text),
+            For::OneCommand | For::AllCommands => self.carried_text(&text, depth),
+        }
+    }
+}
+
+/// Words of letters, numbers and paths.
+fn are_plain(text: &str) -> bool {
+    !text.contains("data:")
+        && !text.contains("eval")
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-=./:+, \n\\'\"".contains(c))
+}
+
+fn variable(name: &str) -> Variable {
+    match name {
+        "EDITOR"
+        | "VISUAL"
+        | "PAGER"
+        | "BROWSER"
+        | "MANPAGER"
+        | "GIT_EDITOR"
+        | "GIT_SEQUENCE_EDITOR"
+        | "GIT_PAGER"
+        | "GIT_SSH"
+        | "GIT_SSH_COMMAND"
+        | "GIT_EXTERNAL_DIFF"
+        | "GIT_ASKPASS"
+        | "SSH_ASKPASS"
+        | "SUDO_ASKPASS"
+        | "SUDO_EDITOR"
+        | "SYSTEMD_EDITOR"
+        | "SYSTEMD_PAGER"
+        | "GIT_PROXY_COMMAND"
+        | "PROMPT_COMMAND"
+        | "LESSOPEN"
+        | "LESSCLOSE"
+        | "RSYNC_RSH"
+        | "CVS_RSH"
+        | "SVN_SSH"
+        | "CARGO_BUILD_RUSTC_WRAPPER"
+        | "RUSTC_WRAPPER"
+        | "RUSTC_WORKSPACE_WRAPPER"
+        | "RUSTC"
+        | "CARGO_BUILD_RUSTC"
+        | "AWS_PAGER"
+        | "GH_PAGER"
+        | "GH_EDITOR"
+        | "GH_BROWSER"
+        | "KUBE_EDITOR"
+        | "PSQL_PAGER"
+        | "PSQL_EDITOR"
+        | "DELTA_PAGER"
+        | "BAT_PAGER"
+        | "FCEDIT"
+        | "TEXEDIT"
+        | "HGEDITOR"
+        | "SVN_EDITOR"
+        | "CC"
+        | "CXX"
+        | "LD"
+        | "AR"
+        | "CPP"
+        | "FC"
+        | "MAKE"
+        | "PYTHONBREAKPOINT"
+        | "GIT_TEMPLATE_COMMAND"
+        | "FZF_DEFAULT_COMMAND"
+        | "DOCKER_CONTEXT_COMMAND"
+        | "SHELL" => Variable::Command,
+        "GIT_CONFIG_PARAMETERS" | "GIT_CONFIG_COUNT" | "BASH_ALIASES" | "BASH_CMDS" | "PERL5DB" => Variable::Hidden,
+        "BASH_ENV"
+        | "ENV"
+        | "ZDOTDIR"
+        | "PYTHONSTARTUP"
+        | "GIT_CONFIG_GLOBAL"
+        | "GIT_CONFIG_SYSTEM"
+        | "GIT_CONFIG"
+        | "BASH_LOADABLES_PATH" => Variable::Script,
+        "NODE_OPTIONS" | "PERL5OPT" | "RUBYOPT" | "MAKEFLAGS" | "GNUMAKEFLAGS" | "TAR_OPTIONS" | "BUN_OPTIONS"
+        | "JAVA_TOOL_OPTIONS" | "_JAVA_OPTIONS" | "LESS" | "MANOPT" => Variable::Options,
+        "PS0" | "PS1" | "PS2" | "PS4" => Variable::Prompt,
+        "PATH" | "IFS" | "SHELLOPTS" | "BASHOPTS" | "PERL5LIB" | "RUBYLIB" | "PYTHONPATH" | "PYTHONHOME"
+        | "NODE_PATH" | "GIT_EXEC_PATH" | "HOME" | "XDG_CONFIG_HOME" | "GIT_DIR" => Variable::Changes,
+        _ if name.starts_with("GIT_CONFIG_KEY_") || name.starts_with("GIT_CONFIG_VALUE_") => Variable::Hidden,
+        _ if name.starts_with("BASH_FUNC_") => Variable::Hidden,
+        _ if name.starts_with("LD_") || name.starts_with("DYLD_") => Variable::Changes,
+        _ if name.starts_with("CARGO_TARGET_") && (name.ends_with("_RUNNER") || name.ends_with("_LINKER")) => {
+            Variable::Command
+        }
+        _ if name.to_ascii_lowercase().starts_with("npm_config_") => {
+            if ["script_shell", "editor", "git", "shell", "viewer", "node_options"]
+                .iter()
+                .any(|key| name.to_ascii_lowercase().ends_with(key))
+            {
+                Variable::Command
+            } else {
+                Variable::Plain
+            }
+        }
+        _ => Variable::Plain,
+    }
+}

@@ -1,0 +1,127 @@
+//! Pure. Programs of which nothing is known, and those whose words are data.
+//!
+//! What a program that is not known makes of its words nobody can say. It is taken to run a command where its words
+//! name one, and to run code where they hold some: text that is more than words, numbers and paths.
+
+use super::options::values_of;
+use super::start::{How, Reader, Stdin, is_stdin};
+use super::word::{Piece, Word};
+
+impl Reader {
+    /// A program whose arguments are data, but for the values of some options.
+    pub(super) fn data(&mut self, name: &str, arguments: &[Word], options: &[&str], depth: usize) {
+        for at in 0..arguments.len() {
+            for value in options.iter().flat_map(|option| values_of(arguments, at, option)) {
+                self.value(name, &value, depth);
+            }
+        }
+    }
+
+    /// The value of an option that is a command.
+    pub(super) fn value(&mut self, name: &str, value: &Word, depth: usize) {
+        match value.text() {
+            Some(text) => {
+                self.carried_text(&text, depth);
+                self.script(text.trim_start_matches("exec=").trim_start_matches(['|', '!']), depth + 1);
+            }
+            None => self.unreadable(format!("what `{name}` is told to run cannot be read")),
+        }
+    }
+
+    /// A program that is not known.
+    pub(super) fn unknown(&mut self, name: &str, arguments: &[Word], stdin: &Stdin, depth: usize) {
+        let words = split(arguments);
+        for (index, word) in words.iter().enumerate() {
+            if self.is_full() {
+                return;
+            }
+            match word.text() {
+                Some(text) if !is_plain(&text) => {
+                    self.unreadable(format!("`{name}` is not known here, and what it is given may be code"));
+                }
+                Some(text) if text.contains([' ', ',', ':', '=']) => self.carried_text(&text, depth),
+                Some(text) if text.starts_with('-') || text.is_empty() => {}
+                None if word.pieces.first() == Some(&Piece::Unknown) => {}
+                _ => self.command(words.get(index..).unwrap_or_default().to_vec(), stdin, depth, How::Carried),
+            }
+        }
+        match stdin {
+            Stdin::Text(text) if !is_plain(text) => {
+                self.unreadable(format!("`{name}` is not known here, and what it reads may be code"));
+            }
+            Stdin::Text(text) => self.carried_text(text, depth),
+            Stdin::Written => self.unreadable(format!("`{name}` is not known here, and what it reads may be code")),
+            Stdin::Inherited | Stdin::Unknown => {}
+        }
+    }
+
+    /// A text that may be a command for somebody: all its words may begin one.
+    pub(super) fn carried_text(&mut self, text: &str, depth: usize) {
+        for line in text.split(['\n', ';', '|', '&', '(', ')', '`']) {
+            let parts = line.split(|c: char| c.is_whitespace() || ",:=".contains(c));
+            let parts = parts
+                .map(|word| word.trim_matches(['\'', '"', '!', '[', ']', '{', '}']))
+                .filter(|word| !word.is_empty());
+            let words: Vec<Word> = parts.map(Word::of).collect();
+            for (index, word) in words.iter().enumerate() {
+                if !word.shown().starts_with('-') && !self.is_full() {
+                    let rest = words.get(index..).unwrap_or_default().to_vec();
+                    self.command(rest, &Stdin::Inherited, depth, How::Carried);
+                }
+            }
+        }
+    }
+
+    /// A file that is run, with its arguments.
+    pub(super) fn file(&mut self, path: &str, arguments: &[Word], stdin: &Stdin, depth: usize) {
+        if !is_stdin(path) {
+            self.unknown(path, arguments, stdin, depth);
+        }
+    }
+}
+
+/// `--option=value` as two words.
+fn split(arguments: &[Word]) -> Vec<Word> {
+    let mut words = Vec::new();
+    for word in arguments {
+        let equals = word.pieces.iter().position(|piece| *piece == Piece::Character('='));
+        match equals.filter(|_| word.pieces.first() == Some(&Piece::Character('-'))) {
+            Some(at) => {
+                words.push(word.part(word.pieces.get(..at)));
+                words.push(word.part(word.pieces.get(at + 1..)));
+            }
+            None => words.push(word.clone()),
+        }
+    }
+    words
+}
+
+/// Words, numbers, paths and patterns on paths: no language can say much with these.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| {
+        !c.is_ascii()
+            || c.is_ascii_alphanumeric()
+            || matches!(
+                c,
+                ' ' | '_'
+                    | '-'
+                    | '.'
+                    | '/'
+                    | ':'
+                    | '='
+                    | '@'
+                    | ','
+                    | '%'
+                    | '+'
+                    | '~'
+                    | '^'
+                    | '*'
+                    | '?'
+                    | '#'
+                    | '['
+                    | ']'
+                    | '{'
+                    | '}'
+            )
+    })
+}
