@@ -41,6 +41,10 @@ pub fn session_files_open_in(pid: i32, known: &dyn Fn(FileId) -> bool) -> io::Re
                 return None;
             }
             let id = file_at(&link)?;
+            // Closed meanwhile, its number may be another file's, or a pipe's.
+            if fs::read_link(&link).ok()? != called {
+                return None;
+            }
             let found = is_session(name) || known(id);
             found.then(|| SessionFile { id, path: named_from_here(pid, name, removed, id, &link), link })
         })

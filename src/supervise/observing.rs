@@ -81,7 +81,7 @@ impl Supervisor {
                         // What the file that had the name until now has shown does not count again.
                         inputs.extend(self.read_all());
                     }
-                    let claimed = Held::open_through(&file.link, file.path.clone()).map_err(Unclaimed::from);
+                    let claimed = Held::open_through(&file.link, file.id, file.path.clone()).map_err(Unclaimed::from);
                     match claimed.and_then(|held| self.sessions.claim(held, &agent)) {
                         Ok(()) => inputs.extend(self.read(file.id)),
                         // Closed meanwhile.

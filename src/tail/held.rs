@@ -38,15 +38,21 @@ pub enum Whereabouts {
 impl Held {
     /// Opens the file that this path leads to at the moment.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Self::open_through(path, path.to_owned())
+        let cursor = Cursor::open(path)?;
+        let id = id_of(&cursor.file().metadata()?);
+        Ok(Self { id, name: path.to_owned(), path: path.to_owned(), cursor })
     }
 
-    /// Opens the file that `link` leads to, such as `/proc/PID/fd/N`, a descriptor of its writer: it leads to what the
-    /// writer has open whatever its name leads to, and from any mount namespace. `path` is its name as seen from here.
-    pub fn open_through(link: &Path, path: PathBuf) -> io::Result<Self> {
-        let cursor = Cursor::open(link)?;
-        let id = id_of(&cursor.file().metadata()?);
-        Ok(Self { id, name: path.clone(), path, cursor })
+    /// Opens this file by `link`, such as `/proc/PID/fd/N`, a descriptor of its writer: it leads to what the writer has
+    /// open whatever its name leads to, and from any mount namespace. `path` is its name as seen from here. A descriptor
+    /// that was closed meanwhile may be another file, or a pipe: then it is not found.
+    pub fn open_through(link: &Path, id: FileId, path: PathBuf) -> io::Result<Self> {
+        let gone = || io::Error::from(io::ErrorKind::NotFound);
+        let cursor = Cursor::open(link).map_err(|error| if file_at(link) == Some(id) { error } else { gone() })?;
+        match id_of(&cursor.file().metadata()?) == id {
+            true => Ok(Self { id, name: path.clone(), path, cursor }),
+            false => Err(gone()),
+        }
     }
 
     /// Which file it is.

@@ -54,7 +54,7 @@ impl Written {
             let is_page = name_of(&open.path).is_some_and(|page| page.thread == *thread)
                 && open.path.file_name() != name.file_name();
             let called = if is_page { open.path.clone() } else { name.clone() };
-            match Held::open_through(&open.link, called.clone()) {
+            match Held::open_through(&open.link, open.id, called.clone()) {
                 Ok(file) => return Ok(Some(Found { file, name: called, open: true })),
                 // It was closed meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -109,11 +109,28 @@ fn a_file_is_opened_through_its_writers_descriptor_whatever_has_its_name() {
     fs::remove_file(&path).unwrap();
     fs::write(&path, "another\n").unwrap();
     let link = format!("/proc/{}/fd/{}", std::process::id(), writer.as_raw_fd());
-    let mut held = Held::open_through(Path::new(&link), path.clone()).unwrap();
+    let id = file_at(Path::new(&link)).unwrap();
+    let mut held = Held::open_through(Path::new(&link), id, path.clone()).unwrap();
     assert_eq!(lines(&mut held), ["one"]);
     assert_ne!(file_at(&path), Some(held.id()));
     assert_eq!(file_at(&held.own_link()), Some(held.id()));
     assert_eq!(held.whereabouts(), Whereabouts::Replaced);
+}
+
+#[test]
+fn a_descriptor_that_is_something_else_by_now_is_not_found() {
+    let (temp, path) = file();
+    let id = file_at(&path).unwrap();
+    let other = temp.path().join("other");
+    fs::write(&other, "another\n").unwrap();
+    let (pipe, _writer) = std::io::pipe().unwrap();
+    let (socket, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+    let another = File::open(&other).unwrap();
+    for descriptor in [pipe.as_raw_fd(), socket.as_raw_fd(), another.as_raw_fd(), 1 << 20] {
+        let link = format!("/proc/self/fd/{descriptor}");
+        let error = Held::open_through(Path::new(&link), id, path.clone()).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{link}: {error}");
+    }
 }
 
 #[test]
