@@ -321,6 +321,17 @@ impl Agent {
         self.threads.iter().filter(sent)
     }
 
+    /// A request of this thread was sent and has no answer; or the thread does not ask at the gate, so that nobody can tell.
+    pub(super) fn is_under_way(&self, thread: &Thread) -> bool {
+        thread.admission.is_open() || !self.asks_first(thread)
+    }
+
+    /// Some request of its was sent and has no answer, and all its threads ask before they send another.
+    pub(super) fn has_sent_all(&self) -> bool {
+        self.sent().next().is_some()
+            && self.threads.values().all(|thread| !thread.phase.goes_on() || self.asks_first(thread))
+    }
+
     /// Notes what is under way as lost: the agent is being ended. What was let through is noted once its processes are gone
     /// ([`Agent::settle`]): its answer may still come. Of a thread that does not ask first nobody can tell whether what its
     /// session file tells of was sent yet.

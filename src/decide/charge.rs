@@ -173,6 +173,7 @@ impl Governor {
             limit: account.limit(),
             spent: account.spent,
             reserved,
+            all_sent: agent.has_sent_all(),
             reserved_if_routed: routed,
             turn_under_way: agent.turn_under_way() && began_before,
             fired: account.fired.max(agent.fired.get(&index).max(settled).copied()).max(account.answered_step(budget)),
@@ -190,13 +191,18 @@ impl Governor {
     /// and its peers' threads are likely to add.
     fn reserved_with(&self, index: usize, agent: &Agent, rung: Option<&Rung>, books: &dyn Books) -> Option<i64> {
         let (account, budget) = self.account(index)?;
-        let others = if is_shared(budget) { books.reserved_by_others(&account.key).max(0) } else { 0 };
         let own = self.predicted(account, budget, agent, rung);
+        Some(own.saturating_add(self.reserved_beside(account, budget, agent, books)))
+    }
+
+    /// What others than this agent have reserved of an account.
+    pub(super) fn reserved_beside(&self, account: &Account, budget: &Budget, agent: &Agent, books: &dyn Books) -> i64 {
+        let others = if is_shared(budget) { books.reserved_by_others(&account.key).max(0) } else { 0 };
         let peers = account.agents.iter().filter(|peer| **peer != agent.setup.name);
         let beside = peers.filter_map(|peer| self.agents.get(peer)).map(|peer| self.claim(account, budget, peer));
         let asked = self.adviser.as_ref().map_or(0, |adviser| adviser.claim(account, budget));
         let first = self.waited_before(account, agent);
-        Some(beside.chain([asked, first]).fold(own.saturating_add(others), i64::saturating_add))
+        beside.chain([asked, first]).fold(others, i64::saturating_add)
     }
 
     /// What is left of an account beside all that is claimed; who is `held` adds no more than it was promised.

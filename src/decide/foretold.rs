@@ -5,6 +5,10 @@
 //! request costs what it declared for a response, else what four in five of its last runs took for their first one, else
 //! as much as the dearest recent response of those that spend from the same account. Nothing is known of the first
 //! request of all.
+//!
+//! Of an agent's threads that ask at the gate, those that have asked count, each. One that has not yet asked is not sent
+//! without being looked at by itself ([`Governor::waits_for_own`]): of all of them the dearest counts, and only while no
+//! other is under way.
 
 use crate::model::{Cost, Dimension, ModelId, Response, ThreadId, Unit};
 use crate::policy::rule::{Budget, Rung};
@@ -23,8 +27,17 @@ impl Governor {
             let known = !account.per.iter().any(late);
             return if known { self.next_of(account, budget, agent, rung, (&none, &thread)) } else { 0 };
         }
+        if account.key.unit == Unit::ToolCalls {
+            return self.calls_waiting(account, budget, agent);
+        }
         let live = agent.threads.iter().filter(|(_, thread)| thread.phase.goes_on());
-        self.foretold(account, budget, agent, rung, live)
+        let (under_way, to_come): (Vec<_>, Vec<_>) = live.partition(|(_, thread)| agent.is_under_way(thread));
+        let sum = self.sum_of_next(account, budget, agent, rung, under_way.into_iter());
+        if sum > 0 {
+            return sum;
+        }
+        let to_come = to_come.into_iter().map(|thread| self.next_of(account, budget, agent, rung, thread));
+        to_come.max().unwrap_or(0)
     }
 
     /// The same for one that shares the account. One that is held at the gate, or about to end there, adds only what it
@@ -38,25 +51,25 @@ impl Governor {
 
     /// What an agent's requests that are under way are likely to add.
     pub(super) fn predicted_of_sent(&self, account: &Account, budget: &Budget, agent: &Agent) -> i64 {
-        self.foretold(account, budget, agent, None, agent.sent())
+        if account.key.unit == Unit::ToolCalls {
+            return self.calls_waiting(account, budget, agent);
+        }
+        self.sum_of_next(account, budget, agent, None, agent.sent())
     }
 
-    fn foretold<'a>(
+    fn sum_of_next<'a>(
         &self,
         account: &Account,
         budget: &Budget,
         agent: &Agent,
         rung: Option<&Rung>,
-        live: impl Iterator<Item = (&'a ThreadId, &'a Thread)>,
+        threads: impl Iterator<Item = (&'a ThreadId, &'a Thread)>,
     ) -> i64 {
-        if account.key.unit == Unit::ToolCalls {
-            return self.calls_waiting(account, budget, agent);
-        }
-        live.map(|thread| self.next_of(account, budget, agent, rung, thread)).fold(0_i64, i64::saturating_add)
+        threads.map(|thread| self.next_of(account, budget, agent, rung, thread)).fold(0_i64, i64::saturating_add)
     }
 
     /// What one thread's next request is likely to add.
-    fn next_of(
+    pub(super) fn next_of(
         &self,
         account: &Account,
         budget: &Budget,

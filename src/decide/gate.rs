@@ -34,6 +34,8 @@ pub struct Gate {
     unrecorded: BTreeSet<HookId>,
     /// Tools that meet their gate once the response that called them is known: what a question costs so far includes it.
     unjudged: BTreeSet<HookId>,
+    /// Requests that wait for answers to the agent's other threads.
+    pub(super) beside: BTreeSet<HookId>,
     /// Calls that have no answer yet.
     waiting: BTreeMap<HookId, (ThreadId, Wants)>,
     /// Which requests those are, where they are some.
@@ -66,6 +68,11 @@ impl Gate {
     /// A request of this thread waits.
     pub fn has(&self, thread: &ThreadId) -> bool {
         self.waiting.values().any(|(of, wants)| of == thread && wants.spends())
+    }
+
+    /// This request waits for answers to the agent's other threads.
+    pub fn waits_beside(&self, hook: HookId) -> bool {
+        self.beside.contains(&hook)
     }
 
     /// Some request waits.
@@ -147,6 +154,7 @@ impl Gate {
     /// Takes what waits out of the gate.
     pub(super) fn take(&mut self, hook: HookId) -> Option<(ThreadId, Wants)> {
         self.asked.remove(&hook);
+        self.beside.remove(&hook);
         self.waiting.remove(&hook)
     }
 
@@ -200,6 +208,7 @@ impl Gate {
         self.stillness = Stillness::Moves;
         self.passes.clear();
         self.waiting.clear();
+        self.beside.clear();
         self.shut = false;
         self.draining = false;
         self.failed = false;

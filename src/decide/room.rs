@@ -4,11 +4,12 @@
 //! Who waits sends nothing and so claims nothing: of several that wait, the one that has waited longest counts only what
 //! is really under way, and those that come to the gate after it count it. So nobody waits for one that waits for it, and
 //! the first one goes on, or is found not to fit, as soon as the answers under way have come. What peers were promised is
-//! not waited for: they keep it to their end. Claims of other runs are looked at every second.
+//! not waited for: they keep it to their end. Claims of other runs are looked at every second. Threads of one agent wait
+//! for each other's answers in the same way, each by itself.
 
 use std::time::Duration;
 
-use crate::model::{AgentName, Unit, Verb};
+use crate::model::{AgentName, ThreadId, Unit, Verb};
 use crate::policy::verdict::{Fired, Standing, Why, grace, judge};
 
 use super::account::{Account, Books};
@@ -16,7 +17,7 @@ use super::agent::Agent;
 use super::effect::Effect;
 use super::effective::Effective;
 use super::governor::Governor;
-use super::input::{Moment, Timer};
+use super::input::{HookId, Moment, Timer};
 use super::lifecycle::{Happening, Intent, State};
 
 /// How long an agent waits for others' claims before it is ended. After that its budget's own step applies.
@@ -85,6 +86,65 @@ impl Governor {
         let stays = self.predicted(account, budget, agent, agent.next_model()).saturating_add(promised);
         let end = standing.limit.saturating_add(grace(budget, standing));
         in_time && stays < standing.reserved && standing.spent.saturating_add(stays) <= end
+    }
+
+    /// The next request of this thread does not fit beside those of the agent's other threads that are under way, and they
+    /// may come to less: it waits for their answers. Where none is under way, the agent's own step applies. A step that
+    /// lets the governor choose may make room for it at once.
+    pub(super) fn waits_for_own(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        thread: &ThreadId,
+        books: &dyn Books,
+    ) -> bool {
+        (0..self.accounts.len()).any(|index| {
+            loop {
+                let Some((standing, fired)) = self.lacks_room_beside(now, (name, thread), index, books) else {
+                    return false;
+                };
+                if !self.gives_room(now, name, (index, &standing, fired), books) {
+                    return true;
+                }
+            }
+        })
+    }
+
+    /// The account that this request does not fit in beside others of its agent that are under way, and what would apply.
+    fn lacks_room_beside(
+        &self,
+        now: Moment,
+        (name, thread): (&AgentName, &ThreadId),
+        index: usize,
+        books: &dyn Books,
+    ) -> Option<(Standing, Fired)> {
+        let (account, budget) = self.account(index)?;
+        let agent = self.agents.get(name)?;
+        let passed = account.is_past(now.wall) || self.observes_account(index) || !self.concerns(index, name);
+        if passed || account.key.unit == Unit::ToolCalls {
+            return None;
+        }
+        let next = |thread| self.next_of(account, budget, agent, agent.next_model(), thread);
+        let others = agent.threads.iter().filter(|(id, other)| *id != thread && other.phase.goes_on());
+        let under_way = others.filter(|(_, other)| agent.is_under_way(other)).map(next).fold(0, i64::saturating_add);
+        let own = next((thread, agent.threads.get(thread)?));
+        if under_way == 0 || own == 0 {
+            return None;
+        }
+        let beside = self.reserved_beside(account, budget, agent, books).saturating_add(under_way);
+        let reserved = own.saturating_add(beside);
+        let standing = self.standing(index, name, books)?;
+        let standing = Standing { reserved, all_sent: false, reserved_if_routed: None, ..standing };
+        let fired = judge(budget, &standing).filter(|fired| fired.why == Why::NextWouldPass)?;
+        Some((standing, fired))
+    }
+
+    /// It does; what others claim of the same budgets is looked at again soon.
+    pub(super) fn wait_beside(&mut self, name: &AgentName, hook: HookId) {
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.gate.beside.insert(hook);
+        }
+        self.effects.push(Effect::Arm(Timer::Room(name.clone()), LOOKS));
     }
 
     /// Why the agent has to wait for others, if it has to.

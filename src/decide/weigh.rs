@@ -3,7 +3,7 @@
 use crate::model::event::{Chosen, Course, Decision, EventKind, GOVERNOR};
 use crate::model::{AgentName, Unit, Verb};
 use crate::policy::rule::{Budget, May, Step};
-use crate::policy::verdict::{Standing, is_strict};
+use crate::policy::verdict::{Fired, Standing, is_strict};
 
 use super::account::{Account, Books, round_up};
 use super::agent::Agent;
@@ -54,6 +54,26 @@ impl Governor {
             Course::Extend { .. } | Course::GoOn => comes(Verb::Warn, step, may, chosen),
             Course::Act { verb } => comes(verb, step, may, chosen),
         }
+    }
+
+    /// Extends an allotment from its pool for a request that would have to wait, where its step lets the governor do so.
+    pub(super) fn gives_room(
+        &mut self,
+        now: Moment,
+        name: &AgentName,
+        (index, standing, fired): (usize, &Standing, Fired),
+        books: &dyn Books,
+    ) -> bool {
+        let Some((account, budget)) = self.account(index) else { return false };
+        let Some(step) = budget.steps.get(fired.index).filter(|_| self.pool_of(account).is_some()) else {
+            return false;
+        };
+        let Some(may) = &step.may else { return false };
+        let facts = self.facts(now, (name, index), (step, standing), books);
+        let Some(chosen) = facts.map(|facts| choose(&facts, may)) else { return false };
+        let Course::Extend { amount } = chosen.what else { return false };
+        self.extend_from_pool(now, (name, index), amount, chosen, books);
+        true
     }
 
     /// What is known. Between turns nothing is extended or routed: only the limit itself is kept.

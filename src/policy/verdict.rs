@@ -2,7 +2,7 @@
 //!
 //! Mild steps look at what was spent. The limit itself is strict: its step looks at what was spent
 //! **and** at what the live threads are likely to add, so that no request is started that would
-//! pass it. Grace moves that mark while a turn is under way, and what is likely to come counts against it in the same
+//! pass it. Where all of that was sent, its answers are waited for. Grace moves that mark while a turn is under way, and what is likely to come counts against it in the same
 //! way. A mild step that would make the next request fit is tried first.
 
 use crate::model::{Unit, Verb, part_of};
@@ -18,6 +18,8 @@ pub struct Standing {
     pub spent: i64,
     /// What live threads are likely to add: this run's and all others'.
     pub reserved: i64,
+    /// What the agent itself adds to that was sent already: of it nothing is left to be kept back.
+    pub all_sent: bool,
     /// What `reserved` would be if this run went on with the next model of the ladder; `None`
     /// where it can't.
     pub reserved_if_routed: Option<i64>,
@@ -88,7 +90,7 @@ fn applies(budget: &Budget, step: &Step, standing: &Standing) -> Option<Why> {
     }
     if standing.spent >= end {
         Some(Why::Reached)
-    } else if standing.spent.saturating_add(standing.reserved) > end {
+    } else if !standing.all_sent && standing.spent.saturating_add(standing.reserved) > end {
         Some(Why::NextWouldPass)
     } else {
         None

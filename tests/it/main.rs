@@ -60,6 +60,7 @@ mod resume;
 mod route;
 mod screen;
 mod session_file;
+mod siblings;
 mod signals;
 mod slips;
 mod slips_generated;

@@ -4,6 +4,7 @@ use crate::PAID;
 use crate::support::codex::{CURRENT, OLD, OLDER, PREVIOUS};
 use crate::support::fake_responses::{Gate, Reply, Select, USUAL, Usage, spawn_agent};
 use crate::support::ledger;
+use crate::support::process::LONG;
 use crate::support::world::{UNKNOWN, World};
 
 /// Codex offers sub-agents with models that its catalogue does not know: such a one needs a price of the user's.
@@ -68,19 +69,18 @@ fn sub_agents_that_begin_at_once_do_not_pass_the_limit_together() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.policy(PRICE);
     // Nobody's first answer tells the others what one costs.
-    let stopped = Gate::new();
+    let answered = Gate::new();
     let four = ["two", "three", "four"].into_iter().map(spawn_agent).fold(Reply::spawn_agent("one"), Reply::and);
     world.server.script(Select::root(), [four, Reply::exec(PAID)]);
-    world.server.always(Select::subagent(), Reply::message("done").held_at(&stopped));
-    // $0.0212 is spent, and as much may come of the root: two more fit, whoever is first. On a busy machine the third may
-    // have begun before any of them asks: then none does.
+    world.server.always(Select::subagent(), Reply::message("done").held_at(&answered));
+    // $0.0212 is spent: three more fit, whoever is first, and the fourth waits for their answers.
     let flags = ["--budget", "0.09usd", "--at-limit", "stop"];
     let governed = world.start_governed(&flags, &["codex", "exec", "-m", UNKNOWN, "do it"]);
-    governed.running.wait_for_stderr("the next request would pass the limit");
-    stopped.open();
+    world.server.wait_for_requests(4, LONG).unwrap();
+    answered.open();
     let end = governed.finish().expect_code(124).expect_outcome("stopped");
     let requests = world.server.requests();
-    assert!(requests.len() <= 3, "{requests:?}");
+    assert_eq!(requests.len(), 4, "{requests:?}");
     let counted: u64 = ledger::spend_in_ledger(&world, &end.id()).values().map(|spent| spent.responses).sum();
     assert_eq!(counted, u64::try_from(requests.len()).unwrap());
 }

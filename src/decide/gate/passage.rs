@@ -241,6 +241,10 @@ impl Governor {
             let Some((thread, wants)) = agent.gate.waiting.get(&hook).cloned() else { continue };
             let again = agent.threads.get(&thread).is_some_and(|known| agent.gate.asks_again(hook, known));
             let waits = wants.spends() && !again;
+            if waits && self.waits_for_own(now, name, &thread, books) {
+                self.wait_beside(name, hook);
+                continue;
+            }
             if let Some(wait) = Some(&thread).filter(|_| waits).and_then(|of| self.throttled(now, name, of)) {
                 soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
                 continue;
@@ -262,8 +266,8 @@ impl Governor {
     /// What waits may go on.
     pub(in crate::decide) fn answer_allowed(&mut self, now: Moment, name: &AgentName, hook: HookId, by: Option<&str>) {
         let Some(agent) = self.agents.get_mut(name) else { return };
-        let Some((thread, wants)) = agent.gate.waiting.remove(&hook) else { return };
-        let asked = agent.gate.asked.remove(&hook).unwrap_or_default();
+        let asked = agent.gate.asked.get(&hook).cloned().unwrap_or_default();
+        let Some((thread, wants)) = agent.gate.take(hook) else { return };
         if wants.spends() {
             let entry = agent.threads.entry(thread.clone()).or_default();
             let again = entry.admission.is_of(&asked);
@@ -291,7 +295,9 @@ impl Governor {
                 self.tell(name, hook, &thread);
                 self.record_call(name, thread, call, ToolVerdict::Allowed, by);
             }
-            Wants::Session | Wants::Request | Wants::Compaction | Wants::TurnEnd => {}
+            Wants::Session | Wants::TurnEnd => {}
+            // It claims from now on what it may take.
+            Wants::Request | Wants::Compaction => self.reserve(now, name),
         }
         self.effects.push(Effect::Answer { hook, deny: None });
     }

@@ -69,7 +69,9 @@ impl Governor {
         books: &dyn Books,
     ) {
         let Some(agent) = self.agents.get_mut(name) else { return };
-        if cut_off {
+        // What was not let through was not served.
+        let sent = |known: &Thread| known.admission.is_open() || !(known.gated || agent.asks_first(known));
+        if cut_off && agent.threads.get(thread).is_none_or(sent) {
             agent.lose(thread);
         }
         agent.gate.recorded(thread);

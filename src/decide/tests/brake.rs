@@ -243,7 +243,7 @@ fn a_stop_of_what_is_paused_waits_for_them_too_and_a_refusal_of_what_is_held() {
     let mut world = at_gate_after(&five_dollars(ASK), 1_000);
     world.hook(2, "sub", Wants::Request);
     world.hook(3, "other", Wants::Request);
-    world.answers("sub", 2_600);
+    world.answers("sub", 4_000);
     world.person(1, Answer::Stop);
     assert!(!world.finished());
     world.answers("other", 100);

@@ -135,7 +135,7 @@ fn a_stop_waits_for_the_answer_under_way() {
     let mut world = Plan::of(&five_dollars(r#"{ at = "100%", do = "stop" }"#)).started();
     world.hook(1, "root", Wants::Request);
     world.hook(2, "sub", Wants::Request);
-    world.answers("sub", 2_600);
+    world.answers("sub", 5_000);
     assert!(!world.finished());
     world.answers("root", 100);
     // Their tools are paid for: what comes next is not.
@@ -154,15 +154,18 @@ fn a_stop_takes_no_answer_from_others_while_a_new_sub_agent_is_on_its_way_to_the
     world.phase_of_sub_agent(CODEX, "one", Phase::InFlight);
     world.hook(2, "one", Wants::Request);
     assert!(world.is_let_through(2));
-    // Its session file tells of another before its hook does: with the root's next request, all would be $5.20.
+    // Its session file tells of another before its hook does, which comes to the gate as well.
     world.phase_of_sub_agent(CODEX, "two", Phase::InFlight);
     assert!(!world.effects.iter().any(|effect| matches!(effect, Effect::Freeze(_))), "{}", world.told());
     world.hook(3, "two", Wants::Request);
     world.hook(4, "root", Wants::Request);
-    assert!(!world.is_let_through(3) && !world.is_let_through(4) && !world.finished());
+    assert!(world.is_let_through(3) && !world.is_let_through(4), "three answers are $3.90");
     world.answers("one", 1_300);
     world.hook(5, "one", Wants::Request);
-    assert!(world.finished() && !world.is_let_through(5));
+    assert!(!world.is_let_through(4) && !world.is_let_through(5) && !world.finished());
+    world.answers("two", 1_300);
+    world.hook(6, "two", Wants::Request);
+    assert!(world.finished() && !world.is_let_through(6));
 }
 
 #[test]
@@ -234,8 +237,8 @@ fn a_kill_waits_for_nothing() {
     let mut world = Plan::of(&five_dollars(r#"{ at = "100%", do = "kill" }"#)).started();
     world.hook(1, "root", Wants::Request);
     world.hook(2, "sub", Wants::Request);
-    world.answers("sub", 2_600);
-    assert!(world.finished());
+    world.answers("sub", 5_000);
+    assert!(world.finished(), "root's answer is under way");
 }
 
 #[test]
@@ -267,7 +270,7 @@ fn what_is_asked_is_withdrawn_when_the_turn_ends_by_itself() {
     let mut world = Plan::of(&five_dollars(ASK)).started();
     world.hook(1, "root", Wants::Request);
     world.hook(2, "sub", Wants::Request);
-    world.answers("root", 2_600);
+    world.answers("root", 5_000);
     world.skip();
     world.phase(CODEX, "root", Phase::Idle);
     world.concludes("sub", 10);

@@ -61,14 +61,17 @@ fn a_new_thread_is_as_dear_as_the_dearest_of_its_agent() {
     world.answers("root", 800);
     assert!(world.requests(CODEX, "root", "dear"));
     world.answers("root", 300);
+    assert_eq!(world.reserved(), cents(80), "root's next");
     assert!(world.requests(CODEX, "one", "dear"));
-    assert_eq!(world.reserved(), cents(160), "root's next and the new one's");
+    assert_eq!(world.reserved(), cents(80), "the new one's: root's has not come yet");
     // It is on a model that costs four tenths of that.
     assert!(world.requests(CODEX, "two", "mid"));
-    assert_eq!(world.reserved(), cents(192));
+    assert_eq!(world.reserved(), cents(112), "{}", world.told());
     world.model = "mid".to_owned();
     world.answers("two", 100);
-    assert_eq!(world.reserved(), cents(164), "what is known of itself counts from then on");
+    assert_eq!(world.reserved(), cents(80));
+    assert!(world.requests(CODEX, "two", "mid"));
+    assert_eq!(world.reserved(), cents(84), "what is known of itself counts from then on");
 }
 
 #[test]
@@ -76,14 +79,14 @@ fn sub_agents_that_begin_at_once_do_not_pass_the_limit_together() {
     let mut world = Plan::of(&five_dollars(STOP)).started();
     world.requests(CODEX, "root", "dear");
     world.answers("root", 1_000);
-    // $1 is spent, root may go on for $1: three more fit, of however many begin.
+    // $1 is spent: four more fit, of however many begin. The others wait for their answers.
     let through = (0..10).filter(|sub| world.requests(CODEX, &format!("sub {sub}"), "dear")).count();
-    assert_eq!(through, 3);
+    assert_eq!(through, 4);
     (0..through).for_each(|sub| world.answers(&format!("sub {sub}"), 1_000));
     assert!((10..20).all(|sub| !world.requests(CODEX, &format!("sub {sub}"), "dear")));
     world.due(Timer::Drain(AgentName::new(CODEX)));
     assert!(world.finished());
-    assert_eq!(world.spent("each run"), cents(400));
+    assert_eq!(world.spent("each run"), cents(500));
 }
 
 #[test]
@@ -136,6 +139,8 @@ fn a_budget_of_another_thread_or_model_is_not_charged_with_it() {
     };
     assert_eq!((reserved(&world, "threads"), reserved(&world, "dear")), (cents(70 + 28 + 7), cents(70)));
     world.requests(CODEX, "dear sub", "dear");
+    assert_eq!((reserved(&world, "threads"), reserved(&world, "dear")), (cents(70 + 28 + 7 + 70), cents(70)));
+    world.requests(CODEX, "root", "dear");
     assert_eq!((reserved(&world, "threads"), reserved(&world, "dear")), (cents(70 + 28 + 7 + 70), cents(140)));
 }
 

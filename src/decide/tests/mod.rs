@@ -23,6 +23,7 @@ mod schedule;
 mod scopes;
 mod shared;
 mod show;
+mod siblings;
 mod spawn;
 mod steer;
 mod still;

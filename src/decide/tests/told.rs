@@ -4,7 +4,7 @@ use super::gate::tool;
 use super::world::{CODEX, Plan, World, five_dollars, response, setup};
 use crate::decide::admission::Asked;
 use crate::decide::agent::AgentSetup;
-use crate::decide::input::{Hook, HookId, Phase, Timer, Wants, Works};
+use crate::decide::input::{Gone, Hook, HookId, Phase, Timer, Wants, Works};
 use crate::decide::{Effect, Input};
 use crate::model::{AgentName, Brake, ModelId, Response, Source, ThreadId};
 
@@ -157,8 +157,18 @@ fn only_what_was_let_through_and_has_no_answer_was_perhaps_served() {
         world.answers("root", 500);
         world.phase(CODEX, "root", Phase::InFlight);
     };
-    let stories: [(&str, Story, u32); 6] = [
+    let stories: [(&str, Story, u32); 7] = [
         ("it was let through", |_| (), 1),
+        (
+            "the next one is interrupted while it waits, and is told as broken off",
+            |world| {
+                world.answers("root", 4_500);
+                world.hook(2, "root", Wants::Request);
+                world.gone(2, Gone::Withdrawn);
+                world.tells_of_a_break();
+            },
+            0,
+        ),
         ("its tool is done, and it has not asked yet", goes_on, 0),
         ("a sub-agent has not asked yet", |world| world.phase_of_sub_agent(CODEX, "sub", Phase::InFlight), 1),
         (

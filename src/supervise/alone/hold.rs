@@ -16,14 +16,14 @@ use crate::gate::socket::{self, Heard, Peer, Socket};
 use crate::process::{self, Parent, Woken};
 use crate::supervise::answer::{NotTaken, answer_of, describe, refused};
 
-use super::{Alone, CALL, REQUEST, Told};
+use super::{Alone, CALL, Held, REQUEST, Told, Words};
 
 /// How often the ledger is asked whether others have written: a microsecond each time.
 const TICK: Duration = Duration::from_millis(100);
 
 impl Alone<'_> {
     /// Waits until something is told; says what, where that is not for the governor to say.
-    pub(super) async fn hold(&mut self, parent: &Arc<Parent>) -> Result<Option<Told>, Error> {
+    pub(super) async fn hold(&mut self, parent: &Arc<Parent>) -> Result<Option<Held>, Error> {
         let failed = |error: socket::SocketError| Error::new("govern cannot listen for an answer").caused_by(&error);
         let mut socket = Socket::listen_beside(&self.call.sockets, &self.call.run).map_err(failed)?;
         let mut woken = watch(parent)?;
@@ -44,13 +44,27 @@ impl Alone<'_> {
                     }
                     Ok(_) | Err(_) => {
                         self.leave(Gone::Withdrawn)?;
-                        return Ok(Some(Told::Withdrawn));
+                        return Ok(Some(Held::Over(Told::Withdrawn)));
                     }
                 },
-                () = tokio::time::sleep(next) => self.look(clock::monotonic())?,
+                () = tokio::time::sleep(next) => {
+                    // What others of the session have told, their hooks have written, or their files say.
+                    let is_due = self.timers.next().is_some_and(|at| at <= clock::monotonic());
+                    if self.waits_beside() && (is_due || self.ledger.changed_elsewhere()?) {
+                        let (said, context) = (std::mem::take(&mut self.said), std::mem::take(&mut self.context));
+                        return Ok(Some(Held::Anew(Words { said, context })));
+                    }
+                    self.look(clock::monotonic())?;
+                }
             }
         }
         Ok(None)
+    }
+
+    /// It waits for answers to other threads of its session.
+    fn waits_beside(&self) -> bool {
+        let gate = self.governor.agent(&self.call.agent).map(|agent| &agent.gate);
+        gate.is_some_and(|gate| [CALL, REQUEST].iter().any(|hook| gate.waits_beside(*hook)))
     }
 
     /// What is due, and what others wrote.

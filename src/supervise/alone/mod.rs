@@ -162,18 +162,47 @@ enum How {
 /// # Errors
 /// Where the session file or the ledger fails. Nothing is to go on then that nobody records.
 pub fn attend(call: &Call, ledger: &mut Ledger, parent: &Arc<Parent>, again: bool) -> Result<Told, Error> {
-    let reading = session::read(call, ledger)?;
     ledger.start_run(call.run.clone(), call.codex);
     if again {
+        let reading = session::read(call, ledger)?;
         let mut trial = Alone::new(call, ledger);
         trial.begin(&reading, How::Rehearsed)?;
         if let Some(told @ (Told::Stop { .. } | Told::Wait { .. })) = trial.told() {
             return Ok(told);
         }
     }
+    let mut before = Words::default();
+    loop {
+        match attend_once(call, ledger, parent, before)? {
+            Held::Over(told) => return Ok(told),
+            Held::Anew(words) => before = words,
+        }
+    }
+}
+
+/// What is to be said once a hook is answered.
+#[derive(Debug, Default)]
+struct Words {
+    /// To a person.
+    said: Vec<String>,
+    /// To the model.
+    context: Vec<String>,
+}
+
+/// How the wait of a hook ended.
+enum Held {
+    /// That came of it.
+    Over(Told),
+    /// What it waited for may have come: the session is joined once more, as it stands now.
+    Anew(Words),
+}
+
+fn attend_once(call: &Call, ledger: &mut Ledger, parent: &Arc<Parent>, before: Words) -> Result<Held, Error> {
+    let reading = session::read(call, ledger)?;
     let mut alone = Alone::new(call, ledger);
+    (alone.said, alone.context) = (before.said, before.context);
     if !alone.begin(&reading, How::Recorded)? {
-        return Ok(Told::GoOn { deny: None, said: Vec::new(), context: Vec::new() });
+        return Ok(Held::Over(Told::GoOn { deny: None, said: Vec::new(), context: Vec::new() }));
     }
     if call.event == HookEvent::SessionEnd {
         alone.seal("ended")?;
@@ -183,15 +212,15 @@ pub fn attend(call: &Call, ledger: &mut Ledger, parent: &Arc<Parent>, again: boo
             .enable_all()
             .build()
             .map_err(|error| Error::new("govern cannot wait for an answer").caused_by(&error))?;
-        if let Some(told) = runtime.block_on(alone.hold(parent))? {
-            return Ok(told);
+        if let Some(held) = runtime.block_on(alone.hold(parent))? {
+            return Ok(held);
         }
     }
     let told = alone.told().unwrap_or(Told::Withdrawn);
     if let (Told::Stop { kill, .. }, false) = (&told, call.stays) {
         alone.seal(if *kill { "killed" } else { "stopped" })?;
     }
-    Ok(told)
+    Ok(Held::Over(told))
 }
 
 impl<'a> Alone<'a> {

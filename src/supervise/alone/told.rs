@@ -42,7 +42,9 @@ pub(super) fn tell(turn: &mut Turn<'_>, call: &Call, stood: &mut Stood) -> Resul
             None
         }
         Told::Failed => {
-            if telling.cut_off {
+            // What was not let through was not served.
+            let is_sent = standing.admission.is_open() || !standing.asks;
+            if telling.cut_off && is_sent {
                 let (run, agent) = (call.run.clone(), Some(call.agent.clone()));
                 turn.append(&Event { at: clock::now(), run, agent, kind: cut_off(&own, standing) })?;
             }

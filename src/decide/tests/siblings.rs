@@ -1,0 +1,147 @@
+//! Pure. Threads of one agent that ask side by side: what fits goes on, the others wait for the answers under way, and
+//! the agent's step applies only where none is.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::headroom::SECOND;
+use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
+use crate::decide::input::{Gone, Phase};
+use crate::decide::lifecycle::State;
+use crate::model::AgentName;
+
+const STOP: &str = r#"{ at = "100%", do = "stop" }"#;
+
+fn state(world: &World) -> State {
+    world.governor.agent(&AgentName::new(CODEX)).unwrap().state
+}
+
+/// Root has had a dollar; four threads beside it ask.
+fn four_of_five_dollars() -> World {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    world.requests(CODEX, "root", "dear");
+    world.answers("root", 1_000);
+    for thread in ["one", "two", "three", "four"] {
+        assert!(world.requests(CODEX, thread, "dear"), "{thread}");
+    }
+    world
+}
+
+#[test]
+fn one_that_does_not_fit_beside_the_others_goes_on_once_they_cost_less() {
+    let mut world = four_of_five_dollars();
+    assert!(!world.requests(CODEX, "root", "dear"));
+    let waits = world.hooks;
+    world.answers("one", 600);
+    assert!(!world.is_let_through(waits) && state(&world) == State::Running);
+    // $1, $0.60 and $0.40: two that may take $1 each and root's fit.
+    world.answers("two", 400);
+    assert!(world.is_let_through(waits), "{}", world.told());
+}
+
+#[test]
+fn it_stops_once_nothing_under_way_can_make_room() {
+    let mut world = four_of_five_dollars();
+    assert!(!world.requests(CODEX, "root", "dear"));
+    for thread in ["one", "two", "three", "four"] {
+        assert_eq!(state(&world), State::Running);
+        world.answers(thread, 1_000);
+        world.phase(CODEX, thread, Phase::Idle);
+    }
+    assert!(world.finished(), "{}", world.told());
+    assert_eq!(world.spent("each run"), cents(500));
+}
+
+#[test]
+fn a_request_that_fails_makes_room() {
+    let mut world = four_of_five_dollars();
+    assert!(!world.requests(CODEX, "root", "dear"));
+    let waits = world.hooks;
+    world.phase(CODEX, "one", Phase::Idle);
+    assert!(world.is_let_through(waits), "{}", world.told());
+}
+
+#[test]
+fn who_waits_for_its_own_claims_nothing_of_others() {
+    let mut plan = Plan::of(&five_dollars(STOP));
+    plan.agents = vec![setup(CODEX, true), setup(SECOND, true)];
+    let mut world = plan.started();
+    world.requests(CODEX, "root", "dear");
+    world.answers("root", 1_000);
+    assert!((0..3).all(|one| world.requests(CODEX, &format!("sub {one}"), "dear")));
+    // A fourth of this agent's fits, or the other agent's first: who asks first has it.
+    assert!(world.requests(SECOND, "second root", "dear"));
+    assert!(!world.requests(CODEX, "root", "dear"));
+    assert_eq!(state(&world), State::Running);
+    world.answers_as(SECOND, "second root", 1, Phase::Idle);
+    assert!(world.is_let_through(world.hooks), "{}", world.told());
+}
+
+/// What one of five threads does next.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Asks,
+    Answered(u64),
+    Concludes(u64),
+    Interrupted,
+}
+
+fn act() -> impl Strategy<Value = (usize, Act)> {
+    let act = prop_oneof![
+        6 => Just(Act::Asks),
+        4 => (1_u64..1_300).prop_map(Act::Answered),
+        2 => (1_u64..1_300).prop_map(Act::Concludes),
+        1 => Just(Act::Interrupted),
+    ];
+    (0_usize..5, act)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// Nothing that is known to pass the limit is let through; who waits, waits for an answer under way; and the agent is
+    /// ended only where the dearest that may come does not fit beside what was spent and what is under way.
+    #[test]
+    fn nobody_is_stopped_for_what_others_may_leave_and_nobody_waits_for_nothing(
+        acts in proptest::collection::vec(act(), 1..80),
+    ) {
+        let mut world = Plan::of(&five_dollars(STOP)).started();
+        let name = |which: usize| format!("thread {which}");
+        let (mut waiting, mut sent) = (BTreeMap::<usize, u64>::new(), Vec::<usize>::new());
+        let (mut spent, mut dearest) = (0_u64, 0_u64);
+        for (which, act) in acts {
+            let (ends, is_out) = (state(&world) != State::Running, sent.contains(&which));
+            match act {
+                Act::Asks if !is_out && !waiting.contains_key(&which) && !ends => {
+                    let goes = world.requests(CODEX, &name(which), "dear");
+                    waiting.insert(which, world.hooks);
+                    prop_assert!(!goes || spent < 5_000, "{spent}: {}", world.told());
+                }
+                Act::Answered(tokens) | Act::Concludes(tokens) if is_out => {
+                    sent.retain(|other| *other != which);
+                    (spent, dearest) = (spent + tokens, dearest.max(tokens));
+                    world.answers(&name(which), tokens);
+                    if matches!(act, Act::Concludes(_)) {
+                        world.phase(CODEX, &name(which), Phase::Idle);
+                    }
+                }
+                Act::Interrupted => {
+                    if let Some(hook) = waiting.remove(&which).filter(|_| !ends) {
+                        world.gone(hook, Gone::Withdrawn);
+                    }
+                }
+                Act::Asks | Act::Answered(_) | Act::Concludes(_) => {}
+            }
+            let through: Vec<usize> =
+                waiting.iter().filter(|(_, hook)| world.is_let_through(**hook)).map(|(which, _)| *which).collect();
+            waiting.retain(|which, _| !through.contains(which));
+            sent.extend(through);
+            if state(&world) == State::Running {
+                prop_assert!(waiting.is_empty() || !sent.is_empty(), "{waiting:?} wait: {}", world.told());
+            } else if sent.is_empty() {
+                prop_assert!(spent + dearest > 5_000, "{spent} and {dearest}: {}", world.told());
+            }
+        }
+    }
+}
