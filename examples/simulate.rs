@@ -360,7 +360,13 @@ impl<'f> World<'f> {
     }
 
     fn phase(&mut self, name: &AgentName, phase: Phase) {
-        self.feed(Input::Phase { agent: name.clone(), thread: ThreadId::new(name.as_str()), root: None, phase });
+        self.feed(Input::Phase {
+            agent: name.clone(),
+            thread: ThreadId::new(name.as_str()),
+            root: None,
+            phase,
+            by_answer: false,
+        });
     }
 
     fn response(&self, name: &AgentName, nanos: i64) -> Response {

@@ -525,6 +525,11 @@ impl Thread {
         self.admission.is_open() && self.phase != Phase::Tools && (!self.admission.announces() || may_be_sent())
     }
 
+    /// It is likely to add something: it goes on, or its last answer has come and is not told yet.
+    pub(super) fn adds(&self) -> bool {
+        self.phase.goes_on() || (self.phase != Phase::Idle && self.admission.is_open())
+    }
+
     /// It had a response.
     pub(super) fn was_answered(&self) -> bool {
         !self.recent.is_empty()

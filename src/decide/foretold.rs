@@ -30,7 +30,7 @@ impl Governor {
         if account.key.unit == Unit::ToolCalls {
             return self.calls_waiting(account, budget, agent);
         }
-        let live = agent.threads.iter().filter(|(_, thread)| thread.phase.goes_on());
+        let live = agent.threads.iter().filter(|(_, thread)| thread.adds());
         let (under_way, to_come): (Vec<_>, Vec<_>) = live.partition(|(_, thread)| agent.is_under_way(thread));
         let sum = self.sum_of_next(account, budget, agent, rung, under_way.into_iter());
         if sum > 0 {

@@ -207,6 +207,11 @@ impl Governor {
     #[must_use]
     pub fn handle(&mut self, now: Moment, input: Input, books: &dyn Books) -> Vec<Effect> {
         match input {
+            // What it spent is known in a moment: until then nobody else is let through for it.
+            Input::Phase { agent, thread, root, phase, by_answer: true } => {
+                self.stands(&agent, thread, root, phase);
+                return Vec::new();
+            }
             Input::Begin => self.begin(now, books),
             Input::Launched(agent) => self.launched(now, &agent, books),
             Input::Responded(response) => self.responded(now, &response, Recorded::Here, books),
@@ -216,7 +221,12 @@ impl Governor {
             Input::Failed { agent, thread, cut_off } => self.request_failed(now, (&agent, &thread), cut_off, books),
             Input::Unanswered { agent, thread } => self.unanswered(&agent, &thread),
             Input::Untold { agent, thread } => self.answered_untold(now, &agent, &thread, books),
-            Input::Phase { agent, thread, root, phase } => self.phase(now, &agent, (thread, root), phase, books),
+            Input::Phase { agent, thread, root, phase, by_answer: false } => {
+                if self.stands(&agent, thread, root, phase) {
+                    self.heard(now, &agent);
+                    self.evaluate(now, &agent, books);
+                }
+            }
             Input::Elsewhere(news) => self.elsewhere(now, news, books),
             Input::Recount => self.recount(now, books),
             Input::Frozen(agent) => self.frozen(now, &agent, books),
@@ -322,23 +332,18 @@ impl Governor {
         self.say_unthrottled(&name);
     }
 
-    fn phase(
-        &mut self,
-        now: Moment,
-        name: &AgentName,
-        (thread, root): (ThreadId, Option<ThreadId>),
-        phase: Phase,
-        books: &dyn Books,
-    ) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    /// Notes how a thread stands; says whether that is another way than before.
+    fn stands(&mut self, name: &AgentName, thread: ThreadId, root: Option<ThreadId>, phase: Phase) -> bool {
+        let Some(agent) = self.agents.get_mut(name) else { return false };
         let entry = agent.threads.entry(thread).or_default();
         entry.root = root.or(entry.root.take());
-        if entry.phase == phase {
-            return;
+        std::mem::replace(&mut entry.phase, phase) != phase
+    }
+
+    fn heard(&mut self, now: Moment, name: &AgentName) {
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.watch.heard(now.uptime);
         }
-        entry.phase = phase;
-        agent.watch.heard(now.uptime);
-        self.evaluate(now, name, books);
     }
 
     fn frozen(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {

@@ -72,6 +72,8 @@ pub enum Input {
         root: Option<ThreadId>,
         /// How it stands now.
         phase: Phase,
+        /// By an answer that is told of next: until then nothing is judged by it.
+        by_answer: bool,
     },
     /// What other runs wrote into the same ledger since the last turn.
     Elsewhere(News),

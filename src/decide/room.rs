@@ -125,7 +125,7 @@ impl Governor {
             return None;
         }
         let next = |thread| self.next_of(account, budget, agent, agent.next_model(), thread);
-        let others = agent.threads.iter().filter(|(id, other)| *id != thread && other.phase.goes_on());
+        let others = agent.threads.iter().filter(|(id, other)| *id != thread && other.adds());
         let under_way = others.filter(|(_, other)| agent.is_under_way(other)).map(next).fold(0, i64::saturating_add);
         let own = next((thread, agent.threads.get(thread)?));
         if under_way == 0 || own == 0 {

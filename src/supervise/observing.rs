@@ -202,6 +202,7 @@ impl Supervisor {
         let mut inputs = Vec::new();
         let mut moved = BTreeSet::new();
         let mut is_awaited = false;
+        let mut stands: Option<Change> = None;
         let now = self.moment().uptime;
         for reading in readings {
             match reading {
@@ -218,12 +219,16 @@ impl Supervisor {
                     inputs.extend(self.working.news());
                     inputs.extend(self.answered_uncounted(&agent, &answer.thread));
                     is_awaited |= self.governor.awaits_one_of(&agent);
+                    let stands = stands.take();
                     if self.is_told_first(&agent, &answer) {
+                        inputs.extend(stands.map(|change| phase(Change { by_answer: false, ..change })));
                         continue;
                     }
+                    inputs.extend(stands.map(phase));
                     let response = self.price(agent, answer, &home, plan.as_deref());
                     inputs.push(Input::Responded(Box::new(response)));
                 }
+                Reading::Phase(change) if change.by_answer => stands = Some(change),
                 Reading::Phase(change) => inputs.push(phase(change)),
                 Reading::Altered { agent, id, path, how } => inputs.extend(self.altered(agent, id, &path, how)),
                 Reading::Unanswered(agent, thread) => inputs.push(Input::Unanswered { agent, thread }),
@@ -295,5 +300,6 @@ fn unreadable(agent: &AgentName, path: &Path, error: &dyn std::fmt::Display) -> 
 }
 
 fn phase(change: Change) -> Input {
-    Input::Phase { agent: change.agent, thread: change.thread, root: change.root, phase: change.phase }
+    let Change { agent, thread, root, phase, by_answer } = change;
+    Input::Phase { agent, thread, root, phase, by_answer }
 }

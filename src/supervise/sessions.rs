@@ -124,7 +124,7 @@ impl Sessions {
         session.phase = Phase::Idle;
         let thread = session.meter.thread()?.clone();
         let root = session.meter.root().cloned();
-        Some((Change { agent: session.agent.clone(), thread, root, phase: Phase::Idle }, cut_off))
+        Some((Change { agent: session.agent.clone(), thread, root, phase: Phase::Idle, by_answer: false }, cut_off))
     }
 
     /// The threads of an agent that are gone in the middle of a request; told once.

@@ -1,7 +1,7 @@
 //! Limits: no request is started that would pass one, and what runs then is ended.
 
 use crate::support::codex::CURRENT;
-use crate::support::fake_responses::{Fate, Gate, Reply, Select};
+use crate::support::fake_responses::{Fate, Gate, Reply, Select, Usage};
 use crate::support::ledger;
 use crate::support::process::LONG;
 use crate::support::world::{UNKNOWN, World};
@@ -93,10 +93,12 @@ fn a_kill_leaves_no_process_whatever_session_it_is_in() {
 fn a_kill_does_not_wait_for_an_answer_under_way() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     let (never, root_asks_again) = (Gate::new(), Gate::new());
-    world.server.script(Select::root(), [Reply::spawn_agent("spend"), Reply::message("late").held_at(&never)]);
+    let small = Usage::new(1_000, 0, 100);
+    let first = Reply::spawn_agent("spend").usage(small);
+    world.server.script(Select::root(), [first, Reply::message("late").held_at(&never)]);
     world.server.script(Select::subagent(), [Reply::exec(ENDLESS).held_at(&root_asks_again)]);
-    // Each answer is 10,500 tokens: two are in, and one more of each thread would be too many.
-    let flags = ["--budget", "32k all tok", "--at-limit", "kill"];
+    // The first answer is 1,100 tokens, and the second, which nobody foretold, 10,500.
+    let flags = ["--budget", "10k all tok", "--at-limit", "kill"];
     let governed = world.start_governed(&flags, &["codex", "exec", "-m", UNKNOWN, "do it"]);
     world.server.wait_for_requests(3, LONG).unwrap();
     root_asks_again.open();

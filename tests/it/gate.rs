@@ -6,13 +6,16 @@ use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
 use crate::support::codex::{CURRENT, OLD, OLDER};
-use crate::support::fake_responses::{Gate, Reply, Select};
+use crate::support::fake_responses::{Gate, Reply, Select, Usage};
 use crate::support::ledger::{self, events};
 use crate::support::process::{Finished, LONG};
 use crate::support::world::{CHEAPER, MODEL, UNKNOWN, World};
 use crate::{ENDLESS, PAID};
 
 const CODEX: &[&str] = &["codex", "exec", "do it"];
+
+/// A ninth of what an answer usually takes: it foretells little.
+const SMALL: Usage = Usage::new(1_000, 0, 100);
 
 /// $0.05, of which two responses leave no room for a third: then a person is asked.
 fn asking(world: &World) {
@@ -84,13 +87,11 @@ fn while_anything_of_an_agent_is_held_all_its_threads_wait() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     let (of_root, sub_asks_again) = (Gate::new(), Gate::new());
     world.policy(
-        "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"35k all tok\"\n\
+        "[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"11k all tok\"\n\
          steps = [{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }]\n",
     );
-    world.server.script(
-        Select::root(),
-        [Reply::spawn_agent("spend"), Reply::exec("true").held_at(&of_root), Reply::message("late")],
-    );
+    let first = Reply::spawn_agent("spend").usage(SMALL);
+    world.server.script(Select::root(), [first, Reply::exec("true").held_at(&of_root), Reply::message("late")]);
     world.server.script(Select::subagent(), [Reply::exec("true").held_at(&sub_asks_again), Reply::message("late")]);
     let governed = world.start_governed(&[], &["codex", "exec", "-m", UNKNOWN, "do it"]);
     world.server.wait_for_requests(3, LONG).unwrap();
@@ -175,11 +176,12 @@ fn a_tool_that_does_not_end_holds_up_a_stop_until_a_person_wants_another() {
 fn a_stop_lets_the_answer_under_way_come_in() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     let (answer, of_sub) = (Gate::new(), Gate::new());
-    world.server.script(Select::root(), [Reply::spawn_agent("spend"), Reply::exec(PAID).held_at(&answer)]);
+    let first = Reply::spawn_agent("spend").usage(SMALL);
+    world.server.script(Select::root(), [first, Reply::exec(PAID).held_at(&answer)]);
     world.server.script(Select::subagent(), [Reply::exec(PAID).held_at(&of_sub)]);
-    let flags = ["--budget", "32k all tok", "--at-limit", "stop"];
+    let flags = ["--budget", "10k all tok", "--at-limit", "stop"];
     let governed = world.start_governed(&flags, &["codex", "exec", "-m", UNKNOWN, "do it"]);
-    // The sub-agent's answer leaves no room while the root's is still to come.
+    // The sub-agent's answer, dearer than any before, is all there is, and the root's is still to come.
     world.server.wait_for_requests(3, LONG).unwrap();
     of_sub.open();
     wait_until("it is decided", || !events(&world, "decided").is_empty());

@@ -240,7 +240,13 @@ impl Live {
             known.or_insert_with(|| Session { agent: agent.clone(), phase: Phase::Idle, last, goes_on: true });
         let changed = session.phase != phase;
         session.phase = phase;
-        changed.then(|| Input::Phase { agent: agent.clone(), thread: thread.clone(), root: None, phase })
+        changed.then(|| Input::Phase {
+            agent: agent.clone(),
+            thread: thread.clone(),
+            root: None,
+            phase,
+            by_answer: false,
+        })
     }
 
     /// What was silent for long had ended its turn.

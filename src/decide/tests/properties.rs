@@ -252,7 +252,7 @@ fn act(world: &mut World, act: &Act) {
             let thread = ThreadId::new("stray");
             world.feed(match what {
                 0 => Input::Asked { agent, approval: ApprovalId(99) },
-                1 => Input::Phase { agent, thread, root: None, phase: Phase::Idle },
+                1 => Input::Phase { agent, thread, root: None, phase: Phase::Idle, by_answer: false },
                 _ => Input::CodexObserved(ProcessIdentity { pid: 9, started: 0 }),
             });
         }

@@ -7,9 +7,10 @@ use proptest::prelude::*;
 
 use super::headroom::SECOND;
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
+use crate::decide::Input;
 use crate::decide::input::{Gone, Phase};
 use crate::decide::lifecycle::State;
-use crate::model::AgentName;
+use crate::model::{AgentName, ThreadId};
 
 const STOP: &str = r#"{ at = "100%", do = "stop" }"#;
 
@@ -68,7 +69,7 @@ fn who_waits_for_its_own_claims_nothing_of_others() {
     plan.agents = vec![setup(CODEX, true), setup(SECOND, true)];
     let mut world = plan.started();
     world.requests(CODEX, "root", "dear");
-    world.answers("root", 1_000);
+    world.answers("root", 990);
     assert!((0..3).all(|one| world.requests(CODEX, &format!("sub {one}"), "dear")));
     // A fourth of this agent's fits, or the other agent's first: who asks first has it.
     assert!(world.requests(SECOND, "second root", "dear"));
@@ -76,6 +77,30 @@ fn who_waits_for_its_own_claims_nothing_of_others() {
     assert_eq!(state(&world), State::Running);
     world.answers_as(SECOND, "second root", 1, Phase::Idle);
     assert!(world.is_let_through(world.hooks), "{}", world.told());
+}
+
+#[test]
+fn an_answer_that_has_come_and_is_not_told_yet_is_under_way() {
+    let mut world = four_of_five_dollars();
+    assert!(!world.requests(CODEX, "root", "dear"));
+    let waits = world.hooks;
+    // Its session file has its last words; what they cost comes after them.
+    world.phase(CODEX, "one", Phase::Answered);
+    assert!(!world.is_let_through(waits));
+    world.answers_as(CODEX, "one", 1_000, Phase::Answered);
+    assert!(!world.is_let_through(waits), "{}", world.told());
+}
+
+#[test]
+fn nobody_is_let_through_between_what_a_record_says_of_its_thread_and_what_it_says_of_its_cost() {
+    let mut world = four_of_five_dollars();
+    assert!(!world.requests(CODEX, "root", "dear"));
+    let waits = world.hooks;
+    let (agent, thread) = (AgentName::new(CODEX), ThreadId::new("one"));
+    world.feed(Input::Phase { agent, thread, root: None, phase: Phase::Idle, by_answer: true });
+    assert!(!world.is_let_through(waits));
+    world.answers_as(CODEX, "one", 1_000, Phase::Idle);
+    assert!(!world.is_let_through(waits), "{}", world.told());
 }
 
 /// What one of five threads does next.

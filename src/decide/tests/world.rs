@@ -395,7 +395,9 @@ impl World {
     }
 
     pub(super) fn answers_as(&mut self, agent: &str, thread: &str, tokens: u64, then: Phase) {
-        self.phase(agent, thread, then);
+        self.pass(1);
+        let of = (AgentName::new(agent), ThreadId::new(thread));
+        self.feed(Input::Phase { agent: of.0, thread: of.1, root: None, phase: then, by_answer: true });
         let mut response = response(agent, thread, &self.model, tokens, self.now.wall);
         response.attribution = self.teams.get(agent).cloned().unwrap_or_default();
         if agent != CODEX {
@@ -413,14 +415,20 @@ impl World {
 
     pub(super) fn phase(&mut self, agent: &str, thread: &str, phase: Phase) {
         self.pass(1);
-        self.feed(Input::Phase { agent: AgentName::new(agent), thread: ThreadId::new(thread), root: None, phase });
+        self.feed(Input::Phase {
+            agent: AgentName::new(agent),
+            thread: ThreadId::new(thread),
+            root: None,
+            phase,
+            by_answer: false,
+        });
     }
 
     /// The session file of a sub-agent of `root` tells how it stands.
     pub(super) fn phase_of_sub_agent(&mut self, agent: &str, thread: &str, phase: Phase) {
         self.pass(1);
         let (agent, thread, root) = (AgentName::new(agent), ThreadId::new(thread), Some(ThreadId::new("root")));
-        self.feed(Input::Phase { agent, thread, root, phase });
+        self.feed(Input::Phase { agent, thread, root, phase, by_answer: false });
     }
 
     /// Its command ends by itself.

@@ -69,6 +69,8 @@ pub(in crate::supervise) struct Change {
     pub(in crate::supervise) root: Option<ThreadId>,
     /// How it stands.
     pub(in crate::supervise) phase: Phase,
+    /// The same record tells of an answer, which is read next.
+    pub(in crate::supervise) by_answer: bool,
 }
 
 /// What one file had to say.
@@ -274,13 +276,14 @@ impl Session {
                 readings.push(Reading::Plan(agent.clone(), plan.clone()));
             }
             // What is read once more tells how the thread stood, until its end.
+            let answer = answer.filter(|answer| answer.counts);
             if !rewinds {
-                readings.extend(moved(agent, meter, phase));
+                readings.extend(moved(agent, meter, phase, answer.is_some()));
             }
             let lost = meter.take_unanswered() && !rewinds;
             let lost = meter.thread().cloned().filter(|_| lost);
             readings.extend(lost.map(|thread| Reading::Unanswered(agent.clone(), thread)));
-            if let Some(answer) = answer.filter(|answer| answer.counts) {
+            if let Some(answer) = answer {
                 let plan = meter.plan_type().map(str::to_owned);
                 readings.push(Reading::Answered { agent: agent.clone(), answer, home: home.clone(), plan });
             }
@@ -289,7 +292,7 @@ impl Session {
             Upto::LastFeed => file.read(on_line)?,
             Upto::End => file.finish(on_line)?,
         };
-        readings.extend(moved(&self.agent, &self.meter, &mut self.phase));
+        readings.extend(moved(&self.agent, &self.meter, &mut self.phase, false));
         if progress.too_long > 0 {
             refused.get_or_insert_with(|| (0, format!("longer than {} MiB", LONGEST_LINE >> 20))).0 +=
                 progress.too_long;
@@ -302,13 +305,13 @@ impl Session {
 }
 
 /// The thread's phase, where it is another now.
-fn moved(agent: &AgentName, meter: &Meter, phase: &mut Phase) -> Option<Reading> {
+fn moved(agent: &AgentName, meter: &Meter, phase: &mut Phase, by_answer: bool) -> Option<Reading> {
     let now = meter.phase();
     if std::mem::replace(phase, now) == now {
         return None;
     }
     let thread = meter.thread()?.clone();
-    Some(Reading::Phase(Change { agent: agent.clone(), thread, root: meter.root().cloned(), phase: now }))
+    Some(Reading::Phase(Change { agent: agent.clone(), thread, root: meter.root().cloned(), phase: now, by_answer }))
 }
 
 fn found(agent: &AgentName, home: &Path, path: &Path, meter: &Meter) -> Option<Found> {
