@@ -123,8 +123,8 @@ fn reason(gate: &Gate, call: &ToolCall<'_>, reading: Option<&Reading>) -> Option
         }
     }
     let mut reasons = Vec::new();
-    if !gate.wanted.is_empty() || !gate.except.is_empty() {
-        reasons.push(command::because(reading?, &gate.wanted, &gate.except)?);
+    if !gate.wanted.is_empty() || !gate.arguments.is_empty() || !gate.except.is_empty() {
+        reasons.push(command::because(reading?, &gate.wanted, &gate.arguments, &gate.except)?);
     }
     if !gate.paths.is_empty() {
         reasons.push(touched(gate, call, hands_on || call.tool == PATCH)?);
@@ -249,6 +249,8 @@ mod tests {
             ("match = \"git push*\"", Some("`g`: `git push` matches `git push*`")),
             ("match = \"git pull*\"", None),
             ("not = \"git push*\"", None),
+            ("match = \"git push*\"\nargs = \"-f\"", None),
+            ("match = \"git push*\"\nargs = [\"-f\", \"--force*\"]", None),
             ("model = \"gpt-6*\"", Some("`g`: a call of Bash")),
             ("model = \"o3\"", None),
             ("only = { branch = \"main\" }", Some("`g`: a call of Bash")),
@@ -273,6 +275,31 @@ mod tests {
         assert_eq!(reason.as_deref(), Some("`g`: the next request has no price, and may cost more than $1.00"));
         let nameless = ToolCall { model: None, ..call("Bash", None, &[]) };
         assert_eq!(because("model = \"*\"", &nameless), None);
+    }
+
+    #[test]
+    fn arguments_are_looked_for_wherever_they_stand() {
+        let rule = "match = \"git push*\"\nargs = [\"-f\", \"+*\", [\"--delete\", \"origin\"]]";
+        for (line, reason) in [
+            ("git push origin main -f", Some("`g`: `git push origin main -f` matches `git push*` with `-f`")),
+            ("git push -uf", Some("`g`: `git push -uf` matches `git push*` with `-f`")),
+            ("git push x +main", Some("`g`: `git push x +main` matches `git push*` with `+*`")),
+            (
+                "git push --delete x origin",
+                Some("`g`: `git push --delete x origin` matches `git push*` with `--delete and origin`"),
+            ),
+            ("git push $x", Some("`g`: `git push …` may be `git push*` with `-f`")),
+            ("git push --delete x", None),
+            ("git push origin main", None),
+            ("git commit -f && git push", None),
+            ("eval \"$x\"", Some("`g`: what `eval` is given cannot be read: it may be `git push*`")),
+        ] {
+            assert_eq!(because(rule, &call("Bash", Some(line), &[])).as_deref(), reason, "{line}");
+        }
+        assert_eq!(
+            because("args = [\"--no-verify\"]", &call("Bash", Some("git commit --no-verify"), &[])).as_deref(),
+            Some("`g`: `git commit --no-verify` with `--no-verify`")
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use globset::GlobMatcher;
 
 pub use super::alert::{Act, Alert, Evidence, Trigger};
-use super::command::CommandPattern;
+use super::command::{ArgumentSet, CommandPattern};
 pub use super::governor::GovernorModel;
 pub use super::limit_key::LimitKey;
 pub use super::models::{Models, Rung, Unpriced};
@@ -237,6 +237,8 @@ pub struct Gate {
     pub tools: Vec<GlobMatcher>,
     /// A command that the tool runs may match one of these; empty: whatever it runs.
     pub wanted: Vec<CommandPattern>,
+    /// The command has all arguments of one of these sets; empty: whatever it has.
+    pub arguments: Vec<ArgumentSet>,
     /// Commands that are let past, where all of the command line is understood.
     pub except: Vec<CommandPattern>,
     /// A patch touches a file that matches one of these; empty: whatever it touches.
@@ -260,7 +262,11 @@ impl Gate {
     /// tools.
     pub fn is_on_requests(&self) -> bool {
         let of_tools = !(self.tools.is_empty() && self.paths.is_empty());
-        self.cost_above.is_some() && !of_tools && self.wanted.is_empty() && self.except.is_empty()
+        self.cost_above.is_some()
+            && !of_tools
+            && self.wanted.is_empty()
+            && self.arguments.is_empty()
+            && self.except.is_empty()
     }
 }
 

@@ -238,6 +238,10 @@ fn write_gate(out: &mut String, gate: &Gate) -> fmt::Result {
     if !gate.wanted.is_empty() {
         writeln!(out, "  commands that are or may be {}", commands(&gate.wanted))?;
     }
+    if !gate.arguments.is_empty() {
+        let sets = joined(gate.arguments.iter().map(ToString::to_string), ", ");
+        writeln!(out, "  that have or may have, among their arguments, {sets}")?;
+    }
     if !gate.except.is_empty() {
         writeln!(out, "  but not, where all is understood, {}", commands(&gate.except))?;
     }

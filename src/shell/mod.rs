@@ -55,6 +55,7 @@ pub struct Reading {
 pub struct Command {
     shown: String,
     forms: Vec<Vec<Piece>>,
+    arguments: Vec<Vec<Piece>>,
     unreadable: Option<String>,
     only_starts: bool,
     is_carried: bool,
@@ -73,12 +74,19 @@ impl Command {
             shown.truncate(end);
             shown.push('…');
         }
-        Self { shown, forms, unreadable: None, only_starts, is_carried }
+        let arguments = words.iter().skip(1).map(|word| word.pieces.clone()).collect();
+        Self { shown, forms, arguments, unreadable: None, only_starts, is_carried }
     }
 
     fn of_nothing_known(why: String) -> Self {
-        let forms = vec![vec![Piece::Unknown]];
-        Self { shown: "…".to_owned(), forms, unreadable: Some(why), only_starts: false, is_carried: false }
+        Self {
+            shown: "…".to_owned(),
+            forms: vec![vec![Piece::Unknown]],
+            arguments: vec![vec![Piece::Unknown]],
+            unreadable: Some(why),
+            only_starts: false,
+            is_carried: false,
+        }
     }
 
     /// For a person, cut where it is long; `…` stands for what is not known.
@@ -89,6 +97,11 @@ impl Command {
     /// As written and as its own options allow it to be written otherwise, each a whole command.
     pub fn forms(&self) -> impl Iterator<Item = &[Piece]> {
         self.forms.iter().map(Vec::as_slice)
+    }
+
+    /// Its words behind the program's name, one by one.
+    pub fn arguments(&self) -> impl Iterator<Item = &[Piece]> + Clone {
+        self.arguments.iter().map(Vec::as_slice)
     }
 
     /// Why nothing is known of it.

@@ -11,6 +11,16 @@ pub enum Piece {
     Within,
 }
 
+impl Piece {
+    /// The character, if it is known.
+    pub fn character(&self) -> Option<char> {
+        match self {
+            Self::Character(c) => Some(*c),
+            Self::Unknown | Self::Within => None,
+        }
+    }
+}
+
 /// A word, quotes and escapes taken away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Word {

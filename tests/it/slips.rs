@@ -8,14 +8,15 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 
 use govern::policy::command::{self, CommandPattern};
-use govern::policy::gate::{ToolCall, judge};
+use govern::policy::gate::{GateVerdict, ToolCall, judge};
 use govern::policy::layers::{FlagRules, load};
 use govern::policy::mistake::LayerText;
-use govern::policy::rule::Layer;
+use govern::policy::rule::{Gate as Gates, GateVerb, Layer};
 use govern::shell::{CommandLine, Reading};
 
 const MATCH: [&str; 6] =
@@ -69,7 +70,7 @@ fn each_try_is_caught_or_known_to_get_past() {
     let wrong: Vec<String> = tries
         .iter()
         .filter_map(|Try { command, gate, .. }| {
-            let because = command::because(&Reading::of(CommandLine::Text(command)), &wanted, &except);
+            let because = command::because(&Reading::of(CommandLine::Text(command)), &wanted, &[], &except);
             let found = if because.is_some() { Gate::Caught } else { Gate::Past };
             (found != *gate).then(|| format!("{command:?}: {found:?}: {because:?}"))
         })
@@ -100,6 +101,44 @@ fn a_real_bash_does_what_the_table_says() {
     assert!(wrong.is_empty(), "not as the table says:\n{}", wrong.join("\n"));
 }
 
+/// What is never right is refused however its arguments stand, and nothing else is.
+#[test]
+fn what_overwrites_what_others_have_is_denied() {
+    for (line, denied) in [
+        ("git push origin main -f", true),
+        ("git push -uf origin main", true),
+        ("git push origin +main", true),
+        ("git push origin :main", true),
+        ("git push --mirror", true),
+        ("git push origin --delete main", true),
+        ("git push -d origin main", true),
+        ("git push --force-with-lease", true),
+        ("git -C x push --forc", true),
+        ("git send-pack --force origin main", true),
+        ("git filter-branch --all", true),
+        ("bash -c 'git push origin main -f'", true),
+        ("git push origin main", false),
+        ("git push -u origin HEAD:feature/x", false),
+        ("git push --follow-tags", false),
+        ("git branch -d old; git clean -fd; git push", false),
+    ] {
+        let verdict = judged(line).unwrap_or_else(|| panic!("{line} meets no gate"));
+        assert_eq!(verdict.verb == GateVerb::Deny, denied, "{line}: {:?}", verdict.because);
+    }
+}
+
+/// What the gates of `policies/gated.toml` say to a command.
+fn judged(command: &str) -> Option<GateVerdict> {
+    static GATES: LazyLock<Vec<Gates>> = LazyLock::new(|| {
+        let text = include_str!("../../policies/gated.toml").to_owned();
+        let layer = LayerText { layer: Layer::User, path: None, text };
+        load(vec![layer], FlagRules::default()).unwrap().policy.gates
+    });
+    let command = Some(CommandLine::Text(command));
+    let call = ToolCall { tool: "Bash", command, paths: &[], model: None, value: &|_| None, next_cost: None };
+    judge(&GATES, &call)
+}
+
 /// The page of the manual says what is so.
 #[test]
 fn the_page_of_tries_says_what_is_so() {
@@ -110,7 +149,7 @@ fn the_page_of_tries_says_what_is_so() {
         let [_, _, examples, gate, ..] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
         for example in examples.split('`').skip(1).step_by(2) {
             let example = example.replace('\u{1}', "|");
-            let because = command::because(&Reading::of(CommandLine::Text(&example)), &wanted, &except);
+            let because = command::because(&Reading::of(CommandLine::Text(&example)), &wanted, &[], &except);
             assert_eq!(because.is_some(), gate.trim() == "caught", "{example}: {because:?}");
             tried += 1;
         }
@@ -121,9 +160,6 @@ fn the_page_of_tries_says_what_is_so() {
 /// What a gate costs: questions about commands that push and publish nothing.
 #[test]
 fn of_a_thousand_ordinary_commands_less_than_five_are_asked_about() {
-    let text = include_str!("../../policies/gated.toml").to_owned();
-    let layer = LayerText { layer: Layer::User, path: None, text };
-    let gates = load(vec![layer], FlagRules::default()).unwrap().policy.gates;
     let commands: Vec<String> = include_str!("../fixtures/commands/ordinary.jsonl")
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -131,17 +167,7 @@ fn of_a_thousand_ordinary_commands_less_than_five_are_asked_about() {
     assert!(commands.len() > 600);
     let asked: Vec<String> = commands
         .iter()
-        .filter_map(|command| {
-            let call = ToolCall {
-                tool: "Bash",
-                command: Some(CommandLine::Text(command)),
-                paths: &[],
-                model: None,
-                value: &|_| None,
-                next_cost: None,
-            };
-            judge(&gates, &call).map(|verdict| format!("{command:?}: {:?}", verdict.because))
-        })
+        .filter_map(|command| judged(command).map(|verdict| format!("{command:?}: {:?}", verdict.because)))
         .collect();
     assert!(asked.len() * 1_000 < 5 * commands.len(), "{} of {}:\n{}", asked.len(), commands.len(), asked.join("\n"));
 }

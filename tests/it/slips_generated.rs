@@ -89,7 +89,7 @@ fn timeout() -> PathBuf {
 fn is_asked_about(program: &str) -> bool {
     let wanted = [CommandPattern::new("git push*")];
     let except = [CommandPattern::new("git push --dry-run*")];
-    command::because(&Reading::of(CommandLine::Text(program)), &wanted, &except).is_some()
+    command::because(&Reading::of(CommandLine::Text(program)), &wanted, &[], &except).is_some()
 }
 
 /// Tries programs until one pushes that nobody was asked about; gives how many have pushed, and of how many.

@@ -13,11 +13,25 @@ use crate::policy::rule::{Gate, GateVerb, Refusal};
 use crate::policy::suggest;
 use crate::policy::table::{Keys, Placed, Table, Text};
 
-use super::{GateDraft, holds, meant, models, only, pattern};
+use super::{GateDraft, arguments, holds, meant, models, only, pattern};
 
 const KEYS: Keys = Keys {
     of: "`[[gate]]`",
-    known: &["name", "tool", "match", "not", "paths", "model", "only", "cost_above", "do", "wait", "else", "mode"],
+    known: &[
+        "name",
+        "tool",
+        "match",
+        "args",
+        "not",
+        "paths",
+        "model",
+        "only",
+        "cost_above",
+        "do",
+        "wait",
+        "else",
+        "mode",
+    ],
     later: &[],
 };
 
@@ -47,6 +61,7 @@ pub(super) fn check(
     let tools = tools(table, notes);
     let wanted = commands(table, "match", "[\"git push*\"]", notes);
     let except = commands(table, "not", "[\"git push --dry-run*\"]", notes);
+    let arguments = arguments::check(table, notes);
     let read_paths = |texts: &Placed<Vec<Text<'_>>>, notes: &mut Notes| {
         holds::paths(texts, notes);
         pattern::globs_as_written(texts, notes)
@@ -57,7 +72,9 @@ pub(super) fn check(
     let cost_above = cost_above(table, notes);
     let verb = verb(table, notes);
     let mode = super::mode(table, notes);
-    tools_fit(tools.as_ref(), wanted.as_ref().or(except.as_ref()), paths.as_ref(), notes);
+    let of_commands = [wanted.as_ref().map(|it| &it.span), arguments.as_ref().map(|it| &it.span)];
+    let of_commands = of_commands.into_iter().flatten().next().or(except.as_ref().map(|it| &it.span));
+    tools_fit(tools.as_ref(), of_commands, paths.as_ref(), notes);
     holds::everything(table, notes);
     exceptions_fit(wanted.as_ref(), except.as_ref(), notes);
     let name = name?;
@@ -66,6 +83,7 @@ pub(super) fn check(
         name: name.value.clone(),
         tools: values(tools),
         wanted: values(wanted),
+        arguments: values(arguments),
         except: values(except),
         paths: values(paths),
         models: values(models),
@@ -197,7 +215,7 @@ fn refusal(text: &Text<'_>, notes: &mut Notes) -> Option<Refusal> {
 /// Warns of conditions that no call of the named tools can meet.
 fn tools_fit(
     tools: Option<&Placed<Vec<GlobMatcher>>>,
-    commands: Option<&Placed<Vec<CommandPattern>>>,
+    commands: Option<&Span>,
     paths: Option<&Placed<Vec<GlobMatcher>>>,
     notes: &mut Notes,
 ) {
@@ -207,7 +225,7 @@ fn tools_fit(
         notes.warn(span, format!("this gate can never fire: {message}"), hint);
     };
     if let Some(commands) = commands.filter(|_| !has("Bash")) {
-        never(&commands.span, "its tools run no commands", "add `Bash` to `tool`, or leave `tool` out");
+        never(commands, "its tools run no commands", "add `Bash` to `tool`, or leave `tool` out");
     }
     if let Some(paths) = paths.filter(|_| !has("apply_patch")) {
         never(&paths.span, "its tools touch no files by name", "add `apply_patch` to `tool`, or leave `tool` out");

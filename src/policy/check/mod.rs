@@ -4,6 +4,7 @@ mod act;
 mod alert;
 mod allot;
 mod approvals;
+mod arguments;
 mod attribute;
 mod budget;
 mod decide;

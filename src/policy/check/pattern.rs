@@ -117,7 +117,7 @@ fn command(text: &Text<'_>, notes: &mut Notes) -> Option<CommandPattern> {
     Some(CommandPattern::new(written))
 }
 
-fn bounded<'t>(text: &Text<'t>, notes: &mut Notes) -> Option<&'t str> {
+pub(super) fn bounded<'t>(text: &Text<'t>, notes: &mut Notes) -> Option<&'t str> {
     if text.value.len() > MOST_CHARACTERS {
         let message = format!("the pattern is longer than {MOST_CHARACTERS} characters");
         notes.refuse(&text.span, message, "write several shorter ones");

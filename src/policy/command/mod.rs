@@ -3,17 +3,24 @@
 //! What only the shell will know is a gap in a command, and a pattern matches if *any* way to fill the gaps does. What
 //! cannot be read at all is one gap, which every pattern matches.
 
+mod argument;
 mod pattern;
 #[cfg(test)]
 mod tests;
 
 use crate::shell::{Command, Reading};
+pub use argument::{ArgumentPattern, ArgumentSet};
 pub use pattern::CommandPattern;
 
 /// Why the command line is one that is meant by `wanted` and not by `except`, for a person; `None` if it is not.
-/// It is meant if *any* of its commands may match a pattern of `wanted` (all do, where that is empty) and no
-/// pattern of `except`. These only count where the whole line is understood.
-pub fn because(reading: &Reading, wanted: &[CommandPattern], except: &[CommandPattern]) -> Option<String> {
+/// It is meant if *any* of its commands may match a pattern of `wanted` (all do, where that is empty), has the arguments
+/// of a set, and matches no pattern of `except`. These only count where the whole line is understood.
+pub fn because(
+    reading: &Reading,
+    wanted: &[CommandPattern],
+    arguments: &[ArgumentSet],
+    except: &[CommandPattern],
+) -> Option<String> {
     let is_clear = reading.doubts().is_empty()
         && reading.commands().iter().all(|command| command.is_known() || command.is_carried());
     let mut found: Option<(bool, String)> = None;
@@ -22,11 +29,14 @@ pub fn because(reading: &Reading, wanted: &[CommandPattern], except: &[CommandPa
         let is_meant =
             if wanted.is_empty() { !command.only_starts() && !command.is_carried() } else { pattern.is_some() };
         let is_excepted = is_clear && except.iter().any(|pattern| may_match(command, pattern));
+        let set = arguments.iter().find(|set| set.may_match(command.arguments()));
+        let is_meant = is_meant && (arguments.is_empty() || set.is_some());
         if is_meant && !is_excepted {
             let known = command.is_known() && !command.is_carried();
             // What is certain says more than what may be.
             if found.as_ref().is_none_or(|(certain, _)| known && !certain) {
-                found = Some((known, in_words(command, pattern)));
+                let with = set.filter(|_| command.unreadable().is_none()).map(|set| format!(" with `{set}`"));
+                found = Some((known, in_words(command, pattern) + &with.unwrap_or_default()));
             }
         }
     }

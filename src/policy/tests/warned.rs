@@ -370,6 +370,20 @@ fn a_gate_that_its_own_exceptions_empty_and_one_on_what_calls_no_hook_are_told()
 }
 
 #[test]
+fn arguments_that_say_nothing_are_told() {
+    expect(&[
+        (gate("args = \"*\""), "`*` is any argument at all", "leave `args` out"),
+        (gate("args = \"^-f\""), "`^-f` is read as a glob, in which `^` stands for itself", "no regular expressions"),
+        (
+            gate("tool = \"apply_patch\"\nargs = \"-f\""),
+            "this gate can never fire: its tools run no commands",
+            "add `Bash` to `tool`",
+        ),
+        (gate("args = [\"-f\", \"+*\", [\"-r\", \"-d\"]]"), "", ""),
+    ]);
+}
+
+#[test]
 fn a_price_by_which_no_limit_binds_is_told() {
     let price = |input: &str| format!("[prices.mine]\ninput = {input}\noutput = 10");
     let little = "`input` is less than a tenth of a cent for a million tokens";
