@@ -133,13 +133,13 @@ pub fn main_with(clocks: Clocks) -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
-    match carry_out(cli.verb, clocks) {
-        Ok(exit) => exit,
-        Err(error) => {
-            to_stderr(&format!("{error}\n"));
-            error.exit_code()
-        }
-    }
+    let exit = carry_out(cli.verb, clocks).unwrap_or_else(|error| {
+        to_stderr(&format!("{error}\n"));
+        error.exit_code()
+    });
+    // A look at a work tree may be under way whose answer no run needs any more.
+    process::end_questions();
+    exit
 }
 
 /// `govern run codex …`: everything after `--` is the command's own.

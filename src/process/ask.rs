@@ -1,12 +1,21 @@
 //! Owns short questions to other programs: what they print is the answer.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+
+use crate::model::ProcessIdentity;
+
+use super::freeze::signal;
+use super::tree::identity_of;
 
 /// Runs a program to its end without input. The error of one that failed says what the program said of it.
 #[expect(clippy::disallowed_methods, reason = "the program is git, and trusted to end")]
@@ -38,15 +47,13 @@ const OF_GIT: [&str; 5] =
 
 /// As [`ask`], of a git that must have answered within so much time, and with no more than so many bytes; else it is
 /// ended. Blocks.
-#[expect(clippy::disallowed_methods, reason = "the one place that runs a program for its answer")]
 pub fn ask_git(arguments: &[&str], env: &[(String, String)], within: Duration, most: u64) -> io::Result<Vec<u8>> {
     let mut command = Command::new("git");
     command.args(arguments).envs(env.iter().cloned()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     OF_GIT.iter().for_each(|name| {
         command.env_remove(name);
     });
-    let mut child = command.spawn()?;
-    let _asked = Asked::note(&child);
+    let (mut child, _asked) = Asked::spawn(&mut command)?;
     let (send, answer) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
         std::thread::spawn(move || {
@@ -68,29 +75,56 @@ pub fn ask_git(arguments: &[&str], env: &[(String, String)], within: Duration, m
 }
 
 /// The programs that are being asked: govern's own children, and no agent's.
-static ASKED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+static QUESTIONS: Mutex<Questions> = Mutex::new(Questions { over: false, asked: BTreeMap::new() });
+
+#[derive(Debug)]
+struct Questions {
+    /// Nothing more is asked: this process ends.
+    over: bool,
+    asked: BTreeMap<i32, ProcessIdentity>,
+}
+
+fn questions() -> MutexGuard<'static, Questions> {
+    QUESTIONS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// This process answers a question of govern's own.
 pub fn is_asked(pid: i32) -> bool {
-    ASKED.lock().unwrap_or_else(PoisonError::into_inner).contains(&pid)
+    questions().asked.contains_key(&pid)
+}
+
+/// Ends all that are being asked, and asks nothing more: nobody is left who would hear an answer. Waits for their ends.
+pub fn end_questions() {
+    let mut questions = questions();
+    questions.over = true;
+    let ended = std::mem::take(&mut questions.asked).into_values().filter(|asked| signal(*asked, Signal::SIGKILL));
+    for asked in ended.collect::<Vec<_>>() {
+        // Whoever asked takes its end.
+        let how = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        let _taken = waitid(Id::Pid(Pid::from_raw(asked.pid)), how);
+    }
 }
 
 /// Notes a program for as long as it is asked.
-struct Asked(Option<i32>);
+struct Asked(i32);
 
 impl Asked {
-    fn note(child: &Child) -> Self {
-        let pid = i32::try_from(child.id()).ok();
-        ASKED.lock().unwrap_or_else(PoisonError::into_inner).extend(pid);
-        Self(pid)
+    #[expect(clippy::disallowed_methods, reason = "a question to git")]
+    fn spawn(command: &mut Command) -> io::Result<(Child, Self)> {
+        let mut questions = questions();
+        if questions.over {
+            return Err(io::Error::other("govern is about to end"));
+        }
+        let child = command.spawn()?;
+        let pid = child.id().cast_signed();
+        questions.asked.extend(identity_of(pid).map(|asked| (pid, asked)));
+        Ok((child, Self(pid)))
     }
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        if let Some(pid) = self.0 {
-            ASKED.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
-        }
+        questions().asked.remove(&self.0);
     }
 }
 

@@ -25,7 +25,7 @@ mod keeper;
 mod launch;
 mod reading;
 
-pub use ask::{ask, ask_git, carry_out, is_asked};
+pub use ask::{ask, ask_git, carry_out, end_questions, is_asked};
 pub use converse::converse;
 pub use descriptors::{SessionFile, path_seen_by, session_files_open_in, writes};
 pub use error::ProcessError;

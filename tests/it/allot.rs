@@ -48,6 +48,17 @@ fn what_was_declared_and_does_not_fit_is_refused() {
 }
 
 #[test]
+fn a_look_at_the_work_tree_does_not_outlive_a_run_that_is_refused() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(&divided(""));
+    let slow = "#!/bin/sh\nPATH=$(echo \"$PATH\" | sed \"s|${0%/*}||g\")\n\
+                case \"$*\" in *' status '*) mkdir \"${0%/*}/looked\" && exec sleep 600;; esac\nexec git \"$@\"\n";
+    world.write_script("bin/git", slow);
+    // The first look never ends; no process may be left of it.
+    world.run_governed(&["--expect", "0.19usd"], &["codex", "exec", "do it"]).expect_code(123);
+}
+
+#[test]
 fn what_one_fleet_was_allotted_is_taken_from_a_second_ones_month_that_divides_nothing() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.policy(&format!(

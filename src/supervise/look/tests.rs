@@ -3,6 +3,8 @@
 use std::fs;
 
 use super::*;
+use crate::model::Timestamp;
+use crate::supervise::handoff;
 
 fn git(folder: &Path, arguments: &[&str]) {
     let all: Vec<&str> = ["-C", folder.to_str().unwrap(), "-c", "user.name=t", "-c", "user.email=t@example.org"]
@@ -69,6 +71,8 @@ fn nothing_that_the_repository_configures_is_run() {
     fs::write(temp.path().join(".gitattributes"), "*.txt filter=z\n").unwrap();
     fs::write(temp.path().join("a.txt"), "tw0\n").unwrap();
     look(temp.path(), &Since::default()).unwrap();
+    let changed = handoff::changed_since(temp.path(), Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(changed, [".gitattributes", "a.txt"]);
     assert!(!trap.exists());
     // Without that, they are run.
     let _status = process::ask(Path::new("git"), &["-C", temp.path().to_str().unwrap(), "status"]);
