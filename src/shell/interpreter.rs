@@ -113,6 +113,9 @@ impl Reader {
         match stdin {
             Stdin::Text(text) => self.program(name, language, &Word::of(text)),
             Stdin::Inherited if !opens => {}
+            // It is run as it would be by its name; what a pager shows is no program.
+            Stdin::File => {}
+            _ if matches!(name, "less" | "more" | "most") => {}
             _ => self.unreadable(format!("a program in the language of `{name}` cannot be read")),
         }
     }

@@ -1,5 +1,7 @@
 //! Pure. From one command to those that it starts.
 
+use std::collections::HashSet;
+
 use super::forms::forms;
 use super::options::{self, Options};
 use super::program::{Program, program};
@@ -28,7 +30,9 @@ pub(super) enum Stdin {
     Text(String),
     /// A text that the command line holds, and that only the shell will know.
     Written,
-    /// What another program writes, or a file.
+    /// A file by its name.
+    File,
+    /// What another program writes.
     Unknown,
 }
 
@@ -69,6 +73,8 @@ pub(super) struct Reader {
     exports: bool,
     /// What variables of the shell were set to.
     set: Vec<String>,
+    /// Functions that a script has surely defined so far, by how deep it stands.
+    functions: HashSet<(usize, String)>,
     /// What scripts set variables, for those that stand in them.
     outer: Outer,
 }
@@ -108,6 +114,16 @@ impl Reader {
     pub(super) fn bears(&mut self, text: &str) {
         let subscript = text.find('[').and_then(|at| text.get(at..)).unwrap_or_default();
         self.bears |= subscript.contains("$(") || subscript.contains('`') || subscript.contains("${");
+    }
+
+    /// A script has surely defined a function.
+    pub(super) fn defines(&mut self, name: &str, depth: usize) {
+        self.functions.insert((depth, name.to_owned()));
+    }
+
+    /// Nothing has been found that gives commands of the shell another meaning.
+    pub(super) fn is_as_it_seems(&self) -> bool {
+        self.reading.doubts.is_empty()
     }
 
     /// This variable is set by the command line.
@@ -169,6 +185,7 @@ impl Reader {
         if tree.root_node().has_error() {
             self.unreadable("parts of it cannot be read as a shell's");
         }
+        self.functions.retain(|(at, _)| *at != depth);
         let values = Values::of_script(tree.root_node(), text, &mut self.outer);
         Script { reader: self, text, depth, values }.walk(tree.root_node(), false, 0);
     }
@@ -210,11 +227,14 @@ impl Reader {
             }
             if how == How::Surely {
                 // Behind `time`, and where the grammar does not expect them.
-                while let Some((variable, value)) = words.first().and_then(set_element).filter(|_| words.len() > 1) {
+                while let Some((variable, value)) = words.first().and_then(set_element) {
                     self.assignment(&variable, &value, For::OneCommand, depth);
                     words.remove(0);
                 }
-                if words.first().is_some_and(begins_group) {
+                // Of an element of an array no more than the name is told.
+                let renames =
+                    |word: &Word| ["BASH_CMDS", "BASH_ALIASES"].iter().any(|name| word.shown().starts_with(name));
+                if words.first().is_some_and(|word| begins_group(word) || renames(word)) {
                     self.unreadable("a part of it stands where it cannot be read");
                     return;
                 }
@@ -230,7 +250,14 @@ impl Reader {
                 return;
             };
             self.reading.commands.push(Command::new(&words, forms, only_starts, how == How::Carried));
-            let (Some(name), Some(arguments)) = (name, words.get(1..)) else { return };
+            let arguments = words.get(1..).unwrap_or_default();
+            let Some(name) = name else {
+                // A program of whose name a part is not known may start what it is given.
+                if how == How::Surely {
+                    self.unknown(&first.file_name().shown(), arguments, stdin, depth);
+                }
+                return;
+            };
             let next = match kind {
                 Program::Starts(options) => self.started(&name, arguments, options, how),
                 Program::Env => self.environment(arguments, depth, how),
@@ -289,6 +316,8 @@ impl Reader {
             Program::Schedules => self.input(name, stdin, depth),
             Program::Make => self.make(arguments, stdin, depth),
             Program::Data(options) => self.data(name, arguments, options, depth),
+            // A function's own commands have been read, whatever it is called with.
+            Program::Unknown if self.functions.contains(&(depth, name.to_owned())) => {}
             Program::Unknown if how == How::Surely => self.unknown(name, arguments, stdin, depth),
             other => self.built_in(other, name, arguments, depth),
         }

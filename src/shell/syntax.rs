@@ -2,7 +2,7 @@
 
 use tree_sitter::{Node, Parser, Tree};
 
-use super::start::{For, Reader, Stdin};
+use super::start::{For, Reader, Stdin, is_stdin};
 use super::variables::{Values, is_certain};
 use super::word::Word;
 
@@ -25,7 +25,7 @@ pub(super) fn parse(text: &str) -> Option<Tree> {
 pub(super) fn joined_lines(text: &str) -> String {
     let mut joined = String::new();
     let mut characters = text.chars().peekable();
-    let (mut in_comment, mut in_single) = (false, false);
+    let (mut in_comment, mut in_single, mut in_ansi_c) = (false, false, false);
     // Within a substitution, quotes begin anew.
     let mut in_double = vec![false];
     while let Some(c) = characters.next() {
@@ -34,7 +34,12 @@ pub(super) fn joined_lines(text: &str) -> String {
         match c {
             '\n' => in_comment = false,
             _ if in_comment => {}
-            '\\' if in_single => {}
+            '\\' if in_single && !in_ansi_c => {}
+            '\\' if in_single => {
+                joined.push(c);
+                joined.extend(characters.next());
+                continue;
+            }
             '\\' if characters.peek() == Some(&'\n') => {
                 characters.next();
                 continue;
@@ -45,7 +50,10 @@ pub(super) fn joined_lines(text: &str) -> String {
                 continue;
             }
             '#' if begins_word && !quoted => in_comment = true,
-            '\'' if !quoted || in_single => in_single = !in_single,
+            '\'' if !quoted || in_single => {
+                in_ansi_c = !in_single && joined.ends_with('$');
+                in_single = !in_single;
+            }
             '"' if !in_single => in_double.iter_mut().next_back().into_iter().for_each(|within| *within = !*within),
             '(' if !in_single && joined.ends_with(['$', '<', '>']) => in_double.push(false),
             ')' if !quoted && in_double.len() > 1 => {
@@ -81,13 +89,23 @@ impl Script<'_, '_> {
             "pipeline" => {
                 // After a here-document's first line, the command before the bar is not part of the node.
                 let follows = node.parent().is_some_and(|parent| parent.kind() == "heredoc_redirect");
+                let mut fed = None;
                 for (index, child) in named_children(node).into_iter().enumerate() {
-                    self.walk(child, piped || follows || index > 0, nested + 1);
+                    let is_fed = piped || follows || index > 0;
+                    match fed.take().filter(|_| child.kind() == "command") {
+                        Some(text) => self.command(child, Some(text), true, Vec::new(), nested + 1),
+                        None => self.walk(child, is_fed, nested + 1),
+                    }
+                    fed = self.written_by(child).filter(|_| !is_fed && self.reader.is_as_it_seems());
                 }
             }
             "function_definition" => {
                 self.reader.doubt("a function is defined, whose calls are not followed");
                 self.walk_children(node, true, nested);
+                let name = node.child_by_field_name("name").map(|name| self.raw(name).to_owned());
+                for name in name.into_iter().filter(|_| is_certain(node)) {
+                    self.reader.defines(&name, self.depth);
+                }
             }
             "declaration_command" | "unset_command" => {
                 let words = children(node).into_iter().map(|child| self.word(child)).collect();
@@ -223,15 +241,47 @@ impl Script<'_, '_> {
         }
     }
 
-    /// What a redirection gives a command to read, if it is one of input.
+    /// What `echo` or `cat` hands on, where that is certain.
+    fn written_by(&self, node: Node<'_>) -> Option<Stdin> {
+        let is_plain = node.kind() == "command" && !self.values.are_dark();
+        let parts = named_children(node);
+        let has_more =
+            parts.iter().any(|part| part.kind().contains("redirect") || part.kind() == "variable_assignment");
+        let words: Vec<String> = parts
+            .iter()
+            .filter(|_| is_plain && !has_more)
+            .map(|part| self.word(*part).text())
+            .collect::<Option<_>>()?;
+        match words.split_first()? {
+            (name, words) if name == "echo" => {
+                let words = if words.first().is_some_and(|word| word == "-n") { words.get(1..)? } else { words };
+                let is_text = !words.first().is_some_and(|word| word.starts_with('-'));
+                let is_literal = words.iter().all(|word| !word.contains('\\'));
+                (is_text && is_literal).then(|| Stdin::Text(words.join(" ")))
+            }
+            (name, [file]) if name == "cat" && !file.starts_with('-') && !is_stdin(file) => Some(Stdin::File),
+            _ => None,
+        }
+    }
+
+    /// What a redirection gives a command to read, if it is one of its input.
     fn input(&self, node: Node<'_>) -> Option<Stdin> {
+        let is_other = |child: &Node<'_>| child.kind() == "file_descriptor" && self.raw(*child) != "0";
+        if named_children(node).iter().any(is_other) {
+            return None;
+        }
         match node.kind() {
             "herestring_redirect" => {
                 let word = named_children(node).last().map(|word| self.word(*word))?;
                 Some(word.text().map_or(Stdin::Written, Stdin::Text))
             }
             "heredoc_redirect" => Some(self.heredoc(node)),
-            "file_redirect" => self.raw(node).contains('<').then_some(Stdin::Unknown),
+            "file_redirect" if self.raw(node).contains('<') => {
+                let is_plain = children(node).iter().any(|child| child.kind() == "<");
+                let file = node.child_by_field_name("destination").and_then(|file| self.word(file).text());
+                let names_file = is_plain && file.is_some_and(|file| !is_stdin(&file));
+                Some(if names_file { Stdin::File } else { Stdin::Unknown })
+            }
             _ => None,
         }
     }

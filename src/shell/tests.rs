@@ -100,6 +100,36 @@ fn a_variable_is_known_where_one_text_was_surely_set_before() {
 }
 
 #[test]
+fn what_is_read_is_known_where_the_line_itself_writes_it() {
+    for (line, expected) in [
+        ("echo 'a b' | bash", Some("a b")),
+        ("echo -n a b | sh -s", Some("a b")),
+        ("echo 'select 1' | sqlite3 x", None),
+        ("sqlite3 x < a.sql", None),
+        ("cat a.py | python3 -", None),
+        ("git log | less", None),
+        ("log() { echo \"$*\"; }; log 'a (b)'", None),
+    ] {
+        assert_eq!(not_understood(line), None, "{line}");
+        let found = commands(line);
+        assert!(expected.is_none_or(|expected| found.contains(&expected.to_owned())), "{line}: {found:?}");
+    }
+    for line in [
+        "echo \"$x\" | bash",
+        "echo -e 'a' | bash",
+        "cat a | bash",
+        "bash < a",
+        "echo a | tr a b | bash",
+        "echo() { b; }; echo a | bash",
+        "python3 <<< 'import pty' 3< a",
+        "if a; then log() { b; }; fi; log 'a (b)'",
+        "log 'a (b)'; log() { b; }",
+    ] {
+        assert!(not_understood(line).is_some(), "{line}");
+    }
+}
+
+#[test]
 fn a_launcher_s_command_is_found_behind_its_options() {
     for (line, expected) in [
         ("docker exec -it -e A=b web sh -c 'a; b'", "b"),

@@ -51,7 +51,7 @@ impl Reader {
             }
             Stdin::Text(text) => self.carried_text(text, depth),
             Stdin::Written => self.unreadable(format!("`{name}` is not known here, and what it reads may be code")),
-            Stdin::Inherited | Stdin::Unknown => {}
+            Stdin::Inherited | Stdin::File | Stdin::Unknown => {}
         }
     }
 

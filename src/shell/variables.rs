@@ -64,6 +64,11 @@ impl Values {
         values
     }
 
+    /// Something may change the meaning of names in a way that is not seen.
+    pub(super) fn are_dark(&self) -> bool {
+        self.dark
+    }
+
     /// The walk has come past an assignment that no condition stands before.
     pub(super) fn is_set(&mut self, name: &str) {
         self.set.insert(name.to_owned());
