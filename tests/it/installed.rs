@@ -119,7 +119,6 @@ fn under_a_limit_a_session_is_a_run_and_nothing_is_asked_past_it() {
     assert_eq!(report["totals"]["responses"], 2);
     let run = report["rows"][0]["run"].as_str().unwrap().to_owned();
     ledger::expect_all_served(&world, &run);
-    // The hook that ends the session may outlive its Codex.
     world.wait_for_no_survivors(LONG);
     world.govern(&["audit", "verify"]).expect_code(0);
 
@@ -127,6 +126,7 @@ fn under_a_limit_a_session_is_a_run_and_nothing_is_asked_past_it() {
     let thread = world.server.requests()[0].thread.clone();
     assert_eq!(world.run("codex", &["exec", "resume", &thread, "go on"]).code(), 1);
     assert_eq!(world.server.requests().len(), 2);
+    world.wait_for_no_survivors(LONG);
     world.govern(&["audit", "verify"]).expect_code(0);
 }
 
@@ -145,6 +145,7 @@ fn a_question_holds_it_until_somebody_outside_answers() {
     world.govern(&["approve", "1", "--extend", "1usd"]).expect_code(0).expect_said("extended by $1.00 (`a day`)");
     codex.finish().expect_code(0);
     assert_eq!(world.server.served().len(), 4);
+    world.wait_for_no_survivors(LONG);
     world.govern(&["audit", "verify"]).expect_code(0);
 }
 
@@ -392,8 +393,8 @@ fn below_a_run_a_nested_codex_is_gated_by_that_run_and_the_outer_one_is_asked_on
     let nested = format!("{} exec 'nested work' </dev/null", world.path("bin/codex").display());
     world.server.always(Select::any(), Reply::exec(&nested));
     let end = world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(124).expect_outcome("stopped");
-    // What each level has under way is reserved, and as much for one that begins, so that three fit.
-    assert_eq!(world.server.requests().len(), 3);
+    // Those above wait for their tools: five fit.
+    assert_eq!(world.server.requests().len(), 5);
     let ledger = rusqlite::Connection::open(world.path("govern/ledger.db")).unwrap();
     let mut calls = ledger
         .prepare("SELECT json_extract(data, '$.thread') FROM events WHERE data LIKE '%\"tool_called\"%'")

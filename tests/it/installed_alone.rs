@@ -186,6 +186,7 @@ fn a_session_that_no_hook_holds_is_paused_goes_on_and_is_stopped_at_its_next_hoo
     assert_eq!(done.code(), 1, "{done}");
     done.expect_said("“enough”");
     assert_eq!(world.server.requests().len(), 3);
+    world.wait_for_no_survivors(LONG);
     world.govern(&["audit", "verify"]).expect_code(0);
 }
 

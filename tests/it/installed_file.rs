@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use crate::support::codex::{CURRENT, PREVIOUS, Version};
 use crate::support::fake_responses::{Reply, Select, Usage};
 use crate::support::ledger;
+use crate::support::process::LONG;
 use crate::support::world::World;
 
 const EXEC: &[&str] = &["exec", "do it"];
@@ -167,5 +168,6 @@ fn a_session_that_its_user_changes_archives_and_restores_between_two_codexes_goe
     let run = rows["rows"][0]["run"].as_str().unwrap_or_else(|| panic!("{rows}")).to_owned();
     ledger::expect_all_served(&world, &run);
     done.expect_not_said("while Codex writes it");
+    world.wait_for_no_survivors(LONG);
     world.govern(&["audit", "verify"]).expect_code(0);
 }
