@@ -122,6 +122,15 @@ impl Governor {
         }
     }
 
+    /// Each request is met by itself: what was asked about the one before is over with its answer.
+    pub(super) fn rearm_requests(&mut self, name: &AgentName) {
+        let policy = Arc::clone(&self.policy);
+        let requests = policy.alerts.iter().enumerate();
+        requests
+            .filter(|(_, alert)| matches!(alert.trigger, Trigger::Request(_)))
+            .for_each(|(index, _)| self.rearm(name, index));
+    }
+
     /// It fell back under its mark: it may be carried out again.
     fn rearm(&mut self, name: &AgentName, index: usize) {
         let Some(agent) = self.agents.get_mut(name) else { return };

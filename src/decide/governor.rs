@@ -318,6 +318,7 @@ impl Governor {
         if let Some(model) = arrived {
             self.say(&name, &format!("routed to {model}"));
         }
+        self.rearm_requests(&name);
         // What an answer tells of the plan comes right after it.
         self.tell_of_unknown_plan(&name, 2);
         self.expect_admitted(now, &name, response);

@@ -151,6 +151,11 @@ fn a_codex_that_does_not_ask_first_is_held_by_signals() {
     world.pass(3_600);
     world.works(100);
     assert_eq!((state(&world), asked(&world).len()), (State::Running, 3));
+    let mut world = by_signals("ask", true);
+    world.asks("root");
+    world.person(1, Answer::Once);
+    world.answers("root", 600);
+    assert_eq!((state(&world), asked(&world).len()), (State::Held, 2), "nothing happens between the two");
     let mut world = by_signals("deny", false);
     world.works(510);
     assert_eq!(state(&world), State::Gone);
