@@ -243,7 +243,8 @@ impl Governor {
 
     /// Looks again soon, while it waits.
     pub(super) fn look_for_room(&mut self, name: &AgentName) {
-        if self.agents.get(name).is_some_and(Agent::waits_for_room) {
+        let waits = |agent: &Agent| agent.waits_for_room() || agent.gate.is_draining();
+        if self.agents.get(name).is_some_and(waits) {
             self.effects.push(Effect::Arm(Timer::Room(name.clone()), LOOKS));
         }
     }

@@ -62,7 +62,7 @@ impl Supervisor {
 
     /// Takes every session file that a process of an agent has open.
     pub(super) fn claim_open(&mut self) -> Vec<Input> {
-        let mut inputs = Vec::new();
+        let mut inputs = self.ended_without_file();
         let mut open = BTreeSet::new();
         // Whoever writes a session is a Codex, whatever its name.
         for (process, agent) in self.owned() {

@@ -8,12 +8,12 @@ use crate::clock;
 use crate::codex::installed::{self, Trust};
 use crate::codex::{Defaults, HookEvent, Invocation};
 use crate::decide::Effect;
-use crate::decide::input::Input;
+use crate::decide::input::{Input, Phase};
 use crate::error::Error;
 use crate::gate::hook::{HookInput, HookReply};
 use crate::gate::socket::{self, HookCall};
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Basis, Response, ResponseKey, ServiceTier, Source, ThreadId, Tokens};
+use crate::model::{AgentName, Basis, ProcessIdentity, Response, ResponseKey, ServiceTier, Source, ThreadId, Tokens};
 use crate::process;
 use crate::tail::{locate, settings};
 use crate::usage::meter::Answer;
@@ -27,6 +27,8 @@ pub(super) struct WithoutFile {
     agent: AgentName,
     home: PathBuf,
     defaults: Defaults,
+    /// The Codex that runs it; `None` once it is gone.
+    codex: Option<ProcessIdentity>,
 }
 
 impl Supervisor {
@@ -167,7 +169,19 @@ impl Supervisor {
             role: None,
         };
         self.note_of(agent, seen);
-        self.without_file.insert(thread, WithoutFile { agent: agent.clone(), home, defaults });
+        let codex = codex.and_then(process::identity_of);
+        self.without_file.insert(thread, WithoutFile { agent: agent.clone(), home, defaults, codex });
+    }
+
+    /// The threads without a session file whose Codex is gone: each is told once.
+    pub(super) fn ended_without_file(&mut self) -> Vec<Input> {
+        let known = self.without_file.iter_mut();
+        let gone = known.filter_map(|(thread, known)| {
+            known.codex.take_if(|codex| !process::alive(*codex))?;
+            let (agent, thread) = (known.agent.clone(), thread.clone());
+            Some(Input::Phase { agent, thread, root: None, phase: Phase::Idle, by_answer: false })
+        });
+        gone.collect()
     }
 
     /// govern's hooks are with this Codex: on its command line, in the configuration of its home, or in the machine's.

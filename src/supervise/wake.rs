@@ -196,6 +196,11 @@ impl Supervisor {
         let mut due = Vec::new();
         for timer in self.timers.due(clock::monotonic()) {
             match timer {
+                // What is waited for may have ended without a word.
+                Timer::Room(_) => {
+                    due.extend(self.ended_without_file());
+                    due.push(Input::Due(timer));
+                }
                 // A Codex that is still waiting for its prompt has nothing to be observed yet.
                 // One that stands still writes nothing either.
                 Timer::Observe(ref agent, codex) if process::waits_for_input(codex.pid) || self.stands_still(agent) => {

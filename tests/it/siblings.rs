@@ -27,21 +27,39 @@ fn codexes_side_by_side_share_a_limit_to_its_last_request() {
 }
 
 #[test]
-fn one_that_is_killed_is_not_waited_for() {
-    let Some(world) = World::with_codex(CURRENT) else { return };
-    world.govern(&["hooks", "install", "--yes"]).expect_code(0);
-    // The first one's answer never comes, and the third request of the second one has no room beside it.
-    let never = Gate::new();
-    world.server.always(Select::any().containing("prompt a"), Reply::message("never").held_at(&never));
-    world.server.always(Select::any().containing("prompt b"), Reply::exec("true"));
-    let two = "codex exec 'prompt a' & a=$!; touch begun; codex exec 'prompt b' & b=$!\n\
-               while [ ! -e kill ]; do sleep 0.05; done; kill -9 $(pgrep -f 'exec prompt [a]'); wait";
-    let flags = ["--budget", "3 responses", "--at-limit", "stop"];
-    let governed = world.start_governed(&flags, &["sh", "-c", two]);
-    world.server.wait_for_requests(3, LONG).unwrap();
-    world.write("work/kill", "");
-    let end = governed.finish().expect_code(124).expect_said("1 request was cut off: perhaps served");
-    assert_eq!(world.server.served().len(), 3, "{}", end.finished);
+fn one_that_is_killed_is_not_waited_for_whether_it_writes_a_file_or_not() {
+    for kind in ["", "--ephemeral"] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+        // The first one's answer never comes, and the third request of the second one has no room beside it.
+        let never = Gate::new();
+        world.server.always(Select::any().containing("prompt a"), Reply::message("never").held_at(&never));
+        world.server.always(Select::any().containing("prompt b"), Reply::exec("true"));
+        let two = format!(
+            "codex exec {kind} 'prompt a' & a=$!; touch begun; codex exec 'prompt b' & b=$!\n\
+             while [ ! -e kill ]; do sleep 0.05; done; kill -9 $(pgrep -f 'prompt [a] *$'); wait"
+        );
+        let flags = ["--budget", "3 responses", "--at-limit", "stop"];
+        let governed = world.start_governed(&flags, &["sh", "-c", &two]);
+        world.server.wait_for_requests(3, LONG).unwrap();
+        world.write("work/kill", "");
+        let end = governed.finish().expect_code(124).expect_said("1 request was cut off: perhaps served");
+        assert_eq!(world.server.served().len(), 3, "{kind}: {}", end.finished);
+    }
+}
+
+#[test]
+fn a_thread_without_a_file_that_has_ended_holds_up_no_stop() {
+    for version in [CURRENT, PREVIOUS] {
+        let Some(world) = World::with_codex(version) else { continue };
+        world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+        world.server.script(Select::any().containing("do it"), [Reply::exec("true"), Reply::message("done")]);
+        world.server.always(Select::any().containing("do more"), Reply::exec("true"));
+        let both = "codex exec --ephemeral 'do it'; codex exec 'do more'";
+        let flags = ["--budget", "4 responses", "--at-limit", "stop"];
+        let end = world.run_governed(&flags, &["sh", "-c", both]).expect_code(124).expect_outcome("stopped");
+        assert_eq!(world.server.served().len(), 4, "{version:?}: {}", end.finished);
+    }
 }
 
 /// A root that starts four sub-agents at once and asks on, once they are done as well.

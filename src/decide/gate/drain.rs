@@ -56,6 +56,7 @@ impl Governor {
         let what = format!("what is under way may end first, within {minutes} min; to end it now: {ends_now} {run}");
         self.say(name, &what);
         self.effects.push(Effect::Arm(Timer::Drain(name.clone()), DRAIN_WITHIN));
+        self.look_for_room(name);
     }
 
     /// What was under way has ended, or is waited for no longer.

@@ -38,8 +38,11 @@ impl Governor {
         entry.root = Some(root.clone());
         entry.has_file = has_file;
         let ends = wants == Wants::TurnEnd && entry.phase.goes_on();
-        if begins && !entry.phase.goes_on() {
+        // Of a thread without a file nothing else tells how it stands.
+        if begins && !(has_file && entry.phase.goes_on()) {
             entry.phase = Phase::InFlight;
+        } else if wants == Wants::TurnEnd && !has_file {
+            entry.phase = Phase::Idle;
         }
         if model.is_some() {
             entry.model.clone_from(&model);
