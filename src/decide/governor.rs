@@ -206,6 +206,7 @@ impl Governor {
     /// Takes one input and says what is to be done, in order.
     #[must_use]
     pub fn handle(&mut self, now: Moment, input: Input, books: &dyn Books) -> Vec<Effect> {
+        self.recount_for_waiting(now, books);
         match input {
             // What it spent is known in a moment: until then nobody else is let through for it.
             Input::Phase { agent, thread, root, phase, by_answer: true } => {

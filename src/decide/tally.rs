@@ -27,9 +27,24 @@ impl Governor {
             if let Some(account) = place {
                 self.open(account, name, books);
             }
-            let others =
-                |account: &&mut Account| account.budget == index && is_shared(budget) && !account.is_past(now.wall);
-            self.accounts.iter_mut().filter(others).for_each(|account| account.recount(budget, books));
+        }
+        self.recount_calls(now, books);
+    }
+
+    /// A tool may have waited since it came to the gate: what others called meanwhile is counted before any is let run.
+    pub(super) fn recount_for_waiting(&mut self, now: Moment, books: &dyn Books) {
+        if self.agents.values().any(|agent| agent.gate.tools().next().is_some()) {
+            self.recount_calls(now, books);
+        }
+    }
+
+    /// What others may have called is read from the ledger, which has each call of this run that was let run before.
+    fn recount_calls(&mut self, now: Moment, books: &dyn Books) {
+        for account in self.accounts.iter_mut().filter(|account| !account.is_past(now.wall)) {
+            let budget = self.policy.budgets.get(account.budget);
+            if let Some(budget) = budget.filter(|budget| counts_calls(budget) && is_shared(budget)) {
+                account.recount(budget, books);
+            }
         }
     }
 

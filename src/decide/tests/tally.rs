@@ -152,6 +152,20 @@ fn calls_of_other_runs_and_of_before_are_counted() {
     assert_eq!(world.claimed(), 0);
 }
 
+#[test]
+fn what_others_called_while_a_tool_waited_is_counted_before_it_runs() {
+    let mut world = Plan::of(&three("per = \"team\"\nwindow = \"day\"")).started();
+    world.hook(1, "root", Wants::Request);
+    world.told_by_hook(10);
+    world.hook(2, "root", Wants::Request);
+    world.calls(3..4);
+    assert_eq!(world.let_run(), 0, "its response is not told yet");
+    let call = (super::world::morning(), [("team".to_owned(), "web".to_owned())].into_iter().collect());
+    world.shelf.get_mut().calls.extend(vec![call; 3]);
+    world.answers("root", 10);
+    assert_eq!(world.let_run(), 0, "{}", world.told());
+}
+
 proptest! {
     #[test]
     fn never_more_tools_run_than_the_limit_whoever_answers(
