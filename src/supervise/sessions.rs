@@ -121,7 +121,7 @@ impl Sessions {
     pub(super) fn rest(&mut self, id: FileId) -> Option<(Change, Option<ThreadId>)> {
         let session = self.get_mut(id).filter(|session| session.phase != Phase::Idle)?;
         let cut_off = session.cut_off();
-        session.phase = Phase::Idle;
+        session.rest();
         let thread = session.meter.thread()?.clone();
         let root = session.meter.root().cloned();
         Some((Change { agent: session.agent.clone(), thread, root, phase: Phase::Idle, by_answer: false }, cut_off))

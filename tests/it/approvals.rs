@@ -162,7 +162,7 @@ fn the_policy_for_whoever_is_responsible_asks_refuses_and_says_what_history_cann
     let made = |name: &str| world.path("work").join(name).exists();
     assert_eq!((made("forced"), made("dry"), made("asked")), (false, true, false));
     world.govern(&["deny", "1"]).expect_code(0);
-    governed.finish().expect_code(0).expect_said("deny: `history is not rewritten`");
+    governed.finish().expect_code(0).expect_said("deny: `what others have is not overwritten`");
     assert!(!made("asked"));
     let tried = world.govern(&["policy", "try", policy]).expect_code(0).out();
     assert!(tried.contains("Gates are not tried") && tried.contains("Limits in tool calls are not tried"), "{tried}");

@@ -110,6 +110,8 @@ pub(super) struct Session {
     counting: Counting,
     told: bool,
     pub(super) phase: Phase,
+    /// Nobody writes it: its thread rests, whatever it says last, until more is written.
+    rests: bool,
     deeds: Deeds,
     /// When the last of what it shows was done.
     last_deed: Option<Timestamp>,
@@ -173,6 +175,7 @@ impl Session {
             counting,
             told: false,
             phase: Phase::Idle,
+            rests: false,
             deeds,
             last_deed: None,
             window: None,
@@ -198,8 +201,14 @@ impl Session {
     /// Its writer is gone: the thread that had a request under way, if it had; told once.
     pub(super) fn cut_off(&mut self) -> Option<ThreadId> {
         let asks = self.phase == Phase::InFlight && self.meter.asks_here();
+        self.rests |= asks;
         self.phase = if asks { Phase::Idle } else { self.phase };
         self.meter.thread().cloned().filter(|_| asks)
+    }
+
+    /// Its writer is gone.
+    pub(super) fn rest(&mut self) {
+        (self.phase, self.rests) = (Phase::Idle, true);
     }
 
     /// Which file it is.
@@ -240,8 +249,9 @@ impl Session {
             self.meter.rewind();
         }
         let seen_before = self.last_deed.filter(|_| rewinds);
-        let Self { agent, home, file, meter, told, phase, counting, deeds, last_deed, window, plan, .. } = self;
+        let Self { agent, home, file, meter, told, phase, rests, counting, deeds, last_deed, window, plan, .. } = self;
         let on_line = |position: u64, line: &[u8]| {
+            *rests = false;
             let (position, record) = match rollout::read(line) {
                 Ok(record) => (position, record),
                 Err(why) => {
@@ -292,7 +302,9 @@ impl Session {
             Upto::LastFeed => file.read(on_line)?,
             Upto::End => file.finish(on_line)?,
         };
-        readings.extend(moved(&self.agent, &self.meter, &mut self.phase, false));
+        if !self.rests {
+            readings.extend(moved(&self.agent, &self.meter, &mut self.phase, false));
+        }
         if progress.too_long > 0 {
             refused.get_or_insert_with(|| (0, format!("longer than {} MiB", LONGEST_LINE >> 20))).0 +=
                 progress.too_long;

@@ -67,6 +67,32 @@ fn a_last_line_that_nobody_will_finish_is_read_at_the_very_end_only() {
     }
 }
 
+#[test]
+fn a_thread_whose_writer_is_gone_rests_however_often_its_file_is_read_and_until_more_is_written() {
+    use std::io::Write as _;
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join(NAME);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let begins = "{\"type\":\"event_msg\",\"payload\":{\"type\":\"task_started\"}}\n";
+    std::fs::write(&path, format!("{HEAD}{begins}")).unwrap();
+    let agent = AgentName::new("codex");
+    let mut sessions = Sessions::new(Timestamp::UNIX_EPOCH, Deeds::PassedOver);
+    sessions.claim(Held::open(&path).unwrap(), &agent).unwrap();
+    let phases = |sessions: &mut Sessions| -> Vec<Phase> {
+        let readings = sessions.read_all().into_iter().flat_map(|(_, readings)| readings.unwrap());
+        readings
+            .filter_map(|reading| if let Reading::Phase(change) = reading { Some(change.phase) } else { None })
+            .collect()
+    };
+    assert_eq!(phases(&mut sessions).last(), Some(&Phase::InFlight));
+    let id = sessions.at_work()[0];
+    assert!(sessions.rest(id).unwrap().1.is_some(), "a request was cut off");
+    assert_eq!(phases(&mut sessions), []);
+    assert!(sessions.at_work().is_empty() && sessions.cut_off(&agent).is_empty(), "told once");
+    write!(std::fs::OpenOptions::new().append(true).open(&path).unwrap(), "{begins}").unwrap();
+    assert_eq!(phases(&mut sessions), [Phase::InFlight]);
+}
+
 mod altered {
     //! A thread whose file is not left alone: every response counts once, as long as it is read before it is gone. (What is
     //! gone before is hidden from a reader: it is hooks that tell of it.)
