@@ -27,6 +27,10 @@ impl Reader {
     /// A variable is set, for one command or for all that follow.
     pub(super) fn assignment(&mut self, name: &str, value: &Word, given: For, depth: usize) {
         self.makes(name);
+        if ["RANDOM", "SECONDS"].contains(&name) {
+            // What is a number counts what it is given.
+            self.counts();
+        }
         match variable(name) {
             Variable::Command => match value.text() {
                 // `SHELL=bash`: a program alone.

@@ -105,6 +105,8 @@ pub(super) fn program(name: &str) -> Program {
         "compgen" | "complete" | "compopt" => Program::Runs(&["-C", "-F", "-W"]),
         "bind" => Program::Runs(&["-x"]),
         "fc" => Program::Runs(&["-e", "-s"]),
+        // What it adds, `fc -s` runs.
+        "history" => Program::Runs(&["-s"]),
         "git" => Program::Git,
         _ if name.starts_with("git-") => Program::Git,
         _ => launches(name)

@@ -167,6 +167,8 @@ impl Script<'_, '_> {
         let has = |kind: &str| children(node).iter().any(|child| child.kind() == kind);
         match node.kind() {
             "arithmetic_expansion" | "c_style_for_statement" | "subscript" => self.reader.counts(),
+            // Names of elements are counted, too.
+            "array" if self.raw(node).contains('[') => self.reader.counts(),
             "compound_statement" if has("((") => self.reader.counts(),
             "test_operator" if ["-v", "-R", "-eq", "-ne", "-lt", "-le", "-gt", "-ge"].contains(&self.raw(node)) => {
                 self.reader.counts();
@@ -197,6 +199,18 @@ impl Script<'_, '_> {
             }
         };
         self.reader.bears(&text);
+        // In a subscript the shell counts with what quotes keep from it elsewhere.
+        if self.begins_in_brackets(node) {
+            self.reader.counts();
+            self.reader.bears(&format!("[{text}"));
+        }
+    }
+
+    /// A bracket is open before it in the same word.
+    fn begins_in_brackets(&self, node: Node<'_>) -> bool {
+        let before = self.text.get(..node.start_byte()).unwrap_or_default();
+        let word = before.rsplit(|c: char| c.is_whitespace() || c == ';').next().unwrap_or_default();
+        word.rfind('[').is_some_and(|open| word.rfind(']').is_none_or(|close| close < open))
     }
 
     /// A command or a group of them, and where its input comes from.
