@@ -53,7 +53,7 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     let policy = here.policy(args.policy.as_deref())?.policy;
     let ledger = here.ledger()?;
     let since = ledger.as_ref().map(first_moment).transpose()?;
-    let unobserved = ledger.as_ref().map(|ledger| ledger.unobserved(&Filter::default())).transpose()?;
+    let unobserved = ledger.as_ref().map(|ledger| ledger.unobserved(&Filter::default(), here.alive)).transpose()?;
     let mut counts = Counts {
         ledger: ledger.as_ref(),
         here,

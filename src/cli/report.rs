@@ -99,9 +99,9 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         put_page(args, out, here, &report.page())?;
         return Ok(Exit::Success);
     }
-    let mut summary = summed(&ledger, &filter, Tally::new(&wanted(args), zone), stamp(info.as_ref()))?;
+    let mut summary = summed(&ledger, &filter, Tally::new(&wanted(args), zone), (stamp(info.as_ref()), here))?;
     summary.decisions = match &info {
-        Some(info) if args.format == ReportFormat::Json => told(&events_told(&ledger, &info.id)?),
+        Some(info) if args.format == ReportFormat::Json => told(&events_told(&ledger, &info.id, here)?),
         Some(_) | None => Vec::new(),
     };
     summary.run = info.map(|info| (info.id, info.outcome));
@@ -127,7 +127,12 @@ fn asked(args: &ReportArgs, here: &Here<'_>, zone: Tz) -> Result<Filter> {
 }
 
 /// The summary of what the ledger has.
-fn summed(ledger: &Ledger, filter: &Filter, mut tally: Tally, prices: PriceStamp) -> Result<Summary> {
+fn summed(
+    ledger: &Ledger,
+    filter: &Filter,
+    mut tally: Tally,
+    (prices, here): (PriceStamp, &Here<'_>),
+) -> Result<Summary> {
     let starts = tally.pieces().map(Pieces::starts);
     let apart_by = |dimension: Dimension| tally.by().contains(&By::Of(dimension));
     let slices = ledger.slices(&SliceQuery {
@@ -139,7 +144,7 @@ fn summed(ledger: &Ledger, filter: &Filter, mut tally: Tally, prices: PriceStamp
         piece: starts.as_ref().map(|starts| starts as &dyn Fn(Timestamp) -> Timestamp),
     })?;
     slices.iter().for_each(|slice| tally.add(slice));
-    ledger.unobserved(filter)?.iter().for_each(|unobserved| tally.leave_out(unobserved));
+    ledger.unobserved(filter, here.alive)?.iter().for_each(|unobserved| tally.leave_out(unobserved));
     if slices.iter().any(|slice| slice.sum.inferred > 0) {
         ledger.estimates(filter, |response| tally.explain(&response))?;
     }
@@ -227,8 +232,9 @@ pub(super) fn stamp(info: Option<&RunInfo>) -> PriceStamp {
     PriceStamp { date: version.clone(), version }
 }
 
-/// What is told of a run: all but its responses, save for those that show that a route has come off.
-fn events_told(ledger: &Ledger, run: &RunId) -> Result<Vec<Event>> {
+/// What is told of a run: all but its responses, save for those that show that a route has come off; and what its govern
+/// left under way, if that was killed.
+fn events_told(ledger: &Ledger, run: &RunId, here: &Here<'_>) -> Result<Vec<Event>> {
     let mut routes: Vec<(Option<AgentName>, ModelId)> = Vec::new();
     let mut shows = |event: &Event| match &event.kind {
         EventKind::Decided(Decision { verb: Verb::Route, to: Some(model), .. }) => {
@@ -242,7 +248,8 @@ fn events_told(ledger: &Ledger, run: &RunId) -> Result<Vec<Event>> {
         }
         _ => true,
     };
-    Ok(ledger.events(run)?.into_iter().map(|entry| entry.event).filter(|event| shows(event)).collect())
+    let recorded = ledger.events(run)?.into_iter().map(|entry| entry.event).filter(|event| shows(event));
+    Ok(recorded.chain(ledger.cut_off(Some(run), here.alive)?).collect())
 }
 
 /// A run as its end showed it, from what was recorded.
@@ -250,7 +257,7 @@ pub fn of_run(ledger: &Ledger, mut info: RunInfo, here: &Here<'_>, zone: Tz) -> 
     let mut spend = RunTally::default();
     ledger.responses(&Filter { run: Some(info.id.clone()), ..Filter::default() }, |response| spend.add(&response))?;
     let threads = ledger.threads(&info.id)?;
-    let events = events_told(ledger, &info.id)?;
+    let events = events_told(ledger, &info.id, here)?;
     if info.outcome.is_none() && !(here.alive)(info.process) {
         info.outcome = Some("lost".to_owned());
     }

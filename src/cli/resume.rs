@@ -17,10 +17,11 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{HeldBack, Ledger, LedgerError};
 use crate::model::quantity::quantity_hint;
-use crate::model::{Brake, Dimension, Quantity, RunId, RunInfo};
+use crate::model::{AgentName, Brake, Dimension, Quantity, RunId, RunInfo};
 use crate::place;
 use crate::policy::rule::{Approvals, Budget, Policy};
 use crate::process;
+use crate::report::told::told;
 
 use super::env;
 use super::fleet;
@@ -67,7 +68,7 @@ pub fn run(args: &ResumeArgs, supervision: Supervision) -> Result<Exit> {
         })?),
         None => None,
     };
-    let (mut info, kept) = find(&here, &args.run)?;
+    let (mut info, kept) = find(&here, &args.run, args.quiet)?;
     if let Some(ledger) = here.ledger()?.filter(|_| info.rule.is_none()) {
         info.rule = next::last_end(&ledger, &info.id)?.flatten().and_then(|lifts| lifts.budget);
     }
@@ -246,7 +247,7 @@ fn run_alone(
     govern(start, supervision, &Shown { quiet: args.quiet, json: args.json.clone() })
 }
 
-fn find(here: &Here<'_>, prefix: &str) -> Result<(RunInfo, Kept)> {
+fn find(here: &Here<'_>, prefix: &str, quiet: bool) -> Result<(RunInfo, Kept)> {
     let nothing = || Error::new(format!("there is no run `{prefix}`")).hint("`govern report --by run` lists runs");
     let found = here.ledger()?.ok_or_else(nothing)?.find_run(prefix)?;
     if found.outcome.is_none() && process::alive(found.process) {
@@ -256,9 +257,14 @@ fn find(here: &Here<'_>, prefix: &str) -> Result<(RunInfo, Kept)> {
     let mut ledger = Ledger::open(&here.state_folder()?)?;
     let kept = |ledger: &Ledger| Kept::of(ledger, &found.id)?.map_err(|why| cannot(&found.id, why));
     kept(&ledger)?;
+    let cut_off = ledger.cut_off(Some(&found.id), here.alive)?;
     // From here on nobody else goes on with it; who was quicker may have, and ended since.
     let info = ledger.claim(&found.id, own, &process::alive).map_err(is_taken)?;
     let kept = kept(&ledger)?;
+    for told in told(&cut_off).iter().filter(|_| !quiet) {
+        let agent = told.agent.as_ref().map_or("", AgentName::as_str);
+        super::to_stderr(&format!("govern: agent `{agent}` was killed with govern: {}\n", told.because));
+    }
     Ok((info, kept))
 }
 

@@ -332,31 +332,6 @@ impl Agent {
             && self.threads.values().all(|thread| !thread.phase.goes_on() || self.asks_first(thread))
     }
 
-    /// Notes what is under way as lost: the agent is being ended. What was let through is noted once its processes are gone
-    /// ([`Agent::settle`]): its answer may still come. Of a thread that does not ask first nobody can tell whether what its
-    /// session file tells of was sent yet.
-    pub fn lose_in_flight(&mut self) {
-        let unsure = |thread: &Thread| !thread.admission.is_open() && !self.asks_first(thread);
-        let lost: Vec<ThreadId> =
-            self.asking().filter(|(_, thread)| unsure(thread)).map(|(id, _)| id.clone()).collect();
-        lost.iter().for_each(|thread| self.lose(thread));
-    }
-
-    /// Notes what was let through as lost where no answer to it is known, and none comes any more.
-    fn lose_unanswered(&mut self) {
-        let unanswered = self.threads.iter().filter(|(_, thread)| thread.is_unanswered());
-        let lost: Vec<ThreadId> = unanswered.map(|(id, _)| id.clone()).collect();
-        lost.iter().for_each(|thread| self.lose(thread));
-    }
-
-    /// Notes a request of this thread as lost: it was perhaps served, and nobody says what it used.
-    pub(super) fn lose(&mut self, thread: &ThreadId) {
-        let known = self.threads.get(thread);
-        let likely = known.and_then(|known| self.foretelling(known).filter_map(|one| one.cost.money()).max());
-        self.lost = self.lost.saturating_add(1);
-        self.lost_cost += likely.unwrap_or(Money::ZERO);
-    }
-
     /// Its command was started, and is not over.
     pub fn is_started(&self) -> bool {
         !matches!(self.state, State::Waiting | State::Gone)

@@ -25,6 +25,7 @@ pub mod join;
 pub mod lifecycle;
 pub mod lift;
 mod live;
+mod lost;
 pub mod models;
 mod news;
 mod observe;

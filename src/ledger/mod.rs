@@ -41,6 +41,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod under_way;
 mod unobserved;
 mod usage;
 

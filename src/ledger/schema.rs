@@ -58,10 +58,15 @@ const MIGRATIONS: &[Migration] = &[
         then: nothing_else,
     },
     Migration { version: 11, sql: include_str!("migrations/2026-11-29-0011-marks-of-runs.sql"), then: nothing_else },
+    Migration {
+        version: 12,
+        sql: include_str!("migrations/2026-11-29-0012-requests-under-way.sql"),
+        then: nothing_else,
+    },
 ];
 
 /// The newest version that this govern knows.
-pub(super) const KNOWN: i64 = 11;
+pub(super) const KNOWN: i64 = 12;
 
 /// How a file stands to this govern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

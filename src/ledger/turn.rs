@@ -120,7 +120,11 @@ impl Turn<'_> {
             }
             EventKind::ThreadSeen { .. } => self.see_thread(event, run_no),
             EventKind::Confirmed { thread, told, key } => usage::confirmed::keep(self.tx, thread, key, told),
-            EventKind::RunResumed { .. } => self.link(&Link::Reopen { at, run, seq, head }),
+            EventKind::RunResumed { .. } => {
+                self.link(&Link::Reopen { at, run, seq, head })?;
+                self.take_over_cut_off(&event.run, run_no)
+            }
+            EventKind::AgentEnded { .. } => self.forget_under_way(run_no, event.agent.as_ref()),
             EventKind::RunEnded { .. } => {
                 self.end_run(event, run_no)?;
                 self.link(&Link::Seal { at, run, events: seq, head })
@@ -142,7 +146,7 @@ impl Turn<'_> {
             | EventKind::Allotted { .. }
             | EventKind::Pooled { .. }
             | EventKind::ToolCalled { .. }
-            | EventKind::AgentEnded { .. }
+            | EventKind::CutOff { .. }
             | EventKind::AgentSkipped { .. } => Ok(()),
         }
     }
@@ -194,7 +198,7 @@ impl Turn<'_> {
             params![run_no, event.at.timestamp_millis(), outcome, code, rule.as_ref().map(|rule| rule.as_str())],
         )?;
         self.tx.execute("DELETE FROM reservations WHERE run_no = ?1", [run_no])?;
-        Ok(())
+        self.forget_under_way(run_no, None)
     }
 
     fn see_thread(&self, event: &Event, run_no: i64) -> Result<(), LedgerError> {

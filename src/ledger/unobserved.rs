@@ -3,31 +3,46 @@
 use rusqlite::params;
 
 use crate::model::event::UNOBSERVED;
-use crate::model::{Attribution, Event, RunId, Unobserved};
+use crate::model::{Attribution, Event, ProcessIdentity, RunId, Unobserved};
 
 use super::read::Filter;
 use super::{Ledger, LedgerError};
 
 impl Ledger {
     /// The agents of which part, or all, of what they spent could not be seen, in the order in which that was recorded;
-    /// each as often as it was found.
-    pub fn unobserved(&self, filter: &Filter) -> Result<Vec<Unobserved>, LedgerError> {
+    /// each as often as it was found. Last those whose govern is no longer `alive`, and left requests under way.
+    pub fn unobserved(
+        &self,
+        filter: &Filter,
+        alive: &dyn Fn(ProcessIdentity) -> bool,
+    ) -> Result<Vec<Unobserved>, LedgerError> {
         let mut statement = self.conn.prepare_cached(
             "SELECT r.attribution, e.data FROM events e JOIN runs r ON r.no = e.run_no
-             WHERE (?1 IS NULL OR r.id = ?1) AND instr(e.data, '\"kind\":\"marked\"') > 0 AND instr(e.data, ?2) > 0",
+             WHERE (?1 IS NULL OR r.id = ?1) AND instr(e.data, '\"kind\":\"marked\"') > 0 AND instr(e.data, ?2) > 0
+             UNION ALL
+             SELECT r.attribution, e.data FROM events e JOIN runs r ON r.no = e.run_no
+             WHERE (?1 IS NULL OR r.id = ?1) AND instr(e.data, '\"kind\":\"cut_off\"') > 0",
         )?;
         let mut rows = statement.query(params![filter.run.as_ref().map(RunId::as_str), UNOBSERVED])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let unreadable = |error: serde_json::Error| LedgerError::unreadable(format!("an event of a run: {error}"));
             let event: Event = serde_json::from_str(&row.get::<_, String>(1)?).map_err(unreadable)?;
-            let begun = filter.since.is_none_or(|since| since <= event.at);
-            let over = filter.until.is_some_and(|until| until <= event.at);
-            if let (true, false, Some(agent)) = (begun, over, event.unobserved()) {
-                let attribution: Attribution = serde_json::from_str(&row.get::<_, String>(0)?).map_err(unreadable)?;
-                found.push(Unobserved { at: event.at, agent: agent.clone(), run: event.run, attribution });
-            }
+            let attribution: Attribution = serde_json::from_str(&row.get::<_, String>(0)?).map_err(unreadable)?;
+            found.extend(within(filter, event, attribution));
+        }
+        for event in self.cut_off(filter.run.as_ref(), alive)? {
+            let attribution = self.find_run(event.run.as_str())?.attribution;
+            found.extend(within(filter, event, attribution));
         }
         Ok(found)
     }
+}
+
+/// What this event says of what could not be seen, where it is of the time that is asked for.
+fn within(filter: &Filter, event: Event, attribution: Attribution) -> Option<Unobserved> {
+    let begun = filter.since.is_none_or(|since| since <= event.at);
+    let over = filter.until.is_some_and(|until| until <= event.at);
+    let agent = event.unobserved().filter(|_| begun && !over)?.clone();
+    Some(Unobserved { at: event.at, agent, run: event.run, attribution })
 }

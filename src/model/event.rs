@@ -257,6 +257,13 @@ pub enum EventKind {
         /// The finding, for a person.
         what: String,
     },
+    /// Requests of the agent's had no answer when its govern was killed: served perhaps, never logged.
+    CutOff {
+        /// How many.
+        requests: u32,
+        /// What they may have cost, by the largest recent response of their threads.
+        cost: Money,
+    },
     /// The agent's Codex was seen to ask govern first: by its hooks, and how far they reach.
     Gated {
         /// What can be held.
@@ -350,6 +357,7 @@ impl Event {
             EventKind::Marked { what } if what.contains(UNOBSERVED) && !what.starts_with(REFUSED) => {
                 self.agent.as_ref()
             }
+            EventKind::CutOff { .. } => self.agent.as_ref(),
             _ => None,
         }
     }

@@ -21,6 +21,7 @@ pub mod sum;
 pub mod threshold;
 pub mod tokens;
 pub mod trial;
+pub mod under_way;
 pub mod unobserved;
 pub mod verb;
 
@@ -42,6 +43,7 @@ pub use slice::Slice;
 pub use sum::{Repriced, Sum};
 pub use threshold::{Threshold, part_of};
 pub use tokens::Tokens;
+pub use under_way::UnderWay;
 pub use unobserved::Unobserved;
 pub use verb::Verb;
 

@@ -118,8 +118,9 @@ impl RunReport {
         for event in &parts.events {
             match &event.kind {
                 EventKind::Skipped { lines, .. } => skipped_lines += lines,
-                EventKind::AgentEnded { in_flight: requests, in_flight_cost, .. } => {
-                    in_flight = (in_flight.0 + u64::from(*requests), in_flight.1 + *in_flight_cost);
+                EventKind::AgentEnded { in_flight: requests, in_flight_cost: cost, .. }
+                | EventKind::CutOff { requests, cost } => {
+                    in_flight = (in_flight.0 + u64::from(*requests), in_flight.1 + *cost);
                 }
                 _ => {}
             }

@@ -214,18 +214,11 @@ impl Teller {
                 self.released(event);
                 self.unpaused(event);
                 if *in_flight > 0 {
-                    let (requests, they) = if *in_flight == 1 {
-                        ("1 request was", "it")
-                    } else {
-                        (&*format!("{in_flight} requests were"), "they")
-                    };
-                    let cost = match *in_flight_cost {
-                        Money::ZERO => format!("what {they} may have cost is not known, and in no sum here"),
-                        cost => format!("{they} may have cost {cost}, which is in no sum here"),
-                    };
-                    let because = format!("{requests} cut off: perhaps served, never logged; {cost}");
-                    self.told.push(Told::new(event, "unlogged", because));
+                    self.told.push(Told::new(event, "unlogged", unlogged(*in_flight, *in_flight_cost)));
                 }
+            }
+            EventKind::CutOff { requests, cost } => {
+                self.told.push(Told::new(event, "unlogged", unlogged(*requests, *cost)));
             }
             EventKind::AgentSkipped { because } => self.told.push(Told::new(event, "skipped", because.clone())),
             EventKind::RunEnded { outcome, .. } => self.run_ended(event, outcome),
@@ -441,6 +434,17 @@ impl Teller {
             told.held = Some(told.held.unwrap_or_default() + between(since, at));
         }
     }
+}
+
+/// What is said of requests that were cut off, as a sentence without its end.
+fn unlogged(requests: u32, cost: Money) -> String {
+    let (requests, they) =
+        if requests == 1 { ("1 request was", "it") } else { (&*format!("{requests} requests were"), "they") };
+    let cost = match cost {
+        Money::ZERO => format!("what {they} may have cost is not known, and in no sum here"),
+        cost => format!("{they} may have cost {cost}, which is in no sum here"),
+    };
+    format!("{requests} cut off: perhaps served, never logged; {cost}")
 }
 
 /// Such as `110 tokens` and `120`: all of them, or, where all are as many, the parts that are not.

@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::gate::socket::{Heard, Socket};
 use crate::ledger::Ledger;
 use crate::model::event::{Answer, EventKind, GateReach};
-use crate::model::{AgentName, ApprovalId, ProcessIdentity, ResponseKey, RunId, ThreadId};
+use crate::model::{AgentName, ApprovalId, ProcessIdentity, ResponseKey, RunId, ThreadId, UnderWay};
 use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Terminal};
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
@@ -103,6 +103,8 @@ pub(super) struct Supervisor {
     pub(super) pairings: Pairings,
     /// Threads without a session file.
     pub(super) without_file: BTreeMap<ThreadId, WithoutFile>,
+    /// What the ledger has of each agent's requests under way.
+    pub(super) under_way: BTreeMap<AgentName, UnderWay>,
     /// It is an earlier run, which goes on.
     pub(super) goes_on: bool,
     /// The run is being interrupted.
@@ -230,6 +232,7 @@ impl Supervisor {
             reaches_said: BTreeSet::new(),
             pairings: Pairings::default(),
             without_file: BTreeMap::new(),
+            under_way: BTreeMap::new(),
             interrupted: false,
             echo,
             redraw: Redraw::default(),

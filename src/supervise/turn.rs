@@ -195,8 +195,20 @@ impl Supervisor {
                     }
                 }
             }
-            Ok(())
+            self.keep_under_way(turn)
         })
+    }
+
+    /// Nothing is let through before the ledger has it: a govern that is killed tells nothing more.
+    fn keep_under_way(&mut self, turn: &mut Turn<'_>) -> Result<(), LedgerError> {
+        for (name, agent) in self.order.iter().filter_map(|name| Some((name, self.governor.agent(name)?))) {
+            let now = agent.under_way();
+            if self.under_way.get(name).copied().unwrap_or_default() != now {
+                turn.keep_under_way(&self.run, name, now)?;
+                self.under_way.insert(name.clone(), now);
+            }
+        }
+        Ok(())
     }
 
     /// Writes a response; `None` for one that is known. What an import has taken meanwhile, as one may that cannot see

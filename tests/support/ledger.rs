@@ -63,6 +63,13 @@ pub fn events(world: &World, kind: &str) -> Vec<Value> {
     read.filter(|event| event["kind"] == kind).collect()
 }
 
+/// How many rows a table of the ledger has; none before there is a ledger.
+pub fn rows(world: &World, table: &str) -> u64 {
+    let Ok(ledger) = Connection::open(world.path("govern/ledger.db")) else { return 0 };
+    let count = ledger.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
+    count.map_or(0, i64::unsigned_abs)
+}
+
 /// The links of the whole ledger's chain of this kind, oldest first.
 pub fn links(world: &World, kind: &str) -> Vec<Value> {
     let ledger = Connection::open(world.path("govern/ledger.db")).unwrap();

@@ -425,6 +425,7 @@ impl Live {
             | EventKind::ToolCalled { .. }
             | EventKind::Registered { .. }
             | EventKind::AgentEnded { .. }
+            | EventKind::CutOff { .. }
             | EventKind::AgentSkipped { .. }
             | EventKind::RunEnded { .. } => {}
         }

@@ -9,3 +9,4 @@ mod repriced;
 mod sharing;
 mod spawned;
 mod totals;
+mod under_way;

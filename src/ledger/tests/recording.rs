@@ -43,6 +43,7 @@ fn one_of_each() -> Vec<Event> {
             reason: None,
         },
         EventKind::Marked { what: "not observed".into() },
+        EventKind::CutOff { requests: 2, cost: Money::from_nanos(5) },
         EventKind::AgentEnded {
             code: 137,
             in_flight: 1,
