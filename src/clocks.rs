@@ -35,6 +35,9 @@ pub const STOP_GRACE: Duration = Duration::from_secs(3);
 /// The same for a killed one.
 pub const KILL_GRACE: Duration = Duration::from_millis(500);
 
+/// How long what outlived the command has to end with the Codexes that were killed, before it is said to live on.
+pub const ENDS_WITHIN: Duration = Duration::from_secs(1);
+
 /// How long after KILL a process may live on before it is reported: it waits inside the kernel.
 pub const UNKILLABLE: Duration = Duration::from_secs(5);
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::clock;
+use crate::clocks::ENDS_WITHIN;
 use crate::decide::effect::Ending;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -13,11 +15,30 @@ use crate::report::{BudgetStanding, SpawnStanding};
 use super::plan::Outcome;
 use super::spawned::spawn_standings;
 use super::supervisor::Supervisor;
-use super::ward::Finished;
+use super::ward::{Finished, Ward};
+
+/// How often what is left of agents is looked at.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
+/// How many processes of agents live on, now that the guard is gone and govern has adopted what it left: after this time,
+/// if they do not end before.
+async fn live_on(within: Duration) -> usize {
+    let until = clock::monotonic() + within;
+    loop {
+        let left = process::own_identity().map_or_else(Vec::new, |own| process::descendants(own.pid));
+        let agents = |process: &&process::Process| !process.is_dead() && !process::is_asked(process.identity.pid);
+        let left = left.iter().filter(agents).count();
+        if left == 0 || clock::monotonic() >= until {
+            return left;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+}
 
 impl Supervisor {
     /// Lets the guard deal with what is left and waits until it is gone; then the last records are read.
     pub(super) async fn dismiss(&mut self, leftovers: Leftovers) {
+        let ending = self.is_ending_some();
         let Some(guard) = self.guard.take() else { return };
         let inputs = self.drain();
         // Only the agent of `govern run` ever had the terminal.
@@ -31,14 +52,12 @@ impl Supervisor {
                 terminal.restore(self.full_screen);
             }
         }
+        let within = if ending { ENDS_WITHIN } else { Duration::ZERO };
         guard.finish(leftovers).await;
         self.echo.end();
         self.show_output();
-        // The guard is gone, and govern has adopted what it left.
-        let left = process::own_identity().map_or_else(Vec::new, |own| process::descendants(own.pid));
-        let agents = |process: &&process::Process| !process.is_dead() && !process::is_asked(process.identity.pid);
-        let left = left.iter().filter(agents).count();
-        if left > 0 && self.governor.enforces() {
+        let left = if self.governor.enforces() { live_on(within).await } else { 0 };
+        if left > 0 {
             let who = if self.alone.is_some() { "the command" } else { "agents" };
             self.mark(format!("{left} process(es) that {who} started live on, ungoverned from here on"));
         }
@@ -49,6 +68,13 @@ impl Supervisor {
             self.say(&error.to_string());
         }
         self.tell_what_lacks();
+    }
+
+    /// Something of the agents is about to end: Codexes that outlived their command and will be killed, with what started
+    /// them, or what was sent the signal that ended a command.
+    fn is_ending_some(&mut self) -> bool {
+        let signalled = |ward: &Ward| ward.status.is_some_and(|status| Exit::from(status).code() > 128);
+        self.wards.values().any(signalled) || !self.codexes().is_empty()
     }
 
     /// Seals the run's chain.

@@ -70,3 +70,35 @@ fn a_terminated_govern_takes_its_agent_with_it() {
         world.govern(&["audit", "verify"]).expect_code(0);
     }
 }
+
+#[test]
+fn what_ends_with_the_codexes_of_a_script_that_a_signal_ended_is_not_said_to_live_on() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.server.always(Select::any(), Reply::exec("touch started.$$; sleep 600"));
+        let script = ["sh", "-c", "codex exec 'do one' & codex exec 'do two' & wait"];
+        let governed = world.start_governed(&["--budget", "5usd"], &script);
+        let deadline = Instant::now() + LONG;
+        let started = |world: &World| {
+            let names = std::fs::read_dir(world.work()).unwrap().flatten().map(|entry| entry.file_name());
+            names.filter(|name| name.to_string_lossy().starts_with("started.")).count()
+        };
+        while started(&world) < 2 {
+            assert!(Instant::now() < deadline, "two tools run: {}", governed.running.stderr());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        governed.running.signal(signal);
+        let end = governed.finish();
+        assert!(!end.finished.stderr.contains("live on"), "{signal}: {}", end.finished);
+    }
+}
+
+#[test]
+fn what_lives_on_when_a_script_has_ended_is_told_of() {
+    let world = World::without_codex();
+    let script = ["sh", "-c", "setsid sleep 600 >/dev/null 2>&1 </dev/null & kill -TERM $$"];
+    for script in [["sh", "-c", "setsid sleep 600 >/dev/null 2>&1 </dev/null &"], script] {
+        let end = world.start_governed(&["--budget", "5usd"], &script).finish_among_others();
+        assert!(end.finished.stderr.contains("1 process(es) that the command started live on"), "{}", end.finished);
+    }
+}
