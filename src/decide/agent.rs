@@ -167,6 +167,10 @@ pub struct Thread {
     pub(super) delegates: bool,
     /// Tools of its were let run since its last request: they may be under way.
     pub(super) runs_tools: bool,
+    /// The threads that came to the gate from inside the tool that it was let run last.
+    pub(super) nested: BTreeSet<ThreadId>,
+    /// It is known in whose tool its Codex was started.
+    pub(super) is_placed: bool,
     /// What was let through of it and has no answer yet.
     pub admission: Admission,
     /// It writes a session file.
@@ -476,6 +480,8 @@ impl Default for Thread {
             gated: false,
             delegates: false,
             runs_tools: false,
+            nested: BTreeSet::new(),
+            is_placed: false,
             admission: Admission::default(),
             has_file: true,
             is_told: false,

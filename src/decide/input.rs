@@ -270,6 +270,8 @@ pub struct Hook {
     pub thread: ThreadId,
     /// The root of its family.
     pub root: ThreadId,
+    /// The thread whose tool has started this Codex, where that is known.
+    pub inside: Option<ThreadId>,
     /// The model that the thread is on.
     pub model: Option<ModelId>,
     /// The service tier that its next request asks for, where its session file is known.

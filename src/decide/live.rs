@@ -154,7 +154,13 @@ impl Governor {
                 needs => Some(format!("needs {}", needs.join(", "))),
             },
             Standing::Ending | Standing::Failed | Standing::Stopped | Standing::Killed | Standing::Skipped => said(),
-            Standing::Starting | Standing::Working | Standing::Resting | Standing::Alive | Standing::Done => None,
+            // Others of its threads work meanwhile.
+            Standing::Working => match agent.gate.beside.len() {
+                0 => None,
+                1 => Some("1 thread waits for the answers to the others".to_owned()),
+                several => Some(format!("{several} threads wait for the answers to the others")),
+            },
+            Standing::Starting | Standing::Resting | Standing::Alive | Standing::Done => None,
         }
     }
 

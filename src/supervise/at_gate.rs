@@ -86,6 +86,8 @@ impl Supervisor {
             inputs.extend(missing.iter().map(|one| Input::Altered { agent: agent.clone(), what: lacks(&thread, one) }));
         }
         let whose = agent.clone();
+        let identity = codex.and_then(process::identity_of);
+        let inside = self.inside_of(identity, &agent, &call.input.session_id);
         let unpriced = self.is_unpriced(&thread, call.input.model.as_ref());
         inputs.push(Input::Hook(Box::new(Hook {
             id: HookId(call.number),
@@ -94,6 +96,7 @@ impl Supervisor {
             has_file: !call.input.has_no_file(),
             agent,
             root: call.input.session_id.clone(),
+            inside,
             model: call.input.model.clone(),
             tier: self.tier_of(&thread).cloned(),
             unpriced,

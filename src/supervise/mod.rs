@@ -16,6 +16,7 @@ mod echo;
 mod glance;
 mod handoff;
 mod look;
+mod nested;
 mod observing;
 mod owners;
 mod perform;

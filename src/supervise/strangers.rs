@@ -12,7 +12,7 @@ use crate::process;
 use super::supervisor::Supervisor;
 
 /// The variable by which Codex tells its tools whose they are.
-const THREAD: &str = "CODEX_THREAD_ID";
+pub(super) const THREAD: &str = "CODEX_THREAD_ID";
 
 /// What looks for them remember.
 #[derive(Default)]

@@ -30,6 +30,7 @@ use super::at_gate::Waiting;
 use super::braking::Braking;
 use super::echo::{Echo, OFTEN};
 use super::glance::Glances;
+use super::nested::Nested;
 use super::owners::Owners;
 use super::plan::{Outcome, Plan, Seat, Start};
 use super::redraw::Redraw;
@@ -70,6 +71,8 @@ pub(super) struct Supervisor {
     pub(super) hidden: HashSet<ProcessIdentity>,
     /// Codexes that have called a hook of govern's.
     pub(super) hooked: HashSet<ProcessIdentity>,
+    /// Which of them run inside tools of others.
+    pub(super) nested: Nested,
     /// Threads whose Codex has; others may make calls that nobody counts.
     pub(super) counted: HashSet<ThreadId>,
     /// Why the last answer was not taken in its turn.
@@ -214,6 +217,7 @@ impl Supervisor {
             skipped: 0,
             hidden: HashSet::new(),
             hooked: HashSet::new(),
+            nested: Nested::default(),
             counted: HashSet::new(),
             not_taken: None,
             held_elsewhere: HashSet::new(),

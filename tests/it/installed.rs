@@ -410,6 +410,27 @@ fn below_a_run_a_nested_codex_is_gated_by_that_run_and_the_outer_one_is_asked_on
 }
 
 #[test]
+fn a_stop_does_not_wait_for_a_tool_whose_codex_it_holds() {
+    let Some(world) = installed() else { return };
+    world.policy("[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.05 usd\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n");
+    let nested = format!("{} exec 'nested work' </dev/null", world.path("bin/codex").display());
+    world.server.script(Select::any().containing("outer work"), [Reply::exec(&nested), Reply::message("done")]);
+    world.server.script(Select::any(), [Reply::exec("true"), Reply::message("nested is done")]);
+    let governed = world.start_governed(&[], &["codex", "exec", "outer work"]);
+    governed.running.wait_for_stderr("stop: ");
+    let begun = std::time::Instant::now();
+    let end = governed.finish().expect_code(124).expect_outcome("stopped");
+    // Codex itself asks the model again after 30 s of such a tool.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}: {}", begun.elapsed(), end.finished);
+    assert_eq!(
+        (world.server.requests().len(), &end.summary["in_flight"]["requests"]),
+        (2, &0.into()),
+        "{}",
+        end.summary
+    );
+}
+
+#[test]
 fn a_codex_that_does_not_ask_first_is_stopped_before_the_tool() {
     let Some(world) = World::with_codex(OLD) else { return };
     world.govern(&["hooks", "install", "--yes"]).expect_code(0);

@@ -17,7 +17,7 @@ use crate::model::{AgentName, Response, ThreadId};
 impl Governor {
     /// Codex is about to do something, and waits.
     pub(in crate::decide) fn at_gate(&mut self, now: Moment, hook: Hook, books: &dyn Books) {
-        let Hook { id, agent: name, thread, root, model, tier, unpriced, mut wants, asked, has_file } = hook;
+        let Hook { id, agent: name, thread, root, inside, model, tier, unpriced, mut wants, asked, has_file } = hook;
         if let Wants::Tool(call) = &mut wants {
             self.judge_spawn(&name, (&thread, &root), call, books);
         }
@@ -77,6 +77,7 @@ impl Governor {
             agent.gate.asked.insert(id, asked);
         }
         let unseen = entry.unseen(&wants, ends);
+        agent.came_from_inside(&thread, inside);
         if more {
             self.record(Some(&name), EventKind::Gated { reach });
         }
@@ -278,6 +279,7 @@ impl Governor {
             let lost = entry.is_named && !again && !entry.admission.announces() && entry.is_unanswered();
             entry.admission.passes(now.wall, &asked);
             entry.runs_tools = false;
+            entry.nested.clear();
             if lost {
                 agent.lose(&thread);
             }
@@ -295,6 +297,7 @@ impl Governor {
             Wants::Tool(call) => {
                 let entry = agent.threads.entry(thread.clone()).or_default();
                 (entry.delegates, entry.runs_tools) = (is_about_sub_agents(&call.tool), true);
+                entry.nested.clear();
                 self.tell(name, hook, &thread);
                 self.record_call(name, thread, call, ToolVerdict::Allowed, by);
             }

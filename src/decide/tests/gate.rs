@@ -23,6 +23,7 @@ impl World {
             agent: AgentName::new(CODEX),
             thread: ThreadId::new(thread),
             root: ThreadId::new("root"),
+            inside: None,
             model: Some(ModelId::new(self.model.clone())),
             tier: None,
             unpriced: false,

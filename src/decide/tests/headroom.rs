@@ -26,6 +26,7 @@ impl World {
             agent: AgentName::new(agent),
             thread: ThreadId::new(thread),
             root: ThreadId::new(if agent == CODEX { "root".to_owned() } else { format!("{agent} root") }),
+            inside: None,
             model: Some(ModelId::new(model)),
             tier: None,
             unpriced: false,

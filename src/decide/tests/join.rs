@@ -105,6 +105,7 @@ impl Session {
             agent: AgentName::new(CODEX),
             thread: ThreadId::new("root"),
             root: ThreadId::new("root"),
+            inside: None,
             model: Some(ModelId::new("dear")),
             tier: None,
             unpriced: false,

@@ -14,6 +14,7 @@ mod join;
 mod limits;
 mod live;
 mod models;
+mod nested;
 mod plan;
 mod properties;
 mod refusals;

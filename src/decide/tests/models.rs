@@ -68,6 +68,7 @@ fn a_model_without_a_price_is_not_asked_once_under_a_limit_in_money() {
             agent,
             thread,
             root,
+            inside: None,
             model,
             tier: None,
             unpriced: true,

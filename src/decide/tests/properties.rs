@@ -234,6 +234,7 @@ fn act(world: &mut World, act: &Act) {
                 agent,
                 thread,
                 root,
+                inside: None,
                 model: None,
                 tier: None,
                 unpriced: false,

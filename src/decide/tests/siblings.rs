@@ -10,7 +10,7 @@ use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
 use crate::decide::Input;
 use crate::decide::input::{Gone, Phase};
 use crate::decide::lifecycle::State;
-use crate::model::{AgentName, ThreadId};
+use crate::model::{AgentName, Standing, ThreadId};
 
 const STOP: &str = r#"{ at = "100%", do = "stop" }"#;
 
@@ -39,6 +39,25 @@ fn one_that_does_not_fit_beside_the_others_goes_on_once_they_cost_less() {
     // $1, $0.60 and $0.40: two that may take $1 each and root's fit.
     world.answers("two", 400);
     assert!(world.is_let_through(waits), "{}", world.told());
+}
+
+#[test]
+fn whoever_looks_is_told_that_a_thread_waits_for_the_others() {
+    let why = |world: &World| {
+        let live = world.governor.live(world.now);
+        let [agent] = &live.agents[..] else { panic!("{live:?}") };
+        (agent.state, agent.because.clone().unwrap_or_default())
+    };
+    let mut world = four_of_five_dollars();
+    assert_eq!(why(&world), (Standing::Working, String::new()));
+    world.requests(CODEX, "root", "dear");
+    assert_eq!(why(&world), (Standing::Working, "1 thread waits for the answers to the others".to_owned()));
+    world.requests(CODEX, "five", "dear");
+    assert_eq!(why(&world), (Standing::Working, "2 threads wait for the answers to the others".to_owned()));
+    for thread in ["one", "two", "three"] {
+        world.answers(thread, 10);
+    }
+    assert_eq!(why(&world), (Standing::Working, String::new()), "{}", world.told());
 }
 
 #[test]

@@ -250,6 +250,7 @@ fn asks(
             agent: agent.clone(),
             thread: input.thread(),
             root: input.session_id.clone(),
+            inside: None,
             model: input.model.clone(),
             tier: tier.cloned(),
             unpriced,
