@@ -153,7 +153,7 @@ fn busy() -> World {
         Event { at: response.at, run: run.into(), agent: None, kind: EventKind::Response(Box::new(response)) }
     };
     let ended =
-        EventKind::RunEnded { outcome: "stopped".into(), code: 124, rule: Some("each run".into()), lifts: None };
+        EventKind::RunEnded { outcome: "stopped".into(), code: Some(124), rule: Some("each run".into()), lifts: None };
     in_ledger(
         &world.ledger_folder(),
         "k3f9x27m1a",

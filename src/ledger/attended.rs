@@ -29,11 +29,11 @@ pub struct Pinned {
 }
 
 impl Ledger {
-    /// What was pinned for a run, if it is under way by this process.
+    /// What was pinned for a run, if it is under way by this process, or was last.
     pub fn pinned(&self, run: &RunId, process: ProcessIdentity) -> Result<Option<Pinned>, LedgerError> {
         let mut statement = self.conn.prepare_cached(
             "SELECT p.path, p.policy, r.attribution, r.pid_started FROM runs r JOIN pinned p ON p.run_no = r.no
-             WHERE r.id = ?1 AND r.ended IS NULL AND r.pid = ?2",
+             WHERE r.id = ?1 AND r.pid = ?2",
         )?;
         let found: Option<(Option<String>, Option<String>, String, i64)> = statement
             .query_row(params![run.as_str(), process.pid], |row| {

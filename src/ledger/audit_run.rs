@@ -25,11 +25,11 @@ struct Walk<'a> {
     ended: Option<End>,
 }
 
-/// What stands after a seal, and is not that the run goes on.
+/// What stands after a seal, and is not that the run goes on, or that something is added.
 const AFTER_SEAL: &str = "it comes after the seal";
 
 /// A run's end: when, how, with which code, by which budget.
-type End = (i64, String, i32, Option<String>);
+type End = (i64, String, Option<i32>, Option<String>);
 
 /// Checks one run's chain and rows; says how many entries it has. Adds what it knows to what was seen.
 pub(super) fn check(conn: &Connection, no: i64, id: &RunId, run: &Run, seen: &mut Seen) -> Checked<u64> {
@@ -82,7 +82,7 @@ impl Walk<'_> {
             Ok(event) => event,
             Err(error) => return broken("", error.to_string()),
         };
-        if sealed && !matches!(event.kind, EventKind::RunResumed { .. }) {
+        if sealed && !matches!(event.kind, EventKind::RunResumed { .. } | EventKind::RunReopened) {
             return broken("", AFTER_SEAL);
         }
         if event.run != *self.id {
@@ -135,7 +135,7 @@ impl Walk<'_> {
                 self.ended = Some((at, outcome.clone(), *code, rule.as_ref().map(|rule| rule.as_str().to_owned())));
                 true
             }
-            EventKind::RunResumed { .. } => {
+            EventKind::RunResumed { .. } | EventKind::RunReopened => {
                 self.ended = None;
                 true
             }
@@ -160,7 +160,7 @@ impl Walk<'_> {
         )?;
         let same = match (&self.ended, row) {
             (None, (None, (None, None, None))) => true,
-            (Some((at, outcome, code, rule)), (Some(ended), (Some(said), Some(exit), by))) => {
+            (Some((at, outcome, code, rule)), (Some(ended), (Some(said), exit, by))) => {
                 (*at, outcome, *code, rule) == (ended, &said, exit, &by)
             }
             (None | Some(_), _) => false,

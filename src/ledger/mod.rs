@@ -54,7 +54,7 @@ pub use error::LedgerError;
 pub use history::{Batch, FileMark, Governed, Known, Origin, Past};
 pub use home::state_home;
 pub use news::News;
-pub use read::{Entry, Filter, HeldBack, RunFilter, RunState};
+pub use read::{Ended, Entry, Filter, HeldBack, RunFilter, RunState};
 pub use store::{Ledger, Patience};
 pub use sums::{Piece, SliceQuery, SumQuery, SumRow, SumsBy};
 pub use turn::{Appended, Holder, Turn};

@@ -59,13 +59,31 @@ pub enum HeldBack {
     Denied(Braked),
 }
 
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was stopped: nothing more was to be asked.
+    Stopped,
+    /// Likewise, at once.
+    Killed,
+    /// By itself, or because of govern.
+    Otherwise,
+}
+
 /// How a run stands that may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {
     /// It was never started.
     New,
     /// Its end is recorded.
-    Ended,
+    Ended {
+        /// The process by which it was under way last.
+        process: ProcessIdentity,
+        /// When.
+        at: Timestamp,
+        /// How.
+        how: Ended,
+    },
     /// It is under way by this process.
     Open(ProcessIdentity),
 }
@@ -73,15 +91,23 @@ pub enum RunState {
 impl Turn<'_> {
     /// How a run stands.
     pub fn run_state(&self, run: &RunId) -> Result<RunState, LedgerError> {
-        let mut statement = self.tx.prepare_cached("SELECT ended IS NULL, pid, pid_started FROM runs WHERE id = ?1")?;
+        let mut statement =
+            self.tx.prepare_cached("SELECT ended, outcome, pid, pid_started FROM runs WHERE id = ?1")?;
         let found = statement.query_row([run.as_str()], |row| {
-            let started: i64 = row.get(2)?;
-            Ok((row.get::<_, bool>(0)?, ProcessIdentity { pid: row.get(1)?, started: started.unsigned_abs() }))
+            let process = ProcessIdentity { pid: row.get(2)?, started: row.get::<_, i64>(3)?.unsigned_abs() };
+            Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<String>>(1)?, process))
         });
         Ok(match found.optional()? {
             None => RunState::New,
-            Some((false, _)) => RunState::Ended,
-            Some((true, process)) => RunState::Open(process),
+            Some((None, _, process)) => RunState::Open(process),
+            Some((Some(ended), outcome, process)) => {
+                let how = match outcome.as_deref() {
+                    Some("stopped") => Ended::Stopped,
+                    Some("killed") => Ended::Killed,
+                    _ => Ended::Otherwise,
+                };
+                RunState::Ended { process, at: moment(ended)?, how }
+            }
         })
     }
 

@@ -15,6 +15,7 @@ use super::beside::{Beside, LOG_LIMIT};
 use super::home::{self, LEDGER_FILE};
 use super::news::Watch;
 use super::schema::{self, Shape};
+use super::turn::Late;
 use super::{LedgerError, Turn};
 
 /// A connection to the ledger. Not shared between threads: each opens its own.
@@ -161,8 +162,9 @@ impl Ledger {
     ) -> Result<R, LedgerError> {
         let (seat, watch) = (self.seat.clone(), self.watch.clone());
         let tx = self.transaction()?;
-        let mut turn = Turn { tx: &tx, now, seat: seat.as_ref(), watch };
+        let mut turn = Turn { tx: &tx, now, seat: seat.as_ref(), watch, late: Late::No };
         let result = work(&mut turn)?;
+        turn.finish()?;
         let watch = turn.watch;
         tx.commit()?;
         self.watch = watch;
@@ -180,7 +182,7 @@ impl Ledger {
     ) -> Result<R, LedgerError> {
         let (seat, watch) = (self.seat.clone(), self.watch.clone());
         let tx = self.transaction()?;
-        work(&mut Turn { tx: &tx, now, seat: seat.as_ref(), watch })
+        work(&mut Turn { tx: &tx, now, seat: seat.as_ref(), watch, late: Late::No })
     }
 
     /// A transaction that writes, in the file that is at its path.

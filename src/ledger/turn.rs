@@ -21,6 +21,19 @@ pub struct Turn<'a> {
     pub(super) now: Timestamp,
     pub(super) seat: Option<&'a Seat>,
     pub(super) watch: Option<Watch>,
+    pub(super) late: Late,
+}
+
+/// Whether this turn may add to its own run after that has ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Late {
+    /// It may not.
+    #[default]
+    No,
+    /// It may, and has not yet.
+    May,
+    /// It has, and the run is still to be sealed with this end.
+    Added(Box<EventKind>),
 }
 
 /// What became of an event.
@@ -48,13 +61,16 @@ impl Turn<'_> {
     /// seal. A response that the ledger has, by `(thread, key)`, is not added again.
     ///
     /// `RunStarted` is accepted for the run that [`super::Ledger::start_run`] named; after `RunEnded` nothing is
-    /// accepted but `RunResumed`, for the run that `start_run` named.
+    /// accepted but `RunResumed`, for the run that `start_run` named, or what [`Turn::adds_late`] lets through.
     pub fn append(&mut self, event: &Event) -> Result<Appended, LedgerError> {
         if let EventKind::RunStarted { .. } = &event.kind {
             self.insert_run(event)?;
         }
         if let EventKind::RunResumed { .. } = &event.kind {
             self.reopen_run(&event.run)?;
+        }
+        if self.late == Late::May && self.is_own(&event.run) && self.is_sealed(&event.run)? {
+            self.unseal(event)?;
         }
         let run_no = self.open_run(&event.run)?;
         let (last, hash) = self.run_head(run_no, &event.run)?;
@@ -88,6 +104,50 @@ impl Turn<'_> {
         self.follow(event, run_no, seq, head)?;
         calls::insert(self.tx, run_no, event)?;
         Ok(Appended { seq, new: true, holder: None })
+    }
+
+    /// From here on this turn may write of its own run although that has ended: what was under way then has come to its
+    /// end. Nobody has let the run go on, so that it stays this turn's only in what is added, ended as it did and when
+    /// the turn is over sealed so once more, if anything was.
+    pub fn adds_late(&mut self) {
+        if self.late == Late::No {
+            self.late = Late::May;
+        }
+    }
+
+    /// Opens the run's chain for what came after its end.
+    fn unseal(&mut self, event: &Event) -> Result<(), LedgerError> {
+        let run_no = self.run_no(&event.run)?;
+        let last: String = self
+            .tx
+            .prepare_cached("SELECT data FROM events WHERE run_no = ?1 ORDER BY seq DESC LIMIT 1")?
+            .query_row([run_no], |row| row.get(0))?;
+        let unreadable = |error| LedgerError::unreadable(format!("the end of run {}: {error}", event.run));
+        let end = serde_json::from_str::<Event>(&last).map_err(unreadable)?.kind;
+        if !matches!(end, EventKind::RunEnded { .. }) {
+            return Err(LedgerError::unreadable(format!("the end of run {}: its last event is none", event.run)));
+        }
+        self.tx.execute(
+            "UPDATE runs SET ended = NULL, outcome = NULL, code = NULL, rule = NULL WHERE no = ?1",
+            [run_no],
+        )?;
+        self.late = Late::Added(Box::new(end));
+        let kind = EventKind::RunReopened;
+        self.append(&Event { at: event.at, run: event.run.clone(), agent: None, kind }).map(drop)
+    }
+
+    /// What was added to a run that had ended leaves it ended as it was.
+    pub(super) fn finish(&mut self) -> Result<(), LedgerError> {
+        let (Late::May | Late::Added(_), Some(seat)) = (&self.late, self.seat) else { return Ok(()) };
+        if let Late::Added(end) = std::mem::take(&mut self.late)
+            && !self.is_sealed(&seat.run)?
+        {
+            self.append(&Event { at: self.now, run: seat.run.clone(), agent: None, kind: *end })?;
+        }
+        // It spends nothing more.
+        let sql = "DELETE FROM reservations WHERE run_no = (SELECT no FROM runs WHERE id = ?1 AND ended IS NOT NULL)";
+        self.tx.prepare_cached(sql)?.execute([seat.run.as_str()])?;
+        Ok(())
     }
 
     /// Keeps what `govern resume` needs to go on with the run (JSON of the caller's making; no prompts, no secrets).
@@ -125,6 +185,7 @@ impl Turn<'_> {
                 self.take_over_cut_off(&event.run, run_no)
             }
             EventKind::AgentEnded { .. } => self.forget_under_way(run_no, event.agent.as_ref()),
+            EventKind::RunReopened => self.link(&Link::Reopen { at, run, seq, head }),
             EventKind::RunEnded { .. } => {
                 self.end_run(event, run_no)?;
                 self.link(&Link::Seal { at, run, events: seq, head })
@@ -241,7 +302,26 @@ impl Turn<'_> {
 
     /// The row of this process's own run.
     pub(super) fn own_run(&self) -> Result<i64, LedgerError> {
-        self.open_run(&self.seat.ok_or(LedgerError::NoRun)?.run)
+        let run = &self.seat.ok_or(LedgerError::NoRun)?.run;
+        if self.late == Late::No { self.open_run(run) } else { self.run_no(run) }
+    }
+
+    fn is_own(&self, run: &RunId) -> bool {
+        self.seat.is_some_and(|seat| seat.run == *run)
+    }
+
+    fn is_sealed(&self, run: &RunId) -> Result<bool, LedgerError> {
+        Ok(self.tx.prepare_cached("SELECT 1 FROM runs WHERE id = ?1 AND ended IS NOT NULL")?.exists([run.as_str()])?)
+    }
+
+    /// The row of a run that was started here.
+    fn run_no(&self, run: &RunId) -> Result<i64, LedgerError> {
+        let no = self
+            .tx
+            .prepare_cached("SELECT no FROM runs WHERE id = ?1")?
+            .query_row([run.as_str()], |row| row.get(0))
+            .optional()?;
+        no.ok_or_else(|| LedgerError::NotStarted { run: run.clone() })
     }
 
     /// How long a run's chain is, and its last hash.

@@ -61,6 +61,8 @@ pub enum EventKind {
         /// Version of the price table.
         prices: String,
     },
+    /// What came after the run's end belongs to it: opens its chain for that alone. The same turn seals it as it was.
+    RunReopened,
     /// An agent of a fleet, as its file has it, before anything was started.
     Registered {
         /// What it expects to spend, in its unit's smallest part.
@@ -325,8 +327,9 @@ pub enum EventKind {
     RunEnded {
         /// `ended`, `stopped`, `killed`, `refused`, `failed`.
         outcome: String,
-        /// govern's own exit code.
-        code: i32,
+        /// govern's own exit code; `None` where no govern ran the command, and nobody saw its code.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        code: Option<i32>,
         /// The budget that ended it, if one did.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         rule: Option<BudgetName>,

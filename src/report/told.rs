@@ -223,6 +223,7 @@ impl Teller {
             EventKind::AgentSkipped { because } => self.told.push(Told::new(event, "skipped", because.clone())),
             EventKind::RunEnded { outcome, .. } => self.run_ended(event, outcome),
             EventKind::RunStarted { .. }
+            | EventKind::RunReopened
             | EventKind::Registered { .. }
             | EventKind::AgentStarted { .. }
             | EventKind::Confirmed { .. }

@@ -95,7 +95,7 @@ impl Supervisor {
             self.note_of(&alone, ended);
         }
         let lifts = self.governor.lifts(rule.as_ref()).filter(|_| ended);
-        self.note(EventKind::RunEnded { outcome: outcome.to_owned(), code: i32::from(exit.code()), rule, lifts });
+        self.note(EventKind::RunEnded { outcome: outcome.to_owned(), code: Some(i32::from(exit.code())), rule, lifts });
         let sealed = self.turn(Vec::new());
         self.notices.release();
         let error = result.err().or(sealed.err());

@@ -381,3 +381,39 @@ fn a_request_that_gets_no_answer_is_marked_as_perhaps_served_when_its_session_en
         assert!(report.contains("perhaps served"), "{signal}: {report}");
     }
 }
+
+/// How each run ended, and how often somebody let it go on.
+fn ends(world: &World) -> (Vec<String>, i64) {
+    let ledger = rusqlite::Connection::open(world.path("govern/ledger.db")).unwrap();
+    let mut statement = ledger.prepare("SELECT coalesce(outcome, 'open') || ' ' || coalesce(rule, '-') FROM runs").unwrap();
+    let ended = statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    (ended, count(world, "SELECT count(*) FROM events WHERE data LIKE '%\"kind\":\"run_resumed\"%'"))
+}
+
+/// Four tools at once, each of which takes a second.
+fn four_tools() -> Reply {
+    let tool = |number: u32| json!({
+        "type": "function_call", "name": "exec_command", "call_id": format!("call-{number}"),
+        "arguments": json!({ "cmd": format!("sleep 1; touch made-{number}"), "yield_time_ms": 60_000 }).to_string(),
+    });
+    (2..=4).fold(Reply::item(tool(1)), |reply, number| reply.and(tool(number)))
+}
+
+#[test]
+fn tools_at_once_that_fit_run_to_their_end_before_the_one_too_many_stops_the_session() {
+    for verb in ["stop", "kill"] {
+        let Some(world) = installed() else { return };
+        world.policy(&format!(
+            "[[budget]]\nname = \"tools\"\nper = \"run\"\nlimit = \"3 tool calls\"\nsteps = [{{ at = \"100%\", do = \"{verb}\" }}]\n"
+        ));
+        world.server.script(Select::root(), [four_tools()]);
+        world.server.always(Select::root(), Reply::message("done"));
+        let done = world.run("codex", EXEC);
+        let made = (1..=4).filter(|number| world.path(&format!("work/made-{number}")).exists()).count();
+        assert_eq!((made, world.server.requests().len()), (3, 1), "{done}");
+        world.wait_for_no_survivors(LONG);
+        let ended = if verb == "stop" { "stopped tools" } else { "killed tools" };
+        assert_eq!(ends(&world), (vec![ended.to_owned()], 0), "{done}");
+        world.govern(&["audit", "verify"]).expect_code(0);
+    }
+}

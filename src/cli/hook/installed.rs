@@ -23,7 +23,7 @@ use crate::policy::attribute;
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::Layer;
 use crate::process::{self, Parent, Woken};
-use crate::supervise::alone::{self, Call, Told};
+use crate::supervise::alone::{self, Call, Stopping, Told};
 use crate::tail::{locate, session};
 use crate::ui::Look;
 
@@ -171,7 +171,7 @@ impl Attended<'_> {
             let told = match self.attend(&command, stays, again) {
                 Ok(told) => told,
                 Err(because) if self.hook.observe => return Ok(self.say(None, &[because], &[], stays)),
-                Err(because) => Told::Stop { because, kill: false, asks_first: self.asks_first() },
+                Err(because) => Told::Stop { because, kill: false, asks_first: self.asks_first(), again: false },
             };
             match told {
                 Told::Withdrawn => return Ok(String::new()),
@@ -182,20 +182,20 @@ impl Attended<'_> {
                     }
                     shown = because;
                 }
-                Told::Stop { because, .. }
-                    if !self.hook.event.gates() && self.hook.event != HookEvent::UserPromptSubmit =>
-                {
-                    return Ok(self.say(None, &[because], &[], stays));
-                }
-                Told::Stop { because, kill: true, .. } => return Err(because),
-                Told::Stop { because, .. } if !stays => return self.interrupt(because),
-                Told::Stop { because, asks_first, .. } => match self.hook.event {
-                    HookEvent::UserPromptSubmit => return Ok(blocked_prompt(&format!("govern: {because}"))),
-                    HookEvent::PreToolUse if asks_first => {
-                        return Ok(self.say(Some(format!("govern: {because}")), &[], &[], stays));
+                Told::Stop { because, kill, asks_first, again } => {
+                    match Stopping::at(self.hook.event, stays, asks_first, kill) {
+                        Stopping::Said => return Ok(self.say(None, &[because], &[], stays)),
+                        Stopping::Refused if self.hook.event == HookEvent::UserPromptSubmit => {
+                            return Ok(blocked_prompt(&format!("govern: {because}")));
+                        }
+                        Stopping::Refused => {
+                            return Ok(self.say(Some(format!("govern: {because}")), &[], &[], stays));
+                        }
+                        Stopping::Held => {}
+                        Stopping::Interrupted => return self.interrupt(because, again),
+                        Stopping::Failed => return Err(because),
                     }
-                    _ => {}
-                },
+                }
             }
             if !self.wait_for_news() {
                 return Ok(String::new());
@@ -355,11 +355,14 @@ impl Attended<'_> {
         HookAnswer { deny, message, context }.text(self.hook.event)
     }
 
-    /// Ends the turn of a Codex without a screen as Ctrl-C would, before anything is asked. One that does not let go of
-    /// this hook is ended by the shell.
-    fn interrupt(&mut self, because: String) -> Result<String, String> {
-        process::tell(self.codex.pid, &format!("govern: stop: {because}\n"));
-        let lets_go = process::interrupt(self.codex) && self.watch().recv_timeout(GRACE).is_ok();
+    /// Ends the turn of a Codex without a screen as Ctrl-C would, before anything is asked; where another hook has, that is
+    /// waited for. One that does not let go of this hook is ended by the shell.
+    fn interrupt(&mut self, because: String, again: bool) -> Result<String, String> {
+        if !again {
+            process::tell(self.codex.pid, &format!("govern: stop: {because}\n"));
+        }
+        let is_told = again || process::interrupt(self.codex);
+        let lets_go = is_told && self.watch().recv_timeout(GRACE).is_ok();
         if lets_go { Ok(String::new()) } else { Err(because) }
     }
 

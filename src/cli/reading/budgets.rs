@@ -87,7 +87,7 @@ fn what_a_run_limits_by_its_own_flags_is_shown_while_it_lives() {
     for run in [over, "k4a1c00n2b"] {
         ledger.turn(now, |turn| turn.keep_command(&run.into(), kept)).unwrap();
     }
-    let kind = EventKind::RunEnded { outcome: "ended".into(), code: 0, rule: None, lifts: None };
+    let kind = EventKind::RunEnded { outcome: "ended".into(), code: Some(0), rule: None, lifts: None };
     let ended = Event { at: now, run: over.into(), agent: None, kind };
     ledger.turn(now, |turn| turn.append(&ended).map(drop)).unwrap();
     let (exit, text) = world.budget(&["--check"]);

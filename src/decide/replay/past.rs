@@ -408,6 +408,7 @@ impl Live {
             EventKind::Marked { what } => self.marked = what,
             EventKind::RunStarted { .. }
             | EventKind::RunResumed { .. }
+            | EventKind::RunReopened
             | EventKind::AgentStarted { .. }
             | EventKind::ThreadSeen { .. }
             | EventKind::Response(_)

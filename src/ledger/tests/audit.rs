@@ -83,7 +83,7 @@ fn a_run_that_went_on_is_intact_once_it_is_sealed_again() {
     say(&mut ledger, EventKind::RunResumed { by: "ann (cli)".into(), policy: "p2".into(), prices: "1".into() });
     let Verified::Open { unsealed, .. } = ledger.verify().unwrap() else { panic!() };
     assert_eq!(unsealed, [RunId::from("r1")]);
-    say(&mut ledger, EventKind::RunEnded { outcome: "ended".into(), code: 0, rule: None, lifts: None });
+    say(&mut ledger, EventKind::RunEnded { outcome: "ended".into(), code: Some(0), rule: None, lifts: None });
     assert!(matches!(ledger.verify().unwrap(), Verified::Intact { .. }));
     assert_eq!(ledger.find_run("r1").unwrap().outcome.as_deref(), Some("ended"));
 }

@@ -1,7 +1,7 @@
 //! Owns nothing: what is appended comes back as it was, once, in order.
 
 use crate::ledger::testing::*;
-use crate::ledger::{Appended, Filter, Holder, Ledger, LedgerError, RunFilter};
+use crate::ledger::{Appended, Filter, Holder, Ledger, LedgerError, RunFilter, Verified};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{ApprovalId, Basis, Billing, Cost, Event, Guess, Money, Response, ServiceTier};
 
@@ -238,4 +238,33 @@ fn of_two_runs_inside_one_another_the_later_teller_hears_whose_a_response_is() {
         assert_eq!((again.new, again.holder), (false, holder), "{millis} ms after the start of both");
         assert_eq!(append(&mut ledger, &answered(of("r2"))).holder, None);
     }
+}
+
+#[test]
+fn what_comes_after_a_runs_end_is_added_and_leaves_it_ended_as_it_was() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    govern(&mut ledger, "r1");
+    append(&mut ledger, &ended("r1"));
+    let refused = ledger.turn(at(0), |turn| turn.append(&decided("r1")));
+    assert!(matches!(refused, Err(LedgerError::Sealed { .. })), "{refused:?}");
+    // A turn that adds nothing writes nothing.
+    turn(&mut ledger, |turn| turn.adds_late());
+    assert_eq!(ledger.events(&"r1".into()).unwrap().len(), 2);
+    turn(&mut ledger, |turn| {
+        turn.adds_late();
+        turn.reserve(&key("team=web"), 5).unwrap();
+        for name in ["resp_1", "resp_2"] {
+            turn.append(&answered(response("r1", "t1", name))).unwrap();
+        }
+    });
+    let events = ledger.events(&"r1".into()).unwrap().into_iter().map(|entry| entry.event.kind);
+    let events: Vec<EventKind> = events.skip(2).collect();
+    assert_eq!((&events[0], &events[3]), (&EventKind::RunReopened, &ended("r1").kind), "{events:?}");
+    assert_eq!(events.len(), 4, "{events:?}");
+    let run = ledger.last_run().unwrap().unwrap();
+    assert_eq!((run.outcome.as_deref(), run.rule, run.process), (Some("stopped"), Some("each run".into()), process(1)));
+    assert_eq!(ledger.reserved(&key("team=web"), &|_| true).unwrap(), 0);
+    assert!(matches!(ledger.verify().unwrap(), Verified::Intact { entries: 6, .. }));
+    // The next turn is as strict as any.
+    assert!(ledger.turn(at(0), |turn| turn.append(&decided("r1"))).is_err());
 }

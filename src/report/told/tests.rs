@@ -107,7 +107,7 @@ fn a_finding_that_ends_the_agent_is_told_once() {
 fn a_verdict_on_an_agent_that_ended_by_itself_is_not_told_as_done() {
     let ended = |outcome: &str| EventKind::RunEnded {
         outcome: outcome.into(),
-        code: 0,
+        code: Some(0),
         rule: Some("each run".into()),
         lifts: None,
     };

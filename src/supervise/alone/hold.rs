@@ -81,7 +81,11 @@ impl Alone<'_> {
         let waits = self.governor.held_approval(&self.call.agent);
         self.turn([CALL, REQUEST].map(|hook| Input::HookGone { hook, why }).into())?;
         if let Some(approval) = waits {
-            self.ledger.turn(clock::now(), |turn| turn.leave(approval, &process::alive).map(drop))?;
+            self.ledger.turn(clock::now(), |turn| {
+                // Its run may be over by now.
+                turn.adds_late();
+                turn.leave(approval, &process::alive).map(drop)
+            })?;
         }
         Ok(())
     }

@@ -10,12 +10,13 @@ use crate::decide::join::{Joined, JoinedThread};
 use crate::decide::lifecycle::{After, Intent, State};
 use crate::decide::{Effect, Governor};
 use crate::ledger::{LedgerError, RunState, Turn};
-use crate::model::event::EventKind;
-use crate::model::{AgentName, Billing, Brake, Event, ServiceTier, ThreadId, Timestamp};
+use crate::model::event::{EventKind, Lifts};
+use crate::model::{AgentName, Billing, Brake, BudgetName, Event, ServiceTier, ThreadId, Timestamp};
 use crate::policy::cost::has_no_price;
 use crate::process;
 
-use super::session::{self, Reading, Stood};
+use super::session::{self, Over, Place, Reading, Stood};
+use super::standing::Stops;
 use super::told;
 use super::worked::{self, Look};
 use super::{Alone, CALL, Call, How, Kept, REQUEST, Told};
@@ -32,26 +33,29 @@ struct Turned {
 }
 
 impl Alone<'_> {
-    /// Joins the session, records what was answered since, and asks about the hook, all in one turn. Says whether there
-    /// was anything to do: a session that has ended and tells nothing new stays as it is.
-    pub(super) fn begin(&mut self, reading: &Reading, how: How) -> Result<bool, LedgerError> {
+    /// Joins the session, records what was answered since, and asks about the hook, all in one turn. A session that has
+    /// ended stays so: what comes late is added to it, and nothing more is asked.
+    pub(super) fn begin(&mut self, reading: &Reading, how: How) -> Result<(), LedgerError> {
         let (call, now) = (self.call, self.moment());
         let mut perform = Vec::new();
-        let Self { ledger, governor, tier, asks_first, .. } = self;
+        let Self { ledger, governor, tier, asks_first, late, .. } = self;
         let work = |turn: &mut Turn<'_>| {
             let state = turn.run_state(&call.run)?;
-            let mut stood = session::stand(turn, call, reading)?;
-            if state == RunState::Ended && stood.news.is_empty() && call.event == HookEvent::SessionEnd {
-                return Ok(None);
+            let place = Place::of(call, state, now.wall);
+            match place {
+                Place::Over(over) => return Ok(Turned { kept: Some(Kept::Over(over)), ..Turned::default() }),
+                Place::Late => turn.adds_late(),
+                Place::Own => session::open(turn, call, state)?,
             }
-            session::open(turn, call, state)?;
+            *late = place == Place::Late;
+            let mut stood = session::stand(turn, call, reading, *late)?;
             turn.watch_from_now()?;
             *tier = stood.own(call).and_then(|own| own.tier.clone());
             let of_requests = [HookEvent::PreModelRequest, HookEvent::PostModelRequest];
             *asks_first = of_requests.contains(&call.event)
                 || stood.threads.iter().any(|(_, known)| known.codex == call.codex && known.asks);
             let worked = stood.works(call, Look::now());
-            let joined = joined(turn, call, state, &stood, (now.wall, governor.pace_span()), worked)?;
+            let joined = joined(turn, call, (state, *late), &stood, (now.wall, governor.pace_span()), worked)?;
             let told = told::tell(turn, call, &mut stood)?;
             let books = TurnBooks::new(turn);
             governor.join(now, joined, &books);
@@ -64,7 +68,7 @@ impl Alone<'_> {
             // What was spent before counts all the same.
             queue.extend(stood.alterations(call, governor.enforces()));
             queue.extend(stood.untold(call, governor.enforces()));
-            if kept.is_none() {
+            if kept.is_none() && !*late {
                 let billing = stood.own(call).and_then(|own| own.billing);
                 queue.extend(asks(call, governor, (tier.as_ref(), billing), *asks_first));
             }
@@ -86,15 +90,14 @@ impl Alone<'_> {
                 session::break_with(turn, call, governor.agent(&call.agent).map_or("", |agent| &agent.because))?;
             }
             turned.kept = kept;
-            Ok(Some(turned))
+            Ok(turned)
         };
         let turned = match how {
             How::Recorded => ledger.turn(clock::now(), work),
             How::Rehearsed => ledger.rehearse(clock::now(), work),
         };
-        let Some(turned) = turned? else { return Ok(false) };
-        self.finish(turned, perform);
-        Ok(true)
+        self.finish(turned?, perform);
+        Ok(())
     }
 
     /// Handles inputs, and news of others before them; records what comes of them before any of it is done.
@@ -103,6 +106,10 @@ impl Alone<'_> {
         let Self { ledger, governor, .. } = self;
         let mut perform = Vec::new();
         let turned = ledger.turn(clock::now(), |turn| {
+            // Another hook may have ended the session while this one was held.
+            if let Some(over) = Over::while_held(call, turn.run_state(&call.run)?) {
+                return Ok(Turned { kept: Some(Kept::Over(over)), ..Turned::default() });
+            }
             let news = turn.news()?;
             if !news.is_empty() {
                 queue.push_front(Input::Elsewhere(elsewhere(news)));
@@ -166,9 +173,16 @@ impl Alone<'_> {
 
     /// What has come of it; `None` while it is held.
     pub(super) fn told(&self) -> Option<Told> {
-        let stop = |because: String, kill| Told::Stop { because, kill, asks_first: self.asks_first };
+        if self.late {
+            return Some(Told::GoOn { deny: None, said: self.said.clone(), context: Vec::new() });
+        }
+        let again = matches!(self.kept, Some(Kept::Over(_)));
+        let stop = |because: String, kill| Told::Stop { because, kill, asks_first: self.asks_first, again };
+        let nothing_more = || "this session was stopped, and nothing more is asked in it".to_owned();
         let agent = self.governor.agent(&self.call.agent);
         match (&self.kept, agent.map(|agent| agent.state)) {
+            (Some(Kept::Over(Over::Stopped { kill })), _) => return Some(stop(nothing_more(), *kill)),
+            (Some(Kept::Over(Over::Ended)), _) => return Some(Told::Wait { because: None }),
             (Some(Kept::Braked(Brake::Stop, braked)), _) => {
                 return Some(stop(format!("stopped {}", braked.text()), false));
             }
@@ -190,6 +204,7 @@ impl Alone<'_> {
                 let because = format!("paused {}; to go on: govern continue {}", braked.text(), self.call.run);
                 return Some(Told::Wait { because: Some(because) });
             }
+            (Some(Kept::Stops(stops)), _) => return Some(stop(stops.because.clone(), stops.kill)),
             (Some(Kept::Asks), _) => return Some(Told::Wait { because: None }),
             (None, _) => {}
         }
@@ -201,15 +216,41 @@ impl Alone<'_> {
         })
     }
 
-    /// Seals the session's run; it is opened again if the session goes on.
-    pub(super) fn seal(&mut self, outcome: &str) -> Result<(), LedgerError> {
-        let rule = self.governor.last_hard_budget().filter(|_| outcome != "ended").cloned();
-        let code = if outcome == "ended" { 0 } else { i32::from(crate::exit::Exit::Ended.code()) };
-        let lifts = self.governor.lifts(rule.as_ref()).filter(|_| outcome != "ended");
-        let run = self.call.run.clone();
+    /// The budget that ends it, and what it takes to go on.
+    fn ruled(&self) -> (Option<BudgetName>, Option<Lifts>) {
+        if let Some(Kept::Stops(stops)) = &self.kept {
+            return (stops.rule.clone(), stops.lifts.clone());
+        }
+        let rule = self.governor.last_hard_budget().cloned();
+        let lifts = self.governor.lifts(rule.as_ref());
+        (rule, lifts)
+    }
+
+    /// Leaves a stop to the hooks that come next.
+    pub(super) fn will_stop(&mut self, because: &str, kill: bool) -> Result<(), LedgerError> {
+        let (call, (rule, lifts)) = (self.call, self.ruled());
+        let stops = Stops { because: because.to_owned(), kill, rule, lifts };
         self.ledger.turn(clock::now(), |turn| {
-            let kind = EventKind::RunEnded { outcome: outcome.to_owned(), code, rule, lifts };
-            turn.append(&Event { at: clock::now(), run, agent: None, kind })?;
+            turn.adds_late();
+            session::will_stop(turn, call, stops)
+        })
+    }
+
+    /// Seals the session's run, unless another of its hooks has; it is opened again if the session goes on.
+    pub(super) fn seal(&mut self, outcome: &str) -> Result<(), LedgerError> {
+        let Call { run, codex, .. } = self.call;
+        let (rule, lifts) = match outcome {
+            "ended" => (None, None),
+            _ => self.ruled(),
+        };
+        self.ledger.turn(clock::now(), |turn| {
+            if turn.run_state(run)? != RunState::Open(*codex) {
+                return Ok(());
+            }
+            // No hook sees with which code its Codex ends.
+            let kind = EventKind::RunEnded { outcome: outcome.to_owned(), code: None, rule, lifts };
+            turn.append(&Event { at: clock::now(), run: run.clone(), agent: None, kind })?;
+            turn.withdraw_for(run)?;
             Ok(())
         })
     }
@@ -277,6 +318,9 @@ fn kept(turn: &Turn<'_>, call: &Call) -> Result<Option<Kept>, LedgerError> {
     if let Some((brake, braked)) = turn.brake_of(&call.run)? {
         return Ok(Some(Kept::Braked(brake, braked)));
     }
+    if let Some(stops) = session::stops(turn, call)? {
+        return Ok(Some(Kept::Stops(stops)));
+    }
     // Requests wait with whatever of the session waits already.
     Ok((session::spends(call.event) && turn.is_asking(&call.run)?).then_some(Kept::Asks))
 }
@@ -285,7 +329,7 @@ fn kept(turn: &Turn<'_>, call: &Call) -> Result<Option<Kept>, LedgerError> {
 fn joined(
     turn: &Turn<'_>,
     call: &Call,
-    state: RunState,
+    (state, late): (RunState, bool),
     stood: &Stood,
     (now, pace): (Timestamp, Option<Duration>),
     (active, passed): (BTreeMap<AgentName, Duration>, Duration),
@@ -335,7 +379,7 @@ fn joined(
         imported,
         paced,
         firsts,
-        broken: stood.own(call).and_then(|own| own.broken.clone()),
+        broken: stood.own(call).filter(|_| !late).and_then(|own| own.broken.clone()),
         defers: !session::spends(call.event),
         active,
         passed,

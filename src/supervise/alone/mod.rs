@@ -8,6 +8,8 @@ mod hold;
 mod judging;
 mod session;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod told;
 mod worked;
 mod written;
@@ -25,7 +27,7 @@ use crate::decide::reach::Nobody;
 use crate::decide::{Before, Governor, Setup};
 use crate::error::Error;
 use crate::gate::hook::HookInput;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError};
 use crate::model::{AgentName, Attribution, Brake, Braked, ProcessIdentity, RunId, ServiceTier};
 use crate::policy::rule::Policy;
 use crate::process::Parent;
@@ -33,6 +35,9 @@ use crate::usage::price::PriceTable;
 
 pub use worked::active;
 pub use written::read_unlimited;
+
+use session::Over;
+use standing::Stops;
 
 use super::answer::NotTaken;
 use super::timers::Timers;
@@ -101,6 +106,8 @@ pub enum Told {
         kill: bool,
         /// Its Codex asks before each request, so that a tool may be refused: what follows is held.
         asks_first: bool,
+        /// Another of its hooks ended this Codex before.
+        again: bool,
     },
     /// Its requests wait: with a question of the session, or because somebody paused it.
     Wait {
@@ -109,6 +116,45 @@ pub enum Told {
     },
     /// A person interrupted the turn.
     Withdrawn,
+}
+
+/// What a stop comes to at a hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopping {
+    /// It is said: nothing is begun here.
+    Said,
+    /// The tool or the prompt is refused. What is under way beside it may end, and what comes after it is stopped.
+    Refused,
+    /// Its Codex waits.
+    Held,
+    /// Its Codex is interrupted, as by Ctrl-C.
+    Interrupted,
+    /// The hook fails, so that nothing goes past it: of a request that ends its Codex.
+    Failed,
+}
+
+impl Stopping {
+    /// At a hook of a Codex that `stays` after a turn or not, and `asks_first` before its requests or not.
+    pub fn at(event: HookEvent, stays: bool, asks_first: bool, kill: bool) -> Self {
+        match event {
+            HookEvent::SessionStart
+            | HookEvent::PostModelRequest
+            | HookEvent::Stop
+            | HookEvent::SubagentStop
+            | HookEvent::SessionEnd => Self::Said,
+            HookEvent::PreModelRequest | HookEvent::PreCompact if kill => Self::Failed,
+            HookEvent::PreToolUse if asks_first => Self::Refused,
+            _ if !stays => Self::Interrupted,
+            HookEvent::UserPromptSubmit => Self::Refused,
+            HookEvent::PreToolUse if kill => Self::Failed,
+            HookEvent::PreModelRequest | HookEvent::PreCompact | HookEvent::PreToolUse => Self::Held,
+        }
+    }
+
+    /// That is the end of its Codex.
+    fn ends_codex(self, event: HookEvent) -> bool {
+        self == Self::Interrupted || (self == Self::Failed && session::spends(event))
+    }
 }
 
 /// A hook under way.
@@ -136,6 +182,8 @@ pub(super) struct Alone<'a> {
     tier: Option<ServiceTier>,
     /// Its Codex was seen to ask before its requests.
     asks_first: bool,
+    /// Its run is over, or another Codex's by now: it only tells what was under way.
+    late: bool,
 }
 
 /// What keeps a session, whatever its budgets say.
@@ -145,6 +193,10 @@ enum Kept {
     Asks,
     /// A person's brake.
     Braked(Brake, Braked),
+    /// Another of its hooks refused a tool to stop it.
+    Stops(Stops),
+    /// Another of its hooks has ended its run.
+    Over(Over),
 }
 
 /// Whether what is judged is written down.
@@ -201,26 +253,20 @@ fn attend_once(call: &Call, ledger: &mut Ledger, parent: &Arc<Parent>, before: W
     let reading = session::read(call, ledger)?;
     let mut alone = Alone::new(call, ledger);
     (alone.said, alone.context) = (before.said, before.context);
-    if !alone.begin(&reading, How::Recorded)? {
-        return Ok(Held::Over(Told::GoOn { deny: None, said: Vec::new(), context: Vec::new() }));
-    }
-    if call.event == HookEvent::SessionEnd {
-        alone.seal("ended")?;
-    }
+    alone.begin(&reading, How::Recorded)?;
     if alone.told().is_none() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Error::new("govern cannot wait for an answer").caused_by(&error))?;
-        if let Some(held) = runtime.block_on(alone.hold(parent))? {
-            return Ok(held);
+        match runtime.block_on(alone.hold(parent))? {
+            Some(Held::Over(told)) => return Ok(Held::Over(alone.settle(told)?)),
+            Some(anew @ Held::Anew(_)) => return Ok(anew),
+            None => {}
         }
     }
     let told = alone.told().unwrap_or(Told::Withdrawn);
-    if let (Told::Stop { kill, .. }, false) = (&told, call.stays) {
-        alone.seal(if *kill { "killed" } else { "stopped" })?;
-    }
-    Ok(Held::Over(told))
+    Ok(Held::Over(alone.settle(told)?))
 }
 
 impl<'a> Alone<'a> {
@@ -255,7 +301,25 @@ impl<'a> Alone<'a> {
             not_taken: None,
             tier: None,
             asks_first: false,
+            late: false,
         }
+    }
+
+    /// Records what comes of the hook for its whole session, before any of it is done.
+    fn settle(&mut self, told: Told) -> Result<Told, LedgerError> {
+        let Call { event, stays, .. } = *self.call;
+        if event == HookEvent::SessionEnd {
+            self.seal("ended")?;
+        }
+        if let Told::Stop { because, kill, asks_first, again: false } = &told {
+            match Stopping::at(event, stays, *asks_first, *kill) {
+                stopping if stopping.ends_codex(event) => self.seal(if *kill { "killed" } else { "stopped" })?,
+                // The tools beside it may end first.
+                Stopping::Refused if event == HookEvent::PreToolUse && !stays => self.will_stop(because, *kill)?,
+                Stopping::Said | Stopping::Refused | Stopping::Held | Stopping::Interrupted | Stopping::Failed => {}
+            }
+        }
+        Ok(told)
     }
 
     fn moment(&self) -> Moment {

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use crate::clock;
 use crate::clocks::RECORD_WITHIN;
 use crate::codex::{self, HookEvent};
@@ -10,15 +12,15 @@ use crate::decide::bar::BarTold;
 use crate::decide::input::{Input, Phase};
 use crate::error::Error;
 use crate::import::{self, Named, Session, Told};
-use crate::ledger::{Holder, Ledger, LedgerError, RunState, Turn};
+use crate::ledger::{Ended, Holder, Ledger, LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
-use crate::model::{Event, Response, ThreadId, Timestamp};
+use crate::model::{Event, ProcessIdentity, Response, ThreadId, Timestamp};
 use crate::supervise::at_gate::asked;
 use crate::supervise::sessions::Alteration;
 use crate::supervise::told::lacks;
 use crate::tail::Fingerprint;
 
-use super::standing::{From, Standing};
+use super::standing::{From, Standing, Stops};
 use super::written::{self, Found, Written};
 use super::{Call, told};
 
@@ -269,7 +271,9 @@ impl Stood {
 }
 
 /// Puts what was read to what is known. Another hook may have read further meanwhile, and recorded it.
-pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading) -> Result<Stood, LedgerError> {
+///
+/// What another Codex has gone on with stays its own where this hook comes `late`.
+pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading, late: bool) -> Result<Stood, LedgerError> {
     let mut stood =
         Stood { threads: known(&turn.attended(&call.run)?)?, news: Vec::new(), seen: Vec::new(), altered: Vec::new() };
     let own = call.input.thread();
@@ -289,7 +293,7 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading) -> Result<S
         }
         let at = place.unwrap_or(stood.threads.len() - 1);
         let Some((_, standing)) = stood.threads.get_mut(at) else { continue };
-        if *thread == own {
+        if *thread == own && !late {
             let cut_off = standing.codex != call.codex && told.responses.len() <= standing.seen;
             stood.seen.extend((cut_off && standing.is_unanswered()).then(|| told::cut_off(thread, standing)));
             standing.taken_over(call.codex);
@@ -312,8 +316,11 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading) -> Result<S
     // Threads that are new, or another Codex's.
     stood.is_altered(reading);
     if let Some((_, standing)) = stood.threads.iter_mut().find(|(thread, _)| *thread == own) {
-        let cut_off = standing.codex != call.codex && standing.is_unanswered();
-        stood.seen.extend(cut_off.then(|| told::cut_off(&own, standing)));
+        let is_anothers = standing.codex != call.codex;
+        if is_anothers && late {
+            return Ok(stood);
+        }
+        stood.seen.extend((is_anothers && standing.is_unanswered()).then(|| told::cut_off(&own, standing)));
         standing.taken_over(call.codex);
         if !spends(call.event) && may_wait(call.event) {
             standing.phase = Phase::Idle;
@@ -401,6 +408,24 @@ pub(super) fn leave_unsaid(turn: &mut Turn<'_>, call: &Call, texts: Vec<String>)
     write(turn, &own, &standing)
 }
 
+/// Remembers that a tool of this hook's thread was refused to stop its Codex.
+pub(super) fn will_stop(turn: &mut Turn<'_>, call: &Call, stops: Stops) -> Result<(), LedgerError> {
+    let own = call.input.thread();
+    let found = known(&turn.attended(&call.run)?)?.into_iter().find(|(thread, _)| *thread == own);
+    let path = || call.input.session_file().unwrap_or(std::path::Path::new("")).to_owned();
+    let standing = found.map_or_else(|| Standing::new(path(), call.codex), |(_, standing)| standing);
+    match standing.codex == call.codex {
+        true => write(turn, &own, &Standing { stops: Some(stops), ..standing }),
+        false => Ok(()),
+    }
+}
+
+/// The stop that hooks of this Codex have left to the next one.
+pub(super) fn stops(turn: &Turn<'_>, call: &Call) -> Result<Option<Stops>, LedgerError> {
+    let threads = known(&turn.attended(&call.run)?)?;
+    Ok(threads.into_iter().filter(|(_, known)| known.codex == call.codex).find_map(|(_, known)| known.stops))
+}
+
 /// Remembers that something went past the gate, for as long as this Codex lives.
 pub(super) fn break_with(turn: &mut Turn<'_>, call: &Call, because: &str) -> Result<(), LedgerError> {
     for (thread, standing) in known(&turn.attended(&call.run)?)? {
@@ -414,6 +439,78 @@ pub(super) fn break_with(turn: &mut Turn<'_>, call: &Call, because: &str) -> Res
 /// The model will be asked.
 pub(super) fn spends(event: HookEvent) -> bool {
     matches!(event, HookEvent::PreModelRequest | HookEvent::PreCompact)
+}
+
+/// How a hook stands to its session's run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The run is this hook's Codex's, or is from now on.
+    Own,
+    /// The run is over, or another Codex's that was started later: the hook only tells what was under way.
+    Late,
+    /// The run is over, and the hook's Codex was about to go on with it.
+    Over(Over),
+}
+
+/// What has ended a run that a hook wants to go on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// A stop: its Codex does not go on.
+    Stopped {
+        /// At once.
+        kill: bool,
+    },
+    /// Its session's own end. What comes right after it was under way and comes to nothing.
+    Ended,
+}
+
+/// A Codex that lives on for so long after its session's end goes on with it.
+const GOES_ON: TimeDelta = TimeDelta::seconds(5);
+
+impl Place {
+    pub(super) fn of(call: &Call, state: RunState, now: Timestamp) -> Self {
+        let begins = begins(call.event);
+        match state {
+            RunState::New => Self::Own,
+            RunState::Open(process) if process == call.codex => Self::Own,
+            RunState::Open(other) if begins || !is_older(call.codex, other) => Self::Own,
+            RunState::Ended { process: other, .. }
+                if other != call.codex && (begins || !is_older(call.codex, other)) =>
+            {
+                Self::Own
+            }
+            RunState::Open(_) => Self::Late,
+            RunState::Ended { .. } if !begins => Self::Late,
+            RunState::Ended { how: Ended::Stopped, .. } => Self::Over(Over::Stopped { kill: false }),
+            RunState::Ended { how: Ended::Killed, .. } => Self::Over(Over::Stopped { kill: true }),
+            RunState::Ended { how: Ended::Otherwise, at, .. } => match call.event.gates() && now - at < GOES_ON {
+                true => Self::Over(Over::Ended),
+                false => Self::Own,
+            },
+        }
+    }
+}
+
+impl Over {
+    /// What has become of a run meanwhile that a hook is held in.
+    pub(super) fn while_held(call: &Call, state: RunState) -> Option<Self> {
+        let RunState::Ended { process, how, .. } = state else { return None };
+        Some(match how {
+            Ended::Stopped if process == call.codex => Self::Stopped { kill: false },
+            Ended::Killed if process == call.codex => Self::Stopped { kill: true },
+            Ended::Stopped | Ended::Killed | Ended::Otherwise => Self::Ended,
+        })
+    }
+}
+
+/// Something is asked, done or begun after it.
+pub(super) fn begins(event: HookEvent) -> bool {
+    event.gates() || event == HookEvent::UserPromptSubmit
+}
+
+/// By when it was started; after a restart of the machine none lives of those before.
+fn is_older(codex: ProcessIdentity, other: ProcessIdentity) -> bool {
+    (codex.started, codex.pid) < (other.started, other.pid)
 }
 
 /// The run is under way, by this Codex.
@@ -431,7 +528,7 @@ pub(super) fn open(turn: &mut Turn<'_>, call: &Call, state: RunState) -> Result<
             attribution: call.attribution.clone(),
         },
         // One that was killed has not ended its run.
-        RunState::Ended | RunState::Open(_) => EventKind::RunResumed { by: call.by.clone(), policy, prices },
+        RunState::Ended { .. } | RunState::Open(_) => EventKind::RunResumed { by: call.by.clone(), policy, prices },
     };
     let started =
         EventKind::AgentStarted { command: codex::redacted(&call.command), pid: call.codex.pid, resumes: None };

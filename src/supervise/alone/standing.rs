@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::decide::admission::{Admission, Asked};
 use crate::decide::bar::BarTold;
 use crate::decide::input::Phase;
-use crate::model::{Billing, ProcessIdentity, Response, ResponseKey, ServiceTier, Timestamp};
+use crate::model::event::Lifts;
+use crate::model::{Billing, BudgetName, ProcessIdentity, Response, ResponseKey, ServiceTier, Timestamp};
 use crate::tail::Fingerprint;
 use crate::usage::pairing::Pairing;
 
@@ -88,6 +89,19 @@ pub(super) struct Standing {
     /// How long the session was active, where this thread keeps that.
     #[serde(default)]
     pub(super) worked: Option<Worked>,
+    /// A tool of it was refused to stop its Codex, which ends before anything more is asked.
+    #[serde(default)]
+    pub(super) stops: Option<Stops>,
+}
+
+/// A stop that waits for the tools under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stops {
+    pub(super) because: String,
+    pub(super) kill: bool,
+    /// The budget that wants it, and what it takes to go on.
+    pub(super) rule: Option<BudgetName>,
+    pub(super) lifts: Option<Lifts>,
 }
 
 impl Standing {
@@ -118,6 +132,7 @@ impl Standing {
             unsaid: Vec::new(),
             barred: None,
             worked: None,
+            stops: None,
         }
     }
 
@@ -162,6 +177,7 @@ impl Standing {
                 altered: None,
                 untold: None,
                 barred: None,
+                stops: None,
                 ..self.clone()
             };
         }
