@@ -54,26 +54,47 @@ impl Governor {
         }
     }
 
-    /// A hold for a question stays one: the agent is paused besides.
+    /// A person has used the brake, and somebody else wrote it down and told of it.
+    pub(super) fn paused(&mut self, now: Moment, pause: Option<&Braked>, books: &dyn Books) {
+        for name in self.names() {
+            match pause {
+                Some(braked) => self.stand_still(now, &name, braked),
+                None => self.end_pause(now, &name, "continued".to_owned(), books),
+            }
+        }
+    }
+
     pub(super) fn pause(&mut self, now: Moment, name: &AgentName, braked: &Braked) {
+        if self.agents.get(name).is_some_and(|agent| agent.pause.is_none()) {
+            self.say(name, &format!("paused {}; to go on: govern continue {}", braked.text(), self.run));
+            self.stand_still(now, name, braked);
+        }
+    }
+
+    /// A hold for a question stays one: the agent is paused besides.
+    fn stand_still(&mut self, now: Moment, name: &AgentName, braked: &Braked) {
         let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.pause.is_none()) else { return };
         agent.pause = Some(braked.clone());
-        let what = format!("paused {}", braked.text());
         if agent.held.is_none() && agent.question.is_none() {
-            agent.because.clone_from(&what);
+            agent.because = format!("paused {}", braked.text());
         }
-        self.say(name, &format!("{what}; to go on: govern continue {}", self.run));
         self.happen(now, name, Happening::Wish(Intent::Pause));
         self.reserve(now, name);
     }
 
-    /// Goes on, unless a question keeps it or a step of a budget holds it now.
     pub(super) fn unpause(&mut self, now: Moment, name: &AgentName, braked: &Braked, books: &dyn Books) {
+        if self.agents.get(name).is_some_and(|agent| agent.pause.is_some()) {
+            let what = format!("continued {}", braked.text());
+            self.say(name, &what);
+            self.end_pause(now, name, what, books);
+        }
+    }
+
+    /// Goes on, unless a question keeps it or a step of a budget holds it now.
+    fn end_pause(&mut self, now: Moment, name: &AgentName, what: String, books: &dyn Books) {
         let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.pause.is_some()) else { return };
         agent.pause = None;
         let (state, at_rest) = (agent.state, !agent.turn_under_way());
-        let what = format!("continued {}", braked.text());
-        self.say(name, &what);
         let paused = [State::Paused, State::Freezing(Intent::Pause), State::Starting(Some(Intent::Pause))];
         if !paused.contains(&state) {
             return;

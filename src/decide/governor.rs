@@ -237,6 +237,7 @@ impl Governor {
                 self.happen(now, &agent, Happening::Ended);
             }
             Input::Braked { brake, by, reason } => self.braked(now, brake, &Braked { by, reason, at: now.wall }, books),
+            Input::Paused(pause) => self.paused(now, pause.as_ref(), books),
             Input::GateFailed(agent) => self.gate_failed(&agent),
             Input::Exited { agent, leftover, ok } => self.exited(now, &agent, leftover, ok),
             Input::NotLaunched { agent, because } => self.not_launched(now, &agent, because),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, ApprovalId, Brake, BudgetKey, ModelId, PlanWindow, ProcessIdentity, Progress, Response, ServiceTier,
-    ThreadId, Timestamp,
+    AgentName, ApprovalId, Brake, Braked, BudgetKey, ModelId, PlanWindow, ProcessIdentity, Progress, Response,
+    ServiceTier, ThreadId, Timestamp,
 };
 use crate::policy::rule::GateVerb;
 pub use crate::usage::meter::Phase;
@@ -135,6 +135,8 @@ pub enum Input {
         /// Why.
         reason: Option<String>,
     },
+    /// Somebody has paused all agents of the run, or nobody keeps them so any more: that is on record already.
+    Paused(Option<Braked>),
     /// Somebody ended govern's own wait: the agent is held and is to go.
     GiveUp {
         /// Whose.

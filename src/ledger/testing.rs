@@ -36,7 +36,8 @@ pub(super) fn started(run: &str) -> Event {
 }
 
 pub(super) fn ended(run: &str) -> Event {
-    let kind = EventKind::RunEnded { outcome: "stopped".into(), code: Some(124), rule: Some("each run".into()), lifts: None };
+    let kind =
+        EventKind::RunEnded { outcome: "stopped".into(), code: Some(124), rule: Some("each run".into()), lifts: None };
     Event { agent: None, ..event(run, kind) }
 }
 

@@ -385,17 +385,20 @@ fn a_request_that_gets_no_answer_is_marked_as_perhaps_served_when_its_session_en
 /// How each run ended, and how often somebody let it go on.
 fn ends(world: &World) -> (Vec<String>, i64) {
     let ledger = rusqlite::Connection::open(world.path("govern/ledger.db")).unwrap();
-    let mut statement = ledger.prepare("SELECT coalesce(outcome, 'open') || ' ' || coalesce(rule, '-') FROM runs").unwrap();
+    let mut statement =
+        ledger.prepare("SELECT coalesce(outcome, 'open') || ' ' || coalesce(rule, '-') FROM runs").unwrap();
     let ended = statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
     (ended, count(world, "SELECT count(*) FROM events WHERE data LIKE '%\"kind\":\"run_resumed\"%'"))
 }
 
 /// Four tools at once, each of which takes a second.
 fn four_tools() -> Reply {
-    let tool = |number: u32| json!({
-        "type": "function_call", "name": "exec_command", "call_id": format!("call-{number}"),
-        "arguments": json!({ "cmd": format!("sleep 1; touch made-{number}"), "yield_time_ms": 60_000 }).to_string(),
-    });
+    let tool = |number: u32| {
+        json!({
+            "type": "function_call", "name": "exec_command", "call_id": format!("call-{number}"),
+            "arguments": json!({ "cmd": format!("sleep 1; touch made-{number}"), "yield_time_ms": 60_000 }).to_string(),
+        })
+    };
     (2..=4).fold(Reply::item(tool(1)), |reply, number| reply.and(tool(number)))
 }
 
@@ -416,4 +419,47 @@ fn tools_at_once_that_fit_run_to_their_end_before_the_one_too_many_stops_the_ses
         assert_eq!(ends(&world), (vec![ended.to_owned()], 0), "{done}");
         world.govern(&["audit", "verify"]).expect_code(0);
     }
+}
+
+/// A tool that is asked about for so long, and then refused.
+fn asks_about_touch(world: &World, wait: &str) {
+    world.policy(&format!(
+        "[[gate]]\nname = \"leaves\"\ntool = \"Bash\"\nmatch = [\"touch *\"]\ndo = \"ask\"\nwait = \"{wait}\"\nelse = \"deny\"\n"
+    ));
+    world.server.script(Select::root(), [Reply::exec("touch ran"), Reply::message("all is done")]);
+}
+
+#[test]
+fn a_question_is_answered_while_its_session_is_paused_and_the_pause_holds_after_that() {
+    let Some(world) = installed() else { return };
+    asks_about_touch(&world, "30m");
+    let codex = world.start("codex", EXEC);
+    codex.wait_for_stderr("govern approve 1");
+    world.govern(&["pause", "--all", "--reason", "lunch"]).expect_code(0);
+    codex.wait_for_stderr("govern: paused by ");
+    world.govern(&["approve", "1"]).expect_code(0).expect_said("stays paused, by ");
+    assert_eq!(count(&world, "SELECT count(*) FROM approvals WHERE state = 'approved'"), 1);
+    assert!(!world.path("work/ran").exists() && world.server.requests().len() == 1);
+    world.govern(&["continue", "--all"]).expect_code(0);
+    codex.finish().expect_code(0);
+    assert!(world.path("work/ran").exists());
+    assert_eq!(count(&world, "SELECT count(*) FROM approvals"), 1, "it is not asked again");
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
+fn a_questions_deadline_binds_while_its_session_is_paused() {
+    let Some(world) = installed() else { return };
+    asks_about_touch(&world, "3s");
+    let codex = world.start("codex", EXEC);
+    codex.wait_for_stderr("govern approve 1");
+    world.govern(&["pause", "--all"]).expect_code(0);
+    wait_until("the question expires", || count(&world, "SELECT count(*) FROM approvals WHERE state = 'expired'") == 1);
+    codex.wait_for_stderr("PreToolUse Blocked");
+    codex.wait_for_stderr("govern: paused by ");
+    assert_eq!(world.server.requests().len(), 1);
+    world.govern(&["continue", "--all"]).expect_code(0);
+    codex.finish().expect_code(0);
+    assert!(!world.path("work/ran").exists());
+    world.govern(&["audit", "verify"]).expect_code(0);
 }

@@ -53,6 +53,8 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Blind { agent, what } => format!("{agent} is out of sight: {what}"),
         Input::Uncounted { agent, what } => format!("{agent} is not counted: {what}"),
         Input::Altered { agent, what } => format!("{agent} is in doubt: {what}"),
+        Input::Paused(Some(braked)) => format!("paused already, {}", braked.text()),
+        Input::Paused(None) => "paused no longer".to_owned(),
         Input::Braked { brake, by, .. } => format!("{by}: {brake}"),
         Input::GiveUp { agent, because } => format!("{agent} is given up: {because}"),
         Input::CodexSeen { agent, process, ephemeral, tells: _, works } => {

@@ -288,7 +288,8 @@ fn the_first_run_of_a_ledger_is_told_from_later_ones() {
 #[test]
 fn a_run_that_started_nothing_does_not_make_the_ledger_old() {
     let mut ledger = Ledger::in_memory().unwrap();
-    let ended = |outcome: &str| EventKind::RunEnded { outcome: outcome.to_owned(), code: Some(123), rule: None, lifts: None };
+    let ended =
+        |outcome: &str| EventKind::RunEnded { outcome: outcome.to_owned(), code: Some(123), rule: None, lifts: None };
     for run in ["r1", "r2", "r3"] {
         govern(&mut ledger, run);
         assert!(ledger.born_in(&"later".into()).unwrap(), "{run} may be refused yet");

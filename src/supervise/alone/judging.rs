@@ -11,7 +11,7 @@ use crate::decide::lifecycle::{After, Intent, State};
 use crate::decide::{Effect, Governor};
 use crate::ledger::{LedgerError, RunState, Turn};
 use crate::model::event::{EventKind, Lifts};
-use crate::model::{AgentName, Billing, Brake, BudgetName, Event, ServiceTier, ThreadId, Timestamp};
+use crate::model::{AgentName, Billing, Brake, Braked, BudgetName, Event, ServiceTier, ThreadId, Timestamp};
 use crate::policy::cost::has_no_price;
 use crate::process;
 
@@ -103,7 +103,7 @@ impl Alone<'_> {
     /// Handles inputs, and news of others before them; records what comes of them before any of it is done.
     pub(super) fn turn(&mut self, mut queue: VecDeque<Input>) -> Result<(), LedgerError> {
         let (call, now) = (self.call, self.moment());
-        let Self { ledger, governor, .. } = self;
+        let Self { ledger, governor, held, .. } = self;
         let mut perform = Vec::new();
         let turned = ledger.turn(clock::now(), |turn| {
             // Another hook may have ended the session while this one was held.
@@ -116,9 +116,22 @@ impl Alone<'_> {
             }
             worked::tell(turn, call, governor, now)?;
             let left = queue.iter().any(|input| matches!(input, Input::HookGone { .. }));
+            let mut kept = kept(turn, call)?.filter(|kept| *kept != Kept::Asks);
+            let keeps = kept.is_some();
+            // What is asked can be answered all the same, and the pause holds after that.
+            let agent = governor.agent(&call.agent);
+            let was_paused = agent.is_some_and(|agent| agent.pause.is_some());
+            if was_paused || governor.waits_for_answer(&call.agent).is_some() {
+                let pause = kept.take_if(|kept| matches!(kept, Kept::Braked(Brake::Pause, _)));
+                let braked =
+                    pause.and_then(|kept| if let Kept::Braked(_, braked) = kept { Some(braked) } else { None });
+                if braked.is_some() != was_paused {
+                    held.extend(braked.as_ref().map(|braked| paused_text(call, braked)));
+                    queue.push_front(Input::Paused(braked));
+                }
+            }
             let turned = handle_all(turn, call, governor, now, queue, &mut perform)?;
-            let kept = kept(turn, call)?.filter(|kept| *kept != Kept::Asks);
-            worked::keep(turn, call, governor, (kept.is_some(), left))?;
+            worked::keep(turn, call, governor, (keeps, left))?;
             Ok(Turned { kept, ..turned })
         })?;
         self.finish(turned, perform);
@@ -201,8 +214,7 @@ impl Alone<'_> {
                 return Some(stop(because, intent == Intent::Kill));
             }
             (Some(Kept::Braked(_, braked)), _) => {
-                let because = format!("paused {}; to go on: govern continue {}", braked.text(), self.call.run);
-                return Some(Told::Wait { because: Some(because) });
+                return Some(Told::Wait { because: Some(paused_text(self.call, braked)) });
             }
             (Some(Kept::Stops(stops)), _) => return Some(stop(stops.because.clone(), stops.kill)),
             (Some(Kept::Asks), _) => return Some(Told::Wait { because: None }),
@@ -261,6 +273,10 @@ fn leave_unsaid(turn: &mut Turn<'_>, call: &Call, perform: &[Effect]) -> Result<
     let text = |effect: &Effect| if let Effect::Say(text) = effect { Some(text.clone()) } else { None };
     let texts: Vec<String> = perform.iter().filter_map(text).collect();
     if texts.is_empty() { Ok(()) } else { session::leave_unsaid(turn, call, texts) }
+}
+
+fn paused_text(call: &Call, braked: &Braked) -> String {
+    format!("paused {}; to go on: govern continue {}", braked.text(), call.run)
 }
 
 /// How many calls are to be answered before Codex goes on.

@@ -30,7 +30,7 @@ use crate::gate::hook::HookInput;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{AgentName, Attribution, Brake, Braked, ProcessIdentity, RunId, ServiceTier};
 use crate::policy::rule::Policy;
-use crate::process::Parent;
+use crate::process::{self, Parent};
 use crate::usage::price::PriceTable;
 
 pub use worked::active;
@@ -310,6 +310,12 @@ impl<'a> Alone<'a> {
         let Call { event, stays, .. } = *self.call;
         if event == HookEvent::SessionEnd {
             self.seal("ended")?;
+        }
+        if let (Told::Stop { .. }, Some(asked)) = (&told, self.governor.waits_for_answer(&self.call.agent)) {
+            self.ledger.turn(clock::now(), |turn| {
+                turn.adds_late();
+                turn.leave(asked, &process::alive).map(drop)
+            })?;
         }
         if let Told::Stop { because, kill, asks_first, again: false } = &told {
             match Stopping::at(event, stays, *asks_first, *kill) {

@@ -10,7 +10,7 @@ use super::session::{Place, Reading, read};
 use super::*;
 use crate::decide::input::{Gone, Input};
 use crate::ledger::{Ended, RunState, Verified};
-use crate::model::event::EventKind;
+use crate::model::event::{Answer, EventKind};
 use crate::model::{Event, Timestamp};
 use crate::policy::layers::{FlagRules, load};
 use crate::policy::mistake::LayerText;
@@ -125,7 +125,11 @@ impl Session {
 
     /// A person stops it.
     fn stop(&self) {
-        let kind = EventKind::Braked { brake: Brake::Stop, by: "ann (cli)".to_owned(), reason: None };
+        self.brake(Brake::Stop);
+    }
+
+    fn brake(&self, brake: Brake) {
+        let kind = EventKind::Braked { brake, by: "ann (cli)".to_owned(), reason: None };
         let event = Event { at: clock::now(), run: RunId::from("r1"), agent: None, kind };
         self.ledger().turn(event.at, |turn| turn.append(&event).map(drop)).unwrap();
     }
@@ -310,4 +314,34 @@ fn a_hook_that_is_held_while_another_stops_the_session_stops_too() {
     assert!(approvals.iter().all(|approval| approval.state == crate::model::ApprovalState::Withdrawn));
     assert_eq!(session.ends(), (vec!["stopped".to_owned()], 0));
     assert!(session.is_intact());
+}
+
+#[test]
+fn a_question_can_be_answered_while_its_session_is_paused_and_the_pause_holds_after_that() {
+    let gate = "[[gate]]\nname = \"all\"\ntool = \"Bash\"\nmatch = [\"*\"]\ndo = \"ask\"\nwait = \"30m\"\n";
+    let spent = "[[budget]]\nname = \"spent\"\nper = \"run\"\nlimit = \"1 responses\"\nsteps = [{ at = \"100%\", do = \"ask\", wait = \"30m\" }]\n";
+    for (policy, event) in [(gate, HookEvent::PreToolUse), (spent, HookEvent::PreModelRequest)] {
+        let session = Session { policy, ..Session::begun() };
+        let mut ledger = session.ledger();
+        let call = session.call(event);
+        ledger.start_run(call.run.clone(), call.codex);
+        let reading = read(&call, &ledger).unwrap();
+        let mut alone = Alone::new(&call, &mut ledger);
+        alone.begin(&reading, How::Recorded).unwrap();
+        let asked = alone.governor.waits_for_answer(&call.agent).expect("it asks");
+        session.brake(Brake::Pause);
+        alone.turn(VecDeque::new()).unwrap();
+        assert_eq!((alone.told(), alone.governor.waits_for(asked).is_some()), (None, true), "{event:?}");
+        let question = alone.governor.waits_for(asked).unwrap();
+        let answer = match event {
+            HookEvent::PreToolUse => Answer::Once,
+            _ => Answer::Extend { amount: question.extend.amount },
+        };
+        let answer = Input::Answered { approval: asked, answer, by: "ann (cli)".to_owned(), reason: None };
+        alone.turn(VecDeque::from([answer])).unwrap();
+        assert_eq!(alone.told(), None, "{event:?}: paused still");
+        session.brake(Brake::Continue);
+        alone.turn(VecDeque::new()).unwrap();
+        assert!(matches!(alone.told(), Some(Told::GoOn { deny: None, .. })), "{event:?}: {:?}", alone.told());
+    }
 }
