@@ -287,3 +287,31 @@ fn the_library_lists_its_modules_in_the_order_of_data() {
         }
     }
 }
+
+#[test]
+fn the_document_has_the_same_table_of_stages() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
+    let text = fs::read_to_string(root).unwrap();
+    let table = text.split("\n## ").find(|part| part.starts_with("The stages")).unwrap();
+    let mut written = BTreeSet::new();
+    for line in table.lines().filter(|line| line.starts_with("| `")) {
+        let [stage, kind, imports] = [1, 2, 3].map(|at| line.split('|').nth(at).unwrap().trim());
+        written.insert(format!("{} {kind}: {}", stage.trim_matches('`'), imports.replace('`', "")));
+    }
+    let kind = |stage: &str| {
+        let pure = PURE.iter().find(|(known, _)| *known == stage);
+        match pure {
+            Some((_, imports)) => format!("{stage} pure: {}", imports.join(", ")),
+            None if OWNERS.contains(&stage) => format!("{stage} owner: "),
+            None => format!("{stage} joiner: "),
+        }
+    };
+    let stages: BTreeSet<String> = files()
+        .iter()
+        .map(|file| file.stage.clone())
+        .filter(|stage| !matches!(stage.as_str(), "main" | "lib"))
+        .collect();
+    let wanted: BTreeSet<String> = stages.iter().map(|stage| kind(stage)).collect();
+    let differ: Vec<String> = written.symmetric_difference(&wanted).cloned().collect();
+    report("docs/architecture.md and this test name the same stages", &differ);
+}
