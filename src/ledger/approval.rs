@@ -93,6 +93,22 @@ impl ApprovalRow {
         })
     }
 
+    /// Somebody, or the deadline, has decided it.
+    pub(super) fn is_answered(&self) -> bool {
+        let undecided = [ApprovalState::Pending, ApprovalState::Withdrawn];
+        !undecided.iter().any(|state| state.as_str() == self.state)
+    }
+
+    /// A govern wrote it that did not write down what questions are about.
+    pub(super) fn is_of_first_version(&self) -> bool {
+        self.about.is_none()
+    }
+
+    /// The run that asked.
+    pub(super) fn run(&self) -> RunId {
+        RunId::new(&self.run)
+    }
+
     pub(super) fn approval(self) -> Result<Approval, LedgerError> {
         let id = self.id;
         let answer: Option<Answer> = self
@@ -174,13 +190,29 @@ impl Turn<'_> {
         Ok((self.ask_anew(question, &key, run_no)?, true))
     }
 
+    /// What a question says was written by the supervisor of a run, as its chain tells; and where it is this process's run,
+    /// by this process.
+    pub(super) fn is_answer(&self, row: &ApprovalRow) -> Result<bool, LedgerError> {
+        let sql = "SELECT revision FROM approvals WHERE id = ?1";
+        let revision: i64 = self.tx.prepare_cached(sql)?.query_row([row.id], |row| row.get(0))?;
+        let watch = self.watch.as_ref();
+        Ok(match row.told_by(self.tx)? {
+            // The run's chain tells of it once it was carried out, later in the same turn.
+            None => watch.is_some_and(|watch| watch.is_own_revision(revision)),
+            Some(run) => {
+                let is_ours = self.seat.is_some_and(|seat| seat.is_this_process() && seat.run == run);
+                !is_ours || watch.is_none_or(|watch| watch.wrote_revision(revision))
+            }
+        })
+    }
+
     /// The question about this that was answered last, by a person. One that the ledger's chain does not hold as it stands
     /// was answered by nobody.
     pub fn last_answered(&self, key: &BudgetKey) -> Result<Option<Approval>, LedgerError> {
         let sql = format!("{SELECT} WHERE a.key = ?1 AND a.state IN ('approved', 'denied') ORDER BY a.id DESC LIMIT 1");
         let row = self.tx.prepare_cached(&sql)?.query_row([key_text(key)?], ApprovalRow::read).optional()?;
         match row {
-            Some(row) if row.is_linked(self.tx)? => Ok(Some(row.approval()?)),
+            Some(row) if self.is_answer(&row)? => Ok(Some(row.approval()?)),
             Some(_) | None => Ok(None),
         }
     }
@@ -196,7 +228,7 @@ impl Turn<'_> {
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let row = ApprovalRow::read(row)?;
-            if !row.is_linked(self.tx)? {
+            if !self.is_answer(&row)? {
                 continue;
             }
             let step = row.step.as_deref().map(serde_json::from_str::<Threshold>).transpose();

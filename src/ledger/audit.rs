@@ -198,6 +198,7 @@ fn audit(conn: &Connection) -> Checked<Verified> {
     same_rows("approval", &promised.approvals, &approvals)?;
     let extensions = read_all(conn, extension::SELECT, ExtensionRow::read, |row| row.id)?;
     same_rows("extension", &promised.extensions, &extensions)?;
+    told_by_runs(conn, &approvals, &extensions)?;
     let head = head(conn)?;
     Ok(match unsealed.is_empty() {
         true => Verified::Intact { runs, entries, head },
@@ -322,6 +323,26 @@ fn usage_rows(conn: &Connection, seen: &HashSet<i64>, imports: &BTreeMap<i64, Im
         Some(place) => broken(place, "their sum is not what they come to"),
         None => Ok(()),
     }
+}
+
+/// What was answered and what was lifted, the supervisor of a run did, and its chain tells of it. (Answers of a govern
+/// that did not write down what a question is about are not known to.)
+fn told_by_runs(
+    conn: &Connection,
+    approvals: &BTreeMap<i64, ApprovalRow>,
+    extensions: &BTreeMap<i64, ExtensionRow>,
+) -> Checked<()> {
+    for (id, row) in approvals {
+        if !row.is_accounted_for(conn)? {
+            return broken(format!("approval {id}"), "no run has written that it was answered");
+        }
+    }
+    for (id, row) in extensions {
+        if row.told_by(conn)?.is_none() {
+            return broken(format!("extension {id}"), "no run has written that it lifted this limit");
+        }
+    }
+    Ok(())
 }
 
 fn read_all<T>(

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
-use crate::model::event::GOVERNOR;
-use crate::model::{BudgetKey, BudgetName, Extension, Timestamp, Unit};
+use crate::model::event::{EventKind, GOVERNOR};
+use crate::model::{BudgetKey, BudgetName, Event, Extension, RunId, Timestamp, Unit};
 
 use super::budget::key_text;
 use super::chain::Link;
@@ -46,6 +46,17 @@ impl ExtensionRow {
             at: row.get(9)?,
             until: row.get(10)?,
         })
+    }
+
+    /// This is what an event of a run says. What belongs to one run alone only that one lifts.
+    pub(super) fn is_told_by(&self, event: &Event) -> bool {
+        let EventKind::Extended { budget, scope, amount, unit, by, reason } = &event.kind else { return false };
+        let of_another = self
+            .scope
+            .strip_prefix("run=")
+            .is_some_and(|rest| rest.split(", ").next().is_some_and(|run| run != event.run.as_str()));
+        let same = self.budget == budget.as_str() && self.scope == *scope && self.unit == *unit;
+        same && !of_another && self.amount == *amount && self.by == *by && self.reason == *reason
     }
 
     pub(super) fn extension(self) -> Result<Extension, LedgerError> {
@@ -114,13 +125,21 @@ impl Turn<'_> {
 
     /// By how much a budget's limit is lifted now.
     pub fn extended(&self, key: &BudgetKey) -> Result<i64, LedgerError> {
-        extended(self.tx, key, self.now)
+        let sql = format!("{SELECT} WHERE key = ?1 AND (until IS NULL OR until > ?2)");
+        sum(self.tx, &sql, params![key_text(key)?, self.now.timestamp_millis()], &|id, run| self.is_by(id, run))
     }
 
     /// By how much people's answers have lifted a budget's limit, since then: what the governor gives from a pool is no
     /// answer of anybody's.
     pub fn given(&self, key: &BudgetKey, since: Option<Timestamp>) -> Result<i64, LedgerError> {
         given(self.tx, key, since)
+    }
+
+    /// An extension that a run's chain tells of was written by that run's supervisor. What this one tells of it has written
+    /// itself, while it lives.
+    pub(super) fn is_by(&self, id: i64, run: &RunId) -> bool {
+        let is_ours = self.seat.is_some_and(|seat| seat.is_this_process() && seat.run == *run);
+        !is_ours || self.watch.as_ref().is_none_or(|watch| watch.wrote_extension(id))
     }
 }
 
@@ -145,22 +164,27 @@ impl Ledger {
 fn given(conn: &Connection, key: &BudgetKey, since: Option<Timestamp>) -> Result<i64, LedgerError> {
     let sql = format!("{SELECT} WHERE key = ?1 AND at >= ?2 AND by <> ?3 AND amount > 0");
     let since = since.map_or(i64::MIN, |since| since.timestamp_millis());
-    sum(conn, &sql, params![key_text(key)?, since, GOVERNOR])
+    sum(conn, &sql, params![key_text(key)?, since, GOVERNOR], &|_, _| true)
 }
 
-/// Only by what the ledger's chain holds.
+/// Only by what the chains hold.
 fn extended(conn: &Connection, key: &BudgetKey, at: Timestamp) -> Result<i64, LedgerError> {
     let sql = format!("{SELECT} WHERE key = ?1 AND (until IS NULL OR until > ?2)");
-    sum(conn, &sql, params![key_text(key)?, at.timestamp_millis()])
+    sum(conn, &sql, params![key_text(key)?, at.timestamp_millis()], &|_, _| true)
 }
 
-fn sum(conn: &Connection, sql: &str, of: impl rusqlite::Params) -> Result<i64, LedgerError> {
+fn sum(
+    conn: &Connection,
+    sql: &str,
+    of: impl rusqlite::Params,
+    counts: &dyn Fn(i64, &RunId) -> bool,
+) -> Result<i64, LedgerError> {
     let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query(of)?;
     let mut total = 0_i64;
     while let Some(row) = rows.next()? {
         let row = ExtensionRow::read(row)?;
-        if row.is_linked(conn)? {
+        if row.told_by(conn)?.is_some_and(|run| counts(row.id, &run)) {
             total = total.saturating_add(row.amount);
         }
     }

@@ -41,6 +41,10 @@ impl News {
 /// How far news has been read, and which later rows are this connection's own.
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
+    /// The extension that was the last when this began.
+    first_extension: i64,
+    /// And the answer.
+    first_revision: i64,
     usage: i64,
     extensions: i64,
     revisions: i64,
@@ -77,7 +81,38 @@ impl Watch {
             )?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let (own_usage, own_extensions, own_revisions) = Default::default();
-        Ok(Self { usage, extensions, revisions, own_usage, own_extensions, own_revisions })
+        let (first_extension, first_revision) = (extensions, revisions);
+        Ok(Self {
+            first_extension,
+            first_revision,
+            usage,
+            extensions,
+            revisions,
+            own_usage,
+            own_extensions,
+            own_revisions,
+        })
+    }
+
+    /// The next one, which knows what this one wrote.
+    fn after(self, now: Self) -> Self {
+        let Self { first_extension, first_revision, own_extensions, own_revisions, .. } = self;
+        Self { first_extension, first_revision, own_extensions, own_revisions, ..now }
+    }
+
+    /// This connection wrote the extension, or it was there when it began.
+    pub(super) fn wrote_extension(&self, id: i64) -> bool {
+        id <= self.first_extension || self.own_extensions.contains(id)
+    }
+
+    /// The same of an answer, by its revision.
+    pub(super) fn wrote_revision(&self, revision: i64) -> bool {
+        revision <= self.first_revision || self.is_own_revision(revision)
+    }
+
+    /// This connection wrote what became of a question.
+    pub(super) fn is_own_revision(&self, revision: i64) -> bool {
+        self.own_revisions.contains(revision)
     }
 
     pub(super) fn own_usage(&mut self, id: i64) {
@@ -106,7 +141,11 @@ impl Turn<'_> {
     pub fn news(&mut self) -> Result<News, LedgerError> {
         let now = Watch::now(self.tx)?;
         let latest = now.usage;
-        let Some(since) = self.watch.replace(now) else { return Ok(News::default()) };
+        let Some(since) = self.watch.take() else {
+            self.watch = Some(now);
+            return Ok(News::default());
+        };
+        self.watch = Some(since.clone().after(now));
         let many = latest.saturating_sub(since.usage) > TOLD;
         let responses = if many { Vec::new() } else { self.responses(&since)? };
         let (extensions, mut forged) = self.extensions(&since)?;
@@ -136,9 +175,9 @@ impl Turn<'_> {
         while let Some(row) = rows.next()? {
             let row = ExtensionRow::read(row)?;
             if !since.own_extensions.contains(row.id) {
-                match row.is_linked(self.tx)? {
-                    true => found.push(row.extension()?),
-                    false => forged.push(format!("extension {}", row.id)),
+                match row.told_by(self.tx)?.filter(|run| self.is_by(row.id, run)) {
+                    Some(_) => found.push(row.extension()?),
+                    None => forged.push(format!("extension {}", row.id)),
                 }
             }
         }
@@ -156,7 +195,7 @@ impl Turn<'_> {
             if !since.own_revisions.contains(revision) {
                 let sql = format!("{} WHERE a.id = ?1", approval::SELECT);
                 let row = self.tx.prepare_cached(&sql)?.query_row([id], ApprovalRow::read)?;
-                match row.is_linked(self.tx)? {
+                match self.is_answer(&row)? {
                     true => found.push(row.approval()?),
                     false => forged.push(format!("approval {id}")),
                 }

@@ -70,6 +70,13 @@ pub(super) struct Seat {
     pub(super) process: ProcessIdentity,
 }
 
+impl Seat {
+    /// The run is governed by this very process, and by no other beside it.
+    pub(super) fn is_this_process(&self) -> bool {
+        u32::try_from(self.process.pid) == Ok(std::process::id())
+    }
+}
+
 /// Statements a turn and the reports use, kept compiled.
 const STATEMENTS: usize = 64;
 

@@ -2,8 +2,9 @@
 
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::{
-    AgentName, Attribution, Basis, Billing, BudgetKey, BudgetName, Cost, Event, ModelId, Money, ProcessIdentity,
-    Response, ResponseKey, RunId, ServiceTier, Subject, ThreadId, Timestamp, Tokens, Unit, Verb,
+    AgentName, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetKey, BudgetName, Cost, Event, ModelId,
+    Money, ProcessIdentity, Response, ResponseKey, RunId, ServiceTier, Subject, ThreadId, Timestamp, Tokens, Unit,
+    Verb,
 };
 
 use super::{Ledger, Question, Turn};
@@ -148,13 +149,47 @@ pub(super) fn told(ledger: &mut Ledger) {
         append(ledger, &event(run, kind));
         let answer = Answer::Extend { amount: 2_000_000_000 };
         turn(ledger, |turn| {
-            let state = crate::model::ApprovalState::Approved;
-            assert!(turn.answer(asked, state, Some(&answer), "alice (cli)", Some("release day")).unwrap());
-            turn.extend(&key("team=web"), 2_000_000_000, "alice (cli)", Some("release day"), None).unwrap();
+            let reason = Some("release day");
+            assert!(turn.answer(asked, ApprovalState::Approved, Some(&answer), "alice (cli)", reason).unwrap());
+            let (by, reason) = ("alice (cli)".into(), reason.map(str::to_owned));
+            turn.append(&event(run, EventKind::Answered { approval: asked, answer, by, reason })).unwrap();
+            extend(turn, run, &key("team=web"), 2_000_000_000, Some("release day"), None);
         });
         append(ledger, &event(run, EventKind::Marked { what: "unpriced: gpt-9".into() }));
         append(ledger, &ended(run));
     }
+}
+
+/// Somebody answers, as the supervisor of `r1` writes it down; `false` if somebody else has before.
+pub(super) fn answer(turn: &mut Turn<'_>, id: ApprovalId, answer: &Answer, by: &str, reason: Option<&str>) -> bool {
+    let state = if answer.is_yes() { ApprovalState::Approved } else { ApprovalState::Denied };
+    let first = turn.answer(id, state, Some(answer), by, reason).unwrap();
+    if first {
+        let (answer, reason) = (answer.clone(), reason.map(str::to_owned));
+        turn.append(&event("r1", EventKind::Answered { approval: id, answer, by: by.into(), reason })).unwrap();
+    }
+    first
+}
+
+/// Alice lifts a limit, as a run's supervisor writes it down.
+pub(super) fn extend(
+    turn: &mut Turn<'_>,
+    run: &str,
+    key: &BudgetKey,
+    amount: i64,
+    reason: Option<&str>,
+    until: Option<Timestamp>,
+) {
+    let kind = EventKind::Extended {
+        budget: key.budget.clone(),
+        scope: key.scope.clone(),
+        amount,
+        unit: key.unit.as_str().to_owned(),
+        by: "alice (cli)".into(),
+        reason: reason.map(str::to_owned),
+    };
+    turn.append(&event(run, kind)).unwrap();
+    turn.extend(key, amount, "alice (cli)", reason, until).unwrap();
 }
 
 /// The run goes on, then.

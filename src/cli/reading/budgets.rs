@@ -14,7 +14,20 @@ fn an_extension_counts() {
     };
     let mut ledger = Ledger::open(&world.ledger_folder()).unwrap();
     let now = sample::at("2026-11-22T14:15:00Z");
-    ledger.turn(now, |turn| turn.extend(&key, 5_000_000_000, "bob", None, None).map(drop)).unwrap();
+    let extended = EventKind::Extended {
+        budget: key.budget.clone(),
+        scope: key.scope.clone(),
+        amount: 5_000_000_000,
+        unit: "usd".into(),
+        by: "bob".into(),
+        reason: None,
+    };
+    let told = Event { at: now, run: "k4a1c00n2b".into(), agent: None, kind: extended };
+    let lift = |turn: &mut crate::ledger::Turn<'_>| {
+        turn.append(&told)?;
+        turn.extend(&key, 5_000_000_000, "bob", None, None).map(drop)
+    };
+    ledger.turn(now, lift).unwrap();
     let (exit, text) = world.budget(&["--check"]);
     assert_eq!(exit, Ok(Exit::Success));
     assert!(text.contains("* `teams, monthly` for team=web: $2.00, extended by $5.00."), "{text}");

@@ -54,7 +54,7 @@ fn rehash_run(ledger: &Ledger, run: &str) {
 fn what_nobody_touched_is_intact() {
     let ledger = defenceless();
     let head = ledger.head().unwrap();
-    assert_eq!(ledger.verify().unwrap(), Verified::Intact { runs: 2, entries: 18, head });
+    assert_eq!(ledger.verify().unwrap(), Verified::Intact { runs: 2, entries: 22, head });
     assert_eq!(ledger.link_hash(head.n).unwrap(), Some(head.hash));
     assert_eq!(ledger.link_hash(head.n + 1).unwrap(), None);
     let empty = Ledger::in_memory().unwrap();
@@ -94,14 +94,14 @@ fn every_tampering_is_found_where_it_was_done() {
         ("a changed event", "UPDATE events SET data = replace(data, 'route', 'warn') WHERE run_no = 1 AND seq = 6", "event 6 of run `r1`"),
         ("a deleted event", "DELETE FROM events WHERE run_no = 1 AND seq = 4", "event 4 of run `r1`"),
         ("a deleted first event", "DELETE FROM events WHERE run_no = 1 AND seq = 1", "event 1 of run `r1`"),
-        ("a deleted end", "DELETE FROM events WHERE run_no = 1 AND seq = 9", "run `r1`"),
-        ("a deleted end and row", "DELETE FROM events WHERE run_no = 1 AND seq = 9;
+        ("a deleted end", "DELETE FROM events WHERE run_no = 1 AND seq = 11", "run `r1`"),
+        ("a deleted end and row", "DELETE FROM events WHERE run_no = 1 AND seq = 11;
           UPDATE runs SET ended = NULL, outcome = NULL, code = NULL, rule = NULL WHERE no = 1", "run `r1`"),
         ("two events in each other's place", "UPDATE events SET seq = 100 WHERE run_no = 1 AND seq = 3;
           UPDATE events SET seq = 3 WHERE run_no = 1 AND seq = 4; UPDATE events SET seq = 4 WHERE run_no = 1 AND seq = 100", "event 3 of run `r1`"),
         ("an event of another run", "UPDATE events SET data = (SELECT data FROM events WHERE run_no = 2 AND seq = 6),
           hash = (SELECT hash FROM events WHERE run_no = 2 AND seq = 6) WHERE run_no = 1 AND seq = 6", "event 6 of run `r1`"),
-        ("an event more", "INSERT INTO events SELECT run_no, 10, data, hash FROM events WHERE run_no = 1 AND seq = 9", "event 10 of run `r1`"),
+        ("an event more", "INSERT INTO events SELECT run_no, 12, data, hash FROM events WHERE run_no = 1 AND seq = 11", "event 12 of run `r1`"),
         ("a changed hash", "UPDATE events SET hash = zeroblob(32) WHERE run_no = 2 AND seq = 2", "event 2 of run `r2`"),
         ("a cheaper response", "UPDATE usage SET cost = 1 WHERE id = 2", "event 4 of run `r1`"),
         ("a response as if unpriced", "UPDATE usage SET cost = NULL WHERE id = 2; UPDATE kinds SET pricing = 'unpriced'", "event 3 of run `r1`"),
@@ -166,11 +166,11 @@ fn every_tampering_is_found_where_it_was_done() {
 #[test]
 fn a_run_whose_hashes_were_all_recomputed_does_not_fit_its_seal() {
     let ledger = defenceless();
-    let sql = "UPDATE events SET data = replace(data, 'gpt-9', 'gpt-6') WHERE run_no = 1 AND seq = 8";
+    let sql = "UPDATE events SET data = replace(data, 'gpt-9', 'gpt-6') WHERE run_no = 1 AND seq = 10";
     ledger.conn.execute_batch(sql).unwrap();
     rehash_run(&ledger, "r1");
     let (place, what) = found(&ledger);
-    assert_eq!((place.as_str(), what.as_str()), ("event 9 of run `r1`", "the ledger's chain says otherwise"));
+    assert_eq!((place.as_str(), what.as_str()), ("event 11 of run `r1`", "the ledger's chain says otherwise"));
 }
 
 #[test]

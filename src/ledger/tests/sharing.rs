@@ -142,8 +142,8 @@ fn extensions_lift_for_all_until_they_end() {
     turn(&mut b, |turn| turn.watch_from_now().unwrap());
     let web = key("team=web");
     turn(&mut b, |turn| {
-        turn.extend(&web, 2, "alice (cli)", Some("release"), None).unwrap();
-        turn.extend(&web, 3, "alice (cli)", None, Some(at(1000))).unwrap();
+        extend(turn, "r2", &web, 2, Some("release"), None);
+        extend(turn, "r2", &web, 3, None, Some(at(1000)));
     });
     assert_eq!(turn(&mut a, |turn| turn.extended(&web).unwrap()), 5);
     assert_eq!(a.extended(&web, at(999)).unwrap(), 5);
@@ -183,12 +183,12 @@ fn a_question_is_answered_once_and_everyone_else_hears_of_it() {
         turn.ask(&question("team=web"), &everyone).unwrap().0
     });
     turn(&mut b, |turn| turn.watch_from_now().unwrap());
-    let answer = |ledger: &mut Ledger, state, answer: Answer| {
-        turn(ledger, |turn| turn.answer(id, state, Some(&answer), "alice (cli)", Some("because")).unwrap())
+    let answers = |ledger: &mut Ledger, said: Answer| {
+        turn(ledger, |turn| answer(turn, id, &said, "alice (cli)", Some("because")))
     };
-    assert!(!answer(&mut b, ApprovalState::Pending, Answer::Stop));
-    assert!(answer(&mut b, ApprovalState::Approved, Answer::Extend { amount: 5 }));
-    assert!(!answer(&mut a, ApprovalState::Denied, Answer::Kill));
+    assert!(!turn(&mut b, |turn| turn.answer(id, ApprovalState::Pending, None, "alice (cli)", None).unwrap()));
+    assert!(answers(&mut b, Answer::Extend { amount: 5 }));
+    assert!(!answers(&mut a, Answer::Kill));
     let told = news(&mut a).approvals;
     assert_eq!(told.len(), 1);
     assert_eq!(told[0], a.approval(id).unwrap());
@@ -268,13 +268,11 @@ fn what_runs_did_before_a_watch_is_in_the_sums_and_not_in_the_news() {
 fn the_last_answer_to_a_question_is_found_and_one_that_was_written_by_hand_is_none() {
     let (_dir, mut a, b) = two();
     let allow = Answer::Allow { seconds: Some(3_600) };
-    for (scope, answer) in
-        [("call=1", &allow), ("call=1", &Answer::Stop), ("call=2", &Answer::Stop), ("call=2", &allow)]
+    for (scope, said) in [("call=1", &allow), ("call=1", &Answer::Stop), ("call=2", &Answer::Stop), ("call=2", &allow)]
     {
         turn(&mut a, |turn| {
             let (id, _) = turn.ask(&question(scope), &everyone).unwrap();
-            let state = if *answer == allow { ApprovalState::Approved } else { ApprovalState::Denied };
-            assert!(turn.answer(id, state, Some(answer), "ann (cli)", None).unwrap());
+            assert!(answer(turn, id, said, "ann (cli)", None));
         });
     }
     turn(&mut a, |turn| turn.ask(&question("call=2"), &everyone).unwrap());
@@ -328,11 +326,10 @@ fn every_yes_to_a_step_before_the_limit_is_found_whatever_a_yes_it_was_and_whate
         (None, Answer::Extend { amount: 3 }, 5_000),
         (Some(Threshold::Share(900)), next, 6_000),
     ];
-    for (step, answer, when) in rows {
+    for (step, said, when) in rows {
         let asked = Question { step, about: Subject::Step, ..question("team=web") };
         let (id, _) = turn(&mut a, |turn| turn.ask(&asked, &everyone).unwrap());
-        let state = if answer.is_yes() { ApprovalState::Approved } else { ApprovalState::Denied };
-        a.turn(at(when), |turn| turn.answer(id, state, Some(&answer), "ann (cli)", None)).unwrap();
+        a.turn(at(when), |turn| Ok(answer(turn, id, &said, "ann (cli)", None))).unwrap();
     }
     let mut passed =
         |scope: &str, since: Option<i64>| turn(&mut b, |turn| turn.steps_passed(&key(scope), since.map(at)).unwrap());
