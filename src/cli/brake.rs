@@ -158,10 +158,8 @@ fn call(sockets: &Path, run: &RunId, message: &Message) -> Result<String> {
 /// Writes the brake into the ledger, where the session's next hook finds it, and one that is held at once.
 fn tell_hooks(here: &Here<'_>, session: &RunInfo, brake: Brake, reason: Option<&str>) -> Result<String> {
     let run = &session.id;
-    if process::own_identity().is_none_or(|own| process::is_agents(own.pid)) {
-        return Err(Error::new(format!("run `{run}` does not obey: agents do not decide about agents"))
-            .hint("do it in a terminal that no agent started"));
-    }
+    let refused = format!("run `{run}` does not obey: agents do not decide about agents");
+    super::for_no_agent(&refused, "do it in a terminal that no agent started")?;
     let who = super::run::whoami();
     if brake == Brake::Continue {
         // Nobody supervises it: its policy is read where it works, as its hooks do.

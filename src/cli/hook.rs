@@ -11,7 +11,7 @@ use crate::codex::HookEvent;
 use crate::exit::Exit;
 use crate::gate::hook::{HookInput, HookReply, HookWord, MAX_INPUT};
 use crate::gate::line::HookLine;
-use crate::process::{Parent, Woken};
+use crate::process::{self, Parent, Woken};
 
 use installed::Installed;
 
@@ -76,7 +76,11 @@ fn read(event: HookEvent) -> Result<(Parent, Said), String> {
 /// What the supervisor says; or why it says nothing.
 fn ask(event: HookEvent, socket: &Path, parent: &Parent, input: &[u8]) -> Result<String, String> {
     let unreachable = |error: io::Error| format!("the supervisor cannot be reached: {error}");
-    let mut line = HookLine::ask(socket, event, input).map_err(unreachable)?;
+    let mut line = HookLine::connect(socket).map_err(unreachable)?;
+    if !process::is_own_supervisor(line.connection()) {
+        return Err("who listens at the supervisor's socket is not the govern that started this agent".to_owned());
+    }
+    line.ask(event, input).map_err(unreachable)?;
     let woken = parent.wait_for(line.readable()).map_err(unreachable)?;
     match woken {
         Woken::Readable => match line.answer() {

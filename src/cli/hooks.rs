@@ -195,11 +195,8 @@ fn own_program() -> Result<PathBuf> {
 
 /// Shows what would change, asks, records and does it.
 fn change(here: &Here<'_>, system: bool, what: HookChange, yes: bool) -> Result<Exit> {
-    if process::own_identity().is_none_or(|own| process::is_agents(own.pid)) {
-        return Err(Error::new("hooks are not changed from inside an agent")
-            .hint("an agent cannot let itself out: do it from a terminal of your own")
-            .exit(Exit::Refused));
-    }
+    let hint = "an agent cannot let itself out: do it from a terminal of your own";
+    super::for_no_agent("hooks are not changed from inside an agent", hint).map_err(|no| no.exit(Exit::Refused))?;
     let govern = own_program()?;
     let place = Place::of(here, system, &govern)?;
     let state = here.state_folder()?;

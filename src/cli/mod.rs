@@ -49,7 +49,7 @@ use crate::codex::{Invocation, listing};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::model::Brake;
-use crate::process::{self, Guard, GuardHandle};
+use crate::process::{self, Guard, GuardHandle, Standing};
 use crate::ui::Look;
 
 use here::Here;
@@ -199,6 +199,16 @@ fn working_folder(known: Option<PathBuf>, named: Option<OsString>) -> PathBuf {
 fn here() -> Result<Here<'static>> {
     let cwd = working_folder(std::env::current_dir().ok(), env("PWD"));
     Ok(Here { env: &env, cwd, look: Look::stdout(), now: clock::now(), alive: &process::alive })
+}
+
+/// Refuses what no agent may do where an agent called govern, or where that cannot be told.
+fn for_no_agent(refused: &str, hint: &str) -> Result<()> {
+    match process::own_standing() {
+        Standing::Outside => Ok(()),
+        Standing::Inside => Err(Error::new(refused).hint(hint)),
+        Standing::Hidden => Err(Error::new(format!("{refused}, and from here it cannot be seen whether one called"))
+            .hint("what is above this process is hidden from it: do it outside of this namespace or container")),
+    }
 }
 
 /// A verb that only reads, and prints what it finds.

@@ -56,11 +56,7 @@ pub struct ResumeArgs {
 
 /// Goes on.
 pub fn run(args: &ResumeArgs, supervision: Supervision) -> Result<Exit> {
-    if process::own_identity().is_none_or(|own| process::is_agents(own.pid)) {
-        return Err(
-            Error::new("an agent cannot let a run go on").hint("resume it from a terminal that no agent started")
-        );
-    }
+    super::for_no_agent("an agent cannot let a run go on", "resume it from a terminal that no agent started")?;
     let here = super::here()?;
     let extend = match &args.extend {
         Some(text) => Some(Quantity::parse(text).map_err(|error| {

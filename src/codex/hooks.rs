@@ -171,6 +171,9 @@ pub enum Failing {
 pub struct HookTarget<'a> {
     /// govern itself, an absolute path.
     pub govern: &'a Path,
+    /// The number of a process that runs it, where one does as long as the hooks may be called. Its program is what is
+    /// called then: another may stand at the path by that time.
+    pub running: Option<i32>,
     /// The supervisor's socket, an absolute path: on the command line, so that no environment can name another.
     pub socket: &'a Path,
     /// The file that a hook leaves where it ends its Codex: nobody could be asked.
@@ -253,6 +256,7 @@ impl Invocation {
     pub fn refuses_hooks(&self) -> Option<NoHooks> {
         let target = HookTarget {
             govern: Path::new("/govern"),
+            running: None,
             socket: Path::new("/socket"),
             failed: Path::new("/failed"),
             failing: Failing::Closed,
@@ -366,7 +370,14 @@ pub(super) fn trusted_hash(event: HookEvent, command: &str) -> String {
 fn command(event: HookEvent, call: &HookTarget<'_>) -> Result<String, NoHooks> {
     let govern = quoted(call.govern.to_str().ok_or(NoHooks::Path)?);
     let socket = quoted(call.socket.to_str().ok_or(NoHooks::Path)?);
-    let calls = format!("{govern} hook {} {socket}", event.verb());
+    let calls = match call.running {
+        // Where processes have other numbers there is none of this one.
+        Some(pid) => {
+            let find = format!("g=/proc/{pid}/exe; [ -e $g ] || g={govern}");
+            format!("{find}; \"$g\" hook {} {socket}", event.verb())
+        }
+        None => format!("{govern} hook {} {socket}", event.verb()),
+    };
     let otherwise = match call.failing {
         Failing::Closed if closed(event) == END => {
             // `echo` and not `:`, whose redirection, where it fails, would end the shell before it ends Codex.

@@ -18,6 +18,7 @@ impl Invocation {
         let mut argv = self.launcher().to_vec();
         argv.push("app-server".into());
         let target = HookTarget {
+            running: None,
             govern: Path::new("/govern"),
             socket: Path::new("/socket"),
             failed: Path::new("/failed"),

@@ -15,18 +15,29 @@ use crate::codex::HookEvent;
 pub struct HookLine(UnixStream);
 
 impl HookLine {
-    /// Asks the supervisor at this socket about a hook.
+    /// Connects to who listens at this socket.
     ///
     /// # Errors
-    /// What the system says where nobody listens.
-    pub fn ask(socket: &Path, event: HookEvent, input: &[u8]) -> io::Result<Self> {
-        let mut stream = with_short_path(socket, |short| UnixStream::connect(short))?;
+    /// What the system says where nobody does.
+    pub fn connect(socket: &Path) -> io::Result<Self> {
+        with_short_path(socket, |short| UnixStream::connect(short)).map(Self)
+    }
+
+    /// The connection itself: the kernel tells whose the other end is.
+    pub fn connection(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    /// Asks about a hook.
+    ///
+    /// # Errors
+    /// What the system says where nobody hears it.
+    pub fn ask(&mut self, event: HookEvent, input: &[u8]) -> io::Result<()> {
         let header = HookHeader { hook: event.verb().to_owned(), length: input.len() };
         let mut message = serde_json::to_vec(&header).map_err(io::Error::other)?;
         message.push(b'\n');
         message.extend_from_slice(input);
-        stream.write_all(&message)?;
-        Ok(Self(stream))
+        self.0.write_all(&message)
     }
 
     /// Readable once there is an answer, or the supervisor is gone.

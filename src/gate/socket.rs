@@ -1,7 +1,7 @@
 //! Owns a run's socket: its supervisor listens, another govern speaks.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::hook::{HookHeader, HookInput, HookReply, HookWord, MAX_INPUT};
 use super::message::{MAX_LINE, MAX_REPLY, Message, Reply, Stands};
 use crate::clocks::SOCKET_WITHIN;
 use crate::codex::HookEvent;
-use crate::model::{Live, RunId};
+use crate::model::{Live, Peer, RunId};
 
 /// The same where somebody only looks.
 const GLANCE: Duration = Duration::from_millis(1_500);
@@ -47,14 +47,9 @@ pub enum SocketError {
     Malformed(RunId),
 }
 
-/// Who is at the other end, as the kernel says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// User.
-    pub uid: u32,
-    /// Process; `None` where the kernel does not say.
-    pub pid: Option<i32>,
-}
+/// Who is at the other end of a connection, as the kernel says when it is accepted: by the time that somebody is asked
+/// about, a number may be another process's. `None` where it does not say.
+pub type WhoSpeaks = fn(BorrowedFd<'_>) -> Option<Peer>;
 
 /// The supervisor's end. Its file goes with it.
 #[derive(Debug)]
@@ -122,22 +117,22 @@ pub(super) fn with_short_path<T>(path: &Path, act: impl FnOnce(&Path) -> std::io
 
 impl Socket {
     /// Listens for this run. The folder exists and is its user's alone.
-    pub fn listen(folder: &Path, run: &RunId) -> Result<Self, SocketError> {
-        Self::listen_at(path_of(folder, run))
+    pub fn listen(folder: &Path, run: &RunId, who: WhoSpeaks) -> Result<Self, SocketError> {
+        Self::listen_at(path_of(folder, run), who)
     }
 
     /// Listens for one of several processes that speak for the same run: each has a socket by its number.
-    pub fn listen_beside(folder: &Path, run: &RunId) -> Result<Self, SocketError> {
-        Self::listen_at(folder.join(format!("{run}.{}.sock", std::process::id())))
+    pub fn listen_beside(folder: &Path, run: &RunId, who: WhoSpeaks) -> Result<Self, SocketError> {
+        Self::listen_at(folder.join(format!("{run}.{}.sock", std::process::id())), who)
     }
 
-    fn listen_at(path: PathBuf) -> Result<Self, SocketError> {
+    fn listen_at(path: PathBuf, who: WhoSpeaks) -> Result<Self, SocketError> {
         // A socket of the same run that is still here belongs to a govern that was killed.
         let _gone = std::fs::remove_file(&path);
         let listener = with_short_path(&path, |short| UnixListener::bind(short))
             .map_err(|source| SocketError::Io { path: path.clone(), source })?;
         let (heard, calls) = mpsc::channel(MAX_WAITING);
-        let accepting = tokio::spawn(accept(listener, heard));
+        let accepting = tokio::spawn(accept(listener, heard, who));
         Ok(Self { calls, accepting, path })
     }
 
@@ -148,7 +143,7 @@ impl Socket {
 }
 
 /// Each connection is read on its own, so that a silent one holds up nobody.
-async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>) {
+async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>, who: WhoSpeaks) {
     let numbers = Arc::new(AtomicU64::new(1));
     loop {
         // An accept that fails (out of descriptors) is worth another try once others have closed.
@@ -156,9 +151,10 @@ async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
+        let Some(peer) = who(stream.as_fd()) else { continue };
         let (heard, numbers) = (heard.clone(), Arc::clone(&numbers));
         tokio::spawn(async move {
-            match tokio::time::timeout(SOCKET_WITHIN, listen_to(stream, &numbers)).await {
+            match tokio::time::timeout(SOCKET_WITHIN, listen_to(stream, peer, &numbers)).await {
                 Ok(Some(Spoken::Call(call))) => {
                     let _ended = heard.send(Heard::Call(call)).await;
                 }
@@ -182,9 +178,7 @@ enum Spoken {
     Hook(Box<(HookCall, tokio::io::BufReader<OwnedReadHalf>)>),
 }
 
-async fn listen_to(stream: UnixStream, numbers: &AtomicU64) -> Option<Spoken> {
-    let credentials = stream.peer_cred().ok()?;
-    let peer = Peer { uid: credentials.uid(), pid: credentials.pid() };
+async fn listen_to(stream: UnixStream, peer: Peer, numbers: &AtomicU64) -> Option<Spoken> {
     let mut line = Vec::new();
     let (read, write) = stream.into_split();
     let mut reader = tokio::io::BufReader::new(read);
@@ -297,6 +291,11 @@ mod tests {
     use crate::gate::message::Wish;
     use crate::model::ApprovalId;
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for one that may not know")]
+    fn somebody(_: BorrowedFd<'_>) -> Option<Peer> {
+        Some(Peer { uid: 7, caller: None })
+    }
+
     fn runtime() -> tokio::runtime::Runtime {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
     }
@@ -311,15 +310,14 @@ mod tests {
         let reply = Reply::Done { what: "stopped".to_owned() };
 
         runtime().block_on(async {
-            let mut socket = Socket::listen(&folder, &run).unwrap();
+            let mut socket = Socket::listen(&folder, &run, somebody).unwrap();
             let caller = {
                 let (folder, run, said) = (folder.clone(), run.clone(), said.clone());
                 std::thread::spawn(move || call(&folder, &run, &said).unwrap())
             };
             let Some(Heard::Call(heard)) = socket.next().await else { panic!("no call") };
             assert_eq!(heard.message, Some(said));
-            assert_eq!(heard.peer.uid, nix::unistd::getuid().as_raw());
-            assert_eq!(heard.peer.pid, Some(i32::try_from(std::process::id()).unwrap()));
+            assert_eq!(heard.peer.uid, 7);
             heard.reply(&reply).await;
             assert_eq!(caller.join().unwrap(), reply);
         });
@@ -335,8 +333,8 @@ mod tests {
         // One that was killed has left its socket behind.
         drop(std::os::unix::net::UnixListener::bind(path(1)).unwrap());
         runtime().block_on(async {
-            let mut knows = Socket::listen_at(path(2)).unwrap();
-            let mut knows_not = Socket::listen_at(path(3)).unwrap();
+            let mut knows = Socket::listen_at(path(2), somebody).unwrap();
+            let mut knows_not = Socket::listen_at(path(3), somebody).unwrap();
             let caller = {
                 let (folder, run, said) = (temp.path().to_owned(), run.clone(), said.clone());
                 std::thread::spawn(move || call(&folder, &run, &said).unwrap())
@@ -367,7 +365,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let run = RunId::new("k3f9x27m1a");
         runtime().block_on(async {
-            let mut socket = Socket::listen(temp.path(), &run).unwrap();
+            let mut socket = Socket::listen(temp.path(), &run, somebody).unwrap();
             let path = path_of(temp.path(), &run);
             let speaker = std::thread::spawn(move || {
                 StdStream::connect(path).unwrap().write_all(b"{\"say\":\"pay\"}\n").unwrap();

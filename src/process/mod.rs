@@ -21,9 +21,13 @@ mod agent;
 mod evidence;
 mod fault;
 mod freeze;
+mod held;
 mod keeper;
 mod launch;
+mod other_end;
+mod peer;
 mod reading;
+mod standing;
 
 pub use ask::{ask, ask_git, carry_out, end_questions, is_asked};
 pub use converse::converse;
@@ -42,7 +46,9 @@ pub use own::{
     account_home, has_posix_shell, has_terminal, is_log_in, own_identity, own_program, own_uid, stay_in_foreground,
     user_name,
 };
+pub use peer::{is_outside, is_own_supervisor, peer_of};
 pub use reading::{open_to_read, read_at_most};
+pub use standing::{Standing, own_standing};
 pub use terminal::{Lent, Terminal, window_lines};
 pub use tree::{
     Process, State, alive, descendants, identity_of, is_descendant_of, is_governed, last_number, lineage,

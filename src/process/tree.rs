@@ -122,28 +122,41 @@ pub fn lineage(pid: i32) -> Vec<Process> {
 /// A guard, of whichever run, is among the process's ancestors: an agent started it. Where the
 /// chain can't be followed to its end it counts as one, too.
 pub fn is_governed(pid: i32) -> bool {
-    let mut at = pid;
+    above(pid).governed
+}
+
+/// What is above a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Above {
+    /// Itself and those above it, the nearest first.
+    pub(super) lineage: Vec<ProcessIdentity>,
+    /// A guard is among them, or not all of them can be seen.
+    pub(super) governed: bool,
+}
+
+/// Looks at a process and all above it.
+pub(super) fn above(pid: i32) -> Above {
+    let (mut lineage, mut at) = (Vec::new(), pid);
     for _ in 0..4096 {
-        let name = std::fs::read(format!("/proc/{at}/comm")).unwrap_or_default();
-        if name.trim_ascii_end() == GUARD_NAME.to_bytes() {
-            return true;
+        let Some((process, is_guard)) = read_named(at) else { break };
+        lineage.push(process.identity);
+        if is_guard {
+            return Above { lineage, governed: true };
         }
-        match read(at) {
-            Some(process) if process.parent > 0 => at = process.parent,
-            Some(_) => return false,
-            None => return true,
+        if process.parent <= 0 {
+            return Above { lineage, governed: false };
         }
+        at = process.parent;
     }
-    true
+    Above { lineage, governed: true }
 }
 
 /// The govern that supervises a process: the parent of the guard among its ancestors. `None` if there is none.
 pub fn supervisor_above(pid: i32) -> Option<ProcessIdentity> {
     let mut at = pid;
     for _ in 0..4096 {
-        let process = read(at)?;
-        let name = std::fs::read(format!("/proc/{at}/comm")).unwrap_or_default();
-        if name.trim_ascii_end() == GUARD_NAME.to_bytes() {
+        let (process, is_guard) = read_named(at)?;
+        if is_guard {
             return identity_of(process.parent);
         }
         at = process.parent;
@@ -235,13 +248,26 @@ pub fn last_number() -> Option<u32> {
 
 /// One process by its number. `still` says of the first thread only.
 pub(super) fn read(pid: i32) -> Option<Process> {
+    read_named(pid).map(|(process, _)| process)
+}
+
+/// As [`read`], and whether it calls itself a guard. What stands at the place of one process and tells of another was
+/// put there by somebody.
+fn read_named(pid: i32) -> Option<(Process, bool)> {
     let mut bytes = Vec::new();
     if !slurp(Path::new(&format!("/proc/{pid}/stat")), &mut bytes) {
         return None;
     }
-    let mut process = parse_stat(&bytes)?;
+    let mut process = parse_stat(&bytes).filter(|process| process.identity.pid == pid)?;
     process.loaded |= !tells_of_loading();
-    Some(process)
+    Some((process, name_in(&bytes) == Some(GUARD_NAME.to_bytes())))
+}
+
+/// What a process calls itself, by its `stat` line.
+fn name_in(line: &[u8]) -> Option<&[u8]> {
+    let open = line.iter().position(|byte| *byte == b'(')?;
+    let close = line.iter().rposition(|byte| *byte == b')')?;
+    line.get(open.checked_add(1)?..close)
 }
 
 /// The kernel says of a process whether its program is loaded: this one's is.
@@ -362,6 +388,7 @@ mod tests {
             let read = parse_stat(line.as_bytes()).unwrap();
             prop_assert_eq!(read.identity, ProcessIdentity { pid, started });
             prop_assert_eq!((read.parent, read.state), (parent, State::Stopped));
+            prop_assert_eq!(name_in(line.as_bytes()), Some(name.as_bytes()));
         }
 
         #[test]

@@ -2,12 +2,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{Pid, getppid, setsid};
+
+use super::held;
 
 /// What ended a hook's wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,13 +53,7 @@ impl Parent {
         let pid = getppid();
         // A session of one's own is refused to the leader of a group, which a shell's child is not.
         let _leader = setsid();
-        #[expect(unsafe_code, reason = "there is no safe call for a process's descriptor")]
-        // SAFETY: the call takes two numbers and gives a descriptor that is nobody else's, or -1.
-        let descriptor = unsafe {
-            let raw = nix::libc::syscall(nix::libc::SYS_pidfd_open, pid.as_raw(), 0);
-            i32::try_from(raw).ok().filter(|raw| *raw >= 0).map(|raw| OwnedFd::from_raw_fd(raw))
-        };
-        Self { pid, descriptor }
+        Self { pid, descriptor: held::open(pid.as_raw()) }
     }
 
     /// Waits until `answer` can be read, or nobody is left to whom it matters.

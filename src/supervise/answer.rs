@@ -6,8 +6,8 @@ use crate::decide::input::Input;
 use crate::decide::permission::{self, Lifting, NotAllowed};
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Stands, Wish};
-use crate::gate::socket::{self, Call, Peer};
-use crate::model::{Answer, AnswerWord, ApprovalId, Braked, Quantity};
+use crate::gate::socket::{self, Call};
+use crate::model::{Answer, AnswerWord, ApprovalId, Braked, Peer, Quantity};
 use crate::policy::rule::Approvals;
 use crate::process;
 use crate::report::approvals::answer_text;
@@ -48,7 +48,7 @@ impl Supervisor {
             self.tell_status(call);
             return Ok(Vec::new());
         }
-        let (effects, reply) = match (message, self.admits(call.peer)) {
+        let (effects, reply) = match (message, self.admits(&call.peer)) {
             (None, _) => (Vec::new(), refused(NotTaken::new("that is nothing a run understands"))),
             (_, Err(why)) => (Vec::new(), refused(why)),
             (Some(Message::Wake | Message::Status), Ok(_)) => {
@@ -91,13 +91,12 @@ impl Supervisor {
     }
 
     /// Only this user's own processes, and none that an agent started: an agent may not approve itself.
-    fn admits(&self, peer: Peer) -> Result<String, NotTaken> {
+    fn admits(&self, peer: &Peer) -> Result<String, NotTaken> {
         if peer.uid != process::own_uid() {
             return Err(NotTaken::new("only the user who started the run may speak to it"));
         }
-        // Without a number nobody can be told from an agent.
-        let inside = peer.pid.is_none_or(process::is_governed);
-        if inside {
+        // Who has gone, or is not to be told from another, may be an agent.
+        if !process::is_outside(peer) {
             return Err(NotTaken::new("this comes from inside a governed agent: agents do not decide about agents")
                 .hint("do it in a terminal that no agent started"));
         }

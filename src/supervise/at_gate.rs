@@ -17,9 +17,9 @@ use crate::decide::{Effect, Governor};
 use crate::error::Error;
 use crate::gate::hook::{HookAnswer, HookInput, HookReply, HookWord};
 use crate::gate::mark;
-use crate::gate::socket::{self, HookCall, Peer};
+use crate::gate::socket::{self, HookCall};
 use crate::model::event::GateReach;
-use crate::model::{AgentName, ModelId, RunId, ThreadId};
+use crate::model::{AgentName, ModelId, Peer, RunId, ThreadId};
 use crate::policy;
 use crate::policy::gate::starts_sub_agents;
 use crate::policy::rule::GateVerb;
@@ -47,15 +47,15 @@ pub(super) struct Waiting {
 impl Supervisor {
     /// A hook asks: what was recorded until now counts first.
     pub(super) fn hooked(&mut self, call: HookCall) -> Result<Vec<Effect>, Error> {
-        if let Err(why) = self.admits_hook(call.peer) {
+        if let Err(why) = self.admits_hook(&call.peer) {
             self.mark(format!("a hook was turned away: {why}"));
             call.reply(&HookReply::Fail { why: why.to_owned() });
             return Ok(Vec::new());
         }
         let thread = call.input.thread();
-        let codex = call.peer.pid.and_then(process::codex_above);
+        let codex = call.peer.pid().and_then(process::codex_above);
         self.hooked.extend(codex.and_then(process::identity_of));
-        let owner = call.peer.pid.and_then(|pid| self.owners.of(pid));
+        let owner = call.peer.pid().and_then(|pid| self.owners.of(pid));
         let Some(agent) =
             owner.or_else(|| self.sessions.agent_of(&thread).or_else(|| self.agent_without_file(&thread)).cloned())
         else {
@@ -102,7 +102,8 @@ impl Supervisor {
             unpriced,
             thread,
         })));
-        let output = call.peer.pid.filter(|_| call.event.gates() && self.governor.gates()).and_then(process::output_of);
+        let output =
+            call.peer.pid().filter(|_| call.event.gates() && self.governor.gates()).and_then(process::output_of);
         self.at_gate.insert(HookId(call.number), Waiting { agent: whose, call, output });
         self.turn(inputs)
     }
@@ -181,11 +182,12 @@ impl Supervisor {
     }
 
     /// Only processes of the agent's own tree, which Codex started.
-    fn admits_hook(&self, peer: Peer) -> Result<(), &'static str> {
+    fn admits_hook(&self, peer: &Peer) -> Result<(), &'static str> {
         if peer.uid != process::own_uid() {
             return Err("another user's process called it");
         }
-        let inside = peer.pid.zip(self.guard_pid()).is_some_and(|(pid, guard)| process::is_descendant_of(pid, guard));
+        let caller = peer.caller.as_ref().zip(self.guard_pid());
+        let inside = caller.is_some_and(|(caller, guard)| caller.descends_from(guard));
         if inside { Ok(()) } else { Err("a process called it that no agent of this run started") }
     }
 
@@ -195,7 +197,7 @@ impl Supervisor {
         if self.governor.enforces() || !call.input.has_no_file() {
             return None;
         }
-        let process = call.peer.pid.and_then(process::codex_above).and_then(process::identity_of)?;
+        let process = call.peer.pid().and_then(process::codex_above).and_then(process::identity_of)?;
         let agent = agent.clone();
         Some(Input::CodexSeen { agent, process, ephemeral: true, tells: true, works: Works::WhenTyped })
     }
@@ -263,7 +265,9 @@ impl Supervisor {
         let failing = if self.governor.gates() { Failing::Closed } else { Failing::Open };
         let posix_shell = process::has_posix_shell();
         let failed = self.gate_mark(agent);
-        let target = HookTarget { govern: &govern, socket: &socket, failed: &failed, failing, posix_shell };
+        let running = process::own_identity().map(|own| own.pid);
+        let (govern, socket, failed) = (&*govern, &*socket, &*failed);
+        let target = HookTarget { govern, running, socket, failed, failing, posix_shell };
         match invocation.with_hooks(&target) {
             Ok(hooked) => hooked,
             Err(NoHooks::NoSession) => argv,

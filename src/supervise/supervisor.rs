@@ -16,6 +16,7 @@ use crate::gate::socket::{Heard, Socket};
 use crate::ledger::Ledger;
 use crate::model::event::{Answer, EventKind, GateReach};
 use crate::model::{AgentName, ApprovalId, ProcessIdentity, ResponseKey, RunId, ThreadId, UnderWay};
+use crate::process;
 use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Terminal};
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
@@ -144,7 +145,7 @@ enum Wake {
 /// Refusals (123), a command that can't be executed (126, 127), and govern's own failures (125),
 /// before which the agent was ended.
 pub async fn supervise(plan: Plan, clocks: Clocks, guard: Guard, mut inbox: Inbox) -> Result<Outcome, Error> {
-    let mut socket = Socket::listen(&plan.sockets, &plan.run)
+    let mut socket = Socket::listen(&plan.sockets, &plan.run, process::peer_of)
         .map_err(|error| Error::new("a run must be able to listen for answers").caused_by(&error))?;
     let start = plan.start();
     let mut supervisor = Supervisor::new(plan, clocks, guard);

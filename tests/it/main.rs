@@ -53,6 +53,7 @@ mod policy_files;
 mod policy_try;
 mod prices;
 mod programs;
+mod reach;
 mod readme;
 mod remote;
 mod report;

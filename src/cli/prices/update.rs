@@ -12,18 +12,15 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::model::Repriced;
-use crate::process;
 use crate::report::page::{Item, Page, Tone};
 use crate::report::text::count;
 use crate::usage::price::PriceTable;
 
 /// Puts the list where govern looks for it, and prices what had no price.
 pub(super) fn update(from: &Path, here: &Here<'_>) -> Result<(Page, serde_json::Value)> {
-    if process::own_identity().is_none_or(|own| process::is_agents(own.pid)) {
-        return Err(Error::new("prices are not changed from inside an agent")
-            .hint("cheaper prices would lift its limits: do it from a terminal of your own")
-            .exit(Exit::Refused));
-    }
+    let hint = "cheaper prices would lift its limits: do it from a terminal of your own";
+    let refused = "prices are not changed from inside an agent";
+    crate::cli::for_no_agent(refused, hint).map_err(|no| no.exit(Exit::Refused))?;
     let place = price_list::file(|name| here.variable(name))
         .ok_or_else(|| Error::new("there is no folder for the price list").hint("set HOME"))?;
     // A list that cannot be read is replaced.

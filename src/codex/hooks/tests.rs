@@ -4,6 +4,7 @@ use super::*;
 
 fn call(failing: Failing) -> HookTarget<'static> {
     HookTarget {
+        running: None,
         govern: Path::new("/opt/it's here/govern"),
         socket: Path::new("/s/r1.sock"),
         failed: Path::new("/s/r1.0.failed"),

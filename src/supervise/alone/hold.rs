@@ -12,7 +12,8 @@ use crate::clock;
 use crate::decide::input::{Gone, Input};
 use crate::error::Error;
 use crate::gate::message::{Message, Reply};
-use crate::gate::socket::{self, Heard, Peer, Socket};
+use crate::gate::socket::{self, Heard, Socket};
+use crate::model::Peer;
 use crate::process::{self, Parent, Woken};
 use crate::supervise::answer::{NotTaken, answer_of, describe, refused};
 
@@ -25,7 +26,7 @@ impl Alone<'_> {
     /// Waits until something is told; says what, where that is not for the governor to say.
     pub(super) async fn hold(&mut self, parent: &Arc<Parent>) -> Result<Option<Held>, Error> {
         let failed = |error: socket::SocketError| Error::new("govern cannot listen for an answer").caused_by(&error);
-        let mut socket = Socket::listen_beside(&self.call.sockets, &self.call.run).map_err(failed)?;
+        let mut socket = Socket::listen_beside(&self.call.sockets, &self.call.run, process::peer_of).map_err(failed)?;
         let mut woken = watch(parent)?;
         while self.told().is_none() {
             self.say_held();
@@ -33,7 +34,7 @@ impl Alone<'_> {
             tokio::select! {
                 heard = socket.next() => {
                     if let Some(Heard::Call(call)) = heard {
-                        let reply = self.heard(call.message.as_ref(), call.peer)?;
+                        let reply = self.heard(call.message.as_ref(), &call.peer)?;
                         call.reply(&reply).await;
                     }
                 }
@@ -90,7 +91,7 @@ impl Alone<'_> {
         Ok(())
     }
 
-    fn heard(&mut self, message: Option<&Message>, peer: Peer) -> Result<Reply, Error> {
+    fn heard(&mut self, message: Option<&Message>, peer: &Peer) -> Result<Reply, Error> {
         let who = match self.admits(peer) {
             Ok(who) => who,
             Err(why) => return Ok(refused(why)),
@@ -127,13 +128,13 @@ impl Alone<'_> {
     }
 
     /// Only this user's own processes, and none that a Codex started: an agent may not approve itself.
-    fn admits(&self, peer: Peer) -> Result<String, NotTaken> {
+    fn admits(&self, peer: &Peer) -> Result<String, NotTaken> {
         if peer.uid != process::own_uid() {
             return Err(NotTaken::new("only the user who runs this Codex may answer"));
         }
-        // Without a number nobody can be told from an agent.
-        let inside = peer.pid.is_none_or(process::is_agents);
-        if inside {
+        // Who has gone, or is not to be told from another, may be an agent.
+        let started_by_codex = peer.pid().is_none_or(process::is_agents);
+        if started_by_codex || !process::is_outside(peer) {
             return Err(NotTaken::new("this comes from inside an agent: agents do not answer for agents")
                 .hint("answer from a terminal that no agent started"));
         }
