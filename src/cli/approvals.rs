@@ -27,7 +27,7 @@ pub struct ApprovalsArgs {
 /// Writes the questions.
 pub fn run(args: &ApprovalsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     let (rows, paused) = match here.ledger()? {
-        Some(ledger) => (asked(&ledger, !args.all)?, paused(&ledger, &ledger.live_runs(here.alive)?)?),
+        Some(ledger) => (asked(&ledger, !args.all, here)?, paused(&ledger, &ledger.live_runs(here.alive)?)?),
         None => (Vec::new(), Vec::new()),
     };
     let report = ApprovalReport { rows, paused, at: here.now, zone: here.timezone()?, all: args.all };
@@ -36,9 +36,9 @@ pub fn run(args: &ApprovalsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result
 }
 
 /// Questions, and what their agents had spent when they were asked; until now where they wait.
-fn asked(ledger: &Ledger, only_pending: bool) -> Result<Vec<AskedRow>> {
+fn asked(ledger: &Ledger, only_pending: bool, here: &Here<'_>) -> Result<Vec<AskedRow>> {
     let mut rows = Vec::new();
-    for approval in ledger.approvals(only_pending)? {
+    for approval in ledger.questions(only_pending, here.alive)? {
         // A question is put as soon as the response before it is known: often within its millisecond, which is in.
         let asked = approval.asked.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(approval.asked);
         let until = (approval.state != ApprovalState::Pending).then_some(asked);

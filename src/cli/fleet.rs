@@ -103,7 +103,7 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
     if fleet.agents.is_empty() {
         return Err(Error::new(format!("run `{run}` has nothing to go on with: all its agents ended well")));
     }
-    let sockets = home::socket_folder(&state)?;
+    let sockets = super::run::sockets(&state, &ledger)?;
     let outputs = home::output_folder(&state, &run)?;
     let identity =
         process::own_identity().ok_or_else(|| Error::new("govern cannot tell its own process from /proc"))?;

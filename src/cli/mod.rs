@@ -232,6 +232,8 @@ fn tells_of_requests(invocation: &Invocation) -> bool {
 
 fn to_stderr(text: &str) {
     let mut err = std::io::stderr().lock();
+    // A name out of a cloned repository may hold controls by which some terminals take orders.
+    let text = text.replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "\u{fffd}");
     let _unread = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
 

@@ -36,7 +36,7 @@ fn overview(ledger: &Ledger, here: &Here<'_>, zone: Tz) -> Result<Page> {
     let mut page = Page::default();
     let status = status::look(here, here.now)?;
     let runs: Vec<RunInfo> = status.runs.iter().map(|run| run.info.clone()).collect();
-    let waiting = ledger.approvals(true)?;
+    let waiting = ledger.questions(true, here.alive)?;
     let mut items = vec![
         spent(ledger, here, zone, "today", Calendar::Day)?,
         spent(ledger, here, zone, "this month", Calendar::Month)?,

@@ -1,7 +1,7 @@
 //! Owns `govern run -- COMMAND`: governs one command from its start to its end.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use crate::decide::reach::Surroundings;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::fleet::refusal::refusal;
+use crate::gate::socket;
 use crate::ledger::{Ledger, home};
 use crate::model::event::REFUSED;
 use crate::model::quantity::quantity_hint;
@@ -218,7 +219,7 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
     let assigned_home = invocation.as_ref().and_then(|one| one.assigned("CODEX_HOME")).map(PathBuf::from);
     let home = super::here()?.state_folder()?;
     let mut ledger = Ledger::open(&home)?;
-    let sockets = home::socket_folder(&home)?;
+    let sockets = sockets(&home, &ledger)?;
     let identity =
         process::own_identity().ok_or_else(|| Error::new("govern cannot tell its own process from /proc"))?;
     let late = import::repriced(&mut ledger, &start.policy, &start.prices, clock::now())?;
@@ -293,6 +294,13 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         Some(error) => Err(error),
         None => Ok(exit),
     }
+}
+
+/// The folder of sockets, without those that killed governs have left there.
+pub(super) fn sockets(state: &Path, ledger: &Ledger) -> Result<PathBuf> {
+    let folder = home::socket_folder(state)?;
+    socket::sweep(&folder, &|run| ledger.is_over(run, &process::alive).unwrap_or(false));
+    Ok(folder)
 }
 
 pub(super) fn in_runtime(plan: Plan, supervision: Supervision) -> Result<Outcome> {

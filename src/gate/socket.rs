@@ -142,6 +142,22 @@ impl Socket {
     }
 }
 
+/// Removes what killed governs have left in the folder of sockets: of runs that are over, and nobody listens.
+pub fn sweep(folder: &Path, is_over: &dyn Fn(&RunId) -> bool) {
+    for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        let Some((run, rest)) = path.file_name().and_then(|name| name.to_str()?.split_once('.')) else { continue };
+        let is_gone = || match rest.rsplit('.').next() {
+            Some("sock") => with_short_path(&path, |short| StdStream::connect(short))
+                .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused),
+            Some("failed") => true,
+            Some(_) | None => false,
+        };
+        if is_over(&RunId::new(run)) && is_gone() {
+            let _gone = std::fs::remove_file(&path);
+        }
+    }
+}
+
 /// Each connection is read on its own, so that a silent one holds up nobody.
 async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>, who: WhoSpeaks) {
     let numbers = Arc::new(AtomicU64::new(1));
@@ -358,6 +374,24 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let error = call(temp.path(), &RunId::new("gone"), &Message::Wake).unwrap_err();
         assert!(matches!(error, SocketError::NotLive(_)), "{error}");
+    }
+
+    #[test]
+    fn what_a_killed_govern_has_left_is_removed_and_nothing_else_is() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = |name: &str| temp.path().join(name);
+        let dead = ["over.sock", "over.7.sock", "lives.sock"];
+        dead.iter().for_each(|name| drop(std::os::unix::net::UnixListener::bind(path(name)).unwrap()));
+        let _listens = std::os::unix::net::UnixListener::bind(path("over.8.sock")).unwrap();
+        for name in ["over.0.failed", "lives.0.failed", "over.txt", "over"] {
+            std::fs::write(path(name), "").unwrap();
+        }
+        sweep(temp.path(), &|run| run.as_str() == "over");
+        let left =
+            std::fs::read_dir(temp.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut left: Vec<String> = left.collect();
+        left.sort();
+        assert_eq!(left, ["lives.0.failed", "lives.sock", "over", "over.8.sock", "over.txt"]);
     }
 
     #[test]

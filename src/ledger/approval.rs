@@ -1,5 +1,7 @@
 //! Owns questions to people: asked once a budget, answered once, withdrawn when nobody waits any more.
 
+use std::collections::HashSet;
+
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +36,9 @@ pub struct Question {
     /// The step before the limit that asks.
     pub step: Option<Threshold>,
 }
+
+/// Why a question is withdrawn whose runs are over.
+const ALONE: &str = "nobody waits for it any more";
 
 /// A question as it is stored and linked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -398,7 +403,7 @@ impl Turn<'_> {
         if waited_for {
             return Ok(false);
         }
-        self.settle(id, ApprovalState::Withdrawn, None, None, Some("nobody waits for it any more"))
+        self.settle(id, ApprovalState::Withdrawn, None, None, Some(ALONE))
     }
 
     /// Runs and their processes; `sql` gives number, pid and start.
@@ -427,6 +432,27 @@ impl Ledger {
         let mut statement =
             self.conn.prepare_cached(&format!("{SELECT} WHERE a.state = 'pending' OR NOT ?1 ORDER BY a.id"))?;
         statement.query_map([only_pending], ApprovalRow::read)?.map(|row| row?.approval()).collect()
+    }
+
+    /// Questions as they stand, the oldest first. One that no run waits for any more whose govern is `alive` is withdrawn,
+    /// whether that was written down yet or not.
+    pub fn questions(
+        &self,
+        only_pending: bool,
+        alive: &dyn Fn(ProcessIdentity) -> bool,
+    ) -> Result<Vec<Approval>, LedgerError> {
+        let mut found = self.approvals(only_pending)?;
+        if found.iter().any(|approval| approval.state == ApprovalState::Pending) {
+            let live: HashSet<RunId> = self.live_runs(alive)?.into_iter().map(|run| run.id).collect();
+            for approval in found.iter_mut().filter(|approval| approval.state == ApprovalState::Pending) {
+                if !self.waiting_for(approval.id)?.iter().any(|run| live.contains(run)) {
+                    approval.state = ApprovalState::Withdrawn;
+                    approval.reason = Some(ALONE.to_owned());
+                }
+            }
+        }
+        found.retain(|approval| !only_pending || approval.state == ApprovalState::Pending);
+        Ok(found)
     }
 
     /// One question.

@@ -1,8 +1,9 @@
 //! Owns the watch over what SQLite keeps beside the ledger while it is open: the write-ahead log and its index. Whoever
-//! removes, replaces or cuts one of them takes away what was written, and SQLite itself may notice only when the last
-//! one closes.
+//! removes, replaces, cuts or writes over one of them takes away what was written, and SQLite itself may notice only when
+//! the last one closes: then it would copy what stands in the log into the database.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -46,11 +47,26 @@ impl Beside {
         (self.log, self.index) = (beside("db-wal"), beside("db-shm"));
     }
 
-    /// Which of them somebody has removed, replaced or cut since. A log that somebody else has checkpointed to its end
-    /// is empty and lacks nothing.
+    /// The log was written over from its beginning: it has not the number there by which SQLite knows a log, whoever of
+    /// several has written it last. What stands in it is not to get into the database. (Nobody locks the log itself, so
+    /// that it can be opened and closed beside SQLite, which the other files cannot.)
+    fn written_over(&self) -> Option<PathBuf> {
+        let log = self.log.as_ref()?;
+        let mut number = [0; 4];
+        let read = File::open(&log.path).and_then(|mut file| file.read_exact(&mut number));
+        let is_log = matches!(number, [0x37, 0x7f, 0x06, 0x82 | 0x83]);
+        // One that another has emptied begins with nothing.
+        (read.is_ok() && !is_log).then(|| log.path.clone())
+    }
+
+    /// Which of them somebody has removed, replaced, cut or written over since. A log that somebody else has checkpointed
+    /// to its end is empty and lacks nothing.
     pub(super) fn taken(&self, conn: &Connection) -> Option<PathBuf> {
         if let Some(index) = self.index.as_ref().filter(|index| index.is_cut(u64::MAX)) {
             return Some(index.path.clone());
+        }
+        if let Some(log) = self.written_over() {
+            return Some(log);
         }
         let log = self.log.as_ref().filter(|log| log.is_cut(LOG_LIMIT))?;
         let frames = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(1));

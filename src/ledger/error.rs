@@ -51,9 +51,9 @@ pub enum LedgerError {
     /// Another process kept the ledger for longer than a writer waits.
     #[error("the ledger is locked by another process")]
     Locked,
-    /// The file, or one that SQLite keeps beside it, was removed, replaced or cut while it was open: nobody else would
-    /// read what is written.
-    #[error("the ledger `{path}` was removed or replaced, or cut, while it was used")]
+    /// The file, or one that SQLite keeps beside it, was removed, replaced, cut or written over while it was open: nobody
+    /// else would read what is written.
+    #[error("the ledger `{path}` was removed or replaced, cut or written over, while it was used")]
     Gone {
         /// The file.
         path: PathBuf,

@@ -226,6 +226,15 @@ impl Ledger {
         Ok(runs)
     }
 
+    /// A run has ended, or its govern is not `alive`. One that the ledger does not know is not over.
+    pub fn is_over(&self, run: &RunId, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<bool, LedgerError> {
+        let mut statement = self.conn.prepare_cached(&format!("{RUNS} WHERE id = ?1"))?;
+        let mut rows = statement.query([run.as_str()])?;
+        let Some(row) = rows.next()? else { return Ok(false) };
+        let info = run_info(row)?;
+        Ok(info.ended.is_some() || !alive(info.process))
+    }
+
     /// The run with this id, or the only one whose id begins so.
     pub fn find_run(&self, prefix: &str) -> Result<RunInfo, LedgerError> {
         let mut statement = self.conn.prepare_cached(&format!(

@@ -105,6 +105,12 @@ pub(super) fn shape(conn: &Connection, path: &Path) -> Result<Shape, LedgerError
     }
 }
 
+/// A newer govern may bring a ledger up to date while an older one has it open, which must not write from then on.
+pub(super) fn expect_known(conn: &Connection) -> Result<(), LedgerError> {
+    let found = conn.prepare_cached("PRAGMA user_version")?.query_row([], |row| row.get(0))?;
+    if found == KNOWN { Ok(()) } else { Err(LedgerError::TooNew { found, known: KNOWN }) }
+}
+
 /// Brings an empty or old ledger up to date, in one transaction. `now` is the time of creation in milliseconds.
 pub(super) fn migrate(conn: &mut Connection, path: &Path, now: i64) -> Result<(), LedgerError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -200,10 +200,17 @@ impl Ledger {
         if let Some(file) = self.file.as_ref().filter(|file| !file.is_in_place()) {
             return Err(LedgerError::Gone { path: file.path.clone() });
         }
-        if let Some(path) = self.beside.taken(&self.conn) {
-            return Err(LedgerError::Gone { path });
-        }
-        Ok(self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?)
+        self.expect_whole()?;
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        schema::expect_known(&tx)?;
+        Ok(tx)
+    }
+
+    /// Nobody has taken away what is written and not in the database yet. What is there in its place stays out of that.
+    fn expect_whole(&self) -> Result<(), LedgerError> {
+        let Some(path) = self.beside.taken(&self.conn) else { return Ok(()) };
+        self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        Err(LedgerError::Gone { path })
     }
 
     /// How long turns wait for other writers from now on.
@@ -224,6 +231,7 @@ impl Ledger {
     /// once 16 MB have come together.
     pub fn settle(&mut self) -> Result<(), LedgerError> {
         if self.writes {
+            self.expect_whole()?;
             self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         }
         Ok(())
@@ -257,6 +265,13 @@ impl Ledger {
             [run.as_str()],
             |row| row.get(0),
         )?)
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        // The last one to close moves the log into the database. Whoever wrote next would have said what is wrong.
+        let _told_elsewhere = self.expect_whole();
     }
 }
 

@@ -35,7 +35,8 @@ fn one(mistake: &Mistake, renderer: &Renderer) -> String {
         group = group.element(snippet(&also.file, &also.span, Some(also.label)));
     }
     let hint = Level::HELP.with_name("hint").message(normalize_untrusted_str(&mistake.hint));
-    renderer.render(&[group.element(hint)])
+    // The renderer leaves these controls alone, by which some terminals take orders as by the escape character.
+    renderer.render(&[group.element(hint)]).replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "\u{fffd}")
 }
 
 /// The first line of the place, with a caret below it.

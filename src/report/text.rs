@@ -7,17 +7,28 @@ use chrono_tz::Tz;
 
 use crate::model::Timestamp;
 
-/// Makes a name from outside safe to print: what would move the cursor, colour the screen or turn
-/// the reading direction becomes `�`; line breaks and tabs become spaces.
+/// Makes a name from outside safe to print: what would move the cursor, colour the screen, turn the reading direction or
+/// begin an order to a CI's log (`::error::` where a line begins, `##[group]` anywhere) becomes `�`; line breaks and tabs
+/// become spaces.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
+    let mut printed = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        let is_order = match c {
+            // Where lines are folded any word may come first.
+            ':' => rest.as_str().starts_with(':') && printed.chars().next_back().is_none_or(char::is_whitespace),
+            '[' => printed.ends_with("##"),
+            _ => false,
+        };
+        printed.push(match c {
+            _ if is_order => '\u{fffd}',
             '\n' | '\r' | '\t' => ' ',
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{feff}' => '\u{fffd}',
             c if c.is_control() => '\u{fffd}',
             c => c,
-        })
-        .collect()
+        });
+    }
+    printed
 }
 
 /// `0.4 s`, `12 s`, `2 min 11 s`, `29 min`, `3 h 5 min`, `4 d 3 h`: two units at most, the smaller one only where it still matters.
@@ -179,6 +190,8 @@ mod tests {
     fn a_name_cannot_drive_the_terminal() {
         assert_eq!(printable("a\u{1b}[31mb\u{202e}c\nd\u{9b}e"), "a\u{fffd}[31mb\u{fffd}c d\u{fffd}e");
         assert_eq!(printable("täst …"), "täst …");
+        assert_eq!(printable("::error::a ::b c::d"), "\u{fffd}:error::a \u{fffd}:b c::d");
+        assert_eq!(printable("a##[group]b #[c]"), "a##\u{fffd}group]b #[c]");
     }
 
     #[test]

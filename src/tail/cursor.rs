@@ -72,7 +72,9 @@ impl Cursor {
             Form::Plain => self.lines.take_all(&mut self.file, &mut on_line, &mut progress)?,
             Form::Compressed { read: true } => {}
             Form::Compressed { read: false } => {
-                self.lines.take_all(&mut zstd::Decoder::new(&self.file)?, &mut on_line, &mut progress)?;
+                let most = most_decompressed(self.file.metadata()?.len());
+                let mut text = Bounded { inner: zstd::Decoder::new(&self.file)?, left: most };
+                self.lines.take_all(&mut text, &mut on_line, &mut progress)?;
                 self.form = Form::Compressed { read: true };
             }
         }
@@ -113,6 +115,31 @@ impl Cursor {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// How much a compressed file of this size may come to: sessions are compressed to a tenth or so, and a small one that
+/// repeats itself to much less. What a few kilobytes could come to would keep govern busy for hours.
+fn most_decompressed(size: u64) -> u64 {
+    size.saturating_mul(200).saturating_add(64 << 20)
+}
+
+/// A reader that fails where more comes than there may be.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(into)?;
+        self.left = self.left.checked_sub(as_u64(read)).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it comes to more than any session does that is compressed so small",
+            )
+        })?;
+        Ok(read)
     }
 }
 

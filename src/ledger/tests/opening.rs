@@ -301,3 +301,52 @@ fn a_run_that_started_nothing_does_not_make_the_ledger_old() {
     append(&mut ledger, &event("r4", start));
     assert!(!ledger.born_in(&"later".into()).unwrap(), "whatever becomes of it");
 }
+
+#[test]
+fn what_is_written_over_the_log_is_told_and_does_not_get_into_the_database() {
+    use std::io::{Seek, Write};
+    for turns_after in [true, false] {
+        let dir = folder();
+        let mut ledger = Ledger::open(dir.path()).unwrap();
+        govern(&mut ledger, "r1");
+        ledger.settle().unwrap();
+        append(&mut ledger, &seen("r1", "thread-r1"));
+        let mut log = std::fs::File::options().write(true).open(dir.path().join("ledger.db-wal")).unwrap();
+        let length = log.seek(std::io::SeekFrom::End(0)).unwrap();
+        log.rewind().unwrap();
+        log.write_all(&vec![0; usize::try_from(length).unwrap()]).unwrap();
+        if turns_after {
+            let gone = ledger.turn(at(0), |turn| turn.append(&decided("r1")));
+            assert!(matches!(gone, Err(LedgerError::Gone { .. })), "{gone:?}");
+            assert!(matches!(ledger.settle(), Err(LedgerError::Gone { .. })));
+        }
+        drop(ledger);
+        let ledger = Ledger::open(dir.path()).unwrap();
+        assert_eq!(ledger.events(&"r1".into()).unwrap().len(), 1, "what was in the database before is there");
+    }
+}
+
+#[test]
+fn a_log_that_another_has_begun_anew_lacks_nothing() {
+    let dir = folder();
+    let (mut a, mut b) = (Ledger::open(dir.path()).unwrap(), Ledger::open(dir.path()).unwrap());
+    govern(&mut a, "r1");
+    for _ in 0..3 {
+        b.settle().unwrap();
+        append(&mut b, &seen("r1", "thread-b"));
+        append(&mut a, &seen("r1", "thread-a"));
+        b.conn.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())).unwrap();
+        append(&mut a, &seen("r1", "thread-c"));
+    }
+}
+
+#[test]
+fn one_that_is_older_than_the_ledger_has_become_writes_no_more() {
+    let dir = folder();
+    let mut ledger = Ledger::open(dir.path()).unwrap();
+    govern(&mut ledger, "r1");
+    let newer = super::super::schema::KNOWN + 1;
+    raw(dir.path()).pragma_update(None, "user_version", newer).unwrap();
+    let refused = ledger.turn(at(0), |turn| turn.append(&decided("r1")));
+    assert!(matches!(refused, Err(LedgerError::TooNew { found, .. }) if found == newer), "{refused:?}");
+}

@@ -176,6 +176,23 @@ fn one_question_waits_for_all_runs_that_a_budget_holds() {
 }
 
 #[test]
+fn a_question_that_only_dead_runs_wait_for_is_withdrawn_whoever_looks() {
+    let (_dir, mut a, mut b) = two();
+    turn(&mut a, |turn| turn.ask(&question("team=web"), &everyone).unwrap());
+    turn(&mut b, |turn| turn.ask(&question("team=web"), &everyone).unwrap());
+    turn(&mut a, |turn| turn.ask(&question("team=infra"), &everyone).unwrap());
+    let second_lives = |process: ProcessIdentity| process.pid == 2;
+    let ids = |found: Vec<crate::model::Approval>| found.iter().map(|asked| asked.id.0).collect::<Vec<_>>();
+    assert_eq!(ids(a.questions(true, &everyone).unwrap()), [1, 2]);
+    assert_eq!(ids(a.questions(true, &second_lives).unwrap()), [1]);
+    let all = a.questions(false, &second_lives).unwrap();
+    assert_eq!((all[0].state, all[1].state), (ApprovalState::Pending, ApprovalState::Withdrawn));
+    assert!(a.is_over(&"r1".into(), &second_lives).unwrap());
+    assert!(!a.is_over(&"r2".into(), &second_lives).unwrap());
+    assert!(!a.is_over(&"r3".into(), &second_lives).unwrap());
+}
+
+#[test]
 fn a_question_is_answered_once_and_everyone_else_hears_of_it() {
     let (_dir, mut a, mut b) = two();
     let id = turn(&mut a, |turn| {

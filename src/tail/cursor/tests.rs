@@ -182,3 +182,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_small_file_that_comes_to_gigabytes_is_read_no_further_than_a_session_might() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rollout-x.jsonl.zst");
+    let line = format!("{}\n", "a".repeat((1 << 20) - 1));
+    let mut packed = zstd::Encoder::new(File::create(&path).unwrap(), 1).unwrap();
+    (0..256).for_each(|_| packed.write_all(line.as_bytes()).unwrap());
+    packed.finish().unwrap();
+    let most = most_decompressed(fs::metadata(&path).unwrap().len());
+    assert!(most < 128 << 20, "{most}");
+    let mut read = 0;
+    let error = Cursor::open(&path).unwrap().read(|_, line| read += as_u64(line.len())).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    assert!(read <= most);
+}
