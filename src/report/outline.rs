@@ -3,10 +3,14 @@
 use std::ops::Range;
 
 use super::by::By;
+use super::round::grouped;
 use super::summary::{Row, Summary, Totals};
 
 /// So many lines at most show days, weeks or months without spend too.
 const MOST_PIECES: usize = 92;
+
+/// So many lines a person looks through. Formats for programs have them all.
+const MOST_LINES: usize = 1_000;
 
 /// A row, or what some of them add up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +44,20 @@ pub(super) fn lines(summary: &Summary) -> Vec<Line> {
         _ => add(&summary.rows, 0, None, &mut lines),
     }
     lines
+}
+
+/// The lines that are shown, and of how many the last one is what they add up to. What belongs together stays so.
+pub(super) fn shown(mut lines: Vec<Line>) -> (Vec<Line>, usize) {
+    let is_whole = |line: &Line| line.parent.is_none();
+    let Some(cut) = lines.iter().skip(MOST_LINES).position(is_whole).map(|more| more.saturating_add(MOST_LINES)) else {
+        return (lines, 0);
+    };
+    let left_out = lines.split_off(cut);
+    let mut totals = Totals::default();
+    left_out.iter().filter(|line| is_whole(line)).for_each(|line| totals.merge(&line.totals));
+    let key = vec![Some(format!("… {} more", grouped(i128::try_from(left_out.len()).unwrap_or(i128::MAX))))];
+    lines.push(Line { key, shown: 0..1, totals, parent: None, has_parts: false });
+    (lines, left_out.len())
 }
 
 /// Days, weeks or months without spend are left out of the table of this summary: there are too many.
@@ -109,6 +127,33 @@ mod tests {
                 format!("{}{} {}", "  ".repeat(line.shown.start), shown.join("/"), line.totals.cost)
             })
             .collect()
+    }
+
+    #[test]
+    fn what_nobody_looks_through_is_one_line_and_nothing_is_lost_of_it() {
+        let row = |n: usize| {
+            let totals = Totals { responses: n as u64, ..Totals::default() };
+            Row { key: vec![Some(format!("t{n}"))], totals }
+        };
+        let of = |rows: usize| {
+            let mut lines = Vec::new();
+            add(&(1..=rows).map(row).collect::<Vec<_>>(), 0, None, &mut lines);
+            shown(lines)
+        };
+        let (lines, left_out) = of(1_000);
+        assert_eq!((lines.len(), left_out), (1_000, 0));
+        let (lines, left_out) = of(2_500);
+        assert_eq!((lines.len(), left_out), (1_001, 1_500));
+        assert_eq!(lines.iter().map(|line| line.totals.responses).sum::<u64>(), (1..=2_500).sum::<u64>());
+        assert_eq!(lines.last().unwrap().key, [Some("… 1,500 more".to_owned())]);
+        // A group is not cut in two.
+        let parts: Vec<Row> =
+            (0..1_200).map(|n| Row { key: vec![Some("a".into()), Some(n.to_string())], ..row(1) }).collect();
+        let one = Row { key: vec![Some("b".into()), Some("c".into())], ..row(7) };
+        let mut lines = Vec::new();
+        add(&[parts, vec![one]].concat(), 0, None, &mut lines);
+        let (lines, left_out) = shown(lines);
+        assert_eq!((lines.len(), left_out, lines.last().unwrap().totals.responses), (1_202, 1, 7));
     }
 
     #[test]

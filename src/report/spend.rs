@@ -4,7 +4,7 @@ use super::By;
 use super::by::IMPORTED;
 use super::figures::Figures;
 use super::marks::{Billed, notes};
-use super::outline::{Line, has_gaps, lines};
+use super::outline::{Line, has_gaps, lines, shown};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::round::share_outline;
 use super::summary::{Summary, Totals};
@@ -18,7 +18,11 @@ pub fn page(summary: &Summary) -> Page {
     if summary.rows.is_empty() {
         page.list(vec![Item::note("Nothing was recorded in this time.")]);
     } else {
-        page.table(table(summary));
+        let (table, left_out) = table(summary);
+        page.table(table);
+        if left_out > 0 {
+            page.list(vec![Item::note("Each is in `--format csv` and `--format json`.")]);
+        }
     }
     let models = summary.unpriced_models.iter().map(Option::as_deref);
     let mut notes = notes(&summary.totals, Billed::Marked, models, summary.frame.skipped_lines);
@@ -58,8 +62,9 @@ fn of_rows(summary: &Summary) -> Vec<Item> {
     notes
 }
 
-fn table(summary: &Summary) -> Table {
-    let lines = lines(summary);
+/// The table, and how many lines its last row stands for.
+fn table(summary: &Summary) -> (Table, usize) {
+    let (lines, left_out) = shown(lines(summary));
     let all: Vec<&Totals> = lines.iter().map(|line| &line.totals).collect();
     let parents: Vec<Option<usize>> = lines.iter().map(|line| line.parent).collect();
     let figures = Figures::new(&all, &parents, &summary.totals, Billed::Marked);
@@ -79,7 +84,7 @@ fn table(summary: &Summary) -> Table {
         cells.extend(figures.row(index));
         let part = |column: &[String]| Cell::new(column.get(index).map_or("", String::as_str));
         cells.extend(bars.as_deref().map(part));
-        cells.extend(shares.as_ref().map(|shown| part(&shown.parts)));
+        cells.extend(shares.as_ref().map(|shares| part(&shares.parts)));
         let tone = match line.totals.responses {
             0 => Tone::Quiet,
             _ if line.has_parts => Tone::Strong,
@@ -94,8 +99,8 @@ fn table(summary: &Summary) -> Table {
     }
     totals.extend(figures.totals());
     totals.extend(bars.is_some().then(|| Cell::new("")));
-    totals.extend(shares.map(|shown| Cell::toned(shown.total, Tone::Strong)));
-    Table { columns, rows, totals: (!summary.by.is_empty()).then_some(totals) }
+    totals.extend(shares.map(|shares| Cell::toned(shares.total, Tone::Strong)));
+    (Table { columns, rows, totals: (!summary.by.is_empty()).then_some(totals) }, left_out)
 }
 
 /// A line's values, each in the column of its dimension; what stands above it is not repeated.

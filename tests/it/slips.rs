@@ -143,7 +143,9 @@ fn judged(command: &str) -> Option<GateVerdict> {
 #[test]
 fn the_page_of_tries_says_what_is_so() {
     let (wanted, except) = (patterns(&["git push*", "cargo publish*"]), patterns(&NOT));
-    let page = include_str!("../../docs/tries.md").replace("\\|", "\u{1}");
+    // What comes after is tried elsewhere.
+    let commands = include_str!("../../docs/tries.md").split("\n## ").next().unwrap();
+    let page = commands.replace("\\|", "\u{1}");
     let mut tried = 0;
     for row in page.lines().filter(|line| line.starts_with("| ")) {
         let [_, _, examples, gate, ..] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };

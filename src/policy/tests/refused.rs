@@ -457,3 +457,14 @@ fn what_nobody_wrote_by_hand_is_refused_in_bounded_time() {
         let _ = render(&mistakes, false);
     }
 }
+
+#[test]
+fn no_text_of_a_policy_gives_orders_to_the_terminal_that_its_mistakes_are_told_on() {
+    for order in ["\u{9b}31m", "\u{1b}[31m", "\u{90}q", "\u{85}"] {
+        let text =
+            format!("version = 1\n[[budget]]\nname = \"a{order}b\"\nper = \"{order}\"\nlimit = \"5 usd\"\n# {order}\n");
+        let mistakes = load_one(&text).unwrap_err();
+        let said = render(&mistakes, false);
+        assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
+    }
+}
