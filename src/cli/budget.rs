@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use chrono_tz::Tz;
 
@@ -155,7 +156,7 @@ struct Found {
 }
 
 impl Counts<'_> {
-    fn count(&mut self, index: usize, budget: &Budget) -> Result<()> {
+    fn count(&mut self, index: usize, budget: &Arc<Budget>) -> Result<()> {
         self.found.clear();
         // What stands there even if nothing was spent: everything together, and who has a limit of its own.
         if budget.only.is_empty() && !matches!(budget.window, Window::Life) {
@@ -231,7 +232,7 @@ impl Counts<'_> {
         &mut self,
         ledger: &Ledger,
         index: usize,
-        budget: &Budget,
+        budget: &Arc<Budget>,
         dims: &[Dimension],
         run: &RunInfo,
     ) -> Result<()> {
@@ -265,7 +266,7 @@ impl Counts<'_> {
         &mut self,
         ledger: &Ledger,
         index: usize,
-        budget: &Budget,
+        budget: &Arc<Budget>,
         dims: &[Dimension],
         run: &RunInfo,
     ) -> Result<()> {
@@ -301,7 +302,7 @@ impl Counts<'_> {
         &mut self,
         ledger: &Ledger,
         index: usize,
-        budget: &Budget,
+        budget: &Arc<Budget>,
         dims: &[Dimension],
         run: &RunInfo,
     ) -> Result<()> {
@@ -323,7 +324,13 @@ impl Counts<'_> {
         Ok(())
     }
 
-    fn place(&self, index: usize, budget: &Budget, dims: &[Dimension], values: &[Option<String>]) -> Option<Account> {
+    fn place(
+        &self,
+        index: usize,
+        budget: &Arc<Budget>,
+        dims: &[Dimension],
+        values: &[Option<String>],
+    ) -> Option<Account> {
         let value = |dimension: &Dimension| {
             let place = dims.iter().position(|known| known == dimension)?;
             values.get(place).cloned().flatten()
@@ -331,7 +338,7 @@ impl Counts<'_> {
         Account::place(index, budget, self.zone, self.here.now, value)
     }
 
-    fn add(&mut self, index: usize, budget: &Budget, dims: &[Dimension], values: &[Option<String>], spent: i64) {
+    fn add(&mut self, index: usize, budget: &Arc<Budget>, dims: &[Dimension], values: &[Option<String>], spent: i64) {
         if let Some(account) = self.place(index, budget, dims, values) {
             let found =
                 self.found.entry(account.key.clone()).or_insert(Found { account, unobserved: false, lately: 0 });
@@ -345,7 +352,13 @@ impl Counts<'_> {
     }
 
     /// Marks what part of the spend of an agent could not be seen of; it stands there even if nothing else was spent.
-    fn leave_out(&mut self, index: usize, budget: &Budget, dims: &[Dimension], counts: impl Fn(&Unobserved) -> bool) {
+    fn leave_out(
+        &mut self,
+        index: usize,
+        budget: &Arc<Budget>,
+        dims: &[Dimension],
+        counts: impl Fn(&Unobserved) -> bool,
+    ) {
         for one in Rc::clone(&self.unobserved).iter().filter(|one| counts(one)) {
             let values: Vec<Option<String>> =
                 dims.iter().map(|dimension| one.get(dimension).map(str::to_owned)).collect();
@@ -358,7 +371,14 @@ impl Counts<'_> {
     }
 
     /// What was spent lately foretells only for what is shown anyway.
-    fn add_lately(&mut self, index: usize, budget: &Budget, dims: &[Dimension], values: &[Option<String>], spent: i64) {
+    fn add_lately(
+        &mut self,
+        index: usize,
+        budget: &Arc<Budget>,
+        dims: &[Dimension],
+        values: &[Option<String>],
+        spent: i64,
+    ) {
         let place = self.place(index, budget, dims, values);
         if let Some(found) = place.and_then(|account| self.found.get_mut(&account.key)) {
             found.lately = found.lately.saturating_add(spent);
@@ -366,7 +386,7 @@ impl Counts<'_> {
     }
 
     /// What was counted and where it is heading, the fullest first.
-    fn rows(&self, budget: &Budget) -> Result<Vec<BudgetRow>> {
+    fn rows(&self, budget: &Arc<Budget>) -> Result<Vec<BudgetRow>> {
         let mut rows = Vec::with_capacity(self.found.len());
         for (key, Found { account, unobserved, lately }) in &self.found {
             let (extended, reserved) = match self.ledger {

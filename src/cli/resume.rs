@@ -5,6 +5,7 @@ mod next;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -159,7 +160,7 @@ impl Earlier {
 
     /// What answers have lifted this budget by already. Of one that counts per agent, thread or model it is known, and
     /// judged, when that is: at the start.
-    fn given(&self, policy: &Policy, budget: &Budget, here: &Here<'_>) -> Result<i64> {
+    fn given(&self, policy: &Policy, budget: &Arc<Budget>, here: &Here<'_>) -> Result<i64> {
         let late = |dimension: &Dimension| matches!(dimension, Dimension::Agent | Dimension::Thread | Dimension::Model);
         let value = |dimension: &Dimension| match dimension {
             Dimension::Run => Some(self.info.id.to_string()),
@@ -170,7 +171,7 @@ impl Earlier {
         }
         let account = Account::place(0, budget, policy.timezone, here.now, value);
         let (Some(account), Some(ledger)) = (account, here.ledger()?) else { return Ok(0) };
-        Ok(ledger.given(&account.key, account.answered_since(budget))?)
+        Ok(ledger.given(&account.key, account.answered_since())?)
     }
 
     /// What a person stopped or paused, or said no to, only somebody who may answer lets go on: as `continue` does.

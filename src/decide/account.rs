@@ -1,6 +1,7 @@
 //! Pure. One budget for one thing in one window, as this run sees it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
@@ -100,6 +101,8 @@ impl SpentQuery<'_> {
 pub struct Account {
     /// Which of the policy's budgets.
     pub budget: usize,
+    /// What it is judged by.
+    pub rule: Arc<Budget>,
     /// What it is counted per: the budget's dimensions, and the run where an agent's life ends with it.
     pub per: Vec<Dimension>,
     /// Their values.
@@ -142,7 +145,7 @@ impl Account {
     /// budget does not count it or has no limit for it.
     pub fn place(
         index: usize,
-        budget: &Budget,
+        budget: &Arc<Budget>,
         timezone: chrono_tz::Tz,
         at: Timestamp,
         value: impl Fn(&Dimension) -> Option<String>,
@@ -174,6 +177,7 @@ impl Account {
             BudgetKey { budget: budget.name.clone(), scope: scope(&per, &values), window_start, unit: limit.unit };
         Some(Self {
             budget: index,
+            rule: Arc::clone(budget),
             per,
             values,
             key,
@@ -196,8 +200,8 @@ impl Account {
 
     /// The account for the same thing in the window of this moment; `None` where that is the same
     /// window, or none.
-    pub fn in_window_of(&self, budget: &Budget, timezone: chrono_tz::Tz, at: Timestamp) -> Option<Self> {
-        let bounds = budget.window.bounds(at, timezone);
+    pub fn in_window_of(&self, timezone: chrono_tz::Tz, at: Timestamp) -> Option<Self> {
+        let bounds = self.rule.window.bounds(at, timezone);
         if bounds == self.bounds || !bounds.contains(at) {
             return None;
         }
@@ -224,41 +228,41 @@ impl Account {
     }
 
     /// It counts this response, its window aside.
-    pub fn counts(&self, budget: &Budget, response: &Response) -> bool {
+    pub fn counts(&self, response: &Response) -> bool {
         let same = self.per.iter().zip(&self.values).all(|(dim, value)| response.get(dim) == value.as_deref());
-        same && budget.only.iter().all(|(dim, patterns)| {
+        same && self.rule.only.iter().all(|(dim, patterns)| {
             response.get(dim).is_some_and(|found| patterns.iter().any(|pattern| pattern.is_match(found)))
         })
     }
 
     /// Reads from the ledger what was spent and lifted so far.
-    pub fn open(&mut self, budget: &Budget, books: &dyn Books) {
-        self.spent = self.ask_spent(budget, self.bounds, books);
+    pub fn open(&mut self, books: &dyn Books) {
+        self.spent = self.ask_spent(books);
         self.extended = books.extended(&self.key);
-        self.pass(books.passed(&self.key, self.answered_since(budget)));
+        self.pass(books.passed(&self.key, self.answered_since()));
     }
 
     /// Reads from the ledger what was spent so far. What is no sum of responses stays as it was counted.
-    pub fn sum_again(&mut self, budget: &Budget, books: &dyn Books) {
+    pub fn sum_again(&mut self, books: &dyn Books) {
         match self.key.unit {
             Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok | Unit::Responses => {
-                self.spent = self.ask_spent(budget, self.bounds, books);
+                self.spent = self.ask_spent(books);
             }
             Unit::ToolCalls | Unit::Minutes => {}
         }
     }
 
     /// Asks again what was spent: others spend from it, too.
-    pub(super) fn recount(&mut self, budget: &Budget, books: &dyn Books) {
-        self.spent = self.ask_spent(budget, self.bounds, books);
+    pub(super) fn recount(&mut self, books: &dyn Books) {
+        self.spent = self.ask_spent(books);
     }
 
     /// Counts a rolling window again: what has left it is no longer spent. Says whether steps may
     /// fire once more: the last one fired a whole window ago.
-    pub fn roll(&mut self, budget: &Budget, timezone: chrono_tz::Tz, now: Timestamp, books: &dyn Books) -> bool {
-        let Window::Rolling(length) = budget.window else { return false };
-        self.bounds = budget.window.bounds(now, timezone);
-        self.spent = self.ask_spent(budget, self.bounds, books);
+    pub fn roll(&mut self, timezone: chrono_tz::Tz, now: Timestamp, books: &dyn Books) -> bool {
+        let Window::Rolling(length) = self.rule.window else { return false };
+        self.bounds = self.rule.window.bounds(now, timezone);
+        self.spent = self.ask_spent(books);
         let since = self.fired_at.and_then(|fired| (now - fired).to_std().ok());
         let anew = since.is_some_and(|since| since >= length);
         if anew && !self.passed.is_empty() {
@@ -268,8 +272,8 @@ impl Account {
     }
 
     /// From when on answers about it count together; `None`: its key names the window, or it has none.
-    pub fn answered_since(&self, budget: &Budget) -> Option<Timestamp> {
-        match budget.window {
+    pub fn answered_since(&self) -> Option<Timestamp> {
+        match self.rule.window {
             Window::Rolling(_) => self.bounds.start,
             Window::Life | Window::Calendar(_) | Window::Between(..) | Window::Total => None,
         }
@@ -284,9 +288,9 @@ impl Account {
         }
     }
 
-    fn ask_spent(&self, budget: &Budget, bounds: Bounds, books: &dyn Books) -> i64 {
+    fn ask_spent(&self, books: &dyn Books) -> i64 {
         let values = self.per.iter().zip(self.values.iter().map(Option::as_deref)).collect();
-        books.spent(&SpentQuery { values, budget, bounds }).saturating_add(self.beside)
+        books.spent(&SpentQuery { values, budget: &self.rule, bounds: self.bounds }).saturating_add(self.beside)
     }
 
     /// What a plain yes lifts the limit by: a fifth of the policy's limit, or what the next request
@@ -308,9 +312,9 @@ impl Account {
     }
 
     /// What remains of `fired` under the limit as it is: steps that lie ahead once more may fire again.
-    pub fn still_behind(&self, budget: &Budget, fired: Option<usize>) -> Option<usize> {
+    pub fn still_behind(&self, fired: Option<usize>) -> Option<usize> {
         let limit = self.limit();
-        let steps = budget.steps.iter().enumerate();
+        let steps = self.rule.steps.iter().enumerate();
         steps
             .filter(|(index, step)| Some(*index) <= fired && step.at.amount(limit) <= self.spent)
             .map(|(index, _)| index)
@@ -319,20 +323,21 @@ impl Account {
 
     /// The last step before the limit that a person let it go past: it asks no more in this window, also where the limit
     /// was lifted. One that no other step comes after asks at the limit, too.
-    pub fn answered_step(&self, budget: &Budget) -> Option<usize> {
+    pub fn answered_step(&self) -> Option<usize> {
         let limit = self.limit();
         let passed = self.passed.iter().map(|step| step.amount(limit)).max()?.min(self.spent);
         let answered = |step: &Step| step.at.amount(limit) <= passed && !is_at_limit(step, limit);
-        let last = budget.steps.iter().rposition(answered)?;
-        let kept = budget.steps.iter().skip(last + 1).any(|step| step.verb.is_hard());
+        let last = self.rule.steps.iter().rposition(answered)?;
+        let kept = self.rule.steps.iter().skip(last + 1).any(|step| step.verb.is_hard());
         (kept || self.spent < limit).then_some(last)
     }
 
     /// Takes the steps that are behind already as fired, without firing them: a run that goes on
     /// does not repeat its warnings.
-    pub fn pass_mild_steps(&mut self, budget: &Budget) {
+    pub fn pass_mild_steps(&mut self) {
         let limit = self.limit();
-        self.fired = budget
+        self.fired = self
+            .rule
             .steps
             .iter()
             .enumerate()
@@ -368,10 +373,10 @@ impl Account {
     }
 
     /// How far the end of grace lies above what was spent; `None` without grace, or behind it.
-    pub fn until_grace_ends(&self, budget: &Budget) -> Option<i64> {
+    pub fn until_grace_ends(&self) -> Option<i64> {
         let limit = self.limit();
-        let end = limit.saturating_add(part_of(limit, budget.grace));
-        Some(end.saturating_sub(self.spent)).filter(|ahead| budget.grace > 0 && *ahead > 0)
+        let end = limit.saturating_add(part_of(limit, self.rule.grace));
+        Some(end.saturating_sub(self.spent)).filter(|ahead| self.rule.grace > 0 && *ahead > 0)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::run::PLAN_SCOPE;
 use crate::model::{
     AgentName, Brake, Braked, BudgetKey, BudgetName, PlanWindow, Progress, Quantity, Timestamp, Unit, Verb,
 };
-use crate::policy::rule::{Act, Alert, Policy, Step, Trigger};
+use crate::policy::rule::{Act, Alert, Step, Trigger};
 
 use super::account::{Account, Books};
 use super::agent::{Agent, Hold};
@@ -57,7 +57,7 @@ impl Governor {
         }
         let of_plan = |alert: &&Alert| matches!(alert.trigger, Trigger::Plan { .. }) && self.looks_at(alert, agent);
         let names: BTreeSet<String> =
-            self.policy.alerts.iter().filter(of_plan).map(|alert| format!("`{}`", alert.name)).collect();
+            self.alerts.iter().filter(of_plan).map(|alert| format!("`{}`", alert.name)).collect();
         if names.is_empty() {
             return;
         }
@@ -72,16 +72,16 @@ impl Governor {
 
     /// The alerts that are over their mark for this agent and were not carried out; what fell back under may be again.
     pub(super) fn alarms(&mut self, now: Moment, name: &AgentName, books: &dyn Books) -> Vec<Due> {
-        let policy = Arc::clone(&self.policy);
+        let alerts = Arc::clone(&self.alerts);
         self.forget_let_requests(name);
         let mut due = Vec::new();
-        for (index, alert) in policy.alerts.iter().enumerate() {
+        for (index, alert) in alerts.iter().enumerate() {
             let Some(because) = self.over(now, name, alert, books) else {
                 self.rearm(name, index);
                 continue;
             };
             let Some(agent) = self.agents.get_mut(name) else { break };
-            if self::outdone(agent, &policy, index, now) {
+            if self::outdone(agent, &alerts, index, now) {
                 agent.watch.fired.insert(index);
             }
             if agent.watch.fired.contains(&index) || !self.is_sure(now, name, index, alert) {
@@ -101,7 +101,7 @@ impl Governor {
                 Act::Hold => self.hold_for_plan(now, name, (index, alert), because),
             }
         }
-        self.arm_idle(now, name, &policy);
+        self.arm_idle(now, name, &alerts);
         due
     }
 
@@ -124,8 +124,8 @@ impl Governor {
 
     /// Each request is met by itself: what was asked about the one before is over with its answer.
     pub(super) fn rearm_requests(&mut self, name: &AgentName) {
-        let policy = Arc::clone(&self.policy);
-        let requests = policy.alerts.iter().enumerate();
+        let alerts = Arc::clone(&self.alerts);
+        let requests = alerts.iter().enumerate();
         requests
             .filter(|(_, alert)| matches!(alert.trigger, Trigger::Request(_)))
             .for_each(|(index, _)| self.rearm(name, index));
@@ -189,13 +189,13 @@ impl Governor {
     }
 
     /// Looks again when the agent would be idle.
-    fn arm_idle(&mut self, now: Moment, name: &AgentName, policy: &Policy) {
+    fn arm_idle(&mut self, now: Moment, name: &AgentName, alerts: &[Alert]) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         if agent.state != State::Running {
             // Who stands still is not idle.
             agent.watch.heard(now.uptime);
         }
-        let idle = policy.alerts.iter().enumerate().filter_map(|(index, alert)| match alert.trigger {
+        let idle = alerts.iter().enumerate().filter_map(|(index, alert)| match alert.trigger {
             Trigger::Idle(time) if !agent.watch.fired.contains(&index) => Some(time),
             _ => None,
         });
@@ -241,7 +241,7 @@ impl Governor {
     /// What an alert asks is asked until it is answered, for an agent that stands still is under any mark; but a plan's
     /// window begins anew by itself.
     pub(super) fn alert_applies(&self, now: Moment, name: &AgentName, alert: usize) -> bool {
-        let (agent, alert) = (self.agents.get(name), self.policy.alerts.get(alert));
+        let (agent, alert) = (self.agents.get(name), self.alerts.get(alert));
         agent.zip(alert).is_some_and(|(agent, alert)| match alert.trigger {
             Trigger::Plan { .. } => over(agent, &alert.trigger, now).is_some(),
             _ => true,
@@ -250,7 +250,7 @@ impl Governor {
 
     /// When the plan's window begins anew that this alert looks at.
     pub(super) fn plan_begins_anew(&self, agent: &AgentName, alert: usize) -> Option<Timestamp> {
-        let Trigger::Plan { window, .. } = self.policy.alerts.get(alert)?.trigger else { return None };
+        let Trigger::Plan { window, .. } = self.alerts.get(alert)?.trigger else { return None };
         self.agents.get(agent)?.watch.plan.iter().find(|found| found.length == window)?.resets
     }
 
@@ -306,8 +306,8 @@ impl Governor {
 }
 
 /// The next step of its budget applies, too, and is more severe.
-fn outdone(agent: &Agent, policy: &Policy, index: usize, now: Moment) -> bool {
-    let (alert, next) = (policy.alerts.get(index), policy.alerts.get(index + 1));
+fn outdone(agent: &Agent, alerts: &[Alert], index: usize, now: Moment) -> bool {
+    let (alert, next) = (alerts.get(index), alerts.get(index + 1));
     let Some((alert, next)) = alert.zip(next) else { return false };
     let one_budget = alert.step_of.is_some() && next.step_of.is_some() && alert.name == next.name;
     one_budget && over(agent, &next.trigger, now).is_some()

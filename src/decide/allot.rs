@@ -52,8 +52,8 @@ impl Governor {
     /// # Errors
     /// What they expect does not fit: in words, for a person.
     pub(super) fn allot(&mut self, now: Moment, books: &dyn Books) -> Result<(), String> {
-        for whole in 0..self.policy.budgets.len() {
-            let Some(allot) = self.policy.budgets.get(whole).and_then(|budget| budget.allot.clone()) else { continue };
+        for whole in 0..self.rules.len() {
+            let Some(allot) = self.rules.get(whole).and_then(|budget| budget.allot.clone()) else { continue };
             let current = |account: &Account| account.budget == whole && !account.is_past(now.wall);
             let places: Vec<usize> =
                 self.accounts.iter().enumerate().filter(|(_, account)| current(account)).map(|(i, _)| i).collect();
@@ -70,7 +70,7 @@ impl Governor {
     }
 
     fn allot_one(&mut self, place: usize, allot: &Allot, books: &dyn Books) -> Result<(), String> {
-        let Some((account, _)) = self.account(place) else { return Ok(()) };
+        let Some(account) = self.account(place) else { return Ok(()) };
         let (unit, key) = (account.key.unit, account.key.clone());
         let (taken, others) = self.left(account, account, books);
         let reserve = i128::from(account.limit()) * i128::from(allot.reserve) / 1000;
@@ -94,7 +94,8 @@ impl Governor {
         })?;
         let wider = wider.iter().map(|around| (around.budget, around.values.clone())).collect();
         let (whole, values) = (account.budget, account.values.clone());
-        let rule = if parts.is_empty() { None } else { Some(self.rule_of(whole, allot, unit, &parts)) };
+        let rule = Arc::clone(&account.rule);
+        let rule = if parts.is_empty() { None } else { Some(self.rule_of(&rule, allot, unit, &parts)) };
         let share = |(name, expected): (AgentName, Option<i64>)| {
             let allotted = parts.get(&name).copied();
             (name, Share { expected, allotted, ..Share::default() })
@@ -112,49 +113,39 @@ impl Governor {
     fn wider(&self, whole: &Account) -> Vec<&Account> {
         let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
         let holds = |(index, account): &(usize, &Account)| {
-            self.policy.budgets.get(account.budget).is_some_and(|budget| {
-                let dims = account.per.iter().chain(budget.only.iter().map(|(dimension, _)| dimension));
-                account.key != whole.key
-                    && account.key.unit == whole.key.unit
-                    && whole.agents.is_subset(&account.agents)
-                    && !dims.into_iter().any(late)
-                    && budget.is_hard()
-                    && !self.observes_account(*index)
-            })
+            let dims = account.per.iter().chain(account.rule.only.iter().map(|(dimension, _)| dimension));
+            account.key != whole.key
+                && account.key.unit == whole.key.unit
+                && whole.agents.is_subset(&account.agents)
+                && !dims.into_iter().any(late)
+                && account.rule.is_hard()
+                && !self.observes_account(*index)
         };
         self.accounts.iter().enumerate().filter(holds).map(|(_, account)| account).collect()
     }
 
     /// What can be promised of an account to those that spend from `whole`, and what of it other runs claim.
     fn left(&self, account: &Account, whole: &Account, books: &dyn Books) -> (i64, i64) {
-        let shared = self.policy.budgets.get(account.budget).is_some_and(is_shared);
-        let others = if shared { books.reserved_by_others(&account.key).max(0) } else { 0 };
+        let others = if is_shared(&account.rule) { books.reserved_by_others(&account.key).max(0) } else { 0 };
         let beside = account.agents.difference(&whole.agents).map(|name| self.promised(account, name));
         let taken = beside.fold(account.spent.saturating_add(others), i64::saturating_add);
         (account.limit().saturating_sub(taken), others)
     }
 
     /// The budget that allotments out of this one are judged by, with these limits in it.
-    fn rule_of(&mut self, whole: usize, allot: &Allot, unit: Unit, parts: &BTreeMap<AgentName, i64>) -> usize {
-        let known = self.pools.iter().find(|pool| pool.whole == whole).and_then(|pool| pool.rule);
+    fn rule_of(&mut self, whole: &Budget, allot: &Allot, unit: Unit, parts: &BTreeMap<AgentName, i64>) -> usize {
         let limits =
             parts.iter().map(|(name, amount)| (LimitKey::single(name.as_str()), Quantity { unit, amount: *amount }));
-        let policy = Arc::make_mut(&mut self.policy);
-        if let Some((place, rule)) = known.and_then(|place| Some((place, policy.budgets.get_mut(place)?))) {
-            rule.limits.extend(limits);
-            return place;
-        }
-        let rule = policy.budgets.get(whole).map(|budget| Budget {
+        self.rules.push(Arc::new(Budget {
             per: vec![Dimension::Agent],
             window: Window::Life,
             limit: None,
             limits: limits.collect(),
             steps: allot.steps.clone(),
             allot: None,
-            ..budget.clone()
-        });
-        policy.budgets.extend(rule);
-        policy.budgets.len() - 1
+            ..whole.clone()
+        }));
+        self.rules.len() - 1
     }
 
     /// Each allotment is an account of its own. An agent that goes on is allotted anew, beside what it has spent.
@@ -163,14 +154,12 @@ impl Governor {
             self.open_current(now, &name, books);
         }
         let mut told = Vec::new();
-        let policy = Arc::clone(&self.policy);
         for account in &mut self.accounts {
             let Some(pool) = self.pools.iter().find(|pool| pool.is_share(account)) else { continue };
-            let Some(budget) = policy.budgets.get(account.budget) else { continue };
             let amount = account.base;
             account.allotted = true;
             account.base = amount.saturating_add(account.spent).saturating_sub(account.extended);
-            account.fired = account.still_behind(budget, account.fired);
+            account.fired = account.still_behind(account.fired);
             told.push((pool.agent(account), pool.key.clone(), amount, pool.rest().max(0)));
         }
         for (agent, BudgetKey { budget, scope, unit, .. }, amount, pool) in told {

@@ -56,8 +56,8 @@ impl Governor {
                         return (anew - now.wall).to_std().ok();
                     }
                 };
-                let (account, budget) = self.account(account)?;
-                match budget.window {
+                let account = self.account(account)?;
+                match account.rule.window {
                     Window::Rolling(length) => Some((length / 60).clamp(ROLLS_MIN, ROLLS_MAX)),
                     Window::Life | Window::Calendar(_) | Window::Between(..) | Window::Total => {
                         (account.bounds.end? - now.wall).to_std().ok()
@@ -251,9 +251,9 @@ impl Governor {
         self.count_minutes(now);
         self.roll(now, account, books);
         let Some(standing) = self.standing(account, name, books) else { return false };
-        let Some((found, budget)) = self.account(account) else { return false };
+        let Some(found) = self.account(account) else { return false };
         let standing = Standing { fired: step.checked_sub(1), ..standing };
-        !found.is_past(now.wall) && judge(budget, &standing).is_some() && self.concerns(account, name)
+        !found.is_past(now.wall) && judge(&found.rule, &standing).is_some() && self.concerns(account, name)
     }
 
     pub(super) fn deadline(&mut self, now: Moment, approval: ApprovalId, books: &dyn Books) {
@@ -301,9 +301,9 @@ impl Governor {
 
     pub(super) fn compose(&self, name: &AgentName, due: &Due) -> Option<Hold> {
         let agent = self.agents.get(name)?;
-        let (account, _) = match due.source {
+        let account = match due.source {
             Source::Step { account, .. } => self.account(account)?,
-            Source::Alert(alert) => return Some(self.question_of_alert(agent, due, self.policy.alerts.get(alert)?)),
+            Source::Alert(alert) => return Some(self.question_of_alert(agent, due, self.alerts.get(alert)?)),
         };
         let route_to = self.next_rung(agent).filter(|_| agent.setup.restartable).map(|rung| rung.model);
         let extend = Quantity { unit: account.key.unit, amount: due.offer };

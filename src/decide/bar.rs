@@ -152,7 +152,7 @@ impl Governor {
         if due.verb != Verb::Stop || self.observes(due.source) {
             return None;
         }
-        let (account, _) = self.account(index)?;
+        let account = self.account(index)?;
         let place = account.per.iter().position(|dimension| *dimension == Dimension::Thread)?;
         let id = ThreadId::new(account.values.get(place)?.clone()?);
         let agent = self.agents.get(name)?;
@@ -161,7 +161,7 @@ impl Governor {
     }
 
     fn record_end(&mut self, name: &AgentName, due: &Due, account: usize) {
-        let Some((account, _)) = self.account(account) else { return };
+        let Some(account) = self.account(account) else { return };
         let decision = Decision {
             verb: due.verb,
             budget: account.key.budget.clone(),

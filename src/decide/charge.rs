@@ -30,7 +30,7 @@ impl Governor {
         let Some(agent) = self.agents.get(name) else { return };
         let timezone = self.policy.timezone;
         let known_late = |dim: &Dimension| matches!(dim, Dimension::Thread | Dimension::Model);
-        let budgets = self.policy.budgets.iter().enumerate();
+        let budgets = self.rules.iter().enumerate();
         // To place an account takes a calendar; to see that it is there does not.
         let is_open = |index: usize, budget: &Budget| {
             let mut own = self.accounts.iter().filter(|a| a.budget == index && a.agents.contains(name));
@@ -46,11 +46,7 @@ impl Governor {
             })
             .collect();
         let past = self.accounts.iter().filter(|account| account.is_past(now.wall) && account.agents.contains(name));
-        places.extend(
-            past.filter_map(|account| {
-                account.in_window_of(self.policy.budgets.get(account.budget)?, timezone, now.wall)
-            }),
-        );
+        places.extend(past.filter_map(|account| account.in_window_of(timezone, now.wall)));
         for account in places {
             self.open(account, name, books);
         }
@@ -68,7 +64,7 @@ impl Governor {
         };
         let known = |dimension: &Dimension| *dimension != Dimension::Model || model.is_some();
         let late = |dimension: &&Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
-        let budgets = self.policy.budgets.iter().enumerate();
+        let budgets = self.rules.iter().enumerate();
         let places: Vec<Account> = budgets
             .filter(|(_, budget)| {
                 let mut late = budget.per.iter().chain(budget.only.iter().map(|(dim, _)| dim)).filter(late).peekable();
@@ -87,10 +83,9 @@ impl Governor {
             found.agents.insert(agent.clone());
             return None;
         }
-        let budget = self.policy.budgets.get(account.budget)?;
-        account.open(budget, books);
-        if matches!(budget.window, Window::Life) && account.spent > 0 {
-            account.pass_mild_steps(budget);
+        account.open(books);
+        if matches!(account.rule.window, Window::Life) && account.spent > 0 {
+            account.pass_mild_steps();
         }
         account.agents.insert(agent.clone());
         self.accounts.push(account);
@@ -100,8 +95,8 @@ impl Governor {
     /// Adds a response to the accounts it falls under. An account that is opened for it has it
     /// already: the ledger is asked after the response was written.
     pub(super) fn charge(&mut self, response: &Response, own: Option<&AgentName>, books: &dyn Books) {
-        for index in 0..self.policy.budgets.len() {
-            let Some(budget) = self.policy.budgets.get(index) else { continue };
+        for index in 0..self.rules.len() {
+            let Some(budget) = self.rules.get(index) else { continue };
             let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
             let Some(place) = Account::place(index, budget, self.policy.timezone, response.at, value) else { continue };
             let unit = place.key.unit;
@@ -128,11 +123,11 @@ impl Governor {
         own: Option<&AgentName>,
         books: &dyn Books,
     ) {
-        for index in 0..self.policy.budgets.len() {
-            let Some(budget) = self.policy.budgets.get(index) else { continue };
+        for index in 0..self.rules.len() {
+            let Some(budget) = self.rules.get(index) else { continue };
             let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
             let Some(place) = Account::place(index, budget, self.policy.timezone, response.at, value) else { continue };
-            let has_it = !place.per.contains(&Dimension::Run) && place.counts(budget, recorded);
+            let has_it = !place.per.contains(&Dimension::Run) && place.counts(recorded);
             let key = place.key.clone();
             if let Some(agent) = own {
                 self.open(place, agent, books);
@@ -161,7 +156,7 @@ impl Governor {
 
     /// How an account stands for one of its agents.
     pub(super) fn standing(&self, index: usize, name: &AgentName, books: &dyn Books) -> Option<Standing> {
-        let (account, budget) = self.account(index)?;
+        let account = self.account(index)?;
         let agent = self.agents.get(name)?;
         let reserved = self.reserved_with(index, agent, agent.next_model(), books)?;
         let fits = account.spent < account.limit() && account.spent.saturating_add(reserved) <= account.limit();
@@ -176,7 +171,7 @@ impl Governor {
             all_sent: agent.has_sent_all(),
             reserved_if_routed: routed,
             turn_under_way: agent.turn_under_way() && began_before,
-            fired: account.fired.max(agent.fired.get(&index).max(settled).copied()).max(account.answered_step(budget)),
+            fired: account.fired.max(agent.fired.get(&index).max(settled).copied()).max(account.answered_step()),
         })
     }
 
@@ -190,28 +185,28 @@ impl Governor {
     /// What is reserved of an account with the agent on this model: others' claims and what its own
     /// and its peers' threads are likely to add.
     fn reserved_with(&self, index: usize, agent: &Agent, rung: Option<&Rung>, books: &dyn Books) -> Option<i64> {
-        let (account, budget) = self.account(index)?;
-        let own = self.predicted(account, budget, agent, rung);
-        Some(own.saturating_add(self.reserved_beside(account, budget, agent, books)))
+        let account = self.account(index)?;
+        let own = self.predicted(account, agent, rung);
+        Some(own.saturating_add(self.reserved_beside(account, agent, books)))
     }
 
     /// What others than this agent have reserved of an account.
-    pub(super) fn reserved_beside(&self, account: &Account, budget: &Budget, agent: &Agent, books: &dyn Books) -> i64 {
-        let others = if is_shared(budget) { books.reserved_by_others(&account.key).max(0) } else { 0 };
+    pub(super) fn reserved_beside(&self, account: &Account, agent: &Agent, books: &dyn Books) -> i64 {
+        let others = if is_shared(&account.rule) { books.reserved_by_others(&account.key).max(0) } else { 0 };
         let peers = account.agents.iter().filter(|peer| **peer != agent.setup.name);
-        let beside = peers.filter_map(|peer| self.agents.get(peer)).map(|peer| self.claim(account, budget, peer));
-        let asked = self.adviser.as_ref().map_or(0, |adviser| adviser.claim(account, budget));
+        let beside = peers.filter_map(|peer| self.agents.get(peer)).map(|peer| self.claim(account, peer));
+        let asked = self.adviser.as_ref().map_or(0, |adviser| adviser.claim(account));
         let first = self.waited_before(account, agent);
         beside.chain([asked, first]).fold(others, i64::saturating_add)
     }
 
     /// What is left of an account beside all that is claimed; who is `held` adds no more than it was promised.
-    pub(super) fn free(&self, account: &Account, budget: &Budget, held: Option<&AgentName>, books: &dyn Books) -> i64 {
-        let others = if is_shared(budget) { books.reserved_by_others(&account.key).max(0) } else { 0 };
-        let own = self.adviser.as_ref().map_or(0, |adviser| adviser.claim(account, budget));
+    pub(super) fn free(&self, account: &Account, held: Option<&AgentName>, books: &dyn Books) -> i64 {
+        let others = if is_shared(&account.rule) { books.reserved_by_others(&account.key).max(0) } else { 0 };
+        let own = self.adviser.as_ref().map_or(0, |adviser| adviser.claim(account));
         let claim = |name: &AgentName| match self.agents.get(name) {
             _ if held == Some(name) => self.promised(account, name),
-            Some(agent) => self.claim(account, budget, agent),
+            Some(agent) => self.claim(account, agent),
             None => 0,
         };
         let claimed = account.agents.iter().map(claim).fold(others.saturating_add(own), i64::saturating_add);
@@ -219,12 +214,12 @@ impl Governor {
     }
 
     /// What an account must keep for an agent: what it is likely to add while it works, or was promised.
-    pub(super) fn claim(&self, account: &Account, budget: &Budget, agent: &Agent) -> i64 {
+    pub(super) fn claim(&self, account: &Account, agent: &Agent) -> i64 {
         let next = if agent.is_stopping_for_room() && !agent.is_held_at_gate() {
             // Who is about to stand still for others' claims must not be what they wait for, save for what it has sent.
-            self.predicted_of_sent(account, budget, agent)
+            self.predicted_of_sent(account, agent)
         } else if agent.is_held_at_gate() || agent.works() {
-            self.predicted_beside(account, budget, agent)
+            self.predicted_beside(account, agent)
         } else {
             0
         };
@@ -234,24 +229,24 @@ impl Governor {
     /// The account binds what the agent does next. Where it is per model or thread, only as long as
     /// one of the agent's threads is of that kind.
     pub(super) fn concerns(&self, index: usize, name: &AgentName) -> bool {
-        let (Some((account, budget)), Some(agent)) = (self.account(index), self.agents.get(name)) else { return false };
+        let (Some(account), Some(agent)) = (self.account(index), self.agents.get(name)) else { return false };
         if !account.agents.contains(name) {
             return false;
         }
         let known_late = |dim: &Dimension| matches!(dim, Dimension::Thread | Dimension::Model);
-        let dims = account.per.iter().chain(budget.only.iter().map(|(dim, _)| dim));
+        let dims = account.per.iter().chain(account.rule.only.iter().map(|(dim, _)| dim));
         if !dims.into_iter().any(known_late) {
             return true;
         }
         if account.key.unit == Unit::ToolCalls {
-            return self.calls_waiting(account, budget, agent) > 0;
+            return self.calls_waiting(account, agent) > 0;
         }
         let rung = agent.next_model();
         agent.threads.iter().any(|(id, thread)| {
             let last = thread.recent().last();
             match (rung.map(|rung| &rung.model).filter(|_| last.is_some()).or(thread.model.as_ref()), last) {
-                (Some(model), _) => binds(account, budget, id, Some(model)),
-                (None, Some(last)) => account.counts(budget, last),
+                (Some(model), _) => binds(account, id, Some(model)),
+                (None, Some(last)) => account.counts(last),
                 (None, None) => false,
             }
         })
@@ -262,15 +257,14 @@ impl Governor {
     pub(super) fn reserve(&mut self, now: Moment, name: &AgentName) {
         let mut claims = Vec::new();
         for (index, account) in self.accounts.iter().enumerate().filter(|(_, a)| a.agents.contains(name)) {
-            let Some(budget) = self.policy.budgets.get(account.budget) else { continue };
             // A tool call is judged and counted in one transaction: nothing is claimed in between.
             let claims_none = account.key.unit == Unit::ToolCalls;
             let agents = account.agents.iter().filter_map(|name| self.agents.get(name));
             // With the last agent all is over.
             let asked = self.adviser.as_ref().filter(|_| self.agents.values().any(Agent::is_live));
-            let asked = asked.map(|adviser| adviser.claim(account, budget));
+            let asked = asked.map(|adviser| adviser.claim(account));
             let amount = agents
-                .map(|agent| self.claim(account, budget, agent))
+                .map(|agent| self.claim(account, agent))
                 .chain(asked)
                 .filter(|_| !account.is_past(now.wall) && !claims_none)
                 .fold(0_i64, i64::saturating_add);
@@ -281,7 +275,7 @@ impl Governor {
         for (index, amount) in claims {
             let Some(account) = self.accounts.get_mut(index) else { continue };
             (account.reserved, account.is_claimed_so) = (amount, true);
-            if self.policy.budgets.get(account.budget).is_some_and(is_shared) {
+            if is_shared(&account.rule) {
                 self.effects.push(Effect::Reserve { key: account.key.clone(), amount });
             }
         }
@@ -298,11 +292,12 @@ impl Governor {
         self.count_minutes(now);
         let running = |name: &&AgentName| self.agents.get(name).is_some_and(|agent| agent.state == State::Running);
         let soonest = self
-            .accounts()
-            .filter(|(_, account)| account.key.unit == Unit::Minutes)
-            .filter_map(|(budget, account)| {
-                let steps = budget.steps.iter().filter_map(|step| account.until(step.at));
-                let ahead = steps.chain(account.until_grace_ends(budget)).min()?;
+            .accounts
+            .iter()
+            .filter(|account| account.key.unit == Unit::Minutes)
+            .filter_map(|account| {
+                let steps = account.rule.steps.iter().filter_map(|step| account.until(step.at));
+                let ahead = steps.chain(account.until_grace_ends()).min()?;
                 // Time passes as often as agents run.
                 let times = u64::try_from(account.agents.iter().filter(running).count()).ok().filter(|n| *n > 0)?;
                 Some(ahead.unsigned_abs().div_ceil(times))
@@ -316,7 +311,7 @@ impl Governor {
 
     /// Some budget counts minutes.
     pub(super) fn limits_time(&self) -> bool {
-        self.policy.budgets.iter().any(|budget| budget.unit() == Unit::Minutes)
+        self.rules.iter().any(|budget| budget.unit() == Unit::Minutes)
     }
 
     /// Time passes by itself: what budgets in minutes have spent is counted when they are judged.
@@ -361,9 +356,8 @@ impl Governor {
         }
     }
 
-    pub(super) fn account(&self, index: usize) -> Option<(&Account, &Budget)> {
-        let account = self.accounts.get(index)?;
-        Some((account, self.policy.budgets.get(account.budget)?))
+    pub(super) fn account(&self, index: usize) -> Option<&Account> {
+        self.accounts.get(index)
     }
 }
 

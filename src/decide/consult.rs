@@ -17,7 +17,7 @@ use crate::model::{
     AgentName, Attribution, Basis, Billing, Cost, ModelId, Money, Response, ResponseKey, ServiceTier, ThreadId, Tokens,
     Unit,
 };
-use crate::policy::rule::{Budget, GovernorModel, May};
+use crate::policy::rule::{GovernorModel, May};
 use crate::policy::verdict::Standing;
 
 use super::account::{Account, Books, amount};
@@ -144,8 +144,8 @@ impl Adviser {
     }
 
     /// What its questions under way will add to an account.
-    pub(super) fn claim(&self, account: &Account, budget: &Budget) -> i64 {
-        if self.asked.is_empty() && self.busy.is_none() || !account.counts(budget, &self.likely) {
+    pub(super) fn claim(&self, account: &Account) -> i64 {
+        if self.asked.is_empty() && self.busy.is_none() || !account.counts(&self.likely) {
             return 0;
         }
         amount(&self.likely, account.key.unit).saturating_mul(self.open())
@@ -233,7 +233,7 @@ impl Governor {
 
     fn consult(&mut self, of: (AgentName, usize), (step, strict): (usize, bool), question: Question, rule: &Chosen) {
         let (name, account) = of.clone();
-        let Some((account, _)) = self.account(account) else { return };
+        let Some(account) = self.account(account) else { return };
         let (budget, shown) = (account.key.budget.clone(), account.show(0));
         let Some(adviser) = self.adviser.as_mut() else { return };
         let (model, timeout) = (adviser.model.model.clone(), adviser.model.timeout);

@@ -4,7 +4,6 @@
 //! is refused ends the agent at this safe point, before the request; only a prompt that is typed at Codex's screen is
 //! refused as a prompt, and the screen stays. A Codex that does not ask before its requests is held by signals.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::event::Answer;
@@ -27,10 +26,8 @@ impl Governor {
     /// ask before its requests.
     #[must_use]
     pub fn watches_requests(mut self) -> Self {
-        let alerts = alerts(&self.policy);
-        if !alerts.is_empty() {
-            Arc::make_mut(&mut self.policy).alerts.extend(alerts);
-        }
+        let requests = alerts(&self.policy);
+        self.alerts = self.alerts.iter().cloned().chain(requests).collect();
         self
     }
 

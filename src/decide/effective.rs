@@ -36,9 +36,9 @@ impl Governor {
         fired: Fired,
         standing: &Standing,
     ) -> Option<Effective> {
-        let (_, budget) = self.account(account)?;
+        let account = self.account(account)?;
         let agent = self.agents.get(name)?;
-        let step = budget.steps.get(fired.index).cloned();
+        let step = account.rule.steps.get(fired.index).cloned();
         let at_limit = step.as_ref().is_some_and(|step| is_at_limit(step, standing.limit));
         let mut come = Effective { verb: fired.verb, step, note: None };
         if come.verb == Verb::Route {

@@ -11,7 +11,7 @@
 //! other is under way.
 
 use crate::model::{Cost, Dimension, ModelId, Response, ThreadId, Unit};
-use crate::policy::rule::{Budget, Rung};
+use crate::policy::rule::Rung;
 
 use super::account::{Account, amount};
 use super::agent::{Agent, Thread, p80};
@@ -20,59 +20,57 @@ use super::governor::Governor;
 impl Governor {
     /// What an agent's live threads are likely to add to an account, with this model or as they are: those between
     /// requests, or with one under way.
-    pub(super) fn predicted(&self, account: &Account, budget: &Budget, agent: &Agent, rung: Option<&Rung>) -> i64 {
+    pub(super) fn predicted(&self, account: &Account, agent: &Agent, rung: Option<&Rung>) -> i64 {
         if agent.is_before_its_first() && account.key.unit != Unit::ToolCalls {
             let (none, thread) = (ThreadId::new(""), Thread::default());
             let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
             let known = !account.per.iter().any(late);
-            return if known { self.next_of(account, budget, agent, rung, (&none, &thread)) } else { 0 };
+            return if known { self.next_of(account, agent, rung, (&none, &thread)) } else { 0 };
         }
         if account.key.unit == Unit::ToolCalls {
-            return self.calls_waiting(account, budget, agent);
+            return self.calls_waiting(account, agent);
         }
         let live = agent.threads.iter().filter(|(_, thread)| thread.adds());
         let (under_way, to_come): (Vec<_>, Vec<_>) = live.partition(|(_, thread)| agent.is_under_way(thread));
-        let sum = self.sum_of_next(account, budget, agent, rung, under_way.into_iter());
+        let sum = self.sum_of_next(account, agent, rung, under_way.into_iter());
         if sum > 0 {
             return sum;
         }
-        let to_come = to_come.into_iter().map(|thread| self.next_of(account, budget, agent, rung, thread));
+        let to_come = to_come.into_iter().map(|thread| self.next_of(account, agent, rung, thread));
         to_come.max().unwrap_or(0)
     }
 
     /// The same for one that shares the account. One that is held at the gate, or about to end there, adds only what it
     /// has sent.
-    pub(super) fn predicted_beside(&self, account: &Account, budget: &Budget, peer: &Agent) -> i64 {
+    pub(super) fn predicted_beside(&self, account: &Account, peer: &Agent) -> i64 {
         if peer.ends_at_gate() || peer.is_held_at_gate() {
-            return self.predicted_of_sent(account, budget, peer);
+            return self.predicted_of_sent(account, peer);
         }
-        self.predicted(account, budget, peer, peer.next_model())
+        self.predicted(account, peer, peer.next_model())
     }
 
     /// What an agent's requests that are under way are likely to add.
-    pub(super) fn predicted_of_sent(&self, account: &Account, budget: &Budget, agent: &Agent) -> i64 {
+    pub(super) fn predicted_of_sent(&self, account: &Account, agent: &Agent) -> i64 {
         if account.key.unit == Unit::ToolCalls {
-            return self.calls_waiting(account, budget, agent);
+            return self.calls_waiting(account, agent);
         }
-        self.sum_of_next(account, budget, agent, None, agent.sent())
+        self.sum_of_next(account, agent, None, agent.sent())
     }
 
     fn sum_of_next<'a>(
         &self,
         account: &Account,
-        budget: &Budget,
         agent: &Agent,
         rung: Option<&Rung>,
         threads: impl Iterator<Item = (&'a ThreadId, &'a Thread)>,
     ) -> i64 {
-        threads.map(|thread| self.next_of(account, budget, agent, rung, thread)).fold(0_i64, i64::saturating_add)
+        threads.map(|thread| self.next_of(account, agent, rung, thread)).fold(0_i64, i64::saturating_add)
     }
 
     /// What one thread's next request is likely to add.
     pub(super) fn next_of(
         &self,
         account: &Account,
-        budget: &Budget,
         agent: &Agent,
         rung: Option<&Rung>,
         (id, thread): (&ThreadId, &Thread),
@@ -84,8 +82,8 @@ impl Governor {
         let next = rung.map(|rung| &rung.model).or(said);
         // What is foretold by earlier runs is of this one's kind.
         let counts = |response: &Response| match thread.was_answered() {
-            true if next.is_none() => account.counts(budget, response),
-            _ => binds(account, budget, id, next.or(response.model.as_ref())),
+            true if next.is_none() => account.counts(response),
+            _ => binds(account, id, next.or(response.model.as_ref())),
         };
         let adds = |response: &Response| {
             if !counts(response) {
@@ -102,8 +100,7 @@ impl Governor {
         };
         let peers = account.agents.iter().filter(|peer| **peer != agent.setup.name);
         let peers = peers.filter_map(|peer| self.agents.get(peer));
-        let declared =
-            if binds(account, budget, id, next) { agent.setup.registration.per_response(unit) } else { Some(0) };
+        let declared = if binds(account, id, next) { agent.setup.registration.per_response(unit) } else { Some(0) };
         likely(agent, thread, adds, declared, peers)
     }
 
@@ -127,7 +124,7 @@ pub(super) fn likely<'a>(
 
 /// The account counts what a thread does with this model, as far as both are known: all else is the same for whatever
 /// its agent does, and was looked at when the account was opened.
-pub(super) fn binds(account: &Account, budget: &Budget, thread: &ThreadId, model: Option<&ModelId>) -> bool {
+pub(super) fn binds(account: &Account, thread: &ThreadId, model: Option<&ModelId>) -> bool {
     let value = |dimension: &Dimension| match dimension {
         Dimension::Thread => Some(thread.as_str()),
         Dimension::Model => model.map(ModelId::as_str),
@@ -137,7 +134,7 @@ pub(super) fn binds(account: &Account, budget: &Budget, thread: &ThreadId, model
         value(dimension).is_none_or(|value| own.as_deref() == Some(value))
     };
     let per = account.per.iter().zip(&account.values).all(is_it);
-    per && budget.only.iter().all(|(dimension, patterns)| {
+    per && account.rule.only.iter().all(|(dimension, patterns)| {
         value(dimension).is_none_or(|value| patterns.iter().any(|pattern| pattern.is_match(value)))
     })
 }

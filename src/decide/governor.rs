@@ -11,7 +11,7 @@ use crate::model::{
     AgentName, ApprovalId, Braked, BudgetName, Cost, ModelId, Response, RunId, ServiceTier, ThreadId, Timestamp,
     Tokens, Verb,
 };
-use crate::policy::rule::{Budget, Policy};
+use crate::policy::rule::{Alert, Budget, Policy};
 
 use super::account::{Account, Books};
 use super::agent::{Agent, AgentSetup, Hold};
@@ -53,6 +53,10 @@ pub struct Setup {
 pub struct Governor {
     pub(super) run: RunId,
     pub(super) policy: Arc<Policy>,
+    /// The policy's budgets, and after them those that allotments are judged by.
+    pub(super) rules: Vec<Arc<Budget>>,
+    /// The policy's alerts, as far as this governor looks at any.
+    pub(super) alerts: Arc<[Alert]>,
     pub(super) nobody: Option<Nobody>,
     pub(super) quote: Quoter,
     pub(super) observe_within: Duration,
@@ -109,6 +113,8 @@ impl Governor {
         let agents = setup.agents.into_iter().map(|agent| (agent.name.clone(), waiting(agent))).collect();
         Self {
             run: setup.run,
+            rules: setup.policy.budgets.clone(),
+            alerts: setup.policy.alerts.clone().into(),
             policy: setup.policy,
             nobody: setup.nobody,
             quote: setup.quote,
@@ -148,20 +154,19 @@ impl Governor {
     pub fn enforces(&self) -> bool {
         !self.policy.observe
             && self
-                .policy
-                .budgets
+                .rules
                 .iter()
                 .any(|budget| !budget.observe && budget.all_steps().any(|step| step.verb >= Verb::Route))
     }
 
     /// Some alert, or budget over a plan's own limit, could hold or end an agent here, if it sees what it does.
     pub fn warns_of_unobserved(&self) -> bool {
-        !self.policy.observe && self.policy.alerts.iter().any(|alert| !alert.observe && alert.is_hard())
+        !self.policy.observe && self.alerts.iter().any(|alert| !alert.observe && alert.is_hard())
     }
 
     /// How each budget stands for this run.
-    pub fn accounts(&self) -> impl Iterator<Item = (&Budget, &Account)> {
-        self.accounts.iter().filter_map(|account| Some((self.policy.budgets.get(account.budget)?, account)))
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.iter()
     }
 
     /// The agent by that name.

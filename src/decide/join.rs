@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::event::{EventKind, GateReach};
 use crate::model::{AgentName, Cost, Dimension, Response, ThreadId, Timestamp, Verb};
-use crate::policy::rule::{Budget, Step};
+use crate::policy::rule::Step;
 
 use super::account::{Account, Books};
 use super::admission::Admission;
@@ -101,7 +101,7 @@ impl Governor {
             agent.was_active(joined.passed);
         }
         // What goes wrong and what was said of it, only one who stays with the agent can know.
-        Arc::make_mut(&mut self.policy).alerts.clear();
+        self.alerts = Arc::default();
         if let Some(what) = joined.broken.filter(|_| self.gates()) {
             self.stop_because(now, &name, what);
         }
@@ -115,7 +115,7 @@ impl Governor {
 
     /// What only one who stays with the agent looks at.
     fn say_unseen(&mut self, name: &AgentName) {
-        let mut alerts: Vec<&str> = self.policy.alerts.iter().map(|alert| alert.name.as_str()).collect();
+        let mut alerts: Vec<&str> = self.alerts.iter().map(|alert| alert.name.as_str()).collect();
         alerts.dedup();
         if alerts.is_empty() {
             return;
@@ -168,10 +168,9 @@ impl Governor {
     /// Mild steps that lie behind were carried out; a throttle goes on.
     fn pass_steps(&mut self, name: &AgentName) {
         for (index, account) in self.accounts.iter_mut().enumerate() {
-            let Some(budget) = self.policy.budgets.get(account.budget) else { continue };
-            account.pass_mild_steps(budget);
+            account.pass_mild_steps();
             let Some(agent) = self.agents.get_mut(name) else { continue };
-            if let Some((step, throttle)) = throttle_behind(account, budget) {
+            if let Some((step, throttle)) = throttle_behind(account) {
                 agent.throttles.insert(Source::Step { account: index, step }, throttle);
                 agent.fired.insert(index, step);
             }
@@ -181,7 +180,7 @@ impl Governor {
     /// Opens the accounts of this moment that only an answer tells of: of its model, of its thread.
     fn open_late(&mut self, response: &Response, now: Timestamp, name: &AgentName, books: &dyn Books) {
         let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
-        let budgets = self.policy.budgets.iter().enumerate();
+        let budgets = self.rules.iter().enumerate();
         let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
         let places: Vec<Account> = budgets
             .filter(|(_, budget)| budget.per.iter().any(late))
@@ -194,9 +193,9 @@ impl Governor {
 }
 
 /// The throttle that is in force for what was spent, and its step's place.
-fn throttle_behind(account: &Account, budget: &Budget) -> Option<(usize, Throttle)> {
+fn throttle_behind(account: &Account) -> Option<(usize, Throttle)> {
     let behind = |step: &Step| step.at.amount(account.limit()) <= account.spent;
     let (index, step) =
-        budget.steps.iter().enumerate().rfind(|(_, step)| step.verb == Verb::Throttle && behind(step))?;
+        account.rule.steps.iter().enumerate().rfind(|(_, step)| step.verb == Verb::Throttle && behind(step))?;
     Some((index, Throttle::under_way(step.to?, account.show(0))))
 }

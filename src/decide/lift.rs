@@ -56,7 +56,7 @@ impl Governor {
     pub fn lifts(&self, rule: Option<&BudgetName>) -> Option<Lifts> {
         let waited = self.waited_at.clone().filter(|_| rule.is_none());
         let rule = rule.or(waited.as_ref())?;
-        self.accounts().filter(|(budget, _)| budget.name == *rule).find_map(|(_, account)| {
+        self.accounts().filter(|account| account.rule.name == *rule).find_map(|account| {
             let amount = account.offered.filter(|offered| *offered > 0)?;
             let amount = account.key.unit.typed(amount);
             Some(Lifts { amount, until: account.bounds.end, budget: waited.clone() })

@@ -10,8 +10,11 @@ use super::input::{Asks, Moment};
 impl Governor {
     /// Whether a model without a price would be charged to a limit in money.
     pub(super) fn counts_money(&self, name: &AgentName) -> bool {
-        let bound = self.accounts().any(|(budget, account)| {
-            account.key.unit.is_money() && account.agents.contains(name) && !budget.observe && budget.is_hard()
+        let bound = self.accounts().any(|account| {
+            account.key.unit.is_money()
+                && account.agents.contains(name)
+                && !account.rule.observe
+                && account.rule.is_hard()
         });
         bound && !self.policy.observe
     }

@@ -40,8 +40,7 @@ impl Governor {
     /// Others may have been asked about budgets that this run shares: what they said yes to asks nobody here.
     fn pass_answered_steps(&mut self, books: &dyn Books) {
         for account in &mut self.accounts {
-            let Some(budget) = self.policy.budgets.get(account.budget) else { continue };
-            account.pass(books.passed(&account.key, account.answered_since(budget)));
+            account.pass(books.passed(&account.key, account.answered_since()));
         }
     }
 
@@ -49,23 +48,17 @@ impl Governor {
     fn sum_again(&mut self, now: Moment, books: &dyn Books) {
         let others_may = |account: &&mut Account| !account.per.contains(&Dimension::Run) && !account.is_past(now.wall);
         for account in self.accounts.iter_mut().filter(others_may) {
-            if let Some(budget) = self.policy.budgets.get(account.budget) {
-                account.sum_again(budget, books);
-            }
+            account.sum_again(books);
         }
     }
 
     /// As [`Self::elsewhere`] where what others wrote is too much to be told one by one.
     pub(super) fn recount(&mut self, now: Moment, books: &dyn Books) {
         for index in 0..self.accounts.len() {
-            let Some(account) = self.accounts.get_mut(index).filter(|account| !account.is_past(now.wall)) else {
-                continue;
-            };
-            let Some(budget) = self.policy.budgets.get(account.budget).filter(|budget| is_shared(budget)) else {
-                continue;
-            };
+            let shared = |account: &&mut Account| !account.is_past(now.wall) && is_shared(&account.rule);
+            let Some(account) = self.accounts.get_mut(index).filter(shared) else { continue };
             let lifted = account.extended;
-            account.open(budget, books);
+            account.open(books);
             let more = account.extended.saturating_sub(lifted);
             if more > 0 {
                 account.grace_said = false;

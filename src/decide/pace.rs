@@ -8,7 +8,7 @@ use crate::model::{AgentName, Response, ThreadId, Unit};
 use crate::policy::rate::Rate;
 use crate::policy::rule::{Act, Policy, Trigger};
 
-use super::account::amount;
+use super::account::{Account, amount};
 use super::agent::Agent;
 use super::effect::Effect;
 use super::foretold::likely;
@@ -206,7 +206,7 @@ impl Governor {
     /// nothing about it: an agent that goes on, with another model or by a person's leave, goes on at its rate.
     fn end_throttles(&mut self, now: Moment, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
-        let (accounts, policy, watch) = (&self.accounts, &self.policy, &agent.watch);
+        let (accounts, watch) = (&self.accounts, &agent.watch);
         let mut ended = Vec::new();
         agent.throttles.retain(|source, throttle| {
             let (index, step) = match *source {
@@ -219,11 +219,8 @@ impl Governor {
                     return holds;
                 }
             };
-            let holds = accounts.get(index).is_some_and(|account| {
-                let budget = policy.budgets.get(account.budget);
-                let behind = budget.is_some_and(|budget| account.still_behind(budget, Some(step)) == Some(step));
-                behind && !account.is_past(now.wall)
-            });
+            let behind = |account: &Account| account.still_behind(Some(step)) == Some(step);
+            let holds = accounts.get(index).is_some_and(|account| behind(account) && !account.is_past(now.wall));
             if !holds {
                 ended.push(format!("the throttle to {} ends: {}", throttle.to, throttle.because));
             }

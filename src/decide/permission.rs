@@ -129,7 +129,7 @@ impl Governor {
 
     fn given(&self, key: &BudgetKey, books: &dyn Books) -> i64 {
         let account = self.accounts.iter().find(|account| account.key == *key);
-        let since = account.and_then(|account| account.answered_since(self.policy.budgets.get(account.budget)?));
+        let since = account.and_then(|account| account.answered_since());
         books.given(key, since)
     }
 }

@@ -142,11 +142,9 @@ impl Governor {
 
     /// Counts what an agent spent out of what was divided.
     pub(super) fn spend_share(&mut self, name: &AgentName, response: &Response) {
-        let policy = std::sync::Arc::clone(&self.policy);
         for pool in &mut self.pools {
-            let Some(budget) = policy.budgets.get(pool.whole) else { continue };
             let wholes = self.accounts.iter().filter(|account| pool.is_whole(account));
-            let counts = wholes.into_iter().any(|account| account.counts(budget, response));
+            let counts = wholes.into_iter().any(|account| account.counts(response));
             if let Some(share) = pool.shares.get_mut(name).filter(|_| counts) {
                 share.spent = share.spent.saturating_add(amount(response, pool.key.unit));
             }
@@ -173,15 +171,12 @@ impl Governor {
     /// What the whole, and each wider budget, has beside all that its agents are promised, or are about to spend.
     fn room(&self, pool: &Pool, to: Option<&AgentName>, now: Moment, books: &dyn Books) -> i64 {
         let current = |account: &&Account| !account.is_past(now.wall);
-        let free = |account: &Account| {
-            let budget = self.policy.budgets.get(account.budget)?;
-            Some(self.free(account, budget, to, books).max(0))
-        };
+        let free = |account: &Account| self.free(account, to, books).max(0);
         let Some(whole) = self.accounts.iter().filter(current).rfind(|account| pool.is_whole(account)) else {
             return 0;
         };
         let wider = self.accounts.iter().filter(current).filter(|account| pool.is_reserved_of(account));
-        wider.chain([whole]).filter_map(free).min().unwrap_or(0)
+        wider.chain([whole]).map(free).min().unwrap_or(0)
     }
 
     /// What is not there to be given is noted, for those who only look.

@@ -70,8 +70,8 @@ impl Governor {
     /// The step would apply only because of what others are about to spend, and there is still time to wait for that.
     pub(super) fn may_wait(&self, now: Moment, name: &AgentName, index: usize, of: (&Standing, Fired)) -> bool {
         let (standing, fired) = of;
-        let (Some((account, budget)), Some(agent)) = (self.account(index), self.agents.get(name)) else { return false };
-        let plain = budget.steps.get(fired.index).is_some_and(|step| step.may.is_none());
+        let (Some(account), Some(agent)) = (self.account(index), self.agents.get(name)) else { return false };
+        let plain = account.rule.steps.get(fired.index).is_some_and(|step| step.may.is_none());
         let counts = self.patient && plain && fired.verb.is_hard() && account.key.unit != Unit::ToolCalls;
         if !counts || fired.why != Why::NextWouldPass || self.observes_account(index) {
             return false;
@@ -83,8 +83,8 @@ impl Governor {
         let in_time = agent.room.as_ref().is_none_or(|room| now.uptime < room.since.saturating_add(at_most));
         let peers = account.agents.iter().filter(|peer| *peer != name);
         let promised = peers.map(|peer| self.promised(account, peer)).fold(0, i64::saturating_add);
-        let stays = self.predicted(account, budget, agent, agent.next_model()).saturating_add(promised);
-        let end = standing.limit.saturating_add(grace(budget, standing));
+        let stays = self.predicted(account, agent, agent.next_model()).saturating_add(promised);
+        let end = standing.limit.saturating_add(grace(&account.rule, standing));
         in_time && stays < standing.reserved && standing.spent.saturating_add(stays) <= end
     }
 
@@ -118,24 +118,24 @@ impl Governor {
         index: usize,
         books: &dyn Books,
     ) -> Option<(Standing, Fired)> {
-        let (account, budget) = self.account(index)?;
+        let account = self.account(index)?;
         let agent = self.agents.get(name)?;
         let passed = account.is_past(now.wall) || self.observes_account(index) || !self.concerns(index, name);
         if passed || account.key.unit == Unit::ToolCalls {
             return None;
         }
-        let next = |thread| self.next_of(account, budget, agent, agent.next_model(), thread);
+        let next = |thread| self.next_of(account, agent, agent.next_model(), thread);
         let others = agent.threads.iter().filter(|(id, other)| *id != thread && other.adds());
         let under_way = others.filter(|(_, other)| agent.is_under_way(other)).map(next).fold(0, i64::saturating_add);
         let own = next((thread, agent.threads.get(thread)?));
         if under_way == 0 || own == 0 {
             return None;
         }
-        let beside = self.reserved_beside(account, budget, agent, books).saturating_add(under_way);
+        let beside = self.reserved_beside(account, agent, books).saturating_add(under_way);
         let reserved = own.saturating_add(beside);
         let standing = self.standing(index, name, books)?;
         let standing = Standing { reserved, all_sent: false, reserved_if_routed: None, ..standing };
-        let fired = judge(budget, &standing).filter(|fired| fired.why == Why::NextWouldPass)?;
+        let fired = judge(&account.rule, &standing).filter(|fired| fired.why == Why::NextWouldPass)?;
         Some((standing, fired))
     }
 
@@ -150,12 +150,12 @@ impl Governor {
     /// Why the agent has to wait for others, if it has to.
     fn lacks_room(&self, now: Moment, name: &AgentName, books: &dyn Books) -> Option<String> {
         (0..self.accounts.len()).find_map(|index| {
-            let (account, budget) = self.account(index)?;
+            let account = self.account(index)?;
             if account.is_past(now.wall) || !self.concerns(index, name) {
                 return None;
             }
             let standing = self.standing(index, name, books)?;
-            let fired = judge(budget, &standing)?;
+            let fired = judge(&account.rule, &standing)?;
             self.may_wait(now, name, index, (&standing, fired)).then(|| {
                 format!("waits for room: {}, and others' claims may come to less", account.show(standing.reserved))
             })
@@ -164,7 +164,6 @@ impl Governor {
 
     /// What those are about to spend of an account that came to wait before this agent, which asks as well.
     pub(super) fn waited_before(&self, account: &Account, agent: &Agent) -> i64 {
-        let Some(budget) = self.policy.budgets.get(account.budget) else { return 0 };
         let own = agent.ticket();
         // One that runs its tools is in nobody's way.
         if own.is_none() && !agent.gate.is_asked_to_spend() {
@@ -175,8 +174,8 @@ impl Governor {
             .filter(|peer| peer.setup.name != agent.setup.name && peer.waits_for_room())
             .filter(|peer| own.is_none() || peer.ticket() < own)
             .map(|peer| {
-                let wants = self.predicted(account, budget, peer, peer.next_model());
-                wants.saturating_sub(self.claim(account, budget, peer)).max(0)
+                let wants = self.predicted(account, peer, peer.next_model());
+                wants.saturating_sub(self.claim(account, peer)).max(0)
             })
             .fold(0, i64::saturating_add)
     }

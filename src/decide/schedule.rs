@@ -120,7 +120,7 @@ impl Governor {
     /// It is no reason to refuse, where a person can be asked: the limit is not spent, so it starts, and is held.
     fn asks_first(&self, due: &Due) -> bool {
         let Source::Step { account, .. } = due.source else { return false };
-        let left = self.account(account).is_some_and(|(account, _)| account.spent < account.limit());
+        let left = self.account(account).is_some_and(|account| account.spent < account.limit());
         due.verb == Verb::Ask && (due.foretold || left)
     }
 

@@ -36,12 +36,12 @@ impl Governor {
         let said = due.step.as_ref().and_then(|step| step.say.as_deref());
         let text = match due.source {
             Source::Step { account, .. } => {
-                let Some((account, _)) = self.account(account) else { return };
+                let Some(account) = self.account(account) else { return };
                 let left = account.key.unit.show(account.limit().saturating_sub(account.spent).max(0));
                 format!("govern: {} is used: {left} is left. {}", account.show(0), said.unwrap_or(FINISH))
             }
             Source::Alert(alert) => {
-                let of_budget = self.policy.alerts.get(alert).is_some_and(|alert| alert.step_of.is_some());
+                let of_budget = self.alerts.get(alert).is_some_and(|alert| alert.step_of.is_some());
                 let unsaid = if of_budget { FINISH } else { THINK };
                 format!("govern: {}. {}", due.because, said.unwrap_or(unsaid))
             }
@@ -96,15 +96,11 @@ impl Governor {
 
     /// What lies ahead once more is said no longer.
     pub(super) fn forget_steering(&mut self, index: usize) {
-        let Some((account, budget)) =
-            self.accounts.get(index).and_then(|account| Some((account, self.policy.budgets.get(account.budget)?)))
-        else {
-            return;
-        };
+        let Some(account) = self.accounts.get(index) else { return };
         for agent in self.agents.values_mut() {
             agent.steering.retain(|steering| {
                 let Source::Step { account: of, step } = steering.source else { return true };
-                of != index || account.still_behind(budget, Some(step)) == Some(step)
+                of != index || account.still_behind(Some(step)) == Some(step)
             });
         }
     }

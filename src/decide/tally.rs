@@ -13,15 +13,15 @@ use super::input::Moment;
 impl Governor {
     /// Some budget counts tool calls.
     pub(super) fn counts_calls(&self) -> bool {
-        self.policy.budgets.iter().any(counts_calls)
+        self.rules.iter().any(|budget| counts_calls(budget))
     }
 
     /// A tool of this thread waits: what it falls under is opened, and counted with what others called.
     pub(super) fn open_for_call(&mut self, now: Moment, name: &AgentName, thread: &ThreadId, books: &dyn Books) {
-        let policy = std::sync::Arc::clone(&self.policy);
-        for (index, budget) in policy.budgets.iter().enumerate().filter(|(_, budget)| counts_calls(budget)) {
+        let rules = self.rules.clone();
+        for (index, budget) in rules.iter().enumerate().filter(|(_, budget)| counts_calls(budget)) {
             let Some(agent) = self.agents.get(name) else { return };
-            let place = Account::place(index, budget, policy.timezone, now.wall, |dimension| {
+            let place = Account::place(index, budget, self.policy.timezone, now.wall, |dimension| {
                 self.call_value(agent, thread, dimension)
             });
             if let Some(account) = place {
@@ -41,9 +41,8 @@ impl Governor {
     /// What others may have called is read from the ledger, which has each call of this run that was let run before.
     fn recount_calls(&mut self, now: Moment, books: &dyn Books) {
         for account in self.accounts.iter_mut().filter(|account| !account.is_past(now.wall)) {
-            let budget = self.policy.budgets.get(account.budget);
-            if let Some(budget) = budget.filter(|budget| counts_calls(budget) && is_shared(budget)) {
-                account.recount(budget, books);
+            if counts_calls(&account.rule) && is_shared(&account.rule) {
+                account.recount(books);
             }
         }
     }
@@ -53,10 +52,10 @@ impl Governor {
         let Some(agent) = self.agents.get(name) else { return };
         let charged: Vec<usize> = (0..self.accounts.len())
             .filter(|index| {
-                self.account(*index).is_some_and(|(account, budget)| {
-                    counts_calls(budget)
+                self.account(*index).is_some_and(|account| {
+                    counts_calls(&account.rule)
                         && account.agents.contains(name)
-                        && self.falls_under(account, budget, agent, thread)
+                        && self.falls_under(account, agent, thread)
                 })
             })
             .collect();
@@ -69,25 +68,25 @@ impl Governor {
 
     /// A tool of the agent waits that this account would count: 1 for the next one, however many wait. Each is judged when
     /// those before it have run.
-    pub(super) fn calls_waiting(&self, account: &Account, budget: &Budget, agent: &Agent) -> i64 {
-        let waits = agent.gate.tools().any(|thread| self.falls_under(account, budget, agent, thread));
+    pub(super) fn calls_waiting(&self, account: &Account, agent: &Agent) -> i64 {
+        let waits = agent.gate.tools().any(|thread| self.falls_under(account, agent, thread));
         i64::from(waits)
     }
 
     /// No limit in tool calls keeps a tool of the agent from running, whatever else holds the agent.
     pub(super) fn calls_fit(&self, name: &AgentName, books: &dyn Books) -> bool {
         (0..self.accounts.len()).all(|index| {
-            let Some((_, budget)) = self.account(index).filter(|(_, budget)| counts_calls(budget)) else { return true };
+            let Some(account) = self.account(index).filter(|account| counts_calls(&account.rule)) else { return true };
             let standing = self.standing(index, name, books).filter(|_| self.concerns(index, name));
-            let fired = standing.and_then(|standing| judge(budget, &standing));
+            let fired = standing.and_then(|standing| judge(&account.rule, &standing));
             self.observes_account(index) || fired.is_none_or(|fired| !fired.verb.is_hard())
         })
     }
 
-    fn falls_under(&self, account: &Account, budget: &Budget, agent: &Agent, thread: &ThreadId) -> bool {
+    fn falls_under(&self, account: &Account, agent: &Agent, thread: &ThreadId) -> bool {
         let value = |dimension: &Dimension| self.call_value(agent, thread, dimension);
         let same = account.per.iter().zip(&account.values).all(|(dimension, wanted)| value(dimension) == *wanted);
-        same && budget.only.iter().all(|(dimension, patterns)| {
+        same && account.rule.only.iter().all(|(dimension, patterns)| {
             value(dimension).is_some_and(|found| patterns.iter().any(|pattern| pattern.is_match(&found)))
         })
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::model::event::{Chosen, Decision, EventKind};
 use crate::model::{AgentName, BudgetName, ModelId, Unit, Verb};
-use crate::policy::rule::{Budget, Step, Threshold};
+use crate::policy::rule::{Step, Threshold};
 use crate::policy::verdict::{Fired, Standing, Why, grace, is_strict, judge};
 
 use super::account::{Account, Books};
@@ -103,13 +103,13 @@ impl Governor {
     /// It is a budget in minutes that asks for this.
     pub(super) fn counts_time(&self, source: Source) -> bool {
         let Source::Step { account, .. } = source else { return false };
-        self.account(account).is_some_and(|(account, _)| account.key.unit == Unit::Minutes)
+        self.account(account).is_some_and(|account| account.key.unit == Unit::Minutes)
     }
 
     /// A hook that spends will come; calls of tools are spent by the one that is here, and time by its tool.
     fn waits_for_spend(&self, due: &Due) -> bool {
         let Source::Step { account, .. } = due.source else { return self.defers };
-        let Some((account, _)) = self.account(account) else { return false };
+        let Some(account) = self.account(account) else { return false };
         match account.key.unit {
             Unit::ToolCalls => false,
             Unit::Minutes => self.defers_time,
@@ -140,9 +140,9 @@ impl Governor {
         loop {
             let standing = self.standing(index, name, books)?;
             self.say_grace(index, &standing);
-            let (account, budget) = self.account(index)?;
-            let fired = judge(budget, &standing)?;
-            let because = because(account, budget, &standing, fired);
+            let account = self.account(index)?;
+            let fired = judge(&account.rule, &standing)?;
+            let because = because(account, &standing, fired);
             let offer = self.offered_within(index, account.offer(standing.reserved), books);
             if self.may_wait(now, name, index, (&standing, fired)) {
                 return None;
@@ -154,7 +154,7 @@ impl Governor {
                 None => because,
             };
             let written = fired.verb;
-            let Some(step) = budget.steps.get(fired.index).filter(|step| step.may.is_some()).cloned() else {
+            let Some(step) = account.rule.steps.get(fired.index).filter(|step| step.may.is_some()).cloned() else {
                 let Effective { verb, step, note } = self.effective(name, index, fired, &standing)?;
                 let because = note.map_or(because.clone(), |note| format!("{because}; {note}"));
                 return Some(Due { source, written, verb, step, because, offer, chosen: None, foretold });
@@ -172,8 +172,7 @@ impl Governor {
 
     pub(super) fn roll(&mut self, now: Moment, index: usize, books: &dyn Books) {
         let Some(account) = self.accounts.get_mut(index) else { return };
-        let Some(budget) = self.policy.budgets.get(account.budget) else { return };
-        if account.roll(budget, self.policy.timezone, now.wall, books) {
+        if account.roll(self.policy.timezone, now.wall, books) {
             self.forget_fired(index);
         }
     }
@@ -181,16 +180,15 @@ impl Governor {
     /// Steps that lie ahead once more may fire again.
     pub(super) fn forget_fired(&mut self, index: usize) {
         let Some(account) = self.accounts.get_mut(index) else { return };
-        let Some(budget) = self.policy.budgets.get(account.budget) else { return };
-        account.fired = account.still_behind(budget, account.fired);
+        account.fired = account.still_behind(account.fired);
         for agent in self.agents.values_mut() {
             for steps in [&mut agent.fired, &mut agent.settled] {
-                match account.still_behind(budget, steps.get(&index).copied()) {
+                match account.still_behind(steps.get(&index).copied()) {
                     Some(step) => steps.insert(index, step),
                     None => steps.remove(&index),
                 };
             }
-            let ahead = |step: usize| account.still_behind(budget, Some(step)) != Some(step);
+            let ahead = |step: usize| account.still_behind(Some(step)) != Some(step);
             if agent.chosen.get(&index).is_some_and(|(step, _)| ahead(*step)) {
                 agent.chosen.remove(&index);
             }
@@ -209,9 +207,8 @@ impl Governor {
             }
         };
         let Some(account) = self.accounts.get_mut(index) else { return };
-        let Some(budget) = self.policy.budgets.get(account.budget) else { return };
         account.fired_at = Some(now.wall);
-        let steps = || budget.steps.iter().enumerate().take(fired + 1);
+        let steps = || account.rule.steps.iter().enumerate().take(fired + 1);
         let said = steps()
             .filter(|(_, step)| step.verb == Verb::Warn && step.may.is_none())
             .map(|(index, _)| index)
@@ -231,8 +228,8 @@ impl Governor {
     }
 
     pub(super) fn say_grace(&mut self, index: usize, standing: &Standing) {
-        let Some((account, budget)) = self.account(index) else { return };
-        let uses = budget.grace > 0 && standing.turn_under_way && standing.spent >= standing.limit;
+        let Some(account) = self.account(index) else { return };
+        let uses = account.rule.grace > 0 && standing.turn_under_way && standing.spent >= standing.limit;
         if !uses || account.grace_said {
             return;
         }
@@ -247,14 +244,12 @@ impl Governor {
     pub(super) fn observes(&self, source: Source) -> bool {
         match source {
             Source::Step { account, .. } => self.observes_account(account),
-            Source::Alert(alert) => {
-                self.policy.observe || self.policy.alerts.get(alert).is_some_and(|alert| alert.observe)
-            }
+            Source::Alert(alert) => self.policy.observe || self.alerts.get(alert).is_some_and(|alert| alert.observe),
         }
     }
 
     pub(super) fn observes_account(&self, account: usize) -> bool {
-        self.policy.observe || self.account(account).is_some_and(|(_, budget)| budget.observe)
+        self.policy.observe || self.account(account).is_some_and(|account| account.rule.observe)
     }
 
     /// Keeps the agent from its next request.
@@ -322,7 +317,7 @@ impl Governor {
 
     pub(super) fn counts_minutes(&self, source: Source) -> bool {
         let Source::Step { account, .. } = source else { return false };
-        self.account(account).is_some_and(|(account, _)| account.key.unit == Unit::Minutes)
+        self.account(account).is_some_and(|account| account.key.unit == Unit::Minutes)
     }
 
     fn decided(&mut self, name: &AgentName, due: &Due, because: Vec<String>, would: bool, to: Option<ModelId>) {
@@ -336,7 +331,7 @@ impl Governor {
                 (account.key.budget.clone(), account.key.scope.clone(), None)
             }
             Source::Alert(alert) => {
-                let Some(alert) = self.policy.alerts.get(alert) else { return };
+                let Some(alert) = self.alerts.get(alert) else { return };
                 let written = alert.step_of.is_none().then(|| alert.name.clone());
                 (BudgetName::new(alert.name.as_str()), self.scope_of_alert(name, alert), written)
             }
@@ -378,19 +373,19 @@ fn intent(verb: Verb) -> Option<Intent> {
 }
 
 /// `$4.05 of $5.00 (each run): 80% reached`.
-fn because(account: &Account, budget: &Budget, standing: &Standing, fired: Fired) -> String {
+fn because(account: &Account, standing: &Standing, fired: Fired) -> String {
     let unit = account.key.unit;
     match fired.why {
         Why::NextWouldPass => {
             let next = if unit == Unit::ToolCalls { "call" } else { "request" };
-            let grace = match grace(budget, standing) {
+            let grace = match grace(&account.rule, standing) {
                 0 => String::new(),
                 grace => format!(" and its grace of {}", unit.show(grace)),
             };
             format!("{}: the next {next} would pass the limit{grace}", account.show(standing.reserved))
         }
         Why::Reached if standing.spent >= standing.limit => format!("{}: spent", account.show(0)),
-        Why::Reached => match budget.steps.get(fired.index).map(|step| step.at) {
+        Why::Reached => match account.rule.steps.get(fired.index).map(|step| step.at) {
             Some(Threshold::Share(share)) => {
                 format!("{}: {}% reached", account.show(0), f64::from(share) / 10.0)
             }

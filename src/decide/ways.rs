@@ -22,19 +22,19 @@ impl Governor {
     /// What lets a run start that was refused because a limit is spent, each way in a few words; none where it was
     /// refused for another reason.
     pub fn ways_past_refusal(&self, by: StartedBy) -> Vec<String> {
-        let Some((account, budget)) = self.refused_by.and_then(|index| self.account(index)) else { return Vec::new() };
-        let wait = self.by_waiting(account, budget);
+        let Some(account) = self.refused_by.and_then(|index| self.account(index)) else { return Vec::new() };
+        let wait = self.by_waiting(account);
         let others = match by {
             StartedBy::Before => [self.by_lifting(account), None],
-            StartedBy::Flags | StartedBy::File => [self.by_writing(budget), by_naming_another(account, by)],
+            StartedBy::Flags | StartedBy::File => [self.by_writing(&account.rule), by_naming_another(account, by)],
         };
         wait.into_iter().chain(others.into_iter().flatten()).collect()
     }
 
-    fn by_waiting(&self, account: &Account, budget: &Budget) -> Option<String> {
+    fn by_waiting(&self, account: &Account) -> Option<String> {
         let zone = self.policy.timezone;
         let shown = |at: Timestamp| format!("{} ({zone})", at.with_timezone(&zone).format("%Y-%m-%d %H:%M"));
-        match budget.window {
+        match account.rule.window {
             Window::Life | Window::Total => None,
             Window::Rolling(length) => {
                 Some(format!("what was spent counts for {}, and then no more", duration::show(length)))

@@ -2,7 +2,7 @@
 
 use crate::model::event::{Chosen, Course, Decision, EventKind, GOVERNOR};
 use crate::model::{AgentName, Unit, Verb};
-use crate::policy::rule::{Budget, May, Step};
+use crate::policy::rule::{May, Step};
 use crate::policy::verdict::{Fired, Standing, is_strict};
 
 use super::account::{Account, Books, round_up};
@@ -64,10 +64,9 @@ impl Governor {
         (index, standing, fired): (usize, &Standing, Fired),
         books: &dyn Books,
     ) -> bool {
-        let Some((account, budget)) = self.account(index) else { return false };
-        let Some(step) = budget.steps.get(fired.index).filter(|_| self.pool_of(account).is_some()) else {
-            return false;
-        };
+        let Some(account) = self.account(index) else { return false };
+        let rule = std::sync::Arc::clone(&account.rule);
+        let Some(step) = rule.steps.get(fired.index).filter(|_| self.pool_of(account).is_some()) else { return false };
         let Some(may) = &step.may else { return false };
         let facts = self.facts(now, (name, index), (step, standing), books);
         let Some(chosen) = facts.map(|facts| choose(&facts, may)) else { return false };
@@ -85,7 +84,7 @@ impl Governor {
         books: &dyn Books,
     ) -> Option<Facts> {
         let agent = self.agents.get(name)?;
-        let (account, budget) = self.account(index)?;
+        let account = self.account(index)?;
         let strict = is_strict(step, standing.limit);
         if !agent.turn_under_way() && !strict {
             return None;
@@ -101,7 +100,7 @@ impl Governor {
             unit,
             strict,
             needed: needed(account, step, standing, strict),
-            offer: account.offer(standing.reserved).max(clears(account, budget, standing, strict)),
+            offer: account.offer(standing.reserved).max(clears(account, standing, strict)),
             pool: self.stock(now, account, name, books).filter(|_| !at_rest),
             rate: agent.trend.per_minute(agent.active(now.uptime), unit),
             declared,
@@ -153,7 +152,7 @@ impl Governor {
     ) {
         let Some(key) = self.accounts.get(index).map(|account| account.key.clone()) else { return };
         let reason = chosen.rationale.clone();
-        let shown = self.account(index).map(|(account, _)| account.show(0)).unwrap_or_default();
+        let shown = self.account(index).map(|account| account.show(0)).unwrap_or_default();
         self.effects.push(Effect::Say(format!("decide: {reason} ({shown})")));
         let decision = Decision {
             verb: Verb::Warn,
@@ -190,8 +189,8 @@ impl Governor {
         for name in self.names() {
             let hold = self.agents.get(&name).and_then(|agent| agent.held.as_ref()).filter(|hold| !hold.advised);
             let Some(Source::Step { account, step }) = hold.map(|hold| hold.source) else { continue };
-            let Some((found, budget)) = self.account(account) else { continue };
-            let Some(step) = budget.steps.get(step).filter(|step| step.may.is_some()).cloned() else { continue };
+            let Some(found) = self.account(account) else { continue };
+            let Some(step) = found.rule.steps.get(step).filter(|step| step.may.is_some()).cloned() else { continue };
             if self.pool_of(found).is_none() || self.observes_account(account) {
                 continue;
             }
@@ -242,10 +241,10 @@ fn comes(verb: Verb, step: &Step, may: &May, chosen: Chosen) -> Weighed {
 }
 
 /// By how much the limit should rise at the limit itself, so that no milder step extends it once more at once.
-fn clears(account: &Account, budget: &Budget, standing: &Standing, strict: bool) -> i64 {
+fn clears(account: &Account, standing: &Standing, strict: bool) -> i64 {
     let extends = |step: &&Step| step.may.as_ref().is_some_and(|may| may.extend) && !is_strict(step, standing.limit);
     let rises =
-        budget.steps.iter().filter(|_| strict).filter(extends).map(|step| needed(account, step, standing, false));
+        account.rule.steps.iter().filter(|_| strict).filter(extends).map(|step| needed(account, step, standing, false));
     rises.filter(|rise| *rise <= account.base).max().map_or(0, round_up)
 }
 

@@ -74,7 +74,7 @@ pub fn load(
     if let (Some(budget), Some(place)) = (budget, &draft.budget) {
         fit::check(&draft.agents, budget, place, &mut notes);
     }
-    let budget = budget.cloned();
+    let budget = budget.map(|budget| budget.as_ref().clone());
     mistakes.extend(notes.into_found());
     let place = |mistake: &Mistake| (mistake.file.layer, mistake.span.start, mistake.severity);
     mistakes.sort_by(|one, other| place(one).cmp(&place(other)).then_with(|| one.message.cmp(&other.message)));

@@ -146,7 +146,7 @@ impl Join<'_> {
             FreshLedger::Warn
         };
         Policy {
-            budgets,
+            budgets: budgets.into_iter().map(Arc::new).collect(),
             plan_budgets,
             spawn_limits,
             gates,

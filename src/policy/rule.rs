@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -24,7 +25,7 @@ use crate::usage::price::PriceOverride;
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Budgets of all layers, the outermost layer's first, names unique.
-    pub budgets: Vec<Budget>,
+    pub budgets: Vec<Arc<Budget>>,
     /// Budgets over a ChatGPT plan's own limits; what they do stands among the alerts.
     pub plan_budgets: Vec<PlanBudget>,
     /// Budgets over sub-agents.

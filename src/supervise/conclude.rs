@@ -147,8 +147,8 @@ impl Supervisor {
         self.governor
             .accounts()
             // What one agent was given of a budget is in that one's figures.
-            .filter(|(_, account)| !account.allotted)
-            .map(|(budget, account)| BudgetStanding {
+            .filter(|account| !account.allotted)
+            .map(|account| BudgetStanding {
                 budget: account.key.budget.clone(),
                 scope: account.key.scope.clone(),
                 unit: account.key.unit,
@@ -158,7 +158,7 @@ impl Supervisor {
                 reserved: account.reserved,
                 window_start: account.bounds.start,
                 window_end: account.bounds.end,
-                earlier_known: !fresh.contains(&budget.name.to_string()),
+                earlier_known: !fresh.contains(&account.rule.name.to_string()),
                 unobserved: false,
             })
             .collect()

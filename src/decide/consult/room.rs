@@ -5,7 +5,7 @@ use crate::decide::consult::MOST_FAILURES;
 use crate::decide::governor::Governor;
 use crate::decide::input::Moment;
 use crate::model::{AgentName, Cost, Response, Unit};
-use crate::policy::rule::{Budget, Layer};
+use crate::policy::rule::Layer;
 
 impl Governor {
     /// The question fits: into its share of the limit, and under every limit that it counts for.
@@ -35,7 +35,7 @@ impl Governor {
             adviser.likely.cost = cost;
         }
         let Some(adviser) = &self.adviser else { return Ok(()) };
-        let Some((account, _)) = self.capped(index) else { return Ok(()) };
+        let Some(account) = self.capped(index) else { return Ok(()) };
         let unit = account.key.unit;
         let unpriced = adviser.likely.cost == Cost::Unpriced;
         let next = |unit: Unit| match unit {
@@ -62,17 +62,18 @@ impl Governor {
                 unit.show(each)
             ));
         }
-        let counts = |(budget, account): &(&Budget, &Account)| {
-            !account.is_past(now.wall) && !budget.observe && budget.is_hard() && account.counts(budget, &adviser.likely)
+        let counts = |account: &&Account| {
+            let bound = !account.rule.observe && account.rule.is_hard();
+            !account.is_past(now.wall) && bound && account.counts(&adviser.likely)
         };
-        for (budget, account) in self.accounts().filter(counts) {
+        for account in self.accounts().filter(counts) {
             let unit = account.key.unit;
             let next = match next(unit) {
                 Some(next) => next,
                 None if unit.is_money() => return Err("it has no price".to_owned()),
                 None => continue,
             };
-            if next > self.free(account, budget, Some(name).filter(|_| strict), books) {
+            if next > self.free(account, Some(name).filter(|_| strict), books) {
                 return Err(format!("{} has no room for it", account.show(0)));
             }
         }
@@ -80,13 +81,8 @@ impl Governor {
     }
 
     /// The account that its share is of: the fleet's, else the whole of what is decided about.
-    fn capped(&self, index: usize) -> Option<(&Account, &Budget)> {
-        let fleet = self.accounts.iter().position(|account| {
-            self.policy
-                .budgets
-                .get(account.budget)
-                .is_some_and(|budget| budget.layer == Layer::Fleet && !account.allotted)
-        });
+    fn capped(&self, index: usize) -> Option<&Account> {
+        let fleet = self.accounts.iter().position(|account| account.rule.layer == Layer::Fleet && !account.allotted);
         let whole = || {
             let account = self.accounts.get(index)?;
             let place = self.pool_of(account)?;

@@ -206,7 +206,7 @@ fn a_yes_before_the_limit_goes_on_to_the_next_step() {
     world.works(1_300);
     world.person(1, Answer::NextStep { past: cents(250) });
     world.works(500);
-    assert!(world.governor.accounts().all(|(_, account)| account.extended == 0));
+    assert!(world.governor.accounts().all(|account| account.extended == 0));
     assert!(!world.told().contains("ASK codex: $3.10"), "{}", world.told());
     world.works(1_000);
     world.person(2, Answer::NextStep { past: cents(400) });
@@ -261,7 +261,7 @@ fn what_another_run_was_answered_about_a_step_asks_nobody_here() {
         steps = [{ at = \"50%\", do = \"ask\" }, { at = \"100%\", do = \"stop\" }]\n";
     let mut world = Plan::of(team).started();
     world.works(500);
-    let key = world.governor.accounts().next().unwrap().1.key.clone();
+    let key = world.governor.accounts().next().unwrap().key.clone();
     world.shelf.get_mut().passed.push((key, morning(), Threshold::Share(500)));
     let (approval, answer) = (ApprovalId(9), Answer::NextStep { past: cents(250) });
     let answers = vec![Settled { approval, answer, by: "bob (cli)".to_owned(), reason: None }];
@@ -276,7 +276,7 @@ fn in_a_rolling_window_a_yes_holds_as_long_as_the_window_is() {
         steps = [{ at = \"50%\", do = \"ask\" }, { at = \"100%\", do = \"stop\" }]\n";
     for (when, asks) in [("2026-11-24T09:30:00Z", 0), ("2026-11-24T08:30:00Z", 1)] {
         let mut world = Plan::of(rolling).started();
-        let key = world.governor.accounts().next().unwrap().1.key.clone();
+        let key = world.governor.accounts().next().unwrap().key.clone();
         let mut plan = Plan::of(rolling);
         plan.shelf.passed.push((key, moment(when), Threshold::Share(500)));
         world = plan.started();
@@ -323,7 +323,7 @@ fn an_answer_to_another_run_that_waits_for_the_same_counts_here() {
     let mut world = Plan::of(team).started();
     world.works(3_000);
     world.skip();
-    let key = world.governor.accounts().next().unwrap().1.key.clone();
+    let key = world.governor.accounts().next().unwrap().key.clone();
     let (approval, answer) = (ApprovalId(1), Answer::Extend { amount: cents(200) });
     let answers = vec![Settled { approval, answer, by: "bob (cli)".to_owned(), reason: None }];
     world.shelf.get_mut().extended.insert(key.clone(), cents(200));

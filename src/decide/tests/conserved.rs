@@ -27,7 +27,7 @@ pub(super) fn money_is_conserved(world: &World, said: &str) {
         assert_eq!(pool.taken + passed, spent + promised + pool.size + pool.spoken_for, "{pool:?}: {said}");
         assert!(pool.size >= 0 && pool.spoken_for >= 0 && handed_out <= pool.taken, "{pool:?}: {said}");
     }
-    for (_, account) in world.governor.accounts().filter(|(_, account)| account.allotted) {
+    for account in world.governor.accounts().filter(|account| account.allotted) {
         let pool = world.governor.allotments().into_iter().find(|pool| pool.budget == account.key.budget).unwrap();
         let name = AgentName::new(account.values[0].clone().unwrap());
         assert_eq!(pool.shares[&name].unspent(), (account.limit() - account.spent).max(0), "{name}: {said}");

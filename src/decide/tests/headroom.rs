@@ -38,7 +38,7 @@ impl World {
     }
 
     fn reserved(&self) -> i64 {
-        self.governor.accounts().next().unwrap().1.reserved
+        self.governor.accounts().next().unwrap().reserved
     }
 }
 
@@ -113,7 +113,7 @@ fn one_that_declared_nothing_is_as_dear_as_those_it_shares_an_account_with() {
     world.requests(CODEX, "root", "dear");
     world.answers("root", 1_700);
     assert!(world.requests(SECOND, "second root", "dear"));
-    assert_eq!(world.governor.accounts().nth(1).unwrap().1.reserved, 0);
+    assert_eq!(world.governor.accounts().nth(1).unwrap().reserved, 0);
 }
 
 #[test]
@@ -135,8 +135,8 @@ fn a_budget_of_another_thread_or_model_is_not_charged_with_it() {
     assert!(world.requests(CODEX, "sub", "mid"));
     assert!(world.requests(CODEX, "other sub", "cheap"));
     let reserved = |world: &World, budget: &str| -> i64 {
-        let of = world.governor.accounts().filter(|(of, _)| of.name.as_str() == budget);
-        of.map(|(_, account)| account.reserved).sum()
+        let of = world.governor.accounts().filter(|account| account.rule.name.as_str() == budget);
+        of.map(|account| account.reserved).sum()
     };
     assert_eq!((reserved(&world, "threads"), reserved(&world, "dear")), (cents(70 + 28 + 7), cents(70)));
     world.requests(CODEX, "dear sub", "dear");

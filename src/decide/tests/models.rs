@@ -94,7 +94,7 @@ fn a_sub_agent_on_a_model_that_is_not_allowed_ends_there_and_the_rest_goes_on() 
     // One whose Codex asked no leave for its turn waits at its request, and nothing is kept for it.
     world.names(3, "second sub", "mid", Wants::Request);
     assert!(world.denied(3).is_none() && !world.is_let_through(3) && !world.finished());
-    let reserved = world.governor.accounts().next().unwrap().1.reserved;
+    let reserved = world.governor.accounts().next().unwrap().reserved;
     assert_eq!(reserved, cents(100), "root's next request alone");
     // The root hears of both, once, with its next tool.
     world.hook(4, "root", super::gate::tool());
@@ -163,7 +163,7 @@ fn a_sub_agents_own_limit_ends_that_sub_agent_and_goes_on_when_it_is_lifted() {
     world.hook(4, "root", Wants::Request);
     assert!(!world.is_let_through(3) && world.is_let_through(4) && !world.finished());
     assert_eq!(world.told().matches("nothing more is asked of a model there").count(), 2, "said and kept, once each");
-    let key = world.governor.accounts().find(|(_, account)| account.spent == cents(120)).unwrap().1.key.clone();
+    let key = world.governor.accounts().find(|account| account.spent == cents(120)).unwrap().key.clone();
     world.feed(Input::Elsewhere(News { extensions: vec![(key, cents(200))], ..News::default() }));
     world.phase(CODEX, "root", crate::decide::input::Phase::Tools);
     assert!(world.is_let_through(3), "{}", world.told());

@@ -173,7 +173,7 @@ fn act(world: &mut World, act: &Act) {
             world.feed(Input::Elsewhere(News { answers, ..News::default() }));
         }
         Act::ExtendedElsewhere(cents) => {
-            let key = world.governor.accounts().last().map(|(_, account)| account.key.clone());
+            let key = world.governor.accounts().last().map(|account| account.key.clone());
             let extensions: Vec<_> = key.map(|key| (key, i64::from(cents) * 10_000_000)).into_iter().collect();
             for (key, amount) in &extensions {
                 *world.shelf.get_mut().extended.entry(key.clone()).or_default() += amount;
@@ -402,7 +402,7 @@ fn standing_is_kept(world: &World, said: &str) {
         }
         let name = &agent.setup.name;
         for (index, account) in governor.accounts.iter().enumerate() {
-            let budget = &governor.policy.budgets[account.budget];
+            let budget = &account.rule;
             // After the last call that may be made there is a last word: the next call is what passes the limit.
             if budget.unit() == Unit::ToolCalls
                 || budget.observe
@@ -429,9 +429,9 @@ fn moves(budget: &Budget) -> bool {
 /// Accounts hold what was answered, no more and no less; who is gone claims nothing.
 fn sums_are_right(world: &World) {
     let shelf = world.shelf.borrow();
-    for (budget, account) in world.governor.accounts().filter(|(budget, _)| !moves(budget)) {
+    for account in world.governor.accounts().filter(|account| !moves(&account.rule)) {
         let values = account.per.iter().zip(account.values.iter().map(Option::as_deref)).collect();
-        let query = crate::decide::account::SpentQuery { values, budget, bounds: account.bounds };
+        let query = crate::decide::account::SpentQuery { values, budget: &account.rule, bounds: account.bounds };
         assert_eq!(account.spent, shelf.spent(&query), "{}", account.key.budget);
     }
     if world.governor.agents.values().all(|agent| agent.state == State::Gone) {

@@ -264,11 +264,11 @@ fn a_lift_is_judged_like_an_answer_at_the_start_and_once_more_when_it_is_written
     world.feed(Input::Begin);
     assert_eq!(extended(&world), 0);
     // Another answer has used it up meanwhile: it takes effect no longer.
-    let key = world.governor.accounts().next().unwrap().1.key.clone();
+    let key = world.governor.accounts().next().unwrap().key.clone();
     world.shelf.borrow_mut().given.push((key, morning(), cents(200)));
     world.feed(Input::Launched(AgentName::new(CODEX)));
     assert_eq!(extended(&world), 0);
-    assert_eq!(world.governor.accounts().next().unwrap().1.extended, 0);
+    assert_eq!(world.governor.accounts().next().unwrap().extended, 0);
     assert!(world.told().contains("not extended: answers have extended `each run` by all that they may"));
     assert_eq!(extended(&plan().started()), 1);
 }

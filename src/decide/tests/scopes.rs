@@ -14,7 +14,7 @@ fn a_team_has_its_own_limit() {
     let mut world = Plan::of(&text).started();
     world.works(2_000);
     assert!(!world.finished());
-    assert_eq!(world.governor.accounts().next().unwrap().1.base, cents(900));
+    assert_eq!(world.governor.accounts().next().unwrap().base, cents(900));
     let mut plan = Plan::of(&text);
     plan.agents[0].attribution.team = Some("infra".to_owned());
     let mut world = plan.started();
@@ -38,7 +38,7 @@ fn a_model_is_charged_for_what_it_answered() {
     world.model = "mid".to_owned();
     world.works(1_000);
     let spent: Vec<(String, i64)> =
-        world.governor.accounts().map(|(_, account)| (account.key.scope.clone(), account.spent)).collect();
+        world.governor.accounts().map(|account| (account.key.scope.clone(), account.spent)).collect();
     assert_eq!(spent, [("model=dear".to_owned(), cents(100)), ("model=mid".to_owned(), cents(40))]);
 }
 
@@ -82,10 +82,10 @@ fn a_label_is_counted_apart_and_its_lack_is_a_value() {
     let mut world = plan.started();
     world.works(1_000);
     world.elsewhere("dear", 3_000); // Without a label.
-    let (_, account) = world.governor.accounts().next().unwrap();
+    let account = world.governor.accounts().next().unwrap();
     assert_eq!((account.key.scope.as_str(), account.spent), ("label:lane=fast", cents(100)));
     let world = Plan::of(&text).started();
-    assert_eq!(world.governor.accounts().next().unwrap().1.key.scope, "label:lane=?");
+    assert_eq!(world.governor.accounts().next().unwrap().key.scope, "label:lane=?");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn an_agents_budget_is_its_own_in_every_run() {
     let text = budget("per = \"agent\"\nlimit = \"3 usd\"");
     let plan = Plan::of(&text).spent_before("r0", "2026-11-24T09:00:00Z", "dear", 9_000);
     let world = plan.started();
-    let (_, account) = world.governor.accounts().next().unwrap();
+    let account = world.governor.accounts().next().unwrap();
     assert_eq!((account.spent, account.per.contains(&Dimension::Run)), (0, true));
 }
 

@@ -47,7 +47,7 @@ fn an_extension_elsewhere_releases_who_fits_again() {
     let mut world = Plan::of(TEAM).started();
     world.works(3_000);
     world.skip();
-    let key = world.governor.accounts().next().unwrap().1.key.clone();
+    let key = world.governor.accounts().next().unwrap().key.clone();
     world.feed(Input::Elsewhere(News { extensions: vec![(key.clone(), cents(50))], ..News::default() }));
     world.feed(Input::Elsewhere(News { extensions: vec![(key, cents(50))], ..News::default() }));
     assert_snapshot!(world.told());
@@ -75,7 +75,7 @@ fn what_others_spend_and_lift_may_be_counted_again_instead_of_told() {
         for world in [&mut told, &mut counted, &mut summed] {
             world.works(1_000);
         }
-        let key = told.governor.accounts().next().unwrap().1.key.clone();
+        let key = told.governor.accounts().next().unwrap().key.clone();
         let mut other = response("other", "elsewhere", "dear", tokens, told.now.wall);
         other.run = Some(RunId::new("r2"));
         for world in [&mut told, &mut counted, &mut summed] {

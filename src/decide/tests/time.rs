@@ -54,7 +54,7 @@ fn a_run_that_spans_two_windows_is_counted_in_each() {
     world.works(2_000);
     world.pass(14 * 3_600);
     world.works(2_400);
-    let spent: Vec<i64> = world.governor.accounts().map(|(_, account)| account.spent).collect();
+    let spent: Vec<i64> = world.governor.accounts().map(|account| account.spent).collect();
     assert_eq!(spent, [cents(200), cents(240)]);
     assert!(!world.told().contains("FREEZE"));
     world.works(300);
@@ -83,7 +83,7 @@ fn spend_belongs_to_the_window_of_its_time() {
     world.works(500);
     let late = super::world::response(CODEX, "root", "dear", 300, super::world::moment("2026-11-24T23:59:59Z"));
     world.responds(late);
-    let spent: Vec<i64> = world.governor.accounts().map(|(_, account)| account.spent).collect();
+    let spent: Vec<i64> = world.governor.accounts().map(|account| account.spent).collect();
     assert_eq!(spent, [cents(130), cents(50)]);
 }
 
@@ -296,7 +296,7 @@ fn a_run_whose_time_is_over_does_not_go_on() {
 #[test]
 fn a_limit_in_minutes_that_is_lifted_ends_later_and_not_never() {
     let mut world = Plan::of(&ten_minutes(STOP)).started();
-    let key = world.governor.accounts().next().unwrap().1.key.clone();
+    let key = world.governor.accounts().next().unwrap().key.clone();
     world.skip();
     world.feed(Input::Elsewhere(News { extensions: vec![(key, 60_000)], ..News::default() }));
     assert!(world.told().contains("arm minutes in 660.001s"));

@@ -496,7 +496,7 @@ impl World {
 
     pub(super) fn spent(&self, budget: &str) -> i64 {
         let of = |account: &&crate::decide::account::Account| account.key.budget == BudgetName::new(budget);
-        self.governor.accounts().map(|(_, account)| account).filter(of).map(|account| account.spent).sum()
+        self.governor.accounts().filter(of).map(|account| account.spent).sum()
     }
 }
 
