@@ -11,8 +11,9 @@ use crate::model::{
 };
 use crate::policy::rule::{Act, Alert, Step, Trigger};
 
-use super::account::{Account, Books};
+use super::account::Account;
 use super::agent::{Agent, Hold};
+use super::context::Context;
 use super::effect::{About, Effect, Question};
 use super::effective::Routable;
 use super::governor::Governor;
@@ -26,24 +27,24 @@ const WAIT: Duration = Duration::from_secs(30 * 60);
 
 impl Governor {
     /// What an agent has to show.
-    pub(super) fn progressed(&mut self, now: Moment, name: &AgentName, progress: Progress, books: &dyn Books) {
+    pub(super) fn progressed(&mut self, cx: &Context<'_>, name: &AgentName, progress: Progress) {
         let Some(agent) = self.agents.get_mut(name) else { return };
-        agent.watch.progressed(now.uptime, &agent.progress, &progress);
+        agent.watch.progressed(cx.now.uptime, &agent.progress, &progress);
         agent.progress = progress;
-        self.evaluate_one(now, name, books);
+        self.evaluate_one(cx, name);
     }
 
     /// How much of the plan's own limits is used.
-    pub(super) fn plan_said(&mut self, now: Moment, name: &AgentName, windows: Vec<PlanWindow>, books: &dyn Books) {
+    pub(super) fn plan_said(&mut self, cx: &Context<'_>, name: &AgentName, windows: Vec<PlanWindow>) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         agent.watch.plan = windows;
-        self.evaluate_one(now, name, books);
+        self.evaluate_one(cx, name);
     }
 
     /// The alert's `only` leaves the agent in.
     fn looks_at(&self, alert: &Alert, agent: &Agent) -> bool {
         alert.only.iter().all(|(dimension, patterns)| {
-            let value = agent.value(&self.run, dimension);
+            let value = agent.value(&self.fixed.run, dimension);
             value.is_some_and(|value| patterns.iter().any(|pattern| pattern.is_match(&value)))
         })
     }
@@ -71,25 +72,25 @@ impl Governor {
     }
 
     /// The alerts that are over their mark for this agent and were not carried out; what fell back under may be again.
-    pub(super) fn alarms(&mut self, now: Moment, name: &AgentName, books: &dyn Books) -> Vec<Due> {
+    pub(super) fn alarms(&mut self, cx: &Context<'_>, name: &AgentName) -> Vec<Due> {
         let alerts = Arc::clone(&self.alerts);
         self.forget_let_requests(name);
         let mut due = Vec::new();
         for (index, alert) in alerts.iter().enumerate() {
-            let Some(because) = self.over(now, name, alert, books) else {
+            let Some(because) = self.over(cx, name, alert) else {
                 self.rearm(name, index);
                 continue;
             };
             let Some(agent) = self.agents.get_mut(name) else { break };
-            if self::outdone(agent, &alerts, index, now) {
+            if self::outdone(agent, &alerts, index, cx.now) {
                 agent.watch.fired.insert(index);
             }
-            if agent.watch.fired.contains(&index) || !self.is_sure(now, name, index, alert) {
+            if agent.watch.fired.contains(&index) || !self.is_sure(cx, name, index, alert) {
                 continue;
             }
             let of_step = alert.step_of.zip(self.agents.get(name));
             let because =
-                of_step.and_then(|(step, agent)| reached(agent, step, &alert.name, now.wall)).unwrap_or_else(|| {
+                of_step.and_then(|(step, agent)| reached(agent, step, &alert.name, cx.now.wall)).unwrap_or_else(|| {
                     match alert.trigger {
                         // It begins with the gate's name.
                         Trigger::Request(_) => because,
@@ -98,14 +99,14 @@ impl Governor {
                 });
             match &alert.act {
                 Act::Step(step) => due.extend(self.due_by(name, index, step, because)),
-                Act::Hold => self.hold_for_plan(now, name, (index, alert), because),
+                Act::Hold => self.hold_for_plan(cx, name, (index, alert), because),
             }
         }
-        self.arm_idle(now, name, &alerts);
+        self.arm_idle(cx, name, &alerts);
         due
     }
 
-    fn over(&self, now: Moment, name: &AgentName, alert: &Alert, books: &dyn Books) -> Option<String> {
+    fn over(&self, cx: &Context<'_>, name: &AgentName, alert: &Alert) -> Option<String> {
         let agent = self.agents.get(name)?;
         if !self.looks_at(alert, agent) {
             return None;
@@ -113,12 +114,12 @@ impl Governor {
         match &alert.trigger {
             Trigger::Pace { budget, share } => {
                 let of = |account: &&Account| {
-                    account.key.budget == *budget && account.agents.contains(name) && !account.is_past(now.wall)
+                    account.key.budget == *budget && account.agents.contains(name) && !account.is_past(cx.now.wall)
                 };
-                self.accounts.iter().filter(of).find_map(|account| ahead_of_pace(account, *share, now))
+                self.accounts.iter().filter(of).find_map(|account| ahead_of_pace(account, *share, cx.now))
             }
-            Trigger::Request(gate) => self.meets_unasked(now, agent, *gate, books),
-            trigger => over(agent, trigger, now),
+            Trigger::Request(gate) => self.meets_unasked(cx, agent, *gate),
+            trigger => over(agent, trigger, cx.now),
         }
     }
 
@@ -141,7 +142,7 @@ impl Governor {
     }
 
     /// That there are no changes is said only of a work tree that was looked at just now.
-    fn is_sure(&mut self, now: Moment, name: &AgentName, index: usize, alert: &Alert) -> bool {
+    fn is_sure(&mut self, cx: &Context<'_>, name: &AgentName, index: usize, alert: &Alert) -> bool {
         if !alert.looks_at_work_tree() {
             return true;
         }
@@ -149,7 +150,7 @@ impl Governor {
         match agent.watch.looking.get(&index) {
             Some(since) => agent.progress.looked_at >= Some(*since),
             None => {
-                agent.watch.looking.insert(index, now.uptime);
+                agent.watch.looking.insert(index, cx.now.uptime);
                 self.effects.push(Effect::Look(name.clone()));
                 false
             }
@@ -189,22 +190,22 @@ impl Governor {
     }
 
     /// Looks again when the agent would be idle.
-    fn arm_idle(&mut self, now: Moment, name: &AgentName, alerts: &[Alert]) {
+    fn arm_idle(&mut self, cx: &Context<'_>, name: &AgentName, alerts: &[Alert]) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         if agent.state != State::Running {
             // Who stands still is not idle.
-            agent.watch.heard(now.uptime);
+            agent.watch.heard(cx.now.uptime);
         }
         let idle = alerts.iter().enumerate().filter_map(|(index, alert)| match alert.trigger {
             Trigger::Idle(time) if !agent.watch.fired.contains(&index) => Some(time),
             _ => None,
         });
         let Some(time) = idle.min().filter(|_| agent.is_live() && agent.state != State::Waiting) else { return };
-        if agent.watch.looks_at.is_some_and(|at| at > now.uptime) {
+        if agent.watch.looks_at.is_some_and(|at| at > cx.now.uptime) {
             return;
         }
-        let left = agent.watch.until_idle(now.uptime, time).unwrap_or(time);
-        agent.watch.looks_at = Some(now.uptime.saturating_add(left));
+        let left = agent.watch.until_idle(cx.now.uptime, time).unwrap_or(time);
+        agent.watch.looks_at = Some(cx.now.uptime.saturating_add(left));
         self.effects.push(Effect::Arm(Timer::Idle(name.clone()), left + Duration::from_millis(1)));
     }
 
@@ -218,7 +219,7 @@ impl Governor {
         let route_to = self.next_rung(agent).filter(|_| agent.setup.restartable).map(|rung| rung.model);
         let step = due.step.as_ref();
         let question = Question {
-            run: self.run.clone(),
+            run: self.fixed.run.clone(),
             agent: agent.setup.name.clone(),
             key: BudgetKey {
                 budget: BudgetName::new(alert.name.as_str()),
@@ -240,10 +241,10 @@ impl Governor {
 
     /// What an alert asks is asked until it is answered, for an agent that stands still is under any mark; but a plan's
     /// window begins anew by itself.
-    pub(super) fn alert_applies(&self, now: Moment, name: &AgentName, alert: usize) -> bool {
+    pub(super) fn alert_applies(&self, cx: &Context<'_>, name: &AgentName, alert: usize) -> bool {
         let (agent, alert) = (self.agents.get(name), self.alerts.get(alert));
         agent.zip(alert).is_some_and(|(agent, alert)| match alert.trigger {
-            Trigger::Plan { .. } => over(agent, &alert.trigger, now).is_some(),
+            Trigger::Plan { .. } => over(agent, &alert.trigger, cx.now).is_some(),
             _ => true,
         })
     }
@@ -257,11 +258,11 @@ impl Governor {
     /// What an alert is about, as decisions and questions name it.
     pub(super) fn scope_of_alert(&self, name: &AgentName, alert: &Alert) -> String {
         let plan = alert.step_of.map(|step| format!("{PLAN_SCOPE}{}, ", step.limit.window));
-        format!("{}agent={name}, run={}", plan.unwrap_or_default(), self.run)
+        format!("{}agent={name}, run={}", plan.unwrap_or_default(), self.fixed.run)
     }
 
     /// Lets the agent stand still, without a question, until the plan's window begins anew or a person continues it.
-    fn hold_for_plan(&mut self, now: Moment, name: &AgentName, (index, alert): (usize, &Alert), because: String) {
+    fn hold_for_plan(&mut self, cx: &Context<'_>, name: &AgentName, (index, alert): (usize, &Alert), because: String) {
         let Trigger::Plan { window, .. } = alert.trigger else { return };
         let observes = self.observes(Source::Alert(index));
         let Some(agent) = self.agents.get_mut(name) else { return };
@@ -279,21 +280,21 @@ impl Governor {
         agent.watch.held_for = found;
         let kind = if alert.step_of.is_some() { "budget" } else { "alert" };
         let by = format!("policy ({kind} `{}`)", alert.name);
-        let left = found.and_then(|found| (found.resets? - now.wall).to_std().ok());
+        let left = found.and_then(|found| (found.resets? - cx.now.wall).to_std().ok());
         self.record(
             Some(name),
             EventKind::Braked { brake: Brake::Pause, by: by.clone(), reason: Some(because.clone()) },
         );
-        self.pause(now, name, &Braked { by, reason: Some(because), at: now.wall });
+        self.pause(cx, name, &Braked { by, reason: Some(because), at: cx.now.wall });
         if let Some(left) = left {
             self.effects.push(Effect::Arm(Timer::PlanReset(name.clone()), left + Duration::from_millis(1)));
         }
     }
 
     /// The plan's window began anew for which an agent is held.
-    pub(super) fn plan_reset(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+    pub(super) fn plan_reset(&mut self, cx: &Context<'_>, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
-        let Some(held) = agent.watch.held_for.filter(|held| held.resets.is_some_and(|resets| resets <= now.wall))
+        let Some(held) = agent.watch.held_for.filter(|held| held.resets.is_some_and(|resets| resets <= cx.now.wall))
         else {
             return;
         };
@@ -301,7 +302,7 @@ impl Governor {
         let by = "policy".to_owned();
         let reason = Some(format!("the plan's {} limit began anew", held.length));
         self.record(Some(name), EventKind::Braked { brake: Brake::Continue, by: by.clone(), reason: reason.clone() });
-        self.unpause(now, name, &Braked { by, reason, at: now.wall }, books);
+        self.unpause(cx, name, &Braked { by, reason, at: cx.now.wall });
     }
 }
 

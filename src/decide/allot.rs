@@ -7,10 +7,10 @@ use crate::model::event::{EventKind, GOVERNOR};
 use crate::model::{AgentName, BudgetKey, Dimension, Quantity, Unit};
 use crate::policy::rule::{Allot, AllotBy, Budget, LimitKey, Window};
 
-use super::account::{Account, Books};
+use super::account::Account;
 use super::charge::is_shared;
+use super::context::Context;
 use super::governor::Governor;
-use super::input::Moment;
 use super::pool::{Pool, Share};
 
 /// What each is given of what is left, the reserve aside.
@@ -51,34 +51,34 @@ impl Governor {
     ///
     /// # Errors
     /// What they expect does not fit: in words, for a person.
-    pub(super) fn allot(&mut self, now: Moment, books: &dyn Books) -> Result<(), String> {
+    pub(super) fn allot(&mut self, cx: &Context<'_>) -> Result<(), String> {
         for whole in 0..self.rules.len() {
             let Some(allot) = self.rules.get(whole).and_then(|budget| budget.allot.clone()) else { continue };
-            let current = |account: &Account| account.budget == whole && !account.is_past(now.wall);
+            let current = |account: &Account| account.budget == whole && !account.is_past(cx.now.wall);
             let places: Vec<usize> =
                 self.accounts.iter().enumerate().filter(|(_, account)| current(account)).map(|(i, _)| i).collect();
             for place in places {
-                match self.allot_one(place, &allot, books) {
+                match self.allot_one(cx, place, &allot) {
                     Ok(()) => {}
                     Err(why) if self.observes_account(place) => self.mark(None, format!("would refuse: {why}")),
                     Err(why) => return Err(why),
                 }
             }
         }
-        self.open_allotments(now, books);
+        self.open_allotments(cx);
         Ok(())
     }
 
-    fn allot_one(&mut self, place: usize, allot: &Allot, books: &dyn Books) -> Result<(), String> {
+    fn allot_one(&mut self, cx: &Context<'_>, place: usize, allot: &Allot) -> Result<(), String> {
         let Some(account) = self.account(place) else { return Ok(()) };
         let (unit, key) = (account.key.unit, account.key.clone());
-        let (taken, others) = self.left(account, account, books);
+        let (taken, others) = self.left(cx, account, account);
         let reserve = i128::from(account.limit()) * i128::from(allot.reserve) / 1000;
         let mut tightest =
             (taken.saturating_sub(i64::try_from(reserve).unwrap_or(i64::MAX)), account, others, allot.reserve);
         let wider = self.wider(account);
         for around in &wider {
-            let (left, others) = self.left(around, account, books);
+            let (left, others) = self.left(cx, around, account);
             if left < tightest.0 {
                 tightest = (left, around, others, 0);
             }
@@ -125,8 +125,8 @@ impl Governor {
     }
 
     /// What can be promised of an account to those that spend from `whole`, and what of it other runs claim.
-    fn left(&self, account: &Account, whole: &Account, books: &dyn Books) -> (i64, i64) {
-        let others = if is_shared(&account.rule) { books.reserved_by_others(&account.key).max(0) } else { 0 };
+    fn left(&self, cx: &Context<'_>, account: &Account, whole: &Account) -> (i64, i64) {
+        let others = if is_shared(&account.rule) { cx.books.reserved_by_others(&account.key).max(0) } else { 0 };
         let beside = account.agents.difference(&whole.agents).map(|name| self.promised(account, name));
         let taken = beside.fold(account.spent.saturating_add(others), i64::saturating_add);
         (account.limit().saturating_sub(taken), others)
@@ -149,9 +149,9 @@ impl Governor {
     }
 
     /// Each allotment is an account of its own. An agent that goes on is allotted anew, beside what it has spent.
-    fn open_allotments(&mut self, now: Moment, books: &dyn Books) {
+    fn open_allotments(&mut self, cx: &Context<'_>) {
         for name in self.names() {
-            self.open_current(now, &name, books);
+            self.open_current(cx, &name);
         }
         let mut told = Vec::new();
         for account in &mut self.accounts {

@@ -7,11 +7,11 @@ use crate::model::{AgentName, ApprovalId, BudgetKey, Quantity, Threshold, Verb};
 use crate::policy::rule::Window;
 use crate::policy::verdict::{Standing, is_at_limit, judge};
 
-use super::account::Books;
 use super::agent::{Agent, Hold};
+use super::context::Context;
 use super::effect::{About, Effect, Question};
 use super::governor::Governor;
-use super::input::{Moment, Timer};
+use super::input::Timer;
 use super::lifecycle::{Happening, Intent, State};
 use super::verdicts::{Due, Source};
 
@@ -20,8 +20,8 @@ const ROLLS_MIN: Duration = Duration::from_secs(1);
 const ROLLS_MAX: Duration = Duration::from_secs(600);
 
 impl Governor {
-    pub(super) fn asked(&mut self, now: Moment, name: &AgentName, approval: ApprovalId) {
-        if self.call_asked(now, name, approval) {
+    pub(super) fn asked(&mut self, cx: &Context<'_>, name: &AgentName, approval: ApprovalId) {
+        if self.call_asked(cx, name, approval) {
             return;
         }
         let Some(hold) = self.agents.get_mut(name).and_then(|agent| agent.held.as_mut()) else {
@@ -30,14 +30,20 @@ impl Governor {
         };
         hold.approval = Some(approval);
         let question = hold.question.clone();
-        self.record_question(now, name, approval, question);
-        self.arm_window_end(now);
+        self.record_question(cx, name, approval, question);
+        self.arm_window_end(cx);
     }
 
     /// It is put, and has its number: its deadline runs.
-    pub(super) fn record_question(&mut self, now: Moment, name: &AgentName, approval: ApprovalId, asked: Question) {
+    pub(super) fn record_question(
+        &mut self,
+        cx: &Context<'_>,
+        name: &AgentName,
+        approval: ApprovalId,
+        asked: Question,
+    ) {
         let wait = chrono::TimeDelta::from_std(asked.wait).ok();
-        let deadline = wait.and_then(|wait| now.wall.checked_add_signed(wait));
+        let deadline = wait.and_then(|wait| cx.now.wall.checked_add_signed(wait));
         let (budget, cost) = (Some(asked.key.budget), Some(asked.cost));
         self.record(Some(name), EventKind::Asked { approval, budget, question: asked.text, cost, deadline });
         self.effects.push(Effect::Arm(Timer::Deadline(approval), asked.wait));
@@ -45,7 +51,7 @@ impl Governor {
 
     /// Looks again when the first window ends for which somebody is held; spend leaves a rolling
     /// one little by little.
-    fn arm_window_end(&mut self, now: Moment) {
+    fn arm_window_end(&mut self, cx: &Context<'_>) {
         let held = self.agents.values().filter_map(|agent| agent.held.as_ref());
         let soonest = held
             .filter_map(|hold| {
@@ -53,14 +59,14 @@ impl Governor {
                     Source::Step { account, .. } => account,
                     Source::Alert(alert) => {
                         let anew = self.plan_begins_anew(&hold.question.agent, alert)?;
-                        return (anew - now.wall).to_std().ok();
+                        return (anew - cx.now.wall).to_std().ok();
                     }
                 };
                 let account = self.account(account)?;
                 match account.rule.window {
                     Window::Rolling(length) => Some((length / 60).clamp(ROLLS_MIN, ROLLS_MAX)),
                     Window::Life | Window::Calendar(_) | Window::Between(..) | Window::Total => {
-                        (account.bounds.end? - now.wall).to_std().ok()
+                        (account.bounds.end? - cx.now.wall).to_std().ok()
                     }
                 }
             })
@@ -72,14 +78,13 @@ impl Governor {
 
     pub(super) fn answered(
         &mut self,
-        now: Moment,
+        cx: &Context<'_>,
         approval: ApprovalId,
         answer: &Answer,
         by: &str,
         reason: Option<&str>,
-        books: &dyn Books,
     ) {
-        if self.call_answered(now, approval, answer, (by, reason), books) {
+        if self.call_answered(cx, approval, answer, (by, reason)) {
             return;
         }
         let Some(question) = self.question(approval) else { return };
@@ -88,7 +93,7 @@ impl Governor {
             _ if !question.about.is_of_limit() => None,
             Answer::Extend { amount } => Some(*amount),
             // A route that fits under the limit as it is needs no exception.
-            Answer::Route => (!self.fits_if_routed(&question, books)).then_some(question.extend.amount),
+            Answer::Route => (!self.fits_if_routed(cx, &question)).then_some(question.extend.amount),
             Answer::Allow { .. }
             | Answer::Once
             | Answer::NextStep { .. }
@@ -106,14 +111,14 @@ impl Governor {
             },
         );
         if let Some(amount) = lifted {
-            self.raise(now, &question.key, amount, (by, reason), books);
+            self.raise(cx, &question.key, amount, (by, reason));
             self.extend(&question.agent, question.key.clone(), amount, by, reason);
         }
-        self.obey(now, approval, (answer, by), books);
+        self.obey(cx, approval, (answer, by));
     }
 
     /// Carries out an answer whose extension, if any, is already in the accounts.
-    pub(super) fn obey(&mut self, now: Moment, approval: ApprovalId, (answer, by): (&Answer, &str), books: &dyn Books) {
+    pub(super) fn obey(&mut self, cx: &Context<'_>, approval: ApprovalId, (answer, by): (&Answer, &str)) {
         if let Some(Question { key, about: About::Step { at, .. }, .. }) = self.question(approval)
             && answer.is_yes()
         {
@@ -125,14 +130,14 @@ impl Governor {
             if held.is_none_or(|hold| hold.approval != Some(approval)) {
                 continue;
             }
-            self.let_request_go(now, &name, (answer, by));
+            self.let_request_go(cx, &name, (answer, by));
             match answer {
                 Answer::Extend { .. } | Answer::Allow { .. } | Answer::Once | Answer::NextStep { .. } => {
-                    self.release_or_ask_again(now, &name, books);
+                    self.release_or_ask_again(cx, &name);
                 }
-                Answer::Route => self.route_or_ask_again(now, &name, books),
-                Answer::Refuse | Answer::Stop => self.end_held(now, &name, Intent::Stop),
-                Answer::Kill => self.end_held(now, &name, Intent::Kill),
+                Answer::Route => self.route_or_ask_again(cx, &name),
+                Answer::Refuse | Answer::Stop => self.end_held(cx, &name, Intent::Stop),
+                Answer::Kill => self.end_held(cx, &name, Intent::Kill),
             }
         }
     }
@@ -144,25 +149,25 @@ impl Governor {
         }
     }
 
-    pub(super) fn end_held(&mut self, now: Moment, name: &AgentName, intent: Intent) {
+    pub(super) fn end_held(&mut self, cx: &Context<'_>, name: &AgentName, intent: Intent) {
         self.unhold(name);
         if let Some(agent) = self.agents.get_mut(name) {
             agent.spares_tools = true;
         }
-        self.end(now, name, intent);
+        self.end(cx, name, intent);
     }
 
-    pub(super) fn end_held_or_running(&mut self, now: Moment, name: &AgentName, intent: Intent) {
+    pub(super) fn end_held_or_running(&mut self, cx: &Context<'_>, name: &AgentName, intent: Intent) {
         if let Some(Hold { approval: Some(approval), .. }) = self.unhold(name) {
             self.effects.push(Effect::Withdraw(approval));
         }
-        self.end(now, name, intent);
+        self.end(cx, name, intent);
     }
 
     /// A stop waits for what is under way; a tree that stands still would not come to the end of it.
-    fn end(&mut self, now: Moment, name: &AgentName, intent: Intent) {
+    fn end(&mut self, cx: &Context<'_>, name: &AgentName, intent: Intent) {
         let waits = intent == Intent::Stop && self.agents.get(name).is_some_and(Agent::drains_while_held);
-        self.happen(now, name, if waits { Happening::Await } else { Happening::Wish(intent) });
+        self.happen(cx, name, if waits { Happening::Await } else { Happening::Wish(intent) });
     }
 
     pub(super) fn unhold(&mut self, name: &AgentName) -> Option<Hold> {
@@ -171,7 +176,7 @@ impl Governor {
 
     /// Somebody decided for the next model: goes on with it if nothing hard applies then, else
     /// asks anew. A route that is impossible here leaves it at the limit that was lifted, if any.
-    fn route_or_ask_again(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+    fn route_or_ask_again(&mut self, cx: &Context<'_>, name: &AgentName) {
         let agent = self.agents.get(name).filter(|agent| agent.setup.restartable && agent.root.is_some());
         let rung = agent.and_then(|agent| self.next_rung(agent));
         if let Some(agent) = self.agents.get_mut(name) {
@@ -182,34 +187,34 @@ impl Governor {
             agent.restarting = rung.is_some();
             agent.route_wanted = rung.or(agent.route_wanted.take());
         }
-        self.release_or_ask_again(now, name, books);
+        self.release_or_ask_again(cx, name);
     }
 
     /// What held it is settled: goes on if nothing hard applies any more, else asks anew.
-    pub(super) fn release_or_ask_again(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+    pub(super) fn release_or_ask_again(&mut self, cx: &Context<'_>, name: &AgentName) {
         self.unhold(name);
         if let Some(agent) = self.agents.get_mut(name).filter(|agent| !agent.waits_for_room()) {
             agent.room = None;
         }
-        let due = self.judge_all(now, name, books);
+        let due = self.judge_all(cx, name);
         let hard = due.iter().any(|due| self.is_hard(due));
         if let Some(agent) = self.agents.get_mut(name) {
             agent.question = None;
             agent.restarting &= !hard;
         }
-        self.decide(now, name, due, None);
-        if !hard && self.stays_for_room(now, name, books) {
+        self.decide(cx, name, due, None);
+        if !hard && self.stays_for_room(cx, name) {
             // Others' claims stand in its way, and nothing is asked about those yet.
         } else if !hard {
-            self.go_on(now, name);
+            self.go_on(cx, name);
         } else if matches!(self.agents.get(name).map(|agent| agent.state), Some(State::Held)) {
             self.ask(name);
         }
-        self.reserve(now, name);
+        self.reserve(cx, name);
     }
 
     /// A held agent goes on, with the next model if that is wanted and nothing would be lost.
-    pub(super) fn go_on(&mut self, now: Moment, name: &AgentName) {
+    pub(super) fn go_on(&mut self, cx: &Context<'_>, name: &AgentName) {
         let Some(agent) = self.agents.get(name) else { return };
         let routes = match agent.state {
             State::Held => agent.next_model().is_some(),
@@ -223,48 +228,48 @@ impl Governor {
             | State::Gone => false,
         };
         if routes && agent.pause.is_none() {
-            self.happen(now, name, Happening::Wish(Intent::Route));
+            self.happen(cx, name, Happening::Wish(Intent::Route));
         } else {
-            self.release(now, name);
+            self.release(cx, name);
         }
     }
 
     /// Looks whether those who are held fit again: a window ended, or a limit was lifted elsewhere.
-    pub(super) fn release_who_fits(&mut self, now: Moment, books: &dyn Books) {
+    pub(super) fn release_who_fits(&mut self, cx: &Context<'_>) {
         for name in self.names() {
             let hold = self.agents.get(&name).and_then(|agent| agent.held.clone());
             let Some(Hold { approval: Some(approval), source, .. }) = hold else { continue };
-            if !self.still_applies(now, &name, source, books) {
+            if !self.still_applies(cx, &name, source) {
                 self.effects.push(Effect::Withdraw(approval));
-                self.release_or_ask_again(now, &name, books);
+                self.release_or_ask_again(cx, &name);
             }
         }
-        self.arm_window_end(now);
+        self.arm_window_end(cx);
     }
 
     /// The step that holds an agent, or a severer one of its budget, applies still.
-    pub(super) fn still_applies(&mut self, now: Moment, name: &AgentName, source: Source, books: &dyn Books) -> bool {
+    pub(super) fn still_applies(&mut self, cx: &Context<'_>, name: &AgentName, source: Source) -> bool {
         let (account, step) = match source {
             Source::Step { account, step } => (account, step),
-            Source::Alert(alert) => return self.alert_applies(now, name, alert),
+            Source::Alert(alert) => return self.alert_applies(cx, name, alert),
         };
-        self.count_minutes(now);
-        self.roll(now, account, books);
-        let Some(standing) = self.standing(account, name, books) else { return false };
+        self.count_minutes(cx);
+        self.roll(cx, account);
+        let Some(standing) = self.standing(cx, account, name) else { return false };
         let Some(found) = self.account(account) else { return false };
         let standing = Standing { fired: step.checked_sub(1), ..standing };
-        !found.is_past(now.wall) && judge(&found.rule, &standing).is_some() && self.concerns(account, name)
+        !found.is_past(cx.now.wall) && judge(&found.rule, &standing).is_some() && self.concerns(account, name)
     }
 
-    pub(super) fn deadline(&mut self, now: Moment, approval: ApprovalId, books: &dyn Books) {
-        if self.call_expired(now, approval) {
+    pub(super) fn deadline(&mut self, cx: &Context<'_>, approval: ApprovalId) {
+        if self.call_expired(cx, approval) {
             return;
         }
-        self.release_who_fits(now, books);
+        self.release_who_fits(cx);
         let Some(question) = self.question(approval) else { return };
         let answer = match question.otherwise {
             // A route by deadline may not lift the limit: nobody allowed it.
-            Verb::Route if self.fits_if_routed(&question, books) => Answer::Route,
+            Verb::Route if self.fits_if_routed(cx, &question) => Answer::Route,
             Verb::Route if question.about == About::Alert && question.route_to.is_some() => Answer::Route,
             Verb::Kill => Answer::Kill,
             Verb::Route | Verb::Warn | Verb::Steer | Verb::Throttle | Verb::Ask | Verb::Stop => Answer::Stop,
@@ -280,7 +285,7 @@ impl Governor {
             Some(&question.agent),
             EventKind::Answered { approval, answer: answer.clone(), by: "deadline".to_owned(), reason: None },
         );
-        self.obey(now, approval, (&answer, "deadline"), books);
+        self.obey(cx, approval, (&answer, "deadline"));
     }
 
     pub(super) fn question(&self, approval: ApprovalId) -> Option<Question> {
@@ -309,7 +314,7 @@ impl Governor {
         let extend = Quantity { unit: account.key.unit, amount: due.offer };
         let step = due.step.as_ref();
         let question = Question {
-            run: self.run.clone(),
+            run: self.fixed.run.clone(),
             agent: name.clone(),
             key: account.key.clone(),
             text: due.reason(),

@@ -10,9 +10,10 @@ use crate::model::{AgentName, Dimension, ThreadId, Timestamp, Verb};
 
 use super::account::Account;
 use super::agent::{Agent, Thread};
+use super::context::Context;
 use super::effect::Effect;
 use super::governor::Governor;
-use super::input::{HookId, Moment, Phase, Wants};
+use super::input::{HookId, Phase, Wants};
 use super::verdicts::{Due, Source};
 
 /// Why nothing more is asked on a thread.
@@ -111,11 +112,11 @@ impl Governor {
     }
 
     /// Limits that were lifted, or whose window has moved on, bar nothing any more.
-    pub(super) fn unbar_limits(&mut self, now: Moment, name: &AgentName) {
+    pub(super) fn unbar_limits(&mut self, cx: &Context<'_>, name: &AgentName) {
         let accounts = &self.accounts;
         let over = |bar: &Bar| {
             let account = bar.limit.and_then(|limit| Some((limit, accounts.get(limit.account)?)));
-            account.is_some_and(|(limit, account)| limit.is_over(account, now.wall))
+            account.is_some_and(|(limit, account)| limit.is_over(account, cx.now.wall))
         };
         let Some(agent) = self.agents.get_mut(name) else { return };
         let open: Vec<ThreadId> =

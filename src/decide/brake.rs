@@ -4,11 +4,11 @@ use crate::clocks::GATE_WITHIN;
 use crate::model::event::EventKind;
 use crate::model::{AgentName, ApprovalId, Brake, Braked};
 
-use super::account::Books;
 use super::agent::Agent;
+use super::context::Context;
 use super::effect::Effect;
 use super::governor::Governor;
-use super::input::{Moment, Timer};
+use super::input::Timer;
 use super::lifecycle::{After, Happening, Intent, State};
 
 impl Agent {
@@ -38,7 +38,7 @@ impl Governor {
     }
 
     /// A person uses the brake on all agents.
-    pub(super) fn braked(&mut self, now: Moment, brake: Brake, braked: &Braked, books: &dyn Books) {
+    pub(super) fn braked(&mut self, cx: &Context<'_>, brake: Brake, braked: &Braked) {
         for name in self.names() {
             if self.agents.get(&name).is_none_or(|agent| agent.is_past(brake)) {
                 continue;
@@ -46,52 +46,52 @@ impl Governor {
             let (by, reason) = (braked.by.clone(), braked.reason.clone());
             self.record(Some(&name), EventKind::Braked { brake, by, reason });
             match brake {
-                Brake::Pause => self.pause(now, &name, braked),
-                Brake::Continue => self.unpause(now, &name, braked, books),
-                Brake::Stop => self.end_by_hand(now, &name, Intent::Stop, &format!("stopped {}", braked.text())),
-                Brake::Kill => self.end_by_hand(now, &name, Intent::Kill, &format!("killed {}", braked.text())),
+                Brake::Pause => self.pause(cx, &name, braked),
+                Brake::Continue => self.unpause(cx, &name, braked),
+                Brake::Stop => self.end_by_hand(cx, &name, Intent::Stop, &format!("stopped {}", braked.text())),
+                Brake::Kill => self.end_by_hand(cx, &name, Intent::Kill, &format!("killed {}", braked.text())),
             }
         }
     }
 
     /// A person has used the brake, and somebody else wrote it down and told of it.
-    pub(super) fn paused(&mut self, now: Moment, pause: Option<&Braked>, books: &dyn Books) {
+    pub(super) fn paused(&mut self, cx: &Context<'_>, pause: Option<&Braked>) {
         for name in self.names() {
             match pause {
-                Some(braked) => self.stand_still(now, &name, braked),
-                None => self.end_pause(now, &name, "continued".to_owned(), books),
+                Some(braked) => self.stand_still(cx, &name, braked),
+                None => self.end_pause(cx, &name, "continued".to_owned()),
             }
         }
     }
 
-    pub(super) fn pause(&mut self, now: Moment, name: &AgentName, braked: &Braked) {
+    pub(super) fn pause(&mut self, cx: &Context<'_>, name: &AgentName, braked: &Braked) {
         if self.agents.get(name).is_some_and(|agent| agent.pause.is_none()) {
-            self.say(name, &format!("paused {}; to go on: govern continue {}", braked.text(), self.run));
-            self.stand_still(now, name, braked);
+            self.say(name, &format!("paused {}; to go on: govern continue {}", braked.text(), cx.run));
+            self.stand_still(cx, name, braked);
         }
     }
 
     /// A hold for a question stays one: the agent is paused besides.
-    fn stand_still(&mut self, now: Moment, name: &AgentName, braked: &Braked) {
+    fn stand_still(&mut self, cx: &Context<'_>, name: &AgentName, braked: &Braked) {
         let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.pause.is_none()) else { return };
         agent.pause = Some(braked.clone());
         if agent.held.is_none() && agent.question.is_none() {
             agent.because = format!("paused {}", braked.text());
         }
-        self.happen(now, name, Happening::Wish(Intent::Pause));
-        self.reserve(now, name);
+        self.happen(cx, name, Happening::Wish(Intent::Pause));
+        self.reserve(cx, name);
     }
 
-    pub(super) fn unpause(&mut self, now: Moment, name: &AgentName, braked: &Braked, books: &dyn Books) {
+    pub(super) fn unpause(&mut self, cx: &Context<'_>, name: &AgentName, braked: &Braked) {
         if self.agents.get(name).is_some_and(|agent| agent.pause.is_some()) {
             let what = format!("continued {}", braked.text());
             self.say(name, &what);
-            self.end_pause(now, name, what, books);
+            self.end_pause(cx, name, what);
         }
     }
 
     /// Goes on, unless a question keeps it or a step of a budget holds it now.
-    fn end_pause(&mut self, now: Moment, name: &AgentName, what: String, books: &dyn Books) {
+    fn end_pause(&mut self, cx: &Context<'_>, name: &AgentName, what: String) {
         let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.pause.is_some()) else { return };
         agent.pause = None;
         let (state, at_rest) = (agent.state, !agent.turn_under_way());
@@ -104,14 +104,14 @@ impl Governor {
         }
         // Between turns nothing is asked of a model, and so nothing of a person.
         if at_rest {
-            self.go_on(now, name);
+            self.go_on(cx, name);
         } else {
-            self.release_or_ask_again(now, name, books);
+            self.release_or_ask_again(cx, name);
         }
-        self.evaluate(now, name, books);
+        self.evaluate(cx, name);
     }
 
-    fn end_by_hand(&mut self, now: Moment, name: &AgentName, intent: Intent, what: &str) {
+    fn end_by_hand(&mut self, cx: &Context<'_>, name: &AgentName, intent: Intent, what: &str) {
         self.say(name, what);
         self.last_hard = None;
         self.note_limit_in_the_way(name);
@@ -120,24 +120,24 @@ impl Governor {
             agent.because = what.to_owned();
         }
         self.spare_no_tools(name);
-        self.end_held_or_running(now, name, intent);
+        self.end_held_or_running(cx, name, intent);
     }
 
     /// What kept an agent is settled: it goes on, unless it is paused.
-    pub(super) fn release(&mut self, now: Moment, name: &AgentName) {
+    pub(super) fn release(&mut self, cx: &Context<'_>, name: &AgentName) {
         let paused = self.agents.get(name).is_some_and(|agent| agent.pause.is_some());
-        self.happen(now, name, if paused { Happening::Park } else { Happening::Release });
+        self.happen(cx, name, if paused { Happening::Park } else { Happening::Release });
     }
 
     /// One that is started again is paused again, and one that may get past the gate is stopped by signals; a screen
     /// not before it is clear that its hooks do not ask.
-    pub(super) fn keep_paused(&mut self, now: Moment, name: &AgentName) {
+    pub(super) fn keep_paused(&mut self, cx: &Context<'_>, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.pause.is_some()) else { return };
         let loose = agent.gate.is_shut() && !agent.is_kept_at_gate();
         let doubted = std::mem::replace(&mut agent.gate.doubted, loose);
         match agent.state {
-            State::Starting(None) | State::Running => self.happen(now, name, Happening::Wish(Intent::Pause)),
-            State::Paused if loose && !agent.setup.full_screen => self.happen(now, name, Happening::Loose),
+            State::Starting(None) | State::Running => self.happen(cx, name, Happening::Wish(Intent::Pause)),
+            State::Paused if loose && !agent.setup.full_screen => self.happen(cx, name, Happening::Loose),
             State::Paused if loose && !doubted => {
                 self.effects.push(Effect::Arm(Timer::Gate(name.clone()), GATE_WITHIN));
             }
@@ -152,10 +152,10 @@ impl Governor {
     }
 
     /// Its hooks were waited for.
-    pub(super) fn expect_at_gate(&mut self, now: Moment, name: &AgentName) {
+    pub(super) fn expect_at_gate(&mut self, cx: &Context<'_>, name: &AgentName) {
         let loose = |agent: &&Agent| agent.state == State::Paused && agent.gate.doubted && !agent.is_kept_at_gate();
         if self.agents.get(name).filter(loose).is_some() {
-            self.happen(now, name, Happening::Loose);
+            self.happen(cx, name, Happening::Loose);
         }
     }
 }

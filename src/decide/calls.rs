@@ -6,12 +6,12 @@ use crate::model::event::{Answer, EventKind, ToolVerdict};
 use crate::model::{AgentName, ApprovalId, BudgetKey, BudgetName, Quantity, ThreadId, Unit, Verb};
 use crate::policy::rule::{GateVerb, Refusal};
 
-use super::account::Books;
 use super::agent::Agent;
+use super::context::Context;
 use super::effect::{About, Effect, Question};
 use super::gate::Gate;
 use super::governor::Governor;
-use super::input::{HookId, Judged, Moment, ToolCall, Wants};
+use super::input::{HookId, Judged, ToolCall, Wants};
 use super::lifecycle::Intent;
 use super::reach::Nobody;
 
@@ -78,12 +78,12 @@ impl Governor {
     /// word for word. Time is that of the run's own clock.
     pub(super) fn allow_again(
         &mut self,
-        now: Moment,
+        cx: &Context<'_>,
         key: BudgetKey,
         name: &AgentName,
         (time, by): (Option<Duration>, String),
     ) {
-        let until = time.map(|time| now.uptime.saturating_add(time));
+        let until = time.map(|time| cx.now.uptime.saturating_add(time));
         if let Some(agent) = self.agents.get_mut(name) {
             agent.gate.allowed.push(Allowed { key, until, by });
         }
@@ -91,18 +91,12 @@ impl Governor {
 
     /// Who let this very call run before, if that still holds. What was said before the run was stopped is in the
     /// books.
-    pub(super) fn allowed_before(
-        &self,
-        now: Moment,
-        name: &AgentName,
-        key: &BudgetKey,
-        books: &dyn Books,
-    ) -> Option<String> {
+    pub(super) fn allowed_before(&self, cx: &Context<'_>, name: &AgentName, key: &BudgetKey) -> Option<String> {
         let gate = &self.agents.get(name)?.gate;
         match gate.allowed.iter().rev().find(|allowed| allowed.key == *key) {
-            Some(own) => own.until.is_none_or(|until| now.uptime < until).then(|| own.by.clone()),
+            Some(own) => own.until.is_none_or(|until| cx.now.uptime < until).then(|| own.by.clone()),
             None => {
-                let leave = books.let_again(key).filter(|leave| leave.holds(now.wall))?;
+                let leave = cx.books.let_again(key).filter(|leave| leave.holds(cx.now.wall))?;
                 Some(said_in(&leave.by, leave.approval))
             }
         }
@@ -111,13 +105,12 @@ impl Governor {
     /// A tool meets a gate: it is refused, asked about, or only noted.
     pub(super) fn meet_gate(
         &mut self,
-        now: Moment,
+        cx: &Context<'_>,
         name: &AgentName,
         hook: HookId,
         (judged, call): (&Judged, &ToolCall),
-        books: &dyn Books,
     ) {
-        if judged.would || self.policy.observe {
+        if judged.would || cx.policy.observe {
             let verb = if judged.verb == GateVerb::Deny { "deny" } else { "ask" };
             self.say(name, &format!("would {verb}: {}", judged.because));
             return;
@@ -125,19 +118,19 @@ impl Governor {
         let (wait, otherwise) = match judged.verb {
             GateVerb::Deny => {
                 self.say(name, &format!("deny: {}", judged.because));
-                return self.refuse_call(now, name, hook, (&judged.because, None));
+                return self.refuse_call(cx, name, hook, (&judged.because, None));
             }
             GateVerb::Ask { wait, otherwise } => (wait, otherwise),
         };
         let key = self.call_key(name, &judged.rule, call);
-        match self.allowed_before(now, name, &key, books) {
+        match self.allowed_before(cx, name, &key) {
             Some(by) => {
                 if let Some(agent) = self.agents.get_mut(name) {
                     agent.gate.passes.insert(hook, by);
                 }
             }
             None => match self.nobody_for(None) {
-                Some(nobody) => self.refuse_unasked(now, name, hook, (judged, otherwise), nobody),
+                Some(nobody) => self.refuse_unasked(cx, name, hook, (judged, otherwise), nobody),
                 None => self.ask_about(name, hook, key, (judged, call), (wait, otherwise)),
             },
         }
@@ -146,7 +139,7 @@ impl Governor {
     /// A tool that nobody can be asked about: the gate's `else` is done at once.
     fn refuse_unasked(
         &mut self,
-        now: Moment,
+        cx: &Context<'_>,
         name: &AgentName,
         hook: HookId,
         (judged, otherwise): (&Judged, Refusal),
@@ -156,24 +149,24 @@ impl Governor {
         match otherwise {
             Refusal::Deny => {
                 self.say(name, &what);
-                self.refuse_call(now, name, hook, (&what, None));
+                self.refuse_call(cx, name, hook, (&what, None));
             }
-            Refusal::Stop => self.stop_because(now, name, what),
-            Refusal::Kill => self.kill_because(now, name, what),
+            Refusal::Stop => self.stop_because(cx, name, what),
+            Refusal::Kill => self.kill_because(cx, name, what),
         }
     }
 
-    fn kill_because(&mut self, now: Moment, name: &AgentName, what: String) {
+    fn kill_because(&mut self, cx: &Context<'_>, name: &AgentName, what: String) {
         self.say(name, &what);
         if let Some(agent) = self.agents.get_mut(name) {
             agent.because = what;
         }
-        self.end_held_or_running(now, name, Intent::Kill);
+        self.end_held_or_running(cx, name, Intent::Kill);
     }
 
     /// What a question about a call is about: what one call may, another may not, and equal calls are the same.
     pub(super) fn call_key(&self, name: &AgentName, rule: &str, call: &ToolCall) -> BudgetKey {
-        let scope = format!("run={}, agent={name}, call={} {}", self.run, call.tool, call.digest);
+        let scope = format!("run={}, agent={name}, call={} {}", self.fixed.run, call.tool, call.digest);
         let budget = BudgetName::new(rule);
         BudgetKey { budget, scope, window_start: None, unit: Unit::ToolCalls }
     }
@@ -196,7 +189,7 @@ impl Governor {
             return;
         }
         let question = Question {
-            run: self.run.clone(),
+            run: self.fixed.run.clone(),
             agent: name.clone(),
             key,
             text: format!("{}: {}: {}", judged.because, call.tool, call.short),
@@ -212,12 +205,12 @@ impl Governor {
     }
 
     /// The question about a tool has its number; says whether there was one.
-    pub(super) fn call_asked(&mut self, now: Moment, name: &AgentName, approval: ApprovalId) -> bool {
+    pub(super) fn call_asked(&mut self, cx: &Context<'_>, name: &AgentName, approval: ApprovalId) -> bool {
         let Some(asks) = self.agents.get_mut(name).map(|agent| &mut agent.gate.asks) else { return false };
         let unnumbered = asks.values().find(|ask| ask.is_unnumbered());
         let Some(question) = unnumbered.map(|ask| ask.question.clone()) else { return false };
         asks.values_mut().filter(|ask| ask.question.key == question.key).for_each(|ask| ask.approval = Some(approval));
-        self.record_question(now, name, approval, question);
+        self.record_question(cx, name, approval, question);
         self.put_next(name);
         true
     }
@@ -225,39 +218,37 @@ impl Governor {
     /// A person answered about a tool; says whether the question was one of those.
     pub(super) fn call_answered(
         &mut self,
-        now: Moment,
+        cx: &Context<'_>,
         approval: ApprovalId,
         answer: &Answer,
         (by, reason): (&str, Option<&str>),
-        books: &dyn Books,
     ) -> bool {
         let Some((name, _)) = self.asked_about(approval) else { return false };
         let (said, reason_said) = (by.to_owned(), reason.map(str::to_owned));
         let answered = EventKind::Answered { approval, answer: answer.clone(), by: said, reason: reason_said };
         self.record(Some(&name), answered);
-        self.call_settled(now, approval, answer, (by, reason), books)
+        self.call_settled(cx, approval, answer, (by, reason))
     }
 
     /// Carries out an answer about a tool that is written down already; says whether the question was one of those.
     pub(super) fn call_settled(
         &mut self,
-        now: Moment,
+        cx: &Context<'_>,
         approval: ApprovalId,
         answer: &Answer,
         (by, reason): (&str, Option<&str>),
-        books: &dyn Books,
     ) -> bool {
         let Some((name, hooks, ask)) = self.take_asks(approval) else { return false };
         match answer {
             Answer::Extend { .. } | Answer::Once | Answer::NextStep { .. } | Answer::Route => {}
             Answer::Allow { seconds } => {
                 let leave = (seconds.map(Duration::from_secs), said_in(by, approval));
-                self.allow_again(now, ask.question.key, &name, leave);
+                self.allow_again(cx, ask.question.key, &name, leave);
             }
             Answer::Refuse => {
                 let because = reason.map_or_else(String::new, |reason| format!(": {reason}"));
                 let why = format!("{by} refused it{because}");
-                hooks.iter().for_each(|hook| self.refuse_call(now, &name, *hook, (&why, Some(by))));
+                hooks.iter().for_each(|hook| self.refuse_call(cx, &name, *hook, (&why, Some(by))));
                 return true;
             }
             Answer::Stop | Answer::Kill => {
@@ -265,16 +256,16 @@ impl Governor {
                     agent.because = format!("{by} answered approval {approval}");
                 }
                 let intent = if *answer == Answer::Kill { Intent::Kill } else { Intent::Stop };
-                self.end_held_or_running(now, &name, intent);
+                self.end_held_or_running(cx, &name, intent);
                 return true;
             }
         }
-        hooks.into_iter().for_each(|hook| self.allow_call(now, &name, hook, (by, books)));
+        hooks.into_iter().for_each(|hook| self.allow_call(cx, &name, hook, by));
         true
     }
 
     /// Nobody answered about a tool in time; says whether the question was one of those.
-    pub(super) fn call_expired(&mut self, now: Moment, approval: ApprovalId) -> bool {
+    pub(super) fn call_expired(&mut self, cx: &Context<'_>, approval: ApprovalId) -> bool {
         let Some((name, hooks, ask)) = self.take_asks(approval) else { return false };
         let otherwise = ask.question.about.at_gate().unwrap_or(Refusal::Deny);
         let answer = match otherwise {
@@ -289,10 +280,10 @@ impl Governor {
         match otherwise {
             Refusal::Deny => {
                 self.effects.push(Effect::Say(what.clone()));
-                hooks.iter().for_each(|hook| self.refuse_call(now, &name, *hook, (&what, Some("deadline"))));
+                hooks.iter().for_each(|hook| self.refuse_call(cx, &name, *hook, (&what, Some("deadline"))));
             }
-            Refusal::Stop => self.stop_because(now, &name, what),
-            Refusal::Kill => self.kill_because(now, &name, what),
+            Refusal::Stop => self.stop_because(cx, &name, what),
+            Refusal::Kill => self.kill_because(cx, &name, what),
         }
         true
     }
@@ -336,11 +327,11 @@ impl Governor {
         Some((name, hooks, ask))
     }
 
-    fn allow_call(&mut self, now: Moment, name: &AgentName, hook: HookId, (by, books): (&str, &dyn Books)) {
+    fn allow_call(&mut self, cx: &Context<'_>, name: &AgentName, hook: HookId, by: &str) {
         // What else holds the agent, holds this tool too.
         let lets = |agent: &Agent| agent.pause.is_none() && agent.gate.lets_go(agent.state, hook);
-        if self.agents.get(name).is_some_and(lets) && self.calls_fit(name, books) {
-            self.answer_allowed(now, name, hook, Some(by));
+        if self.agents.get(name).is_some_and(lets) && self.calls_fit(cx, name) {
+            self.answer_allowed(cx, name, hook, Some(by));
         }
     }
 
@@ -359,10 +350,10 @@ impl Governor {
         }
     }
 
-    fn refuse_call(&mut self, now: Moment, name: &AgentName, hook: HookId, (why, by): (&str, Option<&str>)) {
+    fn refuse_call(&mut self, cx: &Context<'_>, name: &AgentName, hook: HookId, (why, by): (&str, Option<&str>)) {
         let spends = self.agents.get(name).and_then(|agent| agent.gate.asker_of(hook));
         if let Some(thread) = spends {
-            return self.refuse_request(now, name, &thread, why);
+            return self.refuse_request(cx, name, &thread, why);
         }
         let Some((thread, wants)) = self.agents.get_mut(name).and_then(|agent| agent.gate.take(hook)) else { return };
         if let Wants::Tool(call) = wants {

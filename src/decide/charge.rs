@@ -6,8 +6,9 @@ use crate::model::{AgentName, Dimension, Response, ThreadId, Unit};
 use crate::policy::rule::{Budget, Rung, Window};
 use crate::policy::verdict::Standing;
 
-use super::account::{Account, Books, amount};
+use super::account::{Account, amount};
 use super::agent::Agent;
+use super::context::Context;
 use super::effect::Effect;
 use super::foretold::binds;
 use super::governor::Governor;
@@ -26,41 +27,41 @@ pub(super) enum Recorded<'a> {
 impl Governor {
     /// Opens the accounts that an agent's spend of this moment falls under, as far as they are known
     /// before a model answers.
-    pub(super) fn open_current(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+    pub(super) fn open_current(&mut self, cx: &Context<'_>, name: &AgentName) {
         let Some(agent) = self.agents.get(name) else { return };
-        let timezone = self.policy.timezone;
+        let timezone = cx.policy.timezone;
         let known_late = |dim: &Dimension| matches!(dim, Dimension::Thread | Dimension::Model);
         let budgets = self.rules.iter().enumerate();
         // To place an account takes a calendar; to see that it is there does not.
         let is_open = |index: usize, budget: &Budget| {
             let mut own = self.accounts.iter().filter(|a| a.budget == index && a.agents.contains(name));
             own.any(|a| {
-                let current = matches!(budget.window, Window::Rolling(_)) || a.bounds.contains(now.wall);
-                current && a.per.iter().zip(&a.values).all(|(dim, value)| agent.value(&self.run, dim) == *value)
+                let current = matches!(budget.window, Window::Rolling(_)) || a.bounds.contains(cx.now.wall);
+                current && a.per.iter().zip(&a.values).all(|(dim, value)| agent.value(cx.run, dim) == *value)
             })
         };
         let mut places: Vec<Account> = budgets
             .filter(|(index, budget)| !budget.per.iter().any(known_late) && !is_open(*index, budget))
             .filter_map(|(index, budget)| {
-                Account::place(index, budget, timezone, now.wall, |dim| agent.value(&self.run, dim))
+                Account::place(index, budget, timezone, cx.now.wall, |dim| agent.value(cx.run, dim))
             })
             .collect();
-        let past = self.accounts.iter().filter(|account| account.is_past(now.wall) && account.agents.contains(name));
-        places.extend(past.filter_map(|account| account.in_window_of(timezone, now.wall)));
+        let past = self.accounts.iter().filter(|account| account.is_past(cx.now.wall) && account.agents.contains(name));
+        places.extend(past.filter_map(|account| account.in_window_of(timezone, cx.now.wall)));
         for account in places {
-            self.open(account, name, books);
+            self.open(cx, account, name);
         }
     }
 
     /// Opens the accounts of the thread and the model that Codex names before it asks: one that is spent binds this very
     /// request, in a new run as well.
-    pub(super) fn open_for_request(&mut self, now: Moment, name: &AgentName, thread: &ThreadId, books: &dyn Books) {
+    pub(super) fn open_for_request(&mut self, cx: &Context<'_>, name: &AgentName, thread: &ThreadId) {
         let Some(agent) = self.agents.get(name) else { return };
         let model = agent.threads.get(thread).and_then(|thread| thread.model.as_ref());
         let value = |dimension: &Dimension| match dimension {
             Dimension::Thread => Some(thread.to_string()),
             Dimension::Model => model.map(ToString::to_string),
-            other => agent.value(&self.run, other),
+            other => agent.value(cx.run, other),
         };
         let known = |dimension: &Dimension| *dimension != Dimension::Model || model.is_some();
         let late = |dimension: &&Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
@@ -70,20 +71,20 @@ impl Governor {
                 let mut late = budget.per.iter().chain(budget.only.iter().map(|(dim, _)| dim)).filter(late).peekable();
                 late.peek().is_some() && late.all(known)
             })
-            .filter_map(|(index, budget)| Account::place(index, budget, self.policy.timezone, now.wall, value))
+            .filter_map(|(index, budget)| Account::place(index, budget, cx.policy.timezone, cx.now.wall, value))
             .collect();
         for place in places {
-            self.open(place, name, books);
+            self.open(cx, place, name);
         }
     }
 
-    pub(super) fn open(&mut self, mut account: Account, agent: &AgentName, books: &dyn Books) -> Option<usize> {
+    pub(super) fn open(&mut self, cx: &Context<'_>, mut account: Account, agent: &AgentName) -> Option<usize> {
         let found = self.accounts.iter_mut().find(|a| a.key == account.key && a.budget == account.budget);
         if let Some(found) = found {
             found.agents.insert(agent.clone());
             return None;
         }
-        account.open(books);
+        account.open(cx.books);
         if matches!(account.rule.window, Window::Life) && account.spent > 0 {
             account.pass_mild_steps();
         }
@@ -94,14 +95,14 @@ impl Governor {
 
     /// Adds a response to the accounts it falls under. An account that is opened for it has it
     /// already: the ledger is asked after the response was written.
-    pub(super) fn charge(&mut self, response: &Response, own: Option<&AgentName>, books: &dyn Books) {
+    pub(super) fn charge(&mut self, cx: &Context<'_>, response: &Response, own: Option<&AgentName>) {
         for index in 0..self.rules.len() {
             let Some(budget) = self.rules.get(index) else { continue };
             let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
-            let Some(place) = Account::place(index, budget, self.policy.timezone, response.at, value) else { continue };
+            let Some(place) = Account::place(index, budget, cx.policy.timezone, response.at, value) else { continue };
             let unit = place.key.unit;
             let opened = match own {
-                Some(agent) => self.open(place.clone(), agent, books).is_some(),
+                Some(agent) => self.open(cx, place.clone(), agent).is_some(),
                 None => false,
             };
             if opened {
@@ -118,19 +119,19 @@ impl Governor {
     /// run, and those of a team, say, that the other run was not told of.
     pub(super) fn charge_beside(
         &mut self,
+        cx: &Context<'_>,
         response: &Response,
         recorded: &Response,
         own: Option<&AgentName>,
-        books: &dyn Books,
     ) {
         for index in 0..self.rules.len() {
             let Some(budget) = self.rules.get(index) else { continue };
             let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
-            let Some(place) = Account::place(index, budget, self.policy.timezone, response.at, value) else { continue };
+            let Some(place) = Account::place(index, budget, cx.policy.timezone, response.at, value) else { continue };
             let has_it = !place.per.contains(&Dimension::Run) && place.counts(recorded);
             let key = place.key.clone();
             if let Some(agent) = own {
-                self.open(place, agent, books);
+                self.open(cx, place, agent);
             }
             for account in self.accounts.iter_mut().filter(|a| !has_it && a.key == key && a.budget == index) {
                 let amount = amount(response, key.unit);
@@ -143,27 +144,27 @@ impl Governor {
     /// Adds a response to the accounts it falls under, whoever has recorded it.
     pub(super) fn charge_as(
         &mut self,
+        cx: &Context<'_>,
         recorded: Recorded<'_>,
         response: &Response,
         own: Option<&AgentName>,
-        books: &dyn Books,
     ) {
         match recorded {
-            Recorded::Here => self.charge(response, own, books),
-            Recorded::Elsewhere(row) => self.charge_beside(response, row, own, books),
+            Recorded::Here => self.charge(cx, response, own),
+            Recorded::Elsewhere(row) => self.charge_beside(cx, response, row, own),
         }
     }
 
     /// How an account stands for one of its agents.
-    pub(super) fn standing(&self, index: usize, name: &AgentName, books: &dyn Books) -> Option<Standing> {
+    pub(super) fn standing(&self, cx: &Context<'_>, index: usize, name: &AgentName) -> Option<Standing> {
         let account = self.account(index)?;
         let agent = self.agents.get(name)?;
-        let reserved = self.reserved_with(index, agent, agent.next_model(), books)?;
+        let reserved = self.reserved_with(cx, index, agent, agent.next_model())?;
         let fits = account.spent < account.limit() && account.spent.saturating_add(reserved) <= account.limit();
         let settled = agent.settled.get(&index).filter(|_| fits);
         let began_before = agent.began_spent.as_ref().is_none_or(|spent| !spent.contains(&index));
         // A route that has to wait makes no room for a request that does not.
-        let routed = if agent.is_at_safe_point() { self.reserved_if_routed(index, agent, books) } else { None };
+        let routed = if agent.is_at_safe_point() { self.reserved_if_routed(cx, index, agent) } else { None };
         Some(Standing {
             limit: account.limit(),
             spent: account.spent,
@@ -177,22 +178,22 @@ impl Governor {
 
     /// What would be reserved of an account if the agent went on with its next model down; `None`
     /// where it can't.
-    pub(super) fn reserved_if_routed(&self, index: usize, agent: &Agent, books: &dyn Books) -> Option<i64> {
+    pub(super) fn reserved_if_routed(&self, cx: &Context<'_>, index: usize, agent: &Agent) -> Option<i64> {
         let rung = self.next_rung(agent).filter(|_| agent.setup.restartable)?;
-        self.reserved_with(index, agent, Some(&rung), books)
+        self.reserved_with(cx, index, agent, Some(&rung))
     }
 
     /// What is reserved of an account with the agent on this model: others' claims and what its own
     /// and its peers' threads are likely to add.
-    fn reserved_with(&self, index: usize, agent: &Agent, rung: Option<&Rung>, books: &dyn Books) -> Option<i64> {
+    fn reserved_with(&self, cx: &Context<'_>, index: usize, agent: &Agent, rung: Option<&Rung>) -> Option<i64> {
         let account = self.account(index)?;
         let own = self.predicted(account, agent, rung);
-        Some(own.saturating_add(self.reserved_beside(account, agent, books)))
+        Some(own.saturating_add(self.reserved_beside(cx, account, agent)))
     }
 
     /// What others than this agent have reserved of an account.
-    pub(super) fn reserved_beside(&self, account: &Account, agent: &Agent, books: &dyn Books) -> i64 {
-        let others = if is_shared(&account.rule) { books.reserved_by_others(&account.key).max(0) } else { 0 };
+    pub(super) fn reserved_beside(&self, cx: &Context<'_>, account: &Account, agent: &Agent) -> i64 {
+        let others = if is_shared(&account.rule) { cx.books.reserved_by_others(&account.key).max(0) } else { 0 };
         let peers = account.agents.iter().filter(|peer| **peer != agent.setup.name);
         let beside = peers.filter_map(|peer| self.agents.get(peer)).map(|peer| self.claim(account, peer));
         let asked = self.adviser.as_ref().map_or(0, |adviser| adviser.claim(account));
@@ -201,8 +202,8 @@ impl Governor {
     }
 
     /// What is left of an account beside all that is claimed; who is `held` adds no more than it was promised.
-    pub(super) fn free(&self, account: &Account, held: Option<&AgentName>, books: &dyn Books) -> i64 {
-        let others = if is_shared(&account.rule) { books.reserved_by_others(&account.key).max(0) } else { 0 };
+    pub(super) fn free(&self, cx: &Context<'_>, account: &Account, held: Option<&AgentName>) -> i64 {
+        let others = if is_shared(&account.rule) { cx.books.reserved_by_others(&account.key).max(0) } else { 0 };
         let own = self.adviser.as_ref().map_or(0, |adviser| adviser.claim(account));
         let claim = |name: &AgentName| match self.agents.get(name) {
             _ if held == Some(name) => self.promised(account, name),
@@ -254,7 +255,7 @@ impl Governor {
 
     /// Claims what the live threads are likely to add, or what their agents were promised; one that is held and was
     /// promised nothing claims nothing.
-    pub(super) fn reserve(&mut self, now: Moment, name: &AgentName) {
+    pub(super) fn reserve(&mut self, cx: &Context<'_>, name: &AgentName) {
         let mut claims = Vec::new();
         for (index, account) in self.accounts.iter().enumerate().filter(|(_, a)| a.agents.contains(name)) {
             // A tool call is judged and counted in one transaction: nothing is claimed in between.
@@ -266,7 +267,7 @@ impl Governor {
             let amount = agents
                 .map(|agent| self.claim(account, agent))
                 .chain(asked)
-                .filter(|_| !account.is_past(now.wall) && !claims_none)
+                .filter(|_| !account.is_past(cx.now.wall) && !claims_none)
                 .fold(0_i64, i64::saturating_add);
             if amount != account.reserved || !account.is_claimed_so {
                 claims.push((index, amount));
@@ -281,15 +282,15 @@ impl Governor {
         }
     }
 
-    pub(super) fn reserve_all(&mut self, now: Moment) {
+    pub(super) fn reserve_all(&mut self, cx: &Context<'_>) {
         for name in self.names() {
-            self.reserve(now, &name);
+            self.reserve(cx, &name);
         }
     }
 
-    pub(super) fn arm_minutes(&mut self, now: Moment) {
+    pub(super) fn arm_minutes(&mut self, cx: &Context<'_>) {
         self.lifted_time = false;
-        self.count_minutes(now);
+        self.count_minutes(cx);
         let running = |name: &&AgentName| self.agents.get(name).is_some_and(|agent| agent.state == State::Running);
         let soonest = self
             .accounts
@@ -315,12 +316,12 @@ impl Governor {
     }
 
     /// Time passes by itself: what budgets in minutes have spent is counted when they are judged.
-    pub(super) fn count_minutes(&mut self, now: Moment) {
+    pub(super) fn count_minutes(&mut self, cx: &Context<'_>) {
         for index in 0..self.accounts.len() {
             let Some(account) = self.accounts.get(index).filter(|account| account.key.unit == Unit::Minutes) else {
                 continue;
             };
-            let spent = self.active_millis(account, now);
+            let spent = self.active_millis(account, cx.now);
             if let Some(account) = self.accounts.get_mut(index) {
                 account.spent = spent;
             }

@@ -20,14 +20,15 @@ use crate::model::{
 use crate::policy::rule::{GovernorModel, May};
 use crate::policy::verdict::Standing;
 
-use super::account::{Account, Books, amount};
+use super::account::{Account, amount};
 use super::advice::{self, Question};
 use super::agent::Agent;
 use super::charge::Recorded;
 use super::choice::Facts;
+use super::context::Context;
 use super::effect::Effect;
 use super::governor::Governor;
-use super::input::{Moment, Timer};
+use super::input::Timer;
 use super::lifecycle::{Happening, Intent, State};
 
 /// What a first question is taken to cost: Codex's own instructions, the figures, an answer with some thought.
@@ -156,9 +157,9 @@ impl Governor {
     /// The policy's governor model can be asked here; what it costs belongs there.
     #[must_use]
     pub fn advised(mut self, attribution: Attribution) -> Self {
-        self.adviser = self.policy.governor.clone().map(|model| {
+        self.adviser = self.fixed.policy.governor.clone().map(|model| {
             let likely = Response {
-                run: Some(self.run.clone()),
+                run: Some(self.fixed.run.clone()),
                 agent: Some(AgentName::new(GOVERNOR)),
                 thread: ThreadId::new(GOVERNOR),
                 root: ThreadId::new(GOVERNOR),
@@ -196,11 +197,10 @@ impl Governor {
     /// What is chosen where the rule chose so; `None`: a model is asked, and this comes later.
     pub(super) fn take_advice(
         &mut self,
-        now: Moment,
+        cx: &Context<'_>,
         (name, account, step): (&AgentName, usize, usize),
         (facts, may, standing): (&Facts, &May, &Standing),
         rule: Chosen,
-        books: &dyn Books,
     ) -> Option<Chosen> {
         let of = (name.clone(), account);
         let free = matches!(self.agents.get(name)?.state, State::Starting(None) | State::Running);
@@ -222,7 +222,7 @@ impl Governor {
         if !free || offers.len() < 2 {
             return Some(rule);
         }
-        if let Err(why) = self.may_consult(now, name, (account, facts.strict), books) {
+        if let Err(why) = self.may_consult(cx, name, (account, facts.strict)) {
             self.say_not_asked(name, why);
             return Some(rule);
         }
@@ -266,16 +266,10 @@ impl Governor {
     }
 
     /// Its Codex has ended, or could not be started.
-    pub(super) fn consulted(
-        &mut self,
-        now: Moment,
-        id: ConsultId,
-        answer: Result<String, NoAdvice>,
-        books: &dyn Books,
-    ) {
+    pub(super) fn consulted(&mut self, cx: &Context<'_>, id: ConsultId, answer: Result<String, NoAdvice>) {
         let Some(adviser) = self.adviser.as_mut() else { return };
         let Some((_, before)) = adviser.busy.take_if(|(busy, _)| *busy == id) else { return };
-        // All that it wrote is read: what is not on record by now never will be, and was perhaps served.
+        // All that it wrote is read: what is not on record by cx.now never will be, and was perhaps served.
         let unrecorded = adviser.answers.len() == before;
         let asked = !matches!(answer, Err(NoAdvice::NotStarted(_)));
         adviser.lost = adviser.lost.saturating_add(u32::from(unrecorded && asked));
@@ -283,7 +277,7 @@ impl Governor {
         let of = adviser.find(id);
         match (&answer, &of) {
             (Ok(_), Some(_)) => adviser.failures = 0,
-            (Err(_), Some(_)) => adviser.fails(now.uptime),
+            (Err(_), Some(_)) => adviser.fails(cx.now.uptime),
             // That nobody waits for it any longer was counted when it was so.
             (_, None) => {}
         }
@@ -299,22 +293,22 @@ impl Governor {
         }
         if let Some(of) = of {
             let answer = answer.map_err(|(NoAdvice::NotStarted(why) | NoAdvice::Failed(why))| why);
-            self.obey_advice(now, of, answer, books);
+            self.obey_advice(cx, of, answer);
         }
         self.consult_next();
-        self.reserve_all(now);
+        self.reserve_all(cx);
     }
 
     /// Nobody waits for this answer any longer.
-    pub(super) fn advice_is_late(&mut self, now: Moment, id: ConsultId, books: &dyn Books) {
+    pub(super) fn advice_is_late(&mut self, cx: &Context<'_>, id: ConsultId) {
         let Some(adviser) = &self.adviser else { return };
         let Some(of) = adviser.find(id) else { return };
         let seconds = adviser.model.timeout.as_secs();
         if let Some(adviser) = self.adviser.as_mut() {
-            adviser.fails(now.uptime);
+            adviser.fails(cx.now.uptime);
         }
         self.give_up(id);
-        self.obey_advice(now, of, Err(format!("no answer within {seconds} s")), books);
+        self.obey_advice(cx, of, Err(format!("no answer within {seconds} s")));
     }
 
     /// A question that is under way is broken off.
@@ -325,7 +319,7 @@ impl Governor {
     }
 
     /// What is to be done with the answer, or without one, is decided by how things stand now.
-    fn obey_advice(&mut self, now: Moment, of: (AgentName, usize), answer: Result<String, String>, books: &dyn Books) {
+    fn obey_advice(&mut self, cx: &Context<'_>, of: (AgentName, usize), answer: Result<String, String>) {
         let Some(adviser) = self.adviser.as_mut() else { return };
         let Some(Pending { id, step, .. }) = adviser.asked.remove(&of) else { return };
         let (ok, detail) = (answer.is_ok(), answer.as_ref().err().cloned().unwrap_or_default());
@@ -336,29 +330,29 @@ impl Governor {
             matches!(state, State::Paused | State::Freezing(Intent::Pause) | State::Starting(Some(Intent::Pause)))
         };
         if self.agents.get(&name).is_some_and(|agent| agent.pause.is_none() && held(agent.state)) {
-            self.release_or_ask_again(now, &name, books);
+            self.release_or_ask_again(cx, &name);
         }
-        self.evaluate_one(now, &name, books);
+        self.evaluate_one(cx, &name);
         if let Some(adviser) = self.adviser.as_mut() {
             adviser.given = None;
         }
     }
 
     /// Who is asked about at its limit waits there; questions about those that are over are withdrawn.
-    pub(super) fn keep_for_advice(&mut self, now: Moment) {
+    pub(super) fn keep_for_advice(&mut self, cx: &Context<'_>) {
         let Some(adviser) = &self.adviser else { return };
         let asked: Vec<(AgentName, usize)> = adviser.asked.keys().cloned().collect();
         for of in asked {
             if !self.agents.get(&of.0).is_some_and(Agent::is_live) {
                 self.withdraw_consult(&of);
-                self.reserve_all(now);
+                self.reserve_all(cx);
                 continue;
             }
             let holds = self.adviser.as_ref().is_some_and(|adviser| adviser.holds(&of.0));
             let goes = |state: State| matches!(state, State::Starting(None) | State::Running);
             if holds && self.agents.get(&of.0).is_some_and(|agent| goes(agent.state)) {
-                self.happen(now, &of.0, Happening::Wish(Intent::Pause));
-                self.reserve(now, &of.0);
+                self.happen(cx, &of.0, Happening::Wish(Intent::Pause));
+                self.reserve(cx, &of.0);
             }
         }
         self.consult_next();
@@ -376,13 +370,7 @@ impl Governor {
     }
 
     /// A question was answered: it counts like any response of the run.
-    pub(super) fn adviser_spent(
-        &mut self,
-        now: Moment,
-        response: &Response,
-        recorded: Recorded<'_>,
-        books: &dyn Books,
-    ) -> bool {
+    pub(super) fn adviser_spent(&mut self, cx: &Context<'_>, response: &Response, recorded: Recorded<'_>) -> bool {
         let own = response.agent.as_ref().filter(|agent| agent.as_str() == GOVERNOR).cloned();
         let (Some(adviser), Some(own)) = (self.adviser.as_mut(), own) else { return false };
         let dearer = adviser.answers.is_empty()
@@ -392,10 +380,10 @@ impl Governor {
             adviser.likely = response.clone();
         }
         adviser.answers.push(response.clone());
-        self.charge_as(recorded, response, None, books);
+        self.charge_as(cx, recorded, response, None);
         self.spend_share(&own, response);
         for name in self.names() {
-            self.evaluate_one(now, &name, books);
+            self.evaluate_one(cx, &name);
         }
         true
     }

@@ -13,12 +13,12 @@ use crate::policy::alert::{Act, Alert, Trigger};
 use crate::policy::gate::{Likely, Request, judge_request};
 use crate::policy::rule::{GateVerb, Policy, Refusal, Step, Threshold};
 
-use super::account::Books;
 use super::agent::{Agent, Thread, p80};
 use super::calls::said_in;
+use super::context::Context;
 use super::effect::{About, Question};
 use super::governor::Governor;
-use super::input::{HookId, Judged, Moment, ToolCall};
+use super::input::{HookId, Judged, ToolCall};
 use super::verdicts::Due;
 
 impl Governor {
@@ -26,7 +26,7 @@ impl Governor {
     /// ask before its requests.
     #[must_use]
     pub fn watches_requests(mut self) -> Self {
-        let requests = alerts(&self.policy);
+        let requests = alerts(&self.fixed.policy);
         self.alerts = self.alerts.iter().cloned().chain(requests).collect();
         self
     }
@@ -61,23 +61,16 @@ impl Governor {
         let last = agent.threads.get(thread).and_then(|thread| thread.recent().last()?.model.as_ref());
         let request = Request {
             model: on.or(last).map(|model| model.as_str()),
-            value: &|dimension| agent.value(&self.run, dimension),
+            value: &|dimension| agent.value(&self.fixed.run, dimension),
             likely: self.likely_cost(agent, thread),
         };
-        let verdict = judge_request(&self.policy.gates, &request)?;
-        let rule = self.policy.gates.get(verdict.index)?.name.to_string();
+        let verdict = judge_request(&self.fixed.policy.gates, &request)?;
+        let rule = self.fixed.policy.gates.get(verdict.index)?.name.to_string();
         Some(Judged { rule, verb: verdict.verb, because: verdict.because.join("; "), would: verdict.observe })
     }
 
     /// A request is about to be sent: it may meet a gate.
-    pub(super) fn meet_request_gate(
-        &mut self,
-        now: Moment,
-        name: &AgentName,
-        hook: HookId,
-        of: (&ThreadId, &dyn Books),
-    ) {
-        let (thread, books) = of;
+    pub(super) fn meet_request_gate(&mut self, cx: &Context<'_>, name: &AgentName, hook: HookId, thread: &ThreadId) {
         let Some(agent) = self.agents.get(name) else { return };
         // One request is met once: whether it is sent again, or was held by signals before it came here.
         let again = agent.threads.get(thread).is_some_and(|known| agent.gate.asks_again(hook, known));
@@ -88,19 +81,19 @@ impl Governor {
         let call = request_to(agent, thread);
         let key = self.call_key(name, &judged.rule, &call);
         if !agent.held.iter().chain(&agent.question).any(|hold| hold.question.key == key) {
-            self.meet_gate(now, name, hook, (&judged, &call), books);
+            self.meet_gate(cx, name, hook, (&judged, &call));
         }
     }
 
     /// What is asked about a request that is held by signals: the same as of one that waits at the gate.
     pub(super) fn question_of_request(&self, agent: &Agent, due: &Due, gate: usize) -> Option<Question> {
-        let gate = self.policy.gates.get(gate)?;
+        let gate = self.fixed.policy.gates.get(gate)?;
         let GateVerb::Ask { wait, otherwise } = gate.verb else { return None };
         let (thread, _) =
             agent.threads.iter().find(|(id, thread)| self.is_met(agent, (id, thread), gate.name.as_str()))?;
         let call = request_to(agent, thread);
         Some(Question {
-            run: self.run.clone(),
+            run: self.fixed.run.clone(),
             agent: agent.setup.name.clone(),
             key: self.call_key(&agent.setup.name, gate.name.as_str(), &call),
             text: format!("{}: {}: {}", due.because, call.tool, call.short),
@@ -114,7 +107,7 @@ impl Governor {
     }
 
     /// A person answered about a request that is held by signals.
-    pub(super) fn let_request_go(&mut self, now: Moment, name: &AgentName, (answer, by): (&Answer, &str)) {
+    pub(super) fn let_request_go(&mut self, cx: &Context<'_>, name: &AgentName, (answer, by): (&Answer, &str)) {
         let Some(agent) = self.agents.get(name) else { return };
         let Some(hold) = agent.held.as_ref().filter(|hold| matches!(hold.question.about, About::Request(_))) else {
             return;
@@ -127,7 +120,7 @@ impl Governor {
             agent.watch.let_go.extend(met);
         }
         if let (Answer::Allow { seconds }, Some(approval)) = (answer, approval) {
-            self.allow_again(now, key, name, (seconds.map(Duration::from_secs), said_in(by, approval)));
+            self.allow_again(cx, key, name, (seconds.map(Duration::from_secs), said_in(by, approval)));
         }
     }
 
@@ -150,32 +143,32 @@ impl Governor {
     pub(super) fn refuse_prompt(&mut self, name: &AgentName, thread: &ThreadId) {
         let Some(agent) = self.agents.get(name).filter(|agent| agent.setup.full_screen) else { return };
         let refused = self.judge_next(agent, thread).filter(|judged| judged.verb == GateVerb::Deny && !judged.would);
-        if let Some(judged) = refused.filter(|_| !self.policy.observe) {
+        if let Some(judged) = refused.filter(|_| !self.fixed.policy.observe) {
             self.bar(name, thread, judged.because, None);
         }
     }
 
     /// A gate or a person refuses a request. A sub-agent's, or one at a person's screen, waits until it is interrupted;
     /// any other agent ends before it is sent.
-    pub(super) fn refuse_request(&mut self, now: Moment, name: &AgentName, thread: &ThreadId, why: &str) {
+    pub(super) fn refuse_request(&mut self, cx: &Context<'_>, name: &AgentName, thread: &ThreadId, why: &str) {
         let Some(agent) = self.agents.get(name) else { return };
         let sub_agent = agent.threads.get(thread).is_some_and(|known| known.is_sub_agent(thread));
         if sub_agent || agent.setup.full_screen {
             return self.bar(name, thread, why.to_owned(), None);
         }
-        self.stop_because(now, name, format!("the request is refused: {why}"));
+        self.stop_because(cx, name, format!("the request is refused: {why}"));
     }
 
     /// Why the next request of an agent meets this gate, where its Codex does not ask first.
-    pub(super) fn meets_unasked(&self, now: Moment, agent: &Agent, gate: usize, books: &dyn Books) -> Option<String> {
+    pub(super) fn meets_unasked(&self, cx: &Context<'_>, agent: &Agent, gate: usize) -> Option<String> {
         if agent.gate.holds_requests() {
             return None;
         }
-        let rule = self.policy.gates.get(gate)?.name.as_str();
+        let rule = cx.policy.gates.get(gate)?.name.as_str();
         let (thread, _) = agent.threads.iter().find(|found| self.is_met(agent, *found, rule))?;
         let name = &agent.setup.name;
         let key = self.call_key(name, rule, &request_to(agent, thread));
-        let allowed = self.allowed_before(now, name, &key, books).is_some();
+        let allowed = self.allowed_before(cx, name, &key).is_some();
         self.judge_next(agent, thread).filter(|_| !allowed).map(|judged| judged.because)
     }
 }

@@ -77,7 +77,7 @@ impl Governor {
         if self.next_rung(agent).is_some() {
             return Routable::Yes;
         }
-        if agent.last_response().is_none() && !self.policy.models.ladder.is_empty() {
+        if agent.last_response().is_none() && !self.fixed.policy.models.ladder.is_empty() {
             return Routable::Unknown;
         }
         if let Some(model) = self.unpriced_below(agent) {

@@ -105,7 +105,7 @@ impl Governor {
     }
 
     pub(super) fn quoted(&self, model: &ModelId, response: &Response) -> Cost {
-        (self.quote)(model, &response.tier, response.at, &response.tokens)
+        self.fixed.quoted(model, response)
     }
 }
 

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clocks::Clocks;
 use crate::model::event::EventKind;
-use crate::model::{
-    AgentName, ApprovalId, Braked, BudgetName, Cost, ModelId, Response, RunId, ServiceTier, ThreadId, Timestamp,
-    Tokens, Verb,
-};
+use crate::model::{AgentName, ApprovalId, Braked, BudgetName, Response, RunId, ThreadId, Verb};
 use crate::policy::rule::{Alert, Budget, Policy};
 
 use super::account::{Account, Books};
@@ -18,6 +16,8 @@ use super::agent::{Agent, AgentSetup, Hold};
 use super::before::Before;
 use super::charge::Recorded;
 use super::consult::Adviser;
+use super::context::Context;
+use super::context::Fixed;
 use super::effect::{Effect, Question};
 use super::input::{Input, Interrupt, Moment, Phase, Timer};
 use super::lifecycle::{Happening, Intent, State};
@@ -26,8 +26,7 @@ use super::pace::Pace;
 use super::pool::Pool;
 use super::reach::Nobody;
 
-/// What tokens would cost with a model: the price table, handed in so that the governor needs none.
-pub type Quoter = Box<dyn Fn(&ModelId, &ServiceTier, Timestamp, &Tokens) -> Cost>;
+pub use super::context::Quoter;
 
 /// All that a governor is made of.
 pub struct Setup {
@@ -51,14 +50,11 @@ pub struct Setup {
 
 /// Decides for one run. Holds no clock, no file, no process.
 pub struct Governor {
-    pub(super) run: RunId,
-    pub(super) policy: Arc<Policy>,
+    pub(super) fixed: Rc<Fixed>,
     /// The policy's budgets, and after them those that allotments are judged by.
     pub(super) rules: Vec<Arc<Budget>>,
     /// The policy's alerts, as far as this governor looks at any.
     pub(super) alerts: Arc<[Alert]>,
-    pub(super) nobody: Option<Nobody>,
-    pub(super) quote: Quoter,
     pub(super) observe_within: Duration,
     pub(super) lift: Option<Lift>,
     pub(super) lifted: Option<Lifted>,
@@ -112,12 +108,9 @@ impl Governor {
         };
         let agents = setup.agents.into_iter().map(|agent| (agent.name.clone(), waiting(agent))).collect();
         Self {
-            run: setup.run,
             rules: setup.policy.budgets.clone(),
             alerts: setup.policy.alerts.clone().into(),
-            policy: setup.policy,
-            nobody: setup.nobody,
-            quote: setup.quote,
+            fixed: Rc::new(Fixed { run: setup.run, policy: setup.policy, nobody: setup.nobody, quote: setup.quote }),
             observe_within: Clocks::STANDARD.observe,
             lift: setup.lift,
             lifted: None,
@@ -152,7 +145,7 @@ impl Governor {
     /// goes wrong, not for one where nothing can be known. What they cannot judge is said aloud instead
     /// ([`Self::warns_of_unobserved`]), and the agent goes on.
     pub fn enforces(&self) -> bool {
-        !self.policy.observe
+        !self.fixed.policy.observe
             && self
                 .rules
                 .iter()
@@ -161,7 +154,7 @@ impl Governor {
 
     /// Some alert, or budget over a plan's own limit, could hold or end an agent here, if it sees what it does.
     pub fn warns_of_unobserved(&self) -> bool {
-        !self.policy.observe && self.alerts.iter().any(|alert| !alert.observe && alert.is_hard())
+        !self.fixed.policy.observe && self.alerts.iter().any(|alert| !alert.observe && alert.is_hard())
     }
 
     /// How each budget stands for this run.
@@ -205,119 +198,121 @@ impl Governor {
 
     /// The policy in force.
     pub fn policy(&self) -> &Policy {
-        &self.policy
+        &self.fixed.policy
     }
 
     /// Takes one input and says what is to be done, in order.
     #[must_use]
     pub fn handle(&mut self, now: Moment, input: Input, books: &dyn Books) -> Vec<Effect> {
-        self.recount_for_waiting(now, books);
+        let fixed = Rc::clone(&self.fixed);
+        let cx = &fixed.at(now, books);
+        self.recount_for_waiting(cx);
         match input {
             // What it spent is known in a moment: until then nobody else is let through for it.
             Input::Phase { agent, thread, root, phase, by_answer: true } => {
                 self.stands(&agent, thread, root, phase);
                 return Vec::new();
             }
-            Input::Begin => self.begin(now, books),
-            Input::Launched(agent) => self.launched(now, &agent, books),
-            Input::Responded(response) => self.responded(now, &response, Recorded::Here, books),
+            Input::Begin => self.begin(cx),
+            Input::Launched(agent) => self.launched(cx, &agent),
+            Input::Responded(response) => self.responded(cx, &response, Recorded::Here),
             Input::Taken { response, recorded } => {
-                self.responded(now, &response, Recorded::Elsewhere(&recorded), books);
+                self.responded(cx, &response, Recorded::Elsewhere(&recorded));
             }
-            Input::Failed { agent, thread, cut_off } => self.request_failed(now, (&agent, &thread), cut_off, books),
+            Input::Failed { agent, thread, cut_off } => self.request_failed(cx, (&agent, &thread), cut_off),
             Input::Unanswered { agent, thread } => self.unanswered(&agent, &thread),
-            Input::Untold { agent, thread } => self.answered_untold(now, &agent, &thread, books),
+            Input::Untold { agent, thread } => self.answered_untold(cx, &agent, &thread),
             Input::Phase { agent, thread, root, phase, by_answer: false } => {
                 if self.stands(&agent, thread, root, phase) {
-                    self.heard(now, &agent);
-                    self.evaluate(now, &agent, books);
+                    self.heard(cx, &agent);
+                    self.evaluate(cx, &agent);
                 }
             }
-            Input::Elsewhere(news) => self.elsewhere(now, news, books),
-            Input::Recount => self.recount(now, books),
-            Input::Frozen(agent) => self.frozen(now, &agent, books),
+            Input::Elsewhere(news) => self.elsewhere(cx, news),
+            Input::Recount => self.recount(cx),
+            Input::Frozen(agent) => self.frozen(cx, &agent),
             Input::Ended(agent) => {
                 self.unobserved_at_end(&agent);
                 self.outcome(&agent, true, "");
-                self.happen(now, &agent, Happening::Ended);
+                self.happen(cx, &agent, Happening::Ended);
             }
-            Input::Braked { brake, by, reason } => self.braked(now, brake, &Braked { by, reason, at: now.wall }, books),
-            Input::Paused(pause) => self.paused(now, pause.as_ref(), books),
+            Input::Braked { brake, by, reason } => self.braked(cx, brake, &Braked { by, reason, at: now.wall }),
+            Input::Paused(pause) => self.paused(cx, pause.as_ref()),
             Input::GateFailed(agent) => self.gate_failed(&agent),
-            Input::Exited { agent, leftover, ok } => self.exited(now, &agent, leftover, ok),
-            Input::NotLaunched { agent, because } => self.not_launched(now, &agent, because),
-            Input::Interrupted { how, because } => self.interrupt(now, how, &because),
-            Input::Asked { agent, approval } => self.asked(now, &agent, approval),
+            Input::Exited { agent, leftover, ok } => self.exited(cx, &agent, leftover, ok),
+            Input::NotLaunched { agent, because } => self.not_launched(cx, &agent, because),
+            Input::Interrupted { how, because } => self.interrupt(cx, how, &because),
+            Input::Asked { agent, approval } => self.asked(cx, &agent, approval),
             Input::Answered { approval, answer, by, reason } => {
-                self.answered(now, approval, &answer, &by, reason.as_deref(), books);
+                self.answered(cx, approval, &answer, &by, reason.as_deref());
             }
-            Input::Stranger { agent, codex, thread } => self.stranger(now, &agent, codex, &thread),
+            Input::Stranger { agent, codex, thread } => self.stranger(cx, &agent, codex, &thread),
             Input::AskedNothing(agent) => self.asked_nothing(&agent),
-            Input::CodexHides { agent, codex, what } => self.hides(now, &agent, codex, what),
-            Input::Blind { agent, what } => self.unobservable(now, &agent, what),
-            Input::Uncounted { agent, what } => self.uncounted(now, &agent, &what),
-            Input::Altered { agent, what } => self.altered(now, &agent, what),
+            Input::CodexHides { agent, codex, what } => self.hides(cx, &agent, codex, what),
+            Input::Blind { agent, what } => self.unobservable(cx, &agent, what),
+            Input::Uncounted { agent, what } => self.uncounted(cx, &agent, &what),
+            Input::Altered { agent, what } => self.altered(cx, &agent, what),
             Input::GiveUp { agent, because } => {
                 let what = format!("{because} while the agent was held");
-                self.stop_because(now, &agent, what);
+                self.stop_because(cx, &agent, what);
             }
             Input::CodexSeen { agent, process, ephemeral, tells, works } => {
-                self.codex_seen(now, &agent, process, (ephemeral, tells), works);
+                self.codex_seen(cx, &agent, process, (ephemeral, tells), works);
             }
             Input::CodexObserved(process) => self.codex_observed(process),
-            Input::Advised { consult, answer } => self.consulted(now, consult, answer, books),
-            Input::Progress { agent, progress } => self.progressed(now, &agent, *progress, books),
-            Input::Plan { agent, windows } => self.plan_said(now, &agent, windows, books),
-            Input::Due(timer) => self.due(now, timer, books),
-            Input::Hook(hook) => self.at_gate(now, *hook, books),
-            Input::HookGone { hook, why } => self.left_gate(now, hook, why),
+            Input::Advised { consult, answer } => self.consulted(cx, consult, answer),
+            Input::Progress { agent, progress } => self.progressed(cx, &agent, *progress),
+            Input::Plan { agent, windows } => self.plan_said(cx, &agent, windows),
+            Input::Due(timer) => self.due(cx, timer),
+            Input::Hook(hook) => self.at_gate(cx, *hook),
+            Input::HookGone { hook, why } => self.left_gate(cx, hook, why),
         }
-        self.settle(now, books);
-        self.schedule(now, books);
+        self.settle(cx);
+        self.schedule(cx);
         if std::mem::take(&mut self.freed) {
-            self.offer_to_held(now, books);
-            self.settle(now, books);
+            self.offer_to_held(cx);
+            self.settle(cx);
         }
-        if self.settle_room(now, books) {
-            self.settle(now, books);
+        if self.settle_room(cx) {
+            self.settle(cx);
         }
         if std::mem::take(&mut self.lifted_time) {
-            self.arm_minutes(now);
+            self.arm_minutes(cx);
         }
-        self.settle_pools(now, books);
+        self.settle_pools(cx);
         self.note_standings(now.wall);
         std::mem::take(&mut self.effects)
     }
 
-    fn settle(&mut self, now: Moment, books: &dyn Books) {
-        self.keep_for_advice(now);
+    fn settle(&mut self, cx: &Context<'_>) {
+        self.keep_for_advice(cx);
         for name in self.names() {
-            self.keep_paused(now, &name);
-            self.settle_gate(now, &name, books);
+            self.keep_paused(cx, &name);
+            self.settle_gate(cx, &name);
         }
     }
 
-    fn launched(&mut self, now: Moment, agent: &AgentName, books: &dyn Books) {
+    fn launched(&mut self, cx: &Context<'_>, agent: &AgentName) {
         self.outcome(agent, true, "");
-        self.book_lift(books);
+        self.book_lift(cx);
         if let Some(agent) = self.agents.get_mut(agent) {
-            agent.resume_clock(now.uptime);
+            agent.resume_clock(cx.now.uptime);
         }
-        self.happen(now, agent, Happening::Launched);
-        self.arm_minutes(now);
-        self.evaluate(now, agent, books);
+        self.happen(cx, agent, Happening::Launched);
+        self.arm_minutes(cx);
+        self.evaluate(cx, agent);
     }
 
-    fn responded(&mut self, now: Moment, response: &Response, recorded: Recorded<'_>, books: &dyn Books) {
-        if self.adviser_spent(now, response, recorded, books) {
+    fn responded(&mut self, cx: &Context<'_>, response: &Response, recorded: Recorded<'_>) {
+        if self.adviser_spent(cx, response, recorded) {
             return;
         }
         let Some(name) = response.agent.clone() else { return };
         let Some(agent) = self.agents.get_mut(&name) else { return };
         agent.note(response);
-        agent.pace.answered(now.uptime, response);
-        agent.watch.answered(now.uptime, response);
-        agent.trend.note(agent.active(now.uptime), response);
+        agent.pace.answered(cx.now.uptime, response);
+        agent.watch.answered(cx.now.uptime, response);
+        agent.trend.note(agent.active(cx.now.uptime), response);
         if !agent.waits_for_room() {
             agent.room = None;
         }
@@ -328,14 +323,14 @@ impl Governor {
         self.rearm_requests(&name);
         // What an answer tells of the plan comes right after it.
         self.tell_of_unknown_plan(&name, 2);
-        self.expect_admitted(now, &name, response);
+        self.expect_admitted(cx, &name, response);
         self.answered_by_hook(&name, response);
-        self.charge_as(recorded, response, Some(&name), books);
+        self.charge_as(cx, recorded, response, Some(&name));
         self.spend_share(&name, response);
-        if !self.refuse_unpriced(now, &name, response) && !self.refuse_model(now, &name, response) {
-            self.evaluate_one(now, &name, books);
+        if !self.refuse_unpriced(cx, &name, response) && !self.refuse_model(cx, &name, response) {
+            self.evaluate_one(cx, &name);
         }
-        self.evaluate_peers(now, &name, books);
+        self.evaluate_peers(cx, &name);
         self.say_untold(&name);
         self.say_unthrottled(&name);
     }
@@ -348,33 +343,33 @@ impl Governor {
         std::mem::replace(&mut entry.phase, phase) != phase
     }
 
-    fn heard(&mut self, now: Moment, name: &AgentName) {
+    fn heard(&mut self, cx: &Context<'_>, name: &AgentName) {
         if let Some(agent) = self.agents.get_mut(name) {
-            agent.watch.heard(now.uptime);
+            agent.watch.heard(cx.now.uptime);
         }
     }
 
-    fn frozen(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+    fn frozen(&mut self, cx: &Context<'_>, name: &AgentName) {
         if self.stilled(name) {
             return;
         }
         let Some(agent) = self.agents.get_mut(name) else { return };
         let State::Freezing(intent) = agent.state else { return };
-        agent.pause_clock(now.uptime);
+        agent.pause_clock(cx.now.uptime);
         let safe = agent.in_flight() == 0 && agent.sub_agents_idle();
         let asked = agent.question.as_ref().map(|hold| hold.source);
         self.outcome(name, true, "");
         if let Some(source) = asked.filter(|_| intent == Intent::Ask)
-            && !self.still_applies(now, name, source, books)
+            && !self.still_applies(cx, name, source)
         {
             // Nobody is asked what a lifted limit, or the last records, have answered meanwhile.
-            self.release_or_ask_again(now, name, books);
+            self.release_or_ask_again(cx, name);
         }
-        self.happen(now, name, Happening::Frozen { safe });
-        self.reserve(now, name);
+        self.happen(cx, name, Happening::Frozen { safe });
+        self.reserve(cx, name);
     }
 
-    fn exited(&mut self, now: Moment, name: &AgentName, leftover: u32, ok: bool) {
+    fn exited(&mut self, cx: &Context<'_>, name: &AgentName, leftover: u32, ok: bool) {
         self.unobserved_at_end(name);
         self.tell_of_unknown_plan(name, 1);
         if leftover > 0 {
@@ -382,7 +377,7 @@ impl Governor {
             self.mark(Some(name), what);
         }
         if let Some(agent) = self.agents.get_mut(name) {
-            agent.pause_clock(now.uptime);
+            agent.pause_clock(cx.now.uptime);
             let early = matches!(agent.state, State::Freezing(_));
             if let Some(Hold { approval: Some(approval), .. }) = agent.held.take() {
                 self.effects.push(Effect::Withdraw(approval));
@@ -402,26 +397,26 @@ impl Governor {
         {
             agent.because = format!("attempt {} of {} failed", agent.attempt, agent.setup.retries.saturating_add(1));
         }
-        self.happen(now, name, happening);
+        self.happen(cx, name, happening);
     }
 
-    fn due(&mut self, now: Moment, timer: Timer, books: &dyn Books) {
+    fn due(&mut self, cx: &Context<'_>, timer: Timer) {
         match timer {
-            Timer::Deadline(approval) => self.deadline(now, approval, books),
-            Timer::Observe(name, process) => self.observation_is_late(now, &name, process),
-            Timer::Gate(name) => self.expect_at_gate(now, &name),
+            Timer::Deadline(approval) => self.deadline(cx, approval),
+            Timer::Observe(name, process) => self.observation_is_late(cx, &name, process),
+            Timer::Gate(name) => self.expect_at_gate(cx, &name),
             Timer::Drain(name) => self.drain_is_late(&name),
-            Timer::Advice(consult) => self.advice_is_late(now, consult, books),
+            Timer::Advice(consult) => self.advice_is_late(cx, consult),
             Timer::Minutes => {
-                self.arm_minutes(now);
+                self.arm_minutes(cx);
                 for name in self.names() {
-                    self.evaluate_one(now, &name, books);
+                    self.evaluate_one(cx, &name);
                 }
             }
-            Timer::WindowEnd => self.release_who_fits(now, books),
-            Timer::Record(hook) => self.record_is_late(now, hook),
-            Timer::Idle(name) => self.evaluate_one(now, &name, books),
-            Timer::PlanReset(name) => self.plan_reset(now, &name, books),
+            Timer::WindowEnd => self.release_who_fits(cx),
+            Timer::Record(hook) => self.record_is_late(cx, hook),
+            Timer::Idle(name) => self.evaluate_one(cx, &name),
+            Timer::PlanReset(name) => self.plan_reset(cx, &name),
             Timer::Room(name) => self.look_for_room(&name),
             // Who may go on is looked at after every input.
             Timer::Pace(_) => {}

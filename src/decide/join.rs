@@ -1,6 +1,7 @@
 //! Pure. A governor that comes to a session which is under way: each hook of an installed Codex has one of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::policy::rule::Step;
 use super::account::{Account, Books};
 use super::admission::Admission;
 use super::bar::{Bar, BarTold};
+use super::context::Context;
 use super::effect::Effect;
 use super::governor::Governor;
 use super::input::{Moment, Phase};
@@ -73,23 +75,25 @@ impl Governor {
     /// Joins a session that is under way: what was spent is in the books. Mild steps that lie behind were carried out
     /// by those who saw them reached, unless the session `begins`. Nobody else is held: what waits is the one hook.
     pub fn join(&mut self, now: Moment, joined: Joined, books: &dyn Books) {
+        let fixed = Rc::clone(&self.fixed);
+        let cx = &fixed.at(now, books);
         let name = joined.agent.clone();
         (self.defers, self.defers_time) = (joined.defers, joined.defers);
-        self.open_current(now, &name, books);
+        self.open_current(cx, &name);
         for response in joined.threads.iter().flat_map(|thread| &thread.recent) {
-            self.open_late(response, now.wall, &name, books);
+            self.open_late(cx, response, now.wall, &name);
         }
         for response in &joined.imported {
-            self.charge_beside(response, response, Some(&name), books);
+            self.charge_beside(cx, response, response, Some(&name));
         }
         let last = joined.threads.iter().flat_map(|thread| &thread.recent).max_by_key(|last| last.at).cloned();
         // The hook before this one has claimed what it let through.
         self.accounts.iter_mut().for_each(|account| account.is_claimed_so = false);
-        self.take_over(now, &joined);
+        self.take_over(cx, &joined);
         if let Some(agent) = self.agents.get_mut(&name) {
-            agent.cost = books.cost(&self.run, &name);
+            agent.cost = books.cost(&self.fixed.run, &name);
         }
-        self.count_minutes(now);
+        self.count_minutes(cx);
         if joined.begins {
             self.record(Some(&name), EventKind::Gated { reach: GateReach::Requests });
             self.say_unseen(&name);
@@ -103,13 +107,13 @@ impl Governor {
         // What goes wrong and what was said of it, only one who stays with the agent can know.
         self.alerts = Arc::default();
         if let Some(what) = joined.broken.filter(|_| self.gates()) {
-            self.stop_because(now, &name, what);
+            self.stop_because(cx, &name, what);
         }
         // What had no price when it was recorded may have one by now.
         if let Some(last) = last {
             let cost = last.model.as_ref().map_or(last.cost, |model| self.quoted(model, &last));
             let last = Response { cost: if last.cost == Cost::Unpriced { cost } else { last.cost }, ..last };
-            self.refuse_unpriced(now, &name, &last);
+            self.refuse_unpriced(cx, &name, &last);
         }
     }
 
@@ -134,21 +138,21 @@ impl Governor {
     }
 
     /// The agent is as its session is.
-    fn take_over(&mut self, now: Moment, joined: &Joined) {
+    fn take_over(&mut self, cx: &Context<'_>, joined: &Joined) {
         let Some(agent) = self.agents.get_mut(&joined.agent) else { return };
         agent.state = State::Running;
         let mut active = joined.active.clone();
         agent.was_active(active.remove(&joined.agent).unwrap_or_default());
         self.over_before = active;
-        agent.resume_clock(now.uptime);
+        agent.resume_clock(cx.now.uptime);
         agent.gate.trust(joined.threads.iter().any(|known| known.gated).then(|| joined.root.clone()));
         for response in &joined.paced {
-            agent.pace.recalls(now, response);
+            agent.pace.recalls(cx.now, response);
         }
         for known in &joined.threads {
             known.recent.iter().for_each(|response| agent.note(response));
             if let Some(sent) = known.sent {
-                agent.pace.sends(sent.min(now.uptime), &known.thread);
+                agent.pace.sends(sent.min(cx.now.uptime), &known.thread);
             }
             let thread = agent.threads.entry(known.thread.clone()).or_default();
             (thread.phase, thread.gated, thread.has_file) = (known.phase, known.gated, known.has_file);
@@ -178,16 +182,16 @@ impl Governor {
     }
 
     /// Opens the accounts of this moment that only an answer tells of: of its model, of its thread.
-    fn open_late(&mut self, response: &Response, now: Timestamp, name: &AgentName, books: &dyn Books) {
+    fn open_late(&mut self, cx: &Context<'_>, response: &Response, now: Timestamp, name: &AgentName) {
         let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
         let budgets = self.rules.iter().enumerate();
         let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
         let places: Vec<Account> = budgets
             .filter(|(_, budget)| budget.per.iter().any(late))
-            .filter_map(|(index, budget)| Account::place(index, budget, self.policy.timezone, now, value))
+            .filter_map(|(index, budget)| Account::place(index, budget, cx.policy.timezone, now, value))
             .collect();
         for place in places {
-            self.open(place, name, books);
+            self.open(cx, place, name);
         }
     }
 }

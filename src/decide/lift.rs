@@ -4,7 +4,8 @@
 use crate::model::event::{EventKind, Lifts};
 use crate::model::{AgentName, BudgetKey, BudgetName, Quantity, Unit};
 
-use super::account::{Account, Books};
+use super::account::Account;
+use super::context::Context;
 use super::effect::{About, Effect};
 use super::governor::Governor;
 
@@ -34,7 +35,7 @@ impl Governor {
     ///
     /// # Errors
     /// Why it may not go on so.
-    pub(super) fn lift_limit(&mut self, lift: Lift, books: &dyn Books) -> Result<(), String> {
+    pub(super) fn lift_limit(&mut self, cx: &Context<'_>, lift: Lift) -> Result<(), String> {
         let named = |account: &&Account| lift.budget.as_ref().is_none_or(|budget| account.key.budget == *budget);
         let counts = |account: &&Account| account.key.unit == lift.by_amount.unit && !account.agents.is_empty();
         let mut own = self.accounts.iter().filter(counts);
@@ -45,7 +46,7 @@ impl Governor {
         else {
             return Err(format!("no budget of this run counts what `--extend {}` would lift", lift.by_amount));
         };
-        self.may_be_lifted(Some(&lift.who), &key, lift.by_amount.amount, books).map_err(|not| not.to_string())?;
+        self.may_be_lifted(cx, Some(&lift.who), &key, lift.by_amount.amount).map_err(|not| not.to_string())?;
         self.lift_accounts(&key, lift.by_amount.amount);
         self.lifted = Some(Lifted { lift, key, agent });
         Ok(())
@@ -74,10 +75,10 @@ impl Governor {
 
     /// Something was started by the lifted limit: it is written down, unless other answers have used up meanwhile what
     /// they may come to.
-    pub(super) fn book_lift(&mut self, books: &dyn Books) {
+    pub(super) fn book_lift(&mut self, cx: &Context<'_>) {
         let Some(Lifted { lift, key, agent }) = self.lifted.take() else { return };
         let amount = lift.by_amount.amount;
-        match self.may_be_lifted(Some(&lift.who), &key, amount, books) {
+        match self.may_be_lifted(cx, Some(&lift.who), &key, amount) {
             Ok(()) => self.book_extension(&agent, key, amount, &lift.by, None),
             Err(not) => {
                 self.lift_accounts(&key, amount.saturating_neg());

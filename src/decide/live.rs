@@ -76,7 +76,7 @@ impl Governor {
                 .map(|account| self.live_limit(account, now))
                 .collect(),
             pools: pools.collect(),
-            approvers: self.policy.approvals.approvers.clone(),
+            approvers: self.fixed.policy.approvals.approvers.clone(),
         }
     }
 

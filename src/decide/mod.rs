@@ -14,6 +14,7 @@ pub mod calls;
 mod charge;
 pub mod choice;
 pub mod consult;
+mod context;
 mod dear;
 pub mod effect;
 mod effective;

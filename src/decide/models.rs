@@ -4,8 +4,9 @@
 use crate::model::{AgentName, Cost, ModelId, Response};
 
 use super::agent::Agent;
+use super::context::Context;
 use super::governor::Governor;
-use super::input::{Asks, Moment};
+use super::input::Asks;
 
 impl Governor {
     /// Whether a model without a price would be charged to a limit in money.
@@ -16,44 +17,44 @@ impl Governor {
                 && !account.rule.observe
                 && account.rule.is_hard()
         });
-        bound && !self.policy.observe
+        bound && !self.fixed.policy.observe
     }
 
-    pub(super) fn refuse_unpriced(&mut self, now: Moment, name: &AgentName, response: &Response) -> bool {
+    pub(super) fn refuse_unpriced(&mut self, cx: &Context<'_>, name: &AgentName, response: &Response) -> bool {
         if response.cost != Cost::Unpriced || !self.counts_money(name) {
             return false;
         }
-        self.stop_because(now, name, unpriced(response.model.as_ref()));
+        self.stop_because(cx, name, unpriced(response.model.as_ref()));
         true
     }
 
-    pub(super) fn refuse_model(&mut self, now: Moment, name: &AgentName, response: &Response) -> bool {
+    pub(super) fn refuse_model(&mut self, cx: &Context<'_>, name: &AgentName, response: &Response) -> bool {
         let Some(model) = &response.model else { return false };
-        if self.policy.models.allows(model.as_str()) {
+        if cx.policy.models.allows(model.as_str()) {
             return false;
         }
         let what = not_allowed(model);
-        if self.policy.observe {
+        if cx.policy.observe {
             self.mark(Some(name), what);
             return false;
         }
-        self.stop_because(now, name, what);
+        self.stop_because(cx, name, what);
         true
     }
 
     /// Why what is asked for must not be asked of anybody, whatever is spent.
     fn unfit(&self, name: &AgentName, asks: &Asks) -> Option<String> {
-        let models = &self.policy.models;
+        let models = &self.fixed.policy.models;
         let model = asks.model.as_ref().filter(|model| !models.allows(model.as_str())).map(not_allowed);
         let tier = asks.tier.as_ref().filter(|tier| !models.allows_tier(tier));
         let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
         let price = (asks.unpriced && self.counts_money(name)).then(|| unpriced(asks.model.as_ref()));
-        model.or(tier).or(price).filter(|_| !self.policy.observe)
+        model.or(tier).or(price).filter(|_| !self.fixed.policy.observe)
     }
 
     /// Judges what Codex names before its request. Where it must not be asked: that sub-agent's thread is barred, and so
     /// is one that a person can switch back on Codex's own screen; any other ends its agent. Says whether it was refused.
-    pub(super) fn refuse_next(&mut self, now: Moment, name: &AgentName, asks: &Asks) -> bool {
+    pub(super) fn refuse_next(&mut self, cx: &Context<'_>, name: &AgentName, asks: &Asks) -> bool {
         let Some(what) = self.unfit(name, asks) else {
             self.unbar_model(name, &asks.thread);
             return false;
@@ -62,7 +63,7 @@ impl Governor {
         if self.agents.get(name).is_some_and(alone) {
             self.bar(name, &asks.thread, what, None);
         } else {
-            self.stop_because(now, name, what);
+            self.stop_because(cx, name, what);
         }
         true
     }

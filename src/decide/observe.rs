@@ -6,9 +6,10 @@ use std::time::Duration;
 use crate::model::event::{GateReach, UNOBSERVED};
 use crate::model::{AgentName, ProcessIdentity, ThreadId};
 
+use super::context::Context;
 use super::effect::Effect;
 use super::governor::Governor;
-use super::input::{Moment, Timer, Works};
+use super::input::{Timer, Works};
 use super::lifecycle::State;
 
 /// What is known of a Codex's spend.
@@ -67,7 +68,7 @@ impl Governor {
     /// A Codex runs in the agent's tree.
     pub(super) fn codex_seen(
         &mut self,
-        now: Moment,
+        cx: &Context<'_>,
         name: &AgentName,
         process: ProcessIdentity,
         (ephemeral, tells): (bool, bool),
@@ -97,14 +98,14 @@ impl Governor {
                 "serves other programs without govern's hooks (`govern hooks install` gives it them), so that a thread \
                  without a session file would not be seen"
             };
-            self.unobservable(now, name, format!("codex (process {pid}) {what}"));
+            self.unobservable(cx, name, format!("codex (process {pid}) {what}"));
         } else if works == Works::AtOnce && expects {
             self.effects.push(Effect::Arm(Timer::Observe(name.clone(), process), self.observe_within));
         }
     }
 
     /// A Codex works for a thread of which nothing else tells. Of one that is known to hide, that is no news.
-    pub(super) fn stranger(&mut self, now: Moment, name: &AgentName, codex: ProcessIdentity, thread: &ThreadId) {
+    pub(super) fn stranger(&mut self, cx: &Context<'_>, name: &AgentName, codex: ProcessIdentity, thread: &ThreadId) {
         let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone) else { return };
         if agent.codexes.insert(codex, Observed::Told) == Some(Observed::Told) {
             return;
@@ -113,16 +114,16 @@ impl Governor {
         let what = format!(
             "codex (process {pid}) works for thread {thread}, which neither a session file nor a hook tells of"
         );
-        self.unobservable(now, name, what);
+        self.unobservable(cx, name, what);
     }
 
     /// Nothing of a Codex was seen, and nothing will be: told once.
-    pub(super) fn hides(&mut self, now: Moment, name: &AgentName, codex: ProcessIdentity, what: String) {
+    pub(super) fn hides(&mut self, cx: &Context<'_>, name: &AgentName, codex: ProcessIdentity, what: String) {
         let agent = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone);
         let Some(known) = agent.and_then(|agent| agent.codexes.get_mut(&codex)) else { return };
         if known.is_awaited() {
             *known = Observed::Told;
-            self.unobservable(now, name, what);
+            self.unobservable(cx, name, what);
         }
     }
 
@@ -170,13 +171,13 @@ impl Governor {
     }
 
     /// The time in which a Codex had to be observed is over.
-    pub(super) fn observation_is_late(&mut self, now: Moment, name: &AgentName, process: ProcessIdentity) {
+    pub(super) fn observation_is_late(&mut self, cx: &Context<'_>, name: &AgentName, process: ProcessIdentity) {
         let agent = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone);
         let known = agent.and_then(|agent| agent.codexes.get_mut(&process));
         if let Some(known) = known.filter(|known| **known == Observed::NotYet) {
             *known = Observed::Told;
             let (pid, seconds) = (process.pid, self.observe_within.as_secs());
-            self.unobservable(now, name, format!("codex (process {pid}) wrote no session file within {seconds} s"));
+            self.unobservable(cx, name, format!("codex (process {pid}) wrote no session file within {seconds} s"));
         }
     }
 
@@ -197,9 +198,9 @@ impl Governor {
     }
 
     /// Something of the agent cannot be seen.
-    pub(super) fn unobservable(&mut self, now: Moment, name: &AgentName, what: String) {
+    pub(super) fn unobservable(&mut self, cx: &Context<'_>, name: &AgentName, what: String) {
         if self.enforces() {
-            self.stop_because(now, name, format!("{what}: under a limit what cannot be observed is stopped"));
+            self.stop_because(cx, name, format!("{what}: under a limit what cannot be observed is stopped"));
         } else {
             self.mark(Some(name), format!("{what}: its spend {UNOBSERVED}"));
             let unjudged = if self.warns_of_unobserved() {
@@ -212,19 +213,19 @@ impl Governor {
     }
 
     /// What a Codex does is not counted before it is done: no limit on it could be kept. One on what it spends can.
-    pub(super) fn uncounted(&mut self, now: Moment, name: &AgentName, what: &str) {
-        if self.policy.counts_by_hooks() {
+    pub(super) fn uncounted(&mut self, cx: &Context<'_>, name: &AgentName, what: &str) {
+        if cx.policy.counts_by_hooks() {
             let because = format!(
                 "{what}, so its tool calls and sub-agents cannot be counted: under a limit on them it is stopped"
             );
-            self.stop_because(now, name, because);
+            self.stop_because(cx, name, because);
         }
     }
 
     /// Somebody else than its Codex has changed a session file: what it tells is no proof any more.
-    pub(super) fn altered(&mut self, now: Moment, name: &AgentName, what: String) {
+    pub(super) fn altered(&mut self, cx: &Context<'_>, name: &AgentName, what: String) {
         if self.enforces() {
-            self.stop_because(now, name, format!("{what}: under a limit what cannot be observed is stopped"));
+            self.stop_because(cx, name, format!("{what}: under a limit what cannot be observed is stopped"));
         } else {
             self.mark(Some(name), format!("{what}; what is written to it is counted"));
             self.say(name, &format!("{what}; what is written to it is counted"));

@@ -10,6 +10,7 @@ use crate::policy::rule::{Act, Policy, Trigger};
 
 use super::account::{Account, amount};
 use super::agent::Agent;
+use super::context::Context;
 use super::effect::Effect;
 use super::foretold::likely;
 use super::governor::Governor;
@@ -168,8 +169,8 @@ impl Governor {
     }
 
     /// How long this thread's next request has to wait at the gate; `None`: it may go.
-    pub(super) fn throttled(&mut self, now: Moment, name: &AgentName, thread: &ThreadId) -> Option<Duration> {
-        self.end_throttles(now, name);
+    pub(super) fn throttled(&mut self, cx: &Context<'_>, name: &AgentName, thread: &ThreadId) -> Option<Duration> {
+        self.end_throttles(cx, name);
         let agent = self.agents.get(name)?;
         let thread = agent.threads.get(thread)?;
         let waits = agent.throttles.iter().filter_map(|(source, throttle)| {
@@ -182,9 +183,9 @@ impl Governor {
             let peers = peers.filter_map(|peer| self.agents.get(peer));
             let declared = agent.setup.registration.per_response(unit);
             let likely = likely(agent, thread, |response| amount(response, unit), declared, peers);
-            let wait = agent.pace.wait(now.uptime, &throttle.to, likely);
+            let wait = agent.pace.wait(cx.now.uptime, &throttle.to, likely);
             // When its window ends, so does the throttle.
-            let ends = account.and_then(|account| (account.bounds.end? - now.wall).to_std().ok());
+            let ends = account.and_then(|account| (account.bounds.end? - cx.now.wall).to_std().ok());
             (!wait.is_zero()).then(|| (wait.min(ends.unwrap_or(wait)), *source))
         });
         let (wait, source) = waits.max()?;
@@ -204,7 +205,7 @@ impl Governor {
 
     /// A throttle ends with its window, and when its step lies ahead once more. A severer step of its budget changes
     /// nothing about it: an agent that goes on, with another model or by a person's leave, goes on at its rate.
-    fn end_throttles(&mut self, now: Moment, name: &AgentName) {
+    fn end_throttles(&mut self, cx: &Context<'_>, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let (accounts, watch) = (&self.accounts, &agent.watch);
         let mut ended = Vec::new();
@@ -220,7 +221,7 @@ impl Governor {
                 }
             };
             let behind = |account: &Account| account.still_behind(Some(step)) == Some(step);
-            let holds = accounts.get(index).is_some_and(|account| behind(account) && !account.is_past(now.wall));
+            let holds = accounts.get(index).is_some_and(|account| behind(account) && !account.is_past(cx.now.wall));
             if !holds {
                 ended.push(format!("the throttle to {} ends: {}", throttle.to, throttle.because));
             }

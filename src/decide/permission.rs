@@ -6,6 +6,7 @@ use crate::model::{ApprovalId, BudgetKey, BudgetName, Quantity};
 use crate::policy::rule::Approvals;
 
 use super::account::Books;
+use super::context::Context;
 use super::governor::Governor;
 use super::input::Moment;
 
@@ -87,31 +88,32 @@ impl Governor {
         answer: &Answer,
         books: &dyn Books,
     ) -> Result<(), NotAllowed> {
+        let cx = &self.fixed.at(now, books);
         let Some(question) = self.question(approval).filter(|question| question.about.is_of_limit()) else {
             return Ok(());
         };
         let amount = match answer {
             Answer::Extend { amount } => *amount,
-            Answer::Route if !self.fits_if_routed(&question, books) => question.extend.amount,
+            Answer::Route if !self.fits_if_routed(cx, &question) => question.extend.amount,
             _ => return Ok(()),
         };
-        if let Some((whole, _, short)) = self.beyond_pool(now, &question.key, amount, books) {
-            self.may_be_lifted(None, &whole, short, books)?;
+        if let Some((whole, _, short)) = self.beyond_pool(cx, &question.key, amount) {
+            self.may_be_lifted(cx, None, &whole, short)?;
         }
-        self.may_be_lifted(None, &question.key, amount, books)
+        self.may_be_lifted(cx, None, &question.key, amount)
     }
 
     /// The same for one budget; `who` is asked about where nobody has been yet.
     pub(super) fn may_be_lifted(
         &self,
+        cx: &Context<'_>,
         who: Option<&str>,
         key: &BudgetKey,
         amount: i64,
-        books: &dyn Books,
     ) -> Result<(), NotAllowed> {
-        let approvals = &self.policy.approvals;
+        let approvals = &cx.policy.approvals;
         let lifting =
-            Lifting { budget: &key.budget, by: Quantity { unit: key.unit, amount }, given: self.given(key, books) };
+            Lifting { budget: &key.budget, by: Quantity { unit: key.unit, amount }, given: self.given(cx, key) };
         match who {
             Some(who) => judge(approvals, who, Some(lifting)),
             None => how_far(approvals, lifting),
@@ -119,18 +121,18 @@ impl Governor {
     }
 
     /// The part of an offer that answers may still extend by.
-    pub(super) fn offered_within(&self, index: usize, offer: i64, books: &dyn Books) -> i64 {
+    pub(super) fn offered_within(&self, cx: &Context<'_>, index: usize, offer: i64) -> i64 {
         let Some(account) = self.accounts.get(index) else { return offer };
-        match self.policy.approvals.max_extend.filter(|most| most.unit == account.key.unit) {
-            Some(most) => offer.min(most.amount.saturating_sub(self.given(&account.key, books)).max(0)),
+        match cx.policy.approvals.max_extend.filter(|most| most.unit == account.key.unit) {
+            Some(most) => offer.min(most.amount.saturating_sub(self.given(cx, &account.key)).max(0)),
             None => offer,
         }
     }
 
-    fn given(&self, key: &BudgetKey, books: &dyn Books) -> i64 {
+    fn given(&self, cx: &Context<'_>, key: &BudgetKey) -> i64 {
         let account = self.accounts.iter().find(|account| account.key == *key);
         let since = account.and_then(|account| account.answered_since());
-        books.given(key, since)
+        cx.books.given(key, since)
     }
 }
 

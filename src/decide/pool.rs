@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use crate::model::event::{EventKind, Moved};
 use crate::model::{AgentName, BudgetKey, BudgetName, Response, Unit};
 
-use super::account::{Account, Books, amount};
+use super::account::{Account, amount};
+use super::context::Context;
 use super::governor::Governor;
-use super::input::Moment;
 
 /// One budget for one thing, divided among a run's agents.
 #[derive(Clone, Debug)]
@@ -163,15 +163,15 @@ impl Governor {
     }
 
     /// What this pool can give now; `to` an agent: also what that is about to spend beyond its allotment.
-    pub(super) fn pool_size(&self, place: usize, to: Option<&AgentName>, now: Moment, books: &dyn Books) -> i64 {
+    pub(super) fn pool_size(&self, cx: &Context<'_>, place: usize, to: Option<&AgentName>) -> i64 {
         let Some(pool) = self.pools.get(place) else { return 0 };
-        pool.rest().max(0).min(self.room(pool, to, now, books))
+        pool.rest().max(0).min(self.room(cx, pool, to))
     }
 
     /// What the whole, and each wider budget, has beside all that its agents are promised, or are about to spend.
-    fn room(&self, pool: &Pool, to: Option<&AgentName>, now: Moment, books: &dyn Books) -> i64 {
-        let current = |account: &&Account| !account.is_past(now.wall);
-        let free = |account: &Account| self.free(account, to, books).max(0);
+    fn room(&self, cx: &Context<'_>, pool: &Pool, to: Option<&AgentName>) -> i64 {
+        let current = |account: &&Account| !account.is_past(cx.now.wall);
+        let free = |account: &Account| self.free(cx, account, to).max(0);
         let Some(whole) = self.accounts.iter().filter(current).rfind(|account| pool.is_whole(account)) else {
             return 0;
         };
@@ -180,9 +180,9 @@ impl Governor {
     }
 
     /// What is not there to be given is noted, for those who only look.
-    pub(super) fn settle_pools(&mut self, now: Moment, books: &dyn Books) {
+    pub(super) fn settle_pools(&mut self, cx: &Context<'_>) {
         for place in 0..self.pools.len() {
-            let size = self.pool_size(place, None, now, books);
+            let size = self.pool_size(cx, place, None);
             if let Some(pool) = self.pools.get_mut(place) {
                 pool.spoken_for = pool.rest().max(0).saturating_sub(size);
             }
@@ -190,16 +190,9 @@ impl Governor {
     }
 
     /// Raises an allotment by what its pool has, and lifts the whole by what it has not: a person may.
-    pub(super) fn raise(
-        &mut self,
-        now: Moment,
-        key: &BudgetKey,
-        amount: i64,
-        by: (&str, Option<&str>),
-        books: &dyn Books,
-    ) {
+    pub(super) fn raise(&mut self, cx: &Context<'_>, key: &BudgetKey, amount: i64, by: (&str, Option<&str>)) {
         let Some((place, agent)) = self.allotted(key) else { return };
-        if let Some((whole, agent, short)) = self.beyond_pool(now, key, amount, books) {
+        if let Some((whole, agent, short)) = self.beyond_pool(cx, key, amount) {
             self.extend(&agent, whole, short, by.0, by.1);
         }
         if let Some(share) = self.share_mut(place, &agent) {
@@ -218,20 +211,19 @@ impl Governor {
     /// What an allotment's pool lacks where it is raised by so much: by that the whole is lifted, for this agent.
     pub(super) fn beyond_pool(
         &self,
-        now: Moment,
+        cx: &Context<'_>,
         key: &BudgetKey,
         amount: i64,
-        books: &dyn Books,
     ) -> Option<(BudgetKey, AgentName, i64)> {
         let (place, agent) = self.allotted(key)?;
-        let short = amount.saturating_sub(self.pool_size(place, Some(&agent), now, books));
-        let whole = self.current_key(place, now).or_else(|| self.pools.get(place).map(|pool| pool.key.clone()))?;
+        let short = amount.saturating_sub(self.pool_size(cx, place, Some(&agent)));
+        let whole = self.current_key(cx, place).or_else(|| self.pools.get(place).map(|pool| pool.key.clone()))?;
         (short > 0).then_some((whole, agent, short))
     }
 
-    fn current_key(&self, place: usize, now: Moment) -> Option<BudgetKey> {
+    fn current_key(&self, cx: &Context<'_>, place: usize) -> Option<BudgetKey> {
         let pool = self.pools.get(place)?;
-        let current = |account: &&Account| pool.is_whole(account) && !account.is_past(now.wall);
+        let current = |account: &&Account| pool.is_whole(account) && !account.is_past(cx.now.wall);
         self.accounts.iter().rfind(current).map(|account| account.key.clone())
     }
 

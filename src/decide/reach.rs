@@ -52,13 +52,13 @@ impl Governor {
     /// Why a question would not be put: then its `else` is done at once. `None`: it is put, because somebody can be
     /// reached or because it was said that it is waited for all the same. Without a step nobody wrote the question.
     pub(super) fn nobody_for(&self, step: Option<&Step>) -> Option<Nobody> {
-        let waits = self.policy.approvals.wait_for_nobody || step.is_some_and(|step| step.insists);
-        self.nobody.filter(|_| !waits)
+        let waits = self.fixed.policy.approvals.wait_for_nobody || step.is_some_and(|step| step.insists);
+        self.fixed.nobody.filter(|_| !waits)
     }
 
     /// Says at the start that questions are not put, where the policy has some.
     pub(super) fn say_nobody(&mut self) {
-        let Some(nobody) = self.nobody.filter(|_| !self.policy.observe) else { return };
+        let Some(nobody) = self.fixed.nobody.filter(|_| !self.fixed.policy.observe) else { return };
         let asks = |step: &Step| {
             let verb = step.verb == Verb::Ask || step.may.as_ref().is_some_and(|may| may.has(Verb::Ask));
             verb && self.nobody_for(Some(step)).is_some()
@@ -69,7 +69,8 @@ impl Governor {
             Act::Hold => None,
         });
         let by_step = budgets.chain(alerts).any(asks);
-        let by_gate = self.policy.gates.iter().any(|gate| !gate.observe && matches!(gate.verb, GateVerb::Ask { .. }));
+        let by_gate =
+            self.fixed.policy.gates.iter().any(|gate| !gate.observe && matches!(gate.verb, GateVerb::Ask { .. }));
         if by_step || (by_gate && self.nobody_for(None).is_some()) {
             self.effects.push(Effect::Say(format!(
                 "{nobody}: what would be asked gets its `else` at once (`[approvals] wait_for_nobody = true` waits)"

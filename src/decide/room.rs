@@ -12,12 +12,13 @@ use std::time::Duration;
 use crate::model::{AgentName, ThreadId, Unit, Verb};
 use crate::policy::verdict::{Fired, Standing, Why, grace, judge};
 
-use super::account::{Account, Books};
+use super::account::Account;
 use super::agent::Agent;
+use super::context::Context;
 use super::effect::Effect;
 use super::effective::Effective;
 use super::governor::Governor;
-use super::input::{HookId, Moment, Timer};
+use super::input::{HookId, Timer};
 use super::lifecycle::{Happening, Intent, State};
 
 /// How long an agent waits for others' claims before it is ended. After that its budget's own step applies.
@@ -68,7 +69,7 @@ impl Governor {
     }
 
     /// The step would apply only because of what others are about to spend, and there is still time to wait for that.
-    pub(super) fn may_wait(&self, now: Moment, name: &AgentName, index: usize, of: (&Standing, Fired)) -> bool {
+    pub(super) fn may_wait(&self, cx: &Context<'_>, name: &AgentName, index: usize, of: (&Standing, Fired)) -> bool {
         let (standing, fired) = of;
         let (Some(account), Some(agent)) = (self.account(index), self.agents.get(name)) else { return false };
         let plain = account.rule.steps.get(fired.index).is_some_and(|step| step.may.is_none());
@@ -80,7 +81,7 @@ impl Governor {
             Some(Effective { verb: Verb::Ask, .. }) => ASKS_AFTER,
             Some(_) | None => ENDS_AFTER,
         };
-        let in_time = agent.room.as_ref().is_none_or(|room| now.uptime < room.since.saturating_add(at_most));
+        let in_time = agent.room.as_ref().is_none_or(|room| cx.now.uptime < room.since.saturating_add(at_most));
         let peers = account.agents.iter().filter(|peer| *peer != name);
         let promised = peers.map(|peer| self.promised(account, peer)).fold(0, i64::saturating_add);
         let stays = self.predicted(account, agent, agent.next_model()).saturating_add(promised);
@@ -91,19 +92,13 @@ impl Governor {
     /// The next request of this thread does not fit beside those of the agent's other threads that are under way, and they
     /// may come to less: it waits for their answers. Where none is under way, the agent's own step applies. A step that
     /// lets the governor choose may make room for it at once.
-    pub(super) fn waits_for_own(
-        &mut self,
-        now: Moment,
-        name: &AgentName,
-        thread: &ThreadId,
-        books: &dyn Books,
-    ) -> bool {
+    pub(super) fn waits_for_own(&mut self, cx: &Context<'_>, name: &AgentName, thread: &ThreadId) -> bool {
         (0..self.accounts.len()).any(|index| {
             loop {
-                let Some((standing, fired)) = self.lacks_room_beside(now, (name, thread), index, books) else {
+                let Some((standing, fired)) = self.lacks_room_beside(cx, (name, thread), index) else {
                     return false;
                 };
-                if !self.gives_room(now, name, (index, &standing, fired), books) {
+                if !self.gives_room(cx, name, (index, &standing, fired)) {
                     return true;
                 }
             }
@@ -113,14 +108,13 @@ impl Governor {
     /// The account that this request does not fit in beside others of its agent that are under way, and what would apply.
     fn lacks_room_beside(
         &self,
-        now: Moment,
+        cx: &Context<'_>,
         (name, thread): (&AgentName, &ThreadId),
         index: usize,
-        books: &dyn Books,
     ) -> Option<(Standing, Fired)> {
         let account = self.account(index)?;
         let agent = self.agents.get(name)?;
-        let passed = account.is_past(now.wall) || self.observes_account(index) || !self.concerns(index, name);
+        let passed = account.is_past(cx.now.wall) || self.observes_account(index) || !self.concerns(index, name);
         if passed || account.key.unit == Unit::ToolCalls {
             return None;
         }
@@ -131,9 +125,9 @@ impl Governor {
         if under_way == 0 || own == 0 {
             return None;
         }
-        let beside = self.reserved_beside(account, agent, books).saturating_add(under_way);
+        let beside = self.reserved_beside(cx, account, agent).saturating_add(under_way);
         let reserved = own.saturating_add(beside);
-        let standing = self.standing(index, name, books)?;
+        let standing = self.standing(cx, index, name)?;
         let standing = Standing { reserved, all_sent: false, reserved_if_routed: None, ..standing };
         let fired = judge(&account.rule, &standing).filter(|fired| fired.why == Why::NextWouldPass)?;
         Some((standing, fired))
@@ -148,15 +142,15 @@ impl Governor {
     }
 
     /// Why the agent has to wait for others, if it has to.
-    fn lacks_room(&self, now: Moment, name: &AgentName, books: &dyn Books) -> Option<String> {
+    fn lacks_room(&self, cx: &Context<'_>, name: &AgentName) -> Option<String> {
         (0..self.accounts.len()).find_map(|index| {
             let account = self.account(index)?;
-            if account.is_past(now.wall) || !self.concerns(index, name) {
+            if account.is_past(cx.now.wall) || !self.concerns(index, name) {
                 return None;
             }
-            let standing = self.standing(index, name, books)?;
+            let standing = self.standing(cx, index, name)?;
             let fired = judge(&account.rule, &standing)?;
-            self.may_wait(now, name, index, (&standing, fired)).then(|| {
+            self.may_wait(cx, name, index, (&standing, fired)).then(|| {
                 format!("waits for room: {}, and others' claims may come to less", account.show(standing.reserved))
             })
         })
@@ -181,40 +175,40 @@ impl Governor {
     }
 
     /// Lets the agent wait, where what it would ask next has no room yet and nothing severer is done with it.
-    pub(super) fn wait_for_room(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+    pub(super) fn wait_for_room(&mut self, cx: &Context<'_>, name: &AgentName) {
         let goes_on =
             |agent: &&Agent| agent.turn_under_way() && matches!(agent.state, State::Running | State::Starting(None));
         if self.defers || self.agents.get(name).filter(goes_on).is_none() {
             return;
         }
-        let Some(because) = self.lacks_room(now, name, books) else { return };
+        let Some(because) = self.lacks_room(cx, name) else { return };
         self.say(name, &because);
-        self.take_place(now, name, because);
-        self.happen(now, name, Happening::Wish(Intent::Pause));
-        self.reserve(now, name);
+        self.take_place(cx, name, because);
+        self.happen(cx, name, Happening::Wish(Intent::Pause));
+        self.reserve(cx, name);
     }
 
-    fn take_place(&mut self, now: Moment, name: &AgentName, because: String) {
+    fn take_place(&mut self, cx: &Context<'_>, name: &AgentName, because: String) {
         self.requests += 1;
         let ticket = self.requests;
         if let Some(agent) = self.agents.get_mut(name) {
             agent.because.clone_from(&because);
-            agent.room.get_or_insert(Room { ticket, since: now.uptime, because });
+            agent.room.get_or_insert(Room { ticket, since: cx.now.uptime, because });
         }
         self.effects.push(Effect::Arm(Timer::Room(name.clone()), LOOKS));
     }
 
     /// It has to wait for others, whatever else it was held for: it goes on standing still. Says so.
-    pub(super) fn stays_for_room(&mut self, now: Moment, name: &AgentName, books: &dyn Books) -> bool {
+    pub(super) fn stays_for_room(&mut self, cx: &Context<'_>, name: &AgentName) -> bool {
         let works = self.agents.get(name).is_some_and(Agent::turn_under_way);
-        let Some(because) = self.lacks_room(now, name, books).filter(|_| works) else { return false };
-        self.take_place(now, name, because);
-        self.happen(now, name, Happening::Park);
+        let Some(because) = self.lacks_room(cx, name).filter(|_| works) else { return false };
+        self.take_place(cx, name, because);
+        self.happen(cx, name, Happening::Park);
         true
     }
 
     /// Those that wait are looked at, who came first before the others; says whether any waits no longer.
-    pub(super) fn settle_room(&mut self, now: Moment, books: &dyn Books) -> bool {
+    pub(super) fn settle_room(&mut self, cx: &Context<'_>) -> bool {
         // Who waits for a governor model as well goes on when that has answered.
         let advised = |agent: &&Agent| self.adviser.as_ref().is_some_and(|adviser| adviser.holds(&agent.setup.name));
         let waits = |agent: &&Agent| agent.waits_for_room() && agent.pause.is_none() && !advised(agent);
@@ -228,13 +222,13 @@ impl Governor {
         // What waits at the gate for something else has the places of those before it that began to wait since.
         let asks = |agent: &&Agent| agent.state == State::Running && agent.gate.is_asked_to_spend();
         let beside: Vec<AgentName> = self.agents.values().filter(asks).map(|agent| agent.setup.name.clone()).collect();
-        beside.iter().for_each(|name| self.evaluate_one(now, name, books));
+        beside.iter().for_each(|name| self.evaluate_one(cx, name));
         let mut any = false;
         for (_, name) in waiting {
-            if self.lacks_room(now, &name, books).is_none() {
+            if self.lacks_room(cx, &name).is_none() {
                 any = true;
-                self.release_or_ask_again(now, &name, books);
-                self.evaluate(now, &name, books);
+                self.release_or_ask_again(cx, &name);
+                self.evaluate(cx, &name);
             }
         }
         any

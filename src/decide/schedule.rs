@@ -6,11 +6,11 @@ use std::num::NonZeroUsize;
 use crate::model::event::EventKind;
 use crate::model::{AgentName, Priority, Verb};
 
-use super::account::Books;
 use super::agent::Agent;
+use super::context::Context;
 use super::effect::{Effect, Ending};
 use super::governor::Governor;
-use super::input::{Interrupt, Moment, Phase};
+use super::input::{Interrupt, Phase};
 use super::lifecycle::{Happening, Intent, State};
 use super::verdicts::Due;
 use super::verdicts::Source;
@@ -77,23 +77,23 @@ pub fn next<'a>(entries: &[Entry<'a>], concurrency: Option<NonZeroUsize>) -> Opt
 }
 
 impl Governor {
-    pub(super) fn begin(&mut self, now: Moment, books: &dyn Books) {
+    pub(super) fn begin(&mut self, cx: &Context<'_>) {
         for name in self.names() {
-            self.open_current(now, &name, books);
+            self.open_current(cx, &name);
         }
-        if let Some(Err(why)) = self.lift.take().map(|lift| self.lift_limit(lift, books)) {
+        if let Some(Err(why)) = self.lift.take().map(|lift| self.lift_limit(cx, lift)) {
             self.effects.push(Effect::Refuse(why));
             return;
         }
         for name in self.names() {
-            self.recall(&name, books);
+            self.recall(cx, &name);
         }
-        if let Err(what) = self.allot(now, books) {
+        if let Err(what) = self.allot(cx) {
             self.effects.push(Effect::Refuse(what));
             return;
         }
         for name in self.names() {
-            let due = self.foreseen(now, &name, books);
+            let due = self.foreseen(cx, &name);
             // A route that comes down to more here is no limit that is spent.
             let hard = due.iter().find(|due| due.written.is_hard() && self.is_hard(due) && !self.asks_first(due));
             if let Some(hard) = hard {
@@ -112,7 +112,7 @@ impl Governor {
         self.say_nobody();
         // What was promised is claimed before anybody starts.
         for name in self.names() {
-            self.reserve(now, &name);
+            self.reserve(cx, &name);
         }
         self.begun = true;
     }
@@ -124,25 +124,25 @@ impl Governor {
         due.verb == Verb::Ask && (due.foretold || left)
     }
 
-    fn recall(&mut self, name: &AgentName, books: &dyn Books) {
+    fn recall(&mut self, cx: &Context<'_>, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name).filter(|_| !self.history.is_empty()) else { return };
         for response in self.history.iter().filter(|response| response.agent.as_ref() == Some(name)) {
             agent.note(response);
         }
         // Its last responses are not all of them.
-        agent.cost = books.cost(&self.run, name);
+        agent.cost = cx.books.cost(cx.run, name);
     }
 
     /// The steps that apply before the agent has asked anything. One that goes on begins with a request on its root
     /// thread, of about the size of its last ones.
-    fn foreseen(&mut self, now: Moment, name: &AgentName, books: &dyn Books) -> Vec<Due> {
+    fn foreseen(&mut self, cx: &Context<'_>, name: &AgentName) -> Vec<Due> {
         let agent = self.agents.get_mut(name);
         if let Some(agent) = agent
             && let Some(thread) = agent.root.clone().and_then(|root| agent.threads.get_mut(&root))
         {
             thread.phase = Phase::InFlight;
         }
-        let due = self.judge_all(now, name, books);
+        let due = self.judge_all(cx, name);
         if let Some(agent) = self.agents.get_mut(name) {
             agent.settle();
         }
@@ -163,18 +163,18 @@ impl Governor {
     }
 
     /// Starts all that may start, and skips what never will.
-    pub(super) fn schedule(&mut self, now: Moment, books: &dyn Books) {
+    pub(super) fn schedule(&mut self, cx: &Context<'_>) {
         while self.begun {
             let entries = self.entries();
             match next(&entries, self.concurrency) {
                 None => return,
                 Some(Move::Launch(name)) => {
                     let name = name.clone();
-                    self.start(now, &name, books);
+                    self.start(cx, &name);
                 }
                 Some(Move::Skip(name, need)) => {
                     let (name, need) = (name.clone(), need.clone());
-                    self.skip(now, &name, &need);
+                    self.skip(cx, &name, &need);
                 }
             }
         }
@@ -182,22 +182,22 @@ impl Governor {
 
     /// Begins an attempt, unless a limit is spent that ends agents: then it is not even started. Where a person is to
     /// be asked, it is started and held before its first request.
-    fn start(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+    fn start(&mut self, cx: &Context<'_>, name: &AgentName) {
         if let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.attempt > 0) {
             agent.begin_anew();
         }
-        let due = self.foreseen(now, name, books);
+        let due = self.foreseen(cx, name);
         let ends = |due: &Due| self.is_hard(due) && matches!(due.verb, Verb::Stop | Verb::Kill);
         if !due.iter().any(ends) {
             if let Some(agent) = self.agents.get_mut(name) {
                 agent.attempt = agent.attempt.saturating_add(1);
             }
-            self.happen(now, name, Happening::Launch);
+            self.happen(cx, name, Happening::Launch);
         }
-        self.decide(now, name, due, None);
+        self.decide(cx, name, due, None);
     }
 
-    fn skip(&mut self, now: Moment, name: &AgentName, need: &AgentName) {
+    fn skip(&mut self, cx: &Context<'_>, name: &AgentName, need: &AgentName) {
         let because = match self.agents.get(need).map(|agent| agent.ending) {
             None => format!("it needs `{need}`, which is not there"),
             Some(None) => format!("it needs `{need}`, and that one waits for it"),
@@ -207,7 +207,7 @@ impl Governor {
             agent.because.clone_from(&because);
         }
         self.record(Some(name), EventKind::AgentSkipped { because });
-        self.happen(now, name, Happening::Skip);
+        self.happen(cx, name, Happening::Skip);
     }
 
     /// A command that failed is started anew while its agent has tries left.
@@ -222,17 +222,17 @@ impl Governor {
     }
 
     /// Its command could not be executed: no further try would be another.
-    pub(super) fn not_launched(&mut self, now: Moment, name: &AgentName, because: String) {
+    pub(super) fn not_launched(&mut self, cx: &Context<'_>, name: &AgentName, because: String) {
         self.outcome(name, false, &because);
         self.mark(Some(name), because.clone());
         if let Some(agent) = self.agents.get_mut(name) {
             agent.because = because;
         }
-        self.happen(now, name, Happening::Failed);
+        self.happen(cx, name, Happening::Failed);
     }
 
     /// Somebody ends the whole run: what did not start never does, what works is ended.
-    pub(super) fn interrupt(&mut self, now: Moment, how: Interrupt, because: &str) {
+    pub(super) fn interrupt(&mut self, cx: &Context<'_>, how: Interrupt, because: &str) {
         self.interrupted = self.interrupted.max(Some(how));
         for name in self.order.clone() {
             if self.agents.get(&name).is_none_or(|agent| agent.state == State::Gone) {
@@ -247,7 +247,7 @@ impl Governor {
                 Interrupt::Kill => Intent::Kill,
             };
             self.spare_no_tools(&name);
-            self.end_held_or_running(now, &name, intent);
+            self.end_held_or_running(cx, &name, intent);
         }
     }
 

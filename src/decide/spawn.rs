@@ -5,30 +5,31 @@ use crate::policy::gate::{Starts, starts_sub_agents};
 use crate::policy::rule::GateVerb;
 use crate::policy::spawn::{SpawnLimit, SpawnUnit};
 
-use super::account::{Books, Started};
+use super::account::Started;
 use super::agent::Agent;
+use super::context::Context;
 use super::governor::Governor;
 use super::input::{Judged, ToolCall, Wants};
 
 impl Governor {
     /// Some limit on sub-agents refuses, and is not only observed.
     pub(super) fn limits_spawns(&self) -> bool {
-        self.policy.limits_spawns()
+        self.fixed.policy.limits_spawns()
     }
 
     /// What the policy's limits on sub-agents say to a call, where its gates do not refuse it anyway. `root` is that of
     /// the thread's family.
     pub(super) fn judge_spawn(
         &self,
+        cx: &Context<'_>,
         name: &AgentName,
         (thread, root): (&ThreadId, &ThreadId),
         call: &mut ToolCall,
-        books: &dyn Books,
     ) {
         let Some(starts) = starts_sub_agents(&call.tool).filter(|_| !is_denied(call)) else { return };
         let Some(agent) = self.agents.get(name) else { return };
-        let refusal = self.policy.spawn_limits.iter().filter_map(|limit| {
-            let because = self.passes_spawns(limit, (name, agent), (thread, root), starts, books)?;
+        let refusal = cx.policy.spawn_limits.iter().filter_map(|limit| {
+            let because = self.passes_spawns(cx, limit, (name, agent), (thread, root), starts)?;
             Some(Judged { rule: limit.name.to_string(), verb: GateVerb::Deny, because, would: limit.observe })
         });
         // What is enforced goes before what is only observed.
@@ -40,11 +41,11 @@ impl Governor {
 
     fn passes_spawns(
         &self,
+        cx: &Context<'_>,
         limit: &SpawnLimit,
         (name, agent): (&AgentName, &Agent),
         (thread, root): (&ThreadId, &ThreadId),
         starts: Starts,
-        books: &dyn Books,
     ) -> Option<String> {
         let bound = limit.only.iter().all(|(dimension, patterns)| {
             let value = match dimension {
@@ -52,7 +53,7 @@ impl Governor {
                 Dimension::Model => {
                     agent.threads.get(thread).and_then(|thread| thread.model.as_ref()).map(ToString::to_string)
                 }
-                other => agent.value(&self.run, other),
+                other => agent.value(cx.run, other),
             };
             value.is_some_and(|value| patterns.iter().any(|pattern| pattern.is_match(&value)))
         });
@@ -65,7 +66,7 @@ impl Governor {
         match limit.cap.of {
             SpawnUnit::Deep => {
                 // A family's file may be younger than the hook that tells of it.
-                let known = books.depth(thread).max(u32::from(thread != root));
+                let known = cx.books.depth(thread).max(u32::from(thread != root));
                 limit.refuses(0, known)
             }
             SpawnUnit::Started => {
@@ -73,7 +74,7 @@ impl Governor {
                 let per_agent = per_thread || limit.per.contains(&Dimension::Agent);
                 let (agent, thread) = (per_agent.then_some(name), per_thread.then_some(thread));
                 let waiting = self.spawns_waiting(agent, thread);
-                let started = books.started(&Started { run: &self.run, agent, thread });
+                let started = cx.books.started(&Started { run: cx.run, agent, thread });
                 limit.refuses(started.saturating_add(waiting), 0)
             }
         }

@@ -4,11 +4,11 @@ use crate::model::{AgentName, Dimension, ThreadId, Unit};
 use crate::policy::rule::Budget;
 use crate::policy::verdict::judge;
 
-use super::account::{Account, Books};
+use super::account::Account;
 use super::agent::Agent;
 use super::charge::is_shared;
+use super::context::Context;
 use super::governor::Governor;
-use super::input::Moment;
 
 impl Governor {
     /// Some budget counts tool calls.
@@ -17,32 +17,32 @@ impl Governor {
     }
 
     /// A tool of this thread waits: what it falls under is opened, and counted with what others called.
-    pub(super) fn open_for_call(&mut self, now: Moment, name: &AgentName, thread: &ThreadId, books: &dyn Books) {
+    pub(super) fn open_for_call(&mut self, cx: &Context<'_>, name: &AgentName, thread: &ThreadId) {
         let rules = self.rules.clone();
         for (index, budget) in rules.iter().enumerate().filter(|(_, budget)| counts_calls(budget)) {
             let Some(agent) = self.agents.get(name) else { return };
-            let place = Account::place(index, budget, self.policy.timezone, now.wall, |dimension| {
+            let place = Account::place(index, budget, cx.policy.timezone, cx.now.wall, |dimension| {
                 self.call_value(agent, thread, dimension)
             });
             if let Some(account) = place {
-                self.open(account, name, books);
+                self.open(cx, account, name);
             }
         }
-        self.recount_calls(now, books);
+        self.recount_calls(cx);
     }
 
     /// A tool may have waited since it came to the gate: what others called meanwhile is counted before any is let run.
-    pub(super) fn recount_for_waiting(&mut self, now: Moment, books: &dyn Books) {
+    pub(super) fn recount_for_waiting(&mut self, cx: &Context<'_>) {
         if self.agents.values().any(|agent| agent.gate.tools().next().is_some()) {
-            self.recount_calls(now, books);
+            self.recount_calls(cx);
         }
     }
 
     /// What others may have called is read from the ledger, which has each call of this run that was let run before.
-    fn recount_calls(&mut self, now: Moment, books: &dyn Books) {
-        for account in self.accounts.iter_mut().filter(|account| !account.is_past(now.wall)) {
+    fn recount_calls(&mut self, cx: &Context<'_>) {
+        for account in self.accounts.iter_mut().filter(|account| !account.is_past(cx.now.wall)) {
             if counts_calls(&account.rule) && is_shared(&account.rule) {
-                account.recount(books);
+                account.recount(cx.books);
             }
         }
     }
@@ -74,10 +74,10 @@ impl Governor {
     }
 
     /// No limit in tool calls keeps a tool of the agent from running, whatever else holds the agent.
-    pub(super) fn calls_fit(&self, name: &AgentName, books: &dyn Books) -> bool {
+    pub(super) fn calls_fit(&self, cx: &Context<'_>, name: &AgentName) -> bool {
         (0..self.accounts.len()).all(|index| {
             let Some(account) = self.account(index).filter(|account| counts_calls(&account.rule)) else { return true };
-            let standing = self.standing(index, name, books).filter(|_| self.concerns(index, name));
+            let standing = self.standing(cx, index, name).filter(|_| self.concerns(index, name));
             let fired = standing.and_then(|standing| judge(&account.rule, &standing));
             self.observes_account(index) || fired.is_none_or(|fired| !fired.verb.is_hard())
         })
@@ -95,7 +95,7 @@ impl Governor {
         match dimension {
             Dimension::Thread => Some(thread.to_string()),
             Dimension::Model => agent.threads.get(thread)?.model.as_ref().map(ToString::to_string),
-            other => agent.value(&self.run, other),
+            other => agent.value(&self.fixed.run, other),
         }
     }
 }

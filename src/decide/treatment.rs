@@ -4,17 +4,16 @@ use crate::model::event::EventKind;
 use crate::model::{AgentName, ModelId, Response};
 use crate::policy::rule::Rung;
 
-use super::account::Books;
 use super::agent::Agent;
+use super::context::Context;
 use super::effect::{Effect, Ending, Question};
 use super::governor::Governor;
-use super::input::Moment;
 use super::lifecycle::{After, Happening, Intent, Order, State, next};
 use super::still::Stillness;
 
 impl Governor {
     /// Moves an agent through the table and turns its orders into effects.
-    pub(super) fn happen(&mut self, now: Moment, name: &AgentName, happening: Happening) {
+    pub(super) fn happen(&mut self, cx: &Context<'_>, name: &AgentName, happening: Happening) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let before = agent.state;
         let (state, orders) = next(before, happening);
@@ -22,7 +21,7 @@ impl Governor {
         for order in orders {
             match order {
                 Order::Launch => self.launch(name),
-                Order::Freeze if self.holds_at_gate(now, name, state) => {}
+                Order::Freeze if self.holds_at_gate(cx, name, state) => {}
                 Order::Freeze => {
                     if let Some(agent) = self.agents.get_mut(name) {
                         agent.gate.open();
@@ -32,7 +31,7 @@ impl Governor {
                 }
                 Order::Thaw => {
                     let opens = self.agents.get_mut(name).is_some_and(|agent| {
-                        agent.resume_clock(now.uptime);
+                        agent.resume_clock(cx.now.uptime);
                         agent.gate.stillness = Stillness::Moves;
                         agent.gate.open()
                     });
@@ -42,7 +41,7 @@ impl Governor {
                     if opens {
                         self.outcome(name, true, "");
                     }
-                    self.arm_minutes(now);
+                    self.arm_minutes(cx);
                 }
                 Order::End => {
                     let begins = !matches!(before, State::Ending(_));
@@ -52,14 +51,14 @@ impl Governor {
                     self.request(name, end_word(state, begins));
                     self.effects.push(Effect::End(name.clone()));
                 }
-                Order::Restart => self.restart(now, name),
+                Order::Restart => self.restart(cx, name),
                 Order::Ask => self.ask(name),
-                Order::Finish => self.finish(now, name, ending(before, happening)),
+                Order::Finish => self.finish(cx, name, ending(before, happening)),
             }
         }
     }
 
-    pub(super) fn restart(&mut self, now: Moment, name: &AgentName) {
+    pub(super) fn restart(&mut self, cx: &Context<'_>, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         agent.settle();
         agent.gate.forget();
@@ -68,11 +67,10 @@ impl Governor {
             // INVARIANT: a route is wished for only with a root thread and a rung; without them
             // the agent is over.
             agent.state = State::Gone;
-            self.finish(now, name, Ending::Stopped);
+            self.finish(cx, name, Ending::Stopped);
             return;
         };
-        let quote = &self.quote;
-        agent.switch(&rung, |old| quote(&rung.model, &old.tier, old.at, &old.tokens));
+        agent.switch(&rung, |old| cx.quoted(&rung.model, old));
         agent.routed = Some(rung.clone());
         agent.arriving = Some(rung.model.clone());
         self.request(name, "restart");
@@ -89,18 +87,18 @@ impl Governor {
         self.effects.push(Effect::Launch { agent: name.clone(), attempt });
     }
 
-    pub(super) fn finish(&mut self, now: Moment, name: &AgentName, ending: Ending) {
+    pub(super) fn finish(&mut self, cx: &Context<'_>, name: &AgentName, ending: Ending) {
         self.withdraw_calls(name);
         self.end_steering(name);
         self.give_back(name);
         if let Some(agent) = self.agents.get_mut(name) {
-            agent.pause_clock(now.uptime);
+            agent.pause_clock(cx.now.uptime);
             agent.ending = Some(ending);
             agent.settle();
             let (in_flight, in_flight_cost) = (agent.lost, agent.lost_cost);
             self.effects.push(Effect::Finish { agent: name.clone(), ending, in_flight, in_flight_cost });
         }
-        self.reserve(now, name);
+        self.reserve(cx, name);
     }
 
     pub(super) fn request(&mut self, name: &AgentName, what: &str) {
@@ -131,8 +129,8 @@ impl Governor {
 
     /// The allowed models below that of an agent, the next one first.
     fn rungs_below(&self, agent: &Agent) -> Vec<&Rung> {
-        let ladder = &self.policy.models.ladder;
-        let allowed = |rung: &&Rung| self.policy.models.allows(rung.model.as_str());
+        let ladder = &self.fixed.policy.models.ladder;
+        let allowed = |rung: &&Rung| self.fixed.policy.models.allows(rung.model.as_str());
         let last = agent.last_response();
         let place = match (&agent.routed, last.and_then(|last| last.model.as_ref())) {
             (Some(rung), _) => ladder.iter().position(|known| known == rung),
@@ -167,23 +165,23 @@ impl Governor {
     }
 
     /// Restarts at the first moment when no answer and no sub-agent's work would be lost.
-    pub(super) fn try_route(&mut self, now: Moment, name: &AgentName) {
+    pub(super) fn try_route(&mut self, cx: &Context<'_>, name: &AgentName) {
         let Some(agent) = self.agents.get(name) else { return };
         // At the gate no tool's work is lost either.
         let ready = if agent.gate_holds() { agent.is_root_at_gate() } else { true };
         if agent.route_wanted.is_some() && agent.state == State::Running && ready && agent.is_at_safe_point() {
-            self.happen(now, name, Happening::Wish(Intent::Route));
+            self.happen(cx, name, Happening::Wish(Intent::Route));
         }
     }
 
     /// With the next model down, the agent's next request fits under the limit that it is asked about.
-    pub(super) fn fits_if_routed(&self, question: &Question, books: &dyn Books) -> bool {
+    pub(super) fn fits_if_routed(&self, cx: &Context<'_>, question: &Question) -> bool {
         let fits = || {
             let agent = self.agents.get(&question.agent)?;
             let index = self.accounts.iter().position(|account| account.key == question.key)?;
             let account = self.accounts.get(index)?;
             let (spent, limit) = (account.spent, account.limit());
-            let routed = self.reserved_if_routed(index, agent, books)?;
+            let routed = self.reserved_if_routed(cx, index, agent)?;
             Some(spent < limit && spent.saturating_add(routed) <= limit)
         };
         fits().unwrap_or(false)

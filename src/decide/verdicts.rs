@@ -7,12 +7,12 @@ use crate::model::{AgentName, BudgetName, ModelId, Unit, Verb};
 use crate::policy::rule::{Step, Threshold};
 use crate::policy::verdict::{Fired, Standing, Why, grace, is_strict, judge};
 
-use super::account::{Account, Books};
+use super::account::Account;
 use super::agent::Agent;
+use super::context::Context;
 use super::effect::Effect;
 use super::effective::Effective;
 use super::governor::Governor;
-use super::input::Moment;
 use super::lifecycle::{After, Happening, Intent, State};
 use super::weigh::Weighed;
 
@@ -60,28 +60,28 @@ pub(super) struct Due {
 
 impl Governor {
     /// Looks at an agent, and at all that share an account with it.
-    pub(super) fn evaluate(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
-        self.evaluate_one(now, name, books);
-        self.evaluate_peers(now, name, books);
+    pub(super) fn evaluate(&mut self, cx: &Context<'_>, name: &AgentName) {
+        self.evaluate_one(cx, name);
+        self.evaluate_peers(cx, name);
     }
 
-    pub(super) fn evaluate_peers(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+    pub(super) fn evaluate_peers(&mut self, cx: &Context<'_>, name: &AgentName) {
         let shared = self.accounts.iter().filter(|account| account.agents.contains(name));
         let peers: BTreeSet<AgentName> =
             shared.flat_map(|account| &account.agents).filter(|peer| *peer != name).cloned().collect();
         for peer in peers {
-            self.evaluate_one(now, &peer, books);
+            self.evaluate_one(cx, &peer);
         }
     }
 
-    pub(super) fn evaluate_one(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+    pub(super) fn evaluate_one(&mut self, cx: &Context<'_>, name: &AgentName) {
         if !self.agents.get(name).is_some_and(Agent::is_live) {
             return;
         }
-        self.unbar_limits(now, name);
-        let due = self.judge_all(now, name, books);
+        self.unbar_limits(cx, name);
+        let due = self.judge_all(cx, name);
         let mut due = self.end_threads_of_their_own(name, due);
-        due.extend(self.alarms(now, name, books));
+        due.extend(self.alarms(cx, name));
         due.sort_by_key(|due| std::cmp::Reverse(due.verb));
         // Between turns nothing is asked of a model: an agent that said its last word ends by itself,
         // an idle screen stays as it is. What begins the next turn is recorded before its request. Time passes whatever
@@ -94,10 +94,10 @@ impl Governor {
         };
         due.retain(|due| !(self.is_hard(due) && waits(due)));
         let treatment = self.agents.get(name).and_then(Agent::treatment);
-        self.decide(now, name, due, treatment);
-        self.wait_for_room(now, name, books);
-        self.try_route(now, name);
-        self.reserve(now, name);
+        self.decide(cx, name, due, treatment);
+        self.wait_for_room(cx, name);
+        self.try_route(cx, name);
+        self.reserve(cx, name);
     }
 
     /// It is a budget in minutes that asks for this.
@@ -118,17 +118,17 @@ impl Governor {
     }
 
     /// The steps that apply to this agent now, the most severe first.
-    pub(super) fn judge_all(&mut self, now: Moment, name: &AgentName, books: &dyn Books) -> Vec<Due> {
-        self.open_current(now, name, books);
-        self.count_minutes(now);
+    pub(super) fn judge_all(&mut self, cx: &Context<'_>, name: &AgentName) -> Vec<Due> {
+        self.open_current(cx, name);
+        self.count_minutes(cx);
         self.note_turn(name);
         let mut found = Vec::new();
         for index in 0..self.accounts.len() {
-            if !self.concerns(index, name) || self.accounts.get(index).is_none_or(|a| a.is_past(now.wall)) {
+            if !self.concerns(index, name) || self.accounts.get(index).is_none_or(|a| a.is_past(cx.now.wall)) {
                 continue;
             }
-            self.roll(now, index, books);
-            found.extend(self.judge_one(now, name, index, books));
+            self.roll(cx, index);
+            found.extend(self.judge_one(cx, name, index));
         }
         found.sort_by_key(|due| std::cmp::Reverse(due.verb));
         found
@@ -136,15 +136,15 @@ impl Governor {
 
     /// The step of one account that applies, and what it comes down to. Where the governor raises an allotment, it is
     /// looked at again: each time some step lies ahead that did not.
-    fn judge_one(&mut self, now: Moment, name: &AgentName, index: usize, books: &dyn Books) -> Option<Due> {
+    fn judge_one(&mut self, cx: &Context<'_>, name: &AgentName, index: usize) -> Option<Due> {
         loop {
-            let standing = self.standing(index, name, books)?;
+            let standing = self.standing(cx, index, name)?;
             self.say_grace(index, &standing);
             let account = self.account(index)?;
             let fired = judge(&account.rule, &standing)?;
             let because = because(account, &standing, fired);
-            let offer = self.offered_within(index, account.offer(standing.reserved), books);
-            if self.may_wait(now, name, index, (&standing, fired)) {
+            let offer = self.offered_within(cx, index, account.offer(standing.reserved));
+            if self.may_wait(cx, name, index, (&standing, fired)) {
                 return None;
             }
             let source = Source::Step { account: index, step: fired.index };
@@ -159,7 +159,7 @@ impl Governor {
                 let because = note.map_or(because.clone(), |note| format!("{because}; {note}"));
                 return Some(Due { source, written, verb, step, because, offer, chosen: None, foretold });
             };
-            match self.weigh(now, (name, index, fired.index), (&step, &standing), books) {
+            match self.weigh(cx, (name, index, fired.index), (&step, &standing)) {
                 Weighed::Raised => {}
                 Weighed::Later => return None,
                 Weighed::Comes(verb, step, chosen) => {
@@ -170,9 +170,9 @@ impl Governor {
         }
     }
 
-    pub(super) fn roll(&mut self, now: Moment, index: usize, books: &dyn Books) {
+    pub(super) fn roll(&mut self, cx: &Context<'_>, index: usize) {
         let Some(account) = self.accounts.get_mut(index) else { return };
-        if account.roll(self.policy.timezone, now.wall, books) {
+        if account.roll(cx.policy.timezone, cx.now.wall, cx.books) {
             self.forget_fired(index);
         }
     }
@@ -198,7 +198,7 @@ impl Governor {
 
     /// A step is carried out: it, and all milder ones, need not be again. Hard steps that bind are
     /// not remembered.
-    fn note_fired(&mut self, now: Moment, name: &AgentName, due: &Due, would: bool) {
+    fn note_fired(&mut self, cx: &Context<'_>, name: &AgentName, due: &Due, would: bool) {
         let (index, fired) = match due.source {
             Source::Step { account, step } => (account, step),
             Source::Alert(alert) => {
@@ -207,7 +207,7 @@ impl Governor {
             }
         };
         let Some(account) = self.accounts.get_mut(index) else { return };
-        account.fired_at = Some(now.wall);
+        account.fired_at = Some(cx.now.wall);
         let steps = || account.rule.steps.iter().enumerate().take(fired + 1);
         let said = steps()
             .filter(|(_, step)| step.verb == Verb::Warn && step.may.is_none())
@@ -244,12 +244,14 @@ impl Governor {
     pub(super) fn observes(&self, source: Source) -> bool {
         match source {
             Source::Step { account, .. } => self.observes_account(account),
-            Source::Alert(alert) => self.policy.observe || self.alerts.get(alert).is_some_and(|alert| alert.observe),
+            Source::Alert(alert) => {
+                self.fixed.policy.observe || self.alerts.get(alert).is_some_and(|alert| alert.observe)
+            }
         }
     }
 
     pub(super) fn observes_account(&self, account: usize) -> bool {
-        self.policy.observe || self.account(account).is_some_and(|account| account.rule.observe)
+        self.fixed.policy.observe || self.account(account).is_some_and(|account| account.rule.observe)
     }
 
     /// Keeps the agent from its next request.
@@ -259,10 +261,10 @@ impl Governor {
 
     /// Turns the steps that apply into one decision: the most severe wins, all reasons are kept.
     /// What is no more severe than the treatment under way is looked at again when that is over.
-    pub(super) fn decide(&mut self, now: Moment, name: &AgentName, due: Vec<Due>, treatment: Option<Intent>) {
+    pub(super) fn decide(&mut self, cx: &Context<'_>, name: &AgentName, due: Vec<Due>, treatment: Option<Intent>) {
         let (observed, mut binding): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| self.observes(due.source));
         for due in observed {
-            self.note_fired(now, name, &due, true);
+            self.note_fired(cx, name, &due, true);
             self.say(name, &format!("would {}: {}", due.word(), due.reason()));
             self.decided(name, &due, vec![due.because.clone()], true, None);
         }
@@ -273,7 +275,7 @@ impl Governor {
         let routes = binding.iter().any(|due| due.verb == Verb::Route);
         let rung = self.agents.get(name).filter(|_| routes).and_then(|agent| self.next_rung(agent));
         for due in &binding {
-            self.note_fired(now, name, due, false);
+            self.note_fired(cx, name, due, false);
             self.note_chosen(name, due);
         }
         let to = rung.as_ref().filter(|_| first.verb == Verb::Route).map(|rung| rung.model.clone());
@@ -302,16 +304,16 @@ impl Governor {
         match first.verb {
             // A route waits for its moment, and so does what the agent is told or slowed down by.
             Verb::Warn | Verb::Steer | Verb::Throttle | Verb::Route => {}
-            Verb::Ask => self.happen(now, name, Happening::Wish(Intent::Ask)),
+            Verb::Ask => self.happen(cx, name, Happening::Wish(Intent::Ask)),
             Verb::Stop => {
                 // A tool that runs on spends minutes.
                 let spares = !binding.iter().any(|due| due.verb.is_hard() && self.counts_minutes(due.source));
                 if let Some(agent) = self.agents.get_mut(name) {
                     agent.spares_tools = spares;
                 }
-                self.end_held_or_running(now, name, Intent::Stop);
+                self.end_held_or_running(cx, name, Intent::Stop);
             }
-            Verb::Kill => self.end_held_or_running(now, name, Intent::Kill),
+            Verb::Kill => self.end_held_or_running(cx, name, Intent::Kill),
         }
     }
 
@@ -344,7 +346,7 @@ impl Governor {
         self.record(Some(name), EventKind::Decided(decision));
     }
 
-    pub(super) fn stop_because(&mut self, now: Moment, name: &AgentName, what: String) {
+    pub(super) fn stop_because(&mut self, cx: &Context<'_>, name: &AgentName, what: String) {
         let over = |agent: &Agent| {
             matches!(agent.state, State::Gone | State::Ending(After::Stopped | After::Killed))
                 || agent.treatment() >= Some(Intent::Stop)
@@ -357,7 +359,7 @@ impl Governor {
         if let Some(agent) = self.agents.get_mut(name) {
             agent.because = what;
         }
-        self.end_held_or_running(now, name, Intent::Stop);
+        self.end_held_or_running(cx, name, Intent::Stop);
     }
 }
 

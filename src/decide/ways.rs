@@ -32,7 +32,7 @@ impl Governor {
     }
 
     fn by_waiting(&self, account: &Account) -> Option<String> {
-        let zone = self.policy.timezone;
+        let zone = self.fixed.policy.timezone;
         let shown = |at: Timestamp| format!("{} ({zone})", at.with_timezone(&zone).format("%Y-%m-%d %H:%M"));
         match account.rule.window {
             Window::Life | Window::Total => None,
@@ -47,12 +47,12 @@ impl Governor {
     /// Only a run that goes on has a limit that an answer lifts.
     fn by_lifting(&self, account: &Account) -> Option<String> {
         let amount = account.offered.filter(|offered| *offered > 0)?;
-        let who = self.policy.approvals.named().map(|who| format!(", by {who}")).unwrap_or_default();
-        Some(format!("`govern resume {} --extend {}` lifts it{who}", self.run, account.key.unit.typed(amount)))
+        let who = self.fixed.policy.approvals.named().map(|who| format!(", by {who}")).unwrap_or_default();
+        Some(format!("`govern resume {} --extend {}` lifts it{who}", self.fixed.run, account.key.unit.typed(amount)))
     }
 
     fn by_writing(&self, budget: &Budget) -> Option<String> {
-        let source = self.policy.sources.iter().find(|source| source.layer == budget.layer);
+        let source = self.fixed.policy.sources.iter().find(|source| source.layer == budget.layer);
         match (budget.layer, source.and_then(|source| source.path.as_ref()), budget.line) {
             (Layer::Flags, ..) => Some("a larger `--budget` lets it start".to_owned()),
             (_, Some(path), Some(line)) => Some(format!("its limit is written in {}:{line}", path.display())),

@@ -5,12 +5,12 @@ use crate::model::{AgentName, Unit, Verb};
 use crate::policy::rule::{May, Step};
 use crate::policy::verdict::{Fired, Standing, is_strict};
 
-use super::account::{Account, Books, round_up};
+use super::account::{Account, round_up};
 use super::agent::Agent;
 use super::choice::{Cheaper, Facts, Stock, choose};
+use super::context::Context;
 use super::effect::Effect;
 use super::governor::Governor;
-use super::input::Moment;
 use super::lifecycle::{Intent, State};
 use super::verdicts::{Due, Source};
 
@@ -28,19 +28,18 @@ impl Governor {
     /// Chooses at a step that lets the governor choose. An extension is carried out at once.
     pub(super) fn weigh(
         &mut self,
-        now: Moment,
+        cx: &Context<'_>,
         (name, account, place): (&AgentName, usize, usize),
         (step, standing): (&Step, &Standing),
-        books: &dyn Books,
     ) -> Weighed {
         let Some(may) = &step.may else { return Weighed::Later };
-        let Some(facts) = self.facts(now, (name, account), (step, standing), books) else { return Weighed::Later };
+        let Some(facts) = self.facts(cx, (name, account), (step, standing)) else { return Weighed::Later };
         if self.agents.get(name).is_some_and(|agent| agent.is_asked_on_advice(account)) {
             return Weighed::Later;
         }
         let rule = choose(&facts, may);
         let asked = (name, account, place);
-        let Some(chosen) = self.take_advice(now, asked, (&facts, may, standing), rule, books) else {
+        let Some(chosen) = self.take_advice(cx, asked, (&facts, may, standing), rule) else {
             return Weighed::Later;
         };
         let ends = |agent: &Agent| matches!(agent.state, State::Freezing(Intent::Stop | Intent::Kill));
@@ -48,7 +47,7 @@ impl Governor {
             // Who is about to be ended needs nothing more.
             Course::Extend { .. } if self.agents.get(name).is_some_and(ends) => Weighed::Later,
             Course::Extend { amount } if !self.observes_account(account) => {
-                self.extend_from_pool(now, (name, account), amount, chosen, books);
+                self.extend_from_pool(cx, (name, account), amount, chosen);
                 Weighed::Raised
             }
             Course::Extend { .. } | Course::GoOn => comes(Verb::Warn, step, may, chosen),
@@ -59,29 +58,27 @@ impl Governor {
     /// Extends an allotment from its pool for a request that would have to wait, where its step lets the governor do so.
     pub(super) fn gives_room(
         &mut self,
-        now: Moment,
+        cx: &Context<'_>,
         name: &AgentName,
         (index, standing, fired): (usize, &Standing, Fired),
-        books: &dyn Books,
     ) -> bool {
         let Some(account) = self.account(index) else { return false };
         let rule = std::sync::Arc::clone(&account.rule);
         let Some(step) = rule.steps.get(fired.index).filter(|_| self.pool_of(account).is_some()) else { return false };
         let Some(may) = &step.may else { return false };
-        let facts = self.facts(now, (name, index), (step, standing), books);
+        let facts = self.facts(cx, (name, index), (step, standing));
         let Some(chosen) = facts.map(|facts| choose(&facts, may)) else { return false };
         let Course::Extend { amount } = chosen.what else { return false };
-        self.extend_from_pool(now, (name, index), amount, chosen, books);
+        self.extend_from_pool(cx, (name, index), amount, chosen);
         true
     }
 
     /// What is known. Between turns nothing is extended or routed: only the limit itself is kept.
     fn facts(
         &self,
-        now: Moment,
+        cx: &Context<'_>,
         (name, index): (&AgentName, usize),
         (step, standing): (&Step, &Standing),
-        books: &dyn Books,
     ) -> Option<Facts> {
         let agent = self.agents.get(name)?;
         let account = self.account(index)?;
@@ -101,11 +98,11 @@ impl Governor {
             strict,
             needed: needed(account, step, standing, strict),
             offer: account.offer(standing.reserved).max(clears(account, standing, strict)),
-            pool: self.stock(now, account, name, books).filter(|_| !at_rest),
-            rate: agent.trend.per_minute(agent.active(now.uptime), unit),
+            pool: self.stock(cx, account, name).filter(|_| !at_rest),
+            rate: agent.trend.per_minute(agent.active(cx.now.uptime), unit),
             declared,
             progress: agent.progress.clone(),
-            uptime: now.uptime,
+            uptime: cx.now.uptime,
             growth: agent.trend.growth(),
             cheaper: self.cheaper(agent, standing).filter(|_| !at_rest),
             priority: registration.priority,
@@ -116,10 +113,10 @@ impl Governor {
         })
     }
 
-    fn stock(&self, now: Moment, account: &Account, name: &AgentName, books: &dyn Books) -> Option<Stock> {
+    fn stock(&self, cx: &Context<'_>, account: &Account, name: &AgentName) -> Option<Stock> {
         let place = self.pool_of(account)?;
         let share = self.pools.get(place)?.share(name)?;
-        let size = self.pool_size(place, Some(name), now, books);
+        let size = self.pool_size(cx, place, Some(name));
         Some(Stock { size, allotted: share.allotted?, given: share.given })
     }
 
@@ -142,14 +139,7 @@ impl Governor {
     }
 
     /// An exception by the governor, with its reason.
-    fn extend_from_pool(
-        &mut self,
-        now: Moment,
-        (name, index): (&AgentName, usize),
-        amount: i64,
-        chosen: Chosen,
-        books: &dyn Books,
-    ) {
+    fn extend_from_pool(&mut self, cx: &Context<'_>, (name, index): (&AgentName, usize), amount: i64, chosen: Chosen) {
         let Some(key) = self.accounts.get(index).map(|account| account.key.clone()) else { return };
         let reason = chosen.rationale.clone();
         let shown = self.account(index).map(|account| account.show(0)).unwrap_or_default();
@@ -165,7 +155,7 @@ impl Governor {
             chosen: Some(chosen),
         };
         self.record(Some(name), EventKind::Decided(decision));
-        self.raise(now, &key, amount, (GOVERNOR, Some(&reason)), books);
+        self.raise(cx, &key, amount, (GOVERNOR, Some(&reason)));
         self.extend(name, key, amount, GOVERNOR, Some(&reason));
     }
 
@@ -185,7 +175,7 @@ impl Governor {
     }
 
     /// The pool has more than before: who is held may be given some of it before a person answers.
-    pub(super) fn offer_to_held(&mut self, now: Moment, books: &dyn Books) {
+    pub(super) fn offer_to_held(&mut self, cx: &Context<'_>) {
         for name in self.names() {
             let hold = self.agents.get(&name).and_then(|agent| agent.held.as_ref()).filter(|hold| !hold.advised);
             let Some(Source::Step { account, step }) = hold.map(|hold| hold.source) else { continue };
@@ -194,15 +184,15 @@ impl Governor {
             if self.pool_of(found).is_none() || self.observes_account(account) {
                 continue;
             }
-            let Some(standing) = self.standing(account, &name, books) else { continue };
+            let Some(standing) = self.standing(cx, account, &name) else { continue };
             let Some(may) = &step.may else { continue };
-            let facts = self.facts(now, (&name, account), (&step, &standing), books);
+            let facts = self.facts(cx, (&name, account), (&step, &standing));
             let Some(chosen) = facts.map(|facts| choose(&facts, may)) else { continue };
             if let Course::Extend { amount } = chosen.what {
-                self.extend_from_pool(now, (&name, account), amount, chosen, books);
+                self.extend_from_pool(cx, (&name, account), amount, chosen);
             }
         }
-        self.release_who_fits(now, books);
+        self.release_who_fits(cx);
     }
 }
 

@@ -1,9 +1,9 @@
 //! Pure. Whether a question to the governor model fits: into its share, and under every limit that it counts for.
 
-use crate::decide::account::{Account, Books, amount};
+use crate::decide::account::{Account, amount};
 use crate::decide::consult::MOST_FAILURES;
+use crate::decide::context::Context;
 use crate::decide::governor::Governor;
-use crate::decide::input::Moment;
 use crate::model::{AgentName, Cost, Response, Unit};
 use crate::policy::rule::Layer;
 
@@ -11,10 +11,9 @@ impl Governor {
     /// The question fits: into its share of the limit, and under every limit that it counts for.
     pub(super) fn may_consult(
         &mut self,
-        now: Moment,
+        cx: &Context<'_>,
         name: &AgentName,
         (index, strict): (usize, bool),
-        books: &dyn Books,
     ) -> Result<(), String> {
         let Some(adviser) = &self.adviser else { return Ok(()) };
         if adviser.off {
@@ -23,12 +22,14 @@ impl Governor {
         if adviser.failures >= MOST_FAILURES {
             return Err(format!("its last {} questions were not answered", adviser.failures));
         }
-        if now.uptime < adviser.not_before {
-            let left = adviser.not_before.saturating_sub(now.uptime).as_secs().max(1);
+        if cx.now.uptime < adviser.not_before {
+            let left = adviser.not_before.saturating_sub(cx.now.uptime).as_secs().max(1);
             return Err(format!("its last question was not answered, and the next one is not put for {left} s"));
         }
         let cost = match &adviser.likely.cost {
-            Cost::Unpriced => self.quoted(&adviser.model.model, &Response { at: now.wall, ..adviser.likely.clone() }),
+            Cost::Unpriced => {
+                self.quoted(&adviser.model.model, &Response { at: cx.now.wall, ..adviser.likely.clone() })
+            }
             known => *known,
         };
         if let Some(adviser) = self.adviser.as_mut() {
@@ -64,7 +65,7 @@ impl Governor {
         }
         let counts = |account: &&Account| {
             let bound = !account.rule.observe && account.rule.is_hard();
-            !account.is_past(now.wall) && bound && account.counts(&adviser.likely)
+            !account.is_past(cx.now.wall) && bound && account.counts(&adviser.likely)
         };
         for account in self.accounts().filter(counts) {
             let unit = account.key.unit;
@@ -73,7 +74,7 @@ impl Governor {
                 None if unit.is_money() => return Err("it has no price".to_owned()),
                 None => continue,
             };
-            if next > self.free(account, Some(name).filter(|_| strict), books) {
+            if next > self.free(cx, account, Some(name).filter(|_| strict)) {
                 return Err(format!("{} has no room for it", account.show(0)));
             }
         }

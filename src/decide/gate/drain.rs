@@ -88,7 +88,7 @@ impl Governor {
             return;
         }
         let ends_now = if agent.spares_tools { "govern stop" } else { "govern stop --kill" };
-        let (minutes, run) = (DRAIN_WITHIN.as_secs() / 60, &self.run);
+        let (minutes, run) = (DRAIN_WITHIN.as_secs() / 60, &self.fixed.run);
         let what = format!("what is under way may end first, within {minutes} min; to end it now: {ends_now} {run}");
         self.say(name, &what);
         self.effects.push(Effect::Arm(Timer::Drain(name.clone()), DRAIN_WITHIN));

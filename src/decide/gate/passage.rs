@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::drain::is_about_sub_agents;
 use crate::clocks::RECORD_WITHIN;
-use crate::decide::account::Books;
 use crate::decide::agent::{Agent, Hold};
+use crate::decide::context::Context;
 use crate::decide::effect::Effect;
 use crate::decide::governor::Governor;
-use crate::decide::input::{Asks, Gone, Hook, HookId, Moment, Phase, Timer, Wants};
+use crate::decide::input::{Asks, Gone, Hook, HookId, Phase, Timer, Wants};
 use crate::decide::lifecycle::{Happening, Intent, State};
 use crate::decide::treatment::hold_word;
 use crate::model::event::{EventKind, GateReach, ToolVerdict};
@@ -16,10 +16,10 @@ use crate::model::{AgentName, Response, ThreadId};
 
 impl Governor {
     /// Codex is about to do something, and waits.
-    pub(in crate::decide) fn at_gate(&mut self, now: Moment, hook: Hook, books: &dyn Books) {
+    pub(in crate::decide) fn at_gate(&mut self, cx: &Context<'_>, hook: Hook) {
         let Hook { id, agent: name, thread, root, inside, model, tier, unpriced, mut wants, asked, has_file } = hook;
         if let Wants::Tool(call) = &mut wants {
-            self.judge_spawn(&name, (&thread, &root), call, books);
+            self.judge_spawn(cx, &name, (&thread, &root), call);
         }
         let spends = wants.spends();
         let begins = spends || wants == Wants::Turn;
@@ -27,7 +27,7 @@ impl Governor {
         self.defers_time &= !begins && !matches!(wants, Wants::Tool(_));
         let Some(agent) = self.agents.get_mut(&name) else { return };
         let reach = if wants.asks_first() { GateReach::Requests } else { GateReach::Tools };
-        agent.watch.heard(now.uptime);
+        agent.watch.heard(cx.now.uptime);
         let call = if let Wants::Tool(call) = &wants { Some(call.clone()) } else { None };
         agent.gate.waiting.insert(id, (thread.clone(), wants.clone()));
         let more = agent.gate.reach < Some(reach);
@@ -82,33 +82,33 @@ impl Governor {
             self.record(Some(&name), EventKind::Gated { reach });
         }
         if let Some(what) = unseen {
-            self.cannot_be_told(now, &name, &thread, what);
+            self.cannot_be_told(cx, &name, &thread, what);
         }
         if let Some(call) = call {
-            self.open_for_call(now, &name, &thread, books);
+            self.open_for_call(cx, &name, &thread);
             if let Some(judged) = call.judged.as_ref().filter(|_| !waits) {
-                self.meet_gate(now, &name, id, (judged, &call), books);
+                self.meet_gate(cx, &name, id, (judged, &call));
             }
             if news || self.counts_calls() || self.limits_time() {
-                self.evaluate(now, &name, books);
+                self.evaluate(cx, &name);
             }
         }
         if begins {
-            self.open_for_request(now, &name, &thread, books);
+            self.open_for_request(cx, &name, &thread);
             let of = thread.clone();
-            if !self.refuse_next(now, &name, &Asks { thread, root, model, tier, unpriced }) {
+            if !self.refuse_next(cx, &name, &Asks { thread, root, model, tier, unpriced }) {
                 if spends {
-                    self.meet_request_gate(now, &name, id, (&of, books));
+                    self.meet_request_gate(cx, &name, id, &of);
                 } else {
                     self.refuse_prompt(&name, &of);
                 }
-                self.evaluate(now, &name, books);
+                self.evaluate(cx, &name);
             }
         }
     }
 
     /// A call that was not answered is gone.
-    pub(in crate::decide) fn left_gate(&mut self, now: Moment, hook: HookId, why: Gone) {
+    pub(in crate::decide) fn left_gate(&mut self, cx: &Context<'_>, hook: HookId, why: Gone) {
         self.withdraw_call(hook);
         let found = self.agents.iter_mut().find_map(|(name, agent)| {
             let (thread, wants) = agent.gate.take(hook)?;
@@ -116,22 +116,22 @@ impl Governor {
         });
         let Some((name, thread, wants)) = found else { return };
         match why {
-            Gone::Broken => self.gate_broken(now, &name, "a hook of govern's was ended before it was answered"),
-            Gone::Withdrawn => self.interrupted(now, &name, &thread, &wants),
+            Gone::Broken => self.gate_broken(cx, &name, "a hook of govern's was ended before it was answered"),
+            Gone::Withdrawn => self.interrupted(cx, &name, &thread, &wants),
         }
     }
 
     /// A person interrupted the turn: what was asked about it needs no answer.
-    fn interrupted(&mut self, now: Moment, name: &AgentName, thread: &ThreadId, wants: &Wants) {
+    fn interrupted(&mut self, cx: &Context<'_>, name: &AgentName, thread: &ThreadId, wants: &Wants) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         if let Some(thread) = agent.threads.get_mut(thread).filter(|_| wants.spends()) {
             thread.phase = Phase::Idle;
         }
-        self.reserve(now, name);
+        self.reserve(cx, name);
     }
 
     /// Nothing is left to be asked about: the turn ended, or was interrupted.
-    fn withdraw_if_at_rest(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+    fn withdraw_if_at_rest(&mut self, cx: &Context<'_>, name: &AgentName) {
         let asks_nothing = |agent: &Agent| agent.state == State::Held && agent.gate.shut && agent.rests();
         // Time passes at rest, too.
         let of_time = |agent: &Agent| agent.held.as_ref().is_some_and(|hold| self.counts_minutes(hold.source));
@@ -144,13 +144,13 @@ impl Governor {
             self.effects.push(Effect::Say(what.clone()));
             self.mark(Some(name), what);
         }
-        self.release(now, name);
+        self.release(cx, name);
         // What is no model's time passes on.
-        self.evaluate_one(now, name, books);
+        self.evaluate_one(cx, name);
     }
 
     /// Something may have gone past the gate. Under a limit that is the agent's end.
-    fn gate_broken(&mut self, now: Moment, name: &AgentName, what: &str) {
+    fn gate_broken(&mut self, cx: &Context<'_>, name: &AgentName, what: &str) {
         if !self.agents.get(name).is_some_and(Agent::is_live) {
             return;
         }
@@ -162,7 +162,7 @@ impl Governor {
             self.mark(Some(name), what.to_owned());
             return;
         }
-        self.stop_because(now, name, format!("{what}: under a limit nothing goes past the gate"));
+        self.stop_because(cx, name, format!("{what}: under a limit nothing goes past the gate"));
     }
 
     /// A hook could not ask, and has ended its Codex. Under a limit that is the agent's end, and govern's doing.
@@ -179,7 +179,7 @@ impl Governor {
     }
 
     /// A response must have been let through first, where its Codex was seen to ask.
-    pub(in crate::decide) fn expect_admitted(&mut self, now: Moment, name: &AgentName, response: &Response) {
+    pub(in crate::decide) fn expect_admitted(&mut self, cx: &Context<'_>, name: &AgentName, response: &Response) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         agent.gate.recorded(&response.thread);
         let asks_first = agent.gate.holds_requests() && agent.gate.roots.contains(&response.root);
@@ -189,7 +189,7 @@ impl Governor {
         }
         if thread.gated {
             let what = format!("a request of thread {} was answered that was not let through", response.thread);
-            self.gate_broken(now, name, &what);
+            self.gate_broken(cx, name, &what);
         } else if thread.recent().count() == 1 {
             // What was never seen at the gate is of a kind that does not come there: it is held by signals.
             let what = format!("thread {} does not ask before its requests", response.thread);
@@ -198,35 +198,35 @@ impl Governor {
     }
 
     /// Answers those that may go on, and ends what only waited for answers under way.
-    pub(in crate::decide) fn settle_gate(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
-        self.meet_gates_that_waited(now, name, books);
-        self.withdraw_if_at_rest(now, name, books);
+    pub(in crate::decide) fn settle_gate(&mut self, cx: &Context<'_>, name: &AgentName) {
+        self.meet_gates_that_waited(cx, name);
+        self.withdraw_if_at_rest(cx, name);
         self.keep_still(name);
         let Some(agent) = self.agents.get_mut(name) else { return };
-        if !matches!(agent.state, State::Freezing(_)) && self.let_through(now, name, books) {
+        if !matches!(agent.state, State::Freezing(_)) && self.let_through(cx, name) {
             // Of several that waited together some have run: the next one has to be judged by itself.
-            self.evaluate_one(now, name, books);
+            self.evaluate_one(cx, name);
         }
         let Some(agent) = self.agents.get(name).filter(|agent| agent.gate.draining) else { return };
         let State::Freezing(intent) = agent.state else { return };
         if intent == Intent::Stop {
-            self.let_through(now, name, books);
+            self.let_through(cx, name);
         }
         self.settle_drain(name);
     }
 
     /// Tools whose response has become known, or will not, meet their gates.
-    fn meet_gates_that_waited(&mut self, now: Moment, name: &AgentName, books: &dyn Books) {
+    fn meet_gates_that_waited(&mut self, cx: &Context<'_>, name: &AgentName) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         for (hook, call) in agent.gate.judge_now() {
             if let Some(judged) = &call.judged {
-                self.meet_gate(now, name, hook, (judged, &call), books);
+                self.meet_gate(cx, name, hook, (judged, &call));
             }
         }
     }
 
     /// Answers those that may go on; says whether a tool may not because of a limit in tool calls.
-    fn let_through(&mut self, now: Moment, name: &AgentName, books: &dyn Books) -> bool {
+    fn let_through(&mut self, cx: &Context<'_>, name: &AgentName) -> bool {
         let Some(agent) = self.agents.get_mut(name) else { return false };
         let gate = &agent.gate;
         let paused = agent.pause.is_some();
@@ -245,21 +245,21 @@ impl Governor {
             let Some((thread, wants)) = agent.gate.waiting.get(&hook).cloned() else { continue };
             let again = agent.threads.get(&thread).is_some_and(|known| agent.gate.asks_again(hook, known));
             let waits = wants.spends() && !again;
-            if waits && self.waits_for_own(now, name, &thread, books) {
+            if waits && self.waits_for_own(cx, name, &thread) {
                 self.wait_beside(name, hook);
                 continue;
             }
-            if let Some(wait) = Some(&thread).filter(|_| waits).and_then(|of| self.throttled(now, name, of)) {
+            if let Some(wait) = Some(&thread).filter(|_| waits).and_then(|of| self.throttled(cx, name, of)) {
                 soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
                 continue;
             }
-            if matches!(wants, Wants::Tool(_)) && !self.calls_fit(name, books) {
+            if matches!(wants, Wants::Tool(_)) && !self.calls_fit(cx, name) {
                 self.refuse_beside_others(name, hook, &thread);
                 any_too_many = true;
                 continue;
             }
             let by = self.agents.get_mut(name).and_then(|agent| agent.gate.passes.remove(&hook));
-            self.answer_allowed(now, name, hook, by.as_deref());
+            self.answer_allowed(cx, name, hook, by.as_deref());
         }
         if let Some(wait) = soonest {
             self.arm_pace(name, wait);
@@ -268,7 +268,13 @@ impl Governor {
     }
 
     /// What waits may go on.
-    pub(in crate::decide) fn answer_allowed(&mut self, now: Moment, name: &AgentName, hook: HookId, by: Option<&str>) {
+    pub(in crate::decide) fn answer_allowed(
+        &mut self,
+        cx: &Context<'_>,
+        name: &AgentName,
+        hook: HookId,
+        by: Option<&str>,
+    ) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let asked = agent.gate.asked.get(&hook).cloned().unwrap_or_default();
         let Some((thread, wants)) = agent.gate.take(hook) else { return };
@@ -277,7 +283,7 @@ impl Governor {
             let again = entry.admission.is_of(&asked);
             // Each request that has a name is told of when it is over, unless its Codex ended first.
             let lost = entry.is_named && !again && !entry.admission.announces() && entry.is_unanswered();
-            entry.admission.passes(now.wall, &asked);
+            entry.admission.passes(cx.now.wall, &asked);
             entry.runs_tools = false;
             entry.nested.clear();
             if lost {
@@ -286,7 +292,7 @@ impl Governor {
             if again {
                 agent.pace.takes_back(&thread);
             }
-            agent.pace.sends(now.uptime, &thread);
+            agent.pace.sends(cx.now.uptime, &thread);
             // Its other threads came when it came: they keep its place.
             if !agent.gate.is_asked_to_spend() {
                 agent.room = None;
@@ -302,14 +308,14 @@ impl Governor {
                 self.record_call(name, thread, call, ToolVerdict::Allowed, by);
             }
             Wants::Session | Wants::TurnEnd => {}
-            // It claims from now on what it may take.
-            Wants::Request | Wants::Compaction => self.reserve(now, name),
+            // It claims from cx.now on what it may take.
+            Wants::Request | Wants::Compaction => self.reserve(cx, name),
         }
         self.effects.push(Effect::Answer { hook, deny: None });
     }
 
     /// Carries out an order to stand still at the gate, where that is enough; says whether it is.
-    pub(in crate::decide) fn holds_at_gate(&mut self, now: Moment, name: &AgentName, state: State) -> bool {
+    pub(in crate::decide) fn holds_at_gate(&mut self, cx: &Context<'_>, name: &AgentName, state: State) -> bool {
         let rests = |agent: &Agent| state == State::Freezing(Intent::Pause) && agent.rests_at_its_screen();
         let stops = state == State::Freezing(Intent::Stop);
         let holds = |agent: &&mut Agent| agent.gate_holds() || rests(agent) || (stops && agent.gate_will_hold());
@@ -323,11 +329,11 @@ impl Governor {
         match state {
             State::Freezing(Intent::Ask | Intent::Pause) => {
                 agent.gate.shut = true;
-                agent.pause_clock(now.uptime);
+                agent.pause_clock(cx.now.uptime);
                 let safe = agent.in_flight() == 0;
                 self.request(name, hold_word(state));
                 self.outcome(name, true, "at the gate");
-                self.happen(now, name, Happening::Frozen { safe });
+                self.happen(cx, name, Happening::Frozen { safe });
                 true
             }
             State::Freezing(Intent::Stop) if agent.may_have_to_drain() => {
@@ -348,7 +354,7 @@ impl Governor {
     /// The policy can hold or end an agent here, by its budgets or by the models that it allows.
     pub fn gates(&self) -> bool {
         self.enforces()
-            || (!self.policy.observe
-                && (self.policy.models.restricts() || self.policy.has_gates() || self.limits_spawns()))
+            || (!self.fixed.policy.observe
+                && (self.fixed.policy.models.restricts() || self.fixed.policy.has_gates() || self.limits_spawns()))
     }
 }

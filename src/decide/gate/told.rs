@@ -1,9 +1,9 @@
 //! Pure. What hooks tell of requests after they were let through, and what it means where nothing is told.
 
-use crate::decide::account::Books;
 use crate::decide::agent::Thread;
+use crate::decide::context::Context;
 use crate::decide::governor::Governor;
-use crate::decide::input::{HookId, Moment, Phase, Wants};
+use crate::decide::input::{HookId, Phase, Wants};
 use crate::decide::lifecycle::State;
 use crate::model::{AgentName, Response, Source, ThreadId};
 
@@ -36,13 +36,7 @@ impl Governor {
     }
 
     /// A request was answered, and what it used is not known: nothing of it is waited for.
-    pub(in crate::decide) fn answered_untold(
-        &mut self,
-        now: Moment,
-        name: &AgentName,
-        thread: &ThreadId,
-        books: &dyn Books,
-    ) {
+    pub(in crate::decide) fn answered_untold(&mut self, cx: &Context<'_>, name: &AgentName, thread: &ThreadId) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         agent.gate.recorded(thread);
         let works = agent.gate.keeps(thread);
@@ -55,18 +49,17 @@ impl Governor {
             !std::mem::replace(&mut known.is_untold, true)
         });
         if is_first {
-            self.unobservable(now, name, format!("the provider of thread {thread} did not tell what a request used"));
+            self.unobservable(cx, name, format!("the provider of thread {thread} did not tell what a request used"));
         }
-        self.evaluate(now, name, books);
+        self.evaluate(cx, name);
     }
 
     /// A request failed: it adds nothing, and nothing of it is waited for. One whose answer broke off was perhaps served.
     pub(in crate::decide) fn request_failed(
         &mut self,
-        now: Moment,
+        cx: &Context<'_>,
         (name, thread): (&AgentName, &ThreadId),
         cut_off: bool,
-        books: &dyn Books,
     ) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         // What was not let through was not served.
@@ -83,7 +76,7 @@ impl Governor {
         if known.phase == Phase::InFlight && !waits {
             known.phase = Phase::Answered;
         }
-        self.evaluate(now, name, books);
+        self.evaluate(cx, name);
     }
 
     /// The session file of a thread shows a request without an answer. Where its Codex asks first, or tells of its requests,
@@ -99,7 +92,7 @@ impl Governor {
 
     /// The answer to the request before this call was waited for long enough: where the thread has a session file, the
     /// request has failed. Where only a hook could have told of it, nobody knows.
-    pub(in crate::decide) fn record_is_late(&mut self, now: Moment, hook: HookId) {
+    pub(in crate::decide) fn record_is_late(&mut self, cx: &Context<'_>, hook: HookId) {
         let mut untold = None;
         for (name, agent) in &mut self.agents {
             if !agent.gate.expect_no_record(hook) {
@@ -112,15 +105,21 @@ impl Governor {
             }
         }
         if let Some((name, thread)) = untold {
-            self.cannot_be_told(now, &name, &thread, "did not tell what a request used");
+            self.cannot_be_told(cx, &name, &thread, "did not tell what a request used");
         }
     }
 
     /// A thread without a session file whose spend nobody tells.
-    pub(in crate::decide) fn cannot_be_told(&mut self, now: Moment, name: &AgentName, thread: &ThreadId, what: &str) {
+    pub(in crate::decide) fn cannot_be_told(
+        &mut self,
+        cx: &Context<'_>,
+        name: &AgentName,
+        thread: &ThreadId,
+        what: &str,
+    ) {
         let known = self.agents.get_mut(name).and_then(|agent| agent.threads.get_mut(thread));
         if known.is_some_and(|known| !std::mem::replace(&mut known.is_untold, true)) {
-            self.unobservable(now, name, format!("thread {thread} writes no session file, and its Codex {what}"));
+            self.unobservable(cx, name, format!("thread {thread} writes no session file, and its Codex {what}"));
         }
     }
 }

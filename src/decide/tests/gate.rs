@@ -90,7 +90,7 @@ fn what_an_agent_sent_before_it_was_held_counts_for_others_until_it_is_answered(
     world.hook(3, "sub", Wants::Request);
     world.answers("root", 2_000); // $3.00, and $2.00 and $1.00 that may come.
     let reserved = |world: &World| {
-        let standing = world.governor.standing(0, &AgentName::new("second"), &*world.shelf.borrow());
+        let standing = world.standing(0, &AgentName::new("second"));
         standing.unwrap().reserved
     };
     assert_eq!(reserved(&world), cents(100), "one is under way, the other one will not get past the gate");

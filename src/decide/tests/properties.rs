@@ -413,7 +413,7 @@ fn standing_is_kept(world: &World, said: &str) {
             {
                 continue;
             }
-            let standing = governor.standing(index, name, &*world.shelf.borrow()).unwrap();
+            let standing = world.standing(index, name).unwrap();
             let due = judge(budget, &standing).filter(|fired| fired.verb.is_hard());
             assert_eq!(due, None, "{name} works, {standing:?}\n{said}");
             assert!(budget.grace > 0 || standing.spent < standing.limit, "{name} works, {standing:?}\n{said}");

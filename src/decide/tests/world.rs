@@ -26,6 +26,7 @@ use crate::policy::gate::starts_sub_agents;
 use crate::policy::layers::{FlagRules, load};
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::{Layer, Policy};
+use crate::policy::verdict::Standing;
 
 /// What a thousand tokens cost, in cents; any other model has no price.
 pub(super) const RATES: [(&str, i64); 3] = [("dear", 100), ("mid", 40), ("cheap", 10)];
@@ -492,6 +493,11 @@ impl World {
     /// What this run still claims of shared budgets.
     pub(super) fn claimed(&self) -> i64 {
         self.shelf.borrow().claims.values().sum()
+    }
+
+    pub(super) fn standing(&self, account: usize, name: &AgentName) -> Option<Standing> {
+        let (fixed, shelf) = (&self.governor.fixed, self.shelf.borrow());
+        self.governor.standing(&fixed.at(self.now, &*shelf), account, name)
     }
 
     pub(super) fn spent(&self, budget: &str) -> i64 {
