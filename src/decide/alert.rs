@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::policy::rule::{Act, Alert, Step, Trigger};
 
-use super::account::Account;
+use super::accounts::account::Account;
 use super::agent::{Agent, Hold};
 use super::context::Context;
 use super::effect::{About, Effect, Question};

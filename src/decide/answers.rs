@@ -62,7 +62,7 @@ impl Governor {
                         return (anew - cx.now.wall).to_std().ok();
                     }
                 };
-                let account = self.account(account)?;
+                let account = self.accounts.get(account)?;
                 match account.rule.window {
                     Window::Rolling(length) => Some((length / 60).clamp(ROLLS_MIN, ROLLS_MAX)),
                     Window::Life | Window::Calendar(_) | Window::Between(..) | Window::Total => {
@@ -255,10 +255,12 @@ impl Governor {
         };
         self.count_minutes(cx);
         self.roll(cx, account);
-        let Some(standing) = self.standing(cx, account, name) else { return false };
-        let Some(found) = self.account(account) else { return false };
+        let Some(standing) = self.accounts.standing(cx, &self.spenders(), account, name) else { return false };
+        let Some(found) = self.accounts.get(account) else { return false };
         let standing = Standing { fired: step.checked_sub(1), ..standing };
-        !found.is_past(cx.now.wall) && judge(&found.rule, &standing).is_some() && self.concerns(account, name)
+        !found.is_past(cx.now.wall)
+            && judge(&found.rule, &standing).is_some()
+            && self.accounts.concerns(&self.spenders(), account, name)
     }
 
     pub(super) fn deadline(&mut self, cx: &Context<'_>, approval: ApprovalId) {
@@ -307,7 +309,7 @@ impl Governor {
     pub(super) fn compose(&self, name: &AgentName, due: &Due) -> Option<Hold> {
         let agent = self.agents.get(name)?;
         let account = match due.source {
-            Source::Step { account, .. } => self.account(account)?,
+            Source::Step { account, .. } => self.accounts.get(account)?,
             Source::Alert(alert) => return Some(self.question_of_alert(agent, due, self.alerts.get(alert)?)),
         };
         let route_to = self.next_rung(agent).filter(|_| agent.setup.restartable).map(|rung| rung.model);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::event::{Decision, EventKind};
 use crate::model::{AgentName, Dimension, ThreadId, Timestamp, Verb};
 
-use super::account::Account;
+use super::accounts::account::Account;
 use super::agent::{Agent, Thread};
 use super::context::Context;
 use super::effect::Effect;
@@ -153,7 +153,7 @@ impl Governor {
         if due.verb != Verb::Stop || self.observes(due.source) {
             return None;
         }
-        let account = self.account(index)?;
+        let account = self.accounts.get(index)?;
         let place = account.per.iter().position(|dimension| *dimension == Dimension::Thread)?;
         let id = ThreadId::new(account.values.get(place)?.clone()?);
         let agent = self.agents.get(name)?;
@@ -162,7 +162,7 @@ impl Governor {
     }
 
     fn record_end(&mut self, name: &AgentName, due: &Due, account: usize) {
-        let Some(account) = self.account(account) else { return };
+        let Some(account) = self.accounts.get(account) else { return };
         let decision = Decision {
             verb: due.verb,
             budget: account.key.budget.clone(),

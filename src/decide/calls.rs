@@ -6,6 +6,7 @@ use crate::model::event::{Answer, EventKind, ToolVerdict};
 use crate::model::{AgentName, ApprovalId, BudgetKey, BudgetName, Quantity, ThreadId, Unit, Verb};
 use crate::policy::rule::{GateVerb, Refusal};
 
+use super::accounts::Spenders;
 use super::agent::Agent;
 use super::context::Context;
 use super::effect::{About, Effect, Question};
@@ -330,7 +331,7 @@ impl Governor {
     fn allow_call(&mut self, cx: &Context<'_>, name: &AgentName, hook: HookId, by: &str) {
         // What else holds the agent, holds this tool too.
         let lets = |agent: &Agent| agent.pause.is_none() && agent.gate.lets_go(agent.state, hook);
-        if self.agents.get(name).is_some_and(lets) && self.calls_fit(cx, name) {
+        if self.agents.get(name).is_some_and(lets) && self.accounts.calls_fit(cx, &self.spenders(), name) {
             self.answer_allowed(cx, name, hook, Some(by));
         }
     }
@@ -372,7 +373,7 @@ impl Governor {
     ) {
         let Some(agent) = self.agents.get(name) else { return };
         let (cost, model) = (agent.cost, agent.threads.get(&thread).and_then(|thread| thread.model.clone()));
-        self.charge_call(name, &thread);
+        self.accounts.charge_call(&Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()), name, &thread);
         let (rule, because) = call.judged.map(|judged| (judged.rule, judged.because)).unzip();
         let ToolCall { tool, digest: input, short, .. } = call;
         let by = by.map(str::to_owned);

@@ -20,10 +20,10 @@ use crate::model::{
 use crate::policy::rule::{GovernorModel, May};
 use crate::policy::verdict::Standing;
 
-use super::account::{Account, amount};
+use super::accounts::Recorded;
+use super::accounts::account::{Account, amount};
 use super::advice::{self, Question};
 use super::agent::Agent;
-use super::charge::Recorded;
 use super::choice::Facts;
 use super::context::Context;
 use super::effect::Effect;
@@ -204,7 +204,7 @@ impl Governor {
     ) -> Option<Chosen> {
         let of = (name.clone(), account);
         let free = matches!(self.agents.get(name)?.state, State::Starting(None) | State::Running);
-        let observes = self.observes_account(account);
+        let observes = self.accounts.observes(account);
         let Some(adviser) = self.adviser.as_mut().filter(|_| rule.open && !observes) else { return Some(rule) };
         if let Some(given) = adviser.given.take_if(|given| given.of == of && given.step == step) {
             return Some(follow(&adviser.model.model, given.answer, (facts, may), rule));
@@ -233,7 +233,7 @@ impl Governor {
 
     fn consult(&mut self, of: (AgentName, usize), (step, strict): (usize, bool), question: Question, rule: &Chosen) {
         let (name, account) = of.clone();
-        let Some(account) = self.account(account) else { return };
+        let Some(account) = self.accounts.get(account) else { return };
         let (budget, shown) = (account.key.budget.clone(), account.show(0));
         let Some(adviser) = self.adviser.as_mut() else { return };
         let (model, timeout) = (adviser.model.model.clone(), adviser.model.timeout);
@@ -380,8 +380,8 @@ impl Governor {
             adviser.likely = response.clone();
         }
         adviser.answers.push(response.clone());
-        self.charge_as(cx, recorded, response, None);
-        self.spend_share(&own, response);
+        self.accounts.charge_as(cx, recorded, response, None);
+        self.accounts.spend_share(&own, response);
         for name in self.names() {
             self.evaluate_one(cx, &name);
         }

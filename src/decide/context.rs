@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::{Cost, ModelId, Response, RunId, ServiceTier, Timestamp, Tokens};
 use crate::policy::rule::Policy;
 
-use super::account::Books;
+use super::accounts::account::Books;
 use super::input::Moment;
 use super::reach::Nobody;
 

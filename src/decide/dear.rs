@@ -36,7 +36,7 @@ impl Governor {
         let never = Thread::default();
         let thread = agent.threads.get(thread).unwrap_or(&never);
         let cost = |response: &Response| match &thread.model {
-            Some(model) if response.model.as_ref() != Some(model) => self.quoted(model, response),
+            Some(model) if response.model.as_ref() != Some(model) => self.fixed.quoted(model, response),
             Some(_) | None => response.cost,
         };
         let all = |costs: Vec<Cost>| costs.into_iter().map(Cost::money).collect::<Option<Vec<Money>>>();

@@ -109,6 +109,30 @@ pub enum Effect {
     },
 }
 
+/// What is to be done, in order, as it is gathered while one input is handled.
+#[derive(Debug, Default)]
+pub(super) struct Effects(Vec<Effect>);
+
+impl Effects {
+    pub(super) fn push(&mut self, effect: Effect) {
+        self.0.push(effect);
+    }
+
+    pub(super) fn record(&mut self, agent: Option<&AgentName>, kind: EventKind) {
+        self.push(Effect::Record { agent: agent.cloned(), kind });
+    }
+
+    /// Records something that a reader of the run must know of.
+    pub(super) fn mark(&mut self, agent: Option<&AgentName>, what: String) {
+        self.record(agent, EventKind::Marked { what });
+    }
+
+    /// All of it, to be done now.
+    pub(super) fn take(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.0)
+    }
+}
+
 /// A question to a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {

@@ -6,6 +6,7 @@ use crate::policy::verdict::{Fired, Standing, is_at_limit};
 
 use super::agent::Agent;
 use super::governor::Governor;
+use super::ladder;
 
 /// What a step comes down to.
 pub(super) struct Effective {
@@ -36,7 +37,7 @@ impl Governor {
         fired: Fired,
         standing: &Standing,
     ) -> Option<Effective> {
-        let account = self.account(account)?;
+        let account = self.accounts.get(account)?;
         let agent = self.agents.get(name)?;
         let step = account.rule.steps.get(fired.index).cloned();
         let at_limit = step.as_ref().is_some_and(|step| is_at_limit(step, standing.limit));
@@ -80,7 +81,9 @@ impl Governor {
         if agent.last_response().is_none() && !self.fixed.policy.models.ladder.is_empty() {
             return Routable::Unknown;
         }
-        if let Some(model) = self.unpriced_below(agent) {
+        if let Some(model) =
+            ladder::unpriced(&self.fixed, agent, self.accounts.counts_money(&self.spenders(), &agent.setup.name))
+        {
             return Routable::No(format!("it is not routed: `{model}` has no price"));
         }
         let model = agent.last_response().and_then(|last| last.model.as_ref()).map(ModelId::as_str);

@@ -9,21 +9,22 @@ use std::time::Duration;
 use crate::clocks::Clocks;
 use crate::model::event::EventKind;
 use crate::model::{AgentName, ApprovalId, Braked, BudgetName, Response, RunId, ThreadId, Verb};
-use crate::policy::rule::{Alert, Budget, Policy};
+use crate::policy::rule::{Alert, Policy, Rung};
 
-use super::account::{Account, Books};
+use super::accounts::account::{Account, Books};
+use super::accounts::pool::Allotments;
+use super::accounts::{Accounts, Recorded, Spenders};
 use super::agent::{Agent, AgentSetup, Hold};
 use super::before::Before;
-use super::charge::Recorded;
 use super::consult::Adviser;
 use super::context::Context;
 use super::context::Fixed;
-use super::effect::{Effect, Question};
+use super::effect::{Effect, Effects, Question};
 use super::input::{Input, Interrupt, Moment, Phase, Timer};
+use super::ladder;
 use super::lifecycle::{Happening, Intent, State};
 use super::lift::{Lift, Lifted};
 use super::pace::Pace;
-use super::pool::Pool;
 use super::reach::Nobody;
 
 pub use super::context::Quoter;
@@ -51,8 +52,6 @@ pub struct Setup {
 /// Decides for one run. Holds no clock, no file, no process.
 pub struct Governor {
     pub(super) fixed: Rc<Fixed>,
-    /// The policy's budgets, and after them those that allotments are judged by.
-    pub(super) rules: Vec<Arc<Budget>>,
     /// The policy's alerts, as far as this governor looks at any.
     pub(super) alerts: Arc<[Alert]>,
     pub(super) observe_within: Duration,
@@ -61,8 +60,6 @@ pub struct Governor {
     pub(super) history: Vec<Response>,
     /// Questions to the governor model that had no answer before the run went on.
     pub(super) unanswered: u32,
-    /// How long those were active that were over before the run went on.
-    pub(super) over_before: BTreeMap<AgentName, Duration>,
     pub(super) agents: BTreeMap<AgentName, Agent>,
     /// As they were named.
     pub(super) order: Vec<AgentName>,
@@ -71,16 +68,11 @@ pub struct Governor {
     pub(super) begun: bool,
     /// Nothing is started any more.
     pub(super) interrupted: Option<Interrupt>,
-    pub(super) accounts: Vec<Account>,
-    pub(super) pools: Vec<Pool>,
+    pub(super) accounts: Accounts,
     /// A model that can be asked where the rule is not sure.
     pub(super) adviser: Option<Box<Adviser>>,
-    /// A pool has more than it had.
-    pub(super) freed: bool,
     /// A request that others' claims leave no room for waits for them.
     pub(super) patient: bool,
-    /// A limit in minutes was lifted: its end is another moment.
-    pub(super) lifted_time: bool,
     pub(super) requests: u64,
     pub(super) last_hard: Option<BudgetName>,
     /// The account that keeps the run from starting, by its place.
@@ -91,7 +83,7 @@ pub struct Governor {
     pub(super) defers: bool,
     /// So do those of budgets in minutes: what is judged is no tool either.
     pub(super) defers_time: bool,
-    pub(super) effects: Vec<Effect>,
+    pub(super) effects: Effects,
 }
 
 impl Governor {
@@ -107,8 +99,9 @@ impl Governor {
             agent
         };
         let agents = setup.agents.into_iter().map(|agent| (agent.name.clone(), waiting(agent))).collect();
+        let mut accounts = Accounts::under(&setup.policy);
+        accounts.over_before = active;
         Self {
-            rules: setup.policy.budgets.clone(),
             alerts: setup.policy.alerts.clone().into(),
             fixed: Rc::new(Fixed { run: setup.run, policy: setup.policy, nobody: setup.nobody, quote: setup.quote }),
             observe_within: Clocks::STANDARD.observe,
@@ -116,25 +109,21 @@ impl Governor {
             lifted: None,
             history,
             unanswered,
-            over_before: active,
             agents,
             order,
             concurrency: setup.concurrency,
             begun: false,
             interrupted: None,
-            accounts: Vec::new(),
-            pools: Vec::new(),
+            accounts,
             adviser: None,
-            freed: false,
             patient: true,
-            lifted_time: false,
             requests: 0,
             last_hard: None,
             refused_by: None,
             waited_at: None,
             defers: false,
             defers_time: false,
-            effects: Vec::new(),
+            effects: Effects::default(),
         }
     }
 
@@ -147,7 +136,8 @@ impl Governor {
     pub fn enforces(&self) -> bool {
         !self.fixed.policy.observe
             && self
-                .rules
+                .accounts
+                .rules()
                 .iter()
                 .any(|budget| !budget.observe && budget.all_steps().any(|step| step.verb >= Verb::Route))
     }
@@ -206,7 +196,7 @@ impl Governor {
     pub fn handle(&mut self, now: Moment, input: Input, books: &dyn Books) -> Vec<Effect> {
         let fixed = Rc::clone(&self.fixed);
         let cx = &fixed.at(now, books);
-        self.recount_for_waiting(cx);
+        self.accounts.recount_for_waiting(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()));
         match input {
             // What it spent is known in a moment: until then nobody else is let through for it.
             Input::Phase { agent, thread, root, phase, by_answer: true } => {
@@ -269,19 +259,19 @@ impl Governor {
         }
         self.settle(cx);
         self.schedule(cx);
-        if std::mem::take(&mut self.freed) {
+        if self.accounts.take_freed() {
             self.offer_to_held(cx);
             self.settle(cx);
         }
         if self.settle_room(cx) {
             self.settle(cx);
         }
-        if std::mem::take(&mut self.lifted_time) {
+        if self.accounts.take_lifted_time() {
             self.arm_minutes(cx);
         }
-        self.settle_pools(cx);
+        self.accounts.settle_pools(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()));
         self.note_standings(now.wall);
-        std::mem::take(&mut self.effects)
+        self.effects.take()
     }
 
     fn settle(&mut self, cx: &Context<'_>) {
@@ -325,8 +315,8 @@ impl Governor {
         self.tell_of_unknown_plan(&name, 2);
         self.expect_admitted(cx, &name, response);
         self.answered_by_hook(&name, response);
-        self.charge_as(cx, recorded, response, Some(&name));
-        self.spend_share(&name, response);
+        self.accounts.charge_as(cx, recorded, response, Some(&name));
+        self.accounts.spend_share(&name, response);
         if !self.refuse_unpriced(cx, &name, response) && !self.refuse_model(cx, &name, response) {
             self.evaluate_one(cx, &name);
         }
@@ -423,6 +413,45 @@ impl Governor {
         }
     }
 
+    /// All who spend from the accounts, as they stand.
+    pub(super) fn spenders(&self) -> Spenders<'_> {
+        Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref())
+    }
+
+    /// Claims what the live threads of an agent are likely to add.
+    pub(super) fn reserve(&mut self, cx: &Context<'_>, name: &AgentName) {
+        let by = Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref());
+        self.accounts.reserve(cx, &by, name, &mut self.effects);
+    }
+
+    pub(super) fn reserve_all(&mut self, cx: &Context<'_>) {
+        for name in self.names() {
+            self.reserve(cx, &name);
+        }
+    }
+
+    /// Looks again when a budget in minutes reaches its next step.
+    pub(super) fn arm_minutes(&mut self, cx: &Context<'_>) {
+        let by = Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref());
+        self.accounts.arm_minutes(cx, &by, &mut self.effects);
+    }
+
+    /// Time passes by itself: what budgets in minutes have spent is counted when they are judged.
+    pub(super) fn count_minutes(&mut self, cx: &Context<'_>) {
+        let by = Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref());
+        self.accounts.count_minutes(cx, &by);
+    }
+
+    /// The next model down the ladder for this agent that it may go on with.
+    pub(super) fn next_rung(&self, agent: &Agent) -> Option<Rung> {
+        ladder::next(&self.fixed, agent, self.accounts.counts_money(&self.spenders(), &agent.setup.name))
+    }
+
+    /// How each budget that is divided stands.
+    pub fn allotments(&self) -> Vec<Allotments> {
+        self.accounts.allotments()
+    }
+
     /// Says something of an agent, which is named where there are several.
     pub(super) fn say(&mut self, name: &AgentName, text: &str) {
         let text = if self.agents.len() > 1 { format!("{name}: {text}") } else { text.to_owned() };
@@ -430,11 +459,11 @@ impl Governor {
     }
 
     pub(super) fn mark(&mut self, name: Option<&AgentName>, what: String) {
-        self.record(name, EventKind::Marked { what });
+        self.effects.mark(name, what);
     }
 
     pub(super) fn record(&mut self, name: Option<&AgentName>, kind: EventKind) {
-        self.effects.push(Effect::Record { agent: name.cloned(), kind });
+        self.effects.record(name, kind);
     }
 
     pub(super) fn names(&self) -> Vec<AgentName> {

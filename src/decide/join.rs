@@ -9,7 +9,8 @@ use crate::model::event::{EventKind, GateReach};
 use crate::model::{AgentName, Cost, Dimension, Response, ThreadId, Timestamp, Verb};
 use crate::policy::rule::Step;
 
-use super::account::{Account, Books};
+use super::accounts::Spenders;
+use super::accounts::account::{Account, Books};
 use super::admission::Admission;
 use super::bar::{Bar, BarTold};
 use super::context::Context;
@@ -79,12 +80,12 @@ impl Governor {
         let cx = &fixed.at(now, books);
         let name = joined.agent.clone();
         (self.defers, self.defers_time) = (joined.defers, joined.defers);
-        self.open_current(cx, &name);
+        self.accounts.open_current(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()), &name);
         for response in joined.threads.iter().flat_map(|thread| &thread.recent) {
             self.open_late(cx, response, now.wall, &name);
         }
         for response in &joined.imported {
-            self.charge_beside(cx, response, response, Some(&name));
+            self.accounts.charge_beside(cx, response, response, Some(&name));
         }
         let last = joined.threads.iter().flat_map(|thread| &thread.recent).max_by_key(|last| last.at).cloned();
         // The hook before this one has claimed what it let through.
@@ -111,7 +112,7 @@ impl Governor {
         }
         // What had no price when it was recorded may have one by now.
         if let Some(last) = last {
-            let cost = last.model.as_ref().map_or(last.cost, |model| self.quoted(model, &last));
+            let cost = last.model.as_ref().map_or(last.cost, |model| self.fixed.quoted(model, &last));
             let last = Response { cost: if last.cost == Cost::Unpriced { cost } else { last.cost }, ..last };
             self.refuse_unpriced(cx, &name, &last);
         }
@@ -143,7 +144,7 @@ impl Governor {
         agent.state = State::Running;
         let mut active = joined.active.clone();
         agent.was_active(active.remove(&joined.agent).unwrap_or_default());
-        self.over_before = active;
+        self.accounts.over_before = active;
         agent.resume_clock(cx.now.uptime);
         agent.gate.trust(joined.threads.iter().any(|known| known.gated).then(|| joined.root.clone()));
         for response in &joined.paced {
@@ -184,14 +185,14 @@ impl Governor {
     /// Opens the accounts of this moment that only an answer tells of: of its model, of its thread.
     fn open_late(&mut self, cx: &Context<'_>, response: &Response, now: Timestamp, name: &AgentName) {
         let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
-        let budgets = self.rules.iter().enumerate();
+        let budgets = self.accounts.rules().iter().enumerate();
         let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
         let places: Vec<Account> = budgets
             .filter(|(_, budget)| budget.per.iter().any(late))
             .filter_map(|(index, budget)| Account::place(index, budget, cx.policy.timezone, now, value))
             .collect();
         for place in places {
-            self.open(cx, place, name);
+            self.accounts.open(cx, place, name);
         }
     }
 }

@@ -2,9 +2,9 @@
 //! written down once something was started by it.
 
 use crate::model::event::{EventKind, Lifts};
-use crate::model::{AgentName, BudgetKey, BudgetName, Quantity, Unit};
+use crate::model::{AgentName, BudgetKey, BudgetName, Quantity};
 
-use super::account::Account;
+use super::accounts::account::Account;
 use super::context::Context;
 use super::effect::{About, Effect};
 use super::governor::Governor;
@@ -87,6 +87,14 @@ impl Governor {
         }
     }
 
+    /// Raises an allotment by what its pool has, and lifts the whole by what it has not: a person may.
+    pub(super) fn raise(&mut self, cx: &Context<'_>, key: &BudgetKey, amount: i64, (by, why): (&str, Option<&str>)) {
+        if let Some((whole, agent, short)) = self.accounts.beyond_pool(cx, &self.spenders(), key, amount) {
+            self.extend(&agent, whole, short, by, why);
+        }
+        self.accounts.raise_share(key, amount, why, &mut self.effects);
+    }
+
     /// Lifts a limit and writes it down.
     pub(super) fn extend(&mut self, name: &AgentName, key: BudgetKey, amount: i64, by: &str, reason: Option<&str>) {
         self.lift_accounts(&key, amount);
@@ -110,13 +118,8 @@ impl Governor {
     }
 
     pub(super) fn lift_accounts(&mut self, key: &BudgetKey, amount: i64) {
-        for index in 0..self.accounts.len() {
-            if let Some(account) = self.accounts.get_mut(index).filter(|account| account.key == *key) {
-                account.extend(amount);
-                self.lifted_time |= account.key.unit == Unit::Minutes;
-                self.forget_fired(index);
-                self.lift_pool(index, amount);
-            }
+        for index in self.accounts.lift(key, amount) {
+            self.forget_fired(index);
         }
     }
 }

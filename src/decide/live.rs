@@ -2,7 +2,7 @@
 
 use crate::model::{AgentName, Live, LiveAgent, LiveLimit, LivePool, ModelId, Money, Standing, Timestamp, Unit};
 
-use super::account::Account;
+use super::accounts::account::Account;
 use super::agent::Agent;
 use super::effect::Ending;
 use super::governor::Governor;
@@ -61,7 +61,7 @@ impl Governor {
     /// The run at this moment. Asks nobody, and changes nothing.
     pub fn live(&self, now: Moment) -> Live {
         let current = || self.accounts.iter().filter(|account| !account.is_past(now.wall));
-        let pools = self.allotments().into_iter().map(|pool| LivePool {
+        let pools = self.accounts.allotments().into_iter().map(|pool| LivePool {
             budget: pool.budget,
             scope: pool.scope,
             unit: pool.unit,
@@ -116,7 +116,7 @@ impl Governor {
         let per_minute = agents().map(|agent| per_minute(agent, now, unit)).fold(0, i64::saturating_add);
         let spent = match unit {
             // It is counted when it is judged; here it is told as it is.
-            Unit::Minutes => self.active_millis(account, now),
+            Unit::Minutes => self.accounts.active_millis(&self.spenders(), account, now),
             Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => account.spent,
         };
         let left = i128::from(account.limit()) - i128::from(spent);

@@ -9,19 +9,8 @@ use super::governor::Governor;
 use super::input::Asks;
 
 impl Governor {
-    /// Whether a model without a price would be charged to a limit in money.
-    pub(super) fn counts_money(&self, name: &AgentName) -> bool {
-        let bound = self.accounts().any(|account| {
-            account.key.unit.is_money()
-                && account.agents.contains(name)
-                && !account.rule.observe
-                && account.rule.is_hard()
-        });
-        bound && !self.fixed.policy.observe
-    }
-
     pub(super) fn refuse_unpriced(&mut self, cx: &Context<'_>, name: &AgentName, response: &Response) -> bool {
-        if response.cost != Cost::Unpriced || !self.counts_money(name) {
+        if response.cost != Cost::Unpriced || !self.accounts.counts_money(&self.spenders(), name) {
             return false;
         }
         self.stop_because(cx, name, unpriced(response.model.as_ref()));
@@ -48,7 +37,8 @@ impl Governor {
         let model = asks.model.as_ref().filter(|model| !models.allows(model.as_str())).map(not_allowed);
         let tier = asks.tier.as_ref().filter(|tier| !models.allows_tier(tier));
         let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
-        let price = (asks.unpriced && self.counts_money(name)).then(|| unpriced(asks.model.as_ref()));
+        let price = (asks.unpriced && self.accounts.counts_money(&self.spenders(), name))
+            .then(|| unpriced(asks.model.as_ref()));
         model.or(tier).or(price).filter(|_| !self.fixed.policy.observe)
     }
 

@@ -8,11 +8,11 @@ use crate::model::{AgentName, Response, ThreadId, Unit};
 use crate::policy::rate::Rate;
 use crate::policy::rule::{Act, Policy, Trigger};
 
-use super::account::{Account, amount};
+use super::accounts::account::{Account, amount};
+use super::accounts::likely;
 use super::agent::Agent;
 use super::context::Context;
 use super::effect::Effect;
-use super::foretold::likely;
 use super::governor::Governor;
 use super::input::{Moment, Timer};
 use super::verdicts::{Due, Source};

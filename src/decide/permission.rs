@@ -5,7 +5,7 @@ use crate::model::event::Answer;
 use crate::model::{ApprovalId, BudgetKey, BudgetName, Quantity};
 use crate::policy::rule::Approvals;
 
-use super::account::Books;
+use super::accounts::account::Books;
 use super::context::Context;
 use super::governor::Governor;
 use super::input::Moment;
@@ -97,7 +97,7 @@ impl Governor {
             Answer::Route if !self.fits_if_routed(cx, &question) => question.extend.amount,
             _ => return Ok(()),
         };
-        if let Some((whole, _, short)) = self.beyond_pool(cx, &question.key, amount) {
+        if let Some((whole, _, short)) = self.accounts.beyond_pool(cx, &self.spenders(), &question.key, amount) {
             self.may_be_lifted(cx, None, &whole, short)?;
         }
         self.may_be_lifted(cx, None, &question.key, amount)

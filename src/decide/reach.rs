@@ -63,7 +63,8 @@ impl Governor {
             let verb = step.verb == Verb::Ask || step.may.as_ref().is_some_and(|may| may.has(Verb::Ask));
             verb && self.nobody_for(Some(step)).is_some()
         };
-        let budgets = self.rules.iter().filter(|budget| !budget.observe).flat_map(|budget| budget.all_steps());
+        let budgets =
+            self.accounts.rules().iter().filter(|budget| !budget.observe).flat_map(|budget| budget.all_steps());
         let alerts = self.alerts.iter().filter(|alert| !alert.observe).filter_map(|alert| match &alert.act {
             Act::Step(step) => Some(step),
             Act::Hold => None,

@@ -12,7 +12,6 @@ use std::time::Duration;
 use crate::model::{AgentName, ThreadId, Unit, Verb};
 use crate::policy::verdict::{Fired, Standing, Why, grace, judge};
 
-use super::account::Account;
 use super::agent::Agent;
 use super::context::Context;
 use super::effect::Effect;
@@ -55,7 +54,7 @@ impl Agent {
         self.waits_for_room() || (stops && self.room.is_some())
     }
 
-    fn ticket(&self) -> Option<u64> {
+    pub(super) fn ticket(&self) -> Option<u64> {
         self.room.as_ref().map(|room| room.ticket)
     }
 }
@@ -71,10 +70,10 @@ impl Governor {
     /// The step would apply only because of what others are about to spend, and there is still time to wait for that.
     pub(super) fn may_wait(&self, cx: &Context<'_>, name: &AgentName, index: usize, of: (&Standing, Fired)) -> bool {
         let (standing, fired) = of;
-        let (Some(account), Some(agent)) = (self.account(index), self.agents.get(name)) else { return false };
+        let (Some(account), Some(agent)) = (self.accounts.get(index), self.agents.get(name)) else { return false };
         let plain = account.rule.steps.get(fired.index).is_some_and(|step| step.may.is_none());
         let counts = self.patient && plain && fired.verb.is_hard() && account.key.unit != Unit::ToolCalls;
-        if !counts || fired.why != Why::NextWouldPass || self.observes_account(index) {
+        if !counts || fired.why != Why::NextWouldPass || self.accounts.observes(index) {
             return false;
         }
         let at_most = match self.effective(name, index, fired, standing) {
@@ -83,8 +82,8 @@ impl Governor {
         };
         let in_time = agent.room.as_ref().is_none_or(|room| cx.now.uptime < room.since.saturating_add(at_most));
         let peers = account.agents.iter().filter(|peer| *peer != name);
-        let promised = peers.map(|peer| self.promised(account, peer)).fold(0, i64::saturating_add);
-        let stays = self.predicted(account, agent, agent.next_model()).saturating_add(promised);
+        let promised = peers.map(|peer| self.accounts.promised(account, peer)).fold(0, i64::saturating_add);
+        let stays = self.spenders().predicted(account, agent, agent.next_model()).saturating_add(promised);
         let end = standing.limit.saturating_add(grace(&account.rule, standing));
         in_time && stays < standing.reserved && standing.spent.saturating_add(stays) <= end
     }
@@ -112,22 +111,24 @@ impl Governor {
         (name, thread): (&AgentName, &ThreadId),
         index: usize,
     ) -> Option<(Standing, Fired)> {
-        let account = self.account(index)?;
+        let account = self.accounts.get(index)?;
         let agent = self.agents.get(name)?;
-        let passed = account.is_past(cx.now.wall) || self.observes_account(index) || !self.concerns(index, name);
+        let passed = account.is_past(cx.now.wall)
+            || self.accounts.observes(index)
+            || !self.accounts.concerns(&self.spenders(), index, name);
         if passed || account.key.unit == Unit::ToolCalls {
             return None;
         }
-        let next = |thread| self.next_of(account, agent, agent.next_model(), thread);
+        let next = |thread| self.spenders().next_of(account, agent, agent.next_model(), thread);
         let others = agent.threads.iter().filter(|(id, other)| *id != thread && other.adds());
         let under_way = others.filter(|(_, other)| agent.is_under_way(other)).map(next).fold(0, i64::saturating_add);
         let own = next((thread, agent.threads.get(thread)?));
         if under_way == 0 || own == 0 {
             return None;
         }
-        let beside = self.reserved_beside(cx, account, agent).saturating_add(under_way);
+        let beside = self.accounts.reserved_beside(cx, &self.spenders(), account, agent).saturating_add(under_way);
         let reserved = own.saturating_add(beside);
-        let standing = self.standing(cx, index, name)?;
+        let standing = self.accounts.standing(cx, &self.spenders(), index, name)?;
         let standing = Standing { reserved, all_sent: false, reserved_if_routed: None, ..standing };
         let fired = judge(&account.rule, &standing).filter(|fired| fired.why == Why::NextWouldPass)?;
         Some((standing, fired))
@@ -144,34 +145,16 @@ impl Governor {
     /// Why the agent has to wait for others, if it has to.
     fn lacks_room(&self, cx: &Context<'_>, name: &AgentName) -> Option<String> {
         (0..self.accounts.len()).find_map(|index| {
-            let account = self.account(index)?;
-            if account.is_past(cx.now.wall) || !self.concerns(index, name) {
+            let account = self.accounts.get(index)?;
+            if account.is_past(cx.now.wall) || !self.accounts.concerns(&self.spenders(), index, name) {
                 return None;
             }
-            let standing = self.standing(cx, index, name)?;
+            let standing = self.accounts.standing(cx, &self.spenders(), index, name)?;
             let fired = judge(&account.rule, &standing)?;
             self.may_wait(cx, name, index, (&standing, fired)).then(|| {
                 format!("waits for room: {}, and others' claims may come to less", account.show(standing.reserved))
             })
         })
-    }
-
-    /// What those are about to spend of an account that came to wait before this agent, which asks as well.
-    pub(super) fn waited_before(&self, account: &Account, agent: &Agent) -> i64 {
-        let own = agent.ticket();
-        // One that runs its tools is in nobody's way.
-        if own.is_none() && !agent.gate.is_asked_to_spend() {
-            return 0;
-        }
-        let peers = account.agents.iter().filter_map(|peer| self.agents.get(peer));
-        peers
-            .filter(|peer| peer.setup.name != agent.setup.name && peer.waits_for_room())
-            .filter(|peer| own.is_none() || peer.ticket() < own)
-            .map(|peer| {
-                let wants = self.predicted(account, peer, peer.next_model());
-                wants.saturating_sub(self.claim(account, peer)).max(0)
-            })
-            .fold(0, i64::saturating_add)
     }
 
     /// Lets the agent wait, where what it would ask next has no room yet and nothing severer is done with it.

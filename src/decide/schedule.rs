@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use crate::model::event::EventKind;
 use crate::model::{AgentName, Priority, Verb};
 
+use super::accounts::Spenders;
 use super::agent::Agent;
 use super::context::Context;
 use super::effect::{Effect, Ending};
@@ -79,7 +80,7 @@ pub fn next<'a>(entries: &[Entry<'a>], concurrency: Option<NonZeroUsize>) -> Opt
 impl Governor {
     pub(super) fn begin(&mut self, cx: &Context<'_>) {
         for name in self.names() {
-            self.open_current(cx, &name);
+            self.accounts.open_current(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()), &name);
         }
         if let Some(Err(why)) = self.lift.take().map(|lift| self.lift_limit(cx, lift)) {
             self.effects.push(Effect::Refuse(why));
@@ -88,7 +89,11 @@ impl Governor {
         for name in self.names() {
             self.recall(cx, &name);
         }
-        if let Err(what) = self.allot(cx) {
+        if let Err(what) = self.accounts.allot(
+            cx,
+            &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()),
+            &mut self.effects,
+        ) {
             self.effects.push(Effect::Refuse(what));
             return;
         }
@@ -120,7 +125,7 @@ impl Governor {
     /// It is no reason to refuse, where a person can be asked: the limit is not spent, so it starts, and is held.
     fn asks_first(&self, due: &Due) -> bool {
         let Source::Step { account, .. } = due.source else { return false };
-        let left = self.account(account).is_some_and(|account| account.spent < account.limit());
+        let left = self.accounts.get(account).is_some_and(|account| account.spent < account.limit());
         due.verb == Verb::Ask && (due.foretold || left)
     }
 

@@ -5,7 +5,7 @@ use crate::policy::gate::{Starts, starts_sub_agents};
 use crate::policy::rule::GateVerb;
 use crate::policy::spawn::{SpawnLimit, SpawnUnit};
 
-use super::account::Started;
+use super::accounts::account::Started;
 use super::agent::Agent;
 use super::context::Context;
 use super::governor::Governor;

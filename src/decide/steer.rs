@@ -36,7 +36,7 @@ impl Governor {
         let said = due.step.as_ref().and_then(|step| step.say.as_deref());
         let text = match due.source {
             Source::Step { account, .. } => {
-                let Some(account) = self.account(account) else { return };
+                let Some(account) = self.accounts.get(account) else { return };
                 let left = account.key.unit.show(account.limit().saturating_sub(account.spent).max(0));
                 format!("govern: {} is used: {left} is left. {}", account.show(0), said.unwrap_or(FINISH))
             }

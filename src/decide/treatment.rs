@@ -1,10 +1,8 @@
 //! Pure. An agent moves through the lifecycle's table, and the table's orders become effects.
 
+use crate::model::AgentName;
 use crate::model::event::EventKind;
-use crate::model::{AgentName, ModelId, Response};
-use crate::policy::rule::Rung;
 
-use super::agent::Agent;
 use super::context::Context;
 use super::effect::{Effect, Ending, Question};
 use super::governor::Governor;
@@ -90,7 +88,7 @@ impl Governor {
     pub(super) fn finish(&mut self, cx: &Context<'_>, name: &AgentName, ending: Ending) {
         self.withdraw_calls(name);
         self.end_steering(name);
-        self.give_back(name);
+        self.accounts.give_back(name, &mut self.effects);
         if let Some(agent) = self.agents.get_mut(name) {
             agent.pause_clock(cx.now.uptime);
             agent.ending = Some(ending);
@@ -122,48 +120,6 @@ impl Governor {
         }
     }
 
-    /// The next model down the ladder for this agent that it may go on with.
-    pub(super) fn next_rung(&self, agent: &Agent) -> Option<Rung> {
-        self.rungs_below(agent).into_iter().find(|rung| !self.is_unpriced_for(agent, rung)).cloned()
-    }
-
-    /// The allowed models below that of an agent, the next one first.
-    fn rungs_below(&self, agent: &Agent) -> Vec<&Rung> {
-        let ladder = &self.fixed.policy.models.ladder;
-        let allowed = |rung: &&Rung| self.fixed.policy.models.allows(rung.model.as_str());
-        let last = agent.last_response();
-        let place = match (&agent.routed, last.and_then(|last| last.model.as_ref())) {
-            (Some(rung), _) => ladder.iter().position(|known| known == rung),
-            (None, Some(model)) => ladder.iter().position(|known| known.model == *model),
-            (None, None) => None,
-        };
-        match (place, last) {
-            (Some(place), _) => ladder.iter().skip(place + 1).filter(allowed).collect(),
-            // A model that is not on the ladder goes to the first rung that costs less.
-            (None, Some(last)) => {
-                let Some(now) = last.cost.money() else { return Vec::new() };
-                let cheaper = |rung: &&Rung| self.quoted(&rung.model, last).money().is_some_and(|cost| cost < now);
-                ladder.iter().filter(cheaper).filter(allowed).collect()
-            }
-            (None, None) => Vec::new(),
-        }
-    }
-
-    /// Under a limit in money it would be stopped before its first request on this model.
-    fn is_unpriced_for(&self, agent: &Agent, rung: &Rung) -> bool {
-        let has_price = |last: &Response| self.quoted(&rung.model, last).money().is_some();
-        self.counts_money(&agent.setup.name) && !agent.last_response().is_none_or(has_price)
-    }
-
-    /// A model that an agent could go down to if it had a price.
-    pub(super) fn unpriced_below(&self, agent: &Agent) -> Option<&ModelId> {
-        let below = self.rungs_below(agent).into_iter();
-        below
-            .map(|rung| (rung, &rung.model))
-            .find(|(rung, _)| self.is_unpriced_for(agent, rung))
-            .map(|(_, model)| model)
-    }
-
     /// Restarts at the first moment when no answer and no sub-agent's work would be lost.
     pub(super) fn try_route(&mut self, cx: &Context<'_>, name: &AgentName) {
         let Some(agent) = self.agents.get(name) else { return };
@@ -181,7 +137,7 @@ impl Governor {
             let index = self.accounts.iter().position(|account| account.key == question.key)?;
             let account = self.accounts.get(index)?;
             let (spent, limit) = (account.spent, account.limit());
-            let routed = self.reserved_if_routed(cx, index, agent)?;
+            let routed = self.accounts.reserved_if_routed(cx, &self.spenders(), index, agent)?;
             Some(spent < limit && spent.saturating_add(routed) <= limit)
         };
         fits().unwrap_or(false)

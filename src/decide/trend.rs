@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{Response, Tokens, Unit};
 
-use super::account::amount;
+use super::accounts::account::amount;
 
 /// How far back a rate looks.
 const LATELY: Duration = Duration::from_secs(10 * 60);

@@ -7,7 +7,8 @@ use crate::model::{AgentName, BudgetName, ModelId, Unit, Verb};
 use crate::policy::rule::{Step, Threshold};
 use crate::policy::verdict::{Fired, Standing, Why, grace, is_strict, judge};
 
-use super::account::Account;
+use super::accounts::Spenders;
+use super::accounts::account::Account;
 use super::agent::Agent;
 use super::context::Context;
 use super::effect::Effect;
@@ -103,13 +104,13 @@ impl Governor {
     /// It is a budget in minutes that asks for this.
     pub(super) fn counts_time(&self, source: Source) -> bool {
         let Source::Step { account, .. } = source else { return false };
-        self.account(account).is_some_and(|account| account.key.unit == Unit::Minutes)
+        self.accounts.get(account).is_some_and(|account| account.key.unit == Unit::Minutes)
     }
 
     /// A hook that spends will come; calls of tools are spent by the one that is here, and time by its tool.
     fn waits_for_spend(&self, due: &Due) -> bool {
         let Source::Step { account, .. } = due.source else { return self.defers };
-        let Some(account) = self.account(account) else { return false };
+        let Some(account) = self.accounts.get(account) else { return false };
         match account.key.unit {
             Unit::ToolCalls => false,
             Unit::Minutes => self.defers_time,
@@ -117,14 +118,36 @@ impl Governor {
         }
     }
 
+    /// A turn that begins at a limit has no grace.
+    fn note_turn(&mut self, name: &AgentName) {
+        let Some(agent) = self.agents.get(name) else { return };
+        let began = match (agent.turn_under_way(), &agent.began_spent) {
+            (false, _) => None,
+            (true, Some(_)) => return,
+            (true, None) => {
+                let spent = self
+                    .accounts
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, account)| account.agents.contains(name) && account.spent >= account.limit());
+                Some(spent.map(|(index, _)| index).collect())
+            }
+        };
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.began_spent = began;
+        }
+    }
+
     /// The steps that apply to this agent now, the most severe first.
     pub(super) fn judge_all(&mut self, cx: &Context<'_>, name: &AgentName) -> Vec<Due> {
-        self.open_current(cx, name);
+        self.accounts.open_current(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()), name);
         self.count_minutes(cx);
         self.note_turn(name);
         let mut found = Vec::new();
         for index in 0..self.accounts.len() {
-            if !self.concerns(index, name) || self.accounts.get(index).is_none_or(|a| a.is_past(cx.now.wall)) {
+            if !self.accounts.concerns(&self.spenders(), index, name)
+                || self.accounts.get(index).is_none_or(|a| a.is_past(cx.now.wall))
+            {
                 continue;
             }
             self.roll(cx, index);
@@ -138,9 +161,9 @@ impl Governor {
     /// looked at again: each time some step lies ahead that did not.
     fn judge_one(&mut self, cx: &Context<'_>, name: &AgentName, index: usize) -> Option<Due> {
         loop {
-            let standing = self.standing(cx, index, name)?;
+            let standing = self.accounts.standing(cx, &self.spenders(), index, name)?;
             self.say_grace(index, &standing);
-            let account = self.account(index)?;
+            let account = self.accounts.get(index)?;
             let fired = judge(&account.rule, &standing)?;
             let because = because(account, &standing, fired);
             let offer = self.offered_within(cx, index, account.offer(standing.reserved));
@@ -228,7 +251,7 @@ impl Governor {
     }
 
     pub(super) fn say_grace(&mut self, index: usize, standing: &Standing) {
-        let Some(account) = self.account(index) else { return };
+        let Some(account) = self.accounts.get(index) else { return };
         let uses = account.rule.grace > 0 && standing.turn_under_way && standing.spent >= standing.limit;
         if !uses || account.grace_said {
             return;
@@ -243,15 +266,11 @@ impl Governor {
 
     pub(super) fn observes(&self, source: Source) -> bool {
         match source {
-            Source::Step { account, .. } => self.observes_account(account),
+            Source::Step { account, .. } => self.accounts.observes(account),
             Source::Alert(alert) => {
                 self.fixed.policy.observe || self.alerts.get(alert).is_some_and(|alert| alert.observe)
             }
         }
-    }
-
-    pub(super) fn observes_account(&self, account: usize) -> bool {
-        self.fixed.policy.observe || self.account(account).is_some_and(|account| account.rule.observe)
     }
 
     /// Keeps the agent from its next request.
@@ -319,7 +338,7 @@ impl Governor {
 
     pub(super) fn counts_minutes(&self, source: Source) -> bool {
         let Source::Step { account, .. } = source else { return false };
-        self.account(account).is_some_and(|account| account.key.unit == Unit::Minutes)
+        self.accounts.get(account).is_some_and(|account| account.key.unit == Unit::Minutes)
     }
 
     fn decided(&mut self, name: &AgentName, due: &Due, because: Vec<String>, would: bool, to: Option<ModelId>) {

@@ -9,7 +9,7 @@ use crate::policy::plan::PlanMark;
 use crate::policy::rate::Rate;
 use crate::policy::rule::{Evidence, Trigger};
 
-use super::account::amount;
+use super::accounts::account::amount;
 use super::agent::{Agent, RECENT, Thread};
 use super::input::{Moment, Phase};
 use super::lifecycle::State;

@@ -4,7 +4,7 @@ use crate::model::{Dimension, Timestamp};
 use crate::policy::duration;
 use crate::policy::rule::{Budget, Layer, Window};
 
-use super::account::Account;
+use super::accounts::account::Account;
 use super::governor::Governor;
 
 /// What a run is started by.
@@ -22,7 +22,7 @@ impl Governor {
     /// What lets a run start that was refused because a limit is spent, each way in a few words; none where it was
     /// refused for another reason.
     pub fn ways_past_refusal(&self, by: StartedBy) -> Vec<String> {
-        let Some(account) = self.refused_by.and_then(|index| self.account(index)) else { return Vec::new() };
+        let Some(account) = self.refused_by.and_then(|index| self.accounts.get(index)) else { return Vec::new() };
         let wait = self.by_waiting(account);
         let others = match by {
             StartedBy::Before => [self.by_lifting(account), None],

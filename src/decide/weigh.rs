@@ -5,7 +5,7 @@ use crate::model::{AgentName, Unit, Verb};
 use crate::policy::rule::{May, Step};
 use crate::policy::verdict::{Fired, Standing, is_strict};
 
-use super::account::{Account, round_up};
+use super::accounts::account::{Account, round_up};
 use super::agent::Agent;
 use super::choice::{Cheaper, Facts, Stock, choose};
 use super::context::Context;
@@ -46,7 +46,7 @@ impl Governor {
         match chosen.what {
             // Who is about to be ended needs nothing more.
             Course::Extend { .. } if self.agents.get(name).is_some_and(ends) => Weighed::Later,
-            Course::Extend { amount } if !self.observes_account(account) => {
+            Course::Extend { amount } if !self.accounts.observes(account) => {
                 self.extend_from_pool(cx, (name, account), amount, chosen);
                 Weighed::Raised
             }
@@ -62,9 +62,11 @@ impl Governor {
         name: &AgentName,
         (index, standing, fired): (usize, &Standing, Fired),
     ) -> bool {
-        let Some(account) = self.account(index) else { return false };
+        let Some(account) = self.accounts.get(index) else { return false };
         let rule = std::sync::Arc::clone(&account.rule);
-        let Some(step) = rule.steps.get(fired.index).filter(|_| self.pool_of(account).is_some()) else { return false };
+        let Some(step) = rule.steps.get(fired.index).filter(|_| self.accounts.pool_of(account).is_some()) else {
+            return false;
+        };
         let Some(may) = &step.may else { return false };
         let facts = self.facts(cx, (name, index), (step, standing));
         let Some(chosen) = facts.map(|facts| choose(&facts, may)) else { return false };
@@ -81,7 +83,7 @@ impl Governor {
         (step, standing): (&Step, &Standing),
     ) -> Option<Facts> {
         let agent = self.agents.get(name)?;
-        let account = self.account(index)?;
+        let account = self.accounts.get(index)?;
         let strict = is_strict(step, standing.limit);
         if !agent.turn_under_way() && !strict {
             return None;
@@ -114,9 +116,9 @@ impl Governor {
     }
 
     fn stock(&self, cx: &Context<'_>, account: &Account, name: &AgentName) -> Option<Stock> {
-        let place = self.pool_of(account)?;
-        let share = self.pools.get(place)?.share(name)?;
-        let size = self.pool_size(cx, place, Some(name));
+        let place = self.accounts.pool_of(account)?;
+        let share = self.accounts.share(place, name)?;
+        let size = self.accounts.pool_size(cx, &self.spenders(), place, Some(name));
         Some(Stock { size, allotted: share.allotted?, given: share.given })
     }
 
@@ -124,7 +126,7 @@ impl Governor {
     fn cheaper(&self, agent: &Agent, standing: &Standing) -> Option<Cheaper> {
         let rung = self.next_rung(agent).filter(|_| agent.setup.restartable)?;
         let costs = agent.trend.recent().filter_map(|response| {
-            let with = self.quoted(&rung.model, response).money()?;
+            let with = self.fixed.quoted(&rung.model, response).money()?;
             Some((i128::from(response.cost.money()?.nanos()), i128::from(with.nanos())))
         });
         let (now, then) = costs.fold((0, 0), |(now, then), (cost, with)| (now + cost, then + with));
@@ -142,7 +144,7 @@ impl Governor {
     fn extend_from_pool(&mut self, cx: &Context<'_>, (name, index): (&AgentName, usize), amount: i64, chosen: Chosen) {
         let Some(key) = self.accounts.get(index).map(|account| account.key.clone()) else { return };
         let reason = chosen.rationale.clone();
-        let shown = self.account(index).map(|account| account.show(0)).unwrap_or_default();
+        let shown = self.accounts.get(index).map(|account| account.show(0)).unwrap_or_default();
         self.effects.push(Effect::Say(format!("decide: {reason} ({shown})")));
         let decision = Decision {
             verb: Verb::Warn,
@@ -179,12 +181,12 @@ impl Governor {
         for name in self.names() {
             let hold = self.agents.get(&name).and_then(|agent| agent.held.as_ref()).filter(|hold| !hold.advised);
             let Some(Source::Step { account, step }) = hold.map(|hold| hold.source) else { continue };
-            let Some(found) = self.account(account) else { continue };
+            let Some(found) = self.accounts.get(account) else { continue };
             let Some(step) = found.rule.steps.get(step).filter(|step| step.may.is_some()).cloned() else { continue };
-            if self.pool_of(found).is_none() || self.observes_account(account) {
+            if self.accounts.pool_of(found).is_none() || self.accounts.observes(account) {
                 continue;
             }
-            let Some(standing) = self.standing(cx, account, &name) else { continue };
+            let Some(standing) = self.accounts.standing(cx, &self.spenders(), account, &name) else { continue };
             let Some(may) = &step.may else { continue };
             let facts = self.facts(cx, (&name, account), (&step, &standing));
             let Some(chosen) = facts.map(|facts| choose(&facts, may)) else { continue };

@@ -1,6 +1,6 @@
 //! Pure. Whether a question to the governor model fits: into its share, and under every limit that it counts for.
 
-use crate::decide::account::{Account, amount};
+use crate::decide::accounts::account::{Account, amount};
 use crate::decide::consult::MOST_FAILURES;
 use crate::decide::context::Context;
 use crate::decide::governor::Governor;
@@ -28,7 +28,7 @@ impl Governor {
         }
         let cost = match &adviser.likely.cost {
             Cost::Unpriced => {
-                self.quoted(&adviser.model.model, &Response { at: cx.now.wall, ..adviser.likely.clone() })
+                self.fixed.quoted(&adviser.model.model, &Response { at: cx.now.wall, ..adviser.likely.clone() })
             }
             known => *known,
         };
@@ -74,7 +74,7 @@ impl Governor {
                 None if unit.is_money() => return Err("it has no price".to_owned()),
                 None => continue,
             };
-            if next > self.free(cx, account, Some(name).filter(|_| strict)) {
+            if next > self.accounts.free(cx, &self.spenders(), account, Some(name).filter(|_| strict)) {
                 return Err(format!("{} has no room for it", account.show(0)));
             }
         }
@@ -86,10 +86,10 @@ impl Governor {
         let fleet = self.accounts.iter().position(|account| account.rule.layer == Layer::Fleet && !account.allotted);
         let whole = || {
             let account = self.accounts.get(index)?;
-            let place = self.pool_of(account)?;
-            let key = &self.pools.get(place)?.key;
-            self.accounts.iter().position(|account| account.key == *key && self.pool_of(account).is_none())
+            let place = self.accounts.pool_of(account)?;
+            let key = self.accounts.whole_of(place)?;
+            self.accounts.iter().position(|account| account.key == *key && self.accounts.pool_of(account).is_none())
         };
-        self.account(fleet.or_else(whole).unwrap_or(index))
+        self.accounts.get(fleet.or_else(whole).unwrap_or(index))
     }
 }

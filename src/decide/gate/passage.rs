@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::drain::is_about_sub_agents;
 use crate::clocks::RECORD_WITHIN;
+use crate::decide::accounts::Spenders;
 use crate::decide::agent::{Agent, Hold};
 use crate::decide::context::Context;
 use crate::decide::effect::Effect;
@@ -85,16 +86,26 @@ impl Governor {
             self.cannot_be_told(cx, &name, &thread, what);
         }
         if let Some(call) = call {
-            self.open_for_call(cx, &name, &thread);
+            self.accounts.open_for_call(
+                cx,
+                &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()),
+                &name,
+                &thread,
+            );
             if let Some(judged) = call.judged.as_ref().filter(|_| !waits) {
                 self.meet_gate(cx, &name, id, (judged, &call));
             }
-            if news || self.counts_calls() || self.limits_time() {
+            if news || self.accounts.counts_calls() || self.accounts.limits_time() {
                 self.evaluate(cx, &name);
             }
         }
         if begins {
-            self.open_for_request(cx, &name, &thread);
+            self.accounts.open_for_request(
+                cx,
+                &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()),
+                &name,
+                &thread,
+            );
             let of = thread.clone();
             if !self.refuse_next(cx, &name, &Asks { thread, root, model, tier, unpriced }) {
                 if spends {
@@ -253,7 +264,7 @@ impl Governor {
                 soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
                 continue;
             }
-            if matches!(wants, Wants::Tool(_)) && !self.calls_fit(cx, name) {
+            if matches!(wants, Wants::Tool(_)) && !self.accounts.calls_fit(cx, &self.spenders(), name) {
                 self.refuse_beside_others(name, hook, &thread);
                 any_too_many = true;
                 continue;

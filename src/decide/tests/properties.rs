@@ -407,7 +407,7 @@ fn standing_is_kept(world: &World, said: &str) {
             if budget.unit() == Unit::ToolCalls
                 || budget.observe
                 || account.is_past(world.now.wall)
-                || !governor.concerns(index, name)
+                || !governor.accounts.concerns(&governor.spenders(), index, name)
                 || moves(budget)
                 || governor.adviser.as_ref().is_some_and(|adviser| adviser.asks_below_limit(name, index))
             {

@@ -497,7 +497,7 @@ impl World {
 
     pub(super) fn standing(&self, account: usize, name: &AgentName) -> Option<Standing> {
         let (fixed, shelf) = (&self.governor.fixed, self.shelf.borrow());
-        self.governor.standing(&fixed.at(self.now, &*shelf), account, name)
+        self.governor.accounts.standing(&fixed.at(self.now, &*shelf), &self.governor.spenders(), account, name)
     }
 
     pub(super) fn spent(&self, budget: &str) -> i64 {

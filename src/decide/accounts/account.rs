@@ -253,7 +253,7 @@ impl Account {
     }
 
     /// Asks again what was spent: others spend from it, too.
-    pub(super) fn recount(&mut self, books: &dyn Books) {
+    pub(in crate::decide) fn recount(&mut self, books: &dyn Books) {
         self.spent = self.ask_spent(books);
     }
 
@@ -394,7 +394,7 @@ pub fn amount(response: &Response, unit: Unit) -> i64 {
 }
 
 /// Up to the next number whose third digit and all after it are zero.
-pub(super) fn round_up(amount: i64) -> i64 {
+pub(in crate::decide) fn round_up(amount: i64) -> i64 {
     let mut unit = 1_i64;
     while amount / unit >= 100 {
         unit = unit.saturating_mul(10);

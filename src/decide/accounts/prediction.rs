@@ -7,20 +7,20 @@
 //! request of all.
 //!
 //! Of an agent's threads that ask at the gate, those that have asked count, each. One that has not yet asked is not sent
-//! without being looked at by itself ([`Governor::waits_for_own`]): of all of them the dearest counts, and only while no
+//! without being looked at by itself (`Governor::waits_for_own`): of all of them the dearest counts, and only while no
 //! other is under way.
 
-use crate::model::{Cost, Dimension, ModelId, Response, ThreadId, Unit};
+use crate::model::{Dimension, ModelId, Response, ThreadId, Unit};
 use crate::policy::rule::Rung;
 
+use super::Spenders;
 use super::account::{Account, amount};
-use super::agent::{Agent, Thread, p80};
-use super::governor::Governor;
+use crate::decide::agent::{Agent, Thread, p80};
 
-impl Governor {
+impl Spenders<'_> {
     /// What an agent's live threads are likely to add to an account, with this model or as they are: those between
     /// requests, or with one under way.
-    pub(super) fn predicted(&self, account: &Account, agent: &Agent, rung: Option<&Rung>) -> i64 {
+    pub(in crate::decide) fn predicted(&self, account: &Account, agent: &Agent, rung: Option<&Rung>) -> i64 {
         if agent.is_before_its_first() && account.key.unit != Unit::ToolCalls {
             let (none, thread) = (ThreadId::new(""), Thread::default());
             let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
@@ -42,7 +42,7 @@ impl Governor {
 
     /// The same for one that shares the account. One that is held at the gate, or about to end there, adds only what it
     /// has sent.
-    pub(super) fn predicted_beside(&self, account: &Account, peer: &Agent) -> i64 {
+    pub(in crate::decide) fn predicted_beside(&self, account: &Account, peer: &Agent) -> i64 {
         if peer.ends_at_gate() || peer.is_held_at_gate() {
             return self.predicted_of_sent(account, peer);
         }
@@ -50,7 +50,7 @@ impl Governor {
     }
 
     /// What an agent's requests that are under way are likely to add.
-    pub(super) fn predicted_of_sent(&self, account: &Account, agent: &Agent) -> i64 {
+    pub(in crate::decide) fn predicted_of_sent(&self, account: &Account, agent: &Agent) -> i64 {
         if account.key.unit == Unit::ToolCalls {
             return self.calls_waiting(account, agent);
         }
@@ -68,7 +68,7 @@ impl Governor {
     }
 
     /// What one thread's next request is likely to add.
-    pub(super) fn next_of(
+    pub(in crate::decide) fn next_of(
         &self,
         account: &Account,
         agent: &Agent,
@@ -91,7 +91,7 @@ impl Governor {
             }
             match next.filter(|model| unit.is_money() && (rung.is_some() || response.model.as_ref() != Some(*model))) {
                 None => amount(response, unit),
-                Some(model) => match self.quoted(model, response).money() {
+                Some(model) => match self.fixed.quoted(model, response).money() {
                     Some(cost) => cost.nanos(),
                     // A model without a price makes no room; where money is what ends an agent, none is routed to.
                     None => amount(response, unit),
@@ -103,14 +103,10 @@ impl Governor {
         let declared = if binds(account, id, next) { agent.setup.registration.per_response(unit) } else { Some(0) };
         likely(agent, thread, adds, declared, peers)
     }
-
-    pub(super) fn quoted(&self, model: &ModelId, response: &Response) -> Cost {
-        self.fixed.quoted(model, response)
-    }
 }
 
 /// The rule itself: what is likely to come, by what each response that foretells it adds, and by what was declared.
-pub(super) fn likely<'a>(
+pub(in crate::decide) fn likely<'a>(
     agent: &Agent,
     thread: &Thread,
     adds: impl Fn(&Response) -> i64,
@@ -124,7 +120,7 @@ pub(super) fn likely<'a>(
 
 /// The account counts what a thread does with this model, as far as both are known: all else is the same for whatever
 /// its agent does, and was looked at when the account was opened.
-pub(super) fn binds(account: &Account, thread: &ThreadId, model: Option<&ModelId>) -> bool {
+pub(in crate::decide) fn binds(account: &Account, thread: &ThreadId, model: Option<&ModelId>) -> bool {
     let value = |dimension: &Dimension| match dimension {
         Dimension::Thread => Some(thread.as_str()),
         Dimension::Model => model.map(ModelId::as_str),

@@ -8,10 +8,11 @@ use crate::model::{AgentName, BudgetKey, Dimension, Quantity, Unit};
 use crate::policy::rule::{Allot, AllotBy, Budget, LimitKey, Window};
 
 use super::account::Account;
-use super::charge::is_shared;
-use super::context::Context;
-use super::governor::Governor;
+use super::claims::is_shared;
 use super::pool::{Pool, Share};
+use super::{Accounts, Spenders};
+use crate::decide::context::Context;
+use crate::decide::effect::Effects;
 
 /// What each is given of what is left, the reserve aside.
 ///
@@ -46,31 +47,36 @@ fn agents(count: usize) -> String {
     if count == 1 { "its agent".to_owned() } else { format!("each of {count} agents") }
 }
 
-impl Governor {
+impl Accounts {
     /// Divides what is left of budgets among the agents that fall under them, before any of them starts.
     ///
     /// # Errors
     /// What they expect does not fit: in words, for a person.
-    pub(super) fn allot(&mut self, cx: &Context<'_>) -> Result<(), String> {
+    pub(in crate::decide) fn allot(
+        &mut self,
+        cx: &Context<'_>,
+        by: &Spenders<'_>,
+        effects: &mut Effects,
+    ) -> Result<(), String> {
         for whole in 0..self.rules.len() {
             let Some(allot) = self.rules.get(whole).and_then(|budget| budget.allot.clone()) else { continue };
             let current = |account: &Account| account.budget == whole && !account.is_past(cx.now.wall);
             let places: Vec<usize> =
-                self.accounts.iter().enumerate().filter(|(_, account)| current(account)).map(|(i, _)| i).collect();
+                self.list.iter().enumerate().filter(|(_, account)| current(account)).map(|(i, _)| i).collect();
             for place in places {
-                match self.allot_one(cx, place, &allot) {
+                match self.allot_one(cx, by, place, &allot) {
                     Ok(()) => {}
-                    Err(why) if self.observes_account(place) => self.mark(None, format!("would refuse: {why}")),
+                    Err(why) if self.observes(place) => effects.mark(None, format!("would refuse: {why}")),
                     Err(why) => return Err(why),
                 }
             }
         }
-        self.open_allotments(cx);
+        self.open_allotments(cx, by, effects);
         Ok(())
     }
 
-    fn allot_one(&mut self, cx: &Context<'_>, place: usize, allot: &Allot) -> Result<(), String> {
-        let Some(account) = self.account(place) else { return Ok(()) };
+    fn allot_one(&mut self, cx: &Context<'_>, by: &Spenders<'_>, place: usize, allot: &Allot) -> Result<(), String> {
+        let Some(account) = self.get(place) else { return Ok(()) };
         let (unit, key) = (account.key.unit, account.key.clone());
         let (taken, others) = self.left(cx, account, account);
         let reserve = i128::from(account.limit()) * i128::from(allot.reserve) / 1000;
@@ -84,8 +90,7 @@ impl Governor {
             }
         }
         let free = tightest.0;
-        let declared =
-            |name: &AgentName| Some((name.clone(), self.agents.get(name)?.setup.registration.expected(unit)));
+        let declared = |name: &AgentName| Some((name.clone(), by.agents.get(name)?.setup.registration.expected(unit)));
         let expected: BTreeMap<AgentName, Option<i64>> = account.agents.iter().filter_map(declared).collect();
         let parts = divide(unit, free, allot.by, &expected).map_err(|why| {
             let (_, found, others, reserve) = tightest;
@@ -102,7 +107,7 @@ impl Governor {
         };
         let mut shares: BTreeMap<AgentName, Share> = expected.into_iter().map(share).collect();
         // What the governor model is asked comes out of the pool.
-        shares.extend(self.adviser.is_some().then(|| (AgentName::new(GOVERNOR), Share::default())));
+        shares.extend(by.adviser.is_some().then(|| (AgentName::new(GOVERNOR), Share::default())));
         let (taken, lifted, spoken_for) = (taken.max(0), 0, 0);
         self.pools.push(Pool { whole, rule, values, key, wider, taken, lifted, spoken_for, shares });
         Ok(())
@@ -119,9 +124,9 @@ impl Governor {
                 && whole.agents.is_subset(&account.agents)
                 && !dims.into_iter().any(late)
                 && account.rule.is_hard()
-                && !self.observes_account(*index)
+                && !self.observes(*index)
         };
-        self.accounts.iter().enumerate().filter(holds).map(|(_, account)| account).collect()
+        self.list.iter().enumerate().filter(holds).map(|(_, account)| account).collect()
     }
 
     /// What can be promised of an account to those that spend from `whole`, and what of it other runs claim.
@@ -149,12 +154,12 @@ impl Governor {
     }
 
     /// Each allotment is an account of its own. An agent that goes on is allotted anew, beside what it has spent.
-    fn open_allotments(&mut self, cx: &Context<'_>) {
-        for name in self.names() {
-            self.open_current(cx, &name);
+    fn open_allotments(&mut self, cx: &Context<'_>, by: &Spenders<'_>, effects: &mut Effects) {
+        for name in by.names() {
+            self.open_current(cx, by, name);
         }
         let mut told = Vec::new();
-        for account in &mut self.accounts {
+        for account in &mut self.list {
             let Some(pool) = self.pools.iter().find(|pool| pool.is_share(account)) else { continue };
             let amount = account.base;
             account.allotted = true;
@@ -164,7 +169,7 @@ impl Governor {
         }
         for (agent, BudgetKey { budget, scope, unit, .. }, amount, pool) in told {
             let unit = unit.as_str().to_owned();
-            self.record(agent.as_ref(), EventKind::Allotted { budget, scope, amount, unit, pool });
+            effects.record(agent.as_ref(), EventKind::Allotted { budget, scope, amount, unit, pool });
         }
     }
 }

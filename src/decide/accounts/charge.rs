@@ -1,0 +1,196 @@
+//! Pure. What was spent, and what is about to be, against each budget it falls under.
+
+use crate::model::{AgentName, Dimension, Response, ThreadId};
+use crate::policy::rule::{Budget, Window};
+
+use super::account::{Account, amount};
+use super::claims::is_shared;
+use super::{Accounts, Spenders};
+use crate::decide::context::Context;
+
+/// Who was first to record a response.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::decide) enum Recorded<'a> {
+    /// This run.
+    Here,
+    /// Another run or an import, like this.
+    Elsewhere(&'a Response),
+}
+
+impl Accounts {
+    /// Opens the accounts that an agent's spend of this moment falls under, as far as they are known
+    /// before a model answers.
+    pub(in crate::decide) fn open_current(&mut self, cx: &Context<'_>, by: &Spenders<'_>, name: &AgentName) {
+        let Some(agent) = by.agents.get(name) else { return };
+        let timezone = cx.policy.timezone;
+        let known_late = |dim: &Dimension| matches!(dim, Dimension::Thread | Dimension::Model);
+        let budgets = self.rules.iter().enumerate();
+        // To place an account takes a calendar; to see that it is there does not.
+        let is_open = |index: usize, budget: &Budget| {
+            let mut own = self.list.iter().filter(|a| a.budget == index && a.agents.contains(name));
+            own.any(|a| {
+                let current = matches!(budget.window, Window::Rolling(_)) || a.bounds.contains(cx.now.wall);
+                current && a.per.iter().zip(&a.values).all(|(dim, value)| agent.value(cx.run, dim) == *value)
+            })
+        };
+        let mut places: Vec<Account> = budgets
+            .filter(|(index, budget)| !budget.per.iter().any(known_late) && !is_open(*index, budget))
+            .filter_map(|(index, budget)| {
+                Account::place(index, budget, timezone, cx.now.wall, |dim| agent.value(cx.run, dim))
+            })
+            .collect();
+        let past = self.list.iter().filter(|account| account.is_past(cx.now.wall) && account.agents.contains(name));
+        places.extend(past.filter_map(|account| account.in_window_of(timezone, cx.now.wall)));
+        for account in places {
+            self.open(cx, account, name);
+        }
+    }
+
+    /// Opens the accounts of the thread and the model that Codex names before it asks: one that is spent binds this very
+    /// request, in a new run as well.
+    pub(in crate::decide) fn open_for_request(
+        &mut self,
+        cx: &Context<'_>,
+        by: &Spenders<'_>,
+        name: &AgentName,
+        thread: &ThreadId,
+    ) {
+        let Some(agent) = by.agents.get(name) else { return };
+        let model = agent.threads.get(thread).and_then(|thread| thread.model.as_ref());
+        let value = |dimension: &Dimension| match dimension {
+            Dimension::Thread => Some(thread.to_string()),
+            Dimension::Model => model.map(ToString::to_string),
+            other => agent.value(cx.run, other),
+        };
+        let known = |dimension: &Dimension| *dimension != Dimension::Model || model.is_some();
+        let late = |dimension: &&Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
+        let budgets = self.rules.iter().enumerate();
+        let places: Vec<Account> = budgets
+            .filter(|(_, budget)| {
+                let mut late = budget.per.iter().chain(budget.only.iter().map(|(dim, _)| dim)).filter(late).peekable();
+                late.peek().is_some() && late.all(known)
+            })
+            .filter_map(|(index, budget)| Account::place(index, budget, cx.policy.timezone, cx.now.wall, value))
+            .collect();
+        for place in places {
+            self.open(cx, place, name);
+        }
+    }
+
+    pub(in crate::decide) fn open(
+        &mut self,
+        cx: &Context<'_>,
+        mut account: Account,
+        agent: &AgentName,
+    ) -> Option<usize> {
+        let found = self.list.iter_mut().find(|a| a.key == account.key && a.budget == account.budget);
+        if let Some(found) = found {
+            found.agents.insert(agent.clone());
+            return None;
+        }
+        account.open(cx.books);
+        if matches!(account.rule.window, Window::Life) && account.spent > 0 {
+            account.pass_mild_steps();
+        }
+        account.agents.insert(agent.clone());
+        self.list.push(account);
+        Some(self.list.len() - 1)
+    }
+
+    /// Adds a response to the accounts it falls under. An account that is opened for it has it
+    /// already: the ledger is asked after the response was written.
+    pub(in crate::decide) fn charge(&mut self, cx: &Context<'_>, response: &Response, own: Option<&AgentName>) {
+        for index in 0..self.rules.len() {
+            let Some(budget) = self.rules.get(index) else { continue };
+            let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
+            let Some(place) = Account::place(index, budget, cx.policy.timezone, response.at, value) else { continue };
+            let unit = place.key.unit;
+            let opened = match own {
+                Some(agent) => self.open(cx, place.clone(), agent).is_some(),
+                None => false,
+            };
+            if opened {
+                continue;
+            }
+            for account in self.list.iter_mut().filter(|a| a.key == place.key && a.budget == index) {
+                account.spent = account.spent.saturating_add(amount(response, unit));
+            }
+        }
+    }
+
+    /// Adds a response that another run, or an import, was first to record: accounts that count it as it is `recorded`
+    /// have it from the ledger, and the others have not, whether they are opened for it or were before: those of this
+    /// run, and those of a team, say, that the other run was not told of.
+    pub(in crate::decide) fn charge_beside(
+        &mut self,
+        cx: &Context<'_>,
+        response: &Response,
+        recorded: &Response,
+        own: Option<&AgentName>,
+    ) {
+        for index in 0..self.rules.len() {
+            let Some(budget) = self.rules.get(index) else { continue };
+            let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
+            let Some(place) = Account::place(index, budget, cx.policy.timezone, response.at, value) else { continue };
+            let has_it = !place.per.contains(&Dimension::Run) && place.counts(recorded);
+            let key = place.key.clone();
+            if let Some(agent) = own {
+                self.open(cx, place, agent);
+            }
+            for account in self.list.iter_mut().filter(|a| !has_it && a.key == key && a.budget == index) {
+                let amount = amount(response, key.unit);
+                account.spent = account.spent.saturating_add(amount);
+                account.beside = account.beside.saturating_add(amount);
+            }
+        }
+    }
+
+    /// Adds a response to the accounts it falls under, whoever has recorded it.
+    pub(in crate::decide) fn charge_as(
+        &mut self,
+        cx: &Context<'_>,
+        recorded: Recorded<'_>,
+        response: &Response,
+        own: Option<&AgentName>,
+    ) {
+        match recorded {
+            Recorded::Here => self.charge(cx, response, own),
+            Recorded::Elsewhere(row) => self.charge_beside(cx, response, row, own),
+        }
+    }
+
+    /// Others may have been asked about budgets that this run shares: what they said yes to asks nobody here.
+    pub(in crate::decide) fn pass_answered_steps(&mut self, cx: &Context<'_>) {
+        for account in &mut self.list {
+            account.pass(cx.books.passed(&account.key, account.answered_since()));
+        }
+    }
+
+    /// What others may have added to is read from the ledger.
+    pub(in crate::decide) fn sum_again(&mut self, cx: &Context<'_>) {
+        let others_may =
+            |account: &&mut Account| !account.per.contains(&Dimension::Run) && !account.is_past(cx.now.wall);
+        for account in self.list.iter_mut().filter(others_may) {
+            account.sum_again(cx.books);
+        }
+    }
+
+    /// Reads again from the ledger what others may have spent and lifted; says which limits they have lifted.
+    pub(in crate::decide) fn recount(&mut self, cx: &Context<'_>) -> Vec<usize> {
+        let mut lifted = Vec::new();
+        for (index, account) in self.list.iter_mut().enumerate() {
+            if account.is_past(cx.now.wall) || !is_shared(&account.rule) {
+                continue;
+            }
+            let before = account.extended;
+            account.open(cx.books);
+            let more = account.extended.saturating_sub(before);
+            if more > 0 {
+                account.grace_said = false;
+                lifted.push((index, more));
+            }
+        }
+        lifted.iter().for_each(|(index, more)| self.lift_pool(*index, *more));
+        lifted.into_iter().map(|(index, _)| index).collect()
+    }
+}

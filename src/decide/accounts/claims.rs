@@ -1,0 +1,214 @@
+//! Pure. What of each account is spoken for: claimed by other runs, promised to peers, and about to be spent.
+
+use crate::decide::agent::Agent;
+use crate::decide::context::Context;
+use crate::decide::effect::{Effect, Effects};
+use crate::decide::ladder;
+use crate::model::{AgentName, Dimension, Unit};
+use crate::policy::rule::{Budget, Rung, Window};
+use crate::policy::verdict::Standing;
+
+use super::account::Account;
+use super::prediction::binds;
+use super::{Accounts, Spenders};
+
+impl Accounts {
+    /// How an account stands for one of its agents.
+    pub(in crate::decide) fn standing(
+        &self,
+        cx: &Context<'_>,
+        by: &Spenders<'_>,
+        index: usize,
+        name: &AgentName,
+    ) -> Option<Standing> {
+        let account = self.get(index)?;
+        let agent = by.agents.get(name)?;
+        let reserved = self.reserved_with(cx, by, index, agent, agent.next_model())?;
+        let fits = account.spent < account.limit() && account.spent.saturating_add(reserved) <= account.limit();
+        let settled = agent.settled.get(&index).filter(|_| fits);
+        let began_before = agent.began_spent.as_ref().is_none_or(|spent| !spent.contains(&index));
+        // A route that has to wait makes no room for a request that does not.
+        let routed = if agent.is_at_safe_point() { self.reserved_if_routed(cx, by, index, agent) } else { None };
+        Some(Standing {
+            limit: account.limit(),
+            spent: account.spent,
+            reserved,
+            all_sent: agent.has_sent_all(),
+            reserved_if_routed: routed,
+            turn_under_way: agent.turn_under_way() && began_before,
+            fired: account.fired.max(agent.fired.get(&index).max(settled).copied()).max(account.answered_step()),
+        })
+    }
+
+    /// What would be reserved of an account if the agent went on with its next model down; `None`
+    /// where it can't.
+    pub(in crate::decide) fn reserved_if_routed(
+        &self,
+        cx: &Context<'_>,
+        by: &Spenders<'_>,
+        index: usize,
+        agent: &Agent,
+    ) -> Option<i64> {
+        let rung = ladder::next(by.fixed, agent, self.counts_money(by, &agent.setup.name))
+            .filter(|_| agent.setup.restartable)?;
+        self.reserved_with(cx, by, index, agent, Some(&rung))
+    }
+
+    /// What is reserved of an account with the agent on this model: others' claims and what its own
+    /// and its peers' threads are likely to add.
+    fn reserved_with(
+        &self,
+        cx: &Context<'_>,
+        by: &Spenders<'_>,
+        index: usize,
+        agent: &Agent,
+        rung: Option<&Rung>,
+    ) -> Option<i64> {
+        let account = self.get(index)?;
+        let own = by.predicted(account, agent, rung);
+        Some(own.saturating_add(self.reserved_beside(cx, by, account, agent)))
+    }
+
+    /// What others than this agent have reserved of an account.
+    pub(in crate::decide) fn reserved_beside(
+        &self,
+        cx: &Context<'_>,
+        by: &Spenders<'_>,
+        account: &Account,
+        agent: &Agent,
+    ) -> i64 {
+        let others = if is_shared(&account.rule) { cx.books.reserved_by_others(&account.key).max(0) } else { 0 };
+        let peers = account.agents.iter().filter(|peer| **peer != agent.setup.name);
+        let beside = peers.filter_map(|peer| by.agents.get(peer)).map(|peer| self.claim(by, account, peer));
+        let asked = by.adviser.map_or(0, |adviser| adviser.claim(account));
+        let first = self.waited_before(by, account, agent);
+        beside.chain([asked, first]).fold(others, i64::saturating_add)
+    }
+
+    /// What is left of an account beside all that is claimed; who is `held` adds no more than it was promised.
+    pub(in crate::decide) fn free(
+        &self,
+        cx: &Context<'_>,
+        by: &Spenders<'_>,
+        account: &Account,
+        held: Option<&AgentName>,
+    ) -> i64 {
+        let others = if is_shared(&account.rule) { cx.books.reserved_by_others(&account.key).max(0) } else { 0 };
+        let own = by.adviser.map_or(0, |adviser| adviser.claim(account));
+        let claim = |name: &AgentName| match by.agents.get(name) {
+            _ if held == Some(name) => self.promised(account, name),
+            Some(agent) => self.claim(by, account, agent),
+            None => 0,
+        };
+        let claimed = account.agents.iter().map(claim).fold(others.saturating_add(own), i64::saturating_add);
+        account.limit().saturating_sub(account.spent).saturating_sub(claimed)
+    }
+
+    /// What an account must keep for an agent: what it is likely to add while it works, or was promised.
+    pub(in crate::decide) fn claim(&self, by: &Spenders<'_>, account: &Account, agent: &Agent) -> i64 {
+        let next = if agent.is_stopping_for_room() && !agent.is_held_at_gate() {
+            // Who is about to stand still for others' claims must not be what they wait for, save for what it has sent.
+            by.predicted_of_sent(account, agent)
+        } else if agent.is_held_at_gate() || agent.works() {
+            by.predicted_beside(account, agent)
+        } else {
+            0
+        };
+        next.max(self.promised(account, &agent.setup.name))
+    }
+
+    /// What those are about to spend of an account that came to wait before this agent, which asks as well.
+    pub(in crate::decide) fn waited_before(&self, by: &Spenders<'_>, account: &Account, agent: &Agent) -> i64 {
+        let own = agent.ticket();
+        // One that runs its tools is in nobody's way.
+        if own.is_none() && !agent.gate.is_asked_to_spend() {
+            return 0;
+        }
+        let peers = account.agents.iter().filter_map(|peer| by.agents.get(peer));
+        peers
+            .filter(|peer| peer.setup.name != agent.setup.name && peer.waits_for_room())
+            .filter(|peer| own.is_none() || peer.ticket() < own)
+            .map(|peer| {
+                let wants = by.predicted(account, peer, peer.next_model());
+                wants.saturating_sub(self.claim(by, account, peer)).max(0)
+            })
+            .fold(0, i64::saturating_add)
+    }
+
+    /// The account binds what the agent does next. Where it is per model or thread, only as long as
+    /// one of the agent's threads is of that kind.
+    pub(in crate::decide) fn concerns(&self, by: &Spenders<'_>, index: usize, name: &AgentName) -> bool {
+        let (Some(account), Some(agent)) = (self.get(index), by.agents.get(name)) else { return false };
+        if !account.agents.contains(name) {
+            return false;
+        }
+        let known_late = |dim: &Dimension| matches!(dim, Dimension::Thread | Dimension::Model);
+        let dims = account.per.iter().chain(account.rule.only.iter().map(|(dim, _)| dim));
+        if !dims.into_iter().any(known_late) {
+            return true;
+        }
+        if account.key.unit == Unit::ToolCalls {
+            return by.calls_waiting(account, agent) > 0;
+        }
+        let rung = agent.next_model();
+        agent.threads.iter().any(|(id, thread)| {
+            let last = thread.recent().last();
+            match (rung.map(|rung| &rung.model).filter(|_| last.is_some()).or(thread.model.as_ref()), last) {
+                (Some(model), _) => binds(account, id, Some(model)),
+                (None, Some(last)) => account.counts(last),
+                (None, None) => false,
+            }
+        })
+    }
+
+    /// Claims what the live threads are likely to add, or what their agents were promised; one that is held and was
+    /// promised nothing claims nothing.
+    pub(in crate::decide) fn reserve(
+        &mut self,
+        cx: &Context<'_>,
+        by: &Spenders<'_>,
+        name: &AgentName,
+        effects: &mut Effects,
+    ) {
+        let mut claims = Vec::new();
+        for (index, account) in self.list.iter().enumerate().filter(|(_, a)| a.agents.contains(name)) {
+            // A tool call is judged and counted in one transaction: nothing is claimed in between.
+            let claims_none = account.key.unit == Unit::ToolCalls;
+            let agents = account.agents.iter().filter_map(|name| by.agents.get(name));
+            // With the last agent all is over.
+            let asked = by.adviser.filter(|_| by.agents.values().any(Agent::is_live));
+            let asked = asked.map(|adviser| adviser.claim(account));
+            let amount = agents
+                .map(|agent| self.claim(by, account, agent))
+                .chain(asked)
+                .filter(|_| !account.is_past(cx.now.wall) && !claims_none)
+                .fold(0_i64, i64::saturating_add);
+            if amount != account.reserved || !account.is_claimed_so {
+                claims.push((index, amount));
+            }
+        }
+        for (index, amount) in claims {
+            let Some(account) = self.list.get_mut(index) else { continue };
+            (account.reserved, account.is_claimed_so) = (amount, true);
+            if is_shared(&account.rule) {
+                effects.push(Effect::Reserve { key: account.key.clone(), amount });
+            }
+        }
+    }
+
+    /// Whether a model without a price would be charged to a limit in money.
+    pub(in crate::decide) fn counts_money(&self, by: &Spenders<'_>, name: &AgentName) -> bool {
+        let bound = self.list.iter().any(|account| {
+            account.key.unit.is_money()
+                && account.agents.contains(name)
+                && !account.rule.observe
+                && account.rule.is_hard()
+        });
+        bound && !by.fixed.policy.observe
+    }
+}
+
+/// Others may spend from it at the same time.
+pub(in crate::decide) fn is_shared(budget: &Budget) -> bool {
+    !matches!(budget.window, Window::Life)
+}
