@@ -200,20 +200,13 @@ fn elided(text: &str, width: usize) -> String {
         return text.to_owned();
     }
     let room = width.saturating_sub(1);
-    let head = taken(text.chars(), room / 2);
-    let mut tail: Vec<char> = taken(text.chars().rev(), room - room / 2).chars().collect();
-    tail.reverse();
-    format!("{head}…{}", tail.into_iter().collect::<String>())
-}
-
-fn taken(chars: impl Iterator<Item = char>, width: usize) -> String {
-    let mut used = 0;
-    chars
-        .take_while(|c| {
-            used += c.width().unwrap_or(0);
-            used <= width
-        })
-        .collect()
+    let ends = || text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    // A character may make the one before it wider: what counts is how wide they are together.
+    let head = ends().filter_map(|at| text.get(..at)).take_while(|head| head.width() <= room / 2).last();
+    let tail = ends().rev().filter_map(|at| text.get(at..)).take_while(|tail| tail.width() <= room - room / 2).last();
+    // What belongs to the character before has lost it.
+    let tail = tail.unwrap_or_default().trim_start_matches(|c: char| c.width() == Some(0));
+    format!("{}…{tail}", head.unwrap_or_default())
 }
 
 /// Leads below one another, sentences broken between words and indented below themselves.
@@ -311,6 +304,8 @@ mod tests {
             ("019a8b7c-1111-7222-8333-00a1b2c3d4e5", 13, "019a8b…c3d4e5"),
             ("日本語のエージェント", 9, "日本…ント"),
             ("abc", 1, "…"),
+            // A digit that is shown as a picture is two wide.
+            ("0\u{fe0f}1\u{fe0f}2\u{fe0f}3\u{fe0f}", 6, "0\u{fe0f}…3\u{fe0f}"),
         ] {
             assert_eq!(elided(text, width), shown);
         }
