@@ -10,6 +10,7 @@ use crate::model::{
 use crate::policy::rule::Rung;
 
 use super::admission::Admission;
+use super::due::Source;
 use super::effect::{Ending, Question};
 use super::gate::Gate;
 use super::input::Phase;
@@ -19,7 +20,6 @@ use super::pace::{Pace, Throttle};
 use super::room::Room;
 use super::steer::Steering;
 use super::trend::Trend;
-use super::verdicts::Source;
 use super::watch::Watch;
 
 /// How many of a thread's last responses foretell its next one.

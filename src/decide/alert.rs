@@ -14,12 +14,12 @@ use crate::policy::rule::{Act, Alert, Step, Trigger};
 use super::accounts::account::Account;
 use super::agent::{Agent, Hold};
 use super::context::Context;
+use super::due::{Due, Source};
 use super::effect::{About, Effect, Question};
 use super::effective::Routable;
 use super::governor::Governor;
 use super::input::{Moment, Timer};
 use super::lifecycle::State;
-use super::verdicts::{Due, Source};
 use super::watch::{ahead, over, reached};
 
 /// How long an answer is waited for where a route became a question.

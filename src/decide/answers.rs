@@ -9,11 +9,11 @@ use crate::policy::verdict::{Standing, is_at_limit, judge};
 
 use super::agent::{Agent, Hold};
 use super::context::Context;
+use super::due::{Due, Source};
 use super::effect::{About, Effect, Question};
 use super::governor::Governor;
 use super::input::Timer;
 use super::lifecycle::{Happening, Intent, State};
-use super::verdicts::{Due, Source};
 
 /// How often it is looked whether enough spend has left a rolling window, at the most and at the least.
 const ROLLS_MIN: Duration = Duration::from_secs(1);

@@ -14,12 +14,12 @@ use super::accounts::account::{Account, Books};
 use super::admission::Admission;
 use super::bar::{Bar, BarTold};
 use super::context::Context;
+use super::due::Source;
 use super::effect::Effect;
 use super::governor::Governor;
 use super::input::{Moment, Phase};
 use super::lifecycle::State;
 use super::pace::Throttle;
-use super::verdicts::Source;
 
 /// A session as it stands when a hook comes to it.
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@ pub mod choice;
 pub mod consult;
 mod context;
 mod dear;
+mod due;
 pub mod effect;
 mod effective;
 pub mod gate;

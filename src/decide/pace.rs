@@ -1,21 +1,18 @@
 //! Pure. Throttling: requests wait at the gate until the rate allows the next one.
 
+mod throttling;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::model::event::EventKind;
-use crate::model::{AgentName, Response, ThreadId, Unit};
+use crate::model::{Response, ThreadId, Unit};
 use crate::policy::rate::Rate;
 use crate::policy::rule::{Act, Policy, Trigger};
 
-use super::accounts::account::{Account, amount};
-use super::accounts::likely;
+use super::accounts::account::amount;
 use super::agent::Agent;
-use super::context::Context;
-use super::effect::Effect;
-use super::governor::Governor;
-use super::input::{Moment, Timer};
-use super::verdicts::{Due, Source};
+use super::due::Source;
+use super::input::Moment;
 
 /// When an agent's requests went out, and what came of them: as far back as a rate of the policy looks. Told by
 /// uptime, so that a jump of the wall clock lets nothing through.
@@ -154,92 +151,6 @@ impl Agent {
         let earlier = self.throttles.keys().copied().find(|earlier| earlier.is_of_one_rule(source));
         if let Some(throttle) = earlier.and_then(|earlier| self.throttles.remove(&earlier)) {
             self.throttles.insert(source, throttle);
-        }
-    }
-}
-
-impl Governor {
-    /// From now on the agent's requests keep to the rate.
-    pub(super) fn throttle(&mut self, name: &AgentName, due: &Due) {
-        let Some(to) = due.step.as_ref().and_then(|step| step.to) else { return };
-        let Some(agent) = self.agents.get_mut(name) else { return };
-        let because = due.because.clone();
-        agent.throttles.retain(|source, _| !source.is_of_one_rule(due.source));
-        agent.throttles.insert(due.source, Throttle { to, because, said: false });
-    }
-
-    /// How long this thread's next request has to wait at the gate; `None`: it may go.
-    pub(super) fn throttled(&mut self, cx: &Context<'_>, name: &AgentName, thread: &ThreadId) -> Option<Duration> {
-        self.end_throttles(cx, name);
-        let agent = self.agents.get(name)?;
-        let thread = agent.threads.get(thread)?;
-        let waits = agent.throttles.iter().filter_map(|(source, throttle)| {
-            let unit = throttle.to.quantity.unit;
-            let account = match *source {
-                Source::Step { account, .. } => self.accounts.get(account),
-                Source::Alert(_) => None,
-            };
-            let peers = account.into_iter().flat_map(|account| &account.agents).filter(|peer| *peer != name);
-            let peers = peers.filter_map(|peer| self.agents.get(peer));
-            let declared = agent.setup.registration.per_response(unit);
-            let likely = likely(agent, thread, |response| amount(response, unit), declared, peers);
-            let wait = agent.pace.wait(cx.now.uptime, &throttle.to, likely);
-            // When its window ends, so does the throttle.
-            let ends = account.and_then(|account| (account.bounds.end? - cx.now.wall).to_std().ok());
-            (!wait.is_zero()).then(|| (wait.min(ends.unwrap_or(wait)), *source))
-        });
-        let (wait, source) = waits.max()?;
-        if let Some(throttle) = self.agents.get_mut(name).and_then(|agent| agent.throttles.get_mut(&source))
-            && !std::mem::replace(&mut throttle.said, true)
-        {
-            let text = format!("throttle: requests wait their turn, {} at the most: {}", throttle.to, throttle.because);
-            self.say(name, &text);
-        }
-        Some(wait)
-    }
-
-    /// Looks again when the next request may go.
-    pub(super) fn arm_pace(&mut self, name: &AgentName, wait: Duration) {
-        self.effects.push(Effect::Arm(Timer::Pace(name.clone()), wait + Duration::from_millis(1)));
-    }
-
-    /// A throttle ends with its window, and when its step lies ahead once more. A severer step of its budget changes
-    /// nothing about it: an agent that goes on, with another model or by a person's leave, goes on at its rate.
-    fn end_throttles(&mut self, cx: &Context<'_>, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
-        let (accounts, watch) = (&self.accounts, &agent.watch);
-        let mut ended = Vec::new();
-        agent.throttles.retain(|source, throttle| {
-            let (index, step) = match *source {
-                Source::Step { account, step } => (account, step),
-                Source::Alert(alert) => {
-                    let holds = watch.fired.contains(&alert);
-                    if !holds {
-                        ended.push(format!("the throttle to {} ends: {}", throttle.to, throttle.because));
-                    }
-                    return holds;
-                }
-            };
-            let behind = |account: &Account| account.still_behind(Some(step)) == Some(step);
-            let holds = accounts.get(index).is_some_and(|account| behind(account) && !account.is_past(cx.now.wall));
-            if !holds {
-                ended.push(format!("the throttle to {} ends: {}", throttle.to, throttle.because));
-            }
-            holds
-        });
-        ended.into_iter().for_each(|what| self.mark(Some(name), what));
-    }
-
-    /// A Codex that answers and does not ask before its requests cannot be slowed down: it is a warning, and says so.
-    pub(super) fn say_unthrottled(&mut self, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name).filter(|agent| !agent.gate.holds_requests()) else { return };
-        for (_, throttle) in std::mem::take(&mut agent.throttles) {
-            let what = format!(
-                "the agent cannot be slowed down to {}: its Codex does not ask govern before its requests",
-                throttle.to
-            );
-            self.say(name, &format!("throttle: {what}"));
-            self.record(Some(name), EventKind::Marked { what });
         }
     }
 }

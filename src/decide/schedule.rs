@@ -9,12 +9,12 @@ use crate::model::{AgentName, Priority, Verb};
 use super::accounts::Spenders;
 use super::agent::Agent;
 use super::context::Context;
+use super::due::Due;
+use super::due::Source;
 use super::effect::{Effect, Ending};
 use super::governor::Governor;
 use super::input::{Interrupt, Phase};
 use super::lifecycle::{Happening, Intent, State};
-use super::verdicts::Due;
-use super::verdicts::Source;
 
 /// One agent in the order of the fleet's file.
 #[derive(Clone, Copy, Debug)]

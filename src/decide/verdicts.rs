@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::event::{Chosen, Decision, EventKind};
+use crate::model::event::{Decision, EventKind};
 use crate::model::{AgentName, BudgetName, ModelId, Unit, Verb};
 use crate::policy::rule::{Step, Threshold};
 use crate::policy::verdict::{Fired, Standing, Why, grace, is_strict, judge};
@@ -11,53 +11,12 @@ use super::accounts::Spenders;
 use super::accounts::account::Account;
 use super::agent::Agent;
 use super::context::Context;
+use super::due::{Due, Source};
 use super::effect::Effect;
 use super::effective::Effective;
 use super::governor::Governor;
 use super::lifecycle::{After, Happening, Intent, State};
 use super::weigh::Weighed;
-
-/// What asks for something to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
-    /// A budget's step.
-    Step {
-        /// The account, by its place.
-        account: usize,
-        /// The step, by its place in the budget.
-        step: usize,
-    },
-    /// An alert of the policy, by its place.
-    Alert(usize),
-}
-
-impl Source {
-    /// Both are of one rule: what one of them does takes the place of what the other did.
-    pub(super) fn is_of_one_rule(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Step { account, .. }, Self::Step { account: of, .. }) => account == of,
-            (Self::Alert(one), Self::Alert(other)) => one == other,
-            (Self::Step { .. }, Self::Alert(_)) | (Self::Alert(_), Self::Step { .. }) => false,
-        }
-    }
-}
-
-/// Something that is to be done now, and what it comes down to here.
-pub(super) struct Due {
-    pub(super) source: Source,
-    /// As the policy has it: a route that comes down to more is no limit that is spent.
-    pub(super) written: Verb,
-    pub(super) verb: Verb,
-    /// The step whose verb that is; `None` for a question that no step put.
-    pub(super) step: Option<Step>,
-    pub(super) because: String,
-    /// What lifting the limit would have to be to let the next request through.
-    pub(super) offer: i64,
-    /// What the governor chose, where the step left it to choose.
-    pub(super) chosen: Option<Chosen>,
-    /// Nothing is spent yet that calls for it: it is the next request that would pass the limit.
-    pub(super) foretold: bool,
-}
 
 impl Governor {
     /// Looks at an agent, and at all that share an account with it.

@@ -9,10 +9,10 @@ use super::accounts::account::{Account, round_up};
 use super::agent::Agent;
 use super::choice::{Cheaper, Facts, Stock, choose};
 use super::context::Context;
+use super::due::{Due, Source};
 use super::effect::Effect;
 use super::governor::Governor;
 use super::lifecycle::{Intent, State};
-use super::verdicts::{Due, Source};
 
 /// What a `decide` step comes to.
 pub(super) enum Weighed {
@@ -195,24 +195,6 @@ impl Governor {
             }
         }
         self.release_who_fits(cx);
-    }
-}
-
-impl Due {
-    /// What is done, in a word.
-    pub(super) fn word(&self) -> &'static str {
-        match &self.chosen {
-            Some(_) => "decide",
-            None => self.verb.as_str(),
-        }
-    }
-
-    /// Why, with what was chosen.
-    pub(super) fn reason(&self) -> String {
-        match &self.chosen {
-            Some(chosen) => format!("{}; {}", self.because, chosen.rationale),
-            None => self.because.clone(),
-        }
     }
 }
 

@@ -1,0 +1,185 @@
+//! Pure. Waiting for room, and going on as soon as there is some.
+
+use super::{ASKS_AFTER, ENDS_AFTER, LOOKS, Room};
+use crate::decide::agent::Agent;
+use crate::decide::context::Context;
+use crate::decide::effect::Effect;
+use crate::decide::effective::Effective;
+use crate::decide::governor::Governor;
+use crate::decide::input::{HookId, Timer};
+use crate::decide::lifecycle::{Happening, Intent, State};
+use crate::model::{AgentName, ThreadId, Unit, Verb};
+use crate::policy::verdict::{Fired, Standing, Why, grace, judge};
+
+impl Governor {
+    /// The same governor, which lets nobody wait for room: it is told of what was, where nothing changes by waiting.
+    #[must_use]
+    pub fn impatient(mut self) -> Self {
+        self.patient = false;
+        self
+    }
+
+    /// The step would apply only because of what others are about to spend, and there is still time to wait for that.
+    pub(in crate::decide) fn may_wait(
+        &self,
+        cx: &Context<'_>,
+        name: &AgentName,
+        index: usize,
+        of: (&Standing, Fired),
+    ) -> bool {
+        let (standing, fired) = of;
+        let (Some(account), Some(agent)) = (self.accounts.get(index), self.agents.get(name)) else { return false };
+        let plain = account.rule.steps.get(fired.index).is_some_and(|step| step.may.is_none());
+        let counts = self.patient && plain && fired.verb.is_hard() && account.key.unit != Unit::ToolCalls;
+        if !counts || fired.why != Why::NextWouldPass || self.accounts.observes(index) {
+            return false;
+        }
+        let at_most = match self.effective(name, index, fired, standing) {
+            Some(Effective { verb: Verb::Ask, .. }) => ASKS_AFTER,
+            Some(_) | None => ENDS_AFTER,
+        };
+        let in_time = agent.room.as_ref().is_none_or(|room| cx.now.uptime < room.since.saturating_add(at_most));
+        let peers = account.agents.iter().filter(|peer| *peer != name);
+        let promised = peers.map(|peer| self.accounts.promised(account, peer)).fold(0, i64::saturating_add);
+        let stays = self.spenders().predicted(account, agent, agent.next_model()).saturating_add(promised);
+        let end = standing.limit.saturating_add(grace(&account.rule, standing));
+        in_time && stays < standing.reserved && standing.spent.saturating_add(stays) <= end
+    }
+
+    /// The next request of this thread does not fit beside those of the agent's other threads that are under way, and they
+    /// may come to less: it waits for their answers. Where none is under way, the agent's own step applies. A step that
+    /// lets the governor choose may make room for it at once.
+    pub(in crate::decide) fn waits_for_own(&mut self, cx: &Context<'_>, name: &AgentName, thread: &ThreadId) -> bool {
+        (0..self.accounts.len()).any(|index| {
+            loop {
+                let Some((standing, fired)) = self.lacks_room_beside(cx, (name, thread), index) else {
+                    return false;
+                };
+                if !self.gives_room(cx, name, (index, &standing, fired)) {
+                    return true;
+                }
+            }
+        })
+    }
+
+    /// The account that this request does not fit in beside others of its agent that are under way, and what would apply.
+    fn lacks_room_beside(
+        &self,
+        cx: &Context<'_>,
+        (name, thread): (&AgentName, &ThreadId),
+        index: usize,
+    ) -> Option<(Standing, Fired)> {
+        let account = self.accounts.get(index)?;
+        let agent = self.agents.get(name)?;
+        let passed = account.is_past(cx.now.wall)
+            || self.accounts.observes(index)
+            || !self.accounts.concerns(&self.spenders(), index, name);
+        if passed || account.key.unit == Unit::ToolCalls {
+            return None;
+        }
+        let next = |thread| self.spenders().next_of(account, agent, agent.next_model(), thread);
+        let others = agent.threads.iter().filter(|(id, other)| *id != thread && other.adds());
+        let under_way = others.filter(|(_, other)| agent.is_under_way(other)).map(next).fold(0, i64::saturating_add);
+        let own = next((thread, agent.threads.get(thread)?));
+        if under_way == 0 || own == 0 {
+            return None;
+        }
+        let beside = self.accounts.reserved_beside(cx, &self.spenders(), account, agent).saturating_add(under_way);
+        let reserved = own.saturating_add(beside);
+        let standing = self.accounts.standing(cx, &self.spenders(), index, name)?;
+        let standing = Standing { reserved, all_sent: false, reserved_if_routed: None, ..standing };
+        let fired = judge(&account.rule, &standing).filter(|fired| fired.why == Why::NextWouldPass)?;
+        Some((standing, fired))
+    }
+
+    /// It does; what others claim of the same budgets is looked at again soon.
+    pub(in crate::decide) fn wait_beside(&mut self, name: &AgentName, hook: HookId) {
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.gate.beside.insert(hook);
+        }
+        self.effects.push(Effect::Arm(Timer::Room(name.clone()), LOOKS));
+    }
+
+    /// Why the agent has to wait for others, if it has to.
+    fn lacks_room(&self, cx: &Context<'_>, name: &AgentName) -> Option<String> {
+        (0..self.accounts.len()).find_map(|index| {
+            let account = self.accounts.get(index)?;
+            if account.is_past(cx.now.wall) || !self.accounts.concerns(&self.spenders(), index, name) {
+                return None;
+            }
+            let standing = self.accounts.standing(cx, &self.spenders(), index, name)?;
+            let fired = judge(&account.rule, &standing)?;
+            self.may_wait(cx, name, index, (&standing, fired)).then(|| {
+                format!("waits for room: {}, and others' claims may come to less", account.show(standing.reserved))
+            })
+        })
+    }
+
+    /// Lets the agent wait, where what it would ask next has no room yet and nothing severer is done with it.
+    pub(in crate::decide) fn wait_for_room(&mut self, cx: &Context<'_>, name: &AgentName) {
+        let goes_on =
+            |agent: &&Agent| agent.turn_under_way() && matches!(agent.state, State::Running | State::Starting(None));
+        if self.defers || self.agents.get(name).filter(goes_on).is_none() {
+            return;
+        }
+        let Some(because) = self.lacks_room(cx, name) else { return };
+        self.say(name, &because);
+        self.take_place(cx, name, because);
+        self.happen(cx, name, Happening::Wish(Intent::Pause));
+        self.reserve(cx, name);
+    }
+
+    fn take_place(&mut self, cx: &Context<'_>, name: &AgentName, because: String) {
+        self.requests += 1;
+        let ticket = self.requests;
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.because.clone_from(&because);
+            agent.room.get_or_insert(Room { ticket, since: cx.now.uptime, because });
+        }
+        self.effects.push(Effect::Arm(Timer::Room(name.clone()), LOOKS));
+    }
+
+    /// It has to wait for others, whatever else it was held for: it goes on standing still. Says so.
+    pub(in crate::decide) fn stays_for_room(&mut self, cx: &Context<'_>, name: &AgentName) -> bool {
+        let works = self.agents.get(name).is_some_and(Agent::turn_under_way);
+        let Some(because) = self.lacks_room(cx, name).filter(|_| works) else { return false };
+        self.take_place(cx, name, because);
+        self.happen(cx, name, Happening::Park);
+        true
+    }
+
+    /// Those that wait are looked at, who came first before the others; says whether any waits no longer.
+    pub(in crate::decide) fn settle_room(&mut self, cx: &Context<'_>) -> bool {
+        // Who waits for a governor model as well goes on when that has answered.
+        let advised = |agent: &&Agent| self.adviser.as_ref().is_some_and(|adviser| adviser.holds(&agent.setup.name));
+        let waits = |agent: &&Agent| agent.waits_for_room() && agent.pause.is_none() && !advised(agent);
+        let waiting = self.agents.values().filter(waits);
+        let mut waiting: Vec<(Option<u64>, AgentName)> =
+            waiting.map(|agent| (agent.ticket(), agent.setup.name.clone())).collect();
+        waiting.sort();
+        if waiting.is_empty() {
+            return false;
+        }
+        // What waits at the gate for something else has the places of those before it that began to wait since.
+        let asks = |agent: &&Agent| agent.state == State::Running && agent.gate.is_asked_to_spend();
+        let beside: Vec<AgentName> = self.agents.values().filter(asks).map(|agent| agent.setup.name.clone()).collect();
+        beside.iter().for_each(|name| self.evaluate_one(cx, name));
+        let mut any = false;
+        for (_, name) in waiting {
+            if self.lacks_room(cx, &name).is_none() {
+                any = true;
+                self.release_or_ask_again(cx, &name);
+                self.evaluate(cx, &name);
+            }
+        }
+        any
+    }
+
+    /// Looks again soon, while it waits.
+    pub(in crate::decide) fn look_for_room(&mut self, name: &AgentName) {
+        let waits = |agent: &Agent| agent.waits_for_room() || agent.gate.is_draining();
+        if self.agents.get(name).is_some_and(waits) {
+            self.effects.push(Effect::Arm(Timer::Room(name.clone()), LOOKS));
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Pure. Processes stand still while a tool of theirs is asked about.
+
+use super::Stillness;
+use crate::decide::effect::Effect;
+use crate::decide::governor::Governor;
+use crate::decide::lifecycle::{Intent, State};
+use crate::model::AgentName;
+
+impl Governor {
+    /// Lets an agent stand still while a tool of its is asked about, and go on after that.
+    pub(in crate::decide) fn keep_still(&mut self, name: &AgentName) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        match (agent.needs_stillness(), agent.gate.stillness) {
+            (true, Stillness::Moves) => {
+                agent.gate.stillness = Stillness::Ordered;
+                let because = "a tool waits for an answer, and its Codex does not ask before its requests".to_owned();
+                self.request_because(name, "hold", because);
+                self.effects.push(Effect::Freeze(name.clone()));
+            }
+            (false, Stillness::Ordered | Stillness::Stands) => {
+                agent.gate.stillness = Stillness::Moves;
+                // Whatever else happens to it has orders of its own.
+                if agent.state == State::Running {
+                    self.request_because(name, "release", "the tool waits no longer".to_owned());
+                    self.effects.push(Effect::Thaw(name.clone()));
+                }
+            }
+            (true, Stillness::Ordered | Stillness::Stands) | (false, Stillness::Moves) => {}
+        }
+    }
+
+    /// All its processes stand still: now a person can be asked. Says whether that was what was waited for.
+    pub(in crate::decide) fn stilled(&mut self, name: &AgentName) -> bool {
+        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.is_stilled()) else { return false };
+        agent.gate.stillness = Stillness::Stands;
+        let state = agent.state;
+        if matches!(state, State::Running | State::Freezing(Intent::Pause | Intent::Ask)) {
+            self.put_next(name);
+        }
+        if state == State::Running {
+            self.outcome(name, true, "");
+        }
+        state == State::Running
+    }
+
+    /// Puts the next question about a tool that was not put yet: one at a time, so that each gets its own number.
+    pub(in crate::decide) fn put_next(&mut self, name: &AgentName) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        if agent.needs_stillness() && agent.gate.stillness != Stillness::Stands {
+            return;
+        }
+        if let Some(question) = agent.gate.next_question() {
+            self.effects.push(Effect::Ask(question));
+        }
+    }
+}
