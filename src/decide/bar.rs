@@ -10,8 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::model::{ThreadId, Timestamp};
 
 use super::accounts::account::Account;
-use super::agent::{Agent, Thread};
-use super::input::Wants;
 
 /// Why nothing more is asked on a thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,19 +54,5 @@ impl Spent {
     /// It was lifted since, or its window has moved on.
     fn is_over(self, account: &Account, now: Timestamp) -> bool {
         account.limit() > self.limit || account.spent < self.spent || account.is_past(now)
-    }
-}
-
-impl Agent {
-    /// What this thread's limit ends is that thread: a sub-agent whose requests wait here.
-    fn ends_alone(&self, id: &ThreadId, thread: &Thread) -> bool {
-        thread.is_sub_agent(id) && thread.gated && self.gate.holds_requests()
-    }
-}
-
-impl super::gate::Gate {
-    /// Nothing is asked on this thread.
-    pub(super) fn is_barred(&self, thread: &ThreadId, wants: &Wants) -> bool {
-        (wants.spends() || *wants == Wants::Turn) && self.barred.contains_key(thread)
     }
 }

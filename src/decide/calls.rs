@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::model::{ApprovalId, BudgetKey};
 
 use super::effect::Question;
-use super::gate::Gate;
 
 /// A question about a tool that waits. Equal calls have one question, and each waits for its answer.
 #[derive(Clone, Debug)]
@@ -22,39 +21,6 @@ impl CallAsk {
     /// It was put, and has no number yet.
     pub(super) fn is_unnumbered(&self) -> bool {
         self.put && self.approval.is_none()
-    }
-}
-
-impl Gate {
-    /// A tool is asked about, or about to be.
-    pub(super) fn is_asking(&self) -> bool {
-        !self.asks.is_empty()
-    }
-
-    /// The next question that was not put yet, taken as put.
-    pub(super) fn next_question(&mut self) -> Option<Question> {
-        // One that was put has no number for a moment only.
-        if self.asks.values().any(CallAsk::is_unnumbered) {
-            return None;
-        }
-        let next = self.asks.values().find(|ask| !ask.put)?.question.clone();
-        self.asks.values_mut().filter(|ask| ask.question.key == next.key).for_each(|ask| ask.put = true);
-        Some(next)
-    }
-
-    /// The question of this number, if it is about a tool.
-    pub(super) fn question(&self, approval: ApprovalId) -> Option<&Question> {
-        self.asks.values().find(|ask| ask.approval == Some(approval)).map(|ask| &ask.question)
-    }
-
-    /// The number of a question about a tool.
-    pub fn approval(&self, question: &Question) -> Option<ApprovalId> {
-        self.asks.values().find(|ask| ask.question == *question)?.approval
-    }
-
-    /// A question about a tool.
-    pub(super) fn asked(&self) -> Option<ApprovalId> {
-        self.asks.values().find_map(|ask| ask.approval)
     }
 }
 

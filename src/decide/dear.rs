@@ -13,13 +13,14 @@ use crate::policy::alert::{Act, Alert, Trigger};
 use crate::policy::gate::{Likely, Request, judge_request};
 use crate::policy::rule::{GateVerb, Policy, Refusal, Step, Threshold};
 
-use super::agent::{Agent, Thread, p80};
+use super::agent::Agent;
 use super::calls::said_in;
 use super::context::Context;
 use super::due::Due;
 use super::effect::{About, Question};
 use super::governor::Governor;
 use super::input::{HookId, Judged, ToolCall};
+use super::thread::{Thread, p80};
 
 impl Governor {
     /// The same governor, which holds by signals what its gates on requests are met by, where an agent's Codex does not

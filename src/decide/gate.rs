@@ -1,5 +1,6 @@
 //! Pure. How an agent stands at the gate: what its Codex waits for before it asks a model or runs a tool.
 
+mod agent;
 mod drain;
 mod passage;
 mod told;
@@ -10,12 +11,12 @@ use crate::model::ThreadId;
 use crate::model::event::GateReach;
 
 use super::admission::Asked;
-use super::agent::{Agent, Thread};
 use super::bar::Bar;
 use super::calls::{Allowed, CallAsk};
-use super::input::{HookId, Phase, ToolCall, Wants};
+use super::input::{HookId, ToolCall, Wants};
 use super::lifecycle::{Intent, State};
 use super::still::Stillness;
+use super::thread::Thread;
 
 /// An agent's Codex at the gate.
 #[derive(Clone, Debug, Default)]
@@ -234,57 +235,5 @@ impl Gate {
             },
             State::Waiting | State::Starting(_) | State::Freezing(_) | State::Ending(_) | State::Gone => false,
         }
-    }
-}
-
-impl Agent {
-    /// Its root thread's next request waits at the gate.
-    pub fn is_root_at_gate(&self) -> bool {
-        self.root.as_ref().is_some_and(|root| self.gate.has(root))
-    }
-
-    /// What it may ask next can be held at the gate: all its threads that work were seen there.
-    pub fn gate_holds(&self) -> bool {
-        self.gate.holds_requests() && self.threads.values().all(|thread| thread.gated || thread.phase == Phase::Idle)
-    }
-
-    /// No request of this thread is sent that was not let through: it was seen at the gate, or is on its way there. (The
-    /// session file tells of a sub-agent some moments before its first request comes to the gate, where its family was
-    /// seen. One whose first answer was not let through does not come.)
-    pub(super) fn asks_first(&self, thread: &Thread) -> bool {
-        let comes = || thread.root.as_ref().is_some_and(|root| self.gate.roots.contains(root));
-        self.gate.holds_requests() && (thread.gated || (!thread.was_answered() && comes()))
-    }
-
-    /// What it may ask next is held at the gate, once what is on its way there has come.
-    pub(super) fn gate_will_hold(&self) -> bool {
-        let holds = |thread: &Thread| thread.phase == Phase::Idle || self.asks_first(thread);
-        self.gate.holds_requests() && self.threads.values().all(holds)
-    }
-
-    /// It is about to be ended, and nothing more of it gets past the gate.
-    pub fn ends_at_gate(&self) -> bool {
-        matches!(self.state, State::Freezing(Intent::Stop | Intent::Kill)) && self.gate_holds()
-    }
-
-    /// While it is paused nothing goes past the gate: what works asks there first, or waits there.
-    pub(super) fn is_kept_at_gate(&self) -> bool {
-        let idle_or_waits = |(id, thread): (&ThreadId, &Thread)| thread.phase == Phase::Idle || self.gate.keeps(id);
-        self.gate_holds() || self.threads.iter().all(idle_or_waits)
-    }
-
-    /// It is held at the gate: what it has sent is answered, and it sends nothing more.
-    pub(super) fn is_held_at_gate(&self) -> bool {
-        matches!(self.state, State::Held | State::Paused) && self.gate.shut && self.gate_holds()
-    }
-
-    /// It is held at the gate while something is under way that a stop lets come to its end.
-    pub(super) fn drains_while_held(&self) -> bool {
-        self.is_held_at_gate() && self.may_have_to_drain()
-    }
-
-    /// It waits for a person to type, on a screen that stays alive.
-    fn rests_at_its_screen(&self) -> bool {
-        self.setup.full_screen && self.rests()
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::model::{Money, ThreadId, UnderWay};
 
-use super::agent::{Agent, Thread};
+use super::agent::Agent;
 use super::lifecycle::State;
+use super::thread::Thread;
 
 impl Agent {
     /// Notes what is under way as lost: the agent is being ended. What was let through is noted once its processes are gone

@@ -38,6 +38,7 @@ pub mod schedule;
 mod spawn;
 pub mod steer;
 pub mod still;
+mod thread;
 mod treatment;
 mod trend;
 mod verdicts;

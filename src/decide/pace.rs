@@ -10,8 +10,6 @@ use crate::policy::rate::Rate;
 use crate::policy::rule::{Act, Policy, Trigger};
 
 use super::accounts::account::amount;
-use super::agent::Agent;
-use super::due::Source;
 use super::input::Moment;
 
 /// When an agent's requests went out, and what came of them: as far back as a rate of the policy looks. Told by
@@ -142,16 +140,6 @@ impl Pace {
             wait = ends(sent).saturating_sub(now);
         }
         wait
-    }
-}
-
-impl Agent {
-    /// A later step of the same rule leaves the agent as it is.
-    pub(super) fn keep_throttle(&mut self, source: Source) {
-        let earlier = self.throttles.keys().copied().find(|earlier| earlier.is_of_one_rule(source));
-        if let Some(throttle) = earlier.and_then(|earlier| self.throttles.remove(&earlier)) {
-            self.throttles.insert(source, throttle);
-        }
     }
 }
 

@@ -11,9 +11,6 @@ mod waiting;
 
 use std::time::Duration;
 
-use super::agent::Agent;
-use super::lifecycle::{Intent, State};
-
 /// How long an agent waits for others' claims before it is ended. After that its budget's own step applies.
 pub const ENDS_AFTER: Duration = Duration::from_secs(10 * 60);
 
@@ -32,23 +29,4 @@ pub(super) struct Room {
     since: Duration,
     /// For what, for a person.
     pub(super) because: String,
-}
-
-impl Agent {
-    /// It stands still, or is about to, until others' requests are answered.
-    pub(super) fn waits_for_room(&self) -> bool {
-        let waits =
-            matches!(self.state, State::Paused | State::Freezing(Intent::Pause) | State::Starting(Some(Intent::Pause)));
-        waits && self.room.is_some()
-    }
-
-    /// It waits, or did until it was to be asked about or ended, and sends nothing before it stands still.
-    pub(super) fn is_stopping_for_room(&self) -> bool {
-        let stops = matches!(self.state, State::Freezing(Intent::Ask | Intent::Stop | Intent::Kill));
-        self.waits_for_room() || (stops && self.room.is_some())
-    }
-
-    pub(super) fn ticket(&self) -> Option<u64> {
-        self.room.as_ref().map(|room| room.ticket)
-    }
 }

@@ -1,15 +1,33 @@
 //! Pure. Threads are barred, and their families told.
 
+use std::collections::BTreeSet;
+
+use crate::model::event::{Decision, EventKind};
+use crate::model::{AgentName, Dimension, ThreadId, Verb};
+
 use super::{Bar, BarTold, Spent};
 use crate::decide::agent::Agent;
 use crate::decide::context::Context;
 use crate::decide::due::{Due, Source};
 use crate::decide::effect::Effect;
+use crate::decide::gate::Gate;
 use crate::decide::governor::Governor;
-use crate::decide::input::{HookId, Phase};
-use crate::model::event::{Decision, EventKind};
-use crate::model::{AgentName, Dimension, ThreadId, Verb};
-use std::collections::BTreeSet;
+use crate::decide::input::{HookId, Phase, Wants};
+use crate::decide::thread::Thread;
+
+impl Gate {
+    /// Nothing is asked on this thread.
+    pub(in crate::decide) fn is_barred(&self, thread: &ThreadId, wants: &Wants) -> bool {
+        (wants.spends() || *wants == Wants::Turn) && self.barred.contains_key(thread)
+    }
+}
+
+impl Agent {
+    /// What this thread's limit ends is that thread: a sub-agent whose requests wait here.
+    fn ends_alone(&self, id: &ThreadId, thread: &Thread) -> bool {
+        thread.is_sub_agent(id) && thread.gated && self.gate.holds_requests()
+    }
+}
 
 impl Governor {
     /// Nothing more is asked on this thread. Its family is told at the next hooks that can carry it.

@@ -1,18 +1,54 @@
 //! Pure. Tools that meet a gate are refused, held, and let go by the answer.
 
+use std::time::Duration;
+
+use crate::model::event::{Answer, EventKind, ToolVerdict};
+use crate::model::{AgentName, ApprovalId, BudgetKey, BudgetName, Quantity, ThreadId, Unit, Verb};
+use crate::policy::rule::{GateVerb, Refusal};
+
 use super::{Allowed, CallAsk, said_in};
 use crate::decide::accounts::Spenders;
 use crate::decide::agent::Agent;
 use crate::decide::context::Context;
 use crate::decide::effect::{About, Effect, Question};
+use crate::decide::gate::Gate;
 use crate::decide::governor::Governor;
 use crate::decide::input::{HookId, Judged, ToolCall, Wants};
 use crate::decide::lifecycle::Intent;
 use crate::decide::reach::Nobody;
-use crate::model::event::{Answer, EventKind, ToolVerdict};
-use crate::model::{AgentName, ApprovalId, BudgetKey, BudgetName, Quantity, ThreadId, Unit, Verb};
-use crate::policy::rule::{GateVerb, Refusal};
-use std::time::Duration;
+
+impl Gate {
+    /// A tool is asked about, or about to be.
+    pub(in crate::decide) fn is_asking(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
+    /// The next question that was not put yet, taken as put.
+    pub(in crate::decide) fn next_question(&mut self) -> Option<Question> {
+        // One that was put has no number for a moment only.
+        if self.asks.values().any(CallAsk::is_unnumbered) {
+            return None;
+        }
+        let next = self.asks.values().find(|ask| !ask.put)?.question.clone();
+        self.asks.values_mut().filter(|ask| ask.question.key == next.key).for_each(|ask| ask.put = true);
+        Some(next)
+    }
+
+    /// The question of this number, if it is about a tool.
+    pub(in crate::decide) fn question(&self, approval: ApprovalId) -> Option<&Question> {
+        self.asks.values().find(|ask| ask.approval == Some(approval)).map(|ask| &ask.question)
+    }
+
+    /// The number of a question about a tool.
+    pub fn approval(&self, question: &Question) -> Option<ApprovalId> {
+        self.asks.values().find(|ask| ask.question == *question)?.approval
+    }
+
+    /// A question about a tool.
+    pub(in crate::decide) fn asked(&self) -> Option<ApprovalId> {
+        self.asks.values().find_map(|ask| ask.approval)
+    }
+}
 
 impl Governor {
     /// What a person let run, and the same call of this agent at this gate again: the same tool with the same input,

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::clocks::DRAIN_WITHIN;
-use crate::decide::agent::{Agent, Thread};
+use crate::decide::agent::Agent;
 use crate::decide::effect::Effect;
 use crate::decide::governor::Governor;
 use crate::decide::input::{Phase, Timer};
 use crate::decide::lifecycle::{Intent, State};
+use crate::decide::thread::Thread;
 use crate::model::{AgentName, ThreadId};
 
 impl Agent {

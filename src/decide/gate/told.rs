@@ -1,10 +1,10 @@
 //! Pure. What hooks tell of requests after they were let through, and what it means where nothing is told.
 
-use crate::decide::agent::Thread;
 use crate::decide::context::Context;
 use crate::decide::governor::Governor;
 use crate::decide::input::{HookId, Phase, Wants};
 use crate::decide::lifecycle::State;
+use crate::decide::thread::Thread;
 use crate::model::{AgentName, Response, Source, ThreadId};
 
 impl Thread {

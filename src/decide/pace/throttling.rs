@@ -1,16 +1,29 @@
 //! Pure. Throttling: requests wait at the gate until the rate allows the next one.
 
+use std::time::Duration;
+
+use crate::model::event::EventKind;
+use crate::model::{AgentName, ThreadId};
+
 use super::Throttle;
 use crate::decide::accounts::account::{Account, amount};
 use crate::decide::accounts::likely;
+use crate::decide::agent::Agent;
 use crate::decide::context::Context;
 use crate::decide::due::{Due, Source};
 use crate::decide::effect::Effect;
 use crate::decide::governor::Governor;
 use crate::decide::input::Timer;
-use crate::model::event::EventKind;
-use crate::model::{AgentName, ThreadId};
-use std::time::Duration;
+
+impl Agent {
+    /// A later step of the same rule leaves the agent as it is.
+    pub(in crate::decide) fn keep_throttle(&mut self, source: Source) {
+        let earlier = self.throttles.keys().copied().find(|earlier| earlier.is_of_one_rule(source));
+        if let Some(throttle) = earlier.and_then(|earlier| self.throttles.remove(&earlier)) {
+            self.throttles.insert(source, throttle);
+        }
+    }
+}
 
 impl Governor {
     /// From now on the agent's requests keep to the rate.

@@ -1,5 +1,8 @@
 //! Pure. Waiting for room, and going on as soon as there is some.
 
+use crate::model::{AgentName, ThreadId, Unit, Verb};
+use crate::policy::verdict::{Fired, Standing, Why, grace, judge};
+
 use super::{ASKS_AFTER, ENDS_AFTER, LOOKS, Room};
 use crate::decide::agent::Agent;
 use crate::decide::context::Context;
@@ -8,8 +11,25 @@ use crate::decide::effective::Effective;
 use crate::decide::governor::Governor;
 use crate::decide::input::{HookId, Timer};
 use crate::decide::lifecycle::{Happening, Intent, State};
-use crate::model::{AgentName, ThreadId, Unit, Verb};
-use crate::policy::verdict::{Fired, Standing, Why, grace, judge};
+
+impl Agent {
+    /// It stands still, or is about to, until others' requests are answered.
+    pub(in crate::decide) fn waits_for_room(&self) -> bool {
+        let waits =
+            matches!(self.state, State::Paused | State::Freezing(Intent::Pause) | State::Starting(Some(Intent::Pause)));
+        waits && self.room.is_some()
+    }
+
+    /// It waits, or did until it was to be asked about or ended, and sends nothing before it stands still.
+    pub(in crate::decide) fn is_stopping_for_room(&self) -> bool {
+        let stops = matches!(self.state, State::Freezing(Intent::Ask | Intent::Stop | Intent::Kill));
+        self.waits_for_room() || (stops && self.room.is_some())
+    }
+
+    pub(in crate::decide) fn ticket(&self) -> Option<u64> {
+        self.room.as_ref().map(|room| room.ticket)
+    }
+}
 
 impl Governor {
     /// The same governor, which lets nobody wait for room: it is told of what was, where nothing changes by waiting.
