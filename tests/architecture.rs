@@ -1,12 +1,41 @@
 //! The rules of the house, as text: which stage may lean on which, which crate belongs to whom. A reminder, not a proof.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A longer file has more than one thing to say.
 const MOST_LINES: usize = 600;
+
+/// The most files of a stage that import one another in a circle; 0 for a stage that is not named. A number only shrinks.
+const CIRCLES: &[(&str, usize)] = &[
+    ("cli", 7),
+    ("fleet", 2),
+    ("ledger", 15),
+    ("policy", 4),
+    ("report", 5),
+    ("rollout", 2),
+    ("shell", 3),
+    ("supervise", 18),
+    ("usage", 4),
+];
+
+/// Types whose methods stand in more files than [`MOST_FILES`], and in how many. A number only shrinks.
+const SPREAD: &[(&str, usize)] = &[
+    ("decide::Governor", 31),
+    ("decide::Agent", 9),
+    ("decide::Accounts", 7),
+    ("supervise::Supervisor", 20),
+    ("ledger::Ledger", 16),
+    ("ledger::Turn", 12),
+    ("shell::Reader", 8),
+    ("codex::Invocation", 5),
+    ("policy::Join", 4),
+];
+
+/// Whoever looks for what a type does, looks in no more files than these.
+const MOST_FILES: usize = 3;
 
 /// Every stage may use these.
 const COMMON: &[&str] = &["clocks", "error", "exit", "model"];
@@ -271,6 +300,133 @@ fn files_stay_small() {
         .map(|file| format!("{}: {} lines", file.path.display(), file.text.lines().count()))
         .collect();
     report(&format!("no file over {MOST_LINES} lines"), &long);
+}
+
+/// `decide::accounts::pool`, by the path of its file.
+fn module(file: &File) -> String {
+    let parts: Vec<&str> = file.path.iter().filter_map(|part| part.to_str()).collect();
+    let path = parts.join("::");
+    let path = path.strip_suffix(".rs").unwrap_or(&path);
+    path.strip_suffix("::mod").unwrap_or(path).to_owned()
+}
+
+/// Every path that a `use` of this text names, its braces opened.
+fn opened(path: &str) -> Vec<String> {
+    let Some((before, inside)) = path.split_once('{') else {
+        return vec![path.split(" as ").next().unwrap_or_default().trim().to_owned()];
+    };
+    let inside = inside.trim_end().strip_suffix('}').unwrap_or(inside);
+    let (mut depth, mut word, mut found) = (0_usize, String::new(), Vec::new());
+    for c in inside.chars().chain([',']) {
+        match c {
+            ',' if depth == 0 => {
+                let one = std::mem::take(&mut word);
+                if !one.trim().is_empty() {
+                    found.extend(opened(&format!("{before}{}", one.trim())));
+                }
+                continue;
+            }
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        word.push(c);
+    }
+    found
+}
+
+/// The modules of the same stage that a file imports.
+fn imports_within(file: &File, modules: &BTreeSet<String>) -> BTreeSet<String> {
+    let own = module(file);
+    let mut found = BTreeSet::new();
+    for rest in names(&file.code, "use", " ") {
+        let own_crate = ["crate::", "super::", "self::"].iter().any(|start| rest.starts_with(start));
+        let Some((path, _)) = rest.split_once(';').filter(|_| own_crate) else { continue };
+        for path in opened(path) {
+            let mut base: Vec<&str> = own.split("::").collect();
+            let mut parts = path.split("::").peekable();
+            match parts.peek() {
+                Some(&"crate") => base.clear(),
+                Some(&("super" | "self")) => {}
+                _ => continue,
+            }
+            while let Some(step) = parts.next_if(|part| matches!(*part, "crate" | "super" | "self")) {
+                if step == "super" {
+                    base.pop();
+                }
+            }
+            base.extend(parts);
+            let named =
+                (1..=base.len()).rev().map(|length| base[..length].join("::")).find(|one| modules.contains(one));
+            found.extend(named.filter(|one| *one != own && one.split("::").next() == Some(file.stage.as_str())));
+        }
+    }
+    found
+}
+
+/// All that can be reached over these edges.
+fn reached<'a>(from: &'a str, edges: &'a BTreeMap<String, BTreeSet<String>>) -> BTreeSet<&'a str> {
+    let (mut found, mut open) = (BTreeSet::new(), vec![from]);
+    while let Some(next) = open.pop() {
+        for to in edges.get(next).into_iter().flatten() {
+            if found.insert(to.as_str()) {
+                open.push(to);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn files_of_a_stage_import_one_another_in_no_circle() {
+    let files: Vec<File> = files().into_iter().filter(|file| !file.is_test).collect();
+    let modules: BTreeSet<String> = files.iter().map(module).collect();
+    let edges: BTreeMap<String, BTreeSet<String>> =
+        files.iter().map(|file| (module(file), imports_within(file, &modules))).collect();
+    let reach: BTreeMap<&str, BTreeSet<&str>> =
+        edges.keys().map(|from| (from.as_str(), reached(from, &edges))).collect();
+    let mut largest: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (from, to) in reach.iter().filter(|(from, to)| to.contains(*from)) {
+        let circle: Vec<&str> = to.iter().copied().filter(|other| reach[other].contains(from)).collect();
+        let stage = from.split("::").next().unwrap();
+        let known = largest.entry(stage).or_default();
+        if circle.len() > known.len() {
+            *known = circle;
+        }
+    }
+    let allowed = |stage: &str| CIRCLES.iter().find(|(known, _)| *known == stage).map_or(0, |(_, most)| *most);
+    let stages: BTreeSet<&str> = largest.keys().copied().chain(CIRCLES.iter().map(|(stage, _)| *stage)).collect();
+    let broken: Vec<String> = stages
+        .into_iter()
+        .map(|stage| (stage, largest.get(stage).cloned().unwrap_or_default()))
+        .filter(|(stage, circle)| circle.len() != allowed(stage))
+        .map(|(stage, circle)| {
+            format!("{stage}: {} files, not {}: {}", circle.len(), allowed(stage), circle.join(", "))
+        })
+        .collect();
+    report("no new import circle, and one that shrank is entered in this test", &broken);
+}
+
+#[test]
+fn what_a_type_does_stands_in_few_files() {
+    let mut spread: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in files().iter().filter(|file| !file.is_test) {
+        for line in file.code.lines().filter(|line| line.starts_with("impl") && !line.contains(" for ")) {
+            let after = line.trim_start_matches("impl");
+            let after = after.strip_prefix('<').and_then(|rest| rest.split_once('>')).map_or(after, |(_, rest)| rest);
+            let name = identifier(after.trim_start());
+            spread.entry(format!("{}::{name}", file.stage)).or_default().insert(module(file));
+        }
+    }
+    let known = |name: &str| SPREAD.iter().find(|(known, _)| *known == name).map(|(_, count)| *count);
+    let mut broken: Vec<String> = spread
+        .iter()
+        .filter(|(name, files)| known(name).map_or(files.len() > MOST_FILES, |count| files.len() != count))
+        .map(|(name, files)| format!("{name}: {} files, not {}", files.len(), known(name).unwrap_or(MOST_FILES)))
+        .collect();
+    broken
+        .extend(SPREAD.iter().filter(|(name, _)| !spread.contains_key(*name)).map(|(name, _)| format!("{name}: gone")));
+    report(&format!("methods of a type stand in {MOST_FILES} files at most; what shrank is entered here"), &broken);
 }
 
 #[test]
