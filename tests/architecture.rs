@@ -356,8 +356,8 @@ fn imports_within(file: &File, modules: &BTreeSet<String>) -> BTreeSet<String> {
                 }
             }
             base.extend(parts);
-            let named =
-                (1..=base.len()).rev().map(|length| base[..length].join("::")).find(|one| modules.contains(one));
+            let mut above = (1..=base.len()).rev().filter_map(|length| base.get(..length));
+            let named = above.find_map(|parts| modules.get(&parts.join("::")).cloned());
             found.extend(named.filter(|one| *one != own && one.split("::").next() == Some(file.stage.as_str())));
         }
     }

@@ -302,8 +302,8 @@ impl Teller {
                     self.told.push(Told::new(event, "held", because.to_owned()));
                 }
             },
-            // For a moment, on the way to something that is told itself.
-            "freeze" | "end to restart" => {}
+            // On the way to something that is told itself.
+            "freeze" | "end to restart" | "wait for the answers under way" | "wait for the tools under way" => {}
             // What starts is there.
             "start" | "start again" | "end at once" => {}
             "end to try again" => self.told.push(Told::new(event, "retried", because.to_owned())),

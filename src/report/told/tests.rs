@@ -262,3 +262,15 @@ fn what_two_sources_say_of_a_response_is_told_by_what_they_differ_in() {
     let told = differed(tokens(100, 20, 10), tokens(100, 30, 10));
     assert!(told.contains(": 20 cached input tokens in its session file, 30 cached input tokens by what"), "{told}");
 }
+
+#[test]
+fn a_stop_that_waits_for_what_is_under_way_is_told_once() {
+    for waits in ["wait for the answers under way", "wait for the tools under way"] {
+        let said = lines(vec![
+            ("2026-11-22T14:00:00Z", sample::decided(Verb::Stop, &["`each run` is used up"])),
+            ("2026-11-22T14:00:00Z", requested(1, waits)),
+            ("2026-11-22T14:00:02Z", requested(2, "end")),
+        ]);
+        assert_eq!(said, ["14:00:00  stopped | `each run` is used up"], "{waits}");
+    }
+}
