@@ -92,7 +92,8 @@ fn answer(approval: ApprovalId, wish: Wish, reason: Option<String>) -> Result<Ex
     let question = ledger.approval(approval)?;
     if question.state != ApprovalState::Pending {
         let by = question.by.map_or_else(String::new, |by| format!(" by {by}"));
-        return Err(Error::new(format!("approval {approval} is {} already{by}", question.state)));
+        return Err(Error::new(format!("approval {approval} is {} already{by}", question.state))
+            .hint("`govern approvals --all` shows what was asked and answered; a run that was stopped goes on by `govern resume`"));
     }
     let waiting = ledger.waiting_for(approval)?;
     let sockets = home::socket_folder(&folder)?;

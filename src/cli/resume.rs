@@ -23,6 +23,7 @@ use crate::place;
 use crate::policy::rule::{Approvals, Budget, Policy};
 use crate::process;
 use crate::report::told::told;
+use crate::supervise::Stood;
 
 use super::env;
 use super::fleet;
@@ -230,6 +231,7 @@ fn run_alone(
         .exit(Exit::Refused));
     }
     let start = Start {
+        stood: Some(Stood::of(&info)),
         run: info.id,
         resumes: kept.thread,
         lift,

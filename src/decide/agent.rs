@@ -292,14 +292,20 @@ impl Agent {
     }
 
     /// A request of this thread was sent and has no answer; or the thread does not ask at the gate, so that nobody can tell.
-    pub(super) fn is_under_way(&self, thread: &Thread) -> bool {
-        thread.admission.is_open() || !self.asks_first(thread)
+    pub(super) fn is_under_way(&self, id: &ThreadId, thread: &Thread) -> bool {
+        thread.admission.is_open() || self.may_send(id, thread)
+    }
+
+    /// The thread's next request may be sent without being looked at by itself: it does not wait at the gate, and is not
+    /// known to come there.
+    pub(super) fn may_send(&self, id: &ThreadId, thread: &Thread) -> bool {
+        !self.asks_first(thread) && !self.gate.keeps_from_asking(id)
     }
 
     /// Some request of its was sent and has no answer, and all its threads ask before they send another.
     pub(super) fn has_sent_all(&self) -> bool {
         self.sent().next().is_some()
-            && self.threads.values().all(|thread| !thread.phase.goes_on() || self.asks_first(thread))
+            && self.threads.iter().all(|(id, thread)| !thread.phase.goes_on() || !self.may_send(id, thread))
     }
 
     /// Its command was started, and is not over.

@@ -94,8 +94,20 @@ impl Supervisor {
         {
             self.note_of(&alone, ended);
         }
-        let lifts = self.governor.lifts(rule.as_ref()).filter(|_| ended);
-        self.note(EventKind::RunEnded { outcome: outcome.to_owned(), code: Some(i32::from(exit.code())), rule, lifts });
+        let seal = match (outcome, self.stood.take()) {
+            // It has not gone on: it stays as it was, and its chain says why.
+            ("refused", Some(stood)) => {
+                let why = result.as_ref().err().map_or_else(String::new, |error| error.message().to_owned());
+                self.note(EventKind::Marked { what: format!("not gone on with: {why}") });
+                let lifts = self.governor.lifts(stood.rule().or(rule.as_ref()));
+                stood.seal(lifts)
+            }
+            (outcome, _) => {
+                let lifts = self.governor.lifts(rule.as_ref()).filter(|_| ended);
+                EventKind::RunEnded { outcome: outcome.to_owned(), code: Some(i32::from(exit.code())), rule, lifts }
+            }
+        };
+        self.note(seal);
         let sealed = self.turn(Vec::new());
         self.notices.release();
         let error = result.err().or(sealed.err());

@@ -12,8 +12,8 @@ use crate::decide::reach::Nobody;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::ledger::Ledger;
-use crate::model::event::EventKind;
-use crate::model::{Attribution, RunId, ThreadId};
+use crate::model::event::{EventKind, Lifts};
+use crate::model::{Attribution, BudgetName, RunId, RunInfo, ThreadId};
 use crate::policy::rule::Policy;
 use crate::report::{BudgetStanding, SpawnStanding};
 use crate::ui::notice::Notices;
@@ -24,14 +24,40 @@ use super::adviser::Adviser;
 /// Turns a thread and the command that would go on with it into what `govern resume` reads.
 pub type Keep = Box<dyn Fn(&ThreadId, Vec<String>) -> String>;
 
+/// How a run was left: what a refusal to go on with it does not change.
+#[derive(Clone, Debug)]
+pub struct Stood {
+    /// As in [`RunInfo::outcome`]; `None`: its govern was killed.
+    outcome: Option<String>,
+    code: Option<i32>,
+    rule: Option<BudgetName>,
+}
+
+impl Stood {
+    /// As the ledger has it.
+    pub fn of(info: &RunInfo) -> Self {
+        Self { outcome: info.outcome.clone(), code: info.code, rule: info.rule.clone() }
+    }
+
+    /// The seal that leaves it so.
+    pub(super) fn seal(self, lifts: Option<Lifts>) -> EventKind {
+        let outcome = self.outcome.unwrap_or_else(|| "lost".to_owned());
+        EventKind::RunEnded { outcome, code: self.code, rule: self.rule, lifts }
+    }
+
+    pub(super) fn rule(&self) -> Option<&BudgetName> {
+        self.rule.as_ref()
+    }
+}
+
 /// All that a run is started with.
 pub struct Plan {
     /// Its id; that of an earlier run which goes on.
     pub run: RunId,
     /// Who started it.
     pub by: String,
-    /// It is an earlier run, which goes on.
-    pub goes_on: bool,
+    /// How the earlier run stood that goes on; `None`: it is a new one.
+    pub stood: Option<Stood>,
     /// A limit that is lifted before it goes on.
     pub lift: Option<Lift>,
     /// What is known before it begins.
@@ -141,7 +167,7 @@ impl Plan {
     }
 
     fn first_event(&self) -> EventKind {
-        if self.goes_on {
+        if self.stood.is_some() {
             return EventKind::RunResumed {
                 by: self.by.clone(),
                 policy: self.policy.digest.clone(),

@@ -32,7 +32,7 @@ impl Spenders<'_> {
             return self.calls_waiting(account, agent);
         }
         let live = agent.threads.iter().filter(|(_, thread)| thread.adds());
-        let (under_way, to_come): (Vec<_>, Vec<_>) = live.partition(|(_, thread)| agent.is_under_way(thread));
+        let (under_way, to_come): (Vec<_>, Vec<_>) = live.partition(|(id, thread)| agent.is_under_way(id, thread));
         let sum = self.sum_of_next(account, agent, rung, under_way.into_iter());
         if sum > 0 {
             return sum;

@@ -18,10 +18,12 @@ impl Agent {
     }
 
     /// No request of this thread is sent that was not let through: it was seen at the gate, or is on its way there. (The
-    /// session file tells of a sub-agent some moments before its first request comes to the gate, where its family was
-    /// seen. One whose first answer was not let through does not come.)
+    /// session file tells of a thread some moments before its first request comes to the gate, where its family was seen,
+    /// or its Codex: that has asked here, and the agent has run no other. One whose first answer was not let through does
+    /// not come.)
     pub(in crate::decide) fn asks_first(&self, thread: &Thread) -> bool {
-        let comes = || thread.root.as_ref().is_some_and(|root| self.gate.roots.contains(root));
+        let is_seen = || thread.root.as_ref().is_some_and(|root| self.gate.roots.contains(root));
+        let comes = || is_seen() || self.codexes.len() == 1;
         self.gate.holds_requests() && (thread.gated || (!thread.was_answered() && comes()))
     }
 

@@ -256,7 +256,10 @@ impl Governor {
             let Some((thread, wants)) = agent.gate.waiting.get(&hook).cloned() else { continue };
             let again = agent.threads.get(&thread).is_some_and(|known| agent.gate.asks_again(hook, known));
             let waits = wants.spends() && !again;
-            if waits && self.waits_for_own(cx, name, &thread) {
+            // A turn of a thread that was not seen to ask first begins with a request that may not come here.
+            let asks_first = agent.threads.get(&thread).is_none_or(|known| agent.asks_first(known));
+            let may_be_last = waits || (wants == Wants::Turn && !asks_first);
+            if may_be_last && self.waits_for_own(cx, name, &thread) {
                 self.wait_beside(name, hook);
                 continue;
             }

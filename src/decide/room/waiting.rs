@@ -99,7 +99,8 @@ impl Governor {
         }
         let next = |thread| self.spenders().next_of(account, agent, agent.next_model(), thread);
         let others = agent.threads.iter().filter(|(id, other)| *id != thread && other.adds());
-        let under_way = others.filter(|(_, other)| agent.is_under_way(other)).map(next).fold(0, i64::saturating_add);
+        let under_way =
+            others.filter(|(id, other)| agent.is_under_way(id, other)).map(next).fold(0, i64::saturating_add);
         let own = next((thread, agent.threads.get(thread)?));
         if under_way == 0 || own == 0 {
             return None;

@@ -8,9 +8,10 @@ use proptest::prelude::*;
 use super::headroom::SECOND;
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
 use crate::decide::Input;
-use crate::decide::input::{Gone, Phase};
+use crate::decide::admission::Asked;
+use crate::decide::input::{Gone, Hook, HookId, Phase, Wants, Works};
 use crate::decide::lifecycle::State;
-use crate::model::{AgentName, Standing, ThreadId};
+use crate::model::{AgentName, ModelId, ProcessIdentity, Standing, ThreadId};
 
 const STOP: &str = r#"{ at = "100%", do = "stop" }"#;
 
@@ -120,6 +121,76 @@ fn nobody_is_let_through_between_what_a_record_says_of_its_thread_and_what_it_sa
     assert!(!world.is_let_through(waits));
     world.answers_as(CODEX, "one", 1_000, Phase::Idle);
     assert!(!world.is_let_through(waits), "{}", world.told());
+}
+
+/// Something of a thread that has a family of its own, as each of an app server's has, comes to the gate.
+fn of_own_family(world: &mut World, thread: &str, wants: Wants) -> u64 {
+    world.pass(1);
+    world.hooks += 1;
+    let id = world.hooks;
+    world.feed(Input::Hook(Box::new(Hook {
+        id: HookId(id),
+        agent: AgentName::new(CODEX),
+        thread: ThreadId::new(thread),
+        root: ThreadId::new(thread),
+        inside: None,
+        model: Some(ModelId::new("dear")),
+        tier: None,
+        unpriced: false,
+        wants,
+        asked: Asked::default(),
+        has_file: true,
+    })));
+    id
+}
+
+#[test]
+fn the_first_turn_of_another_family_waits_for_the_answers_under_way_and_ends_none_of_them() {
+    let mut world = Plan::of(&five_dollars(STOP).replace("5 usd", "2 responses")).started();
+    for thread in ["one", "two"] {
+        for wants in [Wants::Turn, Wants::Request] {
+            let hook = of_own_family(&mut world, thread, wants);
+            assert!(world.is_let_through(hook), "{thread}: {}", world.told());
+        }
+    }
+    // Whether a third one's Codex asks before its first request is not known before that comes.
+    let waits = of_own_family(&mut world, "three", Wants::Turn);
+    assert!(!world.is_let_through(waits) && state(&world) == State::Running, "{}", world.told());
+    world.answers("one", 1_000);
+    assert!(!world.is_let_through(waits) && state(&world) == State::Running, "{}", world.told());
+    world.answers("two", 1_000);
+    assert!(!world.is_let_through(waits), "{}", world.told());
+    for thread in ["one", "two"] {
+        world.phase(CODEX, thread, Phase::Idle);
+    }
+    assert!(world.finished(), "{}", world.told());
+    assert_eq!((world.spent("each run"), world.governor.agent(&AgentName::new(CODEX)).unwrap().lost), (2, 0));
+}
+
+#[test]
+fn a_thread_that_only_its_file_tells_of_comes_to_the_gate_where_the_agents_one_codex_has_asked() {
+    let begins = |codexes: i32| {
+        let mut world = Plan::of(&five_dollars(STOP).replace("5 usd", "1 response")).started();
+        for pid in 1..=codexes {
+            let (agent, process) = (AgentName::new(CODEX), ProcessIdentity { pid, started: 1 });
+            let works = Works::ForOthers;
+            world.feed(Input::CodexSeen { agent, process, ephemeral: false, tells: true, works });
+        }
+        of_own_family(&mut world, "one", Wants::Request);
+        // What an app server writes of a turn before its hook comes.
+        world.phase(CODEX, "two", Phase::InFlight);
+        world
+    };
+    let mut world = begins(1);
+    assert_eq!(state(&world), State::Running, "{}", world.told());
+    let waits = of_own_family(&mut world, "two", Wants::Request);
+    assert!(!world.is_let_through(waits) && state(&world) == State::Running, "{}", world.told());
+    world.answers("one", 1_000);
+    world.phase(CODEX, "one", Phase::Idle);
+    let lost = |world: &World| world.governor.agent(&AgentName::new(CODEX)).unwrap().lost;
+    assert!(world.finished() && lost(&world) == 0, "{}", world.told());
+    // Of two, the other one may have sent it: nobody can tell.
+    assert_ne!(state(&begins(2)), State::Running);
 }
 
 /// What one of five threads does next.
