@@ -29,7 +29,7 @@ use crate::policy::rule::Policy;
 use crate::process;
 use crate::report::json;
 use crate::report::page::Tone;
-use crate::supervise::{Plan, Planned, Seat, Stood};
+use crate::supervise::{EarlierEnd, Plan, Planned, Seat};
 use crate::tail::locate;
 use crate::ui::Look;
 use crate::ui::board::Board;
@@ -135,7 +135,7 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
         adviser: adviser::adviser(&policy, &run, &state, &agents, &attribution)?,
         run,
         by: whoami(),
-        stood: earlier.as_ref().map(|earlier| Stood::of(&earlier.info)),
+        earlier_end: earlier.as_ref().map(|earlier| EarlierEnd::of(&earlier.info)),
         lift: earlier.and_then(|earlier| earlier.lift),
         refusal: too_fresh,
         before,

@@ -23,7 +23,7 @@ use crate::place;
 use crate::policy::rule::{Approvals, Budget, Policy};
 use crate::process;
 use crate::report::told::told;
-use crate::supervise::Stood;
+use crate::supervise::EarlierEnd;
 
 use super::env;
 use super::fleet;
@@ -231,7 +231,7 @@ fn run_alone(
         .exit(Exit::Refused));
     }
     let start = Start {
-        stood: Some(Stood::of(&info)),
+        earlier_end: Some(EarlierEnd::of(&info)),
         run: info.id,
         resumes: kept.thread,
         lift,

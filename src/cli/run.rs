@@ -30,7 +30,7 @@ use crate::policy::{attribute, diagnostic};
 use crate::process::{self, GuardHandle, Inbox};
 use crate::report::page::Tone;
 use crate::report::text::count;
-use crate::supervise::{Outcome, Plan, Planned, Seat, Stood, supervise};
+use crate::supervise::{EarlierEnd, Outcome, Plan, Planned, Seat, supervise};
 use crate::tail::locate;
 use crate::ui::Look;
 use crate::ui::notice::{Notices, Showing};
@@ -151,7 +151,7 @@ pub fn run(args: RunArgs, supervision: Supervision) -> Result<Exit> {
     let start = Start {
         run: new_run(),
         resumes: None,
-        stood: None,
+        earlier_end: None,
         lift: None,
         prices: here.prices(&policy)?,
         policy,
@@ -175,7 +175,7 @@ pub(super) struct Start {
     pub(super) run: RunId,
     pub(super) resumes: Option<ThreadId>,
     /// How the run stood that goes on.
-    pub(super) stood: Option<Stood>,
+    pub(super) earlier_end: Option<EarlierEnd>,
     pub(super) lift: Option<Lift>,
     pub(super) policy: Policy,
     pub(super) prices: PriceTable,
@@ -269,7 +269,7 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         adviser: adviser::adviser(&start.policy, &start.run, &home, &agents, &start.attribution)?,
         run: start.run,
         by: whoami(),
-        stood: start.stood,
+        earlier_end: start.earlier_end,
         lift: start.lift,
         refusal: no_tier.or(refusal).or(too_fresh),
         before,

@@ -94,13 +94,13 @@ impl Supervisor {
         {
             self.note_of(&alone, ended);
         }
-        let seal = match (outcome, self.stood.take()) {
+        let seal = match (outcome, self.earlier_end.take()) {
             // It has not gone on: it stays as it was, and its chain says why.
-            ("refused", Some(stood)) => {
+            ("refused", Some(earlier_end)) => {
                 let why = result.as_ref().err().map_or_else(String::new, |error| error.message().to_owned());
                 self.note(EventKind::Marked { what: format!("not gone on with: {why}") });
-                let lifts = self.governor.lifts(stood.rule().or(rule.as_ref()));
-                stood.seal(lifts)
+                let lifts = self.governor.lifts(earlier_end.rule().or(rule.as_ref()));
+                earlier_end.seal(lifts)
             }
             (outcome, _) => {
                 let lifts = self.governor.lifts(rule.as_ref()).filter(|_| ended);

@@ -37,6 +37,6 @@ mod working;
 pub use adviser::Adviser;
 pub use handoff::changed_since;
 pub use perform::GO_ON;
-pub use plan::{Keep, Outcome, Plan, Planned, Seat, Stood};
+pub use plan::{EarlierEnd, Keep, Outcome, Plan, Planned, Seat};
 pub use spawned::spawn_standings;
 pub use supervisor::supervise;

@@ -57,7 +57,7 @@ impl Supervisor {
                 Effect::Say(text) => self.say(&text),
                 Effect::Refuse(why) => {
                     let stamped = self.stamped_ahead();
-                    let by = match (self.stood.is_some(), &self.alone) {
+                    let by = match (self.earlier_end.is_some(), &self.alone) {
                         (true, _) => StartedBy::Before,
                         (false, Some(_)) => StartedBy::Flags,
                         (false, None) => StartedBy::File,

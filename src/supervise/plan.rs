@@ -26,14 +26,14 @@ pub type Keep = Box<dyn Fn(&ThreadId, Vec<String>) -> String>;
 
 /// How a run was left: what a refusal to go on with it does not change.
 #[derive(Clone, Debug)]
-pub struct Stood {
+pub struct EarlierEnd {
     /// As in [`RunInfo::outcome`]; `None`: its govern was killed.
     outcome: Option<String>,
     code: Option<i32>,
     rule: Option<BudgetName>,
 }
 
-impl Stood {
+impl EarlierEnd {
     /// As the ledger has it.
     pub fn of(info: &RunInfo) -> Self {
         Self { outcome: info.outcome.clone(), code: info.code, rule: info.rule.clone() }
@@ -56,8 +56,8 @@ pub struct Plan {
     pub run: RunId,
     /// Who started it.
     pub by: String,
-    /// How the earlier run stood that goes on; `None`: it is a new one.
-    pub stood: Option<Stood>,
+    /// How the earlier run earlier_end that goes on; `None`: it is a new one.
+    pub earlier_end: Option<EarlierEnd>,
     /// A limit that is lifted before it goes on.
     pub lift: Option<Lift>,
     /// What is known before it begins.
@@ -167,7 +167,7 @@ impl Plan {
     }
 
     fn first_event(&self) -> EventKind {
-        if self.stood.is_some() {
+        if self.earlier_end.is_some() {
             return EventKind::RunResumed {
                 by: self.by.clone(),
                 policy: self.policy.digest.clone(),

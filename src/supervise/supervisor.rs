@@ -33,7 +33,7 @@ use super::echo::{Echo, OFTEN};
 use super::glance::Glances;
 use super::nested::Nested;
 use super::owners::Owners;
-use super::plan::{Outcome, Plan, Seat, Start, Stood};
+use super::plan::{EarlierEnd, Outcome, Plan, Seat, Start};
 use super::redraw::Redraw;
 use super::sessions::Sessions;
 use super::strangers::Strangers;
@@ -110,7 +110,7 @@ pub(super) struct Supervisor {
     /// What the ledger has of each agent's requests under way.
     pub(super) under_way: BTreeMap<AgentName, UnderWay>,
     /// It is an earlier run, which goes on.
-    pub(super) stood: Option<Stood>,
+    pub(super) earlier_end: Option<EarlierEnd>,
     /// The run is being interrupted.
     interrupted: bool,
     /// What `govern resume` will need of the run as a whole, until it is written down.
@@ -193,7 +193,7 @@ impl Supervisor {
         let asked = plan.adviser.as_ref().map(|_| adviser::name());
         Self {
             run: plan.run,
-            stood: plan.stood,
+            earlier_end: plan.earlier_end,
             kept: plan.kept,
             tells: plan.tells,
             wards: plan.agents.into_iter().map(|agent| (agent.setup.name.clone(), Ward::new(agent))).collect(),
