@@ -171,7 +171,8 @@ impl RunReport {
         };
         let standing = |standing: &BudgetStanding| {
             let lacks = !unobserved.is_empty() && is_in(&standing.scope);
-            BudgetStanding { unobserved: lacks && standing.unit != Unit::Minutes, ..standing.clone() }
+            let unobserved = standing.unobserved || (lacks && standing.unit != Unit::Minutes);
+            BudgetStanding { unobserved, ..standing.clone() }
         };
         self.budgets = standings.iter().map(standing).collect();
     }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::clocks::ENDS_WITHIN;
+use crate::decide::account::Account;
 use crate::decide::effect::Ending;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::AgentName;
+use crate::ledger::Filter;
 use crate::model::event::EventKind;
+use crate::model::{AgentName, Unit, Unobserved};
 use crate::process::{self, Leftovers, Terminal};
 use crate::report::{BudgetStanding, SpawnStanding};
 
@@ -154,8 +156,20 @@ impl Supervisor {
         info.and_then(|info| spawn_standings(ledger, self.governor.policy(), &info)).unwrap_or_default()
     }
 
+    /// What other runs spent of a window and nobody saw.
+    fn unobserved_elsewhere(&self) -> Vec<Unobserved> {
+        let found = self.ledger.as_ref().map(|ledger| ledger.unobserved(&Filter::default(), &process::alive));
+        // A ledger that cannot be read any more is told of by the end of the run.
+        let mut found = found.and_then(Result::ok).unwrap_or_default();
+        found.retain(|one| one.run != self.run);
+        found
+    }
+
     fn standings(&self) -> Vec<BudgetStanding> {
-        let fresh = &self.fresh;
+        let (fresh, elsewhere) = (&self.fresh, self.unobserved_elsewhere());
+        let lacks = |account: &Account| {
+            elsewhere.iter().any(|one| account.bounds.contains(one.at) && account.holds(|dimension| one.get(dimension)))
+        };
         self.governor
             .accounts()
             // What one agent was given of a budget is in that one's figures.
@@ -171,7 +185,7 @@ impl Supervisor {
                 window_start: account.bounds.start,
                 window_end: account.bounds.end,
                 earlier_known: !fresh.contains(&account.rule.name.to_string()),
-                unobserved: false,
+                unobserved: lacks(account) && account.key.unit != Unit::Minutes,
             })
             .collect()
     }

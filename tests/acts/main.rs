@@ -53,7 +53,9 @@ fn later() -> u64 {
 
 fn main() -> ExitCode {
     let called = std::env::args_os().next().map(PathBuf::from);
-    if called.as_deref().and_then(Path::file_name).is_some_and(|name| name == "govern") {
+    // Hooks call the program that runs, by its process.
+    let is_govern = |path: &Path| path.file_name().is_some_and(|name| name == "govern") || path.starts_with("/proc");
+    if called.as_deref().is_some_and(is_govern) {
         return ExitCode::from(govern::cli::main_with(QUICK)).report();
     }
     let mut arguments = Arguments::from_args();

@@ -229,9 +229,14 @@ impl Account {
 
     /// It counts this response, its window aside.
     pub fn counts(&self, response: &Response) -> bool {
-        let same = self.per.iter().zip(&self.values).all(|(dim, value)| response.get(dim) == value.as_deref());
+        self.holds(|dimension| response.get(dimension))
+    }
+
+    /// It counts what has these values, its window aside.
+    pub fn holds<'a>(&self, value: impl Fn(&Dimension) -> Option<&'a str>) -> bool {
+        let same = self.per.iter().zip(&self.values).all(|(dim, wanted)| value(dim) == wanted.as_deref());
         same && self.rule.only.iter().all(|(dim, patterns)| {
-            response.get(dim).is_some_and(|found| patterns.iter().any(|pattern| pattern.is_match(found)))
+            value(dim).is_some_and(|found| patterns.iter().any(|pattern| pattern.is_match(found)))
         })
     }
 
