@@ -81,6 +81,8 @@ impl Governor {
     fn note_turn(&mut self, name: &AgentName) {
         let Some(agent) = self.agents.get(name) else { return };
         let began = match (agent.turn_under_way(), &agent.began_spent) {
+            // After an answer that a hook told of nobody knows yet whether the turn is over.
+            (false, _) if !agent.rests() => return,
             (false, _) => None,
             (true, Some(_)) => return,
             (true, None) => {

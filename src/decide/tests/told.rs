@@ -372,3 +372,29 @@ fn a_codex_that_writes_no_file_and_told_nothing_is_marked_at_its_end() {
         assert_eq!(world.told().contains("cannot be observed"), !observed);
     }
 }
+
+#[test]
+fn a_turn_keeps_its_grace_where_a_hook_tells_of_its_answers() {
+    let grace = five_dollars(STOP).replace("5 usd", "2 responses").replace("steps", "grace = \"50%\"\nsteps");
+    let mut world = Plan::of(&grace).started();
+    for (id, request) in [(1, "q1"), (2, "q2"), (3, "q3")] {
+        world.asks_by_hook(id, Ask(true, request), Wants::Request, false);
+        assert!(world.is_let_through(id), "{request}: {}", world.told());
+        world.tells(100);
+    }
+    world.asks_by_hook(4, Ask(true, "q4"), Wants::Request, false);
+    assert!(!world.is_let_through(4) && world.finished(), "{}", world.told());
+}
+
+#[test]
+fn the_turn_after_it_has_none() {
+    let grace = five_dollars(STOP).replace("5 usd", "2 responses").replace("steps", "grace = \"50%\"\nsteps");
+    let mut world = Plan::of(&grace).started();
+    for (id, request) in [(1, "q1"), (2, "q2")] {
+        world.asks_by_hook(id, Ask(true, request), Wants::Request, false);
+        world.tells(100);
+    }
+    world.phase(CODEX, "root", Phase::Idle);
+    world.asks_by_hook(3, Ask(true, "q3"), Wants::Request, false);
+    assert!(!world.is_let_through(3) && world.finished(), "{}", world.told());
+}
