@@ -69,7 +69,8 @@ fn codex_itself_says_that_govern_s_hooks_and_no_others_are_trusted() {
     server.wait().unwrap();
     let hooks = listed["result"]["data"][0]["hooks"].as_array().unwrap_or_else(|| panic!("{listed}")).clone();
     let of = |hook: &Value, key: &str| hook[key].as_str().unwrap_or_default().to_owned();
-    let (own, others): (Vec<_>, Vec<_>) = hooks.iter().partition(|hook| of(hook, "command").contains("govern' hook"));
+    let (own, others): (Vec<_>, Vec<_>) =
+        hooks.iter().partition(|hook| of(hook, "command").contains("govern'; \"$g\" hook "));
     let mut events: Vec<String> = own.iter().map(|hook| of(hook, "eventName")).collect();
     events.sort();
     let asked = ["postModelRequest", "preCompact", "preModelRequest", "preToolUse", "sessionStart", "stop"];
