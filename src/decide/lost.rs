@@ -16,11 +16,6 @@ impl Agent {
         lost.iter().for_each(|thread| self.lose(thread));
     }
 
-    /// Nobody can tell whether what the thread's session file tells of was sent.
-    fn is_unsure(&self, thread: &Thread) -> bool {
-        !thread.admission.is_open() && !self.asks_first(thread)
-    }
-
     /// Notes what was let through as lost where no answer to it is known, and none comes any more.
     pub(super) fn lose_unanswered(&mut self) {
         let unanswered = self.threads.iter().filter(|(_, thread)| thread.is_unanswered());

@@ -21,6 +21,8 @@ pub struct Thread {
     pub model: Option<ModelId>,
     /// It was seen at the gate: no request of its is sent that was not let through.
     pub gated: bool,
+    /// Some hook of its has called: hooks are on for it.
+    pub(super) calls: bool,
     /// The tool that it ran last was one that starts a sub-agent, or waits for one.
     pub(super) delegates: bool,
     /// Tools of its were let run since its last request: they may be under way.
@@ -49,6 +51,7 @@ impl Default for Thread {
             root: None,
             model: None,
             gated: false,
+            calls: false,
             delegates: false,
             runs_tools: false,
             nested: BTreeSet::new(),

@@ -22,9 +22,25 @@ impl Agent {
     /// or its Codex: that has asked here, and the agent has run no other. One whose first answer was not let through does
     /// not come.)
     pub(in crate::decide) fn asks_first(&self, thread: &Thread) -> bool {
+        self.has_asked_first(thread) || self.comes(thread)
+    }
+
+    /// Likewise, by what its own hooks, or its family's, have shown.
+    fn has_asked_first(&self, thread: &Thread) -> bool {
         let is_seen = || thread.root.as_ref().is_some_and(|root| self.gate.roots.contains(root));
-        let comes = || is_seen() || self.codexes.len() == 1;
-        self.gate.holds_requests() && (thread.gated || (!thread.was_answered() && comes()))
+        self.gate.holds_requests() && (thread.gated || (!thread.was_answered() && is_seen()))
+    }
+
+    /// Likewise, by what its Codex has shown: it is the only one that the agent has run.
+    fn comes(&self, thread: &Thread) -> bool {
+        self.gate.holds_requests() && !thread.was_answered() && self.codexes.len() == 1
+    }
+
+    /// Nobody can tell whether what the thread's session file tells of was sent: nothing was let through of it, and whoever
+    /// started it may have turned its hooks off.
+    pub(in crate::decide) fn is_unsure(&self, thread: &Thread) -> bool {
+        let known = self.has_asked_first(thread) || (thread.calls && self.comes(thread));
+        !thread.admission.is_open() && !known
     }
 
     /// What it may ask next is held at the gate, once what is on its way there has come.

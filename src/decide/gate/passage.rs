@@ -37,7 +37,7 @@ impl Governor {
         }
         let entry = agent.threads.entry(thread.clone()).or_default();
         entry.root = Some(root.clone());
-        entry.has_file = has_file;
+        (entry.has_file, entry.calls) = (has_file, true);
         let ends = wants == Wants::TurnEnd && entry.phase.goes_on();
         // Of a thread without a file nothing else tells how it stands.
         if begins && !(has_file && entry.phase.goes_on()) {

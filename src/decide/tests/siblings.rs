@@ -9,7 +9,7 @@ use super::headroom::SECOND;
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
 use crate::decide::Input;
 use crate::decide::admission::Asked;
-use crate::decide::input::{Gone, Hook, HookId, Phase, Wants, Works};
+use crate::decide::input::{Gone, Hook, HookId, Interrupt, Phase, Wants, Works};
 use crate::decide::lifecycle::State;
 use crate::model::{AgentName, ModelId, ProcessIdentity, Standing, ThreadId};
 
@@ -191,6 +191,26 @@ fn a_thread_that_only_its_file_tells_of_comes_to_the_gate_where_the_agents_one_c
     assert!(world.finished() && lost(&world) == 0, "{}", world.told());
     // Of two, the other one may have sent it: nobody can tell.
     assert_ne!(state(&begins(2)), State::Running);
+}
+
+#[test]
+fn a_thread_whose_hooks_may_be_off_has_perhaps_sent_what_its_file_tells_of() {
+    let lost = |calls: bool| {
+        let mut world = Plan::of(&five_dollars(STOP)).started();
+        let (agent, process) = (AgentName::new(CODEX), ProcessIdentity { pid: 1, started: 1 });
+        world.feed(Input::CodexSeen { agent, process, ephemeral: false, tells: true, works: Works::ForOthers });
+        of_own_family(&mut world, "one", Wants::Request);
+        world.answers("one", 100);
+        if calls {
+            of_own_family(&mut world, "two", Wants::Session);
+        }
+        world.phase(CODEX, "two", Phase::InFlight);
+        let because = "signal 15".to_owned();
+        world.feed(Input::Interrupted { how: Interrupt::Kill, because });
+        assert!(world.finished(), "{}", world.told());
+        world.governor.agent(&AgentName::new(CODEX)).unwrap().lost
+    };
+    assert_eq!((lost(false), lost(true)), (1, 0));
 }
 
 /// What one of five threads does next.
