@@ -24,7 +24,8 @@ pub struct RunInfo {
     pub cwd: String,
     /// Where its spend belongs.
     pub attribution: Attribution,
-    /// `ended`, `stopped`, `killed`, `refused`, `failed`; `None` while open.
+    /// `ended`, `stopped`, `killed`, `refused`, `failed`, and `lost` where its govern was killed and nobody could go on with
+    /// it; `None` while open.
     pub outcome: Option<String>,
     /// govern's own exit code.
     pub code: Option<i32>,

@@ -56,7 +56,7 @@ pub struct Plan {
     pub run: RunId,
     /// Who started it.
     pub by: String,
-    /// How the earlier run earlier_end that goes on; `None`: it is a new one.
+    /// How the run ended last, where it is an earlier one that goes on; `None`: it is a new one.
     pub earlier_end: Option<EarlierEnd>,
     /// A limit that is lifted before it goes on.
     pub lift: Option<Lift>,
