@@ -211,6 +211,8 @@ impl Governor {
             self.ask(name);
         }
         self.reserve(cx, name);
+        // What it may ask next counts for those beside it once more.
+        self.evaluate_peers(cx, name);
     }
 
     /// A held agent goes on, with the next model if that is wanted and nothing would be lost.

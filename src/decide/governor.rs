@@ -249,7 +249,7 @@ impl Governor {
             Input::CodexSeen { agent, process, ephemeral, tells, works } => {
                 self.codex_seen(cx, &agent, process, (ephemeral, tells), works);
             }
-            Input::CodexObserved(process) => self.codex_observed(process),
+            Input::CodexObserved { agent, process } => self.codex_observed(cx, &agent, process),
             Input::Advised { consult, answer } => self.consulted(cx, consult, answer),
             Input::Progress { agent, progress } => self.progressed(cx, &agent, *progress),
             Input::Plan { agent, windows } => self.plan_said(cx, &agent, windows),

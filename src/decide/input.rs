@@ -202,7 +202,12 @@ pub enum Input {
     },
     /// What that Codex spends can be seen: it has a session file open, or a hook of it names one, and govern reads that
     /// file.
-    CodexObserved(ProcessIdentity),
+    CodexObserved {
+        /// Whose.
+        agent: AgentName,
+        /// Which.
+        process: ProcessIdentity,
+    },
     /// What an agent has to show for what it spent, as far as a rule needs it.
     Progress {
         /// Whose.

@@ -1,6 +1,6 @@
 //! Pure. Steps that apply become one decision: the most severe wins, all reasons are kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::event::{Decision, EventKind};
 use crate::model::{AgentName, BudgetName, ModelId, Unit, Verb};
@@ -54,7 +54,14 @@ impl Governor {
         };
         due.retain(|due| !(self.is_hard(due) && waits(due)));
         let treatment = self.agents.get(name).and_then(Agent::treatment);
+        let next_model = |all: &BTreeMap<AgentName, Agent>| all.get(name).and_then(Agent::next_model).cloned();
+        let before = next_model(&self.agents);
         self.decide(cx, name, due, treatment);
+        if next_model(&self.agents) != before {
+            // What made room for its next request is judged by what that costs now: milder steps may be due. Models only
+            // get cheaper, so this ends.
+            return self.evaluate_one(cx, name);
+        }
         self.wait_for_room(cx, name);
         self.try_route(cx, name);
         self.reserve(cx, name);

@@ -79,7 +79,7 @@ impl Supervisor {
             self.found_without_file(&agent, &call.input, codex);
             // It asks here first, and tells here what it used.
             let identity = codex.filter(|_| wants.spends()).and_then(process::identity_of);
-            inputs.extend(identity.and_then(|codex| self.observed(codex)));
+            inputs.extend(identity.and_then(|codex| self.observed(&agent, codex)));
         }
         if wants.spends() {
             let missing = self.pairings.asks(&thread, call.input.turn());
@@ -219,7 +219,7 @@ impl Supervisor {
             // One that goes on with a thread of this run is seen by a file that is known already.
             if self.reads(&path) {
                 let codex = codex.and_then(process::identity_of);
-                inputs.extend(codex.and_then(|codex| self.observed(codex)));
+                inputs.extend(codex.and_then(|codex| self.observed(agent, codex)));
             }
         }
         inputs.extend(self.read_all());

@@ -96,7 +96,7 @@ impl Supervisor {
                 if !self.glanced.has_looked_at(process.identity) {
                     inputs.extend(self.looked_at(vec![(process, agent.clone())]));
                 }
-                inputs.extend(self.observed(process.identity));
+                inputs.extend(self.observed(&agent, process.identity));
             }
         }
         // What a hidden one writes is named by its hooks.
@@ -121,8 +121,9 @@ impl Supervisor {
     }
 
     /// What a Codex spends can be seen, by whatever file: told once for each process.
-    pub(super) fn observed(&self, codex: ProcessIdentity) -> Option<Input> {
-        (!self.governor.sees_spend_of(codex)).then_some(Input::CodexObserved(codex))
+    pub(super) fn observed(&self, agent: &AgentName, process: ProcessIdentity) -> Option<Input> {
+        let is_news = !self.governor.sees_spend_of(process);
+        is_news.then(|| Input::CodexObserved { agent: agent.clone(), process })
     }
 
     /// A Codex whose open files this user may not look at: told once, unless a hook of govern's will name its file.

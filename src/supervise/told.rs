@@ -46,7 +46,7 @@ impl Supervisor {
         let mut inputs = self.read_for(&input, codex, agent);
         if let Some(home) = codex_home {
             self.found_without_file_in(home, agent, &input, codex);
-            inputs.extend(codex.and_then(process::identity_of).and_then(|codex| self.observed(codex)));
+            inputs.extend(codex.and_then(process::identity_of).and_then(|codex| self.observed(agent, codex)));
         }
         let (thread, telling) = (input.thread(), input.telling());
         match self.pairings.tell(&thread, &telling) {

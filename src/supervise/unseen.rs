@@ -77,7 +77,8 @@ impl Supervisor {
     /// The agent's command has ended, and nothing of its Codex was seen. One that was started with hooks, and calls them
     /// before each request, has sent none, whatever it failed at.
     pub(super) fn asked_nothing(&self, agent: &AgentName, news: &[Input]) -> Option<Input> {
-        let is_seen = |input: &Input| matches!(input, Input::CodexObserved(_) | Input::Responded(_) | Input::Hook(_));
+        let is_seen =
+            |input: &Input| matches!(input, Input::CodexObserved { .. } | Input::Responded(_) | Input::Hook(_));
         if news.iter().any(is_seen) || !self.governor.was_never_asked(agent) {
             return None;
         }

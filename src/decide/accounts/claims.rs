@@ -21,20 +21,27 @@ impl Accounts {
         index: usize,
         name: &AgentName,
     ) -> Option<Standing> {
-        let account = self.get(index)?;
         let agent = by.agents.get(name)?;
         let reserved = self.reserved_with(cx, by, index, agent, agent.next_model())?;
+        // A route that has to wait makes no room for a request that does not.
+        let routed = if agent.is_at_safe_point() { self.reserved_if_routed(cx, by, index, agent) } else { None };
+        // What was sent may count elsewhere: by another thread, or on another model.
+        let all_sent = agent.has_sent_all() && self.get(index).is_some_and(|of| by.predicted_of_sent(of, agent) > 0);
+        Some(Standing { all_sent, reserved_if_routed: routed, ..self.standing_if(index, agent, reserved)? })
+    }
+
+    /// The same, if this were reserved, some of it for a request that is not sent yet, on the model as it is.
+    pub(in crate::decide) fn standing_if(&self, index: usize, agent: &Agent, reserved: i64) -> Option<Standing> {
+        let account = self.get(index)?;
         let fits = account.spent < account.limit() && account.spent.saturating_add(reserved) <= account.limit();
         let settled = agent.settled.get(&index).filter(|_| fits);
         let began_before = agent.began_spent.as_ref().is_none_or(|spent| !spent.contains(&index));
-        // A route that has to wait makes no room for a request that does not.
-        let routed = if agent.is_at_safe_point() { self.reserved_if_routed(cx, by, index, agent) } else { None };
         Some(Standing {
             limit: account.limit(),
             spent: account.spent,
             reserved,
-            all_sent: agent.has_sent_all(),
-            reserved_if_routed: routed,
+            all_sent: false,
+            reserved_if_routed: None,
             turn_under_way: agent.turn_under_way() && began_before,
             fired: account.fired.max(agent.fired.get(&index).max(settled).copied()).max(account.answered_step()),
         })

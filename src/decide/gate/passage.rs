@@ -128,17 +128,20 @@ impl Governor {
         let Some((name, thread, wants)) = found else { return };
         match why {
             Gone::Broken => self.gate_broken(cx, &name, "a hook of govern's was ended before it was answered"),
-            Gone::Withdrawn => self.interrupted(cx, &name, &thread, &wants),
+            Gone::Withdrawn => self.interrupted(&name, &thread, &wants),
         }
+        // While it waited, its next request did not count; where its thread goes on, it does again.
+        self.evaluate(cx, &name);
+        self.reserve(cx, &name);
     }
 
     /// A person interrupted the turn: what was asked about it needs no answer.
-    fn interrupted(&mut self, cx: &Context<'_>, name: &AgentName, thread: &ThreadId, wants: &Wants) {
+    fn interrupted(&mut self, name: &AgentName, thread: &ThreadId, wants: &Wants) {
         let Some(agent) = self.agents.get_mut(name) else { return };
-        if let Some(thread) = agent.threads.get_mut(thread).filter(|_| wants.spends()) {
+        let began = wants.spends() || *wants == Wants::Turn;
+        if let Some(thread) = agent.threads.get_mut(thread).filter(|_| began) {
             thread.phase = Phase::Idle;
         }
-        self.reserve(cx, name);
     }
 
     /// Nothing is left to be asked about: the turn ended, or was interrupted.

@@ -42,6 +42,7 @@ impl Governor {
             Works::ForOthers if tells => Observed::Serves,
             Works::ForOthers => Observed::Unsure,
         };
+        let has_others = !agent.codexes.is_empty();
         agent.codexes.insert(process, known);
         let pid = process.pid;
         if hides {
@@ -54,6 +55,9 @@ impl Governor {
             self.unobservable(cx, name, format!("codex (process {pid}) {what}"));
         } else if works == Works::AtOnce && expects {
             self.effects.push(Effect::Arm(Timer::Observe(name.clone(), process), self.observe_within));
+        }
+        if has_others {
+            self.evaluate(cx, name);
         }
     }
 
@@ -103,11 +107,14 @@ impl Governor {
     }
 
     /// What a Codex spends can be seen, whether its thread is new or goes on in a file that was known before.
-    pub(in crate::decide) fn codex_observed(&mut self, process: ProcessIdentity) {
-        for agent in self.agents.values_mut() {
-            let known = agent.codexes.entry(process).or_insert(Observed::Yes);
-            let is_sure = !matches!(known, Observed::Unsure | Observed::Partly);
-            *known = if is_sure { Observed::Yes } else { Observed::Partly };
+    pub(in crate::decide) fn codex_observed(&mut self, cx: &Context<'_>, name: &AgentName, process: ProcessIdentity) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let is_another = !agent.codexes.is_empty() && !agent.codexes.contains_key(&process);
+        let known = agent.codexes.entry(process).or_insert(Observed::Yes);
+        let is_sure = !matches!(known, Observed::Unsure | Observed::Partly);
+        *known = if is_sure { Observed::Yes } else { Observed::Partly };
+        if is_another {
+            self.evaluate(cx, name);
         }
     }
 

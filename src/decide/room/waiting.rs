@@ -106,9 +106,7 @@ impl Governor {
             return None;
         }
         let beside = self.accounts.reserved_beside(cx, &self.spenders(), account, agent).saturating_add(under_way);
-        let reserved = own.saturating_add(beside);
-        let standing = self.accounts.standing(cx, &self.spenders(), index, name)?;
-        let standing = Standing { reserved, all_sent: false, reserved_if_routed: None, ..standing };
+        let standing = self.accounts.standing_if(index, agent, own.saturating_add(beside))?;
         let fired = judge(&account.rule, &standing).filter(|fired| fired.why == Why::NextWouldPass)?;
         Some((standing, fired))
     }

@@ -254,7 +254,7 @@ fn act(world: &mut World, act: &Act) {
             world.feed(match what {
                 0 => Input::Asked { agent, approval: ApprovalId(99) },
                 1 => Input::Phase { agent, thread, root: None, phase: Phase::Idle, by_answer: false },
-                _ => Input::CodexObserved(ProcessIdentity { pid: 9, started: 0 }),
+                _ => Input::CodexObserved { agent, process: ProcessIdentity { pid: 9, started: 0 } },
             });
         }
     }
@@ -296,8 +296,8 @@ struct Seen {
     verbs: BTreeMap<(Option<AgentName>, BudgetName, String), Verb>,
     paused: BTreeSet<AgentName>,
     answered: BTreeSet<HookId>,
-    /// Since a limit was lifted.
-    steered: BTreeSet<Option<AgentName>>,
+    /// Who, and by which limit of which budget, since a limit was lifted.
+    steered: BTreeSet<(Option<AgentName>, String)>,
     told: BTreeSet<(u64, String)>,
     /// Whose tools are asked about.
     asking: BTreeSet<AgentName>,
@@ -328,8 +328,10 @@ impl Seen {
                 // Only a person lets go on what a person paused.
                 Effect::Thaw(agent) => assert!(!self.paused.contains(agent), "{effect:?}"),
                 Effect::Answer { hook, .. } => assert!(self.answered.insert(*hook), "{hook:?} was answered twice"),
-                Effect::Record { agent, kind: EventKind::Requested { what, .. } } if what == "steer" => {
-                    assert!(self.steered.insert(agent.clone()), "{agent:?} was steered twice at one crossing");
+                Effect::Record { agent, kind: EventKind::Requested { what, because, .. } } if what == "steer" => {
+                    let at = because.split(" of ").nth(1).and_then(|limit| limit.split(')').next()).unwrap_or(because);
+                    let crossing = (agent.clone(), at.to_owned());
+                    assert!(self.steered.insert(crossing), "{agent:?} was steered twice at one crossing: {because}");
                 }
                 Effect::Record { kind: EventKind::Outcome { request, detail, .. }, .. } if detail.contains("told") => {
                     assert!(self.told.insert((*request, detail.clone())), "{detail}, twice");
@@ -462,8 +464,10 @@ proptest! {
 /// Stories that once ended with an agent at work past a limit, or with no end.
 #[test]
 fn what_was_found_once_holds() {
-    use Act::{Advice, Answer, Brake, Hook, Pass, Phase};
-    let found: [(usize, &[Act]); 4] = [
+    use Act::{
+        Advice, Answer, Brake, ByHand, Due, Elsewhere, Ephemeral, Hook, HookGone, Pass, Person, Phase, Progress, Stray,
+    };
+    let found: [(usize, &[Act]); 11] = [
         (
             9,
             &[
@@ -505,6 +509,88 @@ fn what_was_found_once_holds() {
                 Hook(1, 0, 1, false),
                 Hook(1, 1, 1, false),
                 Hook(0, 0, 1, false),
+            ],
+        ),
+        (6, &[Stray(1, 2), Answer(1, 1, 667), Hook(1, 1, 1, false), Phase(1, 0, 1), Ephemeral(1)]),
+        (
+            8,
+            &[
+                Answer(0, 0, 1029),
+                Progress(0, 3),
+                Hook(0, 1, 0, false),
+                Answer(0, 0, 961),
+                Person(0, 2),
+                Answer(0, 1, 891),
+                Hook(0, 0, 0, false),
+            ],
+        ),
+        (
+            8,
+            &[
+                Answer(0, 0, 1413),
+                Answer(1, 1, 1401),
+                Phase(0, 1, 1),
+                Phase(0, 0, 0),
+                Hook(1, 0, 0, false),
+                HookGone(0, false),
+            ],
+        ),
+        (
+            10,
+            &[
+                Answer(0, 0, 358),
+                Hook(0, 0, 0, false),
+                Answer(0, 0, 568),
+                Hook(0, 0, 0, false),
+                Answer(0, 0, 524),
+                Answer(0, 0, 1025),
+                Phase(0, 0, 0),
+                Pass(1),
+                Elsewhere(1540),
+                Elsewhere(1584),
+                Elsewhere(376),
+                Hook(0, 0, 1, false),
+                Ephemeral(0),
+                Answer(0, 0, 701),
+            ],
+        ),
+        (
+            3,
+            &[
+                Elsewhere(133),
+                Answer(1, 0, 610),
+                Answer(0, 1, 1216),
+                ByHand(true),
+                Hook(0, 0, 0, false),
+                HookGone(0, true),
+            ],
+        ),
+        (
+            3,
+            &[
+                Answer(0, 0, 1374),
+                Hook(0, 1, 1, false),
+                Answer(0, 0, 263),
+                Answer(1, 1, 616),
+                Ephemeral(0),
+                Answer(0, 0, 1),
+                Hook(0, 0, 0, false),
+                Answer(1, 0, 379),
+                Due(1),
+            ],
+        ),
+        (
+            3,
+            &[
+                Hook(1, 1, 1, false),
+                Hook(1, 1, 1, false),
+                Answer(1, 0, 873),
+                Answer(1, 1, 1),
+                Answer(1, 0, 1072),
+                Answer(1, 0, 984),
+                Hook(1, 0, 4, false),
+                Due(0),
+                Due(1),
             ],
         ),
     ];

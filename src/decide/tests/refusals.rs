@@ -91,7 +91,7 @@ fn a_codex_that_worked_unseen_until_its_end_is_told_of_once() {
         let mut world = Plan::of("").started();
         codex_seen(&mut world, ephemeral, works);
         if observed {
-            world.feed(Input::CodexObserved(THIS));
+            world.feed(Input::CodexObserved { agent: AgentName::new(CODEX), process: THIS });
         }
         let _before = world.told();
         world.feed(Input::Exited { agent: AgentName::new(CODEX), leftover: 0, ok: true });
@@ -122,7 +122,7 @@ fn what_a_hard_alert_cannot_judge_goes_on_and_is_said_aloud() {
 fn a_codex_that_is_observed_or_waits_for_a_person_is_left_alone() {
     let mut world = Plan::of(&five_dollars(STOP)).started();
     codex_seen(&mut world, false, Works::AtOnce);
-    world.feed(Input::CodexObserved(THIS));
+    world.feed(Input::CodexObserved { agent: AgentName::new(CODEX), process: THIS });
     world.due(Timer::Observe(AgentName::new(CODEX), THIS));
     assert!(!world.finished());
     let mut world = Plan::of(&five_dollars(STOP)).started();
@@ -135,7 +135,7 @@ fn a_codex_that_is_observed_or_waits_for_a_person_is_left_alone() {
 fn a_later_codex_with_the_same_number_must_be_observed_itself() {
     let mut world = Plan::of(&five_dollars(STOP)).started();
     codex_seen(&mut world, false, Works::AtOnce);
-    world.feed(Input::CodexObserved(THIS));
+    world.feed(Input::CodexObserved { agent: AgentName::new(CODEX), process: THIS });
     let later = ProcessIdentity { started: THIS.started + 1, ..THIS };
     world.feed(Input::CodexSeen {
         agent: AgentName::new(CODEX),
@@ -319,7 +319,7 @@ fn a_server_without_hooks_is_stopped_under_a_limit_and_told_of_at_its_end_withou
         let mut world = Plan::of("").started();
         serves(&mut world, false);
         if observed {
-            world.feed(Input::CodexObserved(THIS));
+            world.feed(Input::CodexObserved { agent: AgentName::new(CODEX), process: THIS });
             assert!(world.governor.sees_spend_of(THIS));
         }
         world.exits(CODEX);
@@ -336,7 +336,7 @@ fn a_server_with_hooks_that_showed_no_thread_is_told_of_where_somebody_relies_on
         let mut world = Plan::of(&text).started();
         serves(&mut world, true);
         if observed {
-            world.feed(Input::CodexObserved(THIS));
+            world.feed(Input::CodexObserved { agent: AgentName::new(CODEX), process: THIS });
         }
         world.exits(CODEX);
         assert_eq!(world.told().contains("no thread of it was seen"), told, "{text} {observed}");
@@ -355,7 +355,7 @@ fn what_was_not_seen_is_told_of_where_govern_ends_the_run_as_well() {
         (
             |world| {
                 serves(world, false);
-                world.feed(Input::CodexObserved(THIS));
+                world.feed(Input::CodexObserved { agent: AgentName::new(CODEX), process: THIS });
             },
             "what a thread without a session file spent cannot be observed",
         ),
@@ -403,7 +403,7 @@ fn a_codex_that_hides_is_stopped_once_and_one_that_was_seen_is_not() {
         let mut world = Plan::of(&five_dollars(STOP)).started();
         codex_seen(&mut world, false, works);
         if observed {
-            world.feed(Input::CodexObserved(THIS));
+            world.feed(Input::CodexObserved { agent: AgentName::new(CODEX), process: THIS });
         }
         world.skip();
         world.feed(hides());

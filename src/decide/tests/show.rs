@@ -71,7 +71,7 @@ pub(super) fn show_input(input: &Input) -> String {
             let windows = windows.iter().map(|window| format!("{} {}‰", window.length, window.used));
             format!("{agent}'s plan: {}", windows.collect::<Vec<_>>().join(", "))
         }
-        Input::CodexObserved(codex) => format!("codex {} is observed", codex.pid),
+        Input::CodexObserved { agent: _, process } => format!("codex {} is observed", process.pid),
         Input::Hook(hook) => format!("{}/{} at the gate: {:?}", hook.agent, hook.thread, hook.wants),
         Input::HookGone { hook, why } => format!("call {} is gone: {why:?}", hook.0),
         Input::Advised { consult, answer: Ok(text) } => format!("question {} is answered: {text}", consult.0),

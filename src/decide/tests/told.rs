@@ -364,9 +364,15 @@ fn a_codex_that_writes_no_file_and_told_nothing_is_marked_at_its_end() {
         let mut world = Plan::of("").started();
         let process = ProcessIdentity { pid: 7, started: 70 };
         let agent = AgentName::new(CODEX);
-        world.feed(Input::CodexSeen { agent, process, ephemeral: true, tells: true, works: Works::AtOnce });
+        world.feed(Input::CodexSeen {
+            agent: agent.clone(),
+            process,
+            ephemeral: true,
+            tells: true,
+            works: Works::AtOnce,
+        });
         if observed {
-            world.feed(Input::CodexObserved(process));
+            world.feed(Input::CodexObserved { agent, process });
         }
         world.exits(CODEX);
         assert_eq!(world.told().contains("cannot be observed"), !observed);
