@@ -181,7 +181,7 @@ fn request_to(agent: &Agent, thread: &ThreadId) -> ToolCall {
     let last = |thread: &Thread| thread.recent().last()?.model.clone();
     let model = thread.and_then(|thread| thread.model.clone().or_else(|| last(thread)));
     let short = model.map_or_else(|| "its model".to_owned(), |model| model.to_string());
-    ToolCall { tool: REQUEST_TO.to_owned(), digest: String::new(), short, judged: None }
+    ToolCall { tool: REQUEST_TO.to_owned(), digest: String::new(), short, judged: None, call: None }
 }
 
 /// Gates on requests as alerts.

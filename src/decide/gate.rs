@@ -57,6 +57,12 @@ pub struct Gate {
     pub(super) barred: BTreeMap<ThreadId, Bar>,
     /// Something works while it is paused that has not come here yet.
     pub(super) doubted: bool,
+    /// The calls of tools that have asked here, by Codex's ids; those of a Codex before this one, too.
+    asked_calls: BTreeSet<String>,
+    /// Some tool has asked without an id: which ones did not ask cannot be told.
+    nameless_calls: bool,
+    /// Threads of which it was told that a tool of theirs did not ask.
+    told_of: BTreeSet<ThreadId>,
 }
 
 impl Gate {
@@ -90,6 +96,19 @@ impl Gate {
     pub fn keeps_from_asking(&self, thread: &ThreadId) -> bool {
         let asks = |wants: &Wants| wants.spends() || *wants == Wants::Turn;
         self.waiting.values().any(|(of, wants)| of == thread && asks(wants))
+    }
+
+    /// A tool has come here.
+    fn tool_asks(&mut self, call: Option<&String>) {
+        match call {
+            Some(call) => drop(self.asked_calls.insert(call.clone())),
+            None => self.nameless_calls = true,
+        }
+    }
+
+    /// This call of a tool has come here, or may have.
+    pub fn may_have_asked(&self, call: &str) -> bool {
+        self.nameless_calls || self.asked_calls.contains(call)
     }
 
     /// Requests of this Codex come here first.

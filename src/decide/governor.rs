@@ -242,6 +242,9 @@ impl Governor {
             Input::Blind { agent, what } => self.unobservable(cx, &agent, what),
             Input::Uncounted { agent, what } => self.uncounted(cx, &agent, &what),
             Input::Altered { agent, what } => self.altered(cx, &agent, what),
+            Input::Ran { agent, thread, tool, call, hooked } => {
+                self.ran(cx, (&agent, &thread), (&tool, &call), hooked);
+            }
             Input::GiveUp { agent, because } => {
                 let what = format!("{because} while the agent was held");
                 self.stop_because(cx, &agent, what);

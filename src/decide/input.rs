@@ -200,6 +200,19 @@ pub enum Input {
         /// Which, and what was done to it.
         what: String,
     },
+    /// A tool ran, as a session file tells, that is one of those that ask first.
+    Ran {
+        /// Whose.
+        agent: AgentName,
+        /// On which thread.
+        thread: ThreadId,
+        /// Which, as hooks name it.
+        tool: String,
+        /// Its call, by the id with which it asks.
+        call: String,
+        /// Its Codex has hooks of govern's, or its thread has called one.
+        hooked: bool,
+    },
     /// What that Codex spends can be seen: it has a session file open, or a hook of it names one, and govern reads that
     /// file.
     CodexObserved {
@@ -336,6 +349,8 @@ pub struct ToolCall {
     pub short: String,
     /// What the policy's gates say to it; `None`: it meets none.
     pub judged: Option<Judged>,
+    /// The call, by the id that its session file has of it; `None` where Codex names none.
+    pub call: Option<String>,
 }
 
 /// What gates say to a tool.

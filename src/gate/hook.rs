@@ -48,6 +48,9 @@ pub struct HookInput {
     /// What the tool is given.
     #[serde(default)]
     pub tool_input: serde_json::Value,
+    /// The call, by the id that its session file has of it.
+    #[serde(default)]
+    pub tool_use_id: Option<String>,
     /// What a request is for: `sampling`, `foreground_compaction`, … (0.171).
     #[serde(default)]
     kind: Option<String>,

@@ -1,5 +1,7 @@
 //! Pure. Which gates a tool call meets, and what that comes to.
 
+use globset::GlobMatcher;
+
 use super::rule::{Gate, GateVerb, Refusal};
 use super::{command, duration, patch};
 use crate::model::{Dimension, Money};
@@ -79,6 +81,21 @@ pub fn judge(rules: &[Gate], call: &ToolCall<'_>) -> Option<GateVerdict> {
     let reading = call.command.filter(|_| call.tool != PATCH).map(Reading::of);
     let on_tools = rules.iter().enumerate().filter(|(_, gate)| !gate.is_on_requests());
     verdict(on_tools.filter_map(|(index, gate)| Some((index, gate, reason(gate, call, reading.as_ref())?))).collect())
+}
+
+/// Some gate that is enforced is about calls of this tool, whatever they would do.
+pub fn concerns(rules: &[Gate], tool: &str, value: &dyn Fn(&Dimension) -> Option<String>) -> bool {
+    let is_about = |gate: &Gate| {
+        let meets = |pattern: &GlobMatcher| pattern.is_match(tool) || pattern.is_match(own_name(tool));
+        gate.tools.is_empty() || gate.tools.iter().any(meets)
+    };
+    let applies = |gate: &Gate| {
+        let holds = |(dimension, patterns): &(Dimension, Vec<GlobMatcher>)| {
+            value(dimension).is_some_and(|value| patterns.iter().any(|pattern| pattern.is_match(&value)))
+        };
+        gate.only.iter().all(holds)
+    };
+    rules.iter().any(|gate| !gate.observe && !gate.is_on_requests() && is_about(gate) && applies(gate))
 }
 
 fn verdict(mut met: Vec<(usize, &Gate, String)>) -> Option<GateVerdict> {

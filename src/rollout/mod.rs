@@ -9,10 +9,12 @@ mod exact;
 mod head;
 mod limits;
 pub mod name;
+mod ran;
 pub mod record;
 mod wire;
 
 pub use deed::{Deed, DeedKind, Outcome};
 pub use limits::Limits;
 pub use name::SessionName;
+pub use ran::{RanTool, ran};
 pub use record::{HistoryBase, Meta, Record, RecordKind, Refused, TierSetting, after_torn, read, read_for_accounting};

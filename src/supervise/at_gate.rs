@@ -312,7 +312,8 @@ fn tool_call(input: &HookInput, governor: &Governor, agent: &AgentName, run: &Ru
         .or_else(|| judge(&tool, line, input, governor, governor.agent(agent)?, run));
     let words = words.as_ref().map(|words| words.join(" "));
     let short = codex::redact(text.or(words.as_deref()).unwrap_or(&whole));
-    ToolCall { tool, digest, short: short.chars().take(SHORT).collect(), judged }
+    let call = input.tool_use_id.clone();
+    ToolCall { tool, digest, short: short.chars().take(SHORT).collect(), judged, call }
 }
 
 /// A sub-agent on a model that is not allowed is not started. (0.169 and 0.171 name the model in the input of `spawn_agent`

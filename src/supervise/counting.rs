@@ -6,8 +6,9 @@ use std::path::Path;
 
 use crate::codex::{HookEvent, Invocation, installed};
 use crate::decide::input::Input;
-use crate::model::{AgentName, ThreadId};
+use crate::model::{AgentName, FileId, ThreadId};
 use crate::process;
+use crate::rollout::RanTool;
 use crate::tail::settings;
 
 use super::supervisor::Supervisor;
@@ -50,6 +51,31 @@ impl Supervisor {
         };
         let what = format!("codex (process {}) has called none of govern's hooks", process.identity.pid);
         Some(Input::Uncounted { agent: agent.clone(), what })
+    }
+
+    /// A tool of a thread ran, as its file tells: news where it is not known to have asked. Whether its Codex has hooks,
+    /// the file's writer tells; where that is gone, whether the thread has called.
+    pub(super) fn ran(&mut self, agent: AgentName, file: FileId, ran: RanTool) -> Option<Input> {
+        if self.governor.agent(&agent)?.gate.may_have_asked(&ran.call) {
+            return None;
+        }
+        let tree = self.owned();
+        let writer = tree.iter().find(|(process, _)| process::writes(process.identity.pid, file));
+        let hooked = match writer {
+            Some((process, _)) => {
+                self.hooked.contains(&process.identity) || {
+                    let argv = process.codex_argv();
+                    self.has_hook(
+                        (process.identity.pid, &argv),
+                        Invocation::parse(&argv).as_ref(),
+                        HookEvent::PreToolUse,
+                    )
+                }
+            }
+            None => self.governor.agent(&agent)?.has_called(&ran.thread),
+        };
+        let RanTool { thread, tool, call, .. } = ran;
+        Some(Input::Ran { agent, thread, tool, call, hooked })
     }
 }
 

@@ -212,6 +212,7 @@ impl Supervisor {
                     self.working.did(&agent, now, deed);
                     moved.insert(agent);
                 }
+                Reading::Ran(agent, file, tool) => inputs.extend(self.ran(agent, file, tool)),
                 Reading::Window(agent, thread, tokens) => self.working.window(&agent, &thread, tokens),
                 Reading::Plan(agent, windows) => inputs.push(Input::Plan { agent, windows }),
                 Reading::Answered { agent, answer, home, plan } => {

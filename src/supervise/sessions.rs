@@ -271,6 +271,7 @@ impl Sessions {
                 Reading::Thread(found) => found.root = self.family(&found.root),
                 Reading::Answered { answer, .. } => answer.root = self.family(&answer.root),
                 Reading::Did(..)
+                | Reading::Ran(..)
                 | Reading::Window(..)
                 | Reading::Plan(..)
                 | Reading::Phase(_)

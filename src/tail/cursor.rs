@@ -81,6 +81,15 @@ impl Cursor {
         Ok(progress)
     }
 
+    /// Goes on from this byte of a plain file, whatever was read before.
+    pub(super) fn skip_to(&mut self, start: u64) -> io::Result<()> {
+        if self.form == Form::Plain {
+            self.file.seek(SeekFrom::Start(start))?;
+            self.lines = Lines { end: start, ..Lines::new(self.lines.longest) };
+        }
+        Ok(())
+    }
+
     /// The start and the bytes of a last line that is not complete yet.
     pub fn rest(&self) -> Option<(u64, &[u8])> {
         (!self.lines.open.is_empty()).then(|| (self.position(), self.lines.open.as_slice()))

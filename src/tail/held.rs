@@ -95,6 +95,13 @@ impl Held {
         self.cursor.read(on_line)
     }
 
+    /// Delivers the whole lines from this byte of a plain file on; says how far that was. The first may be the rest of one.
+    pub fn read_from(&mut self, start: u64, on_line: impl FnMut(u64, &[u8])) -> io::Result<u64> {
+        self.cursor.skip_to(start)?;
+        self.cursor.read(on_line)?;
+        Ok(self.cursor.position())
+    }
+
     /// As [`Cursor::finish`].
     pub fn finish(&mut self, on_line: impl FnMut(u64, &[u8])) -> io::Result<Progress> {
         self.cursor.finish(on_line)

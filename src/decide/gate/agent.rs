@@ -17,6 +17,11 @@ impl Agent {
         self.gate.holds_requests() && self.threads.values().all(|thread| thread.gated || thread.phase == Phase::Idle)
     }
 
+    /// Some hook of this thread has called.
+    pub fn has_called(&self, thread: &ThreadId) -> bool {
+        self.threads.get(thread).is_some_and(|thread| thread.calls)
+    }
+
     /// No request of this thread is sent that was not let through: it was seen at the gate, or is on its way there. (The
     /// session file tells of a thread some moments before its first request comes to the gate, where its family was seen,
     /// or its Codex: that has asked here, and the agent has run no other. One whose first answer was not let through does

@@ -30,6 +30,7 @@ impl Governor {
         let reach = if wants.asks_first() { GateReach::Requests } else { GateReach::Tools };
         agent.watch.heard(cx.now.uptime);
         let call = if let Wants::Tool(call) = &wants { Some(call.clone()) } else { None };
+        call.iter().for_each(|call| agent.gate.tool_asks(call.call.as_ref()));
         agent.gate.waiting.insert(id, (thread.clone(), wants.clone()));
         let more = agent.gate.reach < Some(reach);
         if more {

@@ -5,7 +5,8 @@ use crate::decide::governor::Governor;
 use crate::decide::input::{HookId, Phase, Wants};
 use crate::decide::lifecycle::State;
 use crate::decide::thread::Thread;
-use crate::model::{AgentName, Response, Source, ThreadId};
+use crate::model::{AgentName, Dimension, Response, Source, ThreadId};
+use crate::policy::gate;
 
 impl Thread {
     /// Why what the thread does now, or has done until a turn's end, is not known, if it is not: it writes no session
@@ -106,6 +107,37 @@ impl Governor {
         }
         if let Some((name, thread)) = untold {
             self.cannot_be_told(cx, &name, &thread, "did not tell what a request used");
+        }
+    }
+
+    /// A tool ran that is one of those that ask first. Codex lets it run once its hook is answered: where it never came here,
+    /// something else has answered in govern's place, or hooks were turned off for its thread. What could have held it
+    /// holds nothing then. A Codex that has called no hook at all has none of govern's, which is told by itself.
+    pub(in crate::decide) fn ran(
+        &mut self,
+        cx: &Context<'_>,
+        (name, thread): (&AgentName, &ThreadId),
+        (tool, call): (&str, &str),
+        hooked: bool,
+    ) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        if !hooked || agent.gate.may_have_asked(call) {
+            return;
+        }
+        let what = format!("{tool} of thread {thread} ran without asking (call {call}): its hook was kept from govern");
+        let value = |dimension: &Dimension| agent.value(cx.run, dimension);
+        let gated = gate::concerns(&cx.policy.gates, tool, &value);
+        let is_news = agent.gate.told_of.insert(thread.clone());
+        if !cx.policy.observe && (gated || cx.policy.counts_by_hooks()) {
+            agent.gate.broken = true;
+            if agent.is_live() {
+                let because = format!("{what}, so gates and limits on tools hold nothing: it is stopped");
+                return self.stop_because(cx, name, because);
+            }
+        }
+        if is_news {
+            self.mark(Some(name), what.clone());
+            self.say(name, &what);
         }
     }
 

@@ -17,7 +17,7 @@ const ASK: GateVerb = GateVerb::Ask { wait: Duration::from_secs(900), otherwise:
 fn call(verb: GateVerb) -> Wants {
     let judged = Judged { rule: "leaves".to_owned(), verb, because: "`leaves`: `git push`".to_owned(), would: false };
     let (tool, digest, short) = ("Bash".to_owned(), "d1".to_owned(), "git push".to_owned());
-    Wants::Tool(ToolCall { tool, digest, short, judged: Some(judged) })
+    Wants::Tool(ToolCall { tool, digest, short, judged: Some(judged), call: None })
 }
 
 impl World {
@@ -57,7 +57,8 @@ fn while_a_tool_is_asked_about_requests_wait_and_other_tools_run() {
     // A model whose tools run from a cell is asked again while one is held.
     world.hook(3, "root", Wants::Request);
     world.hook(4, "sub", Wants::Request);
-    let free = ToolCall { tool: "Bash".to_owned(), digest: "d2".to_owned(), short: "ls".to_owned(), judged: None };
+    let free =
+        ToolCall { tool: "Bash".to_owned(), digest: "d2".to_owned(), short: "ls".to_owned(), judged: None, call: None };
     world.hook(5, "root", Wants::Tool(free));
     assert!(world.is_let_through(5) && ![2, 3, 4].into_iter().any(|id| world.is_let_through(id)));
     world.person_says(1, Answer::Once, None);
@@ -195,7 +196,7 @@ fn again(digest: &str, gate: &str) -> Wants {
     let because = "`leaves`: `git push`".to_owned();
     let judged = Judged { rule: gate.to_owned(), verb: ASK, because, would: false };
     let (tool, short) = ("Bash".to_owned(), "git push".to_owned());
-    Wants::Tool(ToolCall { tool, digest: digest.to_owned(), short, judged: Some(judged) })
+    Wants::Tool(ToolCall { tool, digest: digest.to_owned(), short, judged: Some(judged), call: None })
 }
 
 #[test]

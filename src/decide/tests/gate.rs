@@ -43,8 +43,13 @@ impl World {
 }
 
 pub(super) fn tool() -> Wants {
-    let call =
-        ToolCall { tool: "Bash".to_owned(), digest: "d1".to_owned(), short: "make test".to_owned(), judged: None };
+    let call = ToolCall {
+        tool: "Bash".to_owned(),
+        digest: "d1".to_owned(),
+        short: "make test".to_owned(),
+        judged: None,
+        call: None,
+    };
     Wants::Tool(call)
 }
 
@@ -456,4 +461,49 @@ proptest! {
             }
         }
     }
+}
+
+/// A tool ran, as its session file tells.
+fn ran(call: &str, tool: &str, hooked: bool) -> Input {
+    let (thread, tool, call) = (ThreadId::new("root"), tool.to_owned(), call.to_owned());
+    Input::Ran { agent: AgentName::new(CODEX), thread, tool, call, hooked }
+}
+
+fn named(call: Option<&str>) -> Wants {
+    match tool() {
+        Wants::Tool(tool) => Wants::Tool(ToolCall { call: call.map(str::to_owned), ..tool }),
+        other => other,
+    }
+}
+
+#[test]
+fn a_tool_that_ran_and_did_not_ask_ends_its_agent_where_something_could_have_held_it() {
+    const GATE: &str = "[[gate]]\nname = \"no\"\ntool = \"Bash\"\nmatch = [\"git push*\"]\ndo = \"deny\"\n";
+    let observed = format!("mode = \"observe\"\n{GATE}");
+    let stops = format!("{GATE}{}", five_dollars(ASK));
+    for (policy, tool, hooked, stopped) in [
+        (stops.as_str(), "Bash", true, true),
+        (&stops, "Bash", false, false),
+        (&stops, "apply_patch", true, false),
+        (&five_dollars(ASK), "Bash", true, false),
+        (&observed, "Bash", true, false),
+    ] {
+        let mut world = Plan::of(policy).started();
+        world.hook(1, "root", named(Some("a")));
+        world.feed(ran("a", tool, hooked));
+        assert!(!world.told().contains("without asking"), "{policy} {tool}");
+        world.feed(ran("b", tool, hooked));
+        world.feed(ran("c", tool, hooked));
+        let told = world.told();
+        assert_eq!(told.contains("stop: "), stopped, "{policy} {tool}: {told}");
+        assert_eq!(told.matches("marked: ").count(), usize::from(hooked), "{policy} {tool}: {told}");
+    }
+}
+
+#[test]
+fn where_a_codex_names_no_calls_nobody_is_said_not_to_have_asked() {
+    let mut world = Plan::of("[[gate]]\nname = \"no\"\ntool = \"Bash\"\ndo = \"deny\"\n").started();
+    world.hook(1, "root", named(None));
+    world.feed(ran("b", "Bash", true));
+    assert!(!world.told().contains("without asking"));
 }

@@ -160,7 +160,7 @@ fn alerts_are_said_not_to_be_looked_at_and_are_not() {
 
 fn tool() -> Wants {
     let (tool, digest, short) = ("Bash".to_owned(), String::new(), String::new());
-    Wants::Tool(ToolCall { tool, digest, short, judged: None })
+    Wants::Tool(ToolCall { tool, digest, short, judged: None, call: None })
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn tool(asked: bool, one: bool) -> Wants {
     let verb = GateVerb::Ask { wait: Duration::from_secs(60), otherwise: Refusal::Deny };
     let judged = Judged { rule: "leaves".to_owned(), verb, because: "`leaves`".to_owned(), would: false };
     let (tool, digest) = ("Bash".to_owned(), if one { "d1" } else { "d2" }.to_owned());
-    Wants::Tool(ToolCall { tool, digest, short: "git push".to_owned(), judged: asked.then_some(judged) })
+    Wants::Tool(ToolCall { tool, digest, short: "git push".to_owned(), judged: asked.then_some(judged), call: None })
 }
 
 fn wants(what: u8, one: bool) -> Wants {

@@ -52,6 +52,9 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::AskedNothing(agent) => format!("{agent} has asked nothing"),
         Input::Blind { agent, what } => format!("{agent} is out of sight: {what}"),
         Input::Uncounted { agent, what } => format!("{agent} is not counted: {what}"),
+        Input::Ran { agent, thread, tool, call, hooked } => {
+            format!("{agent}: {tool} ran on {thread} as {call}{}", if *hooked { "" } else { ", without hooks" })
+        }
         Input::Altered { agent, what } => format!("{agent} is in doubt: {what}"),
         Input::Paused(Some(braked)) => format!("paused already, {}", braked.text()),
         Input::Paused(None) => "paused no longer".to_owned(),

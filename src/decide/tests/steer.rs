@@ -11,7 +11,13 @@ use crate::model::event::EventKind;
 const STEER: &str = r#"{ at = "20%", do = "steer" }, { at = "100%", do = "ask" }"#;
 
 pub(super) fn tool() -> Wants {
-    let call = ToolCall { tool: "Bash".to_owned(), digest: "d".to_owned(), short: "make".to_owned(), judged: None };
+    let call = ToolCall {
+        tool: "Bash".to_owned(),
+        digest: "d".to_owned(),
+        short: "make".to_owned(),
+        judged: None,
+        call: None,
+    };
     Wants::Tool(call)
 }
 

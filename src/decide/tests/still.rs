@@ -15,7 +15,7 @@ fn call(digest: &str) -> Wants {
     let verb = GateVerb::Ask { wait: Duration::from_secs(900), otherwise: Refusal::Deny };
     let judged = Judged { rule: "leaves".to_owned(), verb, because: "`leaves`".to_owned(), would: false };
     let (tool, short) = ("Bash".to_owned(), format!("git push {digest}"));
-    Wants::Tool(ToolCall { tool, digest: digest.to_owned(), short, judged: Some(judged) })
+    Wants::Tool(ToolCall { tool, digest: digest.to_owned(), short, judged: Some(judged), call: None })
 }
 
 /// Its tools ask, its requests do not.

@@ -18,6 +18,7 @@ use crate::process;
 use super::session::{self, Over, Place, Reading, Stood};
 use super::standing::Stops;
 use super::told;
+use super::unasked;
 use super::worked::{self, Look};
 use super::{Alone, CALL, Call, How, Kept, REQUEST, Told};
 use crate::supervise::answer::NotTaken;
@@ -68,6 +69,7 @@ impl Alone<'_> {
             // What was spent before counts all the same.
             queue.extend(stood.alterations(call, governor.enforces()));
             queue.extend(stood.untold(call, governor.enforces()));
+            queue.extend(stood.ran.drain(..).map(|ran| unasked::input(call, ran)));
             if kept.is_none() && !*late {
                 let billing = stood.own(call).and_then(|own| own.billing);
                 queue.extend(asks(call, governor, (tier.as_ref(), billing), *asks_first));

@@ -11,6 +11,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 mod told;
+mod unasked;
 mod worked;
 mod written;
 

@@ -15,12 +15,14 @@ use crate::import::{self, Named, Session, Told};
 use crate::ledger::{Ended, Holder, Ledger, LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
 use crate::model::{Event, ProcessIdentity, Response, ThreadId, Timestamp};
+use crate::rollout::RanTool;
 use crate::supervise::at_gate::asked;
 use crate::supervise::sessions::Alteration;
 use crate::supervise::told::lacks;
 use crate::tail::Fingerprint;
 
 use super::standing::{From, Standing, Stops};
+use super::unasked::RanTools;
 use super::written::{self, Found, Written};
 use super::{Call, told};
 
@@ -42,6 +44,8 @@ pub(super) struct Read {
     pub(super) told: Told,
     /// At least so far.
     pub(super) upto: Fingerprint,
+    /// What of it is new of tools that ran.
+    ran: RanTools,
 }
 
 /// The threads of the run, by what earlier hooks left.
@@ -128,7 +132,8 @@ impl Reading {
                 self.alters(thread, &found.name, Some(Alteration::Foreign));
             }
             self.read.retain(|read| read.thread != *thread);
-            self.read.push(Read { thread: thread.clone(), told, upto });
+            let ran = RanTools::of(found, known, upto.size).map_err(failed)?;
+            self.read.push(Read { thread: thread.clone(), told, upto, ran });
         }
         Ok(())
     }
@@ -160,6 +165,8 @@ pub(super) struct Stood {
     pub(super) seen: Vec<EventKind>,
     /// What was done to its files, told for the first time.
     altered: Vec<String>,
+    /// Tools that ran without asking.
+    pub(super) ran: Vec<RanTool>,
 }
 
 /// What this run has not counted of what a file tells from its beginning once more. A response without a name is known
@@ -274,8 +281,8 @@ impl Stood {
 ///
 /// What another Codex has gone on with stays its own where this hook comes `late`.
 pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading, late: bool) -> Result<Stood, LedgerError> {
-    let mut stood =
-        Stood { threads: known(&turn.attended(&call.run)?)?, news: Vec::new(), seen: Vec::new(), altered: Vec::new() };
+    let threads = known(&turn.attended(&call.run)?)?;
+    let mut stood = Stood { threads, news: Vec::new(), seen: Vec::new(), altered: Vec::new(), ran: Vec::new() };
     let own = call.input.thread();
     if call.input.has_no_file() && !stood.threads.iter().any(|(thread, _)| *thread == own) {
         let billing = Some(told::billing_of(call));
@@ -284,7 +291,7 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading, late: bool)
     }
     stood.is_altered(reading);
     for read in &reading.read {
-        let Read { thread, told, upto } = read;
+        let Read { thread, told, upto, ran } = read;
         let place = stood.threads.iter().position(|(known, _)| known == thread);
         let fresh = || (thread.clone(), Standing::new(told.file.path.clone(), call.codex));
         if place.is_none() {
@@ -298,6 +305,7 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading, late: bool)
             stood.seen.extend((cut_off && standing.is_unanswered()).then(|| told::cut_off(thread, standing)));
             standing.taken_over(call.codex);
         }
+        stood.ran.extend(standing.ran(thread, ran));
         let read_further = standing.file.as_ref().is_some_and(|read| read.id == upto.id && read.size > upto.size);
         if !read_further || reading.altered.iter().any(|(altered, _)| altered == thread) {
             let mut news = match standing.read(read) {
@@ -322,6 +330,7 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading, late: bool)
         }
         stood.seen.extend((is_anothers && standing.is_unanswered()).then(|| told::cut_off(&own, standing)));
         standing.taken_over(call.codex);
+        standing.asks(call);
         if !spends(call.event) && may_wait(call.event) {
             standing.phase = Phase::Idle;
         }

@@ -13,6 +13,7 @@ use crate::tail::Fingerprint;
 use crate::usage::pairing::Pairing;
 
 use super::session::Read;
+use super::unasked::ToolsAsked;
 use super::worked::Worked;
 use super::written::Before;
 
@@ -92,6 +93,9 @@ pub(super) struct Standing {
     /// A tool of it was refused to stop its Codex, which ends before anything more is asked.
     #[serde(default)]
     pub(super) stops: Option<Stops>,
+    /// The tools that have asked.
+    #[serde(default)]
+    pub(super) asked: ToolsAsked,
 }
 
 /// A stop that waits for the tools under way.
@@ -133,6 +137,7 @@ impl Standing {
             barred: None,
             worked: None,
             stops: None,
+            asked: ToolsAsked::default(),
         }
     }
 
@@ -178,6 +183,7 @@ impl Standing {
                 untold: None,
                 barred: None,
                 stops: None,
+                asked: ToolsAsked::default(),
                 ..self.clone()
             };
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::{AgentName, FileId, PlanWindow, ThreadId, Timestamp};
-use crate::rollout::{self, Deed, SessionName};
+use crate::rollout::{self, Deed, RanTool, SessionName};
 use crate::supervise::working::Deeds;
 use crate::tail::cursor::LONGEST_LINE;
 use crate::tail::session::{home_of, name_is_older, name_of};
@@ -27,6 +27,8 @@ pub(in crate::supervise) enum Reading {
     },
     /// The agent did something.
     Did(AgentName, Deed),
+    /// A tool of the thread's ran that is one of those that ask first.
+    Ran(AgentName, FileId, RanTool),
     /// A thread's model can read so many tokens at once.
     Window(AgentName, ThreadId, u64),
     /// How much of the plan's own limits is used.
@@ -249,6 +251,7 @@ impl Session {
             self.meter.rewind();
         }
         let seen_before = self.last_deed.filter(|_| rewinds);
+        let file_id = self.id();
         let Self { agent, home, file, meter, told, phase, rests, counting, deeds, last_deed, window, plan, .. } = self;
         let on_line = |position: u64, line: &[u8]| {
             *rests = false;
@@ -275,6 +278,12 @@ impl Session {
             {
                 *last_deed = (*last_deed).max(Some(deed.at));
                 readings.push(Reading::Did(agent.clone(), deed));
+            }
+            if let Some(tool) = rollout::ran(line)
+                && (position >= counting.grown_from || tool.at >= counting.from)
+                && meter.thread() == Some(&tool.thread)
+            {
+                readings.push(Reading::Ran(agent.clone(), file_id, tool));
             }
             if meter.window() != *window {
                 *window = meter.window();

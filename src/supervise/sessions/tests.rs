@@ -35,6 +35,7 @@ fn tally(read: Vec<(FileId, Reads)>) -> (Vec<u64>, u64) {
             Reading::Skipped { lines, .. } => skipped += lines,
             Reading::Thread(_)
             | Reading::Did(..)
+            | Reading::Ran(..)
             | Reading::Window(..)
             | Reading::Plan(..)
             | Reading::Altered { .. }
@@ -207,6 +208,7 @@ mod altered {
                     }
                     Reading::Thread(_)
                     | Reading::Did(..)
+                    | Reading::Ran(..)
                     | Reading::Window(..)
                     | Reading::Plan(..)
                     | Reading::Phase(_)
