@@ -6,6 +6,7 @@
 
 pub mod consult;
 mod defaults;
+mod entropy;
 mod hooks;
 pub mod installed;
 mod invocation;

@@ -1,11 +1,14 @@
 //! Pure. Takes secrets out of a text before it is written down.
 //!
-//! A net, not a proof: it knows the common shapes of keys, and names that say that their value is secret.
+//! A net, not a proof: it knows the common shapes of keys, names that say that their value is secret, and long words that
+//! chance seems to have made.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
+
+use super::entropy;
 
 /// What stands where a secret was.
 pub const REDACTED: &str = "<redacted>";
@@ -206,7 +209,23 @@ pub fn redact(text: &str) -> String {
         replace(&mut text, &NETRC, |found| format!("{}{REDACTED}", found.get(1).map_or("", |kept| kept.as_str())));
         replace(&mut text, &NAMED, named);
     }
-    text.into_owned()
+    without_keys(text.into_owned())
+}
+
+/// Without keys of no known shape.
+fn without_keys(text: String) -> String {
+    let keys = entropy::keys(&text);
+    if keys.is_empty() {
+        return text;
+    }
+    let (mut safe, mut from) = (String::with_capacity(text.len()), 0);
+    for (start, end) in keys {
+        safe.push_str(text.get(from..start).unwrap_or_default());
+        safe.push_str(REDACTED);
+        from = end;
+    }
+    safe.push_str(text.get(from..).unwrap_or_default());
+    safe
 }
 
 fn replace(text: &mut Cow<'_, str>, pattern: &Regex, with: impl Fn(&Captures<'_>) -> String) {
