@@ -87,7 +87,8 @@ pub fn judge(rules: &[Gate], call: &ToolCall<'_>) -> Option<GateVerdict> {
 pub fn concerns(rules: &[Gate], tool: &str, value: &dyn Fn(&Dimension) -> Option<String>) -> bool {
     let is_about = |gate: &Gate| {
         let meets = |pattern: &GlobMatcher| pattern.is_match(tool) || pattern.is_match(own_name(tool));
-        gate.tools.is_empty() || gate.tools.iter().any(meets)
+        let has_commands = tool != PATCH || !gate.is_on_commands();
+        has_commands && (gate.tools.is_empty() || gate.tools.iter().any(meets))
     };
     let applies = |gate: &Gate| {
         let holds = |(dimension, patterns): &(Dimension, Vec<GlobMatcher>)| {
@@ -140,8 +141,8 @@ fn reason(gate: &Gate, call: &ToolCall<'_>, reading: Option<&Reading>) -> Option
         }
     }
     let mut reasons = Vec::new();
-    if !gate.wanted.is_empty() || !gate.arguments.is_empty() || !gate.except.is_empty() {
-        reasons.push(command::because(reading?, &gate.wanted, &gate.arguments, &gate.except)?);
+    if gate.is_on_commands() {
+        reasons.push(command::because(reading?, &gate.wanted, &gate.arguments, gate.exceptions())?);
     }
     if !gate.paths.is_empty() {
         reasons.push(touched(gate, call, hands_on || call.tool == PATCH)?);
@@ -317,6 +318,49 @@ mod tests {
             because("args = [\"--no-verify\"]", &call("Bash", Some("git commit --no-verify"), &[])).as_deref(),
             Some("`g`: `git commit --no-verify` with `--no-verify`")
         );
+    }
+
+    #[test]
+    fn what_surely_has_an_argument_may_be_let_past() {
+        let push = "match = \"git push*\"\nnot_args = [\"--dry-run\", [\"-n\", \"origin\"]]";
+        let both = "match = \"*publish*\"\nnot = \"cargo *\"\nnot_args = \"--dry-run\"";
+        let all = "not_args = \"--help\"";
+        for (rule, line, met) in [
+            (push, "git push origin main", true),
+            (push, "git push origin main --dry-run", false),
+            (push, "git push origin -n", false),
+            (push, "git push -n origin", true),
+            (push, "git push -n other", true),
+            (push, "git push --dry-run $x", true),
+            (push, "git push --dry-run && git push", true),
+            (push, "git push --dry-run && eval \"$x\"", true),
+            (both, "cargo publish --dry-run", false),
+            (both, "cargo publish", true),
+            (both, "npm publish --dry-run", true),
+            (all, "git push --help", false),
+            (all, "ls", true),
+        ] {
+            assert_eq!(because(rule, &call("Bash", Some(line), &[])).is_some(), met, "{rule}: {line}");
+        }
+    }
+
+    #[test]
+    fn a_gate_concerns_the_tools_that_it_names() {
+        for (rule, tool, expected) in [
+            ("tool = \"Bash\"\nmatch = \"git push*\"", "Bash", true),
+            ("match = \"git push*\"", "Bash", true),
+            ("match = \"git push*\"", "apply_patch", false),
+            ("paths = \"src/*\"", "apply_patch", true),
+            ("tool = \"mcp__*\"", "Bash", false),
+            ("tool = \"spawn_agent\"", "collaborationspawn_agent", true),
+            ("cost_above = \"1 usd\"", "Bash", false),
+            ("tool = \"Bash\"\nmode = \"observe\"", "Bash", false),
+            ("only = { branch = \"main\" }", "Bash", true),
+            ("only = { branch = \"other\" }", "Bash", false),
+        ] {
+            let rules = gates(&format!("[[gate]]\nname = \"g\"\ndo = \"deny\"\n{rule}\n"));
+            assert_eq!(concerns(&rules, tool, &on_main), expected, "{rule} {tool}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use globset::GlobMatcher;
 
 pub use super::alert::{Act, Alert, Evidence, Trigger};
-use super::command::{ArgumentSet, CommandPattern};
+use super::command::{ArgumentSet, CommandPattern, Exceptions};
 pub use super::governor::GovernorModel;
 pub use super::limit_key::LimitKey;
 pub use super::models::{Models, Rung, Unpriced};
@@ -242,6 +242,8 @@ pub struct Gate {
     pub arguments: Vec<ArgumentSet>,
     /// Commands that are let past, where all of the command line is understood.
     pub except: Vec<CommandPattern>,
+    /// And those that surely have all arguments of one of these sets; empty: whatever they have.
+    pub except_arguments: Vec<ArgumentSet>,
     /// A patch touches a file that matches one of these; empty: whatever it touches.
     pub paths: Vec<GlobMatcher>,
     /// The model that calls the tool; empty: any.
@@ -263,11 +265,17 @@ impl Gate {
     /// tools.
     pub fn is_on_requests(&self) -> bool {
         let of_tools = !(self.tools.is_empty() && self.paths.is_empty());
-        self.cost_above.is_some()
-            && !of_tools
-            && self.wanted.is_empty()
-            && self.arguments.is_empty()
-            && self.except.is_empty()
+        self.cost_above.is_some() && !of_tools && !self.is_on_commands()
+    }
+
+    /// It looks at commands.
+    pub fn is_on_commands(&self) -> bool {
+        !self.wanted.is_empty() || !self.arguments.is_empty() || !self.exceptions().are_none()
+    }
+
+    /// What it lets past.
+    pub fn exceptions(&self) -> Exceptions<'_> {
+        Exceptions { commands: &self.except, arguments: &self.except_arguments }
     }
 }
 

@@ -245,6 +245,11 @@ fn write_gate(out: &mut String, gate: &Gate) -> fmt::Result {
     if !gate.except.is_empty() {
         writeln!(out, "  but not, where all is understood, {}", commands(&gate.except))?;
     }
+    if !gate.except_arguments.is_empty() {
+        let those = if gate.except.is_empty() { "  but not, where all is understood, those " } else { "    " };
+        let sets = joined(gate.except_arguments.iter().map(ToString::to_string), ", ");
+        writeln!(out, "{those}that surely have, among their arguments, {sets}")?;
+    }
     if !gate.paths.is_empty() {
         writeln!(out, "  files {}", patterns(&gate.paths))?;
     }

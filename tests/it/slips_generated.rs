@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, TestError, TestRunner};
 
-use govern::policy::command::{self, CommandPattern};
+use govern::policy::command::{self, CommandPattern, Exceptions};
 use govern::shell::{CommandLine, Reading};
 
 /// All programs that the generated ones find, beside `git`.
@@ -89,7 +89,13 @@ fn timeout() -> PathBuf {
 fn is_asked_about(program: &str) -> bool {
     let wanted = [CommandPattern::new("git push*")];
     let except = [CommandPattern::new("git push --dry-run*")];
-    command::because(&Reading::of(CommandLine::Text(program)), &wanted, &[], &except).is_some()
+    command::because(
+        &Reading::of(CommandLine::Text(program)),
+        &wanted,
+        &[],
+        Exceptions { commands: &except, arguments: &[] },
+    )
+    .is_some()
 }
 
 /// Tries programs until one pushes that nobody was asked about; gives how many have pushed, and of how many.

@@ -1,4 +1,4 @@
-//! Pure. `args` of a `[[gate]]`: patterns on arguments, each alone or several that stand together.
+//! Pure. `args` and `not_args` of a `[[gate]]`: patterns on arguments, each alone or several that stand together.
 
 use toml::Spanned;
 use toml::de::DeValue;
@@ -9,27 +9,30 @@ use crate::policy::table::{Placed, Table, Text, as_text, wrong_type};
 
 use super::{pattern, regular};
 
-const EXAMPLE: &str = "[\"-f\", \"--force*\"]";
 /// Nobody writes more by hand.
 const MOST_ITEMS: usize = 100;
 
+fn example(key: &str) -> &'static str {
+    if key == "args" { "[\"-f\", \"--force*\"]" } else { "[\"--dry-run\", \"-n\"]" }
+}
+
 /// The sets of arguments, if the key is there; an empty list could never be met.
-pub(super) fn check(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Vec<ArgumentSet>>> {
-    let Placed { value: items, span } = table.one_or_more("args", MOST_ITEMS, notes)?;
+pub(super) fn check(table: &Table<'_>, key: &'static str, notes: &mut Notes) -> Option<Placed<Vec<ArgumentSet>>> {
+    let Placed { value: items, span } = table.one_or_more(key, MOST_ITEMS, notes)?;
     if items.is_empty() {
-        let hint = format!("write `args = {EXAMPLE}`, or leave it out");
-        notes.refuse(&span, "`args` is empty", hint);
+        let hint = format!("write `{key} = {}`, or leave it out", example(key));
+        notes.refuse(&span, format!("`{key}` is empty"), hint);
     }
-    let sets = items.into_iter().filter_map(|item| set(item, notes)).collect();
+    let sets = items.into_iter().filter_map(|item| set(item, key, notes)).collect();
     Some(Placed { value: sets, span })
 }
 
 /// One argument, or a list of arguments that stand together.
-fn set(item: &Spanned<DeValue<'_>>, notes: &mut Notes) -> Option<ArgumentSet> {
+fn set(item: &Spanned<DeValue<'_>>, key: &str, notes: &mut Notes) -> Option<ArgumentSet> {
     let members: Vec<&Spanned<DeValue<'_>>> = match item.get_ref() {
         DeValue::Array(members) if members.is_empty() => {
             let hint = "write the arguments that stand together, such as `[\"-r\", \"-f\"]`";
-            notes.refuse(&item.span(), "a list in `args` is empty", hint);
+            notes.refuse(&item.span(), format!("a list in `{key}` is empty"), hint);
             return None;
         }
         DeValue::Array(members) => members.iter().collect(),
@@ -38,14 +41,14 @@ fn set(item: &Spanned<DeValue<'_>>, notes: &mut Notes) -> Option<ArgumentSet> {
     let mut patterns = Vec::new();
     for member in members {
         match as_text(member) {
-            Some(text) => patterns.extend(argument(&text, notes)),
-            None => wrong_type("args", member, "a list of texts, or of lists of texts", EXAMPLE, notes),
+            Some(text) => patterns.extend(argument(&text, key, notes)),
+            None => wrong_type(key, member, "a list of texts, or of lists of texts", example(key), notes),
         }
     }
     (!patterns.is_empty()).then_some(ArgumentSet(patterns))
 }
 
-fn argument(text: &Text<'_>, notes: &mut Notes) -> Option<ArgumentPattern> {
+fn argument(text: &Text<'_>, key: &str, notes: &mut Notes) -> Option<ArgumentPattern> {
     let written = pattern::bounded(text, notes)?;
     let words: Vec<&str> = written.split_whitespace().collect();
     match words.as_slice() {
@@ -53,7 +56,7 @@ fn argument(text: &Text<'_>, notes: &mut Notes) -> Option<ArgumentPattern> {
             notes.refuse(
                 &text.span,
                 "the pattern is empty",
-                format!("write one argument, such as in `args = {EXAMPLE}`"),
+                format!("write one argument, such as in `{key} = {}`", example(key)),
             );
             None
         }
@@ -61,7 +64,11 @@ fn argument(text: &Text<'_>, notes: &mut Notes) -> Option<ArgumentPattern> {
             if let Some(what) = regular::in_command(written) {
                 regular::warn(text, what, notes);
             } else if words == ["*"] {
-                notes.warn(&text.span, "`*` is any argument at all", "leave `args` out, or name the arguments");
+                notes.warn(
+                    &text.span,
+                    "`*` is any argument at all",
+                    format!("leave `{key}` out, or name the arguments"),
+                );
             }
             Some(ArgumentPattern::new(written))
         }

@@ -23,6 +23,7 @@ const KEYS: Keys = Keys {
         "match",
         "args",
         "not",
+        "not_args",
         "paths",
         "model",
         "only",
@@ -61,7 +62,8 @@ pub(super) fn check(
     let tools = tools(table, notes);
     let wanted = commands(table, "match", "[\"git push*\"]", notes);
     let except = commands(table, "not", "[\"git push --dry-run*\"]", notes);
-    let arguments = arguments::check(table, notes);
+    let arguments = arguments::check(table, "args", notes);
+    let except_arguments = arguments::check(table, "not_args", notes);
     let read_paths = |texts: &Placed<Vec<Text<'_>>>, notes: &mut Notes| {
         holds::paths(texts, notes);
         pattern::globs_as_written(texts, notes)
@@ -73,10 +75,13 @@ pub(super) fn check(
     let verb = verb(table, notes);
     let mode = super::mode(table, notes);
     let of_commands = [wanted.as_ref().map(|it| &it.span), arguments.as_ref().map(|it| &it.span)];
-    let of_commands = of_commands.into_iter().flatten().next().or(except.as_ref().map(|it| &it.span));
+    let of_exceptions = [except.as_ref().map(|it| &it.span), except_arguments.as_ref().map(|it| &it.span)];
+    let of_commands = of_commands.into_iter().chain(of_exceptions).flatten().next();
     tools_fit(tools.as_ref(), of_commands, paths.as_ref(), notes);
     holds::everything(table, notes);
-    exceptions_fit(wanted.as_ref(), except.as_ref(), notes);
+    if except_arguments.is_none() {
+        exceptions_fit(wanted.as_ref(), except.as_ref(), notes);
+    }
     let name = name?;
     let name = Placed { value: GateName::new(name.value), span: name.span };
     let gate = verb.map(|verb| Gate {
@@ -85,6 +90,7 @@ pub(super) fn check(
         wanted: values(wanted),
         arguments: values(arguments),
         except: values(except),
+        except_arguments: values(except_arguments),
         paths: values(paths),
         models: values(models),
         only,

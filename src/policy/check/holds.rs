@@ -6,7 +6,7 @@ use crate::policy::table::{Placed, Table, Text};
 use super::regular;
 
 /// What makes a gate one on something. The rest says what it does.
-const CONDITIONS: [&str; 8] = ["tool", "match", "args", "not", "paths", "model", "only", "cost_above"];
+const CONDITIONS: [&str; 9] = ["tool", "match", "args", "not", "not_args", "paths", "model", "only", "cost_above"];
 
 /// Folders at the root of a machine, which people mean when they write a whole path.
 const ROOTS: [&str; 22] = [

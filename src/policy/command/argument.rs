@@ -24,6 +24,22 @@ impl ArgumentSet {
     pub(super) fn may_match<'a>(&self, arguments: impl Iterator<Item = &'a [Piece]> + Clone) -> bool {
         self.0.iter().all(|pattern| arguments.clone().any(|argument| pattern.may_match(argument)))
     }
+
+    /// Each of them surely is among these arguments: as it is written, before a `--`, and not right behind an option, whose
+    /// value it may be. None is taken back (`--no-dry-run`, `--dry-run false`).
+    pub(super) fn surely_matches<'a>(&self, arguments: impl Iterator<Item = &'a [Piece]>) -> bool {
+        let text = |argument: &[Piece]| argument.iter().map(|piece| piece.character()).collect::<Option<String>>();
+        let Some(words) = arguments.map(text).collect::<Option<Vec<String>>>() else { return false };
+        let words: Vec<&str> = words.iter().map(String::as_str).take_while(|word| *word != "--").collect();
+        let before = std::iter::once("").chain(words.iter().copied());
+        let after = words.iter().copied().skip(1).chain([""]);
+        let is_by_itself = |(before, after): (&str, &str)| {
+            (!before.starts_with('-') || before.contains('=')) && !["false", "no", "off", "0", "none"].contains(&after)
+        };
+        let around = words.iter().zip(before.zip(after));
+        let by_itself: Vec<&str> = around.filter(|(_, around)| is_by_itself(*around)).map(|(word, _)| *word).collect();
+        self.0.iter().all(|pattern| by_itself.iter().any(|word| pattern.is(word)) && !pattern.is_taken_back(&words))
+    }
 }
 
 impl ArgumentPattern {
@@ -34,6 +50,16 @@ impl ArgumentPattern {
         let long = text.strip_prefix("--").filter(|name| !name.is_empty());
         let written_out = |name: &str| name.split(['*', '?']).next().map(|name| format!("--{name}"));
         Self { whole: CommandPattern::new(text), letter, long: long.and_then(written_out) }
+    }
+
+    /// It is this word, as it is written.
+    fn is(&self, word: &str) -> bool {
+        self.whole.may_match(&word.chars().map(Piece::Character).collect::<Vec<_>>())
+    }
+
+    fn is_taken_back(&self, words: &[&str]) -> bool {
+        let taken = |long: &String| long.strip_prefix("--").map(|name| format!("--no-{name}"));
+        self.long.as_ref().and_then(taken).is_some_and(|no| words.iter().any(|word| word.starts_with(&no)))
     }
 
     fn may_match(&self, argument: &[Piece]) -> bool {
@@ -113,6 +139,34 @@ mod tests {
         ] {
             assert_eq!(met(&[pattern], line), expected, "{pattern} in {line}");
         }
+    }
+
+    #[test]
+    fn what_is_let_past_for_an_argument_surely_has_it() {
+        let met = |set: &[&str], line: &str| {
+            let set = ArgumentSet(set.iter().map(|text| ArgumentPattern::new(text)).collect());
+            set.surely_matches(Reading::of(CommandLine::Text(line)).commands()[0].arguments())
+        };
+        for (line, expected) in [
+            ("git push --dry-run", true),
+            ("git push origin main --dry-run", true),
+            ("git push --dry-run --force origin", true),
+            ("git push --push-option=x --dry-run", true),
+            ("git push --push-option --dry-run", false),
+            ("git push -- --dry-run", false),
+            ("git push --dry-run --no-dry-run", false),
+            ("npm publish --dry-run false", false),
+            ("npm publish --dry-run ./x", true),
+            ("git push --dry", false),
+            ("git push --dry-run=false", false),
+            ("git push \"--dry-run\"", true),
+            ("git push $x", false),
+            ("git push --dry-run $x", false),
+        ] {
+            assert_eq!(met(&["--dry-run"], line), expected, "{line}");
+        }
+        assert!(met(&["-n"], "git push -n") && !met(&["-n"], "git push -on"));
+        assert!(met(&["-n", "origin"], "git push origin -n") && !met(&["-n", "origin"], "git push -n"));
     }
 
     #[test]

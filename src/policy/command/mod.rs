@@ -12,14 +12,39 @@ use crate::shell::{Command, Reading};
 pub use argument::{ArgumentPattern, ArgumentSet};
 pub use pattern::CommandPattern;
 
+/// Commands that are let past: those that match one of the patterns, and have the arguments of one of the sets; where there
+/// are none of either, whatever they are, or have.
+#[derive(Clone, Copy, Debug)]
+pub struct Exceptions<'a> {
+    /// Patterns on the command.
+    pub commands: &'a [CommandPattern],
+    /// Arguments that it surely has.
+    pub arguments: &'a [ArgumentSet],
+}
+
+impl Exceptions<'_> {
+    /// None at all.
+    pub fn are_none(self) -> bool {
+        self.commands.is_empty() && self.arguments.is_empty()
+    }
+
+    fn has(self, command: &Command) -> bool {
+        let is = |pattern: &CommandPattern| may_match(command, pattern);
+        let with = |set: &ArgumentSet| set.surely_matches(command.arguments());
+        !self.are_none()
+            && (self.commands.is_empty() || self.commands.iter().any(is))
+            && (self.arguments.is_empty() || self.arguments.iter().any(with))
+    }
+}
+
 /// Why the command line is one that is meant by `wanted` and not by `except`, for a person; `None` if it is not.
 /// It is meant if *any* of its commands may match a pattern of `wanted` (all do, where that is empty), has the arguments
-/// of a set, and matches no pattern of `except`. These only count where the whole line is understood.
+/// of a set, and is none of `except`. These only count where the whole line is understood.
 pub fn because(
     reading: &Reading,
     wanted: &[CommandPattern],
     arguments: &[ArgumentSet],
-    except: &[CommandPattern],
+    except: Exceptions<'_>,
 ) -> Option<String> {
     let is_clear = reading.doubts().is_empty()
         && reading.commands().iter().all(|command| command.is_known() || command.is_carried());
@@ -28,7 +53,7 @@ pub fn because(
         let pattern = wanted.iter().find(|pattern| may_match(command, pattern));
         let is_meant =
             if wanted.is_empty() { !command.only_starts() && !command.is_carried() } else { pattern.is_some() };
-        let is_excepted = is_clear && except.iter().any(|pattern| may_match(command, pattern));
+        let is_excepted = is_clear && except.has(command);
         let set = arguments.iter().find(|set| set.may_match(command.arguments()));
         let is_meant = is_meant && (arguments.is_empty() || set.is_some());
         if is_meant && !is_excepted {

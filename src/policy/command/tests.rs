@@ -10,8 +10,11 @@ fn patterns(patterns: &[&str]) -> Vec<CommandPattern> {
 }
 
 fn because(wanted: &[&str], except: &[&str], command: &str) -> Option<String> {
-    super::because(&Reading::of(CommandLine::Text(command)), &patterns(wanted), &[], &patterns(except))
+    let except = Exceptions { commands: &patterns(except), arguments: &[] };
+    super::because(&Reading::of(CommandLine::Text(command)), &patterns(wanted), &[], except)
 }
+
+const NONE: Exceptions<'_> = Exceptions { commands: &[], arguments: &[] };
 
 /// What the commands of a line are, as a person is shown them.
 fn commands(command: &str) -> Vec<String> {
@@ -181,7 +184,7 @@ fn reasons_say_what_is_certain_and_what_may_be() {
 fn words_that_no_shell_reads_mean_themselves() {
     let met = |words: &[&str]| {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        super::because(&Reading::of(CommandLine::Words(&words)), &patterns(&["git push*"]), &[], &[]).is_some()
+        super::because(&Reading::of(CommandLine::Words(&words)), &patterns(&["git push*"]), &[], NONE).is_some()
     };
     assert!(met(&["git", "push"]) && met(&["bash", "-lc", "x; git push"]) && met(&["git", "-C", "a b", "push"]));
     assert!(!met(&["echo", "$(git push)"]) && !met(&["git", "$x"]) && !met(&[]));

@@ -380,6 +380,8 @@ fn arguments_that_say_nothing_are_told() {
             "add `Bash` to `tool`",
         ),
         (gate("args = [\"-f\", \"+*\", [\"-r\", \"-d\"]]"), "", ""),
+        (gate("not_args = \"*\""), "`*` is any argument at all", "leave `not_args` out"),
+        (gate("match = \"git push*\"\nnot = \"git push*\"\nnot_args = [\"--dry-run\", \"-n\"]"), "", ""),
     ]);
 }
 
