@@ -99,7 +99,8 @@ impl Process {
 
 /// The command line of a process; empty if it is gone, or is being loaded.
 pub fn command_line(pid: i32) -> Vec<OsString> {
-    let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut bytes = Vec::new();
+    tree::slurp(Path::new(&format!("/proc/{pid}/cmdline")), &mut bytes);
     if bytes.is_empty() {
         return Vec::new();
     }
@@ -226,7 +227,8 @@ pub fn waits_for_input(pid: i32) -> bool {
 
 /// A variable of the environment that a process was started with.
 pub fn environ_var(pid: i32, name: &str) -> Option<OsString> {
-    let bytes = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut bytes = Vec::new();
+    tree::slurp(Path::new(&format!("/proc/{pid}/environ")), &mut bytes);
     bytes.split(|byte| *byte == 0).find_map(|pair| {
         let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
         Some(OsStr::from_bytes(value).to_owned())

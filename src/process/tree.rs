@@ -208,7 +208,7 @@ fn threads(pid: i32, state: State, children: &mut Vec<i32>) -> bool {
     let mut bytes = Vec::new();
     for thread in folder.flatten() {
         let path = thread.path();
-        if still && slurp(&path.join("stat"), &mut bytes) {
+        if still && slurp_line(&path.join("stat"), &mut bytes) {
             still = parse_stat(&bytes).is_none_or(|thread| thread.state.is_still());
         }
         if slurp(&path.join("children"), &mut bytes) {
@@ -240,7 +240,7 @@ fn has_children_files() -> bool {
 /// started. `None` where `/proc` does not tell.
 pub fn last_number() -> Option<u32> {
     let mut bytes = Vec::new();
-    if !slurp(Path::new("/proc/loadavg"), &mut bytes) {
+    if !slurp_line(Path::new("/proc/loadavg"), &mut bytes) {
         return None;
     }
     number(bytes.split(|byte| *byte == b' ').next_back()?)
@@ -255,7 +255,7 @@ pub(super) fn read(pid: i32) -> Option<Process> {
 /// put there by somebody.
 fn read_named(pid: i32) -> Option<(Process, bool)> {
     let mut bytes = Vec::new();
-    if !slurp(Path::new(&format!("/proc/{pid}/stat")), &mut bytes) {
+    if !slurp_line(Path::new(&format!("/proc/{pid}/stat")), &mut bytes) {
         return None;
     }
     let mut process = parse_stat(&bytes).filter(|process| process.identity.pid == pid)?;
@@ -275,7 +275,7 @@ fn tells_of_loading() -> bool {
     static TOLD: OnceLock<bool> = OnceLock::new();
     *TOLD.get_or_init(|| {
         let mut bytes = Vec::new();
-        slurp(Path::new("/proc/self/stat"), &mut bytes);
+        slurp_line(Path::new("/proc/self/stat"), &mut bytes);
         parse_stat(&bytes).is_some_and(|own| own.loaded)
     })
 }
@@ -298,7 +298,7 @@ fn parse_stat(line: &[u8]) -> Option<Process> {
 /// Its controlling terminal is there: of this process alone, whatever its parents have.
 pub(super) fn has_terminal(pid: i32) -> bool {
     let mut bytes = Vec::new();
-    slurp(Path::new(&format!("/proc/{pid}/stat")), &mut bytes)
+    slurp_line(Path::new(&format!("/proc/{pid}/stat")), &mut bytes)
         && terminal_number(&bytes).is_some_and(|number| number != 0)
 }
 
@@ -313,10 +313,23 @@ fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
     std::str::from_utf8(bytes).ok()?.trim().parse().ok()
 }
 
-/// Reads a small file whole; says whether there was one.
-fn slurp(path: &Path, into: &mut Vec<u8>) -> bool {
+/// What is read of a file of `/proc` at once, in bytes: these files do not say how long they are, and this is more than
+/// most of them have.
+const AT_ONCE: usize = 4096;
+
+/// Reads a file of `/proc` whole; says whether there was one.
+pub(super) fn slurp(path: &Path, into: &mut Vec<u8>) -> bool {
+    slurp_until(path, into, |_| false)
+}
+
+/// The same of one that is a single line, which needs no second look for its end.
+fn slurp_line(path: &Path, into: &mut Vec<u8>) -> bool {
+    slurp_until(path, into, |read| read.ends_with(b"\n"))
+}
+
+fn slurp_until(path: &Path, into: &mut Vec<u8>, is_whole: impl Fn(&[u8]) -> bool) -> bool {
     into.clear();
-    into.resize(512, 0);
+    into.resize(AT_ONCE, 0);
     let Ok(mut file) = File::open(path) else {
         into.clear();
         return false;
@@ -334,6 +347,9 @@ fn slurp(path: &Path, into: &mut Vec<u8>) -> bool {
                 into.clear();
                 return false;
             }
+        }
+        if into.get(..filled).is_some_and(&is_whole) {
+            break;
         }
     }
     into.truncate(filled);

@@ -15,6 +15,7 @@ use crate::decide::lifecycle::State;
 use crate::model::ProcessIdentity;
 use crate::process::{self, Role};
 
+use super::seen::Seen;
 use super::supervisor::Supervisor;
 
 /// How often: from its start a Codex needs 150 ms and more to its first request (0.171, a warm machine).
@@ -72,26 +73,27 @@ impl Supervisor {
             return Vec::new();
         }
         // One that hides may be started anywhere in the tree: by a script, or by a tool of a Codex that does not.
-        let mut new = self.codexes();
+        let seen = self.seen();
+        let mut new = seen.codexes();
         new.retain(|(codex, _)| !self.glanced.has_looked_at(codex.identity));
         let mut inputs = self.looked_at(new);
-        inputs.extend(self.handing_away());
-        inputs.extend(self.strangers());
+        inputs.extend(self.handing_away(&seen));
+        inputs.extend(self.strangers(&seen));
         inputs.extend(self.unseen());
         inputs
     }
 
     /// The Codexes of the tree, and their launchers, that hand the work away; each is told of once.
-    pub(super) fn handing_away(&mut self) -> Vec<Input> {
+    pub(super) fn handing_away(&mut self, seen: &Seen) -> Vec<Input> {
         let mut inputs = Vec::new();
-        for (process, agent) in self.owned() {
+        for (process, agent) in &seen.owned {
             if process.is_dead() || !matches!(process.role(), Role::Codex | Role::Launcher) {
                 continue;
             }
             let Some(why) = hands_away(&process.codex_argv()) else { continue };
             if self.glanced.told.insert(process.identity) {
                 let what = format!("codex (process {}): {why}", process.identity.pid);
-                inputs.push(Input::Blind { agent, what });
+                inputs.push(Input::Blind { agent: agent.clone(), what });
             }
         }
         inputs

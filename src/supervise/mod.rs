@@ -22,6 +22,7 @@ mod owners;
 mod perform;
 mod plan;
 mod redraw;
+mod seen;
 mod sessions;
 mod spawned;
 mod strangers;

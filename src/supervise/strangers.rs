@@ -9,6 +9,7 @@ use crate::decide::input::Input;
 use crate::model::{ProcessIdentity, ThreadId};
 use crate::process;
 
+use super::seen::Seen;
 use super::supervisor::Supervisor;
 
 /// The variable by which Codex tells its tools whose they are.
@@ -24,21 +25,20 @@ pub(super) struct Strangers {
 
 impl Supervisor {
     /// Looks at the tools that were started since the last look; each thread that nothing tells of is told of once.
-    pub(super) fn strangers(&mut self) -> Vec<Input> {
-        let owned = self.owned();
-        let tree: Vec<process::Process> = owned.iter().map(|(process, _)| *process).collect();
+    pub(super) fn strangers(&mut self, seen: &Seen) -> Vec<Input> {
+        let tree = || seen.owned.iter().map(|(process, _)| process);
         let codexes: BTreeMap<i32, ProcessIdentity> =
-            process::codex_processes(&tree).iter().map(|codex| (codex.identity.pid, codex.identity)).collect();
-        let parents: BTreeMap<i32, i32> = tree.iter().map(|process| (process.identity.pid, process.parent)).collect();
-        self.strangers.looked_at.retain(|known| tree.iter().any(|process| process.identity == *known));
+            seen.codexes.iter().map(|codex| (codex.identity.pid, codex.identity)).collect();
+        let parents: BTreeMap<i32, i32> = tree().map(|process| (process.identity.pid, process.parent)).collect();
+        self.strangers.looked_at.retain(|known| tree().any(|process| process.identity == *known));
         let mut inputs = Vec::new();
         let mut is_claimed = false;
-        for (process, agent) in owned {
+        for (process, agent) in &seen.owned {
             let pid = process.identity.pid;
             if process.is_dead() || codexes.contains_key(&pid) || self.strangers.looked_at.contains(&process.identity) {
                 continue;
             }
-            let mut above = std::iter::successors(parents.get(&pid), |pid| parents.get(pid)).take(tree.len());
+            let mut above = std::iter::successors(parents.get(&pid), |pid| parents.get(pid)).take(seen.owned.len());
             let Some(codex) = above.find_map(|pid| codexes.get(pid)).copied() else { continue };
             // Looked up first: what it becomes meanwhile is not what was read.
             let is_settled = !process.is_becoming();
@@ -57,7 +57,7 @@ impl Supervisor {
             }
             self.strangers.looked_at.insert(process.identity);
             if !self.knows(&thread) && self.strangers.told.insert(thread.clone()) {
-                inputs.push(Input::Stranger { agent, codex, thread });
+                inputs.push(Input::Stranger { agent: agent.clone(), codex, thread });
             }
         }
         inputs

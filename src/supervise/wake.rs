@@ -13,6 +13,7 @@ use crate::model::AgentName;
 use crate::process::{self, How, LaunchFailure, Missing, Order, Report, Status};
 use crate::tail::locate::codex_home;
 
+use super::seen::Seen;
 use super::supervisor::Supervisor;
 use super::ward::Ward;
 
@@ -20,11 +21,11 @@ impl Supervisor {
     /// Looks through the tree for Codexes: their homes, their files, and flags that hide them.
     pub(super) fn sweep(&mut self) -> Vec<Input> {
         self.sweeps = self.sweeps.saturating_add(1);
-        let codexes = self.codexes();
-        let mut inputs = self.looked_at(codexes);
-        inputs.extend(self.handing_away());
+        let seen = self.seen();
+        let mut inputs = self.looked_at(seen.codexes());
+        inputs.extend(self.handing_away(&seen));
         inputs.extend(self.claim_open());
-        inputs.extend(self.strangers());
+        inputs.extend(self.strangers(&seen));
         inputs.extend(self.unseen());
         inputs.extend(self.full_disk());
         inputs
@@ -178,11 +179,13 @@ impl Supervisor {
         self.owners.sort(tree)
     }
 
+    /// The processes of all agents, and which of them are Codexes.
+    pub(super) fn seen(&mut self) -> Seen {
+        Seen::new(self.owned())
+    }
+
     pub(super) fn codexes(&mut self) -> Vec<(process::Process, AgentName)> {
-        let owned = self.owned();
-        let tree: Vec<process::Process> = owned.iter().map(|(process, _)| *process).collect();
-        let codexes = process::codex_processes(&tree);
-        owned.into_iter().filter(|(process, _)| codexes.contains(process)).collect()
+        self.seen().codexes()
     }
 
     /// The Codexes of an agent whose command has ended.
