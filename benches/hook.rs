@@ -2,8 +2,9 @@
 //!
 //! A stand-in for Codex under a real `govern run` with a limit calls the hooks that govern put into its command line, as
 //! Codex does: by a shell, with the input on stdin, until the output ends. One agent, then twenty with a ledger in
-//! common, at the pace of agents (each calls about eight times a second) and all at the same moment. Beside it, in the same minute: govern's
-//! process alone, the shell alone, and the start of a program that does nothing.
+//! common, at the pace of agents (each calls about eight times a second) and all at the same moment. Between the calls of
+//! each agent: `true`, called by itself and by the same shell with the same words, so that what a call takes is told in its
+//! parts, pair by pair: the start of any process, its shell, and what govern does.
 //! `GOVERN_BENCH_HOOKS` sets how many calls an agent makes.
 #![expect(
     clippy::disallowed_methods,
@@ -15,6 +16,7 @@
     reason = "a benchmark starts processes and prints"
 )]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::symlink;
@@ -44,8 +46,7 @@ fn main() {
     }
     let calls = std::env::var("GOVERN_BENCH_HOOKS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
     println!("milliseconds from the start of a process to the end of its output");
-    println!("                                             p50     p99    most");
-    alone(calls);
+    println!("                                           least     p50     p99    most");
     for (name, agents, together) in
         [("1 agent", 1, false), ("20 agents, each at its pace", 20, false), ("20 agents at one moment", 20, true)]
     {
@@ -54,11 +55,29 @@ fn main() {
     real(10);
 }
 
-fn print(name: &str, mut values: Vec<f64>) -> f64 {
+fn print(name: &str, mut values: Vec<f64>) {
     values.sort_by(f64::total_cmp);
     let at = |percent: usize| values[((values.len() - 1) * percent).div_ceil(100)];
-    println!("{name:<42} {:>6.2} {:>7.2} {:>7.2}   ({} calls)", at(50), at(99), values[values.len() - 1], values.len());
-    at(50)
+    let (least, most) = (values[0], values[values.len() - 1]);
+    println!("{name:<40} {least:>7.2} {:>7.2} {:>7.2} {most:>7.2}   ({} calls)", at(50), at(99), values.len());
+}
+
+/// What of a call is whose, by the medians of the differences within each round.
+fn print_parts(kind: &str, measured: &BTreeMap<String, Vec<f64>>) {
+    let [none, shell, whole] = ["true", "shell", kind].map(|kind| &measured[kind]);
+    let median = |values: &mut dyn Iterator<Item = f64>| {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let start = median(&mut none.iter().copied());
+    let around = median(&mut shell.iter().zip(none).map(|(shell, none)| shell - none));
+    let own = median(&mut whole.iter().zip(shell).map(|(whole, shell)| whole - shell));
+    let ratio = median(&mut whole.iter().zip(shell).map(|(whole, shell)| whole / shell));
+    println!(
+        "  of it: {start:.2} any process, {around:.2} its shell, {own:.2} more than `true` in govern's place \
+         (ratio {ratio:.2})"
+    );
 }
 
 /// Starts it with this input, and waits for the end of its output and of itself.
@@ -79,19 +98,13 @@ fn timed(program: &str, arguments: &[&str], input: &[u8]) -> f64 {
     began.elapsed().as_secs_f64() * 1e3
 }
 
-fn alone(calls: usize) {
-    let times = |program: &str, arguments: &[&str]| (0..calls).map(|_| timed(program, arguments, b"{}")).collect();
-    print("a program that does nothing", times("/bin/true", &[]));
-    print("the shell around it", times("/bin/bash", &["-c", "/bin/true || true"]));
-}
-
 /// So many `govern run` in one ledger, each with a stand-in that calls hooks.
 fn agents_at_once(name: &str, agents: usize, calls: usize, together: bool) {
     let mut world = World::without_codex();
     symlink(std::env::current_exe().unwrap(), world.path("bin/codex")).unwrap();
-    let measured = world.path("measured");
-    fs::create_dir(&measured).unwrap();
-    world.set_env("GOVERN_BENCH_MEASURED", &measured.display().to_string());
+    let times = world.path("measured");
+    fs::create_dir(&times).unwrap();
+    world.set_env("GOVERN_BENCH_MEASURED", &times.display().to_string());
     world.set_env("GOVERN_BENCH_CALLS", &calls.to_string());
     world.set_env("GOVERN_BENCH_TOGETHER", if together { "1" } else { "0" });
     world.policy("[[budget]]\nname = \"day\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"9 usd\"\n");
@@ -101,18 +114,18 @@ fn agents_at_once(name: &str, agents: usize, calls: usize, together: bool) {
     for one in running {
         one.finish().expect_code(0);
     }
-    for (kind, what) in [
-        ("request", "request"),
-        ("answer", "answer told"),
-        ("tool", "tool call"),
-        ("bare", "tool call, govern without its shell"),
-    ] {
-        let mut times = Vec::new();
-        for entry in fs::read_dir(&measured).unwrap().flatten() {
-            let text = fs::read_to_string(entry.path()).unwrap();
-            times.extend(text.lines().filter_map(|line| line.strip_prefix(kind)?.trim().parse::<f64>().ok()));
+    let mut measured: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for entry in fs::read_dir(&times).unwrap().flatten() {
+        for line in fs::read_to_string(entry.path()).unwrap().lines() {
+            let (kind, took) = line.split_once(' ').unwrap();
+            measured.entry(kind.to_owned()).or_default().push(took.parse().unwrap());
         }
-        print(&format!("{name}: {what}"), times);
+    }
+    print(&format!("{name}: `true`"), measured["true"].clone());
+    print(&format!("{name}: a shell that calls `true`"), measured["shell"].clone());
+    for (kind, what) in [("request", "request"), ("answer", "answer told"), ("tool", "tool call")] {
+        print(&format!("{name}: {what}"), measured[kind].clone());
+        print_parts(kind, &measured);
     }
 }
 
@@ -173,10 +186,15 @@ fn call_hooks() {
         told["token_usage"] = usage();
         told.to_string()
     };
-    let words: Vec<&str> = tool.split(" || ").next().unwrap().split('\'').map(str::trim).collect();
-    let bare = ["hook", "pre-tool-use", words[3]];
+    // The same words, with `true` in the place of govern.
+    let shell = tool.replace("\"$g\" hook pre-tool-use", "/bin/true");
+    assert_ne!(shell, tool);
     let mut lines = String::new();
     for call in 0..calls {
+        wait(together);
+        lines += &format!("true {}\n", timed("/bin/true", &[], b"{}"));
+        wait(together);
+        lines += &format!("shell {}\n", timed("/bin/bash", &["-c", &shell], b"{}"));
         wait(together);
         lines += &format!("request {}\n", timed("/bin/bash", &["-c", &request], asked(call).as_bytes()));
         wait(together);
@@ -185,8 +203,6 @@ fn call_hooks() {
         session.write_all(usage_record(&thread, call).as_bytes()).unwrap();
         wait(together);
         lines += &format!("tool {}\n", timed("/bin/bash", &["-c", &tool], input("PreToolUse").to_string().as_bytes()));
-        wait(together);
-        lines += &format!("bare {}\n", timed(words[1], &bare, input("PreToolUse").to_string().as_bytes()));
     }
     let measured = PathBuf::from(variable("GOVERN_BENCH_MEASURED"));
     fs::write(measured.join(std::process::id().to_string()), lines).unwrap();

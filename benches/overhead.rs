@@ -1,9 +1,10 @@
 //! What govern costs, measured on whole processes: `cargo bench --bench overhead`.
 //!
-//! Wall time and CPU of `govern run -- codex exec …` against the bare command, in pairs that alternate which goes first;
+//! Wall time of `govern --version` and `govern run -- true` against `true`, wall time and CPU of `govern run -- codex exec
+//! …` against the bare command, in pairs that alternate which goes first;
 //! the CPU, memory and idleness of govern and its guard; and the delay from a usage record hitting the file to the
 //! signal, beside what waking and one synced line take in the same minute.
-//! `GOVERN_BENCH_PAIRS` and `GOVERN_BENCH_SIGNALS` set how often.
+//! `GOVERN_BENCH_STARTS`, `GOVERN_BENCH_PAIRS` and `GOVERN_BENCH_SIGNALS` set how often.
 #![expect(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
@@ -44,6 +45,7 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
+    starts(often("GOVERN_BENCH_STARTS", 100));
     pairs(often("GOVERN_BENCH_PAIRS", 20));
     own_use();
     signals(often("GOVERN_BENCH_SIGNALS", 200));
@@ -73,6 +75,42 @@ fn once(world: &World, program: &str, arguments: &[&str]) -> (f64, f64) {
     let (cpu_before, started) = (cpu(), Instant::now());
     world.run(program, arguments).expect_code(0);
     (started.elapsed().as_secs_f64() * 1e3, cpu() - cpu_before)
+}
+
+/// What govern takes around nothing: its own start, and a run of `true`, each beside `true` alone.
+fn starts(count: usize) {
+    let world = World::without_codex();
+    let lines: [(&str, &[&str]); 5] = [
+        ("true", &[]),
+        ("govern", &["--version"]),
+        ("govern", &["run", "--quiet", "--", "true"]),
+        ("govern", &["run", "--quiet", "--budget", "5usd", "--", "true"]),
+        ("true", &[]),
+    ];
+    let mut took: Vec<Vec<f64>> = vec![Vec::new(); lines.len()];
+    for round in 0..=count {
+        let mut order: Vec<usize> = (0..lines.len()).collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for at in order {
+            let (program, arguments) = lines[at];
+            let wall = once(&world, program, arguments).0;
+            // The first round warms the caches.
+            if round > 0 {
+                took[at].push(wall);
+            }
+        }
+    }
+    println!("{count} rounds, milliseconds of wall time");
+    println!("{:<42} {:>7} {:>7} {:>18}", "", "least", "median", "ratio to `true`");
+    for (at, (program, arguments)) in lines.iter().enumerate() {
+        let ratio = took[at].iter().zip(&took[0]).map(|(one, none)| one / none).collect();
+        let (ratio, walls) = (percentile(&sorted(ratio), 50), sorted(took[at].clone()));
+        let name = format!("{program} {}", arguments.join(" "));
+        println!("{name:<42} {:>7.2} {:>7.2} {ratio:>18.2}", walls[0], percentile(&walls, 50));
+    }
+    println!();
 }
 
 fn pairs(count: usize) {
