@@ -15,9 +15,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use govern::decide::account::{Leave, SpentQuery, Started};
 use govern::decide::agent::AgentSetup;
-use govern::decide::effect::Ending;
-use govern::decide::input::Phase;
 use govern::decide::lifecycle::State;
+use govern::decide::message::Ending;
+use govern::decide::message::Phase;
 use govern::decide::reach::Nobody;
 use govern::decide::{Before, Books, Effect, Governor, Input, Moment, Setup};
 use govern::model::{

@@ -408,6 +408,19 @@ fn files_of_a_stage_import_one_another_in_no_circle() {
 }
 
 #[test]
+fn messages_know_no_component() {
+    let files: Vec<File> = files().into_iter().filter(|file| !file.is_test).collect();
+    let modules: BTreeSet<String> = files.iter().map(module).collect();
+    let leaf = |name: &str| name.starts_with("decide::message");
+    let mut broken = Vec::new();
+    for file in files.iter().filter(|file| leaf(&module(file))) {
+        let outside = imports_within(file, &modules).into_iter().filter(|import| !leaf(import));
+        broken.extend(outside.map(|import| format!("{}: {import}", file.path.display())));
+    }
+    report("what the governor is told and what it orders is read without knowing how it decides", &broken);
+}
+
+#[test]
 fn what_a_type_does_stands_in_few_files() {
     let mut spread: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in files().iter().filter(|file| !file.is_test) {

@@ -65,8 +65,8 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         unobserved: Rc::new(unobserved.unwrap_or_default()),
     };
     let mut rows = Vec::new();
-    for (index, budget) in policy.budgets.iter().enumerate() {
-        counts.count(index, budget)?;
+    for budget in &policy.budgets {
+        counts.count(budget)?;
         rows.extend(counts.rows(budget)?);
     }
     let mut sub_agents = Vec::new();
@@ -78,7 +78,7 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
             let Some(flags) = resume::flag_policy(ledger, &run.id)? else { continue };
             for budget in &flags.budgets {
                 counts.found.clear();
-                counts.count_run(ledger, usize::MAX, budget, &budget.per, &run)?;
+                counts.count_run(ledger, budget, &budget.per, &run)?;
                 rows.extend(counts.rows(budget)?);
             }
             sub_agents.extend(spawn_standings(ledger, &flags, &run)?);
@@ -156,15 +156,15 @@ struct Found {
 }
 
 impl Counts<'_> {
-    fn count(&mut self, index: usize, budget: &Arc<Budget>) -> Result<()> {
+    fn count(&mut self, budget: &Arc<Budget>) -> Result<()> {
         self.found.clear();
         // What stands there even if nothing was spent: everything together, and who has a limit of its own.
         if budget.only.is_empty() && !matches!(budget.window, Window::Life) {
             match budget.per.as_slice() {
-                [] => self.add(index, budget, &[], &[], 0),
+                [] => self.add(budget, &[], &[], 0),
                 [only] => {
                     for value in budget.limits.keys().filter_map(|key| key.parts().next().flatten()) {
-                        self.add(index, budget, std::slice::from_ref(only), &[Some(value.to_owned())], 0);
+                        self.add(budget, std::slice::from_ref(only), &[Some(value.to_owned())], 0);
                     }
                 }
                 _ => {}
@@ -179,19 +179,19 @@ impl Counts<'_> {
         }
         if matches!(budget.window, Window::Life) {
             for run in self.runs(ledger)? {
-                self.count_run(ledger, index, budget, &dims, &run)?;
+                self.count_run(ledger, budget, &dims, &run)?;
             }
             return Ok(());
         }
         let bounds = budget.window.bounds(self.here.now, self.zone);
-        self.leave_out(index, budget, &dims, |one| bounds.contains(one.at));
+        self.leave_out(budget, &dims, |one| bounds.contains(one.at));
         for (values, spent) in self.spent(ledger, budget, &dims, bounds)? {
-            self.add(index, budget, &dims, &values, spent);
+            self.add(budget, &dims, &values, spent);
         }
         if self.goes_by_lately(bounds.start, bounds.end) {
             let lately = Bounds { start: Some(self.lately()), end: Some(self.here.now) };
             for (values, spent) in self.spent(ledger, budget, &dims, lately)? {
-                self.add_lately(index, budget, &dims, &values, spent);
+                self.add_lately(budget, &dims, &values, spent);
             }
         }
         Ok(())
@@ -228,22 +228,15 @@ impl Counts<'_> {
         Ok(if live.is_empty() { ledger.runs(&RunFilter { limit: Some(1), ..RunFilter::default() })? } else { live })
     }
 
-    fn count_run(
-        &mut self,
-        ledger: &Ledger,
-        index: usize,
-        budget: &Arc<Budget>,
-        dims: &[Dimension],
-        run: &RunInfo,
-    ) -> Result<()> {
-        self.leave_out(index, budget, dims, |one| one.run == run.id);
+    fn count_run(&mut self, ledger: &Ledger, budget: &Arc<Budget>, dims: &[Dimension], run: &RunInfo) -> Result<()> {
+        self.leave_out(budget, dims, |one| one.run == run.id);
         if budget.unit() == Unit::ToolCalls {
-            return self.count_run_calls(ledger, index, budget, dims, run);
+            return self.count_run_calls(ledger, budget, dims, run);
         }
         let query = SumQuery { dims, run: Some(&run.id), ..SumQuery::default() };
         let rows = ledger.sums(&query)?;
         if budget.unit() == Unit::Minutes {
-            return self.count_run_time(ledger, index, budget, dims, run);
+            return self.count_run_time(ledger, budget, dims, run);
         }
         for row in &rows {
             let mut sum = row.sum;
@@ -253,10 +246,10 @@ impl Counts<'_> {
                 let whole = ledger.sums(&SumQuery { dims, thread: Some(&thread), ..SumQuery::default() })?;
                 sum = whole.into_iter().next().map_or(sum, |whole| whole.sum);
             }
-            self.add(index, budget, dims, &row.values, sum.amount(budget.unit()).unwrap_or(0));
+            self.add(budget, dims, &row.values, sum.amount(budget.unit()).unwrap_or(0));
         }
         if rows.is_empty() && dims == [Dimension::Run] {
-            self.add(index, budget, dims, &[Some(run.id.to_string())], 0);
+            self.add(budget, dims, &[Some(run.id.to_string())], 0);
         }
         Ok(())
     }
@@ -265,7 +258,6 @@ impl Counts<'_> {
     fn count_run_time(
         &mut self,
         ledger: &Ledger,
-        index: usize,
         budget: &Arc<Budget>,
         dims: &[Dimension],
         run: &RunInfo,
@@ -293,7 +285,7 @@ impl Counts<'_> {
             *sum = sum.saturating_add(i64::try_from(active.as_millis()).unwrap_or(i64::MAX));
         }
         for (values, sum) in sums {
-            self.add(index, budget, dims, &values, sum);
+            self.add(budget, dims, &values, sum);
         }
         Ok(())
     }
@@ -301,13 +293,12 @@ impl Counts<'_> {
     fn count_run_calls(
         &mut self,
         ledger: &Ledger,
-        index: usize,
         budget: &Arc<Budget>,
         dims: &[Dimension],
         run: &RunInfo,
     ) -> Result<()> {
         if dims == [Dimension::Run] {
-            self.add(index, budget, dims, &[Some(run.id.to_string())], 0);
+            self.add(budget, dims, &[Some(run.id.to_string())], 0);
         }
         for (values, calls) in
             ledger.calls_by(&CallQuery { dims, run: Some(run.id.as_str()), ..CallQuery::default() })?
@@ -319,27 +310,21 @@ impl Counts<'_> {
                 }
                 _ => Vec::new(),
             };
-            self.add(index, budget, dims, &values, whole.first().map_or(calls, |(_, calls)| *calls));
+            self.add(budget, dims, &values, whole.first().map_or(calls, |(_, calls)| *calls));
         }
         Ok(())
     }
 
-    fn place(
-        &self,
-        index: usize,
-        budget: &Arc<Budget>,
-        dims: &[Dimension],
-        values: &[Option<String>],
-    ) -> Option<Account> {
+    fn place(&self, budget: &Arc<Budget>, dims: &[Dimension], values: &[Option<String>]) -> Option<Account> {
         let value = |dimension: &Dimension| {
             let place = dims.iter().position(|known| known == dimension)?;
             values.get(place).cloned().flatten()
         };
-        Account::place(index, budget, self.zone, self.here.now, value)
+        Account::place(budget, self.zone, self.here.now, value)
     }
 
-    fn add(&mut self, index: usize, budget: &Arc<Budget>, dims: &[Dimension], values: &[Option<String>], spent: i64) {
-        if let Some(account) = self.place(index, budget, dims, values) {
+    fn add(&mut self, budget: &Arc<Budget>, dims: &[Dimension], values: &[Option<String>], spent: i64) {
+        if let Some(account) = self.place(budget, dims, values) {
             let found =
                 self.found.entry(account.key.clone()).or_insert(Found { account, unobserved: false, lately: 0 });
             found.account.spent = found.account.spent.saturating_add(spent);
@@ -352,18 +337,12 @@ impl Counts<'_> {
     }
 
     /// Marks what part of the spend of an agent could not be seen of; it stands there even if nothing else was spent.
-    fn leave_out(
-        &mut self,
-        index: usize,
-        budget: &Arc<Budget>,
-        dims: &[Dimension],
-        counts: impl Fn(&Unobserved) -> bool,
-    ) {
+    fn leave_out(&mut self, budget: &Arc<Budget>, dims: &[Dimension], counts: impl Fn(&Unobserved) -> bool) {
         for one in Rc::clone(&self.unobserved).iter().filter(|one| counts(one)) {
             let values: Vec<Option<String>> =
                 dims.iter().map(|dimension| one.get(dimension).map(str::to_owned)).collect();
-            self.add(index, budget, dims, &values, 0);
-            let place = self.place(index, budget, dims, &values);
+            self.add(budget, dims, &values, 0);
+            let place = self.place(budget, dims, &values);
             if let Some(found) = place.and_then(|account| self.found.get_mut(&account.key)) {
                 found.unobserved = true;
             }
@@ -371,15 +350,8 @@ impl Counts<'_> {
     }
 
     /// What was spent lately foretells only for what is shown anyway.
-    fn add_lately(
-        &mut self,
-        index: usize,
-        budget: &Arc<Budget>,
-        dims: &[Dimension],
-        values: &[Option<String>],
-        spent: i64,
-    ) {
-        let place = self.place(index, budget, dims, values);
+    fn add_lately(&mut self, budget: &Arc<Budget>, dims: &[Dimension], values: &[Option<String>], spent: i64) {
+        let place = self.place(budget, dims, values);
         if let Some(found) = place.and_then(|account| self.found.get_mut(&account.key)) {
             found.lately = found.lately.saturating_add(spent);
         }

@@ -170,7 +170,7 @@ impl Earlier {
         if budget.per.iter().any(late) {
             return Ok(0);
         }
-        let account = Account::place(0, budget, policy.timezone, here.now, value);
+        let account = Account::place(budget, policy.timezone, here.now, value);
         let (Some(account), Some(ledger)) = (account, here.ledger()?) else { return Ok(0) };
         Ok(ledger.given(&account.key, account.answered_since())?)
     }

@@ -4,14 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Timestamp;
 
-/// What asks at the gate: one request may ask twice.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// Codex's own id of the request: a retry keeps it (0.171; earlier versions have none).
-    pub request: Option<String>,
-    /// It is a compaction's. 0.171 asks by `PreCompact`, and then by `PreModelRequest`.
-    pub compacts: bool,
-}
+use super::message::Asked;
 
 /// How a thread stands for what was let through of it. It asks for one thing after the other: when it asks once more,
 /// what was let through before was answered, or has failed and none comes. Codex writes a record 2 ms after the answer,

@@ -15,6 +15,7 @@ use crate::policy::rule::May;
 use crate::policy::verdict::Standing;
 
 use super::choice::{Facts, LATELY};
+use super::message::Prompt;
 
 /// An answer is a line; more is none.
 const MOST_BYTES: usize = 4_096;
@@ -29,15 +30,6 @@ const TASK: &str = "You advise `govern`, which keeps coding agents within a budg
     All there is to know stands below: run no command, read no file, ask nothing. \
     Answer with the JSON that was asked for: `choice`; `amount` with its unit, such as \"0.4usd\", for `extend` \
     alone, within its bounds, else null; `reason`: one sentence of at most 200 characters with the figures that decided.";
-
-/// A question, as a model reads it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// What it is told.
-    pub prompt: String,
-    /// The JSON schema of its answer.
-    pub schema: String,
-}
 
 /// What a model chose, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +68,7 @@ fn most(facts: &Facts, may: &May) -> Option<i64> {
 }
 
 /// Puts the question.
-pub(super) fn question(facts: &Facts, standing: &Standing, rule: &Chosen, offers: &[Course]) -> Question {
+pub(super) fn question(facts: &Facts, standing: &Standing, rule: &Chosen, offers: &[Course]) -> Prompt {
     let words: Vec<&str> = offers.iter().map(|course| word(*course)).collect();
     let schema = json!({
         "type": "object",
@@ -88,8 +80,8 @@ pub(super) fn question(facts: &Facts, standing: &Standing, rule: &Chosen, offers
         "required": ["choice", "amount", "reason"],
         "additionalProperties": false,
     });
-    let prompt = format!("{TASK}\n\n{}", figures(facts, standing, rule, offers));
-    Question { prompt, schema: schema.to_string() }
+    let text = format!("{TASK}\n\n{}", figures(facts, standing, rule, offers));
+    Prompt { text, schema: schema.to_string() }
 }
 
 fn figures(facts: &Facts, standing: &Standing, rule: &Chosen, offers: &[Course]) -> Value {

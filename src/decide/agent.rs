@@ -7,14 +7,15 @@ use crate::model::{
     AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, ProcessIdentity, Progress,
     Registration, Response, RunId, Standing, ThreadId, Timestamp, Unit, Verb,
 };
-use crate::policy::rule::Rung;
+use crate::policy::rule::{Rung, StepId};
 
+use super::accounts::ids::AccountId;
 use super::admission::Admission;
+use super::agents::ids::AgentId;
 use super::due::Source;
-use super::effect::{Ending, Question};
 use super::gate::Gate;
-use super::input::Phase;
 use super::lifecycle::{After, Intent, State};
+use super::message::{Ending, Phase, Question};
 use super::observe::Observed;
 use super::pace::{Pace, Throttle};
 use super::room::Room;
@@ -60,6 +61,8 @@ impl AgentSetup {
 /// An agent under way.
 #[derive(Clone, Debug)]
 pub struct Agent {
+    /// Which it is.
+    pub(super) id: AgentId,
     /// What it was started as.
     pub setup: AgentSetup,
     /// How it stands.
@@ -82,20 +85,19 @@ pub struct Agent {
     pub pause: Option<Braked>,
     /// The question to put once it stands still.
     pub question: Option<Hold>,
-    /// The mild steps that were carried out on it, by the account's place: each once. Hard steps
+    /// The mild steps that were carried out on it, by account: each once. Hard steps
     /// are not remembered: one that applies to an agent that works is always carried out.
-    pub fired: BTreeMap<usize, usize>,
-    /// What the governor chose that keeps it working, by the account's place: the step, and how severe it was.
-    pub(super) chosen: BTreeMap<usize, (usize, Verb)>,
+    pub fired: BTreeMap<AccountId, StepId>,
+    /// What the governor chose that keeps it working, by account: the step, and how severe it was.
+    pub(super) chosen: BTreeMap<AccountId, (StepId, Verb)>,
     /// The questions that were answered without lifting the limit: not put again below it.
-    pub settled: BTreeMap<usize, usize>,
+    pub settled: BTreeMap<AccountId, StepId>,
     /// It waits, or waited, until others' requests are answered.
     pub(super) room: Option<Room>,
     /// The first answers of its last runs, the newest first: they foretell its first one.
     pub(super) firsts: Vec<Response>,
-    /// The accounts that its turn began at the end of, by their place: grace is for a turn that began before. `None`
-    /// between turns.
-    pub(super) began_spent: Option<BTreeSet<usize>>,
+    /// The accounts that its turn began at the end of: grace is for a turn that began before. `None` between turns.
+    pub(super) began_spent: Option<BTreeSet<AccountId>>,
     /// It is about to be restarted, whatever is under way: somebody decided so while it was held.
     pub restarting: bool,
     /// The Codexes that it has run, and whether what they spend was seen.
@@ -152,8 +154,9 @@ pub struct Hold {
 
 impl Agent {
     /// An agent that has not started.
-    pub fn new(setup: AgentSetup, pace: Pace) -> Self {
+    pub(super) fn new(id: AgentId, setup: AgentSetup, pace: Pace) -> Self {
         Self {
+            id,
             setup,
             state: State::Waiting,
             attempt: 0,
@@ -322,7 +325,7 @@ impl Agent {
     }
 
     /// A governor model had a person asked about this account: the rule does not take that back.
-    pub(super) fn is_asked_on_advice(&self, account: usize) -> bool {
+    pub(super) fn is_asked_on_advice(&self, account: AccountId) -> bool {
         let hold = self.held.as_ref().or(self.question.as_ref()).filter(|hold| hold.advised);
         hold.is_some_and(|hold| matches!(hold.source, Source::Step { account: of, .. } if of == account))
     }

@@ -1,25 +1,23 @@
 //! Pure. Alerts: once for each crossing, and what they do goes the way of a budget's step.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::event::EventKind;
 use crate::model::run::PLAN_SCOPE;
-use crate::model::{
-    AgentName, Brake, Braked, BudgetKey, BudgetName, PlanWindow, Progress, Quantity, Timestamp, Unit, Verb,
-};
+use crate::model::{Brake, Braked, BudgetKey, BudgetName, PlanWindow, Progress, Quantity, Timestamp, Unit, Verb};
 use crate::policy::rule::{Act, Alert, Step, Trigger};
 
 use super::accounts::account::Account;
 use super::agent::{Agent, Hold};
+use super::agents::ids::AgentId;
+use super::alerts::{AlertId, Alerts};
 use super::context::Context;
 use super::due::{Due, Source};
-use super::effect::{About, Effect, Question};
 use super::effective::Routable;
 use super::governor::Governor;
-use super::input::{Moment, Timer};
 use super::lifecycle::State;
+use super::message::{About, Effect, Moment, Question, Timer};
 use super::watch::{ahead, over, reached};
 
 /// How long an answer is waited for where a route became a question.
@@ -27,18 +25,18 @@ const WAIT: Duration = Duration::from_secs(30 * 60);
 
 impl Governor {
     /// What an agent has to show.
-    pub(super) fn progressed(&mut self, cx: &Context<'_>, name: &AgentName, progress: Progress) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(super) fn progressed(&mut self, cx: &Context<'_>, who: AgentId, progress: Progress) {
+        let agent = &mut self.agents[who];
         agent.watch.progressed(cx.now.uptime, &agent.progress, &progress);
         agent.progress = progress;
-        self.evaluate_one(cx, name);
+        self.evaluate_one(cx, who);
     }
 
     /// How much of the plan's own limits is used.
-    pub(super) fn plan_said(&mut self, cx: &Context<'_>, name: &AgentName, windows: Vec<PlanWindow>) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(super) fn plan_said(&mut self, cx: &Context<'_>, who: AgentId, windows: Vec<PlanWindow>) {
+        let agent = &mut self.agents[who];
         agent.watch.plan = windows;
-        self.evaluate_one(cx, name);
+        self.evaluate_one(cx, who);
     }
 
     /// The alert's `only` leaves the agent in.
@@ -51,8 +49,8 @@ impl Governor {
 
     /// Says, once, what looks at a ChatGPT plan's own limits and cannot judge them: so many answers came and none told of
     /// a plan, as with an API key.
-    pub(super) fn tell_of_unknown_plan(&mut self, name: &AgentName, answers: i64) {
-        let Some(agent) = self.agents.get(name) else { return };
+    pub(super) fn tell_of_unknown_plan(&mut self, who: AgentId, answers: i64) {
+        let agent = &self.agents[who];
         if !agent.watch.plan_is_unknown(answers) {
             return;
         }
@@ -64,33 +62,31 @@ impl Governor {
         }
         let names = names.into_iter().collect::<Vec<_>>().join(", ");
         let what = format!("no limit of a ChatGPT plan was told with the answers: {names} cannot be judged here");
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.watch.plan_missed = true;
-        }
-        self.mark(Some(name), what.clone());
-        self.say(name, &what);
+        self.agents[who].watch.plan_missed = true;
+        self.mark(Some(who), what.clone());
+        self.say(who, &what);
     }
 
     /// The alerts that are over their mark for this agent and were not carried out; what fell back under may be again.
-    pub(super) fn alarms(&mut self, cx: &Context<'_>, name: &AgentName) -> Vec<Due> {
-        let alerts = Arc::clone(&self.alerts);
-        self.forget_let_requests(name);
+    pub(super) fn alarms(&mut self, cx: &Context<'_>, who: AgentId) -> Vec<Due> {
+        let alerts = self.alerts.clone();
+        self.forget_let_requests(who);
         let mut due = Vec::new();
-        for (index, alert) in alerts.iter().enumerate() {
-            let Some(because) = self.over(cx, name, alert) else {
-                self.rearm(name, index);
+        for (id, alert) in alerts.with_ids() {
+            let Some(because) = self.over(cx, who, alert) else {
+                self.rearm(who, id);
                 continue;
             };
-            let Some(agent) = self.agents.get_mut(name) else { break };
-            if self::outdone(agent, &alerts, index, cx.now) {
-                agent.watch.fired.insert(index);
+            let agent = &mut self.agents[who];
+            if outdone(agent, &alerts, id, cx.now) {
+                agent.watch.fired.insert(id);
             }
-            if agent.watch.fired.contains(&index) || !self.is_sure(cx, name, index, alert) {
+            if agent.watch.fired.contains(&id) || !self.is_sure(cx, who, id, alert) {
                 continue;
             }
-            let of_step = alert.step_of.zip(self.agents.get(name));
+            let agent = &self.agents[who];
             let because =
-                of_step.and_then(|(step, agent)| reached(agent, step, &alert.name, cx.now.wall)).unwrap_or_else(|| {
+                alert.step_of.and_then(|step| reached(agent, step, &alert.name, cx.now.wall)).unwrap_or_else(|| {
                     match alert.trigger {
                         // It begins with the gate's name.
                         Trigger::Request(_) => because,
@@ -98,23 +94,23 @@ impl Governor {
                     }
                 });
             match &alert.act {
-                Act::Step(step) => due.extend(self.due_by(name, index, step, because)),
-                Act::Hold => self.hold_for_plan(cx, name, (index, alert), because),
+                Act::Step(step) => due.extend(self.due_by(who, id, step, because)),
+                Act::Hold => self.hold_for_plan(cx, who, (id, alert), because),
             }
         }
-        self.arm_idle(cx, name, &alerts);
+        self.arm_idle(cx, who, &alerts);
         due
     }
 
-    fn over(&self, cx: &Context<'_>, name: &AgentName, alert: &Alert) -> Option<String> {
-        let agent = self.agents.get(name)?;
+    fn over(&self, cx: &Context<'_>, who: AgentId, alert: &Alert) -> Option<String> {
+        let agent = &self.agents[who];
         if !self.looks_at(alert, agent) {
             return None;
         }
         match &alert.trigger {
             Trigger::Pace { budget, share } => {
                 let of = |account: &&Account| {
-                    account.key.budget == *budget && account.agents.contains(name) && !account.is_past(cx.now.wall)
+                    account.key.budget == *budget && account.agents.contains(&who) && !account.is_past(cx.now.wall)
                 };
                 self.accounts.iter().filter(of).find_map(|account| ahead_of_pace(account, *share, cx.now))
             }
@@ -124,34 +120,32 @@ impl Governor {
     }
 
     /// Each request is met by itself: what was asked about the one before is over with its answer.
-    pub(super) fn rearm_requests(&mut self, name: &AgentName) {
-        let alerts = Arc::clone(&self.alerts);
-        let requests = alerts.iter().enumerate();
-        requests
-            .filter(|(_, alert)| matches!(alert.trigger, Trigger::Request(_)))
-            .for_each(|(index, _)| self.rearm(name, index));
+    pub(super) fn rearm_requests(&mut self, who: AgentId) {
+        let alerts = self.alerts.clone();
+        let requests = alerts.with_ids().filter(|(_, alert)| matches!(alert.trigger, Trigger::Request(_)));
+        requests.for_each(|(id, _)| self.rearm(who, id));
     }
 
     /// It fell back under its mark: it may be carried out again.
-    fn rearm(&mut self, name: &AgentName, index: usize) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
-        agent.watch.looking.remove(&index);
-        if agent.watch.fired.remove(&index) {
-            agent.steering.retain(|steering| steering.source != Source::Alert(index));
+    fn rearm(&mut self, who: AgentId, id: AlertId) {
+        let agent = &mut self.agents[who];
+        agent.watch.looking.remove(&id);
+        if agent.watch.fired.remove(&id) {
+            agent.steering.retain(|steering| steering.source != Source::Alert(id));
         }
     }
 
     /// That there are no changes is said only of a work tree that was looked at just now.
-    fn is_sure(&mut self, cx: &Context<'_>, name: &AgentName, index: usize, alert: &Alert) -> bool {
+    fn is_sure(&mut self, cx: &Context<'_>, who: AgentId, id: AlertId, alert: &Alert) -> bool {
         if !alert.looks_at_work_tree() {
             return true;
         }
-        let Some(agent) = self.agents.get_mut(name) else { return false };
-        match agent.watch.looking.get(&index) {
+        let agent = &mut self.agents[who];
+        match agent.watch.looking.get(&id) {
             Some(since) => agent.progress.looked_at >= Some(*since),
             None => {
-                agent.watch.looking.insert(index, cx.now.uptime);
-                self.effects.push(Effect::Look(name.clone()));
+                agent.watch.looking.insert(id, cx.now.uptime);
+                self.effects.push(Effect::Look(self.agents.name(who).clone()));
                 false
             }
         }
@@ -160,8 +154,8 @@ impl Governor {
     /// What an alert's step comes down to here: a route that cannot be done is a warning, for an alert has no limit that
     /// would be passed; a question that nobody can be asked is what stands for no answer. `None`: that cannot be told
     /// before a model has answered.
-    fn due_by(&self, name: &AgentName, index: usize, step: &Step, because: String) -> Option<Due> {
-        let agent = self.agents.get(name)?;
+    fn due_by(&self, who: AgentId, id: AlertId, step: &Step, because: String) -> Option<Due> {
+        let agent = &self.agents[who];
         let (mut verb, mut because) = (step.verb, because);
         if verb == Verb::Route {
             match self.routable(agent) {
@@ -178,7 +172,7 @@ impl Governor {
         }
         let step = Some(step.clone());
         Some(Due {
-            source: Source::Alert(index),
+            source: Source::Alert(id),
             written: verb,
             verb,
             step,
@@ -190,14 +184,14 @@ impl Governor {
     }
 
     /// Looks again when the agent would be idle.
-    fn arm_idle(&mut self, cx: &Context<'_>, name: &AgentName, alerts: &[Alert]) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    fn arm_idle(&mut self, cx: &Context<'_>, who: AgentId, alerts: &Alerts) {
+        let agent = &mut self.agents[who];
         if agent.state != State::Running {
             // Who stands still is not idle.
             agent.watch.heard(cx.now.uptime);
         }
-        let idle = alerts.iter().enumerate().filter_map(|(index, alert)| match alert.trigger {
-            Trigger::Idle(time) if !agent.watch.fired.contains(&index) => Some(time),
+        let idle = alerts.with_ids().filter_map(|(id, alert)| match alert.trigger {
+            Trigger::Idle(time) if !agent.watch.fired.contains(&id) => Some(time),
             _ => None,
         });
         let Some(time) = idle.min().filter(|_| agent.is_live() && agent.state != State::Waiting) else { return };
@@ -206,7 +200,7 @@ impl Governor {
         }
         let left = agent.watch.until_idle(cx.now.uptime, time).unwrap_or(time);
         agent.watch.looks_at = Some(cx.now.uptime.saturating_add(left));
-        self.effects.push(Effect::Arm(Timer::Idle(name.clone()), left + Duration::from_millis(1)));
+        self.effects.push(Effect::Arm(Timer::Idle(self.agents.name(who).clone()), left + Duration::from_millis(1)));
     }
 
     /// The question that an alert puts.
@@ -223,7 +217,7 @@ impl Governor {
             agent: agent.setup.name.clone(),
             key: BudgetKey {
                 budget: BudgetName::new(alert.name.as_str()),
-                scope: self.scope_of_alert(&agent.setup.name, alert),
+                scope: self.scope_of_alert(agent.id, alert),
                 window_start: None,
                 unit: Unit::Responses,
             },
@@ -241,39 +235,38 @@ impl Governor {
 
     /// What an alert asks is asked until it is answered, for an agent that stands still is under any mark; but a plan's
     /// window begins anew by itself.
-    pub(super) fn alert_applies(&self, cx: &Context<'_>, name: &AgentName, alert: usize) -> bool {
-        let (agent, alert) = (self.agents.get(name), self.alerts.get(alert));
-        agent.zip(alert).is_some_and(|(agent, alert)| match alert.trigger {
-            Trigger::Plan { .. } => over(agent, &alert.trigger, cx.now).is_some(),
+    pub(super) fn alert_applies(&self, cx: &Context<'_>, who: AgentId, alert: AlertId) -> bool {
+        match &self.alerts[alert].trigger {
+            trigger @ Trigger::Plan { .. } => over(&self.agents[who], trigger, cx.now).is_some(),
             _ => true,
-        })
+        }
     }
 
     /// When the plan's window begins anew that this alert looks at.
-    pub(super) fn plan_begins_anew(&self, agent: &AgentName, alert: usize) -> Option<Timestamp> {
-        let Trigger::Plan { window, .. } = self.alerts.get(alert)?.trigger else { return None };
-        self.agents.get(agent)?.watch.plan.iter().find(|found| found.length == window)?.resets
+    pub(super) fn plan_begins_anew(&self, agent: &Agent, alert: AlertId) -> Option<Timestamp> {
+        let Trigger::Plan { window, .. } = self.alerts[alert].trigger else { return None };
+        agent.watch.plan.iter().find(|found| found.length == window)?.resets
     }
 
     /// What an alert is about, as decisions and questions name it.
-    pub(super) fn scope_of_alert(&self, name: &AgentName, alert: &Alert) -> String {
+    pub(super) fn scope_of_alert(&self, who: AgentId, alert: &Alert) -> String {
         let plan = alert.step_of.map(|step| format!("{PLAN_SCOPE}{}, ", step.limit.window));
-        format!("{}agent={name}, run={}", plan.unwrap_or_default(), self.fixed.run)
+        format!("{}agent={}, run={}", plan.unwrap_or_default(), self.agents.name(who), self.fixed.run)
     }
 
     /// Lets the agent stand still, without a question, until the plan's window begins anew or a person continues it.
-    fn hold_for_plan(&mut self, cx: &Context<'_>, name: &AgentName, (index, alert): (usize, &Alert), because: String) {
+    fn hold_for_plan(&mut self, cx: &Context<'_>, who: AgentId, (id, alert): (AlertId, &Alert), because: String) {
         let Trigger::Plan { window, .. } = alert.trigger else { return };
-        let observes = self.observes(Source::Alert(index));
-        let Some(agent) = self.agents.get_mut(name) else { return };
+        let observes = self.observes(Source::Alert(id));
+        let agent = &mut self.agents[who];
         if !agent.turn_under_way() && !observes {
             return;
         }
-        agent.watch.fired.insert(index);
+        agent.watch.fired.insert(id);
         if observes {
             let what = format!("would hold: {because}");
             self.effects.push(Effect::Say(what.clone()));
-            self.mark(Some(name), what);
+            self.mark(Some(who), what);
             return;
         }
         let found: Option<PlanWindow> = agent.watch.plan.iter().find(|found| found.length == window).copied();
@@ -282,18 +275,19 @@ impl Governor {
         let by = format!("policy ({kind} `{}`)", alert.name);
         let left = found.and_then(|found| (found.resets? - cx.now.wall).to_std().ok());
         self.record(
-            Some(name),
+            Some(who),
             EventKind::Braked { brake: Brake::Pause, by: by.clone(), reason: Some(because.clone()) },
         );
-        self.pause(cx, name, &Braked { by, reason: Some(because), at: cx.now.wall });
+        self.pause(cx, who, &Braked { by, reason: Some(because), at: cx.now.wall });
         if let Some(left) = left {
-            self.effects.push(Effect::Arm(Timer::PlanReset(name.clone()), left + Duration::from_millis(1)));
+            self.effects
+                .push(Effect::Arm(Timer::PlanReset(self.agents.name(who).clone()), left + Duration::from_millis(1)));
         }
     }
 
     /// The plan's window began anew for which an agent is held.
-    pub(super) fn plan_reset(&mut self, cx: &Context<'_>, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(super) fn plan_reset(&mut self, cx: &Context<'_>, who: AgentId) {
+        let agent = &mut self.agents[who];
         let Some(held) = agent.watch.held_for.filter(|held| held.resets.is_some_and(|resets| resets <= cx.now.wall))
         else {
             return;
@@ -301,15 +295,14 @@ impl Governor {
         agent.watch.held_for = None;
         let by = "policy".to_owned();
         let reason = Some(format!("the plan's {} limit began anew", held.length));
-        self.record(Some(name), EventKind::Braked { brake: Brake::Continue, by: by.clone(), reason: reason.clone() });
-        self.unpause(cx, name, &Braked { by, reason, at: cx.now.wall });
+        self.record(Some(who), EventKind::Braked { brake: Brake::Continue, by: by.clone(), reason: reason.clone() });
+        self.unpause(cx, who, &Braked { by, reason, at: cx.now.wall });
     }
 }
 
 /// The next step of its budget applies, too, and is more severe.
-fn outdone(agent: &Agent, alerts: &[Alert], index: usize, now: Moment) -> bool {
-    let (alert, next) = (alerts.get(index), alerts.get(index + 1));
-    let Some((alert, next)) = alert.zip(next) else { return false };
+fn outdone(agent: &Agent, alerts: &Alerts, id: AlertId, now: Moment) -> bool {
+    let (alert, Some(next)) = (&alerts[id], alerts.after(id)) else { return false };
     let one_budget = alert.step_of.is_some() && next.step_of.is_some() && alert.name == next.name;
     one_budget && over(agent, &next.trigger, now).is_some()
 }

@@ -3,66 +3,60 @@
 use std::time::Duration;
 
 use crate::model::event::{Answer, Chosen, EventKind};
-use crate::model::{AgentName, ApprovalId, BudgetKey, Quantity, Threshold, Verb};
+use crate::model::{ApprovalId, BudgetKey, Quantity, Threshold, Verb};
 use crate::policy::rule::Window;
 use crate::policy::verdict::{Standing, is_at_limit, judge};
 
-use super::agent::{Agent, Hold};
+use super::agent::Hold;
+use super::agents::ids::AgentId;
 use super::context::Context;
 use super::due::{Due, Source};
-use super::effect::{About, Effect, Question};
 use super::governor::Governor;
-use super::input::Timer;
 use super::lifecycle::{Happening, Intent, State};
+use super::message::{About, Effect, Question, Timer};
 
 /// How often it is looked whether enough spend has left a rolling window, at the most and at the least.
 const ROLLS_MIN: Duration = Duration::from_secs(1);
 const ROLLS_MAX: Duration = Duration::from_secs(600);
 
 impl Governor {
-    pub(super) fn asked(&mut self, cx: &Context<'_>, name: &AgentName, approval: ApprovalId) {
-        if self.call_asked(cx, name, approval) {
+    pub(super) fn asked(&mut self, cx: &Context<'_>, who: AgentId, approval: ApprovalId) {
+        if self.call_asked(cx, who, approval) {
             return;
         }
-        let Some(hold) = self.agents.get_mut(name).and_then(|agent| agent.held.as_mut()) else {
+        let Some(hold) = self.agents[who].held.as_mut() else {
             self.effects.push(Effect::Withdraw(approval));
             return;
         };
         hold.approval = Some(approval);
         let question = hold.question.clone();
-        self.record_question(cx, name, approval, question);
+        self.record_question(cx, who, approval, question);
         self.arm_window_end(cx);
     }
 
     /// It is put, and has its number: its deadline runs.
-    pub(super) fn record_question(
-        &mut self,
-        cx: &Context<'_>,
-        name: &AgentName,
-        approval: ApprovalId,
-        asked: Question,
-    ) {
+    pub(super) fn record_question(&mut self, cx: &Context<'_>, who: AgentId, approval: ApprovalId, asked: Question) {
         let wait = chrono::TimeDelta::from_std(asked.wait).ok();
         let deadline = wait.and_then(|wait| cx.now.wall.checked_add_signed(wait));
         let (budget, cost) = (Some(asked.key.budget), Some(asked.cost));
-        self.record(Some(name), EventKind::Asked { approval, budget, question: asked.text, cost, deadline });
+        self.record(Some(who), EventKind::Asked { approval, budget, question: asked.text, cost, deadline });
         self.effects.push(Effect::Arm(Timer::Deadline(approval), asked.wait));
     }
 
     /// Looks again when the first window ends for which somebody is held; spend leaves a rolling
     /// one little by little.
     fn arm_window_end(&mut self, cx: &Context<'_>) {
-        let held = self.agents.values().filter_map(|agent| agent.held.as_ref());
+        let held = self.agents.values().filter_map(|agent| agent.held.as_ref().map(|hold| (agent, hold)));
         let soonest = held
-            .filter_map(|hold| {
+            .filter_map(|(agent, hold)| {
                 let account = match hold.source {
                     Source::Step { account, .. } => account,
                     Source::Alert(alert) => {
-                        let anew = self.plan_begins_anew(&hold.question.agent, alert)?;
+                        let anew = self.plan_begins_anew(agent, alert)?;
                         return (anew - cx.now.wall).to_std().ok();
                     }
                 };
-                let account = self.accounts.get(account)?;
+                let account = &self.accounts[account];
                 match account.rule.window {
                     Window::Rolling(length) => Some((length / 60).clamp(ROLLS_MIN, ROLLS_MAX)),
                     Window::Life | Window::Calendar(_) | Window::Between(..) | Window::Total => {
@@ -102,7 +96,7 @@ impl Governor {
             | Answer::Kill => None,
         };
         self.record(
-            Some(&question.agent),
+            self.agents.id(&question.agent),
             EventKind::Answered {
                 approval,
                 answer: answer.clone(),
@@ -110,9 +104,9 @@ impl Governor {
                 reason: reason.map(str::to_owned),
             },
         );
-        if let Some(amount) = lifted {
+        if let Some((asker, amount)) = self.agents.id(&question.agent).zip(lifted) {
             self.raise(cx, &question.key, amount, (by, reason));
-            self.extend(&question.agent, question.key.clone(), amount, by, reason);
+            self.extend(asker, question.key.clone(), amount, by, reason);
         }
         self.obey(cx, approval, (answer, by));
     }
@@ -125,19 +119,19 @@ impl Governor {
             // Whatever else a yes does, this step is behind.
             self.pass_steps_to(&key, at);
         }
-        for name in self.names() {
-            let held = self.agents.get(&name).and_then(|agent| agent.held.as_ref());
+        for who in self.agents.ids() {
+            let held = self.agents[who].held.as_ref();
             if held.is_none_or(|hold| hold.approval != Some(approval)) {
                 continue;
             }
-            self.let_request_go(cx, &name, (answer, by));
+            self.let_request_go(cx, who, (answer, by));
             match answer {
                 Answer::Extend { .. } | Answer::Allow { .. } | Answer::Once | Answer::NextStep { .. } => {
-                    self.release_or_ask_again(cx, &name);
+                    self.release_or_ask_again(cx, who);
                 }
-                Answer::Route => self.route_or_ask_again(cx, &name),
-                Answer::Refuse | Answer::Stop => self.end_held(cx, &name, Intent::Stop),
-                Answer::Kill => self.end_held(cx, &name, Intent::Kill),
+                Answer::Route => self.route_or_ask_again(cx, who),
+                Answer::Refuse | Answer::Stop => self.end_held(cx, who, Intent::Stop),
+                Answer::Kill => self.end_held(cx, who, Intent::Kill),
             }
         }
     }
@@ -149,75 +143,73 @@ impl Governor {
         }
     }
 
-    pub(super) fn end_held(&mut self, cx: &Context<'_>, name: &AgentName, intent: Intent) {
-        self.unhold(name);
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.spares_tools = true;
-        }
-        self.end(cx, name, intent);
+    pub(super) fn end_held(&mut self, cx: &Context<'_>, who: AgentId, intent: Intent) {
+        self.unhold(who);
+        self.agents[who].spares_tools = true;
+        self.end(cx, who, intent);
     }
 
-    pub(super) fn end_held_or_running(&mut self, cx: &Context<'_>, name: &AgentName, intent: Intent) {
-        if let Some(Hold { approval: Some(approval), .. }) = self.unhold(name) {
+    pub(super) fn end_held_or_running(&mut self, cx: &Context<'_>, who: AgentId, intent: Intent) {
+        if let Some(Hold { approval: Some(approval), .. }) = self.unhold(who) {
             self.effects.push(Effect::Withdraw(approval));
         }
-        self.end(cx, name, intent);
+        self.end(cx, who, intent);
     }
 
     /// A stop waits for what is under way; a tree that stands still would not come to the end of it.
-    fn end(&mut self, cx: &Context<'_>, name: &AgentName, intent: Intent) {
-        let waits = intent == Intent::Stop && self.agents.get(name).is_some_and(Agent::drains_while_held);
-        self.happen(cx, name, if waits { Happening::Await } else { Happening::Wish(intent) });
+    fn end(&mut self, cx: &Context<'_>, who: AgentId, intent: Intent) {
+        let waits = intent == Intent::Stop && self.agents[who].drains_while_held();
+        self.happen(cx, who, if waits { Happening::Await } else { Happening::Wish(intent) });
     }
 
-    pub(super) fn unhold(&mut self, name: &AgentName) -> Option<Hold> {
-        self.agents.get_mut(name).and_then(|agent| agent.held.take())
+    pub(super) fn unhold(&mut self, who: AgentId) -> Option<Hold> {
+        self.agents[who].held.take()
     }
 
     /// Somebody decided for the next model: goes on with it if nothing hard applies then, else
     /// asks anew. A route that is impossible here leaves it at the limit that was lifted, if any.
-    fn route_or_ask_again(&mut self, cx: &Context<'_>, name: &AgentName) {
-        let agent = self.agents.get(name).filter(|agent| agent.setup.restartable && agent.root.is_some());
-        let rung = agent.and_then(|agent| self.next_rung(agent));
-        if let Some(agent) = self.agents.get_mut(name) {
-            let source = agent.held.as_ref().filter(|_| rung.is_some()).map(|hold| hold.source);
-            if let Some(Source::Step { account, step }) = source {
-                agent.settled.insert(account, step);
-            }
-            agent.restarting = rung.is_some();
-            agent.route_wanted = rung.or(agent.route_wanted.take());
+    fn route_or_ask_again(&mut self, cx: &Context<'_>, who: AgentId) {
+        let agent = &self.agents[who];
+        let may = agent.setup.restartable && agent.root.is_some();
+        let rung = if may { self.next_rung(agent) } else { None };
+        let agent = &mut self.agents[who];
+        let source = agent.held.as_ref().filter(|_| rung.is_some()).map(|hold| hold.source);
+        if let Some(Source::Step { account, step }) = source {
+            agent.settled.insert(account, step);
         }
-        self.release_or_ask_again(cx, name);
+        agent.restarting = rung.is_some();
+        agent.route_wanted = rung.or(agent.route_wanted.take());
+        self.release_or_ask_again(cx, who);
     }
 
     /// What held it is settled: goes on if nothing hard applies any more, else asks anew.
-    pub(super) fn release_or_ask_again(&mut self, cx: &Context<'_>, name: &AgentName) {
-        self.unhold(name);
-        if let Some(agent) = self.agents.get_mut(name).filter(|agent| !agent.waits_for_room()) {
+    pub(super) fn release_or_ask_again(&mut self, cx: &Context<'_>, who: AgentId) {
+        self.unhold(who);
+        let agent = &mut self.agents[who];
+        if !agent.waits_for_room() {
             agent.room = None;
         }
-        let due = self.judge_all(cx, name);
+        let due = self.judge_all(cx, who);
         let hard = due.iter().any(|due| self.is_hard(due));
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.question = None;
-            agent.restarting &= !hard;
-        }
-        self.decide(cx, name, due, None);
-        if !hard && self.stays_for_room(cx, name) {
+        let agent = &mut self.agents[who];
+        agent.question = None;
+        agent.restarting &= !hard;
+        self.decide(cx, who, due, None);
+        if !hard && self.stays_for_room(cx, who) {
             // Others' claims stand in its way, and nothing is asked about those yet.
         } else if !hard {
-            self.go_on(cx, name);
-        } else if matches!(self.agents.get(name).map(|agent| agent.state), Some(State::Held)) {
-            self.ask(name);
+            self.go_on(cx, who);
+        } else if self.agents[who].state == State::Held {
+            self.ask(who);
         }
-        self.reserve(cx, name);
+        self.reserve(cx, who);
         // What it may ask next counts for those beside it once more.
-        self.evaluate_peers(cx, name);
+        self.evaluate_peers(cx, who);
     }
 
     /// A held agent goes on, with the next model if that is wanted and nothing would be lost.
-    pub(super) fn go_on(&mut self, cx: &Context<'_>, name: &AgentName) {
-        let Some(agent) = self.agents.get(name) else { return };
+    pub(super) fn go_on(&mut self, cx: &Context<'_>, who: AgentId) {
+        let agent = &self.agents[who];
         let routes = match agent.state {
             State::Held => agent.next_model().is_some(),
             // Somebody decided so while it was paused.
@@ -230,39 +222,39 @@ impl Governor {
             | State::Gone => false,
         };
         if routes && agent.pause.is_none() {
-            self.happen(cx, name, Happening::Wish(Intent::Route));
+            self.happen(cx, who, Happening::Wish(Intent::Route));
         } else {
-            self.release(cx, name);
+            self.release(cx, who);
         }
     }
 
     /// Looks whether those who are held fit again: a window ended, or a limit was lifted elsewhere.
     pub(super) fn release_who_fits(&mut self, cx: &Context<'_>) {
-        for name in self.names() {
-            let hold = self.agents.get(&name).and_then(|agent| agent.held.clone());
+        for who in self.agents.ids() {
+            let hold = self.agents[who].held.clone();
             let Some(Hold { approval: Some(approval), source, .. }) = hold else { continue };
-            if !self.still_applies(cx, &name, source) {
+            if !self.still_applies(cx, who, source) {
                 self.effects.push(Effect::Withdraw(approval));
-                self.release_or_ask_again(cx, &name);
+                self.release_or_ask_again(cx, who);
             }
         }
         self.arm_window_end(cx);
     }
 
     /// The step that holds an agent, or a severer one of its budget, applies still.
-    pub(super) fn still_applies(&mut self, cx: &Context<'_>, name: &AgentName, source: Source) -> bool {
+    pub(super) fn still_applies(&mut self, cx: &Context<'_>, who: AgentId, source: Source) -> bool {
         let (account, step) = match source {
             Source::Step { account, step } => (account, step),
-            Source::Alert(alert) => return self.alert_applies(cx, name, alert),
+            Source::Alert(alert) => return self.alert_applies(cx, who, alert),
         };
         self.count_minutes(cx);
         self.roll(cx, account);
-        let Some(standing) = self.accounts.standing(cx, &self.spenders(), account, name) else { return false };
-        let Some(found) = self.accounts.get(account) else { return false };
-        let standing = Standing { fired: step.checked_sub(1), ..standing };
+        let standing = self.accounts.standing(cx, &self.spenders(), account, who);
+        let found = &self.accounts[account];
+        let standing = Standing { fired: step.before(), ..standing };
         !found.is_past(cx.now.wall)
             && judge(&found.rule, &standing).is_some()
-            && self.accounts.concerns(&self.spenders(), account, name)
+            && self.accounts.concerns(&self.spenders(), account, who)
     }
 
     pub(super) fn deadline(&mut self, cx: &Context<'_>, approval: ApprovalId) {
@@ -286,7 +278,7 @@ impl Governor {
         self.effects.push(Effect::Expire(approval, answer.clone()));
         self.effects.push(Effect::Say(format!("nobody answered approval {approval} in time: {what}")));
         self.record(
-            Some(&question.agent),
+            self.agents.id(&question.agent),
             EventKind::Answered { approval, answer: answer.clone(), by: "deadline".to_owned(), reason: None },
         );
         self.obey(cx, approval, (&answer, "deadline"));
@@ -299,8 +291,8 @@ impl Governor {
         hold.or_else(|| calls.next()).cloned()
     }
 
-    pub(super) fn ask(&mut self, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(super) fn ask(&mut self, who: AgentId) {
+        let agent = &mut self.agents[who];
         if let Some(hold) = agent.question.take() {
             let question = hold.question.clone();
             agent.held = Some(hold);
@@ -308,18 +300,18 @@ impl Governor {
         }
     }
 
-    pub(super) fn compose(&self, name: &AgentName, due: &Due) -> Option<Hold> {
-        let agent = self.agents.get(name)?;
+    pub(super) fn compose(&self, who: AgentId, due: &Due) -> Option<Hold> {
+        let agent = &self.agents[who];
         let account = match due.source {
-            Source::Step { account, .. } => self.accounts.get(account)?,
-            Source::Alert(alert) => return Some(self.question_of_alert(agent, due, self.alerts.get(alert)?)),
+            Source::Step { account, .. } => &self.accounts[account],
+            Source::Alert(alert) => return Some(self.question_of_alert(agent, due, &self.alerts[alert])),
         };
         let route_to = self.next_rung(agent).filter(|_| agent.setup.restartable).map(|rung| rung.model);
         let extend = Quantity { unit: account.key.unit, amount: due.offer };
         let step = due.step.as_ref();
         let question = Question {
             run: self.fixed.run.clone(),
-            agent: name.clone(),
+            agent: self.agents.name(who).clone(),
             key: account.key.clone(),
             text: due.reason(),
             cost: agent.cost,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{ThreadId, Timestamp};
 
 use super::accounts::account::Account;
+use super::accounts::ids::AccountId;
 
 /// Why nothing more is asked on a thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,14 +42,14 @@ impl Bar {
 /// A limit when a thread was barred by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Spent {
-    account: usize,
+    account: AccountId,
     limit: i64,
     spent: i64,
 }
 
 impl Spent {
-    fn of(index: usize, account: &Account) -> Self {
-        Self { account: index, limit: account.limit(), spent: account.spent }
+    fn of(id: AccountId, account: &Account) -> Self {
+        Self { account: id, limit: account.limit(), spent: account.spent }
     }
 
     /// It was lifted since, or its window has moved on.

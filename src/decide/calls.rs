@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::{ApprovalId, BudgetKey};
 
-use super::effect::Question;
+use super::message::Question;
 
 /// A question about a tool that waits. Equal calls have one question, and each waits for its answer.
 #[derive(Clone, Debug)]

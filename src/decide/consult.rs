@@ -13,11 +13,13 @@ mod room;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::{AgentName, ModelId, Response, Tokens, Unit};
-use crate::policy::rule::GovernorModel;
+use crate::model::{Response, Tokens, Unit};
+use crate::policy::rule::{GovernorModel, StepId};
 
 use super::accounts::account::{Account, amount};
-use super::advice::Question;
+use super::accounts::ids::AccountId;
+use super::agents::ids::AgentId;
+use super::message::{ConsultId, Prompt};
 
 /// What a first question is taken to cost: Codex's own instructions, the figures, an answer with some thought.
 const FIRST: Tokens =
@@ -28,34 +30,6 @@ const MOST_FAILURES: u32 = 3;
 
 /// How long nothing is asked after the first question without an answer; twice as long after each further one.
 const BACK_OFF: Duration = Duration::from_secs(60);
-
-/// One question to a governor model, numbered within a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ConsultId(pub u64);
-
-/// A question to a governor model, as it is put.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Consult {
-    /// Which.
-    pub id: ConsultId,
-    /// The agent that it is about.
-    pub about: AgentName,
-    /// Who is asked.
-    pub model: ModelId,
-    /// With what reasoning effort.
-    pub effort: Option<String>,
-    /// What is asked.
-    pub question: Question,
-}
-
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoAdvice {
-    /// Its Codex cannot be started.
-    NotStarted(String),
-    /// Its Codex ended without one.
-    Failed(String),
-}
 
 /// A governor model that can be asked.
 #[derive(Debug)]
@@ -68,7 +42,7 @@ pub(super) struct Adviser {
     /// Questions that were given up while they were under way: they may have cost something.
     pub(super) lost: u32,
     /// Whom each question is about, and by which account.
-    asked: BTreeMap<(AgentName, usize), Pending>,
+    asked: BTreeMap<(AgentId, AccountId), Pending>,
     /// The question that is being answered, and how many answers were on record before it.
     busy: Option<(ConsultId, usize)>,
     /// What is being obeyed at this moment.
@@ -84,33 +58,33 @@ pub(super) struct Adviser {
 #[derive(Debug)]
 struct Pending {
     id: ConsultId,
-    step: usize,
+    step: StepId,
     strict: bool,
     sent: bool,
-    question: Question,
+    prompt: Prompt,
 }
 
 #[derive(Debug)]
 struct Given {
-    of: (AgentName, usize),
-    step: usize,
+    of: (AgentId, AccountId),
+    step: StepId,
     answer: Result<String, String>,
 }
 
 impl Adviser {
-    fn find(&self, id: ConsultId) -> Option<(AgentName, usize)> {
-        self.asked.iter().find(|(_, pending)| pending.id == id).map(|(of, _)| of.clone())
+    fn find(&self, id: ConsultId) -> Option<(AgentId, AccountId)> {
+        self.asked.iter().find(|(_, pending)| pending.id == id).map(|(of, _)| *of)
     }
 
     /// The agent waits at its limit for an answer.
-    pub(super) fn holds(&self, name: &AgentName) -> bool {
-        self.asked.iter().any(|((of, _), pending)| of == name && pending.strict)
+    pub(super) fn holds(&self, who: AgentId) -> bool {
+        self.asked.iter().any(|((of, _), pending)| *of == who && pending.strict)
     }
 
     /// The agent goes on while it is asked about.
     #[cfg(test)]
-    pub(super) fn asks_below_limit(&self, name: &AgentName, account: usize) -> bool {
-        self.asked.get(&(name.clone(), account)).is_some_and(|pending| !pending.strict)
+    pub(super) fn asks_below_limit(&self, who: AgentId, account: AccountId) -> bool {
+        self.asked.get(&(who, account)).is_some_and(|pending| !pending.strict)
     }
 
     /// What its questions cost so far, those without an answer on record included.

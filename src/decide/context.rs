@@ -6,7 +6,7 @@ use crate::model::{Cost, ModelId, Response, RunId, ServiceTier, Timestamp, Token
 use crate::policy::rule::Policy;
 
 use super::accounts::account::Books;
-use super::input::Moment;
+use super::message::Moment;
 use super::reach::Nobody;
 
 /// What tokens would cost with a model: the price table, handed in so that the governor needs none.

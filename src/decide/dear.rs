@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use crate::model::event::Answer;
 use crate::model::run::REQUEST_TO;
-use crate::model::{AgentName, Cost, Money, Quantity, Response, ThreadId, Unit, Verb};
+use crate::model::{Cost, Money, Quantity, Response, ThreadId, Unit, Verb};
 use crate::policy::alert::{Act, Alert, Trigger};
 use crate::policy::gate::{Likely, Request, judge_request};
 use crate::policy::rule::{GateVerb, Policy, Refusal, Step, Threshold};
 
 use super::agent::Agent;
+use super::agents::ids::AgentId;
 use super::calls::said_in;
 use super::context::Context;
 use super::due::Due;
-use super::effect::{About, Question};
 use super::governor::Governor;
-use super::input::{HookId, Judged, ToolCall};
+use super::message::{About, HookId, Judged, Question, ToolCall};
 use super::thread::{Thread, p80};
 
 impl Governor {
@@ -71,8 +71,8 @@ impl Governor {
     }
 
     /// A request is about to be sent: it may meet a gate.
-    pub(super) fn meet_request_gate(&mut self, cx: &Context<'_>, name: &AgentName, hook: HookId, thread: &ThreadId) {
-        let Some(agent) = self.agents.get(name) else { return };
+    pub(super) fn meet_request_gate(&mut self, cx: &Context<'_>, who: AgentId, hook: HookId, thread: &ThreadId) {
+        let agent = &self.agents[who];
         // One request is met once: whether it is sent again, or was held by signals before it came here.
         let again = agent.threads.get(thread).is_some_and(|known| agent.gate.asks_again(hook, known));
         if again || agent.watch.let_go.contains(thread) {
@@ -80,9 +80,9 @@ impl Governor {
         }
         let Some(judged) = self.judge_next(agent, thread) else { return };
         let call = request_to(agent, thread);
-        let key = self.call_key(name, &judged.rule, &call);
+        let key = self.call_key(who, &judged.rule, &call);
         if !agent.held.iter().chain(&agent.question).any(|hold| hold.question.key == key) {
-            self.meet_gate(cx, name, hook, (&judged, &call));
+            self.meet_gate(cx, who, hook, (&judged, &call));
         }
     }
 
@@ -96,7 +96,7 @@ impl Governor {
         Some(Question {
             run: self.fixed.run.clone(),
             agent: agent.setup.name.clone(),
-            key: self.call_key(&agent.setup.name, gate.name.as_str(), &call),
+            key: self.call_key(agent.id, gate.name.as_str(), &call),
             text: format!("{}: {}: {}", due.because, call.tool, call.short),
             cost: agent.cost,
             extend: Quantity { unit: Unit::ToolCalls, amount: 1 },
@@ -108,8 +108,8 @@ impl Governor {
     }
 
     /// A person answered about a request that is held by signals.
-    pub(super) fn let_request_go(&mut self, cx: &Context<'_>, name: &AgentName, (answer, by): (&Answer, &str)) {
-        let Some(agent) = self.agents.get(name) else { return };
+    pub(super) fn let_request_go(&mut self, cx: &Context<'_>, who: AgentId, (answer, by): (&Answer, &str)) {
+        let agent = &self.agents[who];
         let Some(hold) = agent.held.as_ref().filter(|hold| matches!(hold.question.about, About::Request(_))) else {
             return;
         };
@@ -117,17 +117,18 @@ impl Governor {
         let approval = hold.approval;
         let met = agent.threads.iter().filter(|found| self.is_met(agent, *found, &rule));
         let met: Vec<ThreadId> = met.map(|(id, _)| id.clone()).collect();
-        if let Some(agent) = self.agents.get_mut(name).filter(|_| answer.is_yes()) {
+        let agent = &mut self.agents[who];
+        if answer.is_yes() {
             agent.watch.let_go.extend(met);
         }
         if let (Answer::Allow { seconds }, Some(approval)) = (answer, approval) {
-            self.allow_again(cx, key, name, (seconds.map(Duration::from_secs), said_in(by, approval)));
+            self.allow_again(cx, key, who, (seconds.map(Duration::from_secs), said_in(by, approval)));
         }
     }
 
     /// What was let go is over once its turn is.
-    pub(super) fn forget_let_requests(&mut self, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(super) fn forget_let_requests(&mut self, who: AgentId) {
+        let agent = &mut self.agents[who];
         let threads = &agent.threads;
         agent.watch.let_go.retain(|id| threads.get(id).is_some_and(|thread| thread.phase.goes_on()));
     }
@@ -141,23 +142,26 @@ impl Governor {
 
     /// A prompt that is typed at Codex's own screen begins with a request: where a gate refuses that, the prompt is
     /// refused, and the screen stays.
-    pub(super) fn refuse_prompt(&mut self, name: &AgentName, thread: &ThreadId) {
-        let Some(agent) = self.agents.get(name).filter(|agent| agent.setup.full_screen) else { return };
+    pub(super) fn refuse_prompt(&mut self, who: AgentId, thread: &ThreadId) {
+        let agent = &self.agents[who];
+        if !agent.setup.full_screen {
+            return;
+        }
         let refused = self.judge_next(agent, thread).filter(|judged| judged.verb == GateVerb::Deny && !judged.would);
         if let Some(judged) = refused.filter(|_| !self.fixed.policy.observe) {
-            self.bar(name, thread, judged.because, None);
+            self.bar(who, thread, judged.because, None);
         }
     }
 
     /// A gate or a person refuses a request. A sub-agent's, or one at a person's screen, waits until it is interrupted;
     /// any other agent ends before it is sent.
-    pub(super) fn refuse_request(&mut self, cx: &Context<'_>, name: &AgentName, thread: &ThreadId, why: &str) {
-        let Some(agent) = self.agents.get(name) else { return };
+    pub(super) fn refuse_request(&mut self, cx: &Context<'_>, who: AgentId, thread: &ThreadId, why: &str) {
+        let agent = &self.agents[who];
         let sub_agent = agent.threads.get(thread).is_some_and(|known| known.is_sub_agent(thread));
         if sub_agent || agent.setup.full_screen {
-            return self.bar(name, thread, why.to_owned(), None);
+            return self.bar(who, thread, why.to_owned(), None);
         }
-        self.stop_because(cx, name, format!("the request is refused: {why}"));
+        self.stop_because(cx, who, format!("the request is refused: {why}"));
     }
 
     /// Why the next request of an agent meets this gate, where its Codex does not ask first.
@@ -167,9 +171,9 @@ impl Governor {
         }
         let rule = cx.policy.gates.get(gate)?.name.as_str();
         let (thread, _) = agent.threads.iter().find(|found| self.is_met(agent, *found, rule))?;
-        let name = &agent.setup.name;
-        let key = self.call_key(name, rule, &request_to(agent, thread));
-        let allowed = self.allowed_before(cx, name, &key).is_some();
+        let who = agent.id;
+        let key = self.call_key(who, rule, &request_to(agent, thread));
+        let allowed = self.allowed_before(cx, who, &key).is_some();
         self.judge_next(agent, thread).filter(|_| !allowed).map(|judged| judged.because)
     }
 }

@@ -2,20 +2,23 @@
 
 use crate::model::Verb;
 use crate::model::event::Chosen;
-use crate::policy::rule::Step;
+use crate::policy::rule::{Step, StepId};
+
+use super::accounts::ids::AccountId;
+use super::alerts::AlertId;
 
 /// What asks for something to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// A budget's step.
     Step {
-        /// The account, by its place.
-        account: usize,
-        /// The step, by its place in the budget.
-        step: usize,
+        /// The account.
+        account: AccountId,
+        /// The step of its budget.
+        step: StepId,
     },
-    /// An alert of the policy, by its place.
-    Alert(usize),
+    /// An alert of the policy.
+    Alert(AlertId),
 }
 
 impl Source {

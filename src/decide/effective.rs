@@ -1,10 +1,12 @@
 //! Pure. What a step comes down to here: a route may be impossible, and nobody may be there to be asked.
 
-use crate::model::{AgentName, ModelId, Verb};
+use crate::model::{ModelId, Verb};
 use crate::policy::rule::Step;
 use crate::policy::verdict::{Fired, Standing, is_at_limit};
 
+use super::accounts::ids::AccountId;
 use super::agent::Agent;
+use super::agents::ids::AgentId;
 use super::governor::Governor;
 use super::ladder;
 
@@ -32,16 +34,16 @@ impl Governor {
     /// `None`: that cannot be told before a model has answered.
     pub(super) fn effective(
         &self,
-        name: &AgentName,
-        account: usize,
+        who: AgentId,
+        account: AccountId,
         fired: Fired,
         standing: &Standing,
     ) -> Option<Effective> {
-        let account = self.accounts.get(account)?;
-        let agent = self.agents.get(name)?;
-        let step = account.rule.steps.get(fired.index).cloned();
-        let at_limit = step.as_ref().is_some_and(|step| is_at_limit(step, standing.limit));
-        let mut come = Effective { verb: fired.verb, step, note: None };
+        let account = &self.accounts[account];
+        let agent = &self.agents[who];
+        let step = account.rule.step(fired.step);
+        let at_limit = is_at_limit(step, standing.limit);
+        let mut come = Effective { verb: fired.verb, step: Some(step.clone()), note: None };
         if come.verb == Verb::Route {
             match self.routable(agent) {
                 Routable::Yes => {}
@@ -82,7 +84,7 @@ impl Governor {
             return Routable::Unknown;
         }
         if let Some(model) =
-            ladder::unpriced(&self.fixed, agent, self.accounts.counts_money(&self.spenders(), &agent.setup.name))
+            ladder::unpriced(&self.fixed, agent, self.accounts.counts_money(&self.spenders(), agent.id))
         {
             return Routable::No(format!("it is not routed: `{model}` has no price"));
         }

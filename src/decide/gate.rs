@@ -10,11 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::ThreadId;
 use crate::model::event::GateReach;
 
-use super::admission::Asked;
 use super::bar::Bar;
 use super::calls::{Allowed, CallAsk};
-use super::input::{HookId, ToolCall, Wants};
 use super::lifecycle::{Intent, State};
+use super::message::{Asked, HookId, ToolCall, Wants};
 use super::still::Stillness;
 use super::thread::Thread;
 

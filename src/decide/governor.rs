@@ -1,6 +1,5 @@
 //! Pure. The governor: `handle(now, input) → effects`. It owns all that a run decides by.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,21 +8,24 @@ use std::time::Duration;
 use crate::clocks::Clocks;
 use crate::model::event::EventKind;
 use crate::model::{AgentName, ApprovalId, Braked, BudgetName, Response, RunId, ThreadId, Verb};
-use crate::policy::rule::{Alert, Policy, Rung};
+use crate::policy::rule::{Policy, Rung};
 
 use super::accounts::account::{Account, Books};
+use super::accounts::ids::AccountId;
 use super::accounts::pool::Allotments;
 use super::accounts::{Accounts, Recorded, Spenders};
 use super::agent::{Agent, AgentSetup, Hold};
+use super::agents::Agents;
+use super::agents::ids::AgentId;
+use super::alerts::Alerts;
 use super::before::Before;
 use super::consult::Adviser;
 use super::context::Context;
 use super::context::Fixed;
-use super::effect::{Effect, Effects, Question};
-use super::input::{Input, Interrupt, Moment, Phase, Timer};
 use super::ladder;
 use super::lifecycle::{Happening, Intent, State};
 use super::lift::{Lift, Lifted};
+use super::message::{Effect, Effects, Input, Interrupt, Moment, Phase, Question, Timer};
 use super::pace::Pace;
 use super::reach::Nobody;
 
@@ -52,17 +54,14 @@ pub struct Setup {
 /// Decides for one run. Holds no clock, no file, no process.
 pub struct Governor {
     pub(super) fixed: Rc<Fixed>,
-    /// The policy's alerts, as far as this governor looks at any.
-    pub(super) alerts: Arc<[Alert]>,
+    pub(super) alerts: Alerts,
     pub(super) observe_within: Duration,
     pub(super) lift: Option<Lift>,
     pub(super) lifted: Option<Lifted>,
     pub(super) history: Vec<Response>,
     /// Questions to the governor model that had no answer before the run went on.
     pub(super) unanswered: u32,
-    pub(super) agents: BTreeMap<AgentName, Agent>,
-    /// As they were named.
-    pub(super) order: Vec<AgentName>,
+    pub(super) agents: Agents,
     pub(super) concurrency: Option<NonZeroUsize>,
     /// Agents may be started.
     pub(super) begun: bool,
@@ -75,8 +74,8 @@ pub struct Governor {
     pub(super) patient: bool,
     pub(super) requests: u64,
     pub(super) last_hard: Option<BudgetName>,
-    /// The account that keeps the run from starting, by its place.
-    pub(super) refused_by: Option<usize>,
+    /// The account that keeps the run from starting.
+    pub(super) refused_by: Option<AccountId>,
     /// The budget at whose limit an agent waited that a person ended.
     pub(super) waited_at: Option<BudgetName>,
     /// Hard steps wait: what is judged spends nothing, and somebody will ask before what does.
@@ -89,20 +88,18 @@ pub struct Governor {
 impl Governor {
     /// A governor before its run.
     pub fn new(setup: Setup) -> Self {
-        let order = setup.agents.iter().map(|agent| agent.name.clone()).collect();
         let Before { responses: history, mut active, mut firsts, unanswered } = setup.before;
-        let mut waiting = |setup_of: AgentSetup| {
+        let agents = Agents::new(setup.agents, |id, setup_of| {
             let before = active.remove(&setup_of.name).unwrap_or_default();
-            let mut agent = Agent::new(setup_of, Pace::of(&setup.policy));
+            let mut agent = Agent::new(id, setup_of, Pace::of(&setup.policy));
             agent.was_active(before);
             agent.firsts = firsts.remove(&agent.setup.name).unwrap_or_default();
             agent
-        };
-        let agents = setup.agents.into_iter().map(|agent| (agent.name.clone(), waiting(agent))).collect();
+        });
         let mut accounts = Accounts::under(&setup.policy);
         accounts.over_before = active;
         Self {
-            alerts: setup.policy.alerts.clone().into(),
+            alerts: setup.policy.alerts.iter().cloned().collect(),
             fixed: Rc::new(Fixed { run: setup.run, policy: setup.policy, nobody: setup.nobody, quote: setup.quote }),
             observe_within: Clocks::STANDARD.observe,
             lift: setup.lift,
@@ -110,7 +107,6 @@ impl Governor {
             history,
             unanswered,
             agents,
-            order,
             concurrency: setup.concurrency,
             begun: false,
             interrupted: None,
@@ -154,7 +150,7 @@ impl Governor {
 
     /// The agent by that name.
     pub fn agent(&self, name: &AgentName) -> Option<&Agent> {
-        self.agents.get(name)
+        Some(&self.agents[self.agents.id(name)?])
     }
 
     /// The question that this approval is about, while somebody is held for it.
@@ -164,12 +160,12 @@ impl Governor {
 
     /// The question that holds this agent.
     pub fn held_approval(&self, name: &AgentName) -> Option<ApprovalId> {
-        self.agents.get(name)?.held.as_ref()?.approval
+        self.agent(name)?.held.as_ref()?.approval
     }
 
     /// The number of this question, while it waits.
     pub fn approval_of(&self, question: &Question) -> Option<ApprovalId> {
-        let agent = self.agents.get(&question.agent)?;
+        let agent = self.agent(&question.agent)?;
         agent
             .gate
             .approval(question)
@@ -197,69 +193,14 @@ impl Governor {
         let fixed = Rc::clone(&self.fixed);
         let cx = &fixed.at(now, books);
         self.accounts.recount_for_waiting(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()));
-        match input {
+        if let Input::Phase { agent, thread, root, phase, by_answer: true } = input {
             // What it spent is known in a moment: until then nobody else is let through for it.
-            Input::Phase { agent, thread, root, phase, by_answer: true } => {
-                self.stands(&agent, thread, root, phase);
-                return Vec::new();
-            }
-            Input::Begin => self.begin(cx),
-            Input::Launched(agent) => self.launched(cx, &agent),
-            Input::Responded(response) => self.responded(cx, &response, Recorded::Here),
-            Input::Taken { response, recorded } => {
-                self.responded(cx, &response, Recorded::Elsewhere(&recorded));
-            }
-            Input::Failed { agent, thread, cut_off } => self.request_failed(cx, (&agent, &thread), cut_off),
-            Input::Unanswered { agent, thread } => self.unanswered(&agent, &thread),
-            Input::Untold { agent, thread } => self.answered_untold(cx, &agent, &thread),
-            Input::Phase { agent, thread, root, phase, by_answer: false } => {
-                if self.stands(&agent, thread, root, phase) {
-                    self.heard(cx, &agent);
-                    self.evaluate(cx, &agent);
-                }
-            }
-            Input::Elsewhere(news) => self.elsewhere(cx, news),
-            Input::Recount => self.recount(cx),
-            Input::Frozen(agent) => self.frozen(cx, &agent),
-            Input::Ended(agent) => {
-                self.unobserved_at_end(&agent);
-                self.outcome(&agent, true, "");
-                self.happen(cx, &agent, Happening::Ended);
-            }
-            Input::Braked { brake, by, reason } => self.braked(cx, brake, &Braked { by, reason, at: now.wall }),
-            Input::Paused(pause) => self.paused(cx, pause.as_ref()),
-            Input::GateFailed(agent) => self.gate_failed(&agent),
-            Input::Exited { agent, leftover, ok } => self.exited(cx, &agent, leftover, ok),
-            Input::NotLaunched { agent, because } => self.not_launched(cx, &agent, because),
-            Input::Interrupted { how, because } => self.interrupt(cx, how, &because),
-            Input::Asked { agent, approval } => self.asked(cx, &agent, approval),
-            Input::Answered { approval, answer, by, reason } => {
-                self.answered(cx, approval, &answer, &by, reason.as_deref());
-            }
-            Input::Stranger { agent, codex, thread } => self.stranger(cx, &agent, codex, &thread),
-            Input::AskedNothing(agent) => self.asked_nothing(&agent),
-            Input::CodexHides { agent, codex, what } => self.hides(cx, &agent, codex, what),
-            Input::Blind { agent, what } => self.unobservable(cx, &agent, what),
-            Input::Uncounted { agent, what } => self.uncounted(cx, &agent, &what),
-            Input::Altered { agent, what } => self.altered(cx, &agent, what),
-            Input::Ran { agent, thread, tool, call, hooked } => {
-                self.ran(cx, (&agent, &thread), (&tool, &call), hooked);
-            }
-            Input::GiveUp { agent, because } => {
-                let what = format!("{because} while the agent was held");
-                self.stop_because(cx, &agent, what);
-            }
-            Input::CodexSeen { agent, process, ephemeral, tells, works } => {
-                self.codex_seen(cx, &agent, process, (ephemeral, tells), works);
-            }
-            Input::CodexObserved { agent, process } => self.codex_observed(cx, &agent, process),
-            Input::Advised { consult, answer } => self.consulted(cx, consult, answer),
-            Input::Progress { agent, progress } => self.progressed(cx, &agent, *progress),
-            Input::Plan { agent, windows } => self.plan_said(cx, &agent, windows),
-            Input::Due(timer) => self.due(cx, timer),
-            Input::Hook(hook) => self.at_gate(cx, *hook),
-            Input::HookGone { hook, why } => self.left_gate(cx, hook, why),
+            self.of(&agent, |own, who| {
+                own.stands(who, thread, root, phase);
+            });
+            return Vec::new();
         }
+        self.take(cx, input);
         self.settle(cx);
         self.schedule(cx);
         if self.accounts.take_freed() {
@@ -277,31 +218,103 @@ impl Governor {
         self.effects.take()
     }
 
-    fn settle(&mut self, cx: &Context<'_>) {
-        self.keep_for_advice(cx);
-        for name in self.names() {
-            self.keep_paused(cx, &name);
-            self.settle_gate(cx, &name);
+    /// What is told of an agent; where it is none of this run's, nothing comes of it.
+    pub(super) fn of(&mut self, name: &AgentName, then: impl FnOnce(&mut Self, AgentId)) {
+        if let Some(who) = self.agents.id(name) {
+            then(self, who);
         }
     }
 
-    fn launched(&mut self, cx: &Context<'_>, agent: &AgentName) {
-        self.outcome(agent, true, "");
-        self.book_lift(cx);
-        if let Some(agent) = self.agents.get_mut(agent) {
-            agent.resume_clock(cx.now.uptime);
+    fn take(&mut self, cx: &Context<'_>, input: Input) {
+        match input {
+            Input::Begin => self.begin(cx),
+            Input::Launched(agent) => self.of(&agent, |own, who| own.launched(cx, who)),
+            Input::Responded(response) => self.responded(cx, &response, Recorded::Here),
+            Input::Taken { response, recorded } => {
+                self.responded(cx, &response, Recorded::Elsewhere(&recorded));
+            }
+            Input::Failed { agent, thread, cut_off } => {
+                self.of(&agent, |own, who| own.request_failed(cx, (who, &thread), cut_off));
+            }
+            Input::Unanswered { agent, thread } => self.of(&agent, |own, who| own.unanswered(who, &thread)),
+            Input::Untold { agent, thread } => self.of(&agent, |own, who| own.answered_untold(cx, who, &thread)),
+            Input::Phase { agent, thread, root, phase, .. } => self.of(&agent, |own, who| {
+                if own.stands(who, thread, root, phase) {
+                    own.agents[who].watch.heard(cx.now.uptime);
+                    own.evaluate(cx, who);
+                }
+            }),
+            Input::Elsewhere(news) => self.elsewhere(cx, news),
+            Input::Recount => self.recount(cx),
+            Input::Frozen(agent) => self.of(&agent, |own, who| own.frozen(cx, who)),
+            Input::Ended(agent) => self.of(&agent, |own, who| {
+                own.unobserved_at_end(who);
+                own.outcome(who, true, "");
+                own.happen(cx, who, Happening::Ended);
+            }),
+            Input::Braked { brake, by, reason } => self.braked(cx, brake, &Braked { by, reason, at: cx.now.wall }),
+            Input::Paused(pause) => self.paused(cx, pause.as_ref()),
+            Input::GateFailed(agent) => self.of(&agent, |own, who| own.gate_failed(who)),
+            Input::Exited { agent, leftover, ok } => self.of(&agent, |own, who| own.exited(cx, who, leftover, ok)),
+            Input::NotLaunched { agent, because } => self.of(&agent, |own, who| own.not_launched(cx, who, because)),
+            Input::Interrupted { how, because } => self.interrupt(cx, how, &because),
+            Input::Asked { agent, approval } => self.of(&agent, |own, who| own.asked(cx, who, approval)),
+            Input::Answered { approval, answer, by, reason } => {
+                self.answered(cx, approval, &answer, &by, reason.as_deref());
+            }
+            Input::Stranger { agent, codex, thread } => {
+                self.of(&agent, |own, who| own.stranger(cx, who, codex, &thread));
+            }
+            Input::AskedNothing(agent) => self.of(&agent, |own, who| own.asked_nothing(who)),
+            Input::CodexHides { agent, codex, what } => self.of(&agent, |own, who| own.hides(cx, who, codex, what)),
+            Input::Blind { agent, what } => self.of(&agent, |own, who| own.unobservable(cx, who, what)),
+            Input::Uncounted { agent, what } => self.of(&agent, |own, who| own.uncounted(cx, who, &what)),
+            Input::Altered { agent, what } => self.of(&agent, |own, who| own.altered(cx, who, what)),
+            Input::Ran { agent, thread, tool, call, hooked } => {
+                self.of(&agent, |own, who| own.ran(cx, (who, &thread), (&tool, &call), hooked));
+            }
+            Input::GiveUp { agent, because } => {
+                let what = format!("{because} while the agent was held");
+                self.of(&agent, |own, who| own.stop_because(cx, who, what));
+            }
+            Input::CodexSeen { agent, process, ephemeral, tells, works } => {
+                self.of(&agent, |own, who| own.codex_seen(cx, who, process, (ephemeral, tells), works));
+            }
+            Input::CodexObserved { agent, process } => {
+                self.of(&agent, |own, who| own.codex_observed(cx, who, process));
+            }
+            Input::Advised { consult, answer } => self.consulted(cx, consult, answer),
+            Input::Progress { agent, progress } => self.of(&agent, |own, who| own.progressed(cx, who, *progress)),
+            Input::Plan { agent, windows } => self.of(&agent, |own, who| own.plan_said(cx, who, windows)),
+            Input::Due(timer) => self.due(cx, timer),
+            Input::Hook(hook) => self.of(&hook.agent.clone(), |own, who| own.at_gate(cx, who, *hook)),
+            Input::HookGone { hook, why } => self.left_gate(cx, hook, why),
         }
-        self.happen(cx, agent, Happening::Launched);
+    }
+
+    fn settle(&mut self, cx: &Context<'_>) {
+        self.keep_for_advice(cx);
+        for who in self.agents.ids() {
+            self.keep_paused(cx, who);
+            self.settle_gate(cx, who);
+        }
+    }
+
+    fn launched(&mut self, cx: &Context<'_>, who: AgentId) {
+        self.outcome(who, true, "");
+        self.book_lift(cx);
+        self.agents[who].resume_clock(cx.now.uptime);
+        self.happen(cx, who, Happening::Launched);
         self.arm_minutes(cx);
-        self.evaluate(cx, agent);
+        self.evaluate(cx, who);
     }
 
     fn responded(&mut self, cx: &Context<'_>, response: &Response, recorded: Recorded<'_>) {
         if self.adviser_spent(cx, response, recorded) {
             return;
         }
-        let Some(name) = response.agent.clone() else { return };
-        let Some(agent) = self.agents.get_mut(&name) else { return };
+        let Some(who) = response.agent.as_ref().and_then(|name| self.agents.id(name)) else { return };
+        let agent = &mut self.agents[who];
         agent.note(response);
         agent.pace.answered(cx.now.uptime, response);
         agent.watch.answered(cx.now.uptime, response);
@@ -311,106 +324,101 @@ impl Governor {
         }
         let arrived = agent.arriving.take_if(|model| response.model.as_ref() == Some(model));
         if let Some(model) = arrived {
-            self.say(&name, &format!("routed to {model}"));
+            self.say(who, &format!("routed to {model}"));
         }
-        self.rearm_requests(&name);
+        self.rearm_requests(who);
         // What an answer tells of the plan comes right after it.
-        self.tell_of_unknown_plan(&name, 2);
-        self.expect_admitted(cx, &name, response);
-        self.answered_by_hook(&name, response);
-        self.accounts.charge_as(cx, recorded, response, Some(&name));
-        self.accounts.spend_share(&name, response);
-        if !self.refuse_unpriced(cx, &name, response) && !self.refuse_model(cx, &name, response) {
-            self.evaluate_one(cx, &name);
+        self.tell_of_unknown_plan(who, 2);
+        self.expect_admitted(cx, who, response);
+        self.answered_by_hook(who, response);
+        self.accounts.charge_as(cx, recorded, response, Some(who));
+        self.accounts.spend_share(self.agents.name(who), response);
+        if !self.refuse_unpriced(cx, who, response) && !self.refuse_model(cx, who, response) {
+            self.evaluate_one(cx, who);
         }
-        self.evaluate_peers(cx, &name);
-        self.say_untold(&name);
-        self.say_unthrottled(&name);
+        self.evaluate_peers(cx, who);
+        self.say_untold(who);
+        self.say_unthrottled(who);
     }
 
     /// Notes how a thread stands; says whether that is another way than before.
-    fn stands(&mut self, name: &AgentName, thread: ThreadId, root: Option<ThreadId>, phase: Phase) -> bool {
-        let Some(agent) = self.agents.get_mut(name) else { return false };
+    fn stands(&mut self, who: AgentId, thread: ThreadId, root: Option<ThreadId>, phase: Phase) -> bool {
+        let agent = &mut self.agents[who];
         let entry = agent.threads.entry(thread).or_default();
         entry.root = root.or(entry.root.take());
         std::mem::replace(&mut entry.phase, phase) != phase
     }
 
-    fn heard(&mut self, cx: &Context<'_>, name: &AgentName) {
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.watch.heard(cx.now.uptime);
-        }
-    }
-
-    fn frozen(&mut self, cx: &Context<'_>, name: &AgentName) {
-        if self.stilled(name) {
+    fn frozen(&mut self, cx: &Context<'_>, who: AgentId) {
+        if self.stilled(who) {
             return;
         }
-        let Some(agent) = self.agents.get_mut(name) else { return };
+        let agent = &mut self.agents[who];
         let State::Freezing(intent) = agent.state else { return };
         agent.pause_clock(cx.now.uptime);
         let safe = agent.in_flight() == 0 && agent.sub_agents_idle();
         let asked = agent.question.as_ref().map(|hold| hold.source);
-        self.outcome(name, true, "");
+        self.outcome(who, true, "");
         if let Some(source) = asked.filter(|_| intent == Intent::Ask)
-            && !self.still_applies(cx, name, source)
+            && !self.still_applies(cx, who, source)
         {
             // Nobody is asked what a lifted limit, or the last records, have answered meanwhile.
-            self.release_or_ask_again(cx, name);
+            self.release_or_ask_again(cx, who);
         }
-        self.happen(cx, name, Happening::Frozen { safe });
-        self.reserve(cx, name);
+        self.happen(cx, who, Happening::Frozen { safe });
+        self.reserve(cx, who);
     }
 
-    fn exited(&mut self, cx: &Context<'_>, name: &AgentName, leftover: u32, ok: bool) {
-        self.unobserved_at_end(name);
-        self.tell_of_unknown_plan(name, 1);
+    fn exited(&mut self, cx: &Context<'_>, who: AgentId, leftover: u32, ok: bool) {
+        self.unobserved_at_end(who);
+        self.tell_of_unknown_plan(who, 1);
         if leftover > 0 {
             let what = format!("{leftover} Codex process(es) that outlived the command were ended");
-            self.mark(Some(name), what);
+            self.mark(Some(who), what);
         }
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.pause_clock(cx.now.uptime);
-            let early = matches!(agent.state, State::Freezing(_));
-            if let Some(Hold { approval: Some(approval), .. }) = agent.held.take() {
-                self.effects.push(Effect::Withdraw(approval));
-            }
-            if early {
-                self.outcome(name, false, "its command ended first");
-            }
+        let agent = &mut self.agents[who];
+        agent.pause_clock(cx.now.uptime);
+        let early = matches!(agent.state, State::Freezing(_));
+        if let Some(Hold { approval: Some(approval), .. }) = agent.held.take() {
+            self.effects.push(Effect::Withdraw(approval));
+        }
+        if early {
+            self.outcome(who, false, "its command ended first");
         }
         let barred = |agent: &Agent| agent.gate.has_failed() && !matches!(agent.state, State::Ending(_));
         let happening = match ok {
-            _ if self.agents.get(name).is_some_and(barred) => Happening::Ended,
+            _ if barred(&self.agents[who]) => Happening::Ended,
             true => Happening::Exited,
-            false if self.may_retry(name) => Happening::Retry,
+            false if self.may_retry(who) => Happening::Retry,
             false => Happening::Failed,
         };
-        if let Some(agent) = self.agents.get_mut(name).filter(|agent| happening == Happening::Retry && agent.is_live())
-        {
+        let agent = &mut self.agents[who];
+        if happening == Happening::Retry && agent.is_live() {
             agent.because = format!("attempt {} of {} failed", agent.attempt, agent.setup.retries.saturating_add(1));
         }
-        self.happen(cx, name, happening);
+        self.happen(cx, who, happening);
     }
 
     fn due(&mut self, cx: &Context<'_>, timer: Timer) {
         match timer {
             Timer::Deadline(approval) => self.deadline(cx, approval),
-            Timer::Observe(name, process) => self.observation_is_late(cx, &name, process),
-            Timer::Gate(name) => self.expect_at_gate(cx, &name),
-            Timer::Drain(name) => self.drain_is_late(&name),
+            Timer::Observe(agent, process) => {
+                self.of(&agent, |own, who| own.observation_is_late(cx, who, process));
+            }
+            Timer::Gate(agent) => self.of(&agent, |own, who| own.expect_at_gate(cx, who)),
+            Timer::Drain(agent) => self.of(&agent, |own, who| own.drain_is_late(who)),
             Timer::Advice(consult) => self.advice_is_late(cx, consult),
             Timer::Minutes => {
                 self.arm_minutes(cx);
-                for name in self.names() {
-                    self.evaluate_one(cx, &name);
+                for who in self.agents.ids() {
+                    self.evaluate_one(cx, who);
                 }
             }
             Timer::WindowEnd => self.release_who_fits(cx),
             Timer::Record(hook) => self.record_is_late(cx, hook),
-            Timer::Idle(name) => self.evaluate_one(cx, &name),
-            Timer::PlanReset(name) => self.plan_reset(cx, &name),
-            Timer::Room(name) => self.look_for_room(&name),
+            Timer::Idle(agent) => self.of(&agent, |own, who| own.evaluate_one(cx, who)),
+            Timer::PlanReset(agent) => self.of(&agent, |own, who| own.plan_reset(cx, who)),
+            Timer::Room(agent) => self.of(&agent, |own, who| own.look_for_room(who)),
             // Who may go on is looked at after every input.
             Timer::Pace(_) => {}
         }
@@ -422,14 +430,14 @@ impl Governor {
     }
 
     /// Claims what the live threads of an agent are likely to add.
-    pub(super) fn reserve(&mut self, cx: &Context<'_>, name: &AgentName) {
+    pub(super) fn reserve(&mut self, cx: &Context<'_>, who: AgentId) {
         let by = Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref());
-        self.accounts.reserve(cx, &by, name, &mut self.effects);
+        self.accounts.reserve(cx, &by, who, &mut self.effects);
     }
 
     pub(super) fn reserve_all(&mut self, cx: &Context<'_>) {
-        for name in self.names() {
-            self.reserve(cx, &name);
+        for who in self.agents.ids() {
+            self.reserve(cx, who);
         }
     }
 
@@ -447,7 +455,7 @@ impl Governor {
 
     /// The next model down the ladder for this agent that it may go on with.
     pub(super) fn next_rung(&self, agent: &Agent) -> Option<Rung> {
-        ladder::next(&self.fixed, agent, self.accounts.counts_money(&self.spenders(), &agent.setup.name))
+        ladder::next(&self.fixed, agent, self.accounts.counts_money(&self.spenders(), agent.id))
     }
 
     /// How each budget that is divided stands.
@@ -456,20 +464,16 @@ impl Governor {
     }
 
     /// Says something of an agent, which is named where there are several.
-    pub(super) fn say(&mut self, name: &AgentName, text: &str) {
-        let text = if self.agents.len() > 1 { format!("{name}: {text}") } else { text.to_owned() };
+    pub(super) fn say(&mut self, who: AgentId, text: &str) {
+        let text = if self.agents.len() > 1 { format!("{}: {text}", self.agents.name(who)) } else { text.to_owned() };
         self.effects.push(Effect::Say(text));
     }
 
-    pub(super) fn mark(&mut self, name: Option<&AgentName>, what: String) {
-        self.effects.mark(name, what);
+    pub(super) fn mark(&mut self, who: Option<AgentId>, what: String) {
+        self.record(who, EventKind::Marked { what });
     }
 
-    pub(super) fn record(&mut self, name: Option<&AgentName>, kind: EventKind) {
-        self.effects.record(name, kind);
-    }
-
-    pub(super) fn names(&self) -> Vec<AgentName> {
-        self.agents.keys().cloned().collect()
+    pub(super) fn record(&mut self, who: Option<AgentId>, kind: EventKind) {
+        self.effects.record(who.map(|who| self.agents.name(who)), kind);
     }
 }

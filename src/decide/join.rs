@@ -2,23 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::event::{EventKind, GateReach};
 use crate::model::{AgentName, Cost, Dimension, Response, ThreadId, Timestamp, Verb};
-use crate::policy::rule::Step;
+use crate::policy::rule::{Step, StepId};
 
 use super::accounts::Spenders;
 use super::accounts::account::{Account, Books};
 use super::admission::Admission;
+use super::agents::ids::AgentId;
+use super::alerts::Alerts;
 use super::bar::{Bar, BarTold};
 use super::context::Context;
 use super::due::Source;
-use super::effect::Effect;
 use super::governor::Governor;
-use super::input::{Moment, Phase};
 use super::lifecycle::State;
+use super::message::{Effect, Moment, Phase};
 use super::pace::Throttle;
 
 /// A session as it stands when a hook comes to it.
@@ -78,48 +78,44 @@ impl Governor {
     pub fn join(&mut self, now: Moment, joined: Joined, books: &dyn Books) {
         let fixed = Rc::clone(&self.fixed);
         let cx = &fixed.at(now, books);
-        let name = joined.agent.clone();
+        let Some(who) = self.agents.id(&joined.agent) else { return };
         (self.defers, self.defers_time) = (joined.defers, joined.defers);
-        self.accounts.open_current(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()), &name);
+        self.accounts.open_current(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()), who);
         for response in joined.threads.iter().flat_map(|thread| &thread.recent) {
-            self.open_late(cx, response, now.wall, &name);
+            self.open_late(cx, response, now.wall, who);
         }
         for response in &joined.imported {
-            self.accounts.charge_beside(cx, response, response, Some(&name));
+            self.accounts.charge_beside(cx, response, response, Some(who));
         }
         let last = joined.threads.iter().flat_map(|thread| &thread.recent).max_by_key(|last| last.at).cloned();
         // The hook before this one has claimed what it let through.
         self.accounts.iter_mut().for_each(|account| account.is_claimed_so = false);
-        self.take_over(cx, &joined);
-        if let Some(agent) = self.agents.get_mut(&name) {
-            agent.cost = books.cost(&self.fixed.run, &name);
-        }
+        self.take_over(cx, who, &joined);
+        self.agents[who].cost = books.cost(&self.fixed.run, &joined.agent);
         self.count_minutes(cx);
         if joined.begins {
-            self.record(Some(&name), EventKind::Gated { reach: GateReach::Requests });
-            self.say_unseen(&name);
+            self.record(Some(who), EventKind::Gated { reach: GateReach::Requests });
+            self.say_unseen(who);
             self.say_nobody();
         } else {
-            self.pass_steps(&name);
+            self.pass_steps(who);
         }
-        if let Some(agent) = self.agents.get_mut(&name) {
-            agent.was_active(joined.passed);
-        }
+        self.agents[who].was_active(joined.passed);
         // What goes wrong and what was said of it, only one who stays with the agent can know.
-        self.alerts = Arc::default();
+        self.alerts = Alerts::default();
         if let Some(what) = joined.broken.filter(|_| self.gates()) {
-            self.stop_because(cx, &name, what);
+            self.stop_because(cx, who, what);
         }
         // What had no price when it was recorded may have one by now.
         if let Some(last) = last {
             let cost = last.model.as_ref().map_or(last.cost, |model| self.fixed.quoted(model, &last));
             let last = Response { cost: if last.cost == Cost::Unpriced { cost } else { last.cost }, ..last };
-            self.refuse_unpriced(cx, &name, &last);
+            self.refuse_unpriced(cx, who, &last);
         }
     }
 
     /// What only one who stays with the agent looks at.
-    fn say_unseen(&mut self, name: &AgentName) {
+    fn say_unseen(&mut self, who: AgentId) {
         let mut alerts: Vec<&str> = self.alerts.iter().map(|alert| alert.name.as_str()).collect();
         alerts.dedup();
         if alerts.is_empty() {
@@ -128,19 +124,17 @@ impl Governor {
         let names = alerts.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let what = format!("only `govern run` looks at alerts and at what is used of a plan, and not here: {names}");
         self.effects.push(Effect::Say(what.clone()));
-        self.mark(Some(name), what);
+        self.mark(Some(who), what);
     }
 
     /// Others have counted how long an agent was active, until now.
     pub fn was_active(&mut self, now: Moment, name: &AgentName, active: Duration) {
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.has_been_active(active, now.uptime);
-        }
+        self.of(name, |own, who| own.agents[who].has_been_active(active, now.uptime));
     }
 
     /// The agent is as its session is.
-    fn take_over(&mut self, cx: &Context<'_>, joined: &Joined) {
-        let Some(agent) = self.agents.get_mut(&joined.agent) else { return };
+    fn take_over(&mut self, cx: &Context<'_>, who: AgentId, joined: &Joined) {
+        let agent = &mut self.agents[who];
         agent.state = State::Running;
         let mut active = joined.active.clone();
         agent.was_active(active.remove(&joined.agent).unwrap_or_default());
@@ -171,36 +165,36 @@ impl Governor {
     }
 
     /// Mild steps that lie behind were carried out; a throttle goes on.
-    fn pass_steps(&mut self, name: &AgentName) {
-        for (index, account) in self.accounts.iter_mut().enumerate() {
+    fn pass_steps(&mut self, who: AgentId) {
+        for id in self.accounts.ids() {
+            let account = &mut self.accounts[id];
             account.pass_mild_steps();
-            let Some(agent) = self.agents.get_mut(name) else { continue };
+            let agent = &mut self.agents[who];
             if let Some((step, throttle)) = throttle_behind(account) {
-                agent.throttles.insert(Source::Step { account: index, step }, throttle);
-                agent.fired.insert(index, step);
+                agent.throttles.insert(Source::Step { account: id, step }, throttle);
+                agent.fired.insert(id, step);
             }
         }
     }
 
     /// Opens the accounts of this moment that only an answer tells of: of its model, of its thread.
-    fn open_late(&mut self, cx: &Context<'_>, response: &Response, now: Timestamp, name: &AgentName) {
+    fn open_late(&mut self, cx: &Context<'_>, response: &Response, now: Timestamp, who: AgentId) {
         let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
-        let budgets = self.accounts.rules().iter().enumerate();
+        let budgets = self.accounts.rules().iter();
         let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
         let places: Vec<Account> = budgets
-            .filter(|(_, budget)| budget.per.iter().any(late))
-            .filter_map(|(index, budget)| Account::place(index, budget, cx.policy.timezone, now, value))
+            .filter(|budget| budget.per.iter().any(late))
+            .filter_map(|budget| Account::place(budget, cx.policy.timezone, now, value))
             .collect();
         for place in places {
-            self.accounts.open(cx, place, name);
+            self.accounts.open(cx, place, who);
         }
     }
 }
 
 /// The throttle that is in force for what was spent, and its step's place.
-fn throttle_behind(account: &Account) -> Option<(usize, Throttle)> {
+fn throttle_behind(account: &Account) -> Option<(StepId, Throttle)> {
     let behind = |step: &Step| step.at.amount(account.limit()) <= account.spent;
-    let (index, step) =
-        account.rule.steps.iter().enumerate().rfind(|(_, step)| step.verb == Verb::Throttle && behind(step))?;
-    Some((index, Throttle::under_way(step.to?, account.show(0))))
+    let (id, step) = account.rule.own_steps().rfind(|(_, step)| step.verb == Verb::Throttle && behind(step))?;
+    Some((id, Throttle::under_way(step.to?, account.show(0))))
 }

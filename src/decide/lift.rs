@@ -3,7 +3,9 @@
 
 mod lifting;
 
-use crate::model::{AgentName, BudgetKey, BudgetName, Quantity};
+use crate::model::{BudgetKey, BudgetName, Quantity};
+
+use super::agents::ids::AgentId;
 
 /// A limit that is lifted before the run goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,5 +25,5 @@ pub struct Lift {
 pub(super) struct Lifted {
     lift: Lift,
     key: BudgetKey,
-    agent: AgentName,
+    agent: AgentId,
 }

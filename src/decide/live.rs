@@ -4,10 +4,10 @@ use crate::model::{AgentName, Live, LiveAgent, LiveLimit, LivePool, ModelId, Mon
 
 use super::accounts::account::Account;
 use super::agent::Agent;
-use super::effect::Ending;
+use super::agents::ids::AgentId;
 use super::governor::Governor;
-use super::input::Moment;
 use super::lifecycle::{After, Intent, State};
+use super::message::{Ending, Moment};
 
 /// How fast the agent may be said to go: one that stands still adds nothing.
 fn per_minute(agent: &Agent, now: Moment, unit: Unit) -> i64 {
@@ -48,8 +48,7 @@ fn standing(agent: &Agent, asked: bool) -> Standing {
 impl Governor {
     /// Keeps in mind since when each agent stands as it does.
     pub(super) fn note_standings(&mut self, at: Timestamp) {
-        for name in &self.order {
-            let Some(agent) = self.agents.get_mut(name) else { continue };
+        for agent in self.agents.values_mut() {
             let asked = agent.gate.asked().is_some();
             let now = standing(agent, asked);
             if agent.stands.is_none_or(|(before, _)| before != now) {
@@ -70,7 +69,7 @@ impl Governor {
             got_back: pool.got_back,
         });
         Live {
-            agents: self.order.iter().filter_map(|name| self.live_agent(name, now)).collect(),
+            agents: self.agents.as_named().map(|agent| self.live_agent(agent, now)).collect(),
             limits: current()
                 .filter(|account| !account.allotted)
                 .map(|account| self.live_limit(account, now))
@@ -80,12 +79,11 @@ impl Governor {
         }
     }
 
-    fn live_agent(&self, name: &AgentName, now: Moment) -> Option<LiveAgent> {
-        let agent = self.agents.get(name)?;
-        let approval = self.waits_for_answer(name);
+    fn live_agent(&self, agent: &Agent, now: Moment) -> LiveAgent {
+        let approval = self.waits_for_answer(&agent.setup.name);
         let (state, since) = agent.stands.unwrap_or((standing(agent, approval.is_some()), now.wall));
-        Some(LiveAgent {
-            agent: name.clone(),
+        LiveAgent {
+            agent: agent.setup.name.clone(),
             state,
             since,
             because: self.reason(agent, state),
@@ -96,13 +94,13 @@ impl Governor {
             responses: agent.responses,
             cost_usd: agent.cost,
             cost_usd_per_minute: Some(Money::from_nanos(per_minute(agent, now, Unit::Usd))),
-            limit: self.first_limit(name, now),
-        })
+            limit: self.first_limit(agent.id, now),
+        }
     }
 
     /// Its allotment, else the limit that it comes to first, else the one that is used up furthest.
-    fn first_limit(&self, name: &AgentName, now: Moment) -> Option<LiveLimit> {
-        let mine = self.accounts.iter().filter(|account| account.agents.contains(name) && !account.is_past(now.wall));
+    fn first_limit(&self, who: AgentId, now: Moment) -> Option<LiveLimit> {
+        let mine = self.accounts.iter().filter(|account| account.agents.contains(&who) && !account.is_past(now.wall));
         let limits = mine.map(|account| self.live_limit(account, now));
         let haste = |limit: &LiveLimit| {
             (!limit.allotment, limit.seconds_left.unwrap_or(u64::MAX), std::cmp::Reverse(limit.share()))
@@ -112,7 +110,7 @@ impl Governor {
 
     fn live_limit(&self, account: &Account, now: Moment) -> LiveLimit {
         let unit = account.key.unit;
-        let agents = || account.agents.iter().filter_map(|name| self.agents.get(name));
+        let agents = || account.agents.iter().map(|who| &self.agents[*who]);
         let per_minute = agents().map(|agent| per_minute(agent, now, unit)).fold(0, i64::saturating_add);
         let spent = match unit {
             // It is counted when it is judged; here it is told as it is.
@@ -167,9 +165,7 @@ impl Governor {
     /// Those that it waits for.
     fn open_needs(&self, agent: &Agent) -> Vec<String> {
         let done = |need: &&AgentName| {
-            self.agents
-                .get(*need)
-                .is_some_and(|agent| agent.ending == Some(Ending::Itself) && agent.state == State::Gone)
+            self.agent(need).is_some_and(|agent| agent.ending == Some(Ending::Itself) && agent.state == State::Gone)
         };
         agent.setup.needs.iter().filter(|need| !done(need)).map(ToString::to_string).collect()
     }

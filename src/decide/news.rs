@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::governor::Governor;
-use super::input::{News, Settled};
+use super::message::{News, Settled};
 
 impl Governor {
     pub(super) fn elsewhere(&mut self, cx: &Context<'_>, news: News) {
@@ -29,19 +29,19 @@ impl Governor {
         if !news.extensions.is_empty() {
             self.release_who_fits(cx);
         }
-        for name in self.names() {
-            self.evaluate_one(cx, &name);
+        for who in self.agents.ids() {
+            self.evaluate_one(cx, who);
         }
     }
 
     /// As [`Self::elsewhere`] where what others wrote is too much to be told one by one.
     pub(super) fn recount(&mut self, cx: &Context<'_>) {
-        for index in self.accounts.recount(cx) {
-            self.forget_fired(index);
+        for account in self.accounts.recount(cx) {
+            self.forget_fired(account);
         }
         self.release_who_fits(cx);
-        for name in self.names() {
-            self.evaluate_one(cx, &name);
+        for who in self.agents.ids() {
+            self.evaluate_one(cx, who);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::policy::rate::Rate;
 use crate::policy::rule::{Act, Policy, Trigger};
 
 use super::accounts::account::amount;
-use super::input::Moment;
+use super::message::Moment;
 
 /// When an agent's requests went out, and what came of them: as far back as a rate of the policy looks. Told by
 /// uptime, so that a jump of the wall clock lets nothing through.

@@ -6,9 +6,10 @@ use crate::model::{ApprovalId, BudgetKey, BudgetName, Quantity};
 use crate::policy::rule::Approvals;
 
 use super::accounts::account::Books;
+use super::accounts::ids::AccountId;
 use super::context::Context;
 use super::governor::Governor;
-use super::input::Moment;
+use super::message::Moment;
 
 /// Why an answer is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -121,8 +122,8 @@ impl Governor {
     }
 
     /// The part of an offer that answers may still extend by.
-    pub(super) fn offered_within(&self, cx: &Context<'_>, index: usize, offer: i64) -> i64 {
-        let Some(account) = self.accounts.get(index) else { return offer };
+    pub(super) fn offered_within(&self, cx: &Context<'_>, account: AccountId, offer: i64) -> i64 {
+        let account = &self.accounts[account];
         match cx.policy.approvals.max_extend.filter(|most| most.unit == account.key.unit) {
             Some(most) => offer.min(most.amount.saturating_sub(self.given(cx, &account.key)).max(0)),
             None => offer,
@@ -130,8 +131,7 @@ impl Governor {
     }
 
     fn given(&self, cx: &Context<'_>, key: &BudgetKey) -> i64 {
-        let account = self.accounts.iter().find(|account| account.key == *key);
-        let since = account.and_then(|account| account.answered_since());
+        let since = self.accounts.find(key).and_then(|account| self.accounts[account].answered_since());
         cx.books.given(key, since)
     }
 }

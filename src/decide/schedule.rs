@@ -8,13 +8,13 @@ use crate::model::{AgentName, Priority, Verb};
 
 use super::accounts::Spenders;
 use super::agent::Agent;
+use super::agents::ids::AgentId;
 use super::context::Context;
 use super::due::Due;
 use super::due::Source;
-use super::effect::{Effect, Ending};
 use super::governor::Governor;
-use super::input::{Interrupt, Phase};
 use super::lifecycle::{Happening, Intent, State};
+use super::message::{Effect, Ending, Interrupt, Phase};
 
 /// One agent in the order of the fleet's file.
 #[derive(Clone, Copy, Debug)]
@@ -79,15 +79,15 @@ pub fn next<'a>(entries: &[Entry<'a>], concurrency: Option<NonZeroUsize>) -> Opt
 
 impl Governor {
     pub(super) fn begin(&mut self, cx: &Context<'_>) {
-        for name in self.names() {
-            self.accounts.open_current(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()), &name);
+        for who in self.agents.ids() {
+            self.accounts.open_current(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()), who);
         }
         if let Some(Err(why)) = self.lift.take().map(|lift| self.lift_limit(cx, lift)) {
             self.effects.push(Effect::Refuse(why));
             return;
         }
-        for name in self.names() {
-            self.recall(cx, &name);
+        for who in self.agents.ids() {
+            self.recall(cx, who);
         }
         if let Err(what) = self.accounts.allot(
             cx,
@@ -97,27 +97,26 @@ impl Governor {
             self.effects.push(Effect::Refuse(what));
             return;
         }
-        for name in self.names() {
-            let due = self.foreseen(cx, &name);
+        for who in self.agents.ids() {
+            let due = self.foreseen(cx, who);
             // A route that comes down to more here is no limit that is spent.
             let hard = due.iter().find(|due| due.written.is_hard() && self.is_hard(due) && !self.asks_first(due));
             if let Some(hard) = hard {
                 let (text, offer) = (hard.because.clone(), hard.offer);
-                if let Source::Step { account, .. } = hard.source
-                    && let Some(account) = self.accounts.get_mut(account)
-                {
+                if let Source::Step { account: id, .. } = hard.source {
+                    let account = &mut self.accounts[id];
                     account.offered = Some(offer);
                     self.last_hard = Some(account.key.budget.clone());
+                    self.refused_by = Some(id);
                 }
-                self.refused_by = if let Source::Step { account, .. } = hard.source { Some(account) } else { None };
                 self.effects.push(Effect::Refuse(text));
                 return;
             }
         }
         self.say_nobody();
         // What was promised is claimed before anybody starts.
-        for name in self.names() {
-            self.reserve(cx, &name);
+        for who in self.agents.ids() {
+            self.reserve(cx, who);
         }
         self.begun = true;
     }
@@ -125,39 +124,39 @@ impl Governor {
     /// It is no reason to refuse, where a person can be asked: the limit is not spent, so it starts, and is held.
     fn asks_first(&self, due: &Due) -> bool {
         let Source::Step { account, .. } = due.source else { return false };
-        let left = self.accounts.get(account).is_some_and(|account| account.spent < account.limit());
+        let left = self.accounts[account].spent < self.accounts[account].limit();
         due.verb == Verb::Ask && (due.foretold || left)
     }
 
-    fn recall(&mut self, cx: &Context<'_>, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name).filter(|_| !self.history.is_empty()) else { return };
-        for response in self.history.iter().filter(|response| response.agent.as_ref() == Some(name)) {
+    fn recall(&mut self, cx: &Context<'_>, who: AgentId) {
+        if self.history.is_empty() {
+            return;
+        }
+        let agent = &mut self.agents[who];
+        let name = agent.setup.name.clone();
+        for response in self.history.iter().filter(|response| response.agent.as_ref() == Some(&name)) {
             agent.note(response);
         }
         // Its last responses are not all of them.
-        agent.cost = cx.books.cost(cx.run, name);
+        agent.cost = cx.books.cost(cx.run, &name);
     }
 
     /// The steps that apply before the agent has asked anything. One that goes on begins with a request on its root
     /// thread, of about the size of its last ones.
-    fn foreseen(&mut self, cx: &Context<'_>, name: &AgentName) -> Vec<Due> {
-        let agent = self.agents.get_mut(name);
-        if let Some(agent) = agent
-            && let Some(thread) = agent.root.clone().and_then(|root| agent.threads.get_mut(&root))
-        {
+    fn foreseen(&mut self, cx: &Context<'_>, who: AgentId) -> Vec<Due> {
+        let agent = &mut self.agents[who];
+        if let Some(thread) = agent.root.clone().and_then(|root| agent.threads.get_mut(&root)) {
             thread.phase = Phase::InFlight;
         }
-        let due = self.judge_all(cx, name);
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.settle();
-        }
+        let due = self.judge_all(cx, who);
+        self.agents[who].settle();
         due
     }
 
     /// The agents in the order in which they were named.
     fn entries(&self) -> Vec<Entry<'_>> {
-        let agents = self.order.iter().filter_map(|name| self.agents.get(name));
-        agents
+        self.agents
+            .as_named()
             .map(|agent| Entry {
                 name: &agent.setup.name,
                 needs: &agent.setup.needs,
@@ -171,88 +170,82 @@ impl Governor {
     pub(super) fn schedule(&mut self, cx: &Context<'_>) {
         while self.begun {
             let entries = self.entries();
-            match next(&entries, self.concurrency) {
+            let (name, need) = match next(&entries, self.concurrency) {
                 None => return,
-                Some(Move::Launch(name)) => {
-                    let name = name.clone();
-                    self.start(cx, &name);
-                }
-                Some(Move::Skip(name, need)) => {
-                    let (name, need) = (name.clone(), need.clone());
-                    self.skip(cx, &name, &need);
-                }
-            }
+                Some(Move::Launch(name)) => (name.clone(), None),
+                Some(Move::Skip(name, need)) => (name.clone(), Some(need.clone())),
+            };
+            self.of(&name, |own, who| match need {
+                None => own.start(cx, who),
+                Some(need) => own.skip(cx, who, &need),
+            });
         }
     }
 
     /// Begins an attempt, unless a limit is spent that ends agents: then it is not even started. Where a person is to
     /// be asked, it is started and held before its first request.
-    fn start(&mut self, cx: &Context<'_>, name: &AgentName) {
-        if let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.attempt > 0) {
+    fn start(&mut self, cx: &Context<'_>, who: AgentId) {
+        let agent = &mut self.agents[who];
+        if agent.attempt > 0 {
             agent.begin_anew();
         }
-        let due = self.foreseen(cx, name);
+        let due = self.foreseen(cx, who);
         let ends = |due: &Due| self.is_hard(due) && matches!(due.verb, Verb::Stop | Verb::Kill);
         if !due.iter().any(ends) {
-            if let Some(agent) = self.agents.get_mut(name) {
-                agent.attempt = agent.attempt.saturating_add(1);
-            }
-            self.happen(cx, name, Happening::Launch);
+            let agent = &mut self.agents[who];
+            agent.attempt = agent.attempt.saturating_add(1);
+            self.happen(cx, who, Happening::Launch);
         }
-        self.decide(cx, name, due, None);
+        self.decide(cx, who, due, None);
     }
 
-    fn skip(&mut self, cx: &Context<'_>, name: &AgentName, need: &AgentName) {
-        let because = match self.agents.get(need).map(|agent| agent.ending) {
+    fn skip(&mut self, cx: &Context<'_>, who: AgentId, need: &AgentName) {
+        let because = match self.agent(need).map(|agent| agent.ending) {
             None => format!("it needs `{need}`, which is not there"),
             Some(None) => format!("it needs `{need}`, and that one waits for it"),
             Some(Some(ending)) => format!("it needs `{need}`, which {}", ending.as_str()),
         };
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.because.clone_from(&because);
-        }
-        self.record(Some(name), EventKind::AgentSkipped { because });
-        self.happen(cx, name, Happening::Skip);
+        self.agents[who].because.clone_from(&because);
+        self.record(Some(who), EventKind::AgentSkipped { because });
+        self.happen(cx, who, Happening::Skip);
     }
 
     /// A command that failed is started anew while its agent has tries left.
-    pub(super) fn may_retry(&self, name: &AgentName) -> bool {
+    pub(super) fn may_retry(&self, who: AgentId) -> bool {
         let left = |agent: &Agent| agent.attempt >= 1 && agent.attempt - 1 < agent.setup.retries;
         let is_ending = |agent: &Agent| {
             use {Intent::Kill, Intent::Stop, State::Freezing, State::Starting};
             matches!(agent.state, Freezing(Stop | Kill) | Starting(Some(Stop | Kill)))
         };
         let may = |agent: &Agent| left(agent) && !is_ending(agent);
-        self.interrupted.is_none() && self.agents.get(name).is_some_and(may)
+        self.interrupted.is_none() && may(&self.agents[who])
     }
 
     /// Its command could not be executed: no further try would be another.
-    pub(super) fn not_launched(&mut self, cx: &Context<'_>, name: &AgentName, because: String) {
-        self.outcome(name, false, &because);
-        self.mark(Some(name), because.clone());
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.because = because;
-        }
-        self.happen(cx, name, Happening::Failed);
+    pub(super) fn not_launched(&mut self, cx: &Context<'_>, who: AgentId, because: String) {
+        self.outcome(who, false, &because);
+        self.mark(Some(who), because.clone());
+        self.agents[who].because = because;
+        self.happen(cx, who, Happening::Failed);
     }
 
     /// Somebody ends the whole run: what did not start never does, what works is ended.
     pub(super) fn interrupt(&mut self, cx: &Context<'_>, how: Interrupt, because: &str) {
         self.interrupted = self.interrupted.max(Some(how));
-        for name in self.order.clone() {
-            if self.agents.get(&name).is_none_or(|agent| agent.state == State::Gone) {
+        let named: Vec<AgentId> = self.agents.as_named().map(|agent| agent.id).collect();
+        for who in named {
+            if self.agents[who].state == State::Gone {
                 continue;
             }
-            if let Some(agent) = self.agents.get_mut(&name) {
-                agent.pause = None;
-                because.clone_into(&mut agent.because);
-            }
+            let agent = &mut self.agents[who];
+            agent.pause = None;
+            because.clone_into(&mut agent.because);
             let intent = match how {
                 Interrupt::Stop => Intent::Stop,
                 Interrupt::Kill => Intent::Kill,
             };
-            self.spare_no_tools(&name);
-            self.end_held_or_running(cx, &name, intent);
+            self.spare_no_tools(who);
+            self.end_held_or_running(cx, who, intent);
         }
     }
 

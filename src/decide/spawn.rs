@@ -1,15 +1,16 @@
 //! Pure. Limits on sub-agents: the start of one that would pass a limit is refused, as by a gate.
 
-use crate::model::{AgentName, Dimension, ThreadId};
+use crate::model::{Dimension, ThreadId};
 use crate::policy::gate::{Starts, starts_sub_agents};
 use crate::policy::rule::GateVerb;
 use crate::policy::spawn::{SpawnLimit, SpawnUnit};
 
 use super::accounts::account::Started;
 use super::agent::Agent;
+use super::agents::ids::AgentId;
 use super::context::Context;
 use super::governor::Governor;
-use super::input::{Judged, ToolCall, Wants};
+use super::message::{Judged, ToolCall, Wants};
 
 impl Governor {
     /// Some limit on sub-agents refuses, and is not only observed.
@@ -22,14 +23,14 @@ impl Governor {
     pub(super) fn judge_spawn(
         &self,
         cx: &Context<'_>,
-        name: &AgentName,
+        who: AgentId,
         (thread, root): (&ThreadId, &ThreadId),
         call: &mut ToolCall,
     ) {
         let Some(starts) = starts_sub_agents(&call.tool).filter(|_| !is_denied(call)) else { return };
-        let Some(agent) = self.agents.get(name) else { return };
+        let agent = &self.agents[who];
         let refusal = cx.policy.spawn_limits.iter().filter_map(|limit| {
-            let because = self.passes_spawns(cx, limit, (name, agent), (thread, root), starts)?;
+            let because = self.passes_spawns(cx, limit, (who, agent), (thread, root), starts)?;
             Some(Judged { rule: limit.name.to_string(), verb: GateVerb::Deny, because, would: limit.observe })
         });
         // What is enforced goes before what is only observed.
@@ -43,7 +44,7 @@ impl Governor {
         &self,
         cx: &Context<'_>,
         limit: &SpawnLimit,
-        (name, agent): (&AgentName, &Agent),
+        (who, agent): (AgentId, &Agent),
         (thread, root): (&ThreadId, &ThreadId),
         starts: Starts,
     ) -> Option<String> {
@@ -72,8 +73,9 @@ impl Governor {
             SpawnUnit::Started => {
                 let per_thread = limit.per.contains(&Dimension::Thread);
                 let per_agent = per_thread || limit.per.contains(&Dimension::Agent);
-                let (agent, thread) = (per_agent.then_some(name), per_thread.then_some(thread));
-                let waiting = self.spawns_waiting(agent, thread);
+                let (whose, thread) = (per_agent.then_some(who), per_thread.then_some(thread));
+                let waiting = self.spawns_waiting(whose, thread);
+                let agent = whose.map(|who| self.agents.name(who));
                 let started = cx.books.started(&Started { run: cx.run, agent, thread });
                 limit.refuses(started.saturating_add(waiting), 0)
             }
@@ -81,9 +83,9 @@ impl Governor {
     }
 
     /// Those that wait to be started.
-    fn spawns_waiting(&self, agent: Option<&AgentName>, thread: Option<&ThreadId>) -> u64 {
-        let agents = self.agents.iter().filter(|(name, _)| agent.is_none_or(|agent| agent == *name));
-        let calls = agents.flat_map(|(_, agent)| agent.gate.calls());
+    fn spawns_waiting(&self, whose: Option<AgentId>, thread: Option<&ThreadId>) -> u64 {
+        let agents = self.agents.values().filter(|agent| whose.is_none_or(|who| who == agent.id));
+        let calls = agents.flat_map(|agent| agent.gate.calls());
         let spawns = calls.filter(|(of, wants)| {
             let spawn =
                 matches!(wants, Wants::Tool(call) if starts_sub_agents(&call.tool).is_some() && !is_denied(call));

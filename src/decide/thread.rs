@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use crate::model::{ModelId, Response, ThreadId};
 
 use super::admission::Admission;
-use super::input::Phase;
+use super::message::Phase;
 
 /// How many of a thread's last responses foretell its next one.
 pub(super) const RECENT: usize = 5;

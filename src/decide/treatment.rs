@@ -1,63 +1,62 @@
 //! Pure. An agent moves through the lifecycle's table, and the table's orders become effects.
 
-use crate::model::AgentName;
 use crate::model::event::EventKind;
 
+use super::agents::ids::AgentId;
 use super::context::Context;
-use super::effect::{Effect, Ending, Question};
 use super::governor::Governor;
 use super::lifecycle::{After, Happening, Intent, Order, State, next};
+use super::message::{Effect, Ending, Question};
 use super::still::Stillness;
 
 impl Governor {
     /// Moves an agent through the table and turns its orders into effects.
-    pub(super) fn happen(&mut self, cx: &Context<'_>, name: &AgentName, happening: Happening) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(super) fn happen(&mut self, cx: &Context<'_>, who: AgentId, happening: Happening) {
+        let agent = &mut self.agents[who];
         let before = agent.state;
         let (state, orders) = next(before, happening);
         agent.state = state;
         for order in orders {
             match order {
-                Order::Launch => self.launch(name),
-                Order::Freeze if self.holds_at_gate(cx, name, state) => {}
+                Order::Launch => self.launch(who),
+                Order::Freeze if self.holds_at_gate(cx, who, state) => {}
                 Order::Freeze => {
-                    if let Some(agent) = self.agents.get_mut(name) {
-                        agent.gate.open();
-                    }
-                    self.request(name, hold_word(state));
-                    self.effects.push(Effect::Freeze(name.clone()));
+                    self.agents[who].gate.open();
+                    self.request(who, hold_word(state));
+                    self.effects.push(Effect::Freeze(self.agents.name(who).clone()));
                 }
                 Order::Thaw => {
-                    let opens = self.agents.get_mut(name).is_some_and(|agent| {
-                        agent.resume_clock(cx.now.uptime);
-                        agent.gate.stillness = Stillness::Moves;
-                        agent.gate.open()
-                    });
-                    self.request(name, "release");
-                    let agent = name.clone();
+                    let opens = {
+                        self.agents[who].resume_clock(cx.now.uptime);
+                        self.agents[who].gate.stillness = Stillness::Moves;
+                        self.agents[who].gate.open()
+                    };
+                    self.request(who, "release");
+                    let agent = self.agents.name(who).clone();
                     self.effects.push(if opens { Effect::Open(agent) } else { Effect::Thaw(agent) });
                     if opens {
-                        self.outcome(name, true, "");
+                        self.outcome(who, true, "");
                     }
                     self.arm_minutes(cx);
                 }
                 Order::End => {
                     let begins = !matches!(before, State::Ending(_));
-                    if let Some(agent) = self.agents.get_mut(name).filter(|_| begins) {
+                    let agent = &mut self.agents[who];
+                    if begins {
                         agent.lose_in_flight();
                     }
-                    self.request(name, end_word(state, begins));
-                    self.effects.push(Effect::End(name.clone()));
+                    self.request(who, end_word(state, begins));
+                    self.effects.push(Effect::End(self.agents.name(who).clone()));
                 }
-                Order::Restart => self.restart(cx, name),
-                Order::Ask => self.ask(name),
-                Order::Finish => self.finish(cx, name, ending(before, happening)),
+                Order::Restart => self.restart(cx, who),
+                Order::Ask => self.ask(who),
+                Order::Finish => self.finish(cx, who, ending(before, happening)),
             }
         }
     }
 
-    pub(super) fn restart(&mut self, cx: &Context<'_>, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(super) fn restart(&mut self, cx: &Context<'_>, who: AgentId) {
+        let agent = &mut self.agents[who];
         agent.settle();
         agent.gate.forget();
         agent.restarting = false;
@@ -65,79 +64,75 @@ impl Governor {
             // INVARIANT: a route is wished for only with a root thread and a rung; without them
             // the agent is over.
             agent.state = State::Gone;
-            self.finish(cx, name, Ending::Stopped);
+            self.finish(cx, who, Ending::Stopped);
             return;
         };
         agent.switch(&rung, |old| cx.quoted(&rung.model, old));
         agent.routed = Some(rung.clone());
         agent.arriving = Some(rung.model.clone());
-        self.request(name, "restart");
-        self.effects.push(Effect::Restart { agent: name.clone(), thread, rung });
+        self.request(who, "restart");
+        self.effects.push(Effect::Restart { agent: self.agents.name(who).clone(), thread, rung });
     }
 
-    fn launch(&mut self, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    fn launch(&mut self, who: AgentId) {
+        let agent = &mut self.agents[who];
         let attempt = agent.attempt;
         // A run of one agent has said so by its own beginning.
         if self.agents.len() > 1 {
-            self.request(name, if attempt > 1 { "start again" } else { "start" });
+            self.request(who, if attempt > 1 { "start again" } else { "start" });
         }
-        self.effects.push(Effect::Launch { agent: name.clone(), attempt });
+        self.effects.push(Effect::Launch { agent: self.agents.name(who).clone(), attempt });
     }
 
-    pub(super) fn finish(&mut self, cx: &Context<'_>, name: &AgentName, ending: Ending) {
-        self.withdraw_calls(name);
-        self.end_steering(name);
-        self.accounts.give_back(name, &mut self.effects);
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.pause_clock(cx.now.uptime);
-            agent.ending = Some(ending);
-            agent.settle();
-            let (in_flight, in_flight_cost) = (agent.lost, agent.lost_cost);
-            self.effects.push(Effect::Finish { agent: name.clone(), ending, in_flight, in_flight_cost });
-        }
-        self.reserve(cx, name);
+    pub(super) fn finish(&mut self, cx: &Context<'_>, who: AgentId, ending: Ending) {
+        self.withdraw_calls(who);
+        self.end_steering(who);
+        self.accounts.give_back(self.agents.name(who), &mut self.effects);
+        let agent = &mut self.agents[who];
+        agent.pause_clock(cx.now.uptime);
+        agent.ending = Some(ending);
+        agent.settle();
+        let (in_flight, in_flight_cost) = (agent.lost, agent.lost_cost);
+        self.effects.push(Effect::Finish { agent: self.agents.name(who).clone(), ending, in_flight, in_flight_cost });
+        self.reserve(cx, who);
     }
 
-    pub(super) fn request(&mut self, name: &AgentName, what: &str) {
-        let because = self.agents.get(name).map(|agent| agent.because.clone());
-        self.request_because(name, what, because.unwrap_or_default());
+    pub(super) fn request(&mut self, who: AgentId, what: &str) {
+        self.request_because(who, what, self.agents[who].because.clone());
     }
 
-    pub(super) fn request_because(&mut self, name: &AgentName, what: &str, because: String) {
+    pub(super) fn request_because(&mut self, who: AgentId, what: &str, because: String) {
         self.requests += 1;
         let request = self.requests;
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.request = Some(request);
-        }
-        self.record(Some(name), EventKind::Requested { request, what: what.to_owned(), because });
+        self.agents[who].request = Some(request);
+        self.record(Some(who), EventKind::Requested { request, what: what.to_owned(), because });
     }
 
-    pub(super) fn outcome(&mut self, name: &AgentName, ok: bool, detail: &str) {
-        let request = self.agents.get_mut(name).and_then(|agent| agent.request.take());
+    pub(super) fn outcome(&mut self, who: AgentId, ok: bool, detail: &str) {
+        let request = self.agents[who].request.take();
         if let Some(request) = request {
-            self.record(Some(name), EventKind::Outcome { request, ok, detail: detail.to_owned() });
+            self.record(Some(who), EventKind::Outcome { request, ok, detail: detail.to_owned() });
         }
     }
 
     /// Restarts at the first moment when no answer and no sub-agent's work would be lost.
-    pub(super) fn try_route(&mut self, cx: &Context<'_>, name: &AgentName) {
-        let Some(agent) = self.agents.get(name) else { return };
+    pub(super) fn try_route(&mut self, cx: &Context<'_>, who: AgentId) {
+        let agent = &self.agents[who];
         // At the gate no tool's work is lost either.
         let ready = if agent.gate_holds() { agent.is_root_at_gate() } else { true };
         if agent.route_wanted.is_some() && agent.state == State::Running && ready && agent.is_at_safe_point() {
-            self.happen(cx, name, Happening::Wish(Intent::Route));
+            self.happen(cx, who, Happening::Wish(Intent::Route));
         }
     }
 
     /// With the next model down, the agent's next request fits under the limit that it is asked about.
     pub(super) fn fits_if_routed(&self, cx: &Context<'_>, question: &Question) -> bool {
         let fits = || {
-            let agent = self.agents.get(&question.agent)?;
-            let index = self.accounts.iter().position(|account| account.key == question.key)?;
-            let account = self.accounts.get(index)?;
+            let agent = &self.agents[self.agents.id(&question.agent)?];
+            let id = self.accounts.find(&question.key)?;
+            let account = &self.accounts[id];
             let (spent, limit) = (account.spent, account.limit());
-            let routed = self.accounts.reserved_if_routed(cx, &self.spenders(), index, agent)?;
+            let routed = self.accounts.reserved_if_routed(cx, &self.spenders(), id, agent)?;
             Some(spent < limit && spent.saturating_add(routed) <= limit)
         };
         fits().unwrap_or(false)

@@ -1,83 +1,84 @@
 //! Pure. Steps that apply become one decision: the most severe wins, all reasons are kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::model::event::{Decision, EventKind};
-use crate::model::{AgentName, BudgetName, ModelId, Unit, Verb};
-use crate::policy::rule::{Step, Threshold};
+use crate::model::{BudgetName, ModelId, Unit, Verb};
+use crate::policy::rule::{Step, StepId, Threshold};
 use crate::policy::verdict::{Fired, Standing, Why, grace, is_strict, judge};
 
 use super::accounts::Spenders;
 use super::accounts::account::Account;
+use super::accounts::ids::AccountId;
 use super::agent::Agent;
+use super::agents::ids::AgentId;
 use super::context::Context;
 use super::due::{Due, Source};
-use super::effect::Effect;
 use super::effective::Effective;
 use super::governor::Governor;
 use super::lifecycle::{After, Happening, Intent, State};
+use super::message::Effect;
 use super::weigh::Weighed;
 
 impl Governor {
     /// Looks at an agent, and at all that share an account with it.
-    pub(super) fn evaluate(&mut self, cx: &Context<'_>, name: &AgentName) {
-        self.evaluate_one(cx, name);
-        self.evaluate_peers(cx, name);
+    pub(super) fn evaluate(&mut self, cx: &Context<'_>, who: AgentId) {
+        self.evaluate_one(cx, who);
+        self.evaluate_peers(cx, who);
     }
 
-    pub(super) fn evaluate_peers(&mut self, cx: &Context<'_>, name: &AgentName) {
-        let shared = self.accounts.iter().filter(|account| account.agents.contains(name));
-        let peers: BTreeSet<AgentName> =
-            shared.flat_map(|account| &account.agents).filter(|peer| *peer != name).cloned().collect();
+    pub(super) fn evaluate_peers(&mut self, cx: &Context<'_>, who: AgentId) {
+        let shared = self.accounts.iter().filter(|account| account.agents.contains(&who));
+        let peers: BTreeSet<AgentId> =
+            shared.flat_map(|account| &account.agents).filter(|peer| **peer != who).copied().collect();
         for peer in peers {
-            self.evaluate_one(cx, &peer);
+            self.evaluate_one(cx, peer);
         }
     }
 
-    pub(super) fn evaluate_one(&mut self, cx: &Context<'_>, name: &AgentName) {
-        if !self.agents.get(name).is_some_and(Agent::is_live) {
+    pub(super) fn evaluate_one(&mut self, cx: &Context<'_>, who: AgentId) {
+        if !self.agents[who].is_live() {
             return;
         }
-        self.unbar_limits(cx, name);
-        let due = self.judge_all(cx, name);
-        let mut due = self.end_threads_of_their_own(name, due);
-        due.extend(self.alarms(cx, name));
+        self.unbar_limits(cx, who);
+        let due = self.judge_all(cx, who);
+        let mut due = self.end_threads_of_their_own(who, due);
+        due.extend(self.alarms(cx, who));
         due.sort_by_key(|due| std::cmp::Reverse(due.verb));
         // Between turns nothing is asked of a model: an agent that said its last word ends by itself,
         // an idle screen stays as it is. What begins the next turn is recorded before its request. Time passes whatever
         // runs, but where a screen waits for a person.
-        let resting = self.agents.get(name).filter(|agent| !agent.turn_under_way());
-        let rests = resting.map(|agent| agent.setup.full_screen);
+        let agent = &self.agents[who];
+        let rests = (!agent.turn_under_way()).then_some(agent.setup.full_screen);
         let waits = |due: &Due| match rests {
             Some(at_screen) => at_screen || self.defers_time || !self.counts_time(due.source),
             None => self.waits_for_spend(due),
         };
         due.retain(|due| !(self.is_hard(due) && waits(due)));
-        let treatment = self.agents.get(name).and_then(Agent::treatment);
-        let next_model = |all: &BTreeMap<AgentName, Agent>| all.get(name).and_then(Agent::next_model).cloned();
-        let before = next_model(&self.agents);
-        self.decide(cx, name, due, treatment);
-        if next_model(&self.agents) != before {
+        let treatment = self.agents[who].treatment();
+        let before = self.agents[who].next_model().cloned();
+        self.decide(cx, who, due, treatment);
+        if self.agents[who].next_model() != before.as_ref() {
             // What made room for its next request is judged by what that costs now: milder steps may be due. Models only
             // get cheaper, so this ends.
-            return self.evaluate_one(cx, name);
+            return self.evaluate_one(cx, who);
         }
-        self.wait_for_room(cx, name);
-        self.try_route(cx, name);
-        self.reserve(cx, name);
+        self.wait_for_room(cx, who);
+        self.try_route(cx, who);
+        self.reserve(cx, who);
     }
 
     /// It is a budget in minutes that asks for this.
     pub(super) fn counts_time(&self, source: Source) -> bool {
         let Source::Step { account, .. } = source else { return false };
-        self.accounts.get(account).is_some_and(|account| account.key.unit == Unit::Minutes)
+        self.accounts[account].key.unit == Unit::Minutes
     }
 
     /// A hook that spends will come; calls of tools are spent by the one that is here, and time by its tool.
     fn waits_for_spend(&self, due: &Due) -> bool {
         let Source::Step { account, .. } = due.source else { return self.defers };
-        let Some(account) = self.accounts.get(account) else { return false };
-        match account.key.unit {
+        match self.accounts[account].key.unit {
             Unit::ToolCalls => false,
             Unit::Minutes => self.defers_time,
             Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok | Unit::Responses => self.defers,
@@ -85,8 +86,8 @@ impl Governor {
     }
 
     /// A turn that begins at a limit has no grace.
-    fn note_turn(&mut self, name: &AgentName) {
-        let Some(agent) = self.agents.get(name) else { return };
+    fn note_turn(&mut self, who: AgentId) {
+        let agent = &self.agents[who];
         let began = match (agent.turn_under_way(), &agent.began_spent) {
             // After an answer that a hook told of nobody knows yet whether the turn is over.
             (false, _) if !agent.rests() => return,
@@ -95,31 +96,26 @@ impl Governor {
             (true, None) => {
                 let spent = self
                     .accounts
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, account)| account.agents.contains(name) && account.spent >= account.limit());
-                Some(spent.map(|(index, _)| index).collect())
+                    .with_ids()
+                    .filter(|(_, account)| account.agents.contains(&who) && account.spent >= account.limit());
+                Some(spent.map(|(id, _)| id).collect())
             }
         };
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.began_spent = began;
-        }
+        self.agents[who].began_spent = began;
     }
 
     /// The steps that apply to this agent now, the most severe first.
-    pub(super) fn judge_all(&mut self, cx: &Context<'_>, name: &AgentName) -> Vec<Due> {
-        self.accounts.open_current(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()), name);
+    pub(super) fn judge_all(&mut self, cx: &Context<'_>, who: AgentId) -> Vec<Due> {
+        self.accounts.open_current(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()), who);
         self.count_minutes(cx);
-        self.note_turn(name);
+        self.note_turn(who);
         let mut found = Vec::new();
-        for index in 0..self.accounts.len() {
-            if !self.accounts.concerns(&self.spenders(), index, name)
-                || self.accounts.get(index).is_none_or(|a| a.is_past(cx.now.wall))
-            {
+        for id in self.accounts.ids() {
+            if !self.accounts.concerns(&self.spenders(), id, who) || self.accounts[id].is_past(cx.now.wall) {
                 continue;
             }
-            self.roll(cx, index);
-            found.extend(self.judge_one(cx, name, index));
+            self.roll(cx, id);
+            found.extend(self.judge_one(cx, who, id));
         }
         found.sort_by_key(|due| std::cmp::Reverse(due.verb));
         found
@@ -127,30 +123,31 @@ impl Governor {
 
     /// The step of one account that applies, and what it comes down to. Where the governor raises an allotment, it is
     /// looked at again: each time some step lies ahead that did not.
-    fn judge_one(&mut self, cx: &Context<'_>, name: &AgentName, index: usize) -> Option<Due> {
+    fn judge_one(&mut self, cx: &Context<'_>, who: AgentId, id: AccountId) -> Option<Due> {
         loop {
-            let standing = self.accounts.standing(cx, &self.spenders(), index, name)?;
-            self.say_grace(index, &standing);
-            let account = self.accounts.get(index)?;
+            let standing = self.accounts.standing(cx, &self.spenders(), id, who);
+            self.say_grace(id, &standing);
+            let account = &self.accounts[id];
             let fired = judge(&account.rule, &standing)?;
             let because = because(account, &standing, fired);
-            let offer = self.offered_within(cx, index, account.offer(standing.reserved));
-            if self.may_wait(cx, name, index, (&standing, fired)) {
+            let offer = self.offered_within(cx, id, account.offer(standing.reserved));
+            if self.may_wait(cx, who, id, (&standing, fired)) {
                 return None;
             }
-            let source = Source::Step { account: index, step: fired.index };
+            let source = Source::Step { account: id, step: fired.step };
             let foretold = fired.why == Why::NextWouldPass;
-            let because = match self.agents.get(name).filter(|_| foretold).and_then(Agent::by_last_runs) {
+            let because = match self.agents[who].by_last_runs().filter(|_| foretold) {
                 Some(runs) => format!("{because} ({runs})"),
                 None => because,
             };
             let written = fired.verb;
-            let Some(step) = account.rule.steps.get(fired.index).filter(|step| step.may.is_some()).cloned() else {
-                let Effective { verb, step, note } = self.effective(name, index, fired, &standing)?;
+            let step = account.rule.step(fired.step).clone();
+            if step.may.is_none() {
+                let Effective { verb, step, note } = self.effective(who, id, fired, &standing)?;
                 let because = note.map_or(because.clone(), |note| format!("{because}; {note}"));
                 return Some(Due { source, written, verb, step, because, offer, chosen: None, foretold });
-            };
-            match self.weigh(cx, (name, index, fired.index), (&step, &standing)) {
+            }
+            match self.weigh(cx, (who, id, fired.step), (&step, &standing)) {
                 Weighed::Raised => {}
                 Weighed::Later => return None,
                 Weighed::Comes(verb, step, chosen) => {
@@ -161,73 +158,67 @@ impl Governor {
         }
     }
 
-    pub(super) fn roll(&mut self, cx: &Context<'_>, index: usize) {
-        let Some(account) = self.accounts.get_mut(index) else { return };
-        if account.roll(cx.policy.timezone, cx.now.wall, cx.books) {
-            self.forget_fired(index);
+    pub(super) fn roll(&mut self, cx: &Context<'_>, id: AccountId) {
+        if self.accounts[id].roll(cx.policy.timezone, cx.now.wall, cx.books) {
+            self.forget_fired(id);
         }
     }
 
     /// Steps that lie ahead once more may fire again.
-    pub(super) fn forget_fired(&mut self, index: usize) {
-        let Some(account) = self.accounts.get_mut(index) else { return };
+    pub(super) fn forget_fired(&mut self, id: AccountId) {
+        let account = &mut self.accounts[id];
         account.fired = account.still_behind(account.fired);
         for agent in self.agents.values_mut() {
             for steps in [&mut agent.fired, &mut agent.settled] {
-                match account.still_behind(steps.get(&index).copied()) {
-                    Some(step) => steps.insert(index, step),
-                    None => steps.remove(&index),
+                match account.still_behind(steps.get(&id).copied()) {
+                    Some(step) => steps.insert(id, step),
+                    None => steps.remove(&id),
                 };
             }
-            let ahead = |step: usize| account.still_behind(Some(step)) != Some(step);
-            if agent.chosen.get(&index).is_some_and(|(step, _)| ahead(*step)) {
-                agent.chosen.remove(&index);
+            let ahead = |step: StepId| account.still_behind(Some(step)) != Some(step);
+            if agent.chosen.get(&id).is_some_and(|(step, _)| ahead(*step)) {
+                agent.chosen.remove(&id);
             }
         }
-        self.forget_steering(index);
+        self.forget_steering(id);
     }
 
     /// A step is carried out: it, and all milder ones, need not be again. Hard steps that bind are
     /// not remembered.
-    fn note_fired(&mut self, cx: &Context<'_>, name: &AgentName, due: &Due, would: bool) {
-        let (index, fired) = match due.source {
+    fn note_fired(&mut self, cx: &Context<'_>, who: AgentId, due: &Due, would: bool) {
+        let (id, fired) = match due.source {
             Source::Step { account, step } => (account, step),
             Source::Alert(alert) => {
-                self.agents.get_mut(name).map(|agent| agent.watch.fired.insert(alert));
+                self.agents[who].watch.fired.insert(alert);
                 return;
             }
         };
-        let Some(account) = self.accounts.get_mut(index) else { return };
+        let account = &mut self.accounts[id];
         account.fired_at = Some(cx.now.wall);
-        let steps = || account.rule.steps.iter().enumerate().take(fired + 1);
-        let said = steps()
-            .filter(|(_, step)| step.verb == Verb::Warn && step.may.is_none())
-            .map(|(index, _)| index)
-            .next_back();
-        account.fired = account.fired.max(said);
+        let rule = Arc::clone(&account.rule);
+        let said = rule.own_steps().rfind(|(of, step)| *of <= fired && step.verb == Verb::Warn && step.may.is_none());
+        account.fired = account.fired.max(said.map(|(of, _)| of));
         // A choice that lets the agent go on is made once; at the limit itself it is made for each request.
         let limit = account.limit();
-        let settled = |index: usize, step: &Step| {
-            due.chosen.is_some() && index == fired && !due.verb.is_hard() && !is_strict(step, limit)
+        let settled = |of: StepId, step: &Step| {
+            due.chosen.is_some() && of == fired && !due.verb.is_hard() && !is_strict(step, limit)
         };
-        let done = steps().filter(|(index, step)| would || !step.verb.is_hard() || settled(*index, step));
-        let done = done.map(|(index, _)| index).next_back();
-        if let (Some(agent), Some(done)) = (self.agents.get_mut(name), done) {
-            let fired = agent.fired.entry(index).or_insert(done);
+        let is_done = |of: StepId, step: &Step| would || !step.verb.is_hard() || settled(of, step);
+        let done = rule.own_steps().rfind(|(of, step)| *of <= fired && is_done(*of, step));
+        if let Some((done, _)) = done {
+            let fired = self.agents[who].fired.entry(id).or_insert(done);
             *fired = done.max(*fired);
         }
     }
 
-    pub(super) fn say_grace(&mut self, index: usize, standing: &Standing) {
-        let Some(account) = self.accounts.get(index) else { return };
+    pub(super) fn say_grace(&mut self, id: AccountId, standing: &Standing) {
+        let account = &mut self.accounts[id];
         let uses = account.rule.grace > 0 && standing.turn_under_way && standing.spent >= standing.limit;
         if !uses || account.grace_said {
             return;
         }
         let what = format!("{}: past the limit by grace, to finish the current turn", account.show(0));
-        if let Some(account) = self.accounts.get_mut(index) {
-            account.grace_said = true;
-        }
+        account.grace_said = true;
         self.effects.push(Effect::Say(what.clone()));
         self.mark(None, what);
     }
@@ -235,9 +226,7 @@ impl Governor {
     pub(super) fn observes(&self, source: Source) -> bool {
         match source {
             Source::Step { account, .. } => self.accounts.observes(account),
-            Source::Alert(alert) => {
-                self.fixed.policy.observe || self.alerts.get(alert).is_some_and(|alert| alert.observe)
-            }
+            Source::Alert(alert) => self.fixed.policy.observe || self.alerts[alert].observe,
         }
     }
 
@@ -248,81 +237,78 @@ impl Governor {
 
     /// Turns the steps that apply into one decision: the most severe wins, all reasons are kept.
     /// What is no more severe than the treatment under way is looked at again when that is over.
-    pub(super) fn decide(&mut self, cx: &Context<'_>, name: &AgentName, due: Vec<Due>, treatment: Option<Intent>) {
+    pub(super) fn decide(&mut self, cx: &Context<'_>, who: AgentId, due: Vec<Due>, treatment: Option<Intent>) {
         let (observed, mut binding): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| self.observes(due.source));
         for due in observed {
-            self.note_fired(cx, name, &due, true);
-            self.say(name, &format!("would {}: {}", due.word(), due.reason()));
-            self.decided(name, &due, vec![due.because.clone()], true, None);
+            self.note_fired(cx, who, &due, true);
+            self.say(who, &format!("would {}: {}", due.word(), due.reason()));
+            self.decided(who, &due, vec![due.because.clone()], true, None);
         }
         binding.retain(|due| intent(due.verb).is_none_or(|intent| intent == Intent::Route || Some(intent) > treatment));
         let Some(first) = binding.first() else { return };
         let others = binding.iter().skip(1).map(Due::reason);
         let reasons: Vec<String> = std::iter::once(first.because.clone()).chain(others).collect();
         let routes = binding.iter().any(|due| due.verb == Verb::Route);
-        let rung = self.agents.get(name).filter(|_| routes).and_then(|agent| self.next_rung(agent));
+        let rung = if routes { self.next_rung(&self.agents[who]) } else { None };
         for due in &binding {
-            self.note_fired(cx, name, due, false);
-            self.note_chosen(name, due);
+            self.note_fired(cx, who, due, false);
+            self.note_chosen(who, due);
         }
         let to = rung.as_ref().filter(|_| first.verb == Verb::Route).map(|rung| rung.model.clone());
-        self.decided(name, first, reasons, false, to);
+        self.decided(who, first, reasons, false, to);
         // A question is said where it is put.
         if first.verb != Verb::Ask {
-            self.say(name, &format!("{}: {}", first.word(), first.reason()));
+            self.say(who, &format!("{}: {}", first.word(), first.reason()));
         }
         for due in &binding {
             match due.verb {
-                Verb::Steer => self.steer(name, due),
-                Verb::Throttle => self.throttle(name, due),
+                Verb::Steer => self.steer(who, due),
+                Verb::Throttle => self.throttle(who, due),
                 Verb::Warn | Verb::Route | Verb::Ask | Verb::Stop | Verb::Kill => {}
             }
         }
-        let question = if first.verb == Verb::Ask { self.compose(name, first) } else { None };
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.because.clone_from(&first.because);
-            if rung.is_some() {
-                agent.route_wanted = rung;
-            }
-            if question.is_some() {
-                agent.question = question;
-            }
+        let question = if first.verb == Verb::Ask { self.compose(who, first) } else { None };
+        let agent = &mut self.agents[who];
+        agent.because.clone_from(&first.because);
+        if rung.is_some() {
+            agent.route_wanted = rung;
+        }
+        if question.is_some() {
+            agent.question = question;
         }
         match first.verb {
             // A route waits for its moment, and so does what the agent is told or slowed down by.
             Verb::Warn | Verb::Steer | Verb::Throttle | Verb::Route => {}
-            Verb::Ask => self.happen(cx, name, Happening::Wish(Intent::Ask)),
+            Verb::Ask => self.happen(cx, who, Happening::Wish(Intent::Ask)),
             Verb::Stop => {
                 // A tool that runs on spends minutes.
                 let spares = !binding.iter().any(|due| due.verb.is_hard() && self.counts_minutes(due.source));
-                if let Some(agent) = self.agents.get_mut(name) {
-                    agent.spares_tools = spares;
-                }
-                self.end_held_or_running(cx, name, Intent::Stop);
+                self.agents[who].spares_tools = spares;
+                self.end_held_or_running(cx, who, Intent::Stop);
             }
-            Verb::Kill => self.end_held_or_running(cx, name, Intent::Kill),
+            Verb::Kill => self.end_held_or_running(cx, who, Intent::Kill),
         }
     }
 
     pub(super) fn counts_minutes(&self, source: Source) -> bool {
         let Source::Step { account, .. } = source else { return false };
-        self.accounts.get(account).is_some_and(|account| account.key.unit == Unit::Minutes)
+        self.accounts[account].key.unit == Unit::Minutes
     }
 
-    fn decided(&mut self, name: &AgentName, due: &Due, because: Vec<String>, would: bool, to: Option<ModelId>) {
+    fn decided(&mut self, who: AgentId, due: &Due, because: Vec<String>, would: bool, to: Option<ModelId>) {
         let hard = due.verb.is_hard() && !would;
         let (budget, scope, alert) = match due.source {
             Source::Step { account, .. } => {
-                let Some(account) = self.accounts.get_mut(account) else { return };
+                let account = &mut self.accounts[account];
                 if hard {
                     account.offered = Some(due.offer);
                 }
                 (account.key.budget.clone(), account.key.scope.clone(), None)
             }
             Source::Alert(alert) => {
-                let Some(alert) = self.alerts.get(alert) else { return };
+                let alert = &self.alerts[alert];
                 let written = alert.step_of.is_none().then(|| alert.name.clone());
-                (BudgetName::new(alert.name.as_str()), self.scope_of_alert(name, alert), written)
+                (BudgetName::new(alert.name.as_str()), self.scope_of_alert(who, alert), written)
             }
         };
         if hard {
@@ -330,23 +316,21 @@ impl Governor {
         }
         let chosen = due.chosen.clone();
         let decision = Decision { verb: due.verb, budget, scope, alert, because, would, to, chosen };
-        self.record(Some(name), EventKind::Decided(decision));
+        self.record(Some(who), EventKind::Decided(decision));
     }
 
-    pub(super) fn stop_because(&mut self, cx: &Context<'_>, name: &AgentName, what: String) {
+    pub(super) fn stop_because(&mut self, cx: &Context<'_>, who: AgentId, what: String) {
         let over = |agent: &Agent| {
             matches!(agent.state, State::Gone | State::Ending(After::Stopped | After::Killed))
                 || agent.treatment() >= Some(Intent::Stop)
         };
-        if self.agents.get(name).is_none_or(over) {
+        if over(&self.agents[who]) {
             return;
         }
-        self.mark(Some(name), what.clone());
-        self.say(name, &format!("stop: {what}"));
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.because = what;
-        }
-        self.end_held_or_running(cx, name, Intent::Stop);
+        self.mark(Some(who), what.clone());
+        self.say(who, &format!("stop: {what}"));
+        self.agents[who].because = what;
+        self.end_held_or_running(cx, who, Intent::Stop);
     }
 }
 
@@ -374,11 +358,11 @@ fn because(account: &Account, standing: &Standing, fired: Fired) -> String {
             format!("{}: the next {next} would pass the limit{grace}", account.show(standing.reserved))
         }
         Why::Reached if standing.spent >= standing.limit => format!("{}: spent", account.show(0)),
-        Why::Reached => match account.rule.steps.get(fired.index).map(|step| step.at) {
-            Some(Threshold::Share(share)) => {
+        Why::Reached => match account.rule.step(fired.step).at {
+            Threshold::Share(share) => {
                 format!("{}: {}% reached", account.show(0), f64::from(share) / 10.0)
             }
-            Some(Threshold::Left(_)) | None => {
+            Threshold::Left(_) => {
                 format!("{}: {} left", account.show(0), unit.show(standing.limit - standing.spent))
             }
         },

@@ -9,6 +9,7 @@ use crate::model::{PlanWindow, Progress, Response, ThreadId, Unit};
 use crate::policy::rule::Evidence;
 
 use super::accounts::account::amount;
+use super::alerts::AlertId;
 
 pub(super) use marks::{ahead, over, reached};
 
@@ -19,10 +20,10 @@ const START: i64 = 20;
 /// What an agent's alerts remember.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Watch {
-    /// Alerts that were carried out and have not fallen back under their mark, by their place.
-    pub(super) fired: BTreeSet<usize>,
+    /// Alerts that were carried out and have not fallen back under their mark.
+    pub(super) fired: BTreeSet<AlertId>,
     /// Since when the work tree is being looked at, before an alert says that nothing changed.
-    pub(super) looking: BTreeMap<usize, Duration>,
+    pub(super) looking: BTreeMap<AlertId, Duration>,
     /// All that its responses added up to.
     spent: Spent,
     /// That, when the last of each kind of evidence was seen.

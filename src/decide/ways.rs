@@ -22,7 +22,7 @@ impl Governor {
     /// What lets a run start that was refused because a limit is spent, each way in a few words; none where it was
     /// refused for another reason.
     pub fn ways_past_refusal(&self, by: StartedBy) -> Vec<String> {
-        let Some(account) = self.refused_by.and_then(|index| self.accounts.get(index)) else { return Vec::new() };
+        let Some(account) = self.refused_by.map(|account| &self.accounts[account]) else { return Vec::new() };
         let wait = self.by_waiting(account);
         let others = match by {
             StartedBy::Before => [self.by_lifting(account), None],

@@ -1,18 +1,20 @@
 //! Pure. A step that leaves the choice to the governor: the facts are gathered, and what is chosen is carried out.
 
 use crate::model::event::{Chosen, Course, Decision, EventKind, GOVERNOR};
-use crate::model::{AgentName, Unit, Verb};
-use crate::policy::rule::{May, Step};
+use crate::model::{Unit, Verb};
+use crate::policy::rule::{May, Step, StepId};
 use crate::policy::verdict::{Fired, Standing, is_strict};
 
 use super::accounts::account::{Account, round_up};
+use super::accounts::ids::AccountId;
 use super::agent::Agent;
+use super::agents::ids::AgentId;
 use super::choice::{Cheaper, Facts, Stock, choose};
 use super::context::Context;
 use super::due::{Due, Source};
-use super::effect::Effect;
 use super::governor::Governor;
 use super::lifecycle::{Intent, State};
+use super::message::Effect;
 
 /// What a `decide` step comes to.
 pub(super) enum Weighed {
@@ -29,25 +31,25 @@ impl Governor {
     pub(super) fn weigh(
         &mut self,
         cx: &Context<'_>,
-        (name, account, place): (&AgentName, usize, usize),
+        (who, account, id): (AgentId, AccountId, StepId),
         (step, standing): (&Step, &Standing),
     ) -> Weighed {
         let Some(may) = &step.may else { return Weighed::Later };
-        let Some(facts) = self.facts(cx, (name, account), (step, standing)) else { return Weighed::Later };
-        if self.agents.get(name).is_some_and(|agent| agent.is_asked_on_advice(account)) {
+        let Some(facts) = self.facts(cx, (who, account), (step, standing)) else { return Weighed::Later };
+        if self.agents[who].is_asked_on_advice(account) {
             return Weighed::Later;
         }
         let rule = choose(&facts, may);
-        let asked = (name, account, place);
+        let asked = (who, account, id);
         let Some(chosen) = self.take_advice(cx, asked, (&facts, may, standing), rule) else {
             return Weighed::Later;
         };
         let ends = |agent: &Agent| matches!(agent.state, State::Freezing(Intent::Stop | Intent::Kill));
         match chosen.what {
             // Who is about to be ended needs nothing more.
-            Course::Extend { .. } if self.agents.get(name).is_some_and(ends) => Weighed::Later,
+            Course::Extend { .. } if ends(&self.agents[who]) => Weighed::Later,
             Course::Extend { amount } if !self.accounts.observes(account) => {
-                self.extend_from_pool(cx, (name, account), amount, chosen);
+                self.extend_from_pool(cx, (who, account), amount, chosen);
                 Weighed::Raised
             }
             Course::Extend { .. } | Course::GoOn => comes(Verb::Warn, step, may, chosen),
@@ -59,19 +61,17 @@ impl Governor {
     pub(super) fn gives_room(
         &mut self,
         cx: &Context<'_>,
-        name: &AgentName,
-        (index, standing, fired): (usize, &Standing, Fired),
+        who: AgentId,
+        (id, standing, fired): (AccountId, &Standing, Fired),
     ) -> bool {
-        let Some(account) = self.accounts.get(index) else { return false };
+        let account = &self.accounts[id];
         let rule = std::sync::Arc::clone(&account.rule);
-        let Some(step) = rule.steps.get(fired.index).filter(|_| self.accounts.pool_of(account).is_some()) else {
-            return false;
-        };
-        let Some(may) = &step.may else { return false };
-        let facts = self.facts(cx, (name, index), (step, standing));
+        let step = rule.step(fired.step);
+        let Some(may) = step.may.as_ref().filter(|_| self.accounts.pool_of(account).is_some()) else { return false };
+        let facts = self.facts(cx, (who, id), (step, standing));
         let Some(chosen) = facts.map(|facts| choose(&facts, may)) else { return false };
         let Course::Extend { amount } = chosen.what else { return false };
-        self.extend_from_pool(cx, (name, index), amount, chosen);
+        self.extend_from_pool(cx, (who, id), amount, chosen);
         true
     }
 
@@ -79,11 +79,11 @@ impl Governor {
     fn facts(
         &self,
         cx: &Context<'_>,
-        (name, index): (&AgentName, usize),
+        (who, id): (AgentId, AccountId),
         (step, standing): (&Step, &Standing),
     ) -> Option<Facts> {
-        let agent = self.agents.get(name)?;
-        let account = self.accounts.get(index)?;
+        let agent = &self.agents[who];
+        let account = &self.accounts[id];
         let strict = is_strict(step, standing.limit);
         if !agent.turn_under_way() && !strict {
             return None;
@@ -94,13 +94,13 @@ impl Governor {
         let registration = &agent.setup.registration;
         let minutes = registration.expected(Unit::Minutes);
         let declared = registration.expected(unit).zip(minutes).and_then(|(spend, millis)| per_minute(spend, millis));
-        let waits = |other: &&Agent| other.setup.needs.contains(name) && other.state != State::Gone;
+        let waits = |other: &&Agent| other.setup.needs.contains(&agent.setup.name) && other.state != State::Gone;
         Some(Facts {
             unit,
             strict,
             needed: needed(account, step, standing, strict),
             offer: account.offer(standing.reserved).max(clears(account, standing, strict)),
-            pool: self.stock(cx, account, name).filter(|_| !at_rest),
+            pool: self.stock(cx, account, who).filter(|_| !at_rest),
             rate: agent.trend.per_minute(agent.active(cx.now.uptime), unit),
             declared,
             progress: agent.progress.clone(),
@@ -111,14 +111,14 @@ impl Governor {
             waiting: self.agents.values().filter(waits).count(),
             askable: self.nobody_for(Some(step)).is_none(),
             slowable: agent.gate.holds_requests(),
-            floor: agent.chosen.get(&index).map(|(_, verb)| *verb).max(agent.treatment().and_then(verb_of)),
+            floor: agent.chosen.get(&id).map(|(_, verb)| *verb).max(agent.treatment().and_then(verb_of)),
         })
     }
 
-    fn stock(&self, cx: &Context<'_>, account: &Account, name: &AgentName) -> Option<Stock> {
+    fn stock(&self, cx: &Context<'_>, account: &Account, who: AgentId) -> Option<Stock> {
         let place = self.accounts.pool_of(account)?;
-        let share = self.accounts.share(place, name)?;
-        let size = self.accounts.pool_size(cx, &self.spenders(), place, Some(name));
+        let share = self.accounts.share(place, self.agents.name(who))?;
+        let size = self.accounts.pool_size(cx, &self.spenders(), place, Some(who));
         Some(Stock { size, allotted: share.allotted?, given: share.given })
     }
 
@@ -141,10 +141,9 @@ impl Governor {
     }
 
     /// An exception by the governor, with its reason.
-    fn extend_from_pool(&mut self, cx: &Context<'_>, (name, index): (&AgentName, usize), amount: i64, chosen: Chosen) {
-        let Some(key) = self.accounts.get(index).map(|account| account.key.clone()) else { return };
+    fn extend_from_pool(&mut self, cx: &Context<'_>, (who, id): (AgentId, AccountId), amount: i64, chosen: Chosen) {
+        let (key, shown) = (self.accounts[id].key.clone(), self.accounts[id].show(0));
         let reason = chosen.rationale.clone();
-        let shown = self.accounts.get(index).map(|account| account.show(0)).unwrap_or_default();
         self.effects.push(Effect::Say(format!("decide: {reason} ({shown})")));
         let decision = Decision {
             verb: Verb::Warn,
@@ -156,17 +155,17 @@ impl Governor {
             to: None,
             chosen: Some(chosen),
         };
-        self.record(Some(name), EventKind::Decided(decision));
+        self.record(Some(who), EventKind::Decided(decision));
         self.raise(cx, &key, amount, (GOVERNOR, Some(&reason)));
-        self.extend(name, key, amount, GOVERNOR, Some(&reason));
+        self.extend(who, key, amount, GOVERNOR, Some(&reason));
     }
 
     /// A choice was carried out that lets the agent work: what comes later is no milder.
-    pub(super) fn note_chosen(&mut self, name: &AgentName, due: &Due) {
+    pub(super) fn note_chosen(&mut self, who: AgentId, due: &Due) {
         if due.chosen.is_none() || due.verb.is_hard() {
             return;
         }
-        let Some(agent) = self.agents.get_mut(name) else { return };
+        let agent = &mut self.agents[who];
         let (Source::Step { account, step }, verb) = (due.source, due.verb) else { return };
         let chosen = agent.chosen.entry(account).or_insert((step, verb));
         *chosen = (step.max(chosen.0), verb.max(chosen.1));
@@ -178,20 +177,20 @@ impl Governor {
 
     /// The pool has more than before: who is held may be given some of it before a person answers.
     pub(super) fn offer_to_held(&mut self, cx: &Context<'_>) {
-        for name in self.names() {
-            let hold = self.agents.get(&name).and_then(|agent| agent.held.as_ref()).filter(|hold| !hold.advised);
+        for who in self.agents.ids() {
+            let hold = self.agents[who].held.as_ref().filter(|hold| !hold.advised);
             let Some(Source::Step { account, step }) = hold.map(|hold| hold.source) else { continue };
-            let Some(found) = self.accounts.get(account) else { continue };
-            let Some(step) = found.rule.steps.get(step).filter(|step| step.may.is_some()).cloned() else { continue };
+            let found = &self.accounts[account];
+            let step = found.rule.step(step).clone();
+            let Some(may) = &step.may else { continue };
             if self.accounts.pool_of(found).is_none() || self.accounts.observes(account) {
                 continue;
             }
-            let Some(standing) = self.accounts.standing(cx, &self.spenders(), account, &name) else { continue };
-            let Some(may) = &step.may else { continue };
-            let facts = self.facts(cx, (&name, account), (&step, &standing));
+            let standing = self.accounts.standing(cx, &self.spenders(), account, who);
+            let facts = self.facts(cx, (who, account), (&step, &standing));
             let Some(chosen) = facts.map(|facts| choose(&facts, may)) else { continue };
             if let Course::Extend { amount } = chosen.what {
-                self.extend_from_pool(cx, (&name, account), amount, chosen);
+                self.extend_from_pool(cx, (who, account), amount, chosen);
             }
         }
         self.release_who_fits(cx);

@@ -125,6 +125,17 @@ pub struct Budget {
     pub line: Option<usize>,
 }
 
+/// One of a budget's own steps. That budget alone makes it, and it is good for no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StepId(usize);
+
+impl StepId {
+    /// The next milder step; `None`: this is the mildest.
+    pub fn before(self) -> Option<Self> {
+        self.0.checked_sub(1).map(Self)
+    }
+}
+
 impl Budget {
     /// The limit for a scope whose values stand in the order of `per`.
     pub fn limit_for(&self, values: &[Option<&str>]) -> Option<Quantity> {
@@ -140,6 +151,20 @@ impl Budget {
     /// Its own steps, then those of its allotments.
     pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().chain(self.allot.iter().flat_map(|allot| &allot.steps))
+    }
+
+    /// Its own steps, each with its id, the mildest first.
+    pub fn own_steps(&self) -> impl DoubleEndedIterator<Item = (StepId, &Step)> + ExactSizeIterator {
+        self.steps.iter().enumerate().map(|(place, step)| (StepId(place), step))
+    }
+
+    /// One of its own steps.
+    pub fn step(&self, id: StepId) -> &Step {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "INVARIANT: a budget makes ids of its own steps, and never loses one"
+        )]
+        &self.steps[id.0]
     }
 
     /// What it counts.

@@ -7,7 +7,7 @@
 
 use crate::model::{Unit, Verb, part_of};
 
-use super::rule::{Budget, Step};
+use super::rule::{Budget, Step, StepId};
 
 /// One budget for one thing in one window. Amounts are in the budget's unit's smallest part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,15 +25,15 @@ pub struct Standing {
     pub reserved_if_routed: Option<i64>,
     /// A turn is under way, so that grace applies.
     pub turn_under_way: bool,
-    /// The most severe step that has fired so far, by its place in the budget.
-    pub fired: Option<usize>,
+    /// The most severe step that has fired so far.
+    pub fired: Option<StepId>,
 }
 
 /// A step that applies now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fired {
-    /// Its place in the budget's steps.
-    pub index: usize,
+    /// Which of the budget's steps.
+    pub step: StepId,
     /// What to do.
     pub verb: Verb,
     /// Why now.
@@ -51,20 +51,21 @@ pub enum Why {
 
 /// The most severe step of the budget that applies and has not fired.
 pub fn judge(budget: &Budget, standing: &Standing) -> Option<Fired> {
-    let first_new = standing.fired.map_or(0, |index| index + 1);
-    let due = budget
-        .steps
-        .iter()
-        .enumerate()
-        .skip(first_new)
-        .filter_map(|(index, step)| applies(budget, step, standing).map(|why| Fired { index, verb: step.verb, why }))
+    let due = new_steps(budget, standing)
+        .filter_map(|(id, step)| applies(budget, step, standing).map(|why| Fired { step: id, verb: step.verb, why }))
         .next_back()?;
     if due.why == Why::NextWouldPass
-        && let Some(milder) = route_that_makes_room(budget, standing, first_new, due.index)
+        && let Some(milder) = route_that_makes_room(budget, standing, due.step)
     {
         return Some(milder);
     }
     Some(due)
+}
+
+/// The steps that have not fired.
+fn new_steps<'a>(budget: &'a Budget, standing: &Standing) -> impl DoubleEndedIterator<Item = (StepId, &'a Step)> {
+    let fired = standing.fired;
+    budget.own_steps().filter(move |(id, _)| Some(*id) > fired)
 }
 
 /// The step keeps the limit itself: it applies before a request that would pass it.
@@ -102,19 +103,15 @@ pub fn grace(budget: &Budget, standing: &Standing) -> i64 {
     if standing.turn_under_way { part_of(standing.limit, budget.grace) } else { 0 }
 }
 
-fn route_that_makes_room(budget: &Budget, standing: &Standing, first: usize, before: usize) -> Option<Fired> {
+fn route_that_makes_room(budget: &Budget, standing: &Standing, before: StepId) -> Option<Fired> {
     let routed = standing.reserved_if_routed?;
     if standing.spent.saturating_add(routed) > standing.limit.saturating_add(grace(budget, standing)) {
         return None;
     }
-    budget
-        .steps
-        .iter()
-        .enumerate()
-        .take(before)
-        .skip(first)
+    new_steps(budget, standing)
+        .take_while(|(id, _)| *id < before)
         .find(|(_, step)| step.verb == Verb::Route && step.may.is_none())
-        .map(|(index, step)| Fired { index, verb: step.verb, why: Why::NextWouldPass })
+        .map(|(id, step)| Fired { step: id, verb: step.verb, why: Why::NextWouldPass })
 }
 
 #[cfg(test)]
@@ -161,6 +158,10 @@ mod tests {
         budget(&[(500, Verb::Warn), (900, Verb::Route), (1000, Verb::Ask)], 0)
     }
 
+    fn nth(budget: &Budget, place: usize) -> StepId {
+        budget.own_steps().nth(place).unwrap().0
+    }
+
     fn spent(spent: i64, reserved: i64) -> Standing {
         Standing { limit: 1000, spent, reserved, ..Standing::default() }
     }
@@ -193,7 +194,7 @@ mod tests {
         standing.reserved_if_routed = Some(151);
         assert_eq!(verb(&ladder(), standing), Some(Verb::Ask));
         standing.reserved_if_routed = Some(100);
-        standing.fired = Some(1);
+        standing.fired = Some(nth(&ladder(), 1));
         assert_eq!(verb(&ladder(), standing), Some(Verb::Ask), "the route has fired already");
     }
 
@@ -202,9 +203,9 @@ mod tests {
         let twice = budget(&[(300, Verb::Route), (900, Verb::Route), (1000, Verb::Ask)], 0);
         let mut standing = spent(850, 200);
         standing.reserved_if_routed = Some(0);
-        assert_eq!(judge(&twice, &standing).map(|fired| fired.index), Some(0));
-        standing.fired = Some(0);
-        assert_eq!(judge(&twice, &standing).map(|fired| fired.index), Some(1));
+        assert_eq!(judge(&twice, &standing).map(|fired| fired.step), Some(nth(&twice, 0)));
+        standing.fired = Some(nth(&twice, 0));
+        assert_eq!(judge(&twice, &standing).map(|fired| fired.step), Some(nth(&twice, 1)));
     }
 
     #[test]
@@ -241,7 +242,7 @@ mod tests {
     #[test]
     fn a_step_fires_once() {
         let mut standing = spent(950, 0);
-        standing.fired = Some(1);
+        standing.fired = Some(nth(&ladder(), 1));
         assert_eq!(verb(&ladder(), standing), None);
     }
 

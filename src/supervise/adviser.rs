@@ -6,8 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::codex::{self, consult};
-use crate::decide::consult::{Consult, ConsultId, NoAdvice};
-use crate::decide::input::Input;
+use crate::decide::message::{Consult, ConsultId, Input, NoAdvice};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::event::{AgentResult, EventKind, GOVERNOR};
@@ -81,7 +80,7 @@ impl Supervisor {
                 schema: &schema,
                 answer: &answer,
                 servers: &advising.adviser.servers,
-                prompt: &consult.question.prompt,
+                prompt: &consult.prompt.text,
             },
         );
         advising.asked = Some(Question { id: consult.id, argv: argv.clone(), status: None, started: false });
@@ -97,7 +96,7 @@ impl Supervisor {
         };
         // An answer that is there is to another question. Without its schema Codex ends, which is told then.
         let _none = fs::remove_file(&answer);
-        if let Err(error) = fs::write(&schema, &consult.question.schema) {
+        if let Err(error) = fs::write(&schema, &consult.prompt.schema) {
             self.mark(format!("`{}` cannot be written: {error}", schema.display()));
         }
         self.order(Order::Launch(launch))

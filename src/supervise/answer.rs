@@ -1,8 +1,7 @@
 //! A person's answer, from the prompt or through the socket: who may, how far, and what it does.
 
 use crate::decide::Effect;
-use crate::decide::effect::{About, Question};
-use crate::decide::input::Input;
+use crate::decide::message::{About, Input, Question};
 use crate::decide::permission::{self, Lifting, NotAllowed};
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Stands, Wish};

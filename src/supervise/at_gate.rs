@@ -9,9 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::clock;
 use crate::codex::{self, Failing, HookEvent, HookTarget, Invocation, NoHooks};
-use crate::decide::admission::Asked;
 use crate::decide::agent::Agent;
-use crate::decide::input::{Gone, Hook, HookId, Input, Judged, ToolCall, Wants, Works};
+use crate::decide::message::{Asked, Gone, Hook, HookId, Input, Judged, ToolCall, Wants, Works};
 use crate::decide::models::not_allowed;
 use crate::decide::{Effect, Governor};
 use crate::error::Error;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::clocks::ENDS_WITHIN;
 use crate::decide::account::Account;
-use crate::decide::effect::Ending;
+use crate::decide::message::Ending;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::ledger::Filter;

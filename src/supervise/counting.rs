@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::codex::{HookEvent, Invocation, installed};
-use crate::decide::input::Input;
+use crate::decide::message::Input;
 use crate::model::{AgentName, FileId, ThreadId};
 use crate::process;
 use crate::rollout::RanTool;

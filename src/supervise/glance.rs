@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::codex::{Invocation, Ungovernable};
-use crate::decide::input::Input;
 use crate::decide::lifecycle::State;
+use crate::decide::message::Input;
 use crate::model::ProcessIdentity;
 use crate::process::{self, Role};
 

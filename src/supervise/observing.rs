@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::clock;
-use crate::decide::input::Input;
+use crate::decide::message::Input;
 use crate::model::event::EventKind;
 use crate::model::{AgentName, Billing, FileId, ProcessIdentity, Response, recorded_at};
 use crate::policy::cost::{billed, cost};

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decide::input::Input;
+use crate::decide::message::Input;
 use crate::model::{ProcessIdentity, ThreadId};
 use crate::process;
 

@@ -8,7 +8,7 @@ use crate::clock;
 use crate::clocks::Clocks;
 use crate::codex::{Invocation, Ungovernable};
 use crate::decide::agent::AgentSetup;
-use crate::decide::input::{HookId, Input, Interrupt};
+use crate::decide::message::{HookId, Input, Interrupt};
 use crate::decide::{Effect, Governor, Moment, Setup};
 use crate::error::Error;
 use crate::exit::Exit;

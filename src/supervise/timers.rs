@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::decide::input::Timer;
+use crate::decide::message::Timer;
 
 /// What is due when. Few at a time.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use crate::clock;
 use crate::codex::installed::{self, Trust};
 use crate::codex::{Defaults, HookEvent, Invocation};
 use crate::decide::Effect;
-use crate::decide::input::{Input, Phase};
+use crate::decide::message::{Input, Phase};
 use crate::error::Error;
 use crate::gate::hook::{HookInput, HookReply};
 use crate::gate::socket::{self, HookCall};

@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::clock;
-use crate::decide::effect::{About, Question};
-use crate::decide::input::{Input, News, Settled};
 use crate::decide::lifecycle::State;
+use crate::decide::message::{About, Input, News, Question, Settled};
 use crate::decide::{Effect, Governor, Moment};
 use crate::error::Error;
 use crate::ledger::{self, Holder, Ledger, LedgerError, Patience, Turn};

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::decide::input::Input;
+use crate::decide::message::Input;
 use crate::model::{AgentName, ProcessIdentity};
 use crate::process;
 use crate::tail::locate;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::codex::{self, Invocation};
 use crate::decide::agent::{Agent, AgentSetup};
-use crate::decide::effect::Ending;
+use crate::decide::message::Ending;
 use crate::exit::Exit;
 use crate::model::event::{AgentResult, EventKind};
 use crate::model::{AgentName, Attribution, Money, ProcessIdentity, Registration, RunId, ThreadId};

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::clock;
 use crate::clocks::WORK_TREE;
 use crate::codex;
-use crate::decide::input::Input;
+use crate::decide::message::Input;
 use crate::model::{AgentName, Progress, ThreadId};
 use crate::policy::rule::{Alert, Policy};
 use crate::rollout::{Deed, DeedKind};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::layout::wrapped;
-use crate::decide::effect::About;
+use crate::decide::message::About;
 use crate::model::event::Answer;
 use crate::model::{AgentName, ApprovalId, ModelId, Money, Quantity};
 use crate::policy::duration::parse as parse_duration;

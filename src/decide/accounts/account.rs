@@ -8,9 +8,11 @@ use crate::model::{
     AgentName, ApprovalId, BudgetKey, Dimension, Money, Quantity, Response, RunId, ThreadId, Timestamp, Unit, Verb,
     part_of, scope_in_words,
 };
-use crate::policy::rule::{Budget, Step, Threshold, Window};
+use crate::policy::rule::{Budget, Step, StepId, Threshold, Window};
 use crate::policy::verdict::{is_at_limit, is_strict};
 use crate::policy::window::Bounds;
+
+use crate::decide::agents::ids::AgentId;
 
 /// What the ledger knows beyond this run. Asked within the turn's own transaction, so that two
 /// runs cannot both take the last dollar.
@@ -99,9 +101,7 @@ impl SpentQuery<'_> {
 /// A budget's count for one thing in one window.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Which of the policy's budgets.
-    pub budget: usize,
-    /// What it is judged by.
+    /// The budget that it counts for, and is judged by.
     pub rule: Arc<Budget>,
     /// What it is counted per: the budget's dimensions, and the run where an agent's life ends with it.
     pub per: Vec<Dimension>,
@@ -123,8 +123,8 @@ pub struct Account {
     pub reserved: i64,
     /// The books say the same of it. They may have more, where another process of this run has claimed before.
     pub is_claimed_so: bool,
-    /// The most severe step that need not be carried out again on any agent, by its place.
-    pub fired: Option<usize>,
+    /// The most severe step that need not be carried out again on any agent.
+    pub fired: Option<StepId>,
     /// Steps before the limit that a person answered: on to the next one. By what they are, since their amount is another
     /// one under a limit that was lifted.
     pub passed: Vec<Threshold>,
@@ -137,14 +137,13 @@ pub struct Account {
     /// It is one agent's part of a budget that is divided.
     pub allotted: bool,
     /// The agents of this run that charge it.
-    pub agents: BTreeSet<AgentName>,
+    pub agents: BTreeSet<AgentId>,
 }
 
 impl Account {
     /// The account that a response (or the start of a run) falls under; `None` where the
     /// budget does not count it or has no limit for it.
     pub fn place(
-        index: usize,
         budget: &Arc<Budget>,
         timezone: chrono_tz::Tz,
         at: Timestamp,
@@ -176,7 +175,6 @@ impl Account {
         let key =
             BudgetKey { budget: budget.name.clone(), scope: scope(&per, &values), window_start, unit: limit.unit };
         Some(Self {
-            budget: index,
             rule: Arc::clone(budget),
             per,
             values,
@@ -220,6 +218,11 @@ impl Account {
             ..self.clone()
         };
         Some(Self { grace_said: false, agents: BTreeSet::new(), ..fresh })
+    }
+
+    /// It counts for this very budget: an allotment's has the name of the one that it is a part of.
+    pub(in crate::decide) fn is_of(&self, budget: &Arc<Budget>) -> bool {
+        Arc::ptr_eq(&self.rule, budget)
     }
 
     /// Its window is over.
@@ -317,23 +320,20 @@ impl Account {
     }
 
     /// What remains of `fired` under the limit as it is: steps that lie ahead once more may fire again.
-    pub fn still_behind(&self, fired: Option<usize>) -> Option<usize> {
+    pub fn still_behind(&self, fired: Option<StepId>) -> Option<StepId> {
         let limit = self.limit();
-        let steps = self.rule.steps.iter().enumerate();
-        steps
-            .filter(|(index, step)| Some(*index) <= fired && step.at.amount(limit) <= self.spent)
-            .map(|(index, _)| index)
-            .next_back()
+        let behind = |(id, step): &(StepId, &Step)| Some(*id) <= fired && step.at.amount(limit) <= self.spent;
+        self.rule.own_steps().rfind(behind).map(|(id, _)| id)
     }
 
     /// The last step before the limit that a person let it go past: it asks no more in this window, also where the limit
     /// was lifted. One that no other step comes after asks at the limit, too.
-    pub fn answered_step(&self) -> Option<usize> {
+    pub fn answered_step(&self) -> Option<StepId> {
         let limit = self.limit();
         let passed = self.passed.iter().map(|step| step.amount(limit)).max()?.min(self.spent);
         let answered = |step: &Step| step.at.amount(limit) <= passed && !is_at_limit(step, limit);
-        let last = self.rule.steps.iter().rposition(answered)?;
-        let kept = self.rule.steps.iter().skip(last + 1).any(|step| step.verb.is_hard());
+        let (last, _) = self.rule.own_steps().rfind(|(_, step)| answered(step))?;
+        let kept = self.rule.own_steps().any(|(id, step)| id > last && step.verb.is_hard());
         (kept || self.spent < limit).then_some(last)
     }
 
@@ -343,13 +343,11 @@ impl Account {
         let limit = self.limit();
         self.fired = self
             .rule
-            .steps
-            .iter()
-            .enumerate()
+            .own_steps()
             .take_while(|(_, step)| !step.verb.is_hard() || (step.may.is_some() && !is_strict(step, limit)))
             // A throttle is no warning: it goes on with the run.
             .filter(|(_, step)| step.verb != Verb::Throttle && step.at.amount(limit) <= self.spent)
-            .map(|(index, _)| index)
+            .map(|(id, _)| id)
             .last();
     }
 

@@ -9,10 +9,11 @@ use crate::policy::rule::{Allot, AllotBy, Budget, LimitKey, Window};
 
 use super::account::Account;
 use super::claims::is_shared;
+use super::ids::AccountId;
 use super::pool::{Pool, Share};
 use super::{Accounts, Spenders};
 use crate::decide::context::Context;
-use crate::decide::effect::Effects;
+use crate::decide::message::Effects;
 
 /// What each is given of what is left, the reserve aside.
 ///
@@ -58,15 +59,14 @@ impl Accounts {
         by: &Spenders<'_>,
         effects: &mut Effects,
     ) -> Result<(), String> {
-        for whole in 0..self.rules.len() {
-            let Some(allot) = self.rules.get(whole).and_then(|budget| budget.allot.clone()) else { continue };
-            let current = |account: &Account| account.budget == whole && !account.is_past(cx.now.wall);
-            let places: Vec<usize> =
-                self.list.iter().enumerate().filter(|(_, account)| current(account)).map(|(i, _)| i).collect();
-            for place in places {
-                match self.allot_one(cx, by, place, &allot) {
+        for whole in self.rules.clone() {
+            let Some(allot) = &whole.allot else { continue };
+            let current = |account: &Account| account.is_of(&whole) && !account.is_past(cx.now.wall);
+            let wholes: Vec<AccountId> = self.ids().filter(|id| current(&self[*id])).collect();
+            for id in wholes {
+                match self.allot_one(cx, by, id, allot) {
                     Ok(()) => {}
-                    Err(why) if self.observes(place) => effects.mark(None, format!("would refuse: {why}")),
+                    Err(why) if self.observes(id) => effects.mark(None, format!("would refuse: {why}")),
                     Err(why) => return Err(why),
                 }
             }
@@ -75,32 +75,32 @@ impl Accounts {
         Ok(())
     }
 
-    fn allot_one(&mut self, cx: &Context<'_>, by: &Spenders<'_>, place: usize, allot: &Allot) -> Result<(), String> {
-        let Some(account) = self.get(place) else { return Ok(()) };
+    fn allot_one(&mut self, cx: &Context<'_>, by: &Spenders<'_>, id: AccountId, allot: &Allot) -> Result<(), String> {
+        let account = &self[id];
         let (unit, key) = (account.key.unit, account.key.clone());
-        let (taken, others) = self.left(cx, account, account);
+        let (taken, others) = self.left(cx, by, account, account);
         let reserve = i128::from(account.limit()) * i128::from(allot.reserve) / 1000;
         let mut tightest =
             (taken.saturating_sub(i64::try_from(reserve).unwrap_or(i64::MAX)), account, others, allot.reserve);
         let wider = self.wider(account);
         for around in &wider {
-            let (left, others) = self.left(cx, around, account);
+            let (left, others) = self.left(cx, by, around, account);
             if left < tightest.0 {
                 tightest = (left, around, others, 0);
             }
         }
         let free = tightest.0;
-        let declared = |name: &AgentName| Some((name.clone(), by.agents.get(name)?.setup.registration.expected(unit)));
-        let expected: BTreeMap<AgentName, Option<i64>> = account.agents.iter().filter_map(declared).collect();
+        let setups = account.agents.iter().map(|who| &by.agents[*who].setup);
+        let expected: BTreeMap<AgentName, Option<i64>> =
+            setups.map(|setup| (setup.name.clone(), setup.registration.expected(unit))).collect();
         let parts = divide(unit, free, allot.by, &expected).map_err(|why| {
             let (_, found, others, reserve) = tightest;
             let name = if found.key == key { String::new() } else { format!("{}: ", found.key.budget) };
             format!("{}: {why}: {name}{}", key.budget, left_of(found, others, reserve))
         })?;
-        let wider = wider.iter().map(|around| (around.budget, around.values.clone())).collect();
-        let (whole, values) = (account.budget, account.values.clone());
-        let rule = Arc::clone(&account.rule);
-        let rule = if parts.is_empty() { None } else { Some(self.rule_of(&rule, allot, unit, &parts)) };
+        let wider = wider.iter().map(|around| (Arc::clone(&around.rule), around.values.clone())).collect();
+        let (whole, values) = (Arc::clone(&account.rule), account.values.clone());
+        let rule = if parts.is_empty() { None } else { Some(self.rule_of(&whole, allot, unit, &parts)) };
         let share = |(name, expected): (AgentName, Option<i64>)| {
             let allotted = parts.get(&name).copied();
             (name, Share { expected, allotted, ..Share::default() })
@@ -117,31 +117,31 @@ impl Accounts {
     /// counts threads or models knows only later what it holds; one that ends nobody is no limit.
     fn wider(&self, whole: &Account) -> Vec<&Account> {
         let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
-        let holds = |(index, account): &(usize, &Account)| {
+        let holds = |(id, account): &(AccountId, &Account)| {
             let dims = account.per.iter().chain(account.rule.only.iter().map(|(dimension, _)| dimension));
             account.key != whole.key
                 && account.key.unit == whole.key.unit
                 && whole.agents.is_subset(&account.agents)
                 && !dims.into_iter().any(late)
                 && account.rule.is_hard()
-                && !self.observes(*index)
+                && !self.observes(*id)
         };
-        self.list.iter().enumerate().filter(holds).map(|(_, account)| account).collect()
+        self.with_ids().filter(holds).map(|(_, account)| account).collect()
     }
 
     /// What can be promised of an account to those that spend from `whole`, and what of it other runs claim.
-    fn left(&self, cx: &Context<'_>, account: &Account, whole: &Account) -> (i64, i64) {
+    fn left(&self, cx: &Context<'_>, by: &Spenders<'_>, account: &Account, whole: &Account) -> (i64, i64) {
         let others = if is_shared(&account.rule) { cx.books.reserved_by_others(&account.key).max(0) } else { 0 };
-        let beside = account.agents.difference(&whole.agents).map(|name| self.promised(account, name));
+        let beside = account.agents.difference(&whole.agents).map(|who| self.promised(account, &by.agents[*who]));
         let taken = beside.fold(account.spent.saturating_add(others), i64::saturating_add);
         (account.limit().saturating_sub(taken), others)
     }
 
     /// The budget that allotments out of this one are judged by, with these limits in it.
-    fn rule_of(&mut self, whole: &Budget, allot: &Allot, unit: Unit, parts: &BTreeMap<AgentName, i64>) -> usize {
+    fn rule_of(&mut self, whole: &Budget, allot: &Allot, unit: Unit, parts: &BTreeMap<AgentName, i64>) -> Arc<Budget> {
         let limits =
             parts.iter().map(|(name, amount)| (LimitKey::single(name.as_str()), Quantity { unit, amount: *amount }));
-        self.rules.push(Arc::new(Budget {
+        let rule = Arc::new(Budget {
             per: vec![Dimension::Agent],
             window: Window::Life,
             limit: None,
@@ -149,14 +149,15 @@ impl Accounts {
             steps: allot.steps.clone(),
             allot: None,
             ..whole.clone()
-        }));
-        self.rules.len() - 1
+        });
+        self.rules.push(Arc::clone(&rule));
+        rule
     }
 
     /// Each allotment is an account of its own. An agent that goes on is allotted anew, beside what it has spent.
     fn open_allotments(&mut self, cx: &Context<'_>, by: &Spenders<'_>, effects: &mut Effects) {
-        for name in by.names() {
-            self.open_current(cx, by, name);
+        for who in by.agents.ids() {
+            self.open_current(cx, by, who);
         }
         let mut told = Vec::new();
         for account in &mut self.list {

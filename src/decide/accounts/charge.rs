@@ -1,11 +1,15 @@
 //! Pure. What was spent, and what is about to be, against each budget it falls under.
 
-use crate::model::{AgentName, Dimension, Response, ThreadId};
+use std::sync::Arc;
+
+use crate::model::{Dimension, Response, ThreadId};
 use crate::policy::rule::{Budget, Window};
 
 use super::account::{Account, amount};
 use super::claims::is_shared;
+use super::ids::AccountId;
 use super::{Accounts, Spenders};
+use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
 
 /// Who was first to record a response.
@@ -20,29 +24,28 @@ pub(in crate::decide) enum Recorded<'a> {
 impl Accounts {
     /// Opens the accounts that an agent's spend of this moment falls under, as far as they are known
     /// before a model answers.
-    pub(in crate::decide) fn open_current(&mut self, cx: &Context<'_>, by: &Spenders<'_>, name: &AgentName) {
-        let Some(agent) = by.agents.get(name) else { return };
+    pub(in crate::decide) fn open_current(&mut self, cx: &Context<'_>, by: &Spenders<'_>, who: AgentId) {
+        let agent = &by.agents[who];
         let timezone = cx.policy.timezone;
         let known_late = |dim: &Dimension| matches!(dim, Dimension::Thread | Dimension::Model);
-        let budgets = self.rules.iter().enumerate();
         // To place an account takes a calendar; to see that it is there does not.
-        let is_open = |index: usize, budget: &Budget| {
-            let mut own = self.list.iter().filter(|a| a.budget == index && a.agents.contains(name));
+        let is_open = |budget: &Arc<Budget>| {
+            let mut own = self.list.iter().filter(|a| a.is_of(budget) && a.agents.contains(&who));
             own.any(|a| {
                 let current = matches!(budget.window, Window::Rolling(_)) || a.bounds.contains(cx.now.wall);
                 current && a.per.iter().zip(&a.values).all(|(dim, value)| agent.value(cx.run, dim) == *value)
             })
         };
-        let mut places: Vec<Account> = budgets
-            .filter(|(index, budget)| !budget.per.iter().any(known_late) && !is_open(*index, budget))
-            .filter_map(|(index, budget)| {
-                Account::place(index, budget, timezone, cx.now.wall, |dim| agent.value(cx.run, dim))
-            })
+        let mut places: Vec<Account> = self
+            .rules
+            .iter()
+            .filter(|budget| !budget.per.iter().any(known_late) && !is_open(budget))
+            .filter_map(|budget| Account::place(budget, timezone, cx.now.wall, |dim| agent.value(cx.run, dim)))
             .collect();
-        let past = self.list.iter().filter(|account| account.is_past(cx.now.wall) && account.agents.contains(name));
+        let past = self.list.iter().filter(|account| account.is_past(cx.now.wall) && account.agents.contains(&who));
         places.extend(past.filter_map(|account| account.in_window_of(timezone, cx.now.wall)));
         for account in places {
-            self.open(cx, account, name);
+            self.open(cx, account, who);
         }
     }
 
@@ -52,10 +55,10 @@ impl Accounts {
         &mut self,
         cx: &Context<'_>,
         by: &Spenders<'_>,
-        name: &AgentName,
+        who: AgentId,
         thread: &ThreadId,
     ) {
-        let Some(agent) = by.agents.get(name) else { return };
+        let agent = &by.agents[who];
         let model = agent.threads.get(thread).and_then(|thread| thread.model.as_ref());
         let value = |dimension: &Dimension| match dimension {
             Dimension::Thread => Some(thread.to_string()),
@@ -64,55 +67,47 @@ impl Accounts {
         };
         let known = |dimension: &Dimension| *dimension != Dimension::Model || model.is_some();
         let late = |dimension: &&Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
-        let budgets = self.rules.iter().enumerate();
-        let places: Vec<Account> = budgets
-            .filter(|(_, budget)| {
+        let places: Vec<Account> = self
+            .rules
+            .iter()
+            .filter(|budget| {
                 let mut late = budget.per.iter().chain(budget.only.iter().map(|(dim, _)| dim)).filter(late).peekable();
                 late.peek().is_some() && late.all(known)
             })
-            .filter_map(|(index, budget)| Account::place(index, budget, cx.policy.timezone, cx.now.wall, value))
+            .filter_map(|budget| Account::place(budget, cx.policy.timezone, cx.now.wall, value))
             .collect();
         for place in places {
-            self.open(cx, place, name);
+            self.open(cx, place, who);
         }
     }
 
-    pub(in crate::decide) fn open(
-        &mut self,
-        cx: &Context<'_>,
-        mut account: Account,
-        agent: &AgentName,
-    ) -> Option<usize> {
-        let found = self.list.iter_mut().find(|a| a.key == account.key && a.budget == account.budget);
+    /// Opens an account for an agent, unless it is open; says whether it was not.
+    pub(in crate::decide) fn open(&mut self, cx: &Context<'_>, mut account: Account, agent: AgentId) -> bool {
+        let found = self.list.iter_mut().find(|a| a.key == account.key && a.is_of(&account.rule));
         if let Some(found) = found {
-            found.agents.insert(agent.clone());
-            return None;
+            found.agents.insert(agent);
+            return false;
         }
         account.open(cx.books);
         if matches!(account.rule.window, Window::Life) && account.spent > 0 {
             account.pass_mild_steps();
         }
-        account.agents.insert(agent.clone());
+        account.agents.insert(agent);
         self.list.push(account);
-        Some(self.list.len() - 1)
+        true
     }
 
     /// Adds a response to the accounts it falls under. An account that is opened for it has it
     /// already: the ledger is asked after the response was written.
-    pub(in crate::decide) fn charge(&mut self, cx: &Context<'_>, response: &Response, own: Option<&AgentName>) {
-        for index in 0..self.rules.len() {
-            let Some(budget) = self.rules.get(index) else { continue };
+    pub(in crate::decide) fn charge(&mut self, cx: &Context<'_>, response: &Response, own: Option<AgentId>) {
+        for budget in self.rules.clone() {
             let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
-            let Some(place) = Account::place(index, budget, cx.policy.timezone, response.at, value) else { continue };
+            let Some(place) = Account::place(&budget, cx.policy.timezone, response.at, value) else { continue };
             let unit = place.key.unit;
-            let opened = match own {
-                Some(agent) => self.open(cx, place.clone(), agent).is_some(),
-                None => false,
-            };
-            if opened {
+            if own.is_some_and(|agent| self.open(cx, place.clone(), agent)) {
                 continue;
             }
-            for account in self.list.iter_mut().filter(|a| a.key == place.key && a.budget == index) {
+            for account in self.list.iter_mut().filter(|a| a.key == place.key && a.is_of(&budget)) {
                 account.spent = account.spent.saturating_add(amount(response, unit));
             }
         }
@@ -126,18 +121,17 @@ impl Accounts {
         cx: &Context<'_>,
         response: &Response,
         recorded: &Response,
-        own: Option<&AgentName>,
+        own: Option<AgentId>,
     ) {
-        for index in 0..self.rules.len() {
-            let Some(budget) = self.rules.get(index) else { continue };
+        for budget in self.rules.clone() {
             let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
-            let Some(place) = Account::place(index, budget, cx.policy.timezone, response.at, value) else { continue };
+            let Some(place) = Account::place(&budget, cx.policy.timezone, response.at, value) else { continue };
             let has_it = !place.per.contains(&Dimension::Run) && place.counts(recorded);
             let key = place.key.clone();
             if let Some(agent) = own {
                 self.open(cx, place, agent);
             }
-            for account in self.list.iter_mut().filter(|a| !has_it && a.key == key && a.budget == index) {
+            for account in self.list.iter_mut().filter(|a| !has_it && a.key == key && a.is_of(&budget)) {
                 let amount = amount(response, key.unit);
                 account.spent = account.spent.saturating_add(amount);
                 account.beside = account.beside.saturating_add(amount);
@@ -151,7 +145,7 @@ impl Accounts {
         cx: &Context<'_>,
         recorded: Recorded<'_>,
         response: &Response,
-        own: Option<&AgentName>,
+        own: Option<AgentId>,
     ) {
         match recorded {
             Recorded::Here => self.charge(cx, response, own),
@@ -176,9 +170,10 @@ impl Accounts {
     }
 
     /// Reads again from the ledger what others may have spent and lifted; says which limits they have lifted.
-    pub(in crate::decide) fn recount(&mut self, cx: &Context<'_>) -> Vec<usize> {
+    pub(in crate::decide) fn recount(&mut self, cx: &Context<'_>) -> Vec<AccountId> {
         let mut lifted = Vec::new();
-        for (index, account) in self.list.iter_mut().enumerate() {
+        for id in self.ids() {
+            let account = &mut self[id];
             if account.is_past(cx.now.wall) || !is_shared(&account.rule) {
                 continue;
             }
@@ -187,10 +182,10 @@ impl Accounts {
             let more = account.extended.saturating_sub(before);
             if more > 0 {
                 account.grace_said = false;
-                lifted.push((index, more));
+                lifted.push((id, more));
             }
         }
-        lifted.iter().for_each(|(index, more)| self.lift_pool(*index, *more));
-        lifted.into_iter().map(|(index, _)| index).collect()
+        lifted.iter().for_each(|(id, more)| self.lift_pool(*id, *more));
+        lifted.into_iter().map(|(id, _)| id).collect()
     }
 }

@@ -1,14 +1,16 @@
 //! Pure. What of each account is spoken for: claimed by other runs, promised to peers, and about to be spent.
 
 use crate::decide::agent::Agent;
+use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
-use crate::decide::effect::{Effect, Effects};
 use crate::decide::ladder;
-use crate::model::{AgentName, Dimension, Unit};
+use crate::decide::message::{Effect, Effects};
+use crate::model::{Dimension, Unit};
 use crate::policy::rule::{Budget, Rung, Window};
 use crate::policy::verdict::Standing;
 
 use super::account::Account;
+use super::ids::AccountId;
 use super::prediction::binds;
 use super::{Accounts, Spenders};
 
@@ -18,33 +20,33 @@ impl Accounts {
         &self,
         cx: &Context<'_>,
         by: &Spenders<'_>,
-        index: usize,
-        name: &AgentName,
-    ) -> Option<Standing> {
-        let agent = by.agents.get(name)?;
-        let reserved = self.reserved_with(cx, by, index, agent, agent.next_model())?;
+        id: AccountId,
+        who: AgentId,
+    ) -> Standing {
+        let (account, agent) = (&self[id], &by.agents[who]);
+        let reserved = self.reserved_with(cx, by, account, agent, agent.next_model());
         // A route that has to wait makes no room for a request that does not.
-        let routed = if agent.is_at_safe_point() { self.reserved_if_routed(cx, by, index, agent) } else { None };
+        let routed = if agent.is_at_safe_point() { self.reserved_if_routed(cx, by, id, agent) } else { None };
         // What was sent may count elsewhere: by another thread, or on another model.
-        let all_sent = agent.has_sent_all() && self.get(index).is_some_and(|of| by.predicted_of_sent(of, agent) > 0);
-        Some(Standing { all_sent, reserved_if_routed: routed, ..self.standing_if(index, agent, reserved)? })
+        let all_sent = agent.has_sent_all() && by.predicted_of_sent(account, agent) > 0;
+        Standing { all_sent, reserved_if_routed: routed, ..self.standing_if(id, agent, reserved) }
     }
 
     /// The same, if this were reserved, some of it for a request that is not sent yet, on the model as it is.
-    pub(in crate::decide) fn standing_if(&self, index: usize, agent: &Agent, reserved: i64) -> Option<Standing> {
-        let account = self.get(index)?;
+    pub(in crate::decide) fn standing_if(&self, id: AccountId, agent: &Agent, reserved: i64) -> Standing {
+        let account = &self[id];
         let fits = account.spent < account.limit() && account.spent.saturating_add(reserved) <= account.limit();
-        let settled = agent.settled.get(&index).filter(|_| fits);
-        let began_before = agent.began_spent.as_ref().is_none_or(|spent| !spent.contains(&index));
-        Some(Standing {
+        let settled = agent.settled.get(&id).filter(|_| fits);
+        let began_before = agent.began_spent.as_ref().is_none_or(|spent| !spent.contains(&id));
+        Standing {
             limit: account.limit(),
             spent: account.spent,
             reserved,
             all_sent: false,
             reserved_if_routed: None,
             turn_under_way: agent.turn_under_way() && began_before,
-            fired: account.fired.max(agent.fired.get(&index).max(settled).copied()).max(account.answered_step()),
-        })
+            fired: account.fired.max(agent.fired.get(&id).max(settled).copied()).max(account.answered_step()),
+        }
     }
 
     /// What would be reserved of an account if the agent went on with its next model down; `None`
@@ -53,12 +55,12 @@ impl Accounts {
         &self,
         cx: &Context<'_>,
         by: &Spenders<'_>,
-        index: usize,
+        id: AccountId,
         agent: &Agent,
     ) -> Option<i64> {
-        let rung = ladder::next(by.fixed, agent, self.counts_money(by, &agent.setup.name))
-            .filter(|_| agent.setup.restartable)?;
-        self.reserved_with(cx, by, index, agent, Some(&rung))
+        let rung =
+            ladder::next(by.fixed, agent, self.counts_money(by, agent.id)).filter(|_| agent.setup.restartable)?;
+        Some(self.reserved_with(cx, by, &self[id], agent, Some(&rung)))
     }
 
     /// What is reserved of an account with the agent on this model: others' claims and what its own
@@ -67,13 +69,11 @@ impl Accounts {
         &self,
         cx: &Context<'_>,
         by: &Spenders<'_>,
-        index: usize,
+        account: &Account,
         agent: &Agent,
         rung: Option<&Rung>,
-    ) -> Option<i64> {
-        let account = self.get(index)?;
-        let own = by.predicted(account, agent, rung);
-        Some(own.saturating_add(self.reserved_beside(cx, by, account, agent)))
+    ) -> i64 {
+        by.predicted(account, agent, rung).saturating_add(self.reserved_beside(cx, by, account, agent))
     }
 
     /// What others than this agent have reserved of an account.
@@ -85,8 +85,8 @@ impl Accounts {
         agent: &Agent,
     ) -> i64 {
         let others = if is_shared(&account.rule) { cx.books.reserved_by_others(&account.key).max(0) } else { 0 };
-        let peers = account.agents.iter().filter(|peer| **peer != agent.setup.name);
-        let beside = peers.filter_map(|peer| by.agents.get(peer)).map(|peer| self.claim(by, account, peer));
+        let peers = account.agents.iter().filter(|peer| **peer != agent.id);
+        let beside = peers.map(|peer| self.claim(by, account, &by.agents[*peer]));
         let asked = by.adviser.map_or(0, |adviser| adviser.claim(account));
         let first = self.waited_before(by, account, agent);
         beside.chain([asked, first]).fold(others, i64::saturating_add)
@@ -98,14 +98,13 @@ impl Accounts {
         cx: &Context<'_>,
         by: &Spenders<'_>,
         account: &Account,
-        held: Option<&AgentName>,
+        held: Option<AgentId>,
     ) -> i64 {
         let others = if is_shared(&account.rule) { cx.books.reserved_by_others(&account.key).max(0) } else { 0 };
         let own = by.adviser.map_or(0, |adviser| adviser.claim(account));
-        let claim = |name: &AgentName| match by.agents.get(name) {
-            _ if held == Some(name) => self.promised(account, name),
-            Some(agent) => self.claim(by, account, agent),
-            None => 0,
+        let claim = |who: &AgentId| {
+            let agent = &by.agents[*who];
+            if held == Some(*who) { self.promised(account, agent) } else { self.claim(by, account, agent) }
         };
         let claimed = account.agents.iter().map(claim).fold(others.saturating_add(own), i64::saturating_add);
         account.limit().saturating_sub(account.spent).saturating_sub(claimed)
@@ -121,7 +120,7 @@ impl Accounts {
         } else {
             0
         };
-        next.max(self.promised(account, &agent.setup.name))
+        next.max(self.promised(account, agent))
     }
 
     /// What those are about to spend of an account that came to wait before this agent, which asks as well.
@@ -131,9 +130,9 @@ impl Accounts {
         if own.is_none() && !agent.gate.is_asked_to_spend() {
             return 0;
         }
-        let peers = account.agents.iter().filter_map(|peer| by.agents.get(peer));
+        let peers = account.agents.iter().map(|peer| &by.agents[*peer]);
         peers
-            .filter(|peer| peer.setup.name != agent.setup.name && peer.waits_for_room())
+            .filter(|peer| peer.id != agent.id && peer.waits_for_room())
             .filter(|peer| own.is_none() || peer.ticket() < own)
             .map(|peer| {
                 let wants = by.predicted(account, peer, peer.next_model());
@@ -144,9 +143,10 @@ impl Accounts {
 
     /// The account binds what the agent does next. Where it is per model or thread, only as long as
     /// one of the agent's threads is of that kind.
-    pub(in crate::decide) fn concerns(&self, by: &Spenders<'_>, index: usize, name: &AgentName) -> bool {
-        let (Some(account), Some(agent)) = (self.get(index), by.agents.get(name)) else { return false };
-        if !account.agents.contains(name) {
+    pub(in crate::decide) fn concerns(&self, by: &Spenders<'_>, id: AccountId, who: AgentId) -> bool {
+        let account = &self[id];
+        let agent = &by.agents[who];
+        if !account.agents.contains(&who) {
             return false;
         }
         let known_late = |dim: &Dimension| matches!(dim, Dimension::Thread | Dimension::Model);
@@ -174,14 +174,14 @@ impl Accounts {
         &mut self,
         cx: &Context<'_>,
         by: &Spenders<'_>,
-        name: &AgentName,
+        who: AgentId,
         effects: &mut Effects,
     ) {
         let mut claims = Vec::new();
-        for (index, account) in self.list.iter().enumerate().filter(|(_, a)| a.agents.contains(name)) {
+        for (id, account) in self.with_ids().filter(|(_, a)| a.agents.contains(&who)) {
             // A tool call is judged and counted in one transaction: nothing is claimed in between.
             let claims_none = account.key.unit == Unit::ToolCalls;
-            let agents = account.agents.iter().filter_map(|name| by.agents.get(name));
+            let agents = account.agents.iter().map(|who| &by.agents[*who]);
             // With the last agent all is over.
             let asked = by.adviser.filter(|_| by.agents.values().any(Agent::is_live));
             let asked = asked.map(|adviser| adviser.claim(account));
@@ -191,11 +191,11 @@ impl Accounts {
                 .filter(|_| !account.is_past(cx.now.wall) && !claims_none)
                 .fold(0_i64, i64::saturating_add);
             if amount != account.reserved || !account.is_claimed_so {
-                claims.push((index, amount));
+                claims.push((id, amount));
             }
         }
-        for (index, amount) in claims {
-            let Some(account) = self.list.get_mut(index) else { continue };
+        for (id, amount) in claims {
+            let account = &mut self[id];
             (account.reserved, account.is_claimed_so) = (amount, true);
             if is_shared(&account.rule) {
                 effects.push(Effect::Reserve { key: account.key.clone(), amount });
@@ -204,10 +204,10 @@ impl Accounts {
     }
 
     /// Whether a model without a price would be charged to a limit in money.
-    pub(in crate::decide) fn counts_money(&self, by: &Spenders<'_>, name: &AgentName) -> bool {
+    pub(in crate::decide) fn counts_money(&self, by: &Spenders<'_>, who: AgentId) -> bool {
         let bound = self.list.iter().any(|account| {
             account.key.unit.is_money()
-                && account.agents.contains(name)
+                && account.agents.contains(&who)
                 && !account.rule.observe
                 && account.rule.is_hard()
         });

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
-use crate::decide::effect::{Effect, Effects};
-use crate::decide::input::{Moment, Timer};
 use crate::decide::lifecycle::State;
-use crate::model::{AgentName, Dimension, Unit};
+use crate::decide::message::{Effect, Effects, Moment, Timer};
+use crate::model::{Dimension, Unit};
 
 use super::account::Account;
 use super::{Accounts, Spenders};
@@ -15,7 +15,7 @@ impl Accounts {
     pub(in crate::decide) fn arm_minutes(&mut self, cx: &Context<'_>, by: &Spenders<'_>, effects: &mut Effects) {
         self.lifted_time = false;
         self.count_minutes(cx, by);
-        let running = |name: &&AgentName| by.agents.get(name).is_some_and(|agent| agent.state == State::Running);
+        let running = |who: &&AgentId| by.agents[**who].state == State::Running;
         let soonest = self
             .list
             .iter()
@@ -41,20 +41,16 @@ impl Accounts {
 
     /// Time passes by itself: what budgets in minutes have spent is counted when they are judged.
     pub(in crate::decide) fn count_minutes(&mut self, cx: &Context<'_>, by: &Spenders<'_>) {
-        for index in 0..self.list.len() {
-            let Some(account) = self.list.get(index).filter(|account| account.key.unit == Unit::Minutes) else {
-                continue;
-            };
-            let spent = self.active_millis(by, account, cx.now);
-            if let Some(account) = self.list.get_mut(index) {
-                account.spent = spent;
+        for id in self.ids() {
+            if self[id].key.unit == Unit::Minutes {
+                self[id].spent = self.active_millis(by, &self[id], cx.now);
             }
         }
     }
 
     /// How long the agents of an account were active, all together.
     pub(in crate::decide) fn active_millis(&self, by: &Spenders<'_>, account: &Account, now: Moment) -> i64 {
-        let own = account.agents.iter().filter_map(|name| by.agents.get(name)).map(|a| a.active(now.uptime));
+        let own = account.agents.iter().map(|who| &by.agents[*who]).map(|a| a.active(now.uptime));
         // Agents that were over before the run went on are in what the run may take, and in no other's part of it.
         let whole = !account.per.contains(&Dimension::Agent);
         let over = self.over_before.values().filter(|_| whole).copied();

@@ -4,23 +4,26 @@ pub mod account;
 pub mod allot;
 mod charge;
 mod claims;
+pub mod ids;
 mod minutes;
 pub mod pool;
 mod prediction;
 mod tool_calls;
 
 use std::collections::BTreeMap;
+use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{AgentName, BudgetKey, Unit};
 use crate::policy::rule::{Budget, Policy};
 
-use super::agent::Agent;
+use super::agents::Agents;
 use super::consult::Adviser;
 use super::context::Fixed;
 
 use account::Account;
+use ids::AccountId;
 use pool::Pool;
 
 pub(super) use charge::Recorded;
@@ -43,20 +46,38 @@ pub(super) struct Accounts {
     lifted_time: bool,
 }
 
+impl Index<AccountId> for Accounts {
+    type Output = Account;
+
+    fn index(&self, AccountId(place): AccountId) -> &Account {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "INVARIANT: an id is made of an account that is open, and none is closed"
+        )]
+        &self.list[place]
+    }
+}
+
+impl IndexMut<AccountId> for Accounts {
+    fn index_mut(&mut self, AccountId(place): AccountId) -> &mut Account {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "INVARIANT: an id is made of an account that is open, and none is closed"
+        )]
+        &mut self.list[place]
+    }
+}
+
 /// All who spend from a run's accounts, as they stand.
 pub(super) struct Spenders<'a> {
     fixed: &'a Fixed,
-    agents: &'a BTreeMap<AgentName, Agent>,
+    agents: &'a Agents,
     adviser: Option<&'a Adviser>,
 }
 
 impl<'a> Spenders<'a> {
-    pub(super) fn of(fixed: &'a Fixed, agents: &'a BTreeMap<AgentName, Agent>, adviser: Option<&'a Adviser>) -> Self {
+    pub(super) fn of(fixed: &'a Fixed, agents: &'a Agents, adviser: Option<&'a Adviser>) -> Self {
         Self { fixed, agents, adviser }
-    }
-
-    fn names(&self) -> impl Iterator<Item = &'a AgentName> + use<'a> {
-        self.agents.keys()
     }
 }
 
@@ -70,17 +91,18 @@ impl Accounts {
         &self.rules
     }
 
-    pub(super) fn get(&self, index: usize) -> Option<&Account> {
-        self.list.get(index)
+    /// All that are open at this moment, in the order in which they were opened.
+    pub(super) fn ids(&self) -> impl Iterator<Item = AccountId> + use<> {
+        (0..self.list.len()).map(AccountId)
     }
 
-    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Account> {
-        self.list.get_mut(index)
+    pub(super) fn with_ids(&self) -> impl DoubleEndedIterator<Item = (AccountId, &Account)> {
+        self.list.iter().enumerate().map(|(place, account)| (AccountId(place), account))
     }
 
-    /// How many there are: accounts are opened, and never closed.
-    pub(super) fn len(&self) -> usize {
-        self.list.len()
+    /// The first one under this key.
+    pub(super) fn find(&self, key: &BudgetKey) -> Option<AccountId> {
+        self.list.iter().position(|account| account.key == *key).map(AccountId)
     }
 
     pub(super) fn iter(&self) -> std::slice::Iter<'_, Account> {
@@ -92,20 +114,17 @@ impl Accounts {
     }
 
     /// What it asks for is only said.
-    pub(super) fn observes(&self, index: usize) -> bool {
-        self.observe || self.get(index).is_some_and(|account| account.rule.observe)
+    pub(super) fn observes(&self, id: AccountId) -> bool {
+        self.observe || self[id].rule.observe
     }
 
     /// Lifts the limit of what this names, and says which accounts that are.
-    pub(super) fn lift(&mut self, key: &BudgetKey, amount: i64) -> Vec<usize> {
-        let lifted: Vec<usize> =
-            self.list.iter().enumerate().filter(|(_, account)| account.key == *key).map(|(index, _)| index).collect();
-        for index in &lifted {
-            if let Some(account) = self.list.get_mut(*index) {
-                account.extend(amount);
-                self.lifted_time |= account.key.unit == Unit::Minutes;
-            }
-            self.lift_pool(*index, amount);
+    pub(super) fn lift(&mut self, key: &BudgetKey, amount: i64) -> Vec<AccountId> {
+        let lifted: Vec<AccountId> = self.ids().filter(|id| self[*id].key == *key).collect();
+        for id in &lifted {
+            self[*id].extend(amount);
+            self.lifted_time |= key.unit == Unit::Minutes;
+            self.lift_pool(*id, amount);
         }
         lifted
     }

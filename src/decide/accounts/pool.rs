@@ -4,28 +4,34 @@
 //! allotted to one and not spent, or in the pool, or spoken for by others who spend from the same budget.
 
 use std::collections::BTreeMap;
+use std::ops::{Index, IndexMut};
+use std::sync::Arc;
 
 use crate::model::event::{EventKind, Moved};
 use crate::model::{AgentName, BudgetKey, BudgetName, Response, Unit};
 
 use super::account::{Account, amount};
+use super::ids::AccountId;
 use super::{Accounts, Spenders};
+use crate::decide::agent::Agent;
+use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
-use crate::decide::effect::Effects;
+use crate::decide::message::Effects;
+use crate::policy::rule::Budget;
 
 /// One budget for one thing, divided among a run's agents.
 #[derive(Clone, Debug)]
 pub struct Pool {
-    /// Which of the policy's budgets.
-    pub(in crate::decide) whole: usize,
+    /// What is divided.
+    pub(in crate::decide) whole: Arc<Budget>,
     /// The budget that its allotments are judged by; `None`: nothing is allotted.
-    pub(in crate::decide) rule: Option<usize>,
+    pub(in crate::decide) rule: Option<Arc<Budget>>,
     /// What the whole is counted per.
     pub(in crate::decide) values: Vec<Option<String>>,
     pub(in crate::decide) key: BudgetKey,
-    /// The other budgets that all its agents spend from, by their place and what they are counted per: what is promised
-    /// out of this one is reserved there, too.
-    pub(in crate::decide) wider: Vec<(usize, Vec<Option<String>>)>,
+    /// The other budgets that all its agents spend from, and what they are counted per: what is promised out of this one
+    /// is reserved there, too.
+    pub(in crate::decide) wider: Vec<(Arc<Budget>, Vec<Option<String>>)>,
     /// What was left when the run began.
     pub(in crate::decide) taken: i64,
     /// What was lifted since.
@@ -34,6 +40,10 @@ pub struct Pool {
     pub(in crate::decide) spoken_for: i64,
     pub(in crate::decide) shares: BTreeMap<AgentName, Share>,
 }
+
+/// One pool of a run. [`Accounts`] alone makes it, and never takes one away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::decide) struct PoolId(usize);
 
 /// One agent's part. Amounts are in the budget's unit's smallest part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,18 +105,18 @@ impl Pool {
 
     /// The account is this budget for this thing, in whatever window.
     fn is_whole(&self, account: &Account) -> bool {
-        account.budget == self.whole && account.values == self.values
+        account.is_of(&self.whole) && account.values == self.values
     }
 
     /// What is promised out of it is reserved of this account.
     fn is_reserved_of(&self, account: &Account) -> bool {
         self.is_whole(account)
-            || self.wider.iter().any(|(budget, values)| account.budget == *budget && account.values == *values)
+            || self.wider.iter().any(|(budget, values)| account.is_of(budget) && account.values == *values)
     }
 
     /// The account is an allotment out of it.
     pub(in crate::decide) fn is_share(&self, account: &Account) -> bool {
-        self.rule == Some(account.budget) && self.agent(account).is_some()
+        self.rule.as_ref().is_some_and(|rule| account.is_of(rule)) && self.agent(account).is_some()
     }
 
     pub(in crate::decide) fn agent(&self, account: &Account) -> Option<AgentName> {
@@ -130,7 +140,33 @@ impl Pool {
     }
 }
 
+impl Index<PoolId> for Accounts {
+    type Output = Pool;
+
+    fn index(&self, PoolId(place): PoolId) -> &Pool {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "INVARIANT: an id is made of a pool that is there, and none goes away"
+        )]
+        &self.pools[place]
+    }
+}
+
+impl IndexMut<PoolId> for Accounts {
+    fn index_mut(&mut self, PoolId(place): PoolId) -> &mut Pool {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "INVARIANT: an id is made of a pool that is there, and none goes away"
+        )]
+        &mut self.pools[place]
+    }
+}
+
 impl Accounts {
+    fn pool_ids(&self) -> impl Iterator<Item = PoolId> + use<> {
+        (0..self.pools.len()).map(PoolId)
+    }
+
     /// How each budget that is divided stands.
     pub(in crate::decide) fn allotments(&self) -> Vec<Allotments> {
         self.pools.iter().map(Pool::view).collect()
@@ -148,24 +184,24 @@ impl Accounts {
     }
 
     /// What an account must keep for an agent that was promised it.
-    pub(in crate::decide) fn promised(&self, account: &Account, name: &AgentName) -> i64 {
+    pub(in crate::decide) fn promised(&self, account: &Account, agent: &Agent) -> i64 {
         let pools = self.pools.iter().filter(|pool| pool.is_reserved_of(account));
-        pools.filter_map(|pool| pool.shares.get(name)).map(Share::unspent).max().unwrap_or(0)
+        pools.filter_map(|pool| pool.shares.get(&agent.setup.name)).map(Share::unspent).max().unwrap_or(0)
     }
 
-    /// The pool that this account is an allotment out of, by its place.
-    pub(in crate::decide) fn pool_of(&self, account: &Account) -> Option<usize> {
-        self.pools.iter().position(|pool| pool.is_share(account))
+    /// The pool that this account is an allotment out of.
+    pub(in crate::decide) fn pool_of(&self, account: &Account) -> Option<PoolId> {
+        self.pools.iter().position(|pool| pool.is_share(account)).map(PoolId)
     }
 
     /// The whole that this pool is of.
-    pub(in crate::decide) fn whole_of(&self, place: usize) -> Option<&BudgetKey> {
-        Some(&self.pools.get(place)?.key)
+    pub(in crate::decide) fn whole_of(&self, id: PoolId) -> &BudgetKey {
+        &self[id].key
     }
 
     /// An agent's part of it.
-    pub(in crate::decide) fn share(&self, place: usize, name: &AgentName) -> Option<Share> {
-        self.pools.get(place)?.shares.get(name).copied()
+    pub(in crate::decide) fn share(&self, id: PoolId, name: &AgentName) -> Option<Share> {
+        self[id].shares.get(name).copied()
     }
 
     /// What this pool can give now; `to` an agent: also what that is about to spend beyond its allotment.
@@ -173,15 +209,15 @@ impl Accounts {
         &self,
         cx: &Context<'_>,
         by: &Spenders<'_>,
-        place: usize,
-        to: Option<&AgentName>,
+        id: PoolId,
+        to: Option<AgentId>,
     ) -> i64 {
-        let Some(pool) = self.pools.get(place) else { return 0 };
+        let pool = &self[id];
         pool.rest().max(0).min(self.room(cx, by, pool, to))
     }
 
     /// What the whole, and each wider budget, has beside all that its agents are promised, or are about to spend.
-    fn room(&self, cx: &Context<'_>, by: &Spenders<'_>, pool: &Pool, to: Option<&AgentName>) -> i64 {
+    fn room(&self, cx: &Context<'_>, by: &Spenders<'_>, pool: &Pool, to: Option<AgentId>) -> i64 {
         let current = |account: &&Account| !account.is_past(cx.now.wall);
         let free = |account: &Account| self.free(cx, by, account, to).max(0);
         let Some(whole) = self.list.iter().filter(current).rfind(|account| pool.is_whole(account)) else {
@@ -193,11 +229,10 @@ impl Accounts {
 
     /// What is not there to be given is noted, for those who only look.
     pub(in crate::decide) fn settle_pools(&mut self, cx: &Context<'_>, by: &Spenders<'_>) {
-        for place in 0..self.pools.len() {
-            let size = self.pool_size(cx, by, place, None);
-            if let Some(pool) = self.pools.get_mut(place) {
-                pool.spoken_for = pool.rest().max(0).saturating_sub(size);
-            }
+        for id in self.pool_ids() {
+            let size = self.pool_size(cx, by, id, None);
+            let pool = &mut self[id];
+            pool.spoken_for = pool.rest().max(0).saturating_sub(size);
         }
     }
 
@@ -209,18 +244,19 @@ impl Accounts {
         reason: Option<&str>,
         effects: &mut Effects,
     ) {
-        let Some((place, agent)) = self.allotted(key) else { return };
-        if let Some(share) = self.share_mut(place, &agent) {
+        // Of what is no allotment nothing is raised.
+        let Some((id, agent)) = self.allotted(key) else { return };
+        if let Some(share) = self[id].shares.get_mut(&agent) {
             share.given = share.given.saturating_add(amount);
         }
-        self.moved(place, &agent, Moved::Extended, amount, reason, effects);
+        self.moved(id, &agent, Moved::Extended, amount, reason, effects);
     }
 
     /// The pool and the agent that this is an allotment of.
-    fn allotted(&self, key: &BudgetKey) -> Option<(usize, AgentName)> {
+    fn allotted(&self, key: &BudgetKey) -> Option<(PoolId, AgentName)> {
         let mut of_pools = self.list.iter().filter(|account| account.key == *key);
-        let (account, place) = of_pools.find_map(|account| Some((account, self.pool_of(account)?)))?;
-        Some((place, self.pools.get(place)?.agent(account)?))
+        let (account, id) = of_pools.find_map(|account| Some((account, self.pool_of(account)?)))?;
+        Some((id, self[id].agent(account)?))
     }
 
     /// What an allotment's pool lacks where it is raised by so much: by that the whole is lifted, for this agent.
@@ -230,23 +266,25 @@ impl Accounts {
         by: &Spenders<'_>,
         key: &BudgetKey,
         amount: i64,
-    ) -> Option<(BudgetKey, AgentName, i64)> {
-        let (place, agent) = self.allotted(key)?;
-        let short = amount.saturating_sub(self.pool_size(cx, by, place, Some(&agent)));
-        let whole = self.current_key(cx, place).or_else(|| self.pools.get(place).map(|pool| pool.key.clone()))?;
+    ) -> Option<(BudgetKey, AgentId, i64)> {
+        let (id, agent) = self.allotted(key)?;
+        let agent = by.agents.id(&agent)?;
+        let short = amount.saturating_sub(self.pool_size(cx, by, id, Some(agent)));
+        let whole = self.current_key(cx, id);
         (short > 0).then_some((whole, agent, short))
     }
 
-    fn current_key(&self, cx: &Context<'_>, place: usize) -> Option<BudgetKey> {
-        let pool = self.pools.get(place)?;
+    /// The key that the whole has in the window of this moment; the first one's where it is in none.
+    fn current_key(&self, cx: &Context<'_>, id: PoolId) -> BudgetKey {
+        let pool = &self[id];
         let current = |account: &&Account| pool.is_whole(account) && !account.is_past(cx.now.wall);
-        self.list.iter().rfind(current).map(|account| account.key.clone())
+        self.list.iter().rfind(current).map_or(&pool.key, |account| &account.key).clone()
     }
 
     /// The limit of a whole was lifted: its pool has more.
-    pub(in crate::decide) fn lift_pool(&mut self, account: usize, amount: i64) {
-        let Some(account) = self.list.get(account) else { return };
-        if let Some(pool) = self.pools.iter_mut().find(|pool| pool.is_whole(account)) {
+    pub(in crate::decide) fn lift_pool(&mut self, id: AccountId, amount: i64) {
+        let of = self.pool_ids().find(|pool| self[*pool].is_whole(&self[id]));
+        if let Some(pool) = of.map(|pool| &mut self[pool]) {
             pool.lifted = pool.lifted.saturating_add(amount);
             self.freed = true;
         }
@@ -255,41 +293,37 @@ impl Accounts {
     /// The agent is over: what it was allotted and has not spent goes back.
     pub(in crate::decide) fn give_back(&mut self, name: &AgentName, effects: &mut Effects) {
         self.freed |= !self.pools.is_empty();
-        for place in 0..self.pools.len() {
-            let unspent = self.share_mut(place, name).map_or(0, |share| share.unspent());
+        for id in self.pool_ids() {
+            let Some(share) = self[id].shares.get_mut(name) else { continue };
+            let unspent = share.unspent();
             if unspent == 0 {
                 continue;
             }
-            if let Some(share) = self.share_mut(place, name) {
-                share.returned = share.returned.saturating_add(unspent);
-            }
-            self.change_allotment(place, name, -unspent);
-            self.moved(place, name, Moved::GivenBack, unspent, None, effects);
+            share.returned = share.returned.saturating_add(unspent);
+            self.change_allotment(id, name, -unspent);
+            self.moved(id, name, Moved::GivenBack, unspent, None, effects);
         }
     }
 
-    fn share_mut(&mut self, place: usize, name: &AgentName) -> Option<&mut Share> {
-        self.pools.get_mut(place)?.shares.get_mut(name)
-    }
-
-    fn change_allotment(&mut self, place: usize, name: &AgentName, by: i64) {
-        let Some(pool) = self.pools.get(place) else { return };
-        let own = |account: &&mut Account| pool.is_share(account) && pool.agent(account).as_ref() == Some(name);
-        if let Some(account) = self.list.iter_mut().find(own) {
+    fn change_allotment(&mut self, id: PoolId, name: &AgentName, by: i64) {
+        let pool = &self[id];
+        let own = |account: &Account| pool.is_share(account) && pool.agent(account).as_ref() == Some(name);
+        let allotment = self.ids().find(|account| own(&self[*account]));
+        if let Some(account) = allotment.map(|account| &mut self[account]) {
             account.base = account.base.saturating_add(by);
         }
     }
 
     fn moved(
         &mut self,
-        place: usize,
+        id: PoolId,
         name: &AgentName,
         moved: Moved,
         amount: i64,
         reason: Option<&str>,
         effects: &mut Effects,
     ) {
-        let Some(pool) = self.pools.get(place) else { return };
+        let pool = &self[id];
         let BudgetKey { budget, scope, unit, .. } = pool.key.clone();
         let (unit, pool, reason) = (unit.as_str().to_owned(), pool.rest().max(0), reason.map(str::to_owned));
         effects.record(Some(name), EventKind::Pooled { budget, scope, moved, amount, unit, pool, reason });

@@ -99,8 +99,7 @@ impl Spenders<'_> {
                 },
             }
         };
-        let peers = account.agents.iter().filter(|peer| **peer != agent.setup.name);
-        let peers = peers.filter_map(|peer| self.agents.get(peer));
+        let peers = account.agents.iter().filter(|peer| **peer != agent.id).map(|peer| &self.agents[*peer]);
         let declared = if binds(account, id, next) { agent.setup.registration.per_response(unit) } else { Some(0) };
         likely(agent, thread, adds, declared, peers)
     }

@@ -1,13 +1,15 @@
 //! Pure. Budgets in tool calls: counted when a tool is let run or refused, judged while it waits.
 
-use crate::model::{AgentName, Dimension, ThreadId, Unit};
+use crate::model::{Dimension, ThreadId, Unit};
 use crate::policy::rule::Budget;
 use crate::policy::verdict::judge;
 
 use super::account::Account;
 use super::claims::is_shared;
+use super::ids::AccountId;
 use super::{Accounts, Spenders};
 use crate::decide::agent::Agent;
+use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
 
 impl Accounts {
@@ -21,17 +23,17 @@ impl Accounts {
         &mut self,
         cx: &Context<'_>,
         by: &Spenders<'_>,
-        name: &AgentName,
+        who: AgentId,
         thread: &ThreadId,
     ) {
         let rules = self.rules.clone();
-        for (index, budget) in rules.iter().enumerate().filter(|(_, budget)| counts_calls(budget)) {
-            let Some(agent) = by.agents.get(name) else { return };
-            let place = Account::place(index, budget, cx.policy.timezone, cx.now.wall, |dimension| {
+        for budget in rules.iter().filter(|budget| counts_calls(budget)) {
+            let agent = &by.agents[who];
+            let place = Account::place(budget, cx.policy.timezone, cx.now.wall, |dimension| {
                 by.call_value(agent, thread, dimension)
             });
             if let Some(account) = place {
-                self.open(cx, account, name);
+                self.open(cx, account, who);
             }
         }
         self.recount_calls(cx);
@@ -54,32 +56,27 @@ impl Accounts {
     }
 
     /// A call of this thread was let run, or refused.
-    pub(in crate::decide) fn charge_call(&mut self, by: &Spenders<'_>, name: &AgentName, thread: &ThreadId) {
-        let Some(agent) = by.agents.get(name) else { return };
-        let charged: Vec<usize> = (0..self.list.len())
-            .filter(|index| {
-                self.get(*index).is_some_and(|account| {
-                    counts_calls(&account.rule)
-                        && account.agents.contains(name)
-                        && by.falls_under(account, agent, thread)
-                })
-            })
-            .collect();
-        for index in charged {
-            if let Some(account) = self.list.get_mut(index) {
-                account.spent = account.spent.saturating_add(1);
-            }
+    pub(in crate::decide) fn charge_call(&mut self, by: &Spenders<'_>, who: AgentId, thread: &ThreadId) {
+        let agent = &by.agents[who];
+        let counts = |account: &&mut Account| {
+            let calls = counts_calls(&account.rule) && account.agents.contains(&who);
+            calls && by.falls_under(account, agent, thread)
+        };
+        for account in self.list.iter_mut().filter(counts) {
+            account.spent = account.spent.saturating_add(1);
         }
     }
 
     /// No limit in tool calls keeps a tool of the agent from running, whatever else holds the agent.
-    pub(in crate::decide) fn calls_fit(&self, cx: &Context<'_>, by: &Spenders<'_>, name: &AgentName) -> bool {
-        (0..self.list.len()).all(|index| {
-            let Some(account) = self.get(index).filter(|account| counts_calls(&account.rule)) else { return true };
-            let standing = self.standing(cx, by, index, name).filter(|_| self.concerns(by, index, name));
-            let fired = standing.and_then(|standing| judge(&account.rule, &standing));
-            self.observes(index) || fired.is_none_or(|fired| !fired.verb.is_hard())
-        })
+    pub(in crate::decide) fn calls_fit(&self, cx: &Context<'_>, by: &Spenders<'_>, who: AgentId) -> bool {
+        let fits = |id: AccountId| {
+            if self.observes(id) || !self.concerns(by, id, who) {
+                return true;
+            }
+            let fired = judge(&self[id].rule, &self.standing(cx, by, id, who));
+            fired.is_none_or(|fired| !fired.verb.is_hard())
+        };
+        self.ids().filter(|id| counts_calls(&self[*id].rule)).all(fits)
     }
 }
 

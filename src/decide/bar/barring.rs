@@ -6,13 +6,14 @@ use crate::model::event::{Decision, EventKind};
 use crate::model::{AgentName, Dimension, ThreadId, Verb};
 
 use super::{Bar, BarTold, Spent};
+use crate::decide::accounts::ids::AccountId;
 use crate::decide::agent::Agent;
+use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
 use crate::decide::due::{Due, Source};
-use crate::decide::effect::Effect;
 use crate::decide::gate::Gate;
 use crate::decide::governor::Governor;
-use crate::decide::input::{HookId, Phase, Wants};
+use crate::decide::message::{Effect, HookId, Phase, Wants};
 use crate::decide::thread::Thread;
 
 impl Gate {
@@ -33,35 +34,35 @@ impl Governor {
     /// Nothing more is asked on this thread. Its family is told at the next hooks that can carry it.
     pub(in crate::decide) fn bar(
         &mut self,
-        name: &AgentName,
+        who: AgentId,
         thread: &ThreadId,
         because: String,
-        account: Option<usize>,
+        account: Option<AccountId>,
     ) {
-        let limit = account.and_then(|index| Some(Spent::of(index, self.accounts.get(index)?)));
-        let Some(agent) = self.agents.get_mut(name) else { return };
+        let limit = account.map(|id| Spent::of(id, &self.accounts[id]));
+        let agent = &mut self.agents[who];
         let entry = agent.threads.entry(thread.clone()).or_default();
         // It asks for nothing, so that nothing is kept for it, and its agent may rest.
         entry.phase = Phase::Idle;
-        let who = if entry.is_sub_agent(thread) { format!("sub-agent {thread}") } else { "held".to_owned() };
+        let subject = if entry.is_sub_agent(thread) { format!("sub-agent {thread}") } else { "held".to_owned() };
         let said = agent.gate.barred.get(thread).is_some_and(|bar| bar.because == because);
         let told = BTreeSet::from([thread.clone()]);
         agent.gate.barred.insert(thread.clone(), Bar { because: because.clone(), limit, told });
         // Whoever typed a prompt reads the reason with its refusal.
-        let reads = who == "held" && !agent.gate.turns_of(thread).is_empty();
+        let reads = subject == "held" && !agent.gate.turns_of(thread).is_empty();
         if !said {
-            let what = format!("{who}: {because}: nothing more is asked of a model there");
-            self.mark(Some(name), what.clone());
+            let what = format!("{subject}: {because}: nothing more is asked of a model there");
+            self.mark(Some(who), what.clone());
             if !reads {
-                self.say(name, &what);
+                self.say(who, &what);
             }
         }
-        self.refuse_turns(name, thread);
+        self.refuse_turns(who, thread);
     }
 
     /// A prompt can be refused with the reason; a request can only wait.
-    fn refuse_turns(&mut self, name: &AgentName, thread: &ThreadId) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    fn refuse_turns(&mut self, who: AgentId, thread: &ThreadId) {
+        let agent = &mut self.agents[who];
         let Some(because) = agent.gate.barred.get(thread).map(|bar| bar.because.clone()) else { return };
         for hook in agent.gate.turns_of(thread) {
             agent.gate.take(hook);
@@ -70,21 +71,18 @@ impl Governor {
     }
 
     /// The thread asks for a model that is allowed.
-    pub(in crate::decide) fn unbar_model(&mut self, name: &AgentName, thread: &ThreadId) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(in crate::decide) fn unbar_model(&mut self, who: AgentId, thread: &ThreadId) {
+        let agent = &mut self.agents[who];
         if agent.gate.barred.get(thread).is_some_and(|bar| bar.limit.is_none()) {
             agent.gate.barred.remove(thread);
         }
     }
 
     /// Limits that were lifted, or whose window has moved on, bar nothing any more.
-    pub(in crate::decide) fn unbar_limits(&mut self, cx: &Context<'_>, name: &AgentName) {
+    pub(in crate::decide) fn unbar_limits(&mut self, cx: &Context<'_>, who: AgentId) {
         let accounts = &self.accounts;
-        let over = |bar: &Bar| {
-            let account = bar.limit.and_then(|limit| Some((limit, accounts.get(limit.account)?)));
-            account.is_some_and(|(limit, account)| limit.is_over(account, cx.now.wall))
-        };
-        let Some(agent) = self.agents.get_mut(name) else { return };
+        let over = |bar: &Bar| bar.limit.is_some_and(|limit| limit.is_over(&accounts[limit.account], cx.now.wall));
+        let agent = &mut self.agents[who];
         let open: Vec<ThreadId> =
             agent.gate.barred.iter().filter(|(_, bar)| over(bar)).map(|(thread, _)| thread.clone()).collect();
         for thread in open {
@@ -96,39 +94,39 @@ impl Governor {
     }
 
     /// Takes out the steps that end a sub-agent by a limit of its own thread, and ends that one's way alone.
-    pub(in crate::decide) fn end_threads_of_their_own(&mut self, name: &AgentName, due: Vec<Due>) -> Vec<Due> {
+    pub(in crate::decide) fn end_threads_of_their_own(&mut self, who: AgentId, due: Vec<Due>) -> Vec<Due> {
         let mut rest = Vec::new();
         for due in due {
-            let Some((account, thread)) = self.thread_of(name, &due) else {
+            let Some((account, thread)) = self.thread_of(who, &due) else {
                 rest.push(due);
                 continue;
             };
             let barred = |agent: &Agent| agent.gate.barred.contains_key(&thread);
-            if self.agents.get(name).is_some_and(barred) {
+            if barred(&self.agents[who]) {
                 continue;
             }
-            self.record_end(name, &due, account);
-            self.bar(name, &thread, due.because, Some(account));
+            self.record_end(who, &due, account);
+            self.bar(who, &thread, due.because, Some(account));
         }
         rest
     }
 
     /// The sub-agent's thread that a step ends, and nothing else.
-    fn thread_of(&self, name: &AgentName, due: &Due) -> Option<(usize, ThreadId)> {
-        let Source::Step { account: index, .. } = due.source else { return None };
+    fn thread_of(&self, who: AgentId, due: &Due) -> Option<(AccountId, ThreadId)> {
+        let Source::Step { account: of, .. } = due.source else { return None };
         if due.verb != Verb::Stop || self.observes(due.source) {
             return None;
         }
-        let account = self.accounts.get(index)?;
+        let account = &self.accounts[of];
         let place = account.per.iter().position(|dimension| *dimension == Dimension::Thread)?;
         let id = ThreadId::new(account.values.get(place)?.clone()?);
-        let agent = self.agents.get(name)?;
+        let agent = &self.agents[who];
         let thread = agent.threads.get(&id)?;
-        agent.ends_alone(&id, thread).then_some((index, id))
+        agent.ends_alone(&id, thread).then_some((of, id))
     }
 
-    fn record_end(&mut self, name: &AgentName, due: &Due, account: usize) {
-        let Some(account) = self.accounts.get(account) else { return };
+    fn record_end(&mut self, who: AgentId, due: &Due, account: AccountId) {
+        let account = &self.accounts[account];
         let decision = Decision {
             verb: due.verb,
             budget: account.key.budget.clone(),
@@ -139,19 +137,19 @@ impl Governor {
             to: None,
             chosen: due.chosen.clone(),
         };
-        self.record(Some(name), EventKind::Decided(decision));
+        self.record(Some(who), EventKind::Decided(decision));
     }
 
     /// The agent's threads on which nothing more is asked.
     pub fn bars(&self, name: &AgentName) -> Vec<(ThreadId, BarTold)> {
-        let bars = self.agents.get(name).into_iter().flat_map(|agent| &agent.gate.barred);
+        let bars = self.agent(name).into_iter().flat_map(|agent| &agent.gate.barred);
         let told = |bar: &Bar| BarTold { because: bar.because.clone(), told: bar.told.clone() };
         bars.map(|(thread, bar)| (thread.clone(), told(bar))).collect()
     }
 
     /// Tells a thread of those beside it that will not go on.
-    pub(in crate::decide) fn tell_of_bars(&mut self, name: &AgentName, hook: HookId, thread: &ThreadId) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(in crate::decide) fn tell_of_bars(&mut self, who: AgentId, hook: HookId, thread: &ThreadId) {
+        let agent = &mut self.agents[who];
         let family = |id: &ThreadId| agent.threads.get(id).and_then(|thread| thread.root.clone());
         let own = family(thread);
         let beside: Vec<ThreadId> = agent.gate.barred.keys().filter(|id| family(id) == own).cloned().collect();

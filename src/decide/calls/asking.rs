@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use crate::model::event::{Answer, EventKind, ToolVerdict};
-use crate::model::{AgentName, ApprovalId, BudgetKey, BudgetName, Quantity, ThreadId, Unit, Verb};
+use crate::model::{ApprovalId, BudgetKey, BudgetName, Quantity, ThreadId, Unit, Verb};
 use crate::policy::rule::{GateVerb, Refusal};
 
 use super::{Allowed, CallAsk, said_in};
 use crate::decide::accounts::Spenders;
 use crate::decide::agent::Agent;
+use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
-use crate::decide::effect::{About, Effect, Question};
 use crate::decide::gate::Gate;
 use crate::decide::governor::Governor;
-use crate::decide::input::{HookId, Judged, ToolCall, Wants};
 use crate::decide::lifecycle::Intent;
+use crate::decide::message::{About, Effect, HookId, Judged, Question, ToolCall, Wants};
 use crate::decide::reach::Nobody;
 
 impl Gate {
@@ -57,24 +57,17 @@ impl Governor {
         &mut self,
         cx: &Context<'_>,
         key: BudgetKey,
-        name: &AgentName,
+        who: AgentId,
         (time, by): (Option<Duration>, String),
     ) {
         let until = time.map(|time| cx.now.uptime.saturating_add(time));
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.gate.allowed.push(Allowed { key, until, by });
-        }
+        self.agents[who].gate.allowed.push(Allowed { key, until, by });
     }
 
     /// Who let this very call run before, if that still holds. What was said before the run was stopped is in the
     /// books.
-    pub(in crate::decide) fn allowed_before(
-        &self,
-        cx: &Context<'_>,
-        name: &AgentName,
-        key: &BudgetKey,
-    ) -> Option<String> {
-        let gate = &self.agents.get(name)?.gate;
+    pub(in crate::decide) fn allowed_before(&self, cx: &Context<'_>, who: AgentId, key: &BudgetKey) -> Option<String> {
+        let gate = &self.agents[who].gate;
         match gate.allowed.iter().rev().find(|allowed| allowed.key == *key) {
             Some(own) => own.until.is_none_or(|until| cx.now.uptime < until).then(|| own.by.clone()),
             None => {
@@ -88,32 +81,30 @@ impl Governor {
     pub(in crate::decide) fn meet_gate(
         &mut self,
         cx: &Context<'_>,
-        name: &AgentName,
+        who: AgentId,
         hook: HookId,
         (judged, call): (&Judged, &ToolCall),
     ) {
         if judged.would || cx.policy.observe {
             let verb = if judged.verb == GateVerb::Deny { "deny" } else { "ask" };
-            self.say(name, &format!("would {verb}: {}", judged.because));
+            self.say(who, &format!("would {verb}: {}", judged.because));
             return;
         }
         let (wait, otherwise) = match judged.verb {
             GateVerb::Deny => {
-                self.say(name, &format!("deny: {}", judged.because));
-                return self.refuse_call(cx, name, hook, (&judged.because, None));
+                self.say(who, &format!("deny: {}", judged.because));
+                return self.refuse_call(cx, who, hook, (&judged.because, None));
             }
             GateVerb::Ask { wait, otherwise } => (wait, otherwise),
         };
-        let key = self.call_key(name, &judged.rule, call);
-        match self.allowed_before(cx, name, &key) {
+        let key = self.call_key(who, &judged.rule, call);
+        match self.allowed_before(cx, who, &key) {
             Some(by) => {
-                if let Some(agent) = self.agents.get_mut(name) {
-                    agent.gate.passes.insert(hook, by);
-                }
+                self.agents[who].gate.passes.insert(hook, by);
             }
             None => match self.nobody_for(None) {
-                Some(nobody) => self.refuse_unasked(cx, name, hook, (judged, otherwise), nobody),
-                None => self.ask_about(name, hook, key, (judged, call), (wait, otherwise)),
+                Some(nobody) => self.refuse_unasked(cx, who, hook, (judged, otherwise), nobody),
+                None => self.ask_about(who, hook, key, (judged, call), (wait, otherwise)),
             },
         }
     }
@@ -122,7 +113,7 @@ impl Governor {
     fn refuse_unasked(
         &mut self,
         cx: &Context<'_>,
-        name: &AgentName,
+        who: AgentId,
         hook: HookId,
         (judged, otherwise): (&Judged, Refusal),
         nobody: Nobody,
@@ -130,24 +121,23 @@ impl Governor {
         let what = format!("{}: {nobody}: {otherwise}", judged.because);
         match otherwise {
             Refusal::Deny => {
-                self.say(name, &what);
-                self.refuse_call(cx, name, hook, (&what, None));
+                self.say(who, &what);
+                self.refuse_call(cx, who, hook, (&what, None));
             }
-            Refusal::Stop => self.stop_because(cx, name, what),
-            Refusal::Kill => self.kill_because(cx, name, what),
+            Refusal::Stop => self.stop_because(cx, who, what),
+            Refusal::Kill => self.kill_because(cx, who, what),
         }
     }
 
-    fn kill_because(&mut self, cx: &Context<'_>, name: &AgentName, what: String) {
-        self.say(name, &what);
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.because = what;
-        }
-        self.end_held_or_running(cx, name, Intent::Kill);
+    fn kill_because(&mut self, cx: &Context<'_>, who: AgentId, what: String) {
+        self.say(who, &what);
+        self.agents[who].because = what;
+        self.end_held_or_running(cx, who, Intent::Kill);
     }
 
     /// What a question about a call is about: what one call may, another may not, and equal calls are the same.
-    pub(in crate::decide) fn call_key(&self, name: &AgentName, rule: &str, call: &ToolCall) -> BudgetKey {
+    pub(in crate::decide) fn call_key(&self, who: AgentId, rule: &str, call: &ToolCall) -> BudgetKey {
+        let name = self.agents.name(who);
         let scope = format!("run={}, agent={name}, call={} {}", self.fixed.run, call.tool, call.digest);
         let budget = BudgetName::new(rule);
         BudgetKey { budget, scope, window_start: None, unit: Unit::ToolCalls }
@@ -155,24 +145,27 @@ impl Governor {
 
     fn ask_about(
         &mut self,
-        name: &AgentName,
+        who: AgentId,
         hook: HookId,
         key: BudgetKey,
         (judged, call): (&Judged, &ToolCall),
         (wait, otherwise): (Duration, Refusal),
     ) {
         // One that is being ended waits for that.
-        let asked = |agent: &&mut Agent| agent.is_live() && agent.treatment() < Some(Intent::Stop);
-        let Some(agent) = self.agents.get_mut(name).filter(asked) else { return };
+        let asked = |agent: &Agent| agent.is_live() && agent.treatment() < Some(Intent::Stop);
+        let agent = &mut self.agents[who];
+        if !asked(agent) {
+            return;
+        }
         if let Some(same) = agent.gate.asks.values().find(|ask| ask.question.key == key).cloned() {
             let number = same.approval.map_or_else(String::new, |approval| format!(" {approval}"));
             agent.gate.asks.insert(hook, same);
-            self.mark(Some(name), format!("an equal call waits for the answer to approval{number}, too"));
+            self.mark(Some(who), format!("an equal call waits for the answer to approval{number}, too"));
             return;
         }
         let question = Question {
             run: self.fixed.run.clone(),
-            agent: name.clone(),
+            agent: agent.setup.name.clone(),
             key,
             text: format!("{}: {}: {}", judged.because, call.tool, call.short),
             cost: agent.cost,
@@ -183,17 +176,17 @@ impl Governor {
             about: if agent.gate.asker_of(hook).is_some() { About::Request(otherwise) } else { About::Call(otherwise) },
         };
         agent.gate.asks.insert(hook, CallAsk { question, put: false, approval: None });
-        self.put_next(name);
+        self.put_next(who);
     }
 
     /// The question about a tool has its number; says whether there was one.
-    pub(in crate::decide) fn call_asked(&mut self, cx: &Context<'_>, name: &AgentName, approval: ApprovalId) -> bool {
-        let Some(asks) = self.agents.get_mut(name).map(|agent| &mut agent.gate.asks) else { return false };
+    pub(in crate::decide) fn call_asked(&mut self, cx: &Context<'_>, who: AgentId, approval: ApprovalId) -> bool {
+        let asks = &mut self.agents[who].gate.asks;
         let unnumbered = asks.values().find(|ask| ask.is_unnumbered());
         let Some(question) = unnumbered.map(|ask| ask.question.clone()) else { return false };
         asks.values_mut().filter(|ask| ask.question.key == question.key).for_each(|ask| ask.approval = Some(approval));
-        self.record_question(cx, name, approval, question);
-        self.put_next(name);
+        self.record_question(cx, who, approval, question);
+        self.put_next(who);
         true
     }
 
@@ -205,10 +198,10 @@ impl Governor {
         answer: &Answer,
         (by, reason): (&str, Option<&str>),
     ) -> bool {
-        let Some((name, _)) = self.asked_about(approval) else { return false };
+        let Some((who, _)) = self.asked_about(approval) else { return false };
         let (said, reason_said) = (by.to_owned(), reason.map(str::to_owned));
         let answered = EventKind::Answered { approval, answer: answer.clone(), by: said, reason: reason_said };
-        self.record(Some(&name), answered);
+        self.record(Some(who), answered);
         self.call_settled(cx, approval, answer, (by, reason))
     }
 
@@ -220,35 +213,33 @@ impl Governor {
         answer: &Answer,
         (by, reason): (&str, Option<&str>),
     ) -> bool {
-        let Some((name, hooks, ask)) = self.take_asks(approval) else { return false };
+        let Some((who, hooks, ask)) = self.take_asks(approval) else { return false };
         match answer {
             Answer::Extend { .. } | Answer::Once | Answer::NextStep { .. } | Answer::Route => {}
             Answer::Allow { seconds } => {
                 let leave = (seconds.map(Duration::from_secs), said_in(by, approval));
-                self.allow_again(cx, ask.question.key, &name, leave);
+                self.allow_again(cx, ask.question.key, who, leave);
             }
             Answer::Refuse => {
                 let because = reason.map_or_else(String::new, |reason| format!(": {reason}"));
                 let why = format!("{by} refused it{because}");
-                hooks.iter().for_each(|hook| self.refuse_call(cx, &name, *hook, (&why, Some(by))));
+                hooks.iter().for_each(|hook| self.refuse_call(cx, who, *hook, (&why, Some(by))));
                 return true;
             }
             Answer::Stop | Answer::Kill => {
-                if let Some(agent) = self.agents.get_mut(&name) {
-                    agent.because = format!("{by} answered approval {approval}");
-                }
+                self.agents[who].because = format!("{by} answered approval {approval}");
                 let intent = if *answer == Answer::Kill { Intent::Kill } else { Intent::Stop };
-                self.end_held_or_running(cx, &name, intent);
+                self.end_held_or_running(cx, who, intent);
                 return true;
             }
         }
-        hooks.into_iter().for_each(|hook| self.allow_call(cx, &name, hook, by));
+        hooks.into_iter().for_each(|hook| self.allow_call(cx, who, hook, by));
         true
     }
 
     /// Nobody answered about a tool in time; says whether the question was one of those.
     pub(in crate::decide) fn call_expired(&mut self, cx: &Context<'_>, approval: ApprovalId) -> bool {
-        let Some((name, hooks, ask)) = self.take_asks(approval) else { return false };
+        let Some((who, hooks, ask)) = self.take_asks(approval) else { return false };
         let otherwise = ask.question.about.at_gate().unwrap_or(Refusal::Deny);
         let answer = match otherwise {
             Refusal::Deny => Answer::Refuse,
@@ -258,14 +249,14 @@ impl Governor {
         let what = format!("nobody answered approval {approval} in time: {otherwise}");
         self.effects.push(Effect::Expire(approval, answer.clone()));
         let by = "deadline".to_owned();
-        self.record(Some(&name), EventKind::Answered { approval, answer, by, reason: None });
+        self.record(Some(who), EventKind::Answered { approval, answer, by, reason: None });
         match otherwise {
             Refusal::Deny => {
                 self.effects.push(Effect::Say(what.clone()));
-                hooks.iter().for_each(|hook| self.refuse_call(cx, &name, *hook, (&what, Some("deadline"))));
+                hooks.iter().for_each(|hook| self.refuse_call(cx, who, *hook, (&what, Some("deadline"))));
             }
-            Refusal::Stop => self.stop_because(cx, &name, what),
-            Refusal::Kill => self.kill_because(cx, &name, what),
+            Refusal::Stop => self.stop_because(cx, who, what),
+            Refusal::Kill => self.kill_because(cx, who, what),
         }
         true
     }
@@ -274,91 +265,94 @@ impl Governor {
     pub(in crate::decide) fn withdraw_call(&mut self, hook: HookId) {
         let found = self.agents.values_mut().find_map(|agent| {
             let approval = agent.gate.asks.remove(&hook)?.approval?;
-            Some((agent.setup.name.clone(), approval))
+            Some((agent.id, approval))
         });
-        let Some((name, approval)) = found else { return };
+        let Some((who, approval)) = found else { return };
         if self.asked_about(approval).is_none() {
             self.effects.push(Effect::Withdraw(approval));
-            self.mark(Some(&name), format!("approval {approval} is withdrawn: the tool waits no longer"));
-            self.effects.push(Effect::Open(name));
+            self.mark(Some(who), format!("approval {approval} is withdrawn: the tool waits no longer"));
+            self.effects.push(Effect::Open(self.agents.name(who).clone()));
         }
     }
 
     /// No tool of this agent waits any longer.
-    pub(in crate::decide) fn withdraw_calls(&mut self, name: &AgentName) {
-        let asks = self.agents.get(name).map(|agent| agent.gate.asks.keys().copied().collect::<Vec<_>>());
-        asks.unwrap_or_default().into_iter().for_each(|hook| self.withdraw_call(hook));
+    pub(in crate::decide) fn withdraw_calls(&mut self, who: AgentId) {
+        let asks: Vec<HookId> = self.agents[who].gate.asks.keys().copied().collect();
+        asks.into_iter().for_each(|hook| self.withdraw_call(hook));
     }
 
     /// Whose tools wait for this answer, and what they were asked about.
-    fn asked_about(&self, approval: ApprovalId) -> Option<(AgentName, CallAsk)> {
-        self.agents.iter().find_map(|(name, agent)| {
+    fn asked_about(&self, approval: ApprovalId) -> Option<(AgentId, CallAsk)> {
+        self.agents.values().find_map(|agent| {
             let ask = agent.gate.asks.values().find(|ask| ask.approval == Some(approval))?;
-            Some((name.clone(), ask.clone()))
+            Some((agent.id, ask.clone()))
         })
     }
 
-    fn take_asks(&mut self, approval: ApprovalId) -> Option<(AgentName, Vec<HookId>, CallAsk)> {
-        let (name, ask) = self.asked_about(approval)?;
-        let asks = &mut self.agents.get_mut(&name)?.gate.asks;
+    fn take_asks(&mut self, approval: ApprovalId) -> Option<(AgentId, Vec<HookId>, CallAsk)> {
+        let (who, ask) = self.asked_about(approval)?;
+        let asks = &mut self.agents[who].gate.asks;
         let hooks: Vec<HookId> =
             asks.iter().filter(|(_, ask)| ask.approval == Some(approval)).map(|(hook, _)| *hook).collect();
         asks.retain(|hook, _| !hooks.contains(hook));
         // The prompt, if it shows this question, is taken back.
-        self.effects.push(Effect::Open(name.clone()));
-        Some((name, hooks, ask))
+        self.effects.push(Effect::Open(self.agents.name(who).clone()));
+        Some((who, hooks, ask))
     }
 
-    fn allow_call(&mut self, cx: &Context<'_>, name: &AgentName, hook: HookId, by: &str) {
+    fn allow_call(&mut self, cx: &Context<'_>, who: AgentId, hook: HookId, by: &str) {
         // What else holds the agent, holds this tool too.
         let lets = |agent: &Agent| agent.pause.is_none() && agent.gate.lets_go(agent.state, hook);
-        if self.agents.get(name).is_some_and(lets) && self.accounts.calls_fit(cx, &self.spenders(), name) {
-            self.answer_allowed(cx, name, hook, Some(by));
+        if lets(&self.agents[who]) && self.accounts.calls_fit(cx, &self.spenders(), who) {
+            self.answer_allowed(cx, who, hook, Some(by));
         }
     }
 
     /// A stop lets the tools end that were let run. One that was called beside them and has no room is told so: as long as
     /// it waits, Codex does not ask for the request at which the agent is ended. It counts nowhere: what lifts the limit
     /// by one call lets one call more run.
-    pub(in crate::decide) fn refuse_beside_others(&mut self, name: &AgentName, hook: HookId, thread: &ThreadId) {
-        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.gate.is_draining()) else { return };
+    pub(in crate::decide) fn refuse_beside_others(&mut self, who: AgentId, hook: HookId, thread: &ThreadId) {
+        let agent = &mut self.agents[who];
+        if !agent.gate.is_draining() {
+            return;
+        }
         if !agent.threads.get(thread).is_some_and(|known| known.runs_tools) {
             return;
         }
         let why = agent.because.clone();
         if let Some((_, Wants::Tool(call))) = agent.gate.take(hook) {
-            self.mark(Some(name), format!("refused: {}: {}: {why}", call.tool, call.short));
+            self.mark(Some(who), format!("refused: {}: {}: {why}", call.tool, call.short));
             self.effects.push(Effect::Answer { hook, deny: Some(format!("govern: {why}")) });
         }
     }
 
-    fn refuse_call(&mut self, cx: &Context<'_>, name: &AgentName, hook: HookId, (why, by): (&str, Option<&str>)) {
-        let spends = self.agents.get(name).and_then(|agent| agent.gate.asker_of(hook));
+    fn refuse_call(&mut self, cx: &Context<'_>, who: AgentId, hook: HookId, (why, by): (&str, Option<&str>)) {
+        let spends = self.agents[who].gate.asker_of(hook);
         if let Some(thread) = spends {
-            return self.refuse_request(cx, name, &thread, why);
+            return self.refuse_request(cx, who, &thread, why);
         }
-        let Some((thread, wants)) = self.agents.get_mut(name).and_then(|agent| agent.gate.take(hook)) else { return };
+        let Some((thread, wants)) = self.agents[who].gate.take(hook) else { return };
         if let Wants::Tool(call) = wants {
-            self.record_call(name, thread, call, ToolVerdict::Denied, by);
+            self.record_call(who, thread, call, ToolVerdict::Denied, by);
         }
         self.effects.push(Effect::Answer { hook, deny: Some(format!("govern: {why}")) });
     }
 
     pub(in crate::decide) fn record_call(
         &mut self,
-        name: &AgentName,
+        who: AgentId,
         thread: ThreadId,
         call: ToolCall,
         verdict: ToolVerdict,
         by: Option<&str>,
     ) {
-        let Some(agent) = self.agents.get(name) else { return };
+        let agent = &self.agents[who];
         let (cost, model) = (agent.cost, agent.threads.get(&thread).and_then(|thread| thread.model.clone()));
-        self.accounts.charge_call(&Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()), name, &thread);
+        self.accounts.charge_call(&Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()), who, &thread);
         let (rule, because) = call.judged.map(|judged| (judged.rule, judged.because)).unzip();
         let ToolCall { tool, digest: input, short, .. } = call;
         let by = by.map(str::to_owned);
         let called = EventKind::ToolCalled { thread, model, tool, input, short, cost, verdict, rule, because, by };
-        self.record(Some(name), called);
+        self.record(Some(who), called);
     }
 }

@@ -1,21 +1,21 @@
 //! Pure. Questions to the governor model are put, answered, and given up.
 
-use super::{Adviser, Consult, ConsultId, FIRST, Given, MOST_FAILURES, NoAdvice, Pending};
+use super::{Adviser, FIRST, Given, MOST_FAILURES, Pending};
 use crate::decide::accounts::Recorded;
 use crate::decide::accounts::account::amount;
-use crate::decide::advice::{self, Question};
-use crate::decide::agent::Agent;
+use crate::decide::accounts::ids::AccountId;
+use crate::decide::advice;
+use crate::decide::agents::ids::AgentId;
 use crate::decide::choice::Facts;
 use crate::decide::context::Context;
-use crate::decide::effect::Effect;
 use crate::decide::governor::Governor;
-use crate::decide::input::Timer;
 use crate::decide::lifecycle::{Happening, Intent, State};
+use crate::decide::message::{Consult, ConsultId, Effect, NoAdvice, Prompt, Timer};
 use crate::model::event::{Advice, Chosen, EventKind, GOVERNOR};
 use crate::model::{
     AgentName, Attribution, Basis, Billing, Cost, ModelId, Money, Response, ResponseKey, ServiceTier, ThreadId, Unit,
 };
-use crate::policy::rule::May;
+use crate::policy::rule::{May, StepId};
 use crate::policy::verdict::Standing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -65,12 +65,12 @@ impl Governor {
     pub(in crate::decide) fn take_advice(
         &mut self,
         cx: &Context<'_>,
-        (name, account, step): (&AgentName, usize, usize),
+        (who, account, step): (AgentId, AccountId, StepId),
         (facts, may, standing): (&Facts, &May, &Standing),
         rule: Chosen,
     ) -> Option<Chosen> {
-        let of = (name.clone(), account);
-        let free = matches!(self.agents.get(name)?.state, State::Starting(None) | State::Running);
+        let of = (who, account);
+        let free = matches!(self.agents[who].state, State::Starting(None) | State::Running);
         let observes = self.accounts.observes(account);
         let Some(adviser) = self.adviser.as_mut().filter(|_| rule.open && !observes) else { return Some(rule) };
         if let Some(given) = adviser.given.take_if(|given| given.of == of && given.step == step) {
@@ -89,29 +89,30 @@ impl Governor {
         if !free || offers.len() < 2 {
             return Some(rule);
         }
-        if let Err(why) = self.may_consult(cx, name, (account, facts.strict)) {
-            self.say_not_asked(name, why);
+        if let Err(why) = self.may_consult(cx, who, (account, facts.strict)) {
+            self.say_not_asked(&self.agents.name(who).clone(), why);
             return Some(rule);
         }
-        let question = advice::question(facts, standing, &rule, &offers);
-        self.consult(of, (step, facts.strict), question, &rule);
+        let prompt = advice::question(facts, standing, &rule, &offers);
+        self.consult(of, (step, facts.strict), prompt, &rule);
         None
     }
 
-    fn consult(&mut self, of: (AgentName, usize), (step, strict): (usize, bool), question: Question, rule: &Chosen) {
-        let (name, account) = of.clone();
-        let Some(account) = self.accounts.get(account) else { return };
+    fn consult(&mut self, of: (AgentId, AccountId), (step, strict): (StepId, bool), prompt: Prompt, rule: &Chosen) {
+        let (who, account) = of;
+        let account = &self.accounts[account];
         let (budget, shown) = (account.key.budget.clone(), account.show(0));
         let Some(adviser) = self.adviser.as_mut() else { return };
         let (model, timeout) = (adviser.model.model.clone(), adviser.model.timeout);
         self.requests += 1;
         let (request, id) = (self.requests, ConsultId(self.requests));
-        adviser.asked.insert(of, Pending { id, step, strict, sent: false, question });
+        adviser.asked.insert(of, Pending { id, step, strict, sent: false, prompt });
         let because = format!("{shown}: the rule alone is not sure: {}", rule.rationale);
-        self.record(Some(&name), EventKind::Requested { request, what: format!("ask {model}"), because });
-        self.say(&name, &format!("decide: {model} is asked about {budget} ({shown})"));
+        self.record(Some(who), EventKind::Requested { request, what: format!("ask {model}"), because });
+        self.say(who, &format!("decide: {model} is asked about {budget} ({shown})"));
         self.effects.push(Effect::Arm(Timer::Advice(id), timeout));
-        if let Some(agent) = self.agents.get_mut(&name).filter(|_| strict) {
+        let agent = &mut self.agents[who];
+        if strict {
             agent.because = format!("{model} is asked");
         }
         self.consult_next();
@@ -119,17 +120,17 @@ impl Governor {
 
     /// Puts the next question, once the last one is over.
     fn consult_next(&mut self) {
-        let paused = |name: &AgentName| self.agents.get(name).is_some_and(|agent| agent.pause.is_some());
+        let paused = |who: AgentId| self.agents[who].pause.is_some();
         let Some(adviser) = self.adviser.as_mut().filter(|adviser| adviser.busy.is_none() && !adviser.off) else {
             return;
         };
-        let waiting = adviser.asked.iter_mut().filter(|((name, _), pending)| !pending.sent && !paused(name));
+        let waiting = adviser.asked.iter_mut().filter(|((who, _), pending)| !pending.sent && !paused(*who));
         let Some(((about, _), pending)) = waiting.min_by_key(|(_, pending)| pending.id) else { return };
         pending.sent = true;
-        let (id, about, question) = (pending.id, about.clone(), pending.question.clone());
+        let (id, about, prompt) = (pending.id, self.agents.name(*about).clone(), pending.prompt.clone());
         adviser.busy = Some((id, adviser.answers.len()));
         let (model, effort) = (adviser.model.model.clone(), adviser.model.effort.clone());
-        self.effects.push(Effect::Consult(Box::new(Consult { id, about, model, effort, question })));
+        self.effects.push(Effect::Consult(Box::new(Consult { id, about, model, effort, prompt })));
     }
 
     /// Its Codex has ended, or could not be started.
@@ -186,20 +187,20 @@ impl Governor {
     }
 
     /// What is to be done with the answer, or without one, is decided by how things stand now.
-    fn obey_advice(&mut self, cx: &Context<'_>, of: (AgentName, usize), answer: Result<String, String>) {
+    fn obey_advice(&mut self, cx: &Context<'_>, of: (AgentId, AccountId), answer: Result<String, String>) {
         let Some(adviser) = self.adviser.as_mut() else { return };
         let Some(Pending { id, step, .. }) = adviser.asked.remove(&of) else { return };
         let (ok, detail) = (answer.is_ok(), answer.as_ref().err().cloned().unwrap_or_default());
-        let name = of.0.clone();
+        let who = of.0;
         adviser.given = Some(Given { of, step, answer });
-        self.record(Some(&name), EventKind::Outcome { request: id.0, ok, detail });
+        self.record(Some(who), EventKind::Outcome { request: id.0, ok, detail });
         let held = |state: State| {
             matches!(state, State::Paused | State::Freezing(Intent::Pause) | State::Starting(Some(Intent::Pause)))
         };
-        if self.agents.get(&name).is_some_and(|agent| agent.pause.is_none() && held(agent.state)) {
-            self.release_or_ask_again(cx, &name);
+        if self.agents[who].pause.is_none() && held(self.agents[who].state) {
+            self.release_or_ask_again(cx, who);
         }
-        self.evaluate_one(cx, &name);
+        self.evaluate_one(cx, who);
         if let Some(adviser) = self.adviser.as_mut() {
             adviser.given = None;
         }
@@ -208,24 +209,25 @@ impl Governor {
     /// Who is asked about at its limit waits there; questions about those that are over are withdrawn.
     pub(in crate::decide) fn keep_for_advice(&mut self, cx: &Context<'_>) {
         let Some(adviser) = &self.adviser else { return };
-        let asked: Vec<(AgentName, usize)> = adviser.asked.keys().cloned().collect();
+        let asked: Vec<(AgentId, AccountId)> = adviser.asked.keys().copied().collect();
         for of in asked {
-            if !self.agents.get(&of.0).is_some_and(Agent::is_live) {
+            let (who, _) = of;
+            if !self.agents[who].is_live() {
                 self.withdraw_consult(&of);
                 self.reserve_all(cx);
                 continue;
             }
-            let holds = self.adviser.as_ref().is_some_and(|adviser| adviser.holds(&of.0));
+            let holds = self.adviser.as_ref().is_some_and(|adviser| adviser.holds(who));
             let goes = |state: State| matches!(state, State::Starting(None) | State::Running);
-            if holds && self.agents.get(&of.0).is_some_and(|agent| goes(agent.state)) {
-                self.happen(cx, &of.0, Happening::Wish(Intent::Pause));
-                self.reserve(cx, &of.0);
+            if holds && goes(self.agents[who].state) {
+                self.happen(cx, who, Happening::Wish(Intent::Pause));
+                self.reserve(cx, who);
             }
         }
         self.consult_next();
     }
 
-    fn withdraw_consult(&mut self, of: &(AgentName, usize)) {
+    fn withdraw_consult(&mut self, of: &(AgentId, AccountId)) {
         let Some(pending) = self.adviser.as_ref().and_then(|adviser| adviser.asked.get(of)) else { return };
         let id = pending.id;
         self.give_up(id);
@@ -233,7 +235,7 @@ impl Governor {
             adviser.asked.remove(of);
         }
         let detail = "no longer needed".to_owned();
-        self.record(Some(&of.0), EventKind::Outcome { request: id.0, ok: false, detail });
+        self.record(Some(of.0), EventKind::Outcome { request: id.0, ok: false, detail });
     }
 
     /// A question was answered: it counts like any response of the run.
@@ -254,8 +256,8 @@ impl Governor {
         adviser.answers.push(response.clone());
         self.accounts.charge_as(cx, recorded, response, None);
         self.accounts.spend_share(&own, response);
-        for name in self.names() {
-            self.evaluate_one(cx, &name);
+        for who in self.agents.ids() {
+            self.evaluate_one(cx, who);
         }
         true
     }
@@ -267,14 +269,14 @@ impl Governor {
     }
 
     /// Why the rule alone decides, once.
-    fn say_not_asked(&mut self, name: &AgentName, why: String) {
+    fn say_not_asked(&mut self, about: &AgentName, why: String) {
         let Some(adviser) = self.adviser.as_mut() else { return };
         let what = format!("{} is not asked, the rule alone decides: {why}", adviser.model.model);
         // The figures grow, the reason is the same.
         let kind: String = why.chars().filter(|c| !c.is_ascii_digit()).collect();
         if adviser.said.insert(kind) {
             self.effects.push(Effect::Say(what.clone()));
-            self.mark(Some(name), what);
+            self.effects.mark(Some(about), what);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Pure. Whether a question to the governor model fits: into its share, and under every limit that it counts for.
 
 use crate::decide::accounts::account::{Account, amount};
+use crate::decide::accounts::ids::AccountId;
+use crate::decide::agents::ids::AgentId;
 use crate::decide::consult::MOST_FAILURES;
 use crate::decide::context::Context;
 use crate::decide::governor::Governor;
-use crate::model::{AgentName, Cost, Response, Unit};
+use crate::model::{Cost, Response, Unit};
 use crate::policy::rule::Layer;
 
 impl Governor {
@@ -12,8 +14,8 @@ impl Governor {
     pub(super) fn may_consult(
         &mut self,
         cx: &Context<'_>,
-        name: &AgentName,
-        (index, strict): (usize, bool),
+        who: AgentId,
+        (id, strict): (AccountId, bool),
     ) -> Result<(), String> {
         let Some(adviser) = &self.adviser else { return Ok(()) };
         if adviser.off {
@@ -36,7 +38,7 @@ impl Governor {
             adviser.likely.cost = cost;
         }
         let Some(adviser) = &self.adviser else { return Ok(()) };
-        let Some(account) = self.capped(index) else { return Ok(()) };
+        let account = self.capped(id);
         let unit = account.key.unit;
         let unpriced = adviser.likely.cost == Cost::Unpriced;
         let next = |unit: Unit| match unit {
@@ -74,7 +76,7 @@ impl Governor {
                 None if unit.is_money() => return Err("it has no price".to_owned()),
                 None => continue,
             };
-            if next > self.accounts.free(cx, &self.spenders(), account, Some(name).filter(|_| strict)) {
+            if next > self.accounts.free(cx, &self.spenders(), account, Some(who).filter(|_| strict)) {
                 return Err(format!("{} has no room for it", account.show(0)));
             }
         }
@@ -82,14 +84,12 @@ impl Governor {
     }
 
     /// The account that its share is of: the fleet's, else the whole of what is decided about.
-    fn capped(&self, index: usize) -> Option<&Account> {
-        let fleet = self.accounts.iter().position(|account| account.rule.layer == Layer::Fleet && !account.allotted);
+    fn capped(&self, id: AccountId) -> &Account {
+        let fleet = self.accounts.iter().find(|account| account.rule.layer == Layer::Fleet && !account.allotted);
         let whole = || {
-            let account = self.accounts.get(index)?;
-            let place = self.accounts.pool_of(account)?;
-            let key = self.accounts.whole_of(place)?;
-            self.accounts.iter().position(|account| account.key == *key && self.accounts.pool_of(account).is_none())
+            let key = self.accounts.whole_of(self.accounts.pool_of(&self.accounts[id])?);
+            self.accounts.iter().find(|account| account.key == *key && self.accounts.pool_of(account).is_none())
         };
-        self.accounts.get(fleet.or_else(whole).unwrap_or(index))
+        fleet.or_else(whole).unwrap_or(&self.accounts[id])
     }
 }

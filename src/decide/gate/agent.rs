@@ -1,8 +1,8 @@
 //! Pure. What the gate says of its agent: whether that asks here, and what is held.
 
 use crate::decide::agent::Agent;
-use crate::decide::input::Phase;
 use crate::decide::lifecycle::{Intent, State};
+use crate::decide::message::Phase;
 use crate::decide::thread::Thread;
 use crate::model::ThreadId;
 

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::clocks::DRAIN_WITHIN;
 use crate::decide::agent::Agent;
-use crate::decide::effect::Effect;
+use crate::decide::agents::ids::AgentId;
 use crate::decide::governor::Governor;
-use crate::decide::input::{Phase, Timer};
 use crate::decide::lifecycle::{Intent, State};
+use crate::decide::message::{Effect, Phase, Timer};
 use crate::decide::thread::Thread;
-use crate::model::{AgentName, ThreadId};
+use crate::model::ThreadId;
 
 impl Agent {
     /// Something may be under way that a stop lets come to its end: an answer, or a tool that was paid for.
@@ -70,20 +70,20 @@ impl Agent {
 
 impl Governor {
     /// A stop waits at the gate, if something is under way.
-    pub(super) fn drain(&mut self, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(super) fn drain(&mut self, who: AgentId) {
+        let agent = &mut self.agents[who];
         (agent.gate.draining, agent.gate.drain_told) = (true, false);
         let tools = agent.in_flight() == 0;
-        self.request(name, if tools { "wait for the tools under way" } else { "wait for the answers under way" });
-        self.outcome(name, true, "at the gate");
+        self.request(who, if tools { "wait for the tools under way" } else { "wait for the answers under way" });
+        self.outcome(who, true, "at the gate");
     }
 
     /// What may still go on was let go: the stop waits for it, or for nothing any more.
-    pub(super) fn settle_drain(&mut self, name: &AgentName) {
-        let Some(agent) = self.draining(name) else { return };
+    pub(super) fn settle_drain(&mut self, who: AgentId) {
+        let Some(agent) = self.draining(who) else { return };
         let waits = agent.state == State::Freezing(Intent::Stop) && agent.gate_will_hold() && agent.has_to_drain();
         if !waits {
-            return self.end_drain(name);
+            return self.end_drain(who);
         }
         if std::mem::replace(&mut agent.gate.drain_told, true) {
             return;
@@ -91,40 +91,38 @@ impl Governor {
         let ends_now = if agent.spares_tools { "govern stop" } else { "govern stop --kill" };
         let (minutes, run) = (DRAIN_WITHIN.as_secs() / 60, &self.fixed.run);
         let what = format!("what is under way may end first, within {minutes} min; to end it now: {ends_now} {run}");
-        self.say(name, &what);
-        self.effects.push(Effect::Arm(Timer::Drain(name.clone()), DRAIN_WITHIN));
-        self.look_for_room(name);
+        self.say(who, &what);
+        self.effects.push(Effect::Arm(Timer::Drain(self.agents.name(who).clone()), DRAIN_WITHIN));
+        self.look_for_room(who);
     }
 
     /// What was under way has ended, or is waited for no longer.
-    fn end_drain(&mut self, name: &AgentName) {
-        let Some(agent) = self.draining(name) else { return };
+    fn end_drain(&mut self, who: AgentId) {
+        let Some(agent) = self.draining(who) else { return };
         agent.gate.draining = false;
-        self.request(name, "freeze");
-        self.effects.push(Effect::Freeze(name.clone()));
+        self.request(who, "freeze");
+        self.effects.push(Effect::Freeze(self.agents.name(who).clone()));
     }
 
     /// A stop has waited long enough.
-    pub(in crate::decide) fn drain_is_late(&mut self, name: &AgentName) {
-        if self.draining(name).is_none() {
+    pub(in crate::decide) fn drain_is_late(&mut self, who: AgentId) {
+        if self.draining(who).is_none() {
             return;
         }
         let minutes = DRAIN_WITHIN.as_secs() / 60;
         let what = format!("what was under way did not end within {minutes} min: the stop waits no longer");
-        self.say(name, &what);
-        self.mark(Some(name), what);
-        self.end_drain(name);
+        self.say(who, &what);
+        self.mark(Some(who), what);
+        self.end_drain(who);
     }
 
     /// A person, or a signal, wants a stop that waits for no tool.
-    pub(in crate::decide) fn spare_no_tools(&mut self, name: &AgentName) {
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.spares_tools = false;
-        }
+    pub(in crate::decide) fn spare_no_tools(&mut self, who: AgentId) {
+        self.agents[who].spares_tools = false;
     }
 
-    fn draining(&mut self, name: &AgentName) -> Option<&mut Agent> {
-        self.agents.get_mut(name).filter(|agent| agent.gate.draining)
+    fn draining(&mut self, who: AgentId) -> Option<&mut Agent> {
+        Some(&mut self.agents[who]).filter(|agent| agent.gate.draining)
     }
 }
 

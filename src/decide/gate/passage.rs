@@ -6,27 +6,27 @@ use super::drain::is_about_sub_agents;
 use crate::clocks::RECORD_WITHIN;
 use crate::decide::accounts::Spenders;
 use crate::decide::agent::{Agent, Hold};
+use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
-use crate::decide::effect::Effect;
 use crate::decide::governor::Governor;
-use crate::decide::input::{Asks, Gone, Hook, HookId, Phase, Timer, Wants};
 use crate::decide::lifecycle::{Happening, Intent, State};
+use crate::decide::message::{Asks, Effect, Gone, Hook, HookId, Phase, Timer, Wants};
 use crate::decide::treatment::hold_word;
 use crate::model::event::{EventKind, GateReach, ToolVerdict};
-use crate::model::{AgentName, Response, ThreadId};
+use crate::model::{Response, ThreadId};
 
 impl Governor {
     /// Codex is about to do something, and waits.
-    pub(in crate::decide) fn at_gate(&mut self, cx: &Context<'_>, hook: Hook) {
-        let Hook { id, agent: name, thread, root, inside, model, tier, unpriced, mut wants, asked, has_file } = hook;
+    pub(in crate::decide) fn at_gate(&mut self, cx: &Context<'_>, who: AgentId, hook: Hook) {
+        let Hook { id, agent: _, thread, root, inside, model, tier, unpriced, mut wants, asked, has_file } = hook;
         if let Wants::Tool(call) = &mut wants {
-            self.judge_spawn(cx, &name, (&thread, &root), call);
+            self.judge_spawn(cx, who, (&thread, &root), call);
         }
         let spends = wants.spends();
         let begins = spends || wants == Wants::Turn;
         self.defers &= !begins;
         self.defers_time &= !begins && !matches!(wants, Wants::Tool(_));
-        let Some(agent) = self.agents.get_mut(&name) else { return };
+        let agent = &mut self.agents[who];
         let reach = if wants.asks_first() { GateReach::Requests } else { GateReach::Tools };
         agent.watch.heard(cx.now.uptime);
         let call = if let Wants::Tool(call) = &wants { Some(call.clone()) } else { None };
@@ -81,40 +81,40 @@ impl Governor {
         let unseen = entry.unseen(&wants, ends);
         agent.came_from_inside(&thread, inside);
         if more {
-            self.record(Some(&name), EventKind::Gated { reach });
+            self.record(Some(who), EventKind::Gated { reach });
         }
         if let Some(what) = unseen {
-            self.cannot_be_told(cx, &name, &thread, what);
+            self.cannot_be_told(cx, who, &thread, what);
         }
         if let Some(call) = call {
             self.accounts.open_for_call(
                 cx,
                 &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()),
-                &name,
+                who,
                 &thread,
             );
             if let Some(judged) = call.judged.as_ref().filter(|_| !waits) {
-                self.meet_gate(cx, &name, id, (judged, &call));
+                self.meet_gate(cx, who, id, (judged, &call));
             }
             if news || self.accounts.counts_calls() || self.accounts.limits_time() {
-                self.evaluate(cx, &name);
+                self.evaluate(cx, who);
             }
         }
         if begins {
             self.accounts.open_for_request(
                 cx,
                 &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()),
-                &name,
+                who,
                 &thread,
             );
             let of = thread.clone();
-            if !self.refuse_next(cx, &name, &Asks { thread, root, model, tier, unpriced }) {
+            if !self.refuse_next(cx, who, &Asks { thread, root, model, tier, unpriced }) {
                 if spends {
-                    self.meet_request_gate(cx, &name, id, &of);
+                    self.meet_request_gate(cx, who, id, &of);
                 } else {
-                    self.refuse_prompt(&name, &of);
+                    self.refuse_prompt(who, &of);
                 }
-                self.evaluate(cx, &name);
+                self.evaluate(cx, who);
             }
         }
     }
@@ -122,23 +122,23 @@ impl Governor {
     /// A call that was not answered is gone.
     pub(in crate::decide) fn left_gate(&mut self, cx: &Context<'_>, hook: HookId, why: Gone) {
         self.withdraw_call(hook);
-        let found = self.agents.iter_mut().find_map(|(name, agent)| {
+        let found = self.agents.values_mut().find_map(|agent| {
             let (thread, wants) = agent.gate.take(hook)?;
-            Some((name.clone(), thread, wants))
+            Some((agent.id, thread, wants))
         });
-        let Some((name, thread, wants)) = found else { return };
+        let Some((who, thread, wants)) = found else { return };
         match why {
-            Gone::Broken => self.gate_broken(cx, &name, "a hook of govern's was ended before it was answered"),
-            Gone::Withdrawn => self.interrupted(&name, &thread, &wants),
+            Gone::Broken => self.gate_broken(cx, who, "a hook of govern's was ended before it was answered"),
+            Gone::Withdrawn => self.interrupted(who, &thread, &wants),
         }
         // While it waited, its next request did not count; where its thread goes on, it does again.
-        self.evaluate(cx, &name);
-        self.reserve(cx, &name);
+        self.evaluate(cx, who);
+        self.reserve(cx, who);
     }
 
     /// A person interrupted the turn: what was asked about it needs no answer.
-    fn interrupted(&mut self, name: &AgentName, thread: &ThreadId, wants: &Wants) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    fn interrupted(&mut self, who: AgentId, thread: &ThreadId, wants: &Wants) {
+        let agent = &mut self.agents[who];
         let began = wants.spends() || *wants == Wants::Turn;
         if let Some(thread) = agent.threads.get_mut(thread).filter(|_| began) {
             thread.phase = Phase::Idle;
@@ -146,56 +146,61 @@ impl Governor {
     }
 
     /// Nothing is left to be asked about: the turn ended, or was interrupted.
-    fn withdraw_if_at_rest(&mut self, cx: &Context<'_>, name: &AgentName) {
+    fn withdraw_if_at_rest(&mut self, cx: &Context<'_>, who: AgentId) {
         let asks_nothing = |agent: &Agent| agent.state == State::Held && agent.gate.shut && agent.rests();
         // Time passes at rest, too.
         let of_time = |agent: &Agent| agent.held.as_ref().is_some_and(|hold| self.counts_minutes(hold.source));
-        if !self.agents.get(name).is_some_and(|agent| asks_nothing(agent) && !of_time(agent)) {
+        let agent = &self.agents[who];
+        if !asks_nothing(agent) || of_time(agent) {
             return;
         }
-        if let Some(Hold { approval: Some(approval), .. }) = self.unhold(name) {
+        if let Some(Hold { approval: Some(approval), .. }) = self.unhold(who) {
             self.effects.push(Effect::Withdraw(approval));
             let what = format!("approval {approval} is withdrawn: the turn is over, and nothing is left to ask about");
             self.effects.push(Effect::Say(what.clone()));
-            self.mark(Some(name), what);
+            self.mark(Some(who), what);
         }
-        self.release(cx, name);
+        self.release(cx, who);
         // What is no model's time passes on.
-        self.evaluate_one(cx, name);
+        self.evaluate_one(cx, who);
     }
 
     /// Something may have gone past the gate. Under a limit that is the agent's end.
-    fn gate_broken(&mut self, cx: &Context<'_>, name: &AgentName, what: &str) {
-        if !self.agents.get(name).is_some_and(Agent::is_live) {
+    fn gate_broken(&mut self, cx: &Context<'_>, who: AgentId, what: &str) {
+        if !self.agents[who].is_live() {
             return;
         }
         let gates = self.gates();
-        if let Some(agent) = self.agents.get_mut(name).filter(|agent| gates || agent.pause.is_some()) {
+        let agent = &mut self.agents[who];
+        if gates || agent.pause.is_some() {
             agent.gate.broken = true;
         }
         if !gates {
-            self.mark(Some(name), what.to_owned());
+            self.mark(Some(who), what.to_owned());
             return;
         }
-        self.stop_because(cx, name, format!("{what}: under a limit nothing goes past the gate"));
+        self.stop_because(cx, who, format!("{what}: under a limit nothing goes past the gate"));
     }
 
     /// A hook could not ask, and has ended its Codex. Under a limit that is the agent's end, and govern's doing.
-    pub(in crate::decide) fn gate_failed(&mut self, name: &AgentName) {
+    pub(in crate::decide) fn gate_failed(&mut self, who: AgentId) {
         if !self.gates() {
             return;
         }
-        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.is_live()) else { return };
+        let agent = &mut self.agents[who];
+        if !agent.is_live() {
+            return;
+        }
         let what = "the gate failed: a hook of govern's could not ask, and ended its Codex";
         agent.gate.failed = true;
         agent.because = what.to_owned();
-        self.mark(Some(name), what.to_owned());
-        self.say(name, &format!("stop: {what}"));
+        self.mark(Some(who), what.to_owned());
+        self.say(who, &format!("stop: {what}"));
     }
 
     /// A response must have been let through first, where its Codex was seen to ask.
-    pub(in crate::decide) fn expect_admitted(&mut self, cx: &Context<'_>, name: &AgentName, response: &Response) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(in crate::decide) fn expect_admitted(&mut self, cx: &Context<'_>, who: AgentId, response: &Response) {
+        let agent = &mut self.agents[who];
         agent.gate.recorded(&response.thread);
         let asks_first = agent.gate.holds_requests() && agent.gate.roots.contains(&response.root);
         let Some(thread) = agent.threads.get_mut(&response.thread) else { return };
@@ -204,45 +209,48 @@ impl Governor {
         }
         if thread.gated {
             let what = format!("a request of thread {} was answered that was not let through", response.thread);
-            self.gate_broken(cx, name, &what);
+            self.gate_broken(cx, who, &what);
         } else if thread.recent().count() == 1 {
             // What was never seen at the gate is of a kind that does not come there: it is held by signals.
             let what = format!("thread {} does not ask before its requests", response.thread);
-            self.mark(Some(name), what);
+            self.mark(Some(who), what);
         }
     }
 
     /// Answers those that may go on, and ends what only waited for answers under way.
-    pub(in crate::decide) fn settle_gate(&mut self, cx: &Context<'_>, name: &AgentName) {
-        self.meet_gates_that_waited(cx, name);
-        self.withdraw_if_at_rest(cx, name);
-        self.keep_still(name);
-        let Some(agent) = self.agents.get_mut(name) else { return };
-        if !matches!(agent.state, State::Freezing(_)) && self.let_through(cx, name) {
+    pub(in crate::decide) fn settle_gate(&mut self, cx: &Context<'_>, who: AgentId) {
+        self.meet_gates_that_waited(cx, who);
+        self.withdraw_if_at_rest(cx, who);
+        self.keep_still(who);
+        let agent = &mut self.agents[who];
+        if !matches!(agent.state, State::Freezing(_)) && self.let_through(cx, who) {
             // Of several that waited together some have run: the next one has to be judged by itself.
-            self.evaluate_one(cx, name);
+            self.evaluate_one(cx, who);
         }
-        let Some(agent) = self.agents.get(name).filter(|agent| agent.gate.draining) else { return };
+        let agent = &self.agents[who];
+        if !agent.gate.draining {
+            return;
+        }
         let State::Freezing(intent) = agent.state else { return };
         if intent == Intent::Stop {
-            self.let_through(cx, name);
+            self.let_through(cx, who);
         }
-        self.settle_drain(name);
+        self.settle_drain(who);
     }
 
     /// Tools whose response has become known, or will not, meet their gates.
-    fn meet_gates_that_waited(&mut self, cx: &Context<'_>, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    fn meet_gates_that_waited(&mut self, cx: &Context<'_>, who: AgentId) {
+        let agent = &mut self.agents[who];
         for (hook, call) in agent.gate.judge_now() {
             if let Some(judged) = &call.judged {
-                self.meet_gate(cx, name, hook, (judged, &call));
+                self.meet_gate(cx, who, hook, (judged, &call));
             }
         }
     }
 
     /// Answers those that may go on; says whether a tool may not because of a limit in tool calls.
-    fn let_through(&mut self, cx: &Context<'_>, name: &AgentName) -> bool {
-        let Some(agent) = self.agents.get_mut(name) else { return false };
+    fn let_through(&mut self, cx: &Context<'_>, who: AgentId) -> bool {
+        let agent = &mut self.agents[who];
         let gate = &agent.gate;
         let paused = agent.pause.is_some();
         // Who waits for a governor model is held as one that waits for a person.
@@ -256,44 +264,38 @@ impl Governor {
         let mut soonest: Option<Duration> = None;
         let mut any_too_many = false;
         for hook in ready {
-            let Some(agent) = self.agents.get(name) else { break };
+            let agent = &self.agents[who];
             let Some((thread, wants)) = agent.gate.waiting.get(&hook).cloned() else { continue };
             let again = agent.threads.get(&thread).is_some_and(|known| agent.gate.asks_again(hook, known));
             let waits = wants.spends() && !again;
             // A turn of a thread that was not seen to ask first begins with a request that may not come here.
             let asks_first = agent.threads.get(&thread).is_none_or(|known| agent.asks_first(known));
             let may_be_last = waits || (wants == Wants::Turn && !asks_first);
-            if may_be_last && self.waits_for_own(cx, name, &thread) {
-                self.wait_beside(name, hook);
+            if may_be_last && self.waits_for_own(cx, who, &thread) {
+                self.wait_beside(who, hook);
                 continue;
             }
-            if let Some(wait) = Some(&thread).filter(|_| waits).and_then(|of| self.throttled(cx, name, of)) {
+            if let Some(wait) = Some(&thread).filter(|_| waits).and_then(|of| self.throttled(cx, who, of)) {
                 soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
                 continue;
             }
-            if matches!(wants, Wants::Tool(_)) && !self.accounts.calls_fit(cx, &self.spenders(), name) {
-                self.refuse_beside_others(name, hook, &thread);
+            if matches!(wants, Wants::Tool(_)) && !self.accounts.calls_fit(cx, &self.spenders(), who) {
+                self.refuse_beside_others(who, hook, &thread);
                 any_too_many = true;
                 continue;
             }
-            let by = self.agents.get_mut(name).and_then(|agent| agent.gate.passes.remove(&hook));
-            self.answer_allowed(cx, name, hook, by.as_deref());
+            let by = self.agents[who].gate.passes.remove(&hook);
+            self.answer_allowed(cx, who, hook, by.as_deref());
         }
         if let Some(wait) = soonest {
-            self.arm_pace(name, wait);
+            self.arm_pace(who, wait);
         }
         any_too_many
     }
 
     /// What waits may go on.
-    pub(in crate::decide) fn answer_allowed(
-        &mut self,
-        cx: &Context<'_>,
-        name: &AgentName,
-        hook: HookId,
-        by: Option<&str>,
-    ) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(in crate::decide) fn answer_allowed(&mut self, cx: &Context<'_>, who: AgentId, hook: HookId, by: Option<&str>) {
+        let agent = &mut self.agents[who];
         let asked = agent.gate.asked.get(&hook).cloned().unwrap_or_default();
         let Some((thread, wants)) = agent.gate.take(hook) else { return };
         if wants.spends() {
@@ -317,45 +319,49 @@ impl Governor {
             }
         }
         match wants {
-            Wants::Turn => self.tell(name, hook, &thread),
+            Wants::Turn => self.tell(who, hook, &thread),
             Wants::Tool(call) => {
                 let entry = agent.threads.entry(thread.clone()).or_default();
                 (entry.delegates, entry.runs_tools) = (is_about_sub_agents(&call.tool), true);
                 entry.nested.clear();
-                self.tell(name, hook, &thread);
-                self.record_call(name, thread, call, ToolVerdict::Allowed, by);
+                self.tell(who, hook, &thread);
+                self.record_call(who, thread, call, ToolVerdict::Allowed, by);
             }
             Wants::Session | Wants::TurnEnd => {}
             // It claims from cx.now on what it may take.
-            Wants::Request | Wants::Compaction => self.reserve(cx, name),
+            Wants::Request | Wants::Compaction => self.reserve(cx, who),
         }
         self.effects.push(Effect::Answer { hook, deny: None });
     }
 
     /// Carries out an order to stand still at the gate, where that is enough; says whether it is.
-    pub(in crate::decide) fn holds_at_gate(&mut self, cx: &Context<'_>, name: &AgentName, state: State) -> bool {
+    pub(in crate::decide) fn holds_at_gate(&mut self, cx: &Context<'_>, who: AgentId, state: State) -> bool {
         let rests = |agent: &Agent| state == State::Freezing(Intent::Pause) && agent.rests_at_its_screen();
         let stops = state == State::Freezing(Intent::Stop);
-        let holds = |agent: &&mut Agent| agent.gate_holds() || rests(agent) || (stops && agent.gate_will_hold());
+        let holds = |agent: &Agent| agent.gate_holds() || rests(agent) || (stops && agent.gate_will_hold());
         // Between turns the gate holds nothing of what takes time.
-        let asks_of_time = self.agents.get(name).filter(|agent| !agent.turn_under_way() && !agent.setup.full_screen);
-        let asks_of_time = asks_of_time.and_then(|agent| agent.question.as_ref()).map(|hold| hold.source);
-        if state == State::Freezing(Intent::Ask) && asks_of_time.is_some_and(|source| self.counts_time(source)) {
+        let agent = &self.agents[who];
+        let is_idle = !agent.turn_under_way() && !agent.setup.full_screen;
+        let asks_of_time = agent.question.as_ref().is_some_and(|hold| self.counts_time(hold.source));
+        if state == State::Freezing(Intent::Ask) && is_idle && asks_of_time {
             return false;
         }
-        let Some(agent) = self.agents.get_mut(name).filter(holds) else { return false };
+        let agent = &mut self.agents[who];
+        if !holds(agent) {
+            return false;
+        }
         match state {
             State::Freezing(Intent::Ask | Intent::Pause) => {
                 agent.gate.shut = true;
                 agent.pause_clock(cx.now.uptime);
                 let safe = agent.in_flight() == 0;
-                self.request(name, hold_word(state));
-                self.outcome(name, true, "at the gate");
-                self.happen(cx, name, Happening::Frozen { safe });
+                self.request(who, hold_word(state));
+                self.outcome(who, true, "at the gate");
+                self.happen(cx, who, Happening::Frozen { safe });
                 true
             }
             State::Freezing(Intent::Stop) if agent.may_have_to_drain() => {
-                self.drain(name);
+                self.drain(who);
                 true
             }
             State::Freezing(_)

@@ -1,11 +1,12 @@
 //! Pure. What hooks tell of requests after they were let through, and what it means where nothing is told.
 
+use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
 use crate::decide::governor::Governor;
-use crate::decide::input::{HookId, Phase, Wants};
 use crate::decide::lifecycle::State;
+use crate::decide::message::{HookId, Phase, Wants};
 use crate::decide::thread::Thread;
-use crate::model::{AgentName, Dimension, Response, Source, ThreadId};
+use crate::model::{Dimension, Response, Source, ThreadId};
 use crate::policy::gate;
 
 impl Thread {
@@ -26,8 +27,11 @@ impl Thread {
 
 impl Governor {
     /// A hook told of a response: whether the turn goes on is not known before something more is heard of the thread.
-    pub(in crate::decide) fn answered_by_hook(&mut self, name: &AgentName, response: &Response) {
-        let Some(agent) = self.agents.get_mut(name).filter(|_| response.source == Source::Hook) else { return };
+    pub(in crate::decide) fn answered_by_hook(&mut self, who: AgentId, response: &Response) {
+        let agent = &mut self.agents[who];
+        if response.source != Source::Hook {
+            return;
+        }
         let works = agent.gate.keeps(&response.thread);
         let Some(thread) = agent.threads.get_mut(&response.thread) else { return };
         thread.is_told = true;
@@ -37,8 +41,8 @@ impl Governor {
     }
 
     /// A request was answered, and what it used is not known: nothing of it is waited for.
-    pub(in crate::decide) fn answered_untold(&mut self, cx: &Context<'_>, name: &AgentName, thread: &ThreadId) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(in crate::decide) fn answered_untold(&mut self, cx: &Context<'_>, who: AgentId, thread: &ThreadId) {
+        let agent = &mut self.agents[who];
         agent.gate.recorded(thread);
         let works = agent.gate.keeps(thread);
         let is_first = agent.threads.get_mut(thread).is_none_or(|known| {
@@ -50,19 +54,19 @@ impl Governor {
             !std::mem::replace(&mut known.is_untold, true)
         });
         if is_first {
-            self.unobservable(cx, name, format!("the provider of thread {thread} did not tell what a request used"));
+            self.unobservable(cx, who, format!("the provider of thread {thread} did not tell what a request used"));
         }
-        self.evaluate(cx, name);
+        self.evaluate(cx, who);
     }
 
     /// A request failed: it adds nothing, and nothing of it is waited for. One whose answer broke off was perhaps served.
     pub(in crate::decide) fn request_failed(
         &mut self,
         cx: &Context<'_>,
-        (name, thread): (&AgentName, &ThreadId),
+        (who, thread): (AgentId, &ThreadId),
         cut_off: bool,
     ) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+        let agent = &mut self.agents[who];
         // What was not let through was not served.
         let sent = |known: &Thread| known.admission.is_open() || !(known.gated || agent.asks_first(known));
         if cut_off && agent.threads.get(thread).is_none_or(sent) {
@@ -77,13 +81,13 @@ impl Governor {
         if known.phase == Phase::InFlight && !waits {
             known.phase = Phase::Answered;
         }
-        self.evaluate(cx, name);
+        self.evaluate(cx, who);
     }
 
     /// The session file of a thread shows a request without an answer. Where its Codex asks first, or tells of its requests,
     /// that is known better; one that is being ended was looked at when that began.
-    pub(in crate::decide) fn unanswered(&mut self, name: &AgentName, thread: &ThreadId) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(in crate::decide) fn unanswered(&mut self, who: AgentId, thread: &ThreadId) {
+        let agent = &mut self.agents[who];
         let is_known = |known: &Thread| known.is_told || known.admission.is_open() || agent.asks_first(known);
         let over = matches!(agent.state, State::Ending(_) | State::Gone);
         if !over && !agent.threads.get(thread).is_some_and(is_known) {
@@ -95,18 +99,18 @@ impl Governor {
     /// request has failed. Where only a hook could have told of it, nobody knows.
     pub(in crate::decide) fn record_is_late(&mut self, cx: &Context<'_>, hook: HookId) {
         let mut untold = None;
-        for (name, agent) in &mut self.agents {
+        for agent in self.agents.values_mut() {
             if !agent.gate.expect_no_record(hook) {
                 continue;
             }
             let Some((thread, wants)) = agent.gate.waiting.get(&hook) else { continue };
             let is_untold = |known: &&Thread| !known.has_file && known.admission.is_open() && wants.spends();
             if agent.threads.get(thread).filter(is_untold).is_some() {
-                untold = Some((name.clone(), thread.clone()));
+                untold = Some((agent.id, thread.clone()));
             }
         }
-        if let Some((name, thread)) = untold {
-            self.cannot_be_told(cx, &name, &thread, "did not tell what a request used");
+        if let Some((who, thread)) = untold {
+            self.cannot_be_told(cx, who, &thread, "did not tell what a request used");
         }
     }
 
@@ -116,11 +120,11 @@ impl Governor {
     pub(in crate::decide) fn ran(
         &mut self,
         cx: &Context<'_>,
-        (name, thread): (&AgentName, &ThreadId),
+        (who, thread): (AgentId, &ThreadId),
         (tool, call): (&str, &str),
         hooked: bool,
     ) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+        let agent = &mut self.agents[who];
         if !hooked || agent.gate.may_have_asked(call) {
             return;
         }
@@ -132,26 +136,20 @@ impl Governor {
             agent.gate.broken = true;
             if agent.is_live() {
                 let because = format!("{what}, so gates and limits on tools hold nothing: it is stopped");
-                return self.stop_because(cx, name, because);
+                return self.stop_because(cx, who, because);
             }
         }
         if is_news {
-            self.mark(Some(name), what.clone());
-            self.say(name, &what);
+            self.mark(Some(who), what.clone());
+            self.say(who, &what);
         }
     }
 
     /// A thread without a session file whose spend nobody tells.
-    pub(in crate::decide) fn cannot_be_told(
-        &mut self,
-        cx: &Context<'_>,
-        name: &AgentName,
-        thread: &ThreadId,
-        what: &str,
-    ) {
-        let known = self.agents.get_mut(name).and_then(|agent| agent.threads.get_mut(thread));
+    pub(in crate::decide) fn cannot_be_told(&mut self, cx: &Context<'_>, who: AgentId, thread: &ThreadId, what: &str) {
+        let known = self.agents[who].threads.get_mut(thread);
         if known.is_some_and(|known| !std::mem::replace(&mut known.is_untold, true)) {
-            self.unobservable(cx, name, format!("thread {thread} writes no session file, and its Codex {what}"));
+            self.unobservable(cx, who, format!("thread {thread} writes no session file, and its Codex {what}"));
         }
     }
 }

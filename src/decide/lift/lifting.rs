@@ -2,11 +2,12 @@
 
 use super::{Lift, Lifted};
 use crate::decide::accounts::account::Account;
+use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
-use crate::decide::effect::{About, Effect};
 use crate::decide::governor::Governor;
+use crate::decide::message::{About, Effect};
 use crate::model::event::{EventKind, Lifts};
-use crate::model::{AgentName, BudgetKey, BudgetName};
+use crate::model::{BudgetKey, BudgetName};
 
 impl Governor {
     /// Lifts the limit that stopped the run.
@@ -19,8 +20,7 @@ impl Governor {
         let mut own = self.accounts.iter().filter(counts);
         // The budget that stopped it, else the narrowest that counts in this unit: the last one.
         let account = own.clone().find(named).or(own.next_back());
-        let Some((key, agent)) =
-            account.and_then(|account| Some((account.key.clone(), account.agents.first()?.clone())))
+        let Some((key, agent)) = account.and_then(|account| Some((account.key.clone(), *account.agents.first()?)))
         else {
             return Err(format!("no budget of this run counts what `--extend {}` would lift", lift.by_amount));
         };
@@ -43,9 +43,14 @@ impl Governor {
     }
 
     /// A person ends an agent: the limit that it waits at still stands in the way of whoever goes on with it.
-    pub(in crate::decide) fn note_limit_in_the_way(&mut self, name: &AgentName) {
-        let holds = self.agents.get(name).into_iter().flat_map(|agent| agent.held.iter().chain(&agent.question));
-        let found = holds.map(|hold| &hold.question).find(|question| question.about == About::Limit);
+    pub(in crate::decide) fn note_limit_in_the_way(&mut self, who: AgentId) {
+        let agent = &self.agents[who];
+        let found = agent
+            .held
+            .iter()
+            .chain(&agent.question)
+            .map(|hold| &hold.question)
+            .find(|question| question.about == About::Limit);
         if let Some(budget) = found.map(|question| question.key.budget.clone()) {
             self.waited_at = Some(budget);
         }
@@ -57,7 +62,7 @@ impl Governor {
         let Some(Lifted { lift, key, agent }) = self.lifted.take() else { return };
         let amount = lift.by_amount.amount;
         match self.may_be_lifted(cx, Some(&lift.who), &key, amount) {
-            Ok(()) => self.book_extension(&agent, key, amount, &lift.by, None),
+            Ok(()) => self.book_extension(agent, key, amount, &lift.by, None),
             Err(not) => {
                 self.lift_accounts(&key, amount.saturating_neg());
                 self.effects.push(Effect::Say(format!("not extended: {not}")));
@@ -74,7 +79,7 @@ impl Governor {
         (by, why): (&str, Option<&str>),
     ) {
         if let Some((whole, agent, short)) = self.accounts.beyond_pool(cx, &self.spenders(), key, amount) {
-            self.extend(&agent, whole, short, by, why);
+            self.extend(agent, whole, short, by, why);
         }
         self.accounts.raise_share(key, amount, why, &mut self.effects);
     }
@@ -82,19 +87,19 @@ impl Governor {
     /// Lifts a limit and writes it down.
     pub(in crate::decide) fn extend(
         &mut self,
-        name: &AgentName,
+        who: AgentId,
         key: BudgetKey,
         amount: i64,
         by: &str,
         reason: Option<&str>,
     ) {
         self.lift_accounts(&key, amount);
-        self.book_extension(name, key, amount, by, reason);
+        self.book_extension(who, key, amount, by, reason);
     }
 
-    fn book_extension(&mut self, name: &AgentName, key: BudgetKey, amount: i64, by: &str, reason: Option<&str>) {
+    fn book_extension(&mut self, who: AgentId, key: BudgetKey, amount: i64, by: &str, reason: Option<&str>) {
         self.record(
-            Some(name),
+            Some(who),
             EventKind::Extended {
                 budget: key.budget.clone(),
                 scope: key.scope.clone(),
@@ -109,8 +114,8 @@ impl Governor {
     }
 
     pub(in crate::decide) fn lift_accounts(&mut self, key: &BudgetKey, amount: i64) {
-        for index in self.accounts.lift(key, amount) {
-            self.forget_fired(index);
+        for account in self.accounts.lift(key, amount) {
+            self.forget_fired(account);
         }
     }
 }

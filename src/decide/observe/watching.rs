@@ -1,11 +1,12 @@
 //! Pure. Codexes come and are seen, or are not, and what follows from that.
 
 use super::Observed;
+use crate::decide::agent::Agent;
+use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
-use crate::decide::effect::Effect;
 use crate::decide::governor::Governor;
-use crate::decide::input::{Timer, Works};
 use crate::decide::lifecycle::State;
+use crate::decide::message::{Effect, Timer, Works};
 use crate::model::event::{GateReach, UNOBSERVED};
 use crate::model::{AgentName, ProcessIdentity, ThreadId};
 use std::time::Duration;
@@ -22,14 +23,17 @@ impl Governor {
     pub(in crate::decide) fn codex_seen(
         &mut self,
         cx: &Context<'_>,
-        name: &AgentName,
+        who: AgentId,
         process: ProcessIdentity,
         (ephemeral, tells): (bool, bool),
         works: Works,
     ) {
         let enforces = self.enforces();
         let expects = enforces || self.warns_of_unobserved();
-        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone) else { return };
+        let agent = &mut self.agents[who];
+        if agent.state == State::Gone {
+            return;
+        }
         if agent.codexes.contains_key(&process) {
             return;
         }
@@ -52,12 +56,12 @@ impl Governor {
                 "serves other programs without govern's hooks (`govern hooks install` gives it them), so that a thread \
                  without a session file would not be seen"
             };
-            self.unobservable(cx, name, format!("codex (process {pid}) {what}"));
+            self.unobservable(cx, who, format!("codex (process {pid}) {what}"));
         } else if works == Works::AtOnce && expects {
-            self.effects.push(Effect::Arm(Timer::Observe(name.clone(), process), self.observe_within));
+            self.effects.push(Effect::Arm(Timer::Observe(self.agents.name(who).clone(), process), self.observe_within));
         }
         if has_others {
-            self.evaluate(cx, name);
+            self.evaluate(cx, who);
         }
     }
 
@@ -65,11 +69,14 @@ impl Governor {
     pub(in crate::decide) fn stranger(
         &mut self,
         cx: &Context<'_>,
-        name: &AgentName,
+        who: AgentId,
         codex: ProcessIdentity,
         thread: &ThreadId,
     ) {
-        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone) else { return };
+        let agent = &mut self.agents[who];
+        if agent.state == State::Gone {
+            return;
+        }
         if agent.codexes.insert(codex, Observed::Told) == Some(Observed::Told) {
             return;
         }
@@ -77,22 +84,16 @@ impl Governor {
         let what = format!(
             "codex (process {pid}) works for thread {thread}, which neither a session file nor a hook tells of"
         );
-        self.unobservable(cx, name, what);
+        self.unobservable(cx, who, what);
     }
 
     /// Nothing of a Codex was seen, and nothing will be: told once.
-    pub(in crate::decide) fn hides(
-        &mut self,
-        cx: &Context<'_>,
-        name: &AgentName,
-        codex: ProcessIdentity,
-        what: String,
-    ) {
-        let agent = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone);
-        let Some(known) = agent.and_then(|agent| agent.codexes.get_mut(&codex)) else { return };
-        if known.is_awaited() {
+    pub(in crate::decide) fn hides(&mut self, cx: &Context<'_>, who: AgentId, codex: ProcessIdentity, what: String) {
+        let agent = &mut self.agents[who];
+        let Some(known) = agent.codexes.get_mut(&codex) else { return };
+        if agent.state != State::Gone && known.is_awaited() {
             *known = Observed::Told;
-            self.unobservable(cx, name, what);
+            self.unobservable(cx, who, what);
         }
     }
 
@@ -102,19 +103,19 @@ impl Governor {
     }
 
     /// Nothing was seen yet of some Codex of this agent.
-    pub fn awaits_one_of(&self, agent: &AgentName) -> bool {
-        self.agents.get(agent).is_some_and(|agent| agent.codexes.values().any(|known| known.is_awaited()))
+    pub fn awaits_one_of(&self, name: &AgentName) -> bool {
+        self.agent(name).is_some_and(|agent| agent.codexes.values().any(|known| known.is_awaited()))
     }
 
     /// What a Codex spends can be seen, whether its thread is new or goes on in a file that was known before.
-    pub(in crate::decide) fn codex_observed(&mut self, cx: &Context<'_>, name: &AgentName, process: ProcessIdentity) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(in crate::decide) fn codex_observed(&mut self, cx: &Context<'_>, who: AgentId, process: ProcessIdentity) {
+        let agent = &mut self.agents[who];
         let is_another = !agent.codexes.is_empty() && !agent.codexes.contains_key(&process);
         let known = agent.codexes.entry(process).or_insert(Observed::Yes);
         let is_sure = !matches!(known, Observed::Unsure | Observed::Partly);
         *known = if is_sure { Observed::Yes } else { Observed::Partly };
         if is_another {
-            self.evaluate(cx, name);
+            self.evaluate(cx, who);
         }
     }
 
@@ -125,87 +126,84 @@ impl Governor {
     }
 
     /// Nothing of this agent's Codexes was seen, and none of its requests came to the gate.
-    pub fn was_never_asked(&self, agent: &AgentName) -> bool {
-        let Some(agent) = self.agents.get(agent) else { return false };
-        let is_unseen = |known: &Observed| matches!(known, Observed::NotYet | Observed::NotExpected);
-        !agent.codexes.is_empty()
-            && agent.codexes.values().all(is_unseen)
-            && agent.gate.reach() < Some(GateReach::Requests)
+    pub fn was_never_asked(&self, name: &AgentName) -> bool {
+        self.agent(name).is_some_and(was_never_asked)
     }
 
     /// A Codex that has sent nothing has spent nothing: there is nothing to be seen of it.
-    pub(in crate::decide) fn asked_nothing(&mut self, name: &AgentName) {
-        if !self.was_never_asked(name) {
+    pub(in crate::decide) fn asked_nothing(&mut self, who: AgentId) {
+        if !was_never_asked(&self.agents[who]) {
             return;
         }
-        let codexes = self.agents.get_mut(name).map(|agent| agent.codexes.values_mut());
-        codexes.into_iter().flatten().for_each(|known| *known = Observed::Yes);
+        self.agents[who].codexes.values_mut().for_each(|known| *known = Observed::Yes);
     }
 
     /// The time in which a Codex had to be observed is over.
-    pub(in crate::decide) fn observation_is_late(
-        &mut self,
-        cx: &Context<'_>,
-        name: &AgentName,
-        process: ProcessIdentity,
-    ) {
-        let agent = self.agents.get_mut(name).filter(|agent| agent.state != State::Gone);
-        let known = agent.and_then(|agent| agent.codexes.get_mut(&process));
-        if let Some(known) = known.filter(|known| **known == Observed::NotYet) {
+    pub(in crate::decide) fn observation_is_late(&mut self, cx: &Context<'_>, who: AgentId, process: ProcessIdentity) {
+        let agent = &mut self.agents[who];
+        let lives = agent.state != State::Gone;
+        let known = agent.codexes.get_mut(&process);
+        if let Some(known) = known.filter(|known| lives && **known == Observed::NotYet) {
             *known = Observed::Told;
             let (pid, seconds) = (process.pid, self.observe_within.as_secs());
-            self.unobservable(cx, name, format!("codex (process {pid}) wrote no session file within {seconds} s"));
+            self.unobservable(cx, who, format!("codex (process {pid}) wrote no session file within {seconds} s"));
         }
     }
 
     /// The agent's command has ended, by itself or by govern: all that was written is read. A Codex that worked in it
     /// without being seen may have spent something.
-    pub(in crate::decide) fn unobserved_at_end(&mut self, name: &AgentName) {
+    pub(in crate::decide) fn unobserved_at_end(&mut self, who: AgentId) {
         let expects = self.enforces() || self.warns_of_unobserved();
-        let Some(agent) = self.agents.get_mut(name) else { return };
+        let agent = &mut self.agents[who];
         let unseen = agent.codexes.iter_mut().filter_map(|(process, known)| {
             let what = known.unseen_at_end(expects)?;
             *known = Observed::Told;
             Some(format!("codex (process {}) {what} {UNOBSERVED}", process.pid))
         });
         for what in unseen.collect::<Vec<_>>() {
-            self.mark(Some(name), what.clone());
-            self.say(name, &what);
+            self.mark(Some(who), what.clone());
+            self.say(who, &what);
         }
     }
 
     /// Something of the agent cannot be seen.
-    pub(in crate::decide) fn unobservable(&mut self, cx: &Context<'_>, name: &AgentName, what: String) {
+    pub(in crate::decide) fn unobservable(&mut self, cx: &Context<'_>, who: AgentId, what: String) {
         if self.enforces() {
-            self.stop_because(cx, name, format!("{what}: under a limit what cannot be observed is stopped"));
+            self.stop_because(cx, who, format!("{what}: under a limit what cannot be observed is stopped"));
         } else {
-            self.mark(Some(name), format!("{what}: its spend {UNOBSERVED}"));
+            self.mark(Some(who), format!("{what}: its spend {UNOBSERVED}"));
             let unjudged = if self.warns_of_unobserved() {
                 ", and no alert can judge it: what the policy would hold or end goes on"
             } else {
                 ""
             };
-            self.say(name, &format!("{what}: its spend is not counted{unjudged}"));
+            self.say(who, &format!("{what}: its spend is not counted{unjudged}"));
         }
     }
 
     /// What a Codex does is not counted before it is done: no limit on it could be kept. One on what it spends can.
-    pub(in crate::decide) fn uncounted(&mut self, cx: &Context<'_>, name: &AgentName, what: &str) {
+    pub(in crate::decide) fn uncounted(&mut self, cx: &Context<'_>, who: AgentId, what: &str) {
         if cx.policy.counts_by_hooks() {
             let because = format!(
                 "{what}, so its tool calls and sub-agents cannot be counted: under a limit on them it is stopped"
             );
-            self.stop_because(cx, name, because);
+            self.stop_because(cx, who, because);
         }
     }
 
     /// Somebody else than its Codex has changed a session file: what it tells is no proof any more.
-    pub(in crate::decide) fn altered(&mut self, cx: &Context<'_>, name: &AgentName, what: String) {
+    pub(in crate::decide) fn altered(&mut self, cx: &Context<'_>, who: AgentId, what: String) {
         if self.enforces() {
-            self.stop_because(cx, name, format!("{what}: under a limit what cannot be observed is stopped"));
+            self.stop_because(cx, who, format!("{what}: under a limit what cannot be observed is stopped"));
         } else {
-            self.mark(Some(name), format!("{what}; what is written to it is counted"));
-            self.say(name, &format!("{what}; what is written to it is counted"));
+            self.mark(Some(who), format!("{what}; what is written to it is counted"));
+            self.say(who, &format!("{what}; what is written to it is counted"));
         }
     }
+}
+
+fn was_never_asked(agent: &Agent) -> bool {
+    let is_unseen = |known: &Observed| matches!(known, Observed::NotYet | Observed::NotExpected);
+    let unseen = !agent.codexes.is_empty() && agent.codexes.values().all(is_unseen);
+    unseen && agent.gate.reach() < Some(GateReach::Requests)
 }

@@ -1,8 +1,8 @@
 //! Pure. Which questions are put here, and which get their `else` at once.
 
 use super::Nobody;
-use crate::decide::effect::Effect;
 use crate::decide::governor::Governor;
+use crate::decide::message::Effect;
 use crate::model::Verb;
 use crate::policy::rule::{Act, GateVerb, Step};
 

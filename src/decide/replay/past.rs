@@ -7,9 +7,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use crate::decide::agent::AgentSetup;
-use crate::decide::effect::Ending;
-use crate::decide::input::{Phase, Timer};
 use crate::decide::lifecycle::State;
+use crate::decide::message::{Ending, Phase, Timer};
 use crate::decide::{Before, Effect, Governor, Input, Moment, Setup};
 use crate::model::event::{Answer, EventKind};
 use crate::model::trial::{Deed, Origin, Spend, TriedRun, TriedStep};

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 
 use crate::decide::account::{Account, Books, Leave, SpentQuery, Started, amount};
 use crate::model::{AgentName, BudgetKey, Dimension, Money, Response, RunId, Sum, ThreadId, Timestamp};
-use crate::policy::rule::{Budget, Policy, Window};
+use crate::policy::rule::{Policy, Window};
 
 use super::REST;
 
@@ -98,8 +98,8 @@ impl Shelf {
                 continue;
             }
             let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
-            if let Some(account) = Account::place(index, budget, policy.timezone, response.at, value) {
-                self.add(budget, account, response.at, amount, now);
+            if let Some(account) = Account::place(budget, policy.timezone, response.at, value) {
+                self.add(index, account, response.at, amount, now);
             }
         }
     }
@@ -119,13 +119,14 @@ impl Shelf {
             let place = dims.iter().position(|known| known == dimension)?;
             values.get(place).cloned().flatten()
         };
-        if let Some(account) = Account::place(index, budget, policy.timezone, at, value) {
-            self.add(budget, account, at, sum.amount(budget.unit()).unwrap_or(0), at);
+        if let Some(account) = Account::place(budget, policy.timezone, at, value) {
+            self.add(index, account, at, sum.amount(budget.unit()).unwrap_or(0), at);
         }
     }
 
-    fn add(&mut self, budget: &Budget, account: Account, at: Timestamp, amount: i64, now: Timestamp) {
-        let place = Place { budget: account.budget, values: account.values, start: account.key.window_start };
+    fn add(&mut self, index: usize, account: Account, at: Timestamp, amount: i64, now: Timestamp) {
+        let budget = Arc::clone(&account.rule);
+        let place = Place { budget: index, values: account.values, start: account.key.window_start };
         if let Window::Rolling(length) = budget.window {
             let oldest = TimeDelta::from_std(length).ok().and_then(|length| now.checked_sub_signed(length));
             self.rolled.entry(place).or_default().add(at, amount, oldest);

@@ -1,16 +1,17 @@
 //! Pure. Waiting for room, and going on as soon as there is some.
 
-use crate::model::{AgentName, ThreadId, Unit, Verb};
+use crate::model::{ThreadId, Unit, Verb};
 use crate::policy::verdict::{Fired, Standing, Why, grace, judge};
 
 use super::{ASKS_AFTER, ENDS_AFTER, LOOKS, Room};
+use crate::decide::accounts::ids::AccountId;
 use crate::decide::agent::Agent;
+use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
-use crate::decide::effect::Effect;
 use crate::decide::effective::Effective;
 use crate::decide::governor::Governor;
-use crate::decide::input::{HookId, Timer};
 use crate::decide::lifecycle::{Happening, Intent, State};
+use crate::decide::message::{Effect, HookId, Timer};
 
 impl Agent {
     /// It stands still, or is about to, until others' requests are answered.
@@ -43,24 +44,26 @@ impl Governor {
     pub(in crate::decide) fn may_wait(
         &self,
         cx: &Context<'_>,
-        name: &AgentName,
-        index: usize,
+        who: AgentId,
+        id: AccountId,
         of: (&Standing, Fired),
     ) -> bool {
         let (standing, fired) = of;
-        let (Some(account), Some(agent)) = (self.accounts.get(index), self.agents.get(name)) else { return false };
-        let plain = account.rule.steps.get(fired.index).is_some_and(|step| step.may.is_none());
+        let account = &self.accounts[id];
+        let agent = &self.agents[who];
+        let plain = account.rule.step(fired.step).may.is_none();
         let counts = self.patient && plain && fired.verb.is_hard() && account.key.unit != Unit::ToolCalls;
-        if !counts || fired.why != Why::NextWouldPass || self.accounts.observes(index) {
+        if !counts || fired.why != Why::NextWouldPass || self.accounts.observes(id) {
             return false;
         }
-        let at_most = match self.effective(name, index, fired, standing) {
+        let at_most = match self.effective(who, id, fired, standing) {
             Some(Effective { verb: Verb::Ask, .. }) => ASKS_AFTER,
             Some(_) | None => ENDS_AFTER,
         };
         let in_time = agent.room.as_ref().is_none_or(|room| cx.now.uptime < room.since.saturating_add(at_most));
-        let peers = account.agents.iter().filter(|peer| *peer != name);
-        let promised = peers.map(|peer| self.accounts.promised(account, peer)).fold(0, i64::saturating_add);
+        let peers = account.agents.iter().filter(|peer| **peer != who);
+        let promised =
+            peers.map(|peer| self.accounts.promised(account, &self.agents[*peer])).fold(0, i64::saturating_add);
         let stays = self.spenders().predicted(account, agent, agent.next_model()).saturating_add(promised);
         let end = standing.limit.saturating_add(grace(&account.rule, standing));
         in_time && stays < standing.reserved && standing.spent.saturating_add(stays) <= end
@@ -69,13 +72,13 @@ impl Governor {
     /// The next request of this thread does not fit beside those of the agent's other threads that are under way, and they
     /// may come to less: it waits for their answers. Where none is under way, the agent's own step applies. A step that
     /// lets the governor choose may make room for it at once.
-    pub(in crate::decide) fn waits_for_own(&mut self, cx: &Context<'_>, name: &AgentName, thread: &ThreadId) -> bool {
-        (0..self.accounts.len()).any(|index| {
+    pub(in crate::decide) fn waits_for_own(&mut self, cx: &Context<'_>, who: AgentId, thread: &ThreadId) -> bool {
+        self.accounts.ids().any(|id| {
             loop {
-                let Some((standing, fired)) = self.lacks_room_beside(cx, (name, thread), index) else {
+                let Some((standing, fired)) = self.lacks_room_beside(cx, (who, thread), id) else {
                     return false;
                 };
-                if !self.gives_room(cx, name, (index, &standing, fired)) {
+                if !self.gives_room(cx, who, (id, &standing, fired)) {
                     return true;
                 }
             }
@@ -86,14 +89,14 @@ impl Governor {
     fn lacks_room_beside(
         &self,
         cx: &Context<'_>,
-        (name, thread): (&AgentName, &ThreadId),
-        index: usize,
+        (who, thread): (AgentId, &ThreadId),
+        id: AccountId,
     ) -> Option<(Standing, Fired)> {
-        let account = self.accounts.get(index)?;
-        let agent = self.agents.get(name)?;
+        let account = &self.accounts[id];
+        let agent = &self.agents[who];
         let passed = account.is_past(cx.now.wall)
-            || self.accounts.observes(index)
-            || !self.accounts.concerns(&self.spenders(), index, name);
+            || self.accounts.observes(id)
+            || !self.accounts.concerns(&self.spenders(), id, who);
         if passed || account.key.unit == Unit::ToolCalls {
             return None;
         }
@@ -106,99 +109,94 @@ impl Governor {
             return None;
         }
         let beside = self.accounts.reserved_beside(cx, &self.spenders(), account, agent).saturating_add(under_way);
-        let standing = self.accounts.standing_if(index, agent, own.saturating_add(beside))?;
+        let standing = self.accounts.standing_if(id, agent, own.saturating_add(beside));
         let fired = judge(&account.rule, &standing).filter(|fired| fired.why == Why::NextWouldPass)?;
         Some((standing, fired))
     }
 
     /// It does; what others claim of the same budgets is looked at again soon.
-    pub(in crate::decide) fn wait_beside(&mut self, name: &AgentName, hook: HookId) {
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.gate.beside.insert(hook);
-        }
-        self.effects.push(Effect::Arm(Timer::Room(name.clone()), LOOKS));
+    pub(in crate::decide) fn wait_beside(&mut self, who: AgentId, hook: HookId) {
+        self.agents[who].gate.beside.insert(hook);
+        self.effects.push(Effect::Arm(Timer::Room(self.agents.name(who).clone()), LOOKS));
     }
 
     /// Why the agent has to wait for others, if it has to.
-    fn lacks_room(&self, cx: &Context<'_>, name: &AgentName) -> Option<String> {
-        (0..self.accounts.len()).find_map(|index| {
-            let account = self.accounts.get(index)?;
-            if account.is_past(cx.now.wall) || !self.accounts.concerns(&self.spenders(), index, name) {
+    fn lacks_room(&self, cx: &Context<'_>, who: AgentId) -> Option<String> {
+        self.accounts.with_ids().find_map(|(id, account)| {
+            if account.is_past(cx.now.wall) || !self.accounts.concerns(&self.spenders(), id, who) {
                 return None;
             }
-            let standing = self.accounts.standing(cx, &self.spenders(), index, name)?;
+            let standing = self.accounts.standing(cx, &self.spenders(), id, who);
             let fired = judge(&account.rule, &standing)?;
-            self.may_wait(cx, name, index, (&standing, fired)).then(|| {
+            self.may_wait(cx, who, id, (&standing, fired)).then(|| {
                 format!("waits for room: {}, and others' claims may come to less", account.show(standing.reserved))
             })
         })
     }
 
     /// Lets the agent wait, where what it would ask next has no room yet and nothing severer is done with it.
-    pub(in crate::decide) fn wait_for_room(&mut self, cx: &Context<'_>, name: &AgentName) {
+    pub(in crate::decide) fn wait_for_room(&mut self, cx: &Context<'_>, who: AgentId) {
         let goes_on =
-            |agent: &&Agent| agent.turn_under_way() && matches!(agent.state, State::Running | State::Starting(None));
-        if self.defers || self.agents.get(name).filter(goes_on).is_none() {
+            |agent: &Agent| agent.turn_under_way() && matches!(agent.state, State::Running | State::Starting(None));
+        if self.defers || !goes_on(&self.agents[who]) {
             return;
         }
-        let Some(because) = self.lacks_room(cx, name) else { return };
-        self.say(name, &because);
-        self.take_place(cx, name, because);
-        self.happen(cx, name, Happening::Wish(Intent::Pause));
-        self.reserve(cx, name);
+        let Some(because) = self.lacks_room(cx, who) else { return };
+        self.say(who, &because);
+        self.take_place(cx, who, because);
+        self.happen(cx, who, Happening::Wish(Intent::Pause));
+        self.reserve(cx, who);
     }
 
-    fn take_place(&mut self, cx: &Context<'_>, name: &AgentName, because: String) {
+    fn take_place(&mut self, cx: &Context<'_>, who: AgentId, because: String) {
         self.requests += 1;
         let ticket = self.requests;
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.because.clone_from(&because);
-            agent.room.get_or_insert(Room { ticket, since: cx.now.uptime, because });
-        }
-        self.effects.push(Effect::Arm(Timer::Room(name.clone()), LOOKS));
+        let agent = &mut self.agents[who];
+        agent.because.clone_from(&because);
+        agent.room.get_or_insert(Room { ticket, since: cx.now.uptime, because });
+        self.effects.push(Effect::Arm(Timer::Room(self.agents.name(who).clone()), LOOKS));
     }
 
     /// It has to wait for others, whatever else it was held for: it goes on standing still. Says so.
-    pub(in crate::decide) fn stays_for_room(&mut self, cx: &Context<'_>, name: &AgentName) -> bool {
-        let works = self.agents.get(name).is_some_and(Agent::turn_under_way);
-        let Some(because) = self.lacks_room(cx, name).filter(|_| works) else { return false };
-        self.take_place(cx, name, because);
-        self.happen(cx, name, Happening::Park);
+    pub(in crate::decide) fn stays_for_room(&mut self, cx: &Context<'_>, who: AgentId) -> bool {
+        let works = self.agents[who].turn_under_way();
+        let Some(because) = self.lacks_room(cx, who).filter(|_| works) else { return false };
+        self.take_place(cx, who, because);
+        self.happen(cx, who, Happening::Park);
         true
     }
 
     /// Those that wait are looked at, who came first before the others; says whether any waits no longer.
     pub(in crate::decide) fn settle_room(&mut self, cx: &Context<'_>) -> bool {
         // Who waits for a governor model as well goes on when that has answered.
-        let advised = |agent: &&Agent| self.adviser.as_ref().is_some_and(|adviser| adviser.holds(&agent.setup.name));
+        let advised = |agent: &&Agent| self.adviser.as_ref().is_some_and(|adviser| adviser.holds(agent.id));
         let waits = |agent: &&Agent| agent.waits_for_room() && agent.pause.is_none() && !advised(agent);
         let waiting = self.agents.values().filter(waits);
-        let mut waiting: Vec<(Option<u64>, AgentName)> =
-            waiting.map(|agent| (agent.ticket(), agent.setup.name.clone())).collect();
+        let mut waiting: Vec<(Option<u64>, AgentId)> = waiting.map(|agent| (agent.ticket(), agent.id)).collect();
         waiting.sort();
         if waiting.is_empty() {
             return false;
         }
         // What waits at the gate for something else has the places of those before it that began to wait since.
         let asks = |agent: &&Agent| agent.state == State::Running && agent.gate.is_asked_to_spend();
-        let beside: Vec<AgentName> = self.agents.values().filter(asks).map(|agent| agent.setup.name.clone()).collect();
-        beside.iter().for_each(|name| self.evaluate_one(cx, name));
+        let beside: Vec<AgentId> = self.agents.values().filter(asks).map(|agent| agent.id).collect();
+        beside.into_iter().for_each(|who| self.evaluate_one(cx, who));
         let mut any = false;
-        for (_, name) in waiting {
-            if self.lacks_room(cx, &name).is_none() {
+        for (_, who) in waiting {
+            if self.lacks_room(cx, who).is_none() {
                 any = true;
-                self.release_or_ask_again(cx, &name);
-                self.evaluate(cx, &name);
+                self.release_or_ask_again(cx, who);
+                self.evaluate(cx, who);
             }
         }
         any
     }
 
     /// Looks again soon, while it waits.
-    pub(in crate::decide) fn look_for_room(&mut self, name: &AgentName) {
+    pub(in crate::decide) fn look_for_room(&mut self, who: AgentId) {
         let waits = |agent: &Agent| agent.waits_for_room() || agent.gate.is_draining();
-        if self.agents.get(name).is_some_and(waits) {
-            self.effects.push(Effect::Arm(Timer::Room(name.clone()), LOOKS));
+        if waits(&self.agents[who]) {
+            self.effects.push(Effect::Arm(Timer::Room(self.agents.name(who).clone()), LOOKS));
         }
     }
 }

@@ -1,12 +1,11 @@
 //! Pure. Processes stand still while a tool of theirs is asked about.
 
-use crate::model::AgentName;
-
 use super::Stillness;
 use crate::decide::agent::Agent;
-use crate::decide::effect::Effect;
+use crate::decide::agents::ids::AgentId;
 use crate::decide::governor::Governor;
 use crate::decide::lifecycle::{Intent, State};
+use crate::decide::message::Effect;
 
 impl Agent {
     /// A tool that is held would not hold the agent: where tools run from a cell the model is asked again after 30 s, and
@@ -23,21 +22,21 @@ impl Agent {
 
 impl Governor {
     /// Lets an agent stand still while a tool of its is asked about, and go on after that.
-    pub(in crate::decide) fn keep_still(&mut self, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(in crate::decide) fn keep_still(&mut self, who: AgentId) {
+        let agent = &mut self.agents[who];
         match (agent.needs_stillness(), agent.gate.stillness) {
             (true, Stillness::Moves) => {
                 agent.gate.stillness = Stillness::Ordered;
                 let because = "a tool waits for an answer, and its Codex does not ask before its requests".to_owned();
-                self.request_because(name, "hold", because);
-                self.effects.push(Effect::Freeze(name.clone()));
+                self.request_because(who, "hold", because);
+                self.effects.push(Effect::Freeze(self.agents.name(who).clone()));
             }
             (false, Stillness::Ordered | Stillness::Stands) => {
                 agent.gate.stillness = Stillness::Moves;
                 // Whatever else happens to it has orders of its own.
                 if agent.state == State::Running {
-                    self.request_because(name, "release", "the tool waits no longer".to_owned());
-                    self.effects.push(Effect::Thaw(name.clone()));
+                    self.request_because(who, "release", "the tool waits no longer".to_owned());
+                    self.effects.push(Effect::Thaw(self.agents.name(who).clone()));
                 }
             }
             (true, Stillness::Ordered | Stillness::Stands) | (false, Stillness::Moves) => {}
@@ -45,22 +44,25 @@ impl Governor {
     }
 
     /// All its processes stand still: now a person can be asked. Says whether that was what was waited for.
-    pub(in crate::decide) fn stilled(&mut self, name: &AgentName) -> bool {
-        let Some(agent) = self.agents.get_mut(name).filter(|agent| agent.is_stilled()) else { return false };
+    pub(in crate::decide) fn stilled(&mut self, who: AgentId) -> bool {
+        let agent = &mut self.agents[who];
+        if !agent.is_stilled() {
+            return false;
+        }
         agent.gate.stillness = Stillness::Stands;
         let state = agent.state;
         if matches!(state, State::Running | State::Freezing(Intent::Pause | Intent::Ask)) {
-            self.put_next(name);
+            self.put_next(who);
         }
         if state == State::Running {
-            self.outcome(name, true, "");
+            self.outcome(who, true, "");
         }
         state == State::Running
     }
 
     /// Puts the next question about a tool that was not put yet: one at a time, so that each gets its own number.
-    pub(in crate::decide) fn put_next(&mut self, name: &AgentName) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
+    pub(in crate::decide) fn put_next(&mut self, who: AgentId) {
+        let agent = &mut self.agents[who];
         if agent.needs_stillness() && agent.gate.stillness != Stillness::Stands {
             return;
         }

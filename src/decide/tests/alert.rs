@@ -6,8 +6,8 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::world::{CODEX, Plan, World};
-use crate::decide::input::Timer;
 use crate::decide::lifecycle::State;
+use crate::decide::message::Timer;
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::{AgentName, PlanLength, PlanWindow, Progress, Quantity, Registration, Streak, ThreadId};
@@ -167,7 +167,7 @@ fn a_context_that_fills_is_told_by_what_its_model_can_read() {
         response.tokens.input = input;
         world.responds(response);
         let told = usize::from(input >= 800);
-        world.phase(CODEX, "root", crate::decide::input::Phase::Tools);
+        world.phase(CODEX, "root", crate::decide::message::Phase::Tools);
         assert_eq!(world.decisions().len(), told, "{input}");
     }
 }
@@ -182,7 +182,7 @@ fn a_cache_that_is_missed_is_told_by_a_thread_s_last_inputs_together() {
         let mut response = super::world::response(CODEX, "root", "dear", 1, world.now.wall);
         (response.tokens.input, response.tokens.cached_input) = (1_000, cached);
         world.responds(response);
-        world.phase(CODEX, "root", crate::decide::input::Phase::Tools);
+        world.phase(CODEX, "root", crate::decide::message::Phase::Tools);
         assert_eq!(world.decisions().len(), told, "{number}");
     }
     assert_snapshot!(world.decisions()[0].because[0], @"12% of the input of the last 5 requests came from the cache (watchful)");

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, moment, morning};
-use crate::decide::input::{News, Settled};
+use crate::decide::message::{News, Settled};
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
 use crate::model::{AgentName, ApprovalId, Threshold};
@@ -300,7 +300,7 @@ fn a_yes_before_a_limit_that_no_step_keeps_asks_again_at_the_limit_and_lifts_it_
         Effect::Ask(question) => Some(question.about),
         _ => None,
     });
-    assert_eq!(about, Some(crate::decide::effect::About::Limit));
+    assert_eq!(about, Some(crate::decide::message::About::Limit));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 
 use super::world::{CODEX, Plan, World};
 use crate::decide::account::Leave;
-use crate::decide::input::{Gone, HookId, Judged, News, Settled, ToolCall, Wants};
+use crate::decide::message::{Gone, HookId, Judged, News, Settled, ToolCall, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ApprovalId, Brake, BudgetKey, Unit};

@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use super::world::{CODEX, Plan, World, cents, expects, five_dollars, response};
-use crate::decide::consult::{Consult, ConsultId, NoAdvice};
-use crate::decide::input::{Timer, Wants};
 use crate::decide::lifecycle::State;
+use crate::decide::message::{Consult, ConsultId, NoAdvice, Timer, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Chosen, Decision, EventKind, GOVERNOR};
 use crate::model::{AgentName, Brake, Progress, Streak};
@@ -193,8 +192,8 @@ fn what_an_agent_writes_is_not_told_to_the_model() {
         }
     }
     let [asked] = questions(&world)[..] else { panic!("{}", world.told()) };
-    assert!(!asked.question.prompt.contains("echo"));
-    insta::assert_snapshot!(format!("{}\n\n{}", asked.question.prompt, asked.question.schema));
+    assert!(!asked.prompt.text.contains("echo"));
+    insta::assert_snapshot!(format!("{}\n\n{}", asked.prompt.text, asked.prompt.schema));
 }
 
 #[test]
@@ -264,7 +263,7 @@ fn one_question_is_put_at_a_time() {
     let mut world = at_limit(plan);
     for _ in 0..2 {
         world.asks_as(review, "review root");
-        world.answers_as(review, "review root", 900, crate::decide::input::Phase::Tools);
+        world.answers_as(review, "review root", 900, crate::decide::message::Phase::Tools);
     }
     assert_eq!(questions(&world).len(), 1);
     advises(&mut world, &said("extend", "\"1usd\""));

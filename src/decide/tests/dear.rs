@@ -2,8 +2,8 @@
 
 use super::told::Ask;
 use super::world::{CODEX, Plan, World, morning, response};
-use crate::decide::input::Wants;
 use crate::decide::lifecycle::State;
+use crate::decide::message::Wants;
 use crate::decide::{Effect, Input};
 use crate::model::AgentName;
 use crate::model::event::Answer;

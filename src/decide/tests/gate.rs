@@ -4,10 +4,8 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
-use crate::decide::admission::Asked;
 use crate::decide::agent::AgentSetup;
-use crate::decide::effect::Ending;
-use crate::decide::input::{Gone, Hook, HookId, Phase, Timer, ToolCall, Wants};
+use crate::decide::message::{Asked, Ending, Gone, Hook, HookId, Phase, Timer, ToolCall, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ModelId, ThreadId};
@@ -95,8 +93,8 @@ fn what_an_agent_sent_before_it_was_held_counts_for_others_until_it_is_answered(
     world.hook(3, "sub", Wants::Request);
     world.answers("root", 2_000); // $3.00, and $2.00 and $1.00 that may come.
     let reserved = |world: &World| {
-        let standing = world.standing(0, &AgentName::new("second"));
-        standing.unwrap().reserved
+        let first = world.governor.accounts.ids().next().unwrap();
+        world.standing(first, &AgentName::new("second")).reserved
     };
     assert_eq!(reserved(&world), cents(100), "one is under way, the other one will not get past the gate");
     // Its tool is done: it is about to come to the gate.
@@ -211,7 +209,7 @@ fn a_stop_waits_for_no_tool_where_a_person_or_its_deadline_says_so() {
             world.feed(Input::Braked { brake, by, reason: None });
         },
         |world| {
-            let (how, because) = (crate::decide::input::Interrupt::Stop, "interrupted".to_owned());
+            let (how, because) = (crate::decide::message::Interrupt::Stop, "interrupted".to_owned());
             world.feed(Input::Interrupted { how, because });
         },
     ];

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, morning, response, setup};
-use crate::decide::admission::Asked;
 use crate::decide::agent::AgentSetup;
-use crate::decide::input::Timer;
-use crate::decide::input::{Hook, HookId, Phase, Wants};
+use crate::decide::message::{Asked, Hook, HookId, Phase, Timer, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::{AgentName, ModelId, Quantity, Registration, ThreadId};
 

@@ -6,11 +6,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::world::{CODEX, Shelf, five_dollars, morning, policy, price, response, setup};
-use crate::decide::admission::{Admission, Asked};
-use crate::decide::effect::About;
+use crate::decide::admission::Admission;
 use crate::decide::governor::Setup;
-use crate::decide::input::{Hook, HookId, Moment, Phase, Timer, ToolCall, Wants};
 use crate::decide::join::{Joined, JoinedThread};
+use crate::decide::message::{About, Asked, Hook, HookId, Moment, Phase, Timer, ToolCall, Wants};
 use crate::decide::{Before, Effect, Governor, Input};
 use crate::model::{AgentName, ModelId, Response, RunId, ThreadId};
 

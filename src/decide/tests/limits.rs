@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::world::{CODEX, Plan, cents, five_dollars, setup};
-use crate::decide::input::Phase;
+use crate::decide::message::Phase;
 use crate::decide::{Effect, Input};
 use crate::model::AgentName;
 

@@ -2,7 +2,7 @@
 
 use super::world::{CODEX, Plan, World, cents, expects};
 use crate::decide::Input;
-use crate::decide::input::Phase;
+use crate::decide::message::Phase;
 use crate::model::{AgentName, Brake, LiveAgent, Standing, Unit};
 
 const REVIEW: &str = "review";

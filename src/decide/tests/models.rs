@@ -2,9 +2,8 @@
 //! What is a sub-agent's own ends that sub-agent's way, and a slip on Codex's own screen waits to be undone.
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
-use crate::decide::admission::Asked;
 use crate::decide::agent::AgentSetup;
-use crate::decide::input::{Hook, HookId, News, Wants};
+use crate::decide::message::{Asked, Hook, HookId, News, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::{AgentName, ModelId, ThreadId};
 
@@ -116,7 +115,7 @@ fn a_slip_on_codex_own_screen_is_refused_with_the_reason_and_undone_by_switching
     // As it would come in the middle of a turn.
     world.names(4, "root", "mid", Wants::Request);
     assert!(!world.is_let_through(4) && !world.finished());
-    world.gone(4, crate::decide::input::Gone::Withdrawn);
+    world.gone(4, crate::decide::message::Gone::Withdrawn);
     world.hook(5, "root", Wants::Turn);
     world.hook(6, "root", Wants::Request);
     assert!(world.is_let_through(5) && world.is_let_through(6) && !world.finished());
@@ -165,7 +164,7 @@ fn a_sub_agents_own_limit_ends_that_sub_agent_and_goes_on_when_it_is_lifted() {
     assert_eq!(world.told().matches("nothing more is asked of a model there").count(), 2, "said and kept, once each");
     let key = world.governor.accounts().find(|account| account.spent == cents(120)).unwrap().key.clone();
     world.feed(Input::Elsewhere(News { extensions: vec![(key, cents(200))], ..News::default() }));
-    world.phase(CODEX, "root", crate::decide::input::Phase::Tools);
+    world.phase(CODEX, "root", crate::decide::message::Phase::Tools);
     assert!(world.is_let_through(3), "{}", world.told());
     // The root's own limit is its agent's.
     world.answers("root", 1_950);

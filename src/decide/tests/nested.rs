@@ -2,8 +2,7 @@
 
 use super::world::{CODEX, Plan, World, five_dollars};
 use crate::decide::Input;
-use crate::decide::admission::Asked;
-use crate::decide::input::{Hook, HookId, Wants};
+use crate::decide::message::{Asked, Hook, HookId, Wants};
 use crate::model::{AgentName, ModelId, ThreadId};
 
 /// A hook of a Codex that has this thread alone, and runs in a tool of another.

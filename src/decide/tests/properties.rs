@@ -7,9 +7,8 @@ use proptest::prelude::*;
 
 use super::conserved::money_is_conserved;
 use super::world::{CODEX, Plan, World, expects, setup};
-use crate::decide::admission::Asked;
-use crate::decide::input::{Gone, Hook, HookId, Judged, News, Phase, Settled, Timer, ToolCall, Wants, Works};
 use crate::decide::lifecycle::State;
+use crate::decide::message::{Asked, Gone, Hook, HookId, Judged, News, Phase, Settled, Timer, ToolCall, Wants, Works};
 use crate::decide::{Books, Effect, Input};
 use crate::model::event::{Answer, Course, Decision, EventKind};
 use crate::model::{AgentName, ApprovalId, Brake, BudgetName, ProcessIdentity, Progress, Streak, ThreadId, Unit, Verb};
@@ -377,8 +376,8 @@ impl Seen {
     /// While a tool of an agent is asked about, none of its requests goes past the gate, and one whose requests might
     /// stands still.
     fn held_is_held(&mut self, world: &World, from: usize) {
-        let asks = world.governor.agents.iter().filter(|(_, agent)| agent.gate.is_asking());
-        let now: BTreeSet<AgentName> = asks.map(|(name, _)| name.clone()).collect();
+        let asks = world.governor.agents.values().filter(|agent| agent.gate.is_asking());
+        let now: BTreeSet<AgentName> = asks.map(|agent| agent.setup.name.clone()).collect();
         for effect in &world.effects[from..] {
             let Effect::Answer { hook, deny: None } = effect else { continue };
             let whose = self.requests.get(hook).filter(|whose| now.contains(*whose) && self.asking.contains(*whose));
@@ -403,19 +402,19 @@ fn standing_is_kept(world: &World, said: &str) {
             continue;
         }
         let name = &agent.setup.name;
-        for (index, account) in governor.accounts.iter().enumerate() {
+        for (id, account) in governor.accounts.with_ids() {
             let budget = &account.rule;
             // After the last call that may be made there is a last word: the next call is what passes the limit.
             if budget.unit() == Unit::ToolCalls
                 || budget.observe
                 || account.is_past(world.now.wall)
-                || !governor.accounts.concerns(&governor.spenders(), index, name)
+                || !governor.accounts.concerns(&governor.spenders(), id, agent.id)
                 || moves(budget)
-                || governor.adviser.as_ref().is_some_and(|adviser| adviser.asks_below_limit(name, index))
+                || governor.adviser.as_ref().is_some_and(|adviser| adviser.asks_below_limit(agent.id, id))
             {
                 continue;
             }
-            let standing = world.standing(index, name).unwrap();
+            let standing = world.standing(id, name);
             let due = judge(budget, &standing).filter(|fired| fired.verb.is_hard());
             assert_eq!(due, None, "{name} works, {standing:?}\n{said}");
             assert!(budget.grace > 0 || standing.spent < standing.limit, "{name} works, {standing:?}\n{said}");

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::headroom::{SECOND, two};
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
 use crate::decide::Input;
-use crate::decide::input::{Phase, Timer};
 use crate::decide::lifecycle::State;
+use crate::decide::message::{Phase, Timer};
 use crate::model::AgentName;
 
 const STOP: &str = r#"{ at = "100%", do = "stop" }"#;

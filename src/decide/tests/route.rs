@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::world::{CODEX, Plan, five_dollars, setup};
 use crate::decide::Input;
-use crate::decide::input::Phase;
+use crate::decide::message::Phase;
 use crate::model::AgentName;
 
 const ROUTE: &str = r#"{ at = "60%", do = "route" }, { at = "100%", do = "stop" }"#;

@@ -7,10 +7,9 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::world::{Plan, World, cents, five_dollars, lift, moment, response, setup};
-use crate::decide::agent::AgentSetup;
-use crate::decide::effect::Ending;
-use crate::decide::input::{Interrupt, Phase};
+use crate::decide::agent::{Agent, AgentSetup};
 use crate::decide::lifecycle::State;
+use crate::decide::message::{Ending, Interrupt, Phase};
 use crate::decide::schedule::{Entry, Move, Stage, next};
 use crate::decide::ways::StartedBy;
 use crate::decide::{Effect, Input};
@@ -41,11 +40,8 @@ fn interrupted(world: &mut World, how: Interrupt) {
 }
 
 fn endings(world: &World) -> String {
-    let of = |name: &AgentName| {
-        let agent = world.governor.agent(name).unwrap();
-        format!("{name}: {:?} after {}", agent.ending, agent.attempt)
-    };
-    world.governor.order.iter().map(of).collect::<Vec<_>>().join("; ")
+    let of = |agent: &Agent| format!("{}: {:?} after {}", agent.setup.name, agent.ending, agent.attempt);
+    world.governor.agents.as_named().map(of).collect::<Vec<_>>().join("; ")
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Pure. What a budget counts, and for whom.
 
 use super::world::{CODEX, Plan, cents, response};
-use crate::decide::input::Phase;
+use crate::decide::message::Phase;
 use crate::model::{Dimension, ThreadId};
 
 fn budget(keys: &str) -> String {

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::world::{CODEX, Plan, cents, response};
 use crate::decide::Input;
-use crate::decide::input::News;
+use crate::decide::message::News;
 use crate::model::{AgentName, Attribution, Response, ResponseKey, RunId};
 
 const TEAM: &str = "[[budget]]\nname = \"team\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"5 usd\"\n\

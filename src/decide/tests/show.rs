@@ -1,7 +1,6 @@
 //! Pure. Inputs and effects as lines of a transcript.
 
-use crate::decide::effect::Question;
-use crate::decide::input::{News, Phase, Settled, Timer, Works};
+use crate::decide::message::{News, Phase, Question, Settled, Timer, Works};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, Chosen, Course, Decision, EventKind};
 use crate::model::{AgentName, Quantity};

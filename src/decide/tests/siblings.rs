@@ -8,9 +8,8 @@ use proptest::prelude::*;
 use super::headroom::SECOND;
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
 use crate::decide::Input;
-use crate::decide::admission::Asked;
-use crate::decide::input::{Gone, Hook, HookId, Interrupt, Phase, Wants, Works};
 use crate::decide::lifecycle::State;
+use crate::decide::message::{Asked, Gone, Hook, HookId, Interrupt, Phase, Wants, Works};
 use crate::model::{AgentName, ModelId, ProcessIdentity, Standing, ThreadId};
 
 const STOP: &str = r#"{ at = "100%", do = "stop" }"#;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::steer::tool;
 use super::world::{CODEX, Plan, World};
 use crate::decide::Effect;
-use crate::decide::input::{HookId, Input, Judged, ToolCall, Wants};
+use crate::decide::message::{HookId, Input, Judged, ToolCall, Wants};
 use crate::model::AgentName;
 use crate::policy::rule::{GateVerb, Refusal};
 

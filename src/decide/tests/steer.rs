@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars};
-use crate::decide::input::{ToolCall, Wants};
+use crate::decide::message::{ToolCall, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::AgentName;
 use crate::model::event::EventKind;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 
 use super::world::{CODEX, Plan, World, five_dollars};
-use crate::decide::input::{Gone, HookId, Judged, ToolCall, Wants};
+use crate::decide::message::{Gone, HookId, Judged, ToolCall, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
 use crate::model::{AgentName, ApprovalId, Brake};

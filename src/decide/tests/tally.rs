@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::steer::tool;
 use super::world::{CODEX, Plan, World, response};
-use crate::decide::input::{Timer, Wants};
+use crate::decide::message::{Timer, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, EventKind, ToolVerdict};
 use crate::model::{AgentName, Response, Source};

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::steer::tool;
 use super::world::{CODEX, Plan, World, cents, five_dollars};
 use crate::decide::Effect;
-use crate::decide::input::{Timer, Wants};
+use crate::decide::message::{Timer, Wants};
 use crate::model::AgentName;
 use crate::model::event::Answer;
 

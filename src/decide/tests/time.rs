@@ -5,8 +5,8 @@ use insta::assert_snapshot;
 use std::time::Duration;
 
 use super::world::{CODEX, Plan, cents, five_dollars, setup};
-use crate::decide::input::{News, Timer, Wants};
 use crate::decide::lifecycle::State;
+use crate::decide::message::{News, Timer, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::AgentName;
 

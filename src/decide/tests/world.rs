@@ -11,10 +11,11 @@ use chrono::TimeDelta;
 
 use super::show::{show_effect, show_input};
 use crate::decide::account::{Leave, SpentQuery, Started, amount};
+use crate::decide::accounts::ids::AccountId;
 use crate::decide::agent::AgentSetup;
 use crate::decide::governor::Setup;
-use crate::decide::input::{News, Phase, Timer};
 use crate::decide::lift::Lift;
+use crate::decide::message::{News, Phase, Timer};
 use crate::decide::reach::Nobody;
 use crate::decide::{Before, Books, Effect, Governor, Input, Moment};
 use crate::model::event::{Answer, EventKind, ToolVerdict};
@@ -495,9 +496,10 @@ impl World {
         self.shelf.borrow().claims.values().sum()
     }
 
-    pub(super) fn standing(&self, account: usize, name: &AgentName) -> Option<Standing> {
+    pub(super) fn standing(&self, account: AccountId, name: &AgentName) -> Standing {
         let (fixed, shelf) = (&self.governor.fixed, self.shelf.borrow());
-        self.governor.accounts.standing(&fixed.at(self.now, &*shelf), &self.governor.spenders(), account, name)
+        let who = self.governor.agents.id(name).unwrap();
+        self.governor.accounts.standing(&fixed.at(self.now, &*shelf), &self.governor.spenders(), account, who)
     }
 
     pub(super) fn spent(&self, budget: &str) -> i64 {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::decide::agent::Agent;
-use crate::decide::input::{Moment, Phase};
 use crate::decide::lifecycle::State;
+use crate::decide::message::{Moment, Phase};
 use crate::decide::thread::{RECENT, Thread};
 use crate::model::{AlertName, PlanWindow, Quantity, Response, Timestamp, Unit};
 use crate::policy::duration;

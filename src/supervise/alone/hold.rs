@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::clock;
-use crate::decide::input::{Gone, Input};
+use crate::decide::message::{Gone, Input};
 use crate::error::Error;
 use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, Heard, Socket};

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::codex::HookEvent;
-use crate::decide::input::{Hook, Input, Moment, Phase, Timer, Wants};
 use crate::decide::join::{Joined, JoinedThread};
 use crate::decide::lifecycle::{After, Intent, State};
+use crate::decide::message::{Hook, Input, Moment, Phase, Timer, Wants};
 use crate::decide::{Effect, Governor};
 use crate::ledger::{LedgerError, RunState, Turn};
 use crate::model::event::{EventKind, Lifts};

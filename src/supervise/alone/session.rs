@@ -9,7 +9,7 @@ use crate::clock;
 use crate::clocks::RECORD_WITHIN;
 use crate::codex::{self, HookEvent};
 use crate::decide::bar::BarTold;
-use crate::decide::input::{Input, Phase};
+use crate::decide::message::{Input, Phase};
 use crate::error::Error;
 use crate::import::{self, Named, Session, Told};
 use crate::ledger::{Ended, Holder, Ledger, LedgerError, RunState, Turn};

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decide::admission::{Admission, Asked};
+use crate::decide::admission::Admission;
 use crate::decide::bar::BarTold;
-use crate::decide::input::Phase;
+use crate::decide::message::{Asked, Phase};
 use crate::model::event::Lifts;
 use crate::model::{Billing, BudgetName, ProcessIdentity, Response, ResponseKey, ServiceTier, Timestamp};
 use crate::tail::Fingerprint;

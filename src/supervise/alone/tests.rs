@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::session::{Place, Reading, read};
 use super::*;
-use crate::decide::input::{Gone, Input};
+use crate::decide::message::{Gone, Input};
 use crate::ledger::{Ended, RunState, Verified};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{Event, Timestamp};

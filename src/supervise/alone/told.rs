@@ -2,7 +2,7 @@
 
 use crate::clock;
 use crate::codex::{Defaults, HookEvent};
-use crate::decide::input::Input;
+use crate::decide::message::Input;
 use crate::ledger::{LedgerError, Turn};
 use crate::model::event::EventKind;
 use crate::model::{Basis, Billing, Event, Response, ResponseKey, Source, ThreadId, Tokens};

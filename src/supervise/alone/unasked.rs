@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use crate::codex::HookEvent;
-use crate::decide::input::Input;
+use crate::decide::message::Input;
 use crate::model::ThreadId;
 use crate::rollout::{self, RanTool};
 use crate::tail::Held;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::decide::input::Phase;
+use crate::decide::message::Phase;
 use crate::error::Error;
 use crate::import::{self, Named, Session};
 use crate::ledger::Ledger;

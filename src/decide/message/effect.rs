@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::model::event::EventKind;
-use crate::model::{
-    AgentName, Answer, ApprovalId, BudgetKey, ModelId, Money, Quantity, RunId, Subject, ThreadId, Threshold, Verb,
-};
-use crate::policy::rule::{Refusal, Rung};
+use crate::model::{AgentName, Answer, ApprovalId, BudgetKey, Money, ThreadId};
+use crate::policy::rule::Rung;
 
-use super::consult::{Consult, ConsultId};
-use super::input::{HookId, Timer};
+use super::consult::Consult;
+use super::ids::{ConsultId, HookId};
+use super::input::Timer;
+use super::question::Question;
 
 /// Something to be done, in the order given.
 #[must_use = "an effect that is dropped is a decision that nobody carries out"]
@@ -111,99 +111,25 @@ pub enum Effect {
 
 /// What is to be done, in order, as it is gathered while one input is handled.
 #[derive(Debug, Default)]
-pub(super) struct Effects(Vec<Effect>);
+pub(in crate::decide) struct Effects(Vec<Effect>);
 
 impl Effects {
-    pub(super) fn push(&mut self, effect: Effect) {
+    pub(in crate::decide) fn push(&mut self, effect: Effect) {
         self.0.push(effect);
     }
 
-    pub(super) fn record(&mut self, agent: Option<&AgentName>, kind: EventKind) {
+    pub(in crate::decide) fn record(&mut self, agent: Option<&AgentName>, kind: EventKind) {
         self.push(Effect::Record { agent: agent.cloned(), kind });
     }
 
     /// Records something that a reader of the run must know of.
-    pub(super) fn mark(&mut self, agent: Option<&AgentName>, what: String) {
+    pub(in crate::decide) fn mark(&mut self, agent: Option<&AgentName>, what: String) {
         self.record(agent, EventKind::Marked { what });
     }
 
     /// All of it, to be done now.
-    pub(super) fn take(&mut self) -> Vec<Effect> {
+    pub(in crate::decide) fn take(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.0)
-    }
-}
-
-/// A question to a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// Who asks.
-    pub run: RunId,
-    /// Who is held.
-    pub agent: AgentName,
-    /// The budget that asks.
-    pub key: BudgetKey,
-    /// What is asked.
-    pub text: String,
-    /// What the agent's responses cost so far, as far as they have a price.
-    pub cost: Money,
-    /// What a plain yes extends by.
-    pub extend: Quantity,
-    /// What `route` would go on with; `None` where it can't.
-    pub route_to: Option<ModelId>,
-    /// How long an answer is waited for.
-    pub wait: Duration,
-    /// What happens then.
-    pub otherwise: Verb,
-    /// What it is about.
-    pub about: About,
-}
-
-/// What a question is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum About {
-    /// A limit, which an answer may lift.
-    Limit,
-    /// A step before the limit: a plain yes goes on to the next one.
-    Step {
-        /// Which.
-        at: Threshold,
-        /// Where it stands, in the smallest part of the budget's unit.
-        past: i64,
-    },
-    /// A tool that is about to run; this happens to it if nobody answers.
-    Call(Refusal),
-    /// A request that is about to be sent; this happens to it if nobody answers.
-    Request(Refusal),
-    /// An alert: there is no limit that an answer could lift.
-    Alert,
-}
-
-impl About {
-    /// A budget asks, whose limit an answer may lift.
-    pub fn is_of_limit(self) -> bool {
-        match self {
-            Self::Limit | Self::Step { .. } => true,
-            Self::Call(_) | Self::Request(_) | Self::Alert => false,
-        }
-    }
-
-    /// A gate asks, and this happens if nobody answers.
-    pub fn at_gate(self) -> Option<Refusal> {
-        match self {
-            Self::Call(otherwise) | Self::Request(otherwise) => Some(otherwise),
-            Self::Limit | Self::Step { .. } | Self::Alert => None,
-        }
-    }
-}
-
-impl From<About> for Subject {
-    fn from(about: About) -> Self {
-        match about {
-            About::Limit => Self::Limit,
-            About::Step { .. } => Self::Step,
-            About::Call(_) | About::Request(_) => Self::Call,
-            About::Alert => Self::Alert,
-        }
     }
 }
 

@@ -1,0 +1,85 @@
+//! Pure. The agents of a run: all that there are, by their ids.
+
+pub(super) mod ids;
+
+use std::collections::BTreeMap;
+use std::ops::{Index, IndexMut};
+
+use crate::model::AgentName;
+
+use super::agent::{Agent, AgentSetup};
+use ids::AgentId;
+
+/// The agents of a run.
+pub(super) struct Agents {
+    /// By name.
+    list: Vec<Agent>,
+    /// As they were named.
+    order: Vec<AgentId>,
+}
+
+impl Agents {
+    /// All who are set up so, each made by `make`.
+    pub(super) fn new(setups: Vec<AgentSetup>, mut make: impl FnMut(AgentId, AgentSetup) -> Agent) -> Self {
+        let named: Vec<AgentName> = setups.iter().map(|setup| setup.name.clone()).collect();
+        let by_name: BTreeMap<AgentName, AgentSetup> =
+            setups.into_iter().map(|setup| (setup.name.clone(), setup)).collect();
+        let list = by_name.into_values().enumerate().map(|(place, setup)| make(AgentId(place), setup)).collect();
+        let mut agents = Self { list, order: Vec::new() };
+        agents.order = named.iter().filter_map(|name| agents.id(name)).collect();
+        agents
+    }
+
+    /// The agent of this name; `None`: it is none of this run's.
+    pub(super) fn id(&self, name: &AgentName) -> Option<AgentId> {
+        self.list.binary_search_by(|agent| agent.setup.name.cmp(name)).ok().map(AgentId)
+    }
+
+    pub(super) fn name(&self, id: AgentId) -> &AgentName {
+        &self[id].setup.name
+    }
+
+    /// All of them, by name.
+    pub(super) fn ids(&self) -> impl Iterator<Item = AgentId> + use<> {
+        (0..self.list.len()).map(AgentId)
+    }
+
+    /// All of them, as they were named.
+    pub(super) fn as_named(&self) -> impl Iterator<Item = &Agent> {
+        self.order.iter().map(|id| &self[*id])
+    }
+
+    pub(super) fn values(&self) -> std::slice::Iter<'_, Agent> {
+        self.list.iter()
+    }
+
+    pub(super) fn values_mut(&mut self) -> std::slice::IterMut<'_, Agent> {
+        self.list.iter_mut()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+}
+
+impl Index<AgentId> for Agents {
+    type Output = Agent;
+
+    fn index(&self, AgentId(place): AgentId) -> &Agent {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "INVARIANT: an id is made of an agent that is there, and none goes away"
+        )]
+        &self.list[place]
+    }
+}
+
+impl IndexMut<AgentId> for Agents {
+    fn index_mut(&mut self, AgentId(place): AgentId) -> &mut Agent {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "INVARIANT: an id is made of an agent that is there, and none goes away"
+        )]
+        &mut self.list[place]
+    }
+}

@@ -1,0 +1,9 @@
+//! Pure. What messages are told apart by, within a run.
+
+/// A call of a hook, numbered within a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HookId(pub u64);
+
+/// One question to a governor model, numbered within a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConsultId(pub u64);
