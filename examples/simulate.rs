@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use govern::decide::account::{Leave, SpentQuery, Started};
-use govern::decide::agent::AgentSetup;
-use govern::decide::lifecycle::State;
+use govern::decide::agents::AgentSetup;
+use govern::decide::agents::lifecycle::State;
 use govern::decide::message::Ending;
 use govern::decide::message::Phase;
 use govern::decide::reach::Nobody;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock;
 use crate::clocks::Clocks;
 use crate::codex::{Invocation, Kind, redact};
-use crate::decide::agent::AgentSetup;
+use crate::decide::agents::AgentSetup;
 use crate::decide::lift::Lift;
 use crate::decide::reach::Surroundings;
 use crate::error::{Error, Result};

@@ -9,14 +9,14 @@ use crate::model::{Brake, Braked, BudgetKey, BudgetName, PlanWindow, Progress, Q
 use crate::policy::rule::{Act, Alert, Step, Trigger};
 
 use super::accounts::account::Account;
-use super::agent::{Agent, Hold};
 use super::agents::ids::AgentId;
+use super::agents::lifecycle::State;
+use super::agents::{Agent, Hold};
 use super::alerts::{AlertId, Alerts};
 use super::context::Context;
 use super::due::{Due, Source};
 use super::effective::Routable;
 use super::governor::Governor;
-use super::lifecycle::State;
 use super::message::{About, Effect, Moment, Question, Timer};
 use super::watch::{ahead, over, reached};
 

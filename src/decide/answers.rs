@@ -7,12 +7,12 @@ use crate::model::{ApprovalId, BudgetKey, Quantity, Threshold, Verb};
 use crate::policy::rule::Window;
 use crate::policy::verdict::{Standing, is_at_limit, judge};
 
-use super::agent::Hold;
+use super::agents::Hold;
 use super::agents::ids::AgentId;
+use super::agents::lifecycle::{Happening, Intent, State};
 use super::context::Context;
 use super::due::{Due, Source};
 use super::governor::Governor;
-use super::lifecycle::{Happening, Intent, State};
 use super::message::{About, Effect, Question, Timer};
 
 /// How often it is looked whether enough spend has left a rolling window, at the most and at the least.

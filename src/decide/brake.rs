@@ -4,32 +4,12 @@ use crate::clocks::GATE_WITHIN;
 use crate::model::event::EventKind;
 use crate::model::{AgentName, ApprovalId, Brake, Braked};
 
-use super::agent::Agent;
+use super::agents::Agent;
 use super::agents::ids::AgentId;
+use super::agents::lifecycle::{Happening, Intent, State};
 use super::context::Context;
 use super::governor::Governor;
-use super::lifecycle::{After, Happening, Intent, State};
 use super::message::{Effect, Timer};
-
-impl Agent {
-    /// It is over, or its end is decided: this brake changes nothing any more. A stop that waits for a safe point can
-    /// still become a kill, and one that waits for a tool a stop that does not.
-    pub fn is_past(&self, brake: Brake) -> bool {
-        let ends = matches!(self.state, State::Gone | State::Ending(After::Stopped | After::Killed));
-        let intent = if brake == Brake::Kill { Intent::Kill } else { Intent::Stop };
-        let waits_for_tools = brake == Brake::Stop && self.gate.is_draining() && self.spares_tools;
-        ends || (self.treatment() >= Some(intent) && !waits_for_tools)
-    }
-
-    /// It is to stand still because somebody paused it, and does not yet.
-    pub fn is_being_paused(&self) -> bool {
-        self.pause.is_some()
-            && matches!(
-                self.state,
-                State::Starting(_) | State::Freezing(Intent::Pause) | State::Ending(After::Restart | After::Retry)
-            )
-    }
-}
 
 impl Governor {
     /// A question that keeps the agent, or a tool of its, from going on.

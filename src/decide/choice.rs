@@ -23,7 +23,7 @@ use crate::model::event::{Chosen, Course};
 use crate::model::{ModelId, Priority, Progress, Streak, Unit, Verb};
 use crate::policy::rule::May;
 
-use super::trend::Growth;
+use super::agents::trend::Growth;
 
 /// So long ago is lately.
 pub const LATELY: Duration = Duration::from_secs(5 * 60);

@@ -13,14 +13,14 @@ use crate::policy::alert::{Act, Alert, Trigger};
 use crate::policy::gate::{Likely, Request, judge_request};
 use crate::policy::rule::{GateVerb, Policy, Refusal, Step, Threshold};
 
-use super::agent::Agent;
+use super::agents::Agent;
 use super::agents::ids::AgentId;
+use super::agents::thread::{Thread, p80};
 use super::calls::said_in;
 use super::context::Context;
 use super::due::Due;
 use super::governor::Governor;
 use super::message::{About, HookId, Judged, Question, ToolCall};
-use super::thread::{Thread, p80};
 
 impl Governor {
     /// The same governor, which holds by signals what its gates on requests are met by, where an agent's Codex does not

@@ -5,7 +5,7 @@ use crate::policy::rule::Step;
 use crate::policy::verdict::{Fired, Standing, is_at_limit};
 
 use super::accounts::ids::AccountId;
-use super::agent::Agent;
+use super::agents::Agent;
 use super::agents::ids::AgentId;
 use super::governor::Governor;
 use super::ladder;

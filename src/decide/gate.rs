@@ -1,6 +1,5 @@
 //! Pure. How an agent stands at the gate: what its Codex waits for before it asks a model or runs a tool.
 
-mod agent;
 mod drain;
 mod passage;
 mod told;
@@ -10,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::ThreadId;
 use crate::model::event::GateReach;
 
+use super::agents::lifecycle::{Intent, State};
+use super::agents::thread::Thread;
 use super::bar::Bar;
 use super::calls::{Allowed, CallAsk};
-use super::lifecycle::{Intent, State};
 use super::message::{Asked, HookId, ToolCall, Wants};
 use super::still::Stillness;
-use super::thread::Thread;
 
 /// An agent's Codex at the gate.
 #[derive(Clone, Debug, Default)]
@@ -79,6 +78,11 @@ impl Gate {
     /// This request waits for answers to the agent's other threads.
     pub fn waits_beside(&self, hook: HookId) -> bool {
         self.beside.contains(&hook)
+    }
+
+    /// A thread of this family asked here before it asked a model.
+    pub(super) fn has_seen(&self, root: &ThreadId) -> bool {
+        self.roots.contains(root)
     }
 
     /// Some request waits.

@@ -12,12 +12,12 @@ use super::accounts::Spenders;
 use super::accounts::account::{Account, Books};
 use super::admission::Admission;
 use super::agents::ids::AgentId;
+use super::agents::lifecycle::State;
 use super::alerts::Alerts;
 use super::bar::{Bar, BarTold};
 use super::context::Context;
 use super::due::Source;
 use super::governor::Governor;
-use super::lifecycle::State;
 use super::message::{Effect, Moment, Phase};
 use super::pace::Throttle;
 

@@ -3,7 +3,7 @@
 use crate::model::{ModelId, Response};
 use crate::policy::rule::Rung;
 
-use super::agent::Agent;
+use super::agents::Agent;
 use super::context::Fixed;
 
 /// The next model down the ladder that an agent may go on with. One without a price is none where it would be `paid` for

@@ -3,10 +3,10 @@
 use crate::model::{AgentName, Live, LiveAgent, LiveLimit, LivePool, ModelId, Money, Standing, Timestamp, Unit};
 
 use super::accounts::account::Account;
-use super::agent::Agent;
+use super::agents::Agent;
 use super::agents::ids::AgentId;
+use super::agents::lifecycle::{After, Intent, State};
 use super::governor::Governor;
-use super::lifecycle::{After, Intent, State};
 use super::message::{Ending, Moment};
 
 /// How fast the agent may be said to go: one that stands still adds nothing.

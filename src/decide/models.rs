@@ -3,7 +3,7 @@
 
 use crate::model::{Cost, ModelId, Response};
 
-use super::agent::Agent;
+use super::agents::Agent;
 use super::agents::ids::AgentId;
 use super::context::Context;
 use super::governor::Governor;

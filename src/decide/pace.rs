@@ -1,6 +1,6 @@
 //! Pure. Throttling: requests wait at the gate until the rate allows the next one.
 
-mod throttling;
+pub(super) mod throttling;
 
 use std::collections::VecDeque;
 use std::time::Duration;

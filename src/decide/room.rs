@@ -24,7 +24,7 @@ const LOOKS: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Room {
     /// Who came before has the smaller number.
-    ticket: u64,
+    pub(super) ticket: u64,
     /// Since when, by uptime.
     since: Duration,
     /// For what, for a person.

@@ -6,7 +6,7 @@ use crate::policy::rule::GateVerb;
 use crate::policy::spawn::{SpawnLimit, SpawnUnit};
 
 use super::accounts::account::Started;
-use super::agent::Agent;
+use super::agents::Agent;
 use super::agents::ids::AgentId;
 use super::context::Context;
 use super::governor::Governor;

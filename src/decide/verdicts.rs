@@ -11,13 +11,13 @@ use crate::policy::verdict::{Fired, Standing, Why, grace, is_strict, judge};
 use super::accounts::Spenders;
 use super::accounts::account::Account;
 use super::accounts::ids::AccountId;
-use super::agent::Agent;
+use super::agents::Agent;
 use super::agents::ids::AgentId;
+use super::agents::lifecycle::{After, Happening, Intent, State};
 use super::context::Context;
 use super::due::{Due, Source};
 use super::effective::Effective;
 use super::governor::Governor;
-use super::lifecycle::{After, Happening, Intent, State};
 use super::message::Effect;
 use super::weigh::Weighed;
 

@@ -7,14 +7,15 @@ use crate::policy::verdict::{Fired, Standing, is_strict};
 
 use super::accounts::account::{Account, round_up};
 use super::accounts::ids::AccountId;
-use super::agent::Agent;
+use super::agents::Agent;
 use super::agents::ids::AgentId;
+use super::agents::lifecycle::{Intent, State};
 use super::choice::{Cheaper, Facts, Stock, choose};
 use super::context::Context;
 use super::due::{Due, Source};
 use super::governor::Governor;
-use super::lifecycle::{Intent, State};
 use super::message::Effect;
+use super::pace::throttling;
 
 /// What a `decide` step comes to.
 pub(super) enum Weighed {
@@ -171,7 +172,7 @@ impl Governor {
         *chosen = (step.max(chosen.0), verb.max(chosen.1));
         // To go on as it is keeps its pace, too.
         if verb == Verb::Warn {
-            agent.keep_throttle(due.source);
+            throttling::keep(&mut agent.throttles, due.source);
         }
     }
 

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock;
 use crate::codex::{self, Failing, HookEvent, HookTarget, Invocation, NoHooks};
-use crate::decide::agent::Agent;
+use crate::decide::agents::Agent;
 use crate::decide::message::{Asked, Gone, Hook, HookId, Input, Judged, ToolCall, Wants, Works};
 use crate::decide::models::not_allowed;
 use crate::decide::{Effect, Governor};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::codex;
 use crate::decide::Effect;
-use crate::decide::agent::Agent;
-use crate::decide::lifecycle::State;
+use crate::decide::agents::Agent;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::Input;
 use crate::decide::permission;
 use crate::error::Error;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::codex::{Invocation, Ungovernable};
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::Input;
 use crate::model::ProcessIdentity;
 use crate::process::{self, Role};

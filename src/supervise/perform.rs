@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use crate::clock;
 use crate::clocks::{KILL_GRACE, STOP_GRACE};
 use crate::decide::Effect;
-use crate::decide::lifecycle::{After, State};
+use crate::decide::agents::lifecycle::{After, State};
 use crate::decide::message::{Ending, Question};
 use crate::decide::permission;
 use crate::decide::ways::StartedBy;

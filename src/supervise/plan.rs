@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::codex::{self, Invocation};
 use crate::decide::Before;
-use crate::decide::agent::AgentSetup;
+use crate::decide::agents::AgentSetup;
 use crate::decide::lift::Lift;
 use crate::decide::reach::Nobody;
 use crate::error::Error;

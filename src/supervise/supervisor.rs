@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::clock;
 use crate::clocks::Clocks;
 use crate::codex::{Invocation, Ungovernable};
-use crate::decide::agent::AgentSetup;
+use crate::decide::agents::AgentSetup;
 use crate::decide::message::{HookId, Input, Interrupt};
 use crate::decide::{Effect, Governor, Moment, Setup};
 use crate::error::Error;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::clock;
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::{About, Input, News, Question, Settled};
 use crate::decide::{Effect, Governor, Moment};
 use crate::error::Error;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::codex::{Invocation, Kind, Ungovernable};
 use crate::decide::Effect;
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::{Input, Timer, Works};
 use crate::error::Error;
 use crate::exit::Exit;

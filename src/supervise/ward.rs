@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::codex::{self, Invocation};
-use crate::decide::agent::{Agent, AgentSetup};
+use crate::decide::agents::{Agent, AgentSetup};
 use crate::decide::message::Ending;
 use crate::exit::Exit;
 use crate::model::event::{AgentResult, EventKind};

@@ -1,6 +1,6 @@
 //! Pure. What of each account is spoken for: claimed by other runs, promised to peers, and about to be spent.
 
-use crate::decide::agent::Agent;
+use crate::decide::agents::Agent;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
 use crate::decide::ladder;

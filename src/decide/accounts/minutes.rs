@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::decide::agents::ids::AgentId;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::context::Context;
-use crate::decide::lifecycle::State;
 use crate::decide::message::{Effect, Effects, Moment, Timer};
 use crate::model::{Dimension, Unit};
 

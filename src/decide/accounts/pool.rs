@@ -13,7 +13,7 @@ use crate::model::{AgentName, BudgetKey, BudgetName, Response, Unit};
 use super::account::{Account, amount};
 use super::ids::AccountId;
 use super::{Accounts, Spenders};
-use crate::decide::agent::Agent;
+use crate::decide::agents::Agent;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
 use crate::decide::message::Effects;

@@ -15,8 +15,8 @@ use crate::policy::rule::Rung;
 
 use super::Spenders;
 use super::account::{Account, amount};
-use crate::decide::agent::Agent;
-use crate::decide::thread::{Thread, p80};
+use crate::decide::agents::Agent;
+use crate::decide::agents::thread::{Thread, p80};
 
 impl Spenders<'_> {
     /// What an agent's live threads are likely to add to an account, with this model or as they are: those between

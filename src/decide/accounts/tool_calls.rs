@@ -8,7 +8,7 @@ use super::account::Account;
 use super::claims::is_shared;
 use super::ids::AccountId;
 use super::{Accounts, Spenders};
-use crate::decide::agent::Agent;
+use crate::decide::agents::Agent;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
 

@@ -1,14 +1,23 @@
 //! Pure. The agents of a run: all that there are, by their ids.
 
+mod agent;
+mod at_gate;
+mod clock;
 pub(super) mod ids;
+pub mod lifecycle;
+mod requests;
+pub mod schedule;
+pub(super) mod thread;
+pub(super) mod trend;
 
 use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 
 use crate::model::AgentName;
 
-use super::agent::{Agent, AgentSetup};
 use ids::AgentId;
+
+pub use agent::{Agent, AgentSetup, Hold, with_model};
 
 /// The agents of a run.
 pub(super) struct Agents {

@@ -7,26 +7,18 @@ use crate::model::{AgentName, Dimension, ThreadId, Verb};
 
 use super::{Bar, BarTold, Spent};
 use crate::decide::accounts::ids::AccountId;
-use crate::decide::agent::Agent;
+use crate::decide::agents::Agent;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
 use crate::decide::due::{Due, Source};
 use crate::decide::gate::Gate;
 use crate::decide::governor::Governor;
 use crate::decide::message::{Effect, HookId, Phase, Wants};
-use crate::decide::thread::Thread;
 
 impl Gate {
     /// Nothing is asked on this thread.
     pub(in crate::decide) fn is_barred(&self, thread: &ThreadId, wants: &Wants) -> bool {
         (wants.spends() || *wants == Wants::Turn) && self.barred.contains_key(thread)
-    }
-}
-
-impl Agent {
-    /// What this thread's limit ends is that thread: a sub-agent whose requests wait here.
-    fn ends_alone(&self, id: &ThreadId, thread: &Thread) -> bool {
-        thread.is_sub_agent(id) && thread.gated && self.gate.holds_requests()
     }
 }
 

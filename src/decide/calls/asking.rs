@@ -8,12 +8,12 @@ use crate::policy::rule::{GateVerb, Refusal};
 
 use super::{Allowed, CallAsk, said_in};
 use crate::decide::accounts::Spenders;
-use crate::decide::agent::Agent;
+use crate::decide::agents::Agent;
 use crate::decide::agents::ids::AgentId;
+use crate::decide::agents::lifecycle::Intent;
 use crate::decide::context::Context;
 use crate::decide::gate::Gate;
 use crate::decide::governor::Governor;
-use crate::decide::lifecycle::Intent;
 use crate::decide::message::{About, Effect, HookId, Judged, Question, ToolCall, Wants};
 use crate::decide::reach::Nobody;
 

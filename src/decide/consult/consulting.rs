@@ -6,10 +6,10 @@ use crate::decide::accounts::account::amount;
 use crate::decide::accounts::ids::AccountId;
 use crate::decide::advice;
 use crate::decide::agents::ids::AgentId;
+use crate::decide::agents::lifecycle::{Happening, Intent, State};
 use crate::decide::choice::Facts;
 use crate::decide::context::Context;
 use crate::decide::governor::Governor;
-use crate::decide::lifecycle::{Happening, Intent, State};
 use crate::decide::message::{Consult, ConsultId, Effect, NoAdvice, Prompt, Timer};
 use crate::model::event::{Advice, Chosen, EventKind, GOVERNOR};
 use crate::model::{

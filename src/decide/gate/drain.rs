@@ -1,72 +1,11 @@
 //! Pure. A stop at the gate: what is under way and paid for may come to its end, and nothing new begins.
 
-use std::collections::BTreeSet;
-
 use crate::clocks::DRAIN_WITHIN;
-use crate::decide::agent::Agent;
+use crate::decide::agents::Agent;
 use crate::decide::agents::ids::AgentId;
+use crate::decide::agents::lifecycle::{Intent, State};
 use crate::decide::governor::Governor;
-use crate::decide::lifecycle::{Intent, State};
-use crate::decide::message::{Effect, Phase, Timer};
-use crate::decide::thread::Thread;
-use crate::model::ThreadId;
-
-impl Agent {
-    /// Something may be under way that a stop lets come to its end: an answer, or a tool that was paid for.
-    pub(in crate::decide) fn may_have_to_drain(&self) -> bool {
-        let held = self.held_up();
-        let runs_tools = |(id, thread): (&ThreadId, &Thread)| thread.phase == Phase::Tools && !held.contains(id);
-        self.in_flight() > 0 || (self.spares_tools && self.threads.iter().any(runs_tools))
-    }
-
-    /// A thread's Codex runs inside the tool that another one was let run last: so it is when it comes first.
-    pub(super) fn came_from_inside(&mut self, thread: &ThreadId, outer: Option<ThreadId>) {
-        let Some(outer) = outer else { return };
-        let comes_first =
-            self.threads.get_mut(thread).is_some_and(|known| !std::mem::replace(&mut known.is_placed, true));
-        if let Some(outer) = self.threads.get_mut(&outer).filter(|_| comes_first) {
-            outer.nested.insert(thread.clone());
-        }
-    }
-
-    /// The threads that go no further than the gate: what they ask next waits there, or what the Codex asks that runs in
-    /// their tool, so that the tool cannot end by itself.
-    fn held_up(&self) -> BTreeSet<&ThreadId> {
-        let mut held: BTreeSet<&ThreadId> =
-            self.threads.keys().filter(|thread| self.gate.keeps_from_asking(thread)).collect();
-        loop {
-            let waits = |thread: &Thread| {
-                thread.phase == Phase::Tools && thread.nested.iter().any(|nested| held.contains(nested))
-            };
-            let above: Vec<&ThreadId> = self
-                .threads
-                .iter()
-                .filter(|(id, thread)| !held.contains(id) && waits(thread))
-                .map(|(id, _)| id)
-                .collect();
-            if above.is_empty() {
-                return held;
-            }
-            held.extend(above);
-        }
-    }
-
-    /// It is, once what may go on was let go.
-    fn has_to_drain(&self) -> bool {
-        let held = self.held_up();
-        let runs_tools = |thread: &ThreadId| !held.contains(thread) && self.runs_tools(thread);
-        self.in_flight() > 0 || (self.spares_tools && self.threads.keys().any(runs_tools))
-    }
-
-    /// A tool of this thread is under way: not one that waits at the gate and is not let go, nor one that only waits for
-    /// sub-agents which go no further.
-    fn runs_tools(&self, thread: &ThreadId) -> bool {
-        let Some(known) = self.threads.get(thread).filter(|known| known.phase == Phase::Tools) else { return false };
-        let waits_for_others =
-            known.delegates && self.threads.keys().any(|other| other != thread && self.gate.has(other));
-        !self.gate.keeps(thread) && !waits_for_others
-    }
-}
+use crate::decide::message::{Effect, Timer};
 
 impl Governor {
     /// A stop waits at the gate, if something is under way.

@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::drain::is_about_sub_agents;
 use crate::clocks::RECORD_WITHIN;
 use crate::decide::accounts::Spenders;
-use crate::decide::agent::{Agent, Hold};
 use crate::decide::agents::ids::AgentId;
+use crate::decide::agents::lifecycle::{Happening, Intent, State};
+use crate::decide::agents::{Agent, Hold};
 use crate::decide::context::Context;
 use crate::decide::governor::Governor;
-use crate::decide::lifecycle::{Happening, Intent, State};
 use crate::decide::message::{Asks, Effect, Gone, Hook, HookId, Phase, Timer, Wants};
-use crate::decide::treatment::hold_word;
+use crate::decide::transition::hold_word;
 use crate::model::event::{EventKind, GateReach, ToolVerdict};
 use crate::model::{Response, ThreadId};
 

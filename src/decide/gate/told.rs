@@ -1,11 +1,11 @@
 //! Pure. What hooks tell of requests after they were let through, and what it means where nothing is told.
 
 use crate::decide::agents::ids::AgentId;
+use crate::decide::agents::lifecycle::State;
+use crate::decide::agents::thread::Thread;
 use crate::decide::context::Context;
 use crate::decide::governor::Governor;
-use crate::decide::lifecycle::State;
 use crate::decide::message::{HookId, Phase, Wants};
-use crate::decide::thread::Thread;
 use crate::model::{Dimension, Response, Source, ThreadId};
 use crate::policy::gate;
 

@@ -1,11 +1,11 @@
 //! Pure. Codexes come and are seen, or are not, and what follows from that.
 
 use super::Observed;
-use crate::decide::agent::Agent;
+use crate::decide::agents::Agent;
 use crate::decide::agents::ids::AgentId;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::context::Context;
 use crate::decide::governor::Governor;
-use crate::decide::lifecycle::State;
 use crate::decide::message::{Effect, Timer, Works};
 use crate::model::event::{GateReach, UNOBSERVED};
 use crate::model::{AgentName, ProcessIdentity, ThreadId};

@@ -1,5 +1,6 @@
 //! Pure. Throttling: requests wait at the gate until the rate allows the next one.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::ThreadId;
@@ -8,20 +9,17 @@ use crate::model::event::EventKind;
 use super::Throttle;
 use crate::decide::accounts::account::amount;
 use crate::decide::accounts::likely;
-use crate::decide::agent::Agent;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
 use crate::decide::due::{Due, Source};
 use crate::decide::governor::Governor;
 use crate::decide::message::{Effect, Timer};
 
-impl Agent {
-    /// A later step of the same rule leaves the agent as it is.
-    pub(in crate::decide) fn keep_throttle(&mut self, source: Source) {
-        let earlier = self.throttles.keys().copied().find(|earlier| earlier.is_of_one_rule(source));
-        if let Some(throttle) = earlier.and_then(|earlier| self.throttles.remove(&earlier)) {
-            self.throttles.insert(source, throttle);
-        }
+/// A later step of the same rule leaves an agent's throttle as it is.
+pub(in crate::decide) fn keep(throttles: &mut BTreeMap<Source, Throttle>, source: Source) {
+    let earlier = throttles.keys().copied().find(|earlier| earlier.is_of_one_rule(source));
+    if let Some(throttle) = earlier.and_then(|earlier| throttles.remove(&earlier)) {
+        throttles.insert(source, throttle);
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::decide::agent::AgentSetup;
-use crate::decide::lifecycle::State;
+use crate::decide::agents::AgentSetup;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::{Ending, Phase, Timer};
 use crate::decide::{Before, Effect, Governor, Input, Moment, Setup};
 use crate::model::event::{Answer, EventKind};

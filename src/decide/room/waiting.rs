@@ -5,32 +5,13 @@ use crate::policy::verdict::{Fired, Standing, Why, grace, judge};
 
 use super::{ASKS_AFTER, ENDS_AFTER, LOOKS, Room};
 use crate::decide::accounts::ids::AccountId;
-use crate::decide::agent::Agent;
+use crate::decide::agents::Agent;
 use crate::decide::agents::ids::AgentId;
+use crate::decide::agents::lifecycle::{Happening, Intent, State};
 use crate::decide::context::Context;
 use crate::decide::effective::Effective;
 use crate::decide::governor::Governor;
-use crate::decide::lifecycle::{Happening, Intent, State};
 use crate::decide::message::{Effect, HookId, Timer};
-
-impl Agent {
-    /// It stands still, or is about to, until others' requests are answered.
-    pub(in crate::decide) fn waits_for_room(&self) -> bool {
-        let waits =
-            matches!(self.state, State::Paused | State::Freezing(Intent::Pause) | State::Starting(Some(Intent::Pause)));
-        waits && self.room.is_some()
-    }
-
-    /// It waits, or did until it was to be asked about or ended, and sends nothing before it stands still.
-    pub(in crate::decide) fn is_stopping_for_room(&self) -> bool {
-        let stops = matches!(self.state, State::Freezing(Intent::Ask | Intent::Stop | Intent::Kill));
-        self.waits_for_room() || (stops && self.room.is_some())
-    }
-
-    pub(in crate::decide) fn ticket(&self) -> Option<u64> {
-        self.room.as_ref().map(|room| room.ticket)
-    }
-}
 
 impl Governor {
     /// The same governor, which lets nobody wait for room: it is told of what was, where nothing changes by waiting.

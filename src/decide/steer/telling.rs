@@ -2,7 +2,7 @@
 
 use super::{FINISH, Steering, THINK};
 use crate::decide::accounts::ids::AccountId;
-use crate::decide::agent::Agent;
+use crate::decide::agents::Agent;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::due::{Due, Source};
 use crate::decide::governor::Governor;

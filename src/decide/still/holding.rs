@@ -1,24 +1,10 @@
 //! Pure. Processes stand still while a tool of theirs is asked about.
 
 use super::Stillness;
-use crate::decide::agent::Agent;
 use crate::decide::agents::ids::AgentId;
+use crate::decide::agents::lifecycle::{Intent, State};
 use crate::decide::governor::Governor;
-use crate::decide::lifecycle::{Intent, State};
 use crate::decide::message::Effect;
-
-impl Agent {
-    /// A tool that is held would not hold the agent: where tools run from a cell the model is asked again after 30 s, and
-    /// not every Codex asks first (tried with 0.150 and 0.160).
-    fn needs_stillness(&self) -> bool {
-        self.state == State::Running && self.gate.is_asking() && !self.gate_holds()
-    }
-
-    /// Its processes stand still, or are about to, for a tool that is asked about.
-    pub fn is_stilled(&self) -> bool {
-        self.gate.stillness != Stillness::Moves
-    }
-}
 
 impl Governor {
     /// Lets an agent stand still while a tool of its is asked about, and go on after that.

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::world::{CODEX, Plan, World};
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::Timer;
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, Decision, EventKind};

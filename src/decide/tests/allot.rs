@@ -1,7 +1,7 @@
 //! Pure. A budget that is divided: allotments, the pool, and what the governor decides near an allotment's end.
 
 use super::world::{CODEX, Plan, World, cents, expects, setup};
-use crate::decide::lifecycle::{Intent, State};
+use crate::decide::agents::lifecycle::{Intent, State};
 use crate::decide::message::{Phase, Timer};
 use crate::decide::pool::Share;
 use crate::decide::{Effect, Input};

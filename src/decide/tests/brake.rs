@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::gate::tool;
 use super::world::{CODEX, Plan, World, cents, five_dollars};
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::{Ending, Gone, Timer, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, EventKind};

@@ -2,7 +2,7 @@
 
 use super::world::World;
 use crate::decide::account::amount;
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
 use crate::model::AgentName;
 
 /// What there was is spent, promised, in the pool or spoken for; nobody is promised what is not there.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::world::{CODEX, Plan, World, cents, expects, five_dollars, response};
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::{Consult, ConsultId, NoAdvice, Timer, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Chosen, Decision, EventKind, GOVERNOR};

@@ -2,7 +2,7 @@
 
 use super::told::Ask;
 use super::world::{CODEX, Plan, World, morning, response};
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::Wants;
 use crate::decide::{Effect, Input};
 use crate::model::AgentName;

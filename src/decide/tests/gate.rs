@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
-use crate::decide::agent::AgentSetup;
+use crate::decide::agents::AgentSetup;
 use crate::decide::message::{Asked, Ending, Gone, Hook, HookId, Phase, Timer, ToolCall, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, EventKind};

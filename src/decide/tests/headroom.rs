@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, morning, response, setup};
-use crate::decide::agent::AgentSetup;
+use crate::decide::agents::AgentSetup;
 use crate::decide::message::{Asked, Hook, HookId, Phase, Timer, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::{AgentName, ModelId, Quantity, Registration, ThreadId};

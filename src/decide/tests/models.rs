@@ -2,7 +2,7 @@
 //! What is a sub-agent's own ends that sub-agent's way, and a slip on Codex's own screen waits to be undone.
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
-use crate::decide::agent::AgentSetup;
+use crate::decide::agents::AgentSetup;
 use crate::decide::message::{Asked, Hook, HookId, News, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::{AgentName, ModelId, ThreadId};

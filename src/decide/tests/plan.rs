@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::alert::{agent, plan_is};
 use super::world::{Plan, World};
 use crate::decide::Effect;
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::Timer;
 use crate::model::event::{Decision, EventKind};
 use crate::model::{ModelId, Verb};

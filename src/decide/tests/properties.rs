@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::conserved::money_is_conserved;
 use super::world::{CODEX, Plan, World, expects, setup};
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::{Asked, Gone, Hook, HookId, Judged, News, Phase, Settled, Timer, ToolCall, Wants, Works};
 use crate::decide::{Books, Effect, Input};
 use crate::model::event::{Answer, Course, Decision, EventKind};

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::headroom::{SECOND, two};
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
 use crate::decide::Input;
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::{Phase, Timer};
 use crate::model::AgentName;
 

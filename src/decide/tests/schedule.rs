@@ -7,10 +7,10 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::world::{Plan, World, cents, five_dollars, lift, moment, response, setup};
-use crate::decide::agent::{Agent, AgentSetup};
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
+use crate::decide::agents::schedule::{Entry, Move, Stage, next};
+use crate::decide::agents::{Agent, AgentSetup};
 use crate::decide::message::{Ending, Interrupt, Phase};
-use crate::decide::schedule::{Entry, Move, Stage, next};
 use crate::decide::ways::StartedBy;
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
@@ -357,7 +357,7 @@ fn act(world: &mut World, act: &Act) {
             }
         }
         Act::NotLaunched(who) => {
-            let starts = |agent: &crate::decide::agent::Agent| matches!(agent.state, State::Starting(_));
+            let starts = |agent: &crate::decide::agents::Agent| matches!(agent.state, State::Starting(_));
             if world.governor.agent(&name(who)).is_some_and(starts) {
                 world.feed(Input::NotLaunched { agent: name(who), because: "no such program".to_owned() });
             }
@@ -379,7 +379,7 @@ fn act(world: &mut World, act: &Act) {
     }
 }
 
-fn works(agent: &crate::decide::agent::Agent) -> bool {
+fn works(agent: &crate::decide::agents::Agent) -> bool {
     !matches!(agent.state, State::Waiting | State::Gone)
 }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::headroom::SECOND;
 use super::world::{CODEX, Plan, World, cents, five_dollars, setup};
 use crate::decide::Input;
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::{Asked, Gone, Hook, HookId, Interrupt, Phase, Wants, Works};
 use crate::model::{AgentName, ModelId, ProcessIdentity, Standing, ThreadId};
 

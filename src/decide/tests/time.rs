@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use std::time::Duration;
 
 use super::world::{CODEX, Plan, cents, five_dollars, setup};
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::{News, Timer, Wants};
 use crate::decide::{Effect, Input};
 use crate::model::AgentName;

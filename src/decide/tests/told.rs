@@ -2,7 +2,7 @@
 
 use super::gate::tool;
 use super::world::{CODEX, Plan, World, five_dollars, response, setup};
-use crate::decide::agent::AgentSetup;
+use crate::decide::agents::AgentSetup;
 use crate::decide::message::{Asked, Gone, Hook, HookId, Phase, Timer, Wants, Works};
 use crate::decide::{Effect, Input};
 use crate::model::{AgentName, Brake, ModelId, Response, Source, ThreadId};

@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use super::show::{show_effect, show_input};
 use crate::decide::account::{Leave, SpentQuery, Started, amount};
 use crate::decide::accounts::ids::AccountId;
-use crate::decide::agent::AgentSetup;
+use crate::decide::agents::AgentSetup;
 use crate::decide::governor::Setup;
 use crate::decide::lift::Lift;
 use crate::decide::message::{News, Phase, Timer};

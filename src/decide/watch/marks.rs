@@ -1,10 +1,10 @@
 //! Pure. Whether an agent is over the mark of an alert, and how that is said.
 
 use super::*;
-use crate::decide::agent::Agent;
-use crate::decide::lifecycle::State;
+use crate::decide::agents::Agent;
+use crate::decide::agents::lifecycle::State;
+use crate::decide::agents::thread::{RECENT, Thread};
 use crate::decide::message::{Moment, Phase};
-use crate::decide::thread::{RECENT, Thread};
 use crate::model::{AlertName, PlanWindow, Quantity, Response, Timestamp, Unit};
 use crate::policy::duration;
 use crate::policy::plan::PlanMark;

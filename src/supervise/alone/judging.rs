@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::codex::HookEvent;
+use crate::decide::agents::lifecycle::{After, Intent, State};
 use crate::decide::join::{Joined, JoinedThread};
-use crate::decide::lifecycle::{After, Intent, State};
 use crate::decide::message::{Hook, Input, Moment, Phase, Timer, Wants};
 use crate::decide::{Effect, Governor};
 use crate::ledger::{LedgerError, RunState, Turn};

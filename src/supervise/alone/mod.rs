@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::codex::HookEvent;
-use crate::decide::agent::AgentSetup;
+use crate::decide::agents::AgentSetup;
 use crate::decide::message::{HookId, Moment};
 use crate::decide::reach::Nobody;
 use crate::decide::{Before, Governor, Setup};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock;
 use crate::codex::HookEvent;
 use crate::decide::Governor;
-use crate::decide::lifecycle::State;
+use crate::decide::agents::lifecycle::State;
 use crate::decide::message::Moment;
 use crate::ledger::{Ledger, LedgerError, Turn};
 use crate::model::{AgentName, ProcessIdentity, RunId, ThreadId, Timestamp, Unit};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{Response, Tokens, Unit};
 
-use super::accounts::account::amount;
+use crate::decide::accounts::account::amount;
 
 /// How far back a rate looks.
 const LATELY: Duration = Duration::from_secs(10 * 60);
@@ -18,7 +18,7 @@ const MOST: usize = 2_000;
 
 /// An agent's last responses on the clock of its active time: what it is held does not slow it down.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Trend {
+pub(in crate::decide) struct Trend {
     recent: VecDeque<(Duration, Response)>,
     /// What the root thread's first request read.
     first: Option<Tokens>,
@@ -39,7 +39,7 @@ pub struct Growth {
 
 impl Trend {
     /// Notes a response after so much active time.
-    pub(super) fn note(&mut self, active: Duration, response: &Response) {
+    pub(in crate::decide) fn note(&mut self, active: Duration, response: &Response) {
         while self.recent.len() >= MOST || self.recent.front().is_some_and(|(at, _)| *at + LATELY < active) {
             self.recent.pop_front();
         }
@@ -51,7 +51,7 @@ impl Trend {
     }
 
     /// Spent in a minute of active time, over the last ten; `None` before there is a minute to tell it from.
-    pub(super) fn per_minute(&self, active: Duration, unit: Unit) -> Option<i64> {
+    pub(in crate::decide) fn per_minute(&self, active: Duration, unit: Unit) -> Option<i64> {
         let over = active.min(LATELY);
         if over < LEAST {
             return None;
@@ -63,7 +63,7 @@ impl Trend {
     }
 
     /// Spent in a minute of active time, for a person: over the last five, or in the first one so far.
-    pub(super) fn lately(&self, active: Duration, unit: Unit) -> i64 {
+    pub(in crate::decide) fn lately(&self, active: Duration, unit: Unit) -> i64 {
         const SHOWN: Duration = Duration::from_secs(5 * 60);
         let over = active.clamp(LEAST, SHOWN);
         let since = active.saturating_sub(SHOWN);
@@ -74,14 +74,14 @@ impl Trend {
     }
 
     /// How the root thread's requests grew; `None` before there is one.
-    pub(super) fn growth(&self) -> Option<Growth> {
+    pub(in crate::decide) fn growth(&self) -> Option<Growth> {
         let (first, last) = (self.first?, self.last?);
         let cached = last.cached_input.saturating_mul(1_000).checked_div(last.input).unwrap_or(0);
         Some(Growth { first: first.input, last: last.input, cached })
     }
 
     /// The last responses, newest last.
-    pub(super) fn recent(&self) -> impl Iterator<Item = &Response> {
+    pub(in crate::decide) fn recent(&self) -> impl Iterator<Item = &Response> {
         self.recent.iter().map(|(_, response)| response)
     }
 }

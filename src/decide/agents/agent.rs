@@ -4,25 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::{
-    AgentName, ApprovalId, Attribution, Braked, Cost, Dimension, ModelId, Money, ProcessIdentity, Progress,
-    Registration, Response, RunId, Standing, ThreadId, Timestamp, Unit, Verb,
+    AgentName, ApprovalId, Attribution, Brake, Braked, Cost, Dimension, ModelId, Money, ProcessIdentity, Progress,
+    Registration, Response, RunId, Standing, ThreadId, Timestamp, Verb,
 };
 use crate::policy::rule::{Rung, StepId};
 
-use super::accounts::ids::AccountId;
-use super::admission::Admission;
-use super::agents::ids::AgentId;
-use super::due::Source;
-use super::gate::Gate;
+use super::clock::ActiveClock;
+use super::ids::AgentId;
 use super::lifecycle::{After, Intent, State};
-use super::message::{Ending, Phase, Question};
-use super::observe::Observed;
-use super::pace::{Pace, Throttle};
-use super::room::Room;
-use super::steer::Steering;
-use super::thread::{RECENT, Thread, p80};
+use super::thread::{RECENT, Thread};
 use super::trend::Trend;
-use super::watch::Watch;
+use crate::decide::accounts::ids::AccountId;
+use crate::decide::admission::Admission;
+use crate::decide::due::Source;
+use crate::decide::gate::Gate;
+use crate::decide::message::{Ending, Phase, Question};
+use crate::decide::observe::Observed;
+use crate::decide::pace::{Pace, Throttle};
+use crate::decide::room::Room;
+use crate::decide::steer::Steering;
+use crate::decide::watch::Watch;
 
 /// An agent before it starts.
 #[derive(Clone, Debug)]
@@ -62,7 +63,7 @@ impl AgentSetup {
 #[derive(Clone, Debug)]
 pub struct Agent {
     /// Which it is.
-    pub(super) id: AgentId,
+    pub(in crate::decide) id: AgentId,
     /// What it was started as.
     pub setup: AgentSetup,
     /// How it stands.
@@ -89,23 +90,23 @@ pub struct Agent {
     /// are not remembered: one that applies to an agent that works is always carried out.
     pub fired: BTreeMap<AccountId, StepId>,
     /// What the governor chose that keeps it working, by account: the step, and how severe it was.
-    pub(super) chosen: BTreeMap<AccountId, (StepId, Verb)>,
+    pub(in crate::decide) chosen: BTreeMap<AccountId, (StepId, Verb)>,
     /// The questions that were answered without lifting the limit: not put again below it.
     pub settled: BTreeMap<AccountId, StepId>,
     /// It waits, or waited, until others' requests are answered.
-    pub(super) room: Option<Room>,
+    pub(in crate::decide) room: Option<Room>,
     /// The first answers of its last runs, the newest first: they foretell its first one.
-    pub(super) firsts: Vec<Response>,
+    pub(in crate::decide) firsts: Vec<Response>,
     /// The accounts that its turn began at the end of: grace is for a turn that began before. `None` between turns.
-    pub(super) began_spent: Option<BTreeSet<AccountId>>,
+    pub(in crate::decide) began_spent: Option<BTreeSet<AccountId>>,
     /// It is about to be restarted, whatever is under way: somebody decided so while it was held.
     pub restarting: bool,
     /// The Codexes that it has run, and whether what they spend was seen.
-    pub(super) codexes: BTreeMap<ProcessIdentity, Observed>,
+    pub(in crate::decide) codexes: BTreeMap<ProcessIdentity, Observed>,
     /// A stop lets the tools that are under way end: they are paid for.
-    pub(super) spares_tools: bool,
+    pub(in crate::decide) spares_tools: bool,
     /// It was started again with this model, which has not answered yet.
-    pub(super) arriving: Option<ModelId>,
+    pub(in crate::decide) arriving: Option<ModelId>,
     /// Why it is treated as it is, for a person.
     pub because: String,
     /// The request whose outcome is awaited.
@@ -123,19 +124,19 @@ pub struct Agent {
     /// What its Codex waits for at the gate.
     pub gate: Gate,
     /// What its threads are told.
-    pub(super) steering: Vec<Steering>,
+    pub(in crate::decide) steering: Vec<Steering>,
     /// The rates that it keeps to, one for each rule.
-    pub(super) throttles: BTreeMap<Source, Throttle>,
+    pub(in crate::decide) throttles: BTreeMap<Source, Throttle>,
     /// How fast it went.
-    pub(super) pace: Pace,
+    pub(in crate::decide) pace: Pace,
     /// What its alerts look at.
-    pub(super) watch: Watch,
+    pub(in crate::decide) watch: Watch,
     /// How fast it spends, and how its requests grow.
-    pub(super) trend: Trend,
+    pub(in crate::decide) trend: Trend,
     /// The last responses of the attempt before this one.
-    earlier: Vec<Response>,
+    pub(super) earlier: Vec<Response>,
     /// How it stands for a person, and since when.
-    pub(super) stands: Option<(Standing, Timestamp)>,
+    pub(in crate::decide) stands: Option<(Standing, Timestamp)>,
     clock: ActiveClock,
 }
 
@@ -154,7 +155,7 @@ pub struct Hold {
 
 impl Agent {
     /// An agent that has not started.
-    pub(super) fn new(id: AgentId, setup: AgentSetup, pace: Pace) -> Self {
+    pub(in crate::decide) fn new(id: AgentId, setup: AgentSetup, pace: Pace) -> Self {
         Self {
             id,
             setup,
@@ -222,95 +223,6 @@ impl Agent {
         thread.recent.push_back(response.clone());
     }
 
-    /// The model that answered last on its root thread, or on any.
-    pub fn last_response(&self) -> Option<&Response> {
-        let of_root =
-            self.root.as_ref().and_then(|root| self.threads.get(root)).and_then(|thread| thread.recent.back());
-        of_root.or_else(|| self.threads.values().filter_map(|thread| thread.recent.back()).max_by_key(|last| last.at))
-    }
-
-    /// What a thread's next request is likely to cost, by what was answered and declared; `None` where nobody can say.
-    pub fn next_cost(&self, thread: &ThreadId) -> Option<Money> {
-        let never = Thread::default();
-        let thread = self.threads.get(thread).unwrap_or(&never);
-        let costs: Option<Vec<Money>> = self.foretelling(thread).map(|response| response.cost.money()).collect();
-        let declared = || self.setup.registration.per_response(Unit::Usd).map(Money::from_nanos);
-        let first = || {
-            let priced = |response: &Response| response.cost.money().map_or(0, Money::nanos);
-            p80(self.like_runs(thread.model.as_ref()).map(priced)).map(Money::from_nanos)
-        };
-        costs?.into_iter().max().or_else(declared).or_else(first)
-    }
-
-    /// The last responses of all its threads, those of an attempt before this one included.
-    pub(super) fn recent(&self) -> impl Iterator<Item = &Response> {
-        self.threads.values().flat_map(Thread::recent).chain(&self.earlier)
-    }
-
-    /// The responses that foretell a thread's next one: its own; those of all the agent's where it has none.
-    pub(super) fn foretelling<'a>(&'a self, thread: &'a Thread) -> impl Iterator<Item = &'a Response> {
-        thread.recent().chain(self.recent().filter(|_| !thread.was_answered()))
-    }
-
-    /// The first answers of its last runs: those by this model where there are any, else by the one that the newest of
-    /// them had.
-    pub(super) fn like_runs<'a>(&'a self, model: Option<&ModelId>) -> impl Iterator<Item = &'a Response> {
-        let by = |model: &ModelId| self.firsts.iter().any(|first| first.model.as_ref() == Some(model));
-        let newest = self.firsts.first().and_then(|first| first.model.clone());
-        let model = model.filter(|model| by(model)).cloned().or(newest);
-        self.firsts.iter().filter(move |first| first.model == model)
-    }
-
-    /// By what its next request is foretold, where that is what its last runs took for their first one.
-    pub(super) fn by_last_runs(&self) -> Option<String> {
-        let known = self.responses > 0 || !self.earlier.is_empty() || self.firsts.is_empty();
-        let model = self.threads.values().find_map(|thread| thread.model.as_ref());
-        let runs = self.like_runs(model).count();
-        (!known).then(|| format!("four in five of its last {runs} runs took no more for their first request"))
-    }
-
-    /// Nothing is known of what it asks in this run: its first request is foretold by its last runs.
-    pub(super) fn is_before_its_first(&self) -> bool {
-        self.threads.is_empty() && !(self.firsts.is_empty() && self.earlier.is_empty())
-    }
-
-    /// Threads that have a request under way: what waits at the gate was not sent.
-    pub fn in_flight(&self) -> u32 {
-        u32::try_from(self.asking().count()).unwrap_or(u32::MAX)
-    }
-
-    /// They themselves.
-    pub(super) fn asking(&self) -> impl Iterator<Item = (&ThreadId, &Thread)> {
-        let asks =
-            |(id, thread): &(&ThreadId, &Thread)| thread.phase == Phase::InFlight && !self.gate.keeps_from_asking(id);
-        self.threads.iter().filter(asks)
-    }
-
-    /// Threads whose request was let through the gate and has no answer.
-    pub(super) fn sent(&self) -> impl Iterator<Item = (&ThreadId, &Thread)> {
-        let sent = |(id, thread): &(&ThreadId, &Thread)| {
-            thread.phase != Phase::Idle && thread.admission.is_open() && !self.gate.keeps_from_asking(id)
-        };
-        self.threads.iter().filter(sent)
-    }
-
-    /// A request of this thread was sent and has no answer; or the thread does not ask at the gate, so that nobody can tell.
-    pub(super) fn is_under_way(&self, id: &ThreadId, thread: &Thread) -> bool {
-        thread.admission.is_open() || self.may_send(id, thread)
-    }
-
-    /// The thread's next request may be sent without being looked at by itself: it does not wait at the gate, and is not
-    /// known to come there.
-    pub(super) fn may_send(&self, id: &ThreadId, thread: &Thread) -> bool {
-        !self.asks_first(thread) && !self.gate.keeps_from_asking(id)
-    }
-
-    /// Some request of its was sent and has no answer, and all its threads ask before they send another.
-    pub(super) fn has_sent_all(&self) -> bool {
-        self.sent().next().is_some()
-            && self.threads.iter().all(|(id, thread)| !thread.phase.goes_on() || !self.may_send(id, thread))
-    }
-
     /// Its command was started, and is not over.
     pub fn is_started(&self) -> bool {
         !matches!(self.state, State::Waiting | State::Gone)
@@ -325,7 +237,7 @@ impl Agent {
     }
 
     /// A governor model had a person asked about this account: the rule does not take that back.
-    pub(super) fn is_asked_on_advice(&self, account: AccountId) -> bool {
+    pub(in crate::decide) fn is_asked_on_advice(&self, account: AccountId) -> bool {
         let hold = self.held.as_ref().or(self.question.as_ref()).filter(|hold| hold.advised);
         hold.is_some_and(|hold| matches!(hold.source, Source::Step { account: of, .. } if of == account))
     }
@@ -431,12 +343,12 @@ impl Agent {
     }
 
     /// It was active before this govern started it, for so long.
-    pub(super) fn was_active(&mut self, before: Duration) {
+    pub(in crate::decide) fn was_active(&mut self, before: Duration) {
         self.clock.total += before;
     }
 
     /// It was active for so long until now, as others have counted.
-    pub(super) fn has_been_active(&mut self, active: Duration, uptime: Duration) {
+    pub(in crate::decide) fn has_been_active(&mut self, active: Duration, uptime: Duration) {
         self.clock = ActiveClock { since: self.clock.since.map(|_| uptime), total: active };
     }
 
@@ -444,32 +356,44 @@ impl Agent {
     pub fn pause_clock(&mut self, uptime: Duration) {
         self.clock.stop(uptime);
     }
+
+    /// It is over, or its end is decided: this brake changes nothing any more. A stop that waits for a safe point can
+    /// still become a kill, and one that waits for a tool a stop that does not.
+    pub fn is_past(&self, brake: Brake) -> bool {
+        let ends = matches!(self.state, State::Gone | State::Ending(After::Stopped | After::Killed));
+        let intent = if brake == Brake::Kill { Intent::Kill } else { Intent::Stop };
+        let waits_for_tools = brake == Brake::Stop && self.gate.is_draining() && self.spares_tools;
+        ends || (self.treatment() >= Some(intent) && !waits_for_tools)
+    }
+
+    /// It is to stand still because somebody paused it, and does not yet.
+    pub fn is_being_paused(&self) -> bool {
+        self.pause.is_some()
+            && matches!(
+                self.state,
+                State::Starting(_) | State::Freezing(Intent::Pause) | State::Ending(After::Restart | After::Retry)
+            )
+    }
+
+    /// It stands still, or is about to, until others' requests are answered.
+    pub(in crate::decide) fn waits_for_room(&self) -> bool {
+        let waits =
+            matches!(self.state, State::Paused | State::Freezing(Intent::Pause) | State::Starting(Some(Intent::Pause)));
+        waits && self.room.is_some()
+    }
+
+    /// It waits, or did until it was to be asked about or ended, and sends nothing before it stands still.
+    pub(in crate::decide) fn is_stopping_for_room(&self) -> bool {
+        let stops = matches!(self.state, State::Freezing(Intent::Ask | Intent::Stop | Intent::Kill));
+        self.waits_for_room() || (stops && self.room.is_some())
+    }
+
+    pub(in crate::decide) fn ticket(&self) -> Option<u64> {
+        self.room.as_ref().map(|room| room.ticket)
+    }
 }
 
 /// The same response as another model would have answered it.
 pub fn with_model(response: &Response, rung: &Rung, price: impl Fn(&Response) -> Cost) -> Response {
     Response { model: Some(rung.model.clone()), cost: price(response), ..response.clone() }
-}
-
-/// Counts only while it runs; on the monotonic clock, so that a jump of the wall clock is no time.
-#[derive(Clone, Copy, Debug, Default)]
-struct ActiveClock {
-    since: Option<Duration>,
-    total: Duration,
-}
-
-impl ActiveClock {
-    fn start(&mut self, uptime: Duration) {
-        self.since.get_or_insert(uptime);
-    }
-
-    fn stop(&mut self, uptime: Duration) {
-        if let Some(since) = self.since.take() {
-            self.total += uptime.saturating_sub(since);
-        }
-    }
-
-    fn total(&self, uptime: Duration) -> Duration {
-        self.total + self.since.map_or(Duration::ZERO, |since| uptime.saturating_sub(since))
-    }
 }

@@ -3,9 +3,9 @@
 use crate::model::event::EventKind;
 
 use super::agents::ids::AgentId;
+use super::agents::lifecycle::{After, Happening, Intent, Order, State, next};
 use super::context::Context;
 use super::governor::Governor;
-use super::lifecycle::{After, Happening, Intent, Order, State, next};
 use super::message::{Effect, Ending, Question};
 use super::still::Stillness;
 

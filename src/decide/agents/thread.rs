@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::model::{ModelId, Response, ThreadId};
 
-use super::admission::Admission;
-use super::message::Phase;
+use crate::decide::admission::Admission;
+use crate::decide::message::Phase;
 
 /// How many of a thread's last responses foretell its next one.
-pub(super) const RECENT: usize = 5;
+pub(in crate::decide) const RECENT: usize = 5;
 
 /// A Codex session.
 #[derive(Clone, Debug)]
@@ -16,32 +16,32 @@ pub struct Thread {
     /// Between its requests.
     pub phase: Phase,
     /// The root of its family, once something told it.
-    pub(super) root: Option<ThreadId>,
+    pub(in crate::decide) root: Option<ThreadId>,
     /// The model that it asks next, as its Codex said at the gate.
     pub model: Option<ModelId>,
     /// It was seen at the gate: no request of its is sent that was not let through.
     pub gated: bool,
     /// Some hook of its has called: hooks are on for it.
-    pub(super) calls: bool,
+    pub(in crate::decide) calls: bool,
     /// The tool that it ran last was one that starts a sub-agent, or waits for one.
-    pub(super) delegates: bool,
+    pub(in crate::decide) delegates: bool,
     /// Tools of its were let run since its last request: they may be under way.
-    pub(super) runs_tools: bool,
+    pub(in crate::decide) runs_tools: bool,
     /// The threads that came to the gate from inside the tool that it was let run last.
-    pub(super) nested: BTreeSet<ThreadId>,
+    pub(in crate::decide) nested: BTreeSet<ThreadId>,
     /// It is known in whose tool its Codex was started.
-    pub(super) is_placed: bool,
+    pub(in crate::decide) is_placed: bool,
     /// What was let through of it and has no answer yet.
     pub admission: Admission,
     /// It writes a session file.
     pub has_file: bool,
     /// Codex tells what its requests used: it names them, or has told of one.
-    pub(super) is_told: bool,
+    pub(in crate::decide) is_told: bool,
     /// The same, and it names each request: it tells of compactions as well.
-    pub(super) is_named: bool,
+    pub(in crate::decide) is_named: bool,
     /// It was found that nobody tells.
-    pub(super) is_untold: bool,
-    pub(super) recent: VecDeque<Response>,
+    pub(in crate::decide) is_untold: bool,
+    pub(in crate::decide) recent: VecDeque<Response>,
 }
 
 impl Default for Thread {
@@ -68,25 +68,25 @@ impl Default for Thread {
 
 impl Thread {
     /// It is a sub-agent's, by this id of its own.
-    pub(super) fn is_sub_agent(&self, own: &ThreadId) -> bool {
+    pub(in crate::decide) fn is_sub_agent(&self, own: &ThreadId) -> bool {
         self.root.as_ref().is_some_and(|root| root != own)
     }
 
     /// What was let through of it last was perhaps sent, and has no answer. Where its tools run it has one, though that may
     /// not be recorded yet. A compaction that its Codex announces is no request either: 0.135 records none, 0.169 tells of
     /// none, and 0.171 asks once more for the request itself.
-    pub(super) fn is_unanswered(&self) -> bool {
+    pub(in crate::decide) fn is_unanswered(&self) -> bool {
         let may_be_sent = || self.has_file && !self.is_named && self.phase == Phase::InFlight;
         self.admission.is_open() && self.phase != Phase::Tools && (!self.admission.announces() || may_be_sent())
     }
 
     /// It is likely to add something: it goes on, or its last answer has come and is not told yet.
-    pub(super) fn adds(&self) -> bool {
+    pub(in crate::decide) fn adds(&self) -> bool {
         self.phase.goes_on() || (self.phase != Phase::Idle && self.admission.is_open())
     }
 
     /// It had a response.
-    pub(super) fn was_answered(&self) -> bool {
+    pub(in crate::decide) fn was_answered(&self) -> bool {
         !self.recent.is_empty()
     }
 
@@ -97,7 +97,7 @@ impl Thread {
 }
 
 /// The amount that four in five do not pass, by nearest rank; `None` of none.
-pub(super) fn p80(amounts: impl Iterator<Item = i64>) -> Option<i64> {
+pub(in crate::decide) fn p80(amounts: impl Iterator<Item = i64>) -> Option<i64> {
     let mut amounts: Vec<i64> = amounts.collect();
     amounts.sort_unstable();
     let rank = (amounts.len() * 4).div_ceil(5);
