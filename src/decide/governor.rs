@@ -13,7 +13,7 @@ use crate::policy::rule::{Policy, Rung};
 use super::accounts::account::{Account, Books};
 use super::accounts::ids::AccountId;
 use super::accounts::pool::Allotments;
-use super::accounts::{Accounts, Recorded, Spenders};
+use super::accounts::{Accounts, Recorded, Spenders, minutes, tool_calls};
 use super::agents::Agents;
 use super::agents::ids::AgentId;
 use super::agents::lifecycle::{Happening, Intent, State};
@@ -192,7 +192,8 @@ impl Governor {
     pub fn handle(&mut self, now: Moment, input: Input, books: &dyn Books) -> Vec<Effect> {
         let fixed = Rc::clone(&self.fixed);
         let cx = &fixed.at(now, books);
-        self.accounts.recount_for_waiting(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()));
+        let by = Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref());
+        tool_calls::recount_waiting(&mut self.accounts, cx, &by);
         if let Input::Phase { agent, thread, root, phase, by_answer: true } = input {
             // What it spent is known in a moment: until then nobody else is let through for it.
             self.of(&agent, |own, who| {
@@ -444,13 +445,13 @@ impl Governor {
     /// Looks again when a budget in minutes reaches its next step.
     pub(super) fn arm_minutes(&mut self, cx: &Context<'_>) {
         let by = Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref());
-        self.accounts.arm_minutes(cx, &by, &mut self.effects);
+        minutes::arm(&mut self.accounts, cx, &by, &mut self.effects);
     }
 
     /// Time passes by itself: what budgets in minutes have spent is counted when they are judged.
     pub(super) fn count_minutes(&mut self, cx: &Context<'_>) {
         let by = Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref());
-        self.accounts.count_minutes(cx, &by);
+        minutes::count(&mut self.accounts, cx, &by);
     }
 
     /// The next model down the ladder for this agent that it may go on with.

@@ -3,6 +3,7 @@
 use crate::model::{AgentName, Live, LiveAgent, LiveLimit, LivePool, ModelId, Money, Standing, Timestamp, Unit};
 
 use super::accounts::account::Account;
+use super::accounts::minutes;
 use super::agents::Agent;
 use super::agents::ids::AgentId;
 use super::agents::lifecycle::{After, Intent, State};
@@ -114,7 +115,7 @@ impl Governor {
         let per_minute = agents().map(|agent| per_minute(agent, now, unit)).fold(0, i64::saturating_add);
         let spent = match unit {
             // It is counted when it is judged; here it is told as it is.
-            Unit::Minutes => self.accounts.active_millis(&self.spenders(), account, now),
+            Unit::Minutes => minutes::active_millis(&self.accounts, &self.spenders(), account, now),
             Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => account.spent,
         };
         let left = i128::from(account.limit()) - i128::from(spent);

@@ -14,7 +14,7 @@ impl Governor {
         }
         for (key, amount) in &news.extensions {
             // What this run allotted is nobody else's to lift.
-            if self.accounts.iter().all(|account| account.key != *key || self.accounts.pool_of(account).is_none()) {
+            if self.accounts.iter().all(|account| account.key != *key || self.accounts.pools().of(account).is_none()) {
                 self.lift_accounts(key, *amount);
             }
         }

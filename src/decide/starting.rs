@@ -3,7 +3,7 @@
 use crate::model::event::EventKind;
 use crate::model::{AgentName, Verb};
 
-use super::accounts::Spenders;
+use super::accounts::{Spenders, allot};
 use super::agents::Agent;
 use super::agents::ids::AgentId;
 use super::agents::lifecycle::{Happening, Intent, State};
@@ -26,7 +26,8 @@ impl Governor {
         for who in self.agents.ids() {
             self.recall(cx, who);
         }
-        if let Err(what) = self.accounts.allot(
+        if let Err(what) = allot::hand_out(
+            &mut self.accounts,
             cx,
             &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()),
             &mut self.effects,

@@ -68,7 +68,7 @@ impl Governor {
         let account = &self.accounts[id];
         let rule = std::sync::Arc::clone(&account.rule);
         let step = rule.step(fired.step);
-        let Some(may) = step.may.as_ref().filter(|_| self.accounts.pool_of(account).is_some()) else { return false };
+        let Some(may) = step.may.as_ref().filter(|_| self.accounts.pools().of(account).is_some()) else { return false };
         let facts = self.facts(cx, (who, id), (step, standing));
         let Some(chosen) = facts.map(|facts| choose(&facts, may)) else { return false };
         let Course::Extend { amount } = chosen.what else { return false };
@@ -117,9 +117,9 @@ impl Governor {
     }
 
     fn stock(&self, cx: &Context<'_>, account: &Account, who: AgentId) -> Option<Stock> {
-        let place = self.accounts.pool_of(account)?;
-        let share = self.accounts.share(place, self.agents.name(who))?;
-        let size = self.accounts.pool_size(cx, &self.spenders(), place, Some(who));
+        let pool = self.accounts.pools().of(account)?;
+        let share = self.accounts.pools().share(pool, self.agents.name(who))?;
+        let size = self.accounts.pool_size(cx, &self.spenders(), pool, Some(who));
         Some(Stock { size, allotted: share.allotted?, given: share.given })
     }
 
@@ -184,7 +184,7 @@ impl Governor {
             let found = &self.accounts[account];
             let step = found.rule.step(step).clone();
             let Some(may) = &step.may else { continue };
-            if self.accounts.pool_of(found).is_none() || self.accounts.observes(account) {
+            if self.accounts.pools().of(found).is_none() || self.accounts.observes(account) {
                 continue;
             }
             let standing = self.accounts.standing(cx, &self.spenders(), account, who);

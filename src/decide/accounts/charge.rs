@@ -185,7 +185,7 @@ impl Accounts {
                 lifted.push((id, more));
             }
         }
-        lifted.iter().for_each(|(id, more)| self.lift_pool(*id, *more));
+        lifted.iter().for_each(|(id, more): &(AccountId, i64)| self.lift_pool(*id, *more));
         lifted.into_iter().map(|(id, _)| id).collect()
     }
 }

@@ -5,12 +5,13 @@ use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
 use crate::decide::ladder;
 use crate::decide::message::{Effect, Effects};
-use crate::model::{Dimension, Unit};
+use crate::model::{BudgetKey, Dimension, Unit};
 use crate::policy::rule::{Budget, Rung, Window};
 use crate::policy::verdict::Standing;
 
 use super::account::Account;
 use super::ids::AccountId;
+use super::pool::{Pool, PoolId};
 use super::prediction::binds;
 use super::{Accounts, Spenders};
 
@@ -104,7 +105,7 @@ impl Accounts {
         let own = by.adviser.map_or(0, |adviser| adviser.claim(account));
         let claim = |who: &AgentId| {
             let agent = &by.agents[*who];
-            if held == Some(*who) { self.promised(account, agent) } else { self.claim(by, account, agent) }
+            if held == Some(*who) { self.pools.promised(account, agent) } else { self.claim(by, account, agent) }
         };
         let claimed = account.agents.iter().map(claim).fold(others.saturating_add(own), i64::saturating_add);
         account.limit().saturating_sub(account.spent).saturating_sub(claimed)
@@ -120,7 +121,7 @@ impl Accounts {
         } else {
             0
         };
-        next.max(self.promised(account, agent))
+        next.max(self.pools.promised(account, agent))
     }
 
     /// What those are about to spend of an account that came to wait before this agent, which asks as well.
@@ -166,6 +167,60 @@ impl Accounts {
                 (None, None) => false,
             }
         })
+    }
+
+    /// What this pool can give now; `to` an agent: also what that is about to spend beyond its allotment.
+    pub(in crate::decide) fn pool_size(
+        &self,
+        cx: &Context<'_>,
+        by: &Spenders<'_>,
+        id: PoolId,
+        to: Option<AgentId>,
+    ) -> i64 {
+        let pool = &self.pools[id];
+        pool.rest().max(0).min(self.room(cx, by, pool, to))
+    }
+
+    /// What the whole, and each wider budget, has beside all that its agents are promised, or are about to spend.
+    fn room(&self, cx: &Context<'_>, by: &Spenders<'_>, pool: &Pool, to: Option<AgentId>) -> i64 {
+        let current = |account: &&Account| !account.is_past(cx.now.wall);
+        let free = |account: &Account| self.free(cx, by, account, to).max(0);
+        let Some(whole) = self.list.iter().filter(current).rfind(|account| pool.is_whole(account)) else {
+            return 0;
+        };
+        let wider = self.list.iter().filter(current).filter(|account| pool.is_reserved_of(account));
+        wider.chain([whole]).map(free).min().unwrap_or(0)
+    }
+
+    /// What is not there to be given is noted, for those who only look.
+    pub(in crate::decide) fn settle_pools(&mut self, cx: &Context<'_>, by: &Spenders<'_>) {
+        for id in self.pools.ids() {
+            let size = self.pool_size(cx, by, id, None);
+            let pool = &mut self.pools[id];
+            pool.spoken_for = pool.rest().max(0).saturating_sub(size);
+        }
+    }
+
+    /// What an allotment's pool lacks where it is raised by so much: by that the whole is lifted, for this agent.
+    pub(in crate::decide) fn beyond_pool(
+        &self,
+        cx: &Context<'_>,
+        by: &Spenders<'_>,
+        key: &BudgetKey,
+        amount: i64,
+    ) -> Option<(BudgetKey, AgentId, i64)> {
+        let (id, agent) = self.pools.allotted(&self.list, key)?;
+        let agent = by.agents.id(&agent)?;
+        let short = amount.saturating_sub(self.pool_size(cx, by, id, Some(agent)));
+        let whole = self.current_key(cx, id);
+        (short > 0).then_some((whole, agent, short))
+    }
+
+    /// The key that the whole has in the window of this moment; the first one's where it is in none.
+    fn current_key(&self, cx: &Context<'_>, id: PoolId) -> BudgetKey {
+        let pool = &self.pools[id];
+        let current = |account: &&Account| pool.is_whole(account) && !account.is_past(cx.now.wall);
+        self.list.iter().rfind(current).map_or(&pool.key, |account| &account.key).clone()
     }
 
     /// Claims what the live threads are likely to add, or what their agents were promised; one that is held and was

@@ -11,49 +11,47 @@ use crate::model::{Dimension, Unit};
 use super::account::Account;
 use super::{Accounts, Spenders};
 
-impl Accounts {
-    pub(in crate::decide) fn arm_minutes(&mut self, cx: &Context<'_>, by: &Spenders<'_>, effects: &mut Effects) {
-        self.lifted_time = false;
-        self.count_minutes(cx, by);
-        let running = |who: &&AgentId| by.agents[**who].state == State::Running;
-        let soonest = self
-            .list
-            .iter()
-            .filter(|account| account.key.unit == Unit::Minutes)
-            .filter_map(|account| {
-                let steps = account.rule.steps.iter().filter_map(|step| account.until(step.at));
-                let ahead = steps.chain(account.until_grace_ends()).min()?;
-                // Time passes as often as agents run.
-                let times = u64::try_from(account.agents.iter().filter(running).count()).ok().filter(|n| *n > 0)?;
-                Some(ahead.unsigned_abs().div_ceil(times))
-            })
-            .min();
-        if let Some(ahead) = soonest {
-            let wait = Duration::from_millis(ahead) + Duration::from_millis(1);
-            effects.push(Effect::Arm(Timer::Minutes, wait));
+pub(in crate::decide) fn arm(accounts: &mut Accounts, cx: &Context<'_>, by: &Spenders<'_>, effects: &mut Effects) {
+    accounts.lifted_time = false;
+    count(accounts, cx, by);
+    let running = |who: &&AgentId| by.agents[**who].state == State::Running;
+    let soonest = accounts
+        .list
+        .iter()
+        .filter(|account| account.key.unit == Unit::Minutes)
+        .filter_map(|account| {
+            let steps = account.rule.steps.iter().filter_map(|step| account.until(step.at));
+            let ahead = steps.chain(account.until_grace_ends()).min()?;
+            // Time passes as often as agents run.
+            let times = u64::try_from(account.agents.iter().filter(running).count()).ok().filter(|n| *n > 0)?;
+            Some(ahead.unsigned_abs().div_ceil(times))
+        })
+        .min();
+    if let Some(ahead) = soonest {
+        let wait = Duration::from_millis(ahead) + Duration::from_millis(1);
+        effects.push(Effect::Arm(Timer::Minutes, wait));
+    }
+}
+
+/// Some budget counts minutes.
+pub(in crate::decide) fn limits_time(accounts: &Accounts) -> bool {
+    accounts.rules.iter().any(|budget| budget.unit() == Unit::Minutes)
+}
+
+/// Time passes by itself: what budgets in minutes have spent is counted when they are judged.
+pub(in crate::decide) fn count(accounts: &mut Accounts, cx: &Context<'_>, by: &Spenders<'_>) {
+    for id in accounts.ids() {
+        if accounts[id].key.unit == Unit::Minutes {
+            accounts[id].spent = active_millis(accounts, by, &accounts[id], cx.now);
         }
     }
+}
 
-    /// Some budget counts minutes.
-    pub(in crate::decide) fn limits_time(&self) -> bool {
-        self.rules.iter().any(|budget| budget.unit() == Unit::Minutes)
-    }
-
-    /// Time passes by itself: what budgets in minutes have spent is counted when they are judged.
-    pub(in crate::decide) fn count_minutes(&mut self, cx: &Context<'_>, by: &Spenders<'_>) {
-        for id in self.ids() {
-            if self[id].key.unit == Unit::Minutes {
-                self[id].spent = self.active_millis(by, &self[id], cx.now);
-            }
-        }
-    }
-
-    /// How long the agents of an account were active, all together.
-    pub(in crate::decide) fn active_millis(&self, by: &Spenders<'_>, account: &Account, now: Moment) -> i64 {
-        let own = account.agents.iter().map(|who| &by.agents[*who]).map(|a| a.active(now.uptime));
-        // Agents that were over before the run went on are in what the run may take, and in no other's part of it.
-        let whole = !account.per.contains(&Dimension::Agent);
-        let over = self.over_before.values().filter(|_| whole).copied();
-        i64::try_from(own.chain(over).sum::<Duration>().as_millis()).unwrap_or(i64::MAX)
-    }
+/// How long the agents of an account were active, all together.
+pub(in crate::decide) fn active_millis(accounts: &Accounts, by: &Spenders<'_>, account: &Account, now: Moment) -> i64 {
+    let own = account.agents.iter().map(|who| &by.agents[*who]).map(|a| a.active(now.uptime));
+    // Agents that were over before the run went on are in what the run may take, and in no other's part of it.
+    let whole = !account.per.contains(&Dimension::Agent);
+    let over = accounts.over_before.values().filter(|_| whole).copied();
+    i64::try_from(own.chain(over).sum::<Duration>().as_millis()).unwrap_or(i64::MAX)
 }

@@ -5,26 +5,27 @@ pub mod allot;
 mod charge;
 mod claims;
 pub mod ids;
-mod minutes;
+pub(super) mod minutes;
 pub mod pool;
 mod prediction;
-mod tool_calls;
+pub(super) mod tool_calls;
 
 use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{AgentName, BudgetKey, Unit};
+use crate::model::{AgentName, BudgetKey, Response, Unit};
 use crate::policy::rule::{Budget, Policy};
 
 use super::agents::Agents;
 use super::consult::Adviser;
 use super::context::Fixed;
+use super::message::Effects;
 
 use account::Account;
 use ids::AccountId;
-use pool::Pool;
+use pool::{Allotments, Pools};
 
 pub(super) use charge::Recorded;
 pub(super) use prediction::likely;
@@ -37,11 +38,9 @@ pub(super) struct Accounts {
     /// Nothing is enforced.
     observe: bool,
     list: Vec<Account>,
-    pools: Vec<Pool>,
+    pools: Pools,
     /// How long those were active that were over before the run went on.
     pub(super) over_before: BTreeMap<AgentName, Duration>,
-    /// A pool has more than it had.
-    freed: bool,
     /// A limit in minutes was lifted: its end is another moment.
     lifted_time: bool,
 }
@@ -129,9 +128,40 @@ impl Accounts {
         lifted
     }
 
+    pub(super) fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// How each budget that is divided stands.
+    pub(super) fn allotments(&self) -> Vec<Allotments> {
+        self.pools.views()
+    }
+
+    /// Counts what an agent spent out of what was divided.
+    pub(super) fn spend_share(&mut self, name: &AgentName, response: &Response) {
+        self.pools.spend(&self.list, name, response);
+    }
+
+    /// An allotment is raised out of its pool.
+    pub(super) fn raise_share(&mut self, key: &BudgetKey, amount: i64, why: Option<&str>, effects: &mut Effects) {
+        self.pools.raise(&self.list, key, amount, why, effects);
+    }
+
+    /// The agent is over: what it was allotted and has not spent goes back.
+    pub(super) fn give_back(&mut self, name: &AgentName, effects: &mut Effects) {
+        self.pools.give_back(&mut self.list, name, effects);
+    }
+
+    /// The limit of a whole was lifted: its pool has more.
+    fn lift_pool(&mut self, AccountId(place): AccountId, amount: i64) {
+        if let Some(account) = self.list.get(place) {
+            self.pools.lift(account, amount);
+        }
+    }
+
     /// Whether a pool has more than when that was asked last.
     pub(super) fn take_freed(&mut self) -> bool {
-        std::mem::take(&mut self.freed)
+        self.pools.take_freed()
     }
 
     /// Whether a limit in minutes was lifted since that was asked last.

@@ -11,11 +11,7 @@ use crate::model::event::{EventKind, Moved};
 use crate::model::{AgentName, BudgetKey, BudgetName, Response, Unit};
 
 use super::account::{Account, amount};
-use super::ids::AccountId;
-use super::{Accounts, Spenders};
 use crate::decide::agents::Agent;
-use crate::decide::agents::ids::AgentId;
-use crate::decide::context::Context;
 use crate::decide::message::Effects;
 use crate::policy::rule::Budget;
 
@@ -41,7 +37,15 @@ pub struct Pool {
     pub(in crate::decide) shares: BTreeMap<AgentName, Share>,
 }
 
-/// One pool of a run. [`Accounts`] alone makes it, and never takes one away.
+/// All that is divided in a run.
+#[derive(Debug, Default)]
+pub(in crate::decide) struct Pools {
+    list: Vec<Pool>,
+    /// One has more than it had.
+    freed: bool,
+}
+
+/// One pool of a run. [`Pools`] alone makes it, and never takes one away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::decide) struct PoolId(usize);
 
@@ -104,12 +108,12 @@ impl Pool {
     }
 
     /// The account is this budget for this thing, in whatever window.
-    fn is_whole(&self, account: &Account) -> bool {
+    pub(super) fn is_whole(&self, account: &Account) -> bool {
         account.is_of(&self.whole) && account.values == self.values
     }
 
     /// What is promised out of it is reserved of this account.
-    fn is_reserved_of(&self, account: &Account) -> bool {
+    pub(super) fn is_reserved_of(&self, account: &Account) -> bool {
         self.is_whole(account)
             || self.wider.iter().any(|(budget, values)| account.is_of(budget) && account.values == *values)
     }
@@ -122,6 +126,13 @@ impl Pool {
     pub(in crate::decide) fn agent(&self, account: &Account) -> Option<AgentName> {
         let name = account.values.first()?.as_deref()?;
         self.shares.keys().find(|agent| agent.as_str() == name).cloned()
+    }
+
+    /// Something of it has moved.
+    fn tell(&self, name: &AgentName, moved: Moved, amount: i64, reason: Option<&str>, effects: &mut Effects) {
+        let BudgetKey { budget, scope, unit, .. } = self.key.clone();
+        let (unit, pool, reason) = (unit.as_str().to_owned(), self.rest().max(0), reason.map(str::to_owned));
+        effects.record(Some(name), EventKind::Pooled { budget, scope, moved, amount, unit, pool, reason });
     }
 
     fn view(&self) -> Allotments {
@@ -140,7 +151,7 @@ impl Pool {
     }
 }
 
-impl Index<PoolId> for Accounts {
+impl Index<PoolId> for Pools {
     type Output = Pool;
 
     fn index(&self, PoolId(place): PoolId) -> &Pool {
@@ -148,35 +159,47 @@ impl Index<PoolId> for Accounts {
             clippy::indexing_slicing,
             reason = "INVARIANT: an id is made of a pool that is there, and none goes away"
         )]
-        &self.pools[place]
+        &self.list[place]
     }
 }
 
-impl IndexMut<PoolId> for Accounts {
+impl IndexMut<PoolId> for Pools {
     fn index_mut(&mut self, PoolId(place): PoolId) -> &mut Pool {
         #[expect(
             clippy::indexing_slicing,
             reason = "INVARIANT: an id is made of a pool that is there, and none goes away"
         )]
-        &mut self.pools[place]
+        &mut self.list[place]
     }
 }
 
-impl Accounts {
-    fn pool_ids(&self) -> impl Iterator<Item = PoolId> + use<> {
-        (0..self.pools.len()).map(PoolId)
+impl Pools {
+    pub(super) fn add(&mut self, pool: Pool) {
+        self.list.push(pool);
+    }
+
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Pool> {
+        self.list.iter()
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = PoolId> + use<> {
+        (0..self.list.len()).map(PoolId)
     }
 
     /// How each budget that is divided stands.
-    pub(in crate::decide) fn allotments(&self) -> Vec<Allotments> {
-        self.pools.iter().map(Pool::view).collect()
+    pub(super) fn views(&self) -> Vec<Allotments> {
+        self.list.iter().map(Pool::view).collect()
+    }
+
+    /// Whether one has more than when that was asked last.
+    pub(super) fn take_freed(&mut self) -> bool {
+        std::mem::take(&mut self.freed)
     }
 
     /// Counts what an agent spent out of what was divided.
-    pub(in crate::decide) fn spend_share(&mut self, name: &AgentName, response: &Response) {
-        for pool in &mut self.pools {
-            let wholes = self.list.iter().filter(|account| pool.is_whole(account));
-            let counts = wholes.into_iter().any(|account| account.counts(response));
+    pub(super) fn spend(&mut self, accounts: &[Account], name: &AgentName, response: &Response) {
+        for pool in &mut self.list {
+            let counts = accounts.iter().any(|account| pool.is_whole(account) && account.counts(response));
             if let Some(share) = pool.shares.get_mut(name).filter(|_| counts) {
                 share.spent = share.spent.saturating_add(amount(response, pool.key.unit));
             }
@@ -185,18 +208,13 @@ impl Accounts {
 
     /// What an account must keep for an agent that was promised it.
     pub(in crate::decide) fn promised(&self, account: &Account, agent: &Agent) -> i64 {
-        let pools = self.pools.iter().filter(|pool| pool.is_reserved_of(account));
+        let pools = self.list.iter().filter(|pool| pool.is_reserved_of(account));
         pools.filter_map(|pool| pool.shares.get(&agent.setup.name)).map(Share::unspent).max().unwrap_or(0)
     }
 
     /// The pool that this account is an allotment out of.
-    pub(in crate::decide) fn pool_of(&self, account: &Account) -> Option<PoolId> {
-        self.pools.iter().position(|pool| pool.is_share(account)).map(PoolId)
-    }
-
-    /// The whole that this pool is of.
-    pub(in crate::decide) fn whole_of(&self, id: PoolId) -> &BudgetKey {
-        &self[id].key
+    pub(in crate::decide) fn of(&self, account: &Account) -> Option<PoolId> {
+        self.list.iter().position(|pool| pool.is_share(account)).map(PoolId)
     }
 
     /// An agent's part of it.
@@ -204,128 +222,53 @@ impl Accounts {
         self[id].shares.get(name).copied()
     }
 
-    /// What this pool can give now; `to` an agent: also what that is about to spend beyond its allotment.
-    pub(in crate::decide) fn pool_size(
-        &self,
-        cx: &Context<'_>,
-        by: &Spenders<'_>,
-        id: PoolId,
-        to: Option<AgentId>,
-    ) -> i64 {
-        let pool = &self[id];
-        pool.rest().max(0).min(self.room(cx, by, pool, to))
-    }
-
-    /// What the whole, and each wider budget, has beside all that its agents are promised, or are about to spend.
-    fn room(&self, cx: &Context<'_>, by: &Spenders<'_>, pool: &Pool, to: Option<AgentId>) -> i64 {
-        let current = |account: &&Account| !account.is_past(cx.now.wall);
-        let free = |account: &Account| self.free(cx, by, account, to).max(0);
-        let Some(whole) = self.list.iter().filter(current).rfind(|account| pool.is_whole(account)) else {
-            return 0;
-        };
-        let wider = self.list.iter().filter(current).filter(|account| pool.is_reserved_of(account));
-        wider.chain([whole]).map(free).min().unwrap_or(0)
-    }
-
-    /// What is not there to be given is noted, for those who only look.
-    pub(in crate::decide) fn settle_pools(&mut self, cx: &Context<'_>, by: &Spenders<'_>) {
-        for id in self.pool_ids() {
-            let size = self.pool_size(cx, by, id, None);
-            let pool = &mut self[id];
-            pool.spoken_for = pool.rest().max(0).saturating_sub(size);
-        }
+    /// The pool and the agent that this is an allotment of.
+    pub(super) fn allotted(&self, accounts: &[Account], key: &BudgetKey) -> Option<(PoolId, AgentName)> {
+        let mut of_pools = accounts.iter().filter(|account| account.key == *key);
+        let (account, id) = of_pools.find_map(|account| Some((account, self.of(account)?)))?;
+        Some((id, self[id].agent(account)?))
     }
 
     /// An allotment is raised out of its pool.
-    pub(in crate::decide) fn raise_share(
+    pub(super) fn raise(
         &mut self,
+        accounts: &[Account],
         key: &BudgetKey,
         amount: i64,
         reason: Option<&str>,
         effects: &mut Effects,
     ) {
         // Of what is no allotment nothing is raised.
-        let Some((id, agent)) = self.allotted(key) else { return };
+        let Some((id, agent)) = self.allotted(accounts, key) else { return };
         if let Some(share) = self[id].shares.get_mut(&agent) {
             share.given = share.given.saturating_add(amount);
         }
-        self.moved(id, &agent, Moved::Extended, amount, reason, effects);
-    }
-
-    /// The pool and the agent that this is an allotment of.
-    fn allotted(&self, key: &BudgetKey) -> Option<(PoolId, AgentName)> {
-        let mut of_pools = self.list.iter().filter(|account| account.key == *key);
-        let (account, id) = of_pools.find_map(|account| Some((account, self.pool_of(account)?)))?;
-        Some((id, self[id].agent(account)?))
-    }
-
-    /// What an allotment's pool lacks where it is raised by so much: by that the whole is lifted, for this agent.
-    pub(in crate::decide) fn beyond_pool(
-        &self,
-        cx: &Context<'_>,
-        by: &Spenders<'_>,
-        key: &BudgetKey,
-        amount: i64,
-    ) -> Option<(BudgetKey, AgentId, i64)> {
-        let (id, agent) = self.allotted(key)?;
-        let agent = by.agents.id(&agent)?;
-        let short = amount.saturating_sub(self.pool_size(cx, by, id, Some(agent)));
-        let whole = self.current_key(cx, id);
-        (short > 0).then_some((whole, agent, short))
-    }
-
-    /// The key that the whole has in the window of this moment; the first one's where it is in none.
-    fn current_key(&self, cx: &Context<'_>, id: PoolId) -> BudgetKey {
-        let pool = &self[id];
-        let current = |account: &&Account| pool.is_whole(account) && !account.is_past(cx.now.wall);
-        self.list.iter().rfind(current).map_or(&pool.key, |account| &account.key).clone()
+        self[id].tell(&agent, Moved::Extended, amount, reason, effects);
     }
 
     /// The limit of a whole was lifted: its pool has more.
-    pub(in crate::decide) fn lift_pool(&mut self, id: AccountId, amount: i64) {
-        let of = self.pool_ids().find(|pool| self[*pool].is_whole(&self[id]));
-        if let Some(pool) = of.map(|pool| &mut self[pool]) {
+    pub(super) fn lift(&mut self, whole: &Account, amount: i64) {
+        if let Some(pool) = self.list.iter_mut().find(|pool| pool.is_whole(whole)) {
             pool.lifted = pool.lifted.saturating_add(amount);
             self.freed = true;
         }
     }
 
     /// The agent is over: what it was allotted and has not spent goes back.
-    pub(in crate::decide) fn give_back(&mut self, name: &AgentName, effects: &mut Effects) {
-        self.freed |= !self.pools.is_empty();
-        for id in self.pool_ids() {
-            let Some(share) = self[id].shares.get_mut(name) else { continue };
+    pub(super) fn give_back(&mut self, accounts: &mut [Account], name: &AgentName, effects: &mut Effects) {
+        self.freed |= !self.list.is_empty();
+        for pool in &mut self.list {
+            let Some(share) = pool.shares.get_mut(name) else { continue };
             let unspent = share.unspent();
             if unspent == 0 {
                 continue;
             }
             share.returned = share.returned.saturating_add(unspent);
-            self.change_allotment(id, name, -unspent);
-            self.moved(id, name, Moved::GivenBack, unspent, None, effects);
+            let own = |account: &&mut Account| pool.is_share(account) && pool.agent(account).as_ref() == Some(name);
+            if let Some(account) = accounts.iter_mut().find(own) {
+                account.base = account.base.saturating_sub(unspent);
+            }
+            pool.tell(name, Moved::GivenBack, unspent, None, effects);
         }
-    }
-
-    fn change_allotment(&mut self, id: PoolId, name: &AgentName, by: i64) {
-        let pool = &self[id];
-        let own = |account: &Account| pool.is_share(account) && pool.agent(account).as_ref() == Some(name);
-        let allotment = self.ids().find(|account| own(&self[*account]));
-        if let Some(account) = allotment.map(|account| &mut self[account]) {
-            account.base = account.base.saturating_add(by);
-        }
-    }
-
-    fn moved(
-        &mut self,
-        id: PoolId,
-        name: &AgentName,
-        moved: Moved,
-        amount: i64,
-        reason: Option<&str>,
-        effects: &mut Effects,
-    ) {
-        let pool = &self[id];
-        let BudgetKey { budget, scope, unit, .. } = pool.key.clone();
-        let (unit, pool, reason) = (unit.as_str().to_owned(), pool.rest().max(0), reason.map(str::to_owned));
-        effects.record(Some(name), EventKind::Pooled { budget, scope, moved, amount, unit, pool, reason });
     }
 }

@@ -7,7 +7,7 @@ use crate::model::{ApprovalId, BudgetKey, BudgetName, Quantity, ThreadId, Unit, 
 use crate::policy::rule::{GateVerb, Refusal};
 
 use super::{Allowed, CallAsk, said_in};
-use crate::decide::accounts::Spenders;
+use crate::decide::accounts::{Spenders, tool_calls};
 use crate::decide::agents::Agent;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::Intent;
@@ -303,7 +303,7 @@ impl Governor {
     fn allow_call(&mut self, cx: &Context<'_>, who: AgentId, hook: HookId, by: &str) {
         // What else holds the agent, holds this tool too.
         let lets = |agent: &Agent| agent.pause.is_none() && agent.gate.lets_go(agent.state, hook);
-        if lets(&self.agents[who]) && self.accounts.calls_fit(cx, &self.spenders(), who) {
+        if lets(&self.agents[who]) && tool_calls::fit(&self.accounts, cx, &self.spenders(), who) {
             self.answer_allowed(cx, who, hook, Some(by));
         }
     }
@@ -348,7 +348,8 @@ impl Governor {
     ) {
         let agent = &self.agents[who];
         let (cost, model) = (agent.cost, agent.threads.get(&thread).and_then(|thread| thread.model.clone()));
-        self.accounts.charge_call(&Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()), who, &thread);
+        let spenders = Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref());
+        tool_calls::charge(&mut self.accounts, &spenders, who, &thread);
         let (rule, because) = call.judged.map(|judged| (judged.rule, judged.because)).unzip();
         let ToolCall { tool, digest: input, short, .. } = call;
         let by = by.map(str::to_owned);

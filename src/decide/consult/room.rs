@@ -87,8 +87,9 @@ impl Governor {
     fn capped(&self, id: AccountId) -> &Account {
         let fleet = self.accounts.iter().find(|account| account.rule.layer == Layer::Fleet && !account.allotted);
         let whole = || {
-            let key = self.accounts.whole_of(self.accounts.pool_of(&self.accounts[id])?);
-            self.accounts.iter().find(|account| account.key == *key && self.accounts.pool_of(account).is_none())
+            let pools = self.accounts.pools();
+            let key = &pools[pools.of(&self.accounts[id])?].key;
+            self.accounts.iter().find(|account| account.key == *key && pools.of(account).is_none())
         };
         fleet.or_else(whole).unwrap_or(&self.accounts[id])
     }

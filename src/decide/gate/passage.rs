@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::drain::is_about_sub_agents;
 use crate::clocks::RECORD_WITHIN;
-use crate::decide::accounts::Spenders;
+use crate::decide::accounts::{Spenders, minutes, tool_calls};
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::{Happening, Intent, State};
 use crate::decide::agents::{Agent, Hold};
@@ -87,7 +87,8 @@ impl Governor {
             self.cannot_be_told(cx, who, &thread, what);
         }
         if let Some(call) = call {
-            self.accounts.open_for_call(
+            tool_calls::open(
+                &mut self.accounts,
                 cx,
                 &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()),
                 who,
@@ -96,7 +97,7 @@ impl Governor {
             if let Some(judged) = call.judged.as_ref().filter(|_| !waits) {
                 self.meet_gate(cx, who, id, (judged, &call));
             }
-            if news || self.accounts.counts_calls() || self.accounts.limits_time() {
+            if news || tool_calls::are_counted(&self.accounts) || minutes::limits_time(&self.accounts) {
                 self.evaluate(cx, who);
             }
         }
@@ -279,7 +280,7 @@ impl Governor {
                 soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
                 continue;
             }
-            if matches!(wants, Wants::Tool(_)) && !self.accounts.calls_fit(cx, &self.spenders(), who) {
+            if matches!(wants, Wants::Tool(_)) && !tool_calls::fit(&self.accounts, cx, &self.spenders(), who) {
                 self.refuse_beside_others(who, hook, &thread);
                 any_too_many = true;
                 continue;

@@ -44,7 +44,7 @@ impl Governor {
         let in_time = agent.room.as_ref().is_none_or(|room| cx.now.uptime < room.since.saturating_add(at_most));
         let peers = account.agents.iter().filter(|peer| **peer != who);
         let promised =
-            peers.map(|peer| self.accounts.promised(account, &self.agents[*peer])).fold(0, i64::saturating_add);
+            peers.map(|peer| self.accounts.pools().promised(account, &self.agents[*peer])).fold(0, i64::saturating_add);
         let stays = self.spenders().predicted(account, agent, agent.next_model()).saturating_add(promised);
         let end = standing.limit.saturating_add(grace(&account.rule, standing));
         in_time && stays < standing.reserved && standing.spent.saturating_add(stays) <= end
