@@ -23,7 +23,7 @@ const CIRCLES: &[(&str, usize)] = &[
 
 /// Types whose methods stand in more files than [`MOST_FILES`], and in how many. A number only shrinks.
 const SPREAD: &[(&str, usize)] = &[
-    ("decide::Governor", 31),
+    ("decide::Governor", 24),
     ("supervise::Supervisor", 20),
     ("ledger::Ledger", 16),
     ("ledger::Turn", 12),

@@ -15,7 +15,7 @@ use super::agents::{Agent, Hold};
 use super::alerts::{AlertId, Alerts};
 use super::context::Context;
 use super::due::{Due, Source};
-use super::effective::Routable;
+use super::effective::{self, Routable};
 use super::governor::Governor;
 use super::message::{About, Effect, Moment, Question, Timer};
 use super::watch::{ahead, over, reached};
@@ -158,16 +158,16 @@ impl Governor {
         let agent = &self.agents[who];
         let (mut verb, mut because) = (step.verb, because);
         if verb == Verb::Route {
-            match self.routable(agent) {
+            match effective::routable(&self.accounts, &self.spenders(), agent) {
                 Routable::Yes => {}
                 Routable::Unknown => return None,
                 Routable::No(why) => (verb, because) = (Verb::Warn, format!("{because}; {why}")),
             }
         }
         if verb == Verb::Ask
-            && let Some(nobody) = self.nobody_for(Some(step))
+            && let Some(nobody) = self.fixed.nobody_for(Some(step))
         {
-            verb = self.instead_of_asking(agent, step.otherwise);
+            verb = effective::instead_of_asking(&self.accounts, &self.spenders(), agent, step.otherwise);
             because = format!("{because}; {nobody}");
         }
         let step = Some(step.clone());

@@ -7,19 +7,48 @@ use crate::model::{ApprovalId, BudgetKey, Quantity, Threshold, Verb};
 use crate::policy::rule::Window;
 use crate::policy::verdict::{Standing, is_at_limit, judge};
 
+use super::accounts::account::Books;
 use super::agents::Hold;
 use super::agents::ids::AgentId;
 use super::agents::lifecycle::{Happening, Intent, State};
 use super::context::Context;
 use super::due::{Due, Source};
 use super::governor::Governor;
-use super::message::{About, Effect, Question, Timer};
+use super::message::{About, Effect, Moment, Question, Timer};
+use super::permission::{NotAllowed, may_be_lifted};
 
 /// How often it is looked whether enough spend has left a rolling window, at the most and at the least.
 const ROLLS_MIN: Duration = Duration::from_secs(1);
 const ROLLS_MAX: Duration = Duration::from_secs(600);
 
 impl Governor {
+    /// Whether what this answer lifts is still within what all answers may come to. To be asked in the turn that takes
+    /// the answer: two answers cannot both take what is left.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_be_answered(
+        &self,
+        now: Moment,
+        approval: ApprovalId,
+        answer: &Answer,
+        books: &dyn Books,
+    ) -> Result<(), NotAllowed> {
+        let cx = &self.fixed.at(now, books);
+        let Some(question) = self.question(approval).filter(|question| question.about.is_of_limit()) else {
+            return Ok(());
+        };
+        let amount = match answer {
+            Answer::Extend { amount } => *amount,
+            Answer::Route if !self.fits_if_routed(cx, &question) => question.extend.amount,
+            _ => return Ok(()),
+        };
+        if let Some((whole, _, short)) = self.accounts.beyond_pool(cx, &self.spenders(), &question.key, amount) {
+            may_be_lifted(&self.accounts, cx, None, &whole, short)?;
+        }
+        may_be_lifted(&self.accounts, cx, None, &question.key, amount)
+    }
+
     pub(super) fn asked(&mut self, cx: &Context<'_>, who: AgentId, approval: ApprovalId) {
         if self.call_asked(cx, who, approval) {
             return;
@@ -285,10 +314,7 @@ impl Governor {
     }
 
     pub(super) fn question(&self, approval: ApprovalId) -> Option<Question> {
-        let mut held = self.agents.values().filter_map(|agent| agent.held.as_ref());
-        let hold = held.find(|hold| hold.approval == Some(approval)).map(|hold| &hold.question);
-        let mut calls = self.agents.values().filter_map(|agent| agent.gate.question(approval));
-        hold.or_else(|| calls.next()).cloned()
+        self.agents.question(approval).cloned()
     }
 
     pub(super) fn ask(&mut self, who: AgentId) {

@@ -14,7 +14,7 @@ use super::message::{Effect, Timer};
 impl Governor {
     /// A question that keeps the agent, or a tool of its, from going on.
     pub fn waits_for_answer(&self, name: &AgentName) -> Option<ApprovalId> {
-        self.held_approval(name).or_else(|| self.agent(name)?.gate.asked())
+        self.agent(name)?.waits_for_answer()
     }
 
     /// A person uses the brake on all agents.

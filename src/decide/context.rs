@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{Cost, ModelId, Response, RunId, ServiceTier, Timestamp, Tokens};
-use crate::policy::rule::Policy;
+use crate::policy::rule::{Policy, Step};
 
 use super::accounts::account::Books;
 use super::message::Moment;
@@ -34,6 +34,13 @@ impl Fixed {
     /// The same, at this moment, before these books.
     pub(super) fn at<'a>(&'a self, now: Moment, books: &'a dyn Books) -> Context<'a> {
         Context { now, run: &self.run, policy: &self.policy, books, fixed: self }
+    }
+
+    /// Why a question would not be put: then its `else` is done at once. `None`: it is put, because somebody can be
+    /// reached or because it was said that it is waited for all the same. Without a step nobody wrote the question.
+    pub(super) fn nobody_for(&self, step: Option<&Step>) -> Option<Nobody> {
+        let waits = self.policy.approvals.wait_for_nobody || step.is_some_and(|step| step.insists);
+        self.nobody.filter(|_| !waits)
     }
 
     /// What a response would have cost with this model.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clocks::Clocks;
 use crate::model::event::EventKind;
-use crate::model::{AgentName, ApprovalId, Braked, BudgetName, Response, RunId, ThreadId, Verb};
+use crate::model::{AgentName, ApprovalId, Braked, BudgetName, Live, Response, RunId, ThreadId, Verb};
 use crate::policy::rule::{Policy, Rung};
 
 use super::accounts::account::{Account, Books};
@@ -23,11 +23,13 @@ use super::before::Before;
 use super::consult::Adviser;
 use super::context::Context;
 use super::context::Fixed;
-use super::ladder;
+use super::effective;
 use super::lift::{Lift, Lifted};
 use super::message::{Effect, Effects, Input, Interrupt, Moment, Phase, Question, Timer};
 use super::pace::Pace;
-use super::reach::Nobody;
+use super::reach::{Nobody, questions};
+use super::ways::StartedBy;
+use super::{snapshot, ways};
 
 pub use super::context::Quoter;
 
@@ -182,6 +184,18 @@ impl Governor {
         self.agents.values().find_map(|agent| agent.pace.span())
     }
 
+    /// What lets a run start that was refused because a limit is spent, each way in a few words; none where it was
+    /// refused for another reason.
+    pub fn ways_past_refusal(&self, by: StartedBy) -> Vec<String> {
+        let account = self.refused_by.map(|account| &self.accounts[account]);
+        account.map(|account| ways::past_refusal(&self.fixed, account, by)).unwrap_or_default()
+    }
+
+    /// The run at this moment. Asks nobody, and changes nothing.
+    pub fn live(&self, now: Moment) -> Live {
+        snapshot::of(&self.accounts, &self.spenders(), now)
+    }
+
     /// The policy in force.
     pub fn policy(&self) -> &Policy {
         &self.fixed.policy
@@ -215,7 +229,7 @@ impl Governor {
             self.arm_minutes(cx);
         }
         self.accounts.settle_pools(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()));
-        self.note_standings(now.wall);
+        snapshot::note_standings(&mut self.agents, now.wall);
         self.effects.take()
     }
 
@@ -456,12 +470,20 @@ impl Governor {
 
     /// The next model down the ladder for this agent that it may go on with.
     pub(super) fn next_rung(&self, agent: &Agent) -> Option<Rung> {
-        ladder::next(&self.fixed, agent, self.accounts.counts_money(&self.spenders(), agent.id))
+        effective::next_rung(&self.accounts, &self.spenders(), agent)
     }
 
     /// How each budget that is divided stands.
     pub fn allotments(&self) -> Vec<Allotments> {
         self.accounts.allotments()
+    }
+
+    /// Says at the start that questions are not put, where the policy has some.
+    pub(super) fn say_nobody(&mut self) {
+        let what = questions::not_put(&self.fixed, self.accounts.rules(), &self.alerts);
+        if let Some(what) = what {
+            self.effects.push(Effect::Say(what));
+        }
     }
 
     /// Says something of an agent, which is named where there are several.

@@ -1,15 +1,12 @@
 //! Pure. Who may answer, and how far: one rule for `approve`, `deny`, `resume`, `continue` and `grant`, through whichever
 //! door an answer comes.
 
-use crate::model::event::Answer;
-use crate::model::{ApprovalId, BudgetKey, BudgetName, Quantity};
+use crate::model::{BudgetKey, BudgetName, Quantity};
 use crate::policy::rule::Approvals;
 
-use super::accounts::account::Books;
+use super::accounts::Accounts;
 use super::accounts::ids::AccountId;
 use super::context::Context;
-use super::governor::Governor;
-use super::message::Moment;
 
 /// Why an answer is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,64 +73,35 @@ fn how_far(approvals: &Approvals, Lifting { budget, by, given }: Lifting<'_>) ->
     }
 }
 
-impl Governor {
-    /// Whether what this answer lifts is still within what all answers may come to. To be asked in the turn that takes
-    /// the answer: two answers cannot both take what is left.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn may_be_answered(
-        &self,
-        now: Moment,
-        approval: ApprovalId,
-        answer: &Answer,
-        books: &dyn Books,
-    ) -> Result<(), NotAllowed> {
-        let cx = &self.fixed.at(now, books);
-        let Some(question) = self.question(approval).filter(|question| question.about.is_of_limit()) else {
-            return Ok(());
-        };
-        let amount = match answer {
-            Answer::Extend { amount } => *amount,
-            Answer::Route if !self.fits_if_routed(cx, &question) => question.extend.amount,
-            _ => return Ok(()),
-        };
-        if let Some((whole, _, short)) = self.accounts.beyond_pool(cx, &self.spenders(), &question.key, amount) {
-            self.may_be_lifted(cx, None, &whole, short)?;
-        }
-        self.may_be_lifted(cx, None, &question.key, amount)
+/// Whether one budget may be lifted so far; `who` is asked about where nobody has been yet.
+pub(super) fn may_be_lifted(
+    accounts: &Accounts,
+    cx: &Context<'_>,
+    who: Option<&str>,
+    key: &BudgetKey,
+    amount: i64,
+) -> Result<(), NotAllowed> {
+    let approvals = &cx.policy.approvals;
+    let lifting =
+        Lifting { budget: &key.budget, by: Quantity { unit: key.unit, amount }, given: given(accounts, cx, key) };
+    match who {
+        Some(who) => judge(approvals, who, Some(lifting)),
+        None => how_far(approvals, lifting),
     }
+}
 
-    /// The same for one budget; `who` is asked about where nobody has been yet.
-    pub(super) fn may_be_lifted(
-        &self,
-        cx: &Context<'_>,
-        who: Option<&str>,
-        key: &BudgetKey,
-        amount: i64,
-    ) -> Result<(), NotAllowed> {
-        let approvals = &cx.policy.approvals;
-        let lifting =
-            Lifting { budget: &key.budget, by: Quantity { unit: key.unit, amount }, given: self.given(cx, key) };
-        match who {
-            Some(who) => judge(approvals, who, Some(lifting)),
-            None => how_far(approvals, lifting),
-        }
+/// The part of an offer that answers may still extend by.
+pub(super) fn offered_within(accounts: &Accounts, cx: &Context<'_>, id: AccountId, offer: i64) -> i64 {
+    let account = &accounts[id];
+    match cx.policy.approvals.max_extend.filter(|most| most.unit == account.key.unit) {
+        Some(most) => offer.min(most.amount.saturating_sub(given(accounts, cx, &account.key)).max(0)),
+        None => offer,
     }
+}
 
-    /// The part of an offer that answers may still extend by.
-    pub(super) fn offered_within(&self, cx: &Context<'_>, account: AccountId, offer: i64) -> i64 {
-        let account = &self.accounts[account];
-        match cx.policy.approvals.max_extend.filter(|most| most.unit == account.key.unit) {
-            Some(most) => offer.min(most.amount.saturating_sub(self.given(cx, &account.key)).max(0)),
-            None => offer,
-        }
-    }
-
-    fn given(&self, cx: &Context<'_>, key: &BudgetKey) -> i64 {
-        let since = self.accounts.find(key).and_then(|account| self.accounts[account].answered_since());
-        cx.books.given(key, since)
-    }
+fn given(accounts: &Accounts, cx: &Context<'_>, key: &BudgetKey) -> i64 {
+    let since = accounts.find(key).and_then(|account| accounts[account].answered_since());
+    cx.books.given(key, since)
 }
 
 #[cfg(test)]

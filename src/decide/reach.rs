@@ -1,6 +1,6 @@
 //! Pure. The one rule for questions: whether somebody can be reached with one, and what is done where nobody can.
 
-mod questions;
+pub(super) mod questions;
 
 use std::fmt;
 

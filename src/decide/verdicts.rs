@@ -16,9 +16,10 @@ use super::agents::ids::AgentId;
 use super::agents::lifecycle::{After, Happening, Intent, State};
 use super::context::Context;
 use super::due::{Due, Source};
-use super::effective::Effective;
+use super::effective::{self, Effective};
 use super::governor::Governor;
 use super::message::Effect;
+use super::permission;
 use super::weigh::Weighed;
 
 impl Governor {
@@ -130,7 +131,7 @@ impl Governor {
             let account = &self.accounts[id];
             let fired = judge(&account.rule, &standing)?;
             let because = because(account, &standing, fired);
-            let offer = self.offered_within(cx, id, account.offer(standing.reserved));
+            let offer = permission::offered_within(&self.accounts, cx, id, account.offer(standing.reserved));
             if self.may_wait(cx, who, id, (&standing, fired)) {
                 return None;
             }
@@ -143,7 +144,8 @@ impl Governor {
             let written = fired.verb;
             let step = account.rule.step(fired.step).clone();
             if step.may.is_none() {
-                let Effective { verb, step, note } = self.effective(who, id, fired, &standing)?;
+                let Effective { verb, step, note } =
+                    effective::comes_to(&self.accounts, &self.spenders(), who, id, fired, &standing)?;
                 let because = note.map_or(because.clone(), |note| format!("{because}; {note}"));
                 return Some(Due { source, written, verb, step, because, offer, chosen: None, foretold });
             }

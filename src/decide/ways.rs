@@ -5,7 +5,7 @@ use crate::policy::duration;
 use crate::policy::rule::{Budget, Layer, Window};
 
 use super::accounts::account::Account;
-use super::governor::Governor;
+use super::context::Fixed;
 
 /// What a run is started by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,46 +18,42 @@ pub enum StartedBy {
     Before,
 }
 
-impl Governor {
-    /// What lets a run start that was refused because a limit is spent, each way in a few words; none where it was
-    /// refused for another reason.
-    pub fn ways_past_refusal(&self, by: StartedBy) -> Vec<String> {
-        let Some(account) = self.refused_by.map(|account| &self.accounts[account]) else { return Vec::new() };
-        let wait = self.by_waiting(account);
-        let others = match by {
-            StartedBy::Before => [self.by_lifting(account), None],
-            StartedBy::Flags | StartedBy::File => [self.by_writing(&account.rule), by_naming_another(account, by)],
-        };
-        wait.into_iter().chain(others.into_iter().flatten()).collect()
-    }
+/// What lets a run start that this account refused, each way in a few words.
+pub(super) fn past_refusal(fixed: &Fixed, account: &Account, by: StartedBy) -> Vec<String> {
+    let wait = by_waiting(fixed, account);
+    let others = match by {
+        StartedBy::Before => [by_lifting(fixed, account), None],
+        StartedBy::Flags | StartedBy::File => [by_writing(fixed, &account.rule), by_naming_another(account, by)],
+    };
+    wait.into_iter().chain(others.into_iter().flatten()).collect()
+}
 
-    fn by_waiting(&self, account: &Account) -> Option<String> {
-        let zone = self.fixed.policy.timezone;
-        let shown = |at: Timestamp| format!("{} ({zone})", at.with_timezone(&zone).format("%Y-%m-%d %H:%M"));
-        match account.rule.window {
-            Window::Life | Window::Total => None,
-            Window::Rolling(length) => {
-                Some(format!("what was spent counts for {}, and then no more", duration::show(length)))
-            }
-            Window::Calendar(_) => account.bounds.end.map(|end| format!("it begins anew at {}", shown(end))),
-            Window::Between(..) => account.bounds.end.map(|end| format!("its window ends at {}", shown(end))),
+fn by_waiting(fixed: &Fixed, account: &Account) -> Option<String> {
+    let zone = fixed.policy.timezone;
+    let shown = |at: Timestamp| format!("{} ({zone})", at.with_timezone(&zone).format("%Y-%m-%d %H:%M"));
+    match account.rule.window {
+        Window::Life | Window::Total => None,
+        Window::Rolling(length) => {
+            Some(format!("what was spent counts for {}, and then no more", duration::show(length)))
         }
+        Window::Calendar(_) => account.bounds.end.map(|end| format!("it begins anew at {}", shown(end))),
+        Window::Between(..) => account.bounds.end.map(|end| format!("its window ends at {}", shown(end))),
     }
+}
 
-    /// Only a run that goes on has a limit that an answer lifts.
-    fn by_lifting(&self, account: &Account) -> Option<String> {
-        let amount = account.offered.filter(|offered| *offered > 0)?;
-        let who = self.fixed.policy.approvals.named().map(|who| format!(", by {who}")).unwrap_or_default();
-        Some(format!("`govern resume {} --extend {}` lifts it{who}", self.fixed.run, account.key.unit.typed(amount)))
-    }
+/// Only a run that goes on has a limit that an answer lifts.
+fn by_lifting(fixed: &Fixed, account: &Account) -> Option<String> {
+    let amount = account.offered.filter(|offered| *offered > 0)?;
+    let who = fixed.policy.approvals.named().map(|who| format!(", by {who}")).unwrap_or_default();
+    Some(format!("`govern resume {} --extend {}` lifts it{who}", fixed.run, account.key.unit.typed(amount)))
+}
 
-    fn by_writing(&self, budget: &Budget) -> Option<String> {
-        let source = self.fixed.policy.sources.iter().find(|source| source.layer == budget.layer);
-        match (budget.layer, source.and_then(|source| source.path.as_ref()), budget.line) {
-            (Layer::Flags, ..) => Some("a larger `--budget` lets it start".to_owned()),
-            (_, Some(path), Some(line)) => Some(format!("its limit is written in {}:{line}", path.display())),
-            _ => None,
-        }
+fn by_writing(fixed: &Fixed, budget: &Budget) -> Option<String> {
+    let source = fixed.policy.sources.iter().find(|source| source.layer == budget.layer);
+    match (budget.layer, source.and_then(|source| source.path.as_ref()), budget.line) {
+        (Layer::Flags, ..) => Some("a larger `--budget` lets it start".to_owned()),
+        (_, Some(path), Some(line)) => Some(format!("its limit is written in {}:{line}", path.display())),
+        _ => None,
     }
 }
 

@@ -110,7 +110,7 @@ impl Governor {
             cheaper: self.cheaper(agent, standing).filter(|_| !at_rest),
             priority: registration.priority,
             waiting: self.agents.values().filter(waits).count(),
-            askable: self.nobody_for(Some(step)).is_none(),
+            askable: self.fixed.nobody_for(Some(step)).is_none(),
             slowable: agent.gate.holds_requests(),
             floor: agent.chosen.get(&id).map(|(_, verb)| *verb).max(agent.treatment().and_then(verb_of)),
         })

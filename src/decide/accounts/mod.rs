@@ -69,8 +69,8 @@ impl IndexMut<AccountId> for Accounts {
 
 /// All who spend from a run's accounts, as they stand.
 pub(super) struct Spenders<'a> {
-    fixed: &'a Fixed,
-    agents: &'a Agents,
+    pub(super) fixed: &'a Fixed,
+    pub(super) agents: &'a Agents,
     adviser: Option<&'a Adviser>,
 }
 

@@ -7,9 +7,14 @@ use crate::decide::agents::lifecycle::{Intent, State};
 use crate::decide::agents::thread::Thread;
 use crate::decide::message::Phase;
 use crate::decide::still::Stillness;
-use crate::model::ThreadId;
+use crate::model::{ApprovalId, ThreadId};
 
 impl Agent {
+    /// The question that keeps it, or a tool of its, from going on.
+    pub(in crate::decide) fn waits_for_answer(&self) -> Option<ApprovalId> {
+        self.held.as_ref().and_then(|hold| hold.approval).or_else(|| self.gate.asked())
+    }
+
     /// Its root thread's next request waits at the gate.
     pub fn is_root_at_gate(&self) -> bool {
         self.root.as_ref().is_some_and(|root| self.gate.has(root))

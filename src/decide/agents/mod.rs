@@ -13,7 +13,9 @@ pub(super) mod trend;
 use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 
-use crate::model::AgentName;
+use crate::model::{AgentName, ApprovalId};
+
+use super::message::Question;
 
 use ids::AgentId;
 
@@ -64,6 +66,13 @@ impl Agents {
 
     pub(super) fn values_mut(&mut self) -> std::slice::IterMut<'_, Agent> {
         self.list.iter_mut()
+    }
+
+    /// The question of this number, while somebody, or a tool, waits for its answer.
+    pub(super) fn question(&self, approval: ApprovalId) -> Option<&Question> {
+        let mut held = self.list.iter().filter_map(|agent| agent.held.as_ref());
+        let hold = held.find(|hold| hold.approval == Some(approval)).map(|hold| &hold.question);
+        hold.or_else(|| self.list.iter().find_map(|agent| agent.gate.question(approval)))
     }
 
     pub(super) fn len(&self) -> usize {

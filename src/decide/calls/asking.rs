@@ -102,7 +102,7 @@ impl Governor {
             Some(by) => {
                 self.agents[who].gate.passes.insert(hook, by);
             }
-            None => match self.nobody_for(None) {
+            None => match self.fixed.nobody_for(None) {
                 Some(nobody) => self.refuse_unasked(cx, who, hook, (judged, otherwise), nobody),
                 None => self.ask_about(who, hook, key, (judged, call), (wait, otherwise)),
             },

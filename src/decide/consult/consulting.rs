@@ -98,6 +98,15 @@ impl Governor {
         None
     }
 
+    fn may_consult(&mut self, cx: &Context<'_>, who: AgentId, of: (AccountId, bool)) -> Result<(), String> {
+        if let Some(adviser) = self.adviser.as_mut() {
+            adviser.is_ready(cx)?;
+            adviser.price(cx);
+        }
+        let adviser = self.adviser.as_ref();
+        adviser.map_or(Ok(()), |adviser| adviser.fits(cx, &self.accounts, &self.spenders(), who, of))
+    }
+
     fn consult(&mut self, of: (AgentId, AccountId), (step, strict): (StepId, bool), prompt: Prompt, rule: &Chosen) {
         let (who, account) = of;
         let account = &self.accounts[account];

@@ -11,6 +11,7 @@ use crate::decide::agents::{Agent, Hold};
 use crate::decide::context::Context;
 use crate::decide::governor::Governor;
 use crate::decide::message::{Asks, Effect, Gone, Hook, HookId, Phase, Timer, Wants};
+use crate::decide::spawn;
 use crate::decide::transition::hold_word;
 use crate::model::event::{EventKind, GateReach, ToolVerdict};
 use crate::model::{Response, ThreadId};
@@ -20,7 +21,7 @@ impl Governor {
     pub(in crate::decide) fn at_gate(&mut self, cx: &Context<'_>, who: AgentId, hook: Hook) {
         let Hook { id, agent: _, thread, root, inside, model, tier, unpriced, mut wants, asked, has_file } = hook;
         if let Wants::Tool(call) = &mut wants {
-            self.judge_spawn(cx, who, (&thread, &root), call);
+            spawn::judge(&self.agents, cx, who, (&thread, &root), call);
         }
         let spends = wants.spends();
         let begins = spends || wants == Wants::Turn;
@@ -380,6 +381,8 @@ impl Governor {
     pub fn gates(&self) -> bool {
         self.enforces()
             || (!self.fixed.policy.observe
-                && (self.fixed.policy.models.restricts() || self.fixed.policy.has_gates() || self.limits_spawns()))
+                && (self.fixed.policy.models.restricts()
+                    || self.fixed.policy.has_gates()
+                    || self.fixed.policy.limits_spawns()))
     }
 }

@@ -9,7 +9,7 @@ use crate::decide::agents::Agent;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::{Happening, Intent, State};
 use crate::decide::context::Context;
-use crate::decide::effective::Effective;
+use crate::decide::effective::{self, Effective};
 use crate::decide::governor::Governor;
 use crate::decide::message::{Effect, HookId, Timer};
 
@@ -37,7 +37,7 @@ impl Governor {
         if !counts || fired.why != Why::NextWouldPass || self.accounts.observes(id) {
             return false;
         }
-        let at_most = match self.effective(who, id, fired, standing) {
+        let at_most = match effective::comes_to(&self.accounts, &self.spenders(), who, id, fired, standing) {
             Some(Effective { verb: Verb::Ask, .. }) => ASKS_AFTER,
             Some(_) | None => ENDS_AFTER,
         };
