@@ -18,7 +18,7 @@ use govern::decide::agents::AgentSetup;
 use govern::decide::agents::lifecycle::State;
 use govern::decide::message::Ending;
 use govern::decide::message::Phase;
-use govern::decide::reach::Nobody;
+use govern::decide::people::reach::Nobody;
 use govern::decide::{Before, Books, Effect, Governor, Input, Moment, Setup};
 use govern::model::{
     AgentName, Attribution, Basis, Billing, BudgetKey, Cost, ModelId, Money, Progress, Quantity, Registration,

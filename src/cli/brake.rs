@@ -9,7 +9,7 @@ use super::format::put;
 use super::here::Here;
 use crate::clock;
 use crate::codex;
-use crate::decide::permission;
+use crate::decide::people::permission;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::message::{Message, Reply};

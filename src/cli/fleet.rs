@@ -15,7 +15,7 @@ use super::run::{
 use super::{adviser, before, env, fleet_file, import, price_list, summary, worktree};
 use crate::codex::{Invocation, Kind};
 use crate::decide::agents::AgentSetup;
-use crate::decide::reach::Surroundings;
+use crate::decide::people::reach::Surroundings;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::fleet::load::Loaded;

@@ -7,7 +7,7 @@ use crate::policy::rule::{Policy, Step};
 
 use super::accounts::account::Books;
 use super::message::Moment;
-use super::reach::Nobody;
+use crate::decide::people::reach::Nobody;
 
 /// What tokens would cost with a model: the price table, handed in so that the governor needs none.
 pub type Quoter = Box<dyn Fn(&ModelId, &ServiceTier, Timestamp, &Tokens) -> Cost>;

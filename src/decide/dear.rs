@@ -18,9 +18,9 @@ use super::agents::ids::AgentId;
 use super::agents::thread::{Thread, p80};
 use super::calls::said_in;
 use super::context::Context;
-use super::due::Due;
 use super::governor::Governor;
 use super::message::{About, HookId, Judged, Question, ToolCall};
+use crate::decide::evaluate::due::Due;
 
 impl Governor {
     /// The same governor, which holds by signals what its gates on requests are met by, where an agent's Codex does not

@@ -18,18 +18,18 @@ use super::agents::Agents;
 use super::agents::ids::AgentId;
 use super::agents::lifecycle::{Happening, Intent, State};
 use super::agents::{Agent, AgentSetup, Hold};
-use super::alerts::Alerts;
 use super::before::Before;
-use super::consult::Adviser;
 use super::context::Context;
 use super::context::Fixed;
-use super::effective;
-use super::lift::{Lift, Lifted};
 use super::message::{Effect, Effects, Input, Interrupt, Moment, Phase, Question, Timer};
-use super::pace::Pace;
-use super::reach::{Nobody, questions};
 use super::ways::StartedBy;
 use super::{snapshot, ways};
+use crate::decide::discretion::advisor::Adviser;
+use crate::decide::evaluate::alerts::Alerts;
+use crate::decide::evaluate::effective;
+use crate::decide::evaluate::throttle::Pace;
+use crate::decide::people::lift::{Lift, Lifted};
+use crate::decide::people::reach::{Nobody, questions};
 
 pub use super::context::Quoter;
 

@@ -13,13 +13,13 @@ use super::accounts::account::{Account, Books};
 use super::admission::Admission;
 use super::agents::ids::AgentId;
 use super::agents::lifecycle::State;
-use super::alerts::Alerts;
 use super::bar::{Bar, BarTold};
 use super::context::Context;
-use super::due::Source;
 use super::governor::Governor;
 use super::message::{Effect, Moment, Phase};
-use super::pace::Throttle;
+use crate::decide::evaluate::alerts::Alerts;
+use crate::decide::evaluate::due::Source;
+use crate::decide::evaluate::throttle::Throttle;
 
 /// A session as it stands when a hook comes to it.
 #[derive(Clone, Debug)]

@@ -9,10 +9,10 @@ use super::agents::ids::AgentId;
 use super::agents::lifecycle::{Happening, Intent, State};
 use super::agents::schedule::{Entry, Move, Stage, next};
 use super::context::Context;
-use super::due::Due;
-use super::due::Source;
 use super::governor::Governor;
 use super::message::{Effect, Ending, Interrupt, Phase};
+use crate::decide::evaluate::due::Due;
+use crate::decide::evaluate::due::Source;
 
 impl Governor {
     pub(super) fn begin(&mut self, cx: &Context<'_>) {

@@ -2,7 +2,7 @@
 
 use crate::decide::Effect;
 use crate::decide::message::{About, Input, Question};
-use crate::decide::permission::{self, Lifting, NotAllowed};
+use crate::decide::people::permission::{self, Lifting, NotAllowed};
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Stands, Wish};
 use crate::gate::socket::{self, Call};

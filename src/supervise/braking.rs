@@ -7,7 +7,7 @@ use crate::decide::Effect;
 use crate::decide::agents::Agent;
 use crate::decide::agents::lifecycle::State;
 use crate::decide::message::Input;
-use crate::decide::permission;
+use crate::decide::people::permission;
 use crate::error::Error;
 use crate::gate::message::Reply;
 use crate::gate::socket::Call;

@@ -7,7 +7,7 @@ use crate::clocks::{KILL_GRACE, STOP_GRACE};
 use crate::decide::Effect;
 use crate::decide::agents::lifecycle::{After, State};
 use crate::decide::message::{Ending, Question};
-use crate::decide::permission;
+use crate::decide::people::permission;
 use crate::decide::ways::StartedBy;
 use crate::error::Error;
 use crate::exit::Exit;

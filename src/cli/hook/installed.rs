@@ -12,7 +12,7 @@ use crate::cli::here::Here;
 use crate::cli::{env, hooks, policy_files, run as runs, working_folder};
 use crate::clock;
 use crate::codex::{HookEvent, Invocation, Kind, redact};
-use crate::decide::reach::Surroundings;
+use crate::decide::people::reach::Surroundings;
 use crate::gate::hook::{HookAnswer, blocked_prompt};
 use crate::gate::socket;
 use crate::import::Session;

@@ -3,7 +3,7 @@
 use super::kept::Kept;
 use crate::cli::here::Here;
 use crate::cli::run::whoami;
-use crate::decide::permission;
+use crate::decide::people::permission;
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::model::event::{EventKind, Lifts};

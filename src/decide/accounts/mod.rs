@@ -19,9 +19,9 @@ use crate::model::{AgentName, BudgetKey, Response, Unit};
 use crate::policy::rule::{Budget, Policy};
 
 use super::agents::Agents;
-use super::consult::Adviser;
 use super::context::Fixed;
 use super::message::Effects;
+use crate::decide::discretion::advisor::Adviser;
 
 use account::Account;
 use ids::AccountId;

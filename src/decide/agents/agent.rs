@@ -16,14 +16,14 @@ use super::thread::{RECENT, Thread};
 use super::trend::Trend;
 use crate::decide::accounts::ids::AccountId;
 use crate::decide::admission::Admission;
-use crate::decide::due::Source;
+use crate::decide::evaluate::due::Source;
+use crate::decide::evaluate::steer::Steering;
+use crate::decide::evaluate::throttle::{Pace, Throttle};
+use crate::decide::evaluate::watch::Watch;
 use crate::decide::gate::Gate;
 use crate::decide::message::{Ending, Phase, Question};
 use crate::decide::observe::Observed;
-use crate::decide::pace::{Pace, Throttle};
 use crate::decide::room::Room;
-use crate::decide::steer::Steering;
-use crate::decide::watch::Watch;
 
 /// An agent before it starts.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use crate::decide::accounts::ids::AccountId;
 use crate::decide::agents::Agent;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
-use crate::decide::due::{Due, Source};
+use crate::decide::evaluate::due::{Due, Source};
 use crate::decide::gate::Gate;
 use crate::decide::governor::Governor;
 use crate::decide::message::{Effect, HookId, Phase, Wants};

@@ -15,7 +15,7 @@ use crate::decide::context::Context;
 use crate::decide::gate::Gate;
 use crate::decide::governor::Governor;
 use crate::decide::message::{About, Effect, HookId, Judged, Question, ToolCall, Wants};
-use crate::decide::reach::Nobody;
+use crate::decide::people::reach::Nobody;
 
 impl Gate {
     /// A tool is asked about, or about to be.

@@ -9,7 +9,7 @@ use crate::decide::agents::Agent;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::{Happening, Intent, State};
 use crate::decide::context::Context;
-use crate::decide::effective::{self, Effective};
+use crate::decide::evaluate::effective::{self, Effective};
 use crate::decide::governor::Governor;
 use crate::decide::message::{Effect, HookId, Timer};
 

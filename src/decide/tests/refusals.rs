@@ -3,8 +3,8 @@
 use insta::assert_snapshot;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, lift, moment, morning};
-use crate::decide::lift::Lift;
 use crate::decide::message::{Interrupt, Timer, Works};
+use crate::decide::people::lift::Lift;
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
 use crate::model::{AgentName, ApprovalId, BudgetKey, ProcessIdentity, Unit};

@@ -14,9 +14,9 @@ use crate::decide::account::{Leave, SpentQuery, Started, amount};
 use crate::decide::accounts::ids::AccountId;
 use crate::decide::agents::AgentSetup;
 use crate::decide::governor::Setup;
-use crate::decide::lift::Lift;
 use crate::decide::message::{News, Phase, Timer};
-use crate::decide::reach::Nobody;
+use crate::decide::people::lift::Lift;
+use crate::decide::people::reach::Nobody;
 use crate::decide::{Before, Books, Effect, Governor, Input, Moment};
 use crate::model::event::{Answer, EventKind, ToolVerdict};
 use crate::model::{

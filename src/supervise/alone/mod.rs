@@ -24,7 +24,7 @@ use crate::clock;
 use crate::codex::HookEvent;
 use crate::decide::agents::AgentSetup;
 use crate::decide::message::{HookId, Moment};
-use crate::decide::reach::Nobody;
+use crate::decide::people::reach::Nobody;
 use crate::decide::{Before, Governor, Setup};
 use crate::error::Error;
 use crate::gate::hook::HookInput;

@@ -1,0 +1,7 @@
+//! Pure. Questions to people and their answers: who may answer, how far, and what an answer does; the emergency brake.
+
+pub(super) mod approvals;
+pub(super) mod brake;
+pub mod lift;
+pub mod permission;
+pub mod reach;

@@ -1,0 +1,65 @@
+//! Pure. The one rule for questions: whether somebody can be reached with one, and what is done where nobody can.
+
+pub(in crate::decide) mod questions;
+
+use std::fmt;
+
+/// What a run has around it that a question could reach a person by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Surroundings {
+    /// It has a terminal; its controlling one will do.
+    pub terminal: bool,
+    /// `CI` is set: whatever terminal there is, nobody sits at it.
+    pub ci: bool,
+    /// A person works in this very Codex, on its screen.
+    pub at_screen: bool,
+}
+
+/// Why nobody can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nobody {
+    /// Nobody sits at the terminal of a CI job.
+    InCi,
+    /// There is none.
+    NoTerminal,
+}
+
+impl Surroundings {
+    /// Why nobody can be reached; `None`: somebody can.
+    pub fn nobody(self) -> Option<Nobody> {
+        match self {
+            Self { at_screen: true, .. } | Self { terminal: true, ci: false, .. } => None,
+            Self { ci: true, .. } => Some(Nobody::InCi),
+            Self { terminal: false, .. } => Some(Nobody::NoTerminal),
+        }
+    }
+}
+
+impl fmt::Display for Nobody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InCi => "nobody can be asked, since `CI` is set",
+            Self::NoTerminal => "nobody can be asked, since there is no terminal",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_is_at_a_terminal_outside_ci_or_at_codex_s_own_screen() {
+        for (terminal, ci, at_screen, nobody) in [
+            (true, false, false, None),
+            (true, true, false, Some(Nobody::InCi)),
+            (false, false, false, Some(Nobody::NoTerminal)),
+            (false, true, false, Some(Nobody::InCi)),
+            (false, false, true, None),
+            (false, true, true, None),
+        ] {
+            let found = Surroundings { terminal, ci, at_screen }.nobody();
+            assert_eq!(found, nobody, "{terminal} {ci} {at_screen}");
+        }
+    }
+}
