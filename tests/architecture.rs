@@ -12,7 +12,6 @@ const MOST_LINES: usize = 600;
 const CIRCLES: &[(&str, usize)] = &[
     ("cli", 7),
     ("fleet", 2),
-    ("ledger", 15),
     ("policy", 4),
     ("report", 5),
     ("rollout", 2),

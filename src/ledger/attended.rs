@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::{Attribution, ProcessIdentity, Response, RunId, ThreadId};
 
+use super::rows::usage::{SELECT, Stored};
 use super::series::SeriesBook;
-use super::usage::{self, Stored};
 use super::{Ledger, LedgerError, Turn};
 
 /// A thread and what its hooks know of it: JSON of the caller's making.
@@ -109,7 +109,7 @@ impl Turn<'_> {
     pub fn imported_of(&self, thread: &ThreadId) -> Result<Vec<Response>, LedgerError> {
         let sql = format!(
             "{} WHERE u.thread = (SELECT no FROM thread_ids WHERE id = ?1) AND u.run_no IS NULL ORDER BY u.id",
-            usage::SELECT
+            SELECT
         );
         let mut statement = self.tx.prepare_cached(&sql)?;
         let mut rows = statement.query([thread.as_str()])?;

@@ -6,15 +6,17 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::model::RunId;
 
-use super::approval::{self, ApprovalRow};
-use super::audit_run;
+use super::audit_run::{self, Run, Seen};
+use super::broken::{Checked, Stop, broken};
 use super::calls;
-use super::chain::{Hash, ImportDigest, Link};
-use super::extension::{self, ExtensionRow};
+use super::chain::{ImportDigest, Link};
+use super::hash::Hash;
 use super::repriced;
 use super::rollup::Shares;
+use super::rows::approval::{self, ApprovalRow};
+use super::rows::extension::{self, ExtensionRow};
+use super::rows::usage::{SELECT, Stored};
 use super::usage::confirmed::Confirmed;
-use super::usage::{self, Stored};
 use super::{Ledger, LedgerError};
 
 /// What an audit found.
@@ -57,34 +59,6 @@ pub struct Head {
     pub n: u64,
     /// The hash of the last one.
     pub hash: Hash,
-}
-
-/// Why an audit ended early.
-pub(super) enum Stop {
-    Broken { place: String, what: String },
-    Failed(LedgerError),
-}
-
-impl From<LedgerError> for Stop {
-    fn from(error: LedgerError) -> Self {
-        match error {
-            LedgerError::Corrupt { detail } => Self::Broken { place: "the database".to_owned(), what: detail },
-            LedgerError::Unreadable { what } => Self::Broken { place: "the database".to_owned(), what },
-            other => Self::Failed(other),
-        }
-    }
-}
-
-impl From<rusqlite::Error> for Stop {
-    fn from(error: rusqlite::Error) -> Self {
-        LedgerError::from(error).into()
-    }
-}
-
-pub(super) type Checked<T> = Result<T, Stop>;
-
-pub(super) fn broken<T>(place: impl Into<String>, what: impl Into<String>) -> Checked<T> {
-    Err(Stop::Broken { place: place.into(), what: what.into() })
 }
 
 impl Ledger {
@@ -142,24 +116,6 @@ struct Import {
     /// The number of the last one.
     last: i64,
     digest: Hash,
-}
-
-/// What the links promise of a run.
-pub(super) struct Run {
-    pub(super) policy: String,
-    pub(super) prices: String,
-    pub(super) points: HashMap<u64, Hash>,
-    pub(super) sealed: bool,
-    /// The digest of what `govern resume` needs.
-    pub(super) command: Option<Hash>,
-}
-
-/// What the chains of the runs know.
-pub(super) struct Seen {
-    /// The numbers of usage rows.
-    pub(super) usage: HashSet<i64>,
-    /// Records of responses that count already: here the ledger's own chain knows some, too.
-    pub(super) confirmed: Confirmed,
 }
 
 fn audit(conn: &Connection) -> Checked<Verified> {
@@ -283,7 +239,7 @@ fn usage_rows(conn: &Connection, seen: &HashSet<i64>, imports: &BTreeMap<i64, Im
     let mut imports = imports.iter();
     // The import whose rows come now: the next number that it has, and its digest so far.
     let mut open: Option<(i64, &Import, ImportDigest)> = None;
-    let mut statement = conn.prepare(&format!("{} ORDER BY u.id", usage::SELECT))?;
+    let mut statement = conn.prepare(&format!("{} ORDER BY u.id", SELECT))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let stored = Stored::read(row)?;

@@ -1,17 +1,38 @@
 //! Owns the audit of one run: its chain, and the rows that were made from it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::event::EventKind;
 use crate::model::{Event, RunId};
 
-use super::audit::{Checked, Run, Seen, Stop, broken};
+use super::broken::{Checked, Stop, broken};
 use super::calls;
-use super::chain::{Hash, ResponseEntry};
-use super::turn::{ThreadRow, json};
-use super::usage::{self, Stored};
+use super::chain::ResponseEntry;
+use super::hash::Hash;
+use super::rows::thread::ThreadRow;
+use super::rows::usage::{SELECT, Stored};
+use super::usage::confirmed::Confirmed;
+use super::values::json;
+
+/// What the links promise of a run.
+pub(super) struct Run {
+    pub(super) policy: String,
+    pub(super) prices: String,
+    pub(super) points: HashMap<u64, Hash>,
+    pub(super) sealed: bool,
+    /// The digest of what `govern resume` needs.
+    pub(super) command: Option<Hash>,
+}
+
+/// What the chains of the runs know.
+pub(super) struct Seen {
+    /// The numbers of usage rows.
+    pub(super) usage: HashSet<i64>,
+    /// Records of responses that count already: here the ledger's own chain knows some, too.
+    pub(super) confirmed: Confirmed,
+}
 
 /// What is found out on the way along a chain.
 struct Walk<'a> {
@@ -103,7 +124,7 @@ impl Walk<'_> {
     fn usage(&self, entry: &ResponseEntry) -> Checked<()> {
         let stored = self
             .conn
-            .prepare_cached(&format!("{} WHERE u.id = ?1", usage::SELECT))?
+            .prepare_cached(&format!("{} WHERE u.id = ?1", SELECT))?
             .query_row([entry.usage], Stored::read)
             .optional()?;
         match stored {

@@ -4,13 +4,8 @@ use rusqlite::{Connection, params};
 
 use crate::model::{BudgetKey, ProcessIdentity};
 
-use super::turn::json;
+use super::values::key_text;
 use super::{Ledger, LedgerError, Turn};
-
-/// A budget key as one text, equal if and only if the keys are.
-pub(super) fn key_text(key: &BudgetKey) -> Result<String, LedgerError> {
-    json(&(&key.budget, &key.scope, key.window_start.map(|at| at.timestamp_millis()), key.unit.as_str()))
-}
 
 impl Turn<'_> {
     /// Replaces what this run has reserved of a budget; zero or less removes it.

@@ -8,12 +8,12 @@ use crate::model::event::EventKind;
 use crate::model::{Attribution, Billing, Dimension, Event, Source, Timestamp};
 
 use super::parts::{self, Part};
-use super::read::{at_least, before};
 use super::rollup::DAY;
 use super::series::Series;
 use super::sums::Names;
-use super::turn::json;
 use super::usage::{number_series, number_thread};
+use super::values::json;
+use super::values::{at_least, before};
 use super::{Ledger, LedgerError, Turn};
 
 /// How many tool calls, by the values of the asked-for dimensions; `None` is "unknown".

@@ -1,86 +1,14 @@
 //! Owns extensions: limits that were lifted, by whom, why and until when.
 
-use rusqlite::{Connection, Row, params};
-use serde::{Deserialize, Serialize};
+use rusqlite::{Connection, params};
 
-use crate::model::event::{EventKind, GOVERNOR};
-use crate::model::{BudgetKey, BudgetName, Event, Extension, RunId, Timestamp, Unit};
+use crate::model::event::GOVERNOR;
+use crate::model::{BudgetKey, Extension, RunId, Timestamp};
 
-use super::budget::key_text;
 use super::chain::Link;
-use super::store::moment;
+use super::rows::extension::{ExtensionRow, SELECT};
+use super::values::key_text;
 use super::{Ledger, LedgerError, Turn};
-
-/// An extension as it is stored and linked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ExtensionRow {
-    pub(super) id: i64,
-    key: String,
-    budget: String,
-    scope: String,
-    window: Option<i64>,
-    unit: String,
-    amount: i64,
-    by: String,
-    reason: Option<String>,
-    at: i64,
-    until: Option<i64>,
-}
-
-/// All columns, in the order of [`ExtensionRow::read`].
-pub(super) const SELECT: &str =
-    "SELECT id, key, budget, scope, window, unit, amount, by, reason, at, until FROM extensions";
-
-impl ExtensionRow {
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: row.get(0)?,
-            key: row.get(1)?,
-            budget: row.get(2)?,
-            scope: row.get(3)?,
-            window: row.get(4)?,
-            unit: row.get(5)?,
-            amount: row.get(6)?,
-            by: row.get(7)?,
-            reason: row.get(8)?,
-            at: row.get(9)?,
-            until: row.get(10)?,
-        })
-    }
-
-    /// This is what an event of a run says. What belongs to one run alone only that one lifts.
-    pub(super) fn is_told_by(&self, event: &Event) -> bool {
-        let EventKind::Extended { budget, scope, amount, unit, by, reason } = &event.kind else { return false };
-        let of_another = self
-            .scope
-            .strip_prefix("run=")
-            .is_some_and(|rest| rest.split(", ").next().is_some_and(|run| run != event.run.as_str()));
-        let same = self.budget == budget.as_str() && self.scope == *scope && self.unit == *unit;
-        same && !of_another && self.amount == *amount && self.by == *by && self.reason == *reason
-    }
-
-    pub(super) fn extension(self) -> Result<Extension, LedgerError> {
-        Ok(Extension {
-            id: self.id,
-            key: BudgetKey {
-                budget: BudgetName::new(self.budget),
-                scope: self.scope,
-                window_start: self.window.map(moment).transpose()?,
-                unit: unit(&self.unit)?,
-            },
-            amount: self.amount,
-            by: self.by,
-            reason: self.reason,
-            at: moment(self.at)?,
-            until: self.until.map(moment).transpose()?,
-        })
-    }
-}
-
-/// A unit as it is stored.
-pub(super) fn unit(word: &str) -> Result<Unit, LedgerError> {
-    Unit::from_str_exact(word).ok_or_else(|| LedgerError::unreadable(format!("the unit `{word}` is unknown")))
-}
 
 impl Turn<'_> {
     /// Lifts a budget's limit by an amount of its unit's smallest part, for all runs that share the key, until then or

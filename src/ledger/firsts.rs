@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::{AgentName, Response, RunId};
 
+use super::rows::usage::{SELECT, Stored};
 use super::series::SeriesBook;
-use super::usage::{self, Stored};
 use super::{Ledger, LedgerError, Turn};
 
 /// So many of the last threads are looked through, and so many runs are enough.
@@ -50,7 +50,7 @@ fn first_answers(
          ORDER BY t.no DESC",
     )?;
     // By the index of runs, in which a run's first rows come first.
-    let sql = format!("{} WHERE u.run_no = ?1 AND +u.thread = ?2 ORDER BY u.id LIMIT 1", usage::SELECT);
+    let sql = format!("{} WHERE u.run_no = ?1 AND +u.thread = ?2 ORDER BY u.id LIMIT 1", SELECT);
     let mut first = conn.prepare_cached(&sql)?;
     let mut rows = roots.query(params![agent.as_str(), but.as_str(), THREADS])?;
     let (mut book, mut found) = (SeriesBook::default(), Vec::new());

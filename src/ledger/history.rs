@@ -10,52 +10,17 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use crate::model::{
-    Attribution, Basis, Billing, Cost, ModelId, ProcessIdentity, ResponseKey, RunId, ServiceTier, Source, ThreadId,
-    Timestamp, Tokens, recorded_at,
-};
+use crate::model::{Cost, ProcessIdentity, ResponseKey, RunId, Source, ThreadId, Timestamp, recorded_at};
 
-use super::chain::{ImportDigest, Link};
+use super::chain::{self, ImportDigest, Link};
+use super::imported::{Origin, Past};
 use super::rollup::Shares;
+use super::rows::usage::UsageRow;
 use super::series::Series;
-use super::store::moment;
-use super::turn::{self, count, json};
-use super::usage::{self, Numbers, Put, UsageRow};
+use super::usage::{self, Numbers, Put};
+use super::values::moment;
+use super::values::{count, json};
 use super::{Ledger, LedgerError};
-
-/// What responses that follow one another in a session file have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The thread that asked.
-    pub thread: ThreadId,
-    /// The root of its family.
-    pub root: ThreadId,
-    /// Who answered.
-    pub model: Option<ModelId>,
-    /// Codex's name of the provider.
-    pub provider: Option<String>,
-    /// The tier asked for.
-    pub tier: ServiceTier,
-    /// Who is paid, and how.
-    pub billing: Billing,
-    /// Where it belongs.
-    pub attribution: Attribution,
-}
-
-/// What is a response's alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Past {
-    /// Tells it from its copies within the thread.
-    pub key: ResponseKey,
-    /// When Codex recorded it.
-    pub at: Timestamp,
-    /// What it counted.
-    pub tokens: Tokens,
-    /// What that costs.
-    pub cost: Cost,
-    /// How the tokens are known.
-    pub basis: Basis,
-}
 
 /// A session file as it was when it was read: one that is still so has nothing new.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -282,7 +247,7 @@ impl Batch<'_> {
 
     fn close(&mut self, now: Timestamp) -> Result<(), LedgerError> {
         for (thread, key, told) in std::mem::take(&mut self.confirmed) {
-            turn::link(self.tx, &Link::Confirmed { at: now, thread, told, key })?;
+            chain::link(self.tx, &Link::Confirmed { at: now, thread, told, key })?;
         }
         if self.rows == 0 {
             return Ok(());
@@ -290,7 +255,7 @@ impl Batch<'_> {
         self.shares.write(self.tx)?;
         let digest = std::mem::take(&mut self.digest).finish();
         let Self { rows, first, last, .. } = *self;
-        turn::link(self.tx, &Link::Import { at: now, first, last, rows, digest })
+        chain::link(self.tx, &Link::Import { at: now, first, last, rows, digest })
     }
 }
 

@@ -7,9 +7,10 @@ use crate::model::event::EventKind;
 use crate::model::{Event, RunId};
 
 use super::LedgerError;
-use super::approval::ApprovalRow;
-use super::chain::{Hash, Link};
-use super::extension::ExtensionRow;
+use super::chain::Link;
+use super::hash::Hash;
+use super::rows::approval::ApprovalRow;
+use super::rows::extension::ExtensionRow;
 
 /// The last link of an extension, as its index has it.
 const EXTENSION: &str = r#"SELECT n, data, hash FROM links WHERE substr(data, 1, 19) = '{"kind":"extension"'

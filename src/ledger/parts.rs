@@ -9,7 +9,7 @@ use crate::model::{Sum, Timestamp};
 
 use super::LedgerError;
 use super::rollup::{DAY, QUARTER, SUMS, read_sum};
-use super::store::moment;
+use super::values::moment;
 
 /// A window and what is kept apart in it, in the ledger's own terms: milliseconds, numbers, `[since, until)`.
 #[derive(Clone, Copy)]

@@ -8,10 +8,11 @@ use crate::model::{
     ThreadId, ThreadInfo, Timestamp,
 };
 
-use super::chain::{Hash, ResponseEntry};
+use super::chain::ResponseEntry;
+use super::hash::Hash;
+use super::rows::usage::{SELECT, Stored};
 use super::series::SeriesBook;
-use super::store::moment;
-use super::usage::{self, Stored};
+use super::values::{at_least, before, moment};
 use super::{Ledger, LedgerError, Turn, history};
 
 /// Which runs; all by default.
@@ -113,10 +114,8 @@ impl Turn<'_> {
 
     /// The responses of a run from a moment on.
     pub fn responses_since(&self, run: &RunId, since: Timestamp) -> Result<Vec<Response>, LedgerError> {
-        let sql = format!(
-            "{} WHERE u.run_no = (SELECT no FROM runs WHERE id = ?1) AND +u.at >= ?2 ORDER BY u.id",
-            usage::SELECT
-        );
+        let sql =
+            format!("{} WHERE u.run_no = (SELECT no FROM runs WHERE id = ?1) AND +u.at >= ?2 ORDER BY u.id", SELECT);
         let mut statement = self.tx.prepare_cached(&sql)?;
         let mut rows = statement.query(params![run.as_str(), since.timestamp_millis()])?;
         let (mut book, mut found) = (SeriesBook::default(), Vec::new());
@@ -128,8 +127,7 @@ impl Turn<'_> {
 
     /// A response as it is recorded, by whichever run, or by an import.
     pub fn recorded(&self, thread: &ThreadId, key: &ResponseKey) -> Result<Option<Response>, LedgerError> {
-        let sql =
-            format!("{} WHERE u.thread = (SELECT no FROM thread_ids WHERE id = ?1) AND u.key = ?2", usage::SELECT);
+        let sql = format!("{} WHERE u.thread = (SELECT no FROM thread_ids WHERE id = ?1) AND u.key = ?2", SELECT);
         let mut statement = self.tx.prepare_cached(&sql)?;
         let mut rows = statement.query([thread.as_str(), key.as_str()])?;
         let Some(row) = rows.next()? else { return Ok(None) };
@@ -344,7 +342,7 @@ impl Ledger {
         // A run's own rows are few; they come by its index and are sorted, all others come by the index on time.
         let run = filter.run.as_ref().map(RunId::as_str);
         let by_run = if run.is_some() { "u.run_no = (SELECT no FROM runs WHERE id = ?3)" } else { "?3 IS NULL" };
-        let sql = format!("{} WHERE u.at >= ?1 AND u.at < ?2 AND {by_run} ORDER BY u.at, u.id", usage::SELECT);
+        let sql = format!("{} WHERE u.at >= ?1 AND u.at < ?2 AND {by_run} ORDER BY u.at, u.id", SELECT);
         let mut statement = self.conn.prepare_cached(&sql)?;
         let mut rows = statement.query(params![at_least(filter.since), before(filter.until), run])?;
         let mut book = SeriesBook::default();
@@ -386,21 +384,13 @@ impl Ledger {
         };
         let response = self
             .conn
-            .prepare_cached(&format!("{} WHERE u.id = ?1", usage::SELECT))?
+            .prepare_cached(&format!("{} WHERE u.id = ?1", SELECT))?
             .query_row([entry.usage], Stored::read)
             .optional()?
             .ok_or_else(|| LedgerError::unreadable(format!("the usage of event {seq} of run `{run}` is missing")))?
             .response(&self.conn, book)?;
         Ok(Event { at: entry.at, run: entry.run, agent: entry.agent, kind: EventKind::Response(Box::new(response)) })
     }
-}
-
-pub(super) fn at_least(moment: Option<Timestamp>) -> i64 {
-    moment.map_or(i64::MIN, |at| at.timestamp_millis())
-}
-
-pub(super) fn before(moment: Option<Timestamp>) -> i64 {
-    moment.map_or(i64::MAX, |at| at.timestamp_millis())
 }
 
 fn billing(word: &str) -> Result<Billing, LedgerError> {

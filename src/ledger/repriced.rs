@@ -7,11 +7,12 @@ use rusqlite::{Connection, params};
 
 use crate::model::{Cost, Money, Repriced, Response, Timestamp};
 
-use super::chain::{Hash, Link, RepricedDigest};
+use super::chain::{self, Link, RepricedDigest};
+use super::hash::Hash;
 use super::rollup::{self, DAY};
+use super::rows::usage::{SELECT, Stored};
 use super::series::SeriesBook;
-use super::usage::{self, Stored};
-use super::{Ledger, LedgerError, turn};
+use super::{Ledger, LedgerError};
 
 /// Responses of one transaction: other governs wait meanwhile.
 const BATCH: usize = 4_096;
@@ -69,7 +70,7 @@ impl Ledger {
         shares.write(&tx)?;
         let rows = found.len() as u64;
         done.responses = done.responses.saturating_add(rows);
-        turn::link(&tx, &Link::Repriced { at: now, prices: prices.to_owned(), rows, digest: digest.finish() })?;
+        chain::link(&tx, &Link::Repriced { at: now, prices: prices.to_owned(), rows, digest: digest.finish() })?;
         tx.commit()?;
         Ok(if found.len() < BATCH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
@@ -97,7 +98,7 @@ fn find(
     let sql = format!(
         "{} WHERE u.at >= ?1 AND u.at < ?2 AND u.series = ?3 AND coalesce(c.pricing, k.pricing) = 'unpriced'
          ORDER BY u.id",
-        usage::SELECT
+        SELECT
     );
     let mut statement = conn.prepare_cached(&sql)?;
     let first = day.saturating_mul(DAY);

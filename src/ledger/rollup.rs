@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use crate::model::{Money, Sum, Tokens};
 
 use super::LedgerError;
-use super::turn::count;
+use super::values::count;
 
 /// A quarter of an hour in milliseconds: every time zone's midnight falls on the edge of one.
 pub(super) const QUARTER: i64 = 900_000;

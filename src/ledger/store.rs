@@ -13,9 +13,11 @@ use crate::model::{ProcessIdentity, RunId, Timestamp};
 
 use super::beside::{Beside, LOG_LIMIT};
 use super::home::{self, LEDGER_FILE};
-use super::news::Watch;
 use super::schema::{self, Shape};
+use super::seat::Seat;
 use super::turn::Late;
+use super::values::moment;
+use super::watch::Watch;
 use super::{LedgerError, Turn};
 
 /// A connection to the ledger. Not shared between threads: each opens its own.
@@ -63,20 +65,6 @@ pub enum Patience {
     Short,
     /// About five seconds: whoever keeps the ledger for longer hangs.
     Long,
-}
-
-/// A run and the process that governs it.
-#[derive(Clone, Debug)]
-pub(super) struct Seat {
-    pub(super) run: RunId,
-    pub(super) process: ProcessIdentity,
-}
-
-impl Seat {
-    /// The run is governed by this very process, and by no other beside it.
-    pub(super) fn is_this_process(&self) -> bool {
-        u32::try_from(self.process.pid) == Ok(std::process::id())
-    }
 }
 
 /// Statements a turn and the reports use, kept compiled.
@@ -302,12 +290,6 @@ impl Drop for Ledger {
         // The last one to close moves the log into the database. Whoever wrote next would have said what is wrong.
         let _told_elsewhere = self.expect_whole();
     }
-}
-
-/// Milliseconds as they are stored, as a moment.
-pub(super) fn moment(millis: i64) -> Result<Timestamp, LedgerError> {
-    Timestamp::from_timestamp_millis(millis)
-        .ok_or_else(|| LedgerError::unreadable(format!("the moment {millis} is out of range")))
 }
 
 fn existing(dir: &Path) -> Result<PathBuf, LedgerError> {

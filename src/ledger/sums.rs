@@ -7,10 +7,10 @@ use rusqlite::{Connection, params};
 use crate::model::{Dimension, Response, RunId, Slice, Sum, ThreadId, Timestamp};
 
 use super::parts::{self, Part, Parts, Scope};
-use super::read::{Filter, at_least, before};
+use super::read::Filter;
+use super::rows::usage::{SELECT, Stored};
 use super::series::SeriesBook;
-use super::store::moment;
-use super::usage::{self, Stored};
+use super::values::{at_least, before, moment};
 use super::{Ledger, LedgerError, Turn};
 
 /// Tells the start of the piece of time (a day, a month in some zone) that a quarter of an hour belongs to, by the
@@ -130,7 +130,7 @@ impl Ledger {
         let run = filter.run.as_ref().map(RunId::as_str);
         let sql = format!(
             "{} WHERE u.guess IS NOT NULL AND u.at >= ?1 AND u.at < ?2 AND (?3 IS NULL OR r.id = ?3) ORDER BY u.at, u.id",
-            usage::SELECT
+            SELECT
         );
         let mut statement = self.conn.prepare_cached(&sql)?;
         let mut rows = statement.query(params![at_least(filter.since), before(filter.until), run])?;

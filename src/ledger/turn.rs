@@ -2,17 +2,20 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::model::event::EventKind;
 use crate::model::{Event, RunId, Timestamp};
 
 use super::LedgerError;
 use super::calls;
-use super::chain::{Hash, HookChange, Link, ResponseEntry, ResponseKind};
-use super::news::Watch;
-use super::store::Seat;
-use super::usage::{self, Inserted};
+use super::chain::{self, HookChange, Link, ResponseEntry, ResponseKind};
+use super::hash::Hash;
+use super::rows::thread::ThreadRow;
+use super::seat::Seat;
+use super::usage::{self, Holder, Inserted};
+use super::values::{count, json};
+use super::watch::Watch;
 
 /// One transaction, from its beginning to its commit. See [`super::Ledger::turn`].
 #[derive(Debug)]
@@ -45,15 +48,6 @@ pub struct Appended {
     pub new: bool,
     /// Who has counted a response that the ledger has already, where it was not this run: it is not in this run's sums.
     pub holder: Option<Holder>,
-}
-
-/// Who, beside the run that tells of a response, has counted it before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holder {
-    /// An import, which belongs to no run.
-    Import,
-    /// Another run: one of two that are inside one another.
-    AnotherRun,
 }
 
 impl Turn<'_> {
@@ -336,86 +330,6 @@ impl Turn<'_> {
 
     /// Adds an entry to the ledger's own chain.
     pub(super) fn link(&self, link: &Link) -> Result<(), LedgerError> {
-        self::link(self.tx, link)
+        chain::link(self.tx, link)
     }
-}
-
-/// Adds an entry to the ledger's own chain.
-pub(super) fn link(conn: &Connection, link: &Link) -> Result<(), LedgerError> {
-    let last: Option<(i64, Hash)> = conn
-        .prepare_cached("SELECT n, hash FROM links ORDER BY n DESC LIMIT 1")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let (n, hash) = match last {
-        Some(last) => last,
-        None => {
-            let id: Vec<u8> = conn.query_row("SELECT id FROM ledger", [], |row| row.get(0))?;
-            (0, Hash::ledger_seed(&id))
-        }
-    };
-    let data = json(link)?;
-    conn.prepare_cached("INSERT INTO links (n, data, hash) VALUES (?1, ?2, ?3)")?.execute(params![
-        n.saturating_add(1),
-        data,
-        hash.next(data.as_bytes())
-    ])?;
-    Ok(())
-}
-
-/// A thread of a run, as its row says and as the last event about it said.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct ThreadRow {
-    pub(super) thread: String,
-    root: String,
-    parent: Option<String>,
-    agent: Option<String>,
-    path: String,
-    codex: Option<String>,
-    billing: String,
-    role: Option<String>,
-}
-
-impl ThreadRow {
-    /// The threads of a run, for [`ThreadRow::read`].
-    pub(super) const SELECT: &str =
-        "SELECT thread, root, parent, agent, path, codex, billing, role FROM threads WHERE run_no = ?1 ORDER BY no";
-
-    pub(super) fn of(event: &Event) -> Option<Self> {
-        let EventKind::ThreadSeen { thread, root, parent, path, codex, billing, role } = &event.kind else {
-            return None;
-        };
-        Some(Self {
-            thread: thread.as_str().to_owned(),
-            root: root.as_str().to_owned(),
-            parent: parent.as_ref().map(|parent| parent.as_str().to_owned()),
-            agent: event.agent.as_ref().map(|agent| agent.as_str().to_owned()),
-            path: path.clone(),
-            codex: codex.clone(),
-            billing: billing.as_str().to_owned(),
-            role: role.clone(),
-        })
-    }
-
-    pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            thread: row.get(0)?,
-            root: row.get(1)?,
-            parent: row.get(2)?,
-            agent: row.get(3)?,
-            path: row.get(4)?,
-            codex: row.get(5)?,
-            billing: row.get(6)?,
-            role: row.get(7)?,
-        })
-    }
-}
-
-/// As it is stored and hashed.
-pub(super) fn json(value: &impl serde::Serialize) -> Result<String, LedgerError> {
-    serde_json::to_string(value).map_err(|error| LedgerError::unreadable(format!("a value that is no JSON: {error}")))
-}
-
-/// SQLite's integers are signed; what does not fit is absurd and stays at the end of the scale.
-pub(super) fn count(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use crate::model::event::EventKind;
 use crate::model::{AgentName, Event, Money, ProcessIdentity, RunId, UnderWay};
 
-use super::store::moment;
+use super::values::moment;
 use super::{Ledger, LedgerError, Turn};
 
 impl Turn<'_> {

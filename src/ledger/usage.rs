@@ -1,284 +1,16 @@
 //! Owns the usage rows: responses, unique by thread and key.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::Serialize;
+use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::model::{
-    Basis, Cost, Guess, Money, Response, ResponseKey, RunId, ServiceTier, Sum, ThreadId, Timestamp, Tokens,
-};
+use crate::model::{Response, ResponseKey, RunId, ThreadId};
 
 use super::LedgerError;
-use super::chain::Hash;
-use super::history::{Origin, Past};
+use super::hash::Hash;
+
 use super::rollup::{Share, Shares};
-use super::series::{Series, SeriesBook};
-use super::store::moment;
-use super::turn::{Holder, count, json};
+use super::rows::usage::{OBSERVED, UsageRow};
 
 pub(super) mod confirmed;
-
-/// The basis of tokens that were read; every other word is the reason of a guess.
-const OBSERVED: &str = "observed";
-
-/// The pricing of what has no price.
-const UNPRICED: &str = "unpriced";
-
-/// A usage row as it is stored. Its digest is SHA-256 of its JSON, fields in this order: a contract with old
-/// ledgers, so a later field must be left out of the JSON where it is unset.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct UsageRow {
-    run: Option<String>,
-    thread: String,
-    key: String,
-    root: String,
-    at: i64,
-    series: String,
-    provider: Option<String>,
-    tier: String,
-    input: i64,
-    cached_input: i64,
-    cache_write: i64,
-    output: i64,
-    reasoning: i64,
-    pricing: String,
-    cost: Option<i64>,
-    basis: String,
-}
-
-impl UsageRow {
-    pub(super) fn of(response: &Response, run: &RunId) -> Result<Self, LedgerError> {
-        let series = Series {
-            agent: response.agent.clone(),
-            model: response.model.clone(),
-            billing: response.billing,
-            attribution: response.attribution.clone(),
-            source: response.source,
-        };
-        let Tokens { input, cached_input, cache_write_input, output, reasoning_output } = response.tokens;
-        let (pricing, cost) = pricing(response.cost);
-        Ok(Self {
-            run: Some(run.as_str().to_owned()),
-            thread: response.thread.as_str().to_owned(),
-            key: response.key.as_str().to_owned(),
-            root: response.root.as_str().to_owned(),
-            at: response.at.timestamp_millis(),
-            series: json(&series)?,
-            provider: response.provider.clone(),
-            tier: response.tier.as_str().to_owned(),
-            input: count(input),
-            cached_input: count(cached_input),
-            cache_write: count(cache_write_input),
-            output: count(output),
-            reasoning: count(reasoning_output),
-            pricing: pricing.to_owned(),
-            cost,
-            basis: basis(response.basis).to_owned(),
-        })
-    }
-
-    /// A row of an origin, whose responses [`UsageRow::set`] fills in.
-    pub(super) fn of_import(origin: &Origin, series: String) -> Self {
-        Self {
-            run: None,
-            thread: origin.thread.as_str().to_owned(),
-            key: String::new(),
-            root: origin.root.as_str().to_owned(),
-            at: 0,
-            series,
-            provider: origin.provider.clone(),
-            tier: origin.tier.as_str().to_owned(),
-            input: 0,
-            cached_input: 0,
-            cache_write: 0,
-            output: 0,
-            reasoning: 0,
-            pricing: String::new(),
-            cost: None,
-            basis: String::new(),
-        }
-    }
-
-    /// Makes it the row of this response, which counts at this time.
-    pub(super) fn set(&mut self, past: &Past, at: Timestamp) {
-        let set = |text: &mut String, to: &str| {
-            text.clear();
-            text.push_str(to);
-        };
-        let (pricing, cost) = pricing(past.cost);
-        set(&mut self.key, past.key.as_str());
-        set(&mut self.pricing, pricing);
-        set(&mut self.basis, basis(past.basis));
-        self.at = at.timestamp_millis();
-        self.cost = cost;
-        let Tokens { input, cached_input, cache_write_input, output, reasoning_output } = past.tokens;
-        [self.input, self.cached_input, self.cache_write, self.output, self.reasoning] =
-            [input, cached_input, cache_write_input, output, reasoning_output].map(count);
-    }
-
-    /// All that it says, as an import's digest has it: texts with their length before them, numbers in eight bytes,
-    /// least first. A contract with old ledgers.
-    pub(super) fn write_bytes(&self, bytes: &mut Vec<u8>) {
-        let Self { run: _, thread, key, root, series, provider, tier, pricing, basis, .. } = self;
-        let provider = provider.as_deref().unwrap_or_default();
-        for text in [thread, key, root, series, provider, tier, pricing, basis] {
-            bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
-            bytes.extend_from_slice(text.as_bytes());
-        }
-        let numbers = [self.at, self.input, self.cached_input, self.cache_write, self.output, self.reasoning];
-        for number in numbers.into_iter().chain([self.cost.unwrap_or(i64::MIN)]) {
-            bytes.extend_from_slice(&number.to_le_bytes());
-        }
-    }
-
-    /// What the chain holds of it.
-    pub(super) fn digest(&self) -> Result<Hash, LedgerError> {
-        Ok(Hash::of(json(self)?.as_bytes()))
-    }
-
-    fn tokens(&self) -> Tokens {
-        Tokens {
-            input: self.input.unsigned_abs(),
-            cached_input: self.cached_input.unsigned_abs(),
-            cache_write_input: self.cache_write.unsigned_abs(),
-            output: self.output.unsigned_abs(),
-            reasoning_output: self.reasoning.unsigned_abs(),
-        }
-    }
-
-    fn price(&self) -> Result<Cost, LedgerError> {
-        match (self.pricing.as_str(), self.cost) {
-            ("priced", Some(nanos)) => Ok(Cost::Priced(Money::from_nanos(nanos))),
-            ("estimated", Some(nanos)) => Ok(Cost::Estimated(Money::from_nanos(nanos))),
-            (UNPRICED, None) => Ok(Cost::Unpriced),
-            (pricing, _) => Err(LedgerError::unreadable(format!("a response's price is `{pricing}`"))),
-        }
-    }
-
-    /// What it adds to its bucket.
-    pub(super) fn sum(&self) -> Result<Sum, LedgerError> {
-        let cost = self.price()?;
-        Ok(Sum {
-            responses: 1,
-            tokens: self.tokens(),
-            cost: cost.money().unwrap_or(Money::ZERO),
-            estimated: matches!(cost, Cost::Estimated(_)).into(),
-            unpriced: matches!(cost, Cost::Unpriced).into(),
-            inferred: (self.basis != OBSERVED).into(),
-        })
-    }
-
-    fn response(self, series: &Series) -> Result<Response, LedgerError> {
-        let (cost, tokens) = (self.price()?, self.tokens());
-        Ok(Response {
-            run: self.run.map(RunId::new),
-            agent: series.agent.clone(),
-            thread: ThreadId::new(self.thread),
-            root: ThreadId::new(self.root),
-            key: ResponseKey::new(self.key),
-            at: moment(self.at)?,
-            model: series.model.clone(),
-            provider: self.provider,
-            tier: ServiceTier::from_codex(&self.tier),
-            tokens,
-            cost,
-            basis: match self.basis.as_str() {
-                OBSERVED => Basis::Observed,
-                // As ledgers before reasons had it; a newer govern may know more reasons.
-                word => {
-                    let known = Guess::ALL.into_iter().find(|guess| guess.as_str() == word);
-                    Basis::Estimated(known.unwrap_or(Guess::Unsaid))
-                }
-            },
-            billing: series.billing,
-            attribution: series.attribution.clone(),
-            source: series.source,
-        })
-    }
-}
-
-/// A cost as it is stored.
-fn pricing(cost: Cost) -> (&'static str, Option<i64>) {
-    match cost {
-        Cost::Priced(money) => ("priced", Some(money.nanos())),
-        Cost::Estimated(money) => ("estimated", Some(money.nanos())),
-        Cost::Unpriced => (UNPRICED, None),
-    }
-}
-
-/// A basis as it is stored.
-fn basis(basis: Basis) -> &'static str {
-    match basis {
-        Basis::Observed => OBSERVED,
-        Basis::Estimated(guess) => guess.as_str(),
-    }
-}
-
-/// All of a row, and the numbers it goes by; [`Stored::read`] reads it. Add a `WHERE`.
-pub(super) const SELECT: &str = "SELECT u.id, r.id, t.id, u.key, o.id, u.at, s.data, k.provider, k.tier, u.input,
-    u.cached_input, u.cache_write, u.output, u.reasoning, coalesce(c.pricing, k.pricing), coalesce(c.cost, u.cost), coalesce(u.guess, 'observed'),
-    u.series, u.run_no, u.thread, c.usage IS NOT NULL
-    FROM usage u LEFT JOIN repriced c ON c.usage = u.id JOIN series s ON s.id = u.series JOIN kinds k ON k.id = u.kind JOIN thread_ids t ON t.no = u.thread
-    JOIN thread_ids o ON o.no = u.root LEFT JOIN runs r ON r.no = u.run_no";
-
-/// A row with its numbers.
-#[derive(Debug)]
-pub(super) struct Stored {
-    pub(super) id: i64,
-    pub(super) series: i64,
-    pub(super) run_no: Option<i64>,
-    thread: i64,
-    /// Its price came later than it.
-    repriced: bool,
-    pub(super) row: UsageRow,
-}
-
-impl Stored {
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: row.get(0)?,
-            series: row.get(17)?,
-            run_no: row.get(18)?,
-            thread: row.get(19)?,
-            repriced: row.get(20)?,
-            row: UsageRow {
-                run: row.get(1)?,
-                thread: row.get(2)?,
-                key: row.get(3)?,
-                root: row.get(4)?,
-                at: row.get(5)?,
-                series: row.get(6)?,
-                provider: Some(row.get(7)?).filter(|provider: &String| !provider.is_empty()),
-                tier: row.get(8)?,
-                input: row.get(9)?,
-                cached_input: row.get(10)?,
-                cache_write: row.get(11)?,
-                output: row.get(12)?,
-                reasoning: row.get(13)?,
-                pricing: row.get(14)?,
-                cost: row.get(15)?,
-                basis: row.get(16)?,
-            },
-        })
-    }
-
-    /// The row as it was recorded, which is what the chains hold.
-    pub(super) fn recorded(self) -> UsageRow {
-        match self.repriced {
-            true => UsageRow { pricing: UNPRICED.to_owned(), cost: None, ..self.row },
-            false => self.row,
-        }
-    }
-
-    /// Where its share of the sums belongs.
-    pub(super) fn share(&self) -> Share {
-        Share { at: self.row.at, series: self.series, thread: self.thread, run_no: self.run_no }
-    }
-
-    pub(super) fn response(self, conn: &Connection, book: &mut SeriesBook) -> Result<Response, LedgerError> {
-        let series = book.get(conn, self.series)?;
-        self.row.response(&series)
-    }
-}
 
 /// What a row names by number, found or made.
 #[derive(Clone, Copy, Debug)]
@@ -407,6 +139,15 @@ pub(super) fn insert(
         Put::Known => Inserted::Known,
         Put::Confirms(told) => Inserted::Confirms(told),
     })
+}
+
+/// Who, beside the run that tells of a response, has counted it before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// An import, which belongs to no run.
+    Import,
+    /// Another run: one of two that are inside one another.
+    AnotherRun,
 }
 
 /// Whose a response is that the ledger has, if it is not this run's. What another run has recorded of a thread before this

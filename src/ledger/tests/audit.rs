@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::ledger::chain::Hash;
+use crate::ledger::hash::Hash;
 use crate::ledger::testing::*;
 use crate::ledger::{Ledger, Verified};
 use crate::model::event::EventKind;

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::ledger::LedgerError;
 use crate::model::{ResponseKey, ThreadId};
 
-use super::{UsageRow, number_thread};
+use super::number_thread;
+use crate::ledger::rows::usage::UsageRow;
 
 /// How far apart hook and record may tell of one response, in milliseconds: Codex ends a hook after ten minutes, and
 /// 0.171 writes the record after the last of them.

@@ -1,0 +1,6 @@
+//! Owns rows as they are stored: what the chains hold, or hold digests of.
+
+pub(super) mod approval;
+pub(super) mod extension;
+pub(super) mod thread;
+pub(super) mod usage;
