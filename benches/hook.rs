@@ -46,7 +46,7 @@ fn main() {
     }
     let calls = std::env::var("GOVERN_BENCH_HOOKS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
     println!("milliseconds from the start of a process to the end of its output");
-    println!("                                           least     p50     p99    most");
+    println!("{:<54} {:>7} {:>7} {:>7} {:>7}", "", "least", "p50", "p99", "most");
     for (name, agents, together) in
         [("1 agent", 1, false), ("20 agents, each at its pace", 20, false), ("20 agents at one moment", 20, true)]
     {
@@ -59,7 +59,7 @@ fn print(name: &str, mut values: Vec<f64>) {
     values.sort_by(f64::total_cmp);
     let at = |percent: usize| values[((values.len() - 1) * percent).div_ceil(100)];
     let (least, most) = (values[0], values[values.len() - 1]);
-    println!("{name:<40} {least:>7.2} {:>7.2} {:>7.2} {most:>7.2}   ({} calls)", at(50), at(99), values.len());
+    println!("{name:<54} {least:>7.2} {:>7.2} {:>7.2} {most:>7.2}   ({} calls)", at(50), at(99), values.len());
 }
 
 /// What of a call is whose, by the medians of the differences within each round.
