@@ -50,7 +50,7 @@ pub fn read(places: Vec<(Layer, PathBuf)>) -> Result<Vec<LayerText>> {
     let mut layers = Vec::new();
     for (layer, path) in places {
         let (what, hint) = if layer == Layer::Fleet {
-            ("fleet file", None)
+            ("fleet file", Some("name the fleet's file: docs/fleets.md has one to begin with"))
         } else {
             ("policy", Some("a policy that cannot be read is not taken for an empty one"))
         };

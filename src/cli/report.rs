@@ -79,7 +79,8 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     let mut filter = asked(args, here, zone)?;
     let ledger = here.ledger()?;
     if let (None, Some(prefix)) = (&ledger, &args.run) {
-        return Err(Error::new(format!("there is no run `{prefix}`: nothing was recorded yet")));
+        return Err(Error::new(format!("there is no run `{prefix}`: nothing was recorded yet"))
+            .hint("a first `govern run -- …`, or `govern import`, makes a ledger; `GOVERN_HOME` names its folder"));
     }
     let info = match &ledger {
         None => None,

@@ -60,7 +60,7 @@ fn other(argv: &[OsString]) -> Vec<String> {
     if shell {
         for (safe, word) in safe.iter_mut().zip(argv) {
             if let Some(script) = word.to_str().filter(|script| script.contains("codex")) {
-                *safe = redact(&without_quotes(script));
+                *safe = redact(&without_quotes(&without_prompts(script)));
             }
         }
     }
@@ -100,6 +100,80 @@ fn hidden_value(word: &OsStr) -> String {
         Some((name, value)) if value.contains(char::is_whitespace) => format!("{name}={}", setting::size(value)),
         _ => redact(&text),
     }
+}
+
+/// A script whose commands that start Codex have no prompts of single words: those of several are quoted.
+fn without_prompts(script: &str) -> String {
+    let (mut kept, mut from) = (String::new(), 0);
+    for words in commands(script) {
+        let begins = words.iter().position(|word| !leads_in(&word.text)).unwrap_or(words.len());
+        let words = words.get(begins..).unwrap_or_default();
+        let argv: Vec<OsString> = words.iter().map(|word| OsString::from(&word.text)).collect();
+        let Some(invocation) = Invocation::parse(&argv) else { continue };
+        let session = invocation.session_token();
+        let mut place = invocation.prefix.len();
+        for token in &invocation.tokens {
+            let is_prompt =
+                token.meaning == Meaning::Word && !session.is_some_and(|session| std::ptr::eq(session, token));
+            for word in words.get(place..).unwrap_or_default().iter().take(token.words.len()) {
+                if is_prompt && !(word.is_quoted && word.text.contains(char::is_whitespace)) {
+                    kept.push_str(script.get(from..word.start).unwrap_or_default());
+                    kept.push_str(&hidden(OsStr::new(&word.text)));
+                    from = word.end;
+                }
+            }
+            place += token.words.len();
+        }
+    }
+    kept.push_str(script.get(from..).unwrap_or_default());
+    kept
+}
+
+/// Stands before a command and is none.
+fn leads_in(word: &str) -> bool {
+    matches!(
+        word,
+        "!" | "{" | "do" | "then" | "else" | "if" | "while" | "until" | "time" | "exec" | "nohup" | "command"
+    ) || word.split_once('=').is_some_and(|(name, _)| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
+}
+
+/// A word of a script.
+struct ScriptWord {
+    /// Without its quotes.
+    text: String,
+    /// Where it stands, in bytes.
+    start: usize,
+    end: usize,
+    is_quoted: bool,
+}
+
+/// The words of a script's commands, as far as they can be told without a shell. What a `$` stands for is left as it is.
+fn commands(script: &str) -> Vec<Vec<ScriptWord>> {
+    let (mut commands, mut words) = (Vec::new(), Vec::new());
+    let mut word: Option<ScriptWord> = None;
+    let (mut quote, mut escaped) = (None, false);
+    for (at, letter) in script.char_indices() {
+        let ends = quote.is_none() && !escaped && (letter.is_whitespace() || "|;&()<>`".contains(letter));
+        if ends {
+            words.extend(word.take());
+            if !matches!(letter, ' ' | '\t') {
+                commands.push(std::mem::take(&mut words));
+            }
+            continue;
+        }
+        let word = word.get_or_insert(ScriptWord { text: String::new(), start: at, end: at, is_quoted: false });
+        word.end = at + letter.len_utf8();
+        match (quote, letter) {
+            _ if escaped => (escaped, _) = (false, word.text.push(letter)),
+            (None | Some('"'), '\\') => escaped = true,
+            (None, '"' | '\'') => (quote, word.is_quoted) = (Some(letter), true),
+            (Some(open), _) if open == letter => quote = None,
+            _ => word.text.push(letter),
+        }
+    }
+    words.extend(word);
+    commands.push(words);
+    commands
 }
 
 /// A script whose quotes after the first `codex` are replaced where they hold more than one word: they are prompts more
@@ -181,6 +255,17 @@ mod tests {
                 "bash -lc cd x && codex exec -m 'gpt-6' <quoted, 14 bytes> <quoted, 8 bytes> | tee <quoted, 6 bytes>",
             ),
             (&["bash", "-c", "echo 'a b'; make"], "bash -c echo 'a b'; make"),
+            (&["sh", "-c", "codex exec fix"], "sh -c codex exec <prompt, 3 bytes>"),
+            (&["sh", "-c", "codex exec --json 'fix'; true"], "sh -c codex exec --json <prompt, 3 bytes>; true"),
+            (
+                &["sh", "-c", "cd codex && X=1 codex exec -m gpt-6 resume 01a2 go && ls codex x >out"],
+                "sh -c cd codex && X=1 codex exec -m gpt-6 resume 01a2 <prompt, 2 bytes> && ls codex x >out",
+            ),
+            (
+                &["sh", "-c", "if codex exec fix\\ it; then npx @openai/codex exec go; fi"],
+                "sh -c if codex exec <prompt, 6 bytes>; then npx @openai/codex exec <prompt, 2 bytes>; fi",
+            ),
+            (&["sh", "-c", "codex exec - <in | tee log"], "sh -c codex exec - <in | tee log"),
             (&["make", "agents"], "make agents"),
             (&["codex", "exec", "päckchen für dich"], "codex exec <prompt, 19 bytes>"),
         ] {
@@ -219,7 +304,7 @@ mod tests {
             (&["env", "OPENAI_API_KEY=abc", "codex", "exec"], "env OPENAI_API_KEY=<redacted> codex exec"),
             (&["deploy", "--token", "abc", "--now"], "deploy --token <redacted> --now"),
             (&["deploy", "--token", "--now"], "deploy --token --now"),
-            (&["bash", "-c", "GH_TOKEN=abc codex exec hi"], "bash -c GH_TOKEN=<redacted> codex exec hi"),
+            (&["bash", "-c", "GH_TOKEN=abc codex exec hi"], "bash -c GH_TOKEN=<redacted> codex exec <prompt, 2 bytes>"),
         ] {
             assert_eq!(stored(words), expected);
         }

@@ -35,7 +35,13 @@ impl NotTaken {
 
 impl From<NotAllowed> for NotTaken {
     fn from(not: NotAllowed) -> Self {
-        Self { oversteps: true, ..Self::new(not.to_string()) }
+        let hint = match &not {
+            NotAllowed::NotApprover { .. } => {
+                "`govern approvals` shows what waits: one of those who may answers it there"
+            }
+            NotAllowed::TooMuch { .. } => "ask for less, or have the policy's owner raise `max_extend`",
+        };
+        Self { oversteps: true, ..Self::new(not.to_string()) }.hint(hint)
     }
 }
 

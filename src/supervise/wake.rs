@@ -230,9 +230,12 @@ pub(super) fn launch_failed(failure: &LaunchFailure) -> Error {
     let error = match failure.what {
         Missing::Program if exit == Exit::NotFound => Error::new(format!("`{}` was not found", failure.name))
             .hint("write the command after `--` as without govern; `govern doctor` says which Codex it finds"),
-        Missing::Program => Error::new(format!("`{}` cannot be executed: {}", failure.name, failure.reason())),
-        Missing::Folder => Error::new(format!("folder `{}` cannot be entered: {}", failure.name, failure.reason())),
-        Missing::Output => Error::new(format!("`{}` cannot be written: {}", failure.name, failure.reason())),
+        Missing::Program => Error::new(format!("`{}` cannot be executed: {}", failure.name, failure.reason()))
+            .hint("name a program, and look at its mode: a folder, or a file that is not executable, is none"),
+        Missing::Folder => Error::new(format!("folder `{}` cannot be entered: {}", failure.name, failure.reason()))
+            .hint("name a folder that is there and is yours to enter"),
+        Missing::Output => Error::new(format!("`{}` cannot be written: {}", failure.name, failure.reason()))
+            .hint("the state folder must be yours and writable; `govern doctor` says where it is"),
     };
     error.exit(exit)
 }

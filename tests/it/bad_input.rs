@@ -13,6 +13,22 @@ fn commands_that_cannot_be_run_say_so_with_the_shells_codes() {
 }
 
 #[test]
+fn what_is_refused_says_what_to_do() {
+    let world = World::without_codex();
+    for (args, code, said) in [
+        (&["run", "--", "/etc"][..], 126, "hint: name a program"),
+        (&["run", "--", "./no-such"], 127, "hint: write the command after `--`"),
+        (&["fleet", "/nope"], 125, "hint: name the fleet's file"),
+        (&["report", "--run", "zz"], 125, "hint: "),
+        (&["approve", "7"], 125, "hint: `govern approvals`"),
+    ] {
+        world.govern(args).expect_code(code).expect_said(said);
+    }
+    let empty = World::without_codex().govern(&["report", "--run", "zz"]).expect_code(125);
+    empty.expect_said("nothing was recorded yet").expect_said("hint: a first `govern run -- …`");
+}
+
+#[test]
 fn budgets_that_make_no_sense_are_refused_with_the_users_words() {
     let world = World::without_codex();
     for budget in ["-3usd", "1.9responses", "five usd", "5eur", "5", "99999999999usd", "3 doubloons"] {

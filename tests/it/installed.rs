@@ -299,6 +299,7 @@ fn who_is_no_approver_answers_no_session() {
         let refused = world.govern(answer);
         assert_ne!(refused.code(), 0, "{answer:?}: {refused}");
         assert!(refused.stderr.contains(&format!("`{me}` is not among the approvers")), "{answer:?}: {refused}");
+        assert!(refused.stderr.contains("hint: `govern approvals` shows what waits"), "{answer:?}: {refused}");
     }
     assert!(world.govern(&["approvals"]).expect_code(0).out().contains("govern approve 1"), "it waits still");
     assert_eq!(world.server.requests().len(), 2);
