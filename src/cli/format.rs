@@ -1,6 +1,8 @@
 //! Owns what verbs write to standard output: pages and documents.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
+
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::report::{Page, markdown};
@@ -20,7 +22,27 @@ pub enum Format {
 
 /// Writes a text. Who reads no further (`| head`) has what they want.
 pub fn put(out: &mut dyn Write, text: &str) -> Result<()> {
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Writes a long text line by line, so that all of it is never held.
+pub fn put_lines(out: &mut dyn Write, lines: impl Iterator<Item = String>) -> Result<()> {
+    let mut out = BufWriter::new(out);
+    let mut lines = lines;
+    written(lines.try_for_each(|line| out.write_all(line.as_bytes())).and_then(|()| out.flush()))
+}
+
+/// Writes a long document as JSON, part by part; it reads as [`to_text`] writes it.
+///
+/// [`to_text`]: crate::report::json::to_text
+pub fn put_json(out: &mut dyn Write, value: &impl Serialize) -> Result<()> {
+    let mut out = BufWriter::new(out);
+    let done = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
+    written(done.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))
+}
+
+fn written(done: io::Result<()>) -> Result<()> {
+    match done {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Error::new("the answer cannot be written").caused_by(&error)),
         Ok(()) => Ok(()),

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use chrono_tz::Tz;
 
-use super::format::put;
+use super::format::{put, put_json, put_lines};
 use super::here::Here;
 use super::when::When;
 use super::{price_list, resume};
@@ -19,7 +19,7 @@ use crate::report::focus::Charges;
 use crate::report::text::count;
 use crate::report::told::told;
 use crate::report::{
-    By, Frame, Handoff, Page, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally, csv, json, markdown, spend,
+    By, Frame, Handoff, Page, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally, csv, markdown, spend,
 };
 use crate::usage::price::PriceTable;
 
@@ -136,17 +136,21 @@ fn summed(
 ) -> Result<Summary> {
     let starts = tally.pieces().map(Pieces::starts);
     let apart_by = |dimension: Dimension| tally.by().contains(&By::Of(dimension));
-    let slices = ledger.slices(&SliceQuery {
+    let query = SliceQuery {
         run: filter.run.as_ref(),
         since: filter.since,
         until: filter.until,
         by_run: apart_by(Dimension::Run),
         by_thread: apart_by(Dimension::Thread),
         piece: starts.as_ref().map(|starts| starts as &dyn Fn(Timestamp) -> Timestamp),
+    };
+    let mut inferred = false;
+    ledger.each_slice(&query, |slice| {
+        inferred |= slice.sum.inferred > 0;
+        tally.add(&slice);
     })?;
-    slices.iter().for_each(|slice| tally.add(slice));
     ledger.unobserved(filter, here.alive)?.iter().for_each(|unobserved| tally.leave_out(unobserved));
-    if slices.iter().any(|slice| slice.sum.inferred > 0) {
+    if inferred {
         ledger.estimates(filter, |response| tally.explain(&response))?;
     }
     Ok(tally.finish(Frame {
@@ -185,8 +189,8 @@ fn wanted(args: &ReportArgs) -> Vec<By> {
 
 fn put_summary(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>, summary: &Summary) -> Result<()> {
     match args.format {
-        ReportFormat::Json => put(out, &json::to_text(summary)),
-        ReportFormat::Csv => put(out, &csv::of_summary(summary)),
+        ReportFormat::Json => put_json(out, summary),
+        ReportFormat::Csv => put_lines(out, csv::of_summary(summary)),
         ReportFormat::Table | ReportFormat::Markdown | ReportFormat::Focus => {
             put_page(args, out, here, &spend::page(summary))
         }

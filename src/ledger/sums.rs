@@ -84,9 +84,16 @@ impl Ledger {
     /// All spend by origin, and by run, thread and piece of time where asked: what reports are made of. In the order
     /// of time.
     pub fn slices(&self, query: &SliceQuery<'_>) -> Result<Vec<Slice>, LedgerError> {
+        let mut slices = Vec::new();
+        self.each_slice(query, |slice| slices.push(slice))?;
+        Ok(slices)
+    }
+
+    /// The same, one by one: there may be as many as there are threads.
+    pub fn each_slice(&self, query: &SliceQuery<'_>, mut each: impl FnMut(Slice)) -> Result<(), LedgerError> {
         let run = query.run.map(|run| parts::run_no(&self.conn, run.as_str())).transpose()?;
         let run = match run {
-            Some(None) => return Ok(Vec::new()),
+            Some(None) => return Ok(()),
             found => found.flatten(),
         };
         let scope = Scope {
@@ -101,7 +108,10 @@ impl Ledger {
         let mut found: Vec<(Part, Sum)> = parts::collect(&self.conn, &scope)?.into_iter().collect();
         found.sort_unstable_by_key(|(part, _)| *part);
         let mut names = Names::new(&self.conn);
-        found.into_iter().map(|(part, sum)| names.slice(part, sum, query.piece.is_some())).collect()
+        found.into_iter().try_for_each(|(part, sum)| {
+            each(names.slice(part, sum, query.piece.is_some())?);
+            Ok(())
+        })
     }
 
     /// The time of the first and of the last response; `None` without any.

@@ -1,61 +1,61 @@
 //! Pure. Reports as CSV (RFC 4180, lines end with a line feed): exact figures, one line a row, no totals.
 
-use super::summary::Summary;
+use super::summary::{Row, Summary};
 use crate::model::Money;
 
-/// The summary's rows under a line of names, which are those of the JSON. Unknown is empty.
-pub fn of_summary(summary: &Summary) -> String {
-    let mut lines = vec![
-        summary
-            .by
-            .iter()
-            .map(|by| text(&by.to_string()))
-            .chain(
-                [
-                    "responses",
-                    "input_tokens",
-                    "cached_input_tokens",
-                    "cache_write_input_tokens",
-                    "output_tokens",
-                    "reasoning_output_tokens",
-                    "total_tokens",
-                    "cost_usd",
-                    "unpriced_responses",
-                    "basis",
-                    "billing",
-                    "stand_in_responses",
-                    "inferred_responses",
-                    "share_permille",
-                    "unobserved",
-                ]
-                .map(str::to_owned),
-            )
-            .collect::<Vec<_>>(),
+/// What follows a row's dimensions.
+const FIGURES: [&str; 15] = [
+    "responses",
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_input_tokens",
+    "output_tokens",
+    "reasoning_output_tokens",
+    "total_tokens",
+    "cost_usd",
+    "unpriced_responses",
+    "basis",
+    "billing",
+    "stand_in_responses",
+    "inferred_responses",
+    "share_permille",
+    "unobserved",
+];
+
+/// The summary's rows under a line of names, which are those of the JSON, line by line. Unknown is empty.
+pub fn of_summary(summary: &Summary) -> impl Iterator<Item = String> {
+    let names = summary.by.iter().map(|by| text(&by.to_string())).chain(FIGURES.map(str::to_owned));
+    let head = line(&names.collect::<Vec<_>>());
+    std::iter::once(head).chain(summary.rows.iter().zip(summary.shares()).map(|(row, share)| line(&cells(row, share))))
+}
+
+fn line(cells: &[String]) -> String {
+    cells.join(",") + "\n"
+}
+
+fn cells(row: &Row, share: Option<i128>) -> Vec<String> {
+    let Row { key, totals } = row;
+    let tokens = &totals.tokens;
+    let counters = [
+        totals.responses,
+        tokens.input,
+        tokens.cached_input,
+        tokens.cache_write_input,
+        tokens.output,
+        tokens.reasoning_output,
+        tokens.total(),
     ];
-    for (row, share) in summary.rows.iter().zip(summary.shares()) {
-        let tokens = &row.totals.tokens;
-        let counters = [
-            row.totals.responses,
-            tokens.input,
-            tokens.cached_input,
-            tokens.cache_write_input,
-            tokens.output,
-            tokens.reasoning_output,
-            tokens.total(),
-        ];
-        let mut cells: Vec<String> = row.key.iter().map(|value| text(value.as_deref().unwrap_or_default())).collect();
-        cells.extend(counters.map(|count| count.to_string()));
-        cells.push(row.totals.known_cost().map(Money::to_decimal).unwrap_or_default());
-        cells.push(row.totals.unpriced.to_string());
-        cells.push(row.totals.basis().to_owned());
-        cells.push(row.totals.billing().unwrap_or_default().to_owned());
-        cells.push(row.totals.stand_in.to_string());
-        cells.push(row.totals.inferred.to_string());
-        cells.push(share.map(|share| share.to_string()).unwrap_or_default());
-        cells.push(row.totals.unobserved.to_string());
-        lines.push(cells);
-    }
-    lines.into_iter().map(|cells| cells.join(",") + "\n").collect()
+    let mut cells: Vec<String> = key.iter().map(|value| text(value.as_deref().unwrap_or_default())).collect();
+    cells.extend(counters.map(|count| count.to_string()));
+    cells.push(totals.known_cost().map(Money::to_decimal).unwrap_or_default());
+    cells.push(totals.unpriced.to_string());
+    cells.push(totals.basis().to_owned());
+    cells.push(totals.billing().unwrap_or_default().to_owned());
+    cells.push(totals.stand_in.to_string());
+    cells.push(totals.inferred.to_string());
+    cells.push(share.map(|share| share.to_string()).unwrap_or_default());
+    cells.push(totals.unobserved.to_string());
+    cells
 }
 
 /// A text as a cell. A spreadsheet would run what begins like a formula, and branches and labels come from anywhere:
@@ -88,14 +88,15 @@ mod tests {
 
     #[test]
     fn a_report_as_csv() {
-        insta::assert_snapshot!(of_summary(&sample::summary(&["team", "model"])));
+        insta::assert_snapshot!(of_summary(&sample::summary(&["team", "model"])).collect::<String>());
     }
 
     #[test]
     fn a_report_of_nothing_is_its_head() {
         let by = [By::parse("agent").unwrap(), By::parse("label:a,b").unwrap()];
         let nothing = sample::summed(&by, chrono_tz::Tz::UTC, &[]);
-        assert_eq!(of_summary(&nothing).lines().count(), 1);
-        assert!(of_summary(&nothing).starts_with("agent,\"label:a,b\",responses,"));
+        let lines: Vec<String> = of_summary(&nothing).collect();
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].starts_with("agent,\"label:a,b\",responses,"));
     }
 }
