@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::format::{Format, put_as};
 use super::here::Here;
+use super::hooks::called::{Called, ReplacedBy};
 use super::policy::of_here_and_now;
 use super::price_list;
 use crate::error::Result;
@@ -147,7 +148,36 @@ fn installed_hooks(here: &Here<'_>) -> Vec<Finding> {
         Some(false) => Finding::new(Health::Bad, "hooks", what).todo("`govern hooks status` tells more"),
         None => Finding::new(Health::Warn, "hooks", what),
     };
-    codexes.into_iter().map(finding).collect()
+    let called = super::hooks::called::called(here);
+    codexes.into_iter().map(finding).chain(called.iter().map(called_by_hooks)).collect()
+}
+
+/// The govern that installed hooks call by its path: what an agent puts there would be called in its place.
+fn called_by_hooks(called: &Called) -> Finding {
+    let program = called.program.display();
+    let install = if called.managed { "govern hooks install --system" } else { "govern hooks install" };
+    let (health, what, todo) = match called.replaced_by {
+        ReplacedBy::Sandboxed => (
+            Health::Bad,
+            "which lies where Codex's own sandbox lets an agent write",
+            Some(format!("put govern elsewhere, and call `{install}` there")),
+        ),
+        ReplacedBy::User if called.managed => (
+            Health::Warn,
+            "which not only root may replace",
+            Some("put it where only root writes, such as /usr/local/bin".to_owned()),
+        ),
+        _ if !called.is_this => {
+            (Health::Warn, "which is another govern than this one", Some(format!("`{install}` writes down this one")))
+        }
+        ReplacedBy::User => (Health::Ok, "which an agent outside of Codex's sandbox may replace", None),
+        ReplacedBy::Root => (Health::Ok, "which only root may replace", None),
+    };
+    let finding = Finding::new(health, "hooks", format!("they call {program}, {what}"));
+    match todo {
+        Some(todo) => finding.todo(todo),
+        None => finding,
+    }
 }
 
 /// The first `N.N.N` of a text such as `codex-cli 0.169.0`.
