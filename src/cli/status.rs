@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::socket::{self, SocketError};
 use crate::ledger::{Filter, Ledger, home};
-use crate::model::{AgentName, Live, LiveAgent, Money, Response, RunInfo, Standing, Timestamp};
+use crate::model::{AgentName, Live, LiveAgent, Money, RATE_FROM, RATE_OVER, Response, RunInfo, Standing, Timestamp};
 use crate::process;
 use crate::report::text::printable;
 use crate::report::{RunStatus, Source, StatusReport, json};
@@ -182,7 +182,7 @@ fn unheard(agent: AgentName, run: &RunInfo) -> LiveAgent {
     }
 }
 
-/// Adds a response to its agent; the rate is that of the last five minutes by the wall clock.
+/// Adds a response to its agent; the rate is that of the last five minutes by the wall clock, or since the run began.
 fn count(agents: &mut Vec<LiveAgent>, run: &RunInfo, response: &Response, now: Timestamp) {
     let Some(name) = &response.agent else { return };
     if !agents.iter().any(|agent| agent.agent == *name) {
@@ -193,7 +193,9 @@ fn count(agents: &mut Vec<LiveAgent>, run: &RunInfo, response: &Response, now: T
     agent.model = response.model.clone().or(agent.model.take());
     let cost = response.cost.money().unwrap_or_default();
     agent.cost_usd += cost;
-    if (now - response.at).num_minutes() < 5 {
-        agent.cost_usd_per_minute = agent.cost_usd_per_minute.map(|rate| rate + cost.scaled(1, 5));
+    let since_start = (now - run.started).to_std().unwrap_or_default();
+    let over = since_start.clamp(RATE_FROM, RATE_OVER).as_secs();
+    if (now - response.at).to_std().unwrap_or_default() < RATE_OVER {
+        agent.cost_usd_per_minute = agent.cost_usd_per_minute.map(|rate| rate + cost.scaled(60, over));
     }
 }

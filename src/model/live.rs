@@ -1,10 +1,17 @@
 //! Pure. How a run stands at this moment: what its supervisor tells whoever asks, and what its own screen shows.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{AgentName, ApprovalId, Braked, BudgetName, ModelId, Money, Timestamp, Unit};
+
+/// How far back a rate looks that a person is shown.
+pub const RATE_OVER: Duration = Duration::from_secs(5 * 60);
+
+/// The least time that it is told over: what was spent in two seconds is not spent thirty times in each minute.
+pub const RATE_FROM: Duration = Duration::from_secs(10);
 
 /// A run at this moment. Amounts are in their unit's smallest part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +76,7 @@ pub struct LiveLimit {
     /// The limit, extensions included.
     pub limit: i64,
     /// What those of this run's agents that work add to it in a minute: over the last five minutes of their active
-    /// time, or the first one so far.
+    /// time, or as much as there is.
     pub per_minute: i64,
     /// How long it lasts at that rate; `None` where nothing is added.
     pub seconds_left: Option<u64>,

@@ -32,7 +32,7 @@ pub use brake::{Brake, Braked};
 pub use event::Event;
 pub use file::FileId;
 pub use id::{AgentName, AlertName, ApprovalId, BudgetName, GateName, ModelId, ResponseKey, RunId, ThreadId};
-pub use live::{Live, LiveAgent, LiveLimit, LivePool, Standing};
+pub use live::{Live, LiveAgent, LiveLimit, LivePool, RATE_FROM, RATE_OVER, Standing};
 pub use money::Money;
 pub use peer::{Caller, Peer};
 pub use plan::{LimitTold, PlanLength, PlanWindow};

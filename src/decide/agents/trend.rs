@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::model::{Response, Tokens, Unit};
+use crate::model::{RATE_FROM, RATE_OVER, Response, Tokens, Unit};
 
 use crate::decide::accounts::account::amount;
 
@@ -62,11 +62,10 @@ impl Trend {
         i64::try_from(i128::from(spent) * 60_000 / i128::try_from(over.as_millis()).ok()?).ok()
     }
 
-    /// Spent in a minute of active time, for a person: over the last five, or in the first one so far.
+    /// Spent in a minute of active time, for a person: over the last five, or over as much as there is.
     pub(in crate::decide) fn lately(&self, active: Duration, unit: Unit) -> i64 {
-        const SHOWN: Duration = Duration::from_secs(5 * 60);
-        let over = active.clamp(LEAST, SHOWN);
-        let since = active.saturating_sub(SHOWN);
+        let over = active.clamp(RATE_FROM, RATE_OVER);
+        let since = active.saturating_sub(RATE_OVER);
         let recent = self.recent.iter().filter(|(at, _)| *at >= since);
         let spent = recent.fold(0_i64, |sum, (_, response)| sum.saturating_add(amount(response, unit)));
         let millis = i128::try_from(over.as_millis()).unwrap_or(i128::MAX);
@@ -110,11 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn a_person_sees_a_rate_from_the_first_answer_on_and_never_one_that_is_too_high() {
+    fn a_person_sees_a_rate_from_the_first_answer_on() {
         let mut trend = Trend::default();
         assert_eq!(trend.lately(at(0), Unit::Tok), 0);
         trend.note(at(2), &response("codex", "root", "mid", 300, morning()));
-        assert_eq!(trend.lately(at(2), Unit::Tok), 300, "in the first minute so far");
+        assert_eq!(trend.lately(at(2), Unit::Tok), 1_800, "as if it had taken ten seconds");
+        assert_eq!(trend.lately(at(10), Unit::Tok), 1_800);
+        assert_eq!(trend.lately(at(30), Unit::Tok), 600, "a rate in the first minute, too");
         assert_eq!(trend.lately(at(120), Unit::Tok), 150);
         assert_eq!(trend.lately(at(302), Unit::Tok), 60);
         assert_eq!(trend.lately(at(303), Unit::Tok), 0, "five minutes ago is not lately");

@@ -34,10 +34,10 @@ fn an_agent_is_told_with_its_allotment_its_rate_and_how_long_that_lasts() {
     let codex = live(&world, CODEX);
     let limit = codex.limit.unwrap();
     assert_eq!((limit.allotment, limit.unit, limit.spent, limit.limit), (true, Unit::Usd, cents(60), cents(200)));
-    // In the first minute the rate is what was spent so far.
-    assert_eq!((limit.per_minute, limit.seconds_left), (cents(60), Some(140)));
+    // In the first minute, too, the rate is one: to ask and to be answered took a second each.
+    assert_eq!((limit.per_minute, limit.seconds_left), (cents(60) * 60 / 32, Some(74)));
     assert_eq!((codex.since, codex.model.unwrap().as_str()), (begun, "dear"), "it works since it was started");
-    // Two minutes after the start: to ask and to be answered took a second each.
+    // Two minutes after the start.
     world.pass(88);
     assert_eq!(live(&world, CODEX).limit.unwrap().per_minute, cents(30));
     let whole = &world.governor.live(world.now).limits[0];
