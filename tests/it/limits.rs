@@ -46,6 +46,24 @@ fn grace_is_a_limit_too() {
 }
 
 #[test]
+fn a_step_that_ends_before_the_limit_keeps_the_limit_too() {
+    for step in [
+        "{ at = \"90%\", do = \"stop\" }",
+        "{ at = \"90%\", do = \"kill\" }",
+        "{ at = \"0.01 usd left\", do = \"stop\" }",
+        "{ at = \"95%\", do = \"ask\", else = \"stop\" }",
+    ] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.policy(&format!("[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.10 usd\"\nsteps = [{step}]\n"));
+        world.server.always(Select::root(), Reply::exec("true"));
+        // $0.0212 each: after four it is below each step, and the fifth would be $0.106.
+        let end = world.run_governed(&[], CODEX).expect_code(124);
+        assert_eq!(world.server.served().len(), 4, "{step}");
+        ledger::expect_all_served(&world, &end.id());
+    }
+}
+
+#[test]
 fn a_dear_request_is_refused_before_it_is_sent() {
     for version in [CURRENT, OLD] {
         let Some(world) = World::with_codex(version) else { return };

@@ -287,15 +287,17 @@ fn in_a_rolling_window_a_yes_holds_as_long_as_the_window_is() {
 }
 
 #[test]
-fn a_yes_before_a_limit_that_no_step_keeps_asks_again_at_the_limit_and_lifts_it_then() {
+fn a_yes_before_the_limit_asks_again_before_the_request_that_would_pass_it_and_lifts_it_then() {
     let mut world = Plan::of(&five_dollars(r#"{ at = "50%", do = "ask" }"#)).started();
-    world.works(2_600);
+    world.works(1_300);
+    world.works(1_300);
     world.person(1, Answer::NextStep { past: cents(250) });
     world.works(1_000);
     assert!(!world.told().contains("ASK codex: $3.60"));
-    world.works(1_500);
+    // One more like the dearest of these is $5.20.
+    world.works(300);
     let told = world.told();
-    assert!(told.contains("ASK codex: $5.10"), "{told}");
+    assert!(told.contains("ASK codex: $3.90 + $1.30 reserved of $5.00"), "{told}");
     let about = world.effects.iter().rev().find_map(|effect| match effect {
         Effect::Ask(question) => Some(question.about),
         _ => None,

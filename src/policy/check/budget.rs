@@ -106,8 +106,9 @@ fn divided(
     limits: &steps::Limits,
     notes: &mut Notes,
 ) -> Divided {
-    let Checked { steps, mut routes, extends } = steps::check(table, limits, || steps::default_steps(None), notes);
+    let Checked { mut steps, mut routes, extends } = steps::check(table, limits, || steps::default_steps(None), notes);
     steps::nothing_at_the_limit(table, &steps, notes);
+    steps::keep_the_limit(&mut steps);
     extends.iter().for_each(|span| extends_allotments_alone(span, notes));
     let allot = allot::check(table, per, only, limits, notes).and_then(|draft| {
         routes.extend(draft.routes);

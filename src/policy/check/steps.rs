@@ -87,6 +87,9 @@ pub(super) fn default_steps(last: Option<Verb>) -> Vec<Step> {
     warn.into_iter().chain([step(1000, last)]).collect()
 }
 
+/// The limit itself, in thousandths of it.
+const LIMIT: u32 = 1000;
+
 /// What happens at shares of an allotment where nobody said it: the governor decides.
 pub(super) fn of_allotments() -> Vec<Step> {
     let verbs = vec![Verb::Route, Verb::Ask, Verb::Stop];
@@ -132,6 +135,19 @@ pub(super) fn check(
     let routes = drafts.iter().flat_map(|draft| draft.routes.clone()).collect();
     let extends = drafts.iter().filter_map(|draft| draft.extend.clone()).collect();
     Checked { steps: drafts.into_iter().map(|draft| draft.step).collect(), routes, extends }
+}
+
+/// Where the last step that asks or ends stands before the limit, the limit itself is kept by the same: no request that would
+/// pass it is started although that step is not reached yet, or was answered. (Past an allotment the whole budget binds.)
+pub(super) fn keep_the_limit(steps: &mut Vec<Step>) {
+    let before = |step: &Step| match step.at {
+        Threshold::Share(share) => share < LIMIT,
+        Threshold::Left(left) => left > 0,
+    };
+    let Some(last) = steps.iter().rposition(|step| step.verb.is_hard()) else { return };
+    let Some(step) = steps.get(last).filter(|step| before(step)).cloned() else { return };
+    let place = steps.iter().position(|step| matches!(step.at, Threshold::Share(share) if share > LIMIT));
+    steps.insert(place.unwrap_or(steps.len()), Step { at: Threshold::Share(LIMIT), ..step });
 }
 
 fn one(table: &Table<'_>, limits: &Limits, notes: &mut Notes) -> Option<StepDraft> {

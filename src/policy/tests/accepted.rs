@@ -185,6 +185,26 @@ fn a_budget_without_steps_warns_and_then_asks() {
 }
 
 #[test]
+fn the_limit_is_kept_by_the_last_step_that_asks_or_ends() {
+    let all = |policy: &Policy| -> Vec<(Threshold, Verb)> {
+        policy.budgets.iter().flat_map(|budget| &budget.steps).map(|step| (step.at, step.verb)).collect()
+    };
+    let left = Threshold::Left(10_000_000);
+    for (written, kept) in [
+        (
+            "{ at = \"90%\", do = \"stop\" }",
+            vec![(Threshold::Share(900), Verb::Stop), (Threshold::Share(1000), Verb::Stop)],
+        ),
+        ("{ at = \"0.01 usd left\", do = \"kill\" }", vec![(left, Verb::Kill), (Threshold::Share(1000), Verb::Kill)]),
+        ("{ at = \"100%\", do = \"warn\" }", vec![(Threshold::Share(1000), Verb::Warn)]),
+    ] {
+        let policy =
+            policy(&format!("budget = [{{ name = \"b\", per = \"run\", limit = \"5 usd\", steps = [{written}] }}]"));
+        assert_eq!(all(&policy), kept, "{written}");
+    }
+}
+
+#[test]
 fn every_window_is_read() {
     let hour = Window::Rolling(Duration::from_secs(3_600));
     for (written, window) in [
