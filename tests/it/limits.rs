@@ -51,7 +51,7 @@ fn a_step_that_ends_before_the_limit_keeps_the_limit_too() {
         "{ at = \"90%\", do = \"stop\" }",
         "{ at = \"90%\", do = \"kill\" }",
         "{ at = \"0.01 usd left\", do = \"stop\" }",
-        "{ at = \"95%\", do = \"ask\", else = \"stop\" }",
+        "{ at = \"95%\", do = \"ask\", wait = \"1s\", else = \"stop\" }",
     ] {
         let Some(world) = World::with_codex(CURRENT) else { return };
         world.policy(&format!("[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.10 usd\"\nsteps = [{step}]\n"));
