@@ -16,6 +16,7 @@ use super::rollup::Shares;
 use super::rows::approval::{self, ApprovalRow};
 use super::rows::extension::{self, ExtensionRow};
 use super::rows::usage::{SELECT, Stored};
+use super::schema;
 use super::usage::confirmed::Confirmed;
 use super::{Ledger, LedgerError};
 
@@ -119,6 +120,9 @@ struct Import {
 }
 
 fn audit(conn: &Connection) -> Checked<Verified> {
+    if let Some(what) = schema::strange(conn)? {
+        return broken("the database", format!("it {what}"));
+    }
     let mut promised = links(conn)?;
     let (mut entries, mut runs, mut unsealed) = (0_u64, 0_u64, Vec::new());
     let mut seen = Seen { usage: HashSet::new(), confirmed: std::mem::take(&mut promised.confirmed) };

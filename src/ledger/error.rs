@@ -58,6 +58,12 @@ pub enum LedgerError {
         /// The file.
         path: PathBuf,
     },
+    /// Somebody has put something of their own into the database.
+    #[error("the ledger {what}: what is written there may be changed or lost")]
+    Strange {
+        /// What, as a clause after "the ledger".
+        what: String,
+    },
     /// It can be read only.
     #[error("the ledger cannot be written")]
     ReadOnly,
@@ -137,6 +143,9 @@ impl LedgerError {
             Self::Full => Some("free some space; what was recorded before is still there"),
             Self::Locked => Some("a stopped or hanging program holds `ledger.db`: `fuser` or `lsof` names it"),
             Self::Gone { .. } => Some("put the file back where it was, or start anew: a next run makes a new ledger"),
+            Self::Strange { .. } => Some(
+                "look who did it; `sqlite3 ledger.db` can drop it, and `govern audit verify` tells what it has changed",
+            ),
             Self::ReadOnly => Some("check the owner and mode of `ledger.db` and its folder"),
             Self::Disk { .. } => Some("check the disk, its quota and how it is mounted"),
             Self::Unreadable { .. } => Some("`govern audit verify` tells whether the ledger was changed"),

@@ -1,9 +1,11 @@
 //! Owns the shape of the database: its migrations, and which shapes this govern knows.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::hash::Hash;
 use super::{LedgerError, rollup};
 
 /// `application_id` of a ledger: "govr".
@@ -111,6 +113,50 @@ pub(super) fn expect_known(conn: &Connection) -> Result<(), LedgerError> {
     if found == KNOWN { Ok(()) } else { Err(LedgerError::TooNew { found, known: KNOWN }) }
 }
 
+/// What the migrations make, by its digest; the test below tells another.
+const MADE: &str = "db526399e3a744491abe3fc1121c8b6b95df5fc38c4b159492326d7981f9067b";
+
+/// Something that takes part in what SQLite does with the tables: its kind, its name, its table, and its text where that is a
+/// rule. (The text of a table is no rule that could be changed without its name.)
+type Part = (String, String, String, String);
+
+fn parts(conn: &Connection) -> Result<BTreeSet<Part>, LedgerError> {
+    let mut statement = conn.prepare(
+        "SELECT type, name, tbl_name, iif(type = 'table', '', coalesce(sql, '')) FROM sqlite_schema
+         WHERE substr(name, 1, 7) <> 'sqlite_'",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn digest(parts: &BTreeSet<Part>) -> String {
+    let text: Vec<String> =
+        parts.iter().map(|(kind, name, of, sql)| [kind, name, of, sql].map(String::as_str).join("\0")).collect();
+    Hash::of(text.join("\0").as_bytes()).to_string()
+}
+
+/// What the database has beside what govern makes: ``has `z` (trigger), which no govern made``. A trigger takes rows away, or
+/// changes them, as they are written. (Without those of govern's own that forbid changes, a change is found by the chains.)
+pub(super) fn strange(conn: &Connection) -> Result<Option<String>, LedgerError> {
+    let found = parts(conn)?;
+    if digest(&found) == MADE {
+        return Ok(None);
+    }
+    let mut own = Connection::open_in_memory()?;
+    migrate(&mut own, Path::new(":memory:"), 0)?;
+    let made = parts(&own)?;
+    let added = found.difference(&made).next();
+    Ok(added.map(|(kind, name, ..)| format!("has `{name}` ({kind}), which no govern made")))
+}
+
+/// Nobody has put anything of their own into the database.
+pub(super) fn expect_own(conn: &Connection) -> Result<(), LedgerError> {
+    match strange(conn)? {
+        None => Ok(()),
+        Some(what) => Err(LedgerError::Strange { what }),
+    }
+}
+
 /// Brings an empty or old ledger up to date, in one transaction. `now` is the time of creation in milliseconds.
 pub(super) fn migrate(conn: &mut Connection, path: &Path, now: i64) -> Result<(), LedgerError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -140,5 +186,28 @@ mod tests {
     fn migrations_rise_one_by_one_to_the_known_version() {
         let versions: Vec<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
         assert_eq!(versions, (1..=KNOWN).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_somebody_else_put_into_the_database_is_named() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate(&mut conn, Path::new(":memory:"), 0).unwrap();
+        assert_eq!(digest(&parts(&conn).unwrap()), MADE, "the digest of what the migrations make");
+        assert_eq!(strange(&conn).unwrap(), None);
+        conn.execute_batch("ANALYZE").unwrap();
+        assert_eq!(strange(&conn).unwrap(), None, "statistics are SQLite's own");
+        for (sql, what) in [
+            (
+                "CREATE TRIGGER z BEFORE INSERT ON usage BEGIN SELECT RAISE(IGNORE); END",
+                "has `z` (trigger), which no govern made",
+            ),
+            ("DROP TRIGGER z; CREATE VIEW v AS SELECT 1", "has `v` (view), which no govern made"),
+            ("DROP VIEW v; CREATE UNIQUE INDEX one ON usage (at)", "has `one` (index), which no govern made"),
+        ] {
+            conn.execute_batch(sql).unwrap();
+            assert_eq!(strange(&conn).unwrap().as_deref(), Some(what));
+        }
+        conn.execute_batch("DROP INDEX one; DROP TRIGGER usage_stays").unwrap();
+        assert_eq!(strange(&conn).unwrap(), None);
     }
 }

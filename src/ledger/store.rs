@@ -30,6 +30,8 @@ pub struct Ledger {
     watch: Option<Watch>,
     /// `PRAGMA data_version` when [`Ledger::changed_elsewhere`] was asked last.
     data_version: Option<i64>,
+    /// `PRAGMA schema_version` when what the database is made of was looked at last.
+    looked_at: Option<i64>,
     writes: bool,
     /// Which file it is; none for one in memory.
     file: Option<File>,
@@ -142,6 +144,7 @@ impl Ledger {
             seat: None,
             watch: None,
             data_version: None,
+            looked_at: None,
             writes,
             file,
             beside: Beside::default(),
@@ -203,6 +206,11 @@ impl Ledger {
         self.begin_log()?;
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         schema::expect_known(&tx)?;
+        let version = tx.prepare_cached("PRAGMA schema_version")?.query_row([], |row| row.get(0))?;
+        if self.looked_at != Some(version) {
+            schema::expect_own(&tx)?;
+            self.looked_at = Some(version);
+        }
         Ok(tx)
     }
 

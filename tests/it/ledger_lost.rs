@@ -115,3 +115,19 @@ fn under_a_limit_a_ledger_that_is_taken_away_ends_the_run() {
     world.write("work/more", "");
     governed.finish().expect_code(125).expect_said("was removed or replaced");
 }
+
+#[test]
+fn a_trigger_that_takes_rows_away_ends_the_run_and_the_next_one_is_refused() {
+    let world = world();
+    let governed = world.start_governed(&["--budget", "5usd"], &["codex", "exec", "do it"]);
+    let other = after_the_first_answer(&world);
+    other.execute_batch("CREATE TRIGGER z BEFORE INSERT ON usage BEGIN SELECT RAISE(IGNORE); END").unwrap();
+    drop(other);
+    world.write("work/more", "");
+    governed.finish().expect_code(125).expect_said("`z` (trigger), which no govern made");
+    let audit = world.govern(&["audit", "verify"]).expect_code(1);
+    let printed = String::from_utf8_lossy(&audit.stdout);
+    assert!(printed.contains("`z` (trigger)"), "{printed}");
+    let next = world.run_governed(&["--budget", "5usd"], &["codex", "exec", "do it"]);
+    next.expect_code(125).expect_said("`z` (trigger), which no govern made");
+}
