@@ -17,6 +17,7 @@ use crate::policy::rule::{Layer, Policy};
 use crate::policy::show::{attribution_here, show};
 use crate::policy::{attribute, diagnostic};
 use crate::process;
+use crate::report::text::printable_lines;
 
 /// Where a repository keeps its policy.
 pub(super) const REPOSITORY_POLICY: &str = "govern.toml";
@@ -73,7 +74,7 @@ pub fn run(args: &PolicyArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
                 Some(file) => read_alone(file, here)?,
                 None => here.policy(None)?,
             };
-            put(out, &show(&loaded.policy))?;
+            put(out, &printable_lines(&show(&loaded.policy)))?;
             warn_of_names(out, here, &loaded)?;
             if file.is_none() {
                 put(out, &format!("\n{}", attribution(&loaded.policy, here)))?;

@@ -8,7 +8,7 @@ use crate::model::{
     ThreadId, ThreadInfo, Timestamp,
 };
 
-use super::chain::ResponseEntry;
+use super::chain::{Link, ResponseEntry};
 use super::hash::Hash;
 use super::rows::usage::{SELECT, Stored};
 use super::series::SeriesBook;
@@ -283,15 +283,42 @@ impl Ledger {
     }
 
     /// What `govern resume` needs to go on with a run, as [`super::Turn::keep_command`] was given it.
+    ///
+    /// # Errors
+    ///
+    /// It is not what the ledger's chain says: somebody else has written it, and nothing is to be started by it.
     pub fn command_of(&self, run: &RunId) -> Result<Option<String>, LedgerError> {
-        Ok(self
+        let data: Option<String> = self
             .conn
             .query_row(
                 "SELECT c.data FROM run_commands c JOIN runs r ON r.no = c.run_no WHERE r.id = ?1",
                 [run.as_str()],
                 |row| row.get(0),
             )
-            .optional()?)
+            .optional()?;
+        let digest = data.as_ref().map(|data| Hash::of(data.as_bytes()));
+        if digest != self.command_in_chain(run)? {
+            let what = format!("what run `{run}` is to go on with was changed: it is not what the ledger's chain says");
+            return Err(LedgerError::unreadable(what));
+        }
+        Ok(data)
+    }
+
+    /// The digest of that, by the last link about it.
+    fn command_in_chain(&self, run: &RunId) -> Result<Option<Hash>, LedgerError> {
+        let sql = r#"SELECT data FROM links WHERE substr(data, 1, 17) = '{"kind":"command"' ORDER BY n DESC"#;
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let link = serde_json::from_str(&row.get::<_, String>(0)?);
+            let unreadable = |error| LedgerError::unreadable(format!("a link about a command: {error}"));
+            if let Link::Command { run: of, digest, .. } = link.map_err(unreadable)?
+                && of == *run
+            {
+                return Ok(Some(digest));
+            }
+        }
+        Ok(None)
     }
 
     /// A run's threads, in the order they were seen.

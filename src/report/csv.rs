@@ -1,6 +1,7 @@
 //! Pure. Reports as CSV (RFC 4180, lines end with a line feed): exact figures, one line a row, no totals.
 
 use super::summary::{Row, Summary};
+use super::text::printable;
 use crate::model::Money;
 
 /// What follows a row's dimensions.
@@ -62,8 +63,10 @@ fn cells(row: &Row, share: Option<i128>) -> Vec<String> {
 /// such a text gets a leading apostrophe.
 pub(super) fn text(value: &str) -> String {
     let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let value = if formula { format!("'{value}") } else { value.to_owned() };
-    if value.contains([',', '"', '\n', '\r']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value }
+    // On a terminal, or in a CI's log, a name gives no orders either.
+    let value = printable(value);
+    let value = if formula { format!("'{value}") } else { value };
+    if value.contains([',', '"']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value }
 }
 
 #[cfg(test)]
@@ -77,7 +80,9 @@ mod tests {
             ("web", "web"),
             ("a,b", "\"a,b\""),
             ("say \"hi\"", "\"say \"\"hi\"\"\""),
-            ("two\nlines", "\"two\nlines\""),
+            ("two\nlines", "two lines"),
+            ("\u{1b}[2Jgone", "\u{fffd}[2Jgone"),
+            ("::error::x", "\u{fffd}:error::x"),
             ("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\""),
             ("-1", "'-1"),
             ("", ""),

@@ -31,6 +31,11 @@ pub fn printable(text: &str) -> String {
     printed
 }
 
+/// The same of a text of several lines, each as [`printable`] has it.
+pub fn printable_lines(text: &str) -> String {
+    text.lines().map(|line| printable(line) + "\n").collect()
+}
+
 /// `0.4 s`, `12 s`, `2 min 11 s`, `29 min`, `3 h 5 min`, `4 d 3 h`: two units at most, the smaller one only where it still matters.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();

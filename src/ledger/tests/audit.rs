@@ -256,3 +256,14 @@ proptest! {
         found(&ledger);
     }
 }
+
+#[test]
+fn nothing_goes_on_with_a_command_that_somebody_else_wrote() {
+    let ledger = defenceless();
+    assert!(ledger.command_of(&"r1".into()).unwrap().is_some());
+    for sql in ["UPDATE run_commands SET data = '{}' WHERE run_no = 1", "DELETE FROM run_commands WHERE run_no = 1"] {
+        ledger.conn.execute_batch(sql).unwrap();
+        let error = ledger.command_of(&"r1".into()).unwrap_err();
+        assert!(error.to_string().contains("what run `r1` is to go on with was changed"), "{error}");
+    }
+}
