@@ -3,28 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use super::around::Around;
 use super::start::Rules;
-use super::{Fleet, Ground, file, fit, needs};
-use crate::codex::Invocation;
-use crate::model::Timestamp;
+use super::{Fleet, file, fit, needs};
 use crate::policy::layers::{self, FlagRules};
 use crate::policy::mistake::{LayerText, Mistake, Notes, Severity};
 use crate::policy::rule::{Layer, Policy};
-use crate::usage::price::PriceTable;
-
-/// What is known of the world around a fleet file.
-pub struct Around<'a> {
-    /// The folder that it lies in, absolute.
-    pub base: &'a Path,
-    /// What is where a path leads to.
-    pub ground: &'a dyn Fn(&Path) -> Ground,
-    /// The price table, without the policy's own prices.
-    pub prices: &'a PriceTable,
-    /// The time: prices have days.
-    pub now: Timestamp,
-    /// Whether a Codex tells hooks what its requests use.
-    pub tells: &'a dyn Fn(&Invocation) -> bool,
-}
 
 /// A fleet that can be started, and the policy that governs it.
 #[derive(Clone, Debug)]

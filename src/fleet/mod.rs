@@ -6,6 +6,7 @@
 //! [`load::load`] does all of it. A single `govern run` is the fleet of one: [`refusal`] judges its command line, too.
 
 mod agent;
+mod around;
 mod file;
 mod fit;
 pub mod load;

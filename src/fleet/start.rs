@@ -12,7 +12,7 @@ use crate::policy::table::Placed;
 use crate::usage::price::PriceTable;
 
 use super::agent::{AgentDraft, Settings, Wanted, Work, Written};
-use super::load::Around;
+use super::around::Around;
 use super::refusal::{Refusal, has_price, refusal};
 use super::{FleetAgent, Ground, Workplace, tier};
 

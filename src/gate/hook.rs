@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::codex::HookEvent;
 use crate::model::{ModelId, ThreadId, Tokens};
 use crate::rollout::SessionName;
-use crate::rollout::record::{broke_off, within};
+use crate::rollout::broke_off;
+use crate::rollout::record::within;
 use crate::usage::pairing::{Attempt, Telling};
 
 /// The largest input that a hook passes on, in bytes: a patch may be large, anything beyond is refused.

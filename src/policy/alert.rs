@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use globset::GlobMatcher;
 
-use super::plan::PlanMark;
+use super::layer::Layer;
+use super::plan_share::PlanMark;
 use super::rate::Rate;
-use super::rule::{Layer, Step};
+use super::step::Step;
 use super::{duration, percent};
 use crate::model::{AlertName, BudgetName, Dimension, PlanLength, Quantity};
 

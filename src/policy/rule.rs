@@ -12,13 +12,14 @@ use globset::GlobMatcher;
 pub use super::alert::{Act, Alert, Evidence, Trigger};
 use super::command::{ArgumentSet, CommandPattern, Exceptions};
 pub use super::governor::GovernorModel;
+pub use super::layer::Layer;
 pub use super::limit_key::LimitKey;
 pub use super::models::{Models, Rung, Unpriced};
 pub use super::plan::PlanBudget;
-use super::rate::Rate;
 pub use super::spawn::SpawnLimit;
+pub use super::step::{May, Step};
 pub use crate::model::Threshold;
-use crate::model::{Attribution, BudgetName, Dimension, GateName, Money, Quantity, Unit, Verb};
+use crate::model::{Attribution, BudgetName, Dimension, GateName, Money, Quantity, Unit};
 use crate::usage::price::PriceOverride;
 
 /// All layers together: rules only add up.
@@ -64,36 +65,6 @@ pub struct Source {
     pub layer: Layer,
     /// Its file; `None` for flags.
     pub path: Option<PathBuf>,
-}
-
-/// Where a rule comes from, outermost first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Layer {
-    /// `/etc/govern/policy.toml`.
-    System,
-    /// The user's configuration folder.
-    User,
-    /// The nearest `govern.toml` up to the repository's root: not to be trusted with prices or names.
-    Repository,
-    /// `--policy` or `$GOVERN_POLICY`.
-    Given,
-    /// The `[budget]` of a fleet file; the rest of it is no policy.
-    Fleet,
-    /// `--budget` and its like.
-    Flags,
-}
-
-impl fmt::Display for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::System => "system",
-            Self::User => "user",
-            Self::Repository => "repository",
-            Self::Given => "given",
-            Self::Fleet => "fleet",
-            Self::Flags => "flags",
-        })
-    }
 }
 
 /// A limit per something in a window, and what to do at shares of it.
@@ -206,52 +177,6 @@ impl AllotBy {
             Self::Pool => "pool",
         }
     }
-}
-
-/// What the governor may choose among at a step with `do = "decide"`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct May {
-    /// To raise the agent's allotment from the pool.
-    pub extend: bool,
-    /// To do one of these, the mildest first.
-    pub verbs: Vec<Verb>,
-    /// The most that one extension may add; `None`: as much as the pool has.
-    pub max_extend: Option<Quantity>,
-    /// For `throttle`, which always has it: the rate of requests.
-    pub to: Option<Rate>,
-}
-
-impl May {
-    /// It may choose this.
-    pub fn has(&self, verb: Verb) -> bool {
-        self.verbs.contains(&verb)
-    }
-
-    /// The severest of all that it may choose; `warn` where that is an extension alone.
-    pub fn severest(&self) -> Verb {
-        self.verbs.iter().copied().max().unwrap_or(Verb::Warn)
-    }
-}
-
-/// One step of a budget.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// When.
-    pub at: Threshold,
-    /// What; for `decide` the severest of what it may come to.
-    pub verb: Verb,
-    /// For `decide`: what the governor chooses among. `None` for every other step.
-    pub may: Option<May>,
-    /// For `steer`: what the agent is told beside what is left.
-    pub say: Option<String>,
-    /// For `throttle`, which always has it: the rate of requests.
-    pub to: Option<Rate>,
-    /// For `ask`: how long an answer is waited for.
-    pub wait: Duration,
-    /// For `ask`: what happens when nobody answers; one of route, stop, kill.
-    pub otherwise: Verb,
-    /// For `ask`: it was typed for this very run, and is waited for even where nobody can be reached.
-    pub insists: bool,
 }
 
 /// A rule that holds or refuses what an agent does. All conditions that are set must hold.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use globset::GlobMatcher;
 
-use super::rule::Layer;
+use super::layer::Layer;
 use crate::model::{BudgetName, Dimension};
 
 /// What a hint says next to a [`SpawnCapError`].

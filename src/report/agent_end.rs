@@ -235,7 +235,7 @@ impl AgentEnd {
         }
         self.totals.unobserved = self.agent.as_ref().is_some_and(|agent| read.unobserved.contains(agent));
         self.model_changes = self.threads.iter().map(|thread| thread.model_changes).sum();
-        self.spent = self.unit.and_then(|unit| super::run::amount(&self.totals, unit));
+        self.spent = self.unit.and_then(|unit| self.totals.amount(unit));
         if self.threads.len() < 2 {
             self.threads.clear();
         }

@@ -5,13 +5,15 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::answer::again;
+pub use super::answer::answer_text;
 use super::budget::Amount;
 use super::marks::{Billed, UNPRICED, marks};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::status::without_silent;
 use super::summary::Totals;
 use super::text::{between, duration, moment, rfc3339};
-use crate::model::{Answer, AnswerWord, Approval, ApprovalState, Billing, Braked, RunId, Subject, Timestamp, Unit};
+use crate::model::{Answer, AnswerWord, Approval, ApprovalState, Billing, Braked, RunId, Subject, Timestamp};
 
 /// Questions, for `govern approvals`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,30 +39,6 @@ pub struct AskedRow {
     pub spent: Totals,
     /// Who may answer, as far as its run kept it; empty: whoever has the account.
     pub approvers: Vec<String>,
-}
-
-/// What the answer did, in the word for it and what there is to it: `extended by $2.00`.
-pub fn answer_text(answer: &Answer, unit: Unit, about: Subject) -> String {
-    let word = answer.word(about);
-    match answer {
-        Answer::Extend { amount } if word == AnswerWord::Extended => format!("{word} by {}", unit.show(*amount)),
-        Answer::Allow { seconds } => format!("{word}, and again {}", again(*seconds)),
-        Answer::Route => format!("{word} to the next cheaper model"),
-        Answer::Extend { .. }
-        | Answer::Once
-        | Answer::NextStep { .. }
-        | Answer::Refuse
-        | Answer::Stop
-        | Answer::Kill => word.to_string(),
-    }
-}
-
-/// How long the same call needs no further answer.
-fn again(seconds: Option<u64>) -> String {
-    match seconds {
-        Some(seconds) => format!("for {}", duration(Duration::from_secs(seconds))),
-        None => "in this run".to_owned(),
-    }
 }
 
 /// What a plain approval would do.

@@ -4,6 +4,7 @@
 //! people, which the terminal or [`markdown`] lays out, and into JSON and CSV for programs.
 
 pub mod agent_end;
+mod answer;
 pub mod approvals;
 pub mod bars;
 pub mod budget;

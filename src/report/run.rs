@@ -252,7 +252,7 @@ impl RunReport {
         let figures = Figures::new(&all, &[], &self.totals, Billed::MarkedIfMixed);
         let share = self.share_of();
         let shares = share.map(|of| {
-            let used: Vec<_> = all.iter().map(|totals| amount(totals, of.unit)).collect();
+            let used: Vec<_> = all.iter().map(|totals| totals.amount(of.unit)).collect();
             share_column(&used, of.allowed())
         });
         let mut columns = vec![Column::name("agent/thread", 12), Column::name("model", 7)];
@@ -410,18 +410,6 @@ fn budget_item(standing: &BudgetStanding) -> Item {
     let text =
         format!("`{}`{wide}: {least}{}{extended}, {used} used{lacks}{place}", standing.budget, standing.sentence());
     Item::new("budget", text, tone)
-}
-
-/// What the totals count in a budget's unit.
-pub(super) fn amount(totals: &Totals, unit: Unit) -> Option<i64> {
-    let whole = |count: u64| i64::try_from(count).ok().filter(|_| !totals.is_unseen());
-    match unit {
-        Unit::Usd | Unit::Credits => totals.known_cost().map(Money::nanos),
-        Unit::Tok => whole(totals.tokens.uncached()),
-        Unit::AllTok => whole(totals.tokens.total()),
-        Unit::Responses => whole(totals.responses),
-        Unit::ToolCalls | Unit::Minutes => None,
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::by::Pieces;
 use super::round::apportion;
 use super::told::Told;
 use crate::model::{
-    Basis, Billing, Cost, Guess, ModelId, Money, Response, RunId, Slice, Timestamp, Tokens, Unobserved,
+    Basis, Billing, Cost, Guess, ModelId, Money, Response, RunId, Slice, Timestamp, Tokens, Unit, Unobserved,
 };
 
 /// Which price table the costs come from.
@@ -105,6 +105,18 @@ impl Totals {
     pub fn known_cost(&self) -> Option<Money> {
         let known = if self.responses == 0 { !self.unobserved } else { self.unpriced < self.responses };
         known.then_some(self.cost)
+    }
+
+    /// What they count in a budget's unit; `None` where that is not known, or not theirs to count.
+    pub(super) fn amount(&self, unit: Unit) -> Option<i64> {
+        let whole = |count: u64| i64::try_from(count).ok().filter(|_| !self.is_unseen());
+        match unit {
+            Unit::Usd | Unit::Credits => self.known_cost().map(Money::nanos),
+            Unit::Tok => whole(self.tokens.uncached()),
+            Unit::AllTok => whole(self.tokens.total()),
+            Unit::Responses => whole(self.responses),
+            Unit::ToolCalls | Unit::Minutes => None,
+        }
     }
 
     /// There was something, and nothing of it could be seen.

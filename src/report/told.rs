@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use super::approvals::answer_text;
+use super::answer::answer_text;
 use super::page::{Item, Tone};
 use super::text::{between, clock, count, duration};
 use crate::model::event::{Answer, Decision, EventKind, GOVERNOR, ToolVerdict};

@@ -10,6 +10,7 @@ mod head;
 mod limits;
 pub mod name;
 mod ran;
+mod read;
 pub mod record;
 mod wire;
 
@@ -17,4 +18,5 @@ pub use deed::{Deed, DeedKind, Outcome};
 pub use limits::Limits;
 pub use name::SessionName;
 pub use ran::{RanTool, ran};
-pub use record::{HistoryBase, Meta, Record, RecordKind, Refused, TierSetting, after_torn, read, read_for_accounting};
+pub use read::{after_torn, broke_off, read, read_for_accounting};
+pub use record::{HistoryBase, Meta, Record, RecordKind, Refused, TierSetting};

@@ -6,6 +6,7 @@ use crate::policy::percent;
 use crate::policy::rule::{Allot, AllotBy};
 use crate::policy::table::{Keys, Table};
 
+use super::step_words;
 use super::steps::{self, Checked, Limits};
 
 const KEYS: Keys = Keys { of: "`allot`", known: &["by", "reserve", "steps", "per"], later: &[] };
@@ -86,7 +87,7 @@ fn divisible(table: &Table<'_>, per: Option<&[Dimension]>, only: &[&Dimension], 
         notes.refuse(&table.span, message, "leave `allot` out, or make another budget of it");
     }
     if let Some(unit @ (Unit::Minutes | Unit::ToolCalls)) = unit {
-        let message = format!("{} are not divided among agents", steps::unit_in_words(unit));
+        let message = format!("{} are not divided among agents", step_words::unit_in_words(unit));
         let hint = "`allot` divides limits in `usd`, `tok`, `all tok` and `responses`; limit these `per = \"agent\"`";
         notes.refuse(&table.span, message, hint);
     }

@@ -13,10 +13,10 @@ use crate::policy::percent;
 use crate::policy::plan::PlanShare;
 use crate::policy::rule::{Allot, Budget, Step, Window};
 use crate::policy::spawn::SpawnCap;
-use crate::policy::suggest;
 use crate::policy::table::{Entry, Keys, Placed, Table, Text, as_text, wrong_type};
 
-use super::only::{self, DIMENSIONS, dimension};
+use super::only;
+use super::step_words;
 use super::steps::{self, Checked};
 use super::{BudgetDraft, BudgetRule, allot, pattern, plan, spawn, window};
 
@@ -49,7 +49,7 @@ pub(super) fn check(
     if speaks_of_sub_agents(table, notes) {
         return spawn::check(table, name, observe, notes);
     }
-    let per = per(table, notes);
+    let per = only::per(table, notes);
     let window = window::check(table, per.as_deref(), tz, notes);
     let limit = limit(table, notes);
     let only = only::check(table, "budget", notes);
@@ -179,35 +179,6 @@ fn minutes_pass_in_a_run(table: &Table<'_>, per: Option<&[Dimension]>, window: O
     }
 }
 
-/// The dimensions; `everything` is the empty list.
-pub(super) fn per(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Dimension>> {
-    if table.get("per").is_none() {
-        let hint = format!("add `per = \"run\"`; known are {}", suggest::list(&DIMENSIONS));
-        notes.refuse(&table.span, "the budget does not say what it is `per`", hint);
-        return None;
-    }
-    let texts = table.texts("per", "\"run\"", notes)?;
-    if texts.value.is_empty() {
-        notes.refuse(&texts.span, "`per` is empty", "write `per = \"everything\"` for one budget over all");
-        return None;
-    }
-    let mut dimensions = Vec::new();
-    for text in &texts.value {
-        if text.value == "everything" {
-            if texts.value.len() > 1 {
-                notes.refuse(&text.span, "`everything` stands alone", "leave it out, or all the others");
-            }
-            continue;
-        }
-        let known = dimension(text, notes)?;
-        if dimensions.contains(&known) {
-            notes.refuse(&text.span, format!("`{known}` stands twice in `per`"), "leave one out");
-        }
-        dimensions.push(known);
-    }
-    Some(dimensions)
-}
-
 fn limit(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Quantity>> {
     let text = table.text("limit", "\"5 usd\"", notes)?;
     let value = super::limit(&text, notes)?;
@@ -231,7 +202,7 @@ fn limits(
         let Some(quantity) = super::limit(&text, notes) else { continue };
         let first = *unit.get_or_insert(quantity.unit);
         if quantity.unit != first {
-            let unit = steps::unit_in_words(first);
+            let unit = step_words::unit_in_words(first);
             let message = format!("`{}` is not in {unit}, as the other limits are", text.value);
             notes.refuse(&text.span, message, "all limits of a budget have one unit; make another budget of it");
         }

@@ -8,7 +8,7 @@ use crate::policy::rule::May;
 use crate::policy::suggest;
 use crate::policy::table::{Placed, Table, Text};
 
-use super::steps::{self, VERBS};
+use super::step_words::{self, VERBS};
 
 /// The word for more from the pool.
 const EXTEND: &str = "extend";
@@ -68,7 +68,7 @@ pub(super) fn check(table: &Table<'_>, unit: Option<Unit>, notes: &mut Notes) ->
     };
     let to = if verbs.contains(&Verb::Throttle) {
         let text = table.text("to", "\"4 responses/m\"", notes);
-        Some(steps::rate(table, text, notes)?)
+        Some(step_words::rate(table, text, notes)?)
     } else {
         None
     };
@@ -82,7 +82,7 @@ fn max_extend(text: &Text<'_>, extends: bool, unit: Option<Unit>, notes: &mut No
     }
     let quantity = super::quantity(&Placed { value: text.value, span: text.span.clone() }, notes)?;
     if let Some(unit) = unit.filter(|unit| *unit != quantity.unit) {
-        let message = format!("`{}` is not of the limit's unit, {}", text.value, steps::unit_in_words(unit));
+        let message = format!("`{}` is not of the limit's unit, {}", text.value, step_words::unit_in_words(unit));
         notes.refuse(&text.span, message, "write it in the unit of the budget's limit");
         return None;
     }

@@ -19,6 +19,7 @@ pub(super) mod plan;
 mod prices;
 mod regular;
 mod spawn;
+mod step_words;
 mod steps;
 mod window;
 

@@ -25,6 +25,35 @@ pub(super) const DIMENSIONS: [&str; 12] = [
     "everything",
 ];
 
+/// The dimensions; `everything` is the empty list.
+pub(super) fn per(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Dimension>> {
+    if table.get("per").is_none() {
+        let hint = format!("add `per = \"run\"`; known are {}", suggest::list(&DIMENSIONS));
+        notes.refuse(&table.span, "the budget does not say what it is `per`", hint);
+        return None;
+    }
+    let texts = table.texts("per", "\"run\"", notes)?;
+    if texts.value.is_empty() {
+        notes.refuse(&texts.span, "`per` is empty", "write `per = \"everything\"` for one budget over all");
+        return None;
+    }
+    let mut dimensions = Vec::new();
+    for text in &texts.value {
+        if text.value == "everything" {
+            if texts.value.len() > 1 {
+                notes.refuse(&text.span, "`everything` stands alone", "leave it out, or all the others");
+            }
+            continue;
+        }
+        let known = dimension(text, notes)?;
+        if dimensions.contains(&known) {
+            notes.refuse(&text.span, format!("`{known}` stands twice in `per`"), "leave one out");
+        }
+        dimensions.push(known);
+    }
+    Some(dimensions)
+}
+
 /// `only`, of a budget or a gate.
 pub(super) fn check(table: &Table<'_>, of: &str, notes: &mut Notes) -> Vec<(Dimension, Vec<GlobMatcher>)> {
     let Some(filters) = table.table("only", "{ branch = [\"main\"] }", notes) else { return Vec::new() };

@@ -11,7 +11,7 @@ use crate::policy::show;
 use crate::policy::table::{Keys, Placed, Table, wrong_type};
 
 use super::steps::{self, Doer, MOST_STEPS};
-use super::{BudgetDraft, BudgetRule, act, budget, only};
+use super::{BudgetDraft, BudgetRule, act, only};
 
 const STEP: Keys =
     Keys { of: "a step of a plan's limit", known: &["at", "do", "say", "to", "wait", "else", "until"], later: &[] };
@@ -63,7 +63,7 @@ pub(super) fn check(
             notes.refuse(&value.span(), format!("`{key}` does not go with a plan's own limit"), hint);
         }
     }
-    if let (Some(per), Some(value)) = (budget::per(table, notes), table.get("per"))
+    if let (Some(per), Some(value)) = (only::per(table, notes), table.get("per"))
         && !matches!(per.as_slice(), [] | [Dimension::User])
     {
         let hint = "write `per = \"user\"`; to bind some agents only there is `only = { team = [\"web\"] }`";

@@ -7,7 +7,7 @@ use crate::policy::mistake::Notes;
 use crate::policy::spawn::{SPAWN_HINT, SpawnCap, SpawnLimit};
 use crate::policy::table::{Placed, Table};
 
-use super::{BudgetDraft, BudgetRule, budget, only};
+use super::{BudgetDraft, BudgetRule, only};
 
 /// Keys of other budgets, and why they say nothing here.
 const OTHERS: [(&str, &str); 5] = [
@@ -26,7 +26,7 @@ pub(super) fn check(
     notes: &mut Notes,
 ) -> Option<BudgetDraft> {
     let cap = cap(table, notes);
-    let per = budget::per(table, notes);
+    let per = only::per(table, notes);
     let fits = |dimension: &Dimension| matches!(dimension, Dimension::Run | Dimension::Agent | Dimension::Thread);
     if let (Some(per), Some(value)) = (&per, table.get("per"))
         && (per.is_empty() || !per.iter().all(fits))

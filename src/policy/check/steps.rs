@@ -8,7 +8,6 @@ use crate::model::{Quantity, Unit, Verb};
 use crate::policy::duration::{self, DURATION_HINT};
 use crate::policy::mistake::{Notes, Span};
 use crate::policy::percent;
-use crate::policy::rate::Rate;
 use crate::policy::rule::{May, Step, Threshold};
 use crate::policy::show;
 use crate::policy::suggest;
@@ -16,13 +15,11 @@ use crate::policy::table::{Keys, Placed, Table, Text, wrong_type};
 
 use super::decide::{self, MayDraft};
 use super::meant;
+use super::step_words::{VERBS, rate, unit_in_words};
 
 const KEYS: Keys =
     Keys { of: "a step", known: &["at", "do", "say", "to", "wait", "else", "may", "max_extend"], later: &[] };
 
-/// What a step does, from mild to severe.
-pub(super) const VERBS: [Verb; 7] =
-    [Verb::Warn, Verb::Steer, Verb::Throttle, Verb::Route, Verb::Ask, Verb::Stop, Verb::Kill];
 const DECIDE: &str = "decide";
 
 /// The most steps of a budget.
@@ -326,19 +323,6 @@ fn fits(left: &Quantity, text: &Text<'_>, limits: &Limits, notes: &mut Notes) ->
     false
 }
 
-/// A unit as policies write it.
-pub(super) fn unit_in_words(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Usd => "`usd`",
-        Unit::Credits => "`credits`",
-        Unit::Tok => "`tok`",
-        Unit::AllTok => "`all tok`",
-        Unit::Responses => "`responses`",
-        Unit::ToolCalls => "`tool calls`",
-        Unit::Minutes => "`minutes`",
-    }
-}
-
 fn deed(text: &Text<'_>, notes: &mut Notes) -> Option<Deed> {
     if text.value == DECIDE {
         return Some(Deed::Decide);
@@ -375,28 +359,6 @@ fn otherwise(text: &Text<'_>, notes: &mut Notes) -> Option<Verb> {
         return None;
     }
     verb(text, Doer { words: &["route", "stop", "kill"], ..STEP }, notes)
-}
-
-/// How fast a throttled agent may go on.
-pub(super) fn rate(table: &Table<'_>, text: Option<Text<'_>>, notes: &mut Notes) -> Option<Rate> {
-    const HINT: &str = "write a rate of responses or tokens, such as `4 responses/m` or `20k tok/m`";
-    let Some(text) = text else {
-        if table.get("to").is_none() {
-            notes.refuse(&table.span, "the step does not say what it throttles `to`", "add `to = \"4 responses/m\"`");
-        }
-        return None;
-    };
-    let message = match Rate::parse(text.value) {
-        Ok(rate) => match rate.quantity.unit {
-            Unit::Responses | Unit::Tok | Unit::AllTok => return Some(rate),
-            Unit::Usd | Unit::Credits | Unit::ToolCalls | Unit::Minutes => {
-                format!("`{}` is no rate of responses or tokens", text.value)
-            }
-        },
-        Err(error) => format!("`{}` {error}", text.value),
-    };
-    notes.refuse(&text.span, message, HINT);
-    None
 }
 
 fn wait(text: &Text<'_>, notes: &mut Notes) -> Option<Duration> {

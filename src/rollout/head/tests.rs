@@ -7,7 +7,8 @@ use proptest::prelude::*;
 
 use super::super::exact;
 use super::*;
-use crate::rollout::record::{Record, RecordKind, Refused, read, read_for_accounting, read_whole};
+use crate::rollout::read::{read, read_for_accounting, read_whole};
+use crate::rollout::record::{Record, RecordKind, Refused};
 
 /// All lines of all fixtures, as they are.
 fn lines() -> Vec<Vec<u8>> {

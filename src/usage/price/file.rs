@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::value::Datetime;
 
 use super::rates::{Factor, Rates};
-use super::{Confidence, LongContext, Model, Price, PriceTable, RateRow, StandIn, TierPrice, TierRow};
+use super::table::{Confidence, LongContext, Model, Price, PriceTable, RateRow, StandIn, TierPrice, TierRow};
 use crate::model::{ModelId, Money};
 
 /// Why a table of prices cannot be used.

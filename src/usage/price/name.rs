@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use super::rates::Factor;
-use super::{Model, PriceTable};
+use super::table::{Model, PriceTable};
 use crate::model::ModelId;
 
 /// A model of the table, and what its provider adds.

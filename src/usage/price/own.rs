@@ -1,6 +1,6 @@
 //! Pure. A user's own price over the listed one: what it leaves out, and what holds then.
 
-use super::{Model, Own, Part, PriceOverride, TierPrice, TierRow};
+use super::table::{Model, Own, Part, PriceOverride, TierPrice, TierRow};
 
 /// The model as the user prices it; `listed` is the same model, or the one that an alias means, in the table.
 pub(super) fn model(own: &PriceOverride, listed: Option<&Model>) -> Model {

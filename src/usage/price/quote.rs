@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::name::Resolved;
 use super::rates::{Factor, Product, Rates};
-use super::{Confidence, Model, Part, Price, PriceTable, RateRow, TierPrice, TierRow, row_at};
+use super::table::{Confidence, Model, Part, Price, PriceTable, RateRow, TierPrice, TierRow, row_at};
 use crate::model::{Cost, ModelId, ServiceTier, Timestamp, Tokens};
 
 /// A cost and how it came about.

@@ -2,9 +2,12 @@
 
 use proptest::prelude::*;
 
+use chrono::NaiveDate;
+
 use super::*;
 use crate::model::Money;
 use crate::model::{Cost, Timestamp, Tokens};
+use crate::model::{ModelId, ServiceTier};
 
 fn usd(text: &str) -> Money {
     Money::parse_decimal(text).unwrap()
