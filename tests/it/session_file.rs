@@ -50,7 +50,9 @@ const DEEDS: &[(&str, &str, Ends)] = &[
 
 fn tool(world: &World, deed: &str) -> Reply {
     let sessions = world.path("codex/sessions").display().to_string();
-    Reply::exec(&format!("s={sessions}; f=$(find $s -name 'rollout-*.jsonl' | head -n 1); d=$(dirname $f); {deed}"))
+    // Codex writes the file beside its tools: on a busy machine it may not be there yet.
+    let found = "while f=$(find $s -name 'rollout-*.jsonl' | head -n 1); [ -z \"$f\" ]; do sleep 0.02; done";
+    Reply::exec(&format!("s={sessions}; {found}; d=$(dirname $f); {deed}"))
 }
 
 #[test]
