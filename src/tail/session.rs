@@ -60,6 +60,15 @@ pub fn version_of(path: &Path) -> Option<String> {
     }
 }
 
+/// The program that asked Codex for a session; `None` where its file does not say. Codex's own screen is `codex-tui` (0.169 and
+/// 0.171), also where it hands its work to a server in the background.
+pub fn originator_of(path: &Path) -> Option<String> {
+    match first_record(path).ok()?.ok()?.kind {
+        RecordKind::Meta(meta) => meta.originator,
+        _ => None,
+    }
+}
+
 fn first_record(path: &Path) -> std::io::Result<Result<Record, Refused>> {
     let mut first = Vec::new();
     BufReader::with_capacity(BUFFER, open_file(path)?.take(LONGEST_FIRST)).read_until(b'\n', &mut first)?;

@@ -31,6 +31,9 @@ use crate::ui::Look;
 /// 0.163 were not ([`HookEvent::PreModelRequest`]).
 const ASKS_FIRST: (u32, u32) = (0, 164);
 
+/// How Codex's own screen names itself in the sessions that it begins (seen with 0.169 and 0.171).
+const SCREEN: &str = "codex-tui";
+
 /// How long an interrupted Codex has to end its turn.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -291,8 +294,7 @@ impl Attended<'_> {
             nobody: Surroundings {
                 terminal: process::terminal_of(self.codex.pid),
                 ci: env("CI").is_some(),
-                at_screen: Invocation::parse(command)
-                    .is_some_and(|invocation| matches!(invocation.kind(), Kind::Interactive(_))),
+                at_screen: self.is_at_screen(command),
             }
             .nobody(),
             sockets: home::socket_folder(&state).map_err(|error| error.to_string())?,
@@ -331,6 +333,20 @@ impl Attended<'_> {
         match &self.hook.home {
             Some(home) => Ok(home.clone()),
             None => self.here.state_folder().map_err(|error| error.to_string()),
+        }
+    }
+
+    /// A person works in it on Codex's own screen: in this very process, or in a server to which the screen has handed the
+    /// work, as 0.169 and 0.171 do unless they are told otherwise.
+    fn is_at_screen(&self, command: &[OsString]) -> bool {
+        let Some(invocation) = Invocation::parse(command) else { return false };
+        match invocation.kind() {
+            Kind::Interactive(_) => true,
+            Kind::AppServer => {
+                let originator = self.said.input.session_file().and_then(session::originator_of);
+                originator.as_deref() == Some(SCREEN)
+            }
+            Kind::Exec(_) | Kind::Review | Kind::Cloud | Kind::Other(_) => false,
         }
     }
 
