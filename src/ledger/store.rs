@@ -37,8 +37,6 @@ pub struct Ledger {
     file: Option<File>,
     /// The files beside it.
     beside: Beside,
-    /// The log is there, with frames in it.
-    log_begun: bool,
 }
 
 /// The file that was opened, whatever stands at its path by now.
@@ -148,7 +146,6 @@ impl Ledger {
             writes,
             file,
             beside: Beside::default(),
-            log_begun: false,
         }
     }
 
@@ -203,7 +200,6 @@ impl Ledger {
             return Err(LedgerError::Gone { path: file.path.clone() });
         }
         self.expect_whole()?;
-        self.begin_log()?;
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         schema::expect_known(&tx)?;
         let version = tx.prepare_cached("PRAGMA schema_version")?.query_row([], |row| row.get(0))?;
@@ -212,23 +208,6 @@ impl Ledger {
             self.looked_at = Some(version);
         }
         Ok(tx)
-    }
-
-    /// Begins the log, where there is none, without waiting for the disk. SQLite would wait for it twice before the first
-    /// turn of each run: so that a header that got there before its frames does not stand over those of an earlier log.
-    /// In a file that is new there are none; what a power cut leaves of it is a log from its beginning on, or no log.
-    fn begin_log(&mut self) -> Result<(), LedgerError> {
-        let Some(file) = self.file.as_ref().filter(|_| !self.log_begun) else { return Ok(()) };
-        let log = wal_of(&file.path);
-        let is_new = || std::fs::metadata(&log).is_ok_and(|log| log.len() == 0);
-        if is_new() {
-            self.conn.pragma_update(None, "synchronous", "OFF")?;
-            let begun = begin_new_log(&mut self.conn, &is_new);
-            self.conn.pragma_update(None, "synchronous", "NORMAL")?;
-            begun?;
-        }
-        self.log_begun = true;
-        Ok(())
     }
 
     /// Nobody has taken away what is written and not in the database yet. What is there in its place stays out of that.
@@ -364,17 +343,6 @@ fn configure(conn: &mut Connection) -> rusqlite::Result<()> {
          PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = {LOG_LIMIT};
          PRAGMA wal_autocheckpoint = 4096;",
     ))
-}
-
-/// Writes what is there already, so that there is a log; unless another has begun it meanwhile, with whatever is in it.
-fn begin_new_log(conn: &mut Connection, is_new: &dyn Fn() -> bool) -> rusqlite::Result<()> {
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if !is_new() {
-        return Ok(());
-    }
-    let version: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    tx.pragma_update(None, "user_version", version)?;
-    tx.commit()
 }
 
 /// SQLite's own waiting backs off to 100 ms; others' turns take a fraction of a millisecond, and a signal to an

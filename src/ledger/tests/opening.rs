@@ -210,26 +210,6 @@ fn a_log_that_somebody_has_moved_into_the_ledger_lacks_nothing() {
 }
 
 #[test]
-fn a_log_is_begun_once_and_what_follows_waits_for_the_disk_as_ever() {
-    let dir = folder();
-    drop(Ledger::open(dir.path()).unwrap());
-    let (mut a, mut b) = (Ledger::open(dir.path()).unwrap(), Ledger::open(dir.path()).unwrap());
-    let length = || std::fs::metadata(dir.path().join("ledger.db-wal")).unwrap().len();
-    assert_eq!(length(), 0);
-    let synchronous =
-        |ledger: &Ledger| -> i64 { ledger.conn.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap() };
-    a.turn(at(0), |_| Ok(())).unwrap();
-    let begun = length();
-    assert!(begun > 0);
-    b.turn(at(0), |_| Ok(())).unwrap();
-    assert_eq!(length(), begun, "it was there");
-    assert_eq!((synchronous(&a), synchronous(&b)), (1, 1), "NORMAL");
-    govern(&mut a, "r1");
-    drop((a, b));
-    assert_eq!(Ledger::open(dir.path()).unwrap().events(&"r1".into()).unwrap().len(), 1);
-}
-
-#[test]
 fn a_ledger_that_was_removed_or_replaced_takes_no_more_turns() {
     let dir = folder();
     let mut ledger = Ledger::open(dir.path()).unwrap();
