@@ -114,11 +114,7 @@ fn a_program_in_the_place_of_govern_opens_no_gate() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.policy("[[gate]]\nname = \"no\"\ntool = \"Bash\"\nmatch = [\"touch forbidden*\"]\ndo = \"deny\"\n");
     // A govern of this test's own, which its agent may replace.
-    let own = world.path("own/govern");
-    std::fs::create_dir_all(own.parent().unwrap()).unwrap();
-    copied(&own);
-    std::fs::remove_file(world.path("bin/govern")).unwrap();
-    std::os::unix::fs::symlink(&own, world.path("bin/govern")).unwrap();
+    let own = own_govern(&world);
     let own = own.display();
     let replace = format!(
         "mv {own} {own}.real && printf '%s\\n' '#!/bin/sh' \
@@ -132,11 +128,16 @@ fn a_program_in_the_place_of_govern_opens_no_gate() {
     assert_eq!(ledger::events(&world, "tool_called").len(), 2);
 }
 
-/// A govern of one's own, put there by a process of its own: what another test starts meanwhile then holds nothing of it open
-/// for writing, which the kernel would not start.
-fn copied(to: &std::path::Path) {
-    let copied = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_govern")).arg(to).status().unwrap();
+/// A govern of the test's own, which an agent may replace, at a path that leads to it. A process of its own copies it: what
+/// another test starts meanwhile then holds nothing of it open for writing, which the kernel would not start.
+fn own_govern(world: &World) -> std::path::PathBuf {
+    let own = world.path("own/govern");
+    std::fs::create_dir_all(own.parent().unwrap()).unwrap();
+    let copied = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_govern")).arg(&own).status().unwrap();
     assert!(copied.success());
+    std::fs::remove_file(world.path("bin/govern")).unwrap();
+    std::os::unix::fs::symlink(&own, world.path("bin/govern")).unwrap();
+    own
 }
 
 /// What a script in the place of a program does: `case` lines on its arguments, else the program itself.
@@ -188,11 +189,7 @@ fn hooks_that_call_a_program_in_the_place_of_govern_are_found_by_the_first_tool_
     for version in [CURRENT, PREVIOUS] {
         let Some(world) = World::with_codex(version) else { return };
         world.policy("[[gate]]\nname = \"no\"\ntool = \"Bash\"\nmatch = [\"touch forbidden*\"]\ndo = \"deny\"\n");
-        let own = world.path("own/govern");
-        std::fs::create_dir_all(own.parent().unwrap()).unwrap();
-        copied(&own);
-        std::fs::remove_file(world.path("bin/govern")).unwrap();
-        std::os::unix::fs::symlink(&own, world.path("bin/govern")).unwrap();
+        let own = own_govern(&world);
         world.govern(&["hooks", "install", "--yes"]).expect_code(0);
         // Untouched, nothing is said.
         world
