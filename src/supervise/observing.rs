@@ -122,7 +122,8 @@ impl Supervisor {
 
     /// What a Codex spends can be seen, by whatever file: told once for each process.
     pub(super) fn observed(&self, agent: &AgentName, process: ProcessIdentity) -> Option<Input> {
-        let is_news = !self.governor.sees_spend_of(process);
+        // The Codex of a governor model is nobody's agent.
+        let is_news = self.governor.agent(agent).is_some() && !self.governor.sees_spend_of(process);
         is_news.then(|| Input::CodexObserved { agent: agent.clone(), process })
     }
 
