@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::event::Answer;
 use crate::model::{
@@ -33,6 +33,9 @@ pub struct Question {
     /// The step before the limit that asks.
     pub step: Option<Threshold>,
 }
+
+/// Shown in the place of what is asked.
+const CHANGED: &str = "changed in the ledger by somebody else, and not to be answered (`govern audit verify`)";
 
 /// Why a question is withdrawn whose runs are over.
 const ALONE: &str = "nobody waits for it any more";
@@ -219,6 +222,10 @@ impl Turn<'_> {
         by: Option<&str>,
         reason: Option<&str>,
     ) -> Result<bool, LedgerError> {
+        if matches!(state, ApprovalState::Approved | ApprovalState::Denied) {
+            let row = self.tx.query_row(&format!("{SELECT} WHERE a.id = ?1"), [id], ApprovalRow::read)?;
+            expect_as_asked(self.tx, &row)?;
+        }
         let answer = answer.map(json).transpose()?;
         let revision = self.next_revision()?;
         let changed = self.tx.execute(
@@ -293,12 +300,33 @@ impl Turn<'_> {
     }
 }
 
+/// A question that waits for an answer stands as it was asked. One that somebody else has changed may show what is not asked,
+/// and a yes to that would be taken for a yes to the other.
+fn expect_as_asked(conn: &Connection, row: &ApprovalRow) -> Result<(), LedgerError> {
+    if row.is_pending() && row.told_by(conn)?.is_none() {
+        let id = row.id;
+        return Err(LedgerError::unreadable(format!(
+            "question {id} was changed: it is not what the ledger's chain says"
+        )));
+    }
+    Ok(())
+}
+
 impl Ledger {
     /// Questions, the oldest first.
     pub fn approvals(&self, only_pending: bool) -> Result<Vec<Approval>, LedgerError> {
         let mut statement =
             self.conn.prepare_cached(&format!("{SELECT} WHERE a.state = 'pending' OR NOT ?1 ORDER BY a.id"))?;
-        statement.query_map([only_pending], ApprovalRow::read)?.map(|row| row?.approval()).collect()
+        let mut rows = statement.query([only_pending])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let row = ApprovalRow::read(row)?;
+            let changed = expect_as_asked(&self.conn, &row).is_err();
+            let approval = row.approval()?;
+            // What somebody else has written into it is not shown as what is asked.
+            found.push(if changed { Approval { question: CHANGED.to_owned(), ..approval } } else { approval });
+        }
+        Ok(found)
     }
 
     /// Questions as they stand, the oldest first. One that no run waits for any more whose govern is `alive` is withdrawn,
@@ -323,12 +351,15 @@ impl Ledger {
     }
 
     /// One question.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it waits for an answer and is not as its run asked it.
     pub fn approval(&self, id: ApprovalId) -> Result<Approval, LedgerError> {
-        self.conn
-            .query_row(&format!("{SELECT} WHERE a.id = ?1"), [id.0], ApprovalRow::read)
-            .optional()?
-            .ok_or(LedgerError::NoSuchApproval { id })?
-            .approval()
+        let found = self.conn.query_row(&format!("{SELECT} WHERE a.id = ?1"), [id.0], ApprovalRow::read).optional()?;
+        let row = found.ok_or(LedgerError::NoSuchApproval { id })?;
+        expect_as_asked(&self.conn, &row)?;
+        row.approval()
     }
 
     /// The last no that ended this run, since then: to a question that it waited for itself, or shared.

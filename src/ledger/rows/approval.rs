@@ -67,6 +67,11 @@ impl ApprovalRow {
         })
     }
 
+    /// Nobody has decided it yet.
+    pub(in crate::ledger) fn is_pending(&self) -> bool {
+        self.state == ApprovalState::Pending.as_str()
+    }
+
     /// Somebody, or the deadline, has decided it.
     pub(in crate::ledger) fn is_answered(&self) -> bool {
         let undecided = [ApprovalState::Pending, ApprovalState::Withdrawn];

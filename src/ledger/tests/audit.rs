@@ -6,7 +6,7 @@ use crate::ledger::hash::Hash;
 use crate::ledger::testing::*;
 use crate::ledger::{Ledger, Verified};
 use crate::model::event::EventKind;
-use crate::model::{Event, ProcessIdentity, RunId};
+use crate::model::{Answer, ApprovalState, Event, ProcessIdentity, RunId};
 
 /// A ledger that its author can write to freely.
 fn defenceless() -> Ledger {
@@ -266,4 +266,18 @@ fn nothing_goes_on_with_a_command_that_somebody_else_wrote() {
         let error = ledger.command_of(&"r1".into()).unwrap_err();
         assert!(error.to_string().contains("what run `r1` is to go on with was changed"), "{error}");
     }
+}
+
+#[test]
+fn a_question_that_somebody_else_has_changed_is_neither_shown_nor_answered() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    govern(&mut ledger, "r1");
+    let asked = ledger.turn(at(900), |turn| turn.ask(&question("team=web"), &|_| true)).unwrap().0;
+    assert!(ledger.approval(asked).is_ok());
+    ledger.conn.execute("UPDATE approvals SET question = 'ls docs' WHERE id = ?1", [asked.0]).unwrap();
+    let shown = ledger.questions(true, &|_| true).unwrap();
+    assert!(shown.len() == 1 && shown[0].question.starts_with("changed in the ledger"), "{shown:?}");
+    assert!(ledger.approval(asked).unwrap_err().to_string().contains("was changed"));
+    let no = ledger.turn(at(901), |turn| turn.answer(asked, ApprovalState::Denied, Some(&Answer::Stop), "ann", None));
+    assert!(no.unwrap_err().to_string().contains("was changed"));
 }
