@@ -42,8 +42,9 @@
 //!    next one of those that the parent had shown when the thread began, if the caller has
 //!    [`Meter::inherit`]ed them from the parent's own meter. A file whose own first line says that it was forked
 //!    (`forked_from_id`) is held against its parent in the same way, even where nothing else shows a copy;
-//! 3. else at the first pause of [`BURST`]: copies are written in one go. Responses are then
-//!    [`Basis::Estimated`], up to the next turn if the parent is known ([`Guess::Pause`]), and to the end of the file if
+//! 3. else at the first pause of [`BURST`]: copies are written in one go. A total that follows another within less,
+//!    with more tokens than any model gets through in that time, is a copy all the same: the pause was one of the
+//!    copying. Responses are then [`Basis::Estimated`], up to the next turn if the parent is known ([`Guess::Pause`]), and to the end of the file if
 //!    it is not ([`Guess::LostParent`]).
 //!
 //! What a file goes on from without copying it (0.148; `history_base` in 0.169) shows only in
@@ -348,7 +349,8 @@ impl Meter {
         if fell && !restarted && self.totals.iter().any(|before| before.tokens == total) {
             return None;
         }
-        let copied = self.lineage.copied(self.totals.len(), &total);
+        let used = last.unwrap_or_else(|| total.since(&previous.unwrap_or_default()));
+        let copied = self.lineage.copied(self.totals.len(), &total, &used, at);
         self.totals.push(RunningTotal { at, tokens: total });
         let is_known = match (&mut self.unsaid, last) {
             (None, _) => self.identities.page().is_some() && !self.has_asked,

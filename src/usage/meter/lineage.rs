@@ -12,6 +12,12 @@ use crate::rollout::Meta;
 /// session are milliseconds apart; a model takes longer.
 pub const BURST: Duration = Duration::from_millis(250);
 
+/// The output tokens that a model writes in a second, at most: the quickest that are sold write some 1,200.
+const MOST_WRITTEN: u64 = 2_000;
+/// The tokens of one response, its input included, for each second that it took, at most: a full context from the cache
+/// comes to less.
+const MOST_HANDLED: u64 = 200_000;
+
 /// A thread's family and its inherited history.
 #[derive(Clone, Debug)]
 pub(super) struct Lineage {
@@ -24,6 +30,8 @@ pub(super) struct Lineage {
     codex_version: Option<String>,
     provider: Option<String>,
     history: History,
+    /// When the last running total came, copied or not.
+    last_total: Option<Timestamp>,
     /// When the thread's own first line was written: a fork has copied what its parent had said by then.
     began: Option<Timestamp>,
     parent_totals: Option<Vec<RunningTotal>>,
@@ -46,8 +54,19 @@ enum History {
         turns: bool,
         last_at: Option<Timestamp>,
     },
-    /// The thread's own, for good; whether a pause is all that says so.
-    Own { guessed: bool },
+    /// The thread's own.
+    Own(Why),
+}
+
+/// How it is known that the lines are the thread's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// Ids, or the parent's counts, say so: for good.
+    Known,
+    /// A pause is all that says so.
+    Pause,
+    /// A pause, and a person's message after it.
+    Prompt,
 }
 
 impl Lineage {
@@ -61,6 +80,7 @@ impl Lineage {
             codex_version: None,
             provider: None,
             history: History::Unsettled,
+            last_total: None,
             began: None,
             parent_totals: None,
             parent_unknown: false,
@@ -98,7 +118,7 @@ impl Lineage {
             let pause = last_at.zip(at).and_then(|(before, now)| (now - before).to_std().ok());
             *last_at = at.or(*last_at);
             if !*turns && self.parent_totals.is_none() && pause.is_some_and(|pause| pause >= BURST) {
-                self.history = History::Own { guessed: true };
+                self.history = History::Own(Why::Pause);
             }
         }
     }
@@ -113,7 +133,7 @@ impl Lineage {
                 self.lost_parent = true;
                 self.begins_with_copies(false);
             } else {
-                self.history = History::Own { guessed: false };
+                self.history = History::Own(Why::Known);
             }
         }
         self.turn(turn);
@@ -127,15 +147,15 @@ impl Lineage {
         let (Some(turn), Some(thread), Some(_)) = (turn, &self.thread, &self.parent) else { return };
         match (created(turn), created(thread.as_str())) {
             (Some(turn), Some(thread)) if turn < thread => self.begins_with_copies(true),
-            (Some(_), Some(_)) => self.history = History::Own { guessed: false },
+            (Some(_), Some(_)) => self.history = History::Own(Why::Known),
             _ => {}
         }
     }
 
     /// A turn of a person's starts: what was in doubt lies behind.
     pub(super) fn user_message(&mut self) {
-        if let History::Own { guessed } = &mut self.history {
-            *guessed = false;
+        if let History::Own(why @ Why::Pause) = &mut self.history {
+            *why = Why::Prompt;
         }
     }
 
@@ -163,7 +183,7 @@ impl Lineage {
     fn is_own(&mut self, thread: Option<&ThreadId>) -> bool {
         match (thread, &self.thread) {
             (Some(named), Some(own)) if named == own => {
-                self.history = History::Own { guessed: false };
+                self.history = History::Own(Why::Known);
                 true
             }
             (Some(_), Some(_)) => false,
@@ -173,14 +193,20 @@ impl Lineage {
     }
 
     /// Says whether a new running total, the `nth` of the file from 0, is a copy.
-    pub(super) fn copied(&mut self, nth: usize, total: &Tokens) -> bool {
+    /// It comes with what its response used, and when.
+    pub(super) fn copied(&mut self, nth: usize, total: &Tokens, used: &Tokens, at: Option<Timestamp>) -> bool {
+        let before = self.last_total;
+        self.last_total = at.or(before);
+        if matches!(self.history, History::Own(Why::Pause | Why::Prompt)) && no_model_is_so_quick(used, before, at) {
+            self.history = History::Copied { turns: false, last_at: at };
+        }
         match self.history {
             History::Copied { turns: true, .. } => true,
             History::Copied { turns: false, .. } => self.parent_totals.is_none() || self.is_the_parents(nth, total),
             History::Unsettled if self.forked_without_turns && self.parent_totals.is_some() => {
                 self.is_the_parents(nth, total)
             }
-            History::Unsettled | History::Own { .. } => false,
+            History::Unsettled | History::Own(_) => false,
         }
     }
 
@@ -192,7 +218,7 @@ impl Lineage {
         let parent = self.parent_totals.as_ref().and_then(|totals| totals.get(nth)).filter(was_there);
         let is_copy = parent.is_some_and(|parent| parent.tokens == *total);
         if !is_copy {
-            self.history = History::Own { guessed: false };
+            self.history = History::Own(Why::Known);
         }
         is_copy
     }
@@ -204,7 +230,7 @@ impl Lineage {
         match self.history {
             History::Copied { turns: false, .. } => self.parent.as_ref(),
             History::Unsettled if self.forked_without_turns => self.parent.as_ref(),
-            History::Unsettled | History::Copied { .. } | History::Own { .. } => None,
+            History::Unsettled | History::Copied { .. } | History::Own(_) => None,
         }
     }
 
@@ -216,9 +242,9 @@ impl Lineage {
     /// Why the present lines may not be the thread's own, if nothing but a pause says that they are.
     pub(super) fn guess(&self) -> Option<Guess> {
         match self.history {
-            History::Own { .. } if self.lost_parent => Some(Guess::LostParent),
-            History::Own { guessed: true } => Some(Guess::Pause),
-            History::Unsettled | History::Copied { .. } | History::Own { guessed: false } => None,
+            History::Own(_) if self.lost_parent => Some(Guess::LostParent),
+            History::Own(Why::Pause) => Some(Guess::Pause),
+            History::Unsettled | History::Copied { .. } | History::Own(Why::Known | Why::Prompt) => None,
         }
     }
 
@@ -228,7 +254,7 @@ impl Lineage {
                 self.history = History::Copied { turns: known_turns, last_at: None };
             }
             History::Copied { turns, .. } => *turns |= known_turns,
-            History::Own { .. } => {}
+            History::Own(_) => {}
         }
     }
 
@@ -256,6 +282,14 @@ impl Lineage {
     pub(super) fn provider(&self) -> Option<&str> {
         self.provider.as_deref()
     }
+}
+
+/// Says whether nothing could have answered with this between two totals that are less than [`BURST`] apart: the pause that
+/// seemed to end the copies was one of the copying, as on a busy disk.
+fn no_model_is_so_quick(used: &Tokens, before: Option<Timestamp>, now: Option<Timestamp>) -> bool {
+    let Some(pause) = before.zip(now).and_then(|(before, now)| (now - before).to_std().ok()) else { return false };
+    let most = |a_second: u64| u128::from(a_second) * pause.as_millis() / 1_000;
+    pause < BURST && (u128::from(used.output) > most(MOST_WRITTEN) || u128::from(used.total()) > most(MOST_HANDLED))
 }
 
 /// When a UUID of version 7 was made, in milliseconds since 1970.

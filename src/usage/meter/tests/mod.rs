@@ -108,6 +108,52 @@ fn without_turn_ids_and_parent_a_pause_ends_the_copies() {
     }
 }
 
+/// A fork without turn ids whose parent is unknown: 40 copied totals of 20,300 tokens each, written over two seconds,
+/// and one response of its own.
+fn burst(prompt_after_hiccup: bool) -> String {
+    let line = |at: u64, kind: &str, payload: &str| {
+        let (seconds, millis) = (at / 1_000, at % 1_000);
+        format!(r#"{{"timestamp":"2026-01-05T10:00:{seconds:02}.{millis:03}Z","type":"{kind}","payload":{payload}}}"#)
+    };
+    let meta = |id: &str| format!(r#"{{"id":"{id}","cwd":"/w","cli_version":"0.80.0"}}"#);
+    let usage = |nth: u64, input: u64, output: u64| {
+        let (input, output) = (20_000 * nth + input, 300 * nth + output);
+        let total = input + output;
+        format!(r#"{{"input_tokens":{input},"output_tokens":{output},"total_tokens":{total}}}"#)
+    };
+    let count = |total: String, last: String| {
+        format!(r#"{{"type":"token_count","info":{{"total_token_usage":{total},"last_token_usage":{last}}}}}"#)
+    };
+    let prompt = r#"{"type":"user_message","message":"go on"}"#;
+    let mut lines = vec![
+        line(0, "session_meta", &meta("01a20289-395c-7b63-bdb1-43ec43be2ba0")),
+        line(0, "session_meta", &meta("01a20289-3881-7843-91f2-414e098e57fc")),
+    ];
+    for nth in 1..=40 {
+        // The disk was busy for a moment, twice.
+        let hiccups = u64::from(nth > 10) + u64::from(nth > 25);
+        let at = nth * 35 + hiccups * 300;
+        if prompt_after_hiccup && nth == 11 {
+            lines.push(line(at, "event_msg", prompt));
+        }
+        lines.push(line(at, "event_msg", &count(usage(nth, 0, 0), usage(1, 0, 0))));
+    }
+    lines.push(line(9_000, "event_msg", prompt));
+    lines.push(line(12_000, "event_msg", &count(usage(40, 5_400, 100), usage(0, 5_400, 100))));
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn a_pause_within_the_copying_ends_it_for_no_more_than_one_total() {
+    for prompt_after_hiccup in [false, true] {
+        let mut meter = Meter::new(None, all());
+        let text = burst(prompt_after_hiccup);
+        let answers = records(&text).into_iter().filter_map(|(position, record)| meter.push(position, &record));
+        let counted: Vec<_> = answers.map(|answer| answer.tokens.total()).collect();
+        assert_eq!(counted, [20_300, 20_300, 5_500], "of 817,500: one for each pause, and its own");
+    }
+}
+
 #[test]
 fn a_file_names_its_family() {
     for name in ["0.118-sub-agent", "0.135-sub-agent-with-history", "0.169-sub-agent", "0.169-sub-agent-with-history"] {
