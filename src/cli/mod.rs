@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod fleet_file;
 mod fleet_past;
 pub mod format;
+mod help;
 pub mod here;
 pub mod hook;
 pub mod hooks;
@@ -41,7 +42,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::clock;
 use crate::clocks::Clocks;
@@ -60,7 +61,7 @@ const LISTS: (Duration, u64) = (Duration::from_secs(20), 1 << 20);
 
 /// Puts a budget in front of Codex: meters, warns, holds, asks, stops, and writes everything down.
 #[derive(Parser, Debug)]
-#[command(name = "govern", version, arg_required_else_help = false, disable_help_subcommand = true)]
+#[command(name = "govern", version, arg_required_else_help = false)]
 struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -122,11 +123,16 @@ pub fn main_with(clocks: Clocks) -> Exit {
     if arguments.next().is_some_and(|verb| verb == hook::VERB) {
         return hook::run(arguments);
     }
-    let cli = match Cli::try_parse() {
+    let command = || help::grouped(Cli::command());
+    let cli = match command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(mut error) => {
+            let meant = help::reconsidered(&mut error, &command());
             // Help and version are answers, not errors; where nobody reads them nothing is lost.
             let _unread = error.print();
+            if let Some(hint) = meant {
+                to_stderr(&format!("\nhint: {hint}\n"));
+            }
             if error.kind() == clap::error::ErrorKind::UnknownArgument && lacks_separator(std::env::args_os()) {
                 to_stderr("\nhint: put `--` before the command: govern run -- codex exec \"…\"\n");
             }
@@ -174,7 +180,7 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         Some(Verb::Hooks(args)) => reading(|out, here| hooks::run(&args, out, here)),
         Some(Verb::Init(args)) => reading(|out, here| init::run(&args, out, here)),
         Some(Verb::Doctor(args)) => reading(|out, here| doctor::run(&args, out, here, &process::ask)),
-        Some(Verb::Completions(args)) => reading(|out, _| completions::run(&args, out, Cli::command())),
+        Some(Verb::Completions(args)) => reading(|out, _| completions::run(&args, out, help::grouped(Cli::command()))),
         None => reading(overview::run),
     }
 }
