@@ -357,9 +357,21 @@ fn policies_are_checked_one_by_one_and_shown_in_words() {
 #[test]
 fn a_policy_to_begin_with_is_written_once_and_has_no_mistake() {
     let world = World::new();
-    for (args, file) in
-        [(InitArgs { user: false }, "shop/govern.toml"), (InitArgs { user: true }, "home/.config/govern/policy.toml")]
-    {
+    let own = "home/.config/govern/policy.toml";
+    for (words, file) in [
+        (&[][..], "shop/govern.toml"),
+        (&["--user"], own),
+        (&["--template", "ci"], "shop/govern-ci.toml"),
+        (&["--template", "solo"], own),
+        (&["--template", "team"], own),
+        (&["--template", "gated"], "shop/govern.toml"),
+        (&["--template", "alerts"], "shop/govern.toml"),
+        (&["--template", "gated", "--user"], own),
+    ] {
+        for before in [own, "shop/govern.toml"] {
+            let _none = fs::remove_file(world.path(before));
+        }
+        let args = parsed::<InitArgs>(words);
         let (exit, text) = world.ask(|out, here| init::run(&args, out, here));
         assert_eq!(exit, Ok(Exit::Success), "{text}");
         let written = fs::read_to_string(world.path(file)).unwrap();
@@ -369,8 +381,10 @@ fn a_policy_to_begin_with_is_written_once_and_has_no_mistake() {
         assert!(exit.unwrap_err().to_string().contains("is there already"));
         assert_eq!(fs::read_to_string(world.path(file)).unwrap(), "version = 1\n");
         fs::write(world.path(file), written).unwrap();
+        assert_eq!(world.policy(&["check"]).0, Ok(Exit::Success), "{words:?}");
+        let path = world.path(file).display().to_string();
+        assert_eq!(world.policy(&["check", &path]).0, Ok(Exit::Success), "{words:?}");
     }
-    assert_eq!(world.policy(&["check"]).0, Ok(Exit::Success));
 }
 
 #[test]

@@ -32,6 +32,7 @@ pub mod spawn;
 pub mod step;
 pub(crate) mod suggest;
 pub(crate) mod table;
+pub mod template;
 #[cfg(test)]
 mod tests;
 pub mod verdict;

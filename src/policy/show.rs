@@ -1,4 +1,4 @@
-//! Pure. A policy in words: what `govern policy show` prints, and the policy that `govern init` writes.
+//! Pure. A policy in words: what `govern policy show` prints.
 
 mod attribution;
 mod prices;
@@ -20,31 +20,6 @@ use super::{duration, percent};
 use crate::model::{Dimension, Timestamp, Unit, Verb};
 pub use attribution::attribution_here;
 use attribution::rule_in_words;
-
-/// The commented policy that `govern init` writes. Lines that begin with `#` and a letter or bracket are
-/// rules to switch on; those that begin with `# ` are for reading.
-pub const TEMPLATE: &str = include_str!("../../policies/init.toml");
-
-/// What begins the part of a paragraph of [`TEMPLATE`] that a repository's file may not have.
-const OWN_ONLY: &str = "# Only in your own policy";
-
-/// The same for a repository's file: without what that may not say, and with names of its own, since budgets of all
-/// layers add up.
-pub fn template_of_repository() -> String {
-    let allowed = |paragraph: &'static str| match paragraph.split_once(OWN_ONLY) {
-        Some((before, _)) => before.trim_end(),
-        None => paragraph.trim_end(),
-    };
-    let paragraphs: Vec<&str> = TEMPLATE.split("\n\n").map(allowed).filter(|left| !left.is_empty()).collect();
-    let note = "# This file is the repository's. Time zone, prices, what a model without a price means, team, client and user \
-                are said only\n# in your own policy, which `govern init --user` writes.";
-    let text = format!("{}\n", paragraphs.join("\n\n"));
-    text.replacen("\nversion = 1", &format!("\n{note}\nversion = 1"), 1).replacen(
-        "\"each run\"",
-        "\"each run here\"",
-        1,
-    )
-}
 
 /// The whole policy in words, a line break at the end.
 pub fn show(policy: &Policy) -> String {

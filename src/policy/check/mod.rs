@@ -481,7 +481,8 @@ fn untrusted(span: &Span, what: &str, notes: &mut Notes) {
     notes.refuse(
         span,
         format!("a repository's policy may not set {what}"),
-        "a cloned repository is not to be trusted with it: put it into your own policy, or give this file with `--policy`",
+        "a cloned repository is not to be trusted with it: put it into your own policy (`govern init --user` writes one, \
+         `govern init --template NAME` one for you, a team, CI), or give this file with `--policy`",
     );
 }
 

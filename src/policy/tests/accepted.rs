@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{Dimension, Money, Quantity, ServiceTier, Unit, Verb};
 use crate::policy::rule::{Calendar, FreshLedger, Step, Threshold, Unpriced, Window};
-use crate::policy::show::{TEMPLATE, show, template_of_repository};
+use crate::policy::show::show;
+use crate::policy::template::{TEMPLATE, Template, template_of_repository};
 use crate::usage::price::{Price, Rates};
 
 const SHIPPED: [(&str, &str); 6] = [
@@ -351,4 +352,24 @@ fn what_is_allotted_and_what_a_governor_may_choose_is_shown_in_words() {
          [[budget]]\nname = \"all\"\nper = \"everything\"\nwindow = \"total\"\nlimit = \"99 responses\"\nallot = { by = \"pool\" }\n",
     );
     insta::assert_snapshot!(shown(all));
+}
+
+#[test]
+fn each_template_is_accepted_where_it_belongs_and_says_where_it_does_not() {
+    for template in Template::ALL {
+        let at = |stands: Layer| load(vec![layer(stands, template.text())], FlagRules::default()).is_ok();
+        let name = template.name();
+        assert!(at(template.home()), "{name} where it belongs");
+        assert!(at(Layer::User) && at(Layer::System) && at(Layer::Given), "{name} as one's own");
+        assert_eq!(at(Layer::Repository), template.not_in_a_repository().is_none(), "{name} in a repository");
+    }
+}
+
+#[test]
+fn ones_own_template_and_a_repositorys_apply_together() {
+    let of = |layer: Layer| Template::ALL.into_iter().filter(move |template| template.home() == layer);
+    for (own, here) in of(Layer::User).flat_map(|own| of(Layer::Repository).map(move |here| (own, here))) {
+        let layers = vec![layer(Layer::User, own.text()), layer(Layer::Repository, here.text())];
+        assert!(load(layers, FlagRules::default()).is_ok(), "{} and {}", own.name(), here.name());
+    }
 }
