@@ -7,7 +7,8 @@
 //! effects are recorded ([`ledger`]) and then performed on processes ([`process`]), on those who
 //! wait at the socket ([`gate`]) and for people ([`report`], [`ui`]). [`supervise`] is the one loop that
 //! joins them, [`import`] reads what was recorded before; [`cli`] is how a person asks for it. [`codex`] knows Codex's own command
-//! line, [`fleet`] the file that names several agents, [`place`] the folder that an agent works in.
+//! line, [`fleet`] the file that names several agents, [`place`] the folder that an agent works in, [`net`] the way to other
+//! machines.
 //!
 //! A folder is pure, or owns exactly one outside thing; its first line says which.
 
@@ -39,6 +40,8 @@ pub mod fleet;
 pub mod process;
 
 pub mod gate;
+
+pub mod net;
 
 pub mod place;
 
