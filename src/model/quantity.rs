@@ -86,6 +86,11 @@ impl Quantity {
     /// The same, of a limit: one of zero lets nothing start.
     pub fn parse_limit(text: &str) -> Result<Self, QuantityError> {
         let squeezed: String = text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect();
+        if let Some((hours, minutes)) = hours_and_minutes(&squeezed) {
+            let (hours, minutes) = (Self::parse_limit(hours)?, Self::parse_limit(&minutes)?);
+            let amount = hours.amount.checked_add(minutes.amount).filter(|_| hours.unit == minutes.unit);
+            return amount.map(|amount| Self { unit: Unit::Minutes, amount }).ok_or(QuantityError::Malformed);
+        }
         let before = ["$", "usd", "USD"].into_iter().find_map(|sign| squeezed.strip_prefix(sign));
         let (squeezed, dollar) = (before.unwrap_or(&squeezed), before.is_some());
         let split = squeezed.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-').unwrap_or(squeezed.len());
@@ -99,8 +104,8 @@ impl Quantity {
             "alltok" | "alltokens" => (Unit::AllTok, 1),
             "response" | "responses" => (Unit::Responses, 1),
             "minute" | "minutes" | "min" | "mins" => (Unit::Minutes, 60_000),
-            "hour" | "hours" | "h" => (Unit::Minutes, 3_600_000),
-            "second" | "seconds" | "sec" | "s" => (Unit::Minutes, 1_000),
+            "hour" | "hours" | "hr" | "hrs" | "h" => (Unit::Minutes, 3_600_000),
+            "second" | "seconds" | "sec" | "secs" | "s" => (Unit::Minutes, 1_000),
             "toolcall" | "toolcalls" => (Unit::ToolCalls, 1),
             "credit" | "credits" => (Unit::Credits, CREDIT),
             _ if lower.starts_with("%plan") => return Err(QuantityError::OfPlan),
@@ -116,6 +121,24 @@ impl Quantity {
         }
         Ok(Self { unit, amount })
     }
+}
+
+/// `1h30m` as `1h` and `30min`: behind hours an `m` can only be minutes. Likewise of minutes and seconds.
+fn hours_and_minutes(squeezed: &str) -> Option<(&str, String)> {
+    let letters = squeezed.find(|c: char| c.is_ascii_alphabetic())?;
+    let second = letters + squeezed.get(letters..)?.find(|c: char| c.is_ascii_digit())?;
+    let (first, rest) = squeezed.split_at(second);
+    let unit = |text: &str| text.trim_start_matches(|c: char| c.is_ascii_digit()).to_ascii_lowercase();
+    let is_more = match unit(first).as_str() {
+        "h" | "hr" | "hrs" | "hour" | "hours" => {
+            matches!(unit(rest).as_str(), "m" | "min" | "mins" | "minute" | "minutes")
+        }
+        "min" | "mins" | "minute" | "minutes" => {
+            matches!(unit(rest).as_str(), "s" | "sec" | "secs" | "second" | "seconds")
+        }
+        _ => false,
+    };
+    is_more.then(|| (first, if unit(rest) == "m" { format!("{rest}in") } else { rest.to_owned() }))
 }
 
 /// A leading `k` or `M` of what follows the number, and the rest.
@@ -311,6 +334,12 @@ mod tests {
             ("2k$", Unit::Usd, 2_000_000_000_000),
             ("30 mins", Unit::Minutes, 1_800_000),
             ("2h", Unit::Minutes, 7_200_000),
+            ("30min", Unit::Minutes, 1_800_000),
+            ("1 hour", Unit::Minutes, 3_600_000),
+            ("2 hrs", Unit::Minutes, 7_200_000),
+            ("1h 30m", Unit::Minutes, 5_400_000),
+            ("1h30min", Unit::Minutes, 5_400_000),
+            ("2 minutes 30 seconds", Unit::Minutes, 150_000),
             ("1.5 hours", Unit::Minutes, 5_400_000),
             ("90 s", Unit::Minutes, 90_000),
         ];
@@ -326,6 +355,9 @@ mod tests {
             ("five usd", QuantityError::Malformed),
             ("5", QuantityError::Malformed),
             ("5 eur", QuantityError::Malformed),
+            ("30m", QuantityError::Malformed),
+            ("5m 30m", QuantityError::Malformed),
+            ("1h 5 usd", QuantityError::Malformed),
             ("$5 tok", QuantityError::Malformed),
             ("0 usd", QuantityError::NotPositive),
             ("-3 usd", QuantityError::Negative),

@@ -1,4 +1,4 @@
-//! Pure. Durations as policies and flags spell them: `90s`, `15m`, `1h`, `30d`, `2w`.
+//! Pure. Durations as policies and flags spell them: `90s`, `15m`, `1h`, `30d`, `2w`, `1h 30m`.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -23,28 +23,50 @@ pub enum DurationError {
     TooLong,
 }
 
-/// Reads a whole number and a unit; a space between them is optional.
+/// Reads whole numbers and their units, from the largest to the smallest, such as `1h 30m`; spaces are optional.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {
-    let text = text.trim();
-    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or(DurationError::Malformed)?;
-    let (number, unit) = text.split_at(split);
-    let unit = match unit.trim_start() {
-        "s" | "second" | "seconds" => 1,
-        "m" | "min" | "minute" | "minutes" => 60,
-        "h" | "hour" | "hours" => 3_600,
-        "d" | "day" | "days" => 86_400,
-        "w" | "week" | "weeks" => 604_800,
-        _ => return Err(DurationError::Malformed),
-    };
+    let mut rest = text.trim();
+    let (mut seconds, mut before) = (0_u64, u64::MAX);
+    while !rest.is_empty() {
+        let (number, unit);
+        (number, unit, rest) = first(rest)?;
+        if unit >= before {
+            return Err(DurationError::Malformed);
+        }
+        before = unit;
+        let more = number.checked_mul(unit).and_then(|more| seconds.checked_add(more));
+        seconds = more.filter(|seconds| *seconds <= MOST).ok_or(DurationError::TooLong)?;
+    }
+    match (seconds, before) {
+        (_, u64::MAX) => Err(DurationError::Malformed),
+        (0, _) => Err(DurationError::Zero),
+        (seconds, _) => Ok(Duration::from_secs(seconds)),
+    }
+}
+
+/// The first number, the seconds of its unit, and what follows.
+fn first(text: &str) -> Result<(u64, u64, &str), DurationError> {
+    let (number, rest) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or(DurationError::Malformed)?);
+    let rest = rest.trim_start();
+    let (unit, rest) = rest.split_at(rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len()));
     if number.is_empty() {
         return Err(DurationError::Malformed);
     }
-    let number: u64 = number.parse().map_err(|_| DurationError::TooLong)?;
-    match number.checked_mul(unit) {
-        Some(0) => Err(DurationError::Zero),
-        Some(seconds) if seconds <= MOST => Ok(Duration::from_secs(seconds)),
-        Some(_) | None => Err(DurationError::TooLong),
-    }
+    let number = number.parse().map_err(|_| DurationError::TooLong)?;
+    Ok((number, seconds_of(unit).ok_or(DurationError::Malformed)?, rest.trim_start()))
+}
+
+/// A capital M may be a month to somebody: of single letters only the small ones are units.
+fn seconds_of(unit: &str) -> Option<u64> {
+    let word = if unit.len() > 1 { unit.to_ascii_lowercase() } else { unit.to_owned() };
+    Some(match word.as_str() {
+        "s" | "sec" | "secs" | "second" | "seconds" => 1,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3_600,
+        "d" | "day" | "days" => 86_400,
+        "w" | "week" | "weeks" => 604_800,
+        _ => return None,
+    })
 }
 
 /// Shows a duration in its largest units, whole seconds: `30m`, `1h 30m`, `30d`.
@@ -70,9 +92,20 @@ mod tests {
 
     #[test]
     fn every_unit_is_read() {
-        for (text, seconds) in
-            [("90s", 90), ("15m", 900), ("1h", 3_600), ("30 d", 2_592_000), ("2w", 1_209_600), ("10 minutes", 600)]
-        {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("15m", 900),
+            ("1h", 3_600),
+            ("30 d", 2_592_000),
+            ("2w", 1_209_600),
+            ("10 minutes", 600),
+            ("30min", 1_800),
+            ("1 Hour", 3_600),
+            ("2 hrs", 7_200),
+            ("1h30m", 5_400),
+            ("1h 30 min", 5_400),
+            ("45 secs", 45),
+        ] {
             assert_eq!(parse(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
     }
@@ -85,7 +118,10 @@ mod tests {
             ("m", DurationError::Malformed),
             ("1.5h", DurationError::Malformed),
             ("-1h", DurationError::Malformed),
-            ("1h30m", DurationError::Malformed),
+            ("30m1h", DurationError::Malformed),
+            ("1h1h", DurationError::Malformed),
+            ("1h30", DurationError::Malformed),
+            ("30 m and", DurationError::Malformed),
             ("1M", DurationError::Malformed),
             ("0m", DurationError::Zero),
             ("99999999999999999999s", DurationError::TooLong),
