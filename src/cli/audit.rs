@@ -1,4 +1,6 @@
-//! Owns `govern audit`: whether the ledger is what it was.
+//! Owns `govern audit`: what was done, by whom and why; and whether the ledger is what it was.
+
+pub mod trail;
 
 use std::io::Write;
 
@@ -13,12 +15,15 @@ use crate::report::json::to_text;
 use crate::report::page::{Item, Page, Tone};
 use crate::report::text::count;
 
-/// Whether the ledger is what it was.
+/// What was done, by whom and why: every action with its time and cost; and whether the ledger is what it was.
 #[derive(clap::Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct AuditArgs {
-    /// What to do
+    /// What to do with the chains
     #[command(subcommand)]
-    pub verb: AuditVerb,
+    pub verb: Option<AuditVerb>,
+    #[command(flatten)]
+    trail: trail::TrailArgs,
 }
 
 /// What to do with the chains.
@@ -45,8 +50,9 @@ pub enum AuditVerb {
 pub fn run(args: &AuditArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     let ledger = Ledger::open_read_only(&here.state_folder()?)?;
     match &args.verb {
-        AuditVerb::Verify { against, format } => verify(&ledger, against.as_deref(), *format, out, here),
-        AuditVerb::Head { format } => {
+        None => trail::run(&args.trail, &ledger, out, here),
+        Some(AuditVerb::Verify { against, format }) => verify(&ledger, against.as_deref(), *format, out, here),
+        Some(AuditVerb::Head { format }) => {
             let head = ledger.head()?;
             let page = Page::of_notes([spelled(head)]);
             let document = || to_text(&json!({ "schema": "govern.audit/1", "head": as_json(head) }));

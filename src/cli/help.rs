@@ -31,7 +31,7 @@ const NEVER_SUGGESTED: &[&str] = &["stop", "deny", "pause", "prune", "remove", "
 /// What people type whose other tools have such a verb.
 const MEANT: &[(&[&str], &str)] = &[
     (&["ps", "top", "ls", "live", "watch"], "status"),
-    (&["history", "list", "runs"], "report"),
+    (&["history", "list"], "runs"),
     (&["cost", "costs", "usage", "spend", "spent", "usages"], "report"),
     (&["log", "logs", "events", "trail", "verify"], "audit"),
     (&["limit", "limits", "budgets", "quota"], "budget"),

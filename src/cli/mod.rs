@@ -31,6 +31,7 @@ mod reading;
 pub mod report;
 pub mod resume;
 pub mod run;
+pub mod runs;
 pub mod status;
 mod summary;
 mod text_file;
@@ -81,6 +82,8 @@ enum Verb {
     Report(report::ReportArgs),
     /// Every budget: spent, reserved, left, when it starts again, and what will be spent by then
     Budget(budget::BudgetArgs),
+    /// Runs as a list: when, what, how it ended, what it cost
+    Runs(runs::RunsArgs),
     /// Read existing Codex history into the ledger
     Import(import::ImportArgs),
     /// What waits for an answer
@@ -99,7 +102,7 @@ enum Verb {
     Policy(policy::PolicyArgs),
     /// What tokens cost, and since when
     Prices(prices::PricesArgs),
-    /// Prove that nothing in the ledger was changed
+    /// Every action: who, what, when, why, at what cost; and the proof that nothing was changed
     Audit(audit::AuditArgs),
     /// Govern every Codex of this user or machine, wrapped or not
     Hooks(hooks::HooksArgs),
@@ -172,6 +175,7 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         Some(Verb::Report(args)) => reading(|out, here| report::run(&args, out, here)),
         Some(Verb::Budget(args)) => reading(|out, here| budget::run(&args, out, here)),
         Some(Verb::Status(args)) => reading(|out, here| status::run(&args, out, here)),
+        Some(Verb::Runs(args)) => reading(|out, here| runs::run(&args, out, here)),
         Some(Verb::Import(args)) => reading(|out, here| import::run(&args, out, here)),
         Some(Verb::Approvals(args)) => reading(|out, here| approvals::run(&args, out, here)),
         Some(Verb::Policy(args)) => reading(|out, here| policy::run(&args, out, here)),

@@ -26,6 +26,7 @@ use crate::ui::Look;
 
 mod brakes;
 mod budgets;
+mod trails;
 
 /// A user with a home, a project and perhaps a ledger.
 struct World {

@@ -45,6 +45,7 @@ mod sums;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod trail;
 mod turn;
 mod under_way;
 mod unobserved;

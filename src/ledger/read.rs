@@ -404,7 +404,7 @@ impl Ledger {
     }
 
     /// An event from its stored form; a response's usage is looked up.
-    fn event(&self, run: &RunId, seq: u64, data: &str, book: &mut SeriesBook) -> Result<Event, LedgerError> {
+    pub(super) fn event(&self, run: &RunId, seq: u64, data: &str, book: &mut SeriesBook) -> Result<Event, LedgerError> {
         let Ok(entry) = serde_json::from_str::<ResponseEntry>(data) else {
             return serde_json::from_str(data)
                 .map_err(|error| LedgerError::unreadable(format!("event {seq} of run `{run}`: {error}")));

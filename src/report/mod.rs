@@ -3,6 +3,7 @@
 //! A view ([`spend`], [`run`], [`budget`], [`approvals`]) turns what the ledger holds into a [`page::Page`] for
 //! people, which the terminal or [`markdown`] lays out, and into JSON and CSV for programs.
 
+pub mod action;
 pub mod agent_end;
 mod answer;
 pub mod approvals;
@@ -27,6 +28,7 @@ pub mod plan_standing;
 pub mod round;
 pub mod run;
 pub mod run_json;
+pub mod run_list;
 pub mod run_rows;
 pub mod spawn_standing;
 pub mod spend;

@@ -20,6 +20,7 @@ mod allot;
 mod app_server;
 mod approvals;
 mod ask;
+mod audit;
 mod bad_input;
 mod brake;
 mod budget;
