@@ -11,6 +11,7 @@ use crate::model::quantity::quantity_hint;
 use crate::model::{Approval, ApprovalId, ApprovalState, ModelId, Quantity, RunId};
 use crate::policy::duration::{self, DURATION_HINT};
 use crate::report::Next;
+use crate::report::text::printable;
 
 use super::here::Here;
 use super::resume;
@@ -20,7 +21,7 @@ use super::resume;
 pub struct ApproveArgs {
     /// The question's number, as `govern approvals` shows it
     #[arg(value_name = "ID")]
-    pub id: i64,
+    pub id: Option<i64>,
     /// How much more may be spent, such as `2usd` [default: what the question offers]
     #[arg(long, value_name = "AMOUNT", conflicts_with = "route")]
     pub extend: Option<String>,
@@ -46,7 +47,7 @@ pub struct ApproveArgs {
 pub struct DenyArgs {
     /// The question's number, as `govern approvals` shows it
     #[arg(value_name = "ID")]
-    pub id: i64,
+    pub id: Option<i64>,
     /// End the agent now, not at a safe point
     #[arg(long)]
     pub kill: bool,
@@ -76,17 +77,18 @@ pub fn approve(args: &ApproveArgs) -> Result<Exit> {
         (None, Some(model)) => Wish::Route { model: Some(ModelId::new(model)) },
         (None, None) => Wish::Extend { by: args.extend.clone() },
     };
-    answer(ApprovalId(args.id), wish, args.reason.clone())
+    answer(args.id, "approve", wish, args.reason.clone())
 }
 
 /// Ends the agent.
 pub fn deny(args: &DenyArgs) -> Result<Exit> {
     let wish = if args.kill { Wish::Kill } else { Wish::Stop };
-    answer(ApprovalId(args.id), wish, args.reason.clone())
+    answer(args.id, "deny", wish, args.reason.clone())
 }
 
-fn answer(approval: ApprovalId, wish: Wish, reason: Option<String>) -> Result<Exit> {
+fn answer(id: Option<i64>, verb: &str, wish: Wish, reason: Option<String>) -> Result<Exit> {
     let here = super::here()?;
+    let Some(approval) = id.map(ApprovalId) else { return Err(which(verb, &here)?) };
     let folder = here.state_folder()?;
     let ledger = here.ledger()?.ok_or_else(|| no_question(approval))?;
     let question = ledger.approval(approval)?;
@@ -146,6 +148,29 @@ fn wake_others(sockets: &std::path::Path, waiting: &[RunId], answered: &RunId) {
         // A run that is gone needs no waking; one that is busy reads the ledger at its next turn.
         let _gone = socket::call(sockets, run, &Message::Wake);
     }
+}
+
+/// Nobody said which question: all that wait.
+fn which(verb: &str, here: &Here<'_>) -> Result<Error> {
+    let waiting = match here.ledger()? {
+        Some(ledger) => ledger.questions(true, here.alive)?,
+        None => Vec::new(),
+    };
+    if waiting.is_empty() {
+        return Ok(Error::new("nothing waits for an answer")
+            .exit(Exit::Usage)
+            .hint("`govern approvals --all` shows what was asked"));
+    }
+    let error = Error::new(format!("say which question to {verb}")).exit(Exit::Usage);
+    let asks = |approval: &Approval| {
+        format!(
+            "`govern {verb} {}`: {}: {}",
+            approval.id,
+            printable(approval.agent.as_str()),
+            printable(&approval.question)
+        )
+    };
+    Ok(waiting.iter().take(resume::NAMED).fold(error, |error, approval| error.hint(asks(approval))))
 }
 
 fn no_question(approval: ApprovalId) -> Error {

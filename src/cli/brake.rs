@@ -18,7 +18,7 @@ use crate::ledger::{Ledger, RunState, home};
 use crate::model::event::EventKind;
 use crate::model::{Brake, Event, RunId, RunInfo};
 use crate::process;
-use crate::report::text::printable;
+use crate::report::text::{count, printable};
 
 /// Options of `govern pause`, `continue` and `stop`.
 #[derive(Args, Debug)]
@@ -98,7 +98,12 @@ fn choose(args: &BrakeArgs, ledger: &Ledger, live: Vec<RunInfo>) -> Result<Vec<R
         return Ok(live);
     }
     if let Some(team) = &args.team {
-        return Ok(live.into_iter().filter(|run| run.attribution.team.as_ref() == Some(team)).collect());
+        let (of_team, others): (Vec<RunInfo>, Vec<RunInfo>) =
+            live.into_iter().partition(|run| run.attribution.team.as_ref() == Some(team));
+        return match (of_team.is_empty(), others.is_empty()) {
+            (true, false) => Err(no_such_team(team, &others)),
+            _ => Ok(of_team),
+        };
     }
     let mut named: Vec<RunInfo> = Vec::new();
     for prefix in &args.runs {
@@ -108,6 +113,22 @@ fn choose(args: &BrakeArgs, ledger: &Ledger, live: Vec<RunInfo>) -> Result<Vec<R
         }
     }
     Ok(named)
+}
+
+/// Whoever pulls the brake for a team and mistypes its name must not believe that it stands.
+fn no_such_team(team: &str, live: &[RunInfo]) -> Error {
+    let mut teams: Vec<String> = live
+        .iter()
+        .filter_map(|run| run.attribution.team.as_ref())
+        .map(|team| format!("`{}`", printable(team)))
+        .collect();
+    teams.sort();
+    teams.dedup();
+    let without = live.iter().filter(|run| run.attribution.team.is_none()).count();
+    let without = (without > 0).then(|| count(without as u64, "run of no team", "runs of no team"));
+    let named: Vec<String> = teams.into_iter().chain(without).collect();
+    Error::new(format!("no run of team `{}` runs here, and nothing was done", printable(team)))
+        .hint(format!("what runs: {}; `govern status` shows all, `--all` means all", named.join(", ")))
 }
 
 /// A run that lives is meant rather than one that is over.

@@ -16,12 +16,14 @@ use crate::decide::people::lift::Lift;
 use crate::decide::people::permission::{self, Lifting};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{HeldBack, Ledger, LedgerError};
+use crate::ledger::{HeldBack, Ledger, LedgerError, RunFilter};
 use crate::model::quantity::quantity_hint;
 use crate::model::{AgentName, Brake, Dimension, Quantity, RunId, RunInfo};
 use crate::place;
 use crate::policy::rule::{Approvals, Budget, Policy};
 use crate::process;
+use crate::report::Next;
+use crate::report::text::{moment, printable, shell_words};
 use crate::report::told::told;
 use crate::supervise::EarlierEnd;
 
@@ -38,7 +40,7 @@ pub(super) use self::next::next;
 pub struct ResumeArgs {
     /// The run, or the first characters of its id
     #[arg(value_name = "RUN")]
-    pub run: String,
+    pub run: Option<String>,
     /// Lift the limit that stopped it by so much, such as `5usd`
     #[arg(long, value_name = "AMOUNT")]
     pub extend: Option<String>,
@@ -66,7 +68,8 @@ pub fn run(args: &ResumeArgs, supervision: Supervision) -> Result<Exit> {
         })?),
         None => None,
     };
-    let (mut info, kept) = find(&here, &args.run, args.quiet)?;
+    let Some(prefix) = &args.run else { return Err(which(&here)?) };
+    let (mut info, kept) = find(&here, prefix, args.quiet)?;
     if let Some(ledger) = here.ledger()?.filter(|_| info.rule.is_none()) {
         info.rule = next::last_end(&ledger, &info.id)?.flatten().and_then(|lifts| lifts.budget);
     }
@@ -246,8 +249,40 @@ fn run_alone(
     govern(start, supervision, &Shown { quiet: args.quiet, json: args.json.clone() })
 }
 
+/// Nobody said which run: those that can go on, the newest first.
+fn which(here: &Here<'_>) -> Result<Error> {
+    let Some(ledger) = here.ledger()? else {
+        return Ok(Error::new("no run was recorded yet, so that none can go on").exit(Exit::Usage));
+    };
+    let mut hints = Vec::new();
+    let ended = |info: &RunInfo| match info.outcome.as_deref() {
+        Some(outcome) => matches!(outcome, "stopped" | "killed" | "lost"),
+        None => !(here.alive)(info.process),
+    };
+    for info in ledger.runs(&RunFilter { limit: Some(LOOKED_THROUGH), ..RunFilter::default() })? {
+        if hints.len() < NAMED
+            && ended(&info)
+            && let Next::Command(command) = next(&ledger, &info, here)?
+        {
+            let what = printable(&shell_words(&info.command));
+            hints.push(format!("`{command}`: {what}, {}", moment(info.started, here.timezone()?)));
+        }
+    }
+    if hints.is_empty() {
+        return Ok(Error::new("no run waits to go on").exit(Exit::Usage).hint("`govern runs` lists all"));
+    }
+    let error = Error::new("say which run is to go on").exit(Exit::Usage);
+    Ok(hints.into_iter().fold(error, Error::hint))
+}
+
+/// How many questions or runs hints name.
+pub(super) const NAMED: usize = 8;
+
+/// Of so many runs, the newest, those are named that can go on.
+const LOOKED_THROUGH: u32 = 50;
+
 fn find(here: &Here<'_>, prefix: &str, quiet: bool) -> Result<(RunInfo, Kept)> {
-    let nothing = || Error::new(format!("there is no run `{prefix}`")).hint("`govern report --by run` lists runs");
+    let nothing = || Error::new(format!("there is no run `{prefix}`")).hint("`govern runs` lists them");
     let found = here.ledger()?.ok_or_else(nothing)?.find_run(prefix)?;
     if found.outcome.is_none() && process::alive(found.process) {
         return Err(is_taken(LedgerError::Claimed { run: found.id, by: found.process }));

@@ -149,7 +149,7 @@ impl LedgerError {
             Self::ReadOnly => Some("check the owner and mode of `ledger.db` and its folder"),
             Self::Disk { .. } => Some("check the disk, its quota and how it is mounted"),
             Self::Unreadable { .. } => Some("`govern audit verify` tells whether the ledger was changed"),
-            Self::NoSuchRun { .. } | Self::Ambiguous { .. } => Some("`govern report --by run` lists runs"),
+            Self::NoSuchRun { .. } | Self::Ambiguous { .. } => Some("`govern runs` lists them"),
             Self::Claimed { .. } => {
                 Some("nothing was changed: `govern status` shows what runs, `govern stop RUN` ends it")
             }

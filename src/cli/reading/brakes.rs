@@ -54,7 +54,9 @@ fn the_brake_is_for_runs_that_live_and_an_unknown_one_is_an_error() {
     assert_eq!(brake(&world, &["x"]).0.unwrap_err().message(), "there is no run `x`");
     assert_eq!(brake(&world, &[""]).0.unwrap_err().message(), "there is no run ``");
     let (exit, text) = brake(&world, &["--team", "infra"]);
-    assert_eq!((exit, text.as_str()), (Ok(Exit::Success), "No run of team `infra` runs here.\n"));
+    let error = exit.unwrap_err();
+    assert_eq!((error.message(), text.as_str()), ("no run of team `infra` runs here, and nothing was done", ""));
+    assert!(error.to_string().contains("hint: what runs: "), "{error}");
     // Its govern lives, but does not listen: it is named, and nothing else is done.
     for words in [["k"].as_slice(), &["k4a1c00n2b", "k4"], &["--all"]] {
         assert_eq!(brake(&world, words), (Ok(Exit::Failed), String::new()), "{words:?}");
