@@ -104,7 +104,7 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
         return Err(Error::new(format!("run `{run}` has nothing to go on with: all its agents ended well")));
     }
     let sockets = super::run::sockets(&state, &ledger)?;
-    let outputs = home::output_folder(&state, &run)?;
+    let outputs = if fleet.keeps_output { Some(home::output_folder(&state, &run)?) } else { None };
     let identity =
         process::own_identity().ok_or_else(|| Error::new("govern cannot tell its own process from /proc"))?;
     let prices = here.prices(&policy)?;
@@ -126,7 +126,8 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
     }
     let terminal = process::has_terminal();
     let parts = summary::Parts::of_fleet(run.clone(), policy.timezone);
-    let agents: Vec<Planned> = fleet.agents.iter().map(|agent| planned(agent, &policy, &outputs, &past)).collect();
+    let agents: Vec<Planned> =
+        fleet.agents.iter().map(|agent| planned(agent, &policy, outputs.as_deref(), &past)).collect();
     let attribution = attribute_with(&policy, &place::look(&here.cwd, env), Attribution::default());
     let who = agents.iter().map(|agent| (&agent.setup.name, &agent.setup.attribution));
     let before = before::before(&ledger, &run, earlier.is_some(), who)?;
@@ -159,7 +160,7 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
     let outcome = in_runtime(plan, supervision)?;
     let exit = outcome.exit;
     summary::show(&outcome, &parts, args.quiet, args.json.as_deref())?;
-    if !args.quiet {
+    if let Some(outputs) = outputs.filter(|_| !args.quiet) {
         super::to_stderr(&format!("What agents wrote is in {}\n", outputs.display()));
     }
     match outcome.error {
@@ -198,12 +199,15 @@ fn make_worktrees(agents: &[FleetAgent]) -> Result<()> {
     Ok(())
 }
 
-fn planned(agent: &FleetAgent, policy: &Policy, outputs: &Path, past: &Past) -> Planned {
+fn planned(agent: &FleetAgent, policy: &Policy, outputs: Option<&Path>, past: &Past) -> Planned {
     let folder = agent.workplace.folder();
     let invocation = Invocation::parse(&agent.command);
     let home = invocation.as_ref().and_then(|one| one.assigned("CODEX_HOME")).map(PathBuf::from);
     let attribution = attribute_with(policy, &place::look(&folder, env), agent.attribution.clone());
-    let file = |kind: &str| outputs.join(format!("{}.{kind}", agent.name));
+    let file = |kind: &str| match outputs {
+        Some(outputs) => outputs.join(format!("{}.{kind}", agent.name)),
+        None => PathBuf::from("/dev/null"),
+    };
     let (command, resumes) = past.command(agent, invocation.as_ref());
     Planned {
         setup: AgentSetup {

@@ -26,6 +26,7 @@ pub mod policy_files;
 pub mod policy_try;
 pub mod price_list;
 pub mod prices;
+pub mod prune;
 #[cfg(test)]
 mod reading;
 pub mod report;
@@ -104,6 +105,8 @@ enum Verb {
     Prices(prices::PricesArgs),
     /// Every action: who, what, when, why, at what cost; and the proof that nothing was changed
     Audit(audit::AuditArgs),
+    /// Remove what agents wrote in fleets that were over long ago; never a row of the ledger
+    Prune(prune::PruneArgs),
     /// Govern every Codex of this user or machine, wrapped or not
     Hooks(hooks::HooksArgs),
     /// Write a commented policy to begin with
@@ -181,6 +184,7 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         Some(Verb::Policy(args)) => reading(|out, here| policy::run(&args, out, here)),
         Some(Verb::Prices(args)) => reading(|out, here| prices::run(&args, out, here)),
         Some(Verb::Audit(args)) => reading(|out, here| audit::run(&args, out, here)),
+        Some(Verb::Prune(args)) => reading(|out, here| prune::run(&args, out, here)),
         Some(Verb::Hooks(args)) => reading(|out, here| hooks::run(&args, out, here)),
         Some(Verb::Init(args)) => reading(|out, here| init::run(&args, out, here)),
         Some(Verb::Doctor(args)) => reading(|out, here| doctor::run(&args, out, here, &process::ask)),

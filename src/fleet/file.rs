@@ -15,7 +15,7 @@ use super::agent::{self, AgentDraft};
 
 const KEYS: Keys = Keys {
     of: "a fleet file",
-    known: &["version", "name", "concurrency", "policy", "budget", "agents", "agent"],
+    known: &["version", "name", "concurrency", "output", "policy", "budget", "agents", "agent"],
     later: &[],
 };
 
@@ -29,6 +29,8 @@ pub(super) struct Draft {
     pub(super) name: Option<String>,
     /// How many agents may work at once.
     pub(super) concurrency: Option<NonZeroUsize>,
+    /// What agents write is kept.
+    pub(super) keeps_output: bool,
     /// Where its `[budget]` says `allot`, else where that stands.
     pub(super) budget: Option<crate::policy::mistake::Span>,
     /// Its agents, in order.
@@ -49,11 +51,30 @@ pub(super) fn read(file: &LayerText, notes: &mut Notes) -> Draft {
     let name = root.text("name", "\"pipeline\"", notes).and_then(|text| check::name(&text, "name", notes));
     let concurrency = root.number("concurrency", 1..=MOST_AGENTS as u64, notes);
     let concurrency = concurrency.and_then(|number| usize::try_from(number.value).ok()).and_then(NonZeroUsize::new);
+    let keeps_output = keeps_output(&root, notes);
     // Which file it is was read before; here only that it is a text.
     let _read_before = root.text("policy", "\"policy.toml\"", notes);
     let budget = root.table("budget", "{ limit = \"10 usd\" }", &mut notes.silent());
     let budget = budget.map(|table| table.get("allot").map_or(table.span.clone(), toml::Spanned::span));
-    Draft { name, concurrency, budget, agents: agents(&root, notes) }
+    Draft { name, concurrency, keeps_output, budget, agents: agents(&root, notes) }
+}
+
+/// What agents write goes to files, unless somebody says that nothing of it is to be kept.
+fn keeps_output(root: &Table<'_>, notes: &mut Notes) -> bool {
+    let Some(text) = root.text("output", "\"none\"", notes) else { return true };
+    match text.value {
+        "files" => true,
+        "none" => false,
+        other => {
+            let message = format!("`{other}` says nothing about what agents write");
+            notes.refuse(
+                &text.span,
+                message,
+                "write `files`, as without the key, or `none`: then nothing of it is kept",
+            );
+            true
+        }
+    }
 }
 
 /// The policy that the file names, as it is written there; the rest of the file is not looked at.

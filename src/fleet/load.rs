@@ -68,7 +68,8 @@ pub fn load(
     match (policy, agents.into_iter().collect()) {
         (Some(policy), Some(agents)) if !mistakes.iter().any(is_error) => {
             let name = draft.name.unwrap_or(default_name);
-            let fleet = Fleet { name, concurrency: draft.concurrency, budget, agents, order };
+            let (concurrency, keeps_output) = (draft.concurrency, draft.keeps_output);
+            let fleet = Fleet { name, concurrency, keeps_output, budget, agents, order };
             Ok(Loaded { fleet, policy, warnings: mistakes })
         }
         (_, _) => Err(mistakes),

@@ -34,6 +34,8 @@ pub struct Fleet {
     pub name: String,
     /// How many agents may work at once; `None`: all that are ready.
     pub concurrency: Option<NonZeroUsize>,
+    /// What its agents write to their outputs is kept in files.
+    pub keeps_output: bool,
     /// The one budget over all of it, which is among the policy's, too.
     pub budget: Option<Budget>,
     /// As they stand in the file.

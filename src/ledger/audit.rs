@@ -232,7 +232,7 @@ fn promise(promised: &mut Promised, n: i64, link: Link) -> Result<(), &'static s
         Link::Confirmed { thread, told, key, .. } => promised.confirmed.add(&thread, &key, &told),
         Link::Repriced { rows, digest, .. } => promised.repriced.add(n, rows, digest),
         // The file is Codex's and its owner's: it may have been changed since.
-        Link::Hooks { .. } | Link::Refused { .. } => {}
+        Link::Hooks { .. } | Link::Refused { .. } | Link::Pruned { .. } => {}
     }
     Ok(())
 }

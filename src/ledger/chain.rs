@@ -62,6 +62,8 @@ pub(super) enum Link {
     Hooks { at: Timestamp, what: HookChange, by: String, path: String, digest: Hash },
     /// Somebody wanted a run to go on, and may not have it so: the run is as it was.
     Refused { at: Timestamp, run: RunId, by: String, why: String },
+    /// What the agents of these runs wrote is about to be removed: so many files and bytes, since they were over before then.
+    Pruned { at: Timestamp, by: String, before: Timestamp, runs: Vec<RunId>, files: u64, bytes: u64 },
 }
 
 /// Adds an entry to the ledger's own chain.

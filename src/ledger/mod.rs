@@ -31,6 +31,7 @@ mod imported;
 mod linked;
 mod news;
 mod parts;
+pub mod prune;
 mod read;
 mod repriced;
 mod rollup;

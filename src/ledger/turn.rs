@@ -165,6 +165,17 @@ impl Turn<'_> {
         self.link(&Link::Refused { at: self.now, run: run.clone(), by: by.to_owned(), why: why.to_owned() })
     }
 
+    /// Remembers that what the agents of these runs wrote is about to be removed, and by whom.
+    pub fn prune(
+        &mut self,
+        by: &str,
+        before: Timestamp,
+        runs: &[RunId],
+        (files, bytes): (u64, u64),
+    ) -> Result<(), LedgerError> {
+        self.link(&Link::Pruned { at: self.now, by: by.to_owned(), before, runs: runs.to_vec(), files, bytes })
+    }
+
     /// What an event changes beside the chain.
     fn follow(&mut self, event: &Event, run_no: i64, seq: u64, head: Hash) -> Result<(), LedgerError> {
         let (at, run) = (self.now, event.run.clone());

@@ -54,6 +54,7 @@ mod policy_files;
 mod policy_try;
 mod prices;
 mod programs;
+mod prune;
 mod reach;
 mod readme;
 mod remote;

@@ -189,3 +189,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_agents_write_is_kept_unless_nothing_is_to_be() {
+    for (line, keeps) in [("", true), ("output = \"files\"\n", true), ("output = \"none\"\n", false)] {
+        let text = format!("{line}[[agent]]\nname = \"a\"\nprompt = \"do it\"\n");
+        assert_eq!(accepted(&text).fleet.keeps_output, keeps, "{line}");
+    }
+}
