@@ -10,7 +10,8 @@ use super::format::put;
 use super::here::Here;
 use super::resume::{Earlier, ResumableFleet};
 use super::run::{
-    Supervision, attribute_with, earlier_spend_unknown, fresh_budgets, in_runtime, new_run, priced_late, whoami,
+    Supervision, attribute_with, beside_stdout, earlier_spend_unknown, fresh_budgets, in_runtime, new_run, priced_late,
+    whoami,
 };
 use super::{adviser, before, env, fleet_file, import, price_list, summary, worktree};
 use crate::codex::{Invocation, Kind};
@@ -53,7 +54,7 @@ pub struct FleetArgs {
     /// Show what agents write, each line with its agent's name before it
     #[arg(long)]
     pub show: bool,
-    /// Write the run's summary (with `--plan`: the plan) as JSON, too
+    /// Write the run's summary (with `--plan`: the plan, `-` for standard output) as JSON, too
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Say nothing but errors
@@ -64,9 +65,13 @@ pub struct FleetArgs {
 /// Shows what would be done.
 pub fn plan(args: &FleetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     let plan = fleet_file::plan(&load(args, here)?);
+    if args.json.as_deref() == Some(Path::new("-")) {
+        put(out, &json::to_text(&plan))?;
+        return Ok(Exit::Success);
+    }
     put(out, &here.look.render(&plan.page()))?;
     if let Some(path) = &args.json {
-        std::fs::write(path, json::to_text(&plan))
+        process::write_whole(path, &json::to_text(&plan))
             .map_err(|error| Error::new(format!("`{}` cannot be written", path.display())).caused_by(&error))?;
     }
     Ok(Exit::Success)
@@ -74,6 +79,7 @@ pub fn plan(args: &FleetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
 
 /// Governs the fleet.
 pub fn run(args: &FleetArgs, supervision: Supervision) -> Result<Exit> {
+    beside_stdout(args.json.as_deref())?;
     govern(args, supervision, &super::here()?, None)
 }
 

@@ -30,7 +30,7 @@ use crate::supervise::EarlierEnd;
 use super::env;
 use super::fleet;
 use super::here::{Here, join_with};
-use super::run::{Shown, Start, Supervision, govern, whoami};
+use super::run::{Shown, Start, Supervision, beside_stdout, govern, whoami};
 
 pub(super) use self::kept::{Resumable, ResumableFleet};
 pub(super) use self::next::next;
@@ -61,6 +61,7 @@ pub struct ResumeArgs {
 /// Goes on.
 pub fn run(args: &ResumeArgs, supervision: Supervision) -> Result<Exit> {
     super::for_no_agent("an agent cannot let a run go on", "resume it from a terminal that no agent started")?;
+    beside_stdout(args.json.as_deref())?;
     let here = super::here()?;
     let extend = match &args.extend {
         Some(text) => Some(Quantity::parse(text).map_err(|error| {

@@ -125,6 +125,16 @@ fn key_value(text: &str) -> std::result::Result<(String, String), String> {
     }
 }
 
+/// Standard output is the agent's, byte for byte: no summary goes there.
+pub(super) fn beside_stdout(json: Option<&Path>) -> Result<()> {
+    match json {
+        Some(path) if path == Path::new("-") => Err(Error::new("`--json -`: standard output is the agent's own")
+            .exit(Exit::Usage)
+            .hint("`--json FILE`, or `--json /dev/fd/3` with `3>FILE` behind the command")),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// What a run is supervised with.
 pub struct Supervision {
     /// Forked before anything else.
@@ -135,6 +145,7 @@ pub struct Supervision {
 
 /// Governs the command.
 pub fn run(args: RunArgs, supervision: Supervision) -> Result<Exit> {
+    beside_stdout(args.json.as_deref())?;
     let here = super::here()?;
     let place = place::look(&here.cwd, env);
     let rules = Rules {

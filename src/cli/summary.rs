@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::clock;
 use crate::error::Result;
+use crate::exit::Exit;
 use crate::model::event::AgentResult;
 use crate::model::{Money, RunId, Timestamp};
+use crate::process;
 use crate::report::{AgentEnd, Handoff, RunReport, json, markdown};
 use crate::supervise::{Outcome, changed_since};
 use crate::ui::Look;
@@ -48,8 +50,12 @@ pub(super) fn show(outcome: &Outcome, parts: &Parts, quiet: bool, file: Option<&
         let look = Look::stderr();
         super::to_stderr(&format!("\n{}", look.render(&report.page())));
     }
+    // Whoever wants to hear nothing still must hear why the command did not come to its own end.
+    if quiet && outcome.exit == Exit::Ended {
+        super::to_stderr(&format!("{}\n", report.last_word()));
+    }
     if let Some(path) = file {
-        say_if_lost(path, std::fs::write(path, json::to_text(&report)));
+        say_if_lost(path, process::write_whole(path, &json::to_text(&report)));
     }
     for_ci(&report);
     Ok(())

@@ -47,7 +47,7 @@ pub use own::{
     user_name,
 };
 pub use peer::{is_outside, is_own_supervisor, peer_of};
-pub use reading::{open_to_read, read_at_most};
+pub use reading::{open_to_read, read_at_most, write_whole};
 pub use standing::{Standing, own_standing};
 pub use terminal::{Lent, Terminal, window_lines};
 pub use tree::{

@@ -1,7 +1,7 @@
-//! Owns the opening of files that others may have put there, so that none of them holds govern up.
+//! Owns the opening of files that others may have put there, to read or to write, so that none of them holds govern up.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -11,7 +11,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
-/// How often it is looked whether somebody wants govern to end, while a pipe's writer is waited for, in milliseconds.
+/// How often it is looked whether somebody wants govern to end, while a pipe's other end is waited for, in milliseconds.
 const LOOK: u16 = 100;
 
 /// Opens a file to read it. A pipe that nobody writes to is no reason to wait, and no terminal becomes govern's own.
@@ -40,6 +40,47 @@ pub fn read_at_most(file: &File, most: u64) -> std::io::Result<Vec<u8>> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// After so many looks a reader that takes nothing is taken for none: ten seconds.
+const READER: u32 = 100;
+
+/// Makes this the whole text of a file. A pipe that nobody reads is no reason to wait; one whose reader is slow is, for a
+/// while.
+///
+/// # Errors
+///
+/// It cannot be opened or written, nobody reads it, or its reader takes nothing.
+pub fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).custom_flags(flags.bits()).open(path);
+    let mut file = opened.map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENXIO) => std::io::Error::new(ErrorKind::BrokenPipe, "nobody reads it"),
+        _ => error,
+    })?;
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        match file.write(rest) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wait_for_room(&file)?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn wait_for_room(file: &File) -> std::io::Result<()> {
+    for _ in 0..READER {
+        let mut ready = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
+        match poll(&mut ready, PollTimeout::from(LOOK)) {
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => return Ok(()),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Err(std::io::Error::new(ErrorKind::TimedOut, "its reader does not read"))
 }
 
 fn wait_for_bytes(file: &File) -> std::io::Result<()> {
@@ -78,6 +119,28 @@ mod tests {
         let pipe = temp.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
         assert_eq!(read_at_most(&open_to_read(&pipe).unwrap(), 10).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_holds_nobody_up_and_one_with_a_reader_gets_it_all() {
+        let temp = tempfile::tempdir().unwrap();
+        let pipe = temp.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+        assert_eq!(write_whole(&pipe, "text").unwrap_err().to_string(), "nobody reads it");
+        let reader = open_to_read(&pipe).unwrap();
+        let text = "x".repeat(200_000);
+        std::thread::scope(|scope| {
+            let writes = scope.spawn(|| write_whole(&pipe, &text));
+            let mut read = 0;
+            while read < text.len() {
+                read += read_at_most(&reader, (text.len() - read) as u64).unwrap().len();
+            }
+            writes.join().unwrap().unwrap();
+        });
+        let file = temp.path().join("file");
+        write_whole(&file, "longer than before").unwrap();
+        write_whole(&file, "short").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "short");
     }
 
     #[test]

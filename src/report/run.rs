@@ -11,7 +11,7 @@ use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::round::share_column;
 use super::run_rows::{RunRow, RunTally};
 use super::summary::{PriceStamp, Totals};
-use super::text::{between, count, duration, shell_words};
+use super::text::{between, count, duration, printable, shell_words};
 use super::told::{Told, told};
 use super::{BudgetStanding, SpawnStanding};
 use crate::model::event::EventKind;
@@ -226,6 +226,15 @@ impl RunReport {
         page.list(notes);
         self.hand_off(&mut page);
         page
+    }
+
+    /// How it ended and what ended it, for whoever wants no more than that.
+    pub fn last_word(&self) -> String {
+        let ends = |told: &&Told| !told.would && matches!(told.what.as_str(), "stopped" | "killed");
+        // What a person did is in the headline, by whom and why.
+        let because = self.told.iter().rfind(ends).filter(|_| self.stopped.is_none());
+        let because = because.map(|told| format!(": {}", told.because)).unwrap_or_default();
+        printable(&format!("{}{because}", self.headline()))
     }
 
     fn headline(&self) -> String {
