@@ -33,6 +33,7 @@ pub mod report;
 pub mod resume;
 pub mod run;
 pub mod runs;
+pub mod shim;
 pub mod status;
 mod summary;
 mod text_file;
@@ -77,6 +78,8 @@ enum Verb {
     Fleet(fleet::FleetArgs),
     /// Go on with a run that was stopped: same thread, flags, place
     Resume(resume::ResumeArgs),
+    /// Write a `codex` that is governed, for programs that start Codex themselves
+    Shim(shim::ShimArgs),
     /// What runs now: state, spend, rate, time to the limit
     Status(status::StatusArgs),
     /// What was spent, by whom, on what
@@ -167,6 +170,7 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         Some(Verb::Fleet(args)) if args.plan => reading(|out, here| fleet::plan(&args, out, here)),
         Some(Verb::Fleet(args)) => fleet::run(&args, supervision()?),
         Some(Verb::Resume(args)) => resume::run(&args, supervision()?),
+        Some(Verb::Shim(args)) => reading(|out, here| shim::run(&args, out, here)),
         Some(Verb::Approve(args)) => approve::approve(&args),
         Some(Verb::Deny(args)) => approve::deny(&args),
         Some(Verb::Pause(args)) => reading(|out, here| brake::run(Brake::Pause, &args, out, here)),

@@ -63,6 +63,7 @@ mod resume;
 mod route;
 mod screen;
 mod session_file;
+mod shim;
 mod siblings;
 mod signals;
 mod slips;
