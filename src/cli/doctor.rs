@@ -216,7 +216,8 @@ fn metering(version: (u32, u32, u32)) -> Finding {
     .todo("update: 0.160 and later write a usage record at once")
 }
 
-fn in_path(here: &Here<'_>, program: &OsStr) -> Option<PathBuf> {
+/// The first program of this name in the user's PATH.
+pub(super) fn in_path(here: &Here<'_>, program: &OsStr) -> Option<PathBuf> {
     let path = here.variable("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| {
         fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)

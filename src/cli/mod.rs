@@ -9,6 +9,7 @@ pub mod brake;
 pub mod budget;
 pub mod completions;
 pub mod declares;
+pub mod demo;
 pub mod doctor;
 pub mod fleet;
 pub mod fleet_file;
@@ -112,6 +113,8 @@ enum Verb {
     Prune(prune::PruneArgs),
     /// Govern every Codex of this user or machine, wrapped or not
     Hooks(hooks::HooksArgs),
+    /// See it at work: an agent on a budget of ten cents, offline, without an account
+    Demo(demo::DemoArgs),
     /// Write a commented policy to begin with
     Init(init::InitArgs),
     /// What is installed, what govern can do with it, and what is wrong
@@ -128,9 +131,13 @@ pub fn main() -> Exit {
 /// As [`main`], with other clocks: for a program that is govern as well, such as its tests.
 pub fn main_with(clocks: Clocks) -> Exit {
     process::fail_where_files_are_cut();
-    let mut arguments = std::env::args_os().skip(1);
+    let mut arguments = std::env::args_os();
+    let called = arguments.next();
     if arguments.next().is_some_and(|verb| verb == hook::VERB) {
         return hook::run(arguments);
+    }
+    if demo::stand_in::is_meant(called.as_deref()) {
+        return demo::stand_in::run(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
     }
     let command = || help::grouped(Cli::command());
     let cli = match command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
@@ -190,6 +197,7 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         Some(Verb::Audit(args)) => reading(|out, here| audit::run(&args, out, here)),
         Some(Verb::Prune(args)) => reading(|out, here| prune::run(&args, out, here)),
         Some(Verb::Hooks(args)) => reading(|out, here| hooks::run(&args, out, here)),
+        Some(Verb::Demo(args)) => demo_at_work(&args),
         Some(Verb::Init(args)) => reading(|out, here| init::run(&args, out, here)),
         Some(Verb::Doctor(args)) => reading(|out, here| doctor::run(&args, out, here, &process::ask)),
         Some(Verb::Completions(args)) => reading(|out, _| completions::run(&args, out, help::grouped(Cli::command()))),
@@ -234,6 +242,11 @@ fn reading(verb: impl FnOnce(&mut dyn Write, &Here<'_>) -> Result<Exit>) -> Resu
     let here = here()?;
     let mut out = std::io::stdout().lock();
     verb(&mut out, &here)
+}
+
+/// Others write to standard output between its own lines: it is locked for none of them.
+fn demo_at_work(args: &demo::DemoArgs) -> Result<Exit> {
+    demo::run(args, &mut std::io::stdout(), &here()?)
 }
 
 /// govern's own words while stdout belongs to the child. Nobody reading is no reason to fail.

@@ -27,6 +27,7 @@ mod launch;
 mod other_end;
 mod peer;
 mod reading;
+mod show;
 mod standing;
 
 pub use ask::{ask, ask_git, carry_out, end_questions, is_asked};
@@ -48,6 +49,7 @@ pub use own::{
 };
 pub use peer::{is_outside, is_own_supervisor, peer_of};
 pub use reading::{open_to_read, read_at_most, write_whole};
+pub use show::show;
 pub use standing::{Standing, own_standing};
 pub use terminal::{Lent, Terminal, window_lines};
 pub use tree::{

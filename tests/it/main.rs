@@ -28,6 +28,7 @@ mod cli;
 mod code_mode;
 mod concurrent;
 mod cut_off;
+mod demo;
 mod fleet;
 mod fleet_crowd;
 mod fleet_decides;
