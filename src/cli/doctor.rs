@@ -17,9 +17,11 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{Ledger, LedgerError};
 use crate::policy::rule::Policy;
+use crate::process;
 use crate::report::json::to_text;
 use crate::report::page::{Item, Page, Tone};
 use crate::report::text::count;
+use crate::tail::Watcher;
 
 /// What is installed, what it can do for govern, and what is wrong.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -68,7 +70,8 @@ fn own(here: &Here<'_>) -> Finding {
     }
 }
 
-/// Looks at everything; a finding is no failure.
+/// Looks at everything, and tries what it says. Exits with 1 where something would keep a run from starting, or govern from
+/// what it is there for.
 pub fn run(args: &DoctorArgs, out: &mut dyn Write, here: &Here<'_>, ask: Ask<'_>) -> Result<Exit> {
     let mut findings = vec![own(here)];
     findings.extend(codex(here, ask));
@@ -80,7 +83,8 @@ pub fn run(args: &DoctorArgs, out: &mut dyn Write, here: &Here<'_>, ask: Ask<'_>
     let mut page = Page::default();
     page.list(findings.iter().map(item).collect());
     put_as(out, here.look, args.format, &page, || to_text(&document(&findings)))?;
-    Ok(Exit::Success)
+    let bad = findings.iter().any(|finding| finding.health == Health::Bad);
+    Ok(if bad { Exit::Negative } else { Exit::Success })
 }
 
 fn item(finding: &Finding) -> Item {
@@ -156,6 +160,15 @@ fn installed_hooks(here: &Here<'_>) -> Vec<Finding> {
 fn called_by_hooks(called: &Called) -> Finding {
     let program = called.program.display();
     let install = if called.managed { "govern hooks install --system" } else { "govern hooks install" };
+    if !called.is_there {
+        // Codex goes on where a hook cannot be started.
+        return Finding::new(
+            Health::Bad,
+            "hooks",
+            format!("they call {program}, which is not there: nothing is governed by them"),
+        )
+        .todo(format!("put govern there again, or call `{install}` with another"));
+    }
     let (health, what, todo) = match called.replaced_by {
         ReplacedBy::Sandboxed => (
             Health::Bad,
@@ -274,6 +287,14 @@ fn watches() -> Option<Finding> {
     let limit = |name: &str| -> Option<u64> {
         fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).ok()?.trim().parse().ok()
     };
+    // What a namespace allows may be less than what stands there.
+    let tried = Watcher::new(|_| {}).and_then(|mut watcher| watcher.add_folder(Path::new("/")));
+    if let Err(error) = tried {
+        let what = format!("session files cannot be watched: {error}");
+        let todo =
+            "close what watches many files, or raise fs.inotify.max_user_watches and max_user_instances with sysctl";
+        return Some(Finding::new(Health::Bad, "inotify", what).todo(todo));
+    }
     let (watches, instances) = (limit("max_user_watches")?, limit("max_user_instances")?);
     let what = format!("{} and {}", count(watches, "watch", "watches"), count(instances, "instance", "instances"));
     if watches < 8_192 || instances < 64 {
@@ -289,6 +310,12 @@ fn ledger(here: &Here<'_>) -> Finding {
         Err(error) => return Finding::new(Health::Bad, "ledger", error.to_string()),
     };
     match Ledger::open_read_only(&folder) {
+        Err(LedgerError::NoLedger { .. }) if let Some(why) = unwritable(&folder) => Finding::new(
+            Health::Bad,
+            "ledger",
+            format!("none yet, and none can be made in {}: {why}", folder.display()),
+        )
+        .todo("set GOVERN_HOME to a folder of yours"),
         Err(LedgerError::NoLedger { .. }) => {
             Finding::new(Health::Ok, "ledger", format!("none yet; the first run makes one in {}", folder.display()))
         }
@@ -300,6 +327,14 @@ fn ledger(here: &Here<'_>) -> Finding {
             }
         }
         Ok(ledger) => match (ledger.runs(&crate::ledger::RunFilter::default()), ledger.created()) {
+            (Ok(_), Ok(_)) if let Err(error) = Ledger::try_to_write(&folder) => {
+                let what = format!("{} can be read, but no run can be recorded: {error}", folder.display());
+                let found = Finding::new(Health::Bad, "ledger", what);
+                match error.hint() {
+                    Some(hint) => found.todo(hint),
+                    None => found,
+                }
+            }
             (Ok(runs), Ok(created)) => {
                 let runs = count(runs.len() as u64, "run", "runs");
                 let what = format!("{runs} since {} in {}", created.date_naive(), folder.display());
@@ -308,6 +343,13 @@ fn ledger(here: &Here<'_>) -> Finding {
             (Err(error), _) | (_, Err(error)) => Finding::new(Health::Bad, "ledger", error.to_string()),
         },
     }
+}
+
+/// Why nothing can be made in a folder, which may have to be made itself.
+fn unwritable(folder: &Path) -> Option<String> {
+    let mut chain: Vec<PathBuf> = folder.ancestors().map(Path::to_owned).collect();
+    chain.reverse();
+    process::cannot_write_in(process::own_identity()?.pid, &chain)
 }
 
 fn policy(here: &Here<'_>) -> Finding {

@@ -96,7 +96,12 @@ fn fitting(page: &str) -> Vec<String> {
 pub(super) fn look(here: &Here<'_>, now: Timestamp) -> Result<StatusReport> {
     let Some(ledger) = here.ledger()? else { return Ok(StatusReport { at: now, runs: Vec::new() }) };
     let live = ledger.live_runs(here.alive)?;
-    let sockets = home::socket_folder(&here.state_folder()?)?;
+    let state = here.state_folder()?;
+    let sockets = match home::socket_folder(&state) {
+        // A ledger that can only be read: where no folder can be made nobody listens in it.
+        Err(_) if !state.join("run").exists() => state.join("run"),
+        found => found?,
+    };
     let answers = ask_all(&sockets, &live);
     let mut runs = Vec::new();
     for (info, answer) in live.into_iter().zip(answers) {

@@ -105,6 +105,15 @@ impl Ledger {
         }
     }
 
+    /// Tries whether a run could be recorded here: nothing is written, and a ledger of an older govern stays as it is.
+    pub fn try_to_write(dir: &Path) -> Result<(), LedgerError> {
+        let mut conn = connect(&existing(dir)?, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        if conn.is_readonly("main")? {
+            return Err(LedgerError::ReadOnly);
+        }
+        Ok(conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?.rollback()?)
+    }
+
     /// Opens a ledger for reports. A ledger on a read-only medium can be read, if it was closed cleanly.
     pub fn open_read_only(dir: &Path) -> Result<Self, LedgerError> {
         let path = existing(dir)?;

@@ -83,7 +83,7 @@ fn hooks_that_are_turned_off_are_not_said_to_be_in_force() {
             (&"off".into(), &"none".into()),
             "{status}"
         );
-        let doctor = world.govern(&["doctor", "--format", "json"]).expect_code(0);
+        let doctor = world.govern(&["doctor", "--format", "json"]).expect_code(1);
         assert!(doctor.out().contains("runs none of them"), "{doctor}");
 
         // A project that is trusted does it for its own folder alone.

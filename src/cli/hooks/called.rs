@@ -15,6 +15,8 @@ pub(in crate::cli) struct Called {
     pub(in crate::cli) program: PathBuf,
     /// They are the machine's.
     pub(in crate::cli) managed: bool,
+    /// It is there.
+    pub(in crate::cli) is_there: bool,
     /// It is the one that looks.
     pub(in crate::cli) is_this: bool,
     pub(in crate::cli) replaced_by: ReplacedBy,
@@ -41,9 +43,10 @@ pub(in crate::cli) fn called(here: &Here<'_>) -> Vec<Called> {
         let file = ConfigFile::read(&place.path).ok()?;
         let standing = installed::standing(&file.text, place.trust()).ok()?;
         let program = PathBuf::from(standing.hooks.iter().find_map(installed::Found::program)?);
-        let is_this = identity(&program)? == own.as_deref().and_then(identity)?;
+        let found = identity(&program);
+        let is_this = found.is_some() && found == own.as_deref().and_then(identity);
         let replaced_by = replaced_by(&program, &writable);
-        Some(Called { program, managed: place.managed, is_this, replaced_by })
+        Some(Called { program, managed: place.managed, is_there: found.is_some(), is_this, replaced_by })
     };
     places.iter().flatten().filter_map(of).collect()
 }
