@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::policy::layer::Layer;
 use crate::policy::template::{TEMPLATE, Template, template_of_repository};
+use crate::report::Page;
 
 /// Write a commented policy to begin with; one that is there stays as it is.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -83,13 +84,11 @@ pub fn run(args: &InitArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
         Layer::Given => format!("govern run --policy {shown} -- codex exec \"…\""),
         _ => "govern run -- codex".to_owned(),
     };
-    put(
-        out,
-        &format!(
-            "{shown} is written.{why} Edit it, then:\n    govern policy check {shown}\n    govern policy show --here\n    \
-             {run}\n"
-        ),
-    )?;
+    let mut page = Page::of_notes([format!("{shown} is written.{why} Edit it, then:")]);
+    for next in [format!("govern policy check {shown}"), "govern policy show --here".to_owned(), run] {
+        page.command(next);
+    }
+    put(out, &here.look.render(&page))?;
     Ok(Exit::Success)
 }
 

@@ -5,7 +5,7 @@ use super::text::printable;
 use crate::model::Money;
 
 /// What follows a row's dimensions.
-const FIGURES: [&str; 15] = [
+const FIGURES: [&str; 16] = [
     "responses",
     "input_tokens",
     "cached_input_tokens",
@@ -21,6 +21,8 @@ const FIGURES: [&str; 15] = [
     "inferred_responses",
     "share_permille",
     "unobserved",
+    // The table's `input`: neither from a cache nor written to one.
+    "uncached_input_tokens",
 ];
 
 /// The summary's rows under a line of names, which are those of the JSON, line by line. Unknown is empty.
@@ -56,6 +58,8 @@ fn cells(row: &Row, share: Option<i128>) -> Vec<String> {
     cells.push(totals.inferred.to_string());
     cells.push(share.map(|share| share.to_string()).unwrap_or_default());
     cells.push(totals.unobserved.to_string());
+    let cached = tokens.cached_input.saturating_add(tokens.cache_write_input);
+    cells.push(tokens.input.saturating_sub(cached).to_string());
     cells
 }
 

@@ -86,8 +86,11 @@ fn drawn(table: &Table, widths: &[usize], look: Look) -> Vec<String> {
         let cells = row.iter().zip(columns());
         drawing.add_row(cells.map(|(cell, (column, width))| draw(&cell.text, cell.tone, *width, column.align)));
     }
-    for column in drawing.column_iter_mut() {
-        column.set_padding((0, u16::try_from(GAP).unwrap_or(2)));
+    let last = table.columns.len().saturating_sub(1);
+    for (place, column) in drawing.column_iter_mut().enumerate() {
+        // Behind the last one nothing stands: a coloured gap there is not trimmed, and would break a row as wide as the screen.
+        let gap = if place == last { 0 } else { GAP };
+        column.set_padding((0, u16::try_from(gap).unwrap_or(2)));
     }
     drawing.lines().map(|line| line.trim_end().to_owned()).collect()
 }
@@ -248,16 +251,17 @@ fn toned(cell: Drawn, tone: Tone) -> Drawn {
         Tone::Plain => cell,
         Tone::Quiet => cell.add_attribute(Attribute::Dim),
         Tone::Strong => cell.add_attribute(Attribute::Bold),
-        Tone::Good => cell.fg(Color::Green),
-        Tone::Warn => cell.fg(Color::Yellow),
-        Tone::Bad => cell.fg(Color::Red).add_attribute(Attribute::Bold),
+        // As [`paint`] has them: the plain ones, which are read on white, too. Those without `Dark` are the bright ones.
+        Tone::Good => cell.fg(Color::DarkGreen),
+        Tone::Warn => cell.fg(Color::DarkYellow),
+        Tone::Bad => cell.fg(Color::DarkRed).add_attribute(Attribute::Bold),
     }
 }
 
 /// `plan      | `: the name, padded to the widest, and coloured by its place among all, where colour is wanted.
 pub(super) fn prefix(name: &str, all: &[&str], look: Look) -> String {
     /// Those of the eight that are read on dark and on light (SGR, ECMA-48); red and yellow say something else.
-    const COLOURS: [u8; 6] = [36, 35, 34, 32, 96, 95];
+    const COLOURS: [&str; 6] = ["36", "35", "34", "32", "1;36", "1;35"];
     let widest = all.iter().map(|name| name.width()).max().unwrap_or(0);
     let padded = format!("{name}{} |", " ".repeat(widest.saturating_sub(name.width())));
     let place = all.iter().position(|one| *one == name).unwrap_or(0);
@@ -319,6 +323,27 @@ mod tests {
         assert_eq!(coloured, ["\u{1b}[36mplan      |\u{1b}[0m ", "\u{1b}[35mimplement |\u{1b}[0m "]);
     }
 
+    /// What a terminal shows of a text with colours.
+    fn without_colours(text: &str) -> String {
+        let (mut shown, mut rest) = (String::new(), text);
+        while let Some((before, after)) = rest.split_once('\u{1b}') {
+            shown += before;
+            rest = after.split_once('m').unwrap().1;
+        }
+        shown + rest
+    }
+
+    #[test]
+    fn no_coloured_row_is_wider_than_a_plain_one_at_any_width() {
+        let page = sample(&["a-name-that-is-long-enough-to-be-cut", "b"]);
+        for width in 40..60 {
+            for line in (Look { width, colour: true }).render(&page).lines() {
+                let shown = without_colours(line).width();
+                assert!(shown <= width, "{shown} of {width}: {line:?}");
+            }
+        }
+    }
+
     #[test]
     fn plain_pages_have_no_escape_sequences_and_coloured_ones_say_the_same() {
         let page = sample(&["web", "a\u{1b}[31mgent"]);
@@ -326,13 +351,7 @@ mod tests {
         assert!(!plain.contains('\u{1b}'), "{plain}");
         let coloured = Look { width: 80, colour: true }.render(&page);
         assert!(coloured.contains("\u{1b}[1m"), "{coloured}");
-        let mut stripped = String::new();
-        let mut rest = coloured.as_str();
-        while let Some((before, after)) = rest.split_once("\u{1b}[") {
-            stripped += before;
-            rest = after.split_once('m').unwrap().1;
-        }
-        stripped += rest;
+        let stripped = without_colours(&coloured);
         let lines = |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
         assert_eq!(lines(&stripped), lines(&plain));
     }
