@@ -50,6 +50,7 @@ mod limits;
 mod models;
 mod namespace;
 mod old;
+mod packages;
 mod plain;
 mod policy_files;
 mod policy_try;
