@@ -5,7 +5,7 @@
 //! command lines are read for what they would run ([`shell`]),
 //! responses and commands meet the rules ([`policy`]), the governor turns verdicts into effects ([`decide`]),
 //! effects are recorded ([`ledger`]) and then performed on processes ([`process`]), on those who
-//! wait at the socket ([`gate`]) and for people ([`report`], [`ui`]). [`supervise`] is the one loop that
+//! wait at the socket ([`gate`]) and for people ([`report`], [`ui`]); programs read them as [`metrics`], over [`web`]. [`supervise`] is the one loop that
 //! joins them, [`import`] reads what was recorded before; [`cli`] is how a person asks for it. [`codex`] knows Codex's own command
 //! line, [`fleet`] the file that names several agents, [`place`] the folder that an agent works in, [`net`] the way to other
 //! machines.
@@ -44,6 +44,10 @@ pub mod gate;
 pub mod net;
 
 pub mod place;
+
+pub mod metrics;
+
+pub mod web;
 
 pub mod supervise;
 

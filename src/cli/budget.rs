@@ -54,34 +54,16 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     let policy = here.policy(args.policy.as_deref())?.policy;
     let ledger = here.ledger()?;
     let since = ledger.as_ref().map(first_moment).transpose()?;
-    let unobserved = ledger.as_ref().map(|ledger| ledger.unobserved(&Filter::default(), here.alive)).transpose()?;
-    let mut counts = Counts {
-        ledger: ledger.as_ref(),
-        here,
-        zone: policy.timezone,
-        since,
-        sums: HashMap::new(),
-        found: BTreeMap::new(),
-        unobserved: Rc::new(unobserved.unwrap_or_default()),
-    };
-    let mut rows = Vec::new();
-    for budget in &policy.budgets {
-        counts.count(budget)?;
-        rows.extend(counts.rows(budget)?);
-    }
+    let rows = standings(ledger.as_ref(), &policy, since, here)?.into_iter().map(|standing| standing.row).collect();
     let mut sub_agents = Vec::new();
     if let Some(ledger) = &ledger {
-        for run in counts.runs(ledger)? {
+        for run in runs(ledger, here)? {
             sub_agents.extend(spawn_standings(ledger, &policy, &run)?);
         }
         for run in ledger.live_runs(here.alive)? {
-            let Some(flags) = resume::flag_policy(ledger, &run.id)? else { continue };
-            for budget in &flags.budgets {
-                counts.found.clear();
-                counts.count_run(ledger, budget, &budget.per, &run)?;
-                rows.extend(counts.rows(budget)?);
-            }
-            sub_agents.extend(spawn_standings(ledger, &flags, &run)?);
+            let flags = resume::flag_policy(ledger, &run.id)?;
+            sub_agents
+                .extend(flags.map(|flags| spawn_standings(ledger, &flags, &run)).transpose()?.unwrap_or_default());
         }
     }
     let waiting =
@@ -97,6 +79,55 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         Some(Check::Forecast) => report.any_over() || report.any_crosses(),
     };
     Ok(if fails { Exit::Over } else { Exit::Success })
+}
+
+/// Where a budget stands, for one thing that it is counted per.
+pub(super) struct Stands {
+    pub(super) budget: Arc<Budget>,
+    /// What it is counted per.
+    pub(super) of: Vec<(Dimension, Option<String>)>,
+    pub(super) row: BudgetRow,
+}
+
+/// Where every budget of the policy stands, and those that live runs were given by flags. `since`: the first moment that
+/// the ledger knows of.
+pub(super) fn standings(
+    ledger: Option<&Ledger>,
+    policy: &Policy,
+    since: Option<Timestamp>,
+    here: &Here<'_>,
+) -> Result<Vec<Stands>> {
+    let unobserved = ledger.map(|ledger| ledger.unobserved(&Filter::default(), here.alive)).transpose()?;
+    let mut counts = Counts {
+        ledger,
+        here,
+        zone: policy.timezone,
+        since,
+        sums: HashMap::new(),
+        found: BTreeMap::new(),
+        unobserved: Rc::new(unobserved.unwrap_or_default()),
+    };
+    let mut rows = Vec::new();
+    for budget in &policy.budgets {
+        counts.count(budget)?;
+        rows.extend(counts.rows(budget)?);
+    }
+    for run in ledger.map(|ledger| ledger.live_runs(here.alive)).transpose()?.unwrap_or_default() {
+        let Some(ledger) = ledger else { continue };
+        let Some(flags) = resume::flag_policy(ledger, &run.id)? else { continue };
+        for budget in &flags.budgets {
+            counts.found.clear();
+            counts.count_run(ledger, budget, &budget.per, &run)?;
+            rows.extend(counts.rows(budget)?);
+        }
+    }
+    Ok(rows)
+}
+
+/// Runs that live, else the last one: older ones spend nothing any more.
+fn runs(ledger: &Ledger, here: &Here<'_>) -> Result<Vec<RunInfo>> {
+    let live = ledger.live_runs(here.alive)?;
+    Ok(if live.is_empty() { ledger.runs(&RunFilter { limit: Some(1), ..RunFilter::default() })? } else { live })
 }
 
 /// What is last known of the account's limits, where a budget is over a plan; nothing where Codex wrote none, or that
@@ -127,7 +158,7 @@ fn of_another_time(budget: &Budget, now: Timestamp, zone: Tz) -> Option<OtherTim
 }
 
 /// The first moment that is known of: that of the ledger's making, or of history that is older.
-fn first_moment(ledger: &Ledger) -> Result<Timestamp> {
+pub(super) fn first_moment(ledger: &Ledger) -> Result<Timestamp> {
     let created = ledger.created()?;
     Ok(ledger.span(&Filter::default())?.map_or(created, |(first, _)| first.min(created)))
 }
@@ -149,6 +180,8 @@ struct Counts<'a> {
 /// What is found of one thing.
 struct Found {
     account: Account,
+    /// What it is counted per.
+    of: Vec<(Dimension, Option<String>)>,
     /// Part, or all, of what was spent could not be seen.
     unobserved: bool,
     /// What was spent lately, where that tells where the window is heading.
@@ -178,7 +211,7 @@ impl Counts<'_> {
             }
         }
         if matches!(budget.window, Window::Life) {
-            for run in self.runs(ledger)? {
+            for run in runs(ledger, self.here)? {
                 self.count_run(ledger, budget, &dims, &run)?;
             }
             return Ok(());
@@ -220,12 +253,6 @@ impl Counts<'_> {
     /// Since when a mean is made, of windows that are younger.
     fn lately(&self) -> Timestamp {
         self.here.now - RECENT
-    }
-
-    /// Runs that live, else the last one: older ones spend nothing any more.
-    fn runs(&self, ledger: &Ledger) -> Result<Vec<RunInfo>> {
-        let live = ledger.live_runs(self.here.alive)?;
-        Ok(if live.is_empty() { ledger.runs(&RunFilter { limit: Some(1), ..RunFilter::default() })? } else { live })
     }
 
     fn count_run(&mut self, ledger: &Ledger, budget: &Arc<Budget>, dims: &[Dimension], run: &RunInfo) -> Result<()> {
@@ -325,8 +352,14 @@ impl Counts<'_> {
 
     fn add(&mut self, budget: &Arc<Budget>, dims: &[Dimension], values: &[Option<String>], spent: i64) {
         if let Some(account) = self.place(budget, dims, values) {
-            let found =
-                self.found.entry(account.key.clone()).or_insert(Found { account, unobserved: false, lately: 0 });
+            let value = |wanted: &Dimension| {
+                let place = dims.iter().position(|known| known == wanted);
+                place.and_then(|place| values.get(place).cloned().flatten())
+            };
+            let found = self.found.entry(account.key.clone()).or_insert_with(|| {
+                let of = budget.per.iter().map(|dimension| (dimension.clone(), value(dimension))).collect();
+                Found { account, of, unobserved: false, lately: 0 }
+            });
             found.account.spent = found.account.spent.saturating_add(spent);
         }
     }
@@ -358,9 +391,9 @@ impl Counts<'_> {
     }
 
     /// What was counted and where it is heading, the fullest first.
-    fn rows(&self, budget: &Arc<Budget>) -> Result<Vec<BudgetRow>> {
+    fn rows(&self, budget: &Arc<Budget>) -> Result<Vec<Stands>> {
         let mut rows = Vec::with_capacity(self.found.len());
-        for (key, Found { account, unobserved, lately }) in &self.found {
+        for (key, Found { account, of, unobserved, lately }) in &self.found {
             let (extended, reserved) = match self.ledger {
                 None => (0, 0),
                 Some(ledger) => (ledger.extended(key, self.here.now)?, ledger.reserved(key, self.here.alive)?),
@@ -379,9 +412,10 @@ impl Counts<'_> {
                 unobserved: *unobserved && key.unit != Unit::Minutes,
             };
             let outlook = self.outlook(budget, &standing, *lately);
-            rows.push(BudgetRow { standing, outlook });
+            let row = BudgetRow { standing, outlook };
+            rows.push(Stands { budget: Arc::clone(budget), of: of.clone(), row });
         }
-        rows.sort_by_key(|row| (std::cmp::Reverse(row.standing.share()), row.standing.scope.clone()));
+        rows.sort_by_key(|Stands { row, .. }| (std::cmp::Reverse(row.standing.share()), row.standing.scope.clone()));
         Ok(rows)
     }
 

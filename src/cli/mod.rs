@@ -21,6 +21,7 @@ pub mod hook;
 pub mod hooks;
 pub mod import;
 pub mod init;
+pub mod metrics;
 pub mod overview;
 pub mod policy;
 pub mod policy_files;
@@ -89,6 +90,8 @@ enum Verb {
     Budget(budget::BudgetArgs),
     /// Runs as a list: when, what, how it ended, what it cost
     Runs(runs::RunsArgs),
+    /// Spend, budgets and questions for Prometheus
+    Metrics(metrics::MetricsArgs),
     /// Read existing Codex history into the ledger
     Import(import::ImportArgs),
     /// What waits for an answer
@@ -188,6 +191,7 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         }
         Some(Verb::Report(args)) => reading(|out, here| report::run(&args, out, here)),
         Some(Verb::Budget(args)) => reading(|out, here| budget::run(&args, out, here)),
+        Some(Verb::Metrics(args)) => reading(|out, here| metrics::run(&args, out, here)),
         Some(Verb::Status(args)) => reading(|out, here| status::run(&args, out, here)),
         Some(Verb::Runs(args)) => reading(|out, here| runs::run(&args, out, here)),
         Some(Verb::Import(args)) => reading(|out, here| import::run(&args, out, here)),

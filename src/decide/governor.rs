@@ -229,7 +229,7 @@ impl Governor {
             self.arm_minutes(cx);
         }
         self.accounts.settle_pools(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()));
-        snapshot::note_standings(&mut self.agents, now.wall);
+        snapshot::note_standings(&mut self.agents, now);
         self.effects.take()
     }
 

@@ -1,6 +1,6 @@
 //! Pure. How the run stands at this moment, for whoever looks.
 
-use crate::model::{AgentName, Live, LiveAgent, LiveLimit, LivePool, ModelId, Money, Standing, Timestamp, Unit};
+use crate::model::{AgentName, Live, LiveAgent, LiveLimit, LivePool, ModelId, Money, Standing, Unit};
 
 use super::accounts::account::Account;
 use super::accounts::{Accounts, Spenders, minutes};
@@ -46,13 +46,11 @@ fn standing(agent: &Agent, asked: bool) -> Standing {
 }
 
 /// Keeps in mind since when each agent stands as it does.
-pub(super) fn note_standings(agents: &mut Agents, at: Timestamp) {
+pub(super) fn note_standings(agents: &mut Agents, moment: Moment) {
     for agent in agents.values_mut() {
         let asked = agent.gate.asked().is_some();
         let now = standing(agent, asked);
-        if agent.stands.is_none_or(|(before, _)| before != now) {
-            agent.stands = Some((now, at));
-        }
+        agent.stands_as(now, moment);
     }
 }
 

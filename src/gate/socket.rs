@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::hook::{HookHeader, HookInput, HookReply, HookWord, MAX_INPUT};
 use super::message::{MAX_LINE, MAX_REPLY, Message, Reply, Stands};
+use crate::clock;
 use crate::clocks::SOCKET_WITHIN;
 use crate::codex::HookEvent;
 use crate::model::{Live, Peer, RunId};
@@ -86,6 +87,8 @@ pub struct HookCall {
     pub event: HookEvent,
     /// What Codex said.
     pub input: HookInput,
+    /// When it was heard.
+    pub heard: Instant,
     stream: OwnedWriteHalf,
 }
 
@@ -195,6 +198,7 @@ enum Spoken {
 }
 
 async fn listen_to(stream: UnixStream, peer: Peer, numbers: &AtomicU64) -> Option<Spoken> {
+    let heard = clock::monotonic();
     let mut line = Vec::new();
     let (read, write) = stream.into_split();
     let mut reader = tokio::io::BufReader::new(read);
@@ -210,7 +214,7 @@ async fn listen_to(stream: UnixStream, peer: Peer, numbers: &AtomicU64) -> Optio
     // One that says less or more than it announced is answered by the end of the connection: it fails.
     let input = HookInput::read(event, &input).filter(|_| input.len() == header.length)?;
     let number = numbers.fetch_add(1, Ordering::Relaxed);
-    Some(Spoken::Hook(Box::new((HookCall { number, peer, event, input, stream: write }, reader))))
+    Some(Spoken::Hook(Box::new((HookCall { number, peer, event, input, heard, stream: write }, reader))))
 }
 
 /// Waits for the end of a hook's connection.

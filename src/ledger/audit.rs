@@ -125,7 +125,7 @@ fn audit(conn: &Connection) -> Checked<Verified> {
     }
     let mut promised = links(conn)?;
     let (mut entries, mut runs, mut unsealed) = (0_u64, 0_u64, Vec::new());
-    let mut seen = Seen { usage: HashSet::new(), confirmed: std::mem::take(&mut promised.confirmed) };
+    let mut seen = Seen { confirmed: std::mem::take(&mut promised.confirmed), ..Seen::default() };
     let mut statement = conn.prepare("SELECT no, id FROM runs ORDER BY no")?;
     let mut found = statement.query([])?;
     while let Some(row) = found.next()? {
@@ -153,6 +153,9 @@ fn audit(conn: &Connection) -> Checked<Verified> {
     }
     if let Some(place) = seen.confirmed.differs(conn)? {
         return broken(place, "whether it counts already is not as the chains say");
+    }
+    if let Some(place) = seen.counted.differs(conn)? {
+        return broken(place, "the chains tell of others");
     }
     let approvals = read_all(conn, approval::SELECT, ApprovalRow::read, |row| row.id)?;
     same_rows("approval", &promised.approvals, &approvals)?;

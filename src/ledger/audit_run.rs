@@ -10,6 +10,7 @@ use crate::model::{Event, RunId};
 use super::broken::{Checked, Stop, broken};
 use super::calls;
 use super::chain::ResponseEntry;
+use super::figures::Counted;
 use super::hash::Hash;
 use super::rows::thread::ThreadRow;
 use super::rows::usage::{SELECT, Stored};
@@ -27,11 +28,14 @@ pub(super) struct Run {
 }
 
 /// What the chains of the runs know.
+#[derive(Default)]
 pub(super) struct Seen {
     /// The numbers of usage rows.
     pub(super) usage: HashSet<i64>,
     /// Records of responses that count already: here the ledger's own chain knows some, too.
     pub(super) confirmed: Confirmed,
+    /// Decisions, and tool calls that did not run.
+    pub(super) counted: Counted,
 }
 
 /// What is found out on the way along a chain.
@@ -112,6 +116,7 @@ impl Walk<'_> {
         if let EventKind::ToolCalled { .. } = &event.kind {
             self.calls += 1;
         }
+        self.seen.counted.add(&event);
         if let EventKind::Confirmed { thread, told, key } = &event.kind {
             self.seen.confirmed.add(thread, key, told);
         }

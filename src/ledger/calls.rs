@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, params};
 
-use crate::model::event::EventKind;
+use crate::model::event::{EventKind, ToolVerdict};
 use crate::model::{Attribution, Billing, Dimension, Event, Source, Timestamp};
 
 use super::parts::{self, Part};
@@ -50,7 +50,31 @@ impl Turn<'_> {
 
 /// Counts a call; nothing where the event is about something else.
 pub(super) fn insert(conn: &Connection, run_no: i64, event: &Event) -> Result<(), LedgerError> {
-    let EventKind::ToolCalled { thread, model, .. } = &event.kind else { return Ok(()) };
+    let EventKind::ToolCalled { thread, .. } = &event.kind else { return Ok(()) };
+    let Some(series) = series_of(conn, run_no, event)? else { return Ok(()) };
+    let thread = number_thread(conn, thread.as_str())?;
+    let at = event.at.timestamp_millis();
+    conn.prepare_cached("INSERT INTO calls (run_no, thread, at, series) VALUES (?1, ?2, ?3, ?4)")?
+        .execute([run_no, thread, at, series])?;
+    conn.prepare_cached(
+        "INSERT INTO calls_by_day VALUES (?1, ?2, 1) ON CONFLICT (day, series) DO UPDATE SET calls = calls + 1",
+    )?
+    .execute([at.div_euclid(DAY), series])?;
+    deny(conn, series, event)
+}
+
+/// Counts a call that did not run; nothing where it did.
+pub(super) fn deny(conn: &Connection, series: i64, event: &Event) -> Result<(), LedgerError> {
+    if matches!(&event.kind, EventKind::ToolCalled { verdict: ToolVerdict::Denied, .. }) {
+        let sql = "INSERT INTO calls_denied VALUES (?1, 1) ON CONFLICT (series) DO UPDATE SET calls = calls + 1";
+        conn.prepare_cached(sql)?.execute([series])?;
+    }
+    Ok(())
+}
+
+/// Who made a call; nobody where the event is about something else.
+pub(super) fn series_of(conn: &Connection, run_no: i64, event: &Event) -> Result<Option<i64>, LedgerError> {
+    let EventKind::ToolCalled { model, .. } = &event.kind else { return Ok(None) };
     let attribution: String =
         conn.prepare_cached("SELECT attribution FROM runs WHERE no = ?1")?.query_row([run_no], |row| row.get(0))?;
     let attribution: Attribution = serde_json::from_str(&attribution)
@@ -62,15 +86,7 @@ pub(super) fn insert(conn: &Connection, run_no: i64, event: &Event) -> Result<()
         attribution,
         source: Source::Record,
     };
-    let (thread, series) = (number_thread(conn, thread.as_str())?, number_series(conn, &json(&series)?)?);
-    let at = event.at.timestamp_millis();
-    conn.prepare_cached("INSERT INTO calls (run_no, thread, at, series) VALUES (?1, ?2, ?3, ?4)")?
-        .execute([run_no, thread, at, series])?;
-    conn.prepare_cached(
-        "INSERT INTO calls_by_day VALUES (?1, ?2, 1) ON CONFLICT (day, series) DO UPDATE SET calls = calls + 1",
-    )?
-    .execute([at.div_euclid(DAY), series])?;
-    Ok(())
+    number_series(conn, &json(&series)?).map(Some)
 }
 
 /// The first day and series whose sum is not what its rows come to.

@@ -1,4 +1,4 @@
-//! Owns the sums that are kept beside the rows: by quarter of an hour, by day, by day and thread.
+//! Owns the sums that are kept beside the rows: by quarter of an hour, by day, by day and thread, and of all time.
 
 use std::collections::BTreeMap;
 
@@ -34,6 +34,7 @@ pub(super) struct Shares {
     quarters: BTreeMap<[i64; 2], Sum>,
     days: BTreeMap<[i64; 2], Sum>,
     threads: BTreeMap<[i64; 4], Sum>,
+    series: BTreeMap<[i64; 1], Sum>,
 }
 
 /// The ten sums, in the order of [`read_sum`].
@@ -61,6 +62,8 @@ const THREADS: Grain = Grain {
     holes: "?, ?, ?, ?",
 };
 
+const SERIES: Grain = Grain { table: "rollup_by_series", keys: "series", find: "series = ?", holes: "?" };
+
 impl Shares {
     /// Gathers one row's.
     pub(super) fn add(&mut self, to: Share, sum: &Sum) {
@@ -68,11 +71,18 @@ impl Shares {
         self.quarters.entry([to.at.div_euclid(QUARTER), to.series]).or_default().add(sum);
         self.days.entry([day, to.series]).or_default().add(sum);
         self.threads.entry([day, to.thread, to.run_no.unwrap_or(0), to.series]).or_default().add(sum);
+        self.series.entry([to.series]).or_default().add(sum);
     }
 
     /// Adds them to what is stored, and forgets them.
     pub(super) fn write(&mut self, conn: &Connection) -> Result<(), LedgerError> {
-        let Self { quarters, days, threads } = std::mem::take(self);
+        write(conn, &SERIES, &self.series)?;
+        self.write_in_time(conn)
+    }
+
+    /// The same of those sums that the third version of a ledger had.
+    fn write_in_time(&mut self, conn: &Connection) -> Result<(), LedgerError> {
+        let Self { quarters, days, threads, series: _ } = std::mem::take(self);
         write(conn, &QUARTERS, &quarters)?;
         write(conn, &DAYS, &days)?;
         write(conn, &THREADS, &threads)
@@ -82,7 +92,8 @@ impl Shares {
     pub(super) fn differs(&self, conn: &Connection) -> Result<Option<String>, LedgerError> {
         let found = differs(conn, &QUARTERS, &self.quarters)?;
         let found = found.map_or_else(|| differs(conn, &DAYS, &self.days), |found| Ok(Some(found)))?;
-        found.map_or_else(|| differs(conn, &THREADS, &self.threads), |found| Ok(Some(found)))
+        let found = found.map_or_else(|| differs(conn, &THREADS, &self.threads), |found| Ok(Some(found)))?;
+        found.map_or_else(|| differs(conn, &SERIES, &self.series), |found| Ok(Some(found)))
     }
 }
 
@@ -92,6 +103,7 @@ pub(super) struct Repricings {
     quarters: BTreeMap<[i64; 2], Repricing>,
     days: BTreeMap<[i64; 2], Repricing>,
     threads: BTreeMap<[i64; 4], Repricing>,
+    series: BTreeMap<[i64; 1], Repricing>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -110,6 +122,7 @@ impl Repricings {
             self.quarters.entry([to.at.div_euclid(QUARTER), to.series]).or_default(),
             self.days.entry([day, to.series]).or_default(),
             self.threads.entry(thread).or_default(),
+            self.series.entry([to.series]).or_default(),
         ] {
             change.responses = change.responses.saturating_add(1);
             change.cost += cost;
@@ -121,7 +134,8 @@ impl Repricings {
     pub(super) fn write(&self, conn: &Connection) -> Result<(), LedgerError> {
         change(conn, &QUARTERS, &self.quarters)?;
         change(conn, &DAYS, &self.days)?;
-        change(conn, &THREADS, &self.threads)
+        change(conn, &THREADS, &self.threads)?;
+        change(conn, &SERIES, &self.series)
     }
 }
 
@@ -220,7 +234,18 @@ pub(super) fn fill(conn: &Connection) -> Result<(), LedgerError> {
     if conn.table_exists(None, "sqlite_stat1")? {
         conn.execute_batch("DELETE FROM sqlite_stat1; ANALYZE sqlite_schema;")?;
     }
-    gathered(conn)?.write(conn)
+    gathered(conn)?.write_in_time(conn)
+}
+
+/// Makes the sums of all time from those by day: for a later migration.
+pub(super) fn fill_series(conn: &Connection) -> Result<(), LedgerError> {
+    let mut sums: BTreeMap<[i64; 1], Sum> = BTreeMap::new();
+    let mut statement = conn.prepare(&format!("SELECT series, {SUMS} FROM rollup_by_day"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        sums.entry([row.get(0)?]).or_default().add(&read_sum(row, 1)?);
+    }
+    write(conn, &SERIES, &sums)
 }
 
 /// What all rows add up to, in the shape of version 3: prices that came later came after it.

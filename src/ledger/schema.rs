@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::hash::Hash;
-use super::{LedgerError, rollup};
+use super::{LedgerError, figures, rollup};
 
 /// `application_id` of a ledger: "govr".
 const APPLICATION: i64 = 0x676f_7672;
@@ -65,10 +65,15 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/2026-11-29-0012-requests-under-way.sql"),
         then: nothing_else,
     },
+    Migration {
+        version: 13,
+        sql: include_str!("migrations/2026-11-30-0013-figures-of-metrics.sql"),
+        then: figures::fill,
+    },
 ];
 
 /// The newest version that this govern knows.
-pub(super) const KNOWN: i64 = 12;
+pub(super) const KNOWN: i64 = 13;
 
 /// How a file stands to this govern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +119,7 @@ pub(super) fn expect_known(conn: &Connection) -> Result<(), LedgerError> {
 }
 
 /// What the migrations make, by its digest; the test below tells another.
-const MADE: &str = "db526399e3a744491abe3fc1121c8b6b95df5fc38c4b159492326d7981f9067b";
+const MADE: &str = "efcc09ebc7dcdbcce860cad9bcce8b24a148b17ad69c874bde6ba8fe026c7f52";
 
 /// Something that takes part in what SQLite does with the tables: its kind, its name, its table, and its text where that is a
 /// rule. (The text of a table is no rule that could be changed without its name.)

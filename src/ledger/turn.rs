@@ -10,6 +10,7 @@ use crate::model::{Event, RunId, Timestamp};
 use super::LedgerError;
 use super::calls;
 use super::chain::{self, HookChange, Link, ResponseEntry, ResponseKind};
+use super::figures;
 use super::hash::Hash;
 use super::rows::thread::ThreadRow;
 use super::seat::Seat;
@@ -97,6 +98,7 @@ impl Turn<'_> {
             .execute(params![run_no, count(seq), data, head])?;
         self.follow(event, run_no, seq, head)?;
         calls::insert(self.tx, run_no, event)?;
+        figures::insert(self.tx, event)?;
         Ok(Appended { seq, new: true, holder: None })
     }
 

@@ -18,6 +18,7 @@ pub mod watch;
 pub mod wire;
 
 mod agent;
+mod asked_to_end;
 mod evidence;
 mod fault;
 mod freeze;
@@ -29,8 +30,10 @@ mod peer;
 mod reading;
 mod show;
 mod standing;
+mod ungoverned;
 
 pub use ask::{ask, ask_git, carry_out, end_questions, is_asked};
+pub use asked_to_end::AskedToEnd;
 pub use converse::converse;
 pub use descriptors::{SessionFile, path_seen_by, session_files_open_in, writes};
 pub use error::ProcessError;
@@ -56,6 +59,7 @@ pub use tree::{
     Process, State, alive, descendants, identity_of, is_descendant_of, is_governed, last_number, lineage,
     supervisor_above,
 };
+pub use ungoverned::ungoverned_codexes;
 pub use watch::{Parent, Woken, output_of};
 pub use wire::{
     How, Launch, LaunchFailure, Leftovers, Missing, Order, Output, Refusal, Report, Session, Status, Stdin,

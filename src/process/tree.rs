@@ -218,6 +218,12 @@ fn threads(pid: i32, state: State, children: &mut Vec<i32>) -> bool {
     still
 }
 
+/// All processes that can be seen.
+pub(super) fn all() -> Vec<Process> {
+    let folder = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    folder.filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?)).collect()
+}
+
 /// Parents and their children, from one pass over `/proc`: for kernels without `children` files.
 fn table() -> HashMap<i32, Vec<i32>> {
     let mut table: HashMap<i32, Vec<i32>> = HashMap::new();

@@ -41,6 +41,8 @@ pub(super) struct Waiting {
     /// Its output, held open: Codex waits for the end of that, so that it does not go on if the hook is killed together
     /// with its shell.
     output: Option<File>,
+    /// It was not answered at once.
+    pub(super) is_held: bool,
 }
 
 impl Supervisor {
@@ -103,7 +105,7 @@ impl Supervisor {
         })));
         let output =
             call.peer.pid().filter(|_| call.event.gates() && self.governor.gates()).and_then(process::output_of);
-        self.at_gate.insert(HookId(call.number), Waiting { agent: whose, call, output });
+        self.at_gate.insert(HookId(call.number), Waiting { agent: whose, call, output, is_held: false });
         self.turn(inputs)
     }
 
@@ -233,11 +235,14 @@ impl Supervisor {
     /// What Codex is told; a person at its screen reads there what was said since.
     pub(super) fn answer_hook(&mut self, hook: HookId, deny: Option<String>) {
         let context = self.telling.remove(&hook).map(|texts| texts.join("\n"));
-        let Some(Waiting { call, output, .. }) = self.at_gate.remove(&hook) else { return };
+        let Some(Waiting { call, output, is_held, .. }) = self.at_gate.remove(&hook) else { return };
         let shows = self.full_screen && call.event.shows_messages() && !self.unsaid.is_empty();
         let message = shows.then(|| std::mem::take(&mut self.unsaid).join("; ")).map(|said| format!("govern: {said}"));
         let text = HookAnswer { deny, message, context }.text(call.event);
         drop(output);
+        if !is_held {
+            self.timing.answered(clock::monotonic().saturating_duration_since(call.heard));
+        }
         call.reply(&HookReply::Print { text });
     }
 

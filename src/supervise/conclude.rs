@@ -110,6 +110,7 @@ impl Supervisor {
             }
         };
         self.note(seal);
+        self.timing.ends();
         let sealed = self.turn(Vec::new());
         self.notices.release();
         let error = result.err().or(sealed.err());

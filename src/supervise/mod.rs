@@ -28,6 +28,7 @@ mod spawned;
 mod strangers;
 mod supervisor;
 mod timers;
+mod timing;
 mod told;
 mod turn;
 mod unseen;

@@ -38,6 +38,7 @@ use super::redraw::Redraw;
 use super::sessions::Sessions;
 use super::strangers::Strangers;
 use super::timers::Timers;
+use super::timing::Timing;
 use super::told::WithoutFile;
 use super::unseen::Unseen;
 use super::ward::Ward;
@@ -109,6 +110,7 @@ pub(super) struct Supervisor {
     pub(super) without_file: BTreeMap<ThreadId, WithoutFile>,
     /// What the ledger has of each agent's requests under way.
     pub(super) under_way: BTreeMap<AgentName, UnderWay>,
+    pub(super) timing: Timing,
     /// It is an earlier run, which goes on.
     pub(super) earlier_end: Option<EarlierEnd>,
     /// The run is being interrupted.
@@ -238,6 +240,7 @@ impl Supervisor {
             pairings: Pairings::default(),
             without_file: BTreeMap::new(),
             under_way: BTreeMap::new(),
+            timing: Timing::default(),
             interrupted: false,
             echo,
             redraw: Redraw::default(),
@@ -302,6 +305,7 @@ impl Supervisor {
             let happened = !matches!(wake, Wake::Echo | Wake::Draw | Wake::Glance);
             let effects = self.wake(wake).await?;
             self.perform(effects)?;
+            self.note_held_hooks();
             if happened {
                 self.tend_board();
             }

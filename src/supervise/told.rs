@@ -42,6 +42,7 @@ impl Supervisor {
     ) -> Result<Vec<Effect>, Error> {
         let input = call.input.clone();
         let codex_home = codex.filter(|_| input.has_no_file()).and_then(codex_home);
+        self.timing.answered(clock::monotonic().saturating_duration_since(call.heard));
         call.reply(&HookReply::Print { text: String::new() });
         let mut inputs = self.read_for(&input, codex, agent);
         if let Some(home) = codex_home {

@@ -194,7 +194,8 @@ impl Supervisor {
                     }
                 }
             }
-            self.keep_under_way(turn)
+            self.keep_under_way(turn)?;
+            self.keep_times(turn)
         })
     }
 

@@ -47,6 +47,7 @@ mod installed_file;
 mod installed_screen;
 mod ledger_lost;
 mod limits;
+mod metrics;
 mod models;
 mod namespace;
 mod old;

@@ -21,7 +21,7 @@ use crate::decide::evaluate::steer::Steering;
 use crate::decide::evaluate::throttle::{Pace, Throttle};
 use crate::decide::evaluate::watch::Watch;
 use crate::decide::gate::Gate;
-use crate::decide::message::{Ending, Phase, Question};
+use crate::decide::message::{Ending, Moment, Phase, Question};
 use crate::decide::observe::Observed;
 use crate::decide::room::Room;
 
@@ -138,6 +138,7 @@ pub struct Agent {
     /// How it stands for a person, and since when.
     pub(in crate::decide) stands: Option<(Standing, Timestamp)>,
     clock: ActiveClock,
+    held_clock: ActiveClock,
 }
 
 /// What an agent is held for.
@@ -195,6 +196,7 @@ impl Agent {
             earlier: Vec::new(),
             stands: None,
             clock: ActiveClock::default(),
+            held_clock: ActiveClock::default(),
         }
     }
 
@@ -335,6 +337,22 @@ impl Agent {
     /// Active time until now: holds do not count.
     pub fn active(&self, uptime: Duration) -> Duration {
         self.clock.total(uptime)
+    }
+
+    /// How long it has been kept from going on, until now.
+    pub fn held_for(&self, uptime: Duration) -> Duration {
+        self.held_clock.total(uptime)
+    }
+
+    /// Keeps in mind how it stands for a person, and since when.
+    pub(in crate::decide) fn stands_as(&mut self, standing: Standing, now: Moment) {
+        if self.stands.is_none_or(|(before, _)| before != standing) {
+            self.stands = Some((standing, now.wall));
+        }
+        match standing {
+            Standing::Held | Standing::Paused => self.held_clock.start(now.uptime),
+            _ => self.held_clock.stop(now.uptime),
+        }
     }
 
     /// The clock runs from now on.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod contention;
+mod figures;
 mod history;
 mod opening;
 mod recording;

@@ -1,0 +1,66 @@
+//! Owns `govern metrics`: what the ledger tells, for Prometheus.
+
+mod file;
+mod gather;
+mod listen;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::format::put;
+use super::here::Here;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::policy::duration;
+use crate::process::AskedToEnd;
+
+/// Spend, tokens, decisions, budgets, agents and questions in Prometheus' text format, from the ledger: no counter starts
+/// again with a run.
+#[derive(clap::Args, Clone, Debug, Default)]
+#[group(skip)]
+pub struct MetricsArgs {
+    /// Print them once; so do no flags
+    #[arg(long, group = "way")]
+    pub once: bool,
+    /// Answer scrapes of http://ADDRESS/metrics, until Ctrl-C [default address: 127.0.0.1:9464]
+    #[arg(
+        long, group = "way", value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:9464"
+    )]
+    pub listen: Option<SocketAddr>,
+    /// Write DIR/govern.prom, for the textfile collector of node_exporter
+    #[arg(long, group = "way", value_name = "DIR")]
+    pub textfile: Option<PathBuf>,
+    /// Write it again and again, such as every 15s, until Ctrl-C
+    #[arg(long, requires = "textfile", value_name = "TIME", value_parser = every)]
+    pub every: Option<Duration>,
+    /// One more policy file
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+}
+
+fn every(text: &str) -> std::result::Result<Duration, String> {
+    duration::parse(text).map_err(|error| format!("`{text}` {error}: {}", duration::DURATION_HINT))
+}
+
+/// Prints them, writes them, or answers whoever asks for them.
+pub fn run(args: &MetricsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
+    let policy = args.policy.as_deref();
+    match (&args.listen, &args.textfile) {
+        (Some(address), _) => until_ended(listen::serve(*address, policy))?,
+        (None, Some(folder)) => match args.every {
+            Some(every) => until_ended(file::every(every, folder, policy))?,
+            None => file::write(folder, &gather::strict(here, policy)?)?,
+        },
+        (None, None) => put(out, &gather::strict(here, policy)?)?,
+    }
+    Ok(Exit::Success)
+}
+
+/// What goes on until somebody asks it to end.
+fn until_ended(work: impl AsyncFnOnce(AskedToEnd) -> Result<()>) -> Result<()> {
+    let cannot = |error: &std::io::Error| Error::new("metrics cannot be served").caused_by(error);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| cannot(&error))?;
+    runtime.block_on(async { work(AskedToEnd::new().map_err(|error| cannot(&error))?).await })
+}
