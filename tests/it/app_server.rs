@@ -256,3 +256,18 @@ fn what_a_thread_without_a_file_does_not_tell_of_is_said() {
         assert_eq!(report["totals"]["responses"], 1 + u64::from(tells), "{}: {report}", version.0);
     }
 }
+
+#[test]
+fn a_client_that_starts_a_shim_sees_its_server_end_with_the_reason() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.govern(&["shim", "bin", "--budget", "0.05usd", "--at-limit", "stop"]).expect_code(0);
+    spends(&world);
+    let shim = world.work().join("bin/codex").display().to_string();
+    let mut client = Client::of(world.start_with_stdin(&shim, &["app-server"]));
+    let thread = client.thread(json!({}));
+    client.turn(&thread);
+    let end = client.ended_by_govern(&world).expect_code(124);
+    let last = end.stderr.lines().rfind(|line| !line.is_empty()).unwrap_or_default();
+    assert!(last.starts_with("govern run ") && last.contains("the next request would pass the limit"), "{end}");
+    assert_eq!(responses(&world), 2);
+}
