@@ -94,7 +94,11 @@ fn answer(id: Option<i64>, verb: &str, wish: Wish, reason: Option<String>) -> Re
     let question = ledger.approval(approval)?;
     if question.state != ApprovalState::Pending {
         let by = question.by.map_or_else(String::new, |by| format!(" by {by}"));
-        return Err(Error::new(format!("approval {approval} is {} already{by}", question.state))
+        let said = match question.state {
+            ApprovalState::Expired => "has already expired".to_owned(),
+            state => format!("has already been {state}{by}"),
+        };
+        return Err(Error::new(format!("approval {approval} {said}"))
             .hint("`govern approvals --all` shows what was asked and answered; a run that was stopped goes on by `govern resume`"));
     }
     let waiting = ledger.waiting_for(approval)?;

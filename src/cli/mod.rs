@@ -78,7 +78,7 @@ enum Verb {
     Run(Box<run::RunArgs>),
     /// Govern several agents under one budget: `govern fleet pipeline.toml`
     Fleet(fleet::FleetArgs),
-    /// Go on with a run that was stopped: same thread, flags, place
+    /// Resume a run that was stopped: same thread, flags, place
     Resume(resume::ResumeArgs),
     /// Write a `codex` that is governed, for programs that start Codex themselves
     Shim(shim::ShimArgs),
@@ -96,15 +96,15 @@ enum Verb {
     Import(import::ImportArgs),
     /// What waits for an answer
     Approvals(approvals::ApprovalsArgs),
-    /// Answer a question: go on
+    /// Answer a question with yes: the agent goes on
     Approve(approve::ApproveArgs),
-    /// Answer a question: end the agent
+    /// Answer a question with no: the agent ends
     Deny(approve::DenyArgs),
-    /// Let runs stand still until `govern continue`
+    /// Pause runs, until `govern continue`
     Pause(brake::BrakeArgs),
-    /// Let paused runs go on
+    /// Continue paused runs
     Continue(brake::BrakeArgs),
-    /// End runs at a safe point, or now, to be resumed or not
+    /// Stop runs at a safe point, or now; they can be resumed
     Stop(brake::StopArgs),
     /// Check a policy, show the one that applies here, or try one on what was recorded
     Policy(policy::PolicyArgs),

@@ -210,7 +210,7 @@ pub(super) fn priced_late(late: Repriced) -> String {
     format!("{responses} recorded without a price before: priced now, {} in all", late.cost)
 }
 
-/// Who runs govern, by log-in name.
+/// Who runs govern, by login name.
 pub(super) fn whoami() -> String {
     process::user_name(process::own_uid()).unwrap_or_else(|| "somebody".to_owned())
 }

@@ -204,7 +204,7 @@ pub enum Billing {
     Plan,
     /// A model on this machine: costs nothing.
     Local,
-    /// Another provider, or a log-in that left no trace; dollars are OpenAI's list price.
+    /// Another provider, or a login that left no trace; dollars are OpenAI's list price.
     Unknown,
 }
 

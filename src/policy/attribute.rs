@@ -20,7 +20,7 @@ pub struct Place {
     pub repository_name: Option<String>,
     /// `user.email`, else `user.name` of git: the default user.
     pub git_user: Option<String>,
-    /// The log-in name: the user where git knows none.
+    /// The login name: the user where git knows none.
     pub system_user: Option<String>,
 }
 

@@ -425,7 +425,7 @@ impl Join<'_> {
     fn has_a_ladder(&mut self, index: usize, routes: &[Span], ladder: &[Rung]) {
         for span in routes.iter().filter(|_| ladder.len() < 2) {
             let message = "`route` has nowhere to go: there is no ladder of two or more models".to_owned();
-            let hint = "add `ladder = [\"gpt-6.2-astra\", \"gpt-6-luna\"]` to `[models]`, from dear to cheap";
+            let hint = "add `ladder = [\"gpt-6.2-astra\", \"gpt-6-luna\"]` to `[models]`, from expensive to cheap";
             self.add(index, span, Severity::Warning, message, hint, None);
         }
     }

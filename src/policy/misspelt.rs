@@ -45,7 +45,7 @@ pub fn misspelt_limits(loaded: &Loaded, known: impl Fn(&Dimension) -> BTreeSet<S
     said
 }
 
-/// A warning for each of the approvers that is no log-in of this machine, at its place.
+/// A warning for each of the approvers that is no login of this machine, at its place.
 pub fn unknown_approvers(loaded: &Loaded, is_log_in: impl Fn(&str) -> bool) -> Vec<Mistake> {
     let mut said = Vec::new();
     for file in &loaded.files {
@@ -60,7 +60,7 @@ pub fn unknown_approvers(loaded: &Loaded, is_log_in: impl Fn(&str) -> bool) -> V
                 notes.warn(
                     &text.span,
                     message,
-                    "who answers is told by the log-in: write the name that `id -un` shows",
+                    "who answers is told by the login: write the name that `id -un` shows",
                 );
             }
         }
@@ -144,7 +144,7 @@ mod tests {
         3 | approvers = ["alice", "bbo"]
           |                       ^^^^^
           |
-          = hint: who answers is told by the log-in: write the name that `id -un` shows
+          = hint: who answers is told by the login: write the name that `id -un` shows
         "#);
     }
 

@@ -9,7 +9,7 @@ use crate::model::{ModelId, ServiceTier};
 /// The `[models]` table.
 #[derive(Clone, Debug)]
 pub struct Models {
-    /// From dear to cheap: `route` takes the next one down.
+    /// From expensive to cheap: `route` takes the next one down.
     pub ladder: Vec<Rung>,
     /// One list for each layer that has one: a model must match a pattern of every list, so that a
     /// nearer layer can only narrow what an outer one allows.

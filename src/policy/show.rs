@@ -373,7 +373,7 @@ fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {
     } else {
         let names = joined(approvals.approvers.iter().cloned(), ", ");
         writeln!(out, "  by {names}")?;
-        writeln!(out, "  these are log-in names, and a run is answered only from the account that it runs under:")?;
+        writeln!(out, "  these are login names, and a run is answered only from the account that it runs under:")?;
         writeln!(out, "  under another account nobody can, and a second person cannot approve on this machine")?;
     }
     if let Some(most) = approvals.max_extend {

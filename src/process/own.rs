@@ -16,12 +16,12 @@ pub fn own_uid() -> u32 {
     getuid().as_raw()
 }
 
-/// The log-in name of a user.
+/// The login name of a user.
 pub fn user_name(uid: u32) -> Option<String> {
     User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
 }
 
-/// There is a log-in of this name on this machine; where that cannot be told, there may be.
+/// There is a login of this name on this machine; where that cannot be told, there may be.
 pub fn is_log_in(name: &str) -> bool {
     User::from_name(name).map_or(true, |user| user.is_some())
 }
@@ -38,7 +38,7 @@ pub fn own_program() -> Option<std::path::PathBuf> {
 
 /// The user's shell, by which Codex runs hooks, reads a command as `sh` does.
 pub fn has_posix_shell() -> bool {
-    // By the log-in, not by `$SHELL` (0.169).
+    // By the login, not by `$SHELL` (0.169).
     let shell = User::from_uid(getuid()).ok().flatten().map(|user| user.shell);
     let name = shell.as_deref().and_then(|shell| shell.file_name()?.to_str());
     name.is_none_or(|name| matches!(name, "sh" | "bash" | "dash" | "ash" | "ksh" | "mksh" | "zsh"))

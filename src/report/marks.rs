@@ -58,7 +58,7 @@ fn mark(billing: Billing) -> &'static str {
         Billing::Api => "api",
         Billing::Plan => "plan",
         Billing::Local => "local",
-        // Of another provider than OpenAI, or of a log-in through the environment.
+        // Of another provider than OpenAI, or of a login through the environment.
         Billing::Unknown => "other",
     }
 }
@@ -139,7 +139,7 @@ fn of_billing(totals: &Totals, billed: Billed) -> Vec<Item> {
             Billing::Local => format!("{part} is of local models, which cost nothing."),
             Billing::Unknown => {
                 format!(
-                    "{part} is OpenAI's list price, and the bill may differ: another provider served it, or the log-in is \
+                    "{part} is OpenAI's list price, and the bill may differ: another provider served it, or the login is \
                      not known."
                 )
             }

@@ -1,4 +1,4 @@
-//! Owns Codex's log-in file: who pays, and nothing else of it.
+//! Owns Codex's login file: who pays, and nothing else of it.
 
 use std::fs;
 use std::path::Path;
@@ -42,7 +42,7 @@ impl Login {
     }
 
     /// Who is paid for what a session of this home uses: a local provider nobody, a plan by its mark in the file or by
-    /// the log-in.
+    /// the login.
     pub fn billing(self, provider: Option<&str>, plan: Option<&str>) -> Billing {
         match (provider, plan, self) {
             // Codex's own names for servers on this machine, those of older versions included.

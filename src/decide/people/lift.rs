@@ -14,7 +14,7 @@ pub struct Lift {
     pub budget: Option<BudgetName>,
     /// By how much.
     pub by_amount: Quantity,
-    /// Who lifts it: a log-in name.
+    /// Who lifts it: a login name.
     pub who: String,
     /// The same, and through what, as it is written down.
     pub by: String,

@@ -74,7 +74,7 @@ fn ladder(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Vec<Placed<Rung
         let Some(value) = rung(item, notes) else { continue };
         if rungs.iter().any(|other| other.value == value) {
             let message = format!("`{}` stands twice on the ladder", value.model);
-            notes.refuse(&item.span(), message, "list each model once, from dear to cheap");
+            notes.refuse(&item.span(), message, "list each model once, from expensive to cheap");
         }
         rungs.push(Placed { value, span: item.span() });
     }

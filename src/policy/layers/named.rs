@@ -52,7 +52,7 @@ impl Join<'_> {
         for ((before, rung), span) in ladder.iter().zip(ladder.iter().skip(1)).zip(spans.iter().skip(1)) {
             if cost(before).zip(cost(rung)).is_some_and(|(before, rung)| before < rung) {
                 let message = format!("`{}` costs more than `{}`, which stands before it", rung.model, before.model);
-                let hint = "list models from dear to cheap: `route` takes the next one";
+                let hint = "list models from expensive to cheap: `route` takes the next one";
                 self.add(index, span, Severity::Warning, message, hint, None);
             }
         }

@@ -128,14 +128,14 @@ fn a_ladder_that_does_not_go_down_is_told() {
         (
             models("ladder = [\"gpt-6.1-terra\", \"gpt-6.1-sol\"]"),
             "`gpt-6.1-sol` costs more than `gpt-6.1-terra`, which stands before it",
-            "from dear to cheap",
+            "from expensive to cheap",
         ),
         (models("ladder = [\"gpt-6.1-sol\", { model = \"gpt-6.1-sol\", effort = \"low\" }, \"gpt-6-luna\"]"), "", ""),
         (models("ladder = [\"gpt-6-luna\", \"my-own\"]"), "", ""),
         (
             format!("{}\n[prices.my-own]\ninput = 90\noutput = 90", models("ladder = [\"gpt-6-luna\", \"my-own\"]")),
             "`my-own` costs more than `gpt-6-luna`, which stands before it",
-            "from dear to cheap",
+            "from expensive to cheap",
         ),
     ]);
 }

@@ -133,7 +133,7 @@ impl Charge<'_> {
             Billing::Api => "",
             Billing::Plan => " (on a ChatGPT plan: list-price equivalent)",
             Billing::Local => " (a local model)",
-            Billing::Unknown => " (OpenAI's list price: of another provider or an unknown log-in)",
+            Billing::Unknown => " (OpenAI's list price: of another provider or an unknown login)",
         };
         format!("{} of {}{how}", meter(self.kind), self.model())
     }

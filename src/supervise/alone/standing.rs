@@ -58,7 +58,7 @@ pub(super) struct Standing {
     #[serde(default)]
     pub(super) ended: Option<Timestamp>,
     pub(super) tier: Option<ServiceTier>,
-    /// Who pays for it, as its file and the log-in tell.
+    /// Who pays for it, as its file and the login tell.
     #[serde(default)]
     pub(super) billing: Option<Billing>,
     /// The Codex that runs it.

@@ -20,7 +20,7 @@ pub(in crate::supervise) enum Reading {
         agent: AgentName,
         /// What.
         answer: Answer,
-        /// The home it was found in: its log-in tells who pays.
+        /// The home it was found in: its login tells who pays.
         home: PathBuf,
         /// The plan that the file names, if it does.
         plan: Option<String>,
