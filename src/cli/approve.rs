@@ -106,6 +106,11 @@ fn answer(id: Option<i64>, verb: &str, wish: Wish, reason: Option<String>) -> Re
     let message = Message::Answer { approval, wish, reason };
     let (run, reply) = first_live((&here, &ledger), &sockets, &waiting, &message, &question)?;
     match reply {
+        // An answer is written down before it is told. Under installed hooks alone nothing else tells who replied.
+        Reply::Done { .. } if ledger.approval(approval)?.state == ApprovalState::Pending => Err(Error::new(format!(
+            "run `{run}` says that approval {approval} is answered, and the ledger has no answer"
+        ))
+        .hint("an agent may have replied in the place of its govern: `govern approvals` shows what waits")),
         Reply::Done { what } => {
             super::to_stderr(&format!("govern: {what}\n"));
             wake_others(&sockets, &waiting, &run);
@@ -130,9 +135,11 @@ fn first_live(
     question: &Approval,
 ) -> Result<(RunId, Reply)> {
     for run in waiting {
-        match socket::call(sockets, run, message) {
+        let info = ledger.find_run(run.as_str())?;
+        match socket::call(sockets, run, message, &|connection, named| super::is_own(&info, connection, named)) {
             Ok(reply) => return Ok((run.clone(), reply)),
             Err(SocketError::NotLive(_)) => {}
+            Err(error @ SocketError::Impostor(_)) => return Err(super::impostor(&info, &error)),
             Err(error) => {
                 return Err(Error::new(format!("run `{run}` could not be given the answer")).caused_by(&error));
             }
@@ -149,8 +156,9 @@ fn first_live(
 
 fn wake_others(sockets: &std::path::Path, waiting: &[RunId], answered: &RunId) {
     for run in waiting.iter().filter(|run| *run != answered) {
-        // A run that is gone needs no waking; one that is busy reads the ledger at its next turn.
-        let _gone = socket::call(sockets, run, &Message::Wake);
+        // A run that is gone needs no waking; one that is busy reads the ledger at its next turn. Nothing that is said to
+        // this is believed.
+        let _gone = socket::call(sockets, run, &Message::Wake, &|_, _| true);
     }
 }
 

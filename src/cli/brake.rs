@@ -74,7 +74,6 @@ pub fn run(brake: Brake, args: &BrakeArgs, out: &mut dyn Write, here: &Here<'_>)
     // A session that installed hooks govern is its Codex's own: nobody supervises it.
     let (alone, supervised): (Vec<RunInfo>, Vec<RunInfo>) =
         named.into_iter().partition(|run| process::is_codex(run.process.pid));
-    let supervised: Vec<RunId> = supervised.into_iter().map(|run| run.id).collect();
     let mut came = call_all(&sockets, &supervised, &message);
     came.extend(alone.into_iter().map(|run| {
         let told = tell_hooks(here, &run, brake, args.reason.as_deref());
@@ -145,19 +144,20 @@ fn one(prefix: &str, ledger: &Ledger, live: &[RunInfo]) -> Result<RunInfo> {
 }
 
 /// What each run says, in the order that they were named in.
-fn call_all(sockets: &Path, runs: &[RunId], message: &Message) -> Vec<(RunId, Result<String>)> {
+fn call_all(sockets: &Path, runs: &[RunInfo], message: &Message) -> Vec<(RunId, Result<String>)> {
     std::thread::scope(|scope| {
         let calls: Vec<_> = runs.iter().map(|run| (run, scope.spawn(move || call(sockets, run, message)))).collect();
         let joined = calls.into_iter().map(|(run, call)| {
-            let lost = || Err(Error::new(format!("run `{run}` could not be reached")));
-            (run.clone(), call.join().unwrap_or_else(|_| lost()))
+            let lost = || Err(Error::new(format!("run `{}` could not be reached", run.id)));
+            (run.id.clone(), call.join().unwrap_or_else(|_| lost()))
         });
         joined.collect()
     })
 }
 
-fn call(sockets: &Path, run: &RunId, message: &Message) -> Result<String> {
-    match socket::call(sockets, run, message) {
+fn call(sockets: &Path, info: &RunInfo, message: &Message) -> Result<String> {
+    let run = &info.id;
+    match socket::call(sockets, run, message, &|connection, named| super::is_own(info, connection, named)) {
         Ok(Reply::Done { what }) => Ok(what),
         Ok(Reply::Refused { why, hint }) => {
             let error = Error::new(format!("run `{run}` does not obey: {}", printable(&why)));
@@ -166,6 +166,7 @@ fn call(sockets: &Path, run: &RunId, message: &Message) -> Result<String> {
                 None => error,
             })
         }
+        Err(error @ SocketError::Impostor(_)) => Err(super::impostor(info, &error)),
         // It ended between the look into the ledger and the call.
         Err(error @ SocketError::NotLive(_)) => {
             Err(Error::new(format!("run `{run}` could not be reached")).caused_by(&error))

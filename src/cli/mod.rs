@@ -44,6 +44,7 @@ mod worktree;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,7 +55,8 @@ use crate::clocks::Clocks;
 use crate::codex::{Invocation, listing};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::model::Brake;
+use crate::gate::socket::SocketError;
+use crate::model::{Brake, RunInfo};
 use crate::process::{self, Guard, GuardHandle, Standing};
 use crate::ui::Look;
 
@@ -229,6 +231,26 @@ fn working_folder(known: Option<PathBuf>, named: Option<OsString>) -> PathBuf {
 fn here() -> Result<Here<'static>> {
     let cwd = working_folder(std::env::current_dir().ok(), env("PWD"));
     Ok(Here { env: &env, cwd, look: Look::stdout(), now: clock::now(), alive: &process::alive })
+}
+
+/// Who listens at the other end of a connection speaks for this run: its govern, or, of a session that installed hooks
+/// govern, a process of its Codex, of the number that the socket is named after.
+fn is_own(run: &RunInfo, connection: BorrowedFd<'_>, named: Option<i32>) -> bool {
+    let codex = run.process.pid;
+    match named {
+        Some(pid) => {
+            process::is_codex(codex) && process::is_descendant_of(pid, codex) && process::listens(connection, pid)
+        }
+        None => process::is_supervisor_of(connection, run.process, &run.id),
+    }
+}
+
+/// Somebody listens in the place of a run's govern: it is told how that can be reached all the same.
+fn impostor(run: &RunInfo, error: &SocketError) -> Error {
+    Error::new(format!("run `{}` could not be reached", run.id)).caused_by(error).hint(format!(
+        "`kill {}` has its govern stop it; `govern report --run {}` shows what it did",
+        run.process.pid, run.id
+    ))
 }
 
 /// Refuses what no agent may do where an agent called govern, or where that cannot be told.

@@ -136,8 +136,11 @@ fn ask(sockets: &Path, run: &RunInfo) -> Answer {
     if process::is_codex(run.process.pid) {
         return Answer::Hooks;
     }
-    match socket::ask_status(sockets, &run.id) {
+    match socket::ask_status(sockets, &run.id, &|connection, named| super::is_own(run, connection, named)) {
         Ok(live) => Answer::Stands(live),
+        Err(SocketError::Impostor(_)) => {
+            Answer::Silent("who listens in the place of its govern is not it: its agent may have done that".to_owned())
+        }
         Err(SocketError::NotLive(_)) => Answer::Silent("its govern does not listen: it begins, or ends".to_owned()),
         Err(SocketError::Io { .. }) => Answer::Silent("its govern does not answer: it may be suspended".to_owned()),
         Err(SocketError::Malformed(_)) => Answer::Silent("its govern is of another version".to_owned()),

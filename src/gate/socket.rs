@@ -43,6 +43,9 @@ pub enum SocketError {
         #[source]
         source: std::io::Error,
     },
+    /// Who listens is not the run's own: an agent may have put a socket of its own in the place of its run's.
+    #[error("who listens at the socket of run `{0}` is not its govern: an agent may have put it there")]
+    Impostor(RunId),
     /// The other side did not speak govern's language.
     #[error("run `{0}` answered with something that is not an answer")]
     Malformed(RunId),
@@ -51,6 +54,10 @@ pub enum SocketError {
 /// Who is at the other end of a connection, as the kernel says when it is accepted: by the time that somebody is asked
 /// about, a number may be another process's. `None` where it does not say.
 pub type WhoSpeaks = fn(BorrowedFd<'_>) -> Option<Peer>;
+
+/// Says whether who listens at the other end of a connection is one that speaks for the run: nothing is said to another, and
+/// nothing is believed. With the number that the socket is named after, where it is one of several.
+pub type IsOwn<'a> = dyn Fn(BorrowedFd<'_>, Option<i32>) -> bool + Sync + 'a;
 
 /// The supervisor's end. Its file goes with it.
 #[derive(Debug)]
@@ -254,22 +261,15 @@ impl Call {
 
 /// Says one thing to a live run and waits for its reply. Where several processes speak for it, the first that does not
 /// refuse has replied.
-pub fn call(folder: &Path, run: &RunId, message: &Message) -> Result<Reply, SocketError> {
-    let mut result: Result<Reply, SocketError> = call_at(&path_of(folder, run), run, message, SOCKET_WITHIN * 2);
+pub fn call(folder: &Path, run: &RunId, message: &Message, is_own: &IsOwn<'_>) -> Result<Reply, SocketError> {
+    let patience = SOCKET_WITHIN * 2;
+    let own = path_of(folder, run);
+    let mut result: Result<Reply, SocketError> = Way { path: &own, run, number: None, is_own }.call(message, patience);
     if !matches!(result, Err(SocketError::NotLive(_))) {
         return result;
     }
-    let prefix = format!("{run}.");
-    let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let is_beside = |path: &PathBuf| {
-        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
-            name.strip_prefix(&prefix)
-                .and_then(|rest| rest.strip_suffix(".sock"))
-                .is_some_and(|pid| pid.parse::<u32>().is_ok())
-        })
-    };
-    for path in names.filter(is_beside) {
-        match call_at(&path, run, message, SOCKET_WITHIN * 2) {
+    for (path, number) in beside(folder, run) {
+        match (Way { path: &path, run, number: Some(number), is_own }).call(message, patience) {
             Err(SocketError::NotLive(_)) => {}
             done @ Ok(Reply::Done { .. }) => return done,
             other => result = other,
@@ -278,31 +278,49 @@ pub fn call(folder: &Path, run: &RunId, message: &Message) -> Result<Reply, Sock
     result
 }
 
+/// The sockets of several processes that speak for the same run, with their numbers.
+fn beside(folder: &Path, run: &RunId) -> Vec<(PathBuf, i32)> {
+    let prefix = format!("{run}.");
+    let number = |path: &Path| path.file_name()?.to_str()?.strip_prefix(&prefix)?.strip_suffix(".sock")?.parse().ok();
+    let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    names.filter_map(|path| number(&path).map(|number| (path, number))).collect()
+}
+
 /// Asks a run how it stands. Who does not answer soon is suspended or busy, and is not waited for.
-pub fn ask_status(folder: &Path, run: &RunId) -> Result<Live, SocketError> {
-    let Stands { stands } = call_at(&path_of(folder, run), run, &Message::Status, GLANCE)?;
+pub fn ask_status(folder: &Path, run: &RunId, is_own: &IsOwn<'_>) -> Result<Live, SocketError> {
+    let path = path_of(folder, run);
+    let Stands { stands } = Way { path: &path, run, number: None, is_own }.call(&Message::Status, GLANCE)?;
     Ok(stands)
 }
 
-fn call_at<R: DeserializeOwned>(
-    path: &Path,
-    run: &RunId,
-    message: &Message,
-    patience: Duration,
-) -> Result<R, SocketError> {
-    let io = |source| SocketError::Io { path: path.to_owned(), source };
-    let mut stream =
-        with_short_path(path, |short| StdStream::connect(short)).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => SocketError::NotLive(run.clone()),
-            _ => io(source),
-        })?;
-    stream.set_read_timeout(Some(patience)).map_err(io)?;
-    let mut line = serde_json::to_vec(message).map_err(|_| SocketError::Malformed(run.clone()))?;
-    line.push(b'\n');
-    stream.write_all(&line).map_err(io)?;
-    let mut answer = Vec::new();
-    BufReader::new(stream.take(MAX_REPLY as u64)).read_until(b'\n', &mut answer).map_err(io)?;
-    serde_json::from_slice(&answer).map_err(|_| SocketError::Malformed(run.clone()))
+/// The way to one that speaks for a run.
+struct Way<'a> {
+    path: &'a Path,
+    run: &'a RunId,
+    number: Option<i32>,
+    is_own: &'a IsOwn<'a>,
+}
+
+impl Way<'_> {
+    fn call<R: DeserializeOwned>(&self, message: &Message, patience: Duration) -> Result<R, SocketError> {
+        let run = || self.run.clone();
+        let io = |source| SocketError::Io { path: self.path.to_owned(), source };
+        let mut stream =
+            with_short_path(self.path, |short| StdStream::connect(short)).map_err(|source| match source.kind() {
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => SocketError::NotLive(run()),
+                _ => io(source),
+            })?;
+        if !(self.is_own)(stream.as_fd(), self.number) {
+            return Err(SocketError::Impostor(run()));
+        }
+        stream.set_read_timeout(Some(patience)).map_err(io)?;
+        let mut line = serde_json::to_vec(message).map_err(|_| SocketError::Malformed(run()))?;
+        line.push(b'\n');
+        stream.write_all(&line).map_err(io)?;
+        let mut answer = Vec::new();
+        BufReader::new(stream.take(MAX_REPLY as u64)).read_until(b'\n', &mut answer).map_err(io)?;
+        serde_json::from_slice(&answer).map_err(|_| SocketError::Malformed(run()))
+    }
 }
 
 #[cfg(test)]
@@ -314,6 +332,10 @@ mod tests {
     #[expect(clippy::unnecessary_wraps, reason = "it stands for one that may not know")]
     fn somebody(_: BorrowedFd<'_>) -> Option<Peer> {
         Some(Peer { uid: 7, caller: None })
+    }
+
+    fn anybody(_: BorrowedFd<'_>, _: Option<i32>) -> bool {
+        true
     }
 
     fn runtime() -> tokio::runtime::Runtime {
@@ -333,7 +355,7 @@ mod tests {
             let mut socket = Socket::listen(&folder, &run, somebody).unwrap();
             let caller = {
                 let (folder, run, said) = (folder.clone(), run.clone(), said.clone());
-                std::thread::spawn(move || call(&folder, &run, &said).unwrap())
+                std::thread::spawn(move || call(&folder, &run, &said, &anybody).unwrap())
             };
             let Some(Heard::Call(heard)) = socket.next().await else { panic!("no call") };
             assert_eq!(heard.message, Some(said));
@@ -357,7 +379,7 @@ mod tests {
             let mut knows_not = Socket::listen_at(path(3), somebody).unwrap();
             let caller = {
                 let (folder, run, said) = (temp.path().to_owned(), run.clone(), said.clone());
-                std::thread::spawn(move || call(&folder, &run, &said).unwrap())
+                std::thread::spawn(move || call(&folder, &run, &said, &anybody).unwrap())
             };
             let reply = Reply::Done { what: "stopped".to_owned() };
             while !caller.is_finished() {
@@ -376,8 +398,31 @@ mod tests {
     #[test]
     fn a_run_that_is_over_is_told_from_one_that_fails() {
         let temp = tempfile::tempdir().unwrap();
-        let error = call(temp.path(), &RunId::new("gone"), &Message::Wake).unwrap_err();
+        let error = call(temp.path(), &RunId::new("gone"), &Message::Wake, &anybody).unwrap_err();
         assert!(matches!(error, SocketError::NotLive(_)), "{error}");
+    }
+
+    #[test]
+    fn to_one_that_is_not_the_runs_own_nothing_is_said() {
+        let temp = tempfile::tempdir().unwrap();
+        let run = RunId::new("k3f9x27m1a");
+        let stop = Message::Brake { brake: crate::model::Brake::Stop, reason: None };
+        for (name, number) in [("k3f9x27m1a.sock", None), ("k3f9x27m1a.7.sock", Some(7))] {
+            let listener = std::os::unix::net::UnixListener::bind(temp.path().join(name)).unwrap();
+            let error = call(temp.path(), &run, &stop, &|_, named| {
+                assert_eq!(named, number);
+                false
+            });
+            assert!(matches!(error, Err(SocketError::Impostor(_))), "{error:?}");
+            let (mut heard, _) = listener.accept().unwrap();
+            let mut said = String::new();
+            heard.read_to_string(&mut said).unwrap();
+            assert_eq!(said, "");
+            std::fs::remove_file(temp.path().join(name)).unwrap();
+        }
+        let _listens = std::os::unix::net::UnixListener::bind(path_of(temp.path(), &run)).unwrap();
+        let error = ask_status(temp.path(), &run, &|_, _| false).unwrap_err();
+        assert!(matches!(error, SocketError::Impostor(_)), "{error}");
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub struct Caller {
     pub lineage: Vec<ProcessIdentity>,
     /// That this process, and no later one of its number, holds the other end is certain.
     pub proven: bool,
-    /// A guard was above it: an agent had started it. So it counts where those above it cannot all be seen.
+    /// An agent had started it: a guard was above it, or an agent's mark was in its environment or of one above it. So it
+    /// counts where those above it cannot all be seen.
     pub governed: bool,
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use nix::fcntl::OFlag;
 
-use super::tree::{self, Process, is_governed, read};
+use super::marks;
+use super::tree::{self, Process, read};
 use crate::model::ProcessIdentity;
 
 /// What a process is to Codex.
@@ -188,9 +189,10 @@ pub fn age(identity: ProcessIdentity) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(uptime).ok()?.saturating_sub(started))
 }
 
-/// An agent started this process: a guard or a Codex is above it, or its environment names a Codex's thread.
+/// An agent started this process: a guard or a Codex is above it, or it or one above it carries an agent's mark.
 pub fn is_agents(pid: i32) -> bool {
-    is_governed(pid) || codex_above(pid).is_some() || environ_var(pid, "CODEX_THREAD_ID").is_some()
+    let above = tree::above(pid);
+    above.governed || codex_above(pid).is_some() || marks::any_is_marked(&above.lineage)
 }
 
 /// Writes a line where a process writes its errors. Who has closed that, or does not read it, misses the line; so does a

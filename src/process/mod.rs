@@ -25,6 +25,7 @@ mod freeze;
 mod held;
 mod keeper;
 mod launch;
+mod marks;
 mod other_end;
 mod peer;
 mod reading;
@@ -50,7 +51,7 @@ pub use own::{
     account_home, has_posix_shell, has_terminal, is_log_in, own_identity, own_program, own_uid, stay_in_foreground,
     user_name,
 };
-pub use peer::{is_outside, is_own_supervisor, peer_of};
+pub use peer::{is_outside, is_own_supervisor, is_supervisor_of, listens, peer_of};
 pub use reading::{open_to_read, read_at_most, write_whole};
 pub use show::show;
 pub use standing::{Standing, own_standing};

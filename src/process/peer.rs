@@ -9,8 +9,8 @@ use nix::sys::socket::sockopt::{PeerCredentials, PeerPidfd};
 
 use super::own::{own_identity, own_uid};
 use super::tree::{self, Above};
-use super::{held, other_end};
-use crate::model::{Caller, Peer};
+use super::{held, marks, other_end};
+use crate::model::{Caller, Peer, ProcessIdentity, RunId};
 
 /// How often those above a process are looked at until two looks see the same.
 const LOOKS: usize = 8;
@@ -42,12 +42,14 @@ fn seen(pid: i32, process: Option<&OwnedFd>, is_peer: impl FnOnce() -> bool) -> 
     (!ended).then_some(Caller { lineage, proven, governed })
 }
 
-/// Those above a process, when two looks see the same: one that ends meanwhile leaves its children to another.
+/// Those above a process, when two looks see the same: one that ends meanwhile leaves its children to another. What an
+/// agent of an earlier run has left behind is still an agent's.
 fn settled(pid: i32) -> Option<Above> {
     let mut last = tree::above(pid);
     for _ in 0..LOOKS {
         let now = tree::above(pid);
         if now == last {
+            last.governed = last.governed || marks::any_is_marked(&last.lineage);
             return Some(last).filter(|above| !above.lineage.is_empty());
         }
         last = now;
@@ -69,6 +71,20 @@ pub fn is_own_supervisor(stream: BorrowedFd<'_>) -> bool {
     let Ok(listens) = getsockopt(&stream, PeerCredentials) else { return false };
     let above = own_identity().and_then(|own| tree::supervisor_above(own.pid));
     listens.uid() == own_uid() && listens.pid() == above.map_or(0, |supervisor| supervisor.pid)
+}
+
+/// Who listens at the other end of this connection is the govern of a run, as the ledger names it: this very process, and
+/// none of that run's own agents.
+pub fn is_supervisor_of(stream: BorrowedFd<'_>, supervisor: ProcessIdentity, run: &RunId) -> bool {
+    listens(stream, supervisor.pid)
+        && settled(supervisor.pid).is_some_and(|now| {
+            now.lineage.first() == Some(&supervisor) && !marks::any_is_of(&now.lineage, run.as_str())
+        })
+}
+
+/// Who listens at the other end of this connection is this user's process of this number.
+pub fn listens(stream: BorrowedFd<'_>, pid: i32) -> bool {
+    getsockopt(&stream, PeerCredentials).is_ok_and(|listens| listens.uid() == own_uid() && listens.pid() == pid)
 }
 
 #[cfg(test)]
@@ -95,7 +111,7 @@ mod tests {
         let caller = peer.caller.clone().unwrap();
         assert_eq!(peer.pid(), Some(own()));
         assert!(caller.proven && caller.descends_from(own()) && caller.lineage.len() > 1);
-        assert_eq!(is_outside(&peer), !tree::is_governed(own()));
+        assert_eq!(is_outside(&peer), !crate::process::is_agents(own()));
         // One that was somebody else when it connected, by its start or by who started it.
         for at in 0..2 {
             let mut other = caller.clone();
@@ -103,6 +119,20 @@ mod tests {
             assert!(!is_outside(&Peer { caller: Some(other), ..peer.clone() }));
         }
         assert!(!is_outside(&Peer { caller: Some(Caller { proven: false, ..caller }), ..peer }));
+    }
+
+    #[test]
+    fn who_listens_is_held_against_whom_the_ledger_names() {
+        let temp = tempfile::tempdir().unwrap();
+        let _listener = UnixListener::bind(temp.path().join("s")).unwrap();
+        let client = UnixStream::connect(temp.path().join("s")).unwrap();
+        let (stream, run) = (client.as_fd(), RunId::new("d208m2p66fcy"));
+        let identity = own_identity().unwrap();
+        assert!(is_supervisor_of(stream, identity, &run));
+        let later = ProcessIdentity { started: identity.started + 1, ..identity };
+        let other = tree::identity_of(1).unwrap();
+        assert!(!is_supervisor_of(stream, later, &run) && !is_supervisor_of(stream, other, &run));
+        assert!(listens(stream, own()) && !listens(stream, 1));
     }
 
     #[test]

@@ -139,8 +139,8 @@ impl Supervisor {
         if !others.is_empty() {
             std::thread::spawn(move || {
                 for run in others {
-                    // One that is gone needs no waking.
-                    let _gone = socket::call(&sockets, &run, &Message::Wake);
+                    // One that is gone needs no waking; nothing that is said to this is believed.
+                    let _gone = socket::call(&sockets, &run, &Message::Wake, &|_, _| true);
                 }
             });
         }

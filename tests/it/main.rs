@@ -81,6 +81,7 @@ mod tool_calls;
 mod unobserved;
 mod unrecorded;
 mod unseen;
+mod who_answers;
 
 /// A tool that never ends by itself: an agent gets past it only if somebody ends it.
 const ENDLESS: &str = "sleep 600";
