@@ -44,6 +44,12 @@ pub const UNKILLABLE: Duration = Duration::from_secs(5);
 /// How long the guard tries to kill what govern left before it gives up on the kernel.
 pub const LAST_SWEEP: Duration = Duration::from_secs(30);
 
+/// How often the guard looks whether govern goes on, while there are agents.
+pub const STANDS_LOOK: Duration = Duration::from_millis(250);
+
+/// How long govern must stand still before its agents do. Ctrl-Z reaches the guard some microseconds after govern.
+pub const STANDS_FOR: Duration = Duration::from_millis(20);
+
 /// The clocks of one run that look for what its agents do. [`Clocks::STANDARD`] is what `govern` keeps to: no flag, file or
 /// variable moves them, for an agent could set it. Only another program can bring others, as the tests' does
 /// ([`crate::cli::main_with`]).

@@ -24,6 +24,8 @@ pub(super) struct Agent {
     pub(super) over: bool,
     /// It is to be frozen.
     pub(super) held: bool,
+    /// It is frozen because govern stands still, and not by an order.
+    pub(super) waits: bool,
     /// What this guard stopped.
     stopped: HashSet<ProcessIdentity>,
     ending: Option<Ending>,
@@ -65,7 +67,15 @@ pub(super) struct Over {
 
 impl Agent {
     pub(super) fn new(root: Option<ProcessIdentity>, launch: &Launch) -> Self {
-        Self { root, full_screen: launch.full_screen, over: false, held: false, stopped: HashSet::new(), ending: None }
+        Self {
+            root,
+            full_screen: launch.full_screen,
+            over: false,
+            held: false,
+            waits: false,
+            stopped: HashSet::new(),
+            ending: None,
+        }
     }
 
     pub(super) fn is_ending(&self) -> bool {
@@ -85,8 +95,23 @@ impl Agent {
         freeze::freeze(members, &mut self.stopped)
     }
 
+    /// Nobody governs it: it stands still until that is over, unless it does so already or ends.
+    pub(super) fn wait(&mut self, members: &Members<'_>) {
+        if !self.held && !self.over && !self.is_ending() {
+            self.freeze(members);
+            self.waits = true;
+        }
+    }
+
+    /// It is governed again.
+    pub(super) fn go_on(&mut self) {
+        if std::mem::take(&mut self.waits) && !self.is_ending() {
+            self.thaw();
+        }
+    }
+
     pub(super) fn thaw(&mut self) -> u32 {
-        self.held = false;
+        (self.held, self.waits) = (false, false);
         freeze::thaw(&std::mem::take(&mut self.stopped))
     }
 

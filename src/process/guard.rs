@@ -3,15 +3,16 @@
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::SigmaskHow;
+use nix::sys::signal::{SigmaskHow, Signal};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork};
 
 use super::error::ProcessError;
+use super::freeze::signal;
 use super::inbox::{FOR_GOVERN, set};
 use super::keeper::{self, Start, kill_everything};
 use super::terminal::Terminal;
@@ -35,6 +36,7 @@ pub struct Guard {
     guard: ProcessIdentity,
     terminal: Option<Terminal>,
     next: AtomicU64,
+    roused: AtomicBool,
     read: Vec<u8>,
     end: End,
 }
@@ -92,9 +94,25 @@ impl Guard {
         self.terminal.as_ref()
     }
 
+    /// Lets the guard go on where somebody has stopped it, and it alone: govern itself runs. Says whether that was so since
+    /// it was asked last.
+    pub fn was_stopped(&self) -> bool {
+        self.rouse();
+        self.roused.swap(false, Ordering::Relaxed)
+    }
+
+    fn rouse(&self) {
+        let stands = tree::read(self.guard.pid)
+            .is_some_and(|guard| guard.identity == self.guard && guard.state == tree::State::Stopped);
+        if stands && signal(self.guard, Signal::SIGCONT) {
+            self.roused.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Sends an order and returns its number, which counts up from 1. Waits only while the guard is behind in
     /// reading, for microseconds.
     pub fn send(&self, order: Order) -> Result<u64, ProcessError> {
+        self.rouse();
         let request = self.next.fetch_add(1, Ordering::Relaxed);
         let framed = wire::frame(&Numbered { request, order })?;
         let mut socket = &self.orders;
@@ -184,6 +202,7 @@ impl GuardHandle {
             guard: self.guard,
             terminal: self.terminal,
             next: AtomicU64::new(1),
+            roused: AtomicBool::new(false),
             read: Vec::new(),
             end: End::Unexpected,
         })

@@ -19,6 +19,7 @@ use super::error::ProcessError;
 use super::freeze::{self, Members, count, signal};
 use super::inspect::{codex_processes, environ_var};
 use super::launch::{launch, stdin_of};
+use super::standstill::{Standstill, Told};
 use super::terminal::{Terminal, without_ttou};
 use super::tree::{self, Process};
 use super::wire::{self, Launch, Leftovers, Numbered, Order, Refusal, Report, Session, Status, Stdin};
@@ -78,6 +79,7 @@ struct Keeper {
     read: Vec<u8>,
     unsent: Vec<u8>,
     finish: Option<Leftovers>,
+    standstill: Standstill,
 }
 
 impl Keeper {
@@ -108,6 +110,7 @@ impl Keeper {
             read: Vec::new(),
             unsent: Vec::new(),
             finish: None,
+            standstill: Standstill::of_parent(),
         })
     }
 
@@ -115,13 +118,12 @@ impl Keeper {
         loop {
             self.wait();
             if self.drain_signals() {
+                self.standstill.continued();
                 self.hold_again();
             }
             self.reap();
-            let connected = self.receive();
-            if !connected {
-                return self.govern_is_gone();
-            }
+            let Some(has_spoken) = self.receive() else { return self.govern_is_gone() };
+            self.look_at_govern(has_spoken);
             for name in self.names() {
                 self.advance(&name);
             }
@@ -133,8 +135,12 @@ impl Keeper {
     }
 
     fn wait(&self) {
-        let ending = self.agents.values().any(Agent::is_ending);
-        let timeout = if ending { PollTimeout::try_from(TICK).unwrap_or(PollTimeout::ZERO) } else { PollTimeout::NONE };
+        let ending = self.agents.values().any(Agent::is_ending).then_some(TICK);
+        let looks = self.agents.values().any(|agent| !agent.over).then(|| self.standstill.due_in());
+        // Rounded up: one that is due in less than a millisecond is not asked for again and again.
+        let timeout = ending.into_iter().chain(looks).min().map(|wait| wait + Duration::from_micros(999));
+        let timeout =
+            timeout.map_or(PollTimeout::NONE, |wait| PollTimeout::try_from(wait).unwrap_or(PollTimeout::ZERO));
         let mut wanted = PollFlags::POLLIN;
         if !self.unsent.is_empty() {
             wanted |= PollFlags::POLLOUT;
@@ -152,6 +158,29 @@ impl Keeper {
             continued |= info.ssi_signo == Signal::SIGCONT as u32;
         }
         continued
+    }
+
+    /// While govern stands still its agents do: nobody would see what they do. This has no part in a Ctrl-Z, which stops
+    /// the guard as well.
+    fn look_at_govern(&mut self, has_spoken: bool) {
+        let told = self.standstill.look(has_spoken);
+        match told {
+            None => {}
+            Some(Told::Stopped) => {
+                let names = self.names();
+                for name in &names {
+                    self.with(name, |agent, members| agent.wait(members));
+                }
+                let shown = self.agents.values().any(|agent| !agent.over && agent.full_screen);
+                if let Some(govern) = self.standstill.govern().filter(|_| !shown && !names.is_empty()) {
+                    say(&format!("govern: stopped by a signal, and so are its agents: `kill -CONT {}`\n", govern.pid));
+                }
+            }
+            Some(Told::GoesOn(lasted)) => {
+                self.agents.values_mut().for_each(Agent::go_on);
+                self.report(&Report::StoodStill { lasted });
+            }
+        }
     }
 
     /// A shell's `fg` continues the whole group, and with it what is to stay frozen.
@@ -183,24 +212,28 @@ impl Keeper {
         }
     }
 
-    /// Takes in what govern sent and obeys; says whether it is still there.
-    fn receive(&mut self) -> bool {
+    /// Takes in what govern sent and obeys; says whether there was anything, and `None` if govern is gone.
+    fn receive(&mut self) -> Option<bool> {
         let mut space = [0; 16 * 1024];
+        let mut has_spoken = false;
         loop {
             match self.socket.read(&mut space) {
-                Ok(0) => return false,
-                Ok(read) => self.read.extend_from_slice(space.get(..read).unwrap_or_default()),
+                Ok(0) => return None,
+                Ok(read) => {
+                    has_spoken = true;
+                    self.read.extend_from_slice(space.get(..read).unwrap_or_default());
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
-                Err(_) => return false,
+                Err(_) => return None,
             }
         }
         loop {
             match wire::unframe::<Numbered>(&mut self.read) {
                 Ok(Some(numbered)) => self.obey(numbered.request, numbered.order),
-                Ok(None) => return true,
+                Ok(None) => return Some(has_spoken),
                 // A govern that can't be understood can't be obeyed either.
-                Err(_) => return false,
+                Err(_) => return None,
             }
         }
     }
@@ -212,6 +245,9 @@ impl Keeper {
                 Some(because) => Report::Refused { request, agent, because },
                 None => {
                     let stillness = self.freeze(&agent);
+                    if let Some(held) = self.agents.get_mut(&agent) {
+                        held.waits = false;
+                    }
                     let (processes, unsettled) = (stillness.processes, stillness.unsettled);
                     Report::Frozen { request, agent, processes, unsettled }
                 }

@@ -31,6 +31,7 @@ mod peer;
 mod reading;
 mod show;
 mod standing;
+mod standstill;
 mod ungoverned;
 
 pub use ask::{ask, ask_git, carry_out, end_questions, is_asked};

@@ -207,6 +207,11 @@ pub enum Report {
         /// How many did not die even so: they wait inside the kernel. Else 0.
         survivors: u32,
     },
+    /// govern itself was stopped, by a signal or a debugger. Its agents stood still as well until it went on.
+    StoodStill {
+        /// For so long.
+        lasted: Duration,
+    },
     /// The guard died. govern itself has ended what was left.
     GuardLost {
         /// How many processes it killed.

@@ -115,6 +115,8 @@ pub(super) struct Supervisor {
     pub(super) earlier_end: Option<EarlierEnd>,
     /// The run is being interrupted.
     interrupted: bool,
+    /// An agent, or somebody unknown, has told govern to go on.
+    continued: bool,
     /// What `govern resume` will need of the run as a whole, until it is written down.
     pub(super) kept: Option<String>,
     /// Asks an installed Codex whether it would call hooks before and after each request.
@@ -242,6 +244,7 @@ impl Supervisor {
             under_way: BTreeMap::new(),
             timing: Timing::default(),
             interrupted: false,
+            continued: false,
             echo,
             redraw: Redraw::default(),
             notices: plan.notices,
@@ -380,7 +383,7 @@ impl Supervisor {
     fn signalled(&mut self, arrived: Arrived) -> Result<Vec<Effect>, Error> {
         if arrived.continues() {
             self.asking.put_again();
-            return Ok(Vec::new());
+            return self.let_go_on(arrived);
         }
         let Some(agent) = self.alone.clone() else { return self.interrupted(arrived) };
         if arrived.ends() && self.stands_still(&agent) {
@@ -391,6 +394,24 @@ impl Supervisor {
             self.order(Order::Forward { agent, signal: arrived.signal })?;
         }
         Ok(Vec::new())
+    }
+
+    /// Who stops govern and its guard lets nobody govern meanwhile, and may be an agent.
+    fn let_go_on(&mut self, arrived: Arrived) -> Result<Vec<Effect>, Error> {
+        let by = match arrived.sender {
+            Some(pid) if process::identity_of(pid).is_none() => "a process that has ended since",
+            Some(pid) if process::is_agents(pid) => "its own agent",
+            Some(_) | None => return Ok(Vec::new()),
+        };
+        // Once: the signal may be sent any number of times.
+        if std::mem::replace(&mut self.continued, true) {
+            return Ok(Vec::new());
+        }
+        self.mark(format!(
+            "govern was told to go on (SIGCONT) by {by}: what was spent while it stood still may not be counted"
+        ));
+        let inputs = self.drain();
+        self.turn(inputs)
     }
 
     /// The agents of a fleet hear no key: a first signal to govern ends them at a safe point, a second one now.

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::AgentName;
 use crate::process::{self, How, LaunchFailure, Missing, Order, Report, Status};
+use crate::report::text;
 use crate::tail::locate::codex_home;
 
 use super::seen::Seen;
@@ -21,6 +22,9 @@ impl Supervisor {
     /// Looks through the tree for Codexes: their homes, their files, and flags that hide them.
     pub(super) fn sweep(&mut self) -> Vec<Input> {
         self.sweeps = self.sweeps.saturating_add(1);
+        if self.guard.as_ref().is_some_and(process::Guard::was_stopped) {
+            self.mark("the guard process was stopped by a signal, and govern let it go on".to_owned());
+        }
         let seen = self.seen();
         let mut inputs = self.looked_at(seen.codexes());
         inputs.extend(self.handing_away(&seen));
@@ -162,6 +166,13 @@ impl Supervisor {
             Report::Refused { agent, because, .. } => {
                 self.mark_of(&agent, format!("the guard refused an order: {because:?}"));
                 Vec::new()
+            }
+            Report::StoodStill { lasted } => {
+                let lasted = text::duration(lasted);
+                self.mark(format!(
+                    "govern was stopped by a signal or a debugger for {lasted}; its agents stood still, too"
+                ));
+                self.drain()
             }
             Report::GuardLost { killed } => {
                 return Err(Error::new(format!("the guard process died; the agent's {killed} processes were ended")));

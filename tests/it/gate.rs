@@ -329,13 +329,13 @@ fn a_supervisor_that_stands_still_keeps_everything_waiting() {
     world.server.script(Select::root(), [Reply::exec("touch ran").held_at(&answered), Reply::message("all is done")]);
     let governed = world.start_governed(&["--budget", "9usd"], CODEX);
     world.server.wait_for_requests(1, LONG).unwrap();
-    governed.running.signal(Signal::SIGSTOP);
+    governed.running.signal_with_guard(Signal::SIGSTOP);
     answered.open();
     // Codex 0.169 has its answer told before the tool asks, 0.171 beside it.
     let at_gate = |line: &str| line.contains("pre-tool-use") || line.contains("post-model-request");
     wait_until("the answer or its tool is at the gate", || world.hooks().iter().any(|(_, line)| at_gate(line)));
     assert!(!world.path("work/ran").exists());
-    governed.running.signal(Signal::SIGCONT);
+    governed.running.signal_with_guard(Signal::SIGCONT);
     governed.finish().expect_code(0);
     assert!(world.path("work/ran").exists());
 }

@@ -70,3 +70,24 @@ fn a_held_agent_ends_with_govern_too() {
     let done = world.govern(&printed.split(' ').collect::<Vec<_>>()).expect_code(0);
     assert!(done.out().contains("all is done"), "{done}");
 }
+
+#[test]
+fn a_codex_spends_nothing_while_govern_is_stopped() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    // Below a script no hook holds it: govern's signals do, and it has just stopped whoever sends them.
+    world.write_script(
+        "work/agent",
+        "#!/bin/sh\ngovern=$(awk '/^PPid/ { print $2 }' /proc/$PPID/status)\n\
+         kill -STOP $govern\ncodex exec 'do it'\nkill -CONT $govern\nwait\n",
+    );
+    world.take_hooks_away();
+    world.server.always(Select::root(), Reply::exec("sleep 0.1"));
+    let governed = world.start_governed(&["--budget", "3 responses", "--at-limit", "kill"], &["./agent"]);
+    governed.running.wait_for_stderr("govern: stopped by a signal, and so are its agents");
+    assert!(world.agent_states().iter().all(|(_, state)| *state == 'T'), "{:?}", world.agent_states());
+    let before = world.server.requests().len();
+    governed.running.signal(Signal::SIGCONT);
+    let end = governed.finish().expect_code(124).expect_said("govern was stopped by a signal or a debugger");
+    assert!(before <= 3 && world.server.served().len() <= 4, "{before}, {}", world.server.served().len());
+    assert!(end.finished.stderr.contains("its agents stood still, too"));
+}

@@ -101,7 +101,7 @@ fn what_an_import_took_before_its_run_could_tell_of_it_counts_against_the_run() 
     let flags = ["--budget", "1 responses", "--at-limit", "stop"];
     let governed = world.start_governed(&flags, &["codex", "exec", "do it"]);
     world.server.wait_for_requests(1, LONG).unwrap();
-    governed.running.signal(Signal::SIGSTOP);
+    governed.running.signal_with_guard(Signal::SIGSTOP);
     answered.open();
     let is_recorded = |path: PathBuf| fs::read_to_string(path).unwrap().contains("\"token_usage_record\"");
     let begun = Instant::now();
@@ -110,7 +110,7 @@ fn what_an_import_took_before_its_run_could_tell_of_it_counts_against_the_run() 
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(import_from_outside(&world), 1);
-    governed.running.signal(Signal::SIGCONT);
+    governed.running.signal_with_guard(Signal::SIGCONT);
     governed.finish().expect_code(124).expect_said("imported");
     assert_eq!(world.server.served().len(), 1);
     assert_eq!(responses(&world), 1);

@@ -16,6 +16,7 @@ mod end;
 mod freeze;
 mod signals;
 mod stand_in;
+mod standstill;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -24,7 +25,7 @@ fn main() {
     if arguments.next().is_some_and(|first| first == "be-govern") {
         return stand_in::be_govern(arguments.next().expect("a socket").as_ref());
     }
-    let trials = [command::TESTS, death::TESTS, end::TESTS, freeze::TESTS, signals::TESTS]
+    let trials = [command::TESTS, death::TESTS, end::TESTS, freeze::TESTS, signals::TESTS, standstill::TESTS]
         .concat()
         .into_iter()
         .map(|(name, test)| {

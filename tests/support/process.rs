@@ -136,6 +136,22 @@ impl Running {
         signal::kill(Pid::from_raw(self.pid()), signal).unwrap();
     }
 
+    /// Sends a govern and its guard a signal: govern alone stands still no longer than its guard lets it.
+    pub fn signal_with_guard(&self, signal: Signal) {
+        let children = format!("/proc/{0}/task/{0}/children", self.pid());
+        let children = std::fs::read_to_string(children).unwrap();
+        let is_guard = |pid: &&str| {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            name.trim() == "govern-guard"
+        };
+        let guard = children.split_whitespace().find(is_guard).unwrap_or_else(|| panic!("no guard in: {children}"));
+        // The guard first when they stop, and last when they go on: it finds nothing to do in between.
+        let guard = Pid::from_raw(guard.parse().unwrap());
+        let govern = Pid::from_raw(self.pid());
+        let order = if signal == Signal::SIGCONT { [govern, guard] } else { [guard, govern] };
+        order.into_iter().for_each(|pid| signal::kill(pid, signal).unwrap());
+    }
+
     /// Sends its process group a signal, as the terminal does on Ctrl-C.
     pub fn signal_group(&self, signal: Signal) {
         signal::killpg(Pid::from_raw(self.pid()), signal).unwrap();
