@@ -240,6 +240,8 @@ impl Invocation {
             let hook = Hook { event, command: command(event, call)? };
             let mut trusted = Table::new();
             trusted.insert("trusted_hash".to_owned(), hook.hash().into());
+            // Codex adds what a configuration file says of the same hook: it may not say that this one is off.
+            trusted.insert("enabled".to_owned(), true.into());
             state.insert(format!("{LAYER}:{}:{}:0", event.key(), groups.len()), trusted.into());
             groups.push(hook.group());
             own.push(format!("hooks.{}={}", event.name(), Value::Array(groups)));

@@ -288,6 +288,9 @@ impl Governor {
             Input::Ran { agent, thread, tool, call, hooked } => {
                 self.of(&agent, |own, who| own.ran(cx, (who, &thread), (&tool, &call), hooked));
             }
+            Input::RanOtherwise { agent, thread, tool, call, judged } => {
+                self.of(&agent, |own, who| own.ran_otherwise(cx, (who, &thread), (&tool, &call), judged.as_ref()));
+            }
             Input::GiveUp { agent, because } => {
                 let what = format!("{because} while the agent was held");
                 self.of(&agent, |own, who| own.stop_because(cx, who, what));

@@ -22,6 +22,8 @@ pub struct RanTool {
     pub call: String,
     /// As hooks name it: `Bash`, `apply_patch`, `spawn_agent`, `mcp__server__tool`.
     pub tool: String,
+    /// The command line that a shell was given, where Codex tells it so.
+    pub command: Option<String>,
 }
 
 /// The server under which Codex records tools of its own.
@@ -54,6 +56,8 @@ struct Item<'a> {
     server: Option<Cow<'a, str>>,
     #[serde(default, borrow)]
     tool: Option<Cow<'a, str>>,
+    #[serde(default)]
+    command: serde_json::Value,
 }
 
 /// The tool that a line says has run; `None` where it says nothing of the kind, or of a tool that never asks.
@@ -68,10 +72,19 @@ pub fn ran(line: &[u8]) -> Option<RanTool> {
     }
     let item = serde_json::from_slice::<Line<'_>>(line).ok()?.payload.item;
     let tool = item.tool_that_asks()?;
-    Some(RanTool { at: head.at, thread: ThreadId::new(thread), call: item.id.into_owned(), tool })
+    let command = item.given_to_shell();
+    Some(RanTool { at: head.at, thread: ThreadId::new(thread), call: item.id.into_owned(), tool, command })
 }
 
 impl Item<'_> {
+    /// `["/bin/bash", "-lc", "ls"]`: its last word.
+    fn given_to_shell(&self) -> Option<String> {
+        match self.command.as_array()?.as_slice() {
+            [_, flag, line] if matches!(flag.as_str()?, "-c" | "-lc") => line.as_str().map(str::to_owned),
+            _ => None,
+        }
+    }
+
     fn tool_that_asks(&self) -> Option<String> {
         let is = |wanted: &str| self.status.as_deref() == Some(wanted);
         match &*self.kind {

@@ -76,6 +76,7 @@ impl Supervisor {
         let mut inputs = self.read_for(&call.input, codex, &agent);
         inputs.extend(self.without_session_file(&call, &agent));
         let wants = wants(call.event, &call.input, &self.governor, &agent, &self.run);
+        self.judged.note(&call.input);
         if call.input.has_no_file() {
             self.found_without_file(&agent, &call.input, codex);
             // It asks here first, and tells here what it used.
@@ -312,8 +313,9 @@ fn tool_call(input: &HookInput, governor: &Governor, agent: &AgentName, run: &Ru
     let text = command.and_then(Value::as_str);
     let tool = input.tool_name.clone().unwrap_or_default();
     let line = text.map(CommandLine::Text).or(words.as_deref().map(CommandLine::Words));
-    let judged = spawns_a_model(&tool, input, governor)
-        .or_else(|| judge(&tool, line, input, governor, governor.agent(agent)?, run));
+    let judged = spawns_a_model(&tool, input, governor).or_else(|| {
+        judge((&tool, line), input.model.as_ref(), &input.thread(), (governor, governor.agent(agent)?, run))
+    });
     let words = words.as_ref().map(|words| words.join(" "));
     let short = codex::redact(text.or(words.as_deref()).unwrap_or(&whole));
     let call = input.tool_use_id.clone();
@@ -331,22 +333,20 @@ fn spawns_a_model(tool: &str, input: &HookInput, governor: &Governor) -> Option<
 }
 
 /// What the policy's gates say to a tool.
-fn judge(
-    tool: &str,
-    command: Option<CommandLine<'_>>,
-    input: &HookInput,
-    governor: &Governor,
-    agent: &Agent,
-    run: &RunId,
+pub(super) fn judge(
+    (tool, command): (&str, Option<CommandLine<'_>>),
+    model: Option<&ModelId>,
+    thread: &ThreadId,
+    (governor, agent, run): (&Governor, &Agent, &RunId),
 ) -> Option<Judged> {
     let gates = &governor.policy().gates;
     let call = policy::gate::ToolCall {
         tool,
         command,
         paths: &[],
-        model: input.model.as_ref().map(ModelId::as_str),
+        model: model.map(ModelId::as_str),
         value: &|dimension| agent.value(run, dimension),
-        next_cost: agent.next_cost(&input.thread()),
+        next_cost: agent.next_cost(thread),
     };
     let verdict = policy::gate::judge(gates, &call)?;
     let rule = gates.get(verdict.index)?.name.to_string();

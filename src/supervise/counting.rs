@@ -9,8 +9,10 @@ use crate::decide::message::Input;
 use crate::model::{AgentName, FileId, ThreadId};
 use crate::process;
 use crate::rollout::RanTool;
+use crate::shell::CommandLine;
 use crate::tail::settings;
 
+use super::at_gate::judge;
 use super::supervisor::Supervisor;
 
 impl Supervisor {
@@ -57,7 +59,7 @@ impl Supervisor {
     /// the file's writer tells; where that is gone, whether the thread has called.
     pub(super) fn ran(&mut self, agent: AgentName, file: FileId, ran: RanTool) -> Option<Input> {
         if self.governor.agent(&agent)?.gate.may_have_asked(&ran.call) {
-            return None;
+            return self.ran_otherwise(agent, ran);
         }
         let tree = self.owned();
         let writer = tree.iter().find(|(process, _)| process::writes(process.identity.pid, file));
@@ -76,6 +78,16 @@ impl Supervisor {
         };
         let RanTool { thread, tool, call, .. } = ran;
         Some(Input::Ran { agent, thread, tool, call, hooked })
+    }
+
+    /// News where the command that ran is not the one that was judged: then it is judged as it ran.
+    fn ran_otherwise(&mut self, agent: AgentName, ran: RanTool) -> Option<Input> {
+        let RanTool { thread, tool, call, command, .. } = ran;
+        let command = command?;
+        let model = self.judged.changed(&call, &command)?;
+        let who = (&self.governor, self.governor.agent(&agent)?, &self.run);
+        let judged = judge((&tool, Some(CommandLine::Text(&command))), model.as_ref(), &thread, who);
+        Some(Input::RanOtherwise { agent, thread, tool, call, judged })
     }
 }
 

@@ -15,6 +15,7 @@ mod counting;
 mod echo;
 mod glance;
 mod handoff;
+mod judged;
 mod look;
 mod nested;
 mod observing;

@@ -31,6 +31,7 @@ use super::at_gate::Waiting;
 use super::braking::Braking;
 use super::echo::{Echo, OFTEN};
 use super::glance::Glances;
+use super::judged::JudgedCommands;
 use super::nested::Nested;
 use super::owners::Owners;
 use super::plan::{EarlierEnd, Outcome, Plan, Seat, Start};
@@ -77,6 +78,8 @@ pub(super) struct Supervisor {
     pub(super) nested: Nested,
     /// Threads whose Codex has; others may make calls that nobody counts.
     pub(super) counted: HashSet<ThreadId>,
+    /// What hooks have asked about, until it ran.
+    pub(super) judged: JudgedCommands,
     /// Why the last answer was not taken in its turn.
     pub(super) not_taken: Option<NotTaken>,
     /// Responses that an import, or another run, took before this run could record them.
@@ -224,6 +227,7 @@ impl Supervisor {
             hooked: HashSet::new(),
             nested: Nested::default(),
             counted: HashSet::new(),
+            judged: JudgedCommands::default(),
             not_taken: None,
             held_elsewhere: HashSet::new(),
             full_screen,

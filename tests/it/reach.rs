@@ -207,3 +207,94 @@ fn hooks_that_call_a_program_in_the_place_of_govern_are_found_by_the_first_tool_
         world.govern(&["audit", "verify"]).expect_code(0);
     }
 }
+
+/// What switches off every hook that govern puts into a command line, as Codex names them; the settings of one key each.
+fn switched_off(prefix: &str, assigned: &str) -> Vec<String> {
+    ["session_start", "user_prompt_submit", "pre_model_request", "post_model_request", "pre_compact", "pre_tool_use"]
+        .map(|event| format!("{prefix}\"/<session-flags>/config.toml:{event}:0:0\"{assigned}"))
+        .to_vec()
+}
+
+#[test]
+fn no_setting_of_codex_switches_a_runs_hooks_off() {
+    let in_file = switched_off("[hooks.state.", "]\nenabled = false\n").concat();
+    let dotted = switched_off("hooks.state.", ".enabled=false");
+    let table = format!("hooks.state={{{}}}", switched_off("", "={enabled=false}").join(","));
+    let flags =
+        |settings: &[String]| settings.iter().flat_map(|one| ["-c".to_owned(), one.clone()]).collect::<Vec<_>>();
+    let none = Vec::new();
+    for version in [CURRENT, PREVIOUS] {
+        for (file, root, deep) in [
+            (in_file.as_str(), &none, &none),
+            ("", &flags(&dotted), &none),
+            ("", &none, &flags(&dotted)),
+            ("", &none, &flags(std::slice::from_ref(&table))),
+            (in_file.as_str(), &flags(std::slice::from_ref(&table)), &flags(&dotted)),
+        ] {
+            for ephemeral in [true, false] {
+                let Some(world) = World::with_codex(version) else { return };
+                world.configure_codex(file);
+                world.policy(
+                    "[[gate]]\nname = \"no\"\ntool = \"Bash\"\nmatch = [\"touch forbidden*\"]\ndo = \"deny\"\n",
+                );
+                let tools = (0..6).map(|_| Reply::exec("touch forbidden")).chain([Reply::message("done")]);
+                world.server.script(Select::root(), tools);
+                let mut command = vec!["codex"];
+                command.extend(root.iter().map(String::as_str));
+                command.push("exec");
+                command.extend(deep.iter().map(String::as_str));
+                command.extend(ephemeral.then_some("--ephemeral"));
+                command.push("do it");
+                let limit = ["--budget", "2 responses", "--at-limit", "stop"];
+                let end = world.run_governed(&limit, &command);
+                let what = format!("{version:?} {ephemeral} {command:?}: {}", end.finished);
+                assert!(!world.path("work/forbidden").exists(), "{what}");
+                assert!(world.server.served().len() <= 2, "{} served, {what}", world.server.served().len());
+                assert!(matches!(end.finished.code(), 123 | 124), "{what}");
+            }
+        }
+    }
+}
+
+/// A hook of the user's, or of the agent's own, that changes each command into this one.
+fn changing(command: &str) -> String {
+    let answer = format!(
+        r#"{{"hookSpecificOutput":{{"hookEventName":"PreToolUse","permissionDecision":"allow","updatedInput":{{"command":"{command}"}}}}}}"#
+    );
+    format!("[[hooks.PreToolUse]]\n[[hooks.PreToolUse.hooks]]\ntype = \"command\"\ncommand = '''echo '{answer}''''\n")
+}
+
+#[test]
+fn a_command_that_another_hook_changes_is_judged_as_it_ran() {
+    for version in [CURRENT, PREVIOUS] {
+        for (changed, ends) in [("touch forbidden", true), ("touch other", false)] {
+            let Some(world) = World::with_codex(version) else { return };
+            world.configure_codex(&changing(changed));
+            world.policy("[[gate]]\nname = \"no\"\ntool = \"Bash\"\nmatch = [\"touch forbidden*\"]\ndo = \"deny\"\n");
+            let tools = (0..6).map(|_| Reply::exec("touch fine")).chain([Reply::message("done")]);
+            world.server.script(Select::root(), tools);
+            let command = ["codex", "exec", "--dangerously-bypass-hook-trust", "do it"];
+            let end = world.run_governed(&[], &command);
+            let what = format!("{version:?} {changed}: {}", end.finished);
+            // What Codex does: only what was changed runs.
+            assert!(
+                !world.path("work/fine").exists() && world.path(&changed.replace("touch ", "work/")).exists(),
+                "{what}"
+            );
+            assert_eq!(end.finished.code(), if ends { 124 } else { 0 }, "{what}");
+            assert_eq!(world.server.served().len() < 4, ends, "{what}");
+            end.expect_said("another hook has changed it");
+            let report = world.govern(&["report", "--last"]).expect_code(0).out();
+            assert!(report.contains("with another command than was judged"), "{report}");
+            world.govern(&["audit", "verify"]).expect_code(0);
+        }
+        // Where nothing is changed, nothing is said.
+        let Some(world) = World::with_codex(version) else { return };
+        world.policy("[[gate]]\nname = \"no\"\ntool = \"Bash\"\nmatch = [\"touch forbidden*\"]\ndo = \"deny\"\n");
+        let lines =
+            ["touch a; echo 'b c' | cat", " touch spaces ", "printf 'x\\ny' > two\ncat two", "cat <<'E'\nhere\nE"];
+        world.server.script(Select::root(), lines.map(Reply::exec).into_iter().chain([Reply::message("done")]));
+        let end = world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(0);
+        end.finished.expect_not_said("another hook has changed it");
+    }
+}

@@ -5,7 +5,7 @@ use crate::decide::agents::lifecycle::State;
 use crate::decide::agents::thread::Thread;
 use crate::decide::context::Context;
 use crate::decide::governor::Governor;
-use crate::decide::message::{HookId, Phase, Wants};
+use crate::decide::message::{HookId, Judged, Phase, Wants};
 use crate::model::{Dimension, Response, Source, ThreadId};
 use crate::policy::gate;
 
@@ -143,6 +143,37 @@ impl Governor {
             self.mark(Some(who), what.clone());
             self.say(who, &what);
         }
+    }
+
+    /// A tool ran that is not what its hook has asked about: Codex lets a hook of the user's, or of the agent's own, change
+    /// the input of a tool, and tells the others of the first one only. What ran is judged once more; where a gate is in
+    /// its way, nothing holds that agent any more.
+    pub(in crate::decide) fn ran_otherwise(
+        &mut self,
+        cx: &Context<'_>,
+        (who, thread): (AgentId, &ThreadId),
+        (tool, call): (&str, &str),
+        judged: Option<&Judged>,
+    ) {
+        let agent = &mut self.agents[who];
+        let changed = format!(
+            "{tool} of thread {thread} ran with another command than was judged (call {call}): another hook has changed it"
+        );
+        let is_news = agent.gate.told_of.insert(thread.clone());
+        let Some(judged) = judged.filter(|judged| !judged.would && !cx.policy.observe) else {
+            if is_news {
+                self.mark(Some(who), changed.clone());
+                self.say(who, &changed);
+            }
+            return;
+        };
+        agent.gate.broken = true;
+        let because = format!("{changed}; what ran meets gate `{}` ({})", judged.rule, judged.because);
+        if agent.is_live() {
+            return self.stop_because(cx, who, format!("{because}: it is stopped"));
+        }
+        self.mark(Some(who), because.clone());
+        self.say(who, &because);
     }
 
     /// A thread without a session file whose spend nobody tells.

@@ -10,7 +10,7 @@ use crate::model::{
 pub use crate::usage::meter::Phase;
 
 use super::consult::NoAdvice;
-use super::hook::{Gone, Hook};
+use super::hook::{Gone, Hook, Judged};
 use super::ids::{ConsultId, HookId};
 
 /// When something happened, on both clocks: the wall clock may jump, `uptime` does not.
@@ -212,6 +212,19 @@ pub enum Input {
         call: String,
         /// Its Codex has hooks of govern's, or its thread has called one.
         hooked: bool,
+    },
+    /// A tool ran, as a session file tells, that has asked and is not what was asked about: another hook has changed it.
+    RanOtherwise {
+        /// Whose.
+        agent: AgentName,
+        /// On which thread.
+        thread: ThreadId,
+        /// Which, as hooks name it.
+        tool: String,
+        /// Its call, by the id with which it asked.
+        call: String,
+        /// What the policy's gates say to what ran; `None`: it meets none.
+        judged: Option<Judged>,
     },
     /// What that Codex spends can be seen: it has a session file open, or a hook of it names one, and govern reads that
     /// file.

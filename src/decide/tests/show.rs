@@ -54,6 +54,9 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Ran { agent, thread, tool, call, hooked } => {
             format!("{agent}: {tool} ran on {thread} as {call}{}", if *hooked { "" } else { ", without hooks" })
         }
+        Input::RanOtherwise { agent, thread, tool, call, .. } => {
+            format!("{agent}: {tool} ran changed on {thread} as {call}")
+        }
         Input::Altered { agent, what } => format!("{agent} is in doubt: {what}"),
         Input::Paused(Some(braked)) => format!("paused already, {}", braked.text()),
         Input::Paused(None) => "paused no longer".to_owned(),

@@ -122,7 +122,7 @@ mod tests {
     fn ran(upto: u64, tools: &[(u64, &str, &str)]) -> RanTools {
         let tool = |(position, thread, call): &(u64, &str, &str)| {
             let (at, thread) = (crate::model::Timestamp::UNIX_EPOCH, ThreadId::new(*thread));
-            (*position, RanTool { at, thread, call: (*call).to_owned(), tool: "Bash".to_owned() })
+            (*position, RanTool { at, thread, call: (*call).to_owned(), tool: "Bash".to_owned(), command: None })
         };
         RanTools { tools: tools.iter().map(tool).collect(), upto }
     }
