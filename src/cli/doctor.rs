@@ -21,7 +21,7 @@ use crate::process;
 use crate::report::json::to_text;
 use crate::report::page::{Item, Page, Tone};
 use crate::report::text::count;
-use crate::tail::Watcher;
+use crate::tail::{self, Watcher};
 
 /// What is installed, what it can do for govern, and what is wrong.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -257,7 +257,7 @@ fn codex_home(here: &Here<'_>) -> Vec<Finding> {
 /// Who is paid, as Codex's own file and environment say.
 fn login(here: &Here<'_>, home: &Path) -> Finding {
     let key = ["OPENAI_API_KEY", "CODEX_API_KEY"].into_iter().find(|name| here.variable(name).is_some());
-    let text = fs::read_to_string(home.join("auth.json")).ok();
+    let text = tail::settings::at(&home.join("auth.json"));
     let mode = text.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
     let said = mode.as_ref().and_then(|auth| auth.get("auth_mode")).and_then(|mode| mode.as_str());
     let tokens = mode.as_ref().is_some_and(|auth| auth.get("tokens").is_some_and(|tokens| !tokens.is_null()));

@@ -297,7 +297,8 @@ fn to_stderr(text: &str) {
 /// Adds a text to a file that CI named in a variable. It begins on a line of its own, whatever was written there before.
 fn append(path: &Path, text: &str) -> std::io::Result<()> {
     let lead = if ends_within_a_line(path) { "\n" } else { "" };
-    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
+    // An agent may have put a pipe there.
+    let mut file = process::open_to_append(path)?;
     file.write_all(format!("{lead}{text}").as_bytes())
 }
 
@@ -320,6 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test makes a pipe")]
     fn what_is_added_begins_on_a_line_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("output.txt");
@@ -328,6 +330,9 @@ mod tests {
             append(&path, "run=1\n").unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), after, "{before:?}");
         }
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        append(&pipe, "nobody reads it\n").unwrap_err();
         let fresh = folder.path().join("fresh.txt");
         append(&fresh, "run=1\n").unwrap();
         assert_eq!(std::fs::read_to_string(&fresh).unwrap(), "run=1\n");

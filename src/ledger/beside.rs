@@ -52,6 +52,10 @@ impl Beside {
     /// that it can be opened and closed beside SQLite, which the other files cannot.)
     fn written_over(&self) -> Option<PathBuf> {
         let log = self.log.as_ref()?;
+        // A pipe in its place would be waited for.
+        if std::fs::metadata(&log.path).is_ok_and(|found| !found.is_file()) {
+            return Some(log.path.clone());
+        }
         let mut number = [0; 4];
         let read = File::open(&log.path).and_then(|mut file| file.read_exact(&mut number));
         let is_log = matches!(number, [0x37, 0x7f, 0x06, 0x82 | 0x83]);

@@ -59,7 +59,10 @@ pub(super) fn private_file(path: &Path) -> Result<(), LedgerError> {
         }
         // Another's file in a shared folder, and what a link leads to: being allowed to write it is enough.
         let _ = close(path, 0o600);
-        std::fs::metadata(path).map(drop)
+        match std::fs::metadata(path)?.is_file() {
+            true => Ok(()),
+            false => Err(io::Error::other("something that is no file stands in its place: remove it")),
+        }
     };
     make().map_err(|source| unreachable_file(path, source))
 }
@@ -79,7 +82,11 @@ fn close(path: &Path, mode: u32) -> io::Result<()> {
 pub(super) fn creation_lock(dir: &Path) -> Result<File, LedgerError> {
     let path = dir.join("ledger.lock");
     let lock = || -> io::Result<File> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        // To read as well: a pipe in its place is opened so without waiting for somebody at its other end (fifo(7)).
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("something that is no file stands in its place: remove it"));
+        }
         file.lock()?;
         Ok(file)
     };
@@ -143,6 +150,24 @@ mod tests {
         prepare(dir.path()).unwrap();
         private_file(&path).unwrap();
         assert_eq!((mode(dir.path()), mode(&path)), (0o755, 0o600));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test makes a pipe")]
+    fn what_is_no_file_is_refused_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["ledger.lock", LEDGER_FILE] {
+            let path = dir.path().join(name);
+            let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+            assert!(made.success());
+            let error = if name == LEDGER_FILE {
+                private_file(&path).unwrap_err()
+            } else {
+                creation_lock(dir.path()).map(drop).unwrap_err()
+            };
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert!(source.contains("no file stands in its place"), "{name}: {source}");
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub use own::{
     user_name,
 };
 pub use peer::{is_outside, is_own_supervisor, is_supervisor_of, listens, peer_of};
-pub use reading::{open_to_read, read_at_most, write_whole};
+pub use reading::{open_to_append, open_to_read, read_at_most, write_whole};
 pub use show::show;
 pub use standing::{Standing, own_standing};
 pub use terminal::{Lent, Terminal, window_lines};

@@ -24,6 +24,16 @@ pub fn open_to_read(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
 }
 
+/// Opens a file to add to its end, and makes it where it is missing. A pipe that nobody reads is no reason to wait.
+///
+/// # Errors
+///
+/// It cannot be opened, or nobody reads it.
+pub fn open_to_append(path: &Path) -> std::io::Result<File> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    OpenOptions::new().append(true).create(true).custom_flags(flags.bits()).open(path)
+}
+
 /// Reads to the end, at most so many bytes. A pipe is waited for until its writer has closed it, or somebody wants govern
 /// to end: signals that do may be blocked, since an agent is to be started.
 ///

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::event::{AgentResult, EventKind, GOVERNOR};
 use crate::model::{AgentName, Attribution, ProcessIdentity};
-use crate::process::{How, Launch, Order, Output, Report, Session, Status, Stdin};
+use crate::process::{self, How, Launch, Order, Output, Report, Session, Status, Stdin};
 
 use super::owners::AGENT;
 use super::supervisor::Supervisor;
@@ -199,6 +199,6 @@ impl Supervisor {
 
 fn read_short(path: &Path) -> std::io::Result<String> {
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    process::open_to_read(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -1,11 +1,11 @@
 //! What agents write to their files, shown line by line with their names, while they work.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::AgentName;
+use crate::process;
 use crate::report::text::printable;
 use crate::ui::Look;
 
@@ -131,7 +131,12 @@ impl Source {
     /// Whole lines that were added. A file that is not there has none yet.
     fn lines(&mut self) -> Vec<Vec<u8>> {
         let mut added = Vec::new();
-        let read = File::open(&self.path).and_then(|mut file| {
+        // Its agent may have put a pipe there.
+        let plain = process::open_to_read(&self.path).and_then(|file| match file.metadata()?.is_file() {
+            true => Ok(file),
+            false => Err(std::io::ErrorKind::InvalidInput.into()),
+        });
+        let read = plain.and_then(|mut file| {
             file.seek(SeekFrom::Start(self.read))?;
             file.read_to_end(&mut added)
         });
@@ -171,7 +176,7 @@ mod tests {
         let mut source =
             Source { agent: "a".into(), path: path.clone(), stream: Stream::Out, read: 0, rest: Vec::new() };
         assert_eq!(source.lines(), Vec::<Vec<u8>>::new(), "no file yet");
-        let mut file = File::create(&path).unwrap();
+        let mut file = std::fs::File::create(&path).unwrap();
         file.write_all(b"one\ntwo\nthr").unwrap();
         assert_eq!(source.lines(), [b"one".to_vec(), b"two".to_vec()]);
         file.write_all(b"ee\n\n").unwrap();
@@ -180,6 +185,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test makes a pipe")]
     fn what_is_shown_is_whole_lines_and_the_rest_when_all_has_ended() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
@@ -192,6 +198,10 @@ mod tests {
         std::fs::write(path("a.out"), "one\nhal").unwrap();
         std::fs::write(path("b.err"), "oops \u{1b}[2J\n").unwrap();
         assert_eq!(shown(&mut echo), "a      | one\nlonger | oops \u{fffd}[2J\n");
+        assert_eq!(shown(&mut echo), "");
+        // Its agent has put a pipe there, which nobody writes: it is not waited for.
+        let pipe = path("b.out");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         assert_eq!(shown(&mut echo), "");
         echo.end();
         assert_eq!(shown(&mut echo), "a      | hal\n");

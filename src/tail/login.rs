@@ -1,9 +1,11 @@
 //! Owns Codex's login file: who pays, and nothing else of it.
 
-use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
+
+use super::cursor::open_file;
 
 use crate::model::Billing;
 
@@ -18,6 +20,9 @@ pub enum Login {
     Unknown,
 }
 
+/// The largest that is read, in bytes.
+const MOST: u64 = 1024 * 1024;
+
 /// `auth.json` as Codex 0.118 to 0.169 write it. Secrets are not read: only whether they are there.
 #[derive(Deserialize)]
 struct Auth {
@@ -30,7 +35,11 @@ struct Auth {
 impl Login {
     /// Of this home. A file that cannot be read says nothing.
     pub fn of(home: &Path) -> Self {
-        let Ok(text) = fs::read(home.join("auth.json")) else { return Self::Unknown };
+        let mut text = Vec::new();
+        let opened = open_file(&home.join("auth.json"));
+        if opened.and_then(|file| file.take(MOST).read_to_end(&mut text)).is_err() {
+            return Self::Unknown;
+        }
         let Ok(auth) = serde_json::from_slice::<Auth>(&text) else { return Self::Unknown };
         match (auth.auth_mode.as_deref(), auth.tokens, auth.key) {
             (Some("chatgpt" | "chatgptAuthTokens"), _, _) => Self::Plan,
@@ -73,6 +82,12 @@ mod tests {
             std::fs::write(temp.path().join("auth.json"), text).unwrap();
             assert_eq!(Login::of(temp.path()), login, "{text}");
         }
+        // An agent may put a pipe there: nobody waits for its other end.
+        let file = temp.path().join("auth.json");
+        std::fs::remove_file(&file).unwrap();
+        nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(Login::of(temp.path()), Login::Unknown);
+        assert_eq!(crate::tail::settings::at(&file), None);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Owns Codex's configuration files: read, never written here.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+
+use super::cursor::open_file;
 
 /// The largest that is read, in bytes.
 const MOST: u64 = 1024 * 1024;
@@ -18,6 +19,6 @@ pub fn of(home: &Path) -> Option<String> {
 /// The text of a configuration file; `None` where there is none that can be read.
 pub fn at(path: &Path) -> Option<String> {
     let mut text = String::new();
-    File::open(path).ok()?.take(MOST).read_to_string(&mut text).ok()?;
+    open_file(path).ok()?.take(MOST).read_to_string(&mut text).ok()?;
     Some(text)
 }

@@ -32,6 +32,10 @@ impl ConfigFile {
             Err(error) => return Err(unreadable(&error)),
         };
         let found = fs::metadata(&real).map_err(|error| unreadable(&error))?;
+        // A pipe would be waited for.
+        if !found.is_file() {
+            return Err(Error::new(format!("`{}` is not a file", path.display())));
+        }
         if found.len() > MAX {
             return Err(Error::new(format!("`{}` is larger than 4 MiB", path.display())));
         }
