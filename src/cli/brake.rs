@@ -27,7 +27,7 @@ pub struct BrakeArgs {
     /// Runs, or the first characters of their ids
     #[arg(value_name = "RUN")]
     pub runs: Vec<String>,
-    /// Every run of this team
+    /// Every run of this team, and its agents in fleets
     #[arg(long, value_name = "TEAM")]
     pub team: Option<String>,
     /// Every run
@@ -64,13 +64,13 @@ pub fn run(brake: Brake, args: &BrakeArgs, out: &mut dyn Write, here: &Here<'_>)
         };
     };
     let live = ledger.live_runs(here.alive)?;
-    let named = choose(args, &ledger, live)?;
+    let named = choose(args, &ledger, live.clone())?;
     if named.is_empty() {
         return nothing(args, out);
     }
     let sockets = home::socket_folder(&here.state_folder()?)?;
-    let message = Message::Brake { brake, reason: args.reason.clone() };
-    let mut failed = false;
+    let message = Message::Brake { brake, team: args.team.clone(), reason: args.reason.clone() };
+    let (mut failed, mut reached) = (false, false);
     // A session that installed hooks govern is its Codex's own: nobody supervises it.
     let (alone, supervised): (Vec<RunInfo>, Vec<RunInfo>) =
         named.into_iter().partition(|run| process::is_codex(run.process.pid));
@@ -81,12 +81,23 @@ pub fn run(brake: Brake, args: &BrakeArgs, out: &mut dyn Write, here: &Here<'_>)
     }));
     for (run, came) in came {
         match came {
-            Ok(what) => put(out, &format!("run {run} {}\n", printable(&what)))?,
+            // A fleet, none of whose agents is of the team.
+            Ok(what) if what.is_empty() => {}
+            Ok(what) => {
+                reached = true;
+                put(out, &format!("run {run} {}\n", printable(&what)))?;
+            }
             Err(error) => {
                 failed = true;
                 super::to_stderr(&format!("{error}\n"));
             }
         }
+    }
+    if !failed && !reached {
+        return match &args.team {
+            Some(team) => Err(no_such_team(team, &live)),
+            None => nothing(args, out),
+        };
     }
     Ok(if failed { Exit::Failed } else { Exit::Success })
 }
@@ -97,8 +108,15 @@ fn choose(args: &BrakeArgs, ledger: &Ledger, live: Vec<RunInfo>) -> Result<Vec<R
         return Ok(live);
     }
     if let Some(team) = &args.team {
-        let (of_team, others): (Vec<RunInfo>, Vec<RunInfo>) =
-            live.into_iter().partition(|run| run.attribution.team.as_ref() == Some(team));
+        let (mut of_team, mut others) = (Vec::new(), Vec::new());
+        for run in live {
+            // What agents of a fleet belong to, it knows itself.
+            if run.attribution.team.as_ref() == Some(team) || is_fleet(ledger, &run.id)? {
+                of_team.push(run);
+            } else {
+                others.push(run);
+            }
+        }
         return match (of_team.is_empty(), others.is_empty()) {
             (true, false) => Err(no_such_team(team, &others)),
             _ => Ok(of_team),
@@ -128,6 +146,12 @@ fn no_such_team(team: &str, live: &[RunInfo]) -> Error {
     let named: Vec<String> = teams.into_iter().chain(without).collect();
     Error::new(format!("no run of team `{}` runs here, and nothing was done", printable(team)))
         .hint(format!("what runs: {}; `govern status` shows all, `--all` means all", named.join(", ")))
+}
+
+/// The run has agents that have registered.
+fn is_fleet(ledger: &Ledger, run: &RunId) -> Result<bool> {
+    let events = ledger.events(run)?;
+    Ok(events.iter().any(|entry| matches!(entry.event.kind, EventKind::Registered { .. })))
 }
 
 /// A run that lives is meant rather than one that is over.

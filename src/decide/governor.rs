@@ -267,7 +267,9 @@ impl Governor {
                 own.outcome(who, true, "");
                 own.happen(cx, who, Happening::Ended);
             }),
-            Input::Braked { brake, by, reason } => self.braked(cx, brake, &Braked { by, reason, at: cx.now.wall }),
+            Input::Braked { brake, team, by, reason } => {
+                self.braked(cx, brake, team.as_deref(), &Braked { by, reason, at: cx.now.wall });
+            }
             Input::Paused(pause) => self.paused(cx, pause.as_ref()),
             Input::GateFailed(agent) => self.of(&agent, |own, who| own.gate_failed(who)),
             Input::Exited { agent, leftover, ok } => self.of(&agent, |own, who| own.exited(cx, who, leftover, ok)),

@@ -28,6 +28,9 @@ pub enum Message {
     Brake {
         /// What they do.
         brake: Brake,
+        /// Only on the agents of this team.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        team: Option<String>,
         /// Why.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         reason: Option<String>,

@@ -59,8 +59,8 @@ impl Supervisor {
             (Some(Message::Wake | Message::Status), Ok(_)) => {
                 (self.turn(Vec::new())?, Reply::Done { what: "awake".to_owned() })
             }
-            (Some(Message::Brake { brake, reason }), Ok(who)) => match self.may_brake(brake, &who) {
-                Ok(()) => return self.brake(call, &who, brake, reason),
+            (Some(Message::Brake { brake, team, reason }), Ok(who)) => match self.may_brake(brake, &who) {
+                Ok(()) => return self.brake(call, &who, (brake, team), reason),
                 Err(not) => {
                     self.note_overstep(&not, &format!("{who} (cli) may not let it go on"));
                     (Vec::new(), refused(not))

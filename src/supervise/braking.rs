@@ -45,17 +45,17 @@ impl Supervisor {
         &mut self,
         call: Call,
         who: &str,
-        brake: Brake,
+        (brake, team): (Brake, Option<String>),
         reason: Option<String>,
     ) -> Result<Vec<Effect>, Error> {
         let before = self.order.iter().filter_map(|name| {
-            let agent = self.governor.agent(name)?;
+            let agent = self.governor.agent(name).filter(|agent| agent.setup.is_of(team.as_deref()))?;
             Some((name.clone(), Before { pause: agent.pause.clone(), past_braking: agent.is_past(brake) }))
         });
         let before = before.collect();
         self.braking.push(Braking { call, brake, before });
         let reason = reason.map(|reason| codex::redact(&reason));
-        self.turn(vec![Input::Braked { brake, by: format!("{who} (cli)"), reason }])
+        self.turn(vec![Input::Braked { brake, team, by: format!("{who} (cli)"), reason }])
     }
 
     /// Replies to those whose brake has taken hold. An order to stand still has, when all stands still.
@@ -77,7 +77,12 @@ impl Supervisor {
         }
         let of = |name: &AgentName| Some(self.became(brake, name, before.get(name)?));
         if let Some(alone) = &self.alone {
+            // Nothing, where it is of another team than is meant.
             return Reply::Done { what: of(alone).unwrap_or_default() };
+        }
+        // None is of the team that is meant.
+        if before.is_empty() {
+            return Reply::Done { what: String::new() };
         }
         let each = self.order.iter().filter_map(|name| Some(format!("`{name}` {}", of(name)?)));
         Reply::Done { what: format!("has several agents: {}", each.collect::<Vec<_>>().join("; ")) }

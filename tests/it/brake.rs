@@ -282,9 +282,11 @@ fn what_is_paused_can_be_stopped_and_can_be_ended_by_a_signal() {
 fn of_ten_runs_only_those_are_braked_that_are_meant() {
     let world = World::without_codex();
     let team = |number: usize| if number.is_multiple_of(2) { "web" } else { "infra" };
+    // What starts nothing is seen to stand still: a shell waits in the kernel for a child that was stopped as it began.
+    world.run("mkfifo", &["go"]).expect_code(0);
     let running: Vec<_> = (0..10)
         .map(|number| {
-            let tool = format!("echo $$ > pid-{number}; while [ ! -e go ]; do sleep 0.05; done");
+            let tool = format!("echo $$ > pid-{number}; exec cat go");
             world.start_governed(&["--team", team(number)], &["sh", "-c", &tool])
         })
         .collect();
@@ -469,4 +471,28 @@ fn a_screen_lives_on_while_it_is_paused_in_a_turn_and_at_rest() {
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("paused"), "{screen}");
     terminal.expect_nothing_left();
+}
+
+#[test]
+fn a_team_s_brake_reaches_its_agents_in_a_fleet_and_no_others() {
+    let world = World::without_codex();
+    let agent = |name: &str, team: &str| {
+        let waits = format!("echo $$ > pid-{name}; exec sleep 600");
+        format!("[[agent]]\nname = \"{name}\"\nteam = \"{team}\"\ncommand = [\"sh\", \"-c\", '''{waits}''']\n")
+    };
+    let fleet = world.start_fleet(&[], &[agent("a", "web"), agent("b", "infra")].concat());
+    let pid = |name: &str| std::fs::read_to_string(world.path(&format!("work/pid-{name}"))).unwrap_or_default();
+    wait_until("both run", || pid("a").ends_with('\n') && pid("b").ends_with('\n'));
+    let stopped = |name: &str| {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid(name).trim())).unwrap();
+        stat.rsplit_once(") ").unwrap().1.starts_with('T')
+    };
+    let said = brake(&world, &["pause", "--team", "web"]);
+    assert!(said.contains("`a` is paused") && !said.contains("`b`"), "{said}");
+    assert!(stopped("a") && !stopped("b"));
+    assert_eq!(brake(&world, &["pause", "--team", "api"]), "No run of team `api` runs here.\n");
+    let said = brake(&world, &["continue", "--team", "web"]);
+    assert!(said.contains("`a` goes on") && !said.contains("`b`"), "{said}");
+    brake(&world, &["stop", "--all"]);
+    fleet.finish().expect_code(124);
 }

@@ -45,6 +45,11 @@ pub struct AgentSetup {
 }
 
 impl AgentSetup {
+    /// It belongs to this team, where one is meant.
+    pub fn is_of(&self, team: Option<&str>) -> bool {
+        team.is_none_or(|team| self.attribution.team.as_deref() == Some(team))
+    }
+
     /// One that starts at once, declares nothing and is not tried again.
     pub fn alone(name: AgentName, attribution: Attribution) -> Self {
         Self {

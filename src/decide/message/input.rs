@@ -130,6 +130,8 @@ pub enum Input {
     Braked {
         /// What they do.
         brake: Brake,
+        /// Only on those of this team.
+        team: Option<String>,
         /// Who, and through what.
         by: String,
         /// Why.

@@ -17,10 +17,11 @@ impl Governor {
         self.agent(name)?.waits_for_answer()
     }
 
-    /// A person uses the brake on all agents.
-    pub(in crate::decide) fn braked(&mut self, cx: &Context<'_>, brake: Brake, braked: &Braked) {
+    /// A person uses the brake on all agents, or on those of a team.
+    pub(in crate::decide) fn braked(&mut self, cx: &Context<'_>, brake: Brake, team: Option<&str>, braked: &Braked) {
         for who in self.agents.ids() {
-            if self.agents[who].is_past(brake) {
+            let agent = &self.agents[who];
+            if agent.is_past(brake) || !agent.setup.is_of(team) {
                 continue;
             }
             let (by, reason) = (braked.by.clone(), braked.reason.clone());

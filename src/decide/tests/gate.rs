@@ -206,7 +206,7 @@ fn a_stop_waits_for_no_tool_where_a_person_or_its_deadline_says_so() {
         |world| world.due(Timer::Drain(AgentName::new(CODEX))),
         |world| {
             let (brake, by) = (crate::model::Brake::Stop, "ann (cli)".to_owned());
-            world.feed(Input::Braked { brake, by, reason: None });
+            world.feed(Input::Braked { brake, team: None, by, reason: None });
         },
         |world| {
             let (how, because) = (crate::decide::message::Interrupt::Stop, "interrupted".to_owned());

@@ -58,7 +58,12 @@ fn who_is_held_or_paused_adds_nothing_and_says_why() {
     let mut world = fleet();
     world.asks("root");
     world.answers_as(CODEX, "root", 100, Phase::Tools);
-    world.feed(Input::Braked { brake: Brake::Pause, by: "ann (cli)".to_owned(), reason: Some("lunch".to_owned()) });
+    world.feed(Input::Braked {
+        brake: Brake::Pause,
+        team: None,
+        by: "ann (cli)".to_owned(),
+        reason: Some("lunch".to_owned()),
+    });
     let paused = live(&world, CODEX);
     assert_eq!((paused.state, paused.because.as_deref()), (Standing::Paused, Some("by ann (cli): “lunch”")));
     assert_eq!(live(&world, REVIEW).state, Standing::Paused);

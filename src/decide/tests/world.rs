@@ -453,7 +453,7 @@ impl World {
 
     pub(super) fn brakes(&mut self, brake: Brake) {
         self.pass(1);
-        self.feed(Input::Braked { brake, by: "ann (cli)".to_owned(), reason: Some("lunch".to_owned()) });
+        self.feed(Input::Braked { brake, team: None, by: "ann (cli)".to_owned(), reason: Some("lunch".to_owned()) });
     }
 
     pub(super) fn extends(&mut self, approval: i64, amount: i64) {
