@@ -150,6 +150,7 @@ fn first_live(
         Next::Command(command) => format!("`{command}` goes on with it"),
         Next::Others { command, who } => format!("{} may go on with it: `{command}`", who.join(" or ")),
         Next::Nothing(why) => format!("govern cannot go on with it: {why}"),
+        Next::Exhausted(why) => format!("it does not go on: {why}"),
     };
     Err(Error::new(format!("nobody waits for approval {} any more: the run is over", question.id)).hint(hint))
 }

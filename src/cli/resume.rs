@@ -5,22 +5,20 @@ mod next;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 
 use self::kept::Kept;
 use crate::codex::Invocation;
-use crate::decide::account::Account;
 use crate::decide::people::lift::Lift;
 use crate::decide::people::permission::{self, Lifting};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{HeldBack, Ledger, LedgerError, RunFilter};
 use crate::model::quantity::quantity_hint;
-use crate::model::{AgentName, Brake, Dimension, Quantity, RunId, RunInfo};
+use crate::model::{AgentName, Brake, Quantity, RunId, RunInfo};
 use crate::place;
-use crate::policy::rule::{Approvals, Budget, Policy};
+use crate::policy::rule::{Approvals, Policy};
 use crate::process;
 use crate::report::Next;
 use crate::report::text::{moment, printable, shell_words};
@@ -141,7 +139,7 @@ impl Earlier {
 
     fn judge(&self, policy: &Policy, here: &Here<'_>) -> Result<()> {
         self.release(&policy.approvals)?;
-        self.accept_change(policy)?;
+        self.accept_change(policy, here)?;
         self.may_lift(policy, here)
     }
 
@@ -154,29 +152,12 @@ impl Earlier {
                 .hint("nothing was changed: the run can still go on")
                 .exit(Exit::Refused)
         };
-        let mut lifted = policy.budgets.iter().filter(|budget| budget.unit() == by_amount.unit);
-        let named = lifted.clone().find(|budget| Some(&budget.name) == self.info.rule.as_ref());
-        let Some(budget) = named.or_else(|| lifted.next_back()) else {
+        let Some(budget) = next::lifted(policy, self.info.rule.as_ref(), *by_amount) else {
             return Err(refused(&format!("no budget of this run counts what `--extend {by_amount}` would lift")));
         };
-        let lifting = Lifting { budget: &budget.name, by: *by_amount, given: self.given(policy, budget, here)? };
+        let lifting =
+            Lifting { budget: &budget.name, by: *by_amount, given: next::given(&self.info, policy, budget, here)? };
         permission::judge(&policy.approvals, who, Some(lifting)).map_err(|not| refused(&not.to_string()))
-    }
-
-    /// What answers have lifted this budget by already. Of one that counts per agent, thread or model it is known, and
-    /// judged, when that is: at the start.
-    fn given(&self, policy: &Policy, budget: &Arc<Budget>, here: &Here<'_>) -> Result<i64> {
-        let late = |dimension: &Dimension| matches!(dimension, Dimension::Agent | Dimension::Thread | Dimension::Model);
-        let value = |dimension: &Dimension| match dimension {
-            Dimension::Run => Some(self.info.id.to_string()),
-            other => self.info.attribution.get(other).map(str::to_owned),
-        };
-        if budget.per.iter().any(late) {
-            return Ok(0);
-        }
-        let account = Account::place(budget, policy.timezone, here.now, value);
-        let (Some(account), Some(ledger)) = (account, here.ledger()?) else { return Ok(0) };
-        Ok(ledger.given(&account.key, account.answered_since())?)
     }
 
     /// What a person stopped or paused, or said no to, only somebody who may answer lets go on: as `continue` does.
@@ -197,12 +178,17 @@ impl Earlier {
 
     /// Refuses a policy that is not the one that the run was started under, unless that was accepted: by somebody who
     /// may answer under both.
-    fn accept_change(&self, policy: &Policy) -> Result<()> {
+    fn accept_change(&self, policy: &Policy, here: &Here<'_>) -> Result<()> {
         let Some(changed) = changed_policy(&self.info.policy, &policy.digest) else { return Ok(()) };
         let refused =
             |why: &str| Error::new(format!("refused to go on with run `{}`: {why}", self.info.id)).exit(Exit::Refused);
         if !self.accepts {
-            let command = next::command(&self.info.id, self.extend.as_deref(), true);
+            // The limit that ended it is in the way still, whether that was typed or not.
+            let needed = match (&self.extend, here.ledger()?) {
+                (None, Some(ledger)) => next::needed(&ledger, &self.info, policy, here)?,
+                (typed, _) => typed.clone(),
+            };
+            let command = next::command(&self.info.id, needed.as_deref(), true);
             return Err(refused(&changed).hint(format!("{LOOK_FIRST}: {command}")));
         }
         let then = Approvals { approvers: self.approvers.clone(), ..Approvals::default() };

@@ -85,7 +85,7 @@ fn live_agent(accounts: &Accounts, by: &Spenders<'_>, agent: &Agent, now: Moment
         since,
         because: reason(by.agents, agent, state),
         approval,
-        paused: agent.pause.clone().filter(|_| agent.is_live()),
+        paused: agent.pause.clone().filter(|_| agent.state != State::Gone),
         attempt: agent.attempt,
         model: model(agent),
         responses: agent.responses,

@@ -207,7 +207,11 @@ fn write_allot(out: &mut String, allot: &Allot, unit: Unit) -> fmt::Result {
 
 fn write_gate(out: &mut String, gate: &Gate) -> fmt::Result {
     writeln!(out, "gate `{}` ({})", gate.name, gate.layer)?;
-    let tools = if gate.tools.is_empty() { "any tool".to_owned() } else { patterns(&gate.tools) };
+    let tools = match gate.tools.is_empty() {
+        _ if gate.is_on_requests() => "requests to a model".to_owned(),
+        true => "any tool".to_owned(),
+        false => patterns(&gate.tools),
+    };
     writeln!(out, "  on {tools}: {}", verb_in_words(gate.verb))?;
     let commands = |patterns: &[CommandPattern]| joined(patterns.iter().map(ToString::to_string), ", ");
     if !gate.wanted.is_empty() {

@@ -16,7 +16,8 @@ use super::told::{Told, told};
 use super::{BudgetStanding, SpawnStanding};
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, Brake, Braked, Event, ModelId, Money, RunId, RunInfo, ThreadId, ThreadInfo, Unit, scope_in_words,
+    AgentName, Brake, Braked, BudgetName, Event, ModelId, Money, RunId, RunInfo, ThreadId, ThreadInfo, Unit,
+    scope_in_words,
 };
 
 /// Everything that is known of a run.
@@ -79,6 +80,8 @@ pub enum Next {
     },
     /// Nothing of govern's: why, as a sentence without its end.
     Nothing(String),
+    /// Nothing before the policy allows more: why, likewise.
+    Exhausted(String),
 }
 
 impl Handoff {
@@ -86,7 +89,7 @@ impl Handoff {
     pub fn command(&self) -> Option<&str> {
         match &self.next {
             Next::Command(command) | Next::Others { command, .. } => Some(command),
-            Next::Nothing(_) => None,
+            Next::Nothing(_) | Next::Exhausted(_) => None,
         }
     }
 }
@@ -313,10 +316,13 @@ impl RunReport {
         (header, label)
     }
 
-    /// What goes on with the one session of a run that govern cannot resume, under the limits that were typed for it.
+    /// What goes on with the one session of a run that govern cannot resume, under the limits that were typed for it, as
+    /// far as they are known: of a run that is over, the one that ended it is.
     fn by_hand(&self) -> Option<String> {
         let session = self.session.as_ref()?;
-        let typed = self.budgets.iter().filter_map(|standing| standing.budget.as_str().strip_prefix("--budget "));
+        let known: BTreeSet<&BudgetName> =
+            self.budgets.iter().map(|standing| &standing.budget).chain(self.info.rule.as_ref()).collect();
+        let typed = known.into_iter().filter_map(|budget| budget.as_str().strip_prefix("--budget "));
         let flags = typed.map(|amount| format!(" --budget {}", shell_words(&[amount]))).collect::<String>();
         Some(format!("govern run{flags} -- codex exec resume {session} \"Go on.\""))
     }
@@ -348,6 +354,10 @@ impl RunReport {
                 items.push(Item::note(format!("{spent} was spent. To go on is an answer, which {who} may give:")));
                 page.list(items);
                 page.command(command);
+            }
+            Next::Exhausted(why) => {
+                items.push(Item::note(format!("{spent} was spent. It does not go on: {why}.")));
+                page.list(items);
             }
             Next::Nothing(why) => {
                 let by_hand = self.by_hand();

@@ -107,13 +107,16 @@ impl StatusReport {
             for (place, agent) in run.live.agents.iter().enumerate() {
                 let id = if place == 0 { run.info.id.as_str() } else { "" };
                 let since = between(agent.since, self.at);
+                // What all agents share stands below; beside one stands what is its own.
+                let alone = run.live.agents.len() == 1;
+                let own = agent.limit.as_ref().filter(|limit| alone || limit.allotment);
                 rows.push(vec![
                     Cell::new(id),
                     Cell::new(agent.agent.as_str()),
                     Cell::toned(agent.state.as_str(), tone(agent.state)),
                     Cell::toned(duration(since), Tone::Quiet),
                     Cell::or_unknown(agent.model.as_ref().map(|model| model.as_str())),
-                    spent_cell(agent.cost_usd, agent.limit.as_ref()),
+                    spent_cell(agent.cost_usd, own),
                     rate_cell(agent),
                     left_cell(agent.state, agent.limit.as_ref()),
                 ]);

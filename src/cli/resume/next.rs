@@ -1,14 +1,17 @@
 //! Owns the command that goes on with a run, as it is printed: with all that it needs, so that it works when it is pasted.
 
+use std::sync::Arc;
+
 use super::kept::Kept;
 use crate::cli::here::Here;
 use crate::cli::run::whoami;
-use crate::decide::people::permission;
+use crate::decide::account::Account;
+use crate::decide::people::permission::{self, Lifting, NotAllowed};
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::model::event::{EventKind, Lifts};
-use crate::model::{Approval, ApprovalState, RunId, RunInfo, Subject};
-use crate::policy::rule::Policy;
+use crate::model::{Approval, ApprovalState, BudgetName, Dimension, Quantity, RunId, RunInfo, Subject};
+use crate::policy::rule::{Budget, Policy};
 use crate::report::Next;
 
 /// Whether the run can go on, and by which command.
@@ -19,10 +22,10 @@ pub(in crate::cli) fn next(ledger: &Ledger, info: &RunInfo, here: &Here<'_>) -> 
     };
     // A policy that cannot be read now is told by the command itself.
     let policy = kept.policy_now(here).ok();
-    let extend = match last_end(ledger, &info.id)? {
-        Some(Some(lifts)) => lifts.is_needed(here.now).then_some(lifts.amount),
-        Some(None) => unsaid(info, policy.as_ref()),
-        None => None,
+    let extend = match extension(ledger, info, policy.as_ref(), here)? {
+        Extension::None => None,
+        Extension::By(amount) => Some(amount),
+        Extension::Exhausted(why) => return Ok(Next::Exhausted(why)),
     };
     let accepts = policy.as_ref().is_some_and(|policy| policy.digest != info.policy);
     let command = command(&info.id, extend.as_deref(), accepts);
@@ -32,6 +35,65 @@ pub(in crate::cli) fn next(ledger: &Ledger, info: &RunInfo, here: &Here<'_>) -> 
         Some(policy) => Ok(Next::Others { command, who: policy.approvals.approvers }),
         None => Ok(Next::Command(command)),
     }
+}
+
+/// What has to follow `--extend`, as far as the end of the run and the policy tell.
+enum Extension {
+    None,
+    By(String),
+    /// Answers may extend it no further.
+    Exhausted(String),
+}
+
+fn extension(ledger: &Ledger, info: &RunInfo, policy: Option<&Policy>, here: &Here<'_>) -> Result<Extension> {
+    let (amount, rule) = match last_end(ledger, &info.id)? {
+        Some(Some(lifts)) if !lifts.is_needed(here.now) => return Ok(Extension::None),
+        Some(Some(lifts)) => (Some(lifts.amount), lifts.budget.or_else(|| info.rule.clone())),
+        Some(None) => (unsaid(info, policy), info.rule.clone()),
+        None => (None, None),
+    };
+    let Some(amount) = amount else { return Ok(Extension::None) };
+    let (Ok(by), Some(policy)) = (Quantity::parse(&amount), policy) else { return Ok(Extension::By(amount)) };
+    let Some(budget) = lifted(policy, rule.as_ref(), by) else { return Ok(Extension::By(amount)) };
+    let lifting = Lifting { budget: &budget.name, by, given: given(info, policy, budget, here)? };
+    Ok(match permission::how_far(&policy.approvals, lifting) {
+        Err(NotAllowed::TooMuch { most, given, .. }) if given < most.amount => {
+            Extension::By(most.unit.typed(most.amount.saturating_sub(given)))
+        }
+        Err(not) => Extension::Exhausted(format!("{not}, and only the policy's `max_extend` can allow more")),
+        Ok(()) => Extension::By(amount),
+    })
+}
+
+/// What a command that goes on has to extend the limit by, where that may be.
+pub(super) fn needed(ledger: &Ledger, info: &RunInfo, policy: &Policy, here: &Here<'_>) -> Result<Option<String>> {
+    Ok(match extension(ledger, info, Some(policy), here)? {
+        Extension::By(amount) => Some(amount),
+        Extension::None | Extension::Exhausted(_) => None,
+    })
+}
+
+/// The budget that `--extend` lifts: the one that ended the run, else the last that counts in this unit.
+pub(super) fn lifted<'a>(policy: &'a Policy, rule: Option<&BudgetName>, by: Quantity) -> Option<&'a Arc<Budget>> {
+    let mut fits = policy.budgets.iter().filter(|budget| budget.unit() == by.unit);
+    let named = fits.clone().find(|budget| Some(&budget.name) == rule);
+    named.or_else(|| fits.next_back())
+}
+
+/// What answers have lifted this budget by already. Of one that counts per agent, thread or model it is known, and
+/// judged, when that is: at the start.
+pub(super) fn given(info: &RunInfo, policy: &Policy, budget: &Arc<Budget>, here: &Here<'_>) -> Result<i64> {
+    let late = |dimension: &Dimension| matches!(dimension, Dimension::Agent | Dimension::Thread | Dimension::Model);
+    let value = |dimension: &Dimension| match dimension {
+        Dimension::Run => Some(info.id.to_string()),
+        other => info.attribution.get(other).map(str::to_owned),
+    };
+    if budget.per.iter().any(late) {
+        return Ok(0);
+    }
+    let account = Account::place(budget, policy.timezone, here.now, value);
+    let (Some(account), Some(ledger)) = (account, here.ledger()?) else { return Ok(0) };
+    Ok(ledger.given(&account.key, account.answered_since())?)
 }
 
 /// The command line.

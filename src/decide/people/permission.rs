@@ -64,7 +64,11 @@ pub fn judge(approvals: &Approvals, who: &str, lifting: Option<Lifting<'_>>) -> 
     lifting.map_or(Ok(()), |lifting| how_far(approvals, lifting))
 }
 
-fn how_far(approvals: &Approvals, Lifting { budget, by, given }: Lifting<'_>) -> Result<(), NotAllowed> {
+/// Whether anybody may lift a limit so far.
+///
+/// # Errors
+/// [`NotAllowed::TooMuch`].
+pub fn how_far(approvals: &Approvals, Lifting { budget, by, given }: Lifting<'_>) -> Result<(), NotAllowed> {
     match approvals.max_extend.filter(|most| most.unit == by.unit) {
         Some(most) if by.amount.saturating_add(given) > most.amount => {
             Err(NotAllowed::TooMuch { budget: budget.clone(), asked: by, most, given })
