@@ -52,11 +52,12 @@ const OWNERS: &[&str] = &["clock", "net", "tail", "ledger", "process", "gate", "
 const FOR_OWNERS: &[&str] = &["clock", "net"];
 
 /// These join what the owners own.
-const JOINERS: &[&str] = &["supervise", "import", "cli"];
+const JOINERS: &[&str] = &["supervise", "import", "serve", "cli"];
 
 /// Crates that reach outside or shape a border, and the stages that may name them.
 const CRATES: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["policy"]),
+    ("base64", &["notify"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("comfy_table", &["ui"]),
@@ -67,9 +68,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("indicatif", &["ui"]),
     ("nix", &["clock", "process", "gate", "tail", "ui"]),
     ("notify", &["tail"]),
+    ("ring", &["net", "notify"]),
     ("rusqlite", &["ledger"]),
     ("rustls_native_certs", &["net"]),
-    ("tokio", &["net", "process", "gate", "tail", "web", "ui", "supervise", "cli"]),
+    ("tokio", &["net", "process", "gate", "tail", "web", "ui", "supervise", "serve", "cli"]),
     ("tokio_rustls", &["net"]),
     ("toml", &["policy", "usage", "codex", "fleet"]),
     ("toml_edit", &["codex"]),
@@ -254,7 +256,8 @@ fn every_file_says_first_whether_it_is_pure_or_what_it_owns() {
     for file in files().iter().filter(|file| !file.is_test) {
         let first = file.text.lines().next().unwrap_or_default();
         let says = first.starts_with("//! Pure.") || first.starts_with("//! Owns ");
-        let joins = matches!(file.stage.as_str(), "main" | "lib" | "supervise" | "import") && first.starts_with("//! ");
+        let joins = matches!(file.stage.as_str(), "main" | "lib" | "supervise" | "import" | "serve")
+            && first.starts_with("//! ");
         let is_pure = PURE.iter().any(|(stage, _)| *stage == file.stage);
         let part_of_pure = !is_pure || first.starts_with("//! Pure.");
         if !(says || joins) || !part_of_pure {

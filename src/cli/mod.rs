@@ -7,6 +7,7 @@ pub mod audit;
 mod before;
 pub mod brake;
 pub mod budget;
+pub mod channels;
 pub mod completions;
 pub mod declares;
 pub mod demo;
@@ -36,6 +37,7 @@ pub mod resume;
 pub mod run;
 pub mod runs;
 pub mod shim;
+pub mod serve;
 pub mod status;
 mod summary;
 mod text_file;
@@ -112,6 +114,10 @@ enum Verb {
     Policy(policy::PolicyArgs),
     /// What tokens cost, and since when
     Prices(prices::PricesArgs),
+    /// Send notices to where `[notify]` says, for all runs of this account
+    Serve(serve::ServeArgs),
+    /// Channels of notices: try one, and see what waits
+    Notify(channels::NotifyArgs),
     /// Every action: who, what, when, why, at what cost; and the proof that nothing was changed
     Audit(audit::AuditArgs),
     /// Remove what agents wrote in fleets that were over long ago; never a row of the ledger
@@ -176,7 +182,10 @@ fn lacks_separator(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool 
 }
 
 fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
-    let supervision = || guard().map(|guard| Supervision { guard, clocks });
+    let supervision = || {
+        serve::provide();
+        guard().map(|guard| Supervision { guard, clocks })
+    };
     match verb {
         Some(Verb::Run(args)) => run::run(*args, supervision()?),
         Some(Verb::Fleet(args)) if args.plan => reading(|out, here| fleet::plan(&args, out, here)),
@@ -200,6 +209,8 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         Some(Verb::Approvals(args)) => reading(|out, here| approvals::run(&args, out, here)),
         Some(Verb::Policy(args)) => reading(|out, here| policy::run(&args, out, here)),
         Some(Verb::Prices(args)) => reading(|out, here| prices::run(&args, out, here)),
+        Some(Verb::Serve(args)) => serve::run(&args),
+        Some(Verb::Notify(args)) => reading(|out, here| channels::run(&args, out, here)),
         Some(Verb::Audit(args)) => reading(|out, here| audit::run(&args, out, here)),
         Some(Verb::Prune(args)) => reading(|out, here| prune::run(&args, out, here)),
         Some(Verb::Hooks(args)) => reading(|out, here| hooks::run(&args, out, here)),

@@ -9,7 +9,7 @@ use crate::policy::mistake::LayerText;
 use crate::policy::rule::Layer;
 
 /// The machine's own layer.
-const SYSTEM: &str = "/etc/govern/policy.toml";
+pub(super) const SYSTEM: &str = "/etc/govern/policy.toml";
 
 /// Where each layer's file lies, whether it is there or not, outermost first.
 pub fn places(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clocks::Clocks;
 use crate::model::event::EventKind;
-use crate::model::{AgentName, ApprovalId, Braked, BudgetName, Live, Response, RunId, ThreadId, Verb};
+use crate::model::{AgentName, ApprovalId, Attribution, Braked, BudgetName, Live, Response, RunId, ThreadId, Verb};
 use crate::policy::rule::{Policy, Rung};
 
 use super::accounts::account::{Account, Books};
@@ -153,6 +153,11 @@ impl Governor {
     /// The agent by that name.
     pub fn agent(&self, name: &AgentName) -> Option<&Agent> {
         Some(&self.agents[self.agents.id(name)?])
+    }
+
+    /// Where the spend of each agent belongs.
+    pub fn attributions(&self) -> impl Iterator<Item = &Attribution> {
+        self.agents.as_named().map(|agent| &agent.setup.attribution)
     }
 
     /// The question that this approval is about, while somebody is held for it.

@@ -11,6 +11,7 @@ use crate::model::{
 };
 
 use super::chain::Link;
+use super::outbox;
 use super::rows::approval::{ApprovalRow, SELECT};
 use super::values::{json, key_text};
 use super::{Ledger, LedgerError, Turn};
@@ -240,6 +241,8 @@ impl Turn<'_> {
             watch.own_revision(revision);
         }
         self.link_approval(id)?;
+        let row = self.tx.query_row(&format!("{SELECT} WHERE a.id = ?1"), [id], ApprovalRow::read)?;
+        outbox::settled(self.tx, self.now, &row.approval()?)?;
         Ok(true)
     }
 

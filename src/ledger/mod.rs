@@ -31,6 +31,7 @@ pub mod home;
 mod imported;
 mod linked;
 mod news;
+pub mod outbox;
 mod parts;
 pub mod prune;
 mod read;

@@ -70,10 +70,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/2026-11-30-0013-figures-of-metrics.sql"),
         then: figures::fill,
     },
+    Migration { version: 14, sql: include_str!("migrations/2026-11-30-0014-outbox.sql"), then: nothing_else },
 ];
 
 /// The newest version that this govern knows.
-pub(super) const KNOWN: i64 = 13;
+pub(super) const KNOWN: i64 = 14;
 
 /// How a file stands to this govern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

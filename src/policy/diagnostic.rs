@@ -4,6 +4,7 @@ use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
 
+use super::masked::masked;
 use super::mistake::{LayerText, Mistake, Severity, Span};
 
 /// Beyond, a number says it better.
@@ -40,18 +41,21 @@ fn one(mistake: &Mistake, renderer: &Renderer) -> String {
 }
 
 /// The first line of the place, with a caret below it.
-fn snippet<'s>(
-    file: &'s LayerText,
+fn snippet(
+    file: &LayerText,
     span: &Span,
     label: Option<&'static str>,
-) -> Snippet<'s, annotate_snippets::Annotation<'s>> {
+) -> Snippet<'static, annotate_snippets::Annotation<'static>> {
     let text = file.text.as_str();
     let start = floor(text, span.start);
     let line_start = text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
     let line_number = text.get(..line_start).map_or(0, |before| before.matches('\n').count()) + 1;
     let rest = text.get(line_start..).unwrap_or_default();
     let line = rest.split('\n').next().unwrap_or_default().trim_end_matches('\r');
-    let line = line.get(..floor(line, MOST_OF_A_LINE)).unwrap_or_default();
+    // A secret that stands in the file stands on no screen and in no log.
+    let hidden = masked(text);
+    let line = hidden.get(line_start..line_start + line.len()).unwrap_or_default();
+    let line = line.get(..floor(line, MOST_OF_A_LINE)).unwrap_or_default().to_owned();
     let from = (start - line_start).min(line.len());
     let to = floor(text, span.end).saturating_sub(line_start).clamp(from, line.len());
     let mut annotation = AnnotationKind::Primary.span(from..to);

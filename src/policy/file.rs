@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use toml::de::{DeTable, Error};
 
+use super::masked::masked;
 use super::mistake::{Also, Notes, Span};
 use super::not_toml::{DUPLICATE, Words, first_place, in_words};
 
@@ -97,6 +98,7 @@ fn blanked<'s>(text: &str, sections: impl Iterator<Item = &'s Span>) -> String {
 fn report(text: &str, offset: usize, errors: &[Error], notes: &mut Notes) {
     let mut errors: Vec<_> = errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message())).collect();
     errors.sort_by_key(|(span, _)| (span.start, span.end));
+    let shown = masked(text);
     let (mut line_end, mut told) = (0, 0);
     for (span, message) in errors {
         let span = span.start.saturating_add(offset)..span.end.saturating_add(offset);
@@ -106,7 +108,8 @@ fn report(text: &str, offset: usize, errors: &[Error], notes: &mut Notes) {
             // Each look for a first place reads the text again.
             let first = (message == DUPLICATE && told < MOST_FIRST_PLACES).then(|| first_place(text, &span)).flatten();
             let also = first.map(|span| Also { file: notes.text(), span, label: "first written here" });
-            let Words { message, hint } = in_words(text, &span, message);
+            // What is quoted in words may be a secret, too.
+            let Words { message, hint } = in_words(&shown, &span, message);
             notes.refuse_beside(&span, message, hint, also);
             told += 1;
         }

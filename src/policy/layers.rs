@@ -1,6 +1,7 @@
 //! Pure. All layers together: rules only add up, and what an outer layer says, a nearer one cannot loosen.
 
 mod alert;
+mod channels;
 mod flags;
 mod governor;
 mod named;
@@ -153,6 +154,7 @@ impl Join<'_> {
             alerts,
             models,
             approvals: self.approvals(&mut drafts, &units),
+            notify: channels::notify(self, &mut drafts),
             prices: self.prices(&mut drafts),
             attribute: drafts.into_iter().flat_map(|draft| draft.attribute).collect(),
             timezone,

@@ -15,6 +15,7 @@ pub use super::governor::GovernorModel;
 pub use super::layer::Layer;
 pub use super::limit_key::LimitKey;
 pub use super::models::{Models, Rung, Unpriced};
+use super::notify::Notify;
 pub use super::plan::PlanBudget;
 pub use super::spawn::SpawnLimit;
 pub use super::step::{May, Step};
@@ -42,6 +43,8 @@ pub struct Policy {
     pub attribute: Vec<AttributeRule>,
     /// Who may answer, and how far.
     pub approvals: Approvals,
+    /// Who is told what, and by which way.
+    pub notify: Notify,
     /// Calendar windows and shown times.
     pub timezone: Tz,
     /// `mode = "observe"` or `--observe`: decide and record, do nothing.
@@ -268,6 +271,7 @@ impl Policy {
             models,
             attribute: _,
             approvals: _,
+            notify: _,
             timezone: _,
             observe: _,
             governor: _,

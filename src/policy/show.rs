@@ -1,6 +1,7 @@
 //! Pure. A policy in words: what `govern policy show` prints.
 
 mod attribution;
+mod channels;
 mod prices;
 
 use std::fmt::{self, Write};
@@ -59,6 +60,7 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     write_models(out, policy)?;
     write_governor(out, policy)?;
     write_approvals(out, policy)?;
+    channels::write(out, policy)?;
     prices::write(out, policy)?;
     if !policy.attribute.is_empty() {
         writeln!(out, "\nattribution, the first that says it wins")?;

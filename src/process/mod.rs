@@ -4,6 +4,7 @@
 //! starts the agents, adopts their orphans and does to them what govern orders ([`wire`]). When
 //! either of the two dies, the other ends what is left, so an agent never goes on alone.
 
+pub mod apart;
 pub mod ask;
 mod converse;
 pub mod descriptors;
@@ -34,6 +35,7 @@ mod standing;
 mod standstill;
 mod ungoverned;
 
+pub use apart::{Holder, Place, go_apart, start_apart};
 pub use ask::{ask, ask_git, carry_out, end_questions, is_asked};
 pub use asked_to_end::AskedToEnd;
 pub use converse::converse;

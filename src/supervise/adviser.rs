@@ -69,6 +69,7 @@ impl Supervisor {
     /// Starts a Codex for one question.
     pub(super) fn consult(&mut self, consult: &Consult) -> Result<(), Error> {
         self.sweeps = 0;
+        let secrets = self.without_secrets();
         let Some(advising) = &mut self.advising else { return Ok(()) };
         let (folder, answer) = (advising.adviser.folder.clone(), advising.answer());
         let schema = folder.join("schema.json");
@@ -84,10 +85,13 @@ impl Supervisor {
             },
         );
         advising.asked = Some(Question { id: consult.id, argv: argv.clone(), status: None, started: false });
+        let mut env =
+            vec![("GOVERN_RUN".into(), Some(self.run.as_str().into())), (AGENT.into(), Some(GOVERNOR.into()))];
+        env.extend(secrets);
         let launch = Launch {
             agent: name(),
             argv,
-            env: vec![("GOVERN_RUN".into(), Some(self.run.as_str().into())), (AGENT.into(), Some(GOVERNOR.into()))],
+            env,
             cwd: Some(advising.adviser.work.clone()),
             stdin: Stdin::Null,
             output: Output::Files { out: folder.join("out"), err: folder.join("err") },

@@ -18,6 +18,7 @@ mod handoff;
 mod judged;
 mod look;
 mod nested;
+mod notices;
 mod observing;
 mod owners;
 mod perform;

@@ -131,13 +131,20 @@ impl Supervisor {
     fn launch(&mut self, agent: &AgentName, argv: Vec<OsString>, resumes: Option<ThreadId>) -> Result<(), Error> {
         self.sweeps = 0;
         let hooked = self.with_hooks(agent, argv.clone());
+        let secrets = self.without_secrets();
         let Some(ward) = self.wards.get_mut(agent) else { return Ok(()) };
         let mut launch = ward.launch(agent, &self.run, argv, hooked, resumes);
+        launch.env.extend(secrets);
         if self.advising.is_some() {
             // Beside another's, an orphan must tell whose it is.
             launch.env.push((AGENT.into(), Some(agent.as_str().into())));
         }
         self.order(Order::Launch(launch))
+    }
+
+    /// What signs notices is for the sender alone.
+    pub(super) fn without_secrets(&self) -> Vec<(OsString, Option<OsString>)> {
+        self.governor.policy().notify.variables().into_iter().map(|name| (name.into(), None)).collect()
     }
 
     fn open_prompt(&mut self, question: Question) {

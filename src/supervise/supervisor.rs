@@ -91,6 +91,10 @@ pub(super) struct Supervisor {
     pub(super) notes: Vec<(Option<AgentName>, EventKind)>,
     /// Inputs that wait for a ledger that another process keeps locked; only without a limit.
     pub(super) backlog: VecDeque<Input>,
+    /// Somebody is to be told what was written in this turn.
+    pub(super) posted: bool,
+    /// Nobody sends what is to be told, which was said.
+    pub(super) notices_wait: bool,
     /// The last turn found the ledger locked.
     pub(super) ledger_waits: bool,
     /// What cannot be recorded now never will be.
@@ -235,6 +239,8 @@ impl Supervisor {
             sockets: plan.sockets,
             notes: Vec::new(),
             backlog: VecDeque::new(),
+            posted: false,
+            notices_wait: false,
             ledger_waits: false,
             last_chance: false,
             in_passing: BTreeSet::new(),

@@ -7,6 +7,7 @@ use crate::decide::agents::lifecycle::State;
 use crate::decide::message::{About, Input, News, Question, Settled};
 use crate::decide::{Effect, Governor, Moment};
 use crate::error::Error;
+use crate::gate::bell::{Ring, ring};
 use crate::ledger::{self, Holder, Ledger, LedgerError, Patience, Turn};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ApprovalState, Event, Response, RunId};
@@ -14,6 +15,7 @@ use crate::process::{self, Order};
 
 use super::answer::NotTaken;
 use super::books::{NoBooks, TurnBooks};
+use super::notices;
 use super::supervisor::Supervisor;
 use super::wake::is_for_ledger;
 
@@ -42,6 +44,7 @@ impl Supervisor {
                 Tried::Done => {
                     self.ledger = Some(ledger);
                     self.ledger_waits = false;
+                    self.wake_sender();
                 }
                 Tried::Locked if !self.governor.enforces() && !self.last_chance => {
                     self.ledger = Some(ledger);
@@ -60,6 +63,16 @@ impl Supervisor {
             perform.extend(effects.into_iter().filter(|effect| !is_for_ledger(effect)));
         }
         Ok(perform)
+    }
+
+    /// Tells the sender that somebody is to be told something; where there is none, that it waits.
+    fn wake_sender(&mut self) {
+        if !std::mem::take(&mut self.posted) || self.governor.policy().notify.is_empty() {
+            return;
+        }
+        if ring(&self.sockets, Ring::News).is_err() && !std::mem::replace(&mut self.notices_wait, true) {
+            self.say("notices wait: no `govern serve` sends them (`govern notify status`)");
+        }
     }
 
     /// Under a limit nothing goes on that nobody records.
@@ -164,6 +177,7 @@ impl Supervisor {
                 queue.push_front(Input::Elsewhere(elsewhere(news)));
             }
             for (agent, kind) in self.take_notes() {
+                self.posted |= notices::of_event(turn, &self.governor, &self.run, agent.as_ref(), &kind)?;
                 turn.append(&Event { at: clock::now(), run: self.run.clone(), agent, kind })?;
             }
             if let Some(going_on) = self.new_going_on() {
@@ -182,11 +196,14 @@ impl Supervisor {
                     self.not_taken = Some(why);
                     continue;
                 }
+                self.posted |= matches!(input, Input::Answered { .. });
                 let books = TurnBooks::new(turn);
                 let effects = self.governor.handle(now, input, &books);
                 books.into_error()?;
                 for effect in effects {
-                    if let Some(follows) = record(turn, &self.run, &effect)? {
+                    let recorded = record(turn, &self.run, &self.governor, &effect)?;
+                    self.posted |= recorded.posted;
+                    if let Some(follows) = recorded.follows {
                         queue.push_front(follows);
                     }
                     if !is_for_ledger(&effect) {
@@ -243,11 +260,27 @@ impl Supervisor {
     }
 }
 
-/// Writes an effect's share into the ledger; a question gets its number here.
-pub(super) fn record(turn: &mut Turn<'_>, run: &RunId, effect: &Effect) -> Result<Option<Input>, LedgerError> {
+/// What came of writing an effect down.
+#[derive(Default)]
+pub(super) struct Recorded {
+    /// What follows from it.
+    pub(super) follows: Option<Input>,
+    /// Somebody is to be told.
+    pub(super) posted: bool,
+}
+
+/// Writes an effect's share into the ledger, and whom it is to be told; a question gets its number here.
+pub(super) fn record(
+    turn: &mut Turn<'_>,
+    run: &RunId,
+    governor: &Governor,
+    effect: &Effect,
+) -> Result<Recorded, LedgerError> {
+    let mut recorded = Recorded::default();
     match effect {
         Effect::Record { agent, kind } => {
             let (at, run) = (clock::now(), run.clone());
+            recorded.posted = notices::of_event(turn, governor, &run, agent.as_ref(), kind)?;
             turn.append(&Event { at, run, agent: agent.clone(), kind: kind.clone() })?;
         }
         Effect::Reserve { key, amount } => turn.reserve(key, *amount)?,
@@ -255,14 +288,16 @@ pub(super) fn record(turn: &mut Turn<'_>, run: &RunId, effect: &Effect) -> Resul
             turn.extend(key, *amount, by, reason.as_deref(), None)?;
         }
         Effect::Ask(question) => {
-            let approval = turn.ask(&stored(question), &process::alive)?.0;
-            return Ok(Some(Input::Asked { agent: question.agent.clone(), approval }));
+            let (approval, new) = turn.ask(&stored(question), &process::alive)?;
+            // Another run's question that this one joins was told by that.
+            recorded.posted = new && notices::of_question(turn, governor, run, question, approval)?;
+            recorded.follows = Some(Input::Asked { agent: question.agent.clone(), approval });
         }
         Effect::Withdraw(approval) => {
-            turn.leave(*approval, &process::alive)?;
+            recorded.posted = turn.leave(*approval, &process::alive)?;
         }
         Effect::Expire(approval, answer) => {
-            turn.answer(*approval, ApprovalState::Expired, Some(answer), "deadline", None)?;
+            recorded.posted = turn.answer(*approval, ApprovalState::Expired, Some(answer), "deadline", None)?;
         }
         Effect::Freeze(_)
         | Effect::Thaw(_)
@@ -280,7 +315,7 @@ pub(super) fn record(turn: &mut Turn<'_>, run: &RunId, effect: &Effect) -> Resul
         | Effect::Refuse(_)
         | Effect::Finish { .. } => {}
     }
-    Ok(None)
+    Ok(recorded)
 }
 
 /// Writes an answer down, if the input is one: the first alone counts, and it lifts no limit further than all answers

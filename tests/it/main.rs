@@ -50,6 +50,7 @@ mod limits;
 mod metrics;
 mod models;
 mod namespace;
+mod notices;
 mod old;
 mod packages;
 mod plain;

@@ -5,6 +5,7 @@ mod contention;
 mod figures;
 mod history;
 mod opening;
+mod outbox;
 mod recording;
 mod repriced;
 mod sharing;

@@ -7,6 +7,7 @@ mod approvals;
 mod arguments;
 mod attribute;
 mod budget;
+mod channels;
 mod decide;
 mod gate;
 mod governor;
@@ -38,6 +39,7 @@ use super::zone;
 use crate::model::quantity::{QuantityError, quantity_hint};
 use crate::model::{AlertName, BudgetName, GateName, ModelId, Quantity, ServiceTier, Verb};
 use crate::usage::price::PriceOverride;
+pub(super) use channels::{NotifyDraft, RouteDraft};
 
 /// The version of policies and fleet files that this govern understands.
 const VERSION: &str = "1";
@@ -57,8 +59,9 @@ const KEYS: Keys = Keys {
         "ledger",
         "prices",
         "governor",
+        "notify",
     ],
-    later: &["on_failure"],
+    later: &["on_failure", "person"],
 };
 
 /// Keys that newcomers write above all tables, and the table that they belong into.
@@ -128,6 +131,8 @@ pub(super) struct Draft {
     pub(super) prices: Vec<Placed<PriceOverride>>,
     /// `[governor]`, and where its model stands.
     pub(super) governor: Option<Placed<GovernorModel>>,
+    /// `[notify]`, where it counts.
+    pub(super) notify: Option<NotifyDraft>,
 }
 
 /// A tier of models and where its model stands.
@@ -253,6 +258,7 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
     draft.fresh = fresh_ledger(root, notes);
     draft.prices = prices::check(root, notes);
     governor::check(root, &mut draft, notes);
+    channels::check(root, &mut draft, notes);
     draft
 }
 

@@ -6,6 +6,7 @@ mod divided;
 mod governor;
 mod joined;
 mod newcomers;
+mod notify;
 mod plan;
 mod refused;
 mod warned;

@@ -424,7 +424,7 @@ fn handle_all(
         let effects = governor.handle(now, input, &books);
         books.into_error()?;
         for effect in effects {
-            if let Some(follows) = record(turn, &call.run, &effect)? {
+            if let Some(follows) = record(turn, &call.run, governor, &effect)?.follows {
                 queue.push_front(follows);
             }
             match effect {

@@ -1,0 +1,311 @@
+//! Owns the outbox: what is to be told, to whom, and how far each copy has come.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use crate::model::notice::{NOTICE_SCHEMA, NoticeDecision};
+use crate::model::{Approval, ApprovalId, ApprovalState, Notice, NoticeKind, Timestamp};
+
+use super::values::{count, json, moment};
+use super::{Ledger, LedgerError, Turn};
+
+/// What was told is kept so long.
+const KEPT: chrono::TimeDelta = chrono::TimeDelta::days(30);
+
+/// More copies than this do not wait: something is wrong that more of them do not mend.
+const MOST_WAITING: i64 = 10_000;
+
+/// What is to be told once a question is settled, and to whom, beside those who got the question.
+pub type Follows = BTreeMap<NoticeKind, Vec<String>>;
+
+/// A copy that is to be sent now; the ledger has it that it is being tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parcel {
+    /// The notice's number, which counts up.
+    pub notice: i64,
+    /// Its id.
+    pub id: String,
+    /// Where to.
+    pub address: String,
+    /// Word for word what is sent.
+    pub body: String,
+    /// Which try this is, from 1.
+    pub attempt: u32,
+    /// When the first one began.
+    pub began: Timestamp,
+}
+
+/// What became of a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is there.
+    Delivered,
+    /// It is tried again then.
+    Again {
+        /// When.
+        at: Timestamp,
+        /// Why not now.
+        error: String,
+    },
+    /// It is given up.
+    Failed {
+        /// Why.
+        error: String,
+    },
+    /// The address wants nothing more, ever; `mark` tells it from another one under the same name.
+    Closed {
+        /// By what it is known.
+        mark: String,
+    },
+}
+
+/// How an address stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddressRow {
+    /// Which.
+    pub address: String,
+    /// Copies that wait to be sent, or to be sent again.
+    pub waiting: u64,
+    /// Copies that were delivered.
+    pub delivered: u64,
+    /// Copies that were given up.
+    pub failed: u64,
+    /// When the oldest that waits was written.
+    pub oldest: Option<Timestamp>,
+    /// When one was last delivered.
+    pub last: Option<Timestamp>,
+    /// Why the latest that waits, or was given up, is not there.
+    pub error: Option<String>,
+    /// It wants nothing more since then.
+    pub closed: Option<Timestamp>,
+}
+
+/// Writes a notice and who is to get it, each not before its time; `follows` is for a question. `false`: the outbox is
+/// full, and nothing was written.
+pub fn post(
+    turn: &mut Turn<'_>,
+    notice: &Notice,
+    copies: &[(String, Timestamp)],
+    follows: Option<&Follows>,
+) -> Result<bool, LedgerError> {
+    write(turn.tx, notice, copies, follows)
+}
+
+fn write(
+    tx: &Transaction<'_>,
+    notice: &Notice,
+    copies: &[(String, Timestamp)],
+    follows: Option<&Follows>,
+) -> Result<bool, LedgerError> {
+    let waiting: i64 = tx
+        .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM copies WHERE state = 'waiting' LIMIT ?1)")?
+        .query_row([MOST_WAITING], |row| row.get(0))?;
+    if waiting >= MOST_WAITING {
+        return Ok(false);
+    }
+    let approval = notice.question.as_ref().map(|question| question.id);
+    tx.prepare_cached("INSERT INTO notices (id, at, kind, approval, body, follows) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![
+        notice.id,
+        notice.time.timestamp_millis(),
+        notice.kind.as_str(),
+        approval,
+        json(notice)?,
+        follows.map(json).transpose()?
+    ])?;
+    let no = tx.last_insert_rowid();
+    for (address, due) in copies {
+        tx.prepare_cached("INSERT OR IGNORE INTO copies (notice, address, state, due) VALUES (?1, ?2, 'waiting', ?3)")?
+            .execute(params![no, address, due.timestamp_millis()])?;
+    }
+    Ok(true)
+}
+
+/// A question is settled: whoever got it, or was to be told, is told so, and those whose turn had not come are spared it.
+pub(super) fn settled(tx: &Transaction<'_>, now: Timestamp, approval: &Approval) -> Result<(), LedgerError> {
+    let Some((no, asked, follows)) = question_of(tx, approval.id)? else { return Ok(()) };
+    let kind = match approval.state {
+        ApprovalState::Approved | ApprovalState::Denied => NoticeKind::Decided,
+        ApprovalState::Expired => NoticeKind::Expired,
+        ApprovalState::Withdrawn => NoticeKind::Withdrawn,
+        ApprovalState::Pending => return Ok(()),
+    };
+    tx.prepare_cached(
+        "UPDATE copies SET state = 'needless', ended = ?2 WHERE notice = ?1 AND state = 'waiting' AND attempts = 0 AND due > ?2",
+    )?
+    .execute(params![no, now.timestamp_millis()])?;
+    let mut statement = tx.prepare_cached("SELECT address FROM copies WHERE notice = ?1 AND state <> 'needless'")?;
+    let mut to: Vec<String> = statement.query_map([no], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    to.extend(follows.get(&kind).into_iter().flatten().cloned());
+    let copies: Vec<(String, Timestamp)> = to.into_iter().map(|address| (address, now)).collect();
+    if copies.is_empty() {
+        return Ok(());
+    }
+    let answer = approval.answer.as_ref().map(|answer| answer.word(approval.about).as_str().to_owned());
+    let notice = Notice {
+        schema: NOTICE_SCHEMA.to_owned(),
+        id: format!("{}_{}", asked.id, kind.as_str()),
+        time: now,
+        kind,
+        text: in_words(kind, approval, answer.as_deref()),
+        decision: Some(NoticeDecision { answer, by: approval.by.clone(), reason: approval.reason.clone() }),
+        ..asked
+    };
+    write(tx, &notice, &copies, None).map(drop)
+}
+
+fn in_words(kind: NoticeKind, approval: &Approval, answer: Option<&str>) -> String {
+    let (id, by) = (approval.id, approval.by.as_deref().unwrap_or("somebody"));
+    let reason = approval.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    let answer = answer.unwrap_or("answered").replace('_', " ");
+    match kind {
+        NoticeKind::Expired => format!("question {id}: nobody answered in time ({answer})"),
+        NoticeKind::Withdrawn => format!("question {id} needs no answer any more{reason}"),
+        _ => format!("question {id}: {answer} by {by}{reason}"),
+    }
+}
+
+/// The notice that asked a question, where anybody was to get it.
+fn question_of(tx: &Transaction<'_>, id: ApprovalId) -> Result<Option<(i64, Notice, Follows)>, LedgerError> {
+    let found: Option<(i64, String, Option<String>)> = tx
+        .prepare_cached(
+            "SELECT no, body, follows FROM notices WHERE approval = ?1 AND kind = 'question' ORDER BY no DESC",
+        )?
+        .query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((no, body, follows)) = found else { return Ok(None) };
+    let unreadable = |error| LedgerError::unreadable(format!("notice {no}: {error}"));
+    let notice = serde_json::from_str(&body).map_err(unreadable)?;
+    let follows = follows.map(|text| serde_json::from_str(&text)).transpose().map_err(unreadable)?;
+    Ok(Some((no, notice, follows.unwrap_or_default())))
+}
+
+/// A sender begins: what a dead one had in hand is its own, at once; what was told long ago is forgotten.
+pub fn take_over(ledger: &mut Ledger, now: Timestamp) -> Result<(), LedgerError> {
+    ledger.turn(now, |turn| {
+        turn.tx.execute(
+            "UPDATE copies SET in_hand = 0, due = ?1 WHERE state = 'waiting' AND in_hand = 1",
+            [now.timestamp_millis()],
+        )?;
+        let long_ago = (now - KEPT).timestamp_millis();
+        let old = "SELECT no FROM notices n WHERE at < ?1
+                   AND NOT EXISTS (SELECT 1 FROM copies c WHERE c.notice = n.no AND c.state = 'waiting')";
+        turn.tx.execute(&format!("DELETE FROM copies WHERE notice IN ({old})"), [long_ago])?;
+        turn.tx.execute(&format!("DELETE FROM notices WHERE no IN ({old})"), [long_ago])?;
+        Ok(())
+    })
+}
+
+/// Up to so many copies whose time has come, the oldest first. That each is being tried is written before it is.
+pub fn claim(ledger: &mut Ledger, now: Timestamp, most: usize) -> Result<Vec<Parcel>, LedgerError> {
+    if next_due(ledger)?.is_none_or(|due| due > now) {
+        return Ok(Vec::new());
+    }
+    ledger.turn(now, |turn| {
+        let mut statement = turn.tx.prepare_cached(
+            "SELECT c.notice, n.id, c.address, n.body, c.attempts, c.began FROM copies c JOIN notices n ON n.no = c.notice
+             WHERE c.state = 'waiting' AND c.in_hand = 0 AND c.due <= ?1 ORDER BY c.notice LIMIT ?2",
+        )?;
+        let millis = now.timestamp_millis();
+        let parcels: Vec<Parcel> = statement
+            .query_map(params![millis, count(most as u64)], |row| parcel(row, now))?
+            .collect::<Result<_, _>>()?;
+        for parcel in &parcels {
+            turn.tx
+                .prepare_cached(
+                    "UPDATE copies SET in_hand = 1, attempts = ?3, began = coalesce(began, ?4)
+                     WHERE notice = ?1 AND address = ?2",
+                )?
+                .execute(params![parcel.notice, parcel.address, parcel.attempt, millis])?;
+        }
+        Ok(parcels)
+    })
+}
+
+fn parcel(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Parcel> {
+    let began: Option<i64> = row.get(5)?;
+    Ok(Parcel {
+        notice: row.get(0)?,
+        id: row.get(1)?,
+        address: row.get(2)?,
+        body: row.get(3)?,
+        attempt: row.get::<_, u32>(4)?.saturating_add(1),
+        began: began.and_then(Timestamp::from_timestamp_millis).unwrap_or(now),
+    })
+}
+
+/// Writes down what became of a try.
+pub fn note(ledger: &mut Ledger, now: Timestamp, parcel: &Parcel, fate: &Fate) -> Result<(), LedgerError> {
+    ledger.turn(now, |turn| {
+        let (state, due, error) = match fate {
+            Fate::Delivered => ("delivered", now, None),
+            Fate::Again { at, error } => ("waiting", *at, Some(error.as_str())),
+            Fate::Failed { error } => ("failed", now, Some(error.as_str())),
+            Fate::Closed { .. } => ("failed", now, Some("the address wants nothing more (410)")),
+        };
+        let (millis, ended) = (now.timestamp_millis(), (state != "waiting").then_some(now.timestamp_millis()));
+        turn.tx
+            .prepare_cached(
+                "UPDATE copies SET state = ?3, due = ?4, error = ?5, ended = ?6, in_hand = 0
+                 WHERE notice = ?1 AND address = ?2 AND state = 'waiting'",
+            )?
+            .execute(params![parcel.notice, parcel.address, state, due.timestamp_millis(), error, ended])?;
+        if let Fate::Closed { mark } = fate {
+            turn.tx.execute(
+                "INSERT OR REPLACE INTO closed_addresses (address, mark, at) VALUES (?1, ?2, ?3)",
+                params![parcel.address, mark, millis],
+            )?;
+        }
+        Ok(())
+    })
+}
+
+/// Somebody has tried the address, and it takes notices.
+pub fn reopen(ledger: &mut Ledger, now: Timestamp, address: &str) -> Result<(), LedgerError> {
+    ledger.turn(now, |turn| {
+        turn.tx.execute("DELETE FROM closed_addresses WHERE address = ?1", [address])?;
+        Ok(())
+    })
+}
+
+/// The address wants nothing more, as long as it is this one.
+pub fn is_closed(ledger: &Ledger, address: &str, mark: &str) -> Result<bool, LedgerError> {
+    let sql = "SELECT 1 FROM closed_addresses WHERE address = ?1 AND mark = ?2";
+    Ok(ledger.conn.prepare_cached(sql)?.exists([address, mark])?)
+}
+
+/// When the next copy is to be sent; `None`: nothing waits.
+pub fn next_due(ledger: &Ledger) -> Result<Option<Timestamp>, LedgerError> {
+    let sql = "SELECT min(due) FROM copies WHERE state = 'waiting' AND in_hand = 0";
+    let due: Option<i64> = ledger.conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    due.map(moment).transpose()
+}
+
+/// How each address stands that anything was written for.
+pub fn addresses(ledger: &Ledger) -> Result<Vec<AddressRow>, LedgerError> {
+    let conn: &Connection = &ledger.conn;
+    let mut statement = conn.prepare_cached(
+        "SELECT c.address, sum(c.state = 'waiting'), sum(c.state = 'delivered'), sum(c.state = 'failed'),
+           min(iif(c.state = 'waiting', n.at, NULL)), max(iif(c.state = 'delivered', c.ended, NULL)),
+           (SELECT e.error FROM copies e WHERE e.address = c.address AND e.state IN ('waiting', 'failed')
+            AND e.error IS NOT NULL ORDER BY e.notice DESC LIMIT 1),
+           (SELECT at FROM closed_addresses k WHERE k.address = c.address)
+         FROM copies c JOIN notices n ON n.no = c.notice GROUP BY c.address ORDER BY c.address",
+    )?;
+    let at = |millis: Option<i64>| millis.and_then(Timestamp::from_timestamp_millis);
+    let rows = statement.query_map([], |row| {
+        let count = |place: usize| row.get::<_, i64>(place).map(i64::unsigned_abs);
+        Ok(AddressRow {
+            address: row.get(0)?,
+            waiting: count(1)?,
+            delivered: count(2)?,
+            failed: count(3)?,
+            oldest: at(row.get(4)?),
+            last: at(row.get(5)?),
+            error: row.get(6)?,
+            closed: at(row.get(7)?),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,135 @@
+//! Pure. What people and their programs are told: the kinds of notices, and one as it is sent.
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+
+/// What a notice is about. The words are a contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// A question waits for a person.
+    Question,
+    /// A person has answered it.
+    Decided,
+    /// Nobody waits for its answer any more.
+    Withdrawn,
+    /// Nobody answered in time.
+    Expired,
+    /// A budget's step only warns.
+    Warn,
+    /// An agent goes on with a cheaper model.
+    Route,
+    /// An agent is ended at a safe point.
+    Stop,
+    /// An agent is ended now.
+    Kill,
+    /// An alert has something to say.
+    Alert,
+    /// A run has ended.
+    RunEnd,
+    /// Somebody tries a channel.
+    Test,
+}
+
+impl NoticeKind {
+    /// All that a route may ask for: a test goes to the channel that is tried.
+    pub const ROUTED: [Self; 10] = [
+        Self::Question,
+        Self::Decided,
+        Self::Withdrawn,
+        Self::Expired,
+        Self::Warn,
+        Self::Route,
+        Self::Stop,
+        Self::Kill,
+        Self::Alert,
+        Self::RunEnd,
+    ];
+
+    /// As policies and bodies write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Question => "question",
+            Self::Decided => "decided",
+            Self::Withdrawn => "withdrawn",
+            Self::Expired => "expired",
+            Self::Warn => "warn",
+            Self::Route => "route",
+            Self::Stop => "stop",
+            Self::Kill => "kill",
+            Self::Alert => "alert",
+            Self::RunEnd => "run_end",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// The document's name and version.
+pub const NOTICE_SCHEMA: &str = "govern.notice/1";
+
+/// A notice as a webhook gets it, and all that other channels make theirs of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// [`NOTICE_SCHEMA`].
+    pub schema: String,
+    /// Unlike any other's, and the same however often it is sent.
+    pub id: String,
+    /// When it happened.
+    pub time: Timestamp,
+    /// What it is about.
+    pub kind: NoticeKind,
+    /// The run, where it is about one.
+    pub run: Option<String>,
+    /// The agent, where it is about one.
+    pub agent: Option<String>,
+    /// Whose the spend is.
+    pub team: Option<String>,
+    /// What it is for.
+    pub project: Option<String>,
+    /// What happened, in words.
+    pub text: String,
+    /// The budget that it is about.
+    pub budget: Option<NoticeBudget>,
+    /// The question that it is about.
+    pub question: Option<NoticeQuestion>,
+    /// How that was decided.
+    pub decision: Option<NoticeDecision>,
+}
+
+/// A budget at the time of a notice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeBudget {
+    /// Its name.
+    pub name: String,
+    /// Its window, in words; `null` for the thing's own life.
+    pub window: Option<String>,
+    /// What it has spent, where it counts money.
+    pub spent_usd: Option<String>,
+    /// What it may spend, where it counts money.
+    pub limit_usd: Option<String>,
+}
+
+/// A question as those see it who may answer it elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeQuestion {
+    /// As in `govern approvals`.
+    pub id: i64,
+    /// What is asked.
+    pub asks: String,
+    /// What can be answered.
+    pub options: Vec<String>,
+    /// Until when.
+    pub expires: Option<Timestamp>,
+}
+
+/// An answer, or what stands in its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeDecision {
+    /// As in `govern approvals`; `null` where there was none.
+    pub answer: Option<String>,
+    /// Who, and through what.
+    pub by: Option<String>,
+    /// Word for word.
+    pub reason: Option<String>,
+}

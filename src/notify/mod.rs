@@ -1,0 +1,12 @@
+//! Owns the ways by which notices reach people and their programs, and what came back.
+//!
+//! Each channel takes a notice as it stands in the outbox, word for word, and says whether it is there. When it is tried
+//! again is not for it to say ([`retry`]).
+
+pub mod retry;
+mod secret;
+mod sign;
+mod webhook;
+
+pub use secret::SecretError;
+pub use webhook::{Sent, Webhook};

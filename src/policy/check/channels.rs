@@ -1,0 +1,244 @@
+//! Pure. The `[notify]` table: channels, and what goes to which.
+
+use std::path::PathBuf;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use crate::model::{Dimension, NoticeKind};
+use crate::policy::duration::{self, DURATION_HINT};
+use crate::policy::mistake::Notes;
+use crate::policy::notify::{Address, Redact, SecretSource, Webhook};
+use crate::policy::rule::Layer;
+use crate::policy::suggest;
+use crate::policy::table::{Entry, Keys, Placed, Table, Text, as_text, wrong_type};
+use crate::policy::url::{self, UrlError};
+
+use super::{Draft, choice, only};
+
+const KEYS: Keys = Keys { of: "`[notify]`", known: &["webhook", "route", "redact"], later: &["mail", "slack"] };
+const WEBHOOK: Keys = Keys { of: "`[notify.webhook]`", known: &["url", "secret"], later: &[] };
+const ROUTE: Keys = Keys { of: "`[[notify.route]]`", known: &["on", "to", "only", "after"], later: &[] };
+/// Kinds of a later version.
+const LATER_KINDS: [&str; 2] = ["exception", "undelivered"];
+/// Channels of a later version.
+const LATER: [&str; 2] = ["mail", "slack"];
+const SOURCES: [&str; 2] = ["env", "file"];
+
+const EXAMPLE: &str = "{ webhook = { url = \"https://…\", secret = { env = \"GOVERN_WEBHOOK_SECRET\" } } }";
+
+/// `[notify]`, as far as it is right.
+#[derive(Debug, Default)]
+pub(in crate::policy) struct NotifyDraft {
+    /// `[notify.webhook]`, and where it stands.
+    pub(in crate::policy) webhook: Option<Placed<Webhook>>,
+    /// `redact`.
+    pub(in crate::policy) redact: Option<Placed<Redact>>,
+    /// Its routes, in order.
+    pub(in crate::policy) routes: Vec<RouteDraft>,
+}
+
+/// A route whose channels may stand in another file.
+#[derive(Debug)]
+pub(in crate::policy) struct RouteDraft {
+    pub(in crate::policy) on: Vec<NoticeKind>,
+    pub(in crate::policy) to: Vec<Placed<Address>>,
+    pub(in crate::policy) only: Vec<(Dimension, Vec<globset::GlobMatcher>)>,
+    pub(in crate::policy) after: Option<std::time::Duration>,
+}
+
+/// Reads the channels and routes of a machine's or a user's own policy.
+pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
+    if super::is_closed("notify", notes) {
+        return;
+    }
+    let Some(table) = root.table("notify", EXAMPLE, notes) else { return };
+    let table = table.only(&KEYS, notes);
+    let found = NotifyDraft {
+        webhook: table.table("webhook", EXAMPLE, notes).and_then(|t| webhook(&t, notes)),
+        redact: redact(&table, notes),
+        routes: table.tables("route", notes).iter().filter_map(|table| route(table, notes)).collect(),
+    };
+    match notes.layer() {
+        Layer::System | Layer::User => draft.notify = Some(found),
+        // One sender serves all runs of an account, and it is none of theirs which channels there are.
+        Layer::Given | Layer::Repository | Layer::Fleet | Layer::Flags => notes.warn(
+            &table.span,
+            "`[notify]` counts only in the machine's or your own policy: nothing is sent by this file",
+            "put it into `/etc/govern/policy.toml`, or into `govern/policy.toml` of your configuration folder",
+        ),
+    }
+}
+
+fn redact(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Redact>> {
+    let text = table.text("redact", "\"all\"", notes)?;
+    let value = choice(&text, "redact", &[("secrets", Redact::Secrets), ("all", Redact::All)], notes)?;
+    Some(Placed { value, span: text.span })
+}
+
+fn webhook(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Webhook>> {
+    let table = &table.only(&WEBHOOK, notes);
+    let uri =
+        needed(table, "`[notify.webhook]`", "url", "\"https://hooks.acme.example/govern\"", notes).and_then(|text| {
+            url::web(text.value)
+                .inspect_err(|error| {
+                    let hint = match error {
+                        UrlError::Credentials => "leave them out: what is sent is signed with `secret`",
+                        UrlError::Plain | UrlError::Malformed | UrlError::Scheme => {
+                            "write `https://HOST/PATH`; `http://` only to `localhost`"
+                        }
+                    };
+                    notes.refuse(&text.span, format!("the address of the webhook {error}"), hint);
+                })
+                .ok()
+        });
+    let secret = secret(table, "`[notify.webhook]`", "secret", "GOVERN_WEBHOOK_SECRET", notes);
+    Some(Placed { value: Webhook { url: uri?, secret: secret? }, span: table.span.clone() })
+}
+
+/// A text that must be there.
+fn needed<'t>(table: &Table<'t>, of: &str, key: &str, example: &str, notes: &mut Notes) -> Option<Text<'t>> {
+    if table.get(key).is_none() {
+        notes.refuse(&table.span, format!("{of} has no `{key}`"), format!("add `{key} = {example}`"));
+    }
+    table.text(key, example, notes)
+}
+
+/// Where a secret lies. One that stands here itself is refused, and not repeated.
+fn secret(table: &Table<'_>, of: &str, key: &str, variable: &str, notes: &mut Notes) -> Option<SecretSource> {
+    let example = format!("{{ env = \"{variable}\" }}");
+    let Some(value) = table.get(key) else {
+        notes.refuse(&table.span, format!("{of} has no `{key}`"), format!("add `{key} = {example}`"));
+        return None;
+    };
+    let DeValue::Table(entries) = value.get_ref() else {
+        let message = format!("`{key}` stands in the policy itself, where everybody reads it");
+        let hint = format!("name where it lies: `{key} = {example}`, or `{{ file = \"/run/secrets/{key}\" }}`");
+        notes.refuse(&value.span(), message, hint);
+        return None;
+    };
+    let source = Table::new(entries, value.span());
+    let entries = source.entries();
+    let [Entry { key: word, value: said }] = entries.as_slice() else {
+        notes.refuse(
+            &value.span(),
+            format!("`{key}` needs one of `env` and `file`"),
+            format!("write `{key} = {example}`"),
+        );
+        return None;
+    };
+    if !SOURCES.contains(&word.value) {
+        let message = format!("`{}` is no place where a secret lies", word.value);
+        notes.refuse(&word.span, message, suggest::hint(word.value, &SOURCES));
+        return None;
+    }
+    let Some(text) = as_text(said) else {
+        wrong_type(word.value, said, "a text", if word.value == "env" { "\"NAME\"" } else { "\"/path\"" }, notes);
+        return None;
+    };
+    if word.value == "env" { variable_name(&text, notes) } else { absolute(&text, notes) }
+}
+
+fn variable_name(text: &Text<'_>, notes: &mut Notes) -> Option<SecretSource> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let begins = text.value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if begins && text.value.len() <= 200 && text.value.chars().all(is_name) {
+        return Some(SecretSource::Env(text.value.to_owned()));
+    }
+    // It may be the secret itself.
+    notes.refuse(&text.span, "this is no name of a variable", "write the variable's name, such as `SMTP_PASSWORD`");
+    None
+}
+
+fn absolute(text: &Text<'_>, notes: &mut Notes) -> Option<SecretSource> {
+    let path = PathBuf::from(text.value);
+    if path.is_absolute() {
+        return Some(SecretSource::File(path));
+    }
+    notes.refuse(
+        &text.span,
+        "this is no whole path of a file",
+        "write it from the root on, such as `/run/secrets/smtp`",
+    );
+    None
+}
+
+fn route(table: &Table<'_>, notes: &mut Notes) -> Option<RouteDraft> {
+    let table = &table.only(&ROUTE, notes);
+    let on = kinds(table, notes);
+    let to = addresses(table, notes);
+    let only = only::check(table, "route", notes);
+    for (dimension, _) in only.iter().filter(|(dimension, _)| !may_filter(dimension)) {
+        let span = table.get("only").map_or_else(|| table.span.clone(), Spanned::span);
+        notes.refuse(&span, format!("no notice is of a {dimension}"), "filter by agent, team, project and their like");
+    }
+    let after = table.text("after", "\"10m\"", notes).and_then(|text| {
+        let wrong = |error: &duration::DurationError| {
+            notes.refuse(&text.span, format!("`{}` {error}", text.value), DURATION_HINT);
+        };
+        let after = duration::parse(text.value).inspect_err(wrong).ok();
+        if on.as_ref().is_some_and(|on| !on.contains(&NoticeKind::Question)) {
+            let message = "`after` waits for an answer, and no question goes this way";
+            notes.warn(&text.span, message, "add `question` to `on`, or leave `after` out");
+        }
+        after
+    });
+    Some(RouteDraft { on: on?, to: to?, only, after })
+}
+
+/// A notice is of no thread and no model.
+fn may_filter(dimension: &Dimension) -> bool {
+    !matches!(dimension, Dimension::Run | Dimension::Thread | Dimension::Model)
+}
+
+fn kinds(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<NoticeKind>> {
+    const ON: &str = "[\"question\", \"stop\"]";
+    let words = NoticeKind::ROUTED.map(NoticeKind::as_str);
+    let texts = table.texts("on", ON, notes);
+    if texts.as_ref().is_none_or(|texts| texts.value.is_empty()) && table.get("on").is_none_or(is_empty) {
+        let hint = format!("add `on = {ON}`; known are {}", suggest::list(&words));
+        notes.refuse(&table.span, "the route does not say what goes `on` it", hint);
+    }
+    let mut kinds = Vec::new();
+    for text in texts?.value {
+        match NoticeKind::ROUTED.into_iter().find(|kind| kind.as_str() == text.value) {
+            Some(kind) => kinds.push(kind),
+            None if LATER_KINDS.contains(&text.value) => {
+                let message = format!("`{}` comes with a later version of govern", text.value);
+                notes.refuse(&text.span, message, "leave it out: this version sends none");
+            }
+            None => {
+                let message = format!("`{}` is no kind of notice", text.value);
+                notes.refuse(&text.span, message, suggest::hint(text.value, &words));
+            }
+        }
+    }
+    Some(kinds)
+}
+
+fn is_empty(value: &Spanned<DeValue<'_>>) -> bool {
+    matches!(value.get_ref(), DeValue::Array(items) if items.is_empty())
+}
+
+fn addresses(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Placed<Address>>> {
+    const TO: &str = "[\"webhook\"]";
+    let texts = table.texts("to", TO, notes);
+    if texts.as_ref().is_none_or(|texts| texts.value.is_empty()) && table.get("to").is_none_or(is_empty) {
+        notes.refuse(&table.span, "the route goes nowhere: it has no `to`", format!("add `to = {TO}`"));
+    }
+    let mut addresses = Vec::new();
+    for text in texts?.value {
+        match Address::parse(text.value) {
+            Some(value) => addresses.push(Placed { value, span: text.span }),
+            None if LATER.iter().any(|later| text.value.split(':').next() == Some(*later)) => {
+                let message = format!("`{}` comes with a later version of govern", text.value);
+                notes.refuse(&text.span, message, "leave it out; this version knows `webhook`");
+            }
+            None => {
+                let message = format!("`{}` is no channel", text.value);
+                notes.refuse(&text.span, message, suggest::hint(text.value, &["webhook"]));
+            }
+        }
+    }
+    Some(addresses)
+}

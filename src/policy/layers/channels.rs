@@ -1,0 +1,54 @@
+//! Pure. Channels, routes and persons of all layers.
+
+use crate::model::NoticeKind;
+use crate::policy::check::{Draft, NotifyDraft, RouteDraft};
+use crate::policy::mistake::{Severity, Span};
+use crate::policy::notify::{Address, Notify, Route};
+
+use super::Join;
+
+/// The outermost file that names a channel says which it is; routes add up.
+pub(super) fn notify(join: &mut Join<'_>, drafts: &mut [Draft]) -> Notify {
+    let mut said: Vec<Option<NotifyDraft>> = drafts.iter_mut().map(|draft| draft.notify.take()).collect();
+    let mut channels = Vec::new();
+    for (index, draft) in said.iter().enumerate().filter_map(|(index, draft)| Some((index, draft.as_ref()?))) {
+        channels.extend(draft.webhook.iter().map(|webhook| (index, "webhook", webhook.span.clone())));
+    }
+    let webhooks = said.iter_mut().map(|draft| draft.as_mut()?.webhook.take()).collect();
+    let webhook = join.outermost("notify.webhook", webhooks);
+    let redact = said.iter_mut().map(|draft| draft.as_mut()?.redact.take()).collect();
+    let redact = join.outermost("notify.redact", redact).unwrap_or_default();
+    let mut routes = Vec::new();
+    for (index, draft) in said.into_iter().enumerate().filter_map(|(index, draft)| Some((index, draft?))) {
+        for route in draft.routes {
+            routes.push(channels_of(join, index, route, &channels));
+        }
+    }
+    unused(join, &channels, &routes);
+    Notify { webhook, routes, redact }
+}
+
+fn channels_of(join: &mut Join<'_>, index: usize, route: RouteDraft, channels: &[(usize, &str, Span)]) -> Route {
+    for to in &route.to {
+        let name = to.value.channel();
+        if !channels.iter().any(|(_, known, _)| *known == name) {
+            let message = format!("`{}` is a channel that nobody has set up", to.value);
+            let hint = format!("add `[notify.{name}]`, or leave it out");
+            join.add(index, &to.span, Severity::Error, message, &hint, None);
+        }
+    }
+    let to: Vec<Address> = route.to.into_iter().map(|to| to.value).collect();
+    Route { on: route.on, to, only: route.only, after: route.after }
+}
+
+/// A channel that no route names is sent nothing but tests.
+fn unused(join: &mut Join<'_>, channels: &[(usize, &str, Span)], routes: &[Route]) {
+    for (index, name, span) in channels {
+        if !routes.iter().any(|route| route.to.iter().any(|to| to.channel() == *name)) {
+            let message = format!("nothing is sent to `{name}`: no route names it");
+            let kinds = [NoticeKind::Question, NoticeKind::Stop].map(|kind| format!("\"{}\"", kind.as_str()));
+            let hint = format!("add a `[[notify.route]]` with `on = [{}]` and `to = [\"{name}\"]`", kinds.join(", "));
+            join.add(*index, span, Severity::Warning, message, &hint, None);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Pure. `[notify]`: what it means, what is wrong with one, and who may write it.
+
+use std::time::Duration;
+
+use super::*;
+use crate::model::{AgentName, Attribution, NoticeKind};
+use crate::policy::diagnostic::render;
+use crate::policy::mistake::Severity;
+use crate::policy::notify::{Address, Copy, SecretSource};
+use crate::policy::show::show;
+
+const WEBHOOK: &str = r#"
+[notify.webhook]
+url    = "https://hooks.acme.example/services/T0/B0"
+secret = { env = "GOVERN_WEBHOOK_SECRET" }
+"#;
+
+const ROUTES: &str = r#"
+[[notify.route]]
+on    = ["stop", "kill"]
+to    = ["webhook"]
+only  = { team = ["web*"] }
+[[notify.route]]
+on    = "question"
+to    = "webhook"
+after = "10m"
+[[notify.route]]
+on    = ["run_end"]
+to    = ["webhook"]
+only  = { agent = ["review"] }
+"#;
+
+fn of_team(team: &str) -> Attribution {
+    Attribution { team: Some(team.to_owned()), ..Attribution::default() }
+}
+
+#[test]
+fn channels_and_routes_say_who_is_told_what() {
+    let policy = policy(&format!("{WEBHOOK}{ROUTES}"));
+    let notify = &policy.notify;
+    let webhook = notify.webhook.as_ref().unwrap();
+    assert_eq!(webhook.secret, SecretSource::Env("GOVERN_WEBHOOK_SECRET".to_owned()));
+    assert_eq!(notify.variables(), ["GOVERN_WEBHOOK_SECRET"]);
+
+    let copy = |after| vec![Copy { to: Address::Webhook, after: Duration::from_secs(after) }];
+    assert_eq!(notify.copies(NoticeKind::Stop, None, &of_team("web-2")), copy(0));
+    assert_eq!(notify.copies(NoticeKind::Question, None, &of_team("infra")), copy(600));
+    assert_eq!(notify.copies(NoticeKind::Kill, None, &Attribution::default()), []);
+    let review = AgentName::new("review");
+    assert_eq!(notify.copies(NoticeKind::RunEnd, Some(&review), &of_team("infra")), copy(0));
+    assert_eq!(notify.copies(NoticeKind::RunEnd, None, &of_team("infra")), [], "a whole run is of no agent");
+    insta::assert_snapshot!(show(&policy).split("\n\n").skip(2).collect::<Vec<_>>().join("\n\n"));
+}
+
+#[test]
+fn an_address_named_twice_gets_one_copy_as_early_as_any_route_wants() {
+    let route =
+        |after: &str| format!("[[notify.route]]\non = [\"question\"]\nto = [\"webhook\"]\nafter = \"{after}\"\n");
+    let text = format!("{WEBHOOK}{}{}", route("1h"), route("5m"));
+    let copies = policy(&text).notify.copies(NoticeKind::Question, None, &Attribution::default());
+    assert_eq!(copies.iter().map(|copy| copy.after.as_secs()).collect::<Vec<_>>(), [300]);
+}
+
+#[test]
+fn what_is_wrong_with_it_is_said() {
+    let webhook = |line: &str| format!("[notify.webhook]\n{line}\n[[notify.route]]\non = \"stop\"\nto = \"webhook\"\n");
+    let with_url = |url: &str| webhook(&format!("url = \"{url}\"\nsecret = {{ env = \"S\" }}"));
+    let with_secret = |secret: &str| webhook(&format!("url = \"https://h/\"\nsecret = {secret}"));
+    let route = |lines: &str| format!("{WEBHOOK}[[notify.route]]\n{lines}\n");
+    let nobody = "`webhook` is a channel that nobody has set up";
+    let cases: Vec<(String, Vec<&str>)> = vec![
+        (with_url("http://hooks.acme.example/x"), vec!["the address of the webhook is not one of TLS", nobody]),
+        (with_url("https://me:word@h/"), vec!["the address of the webhook holds a user or a password", nobody]),
+        (with_url("hooks"), vec!["the address of the webhook is no address", nobody]),
+        (with_secret("\"hunter2\""), vec!["`secret` stands in the policy itself, where everybody reads it", nobody]),
+        (with_secret("{ env = \"hunter-2\" }"), vec!["this is no name of a variable", nobody]),
+        (with_secret("{ file = \"secret\" }"), vec!["this is no whole path of a file", nobody]),
+        (with_secret("{ vault = \"x\" }"), vec!["`vault` is no place where a secret lies", nobody]),
+        (with_secret("{}"), vec!["`secret` needs one of `env` and `file`", nobody]),
+        (webhook("url = \"https://h/\""), vec!["`[notify.webhook]` has no `secret`", nobody]),
+        (route("on = [\"stopp\"]\nto = \"webhook\""), vec!["`stopp` is no kind of notice"]),
+        (route("on = [\"exception\"]\nto = \"webhook\""), vec!["`exception` comes with a later version of govern"]),
+        (route("to = \"webhook\""), vec!["the route does not say what goes `on` it"]),
+        (route("on = \"stop\""), vec!["the route goes nowhere: it has no `to`"]),
+        (route("on = \"stop\"\nto = [\"webhok\", \"webhook\"]"), vec!["`webhok` is no channel"]),
+        (route("on = \"stop\"\nto = [\"slack\", \"webhook\"]"), vec!["`slack` comes with a later version of govern"]),
+        (route("on = \"stop\"\nto = [\"mail\", \"webhook\"]"), vec!["`mail` is a channel that nobody has set up"]),
+        (
+            route("on = \"stop\"\nto = \"webhook\"\nafter = \"10m\""),
+            vec!["`after` waits for an answer, and no question goes this way"],
+        ),
+        (route("on = \"stop\"\nto = \"webhook\"\nafter = \"soon\""), vec!["`soon` is not a duration"]),
+        (
+            route("on = \"stop\"\nto = \"webhook\"\nonly = { model = [\"gpt-6.1-sol\"] }"),
+            vec!["no notice is of a model"],
+        ),
+        (WEBHOOK.to_owned(), vec!["nothing is sent to `webhook`: no route names it"]),
+        ("[notify.slack]\nchannel = \"#x\"".to_owned(), vec!["`slack` comes with a later version of govern"]),
+        ("[notify]\nredact = \"none\"".to_owned(), vec!["`none` is no value of `redact`"]),
+    ];
+    for (text, wanted) in cases {
+        let found = messages(&text);
+        for message in wanted {
+            assert!(found.iter().any(|one| one.contains(message)), "{text}\n{found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_in_the_policy_is_refused_and_shown_nowhere() {
+    let texts = [
+        "[notify.webhook]\nurl = \"https://h/\"\nsecret = \"hunter2\"\n",
+        "[notify.webhook]\nurl = \"https://h/\"\nsecret = \"hunter2\n",
+        "notify.webhook = { url = \"https://h/\", secret = \"hunter2\", colour = 1 }\n",
+        "[notify.webhook]\nurl = \"https://me:hunter2@h/\"\nsecret = { env = \"S\" }\n",
+        "[notify.mail]\npassword = \"\"\"hunter2\"\"\"\npassword = \"hunter2\"\n",
+        "[notify.mail]\npassword = hunter2\n",
+        "[notify.webhook]\nsecret = [\"hunter2\"]\n",
+    ];
+    for text in texts {
+        for of in [Layer::System, Layer::User, Layer::Repository, Layer::Given] {
+            let mistakes = load(vec![layer(of, &format!("version = 1\n{text}"))], FlagRules::default()).unwrap_err();
+            let shown = render(&mistakes, false);
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+    let mistakes = load_one(texts[0]).unwrap_err();
+    insta::assert_snapshot!(render(&mistakes[..1], false));
+}
+
+#[test]
+fn a_repository_tells_nobody_and_a_given_file_only_says_so() {
+    let text = format!("version = 1\n{WEBHOOK}{ROUTES}");
+    let mistakes = load(vec![layer(Layer::Repository, &text)], FlagRules::default()).unwrap_err();
+    let told: Vec<&str> = mistakes.iter().map(|mistake| mistake.message.as_str()).collect();
+    assert_eq!(told, ["a repository's policy may not set `[notify]`"]);
+    let loaded = load(vec![layer(Layer::Given, &text)], FlagRules::default()).unwrap();
+    assert!(loaded.policy.notify.webhook.is_none() && loaded.policy.notify.is_empty());
+    let [warning] = loaded.warnings.as_slice() else { panic!("{:?}", loaded.warnings) };
+    assert_eq!(warning.severity, Severity::Warning);
+    assert!(warning.message.contains("only in the machine's or your own policy"), "{}", warning.message);
+}
+
+#[test]
+fn the_machines_channels_stay_and_routes_add_up() {
+    let system =
+        layer(Layer::System, &format!("version = 1\n{WEBHOOK}[[notify.route]]\non = \"stop\"\nto = \"webhook\"\n"));
+    let own = WEBHOOK.replace("hooks.acme.example", "elsewhere.example");
+    let user =
+        layer(Layer::User, &format!("version = 1\n{own}[[notify.route]]\non = \"question\"\nto = \"webhook\"\n"));
+    let loaded = load(vec![user, system], FlagRules::default()).unwrap();
+    let notify = loaded.policy.notify;
+    assert_eq!(notify.webhook.unwrap().url.host(), Some("hooks.acme.example"));
+    assert_eq!(notify.routes.len(), 2);
+    assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
+}

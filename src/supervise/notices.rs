@@ -1,0 +1,201 @@
+//! What people and their programs are told of a run: each notice is written in the transaction of what it is about.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use crate::clock;
+use crate::codex::redact;
+use crate::decide::Governor;
+use crate::decide::message::{About, Question};
+use crate::ledger::outbox::{self, Follows};
+use crate::ledger::{LedgerError, Turn};
+use crate::model::event::EventKind;
+use crate::model::notice::{NOTICE_SCHEMA, NoticeBudget, NoticeQuestion};
+use crate::model::{
+    AgentName, ApprovalId, Attribution, Brake, BudgetName, Event, Money, Notice, NoticeKind, RunId, Timestamp, Unit,
+    Verb,
+};
+use crate::policy::notify::Redact;
+use crate::report::told::told;
+
+/// What a question's followers are told by.
+const SETTLED: [NoticeKind; 3] = [NoticeKind::Decided, NoticeKind::Withdrawn, NoticeKind::Expired];
+
+/// Says what happened to whoever wants to know; whether anything was written.
+pub(super) fn of_event(
+    turn: &mut Turn<'_>,
+    governor: &Governor,
+    run: &RunId,
+    agent: Option<&AgentName>,
+    kind: &EventKind,
+) -> Result<bool, LedgerError> {
+    let notify = &governor.policy().notify;
+    if notify.is_empty() {
+        return Ok(false);
+    }
+    let belongs = belongs(governor, agent);
+    let (mut told_already, mut written) = (Vec::new(), false);
+    for (number, what) in kinds(kind).into_iter().enumerate() {
+        let mut copies = notify.copies(what, agent, &belongs);
+        copies.retain(|copy| !told_already.contains(&copy.to));
+        if copies.is_empty() {
+            continue;
+        }
+        told_already.extend(copies.iter().map(|copy| copy.to));
+        let now = clock::now();
+        let text = redact(&in_words(run, agent, kind));
+        let budget = match kind {
+            EventKind::Decided(decision) if decision.alert.is_none() => {
+                Some(budget(governor, &decision.budget, &decision.scope))
+            }
+            _ => None,
+        };
+        let notice = Notice { id: new_id(number), text, budget, ..blank(what, run, agent, &belongs, now) };
+        let to: Vec<(String, Timestamp)> = copies.iter().map(|copy| (copy.to.to_string(), now)).collect();
+        written |= outbox::post(turn, &notice, &to, None)?;
+    }
+    Ok(written)
+}
+
+/// Puts a question to whoever wants to know; whether anything was written.
+pub(super) fn of_question(
+    turn: &mut Turn<'_>,
+    governor: &Governor,
+    run: &RunId,
+    question: &Question,
+    approval: ApprovalId,
+) -> Result<bool, LedgerError> {
+    let notify = &governor.policy().notify;
+    if notify.is_empty() {
+        return Ok(false);
+    }
+    let agent = Some(&question.agent);
+    let belongs = belongs(governor, agent);
+    let follows: Follows = SETTLED
+        .into_iter()
+        .map(|kind| (kind, notify.copies(kind, agent, &belongs).iter().map(|copy| copy.to.to_string()).collect()))
+        .collect::<BTreeMap<_, Vec<String>>>();
+    let now = clock::now();
+    let copies = notify.copies(NoticeKind::Question, agent, &belongs);
+    let to: Vec<(String, Timestamp)> = copies
+        .iter()
+        .map(|copy| {
+            let after = TimeDelta::from_std(copy.after).unwrap_or_default();
+            (copy.to.to_string(), now.checked_add_signed(after).unwrap_or(now))
+        })
+        .collect();
+    if to.is_empty() && follows.values().all(Vec::is_empty) {
+        return Ok(false);
+    }
+    let asks = match (notify.redact, question.about.at_gate()) {
+        (Redact::All, Some(_)) => "something waits at a gate; what it would do is not sent".to_owned(),
+        (Redact::Secrets, _) | (Redact::All, None) => redact(&question.text),
+    };
+    let expires = TimeDelta::from_std(question.wait).ok().and_then(|wait| now.checked_add_signed(wait));
+    let of_budget = question.about.is_of_limit();
+    let notice = Notice {
+        text: format!("{}: {asks}", question.agent),
+        budget: of_budget.then(|| budget(governor, &question.key.budget, &question.key.scope)),
+        question: Some(NoticeQuestion { id: approval.0, asks, options: options(question), expires }),
+        ..blank(NoticeKind::Question, run, agent, &belongs, now)
+    };
+    outbox::post(turn, &notice, &to, Some(&follows))
+}
+
+/// The kinds of notices that an event is worth: whoever gets the first of them does not get the second as well.
+fn kinds(kind: &EventKind) -> Vec<NoticeKind> {
+    match kind {
+        EventKind::Decided(decision) if !decision.would => {
+            let by_verb = match decision.verb {
+                Verb::Warn if decision.alert.is_none() => Some(NoticeKind::Warn),
+                Verb::Route => Some(NoticeKind::Route),
+                Verb::Stop => Some(NoticeKind::Stop),
+                Verb::Kill => Some(NoticeKind::Kill),
+                Verb::Warn | Verb::Steer | Verb::Throttle | Verb::Ask => None,
+            };
+            decision.alert.iter().map(|_| NoticeKind::Alert).chain(by_verb).collect()
+        }
+        EventKind::Braked { brake: Brake::Stop, .. } => vec![NoticeKind::Stop],
+        EventKind::Braked { brake: Brake::Kill, .. } => vec![NoticeKind::Kill],
+        EventKind::RunEnded { .. } => vec![NoticeKind::RunEnd],
+        _ => Vec::new(),
+    }
+}
+
+fn in_words(run: &RunId, agent: Option<&AgentName>, kind: &EventKind) -> String {
+    if let EventKind::RunEnded { outcome, code, rule, .. } = kind {
+        let code = code.map_or_else(String::new, |code| format!(" with code {code}"));
+        let rule = rule.as_ref().map_or_else(String::new, |rule| format!(", by `{rule}`"));
+        return format!("run {run} has ended{code}: {outcome}{rule}");
+    }
+    let event = Event { at: clock::now(), run: run.clone(), agent: agent.cloned(), kind: kind.clone() };
+    let said = told(std::slice::from_ref(&event));
+    let sentences: Vec<String> = said.iter().map(|told| format!("{}: {}", told.what, told.text())).collect();
+    let who = agent.map_or_else(|| format!("run {run}"), ToString::to_string);
+    format!("{who} {}", sentences.join("; "))
+}
+
+/// Where the spend of an agent belongs, or of a whole run as far as all of its agents agree.
+fn belongs(governor: &Governor, agent: Option<&AgentName>) -> Attribution {
+    if let Some(agent) = agent.and_then(|agent| governor.agent(agent)) {
+        return agent.setup.attribution.clone();
+    }
+    let mut all = governor.attributions().cloned();
+    let first = all.next().unwrap_or_default();
+    all.fold(first, |common, other| Attribution {
+        team: common.team.filter(|one| other.team.as_ref() == Some(one)),
+        project: common.project.filter(|one| other.project.as_ref() == Some(one)),
+        client: common.client.filter(|one| other.client.as_ref() == Some(one)),
+        user: common.user.filter(|one| other.user.as_ref() == Some(one)),
+        task: common.task.filter(|one| other.task.as_ref() == Some(one)),
+        branch: common.branch.filter(|one| other.branch.as_ref() == Some(one)),
+        labels: common.labels.into_iter().filter(|(key, value)| other.labels.get(key) == Some(value)).collect(),
+    })
+}
+
+fn budget(governor: &Governor, name: &BudgetName, scope: &str) -> NoticeBudget {
+    let account = governor.accounts().find(|account| account.key.budget == *name && account.key.scope == scope);
+    let of_money = account.filter(|account| account.key.unit == Unit::Usd);
+    let usd = |amount: i64| Money::from_nanos(amount).to_decimal();
+    NoticeBudget {
+        name: name.to_string(),
+        window: account.and_then(|account| account.key.window_start).map(crate::report::text::rfc3339),
+        spent_usd: of_money.map(|account| usd(account.spent)),
+        limit_usd: of_money.map(|account| usd(account.limit())),
+    }
+}
+
+/// The words of `govern approve` and `govern deny` that this question takes.
+fn options(question: &Question) -> Vec<String> {
+    let own: &[&str] = match question.about {
+        About::Limit | About::Step { .. } => &["approve", "extend", "deny", "kill"],
+        About::Call(_) | About::Request(_) => &["approve", "for", "run", "deny"],
+        About::Alert => &["approve", "deny", "kill"],
+    };
+    let route = question.route_to.as_ref().map(|_| "route");
+    own.iter().copied().chain(route).map(str::to_owned).collect()
+}
+
+fn blank(kind: NoticeKind, run: &RunId, agent: Option<&AgentName>, belongs: &Attribution, time: Timestamp) -> Notice {
+    Notice {
+        schema: NOTICE_SCHEMA.to_owned(),
+        id: new_id(0),
+        time,
+        kind,
+        run: Some(run.to_string()),
+        agent: agent.map(ToString::to_string),
+        team: belongs.team.clone(),
+        project: belongs.project.clone(),
+        text: String::new(),
+        budget: None,
+        question: None,
+        decision: None,
+    }
+}
+
+/// Unlike any other's.
+fn new_id(number: usize) -> String {
+    let suffix = if number == 0 { String::new() } else { format!("_{number}") };
+    format!("msg_{}{suffix}", uuid::Uuid::now_v7().simple())
+}
