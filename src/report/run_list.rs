@@ -77,7 +77,10 @@ impl RunList {
     fn table(&self, whole: &Totals) -> Table {
         let costs: Vec<_> = self.rows.iter().map(|row| row.totals.known_cost()).collect();
         let costs = money_column(&costs, "—");
-        let columns = vec![
+        // An empty column would still take its gap.
+        let marks: Vec<Cell> = self.rows.iter().map(|row| marks(&row.totals, whole, Billed::MarkedIfMixed)).collect();
+        let marked = marks.iter().any(|mark| !mark.text.is_empty());
+        let mut columns = vec![
             Column::word("run"),
             Column::word("started"),
             Column::figure("for").spare(),
@@ -87,13 +90,13 @@ impl RunList {
             Column::figure("exit").useful(),
             Column::name("by", 8).useful(),
             Column::figure("cost"),
-            Column::word(""),
         ];
-        let rows = self.rows.iter().zip(costs.parts).map(|(row, cost)| {
+        columns.extend(marked.then(|| Column::word("")));
+        let rows = self.rows.iter().zip(costs.parts).zip(marks).map(|((row, cost), mark)| {
             let until = row.info.ended.or(row.alive.then_some(self.at));
             let lasted =
                 until.map_or_else(Cell::unknown, |until| Cell::new(duration(between(row.info.started, until))));
-            vec![
+            let mut cells = vec![
                 Cell::new(row.info.id.as_str()),
                 Cell::new(moment(row.info.started, self.zone)),
                 lasted,
@@ -103,8 +106,9 @@ impl RunList {
                 Cell::or_unknown(row.info.code.map(|code| code.to_string()).as_deref()),
                 Cell::new(row.info.rule.as_ref().map(BudgetName::as_str).unwrap_or_default()),
                 Cell::new(cost),
-                marks(&row.totals, whole, Billed::MarkedIfMixed),
-            ]
+            ];
+            cells.extend(marked.then_some(mark));
+            cells
         });
         Table { columns, rows: rows.collect(), totals: None }
     }
