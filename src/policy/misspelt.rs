@@ -57,11 +57,7 @@ pub fn unknown_approvers(loaded: &Loaded, is_log_in: impl Fn(&str) -> bool) -> V
             let counts = loaded.policy.approvals.approvers.iter().any(|approver| approver == text.value);
             if counts && !is_log_in(text.value) {
                 let message = format!("`approvers` names `{}`, whom this machine does not know", text.value);
-                notes.warn(
-                    &text.span,
-                    message,
-                    "who answers is told by the login: write the name that `id -un` shows",
-                );
+                notes.warn(&text.span, message, "who answers is told by the login: write the name that `id -un` shows");
             }
         }
         said.extend(notes.into_found());
