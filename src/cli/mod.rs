@@ -259,7 +259,7 @@ fn is_own(run: &RunInfo, connection: BorrowedFd<'_>, named: Option<i32>) -> bool
 /// Somebody listens in the place of a run's govern: it is told how that can be reached all the same.
 fn impostor(run: &RunInfo, error: &SocketError) -> Error {
     Error::new(format!("run `{}` could not be reached", run.id)).caused_by(error).hint(format!(
-        "`kill {}` has its govern stop it; `govern report --run {}` shows what it did",
+        "an agent may have put it there: `kill {}` has its govern stop it, `govern report --run {}` shows what it did",
         run.process.pid, run.id
     ))
 }

@@ -44,7 +44,7 @@ pub enum SocketError {
         source: std::io::Error,
     },
     /// Who listens is not the run's own: an agent may have put a socket of its own in the place of its run's.
-    #[error("who listens at the socket of run `{0}` is not its govern: an agent may have put it there")]
+    #[error("who listens at the socket of run `{0}` is not its govern, as far as can be seen from here")]
     Impostor(RunId),
     /// The other side did not speak govern's language.
     #[error("run `{0}` answered with something that is not an answer")]

@@ -297,6 +297,38 @@ fn all_answers_together_lift_a_budget_no_further_than_the_policy_says() {
 }
 
 #[test]
+fn what_is_printed_works_until_answers_may_extend_no_more_and_then_nothing_is() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(
+        "[[budget]]\nname = \"teams\"\nper = \"everything\"\nwindow = \"month\"\nlimit = \"0.05 usd\"\n\
+         steps = [{ at = \"100%\", do = \"stop\" }]\n[approvals]\nmax_extend = \"0.035 usd\"\n",
+    );
+    world.server.always(Select::root(), Reply::exec("true"));
+    world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(124);
+    // The first answer that is printed lifts it by $0.014, the second by $0.021.
+    let mut shown = String::new();
+    for _ in 0..9 {
+        shown = world.govern(&["report", "--last"]).expect_code(0).out();
+        if !shown.contains("govern resume ") {
+            break;
+        }
+        paste(&world, &world.work(), &printed(&world)).expect_code(124);
+    }
+    assert!(shown.contains("answers have extended `teams` by all that they may, $0.0350"), "{shown}");
+    assert!(extensions(&world) > 0 && !shown.contains("run of its own"), "{shown}");
+}
+
+#[test]
+fn a_script_s_session_goes_on_under_the_limit_that_ended_it() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.always(Select::root(), Reply::exec("true"));
+    let limit = ["--budget", "2 responses", "--at-limit", "stop"];
+    world.run_governed(&limit, &["sh", "-c", "codex exec 'do it'; true"]).expect_code(124);
+    let shown = world.govern(&["report", "--last"]).expect_code(0).out();
+    assert!(shown.contains("govern run --budget '2 responses' -- codex exec resume "), "{shown}");
+}
+
+#[test]
 fn what_an_approval_has_lifted_counts_for_a_resume_as_well() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.policy_for_nobody(

@@ -99,7 +99,7 @@ fn who_listens_in_the_place_of_a_runs_govern_is_neither_told_nor_believed() {
         wait_for(&world.path("work/taken"), &mut governed.running);
         let not_obeyed = |done: Finished| {
             let said = done.expect_code(125).stderr;
-            assert!(said.contains("is not its govern: an agent may have put it there"), "{row}: {said}");
+            assert!(said.contains("is not its govern, as far as can be seen from here"), "{row}: {said}");
             said
         };
         let said = not_obeyed(world.govern(&["stop", "--all"]));
