@@ -66,7 +66,9 @@ fn who_is_held_or_paused_adds_nothing_and_says_why() {
     });
     let paused = live(&world, CODEX);
     assert_eq!((paused.state, paused.because.as_deref()), (Standing::Paused, Some("by ann (cli): “lunch”")));
-    assert_eq!(live(&world, REVIEW).state, Standing::Paused);
+    // One that has not begun is paused as well, and says by whom.
+    let waiting = live(&world, REVIEW);
+    assert_eq!((waiting.state, waiting.paused.map(|pause| pause.by)), (Standing::Paused, Some("ann (cli)".to_owned())));
     world.exits(CODEX);
     assert_eq!(live(&world, CODEX).state, Standing::Done);
 }
