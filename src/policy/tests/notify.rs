@@ -84,7 +84,7 @@ fn what_is_wrong_with_it_is_said() {
         (route("on = \"stop\""), vec!["the route goes nowhere: it has no `to`"]),
         (route("on = \"stop\"\nto = [\"webhok\", \"webhook\"]"), vec!["`webhok` is no channel"]),
         (route("on = \"stop\"\nto = [\"slack\", \"webhook\"]"), vec!["`slack` comes with a later version of govern"]),
-        (route("on = \"stop\"\nto = [\"mail\", \"webhook\"]"), vec!["`mail` is a channel that nobody has set up"]),
+        (route("on = \"stop\"\nto = [\"mail\", \"webhook\"]"), vec!["`mail` comes with a later version of govern"]),
         (
             route("on = \"stop\"\nto = \"webhook\"\nafter = \"10m\""),
             vec!["`after` waits for an answer, and no question goes this way"],
