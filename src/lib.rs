@@ -47,10 +47,6 @@ pub mod notify;
 
 pub mod place;
 
-pub mod metrics;
-
-pub mod web;
-
 pub mod supervise;
 
 pub mod import;
@@ -58,6 +54,10 @@ pub mod import;
 pub mod serve;
 
 pub mod report;
+
+pub mod metrics;
+
+pub mod web;
 
 pub mod ui;
 

@@ -102,18 +102,18 @@ impl Default for Times {
     }
 }
 
-impl Turn<'_> {
+impl Times {
     /// Adds what a run's hooks and holds took since this was last called.
-    pub fn add_times(&mut self, run: &RunId, times: &Times) -> Result<(), LedgerError> {
-        let Times { hooks, held } = times;
+    pub fn add_to(&self, turn: &mut Turn<'_>, run: &RunId) -> Result<(), LedgerError> {
+        let Self { hooks, held } = self;
         let held = i64::try_from(held.as_millis()).unwrap_or(i64::MAX);
-        self.tx
+        turn.tx
             .prepare_cached(
                 "INSERT INTO run_times SELECT no, ?2, ?3 FROM runs WHERE id = ?1
                  ON CONFLICT (run_no) DO UPDATE SET held_ms = held_ms + ?2, hook_us = hook_us + ?3",
             )?
             .execute(params![run.as_str(), held, count(hooks.micros())])?;
-        let mut add = self.tx.prepare_cached(
+        let mut add = turn.tx.prepare_cached(
             "INSERT INTO hook_times SELECT ?2, no, ?3 FROM runs WHERE id = ?1
              ON CONFLICT (bound, run_no) DO UPDATE SET calls = calls + ?3",
         )?;
@@ -122,11 +122,13 @@ impl Turn<'_> {
         }
         Ok(())
     }
+}
 
+impl KeptName {
     /// Keeps which series of a metric have names of their own, in the place of those that had.
-    pub fn keep_names(&mut self, metric: &str, names: &[KeptName]) -> Result<(), LedgerError> {
-        self.tx.execute("DELETE FROM metric_names WHERE metric = ?1", [metric])?;
-        let mut insert = self.tx.prepare_cached("INSERT INTO metric_names VALUES (?1, ?2, ?3)")?;
+    pub fn keep(turn: &mut Turn<'_>, metric: &str, names: &[Self]) -> Result<(), LedgerError> {
+        turn.tx.execute("DELETE FROM metric_names WHERE metric = ?1", [metric])?;
+        let mut insert = turn.tx.prepare_cached("INSERT INTO metric_names VALUES (?1, ?2, ?3)")?;
         for name in names {
             insert.execute(params![metric, json(&name.labels)?, json(&name.base)?])?;
         }
@@ -134,10 +136,19 @@ impl Turn<'_> {
     }
 }
 
-impl Ledger {
+/// Reads what metrics ask.
+#[derive(Debug)]
+pub struct Counters<'a>(&'a Connection);
+
+impl<'a> Counters<'a> {
+    /// Those of a ledger.
+    pub fn of(ledger: &'a Ledger) -> Self {
+        Self(&ledger.conn)
+    }
+
     /// All decisions of all runs.
     pub fn decided(&self) -> Result<Decided, LedgerError> {
-        let mut statement = self.conn.prepare_cached("SELECT action, budget, decisions FROM decided")?;
+        let mut statement = self.0.prepare_cached("SELECT action, budget, decisions FROM decided")?;
         let rows = statement
             .query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, i64>(2).map(i64::unsigned_abs)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -146,7 +157,7 @@ impl Ledger {
     /// What everybody used since the ledger was made, imports included.
     pub fn spenders(&self) -> Result<Vec<Used>, LedgerError> {
         let mut by: HashMap<i64, Used> = HashMap::new();
-        let mut statement = self.conn.prepare_cached(&format!("SELECT series, {SUMS} FROM rollup_by_series"))?;
+        let mut statement = self.0.prepare_cached(&format!("SELECT series, {SUMS} FROM rollup_by_series"))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             by.entry(row.get(0)?).or_default().sum = read_sum(row, 1)?;
@@ -155,7 +166,7 @@ impl Ledger {
         self.each_count(calls, |series, calls| by.entry(series).or_default().calls = calls)?;
         let denied = "SELECT series, calls FROM calls_denied";
         self.each_count(denied, |series, denied| by.entry(series).or_default().denied = denied)?;
-        let mut statement = self.conn.prepare_cached("SELECT id, data FROM series")?;
+        let mut statement = self.0.prepare_cached("SELECT id, data FROM series")?;
         let mut rows = statement.query([])?;
         let mut together: HashMap<Spends, Used> = HashMap::new();
         while let Some(row) = rows.next()? {
@@ -171,7 +182,7 @@ impl Ledger {
     }
 
     fn each_count(&self, sql: &str, mut each: impl FnMut(i64, i64)) -> Result<(), LedgerError> {
-        let mut statement = self.conn.prepare_cached(sql)?;
+        let mut statement = self.0.prepare_cached(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             each(row.get(0)?, row.get(1)?);
@@ -198,7 +209,7 @@ impl Ledger {
     /// How long people, or deadlines, took to answer questions.
     pub fn answer_times(&self) -> Result<Histogram, LedgerError> {
         let mut waits = Histogram::new(WAIT_BOUNDS);
-        let mut statement = self.conn.prepare_cached(
+        let mut statement = self.0.prepare_cached(
             "SELECT asked, answered FROM approvals WHERE state IN ('approved', 'denied', 'expired') AND answered IS NOT NULL",
         )?;
         let mut rows = statement.query([])?;
@@ -211,7 +222,7 @@ impl Ledger {
 
     /// Which series of a metric have names of their own, where there are too many.
     pub fn kept_names(&self, metric: &str) -> Result<Vec<KeptName>, LedgerError> {
-        let mut statement = self.conn.prepare_cached("SELECT labels, base FROM metric_names WHERE metric = ?1")?;
+        let mut statement = self.0.prepare_cached("SELECT labels, base FROM metric_names WHERE metric = ?1")?;
         let rows = statement.query_map([metric], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
         let unreadable = |error| LedgerError::unreadable(format!("a name of `{metric}`: {error}"));
         let read = |row: rusqlite::Result<(String, String)>| {

@@ -62,7 +62,7 @@ pub use audit::{Head, Verified};
 pub use calls::{CallQuery, CallsBy};
 pub use chain::HookChange;
 pub use error::LedgerError;
-pub use figures::{Decided, KeptName, Spends, Times, Used};
+pub use figures::{Counters, Decided, KeptName, Spends, Times, Used};
 pub use hash::Hash;
 pub use history::{Batch, FileMark, Governed, Known};
 pub use home::state_home;

@@ -42,7 +42,7 @@ pub(super) struct Waiting {
     /// with its shell.
     output: Option<File>,
     /// It was not answered at once.
-    pub(super) is_held: bool,
+    is_held: bool,
 }
 
 impl Supervisor {
@@ -108,6 +108,13 @@ impl Supervisor {
             call.peer.pid().filter(|_| call.event.gates() && self.governor.gates()).and_then(process::output_of);
         self.at_gate.insert(HookId(call.number), Waiting { agent: whose, call, output, is_held: false });
         self.turn(inputs)
+    }
+
+    /// Whatever waits at the gate by now is held: how long that takes is no matter of govern's speed.
+    pub(super) fn note_held_hooks(&mut self) {
+        for waiting in self.at_gate.values_mut() {
+            waiting.is_held = true;
+        }
     }
 
     /// The model that is asked next has no price. Where its provider is not known yet, that is not known either.

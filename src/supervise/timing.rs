@@ -2,10 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::clock;
-use crate::ledger::{LedgerError, Times, Turn};
-
-use super::supervisor::Supervisor;
+use crate::ledger::Times;
 
 /// As often as a scrape comes. More would cost a page of the ledger's log in every turn.
 const OFTEN: Duration = Duration::from_secs(15);
@@ -33,7 +30,7 @@ impl Timing {
     }
 
     /// What is to be written now, when all agents together were held for so long; `None` where that may wait.
-    fn due(&mut self, held: Duration, now: Instant) -> Option<Times> {
+    pub(super) fn due(&mut self, held: Duration, now: Instant) -> Option<Times> {
         let is_due = self.ends || self.last.is_none_or(|last| now.saturating_duration_since(last) >= OFTEN);
         self.unwritten.held = held.saturating_sub(self.held);
         if !is_due || self.unwritten == Times::default() {
@@ -44,29 +41,10 @@ impl Timing {
     }
 }
 
-impl Supervisor {
-    /// Writes what hooks and holds have taken, now and then.
-    pub(super) fn keep_times(&mut self, turn: &mut Turn<'_>) -> Result<(), LedgerError> {
-        let uptime = self.moment().uptime;
-        let agents = self.order.iter().filter_map(|name| self.governor.agent(name));
-        let held = agents.fold(Duration::ZERO, |sum, agent| sum.saturating_add(agent.held_for(uptime)));
-        match self.timing.due(held, clock::monotonic()) {
-            Some(times) => turn.add_times(&self.run, &times),
-            None => Ok(()),
-        }
-    }
-
-    /// Whatever waits at the gate by now is held: how long that takes is no matter of govern's speed.
-    pub(super) fn note_held_hooks(&mut self) {
-        for waiting in self.at_gate.values_mut() {
-            waiting.is_held = true;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
 
     #[test]
     fn times_are_written_once_every_fifteen_seconds_at_most_and_at_the_end() {

@@ -1,6 +1,7 @@
 //! One turn: inputs go to the governor, its effects into the ledger, in one transaction.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::clock;
 use crate::decide::agents::lifecycle::State;
@@ -226,6 +227,17 @@ impl Supervisor {
             }
         }
         Ok(())
+    }
+
+    /// Writes what hooks and holds have taken, now and then.
+    fn keep_times(&mut self, turn: &mut Turn<'_>) -> Result<(), LedgerError> {
+        let uptime = self.moment().uptime;
+        let agents = self.order.iter().filter_map(|name| self.governor.agent(name));
+        let held = agents.fold(Duration::ZERO, |sum, agent| sum.saturating_add(agent.held_for(uptime)));
+        match self.timing.due(held, clock::monotonic()) {
+            Some(times) => times.add_to(turn, &self.run),
+            None => Ok(()),
+        }
     }
 
     /// Writes a response; `None` for one that is known. What an import has taken meanwhile, as one may that cannot see

@@ -1,4 +1,4 @@
-//! Pure. Whether a request was meant for this listener: a page from elsewhere whose name was made to lead here is not.
+//! Owns the answer to whether a request was meant for this listener: a page from elsewhere whose name was made to lead here is not.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -199,10 +199,8 @@ impl Prometheus {
         let query = rule["query"].as_str().unwrap();
         let marks =
             [" >= 0.8", " > govern_budget_limit_usd", " > 15 * 60", " > 0", " == 0 or absent(up{job=\"govern\"})"];
-        match marks.iter().find_map(|mark| query.strip_suffix(mark)) {
-            Some(query) if rule["type"] == "alerting" => query.to_owned(),
-            _ => query.to_owned(),
-        }
+        let inner = marks.iter().find_map(|mark| query.strip_suffix(mark)).filter(|_| rule["type"] == "alerting");
+        inner.unwrap_or(query).to_owned()
     }
 }
 

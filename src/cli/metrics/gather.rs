@@ -8,7 +8,7 @@ use crate::cli::budget::{self, Stands};
 use crate::cli::here::Here;
 use crate::cli::status;
 use crate::error::Result;
-use crate::ledger::{KeptName, Ledger, Spends, Times, Used};
+use crate::ledger::{Counters, KeptName, Ledger, Spends, Times, Used};
 use crate::metrics::families::NAMED;
 use crate::metrics::{BudgetFigure, Figures, Kept, LABELS, Name, Spender, exposition, labels};
 use crate::model::{Dimension, Timestamp, Unit};
@@ -60,16 +60,17 @@ fn text(here: &Here<'_>, policy: Option<&Policy>) -> Result<String> {
 
 /// What counts for ever.
 fn recorded(ledger: &Ledger, figures: &mut Figures) -> Result<()> {
+    let counters = Counters::of(ledger);
     let spender = |Used { who: Spends { model, team, project, client, agent }, sum, calls, denied }| Spender {
         labels: labels([model, team, project, client, agent]),
         sum,
         allowed: calls.saturating_sub(denied).max(0),
         denied,
     };
-    figures.spenders = ledger.spenders()?.into_iter().map(spender).collect();
-    figures.decided = ledger.decided()?;
-    let Times { hooks, held } = ledger.times()?;
-    (figures.hooks, figures.held, figures.answers) = (hooks, held, ledger.answer_times()?);
+    figures.spenders = counters.spenders()?.into_iter().map(spender).collect();
+    figures.decided = counters.decided()?;
+    let Times { hooks, held } = counters.times()?;
+    (figures.hooks, figures.held, figures.answers) = (hooks, held, counters.answer_times()?);
     Ok(())
 }
 
@@ -140,7 +141,8 @@ fn window(window: &Window) -> String {
 fn names(ledger: &Ledger) -> Result<Kept> {
     let mut kept = BTreeMap::new();
     for metric in NAMED {
-        let names = ledger.kept_names(metric)?.into_iter().map(|KeptName { labels, base }| Name { labels, base });
+        let names =
+            Counters::of(ledger).kept_names(metric)?.into_iter().map(|KeptName { labels, base }| Name { labels, base });
         kept.insert(metric.to_owned(), names.collect());
     }
     Ok(kept)
@@ -152,7 +154,7 @@ fn keep(here: &Here<'_>, changed: &Kept) -> Result<()> {
     ledger.turn(here.now, |turn| {
         for (metric, names) in changed {
             let names = names.iter().cloned().map(|Name { labels, base }| KeptName { labels, base });
-            turn.keep_names(metric, &names.collect::<Vec<_>>())?;
+            KeptName::keep(turn, metric, &names.collect::<Vec<_>>())?;
         }
         Ok(())
     })?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ledger::testing::*;
-use crate::ledger::{KeptName, Ledger, Times, Verified, figures};
+use crate::ledger::{Counters, KeptName, Ledger, Times, Verified, figures};
 use crate::model::event::{EventKind, ToolVerdict};
 use crate::model::{Histogram, Money};
 
@@ -38,22 +38,22 @@ fn busy() -> Ledger {
 
 /// Everything that is counted.
 fn counted(ledger: &Ledger) -> String {
-    let mut used = ledger.spenders().unwrap();
+    let mut used = Counters::of(ledger).spenders().unwrap();
     used.sort_by_key(|one| format!("{one:?}"));
-    format!("{used:#?}\n{:#?}", ledger.decided().unwrap())
+    format!("{used:#?}\n{:#?}", Counters::of(ledger).decided().unwrap())
 }
 
 #[test]
 fn counters_are_what_the_rows_and_the_events_say() {
     let ledger = busy();
-    let used = ledger.spenders().unwrap();
+    let used = Counters::of(&ledger).spenders().unwrap();
     let [one] = used.as_slice() else { panic!("{used:?}") };
     assert_eq!((one.sum.responses, one.sum.cost, one.calls, one.denied), (6, Money::from_nanos(60_000_000), 3, 1));
     assert_eq!((one.who.team.as_deref(), one.who.agent.as_deref()), (Some("web"), Some("coder")));
-    let decided = ledger.decided().unwrap();
+    let decided = Counters::of(&ledger).decided().unwrap();
     let of = |action: &str| decided[&(action.to_owned(), "each run".to_owned())];
     assert_eq!((decided.len(), of("route"), of("would_route")), (2, 2, 1));
-    assert_eq!(ledger.answer_times().unwrap().count(), 2);
+    assert_eq!(Counters::of(&ledger).answer_times().unwrap().count(), 2);
 }
 
 #[test]
@@ -92,9 +92,9 @@ fn times_add_up_over_writes_and_runs() {
     times.hooks.add(Duration::from_millis(3));
     times.hooks.add(Duration::from_secs(60));
     for run in ["r1", "r3", "r3"] {
-        turn(&mut ledger, |turn| turn.add_times(&run.into(), &times).unwrap());
+        turn(&mut ledger, |turn| times.add_to(turn, &run.into()).unwrap());
     }
-    let found = ledger.times().unwrap();
+    let found = Counters::of(&ledger).times().unwrap();
     let counts: Vec<(Option<u64>, u64)> = found.hooks.counted().collect();
     assert_eq!(counts, [(Some(5_000), 3), (None, 3)]);
     assert_eq!((found.hooks.micros(), found.held), (3 * 60_003_000, Duration::from_millis(4_500)));
@@ -106,11 +106,11 @@ fn names_are_kept_for_each_metric_apart() {
     let mut ledger = busy();
     let name = |label: &str, base: i64| KeptName { labels: vec![label.to_owned(), String::new()], base: vec![base] };
     turn(&mut ledger, |turn| {
-        turn.keep_names("a", &[name("x", 0), name("y", 5)]).unwrap();
-        turn.keep_names("b", &[name("z", 1)]).unwrap();
-        turn.keep_names("a", &[name("y", 5)]).unwrap();
+        KeptName::keep(turn, "a", &[name("x", 0), name("y", 5)]).unwrap();
+        KeptName::keep(turn, "b", &[name("z", 1)]).unwrap();
+        KeptName::keep(turn, "a", &[name("y", 5)]).unwrap();
     });
-    assert_eq!(ledger.kept_names("a").unwrap(), [name("y", 5)]);
-    assert_eq!(ledger.kept_names("b").unwrap(), [name("z", 1)]);
-    assert_eq!(ledger.kept_names("c").unwrap(), []);
+    assert_eq!(Counters::of(&ledger).kept_names("a").unwrap(), [name("y", 5)]);
+    assert_eq!(Counters::of(&ledger).kept_names("b").unwrap(), [name("z", 1)]);
+    assert_eq!(Counters::of(&ledger).kept_names("c").unwrap(), []);
 }
