@@ -2,7 +2,7 @@
 //!
 //! The modules stand in the order in which data flows: bytes of session files become lines
 //! ([`tail`]), lines become records ([`rollout`]), records become priced responses ([`usage`]),
-//! command lines are read for what they would run ([`shell`]),
+//! command lines are read for what they would run ([`shell`]), turns get the class of their work ([`work`]),
 //! responses and commands meet the rules ([`policy`]), the governor turns verdicts into effects ([`decide`]),
 //! effects are recorded ([`ledger`]) and then performed on processes ([`process`]), on those who
 //! wait at the socket ([`gate`]) and for people ([`report`], [`ui`]); programs read them as [`metrics`], over [`web`]. [`supervise`] is the one loop that
@@ -26,6 +26,8 @@ pub mod rollout;
 pub mod usage;
 
 pub mod shell;
+
+pub mod work;
 
 pub mod policy;
 

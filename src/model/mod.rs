@@ -27,6 +27,7 @@ pub mod trial;
 pub mod under_way;
 pub mod unobserved;
 pub mod verb;
+pub mod work;
 
 pub use answer::{Answer, AnswerWord, Subject};
 pub use attribution::{Attribution, Dimension};
@@ -52,6 +53,7 @@ pub use tokens::Tokens;
 pub use under_way::UnderWay;
 pub use unobserved::Unobserved;
 pub use verb::Verb;
+pub use work::WorkClass;
 
 /// A moment, always UTC; shown as RFC 3339, stored as milliseconds since 1970.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -4,6 +4,7 @@
 //! unknown fields are passed over, a field of an unexpected type counts as absent. What is
 //! refused is said to be: a line that is no JSON, and a spend record without its numbers.
 
+pub mod act;
 pub mod deed;
 mod exact;
 mod head;
@@ -14,6 +15,7 @@ mod read;
 pub mod record;
 mod wire;
 
+pub use act::{Act, ActKind, Change, act, patched};
 pub use deed::{Deed, DeedKind, Outcome};
 pub use limits::Limits;
 pub use name::SessionName;

@@ -105,12 +105,16 @@ fn meta(payload: Payload<'_>) -> Result<RecordKind, Refused> {
     let mut parent = thread(payload.parent_thread_id);
     let mut nickname = payload.agent_nickname.owned();
     let mut role = payload.agent_role.owned();
+    let mut is_review = false;
     let source = match payload.source {
         Either::Neither => None,
         Either::Text(text) => Some(text.into_owned()),
         Either::Object(source) => match source.subagent {
             Either::Neither => None,
-            Either::Text(_) => Some("subagent".to_owned()),
+            Either::Text(kind) => {
+                is_review = kind == "review";
+                Some("subagent".to_owned())
+            }
             Either::Object(subagent) => {
                 if let Some(spawn) = subagent.thread_spawn.0 {
                     parent = parent.or_else(|| thread(spawn.parent_thread_id));
@@ -135,6 +139,7 @@ fn meta(payload: Payload<'_>) -> Result<RecordKind, Refused> {
         source,
         thread_source: payload.thread_source.owned(),
         role: role.or(nickname),
+        is_review,
         cwd: payload.cwd.owned(),
         cli_version: payload.cli_version.owned(),
         provider: payload.model_provider.owned(),

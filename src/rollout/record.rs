@@ -128,6 +128,8 @@ pub struct Meta {
     pub thread_source: Option<String>,
     /// A sub-agent's role, else its nickname.
     pub role: Option<String>,
+    /// Codex's own reviewer: `codex review`, `/review`.
+    pub is_review: bool,
     /// The working folder at the start.
     pub cwd: Option<String>,
     /// The version that created the file; a later one may have gone on with it.

@@ -20,6 +20,7 @@ mod launch;
 mod make;
 mod options;
 mod program;
+pub mod quick;
 mod start;
 mod syntax;
 #[cfg(test)]

@@ -74,6 +74,7 @@ fn a_sub_agents_meta_names_its_family() {
         source: Some("subagent".into()),
         thread_source: Some("subagent".into()),
         role: Some("reviewer".into()),
+        is_review: true,
         ..Meta::default()
     };
     assert_eq!(kind(old), RecordKind::Meta(Box::new(expected_old)));
