@@ -386,6 +386,7 @@ impl<'f> World<'f> {
             billing: Billing::Api,
             attribution: Attribution::default(),
             source: govern::model::Source::Record,
+            work: None,
         }
     }
 

@@ -161,6 +161,22 @@ pub(crate) fn newest(home: &Path) -> PathBuf {
     }
 }
 
+/// What agents run; `%` is a text that is written somewhere.
+const COMMANDS: [&str; 12] = [
+    "rg -n 'fn main' src | head -20",
+    "sed -n '1,120p' src/lib.rs",
+    "cargo test -q 2>&1 | tail -30",
+    "git diff --stat && git status --short",
+    "cat > src/new.rs <<'EOF'\n%\nEOF",
+    "apply_patch <<'EOF'\n*** Begin Patch\n*** Update File: src/lib.rs\n@@\n-%\n+%\n*** End Patch\nEOF",
+    "python3 - <<'PY'\nprint('%')\nPY",
+    "npm run build && npx vitest run",
+    "ls -la && find . -name '*.rs' -not -path './target/*' | xargs wc -l",
+    "cd crates/core && RUST_LOG=debug cargo run -- --file \"$(mktemp)\"",
+    "bash -lc 'make test && make check'",
+    "git log --oneline -20",
+];
+
 /// A usage record more, as Codex appends it to a session that goes on.
 pub(crate) fn grow(file: &Path, nth: u64) {
     let thread =
@@ -262,6 +278,7 @@ impl Session<'_> {
         self.made.responses += 1;
         self.made.tokens += used.input + used.output;
         let id = format!("resp_{:016x}{:016x}{:08x}", self.dice.roll(), self.dice.roll(), self.made.responses);
+        let mut command_of_this = String::new();
         if last {
             let answer = self.text(1_500);
             self.line(
@@ -272,8 +289,17 @@ impl Session<'_> {
             );
             self.line("event_msg", &format!(r#"{{"type":"agent_message","message":"{answer}"}}"#));
         } else {
-            let call = self.text(300);
-            self.line("response_item", &format!(r#"{{"type":"function_call","name":"exec_command","arguments":"{{ cmd: {call} }}","call_id":"call_{id}"}}"#));
+            let written = self.text(300);
+            let command =
+                COMMANDS[usize::try_from(self.dice.below(COMMANDS.len() as u64)).unwrap()].replace('%', &written);
+            command_of_this = serde_json::json!(command).to_string();
+            let arguments = serde_json::json!(format!("{{\"cmd\":{command_of_this},\"yield_time_ms\":10000}}"));
+            self.line(
+                "response_item",
+                &format!(
+                    r#"{{"type":"function_call","name":"exec_command","arguments":{arguments},"call_id":"call_{id}"}}"#
+                ),
+            );
         }
         if self.generation == Generation::Record {
             let (thread, total, one) = (self.thread.clone(), self.total.json(), used.json());
@@ -284,6 +310,12 @@ impl Session<'_> {
         if !last {
             let length = self.dice.tailed(3_500);
             let output = self.text(length);
+            if self.generation == Generation::Record {
+                let thread = self.thread.clone();
+                self.line("event_msg", &format!(
+                    r#"{{"type":"item_completed","thread_id":"{thread}","turn_id":"{turn}","item":{{"type":"CommandExecution","id":"call_{id}","process_id":"4242","command":["/bin/bash","-lc",{command_of_this}],"cwd":"file:///work","parsed_cmd":[],"source":"unified_exec_startup","status":"completed","aggregated_output":"{output}","exit_code":0}}}}"#
+                ));
+            }
             self.line(
                 "response_item",
                 &format!(r#"{{"type":"function_call_output","call_id":"call_{id}","output":"{output}"}}"#),

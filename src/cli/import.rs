@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::format::{Format, put_as};
 use super::here::{Here, join};
@@ -31,6 +31,9 @@ pub struct ImportArgs {
     /// Codex homes, folders of session files, or single files; without any, `$CODEX_HOME`, else ~/.codex
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Read files again that have not changed: for the classes of work of what was recorded before
+    #[arg(long)]
+    pub again: bool,
     /// One more policy file, for attribution and prices
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -58,6 +61,8 @@ pub fn run(args: &ImportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         prices: &prices,
         unpriced: &policy.models.unpriced,
         attribute: &|origin| belongs.of(origin),
+        work: Arc::clone(&policy.work),
+        again: args.again,
         alive: here.alive,
         tell: &mut |done, total| bar.tell(done, total),
         readers: std::thread::available_parallelism().map_or(1, usize::from),

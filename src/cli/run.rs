@@ -19,7 +19,7 @@ use crate::gate::socket;
 use crate::ledger::{Ledger, home};
 use crate::model::event::REFUSED;
 use crate::model::quantity::quantity_hint;
-use crate::model::{AgentName, Attribution, Dimension, Quantity, Repriced, RunId, ThreadId, Verb};
+use crate::model::{AgentName, Attribution, Dimension, Quantity, Repriced, RunId, ThreadId, Verb, WorkClass};
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
 use crate::policy::mistake::LayerText;
@@ -50,6 +50,9 @@ pub struct RunArgs {
     /// Decide and record, do nothing
     #[arg(long)]
     pub observe: bool,
+    /// What its work is, whatever it does: research, edit, test, review, migration, documentation or other
+    #[arg(long, value_name = "CLASS", value_parser = work)]
+    pub work: Option<WorkClass>,
     /// The agent's name in tables and budgets [default: $GOVERN_AGENT, else codex]
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
@@ -125,6 +128,11 @@ impl From<AtLimit> for Verb {
     }
 }
 
+fn work(text: &str) -> std::result::Result<WorkClass, String> {
+    let known = WorkClass::ALL.map(WorkClass::as_str).join(", ");
+    WorkClass::parse(text).ok_or_else(|| format!("`{text}` is no class of work; known are {known}"))
+}
+
 fn key_value(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() && !value.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -160,6 +168,7 @@ pub fn run(args: RunArgs, supervision: Supervision) -> Result<Exit> {
         budgets: args.budget,
         at_limit: args.at_limit,
         observe: args.observe,
+        work: args.work,
         declares: args.declares,
     };
     let policy = rules.load(&here, args.quiet)?;
@@ -379,6 +388,9 @@ pub(super) struct Rules {
     pub(super) at_limit: Option<AtLimit>,
     #[serde(default)]
     pub(super) observe: bool,
+    /// `--work`.
+    #[serde(default)]
+    pub(super) work: Option<WorkClass>,
     #[serde(default)]
     pub(super) declares: Declares,
 }
@@ -407,7 +419,14 @@ impl Rules {
             })?;
             budgets.push((text.clone(), quantity));
         }
-        Ok(FlagRules { budgets, plans, spawns, at_limit: self.at_limit.map(Verb::from), observe: self.observe })
+        Ok(FlagRules {
+            budgets,
+            plans,
+            spawns,
+            at_limit: self.at_limit.map(Verb::from),
+            observe: self.observe,
+            work: self.work,
+        })
     }
 
     /// Reads all layers. Warnings are shown, mistakes stop everything.

@@ -183,6 +183,7 @@ fn unheard(agent: AgentName, run: &RunInfo) -> LiveAgent {
         paused: None,
         attempt: 1,
         model: None,
+        work: None,
         responses: 0,
         cost_usd: Money::ZERO,
         cost_usd_per_minute: Some(Money::ZERO),

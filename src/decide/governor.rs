@@ -21,7 +21,7 @@ use super::agents::{Agent, AgentSetup, Hold};
 use super::before::Before;
 use super::context::Context;
 use super::context::Fixed;
-use super::message::{Effect, Effects, Input, Interrupt, Moment, Phase, Question, Timer};
+use super::message::{Classed, Effect, Effects, Input, Interrupt, Moment, Phase, Question, Timer};
 use super::ways::StartedBy;
 use super::{snapshot, ways};
 use crate::decide::discretion::advisor::Adviser;
@@ -253,6 +253,7 @@ impl Governor {
             Input::Taken { response, recorded } => {
                 self.responded(cx, &response, Recorded::Elsewhere(&recorded));
             }
+            Input::Classed { agent, classed } => self.of(&agent, |own, who| own.classed(cx, who, &classed)),
             Input::Failed { agent, thread, cut_off } => {
                 self.of(&agent, |own, who| own.request_failed(cx, (who, &thread), cut_off));
             }
@@ -332,6 +333,14 @@ impl Governor {
         self.happen(cx, who, Happening::Launched);
         self.arm_minutes(cx);
         self.evaluate(cx, who);
+    }
+
+    /// What a turn's tools did shows what its responses were part of: budgets and alerts over classes of work look again.
+    fn classed(&mut self, cx: &Context<'_>, who: AgentId, classed: &Classed) {
+        let last = self.agents[who].classed(classed);
+        if self.accounts.reclass(cx, who, last.as_ref()) {
+            self.evaluate(cx, who);
+        }
     }
 
     fn responded(&mut self, cx: &Context<'_>, response: &Response, recorded: Recorded<'_>) {

@@ -88,6 +88,7 @@ fn live_agent(accounts: &Accounts, by: &Spenders<'_>, agent: &Agent, now: Moment
         paused: agent.pause.clone().filter(|_| agent.state != State::Gone),
         attempt: agent.attempt,
         model: model(agent),
+        work: agent.work,
         responses: agent.responses,
         cost_usd: agent.cost,
         cost_usd_per_minute: Some(Money::from_nanos(per_minute(agent, now, Unit::Usd))),

@@ -11,7 +11,9 @@ mod plan;
 mod read;
 mod write;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -21,6 +23,7 @@ use crate::model::{Attribution, ProcessIdentity};
 use crate::policy::rule::Unpriced;
 use crate::report::imported::Imported;
 use crate::usage::price::PriceTable;
+use crate::work::Own;
 
 use family::{Families, Files};
 pub use one::{Named, Session, Told, import_session, read_session};
@@ -57,6 +60,10 @@ pub struct Terms<'a> {
     pub unpriced: &'a Unpriced,
     /// Where a session's spend belongs.
     pub attribute: &'a (dyn Fn(&Origin) -> Attribution + Sync),
+    /// What turns are classed by, beside what they do.
+    pub work: Arc<Own>,
+    /// Files that have not changed are read, too.
+    pub again: bool,
     /// Whether a process lives still.
     pub alive: &'a dyn Fn(ProcessIdentity) -> bool,
     /// Is told how many bytes of how many have been read.
@@ -72,7 +79,8 @@ pub struct Terms<'a> {
 /// A place that cannot be read, or a ledger that cannot be written: what was written before stays, and another import
 /// goes on from there. A folder or a file inside that cannot be read is only told.
 pub fn import(ledger: &mut Ledger, places: &[PathBuf], terms: Terms<'_>) -> Result<Imported, ImportError> {
-    let Plan { files, unchanged, index, unreadable } = Plan::of(places, &ledger.file_marks()?)?;
+    let known = if terms.again { HashMap::new() } else { ledger.file_marks()? };
+    let Plan { files, unchanged, index, unreadable } = Plan::of(places, &known)?;
     let families = Families::new(Files::Index(&index));
     let total: u64 = files.iter().map(|file| file.found.size).sum();
     let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
@@ -84,6 +92,7 @@ pub fn import(ledger: &mut Ledger, places: &[PathBuf], terms: Terms<'_>) -> Resu
         unpriced: terms.unpriced,
         attribute: terms.attribute,
         families: &families,
+        work: terms.work.clone(),
     };
     std::thread::scope(|scope| {
         for _ in 0..readers {
@@ -130,7 +139,7 @@ pub enum ImportError {
 }
 
 /// The files of a plan by the thread that they belong to.
-type Index = std::collections::HashMap<crate::model::ThreadId, Vec<PathBuf>>;
+type Index = HashMap<crate::model::ThreadId, Vec<PathBuf>>;
 
 #[cfg(test)]
 mod tests;

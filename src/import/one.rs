@@ -1,6 +1,7 @@
 //! One session file whose Codex says that it has something to tell.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::ledger::{Ledger, Origin, Past};
@@ -11,6 +12,7 @@ use crate::tail::login::Login;
 use crate::tail::session::home_of;
 use crate::usage::meter::Meter;
 use crate::usage::price::PriceTable;
+use crate::work::Own;
 
 use super::family::{Families, Files};
 use super::plan::Planned;
@@ -19,7 +21,7 @@ use super::write::Writer;
 use super::{ImportError, Unreadable};
 
 /// What a session's responses are recorded with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Session<'a> {
     /// What responses cost.
     pub prices: &'a PriceTable,
@@ -27,6 +29,8 @@ pub struct Session<'a> {
     pub unpriced: &'a Unpriced,
     /// Where they belong.
     pub attribution: &'a Attribution,
+    /// What turns are classed by, beside what they do.
+    pub work: Arc<Own>,
 }
 
 /// A session file by its name, and what leads to it: the name itself, or a descriptor of somebody who has it open.
@@ -118,6 +122,7 @@ fn parts(file: &Planned, session: &Session<'_>) -> Vec<Part> {
         unpriced: session.unpriced,
         attribute: &|_| session.attribution.clone(),
         families: &families,
+        work: session.work.clone(),
     };
     let mut parts = Vec::new();
     let _wanted = read::read(file, &context, &AtomicU64::new(0), &mut |part| {
@@ -129,7 +134,7 @@ fn parts(file: &Planned, session: &Session<'_>) -> Vec<Part> {
 
 fn response(origin: &Origin, past: Past, run: &RunId) -> Response {
     let Origin { thread, root, model, provider, tier, billing, attribution } = origin.clone();
-    let Past { key, at, tokens, cost, basis } = past;
+    let Past { key, at, tokens, cost, basis, work } = past;
     Response {
         run: Some(run.clone()),
         agent: None,
@@ -146,5 +151,6 @@ fn response(origin: &Origin, past: Past, run: &RunId) -> Response {
         billing,
         attribution,
         source: crate::model::Source::Record,
+        work,
     }
 }

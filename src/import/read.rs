@@ -1,9 +1,10 @@
 //! One session file becomes parts for the writer.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::ledger::{FileMark, Origin, Past};
-use crate::model::{Attribution, ThreadId, Timestamp};
+use crate::model::{Attribution, ThreadId, Timestamp, WorkClass};
 use crate::policy::cost::{billed, cost};
 use crate::policy::rule::Unpriced;
 use crate::rollout::{self, RecordKind};
@@ -11,12 +12,16 @@ use crate::tail::cursor::{Cursor, LONGEST_LINE};
 use crate::tail::session::name_of;
 use crate::usage::meter::{Answer, Counting, Meter};
 use crate::usage::price::PriceTable;
+use crate::work::{Own, Turns};
 
 use super::family::Families;
 use super::plan::Planned;
 
-/// Responses in a part, at most.
+/// Responses in a part, about: it ends with a turn, since all of a turn have one class.
 const PART: usize = 1_024;
+
+/// A part is never longer: a turn of so many responses is classed in pieces.
+const LONGEST: usize = 16 * PART;
 
 /// How many bytes are read between two tellings.
 const TELL: u64 = 1 << 20;
@@ -30,6 +35,8 @@ pub(super) struct Context<'a> {
     pub(super) unpriced: &'a Unpriced,
     pub(super) attribute: &'a (dyn Fn(&super::Origin) -> Attribution + Sync),
     pub(super) families: &'a Families<'a>,
+    /// By what turns are classed, beside what they do.
+    pub(super) work: Arc<Own>,
 }
 
 /// Some responses of a file, in order.
@@ -84,6 +91,9 @@ struct Reading<'a> {
     done: &'a AtomicU64,
     send: &'a mut dyn FnMut(Part) -> Result<(), Unwanted>,
     meter: Meter,
+    turns: Turns,
+    /// Where in the part the responses of the turn begin that goes on.
+    turn: usize,
     origin: super::Origin,
     attribution: Option<Attribution>,
     /// A root as files name it, and the one above.
@@ -108,6 +118,8 @@ impl<'a> Reading<'a> {
             done,
             send,
             meter: Meter::new(name_of(&found.path).as_ref(), COUNTING),
+            turns: Turns::new(context.work.clone()),
+            turn: 0,
             origin: super::Origin::default(),
             attribution: None,
             root: None,
@@ -144,6 +156,7 @@ impl<'a> Reading<'a> {
                 Err(_) => unfinished = true,
             }
         }
+        self.class_turn(self.turns.class());
         self.mark.lines += progress.lines;
         self.mark.read = cursor.position();
         let meter = std::mem::replace(&mut self.meter, Meter::new(None, COUNTING));
@@ -158,7 +171,14 @@ impl<'a> Reading<'a> {
             self.told = self.told.max(upto);
         }
         match rollout::read_for_accounting(line) {
-            Ok(record) => self.take(position, &record),
+            Ok(record) => {
+                self.take(position, &record);
+                if record.kind == RecordKind::Other
+                    && let Some(act) = rollout::act(line, self.turns.has_items())
+                {
+                    self.turns.did(&act);
+                }
+            }
             Err(why) => {
                 self.skip(1, || format!("{why} at byte {position}"));
                 if let Some((position, record)) = rollout::after_torn(position, line) {
@@ -177,6 +197,12 @@ impl<'a> Reading<'a> {
         if let Some(at) = record.at {
             let (first, last) = self.mark.span.unwrap_or((at, at));
             self.mark.span = Some((first.min(at), last.max(at)));
+        }
+        if let Some(before) = self.turns.record(record) {
+            self.class_turn(before);
+            if self.part.responses.len() >= PART && self.wanted.is_ok() {
+                self.wanted = self.send();
+            }
         }
         let answer = self.meter.push(position, record);
         if let RecordKind::Meta(meta) = &record.kind
@@ -207,7 +233,7 @@ impl<'a> Reading<'a> {
             answer.thread = self.nameless();
             answer.root = answer.thread.clone();
         }
-        let Context { prices, unpriced, attribute, families } = self.context;
+        let Context { prices, unpriced, attribute, families, work: _ } = self.context;
         let root = match &self.root {
             Some((named, root)) if *named == answer.root => root.clone(),
             // Its own root: there is nobody above.
@@ -235,14 +261,25 @@ impl<'a> Reading<'a> {
             self.part.origins.push(Origin { thread, root, model, provider, tier, billing, attribution });
         }
         let origin = self.part.origins.len().saturating_sub(1);
-        self.part.responses.push((origin, Past { key, at, tokens, cost, basis }));
-        if self.part.responses.len() >= PART && self.wanted.is_ok() {
+        self.part.responses.push((origin, Past { key, at, tokens, cost, basis, work: None }));
+        self.turns.answered();
+        if self.part.responses.len() >= LONGEST && self.wanted.is_ok() {
+            self.class_turn(self.turns.class());
             self.wanted = self.send();
         }
     }
 
+    /// The turn is of this class, and over.
+    fn class_turn(&mut self, class: WorkClass) {
+        for (_, past) in self.part.responses.iter_mut().skip(self.turn) {
+            past.work = Some(class);
+        }
+        self.turn = self.part.responses.len();
+    }
+
     /// Sends what has come together.
     fn send(&mut self) -> Result<(), Unwanted> {
+        self.turn = 0;
         let empty = Part { file: self.part.file.clone(), origins: Vec::new(), responses: Vec::new(), end: None };
         (self.send)(std::mem::replace(&mut self.part, empty))
     }

@@ -55,6 +55,8 @@ fn session_files_of(folder: &Path) -> Vec<PathBuf> {
 
 fn import_with(ledger: &mut Ledger, place: &Path, readers: usize) -> Imported {
     let terms = Terms {
+        work: std::sync::Arc::default(),
+        again: false,
         prices: PriceTable::embedded(),
         unpriced: &Unpriced::Refuse,
         attribute: &|origin| Attribution { project: origin.folder.clone(), ..Attribution::default() },
@@ -183,6 +185,7 @@ fn a_fixture_comes_to_the_same_session_by_session_in_any_order() {
             paths.push(place);
         }
         let session = Session {
+            work: std::sync::Arc::default(),
             prices: PriceTable::embedded(),
             unpriced: &Unpriced::Refuse,
             attribution: &Attribution::default(),
@@ -254,6 +257,8 @@ fn a_place_that_is_not_there_is_an_error_and_a_file_that_cannot_be_read_is_told(
     let imported = import_with(&mut ledger, temp.path(), 1);
     assert_eq!((imported.files, imported.failed.len()), (0, 1));
     let terms = Terms {
+        work: std::sync::Arc::default(),
+        again: false,
         prices: PriceTable::embedded(),
         unpriced: &Unpriced::Refuse,
         attribute: &|_| Attribution::default(),
@@ -288,6 +293,8 @@ fn a_home_under_two_names_is_read_once() {
     let folder = fixtures().into_iter().find(|folder| folder.ends_with("garbage")).unwrap();
     std::os::unix::fs::symlink(&folder, temp.path().join("link")).unwrap();
     let terms = Terms {
+        work: std::sync::Arc::default(),
+        again: false,
         prices: PriceTable::embedded(),
         unpriced: &Unpriced::Refuse,
         attribute: &|_| Attribution::default(),

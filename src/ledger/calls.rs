@@ -147,7 +147,7 @@ fn collect(
         let mut statement = conn.prepare_cached(&sql)?;
         let mut rows = statement.query(params![since, until, run, thread])?;
         while let Some(row) = rows.next()? {
-            add(Part { start: 0, run_no: row.get(0)?, thread: row.get(1)?, series: row.get(2)? }, row.get(3)?);
+            add(Part { start: 0, run_no: row.get(0)?, thread: row.get(1)?, series: row.get(2)?, work: 0 }, row.get(3)?);
         }
         Ok(())
     };
@@ -163,7 +163,7 @@ fn collect(
         conn.prepare_cached("SELECT series, sum(calls) FROM calls_by_day WHERE day >= ?1 AND day < ?2 GROUP BY 1")?;
     let mut rows = statement.query([first, last])?;
     while let Some(row) = rows.next()? {
-        let part = Part { start: 0, series: row.get(0)?, run_no: 0, thread: 0 };
+        let part = Part { start: 0, series: row.get(0)?, run_no: 0, thread: 0, work: 0 };
         let count: &mut i64 = counts.entry(part).or_default();
         *count = count.saturating_add(row.get(1)?);
     }

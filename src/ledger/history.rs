@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use crate::model::{Cost, ProcessIdentity, ResponseKey, RunId, Source, ThreadId, Timestamp, recorded_at};
+use crate::model::{Cost, ProcessIdentity, ResponseKey, RunId, Source, ThreadId, Timestamp, WorkClass, recorded_at};
 
 use super::chain::{self, ImportDigest, Link};
 use super::imported::{Origin, Past};
@@ -20,6 +20,7 @@ use super::series::Series;
 use super::usage::{self, Numbers, Put};
 use super::values::moment;
 use super::values::{count, json};
+use super::work::{self, Told};
 use super::{Ledger, LedgerError};
 
 /// A session file as it was when it was read: one that is still so has nothing new.
@@ -82,6 +83,7 @@ pub struct Batch<'a> {
     first: i64,
     last: i64,
     confirmed: Vec<(ThreadId, ResponseKey, ResponseKey)>,
+    classes: Vec<(ThreadId, ResponseKey, WorkClass)>,
     governed: Governed,
     now: Timestamp,
 }
@@ -128,6 +130,7 @@ impl Ledger {
             first: 0,
             last: 0,
             confirmed: Vec::new(),
+            classes: Vec::new(),
             now,
         };
         let result = work(&mut batch)?;
@@ -201,7 +204,10 @@ impl Batch<'_> {
         };
         let id = match usage::put(self.tx, None, numbers, &mut known.row, &mut self.shares)? {
             Put::New(id) => id,
-            Put::Known => return Ok(false),
+            Put::Known => {
+                self.reclass(known, past);
+                return Ok(false);
+            }
             Put::Confirms(told) => {
                 let thread = known.thread.clone();
                 usage::confirmed::keep(self.tx, &thread, &past.key, &told)?;
@@ -220,6 +226,13 @@ impl Batch<'_> {
         self.last = id;
         self.rows = self.rows.saturating_add(1);
         Ok(true)
+    }
+
+    /// The ledger has the response: its class, if it was imported, is what its file tells today.
+    fn reclass(&mut self, known: &Known, past: &Past) {
+        if let Some(class) = past.work {
+            self.classes.push((known.thread.clone(), past.key.clone(), class));
+        }
     }
 
     /// Remembers a file as it was read.
@@ -249,6 +262,9 @@ impl Batch<'_> {
         for (thread, key, told) in std::mem::take(&mut self.confirmed) {
             chain::link(self.tx, &Link::Confirmed { at: now, thread, told, key })?;
         }
+        let classes = std::mem::take(&mut self.classes);
+        let classes = classes.iter().map(|(thread, key, class)| (thread, key, *class));
+        work::classify(self.tx, Told::ByHistory, classes)?;
         if self.rows == 0 {
             return Ok(());
         }

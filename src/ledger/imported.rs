@@ -1,6 +1,8 @@
 //! Owns the words of an import: what it says of responses.
 
-use crate::model::{Attribution, Basis, Billing, Cost, ModelId, ResponseKey, ServiceTier, ThreadId, Timestamp, Tokens};
+use crate::model::{
+    Attribution, Basis, Billing, Cost, ModelId, ResponseKey, ServiceTier, ThreadId, Timestamp, Tokens, WorkClass,
+};
 
 /// What responses that follow one another in a session file have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,4 +36,6 @@ pub struct Past {
     pub cost: Cost,
     /// How the tokens are known.
     pub basis: Basis,
+    /// The class of work that it was part of; `None`: nobody has looked.
+    pub work: Option<WorkClass>,
 }

@@ -55,6 +55,7 @@ mod unobserved;
 mod usage;
 mod values;
 mod watch;
+mod work;
 
 pub use approval::Question;
 pub use attended::{Attended, Pinned};

@@ -20,6 +20,7 @@ pub(super) struct Scope<'a> {
     pub(super) until: i64,
     pub(super) by_run: bool,
     pub(super) by_thread: bool,
+    pub(super) by_work: bool,
     pub(super) piece: Option<&'a dyn Fn(Timestamp) -> Timestamp>,
 }
 
@@ -30,6 +31,8 @@ pub(super) struct Part {
     pub(super) series: i64,
     pub(super) run_no: i64,
     pub(super) thread: i64,
+    /// The number of a class of work.
+    pub(super) work: i64,
 }
 
 /// Sums by what they are of.
@@ -111,9 +114,11 @@ impl Reader<'_> {
     fn days(&mut self, days: &Range<i64>) -> Result<Vec<Range<i64>>, LedgerError> {
         let sql = match self.apart() {
             true => {
-                format!("SELECT day, series, run_no, thread, {SUMS} FROM rollup_by_thread WHERE day >= ?1 AND day < ?2")
+                format!(
+                    "SELECT day, series, run_no, thread, work, {SUMS} FROM rollup_by_thread WHERE day >= ?1 AND day < ?2"
+                )
             }
-            false => format!("SELECT day, series, 0, 0, {SUMS} FROM rollup_by_day WHERE day >= ?1 AND day < ?2"),
+            false => format!("SELECT day, series, 0, 0, work, {SUMS} FROM rollup_by_day WHERE day >= ?1 AND day < ?2"),
         };
         let mut statement = self.conn.prepare_cached(&sql)?;
         let mut rows = statement.query([days.start, days.end])?;
@@ -133,8 +138,8 @@ impl Reader<'_> {
             };
             match (start, split.last_mut()) {
                 (Some(start), _) => {
-                    let part = self.part(start, row.get(1)?, row.get(2)?, row.get(3)?);
-                    self.parts.entry(part).or_default().add(&read_sum(row, 4)?);
+                    let part = self.part(start, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+                    self.parts.entry(part).or_default().add(&read_sum(row, 5)?);
                 }
                 (None, Some(last)) if last.end == day => last.end = day.saturating_add(1),
                 (None, Some(last)) if last.contains(&day) => {}
@@ -161,13 +166,13 @@ impl Reader<'_> {
     }
 
     fn quarters(&mut self, quarters: &Range<i64>) -> Result<(), LedgerError> {
-        let sql = format!("SELECT bucket, series, {SUMS} FROM rollup WHERE bucket >= ?1 AND bucket < ?2");
+        let sql = format!("SELECT bucket, series, work, {SUMS} FROM rollup WHERE bucket >= ?1 AND bucket < ?2");
         let mut statement = self.conn.prepare_cached(&sql)?;
         let mut rows = statement.query([quarters.start, quarters.end])?;
         while let Some(row) = rows.next()? {
             let start = self.piece(row.get::<_, i64>(0)?.saturating_mul(QUARTER))?;
-            let part = self.part(start, row.get(1)?, 0, 0);
-            self.parts.entry(part).or_default().add(&read_sum(row, 2)?);
+            let part = self.part(start, row.get(1)?, 0, 0, row.get(2)?);
+            self.parts.entry(part).or_default().add(&read_sum(row, 3)?);
         }
         Ok(())
     }
@@ -192,7 +197,7 @@ impl Reader<'_> {
 
     fn rows_where(&mut self, condition: &str, values: impl Params) -> Result<(), LedgerError> {
         let mut statement = self.conn.prepare_cached(&format!(
-            "SELECT u.at, u.series, coalesce(u.run_no, 0), u.thread, 1, u.input, u.cached_input, u.cache_write,
+            "SELECT u.at, u.series, coalesce(u.run_no, 0), u.thread, coalesce(u.work, 0), 1, u.input, u.cached_input, u.cache_write,
                     u.output, u.reasoning, coalesce(c.cost, u.cost, 0), coalesce(c.pricing, k.pricing) = 'estimated',
                     coalesce(c.pricing, k.pricing) = 'unpriced', u.guess IS NOT NULL
              FROM usage u JOIN kinds k ON k.id = u.kind LEFT JOIN repriced c ON c.usage = u.id WHERE {condition}"
@@ -200,18 +205,19 @@ impl Reader<'_> {
         let mut rows = statement.query(values)?;
         while let Some(row) = rows.next()? {
             let start = self.piece(row.get(0)?)?;
-            let part = self.part(start, row.get(1)?, row.get(2)?, row.get(3)?);
-            self.parts.entry(part).or_default().add(&read_sum(row, 4)?);
+            let part = self.part(start, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+            self.parts.entry(part).or_default().add(&read_sum(row, 5)?);
         }
         Ok(())
     }
 
-    fn part(&self, start: i64, series: i64, run_no: i64, thread: i64) -> Part {
+    fn part(&self, start: i64, series: i64, run_no: i64, thread: i64, work: i64) -> Part {
         Part {
             start,
             series,
             run_no: if self.scope.by_run { run_no } else { 0 },
             thread: if self.scope.by_thread { thread } else { 0 },
+            work: if self.scope.by_work { work } else { 0 },
         }
     }
 }

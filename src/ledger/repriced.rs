@@ -85,7 +85,7 @@ struct Found {
 
 /// Days and series with responses that have no price, oldest first.
 fn unpriced_days(conn: &Connection) -> Result<Vec<(i64, i64)>, LedgerError> {
-    let mut statement = conn.prepare_cached("SELECT day, series FROM rollup_by_day WHERE unpriced > 0")?;
+    let mut statement = conn.prepare_cached("SELECT DISTINCT day, series FROM rollup_by_day WHERE unpriced > 0")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -26,14 +26,16 @@ pub(super) struct Share {
     pub(super) thread: i64,
     /// The number of its run; `None`: imported.
     pub(super) run_no: Option<i64>,
+    /// The number of its class of work; 0: not known.
+    pub(super) work: i64,
 }
 
 /// What rows add to the sums, gathered before it is written: an import writes each sum once a batch.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shares {
-    quarters: BTreeMap<[i64; 2], Sum>,
-    days: BTreeMap<[i64; 2], Sum>,
-    threads: BTreeMap<[i64; 4], Sum>,
+    quarters: BTreeMap<[i64; 3], Sum>,
+    days: BTreeMap<[i64; 3], Sum>,
+    threads: BTreeMap<[i64; 5], Sum>,
     series: BTreeMap<[i64; 1], Sum>,
 }
 
@@ -49,17 +51,25 @@ pub(super) struct Grain {
     holes: &'static str,
 }
 
-const QUARTERS: Grain =
-    Grain { table: "rollup", keys: "bucket, series", find: "bucket = ? AND series = ?", holes: "?, ?" };
+const QUARTERS: Grain = Grain {
+    table: "rollup",
+    keys: "bucket, series, work",
+    find: "bucket = ? AND series = ? AND work = ?",
+    holes: "?, ?, ?",
+};
 
-const DAYS: Grain =
-    Grain { table: "rollup_by_day", keys: "day, series", find: "day = ? AND series = ?", holes: "?, ?" };
+const DAYS: Grain = Grain {
+    table: "rollup_by_day",
+    keys: "day, series, work",
+    find: "day = ? AND series = ? AND work = ?",
+    holes: "?, ?, ?",
+};
 
 const THREADS: Grain = Grain {
     table: "rollup_by_thread",
-    keys: "day, thread, run_no, series",
-    find: "day = ? AND thread = ? AND run_no = ? AND series = ?",
-    holes: "?, ?, ?, ?",
+    keys: "day, thread, run_no, series, work",
+    find: "day = ? AND thread = ? AND run_no = ? AND series = ? AND work = ?",
+    holes: "?, ?, ?, ?, ?",
 };
 
 const SERIES: Grain = Grain { table: "rollup_by_series", keys: "series", find: "series = ?", holes: "?" };
@@ -68,9 +78,9 @@ impl Shares {
     /// Gathers one row's.
     pub(super) fn add(&mut self, to: Share, sum: &Sum) {
         let day = to.at.div_euclid(DAY);
-        self.quarters.entry([to.at.div_euclid(QUARTER), to.series]).or_default().add(sum);
-        self.days.entry([day, to.series]).or_default().add(sum);
-        self.threads.entry([day, to.thread, to.run_no.unwrap_or(0), to.series]).or_default().add(sum);
+        self.quarters.entry([to.at.div_euclid(QUARTER), to.series, to.work]).or_default().add(sum);
+        self.days.entry([day, to.series, to.work]).or_default().add(sum);
+        self.threads.entry([day, to.thread, to.run_no.unwrap_or(0), to.series, to.work]).or_default().add(sum);
         self.series.entry([to.series]).or_default().add(sum);
     }
 
@@ -88,6 +98,15 @@ impl Shares {
         write(conn, &THREADS, &threads)
     }
 
+    /// Takes them away from what is stored: rows that belong to another class from now on.
+    pub(super) fn take(&mut self, conn: &Connection) -> Result<(), LedgerError> {
+        let Self { quarters, days, threads, series } = std::mem::take(self);
+        alter(conn, &QUARTERS, &quarters, Sum::take)?;
+        alter(conn, &DAYS, &days, Sum::take)?;
+        alter(conn, &THREADS, &threads, Sum::take)?;
+        alter(conn, &SERIES, &series, Sum::take)
+    }
+
     /// The first sum that is stored otherwise, or not at all, or that no row belongs to.
     pub(super) fn differs(&self, conn: &Connection) -> Result<Option<String>, LedgerError> {
         let found = differs(conn, &QUARTERS, &self.quarters)?;
@@ -100,9 +119,9 @@ impl Shares {
 /// What prices that came later change of the sums.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Repricings {
-    quarters: BTreeMap<[i64; 2], Repricing>,
-    days: BTreeMap<[i64; 2], Repricing>,
-    threads: BTreeMap<[i64; 4], Repricing>,
+    quarters: BTreeMap<[i64; 3], Repricing>,
+    days: BTreeMap<[i64; 3], Repricing>,
+    threads: BTreeMap<[i64; 5], Repricing>,
     series: BTreeMap<[i64; 1], Repricing>,
 }
 
@@ -117,10 +136,10 @@ impl Repricings {
     /// Gathers one response's.
     pub(super) fn add(&mut self, to: Share, cost: Money, is_estimated: bool) {
         let day = to.at.div_euclid(DAY);
-        let thread = [day, to.thread, to.run_no.unwrap_or(0), to.series];
+        let thread = [day, to.thread, to.run_no.unwrap_or(0), to.series, to.work];
         for change in [
-            self.quarters.entry([to.at.div_euclid(QUARTER), to.series]).or_default(),
-            self.days.entry([day, to.series]).or_default(),
+            self.quarters.entry([to.at.div_euclid(QUARTER), to.series, to.work]).or_default(),
+            self.days.entry([day, to.series, to.work]).or_default(),
             self.threads.entry(thread).or_default(),
             self.series.entry([to.series]).or_default(),
         ] {
@@ -168,12 +187,16 @@ fn alter<T, const KEYS: usize>(
 ) -> Result<(), LedgerError> {
     let Grain { table, find, holes, .. } = grain;
     let mut stored = conn.prepare_cached(&format!("SELECT {SUMS} FROM {table} WHERE {find}"))?;
+    let mut empty = conn.prepare_cached(&format!("DELETE FROM {table} WHERE {find}"))?;
     let mut replace =
         conn.prepare_cached(&format!("INSERT OR REPLACE INTO {table} VALUES ({holes}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"))?;
     for (key, change) in changes {
         let mut sum = stored.query_row(params_from_iter(key), |row| read_sum(row, 0)).optional()?.unwrap_or_default();
         by(&mut sum, change);
-        replace.execute(params_from_iter(key.iter().copied().chain(as_stored(&sum))))?;
+        match sum.responses {
+            0 => empty.execute(params_from_iter(key))?,
+            _ => replace.execute(params_from_iter(key.iter().copied().chain(as_stored(&sum))))?,
+        };
     }
     Ok(())
 }
@@ -229,8 +252,12 @@ fn as_stored(sum: &Sum) -> [i64; 10] {
     [responses, input, cached, write, output, reasoning, sum.cost.nanos(), estimated, unpriced, inferred]
 }
 
-/// Makes all sums from the rows, and forgets the statistics that plans rested on: for a migration.
+/// Makes all sums from the rows where none were kept before, and forgets the statistics that plans rested on: for a
+/// migration.
 pub(super) fn fill(conn: &Connection) -> Result<(), LedgerError> {
+    if conn.query_row("SELECT EXISTS (SELECT 1 FROM rollup_by_day)", [], |row| row.get(0))? {
+        return Ok(());
+    }
     if conn.table_exists(None, "sqlite_stat1")? {
         conn.execute_batch("DELETE FROM sqlite_stat1; ANALYZE sqlite_schema;")?;
     }
@@ -252,14 +279,15 @@ pub(super) fn fill_series(conn: &Connection) -> Result<(), LedgerError> {
 pub(super) fn gathered(conn: &Connection) -> Result<Shares, LedgerError> {
     let mut shares = Shares::default();
     let mut statement = conn.prepare(
-        "SELECT u.at, u.series, u.thread, u.run_no, 1, u.input, u.cached_input, u.cache_write, u.output, u.reasoning,
+        "SELECT u.at, u.series, u.thread, u.run_no, coalesce(u.work, 0), 1, u.input, u.cached_input, u.cache_write, u.output, u.reasoning,
                 coalesce(u.cost, 0), k.pricing = 'estimated', k.pricing = 'unpriced', u.guess IS NOT NULL
          FROM usage u JOIN kinds k ON k.id = u.kind",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let share = Share { at: row.get(0)?, series: row.get(1)?, thread: row.get(2)?, run_no: row.get(3)? };
-        shares.add(share, &read_sum(row, 4)?);
+        let (at, series, thread) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let share = Share { at, series, thread, run_no: row.get(3)?, work: row.get(4)? };
+        shares.add(share, &read_sum(row, 5)?);
     }
     Ok(shares)
 }

@@ -10,7 +10,7 @@ use super::parts::{self, Part, Parts, Scope};
 use super::read::Filter;
 use super::rows::usage::{SELECT, Stored};
 use super::series::SeriesBook;
-use super::values::{at_least, before, moment};
+use super::values::{at_least, before, moment, work_class};
 use super::{Ledger, LedgerError, Turn};
 
 /// Tells the start of the piece of time (a day, a month in some zone) that a quarter of an hour belongs to, by the
@@ -47,6 +47,8 @@ pub struct SliceQuery<'a> {
     pub by_run: bool,
     /// Threads apart; else their slices name none.
     pub by_thread: bool,
+    /// Classes of work apart; else their slices name none.
+    pub by_work: bool,
     /// Pieces of time apart.
     pub piece: Option<Piece<'a>>,
 }
@@ -103,6 +105,7 @@ impl Ledger {
             until: before(query.until),
             by_run: query.by_run,
             by_thread: query.by_thread,
+            by_work: query.by_work,
             piece: query.piece,
         };
         let mut found: Vec<(Part, Sum)> = parts::collect(&self.conn, &scope)?.into_iter().collect();
@@ -220,6 +223,7 @@ fn narrow<'a>(
         until: before(query.until),
         by_run: query.dims.contains(&Dimension::Run),
         by_thread: query.dims.contains(&Dimension::Thread),
+        by_work: query.dims.contains(&Dimension::Work),
         piece: query.piece,
     }))
 }
@@ -257,6 +261,7 @@ impl<'a> Names<'a> {
             .map(|dimension| match dimension {
                 Dimension::Run => self.run(part.run_no),
                 Dimension::Thread => self.thread(part.thread),
+                Dimension::Work => Ok(work_class(part.work).map(|class| class.as_str().to_owned())),
                 other => Ok(series.get(other).map(str::to_owned)),
             })
             .collect()
@@ -270,6 +275,7 @@ impl<'a> Names<'a> {
             thread: self.thread(part.thread)?.map(ThreadId::new),
             agent: series.agent.clone(),
             model: series.model.clone(),
+            work: work_class(part.work),
             billing: series.billing,
             attribution: series.attribution.clone(),
             sum,

@@ -73,6 +73,7 @@ pub(super) fn response(run: &str, thread: &str, key: &str) -> Response {
         billing: Billing::Api,
         attribution: Attribution { team: Some("web".into()), ..Attribution::default() },
         source: crate::model::Source::Record,
+        work: None,
     }
 }
 

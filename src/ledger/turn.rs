@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::model::event::EventKind;
-use crate::model::{Event, RunId, Timestamp};
+use crate::model::{Event, ResponseKey, RunId, ThreadId, Timestamp, WorkClass};
 
 use super::LedgerError;
 use super::calls;
@@ -17,6 +17,7 @@ use super::seat::Seat;
 use super::usage::{self, Holder, Inserted};
 use super::values::{count, json};
 use super::watch::Watch;
+use super::work::{self, Told};
 
 /// One transaction, from its beginning to its commit. See [`super::Ledger::turn`].
 #[derive(Debug)]
@@ -100,6 +101,11 @@ impl Turn<'_> {
         calls::insert(self.tx, run_no, event)?;
         figures::insert(self.tx, event)?;
         Ok(Appended { seq, new: true, holder: None })
+    }
+
+    /// These responses, as far as the ledger has them, are of this class of work from now on.
+    pub fn classify(&self, class: WorkClass, responses: &[(ThreadId, ResponseKey)]) -> Result<(), LedgerError> {
+        work::classify(self.tx, Told::ByItsRun, responses.iter().map(|(thread, key)| (thread, key, class)))
     }
 
     /// From here on this turn may write of its own run although that has ended: what was under way then has come to its

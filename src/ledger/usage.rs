@@ -34,7 +34,7 @@ impl Numbers {
 }
 
 const INSERT: &str = "INSERT INTO usage (run_no, thread, key, root, at, series, kind, input, cached_input, cache_write,
-    output, reasoning, cost, guess) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+    output, reasoning, cost, guess, work) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
     ON CONFLICT (thread, key) DO NOTHING";
 
 /// What became of a row.
@@ -81,7 +81,8 @@ pub(super) fn put(
         }
     }
     let id = conn.last_insert_rowid();
-    shares.add(Share { at: row.at, series: numbers.series, thread: numbers.thread, run_no }, &row.sum()?);
+    let (series, thread, work) = (numbers.series, numbers.thread, row.work.unwrap_or(0));
+    shares.add(Share { at: row.at, series, thread, run_no, work }, &row.sum()?);
     Ok(Put::New(id))
 }
 
@@ -116,7 +117,8 @@ fn add(conn: &Connection, run_no: Option<i64>, numbers: Numbers, row: &UsageRow)
         row.output,
         row.reasoning,
         row.cost,
-        guess
+        guess,
+        row.work
     ])?;
     Ok(added > 0)
 }

@@ -1,6 +1,6 @@
 //! Owns how values are stored, and what is read of them.
 
-use crate::model::{BudgetKey, Timestamp, Unit};
+use crate::model::{BudgetKey, Timestamp, Unit, WorkClass};
 
 use super::LedgerError;
 
@@ -36,4 +36,22 @@ pub(super) fn unit(word: &str) -> Result<Unit, LedgerError> {
 /// A budget key as one text, equal if and only if the keys are.
 pub(super) fn key_text(key: &BudgetKey) -> Result<String, LedgerError> {
     json(&(&key.budget, &key.scope, key.window_start.map(|at| at.timestamp_millis()), key.unit.as_str()))
+}
+
+/// A class of work as it is stored; 0 is none.
+pub(super) fn work_number(class: WorkClass) -> i64 {
+    match class {
+        WorkClass::Research => 1,
+        WorkClass::Edit => 2,
+        WorkClass::Test => 3,
+        WorkClass::Review => 4,
+        WorkClass::Migration => 5,
+        WorkClass::Documentation => 6,
+        WorkClass::Other => 7,
+    }
+}
+
+/// The class of work that a number stands for; one that a newer govern has written is none.
+pub(super) fn work_class(stored: i64) -> Option<WorkClass> {
+    WorkClass::ALL.into_iter().find(|class| work_number(*class) == stored)
 }

@@ -28,6 +28,8 @@ pub enum Dimension {
     Model,
     /// The git branch the agent started on.
     Branch,
+    /// The class of work: `research`, `edit`, …
+    Work,
     /// `label:KEY`.
     Label(String),
 }
@@ -47,6 +49,7 @@ impl Dimension {
             "task" => Self::Task,
             "model" => Self::Model,
             "branch" => Self::Branch,
+            "work" => Self::Work,
             _ => match word.strip_prefix("label:") {
                 Some(key) if !key.is_empty() => Self::Label(key.to_owned()),
                 _ => return None,
@@ -73,6 +76,7 @@ impl fmt::Display for Dimension {
             Self::Task => f.pad("task"),
             Self::Model => f.pad("model"),
             Self::Branch => f.pad("branch"),
+            Self::Work => f.pad("work"),
             Self::Label(key) => f.pad(&format!("label:{key}")),
         }
     }
@@ -133,7 +137,7 @@ impl Attribution {
             Dimension::Task => self.task.as_deref(),
             Dimension::Branch => self.branch.as_deref(),
             Dimension::Label(key) => self.labels.get(key).map(String::as_str),
-            Dimension::Run | Dimension::Agent | Dimension::Thread | Dimension::Model => None,
+            Dimension::Run | Dimension::Agent | Dimension::Thread | Dimension::Model | Dimension::Work => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentName, ApprovalId, Braked, BudgetName, ModelId, Money, Timestamp, Unit};
+use super::{AgentName, ApprovalId, Braked, BudgetName, ModelId, Money, Timestamp, Unit, WorkClass};
 
 /// How far back a rate looks that a person is shown.
 pub const RATE_OVER: Duration = Duration::from_secs(5 * 60);
@@ -47,6 +47,9 @@ pub struct LiveAgent {
     pub attempt: u32,
     /// The model that answers it, or is to.
     pub model: Option<ModelId>,
+    /// The class of work of its turn by now; `None`: it has not begun one, or nobody looks.
+    #[serde(default)]
+    pub work: Option<WorkClass>,
     /// How many answers it had.
     pub responses: u64,
     /// What they cost, as far as they have a price.
@@ -224,6 +227,7 @@ mod tests {
                 paused: None,
                 attempt: 1,
                 model: None,
+                work: None,
                 responses: 3,
                 cost_usd: Money::from_usd(1),
                 cost_usd_per_minute: None,

@@ -5,7 +5,9 @@ use std::fmt;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::{AgentName, Attribution, Dimension, ModelId, Money, ResponseKey, RunId, ThreadId, Timestamp, Tokens};
+use super::{
+    AgentName, Attribution, Dimension, ModelId, Money, ResponseKey, RunId, ThreadId, Timestamp, Tokens, WorkClass,
+};
 
 impl ResponseKey {
     /// The beginning of a key that govern made: a hook told of the response first and did not name it, and its session
@@ -52,6 +54,9 @@ pub struct Response {
     /// Who told of it first.
     #[serde(default)]
     pub source: Source,
+    /// The class of work that it was part of, as far as its turn tells by now; `None`: nobody has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<WorkClass>,
 }
 
 impl Response {
@@ -62,6 +67,7 @@ impl Response {
             Dimension::Agent => self.agent.as_ref().map(AgentName::as_str),
             Dimension::Thread => Some(self.thread.as_str()),
             Dimension::Model => self.model.as_ref().map(ModelId::as_str),
+            Dimension::Work => self.work.map(WorkClass::as_str),
             Dimension::Team
             | Dimension::Project
             | Dimension::Client

@@ -1,6 +1,6 @@
 //! Pure. Responses of one origin and one piece of time, added up: what reports are made of.
 
-use super::{AgentName, Attribution, Billing, Dimension, ModelId, RunId, Sum, ThreadId, Timestamp};
+use super::{AgentName, Attribution, Billing, Dimension, ModelId, RunId, Sum, ThreadId, Timestamp, WorkClass};
 
 /// What responses with the same origin come to in a piece of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Slice {
     pub agent: Option<AgentName>,
     /// Who answered; `None` where the file does not say.
     pub model: Option<ModelId>,
+    /// The class of work, where classes were asked apart; `None` otherwise, and where nobody has looked.
+    pub work: Option<WorkClass>,
     /// Who is paid, and how.
     pub billing: Billing,
     /// Where it belongs.
@@ -31,6 +33,7 @@ impl Slice {
             Dimension::Agent => self.agent.as_ref().map(AgentName::as_str),
             Dimension::Thread => self.thread.as_ref().map(ThreadId::as_str),
             Dimension::Model => self.model.as_ref().map(ModelId::as_str),
+            Dimension::Work => self.work.map(WorkClass::as_str),
             Dimension::Team
             | Dimension::Project
             | Dimension::Client

@@ -42,6 +42,23 @@ impl Sum {
         self.inferred = self.inferred.saturating_add(other.inferred);
     }
 
+    /// Takes away what was added before.
+    pub fn take(&mut self, other: &Self) {
+        let Tokens { input, cached_input, cache_write_input, output, reasoning_output } = other.tokens;
+        self.responses = self.responses.saturating_sub(other.responses);
+        self.tokens = Tokens {
+            input: self.tokens.input.saturating_sub(input),
+            cached_input: self.tokens.cached_input.saturating_sub(cached_input),
+            cache_write_input: self.tokens.cache_write_input.saturating_sub(cache_write_input),
+            output: self.tokens.output.saturating_sub(output),
+            reasoning_output: self.tokens.reasoning_output.saturating_sub(reasoning_output),
+        };
+        self.cost = Money::from_nanos(self.cost.nanos().saturating_sub(other.cost.nanos()));
+        self.estimated = self.estimated.saturating_sub(other.estimated);
+        self.unpriced = self.unpriced.saturating_sub(other.unpriced);
+        self.inferred = self.inferred.saturating_sub(other.inferred);
+    }
+
     /// The amount in a unit's smallest part; `None` for tool calls and time, which responses do
     /// not tell.
     pub fn amount(&self, unit: Unit) -> Option<i64> {

@@ -16,12 +16,12 @@ pub struct Unobserved {
 }
 
 impl Unobserved {
-    /// Its value along a dimension; `None` is "unknown", as thread and model always are.
+    /// Its value along a dimension; `None` is "unknown", as thread, model and work always are.
     pub fn get(&self, dimension: &Dimension) -> Option<&str> {
         match dimension {
             Dimension::Run => Some(self.run.as_str()),
             Dimension::Agent => Some(self.agent.as_str()),
-            Dimension::Thread | Dimension::Model => None,
+            Dimension::Thread | Dimension::Model | Dimension::Work => None,
             Dimension::Team
             | Dimension::Project
             | Dimension::Client
@@ -40,6 +40,7 @@ impl Unobserved {
             thread: None,
             agent: Some(self.agent.clone()),
             model: None,
+            work: None,
             billing: Billing::Unknown,
             attribution: self.attribution.clone(),
             sum: Sum::default(),

@@ -195,7 +195,7 @@ pub(super) fn fill(result: &mut Attribution, dimension: &Dimension, value: &str)
             result.labels.entry(key.clone()).or_insert_with(|| value.to_owned());
             return;
         }
-        Dimension::Run | Dimension::Agent | Dimension::Thread | Dimension::Model => return,
+        Dimension::Run | Dimension::Agent | Dimension::Thread | Dimension::Model | Dimension::Work => return,
     };
     field.get_or_insert_with(|| value.to_owned());
 }

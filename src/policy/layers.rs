@@ -24,6 +24,7 @@ use super::plan::PlanBudget;
 use super::rule::{Approvals, Budget, FreshLedger, Gate, Layer, Models, Policy, Rung, Source, SpawnLimit, Unpriced};
 use super::table::{Placed, Table};
 use crate::model::{ModelId, Quantity, Unit};
+use crate::work::Own;
 
 /// A policy that can be obeyed.
 #[derive(Clone, Debug)]
@@ -109,6 +110,10 @@ fn digest(layers: &[LayerText], flags: &FlagRules) -> String {
     if flags.observe {
         add("--observe");
     }
+    if let Some(class) = flags.work {
+        add("--work");
+        add(class.as_str());
+    }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -146,6 +151,8 @@ impl Join<'_> {
         } else {
             FreshLedger::Warn
         };
+        // The nearest file's rules stand first: the first that fits counts.
+        let work = drafts.iter_mut().rev().flat_map(|draft| std::mem::take(&mut draft.work)).collect();
         Policy {
             budgets: budgets.into_iter().map(Arc::new).collect(),
             plan_budgets,
@@ -156,6 +163,7 @@ impl Join<'_> {
             approvals: self.approvals(&mut drafts, &units),
             notify: channels::notify(self, &mut drafts),
             prices: self.prices(&mut drafts),
+            work: Arc::new(Own { rules: work, said: flags.work }),
             attribute: drafts.into_iter().flat_map(|draft| draft.attribute).collect(),
             timezone,
             observe: flags.observe || files_observe,

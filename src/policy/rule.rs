@@ -22,6 +22,7 @@ pub use super::step::{May, Step};
 pub use crate::model::Threshold;
 use crate::model::{Attribution, BudgetName, Dimension, GateName, Money, Quantity, Unit};
 use crate::usage::price::PriceOverride;
+use crate::work::Own;
 
 /// All layers together: rules only add up.
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub struct Policy {
     pub models: Models,
     /// Fill attribution from folder, remote and branch; the first that sets a field wins.
     pub attribute: Vec<AttributeRule>,
+    /// What commands and files say of the class of work, beside what is known of them.
+    pub work: Arc<Own>,
     /// Who may answer, and how far.
     pub approvals: Approvals,
     /// Who is told what, and by which way.
@@ -270,6 +273,7 @@ impl Policy {
             alerts,
             models,
             attribute: _,
+            work: _,
             approvals: _,
             notify: _,
             timezone: _,

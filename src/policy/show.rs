@@ -62,6 +62,15 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     write_approvals(out, policy)?;
     channels::write(out, policy)?;
     prices::write(out, policy)?;
+    if !policy.work.rules.is_empty() {
+        writeln!(out, "\nclasses of work, the first that fits")?;
+        for rule in &policy.work.rules {
+            let named =
+                |what: &str, globs: &[GlobMatcher]| (!globs.is_empty()).then(|| format!("{what} {}", patterns(globs)));
+            let named = [named("runs", &rule.commands), named("writes", &rule.paths)].into_iter().flatten();
+            writeln!(out, "  {} where a turn {}", rule.class, joined(named, " or "))?;
+        }
+    }
     if !policy.attribute.is_empty() {
         writeln!(out, "\nattribution, the first that says it wins")?;
         for rule in &policy.attribute {
@@ -134,7 +143,7 @@ fn write_budget(out: &mut String, budget: &Budget, tz: Tz) -> fmt::Result {
 /// What a budget counts per and that a run need not name; what `only` asks for, it must.
 fn may_be_unnamed(budget: &Budget) -> impl Iterator<Item = &Dimension> {
     budget.per.iter().filter(|dimension| match dimension {
-        Dimension::Run | Dimension::Agent | Dimension::Thread | Dimension::Model => false,
+        Dimension::Run | Dimension::Agent | Dimension::Thread | Dimension::Model | Dimension::Work => false,
         Dimension::Team
         | Dimension::Project
         | Dimension::Client

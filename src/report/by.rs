@@ -28,14 +28,10 @@ pub enum ByError {
     /// No such word.
     #[error("`{0}` is nothing that spend can be grouped by")]
     Unknown(String),
-    /// Known to the design, not to this version.
-    #[error("`{0}` cannot be grouped by in this version of govern yet")]
-    Later(String),
 }
 
 /// What a hint says next to a [`ByError`].
-pub const BY_HINT: &str =
-    "name any of run, agent, thread, team, project, client, user, task, model, branch, day, week, month, label:KEY";
+pub const BY_HINT: &str = "name any of run, agent, thread, team, project, client, user, task, model, work, branch, day, week, month, label:KEY";
 
 impl By {
     /// Reads one word of `--by`.
@@ -44,7 +40,6 @@ impl By {
             "day" => Ok(Self::Day),
             "week" => Ok(Self::Week),
             "month" => Ok(Self::Month),
-            "work" => Err(ByError::Later("work".to_owned())),
             other => Dimension::parse(other).map(Self::Of).ok_or_else(|| ByError::Unknown(other.to_owned())),
         }
     }
@@ -106,6 +101,7 @@ impl By {
             // Only what was read from history has no run and no agent.
             Self::Of(Dimension::Run | Dimension::Agent) => IMPORTED.to_owned(),
             Self::Of(Dimension::Model) => "(unnamed)".to_owned(),
+            Self::Of(Dimension::Work) => "(not known)".to_owned(),
             Self::Of(Dimension::Label(key)) => format!("(no {key})"),
             Self::Of(dimension) => format!("(no {dimension})"),
             Self::Day | Self::Week | Self::Month => "(no time)".to_owned(),
@@ -193,6 +189,7 @@ mod tests {
             "task",
             "model",
             "branch",
+            "work",
             "day",
             "week",
             "month",
@@ -200,7 +197,6 @@ mod tests {
         ] {
             assert_eq!(By::parse(word).unwrap().to_string(), word);
         }
-        assert_eq!(By::parse("work"), Err(ByError::Later("work".into())));
         assert_eq!(By::parse("label:"), Err(ByError::Unknown("label:".into())));
         assert_eq!(By::parse(""), Err(ByError::Unknown(String::new())));
     }

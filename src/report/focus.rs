@@ -1,7 +1,7 @@
 //! Pure. Spend in the columns of FOCUS, the FinOps Open Cost and Usage Specification.
 //!
 //! The dataset is *Cost and Usage* of version 1.3 (<https://focus.finops.org/focus-specification/v1-3/>), with all its
-//! mandatory columns, as CSV. A row is one kind of tokens that one model answered in one day, for one attribution. What
+//! mandatory columns, as CSV. A row is one kind of tokens that one model answered in one day, for one attribution and class of work. What
 //! the specification leaves open, or what govern cannot know, is decided so:
 //!
 //! - `BilledCost` is always 0: govern bills nobody and sees no invoice, and who does not invoice a charge must not write
@@ -21,7 +21,7 @@ use super::By;
 use super::by::Pieces;
 use super::kinds::Kind;
 use super::round::apportion;
-use crate::model::{Attribution, Basis, Billing, Cost, ModelId, Money, Response, ServiceTier, Timestamp};
+use crate::model::{Attribution, Basis, Billing, Cost, ModelId, Money, Response, ServiceTier, Timestamp, WorkClass};
 use crate::usage::price::{PriceTable, Rates};
 
 mod columns;
@@ -48,6 +48,7 @@ struct Origin {
     model: Option<ModelId>,
     tier: ServiceTier,
     attribution: Attribution,
+    work: Option<WorkClass>,
     estimated: bool,
     price: Price,
 }
@@ -97,6 +98,7 @@ impl<'a> Charges<'a> {
             model: response.model,
             tier: response.tier,
             attribution: response.attribution,
+            work: response.work,
             estimated: response.basis != Basis::Observed,
             price,
         };

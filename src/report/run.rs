@@ -1,14 +1,14 @@
 //! Pure. The summary at the end of a run: who spent what on which model, what govern did and why, how to go on.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono_tz::Tz;
 
 use super::agent_end::{FleetEnd, Read};
 use super::figures::Figures;
-use super::marks::{Billed, notes};
+use super::marks::{Billed, UNPRICED, notes};
 use super::page::{Cell, Column, Item, Page, Table, Tone};
-use super::round::share_column;
+use super::round::{money_column, share_column};
 use super::run_rows::{RunRow, RunTally};
 use super::summary::{PriceStamp, Totals};
 use super::text::{between, count, duration, printable, shell_words};
@@ -16,7 +16,7 @@ use super::told::{Told, told};
 use super::{BudgetStanding, SpawnStanding};
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, Brake, Braked, BudgetName, Event, ModelId, Money, RunId, RunInfo, ThreadId, ThreadInfo, Unit,
+    AgentName, Brake, Braked, BudgetName, Event, ModelId, Money, RunId, RunInfo, ThreadId, ThreadInfo, Unit, WorkClass,
     scope_in_words,
 };
 
@@ -29,6 +29,8 @@ pub struct RunReport {
     pub rows: Vec<RunRow>,
     /// All rows together.
     pub totals: Totals,
+    /// What each class of work came to; `None`: not known.
+    pub work: BTreeMap<Option<WorkClass>, Totals>,
     /// Models that have no price; `None` where a file did not say which.
     pub unpriced_models: BTreeSet<Option<String>>,
     /// Lines of session files that could not be read.
@@ -148,6 +150,7 @@ impl RunReport {
         Self {
             rows,
             totals,
+            work: spend.work,
             unpriced_models: spend.unpriced_models,
             skipped_lines,
             in_flight,
@@ -213,6 +216,7 @@ impl RunReport {
         let budgets = self.budgets.iter().map(budget_item);
         let of_sub_agents = self.sub_agents.iter().map(|standing| standing.item("budget", &wide(&standing.scope)));
         page.list(budgets.chain(of_sub_agents).collect());
+        page.list(self.work_in_words().map(Item::note).into_iter().collect());
         let several = self.has_several_agents();
         // What was shared out stands in the fleet's own table.
         let told = self.told.iter().filter(|told| self.fleet.agents.is_empty() || !told.is_share());
@@ -238,6 +242,17 @@ impl RunReport {
         let because = self.told.iter().rfind(ends).filter(|_| self.stopped.is_none());
         let because = because.map(|told| format!(": {}", told.because)).unwrap_or_default();
         printable(&format!("{}{because}", self.headline()))
+    }
+
+    /// `Work: edit $0.12, research $0.03.`, the dearest first; nothing where no class is known.
+    fn work_in_words(&self) -> Option<String> {
+        let mut classes: Vec<_> = self.work.iter().filter_map(|(class, totals)| Some(((*class)?, totals))).collect();
+        classes.sort_by_key(|(_, totals)| std::cmp::Reverse((totals.cost, totals.responses)));
+        let costs: Vec<_> = classes.iter().map(|(_, totals)| totals.known_cost()).collect();
+        let shown = money_column(&costs, UNPRICED).parts;
+        let parts: Vec<String> =
+            classes.iter().zip(&shown).map(|((class, _), shown)| format!("{class} {shown}")).collect();
+        (!parts.is_empty()).then(|| format!("Work: {}.", parts.join(", ")))
     }
 
     fn headline(&self) -> String {

@@ -63,6 +63,8 @@ impl Serialize for RunReport {
             map.serialize_entry("teams", &by("team", &self.fleet.teams))?;
             map.serialize_entry("models", &by("model", &self.fleet.models))?;
         }
+        let work = self.work.iter().map(|(class, totals)| (class.map(|class| class.to_string()), totals.clone()));
+        map.serialize_entry("work", &by("work", &work.collect()))?;
         map.serialize_entry("in_flight", &in_flight)?;
         map.serialize_entry("unpriced_models", &self.unpriced_models)?;
         map.serialize_entry("skipped_lines", &self.skipped_lines)?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::summary::Totals;
-use crate::model::{AgentName, Cost, ModelId, Response, ThreadId, ThreadInfo};
+use crate::model::{AgentName, Cost, ModelId, Response, ThreadId, ThreadInfo, WorkClass};
 
 /// What one thread spent on one model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct RunTally {
     pub(super) teams: BTreeMap<Option<String>, Totals>,
     /// What each model was paid; `None`: unknown.
     pub(super) models: BTreeMap<Option<String>, Totals>,
+    /// What each class of work came to; `None`: not known.
+    pub(super) work: BTreeMap<Option<WorkClass>, Totals>,
     /// The model that each thread was answered by last, and how often that was another one than before.
     last: HashMap<ThreadId, (Option<ModelId>, u32)>,
 }
@@ -75,6 +77,7 @@ impl RunTally {
         self.teams.entry(response.attribution.team.clone()).or_default().add(response);
         let model = response.model.as_ref().map(|model| model.as_str().to_owned());
         self.models.entry(model).or_default().add(response);
+        self.work.entry(response.work).or_default().add(response);
         let (last, changes) = self.last.entry(response.thread.clone()).or_insert_with(|| (response.model.clone(), 0));
         *changes += u32::from(*last != response.model);
         last.clone_from(&response.model);

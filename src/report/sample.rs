@@ -56,6 +56,7 @@ pub(crate) fn response(when: &str, agent: &str, thread: &str, model: &str, usd: 
         billing: Billing::Api,
         attribution: Attribution { team: Some("web".into()), project: Some("shop".into()), ..Attribution::default() },
         source: crate::model::Source::Record,
+        work: None,
     }
 }
 

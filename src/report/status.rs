@@ -2,7 +2,9 @@
 
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::text::{about, between, count, duration, shell_words};
-use crate::model::{Live, LiveAgent, LiveLimit, LivePool, Money, RunInfo, Standing, Timestamp, Unit, scope_in_words};
+use crate::model::{
+    Live, LiveAgent, LiveLimit, LivePool, Money, RunInfo, Standing, Timestamp, Unit, WorkClass, scope_in_words,
+};
 
 /// What runs at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +100,7 @@ impl StatusReport {
             Column::word("state"),
             Column::figure("for").spare(),
             Column::name("model", 8).useful(),
+            Column::word("work").spare(),
             Column::figure("spent"),
             Column::figure("rate").useful(),
             Column::figure("left").useful(),
@@ -116,6 +119,7 @@ impl StatusReport {
                     Cell::toned(agent.state.as_str(), tone(agent.state)),
                     Cell::toned(duration(since), Tone::Quiet),
                     Cell::or_unknown(agent.model.as_ref().map(|model| model.as_str())),
+                    Cell::or_unknown(agent.work.map(WorkClass::as_str)),
                     spent_cell(agent.cost_usd, own),
                     rate_cell(agent),
                     left_cell(agent.state, agent.limit.as_ref()),

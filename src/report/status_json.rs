@@ -55,6 +55,7 @@ impl Serialize for AgentJson<'_> {
         map.serialize_entry("paused", &agent.paused.as_ref().map(PausedJson))?;
         map.serialize_entry("attempts", &agent.attempt)?;
         map.serialize_entry("model", &agent.model)?;
+        map.serialize_entry("work", &agent.work)?;
         map.serialize_entry("responses", &agent.responses)?;
         map.serialize_entry("cost_usd", &agent.cost_usd)?;
         map.serialize_entry("cost_usd_per_minute", &agent.cost_usd_per_minute)?;

@@ -15,6 +15,7 @@ use crate::tail::held::file_at;
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
 use crate::usage::meter::Answer;
+use crate::work::Classed;
 
 use super::sessions::{Alteration, Change, Found, Reading, Reads, Unclaimed};
 use super::supervisor::Supervisor;
@@ -216,7 +217,7 @@ impl Supervisor {
                 Reading::Ran(agent, file, tool) => inputs.extend(self.ran(agent, file, tool)),
                 Reading::Window(agent, thread, tokens) => self.working.window(&agent, &thread, tokens),
                 Reading::Plan(agent, windows) => inputs.push(Input::Plan { agent, windows }),
-                Reading::Answered { agent, answer, home, plan } => {
+                Reading::Answered { agent, answer, home, plan, work } => {
                     moved.insert(agent.clone());
                     // What was done before is known when its answer is judged.
                     inputs.extend(self.working.news());
@@ -225,12 +226,15 @@ impl Supervisor {
                     let stands = stands.take();
                     if self.is_told_first(&agent, &answer) {
                         inputs.extend(stands.map(|change| phase(Change { by_answer: false, ..change })));
+                        let responses = vec![(answer.thread.clone(), answer.key.clone())];
+                        inputs.push(Input::Classed { agent, classed: Classed { class: work, responses } });
                         continue;
                     }
                     inputs.extend(stands.map(phase));
                     let response = self.price(agent, answer, &home, plan.as_deref());
-                    inputs.push(Input::Responded(Box::new(response)));
+                    inputs.push(Input::Responded(Box::new(Response { work: Some(work), ..response })));
                 }
+                Reading::Classed(agent, classed) => inputs.push(Input::Classed { agent, classed }),
                 Reading::Phase(change) if change.by_answer => stands = Some(change),
                 Reading::Phase(change) => inputs.push(phase(change)),
                 Reading::Altered { agent, id, path, how } => inputs.extend(self.altered(agent, id, &path, how)),
@@ -294,6 +298,7 @@ impl Supervisor {
             billing,
             attribution,
             source: crate::model::Source::Record,
+            work: None,
         }
     }
 }

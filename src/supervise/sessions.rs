@@ -11,6 +11,7 @@ mod session;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
@@ -23,6 +24,7 @@ use crate::tail::session::{name_of, parent_totals, root_of};
 use crate::tail::space;
 use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::Phase;
+use crate::work::Own;
 
 pub(super) use session::{Alteration, Change, Found, Reading, Reads};
 use session::{Session, Upto};
@@ -43,11 +45,12 @@ pub(super) struct Sessions {
     foreign: HashMap<FileId, (Instant, Option<ThreadId>)>,
     since: Timestamp,
     deeds: Deeds,
+    work: Arc<Own>,
 }
 
 impl Sessions {
     /// Watches nothing yet. What was recorded before `since` is history.
-    pub(super) fn new(since: Timestamp, deeds: Deeds) -> Self {
+    pub(super) fn new(since: Timestamp, deeds: Deeds, work: Arc<Own>) -> Self {
         let (send, notices) = mpsc::unbounded_channel();
         Self {
             watcher: None,
@@ -59,6 +62,7 @@ impl Sessions {
             foreign: HashMap::new(),
             since,
             deeds,
+            work,
         }
     }
 
@@ -199,7 +203,7 @@ impl Sessions {
         }
         self.watcher()?.add_held(&file)?;
         self.foreign.remove(&file.id());
-        let mut session = Session::new(file, agent.clone(), self.since, self.deeds)?;
+        let mut session = Session::new(file, agent.clone(), self.since, (self.deeds, self.work.clone()))?;
         let same = |before: &&mut Session| session.name.is_some() && before.name == session.name;
         if let Some(before) = self.files.iter_mut().rev().find(same) {
             session = session.succeeds(before);
@@ -271,6 +275,7 @@ impl Sessions {
                 Reading::Thread(found) => found.root = self.family(&found.root),
                 Reading::Answered { answer, .. } => answer.root = self.family(&answer.root),
                 Reading::Did(..)
+                | Reading::Classed(..)
                 | Reading::Ran(..)
                 | Reading::Window(..)
                 | Reading::Plan(..)

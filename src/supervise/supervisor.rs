@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::clock;
@@ -185,7 +186,7 @@ impl Supervisor {
         for agent in &plan.agents {
             working.add(&agent.setup.name, agent.folder.clone().unwrap_or_else(|| plan.cwd.clone()));
         }
-        let sessions = Sessions::new(clock::now(), Deeds::of(&plan.policy));
+        let sessions = Sessions::new(clock::now(), Deeds::of(&plan.policy), Arc::clone(&plan.policy.work));
         let mut governor = Governor::new(Setup {
             run: plan.run.clone(),
             policy: std::sync::Arc::new(plan.policy),

@@ -192,6 +192,9 @@ impl Supervisor {
                     },
                     input => input,
                 };
+                if let Input::Classed { classed, .. } = &input {
+                    turn.classify(classed.class, &classed.responses)?;
+                }
                 let now = self.moment();
                 if let Err(why) = take_answer(turn, &self.governor, now, &input)? {
                     self.not_taken = Some(why);

@@ -84,6 +84,8 @@ fn import_from_outside(world: &World) -> u64 {
         prices: PriceTable::embedded(),
         unpriced: &Unpriced::Refuse,
         attribute: &|_| Attribution::default(),
+        work: std::sync::Arc::default(),
+        again: false,
         alive: &|_| false,
         tell: &mut |_, _| {},
         readers: 1,

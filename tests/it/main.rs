@@ -83,6 +83,7 @@ mod unobserved;
 mod unrecorded;
 mod unseen;
 mod who_answers;
+mod work;
 
 /// A tool that never ends by itself: an agent gets past it only if somebody ends it.
 const ENDLESS: &str = "sleep 600";

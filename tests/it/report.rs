@@ -10,7 +10,7 @@ use crate::support::world::{MODEL, World};
 const HISTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/rollouts");
 
 /// Every word of `--by`.
-const ALL: [&str; 14] = [
+const ALL: [&str; 15] = [
     "run",
     "agent",
     "thread",
@@ -21,6 +21,7 @@ const ALL: [&str; 14] = [
     "task",
     "model",
     "branch",
+    "work",
     "day",
     "week",
     "month",

@@ -262,7 +262,8 @@ impl Attended<'_> {
         let mut ledger = Ledger::open(&state).map_err(|error| error.to_string())?;
         if !limits && !alone {
             let (prices, unpriced) = (&prices, &policy.models.unpriced);
-            let session = Session { prices, unpriced, attribution: &attribution };
+            let work = Arc::clone(&policy.work);
+            let session = Session { prices, unpriced, attribution: &attribution, work };
             let thread = self.said.input.thread();
             let path = self.said.input.session_file();
             let read = path.map(|path| alone::read_unlimited(&mut ledger, (self.codex, &thread, path), &session));

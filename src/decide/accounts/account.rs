@@ -230,6 +230,15 @@ impl Account {
         self.bounds.end.is_some_and(|end| now >= end)
     }
 
+    /// It is over no class of work, or over that of this response.
+    pub(in crate::decide) fn takes_work_of(&self, last: Option<&Response>) -> bool {
+        let classes = self.rule.only.iter().filter(|(dimension, _)| *dimension == Dimension::Work);
+        classes.into_iter().all(|(_, patterns)| {
+            let class = last.and_then(|last| last.work);
+            class.is_some_and(|class| patterns.iter().any(|pattern| pattern.is_match(class.as_str())))
+        })
+    }
+
     /// It counts this response, its window aside.
     pub fn counts(&self, response: &Response) -> bool {
         self.holds(|dimension| response.get(dimension))

@@ -121,7 +121,7 @@ fn allot_one(
 /// The other budgets that hold all who spend from this one: nobody can be promised what those have not. One that
 /// counts threads or models knows only later what it holds; one that ends nobody is no limit.
 fn wider<'a>(accounts: &'a Accounts, whole: &Account) -> Vec<&'a Account> {
-    let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
+    let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model | Dimension::Work);
     let holds = |(id, account): &(AccountId, &Account)| {
         let dims = account.per.iter().chain(account.rule.only.iter().map(|(dimension, _)| dimension));
         account.key != whole.key

@@ -113,6 +113,30 @@ impl Accounts {
         }
     }
 
+    /// Responses are of another class of work from now on, and the ledger has them so: what counts by class is summed again,
+    /// and binds the agent while its last response is of that class. Says whether any budget does.
+    pub(in crate::decide) fn reclass(&mut self, cx: &Context<'_>, who: AgentId, last: Option<&Response>) -> bool {
+        let by_class = |budget: &Budget| budget.only.iter().any(|(dimension, _)| *dimension == Dimension::Work);
+        let rules: Vec<Arc<Budget>> = self.rules.iter().filter(|budget| by_class(budget)).cloned().collect();
+        for budget in &rules {
+            let place = last.and_then(|last| {
+                let value = |dimension: &Dimension| last.get(dimension).map(str::to_owned);
+                Account::place(budget, cx.policy.timezone, last.at, value)
+            });
+            let key = place.as_ref().map(|place| place.key.clone());
+            for account in self.list.iter_mut().filter(|account| account.is_of(budget)) {
+                account.sum_again(cx.books);
+                if Some(&account.key) != key.as_ref() {
+                    account.agents.remove(&who);
+                }
+            }
+            if let Some(place) = place {
+                self.open(cx, place, who);
+            }
+        }
+        !rules.is_empty()
+    }
+
     /// Adds a response that another run, or an import, was first to record: accounts that count it as it is `recorded`
     /// have it from the ledger, and the others have not, whether they are opened for it or were before: those of this
     /// run, and those of a team, say, that the other run was not told of.

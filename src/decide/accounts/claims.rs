@@ -142,7 +142,7 @@ impl Accounts {
             .fold(0, i64::saturating_add)
     }
 
-    /// The account binds what the agent does next. Where it is per model or thread, only as long as
+    /// The account binds what the agent does next. Where it is per model or thread, or over a class of work, only as long as
     /// one of the agent's threads is of that kind.
     pub(in crate::decide) fn concerns(&self, by: &Spenders<'_>, id: AccountId, who: AgentId) -> bool {
         let account = &self[id];
@@ -150,7 +150,7 @@ impl Accounts {
         if !account.agents.contains(&who) {
             return false;
         }
-        let known_late = |dim: &Dimension| matches!(dim, Dimension::Thread | Dimension::Model);
+        let known_late = |dim: &Dimension| matches!(dim, Dimension::Thread | Dimension::Model | Dimension::Work);
         let dims = account.per.iter().chain(account.rule.only.iter().map(|(dim, _)| dim));
         if !dims.into_iter().any(known_late) {
             return true;
@@ -161,6 +161,10 @@ impl Accounts {
         let rung = agent.next_model();
         agent.threads.iter().any(|(id, thread)| {
             let last = thread.recent().last();
+            // What class the next one is of is told by the last: they are of one turn, or the turn has only begun.
+            if !account.takes_work_of(last) {
+                return false;
+            }
             match (rung.map(|rung| &rung.model).filter(|_| last.is_some()).or(thread.model.as_ref()), last) {
                 (Some(model), _) => binds(account, id, Some(model)),
                 (None, Some(last)) => account.counts(last),

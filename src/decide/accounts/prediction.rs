@@ -84,7 +84,7 @@ impl Spenders<'_> {
         // What is foretold by earlier runs is of this one's kind.
         let counts = |response: &Response| match thread.was_answered() {
             true if next.is_none() => account.counts(response),
-            _ => binds(account, id, next.or(response.model.as_ref())),
+            _ => binds(account, id, next.or(response.model.as_ref())) && account.takes_work_of(Some(response)),
         };
         let adds = |response: &Response| {
             if !counts(response) {

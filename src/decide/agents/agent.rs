@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{
     AgentName, ApprovalId, Attribution, Brake, Braked, Cost, Dimension, ModelId, Money, ProcessIdentity, Progress,
-    Registration, Response, RunId, Standing, ThreadId, Timestamp, Verb,
+    Registration, Response, RunId, Standing, ThreadId, Timestamp, Verb, WorkClass,
 };
 use crate::policy::rule::{Rung, StepId};
 
@@ -21,7 +21,7 @@ use crate::decide::evaluate::steer::Steering;
 use crate::decide::evaluate::throttle::{Pace, Throttle};
 use crate::decide::evaluate::watch::Watch;
 use crate::decide::gate::Gate;
-use crate::decide::message::{Ending, Moment, Phase, Question};
+use crate::decide::message::{Classed, Ending, Moment, Phase, Question};
 use crate::decide::observe::Observed;
 use crate::decide::room::Room;
 
@@ -122,6 +122,8 @@ pub struct Agent {
     pub lost_cost: Money,
     /// How many responses it had so far.
     pub responses: u64,
+    /// The class of work of its turn by now; of several threads, that of the one that told last.
+    pub work: Option<WorkClass>,
     /// What its responses cost so far, as far as they have a price.
     pub cost: Money,
     /// What it has to show for that.
@@ -190,6 +192,7 @@ impl Agent {
             lost: 0,
             lost_cost: Money::ZERO,
             responses: 0,
+            work: None,
             cost: Money::ZERO,
             progress: Progress::default(),
             gate: Gate::default(),
@@ -211,8 +214,23 @@ impl Agent {
             Dimension::Run => Some(run.to_string()),
             Dimension::Agent => Some(self.setup.name.to_string()),
             Dimension::Thread | Dimension::Model => None,
+            Dimension::Work => self.work.map(|class| class.to_string()),
             other => self.setup.attribution.get(other).map(str::to_owned),
         }
+    }
+
+    /// Responses of its turn are of another class of work than they were told as; its last one of that class by now.
+    pub fn classed(&mut self, classed: &Classed) -> Option<Response> {
+        let mut last = None;
+        self.work = Some(classed.class);
+        for (thread, key) in &classed.responses {
+            let Some(thread) = self.threads.get_mut(thread) else { continue };
+            if let Some(response) = thread.recent.iter_mut().find(|response| response.key == *key) {
+                response.work = Some(classed.class);
+                last = Some(response.clone());
+            }
+        }
+        last
     }
 
     /// Notes a response of one of its threads.
@@ -220,6 +238,7 @@ impl Agent {
         if self.root.is_none() {
             self.root = Some(response.root.clone());
         }
+        self.work = response.work.or(self.work);
         self.responses = self.responses.saturating_add(1);
         self.cost += response.cost.money().unwrap_or(Money::ZERO);
         let thread = self.threads.entry(response.thread.clone()).or_default();

@@ -8,6 +8,7 @@ use crate::model::{
     Timestamp,
 };
 pub use crate::usage::meter::Phase;
+pub use crate::work::Classed;
 
 use super::consult::NoAdvice;
 use super::hook::{Gone, Hook, Judged};
@@ -38,6 +39,13 @@ pub enum Input {
         response: Box<Response>,
         /// As the ledger has it.
         recorded: Box<Response>,
+    },
+    /// Responses of a turn that goes on are of another class of work than they were told as; the ledger has it already.
+    Classed {
+        /// Whose.
+        agent: AgentName,
+        /// Which, and what they are.
+        classed: Classed,
     },
     /// A thread's request failed, as a hook says: no answer comes.
     Failed {

@@ -12,5 +12,5 @@ pub(super) use effect::Effects;
 pub use effect::{Effect, Ending};
 pub use hook::{Asked, Asks, Gone, Hook, Judged, ToolCall, Wants};
 pub use ids::{ConsultId, HookId};
-pub use input::{Input, Interrupt, Moment, News, Phase, Settled, Timer, Works};
+pub use input::{Classed, Input, Interrupt, Moment, News, Phase, Settled, Timer, Works};
 pub use question::{About, Question};

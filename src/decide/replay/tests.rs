@@ -65,6 +65,7 @@ fn says_in(run: &str, thread: &str, minute: i64, cents: u64) -> Response {
         billing: Billing::Api,
         attribution: Attribution { team: Some("web".to_owned()), ..Attribution::default() },
         source: crate::model::Source::Record,
+        work: None,
     }
 }
 

@@ -28,6 +28,9 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Failed { agent, thread, .. } => format!("{agent}/{thread}: a request failed"),
         Input::Unanswered { agent, thread } => format!("{agent}/{thread}: a request has no answer on file"),
         Input::Untold { agent, thread } => format!("{agent}/{thread}: nobody tells what a request used"),
+        Input::Classed { agent, classed } => {
+            format!("{agent}: {} of {} are {}", classed.responses.len(), agent, classed.class)
+        }
         Input::Elsewhere(news) => show_news(news),
         Input::Taken { response, .. } => {
             format!("recorded elsewhere: {} by {}", response.key.as_str(), response.thread)

@@ -278,6 +278,7 @@ pub(in crate::decide) fn response(agent: &str, thread: &str, model: &str, tokens
         billing: Billing::Api,
         attribution: web(),
         source: crate::model::Source::Record,
+        work: None,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::ledger::hash::Hash;
 use crate::ledger::imported::{Origin, Past};
 use crate::ledger::rollup::Share;
 use crate::ledger::series::{Series, SeriesBook};
-use crate::ledger::values::{count, json, moment};
+use crate::ledger::values::{count, json, moment, work_class, work_number};
 use crate::model::{
     Basis, Cost, Guess, Money, Response, ResponseKey, RunId, ServiceTier, Sum, ThreadId, Timestamp, Tokens,
 };
@@ -39,6 +39,9 @@ pub(in crate::ledger) struct UsageRow {
     pub(in crate::ledger) pricing: String,
     pub(in crate::ledger) cost: Option<i64>,
     pub(in crate::ledger) basis: String,
+    /// The number of its class of work. It may change, so that it is in no digest.
+    #[serde(skip)]
+    pub(in crate::ledger) work: Option<i64>,
 }
 
 impl UsageRow {
@@ -69,6 +72,7 @@ impl UsageRow {
             pricing: pricing.to_owned(),
             cost,
             basis: basis(response.basis).to_owned(),
+            work: response.work.map(work_number),
         })
     }
 
@@ -91,6 +95,7 @@ impl UsageRow {
             pricing: String::new(),
             cost: None,
             basis: String::new(),
+            work: None,
         }
     }
 
@@ -104,6 +109,7 @@ impl UsageRow {
         set(&mut self.key, past.key.as_str());
         set(&mut self.pricing, pricing);
         set(&mut self.basis, basis(past.basis));
+        self.work = past.work.map(work_number);
         self.at = at.timestamp_millis();
         self.cost = cost;
         let Tokens { input, cached_input, cache_write_input, output, reasoning_output } = past.tokens;
@@ -188,6 +194,7 @@ impl UsageRow {
             billing: series.billing,
             attribution: series.attribution.clone(),
             source: series.source,
+            work: self.work.and_then(work_class),
         })
     }
 }
@@ -212,7 +219,7 @@ fn basis(basis: Basis) -> &'static str {
 /// All of a row, and the numbers it goes by; [`Stored::read`] reads it. Add a `WHERE`.
 pub(in crate::ledger) const SELECT: &str = "SELECT u.id, r.id, t.id, u.key, o.id, u.at, s.data, k.provider, k.tier, u.input,
     u.cached_input, u.cache_write, u.output, u.reasoning, coalesce(c.pricing, k.pricing), coalesce(c.cost, u.cost), coalesce(u.guess, 'observed'),
-    u.series, u.run_no, u.thread, c.usage IS NOT NULL
+    u.series, u.run_no, u.thread, c.usage IS NOT NULL, u.work
     FROM usage u LEFT JOIN repriced c ON c.usage = u.id JOIN series s ON s.id = u.series JOIN kinds k ON k.id = u.kind JOIN thread_ids t ON t.no = u.thread
     JOIN thread_ids o ON o.no = u.root LEFT JOIN runs r ON r.no = u.run_no";
 
@@ -253,6 +260,7 @@ impl Stored {
                 pricing: row.get(14)?,
                 cost: row.get(15)?,
                 basis: row.get(16)?,
+                work: row.get(21)?,
             },
         })
     }
@@ -267,7 +275,8 @@ impl Stored {
 
     /// Where its share of the sums belongs.
     pub(in crate::ledger) fn share(&self) -> Share {
-        Share { at: self.row.at, series: self.series, thread: self.thread, run_no: self.run_no }
+        let work = self.row.work.unwrap_or(0);
+        Share { at: self.row.at, series: self.series, thread: self.thread, run_no: self.run_no, work }
     }
 
     pub(in crate::ledger) fn response(self, conn: &Connection, book: &mut SeriesBook) -> Result<Response, LedgerError> {

@@ -113,10 +113,10 @@ fn every_tampering_is_found_where_it_was_done() {
         ("another team's usage", "UPDATE series SET data = replace(data, 'web', 'infra')", "event 3 of run `r1`"),
         ("deleted usage", "DELETE FROM usage WHERE id = 6", "event 5 of run `r2`"),
         ("made-up usage", "INSERT INTO usage SELECT 99, run_no, thread, 'made up', root, at, series, kind, input,
-          cached_input, cache_write, output, reasoning, cost, guess FROM usage WHERE id = 1", "usage 99"),
+          cached_input, cache_write, output, reasoning, cost, guess, work FROM usage WHERE id = 1", "usage 99"),
         ("smaller sums", "UPDATE rollup SET cost = cost - 1", "sum"),
         ("no sums", "DELETE FROM rollup", "a sum"),
-        ("sums of nothing", "INSERT INTO rollup SELECT bucket + 1, series, responses, input, cached_input, cache_write, output,
+        ("sums of nothing", "INSERT INTO rollup SELECT bucket + 1, series, work, responses, input, cached_input, cache_write, output,
           reasoning, cost, estimated, unpriced, inferred FROM rollup", "sum"),
         ("smaller sums of days", "UPDATE rollup_by_day SET responses = responses - 1", "sum"),
         ("a made-up tool call", "INSERT INTO calls (run_no, thread, at, series) SELECT run_no, thread, at, series FROM usage

@@ -11,7 +11,10 @@ use crate::model::{Basis, Guess, Response, Tokens};
 fn past(response: &Response) -> (Origin, Past) {
     let Response { thread, root, model, provider, tier, billing, attribution, .. } = response.clone();
     let Response { key, at, tokens, cost, basis, .. } = response.clone();
-    (Origin { thread, root, model, provider, tier, billing, attribution }, Past { key, at, tokens, cost, basis })
+    (
+        Origin { thread, root, model, provider, tier, billing, attribution },
+        Past { key, at, tokens, cost, basis, work: None },
+    )
 }
 
 /// Imports in one batch; says which were new.
@@ -147,7 +150,7 @@ fn tampering_with_imported_rows_is_found() {
         (
             "a response more",
             "INSERT INTO usage SELECT 4, run_no, thread, 'made up', root, at, series, kind, input,
-          cached_input, cache_write, output, reasoning, cost, guess FROM usage WHERE id = 1",
+          cached_input, cache_write, output, reasoning, cost, guess, work FROM usage WHERE id = 1",
             "usage 4",
         ),
         ("a deleted link", "DELETE FROM links WHERE n = 2", "usage 3"),

@@ -69,6 +69,7 @@ fn rare() -> Response {
         billing: Billing::Unknown,
         attribution: Default::default(),
         source: crate::model::Source::Record,
+        work: None,
         ..response("r1", "t1", "@1024")
     }
 }

@@ -23,7 +23,7 @@ fn import(ledger: &mut Ledger, response: &Response) {
         .import(at(1_000_000_000), &|_| false, |batch| {
             let origin = Origin { thread, root, model, provider, tier, billing, attribution };
             let mut known = batch.origin(&origin)?;
-            batch.add(&mut known, &Past { key, at: when, tokens, cost, basis })
+            batch.add(&mut known, &Past { key, at: when, tokens, cost, basis, work: None })
         })
         .unwrap();
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::ledger::testing::*;
 use crate::ledger::{Ledger, SliceQuery, SumQuery};
-use crate::model::{Attribution, Cost, Dimension, Money, Response, Sum, Timestamp, Tokens, Unit};
+use crate::model::{Attribution, Cost, Dimension, Money, Response, Sum, Timestamp, Tokens, Unit, WorkClass};
 
 fn with(responses: &[Response]) -> Ledger {
     let mut ledger = Ledger::in_memory().unwrap();
@@ -146,6 +146,47 @@ proptest! {
         prop_assert_eq!(ledger.sums_by(&dims, since, until).unwrap(), added_up(&responses, (since, until), key));
     }
 
+    /// Classes of work change while their turns go on: each sum is of what the responses are in the end, and no other sum
+    /// has changed.
+    #[test]
+    fn classes_that_change_move_their_sums_and_no_others(
+        parts in prop::collection::vec(any_response(), 0..40),
+        told in prop::collection::vec(0_usize..8, 40),
+        changes in prop::collection::vec((0_usize..7, prop::collection::vec(0_usize..40, 0..6)), 0..8),
+        window in (prop::option::of(0_i64..400_000_000), prop::option::of(0_i64..400_000_000)),
+        beside in 0_usize..4,
+    ) {
+        let mut responses = build(&parts);
+        for (response, told) in responses.iter_mut().zip(&told) {
+            response.work = WorkClass::ALL.get(*told).copied();
+        }
+        let mut ledger = with(&responses);
+        let dims: Vec<Dimension> =
+            [Dimension::Team, Dimension::Thread, Dimension::Run].into_iter().take(beside).collect();
+        let (since, until) = (window.0.map(at), window.1.map(at));
+        let before = ledger.sums_by(&dims, since, until).unwrap();
+        for (class, places) in &changes {
+            let class = WorkClass::ALL[*class];
+            let mut moved = Vec::new();
+            for place in places {
+                if let Some(response) = responses.get_mut(*place) {
+                    response.work = Some(class);
+                    moved.push((response.thread.clone(), response.key.clone()));
+                }
+            }
+            turn(&mut ledger, |turn| turn.classify(class, &moved).unwrap());
+        }
+        prop_assert_eq!(ledger.sums_by(&dims, since, until).unwrap(), before);
+        let mut by_class = dims.clone();
+        by_class.push(Dimension::Work);
+        let key = |response: &Response| -> Vec<Option<String>> {
+            by_class.iter().map(|dimension| response.get(dimension).map(str::to_owned)).collect()
+        };
+        prop_assert_eq!(ledger.sums_by(&by_class, since, until).unwrap(), added_up(&responses, (since, until), key));
+        let is_sound = matches!(ledger.verify().unwrap(), crate::ledger::Verified::Open { .. });
+        prop_assert!(is_sound);
+    }
+
     /// Whatever is kept apart, and in whichever zone days begin, slices are those of the responses.
     #[test]
     fn slices_are_those_of_the_responses(
@@ -166,7 +207,7 @@ proptest! {
         let piece = |time: Timestamp| day_of(time, zone.unwrap_or(0));
         let run = only.map(|run| crate::model::RunId::new(format!("r{}", run + 1)));
         let query = SliceQuery {
-            run: run.as_ref(), since, until, by_run, by_thread,
+            run: run.as_ref(), since, until, by_run, by_thread, by_work: false,
             piece: if zone.is_some() { Some(&piece) } else { None },
         };
         let mine: Vec<Response> =

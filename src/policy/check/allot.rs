@@ -75,7 +75,7 @@ fn reserve(table: &Table<'_>, notes: &mut Notes) -> u32 {
 
 /// What is divided must be known when the run starts, and be of several agents.
 fn divisible(table: &Table<'_>, per: Option<&[Dimension]>, only: &[&Dimension], unit: Option<Unit>, notes: &mut Notes) {
-    let late = |dimension: &&Dimension| matches!(dimension, Dimension::Model | Dimension::Thread);
+    let late = |dimension: &&Dimension| matches!(dimension, Dimension::Model | Dimension::Thread | Dimension::Work);
     let dims = || per.unwrap_or_default().iter();
     if dims().any(|dimension| *dimension == Dimension::Agent) {
         let message = "`allot` divides a budget among agents, and this one is `per` agent already";

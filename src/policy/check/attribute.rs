@@ -172,7 +172,12 @@ fn is_settable(dimension: &Dimension) -> bool {
         | Dimension::User
         | Dimension::Task
         | Dimension::Label(_) => true,
-        Dimension::Run | Dimension::Agent | Dimension::Thread | Dimension::Model | Dimension::Branch => false,
+        Dimension::Run
+        | Dimension::Agent
+        | Dimension::Thread
+        | Dimension::Model
+        | Dimension::Branch
+        | Dimension::Work => false,
     }
 }
 

@@ -23,6 +23,7 @@ mod spawn;
 mod step_words;
 mod steps;
 mod window;
+mod work;
 
 use chrono_tz::Tz;
 use toml::Spanned;
@@ -39,6 +40,7 @@ use super::zone;
 use crate::model::quantity::{QuantityError, quantity_hint};
 use crate::model::{AlertName, BudgetName, GateName, ModelId, Quantity, ServiceTier, Verb};
 use crate::usage::price::PriceOverride;
+use crate::work::OwnRule;
 pub(super) use channels::{NotifyDraft, RouteDraft};
 
 /// The version of policies and fleet files that this govern understands.
@@ -60,6 +62,7 @@ const KEYS: Keys = Keys {
         "prices",
         "governor",
         "notify",
+        "work",
     ],
     later: &["on_failure", "person"],
 };
@@ -89,7 +92,7 @@ const CLOSED: [(&str, &str); 12] = [
     ("serve", "`[serve]`"),
     ("shared", "`[shared]`"),
     ("gateway", "`[gateway]`"),
-    ("work", "`[work]`"),
+    ("work", "`[[work]]`"),
     ("metrics", "`[metrics]`"),
     ("on_failure", "`on_failure`"),
 ];
@@ -125,6 +128,8 @@ pub(super) struct Draft {
     pub(super) wait_for_nobody: bool,
     /// Its attribution rules, in order.
     pub(super) attribute: Vec<AttributeRule>,
+    /// Its rules of what work is, in order.
+    pub(super) work: Vec<OwnRule>,
     /// `[ledger] fresh`.
     pub(super) fresh: Option<FreshLedger>,
     /// `[prices]`.
@@ -254,6 +259,11 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
     approvals::check(root, &mut draft, notes);
     for table in root.tables("attribute", notes) {
         draft.attribute.extend(attribute::check(&table, notes));
+    }
+    if !is_closed("work", notes) {
+        for table in root.tables("work", notes) {
+            draft.work.extend(work::check(&table, notes));
+        }
     }
     draft.fresh = fresh_ledger(root, notes);
     draft.prices = prices::check(root, notes);

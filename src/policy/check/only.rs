@@ -46,6 +46,10 @@ pub(super) fn per(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Dimension>
             continue;
         }
         let known = dimension(text, notes)?;
+        if known == Dimension::Work {
+            let hint = "write `only = { work = [\"review\"] }` in a budget for each class";
+            notes.refuse(&text.span, "no budget is `per` work: what a turn is may change until its end", hint);
+        }
         if dimensions.contains(&known) {
             notes.refuse(&text.span, format!("`{known}` stands twice in `per`"), "leave one out");
         }
@@ -67,6 +71,11 @@ pub(super) fn check(table: &Table<'_>, of: &str, notes: &mut Notes) -> Vec<(Dime
         } else if matches!(dimension, Dimension::Run | Dimension::Thread) {
             let message = format!("nobody knows the id of a {dimension} beforehand");
             notes.warn(&key.span, message, "leave it out, or filter by something that you name");
+        }
+        if dimension == Dimension::Work {
+            texts.value.iter().filter(|text| !text.value.contains('*')).for_each(|text| {
+                super::work::class(text, notes);
+            });
         }
         let globs = match dimension {
             Dimension::Model => models::patterns(&texts, notes),

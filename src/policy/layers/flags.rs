@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{BudgetName, Dimension, Quantity, Verb};
+use crate::model::{BudgetName, Dimension, Quantity, Verb, WorkClass};
 use crate::policy::check;
 use crate::policy::plan::{PlanBudget, PlanShare};
 use crate::policy::rule::{Budget, Layer, SpawnLimit, Window};
@@ -21,6 +21,8 @@ pub struct FlagRules {
     pub at_limit: Option<Verb>,
     /// `--observe`.
     pub observe: bool,
+    /// `--work`.
+    pub work: Option<WorkClass>,
 }
 
 impl FlagRules {

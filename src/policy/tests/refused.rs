@@ -402,7 +402,7 @@ fn what_is_closed_to_a_repository_is_refused_by_name_whatever_stands_in_it() {
         ("[serve]\nurl = \"https://x\"", "`[serve]`"),
         ("[shared]\nurl = \"x\"", "`[shared]`"),
         ("[gateway]\nmode = \"on\"", "`[gateway]`"),
-        ("[work]\nx = 1", "`[work]`"),
+        ("[[work]]\nas = \"test\"", "`[[work]]`"),
         ("[metrics]\nx = 1", "`[metrics]`"),
     ];
     for (text, what) in closed {

@@ -10,7 +10,7 @@ use super::super::csv::text;
 use super::super::kinds::Kind;
 use super::super::text::rfc3339;
 use super::{Origin, Part, Price};
-use crate::model::{Attribution, Billing, Dimension, ModelId, Money, Timestamp};
+use crate::model::{Attribution, Billing, Dimension, ModelId, Money, Timestamp, WorkClass};
 
 /// One row of the dataset.
 struct Charge<'a> {
@@ -71,7 +71,7 @@ const COLUMNS: &[Column] = &[
 /// All rows that have any tokens, or a cost.
 pub(super) fn csv(rows: &HashMap<Origin, [Part; 4]>, zone: Tz) -> String {
     let mut sorted: Vec<(&Origin, String, &[Part; 4])> =
-        rows.iter().map(|(origin, parts)| (origin, tags(&origin.attribution), parts)).collect();
+        rows.iter().map(|(origin, parts)| (origin, tags(&origin.attribution, origin.work), parts)).collect();
     sorted.sort_by(|(one, one_tags, _), (other, other_tags, _)| {
         let of = |origin: &Origin| (origin.day, origin.provider.clone(), origin.billing, origin.model.clone());
         let rest = |origin: &Origin| (origin.tier.clone(), origin.estimated, format!("{:?}", origin.price));
@@ -200,17 +200,18 @@ fn millions(tokens: u64) -> String {
     format!("{}.{:06}", tokens / 1_000_000, tokens % 1_000_000)
 }
 
-/// The attribution as a JSON object: labels under their own keys, `label:KEY` where an attribution has that name. Empty
+/// The attribution and the class of work as a JSON object: labels under their own keys, `label:KEY` where an attribution has that name. Empty
 /// where nothing is known.
-fn tags(attribution: &Attribution) -> String {
+fn tags(attribution: &Attribution, work: Option<WorkClass>) -> String {
     use Dimension::{Branch, Client, Project, Task, Team, User};
     let mut tags: BTreeMap<String, &str> = BTreeMap::new();
     let named = [Team, Project, Client, User, Task, Branch];
     for dimension in &named {
         tags.extend(attribution.get(dimension).map(|value| (dimension.to_string(), value)));
     }
+    tags.extend(work.map(|class| ("work".to_owned(), class.as_str())));
     for (key, value) in &attribution.labels {
-        let taken = named.iter().any(|dimension| dimension.to_string() == *key);
+        let taken = key == "work" || named.iter().any(|dimension| dimension.to_string() == *key);
         tags.insert(if taken { format!("label:{key}") } else { key.clone() }, value);
     }
     if tags.is_empty() { String::new() } else { serde_json::json!(tags).to_string() }

@@ -32,6 +32,7 @@ fn agent(name: &str, state: Standing, spent: i64, allotted: Option<i64>, per_min
         paused: None,
         attempt: 1,
         model: Some("gpt-6.1-sol".into()),
+        work: Some(crate::model::WorkClass::Edit),
         responses: 12,
         cost_usd: Money::from_nanos(cents(spent)),
         cost_usd_per_minute: Some(Money::from_nanos(cents(per_minute))),

@@ -70,6 +70,7 @@ pub(crate) fn slice(response: &Response, pieces: Pieces) -> Slice {
         thread: Some(response.thread.clone()),
         agent: response.agent.clone(),
         model: response.model.clone(),
+        work: response.work,
         billing: response.billing,
         attribution: response.attribution.clone(),
         sum: Sum::of(response),

@@ -1,6 +1,7 @@
 //! A session as a run of its own: opened, gone on with, and what was answered since.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -14,7 +15,7 @@ use crate::error::Error;
 use crate::import::{self, Named, Session, Told};
 use crate::ledger::{Ended, Holder, Ledger, LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
-use crate::model::{Event, ProcessIdentity, Response, ThreadId, Timestamp};
+use crate::model::{Event, ProcessIdentity, Response, ThreadId, Timestamp, WorkClass};
 use crate::rollout::RanTool;
 use crate::supervise::at_gate::asked;
 use crate::supervise::sessions::Alteration;
@@ -145,8 +146,12 @@ fn may_wait(event: HookEvent) -> bool {
 }
 
 fn told(call: &Call, found: &Found) -> Result<Option<Told>, Error> {
-    let session =
-        Session { prices: &call.prices, unpriced: &call.policy.models.unpriced, attribution: &call.attribution };
+    let session = Session {
+        prices: &call.prices,
+        unpriced: &call.policy.models.unpriced,
+        attribution: &call.attribution,
+        work: Arc::clone(&call.policy.work),
+    };
     // The file that is held, whatever its name leads to.
     let link = found.file.own_link();
     let read = import::read_session(Named { name: &found.name, link: &link }, &session, &call.run);
@@ -181,6 +186,16 @@ fn not_counted(turn: &Turn<'_>, call: &Call, told: &[Response]) -> Result<Vec<Re
         place.map(|place| counted.remove(place)).is_none()
     });
     Ok(news)
+}
+
+/// A turn is over: its responses are of the class that all of it shows.
+fn class(turn: &Turn<'_>, told: &[Response]) -> Result<(), LedgerError> {
+    for class in WorkClass::ALL {
+        let of_it = told.iter().filter(|response| response.work == Some(class));
+        let keys: Vec<_> = of_it.map(|response| (response.thread.clone(), response.key.clone())).collect();
+        turn.classify(class, &keys)?;
+    }
+    Ok(())
 }
 
 impl Stood {
@@ -290,6 +305,9 @@ pub(super) fn stand(turn: &Turn<'_>, call: &Call, reading: &Reading, late: bool)
         stood.seen.push(told::seen(call));
     }
     stood.is_altered(reading);
+    if matches!(call.event, HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd) {
+        reading.read.iter().try_for_each(|read| class(turn, &read.told.responses))?;
+    }
     for read in &reading.read {
         let Read { thread, told, upto, ran } = read;
         let place = stood.threads.iter().position(|(known, _)| known == thread);

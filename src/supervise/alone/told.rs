@@ -148,5 +148,6 @@ fn response(call: &Call, standing: &Standing, key: ResponseKey, tokens: Tokens) 
         billing,
         attribution: call.attribution.clone(),
         source: Source::Hook,
+        work: None,
     }
 }

@@ -1,14 +1,16 @@
 //! One session file of a run: what is new in it, for the agent whose thread it is.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::model::{AgentName, FileId, PlanWindow, ThreadId, Timestamp};
+use crate::model::{AgentName, FileId, PlanWindow, ThreadId, Timestamp, WorkClass};
 use crate::rollout::{self, Deed, RanTool, SessionName};
 use crate::supervise::working::Deeds;
 use crate::tail::cursor::LONGEST_LINE;
 use crate::tail::session::{home_of, name_is_older, name_of};
 use crate::tail::{Held, Whereabouts};
 use crate::usage::meter::{Answer, Counting, Meter, Phase};
+use crate::work::{Classed, LiveTurns, Own};
 
 /// What a session file had to say.
 pub(in crate::supervise) enum Reading {
@@ -24,7 +26,11 @@ pub(in crate::supervise) enum Reading {
         home: PathBuf,
         /// The plan that the file names, if it does.
         plan: Option<String>,
+        /// The class of its turn's work by now.
+        work: WorkClass,
     },
+    /// A turn's responses are of another class of work than they were told as.
+    Classed(AgentName, Classed),
     /// The agent did something.
     Did(AgentName, Deed),
     /// A tool of the thread's ran that is one of those that ask first.
@@ -115,6 +121,7 @@ pub(super) struct Session {
     /// Nobody writes it: its thread rests, whatever it says last, until more is written.
     rests: bool,
     deeds: Deeds,
+    work: LiveTurns,
     /// When the last of what it shows was done.
     last_deed: Option<Timestamp>,
     window: Option<u64>,
@@ -157,7 +164,12 @@ impl Alteration {
 impl Session {
     /// A thread of this agent, whose file is held from now on. What was in it before is read for its state, and counts
     /// only if it was recorded since the run began.
-    pub(super) fn new(file: Held, agent: AgentName, since: Timestamp, deeds: Deeds) -> std::io::Result<Self> {
+    pub(super) fn new(
+        file: Held,
+        agent: AgentName,
+        since: Timestamp,
+        (deeds, work): (Deeds, Arc<Own>),
+    ) -> std::io::Result<Self> {
         let meta = file.metadata()?;
         let born_here = meta.created().ok().map(Timestamp::from).is_some_and(|created| created >= since);
         let grown_from = match (born_here, name_is_older(file.path(), since)) {
@@ -179,6 +191,7 @@ impl Session {
             phase: Phase::Idle,
             rests: false,
             deeds,
+            work: LiveTurns::new(work),
             last_deed: None,
             window: None,
             plan: Vec::new(),
@@ -194,6 +207,7 @@ impl Session {
     pub(super) fn succeeds(mut self, before: &mut Self) -> Self {
         self.meter = before.meter.clone();
         self.meter.rewind();
+        self.work = std::mem::take(&mut before.work);
         self.phase = std::mem::replace(&mut before.phase, Phase::Idle);
         self.last_deed = before.last_deed;
         self.told = before.told;
@@ -252,7 +266,9 @@ impl Session {
         }
         let seen_before = self.last_deed.filter(|_| rewinds);
         let file_id = self.id();
-        let Self { agent, home, file, meter, told, phase, rests, counting, deeds, last_deed, window, plan, .. } = self;
+        let Self {
+            agent, home, file, meter, told, phase, rests, counting, deeds, work, last_deed, window, plan, ..
+        } = self;
         let on_line = |position: u64, line: &[u8]| {
             *rests = false;
             let (position, record) = match rollout::read(line) {
@@ -267,6 +283,9 @@ impl Session {
                     }
                 }
             };
+            if let Some(classed) = work.record(&record) {
+                readings.push(Reading::Classed(agent.clone(), classed));
+            }
             let answer = meter.push(position, &record);
             if !*told && meter.thread().is_some() {
                 *told = true;
@@ -278,6 +297,9 @@ impl Session {
             {
                 *last_deed = (*last_deed).max(Some(deed.at));
                 readings.push(Reading::Did(agent.clone(), deed));
+            }
+            if let Some(act) = rollout::act(line, work.has_items()) {
+                work.did(&act);
             }
             if let Some(tool) = rollout::ran(line)
                 && (position >= counting.grown_from || tool.at >= counting.from)
@@ -304,13 +326,15 @@ impl Session {
             readings.extend(lost.map(|thread| Reading::Unanswered(agent.clone(), thread)));
             if let Some(answer) = answer {
                 let plan = meter.plan_type().map(str::to_owned);
-                readings.push(Reading::Answered { agent: agent.clone(), answer, home: home.clone(), plan });
+                let work = work.answered(&answer.thread, &answer.key);
+                readings.push(Reading::Answered { agent: agent.clone(), answer, home: home.clone(), plan, work });
             }
         };
         let progress = match upto {
             Upto::LastFeed => file.read(on_line)?,
             Upto::End => file.finish(on_line)?,
         };
+        readings.extend(self.work.changed().map(|classed| Reading::Classed(self.agent.clone(), classed)));
         if !self.rests {
             readings.extend(moved(&self.agent, &self.meter, &mut self.phase, false));
         }

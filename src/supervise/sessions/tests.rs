@@ -1,10 +1,12 @@
 //! Owns nothing: how a run's session files are read to their end, and what a full disk means.
 
+use std::sync::Arc;
+
 use super::*;
 
 #[test]
 fn a_full_disk_is_told_once_and_by_the_folder_that_sessions_are_in() {
-    let mut sessions = Sessions::new(Timestamp::UNIX_EPOCH, Deeds::PassedOver);
+    let mut sessions = Sessions::new(Timestamp::UNIX_EPOCH, Deeds::PassedOver, Arc::default());
     let full = |folder: &Path| folder == Path::new("/full/sessions");
     assert_eq!(sessions.newly_full_by(full), None, "nothing is watched");
     sessions.homes.insert("/roomy".into());
@@ -36,6 +38,7 @@ fn tally(read: Vec<(FileId, Reads)>) -> (Vec<u64>, u64) {
             Reading::Thread(_)
             | Reading::Did(..)
             | Reading::Ran(..)
+            | Reading::Classed(..)
             | Reading::Window(..)
             | Reading::Plan(..)
             | Reading::Altered { .. }
@@ -60,7 +63,7 @@ fn a_last_line_that_nobody_will_finish_is_read_at_the_very_end_only() {
         let path = home.path().join(NAME);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, format!("{HEAD}{last}")).unwrap();
-        let mut sessions = Sessions::new(Timestamp::UNIX_EPOCH, Deeds::PassedOver);
+        let mut sessions = Sessions::new(Timestamp::UNIX_EPOCH, Deeds::PassedOver, Arc::default());
         sessions.claim(Held::open(&path).unwrap(), &AgentName::new("codex")).unwrap();
         assert_eq!(tally(sessions.read_all()), (vec![11], 0), "the writer may go on with `{last}`");
         assert_eq!(tally(sessions.finish_all()), at_the_end, "`{last}`");
@@ -77,7 +80,7 @@ fn a_thread_whose_writer_is_gone_rests_however_often_its_file_is_read_and_until_
     let begins = "{\"type\":\"event_msg\",\"payload\":{\"type\":\"task_started\"}}\n";
     std::fs::write(&path, format!("{HEAD}{begins}")).unwrap();
     let agent = AgentName::new("codex");
-    let mut sessions = Sessions::new(Timestamp::UNIX_EPOCH, Deeds::PassedOver);
+    let mut sessions = Sessions::new(Timestamp::UNIX_EPOCH, Deeds::PassedOver, Arc::default());
     sessions.claim(Held::open(&path).unwrap(), &agent).unwrap();
     let phases = |sessions: &mut Sessions| -> Vec<Phase> {
         let readings = sessions.read_all().into_iter().flat_map(|(_, readings)| readings.unwrap());
@@ -171,7 +174,7 @@ mod altered {
                 r#"{{"timestamp":"2026-11-22T05:57:00.000Z","type":"session_meta","payload":{{"id":"{THREAD}"}}}}"#
             )
             .unwrap();
-            let mut sessions = Sessions::new(Timestamp::UNIX_EPOCH, Deeds::PassedOver);
+            let mut sessions = Sessions::new(Timestamp::UNIX_EPOCH, Deeds::PassedOver, Arc::default());
             sessions.claim(Held::open(&path).unwrap(), &AgentName::new("codex")).unwrap();
             let mut story =
                 Self { folder, path, codex, records, sessions, answers: 0, total: 0, counted: Vec::new(), copies: 0 };
@@ -209,6 +212,7 @@ mod altered {
                     Reading::Thread(_)
                     | Reading::Did(..)
                     | Reading::Ran(..)
+                    | Reading::Classed(..)
                     | Reading::Window(..)
                     | Reading::Plan(..)
                     | Reading::Phase(_)

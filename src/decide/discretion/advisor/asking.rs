@@ -41,6 +41,7 @@ impl Governor {
                 billing: Billing::Unknown,
                 attribution,
                 source: crate::model::Source::Record,
+                work: None,
             };
             let own = |response: &&Response| response.agent.as_ref().is_some_and(|agent| agent.as_str() == GOVERNOR);
             let answers: Vec<Response> = self.history.iter().filter(own).cloned().collect();

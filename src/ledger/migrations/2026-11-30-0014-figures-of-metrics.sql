@@ -1,4 +1,4 @@
--- 2026-11-30, version 13: what metrics ask at every scrape.
+-- 2026-11-30, version 14: what metrics ask at every scrape.
 --
 -- Why: a scrape comes every few seconds and must read no history. What is counted by responses has its sums; decisions
 -- and refused tool calls stand only in the events. And what no event tells, how long hooks and holds took, is kept here.
