@@ -379,8 +379,11 @@ const NAMES: &[(&str, Kind)] = &[
     ("*.1", Kind::Document),
 ];
 
+/// Whole names, and patterns in their order.
+type Named = (HashMap<&'static str, Kind>, Vec<(&'static str, Kind)>);
+
 /// [`NAMES`] by how quickly they can be looked up: whole names, and those that are patterns.
-static NAMED: LazyLock<(HashMap<&'static str, Kind>, Vec<(&'static str, Kind)>)> = LazyLock::new(|| {
+static NAMED: LazyLock<Named> = LazyLock::new(|| {
     let (patterns, whole): (Vec<_>, Vec<_>) = NAMES.iter().copied().partition(|(name, _)| name.contains('*'));
     (whole.into_iter().collect(), patterns)
 });
