@@ -201,7 +201,8 @@ fn tasks_that_the_rules_never_saw_are_told_as_their_owners_would() {
         if let Some(turns) = task.get("per_turn") {
             let mut turns: Vec<&str> = turns.as_array().unwrap().iter().map(|turn| turn.as_str().unwrap()).collect();
             let mut found = found.clone();
-            (turns.sort_unstable(), found.sort());
+            turns.sort_unstable();
+            found.sort();
             assert_eq!(found, turns, "{about}");
             continue;
         }
