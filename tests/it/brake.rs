@@ -490,7 +490,7 @@ fn a_team_s_brake_reaches_its_agents_in_a_fleet_and_no_others() {
     let said = brake(&world, &["pause", "--team", "web"]);
     assert!(said.contains("`a` is paused") && !said.contains("`b`"), "{said}");
     assert!(stopped("a") && !stopped("b"));
-    assert_eq!(brake(&world, &["pause", "--team", "api"]), "No run of team `api` runs here.\n");
+    world.govern(&["pause", "--team", "api"]).expect_code(125).expect_said("no run of team `api` runs here");
     let said = brake(&world, &["continue", "--team", "web"]);
     assert!(said.contains("`a` goes on") && !said.contains("`b`"), "{said}");
     brake(&world, &["stop", "--all"]);

@@ -231,14 +231,14 @@ fn a_real_prometheus_has_data_for_every_rule_and_every_panel_while_agents_run() 
     // One has ended before, with a question that was answered; one is under way until all was looked at.
     let gate = Gate::new();
     let held = Reply::message("done").held_at(&gate);
-    let replies = [Reply::exec("date"), Reply::message("done"), Reply::exec("true"), held];
-    world.server.script(Select::root(), replies);
-    let first = world.start_governed(&["--team", "web", "--agent", "first"], &["codex", "exec", "first"]);
+    world.server.script(Select::root().containing("the first task"), [Reply::exec("date"), Reply::message("done")]);
+    world.server.script(Select::root().containing("the second task"), [Reply::exec("true"), held]);
+    let first = world.start_governed(&["--team", "web", "--agent", "first"], &["codex", "exec", "the first task"]);
     prometheus.wait_for("govern_approvals_pending > 0");
     let open: Value = serde_json::from_str(&world.govern(&["approvals", "--format", "json"]).out()).unwrap();
     world.govern(&["approve", &open["rows"][0]["id"].to_string()]).expect_code(0);
     first.finish_among_others().expect_code(0);
-    let second = world.start_governed(&["--team", "web", "--agent", "second"], &["codex", "exec", "second"]);
+    let second = world.start_governed(&["--team", "web", "--agent", "second"], &["codex", "exec", "the second task"]);
     prometheus.wait_for("sum(govern_agents{state=~\"working|resting\"}) > 0");
     check(&world, &get(&address, "/metrics", "localhost").unwrap().1);
     // Rates need a time that changes look back on.
