@@ -95,6 +95,8 @@ impl Governor {
             let before = active.remove(&setup_of.name).unwrap_or_default();
             let mut agent = Agent::new(id, setup_of, Pace::of(&setup.policy));
             agent.was_active(before);
+            agent.work = setup.policy.work.said;
+            agent.work_is_said = agent.work.is_some();
             agent.firsts = firsts.remove(&agent.setup.name).unwrap_or_default();
             agent
         });

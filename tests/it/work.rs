@@ -261,6 +261,22 @@ fn a_budget_over_a_class_stops_what_is_of_that_class_alone() {
 }
 
 #[test]
+fn a_class_that_is_said_is_bound_by_its_budget_before_the_first_request() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    // Two responses of $0.0212 fit, and no third.
+    world.policy(
+        "[[budget]]\nname = \"reviews\"\nper = \"user\"\nwindow = \"year\"\nlimit = \"0.05 usd\"\n\
+         only = { work = [\"review\"] }\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+    world.server.always(Select::root(), Reply::exec("true"));
+    let review = ["codex", "exec", "do it"];
+    world.run_governed(&["--work", "review"], &review).expect_code(124).expect_outcome("stopped");
+    assert_eq!(world.server.served().len(), 2);
+    world.run_governed(&["--work", "review"], &review).expect_code(123);
+    assert_eq!(world.server.served().len(), 2, "the second run sends no request");
+}
+
+#[test]
 fn a_policy_names_commands_and_files_of_its_own() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.policy(

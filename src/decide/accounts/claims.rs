@@ -150,7 +150,9 @@ impl Accounts {
         if !account.agents.contains(&who) {
             return false;
         }
-        let known_late = |dim: &Dimension| matches!(dim, Dimension::Thread | Dimension::Model | Dimension::Work);
+        let known_late = |dim: &Dimension| {
+            matches!(dim, Dimension::Thread | Dimension::Model) || (*dim == Dimension::Work && !agent.work_is_said)
+        };
         let dims = account.per.iter().chain(account.rule.only.iter().map(|(dim, _)| dim));
         if !dims.into_iter().any(known_late) {
             return true;
@@ -162,7 +164,7 @@ impl Accounts {
         agent.threads.iter().any(|(id, thread)| {
             let last = thread.recent().last();
             // What class the next one is of is told by the last: they are of one turn, or the turn has only begun.
-            if !account.takes_work_of(last) {
+            if !agent.work_is_said && !account.takes_work_of(last) {
                 return false;
             }
             match (rung.map(|rung| &rung.model).filter(|_| last.is_some()).or(thread.model.as_ref()), last) {

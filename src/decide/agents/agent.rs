@@ -124,6 +124,8 @@ pub struct Agent {
     pub responses: u64,
     /// The class of work of its turn by now; of several threads, that of the one that told last.
     pub work: Option<WorkClass>,
+    /// A person has said which class it is, whatever it does: known before its first request.
+    pub(in crate::decide) work_is_said: bool,
     /// What its responses cost so far, as far as they have a price.
     pub cost: Money,
     /// What it has to show for that.
@@ -193,6 +195,7 @@ impl Agent {
             lost_cost: Money::ZERO,
             responses: 0,
             work: None,
+            work_is_said: false,
             cost: Money::ZERO,
             progress: Progress::default(),
             gate: Gate::default(),
