@@ -13,7 +13,7 @@ use super::run::{
     Supervision, attribute_with, beside_stdout, earlier_spend_unknown, fresh_budgets, in_runtime, new_run, priced_late,
     whoami,
 };
-use super::{adviser, before, env, fleet_file, import, price_list, summary, worktree};
+use super::{adviser, before, env, fleet_file, import, price_list, shim_file, summary, worktree};
 use crate::codex::{Invocation, Kind};
 use crate::decide::agents::AgentSetup;
 use crate::decide::people::reach::Surroundings;
@@ -101,6 +101,10 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
     }
     let Loaded { mut fleet, policy, .. } = loaded;
     fleet.agents.iter().try_for_each(without_screen)?;
+    fleet.agents.iter().try_for_each(|agent| {
+        let path = std::env::var_os("PATH");
+        shim_file::refuse(Invocation::parse(&agent.command).as_ref(), &agent.workplace.folder(), path.as_deref())
+    })?;
     let run = earlier.as_ref().map_or_else(new_run, |earlier| earlier.info.id.clone());
     let state = here.state_folder()?;
     let mut ledger = Ledger::open(&state)?;

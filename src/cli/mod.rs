@@ -38,6 +38,7 @@ pub mod run;
 pub mod runs;
 pub mod serve;
 pub mod shim;
+mod shim_file;
 pub mod status;
 mod summary;
 mod text_file;

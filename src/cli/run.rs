@@ -39,7 +39,7 @@ use crate::usage::price::PriceTable;
 use super::declares::Declares;
 use super::here::{self, Here};
 use super::resume::Resumable;
-use super::{adviser, before, env, import, policy_files, price_list, summary};
+use super::{adviser, before, env, import, policy_files, price_list, shim_file, summary};
 
 /// Options of `govern run`.
 #[derive(Args, Debug)]
@@ -237,6 +237,7 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         Err(refusal) => (start.command.clone(), Some(refusal)),
     };
     let invocation = Invocation::parse(&asked);
+    shim_file::refuse(invocation.as_ref(), &start.place.folder, std::env::var_os("PATH").as_deref())?;
     let refusal = refusal(invocation.as_ref(), &start.policy, &start.prices, clock::now(), &super::tells_of_requests)
         .map(|refusal| Error::new(format!("{REFUSED}: {refusal}")).hint(refusal.hint()).exit(Exit::Refused));
     let full_screen = invocation.as_ref().is_some_and(|one| matches!(one.kind(), Kind::Interactive(_)));

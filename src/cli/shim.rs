@@ -2,14 +2,15 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::format::put;
 use super::here::Here;
 use super::run::{AtLimit, Rules};
+use super::shim_file::{MARK, is_shim, runs};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 
@@ -32,9 +33,6 @@ pub struct ShimArgs {
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
 }
-
-/// By this line a shim is known from any other program.
-const MARK: &str = "# Written by `govern shim`";
 
 /// Writes it. One that is there is written anew; another program of that name stays.
 pub fn run(args: &ShimArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
@@ -88,16 +86,6 @@ fn real(args: &ShimArgs, here: &Here<'_>) -> Result<PathBuf> {
     })
 }
 
-fn runs(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-}
-
-fn is_shim(path: &Path) -> bool {
-    let mut beginning = Vec::new();
-    let read = fs::File::open(path).and_then(|file| file.take(200).read_to_end(&mut beginning));
-    read.is_ok() && beginning.windows(MARK.len()).any(|part| part == MARK.as_bytes())
-}
-
 /// `exec` takes its own place, so that nothing stands between the program and govern.
 fn script(args: &ShimArgs, govern: &Path, codex: &Path) -> Vec<u8> {
     let mut line: Vec<&OsStr> = vec![govern.as_os_str(), OsStr::new("run"), OsStr::new("--quiet")];
@@ -133,6 +121,7 @@ fn quoted(word: &OsStr) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::shim_file::behind;
     use super::*;
 
     #[test]
@@ -152,13 +141,16 @@ mod tests {
             at_limit: Some(AtLimit::Stop),
             policy: None,
         };
-        let text = script(&args, Path::new("/opt/go vern"), Path::new("/usr/bin/codex"));
         let shim = folder.path().join("codex");
+        fs::write(&shim, script(&args, Path::new("/opt/govern"), Path::new("/it's '--' here/codex"))).unwrap();
+        assert_eq!(behind(&shim), Some(PathBuf::from("/it's '--' here/codex")));
+        let text = script(&args, Path::new("/opt/go vern"), Path::new("/usr/bin/codex"));
         fs::write(&shim, &text).unwrap();
         assert!(is_shim(&shim) && !is_shim(Path::new("/bin/sh")));
         let text = String::from_utf8(text).unwrap();
         let line =
             "exec '/opt/go vern' 'run' '--quiet' '--budget' '5 usd' '--at-limit' 'stop' '--' '/usr/bin/codex' \"$@\"";
         assert_eq!(text.lines().last(), Some(line));
+        assert_eq!(behind(&shim), Some(PathBuf::from("/usr/bin/codex")));
     }
 }

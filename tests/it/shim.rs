@@ -21,6 +21,13 @@ fn a_shim_makes_a_run_of_each_call_and_its_stop_is_told_to_the_program() {
     assert_eq!(listed["rows"].as_array().unwrap().len(), 2, "{listed}");
     // It is written anew over itself, and over nothing else; and never takes itself for the real one.
     world.run("sh", &["-c", "PATH=\"$PWD/bin of mine:$PATH\" govern shim 'bin of mine'"]).expect_code(0);
+    // Named by govern itself, it would be governed twice by one run.
+    let real = world.run("sh", &["-c", "command -v codex"]).out();
+    world
+        .run("sh", &["-c", "PATH=\"$PWD/bin of mine:$PATH\" govern run -- codex exec 'do it'"])
+        .expect_code(123)
+        .expect_said("is a shim of govern's")
+        .expect_said(real.trim());
     world.write("work/other/codex", "mine");
     world.govern(&["shim", "other"]).expect_code(125).expect_said("is no shim of govern's");
 }
