@@ -21,6 +21,7 @@ use crate::ledger::{Ledger, SumQuery};
 use crate::model::Sum;
 use crate::process;
 use crate::report::Page;
+use crate::report::text::shell_words;
 use server::Server;
 
 /// The policy, and the command's own first line.
@@ -47,8 +48,10 @@ pub struct DemoArgs {
 pub fn run(args: &DemoArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     let codex = doctor::in_path(here, OsStr::new("codex")).filter(|_| !args.stand_in);
     let failed = |error: std::io::Error| Error::new("the demonstration cannot be set up").caused_by(&error);
-    let stage = Stage::set(&here.state_folder()?.join("demo"), codex.as_deref(), here).map_err(failed)?;
-    put(out, &here.look.render(&introduction(codex.as_deref())))?;
+    // What is kept is nobody's to clear away.
+    let name = if args.keep { format!("demo-{}", here.now.format("%Y%m%d-%H%M%S%3f")) } else { "demo".to_owned() };
+    let stage = Stage::set(&here.state_folder()?.join(name), codex.as_deref(), here).map_err(failed)?;
+    put(out, &here.look.render(&introduction(codex.as_deref(), args.stand_in)))?;
     heading(out, here, "A policy for an agent that is never done: demo.toml")?;
     put(out, POLICY)?;
     let command = [
@@ -80,7 +83,10 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
     }
     put(out, &format!("\n{}", here.look.render(&page)))?;
     if args.keep {
-        put(out, &format!("\nKept: `{}`\n", stage.folder.display()))?;
+        let mut page = Page::of_notes([format!("Kept: `{}`. To look at its ledger:", stage.folder.display())]);
+        let home = shell_words(&[stage.folder.join("govern").to_string_lossy()]);
+        page.command(format!("GOVERN_HOME={home} govern report --last"));
+        put(out, &format!("\n{}", here.look.render(&page)))?;
     } else {
         fs::remove_dir_all(&stage.folder).map_err(failed)?;
     }
@@ -88,18 +94,19 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
 }
 
 /// Who plays the agent.
-fn introduction(codex: Option<&Path>) -> Page {
+fn introduction(codex: Option<&Path>, asked_for: bool) -> Page {
     match codex {
         Some(path) => Page::of_notes([format!(
             "The Codex of this machine (`{}`) works for a small server on loopback: no account, no key, nothing leaves the machine.",
             path.display()
         )]),
         None => {
-            let mut page = Page::of_notes([
-                "No Codex is on PATH: A BUILT-IN STAND-IN plays the agent, and a small server on loopback the model. The real one \
+            let why = if asked_for { "As you asked" } else { "No Codex is on PATH" };
+            let mut page = Page::of_notes([format!(
+                "{why}: A BUILT-IN STAND-IN plays the agent, and a small server on loopback the model. The real one \
                  is asked by hooks before each request; of the stand-in only its session file is read. To see the real one:",
-            ]);
-            page.command("npm install -g @openai/codex");
+            )]);
+            page.command(if asked_for { "govern demo" } else { "npm install -g @openai/codex" });
             page
         }
     }

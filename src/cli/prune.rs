@@ -13,7 +13,6 @@ use crate::gate::socket;
 use crate::ledger::prune::{self, Leftover};
 use crate::ledger::{Ledger, home};
 use crate::policy::duration::{self, DURATION_HINT};
-use crate::process;
 use crate::report::page::{Cell, Column, Page, Table};
 use crate::report::text::{count, moment, size};
 
@@ -50,6 +49,9 @@ pub fn run(args: &PruneArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exi
     let (files, bytes) = (sum(|one| one.files), sum(|one| one.bytes));
     let what =
         format!("{} of {}, {}", count(files, "file", "files"), count(found.len() as u64, "run", "runs"), size(bytes));
+    if !args.dry_run {
+        socket::sweep(&home::socket_folder(&state)?, &|run| reader.is_over(run, here.alive).unwrap_or(false));
+    }
     if args.dry_run || found.is_empty() {
         let text =
             if found.is_empty() { "Nothing is as old as that.".to_owned() } else { format!("Would remove {what}.") };
@@ -65,7 +67,6 @@ pub fn run(args: &PruneArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exi
             Error::new(format!("`{}` cannot be removed", leftover.path.display())).caused_by(&error)
         })?;
     }
-    socket::sweep(&home::socket_folder(&state)?, &|run| ledger.is_over(run, &process::alive).unwrap_or(false));
     put(out, &format!("Removed {what}; the ledger has every row, and says so.\n"))?;
     Ok(Exit::Success)
 }

@@ -29,7 +29,12 @@ fn without_a_codex_a_stand_in_plays_and_says_so() {
     let done = world.govern(&["demo", "--stand-in", "--keep"]).expect_code(0);
     let said = done.out();
     expect_shown(&said);
-    assert!(said.contains("A BUILT-IN STAND-IN") && said.contains("npm install -g @openai/codex"), "{said}");
-    assert!(said.contains("\nKept: `"), "{said}");
+    assert!(said.contains("As you asked: A BUILT-IN STAND-IN"), "{said}");
+    // It is kept where no later demonstration clears it away, and the line that shows it works.
+    let (_, kept) = said.split_once("\nKept: `").unwrap_or_else(|| panic!("{said}"));
+    let line =
+        kept.lines().find_map(|line| line.trim().strip_prefix("GOVERN_HOME=")).unwrap_or_else(|| panic!("{said}"));
+    let shown = world.run("sh", &["-c", &format!("GOVERN_HOME={line}")]).expect_code(0).out();
+    assert!(line.contains("/demo-") && shown.contains("demo"), "{shown}");
     world.expect_no_survivors();
 }
