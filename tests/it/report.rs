@@ -91,7 +91,7 @@ fn what_cannot_be_asked_says_what_to_type() {
         (["--timezone", "Europe/Berln"].as_slice(), "did you mean `Europe/Berlin`?"),
         (&["--since", "2026-12-01", "--until", "2026-11-01"], "not before"),
         (&["--format", "focus", "--by", "team"], "leave it out"),
-        (&["--by", "work"], "work"),
+        (&["--by", "deeds"], "work"),
         (&["--since", "soon"], "2026-11"),
     ] {
         let args: Vec<&str> = ["report"].iter().chain(args).copied().collect();
