@@ -109,12 +109,8 @@ pub(super) fn provide() {
     if notify.is_empty() {
         return;
     }
-    if let Some(Err(why)) = sender(&notify).webhook {
-        super::to_stderr(&format!("govern: notices wait: nothing can be sent to `webhook`: {why}\n"));
-        return;
-    }
-    if let Err(error) = start(&here, &notify) {
-        super::to_stderr(&format!("govern: notices wait for a `govern serve`: {error}\n"));
+    if let Err(why) = start(&here, &notify) {
+        super::to_stderr(&format!("govern: notices wait for a `govern serve`: {why}\n"));
     }
 }
 
@@ -132,6 +128,9 @@ fn start(here: &Here<'_>, notify: &Notify) -> Result<()> {
     let sockets = home::socket_folder(&here.state_folder()?)?;
     if serve::holder(&sockets)?.is_some() {
         return Ok(());
+    }
+    if let Some(Err(why)) = sender(notify).webhook {
+        return Err(Error::new(format!("nothing can be sent to `webhook`: {why}")));
     }
     let program = process::own_program().ok_or_else(|| Error::new("govern does not find its own program"))?;
     let names = KEPT.into_iter().chain(notify.variables());

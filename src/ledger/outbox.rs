@@ -16,6 +16,12 @@ const KEPT: chrono::TimeDelta = chrono::TimeDelta::days(30);
 /// More copies than this do not wait: something is wrong that more of them do not mend.
 const MOST_WAITING: i64 = 10_000;
 
+/// A copy that waits and is not in hand, of a notice `n`, is to be sent at `?1`: its time has come, or was told by a clock
+/// that was set back since. Before a first try that shows by the notice, which is from later than now; after one by a wait
+/// that is longer than any between two tries.
+const IS_DUE: &str =
+    "(c.due <= ?1 OR (c.attempts = 0 AND n.at > ?1 + 60000) OR (c.attempts > 0 AND c.due > ?1 + 660000))";
+
 /// What is to be told once a question is settled, and to whom, beside those who got the question.
 pub type Follows = BTreeMap<NoticeKind, Vec<String>>;
 
@@ -75,7 +81,7 @@ pub struct AddressRow {
     pub oldest: Option<Timestamp>,
     /// When one was last delivered.
     pub last: Option<Timestamp>,
-    /// Why the latest that waits, or was given up, is not there.
+    /// Why the latest that waits, or was given up and nothing delivered since, is not there.
     pub error: Option<String>,
     /// It wants nothing more since then.
     pub closed: Option<Timestamp>,
@@ -199,14 +205,14 @@ pub fn take_over(ledger: &mut Ledger, now: Timestamp) -> Result<(), LedgerError>
 
 /// Up to so many copies whose time has come, the oldest first. That each is being tried is written before it is.
 pub fn claim(ledger: &mut Ledger, now: Timestamp, most: usize) -> Result<Vec<Parcel>, LedgerError> {
-    if next_due(ledger)?.is_none_or(|due| due > now) {
+    if next_due(ledger, now)?.is_none_or(|due| due > now) {
         return Ok(Vec::new());
     }
     ledger.turn(now, |turn| {
-        let mut statement = turn.tx.prepare_cached(
+        let mut statement = turn.tx.prepare_cached(&format!(
             "SELECT c.notice, n.id, c.address, n.body, c.attempts, c.began FROM copies c JOIN notices n ON n.no = c.notice
-             WHERE c.state = 'waiting' AND c.in_hand = 0 AND c.due <= ?1 ORDER BY c.notice LIMIT ?2",
-        )?;
+             WHERE c.state = 'waiting' AND c.in_hand = 0 AND {IS_DUE} ORDER BY c.notice LIMIT ?2",
+        ))?;
         let millis = now.timestamp_millis();
         let parcels: Vec<Parcel> = statement
             .query_map(params![millis, count(most as u64)], |row| parcel(row, now))?
@@ -275,10 +281,13 @@ pub fn is_closed(ledger: &Ledger, address: &str, mark: &str) -> Result<bool, Led
     Ok(ledger.conn.prepare_cached(sql)?.exists([address, mark])?)
 }
 
-/// When the next copy is to be sent; `None`: nothing waits.
-pub fn next_due(ledger: &Ledger) -> Result<Option<Timestamp>, LedgerError> {
-    let sql = "SELECT min(due) FROM copies WHERE state = 'waiting' AND in_hand = 0";
-    let due: Option<i64> = ledger.conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+/// When the next copy is to be sent, not after `now` if its time has come; `None`: nothing waits.
+pub fn next_due(ledger: &Ledger, now: Timestamp) -> Result<Option<Timestamp>, LedgerError> {
+    let sql = format!(
+        "SELECT min(iif({IS_DUE}, min(c.due, ?1), c.due)) FROM copies c JOIN notices n ON n.no = c.notice
+         WHERE c.state = 'waiting' AND c.in_hand = 0"
+    );
+    let due: Option<i64> = ledger.conn.prepare_cached(&sql)?.query_row([now.timestamp_millis()], |row| row.get(0))?;
     due.map(moment).transpose()
 }
 
@@ -288,8 +297,10 @@ pub fn addresses(ledger: &Ledger) -> Result<Vec<AddressRow>, LedgerError> {
     let mut statement = conn.prepare_cached(
         "SELECT c.address, sum(c.state = 'waiting'), sum(c.state = 'delivered'), sum(c.state = 'failed'),
            min(iif(c.state = 'waiting', n.at, NULL)), max(iif(c.state = 'delivered', c.ended, NULL)),
-           (SELECT e.error FROM copies e WHERE e.address = c.address AND e.state IN ('waiting', 'failed')
-            AND e.error IS NOT NULL ORDER BY e.notice DESC LIMIT 1),
+           (SELECT e.error FROM copies e WHERE e.address = c.address AND e.error IS NOT NULL AND (e.state = 'waiting'
+              OR e.state = 'failed' AND e.notice > (SELECT coalesce(max(d.notice), 0) FROM copies d
+                                                    WHERE d.address = c.address AND d.state = 'delivered'))
+            ORDER BY e.notice DESC LIMIT 1),
            (SELECT at FROM closed_addresses k WHERE k.address = c.address)
          FROM copies c JOIN notices n ON n.no = c.notice GROUP BY c.address ORDER BY c.address",
     )?;

@@ -180,8 +180,8 @@ impl Serving {
         if self.leaving {
             return Ok(false);
         }
-        let needed =
-            outbox::next_due(&self.ledger)?.is_some() || !self.ledger.live_runs(&self.sender.alive)?.is_empty();
+        let needed = outbox::next_due(&self.ledger, clock::now())?.is_some()
+            || !self.ledger.live_runs(&self.sender.alive)?.is_empty();
         if needed {
             self.busy = clock::monotonic();
         }
@@ -245,7 +245,7 @@ impl Serving {
     }
 
     fn wait(&self) -> Result<Duration> {
-        let due = outbox::next_due(&self.ledger)?.filter(|_| self.under_way.len() < MOST_AT_ONCE);
+        let due = outbox::next_due(&self.ledger, clock::now())?.filter(|_| self.under_way.len() < MOST_AT_ONCE);
         let until = due.map(|due| due.signed_duration_since(clock::now()).to_std().unwrap_or_default());
         // What is due and was not begun waits for a ledger that another process keeps locked.
         Ok(until.map_or(LOOK, |until| until.max(Duration::from_millis(20)).min(LOOK)))

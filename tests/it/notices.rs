@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
-use crate::support::process::{LONG, Running};
+use crate::support::process::LONG;
 use crate::support::skip::skip;
 use crate::support::world::World;
 
@@ -178,24 +178,6 @@ fn wait_for_sender(world: &World, is_there: bool) -> Option<i32> {
     panic!("the sender: {}", status(world));
 }
 
-#[track_caller]
-fn wait_until(what: &str, is: impl Fn() -> bool) {
-    for _ in 0..LONG.as_millis() / 50 {
-        if is() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("not in time: {what}");
-}
-
-/// A sender of the test's own: one that a run starts has no environment by which the tests of another day move its clock.
-fn serve(world: &World) -> Running {
-    let running = world.start("govern", &["serve"]);
-    wait_for_sender(world, true);
-    running
-}
-
 #[test]
 fn a_question_of_a_codex_goes_out_signed_and_so_does_its_answer() {
     let (Some(mut world), Some(python)) = (World::with_codex(CURRENT), python()) else { return };
@@ -257,7 +239,6 @@ fn what_was_not_taken_comes_again_under_the_same_id() {
     world.set_env("HOOK_SECRET", SECRET);
     let reader = Reader::start(&[500, 503]);
     world.policy(&reader.policy("[\"run_end\"]", ""));
-    let _running = serve(&world);
     world.govern(&["run", "--", "true"]).expect_code(0);
     let got = reader.wait_for("third try", |got| got.len() == 3);
     assert!(got.iter().all(|one| one.header("webhook-id") == got[0].header("webhook-id") && one.body == got[0].body));
@@ -269,12 +250,12 @@ fn an_address_that_is_gone_is_left_alone_until_somebody_tries_it() {
     world.set_env("HOOK_SECRET", SECRET);
     let reader = Reader::start(&[410]);
     world.policy(&reader.policy("[\"run_end\"]", ""));
-    let _running = serve(&world);
     world.govern(&["run", "--", "true"]).expect_code(0);
     reader.wait_for("first notice", |got| got.len() == 1);
-    wait_until("the address is off", || status(&world)["rows"][0]["off"].is_string());
+    wait_for_sender(&world, false);
+    assert!(status(&world)["rows"][0]["off"].is_string(), "{}", status(&world));
     world.govern(&["run", "--", "true"]).expect_code(0);
-    wait_until("the second is given up", || status(&world)["rows"][0]["failed"] == 2);
+    wait_for_sender(&world, false);
     reader.wait_for("nothing more", |got| got.len() == 1);
     world.govern(&["notify", "test"]).expect_code(0);
     world.govern(&["run", "--", "true"]).expect_code(0);

@@ -52,11 +52,29 @@ fn ids(parcels: &[Parcel]) -> Vec<&str> {
 }
 
 #[test]
+fn a_clock_that_was_set_back_leaves_no_copy_waiting_for_its_time() {
+    let (_dir, mut ledger) = ledger();
+    const DAY: i64 = 86_400_000;
+    let ahead = Notice { time: at(DAY), ..notice("a", NoticeKind::Stop, None) };
+    post(&mut ledger, &ahead, &[("webhook", DAY)]);
+    // What is to wait for an answer first waits, as long as its clock is right.
+    post(&mut ledger, &notice("b", NoticeKind::Stop, None), &[("webhook", 3_600_000)]);
+    assert_eq!(outbox::next_due(&ledger, at(0)).unwrap(), Some(at(0)));
+    let claimed = claim(&mut ledger, 0);
+    assert_eq!(ids(&claimed), ["a"]);
+    // A try that failed waits its time, and no longer if the clock is set back once more; nor does the other one.
+    let again = Fate::Again { at: at(600_000), error: "down".into() };
+    outbox::note(&mut ledger, at(0), &claimed[0], &again).unwrap();
+    assert!(claim(&mut ledger, 599_999).is_empty());
+    assert_eq!(ids(&claim(&mut ledger, -DAY)), ["a", "b"]);
+}
+
+#[test]
 fn a_copy_is_sent_when_its_time_has_come_and_again_until_it_is_there() {
     let (_dir, mut ledger) = ledger();
     post(&mut ledger, &notice("a", NoticeKind::Stop, None), &[("webhook", 0)]);
     post(&mut ledger, &notice("b", NoticeKind::Stop, None), &[("webhook", 500)]);
-    assert_eq!(outbox::next_due(&ledger).unwrap(), Some(at(0)));
+    assert_eq!(outbox::next_due(&ledger, at(0)).unwrap(), Some(at(0)));
     let first = claim(&mut ledger, 0);
     assert_eq!(ids(&first), ["a"]);
     assert_eq!(serde_json::from_str::<Notice>(&first[0].body).unwrap(), notice("a", NoticeKind::Stop, None));
@@ -91,7 +109,7 @@ fn a_notice_of_a_turn_that_fails_was_never_there() {
         Err::<(), _>(LedgerError::Locked)
     });
     assert!(failed.is_err());
-    assert_eq!(outbox::next_due(&ledger).unwrap(), None);
+    assert_eq!(outbox::next_due(&ledger, at(0)).unwrap(), None);
 }
 
 #[test]
