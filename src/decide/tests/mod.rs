@@ -32,4 +32,5 @@ mod tally;
 mod throttle;
 mod time;
 mod told;
+mod work;
 pub(super) mod world;
