@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -73,10 +74,53 @@ fn text(from: &SecretSource, env: impl Fn(&str) -> Option<OsString>) -> Result<S
             set.ok_or_else(|| SecretError::Unset { name: name.clone() })
         }
         SecretSource::File(path) => {
-            let mut text = String::new();
-            let read = File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
-            read.map_err(|source| SecretError::Unreadable { path: path.display().to_string(), source })?;
+            let text =
+                whole(path).map_err(|source| SecretError::Unreadable { path: path.display().to_string(), source })?;
             Ok(text.trim_end_matches(['\n', '\r']).to_owned())
         }
+    }
+}
+
+/// A pipe in the file's place would be waited for, so it is refused.
+fn whole(path: &Path) -> io::Result<String> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut text = String::new();
+    File::open(path)?.take(MOST_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_from_where_it_lies_and_no_error_repeats_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("key");
+        let good = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+        std::fs::write(&file, format!("{good}\n")).unwrap();
+        let env = |name: &str| match name {
+            "GOOD" => Some(OsString::from(good)),
+            "SHORT" => Some(OsString::from("whsec_c2hvcnQ=")),
+            "EMPTY" => Some(OsString::new()),
+            _ => None,
+        };
+        let from_env = |name: &str| SecretSource::Env(name.to_owned());
+        for source in [from_env("GOOD"), SecretSource::File(file.clone())] {
+            assert_eq!(Key::read(&source, env).unwrap().bytes().len(), 32, "{source}");
+        }
+        for (source, said) in [
+            (from_env("SHORT"), "holds no `whsec_"),
+            (from_env("EMPTY"), "$EMPTY is not set"),
+            (from_env("NONE"), "$NONE is not set"),
+            (SecretSource::File(temp.path().join("gone")), "cannot be read"),
+            (SecretSource::File("/dev/null".into()), "no regular file"),
+        ] {
+            let error = Key::read(&source, env).unwrap_err().to_string();
+            assert!(error.contains(said) && !error.contains("c2hvcnQ"), "{source}: {error}");
+        }
+        assert_eq!(format!("{:?}", Key::read(&from_env("GOOD"), env).unwrap()), "Key(…)");
     }
 }
