@@ -51,6 +51,9 @@ fn with_commands(name: &str) -> Option<&'static [&'static str]> {
             "--manual-auth-hook",
             "--manual-cleanup-hook",
         ],
+        "gpg" | "gpg2" => {
+            &["--photo-viewer", "--agent-program", "--dirmngr-program", "--keyboxd-program", "--exec-path"]
+        }
         "restic" => &["--password-command"],
         "nmap" => &["--script"],
         "openssl" => &["-engine", "-provider"],

@@ -142,6 +142,11 @@ impl Reader {
                 Some(text) => self.script(text.trim_start_matches('!'), depth + 1),
                 None => self.unreadable(format!("what git's `{key}` is set to cannot be read")),
             }
+        } else if key == "help.autocorrect" {
+            let shows_only = ["0", "never", "show", "prompt", "no", "off", "false"];
+            if value.text().is_none_or(|text| !shows_only.contains(&text.as_str())) {
+                self.unreadable("which command git takes a misspelt one for cannot be read");
+            }
         } else if key.ends_with("hookspath") || key.starts_with("include") {
             if stays {
                 self.doubt(format!("git's `{key}` changes what is run"));

@@ -20,7 +20,7 @@ impl Reader {
             }
             if text.len() < 2 || !text.starts_with(['-', '+']) {
                 if takes_script {
-                    self.script(&text, depth + 1);
+                    self.script_of(name, &text, depth);
                 } else if is_stdin(&text) {
                     self.input(name, stdin, depth);
                 } else {
@@ -64,7 +64,7 @@ impl Reader {
         how: How,
     ) {
         let found = language.programs(arguments);
-        if let Some(why) = &found.unknown {
+        if let Some(why) = found.unknown.as_ref().filter(|_| !is_pager(name)) {
             self.unreadable(format!("`{name}`: {why}"));
         }
         for program in &found.programs {
@@ -77,11 +77,17 @@ impl Reader {
                 rest.iter()
                     .filter(|word| !word.shown().starts_with('-'))
                     .for_each(|word| self.program(name, language, word));
+                self.program_read(name, language, false, stdin);
                 return;
             }
             let launched = if how == How::Surely { How::Surely } else { How::Carried };
             self.command([std::slice::from_ref(module), rest].concat(), stdin, depth, launched);
             return;
+        }
+        if language == Language::Debugger {
+            // It runs the program that it is given.
+            let words = [std::slice::from_ref(&Word::of(name)), arguments].concat();
+            self.launched(&words, stdin, depth);
         }
         let operand = arguments.get(found.operand);
         if !found.programs.is_empty() {
@@ -115,7 +121,7 @@ impl Reader {
             Stdin::Inherited if !opens => {}
             // It is run as it would be by its name; what a pager shows is no program.
             Stdin::File => {}
-            _ if matches!(name, "less" | "more" | "most") => {}
+            _ if is_pager(name) => {}
             _ => self.unreadable(format!("a program in the language of `{name}` cannot be read")),
         }
     }
@@ -130,4 +136,9 @@ impl Reader {
             None => self.unreadable(format!("parts of a program in the language of `{name}` cannot be read")),
         }
     }
+}
+
+/// It shows what it reads.
+fn is_pager(name: &str) -> bool {
+    matches!(name, "less" | "more" | "most")
 }

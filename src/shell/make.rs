@@ -12,7 +12,9 @@ impl Reader {
                 self.unreadable("rules on the command line of `make` cannot be read");
             }
             let file = ["-f", "--file", "--makefile"].iter().flat_map(|option| values_of(arguments, at, option)).next();
-            if file.is_some_and(|file| is(&file, "-") || is_stdin(&file.shown())) && *stdin != Stdin::Inherited {
+            let is_door = |file: &Word| file.text().is_some_and(|path| path != "-" && is_stdin(&path));
+            let may_be_stdin = |file: &Word| is(file, "-") || file.text().is_none();
+            if file.is_some_and(|file| is_door(&file) || (may_be_stdin(&file) && *stdin != Stdin::Inherited)) {
                 self.unreadable("what `make` reads cannot be read");
             }
             let equals = word.pieces.iter().position(|piece| *piece == Piece::Character('='));

@@ -198,10 +198,19 @@ impl Reader {
         }
     }
 
+    /// What a shell of this name is given to run: where it may know POSIX alone, also as such a one reads it.
+    pub(super) fn script_of(&mut self, name: &str, text: &str, depth: usize) {
+        self.script(text, depth + 1);
+        let is_larger = matches!(name, "bash" | "rbash" | "zsh");
+        if let Some(posix) = syntax::as_posix(text).filter(|_| !is_larger) {
+            self.script(&posix, depth + 1);
+        }
+    }
+
     /// What a shell, or a program that runs commands, reads from its input.
     pub(super) fn input(&mut self, name: &str, stdin: &Stdin, depth: usize) {
         match stdin {
-            Stdin::Text(text) => self.script(text, depth + 1),
+            Stdin::Text(text) => self.script_of(name, text, depth),
             _ => self.unreadable(format!("what `{name}` reads cannot be read")),
         }
     }
@@ -372,9 +381,13 @@ impl Reader {
     /// What stands behind `env X=1`.
     fn environment(&mut self, arguments: &[Word], depth: usize, how: How) -> Option<Vec<Word>> {
         let options = Options { valued: "uC", flags: "i0v", long_valued: &["unset", "chdir"], ..Options::NONE };
-        for script in (0..arguments.len()).flat_map(|at| options::values_of(arguments, at, "--split-string")) {
-            if how != How::Carried {
-                self.script_in(&script, "what `env` is told to run", depth);
+        let values = |at| ["-S", "--split-string"].map(|option| options::values_of(arguments, at, option)).concat();
+        for script in (0..arguments.len()).flat_map(values) {
+            let is_escaped = script.shown().contains('\\');
+            match how {
+                How::Carried => {}
+                _ if is_escaped => self.unreadable("what `env` is told to run has escapes of its own"),
+                How::Surely | How::Launched => self.script_in(&script, "what `env` is told to run", depth),
             }
         }
         let mut at = 0;

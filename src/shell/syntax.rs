@@ -66,6 +66,14 @@ pub(super) fn joined_lines(text: &str) -> String {
     joined
 }
 
+/// The text as a shell reads it that knows POSIX alone, such as the `sh` of Debian, if bash reads it otherwise: there, `&>`
+/// is the end of a command and a redirection, `((` opens two subshells, and `$'` is a dollar and a quote.
+pub(super) fn as_posix(text: &str) -> Option<String> {
+    let posix = text.replace("$((", "\u{0}").replace("((", "( (").replace('\u{0}', "$((");
+    let posix = posix.replace("&>", "& >").replace("$'", "\\$'");
+    (posix != text).then_some(posix)
+}
+
 /// One script while it is walked.
 pub(super) struct Script<'r, 't> {
     pub(super) reader: &'r mut Reader,
@@ -187,6 +195,10 @@ impl Script<'_, '_> {
             return;
         }
         let text = match node.kind() {
+            "raw_string" | "ansi_c_string" if has_substitution(self.raw(node)) && is_in_double_quotes(node) => {
+                self.reader.unreadable("a substitution in it cannot be read");
+                return;
+            }
             "raw_string" | "heredoc_start" | "heredoc_end" => self.raw(node).to_owned(),
             "ansi_c_string" => self.word(node).shown(),
             "heredoc_content" | "heredoc_body" if is_literal_heredoc(node, self.text) => self.raw(node).to_owned(),
@@ -237,6 +249,7 @@ impl Script<'_, '_> {
         while goes_on {
             let child = cursor.node();
             match cursor.field_name() {
+                Some("name" | "argument") if self.names_descriptor(child) => {}
                 Some("name" | "argument") => words.push(self.word(child)),
                 Some("redirect") => {
                     given = self.input(child).or(given);
@@ -253,6 +266,14 @@ impl Script<'_, '_> {
         if !words.is_empty() {
             self.reader.simple(words, given.unwrap_or_else(|| stdin(piped)), self.depth);
         }
+    }
+
+    /// `{name}` right before a redirection is a part of it.
+    fn names_descriptor(&self, node: Node<'_>) -> bool {
+        let name = self.raw(node).strip_prefix('{').and_then(|raw| raw.strip_suffix('}')).unwrap_or_default();
+        let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "_[]".contains(c));
+        is_name && self.text.get(node.end_byte()..).is_some_and(|behind| behind.starts_with(['<', '>']))
     }
 
     /// What `echo` or `cat` hands on, where that is certain.
@@ -319,7 +340,13 @@ impl Script<'_, '_> {
         let mut cursor = node.walk();
         match node.kind() {
             "file_redirect" => {
-                node.children_by_field_name("destination", &mut cursor).skip(1).map(|word| self.word(word)).collect()
+                // What closes a descriptor has no file behind it.
+                let closes = children(node).iter().any(|child| matches!(child.kind(), "<&-" | ">&-"));
+                let files = usize::from(!closes);
+                node.children_by_field_name("destination", &mut cursor)
+                    .skip(files)
+                    .map(|word| self.word(word))
+                    .collect()
             }
             "heredoc_redirect" => {
                 node.children_by_field_name("argument", &mut cursor).map(|word| self.word(word)).collect()
@@ -376,6 +403,8 @@ pub(super) fn word(node: Node<'_>, text: &str, values: &Values) -> Word {
         }
         "simple_expansion" | "expansion" => found = values.of(raw, false),
         "word" | "number" | "variable_name" => found.push_bare(raw),
+        // The shell puts a name of this kind in its place.
+        "process_substitution" => found = Word::of("/dev/fd/63"),
         _ if node.named_child_count() == 0 && !node.is_named() => found.push_bare(raw),
         _ => found = Word::unknown(),
     }
@@ -444,6 +473,20 @@ fn is_literal_heredoc(node: Node<'_>, text: &str) -> bool {
     }
     let start = redirect.and_then(|redirect| children(redirect).into_iter().find(|c| c.kind() == "heredoc_start"));
     start.and_then(|start| text.get(start.byte_range())).is_some_and(|start| start.contains(['\'', '"', '\\']))
+}
+
+/// Within double quotes, and where the shell counts, single quotes are letters like any other: `"${x:-'$(a)'}"` runs `a`.
+fn is_in_double_quotes(node: Node<'_>) -> bool {
+    let mut within = node.parent();
+    while let Some(above) = within {
+        match above.kind() {
+            "string" | "heredoc_body" | "arithmetic_expansion" | "c_style_for_statement" => return true,
+            "compound_statement" if children(above).first().is_some_and(|child| child.kind() == "((") => return true,
+            "command" | "command_substitution" | "process_substitution" => return false,
+            _ => within = above.parent(),
+        }
+    }
+    false
 }
 
 /// `` ` ``, `$(`, `<(` or `>(` without a backslash before it.

@@ -95,10 +95,14 @@ impl Word {
             .collect()
     }
 
-    /// The last part of a path, if it is known, such as `git` of `/usr/bin/git` and of `$HOME/bin/git`.
+    /// The last part of a path, if it is known, such as `git` of `/usr/bin/git`, of `$HOME/bin/git`, of zsh's `=git` and,
+    /// under WSL, of `git.exe`.
     pub(super) fn file_name(&self) -> Self {
         let slash = self.pieces.iter().rposition(|piece| *piece == Piece::Character('/'));
-        self.part(self.pieces.get(slash.map_or(0, |at| at + 1)..))
+        let name = self.pieces.get(slash.map_or(0, |at| at + 1)..).unwrap_or_default();
+        let name = name.strip_prefix(&[Piece::Character('=')]).filter(|rest| !rest.is_empty()).unwrap_or(name);
+        let exe = ['.', 'e', 'x', 'e'].map(Piece::Character);
+        self.part(Some(name.strip_suffix(&exe).filter(|rest| !rest.is_empty()).unwrap_or(name)))
     }
 
     /// For a person: `…` stands for what is not known.
@@ -233,7 +237,16 @@ mod tests {
 
     #[test]
     fn a_path_gives_its_last_part_as_far_as_that_is_known() {
-        for (raw, name) in [("/usr/bin/git", "git"), ("git", "git"), ("*/git", "git"), ("bin/*", "…"), ("/", "")] {
+        for (raw, name) in [
+            ("/usr/bin/git", "git"),
+            ("git", "git"),
+            ("=git", "git"),
+            ("x/git.exe", "git"),
+            ("=", "="),
+            ("*/git", "git"),
+            ("bin/*", "…"),
+            ("/", ""),
+        ] {
             let mut word = Word::default();
             word.push_bare(raw);
             assert_eq!(word.file_name().shown(), name, "{raw}");

@@ -32,7 +32,7 @@ fn every_command_of_a_line_is_found_wherever_it_stands() {
         ("for x in $(a); do b \"$x\"; done", vec!["a", "b …"]),
         ("case $(a) in x) b;; *) c;; esac", vec!["a", "b", "c"]),
         ("(a; { b; })", vec!["a", "b"]),
-        ("a \"x$(b `c`)\" <(d) >$(e)", vec!["e", "c", "b …", "d", "a x… …"]),
+        ("a \"x$(b `c`)\" <(d) >$(e)", vec!["e", "c", "b …", "d", "a x… /dev/fd/63"]),
         ("! a", vec!["a"]),
         ("x=$(a) b", vec!["a", "b"]),
         ("[[ -n $(a) ]] && [ \"$(b)\" ]", vec!["a", "b"]),

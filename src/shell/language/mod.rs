@@ -159,6 +159,10 @@ impl Language {
             }
             _ => words(arguments),
         };
+        // What another program writes is data for awk and sed, and a pager shows it; for these it may be commands.
+        if matches!(self, Self::Sql | Self::Editor | Self::Debugger | Self::Other) {
+            arguments.iter().for_each(|word| found.reads(word));
+        }
         let says = ["--version", "-V", "-version", "--help", "-h", "-v"];
         found.says_only = !arguments.is_empty() && arguments.iter().all(|word| says.contains(&word.shown().as_str()));
         found.prompts = arguments.iter().any(|word| matches!(word.shown().as_str(), "-i" | "--interactive"));

@@ -22,6 +22,15 @@ pub(in crate::shell) struct Found {
     pub(in crate::shell) prompts: bool,
 }
 
+impl Found {
+    /// A script that another program writes is read.
+    pub(in crate::shell) fn reads(&mut self, file: &Word) {
+        if file.shown().contains("/dev/fd/") {
+            self.unknown = Some("the script that another program writes it cannot be read".to_owned());
+        }
+    }
+}
+
 /// The options of an interpreter.
 pub(super) struct Shape {
     /// Letters whose value is a program.

@@ -25,7 +25,9 @@ pub(super) fn programs(arguments: &[Word]) -> Found {
             at += 1;
         } else if shown.starts_with("--file") {
             given = true;
-            at += usize::from(shown == "--file");
+            let next = arguments.get(at).filter(|_| shown == "--file").cloned();
+            at += usize::from(next.is_some());
+            found.reads(&next.unwrap_or_else(|| rest("--file=".len())));
         } else if let Some(letters) = shown.strip_prefix('-').filter(|l| !l.is_empty() && !l.starts_with('-')) {
             let mut letters = letters.char_indices().peekable();
             while let Some((index, letter)) = letters.next() {
@@ -35,6 +37,7 @@ pub(super) fn programs(arguments: &[Word]) -> Found {
                         let value = if is_last { arguments.get(at).cloned() } else { Some(rest(index + 2)) };
                         at += usize::from(is_last);
                         given |= letter != 'l';
+                        value.iter().filter(|_| letter == 'f').for_each(|file| found.reads(file));
                         found.programs.extend(value.filter(|_| letter == 'e'));
                         break;
                     }
