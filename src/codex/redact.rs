@@ -55,16 +55,37 @@ fn config(token: &Token, value: &OsStr) -> Vec<String> {
 }
 
 fn other(argv: &[OsString]) -> Vec<String> {
-    let shell = argv.first().is_some_and(|program| is_shell(program));
+    if let Some((before, invocation)) = behind_others(argv) {
+        return words(before).into_iter().chain(codex(&invocation)).collect();
+    }
     let mut safe = words(argv);
-    if shell {
-        for (safe, word) in safe.iter_mut().zip(argv) {
-            if let Some(script) = word.to_str().filter(|script| script.contains("codex")) {
-                *safe = redact(&without_quotes(&without_prompts(script)));
-            }
+    for (safe, word) in safe.iter_mut().zip(argv) {
+        if let Some(script) = word.to_str().filter(|text| text.contains("codex") && text.contains(char::is_whitespace))
+        {
+            *safe = redact(&without_quotes(&without_prompts(&without_here_documents(script))));
         }
     }
     safe
+}
+
+/// A Codex behind a program that starts it (`timeout 9 codex exec …`), or under a name that is not quite its own
+/// (`codex-nightly`), and what stands before its arguments.
+fn behind_others(argv: &[OsString]) -> Option<(&[OsString], Invocation)> {
+    let mut places = 0..argv.len();
+    places.find_map(|at| {
+        let (before, own) = argv.split_at_checked(at)?;
+        if let Some(invocation) = Invocation::parse(own) {
+            return Some((before, invocation));
+        }
+        let (program, arguments) = own.split_first()?;
+        let name = Path::new(program).file_name()?.to_str()?;
+        // A script's text has the name in it, too.
+        let is_like_codex = name.contains("codex") && !lossy(program).contains(char::is_whitespace);
+        let as_codex = [std::slice::from_ref(&OsString::from("codex")), arguments].concat();
+        let mut invocation = is_like_codex.then(|| Invocation::parse(&as_codex)).flatten()?;
+        invocation.prefix.clear();
+        Some((argv.get(..=at)?, invocation))
+    })
 }
 
 /// Arguments by themselves, and the value that follows an option whose name says that it is secret.
@@ -77,11 +98,6 @@ fn words(argv: &[OsString]) -> Vec<String> {
         if is_value { REDACTED.to_owned() } else { redact(&text) }
     });
     safe.collect()
-}
-
-fn is_shell(program: &OsStr) -> bool {
-    let name = Path::new(program).file_name().and_then(OsStr::to_str);
-    matches!(name, Some("sh" | "bash" | "dash" | "zsh" | "ksh" | "fish"))
 }
 
 fn hidden(word: &OsStr) -> String {
@@ -102,16 +118,51 @@ fn hidden_value(word: &OsStr) -> String {
     }
 }
 
-/// A script whose commands that start Codex have no prompts of single words: those of several are quoted.
+/// A script whose here-documents are kept as their size: they are what a Codex of the script reads, more often than not.
+fn without_here_documents(script: &str) -> String {
+    let (mut kept, mut body) = (String::new(), 0);
+    let mut ends: Option<String> = None;
+    for line in script.split_inclusive('\n') {
+        match &ends {
+            Some(end) if line.trim() == end => {
+                kept.push_str(&format!("<text, {body} bytes>\n{line}"));
+                (ends, body) = (None, 0);
+            }
+            Some(_) => body += line.len(),
+            None => {
+                kept.push_str(line);
+                let opens = line.replace("<<<", "").split_once("<<").map(|(_, behind)| behind.to_owned());
+                let word = opens.as_deref().map(|behind| behind.trim_start_matches('-').trim_start());
+                let word = word.and_then(|behind| behind.split(|c: char| " \t\n;|&<>()".contains(c)).next());
+                let word = word.map(|word| word.replace(['\'', '"', '\\'], "")).filter(|word| !word.is_empty());
+                ends = word.filter(|_| line.ends_with('\n'));
+            }
+        }
+    }
+    if ends.is_some() {
+        kept.push_str(&format!("<text, {body} bytes>"));
+    }
+    kept
+}
+
+/// A script whose commands that start Codex have no prompts of single words: those of several are quoted. What `echo` and
+/// `printf` are given may be a prompt, too.
 fn without_prompts(script: &str) -> String {
     let (mut kept, mut from) = (String::new(), 0);
     for words in commands(script) {
         let begins = words.iter().position(|word| !leads_in(&word.text)).unwrap_or(words.len());
         let words = words.get(begins..).unwrap_or_default();
+        if words.first().is_some_and(|word| matches!(word.text.as_str(), "echo" | "printf")) {
+            for word in words.iter().skip(1).filter(|word| !word.text.starts_with('-')) {
+                kept.push_str(script.get(from..word.start).unwrap_or_default());
+                kept.push_str(&setting::size(&word.text));
+                from = word.end;
+            }
+        }
         let argv: Vec<OsString> = words.iter().map(|word| OsString::from(&word.text)).collect();
-        let Some(invocation) = Invocation::parse(&argv) else { continue };
+        let Some((before, invocation)) = behind_others(&argv) else { continue };
         let session = invocation.session_token();
-        let mut place = invocation.prefix.len();
+        let mut place = before.len() + invocation.prefix.len();
         for token in &invocation.tokens {
             let is_prompt =
                 token.meaning == Meaning::Word && !session.is_some_and(|session| std::ptr::eq(session, token));
@@ -259,13 +310,36 @@ mod tests {
             (&["sh", "-c", "codex exec --json 'fix'; true"], "sh -c codex exec --json <prompt, 3 bytes>; true"),
             (
                 &["sh", "-c", "cd codex && X=1 codex exec -m gpt-6 resume 01a2 go && ls codex x >out"],
-                "sh -c cd codex && X=1 codex exec -m gpt-6 resume 01a2 <prompt, 2 bytes> && ls codex x >out",
+                "sh -c cd codex && X=1 codex exec -m gpt-6 resume 01a2 <prompt, 2 bytes> && ls codex <prompt, 1 bytes> >out",
             ),
             (
                 &["sh", "-c", "if codex exec fix\\ it; then npx @openai/codex exec go; fi"],
                 "sh -c if codex exec <prompt, 6 bytes>; then npx @openai/codex exec <prompt, 2 bytes>; fi",
             ),
             (&["sh", "-c", "codex exec - <in | tee log"], "sh -c codex exec - <in | tee log"),
+            (&["timeout", "9", "codex", "exec", "fix it"], "timeout 9 codex exec <prompt, 6 bytes>"),
+            (
+                &["nice", "-n", "5", "npx", "@openai/codex", "exec", "fix"],
+                "nice -n 5 npx @openai/codex exec <prompt, 3 bytes>",
+            ),
+            (&["xargs", "-0", "codex", "exec", "-m", "gpt-6", "fix"], "xargs -0 codex exec -m gpt-6 <prompt, 3 bytes>"),
+            (&["/opt/codex-nightly", "exec", "fix it"], "/opt/codex-nightly exec <prompt, 6 bytes>"),
+            (&["timeout", "9", "sh", "-c", "codex exec 'fix it'"], "timeout 9 sh -c codex exec <quoted, 6 bytes>"),
+            (&["sh", "-c", "timeout 9 codex exec fix"], "sh -c timeout 9 codex exec <prompt, 3 bytes>"),
+            (&["sh", "-c", "codex-nightly exec fix"], "sh -c codex-nightly exec <prompt, 3 bytes>"),
+            (
+                &["sh", "-c", "echo fix 'it all' | codex exec -"],
+                "sh -c echo <text, 3 bytes> <text, 6 bytes> | codex exec -",
+            ),
+            (
+                &["sh", "-c", "printf '%s' \"fix it\" | codex exec"],
+                "sh -c printf <text, 2 bytes> <text, 6 bytes> | codex exec",
+            ),
+            (
+                &["bash", "-c", "cd x\ncodex exec - <<'E' | tee log\nfix it\nnow\nE\nls"],
+                "bash -c cd x\ncodex exec - <<'E' | tee log\n<text, 11 bytes>\nE\nls",
+            ),
+            (&["bash", "-c", "codex exec - <<-E\n\tfix it\n\tE"], "bash -c codex exec - <<-E\n<text, 8 bytes>\n\tE"),
             (&["make", "agents"], "make agents"),
             (&["codex", "exec", "päckchen für dich"], "codex exec <prompt, 19 bytes>"),
         ] {

@@ -176,6 +176,28 @@ static TABLES: LazyLock<Regex> =
 /// `Cookie: a=b; c=d`: all of it.
 static COOKIES: LazyLock<Regex> = LazyLock::new(|| pattern(r#"((?i-u:cookie)["']?\s*:\s*["']?)[^"'\s][^"'\n]*"#));
 
+/// `?name=value` and `&name=value` of a URL.
+static QUERIES: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"([?&]([A-Za-z_][A-Za-z0-9_.-]*)=)([^\s"'&#;|(){}\[\]<>`]+)"#));
+
+/// `curl -b NAME=VALUE`.
+static JARS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"((?-u:\b)curl\s(?:[^|;&\n]*\s)?(?:-b|--cookie)[\s=]*)("[^"]*=[^"]*"|'[^']*=[^']*'|[^\s"'=-][^\s"'=]*=[^\s"']+)"#,
+    )
+});
+
+/// Options of one letter that take a password: `sshpass -p V`, `mysql -pV`. The program, what stands between, the letter.
+static PASSWORDS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r#"((?:^|[\s/;|&("'`])(?:(?:sshpass|mongosh?|mongodump|mongorestore)(?:\s+[^\s|;&]+)*?\s+-p\s*"#,
+        r#"|(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|7z|7za|rar|unrar)(?:\s+[^\s|;&]+)*?\s+-p"#,
+        r#"|redis-cli(?:\s+[^\s|;&]+)*?\s+-a\s*|(?:zip|unzip)(?:\s+[^\s|;&]+)*?\s+-P\s*"#,
+        r#"|(?:docker|podman|nerdctl|helm|oc|az)(?:\s+[a-z]+)*?\s+login(?:\s+[^\s|;&]+)*?\s+-p\s*))"#,
+        r#"("[^"]*"|'[^']*'|[^\s"'|;&(){}<>`]+)"#,
+    ))
+});
+
 /// `curl -u user:password`.
 static USERS: LazyLock<Regex> = LazyLock::new(|| pattern(r#"((?:^|\s)(?:-u|--user)[\s=]+["']?[^\s:"']+:)[^\s"']+"#));
 
@@ -196,6 +218,13 @@ pub fn redact(text: &str) -> String {
     if BEGINNINGS.iter().any(|beginning| text.contains(beginning)) {
         replace(&mut text, &SHAPES, |_| REDACTED.to_owned());
     }
+    if text.contains(['?', '&']) {
+        replace(&mut text, &QUERIES, |found| {
+            let [whole, kept, name, value] = [0, 1, 2, 3].map(|at| found.get(at).map_or("", |part| part.as_str()));
+            let is_secret = is_secret_name(name) && is_secret_value(value);
+            if is_secret { format!("{kept}{REDACTED}") } else { whole.to_owned() }
+        });
+    }
     if text.contains('{') {
         replace(&mut text, &TABLES, |found| format!("{}{{{REDACTED}}}", found.get(1).map_or("", |kept| kept.as_str())));
     }
@@ -206,6 +235,11 @@ pub fn redact(text: &str) -> String {
             if value.starts_with('$') { whole.to_owned() } else { format!("{kept}{REDACTED}") }
         });
         replace(&mut text, &USERS, |found| format!("{}{REDACTED}", found.get(1).map_or("", |kept| kept.as_str())));
+        replace(&mut text, &JARS, |found| format!("{}{REDACTED}", found.get(1).map_or("", |kept| kept.as_str())));
+        replace(&mut text, &PASSWORDS, |found| {
+            let [whole, kept, value] = [0, 1, 2].map(|at| found.get(at).map_or("", |part| part.as_str()));
+            if is_secret_value(value) { format!("{kept}{REDACTED}") } else { whole.to_owned() }
+        });
         replace(&mut text, &NETRC, |found| format!("{}{REDACTED}", found.get(1).map_or("", |kept| kept.as_str())));
         replace(&mut text, &NAMED, named);
     }
@@ -238,19 +272,33 @@ fn named(found: &Captures<'_>) -> String {
     let part = |either: usize, or: usize| found.get(either).or_else(|| found.get(or)).map_or("", |part| part.as_str());
     let (name, between, value) = (part(1, 4), part(2, 5), part(3, 6));
     if is_secret_name(name) && is_secret_value(value) {
-        format!("{name}{between}{REDACTED}")
-    } else {
-        format!("{name}{between}{value}")
+        return format!("{name}{between}{REDACTED}");
     }
+    // The value may be a setting itself: `--env PASSWORD=x`, `--data '{"client_secret": "x"}'`.
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\'') && value.len() > 1 && value.ends_with(*c));
+    let inner = quote.and_then(|quote| value.strip_prefix(quote)?.strip_suffix(quote)).unwrap_or(value);
+    let quote = quote.filter(|_| inner.len() < value.len()).map(String::from).unwrap_or_default();
+    format!("{name}{between}{quote}{}{quote}", NAMED.replace_all(inner, named))
 }
 
 /// The name says that its value is secret: `OPENAI_API_KEY`, `--auth-token`, `model_providers.x.experimental_bearer_token`.
 /// Names of variables (`env_key`), files and limits are none.
 pub(super) fn is_secret_name(name: &str) -> bool {
-    const SECRET: [&str; 9] =
-        ["token", "secret", "passw", "passphrase", "credential", "apikey", "bearer", "authorization", "privatekey"];
+    const SECRET: [&str; 10] = [
+        "token",
+        "jwt",
+        "secret",
+        "passw",
+        "passphrase",
+        "credential",
+        "apikey",
+        "bearer",
+        "authorization",
+        "privatekey",
+    ];
     // Whole words only: `path`, `author` and `compass` are others.
-    const SECRET_WORDS: [&str; 8] = ["pat", "auth", "oauth", "pwd", "pass", "cookie", "cookies", "pin"];
+    const SECRET_WORDS: [&str; 11] =
+        ["pat", "auth", "oauth", "pwd", "pw", "pass", "cookie", "cookies", "pin", "otp", "sig"];
     const HARMLESS: [&str; 15] = [
         "env", "envkey", "envvar", "file", "path", "url", "limit", "tokens", "count", "method", "mode", "type", "kind",
         "store", "scheme",
@@ -327,6 +375,29 @@ mod tests {
             ("x eyJhbGciOiJI.eyJzdWIiOiIx.abc_def y", "x <redacted> y"),
             ("machine api.example login bob password hunter2\n", "machine api.example login bob password <redacted>\n"),
             ("mysql -pghp_0123456789abcdefghij db", "mysql -p<redacted> db"),
+            ("curl -b 'session=abc' x", "curl -b <redacted> x"),
+            ("curl --cookie session=abc x", "curl --cookie <redacted> x"),
+            ("curl 'https://x.example/a?n=1&token=abc&m=2'", "curl 'https://x.example/a?n=1&token=<redacted>&m=2'"),
+            ("curl https://x.example/?sig=abc", "curl https://x.example/?sig=<redacted>"),
+            ("docker build --build-arg X_TOKEN=abc .", "docker build --build-arg X_TOKEN=<redacted> ."),
+            ("docker run --env PASSWORD=abc img", "docker run --env PASSWORD=<redacted> img"),
+            ("docker run --env=PASSWORD=abc img", "docker run --env=PASSWORD=<redacted> img"),
+            ("docker run -e 'PASSWORD=a b' img", "docker run -e 'PASSWORD=<redacted> b' img"),
+            (
+                "kubectl create secret generic x --from-literal=password=abc",
+                "kubectl create secret generic x --from-literal=password=<redacted>",
+            ),
+            (
+                "kubectl create secret generic x --from-literal 'password=abc'",
+                "kubectl create secret generic x --from-literal 'password=<redacted>'",
+            ),
+            ("curl --data '{\"client_secret\": \"abc\"}' x", "curl --data '{\"client_secret\": <redacted>}' x"),
+            ("deploy --jwt=abc --otp 12ab", "deploy --jwt=<redacted> --otp <redacted>"),
+            ("sshpass -p abc ssh host", "sshpass -p <redacted> ssh host"),
+            ("mysql -u root -pabc db", "mysql -u root -p<redacted> db"),
+            ("redis-cli -h cache -a abc ping", "redis-cli -h cache -a <redacted> ping"),
+            ("docker login -u bob -p abc r.example", "docker login -u bob -p <redacted> r.example"),
+            ("unzip -P abc a.zip", "unzip -P <redacted> a.zip"),
             ("k=dop_v1_0123456789abcdef0123456789abcdef0123456789", "k=<redacted>"),
         ] {
             assert_eq!(redact(text), expected);
@@ -367,6 +438,12 @@ mod tests {
             "ssh://git@github.com/acme/web",
             "https://example.com/a?b=c",
             "docker run -p 80:80 -v /a:/b img:tag",
+            "docker build --build-arg VERSION=1.2 --env-file a.env .",
+            "mysql -u root -p db",
+            "git log --format='%h %s' -b x",
+            "grep -b a=b a.txt",
+            "curl 'https://x.example/?page=2&sort=key'",
+            "mkdir -p a/b && redis-cli ping",
             "limit_tokens=100000 max_tokens: 5",
             "tool_output_token_limit=10000",
             "model_providers.x.env_key=\"MOCK_KEY\"",
