@@ -30,6 +30,7 @@ mod history;
 pub mod home;
 mod imported;
 mod linked;
+mod log;
 mod news;
 pub mod outbox;
 mod parts;

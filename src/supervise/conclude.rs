@@ -8,7 +8,7 @@ use crate::decide::account::Account;
 use crate::decide::message::Ending;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::ledger::Filter;
+use crate::ledger::{Filter, Ledger};
 use crate::model::event::EventKind;
 use crate::model::{AgentName, Unit, Unobserved};
 use crate::process::{self, Leftovers, Terminal};
@@ -113,10 +113,21 @@ impl Supervisor {
         self.timing.ends();
         let sealed = self.turn(Vec::new());
         self.notices.release();
-        let error = result.err().or(sealed.err());
+        let error = result.err().or(sealed.err()).or_else(|| self.expect_log().err());
         let budgets = self.standings();
         let sub_agents = self.spawn_standings();
         Outcome { error, exit, ended, budgets, sub_agents, ledger: self.ledger }
+    }
+
+    /// Nobody has written over what is recorded: under a limit, that is an error.
+    fn expect_log(&mut self) -> Result<(), Error> {
+        let Some(Err(damaged)) = self.ledger.as_ref().map(Ledger::expect_log) else { return Ok(()) };
+        let damaged = Error::from(damaged);
+        if self.governor.enforces() {
+            return Err(damaged);
+        }
+        self.say(&damaged.to_string());
+        Ok(())
     }
 
     /// The outcome of the whole by those of its agents. One agent alone ends as its command did; of several, the worst

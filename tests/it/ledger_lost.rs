@@ -107,6 +107,22 @@ fn a_ledger_that_is_cut_ends_the_run_aloud() {
 }
 
 #[test]
+fn pages_in_the_middle_of_the_log_that_are_written_over_end_the_run_aloud() {
+    use std::os::unix::fs::FileExt;
+    let world = world();
+    let governed = world.start_governed(&["--budget", "5usd"], &["codex", "exec", "do it"]);
+    // Held open: what is there after this one is closed is not moved into the database meanwhile.
+    let other = after_the_first_answer(&world);
+    let log = std::fs::File::options().write(true).open(world.path("govern/ledger.db-wal")).unwrap();
+    let length = usize::try_from(log.metadata().unwrap().len()).unwrap();
+    log.write_all_at(&vec![0; length - 32], 32).unwrap();
+    world.write("work/more", "");
+    world.write("work/go", "");
+    governed.finish().expect_code(125).expect_said("ledger.db-wal");
+    drop(other);
+}
+
+#[test]
 fn under_a_limit_a_ledger_that_is_taken_away_ends_the_run() {
     let world = world();
     let governed = world.start_governed(&["--budget", "5usd"], &["codex", "exec", "do it"]);
