@@ -1,7 +1,9 @@
 //! Owns `govern approvals`: what waits for an answer, or for `govern continue`.
 
-use chrono::TimeDelta;
 use std::io::Write;
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
 
 use super::format::{Format, put_as};
 use super::here::Here;
@@ -26,13 +28,18 @@ pub struct ApprovalsArgs {
 
 /// Writes the questions.
 pub fn run(args: &ApprovalsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
-    let (rows, paused) = match here.ledger()? {
-        Some(ledger) => (asked(&ledger, !args.all, here)?, paused(&ledger, &ledger.live_runs(here.alive)?)?),
-        None => (Vec::new(), Vec::new()),
-    };
-    let report = ApprovalReport { rows, paused, at: here.now, zone: here.timezone()?, all: args.all };
+    let report = report(here.ledger()?.as_ref(), args.all, here.timezone()?, here)?;
     put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
     Ok(Exit::Success)
+}
+
+/// What waits; with `all` what was ever asked.
+pub(super) fn report(ledger: Option<&Ledger>, all: bool, zone: Tz, here: &Here<'_>) -> Result<ApprovalReport> {
+    let (rows, paused) = match ledger {
+        Some(ledger) => (asked(ledger, !all, here)?, paused(ledger, &ledger.live_runs(here.alive)?)?),
+        None => (Vec::new(), Vec::new()),
+    };
+    Ok(ApprovalReport { rows, paused, at: here.now, zone, all })
 }
 
 /// Questions, and what their agents had spent when they were asked; until now where they wait.

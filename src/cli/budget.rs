@@ -52,13 +52,24 @@ pub enum Check {
 /// Writes where the budgets stand.
 pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     let policy = here.policy(args.policy.as_deref())?.policy;
-    let ledger = here.ledger()?;
-    let since = ledger.as_ref().map(first_moment).transpose()?;
-    let rows = standings(ledger.as_ref(), &policy, since, here)?.into_iter().map(|standing| standing.row).collect();
+    let report = report(here.ledger()?.as_ref(), &policy, here)?;
+    put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
+    let fails = match args.check {
+        None => false,
+        Some(Check::Spent) => report.any_over(),
+        Some(Check::Forecast) => report.any_over() || report.any_crosses(),
+    };
+    Ok(if fails { Exit::Over } else { Exit::Success })
+}
+
+/// Where the budgets of this policy stand, and those that live runs were given by flags.
+pub(super) fn report(ledger: Option<&Ledger>, policy: &Policy, here: &Here<'_>) -> Result<BudgetReport> {
+    let since = ledger.map(first_moment).transpose()?;
+    let rows = standings(ledger, policy, since, here)?.into_iter().map(|standing| standing.row).collect();
     let mut sub_agents = Vec::new();
-    if let Some(ledger) = &ledger {
+    if let Some(ledger) = ledger {
         for run in runs(ledger, here)? {
-            sub_agents.extend(spawn_standings(ledger, &policy, &run)?);
+            sub_agents.extend(spawn_standings(ledger, policy, &run)?);
         }
         for run in ledger.live_runs(here.alive)? {
             let flags = resume::flag_policy(ledger, &run.id)?;
@@ -68,17 +79,10 @@ pub fn run(args: &BudgetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     }
     let waiting =
         policy.budgets.iter().filter_map(|budget| of_another_time(budget, here.now, policy.timezone)).collect();
-    let told = limits_told(&policy, here);
-    let plans = plans(&policy, &told, here.now);
+    let told = limits_told(policy, here);
+    let plans = plans(policy, &told, here.now);
     let others = told.into_iter().filter(|told| told.other.is_some()).collect();
-    let report = BudgetReport { rows, at: here.now, zone: policy.timezone, since, waiting, plans, sub_agents, others };
-    put_as(out, here.look, args.format, &report.page(), || json::to_text(&report))?;
-    let fails = match args.check {
-        None => false,
-        Some(Check::Spent) => report.any_over(),
-        Some(Check::Forecast) => report.any_over() || report.any_crosses(),
-    };
-    Ok(if fails { Exit::Over } else { Exit::Success })
+    Ok(BudgetReport { rows, at: here.now, zone: policy.timezone, since, waiting, plans, sub_agents, others })
 }
 
 /// Where a budget stands, for one thing that it is counted per.

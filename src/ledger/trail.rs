@@ -33,6 +33,14 @@ pub struct Step {
     pub hash: Hash,
 }
 
+impl Step {
+    /// What kind of thing it is, as the chain names it.
+    pub fn kind(&self) -> String {
+        let data = serde_json::from_str::<serde_json::Value>(&self.data).ok();
+        data.and_then(|data| data.get("kind")?.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+}
+
 /// An entry of the ledger's own chain.
 #[derive(Clone, Debug)]
 pub struct LinkStep {
@@ -81,6 +89,27 @@ pub fn steps<E: From<LedgerError>>(
         }
     }
     Ok(())
+}
+
+/// The last entries of a run, the newest first: as many as `most`.
+///
+/// # Errors
+///
+/// An entry cannot be read.
+pub fn last(ledger: &Ledger, run: &RunId, most: u32) -> Result<Vec<Step>, LedgerError> {
+    let mut statement = ledger.conn.prepare_cached(
+        "SELECT seq, data, hash FROM events WHERE run_no = (SELECT no FROM runs WHERE id = ?1)
+         ORDER BY seq DESC LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![run.as_str(), most])?;
+    let mut book = SeriesBook::default();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (seq, data): (i64, String) = (row.get(0)?, row.get(1)?);
+        let event = ledger.event(run, seq.unsigned_abs(), &data, &mut book)?;
+        found.push(Step { seq: seq.unsigned_abs(), event, data, hash: row.get(2)? });
+    }
+    Ok(found)
 }
 
 /// The entries of the ledger's own chain.

@@ -153,6 +153,21 @@ pub struct BudgetRow {
 }
 
 impl BudgetRow {
+    /// `` `month` for team=web: $91.20 of $100.00, crosses on 25 Nov 09:40``.
+    pub fn sentence(&self, at: Timestamp, zone: Tz) -> String {
+        let crosses = match self.outlook.crosses() {
+            _ if self.standing.is_over() => ", used up".to_owned(),
+            Some(crosses) => format!(", crosses on {}", ahead(crosses, at, zone)),
+            None => String::new(),
+        };
+        format!("`{}`{}: {}{crosses}", self.standing.budget, per(&self.standing.scope), self.standing.sentence())
+    }
+
+    /// How it feels.
+    pub fn tone(&self) -> Tone {
+        self.standing.tone()
+    }
+
     fn pace(&self) -> Cell {
         let Some(pace) = self.outlook.pace else { return Cell::unknown() };
         // To the nearest tenth.

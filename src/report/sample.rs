@@ -23,11 +23,13 @@ use crate::policy::spawn::SpawnCap;
 pub(crate) use ended::fleet_run;
 pub(crate) use fleet::plan;
 pub(crate) use live::live;
+pub(crate) use overview::{look, overview};
 pub(crate) use spend::{days, slice, summary, summed};
 
 mod ended;
 mod fleet;
 mod live;
+mod overview;
 mod spend;
 
 pub(crate) fn at(text: &str) -> Timestamp {

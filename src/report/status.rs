@@ -152,7 +152,9 @@ impl StatusReport {
                 }
             }
             if run.live.agents.len() > 1 {
-                notes.extend(run.live.limits.iter().map(|limit| Item::new("budget", whole(limit), limit_tone(limit))));
+                notes.extend(
+                    run.live.limits.iter().map(|limit| Item::new("budget", limit_sentence(limit), limit_tone(limit))),
+                );
                 notes.extend(run.live.pools.iter().map(|pool| Item::new("pool", pool_sentence(pool), Tone::Plain)));
             }
             notes.extend(run.silence());
@@ -280,7 +282,7 @@ pub(super) fn left_cell(state: Standing, limit: Option<&LiveLimit>) -> Cell {
 }
 
 /// `` `fleet`: $1.20 + $0.10 reserved of $10.00, $0.31/min, 28 min left``.
-fn whole(limit: &LiveLimit) -> String {
+pub(super) fn limit_sentence(limit: &LiveLimit) -> String {
     let show = |amount| limit.unit.show(amount);
     let wide = if limit.scope.is_empty() || limit.scope.starts_with("run=") {
         String::new()

@@ -117,15 +117,6 @@ impl TrailArgs {
     }
 }
 
-/// What a run's entry says.
-fn action(step: &trail::Step) -> Action {
-    let kind = serde_json::from_str::<serde_json::Value>(&step.data)
-        .ok()
-        .and_then(|data| data.get("kind")?.as_str().map(str::to_owned))
-        .unwrap_or_default();
-    Action::of(&step.event, step.seq, &kind)
-}
-
 /// The actions of the ledger's own chain that no run tells, and all of them where `all` are wanted.
 fn links(
     args: &TrailArgs,
@@ -154,7 +145,7 @@ fn as_lines(args: &TrailArgs, query: &TrailQuery, sheet: &mut Sheet<'_>) -> std:
     let head = serde_json::json!({ "schema": "govern.audit-trail/1", "ledger": trail::ledger_id(ledger)? });
     writeln!(sheet.out, "{head}")?;
     trail::steps(ledger, query, |step| {
-        let action = action(&step);
+        let action = Action::of(&step.event, step.seq, &step.kind());
         if args.wants(&action) {
             sheet.out.write_all(action.to_json_line(Chain::Run, &step.data, &step.hash.to_string()).as_bytes())?;
         }
@@ -169,7 +160,7 @@ fn as_csv(args: &TrailArgs, query: &TrailQuery, sheet: &mut Sheet<'_>) -> std::r
     let ledger = sheet.ledger;
     sheet.out.write_all(Action::csv_head().as_bytes())?;
     trail::steps(ledger, query, |step| {
-        let action = action(&step);
+        let action = Action::of(&step.event, step.seq, &step.kind());
         if args.wants(&action) {
             sheet.out.write_all(action.to_csv_line(&step.hash.to_string()).as_bytes())?;
         }
@@ -183,7 +174,7 @@ fn as_csv(args: &TrailArgs, query: &TrailQuery, sheet: &mut Sheet<'_>) -> std::r
 fn as_table(args: &TrailArgs, query: &TrailQuery, sheet: &mut Sheet<'_>) -> std::result::Result<(), Ended> {
     let ledger = sheet.ledger;
     trail::steps(ledger, query, |step| {
-        let action = action(&step);
+        let action = Action::of(&step.event, step.seq, &step.kind());
         if args.wants(&action) { sheet.add(Some(step.event.run.as_str()), &action) } else { Ok(()) }
     })?;
     links(args, query, ledger, false, |action, _| sheet.add(None, action))?;
