@@ -114,7 +114,7 @@ impl ApprovalReport {
                 Cell::new(approval.id.to_string()),
                 Cell::toned(approval.state.as_str(), tone(approval.state)),
                 Cell::new(approval.agent.as_str()),
-                Cell::new(approval.run.as_str()),
+                Cell::of_run(approval.run.as_str()),
                 Cell::new(approval.budget.as_str()),
                 so_far(spent),
                 Cell::new(moment(approval.asked, self.zone)),

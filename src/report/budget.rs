@@ -285,7 +285,7 @@ impl BudgetReport {
                 if standing.reserved == 0 { Cell::unknown() } else { part(1, Tone::Plain) },
                 seen(part(2, standing.tone())),
                 Cell::new(if standing.extended == 0 { limit } else { format!("{limit} *") }),
-                seen(Cell::toned(used, standing.tone())),
+                seen(Cell::toned(used, standing.tone()).share(standing.share())),
                 row.pace(),
                 row.forecast(),
                 match (standing.window_end, row.outlook.forecast) {

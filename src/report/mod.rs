@@ -16,6 +16,7 @@ mod figures;
 mod fleet_end;
 pub mod fleet_plan;
 pub mod focus;
+pub mod html;
 pub mod imported;
 pub mod json;
 mod kinds;

@@ -86,6 +86,20 @@ pub struct Cell {
     pub text: String,
     /// How it feels.
     pub tone: Tone,
+    /// What it is, for a layout that can do more with it than show it.
+    pub known: Known,
+}
+
+/// What is known of a value beside its text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// It is the id of a run.
+    Run,
+    /// So many thousandths of what may be used are.
+    Share(u16),
 }
 
 /// What a text means to its reader; colour only repeats it.
@@ -144,7 +158,19 @@ impl Column {
 impl Cell {
     /// A value in a tone; what could drive a terminal is taken out.
     pub fn toned(text: impl AsRef<str>, tone: Tone) -> Self {
-        Self { text: printable(text.as_ref()), tone }
+        Self { text: printable(text.as_ref()), tone, known: Known::Nothing }
+    }
+
+    /// The id of a run.
+    pub fn of_run(id: impl AsRef<str>) -> Self {
+        Self { known: Known::Run, ..Self::new(id) }
+    }
+
+    /// The same value, which stands for so many thousandths of what may be used.
+    #[must_use]
+    pub fn share(self, thousandths: i64) -> Self {
+        let known = Known::Share(u16::try_from(thousandths.max(0)).unwrap_or(u16::MAX));
+        Self { known, ..self }
     }
 
     /// A value.

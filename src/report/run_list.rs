@@ -97,7 +97,7 @@ impl RunList {
             let lasted =
                 until.map_or_else(Cell::unknown, |until| Cell::new(duration(between(row.info.started, until))));
             let mut cells = vec![
-                Cell::new(row.info.id.as_str()),
+                Cell::of_run(row.info.id.as_str()),
                 Cell::new(moment(row.info.started, self.zone)),
                 lasted,
                 Cell::new(shell_words(&row.info.command)),

@@ -50,6 +50,18 @@ impl Source {
 impl StatusReport {
     /// As a person reads it.
     pub fn page(&self) -> Page {
+        let mut page = self.seen();
+        if let Some((run, approval)) = self.agents().find_map(|(run, agent)| Some((run, agent.approval?))) {
+            if !run.live.approvers.is_empty() {
+                page.list(vec![Item::note(format!("To answer, {} may:", run.live.approvers.join(" or ")))]);
+            }
+            page.command(format!("govern approve {approval}"));
+        }
+        page
+    }
+
+    /// The same, where how to answer stands elsewhere.
+    pub fn seen(&self) -> Page {
         let mut page = Page::default();
         if self.runs.is_empty() {
             page.list(vec![Item::note("Nothing runs here.")]);
@@ -60,12 +72,6 @@ impl StatusReport {
         page.title(format!("Running: {runs}, {}", count(agents as u64, "agent", "agents")));
         page.table(self.table());
         page.list(self.notes());
-        if let Some((run, approval)) = self.agents().find_map(|(run, agent)| Some((run, agent.approval?))) {
-            if !run.live.approvers.is_empty() {
-                page.list(vec![Item::note(format!("To answer, {} may:", run.live.approvers.join(" or ")))]);
-            }
-            page.command(format!("govern approve {approval}"));
-        }
         page
     }
 
@@ -114,7 +120,7 @@ impl StatusReport {
                 let alone = run.live.agents.len() == 1;
                 let own = agent.limit.as_ref().filter(|limit| alone || limit.allotment);
                 rows.push(vec![
-                    Cell::new(id),
+                    Cell::of_run(id),
                     Cell::new(agent.agent.as_str()),
                     Cell::toned(agent.state.as_str(), tone(agent.state)),
                     Cell::toned(duration(since), Tone::Quiet),
@@ -128,7 +134,7 @@ impl StatusReport {
             if run.live.agents.is_empty() {
                 let mut row = vec![Cell::unknown(); columns.len()];
                 if let Some(first) = row.first_mut() {
-                    *first = Cell::new(run.info.id.as_str());
+                    *first = Cell::of_run(run.info.id.as_str());
                 }
                 rows.push(row);
             }
@@ -191,7 +197,7 @@ impl RunStatus {
         let rate = rates.into_iter().reduce(|sum, rate| sum + rate);
         let left = self.live.limits.iter().filter_map(|limit| limit.seconds_left).min();
         vec![
-            Cell::new(self.info.id.as_str()),
+            Cell::of_run(self.info.id.as_str()),
             Cell::new(shell_words(&self.info.command)),
             Cell::or_unknown(self.info.attribution.project.as_deref()),
             Cell::toned(state, tone),
@@ -253,7 +259,7 @@ pub(super) fn limit_tone(limit: &LiveLimit) -> Tone {
 pub(super) fn spent_cell(cost: Money, limit: Option<&LiveLimit>) -> Cell {
     let Some(limit) = limit else { return Cell::new(cost.to_string()) };
     let (spent, of) = (limit.unit.show(limit.spent), limit.unit.show(limit.limit));
-    Cell::toned(format!("{} of {of}", number(limit.unit, &spent, &of)), limit_tone(limit))
+    Cell::toned(format!("{} of {of}", number(limit.unit, &spent, &of)), limit_tone(limit)).share(limit.share())
 }
 
 /// The unit is said once: `150k of 200k tok`.
