@@ -67,7 +67,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper", &["net", "notify", "web"]),
     ("hyper_util", &["net", "web"]),
     ("indicatif", &["ui"]),
-    ("nix", &["clock", "process", "gate", "tail", "ui"]),
+    ("nix", &["clock", "ledger", "process", "gate", "tail", "ui"]),
     ("notify", &["tail"]),
     ("ring", &["net", "notify"]),
     ("rusqlite", &["ledger"]),

@@ -39,7 +39,7 @@ pub use id::{AgentName, AlertName, ApprovalId, BudgetName, GateName, ModelId, Re
 pub use live::{Live, LiveAgent, LiveLimit, LivePool, RATE_FROM, RATE_OVER, Standing};
 pub use money::Money;
 pub use notice::{Notice, NoticeKind};
-pub use peer::{Caller, Peer};
+pub use peer::{Caller, Peer, Visitor};
 pub use plan::{LimitTold, PlanLength, PlanWindow};
 pub use progress::{Progress, Streak};
 pub use quantity::{Quantity, Unit};

@@ -41,3 +41,16 @@ impl Caller {
         self.lineage.iter().any(|above| above.pid == pid)
     }
 }
+
+/// Who is at the other end of a connection over TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visitor {
+    /// A process of this user, which no agent started: that is certain.
+    Own,
+    /// An agent has started it.
+    Agent,
+    /// A process of this machine: another user's, or one that cannot be seen whole.
+    Unknown,
+    /// Another machine.
+    Elsewhere,
+}

@@ -34,6 +34,7 @@ mod show;
 mod standing;
 mod standstill;
 mod ungoverned;
+mod visitor;
 
 pub use apart::{Holder, Place, go_apart, start_apart};
 pub use ask::{ask, ask_git, carry_out, end_questions, is_asked};
@@ -64,6 +65,7 @@ pub use tree::{
     supervisor_above,
 };
 pub use ungoverned::ungoverned_codexes;
+pub use visitor::visitor;
 pub use watch::{Parent, Woken, output_of};
 pub use wire::{
     How, Launch, LaunchFailure, Leftovers, Missing, Order, Output, Refusal, Report, Session, Status, Stdin,

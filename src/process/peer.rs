@@ -44,7 +44,7 @@ fn seen(pid: i32, process: Option<&OwnedFd>, is_peer: impl FnOnce() -> bool) -> 
 
 /// Those above a process, when two looks see the same: one that ends meanwhile leaves its children to another. What an
 /// agent of an earlier run has left behind is still an agent's.
-fn settled(pid: i32) -> Option<Above> {
+pub(super) fn settled(pid: i32) -> Option<Above> {
     let mut last = tree::above(pid);
     for _ in 0..LOOKS {
         let now = tree::above(pid);

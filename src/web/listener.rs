@@ -5,17 +5,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
-use super::host::is_ours;
+use super::body::{Body, Sent};
+use super::host::{Takes, is_ours};
 
 /// All that one connection may take: a scrape's own patience is ten seconds.
 const CONNECTION: Duration = Duration::from_secs(10);
@@ -29,39 +32,77 @@ const MOST: usize = 64;
 /// How long to wait where the system has no descriptor left for a connection.
 const BREATH: Duration = Duration::from_millis(100);
 
+/// A form's body is a few fields.
+const FORM: usize = 4 * 1024;
+
+/// What a proxy adds to what it passes on.
+const OF_PROXIES: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// Its path, without what follows a `?`.
     pub path: String,
+    /// What follows it.
+    pub query: String,
+    /// A form that was filled in and sent, as it came; `None`: something is read.
+    pub form: Option<String>,
+    /// The host that was meant.
+    pub host: String,
+    /// The page that a browser says it was sent from.
+    pub origin: Option<String>,
+    /// What the browser was given to keep.
+    pub cookies: String,
+    /// A proxy says that it asks for somebody else.
+    pub forwarded: bool,
+    /// Our end of the connection.
+    pub ours: SocketAddr,
+    /// The other one.
+    pub theirs: SocketAddr,
 }
 
 /// What is answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Answer {
     /// The status, such as 200.
     pub status: u16,
     /// The kind of the body.
     pub content_type: &'static str,
     /// The body.
-    pub body: String,
+    pub body: Body,
+    /// Headers beside those that every answer has.
+    pub headers: Vec<(HeaderName, String)>,
 }
 
 impl Answer {
+    /// A text of this kind.
+    pub fn new(status: u16, content_type: &'static str, text: impl Into<String>) -> Self {
+        Self { status, content_type, body: Body::Text(text.into()), headers: Vec::new() }
+    }
+
     /// A line of text.
     pub fn line(status: u16, line: &str) -> Self {
-        Self { status, content_type: "text/plain; charset=utf-8", body: format!("{line}\n") }
+        Self::new(status, "text/plain; charset=utf-8", format!("{line}\n"))
+    }
+
+    /// With one more header. One whose value is none is left out.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
 }
 
 /// Serves what can be read until `ends`, then lets what is under way come to its end.
-pub async fn serve<F, A>(listener: TcpListener, answer: F, ends: impl Future<Output = ()>)
+pub async fn serve<F, A>(listener: TcpListener, takes: Takes, answer: F, ends: impl Future<Output = ()>)
 where
     F: Fn(Asked) -> A + Clone + Send + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
     let Ok(listens) = listener.local_addr() else { return };
     let room = Arc::new(Semaphore::new(MOST));
+    let takes = Arc::new(takes);
+    let over = Arc::new(Notify::new());
     let mut open = JoinSet::new();
     tokio::pin!(ends);
     loop {
@@ -69,11 +110,18 @@ where
             () = &mut ends => break,
             Some(_) = open.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    if let Ok(place) = Arc::clone(&room).try_acquire_owned() {
-                        let answer = answer.clone();
+                Ok((stream, theirs)) => {
+                    if let Ok(place) = Arc::clone(&room).try_acquire_owned()
+                        && let Ok(ours) = stream.local_addr()
+                    {
+                        let (answer, takes, over) = (answer.clone(), Arc::clone(&takes), Arc::clone(&over));
                         open.spawn(async move {
-                            let _late = tokio::time::timeout(CONNECTION, connection(stream, listens, answer)).await;
+                            let stays = Arc::new(Notify::new());
+                            let ends = Ends { listens, ours, theirs };
+                            tokio::select! {
+                                () = connection(stream, ends, takes, answer, Arc::clone(&stays)) => {}
+                                () = late(&stays, &over) => {}
+                            }
                             drop(place);
                         });
                     }
@@ -84,17 +132,45 @@ where
         }
     }
     drop(listener);
+    over.notify_waiters();
     let _late = tokio::time::timeout(AT_THE_END, async { while open.join_next().await.is_some() {} }).await;
 }
 
-async fn connection<F, A>(stream: TcpStream, listens: SocketAddr, answer: F)
+/// The ends of a connection.
+#[derive(Clone, Copy)]
+struct Ends {
+    /// What is listened on, which may be all addresses of this machine.
+    listens: SocketAddr,
+    ours: SocketAddr,
+    theirs: SocketAddr,
+}
+
+/// The time is over: that of one connection, or, where it is a stream of events, that of the listener.
+async fn late(stays: &Notify, over: &Notify) {
+    tokio::select! {
+        () = tokio::time::sleep(CONNECTION) => {}
+        () = stays.notified() => over.notified().await,
+    }
+}
+
+async fn connection<F, A>(stream: TcpStream, ends: Ends, takes: Arc<Takes>, answer: F, stays: Arc<Notify>)
 where
     F: Fn(Asked) -> A + Clone + Send + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
-        let answer = answer.clone();
-        async move { Ok::<_, Infallible>(respond(&request, listens, answer).await) }
+        let (answer, takes, stays) = (answer.clone(), Arc::clone(&takes), Arc::clone(&stays));
+        async move {
+            let head = request.method() == Method::HEAD;
+            let answer = match asked(request, ends, &takes).await {
+                Ok(asked) => answer(asked).await,
+                Err(refused) => refused,
+            };
+            if matches!(answer.body, Body::Events(_)) && !head {
+                stays.notify_one();
+            }
+            Ok::<_, Infallible>(response(answer))
+        }
     });
     // One request a connection: a scraper that is gone for a minute keeps nothing open.
     let http = hyper::server::conn::http1::Builder::new()
@@ -104,25 +180,61 @@ where
     let _broken_off = http.await;
 }
 
-async fn respond<F, A>(request: &Request<Incoming>, listens: SocketAddr, answer: F) -> Response<Full<Bytes>>
-where
-    F: Fn(Asked) -> A,
-    A: Future<Output = Answer>,
-{
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let answer = match request.method() {
-        _ if !is_ours(listens, host) => Answer::line(421, "this is not the host that was asked for"),
-        &Method::GET | &Method::HEAD => answer(Asked { path: request.uri().path().to_owned() }).await,
-        _ => Answer::line(405, "only GET and HEAD are answered"),
+/// What is asked, or why that is not answered.
+async fn asked(request: Request<Incoming>, ends: Ends, takes: &Takes) -> Result<Asked, Answer> {
+    let host = text(request.headers(), &HOST);
+    if !is_ours(ends.listens, host.as_deref(), takes) {
+        return Err(Answer::line(421, "this is not the host that was asked for"));
+    }
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let sends = takes.forms && request.method() == Method::POST;
+    if !reads && !sends {
+        return Err(Answer::line(405, "only GET and HEAD are answered"));
+    }
+    let (parts, body) = request.into_parts();
+    let form = match reads {
+        true => None,
+        false => Some(form(&parts.headers, body).await?),
     };
-    let Answer { status, content_type, body } = answer;
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Ok(Asked {
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        form,
+        host: host.unwrap_or_default(),
+        origin: text(&parts.headers, &ORIGIN),
+        cookies: text(&parts.headers, &COOKIE).unwrap_or_default(),
+        forwarded: OF_PROXIES.iter().any(|name| parts.headers.contains_key(*name)),
+        ours: ends.ours,
+        theirs: ends.theirs,
+    })
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("?").to_owned())
+}
+
+async fn form(headers: &HeaderMap, body: Incoming) -> Result<String, Answer> {
+    let kind = text(headers, &CONTENT_TYPE).unwrap_or_default();
+    if kind.split(';').next().map(str::trim) != Some("application/x-www-form-urlencoded") {
+        return Err(Answer::line(415, "only a form's fields are taken"));
+    }
+    let whole = Limited::new(body, FORM).collect().await.map_err(|_| Answer::line(413, "this form is too long"))?;
+    String::from_utf8(whole.to_bytes().to_vec()).map_err(|_| Answer::line(400, "this is no form"))
+}
+
+fn response(answer: Answer) -> Response<Sent> {
+    let mut response = Response::new(Sent::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
+    for (name, value) in answer.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
     response
 }
 
@@ -154,7 +266,7 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let (end, ends) = oneshot::channel::<()>();
-            let serving = tokio::spawn(serve(listener, page, async move { drop(ends.await) }));
+            let serving = tokio::spawn(serve(listener, Takes::default(), page, async move { drop(ends.await) }));
             let result = act(address).await;
             drop(end);
             serving.await.unwrap();

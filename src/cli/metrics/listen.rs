@@ -14,7 +14,7 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::metrics::text::CONTENT_TYPE;
 use crate::process::AskedToEnd;
-use crate::web::{self, Answer, Asked};
+use crate::web::{self, Answer, Asked, Takes};
 
 /// So long an answer is as good as a new one: several who scrape cost no more than one.
 const FRESH: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ pub(super) fn serve(address: SocketAddr, policy: Option<&Path>) -> impl AsyncFnO
         }
         to_stderr(&format!("metrics are at http://{bound}/metrics\n"));
         let answer = move |asked: Asked| answer(Arc::clone(&scrape), asked);
-        web::serve(listener, answer, end.wait()).await;
+        web::serve(listener, Takes::default(), answer, end.wait()).await;
         Ok(())
     }
 }
@@ -70,7 +70,7 @@ impl Scrape {
         let made = tokio::task::spawn_blocking(move || gather::lenient(&here()?, policy.as_deref())).await;
         let failed = || Err(Error::new("metrics could not be gathered"));
         let (answer, wrong) = match made.unwrap_or_else(|_| failed()) {
-            Ok((body, mistake)) => (Answer { status: 200, content_type: CONTENT_TYPE, body }, mistake),
+            Ok((body, mistake)) => (Answer::new(200, CONTENT_TYPE, body), mistake),
             Err(error) => (Answer::line(500, error.message()), Some(error.to_string())),
         };
         if let Some(wrong) = wrong.as_ref().filter(|wrong| state.said.as_ref() != Some(*wrong)) {
