@@ -5,6 +5,7 @@ mod channels;
 mod flags;
 mod governor;
 mod named;
+mod serve;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -162,6 +163,7 @@ impl Join<'_> {
             models,
             approvals: self.approvals(&mut drafts, &units),
             notify: channels::notify(self, &mut drafts),
+            serve: serve::serve(self, &mut drafts),
             prices: self.prices(&mut drafts),
             work: Arc::new(Own { rules: work, said: flags.work }),
             attribute: drafts.into_iter().flat_map(|draft| draft.attribute).collect(),

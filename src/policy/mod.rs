@@ -29,6 +29,7 @@ pub mod plan;
 pub mod plan_share;
 pub mod rate;
 pub mod rule;
+pub mod serve;
 pub mod show;
 pub mod spawn;
 pub mod step;

@@ -17,6 +17,7 @@ pub use super::limit_key::LimitKey;
 pub use super::models::{Models, Rung, Unpriced};
 use super::notify::Notify;
 pub use super::plan::PlanBudget;
+use super::serve::Serve;
 pub use super::spawn::SpawnLimit;
 pub use super::step::{May, Step};
 pub use crate::model::Threshold;
@@ -48,6 +49,8 @@ pub struct Policy {
     pub approvals: Approvals,
     /// Who is told what, and by which way.
     pub notify: Notify,
+    /// Where the page of `govern serve` is.
+    pub serve: Serve,
     /// Calendar windows and shown times.
     pub timezone: Tz,
     /// `mode = "observe"` or `--observe`: decide and record, do nothing.
@@ -276,6 +279,7 @@ impl Policy {
             work: _,
             approvals: _,
             notify: _,
+            serve: _,
             timezone: _,
             observe: _,
             governor: _,

@@ -61,6 +61,7 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     write_governor(out, policy)?;
     write_approvals(out, policy)?;
     channels::write(out, policy)?;
+    write_page(out, policy)?;
     prices::write(out, policy)?;
     if !policy.work.rules.is_empty() {
         writeln!(out, "\nclasses of work, the first that fits")?;
@@ -336,6 +337,17 @@ pub fn window_in_words(window: &Window, tz: Tz) -> String {
 fn moment(moment: Timestamp, tz: Tz) -> String {
     let shown = moment.with_timezone(&tz).format("%Y-%m-%d %H:%M").to_string();
     shown.strip_suffix(" 00:00").map_or(shown.clone(), str::to_owned)
+}
+
+/// Where the page of `govern serve` is, if the policy says so.
+fn write_page(out: &mut String, policy: &Policy) -> fmt::Result {
+    if let Some(listen) = policy.serve.listen {
+        writeln!(out, "\nthe page listens on {listen}")?;
+    }
+    if let Some(url) = &policy.serve.url {
+        writeln!(out, "\nthe page is reached at {url}")?;
+    }
+    Ok(())
 }
 
 fn write_models(out: &mut String, policy: &Policy) -> fmt::Result {

@@ -19,6 +19,7 @@ mod pattern;
 pub(super) mod plan;
 mod prices;
 mod regular;
+mod serve;
 mod spawn;
 mod step_words;
 mod steps;
@@ -42,6 +43,7 @@ use crate::model::{AlertName, BudgetName, GateName, ModelId, Quantity, ServiceTi
 use crate::usage::price::PriceOverride;
 use crate::work::OwnRule;
 pub(super) use channels::{NotifyDraft, RouteDraft};
+pub(super) use serve::ServeDraft;
 
 /// The version of policies and fleet files that this govern understands.
 const VERSION: &str = "1";
@@ -62,6 +64,7 @@ const KEYS: Keys = Keys {
         "prices",
         "governor",
         "notify",
+        "serve",
         "work",
     ],
     later: &["on_failure", "person"],
@@ -138,6 +141,8 @@ pub(super) struct Draft {
     pub(super) governor: Option<Placed<GovernorModel>>,
     /// `[notify]`, where it counts.
     pub(super) notify: Option<NotifyDraft>,
+    /// `[serve]`, where it counts.
+    pub(super) serve: Option<ServeDraft>,
 }
 
 /// A tier of models and where its model stands.
@@ -269,6 +274,7 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
     draft.prices = prices::check(root, notes);
     governor::check(root, &mut draft, notes);
     channels::check(root, &mut draft, notes);
+    serve::check(root, &mut draft, notes);
     draft
 }
 

@@ -9,6 +9,7 @@ mod newcomers;
 mod notify;
 mod plan;
 mod refused;
+mod serve;
 mod warned;
 
 use std::path::PathBuf;

@@ -1,0 +1,39 @@
+//! Pure. `[serve]`: what it means, what is wrong with one, and who may write it.
+
+use super::*;
+
+#[test]
+fn it_says_where_the_page_is() {
+    let serve = policy("[serve]\nlisten = \"127.0.0.1:8000\"\nurl = \"https://govern.acme.example\"\n").serve;
+    assert_eq!(serve.listen.map(|address| address.to_string()).as_deref(), Some("127.0.0.1:8000"));
+    assert_eq!(serve.url.and_then(|url| url.host().map(str::to_owned)).as_deref(), Some("govern.acme.example"));
+}
+
+#[test]
+fn what_is_no_place_for_a_page_is_said_all_at_once() {
+    for (text, said) in [
+        ("listen = \"7411\"", "`7411` is no address with a port"),
+        ("listen = \"localhost:7411\"", "`localhost:7411` is no address with a port"),
+        ("url = \"http://govern.acme.example\"", "the address of the page is not one of TLS"),
+        ("url = \"https://a:b@govern.acme.example\"", "the address of the page holds a user or a password"),
+        ("url = \"https://govern.acme.example/page\"", "the address of the page has a path"),
+        ("page = true", "`page`"),
+    ] {
+        let mistakes = load_one(&format!("[serve]\n{text}\n")).unwrap_err();
+        assert!(mistakes.iter().any(|mistake| mistake.message.contains(said)), "{text}: {mistakes:?}");
+    }
+}
+
+#[test]
+fn a_repository_says_nothing_of_it_and_a_given_file_in_vain() {
+    let load_as =
+        |which| load(vec![layer(which, "version = 1\n[serve]\nlisten = \"127.0.0.1:1\"\n")], FlagRules::default());
+    assert!(load_as(Layer::Repository).is_err());
+    let given = load_as(Layer::Given).unwrap();
+    assert_eq!(given.policy.serve.listen, None);
+    assert!(given.warnings[0].message.contains("counts only in the machine's or your own policy"));
+    let both = ["127.0.0.1:1", "127.0.0.1:2"].map(|address| format!("version = 1\n[serve]\nlisten = \"{address}\"\n"));
+    let joined =
+        load(vec![layer(Layer::System, &both[0]), layer(Layer::User, &both[1])], FlagRules::default()).unwrap();
+    assert_eq!(joined.policy.serve.listen.map(|address| address.port()), Some(1), "the machine's counts");
+}
