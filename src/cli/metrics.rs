@@ -58,6 +58,11 @@ pub fn run(args: &MetricsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<E
     Ok(Exit::Success)
 }
 
+/// Answers scrapes at this address until somebody asks it to end: for `govern serve`, beside what else it does.
+pub(super) async fn answer_scrapes(address: SocketAddr, end: AskedToEnd) -> Result<()> {
+    listen::serve(address, None)(end).await
+}
+
 /// What goes on until somebody asks it to end.
 fn until_ended(work: impl AsyncFnOnce(AskedToEnd) -> Result<()>) -> Result<()> {
     let cannot = |error: &std::io::Error| Error::new("metrics cannot be served").caused_by(error);

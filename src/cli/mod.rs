@@ -115,7 +115,7 @@ enum Verb {
     Policy(policy::PolicyArgs),
     /// What tokens cost, and since when
     Prices(prices::PricesArgs),
-    /// Send notices to where `[notify]` says, for all runs of this account
+    /// Show a page of what runs and was spent, and send notices
     Serve(serve::ServeArgs),
     /// Channels of notices: try one, and see what waits
     Notify(channels::NotifyArgs),

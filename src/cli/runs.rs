@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::io::Write;
 
+use chrono_tz::Tz;
+
 use super::format::{Format, put_as};
 use super::here::Here;
 use super::report::nothing_yet;
@@ -49,13 +51,20 @@ pub fn run(args: &RunsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
         put_as(out, here.look, args.format, &nothing_yet(), || json::to_text(&nothing))?;
         return Ok(Exit::Success);
     };
+    let list = list(&ledger, RunFilter { since, until, limit }, zone, here)?;
+    put_as(out, here.look, args.format, &list.page(), || json::to_text(&list))?;
+    Ok(Exit::Success)
+}
+
+/// Those of a time, the newest first, and what each spent.
+pub(super) fn list(ledger: &Ledger, wanted: RunFilter, zone: Tz, here: &Here<'_>) -> Result<RunList> {
     // One more than is shown says whether there are more.
-    let asked = limit.map(|limit| limit.saturating_add(1));
-    let mut infos = ledger.runs(&RunFilter { since, until, limit: asked })?;
-    let shown = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let limit = wanted.limit.map(|limit| limit.saturating_add(1));
+    let mut infos = ledger.runs(&RunFilter { limit, ..wanted })?;
+    let shown = wanted.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let more = infos.len() > shown;
     infos.truncate(shown);
-    let mut totals = spent(&ledger, &infos.iter().map(|info| &info.id).collect::<Vec<_>>())?;
+    let mut totals = spent(ledger, &infos.iter().map(|info| &info.id).collect::<Vec<_>>())?;
     for unobserved in ledger.unobserved(&Filter::default(), here.alive)? {
         totals.entry(unobserved.run).or_default().unobserved = true;
     }
@@ -64,9 +73,7 @@ pub fn run(args: &RunsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
         totals: totals.remove(&info.id).unwrap_or_default(),
         info,
     });
-    let list = RunList { rows: rows.collect(), more, at: here.now, zone };
-    put_as(out, here.look, args.format, &list.page(), || json::to_text(&list))?;
-    Ok(Exit::Success)
+    Ok(RunList { rows: rows.collect(), more, at: here.now, zone })
 }
 
 /// What each of these spent.

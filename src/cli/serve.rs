@@ -1,17 +1,26 @@
 //! Owns `govern serve`, and how a run finds a sender for its notices.
 
+mod views;
+
 use std::ffi::OsString;
+use std::future::pending;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use tokio::net::TcpListener;
 
 use super::here::{Here, join};
-use super::policy_files;
+use super::{metrics, policy_files};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{Ledger, home};
+use crate::ledger::{Heard, Ledger, home};
 use crate::net::Client;
 use crate::notify::Webhook;
 use crate::policy::notify::Notify;
-use crate::policy::rule::Layer;
-use crate::process;
+use crate::policy::rule::{Layer, Policy};
+use crate::policy::serve::Serve;
+use crate::process::{self, AskedToEnd};
+use crate::serve::page::{Opened, Public};
 use crate::serve::{self, Sender, Stay};
 
 /// What a sender needs of its environment, beside the variables that `[notify]` names.
@@ -33,33 +42,49 @@ const KEPT: [&str; 15] = [
     "no_proxy",
 ];
 
+/// Where the page is, unless somebody says otherwise: on this machine alone.
+const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7411);
+
 /// Options of `govern serve`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ServeArgs {
-    /// Go apart, and end when no run lives and nothing waits: what a run starts where no other sender is there
-    #[arg(long)]
+    /// Where the page is [default: as `[serve]` in the policy says, else 127.0.0.1:7411]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Only send notices
+    #[arg(long, conflicts_with = "listen")]
+    pub no_page: bool,
+    /// Answer scrapes of http://ADDRESS/metrics as well, such as 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
+    /// Go apart, show no page, and end when no run lives and nothing waits: what a run starts where no other sender is there
+    #[arg(long, conflicts_with_all = ["listen", "no_page", "metrics"])]
     pub while_needed: bool,
 }
 
 /// `[notify]` of the machine's and the user's policy: nobody else's counts.
 pub(super) fn notify(here: &Here<'_>) -> Result<Notify> {
-    let mut places = here.policy_places(None);
-    places.retain(|(layer, _)| matches!(layer, Layer::System | Layer::User));
-    Ok(join(policy_files::read(places)?, here.look.colour)?.policy.notify)
+    Ok(own_policy(here)?.notify)
 }
 
-/// Sends what waits in the outbox.
+fn own_policy(here: &Here<'_>) -> Result<Policy> {
+    let mut places = here.policy_places(None);
+    places.retain(|(layer, _)| matches!(layer, Layer::System | Layer::User));
+    Ok(join(policy_files::read(places)?, here.look.colour)?.policy)
+}
+
+/// Sends what waits in the outbox, and shows the page.
 pub fn run(args: &ServeArgs) -> Result<Exit> {
     let stay = if args.while_needed { Stay::WhileNeeded } else { Stay::Always };
     if args.while_needed {
         process::go_apart().map_err(|error| Error::new("the sender cannot go apart").caused_by(&error))?;
     }
-    super::for_no_agent("an agent does not send notices", "run `govern serve` in a terminal that no agent started")?;
+    super::for_no_agent("an agent does not serve", "run `govern serve` in a terminal that no agent started")?;
     let here = super::here()?;
-    let notify = notify(&here)?;
-    if notify.is_empty() && !args.while_needed {
+    let Policy { notify, serve: place, .. } = own_policy(&here)?;
+    if notify.is_empty() && args.no_page && args.metrics.is_none() {
         return Err(Error::new("there is nothing to serve: no `[[notify.route]]` says what goes where")
-            .hint("docs/notices.md has one to begin with, for `/etc/govern/policy.toml` or your own policy"));
+            .hint("leave out `--no-page`, or see docs/notices.md for a route to begin with"));
     }
     let folder = here.state_folder()?;
     let sockets = home::socket_folder(&folder)?;
@@ -75,18 +100,79 @@ pub fn run(args: &ServeArgs) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
     let ended = runtime.block_on(async {
         let Some(_place) = serve::take_place(&sockets, stay).await? else { return Ok(()) };
-        if !args.while_needed {
+        let ledger = Ledger::open(&folder)?;
+        let page = args.page(&place, &folder, notify.is_empty()).await?;
+        if !notify.is_empty() && !args.while_needed {
             let routes = notify.routes.len();
-            super::to_stderr(&format!(
-                "govern: sends notices by {routes} {}\n",
-                if routes == 1 { "route" } else { "routes" }
-            ));
+            let routes = if routes == 1 { "a route".to_owned() } else { format!("{routes} routes") };
+            super::to_stderr(&format!("govern: sends notices by {routes}\n"));
         }
-        serve::serve(Ledger::open(&folder)?, &sockets, stay, sender).await
+        let mut end = AskedToEnd::new().map_err(|error| failed(&error))?;
+        let shown = async {
+            match page {
+                Some((page, heard)) => page.serve(heard).await,
+                None => pending().await,
+            }
+        };
+        let scraped = async {
+            match args.metrics {
+                Some(address) => metrics::answer_scrapes(address, AskedToEnd::new().map_err(|e| failed(&e))?).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            ended = serve::serve(ledger, &sockets, stay, sender) => ended,
+            () = shown => Ok(()),
+            ended = scraped => ended,
+            () = end.wait() => Ok(()),
+        }
     });
     // A name that is still being looked up holds up nobody.
     runtime.shutdown_background();
     ended.map(|()| Exit::Success)
+}
+
+impl ServeArgs {
+    /// The page, where it is to be shown. Another account of this machine may have its own at the usual address: that
+    /// keeps notices from nobody.
+    async fn page(&self, place: &Serve, folder: &Path, alone: bool) -> Result<Option<Page>> {
+        if self.no_page || self.while_needed {
+            return Ok(None);
+        }
+        let wanted = self.listen.or(place.listen);
+        match open_page(wanted.unwrap_or(ADDRESS), place, folder).await {
+            Err(error) if !alone && wanted.is_none() => {
+                super::to_stderr(&format!("warning: {}\n", error.to_string().trim_start_matches("error: ")));
+                Ok(None)
+            }
+            opened => opened.map(Some),
+        }
+    }
+}
+
+/// An opened page, and what it hears of the ledger.
+type Page = (Opened, std::io::Result<Heard>);
+
+/// Opens the page and says where it is.
+async fn open_page(address: SocketAddr, place: &Serve, folder: &Path) -> Result<Page> {
+    let cannot = |error: &std::io::Error| Error::new(format!("the page cannot be shown at {address}")).caused_by(error);
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        cannot(&error).hint("`--listen 127.0.0.1:0` takes a port that is free, `--no-page` sends notices alone")
+    })?;
+    let bound = listener.local_addr().map_err(|error| cannot(&error))?;
+    let public = Public {
+        host: place.url.as_ref().and_then(|url| url.host().map(str::to_owned)),
+        secure: place.url.as_ref().is_some_and(|url| url.scheme_str() == Some("https")),
+    };
+    let page = Opened::new(listener, &public, views::views()).map_err(|error| cannot(&error))?;
+    if !bound.ip().is_loopback() {
+        super::to_stderr("warning: the page is sent in plain text: put a proxy with TLS before it\n");
+    }
+    super::to_stderr(&format!(
+        "govern: the page is at http://{bound}/\ngovern: from another account or machine it wants this key: {}\n",
+        page.key()
+    ));
+    Ok((page, Heard::listen(folder)))
 }
 
 fn sender(notify: &Notify) -> Sender {

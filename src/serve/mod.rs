@@ -4,6 +4,8 @@
 //! process has the secrets and the patience. One has the place at a time, by a lock; what a dead one had in hand is the
 //! next one's at once, so that a notice may arrive twice, under one id, and never not at all.
 
+pub mod page;
+
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

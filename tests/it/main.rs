@@ -53,6 +53,7 @@ mod namespace;
 mod notices;
 mod old;
 mod packages;
+mod page;
 mod plain;
 mod policy_files;
 mod policy_try;

@@ -1,0 +1,51 @@
+//! Owns the looks that the page takes: at the ledger, at what runs, at the policy that applies here.
+
+use chrono_tz::Tz;
+
+use crate::cli::{here, overview, report, runs};
+use crate::error::Result;
+use crate::ledger::{Ledger, LedgerError, RunFilter};
+use crate::report::RunReport;
+use crate::report::html::front::Front;
+use crate::report::run_list::RunList;
+use crate::serve::page::Views;
+
+/// So many runs are listed.
+const RUNS: u32 = 20;
+
+/// All that the page shows.
+pub(super) fn views() -> Views {
+    Views { front, run, health }
+}
+
+fn front() -> Result<Front> {
+    let here = here()?;
+    let overview = overview::gather(&here, None)?;
+    let (at, zone) = (here.now, overview.zone);
+    let runs = match here.ledger()? {
+        Some(ledger) => {
+            let last = RunFilter { limit: Some(RUNS), ..RunFilter::default() };
+            // How a command line shows more is nothing to a page.
+            RunList { more: false, ..runs::list(&ledger, last, zone, &here)? }
+        }
+        None => RunList { rows: Vec::new(), more: false, at, zone },
+    };
+    Ok(Front { overview, runs })
+}
+
+fn run(prefix: &str) -> Result<Option<RunReport>> {
+    let here = here()?;
+    let Some(ledger) = here.ledger()? else { return Ok(None) };
+    let info = match ledger.find_run(prefix) {
+        Ok(info) => info,
+        Err(LedgerError::NoSuchRun { .. } | LedgerError::Ambiguous { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    // A policy with a mistake keeps nobody from looking.
+    let zone = here.timezone().unwrap_or(Tz::UTC);
+    report::of_run(&ledger, info, &here, zone).map(Some)
+}
+
+fn health() -> Result<()> {
+    Ok(Ledger::open_read_only(&here()?.state_folder()?).map(drop)?)
+}
