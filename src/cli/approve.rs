@@ -103,7 +103,7 @@ fn answer(id: Option<i64>, verb: &str, wish: Wish, reason: Option<String>) -> Re
     }
     let waiting = ledger.waiting_for(approval)?;
     let sockets = home::socket_folder(&folder)?;
-    let message = Message::Answer { approval, wish, reason };
+    let message = Message::Answer { approval, wish, reason, who: None };
     let (run, reply) = first_live((&here, &ledger), &sockets, &waiting, &message, &question)?;
     match reply {
         // An answer is written down before it is told. Under installed hooks alone nothing else tells who replied.

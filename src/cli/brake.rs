@@ -210,7 +210,7 @@ fn tell_hooks(here: &Here<'_>, session: &RunInfo, brake: Brake, reason: Option<&
     if brake == Brake::Continue {
         // Nobody supervises it: its policy is read where it works, as its hooks do.
         let policy = Here { cwd: PathBuf::from(&session.cwd), ..*here }.policy(None)?.policy;
-        permission::judge(&policy.approvals, &who, None)
+        permission::judge(&policy.approvals, &super::run::at_terminal(), &super::run::starter(), None)
             .map_err(|not| Error::new(format!("run `{run}` does not obey: {not}")))?;
     }
     let by = format!("{who} (cli)");

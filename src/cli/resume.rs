@@ -28,7 +28,7 @@ use crate::supervise::EarlierEnd;
 use super::env;
 use super::fleet;
 use super::here::{Here, join_with};
-use super::run::{Shown, Start, Supervision, beside_stdout, govern, whoami};
+use super::run::{Shown, Start, Supervision, at_terminal, beside_stdout, govern, starter, whoami};
 
 pub(super) use self::kept::{Resumable, ResumableFleet};
 pub(super) use self::next::next;
@@ -79,9 +79,9 @@ pub fn run(args: &ResumeArgs, supervision: Supervision) -> Result<Exit> {
     let cwd = kept.cwd().to_owned();
     enter(&cwd, args)?;
     let here = Here { cwd, ..here };
-    let who = whoami();
-    let by = format!("{who} (cli)");
-    let lift = extend.map(|by_amount| Lift { budget: info.rule.clone(), by_amount, who, by });
+    let who = at_terminal();
+    let by = format!("{} (cli)", whoami());
+    let lift = extend.map(|by_amount| Lift { budget: info.rule.clone(), by_amount, who, started_by: starter(), by });
     let approvers = kept.approvers().to_vec();
     let held_back = here.ledger()?.map(|ledger| ledger.held_back(&info.id)).transpose()?.flatten();
     let earlier =
@@ -157,13 +157,13 @@ impl Earlier {
         };
         let lifting =
             Lifting { budget: &budget.name, by: *by_amount, given: next::given(&self.info, policy, budget, here)? };
-        permission::judge(&policy.approvals, who, Some(lifting)).map_err(|not| refused(&not.to_string()))
+        permission::judge(&policy.approvals, who, &starter(), Some(lifting)).map_err(|not| refused(&not.to_string()))
     }
 
     /// What a person stopped or paused, or said no to, only somebody who may answer lets go on: as `continue` does.
     fn release(&self, approvals: &Approvals) -> Result<()> {
         let Some(held_back) = &self.held_back else { return Ok(()) };
-        permission::judge(approvals, &whoami(), None).map_err(|not| {
+        permission::judge(approvals, &at_terminal(), &starter(), None).map_err(|not| {
             let done = match held_back {
                 HeldBack::Braked(Brake::Pause, braked) => format!("paused {}", braked.text()),
                 HeldBack::Braked(Brake::Kill, braked) => format!("killed {}", braked.text()),
@@ -191,9 +191,10 @@ impl Earlier {
             let command = next::command(&self.info.id, needed.as_deref(), true);
             return Err(refused(&changed).hint(format!("{LOOK_FIRST}: {command}")));
         }
-        let then = Approvals { approvers: self.approvers.clone(), ..Approvals::default() };
+        let persons = policy.approvals.persons.clone();
+        let then = Approvals { approvers: self.approvers.clone(), persons, ..Approvals::default() };
         for approvals in [&then, &policy.approvals] {
-            permission::judge(approvals, &whoami(), None)
+            permission::judge(approvals, &at_terminal(), &starter(), None)
                 .map_err(|not| refused(&not.to_string()).hint("whoever accepts a changed policy answers for it"))?;
         }
         super::to_stderr(&format!("govern: {changed}\n"));

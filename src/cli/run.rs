@@ -19,7 +19,9 @@ use crate::gate::socket;
 use crate::ledger::{Ledger, home};
 use crate::model::event::REFUSED;
 use crate::model::quantity::quantity_hint;
-use crate::model::{AgentName, Attribution, Dimension, Quantity, Repriced, RunId, ThreadId, Verb, WorkClass};
+use crate::model::{
+    AgentName, Answerer, Attribution, Dimension, Door, Identity, Quantity, Repriced, RunId, ThreadId, Verb, WorkClass,
+};
 use crate::place::{self, Place};
 use crate::policy::layers::FlagRules;
 use crate::policy::mistake::LayerText;
@@ -222,6 +224,16 @@ pub(super) fn priced_late(late: Repriced) -> String {
 /// Who runs govern, by login name.
 pub(super) fn whoami() -> String {
     process::user_name(process::own_uid()).unwrap_or_else(|| "somebody".to_owned())
+}
+
+/// The same, as one who answers at a terminal.
+pub(super) fn at_terminal() -> Answerer {
+    Answerer::login(whoami(), Door::Cli)
+}
+
+/// Whose the runs of this account are.
+pub(super) fn starter() -> Identity {
+    Identity::Login(whoami())
 }
 
 /// From the checks that need no ledger to the table at the end.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ApprovalId, Brake, Live, ModelId};
+use crate::model::{Answerer, ApprovalId, Brake, Live, ModelId};
 
 /// The longest line that is read: anything larger is not from govern.
 pub const MAX_LINE: usize = 64 * 1024;
@@ -23,6 +23,9 @@ pub enum Message {
         /// Why.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         reason: Option<String>,
+        /// Who, where it is not the user of the process that speaks: believed of the sender of notices alone.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        who: Option<Answerer>,
     },
     /// A person uses the emergency brake.
     Brake {

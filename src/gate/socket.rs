@@ -348,7 +348,8 @@ mod tests {
         let folder = temp.path().join("a".repeat(60)).join("b".repeat(60));
         std::fs::create_dir_all(&folder).unwrap();
         let run = RunId::new("k3f9x27m1a");
-        let said = Message::Answer { approval: ApprovalId(7), wish: Wish::Stop, reason: Some("late".to_owned()) };
+        let said =
+            Message::Answer { approval: ApprovalId(7), wish: Wish::Stop, reason: Some("late".to_owned()), who: None };
         let reply = Reply::Done { what: "stopped".to_owned() };
 
         runtime().block_on(async {
@@ -371,7 +372,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let run = RunId::new("k3f9x27m1a");
         let path = |pid: u32| temp.path().join(format!("{run}.{pid}.sock"));
-        let said = Message::Answer { approval: ApprovalId(7), wish: Wish::Stop, reason: None };
+        let said = Message::Answer { approval: ApprovalId(7), wish: Wish::Stop, reason: None, who: None };
         // One that was killed has left its socket behind.
         drop(std::os::unix::net::UnixListener::bind(path(1)).unwrap());
         runtime().block_on(async {

@@ -13,6 +13,7 @@ pub mod live;
 pub mod money;
 pub mod notice;
 pub mod peer;
+pub mod person;
 pub mod plan;
 pub mod progress;
 pub mod quantity;
@@ -40,6 +41,7 @@ pub use live::{Live, LiveAgent, LiveLimit, LivePool, RATE_FROM, RATE_OVER, Stand
 pub use money::Money;
 pub use notice::{Notice, NoticeKind};
 pub use peer::{Caller, Peer, Visitor};
+pub use person::{Answerer, Door, Identity, Person};
 pub use plan::{LimitTold, PlanLength, PlanWindow};
 pub use progress::{Progress, Streak};
 pub use quantity::{Quantity, Unit};

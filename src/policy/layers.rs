@@ -5,6 +5,7 @@ mod channels;
 mod flags;
 mod governor;
 mod named;
+mod persons;
 mod serve;
 
 use std::borrow::Cow;
@@ -361,6 +362,9 @@ impl Join<'_> {
 
     /// `units` are those that budgets count in.
     fn approvals(&mut self, drafts: &mut [Draft], units: &[Unit]) -> Approvals {
+        let persons = self.persons(drafts);
+        // What one file asks for, none takes back.
+        let not_self = drafts.iter().any(|draft| draft.not_self.is_some());
         let approvers = drafts.iter_mut().map(|draft| draft.approvers.take()).collect();
         let approvers = self.outermost("approvers", approvers).unwrap_or_default();
         let mut max_extend: Option<Quantity> = None;
@@ -385,7 +389,7 @@ impl Join<'_> {
         }
         // To wait is never less than to go on, so that any file may say so.
         let wait_for_nobody = drafts.iter().any(|draft| draft.wait_for_nobody);
-        Approvals { approvers, max_extend, wait_for_nobody }
+        Approvals { approvers, max_extend, wait_for_nobody, not_self, persons }
     }
 
     fn prices(&mut self, drafts: &mut [Draft]) -> Vec<crate::usage::price::PriceOverride> {

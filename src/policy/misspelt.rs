@@ -45,7 +45,7 @@ pub fn misspelt_limits(loaded: &Loaded, known: impl Fn(&Dimension) -> BTreeSet<S
     said
 }
 
-/// A warning for each of the approvers that is no login of this machine, at its place.
+/// A warning for each of the approvers that is neither a person nor a login of this machine, at its place.
 pub fn unknown_approvers(loaded: &Loaded, is_log_in: impl Fn(&str) -> bool) -> Vec<Mistake> {
     let mut said = Vec::new();
     for file in &loaded.files {
@@ -55,9 +55,11 @@ pub fn unknown_approvers(loaded: &Loaded, is_log_in: impl Fn(&str) -> bool) -> V
         let texts = approvals.and_then(|table| table.texts("approvers", "[]", &mut notes.silent()));
         for text in texts.map(|texts| texts.value).unwrap_or_default() {
             let counts = loaded.policy.approvals.approvers.iter().any(|approver| approver == text.value);
-            if counts && !is_log_in(text.value) {
+            let known = text.value.contains(':')
+                || loaded.policy.approvals.persons.iter().any(|person| person.name == text.value);
+            if counts && !known && !is_log_in(text.value) {
                 let message = format!("`approvers` names `{}`, whom this machine does not know", text.value);
-                notes.warn(&text.span, message, "who answers is told by the login: write the name that `id -un` shows");
+                notes.warn(&text.span, message, "write the login that `id -un` shows, or the name of a `[[person]]`");
             }
         }
         said.extend(notes.into_found());
@@ -140,8 +142,17 @@ mod tests {
         3 | approvers = ["alice", "bbo"]
           |                       ^^^^^
           |
-          = hint: who answers is told by the login: write the name that `id -un` shows
+          = hint: write the login that `id -un` shows, or the name of a `[[person]]`
         "#);
+    }
+
+    #[test]
+    fn a_person_and_an_address_are_no_logins_and_known() {
+        let text = "version = 1\n[approvals]\napprovers = [\"alice\", \"mail:lead@acme.example\"]\n\
+            [[person]]\nname = \"alice\"\nmail = \"alice@acme.example\"\n";
+        let file = LayerText { layer: Layer::User, path: None, text: text.to_owned() };
+        let loaded = load(vec![file], FlagRules::default()).unwrap();
+        assert!(unknown_approvers(&loaded, |_| false).is_empty());
     }
 
     #[test]

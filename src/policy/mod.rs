@@ -4,7 +4,9 @@
 //! by piece ([`check`]), and joined with the other layers into one [`rule::Policy`] ([`layers::load`]).
 //! What is wrong comes back as [`mistake::Mistake`]s, which [`diagnostic::render`] shows with line and caret.
 
+pub mod address;
 pub mod alert;
+pub mod approvals;
 pub mod attribute;
 pub(crate) mod check;
 pub mod command;

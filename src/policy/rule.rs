@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use globset::GlobMatcher;
 
 pub use super::alert::{Act, Alert, Evidence, Trigger};
+pub use super::approvals::Approvals;
 use super::command::{ArgumentSet, CommandPattern, Exceptions};
 pub use super::governor::GovernorModel;
 pub use super::layer::Layer;
@@ -395,24 +396,6 @@ pub struct AttributeRule {
     pub set: Attribution,
     /// The layer it stands in: a repository's may set no user, team or client.
     pub layer: Layer,
-}
-
-/// The `[approvals]` table.
-#[derive(Clone, Debug, Default)]
-pub struct Approvals {
-    /// Names that may answer; empty: anyone with the ledger's rights.
-    pub approvers: Vec<String>,
-    /// The most one answer may extend by.
-    pub max_extend: Option<Quantity>,
-    /// A question is put and waited for even where nobody can be reached.
-    pub wait_for_nobody: bool,
-}
-
-impl Approvals {
-    /// Who may answer, where not everybody may: `alice or bob`.
-    pub fn named(&self) -> Option<String> {
-        (!self.approvers.is_empty()).then(|| self.approvers.join(" or "))
-    }
 }
 
 /// `[ledger] fresh`.

@@ -391,7 +391,8 @@ fn write_governor(out: &mut String, policy: &Policy) -> fmt::Result {
 
 fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {
     let approvals = &policy.approvals;
-    if approvals.approvers.is_empty() && approvals.max_extend.is_none() && !approvals.wait_for_nobody {
+    let silent = approvals.approvers.is_empty() && approvals.max_extend.is_none() && approvals.persons.is_empty();
+    if silent && !approvals.wait_for_nobody && !approvals.not_self {
         return Ok(());
     }
     writeln!(out, "\napprovals")?;
@@ -400,14 +401,22 @@ fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {
     } else {
         let names = joined(approvals.approvers.iter().cloned(), ", ");
         writeln!(out, "  by {names}")?;
-        writeln!(out, "  these are login names, and a run is answered only from the account that it runs under:")?;
-        writeln!(out, "  under another account nobody can, and a second person cannot approve on this machine")?;
+        writeln!(out, "  a login answers only for runs of its own account")?;
+    }
+    if approvals.not_self {
+        writeln!(out, "  nobody answers for a run of their own")?;
     }
     if let Some(most) = approvals.max_extend {
         writeln!(out, "  one budget by no more than {most} within its window, all answers together; resume too")?;
     }
     if approvals.wait_for_nobody {
         writeln!(out, "  waited for even where nobody can be asked")?;
+    }
+    for person in &approvals.persons {
+        let doors = [("login", &person.os), ("", &person.mail), ("Slack", &person.slack), ("store", &person.store)];
+        let doors =
+            doors.iter().filter_map(|(door, name)| Some(format!("{door} {}", name.as_ref()?).trim().to_owned()));
+        writeln!(out, "  {} is {}", person.name, joined(doors, ", "))?;
     }
     Ok(())
 }

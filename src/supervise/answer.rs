@@ -1,12 +1,14 @@
 //! A person's answer, from the prompt or through the socket: who may, how far, and what it does.
 
+use std::path::Path;
+
 use crate::decide::Effect;
 use crate::decide::message::{About, Input, Question};
 use crate::decide::people::permission::{self, Lifting, NotAllowed};
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Stands, Wish};
 use crate::gate::socket::{self, Call};
-use crate::model::{Answer, AnswerWord, ApprovalId, Braked, Peer, Quantity};
+use crate::model::{Answer, AnswerWord, Answerer, ApprovalId, Braked, Door, Identity, Peer, Quantity};
 use crate::policy::rule::Approvals;
 use crate::process;
 use crate::report::approvals::answer_text;
@@ -39,6 +41,9 @@ impl From<NotAllowed> for NotTaken {
             NotAllowed::NotApprover { .. } => {
                 "`govern approvals` shows what waits: one of those who may answers it there"
             }
+            NotAllowed::Starter { .. } | NotAllowed::MayBeStarter { .. } => {
+                "a `[[person]]` with another `os` answers by a channel of `[notify]`; `govern stop` ends the run"
+            }
             NotAllowed::TooMuch { .. } => "ask for less, or have the policy's owner raise `max_extend`",
         };
         Self { oversteps: true, ..Self::new(not.to_string()) }.hint(hint)
@@ -62,17 +67,22 @@ impl Supervisor {
             (Some(Message::Brake { brake, team, reason }), Ok(who)) => match self.may_brake(brake, &who) {
                 Ok(()) => return self.brake(call, &who, (brake, team), reason),
                 Err(not) => {
-                    self.note_overstep(&not, &format!("{who} (cli) may not let it go on"));
+                    let by = self.by(&who);
+                    self.note_overstep(&not, &format!("{by} may not let it go on"));
                     (Vec::new(), refused(not))
                 }
             },
-            (Some(Message::Answer { approval, wish, reason }), Ok(who)) => {
-                match self.take_answer(approval, &wish, &who, reason.as_deref())? {
-                    Ok((effects, what)) => (effects, Reply::Done { what }),
-                    Err(not) => {
-                        self.note_overstep(&not, &format!("{who} (cli) may not answer question {approval} so"));
-                        (Vec::new(), refused(not))
-                    }
+            (Some(Message::Answer { approval, wish, reason, who: claimed }), Ok(peer)) => {
+                match believed(peer, claimed, &call.peer, &self.sockets) {
+                    Ok(who) => match self.take_answer(approval, &wish, &who, reason.as_deref())? {
+                        Ok((effects, what)) => (effects, Reply::Done { what }),
+                        Err(not) => {
+                            let by = self.by(&who);
+                            self.note_overstep(&not, &format!("{by} may not answer question {approval} so"));
+                            (Vec::new(), refused(not))
+                        }
+                    },
+                    Err(not) => (Vec::new(), refused(not)),
                 }
             }
         };
@@ -96,7 +106,7 @@ impl Supervisor {
     }
 
     /// Only this user's own processes, and none that an agent started: an agent may not approve itself.
-    fn admits(&self, peer: &Peer) -> Result<String, NotTaken> {
+    fn admits(&self, peer: &Peer) -> Result<Answerer, NotTaken> {
         if peer.uid != process::own_uid() {
             return Err(NotTaken::new("only the user who started the run may speak to it"));
         }
@@ -105,14 +115,19 @@ impl Supervisor {
             return Err(NotTaken::new("this comes from inside a governed agent: agents do not decide about agents")
                 .hint("do it in a terminal that no agent started"));
         }
-        Ok(process::user_name(peer.uid).unwrap_or_else(|| peer.uid.to_string()))
+        Ok(Answerer::login(own_login(), Door::Cli))
+    }
+
+    /// As records name somebody: by the person, where the policy knows one.
+    pub(super) fn by(&self, who: &Answerer) -> String {
+        self.governor.policy().approvals.by(who)
     }
 
     /// What was answered at the prompt.
     pub(super) fn prompted(&mut self, approval: ApprovalId, answer: Answer) -> Result<Vec<Effect>, Error> {
         let Some(question) = self.governor.waits_for(approval) else { return Ok(Vec::new()) };
-        let who = process::user_name(process::own_uid()).unwrap_or_else(|| "somebody".to_owned());
-        let by = format!("{who} (prompt)");
+        let who = Answerer::login(own_login(), Door::Prompt);
+        let by = self.by(&who);
         let (effects, not) = match may_answer(&question, &answer, &who, &self.governor.policy().approvals) {
             Ok(()) => {
                 let (effects, settled) = self.settle(approval, &question, answer, &by, None)?;
@@ -151,7 +166,7 @@ impl Supervisor {
         &mut self,
         approval: ApprovalId,
         wish: &Wish,
-        who: &str,
+        who: &Answerer,
         reason: Option<&str>,
     ) -> Result<Result<(Vec<Effect>, String), NotTaken>, Error> {
         let Some(question) = self.governor.waits_for(approval) else {
@@ -160,7 +175,7 @@ impl Supervisor {
         };
         match answer_of(&question, wish, who, &self.governor.policy().approvals) {
             Ok(answer) => {
-                let (effects, what) = self.settle(approval, &question, answer, &format!("{who} (cli)"), reason)?;
+                let (effects, what) = self.settle(approval, &question, answer, &self.by(who), reason)?;
                 Ok(what.map(|what| (effects, what)))
             }
             Err(not) => Ok(Err(not)),
@@ -188,6 +203,33 @@ impl Supervisor {
     }
 }
 
+/// The login that this process, and so each agent of its run, runs under.
+pub(super) fn own_login() -> String {
+    let uid = process::own_uid();
+    process::user_name(uid).unwrap_or_else(|| uid.to_string())
+}
+
+/// Who started what is answered for: whoever has the account.
+pub(super) fn started_by() -> Identity {
+    Identity::Login(own_login())
+}
+
+/// Who answers: the user of the process that speaks, or whom the sender of notices has heard. Nobody else is believed that
+/// it speaks for another.
+pub(super) fn believed(
+    own: Answerer,
+    claimed: Option<Answerer>,
+    peer: &Peer,
+    sockets: &Path,
+) -> Result<Answerer, NotTaken> {
+    let Some(claimed) = claimed else { return Ok(own) };
+    let sender = crate::serve::holder(sockets).ok().flatten();
+    if sender.is_some_and(|sender| peer.pid() == Some(sender.pid)) {
+        return Ok(claimed);
+    }
+    Err(NotTaken::new("only the sender of notices, `govern serve`, speaks for somebody else"))
+}
+
 pub(super) fn refused(not: NotTaken) -> Reply {
     Reply::Refused { why: not.why, hint: not.hint }
 }
@@ -197,16 +239,16 @@ pub(super) fn refused(not: NotTaken) -> Reply {
 pub(super) fn answer_of(
     question: &Question,
     wish: &Wish,
-    who: &str,
+    who: &Answerer,
     approvals: &Approvals,
 ) -> Result<Answer, NotTaken> {
-    permission::judge(approvals, who, None)?;
+    permission::judge(approvals, who, &started_by(), None)?;
     let answer = understand(question, wish)?;
     may_answer(question, &answer, who, approvals)?;
     Ok(answer)
 }
 
-fn may_answer(question: &Question, answer: &Answer, who: &str, approvals: &Approvals) -> Result<(), NotTaken> {
+fn may_answer(question: &Question, answer: &Answer, who: &Answerer, approvals: &Approvals) -> Result<(), NotTaken> {
     let lifting = match answer {
         Answer::Extend { amount } if question.about.is_of_limit() => {
             let by = Quantity { unit: question.key.unit, amount: *amount };
@@ -214,7 +256,7 @@ fn may_answer(question: &Question, answer: &Answer, who: &str, approvals: &Appro
         }
         _ => None,
     };
-    Ok(permission::judge(approvals, who, lifting)?)
+    Ok(permission::judge(approvals, who, &started_by(), lifting)?)
 }
 
 fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
@@ -317,6 +359,10 @@ mod tests {
         Approvals { approvers: Vec::new(), max_extend: Some(Quantity::parse(text).unwrap()), ..Approvals::default() }
     }
 
+    fn login(name: &str) -> Answerer {
+        Answerer::login(name, Door::Cli)
+    }
+
     fn by(text: &str) -> Wish {
         Wish::Extend { by: Some(text.to_owned()) }
     }
@@ -334,7 +380,7 @@ mod tests {
             (Wish::Kill, Answer::Kill),
         ];
         for (wish, answer) in cases {
-            assert_eq!(answer_of(&question, &wish, "ann", &Approvals::default()).unwrap(), answer, "{wish:?}");
+            assert_eq!(answer_of(&question, &wish, &login("ann"), &Approvals::default()).unwrap(), answer, "{wish:?}");
         }
     }
 
@@ -350,18 +396,20 @@ mod tests {
             (Wish::Route { model: Some(ModelId::new("dear")) }, "the ladder's next model is `cheap`, not `dear`"),
         ];
         for (wish, why) in cases {
-            let not = answer_of(&question(Unit::Usd, Some("cheap")), &wish, "ann", &at_most("20 usd")).unwrap_err();
+            let not =
+                answer_of(&question(Unit::Usd, Some("cheap")), &wish, &login("ann"), &at_most("20 usd")).unwrap_err();
             assert_eq!(not.why, why, "{wish:?}");
         }
-        let nowhere = answer_of(&question(Unit::Usd, None), &Wish::Route { model: None }, "ann", &Approvals::default());
+        let nowhere =
+            answer_of(&question(Unit::Usd, None), &Wish::Route { model: None }, &login("ann"), &Approvals::default());
         assert!(nowhere.unwrap_err().why.starts_with("there is no cheaper model"));
     }
 
     #[test]
     fn exactly_the_most_is_allowed_and_a_limit_of_another_unit_does_not_count() {
-        let twenty = answer_of(&question(Unit::Usd, None), &by("20 usd"), "ann", &at_most("20 usd"));
+        let twenty = answer_of(&question(Unit::Usd, None), &by("20 usd"), &login("ann"), &at_most("20 usd"));
         assert_eq!(twenty.unwrap(), Answer::Extend { amount: 20_000_000_000 });
-        let tokens = answer_of(&question(Unit::Tok, None), &by("9M tok"), "ann", &at_most("20 usd"));
+        let tokens = answer_of(&question(Unit::Tok, None), &by("9M tok"), &login("ann"), &at_most("20 usd"));
         assert_eq!(tokens.unwrap(), Answer::Extend { amount: 9_000_000 });
     }
 
@@ -371,9 +419,9 @@ mod tests {
         let route = || Wish::Route { model: None };
         for wish in [Wish::Extend { by: None }, by("2 usd"), route(), Wish::Stop, Wish::Kill] {
             let question = question(Unit::Usd, Some("cheap"));
-            assert!(answer_of(&question, &wish, "anyone", &Approvals::default()).is_ok(), "{wish:?}");
-            assert!(answer_of(&question, &wish, "bob", &named).is_ok(), "{wish:?}");
-            let not = answer_of(&question, &wish, "eve", &named).unwrap_err();
+            assert!(answer_of(&question, &wish, &login("anyone"), &Approvals::default()).is_ok(), "{wish:?}");
+            assert!(answer_of(&question, &wish, &login("bob"), &named).is_ok(), "{wish:?}");
+            let not = answer_of(&question, &wish, &login("eve"), &named).unwrap_err();
             assert_eq!(not.why, "`eve` is not among the approvers of this policy (they are: ann, bob)", "{wish:?}");
         }
     }

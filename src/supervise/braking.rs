@@ -11,9 +11,9 @@ use crate::decide::people::permission;
 use crate::error::Error;
 use crate::gate::message::Reply;
 use crate::gate::socket::Call;
-use crate::model::{AgentName, Brake, Braked};
+use crate::model::{AgentName, Answerer, Brake, Braked};
 
-use super::answer::NotTaken;
+use super::answer::{NotTaken, started_by};
 use super::supervisor::Supervisor;
 
 /// Another govern that waits to be told what became of its brake.
@@ -33,9 +33,9 @@ struct Before {
 
 impl Supervisor {
     /// Anybody may stop an agent; to let it go on is an answer.
-    pub(super) fn may_brake(&self, brake: Brake, who: &str) -> Result<(), NotTaken> {
+    pub(super) fn may_brake(&self, brake: Brake, who: &Answerer) -> Result<(), NotTaken> {
         match brake {
-            Brake::Continue => Ok(permission::judge(&self.governor.policy().approvals, who, None)?),
+            Brake::Continue => Ok(permission::judge(&self.governor.policy().approvals, who, &started_by(), None)?),
             Brake::Pause | Brake::Stop | Brake::Kill => Ok(()),
         }
     }
@@ -44,7 +44,7 @@ impl Supervisor {
     pub(super) fn brake(
         &mut self,
         call: Call,
-        who: &str,
+        who: &Answerer,
         (brake, team): (Brake, Option<String>),
         reason: Option<String>,
     ) -> Result<Vec<Effect>, Error> {
@@ -55,7 +55,7 @@ impl Supervisor {
         let before = before.collect();
         self.braking.push(Braking { call, brake, before });
         let reason = reason.map(|reason| codex::redact(&reason));
-        self.turn(vec![Input::Braked { brake, team, by: format!("{who} (cli)"), reason }])
+        self.turn(vec![Input::Braked { brake, team, by: self.by(who), reason }])
     }
 
     /// Replies to those whose brake has taken hold. An order to stand still has, when all stands still.

@@ -12,12 +12,13 @@ use crate::decide::ways::StartedBy;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::ledger::Ledger;
-use crate::model::{AgentName, Money, ThreadId};
+use crate::model::{AgentName, Answerer, Door, Money, ThreadId};
 use crate::policy::rule::{Refusal, Rung};
-use crate::process::{self, How, Order};
+use crate::process::{How, Order};
 use crate::report::text;
 use crate::ui;
 
+use super::answer::{own_login, started_by};
 use super::owners::AGENT;
 use super::supervisor::Supervisor;
 use super::ward::Ward;
@@ -158,9 +159,9 @@ impl Supervisor {
         });
         let alive = self.full_screen && at_gate;
         // Nobody is asked here whose answer would not be taken.
-        let here = process::user_name(process::own_uid()).unwrap_or_default();
+        let here = Answerer::login(own_login(), Door::Prompt);
         let approvals = &self.governor.policy().approvals;
-        let may_answer = permission::judge(approvals, &here, None).is_ok();
+        let may_answer = permission::judge(approvals, &here, &started_by(), None).is_ok();
         let who = approvals.named().unwrap_or_else(|| "somebody".to_owned());
         let seen = !alive
             && may_answer

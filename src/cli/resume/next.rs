@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::kept::Kept;
 use crate::cli::here::Here;
-use crate::cli::run::whoami;
+use crate::cli::run::{at_terminal, starter};
 use crate::decide::account::Account;
 use crate::decide::people::permission::{self, Lifting, NotAllowed};
 use crate::error::Result;
@@ -30,7 +30,7 @@ pub(in crate::cli) fn next(ledger: &Ledger, info: &RunInfo, here: &Here<'_>) -> 
     let accepts = policy.as_ref().is_some_and(|policy| policy.digest != info.policy);
     let command = command(&info.id, extend.as_deref(), accepts);
     let decides = extend.is_some() || accepts || ledger.held_back(&info.id)?.is_some();
-    let refused = |policy: &Policy| permission::judge(&policy.approvals, &whoami(), None).is_err();
+    let refused = |policy: &Policy| permission::judge(&policy.approvals, &at_terminal(), &starter(), None).is_err();
     match policy.filter(|policy| decides && refused(policy)) {
         Some(policy) => Ok(Next::Others { command, who: policy.approvals.approvers }),
         None => Ok(Next::Command(command)),

@@ -3,7 +3,7 @@
 
 mod lifting;
 
-use crate::model::{BudgetKey, BudgetName, Quantity};
+use crate::model::{Answerer, BudgetKey, BudgetName, Identity, Quantity};
 
 use crate::decide::agents::ids::AgentId;
 
@@ -14,8 +14,10 @@ pub struct Lift {
     pub budget: Option<BudgetName>,
     /// By how much.
     pub by_amount: Quantity,
-    /// Who lifts it: a login name.
-    pub who: String,
+    /// Who lifts it.
+    pub who: Answerer,
+    /// Who started the run.
+    pub started_by: Identity,
     /// The same, and through what, as it is written down.
     pub by: String,
 }

@@ -1,7 +1,7 @@
 //! Pure. Who may answer, and how far: one rule for `approve`, `deny`, `resume`, `continue` and `grant`, through whichever
 //! door an answer comes.
 
-use crate::model::{BudgetKey, BudgetName, Quantity};
+use crate::model::{Answerer, BudgetKey, BudgetName, Identity, Quantity};
 use crate::policy::rule::Approvals;
 
 use crate::decide::accounts::Accounts;
@@ -18,6 +18,18 @@ pub enum NotAllowed {
         who: String,
         /// Who may.
         approvers: Vec<String>,
+    },
+    /// It is their own run.
+    #[error("`{who}` started this run, and by `not_self` somebody else has to answer")]
+    Starter {
+        /// Who.
+        who: String,
+    },
+    /// It may be their own run.
+    #[error("whether `{who}` started this run is not known, and by `not_self` somebody else has to answer")]
+    MayBeStarter {
+        /// Who.
+        who: String,
     },
     /// All answers together would lift a limit too far.
     #[error("{}", too_much(budget, *asked, *most, *given))]
@@ -53,13 +65,27 @@ pub struct Lifting<'a> {
     pub given: i64,
 }
 
-/// Whether this person may decide, and lift a limit so far. `max_extend` says nothing of limits in another unit.
+/// Whether this person may decide about a run that somebody started, and lift a limit so far. `max_extend` says nothing
+/// of limits in another unit.
 ///
 /// # Errors
 /// Why not.
-pub fn judge(approvals: &Approvals, who: &str, lifting: Option<Lifting<'_>>) -> Result<(), NotAllowed> {
-    if !approvals.approvers.is_empty() && !approvals.approvers.iter().any(|approver| approver == who) {
-        return Err(NotAllowed::NotApprover { who: who.to_owned(), approvers: approvals.approvers.clone() });
+pub fn judge(
+    approvals: &Approvals,
+    who: &Answerer,
+    started_by: &Identity,
+    lifting: Option<Lifting<'_>>,
+) -> Result<(), NotAllowed> {
+    let name = || approvals.name(&who.identity).to_owned();
+    if !approvals.approvers.is_empty() && !approvals.approvers.iter().any(|entry| approvals.means(entry, who)) {
+        return Err(NotAllowed::NotApprover { who: name(), approvers: approvals.approvers.clone() });
+    }
+    if approvals.not_self {
+        match approvals.are_two(started_by, &who.identity) {
+            Some(true) => {}
+            Some(false) => return Err(NotAllowed::Starter { who: name() }),
+            None => return Err(NotAllowed::MayBeStarter { who: name() }),
+        }
     }
     lifting.map_or(Ok(()), |lifting| how_far(approvals, lifting))
 }
@@ -77,11 +103,11 @@ pub fn how_far(approvals: &Approvals, Lifting { budget, by, given }: Lifting<'_>
     }
 }
 
-/// Whether one budget may be lifted so far; `who` is asked about where nobody has been yet.
+/// Whether one budget may be lifted so far; `who`, and whose run it is, is asked about where nobody has been yet.
 pub(in crate::decide) fn may_be_lifted(
     accounts: &Accounts,
     cx: &Context<'_>,
-    who: Option<&str>,
+    who: Option<(&Answerer, &Identity)>,
     key: &BudgetKey,
     amount: i64,
 ) -> Result<(), NotAllowed> {
@@ -89,7 +115,7 @@ pub(in crate::decide) fn may_be_lifted(
     let lifting =
         Lifting { budget: &key.budget, by: Quantity { unit: key.unit, amount }, given: given(accounts, cx, key) };
     match who {
-        Some(who) => judge(approvals, who, Some(lifting)),
+        Some((who, started_by)) => judge(approvals, who, started_by, Some(lifting)),
         None => how_far(approvals, lifting),
     }
 }
@@ -111,6 +137,7 @@ fn given(accounts: &Accounts, cx: &Context<'_>, key: &BudgetKey) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Door, Person};
 
     const NOBODY_ELSE: &[&str] = &[];
 
@@ -118,7 +145,43 @@ mod tests {
         Approvals {
             approvers: approvers.iter().map(|&name| name.to_owned()).collect(),
             max_extend: most.map(|text| Quantity::parse(text).unwrap()),
-            wait_for_nobody: false,
+            ..Approvals::default()
+        }
+    }
+
+    fn login(name: &str) -> Answerer {
+        Answerer::login(name, Door::Cli)
+    }
+
+    fn starter() -> Identity {
+        Identity::Login("starter".to_owned())
+    }
+
+    #[test]
+    fn nobody_answers_for_a_run_of_their_own_where_the_policy_says_so() {
+        let person = |name: &str, os: Option<&str>| Person {
+            name: name.to_owned(),
+            os: os.map(str::to_owned),
+            mail: Some(format!("{name}@acme.example")),
+            ..Person::default()
+        };
+        let persons = vec![person("sam", Some("starter")), person("ann", Some("ann")), person("bob", None)];
+        let approvals = Approvals { not_self: true, persons, ..Approvals::default() };
+        let own = "`sam` started this run, and by `not_self` somebody else has to answer";
+        for (who, why) in [
+            (login("starter"), own),
+            (Answerer::mail("sam@acme.example"), own),
+            (login("ann"), ""),
+            (Answerer::mail("ann@acme.example"), ""),
+            (Answerer::mail("bob@acme.example"), ""),
+            (login("carol"), ""),
+            (
+                Answerer::mail("eve@acme.example"),
+                "whether `eve@acme.example` started this run is not known, and by `not_self` somebody else has to answer",
+            ),
+        ] {
+            let said = judge(&approvals, &who, &starter(), None).err().map_or_else(String::new, |not| not.to_string());
+            assert_eq!(said, why, "{who:?}");
         }
     }
 
@@ -181,7 +244,7 @@ mod tests {
                 by: Quantity::parse(by).unwrap(),
                 given: amount(given),
             });
-            let judged = judge(&approvals(approvers, *most), who, lifting);
+            let judged = judge(&approvals(approvers, *most), &login(who), &starter(), lifting);
             let said = judged.err().map_or_else(String::new, |not| not.to_string());
             assert_eq!(said, *why, "{who} {extension:?}");
         }
@@ -191,6 +254,7 @@ mod tests {
     fn no_sum_is_too_large_to_be_judged() {
         let (budget, most) = (BudgetName::new("purse"), approvals(NOBODY_ELSE, Some("20 usd")));
         let by = Quantity::parse("1 usd").unwrap();
-        assert!(judge(&most, "ann", Some(Lifting { budget: &budget, by, given: i64::MAX })).is_err());
+        let lifting = Some(Lifting { budget: &budget, by, given: i64::MAX });
+        assert!(judge(&most, &login("ann"), &starter(), lifting).is_err());
     }
 }

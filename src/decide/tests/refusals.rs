@@ -7,7 +7,7 @@ use crate::decide::message::{Interrupt, Timer, Works};
 use crate::decide::people::lift::Lift;
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, BudgetKey, ProcessIdentity, Unit};
+use crate::model::{AgentName, Answerer, ApprovalId, BudgetKey, Door, ProcessIdentity, Unit};
 
 const STOP: &str = r#"{ at = "80%", do = "warn" }, { at = "100%", do = "stop" }"#;
 
@@ -249,7 +249,7 @@ fn a_lift_is_judged_like_an_answer_at_the_start_and_once_more_when_it_is_written
     let extended =
         |world: &World| world.effects.iter().filter(|effect| matches!(effect, Effect::Extend { .. })).count();
     let mut stranger = plan();
-    stranger.lift = stranger.lift.map(|lift| Lift { who: "eve".to_owned(), ..lift });
+    stranger.lift = stranger.lift.map(|lift| Lift { who: Answerer::login("eve", Door::Cli), ..lift });
     let mut world = stranger.world();
     world.feed(Input::Begin);
     assert!(world.told().contains("REFUSE `eve` is not among the approvers"), "{}", world.told());

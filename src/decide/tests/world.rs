@@ -20,8 +20,9 @@ use crate::decide::people::reach::Nobody;
 use crate::decide::{Before, Books, Effect, Governor, Input, Moment};
 use crate::model::event::{Answer, EventKind, ToolVerdict};
 use crate::model::{
-    AgentName, ApprovalId, Attribution, Basis, Billing, Brake, BudgetKey, BudgetName, Cost, ModelId, Money, Quantity,
-    Registration, Response, ResponseKey, RunId, ServiceTier, ThreadId, Threshold, Timestamp, Tokens, Unit,
+    AgentName, Answerer, ApprovalId, Attribution, Basis, Billing, Brake, BudgetKey, BudgetName, Cost, Door, Identity,
+    ModelId, Money, Quantity, Registration, Response, ResponseKey, RunId, ServiceTier, ThreadId, Threshold, Timestamp,
+    Tokens, Unit,
 };
 use crate::policy::gate::starts_sub_agents;
 use crate::policy::layers::{FlagRules, load};
@@ -512,5 +513,7 @@ impl World {
 /// What `govern resume --extend` hands over.
 pub(super) fn lift(budget: Option<&str>, text: &str) -> Lift {
     let by_amount = Quantity::parse(text).unwrap();
-    Lift { budget: budget.map(BudgetName::new), by_amount, who: "ann".to_owned(), by: "ann".to_owned() }
+    let who = Answerer::login("ann", Door::Cli);
+    let started_by = Identity::Login("sam".to_owned());
+    Lift { budget: budget.map(BudgetName::new), by_amount, who, started_by, by: "ann".to_owned() }
 }

@@ -1,13 +1,18 @@
 //! Pure. The `[approvals]` table.
 
+use toml::Spanned;
 use toml::de::DeValue;
 
+use crate::policy::address;
 use crate::policy::mistake::Notes;
-use crate::policy::table::{Keys, Placed, Table, Value};
+use crate::policy::rule::Layer;
+use crate::policy::suggest;
+use crate::policy::table::{Keys, Placed, Table, Text, Value};
 
 use super::{Draft, pattern};
 
-const KEYS: Keys = Keys { of: "`[approvals]`", known: &["approvers", "max_extend", "wait_for_nobody"], later: &[] };
+const KEYS: Keys =
+    Keys { of: "`[approvals]`", known: &["approvers", "max_extend", "wait_for_nobody", "not_self"], later: &[] };
 
 /// Reads who may answer, and how far.
 pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
@@ -23,11 +28,43 @@ pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
             let message = format!("`{}` is taken as it stands, and nobody is called so", text.value);
             notes.warn(&text.span, message, "name each who may answer by the name of the login");
         }
-        let names = texts.value.iter().filter_map(|text| super::name(text, "approvers", notes)).collect();
+        let names = texts.value.iter().filter_map(|text| approver(text, notes)).collect();
         Placed { value: names, span: texts.span }
     });
+    draft.not_self = table
+        .boolean("not_self", notes)
+        .filter(|not_self| *not_self)
+        .and_then(|_| table.get("not_self").map(Spanned::span));
     draft.wait_for_nobody = table.boolean("wait_for_nobody", notes).unwrap_or(false);
     draft.max_extend = table
         .text("max_extend", "\"20 usd\"", notes)
         .and_then(|text| Some(Placed { value: super::quantity(&text, notes)?, span: text.span }));
+}
+
+/// Doors whose own names may stand in `approvers`.
+const DOORS: [&str; 3] = ["mail", "slack", "slack-group"];
+
+/// Who may answer: a person or a login, or a name at another door.
+fn approver(text: &Text<'_>, notes: &mut Notes) -> Option<String> {
+    let name = super::name(text, "approvers", notes)?;
+    let Some((door, rest)) = name.split_once(':') else { return Some(name) };
+    if !DOORS.contains(&door) {
+        let message = format!("`{door}:` is no way by which somebody answers");
+        notes.refuse(&text.span, message, suggest::hint(door, &DOORS));
+        return None;
+    }
+    if notes.layer() == Layer::Repository {
+        let message = format!("a repository's file does not say `{door}:`: a clone may name anybody's");
+        notes.refuse(&text.span, message, "name the login, or a `[[person]]` of the machine's or the user's policy");
+        return None;
+    }
+    let is_right = match door {
+        "mail" => address::is_mail(rest),
+        _ => !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric()),
+    };
+    if !is_right {
+        let hint = "write `mail:lead@acme.example`, `slack:U123` or `slack-group:S9`";
+        notes.refuse(&text.span, format!("`{name}` names nobody"), hint);
+    }
+    is_right.then_some(name)
 }

@@ -16,6 +16,7 @@ mod meant;
 pub(crate) mod models;
 mod only;
 mod pattern;
+mod person;
 pub(super) mod plan;
 mod prices;
 mod regular;
@@ -43,6 +44,7 @@ use crate::model::{AlertName, BudgetName, GateName, ModelId, Quantity, ServiceTi
 use crate::usage::price::PriceOverride;
 use crate::work::OwnRule;
 pub(super) use channels::{NotifyDraft, RouteDraft};
+pub(super) use person::{PersonDraft, clash};
 pub(super) use serve::ServeDraft;
 
 /// The version of policies and fleet files that this govern understands.
@@ -66,8 +68,9 @@ const KEYS: Keys = Keys {
         "notify",
         "serve",
         "work",
+        "person",
     ],
-    later: &["on_failure", "person"],
+    later: &["on_failure"],
 };
 
 /// Keys that newcomers write above all tables, and the table that they belong into.
@@ -129,6 +132,10 @@ pub(super) struct Draft {
     pub(super) max_extend: Option<Placed<Quantity>>,
     /// `[approvals] wait_for_nobody`.
     pub(super) wait_for_nobody: bool,
+    /// `[approvals] not_self`, where it is said.
+    pub(super) not_self: Option<Span>,
+    /// Its persons, in order.
+    pub(super) persons: Vec<PersonDraft>,
     /// Its attribution rules, in order.
     pub(super) attribute: Vec<AttributeRule>,
     /// Its rules of what work is, in order.
@@ -275,6 +282,7 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
     governor::check(root, &mut draft, notes);
     channels::check(root, &mut draft, notes);
     serve::check(root, &mut draft, notes);
+    person::check(root, &mut draft, notes);
     draft
 }
 

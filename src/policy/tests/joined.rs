@@ -144,6 +144,51 @@ fn what_an_outer_layer_says_a_nearer_one_cannot_change() {
 }
 
 #[test]
+fn persons_count_from_the_file_that_says_who_answers_or_from_outside_of_it() {
+    let person = |name: &str, os: &str| format!("[[person]]\nname = \"{name}\"\nos = \"{os}\"\n");
+    let named = "version = 1\n[approvals]\napprovers = [\"alice\"]\n";
+    let plain = "version = 1\n";
+    let joined = |system: &str, user: &str| {
+        let loaded = join(&[(Layer::System, system), (Layer::User, user)]).unwrap();
+        let persons: Vec<_> = loaded.policy.approvals.persons.into_iter().map(|person| person.name).collect();
+        (persons, loaded.warnings.into_iter().map(|warning| warning.message).collect::<Vec<_>>())
+    };
+    let outside = "`alice` does not count: an outer file says who answers";
+    let (alice, mallory) = (person("alice", "al"), person("alice", "mallory"));
+    let table = [
+        (format!("{named}{alice}"), plain.to_owned(), vec!["alice"], vec![]),
+        (format!("{plain}{alice}"), named.to_owned(), vec!["alice"], vec![]),
+        (named.to_owned(), format!("{plain}{mallory}"), vec![], vec![outside]),
+        (format!("{plain}[approvals]\nnot_self = true\n"), format!("{plain}{alice}"), vec![], vec![outside]),
+        (
+            format!("{plain}{alice}"),
+            format!("{plain}{mallory}"),
+            vec!["alice"],
+            vec!["there are two persons `alice`: the outer file's stays"],
+        ),
+        (format!("{plain}{alice}"), format!("{plain}{alice}"), vec!["alice"], vec![]),
+    ];
+    for (system, user, persons, warnings) in table {
+        let (found, said) = joined(&system, &user);
+        assert_eq!(found, persons, "{system}{user}");
+        assert_eq!(said, warnings, "{system}{user}");
+    }
+    let given = join(&[(Layer::Given, &format!("{plain}{alice}"))]).unwrap();
+    assert!(given.policy.approvals.persons.is_empty());
+    assert_eq!(given.warnings[0].message, "`[[person]]` counts only in the machine's or your own policy");
+}
+
+#[test]
+fn whoever_may_not_answer_for_themselves_may_not_by_a_nearer_file_either() {
+    let strict = "version = 1\n[approvals]\nnot_self = true\n";
+    let loose = "version = 1\n[approvals]\nnot_self = false\n";
+    for (outer, nearer) in [(strict, loose), (loose, strict)] {
+        let loaded = join(&[(Layer::System, outer), (Layer::Repository, nearer)]).unwrap();
+        assert!(loaded.policy.approvals.not_self, "{outer}{nearer}");
+    }
+}
+
+#[test]
 fn a_nearer_layer_may_be_stricter() {
     let outer = "version = 1\n[models]\nunpriced = \"as:a\"\n[approvals]\nmax_extend = \"20 usd\"";
     let nearer = "version = 1\n[models]\nunpriced = \"dearest\"\n[approvals]\nmax_extend = \"5 usd\"";

@@ -390,6 +390,36 @@ fn a_repository_is_not_trusted_with_names_prices_and_time() {
 }
 
 #[test]
+fn a_person_needs_a_name_of_ones_own_and_a_door() {
+    let person = |lines: &str| format!("version = 1\n[[person]]\n{lines}\n");
+    let two = |one: &str, other: &str| format!("{}[[person]]\n{other}\n", person(one));
+    for (text, said) in [
+        (person("os = \"al\""), "the person has no `name`"),
+        (person("name = \"alice\""), "nobody can come as this person: it has no name at any door"),
+        (person("name = \"a:b\"\nos = \"al\""), "`name` has a colon in it"),
+        (person("name = \"alice\"\nmail = \"alice\""), "`alice` is no mail address"),
+        (person("name = \"alice\"\nos = 7"), "`os` must be a text, not a number"),
+        (person("name = \"alice\"\nmial = \"a@b.c\""), "`[[person]]` has no key `mial`"),
+        (two("name = \"a\"\nos = \"x\"", "name = \"a\"\nos = \"y\""), "there are two persons `a`"),
+        (two("name = \"a\"\nos = \"x\"", "name = \"b\"\nos = \"x\""), "`a` and `b` have the same login"),
+        (
+            two("name = \"a\"\nmail = \"x@y.z\"", "name = \"b\"\nmail = \"X@Y.z\""),
+            "`a` and `b` have the same mail address",
+        ),
+        (two("name = \"a\"\nos = \"b\"", "name = \"b\"\nos = \"x\""), "one of `a` and `b` logs in by the other's name"),
+    ] {
+        let mistakes = load(vec![layer(Layer::User, &text)], FlagRules::default()).unwrap_err();
+        assert_eq!(mistakes[0].message, said, "{text}");
+    }
+    let names = "version = 1\n[approvals]\napprovers = [\"alice\", \"mail:a@b.c\", \"slack:U1\", \"slack-group:S9\"]\n";
+    assert!(load(vec![layer(Layer::User, names)], FlagRules::default()).is_ok());
+    let mistakes = load(vec![layer(Layer::Repository, names)], FlagRules::default()).unwrap_err();
+    let said: Vec<_> = mistakes.iter().map(|mistake| mistake.message.as_str()).collect();
+    let wrong = |door: &str| format!("a repository's file does not say `{door}:`: a clone may name anybody's");
+    assert_eq!(said, ["mail", "slack", "slack-group"].map(wrong));
+}
+
+#[test]
 fn what_is_closed_to_a_repository_is_refused_by_name_whatever_stands_in_it() {
     let closed = [
         ("timezone = 7", "`timezone`"),

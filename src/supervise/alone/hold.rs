@@ -13,9 +13,9 @@ use crate::decide::message::{Gone, Input};
 use crate::error::Error;
 use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, Heard, Socket};
-use crate::model::Peer;
+use crate::model::{Answerer, Door, Peer};
 use crate::process::{self, Parent, Woken};
-use crate::supervise::answer::{NotTaken, answer_of, describe, refused};
+use crate::supervise::answer::{NotTaken, answer_of, believed, describe, own_login, refused};
 
 use super::{Alone, CALL, Held, REQUEST, Told, Words};
 
@@ -102,9 +102,13 @@ impl Alone<'_> {
                 self.turn(VecDeque::new())?;
                 Ok(Reply::Done { what: "awake".to_owned() })
             }
-            Some(Message::Answer { approval, wish, reason }) => {
+            Some(Message::Answer { approval, wish, reason, who: claimed }) => {
                 let Some(question) = self.governor.waits_for(*approval) else {
                     return Ok(refused(NotTaken::new(format!("nobody waits for approval {approval} here any more"))));
+                };
+                let who = match believed(who, claimed.clone(), peer, &self.call.sockets) {
+                    Ok(who) => who,
+                    Err(not) => return Ok(refused(not)),
                 };
                 let approvals = &self.governor.policy().approvals;
                 let paused = self.ledger.pause_of(&self.call.run)?;
@@ -113,7 +117,7 @@ impl Alone<'_> {
                     Err(not) => return Ok(refused(not)),
                 };
                 let what = describe(&question, &answer, paused.as_ref());
-                let (approval, by, reason) = (*approval, format!("{who} (cli)"), reason.clone());
+                let (approval, by, reason) = (*approval, approvals.by(&who), reason.clone());
                 self.turn([Input::Answered { approval, answer, by, reason }].into())?;
                 if let Some(not) = self.not_taken.take() {
                     return Ok(refused(not));
@@ -128,7 +132,7 @@ impl Alone<'_> {
     }
 
     /// Only this user's own processes, and none that a Codex started: an agent may not approve itself.
-    fn admits(&self, peer: &Peer) -> Result<String, NotTaken> {
+    fn admits(&self, peer: &Peer) -> Result<Answerer, NotTaken> {
         if peer.uid != process::own_uid() {
             return Err(NotTaken::new("only the user who runs this Codex may answer"));
         }
@@ -138,7 +142,7 @@ impl Alone<'_> {
             return Err(NotTaken::new("this comes from inside an agent: agents do not answer for agents")
                 .hint("answer from a terminal that no agent started"));
         }
-        Ok(process::user_name(peer.uid).unwrap_or_else(|| peer.uid.to_string()))
+        Ok(Answerer::login(own_login(), Door::Cli))
     }
 }
 

@@ -25,7 +25,7 @@ impl Governor {
         else {
             return Err(format!("no budget of this run counts what `--extend {}` would lift", lift.by_amount));
         };
-        permission::may_be_lifted(&self.accounts, cx, Some(&lift.who), &key, lift.by_amount.amount)
+        permission::may_be_lifted(&self.accounts, cx, Some((&lift.who, &lift.started_by)), &key, lift.by_amount.amount)
             .map_err(|not| not.to_string())?;
         self.lift_accounts(&key, lift.by_amount.amount);
         self.lifted = Some(Lifted { lift, key, agent });
@@ -63,7 +63,7 @@ impl Governor {
     pub(in crate::decide) fn book_lift(&mut self, cx: &Context<'_>) {
         let Some(Lifted { lift, key, agent }) = self.lifted.take() else { return };
         let amount = lift.by_amount.amount;
-        match permission::may_be_lifted(&self.accounts, cx, Some(&lift.who), &key, amount) {
+        match permission::may_be_lifted(&self.accounts, cx, Some((&lift.who, &lift.started_by)), &key, amount) {
             Ok(()) => self.book_extension(agent, key, amount, &lift.by, None),
             Err(not) => {
                 self.lift_accounts(&key, amount.saturating_neg());

@@ -1,0 +1,146 @@
+//! Pure. Who may answer questions, how far, and who is who.
+
+use crate::model::{Answerer, Identity, Person, Quantity};
+
+/// The `[approvals]` table, and the persons that it may name.
+#[derive(Clone, Debug, Default)]
+pub struct Approvals {
+    /// Who may answer: persons, logins, `mail:`, `slack:` and `slack-group:`; empty: anyone with the ledger's rights.
+    pub approvers: Vec<String>,
+    /// The most one answer may extend by.
+    pub max_extend: Option<Quantity>,
+    /// A question is put and waited for even where nobody can be reached.
+    pub wait_for_nobody: bool,
+    /// Nobody answers for a run of their own.
+    pub not_self: bool,
+    /// `[[person]]`, as far as they count.
+    pub persons: Vec<Person>,
+}
+
+impl Approvals {
+    /// Who may answer, where not everybody may: `alice or bob`.
+    pub fn named(&self) -> Option<String> {
+        (!self.approvers.is_empty()).then(|| self.approvers.join(" or "))
+    }
+
+    /// The person behind a name at a door.
+    pub fn person(&self, identity: &Identity) -> Option<&Person> {
+        self.persons.iter().find(|person| person.is(identity))
+    }
+
+    /// What somebody is called: the person's name, else the name at the door.
+    pub fn name<'a>(&'a self, identity: &'a Identity) -> &'a str {
+        self.person(identity).map_or(identity.name(), |person| &person.name)
+    }
+
+    /// Who answered and through what, as it is written down: `alice (mail)`.
+    pub fn by(&self, who: &Answerer) -> String {
+        format!("{} ({})", self.name(&who.identity), who.door.as_str())
+    }
+
+    /// This entry of `approvers` means somebody. A person's name means that person alone, not a login that happens to be
+    /// called so.
+    pub fn means(&self, entry: &str, who: &Answerer) -> bool {
+        let known = self.person(&who.identity);
+        match entry.split_once(':') {
+            Some(("slack-group", group)) => who.groups.iter().any(|own| own == group),
+            Some(("slack", id)) => self.are_one(&Identity::Slack(id.to_owned()), &who.identity),
+            Some(("mail", address)) => self.are_one(&Identity::mail(address), &who.identity),
+            _ if self.persons.iter().any(|person| person.name == entry) => {
+                known.is_some_and(|person| person.name == entry)
+            }
+            _ => self.are_one(&Identity::Login(entry.to_owned()), &who.identity),
+        }
+    }
+
+    fn are_one(&self, one: &Identity, other: &Identity) -> bool {
+        one == other || self.person(one).is_some_and(|person| person.is(other))
+    }
+
+    /// Whether two names are of two persons; `None`: that cannot be told.
+    pub fn are_two(&self, one: &Identity, other: &Identity) -> Option<bool> {
+        if self.are_one(one, other) {
+            return Some(false);
+        }
+        match (self.person(one), self.person(other)) {
+            (Some(_), Some(_)) => Some(true),
+            // Two logins are two, and so are a login and a person who has another one.
+            (Some(person), None) => (matches!(other, Identity::Login(_)) && person.os.is_some()).then_some(true),
+            (None, Some(person)) => (matches!(one, Identity::Login(_)) && person.os.is_some()).then_some(true),
+            (None, None) => matches!((one, other), (Identity::Login(_), Identity::Login(_))).then_some(true),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Door;
+
+    fn person(name: &str, os: Option<&str>, mail: Option<&str>) -> Person {
+        let own = |text: &str| text.to_owned();
+        Person { name: own(name), os: os.map(own), mail: mail.map(own), ..Person::default() }
+    }
+
+    fn acme() -> Approvals {
+        let alice = Person { slack: Some("U1".to_owned()), ..person("alice", Some("al"), Some("alice@acme.example")) };
+        let persons = vec![alice, person("bob", None, Some("bob@acme.example"))];
+        Approvals { persons, ..Approvals::default() }
+    }
+
+    #[test]
+    fn a_person_is_one_through_every_door_and_a_login_called_alike_is_another() {
+        let login = |name: &str| Answerer::login(name, Door::Cli);
+        let slack = |id: &str, groups: &[&str]| Answerer {
+            identity: Identity::Slack(id.to_owned()),
+            groups: groups.iter().map(|&group| group.to_owned()).collect(),
+            door: Door::Slack,
+        };
+        let table = [
+            ("alice", login("al"), true),
+            ("alice", Answerer::mail("Alice@ACME.example"), true),
+            ("alice", slack("U1", &[]), true),
+            ("alice", login("alice"), false),
+            ("al", slack("U1", &[]), true),
+            ("mail:alice@acme.example", login("al"), true),
+            ("slack:U1", Answerer::mail("alice@acme.example"), true),
+            ("slack:U2", slack("U2", &[]), true),
+            ("slack:U2", slack("U1", &[]), false),
+            ("slack-group:S9", slack("U7", &["S8", "S9"]), true),
+            ("slack-group:S9", slack("U7", &[]), false),
+            ("bob", login("bob"), false),
+            ("bob", Answerer::mail("bob@acme.example"), true),
+            ("carol", login("carol"), true),
+            ("carol", Answerer::mail("carol"), false),
+        ];
+        for (entry, who, means) in table {
+            assert_eq!(acme().means(entry, &who), means, "{entry} {who:?}");
+        }
+    }
+
+    #[test]
+    fn who_answered_is_written_down_by_the_persons_name_and_the_door() {
+        assert_eq!(acme().by(&Answerer::mail("alice@acme.example")), "alice (mail)");
+        assert_eq!(acme().by(&Answerer::login("al", Door::Prompt)), "alice (prompt)");
+        assert_eq!(acme().by(&Answerer::mail("eve@acme.example")), "eve@acme.example (mail)");
+    }
+
+    #[test]
+    fn two_names_are_of_two_persons_only_where_that_is_known() {
+        let (login, mail) = (|name: &str| Identity::Login(name.to_owned()), Identity::mail);
+        let table = [
+            (login("al"), mail("alice@acme.example"), Some(false)),
+            (login("al"), mail("bob@acme.example"), Some(true)),
+            (login("al"), login("carol"), Some(true)),
+            (login("carol"), login("dave"), Some(true)),
+            (login("carol"), mail("alice@acme.example"), Some(true)),
+            (login("carol"), mail("bob@acme.example"), None),
+            (login("al"), mail("eve@acme.example"), None),
+            (mail("a@x.example"), mail("b@x.example"), None),
+        ];
+        for (one, other, two) in table {
+            assert_eq!(acme().are_two(&one, &other), two, "{one:?} {other:?}");
+            assert_eq!(acme().are_two(&other, &one), two, "{other:?} {one:?}");
+        }
+    }
+}
