@@ -362,7 +362,7 @@ impl Join<'_> {
 
     /// `units` are those that budgets count in.
     fn approvals(&mut self, drafts: &mut [Draft], units: &[Unit]) -> Approvals {
-        let persons = self.persons(drafts);
+        let persons = persons::persons(self, drafts);
         // What one file asks for, none takes back.
         let not_self = drafts.iter().any(|draft| draft.not_self.is_some());
         let approvers = drafts.iter_mut().map(|draft| draft.approvers.take()).collect();
