@@ -18,8 +18,8 @@ use super::{NetError, Roots};
 /// Speaks HTTP to other machines, and follows no redirect: what it carries is for the named server alone.
 #[derive(Debug)]
 pub struct Client {
-    roots: Roots,
-    proxies: Matcher,
+    pub(super) roots: Roots,
+    pub(super) proxies: Matcher,
 }
 
 /// How far one exchange may go.

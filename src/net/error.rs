@@ -55,6 +55,14 @@ pub enum NetError {
         /// How.
         source: hyper::Error,
     },
+    /// It is no WebSocket, or is none any more.
+    #[error("no WebSocket with {at}: {why}")]
+    WebSocket {
+        /// Whom.
+        at: String,
+        /// Why.
+        why: String,
+    },
     /// It took too long.
     #[error("{at} did not answer within {}", duration::show(*.after))]
     Late {
@@ -89,9 +97,12 @@ impl NetError {
             }
             Self::NoRoots { .. } => Some("install `ca-certificates`, or name a file of authorities in `SSL_CERT_FILE`"),
             Self::Proxy { .. } => Some("look at `HTTPS_PROXY`; a host in `NO_PROXY` is reached without it"),
-            Self::Connect { .. } | Self::Tls { .. } | Self::Http { .. } | Self::Late { .. } | Self::TooLarge { .. } => {
-                None
-            }
+            Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::Http { .. }
+            | Self::WebSocket { .. }
+            | Self::Late { .. }
+            | Self::TooLarge { .. } => None,
         }
     }
 }

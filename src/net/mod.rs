@@ -10,7 +10,9 @@ mod error;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod websocket;
 
 pub use client::{Client, Limits, Reply};
 pub use error::NetError;
 pub use tls::Roots;
+pub use websocket::WebSocket;

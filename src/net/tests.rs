@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -72,8 +73,8 @@ async fn plain(text: &'static str) -> (u16, Asked) {
     (port, asked)
 }
 
-/// The same in TLS, with a certificate for `localhost`; its authority as PEM.
-async fn secure(text: &'static str) -> (u16, Asked, String) {
+/// TLS with a certificate for `localhost`; its authority as PEM.
+fn acceptor() -> (TlsAcceptor, String) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -82,7 +83,12 @@ async fn secure(text: &'static str) -> (u16, Asked, String) {
         .with_no_client_auth()
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    (TlsAcceptor::from(Arc::new(config)), made.cert.pem())
+}
+
+/// The same in TLS; its authority as PEM.
+async fn secure(text: &'static str) -> (u16, Asked, String) {
+    let (acceptor, pem) = acceptor();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (port, asked) = (listener.local_addr().unwrap().port(), Asked::default());
     let seen = Arc::clone(&asked);
@@ -93,7 +99,7 @@ async fn secure(text: &'static str) -> (u16, Asked, String) {
             }
         }
     });
-    (port, asked, made.cert.pem())
+    (port, asked, pem)
 }
 
 /// A proxy that connects wherever it is told, but always to this port; what it was asked.
@@ -255,4 +261,38 @@ async fn what_is_no_address_of_http_is_told() {
         let error = post(&client(&[]), url, LIMITS).await.unwrap_err();
         assert!(matches!(error, NetError::NoServer { .. }), "{url}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_websocket_goes_the_way_of_requests_and_its_end_is_told() {
+    let (acceptor, pem) = acceptor();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { continue };
+            socket.send("hello".into()).await.unwrap();
+            let said = socket.next().await.unwrap().unwrap();
+            socket.send(said).await.unwrap();
+            socket.close(None).await.unwrap();
+        }
+    });
+    let file = written(&pem);
+    let trusting = client(&[("SSL_CERT_FILE", file.path().to_str().unwrap())]);
+    let url = format!("wss://localhost:{port}/link/?ticket=secret").parse().unwrap();
+    let mut socket = trusting.websocket(&url, LIMITS.within).await.unwrap();
+    assert_eq!(socket.next().await.unwrap().as_deref(), Some("hello"));
+    socket.say("back".to_owned()).await.unwrap();
+    assert_eq!(socket.next().await.unwrap().as_deref(), Some("back"));
+    assert_eq!(socket.next().await.unwrap(), None);
+
+    let strange = client(&[("SSL_CERT_FILE", written("").path().to_str().unwrap())]);
+    assert!(matches!(strange.websocket(&url, LIMITS.within).await, Err(NetError::NoRoots { .. })));
+    let (port, _) = plain("HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n").await;
+    let url = format!("ws://127.0.0.1:{port}/link/?ticket=secret").parse().unwrap();
+    let error = client(&[]).websocket(&url, LIMITS.within).await.unwrap_err().to_string();
+    assert!(error.contains("403") && !error.contains("secret"), "{error}");
+    let far = "ws://far.example/".parse().unwrap();
+    assert!(matches!(client(&[]).websocket(&far, LIMITS.within).await, Err(NetError::NoServer { .. })));
 }
