@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use serde::Serialize;
+use tokio::runtime::Runtime;
 
 use super::format::{Format, put, put_as};
 use super::here::Here;
-use super::serve::notify;
+use super::serve::own_policy;
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -14,14 +15,17 @@ use crate::ledger::outbox::{self, AddressRow};
 use crate::ledger::{Ledger, home};
 use crate::model::notice::NOTICE_SCHEMA;
 use crate::model::{Notice, NoticeKind};
-use crate::net::Client;
+use crate::net::{Client, NetError};
+use crate::notify::slack::{Slack, Trouble, message};
 use crate::notify::{Sent, Webhook};
+use crate::policy::notify as policy;
+use crate::policy::rule::{Approvals, Policy};
 use crate::report::json;
 use crate::report::page::{Cell, Column, Item, Page, Table, Tone};
-use crate::report::text::{between, duration, rfc3339};
+use crate::report::text::{between, duration, printable, rfc3339};
 use crate::serve::holder;
 
-/// Channels: Slack, mail and others to come; today the webhook.
+/// Channels: the webhook and Slack; mail is to come.
 #[derive(clap::Args, Clone, Debug)]
 pub struct NotifyArgs {
     /// What to do
@@ -35,7 +39,7 @@ pub enum NotifyVerb {
     /// Send a real message, and say what came back
     Test {
         /// The channel [default: all that are set up]
-        #[arg(value_name = "CHANNEL", value_parser = ["webhook"])]
+        #[arg(value_name = "CHANNEL", value_parser = ["webhook", "slack"])]
         channel: Option<String>,
     },
     /// What waits, was delivered, was given up
@@ -49,24 +53,141 @@ pub enum NotifyVerb {
 /// Does it.
 pub fn run(args: &NotifyArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     match &args.verb {
-        NotifyVerb::Test { .. } => test(out, here),
+        NotifyVerb::Test { channel } => test(channel.as_deref(), out, here),
         NotifyVerb::Status { format } => status(*format, out, here),
     }
 }
 
-fn test(out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
+fn test(channel: Option<&str>, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     super::for_no_agent("an agent does not send notices", "try the channel in a terminal that no agent started")?;
-    let notify = notify(here)?;
-    let Some(webhook) = &notify.webhook else {
-        return Err(Error::new("no channel is set up").hint("docs/notices.md has a `[notify.webhook]` to begin with"));
-    };
+    let Policy { notify, approvals, .. } = own_policy(here)?;
+    let wanted = |name: &str| channel.is_none_or(|channel| channel == name);
+    let webhook = notify.webhook.as_ref().filter(|_| wanted("webhook"));
+    let slack = notify.slack.as_ref().filter(|_| wanted("slack"));
+    if webhook.is_none() && slack.is_none() {
+        let what = channel.map_or_else(|| "no channel".to_owned(), |channel| format!("no `{channel}`"));
+        return Err(Error::new(format!("{what} is set up"))
+            .hint("docs/notices.md has a `[notify.webhook]` and a `[notify.slack]` to begin with"));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new("govern cannot start its loop").caused_by(&error))?;
+    let client = Client::new(|name| here.variable(name));
+    let of_webhook = webhook.map(|webhook| try_webhook(webhook, &client, &runtime, out, here));
+    let of_slack = slack.map(|slack| try_slack((slack, &approvals), &client, &runtime, out, here));
+    runtime.shutdown_background();
+    let mut failed = None;
+    for error in [of_webhook, of_slack].into_iter().flatten().filter_map(Result::err) {
+        if let Some(earlier) = failed.replace(error) {
+            super::to_stderr(&format!("{earlier}\n"));
+        }
+    }
+    failed.map_or(Ok(Exit::Success), Err)
+}
+
+fn try_webhook(
+    webhook: &policy::Webhook,
+    client: &Client,
+    runtime: &Runtime,
+    out: &mut dyn Write,
+    here: &Here<'_>,
+) -> Result<()> {
     let webhook = Webhook::of(webhook, |name| here.variable(name))
         .map_err(|error| Error::new("nothing can be sent to `webhook`").caused_by(&error))?;
-    let now = clock::now();
-    let notice = Notice {
+    let (notice, now) = (of_test(), clock::now());
+    let body = serde_json::to_string(&notice).map_err(|error| Error::new("no notice").caused_by(&error))?;
+    match runtime.block_on(webhook.send(client, &notice.id, &body, now)) {
+        Sent::Taken | Sent::Posted { .. } => {
+            // It takes notices again, if it did not for a while.
+            if here.ledger()?.is_some() {
+                outbox::reopen(&mut Ledger::open(&here.state_folder()?)?, now, "webhook")?;
+            }
+            put(out, &format!("webhook: taken, as {}\n", notice.id))
+        }
+        Sent::Gone => Err(Error::new("webhook: it answered 410 Gone: it wants no notices")),
+        Sent::NotYet { why, .. } | Sent::Never { why } => Err(Error::new(format!("webhook: not taken: {why}"))),
+    }
+}
+
+/// A message is sent, and the way is tried by which clicks come.
+fn try_slack(
+    (slack, approvals): (&policy::Slack, &Approvals),
+    client: &Client,
+    runtime: &Runtime,
+    out: &mut dyn Write,
+    here: &Here<'_>,
+) -> Result<()> {
+    let slack = Slack::of(slack, |name| here.variable(name))
+        .map_err(|error| Error::new("nothing can be sent to `slack`").caused_by(&error))?;
+    let not = |trouble: Trouble| Error::new(format!("slack: {trouble}"));
+    let who = runtime.block_on(slack.who(client)).map_err(not)?;
+    let channel = slack.channel(None).to_owned();
+    runtime.block_on(slack.post(client, &channel, None, &message::told(&of_test()))).map_err(not)?;
+    put(out, &format!("slack: {} has taken a message, as {}\n", printable(&channel), printable(&who)))?;
+    if !slack.hears() {
+        return put(out, "slack: without an `app_token` no clicks are heard, and messages have no buttons\n");
+    }
+    let heard =
+        runtime.block_on(async { slack.connect(client).await?.next().await.map_err(|error| not_heard(&error)) });
+    match heard {
+        Ok(Some(_)) => put(out, &format!("slack: {}\n", heard_from(approvals))),
+        Ok(None) => Err(Error::new("slack: no clicks are heard: Slack closed the connection at once")),
+        Err(trouble) => Err(Error::new(format!("slack: no clicks are heard: {trouble}"))),
+    }
+}
+
+/// Whose clicks are heard.
+fn heard_from(approvals: &Approvals) -> &'static str {
+    if approvals.approvers.iter().any(|approver| approvals.in_slack(approver)) {
+        "clicks are heard"
+    } else {
+        "messages have no buttons: `approvers` of `[approvals]` names nobody in Slack"
+    }
+}
+
+/// How each channel stands that a policy has, without a message: its name, and what was found or is wrong.
+pub(super) fn standing(here: &Here<'_>) -> Vec<(&'static str, std::result::Result<String, String>)> {
+    // What is wrong with a policy is told by itself.
+    let Ok(Policy { notify, approvals, .. }) = own_policy(here) else { return Vec::new() };
+    let env = |name: &str| here.variable(name);
+    let mut found = Vec::new();
+    if let Some(webhook) = &notify.webhook {
+        let host = webhook.url.host().unwrap_or_default();
+        let key = Webhook::of(webhook, env).map(|_| format!("signed, to {}", printable(host)));
+        found.push(("webhook", key.map_err(|error| error.to_string())));
+    }
+    if let Some(wanted) = &notify.slack {
+        let tried = Slack::of(wanted, env).map_err(|error| error.to_string()).and_then(|slack| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| error.to_string())?;
+            let client = Client::new(env);
+            let tried = runtime.block_on(async {
+                let who = slack.who(&client).await?;
+                let clicks = if slack.hears() {
+                    slack.connect(&client).await.map(|_| heard_from(&approvals))?
+                } else {
+                    "no `app_token`: messages have no buttons"
+                };
+                Ok(format!("{}, to {}, {clicks}", printable(&who), printable(slack.channel(None))))
+            });
+            runtime.shutdown_background();
+            tried.map_err(|trouble: Trouble| trouble.why)
+        });
+        found.push(("slack", tried));
+    }
+    found
+}
+
+fn not_heard(error: &NetError) -> Trouble {
+    Trouble { why: error.to_string(), after: None, lasting: false }
+}
+
+fn of_test() -> Notice {
+    Notice {
         schema: NOTICE_SCHEMA.to_owned(),
         id: format!("msg_{}", uuid::Uuid::now_v7().simple()),
-        time: now,
+        time: clock::now(),
         kind: NoticeKind::Test,
         run: None,
         agent: None,
@@ -76,26 +197,7 @@ fn test(out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
         budget: None,
         question: None,
         decision: None,
-    };
-    let body = serde_json::to_string(&notice).map_err(|error| Error::new("no notice").caused_by(&error))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::new("govern cannot start its loop").caused_by(&error))?;
-    let client = Client::new(|name| here.variable(name));
-    let sent = runtime.block_on(webhook.send(&client, &notice.id, &body, now));
-    runtime.shutdown_background();
-    match sent {
-        Sent::Taken => {
-            // It takes notices again, if it did not for a while.
-            if here.ledger()?.is_some() {
-                outbox::reopen(&mut Ledger::open(&here.state_folder()?)?, now, "webhook")?;
-            }
-            put(out, &format!("webhook: taken, as {}\n", notice.id))?;
-            Ok(Exit::Success)
-        }
-        Sent::Gone => Err(Error::new("webhook: it answered 410 Gone: it wants no notices")),
-        Sent::NotYet { why, .. } => Err(Error::new(format!("webhook: not taken: {why}"))),
+        progress: None,
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::channels;
 use super::format::{Format, put_as};
 use super::here::Here;
 use super::hooks::called::{Called, ReplacedBy};
@@ -80,11 +81,19 @@ pub fn run(args: &DoctorArgs, out: &mut dyn Write, here: &Here<'_>, ask: Ask<'_>
     findings.extend(watches());
     findings.push(ledger(here));
     findings.push(policy(here));
+    findings.extend(channels::standing(here).into_iter().map(channel));
     let mut page = Page::default();
     page.list(findings.iter().map(item).collect());
     put_as(out, here.look, args.format, &page, || to_text(&document(&findings)))?;
     let bad = findings.iter().any(|finding| finding.health == Health::Bad);
     Ok(if bad { Exit::Negative } else { Exit::Success })
+}
+
+fn channel((name, found): (&'static str, std::result::Result<String, String>)) -> Finding {
+    match found {
+        Ok(what) => Finding::new(Health::Ok, name, what),
+        Err(why) => Finding::new(Health::Warn, name, why).todo(format!("govern notify test {name}")),
+    }
 }
 
 fn item(finding: &Finding) -> Item {

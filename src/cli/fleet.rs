@@ -141,6 +141,8 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
     let attribution = attribute_with(&policy, &place::look(&here.cwd, env), Attribution::default());
     let who = agents.iter().map(|agent| (&agent.setup.name, &agent.setup.attribution));
     let before = before::before(&ledger, &run, earlier.is_some(), who)?;
+    let who = agents.iter().map(|agent| (&agent.setup.name, &agent.setup.attribution));
+    let channel = policy.notify.takes_answers(&policy.approvals, who);
     let kept = ResumableFleet::text(args, &here.cwd, &policy);
     let plan = Plan {
         adviser: adviser::adviser(&policy, &run, &state, &agents, &attribution)?,
@@ -161,7 +163,7 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
         sockets,
         notices,
         prompt: terminal,
-        nobody: Surroundings { terminal, ci: env("CI").is_some(), at_screen: false }.nobody(),
+        nobody: Surroundings { terminal, ci: env("CI").is_some(), at_screen: false, channel }.nobody(),
         fresh,
         show: args.show,
         tells: super::tells_of_requests,

@@ -305,6 +305,8 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         seat: Seat::Governs,
         keep: Some(Box::new(move |thread, argv| resumable.text(thread, argv))),
     }];
+    let who = agents.iter().map(|agent| (&agent.setup.name, &agent.setup.attribution));
+    let channel = start.policy.notify.takes_answers(&start.policy.approvals, who);
     let plan = Plan {
         adviser: adviser::adviser(&start.policy, &start.run, &home, &agents, &start.attribution)?,
         run: start.run,
@@ -324,7 +326,7 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         sockets,
         notices,
         prompt: terminal,
-        nobody: Surroundings { terminal, ci: env("CI").is_some(), at_screen: false }.nobody(),
+        nobody: Surroundings { terminal, ci: env("CI").is_some(), at_screen: false, channel }.nobody(),
         fresh,
         show: false,
         tells: super::tells_of_requests,

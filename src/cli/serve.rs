@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::future::pending;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
@@ -16,8 +17,9 @@ use crate::exit::Exit;
 use crate::ledger::{Heard, Ledger, home};
 use crate::net::Client;
 use crate::notify::Webhook;
+use crate::notify::slack::Slack;
 use crate::policy::notify::Notify;
-use crate::policy::rule::{Layer, Policy};
+use crate::policy::rule::{Approvals, Layer, Policy};
 use crate::policy::serve::Serve;
 use crate::process::{self, AskedToEnd};
 use crate::serve::page::{Opened, Public};
@@ -62,9 +64,11 @@ pub struct ServeArgs {
     pub while_needed: bool,
 }
 
-/// `[notify]` of the machine's and the user's policy: nobody else's counts.
-pub(super) fn notify(here: &Here<'_>) -> Result<Notify> {
-    Ok(own_policy(here)?.notify)
+/// The machine's and the user's policy: nobody else's `[notify]` counts.
+pub(super) fn own_policy(here: &Here<'_>) -> Result<Policy> {
+    let mut places = here.policy_places(None);
+    places.retain(|(layer, _)| matches!(layer, Layer::System | Layer::User));
+    Ok(join(policy_files::read(places)?, here.look.colour)?.policy)
 }
 
 fn own_policy(here: &Here<'_>) -> Result<Policy> {
@@ -81,20 +85,21 @@ pub fn run(args: &ServeArgs) -> Result<Exit> {
     }
     super::for_no_agent("an agent does not serve", "run `govern serve` in a terminal that no agent started")?;
     let here = super::here()?;
-    let Policy { notify, serve: place, .. } = own_policy(&here)?;
-    if notify.is_empty() && args.no_page && args.metrics.is_none() {
+    let Policy { notify, approvals, serve: place, .. } = own_policy(&here)?;
+    if notify.is_empty() && !args.while_needed && args.no_page && args.metrics.is_none() {
         return Err(Error::new("there is nothing to serve: no `[[notify.route]]` says what goes where")
             .hint("leave out `--no-page`, or see docs/notices.md for a route to begin with"));
     }
     let folder = here.state_folder()?;
     let sockets = home::socket_folder(&folder)?;
-    let sender = sender(&notify);
-    if let Some(Err(why)) = &sender.webhook {
-        if args.while_needed {
-            // Another run may have what is missing here: the place is left to its sender.
-            return Ok(Exit::Success);
-        }
-        super::to_stderr(&format!("govern: nothing can be sent to `webhook`: {why}\n"));
+    let sender = sender(&notify, approvals);
+    let unusable = unusable(&sender);
+    if args.while_needed && !unusable.is_empty() && unusable.len() == channels(&sender) {
+        // Another run may have what is missing here: the place is left to its sender.
+        return Ok(Exit::Success);
+    }
+    for why in &unusable {
+        super::to_stderr(&format!("govern: {why}\n"));
     }
     let failed = |error: &dyn std::error::Error| Error::new("govern cannot start its loop").caused_by(error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
@@ -175,11 +180,27 @@ async fn open_page(address: SocketAddr, place: &Serve, folder: &Path) -> Result<
     Ok((page, Heard::listen(folder)))
 }
 
-fn sender(notify: &Notify) -> Sender {
+/// Why nothing can be sent by a channel that the policy has.
+fn unusable(sender: &Sender) -> Vec<String> {
+    let webhook = sender.webhook.as_ref().and_then(|webhook| webhook.as_ref().err()).map(|why| ("webhook", why));
+    let slack = sender.slack.as_ref().and_then(|slack| slack.as_ref().err()).map(|why| ("slack", why));
+    webhook.into_iter().chain(slack).map(|(name, why)| format!("nothing can be sent to `{name}`: {why}")).collect()
+}
+
+fn channels(sender: &Sender) -> usize {
+    usize::from(sender.webhook.is_some()) + usize::from(sender.slack.is_some())
+}
+
+fn sender(notify: &Notify, approvals: Approvals) -> Sender {
     let webhook = notify.webhook.as_ref().map(|webhook| Webhook::of(webhook, super::env).map_err(|e| e.to_string()));
+    let slack =
+        notify.slack.as_ref().map(|slack| Slack::of(slack, super::env).map(Arc::new).map_err(|e| e.to_string()));
     Sender {
-        client: Client::new(super::env),
+        client: Arc::new(Client::new(super::env)),
         webhook,
+        slack,
+        approvals,
+        is_own: super::is_own,
         alive: process::alive,
         says: |text| super::to_stderr(&format!("govern: {text}\n")),
     }
@@ -215,8 +236,10 @@ fn start(here: &Here<'_>, notify: &Notify) -> Result<()> {
     if serve::holder(&sockets)?.is_some() {
         return Ok(());
     }
-    if let Some(Err(why)) = sender(notify).webhook {
-        return Err(Error::new(format!("nothing can be sent to `webhook`: {why}")));
+    let sender = sender(notify, Approvals::default());
+    let unusable = unusable(&sender);
+    if !unusable.is_empty() && unusable.len() == channels(&sender) {
+        return Err(Error::new(unusable.join("; ")));
     }
     let program = process::own_program().ok_or_else(|| Error::new("govern does not find its own program"))?;
     let names = KEPT.into_iter().chain(notify.variables());

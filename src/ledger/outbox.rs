@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, Transaction, params};
 
 use crate::model::notice::{NOTICE_SCHEMA, NoticeDecision};
 use crate::model::{Approval, ApprovalId, ApprovalState, Notice, NoticeKind, Timestamp};
@@ -47,6 +47,11 @@ pub struct Parcel {
 pub enum Fate {
     /// It is there.
     Delivered,
+    /// It is there, and can be changed by this.
+    Posted {
+        /// By what the channel knows it.
+        receipt: String,
+    },
     /// It is tried again then.
     Again {
         /// When.
@@ -246,6 +251,8 @@ pub fn note(ledger: &mut Ledger, now: Timestamp, parcel: &Parcel, fate: &Fate) -
     ledger.turn(now, |turn| {
         let (state, due, error) = match fate {
             Fate::Delivered => ("delivered", now, None),
+            // What came back of a copy stands in one place: of one that is there it is no error.
+            Fate::Posted { receipt } => ("delivered", now, Some(receipt.as_str())),
             Fate::Again { at, error } => ("waiting", *at, Some(error.as_str())),
             Fate::Failed { error } => ("failed", now, Some(error.as_str())),
             Fate::Closed { .. } => ("failed", now, Some("the address wants nothing more (410)")),
@@ -279,6 +286,75 @@ pub fn reopen(ledger: &mut Ledger, now: Timestamp, address: &str) -> Result<(), 
 pub fn is_closed(ledger: &Ledger, address: &str, mark: &str) -> Result<bool, LedgerError> {
     let sql = "SELECT 1 FROM closed_addresses WHERE address = ?1 AND mark = ?2";
     Ok(ledger.conn.prepare_cached(sql)?.exists([address, mark])?)
+}
+
+/// How far the copy of a question at an address has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// None was to go there, or it never will.
+    Never,
+    /// It is there, and cannot be changed.
+    Told,
+    /// It is on its way.
+    Waits,
+    /// It is there, under this.
+    There {
+        /// By what the channel knows it.
+        receipt: String,
+    },
+}
+
+/// How far the copy of a question at this address has come.
+pub fn copy_of_question(ledger: &Ledger, approval: ApprovalId, address: &str) -> Result<Asked, LedgerError> {
+    let found: Option<(String, Option<String>)> = ledger
+        .conn
+        .prepare_cached(
+            "SELECT c.state, c.error FROM notices n JOIN copies c ON c.notice = n.no
+             WHERE n.approval = ?1 AND n.kind = 'question' AND c.address = ?2 ORDER BY n.no DESC LIMIT 1",
+        )?
+        .query_row(params![approval.0, address], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(match found {
+        Some((state, Some(receipt))) if state == "delivered" => Asked::There { receipt },
+        Some((state, _)) if state == "delivered" => Asked::Told,
+        Some((state, _)) if state == "waiting" => Asked::Waits,
+        Some(_) | None => Asked::Never,
+    })
+}
+
+/// By what each copy of a notice that is there is known.
+pub fn receipts(ledger: &Ledger, notice: &str) -> Result<Vec<String>, LedgerError> {
+    let sql = "SELECT c.error FROM notices n JOIN copies c ON c.notice = n.no
+               WHERE n.id = ?1 AND c.state = 'delivered' AND c.error IS NOT NULL ORDER BY c.address";
+    let mut statement = ledger.conn.prepare_cached(sql)?;
+    let rows = statement.query_map([notice], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// By what the first message about a run at this address is known.
+pub fn first_of_run(ledger: &Ledger, run: &str, address: &str) -> Result<Option<String>, LedgerError> {
+    let sql = "SELECT c.error FROM notices n JOIN copies c ON c.notice = n.no
+               WHERE c.address = ?2 AND c.state = 'delivered' AND c.error IS NOT NULL
+               AND json_extract(n.body, '$.run') = ?1 ORDER BY n.no LIMIT 1";
+    Ok(ledger.conn.prepare_cached(sql)?.query_row([run, address], |row| row.get(0)).optional()?)
+}
+
+/// The notice of this id, if it asked a question.
+pub fn question_by_id(ledger: &Ledger, id: &str) -> Result<Option<Notice>, LedgerError> {
+    body_of(ledger, "SELECT body FROM notices WHERE id = ?1 AND kind = 'question'", &id)
+}
+
+/// What has become of a question, as it was told.
+pub fn end_of_question(ledger: &Ledger, approval: ApprovalId) -> Result<Option<Notice>, LedgerError> {
+    let sql = "SELECT body FROM notices WHERE approval = ?1 AND kind IN ('decided', 'withdrawn', 'expired')
+               ORDER BY no DESC LIMIT 1";
+    body_of(ledger, sql, &approval.0)
+}
+
+fn body_of(ledger: &Ledger, sql: &str, of: &dyn ToSql) -> Result<Option<Notice>, LedgerError> {
+    let found: Option<String> = ledger.conn.prepare_cached(sql)?.query_row([of], |row| row.get(0)).optional()?;
+    let unreadable = |error| LedgerError::unreadable(format!("a notice: {error}"));
+    found.map(|body| serde_json::from_str(&body)).transpose().map_err(unreadable)
 }
 
 /// When the next copy is to be sent, not after `now` if its time has come; `None`: nothing waits.

@@ -95,6 +95,26 @@ pub struct Notice {
     pub question: Option<NoticeQuestion>,
     /// How that was decided.
     pub decision: Option<NoticeDecision>,
+    /// How far the agent has come, where it asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<NoticeProgress>,
+}
+
+/// What an agent has come to so far: figures, and nothing that it wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeProgress {
+    /// List price of its responses, as far as they have one.
+    pub cost_usd: String,
+    /// Answers of a model.
+    pub responses: u64,
+    /// Commands that it ran; this and what follows only where it was looked at.
+    pub commands: Option<u64>,
+    /// Files that differ from the start.
+    pub files_changed: Option<u64>,
+    /// Commits.
+    pub commits: Option<u64>,
+    /// Commands that ran tests.
+    pub tests: Option<u64>,
 }
 
 /// A budget at the time of a notice.
@@ -111,7 +131,7 @@ pub struct NoticeBudget {
 }
 
 /// A question as those see it who may answer it elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeQuestion {
     /// As in `govern approvals`.
     pub id: i64,
@@ -121,6 +141,21 @@ pub struct NoticeQuestion {
     pub options: Vec<String>,
     /// Until when.
     pub expires: Option<Timestamp>,
+    /// What a plain yes allows, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allows: Option<String>,
+    /// What it extends by, or what is offered: an amount as `--extend` takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<String>,
+    /// The model that `route` goes on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route_to: Option<String>,
+    /// What happens if nobody answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<String>,
+    /// Who may answer, as the policy names them; empty: anyone with the ledger's rights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
 }
 
 /// An answer, or what stands in its place.

@@ -5,8 +5,11 @@
 
 pub mod retry;
 mod secret;
+mod sent;
 mod sign;
+pub mod slack;
 mod webhook;
 
 pub use secret::SecretError;
-pub use webhook::{Sent, Webhook};
+pub use sent::Sent;
+pub use webhook::Webhook;

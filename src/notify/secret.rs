@@ -8,6 +8,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
 
 use crate::policy::notify::SecretSource;
 
@@ -33,6 +34,14 @@ pub enum SecretError {
         path: String,
         /// Why.
         source: std::io::Error,
+    },
+    /// It is no token of that kind.
+    #[error("{place} holds no `{prefix}…` token")]
+    NoToken {
+        /// Where it lies.
+        place: String,
+        /// What such a token begins with.
+        prefix: &'static str,
     },
     /// It is no key.
     #[error("{place} holds no `whsec_…` key of 24 to 64 bytes")]
@@ -64,6 +73,36 @@ impl Key {
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// What a service knows govern by.
+pub(super) struct Token(HeaderValue);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+impl Token {
+    /// The token that lies there; those of this kind begin so.
+    pub(super) fn read(
+        from: &SecretSource,
+        env: impl Fn(&str) -> Option<OsString>,
+        prefix: &'static str,
+    ) -> Result<Self, SecretError> {
+        let text = text(from, env)?;
+        let is_one = text.starts_with(prefix) && text.chars().all(|c| c.is_ascii_graphic());
+        let header = HeaderValue::try_from(format!("Bearer {text}")).ok().filter(|_| is_one);
+        let mut header = header.ok_or_else(|| SecretError::NoToken { place: from.to_string(), prefix })?;
+        header.set_sensitive(true);
+        Ok(Self(header))
+    }
+
+    /// As a request carries it.
+    pub(super) fn bearer(&self) -> HeaderValue {
+        self.0.clone()
     }
 }
 

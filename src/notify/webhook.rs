@@ -9,6 +9,7 @@ use hyper::body::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::secret::{Key, SecretError};
+use super::sent::Sent;
 use super::sign::signature;
 use crate::model::Timestamp;
 use crate::net::{Client, Limits};
@@ -16,22 +17,6 @@ use crate::policy::notify::Webhook as Wanted;
 
 /// An attempt ends after this, and nobody answers a notice at length.
 const LIMITS: Limits = Limits { within: Duration::from_secs(10), most: 64 * 1_024 };
-
-/// What became of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// It was taken (2xx).
-    Taken,
-    /// The address wants no more notices (410).
-    Gone,
-    /// It was not, and may be later.
-    NotYet {
-        /// Why.
-        why: String,
-        /// How long the reader wants to be left alone.
-        after: Option<Duration>,
-    },
-}
 
 /// A webhook and the key that it knows govern by.
 #[derive(Debug)]

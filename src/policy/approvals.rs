@@ -53,6 +53,18 @@ impl Approvals {
         }
     }
 
+    /// Whoever this entry of `approvers` means is known in Slack, so that a click can be theirs.
+    pub fn in_slack(&self, entry: &str) -> bool {
+        let called = |person: &Person| match entry.split_once(':') {
+            Some(("mail", address)) => person.is(&Identity::mail(address)),
+            _ if self.persons.iter().any(|person| person.name == entry) => person.name == entry,
+            _ => person.os.as_deref() == Some(entry),
+        };
+        entry.starts_with("slack:")
+            || entry.starts_with("slack-group:")
+            || self.persons.iter().any(|person| person.slack.is_some() && called(person))
+    }
+
     fn are_one(&self, one: &Identity, other: &Identity) -> bool {
         one == other || self.person(one).is_some_and(|person| person.is(other))
     }
@@ -116,6 +128,14 @@ mod tests {
         for (entry, who, means) in table {
             assert_eq!(acme().means(entry, &who), means, "{entry} {who:?}");
         }
+    }
+
+    #[test]
+    fn an_approver_is_in_slack_by_an_id_a_group_or_a_person_who_is() {
+        let in_slack = ["alice", "al", "mail:alice@acme.example", "slack:U7", "slack-group:S9"];
+        assert!(in_slack.iter().all(|entry| acme().in_slack(entry)));
+        let elsewhere = ["bob", "carol", "mail:bob@acme.example", "mail:eve@acme.example"];
+        assert!(!elsewhere.iter().any(|entry| acme().in_slack(entry)));
     }
 
     #[test]

@@ -4,13 +4,17 @@
 //! process has the secrets and the patience. One has the place at a time, by a lock; what a dead one had in hand is the
 //! next one's at once, so that a notice may arrive twice, under one id, and never not at all.
 
+mod clicks;
 pub mod page;
+mod slack;
 
 use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::clock;
@@ -18,11 +22,16 @@ use crate::error::{Error, Result};
 use crate::gate::bell::{Bell, Ring, ring};
 use crate::ledger::outbox::{self, Fate, Parcel};
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{ProcessIdentity, Timestamp};
+use crate::model::{ProcessIdentity, RunInfo, Timestamp};
 use crate::net::Client;
+use crate::notify::slack::{Heard, Slack, listen};
 use crate::notify::{Sent, Webhook, retry};
 use crate::policy::notify::Address;
+use crate::policy::rule::Approvals;
 use crate::process::{Holder, Place};
+
+use clicks::{Answered, Seen};
+use slack::Lane;
 
 /// How often is looked for what nobody rang for.
 const LOOK: Duration = Duration::from_secs(5);
@@ -63,9 +72,15 @@ impl Stay {
 #[derive(Debug)]
 pub struct Sender {
     /// Speaks to other machines.
-    pub client: Client,
+    pub client: Arc<Client>,
     /// The policy's webhook; why there is none, where it has one that cannot be used.
     pub webhook: Option<std::result::Result<Webhook, String>>,
+    /// The policy's Slack; why there is none, where it has one that cannot be used.
+    pub slack: Option<std::result::Result<Arc<Slack>, String>>,
+    /// Who is who.
+    pub approvals: Approvals,
+    /// Whether who listens at a connection speaks for a run.
+    pub is_own: fn(&RunInfo, BorrowedFd<'_>, Option<i32>) -> bool,
     /// Whether a process lives still.
     pub alive: fn(ProcessIdentity) -> bool,
     /// What is worth a person's while.
@@ -119,18 +134,30 @@ pub async fn serve(ledger: Ledger, sockets: &Path, stay: Stay, sender: Sender) -
         sender: Arc::new(sender),
         under_way: JoinSet::new(),
         unwritten: VecDeque::new(),
+        lane: Lane::default(),
+        heard: None,
+        answering: JoinSet::new(),
+        seen: Seen::default(),
         busy: now,
         looked: None,
         leaving: false,
     };
     serving.patiently(|serving| outbox::take_over(&mut serving.ledger, clock::now()))?;
+    serving.listen();
     while serving.goes_on()? {
         let wait = serving.wait()?;
         tokio::select! {
             biased;
             Some(done) = serving.under_way.join_next() => {
                 if let Ok(done) = done {
+                    serving.lane.sent(&done.0, &done.1, clock::monotonic());
                     serving.unwritten.push_back(done);
+                }
+            }
+            heard = next(&mut serving.heard) => serving.hear(heard),
+            Some(done) = serving.answering.join_next() => {
+                if let Ok(Some(answered)) = done {
+                    serving.answered(&answered);
                 }
             }
             what = bell.next() => serving.leaving |= what == Ring::Leave && stay == Stay::WhileNeeded,
@@ -138,6 +165,16 @@ pub async fn serve(ledger: Ledger, sockets: &Path, stay: Stay, sender: Sender) -
         }
     }
     Ok(())
+}
+
+/// What is heard next; where nothing can be, that takes for ever.
+async fn next(heard: &mut Option<mpsc::Receiver<Heard>>) -> Heard {
+    if let Some(receiver) = heard
+        && let Some(heard) = receiver.recv().await
+    {
+        return heard;
+    }
+    std::future::pending().await
 }
 
 struct Serving {
@@ -148,6 +185,14 @@ struct Serving {
     under_way: JoinSet<(Parcel, Sent)>,
     /// What became of tries, until the ledger has it.
     unwritten: VecDeque<(Parcel, Sent)>,
+    /// What goes to Slack, one after the other.
+    lane: Lane,
+    /// What comes from there.
+    heard: Option<mpsc::Receiver<Heard>>,
+    /// Clicks that are on their way to their runs, and words to those who clicked.
+    answering: JoinSet<Option<Answered>>,
+    /// Clicks that were taken already.
+    seen: Seen,
     /// When something was to be done last.
     busy: Instant,
     /// When it was last looked for questions that nobody waits for.
@@ -175,14 +220,15 @@ impl Serving {
             self.patiently(Self::begin)?;
             self.patiently(Self::withdraw_for_the_dead)?;
         }
-        if !self.under_way.is_empty() || !self.unwritten.is_empty() {
+        if !self.under_way.is_empty() || !self.unwritten.is_empty() || !self.answering.is_empty() {
             self.busy = clock::monotonic();
             return Ok(true);
         }
         if self.leaving {
             return Ok(false);
         }
-        let needed = outbox::next_due(&self.ledger, clock::now())?.is_some()
+        let needed = !self.lane.is_empty()
+            || outbox::next_due(&self.ledger, clock::now())?.is_some()
             || !self.ledger.live_runs(&self.sender.alive)?.is_empty();
         if needed {
             self.busy = clock::monotonic();
@@ -203,7 +249,7 @@ impl Serving {
                 Fate::Failed { error } => {
                     (self.sender.says)(&format!("{} is not delivered to {}: {error}", parcel.id, parcel.address));
                 }
-                Fate::Delivered | Fate::Again { .. } => {}
+                Fate::Delivered | Fate::Posted { .. } | Fate::Again { .. } => {}
             }
             self.unwritten.pop_front();
         }
@@ -212,11 +258,13 @@ impl Serving {
 
     fn begin(&mut self) -> std::result::Result<(), LedgerError> {
         let room = MOST_AT_ONCE.saturating_sub(self.under_way.len());
-        if room == 0 {
-            return Ok(());
-        }
-        for parcel in outbox::claim(&mut self.ledger, clock::now(), room)? {
+        let parcels = if room > 0 { outbox::claim(&mut self.ledger, clock::now(), room)? } else { Vec::new() };
+        for parcel in parcels {
             let closed = match (Address::parse(&parcel.address), &self.sender.webhook) {
+                (Some(Address::Slack(_)), _) => {
+                    self.lane.put(parcel);
+                    continue;
+                }
                 (Some(Address::Webhook), Some(Ok(webhook))) => {
                     outbox::is_closed(&self.ledger, &parcel.address, &webhook.mark())?
                 }
@@ -228,7 +276,36 @@ impl Serving {
                 (parcel, sent)
             });
         }
+        self.begin_in_slack()
+    }
+
+    /// Slack is given one message at a time: a run's later ones stand below its first.
+    fn begin_in_slack(&mut self) -> std::result::Result<(), LedgerError> {
+        if !self.unwritten.is_empty() {
+            // By what the last one is known is not written yet, and the next one may need it.
+            return Ok(());
+        }
+        let Some(parcel) = self.lane.next(clock::monotonic()) else { return Ok(()) };
+        let errand = slack::errand(&self.ledger, &self.sender, parcel)?;
+        if let Some(parcel) = self.lane.begin() {
+            let sender = Arc::clone(&self.sender);
+            self.under_way.spawn(async move {
+                let sent = errand.run(&sender).await;
+                (parcel, sent)
+            });
+        }
         Ok(())
+    }
+
+    /// Clicks are heard from here on, where the policy has what they are heard by.
+    fn listen(&mut self) {
+        if let Some(Ok(slack)) = self.sender.slack.as_ref()
+            && slack.hears()
+        {
+            let (hear, heard) = mpsc::channel(64);
+            tokio::spawn(listen(Arc::clone(slack), Arc::clone(&self.sender.client), hear));
+            self.heard = Some(heard);
+        }
     }
 
     /// A govern that was killed withdraws nothing: whoever reads its question would answer nobody.
@@ -249,6 +326,7 @@ impl Serving {
     fn wait(&self) -> Result<Duration> {
         let due = outbox::next_due(&self.ledger, clock::now())?.filter(|_| self.under_way.len() < MOST_AT_ONCE);
         let until = due.map(|due| due.signed_duration_since(clock::now()).to_std().unwrap_or_default());
+        let until = until.into_iter().chain(self.lane.rests_for(clock::monotonic())).min();
         // What is due and was not begun waits for a ledger that another process keeps locked.
         Ok(until.map_or(LOOK, |until| until.max(Duration::from_millis(20)).min(LOOK)))
     }
@@ -261,7 +339,7 @@ impl Sender {
                 webhook.send(&self.client, &parcel.id, &parcel.body, clock::now()).await
             }
             (Some(Address::Webhook), Some(Err(why))) => Sent::NotYet { why: why.clone(), after: None },
-            (Some(Address::Webhook), None) | (None, _) => {
+            (Some(Address::Webhook), None) | (Some(Address::Slack(_)) | None, _) => {
                 Sent::NotYet { why: "the policy has no such channel".to_owned(), after: None }
             }
         }
@@ -272,6 +350,8 @@ impl Sender {
 fn fate(parcel: &Parcel, sent: &Sent, now: Timestamp, webhook: Option<&std::result::Result<Webhook, String>>) -> Fate {
     match sent {
         Sent::Taken => Fate::Delivered,
+        Sent::Posted { receipt } => Fate::Posted { receipt: receipt.clone() },
+        Sent::Never { why } => Fate::Failed { error: why.clone() },
         Sent::Gone => match webhook {
             Some(Ok(webhook)) => Fate::Closed { mark: webhook.mark() },
             Some(Err(_)) | None => Fate::Failed { error: "the address wants nothing more (410)".to_owned() },

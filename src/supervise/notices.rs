@@ -7,16 +7,18 @@ use chrono::TimeDelta;
 use crate::clock;
 use crate::codex::redact;
 use crate::decide::Governor;
+use crate::decide::agents::Agent;
 use crate::decide::message::{About, Question};
 use crate::ledger::outbox::{self, Follows};
 use crate::ledger::{LedgerError, Turn};
 use crate::model::event::EventKind;
-use crate::model::notice::{NOTICE_SCHEMA, NoticeBudget, NoticeQuestion};
+use crate::model::notice::{NOTICE_SCHEMA, NoticeBudget, NoticeProgress, NoticeQuestion};
 use crate::model::{
     AgentName, ApprovalId, Attribution, Brake, BudgetName, Event, Money, Notice, NoticeKind, RunId, Timestamp, Unit,
     Verb,
 };
 use crate::policy::notify::Redact;
+use crate::policy::rule::Refusal;
 use crate::report::told::told;
 
 /// What a question's followers are told by.
@@ -42,7 +44,7 @@ pub(super) fn of_event(
         if copies.is_empty() {
             continue;
         }
-        told_already.extend(copies.iter().map(|copy| copy.to));
+        told_already.extend(copies.iter().map(|copy| copy.to.clone()));
         let now = clock::now();
         let text = redact(&in_words(run, agent, kind));
         let budget = match kind {
@@ -97,7 +99,18 @@ pub(super) fn of_question(
     let notice = Notice {
         text: format!("{}: {asks}", question.agent),
         budget: of_budget.then(|| budget(governor, &question.key.budget, &question.key.scope)),
-        question: Some(NoticeQuestion { id: approval.0, asks, options: options(question), expires }),
+        question: Some(NoticeQuestion {
+            id: approval.0,
+            asks,
+            options: options(question),
+            expires,
+            allows: Some(allows(question)),
+            offer: of_budget.then_some(question.extend).filter(|offer| offer.amount > 0).map(|offer| offer.to_string()),
+            route_to: question.route_to.as_ref().map(ToString::to_string),
+            otherwise: Some(otherwise(question)),
+            approvers: governor.policy().approvals.approvers.clone(),
+        }),
+        progress: governor.agent(&question.agent).map(progress),
         ..blank(NoticeKind::Question, run, agent, &belongs, now)
     };
     outbox::post(turn, &notice, &to, Some(&follows))
@@ -166,6 +179,41 @@ fn budget(governor: &Governor, name: &BudgetName, scope: &str) -> NoticeBudget {
     }
 }
 
+/// What a plain yes does.
+fn allows(question: &Question) -> String {
+    match question.about {
+        About::Limit if question.extend.amount > 0 => format!("{} more", question.extend),
+        About::Limit => "nothing: answers have extended this budget by all that they may".to_owned(),
+        About::Step { .. } => "it goes on to the next step of the budget".to_owned(),
+        About::Call(_) => "this call runs, once".to_owned(),
+        About::Request(_) => "this request is sent, once".to_owned(),
+        About::Alert => "it goes on".to_owned(),
+    }
+}
+
+/// What is done if nobody answers.
+fn otherwise(question: &Question) -> String {
+    match question.about.at_gate() {
+        Some(Refusal::Deny) => "refused".to_owned(),
+        Some(Refusal::Stop) => Verb::Stop.to_string(),
+        Some(Refusal::Kill) => Verb::Kill.to_string(),
+        None => question.otherwise.to_string(),
+    }
+}
+
+fn progress(agent: &Agent) -> NoticeProgress {
+    let progress = &agent.progress;
+    let looked = |count: u64| progress.looked_at.map(|_| count);
+    NoticeProgress {
+        cost_usd: agent.cost.to_decimal(),
+        responses: agent.responses,
+        commands: looked(progress.commands.into()),
+        files_changed: looked(progress.files_changed() as u64),
+        commits: looked(progress.commits.into()),
+        tests: looked(progress.tests.into()),
+    }
+}
+
 /// The words of `govern approve` and `govern deny` that this question takes.
 fn options(question: &Question) -> Vec<String> {
     let own: &[&str] = match question.about {
@@ -191,6 +239,7 @@ fn blank(kind: NoticeKind, run: &RunId, agent: Option<&AgentName>, belongs: &Att
         budget: None,
         question: None,
         decision: None,
+        progress: None,
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) enum Deeds {
 impl Deeds {
     /// As this policy needs it.
     pub(super) fn of(policy: &Policy) -> Self {
-        let needed = policy.weighs() || policy.alerts.iter().any(Alert::looks_at_deeds);
+        let needed = policy.weighs() || policy.notify.asks() || policy.alerts.iter().any(Alert::looks_at_deeds);
         if needed { Self::Read } else { Self::PassedOver }
     }
 }
@@ -76,7 +76,7 @@ impl Working {
     /// Nothing seen yet.
     pub(super) fn new(policy: &Policy) -> Self {
         let (send, looks) = mpsc::unbounded_channel();
-        let sees = policy.weighs() || policy.alerts.iter().any(Alert::looks_at_work_tree);
+        let sees = policy.weighs() || policy.notify.asks() || policy.alerts.iter().any(Alert::looks_at_work_tree);
         Self { agents: BTreeMap::new(), looks, send, sees }
     }
 

@@ -71,6 +71,7 @@ mod session_file;
 mod shim;
 mod siblings;
 mod signals;
+mod slack;
 mod slips;
 mod slips_generated;
 mod steer;

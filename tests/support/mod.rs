@@ -2,6 +2,7 @@
 
 pub mod codex;
 pub mod fake_responses;
+pub mod fake_slack;
 pub mod ledger;
 pub mod process;
 pub mod skip;

@@ -275,6 +275,9 @@ impl Attended<'_> {
         if let Some(refusal) = too_fresh {
             return Err(refusal.to_string());
         }
+        let agent =
+            AgentName::new(redact(&self.said_to_the_outermost("GOVERN_AGENT").unwrap_or_else(|| "codex".to_owned())));
+        let channel = policy.notify.takes_answers(&policy.approvals, [(&agent, &attribution)]);
         let call = Call {
             event: self.hook.event,
             input: self.said.input.clone(),
@@ -283,9 +286,7 @@ impl Attended<'_> {
             repository,
             policies,
             prices,
-            agent: AgentName::new(redact(
-                &self.said_to_the_outermost("GOVERN_AGENT").unwrap_or_else(|| "codex".to_owned()),
-            )),
+            agent,
             attribution,
             codex: self.codex,
             command: command.to_vec(),
@@ -296,6 +297,7 @@ impl Attended<'_> {
                 terminal: process::terminal_of(self.codex.pid),
                 ci: env("CI").is_some(),
                 at_screen: self.is_at_screen(command),
+                channel,
             }
             .nobody(),
             sockets: home::socket_folder(&state).map_err(|error| error.to_string())?,

@@ -13,6 +13,8 @@ pub struct Surroundings {
     pub ci: bool,
     /// A person works in this very Codex, on its screen.
     pub at_screen: bool,
+    /// A channel takes its questions to somebody who may answer there.
+    pub channel: bool,
 }
 
 /// Why nobody can be asked.
@@ -28,7 +30,7 @@ impl Surroundings {
     /// Why nobody can be reached; `None`: somebody can.
     pub fn nobody(self) -> Option<Nobody> {
         match self {
-            Self { at_screen: true, .. } | Self { terminal: true, ci: false, .. } => None,
+            Self { at_screen: true, .. } | Self { channel: true, .. } | Self { terminal: true, ci: false, .. } => None,
             Self { ci: true, .. } => Some(Nobody::InCi),
             Self { terminal: false, .. } => Some(Nobody::NoTerminal),
         }
@@ -49,17 +51,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn somebody_is_at_a_terminal_outside_ci_or_at_codex_s_own_screen() {
-        for (terminal, ci, at_screen, nobody) in [
-            (true, false, false, None),
-            (true, true, false, Some(Nobody::InCi)),
-            (false, false, false, Some(Nobody::NoTerminal)),
-            (false, true, false, Some(Nobody::InCi)),
-            (false, false, true, None),
-            (false, true, true, None),
+    fn somebody_is_at_a_terminal_outside_ci_or_at_codex_s_own_screen_or_at_a_channel() {
+        for (terminal, ci, at_screen, channel, nobody) in [
+            (true, false, false, false, None),
+            (true, true, false, false, Some(Nobody::InCi)),
+            (false, false, false, false, Some(Nobody::NoTerminal)),
+            (false, true, false, false, Some(Nobody::InCi)),
+            (false, false, true, false, None),
+            (false, true, true, false, None),
+            (false, true, false, true, None),
+            (false, false, false, true, None),
         ] {
-            let found = Surroundings { terminal, ci, at_screen }.nobody();
-            assert_eq!(found, nobody, "{terminal} {ci} {at_screen}");
+            let found = Surroundings { terminal, ci, at_screen, channel }.nobody();
+            assert_eq!(found, nobody, "{terminal} {ci} {at_screen} {channel}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::outbox::{self, Fate, Parcel};
+use crate::ledger::outbox::{self, Asked, Fate, Parcel};
 use crate::ledger::testing::*;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::Answer;
@@ -33,8 +33,10 @@ fn notice(id: &str, kind: NoticeKind, question: Option<ApprovalId>) -> Notice {
             asks: "extend?".into(),
             options: vec!["approve".into()],
             expires: Some(at(60_000)),
+            ..NoticeQuestion::default()
         }),
         decision: None,
+        progress: None,
     }
 }
 
@@ -133,6 +135,35 @@ fn whoever_got_a_question_is_told_what_became_of_it_and_who_was_to_get_it_later_
     assert_eq!((decision.answer.as_deref(), decision.by.as_deref()), (Some("extended"), Some("alice (cli)")));
     assert_eq!((decision.reason.as_deref(), body.question.unwrap().id), (Some("worth it"), id.0));
     assert_eq!(body.text, "question 1: extended by alice (cli): worth it");
+}
+
+#[test]
+fn what_a_channel_knows_a_copy_by_is_found_by_the_question_the_notice_and_the_run() {
+    let (_dir, mut ledger) = ledger();
+    let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().0);
+    post(&mut ledger, &notice("q", NoticeKind::Question, Some(id)), &[("slack", 0), ("webhook", 0)]);
+    let asked = |ledger: &Ledger, to: &str| outbox::copy_of_question(ledger, id, to).unwrap();
+    assert_eq!((asked(&ledger, "slack"), asked(&ledger, "slack:#x")), (Asked::Waits, Asked::Never));
+    assert_eq!(outbox::first_of_run(&ledger, "r1", "slack").unwrap(), None);
+    for parcel in claim(&mut ledger, 0) {
+        let posted = Fate::Posted { receipt: "C1/17.1".into() };
+        let fate = if parcel.address == "slack" { posted } else { Fate::Delivered };
+        outbox::note(&mut ledger, at(1), &parcel, &fate).unwrap();
+    }
+    assert_eq!(asked(&ledger, "slack"), Asked::There { receipt: "C1/17.1".into() });
+    assert_eq!(asked(&ledger, "webhook"), Asked::Told);
+    assert_eq!(outbox::receipts(&ledger, "q").unwrap(), ["C1/17.1"]);
+    assert_eq!(outbox::first_of_run(&ledger, "r1", "slack").unwrap().as_deref(), Some("C1/17.1"));
+    assert_eq!(outbox::first_of_run(&ledger, "r2", "slack").unwrap(), None);
+    assert!(outbox::addresses(&ledger).unwrap().iter().all(|row| row.error.is_none()), "it is no error");
+
+    assert_eq!(outbox::question_by_id(&ledger, "q").unwrap().unwrap().question.unwrap().id, id.0);
+    assert_eq!(outbox::question_by_id(&ledger, "of another machine").unwrap(), None);
+    assert_eq!(outbox::end_of_question(&ledger, id).unwrap(), None);
+    turn(&mut ledger, |turn| assert!(answer(turn, id, &Answer::Extend { amount: 5 }, "alice (slack)", None)));
+    let end = outbox::end_of_question(&ledger, id).unwrap().unwrap();
+    assert_eq!((end.kind, end.text.as_str()), (NoticeKind::Decided, "question 1: extended by alice (slack)"));
+    assert_eq!(outbox::question_by_id(&ledger, &end.id).unwrap(), None, "no question is known by its end");
 }
 
 #[test]

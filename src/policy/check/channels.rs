@@ -1,29 +1,27 @@
 //! Pure. The `[notify]` table: channels, and what goes to which.
 
-use std::path::PathBuf;
-
 use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::model::{Dimension, NoticeKind};
 use crate::policy::duration::{self, DURATION_HINT};
 use crate::policy::mistake::Notes;
-use crate::policy::notify::{Address, Redact, SecretSource, Webhook};
+use crate::policy::notify::{Address, Redact, Slack, Webhook};
 use crate::policy::rule::Layer;
 use crate::policy::suggest;
-use crate::policy::table::{Entry, Keys, Placed, Table, Text, as_text, wrong_type};
+use crate::policy::table::{Keys, Placed, Table};
 use crate::policy::url::{self, UrlError};
 
-use super::{Draft, choice, only};
+use super::secret::{needed, secret};
+use super::{Draft, choice, only, slack};
 
-const KEYS: Keys = Keys { of: "`[notify]`", known: &["webhook", "route", "redact"], later: &["mail", "slack"] };
+const KEYS: Keys = Keys { of: "`[notify]`", known: &["webhook", "slack", "route", "redact"], later: &["mail"] };
 const WEBHOOK: Keys = Keys { of: "`[notify.webhook]`", known: &["url", "secret"], later: &[] };
 const ROUTE: Keys = Keys { of: "`[[notify.route]]`", known: &["on", "to", "only", "after"], later: &[] };
 /// Kinds of a later version.
 const LATER_KINDS: [&str; 2] = ["exception", "undelivered"];
 /// Channels of a later version.
-const LATER: [&str; 2] = ["mail", "slack"];
-const SOURCES: [&str; 2] = ["env", "file"];
+const LATER: [&str; 1] = ["mail"];
 
 const EXAMPLE: &str = "{ webhook = { url = \"https://…\", secret = { env = \"GOVERN_WEBHOOK_SECRET\" } } }";
 
@@ -32,6 +30,8 @@ const EXAMPLE: &str = "{ webhook = { url = \"https://…\", secret = { env = \"G
 pub(in crate::policy) struct NotifyDraft {
     /// `[notify.webhook]`, and where it stands.
     pub(in crate::policy) webhook: Option<Placed<Webhook>>,
+    /// `[notify.slack]`, and where it stands.
+    pub(in crate::policy) slack: Option<Placed<Slack>>,
     /// `redact`.
     pub(in crate::policy) redact: Option<Placed<Redact>>,
     /// Its routes, in order.
@@ -56,6 +56,7 @@ pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
     let table = table.only(&KEYS, notes);
     let found = NotifyDraft {
         webhook: table.table("webhook", EXAMPLE, notes).and_then(|t| webhook(&t, notes)),
+        slack: table.table("slack", slack::EXAMPLE, notes).and_then(|table| slack::check(&table, notes)),
         redact: redact(&table, notes),
         routes: table.tables("route", notes).iter().filter_map(|table| route(table, notes)).collect(),
     };
@@ -94,73 +95,6 @@ fn webhook(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Webhook>> {
         });
     let secret = secret(table, "`[notify.webhook]`", "secret", "GOVERN_WEBHOOK_SECRET", notes);
     Some(Placed { value: Webhook { url: uri?, secret: secret? }, span: table.span.clone() })
-}
-
-/// A text that must be there.
-fn needed<'t>(table: &Table<'t>, of: &str, key: &str, example: &str, notes: &mut Notes) -> Option<Text<'t>> {
-    if table.get(key).is_none() {
-        notes.refuse(&table.span, format!("{of} has no `{key}`"), format!("add `{key} = {example}`"));
-    }
-    table.text(key, example, notes)
-}
-
-/// Where a secret lies. One that stands here itself is refused, and not repeated.
-fn secret(table: &Table<'_>, of: &str, key: &str, variable: &str, notes: &mut Notes) -> Option<SecretSource> {
-    let example = format!("{{ env = \"{variable}\" }}");
-    let Some(value) = table.get(key) else {
-        notes.refuse(&table.span, format!("{of} has no `{key}`"), format!("add `{key} = {example}`"));
-        return None;
-    };
-    let DeValue::Table(entries) = value.get_ref() else {
-        let message = format!("`{key}` stands in the policy itself, where everybody reads it");
-        let hint = format!("name where it lies: `{key} = {example}`, or `{{ file = \"/run/secrets/{key}\" }}`");
-        notes.refuse(&value.span(), message, hint);
-        return None;
-    };
-    let source = Table::new(entries, value.span());
-    let entries = source.entries();
-    let [Entry { key: word, value: said }] = entries.as_slice() else {
-        notes.refuse(
-            &value.span(),
-            format!("`{key}` needs one of `env` and `file`"),
-            format!("write `{key} = {example}`"),
-        );
-        return None;
-    };
-    if !SOURCES.contains(&word.value) {
-        let message = format!("`{}` is no place where a secret lies", word.value);
-        notes.refuse(&word.span, message, suggest::hint(word.value, &SOURCES));
-        return None;
-    }
-    let Some(text) = as_text(said) else {
-        wrong_type(word.value, said, "a text", if word.value == "env" { "\"NAME\"" } else { "\"/path\"" }, notes);
-        return None;
-    };
-    if word.value == "env" { variable_name(&text, notes) } else { absolute(&text, notes) }
-}
-
-fn variable_name(text: &Text<'_>, notes: &mut Notes) -> Option<SecretSource> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let begins = text.value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if begins && text.value.len() <= 200 && text.value.chars().all(is_name) {
-        return Some(SecretSource::Env(text.value.to_owned()));
-    }
-    // It may be the secret itself.
-    notes.refuse(&text.span, "this is no name of a variable", "write the variable's name, such as `SMTP_PASSWORD`");
-    None
-}
-
-fn absolute(text: &Text<'_>, notes: &mut Notes) -> Option<SecretSource> {
-    let path = PathBuf::from(text.value);
-    if path.is_absolute() {
-        return Some(SecretSource::File(path));
-    }
-    notes.refuse(
-        &text.span,
-        "this is no whole path of a file",
-        "write it from the root on, such as `/run/secrets/smtp`",
-    );
-    None
 }
 
 fn route(table: &Table<'_>, notes: &mut Notes) -> Option<RouteDraft> {
@@ -230,13 +164,14 @@ fn addresses(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Placed<Address>
     for text in texts?.value {
         match Address::parse(text.value) {
             Some(value) => addresses.push(Placed { value, span: text.span }),
+            None if text.value.starts_with("slack:") => slack::no_channel(&text, notes),
             None if LATER.iter().any(|later| text.value.split(':').next() == Some(*later)) => {
                 let message = format!("`{}` comes with a later version of govern", text.value);
-                notes.refuse(&text.span, message, "leave it out; this version knows `webhook`");
+                notes.refuse(&text.span, message, "leave it out; this version knows `webhook` and `slack`");
             }
             None => {
                 let message = format!("`{}` is no channel", text.value);
-                notes.refuse(&text.span, message, suggest::hint(text.value, &["webhook"]));
+                notes.refuse(&text.span, message, suggest::hint(text.value, &["webhook", "slack"]));
             }
         }
     }

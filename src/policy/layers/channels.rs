@@ -13,9 +13,12 @@ pub(super) fn notify(join: &mut Join<'_>, drafts: &mut [Draft]) -> Notify {
     let mut channels = Vec::new();
     for (index, draft) in said.iter().enumerate().filter_map(|(index, draft)| Some((index, draft.as_ref()?))) {
         channels.extend(draft.webhook.iter().map(|webhook| (index, "webhook", webhook.span.clone())));
+        channels.extend(draft.slack.iter().map(|slack| (index, "slack", slack.span.clone())));
     }
     let webhooks = said.iter_mut().map(|draft| draft.as_mut()?.webhook.take()).collect();
     let webhook = join.outermost("notify.webhook", webhooks);
+    let slacks = said.iter_mut().map(|draft| draft.as_mut()?.slack.take()).collect();
+    let slack = join.outermost("notify.slack", slacks);
     let redact = said.iter_mut().map(|draft| draft.as_mut()?.redact.take()).collect();
     let redact = join.outermost("notify.redact", redact).unwrap_or_default();
     let mut routes = Vec::new();
@@ -25,7 +28,7 @@ pub(super) fn notify(join: &mut Join<'_>, drafts: &mut [Draft]) -> Notify {
         }
     }
     unused(join, &channels, &routes);
-    Notify { webhook, routes, redact }
+    Notify { webhook, slack, routes, redact }
 }
 
 fn channels_of(join: &mut Join<'_>, index: usize, route: RouteDraft, channels: &[(usize, &str, Span)]) -> Route {

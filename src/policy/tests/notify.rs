@@ -53,6 +53,22 @@ fn channels_and_routes_say_who_is_told_what() {
 }
 
 #[test]
+fn slack_has_a_channel_of_its_own_and_others_by_name() {
+    let slack = "[notify.slack]\nbot_token = { env = \"BOT\" }\napp_token = { file = \"/run/secrets/app\" }\nchannel = \"#agents\"\n\
+                 api = \"https://slack-gov.com/api\"\n\
+                 [[notify.route]]\non = [\"question\"]\nto = [\"slack\", \"slack:#web-leads\", \"slack:C0123456789\"]\n";
+    let policy = policy(slack);
+    let notify = &policy.notify;
+    assert_eq!(notify.slack.as_ref().unwrap().api, "https://slack-gov.com/api/");
+    assert_eq!(notify.variables(), ["BOT"]);
+    let copies = notify.copies(NoticeKind::Question, None, &Attribution::default());
+    let to: Vec<String> = copies.iter().map(|copy| copy.to.to_string()).collect();
+    assert_eq!(to, ["slack", "slack:#web-leads", "slack:C0123456789"]);
+    assert!(copies.iter().all(|copy| Address::parse(&copy.to.to_string()) == Some(copy.to.clone())));
+    insta::assert_snapshot!(show(&policy).split("\n\n").skip(2).collect::<Vec<_>>().join("\n\n"));
+}
+
+#[test]
 fn an_address_named_twice_gets_one_copy_as_early_as_any_route_wants() {
     let route =
         |after: &str| format!("[[notify.route]]\non = [\"question\"]\nto = [\"webhook\"]\nafter = \"{after}\"\n");
@@ -83,7 +99,8 @@ fn what_is_wrong_with_it_is_said() {
         (route("to = \"webhook\""), vec!["the route does not say what goes `on` it"]),
         (route("on = \"stop\""), vec!["the route goes nowhere: it has no `to`"]),
         (route("on = \"stop\"\nto = [\"webhok\", \"webhook\"]"), vec!["`webhok` is no channel"]),
-        (route("on = \"stop\"\nto = [\"slack\", \"webhook\"]"), vec!["`slack` comes with a later version of govern"]),
+        (route("on = \"stop\"\nto = [\"slack\", \"webhook\"]"), vec!["`slack` is a channel that nobody has set up"]),
+        (route("on = \"stop\"\nto = [\"slack:general\", \"webhook\"]"), vec!["`slack:general` is no channel of Slack"]),
         (route("on = \"stop\"\nto = [\"mail\", \"webhook\"]"), vec!["`mail` comes with a later version of govern"]),
         (
             route("on = \"stop\"\nto = \"webhook\"\nafter = \"10m\""),
@@ -95,7 +112,22 @@ fn what_is_wrong_with_it_is_said() {
             vec!["no notice is of a model"],
         ),
         (WEBHOOK.to_owned(), vec!["nothing is sent to `webhook`: no route names it"]),
-        ("[notify.slack]\nchannel = \"#x\"".to_owned(), vec!["`slack` comes with a later version of govern"]),
+        (
+            "[notify.slack]\nchannel = \"general\"".to_owned(),
+            vec!["`[notify.slack]` has no `bot_token`", "`general` is no channel of Slack"],
+        ),
+        (
+            "[notify.slack]\nbot_token = \"xoxb-1-hunter2\"\napp_token = \"xapp-1-hunter2\"".to_owned(),
+            vec![
+                "`bot_token` stands in the policy itself, where everybody reads it",
+                "`app_token` stands in the policy itself, where everybody reads it",
+                "`[notify.slack]` has no `channel`",
+            ],
+        ),
+        (
+            "[notify.slack]\nbot_token = { env = \"B\" }\nchannel = \"#x\"\napi = \"http://slack.com/api/\"".to_owned(),
+            vec!["the address of Slack's API is not one of TLS"],
+        ),
         ("[notify]\nredact = \"none\"".to_owned(), vec!["`none` is no value of `redact`"]),
     ];
     for (text, wanted) in cases {
@@ -116,6 +148,8 @@ fn a_secret_in_the_policy_is_refused_and_shown_nowhere() {
         "[notify.mail]\npassword = \"\"\"hunter2\"\"\"\npassword = \"hunter2\"\n",
         "[notify.mail]\npassword = hunter2\n",
         "[notify.webhook]\nsecret = [\"hunter2\"]\n",
+        "[notify.slack]\nbot_token = \"xoxb-hunter2\"\nchannel = \"#x\"\n",
+        "[notify.slack]\nbot_token = { env = \"xoxb-hunter2\" }\napp_token = \"xapp-hunter2\nchannel = \"#x\"\n",
     ];
     for text in texts {
         for of in [Layer::System, Layer::User, Layer::Repository, Layer::Given] {
