@@ -120,6 +120,11 @@ impl Spend {
         self.unpriced = self.unpriced.saturating_add((response.cost == Cost::Unpriced).into());
     }
 
+    /// What is known of its cost: nothing where there are responses and none has a price.
+    pub fn known_cost(&self) -> Option<Money> {
+        (self.unpriced == 0 || self.unpriced < self.responses).then_some(self.cost)
+    }
+
     /// Adds another sum.
     pub fn add_all(&mut self, other: &Self) {
         self.responses = self.responses.saturating_add(other.responses);

@@ -347,7 +347,9 @@ impl RunReport {
         let spent = self.totals.known_cost().map_or("an unknown amount".to_owned(), |cost| cost.to_string());
         let files = match &handoff.files {
             None => None,
-            Some(files) if files.is_empty() => Some("No file of the work tree was changed.".to_owned()),
+            Some(files) if files.is_empty() => {
+                Some("No file of the work tree was changed without being committed.".to_owned())
+            }
             Some(files) => {
                 const SHOWN: usize = 8;
                 let named: Vec<String> = files.iter().take(SHOWN).map(|file| format!("`{file}`")).collect();

@@ -303,7 +303,8 @@ impl Teller {
                 }
             },
             // On the way to something that is told itself.
-            "freeze" | "end to restart" | "wait for the answers under way" | "wait for the tools under way" => {}
+            "end to restart" => self.released(event),
+            "freeze" | "wait for the answers under way" | "wait for the tools under way" => {}
             // What starts is there.
             "start" | "start again" | "end at once" => {}
             "end to try again" => self.told.push(Told::new(event, "retried", because.to_owned())),
@@ -311,6 +312,8 @@ impl Teller {
             "pause" => {}
             "release" => self.released(event),
             // A route says why it restarts, and a stop why it ends.
+            // Told by what decided it.
+            "steer" if self.told.iter().any(|told| told.what == "steered" && told.agent == event.agent) => {}
             "restart" if self.told.iter().any(|told| told.is_route() && told.agent == event.agent) => {}
             "restart" => self.told.push(Told::new(event, "restarted", because.to_owned())),
             "end" | "stop" | "kill" if self.ending.contains(&event.agent) => {}

@@ -269,7 +269,17 @@ impl TrialReport {
         let pairs: Vec<(Money, Money)> = spends().map(|(actual, would)| (actual.cost, would.cost)).collect();
         let [actual, would, saved] = money_difference(&pairs);
         let text = |parts: &[String], index: usize| parts.get(index).cloned().unwrap_or_default();
-        let figures = |index: usize| [&actual, &would, &saved].map(|shown| Cell::new(text(&shown.parts, index)));
+        // What has no price is unknown, not nothing.
+        let known: Vec<[bool; 3]> = spends()
+            .map(|(actual, would)| [actual.known_cost().is_some(), would.known_cost().is_some()])
+            .map(|[actual, would]| [actual, would, actual && would])
+            .collect();
+        let figures = |index: usize| {
+            let known = known.get(index).copied().unwrap_or_default();
+            let shown = [&actual, &would, &saved].map(|shown| text(&shown.parts, index));
+            let mut shown = shown.into_iter().zip(known).map(|(shown, known)| known.then_some(shown));
+            std::array::from_fn::<Cell, 3, _>(|_| Cell::or_unknown(shown.next().flatten().as_deref()))
+        };
         let mut rows: Vec<Vec<Cell>> = Vec::with_capacity(shown.len() + 1);
         for (index, run) in shown.iter().enumerate() {
             let (word, tone) = fate(run);

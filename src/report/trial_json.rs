@@ -4,16 +4,16 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::text::rfc3339;
 use super::trial::{Doings, TrialReport, fate};
-use crate::model::Subject;
 use crate::model::trial::{Deed, Origin, Spend, TriedRun, TriedStep};
+use crate::model::{Money, Subject};
 
 /// Counters of a sum, each with a word before it.
-struct Named<'a>(&'a str, &'a Spend);
+struct Named<'a>(&'a str, &'a Spend, Option<Money>);
 
 impl Named<'_> {
     fn put<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        let Self(name, spend) = self;
-        map.serialize_entry(&format!("{name}_cost_usd"), &spend.cost)?;
+        let Self(name, spend, cost) = self;
+        map.serialize_entry(&format!("{name}_cost_usd"), cost)?;
         map.serialize_entry(&format!("{name}_responses"), &spend.responses)?;
         map.serialize_entry(&format!("{name}_unpriced_responses"), &spend.unpriced)
     }
@@ -23,9 +23,12 @@ struct Totals<'a>(&'a Spend, &'a Spend);
 
 impl Totals<'_> {
     fn put<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        Named("actual", self.0).put(map)?;
-        Named("would", self.1).put(map)?;
-        Named("saved", &self.0.less(self.1)).put(map)
+        let (actual, would) = (self.0.known_cost(), self.1.known_cost());
+        Named("actual", self.0, actual).put(map)?;
+        Named("would", self.1, would).put(map)?;
+        // Of what has no price nobody knows what it saves.
+        let saved = self.0.less(self.1);
+        Named("saved", &saved, actual.and(would).map(|_| saved.cost)).put(map)
     }
 }
 

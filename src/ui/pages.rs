@@ -214,6 +214,21 @@ fn what_a_policy_would_have_done_as_json() {
 }
 
 #[test]
+fn what_has_no_price_is_unknown_in_a_what_if_and_not_nothing() {
+    let mut report = sample::trial();
+    let run = &mut report.trial.runs[2];
+    (run.actual.cost, run.actual.unpriced) = (crate::model::Money::ZERO, run.actual.responses);
+    run.would = run.actual;
+    let said = drawn_at(&report.page(), 120);
+    let row = said.lines().find(|line| line.contains("019a8b7c")).unwrap();
+    assert_eq!(row.matches('—').count(), 3, "{said}");
+    let json: serde_json::Value = serde_json::from_str(&json::to_text(&report)).unwrap();
+    for key in ["actual_cost_usd", "would_cost_usd", "saved_cost_usd"] {
+        assert!(json["rows"][2][key].is_null() && json["rows"][1][key].is_string(), "{key}: {json}");
+    }
+}
+
+#[test]
 fn a_policy_that_would_have_done_nothing_says_so() {
     let mut report = sample::trial();
     report.trial = Trial { untouched: 12, ..Trial::default() };

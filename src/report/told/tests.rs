@@ -67,6 +67,29 @@ fn an_unanswered_question_ends_with_the_policys_else() {
 }
 
 #[test]
+fn a_hold_that_a_route_ended_is_over_with_the_restart() {
+    let said = lines(vec![
+        ("2026-11-22T14:00:00Z", sample::decided(Verb::Ask, &["`each run` is used up"])),
+        ("2026-11-22T14:00:00Z", requested(1, "hold")),
+        ("2026-11-22T14:00:00Z", sample::asked(7)),
+        ("2026-11-22T14:02:00Z", sample::answered(7, Answer::Route, "bob (cli)")),
+        ("2026-11-22T14:02:00Z", requested(2, "end to restart")),
+        ("2026-11-22T14:30:00Z", sample::agent_ended(0)),
+    ]);
+    assert!(said[0].starts_with("14:00:00  held | 2 min: "), "{said:?}");
+}
+
+#[test]
+fn a_steer_is_told_once() {
+    let said = lines(vec![
+        ("2026-11-22T14:00:00Z", sample::decided(Verb::Steer, &["`each run`: 30% reached"])),
+        ("2026-11-22T14:00:00Z", requested(1, "steer")),
+        ("2026-11-22T14:00:09Z", EventKind::Outcome { request: 1, ok: false, detail: "nobody heard it".into() }),
+    ]);
+    assert_eq!(said, ["14:00:00  steered | `each run`: 30% reached", "14:00:09  failed | to steer: nobody heard it"]);
+}
+
+#[test]
 fn what_is_only_observed_would_have_been() {
     let EventKind::Decided(mut decision) = sample::decided(Verb::Stop, &["`each run` is used up"]) else {
         unreachable!()
