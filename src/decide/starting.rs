@@ -40,10 +40,10 @@ impl Governor {
             // A route that comes down to more here is no limit that is spent.
             let hard = due.iter().find(|due| due.written.is_hard() && self.is_hard(due) && !self.asks_first(due));
             if let Some(hard) = hard {
-                let (text, offer) = (hard.because.clone(), hard.offer);
+                let (text, offer, needs) = (hard.because.clone(), hard.offer, hard.needs);
                 if let Source::Step { account: id, .. } = hard.source {
                     let account = &mut self.accounts[id];
-                    account.offered = Some(offer);
+                    (account.offered, account.needed) = (Some(offer), Some(needs));
                     self.last_hard = Some(account.key.budget.clone());
                     self.refused_by = Some(id);
                 }

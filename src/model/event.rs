@@ -344,6 +344,9 @@ pub enum EventKind {
 pub struct Lifts {
     /// As `--extend` takes it, such as `0.02usd`.
     pub amount: String,
+    /// The least that would let the next request through: more than `amount` where answers may extend it no further.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub needs: Option<String>,
     /// When the budget's window ends: from then on nothing need be lifted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub until: Option<Timestamp>,

@@ -46,17 +46,34 @@ enum Extension {
 }
 
 fn extension(ledger: &Ledger, info: &RunInfo, policy: Option<&Policy>, here: &Here<'_>) -> Result<Extension> {
-    let (amount, rule) = match last_end(ledger, &info.id)? {
+    let (amount, needs, rule) = match last_end(ledger, &info.id)? {
         Some(Some(lifts)) if !lifts.is_needed(here.now) => return Ok(Extension::None),
-        Some(Some(lifts)) => (Some(lifts.amount), lifts.budget.or_else(|| info.rule.clone())),
-        Some(None) => (unsaid(info, policy), info.rule.clone()),
-        None => (None, None),
+        Some(Some(lifts)) => (Some(lifts.amount), lifts.needs, lifts.budget.or_else(|| info.rule.clone())),
+        Some(None) => (unsaid(info, policy), None, info.rule.clone()),
+        None => (None, None, None),
     };
     let Some(amount) = amount else { return Ok(Extension::None) };
     let (Ok(by), Some(policy)) = (Quantity::parse(&amount), policy) else { return Ok(Extension::By(amount)) };
     let Some(budget) = lifted(policy, rule.as_ref(), by) else { return Ok(Extension::By(amount)) };
-    let lifting = Lifting { budget: &budget.name, by, given: given(info, policy, budget, here)? };
-    Ok(match permission::how_far(&policy.approvals, lifting) {
+    let given = given(info, policy, budget, here)?;
+    let allows = |by: Quantity| permission::how_far(&policy.approvals, Lifting { budget: &budget.name, by, given });
+    let needs = needs.and_then(|needs| Quantity::parse(&needs).ok()).filter(|needs| needs.unit == by.unit);
+    if let Some(needs) = needs
+        && let Err(NotAllowed::TooMuch { most, given, .. }) = allows(needs)
+        && given < most.amount
+    {
+        let left = most.unit.show(most.amount.saturating_sub(given));
+        return Ok(Extension::Exhausted(format!(
+            "the next request is likely to need {} more than the limit, answers may extend `{}` by {left} at most, and only \
+             the policy's `max_extend` can allow more",
+            needs.unit.show(needs.amount),
+            budget.name,
+        )));
+    }
+    // Less was offered than is needed, and the policy allows more today.
+    let by = needs.filter(|needs| needs.amount > by.amount).unwrap_or(by);
+    let amount = by.unit.typed(by.amount);
+    Ok(match allows(by) {
         Err(NotAllowed::TooMuch { most, given, .. }) if given < most.amount => {
             Extension::By(most.unit.typed(most.amount.saturating_sub(given)))
         }
@@ -122,6 +139,7 @@ fn waited_at(ledger: &Ledger, run: &RunId) -> Result<Option<Lifts>> {
     };
     Ok(last.filter(open).map(|approval| Lifts {
         amount: approval.extend.unit.typed(approval.extend.amount),
+        needs: None,
         until: None,
         budget: Some(approval.budget),
     }))

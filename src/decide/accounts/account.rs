@@ -132,6 +132,8 @@ pub struct Account {
     pub fired_at: Option<Timestamp>,
     /// What was offered, or would have been, when a hard step was last carried out.
     pub offered: Option<i64>,
+    /// The least by which it would have had to be lifted then, for the next request to fit.
+    pub needed: Option<i64>,
     /// That grace is being used was said.
     pub grace_said: bool,
     /// It is one agent's part of a budget that is divided.
@@ -190,6 +192,7 @@ impl Account {
             passed: Vec::new(),
             fired_at: None,
             offered: None,
+            needed: None,
             grace_said: false,
             allotted: false,
             agents: BTreeSet::new(),
@@ -313,8 +316,13 @@ impl Account {
     /// What a plain yes lifts the limit by: a fifth of the policy's limit, or what the next request
     /// needs where that is more (something, also where nobody can say how much); never a figure of more than two digits.
     pub fn offer(&self, reserved: i64) -> i64 {
-        let short = self.spent.saturating_add(reserved.max(1)).saturating_sub(self.limit());
-        round_up(short.max(self.base / 5).max(1))
+        round_up(self.short_of(reserved).max(self.base / 5).max(1))
+    }
+
+    /// By how much the limit is too small for what is reserved: something also where nobody can say what the next request
+    /// needs.
+    pub fn short_of(&self, reserved: i64) -> i64 {
+        self.spent.saturating_add(reserved.max(1)).saturating_sub(self.limit())
     }
 
     /// The limit, extensions included.

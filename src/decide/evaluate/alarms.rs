@@ -178,6 +178,7 @@ impl Governor {
             step,
             because,
             offer: 0,
+            needs: 0,
             chosen: None,
             foretold: false,
         })

@@ -132,6 +132,7 @@ impl Governor {
             let fired = judge(&account.rule, &standing)?;
             let because = because(account, &standing, fired);
             let offer = permission::offered_within(&self.accounts, cx, id, account.offer(standing.reserved));
+            let needs = account.short_of(standing.reserved);
             if self.may_wait(cx, who, id, (&standing, fired)) {
                 return None;
             }
@@ -147,14 +148,14 @@ impl Governor {
                 let Effective { verb, step, note } =
                     effective::comes_to(&self.accounts, &self.spenders(), who, id, fired, &standing)?;
                 let because = note.map_or(because.clone(), |note| format!("{because}; {note}"));
-                return Some(Due { source, written, verb, step, because, offer, chosen: None, foretold });
+                return Some(Due { source, written, verb, step, because, offer, needs, chosen: None, foretold });
             }
             match self.weigh(cx, (who, id, fired.step), (&step, &standing)) {
                 Weighed::Raised => {}
                 Weighed::Later => return None,
                 Weighed::Comes(verb, step, chosen) => {
                     let (step, chosen) = (Some(*step), Some(chosen));
-                    return Some(Due { source, written, verb, step, because, offer, chosen, foretold });
+                    return Some(Due { source, written, verb, step, because, offer, needs, chosen, foretold });
                 }
             }
         }
@@ -309,7 +310,7 @@ impl Governor {
             Source::Step { account, .. } => {
                 let account = &mut self.accounts[account];
                 if hard {
-                    account.offered = Some(due.offer);
+                    (account.offered, account.needed) = (Some(due.offer), Some(due.needs));
                 }
                 (account.key.budget.clone(), account.key.scope.clone(), None)
             }

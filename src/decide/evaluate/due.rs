@@ -43,6 +43,8 @@ pub(in crate::decide) struct Due {
     pub(in crate::decide) because: String,
     /// What lifting the limit would have to be to let the next request through.
     pub(in crate::decide) offer: i64,
+    /// The least that would do, where the policy allows no more than `offer`.
+    pub(in crate::decide) needs: i64,
     /// What the governor chose, where the step left it to choose.
     pub(in crate::decide) chosen: Option<Chosen>,
     /// Nothing is spent yet that calls for it: it is the next request that would pass the limit.

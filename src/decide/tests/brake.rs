@@ -277,6 +277,17 @@ fn what_is_paused_or_asked_about_can_be_stopped_and_its_question_is_withdrawn() 
 }
 
 #[test]
+fn what_an_end_says_of_its_limit_is_what_may_be_lifted_and_what_the_next_request_needs() {
+    let stop = r#"{ at = "100%", do = "stop" }"#;
+    let policy = format!("{}[approvals]\nmax_extend = \"0.10 usd\"\n", five_dollars(stop));
+    let mut world = Plan::of(&policy).started();
+    world.works(3_000);
+    assert!(world.finished(), "{}", world.told());
+    let lifts = world.governor.lifts(Some(&BudgetName::from("each run"))).unwrap();
+    assert_eq!((lifts.amount.as_str(), lifts.needs.as_deref()), ("0.10usd", Some("1.00usd")));
+}
+
+#[test]
 fn one_that_is_being_stopped_is_not_paused_any_more() {
     let mut world = unlimited();
     world.works(100);

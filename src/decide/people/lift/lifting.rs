@@ -39,8 +39,9 @@ impl Governor {
         let rule = rule.or(waited.as_ref())?;
         self.accounts().filter(|account| account.rule.name == *rule).find_map(|account| {
             let amount = account.offered.filter(|offered| *offered > 0)?;
-            let amount = account.key.unit.typed(amount);
-            Some(Lifts { amount, until: account.bounds.end, budget: waited.clone() })
+            let typed = |amount: i64| account.key.unit.typed(amount);
+            let needs = account.needed.filter(|needed| *needed > 0).map(typed);
+            Some(Lifts { amount: typed(amount), needs, until: account.bounds.end, budget: waited.clone() })
         })
     }
 
