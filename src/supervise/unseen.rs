@@ -79,7 +79,8 @@ impl Supervisor {
     pub(super) fn asked_nothing(&self, agent: &AgentName, news: &[Input]) -> Option<Input> {
         let is_seen =
             |input: &Input| matches!(input, Input::CodexObserved { .. } | Input::Responded(_) | Input::Hook(_));
-        if news.iter().any(is_seen) || !self.governor.was_never_asked(agent) {
+        let unseen = !news.iter().any(is_seen) && self.governor.was_never_asked(agent);
+        if !unseen && !self.governor.lost_before_any_call(agent) {
             return None;
         }
         let ward = self.wards.get(agent).filter(|ward| ward.has_hooks)?;

@@ -120,6 +120,9 @@ pub struct Agent {
     pub lost: u32,
     /// What those may have cost, by the dearest response that foretold them.
     pub lost_cost: Money,
+    /// Those of them of which nobody could tell whether they had been sent, by thread: its Codex may yet say that they were
+    /// not.
+    pub(in crate::decide) lost_unsure: BTreeMap<ThreadId, Money>,
     /// How many responses it had so far.
     pub responses: u64,
     /// The class of work of its turn by now; of several threads, that of the one that told last.
@@ -193,6 +196,7 @@ impl Agent {
             request: None,
             lost: 0,
             lost_cost: Money::ZERO,
+            lost_unsure: BTreeMap::new(),
             responses: 0,
             work: None,
             work_is_said: false,

@@ -104,21 +104,41 @@ impl Agent {
     pub fn lose_in_flight(&mut self) {
         let lost: Vec<ThreadId> =
             self.asking().filter(|(_, thread)| self.is_unsure(thread)).map(|(id, _)| id.clone()).collect();
-        lost.iter().for_each(|thread| self.lose(thread));
+        for thread in lost {
+            let cost = self.lose(&thread);
+            self.lost_unsure.insert(thread, cost);
+        }
+    }
+
+    /// Threads whose request is noted as lost and of which no hook has ever called.
+    pub(in crate::decide) fn lost_uncalled(&self) -> impl Iterator<Item = &ThreadId> {
+        self.lost_unsure.keys().filter(|thread| !self.has_called(thread))
+    }
+
+    /// A thread of an agent that is being ended begins only now, and its Codex waits here with that: what was noted as lost
+    /// of it was not sent.
+    pub(in crate::decide) fn begins_only_now(&mut self, thread: &ThreadId) {
+        if let Some(cost) = self.lost_unsure.remove(thread) {
+            self.lost = self.lost.saturating_sub(1);
+            self.lost_cost = self.lost_cost - cost;
+        }
     }
 
     /// Notes what was let through as lost where no answer to it is known, and none comes any more.
     pub(in crate::decide) fn lose_unanswered(&mut self) {
         let unanswered = self.threads.iter().filter(|(_, thread)| thread.is_unanswered());
         let lost: Vec<ThreadId> = unanswered.map(|(id, _)| id.clone()).collect();
-        lost.iter().for_each(|thread| self.lose(thread));
+        for thread in &lost {
+            self.lose(thread);
+        }
     }
 
     /// Notes a request of this thread as lost: it was perhaps served, and nobody says what it used.
-    pub(in crate::decide) fn lose(&mut self, thread: &ThreadId) {
-        let likely = self.threads.get(thread).map(|known| self.likely_cost(known));
+    pub(in crate::decide) fn lose(&mut self, thread: &ThreadId) -> Money {
+        let likely = self.threads.get(thread).map_or(Money::ZERO, |known| self.likely_cost(known));
         self.lost = self.lost.saturating_add(1);
-        self.lost_cost += likely.unwrap_or(Money::ZERO);
+        self.lost_cost += likely;
+        likely
     }
 
     /// What a request of this thread may have cost, by the dearest response that foretold it.

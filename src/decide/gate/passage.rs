@@ -37,6 +37,10 @@ impl Governor {
         if more {
             agent.gate.reach = Some(reach);
         }
+        let calls = agent.has_called(&thread);
+        if wants == Wants::Session && !calls && matches!(agent.state, State::Ending(_)) {
+            agent.begins_only_now(&thread);
+        }
         let entry = agent.threads.entry(thread.clone()).or_default();
         entry.root = Some(root.clone());
         (entry.has_file, entry.calls) = (has_file, true);

@@ -130,8 +130,17 @@ impl Governor {
         self.agent(name).is_some_and(was_never_asked)
     }
 
+    /// A request of this agent is noted as lost although no hook of its thread has ever called: where its Codex has
+    /// govern's hooks and asks first, it was not sent.
+    pub fn lost_before_any_call(&self, name: &AgentName) -> bool {
+        self.agent(name).is_some_and(|agent| agent.lost_uncalled().next().is_some())
+    }
+
     /// A Codex that has sent nothing has spent nothing: there is nothing to be seen of it.
     pub(in crate::decide) fn asked_nothing(&mut self, who: AgentId) {
+        let agent = &mut self.agents[who];
+        let uncalled: Vec<ThreadId> = agent.lost_uncalled().cloned().collect();
+        uncalled.iter().for_each(|thread| agent.begins_only_now(thread));
         if !was_never_asked(&self.agents[who]) {
             return;
         }

@@ -168,6 +168,40 @@ fn a_codex_that_does_not_ask_first_is_held_by_signals() {
 }
 
 #[test]
+fn what_is_refused_before_its_session_has_begun_was_not_sent() {
+    for (thread, tells, lost) in [("root", true, 0), ("root", false, 1), ("another", true, 1)] {
+        let mut world = by_signals("deny", true);
+        world.by_hand = true;
+        world.feed(Input::Launched(AgentName::new(CODEX)));
+        // Its session file tells of a turn, and its hooks have not called.
+        world.asks("root");
+        world.feed(Input::Frozen(AgentName::new(CODEX)));
+        if tells {
+            world.hook(1, thread, Wants::Session);
+        }
+        world.feed(Input::Ended(AgentName::new(CODEX)));
+        assert_eq!(state(&world), State::Gone, "{}", world.told());
+        assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().lost, lost, "{thread} {tells}");
+    }
+}
+
+#[test]
+fn what_no_hook_has_asked_for_was_not_sent_where_its_codex_asks_first() {
+    for (asks_first, lost) in [(true, 0), (false, 1)] {
+        let mut world = by_signals("deny", true);
+        world.by_hand = true;
+        world.feed(Input::Launched(AgentName::new(CODEX)));
+        world.asks("root");
+        world.feed(Input::Frozen(AgentName::new(CODEX)));
+        if asks_first {
+            world.feed(Input::AskedNothing(AgentName::new(CODEX)));
+        }
+        world.feed(Input::Ended(AgentName::new(CODEX)));
+        assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().lost, lost, "{asks_first}");
+    }
+}
+
+#[test]
 fn one_request_is_one_question_though_its_codex_turns_out_to_ask_first() {
     for (answer, further) in [(Answer::Once, 1), (Answer::Allow { seconds: None }, 0)] {
         let mut world = by_signals("ask", true);
