@@ -61,6 +61,12 @@ impl Here<'_> {
         policy_files::places(&self.cwd, repository.as_deref(), given, env)
     }
 
+    /// What is said where a nearer `govern.toml` hides another one.
+    pub fn hidden_policy(&self) -> Option<String> {
+        let repository = place::look(&self.cwd, |name| self.variable(name)).repository;
+        policy_files::hidden(&self.cwd, repository.as_deref())
+    }
+
     /// This folder as attribution rules see it.
     pub fn place(&self) -> attribute::Place {
         let place = place::look(&self.cwd, |name| self.variable(name));

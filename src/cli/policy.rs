@@ -60,6 +60,7 @@ pub fn run(args: &PolicyArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
             let files = loaded.policy.sources.len();
             warn(out, here, &loaded)?;
             warn_of_names(out, here, &loaded)?;
+            warn_of_hidden(out, here)?;
             let what = match files {
                 0 => "no policy applies here".to_owned(),
                 1 => "the policy that applies here has no mistake".to_owned(),
@@ -78,6 +79,7 @@ pub fn run(args: &PolicyArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
             warn_of_names(out, here, &loaded)?;
             if file.is_none() {
                 put(out, &format!("\n{}", attribution(&loaded.policy, here)))?;
+                warn_of_hidden(out, here)?;
             }
             warn(out, here, &loaded)?;
             Ok(Exit::Success)
@@ -131,6 +133,10 @@ fn warn(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Result<()> {
     put(out, &format!("{}\n", diagnostic::render(&loaded.warnings, here.look.colour)))
 }
 
+fn warn_of_hidden(out: &mut dyn Write, here: &Here<'_>) -> Result<()> {
+    here.hidden_policy().map_or(Ok(()), |hidden| put(out, &format!("warning: {hidden}\n")))
+}
+
 /// Limits for somebody of whom neither the ledger nor the policy knows, but of somebody with almost that name.
 fn warn_of_names(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Result<()> {
     // Without a ledger only the policy knows names; one that cannot be read is for other verbs to tell of.
@@ -160,11 +166,17 @@ pub(super) fn of_here_and_now(loaded: &Loaded, here: &Here<'_>) -> Vec<Mistake> 
 /// The file by itself, as the layer that it would be read as.
 fn read_alone(file: &Path, here: &Here<'_>) -> Result<Loaded> {
     let places = here.policy_places(None);
-    let known = places.iter().find(|(layer, path)| *layer != Layer::Given && path == file).map(|(layer, _)| *layer);
-    let layer = match known {
+    let path = here.cwd.join(file);
+    let found = |is_it: &dyn Fn(&Path) -> bool| {
+        places.iter().find(|(layer, place)| *layer != Layer::Given && is_it(place)).map(|(layer, _)| *layer)
+    };
+    let real = path.canonicalize().ok();
+    let same = |place: &Path| real.is_some() && place.canonicalize().ok() == real;
+    let layer = match found(&|place| place == path) {
         Some(layer) => layer,
         None if file.file_name().is_some_and(|name| name == REPOSITORY_POLICY) => Layer::Repository,
-        None => Layer::Given,
+        // By another path, or a link to it.
+        None => found(&same).unwrap_or(Layer::Given),
     };
     let mut layers = policy_files::read(vec![(Layer::Given, file.to_owned())])?;
     for read in &mut layers {

@@ -7,6 +7,7 @@ use super::text_file::{self, Named, Unreadable};
 use crate::error::Result;
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::Layer;
+use crate::report::text::printable;
 
 /// The machine's own layer.
 pub(super) const SYSTEM: &str = "/etc/govern/policy.toml";
@@ -20,18 +21,37 @@ pub fn places(
 ) -> Vec<(Layer, PathBuf)> {
     let mut places = vec![(Layer::System, PathBuf::from(SYSTEM))];
     places.extend(config_folder(&env).map(|config| (Layer::User, config.join("govern/policy.toml"))));
-    // The nearest one, and none above the repository's root: a stranger's folder is no policy.
-    let nearest = folder
-        .ancestors()
-        .take_while(|above| repository.is_none_or(|root| above.starts_with(root)))
-        .take(if repository.is_some() { usize::MAX } else { 1 })
-        .map(|above| above.join("govern.toml"))
-        // What is no file there is no policy either, but not none: it is refused when it is read.
-        .find(|path| text_file::is_there(path).unwrap_or(true));
-    places.extend(nearest.map(|path| (Layer::Repository, path)));
+    places.extend(of_repository(folder, repository).next().map(|path| (Layer::Repository, path)));
     let given = given.map(Path::to_owned).or_else(|| env("GOVERN_POLICY").map(PathBuf::from));
     places.extend(given.map(|path| (Layer::Given, path)));
     places
+}
+
+/// The repository's files, the nearest first: that one counts. None above the repository's root is one of them: a
+/// stranger's folder is no policy.
+fn of_repository(folder: &Path, repository: Option<&Path>) -> impl Iterator<Item = PathBuf> {
+    folder
+        .ancestors()
+        .take_while(move |above| repository.is_none_or(|root| above.starts_with(root)))
+        .take(if repository.is_some() { usize::MAX } else { 1 })
+        .map(|above| above.join("govern.toml"))
+        // What is no file there is no policy either, but not none: it is refused when it is read.
+        .filter(|path| text_file::is_there(path).unwrap_or(true))
+}
+
+/// What is said where a nearer file of the repository hides others above it: their rules count for nothing here.
+pub fn hidden(folder: &Path, repository: Option<&Path>) -> Option<String> {
+    let mut files = of_repository(folder, repository);
+    let nearest = files.next()?;
+    let above: Vec<String> = files.map(|path| format!("`{}`", printable(&path.display().to_string()))).collect();
+    let (do_not, those) = if above.len() == 1 { ("does not", "it") } else { ("do not", "them") };
+    (!above.is_empty()).then(|| {
+        format!(
+            "{} {do_not} count here: `{}` is nearer, and takes the place of {those}",
+            above.join(" and "),
+            printable(&nearest.display().to_string())
+        )
+    })
 }
 
 /// Where a user's configuration lies, by his environment.
@@ -86,6 +106,12 @@ mod tests {
         std::fs::write(root.join("a/govern.toml"), "").unwrap();
         assert_eq!(found(Some(&root)), Some(root.join("a/govern.toml")));
         assert_eq!(found(None), None, "without a repository only the folder itself is looked at");
+        let said = hidden(&inner, Some(&root)).unwrap();
+        let names = |path: PathBuf| format!("`{}`", path.display());
+        let (above, nearer) = (names(root.join("govern.toml")), names(root.join("a/govern.toml")));
+        assert_eq!(said, format!("{above} does not count here: {nearer} is nearer, and takes the place of it"));
+        assert_eq!(hidden(&root, Some(&root)), None);
+        assert_eq!(hidden(&inner, None), None);
     }
 
     #[test]

@@ -446,7 +446,11 @@ impl Rules {
 
     /// Reads all layers. Warnings are shown, mistakes stop everything.
     pub(super) fn load(&self, here: &Here<'_>, quiet: bool) -> Result<Policy> {
-        self.join(policy_files::read(here.policy_places(self.policy.as_deref()))?, quiet)
+        let policy = self.join(policy_files::read(here.policy_places(self.policy.as_deref()))?, quiet)?;
+        if let Some(hidden) = here.hidden_policy().filter(|_| !quiet) {
+            super::to_stderr(&format!("warning: {hidden}\n"));
+        }
+        Ok(policy)
     }
 
     /// As [`Rules::load`], of layers that are read.

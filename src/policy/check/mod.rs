@@ -510,11 +510,15 @@ fn unique_name(
 
 /// Refuses what a repository's own file may not say.
 fn untrusted(span: &Span, what: &str, notes: &mut Notes) {
+    // Channels count in no file that a command line gives.
+    let given = if what.contains("[notify") { "" } else { ", or give this file with `--policy`" };
     notes.refuse(
         span,
         format!("a repository's policy may not set {what}"),
-        "a cloned repository is not to be trusted with it: put it into your own policy (`govern init --user` writes one, \
-         `govern init --template NAME` one for you, a team, CI), or give this file with `--policy`",
+        format!(
+            "a cloned repository is not to be trusted with it: put it into your own policy (`govern init --user` writes \
+             one, `govern init --template NAME` one for you, a team, CI){given}"
+        ),
     );
 }
 
