@@ -8,11 +8,17 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::format::put;
-use super::here::Here;
+use super::here::{Here, join};
+use super::policy_files;
 use super::run::{AtLimit, Rules};
 use super::shim_file::{MARK, is_shim, runs};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::policy::rule::Layer;
+use crate::report::text::printable;
+
+/// First words of a command line of Codex's that asks no model, as a pattern of a shell.
+const NO_WORK: &str = "--version|-V|--help|-h|help|login|logout|completion";
 
 /// Write a `codex` that is governed, for programs that start Codex themselves: put its folder first in their PATH.
 #[derive(clap::Args, Clone, Debug)]
@@ -38,6 +44,10 @@ pub struct ShimArgs {
 pub fn run(args: &ShimArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     let rules = Rules { budgets: args.budget.clone(), at_limit: args.at_limit, ..Rules::default() };
     rules.flags()?;
+    if let Some(policy) = &args.policy {
+        let policy = here.cwd.join(policy);
+        join(policy_files::read(vec![(Layer::Given, policy)])?, here.look.colour)?;
+    }
     let codex = real(args, here)?;
     let folder = here.cwd.join(&args.folder);
     let path = folder.join("codex");
@@ -49,6 +59,7 @@ pub fn run(args: &ShimArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
             .hint("name a folder of its own, such as `.govern/bin`"));
     }
     let govern = std::env::current_exe().map_err(failed)?;
+    let before = rules_of(&path);
     let args = &ShimArgs { policy: args.policy.as_ref().map(|policy| here.cwd.join(policy)), ..args.clone() };
     // Written beside it and moved: a program may start it at any time.
     let new = folder.join(format!(".codex-{}", std::process::id()));
@@ -56,10 +67,20 @@ pub fn run(args: &ShimArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
     file.write_all(&script(args, &govern, &codex)).map_err(failed)?;
     drop(file);
     fs::rename(&new, &path).map_err(failed)?;
+    let now = rules_of(&path);
+    let rules = match now.as_deref() {
+        None | Some("") => "no limit but those of policies".to_owned(),
+        Some(rules) => format!("`{}`", printable(rules)),
+    };
+    let changed = match before.filter(|before| Some(before) != now.as_ref()) {
+        Some(before) if before.is_empty() => " (it had none before)".to_owned(),
+        Some(before) => format!(" (it had `{}` before)", printable(&before)),
+        None => String::new(),
+    };
     put(
         out,
         &format!(
-            "{} runs `{}` under govern. Put its folder first for the program that starts Codex:\n    \
+            "{} runs `{}` under govern, with {rules}{changed}. Put its folder first for the program that starts Codex:\n    \
              PATH={}:\"$PATH\" node app.js\nor name the file where the program takes a path to Codex \
              (`codexPathOverride` of @openai/codex-sdk).\n",
             path.display(),
@@ -68,6 +89,14 @@ pub fn run(args: &ShimArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
         ),
     )?;
     Ok(Exit::Success)
+}
+
+/// What a shim that is there adds of its own, as it is written; nothing where none is there.
+fn rules_of(shim: &Path) -> Option<String> {
+    let text = fs::read_to_string(shim).ok().filter(|_| is_shim(shim))?;
+    let (_, rules) = text.lines().last()?.split_once(" 'run' '--quiet'")?;
+    let (rules, _) = rules.rsplit_once(" '--' ")?;
+    Some(rules.trim_start().to_owned())
 }
 
 /// The Codex that is meant, by its absolute path.
@@ -100,7 +129,12 @@ fn script(args: &ShimArgs, govern: &Path, codex: &Path) -> Vec<u8> {
     }
     line.extend([OsStr::new("--"), codex.as_os_str()]);
     let words: Vec<Vec<u8>> = line.into_iter().map(quoted).collect();
-    let mut script = format!("#!/bin/sh\n{MARK}: each call of this `codex` is a run of govern's.\nexec ").into_bytes();
+    let real = quoted(codex.as_os_str());
+    let mut script = format!("#!/bin/sh\n{MARK}: each call of this `codex` is a run of govern's.\n").into_bytes();
+    // What only asks for its version, its help or the login asks no model: it is no run.
+    script.extend(format!("case \"${{1-}}\" in {NO_WORK}) exec ").into_bytes());
+    script.extend(real);
+    script.extend(b" \"$@\" ;; esac\nexec ");
     script.extend(words.join(&b' '));
     script.extend(b" \"$@\"\n");
     script
@@ -151,6 +185,14 @@ mod tests {
         let line =
             "exec '/opt/go vern' 'run' '--quiet' '--budget' '5 usd' '--at-limit' 'stop' '--' '/usr/bin/codex' \"$@\"";
         assert_eq!(text.lines().last(), Some(line));
+        assert!(
+            text.contains("--version|-V|--help|-h|help|login|logout|completion) exec '/usr/bin/codex' \"$@\" ;; esac")
+        );
+        assert_eq!(rules_of(&shim).as_deref(), Some("'--budget' '5 usd' '--at-limit' 'stop'"));
+        let without = ShimArgs { budget: Vec::new(), at_limit: None, ..args };
+        fs::write(&shim, script(&without, Path::new("/opt/govern"), Path::new("/usr/bin/codex"))).unwrap();
+        assert_eq!(rules_of(&shim).as_deref(), Some(""));
+        assert_eq!(rules_of(Path::new("/bin/sh")), None);
         assert_eq!(behind(&shim), Some(PathBuf::from("/usr/bin/codex")));
     }
 }
