@@ -18,6 +18,7 @@ use super::resume;
 
 /// Options of `govern approve`.
 #[derive(Args, Debug)]
+#[command(override_usage = "govern approve [OPTIONS] <ID>")]
 pub struct ApproveArgs {
     /// The question's number, as `govern approvals` shows it
     #[arg(value_name = "ID")]
@@ -44,6 +45,7 @@ pub struct ApproveArgs {
 
 /// Options of `govern deny`.
 #[derive(Args, Debug)]
+#[command(override_usage = "govern deny [OPTIONS] <ID>")]
 pub struct DenyArgs {
     /// The question's number, as `govern approvals` shows it
     #[arg(value_name = "ID")]

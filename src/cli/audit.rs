@@ -6,7 +6,7 @@ use std::io::Write;
 
 use serde_json::json;
 
-use super::format::{Format, put_as};
+use super::format::{Format, put, put_as};
 use super::here::Here;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -46,8 +46,13 @@ pub enum AuditVerb {
     },
 }
 
-/// Does it. A missing ledger is an error here: a deleted one must not look intact.
+/// Does it. A missing ledger is an error to who asks for its chain: a deleted one must not look intact. To who only reads
+/// it holds nothing yet, as for `govern runs`.
 pub fn run(args: &AuditArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
+    if args.verb.is_none() && args.trail.is_for_people() && here.ledger()?.is_none() {
+        put(out, &here.look.render(&super::report::nothing_yet()))?;
+        return Ok(Exit::Success);
+    }
     let ledger = Ledger::open_read_only(&here.state_folder()?)?;
     match &args.verb {
         None => trail::run(&args.trail, &ledger, out, here),

@@ -16,7 +16,7 @@ use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, SocketError};
 use crate::ledger::{Ledger, RunState, home};
 use crate::model::event::EventKind;
-use crate::model::{Brake, Event, RunId, RunInfo};
+use crate::model::{Brake, Dimension, Event, RunId, RunInfo};
 use crate::process;
 use crate::report::text::{count, printable};
 
@@ -66,7 +66,10 @@ pub fn run(brake: Brake, args: &BrakeArgs, out: &mut dyn Write, here: &Here<'_>)
     let live = ledger.live_runs(here.alive)?;
     let named = choose(args, &ledger, live.clone())?;
     if named.is_empty() {
-        return nothing(args, out);
+        return match &args.team {
+            Some(team) if !is_known(&ledger, team)? => Err(no_such_team(team, &live)),
+            _ => nothing(args, out),
+        };
     }
     let sockets = home::socket_folder(&here.state_folder()?)?;
     let message = Message::Brake { brake, team: args.team.clone(), reason: args.reason.clone() };
@@ -144,8 +147,15 @@ fn no_such_team(team: &str, live: &[RunInfo]) -> Error {
     let without = live.iter().filter(|run| run.attribution.team.is_none()).count();
     let without = (without > 0).then(|| count(without as u64, "run of no team", "runs of no team"));
     let named: Vec<String> = teams.into_iter().chain(without).collect();
+    let named = if named.is_empty() { "nothing".to_owned() } else { named.join(", ") };
     Error::new(format!("no run of team `{}` runs here, and nothing was done", printable(team)))
-        .hint(format!("what runs: {}; `govern status` shows all, `--all` means all", named.join(", ")))
+        .hint(format!("what runs: {named}; `govern status` shows all, `--all` means all"))
+}
+
+/// Something was spent for this team before: its name is not mistyped.
+fn is_known(ledger: &Ledger, team: &str) -> Result<bool> {
+    let known = ledger.sums_by(&[Dimension::Team], None, None)?;
+    Ok(known.iter().any(|(values, _)| values.iter().flatten().any(|known| known == team)))
 }
 
 /// The run has agents that have registered.

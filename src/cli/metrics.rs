@@ -26,7 +26,8 @@ pub struct MetricsArgs {
     pub once: bool,
     /// Answer scrapes of http://ADDRESS/metrics, until Ctrl-C [default address: 127.0.0.1:9464]
     #[arg(
-        long, group = "way", value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:9464"
+        long, group = "way", value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:9464",
+        value_parser = address
     )]
     pub listen: Option<SocketAddr>,
     /// Write DIR/govern.prom, for the textfile collector of node_exporter
@@ -38,6 +39,10 @@ pub struct MetricsArgs {
     /// One more policy file
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+}
+
+fn address(text: &str) -> std::result::Result<SocketAddr, String> {
+    text.parse().map_err(|_| "an address is a number and a port, such as `127.0.0.1:9464` or `[::1]:9464`".to_owned())
 }
 
 fn every(text: &str) -> std::result::Result<Duration, String> {

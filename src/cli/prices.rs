@@ -244,7 +244,8 @@ fn check(table: &PriceTable, here: &Here<'_>) -> Result<(Page, serde_json::Value
     if !overridden.is_empty() {
         items.push(Item::new("overridden", overridden.join(", "), Tone::Plain));
     }
-    let mut unpriced: BTreeMap<String, u64> = BTreeMap::new();
+    // Responses, and how many of them were recorded without a price.
+    let mut unpriced: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     let (mut doubtful, mut late) = (Vec::new(), BTreeMap::new());
     let sums = here.ledger()?.map(|ledger| ledger.sums_by(&[Dimension::Model], None, None)).transpose()?;
     for (values, sum) in sums.unwrap_or_default() {
@@ -252,7 +253,7 @@ fn check(table: &PriceTable, here: &Here<'_>) -> Result<(Page, serde_json::Value
         let quote = table.quote(&ModelId::new(name.as_str()), &ServiceTier::Standard, here.now, &Tokens::default());
         match (quote.rate, quote.doubt) {
             (None, _) => {
-                unpriced.insert(name, sum.responses);
+                unpriced.insert(name, (sum.responses, sum.unpriced));
             }
             (Some(_), _) if sum.unpriced > 0 => {
                 late.insert(name, sum.unpriced);
@@ -261,8 +262,18 @@ fn check(table: &PriceTable, here: &Here<'_>) -> Result<(Page, serde_json::Value
             (Some(_), None) => {}
         }
     }
-    for (name, responses) in &unpriced {
-        let text = format!("`{name}`: {} in the ledger have no price", count(*responses, "response", "responses"));
+    for (name, (responses, without)) in &unpriced {
+        let text = match (without, responses - without.min(responses)) {
+            (0, _) => format!(
+                "`{name}`: {} in the ledger have the price of their day; there is none for the next",
+                count(*responses, "response", "responses")
+            ),
+            (_, 0) => format!("`{name}`: {} in the ledger have no price", count(*without, "response", "responses")),
+            _ => format!(
+                "`{name}`: {without} of {} in the ledger have no price",
+                count(*responses, "response", "responses")
+            ),
+        };
         items.push(Item::new("unpriced", text, Tone::Bad));
     }
     for (name, responses) in &late {

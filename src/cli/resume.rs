@@ -35,6 +35,7 @@ pub(super) use self::next::next;
 
 /// Options of `govern resume`.
 #[derive(Args, Debug)]
+#[command(override_usage = "govern resume [OPTIONS] <RUN>")]
 pub struct ResumeArgs {
     /// The run, or the first characters of its id
     #[arg(value_name = "RUN")]

@@ -268,7 +268,11 @@ impl BudgetReport {
             let shown = standing.shown();
             let part = |index: usize, tone| Cell::toned(shown.parts.get(index).map_or("", String::as_str), tone);
             let seen = |cell: Cell| if standing.is_unseen() { Cell::toned(UNSEEN, Tone::Warn) } else { cell };
-            let used = share_column(&[Some(standing.spent), Some(standing.reserved)], standing.allowed()).total;
+            // Nothing has no shares.
+            let used = match standing.allowed() {
+                ..=0 => "—".to_owned(),
+                allowed => share_column(&[Some(standing.spent), Some(standing.reserved)], allowed).total,
+            };
             let limit = match standing.unit {
                 Unit::Usd => shown.total.clone(),
                 Unit::Credits | Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls | Unit::Minutes => {

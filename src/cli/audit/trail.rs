@@ -104,6 +104,11 @@ pub(super) fn run(args: &TrailArgs, ledger: &Ledger, out: &mut dyn Write, here: 
 }
 
 impl TrailArgs {
+    /// As a table: programs are told by an error that there is no ledger.
+    pub(super) fn is_for_people(&self) -> bool {
+        self.format == TrailFormat::Table
+    }
+
     /// Whatever the run and the time: it is asked for.
     fn wants(&self, action: &Action) -> bool {
         self.tool.as_ref().is_none_or(|tool| action.is_of_tool(tool))
