@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock;
 use crate::clocks::GIT_WITHIN;
@@ -21,6 +21,9 @@ const MOST_BYTES: u64 = 4 << 20;
 
 /// The most files that are looked at.
 const MOST_FILES: usize = 10_000;
+
+/// File systems stamp by a clock that moves in steps, up to 10 ms behind.
+pub(super) const COARSE: Duration = Duration::from_millis(20);
 
 /// What a look goes on from.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +66,20 @@ pub(super) fn look(folder: &Path, since: &Since) -> io::Result<Look> {
     });
     let dirty: BTreeMap<String, u64> = dirty.collect();
     Ok(Look { root, head, commits, committed, dirty })
+}
+
+/// Leaves out what was changed since then; says whether anything was.
+pub(super) fn leave_out(look: &mut Look, since: SystemTime) -> bool {
+    let all = look.dirty.len();
+    let root = Path::new(&look.root);
+    look.dirty.retain(|file, _| !is_touched(&root.join(file), since));
+    look.dirty.len() < all
+}
+
+/// The file was written since then. One that is gone was removed by nobody knows whom.
+fn is_touched(path: &Path, since: SystemTime) -> bool {
+    let modified = std::fs::symlink_metadata(path).and_then(|meta| meta.modified());
+    modified.is_ok_and(|modified| modified >= since)
 }
 
 /// What changes when a file does; nothing of what is in it.

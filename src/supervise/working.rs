@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
@@ -16,7 +16,7 @@ use crate::policy::rule::{Alert, Policy};
 use crate::rollout::{Deed, DeedKind};
 use crate::usage::work::{Look, Work};
 
-use super::look::{Since, look};
+use super::look::{COARSE, Since, leave_out, look};
 use super::supervisor::Supervisor;
 
 /// Whether what agents do is read beside what they spend.
@@ -51,6 +51,8 @@ pub(super) struct Looked {
     /// By uptime: what it shows is no older.
     began: Duration,
     found: io::Result<Look>,
+    /// It left out what was changed since the agent was there, so that another look has to tell of that.
+    left_out: bool,
 }
 
 struct One {
@@ -59,6 +61,8 @@ struct One {
     first: Option<String>,
     looks: Looks,
     looked: Option<Instant>,
+    /// Since when it is the agent's.
+    since: SystemTime,
     /// What the governor was told last.
     told: Progress,
 }
@@ -88,6 +92,7 @@ impl Working {
             first: None,
             looks: Looks::No,
             looked: None,
+            since: SystemTime::from(clock::now()) - COARSE,
             told: Progress::default(),
         });
     }
@@ -129,12 +134,19 @@ impl Working {
             return;
         }
         one.looks = Looks::Yes;
+        // The first look says what was there before the agent: not what it was quick to change.
+        let before = one.looked.is_none().then_some(one.since);
         one.looked = Some(clock::monotonic());
         let (folder, send, agent) = (one.folder.clone(), self.send.clone(), agent.clone());
         let since = Since { first: one.first.clone(), last: one.work.last_head().map(str::to_owned) };
         std::thread::spawn(move || {
             // The run may be over already.
-            let _ended = send.send(Looked { agent, began, found: look(&folder, &since) });
+            let mut found = look(&folder, &since);
+            let left_out = match (&mut found, before) {
+                (Ok(found), Some(since)) => leave_out(found, since),
+                _ => false,
+            };
+            let _ended = send.send(Looked { agent, began, found, left_out });
         });
     }
 
@@ -180,9 +192,9 @@ impl Supervisor {
 
     /// A look was taken.
     pub(super) fn looked(&mut self, looked: Looked) -> Vec<Input> {
-        let Looked { agent, began, found } = looked;
+        let Looked { agent, began, found, left_out } = looked;
         let Some(one) = self.working.agents.get_mut(&agent) else { return Vec::new() };
-        let again = std::mem::replace(&mut one.looks, Looks::No) == Looks::Again;
+        let again = std::mem::replace(&mut one.looks, Looks::No) == Looks::Again || left_out;
         match found {
             Ok(found) => {
                 one.first = one.first.take().or_else(|| found.head.clone());

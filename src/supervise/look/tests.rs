@@ -45,6 +45,20 @@ fn what_is_not_as_committed_is_seen_and_changes_its_mark_when_it_changes() {
 }
 
 #[test]
+fn the_first_look_leaves_out_what_the_agent_was_quick_to_change() {
+    let temp = repository();
+    fs::write(temp.path().join("a.txt"), "before\n").unwrap();
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000);
+    fs::File::options().write(true).open(temp.path().join("a.txt")).unwrap().set_modified(long_ago).unwrap();
+    let began = long_ago + COARSE;
+    fs::write(temp.path().join("new.txt"), "1").unwrap();
+    let mut first = look(temp.path(), &Since::default()).unwrap();
+    assert!(leave_out(&mut first, began));
+    assert_eq!(files(&first), ["a.txt"]);
+    assert!(!leave_out(&mut first, began), "nothing else");
+}
+
+#[test]
 fn commits_since_the_start_are_counted_with_their_files() {
     let temp = repository();
     let start = look(temp.path(), &Since::default()).unwrap().head;
