@@ -12,6 +12,7 @@ use crate::ledger::{Filter, Ledger};
 use crate::model::event::EventKind;
 use crate::model::{AgentName, Unit, Unobserved};
 use crate::process::{self, Leftovers, Terminal};
+use crate::report::text::count;
 use crate::report::{BudgetStanding, SpawnStanding};
 
 use super::plan::Outcome;
@@ -95,6 +96,15 @@ impl Supervisor {
                 self.wards.get(&alone).and_then(|ward| ward.ended(self.because(&alone), self.active(&alone)))
         {
             self.note_of(&alone, ended);
+        }
+        // In this run's own table they are missing.
+        if !self.held_elsewhere.is_empty() {
+            let responses = count(self.held_elsewhere.len() as u64, "response", "responses");
+            let what = format!(
+                "{responses} of what this run started, {} in all, stand in reports as another run's, or as imported",
+                self.cost_elsewhere
+            );
+            self.note(EventKind::Marked { what });
         }
         let seal = match (outcome, self.earlier_end.take()) {
             // It has not gone on: it stays as it was, and its chain says why.

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::gate::socket::{Heard, Socket};
 use crate::ledger::Ledger;
 use crate::model::event::{Answer, EventKind, GateReach};
-use crate::model::{AgentName, ApprovalId, ProcessIdentity, ResponseKey, RunId, ThreadId, UnderWay};
+use crate::model::{AgentName, ApprovalId, Money, ProcessIdentity, ResponseKey, RunId, ThreadId, UnderWay};
 use crate::process;
 use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Terminal};
 use crate::tail::login::Login;
@@ -85,6 +85,8 @@ pub(super) struct Supervisor {
     pub(super) not_taken: Option<NotTaken>,
     /// Responses that an import, or another run, took before this run could record them.
     pub(super) held_elsewhere: HashSet<(ThreadId, ResponseKey)>,
+    /// What those cost, as far as they have a price.
+    pub(super) cost_elsewhere: Money,
     /// The one agent takes the whole screen.
     pub(super) full_screen: bool,
     pub(super) fresh: Vec<String>,
@@ -235,6 +237,7 @@ impl Supervisor {
             judged: JudgedCommands::default(),
             not_taken: None,
             held_elsewhere: HashSet::new(),
+            cost_elsewhere: Money::ZERO,
             full_screen,
             fresh: plan.fresh,
             sockets: plan.sockets,

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::gate::bell::{Ring, ring};
 use crate::ledger::{self, Holder, Ledger, LedgerError, Patience, Turn};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalState, Event, Response, RunId};
+use crate::model::{AgentName, ApprovalState, Event, Money, Response, RunId};
 use crate::process::{self, Order};
 
 use super::answer::NotTaken;
@@ -258,6 +258,7 @@ impl Supervisor {
         if !self.held_elsewhere.insert((response.thread.clone(), response.key.clone())) {
             return Ok(None);
         }
+        self.cost_elsewhere += recorded.cost.money().unwrap_or(Money::ZERO);
         if self.held_elsewhere.len() == 1 {
             let what = match holder {
                 Holder::Import => {
