@@ -47,7 +47,7 @@ pub fn run(args: &ImportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     let begun = clock::monotonic();
     let places = match args.paths.as_slice() {
         [] => vec![home(here)?],
-        some => some.iter().map(|path| here.cwd.join(path)).collect(),
+        some => some.iter().map(|path| straight(here.cwd.join(path))).collect(),
     };
     let layers = policy_files::read(here.policy_places(args.policy.as_deref()))?;
     // What this folder's repository says is for this repository; other sessions have their own.
@@ -87,6 +87,12 @@ pub fn run(args: &ImportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     Ok(if failed { Exit::Negative } else { Exit::Success })
 }
 
+/// The same place without ways back (`..`): what was read is known by its path.
+fn straight(path: PathBuf) -> PathBuf {
+    let goes_back = path.components().any(|part| part == std::path::Component::ParentDir);
+    path.canonicalize().ok().filter(|_| goes_back).unwrap_or(path)
+}
+
 /// Prices what the ledger has without a price, as far as there is one now.
 pub fn repriced(ledger: &mut Ledger, policy: &Policy, prices: &PriceTable, now: Timestamp) -> Result<Repriced> {
     let price = |response: &Response| {
@@ -103,7 +109,7 @@ fn home(here: &Here<'_>) -> Result<PathBuf> {
 }
 
 /// Where sessions belong, by the rules that hold where they were started.
-struct Belongs<'a> {
+pub(super) struct Belongs<'a> {
     rules: &'a [AttributeRule],
     layers: Vec<LayerText>,
     variables: Variables,
@@ -127,7 +133,7 @@ struct Known {
 }
 
 impl<'a> Belongs<'a> {
-    fn new(here: &Here<'_>, policy: &'a Policy, layers: Vec<LayerText>) -> Self {
+    pub(super) fn new(here: &Here<'_>, policy: &'a Policy, layers: Vec<LayerText>) -> Self {
         let names = ["HOME", "XDG_CONFIG_HOME", "GIT_AUTHOR_EMAIL", "GIT_AUTHOR_NAME"];
         let all = names.into_iter().filter_map(|name| Some((name, here.variable(name)?))).collect();
         let variables = Variables {
@@ -139,17 +145,24 @@ impl<'a> Belongs<'a> {
     }
 
     /// Each origin is looked at once.
-    fn of(&self, origin: &Origin) -> Attribution {
+    pub(super) fn of(&self, origin: &Origin) -> Attribution {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(attribution) = known.origins.get(origin) {
             return attribution.clone();
         }
-        let attribution = self.look(origin, &mut known);
+        let attribution = self.look(origin, None, &mut known);
         known.origins.insert(origin.clone(), attribution.clone());
         attribution
     }
 
-    fn look(&self, origin: &Origin, known: &mut Known) -> Attribution {
+    /// The same where it was recorded for something: what was said of it then stays, and what only the place told gives way
+    /// to rules.
+    pub(super) fn of_recorded(&self, origin: &Origin, recorded: &Attribution) -> Attribution {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        self.look(origin, Some(recorded), &mut known)
+    }
+
+    fn look(&self, origin: &Origin, recorded: Option<&Attribution>, known: &mut Known) -> Attribution {
         let folder = PathBuf::from(origin.folder.clone().unwrap_or_default());
         // What git says there today fills in what Codex did not write down.
         let today = known.folders.entry(folder.clone()).or_insert_with(|| match folder.is_absolute() {
@@ -174,7 +187,8 @@ impl<'a> Belongs<'a> {
         };
         let rules = root.and_then(|root| self.repository(&place.folder, root, known));
         let rules = rules.map_or(self.rules, |policy| policy.attribute.as_slice());
-        attribute::attribute(rules, &place, Attribution::default(), Attribution::default())
+        let said = recorded.map(|recorded| attribute::said_beyond(recorded, &place)).unwrap_or_default();
+        attribute::attribute(rules, &place, said, Attribution::default())
     }
 
     /// The policy of a repository together with the outer ones; `None` where it has none, or one that cannot be obeyed.
@@ -203,7 +217,7 @@ impl<'a> Belongs<'a> {
     }
 
     /// What could not be used.
-    fn mistakes(&self) -> Vec<String> {
+    pub(super) fn mistakes(&self) -> Vec<String> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).mistakes.clone()
     }
 }

@@ -3,6 +3,7 @@
 mod adviser;
 pub mod approvals;
 pub mod approve;
+pub mod attribute;
 pub mod audit;
 mod before;
 pub mod brake;
@@ -99,6 +100,8 @@ enum Verb {
     Metrics(metrics::MetricsArgs),
     /// Read existing Codex history into the ledger
     Import(import::ImportArgs),
+    /// Apply attribution rules to what is recorded
+    Attribute(attribute::AttributeArgs),
     /// What waits for an answer
     Approvals(approvals::ApprovalsArgs),
     /// Answer a question with yes: the agent goes on
@@ -207,6 +210,7 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         Some(Verb::Status(args)) => reading(|out, here| status::run(&args, out, here)),
         Some(Verb::Runs(args)) => reading(|out, here| runs::run(&args, out, here)),
         Some(Verb::Import(args)) => reading(|out, here| import::run(&args, out, here)),
+        Some(Verb::Attribute(args)) => reading(|out, here| attribute::run(&args, out, here)),
         Some(Verb::Approvals(args)) => reading(|out, here| approvals::run(&args, out, here)),
         Some(Verb::Policy(args)) => reading(|out, here| policy::run(&args, out, here)),
         Some(Verb::Prices(args)) => reading(|out, here| prices::run(&args, out, here)),

@@ -1,11 +1,12 @@
 //! Owns the audit: recomputes every hash, and everything that is derived from what is hashed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::model::RunId;
 
+use super::attributed::Corrected;
 use super::audit_run::{self, Run, Seen};
 use super::broken::{Checked, Stop, broken};
 use super::calls;
@@ -110,6 +111,7 @@ struct Promised {
     imports: BTreeMap<i64, Import>,
     confirmed: Confirmed,
     repriced: repriced::Promised,
+    corrected: Corrected,
 }
 
 /// Rows that were imported together.
@@ -125,7 +127,11 @@ fn audit(conn: &Connection) -> Checked<Verified> {
     }
     let mut promised = links(conn)?;
     let (mut entries, mut runs, mut unsealed) = (0_u64, 0_u64, Vec::new());
-    let mut seen = Seen { confirmed: std::mem::take(&mut promised.confirmed), ..Seen::default() };
+    let mut seen = Seen {
+        confirmed: std::mem::take(&mut promised.confirmed),
+        corrected: std::mem::take(&mut promised.corrected),
+        ..Seen::default()
+    };
     let mut statement = conn.prepare("SELECT no, id FROM runs ORDER BY no")?;
     let mut found = statement.query([])?;
     while let Some(row) = found.next()? {
@@ -147,7 +153,7 @@ fn audit(conn: &Connection) -> Checked<Verified> {
             }
         }
     }
-    usage_rows(conn, &seen.usage, &promised.imports)?;
+    usage_rows(conn, &seen, &promised.imports)?;
     if let Some(place) = promised.repriced.differs(conn)? {
         return broken(place, "it is not what the ledger's chain says");
     }
@@ -233,6 +239,7 @@ fn promise(promised: &mut Promised, n: i64, link: Link) -> Result<(), &'static s
             promised.extensions.insert(extension.id, extension);
         }
         Link::Confirmed { thread, told, key, .. } => promised.confirmed.add(&thread, &key, &told),
+        Link::Attributed { from, to, rows, usage, .. } => promised.corrected.add((from, to), rows, &usage)?,
         Link::Repriced { rows, digest, .. } => promised.repriced.add(n, rows, digest),
         // The file is Codex's and its owner's: it may have been changed since.
         Link::Hooks { .. } | Link::Refused { .. } | Link::Pruned { .. } => {}
@@ -241,7 +248,7 @@ fn promise(promised: &mut Promised, n: i64, link: Link) -> Result<(), &'static s
 }
 
 /// Every row must be in its run's chain or in an import's link, and the sums must be those of all rows.
-fn usage_rows(conn: &Connection, seen: &HashSet<i64>, imports: &BTreeMap<i64, Import>) -> Checked<()> {
+fn usage_rows(conn: &Connection, seen: &Seen, imports: &BTreeMap<i64, Import>) -> Checked<()> {
     let mut shares = Shares::default();
     let mut imports = imports.iter();
     // The import whose rows come now: the next number that it has, and its digest so far.
@@ -253,7 +260,7 @@ fn usage_rows(conn: &Connection, seen: &HashSet<i64>, imports: &BTreeMap<i64, Im
         let place = || format!("usage {}", stored.id);
         shares.add(stored.share(), &stored.row.sum()?);
         if stored.run_no.is_some() {
-            if !seen.contains(&stored.id) {
+            if !seen.usage.contains(&stored.id) {
                 return broken(place(), "no run's chain knows it");
             }
             continue;
@@ -268,7 +275,7 @@ fn usage_rows(conn: &Connection, seen: &HashSet<i64>, imports: &BTreeMap<i64, Im
         if stored.id != next {
             return broken(format!("usage {next}"), "it was imported, and is missing");
         }
-        digest.add(&stored.recorded());
+        digest.add(&seen.corrected.recorded(stored)?);
         if next < import.last {
             open = Some((next.saturating_add(1), import, digest));
         } else if digest.finish() != import.digest {

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::model::event::EventKind;
 use crate::model::{Event, RunId};
 
+use super::attributed::Corrected;
 use super::broken::{Checked, Stop, broken};
 use super::calls;
 use super::chain::ResponseEntry;
@@ -34,6 +35,8 @@ pub(super) struct Seen {
     pub(super) usage: HashSet<i64>,
     /// Records of responses that count already: here the ledger's own chain knows some, too.
     pub(super) confirmed: Confirmed,
+    /// Where rows belonged when they were recorded.
+    pub(super) corrected: Corrected,
     /// Decisions, and tool calls that did not run.
     pub(super) counted: Counted,
 }
@@ -135,7 +138,7 @@ impl Walk<'_> {
         match stored {
             None => broken("", "its usage is missing"),
             Some(stored) if stored.run_no != Some(self.no) => broken("", "its usage belongs to another run"),
-            Some(stored) => match stored.recorded().digest()? == entry.digest {
+            Some(stored) => match self.seen.corrected.recorded(stored)?.digest()? == entry.digest {
                 true => Ok(()),
                 false => broken("", "its usage was changed"),
             },

@@ -56,6 +56,9 @@ pub(super) enum Link {
     Import { at: Timestamp, first: i64, last: i64, rows: u64, digest: Hash },
     /// So many responses that were recorded without a price got one, by this version of the table.
     Repriced { at: Timestamp, prices: String, rows: u64, digest: Hash },
+    /// So many responses belong elsewhere from now on, by whose word: from which series to which, and the first and the
+    /// last number of each stretch of rows.
+    Attributed { at: Timestamp, by: String, from: String, to: String, rows: u64, usage: Vec<(i64, i64)> },
     /// A record that was to be imported is of a response that counts already, under the key `told`: a hook told of it.
     Confirmed { at: Timestamp, thread: ThreadId, told: ResponseKey, key: ResponseKey },
     /// govern's hooks in a file of Codex's are about to be changed: what is done, by whom, and the text to come.

@@ -13,6 +13,7 @@
 
 mod approval;
 mod attended;
+pub mod attributed;
 mod audit;
 mod audit_run;
 mod beside;

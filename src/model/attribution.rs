@@ -126,6 +126,14 @@ impl Attribution {
         }
     }
 
+    /// All that is known, each with its dimension.
+    pub fn entries(&self) -> impl Iterator<Item = (Dimension, &str)> {
+        use Dimension::{Branch, Client, Label, Project, Task, Team, User};
+        let labels = self.labels.keys().map(|key| Label(key.clone()));
+        let all = [Team, Project, Client, User, Task, Branch].into_iter().chain(labels);
+        all.filter_map(|dimension| Some((dimension.clone(), self.get(&dimension)?)))
+    }
+
     /// The value of an attribution's own dimension; `None` also for run, agent, thread and
     /// model, which an attribution does not know.
     pub fn get(&self, dimension: &Dimension) -> Option<&str> {

@@ -45,6 +45,15 @@ pub fn attribute(rules: &[AttributeRule], place: &Place, flags: Attribution, env
     result
 }
 
+/// What of a recorded attribution the place alone does not tell: somebody, or a rule, has said it.
+pub fn said_beyond(recorded: &Attribution, place: &Place) -> Attribution {
+    let is_default = |value: &String, default: &Option<String>| default.as_ref() == Some(value);
+    let project = recorded.project.clone().filter(|project| !is_default(project, &place.repository_name));
+    let by_default = |user: &String| is_default(user, &place.git_user) || is_default(user, &place.system_user);
+    let user = recorded.user.clone().filter(|user| !by_default(user));
+    Attribution { project, user, ..recorded.clone() }
+}
+
 /// What the environment says, by the variables that a run reads.
 pub fn said_by(variable: impl Fn(&str) -> Option<String>) -> Attribution {
     Attribution {

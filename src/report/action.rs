@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::answer::answer_text;
+use super::attributed::in_words;
 use super::csv;
 use super::page::{Item, Tone};
 use super::text::{clock, count, rfc3339, shell_words, size};
 use crate::model::event::{Decision, EventKind, GOVERNOR, ToolVerdict};
-use crate::model::{Brake, Event, Money, Subject, Timestamp, Unit, Verb};
+use crate::model::{Attribution, Brake, Event, Money, Subject, Timestamp, Unit, Verb};
 
 /// The columns of the CSV, in order.
 const COLUMNS: [&str; 15] = [
@@ -61,6 +62,14 @@ pub struct Action {
     pub rationale: String,
 }
 
+/// Where a series belongs, as its JSON has it: `team web, project shop`.
+fn belongs(series: Option<&str>) -> String {
+    let series: Value = series.and_then(|series| serde_json::from_str(series).ok()).unwrap_or_default();
+    let attribution =
+        series.get("attribution").and_then(|found| serde_json::from_value::<Attribution>(found.clone()).ok());
+    attribution.as_ref().map_or_else(|| "nothing".to_owned(), in_words)
+}
+
 /// Which chain an entry stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chain {
@@ -105,6 +114,12 @@ impl Action {
                 count(rows, "response", "responses"),
                 text("prices").unwrap_or_default()
             ),
+            "attributed" => format!(
+                "{} from {} to {}",
+                count(rows, "response", "responses"),
+                belongs(text("from").as_deref()),
+                belongs(text("to").as_deref()),
+            ),
             "hooks" => {
                 format!("{}: {}", text("what").unwrap_or_default().replace('_', " "), text("path").unwrap_or_default())
             }
@@ -135,7 +150,7 @@ impl Action {
 
     /// Of the ledger's own chain: no run's chain says it, too.
     pub fn is_of_ledger_alone(&self) -> bool {
-        ["import", "repriced", "hooks", "refused", "pruned"].contains(&self.kind.as_str())
+        ["import", "repriced", "attributed", "hooks", "refused", "pruned"].contains(&self.kind.as_str())
     }
 
     fn told(self, kind: &EventKind) -> Self {

@@ -7,6 +7,7 @@ pub mod action;
 pub mod agent_end;
 mod answer;
 pub mod approvals;
+pub mod attributed;
 pub mod bars;
 pub mod budget;
 pub mod by;

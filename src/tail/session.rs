@@ -69,6 +69,25 @@ pub fn originator_of(path: &Path) -> Option<String> {
     }
 }
 
+/// Where a session was started, by its file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Began {
+    /// The working folder.
+    pub folder: Option<String>,
+    /// The git branch.
+    pub branch: Option<String>,
+    /// The git remote's address.
+    pub remote: Option<String>,
+}
+
+/// Where a session was started; `None` where its file is gone, or does not say it in its first line.
+pub fn began(path: &Path) -> Option<Began> {
+    match first_record(path).ok()?.ok()?.kind {
+        RecordKind::Meta(meta) => Some(Began { folder: meta.cwd, branch: meta.branch, remote: meta.remote }),
+        _ => None,
+    }
+}
+
 fn first_record(path: &Path) -> std::io::Result<Result<Record, Refused>> {
     let mut first = Vec::new();
     BufReader::with_capacity(BUFFER, open_file(path)?.take(LONGEST_FIRST)).read_until(b'\n', &mut first)?;

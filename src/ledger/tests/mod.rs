@@ -1,5 +1,6 @@
 //! Owns nothing: what the ledger promises, as tests.
 
+mod attributed;
 mod audit;
 mod contention;
 mod figures;

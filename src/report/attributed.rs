@@ -1,0 +1,180 @@
+//! Pure. What attribution rules move of what is recorded, as a page and as JSON.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::page::{Cell, Column, Item, Page, Table, Tone};
+use super::round::{grouped, money_column};
+use super::text::{count, moment, rfc3339};
+use crate::model::{Attribution, Dimension, Money, Timestamp};
+
+/// A dimension and its value, of each that is known.
+type Pairs = Vec<(String, String)>;
+
+/// What is moved from one place to another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// How many threads.
+    pub threads: u64,
+    /// How many responses.
+    pub responses: u64,
+    /// What those with a price cost.
+    pub cost: Money,
+}
+
+/// All that is moved, for `govern attribute`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attributed {
+    /// By where it was, and where it belongs.
+    pub moves: BTreeMap<(Pairs, Pairs), Moved>,
+    /// Threads that belong where they are recorded.
+    pub unmoved: u64,
+    /// Threads of runs that go on: those are left alone.
+    pub live: u64,
+    /// Imported threads whose session file is gone, or is compressed: nobody knows where they were started.
+    pub unknown: u64,
+    /// Nothing was done.
+    pub dry_run: bool,
+    /// From then on.
+    pub since: Option<Timestamp>,
+    /// Before then.
+    pub until: Option<Timestamp>,
+    /// The zone that times are shown in.
+    pub zone: Tz,
+}
+
+/// An attribution as pairs, which have an order.
+pub fn pairs(attribution: &Attribution) -> Pairs {
+    attribution.entries().map(|(dimension, value)| (dimension.to_string(), value.to_owned())).collect()
+}
+
+/// Such as `team web, project shop`; what is not known is left out.
+pub(super) fn in_words(attribution: &Attribution) -> String {
+    words(&pairs(attribution))
+}
+
+fn words(pairs: &[(String, String)]) -> String {
+    let known: Vec<String> = pairs.iter().map(|(dimension, value)| format!("{dimension} {value}")).collect();
+    if known.is_empty() { "nothing".to_owned() } else { known.join(", ") }
+}
+
+/// What one of them has and the other has not, so that a line shows what changes.
+fn without(one: &[(String, String)], other: &[(String, String)]) -> Pairs {
+    one.iter().filter(|pair| !other.contains(pair)).cloned().collect()
+}
+
+impl Attributed {
+    /// Before anything is looked at.
+    pub fn of_nothing(dry_run: bool, (since, until): (Option<Timestamp>, Option<Timestamp>), zone: Tz) -> Self {
+        Self { moves: BTreeMap::new(), unmoved: 0, live: 0, unknown: 0, dry_run, since, until, zone }
+    }
+
+    /// As a person reads it.
+    pub fn page(&self) -> Page {
+        let mut page = Page::default();
+        if !self.moves.is_empty() {
+            page.table(self.table());
+        }
+        let responses: u64 = self.moves.values().map(|moved| moved.responses).sum();
+        let since = self.since.map_or_else(String::new, |since| format!(" since {}", moment(since, self.zone)));
+        let what = match (responses, self.dry_run) {
+            (0, _) => format!("What is recorded{since} belongs where the rules say."),
+            (_, true) => format!("Would move {}{since}; nothing was done.", count(responses, "response", "responses")),
+            (_, false) => format!(
+                "Moved {}{since}. The ledger's chain has where they were recorded: `govern audit` shows it.",
+                count(responses, "response", "responses")
+            ),
+        };
+        let mut items = vec![Item::note(what)];
+        if self.live > 0 {
+            items.push(Item::note(format!(
+                "{} of runs that go on: left as they are.",
+                count(self.live, "thread", "threads")
+            )));
+        }
+        if self.unknown > 0 {
+            items.push(Item::warning(format!(
+                "{} left as they are: their session files are gone or compressed, so that nobody knows where they were \
+                 started.",
+                count(self.unknown, "imported thread is", "imported threads are")
+            )));
+        }
+        page.list(items);
+        page
+    }
+
+    fn table(&self) -> Table {
+        let costs: Vec<Option<Money>> = self.moves.values().map(|moved| Some(moved.cost)).collect();
+        let costs = money_column(&costs, "");
+        let rows = self.moves.iter().enumerate().map(|(index, ((from, to), moved))| {
+            vec![
+                Cell::new(words(&without(from, to))),
+                Cell::new(words(&without(to, from))),
+                Cell::new(grouped(moved.threads.into())),
+                Cell::new(grouped(moved.responses.into())),
+                Cell::new(costs.parts.get(index).map_or("", String::as_str)),
+            ]
+        });
+        let columns = vec![
+            Column::word("recorded for"),
+            Column::word("belongs to"),
+            Column::figure("threads").spare(),
+            Column::figure("resp."),
+            Column::figure("cost"),
+        ];
+        let sum = |of: fn(&Moved) -> u64| grouped(self.moves.values().map(of).sum::<u64>().into());
+        let totals = ["total", "", &sum(|one| one.threads), &sum(|one| one.responses), &costs.total];
+        let totals = totals.map(|text| Cell::toned(text, Tone::Strong)).to_vec();
+        Table { columns, rows: rows.collect(), totals: Some(totals) }
+    }
+}
+
+struct Place<'a>(&'a [(String, String)]);
+
+impl Serialize for Place<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let own = [Dimension::Team, Dimension::Project, Dimension::Client, Dimension::User, Dimension::Task];
+        let named: Vec<String> = own.into_iter().chain([Dimension::Branch]).map(|one| one.to_string()).collect();
+        for name in &named {
+            map.serialize_entry(name, &self.0.iter().find(|(dimension, _)| dimension == name).map(|(_, value)| value))?;
+        }
+        for (label, value) in self.0.iter().filter(|(dimension, _)| !named.contains(dimension)) {
+            map.serialize_entry(label, value)?;
+        }
+        map.end()
+    }
+}
+
+struct Row<'a>(&'a [(String, String)], &'a [(String, String)], &'a Moved);
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("from", &Place(self.0))?;
+        map.serialize_entry("to", &Place(self.1))?;
+        map.serialize_entry("threads", &self.2.threads)?;
+        map.serialize_entry("responses", &self.2.responses)?;
+        map.serialize_entry("cost_usd", &self.2.cost)?;
+        map.end()
+    }
+}
+
+impl Serialize for Attributed {
+    /// `govern.attribute/1`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("schema", "govern.attribute/1")?;
+        map.serialize_entry("since", &self.since.map(rfc3339))?;
+        map.serialize_entry("until", &self.until.map(rfc3339))?;
+        map.serialize_entry("dry_run", &self.dry_run)?;
+        let rows: Vec<Row<'_>> = self.moves.iter().map(|((from, to), moved)| Row(from, to, moved)).collect();
+        map.serialize_entry("rows", &rows)?;
+        map.serialize_entry("unmoved_threads", &self.unmoved)?;
+        map.serialize_entry("live_threads", &self.live)?;
+        map.serialize_entry("unknown_threads", &self.unknown)?;
+        map.end()
+    }
+}
