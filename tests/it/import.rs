@@ -61,6 +61,50 @@ fn what_was_governed_and_what_was_not_count_once_each() {
 }
 
 #[test]
+fn rules_that_came_later_move_what_is_recorded_and_the_audit_holds() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.always(Select::root(), Reply::message("done"));
+    world.run("codex", &["exec", "alone"]).expect_code(0);
+    world.run_governed(&[], &["codex", "exec", "plain"]).expect_code(0);
+    world.run_governed(&["--team", "said"], &["codex", "exec", "said"]).expect_code(0);
+    import(&world);
+    let by = |dimension: &str| -> Vec<(String, u64)> {
+        let report = ledger::report(&world, &["--by", dimension]);
+        let row =
+            |row: &Value| (row[dimension].as_str().unwrap_or("none").to_owned(), row["responses"].as_u64().unwrap());
+        let mut rows: Vec<_> = report["rows"].as_array().unwrap().iter().map(row).collect();
+        rows.sort();
+        rows
+    };
+    let pairs = |pairs: &[(&str, u64)]| -> Vec<(String, u64)> {
+        pairs.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+    };
+    world.policy("[[attribute]]\nset = { team = \"web\", client = \"acme\" }\n");
+    let attribute = |more: &[&str]| -> Value {
+        let words = [&["attribute", "--since", "1d", "--format", "json"], more].concat();
+        serde_json::from_str(&world.govern(&words).expect_code(0).out()).unwrap()
+    };
+    let would = attribute(&["--dry-run"]);
+    assert_eq!((&would["dry_run"], would["rows"].as_array().unwrap().len()), (&true.into(), 2), "{would}");
+    assert_eq!(by("team"), pairs(&[("none", 2), ("said", 1)]));
+    let done = attribute(&[]);
+    assert_eq!(done["rows"], would["rows"]);
+    // What was said of a run stays.
+    assert_eq!(by("team"), pairs(&[("said", 1), ("web", 2)]));
+    assert_eq!(by("client"), pairs(&[("acme", 3)]));
+    world.govern(&["audit", "verify"]).expect_code(0);
+    let again = attribute(&[]);
+    assert_eq!((again["rows"].as_array().unwrap().len(), &again["unmoved_threads"]), (0, &3.into()), "{again}");
+    // Read again, it is not counted a second time, nor elsewhere.
+    let words = ["import", "--again", "--format", "json"];
+    world.govern(&words).expect_code(0);
+    assert_eq!(by("team"), pairs(&[("said", 1), ("web", 2)]));
+    let trail = world.govern(&["audit"]).expect_code(0).out();
+    assert!(trail.contains("attributed") && trail.contains("to team web, "), "{trail}");
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
 fn a_session_that_a_live_run_governs_is_left_to_it() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     let gate = Gate::new();

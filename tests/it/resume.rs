@@ -319,6 +319,20 @@ fn what_is_printed_works_until_answers_may_extend_no_more_and_then_nothing_is() 
 }
 
 #[test]
+fn no_command_is_printed_that_would_be_stopped_before_its_first_request() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    // Two requests of $0.0212 fit; a third would need $0.0136 more.
+    world.policy(
+        "[[budget]]\nname = \"each run\"\nper = \"run\"\nlimit = \"0.05 usd\"\n\
+         steps = [{ at = \"100%\", do = \"stop\" }]\n[approvals]\nmax_extend = \"0.01 usd\"\n",
+    );
+    world.server.always(Select::root(), Reply::exec("true"));
+    let said = world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(124);
+    assert!(!said.finished.stderr.contains("govern resume "), "{}", said.finished);
+    said.expect_said("by $0.01 at most");
+}
+
+#[test]
 fn a_script_s_session_goes_on_under_the_limit_that_ended_it() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.server.always(Select::root(), Reply::exec("true"));

@@ -19,6 +19,14 @@ fn a_shim_makes_a_run_of_each_call_and_its_stop_is_told_to_the_program() {
     let listed = world.govern(&["runs", "--format", "json"]).expect_code(0).out();
     let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
     assert_eq!(listed["rows"].as_array().unwrap().len(), 2, "{listed}");
+    // What asks no model is no run.
+    world.run("sh", &["-c", "PATH=\"$PWD/bin of mine:$PATH\" codex --version"]).expect_code(0);
+    let listed = world.govern(&["runs", "--format", "json"]).expect_code(0).out();
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["rows"].as_array().unwrap().len(), 2, "{listed}");
+    world.govern(&["shim", "bin of mine", "--policy", "nofile"]).expect_code(125).expect_said("cannot be read");
+    let said = world.govern(&["shim", "bin of mine"]).expect_code(0).out();
+    assert!(said.contains("(it had `'--budget' '0.05usd' '--at-limit' 'stop'` before)"), "{said}");
     // It is written anew over itself, and over nothing else; and never takes itself for the real one.
     world.run("sh", &["-c", "PATH=\"$PWD/bin of mine:$PATH\" govern shim 'bin of mine'"]).expect_code(0);
     // Named by govern itself, it would be governed twice by one run.
