@@ -73,7 +73,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ring", &["net", "notify"]),
     ("rusqlite", &["ledger"]),
     ("rustls_native_certs", &["net"]),
-    ("tokio", &["net", "process", "gate", "tail", "web", "notify", "ui", "supervise", "serve", "cli"]),
+    ("tokio", &["net", "notify", "process", "gate", "tail", "web", "ui", "supervise", "serve", "cli"]),
     ("tokio_rustls", &["net"]),
     ("tokio_tungstenite", &["net"]),
     ("toml", &["policy", "usage", "codex", "fleet"]),

@@ -41,6 +41,9 @@ pub struct ApproveArgs {
     /// Why: it is kept with the answer
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// The token of the message that asked: the answer is that of whoever got it
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
 }
 
 /// Options of `govern deny`.
@@ -56,6 +59,9 @@ pub struct DenyArgs {
     /// Why: it is kept with the answer
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// The token of the message that asked: the answer is that of whoever got it
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
 }
 
 /// Lets the agent go on.
@@ -79,16 +85,16 @@ pub fn approve(args: &ApproveArgs) -> Result<Exit> {
         (None, Some(model)) => Wish::Route { model: Some(ModelId::new(model)) },
         (None, None) => Wish::Extend { by: args.extend.clone() },
     };
-    answer(args.id, "approve", wish, args.reason.clone())
+    answer(args.id, "approve", wish, (args.reason.clone(), args.token.clone()))
 }
 
 /// Ends the agent.
 pub fn deny(args: &DenyArgs) -> Result<Exit> {
     let wish = if args.kill { Wish::Kill } else { Wish::Stop };
-    answer(args.id, "deny", wish, args.reason.clone())
+    answer(args.id, "deny", wish, (args.reason.clone(), args.token.clone()))
 }
 
-fn answer(id: Option<i64>, verb: &str, wish: Wish, reason: Option<String>) -> Result<Exit> {
+fn answer(id: Option<i64>, verb: &str, wish: Wish, (reason, token): (Option<String>, Option<String>)) -> Result<Exit> {
     let here = super::here()?;
     let Some(approval) = id.map(ApprovalId) else { return Err(which(verb, &here)?) };
     let folder = here.state_folder()?;
@@ -105,7 +111,7 @@ fn answer(id: Option<i64>, verb: &str, wish: Wish, reason: Option<String>) -> Re
     }
     let waiting = ledger.waiting_for(approval)?;
     let sockets = home::socket_folder(&folder)?;
-    let message = Message::Answer { approval, wish, reason, who: None };
+    let message = Message::Answer { approval, wish, reason, who: None, token };
     let (run, reply) = first_live((&here, &ledger), &sockets, &waiting, &message, &question)?;
     match reply {
         // An answer is written down before it is told. Under installed hooks alone nothing else tells who replied.

@@ -17,15 +17,15 @@ use crate::model::notice::NOTICE_SCHEMA;
 use crate::model::{Notice, NoticeKind};
 use crate::net::{Client, NetError};
 use crate::notify::slack::{Slack, Trouble, message};
-use crate::notify::{Sent, Webhook};
-use crate::policy::notify as policy;
+use crate::notify::{Answering, Mail, Sent, Webhook};
+use crate::policy::notify::{self as policy, Address};
 use crate::policy::rule::{Approvals, Policy};
 use crate::report::json;
 use crate::report::page::{Cell, Column, Item, Page, Table, Tone};
 use crate::report::text::{between, duration, printable, rfc3339};
 use crate::serve::holder;
 
-/// Channels: the webhook and Slack; mail is to come.
+/// Channels: the webhook, mail and Slack.
 #[derive(clap::Args, Clone, Debug)]
 pub struct NotifyArgs {
     /// What to do
@@ -39,7 +39,7 @@ pub enum NotifyVerb {
     /// Send a real message, and say what came back
     Test {
         /// The channel [default: all that are set up]
-        #[arg(value_name = "CHANNEL", value_parser = ["webhook", "slack"])]
+        #[arg(value_name = "CHANNEL", value_parser = channel_or_address)]
         channel: Option<String>,
     },
     /// What waits, was delivered, was given up
@@ -61,24 +61,30 @@ pub fn run(args: &NotifyArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
 fn test(channel: Option<&str>, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     super::for_no_agent("an agent does not send notices", "try the channel in a terminal that no agent started")?;
     let Policy { notify, approvals, .. } = own_policy(here)?;
-    let wanted = |name: &str| channel.is_none_or(|channel| channel == name);
+    let wanted = |name: &str| channel.is_none_or(|channel| channel.split(':').next() == Some(name));
     let webhook = notify.webhook.as_ref().filter(|_| wanted("webhook"));
+    let mail = notify.mail.as_ref().filter(|_| wanted("mail"));
     let slack = notify.slack.as_ref().filter(|_| wanted("slack"));
-    if webhook.is_none() && slack.is_none() {
+    if webhook.is_none() && mail.is_none() && slack.is_none() {
         let what = channel.map_or_else(|| "no channel".to_owned(), |channel| format!("no `{channel}`"));
         return Err(Error::new(format!("{what} is set up"))
-            .hint("docs/notices.md has a `[notify.webhook]` and a `[notify.slack]` to begin with"));
+            .hint("docs/notices.md has a `[notify.webhook]`, a `[notify.mail]` and a `[notify.slack]` to begin with"));
     }
+    let readers = match channel.and_then(|channel| channel.strip_prefix("mail:")) {
+        Some(reader) => vec![reader.to_owned()],
+        None => notify.readers(),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::new("govern cannot start its loop").caused_by(&error))?;
     let client = Client::new(|name| here.variable(name));
     let of_webhook = webhook.map(|webhook| try_webhook(webhook, &client, &runtime, out, here));
+    let of_mail = mail.map(|mail| try_mail((mail, &readers), &client, &runtime, out, here));
     let of_slack = slack.map(|slack| try_slack((slack, &approvals), &client, &runtime, out, here));
     runtime.shutdown_background();
     let mut failed = None;
-    for error in [of_webhook, of_slack].into_iter().flatten().filter_map(Result::err) {
+    for error in [of_webhook, of_mail, of_slack].into_iter().flatten().filter_map(Result::err) {
         if let Some(earlier) = failed.replace(error) {
             super::to_stderr(&format!("{earlier}\n"));
         }
@@ -108,6 +114,38 @@ fn try_webhook(
         Sent::Gone => Err(Error::new("webhook: it answered 410 Gone: it wants no notices")),
         Sent::NotYet { why, .. } | Sent::Never { why } => Err(Error::new(format!("webhook: not taken: {why}"))),
     }
+}
+
+/// Each reader gets a letter.
+fn try_mail(
+    (mail, readers): (&policy::Mail, &[String]),
+    client: &Client,
+    runtime: &Runtime,
+    out: &mut dyn Write,
+    here: &Here<'_>,
+) -> Result<()> {
+    if readers.is_empty() {
+        return Err(Error::new("nobody reads mail: neither `to` of `[notify.mail]` nor a route names anybody")
+            .hint("`govern notify test mail:lead@acme.example` tries one address"));
+    }
+    let mail = Mail::of(mail, |name| here.variable(name))
+        .map_err(|error| Error::new("nothing can be sent to `mail`").caused_by(&error))?;
+    let (notice, now) = (of_test(), clock::now());
+    let mut not = Vec::new();
+    for reader in readers {
+        let address = format!("mail:{reader}");
+        match runtime.block_on(mail.send(client, &notice, reader, &Answering::Nothing)) {
+            Sent::Taken | Sent::Posted { .. } => {
+                if here.ledger()?.is_some() {
+                    outbox::reopen(&mut Ledger::open(&here.state_folder()?)?, now, &address)?;
+                }
+                put(out, &format!("{address}: taken, as {}\n", notice.id))?;
+            }
+            Sent::Gone => not.push(format!("{address}: not taken")),
+            Sent::NotYet { why, .. } | Sent::Never { why } => not.push(format!("{address}: not taken: {why}")),
+        }
+    }
+    if not.is_empty() { Ok(()) } else { Err(Error::new(not.join("; "))) }
 }
 
 /// A message is sent, and the way is tried by which clicks come.
@@ -157,6 +195,16 @@ pub(super) fn standing(here: &Here<'_>) -> Vec<(&'static str, std::result::Resul
         let key = Webhook::of(webhook, env).map(|_| format!("signed, to {}", printable(host)));
         found.push(("webhook", key.map_err(|error| error.to_string())));
     }
+    if let Some(wanted) = &notify.mail {
+        let tried = Mail::of(wanted, env).map_err(|error| error.to_string()).and_then(|mail| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| error.to_string())?;
+            let tried = runtime.block_on(mail.reach(&Client::new(env)));
+            runtime.shutdown_background();
+            tried.map(|()| format!("{}:{} takes letters from {}", wanted.host, wanted.port, wanted.from))
+        });
+        found.push(("mail", tried));
+    }
     if let Some(wanted) = &notify.slack {
         let tried = Slack::of(wanted, env).map_err(|error| error.to_string()).and_then(|slack| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -201,11 +249,27 @@ fn of_test() -> Notice {
     }
 }
 
+fn channel_or_address(text: &str) -> std::result::Result<String, String> {
+    match Address::parse(text) {
+        Some(Address::Slack(Some(_))) | None => {
+            Err("known are `webhook`, `mail`, `mail:ADDRESS` and `slack`".to_owned())
+        }
+        Some(address) => Ok(address.to_string()),
+    }
+}
+
 fn status(format: Format, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
-    let rows = match here.ledger()? {
+    let mut rows = match here.ledger()? {
         Some(ledger) => outbox::addresses(&ledger)?,
         None => Vec::new(),
     };
+    // What is set up is shown before the first notice, too.
+    let notify = own_policy(here).map(|policy| policy.notify).unwrap_or_default();
+    for address in notify.addresses().into_iter().map(ToString::to_string) {
+        if !rows.iter().any(|row| row.address == address) {
+            rows.push(AddressRow { address, ..AddressRow::default() });
+        }
+    }
     let serve = holder(&home::socket_folder(&here.state_folder()?)?)?;
     let serve = serve.map(|holder| ServeJson { pid: holder.pid, stays: holder.says });
     let page = page(&rows, serve.as_ref(), here);
@@ -257,7 +321,7 @@ impl RowJson {
 fn page(rows: &[AddressRow], serve: Option<&ServeJson>, here: &Here<'_>) -> Page {
     let mut page = Page::default();
     if rows.is_empty() {
-        page.list(vec![Item::new("", "nothing was ever to be sent", Tone::Plain)]);
+        page.list(vec![Item::new("", "no channel is set up, and nothing was ever to be sent", Tone::Plain)]);
     } else {
         let columns = vec![
             Column::name("Channel", 8),

@@ -11,11 +11,12 @@ use super::here::Here;
 use super::resume::{Earlier, ResumableFleet};
 use super::run::{
     Supervision, attribute_with, beside_stdout, earlier_spend_unknown, fresh_budgets, in_runtime, new_run, priced_late,
-    whoami,
+    starter, whoami,
 };
 use super::{adviser, before, env, fleet_file, import, price_list, shim_file, summary, worktree};
 use crate::codex::{Invocation, Kind};
 use crate::decide::agents::AgentSetup;
+use crate::decide::people::channel;
 use crate::decide::people::reach::Surroundings;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -141,8 +142,8 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
     let attribution = attribute_with(&policy, &place::look(&here.cwd, env), Attribution::default());
     let who = agents.iter().map(|agent| (&agent.setup.name, &agent.setup.attribution));
     let before = before::before(&ledger, &run, earlier.is_some(), who)?;
-    let who = agents.iter().map(|agent| (&agent.setup.name, &agent.setup.attribution));
-    let channel = policy.notify.takes_answers(&policy.approvals, who);
+    let reached = |setup: &AgentSetup| channel::reaches(&policy, &starter(), &setup.name, &setup.attribution);
+    let channel = agents.iter().all(|agent| reached(&agent.setup));
     let kept = ResumableFleet::text(args, &here.cwd, &policy);
     let plan = Plan {
         adviser: adviser::adviser(&policy, &run, &state, &agents, &attribution)?,

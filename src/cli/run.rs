@@ -10,6 +10,7 @@ use crate::clock;
 use crate::clocks::Clocks;
 use crate::codex::{Invocation, Kind, redact};
 use crate::decide::agents::AgentSetup;
+use crate::decide::people::channel;
 use crate::decide::people::lift::Lift;
 use crate::decide::people::reach::Surroundings;
 use crate::error::{Error, Result};
@@ -271,6 +272,7 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
 
     let who = std::iter::once((&start.agent, &start.attribution));
     let before = before::before(&ledger, &start.run, start.resumes.is_some(), who)?;
+    let channel = channel::reaches(&start.policy, &starter(), &start.agent, &start.attribution);
 
     let showing = match (shown.quiet, full_screen) {
         (true, _) => Showing::Never,
@@ -305,8 +307,6 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         seat: Seat::Governs,
         keep: Some(Box::new(move |thread, argv| resumable.text(thread, argv))),
     }];
-    let who = agents.iter().map(|agent| (&agent.setup.name, &agent.setup.attribution));
-    let channel = start.policy.notify.takes_answers(&start.policy.approvals, who);
     let plan = Plan {
         adviser: adviser::adviser(&start.policy, &start.run, &home, &agents, &start.attribution)?,
         run: start.run,

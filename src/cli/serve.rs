@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Heard, Ledger, home};
 use crate::net::Client;
-use crate::notify::Webhook;
 use crate::notify::slack::Slack;
+use crate::notify::{Mail, Webhook};
 use crate::policy::notify::Notify;
 use crate::policy::rule::{Approvals, Layer, Policy};
 use crate::policy::serve::Serve;
@@ -66,12 +66,6 @@ pub struct ServeArgs {
 
 /// The machine's and the user's policy: nobody else's `[notify]` counts.
 pub(super) fn own_policy(here: &Here<'_>) -> Result<Policy> {
-    let mut places = here.policy_places(None);
-    places.retain(|(layer, _)| matches!(layer, Layer::System | Layer::User));
-    Ok(join(policy_files::read(places)?, here.look.colour)?.policy)
-}
-
-fn own_policy(here: &Here<'_>) -> Result<Policy> {
     let mut places = here.policy_places(None);
     places.retain(|(layer, _)| matches!(layer, Layer::System | Layer::User));
     Ok(join(policy_files::read(places)?, here.look.colour)?.policy)
@@ -183,12 +177,14 @@ async fn open_page(address: SocketAddr, place: &Serve, folder: &Path) -> Result<
 /// Why nothing can be sent by a channel that the policy has.
 fn unusable(sender: &Sender) -> Vec<String> {
     let webhook = sender.webhook.as_ref().and_then(|webhook| webhook.as_ref().err()).map(|why| ("webhook", why));
+    let mail = sender.mail.as_ref().and_then(|mail| mail.as_ref().err()).map(|why| ("mail", why));
     let slack = sender.slack.as_ref().and_then(|slack| slack.as_ref().err()).map(|why| ("slack", why));
-    webhook.into_iter().chain(slack).map(|(name, why)| format!("nothing can be sent to `{name}`: {why}")).collect()
+    let channels = [webhook, mail, slack].into_iter().flatten();
+    channels.map(|(name, why)| format!("nothing can be sent to `{name}`: {why}")).collect()
 }
 
 fn channels(sender: &Sender) -> usize {
-    usize::from(sender.webhook.is_some()) + usize::from(sender.slack.is_some())
+    usize::from(sender.webhook.is_some()) + usize::from(sender.mail.is_some()) + usize::from(sender.slack.is_some())
 }
 
 fn sender(notify: &Notify, approvals: Approvals) -> Sender {
@@ -198,8 +194,10 @@ fn sender(notify: &Notify, approvals: Approvals) -> Sender {
     Sender {
         client: Arc::new(Client::new(super::env)),
         webhook,
+        mail: notify.mail.as_ref().map(|mail| Mail::of(mail, super::env).map_err(|e| e.to_string())),
         slack,
         approvals,
+        notify: notify.clone(),
         is_own: super::is_own,
         alive: process::alive,
         says: |text| super::to_stderr(&format!("govern: {text}\n")),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Answerer, ApprovalId, Brake, Live, ModelId};
+use crate::model::{Answerer, ApprovalId, Brake, Live, ModelId, TokenHash};
 
 /// The longest line that is read: anything larger is not from govern.
 pub const MAX_LINE: usize = 64 * 1024;
@@ -26,6 +26,18 @@ pub enum Message {
         /// Who, where it is not the user of the process that speaks: believed of the sender of notices alone.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         who: Option<Answerer>,
+        /// What the message had that put the question to somebody.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        token: Option<String>,
+    },
+    /// The sender of notices puts a question to somebody, with a token to answer by.
+    Token {
+        /// Which question.
+        approval: ApprovalId,
+        /// Of the token.
+        hash: TokenHash,
+        /// Who gets it.
+        who: Answerer,
     },
     /// A person uses the emergency brake.
     Brake {

@@ -278,6 +278,13 @@ pub fn call(folder: &Path, run: &RunId, message: &Message, is_own: &IsOwn<'_>) -
     result
 }
 
+/// Says one thing to all that speak for a run, and gives what each has replied.
+pub fn call_each(folder: &Path, run: &RunId, message: &Message, is_own: &IsOwn<'_>) -> Vec<Result<Reply, SocketError>> {
+    let own = path_of(folder, run);
+    let all = std::iter::once((own, None)).chain(beside(folder, run).into_iter().map(|(path, no)| (path, Some(no))));
+    all.map(|(path, number)| (Way { path: &path, run, number, is_own }).call(message, SOCKET_WITHIN * 2)).collect()
+}
+
 /// The sockets of several processes that speak for the same run, with their numbers.
 fn beside(folder: &Path, run: &RunId) -> Vec<(PathBuf, i32)> {
     let prefix = format!("{run}.");
@@ -348,8 +355,13 @@ mod tests {
         let folder = temp.path().join("a".repeat(60)).join("b".repeat(60));
         std::fs::create_dir_all(&folder).unwrap();
         let run = RunId::new("k3f9x27m1a");
-        let said =
-            Message::Answer { approval: ApprovalId(7), wish: Wish::Stop, reason: Some("late".to_owned()), who: None };
+        let said = Message::Answer {
+            approval: ApprovalId(7),
+            wish: Wish::Stop,
+            reason: Some("late".to_owned()),
+            who: None,
+            token: None,
+        };
         let reply = Reply::Done { what: "stopped".to_owned() };
 
         runtime().block_on(async {
@@ -372,7 +384,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let run = RunId::new("k3f9x27m1a");
         let path = |pid: u32| temp.path().join(format!("{run}.{pid}.sock"));
-        let said = Message::Answer { approval: ApprovalId(7), wish: Wish::Stop, reason: None, who: None };
+        let said = Message::Answer { approval: ApprovalId(7), wish: Wish::Stop, reason: None, who: None, token: None };
         // One that was killed has left its socket behind.
         drop(std::os::unix::net::UnixListener::bind(path(1)).unwrap());
         runtime().block_on(async {

@@ -23,6 +23,7 @@ pub mod run;
 pub mod slice;
 pub mod sum;
 pub mod threshold;
+pub mod token;
 pub mod tokens;
 pub mod trial;
 pub mod under_way;
@@ -51,6 +52,7 @@ pub use run::{Approval, ApprovalState, BudgetKey, Extension, ProcessIdentity, Ru
 pub use slice::Slice;
 pub use sum::{Repriced, Sum};
 pub use threshold::{Threshold, part_of};
+pub use token::{Token, TokenHash};
 pub use tokens::Tokens;
 pub use under_way::UnderWay;
 pub use unobserved::Unobserved;

@@ -28,13 +28,15 @@ pub enum NoticeKind {
     Alert,
     /// A run has ended.
     RunEnd,
+    /// A notice reached somebody not, and never will.
+    Undelivered,
     /// Somebody tries a channel.
     Test,
 }
 
 impl NoticeKind {
     /// All that a route may ask for: a test goes to the channel that is tried.
-    pub const ROUTED: [Self; 10] = [
+    pub const ROUTED: [Self; 11] = [
         Self::Question,
         Self::Decided,
         Self::Withdrawn,
@@ -45,6 +47,7 @@ impl NoticeKind {
         Self::Kill,
         Self::Alert,
         Self::RunEnd,
+        Self::Undelivered,
     ];
 
     /// As policies and bodies write it.
@@ -60,6 +63,7 @@ impl NoticeKind {
             Self::Kill => "kill",
             Self::Alert => "alert",
             Self::RunEnd => "run_end",
+            Self::Undelivered => "undelivered",
             Self::Test => "test",
         }
     }

@@ -20,6 +20,8 @@ use super::{NetError, Roots};
 pub struct Client {
     pub(super) roots: Roots,
     pub(super) proxies: Matcher,
+    /// For what is no HTTP.
+    pub(super) for_all: Matcher,
 }
 
 /// How far one exchange may go.
@@ -55,7 +57,8 @@ impl Client {
             .https(either("HTTPS_PROXY"))
             .no(either("NO_PROXY"))
             .build();
-        Self { roots: Roots::of(env), proxies }
+        let for_all = Matcher::builder().all(either("ALL_PROXY")).no(either("NO_PROXY")).build();
+        Self { roots: Roots::of(env), proxies, for_all }
     }
 
     /// Sends a request and reads the whole answer.

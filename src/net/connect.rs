@@ -60,6 +60,12 @@ impl<'u> Target<'u> {
         Ok(Self { at: format!("{host}:{port}"), host, port, tls })
     }
 
+    /// A server of any kind.
+    pub(super) fn server(host: &'u str, port: u16, tls: bool) -> Self {
+        let at = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        Self { at, host, port, tls }
+    }
+
     /// Without the brackets of an IPv6 address.
     fn bare_host(&self) -> &'u str {
         self.host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(self.host)
@@ -94,6 +100,18 @@ pub(super) async fn connect(
     Ok(Connected { stream: secured(tunnel, target, roots).await?, forwards: None })
 }
 
+/// Connects for whatever is spoken there: to the server itself, or to where a proxy has connected.
+pub(super) async fn straight(target: &Target<'_>, proxies: &Matcher, roots: &Roots) -> Result<Stream, NetError> {
+    let uri: Option<Uri> = format!("https://{}/", target.at).parse().ok();
+    let proxy = uri.filter(|_| !target.is_loopback()).and_then(|uri| proxies.intercept(&uri));
+    let Some(proxy) = proxy else {
+        return Ok(Stream::Plain(dial(target.bare_host(), target.port, &target.at).await?));
+    };
+    let own = Target::of(proxy.uri()).map_err(|_| refused(&proxy, target, "only HTTP proxies are known"))?;
+    let stream = Stream::Plain(dial(own.bare_host(), own.port, &own.at).await?);
+    tunnel(secured(stream, &own, roots).await?, &proxy, target).await
+}
+
 async fn dial(host: &str, port: u16, at: &str) -> Result<TcpStream, NetError> {
     let failed = |source| NetError::Connect { at: at.to_owned(), source };
     let stream = TcpStream::connect((host, port)).await.map_err(failed)?;
@@ -103,7 +121,7 @@ async fn dial(host: &str, port: u16, at: &str) -> Result<TcpStream, NetError> {
 }
 
 /// In TLS, if the target wants it.
-async fn secured(stream: Stream, target: &Target<'_>, roots: &Roots) -> Result<Stream, NetError> {
+pub(super) async fn secured(stream: Stream, target: &Target<'_>, roots: &Roots) -> Result<Stream, NetError> {
     if !target.tls {
         return Ok(stream);
     }

@@ -11,8 +11,10 @@ mod error;
 mod tests;
 mod tls;
 mod websocket;
+mod wire;
 
 pub use client::{Client, Limits, Reply};
 pub use error::NetError;
 pub use tls::Roots;
 pub use websocket::WebSocket;
+pub use wire::{Server, Wire};

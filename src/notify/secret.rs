@@ -43,6 +43,12 @@ pub enum SecretError {
         /// What such a token begins with.
         prefix: &'static str,
     },
+    /// There is nothing in it.
+    #[error("{place} is empty")]
+    Empty {
+        /// Which.
+        place: String,
+    },
     /// It is no key.
     #[error("{place} holds no `whsec_…` key of 24 to 64 bytes")]
     NoKey {
@@ -103,6 +109,30 @@ impl Token {
     /// As a request carries it.
     pub(super) fn bearer(&self) -> HeaderValue {
         self.0.clone()
+    }
+}
+
+/// What a mail server knows govern by.
+pub(super) struct Password(String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+impl Password {
+    /// The password that lies there.
+    pub(super) fn read(from: &SecretSource, env: impl Fn(&str) -> Option<OsString>) -> Result<Self, SecretError> {
+        let text = text(from, env)?;
+        if text.is_empty() {
+            return Err(SecretError::Empty { place: from.to_string() });
+        }
+        Ok(Self(text))
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.0
     }
 }
 

@@ -7,15 +7,16 @@ use std::time::Duration;
 use globset::GlobMatcher;
 use http::Uri;
 
+use super::address;
 use crate::model::{AgentName, Attribution, Dimension, NoticeKind};
-
-use super::approvals::Approvals;
 
 /// All of `[notify]`.
 #[derive(Clone, Debug, Default)]
 pub struct Notify {
     /// `[notify.webhook]`.
     pub webhook: Option<Webhook>,
+    /// `[notify.mail]`.
+    pub mail: Option<Mail>,
     /// `[notify.slack]`.
     pub slack: Option<Slack>,
     /// What goes where, the outermost layer's first.
@@ -79,6 +80,45 @@ impl Slack {
     }
 }
 
+/// `[notify.mail]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// The server, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How TLS is spoken with it.
+    pub security: Security,
+    /// As whom.
+    pub login: Option<Login>,
+    /// The name of who writes.
+    pub from_name: Option<String>,
+    /// The address of who writes.
+    pub from: String,
+    /// Who reads what goes to `mail`.
+    pub to: Vec<String>,
+}
+
+/// How a mail server is spoken with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// In TLS from the first byte.
+    Tls,
+    /// In TLS once the server was asked for it, or not at all.
+    StartTls,
+    /// In plain text: this machine itself.
+    Plain,
+}
+
+/// Who may send through a mail server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The name.
+    pub user: String,
+    /// Where the password lies.
+    pub password: SecretSource,
+}
+
 /// What is left out of the texts that leave this machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Redact {
@@ -96,6 +136,8 @@ pub enum Address {
     Webhook,
     /// A channel of Slack: the one of `[notify.slack]`, or the one that is named.
     Slack(Option<String>),
+    /// A mail address; of a route without one, all of `[notify.mail] to`.
+    Mail(Option<String>),
 }
 
 impl Address {
@@ -104,6 +146,15 @@ impl Address {
         match self {
             Self::Webhook => "webhook",
             Self::Slack(_) => "slack",
+            Self::Mail(_) => "mail",
+        }
+    }
+
+    /// Who gets a message there can answer it.
+    pub fn takes_answers(&self) -> bool {
+        match self {
+            Self::Webhook => false,
+            Self::Mail(_) | Self::Slack(_) => true,
         }
     }
 
@@ -111,11 +162,13 @@ impl Address {
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "webhook" => Some(Self::Webhook),
+            "mail" => Some(Self::Mail(None)),
             "slack" => Some(Self::Slack(None)),
-            _ => {
-                let channel = text.strip_prefix("slack:").filter(|channel| Slack::is_channel(channel))?;
-                Some(Self::Slack(Some(channel.to_owned())))
-            }
+            _ => match text.split_once(':')? {
+                ("mail", reader) => address::is_mail(reader).then(|| Self::Mail(Some(reader.to_owned()))),
+                ("slack", channel) => Slack::is_channel(channel).then(|| Self::Slack(Some(channel.to_owned()))),
+                _ => None,
+            },
         }
     }
 }
@@ -123,7 +176,8 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Webhook | Self::Slack(None) => f.pad(self.channel()),
+            Self::Webhook | Self::Mail(None) | Self::Slack(None) => f.pad(self.channel()),
+            Self::Mail(Some(address)) => f.pad(&format!("mail:{address}")),
             Self::Slack(Some(channel)) => f.pad(&format!("slack:{channel}")),
         }
     }
@@ -191,27 +245,43 @@ impl Notify {
         copies
     }
 
-    /// A question of one of these agents goes where somebody who may can answer it.
-    pub fn takes_answers<'a>(
-        &self,
-        approvals: &Approvals,
-        agents: impl IntoIterator<Item = (&'a AgentName, &'a Attribution)>,
-    ) -> bool {
-        let hears = self.slack.as_ref().is_some_and(|slack| slack.app_token.is_some());
-        let by_slack = hears && approvals.approvers.iter().any(|entry| approvals.in_slack(entry));
-        let takes = |to: &Address| match to {
-            Address::Slack(_) => by_slack,
-            Address::Webhook => false,
-        };
-        agents.into_iter().any(|(agent, belongs)| {
-            self.copies(NoticeKind::Question, Some(agent), belongs).iter().any(|copy| takes(&copy.to))
-        })
+    /// The addresses by which a question about this agent, or about the whole run of this attribution, can be answered.
+    pub fn answers(&self, agent: Option<&AgentName>, belongs: &Attribution) -> Vec<Address> {
+        let copies = self.copies(NoticeKind::Question, agent, belongs);
+        copies.into_iter().map(|copy| copy.to).filter(Address::takes_answers).collect()
+    }
+
+    /// All addresses that a route names, each once.
+    pub fn addresses(&self) -> Vec<&Address> {
+        let mut addresses: Vec<&Address> = Vec::new();
+        for to in self.routes.iter().flat_map(|route| &route.to) {
+            if !addresses.contains(&to) {
+                addresses.push(to);
+            }
+        }
+        addresses
+    }
+
+    /// All who read mail, each once.
+    pub fn readers(&self) -> Vec<String> {
+        let named = self.routes.iter().flat_map(|route| &route.to).filter_map(|to| match to {
+            Address::Mail(reader) => reader.clone(),
+            Address::Webhook | Address::Slack(_) => None,
+        });
+        let mut readers: Vec<String> = self.mail.iter().flat_map(|mail| mail.to.iter().cloned()).collect();
+        for reader in named {
+            if !readers.contains(&reader) {
+                readers.push(reader);
+            }
+        }
+        readers
     }
 
     /// The variables that hold secrets.
     pub fn variables(&self) -> Vec<&str> {
+        let of_mail = self.mail.iter().filter_map(|mail| Some(&mail.login.as_ref()?.password));
         let of_slack = self.slack.iter().flat_map(|slack| [Some(&slack.bot_token), slack.app_token.as_ref()]).flatten();
-        let sources = self.webhook.iter().map(|webhook| &webhook.secret).chain(of_slack);
+        let sources = self.webhook.iter().map(|webhook| &webhook.secret).chain(of_mail).chain(of_slack);
         sources
             .filter_map(|source| match source {
                 SecretSource::Env(name) => Some(name.as_str()),

@@ -108,7 +108,8 @@ impl Serving {
         self.answering.spawn(async move {
             let (groups, unknown) = groups(&slack, &sender, &asked, &click.user).await;
             let who = Answerer { identity: Identity::Slack(click.user.clone()), groups, door: Door::Slack };
-            let message = Message::Answer { approval: id, wish, reason: click.reason.clone(), who: Some(who) };
+            let message =
+                Message::Answer { approval: id, wish, reason: click.reason.clone(), who: Some(who), token: None };
             let is_own = sender.is_own;
             let taken = tokio::task::spawn_blocking(move || hand_over(&sockets, &runs, &message, is_own)).await;
             let said = taken.unwrap_or_else(|_| Err("govern could not speak to the run".to_owned()));

@@ -5,8 +5,10 @@
 //! next one's at once, so that a notice may arrive twice, under one id, and never not at all.
 
 mod clicks;
+mod mail;
 pub mod page;
 mod slack;
+mod undelivered;
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
@@ -25,12 +27,13 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::model::{ProcessIdentity, RunInfo, Timestamp};
 use crate::net::Client;
 use crate::notify::slack::{Heard, Slack, listen};
-use crate::notify::{Sent, Webhook, retry};
-use crate::policy::notify::Address;
+use crate::notify::{Mail, Sent, Webhook, retry};
+use crate::policy::notify::{Address, Notify};
 use crate::policy::rule::Approvals;
 use crate::process::{Holder, Place};
 
 use clicks::{Answered, Seen};
+use mail::Errand;
 use slack::Lane;
 
 /// How often is looked for what nobody rang for.
@@ -79,6 +82,10 @@ pub struct Sender {
     pub slack: Option<std::result::Result<Arc<Slack>, String>>,
     /// Who is who.
     pub approvals: Approvals,
+    /// The policy's mail; why there is none, where it has one that cannot be used.
+    pub mail: Option<std::result::Result<Mail, String>>,
+    /// What goes where.
+    pub notify: Notify,
     /// Whether who listens at a connection speaks for a run.
     pub is_own: fn(&RunInfo, BorrowedFd<'_>, Option<i32>) -> bool,
     /// Whether a process lives still.
@@ -241,6 +248,9 @@ impl Serving {
             let now = clock::now();
             let fate = fate(parcel, sent, now, self.sender.webhook.as_ref());
             outbox::note(&mut self.ledger, now, parcel, &fate)?;
+            if let Fate::Failed { error } = &fate {
+                undelivered::tell(&mut self.ledger, &self.sender.notify, parcel, error, now)?;
+            }
             match &fate {
                 Fate::Closed { .. } => (self.sender.says)(&format!(
                     "{} answered 410: nothing more is sent there until `govern notify test {}` succeeds",
@@ -268,7 +278,16 @@ impl Serving {
                 (Some(Address::Webhook), Some(Ok(webhook))) => {
                     outbox::is_closed(&self.ledger, &parcel.address, &webhook.mark())?
                 }
-                (Some(Address::Webhook), _) | (None, _) => false,
+                (Some(Address::Mail(Some(to))), _) => {
+                    let errand = Errand::of(&self.ledger, (&self.sender, self.sockets.clone()), &parcel, to)?;
+                    let sender = Arc::clone(&self.sender);
+                    self.under_way.spawn(async move {
+                        let sent = errand.run(&sender).await;
+                        (parcel, sent)
+                    });
+                    continue;
+                }
+                (Some(Address::Webhook | Address::Mail(None)), _) | (None, _) => false,
             };
             let sender = Arc::clone(&self.sender);
             self.under_way.spawn(async move {
@@ -339,7 +358,7 @@ impl Sender {
                 webhook.send(&self.client, &parcel.id, &parcel.body, clock::now()).await
             }
             (Some(Address::Webhook), Some(Err(why))) => Sent::NotYet { why: why.clone(), after: None },
-            (Some(Address::Webhook), None) | (Some(Address::Slack(_)) | None, _) => {
+            (Some(Address::Webhook), None) | (Some(Address::Mail(_) | Address::Slack(_)) | None, _) => {
                 Sent::NotYet { why: "the policy has no such channel".to_owned(), after: None }
             }
         }

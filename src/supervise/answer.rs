@@ -1,54 +1,20 @@
 //! A person's answer, from the prompt or through the socket: who may, how far, and what it does.
 
-use std::path::Path;
-
+use crate::clock;
 use crate::decide::Effect;
 use crate::decide::message::{About, Input, Question};
-use crate::decide::people::permission::{self, Lifting, NotAllowed};
+use crate::decide::people::permission::{self, Lifting};
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Stands, Wish};
 use crate::gate::socket::{self, Call};
-use crate::model::{Answer, AnswerWord, Answerer, ApprovalId, Braked, Door, Identity, Peer, Quantity};
+use crate::model::{Answer, AnswerWord, Answerer, ApprovalId, Braked, Door, Identity, Peer, Quantity, TokenHash};
 use crate::policy::rule::Approvals;
 use crate::process;
 use crate::report::approvals::answer_text;
 
+pub(super) use super::not_taken::NotTaken;
 use super::supervisor::Supervisor;
-
-/// Why an answer is not taken, and what to do instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NotTaken {
-    why: String,
-    hint: Option<String>,
-    /// It is not this person's to give: that is on record.
-    oversteps: bool,
-}
-
-impl NotTaken {
-    pub(super) fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into(), hint: None, oversteps: false }
-    }
-
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
-
-impl From<NotAllowed> for NotTaken {
-    fn from(not: NotAllowed) -> Self {
-        let hint = match &not {
-            NotAllowed::NotApprover { .. } => {
-                "`govern approvals` shows what waits: one of those who may answers it there"
-            }
-            NotAllowed::Starter { .. } | NotAllowed::MayBeStarter { .. } => {
-                "a `[[person]]` with another `os` answers by a channel of `[notify]`; `govern stop` ends the run"
-            }
-            NotAllowed::TooMuch { .. } => "ask for less, or have the policy's owner raise `max_extend`",
-        };
-        Self { oversteps: true, ..Self::new(not.to_string()) }.hint(hint)
-    }
-}
+use super::tokens::{Says, believed};
 
 impl Supervisor {
     /// Hears what another govern says, and replies.
@@ -72,8 +38,8 @@ impl Supervisor {
                     (Vec::new(), refused(not))
                 }
             },
-            (Some(Message::Answer { approval, wish, reason, who: claimed }), Ok(peer)) => {
-                match believed(peer, claimed, &call.peer, &self.sockets) {
+            (Some(Message::Answer { approval, wish, reason, who, token }), Ok(own)) => {
+                match self.who_answers(approval, Says { who, token }, (own, &call.peer)) {
                     Ok(who) => match self.take_answer(approval, &wish, &who, reason.as_deref())? {
                         Ok((effects, what)) => (effects, Reply::Done { what }),
                         Err(not) => {
@@ -82,12 +48,45 @@ impl Supervisor {
                             (Vec::new(), refused(not))
                         }
                     },
+                    Err(not) => {
+                        self.note_overstep(&not, &format!("question {approval} is not answered"));
+                        (Vec::new(), refused(not))
+                    }
+                }
+            }
+            (Some(Message::Token { approval, hash, who }), Ok(own)) => {
+                match believed(own, Some(who), &call.peer, &self.sockets)
+                    .and_then(|who| self.expect_token(approval, hash, who))
+                {
+                    Ok(()) => (Vec::new(), Reply::Done { what: "known".to_owned() }),
                     Err(not) => (Vec::new(), refused(not)),
                 }
             }
         };
         call.reply(&reply).await;
         Ok(effects)
+    }
+
+    fn who_answers(
+        &mut self,
+        approval: ApprovalId,
+        says: Says,
+        (own, peer): (Answerer, &Peer),
+    ) -> Result<Answerer, NotTaken> {
+        if self.governor.waits_for(approval).is_none() {
+            return Err(nobody_waits(approval));
+        }
+        self.tokens.who(approval, says, (own, peer, &self.sockets), clock::monotonic())
+    }
+
+    /// A message with this token is about to be sent: it is known here, if an answer of its reader would be taken.
+    fn expect_token(&mut self, approval: ApprovalId, hash: TokenHash, who: Answerer) -> Result<(), NotTaken> {
+        if self.governor.waits_for(approval).is_none() {
+            return Err(nobody_waits(approval));
+        }
+        permission::judge(&self.governor.policy().approvals, &who, &started_by(), None)?;
+        self.tokens.expect(approval, hash, who);
+        Ok(())
     }
 
     /// Writes down that somebody wanted what is not his to give.
@@ -170,8 +169,7 @@ impl Supervisor {
         reason: Option<&str>,
     ) -> Result<Result<(Vec<Effect>, String), NotTaken>, Error> {
         let Some(question) = self.governor.waits_for(approval) else {
-            return Ok(Err(NotTaken::new(format!("nobody waits for approval {approval} here any more"))
-                .hint("`govern approvals` shows what waits")));
+            return Ok(Err(nobody_waits(approval)));
         };
         match answer_of(&question, wish, who, &self.governor.policy().approvals) {
             Ok(answer) => {
@@ -198,9 +196,15 @@ impl Supervisor {
         if let Some(not) = self.not_taken.take() {
             return Ok((effects, Err(not)));
         }
+        self.tokens.forget(approval);
         self.asking.became(format!("{by}: {what}"));
         Ok((effects, Ok(what)))
     }
+}
+
+pub(super) fn nobody_waits(approval: ApprovalId) -> NotTaken {
+    NotTaken::new(format!("nobody waits for approval {approval} here any more"))
+        .hint("`govern approvals` shows what waits")
 }
 
 /// The login that this process, and so each agent of its run, runs under.
@@ -212,22 +216,6 @@ pub(super) fn own_login() -> String {
 /// Who started what is answered for: whoever has the account.
 pub(super) fn started_by() -> Identity {
     Identity::Login(own_login())
-}
-
-/// Who answers: the user of the process that speaks, or whom the sender of notices has heard. Nobody else is believed that
-/// it speaks for another.
-pub(super) fn believed(
-    own: Answerer,
-    claimed: Option<Answerer>,
-    peer: &Peer,
-    sockets: &Path,
-) -> Result<Answerer, NotTaken> {
-    let Some(claimed) = claimed else { return Ok(own) };
-    let sender = crate::serve::holder(sockets).ok().flatten();
-    if sender.is_some_and(|sender| peer.pid() == Some(sender.pid)) {
-        return Ok(claimed);
-    }
-    Err(NotTaken::new("only the sender of notices, `govern serve`, speaks for somebody else"))
 }
 
 pub(super) fn refused(not: NotTaken) -> Reply {

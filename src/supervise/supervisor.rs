@@ -41,6 +41,7 @@ use super::sessions::Sessions;
 use super::strangers::Strangers;
 use super::timers::Timers;
 use super::timing::Timing;
+use super::tokens::Tokens;
 use super::told::WithoutFile;
 use super::unseen::Unseen;
 use super::ward::Ward;
@@ -63,6 +64,7 @@ pub(super) struct Supervisor {
     pub(super) sessions: Sessions,
     pub(super) working: Working,
     pub(super) asking: Asking,
+    pub(super) tokens: Tokens,
     pub(super) timers: Timers,
     pub(super) logins: BTreeMap<PathBuf, Login>,
     pub(super) sweeps: usize,
@@ -222,6 +224,7 @@ impl Supervisor {
             sessions,
             working,
             asking: Asking::new(plan.prompt, screen),
+            tokens: Tokens::default(),
             timers: Timers::default(),
             logins: BTreeMap::new(),
             clocks,

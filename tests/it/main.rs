@@ -47,6 +47,7 @@ mod installed_file;
 mod installed_screen;
 mod ledger_lost;
 mod limits;
+mod mail;
 mod metrics;
 mod models;
 mod namespace;

@@ -12,6 +12,7 @@ use crate::cli::here::Here;
 use crate::cli::{env, hooks, policy_files, run as runs, working_folder};
 use crate::clock;
 use crate::codex::{HookEvent, Invocation, Kind, redact};
+use crate::decide::people::channel;
 use crate::decide::people::reach::Surroundings;
 use crate::gate::hook::{HookAnswer, blocked_prompt};
 use crate::gate::socket;
@@ -277,7 +278,7 @@ impl Attended<'_> {
         }
         let agent =
             AgentName::new(redact(&self.said_to_the_outermost("GOVERN_AGENT").unwrap_or_else(|| "codex".to_owned())));
-        let channel = policy.notify.takes_answers(&policy.approvals, [(&agent, &attribution)]);
+        let channel = channel::reaches(&policy, &runs::starter(), &agent, &attribution);
         let call = Call {
             event: self.hook.event,
             input: self.said.input.clone(),

@@ -2,6 +2,7 @@
 
 pub(super) mod approvals;
 pub(super) mod brake;
+pub mod channel;
 pub mod lift;
 pub mod permission;
 pub mod reach;

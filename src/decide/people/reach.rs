@@ -13,7 +13,7 @@ pub struct Surroundings {
     pub ci: bool,
     /// A person works in this very Codex, on its screen.
     pub at_screen: bool,
-    /// A channel takes its questions to somebody who may answer there.
+    /// A channel takes its questions to somebody whose answer is taken ([`super::channel::reaches`]).
     pub channel: bool,
 }
 

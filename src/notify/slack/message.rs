@@ -81,6 +81,7 @@ pub fn told(notice: &Notice) -> Message {
         NoticeKind::Kill => "Kill",
         NoticeKind::Alert => "Alert",
         NoticeKind::RunEnd => "Ended",
+        NoticeKind::Undelivered => "Not delivered",
         NoticeKind::Test => "Test",
         NoticeKind::Question | NoticeKind::Decided | NoticeKind::Withdrawn | NoticeKind::Expired => "Question",
     };

@@ -6,22 +6,20 @@ use toml::de::DeValue;
 use crate::model::{Dimension, NoticeKind};
 use crate::policy::duration::{self, DURATION_HINT};
 use crate::policy::mistake::Notes;
-use crate::policy::notify::{Address, Redact, Slack, Webhook};
+use crate::policy::notify::{Address, Mail, Redact, Slack, Webhook};
 use crate::policy::rule::Layer;
 use crate::policy::suggest;
 use crate::policy::table::{Keys, Placed, Table};
 use crate::policy::url::{self, UrlError};
 
 use super::secret::{needed, secret};
-use super::{Draft, choice, only, slack};
+use super::{Draft, choice, mail, only, slack};
 
-const KEYS: Keys = Keys { of: "`[notify]`", known: &["webhook", "slack", "route", "redact"], later: &["mail"] };
+const KEYS: Keys = Keys { of: "`[notify]`", known: &["webhook", "mail", "slack", "route", "redact"], later: &[] };
 const WEBHOOK: Keys = Keys { of: "`[notify.webhook]`", known: &["url", "secret"], later: &[] };
 const ROUTE: Keys = Keys { of: "`[[notify.route]]`", known: &["on", "to", "only", "after"], later: &[] };
 /// Kinds of a later version.
-const LATER_KINDS: [&str; 2] = ["exception", "undelivered"];
-/// Channels of a later version.
-const LATER: [&str; 1] = ["mail"];
+const LATER_KINDS: [&str; 1] = ["exception"];
 
 const EXAMPLE: &str = "{ webhook = { url = \"https://…\", secret = { env = \"GOVERN_WEBHOOK_SECRET\" } } }";
 
@@ -32,6 +30,8 @@ pub(in crate::policy) struct NotifyDraft {
     pub(in crate::policy) webhook: Option<Placed<Webhook>>,
     /// `[notify.slack]`, and where it stands.
     pub(in crate::policy) slack: Option<Placed<Slack>>,
+    /// `[notify.mail]`, and where it stands.
+    pub(in crate::policy) mail: Option<Placed<Mail>>,
     /// `redact`.
     pub(in crate::policy) redact: Option<Placed<Redact>>,
     /// Its routes, in order.
@@ -57,6 +57,7 @@ pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
     let found = NotifyDraft {
         webhook: table.table("webhook", EXAMPLE, notes).and_then(|t| webhook(&t, notes)),
         slack: table.table("slack", slack::EXAMPLE, notes).and_then(|table| slack::check(&table, notes)),
+        mail: table.table("mail", mail::EXAMPLE, notes).and_then(|table| mail::check(&table, notes)),
         redact: redact(&table, notes),
         routes: table.tables("route", notes).iter().filter_map(|table| route(table, notes)).collect(),
     };
@@ -165,13 +166,13 @@ fn addresses(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Placed<Address>
         match Address::parse(text.value) {
             Some(value) => addresses.push(Placed { value, span: text.span }),
             None if text.value.starts_with("slack:") => slack::no_channel(&text, notes),
-            None if LATER.iter().any(|later| text.value.split(':').next() == Some(*later)) => {
-                let message = format!("`{}` comes with a later version of govern", text.value);
-                notes.refuse(&text.span, message, "leave it out; this version knows `webhook` and `slack`");
+            None if text.value.starts_with("mail:") => {
+                let message = format!("`{}` is no mail address", text.value);
+                notes.refuse(&text.span, message, "write it as `mail:lead@acme.example`");
             }
             None => {
                 let message = format!("`{}` is no channel", text.value);
-                notes.refuse(&text.span, message, suggest::hint(text.value, &["webhook", "slack"]));
+                notes.refuse(&text.span, message, suggest::hint(text.value, &["webhook", "mail", "slack"]));
             }
         }
     }

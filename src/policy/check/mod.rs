@@ -12,6 +12,7 @@ mod decide;
 mod gate;
 mod governor;
 mod holds;
+mod mail;
 mod meant;
 pub(crate) mod models;
 mod only;

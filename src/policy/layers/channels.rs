@@ -3,7 +3,7 @@
 use crate::model::NoticeKind;
 use crate::policy::check::{Draft, NotifyDraft, RouteDraft};
 use crate::policy::mistake::{Severity, Span};
-use crate::policy::notify::{Address, Notify, Route};
+use crate::policy::notify::{Address, Mail, Notify, Route};
 
 use super::Join;
 
@@ -13,10 +13,14 @@ pub(super) fn notify(join: &mut Join<'_>, drafts: &mut [Draft]) -> Notify {
     let mut channels = Vec::new();
     for (index, draft) in said.iter().enumerate().filter_map(|(index, draft)| Some((index, draft.as_ref()?))) {
         channels.extend(draft.webhook.iter().map(|webhook| (index, "webhook", webhook.span.clone())));
+        channels.extend(draft.mail.iter().map(|mail| (index, "mail", mail.span.clone())));
         channels.extend(draft.slack.iter().map(|slack| (index, "slack", slack.span.clone())));
     }
     let webhooks = said.iter_mut().map(|draft| draft.as_mut()?.webhook.take()).collect();
     let webhook = join.outermost("notify.webhook", webhooks);
+    let mails = said.iter_mut().map(|draft| draft.as_mut()?.mail.take()).collect();
+    let mail = join.outermost("notify.mail", mails);
+    let readers = mail.as_ref().map_or(&[] as &[String], |mail: &Mail| &mail.to);
     let slacks = said.iter_mut().map(|draft| draft.as_mut()?.slack.take()).collect();
     let slack = join.outermost("notify.slack", slacks);
     let redact = said.iter_mut().map(|draft| draft.as_mut()?.redact.take()).collect();
@@ -24,23 +28,37 @@ pub(super) fn notify(join: &mut Join<'_>, drafts: &mut [Draft]) -> Notify {
     let mut routes = Vec::new();
     for (index, draft) in said.into_iter().enumerate().filter_map(|(index, draft)| Some((index, draft?))) {
         for route in draft.routes {
-            routes.push(channels_of(join, index, route, &channels));
+            routes.push(channels_of(join, index, route, (&channels, readers)));
         }
     }
     unused(join, &channels, &routes);
-    Notify { webhook, slack, routes, redact }
+    Notify { webhook, mail, slack, routes, redact }
 }
 
-fn channels_of(join: &mut Join<'_>, index: usize, route: RouteDraft, channels: &[(usize, &str, Span)]) -> Route {
+/// A route with its addresses: whoever reads what goes to `mail` is named, each by itself.
+fn channels_of(
+    join: &mut Join<'_>,
+    index: usize,
+    route: RouteDraft,
+    (channels, readers): (&[(usize, &str, Span)], &[String]),
+) -> Route {
     for to in &route.to {
         let name = to.value.channel();
         if !channels.iter().any(|(_, known, _)| *known == name) {
             let message = format!("`{}` is a channel that nobody has set up", to.value);
             let hint = format!("add `[notify.{name}]`, or leave it out");
             join.add(index, &to.span, Severity::Error, message, &hint, None);
+        } else if to.value == Address::Mail(None) && readers.is_empty() {
+            let message = "`mail` has nobody who reads it".to_owned();
+            let hint = "add `to = [\"lead@acme.example\"]` to `[notify.mail]`, or write `mail:lead@acme.example` here";
+            join.add(index, &to.span, Severity::Error, message, hint, None);
         }
     }
-    let to: Vec<Address> = route.to.into_iter().map(|to| to.value).collect();
+    let each = |to: Address| match to {
+        Address::Mail(None) => readers.iter().map(|reader| Address::Mail(Some(reader.clone()))).collect(),
+        other => vec![other],
+    };
+    let to: Vec<Address> = route.to.into_iter().flat_map(|to| each(to.value)).collect();
     Route { on: route.on, to, only: route.only, after: route.after }
 }
 

@@ -78,11 +78,34 @@ fn an_address_named_twice_gets_one_copy_as_early_as_any_route_wants() {
 }
 
 #[test]
+fn mail_goes_to_each_of_its_readers_once_and_takes_answers() {
+    let text = "[notify.mail]\nsmtp = \"smtps://mail.acme.example\"\nuser = \"govern\"\npassword = { env = \"P\" }\n\
+        from = \"govern <g@acme.example>\"\nto = [\"a@acme.example\", \"b@acme.example\"]\n\
+        [[notify.route]]\non = [\"question\", \"stop\"]\nto = [\"mail\", \"mail:b@acme.example\", \"mail:c@acme.example\"]\n";
+    let policy = policy(text);
+    let copies = policy.notify.copies(NoticeKind::Stop, None, &Attribution::default());
+    let to: Vec<_> = copies.iter().map(|copy| copy.to.to_string()).collect();
+    assert_eq!(to, ["mail:a@acme.example", "mail:b@acme.example", "mail:c@acme.example"]);
+    assert!(to.iter().all(|to| Address::parse(to).is_some_and(|address| address.to_string() == *to)));
+    assert_eq!(policy.notify.answers(None, &Attribution::default()).len(), 3);
+    assert_eq!(policy.notify.readers(), ["a@acme.example", "b@acme.example", "c@acme.example"]);
+    assert_eq!(policy.notify.variables(), ["P"]);
+    assert!(
+        show(&policy).contains(
+            "  mail from g@acme.example by mail.acme.example:465 in TLS, as govern with the password in $P\n"
+        )
+    );
+}
+
+#[test]
 fn what_is_wrong_with_it_is_said() {
     let webhook = |line: &str| format!("[notify.webhook]\n{line}\n[[notify.route]]\non = \"stop\"\nto = \"webhook\"\n");
     let with_url = |url: &str| webhook(&format!("url = \"{url}\"\nsecret = {{ env = \"S\" }}"));
     let with_secret = |secret: &str| webhook(&format!("url = \"https://h/\"\nsecret = {secret}"));
     let route = |lines: &str| format!("{WEBHOOK}[[notify.route]]\n{lines}\n");
+    let mail = |lines: &str| {
+        format!("[notify.mail]\nfrom = \"a@b.c\"\n{lines}\n[[notify.route]]\non = \"stop\"\nto = \"mail\"\n")
+    };
     let nobody = "`webhook` is a channel that nobody has set up";
     let cases: Vec<(String, Vec<&str>)> = vec![
         (with_url("http://hooks.acme.example/x"), vec!["the address of the webhook is not one of TLS", nobody]),
@@ -101,7 +124,16 @@ fn what_is_wrong_with_it_is_said() {
         (route("on = \"stop\"\nto = [\"webhok\", \"webhook\"]"), vec!["`webhok` is no channel"]),
         (route("on = \"stop\"\nto = [\"slack\", \"webhook\"]"), vec!["`slack` is a channel that nobody has set up"]),
         (route("on = \"stop\"\nto = [\"slack:general\", \"webhook\"]"), vec!["`slack:general` is no channel of Slack"]),
-        (route("on = \"stop\"\nto = [\"mail\", \"webhook\"]"), vec!["`mail` comes with a later version of govern"]),
+        (route("on = \"stop\"\nto = [\"mail\", \"webhook\"]"), vec!["`mail` is a channel that nobody has set up"]),
+        (route("on = \"stop\"\nto = [\"mail:lead\", \"webhook\"]"), vec!["`mail:lead` is no mail address"]),
+        (mail("smtp = \"smtp://mail.acme.example\""), vec!["the address of the mail server is not one of TLS"]),
+        (mail("smtp = \"smtps://me:word@h\""), vec!["the address of the mail server holds a user or a password"]),
+        (mail("smtp = \"https://h\""), vec!["the address of the mail server is of another kind"]),
+        (mail("smtp = \"smtps://h\"\nuser = \"u\""), vec!["`[notify.mail]` has no `password`"]),
+        (mail("smtp = \"smtps://h\"\npassword = { env = \"P\" }"), vec!["`password` is there without `user`"]),
+        (mail("smtp = \"smtps://h\"\nto = [\"Lead <a@b.c>\"]"), vec!["`Lead <a@b.c>` is no mail address"]),
+        (mail("smtp = \"smtps://h\""), vec!["`mail` has nobody who reads it"]),
+        ("[notify.mail]\nsmtp = \"smtps://h\"\nfrom = \"a b@c\"".to_owned(), vec!["`from` is no mail address"]),
         (
             route("on = \"stop\"\nto = \"webhook\"\nafter = \"10m\""),
             vec!["`after` waits for an answer, and no question goes this way"],

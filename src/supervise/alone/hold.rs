@@ -10,12 +10,14 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 use crate::decide::message::{Gone, Input};
+use crate::decide::people::permission;
 use crate::error::Error;
 use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, Heard, Socket};
 use crate::model::{Answerer, Door, Peer};
 use crate::process::{self, Parent, Woken};
-use crate::supervise::answer::{NotTaken, answer_of, believed, describe, own_login, refused};
+use crate::supervise::answer::{NotTaken, answer_of, describe, nobody_waits, own_login, refused, started_by};
+use crate::supervise::tokens::{Says, believed};
 
 use super::{Alone, CALL, Held, REQUEST, Told, Words};
 
@@ -102,11 +104,13 @@ impl Alone<'_> {
                 self.turn(VecDeque::new())?;
                 Ok(Reply::Done { what: "awake".to_owned() })
             }
-            Some(Message::Answer { approval, wish, reason, who: claimed }) => {
+            Some(Message::Answer { approval, wish, reason, who: claimed, token }) => {
                 let Some(question) = self.governor.waits_for(*approval) else {
-                    return Ok(refused(NotTaken::new(format!("nobody waits for approval {approval} here any more"))));
+                    return Ok(refused(nobody_waits(*approval)));
                 };
-                let who = match believed(who, claimed.clone(), peer, &self.call.sockets) {
+                let says = Says { who: claimed.clone(), token: token.clone() };
+                let own = (who, peer, self.call.sockets.as_path());
+                let who = match self.tokens.who(*approval, says, own, clock::monotonic()) {
                     Ok(who) => who,
                     Err(not) => return Ok(refused(not)),
                 };
@@ -123,6 +127,20 @@ impl Alone<'_> {
                     return Ok(refused(not));
                 }
                 Ok(Reply::Done { what })
+            }
+            Some(Message::Token { approval, hash, who: reader }) => {
+                if self.governor.waits_for(*approval).is_none() {
+                    return Ok(refused(nobody_waits(*approval)));
+                }
+                let known = believed(who, Some(reader.clone()), peer, &self.call.sockets).and_then(|reader| {
+                    permission::judge(&self.governor.policy().approvals, &reader, &started_by(), None)?;
+                    self.tokens.expect(*approval, *hash, reader);
+                    Ok(())
+                });
+                Ok(match known {
+                    Ok(()) => Reply::Done { what: "known".to_owned() },
+                    Err(not) => refused(not),
+                })
             }
             Some(_) => Ok(refused(
                 NotTaken::new("this Codex was not started by govern: it can be answered, not stopped from here")

@@ -42,6 +42,7 @@ use standing::Stops;
 
 use super::answer::NotTaken;
 use super::timers::Timers;
+use super::tokens::Tokens;
 
 /// Codex's call, by its number within this process.
 const CALL: HookId = HookId(1);
@@ -179,6 +180,7 @@ pub(super) struct Alone<'a> {
     kept: Option<Kept>,
     /// Why the last answer was not taken in its turn.
     not_taken: Option<NotTaken>,
+    tokens: Tokens,
     /// The tier that the thread is on.
     tier: Option<ServiceTier>,
     /// Its Codex was seen to ask before its requests.
@@ -300,6 +302,7 @@ impl<'a> Alone<'a> {
             ends: false,
             kept: None,
             not_taken: None,
+            tokens: Tokens::default(),
             tier: None,
             asks_first: false,
             late: false,

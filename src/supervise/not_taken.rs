@@ -1,0 +1,44 @@
+//! Why an answer is not taken.
+
+use crate::decide::people::permission::NotAllowed;
+
+/// Why an answer is not taken, and what to do instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NotTaken {
+    pub(super) why: String,
+    pub(super) hint: Option<String>,
+    /// It is not this person's to give: that is on record.
+    pub(super) oversteps: bool,
+}
+
+impl NotTaken {
+    pub(super) fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), hint: None, oversteps: false }
+    }
+
+    /// It is on record.
+    pub(super) fn oversteps(mut self) -> Self {
+        self.oversteps = true;
+        self
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<NotAllowed> for NotTaken {
+    fn from(not: NotAllowed) -> Self {
+        let hint = match &not {
+            NotAllowed::NotApprover { .. } => {
+                "`govern approvals` shows what waits: one of those who may answers it there"
+            }
+            NotAllowed::Starter { .. } | NotAllowed::MayBeStarter { .. } => {
+                "a `[[person]]` with another `os` answers by a channel of `[notify]`; `govern stop` ends the run"
+            }
+            NotAllowed::TooMuch { .. } => "ask for less, or have the policy's owner raise `max_extend`",
+        };
+        Self { oversteps: true, ..Self::new(not.to_string()) }.hint(hint)
+    }
+}
