@@ -240,7 +240,7 @@ impl FakeSlack {
         let text =
             json!({ "type": "interactive", "envelope_id": id, "payload": payload, "accepts_response_payload": true });
         let state = self.lock();
-        let open = state.connections.iter().rev().find(|connection| connection.open).expect("a connection is open");
+        let open = state.connections.iter().rev().find(|connection| connection.open).unwrap();
         open.out.send(Out::Text(text.to_string())).unwrap();
     }
 
@@ -432,9 +432,9 @@ fn request(bytes: &[u8]) -> Option<(String, String, usize)> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let lines = head.lines().filter_map(|line| line.split_once(':'));
-    let length =
+    let mut length =
         lines.filter(|(key, _)| key.eq_ignore_ascii_case("content-length")).map(|(_, value)| value.trim().to_owned());
-    let length: usize = length.last().and_then(|length| length.parse().ok()).unwrap_or(0);
+    let length: usize = length.next_back().and_then(|length| length.parse().ok()).unwrap_or(0);
     let body = bytes.get(end..end + length)?;
     Some((head, String::from_utf8_lossy(body).into_owned(), end + length))
 }
