@@ -1,6 +1,7 @@
 //! Slack: a question is a message with buttons, who may press one decides, and the message says what became of it.
 
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
@@ -8,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
-use crate::support::fake_slack::{APP, BOT, CHANNEL, FakeSlack};
+use crate::support::fake_slack::{APP, BOT, FakeSlack};
+use crate::support::process::LONG;
 use crate::support::skip::skip;
 use crate::support::world::World;
 
@@ -198,6 +200,31 @@ fn an_answer_given_elsewhere_and_the_death_of_a_run_rewrite_the_message() {
 }
 
 #[test]
+fn a_sender_that_is_killed_in_mid_question_is_followed_by_one_that_hears_the_click() {
+    let Some((world, slack)) = at_limit(APPROVERS) else { return };
+    let governed = world.start_governed(&[], &["codex", "exec", "do it"]);
+    let ts = slack.message_with("*Question 1*");
+    slack.connected(1);
+    let until = Instant::now() + LONG;
+    let status = loop {
+        let said = world.govern(&["notify", "status", "--format", "json"]).expect_code(0);
+        let status: Value = serde_json::from_slice(&said.stdout).unwrap();
+        // By what the message is known is written down.
+        if status["rows"][0]["delivered"] == 1 {
+            break status;
+        }
+        assert!(Instant::now() < until, "{status}");
+    };
+    let sender = i32::try_from(status["serve"]["pid"].as_i64().unwrap()).unwrap();
+    signal::kill(Pid::from_raw(sender), Signal::SIGKILL).unwrap();
+    let _next = world.start("govern", &["serve"]);
+    slack.connected(2);
+    slack.click(ALICE, &ts, "approve");
+    slack.becomes(&ts, "extended by $");
+    governed.finish_among_others().expect_code(0).expect_outcome("ended");
+}
+
+#[test]
 fn slack_is_left_alone_as_long_as_it_wants_and_nothing_is_lost() {
     let mut world = World::without_codex();
     tokens(&mut world);
@@ -323,5 +350,4 @@ fn the_workspace_is_one_that_slacks_own_clients_take() {
     assert_eq!(String::from_utf8_lossy(&end.stdout).trim(), "[\"Acme\",[\"U0BOB00001\"]]");
     slack.becomes(&ts, "done by U0ALICE01");
     slack.whispered(ALICE, "only you");
-    let _ = CHANNEL;
 }
