@@ -70,6 +70,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("indicatif", &["ui"]),
     ("nix", &["clock", "ledger", "process", "gate", "tail", "ui"]),
     ("notify", &["tail"]),
+    ("ratatui", &["ui"]),
     ("ring", &["net", "notify"]),
     ("rusqlite", &["ledger"]),
     ("rustls_native_certs", &["net"]),

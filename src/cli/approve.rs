@@ -97,6 +97,18 @@ pub fn deny(args: &DenyArgs) -> Result<Exit> {
 fn answer(id: Option<i64>, verb: &str, wish: Wish, (reason, token): (Option<String>, Option<String>)) -> Result<Exit> {
     let here = super::here()?;
     let Some(approval) = id.map(ApprovalId) else { return Err(which(verb, &here)?) };
+    let what = send(approval, wish, (reason, token), &here)?;
+    super::to_stderr(&format!("govern: {what}\n"));
+    Ok(Exit::Success)
+}
+
+/// Takes an answer to the run that waits for it, and says what came of it.
+pub(super) fn send(
+    approval: ApprovalId,
+    wish: Wish,
+    (reason, token): (Option<String>, Option<String>),
+    here: &Here<'_>,
+) -> Result<String> {
     let folder = here.state_folder()?;
     let ledger = here.ledger()?.ok_or_else(|| no_question(approval))?;
     let question = ledger.approval(approval)?;
@@ -112,7 +124,7 @@ fn answer(id: Option<i64>, verb: &str, wish: Wish, (reason, token): (Option<Stri
     let waiting = ledger.waiting_for(approval)?;
     let sockets = home::socket_folder(&folder)?;
     let message = Message::Answer { approval, wish, reason, who: None, token };
-    let (run, reply) = first_live((&here, &ledger), &sockets, &waiting, &message, &question)?;
+    let (run, reply) = first_live((here, &ledger), &sockets, &waiting, &message, &question)?;
     match reply {
         // An answer is written down before it is told. Under installed hooks alone nothing else tells who replied.
         Reply::Done { .. } if ledger.approval(approval)?.state == ApprovalState::Pending => Err(Error::new(format!(
@@ -120,9 +132,8 @@ fn answer(id: Option<i64>, verb: &str, wish: Wish, (reason, token): (Option<Stri
         ))
         .hint("an agent may have replied in the place of its govern: `govern approvals` shows what waits")),
         Reply::Done { what } => {
-            super::to_stderr(&format!("govern: {what}\n"));
             wake_others(&sockets, &waiting, &run);
-            Ok(Exit::Success)
+            Ok(what)
         }
         Reply::Refused { why, hint } => {
             let error = Error::new(format!("not answered: {why}"));

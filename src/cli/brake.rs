@@ -105,6 +105,23 @@ pub fn run(brake: Brake, args: &BrakeArgs, out: &mut dyn Write, here: &Here<'_>)
     Ok(if failed { Exit::Failed } else { Exit::Success })
 }
 
+/// Uses the brake on one run, and says what came of it.
+pub(super) fn on_one(brake: Brake, run: &RunId, here: &Here<'_>) -> Result<String> {
+    let no_run = || no_run(run.as_str());
+    let live = here.ledger()?.ok_or_else(no_run)?.live_runs(here.alive)?;
+    let Some(info) = live.iter().find(|live| live.id == *run) else {
+        return Err(Error::new(format!("run `{run}` is over")));
+    };
+    let what = match process::is_codex(info.process.pid) {
+        true => tell_hooks(here, info, brake, None)?,
+        false => {
+            let sockets = home::socket_folder(&here.state_folder()?)?;
+            call(&sockets, info, &Message::Brake { brake, team: None, reason: None })?
+        }
+    };
+    Ok(format!("run {run} {}", printable(&what)))
+}
+
 /// The runs that are meant, each once. A name that fits none is an error before anything is done.
 fn choose(args: &BrakeArgs, ledger: &Ledger, live: Vec<RunInfo>) -> Result<Vec<RunInfo>> {
     if args.all {

@@ -30,7 +30,7 @@ const NEVER_SUGGESTED: &[&str] = &["stop", "deny", "pause", "prune", "remove", "
 
 /// What people type whose other tools have such a verb.
 const MEANT: &[(&[&str], &str)] = &[
-    (&["ps", "top", "ls", "live", "watch"], "status"),
+    (&["ps", "ls", "live", "watch"], "status"),
     (&["history", "list"], "runs"),
     (&["cost", "costs", "usage", "spend", "spent", "usages"], "report"),
     (&["log", "logs", "events", "trail", "verify"], "audit"),
@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn no_typing_error_leads_to_an_end() {
         for (typed, suggests, hint) in [
-            ("sotp", None, Some("`govern help` lists all verbs")),
+            // `stop` is as near.
+            ("sotp", Some("top"), None),
             ("dney", None, Some("`govern help` lists all verbs")),
             ("reprot", Some("report"), None),
             ("costs", None, Some("`govern report` may be what you want; `govern help` lists all verbs")),

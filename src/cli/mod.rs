@@ -43,6 +43,7 @@ mod shim_file;
 pub mod status;
 mod summary;
 mod text_file;
+pub mod top;
 pub mod when;
 mod worktree;
 
@@ -90,6 +91,8 @@ enum Verb {
     Shim(shim::ShimArgs),
     /// What runs now: state, spend, rate, time to the limit
     Status(status::StatusArgs),
+    /// The same on a full screen: look closer, answer, pause, stop
+    Top(top::TopArgs),
     /// What was spent, by whom, on what
     Report(report::ReportArgs),
     /// Every budget: spent, reserved, left, when it starts again, and what will be spent by then
@@ -208,6 +211,7 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         Some(Verb::Budget(args)) => reading(|out, here| budget::run(&args, out, here)),
         Some(Verb::Metrics(args)) => reading(|out, here| metrics::run(&args, out, here)),
         Some(Verb::Status(args)) => reading(|out, here| status::run(&args, out, here)),
+        Some(Verb::Top(args)) => top::run(&args, &mut std::io::stdout(), &here()?),
         Some(Verb::Runs(args)) => reading(|out, here| runs::run(&args, out, here)),
         Some(Verb::Import(args)) => reading(|out, here| import::run(&args, out, here)),
         Some(Verb::Attribute(args)) => reading(|out, here| attribute::run(&args, out, here)),

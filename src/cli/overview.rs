@@ -4,7 +4,7 @@ mod gather;
 
 use std::io::Write;
 
-pub(super) use gather::gather;
+pub(super) use gather::{agent, gather};
 
 use super::format::put;
 use super::here::Here;

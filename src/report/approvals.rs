@@ -83,6 +83,29 @@ impl ApprovalReport {
         page
     }
 
+    /// All that is to be known before one is answered.
+    pub fn question_in_full(&self, row: &AskedRow, now: Timestamp) -> Vec<Item> {
+        let approval = &row.approval;
+        let mut items = vec![
+            Item::new("asks", &approval.question, Tone::Warn),
+            Item::new("rule", approval.budget.as_str(), Tone::Plain),
+            Item::new("so far", so_far(&row.spent).text, Tone::Plain),
+            Item::new("asked", moment(approval.asked, self.zone), Tone::Plain),
+        ];
+        if let Some(deadline) = approval.deadline {
+            let left = match between(now, deadline) {
+                Duration::ZERO => "passed".to_owned(),
+                left => format!("in {}", duration(left)),
+            };
+            items.push(Item::new("deadline", left, Tone::Plain));
+        }
+        if !row.approvers.is_empty() {
+            items.push(Item::new("may", row.approvers.join(" or "), Tone::Plain));
+        }
+        items.push(Item::new("approval", allows(approval), Tone::Plain));
+        items
+    }
+
     fn questions(&self, page: &mut Page) {
         page.table(self.table());
         page.list(self.rows.iter().map(|row| self.question(&row.approval)).collect());

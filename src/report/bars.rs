@@ -108,7 +108,7 @@ fn named(name: &str, state: &str, spent: Cell) -> Vec<Cell> {
 }
 
 /// `███▒░░░░`: spent, about to be, and left.
-fn bar(limit: &LiveLimit) -> Cell {
+pub fn bar(limit: &LiveLimit) -> Cell {
     let eighths = |amount: i64| {
         let part = i128::from(amount) * i128::from(WIDE) / i128::from(limit.limit).max(1);
         i64::try_from(part).unwrap_or(WIDE).clamp(0, WIDE)

@@ -142,7 +142,8 @@ impl StatusReport {
         without_silent(Table { columns, rows, totals: None })
     }
 
-    fn notes(&self) -> Vec<Item> {
+    /// What is to be said of its agents, budgets and pools, and of runs that say nothing of themselves.
+    pub fn notes(&self) -> Vec<Item> {
         let several = self.agents().count() > 1;
         let mut notes = Vec::new();
         for run in &self.runs {
@@ -237,7 +238,8 @@ fn weight(tone: &Tone) -> u8 {
     }
 }
 
-pub(super) fn tone(state: Standing) -> Tone {
+/// How a state feels.
+pub fn tone(state: Standing) -> Tone {
     match state {
         Standing::Waiting | Standing::Skipped | Standing::Resting => Tone::Quiet,
         Standing::Starting | Standing::Working | Standing::Alive => Tone::Plain,
@@ -256,7 +258,7 @@ pub(super) fn limit_tone(limit: &LiveLimit) -> Tone {
 }
 
 /// `$0.42 of $2.00`: what is spent against what limits it; without a limit, what it cost.
-pub(super) fn spent_cell(cost: Money, limit: Option<&LiveLimit>) -> Cell {
+pub fn spent_cell(cost: Money, limit: Option<&LiveLimit>) -> Cell {
     let Some(limit) = limit else { return Cell::new(cost.to_string()) };
     let (spent, of) = (limit.unit.show(limit.spent), limit.unit.show(limit.limit));
     Cell::toned(format!("{} of {of}", number(limit.unit, &spent, &of)), limit_tone(limit)).share(limit.share())
@@ -271,7 +273,8 @@ fn number<'a>(unit: Unit, spent: &'a str, of: &str) -> &'a str {
     }
 }
 
-pub(super) fn rate_cell(agent: &LiveAgent) -> Cell {
+/// What it spends in a minute, in the unit of its own limit.
+pub fn rate_cell(agent: &LiveAgent) -> Cell {
     let of_limit = agent.limit.as_ref().filter(|limit| limit.allotment && limit.unit != Unit::Usd);
     let rate = match (of_limit, agent.cost_usd_per_minute) {
         (Some(limit), _) if limit.per_minute > 0 => limit.unit.show(limit.per_minute),
@@ -281,7 +284,8 @@ pub(super) fn rate_cell(agent: &LiveAgent) -> Cell {
     Cell::new(format!("{rate}/min"))
 }
 
-pub(super) fn left_cell(state: Standing, limit: Option<&LiveLimit>) -> Cell {
+/// How long a limit lasts yet, of an agent that is under way.
+pub fn left_cell(state: Standing, limit: Option<&LiveLimit>) -> Cell {
     let left = limit.and_then(|limit| limit.seconds_left).filter(|_| state.is_under_way());
     let tone = |left: u64| if left < 120 { Tone::Warn } else { Tone::Plain };
     left.map_or_else(Cell::unknown, |left| Cell::toned(about(left), tone(left)))
@@ -316,7 +320,7 @@ fn pool_sentence(pool: &LivePool) -> String {
 }
 
 /// Leaves out useful columns that know nothing of any row.
-pub(super) fn without_silent(mut table: Table) -> Table {
+pub fn without_silent(mut table: Table) -> Table {
     let unknown = Cell::unknown();
     let told: Vec<bool> = (0..table.columns.len())
         .map(|place| place < 2 || table.rows.iter().any(|row| row.get(place) != Some(&unknown)))

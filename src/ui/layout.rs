@@ -7,7 +7,7 @@ use super::Look;
 use crate::report::page::{Align, Block, Cell, Column, Item, Page, Table, Tone, Worth};
 
 /// Between two columns.
-const GAP: usize = 2;
+pub(super) const GAP: usize = 2;
 
 /// The page as text. Lists follow their table closely, everything else stands apart.
 pub(super) fn render(page: &Page, look: Look) -> String {
@@ -97,7 +97,7 @@ fn drawn(table: &Table, widths: &[usize], look: Look) -> Vec<String> {
 
 /// Where even the shortest names would not fit, columns are left out: the least worth first, among equals the last, and
 /// all parts of a sum at once. What then fits beside whole names comes back.
-fn without_spare_columns(table: &Table, width: usize) -> Table {
+pub(super) fn without_spare_columns(table: &Table, width: usize) -> Table {
     let natural = natural(table);
     let least: Vec<usize> =
         table.columns.iter().zip(&natural).map(|(column, width)| shortest(column, *width)).collect();
@@ -164,7 +164,7 @@ fn together(widths: &[usize]) -> usize {
 }
 
 /// The width of each column: names give way, the widest first, until all fit or none can give more.
-fn fitted(table: &Table, width: usize) -> Vec<usize> {
+pub(super) fn fitted(table: &Table, width: usize) -> Vec<usize> {
     let mut widths = natural(table);
     loop {
         if together(&widths) <= width {
@@ -198,7 +198,7 @@ fn squeezed(table: &Table, mut widths: Vec<usize>, width: usize) -> Vec<usize> {
 }
 
 /// The text in no more than `width` columns: the middle gives way, for names tell apart by both ends.
-fn elided(text: &str, width: usize) -> String {
+pub(super) fn elided(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }

@@ -6,6 +6,7 @@ pub mod layout;
 pub mod notice;
 pub mod progress;
 pub mod prompt;
+pub mod top;
 
 #[cfg(test)]
 mod pages;

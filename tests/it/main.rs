@@ -82,6 +82,7 @@ mod terminal;
 mod tier;
 mod told;
 mod tool_calls;
+mod top;
 mod unobserved;
 mod unrecorded;
 mod unseen;

@@ -57,11 +57,11 @@ impl Spent {
         }
     }
 
-    /// `$12.34`, marked where it is not all of it or no invoice: `$12.34 +? plan`.
+    /// `$12.34`, marked where it is not all of it or no invoice: `$12.34 (+? plan)`.
     pub fn short(&self) -> String {
         let cost = money_column(&[Some(self.total.cost)], "").total;
         let marks = crate::report::marks::marks(&self.total, &self.total, Billed::Marked).text;
-        if marks.is_empty() { cost } else { format!("{cost} {marks}") }
+        if marks.is_empty() { cost } else { format!("{cost} ({marks})") }
     }
 
     /// A table of some of its parts, such as `("team", &spent.teams)`, as many as `most`; the others are one row.

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::{approvals, at, budgets, response, standing, status};
 use crate::model::event::{Decision, EventKind};
-use crate::model::{Event, Money, Slice, Standing, Timestamp, Unit, Verb};
+use crate::model::{ApprovalState, Event, Money, Slice, Standing, Timestamp, Unit, Verb};
 use crate::report::action::Action;
 use crate::report::by::Pieces;
 use crate::report::outlook::{Forecast, Outlook};
@@ -39,8 +39,7 @@ pub(crate) fn overview() -> Overview {
     }
     let mut waiting = approvals();
     (waiting.all, waiting.at, waiting.zone) = (false, now, Tz::UTC);
-    waiting.rows.retain(|row| row.approval.answer.is_none());
-    waiting.rows.truncate(1);
+    waiting.rows.retain(|row| row.approval.state == ApprovalState::Pending);
     for row in &mut waiting.rows {
         row.approval.agent = "document".into();
     }
