@@ -58,7 +58,7 @@ const JOINERS: &[&str] = &["supervise", "import", "serve", "cli"];
 /// Crates that reach outside or shape a border, and the stages that may name them.
 const CRATES: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["policy"]),
-    ("base64", &["notify"]),
+    ("base64", &["metrics", "notify"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("comfy_table", &["ui"]),

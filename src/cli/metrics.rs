@@ -3,6 +3,7 @@
 mod file;
 mod gather;
 mod listen;
+mod push;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -33,6 +34,9 @@ pub struct MetricsArgs {
     /// Write DIR/govern.prom, for the textfile collector of node_exporter
     #[arg(long, group = "way", value_name = "DIR")]
     pub textfile: Option<PathBuf>,
+    /// Put them into a Pushgateway, in the place of those of this repository's workflow: for CI, after a run
+    #[arg(long, group = "way", value_name = "URL")]
+    pub push: Option<String>,
     /// Write it again and again, such as every 15s, until Ctrl-C
     #[arg(long, requires = "textfile", value_name = "TIME", value_parser = every)]
     pub every: Option<Duration>,
@@ -49,9 +53,13 @@ fn every(text: &str) -> std::result::Result<Duration, String> {
     duration::parse(text).map_err(|error| format!("`{text}` {error}: {}", duration::DURATION_HINT))
 }
 
-/// Prints them, writes them, or answers whoever asks for them.
+/// Prints them, writes them, pushes them, or answers whoever asks for them.
 pub fn run(args: &MetricsArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
     let policy = args.policy.as_deref();
+    if let Some(address) = &args.push {
+        push::push(address, gather::strict(here, policy)?, here)?;
+        return Ok(Exit::Success);
+    }
     match (&args.listen, &args.textfile) {
         (Some(address), _) => until_ended(listen::serve(*address, policy))?,
         (None, Some(folder)) => match args.every {

@@ -4,6 +4,7 @@ pub mod bound;
 pub mod budgets;
 pub mod families;
 pub mod figures;
+pub mod group;
 pub mod text;
 
 pub use bound::Name;

@@ -76,6 +76,31 @@ impl Client {
         in_time(whole, limits.within, &at).await
     }
 
+    /// Puts a text in the place of what was at this address.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::send`], and what is no address.
+    pub async fn put(
+        &self,
+        address: &str,
+        kind: &str,
+        authorization: Option<&str>,
+        text: String,
+        limits: Limits,
+    ) -> Result<Reply, NetError> {
+        let mut request = Request::put(address)
+            .header(header::CONTENT_TYPE, kind)
+            .header(header::USER_AGENT, concat!("govern/", env!("CARGO_PKG_VERSION")));
+        if let Some(authorization) = authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        // What is wrong may be the secret: it is not told.
+        let request = request.body(Full::new(Bytes::from(text)));
+        let request = request.map_err(|_| NetError::NoServer { at: "what is to be put there".to_owned() })?;
+        self.send(request, limits).await
+    }
+
     /// Sends a request and gives the answer as soon as its head is there, within this time; the body is the caller's to
     /// read, as long as that takes.
     pub async fn stream<B>(&self, request: Request<B>, within: Duration) -> Result<Response<Incoming>, NetError>

@@ -59,7 +59,8 @@ fn has(tool: &str) -> bool {
     let found =
         std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(tool).is_file()));
     if !found {
-        skip(&format!("{tool} is not installed (Debian's package prometheus has it)"));
+        let package = if tool == "promtool" { "prometheus" } else { tool };
+        skip(&format!("{tool} is not installed (Debian's package {package} has it)"));
     }
     found
 }
@@ -156,9 +157,7 @@ impl Prometheus {
         let config = example.replace("127.0.0.1:9464", govern).replace("15s", "1s");
         world.write("prometheus/prometheus.yml", &config);
         std::fs::copy(examples.join("govern.rules.yml"), world.path("prometheus/govern.rules.yml")).unwrap();
-        // A port that is free now; nobody else asks for it in between.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
+        let address = free_port();
         let (config, data) = (world.path("prometheus/prometheus.yml"), world.path("prometheus/data"));
         let flags = [
             format!("--config.file={}", config.display()),
@@ -270,4 +269,82 @@ fn the_rules_alert_when_they_should() {
     world.run("promtool", &["check", "rules", &path("govern.rules.yml")]).expect_code(0);
     world.run("promtool", &["check", "config", &path("prometheus.yml")]).expect_code(0);
     world.run("promtool", &["test", "rules", &path("govern.tests.yml")]).expect_code(0);
+}
+
+/// A port that is free now; nobody else asks for it in between.
+fn free_port() -> String {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    format!("127.0.0.1:{port}")
+}
+
+fn wait_for_answer(address: &str, path: &str) -> String {
+    let deadline = Instant::now() + LONG;
+    loop {
+        match get(address, path, address) {
+            Ok((200, body)) => return body,
+            Ok(_) | Err(_) => assert!(Instant::now() < deadline, "{address} does not answer"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_real_pushgateway_keeps_a_workflows_figures_and_the_next_push_takes_their_place() {
+    if !has("prometheus-pushgateway") {
+        return;
+    }
+    let Some(mut world) = World::with_codex(CURRENT) else { return };
+    world.set_env("GITHUB_REPOSITORY", "acme/shop");
+    world.set_env("GITHUB_WORKFLOW", "nightly");
+    let address = free_port();
+    let _gateway = world.start("prometheus-pushgateway", &[&format!("--web.listen-address={address}")]);
+    wait_for_answer(&address, "/-/ready");
+    world.server.always(Select::root(), Reply::message("done"));
+    let url = format!("http://{address}/");
+    for run in 1..=2_u32 {
+        let run_of_it = world.start_governed(&["--team", "web"], &["codex", "exec", "do it"]);
+        run_of_it.finish_among_others().expect_code(0);
+        world.govern(&["metrics", "--push", &url]).expect_code(0);
+        let kept = wait_for_answer(&address, "/metrics");
+        let of = |line: &&str| line.starts_with("govern_responses_total{");
+        let lines: Vec<&str> = kept.lines().filter(of).collect();
+        assert_eq!(lines.len(), 1, "one group, whatever the run: {kept}");
+        let labels = ["job=\"govern\"", "repository=\"acme/shop\"", "workflow=\"nightly\"", "team=\"web\""];
+        assert!(labels.iter().all(|label| lines[0].contains(label)), "{lines:?}");
+        assert!(lines[0].ends_with(&format!(" {run}")), "{lines:?}");
+        assert!(!kept.contains("push_failure_time_seconds{job=\"govern\",instance=\"\"} 1"), "{kept}");
+    }
+}
+
+#[test]
+fn a_push_that_fails_says_why_and_no_secret() {
+    let mut world = World::without_codex();
+    let nobody = free_port();
+    let error = world.govern(&["metrics", "--push", &format!("http://{nobody}/")]).expect_code(125);
+    error.expect_said("figures were not pushed").expect_said(&format!("no connection to {nobody}"));
+    world.govern(&["metrics", "--push", "https://ann:pa55@push.example"]).expect_code(2).expect_not_said("pa55");
+    world.set_env("GOVERN_PUSH_AUTHORIZATION", "Bearer s3cret");
+    let error = world.govern(&["metrics", "--push", "http://push.example:9091"]).expect_code(2);
+    error.expect_said("is not one of TLS").expect_not_said("s3cret");
+}
+
+#[test]
+fn a_real_node_exporter_reads_the_textfile() {
+    if !has("prometheus-node-exporter") {
+        return;
+    }
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.always(Select::root(), Reply::message("done"));
+    world.run_governed(&["--team", "web"], &["codex", "exec", "do it"]).expect_code(0);
+    std::fs::create_dir(world.path("work/node")).unwrap();
+    world.govern(&["metrics", "--textfile", "node"]).expect_code(0);
+    let address = free_port();
+    let folder = format!("--collector.textfile.directory={}", world.path("work/node").display());
+    let listen = format!("--web.listen-address={address}");
+    let flags = ["--collector.disable-defaults", "--collector.textfile", &folder, &listen];
+    let _exporter = world.start("prometheus-node-exporter", &flags);
+    let text = wait_for_answer(&address, "/metrics");
+    assert_eq!(sum(&text, "govern_responses_total"), 1.0, "{text}");
+    assert_eq!(value(&text, "node_textfile_scrape_error"), Some(0.0), "{text}");
+    assert!(text.contains("team=\"web\""), "{text}");
 }
