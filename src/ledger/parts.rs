@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Params};
 use crate::model::{Sum, Timestamp};
 
 use super::LedgerError;
-use super::rollup::{DAY, QUARTER, SUMS, read_sum};
+use super::rollup::{DAY, QUARTER, SUMS, is_at_its_end, read_sum};
 use super::values::moment;
 
 /// A window and what is kept apart in it, in the ledger's own terms: milliseconds, numbers, `[since, until)`.
@@ -52,6 +52,60 @@ pub(super) fn run_no(conn: &Connection, id: &str) -> Result<Option<i64>, LedgerE
 
 /// Sums all that is in the scope.
 pub(super) fn collect(conn: &Connection, scope: &Scope<'_>) -> Result<Parts, LedgerError> {
+    match by_what_is_outside(conn, scope)? {
+        Some(parts) => Ok(parts),
+        None => within(conn, scope),
+    }
+}
+
+/// All that ever was without what lies outside of the window, where there are fewer days outside than within: the sums of
+/// all time are one row a series. `None` where there are not, or something is kept apart that these sums have together.
+fn by_what_is_outside(conn: &Connection, scope: &Scope<'_>) -> Result<Option<Parts>, LedgerError> {
+    let Scope { run, thread, since, until, by_run, by_thread, by_work, piece } = *scope;
+    if run.is_some() || thread.is_some() || by_run || by_thread || by_work || piece.is_some() {
+        return Ok(None);
+    }
+    // Two questions: for one with both, SQLite would read all rows.
+    let ends: (Option<i64>, Option<i64>) = conn
+        .prepare_cached("SELECT (SELECT min(day) FROM rollup_by_day), (SELECT max(day) FROM rollup_by_day)")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (Some(first), Some(last)) = ends else { return Ok(None) };
+    let end = last.saturating_add(1);
+    let days = whole(since, until, DAY);
+    let (from, to) = (days.start.clamp(first, end), days.end.clamp(first, end));
+    let within_window = to.saturating_sub(from);
+    if within_window <= end.saturating_sub(first).saturating_sub(within_window) {
+        return Ok(None);
+    }
+    let mut parts = of_all_time(conn)?;
+    // From what is no whole sum nothing can be taken away: an absurd record would hide what was spent since.
+    if parts.values().any(is_at_its_end) {
+        return Ok(None);
+    }
+    for (since, until) in [(i64::MIN, since), (until, i64::MAX)] {
+        if since < until {
+            for (part, sum) in within(conn, &Scope { since, until, ..*scope })? {
+                parts.entry(part).or_default().take(&sum);
+            }
+        }
+    }
+    // What was all outside has no row.
+    parts.retain(|_, sum| sum.responses > 0);
+    Ok(Some(parts))
+}
+
+fn of_all_time(conn: &Connection) -> Result<Parts, LedgerError> {
+    let mut statement = conn.prepare_cached(&format!("SELECT series, {SUMS} FROM rollup_by_series"))?;
+    let mut rows = statement.query([])?;
+    let mut parts = Parts::new();
+    while let Some(row) = rows.next()? {
+        parts.insert(Part { start: 0, series: row.get(0)?, run_no: 0, thread: 0, work: 0 }, read_sum(row, 1)?);
+    }
+    Ok(parts)
+}
+
+/// Sums it from the days, quarters and rows that lie in it.
+fn within(conn: &Connection, scope: &Scope<'_>) -> Result<Parts, LedgerError> {
     let mut reader = Reader { conn, scope, parts: Parts::new(), memo: None };
     let Scope { since, until, .. } = *scope;
     if scope.run.is_some() || scope.thread.is_some() {

@@ -243,6 +243,11 @@ pub(super) fn read_sum(row: &Row<'_>, first: usize) -> rusqlite::Result<Sum> {
     })
 }
 
+/// A part of it stands at the end of the scale: more was added to it than it says.
+pub(super) fn is_at_its_end(sum: &Sum) -> bool {
+    as_stored(sum).contains(&i64::MAX)
+}
+
 /// In the order of [`SUMS`], within SQLite's signed integers.
 fn as_stored(sum: &Sum) -> [i64; 10] {
     let Tokens { input, cached_input, cache_write_input, output, reasoning_output } = sum.tokens;

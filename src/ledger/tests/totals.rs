@@ -52,6 +52,21 @@ fn absurd_counts_stay_at_the_end_of_the_scale() {
 }
 
 #[test]
+fn an_absurd_record_before_a_window_hides_nothing_of_what_was_spent_in_it() {
+    let day = 86_400_000;
+    let absurd = Response { cost: Cost::Priced(Money::from_nanos(i64::MAX)), ..response("r1", "t1", "absurd") };
+    let mut many = vec![Response { at: at(0), ..absurd }];
+    many.extend((1..9).map(|n| Response {
+        at: at(n * day + 5),
+        cost: Cost::Priced(Money::from_nanos(7)),
+        ..response("r1", "t1", &n.to_string())
+    }));
+    let ledger = with(&many);
+    let since = |from: i64| ledger.sums_by(&[Dimension::Team], Some(at(from * day)), None).unwrap()[0].1.cost.nanos();
+    assert_eq!([since(1), since(2), since(8)], [56, 49, 7]);
+}
+
+#[test]
 fn time_comes_in_pieces_that_fit_every_time_zones_day() {
     let quarter = 900_000;
     let times = [0, quarter - 1, quarter, 4 * quarter];
