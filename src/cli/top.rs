@@ -201,7 +201,8 @@ impl Work {
             }
             Ask::Answer { approval, wanted, reason } => {
                 self.top.say("sent …", Tone::Quiet);
-                self.deeds.spawn_blocking(move || approve::send(approval, wish(wanted), reason, &super::here()?));
+                self.deeds
+                    .spawn_blocking(move || approve::send(approval, wish(wanted), (reason, None), &super::here()?));
             }
         }
     }

@@ -73,10 +73,15 @@ const MIGRATIONS: &[Migration] = &[
         then: figures::fill,
     },
     Migration { version: 15, sql: include_str!("migrations/2026-11-30-0015-outbox.sql"), then: nothing_else },
+    Migration {
+        version: 16,
+        sql: include_str!("migrations/2026-11-30-0016-corrections-of-where-spend-belongs.sql"),
+        then: nothing_else,
+    },
 ];
 
 /// The newest version that this govern knows.
-pub(super) const KNOWN: i64 = 15;
+pub(super) const KNOWN: i64 = 16;
 
 /// How a file stands to this govern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

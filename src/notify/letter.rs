@@ -306,8 +306,14 @@ mod tests {
                 asks: asks.to_owned(),
                 options: ["approve", "extend", "deny"].map(str::to_owned).to_vec(),
                 expires: Some(time + chrono::TimeDelta::minutes(30)),
+                allows: None,
+                offer: None,
+                route_to: None,
+                otherwise: None,
+                approvers: Vec::new(),
             }),
             decision: None,
+            progress: None,
         }
     }
 

@@ -101,7 +101,7 @@ impl Supervisor {
         if !self.held_elsewhere.is_empty() {
             let responses = count(self.held_elsewhere.len() as u64, "response", "responses");
             let what = format!(
-                "{responses} of what this run started, {} in all, stand in reports as another run's, or as imported",
+                "not in this run's own figures, but in another run's or as imported: {responses}, {}",
                 self.cost_elsewhere
             );
             self.note(EventKind::Marked { what });

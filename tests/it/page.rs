@@ -362,7 +362,7 @@ fn pictures(world: &World, page: &Page) {
         if dark {
             chromium.arg("--blink-settings=preferredColorScheme=0");
         }
-        let done = chromium.arg(format!("http://{}/", page.address)).output().expect("chromium is installed");
+        let done = chromium.arg(format!("http://{}/", page.address)).output().unwrap();
         assert!(done.status.success() && file.is_file(), "{done:?}");
     }
 }

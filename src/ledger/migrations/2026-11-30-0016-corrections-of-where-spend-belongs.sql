@@ -1,0 +1,4 @@
+-- 2026-11-30, version 16: spend can be moved to where it belongs by a later rule.
+--
+-- Why: the chain has links of a kind of their own for that, and rows belong elsewhere than they were recorded as. No table is changed;
+-- a govern that does not know these links would call such a ledger broken, and is to say that it is too new instead.
