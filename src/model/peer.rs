@@ -49,7 +49,9 @@ pub enum Visitor {
     Own,
     /// An agent has started it.
     Agent,
-    /// A process of this machine: another user's, or one that cannot be seen whole.
+    /// A process of this user that cannot be seen whole: an agent may have started it.
+    Hidden,
+    /// A process of this machine that is another user's, or gone.
     Unknown,
     /// Another machine.
     Elsewhere,

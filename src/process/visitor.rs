@@ -22,8 +22,10 @@ pub fn visitor(ours: SocketAddr, theirs: SocketAddr) -> Visitor {
     if standings.contains(&Some(true)) {
         return Visitor::Agent;
     }
-    // One that cannot be seen whole may be anybody.
-    match socket.uid == own_uid() && !standings.is_empty() && !standings.contains(&None) {
+    // Whoever holds the socket where it cannot be seen (in a message on its way, behind a main thread that has ended) may be
+    // anybody.
+    match socket.uid == own_uid() {
+        true if standings.is_empty() || standings.contains(&None) => Visitor::Hidden,
         true => Visitor::Own,
         false => Visitor::Unknown,
     }

@@ -39,6 +39,11 @@ impl Reader {
                 takes_script |= long == "command";
                 continue;
             }
+            if text.starts_with('-') && text.contains('k')
+                || (text.contains('o') && arguments.get(at).is_some_and(|word| is(word, "keyword")))
+            {
+                self.unreadable(format!("`{name}` is told to take assignments among the words of a command"));
+            }
             // Each `o` of a cluster takes one of the next words.
             at += text.chars().filter(|c| matches!(c, 'o' | 'O')).count();
             takes_script |= text.starts_with('-') && text.contains('c');

@@ -324,7 +324,12 @@ impl Reader {
             Program::Finds => self.found(arguments, stdin, depth),
             Program::Schedules => self.input(name, stdin, depth),
             Program::Make => self.make(arguments, stdin, depth),
-            Program::Data(options) => self.data(name, arguments, options, depth),
+            Program::Data(options) => {
+                if name == "set" && takes_assignments_anywhere(arguments) {
+                    self.unreadable("assignments among the words of a command cannot be read");
+                }
+                self.data(name, arguments, options, depth);
+            }
             // A function's own commands have been read, whatever it is called with.
             Program::Unknown if self.functions.contains(&(depth, name.to_owned())) => {}
             Program::Unknown if how == How::Surely => self.unknown(name, arguments, stdin, depth),
@@ -429,6 +434,12 @@ impl Reader {
             }
         }
     }
+}
+
+/// `set -k`, `set -o keyword`: from there on what looks like an assignment is one, wherever it stands.
+pub(super) fn takes_assignments_anywhere(arguments: &[Word]) -> bool {
+    let options = arguments.iter().map(Word::shown).take_while(|shown| shown != "--" && shown != "-");
+    options.into_iter().any(|shown| shown == "keyword" || (shown.starts_with('-') && shown.contains(['k', '…'])))
 }
 
 /// What begins more than a simple command: the grammar takes it for a word where it does not know that it stands there.

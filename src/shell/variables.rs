@@ -25,7 +25,21 @@ const OF_THE_SHELL: &[&str] = &[
     "PIPESTATUS",
     "COLUMNS",
     "LINES",
+    "MAPFILE",
+    "COPROC",
+    "DIRSTACK",
+    "FUNCNAME",
+    "GROUPS",
+    "HISTCMD",
+    "SRANDOM",
+    "EPOCHSECONDS",
+    "EPOCHREALTIME",
+    "SHELLOPTS",
+    "_",
 ];
+
+/// So do all whose names begin so: `BASH_REMATCH`.
+const SHELL_S_OWN: [&str; 3] = ["BASH", "COMP_", "READLINE_"];
 
 /// What the scripts around a script set.
 #[derive(Debug, Default)]
@@ -92,7 +106,9 @@ impl Values {
         if (PATHS.contains(&name) || is_number) && !is_made {
             return Word::found();
         }
-        let is_known = !self.dark && self.set.contains(name) && !OF_THE_SHELL.contains(&name);
+        let is_of_the_shell =
+            OF_THE_SHELL.contains(&name) || SHELL_S_OWN.iter().any(|beginning| name.starts_with(beginning));
+        let is_known = !self.dark && self.set.contains(name) && !is_of_the_shell;
         let Some(Some(text)) = self.texts.get(name).filter(|_| is_known) else { return unknown() };
         let stays_whole = |c: char| c.is_ascii_alphanumeric() || "_-+=./:@%,".contains(c);
         if in_quotes || (!text.is_empty() && text.chars().all(stays_whole) && !self.texts.contains_key("IFS")) {

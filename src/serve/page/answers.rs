@@ -40,8 +40,12 @@ pub(super) async fn answer(site: Arc<Site>, asked: Asked) -> Answer {
     let (ours, theirs) = (asked.ours, asked.theirs);
     let who = blocking(move || Ok(process::visitor(ours, theirs))).await.unwrap_or(Visitor::Unknown);
     let is_own = who == Visitor::Own && !asked.forwarded && names_this_machine(&asked.host);
-    if who == Visitor::Agent {
-        return guarded(Answer::line(403, "an agent is not shown this page"));
+    match who {
+        Visitor::Agent => return guarded(Answer::line(403, "an agent is not shown this page")),
+        Visitor::Hidden => {
+            return guarded(Answer::line(403, "who asks cannot be seen whole, and an agent is not shown this page"));
+        }
+        Visitor::Own | Visitor::Unknown | Visitor::Elsewhere => {}
     }
     if let ("/enter", Some(form)) = (asked.path.as_str(), &asked.form) {
         return enter(&site, &asked, form);
