@@ -2,7 +2,7 @@
 
 use super::forms::starts;
 use super::options::values_of;
-use super::start::{How, Reader, Stdin, set_by};
+use super::start::{How, Reader, Stdin, odd_set_by};
 use super::word::Word;
 
 /// Options of all subcommands whose value is a command.
@@ -117,7 +117,8 @@ impl Reader {
     }
 
     fn setting(&mut self, setting: &Word, is_in_environment: bool, depth: usize) {
-        let Some((key, value)) = set_by(setting) else {
+        // The middle of a key may be anything: `credential.https://a.example.helper`.
+        let Some((key, value)) = odd_set_by(setting) else {
             if !setting.is_known() {
                 self.unreadable("what git is set to cannot be read");
             }
@@ -142,6 +143,8 @@ impl Reader {
                 Some(text) => self.script(text.trim_start_matches('!'), depth + 1),
                 None => self.unreadable(format!("what git's `{key}` is set to cannot be read")),
             }
+        } else if key.starts_with("url.") && key.contains("ext::") {
+            self.unreadable("the command that git takes for an address cannot be read");
         } else if key == "help.autocorrect" {
             let shows_only = ["0", "never", "show", "prompt", "no", "off", "false"];
             if value.text().is_none_or(|text| !shows_only.contains(&text.as_str())) {

@@ -468,7 +468,7 @@ fn set_element(word: &Word) -> Option<(String, Word)> {
 }
 
 /// The same, whatever the name is: `env` asks for nothing but `=`.
-fn odd_set_by(word: &Word) -> Option<(String, Word)> {
+pub(super) fn odd_set_by(word: &Word) -> Option<(String, Word)> {
     let equals = word.pieces.iter().position(|piece| *piece == Piece::Character('='))?;
     Some((word.part(word.pieces.get(..equals)).shown(), word.part(word.pieces.get(equals + 1..))))
 }

@@ -57,9 +57,17 @@ impl ArgumentPattern {
         self.whole.may_match(&word.chars().map(Piece::Character).collect::<Vec<_>>())
     }
 
+    /// Another word may say the opposite: the option with another value, or with `no`, each also shortened, as programs take
+    /// them (`--no-dry`, `--dry-run=false`). The last one counts for most.
     fn is_taken_back(&self, words: &[&str]) -> bool {
-        let taken = |long: &String| long.strip_prefix("--").map(|name| format!("--no-{name}"));
-        self.long.as_ref().and_then(taken).is_some_and(|no| words.iter().any(|word| word.starts_with(&no)))
+        let Some(name) = self.long.as_deref().and_then(|long| long.split('=').next()?.strip_prefix("--")) else {
+            return false;
+        };
+        let (yes, no) = (format!("--{name}"), format!("--no-{name}"));
+        words.iter().filter(|word| !self.is(word)).any(|word| {
+            let said = word.split('=').next().unwrap_or_default();
+            said.len() > "--".len() && (yes.starts_with(said) || no.starts_with(said))
+        })
     }
 
     fn may_match(&self, argument: &[Piece]) -> bool {
@@ -155,6 +163,12 @@ mod tests {
             ("git push --push-option --dry-run", false),
             ("git push -- --dry-run", false),
             ("git push --dry-run --no-dry-run", false),
+            ("git push --dry-run --no-dry origin HEAD", false),
+            ("git push --dry-run --no-d origin HEAD", false),
+            ("npm publish --dry-run --dry-run=false", false),
+            ("npm publish --dry-run --dry false", false),
+            ("npm publish --dry-run --dry-ru=false", false),
+            ("git push --dry-run --no-verify", true),
             ("npm publish --dry-run false", false),
             ("npm publish --dry-run ./x", true),
             ("git push --dry", false),
@@ -165,6 +179,8 @@ mod tests {
         ] {
             assert_eq!(met(&["--dry-run"], line), expected, "{line}");
         }
+        assert!(met(&["--dry-run=client"], "kubectl apply -f x --dry-run=client"));
+        assert!(!met(&["--dry-run=client"], "kubectl apply -f x --dry-run=client --dry-run=none"));
         assert!(met(&["-n"], "git push -n") && !met(&["-n"], "git push -on"));
         assert!(met(&["-n", "origin"], "git push origin -n") && !met(&["-n", "origin"], "git push -n"));
     }
