@@ -110,6 +110,8 @@ impl Body {
             row("spent", spent.map(|(spent, limit)| format!("{} of {}, list price", usd(spent), usd(limit))));
         }
         let question = notice.question.as_ref().filter(|_| notice.kind == NoticeKind::Question);
+        row("a yes", question.and_then(|question| question.allows.clone()));
+        row("unanswered", question.and_then(|question| question.otherwise.clone()));
         row("wait", question.and_then(|question| question.expires).map(|expires| format!("until {}", in_utc(expires))));
         row("reason", notice.decision.as_ref().and_then(|decision| decision.reason.clone()));
         row("at", Some(in_utc(notice.time)));
@@ -150,7 +152,7 @@ impl Body {
     fn plain(&self) -> String {
         let mut out = format!("{}\n\n", self.first);
         for (name, value) in &self.rows {
-            let _ = writeln!(out, "{name:<9}{value}");
+            let _ = writeln!(out, "{name:<12}{value}");
         }
         for (what, command) in &self.commands {
             let _ = write!(out, "\n{what}\n\n{command}\n");
@@ -306,10 +308,10 @@ mod tests {
                 asks: asks.to_owned(),
                 options: ["approve", "extend", "deny"].map(str::to_owned).to_vec(),
                 expires: Some(time + chrono::TimeDelta::minutes(30)),
-                allows: None,
+                allows: Some("1 usd more".to_owned()),
                 offer: None,
                 route_to: None,
-                otherwise: None,
+                otherwise: Some("stop".to_owned()),
                 approvers: Vec::new(),
             }),
             decision: None,
@@ -329,8 +331,10 @@ mod tests {
             "To: lead@acme.example",
             "Auto-Submitted: auto-generated",
             "codex asks: $4.93 of $5.00 (each run)",
-            "spent    $4.93 of $5, list price",
-            "wait     until 2027-01-15 08:30:00 UTC",
+            "spent       $4.93 of $5, list price",
+            "unanswered  stop",
+            "a yes       1 usd more",
+            "wait        until 2027-01-15 08:30:00 UTC",
         ] {
             assert!(letter.contains(&format!("{line}\r\n")), "{line}\n{letter}");
         }

@@ -65,8 +65,8 @@ impl Reader {
 
 /// Words of letters, numbers and paths.
 fn are_plain(text: &str) -> bool {
-    !text.contains("data:")
-        && !text.contains("eval")
+    // `--checkpoint-action=exec=…`, `--to-command=…`, `-toolexec=…`: others' commands.
+    !["data:", "eval", "exec", "command", "-I"].iter().any(|carries| text.contains(carries))
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-=./:+, \n\\'\"".contains(c))
 }
 
@@ -136,12 +136,12 @@ fn variable(name: &str) -> Variable {
         | "GIT_CONFIG"
         | "BASH_LOADABLES_PATH" => Variable::Script,
         "NODE_OPTIONS" | "PERL5OPT" | "RUBYOPT" | "MAKEFLAGS" | "GNUMAKEFLAGS" | "TAR_OPTIONS" | "BUN_OPTIONS"
-        | "JAVA_TOOL_OPTIONS" | "_JAVA_OPTIONS" | "LESS" | "MANOPT" => Variable::Options,
+        | "GOFLAGS" | "JAVA_TOOL_OPTIONS" | "_JAVA_OPTIONS" | "LESS" | "MANOPT" => Variable::Options,
         "PS0" | "PS1" | "PS2" | "PS4" => Variable::Prompt,
         "PATH" | "IFS" | "SHELLOPTS" | "BASHOPTS" | "PERL5LIB" | "RUBYLIB" | "PYTHONPATH" | "PYTHONHOME"
         | "NODE_PATH" | "GIT_EXEC_PATH" | "HOME" | "XDG_CONFIG_HOME" | "GIT_DIR" => Variable::Changes,
         _ if name.starts_with("GIT_CONFIG_KEY_") || name.starts_with("GIT_CONFIG_VALUE_") => Variable::Hidden,
-        _ if name.starts_with("BASH_FUNC_") => Variable::Hidden,
+        _ if name.starts_with("BASH_FUNC_") || name.starts_with("CARGO_ALIAS_") => Variable::Hidden,
         _ if name.starts_with("LD_") || name.starts_with("DYLD_") => Variable::Changes,
         _ if name.starts_with("CARGO_TARGET_") && (name.ends_with("_RUNNER") || name.ends_with("_LINKER")) => {
             Variable::Command

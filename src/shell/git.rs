@@ -143,7 +143,7 @@ impl Reader {
                 Some(text) => self.script(text.trim_start_matches('!'), depth + 1),
                 None => self.unreadable(format!("what git's `{key}` is set to cannot be read")),
             }
-        } else if key.starts_with("url.") && key.contains("ext::") {
+        } else if key == "protocol.ext.allow" || (key.starts_with("url.") && key.contains("ext::")) {
             self.unreadable("the command that git takes for an address cannot be read");
         } else if key == "help.autocorrect" {
             let shows_only = ["0", "never", "show", "prompt", "no", "off", "false"];
@@ -187,6 +187,9 @@ fn is_command(key: &str) -> bool {
         "variant",
         "vcs",
         "proxycommand",
+        "defaultkeycommand",
+        "difffilter",
+        "alternaterefscommand",
         "sendmailcmd",
         "tocmd",
         "cccmd",

@@ -511,8 +511,9 @@ fn unique_name(
 
 /// Refuses what a repository's own file may not say.
 fn untrusted(span: &Span, what: &str, notes: &mut Notes) {
-    // Channels count in no file that a command line gives.
-    let given = if what.contains("[notify") { "" } else { ", or give this file with `--policy`" };
+    // Channels, persons and the page count in no file that a command line gives.
+    let is_for_no_run = ["[notify", "[[person", "[serve"].iter().any(|table| what.contains(table));
+    let given = if is_for_no_run { "" } else { ", or give this file with `--policy`" };
     notes.refuse(
         span,
         format!("a repository's policy may not set {what}"),
