@@ -13,7 +13,7 @@ use super::{held, marks, other_end};
 use crate::model::{Caller, Peer, ProcessIdentity, RunId};
 
 /// How often those above a process are looked at until two looks see the same.
-const LOOKS: usize = 8;
+pub(super) const LOOKS: usize = 8;
 
 /// Who is at the other end of this connection; `None` where the kernel does not say.
 pub fn peer_of(stream: BorrowedFd<'_>) -> Option<Peer> {

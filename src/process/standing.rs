@@ -6,8 +6,9 @@ use std::path::Path;
 
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 
-use super::inspect::is_agents;
+use super::inspect::codex_above;
 use super::own::{own_identity, own_uid};
+use super::peer::{LOOKS, settled};
 use super::tree::lineage;
 
 /// Where govern was called from.
@@ -24,9 +25,15 @@ pub enum Standing {
 /// Where govern was called from. Who may make namespaces and mounts of his own can hide from govern what is above it, so
 /// that only what is seen whole is believed.
 pub fn own_standing() -> Standing {
-    let Some(own) = own_identity().filter(|own| is_true_to_life(own.pid)) else { return Standing::Hidden };
-    if is_agents(own.pid) {
-        return Standing::Inside;
+    let Some(own) = own_identity() else { return Standing::Hidden };
+    // Who stands above it may end while it is looked at: a shell that has gone into the background, whoever started a sender.
+    if !(0..LOOKS).any(|_| is_true_to_life(own.pid)) {
+        return Standing::Hidden;
+    }
+    match settled(own.pid) {
+        Some(above) if above.governed || codex_above(own.pid).is_some() => return Standing::Inside,
+        Some(_) => {}
+        None => return Standing::Hidden,
     }
     if sees_all() { Standing::Outside } else { Standing::Hidden }
 }
