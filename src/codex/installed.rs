@@ -167,14 +167,16 @@ impl Installation<'_> {
 
 /// What becomes of a prompt where govern fails. One that is not there any more is named, with what to do: a screen shows
 /// that as the reason (0.169, 0.171); `codex exec` shows no reason and would end with 0, so that it is said where it writes
-/// its errors, and interrupted, which makes it end with 1.
+/// its errors, and interrupted, which makes it end with 1: the hook stays until Codex has gone, for one that answers first
+/// may let it end with 0 before it has taken the signal.
 fn gone(govern: &str) -> String {
     format!(
         "{{ cat >/dev/null; m='govern: the gate failed, so nothing runs'; if [ ! -x {govern} ]; then \
          m=\"govern: its hooks are installed and \"{govern}\" is gone, so nothing runs: reinstall govern, or delete what \
          stands below 'Put here by govern hooks install' in Codex's config.toml (or /etc/codex/requirements.toml)\"; \
          case \" $(tr '\\0' ' ' </proc/$PPID/cmdline) \" in *' exec '*|*' e '*|*' review '*) \
-         echo \"$m\" >>/proc/$PPID/fd/2; kill -INT $PPID;; esac; fi; echo \"$m\" >&2; exit 2; }}"
+         echo \"$m\" >>/proc/$PPID/fd/2; kill -INT $PPID; \
+         n=0; while [ $n -lt 10 ] && kill -0 $PPID; do sleep 1; n=$((n+1)); done;; esac; fi; echo \"$m\" >&2; exit 2; }}"
     )
 }
 
