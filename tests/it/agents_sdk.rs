@@ -1,14 +1,13 @@
 //! `examples/agents-sdk`: a program of the OpenAI Agents SDK starts governed agents and reads what came of them.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::PAID;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select, Usage};
-use crate::support::skip::skip;
+use crate::support::python;
 use crate::support::world::{CHEAPER, World};
 
 /// The model of the lead, whom govern does not meter.
@@ -17,15 +16,9 @@ const LEAD: &str = "gpt-6-luna";
 /// What the example's policy calls `standard`.
 const STANDARD: &str = "gpt-6.2-sol";
 
-/// A Python that has the SDK; `None` where it cannot be installed: then the test is skipped.
+/// A Python that has the SDK that the example asks for; `None` where it cannot be installed.
 fn python() -> Option<String> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install-agents-sdk");
-    let said = Command::new(script).stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
-    if said.status.success() {
-        return Some(String::from_utf8(said.stdout).unwrap().trim().to_owned());
-    }
-    skip(&format!("the OpenAI Agents SDK cannot be installed: {}", said.status));
-    None
+    python::with("agents", &[include_str!("../../examples/agents-sdk/requirements.txt").trim()])
 }
 
 fn delegates(agent: &str, task: &str, tier: &str) -> Value {

@@ -227,3 +227,29 @@ fn each_agent_of_a_fleet_is_judged_by_its_own_work_tree() {
     assert_eq!(results, [("busy", "done"), ("lazy", "stopped")], "{}", end.finished);
     assert_eq!(decisions(&world).len(), 1);
 }
+
+#[test]
+fn a_budget_over_a_plan_goes_by_the_plans_own_bucket_alone() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(
+        "[[budget]]\nname = \"five hours\"\nper = \"user\"\nlimit = \"80% plan 5h\"\n\
+         steps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+    let resets = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(9_000);
+    // Codex 0.171 takes a bucket's name from its headers, and writes down the one that an answer told of last.
+    let other = |used: &str| {
+        Reply::exec("true")
+            .header("x-codex-other-primary-used-percent", used)
+            .header("x-codex-other-primary-window-minutes", "300")
+            .header("x-codex-other-primary-reset-at", &resets.as_secs().to_string())
+    };
+    // Another's 100 % stops nothing, and another's 0 % hides nothing of what is used.
+    let told =
+        [told_of_plan("10", resets), other("100"), told_of_plan("79", resets), other("0"), told_of_plan("81", resets)];
+    world.server.script(Select::root(), told.into_iter().chain([Reply::exec("true"), Reply::message("done")]));
+    let end = world.run_governed(&[], CODEX).expect_code(124);
+    let written: String = world.session_files().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    assert!(written.contains("\"limit_id\":\"codex_other\""), "Codex told of no other bucket: {}", end.finished);
+    assert_eq!(world.server.requests().len(), 5);
+    end.expect_said("five hours");
+}

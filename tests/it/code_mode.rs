@@ -9,7 +9,7 @@ use crate::support::codex::{CURRENT, OLD};
 use crate::support::fake_responses::{Gate, Reply, Select};
 use crate::support::ledger::{self, events};
 use crate::support::process::LONG;
-use crate::support::world::World;
+use crate::support::world::{CHEAPER, World};
 
 /// Of the catalogue: its tools run from cells.
 const IN_CODE_MODE: &str = "gpt-6.1-sol";
@@ -182,4 +182,19 @@ fn a_codex_in_code_mode_heeds_the_first_signal_of_a_stop() {
     // 143 would be that of a second signal, after the grace of the first: its host of cells stood still.
     let ended = events(&world, "agent_ended");
     assert_eq!(ended.iter().map(|event| event["code"].clone()).collect::<Vec<_>>(), [json!(1)], "{ended:?}");
+}
+
+#[test]
+fn a_codex_in_code_mode_heeds_the_first_signal_of_a_route() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(&format!(
+        "[models]\nladder = [\"{IN_CODE_MODE}\", \"{CHEAPER}\"]\n[[budget]]\nname = \"purse\"\nper = \"run\"\n\
+         limit = \"10 responses\"\nsteps = [{{ at = \"10%\", do = \"route\" }}]\n"
+    ));
+    world.server.script(Select::root().model(IN_CODE_MODE), [cell(&["touch first"]), cell(&["touch second"])]);
+    world.server.script(Select::root().model(CHEAPER), [Reply::message("all is done")]);
+    let end = world.run_governed(&[], &["codex", "exec", "-m", IN_CODE_MODE, "do it"]).expect_code(0);
+    drop(end.expect_said(CHEAPER));
+    let signals = events(&world, "signalled");
+    assert!(signals.is_empty(), "{signals:?}");
 }

@@ -2,7 +2,7 @@
 
 use crate::PAID;
 use crate::support::codex::{CURRENT, PREVIOUS};
-use crate::support::fake_responses::{Gate, Reply, Request, Select};
+use crate::support::fake_responses::{Gate, Reply, Request, Select, Usage};
 use crate::support::ledger;
 use crate::support::process::LONG;
 use crate::support::world::World;
@@ -130,4 +130,28 @@ fn ten_at_once_write_one_ledger() {
     assert_eq!(ids.len(), 10);
     world.govern(&["audit", "verify"]).expect_code(0);
     world.expect_no_survivors();
+}
+
+#[test]
+fn a_run_that_fits_only_beside_less_than_another_has_reserved_waits_for_it_and_goes_on() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(
+        "[[budget]]\nname = \"shared\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"0.07 usd\"\n\
+         steps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+    // $0.0212 each, and as much is reserved for the third of the first run, which takes next to nothing.
+    let asked = Gate::new();
+    let cheap = Reply::message("all is done").usage(Usage::new(100, 0, 1)).held_at(&asked);
+    world.server.script(Select::root().containing("alpha-prompt"), [Reply::exec("true"), Reply::exec("true"), cheap]);
+    world.server.script(Select::root().containing("beta-prompt"), [Reply::message("all is done")]);
+    let first = world.start_governed(&["--team", "web"], &["codex", "exec", "alpha-prompt"]);
+    world.server.wait_for_requests(3, LONG).unwrap();
+    let second = world.start_governed(&["--team", "web"], &["codex", "exec", "beta-prompt"]);
+    second.running.wait_for_stderr("waits");
+    assert_eq!(world.server.requests().len(), 3, "the second waits");
+    asked.open();
+    for run in [first, second] {
+        run.finish_among_others().expect_code(0).expect_outcome("ended");
+    }
+    assert_eq!(world.server.served().len(), 4);
 }

@@ -3,6 +3,7 @@
 use crate::support::codex::{CURRENT, OLD, OLDER};
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
+use crate::support::tmux::Terminal;
 use crate::support::world::World;
 
 const CODEX: &[&str] = &["codex", "exec", "do it"];
@@ -107,6 +108,7 @@ fn one_dear_request_is_one_question_and_a_run_may_be_let_ask_them_all() {
             let questions = ledger::approvals(&world);
             assert_eq!(questions.len(), if once { 2 } else { 1 }, "{command:?} {again:?}: {questions:?}");
             assert!(questions.iter().all(|row| row["rule"] == "dear" && row["answer"] == "allowed"), "{questions:?}");
+            assert!(questions.iter().all(|row| row["unit"].is_null()), "a gate counts nothing: {questions:?}");
             assert_eq!(world.server.served().len(), 3);
         }
     }
@@ -128,4 +130,60 @@ fn a_run_whose_first_request_would_pass_a_month_is_not_started() {
     let end = end.expect_said(said).expect_said("it begins anew at ").expect_said("config/govern/policy.toml:2; ");
     assert!(!end.finished.stderr.contains("resume"), "there is no run to go on with: {}", end.finished);
     assert_eq!(world.server.served().len(), 2);
+}
+
+#[test]
+fn a_dear_request_of_a_resumed_thread_and_of_a_later_prompt_is_not_sent() {
+    let dear = "[[gate]]\nname = \"dear\"\ncost_above = \"0.02 usd\"\ndo = \"deny\"\n";
+    for hooks in [false, true] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.server.always(Select::root(), Reply::message("one word"));
+        world.run_governed(&[], CODEX).expect_code(0);
+        world.policy(dear);
+        let resumed = ["codex", "exec", "resume", "--last", "go on"];
+        if hooks {
+            world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+            assert_ne!(world.run(resumed[0], &resumed[1..]).code(), 0);
+        } else {
+            let end = world.run_governed(&[], &resumed);
+            assert!(matches!(end.finished.code(), 123 | 124), "{}", end.finished);
+            end.expect_said("`dear`: the next request is likely to cost $0.02");
+        }
+        assert_eq!(world.server.requests().len(), 1, "hooks: {hooks}");
+    }
+    // At Codex's own screen: the first prompt is answered without a tool, the second would be dear.
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.configure_codex(&format!("[projects.\"{}\"]\ntrust_level = \"trusted\"\n", world.work().display()));
+    world.policy(dear);
+    world.server.always(Select::root(), Reply::message("one word"));
+    let Some(terminal) = Terminal::open(&world) else { return };
+    terminal.run_then_tell_code("govern run -- codex");
+    terminal.wait_for("for shortcuts");
+    for text in ["first prompt", "second prompt"] {
+        terminal.type_text(text);
+        terminal.wait_for(&format!("› {text}"));
+        terminal.press("Enter");
+        terminal.wait_until("it was heard", |screen| {
+            screen.contains(if text == "first prompt" { "one word" } else { "likely to cost" })
+        });
+    }
+    let of_the_person = |source: &Option<String>| source.as_deref() == Some("user");
+    assert_eq!(world.server.requests().iter().filter(|request| of_the_person(&request.source)).count(), 1);
+}
+
+#[test]
+fn a_key_of_two_dimensions_limits_what_has_both() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(
+        "[[budget]]\nname = \"b\"\nper = [\"team\", \"project\"]\nwindow = \"year\"\nlimit = \"3 responses\"\n\
+         limits = { \"web/shop\" = \"1 responses\" }\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",
+    );
+    world.server.always(Select::root(), Reply::exec("true"));
+    let mut before = 0;
+    for (team, project, fit) in [("web", "shop", 1), ("web", "app", 3), ("infra", "shop", 3), ("web", "shop", 0)] {
+        world.run_governed(&["--team", team, "--project", project], CODEX);
+        let served = world.server.requests().len();
+        assert_eq!(served - before, fit, "{team}/{project}");
+        before = served;
+    }
 }

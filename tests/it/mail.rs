@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::process::LONG;
-use crate::support::skip::skip;
+use crate::support::python;
 use crate::support::world::World;
 
 const READER: &str = "lead@acme.example";
@@ -28,12 +28,8 @@ impl Server {
     /// authority is the world's. `None` where it cannot be installed: then the test is skipped.
     fn start(world: &mut World, way: &str, answers: &[&str]) -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let said = Command::new(root.join("tests/install-aiosmtpd")).stdin(Stdio::null()).output().unwrap();
-        if !said.status.success() {
-            skip(&format!("aiosmtpd cannot be installed: {}", said.status));
-            return None;
-        }
-        let python = String::from_utf8(said.stdout).unwrap().trim().to_owned();
+        // The second makes the certificates.
+        let python = python::with("aiosmtpd", &["aiosmtpd==1.4.6", "trustme==1.2.1"])?;
         let folder = world.path("mail");
         std::fs::create_dir_all(&folder).unwrap();
         let mut process = Command::new(python)

@@ -26,6 +26,7 @@ mod brake;
 mod budget;
 mod cli;
 mod code_mode;
+mod codex_sdk;
 mod concurrent;
 mod cut_off;
 mod demo;

@@ -8,6 +8,9 @@ use crate::support::world::{MODEL, UNKNOWN, World};
 /// Its requests and its answers carry less than those of [`CURRENT`].
 const EARLIER: Version = Version("0.169.0");
 
+/// The thread that was last.
+const RESUMED: &[&str] = &["codex", "exec", "resume", "--last", "go on"];
+
 /// All that ask before a prompt at least.
 const ASKING: [Version; 3] = [OLD, CURRENT, EARLIER];
 
@@ -150,5 +153,31 @@ fn a_sub_agents_own_limit_ends_that_sub_agent_alone() {
             let told = &asked.last().unwrap().body;
             assert_eq!(told.matches("will not go on").count(), 1, "its parent reads that, once: {told}");
         }
+    }
+}
+
+#[test]
+fn a_thread_that_has_spent_its_budget_asks_nothing_more_however_it_is_resumed() {
+    for hooks in [false, true] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.policy(
+            "[[budget]]\nname = \"b\"\nper = \"thread\"\nwindow = \"year\"\nlimit = \"2 responses\"\n\
+             steps = [{ at = \"100%\", do = \"stop\" }]\n",
+        );
+        if hooks {
+            world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+        }
+        world.server.always(Select::root(), Reply::exec("true"));
+        let mut served = Vec::new();
+        for command in [&["codex", "exec", "do it"][..], RESUMED, RESUMED, &["codex", "exec", "another"]] {
+            if hooks {
+                assert_ne!(world.run(command[0], &command[1..]).code(), 0, "{command:?}");
+            } else {
+                world.run_governed(&[], command).expect_code(124);
+            }
+            served.push(world.server.requests().len());
+        }
+        // Only the one of the last command is a thread of its own.
+        assert_eq!(served, [2, 2, 2, 4], "hooks: {hooks}");
     }
 }

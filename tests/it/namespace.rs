@@ -31,6 +31,12 @@ const WRAPPED: &[(&str, &str)] = &[
         "unshare, with users, processes and mounts of its own",
         "unshare -Urpfm --mount-proc sh -c \"mount -t tmpfs none $h && cp $c $h/config.toml && codex exec 'do it'\"",
     ),
+    (
+        "chroot, its home under another name",
+        "mkdir -p $h.root; unshare -Urm sh -c \"mount --rbind / $h.root && mount -t tmpfs none $h.root/mnt && \
+         mkdir $h.root/mnt/h && mount --bind $h $h.root/mnt/h && \
+         exec env CODEX_HOME=/mnt/h chroot $h.root env -C $PWD codex exec 'do it'\"",
+    ),
 ];
 
 /// This machine lets a user make namespaces, with this program.

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -15,7 +14,7 @@ use serde_json::Value;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::process::LONG;
-use crate::support::skip::skip;
+use crate::support::python;
 use crate::support::world::World;
 
 /// `whsec_` and 32 bytes.
@@ -130,15 +129,9 @@ fn answer(mut stream: TcpStream, state: &(Mutex<State>, Condvar)) {
     news.notify_all();
 }
 
-/// A Python that has the official library; `None` where it cannot be installed: then the test is skipped.
+/// A Python that has the official library; `None` where it cannot be installed.
 fn python() -> Option<String> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install-standardwebhooks");
-    let said = Command::new(script).stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
-    if said.status.success() {
-        return Some(String::from_utf8(said.stdout).unwrap().trim().to_owned());
-    }
-    skip(&format!("the library of Standard Webhooks cannot be installed: {}", said.status));
-    None
+    python::with("standardwebhooks", &["standardwebhooks==1.0.0"])
 }
 
 /// The official library takes what was sent, and nothing that was changed on the way.

@@ -353,3 +353,25 @@ fn where_no_hooks_are_called_a_limit_on_sub_agents_ends_the_agent() {
     let end = world.run_governed(&flags, &["codex", "exec", "do it"]).expect_code(124);
     end.expect_said("tool calls and sub-agents cannot be counted");
 }
+
+#[test]
+fn sub_agents_are_counted_for_each_run_agent_and_thread() {
+    for (per, fit) in [("run", 1), ("agent", 2), ("thread", 2)] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.policy(&format!("[[budget]]\nname = \"few\"\nper = \"{per}\"\nlimit = \"1 sub-agent\"\n"));
+        world
+            .server
+            .script(Select::root(), [Reply::spawn_agent("one"), Reply::spawn_agent("two"), Reply::message("done")]);
+        world.server.always(Select::subagent(), Reply::message("counted"));
+        // One after the other, each of its own thread.
+        let agent = |name: &str, more: &str| {
+            format!("[[agent]]\nname = \"{name}\"\nprompt = \"{name}\"\nmodel = \"{UNKNOWN}\"\n{more}")
+        };
+        let fleet = agent("a", "") + &agent("b", "needs = [\"a\"]\n");
+        let end = world.start_fleet(&[], &fleet).finish().expect_code(0);
+        let started: std::collections::BTreeSet<String> =
+            world.server.served().iter().filter(|request| request.is_subagent()).map(|r| r.thread.clone()).collect();
+        assert_eq!(started.len(), fit, "{per}: {}", end.finished);
+        assert!(roots_read(&world).contains("1 of 1 sub-agent started"), "{per}: the model reads why");
+    }
+}

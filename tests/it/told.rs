@@ -3,6 +3,7 @@
 
 use crate::support::codex::{CURRENT, OLD, OLDER, PREVIOUS, Version};
 use crate::support::fake_responses::{Reply, Select, Usage};
+use crate::support::tmux::Terminal;
 use crate::support::world::{CHEAPER, MODEL, World};
 
 /// Two responses of $0.0212 fit.
@@ -310,5 +311,46 @@ fn what_hooks_told_is_not_imported_again() {
         world.run_governed(&["--budget", "1usd"], &["codex", "exec", "do it"]).expect_code(0);
         world.govern(&["import"]).expect_code(0);
         expect_counted(&world, 10, version.0);
+    }
+}
+
+/// A side chat has no session file and a thread of its own; it is opened over a conversation that has begun.
+#[test]
+fn a_side_chat_is_metered_and_keeps_the_limit_of_its_run() {
+    for (world, version) in worlds() {
+        world.configure_codex(&format!("[projects.\"{}\"]\ntrust_level = \"trusted\"\n", world.work().display()));
+        world.server.always(Select::any(), Reply::message("one word"));
+        let Some(terminal) = Terminal::open(&world) else { return };
+        terminal.run_then_tell_code("govern run --budget '3 responses' --at-limit stop -- codex");
+        terminal.wait_for("for shortcuts");
+        let answers = |screen: &str| screen.matches("one word").count();
+        let say = |text: &str| {
+            terminal.type_text(text);
+            terminal.wait_for(&format!("› {text}"));
+            terminal.press("Enter");
+        };
+        say("a prompt");
+        terminal.wait_until("the prompt is answered", |screen| answers(screen) == 1);
+        // The request for a title is Codex's own, and told of by nothing.
+        let threads = || -> Vec<String> {
+            let served = world.server.served().into_iter();
+            served
+                .filter(|request| request.source.as_deref() != Some("thread_title"))
+                .map(|request| request.thread)
+                .collect()
+        };
+        say("/btw what is that");
+        terminal.wait_until("the side chat is answered", |_| threads().len() == 2);
+        assert_ne!(threads()[0], threads()[1], "{}: it is a thread of its own", version.0);
+        terminal.wait_until("it is at rest", |screen| answers(screen) == 1 && screen.contains("Side from main thread"));
+        say("and more");
+        terminal.wait_until("what is left is used", |_| threads().len() == 3);
+        terminal.wait_until("it is at rest", |screen| answers(screen) == 2);
+        say("and no more");
+        let (code, screen) = terminal.wait_for_code();
+        assert_eq!(code, 124, "{}: {screen}", version.0);
+        assert_eq!(threads().len(), 3, "{}", version.0);
+        let report = crate::support::ledger::report(&world, &[]);
+        assert_eq!(report["totals"]["responses"], 3, "{}: {report}", version.0);
     }
 }

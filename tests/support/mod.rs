@@ -5,6 +5,7 @@ pub mod fake_responses;
 pub mod fake_slack;
 pub mod ledger;
 pub mod process;
+pub mod python;
 pub mod skip;
 pub mod tmux;
 pub mod world;
