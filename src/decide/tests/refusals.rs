@@ -238,6 +238,22 @@ fn what_answers_may_still_extend_by_is_offered_and_no_more_is_taken() {
 }
 
 #[test]
+fn what_was_given_in_an_earlier_window_leaves_this_one_whole() {
+    let budget = five_dollars("{ at = \"100%\", do = \"ask\", wait = \"5m\", else = \"stop\" }")
+        .replace("per = \"run\"", "per = \"run\"\nwindow = \"day\"");
+    for (given_at, offered) in [("2026-11-23T09:00:00Z", 100), ("2026-11-24T00:00:00Z", 0)] {
+        let mut plan = Plan::of(&format!("{budget}[approvals]\nmax_extend = \"2 usd\"\n"));
+        let window_start = Some(moment(&format!("{}T00:00:00Z", &given_at[..10])));
+        let key = BudgetKey { budget: "each run".into(), scope: "run=r1".to_owned(), window_start, unit: Unit::Usd };
+        plan.shelf.given.push((key, moment(given_at), cents(200)));
+        let mut world = plan.started();
+        world.works(3_000);
+        let question = world.governor.waits_for(ApprovalId(1)).unwrap();
+        assert_eq!(question.extend.amount, cents(offered), "{given_at}");
+    }
+}
+
+#[test]
 fn a_lift_is_judged_like_an_answer_at_the_start_and_once_more_when_it_is_written_down() {
     let plan = || {
         let policy = five_dollars(STOP);
