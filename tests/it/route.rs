@@ -1,8 +1,10 @@
 //! Route: the same thread goes on with the next model of the ladder.
 
+use std::time::Duration;
+
 use crate::ENDLESS;
 use crate::support::codex::CURRENT;
-use crate::support::fake_responses::{Reply, Select};
+use crate::support::fake_responses::{Reply, Select, Usage};
 use crate::support::ledger;
 use crate::support::world::{CHEAPER, MODEL, World};
 
@@ -79,4 +81,57 @@ fn behind_make_a_route_warns_and_what_was_promised_is_asked_at_its_own_mark() {
     // At $0.0212 each the third is the first past half of the limit.
     assert_eq!(world.server.requests().len(), 3);
     ledger::expect_all_served(&world, &end.id());
+}
+
+#[test]
+fn at_the_limit_a_route_that_cannot_be_done_is_a_question_or_a_stop() {
+    for asks in [true, false] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        ladder(&world, r#"{ at = "100%", do = "route" }"#);
+        if asks {
+            // What this asks is waited for, though nobody is at a terminal.
+            let policy = std::fs::read_to_string(world.path("config/govern/policy.toml")).unwrap();
+            world.policy_for_nobody(&format!(
+                "{}\n[approvals]\nwait_for_nobody = true\n",
+                policy.replacen("version = 1\n", "", 1)
+            ));
+        }
+        world.write("work/Makefile", "all:\n\tcodex exec 'do it'\n");
+        world.server.always(Select::root(), Reply::exec("true"));
+        let governed = world.start_governed(&[], &["make", "--silent"]);
+        if asks {
+            governed.running.wait_for_stderr("govern approve 1");
+            world.govern(&["deny", "1"]).expect_code(0);
+        }
+        governed.finish().expect_code(124).expect_said("this Codex cannot be started again");
+        assert_eq!(world.server.requests().len(), 4, "asks: {asks}");
+    }
+}
+
+#[test]
+fn a_route_is_not_told_as_done_where_the_cheaper_model_answers_nothing() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    ladder(&world, r#"{ at = "20%", do = "route" }, { at = "100%", do = "stop" }"#);
+    world.server.script(Select::root().model(MODEL), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    world.server.always(Select::root().model(CHEAPER), Reply::refuse(400));
+    let end = world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(1);
+    assert!(!end.finished.stderr.contains("routed to"), "{}", end.finished);
+    let told = end.summary["decisions"].to_string();
+    assert!(!told.contains("\"routed\""), "{told}");
+}
+
+#[test]
+fn a_route_does_not_end_a_throttle() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    ladder(&world, r#"{ at = "10%", do = "throttle", to = "1 responses/s" }, { at = "20%", do = "route" }"#);
+    world.server.script(Select::root().model(MODEL), [Reply::exec("true"), Reply::exec(ENDLESS)]);
+    let cheap = Usage::new(100, 0, 1);
+    let more = (0..4).map(|_| Reply::exec("true").usage(cheap));
+    world.server.script(Select::root().model(CHEAPER), more.chain([Reply::message("all is done").usage(cheap)]));
+    world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(0);
+    let cheaper: Vec<_> = world.server.requests().into_iter().filter(|request| request.model == CHEAPER).collect();
+    assert_eq!(cheaper.len(), 5);
+    for (one, next) in cheaper.iter().zip(&cheaper[1..]) {
+        assert!(next.at - one.at >= Duration::from_millis(800), "{cheaper:?}");
+    }
 }

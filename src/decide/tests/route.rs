@@ -86,14 +86,27 @@ fn an_agent_that_cannot_be_restarted_is_warned_and_the_next_step_stays_where_it_
     assert!(world.finished(), "the stop is at its own mark");
 }
 
+/// The limit is kept before a request would pass it, whether the route can be done or not.
 #[test]
-fn a_route_that_cannot_be_done_at_the_limit_is_a_question_and_a_stop_where_nobody_can_be_asked() {
-    for askable in [true, false] {
-        let mut plan = Plan::of(&five_dollars(r#"{ at = "100%", do = "route" }"#));
-        (plan.agents, plan.askable) = (vec![setup(CODEX, false)], askable);
-        let mut world = plan.started();
-        world.works(5_100);
-        assert_eq!((world.told().contains("ASK codex"), world.finished()), (askable, !askable));
+fn a_route_at_the_limit_is_tried_where_it_makes_room_and_what_would_pass_is_a_question_or_a_stop() {
+    for restartable in [true, false] {
+        for askable in [true, false] {
+            let mut plan = Plan::of(&five_dollars(r#"{ at = "100%", do = "route" }"#));
+            (plan.agents, plan.askable) = (vec![setup(CODEX, restartable)], askable);
+            let mut world = plan.started();
+            for _ in 0..4 {
+                world.works(1_100);
+            }
+            let mut told = world.told();
+            // Another dollar of this model would pass, and of the next one it would not.
+            assert_eq!(told.contains("RESTART codex/root with mid"), restartable, "{told}");
+            while !world.finished() && !told.contains("ASK codex") {
+                world.works(110);
+                told += &world.told();
+                assert!(told.len() < 100_000, "it goes on without end: {told}");
+            }
+            assert_eq!((told.contains("ASK codex"), world.finished()), (askable, !askable), "{restartable}: {told}");
+        }
     }
 }
 

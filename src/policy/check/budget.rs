@@ -108,7 +108,9 @@ fn divided(
 ) -> Divided {
     let Checked { mut steps, mut routes, extends } = steps::check(table, limits, || steps::default_steps(None), notes);
     steps::nothing_at_the_limit(table, &steps, notes);
-    steps::keep_the_limit(&mut steps);
+    let by_model =
+        per.into_iter().flatten().chain(only.iter().copied()).any(|dimension| *dimension == Dimension::Model);
+    steps::keep_the_limit(&mut steps, by_model);
     extends.iter().for_each(|span| extends_allotments_alone(span, notes));
     let allot = allot::check(table, per, only, limits, notes).and_then(|draft| {
         routes.extend(draft.routes);

@@ -136,13 +136,21 @@ pub(super) fn check(
 
 /// Where the last step that asks or ends stands before the limit, the limit itself is kept by the same: no request that would
 /// pass it is started although that step is not reached yet, or was answered. (Past an allotment the whole budget binds.)
-pub(super) fn keep_the_limit(steps: &mut Vec<Step>) {
+/// Where none does, and the limit is met by a route or left to a governor that may do no more than that, what would pass it
+/// is asked about: a limit that the bottom of the ladder may pass without end would be none. A budget that tells models apart
+/// (`by_model`) is left by a route.
+pub(super) fn keep_the_limit(steps: &mut Vec<Step>, by_model: bool) {
     let before = |step: &Step| match step.at {
         Threshold::Share(share) => share < LIMIT,
         Threshold::Left(left) => left > 0,
     };
-    let Some(last) = steps.iter().rposition(|step| step.verb.is_hard()) else { return };
-    let Some(step) = steps.get(last).filter(|step| before(step)).cloned() else { return };
+    let goes_on = |step: &Step| step.verb == Verb::Route || step.may.is_some();
+    let kept = match steps.iter().rposition(|step| step.verb.is_hard()) {
+        Some(last) => steps.get(last).filter(|step| before(step)).cloned(),
+        None if !by_model && steps.iter().any(|step| goes_on(step) && !before(step)) => default_steps(None).pop(),
+        None => None,
+    };
+    let Some(step) = kept else { return };
     let place = steps.iter().position(|step| matches!(step.at, Threshold::Share(share) if share > LIMIT));
     steps.insert(place.unwrap_or(steps.len()), Step { at: Threshold::Share(LIMIT), ..step });
 }
@@ -445,7 +453,8 @@ fn past_the_limit(draft: &StepDraft, earlier: &[StepDraft], notes: &mut Notes) {
 pub(super) fn nothing_at_the_limit(table: &Table<'_>, steps: &[Step], notes: &mut Notes) {
     let Some(written) = table.get("steps").filter(|_| !steps.is_empty()) else { return };
     let at_limit = |step: &Step| matches!(step.at, Threshold::Share(share) if share >= 1000);
-    let acts = |step: &Step| step.verb.is_hard() || step.may.is_some() || at_limit(step);
+    let slows = |step: &Step| matches!(step.verb, Verb::Steer | Verb::Throttle);
+    let acts = |step: &Step| step.verb.is_hard() || step.may.is_some() || (at_limit(step) && !slows(step));
     if !steps.iter().any(acts) {
         let message = "nothing is done at the limit itself: no step asks or stops";
         let hint = "add `{ at = \"100%\", do = \"stop\" }`, or `{ at = \"100%\", do = \"warn\" }` if a warning is all";

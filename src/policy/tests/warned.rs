@@ -222,6 +222,8 @@ fn a_budget_that_does_nothing_at_its_limit_is_told() {
         (steps("{ at = \"80%\", do = \"warn\" }"), nothing, "add `{ at = \"100%\", do = \"stop\" }`"),
         (steps("{ at = \"50%\", do = \"warn\" }, { at = \"1 usd left\", do = \"steer\" }"), nothing, "add"),
         (steps("{ at = \"80%\", do = \"warn\" }, { at = \"100%\", do = \"warn\" }"), "", ""),
+        (steps("{ at = \"100%\", do = \"steer\" }"), nothing, "add"),
+        (steps("{ at = \"100%\", do = \"throttle\", to = \"1 responses/m\" }"), nothing, "add"),
         (steps("{ at = \"80%\", do = \"stop\" }"), "", ""),
         (
             steps("{ at = \"100%\", do = \"ask\" }, { at = \"100%\", do = \"stop\" }"),
