@@ -78,6 +78,7 @@ mod slips;
 mod slips_generated;
 mod steer;
 mod subagent;
+mod suite;
 mod switch;
 mod terminal;
 mod tier;
