@@ -1,8 +1,8 @@
 """A lead, built with the OpenAI Agents SDK, that hands work to Codex agents under a budget.
 
 The lead's one tool starts `govern run … -- codex exec …` and reads what came of it: the answer, the cost, the exit
-code, and why an agent was stopped or not started at all. What the lead itself spends is not governed: govern meters
-Codex. See README.md.
+code, and why an agent was stopped or not started at all. Under `govern run --gateway` what the lead itself spends is
+metered and limited, too. See README.md.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from agents import Agent, RunContextWrapper, Runner, function_tool, set_tracing_disabled
+from agents import Agent, ModelSettings, RunContextWrapper, Runner, function_tool, set_tracing_disabled
 
 HERE = Path(__file__).parent
 
@@ -94,7 +94,11 @@ async def main() -> int:
         # Traces would go to OpenAI all the same.
         set_tracing_disabled(True)
     team = Team(asked.folder, asked.policy.resolve(), asked.budget)
-    lead = Agent[Team](name="lead", instructions=INSTRUCTIONS, model=asked.model, tools=[delegate])
+    # A gateway of govern's takes the header away; to others it says nothing.
+    settings = ModelSettings(extra_headers={"x-govern-agent": "lead"})
+    lead = Agent[Team](
+        name="lead", instructions=INSTRUCTIONS, model=asked.model, model_settings=settings, tools=[delegate]
+    )
     result = await Runner.run(lead, asked.task, context=team, max_turns=10)
 
     print(result.final_output)

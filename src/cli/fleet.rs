@@ -13,7 +13,7 @@ use super::run::{
     Supervision, attribute_with, beside_stdout, earlier_spend_unknown, fresh_budgets, in_runtime, new_run, priced_late,
     starter, whoami,
 };
-use super::{adviser, before, env, fleet_file, import, price_list, shim_file, summary, worktree};
+use super::{adviser, before, env, fleet_file, gateway, import, price_list, shim_file, summary, worktree};
 use crate::codex::{Invocation, Kind};
 use crate::decide::agents::AgentSetup;
 use crate::decide::people::channel;
@@ -145,6 +145,7 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
     let reached = |setup: &AgentSetup| channel::reaches(&policy, &starter(), &setup.name, &setup.attribution);
     let channel = agents.iter().all(|agent| reached(&agent.setup));
     let kept = ResumableFleet::text(args, &here.cwd, &policy);
+    let gateway = gateway::plan(false, &policy)?;
     let plan = Plan {
         adviser: adviser::adviser(&policy, &run, &state, &agents, &attribution)?,
         run,
@@ -168,6 +169,7 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
         fresh,
         show: args.show,
         tells: super::tells_of_requests,
+        gateway,
         kept: Some(kept),
     };
     let outcome = in_runtime(plan, supervision)?;

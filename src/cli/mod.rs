@@ -17,6 +17,7 @@ pub mod fleet;
 pub mod fleet_file;
 mod fleet_past;
 pub mod format;
+mod gateway;
 mod help;
 pub mod here;
 pub mod hook;

@@ -32,7 +32,7 @@ pub struct ReportArgs {
     /// Of one run, by its id or the beginning of it
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
-    /// A row for each: run, agent, thread, team, project, client, user, task, model, work, branch, day, week, month, label:KEY
+    /// A row for each: run, agent, thread, team, project, client, user, task, model, work, branch, source, day, week, month, label:KEY
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = by)]
     pub by: Vec<By>,
     /// Not before: a day, a month, a moment, or so long ago (2026-11-01, today, month, 30d)

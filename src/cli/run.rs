@@ -42,7 +42,7 @@ use crate::usage::price::PriceTable;
 use super::declares::Declares;
 use super::here::{self, Here};
 use super::resume::Resumable;
-use super::{adviser, before, env, import, policy_files, price_list, shim_file, summary};
+use super::{adviser, before, env, gateway, import, policy_files, price_list, shim_file, summary};
 
 /// Options of `govern run`.
 #[derive(Args, Debug)]
@@ -71,6 +71,9 @@ pub struct RunArgs {
     /// What it expects
     #[command(flatten)]
     pub declares: Declares,
+    /// Let the requests of the OpenAI libraries pass a gateway of this run: they are metered and admitted, too
+    #[arg(long)]
+    pub gateway: bool,
     /// Write the run's summary as JSON, too
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -173,6 +176,7 @@ pub fn run(args: RunArgs, supervision: Supervision) -> Result<Exit> {
         observe: args.observe,
         work: args.work,
         declares: args.declares,
+        gateway: args.gateway,
     };
     let policy = rules.load(&here, args.quiet)?;
     let agent = args.agent.or_else(|| text("GOVERN_AGENT")).unwrap_or_else(|| "codex".to_owned());
@@ -307,6 +311,7 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         seat: Seat::Governs,
         keep: Some(Box::new(move |thread, argv| resumable.text(thread, argv))),
     }];
+    let gateway = gateway::plan(start.rules.gateway, &start.policy)?;
     let plan = Plan {
         adviser: adviser::adviser(&start.policy, &start.run, &home, &agents, &start.attribution)?,
         run: start.run,
@@ -330,6 +335,7 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         fresh,
         show: false,
         tells: super::tells_of_requests,
+        gateway,
         kept: None,
     };
     let outcome = in_runtime(plan, supervision)?;
@@ -408,6 +414,9 @@ pub(super) struct Rules {
     pub(super) work: Option<WorkClass>,
     #[serde(default)]
     pub(super) declares: Declares,
+    /// `--gateway`.
+    #[serde(default)]
+    pub(super) gateway: bool,
 }
 
 impl Rules {

@@ -276,6 +276,7 @@ impl<'a> Names<'a> {
             agent: series.agent.clone(),
             model: series.model.clone(),
             work: work_class(part.work),
+            source: Some(series.source),
             billing: series.billing,
             attribution: series.attribution.clone(),
             sum,

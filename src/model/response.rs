@@ -88,6 +88,8 @@ pub enum Source {
     Record,
     /// Codex itself, to a hook after the request.
     Hook,
+    /// The run's gateway, which the answer has passed.
+    Gateway,
 }
 
 impl Source {
@@ -96,6 +98,7 @@ impl Source {
         match self {
             Self::Record => "record",
             Self::Hook => "hook",
+            Self::Gateway => "gateway",
         }
     }
 
@@ -155,18 +158,30 @@ pub enum Guess {
     /// Not the tokens but their price: a client began the thread, which writes no session file, and may have chosen
     /// another service tier or provider than the configuration names.
     Client,
+    /// The answer broke off on its way through the gateway, or did not say what it used: an estimate by the size of what was
+    /// sent and of what had come.
+    BrokenOff,
 }
 
 impl Guess {
     /// Each of them.
-    pub const ALL: [Self; 6] =
-        [Self::Unsaid, Self::Pause, Self::LostParent, Self::FirstTotal, Self::FallenTotal, Self::Client];
+    pub const ALL: [Self; 7] = [
+        Self::Unsaid,
+        Self::Pause,
+        Self::LostParent,
+        Self::FirstTotal,
+        Self::FallenTotal,
+        Self::Client,
+        Self::BrokenOff,
+    ];
 
     /// It is the price that is inferred, and not the tokens.
     pub fn is_of_price(self) -> bool {
         match self {
             Self::Client => true,
-            Self::Unsaid | Self::Pause | Self::LostParent | Self::FirstTotal | Self::FallenTotal => false,
+            Self::Unsaid | Self::Pause | Self::LostParent | Self::FirstTotal | Self::FallenTotal | Self::BrokenOff => {
+                false
+            }
         }
     }
 
@@ -179,6 +194,7 @@ impl Guess {
             Self::FirstTotal => "first_total",
             Self::FallenTotal => "fallen_total",
             Self::Client => "client",
+            Self::BrokenOff => "broken_off",
         }
     }
 
@@ -195,6 +211,9 @@ impl Guess {
             Self::Client => {
                 "a client began the thread, which writes no session file, and may have chosen another service tier or \
                  provider than the configuration"
+            }
+            Self::BrokenOff => {
+                "its answer broke off, or did not say what it used: by the size of what was sent and came"
             }
         }
     }

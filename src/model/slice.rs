@@ -1,6 +1,6 @@
 //! Pure. Responses of one origin and one piece of time, added up: what reports are made of.
 
-use super::{AgentName, Attribution, Billing, Dimension, ModelId, RunId, Sum, ThreadId, Timestamp, WorkClass};
+use super::{AgentName, Attribution, Billing, Dimension, ModelId, RunId, Source, Sum, ThreadId, Timestamp, WorkClass};
 
 /// What responses with the same origin come to in a piece of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Slice {
     pub model: Option<ModelId>,
     /// The class of work, where classes were asked apart; `None` otherwise, and where nobody has looked.
     pub work: Option<WorkClass>,
+    /// Who told of it first; `None`: nobody did.
+    pub source: Option<Source>,
     /// Who is paid, and how.
     pub billing: Billing,
     /// Where it belongs.

@@ -41,6 +41,7 @@ impl Unobserved {
             agent: Some(self.agent.clone()),
             model: None,
             work: None,
+            source: None,
             billing: Billing::Unknown,
             attribution: self.attribution.clone(),
             sum: Sum::default(),

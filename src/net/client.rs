@@ -131,7 +131,7 @@ impl Client {
 }
 
 /// The request as its reader wants it: a server the path, a proxy the whole address.
-fn addressed<B>(mut request: Request<B>, uri: &Uri, forwards: Option<Option<HeaderValue>>) -> Request<B> {
+pub(super) fn addressed<B>(mut request: Request<B>, uri: &Uri, forwards: Option<Option<HeaderValue>>) -> Request<B> {
     if !request.headers().contains_key(header::HOST)
         && let Some(host) = uri.authority().and_then(|authority| authority.as_str().rsplit('@').next())
         && let Ok(host) = HeaderValue::from_str(host)
@@ -165,7 +165,7 @@ async fn whole(body: Incoming, most: usize, at: &str) -> Result<Bytes, NetError>
     }
 }
 
-async fn in_time<T>(
+pub(super) async fn in_time<T>(
     work: impl Future<Output = Result<T, NetError>>,
     within: Duration,
     at: &str,

@@ -7,6 +7,7 @@
 mod client;
 mod connect;
 mod error;
+mod line;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -15,6 +16,7 @@ mod wire;
 
 pub use client::{Client, Limits, Reply};
 pub use error::NetError;
+pub use line::{Line, Unanswered};
 pub use tls::Roots;
 pub use websocket::WebSocket;
 pub use wire::{Server, Wire};

@@ -3,6 +3,7 @@
 mod alert;
 mod channels;
 mod flags;
+mod gateway;
 mod governor;
 mod named;
 mod persons;
@@ -165,6 +166,7 @@ impl Join<'_> {
             approvals: self.approvals(&mut drafts, &units),
             notify: channels::notify(self, &mut drafts),
             serve: serve::serve(self, &mut drafts),
+            gateway: gateway::gateway(self, &mut drafts),
             prices: self.prices(&mut drafts),
             work: Arc::new(Own { rules: work, said: flags.work }),
             attribute: drafts.into_iter().flat_map(|draft| draft.attribute).collect(),

@@ -15,6 +15,7 @@ pub mod diagnostic;
 pub mod duration;
 pub(crate) mod file;
 pub mod gate;
+pub mod gateway;
 mod governor;
 pub mod layer;
 pub mod layers;

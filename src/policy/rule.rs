@@ -12,6 +12,7 @@ use globset::GlobMatcher;
 pub use super::alert::{Act, Alert, Evidence, Trigger};
 pub use super::approvals::Approvals;
 use super::command::{ArgumentSet, CommandPattern, Exceptions};
+use super::gateway::GatewayRule;
 pub use super::governor::GovernorModel;
 pub use super::layer::Layer;
 pub use super::limit_key::LimitKey;
@@ -52,6 +53,8 @@ pub struct Policy {
     pub notify: Notify,
     /// Where the page of `govern serve` is.
     pub serve: Serve,
+    /// Whether runs have a gateway, and where it leads.
+    pub gateway: GatewayRule,
     /// Calendar windows and shown times.
     pub timezone: Tz,
     /// `mode = "observe"` or `--observe`: decide and record, do nothing.
@@ -281,6 +284,7 @@ impl Policy {
             approvals: _,
             notify: _,
             serve: _,
+            gateway: _,
             timezone: _,
             observe: _,
             governor: _,

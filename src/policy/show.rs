@@ -339,13 +339,19 @@ fn moment(moment: Timestamp, tz: Tz) -> String {
     shown.strip_suffix(" 00:00").map_or(shown.clone(), str::to_owned)
 }
 
-/// Where the page of `govern serve` is, if the policy says so.
+/// Where the page of `govern serve` is, and the gateways of runs, if the policy says so.
 fn write_page(out: &mut String, policy: &Policy) -> fmt::Result {
     if let Some(listen) = policy.serve.listen {
         writeln!(out, "\nthe page listens on {listen}")?;
     }
     if let Some(url) = &policy.serve.url {
         writeln!(out, "\nthe page is reached at {url}")?;
+    }
+    if policy.gateway.on {
+        writeln!(out, "\nevery run has a gateway")?;
+    }
+    if let Some(upstream) = &policy.gateway.upstream {
+        writeln!(out, "\ngateways lead to {upstream}")?;
     }
     Ok(())
 }

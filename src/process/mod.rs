@@ -65,7 +65,7 @@ pub use tree::{
     supervisor_above,
 };
 pub use ungoverned::ungoverned_codexes;
-pub use visitor::visitor;
+pub use visitor::{holder_below, visitor};
 pub use watch::{Parent, Woken, output_of};
 pub use wire::{
     How, Launch, LaunchFailure, Leftovers, Missing, Order, Output, Refusal, Report, Session, Status, Stdin,

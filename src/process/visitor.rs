@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::own::own_uid;
 use super::peer::settled;
+use super::tree::descendants;
 use crate::model::Visitor;
 
 /// Who is at the other end of a connection between these two addresses, ours first.
@@ -29,6 +30,16 @@ pub fn visitor(ours: SocketAddr, theirs: SocketAddr) -> Visitor {
         true => Visitor::Own,
         false => Visitor::Unknown,
     }
+}
+
+/// The process at the other end of a connection between these two addresses, ours first, where it is one of those below
+/// another.
+pub fn holder_below(root: i32, ours: SocketAddr, theirs: SocketAddr) -> Option<i32> {
+    let socket = socket(canonical(theirs), canonical(ours)).filter(|socket| socket.uid == own_uid())?;
+    let name = format!("socket:[{}]", socket.number);
+    // What a process that has begun meanwhile holds, is seen by a second look.
+    let look = || descendants(root).into_iter().map(|process| process.identity.pid).find(|pid| holds(*pid, &name));
+    look().or_else(look)
 }
 
 #[derive(Debug, PartialEq, Eq)]

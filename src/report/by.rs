@@ -20,6 +20,8 @@ pub enum By {
     Week,
     /// A calendar month, `2026-11`.
     Month,
+    /// Who told of it: `record`, `hook` or `gateway`.
+    Source,
 }
 
 /// Why a `--by` cannot be.
@@ -31,7 +33,7 @@ pub enum ByError {
 }
 
 /// What a hint says next to a [`ByError`].
-pub const BY_HINT: &str = "name any of run, agent, thread, team, project, client, user, task, model, work, branch, day, week, month, label:KEY";
+pub const BY_HINT: &str = "name any of run, agent, thread, team, project, client, user, task, model, work, branch, source, day, week, month, label:KEY";
 
 impl By {
     /// Reads one word of `--by`.
@@ -40,6 +42,7 @@ impl By {
             "day" => Ok(Self::Day),
             "week" => Ok(Self::Week),
             "month" => Ok(Self::Month),
+            "source" => Ok(Self::Source),
             other => Dimension::parse(other).map(Self::Of).ok_or_else(|| ByError::Unknown(other.to_owned())),
         }
     }
@@ -48,7 +51,7 @@ impl By {
     pub fn is_time(&self) -> bool {
         match self {
             Self::Day | Self::Week | Self::Month => true,
-            Self::Of(_) => false,
+            Self::Of(_) | Self::Source => false,
         }
     }
 
@@ -56,6 +59,7 @@ impl By {
     pub fn of_slice(&self, slice: &Slice, zone: Tz) -> Option<String> {
         match self {
             Self::Of(dimension) => slice.get(dimension).map(str::to_owned),
+            Self::Source => slice.source.map(|source| source.as_str().to_owned()),
             Self::Day | Self::Week | Self::Month => slice.start.and_then(|start| self.of_day(local_day(start, zone))),
         }
     }
@@ -64,6 +68,7 @@ impl By {
     pub fn of_response(&self, response: &Response, pieces: Pieces) -> Option<String> {
         match self {
             Self::Of(dimension) => response.get(dimension).map(str::to_owned),
+            Self::Source => Some(response.source.as_str().to_owned()),
             Self::Day | Self::Week | Self::Month => self.of_day(local_day(pieces.start(response.at), pieces.zone)),
         }
     }
@@ -71,7 +76,7 @@ impl By {
     /// The value that comes next, of one that was made here; `None` for what is no time.
     pub fn following(&self, value: &str) -> Option<String> {
         let next = match self {
-            Self::Of(_) => return None,
+            Self::Of(_) | Self::Source => return None,
             Self::Day => NaiveDate::parse_from_str(value, DAY).ok()?.succ_opt()?,
             Self::Week => {
                 NaiveDate::parse_from_str(&format!("{value}-1"), "%G-W%V-%u").ok()?.checked_add_days(Days::new(7))?
@@ -85,7 +90,7 @@ impl By {
 
     fn of_day(&self, day: NaiveDate) -> Option<String> {
         match self {
-            Self::Of(_) => None,
+            Self::Of(_) | Self::Source => None,
             Self::Day => Some(day.format(DAY).to_string()),
             Self::Week => {
                 let week = day.iso_week();
@@ -105,6 +110,7 @@ impl By {
             Self::Of(Dimension::Label(key)) => format!("(no {key})"),
             Self::Of(dimension) => format!("(no {dimension})"),
             Self::Day | Self::Week | Self::Month => "(no time)".to_owned(),
+            Self::Source => "(not told)".to_owned(),
         }
     }
 }
@@ -167,6 +173,7 @@ impl fmt::Display for By {
             Self::Day => f.pad("day"),
             Self::Week => f.pad("week"),
             Self::Month => f.pad("month"),
+            Self::Source => f.pad("source"),
         }
     }
 }

@@ -117,7 +117,7 @@ fn values(summary: &Summary, line: &Line) -> Vec<Cell> {
 
 fn dimension_column(by: &By) -> Column {
     match by {
-        By::Day | By::Week | By::Month => Column::word(by.to_string()),
+        By::Day | By::Week | By::Month | By::Source => Column::word(by.to_string()),
         By::Of(Dimension::Run) => Column::word("run"),
         By::Of(Dimension::Model) => Column::name("model", 13),
         By::Of(_) => Column::name(by.to_string(), 8),

@@ -23,11 +23,13 @@ use crate::policy;
 use crate::policy::gate::starts_sub_agents;
 use crate::policy::rule::GateVerb;
 use crate::process::{self, Order};
+use crate::proxy::talk::Refused;
 use crate::shell::CommandLine;
 use crate::tail::Held;
 use crate::tail::held::file_at;
 
 use super::adviser;
+use super::passing::number_of;
 use super::supervisor::Supervisor;
 use super::told::lacks;
 
@@ -179,6 +181,9 @@ impl Supervisor {
         }
         if self.reaches_said.insert(reach) {
             self.say(match reach {
+                Some(GateReach::Requests) if self.passing.as_ref().is_some_and(|passing| passing.has_asked(&agent)) => {
+                    "limits are kept at the gateway: each request to a model waits for govern"
+                }
                 Some(GateReach::Requests) => "limits are kept at the gate: each request and each tool waits for govern",
                 Some(GateReach::Tools) => {
                     "tools wait for govern; requests are held by signals: this Codex does not ask first"
@@ -242,6 +247,12 @@ impl Supervisor {
 
     /// What Codex is told; a person at its screen reads there what was said since.
     pub(super) fn answer_hook(&mut self, hook: HookId, deny: Option<String>) {
+        if let (Some(number), Some(passing)) = (number_of(hook), &mut self.passing) {
+            return match deny {
+                None => passing.lets_pass(number),
+                Some(message) => passing.refuses(number, Refused { message, rule: None }),
+            };
+        }
         let context = self.telling.remove(&hook).map(|texts| texts.join("\n"));
         let Some(Waiting { call, output, is_held, .. }) = self.at_gate.remove(&hook) else { return };
         let shows = self.full_screen && call.event.shows_messages() && !self.unsaid.is_empty();

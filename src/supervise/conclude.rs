@@ -64,8 +64,10 @@ impl Supervisor {
             let who = if self.alone.is_some() { "the command" } else { "agents" };
             self.mark(format!("{left} process(es) that {who} started live on, ungoverned from here on"));
         }
+        let passed = self.close_gateway().await;
         self.last_chance = true;
         let mut last = self.drain_to_the_end();
+        last.extend(passed);
         last.splice(0..0, inputs);
         if let Err(error) = self.turn(last) {
             self.say(&error.to_string());

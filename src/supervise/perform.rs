@@ -20,6 +20,7 @@ use crate::ui;
 
 use super::answer::{own_login, started_by};
 use super::owners::AGENT;
+use super::passing::Passing;
 use super::supervisor::Supervisor;
 use super::ward::Ward;
 
@@ -48,6 +49,7 @@ impl Supervisor {
                 Effect::Look(agent) => self.look(&agent),
                 Effect::Tell { hook, text } => self.telling.entry(hook).or_default().push(text),
                 Effect::Answer { hook, deny } => self.answer_hook(hook, deny),
+                Effect::End(agent) if self.is_let_leave(&agent)? => {}
                 Effect::End(agent) => self.end_tree(agent)?,
                 Effect::Launch { agent, attempt } => self.begin(&agent, attempt)?,
                 Effect::Restart { agent, thread, rung } => self.restart(&agent, &thread, &rung)?,
@@ -99,7 +101,7 @@ impl Supervisor {
     /// Ends the agent's tree. It stands still: Codex alone is woken by the signal, so that no tool's end
     /// makes it ask its model again (no further request in 100 trials with 0.118, 0.135 and 0.169);
     /// tools may then clean up after themselves. Ordered once more, it makes haste.
-    fn end_tree(&mut self, agent: AgentName) -> Result<(), Error> {
+    pub(super) fn end_tree(&mut self, agent: AgentName) -> Result<(), Error> {
         let killed = self.governor.agent(&agent).is_some_and(|agent| agent.state == State::Ending(After::Killed));
         let again = self.wards.get_mut(&agent).is_some_and(|ward| std::mem::replace(&mut ward.ending, true));
         let grace = if killed { KILL_GRACE } else { STOP_GRACE };
@@ -136,6 +138,7 @@ impl Supervisor {
         let Some(ward) = self.wards.get_mut(agent) else { return Ok(()) };
         let mut launch = ward.launch(agent, &self.run, argv, hooked, resumes);
         launch.env.extend(secrets);
+        launch.env.extend(self.passing.iter().flat_map(Passing::environment));
         if self.advising.is_some() {
             // Beside another's, an orphan must tell whose it is.
             launch.env.push((AGENT.into(), Some(agent.as_str().into())));

@@ -20,6 +20,7 @@ use crate::ui::notice::Notices;
 use crate::usage::price::PriceTable;
 
 use super::adviser::Adviser;
+use super::passing::GatewayPlan;
 
 /// Turns a thread and the command that would go on with it into what `govern resume` reads.
 pub type Keep = Box<dyn Fn(&ThreadId, Vec<String>) -> String>;
@@ -96,6 +97,8 @@ pub struct Plan {
     pub show: bool,
     /// Asks an installed Codex whether it would call hooks before and after each request.
     pub tells: fn(&Invocation) -> bool,
+    /// Where the requests of its programs go that pass a gateway; `None`: there is none.
+    pub gateway: Option<GatewayPlan>,
     /// What `govern resume` will need, where that is known from the start.
     pub kept: Option<String>,
 }

@@ -1,19 +1,19 @@
 //! Tools of threads that neither a session file nor a hook tells of. Codex names the thread in the environment of what it
 //! runs for it (0.118 to 0.171), so that a thread shows itself by its first tool, whatever its client asked for: one that
 //! writes no file and for which hooks were turned off (`thread/start` of an app server takes both) shows itself by
-//! nothing else.
+//! nothing else. By the same variable, a Codex inside a tool shows which thread's tool has started it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::message::Input;
-use crate::model::{ProcessIdentity, ThreadId};
+use crate::model::{AgentName, ProcessIdentity, ThreadId};
 use crate::process;
 
 use super::seen::Seen;
 use super::supervisor::Supervisor;
 
 /// The variable by which Codex tells its tools whose they are.
-pub(super) const THREAD: &str = "CODEX_THREAD_ID";
+const THREAD: &str = "CODEX_THREAD_ID";
 
 /// What looks for them remember.
 #[derive(Default)]
@@ -21,6 +21,15 @@ pub(super) struct Strangers {
     /// Processes whose threads are known.
     looked_at: BTreeSet<ProcessIdentity>,
     told: BTreeSet<ThreadId>,
+}
+
+/// What is known of Codexes that have called a hook of govern's.
+#[derive(Default)]
+pub(super) struct Nested {
+    /// The thread whose tool has started it; none where none did, or it cannot be told.
+    inside: BTreeMap<ProcessIdentity, Option<ThreadId>>,
+    /// The roots of the threads that it called for.
+    roots: BTreeMap<ProcessIdentity, BTreeSet<ThreadId>>,
 }
 
 impl Supervisor {
@@ -65,5 +74,33 @@ impl Supervisor {
 
     fn knows(&self, thread: &ThreadId) -> bool {
         self.sessions.agent_of(thread).is_some() || self.agent_without_file(thread).is_some()
+    }
+
+    /// The thread of the same agent whose tool has started this Codex, which calls for a thread of this root.
+    pub(super) fn inside_of(
+        &mut self,
+        codex: Option<ProcessIdentity>,
+        agent: &AgentName,
+        root: &ThreadId,
+    ) -> Option<ThreadId> {
+        let codex = codex?;
+        self.nested.roots.entry(codex).or_default().insert(root.clone());
+        if let Some(known) = self.nested.inside.get(&codex) {
+            return known.clone();
+        }
+        let of_agent = |thread: &ThreadId| {
+            thread != root && self.governor.agent(agent).is_some_and(|agent| agent.threads.contains_key(thread))
+        };
+        // Codex tells its tools whose they are, and they hand that on. Where a tool's environment lacks it, it is one of
+        // the nearest Codex above: of its root thread, if that has but one.
+        let said = process::environ_var(codex.pid, THREAD).map(|said| ThreadId::new(said.to_string_lossy()));
+        let inside = said.filter(of_agent).or_else(|| self.root_above(codex).filter(of_agent));
+        self.nested.inside.insert(codex, inside.clone());
+        inside
+    }
+
+    fn root_above(&self, codex: ProcessIdentity) -> Option<ThreadId> {
+        let roots = process::codexes_above(codex.pid).into_iter().find_map(|above| self.nested.roots.get(&above))?;
+        roots.first().filter(|_| roots.len() == 1).cloned()
     }
 }

@@ -19,6 +19,7 @@ use crate::model::event::{Answer, EventKind, GateReach};
 use crate::model::{AgentName, ApprovalId, Money, ProcessIdentity, ResponseKey, RunId, ThreadId, UnderWay};
 use crate::process;
 use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Report, Terminal};
+use crate::proxy::talk::News as GatewayNews;
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
 use crate::ui::notice::Notices;
@@ -33,12 +34,12 @@ use super::braking::Braking;
 use super::echo::{Echo, OFTEN};
 use super::glance::Glances;
 use super::judged::JudgedCommands;
-use super::nested::Nested;
 use super::owners::Owners;
+use super::passing::{Passing, next_news, opened};
 use super::plan::{EarlierEnd, Outcome, Plan, Seat, Start};
 use super::redraw::Redraw;
 use super::sessions::Sessions;
-use super::strangers::Strangers;
+use super::strangers::{Nested, Strangers};
 use super::timers::Timers;
 use super::timing::Timing;
 use super::tokens::Tokens;
@@ -108,6 +109,8 @@ pub(super) struct Supervisor {
     pub(super) in_passing: BTreeSet<u64>,
     /// Other governs that wait until the agents stand still.
     pub(super) braking: Vec<Braking>,
+    /// The run's gateway, and what passes it.
+    pub(super) passing: Option<Passing>,
     /// Hooks that wait for their answers.
     pub(super) at_gate: BTreeMap<HookId, Waiting>,
     /// What models are told with the answers that follow.
@@ -142,6 +145,7 @@ pub(super) struct Supervisor {
 
 /// What woke the loop.
 enum Wake {
+    Gateway(Option<GatewayNews>),
     Guard(Option<Report>),
     Session(Notice),
     Heard(Option<Heard>),
@@ -149,6 +153,7 @@ enum Wake {
     Signal(Result<Arrived, ProcessError>),
     Looked(Looked),
     Due,
+    Leave,
     Sweep,
     Glance,
     Echo,
@@ -160,11 +165,13 @@ enum Wake {
 /// # Errors
 /// Refusals (123), a command that can't be executed (126, 127), and govern's own failures (125),
 /// before which the agent was ended.
-pub async fn supervise(plan: Plan, clocks: Clocks, guard: Guard, mut inbox: Inbox) -> Result<Outcome, Error> {
+pub async fn supervise(mut plan: Plan, clocks: Clocks, guard: Guard, mut inbox: Inbox) -> Result<Outcome, Error> {
     let mut socket = Socket::listen(&plan.sockets, &plan.run, process::peer_of)
         .map_err(|error| Error::new("a run must be able to listen for answers").caused_by(&error))?;
     let start = plan.start();
+    let gateway = plan.gateway.take();
     let mut supervisor = Supervisor::new(plan, clocks, guard);
+    supervisor.passing = opened(gateway, supervisor.guard_pid(), supervisor.governor.enforces())?;
     let result = supervisor.govern(start, &mut socket, &mut inbox).await;
     let leftovers = if result.is_ok() { Leftovers::Leave } else { Leftovers::Kill };
     supervisor.dismiss(leftovers).await;
@@ -252,6 +259,7 @@ impl Supervisor {
             last_chance: false,
             in_passing: BTreeSet::new(),
             braking: Vec::new(),
+            passing: None,
             at_gate: BTreeMap::new(),
             telling: BTreeMap::new(),
             unsaid: Vec::new(),
@@ -307,8 +315,11 @@ impl Supervisor {
             let timer = self.timers.next();
             let echo_at = (!self.echo.is_empty()).then(|| clock::monotonic() + OFTEN);
             let glance_at = self.glance_due();
+            let leave_at = self.passing.as_ref().and_then(Passing::next_leave);
             let wake = tokio::select! {
                 biased;
+                // Before the guard: what a command was answered comes before its end.
+                news = next_news(&mut self.passing) => Wake::Gateway(news),
                 report = next_report(&mut self.guard) => Wake::Guard(report),
                 notice = self.sessions.notice() => Wake::Session(notice),
                 heard = socket.next() => Wake::Heard(heard),
@@ -316,6 +327,7 @@ impl Supervisor {
                 (approval, answer) = self.asking.answer() => Wake::Prompt(approval, answer),
                 signal = inbox.next() => Wake::Signal(signal),
                 () = until(timer) => Wake::Due,
+                () = until(leave_at) => Wake::Leave,
                 () = until(Some(sweep_at)) => Wake::Sweep,
                 () = until(glance_at) => Wake::Glance,
                 () = until(echo_at) => Wake::Echo,
@@ -356,6 +368,7 @@ impl Supervisor {
 
     async fn wake(&mut self, wake: Wake) -> Result<Vec<Effect>, Error> {
         let inputs = match wake {
+            Wake::Gateway(news) => return self.at_gateway(news),
             Wake::Guard(Some(report)) => self.reported(report)?,
             Wake::Guard(None) => return Err(Error::new("the guard process is gone; the agent was ended with it")),
             Wake::Session(notice) => self.touched(notice),
@@ -368,6 +381,10 @@ impl Supervisor {
             Wake::Signal(Err(error)) => return Err(Error::new("signals can no longer be received").caused_by(&error)),
             Wake::Looked(looked) => self.looked(looked),
             Wake::Due => self.due(),
+            Wake::Leave => {
+                self.end_who_stays()?;
+                return Ok(Vec::new());
+            }
             Wake::Sweep => self.sweep(),
             Wake::Glance => self.glance(),
             Wake::Echo => {

@@ -250,7 +250,7 @@ impl Supervisor {
         let (agent, kind) = (response.agent.clone(), EventKind::Response(response.clone()));
         let appended = turn.append(&Event { at: clock::now(), run: self.run.clone(), agent, kind })?;
         if appended.new {
-            return Ok(Some(Input::Responded(response)));
+            return Ok(Some(Input::Responded(self.of_known_agent(response))));
         }
         let Some(holder) = appended.holder else { return Ok(None) };
         let Some(recorded) = turn.recorded(&response.thread, &response.key)?.map(Box::new) else { return Ok(None) };

@@ -130,6 +130,7 @@ impl Supervisor {
                     ward.status = Some(status);
                 }
                 let ending = self.governor.agent(&agent).is_some_and(|agent| matches!(agent.state, State::Ending(_)));
+                self.end_who_left(&agent)?;
                 // What govern ends is not what the command left behind.
                 let leftover = if ending { 0 } else { self.left_behind(&agent) };
                 let mut inputs = self.drain();

@@ -16,11 +16,6 @@ const LEAD: &str = "gpt-6-luna";
 /// What the example's policy calls `standard`.
 const STANDARD: &str = "gpt-6.2-sol";
 
-/// A Python that has the SDK that the example asks for; `None` where it cannot be installed.
-fn python() -> Option<String> {
-    python::with("agents", &[include_str!("../../examples/agents-sdk/requirements.txt").trim()])
-}
-
 fn delegates(agent: &str, task: &str, tier: &str) -> Value {
     let arguments = json!({"agent": agent, "task": task, "tier": tier}).to_string();
     json!({"type": "function_call", "name": "delegate", "arguments": arguments})
@@ -28,7 +23,7 @@ fn delegates(agent: &str, task: &str, tier: &str) -> Value {
 
 #[test]
 fn the_lead_reads_answers_costs_stops_and_refusals() {
-    let (Some(world), Some(python)) = (World::with_codex(CURRENT), python()) else { return };
+    let (Some(world), Some(python)) = (World::with_codex(CURRENT), python::with_agents_sdk()) else { return };
     let mut world = world;
     world.set_env("OPENAI_BASE_URL", &world.server.base_url());
     world.set_env("OPENAI_API_KEY", "not-a-key");

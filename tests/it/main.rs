@@ -36,6 +36,7 @@ mod fleet_decides;
 mod gate;
 mod gate_fails;
 mod gate_screen;
+mod gateway;
 mod governor_model;
 mod ground;
 mod guard;

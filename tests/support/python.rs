@@ -17,3 +17,8 @@ pub fn with(module: &str, packages: &[&str]) -> Option<String> {
     skip(&format!("{} cannot be installed: {}", packages.join(", "), said.status));
     None
 }
+
+/// A Python that has the Agents SDK of `examples/agents-sdk`, and with it `openai`; `None` as with [`with`].
+pub fn with_agents_sdk() -> Option<String> {
+    with("agents", &[include_str!("../../examples/agents-sdk/requirements.txt").trim()])
+}

@@ -10,6 +10,7 @@ mod budget;
 mod channels;
 mod decide;
 mod gate;
+mod gateway;
 mod governor;
 mod holds;
 mod mail;
@@ -47,6 +48,7 @@ use crate::model::{AlertName, BudgetName, GateName, ModelId, Quantity, ServiceTi
 use crate::usage::price::PriceOverride;
 use crate::work::OwnRule;
 pub(super) use channels::{NotifyDraft, RouteDraft};
+pub(super) use gateway::GatewayDraft;
 pub(super) use person::{PersonDraft, clash};
 pub(super) use serve::ServeDraft;
 
@@ -70,6 +72,7 @@ const KEYS: Keys = Keys {
         "governor",
         "notify",
         "serve",
+        "gateway",
         "work",
         "person",
     ],
@@ -153,6 +156,8 @@ pub(super) struct Draft {
     pub(super) notify: Option<NotifyDraft>,
     /// `[serve]`, where it counts.
     pub(super) serve: Option<ServeDraft>,
+    /// `[gateway]`, where it counts.
+    pub(super) gateway: Option<GatewayDraft>,
 }
 
 /// A tier of models and where its model stands.
@@ -285,6 +290,7 @@ pub(super) fn file(root: &Table<'_>, tz: Tz, notes: &mut Notes) -> Draft {
     governor::check(root, &mut draft, notes);
     channels::check(root, &mut draft, notes);
     serve::check(root, &mut draft, notes);
+    gateway::check(root, &mut draft, notes);
     person::check(root, &mut draft, notes);
     draft
 }
@@ -511,8 +517,8 @@ fn unique_name(
 
 /// Refuses what a repository's own file may not say.
 fn untrusted(span: &Span, what: &str, notes: &mut Notes) {
-    // Channels, persons and the page count in no file that a command line gives.
-    let is_for_no_run = ["[notify", "[[person", "[serve"].iter().any(|table| what.contains(table));
+    // Channels, persons, the page and the gateway count in no file that a command line gives.
+    let is_for_no_run = ["[notify", "[[person", "[serve", "[gateway"].iter().any(|table| what.contains(table));
     let given = if is_for_no_run { "" } else { ", or give this file with `--policy`" };
     notes.refuse(
         span,

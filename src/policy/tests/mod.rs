@@ -3,6 +3,7 @@
 mod accepted;
 mod alert;
 mod divided;
+mod gateway;
 mod governor;
 mod joined;
 mod newcomers;

@@ -71,6 +71,7 @@ pub(crate) fn slice(response: &Response, pieces: Pieces) -> Slice {
         agent: response.agent.clone(),
         model: response.model.clone(),
         work: response.work,
+        source: Some(response.source),
         billing: response.billing,
         attribution: response.attribution.clone(),
         sum: Sum::of(response),

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+mod chat;
 mod reply;
 
 pub use reply::{Gate, Reply, Select, USUAL, Usage, message, spawn_agent};
@@ -215,10 +216,15 @@ impl Shared {
         stream.set_nodelay(true)?;
         let Some(head) = Head::read(&mut BufReader::new(stream))? else { return Ok(()) };
         match (head.method.as_str(), head.path.as_str()) {
-            ("POST", path) if path.ends_with("/responses") => self.respond(stream, &head),
+            ("POST", path) if path.ends_with("/responses") || path.ends_with("/chat/completions") => {
+                self.respond(stream, &head)
+            }
             ("GET", path) => {
                 *self.lock().other.entry(path.to_owned()).or_default() += 1;
                 self.changed.notify_all();
+                if let Some(number) = path.rsplit_once("/responses/resp_").and_then(|(_, number)| number.parse().ok()) {
+                    return self.tell_later(stream, path, number);
+                }
                 // Codex tries a WebSocket first; 426 sends it to plain HTTP at once.
                 if path.ends_with("/responses") {
                     plain(stream, 426, "")
@@ -232,7 +238,7 @@ impl Shared {
 
     fn respond(&self, stream: &TcpStream, head: &Head) -> io::Result<()> {
         let (number, reply) = self.admit(head);
-        let fate = match self.answer(stream, number, &reply, head.streams()) {
+        let fate = match self.answer(stream, number, &reply, head) {
             Ok(fate) => fate,
             Err(_) => Fate::Gone,
         };
@@ -267,14 +273,54 @@ impl Shared {
         (number, reply)
     }
 
-    fn answer(&self, mut stream: &TcpStream, number: usize, reply: &Reply, streams: bool) -> io::Result<Fate> {
+    /// A response in the background: it is worked on when it is asked for first, and over when it is asked for again.
+    fn tell_later(&self, stream: &TcpStream, path: &str, number: usize) -> io::Result<()> {
+        let state = self.lock();
+        let asked = state.other.get(path).copied().unwrap_or_default();
+        let Some(Request { usage, model, .. }) = state.requests.get(number).cloned() else {
+            drop(state);
+            return plain(stream, 404, "{}");
+        };
+        drop(state);
+        let mut response = whole(&[message("done")], number, &model, usage);
+        if asked < 2
+            && let Some(fields) = response.as_object_mut()
+        {
+            fields.insert("status".to_owned(), json!("in_progress"));
+            fields.insert("usage".to_owned(), Value::Null);
+        }
+        plain(stream, 200, &response.to_string())
+    }
+
+    fn answer(&self, mut stream: &TcpStream, number: usize, reply: &Reply, head: &Head) -> io::Result<Fate> {
         pause(stream, reply.before, reply.gate_before.as_ref())?;
+        let body: Value = serde_json::from_str(&head.body).unwrap_or_default();
+        let asks = |key: &str| body.get(key).and_then(Value::as_bool).unwrap_or(false);
+        let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+        let chats = head.path.ends_with("/chat/completions");
         match &reply.answer {
             Answer::Refuse(code) => {
                 plain(stream, *code, r#"{"error":{"message":"scripted refusal"}}"#)?;
                 return Ok(Fate::Refused(*code));
             }
-            Answer::Items(items) if !streams => plain(stream, 200, &whole(items, number, reply).to_string())?,
+            Answer::Items(_) if asks("background") => {
+                let queued =
+                    json!({"id": format!("resp_{number}"), "object": "response", "status": "queued", "model": model});
+                plain(stream, 200, &queued.to_string())?;
+            }
+            Answer::Items(items) if chats && asks("stream") => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")?;
+                for chunk in chat::chunks(items, number, &body, reply.usage) {
+                    stream.write_all(format!("data: {chunk}\n\n").as_bytes())?;
+                }
+                stream.write_all(b"data: [DONE]\n\n")?;
+            }
+            Answer::Items(items) if chats => {
+                plain(stream, 200, &chat::whole(items, number, model, reply.usage).to_string())?;
+            }
+            Answer::Items(items) if !asks("stream") => {
+                plain(stream, 200, &whole(items, number, model, reply.usage).to_string())?;
+            }
             Answer::Items(items) => {
                 let more = reply.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n";
@@ -373,11 +419,6 @@ impl Head {
         Ok(Some(Self { method, path, headers, body: String::from_utf8_lossy(&body).into_owned() }))
     }
 
-    fn streams(&self) -> bool {
-        let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
-        body.get("stream").and_then(Value::as_bool).unwrap_or(false)
-    }
-
     fn request(&self, number: usize, at: Duration) -> Request {
         let metadata = self.headers.get("x-codex-turn-metadata");
         let metadata: Value = metadata.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -404,11 +445,11 @@ impl Head {
 }
 
 /// A response in one piece, for clients that do not stream: Codex always does, the OpenAI libraries where they are told to.
-fn whole(items: &[Value], number: usize, reply: &Reply) -> Value {
+fn whole(items: &[Value], number: usize, model: &str, usage: Usage) -> Value {
     let items: Vec<Value> = items.iter().enumerate().map(|(index, item)| with_ids(item, number, index)).collect();
     json!({
-        "id": format!("resp_{number}"), "object": "response", "created_at": 0, "status": "completed", "model": "fake",
-        "output": items, "usage": reply.usage.wire(), "tools": [], "tool_choice": "auto", "parallel_tool_calls": true,
+        "id": format!("resp_{number}"), "object": "response", "created_at": 0, "status": "completed", "model": model,
+        "output": items, "usage": usage.wire(), "tools": [], "tool_choice": "auto", "parallel_tool_calls": true,
     })
 }
 

@@ -1,0 +1,302 @@
+//! Owns one request on its way: who may send it, whether it is let through, and what becomes of it.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+
+use super::asked::{Asked, with_usage};
+use super::body::{About, Body, Metered, Passing};
+use super::door::{Token, is_meant};
+use super::path::Path;
+use super::reader::{Api, Reader};
+use super::refusal::{self, Told};
+use super::talk::{Ask, News, Refused, Verdict};
+use super::ticket::{Background, Ticket};
+use super::upstream::{Failure, Sent, Upstream};
+use crate::model::Billing;
+
+/// The largest body of a request that is read: pictures stand in some.
+const LARGEST: usize = 128 * 1024 * 1024;
+
+/// By this header a program says which of its agents asks.
+const AGENT: &str = "x-govern-agent";
+
+/// Headers of one connection, and not of what is sent over it.
+const OF_THE_CONNECTION: [HeaderName; 8] = [
+    header::CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+];
+
+/// What all requests have in common.
+pub(super) struct Shared {
+    pub(super) token: Token,
+    pub(super) ours: SocketAddr,
+    pub(super) upstream: Arc<Upstream>,
+    pub(super) news: UnboundedSender<News>,
+    pub(super) numbers: AtomicU64,
+    pub(super) background: Arc<Background>,
+    /// What cannot be metered is not sent.
+    pub(super) strict: bool,
+    pub(super) said: Mutex<BTreeSet<String>>,
+}
+
+impl Shared {
+    /// Says something to the person at the terminal, once.
+    fn say(&self, what: String) {
+        if self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(what.clone()) {
+            let _over = self.news.send(News::Says(what));
+        }
+    }
+}
+
+/// Answers a request of a process of the run; `None`: it is somebody else's.
+pub(super) async fn exchange(shared: Arc<Shared>, pid: Option<i32>, request: Request<Incoming>) -> Response<Body> {
+    match exchanged(&shared, pid, request).await {
+        Ok(answer) => answer,
+        Err(told) => own(told),
+    }
+}
+
+async fn exchanged(shared: &Arc<Shared>, pid: Option<i32>, request: Request<Incoming>) -> Result<Response<Body>, Told> {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    if !is_meant(host, shared.ours) {
+        return Err(refusal::not_taken(421, "this is not the host that was asked for"));
+    }
+    let uri = request.uri().clone();
+    let (Some(below), Some(pid)) = (shared.token.below(uri.path()), pid) else {
+        return Err(refusal::not_taken(
+            403,
+            "this gateway is for the processes of its run, by the address they were given",
+        ));
+    };
+    if request.headers().contains_key(header::UPGRADE) {
+        if !is_codex(request.headers()) {
+            shared
+                .say("the gateway takes no WebSocket: a client that has no other way fails, and reads 426".to_owned());
+        }
+        return Err(refusal::not_taken(426, "the gateway takes no WebSocket; plain HTTP is answered"));
+    }
+    let path = Path::of(request.method().as_str(), below);
+    let Some(address) = shared.upstream.address(below, uri.query()) else {
+        return Err(refusal::not_taken(400, "this is no path"));
+    };
+    if path == Path::Costs {
+        let what = format!("{} {below}", request.method());
+        if shared.strict {
+            let message = format!("govern: `{what}` is not metered: under a limit in force it is not sent");
+            return Err(refusal::refused(&Refused { message, rule: None }, false));
+        }
+        shared.say(format!("`{what}` passes the gateway unmetered: what it costs is not counted"));
+    }
+    let (mut parts, body) = request.into_parts();
+    parts.uri = address;
+    let ask = Asking { pid, codex: is_codex(&parts.headers), agent: take_agent(&mut parts.headers) };
+    prepare(&mut parts.headers);
+    match path {
+        Path::Responses | Path::Compact | Path::Chat => metered(shared, path, ask, parts, body).await,
+        Path::Response(_) => {
+            parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            let (head, passing) = forward(shared, Request::from_parts(parts, Either::Right(body))).await?;
+            let reader = reader_of(Api::Responses, &head.headers, false);
+            let about = About::Fetch(shared.news.clone(), Arc::clone(&shared.background));
+            Ok(answer(head, Body::Metered(Box::new(Metered::new(passing, reader, about)))))
+        }
+        Path::Costs | Path::Free => {
+            let (head, passing) = forward(shared, Request::from_parts(parts, Either::Right(body))).await?;
+            Ok(answer(head, Body::Plain(passing)))
+        }
+    }
+}
+
+/// Who asks.
+struct Asking {
+    pid: i32,
+    codex: bool,
+    agent: Option<String>,
+}
+
+/// A request that asks a model: it is let through first, and its answer is read on its way.
+async fn metered(
+    shared: &Arc<Shared>,
+    path: Path,
+    asking: Asking,
+    mut parts: http::request::Parts,
+    body: Incoming,
+) -> Result<Response<Body>, Told> {
+    let whole = whole(body).await?;
+    let plain = decoded(&parts.headers, &whole)?;
+    let asked = plain.as_deref().unwrap_or(&whole);
+    let Some(asked) = Asked::read(asked) else {
+        return Err(refusal::not_taken(
+            400,
+            "the body is no JSON object with a model: what cannot be read is not sent",
+        ));
+    };
+    let api = if path == Path::Chat { Api::Chat } else { Api::Responses };
+    let number = shared.numbers.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+    let mut ticket = Ticket::new(number, shared.news.clone(), Arc::clone(&shared.background));
+    let (answers, answered) = oneshot::channel();
+    let plan = parts.headers.contains_key("chatgpt-account-id");
+    let billing = match (plan, shared.upstream.is_openai()) {
+        (true, _) => Billing::Plan,
+        (false, true) => Billing::Api,
+        (false, false) => Billing::Unknown,
+    };
+    let provider = shared.upstream.is_openai().then(|| "openai".to_owned());
+    let codex = asking.codex;
+    let ask = Ask {
+        number,
+        pid: asking.pid,
+        agent: asking.agent,
+        model: asked.model.clone(),
+        tier: asked.tier.clone(),
+        compacts: path == Path::Compact,
+        billing,
+        provider,
+        answer: answers,
+    };
+    let gone = || Refused { message: "govern: the run is over: nothing more is sent".to_owned(), rule: None };
+    let _over = shared.news.send(News::Asks(Box::new(ask)));
+    match answered.await.unwrap_or_else(|_| Verdict::Refuse(gone())) {
+        Verdict::Pass => {}
+        Verdict::Refuse(why) => {
+            ticket.is_refused();
+            return Err(refusal::refused(&why, codex));
+        }
+    }
+    let asks_usage = (api == Api::Chat && asked.hides_usage() && plain.is_none()).then(|| with_usage(&whole)).flatten();
+    let strips = asks_usage.is_some();
+    let sent = asks_usage.map_or(whole, Bytes::from);
+    // What comes back is read, and none of what it may be packed in can be.
+    parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    ticket.is_sent(sent.len(), asked.background);
+    let request = Request::from_parts(parts, Either::Left(Full::new(sent)));
+    let (mut head, passing) = match sent_to(shared, request).await {
+        Ok(answered) => answered,
+        Err(Failure::Unsent(error)) => {
+            ticket.fails();
+            return Err(refusal::unreachable(&error.to_string()));
+        }
+        // Dropped, it tells that it was cut off.
+        Err(Failure::CutOff(error)) => return Err(refusal::unreachable(&error.to_string())),
+    };
+    if !head.status.is_success() {
+        ticket.fails();
+        return Ok(answer(head, Body::Plain(passing)));
+    }
+    let reader = reader_of(api, &head.headers, strips);
+    if strips {
+        head.headers.remove(header::CONTENT_LENGTH);
+    }
+    let about = About::Request(ticket);
+    Ok(answer(head, Body::Metered(Box::new(Metered::new(passing, reader, about)))))
+}
+
+async fn whole(body: Incoming) -> Result<Bytes, Told> {
+    match Limited::new(body, LARGEST).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(refusal::not_taken(413, &format!("a body of more than {} MiB is not taken", LARGEST / 1024 / 1024)))
+        }
+        Err(_) => Err(refusal::not_taken(400, "the body broke off")),
+    }
+}
+
+/// The text of a body that is packed; nothing of one that is not.
+fn decoded(headers: &HeaderMap, body: &[u8]) -> Result<Option<Vec<u8>>, Told> {
+    let encoding = headers.get(header::CONTENT_ENCODING).map(|encoding| encoding.to_str().unwrap_or("?").trim());
+    match encoding {
+        None | Some("" | "identity") => Ok(None),
+        Some("zstd") => {
+            let mut plain = Vec::new();
+            let most = u64::try_from(LARGEST).unwrap_or(u64::MAX);
+            let read =
+                zstd::stream::read::Decoder::new(body).and_then(|packed| packed.take(most).read_to_end(&mut plain));
+            match read {
+                Ok(_) => Ok(Some(plain)),
+                Err(_) => Err(refusal::not_taken(400, "the body is no zstd")),
+            }
+        }
+        Some(other) => Err(refusal::not_taken(415, &format!("a body in `{other}` cannot be read; zstd and none can"))),
+    }
+}
+
+/// Sends a request; gives the answer's head, and what comes below it.
+async fn sent_to(shared: &Arc<Shared>, request: Request<Sent>) -> Result<(http::response::Parts, Passing), Failure> {
+    let (response, line) = shared.upstream.send(request).await?;
+    let (head, body) = response.into_parts();
+    Ok((head, Passing::new(body, &shared.upstream, line)))
+}
+
+async fn forward(shared: &Arc<Shared>, request: Request<Sent>) -> Result<(http::response::Parts, Passing), Told> {
+    sent_to(shared, request).await.map_err(|failure| match failure {
+        Failure::Unsent(error) | Failure::CutOff(error) => refusal::unreachable(&error.to_string()),
+    })
+}
+
+fn reader_of(api: Api, headers: &HeaderMap, strips: bool) -> Reader {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let encoded = !matches!(text(header::CONTENT_ENCODING), "" | "identity");
+    Reader::new(api, text(header::CONTENT_TYPE), encoded, strips)
+}
+
+/// Codex says so itself.
+fn is_codex(headers: &HeaderMap) -> bool {
+    let originator = headers.get("originator").and_then(|value| value.to_str().ok());
+    headers.contains_key("x-codex-turn-metadata") || originator.is_some_and(|name| name.starts_with("codex"))
+}
+
+fn take_agent(headers: &mut HeaderMap) -> Option<String> {
+    let agent = headers.remove(AGENT)?;
+    Some(agent.to_str().ok()?.trim().to_owned()).filter(|agent| !agent.is_empty())
+}
+
+/// What is of this connection alone stays here; the rest is as it was.
+fn prepare(headers: &mut HeaderMap) {
+    without_connection(headers);
+    headers.remove(header::HOST);
+    headers.remove(header::EXPECT);
+    headers.remove(header::CONTENT_LENGTH);
+}
+
+fn without_connection(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in OF_THE_CONNECTION.iter().chain(&named) {
+        headers.remove(name);
+    }
+}
+
+fn answer(mut head: http::response::Parts, body: Body) -> Response<Body> {
+    without_connection(&mut head.headers);
+    // Our end speaks its own version.
+    head.version = hyper::Version::HTTP_11;
+    Response::from_parts(head, body)
+}
+
+fn own(told: Told) -> Response<Body> {
+    let mut response = Response::new(Body::Own(Some(Bytes::from(told.body))));
+    *response.status_mut() = StatusCode::from_u16(told.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(told.content_type));
+    response
+}
