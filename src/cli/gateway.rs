@@ -1,17 +1,24 @@
 //! Owns how a run's gateway is planned: where it leads, as the environment and the policy say at the start.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use http::Uri;
 
-use super::env;
+use super::{env, shim_file};
+use crate::codex::base_url;
 use crate::error::{Error, Result};
 use crate::net::Client;
 use crate::policy::rule::Policy;
+use crate::proxy::Upstreams;
 use crate::supervise::GatewayPlan;
+use crate::tail::{locate, settings};
 
 /// Where requests go that nobody leads elsewhere.
 const OPENAI: &str = "https://api.openai.com/v1";
+
+/// Where Codex asks that is logged in with a ChatGPT plan.
+const CHATGPT: &str = "https://chatgpt.com/backend-api/codex";
 
 /// By this variable the libraries find their server.
 const BASE_URL: &str = "OPENAI_BASE_URL";
@@ -21,7 +28,8 @@ pub(super) fn plan(wanted: bool, policy: &Policy) -> Result<Option<GatewayPlan>>
     if !wanted && !policy.gateway.on {
         return Ok(None);
     }
-    let upstream = match &policy.gateway.upstream {
+    let named = policy.gateway.upstream.clone();
+    let upstream = match &named {
         Some(upstream) => upstream.clone(),
         None => of_environment(env(BASE_URL))?,
     };
@@ -33,7 +41,22 @@ pub(super) fn plan(wanted: bool, policy: &Policy) -> Result<Option<GatewayPlan>>
         return Err(Error::new("this run is inside another one that has a gateway, which meters its requests already")
             .hint("leave out `--gateway` here: what it asks counts for the outer run"));
     }
-    Ok(Some(GatewayPlan { upstream, client: Client::new(env), no_proxy: no_proxy(env) }))
+    let config = locate::codex_home(env).and_then(|home| settings::of(&home));
+    let of_codex = config.as_deref().and_then(base_url).and_then(|url| url.parse::<Uri>().ok());
+    let own = named.clone().or(of_codex);
+    let codex = own.clone().unwrap_or_else(|| upstream.clone());
+    let plan = match own {
+        Some(own) => own,
+        None => of_environment(Some(CHATGPT.into()))?,
+    };
+    let upstreams = Upstreams { programs: upstream, codex, plan };
+    Ok(Some(GatewayPlan { upstreams, codex: codex_in_path(), client: Client::new(env), no_proxy: no_proxy(env) }))
+}
+
+/// The Codex that whoever types its name gets.
+fn codex_in_path() -> Option<PathBuf> {
+    let path = env("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join("codex")).find(|file| shim_file::runs(file))
 }
 
 fn of_environment(named: Option<OsString>) -> Result<Uri> {

@@ -27,7 +27,7 @@ pub use self::invocation::{Asked, Invocation, Kind, Prompt, Session, Start, Stdi
 pub use self::redact::{is_whole, redacted};
 pub use self::resume::CannotResume;
 pub use self::secrets::{REDACTED, redact};
-pub use self::start::CannotStartOn;
+pub use self::start::{CannotStartOn, base_url};
 
 #[cfg(test)]
 mod tests;

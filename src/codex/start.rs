@@ -1,10 +1,13 @@
-//! Pure. The command that starts an agent on the model that it registered.
+//! Pure. The command that starts an agent on the model that it registered, and one whose requests go to another address.
 
 use std::ffi::OsString;
 
 use super::invocation::{Asked, Invocation, Kind};
 use super::tokens::Meaning;
 use crate::model::ModelId;
+
+/// The setting of the built-in provider's address: for API keys and for logins with a ChatGPT plan alike (0.169, 0.171).
+const BASE_URL: &str = "openai_base_url";
 
 /// Why a command line cannot be given a model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,5 +47,47 @@ impl Invocation {
         let (before, after): (Vec<OsString>, Vec<OsString>) = (words(before), words(after));
         let own = ["-m".into(), OsString::from(model.as_str())];
         Ok(self.prefix.iter().cloned().chain(before).chain(own).chain(after).collect())
+    }
+
+    /// The same command line with this address for the built-in provider. One that names an address of its own keeps it, and
+    /// so does a provider of the user's.
+    pub fn with_base_url(&self, url: &str) -> Vec<OsString> {
+        if self.config(BASE_URL).is_some() {
+            return self.argv();
+        }
+        let own = ["-c".into(), OsString::from(format!("{BASE_URL}=\"{url}\""))];
+        let tokens = self.tokens.iter().flat_map(|token| token.words.iter().cloned());
+        self.prefix.iter().cloned().chain(own).chain(tokens).collect()
+    }
+}
+
+/// The address that a configuration names.
+pub fn base_url(config: &str) -> Option<String> {
+    Some(config.parse::<toml::Table>().ok()?.get(BASE_URL)?.as_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_stands_before_all_that_was_typed_and_gives_way_to_one_of_the_users() {
+        for (line, is) in [
+            ("codex exec hi", "codex -c openai_base_url=\"u\" exec hi"),
+            ("env A=b codex", "env A=b codex -c openai_base_url=\"u\""),
+            ("codex exec -c openai_base_url=\"mine\" hi", "codex exec -c openai_base_url=\"mine\" hi"),
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let with = Invocation::parse(&words).unwrap().with_base_url("u");
+            assert_eq!(with, is.split(' ').map(OsString::from).collect::<Vec<_>>(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_names_an_address_or_none() {
+        assert_eq!(base_url("openai_base_url = \"https://x/v1\"").as_deref(), Some("https://x/v1"));
+        for text in ["", "{", "openai_base_url = 1", "[profiles.a]\nopenai_base_url = \"x\""] {
+            assert_eq!(base_url(text), None, "{text}");
+        }
     }
 }

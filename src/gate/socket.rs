@@ -159,11 +159,11 @@ pub fn sweep(folder: &Path, is_over: &dyn Fn(&RunId) -> bool) {
         let is_gone = || match rest.rsplit('.').next() {
             Some("sock") => with_short_path(&path, |short| StdStream::connect(short))
                 .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused),
-            Some("failed") => true,
+            Some("failed" | "bin") => true,
             Some(_) | None => false,
         };
         if is_over(&RunId::new(run)) && is_gone() {
-            let _gone = std::fs::remove_file(&path);
+            let _gone = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
         }
     }
 }

@@ -15,17 +15,24 @@ use tokio::sync::oneshot;
 
 use super::asked::{Asked, with_usage};
 use super::body::{About, Body, Metered, Passing};
+use super::codex;
 use super::door::{Token, is_meant};
 use super::path::Path;
 use super::reader::{Api, Reader};
 use super::refusal::{self, Told};
-use super::talk::{Ask, News, Refused, Verdict};
+use super::talk::{Ask, CodexAsks, News, Refused, Verdict};
 use super::ticket::{Background, Ticket};
 use super::upstream::{Failure, Sent, Upstream};
 use crate::model::Billing;
 
 /// The largest body of a request that is read: pictures stand in some.
 const LARGEST: usize = 128 * 1024 * 1024;
+
+/// A Codex asks below this path.
+pub(super) const OF_CODEX: &str = "/codex/v1";
+
+/// A ChatGPT plan pays for a request with this header.
+const ACCOUNT: &str = "chatgpt-account-id";
 
 /// By this header a program says which of its agents asks.
 const AGENT: &str = "x-govern-agent";
@@ -46,7 +53,9 @@ const OF_THE_CONNECTION: [HeaderName; 8] = [
 pub(super) struct Shared {
     pub(super) token: Token,
     pub(super) ours: SocketAddr,
-    pub(super) upstream: Arc<Upstream>,
+    pub(super) programs: Arc<Upstream>,
+    pub(super) codex: Arc<Upstream>,
+    pub(super) plan: Arc<Upstream>,
     pub(super) news: UnboundedSender<News>,
     pub(super) numbers: AtomicU64,
     pub(super) background: Arc<Background>,
@@ -78,21 +87,27 @@ async fn exchanged(shared: &Arc<Shared>, pid: Option<i32>, request: Request<Inco
         return Err(refusal::not_taken(421, "this is not the host that was asked for"));
     }
     let uri = request.uri().clone();
-    let (Some(below), Some(pid)) = (shared.token.below(uri.path()), pid) else {
+    let of_codex = uri.path().strip_prefix(OF_CODEX).filter(|below| below.starts_with('/'));
+    let (Some(below), Some(pid)) = (of_codex.or_else(|| shared.token.below(uri.path())), pid) else {
         return Err(refusal::not_taken(
             403,
             "this gateway is for the processes of its run, by the address they were given",
         ));
     };
     if request.headers().contains_key(header::UPGRADE) {
-        if !is_codex(request.headers()) {
+        if codex::asks(request.headers()).is_none() {
             shared
                 .say("the gateway takes no WebSocket: a client that has no other way fails, and reads 426".to_owned());
         }
         return Err(refusal::not_taken(426, "the gateway takes no WebSocket; plain HTTP is answered"));
     }
     let path = Path::of(request.method().as_str(), below);
-    let Some(address) = shared.upstream.address(below, uri.query()) else {
+    let upstream = match (of_codex.is_some(), request.headers().contains_key(ACCOUNT)) {
+        (false, _) => &shared.programs,
+        (true, false) => &shared.codex,
+        (true, true) => &shared.plan,
+    };
+    let Some(address) = upstream.address(below, uri.query()) else {
         return Err(refusal::not_taken(400, "this is no path"));
     };
     if path == Path::Costs {
@@ -105,36 +120,37 @@ async fn exchanged(shared: &Arc<Shared>, pid: Option<i32>, request: Request<Inco
     }
     let (mut parts, body) = request.into_parts();
     parts.uri = address;
-    let ask = Asking { pid, codex: is_codex(&parts.headers), agent: take_agent(&mut parts.headers) };
+    let ask = Asking { pid, codex: codex::asks(&parts.headers), agent: take_agent(&mut parts.headers), upstream };
     prepare(&mut parts.headers);
     match path {
         Path::Responses | Path::Compact | Path::Chat => metered(shared, path, ask, parts, body).await,
         Path::Response(_) => {
             parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-            let (head, passing) = forward(shared, Request::from_parts(parts, Either::Right(body))).await?;
+            let (head, passing) = forward(upstream, Request::from_parts(parts, Either::Right(body))).await?;
             let reader = reader_of(Api::Responses, &head.headers, false);
             let about = About::Fetch(shared.news.clone(), Arc::clone(&shared.background));
             Ok(answer(head, Body::Metered(Box::new(Metered::new(passing, reader, about)))))
         }
         Path::Costs | Path::Free => {
-            let (head, passing) = forward(shared, Request::from_parts(parts, Either::Right(body))).await?;
+            let (head, passing) = forward(upstream, Request::from_parts(parts, Either::Right(body))).await?;
             Ok(answer(head, Body::Plain(passing)))
         }
     }
 }
 
 /// Who asks.
-struct Asking {
+struct Asking<'s> {
     pid: i32,
-    codex: bool,
+    codex: Option<CodexAsks>,
     agent: Option<String>,
+    upstream: &'s Arc<Upstream>,
 }
 
 /// A request that asks a model: it is let through first, and its answer is read on its way.
 async fn metered(
     shared: &Arc<Shared>,
     path: Path,
-    asking: Asking,
+    asking: Asking<'_>,
     mut parts: http::request::Parts,
     body: Incoming,
 ) -> Result<Response<Body>, Told> {
@@ -151,18 +167,19 @@ async fn metered(
     let number = shared.numbers.fetch_add(1, Ordering::Relaxed).saturating_add(1);
     let mut ticket = Ticket::new(number, shared.news.clone(), Arc::clone(&shared.background));
     let (answers, answered) = oneshot::channel();
-    let plan = parts.headers.contains_key("chatgpt-account-id");
-    let billing = match (plan, shared.upstream.is_openai()) {
+    let Asking { pid, codex, agent, upstream } = asking;
+    let billing = match (parts.headers.contains_key(ACCOUNT), upstream.is_openai()) {
         (true, _) => Billing::Plan,
         (false, true) => Billing::Api,
         (false, false) => Billing::Unknown,
     };
-    let provider = shared.upstream.is_openai().then(|| "openai".to_owned());
-    let codex = asking.codex;
+    let provider = upstream.is_openai().then(|| "openai".to_owned());
+    let to_codex = codex.is_some();
     let ask = Ask {
         number,
-        pid: asking.pid,
-        agent: asking.agent,
+        pid,
+        agent,
+        codex,
         model: asked.model.clone(),
         tier: asked.tier.clone(),
         compacts: path == Path::Compact,
@@ -176,7 +193,7 @@ async fn metered(
         Verdict::Pass => {}
         Verdict::Refuse(why) => {
             ticket.is_refused();
-            return Err(refusal::refused(&why, codex));
+            return Err(refusal::refused(&why, to_codex));
         }
     }
     let asks_usage = (api == Api::Chat && asked.hides_usage() && plain.is_none()).then(|| with_usage(&whole)).flatten();
@@ -186,7 +203,7 @@ async fn metered(
     parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     ticket.is_sent(sent.len(), asked.background);
     let request = Request::from_parts(parts, Either::Left(Full::new(sent)));
-    let (mut head, passing) = match sent_to(shared, request).await {
+    let (mut head, passing) = match sent_to(upstream, request).await {
         Ok(answered) => answered,
         Err(Failure::Unsent(error)) => {
             ticket.fails();
@@ -237,14 +254,17 @@ fn decoded(headers: &HeaderMap, body: &[u8]) -> Result<Option<Vec<u8>>, Told> {
 }
 
 /// Sends a request; gives the answer's head, and what comes below it.
-async fn sent_to(shared: &Arc<Shared>, request: Request<Sent>) -> Result<(http::response::Parts, Passing), Failure> {
-    let (response, line) = shared.upstream.send(request).await?;
+async fn sent_to(
+    upstream: &Arc<Upstream>,
+    request: Request<Sent>,
+) -> Result<(http::response::Parts, Passing), Failure> {
+    let (response, line) = upstream.send(request).await?;
     let (head, body) = response.into_parts();
-    Ok((head, Passing::new(body, &shared.upstream, line)))
+    Ok((head, Passing::new(body, upstream, line)))
 }
 
-async fn forward(shared: &Arc<Shared>, request: Request<Sent>) -> Result<(http::response::Parts, Passing), Told> {
-    sent_to(shared, request).await.map_err(|failure| match failure {
+async fn forward(upstream: &Arc<Upstream>, request: Request<Sent>) -> Result<(http::response::Parts, Passing), Told> {
+    sent_to(upstream, request).await.map_err(|failure| match failure {
         Failure::Unsent(error) | Failure::CutOff(error) => refusal::unreachable(&error.to_string()),
     })
 }
@@ -253,12 +273,6 @@ fn reader_of(api: Api, headers: &HeaderMap, strips: bool) -> Reader {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let encoded = !matches!(text(header::CONTENT_ENCODING), "" | "identity");
     Reader::new(api, text(header::CONTENT_TYPE), encoded, strips)
-}
-
-/// Codex says so itself.
-fn is_codex(headers: &HeaderMap) -> bool {
-    let originator = headers.get("originator").and_then(|value| value.to_str().ok());
-    headers.contains_key("x-codex-turn-metadata") || originator.is_some_and(|name| name.starts_with("codex"))
 }
 
 fn take_agent(headers: &mut HeaderMap) -> Option<String> {

@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 use super::door::Token;
-use super::exchange::{Shared, exchange};
+use super::exchange::{OF_CODEX, Shared, exchange};
 use super::talk::News;
 use super::ticket::Background;
 use super::upstream::Upstream;
@@ -38,10 +38,21 @@ const BREATH: Duration = Duration::from_millis(50);
 /// Tells which process of the run holds the other end of a connection, by our end and theirs; `None`: none of them does.
 pub type Holder = Arc<dyn Fn(SocketAddr, SocketAddr) -> Option<i32> + Send + Sync>;
 
+/// Where requests go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstreams {
+    /// Those of programs that read the environment.
+    pub programs: Uri,
+    /// Those of a Codex with an API key.
+    pub codex: Uri,
+    /// Those of a Codex that is logged in with a ChatGPT plan.
+    pub plan: Uri,
+}
+
 /// What a gateway is started with.
 pub struct Setup {
     /// Where requests go.
-    pub upstream: Uri,
+    pub upstreams: Upstreams,
     /// The way there.
     pub client: Client,
     /// Who may come in.
@@ -53,6 +64,7 @@ pub struct Setup {
 /// A gateway that listens.
 pub struct Gateway {
     url: String,
+    codex_url: String,
     news: UnboundedReceiver<News>,
     end: Option<oneshot::Sender<()>>,
 }
@@ -70,10 +82,13 @@ impl Gateway {
         let (token, text) = Token::new()?;
         let (sender, news) = unbounded_channel();
         let (end, ends) = oneshot::channel();
+        let client = Arc::new(setup.client);
         let shared = Arc::new(Shared {
             token,
             ours,
-            upstream: Arc::new(Upstream::new(setup.client, setup.upstream)),
+            programs: Arc::new(Upstream::new(Arc::clone(&client), setup.upstreams.programs)),
+            codex: Arc::new(Upstream::new(Arc::clone(&client), setup.upstreams.codex)),
+            plan: Arc::new(Upstream::new(client, setup.upstreams.plan)),
             news: sender,
             numbers: AtomicU64::new(0),
             background: Arc::new(Background::default()),
@@ -88,12 +103,18 @@ impl Gateway {
                 }
             });
         })?;
-        Ok(Self { url: format!("http://{ours}/{text}/v1"), news, end: Some(end) })
+        let (url, codex_url) = (format!("http://{ours}/{text}/v1"), format!("http://{ours}{OF_CODEX}"));
+        Ok(Self { url, codex_url, news, end: Some(end) })
     }
 
     /// The address for whoever asks through it; it holds the token.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The address for a Codex. It holds no token: Codex prints it with each error, and writes that down.
+    pub fn codex_url(&self) -> &str {
+        &self.codex_url
     }
 
     /// What happens next; `None` once it is closed and all of it is told.

@@ -5,6 +5,7 @@
 
 mod asked;
 mod body;
+mod codex;
 mod door;
 mod events;
 mod exchange;
@@ -19,4 +20,4 @@ mod ticket;
 mod upstream;
 mod usage;
 
-pub use gateway::{Gateway, Setup};
+pub use gateway::{Gateway, Setup, Upstreams};

@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use crate::model::{Billing, ModelId, ServiceTier, Tokens};
+use crate::model::{Billing, ModelId, ServiceTier, ThreadId, Tokens};
 
 /// Said to the run.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct Ask {
     pub pid: i32,
     /// Who asks, by its own word.
     pub agent: Option<String>,
+    /// A Codex asks.
+    pub codex: Option<CodexAsks>,
     /// Which model it asks.
     pub model: Option<ModelId>,
     /// On which tier.
@@ -43,6 +45,15 @@ pub struct Ask {
     pub provider: Option<String>,
     /// What becomes of it.
     pub answer: oneshot::Sender<Verdict>,
+}
+
+/// What a Codex says of its request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CodexAsks {
+    /// On which thread.
+    pub thread: Option<ThreadId>,
+    /// For whom: `user`, `subagent`, `thread_title`, …; earlier versions do not say.
+    pub source: Option<String>,
 }
 
 /// What becomes of a request.

@@ -1,6 +1,6 @@
 //! Owns the way to the server that is meant: its address, and the connections to it that are kept.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::uri::{PathAndQuery, Uri};
@@ -22,7 +22,7 @@ const KEPT: Duration = Duration::from_secs(4);
 
 /// The server that is meant.
 pub(super) struct Upstream {
-    client: Client,
+    client: Arc<Client>,
     base: Uri,
     kept: Mutex<Vec<(Instant, Line<Sent>)>>,
 }
@@ -36,7 +36,7 @@ pub(super) enum Failure {
 }
 
 impl Upstream {
-    pub(super) fn new(client: Client, base: Uri) -> Self {
+    pub(super) fn new(client: Arc<Client>, base: Uri) -> Self {
         Self { client, base, kept: Mutex::default() }
     }
 
@@ -114,10 +114,10 @@ mod tests {
                 "https://x.example/o/responses?api-version=2&b=2",
             ),
         ] {
-            let upstream = Upstream::new(Client::new(|_| None), base.parse().unwrap());
+            let upstream = Upstream::new(Arc::new(Client::new(|_| None)), base.parse().unwrap());
             assert_eq!(upstream.address(path, query).unwrap().to_string(), is, "{base}");
         }
-        let of = |base: &str| Upstream::new(Client::new(|_| None), base.parse().unwrap()).is_openai();
+        let of = |base: &str| Upstream::new(Arc::new(Client::new(|_| None)), base.parse().unwrap()).is_openai();
         assert!(of("https://api.openai.com/v1") && of("https://eu.api.openai.com/v1"));
         assert!(!of("https://api.openai.com.evil.example/v1") && !of("http://localhost/v1"));
     }

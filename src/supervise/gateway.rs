@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::model::event::EventKind;
 use crate::model::{AgentName, Basis, Guess, ModelId, Response, ResponseKey, Source, recorded_at};
 use crate::policy::cost::{cost, has_no_price};
-use crate::process::Order;
+use crate::process::{self, Order};
 use crate::proxy::talk::{Ask, News, Over, Refused, Verdict};
 
 use super::passing::{Passenger, Passing, call_of};
@@ -56,6 +56,10 @@ impl Supervisor {
             Self::refuse_at_once(ask, format!("govern: {why}"), Some("models.allow".to_owned()));
             return self.turn(Vec::new());
         }
+        if self.is_told_by_codex(&ask) {
+            let _gone = ask.answer.send(Verdict::Pass);
+            return Ok(Vec::new());
+        }
         let named = ask.agent.as_deref().map(|name| redact(name).chars().take(NAME).collect::<String>());
         let named = named.map_or_else(|| agent.clone(), AgentName::new);
         let (number, compacts) = (ask.number, ask.compacts);
@@ -82,6 +86,20 @@ impl Supervisor {
             asked: Asked { request: Some(number.to_string()), compacts },
             has_file: false,
         }))])
+    }
+
+    /// Codex asks its hooks before this request, and its session file or a hook tells what it used: here it only passes. Of
+    /// others, such as those for a thread's title, nothing else tells.
+    fn is_told_by_codex(&self, ask: &Ask) -> bool {
+        // Any program can say so: one that is no Codex is metered here.
+        let Some(codex) = ask.codex.as_ref().filter(|_| process::is_codex(ask.pid)) else { return false };
+        match codex.source.as_deref() {
+            None | Some("user" | "subagent") => true,
+            Some("thread_title") => false,
+            Some(_) => codex.thread.as_ref().is_some_and(|thread| {
+                self.sessions.agent_of(thread).is_some() || self.agent_without_file(thread).is_some()
+            }),
+        }
     }
 
     /// Why the policy has none of what is asked, whatever it costs.
@@ -138,6 +156,9 @@ impl Supervisor {
                 let model = self.answered_by(model, passenger.model);
                 let passenger = Passenger { model, tier: tier.or(passenger.tier), ..passenger };
                 let key = ResponseKey::new(id.unwrap_or_else(|| format!("gateway-{number}")));
+                if let Some(passing) = &mut self.passing {
+                    passing.known_ids.insert(key.clone());
+                }
                 let basis = if estimated { Basis::Estimated(Guess::BrokenOff) } else { Basis::Observed };
                 let at = recorded_at(clock::now(), clock::now());
                 let tier = passenger.tier.clone().unwrap_or_default();
@@ -249,6 +270,6 @@ fn lane_seen(passenger: &Passenger) -> EventKind {
         path: String::new(),
         codex: None,
         billing: passenger.billing,
-        role: None,
+        role: passenger.role.clone(),
     }
 }

@@ -28,6 +28,7 @@ mod plan;
 mod redraw;
 mod seen;
 mod sessions;
+mod shim;
 mod spawned;
 mod strangers;
 mod supervisor;

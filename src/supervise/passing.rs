@@ -6,25 +6,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::Uri;
 use tokio::sync::oneshot;
 
 use crate::clock;
 use crate::decide::message::HookId;
 use crate::error::Error;
-use crate::model::{AgentName, Billing, ModelId, RunId, ServiceTier, ThreadId};
+use crate::model::{AgentName, Billing, ModelId, ResponseKey, RunId, ServiceTier, ThreadId};
 use crate::net::Client;
 use crate::process;
 use crate::proxy::talk::{Ask, News, Refused, Verdict};
-use crate::proxy::{Gateway, Setup};
+use crate::proxy::{Gateway, Setup, Upstreams};
+
+use super::shim::{CODEX_URL, Shim};
 
 /// What a run's gateway is started with.
 pub struct GatewayPlan {
-    /// The server that is meant.
-    pub upstream: Uri,
+    /// The servers that are meant.
+    pub upstreams: Upstreams,
+    /// The Codex that `PATH` leads to, if there is one.
+    pub codex: Option<PathBuf>,
     /// The way there.
     pub client: Client,
     /// What the environment says of proxies: the gateway itself is reached without one.
@@ -54,6 +58,8 @@ pub(super) struct Passenger {
     pub(super) agent: AgentName,
     /// Whose it is by its own word; else the same.
     pub(super) named: AgentName,
+    /// What Codex asks for unseen, such as `thread_title`.
+    pub(super) role: Option<String>,
     pub(super) lane: ThreadId,
     pub(super) model: Option<ModelId>,
     pub(super) tier: Option<ServiceTier>,
@@ -62,11 +68,15 @@ pub(super) struct Passenger {
 }
 
 /// An agent's lanes, by who it says that asks: which are taken.
-type Lanes = BTreeMap<AgentName, Vec<Option<u64>>>;
+type Lanes = BTreeMap<String, Vec<Option<u64>>>;
 
 /// The gateway of a run, and what passes it.
 pub(super) struct Passing {
     gateway: Gateway,
+    /// The `codex` of this run, first in `PATH`.
+    shim: Option<Shim>,
+    /// The ids of responses that the gateway told of.
+    pub(super) known_ids: BTreeSet<ResponseKey>,
     no_proxy: Vec<(OsString, OsString)>,
     waiting: BTreeMap<u64, oneshot::Sender<Verdict>>,
     under_way: BTreeMap<u64, Passenger>,
@@ -84,13 +94,26 @@ pub(super) struct Passing {
 /// # Errors
 ///
 /// What the system says: nothing is started without it.
-pub(super) fn opened(plan: Option<GatewayPlan>, guard: Option<i32>, strict: bool) -> Result<Option<Passing>, Error> {
-    let Some((GatewayPlan { upstream, client, no_proxy }, guard)) = plan.zip(guard) else { return Ok(None) };
+pub(super) fn opened(
+    plan: Option<GatewayPlan>,
+    (sockets, run): (&Path, &RunId),
+    guard: Option<i32>,
+    strict: bool,
+) -> Result<Option<Passing>, Error> {
+    let Some((GatewayPlan { upstreams, codex, client, no_proxy }, guard)) = plan.zip(guard) else { return Ok(None) };
     let holder = Arc::new(move |ours, theirs| process::holder_below(guard, ours, theirs));
-    let gateway = Gateway::start(Setup { upstream, client, holder, strict })
+    let gateway = Gateway::start(Setup { upstreams, client, holder, strict })
         .map_err(|error| Error::new("the gateway cannot listen on this machine's loopback").caused_by(&error))?;
+    let shim = match codex {
+        Some(codex) => Some(Shim::write(sockets, run, &codex).map_err(|error| {
+            Error::new("the run's own `codex` cannot be written beside its socket").caused_by(&error)
+        })?),
+        None => None,
+    };
     Ok(Some(Passing {
         gateway,
+        shim,
+        known_ids: BTreeSet::new(),
         no_proxy,
         waiting: BTreeMap::new(),
         under_way: BTreeMap::new(),
@@ -113,22 +136,33 @@ impl Passing {
     /// What a command finds in its environment.
     pub(super) fn environment(&self) -> Vec<(OsString, Option<OsString>)> {
         let own = ("OPENAI_BASE_URL".into(), Some(self.gateway.url().into()));
-        std::iter::once(own)
+        let of_codex = (CODEX_URL.into(), Some(self.gateway.codex_url().into()));
+        let path = self.shim.as_ref().map(|shim| ("PATH".into(), Some(shim.before_all())));
+        [own, of_codex]
+            .into_iter()
+            .chain(path)
             .chain(self.no_proxy.iter().map(|(name, value)| (name.clone(), Some(value.clone()))))
             .collect()
     }
 
-    /// A request waits on the first lane that is free.
+    /// Where a Codex asks.
+    pub(super) fn codex_url(&self) -> &str {
+        self.gateway.codex_url()
+    }
+
+    /// A request waits on the first lane that is free; what Codex asks unseen has lanes of its own.
     pub(super) fn waits(&mut self, run: &RunId, agent: AgentName, named: AgentName, ask: Ask) -> Passenger {
-        let lanes = self.lanes.entry(named.clone()).or_default();
+        let role = ask.codex.as_ref().and_then(|codex| codex.source.clone());
+        let of = role.as_ref().map_or_else(|| named.to_string(), |role| format!("{named}:{role}"));
+        let lanes = self.lanes.entry(of.clone()).or_default();
         let place = lanes.iter().position(Option::is_none).unwrap_or(lanes.len());
         match lanes.get_mut(place) {
             Some(free) => *free = Some(ask.number),
             None => lanes.push(Some(ask.number)),
         }
-        let lane = ThreadId::new(format!("gateway:{run}:{named}:{}", place + 1));
+        let lane = ThreadId::new(format!("gateway:{run}:{of}:{}", place + 1));
         let Ask { number, model, tier, billing, provider, answer, .. } = ask;
-        let passenger = Passenger { agent: agent.clone(), named, lane, model, tier, billing, provider };
+        let passenger = Passenger { agent: agent.clone(), named, role, lane, model, tier, billing, provider };
         self.asked.insert(agent);
         self.waiting.insert(number, answer);
         self.under_way.insert(number, passenger.clone());

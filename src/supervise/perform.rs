@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use crate::clock;
 use crate::clocks::{KILL_GRACE, STOP_GRACE};
+use crate::codex::Invocation;
 use crate::decide::Effect;
 use crate::decide::agents::lifecycle::{After, State};
 use crate::decide::message::{Ending, Question};
@@ -137,6 +138,11 @@ impl Supervisor {
         let secrets = self.without_secrets();
         let Some(ward) = self.wards.get_mut(agent) else { return Ok(()) };
         let mut launch = ward.launch(agent, &self.run, argv, hooked, resumes);
+        if let Some(passing) = &self.passing
+            && let Some(codex) = Invocation::parse(&launch.argv)
+        {
+            launch.argv = codex.with_base_url(passing.codex_url());
+        }
         launch.env.extend(secrets);
         launch.env.extend(self.passing.iter().flat_map(Passing::environment));
         if self.advising.is_some() {

@@ -171,7 +171,12 @@ pub async fn supervise(mut plan: Plan, clocks: Clocks, guard: Guard, mut inbox: 
     let start = plan.start();
     let gateway = plan.gateway.take();
     let mut supervisor = Supervisor::new(plan, clocks, guard);
-    supervisor.passing = opened(gateway, supervisor.guard_pid(), supervisor.governor.enforces())?;
+    supervisor.passing = opened(
+        gateway,
+        (&supervisor.sockets, &supervisor.run),
+        supervisor.guard_pid(),
+        supervisor.governor.enforces(),
+    )?;
     let result = supervisor.govern(start, &mut socket, &mut inbox).await;
     let leftovers = if result.is_ok() { Leftovers::Leave } else { Leftovers::Kill };
     supervisor.dismiss(leftovers).await;

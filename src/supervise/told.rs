@@ -68,6 +68,10 @@ impl Supervisor {
 
     /// A record: says whether a hook has told of its response before.
     pub(super) fn is_told_first(&mut self, agent: &AgentName, answer: &Answer) -> bool {
+        // One whose request nothing but the gateway was to tell of.
+        if self.passing.as_ref().is_some_and(|passing| passing.known_ids.contains(&answer.key)) {
+            return true;
+        }
         match self.pairings.record(&answer.thread, &answer.key, &answer.tokens) {
             // What was read before is the ledger's to know.
             Recorded::New | Recorded::Again => false,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::PAID;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select, Usage};
+use crate::support::ledger::report;
 use crate::support::python;
 use crate::support::world::{CHEAPER, World};
 
@@ -57,4 +58,31 @@ fn the_lead_reads_answers_costs_stops_and_refusals() {
     for text in ["three typos fixed", "--budget 0.15usd", "govern resume", "there is no tier `frontier`"] {
         assert!(told.contains(text), "{text}: {told}");
     }
+}
+
+#[test]
+fn under_a_gateway_the_lead_is_metered_too_and_its_agents_are_runs_of_their_own() {
+    let (Some(world), Some(python)) = (World::with_codex(CURRENT), python::with_agents_sdk()) else { return };
+    let mut world = world;
+    world.set_env("OPENAI_BASE_URL", &world.server.base_url());
+    world.set_env("OPENAI_API_KEY", "not-a-key");
+    let server = &world.server;
+    let lead = Select::any().model(LEAD);
+    let usage = Usage::new(1_000, 0, 100);
+    let delegate = Reply::item(delegates("docs", "fix the typos", "cheap")).usage(usage);
+    server.script(lead, [delegate, Reply::message("The typos are fixed.").usage(usage)]);
+    server.script(Select::root().model(CHEAPER), [Reply::message("three typos fixed")]);
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/agents-sdk/team.py");
+    let program = program.display().to_string();
+    let flags = ["--gateway", "--agent", "team", "--budget", "9usd"];
+    let end = world.run_governed(&flags, &[&python, &program, "--budget", "0.15usd", "Fix the typos."]).expect_code(0);
+    assert!(end.finished.out().contains("The typos are fixed."), "{}", end.finished);
+    let report = report(&world, &["--by", "agent,model,source"]);
+    let rows = report["rows"].as_array().unwrap();
+    let row =
+        |agent: &str| rows.iter().find(|row| row["agent"] == agent).unwrap_or_else(|| panic!("{agent}: {report}"));
+    assert_eq!((&row("lead")["responses"], &row("lead")["source"]), (&json!(2), &json!("gateway")), "{report}");
+    assert_eq!((&row("lead")["model"], &row("lead")["output_tokens"]), (&json!(LEAD), &json!(200)), "{report}");
+    assert_eq!(row("docs")["responses"], 1, "{report}");
+    assert_eq!(report["totals"]["responses"], 3, "{report}");
 }

@@ -6,6 +6,7 @@ use crate::support::fake_responses::{Fate, Gate, Reply, Select, Usage};
 use crate::support::ledger::{cost, events, report};
 use crate::support::process::LONG;
 use crate::support::python;
+use crate::support::skip::skip;
 use crate::support::world::{ADVISER, CHEAPER, MODEL, World};
 
 /// What every program of these tests begins with.
@@ -321,4 +322,115 @@ for _ in client.responses.create(model="{MODEL}", input="x", stream=True): pass
         .server
         .wait_until("the second is given up", LONG, |all| all.get(1).is_some_and(|one| one.fate == Fate::Gone));
     gone.unwrap();
+}
+
+#[test]
+fn a_stream_is_the_same_to_its_last_byte_with_and_without_the_gateway() {
+    let mut world = World::without_codex();
+    world.set_env("OPENAI_BASE_URL", &world.server.base_url());
+    for (path, body) in [
+        ("responses", "{\"model\":\"m\",\"input\":\"x\",\"stream\":true}"),
+        ("responses", "{\"model\":\"m\",\"input\":\"x\"}"),
+        ("chat/completions", "{\"model\":\"m\",\"messages\":[],\"stream\":true}"),
+        (
+            "chat/completions",
+            "{\"model\":\"m\",\"messages\":[],\"stream\":true,\"stream_options\":{\"include_usage\":true}}",
+        ),
+        ("chat/completions", "{\"model\":\"m\",\"messages\":[]}"),
+    ] {
+        world.write("work/body.json", body);
+        let curl = format!("curl -sN -d @body.json \"$OPENAI_BASE_URL/{path}\"");
+        let number = world.server.requests().len();
+        let straight = world.run("sh", &["-c", &curl]).expect_code(0).out();
+        let end = world.run_governed(&["--gateway"], &["sh", "-c", &curl]).expect_code(0);
+        // Each answer has an id of its own.
+        let same = |text: &str, number: usize| {
+            let ids = [format!("resp_{number}\""), format!("item_{number}_"), format!("chatcmpl-{number}\"")];
+            ids.iter().fold(text.to_owned(), |text, id| text.replace(id, "ID"))
+        };
+        assert_eq!(same(&end.finished.out(), number + 1), same(&straight, number), "{path} {body}");
+        assert_eq!(end.summary["totals"]["responses"], 1, "{}", end.summary);
+        assert_eq!(end.summary["totals"]["inferred_responses"], 0, "{}", end.summary);
+    }
+}
+
+/// The folder of OpenAI's library for JavaScript; `None` where it cannot be installed: then the test is skipped.
+fn library_for_javascript() -> Option<String> {
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install-openai-npm");
+    let said = std::process::Command::new(script).stderr(std::process::Stdio::inherit()).output().unwrap();
+    if said.status.success() {
+        return Some(String::from_utf8(said.stdout).unwrap().trim().to_owned());
+    }
+    skip(&format!("OpenAI's library for JavaScript cannot be installed: {}", said.status));
+    None
+}
+
+#[test]
+fn the_library_for_javascript_is_metered_and_reads_its_refusal() {
+    let Some(folder) = library_for_javascript() else { return };
+    let mut world = World::without_codex();
+    world.set_env("OPENAI_BASE_URL", &world.server.base_url());
+    world.set_env("OPENAI_API_KEY", "sk-not-a-key");
+    world.server.always(Select::any(), Reply::message("done").usage(DOLLAR));
+    std::os::unix::fs::symlink(format!("{folder}/node_modules"), world.path("work/node_modules")).unwrap();
+    world.write(
+        "work/ask.mjs",
+        &format!(
+            r#"import OpenAI from "openai";
+const client = new OpenAI();
+const one = await client.responses.create({{ model: "{MODEL}", input: "x" }});
+const chat = await client.chat.completions.create({{ model: "{MODEL}", messages: [], stream: true }});
+let text = "";
+for await (const chunk of chat) text += chunk.choices[0].delta.content ?? "";
+try {{
+  await client.responses.create({{ model: "{MODEL}", input: "x" }});
+}} catch (error) {{
+  console.log(one.output_text, text, error.status, error.type, error.code);
+}}
+"#
+        ),
+    );
+    let end = world.run_governed(&["--gateway", "--budget", "2.5usd", "--at-limit", "stop"], &["node", "ask.mjs"]);
+    let end = end.expect_code(124);
+    assert_eq!(end.finished.out(), "done done 402 budget_exceeded govern\n", "{}", end.finished);
+    assert_eq!(world.server.requests().len(), 2);
+}
+
+#[test]
+fn a_program_that_does_not_end_by_itself_is_ended() {
+    let Some((world, python)) = world() else { return };
+    world.server.always(Select::any(), Reply::message("done").usage(DOLLAR));
+    world.write(
+        "work/ask.py",
+        &format!(
+            r#"{CLIENT}
+import time
+while True:
+    try:
+        client.responses.create(model="{MODEL}", input="x")
+    except openai.APIStatusError as error:
+        print(error.code, flush=True)
+        time.sleep(600)
+"#
+        ),
+    );
+    let end = world.run_governed(&["--gateway", "--budget", "1.5usd", "--at-limit", "stop"], &[&python, "ask.py"]);
+    let end = end.expect_code(124).expect_outcome("stopped");
+    assert_eq!(end.finished.out(), "govern\n", "{}", end.finished);
+    assert_eq!(world.server.requests().len(), 1);
+}
+
+#[test]
+fn a_fleet_has_one_by_policy_and_each_agent_is_known_by_its_processes() {
+    let Some((world, python)) = world() else { return };
+    world.policy("[gateway]\nmode = \"on\"\n");
+    world.write("work/ask.py", &format!("{CLIENT}client.responses.create(model=\"{MODEL}\", input=\"x\")\n"));
+    let agent = |name: &str| format!("[[agent]]\nname = \"{name}\"\ncommand = [\"{python}\", \"ask.py\"]\n");
+    let end = world.start_fleet(&[], &(agent("one") + &agent("two"))).finish().expect_code(0);
+    let report = report(&world, &["--run", &end.id(), "--by", "agent,source"]);
+    for (row, name) in report["rows"].as_array().unwrap().iter().zip(["one", "two"]) {
+        assert_eq!((&row["agent"], &row["source"]), (&Value::from(name), &Value::from("gateway")), "{report}");
+        assert_eq!(row["responses"], 1, "{report}");
+    }
+    assert_eq!(report["totals"]["responses"], 2, "{report}");
 }

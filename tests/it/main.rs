@@ -37,6 +37,7 @@ mod gate;
 mod gate_fails;
 mod gate_screen;
 mod gateway;
+mod gateway_codex;
 mod governor_model;
 mod ground;
 mod guard;

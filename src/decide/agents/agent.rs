@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{
     AgentName, ApprovalId, Attribution, Brake, Braked, Cost, Dimension, ModelId, Money, ProcessIdentity, Progress,
-    Registration, Response, RunId, Standing, ThreadId, Timestamp, Verb, WorkClass,
+    Registration, Response, RunId, Source as Told, Standing, ThreadId, Timestamp, Verb, WorkClass,
 };
 use crate::policy::rule::{Rung, StepId};
 
@@ -242,7 +242,8 @@ impl Agent {
 
     /// Notes a response of one of its threads.
     pub fn note(&mut self, response: &Response) {
-        if self.root.is_none() {
+        // What only a gateway saw is no session that could go on.
+        if self.root.is_none() && response.source != Told::Gateway {
             self.root = Some(response.root.clone());
         }
         self.work = response.work.or(self.work);

@@ -403,3 +403,13 @@ fn the_turn_after_it_has_none() {
     world.asks_by_hook(3, Ask(true, "q3"), Wants::Request, false);
     assert!(!world.is_let_through(3) && world.finished(), "{}", world.told());
 }
+
+#[test]
+fn what_only_a_gateway_saw_is_no_session_that_could_go_on() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    let seen = response(CODEX, "gateway:r:codex:1", &world.model, 10, world.now.wall);
+    world.responds(Response { source: Source::Gateway, ..seen });
+    assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().root, None);
+    world.tells(10);
+    assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().root, Some(ThreadId::new("root")));
+}
