@@ -38,11 +38,12 @@ const PURE: &[(&str, &[&str])] = &[
     ("usage", &["rollout"]),
     ("shell", &[]),
     ("work", &["rollout", "shell"]),
+    ("compare", &[]),
     ("policy", &["usage", "shell", "work"]),
     ("decide", &["usage", "policy", "work"]),
     ("codex", &["policy"]),
     ("fleet", &["usage", "policy", "codex"]),
-    ("report", &["usage", "policy"]),
+    ("report", &["usage", "compare", "policy"]),
     ("metrics", &[]),
 ];
 

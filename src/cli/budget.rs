@@ -14,9 +14,11 @@ use super::resume;
 use crate::decide::account::Account;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::ledger::{CallQuery, CallsBy, Filter, Ledger, RunFilter, SumQuery, SumsBy};
-use crate::model::{BudgetKey, Dimension, Event, LimitTold, RunInfo, ThreadId, Timestamp, Unit, Unobserved, active};
-use crate::policy::rule::{Budget, PlanBudget, Policy, Window};
+use crate::ledger::{CallQuery, CallsBy, Filter, Ledger, RunFilter, SumQuery, SumsBy, grants};
+use crate::model::{
+    BudgetKey, Dimension, Event, Grant, LimitTold, RunInfo, ThreadId, Timestamp, Unit, Unobserved, active,
+};
+use crate::policy::rule::{Approvals, Budget, PlanBudget, Policy, Window};
 use crate::policy::window::Bounds;
 use crate::process;
 use crate::report::outlook::{Forecast, RECENT, Stretch, goes_by_recent};
@@ -110,6 +112,8 @@ pub(super) fn standings(
         sums: HashMap::new(),
         found: BTreeMap::new(),
         unobserved: Rc::new(unobserved.unwrap_or_default()),
+        approvals: &policy.approvals,
+        grants: ledger.map(grants::grants).transpose()?.unwrap_or_default(),
     };
     let mut rows = Vec::new();
     for budget in &policy.budgets {
@@ -179,6 +183,9 @@ struct Counts<'a> {
     found: BTreeMap<BudgetKey, Found>,
     /// What could not be seen.
     unobserved: Rc<Vec<Unobserved>>,
+    /// Who may grant, and how much.
+    approvals: &'a Approvals,
+    grants: Vec<Grant>,
 }
 
 /// What is found of one thing.
@@ -402,12 +409,14 @@ impl Counts<'_> {
                 None => (0, 0),
                 Some(ledger) => (ledger.extended(key, self.here.now)?, ledger.reserved(key, self.here.alive)?),
             };
+            let granted = self.approvals.granted(&self.grants, key, self.here.now);
             let standing = BudgetStanding {
                 budget: key.budget.clone(),
                 scope: key.scope.clone(),
                 unit: key.unit,
                 limit: account.base,
                 extended,
+                granted: granted.amount,
                 spent: account.spent,
                 reserved,
                 window_start: account.bounds.start,
@@ -416,7 +425,9 @@ impl Counts<'_> {
                 unobserved: *unobserved && key.unit != Unit::Minutes,
             };
             let outlook = self.outlook(budget, &standing, *lately);
-            let row = BudgetRow { standing, outlook };
+            let holds = |grant: &&Grant| grant.holds(self.here.now) && grant.lifts(key);
+            let grants = self.grants.iter().filter(holds).cloned().collect();
+            let row = BudgetRow { standing, outlook, grants };
             rows.push(Stands { budget: Arc::clone(budget), of: of.clone(), row });
         }
         rows.sort_by_key(|Stands { row, .. }| (std::cmp::Reverse(row.standing.share()), row.standing.scope.clone()));

@@ -13,7 +13,7 @@ use super::run::{
     Supervision, attribute_with, beside_stdout, earlier_spend_unknown, fresh_budgets, in_runtime, new_run, priced_late,
     starter, whoami,
 };
-use super::{adviser, before, env, fleet_file, gateway, import, price_list, shim_file, summary, worktree};
+use super::{adviser, before, env, fleet_file, gateway, import, likely, price_list, shim_file, summary, worktree};
 use crate::codex::{Invocation, Kind};
 use crate::decide::agents::AgentSetup;
 use crate::decide::people::channel;
@@ -65,7 +65,9 @@ pub struct FleetArgs {
 
 /// Shows what would be done.
 pub fn plan(args: &FleetArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
-    let plan = fleet_file::plan(&load(args, here)?);
+    let loaded = load(args, here)?;
+    let mut plan = fleet_file::plan(&loaded);
+    likely::of_fleet(&mut plan, &loaded, here)?;
     if args.json.as_deref() == Some(Path::new("-")) {
         put(out, &json::to_text(&plan))?;
         return Ok(Exit::Success);

@@ -65,6 +65,7 @@ pub fn plan(loaded: &Loaded) -> FleetPlan {
         registration: agent.registration.clone(),
         retries: agent.retries,
         folder: agent.workplace.folder().display().to_string(),
+        likely: None,
         allotted: allotted(agent, fleet),
         limit: policy.budgets.iter().filter_map(|budget| limit_over(agent, budget, unit)).min(),
     };

@@ -13,17 +13,21 @@ pub mod completions;
 pub mod declares;
 pub mod demo;
 pub mod doctor;
+pub mod estimate;
+pub mod exceptions;
 pub mod fleet;
 pub mod fleet_file;
 mod fleet_past;
 pub mod format;
 mod gateway;
+pub mod grant;
 mod help;
 pub mod here;
 pub mod hook;
 pub mod hooks;
 pub mod import;
 pub mod init;
+mod likely;
 pub mod metrics;
 pub mod overview;
 pub mod policy;
@@ -35,6 +39,7 @@ pub mod prune;
 #[cfg(test)]
 mod reading;
 pub mod report;
+pub mod request;
 pub mod resume;
 pub mod run;
 pub mod runs;
@@ -102,6 +107,8 @@ enum Verb {
     Runs(runs::RunsArgs),
     /// Spend, budgets and questions for Prometheus
     Metrics(metrics::MetricsArgs),
+    /// What like runs took, and what another would leave of budgets
+    Estimate(estimate::EstimateArgs),
     /// Read existing Codex history into the ledger
     Import(import::ImportArgs),
     /// Apply attribution rules to what is recorded
@@ -112,6 +119,12 @@ enum Verb {
     Approve(approve::ApproveArgs),
     /// Answer a question with no: the agent ends
     Deny(approve::DenyArgs),
+    /// Ask for more before a limit is met; decides nothing
+    Request(request::RequestArgs),
+    /// What passed or bent a rule, and what is decided about it
+    Exceptions(exceptions::ExceptionsArgs),
+    /// Let more of a budget be spent until a day, or take that back
+    Grant(grant::GrantArgs),
     /// Pause runs, until `govern continue`
     Pause(brake::BrakeArgs),
     /// Continue paused runs
@@ -217,6 +230,10 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         Some(Verb::Import(args)) => reading(|out, here| import::run(&args, out, here)),
         Some(Verb::Attribute(args)) => reading(|out, here| attribute::run(&args, out, here)),
         Some(Verb::Approvals(args)) => reading(|out, here| approvals::run(&args, out, here)),
+        Some(Verb::Exceptions(args)) => reading(|out, here| exceptions::run(&args, out, here)),
+        Some(Verb::Grant(args)) => reading(|out, here| grant::run(&args, out, here)),
+        Some(Verb::Estimate(args)) => reading(|out, here| estimate::run(&args, out, here)),
+        Some(Verb::Request(args)) => request::run(&args),
         Some(Verb::Policy(args)) => reading(|out, here| policy::run(&args, out, here)),
         Some(Verb::Prices(args)) => reading(|out, here| prices::run(&args, out, here)),
         Some(Verb::Serve(args)) => serve::run(&args),

@@ -31,7 +31,7 @@ use super::here::{Here, join_with};
 use super::run::{Shown, Start, Supervision, at_terminal, beside_stdout, govern, starter, whoami};
 
 pub(super) use self::kept::{Resumable, ResumableFleet};
-pub(super) use self::next::next;
+pub(super) use self::next::{last_end, next};
 
 /// Options of `govern resume`.
 #[derive(Args, Debug)]

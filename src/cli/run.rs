@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock;
 use crate::clocks::Clocks;
 use crate::codex::{Invocation, Kind, redact};
+use crate::compare::Like;
 use crate::decide::agents::AgentSetup;
 use crate::decide::people::channel;
 use crate::decide::people::lift::Lift;
@@ -42,7 +43,7 @@ use crate::usage::price::PriceTable;
 use super::declares::Declares;
 use super::here::{self, Here};
 use super::resume::Resumable;
-use super::{adviser, before, env, gateway, import, policy_files, price_list, shim_file, summary};
+use super::{adviser, before, env, gateway, import, likely, policy_files, price_list, shim_file, summary};
 
 /// Options of `govern run`.
 #[derive(Args, Debug)]
@@ -62,7 +63,8 @@ pub struct RunArgs {
     /// Where the spend belongs
     #[command(flatten)]
     pub belongs: Belongs,
-    /// A limit for this run: `5usd`, `200ktok`, `2M all tok`, `50 responses`, `30 minutes`
+    /// A limit for this run: `5usd`, `200ktok`, `2M all tok`, `50 responses`, `30 minutes`; `auto:5usd`: what 19 of 20
+    /// like runs did not pass, and $5 where fewer than ten are known
     #[arg(long, value_name = "LIMIT", allow_hyphen_values = true)]
     pub budget: Vec<String>,
     /// What happens when a `--budget` is spent [default: ask, where there is somebody to ask, else stop]
@@ -134,7 +136,8 @@ impl From<AtLimit> for Verb {
     }
 }
 
-fn work(text: &str) -> std::result::Result<WorkClass, String> {
+/// A class of work, as `--work` takes it.
+pub(super) fn work(text: &str) -> std::result::Result<WorkClass, String> {
     let known = WorkClass::ALL.map(WorkClass::as_str).join(", ");
     WorkClass::parse(text).ok_or_else(|| format!("`{text}` is no class of work; known are {known}"))
 }
@@ -169,16 +172,27 @@ pub fn run(args: RunArgs, supervision: Supervision) -> Result<Exit> {
     beside_stdout(args.json.as_deref())?;
     let here = super::here()?;
     let place = place::look(&here.cwd, env);
-    let rules = Rules {
+    let auto = likely::is_asked(&args.budget);
+    let mut rules = Rules {
         policy: args.policy,
-        budgets: args.budget,
+        budgets: likely::named(&args.budget),
         at_limit: args.at_limit,
         observe: args.observe,
         work: args.work,
         declares: args.declares,
         gateway: args.gateway,
     };
-    let policy = rules.load(&here, args.quiet)?;
+    let mut policy = rules.load(&here, args.quiet)?;
+    if auto {
+        let project = attribute(&policy, &place, &args.belongs).project;
+        let like = Like { project, work: args.work, model: likely::model_of(&args.command) };
+        let (budgets, said) = likely::resolve(&args.budget, &like, &here)?;
+        rules.budgets = budgets;
+        policy = rules.load(&here, true)?;
+        if !args.quiet {
+            said.iter().for_each(|what| super::to_stderr(&format!("govern: {what}\n")));
+        }
+    }
     let agent = args.agent.or_else(|| text("GOVERN_AGENT")).unwrap_or_else(|| "codex".to_owned());
     let agent = AgentName::new(redact(&agent));
     let attribution = attribute(&policy, &place, &args.belongs);
@@ -478,7 +492,8 @@ fn text(name: &str) -> Option<String> {
     env(name).and_then(|value| value.into_string().ok())
 }
 
-fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> Attribution {
+/// Where spend belongs, as flags say, else as it is found.
+pub(super) fn attribute(policy: &Policy, place: &Place, belongs: &Belongs) -> Attribution {
     let flags = Attribution {
         team: belongs.team.clone(),
         project: belongs.project.clone(),

@@ -175,9 +175,11 @@ impl Governor {
     /// The number of this question, while it waits.
     pub fn approval_of(&self, question: &Question) -> Option<ApprovalId> {
         let agent = self.agent(&question.agent)?;
+        let ahead = agent.ahead.as_ref().filter(|(asked, _)| asked == question).and_then(|(_, approval)| *approval);
         agent
             .gate
             .approval(question)
+            .or(ahead)
             .or_else(|| agent.held.as_ref().filter(|hold| hold.question == *question)?.approval)
     }
 
@@ -222,6 +224,7 @@ impl Governor {
             });
             return Vec::new();
         }
+        self.regranted(cx, false);
         self.take(cx, input);
         self.settle(cx);
         self.schedule(cx);
@@ -268,6 +271,7 @@ impl Governor {
                 }
             }),
             Input::Elsewhere(news) => self.elsewhere(cx, news),
+            Input::Granted => self.regranted(cx, true),
             Input::Recount => self.recount(cx),
             Input::Frozen(agent) => self.of(&agent, |own, who| own.frozen(cx, who)),
             Input::Ended(agent) => self.of(&agent, |own, who| {
@@ -283,6 +287,9 @@ impl Governor {
             Input::Exited { agent, leftover, ok } => self.of(&agent, |own, who| own.exited(cx, who, leftover, ok)),
             Input::NotLaunched { agent, because } => self.of(&agent, |own, who| own.not_launched(cx, who, because)),
             Input::Interrupted { how, because } => self.interrupt(cx, how, &because),
+            Input::AskedAhead { agent, budget, by_amount, reason } => self.of(&agent, |own, who| {
+                own.ask_ahead(cx, who, (budget.as_ref(), by_amount), &reason);
+            }),
             Input::Asked { agent, approval } => self.of(&agent, |own, who| own.asked(cx, who, approval)),
             Input::Answered { approval, answer, by, reason } => {
                 self.answered(cx, approval, &answer, &by, reason.as_deref());

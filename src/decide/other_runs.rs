@@ -34,6 +34,19 @@ impl Governor {
         }
     }
 
+    /// Limits are higher by a grant, or lower again: of all accounts, or of those whose grant has ended.
+    pub(in crate::decide) fn regranted(&mut self, cx: &Context<'_>, all: bool) {
+        for account in self.accounts.regrant(cx, all) {
+            self.forget_fired(account);
+        }
+        if all {
+            self.release_who_fits(cx);
+            for who in self.agents.ids() {
+                self.evaluate_one(cx, who);
+            }
+        }
+    }
+
     /// As [`Self::elsewhere`] where what others wrote is too much to be told one by one.
     pub(in crate::decide) fn recount(&mut self, cx: &Context<'_>) {
         for account in self.accounts.recount(cx) {

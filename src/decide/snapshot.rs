@@ -125,6 +125,7 @@ fn live_limit(accounts: &Accounts, by: &Spenders<'_>, account: &Account, now: Mo
         spent,
         reserved: account.reserved,
         limit: account.limit(),
+        granted: account.granted.amount,
         per_minute,
         seconds_left: seconds.and_then(|seconds| u64::try_from(seconds).ok()),
     }

@@ -50,6 +50,24 @@ pub enum Message {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         reason: Option<String>,
     },
+    /// A person gave a grant, or took one back.
+    Granted {
+        /// The link of the ledger's own chain that says so.
+        link: i64,
+    },
+    /// Somebody asks to have a limit lifted before it is met; an agent may.
+    Request {
+        /// By how much, as typed.
+        by: String,
+        /// Whose limit; none: the one that it comes to first.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        budget: Option<String>,
+        /// For which agent, where it does not come from one.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        agent: Option<String>,
+        /// Why.
+        reason: String,
+    },
     /// The ledger has news for this run.
     Wake,
     /// Somebody looks: how does the run stand? Changes nothing.

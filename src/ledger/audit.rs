@@ -243,6 +243,8 @@ fn promise(promised: &mut Promised, n: i64, link: Link) -> Result<(), &'static s
         Link::Repriced { rows, digest, .. } => promised.repriced.add(n, rows, digest),
         // The file is Codex's and its owner's: it may have been changed since.
         Link::Hooks { .. } | Link::Refused { .. } | Link::Pruned { .. } => {}
+        // The link is all that there is of them.
+        Link::Grant { .. } | Link::GrantRevoked { .. } | Link::Reviewed { .. } => {}
     }
     Ok(())
 }

@@ -4,12 +4,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::model::{AgentName, ResponseKey, RunId, ThreadId, Timestamp};
+use crate::model::{AgentName, ExceptionId, ExceptionState, ResponseKey, RunId, ThreadId, Timestamp};
 
 use super::LedgerError;
 use super::hash::Hash;
 use super::rows::approval::ApprovalRow;
 use super::rows::extension::ExtensionRow;
+use super::rows::grant::GrantRow;
 use super::rows::usage::UsageRow;
 use super::values::json;
 
@@ -67,6 +68,29 @@ pub(super) enum Link {
     Refused { at: Timestamp, run: RunId, by: String, why: String },
     /// What the agents of these runs wrote is about to be removed: so many files and bytes, since they were over before then.
     Pruned { at: Timestamp, by: String, before: Timestamp, runs: Vec<RunId>, files: u64, bytes: u64 },
+    /// A person lets more of a budget be spent, before it is needed and until a day.
+    Grant { at: Timestamp, grant: GrantRow },
+    /// A grant was taken back.
+    GrantRevoked {
+        at: Timestamp,
+        grant: i64,
+        by: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reason: Option<String>,
+    },
+    /// A person decided about an exception. Where the policy was changed for it: which file, and its text from then on.
+    Reviewed {
+        at: Timestamp,
+        exception: ExceptionId,
+        state: ExceptionState,
+        by: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reason: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        file: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        digest: Option<Hash>,
+    },
 }
 
 /// Adds an entry to the ledger's own chain.

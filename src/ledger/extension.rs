@@ -3,10 +3,12 @@
 use rusqlite::{Connection, params};
 
 use crate::model::event::GOVERNOR;
-use crate::model::{BudgetKey, Extension, RunId, Timestamp};
+use crate::model::{BudgetKey, Extension, Grant, RunId, Timestamp};
 
 use super::chain::Link;
+use super::grants;
 use super::rows::extension::{ExtensionRow, SELECT};
+use super::seat::Seat;
 use super::values::key_text;
 use super::{Ledger, LedgerError, Turn};
 
@@ -63,6 +65,15 @@ impl Turn<'_> {
         given(self.tx, key, since)
     }
 
+    /// All grants, the oldest first. While this process supervises a run it counts what was there when it began, and what a
+    /// person has told it of since ([`Ledger::believe`]): its agents can write into the same file.
+    pub fn grants(&self) -> Result<Vec<Grant>, LedgerError> {
+        let lives = self.seat.is_some_and(Seat::is_this_process);
+        let watch = self.watch.as_ref().filter(|_| lives);
+        let known = |n: i64| watch.is_none_or(|watch| watch.believes_link(n));
+        Ok(grants::all(self.tx)?.into_iter().filter(|(n, _)| known(*n)).map(|(_, grant)| grant).collect())
+    }
+
     /// An extension that a run's chain tells of was written by that run's supervisor. What this one tells of it has written
     /// itself, while it lives.
     pub(super) fn is_by(&self, id: i64, run: &RunId) -> bool {
@@ -72,6 +83,13 @@ impl Turn<'_> {
 }
 
 impl Ledger {
+    /// A person has told this process of a grant, by the number of its link.
+    pub fn believe(&mut self, link: i64) {
+        if let Some(watch) = &mut self.watch {
+            watch.told_link(link);
+        }
+    }
+
     /// By how much people's answers have lifted a budget's limit, since then.
     pub fn given(&self, key: &BudgetKey, since: Option<Timestamp>) -> Result<i64, LedgerError> {
         given(&self.conn, key, since)

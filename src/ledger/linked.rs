@@ -95,6 +95,12 @@ fn last_link(conn: &Connection, sql: &str, id: i64) -> Result<Option<(i64, Link)
     let found: Option<(i64, String, Hash)> =
         conn.prepare_cached(sql)?.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
     let Some((n, data, hash)) = found else { return Ok(None) };
+    let is_made = follows(conn, n, &data, hash)?;
+    Ok(if is_made { serde_json::from_str(&data).ok().map(|link| (n, link)) } else { None })
+}
+
+/// The hash of the `n`th link follows from what it says and from the one before it.
+pub(super) fn follows(conn: &Connection, n: i64, data: &str, hash: Hash) -> Result<bool, LedgerError> {
     let before = match n {
         1 => Some(Hash::ledger_seed(&conn.query_row("SELECT id FROM ledger", [], |row| row.get::<_, Vec<u8>>(0))?)),
         _ => conn
@@ -102,8 +108,7 @@ fn last_link(conn: &Connection, sql: &str, id: i64) -> Result<Option<(i64, Link)
             .query_row([n.saturating_sub(1)], |row| row.get(0))
             .optional()?,
     };
-    let follows = before.is_some_and(|before: Hash| before.next(data.as_bytes()) == hash);
-    Ok(if follows { serde_json::from_str(&data).ok().map(|link| (n, link)) } else { None })
+    Ok(before.is_some_and(|before: Hash| before.next(data.as_bytes()) == hash))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub struct Ledger {
     /// The run that this process governs, once it has one.
     seat: Option<Seat>,
     /// How far what others wrote has been read.
-    watch: Option<Watch>,
+    pub(super) watch: Option<Watch>,
     /// `PRAGMA data_version` when [`Ledger::changed_elsewhere`] was asked last.
     data_version: Option<i64>,
     /// `PRAGMA schema_version` when what the database is made of was looked at last.

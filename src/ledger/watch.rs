@@ -11,12 +11,16 @@ pub(super) struct Watch {
     first_extension: i64,
     /// And the answer.
     first_revision: i64,
+    /// And the link of the ledger's own chain.
+    first_link: i64,
     usage: i64,
     extensions: i64,
     revisions: i64,
     own_usage: Ids,
     own_extensions: Ids,
     own_revisions: Ids,
+    /// Links of others that a person has told this process of.
+    told_links: Vec<i64>,
 }
 
 /// Rising numbers, as the ranges they form: an importer that writes a hundred thousand rows between two readings
@@ -40,30 +44,32 @@ impl Ids {
 
 impl Watch {
     pub(super) fn now(conn: &Connection) -> Result<Self, LedgerError> {
-        let (usage, extensions, revisions) = conn
+        let (usage, extensions, revisions, first_link) = conn
             .prepare_cached(
                 "SELECT (SELECT coalesce(max(id), 0) FROM usage), (SELECT coalesce(max(id), 0) FROM extensions),
-                        (SELECT coalesce(max(revision), 0) FROM approvals)",
+                        (SELECT coalesce(max(revision), 0) FROM approvals), (SELECT coalesce(max(n), 0) FROM links)",
             )?
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
         let (own_usage, own_extensions, own_revisions) = Default::default();
         let (first_extension, first_revision) = (extensions, revisions);
         Ok(Self {
             first_extension,
             first_revision,
+            first_link,
             usage,
             extensions,
             revisions,
             own_usage,
             own_extensions,
             own_revisions,
+            told_links: Vec::new(),
         })
     }
 
     /// The next one, which knows what this one wrote.
     pub(super) fn after(self, now: Self) -> Self {
-        let Self { first_extension, first_revision, own_extensions, own_revisions, .. } = self;
-        Self { first_extension, first_revision, own_extensions, own_revisions, ..now }
+        let Self { first_extension, first_revision, first_link, own_extensions, own_revisions, told_links, .. } = self;
+        Self { first_extension, first_revision, first_link, own_extensions, own_revisions, told_links, ..now }
     }
 
     /// This connection wrote the extension, or it was there when it began.
@@ -74,6 +80,16 @@ impl Watch {
     /// The same of an answer, by its revision.
     pub(super) fn wrote_revision(&self, revision: i64) -> bool {
         revision <= self.first_revision || self.is_own_revision(revision)
+    }
+
+    /// The link was there when this began, or a person has told this process of it.
+    pub(super) fn believes_link(&self, n: i64) -> bool {
+        n <= self.first_link || self.told_links.contains(&n)
+    }
+
+    /// A person has told this process of a link.
+    pub(super) fn told_link(&mut self, n: i64) {
+        self.told_links.push(n);
     }
 
     /// This connection wrote what became of a question.

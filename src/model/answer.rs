@@ -50,6 +50,8 @@ pub enum Subject {
     Alert,
     /// A tool that meets a gate.
     Call,
+    /// The limit, before it is met: somebody asked to have it lifted.
+    Ahead,
 }
 
 /// What an answer came to: the word that tables, JSON, messages and prompts have for it.
@@ -78,7 +80,7 @@ impl Answer {
             (Self::Extend { .. }, Subject::Alert | Subject::Call) | (Self::Allow { .. } | Self::Once, _) => {
                 AnswerWord::Allowed
             }
-            (Self::Extend { .. }, Subject::Limit | Subject::Step) => AnswerWord::Extended,
+            (Self::Extend { .. }, Subject::Limit | Subject::Step | Subject::Ahead) => AnswerWord::Extended,
             (Self::NextStep { .. }, _) => AnswerWord::NextStep,
             (Self::Route, _) => AnswerWord::Routed,
             (Self::Refuse, _) => AnswerWord::Refused,
@@ -104,12 +106,15 @@ impl Subject {
             Self::Step => "step",
             Self::Alert => "alert",
             Self::Call => "call",
+            Self::Ahead => "ahead",
         }
     }
 
     /// The subject that [`Subject::as_str`] spells so.
     pub fn from_str_exact(word: &str) -> Option<Self> {
-        [Self::Limit, Self::Step, Self::Alert, Self::Call].into_iter().find(|subject| subject.as_str() == word)
+        [Self::Limit, Self::Step, Self::Alert, Self::Call, Self::Ahead]
+            .into_iter()
+            .find(|subject| subject.as_str() == word)
     }
 }
 

@@ -80,6 +80,11 @@ text_id!(
     GateName
 );
 
+text_id!(
+    /// One exception, by its kind and where it is recorded, such as `extension-3`.
+    ExceptionId
+);
+
 /// A question to a person, numbered in the ledger from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

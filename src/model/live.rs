@@ -78,6 +78,9 @@ pub struct LiveLimit {
     pub reserved: i64,
     /// The limit, extensions included.
     pub limit: i64,
+    /// How much of that is granted, until a day.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub granted: i64,
     /// What those of this run's agents that work add to it in a minute: over the last five minutes of their active
     /// time, or as much as there is.
     pub per_minute: i64,
@@ -183,6 +186,11 @@ impl LiveLimit {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(amount: &i64) -> bool {
+    *amount == 0
+}
+
 /// Units by their words.
 mod word {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
@@ -213,6 +221,7 @@ mod tests {
             spent: 600,
             reserved: 150,
             limit: 1_000,
+            granted: 0,
             per_minute: 20,
             seconds_left: Some(1_200),
         };

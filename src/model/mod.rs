@@ -6,7 +6,10 @@ pub mod attribution;
 pub mod brake;
 pub mod ending;
 pub mod event;
+pub mod exception;
+pub mod family;
 pub mod file;
+pub mod grant;
 pub mod histogram;
 pub mod id;
 pub mod live;
@@ -35,9 +38,14 @@ pub use answer::{Answer, AnswerWord, Subject};
 pub use attribution::{Attribution, Dimension};
 pub use brake::{Brake, Braked};
 pub use event::Event;
+pub use exception::{Exception, ExceptionKind, ExceptionState, Review};
+pub use family::Family;
 pub use file::FileId;
+pub use grant::{Grant, Granted};
 pub use histogram::{HOOK_BOUNDS, Histogram, WAIT_BOUNDS};
-pub use id::{AgentName, AlertName, ApprovalId, BudgetName, GateName, ModelId, ResponseKey, RunId, ThreadId};
+pub use id::{
+    AgentName, AlertName, ApprovalId, BudgetName, ExceptionId, GateName, ModelId, ResponseKey, RunId, ThreadId,
+};
 pub use live::{Live, LiveAgent, LiveLimit, LivePool, RATE_FROM, RATE_OVER, Standing};
 pub use money::Money;
 pub use notice::{Notice, NoticeKind};

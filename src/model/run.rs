@@ -122,7 +122,7 @@ impl Approval {
     /// A budget asks, and neither an alert nor a gate. (A budget over a plan's own limit is kept as an alert.)
     pub fn is_of_budget(&self) -> bool {
         match self.about {
-            Subject::Limit | Subject::Step => true,
+            Subject::Limit | Subject::Step | Subject::Ahead => true,
             Subject::Alert => self.scope.starts_with(PLAN_SCOPE),
             Subject::Call => false,
         }

@@ -1,6 +1,6 @@
 //! Pure. Who may answer questions, how far, and who is who.
 
-use crate::model::{Answerer, Identity, Person, Quantity};
+use crate::model::{Answerer, BudgetKey, Door, Grant, Granted, Identity, Person, Quantity, Timestamp, Unit};
 
 /// The `[approvals]` table, and the persons that it may name.
 #[derive(Clone, Debug, Default)]
@@ -9,6 +9,8 @@ pub struct Approvals {
     pub approvers: Vec<String>,
     /// The most one answer may extend by.
     pub max_extend: Option<Quantity>,
+    /// The most that grants of one budget may come to at one time; `None`: as [`Approvals::max_extend`].
+    pub max_grant: Option<Quantity>,
     /// A question is put and waited for even where nobody can be reached.
     pub wait_for_nobody: bool,
     /// Nobody answers for a run of their own.
@@ -21,6 +23,31 @@ impl Approvals {
     /// Who may answer, where not everybody may: `alice or bob`.
     pub fn named(&self) -> Option<String> {
         (!self.approvers.is_empty()).then(|| self.approvers.join(" or "))
+    }
+
+    /// Somebody may answer, as far as it is about who they are.
+    pub fn may_answer(&self, who: &Answerer) -> bool {
+        self.approvers.is_empty() || self.approvers.iter().any(|entry| self.means(entry, who))
+    }
+
+    /// The most that grants of a budget in this unit may come to at one time.
+    pub fn most_granted(&self, unit: Unit) -> Option<Quantity> {
+        self.max_grant.or(self.max_extend).filter(|most| most.unit == unit)
+    }
+
+    /// What grants add to the limit of this key: those of people who may answer under this policy, and no more than it
+    /// lets them come to.
+    pub fn granted(&self, grants: &[Grant], key: &BudgetKey, now: Timestamp) -> Granted {
+        let counts = |grant: &&Grant| {
+            let who = Answerer::login(&grant.login, Door::Cli);
+            grant.holds(now) && grant.lifts(key) && self.may_answer(&who)
+        };
+        let (amount, until) = grants.iter().filter(counts).fold((0_i64, None), |(amount, until), grant| {
+            let first = until.map_or(grant.until, |until: Timestamp| until.min(grant.until));
+            (amount.saturating_add(grant.by_amount.amount), Some(first))
+        });
+        let most = self.most_granted(key.unit).map_or(i64::MAX, |most| most.amount);
+        Granted { amount: amount.min(most), until }
     }
 
     /// The person behind a name at a door.
@@ -87,7 +114,6 @@ impl Approvals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Door;
 
     fn person(name: &str, os: Option<&str>, mail: Option<&str>) -> Person {
         let own = |text: &str| text.to_owned();
@@ -136,6 +162,42 @@ mod tests {
         assert!(in_slack.iter().all(|entry| acme().in_slack(entry)));
         let elsewhere = ["bob", "carol", "mail:bob@acme.example", "mail:eve@acme.example"];
         assert!(!elsewhere.iter().any(|entry| acme().in_slack(entry)));
+    }
+
+    #[test]
+    fn grants_count_while_they_hold_from_who_may_answer_and_up_to_the_most() {
+        let at = |seconds| Timestamp::from_timestamp(seconds, 0).unwrap();
+        let usd = |amount| Quantity { unit: Unit::Usd, amount };
+        let grant = |id, login: &str, scope: Option<&str>, amount, until| Grant {
+            id,
+            budget: "teams".into(),
+            scope: scope.map(str::to_owned),
+            by_amount: usd(amount),
+            until: at(until),
+            login: login.to_owned(),
+            by: format!("{login} (cli)"),
+            reason: "the release".to_owned(),
+            at: at(0),
+            revoked: None,
+        };
+        let key =
+            BudgetKey { budget: "teams".into(), scope: "team=web".to_owned(), window_start: None, unit: Unit::Usd };
+        let grants = [
+            grant(1, "al", None, 5, 100),
+            grant(2, "al", Some("team=web"), 7, 50),
+            grant(3, "al", Some("team=infra"), 100, 100),
+            grant(4, "eve", None, 1_000, 100),
+            Grant { revoked: Some((at(5), "al (cli)".to_owned())), ..grant(5, "al", None, 1_000, 100) },
+        ];
+        let only = Approvals { approvers: vec!["alice".to_owned()], ..acme() };
+        let granted = |approvals: &Approvals, now| approvals.granted(&grants, &key, at(now));
+        assert_eq!(granted(&only, 10), Granted { amount: 12, until: Some(at(50)) });
+        assert_eq!(granted(&only, 50), Granted { amount: 5, until: Some(at(100)) });
+        assert_eq!(granted(&only, 100), Granted::default());
+        let most = Approvals { max_grant: Some(usd(9)), max_extend: Some(usd(1)), ..only.clone() };
+        assert_eq!(granted(&most, 10).amount, 9);
+        assert_eq!(granted(&Approvals { max_grant: None, ..most }, 10).amount, 1);
+        assert_eq!(granted(&acme(), 10).amount, 1_012, "without approvers anybody with the ledger's rights");
     }
 
     #[test]

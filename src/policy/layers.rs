@@ -369,29 +369,42 @@ impl Join<'_> {
         let not_self = drafts.iter().any(|draft| draft.not_self.is_some());
         let approvers = drafts.iter_mut().map(|draft| draft.approvers.take()).collect();
         let approvers = self.outermost("approvers", approvers).unwrap_or_default();
-        let mut max_extend: Option<Quantity> = None;
+        let max_extend = self.smallest("max_extend", drafts, units, |draft| draft.max_extend.take());
+        let max_grant = self.smallest("max_grant", drafts, units, |draft| draft.max_grant.take());
+        // To wait is never less than to go on, so that any file may say so.
+        let wait_for_nobody = drafts.iter().any(|draft| draft.wait_for_nobody);
+        Approvals { approvers, max_extend, max_grant, wait_for_nobody, not_self, persons }
+    }
+
+    /// What an outer file says, a nearer one only narrows, in the same unit.
+    fn smallest(
+        &mut self,
+        key: &str,
+        drafts: &mut [Draft],
+        units: &[Unit],
+        take: impl Fn(&mut Draft) -> Option<Placed<Quantity>>,
+    ) -> Option<Quantity> {
+        let mut smallest: Option<Quantity> = None;
         for (index, draft) in drafts.iter_mut().enumerate() {
-            let Some(said) = draft.max_extend.take() else { continue };
+            let Some(said) = take(draft) else { continue };
             if !units.is_empty() && !units.contains(&said.value.unit) {
-                let message = format!("`max_extend` is {}, and no budget counts in that", said.value);
+                let message = format!("`{key}` is {}, and no budget counts in that", said.value);
                 let hint = "write it in the unit of the budgets that are asked about";
                 self.add(index, &said.span, Severity::Warning, message, hint, None);
             }
-            match max_extend {
+            match smallest {
                 Some(outer) if outer.unit == said.value.unit && said.value.amount <= outer.amount => {
-                    max_extend = Some(said.value);
+                    smallest = Some(said.value);
                 }
                 Some(outer) => {
-                    let message = format!("`max_extend` is {outer} in an outer file, and stays so");
+                    let message = format!("`{key}` is {outer} in an outer file, and stays so");
                     let hint = "what an outer file says, a nearer one can only narrow, in the same unit";
                     self.add(index, &said.span, Severity::Warning, message, hint, None);
                 }
-                None => max_extend = Some(said.value),
+                None => smallest = Some(said.value),
             }
         }
-        // To wait is never less than to go on, so that any file may say so.
-        let wait_for_nobody = drafts.iter().any(|draft| draft.wait_for_nobody);
-        Approvals { approvers, max_extend, wait_for_nobody, not_self, persons }
+        smallest
     }
 
     fn prices(&mut self, drafts: &mut [Draft]) -> Vec<crate::usage::price::PriceOverride> {

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod alert;
+pub mod amend;
 pub mod approvals;
 pub mod attribute;
 pub(crate) mod check;

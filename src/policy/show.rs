@@ -397,7 +397,10 @@ fn write_governor(out: &mut String, policy: &Policy) -> fmt::Result {
 
 fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {
     let approvals = &policy.approvals;
-    let silent = approvals.approvers.is_empty() && approvals.max_extend.is_none() && approvals.persons.is_empty();
+    let silent = approvals.approvers.is_empty()
+        && approvals.max_extend.is_none()
+        && approvals.max_grant.is_none()
+        && approvals.persons.is_empty();
     if silent && !approvals.wait_for_nobody && !approvals.not_self {
         return Ok(());
     }
@@ -414,6 +417,9 @@ fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {
     }
     if let Some(most) = approvals.max_extend {
         writeln!(out, "  one budget by no more than {most} within its window, all answers together; resume too")?;
+    }
+    if let Some(most) = approvals.max_grant {
+        writeln!(out, "  grants of one budget come to no more than {most} at one time")?;
     }
     if approvals.wait_for_nobody {
         writeln!(out, "  waited for even where nobody can be asked")?;

@@ -70,6 +70,19 @@ fn belongs(series: Option<&str>) -> String {
     attribution.as_ref().map_or_else(|| "nothing".to_owned(), in_words)
 }
 
+/// `: “the release”`.
+fn reason(reason: Option<String>) -> String {
+    reason.map(|reason| format!(": “{reason}”")).unwrap_or_default()
+}
+
+/// What a grant's link says: ``grant 3 of $100.00 for `teams`: “the release”``.
+fn granted(grant: &Value) -> String {
+    let text = |key: &str| grant.get(key).and_then(Value::as_str).unwrap_or_default();
+    let number = |key: &str| grant.get(key).and_then(Value::as_i64).unwrap_or_default();
+    let amount = Unit::from_str_exact(text("unit")).map(|unit| unit.show(number("amount"))).unwrap_or_default();
+    format!("grant {} of {amount} for `{}`{}", number("id"), text("budget"), reason(Some(text("reason").to_owned())))
+}
+
 /// Which chain an entry stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chain {
@@ -135,6 +148,17 @@ impl Action {
                     text("before").unwrap_or_default()
                 )
             }
+            "grant" => granted(link.get("grant")?),
+            "grant_revoked" => {
+                let number = link.get("grant").and_then(Value::as_i64).unwrap_or_default();
+                format!("grant {number}{}", reason(text("reason")))
+            }
+            "reviewed" => format!(
+                "{} {}{}",
+                text("exception").unwrap_or_default(),
+                text("state").unwrap_or_default(),
+                reason(text("reason"))
+            ),
             _ => String::new(),
         };
         Some(Self {
@@ -142,7 +166,7 @@ impl Action {
             run: text("run"),
             seq: n,
             kind: text("kind")?,
-            who: text("by"),
+            who: text("by").or_else(|| link.get("grant")?.get("by")?.as_str().map(str::to_owned)),
             rationale,
             ..Self::default()
         })
@@ -150,7 +174,8 @@ impl Action {
 
     /// Of the ledger's own chain: no run's chain says it, too.
     pub fn is_of_ledger_alone(&self) -> bool {
-        ["import", "repriced", "attributed", "hooks", "refused", "pruned"].contains(&self.kind.as_str())
+        ["import", "repriced", "attributed", "hooks", "refused", "pruned", "grant", "grant_revoked", "reviewed"]
+            .contains(&self.kind.as_str())
     }
 
     fn told(self, kind: &EventKind) -> Self {

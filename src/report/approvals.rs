@@ -50,7 +50,7 @@ fn allows(approval: &Approval) -> String {
         Subject::Call => "lets it run, once; `--run` or `--for 1h`: the same call of this agent again, too".to_owned(),
         Subject::Alert => "lets it go on".to_owned(),
         Subject::Step => format!("lets it go on until the next step of `{}`", approval.budget),
-        Subject::Limit => format!("extends `{}` by {}", approval.budget, approval.extend),
+        Subject::Limit | Subject::Ahead => format!("extends `{}` by {}", approval.budget, approval.extend),
     }
 }
 
@@ -241,7 +241,7 @@ impl Serialize for Row<'_> {
             _ => None,
         };
         // What a tool or an alert is asked about counts nothing.
-        let offers = matches!(approval.about, Subject::Limit | Subject::Step);
+        let offers = matches!(approval.about, Subject::Limit | Subject::Step | Subject::Ahead);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &approval.id)?;
         map.serialize_entry("state", approval.state.as_str())?;

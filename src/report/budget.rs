@@ -11,7 +11,7 @@ use super::round::{Shown, credit_column, grouped, money_column, scaled_column, s
 use super::spawn_standing::SpawnStanding;
 use super::text::{ahead, moment, rfc3339};
 use crate::model::quantity::credits_exactly;
-use crate::model::{BudgetName, LimitTold, Money, Timestamp, Unit, scope_in_words};
+use crate::model::{BudgetName, Grant, LimitTold, Money, Quantity, Timestamp, Unit, scope_in_words};
 
 /// One budget, for one thing that it is counted per, in one window. Amounts are in the unit's
 /// smallest part: nano-dollars, tokens, responses, milliseconds.
@@ -27,6 +27,8 @@ pub struct BudgetStanding {
     pub limit: i64,
     /// What extensions added to it in this window.
     pub extended: i64,
+    /// What grants add to it now, as far as the policy lets them.
+    pub granted: i64,
     /// What was used.
     pub spent: i64,
     /// What live threads are likely to add.
@@ -42,9 +44,9 @@ pub struct BudgetStanding {
 }
 
 impl BudgetStanding {
-    /// The limit with its extensions.
+    /// The limit with its extensions and grants.
     pub fn allowed(&self) -> i64 {
-        self.limit.saturating_add(self.extended)
+        self.limit.saturating_add(self.extended).saturating_add(self.granted)
     }
 
     /// What is left of it, reserved or not yet; below zero when it was overshot.
@@ -150,6 +152,8 @@ pub struct BudgetRow {
     pub standing: BudgetStanding,
     /// Where that leads to.
     pub outlook: Outlook,
+    /// Grants that hold now.
+    pub grants: Vec<Grant>,
 }
 
 impl BudgetRow {
@@ -288,7 +292,7 @@ impl BudgetReport {
                 seen(part(0, Tone::Plain)),
                 if standing.reserved == 0 { Cell::unknown() } else { part(1, Tone::Plain) },
                 seen(part(2, standing.tone())),
-                Cell::new(if standing.extended == 0 { limit } else { format!("{limit} *") }),
+                Cell::new(if standing.extended == 0 && standing.granted == 0 { limit } else { format!("{limit} *") }),
                 seen(Cell::toned(used, standing.tone()).share(standing.share())),
                 row.pace(),
                 row.forecast(),
@@ -300,6 +304,13 @@ impl BudgetReport {
             ]
         });
         without_silent_columns(Table { columns, rows: rows.collect(), totals: None })
+    }
+
+    /// ``* `teams`: $100.00 more until 5 Dec 00:00, by alice (cli): “the release” (grant 3).``
+    fn granted(&self, name: &str, grant: &Grant) -> Item {
+        let (until, id) = (ahead(grant.until, self.at, self.zone), grant.id);
+        let Grant { by_amount, by, reason, .. } = grant;
+        Item::note(format!("* {name}: {by_amount} more until {until}, by {by}: “{reason}” (grant {id})."))
     }
 
     fn of_sub_agents(&self) -> impl Iterator<Item = Item> {
@@ -320,7 +331,7 @@ impl BudgetReport {
 
     fn notes(&self) -> Vec<Item> {
         let mut notes = Vec::new();
-        for BudgetRow { standing, outlook } in &self.rows {
+        for BudgetRow { standing, outlook, grants } in &self.rows {
             let name = format!("`{}`{}", standing.budget, per(&standing.scope));
             if standing.extended != 0 {
                 let shown = |amount| match standing.unit {
@@ -330,6 +341,7 @@ impl BudgetReport {
                 let (limit, more) = (shown(standing.limit), shown(standing.extended));
                 notes.push(Item::note(format!("* {name}: {limit}, extended by {more}.")));
             }
+            notes.extend(grants.iter().map(|grant| self.granted(&name, grant)));
             if standing.is_over() {
                 notes.push(Item::new("", format!("{name} is used up."), Tone::Bad));
             }
@@ -417,6 +429,7 @@ impl BudgetStanding {
         map.serialize_entry("unit", self.unit.as_str())?;
         map.serialize_entry("limit", &amount(self.limit))?;
         map.serialize_entry("extended", &amount(self.extended))?;
+        map.serialize_entry("granted", &amount(self.granted))?;
         map.serialize_entry("spent", &seen(self.spent))?;
         map.serialize_entry("reserved", &amount(self.reserved))?;
         map.serialize_entry("left", &seen(self.left()))?;
@@ -428,6 +441,24 @@ impl BudgetStanding {
         map.serialize_entry("enforceable", &self.earlier_known)?;
         map.serialize_entry("earlier_spend_known", &self.earlier_known)?;
         map.serialize_entry("unobserved", &self.unobserved)
+    }
+}
+
+/// A grant of a budget's row.
+struct GrantJson<'a>(&'a Grant);
+
+impl Serialize for GrantJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Quantity { unit, amount } = self.0.by_amount;
+        let dollars = (unit == Unit::Usd).then(|| Money::from_nanos(amount));
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.0.id)?;
+        map.serialize_entry("amount_usd", &dollars)?;
+        map.serialize_entry("amount", &Amount(unit, amount))?;
+        map.serialize_entry("until", &rfc3339(self.0.until))?;
+        map.serialize_entry("by", &self.0.by)?;
+        map.serialize_entry("reason", &self.0.reason)?;
+        map.end()
     }
 }
 
@@ -447,6 +478,7 @@ impl Serialize for BudgetRow {
         map.serialize_entry("forecast", &forecast)?;
         map.serialize_entry("forecast_from", &since)?;
         map.serialize_entry("crosses_at", &self.outlook.crosses().map(rfc3339))?;
+        map.serialize_entry("grants", &self.grants.iter().map(GrantJson).collect::<Vec<_>>())?;
         map.end()
     }
 }

@@ -51,6 +51,8 @@ pub struct PlanRow {
     pub retries: u32,
     /// Where it works.
     pub folder: String,
+    /// What agents like it took, where enough are known: four in five no more. In nano-dollars.
+    pub likely: Option<Money>,
     /// The part of the budget that it is given.
     pub allotted: Option<i64>,
     /// The tightest limit over it, its allotment apart.
@@ -64,6 +66,12 @@ impl FleetPlan {
 
     fn expected(&self) -> Vec<Option<i64>> {
         self.rows.iter().map(|row| row.registration.expected(self.unit())).collect()
+    }
+
+    /// In the unit of the others: what others took is known in dollars.
+    fn likely(&self) -> Vec<Option<i64>> {
+        let in_dollars = self.unit() == Unit::Usd;
+        self.rows.iter().map(|row| row.likely.filter(|_| in_dollars).map(Money::nanos)).collect()
     }
 
     fn allotted(&self) -> Vec<Option<i64>> {
@@ -89,10 +97,12 @@ impl FleetPlan {
             Column::word("tier").spare(),
             Column::name("model", 8),
             Column::figure("expected"),
+            Column::figure("likely").useful(),
             Column::figure("allotted"),
             Column::figure("limit").useful(),
         ];
         let (expected, allotted) = (self.column(&self.expected()), self.column(&self.allotted()));
+        let likely = self.column(&self.likely());
         let rows = self.rows.iter().enumerate().map(|(place, row)| {
             let of = |column: &Shown| Cell::new(column.parts.get(place).map_or("", String::as_str));
             let names: Vec<&str> = row.needs.iter().map(AgentName::as_str).collect();
@@ -105,6 +115,7 @@ impl FleetPlan {
                     .as_ref()
                     .map_or_else(|| Cell::toned("configured", Tone::Quiet), |model| Cell::new(model.as_str())),
                 of(&expected),
+                of(&likely),
                 of(&allotted),
                 row.limit.map_or_else(Cell::unknown, |limit| Cell::new(self.column(&[Some(limit)]).total)),
             ]
@@ -118,6 +129,7 @@ impl FleetPlan {
             Cell::new(""),
             Cell::new(""),
             strong(&expected.total),
+            strong(&likely.total),
             strong(&allotted.total),
             limit.map_or_else(Cell::unknown, |limit| strong(&limit)),
         ];
@@ -131,6 +143,7 @@ impl FleetPlan {
             "needs" => self.rows.iter().all(|row| row.needs.is_empty()),
             "tier" => self.rows.iter().all(|row| row.registration.tier.is_none()),
             "expected" => self.expected().iter().all(Option::is_none),
+            "likely" => self.likely().iter().all(Option::is_none),
             "allotted" => self.allotted().iter().all(Option::is_none),
             "limit" => self.budget.is_none() && self.rows.iter().all(|row| row.limit.is_none()),
             _ => false,
@@ -170,6 +183,10 @@ impl FleetPlan {
         if silent > 0 && silent < self.rows.len() {
             let text = format!("not said by {}", count(silent as u64, "agent", "agents"));
             notes.push(Item::new("expected", text, Tone::Quiet));
+        }
+        if self.likely().iter().any(Option::is_some) {
+            let text = "p80: four in five runs like it took no more (`govern estimate`)";
+            notes.push(Item::new("likely", text, Tone::Quiet));
         }
         notes
     }
@@ -215,6 +232,7 @@ impl Serialize for Row<'_> {
         map.serialize_entry("expected_spend_unit", &said.spend.map(|spend| spend.unit.as_str()))?;
         map.serialize_entry("expected_responses", &said.responses)?;
         map.serialize_entry("expected_minutes", &of_own_unit(said.minutes))?;
+        map.serialize_entry("likely_p80_usd", &row.likely)?;
         map.serialize_entry("allotted", &amount(row.allotted))?;
         map.serialize_entry("limit", &amount(row.limit))?;
         map.end()

@@ -13,6 +13,8 @@ pub mod budget;
 pub mod by;
 pub mod change;
 pub mod csv;
+pub mod estimate;
+pub mod exceptions;
 mod figures;
 mod fleet_end;
 pub mod fleet_plan;

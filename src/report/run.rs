@@ -437,14 +437,21 @@ fn budget_item(standing: &BudgetStanding) -> Item {
         0 => String::new(),
         more => format!(", {} of it by extension", standing.unit.show(more)),
     };
+    let granted = match standing.granted {
+        0 => String::new(),
+        more => format!(", {} of it granted", standing.unit.show(more)),
+    };
     let place = if standing.earlier_known { "" } else { "; earlier spend unknown" };
     let (least, lacks) = match standing.unobserved {
         true => ("at least ", "; part of what was spent was not observed"),
         false => ("", ""),
     };
     let tone = if standing.is_over() || standing.unobserved { Tone::Bad } else { Tone::Plain };
-    let text =
-        format!("`{}`{wide}: {least}{}{extended}, {used} used{lacks}{place}", standing.budget, standing.sentence());
+    let text = format!(
+        "`{}`{wide}: {least}{}{extended}{granted}, {used} used{lacks}{place}",
+        standing.budget,
+        standing.sentence()
+    );
     Item::new("budget", text, tone)
 }
 

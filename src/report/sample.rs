@@ -191,6 +191,7 @@ pub(crate) fn standing(
         unit,
         limit,
         extended: 0,
+        granted: 0,
         spent,
         reserved,
         window_start: None,
@@ -300,7 +301,7 @@ pub(crate) fn budgets() -> BudgetReport {
     let mean = |since: &str, spent| Stretch { since: at(since), spent };
     let row = |standing: BudgetStanding, mean: Option<Stretch>| {
         let outlook = mean.map(|mean| Outlook::of(&standing, mean, now)).unwrap_or_default();
-        BudgetRow { standing, outlook }
+        BudgetRow { standing, outlook, grants: Vec::new() }
     };
     let mut rolling = standing("one day", "user=ada", Unit::Usd, (7_250_000_000, 0, 20_000_000_000));
     rolling.window_start = Some(at("2026-11-21T14:00:00Z"));
@@ -313,7 +314,11 @@ pub(crate) fn budgets() -> BudgetReport {
             row(windowed(lifted, month), Some(mean("2026-11-21T08:00:00Z", 0))),
             row(ops, Some(mean("2026-11-01T08:00:00Z", 160_000_000_000))),
             row(windowed(blind, day), Some(mean("2026-11-15T14:00:00Z", 70_000_000))),
-            BudgetRow { standing: rolling, outlook: Outlook { pace: None, forecast: Forecast::Steady } },
+            BudgetRow {
+                standing: rolling,
+                outlook: Outlook { pace: None, forecast: Forecast::Steady },
+                grants: Vec::new(),
+            },
             row(standing("each run", "run=k3f9x27m1a", Unit::Usd, (4_391_718_100, 210_000_000, 5_000_000_000)), None),
             row(standing("patience", "agent=codex", Unit::Minutes, (1_300_000, 0, 1_800_000)), None),
             row(standing("answers", "thread=019a8b7c-1a2b-7c3d-8e4f-5a6b7c8d9e0f", Unit::Responses, (12, 2, 50)), None),

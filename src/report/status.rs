@@ -307,7 +307,9 @@ pub(super) fn limit_sentence(limit: &LiveLimit) -> String {
         _ => format!(", {}/min", show(limit.per_minute)),
     };
     let left = limit.seconds_left.map(|left| format!(", {} left", about(left))).unwrap_or_default();
-    format!("`{}`{wide}: {}{reserved} of {}{rate}{left}", limit.budget, show(limit.spent), show(limit.limit))
+    let granted = if limit.granted > 0 { format!(" ({} of it granted)", show(limit.granted)) } else { String::new() };
+    let (spent, of) = (show(limit.spent), show(limit.limit));
+    format!("`{}`{wide}: {spent}{reserved} of {of}{granted}{rate}{left}", limit.budget)
 }
 
 fn pool_sentence(pool: &LivePool) -> String {

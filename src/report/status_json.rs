@@ -90,6 +90,7 @@ impl Serialize for LimitJson<'_> {
         map.serialize_entry("spent", &amount(limit.spent))?;
         map.serialize_entry("reserved", &amount(limit.reserved))?;
         map.serialize_entry("limit", &amount(limit.limit))?;
+        map.serialize_entry("granted", &amount(limit.granted))?;
         map.serialize_entry("per_minute", &amount(limit.per_minute))?;
         map.serialize_entry("seconds_left", &limit.seconds_left)?;
         map.end()

@@ -1,13 +1,17 @@
 //! A person's answer, from the prompt or through the socket: who may, how far, and what it does.
 
 use crate::clock;
+use crate::codex::redact;
 use crate::decide::Effect;
 use crate::decide::message::{About, Input, Question};
 use crate::decide::people::permission::{self, Lifting};
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Stands, Wish};
 use crate::gate::socket::{self, Call};
-use crate::model::{Answer, AnswerWord, Answerer, ApprovalId, Braked, Door, Identity, Peer, Quantity, TokenHash};
+use crate::model::quantity::quantity_hint;
+use crate::model::{
+    AgentName, Answer, AnswerWord, Answerer, ApprovalId, Braked, BudgetName, Door, Identity, Peer, Quantity, TokenHash,
+};
 use crate::policy::rule::Approvals;
 use crate::process;
 use crate::report::approvals::answer_text;
@@ -24,12 +28,26 @@ impl Supervisor {
             self.tell_status(call);
             return Ok(Vec::new());
         }
+        // To ask is not to answer: an agent may.
+        if let Some(Message::Request { by, budget, agent, reason }) = message {
+            let wish = Ahead { by, budget, agent, reason };
+            let (effects, reply) = match ask_ahead(self, &wish, &call.peer)? {
+                Ok((effects, what)) => (effects, Reply::Done { what }),
+                Err(not) => (Vec::new(), refused(not)),
+            };
+            call.reply(&reply).await;
+            return Ok(effects);
+        }
         let (effects, reply) = match (message, self.admits(&call.peer)) {
             (None, _) => (Vec::new(), refused(NotTaken::new("that is nothing a run understands"))),
             (_, Err(why)) => (Vec::new(), refused(why)),
-            (Some(Message::Wake | Message::Status), Ok(_)) => {
+            (Some(Message::Wake | Message::Status | Message::Request { .. }), Ok(_)) => {
                 (self.turn(Vec::new())?, Reply::Done { what: "awake".to_owned() })
             }
+            (Some(Message::Granted { link }), Ok(who)) => match self.believe_grant(link, &who)? {
+                Ok(effects) => (effects, Reply::Done { what: "known".to_owned() }),
+                Err(not) => (Vec::new(), refused(not)),
+            },
             (Some(Message::Brake { brake, team, reason }), Ok(who)) => match self.may_brake(brake, &who) {
                 Ok(()) => return self.brake(call, &who, (brake, team), reason),
                 Err(not) => {
@@ -65,6 +83,20 @@ impl Supervisor {
         };
         call.reply(&reply).await;
         Ok(effects)
+    }
+
+    /// What a person says is in the ledger's chain counts from here on, if it is one who may answer: an agent can write
+    /// there as well.
+    fn believe_grant(&mut self, link: i64, who: &Answerer) -> Result<Result<Vec<Effect>, NotTaken>, Error> {
+        if let Err(not) = permission::judge(&self.governor.policy().approvals, who, &started_by(), None) {
+            let (by, not) = (self.by(who), NotTaken::from(not));
+            self.note_overstep(&not, &format!("{by} may not grant anything of this run's limits"));
+            return Ok(Err(not));
+        }
+        if let Some(ledger) = &mut self.ledger {
+            ledger.believe(link);
+        }
+        self.turn(vec![Input::Granted]).map(Ok)
     }
 
     fn who_answers(
@@ -262,7 +294,7 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
                 .hint("`govern deny` ends the agent"))
         }
         Wish::Extend { by: None } => Ok(match question.about {
-            About::Limit => Answer::Extend { amount: question.extend.amount },
+            About::Limit | About::Ahead => Answer::Extend { amount: question.extend.amount },
             About::Step { past, .. } => Answer::NextStep { past },
             About::Alert | About::Call(_) | About::Request(_) => Answer::Once,
         }),
@@ -275,7 +307,7 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
             }
             Ok(Answer::Extend { amount: quantity.amount })
         }
-        Wish::Allow { .. } if matches!(question.about, About::Limit | About::Step { .. }) => {
+        Wish::Allow { .. } if question.about.is_of_limit() => {
             Err(NotTaken::new("this question is about a limit, not about a tool at a gate")
                 .hint("`--extend` says how much more; `--run` and `--for` are for tools"))
         }
@@ -288,6 +320,8 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
             (Some(_), _) => Ok(Answer::Route),
         },
         Wish::Stop if question.about.at_gate().is_some() => Ok(Answer::Refuse),
+        // Nobody is held by it: a no leaves everything as it is.
+        Wish::Stop | Wish::Kill if question.about == About::Ahead => Ok(Answer::Refuse),
         Wish::Stop => Ok(Answer::Stop),
         Wish::Kill => Ok(Answer::Kill),
     }
@@ -314,9 +348,75 @@ pub(super) fn describe(question: &Question, answer: &Answer, paused: Option<&Bra
         AnswerWord::Refused if matches!(question.about, About::Request(_)) => {
             format!("{did}: agent `{agent}` does not send the request")
         }
+        AnswerWord::Refused if question.about == About::Ahead => {
+            format!("{did}: agent `{agent}` goes on under the limit as it is")
+        }
         AnswerWord::Refused => format!("{did}: agent `{agent}` goes on without the tool"),
         AnswerWord::Stopped => format!("{did}: agent `{agent}` ends at a safe point"),
         AnswerWord::Killed => format!("{did}: agent `{agent}` ends now"),
+    }
+}
+
+/// What is asked for.
+struct Ahead {
+    /// By how much, as typed.
+    by: String,
+    /// Whose limit; `None`: the one that the agent comes to first.
+    budget: Option<String>,
+    /// For which agent, where it does not come from one.
+    agent: Option<String>,
+    /// Why.
+    reason: String,
+}
+
+/// So long a reason may be: it is shown to people, and an agent may write it.
+const LONGEST_REASON: usize = 500;
+
+/// Puts the question; says its number and what answers it. Nobody is held by it.
+fn ask_ahead(
+    run: &mut Supervisor,
+    wish: &Ahead,
+    peer: &Peer,
+) -> Result<Result<(Vec<Effect>, String), NotTaken>, Error> {
+    if peer.uid != process::own_uid() {
+        return Ok(Err(NotTaken::new("only the user who started the run may speak to it")));
+    }
+    let (agent, by_amount) = match whose(run, wish, peer).and_then(|agent| Ok((agent, amount(&wish.by)?))) {
+        Ok(wanted) => wanted,
+        Err(not) => return Ok(Err(not)),
+    };
+    let budget = wish.budget.as_deref().map(BudgetName::new);
+    if let Err(why) = run.governor.may_ask_ahead(run.moment(), &agent, budget.as_ref(), by_amount) {
+        return Ok(Err(NotTaken::new(why)));
+    }
+    let reason: String = redact(&wish.reason).chars().take(LONGEST_REASON).collect();
+    let effects = run.turn(vec![Input::AskedAhead { agent: agent.clone(), budget, by_amount, reason }])?;
+    let question = run.governor.asked_ahead(&agent);
+    Ok(Ok((
+        effects,
+        match question {
+            Some(question) => {
+                format!("question {question} asks for {by_amount} more; `govern approve {question}` answers it")
+            }
+            None => "nobody could be asked".to_owned(),
+        },
+    )))
+}
+
+fn amount(text: &str) -> Result<Quantity, NotTaken> {
+    Quantity::parse(text).map_err(|error| NotTaken::new(format!("`{text}` {error}")).hint(quantity_hint(text)))
+}
+
+/// The agent that it comes from, or is for.
+fn whose(run: &Supervisor, wish: &Ahead, peer: &Peer) -> Result<AgentName, NotTaken> {
+    let named = wish.agent.as_deref().map(AgentName::new);
+    let from = peer.pid().filter(|_| !process::is_outside(peer)).and_then(|pid| run.owners.of(pid));
+    let found = from.or(named).or_else(|| run.alone.clone()).ok_or_else(|| {
+        NotTaken::new("the run has several agents").hint("`--agent NAME` says for which one is asked")
+    })?;
+    match run.governor.agent(&found) {
+        Some(_) => Ok(found),
+        None => Err(NotTaken::new(format!("the run has no agent `{found}`"))),
     }
 }
 

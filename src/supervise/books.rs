@@ -7,7 +7,7 @@ use crate::decide::Books;
 use crate::decide::account::{Leave, SpentQuery, Started};
 use crate::ledger::{CallQuery, LedgerError, Turn};
 use crate::model::event::Answer;
-use crate::model::{AgentName, BudgetKey, Dimension, Money, RunId, Sum, ThreadId, Threshold, Timestamp, Unit};
+use crate::model::{AgentName, BudgetKey, Dimension, Grant, Money, RunId, Sum, ThreadId, Threshold, Timestamp, Unit};
 use crate::process;
 
 /// The ledger in a turn. The governor is pure and takes no errors: the first one is kept, and the
@@ -76,6 +76,10 @@ impl Books for TurnBooks<'_, '_> {
 
     fn given(&self, key: &BudgetKey, since: Option<Timestamp>) -> i64 {
         self.keep(self.turn.borrow().given(key, since))
+    }
+
+    fn grants(&self) -> Vec<Grant> {
+        self.keep(self.turn.borrow().grants())
     }
 
     fn reserved_by_others(&self, key: &BudgetKey) -> i64 {

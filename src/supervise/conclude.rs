@@ -204,6 +204,7 @@ impl Supervisor {
                 unit: account.key.unit,
                 limit: account.base,
                 extended: account.extended,
+                granted: account.granted.amount,
                 spent: account.spent,
                 reserved: account.reserved,
                 window_start: account.bounds.start,

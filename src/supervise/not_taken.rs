@@ -37,6 +37,7 @@ impl From<NotAllowed> for NotTaken {
             NotAllowed::Starter { .. } | NotAllowed::MayBeStarter { .. } => {
                 "a `[[person]]` with another `os` answers by a channel of `[notify]`; `govern stop` ends the run"
             }
+            NotAllowed::TooMuchGranted { .. } => "grant less, or have the policy's owner raise `max_grant`",
             NotAllowed::TooMuch { .. } => "ask for less, or have the policy's owner raise `max_extend`",
         };
         Self { oversteps: true, ..Self::new(not.to_string()) }.hint(hint)

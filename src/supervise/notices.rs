@@ -182,6 +182,7 @@ fn budget(governor: &Governor, name: &BudgetName, scope: &str) -> NoticeBudget {
 /// What a plain yes does.
 fn allows(question: &Question) -> String {
     match question.about {
+        About::Ahead => format!("{} more", question.extend),
         About::Limit if question.extend.amount > 0 => format!("{} more", question.extend),
         About::Limit => "nothing: answers have extended this budget by all that they may".to_owned(),
         About::Step { .. } => "it goes on to the next step of the budget".to_owned(),
@@ -197,6 +198,7 @@ fn otherwise(question: &Question) -> String {
         Some(Refusal::Deny) => "refused".to_owned(),
         Some(Refusal::Stop) => Verb::Stop.to_string(),
         Some(Refusal::Kill) => Verb::Kill.to_string(),
+        None if question.about == About::Ahead => "nothing".to_owned(),
         None => question.otherwise.to_string(),
     }
 }
@@ -220,6 +222,7 @@ fn options(question: &Question) -> Vec<String> {
         About::Limit | About::Step { .. } => &["approve", "extend", "deny", "kill"],
         About::Call(_) | About::Request(_) => &["approve", "for", "run", "deny"],
         About::Alert => &["approve", "deny", "kill"],
+        About::Ahead => &["approve", "extend", "deny"],
     };
     let route = question.route_to.as_ref().map(|_| "route");
     own.iter().copied().chain(route).map(str::to_owned).collect()

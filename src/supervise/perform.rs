@@ -7,7 +7,7 @@ use crate::clocks::{KILL_GRACE, STOP_GRACE};
 use crate::codex::Invocation;
 use crate::decide::Effect;
 use crate::decide::agents::lifecycle::{After, State};
-use crate::decide::message::{Ending, Question};
+use crate::decide::message::{About, Ending, Question};
 use crate::decide::people::permission;
 use crate::decide::ways::StartedBy;
 use crate::error::Error;
@@ -160,6 +160,14 @@ impl Supervisor {
     fn open_prompt(&mut self, question: Question) {
         // INVARIANT: the turn that asked gave the question its number.
         let Some(approval) = self.governor.approval_of(&question) else { return };
+        if question.about == About::Ahead {
+            let who = self.governor.policy().approvals.named().unwrap_or_else(|| "somebody".to_owned());
+            self.say(&format!("asked ahead: {} — `{}`", question.text, question.agent));
+            self.say(&format!(
+                "it goes on meanwhile; {who} answers: govern approve {approval}, govern deny {approval}"
+            ));
+            return;
+        }
         let (agent, text, cost) = (question.agent.clone(), question.text.clone(), question.cost);
         // A screen that is alive is left to its program, which shows what is said.
         let asked = self.governor.agent(&agent);

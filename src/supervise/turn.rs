@@ -368,7 +368,7 @@ fn stored(question: &Question) -> ledger::Question {
         about: question.about.into(),
         step: match question.about {
             About::Step { at, .. } => Some(at),
-            About::Limit | About::Call(_) | About::Request(_) | About::Alert => None,
+            About::Limit | About::Call(_) | About::Request(_) | About::Alert | About::Ahead => None,
         },
     }
 }

@@ -44,6 +44,7 @@ impl Question {
         let choices = match self.about {
             About::Limit if self.extend.amount == 0 => format!("[s]top · [k]ill{}", route.unwrap_or_default()),
             About::Limit => format!("[e]xtend by {}{} · [s]top · [k]ill", self.extend, route.unwrap_or_default()),
+            About::Ahead => format!("[e]xtend by {} · [n]o", self.extend),
             About::Step { .. } if self.extend.amount == 0 => {
                 format!("[g]o on to the next step{} · [s]top · [k]ill", route.unwrap_or_default())
             }
@@ -86,6 +87,7 @@ impl Question {
             "r" | "run" if about_call => alone(Answer::Allow { seconds: None }),
             "f" | "for" if about_call => time(rest),
             "s" | "stop" | "refuse" if about_call => alone(Answer::Refuse),
+            "n" | "no" if self.about == About::Ahead => alone(Answer::Refuse),
             "e" | "extend" | "route" if about_call => Err(format!("there is no limit to lift: {}", self.letters())),
             "g" | "go" | "next_step" if self.goes_on().is_some() => alone(self.goes_on().unwrap_or(Answer::Once)),
             "e" | "extend" if self.about == About::Alert => {
@@ -109,7 +111,7 @@ impl Question {
         match self.about {
             About::Step { past, .. } => Some(Answer::NextStep { past }),
             About::Alert => Some(Answer::Once),
-            About::Limit | About::Call(_) | About::Request(_) => None,
+            About::Limit | About::Call(_) | About::Request(_) | About::Ahead => None,
         }
     }
 
@@ -120,6 +122,7 @@ impl Question {
             About::Limit => format!("e, `e {}`, {route}s or k", self.extend),
             About::Step { .. } => format!("g, e, `e {}`, {route}s or k", self.extend),
             About::Alert => format!("g, {route}s or k"),
+            About::Ahead => format!("e, `e {}` or n", self.extend),
             About::Call(_) | About::Request(_) => "o, r, `f 1h`, s or k".to_owned(),
         }
     }

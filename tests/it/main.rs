@@ -30,6 +30,8 @@ mod codex_sdk;
 mod concurrent;
 mod cut_off;
 mod demo;
+mod estimates;
+mod exceptions;
 mod fleet;
 mod fleet_crowd;
 mod fleet_decides;

@@ -121,7 +121,7 @@ pub(super) fn command(run: &RunId, extend: Option<&str>, accepts_policy: bool) -
 }
 
 /// What the run's end says of the limit that ended it, or that it waited at; the outer `None`: it has not ended, and waits at none.
-pub(super) fn last_end(ledger: &Ledger, run: &RunId) -> Result<Option<Option<Lifts>>> {
+pub(in crate::cli) fn last_end(ledger: &Ledger, run: &RunId) -> Result<Option<Option<Lifts>>> {
     let last = ledger.events(run)?.into_iter().next_back();
     match last.map(|entry| entry.event.kind) {
         Some(EventKind::RunEnded { lifts, .. }) => Ok(Some(lifts)),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    AgentName, ApprovalId, BudgetKey, Dimension, Money, Quantity, Response, RunId, ThreadId, Timestamp, Unit, Verb,
-    part_of, scope_in_words,
+    AgentName, ApprovalId, BudgetKey, Dimension, Grant, Granted, Money, Quantity, Response, RunId, ThreadId, Timestamp,
+    Unit, Verb, part_of, scope_in_words,
 };
 use crate::policy::rule::{Budget, Step, StepId, Threshold, Window};
 use crate::policy::verdict::{is_at_limit, is_strict};
@@ -23,6 +23,10 @@ pub trait Books {
     fn extended(&self, key: &BudgetKey) -> i64;
     /// What people's answers have lifted it by, since then.
     fn given(&self, key: &BudgetKey, since: Option<Timestamp>) -> i64;
+    /// What people let be spent beyond limits, before it was needed.
+    fn grants(&self) -> Vec<Grant> {
+        Vec::new()
+    }
     /// Claimed by other live runs.
     fn reserved_by_others(&self, key: &BudgetKey) -> i64;
     /// What an agent's responses cost in this run, as far as they have a price.
@@ -115,6 +119,8 @@ pub struct Account {
     pub base: i64,
     /// Lifted so far.
     pub extended: i64,
+    /// What grants add to the limit at this moment.
+    pub granted: Granted,
     /// Spent so far, by all runs.
     pub spent: i64,
     /// How much of that the books have elsewhere: another run, or an import, has recorded it under what does not count here.
@@ -184,6 +190,7 @@ impl Account {
             bounds,
             base: limit.amount,
             extended: 0,
+            granted: Granted::default(),
             spent: 0,
             beside: 0,
             reserved: 0,
@@ -211,6 +218,7 @@ impl Account {
             key,
             bounds,
             extended: 0,
+            granted: Granted::default(),
             spent: 0,
             beside: 0,
             reserved: 0,
@@ -325,9 +333,9 @@ impl Account {
         self.spent.saturating_add(reserved.max(1)).saturating_sub(self.limit())
     }
 
-    /// The limit, extensions included.
+    /// The limit, extensions and grants included.
     pub fn limit(&self) -> i64 {
-        self.base.saturating_add(self.extended)
+        self.base.saturating_add(self.extended).saturating_add(self.granted.amount)
     }
 
     /// Lifts the limit.

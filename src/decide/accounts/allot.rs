@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::event::{EventKind, GOVERNOR};
-use crate::model::{AgentName, BudgetKey, Dimension, Quantity, Unit};
+use crate::model::{AgentName, BudgetKey, Dimension, Granted, Quantity, Unit};
 use crate::policy::rule::{Allot, AllotBy, Budget, LimitKey, Window};
 
 use super::account::Account;
@@ -175,6 +175,8 @@ fn open_allotments(accounts: &mut Accounts, cx: &Context<'_>, by: &Spenders<'_>,
         let Some(pool) = accounts.pools.iter().find(|pool| pool.is_share(account)) else { continue };
         let amount = account.base;
         account.allotted = true;
+        // A grant lifts the whole that this is a part of.
+        account.granted = Granted::default();
         account.base = amount.saturating_add(account.spent).saturating_sub(account.extended);
         account.fired = account.still_behind(account.fired);
         told.push((pool.agent(account), pool.key.clone(), amount, pool.rest().max(0)));

@@ -8,7 +8,7 @@ use crate::policy::rule::{Budget, Window};
 use super::account::{Account, amount};
 use super::claims::is_shared;
 use super::ids::AccountId;
-use super::{Accounts, Spenders};
+use super::{Accounts, Spenders, granted};
 use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
 
@@ -89,6 +89,7 @@ impl Accounts {
             return false;
         }
         account.open(cx.books);
+        account.granted = granted(cx, &account.key);
         if matches!(account.rule.window, Window::Life) && account.spent > 0 {
             account.pass_mild_steps();
         }

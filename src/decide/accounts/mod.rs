@@ -15,11 +15,11 @@ use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{AgentName, BudgetKey, Response, Unit};
+use crate::model::{AgentName, BudgetKey, Granted, Response, Unit};
 use crate::policy::rule::{Budget, Policy};
 
 use super::agents::Agents;
-use super::context::Fixed;
+use super::context::{Context, Fixed};
 use super::message::Effects;
 use crate::decide::discretion::advisor::Adviser;
 
@@ -80,6 +80,11 @@ impl<'a> Spenders<'a> {
     }
 }
 
+/// What grants add to the limit of this key, as far as the policy lets them.
+fn granted(cx: &Context<'_>, key: &BudgetKey) -> Granted {
+    cx.policy.approvals.granted(&cx.books.grants(), key, cx.now.wall)
+}
+
 impl Accounts {
     /// No account yet, under this policy.
     pub(super) fn under(policy: &Policy) -> Self {
@@ -126,6 +131,25 @@ impl Accounts {
             self.lift_pool(*id, amount);
         }
         lifted
+    }
+
+    /// Reads again what grants add to limits: of all, or only of those of which one has ended. Says whose limit is higher
+    /// than before. What one agent was allotted no grant lifts.
+    pub(super) fn regrant(&mut self, cx: &Context<'_>, all: bool) -> Vec<AccountId> {
+        let ended = |account: &Account| account.granted.until.is_some_and(|until| until <= cx.now.wall);
+        let mut raised = Vec::new();
+        for id in self.ids() {
+            let account = &mut self[id];
+            if account.allotted || !(all || ended(account)) {
+                continue;
+            }
+            let before = std::mem::replace(&mut account.granted, granted(cx, &account.key));
+            let more = account.granted.amount.saturating_sub(before.amount);
+            self.lifted_time |= more != 0 && self[id].key.unit == Unit::Minutes;
+            self.lift_pool(id, more);
+            raised.extend((more > 0).then_some(id));
+        }
+        raised
     }
 
     pub(super) fn pools(&self) -> &Pools {

@@ -87,6 +87,8 @@ pub struct Agent {
     pub route_wanted: Option<Rung>,
     /// The question that holds it.
     pub held: Option<Hold>,
+    /// What was asked for before its limit is met, and the question's number once it has one.
+    pub(in crate::decide) ahead: Option<(Question, Option<ApprovalId>)>,
     /// Somebody paused it: it does not go on until somebody continues it, whatever else is settled.
     pub pause: Option<Braked>,
     /// The question to put once it stands still.
@@ -180,6 +182,7 @@ impl Agent {
             routed: None,
             route_wanted: None,
             held: None,
+            ahead: None,
             pause: None,
             question: None,
             fired: BTreeMap::new(),

@@ -72,7 +72,11 @@ impl Agents {
     pub(super) fn question(&self, approval: ApprovalId) -> Option<&Question> {
         let mut held = self.list.iter().filter_map(|agent| agent.held.as_ref());
         let hold = held.find(|hold| hold.approval == Some(approval)).map(|hold| &hold.question);
-        hold.or_else(|| self.list.iter().find_map(|agent| agent.gate.question(approval)))
+        let ahead = || {
+            let mut asked = self.list.iter().filter_map(|agent| agent.ahead.as_ref());
+            asked.find(|(_, number)| *number == Some(approval)).map(|(question, _)| question)
+        };
+        hold.or_else(|| self.list.iter().find_map(|agent| agent.gate.question(approval))).or_else(ahead)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, ApprovalId, Brake, Braked, BudgetKey, PlanWindow, ProcessIdentity, Progress, Response, ThreadId,
-    Timestamp,
+    AgentName, ApprovalId, Brake, Braked, BudgetKey, BudgetName, PlanWindow, ProcessIdentity, Progress, Quantity,
+    Response, ThreadId, Timestamp,
 };
 pub use crate::usage::meter::Phase;
 pub use crate::work::Classed;
@@ -85,6 +85,8 @@ pub enum Input {
     },
     /// What other runs wrote into the same ledger since the last turn.
     Elsewhere(News),
+    /// A person gave a grant, or took one back: it is on record already.
+    Granted,
     /// Others wrote too much to be told one by one: what wider budgets have is counted again from the books.
     Recount,
     /// All processes of the agent stand still, and its records are read to their end.
@@ -115,6 +117,17 @@ pub enum Input {
         how: Interrupt,
         /// Such as `interrupted`.
         because: String,
+    },
+    /// Somebody asks to have a limit lifted before it is met.
+    AskedAhead {
+        /// For whom.
+        agent: AgentName,
+        /// Whose limit; `None`: the one that the agent comes to first.
+        budget: Option<BudgetName>,
+        /// By how much.
+        by_amount: Quantity,
+        /// Why.
+        reason: String,
     },
     /// A question has its number and may be answered until then.
     Asked {

@@ -48,13 +48,16 @@ pub enum About {
     Request(Refusal),
     /// An alert: there is no limit that an answer could lift.
     Alert,
+    /// A limit that somebody asks to have lifted before it is met: nobody is held meanwhile, and nothing happens if nobody
+    /// answers.
+    Ahead,
 }
 
 impl About {
     /// A budget asks, whose limit an answer may lift.
     pub fn is_of_limit(self) -> bool {
         match self {
-            Self::Limit | Self::Step { .. } => true,
+            Self::Limit | Self::Step { .. } | Self::Ahead => true,
             Self::Call(_) | Self::Request(_) | Self::Alert => false,
         }
     }
@@ -63,7 +66,7 @@ impl About {
     pub fn at_gate(self) -> Option<Refusal> {
         match self {
             Self::Call(otherwise) | Self::Request(otherwise) => Some(otherwise),
-            Self::Limit | Self::Step { .. } | Self::Alert => None,
+            Self::Limit | Self::Step { .. } | Self::Alert | Self::Ahead => None,
         }
     }
 }
@@ -75,6 +78,7 @@ impl From<About> for Subject {
             About::Step { .. } => Self::Step,
             About::Call(_) | About::Request(_) => Self::Call,
             About::Alert => Self::Alert,
+            About::Ahead => Self::Ahead,
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::model::event::{Answer, Chosen, EventKind};
-use crate::model::{ApprovalId, BudgetKey, Quantity, Threshold, Verb};
+use crate::model::{AgentName, ApprovalId, BudgetKey, BudgetName, Quantity, Threshold, Verb};
 use crate::policy::rule::Window;
 use crate::policy::verdict::{Standing, is_at_limit, judge};
 
-use crate::decide::accounts::account::Books;
+use crate::decide::accounts::account::{Account, Books};
 use crate::decide::agents::Hold;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::{Happening, Intent, State};
@@ -49,7 +49,87 @@ impl Governor {
         may_be_lifted(&self.accounts, cx, None, &question.key, amount)
     }
 
+    /// The number of the question that was put before this agent's limit is met, while it waits.
+    pub fn asked_ahead(&self, name: &AgentName) -> Option<ApprovalId> {
+        self.agent(name)?.ahead.as_ref()?.1
+    }
+
+    /// Whether such a question would be put.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_ask_ahead(
+        &self,
+        now: Moment,
+        name: &AgentName,
+        budget: Option<&BudgetName>,
+        by_amount: Quantity,
+    ) -> Result<(), String> {
+        if self.fixed.policy.observe {
+            return Err("the run only observes: no limit holds it".to_owned());
+        }
+        if let Some(nobody) = self.fixed.nobody_for(None) {
+            return Err(format!("{nobody} (`[approvals] wait_for_nobody = true` waits)"));
+        }
+        let agent = self.agent(name).ok_or_else(|| format!("the run has no agent `{name}`"))?;
+        if let Some((question, _)) = &agent.ahead {
+            return Err(format!("it is asked already: {}", question.text));
+        }
+        match self.account_ahead(now, agent.id, budget, by_amount) {
+            Some(_) => Ok(()),
+            None => Err(format!("no limit of agent `{name}` counts what {by_amount} would lift")),
+        }
+    }
+
+    /// The limit that is meant: of this name, else the one of which least is left.
+    fn account_ahead(
+        &self,
+        now: Moment,
+        who: AgentId,
+        budget: Option<&BudgetName>,
+        by_amount: Quantity,
+    ) -> Option<&Account> {
+        let own = self.accounts.iter().filter(|account| account.agents.contains(&who) && !account.is_past(now.wall));
+        own.filter(|account| account.key.unit == by_amount.unit)
+            .filter(|account| budget.is_none_or(|budget| account.key.budget == *budget))
+            .min_by_key(|account| account.limit().saturating_sub(account.spent))
+    }
+
+    /// Puts the question: nobody is held by it.
+    pub(in crate::decide) fn ask_ahead(
+        &mut self,
+        cx: &Context<'_>,
+        who: AgentId,
+        (budget, by_amount): (Option<&BudgetName>, Quantity),
+        reason: &str,
+    ) {
+        let Some(account) = self.account_ahead(cx.now, who, budget, by_amount) else { return };
+        let agent = &self.agents[who];
+        let question = Question {
+            run: self.fixed.run.clone(),
+            agent: agent.setup.name.clone(),
+            key: account.key.clone(),
+            text: format!("{} — {by_amount} more is asked for ahead: “{reason}”", account.show(account.reserved)),
+            cost: agent.cost,
+            extend: by_amount,
+            route_to: None,
+            wait: Duration::MAX,
+            otherwise: Verb::Warn,
+            about: About::Ahead,
+        };
+        self.agents[who].ahead = Some((question.clone(), None));
+        self.effects.push(Effect::Ask(question));
+    }
+
     pub(in crate::decide) fn asked(&mut self, cx: &Context<'_>, who: AgentId, approval: ApprovalId) {
+        if let Some((question, number @ None)) = &mut self.agents[who].ahead {
+            *number = Some(approval);
+            let Question { key, text, cost, .. } = question.clone();
+            let (budget, question, cost) = (Some(key.budget), text, Some(cost));
+            // Nothing happens if nobody answers: it has no deadline.
+            self.record(Some(who), EventKind::Asked { approval, budget, question, cost, deadline: None });
+            return;
+        }
         if self.call_asked(cx, who, approval) {
             return;
         }
@@ -155,6 +235,7 @@ impl Governor {
             self.pass_steps_to(&key, at);
         }
         for who in self.agents.ids() {
+            self.agents[who].ahead.take_if(|(_, number)| *number == Some(approval));
             let held = self.agents[who].held.as_ref();
             if held.is_none_or(|hold| hold.approval != Some(approval)) {
                 continue;

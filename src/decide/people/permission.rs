@@ -43,6 +43,26 @@ pub enum NotAllowed {
         /// What they come to so far, in the same unit's smallest part.
         given: i64,
     },
+    /// All grants together would lift a limit too far.
+    #[error("{}", too_much_granted(budget, *asked, *most, *given))]
+    TooMuchGranted {
+        /// Whose limit.
+        budget: BudgetName,
+        /// What was asked for.
+        asked: Quantity,
+        /// What grants may come to at one time.
+        most: Quantity,
+        /// What they come to so far, in the same unit's smallest part.
+        given: i64,
+    },
+}
+
+fn too_much_granted(budget: &BudgetName, asked: Quantity, most: Quantity, given: i64) -> String {
+    let so_far = Quantity { unit: most.unit, amount: given };
+    match given {
+        ..=0 => format!("grants of `{budget}` may come to {most} at one time, and this is {asked}"),
+        _ => format!("grants of `{budget}` may come to {most} at one time: {so_far} is given, and this is {asked}"),
+    }
 }
 
 fn too_much(budget: &BudgetName, asked: Quantity, most: Quantity, given: i64) -> String {
@@ -77,7 +97,7 @@ pub fn judge(
     lifting: Option<Lifting<'_>>,
 ) -> Result<(), NotAllowed> {
     let name = || approvals.name(&who.identity).to_owned();
-    if !approvals.approvers.is_empty() && !approvals.approvers.iter().any(|entry| approvals.means(entry, who)) {
+    if !approvals.may_answer(who) {
         return Err(NotAllowed::NotApprover { who: name(), approvers: approvals.approvers.clone() });
     }
     if approvals.not_self {
@@ -88,6 +108,26 @@ pub fn judge(
         }
     }
     lifting.map_or(Ok(()), |lifting| how_far(approvals, lifting))
+}
+
+/// Whether this person may give a grant: who may answer may, and all grants that hold at one time come to no more than
+/// `max_grant`. `given`: what they come to so far.
+///
+/// # Errors
+/// Why not.
+pub fn judge_grant(
+    approvals: &Approvals,
+    who: &Answerer,
+    started_by: &Identity,
+    Lifting { budget, by, given }: Lifting<'_>,
+) -> Result<(), NotAllowed> {
+    judge(approvals, who, started_by, None)?;
+    match approvals.most_granted(by.unit) {
+        Some(most) if by.amount.saturating_add(given) > most.amount => {
+            Err(NotAllowed::TooMuchGranted { budget: budget.clone(), asked: by, most, given })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Whether anybody may lift a limit so far.

@@ -9,6 +9,7 @@ mod conserved;
 mod consult;
 mod dear;
 mod gate;
+mod grants;
 mod headroom;
 mod join;
 mod limits;

@@ -35,6 +35,8 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Taken { response, .. } => {
             format!("recorded elsewhere: {} by {}", response.key.as_str(), response.thread)
         }
+        Input::Granted => "grants changed".to_owned(),
+        Input::AskedAhead { agent, by_amount, reason, .. } => format!("{agent} asks for {by_amount} ahead: {reason}"),
         Input::Recount => "counted again".to_owned(),
         Input::Frozen(agent) => format!("{agent} stands still"),
         Input::Ended(agent) => format!("{agent} was ended"),

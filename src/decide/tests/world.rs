@@ -20,9 +20,9 @@ use crate::decide::people::reach::Nobody;
 use crate::decide::{Before, Books, Effect, Governor, Input, Moment};
 use crate::model::event::{Answer, EventKind, ToolVerdict};
 use crate::model::{
-    AgentName, Answerer, ApprovalId, Attribution, Basis, Billing, Brake, BudgetKey, BudgetName, Cost, Door, Identity,
-    ModelId, Money, Quantity, Registration, Response, ResponseKey, RunId, ServiceTier, ThreadId, Threshold, Timestamp,
-    Tokens, Unit,
+    AgentName, Answerer, ApprovalId, Attribution, Basis, Billing, Brake, BudgetKey, BudgetName, Cost, Door, Grant,
+    Identity, ModelId, Money, Quantity, Registration, Response, ResponseKey, RunId, ServiceTier, ThreadId, Threshold,
+    Timestamp, Tokens, Unit,
 };
 use crate::policy::gate::starts_sub_agents;
 use crate::policy::layers::{FlagRules, load};
@@ -52,6 +52,8 @@ pub(super) struct Shelf {
     pub(super) leaves: BTreeMap<BudgetKey, Leave>,
     /// Steps before a limit that persons said yes to before this run, and when.
     pub(super) passed: Vec<(BudgetKey, Timestamp, Threshold)>,
+    /// What people let be spent beyond limits.
+    pub(super) grants: Vec<Grant>,
     /// What this run claims.
     pub(super) claims: BTreeMap<BudgetKey, i64>,
 }
@@ -83,6 +85,10 @@ impl Books for Shelf {
     fn given(&self, key: &BudgetKey, since: Option<Timestamp>) -> i64 {
         let counts = |(of, at, _): &&(BudgetKey, Timestamp, i64)| of == key && since.is_none_or(|since| *at >= since);
         self.given.iter().filter(counts).map(|(_, _, amount)| amount).sum()
+    }
+
+    fn grants(&self) -> Vec<Grant> {
+        self.grants.clone()
     }
 
     fn reserved_by_others(&self, key: &BudgetKey) -> i64 {

@@ -2,5 +2,6 @@
 
 pub(super) mod approval;
 pub(super) mod extension;
+pub(super) mod grant;
 pub(super) mod thread;
 pub(super) mod usage;

@@ -11,8 +11,11 @@ use crate::policy::table::{Keys, Placed, Table, Text, Value};
 
 use super::{Draft, pattern};
 
-const KEYS: Keys =
-    Keys { of: "`[approvals]`", known: &["approvers", "max_extend", "wait_for_nobody", "not_self"], later: &[] };
+const KEYS: Keys = Keys {
+    of: "`[approvals]`",
+    known: &["approvers", "max_extend", "max_grant", "wait_for_nobody", "not_self"],
+    later: &[],
+};
 
 /// Reads who may answer, and how far.
 pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
@@ -38,6 +41,9 @@ pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
     draft.wait_for_nobody = table.boolean("wait_for_nobody", notes).unwrap_or(false);
     draft.max_extend = table
         .text("max_extend", "\"20 usd\"", notes)
+        .and_then(|text| Some(Placed { value: super::quantity(&text, notes)?, span: text.span }));
+    draft.max_grant = table
+        .text("max_grant", "\"100 usd\"", notes)
         .and_then(|text| Some(Placed { value: super::quantity(&text, notes)?, span: text.span }));
 }
 

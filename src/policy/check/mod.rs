@@ -136,6 +136,8 @@ pub(super) struct Draft {
     pub(super) approvers: Option<Placed<Vec<String>>>,
     /// `[approvals] max_extend`.
     pub(super) max_extend: Option<Placed<Quantity>>,
+    /// `[approvals] max_grant`.
+    pub(super) max_grant: Option<Placed<Quantity>>,
     /// `[approvals] wait_for_nobody`.
     pub(super) wait_for_nobody: bool,
     /// `[approvals] not_self`, where it is said.

@@ -5,6 +5,7 @@ use crate::report::fleet_plan::{FleetPlan, PlanBudget, PlanRow};
 
 fn row(agent: &str, needs: &[&str], tier: Option<(&str, &str)>, spend: Option<&str>, allotted: Option<i64>) -> PlanRow {
     PlanRow {
+        likely: None,
         agent: agent.into(),
         needs: needs.iter().map(|need| (*need).into()).collect(),
         model: tier.map(|(_, model)| model.into()),

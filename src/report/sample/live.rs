@@ -17,6 +17,7 @@ fn limit(allotment: bool, (spent, reserved, limit): (i64, i64, i64), per_minute:
         spent: cents(spent),
         reserved: cents(reserved),
         limit: cents(limit),
+        granted: 0,
         per_minute: cents(per_minute),
         seconds_left: left,
     }

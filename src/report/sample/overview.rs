@@ -51,10 +51,11 @@ pub(crate) fn overview() -> Overview {
         since: at("2026-11-01T00:00:00Z"),
     };
     let rows = vec![
-        BudgetRow { standing: near, outlook: Outlook { pace: Some(1_240), forecast: end } },
+        BudgetRow { standing: near, outlook: Outlook { pace: Some(1_240), forecast: end }, grants: Vec::new() },
         BudgetRow {
             standing: standing("everything, daily", "", Unit::Usd, (7_500_000_000, 0, 50_000_000_000)),
             outlook: Outlook::default(),
+            grants: Vec::new(),
         },
     ];
     Overview {

@@ -79,7 +79,7 @@ impl Top {
         let Some((id, about)) = self.selected_question() else { return };
         let wanted = match (key, about) {
             (Key::Char('y') | Key::Enter, _) => Wanted::Approve,
-            (Key::Char('e'), Subject::Limit | Subject::Step) => {
+            (Key::Char('e'), Subject::Limit | Subject::Step | Subject::Ahead) => {
                 self.mode = Mode::Types(Typing::amount(id));
                 return;
             }
