@@ -37,7 +37,12 @@ impl Error {
     pub fn caused_by(mut self, cause: &dyn std::error::Error) -> Self {
         let mut next = Some(cause);
         while let Some(error) = next {
-            self.causes.push(error.to_string());
+            let cause = error.to_string();
+            // Some errors end with the text of what they came from.
+            let said = self.causes.last().unwrap_or(&self.message);
+            if !said.ends_with(&cause) {
+                self.causes.push(cause);
+            }
             next = error.source();
         }
         self
@@ -85,3 +90,26 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("/run/secret cannot be read: {source}")]
+    struct Unreadable {
+        source: std::io::Error,
+    }
+
+    #[test]
+    fn what_a_cause_has_said_already_is_not_said_again() {
+        let unreadable = || Unreadable { source: std::io::Error::other("no such file") };
+        let error = Error::new("nothing can be sent").caused_by(&unreadable());
+        assert_eq!(
+            error.to_string(),
+            "error: nothing can be sent\ncaused by: /run/secret cannot be read: no such file"
+        );
+        let error = Error::new(unreadable().to_string()).caused_by(&unreadable());
+        assert_eq!(error.to_string(), "error: /run/secret cannot be read: no such file");
+    }
+}

@@ -11,7 +11,7 @@ use super::resume;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{Ledger, SliceQuery};
-use crate::model::{ApprovalState, Braked, RunId, RunInfo};
+use crate::model::{ApprovalState, Braked, MayAnswer, RunId, RunInfo};
 use crate::report::approvals::AskedRow;
 use crate::report::{ApprovalReport, Totals, json};
 
@@ -45,6 +45,7 @@ pub(super) fn report(ledger: Option<&Ledger>, all: bool, zone: Tz, here: &Here<'
 /// Questions, and what their agents had spent when they were asked; until now where they wait.
 fn asked(ledger: &Ledger, only_pending: bool, here: &Here<'_>) -> Result<Vec<AskedRow>> {
     let mut rows = Vec::new();
+    let live: Vec<RunId> = ledger.live_runs(here.alive)?.into_iter().map(|run| run.id).collect();
     for approval in ledger.questions(only_pending, here.alive)? {
         // A question is put as soon as the response before it is known: often within its millisecond, which is in.
         let asked = approval.asked.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(approval.asked);
@@ -52,8 +53,13 @@ fn asked(ledger: &Ledger, only_pending: bool, here: &Here<'_>) -> Result<Vec<Ask
         let slices = ledger.slices(&SliceQuery { run: Some(&approval.run), until, ..SliceQuery::default() })?;
         let mut spent = Totals::default();
         slices.iter().filter(|slice| slice.agent.as_ref() == Some(&approval.agent)).for_each(|s| spent.add_slice(s));
-        let approvers = resume::approvers(ledger, &approval.run)?;
-        rows.push(AskedRow { approval, spent, approvers });
+        let may = match &approval.may {
+            Some(may) => may.clone(),
+            None => MayAnswer::named(resume::approvers(ledger, &approval.run)?),
+        };
+        let mut others = if until.is_none() { ledger.waiting_for(approval.id)? } else { Vec::new() };
+        others.retain(|run| *run != approval.run && live.contains(run));
+        rows.push(AskedRow { approval, spent, may, others });
     }
     Ok(rows)
 }

@@ -195,12 +195,11 @@ fn which(verb: &str, here: &Here<'_>) -> Result<Error> {
     }
     let error = Error::new(format!("say which question to {verb}")).exit(Exit::Usage);
     let asks = |approval: &Approval| {
-        format!(
-            "`govern {verb} {}`: {}: {}",
-            approval.id,
-            printable(approval.agent.as_str()),
-            printable(&approval.question)
-        )
+        let may = approval.may.clone().unwrap_or_default();
+        let typed = may.command(verb, approval.id).map(|typed| format!("`{typed}`"));
+        let command = typed.unwrap_or_else(|| format!("question {} is not answered here", approval.id));
+        let who = may.who().filter(|_| !may.here).map_or_else(String::new, |who| format!(" (by {who})"));
+        format!("{command}{who}: {}: {}", printable(approval.agent.as_str()), printable(&approval.question))
     };
     Ok(waiting.iter().take(resume::NAMED).fold(error, |error, approval| error.hint(asks(approval))))
 }

@@ -38,6 +38,23 @@ pub struct BrakeArgs {
     pub reason: Option<String>,
 }
 
+/// Options of `govern continue`.
+#[derive(Args, Debug)]
+pub struct ContinueArgs {
+    #[command(flatten)]
+    runs: BrakeArgs,
+    /// The token of the message that told of the pause: it is whoever got that who lets it go on
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["team", "all"])]
+    token: Option<String>,
+}
+
+impl ContinueArgs {
+    /// What goes on, and by which token.
+    pub fn parts(&self) -> (&BrakeArgs, Option<&str>) {
+        (&self.runs, self.token.as_deref())
+    }
+}
+
 /// Options of `govern stop`.
 #[derive(Args, Debug)]
 pub struct StopArgs {
@@ -56,7 +73,12 @@ impl StopArgs {
 }
 
 /// Uses the brake on all runs that are named, at once: one that does not answer holds up no other.
-pub fn run(brake: Brake, args: &BrakeArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {
+pub fn run(
+    brake: Brake,
+    (args, token): (&BrakeArgs, Option<&str>),
+    out: &mut dyn Write,
+    here: &Here<'_>,
+) -> Result<Exit> {
     let Some(ledger) = here.ledger()? else {
         return match args.runs.first() {
             Some(first) => Err(no_run(first)),
@@ -72,7 +94,8 @@ pub fn run(brake: Brake, args: &BrakeArgs, out: &mut dyn Write, here: &Here<'_>)
         };
     }
     let sockets = home::socket_folder(&here.state_folder()?)?;
-    let message = Message::Brake { brake, team: args.team.clone(), reason: args.reason.clone() };
+    let token = token.map(str::to_owned);
+    let message = Message::Brake { brake, team: args.team.clone(), reason: args.reason.clone(), token };
     let (mut failed, mut reached) = (false, false);
     // A session that installed hooks govern is its Codex's own: nobody supervises it.
     let (alone, supervised): (Vec<RunInfo>, Vec<RunInfo>) =
@@ -116,7 +139,7 @@ pub(super) fn on_one(brake: Brake, run: &RunId, here: &Here<'_>) -> Result<Strin
         true => tell_hooks(here, info, brake, None)?,
         false => {
             let sockets = home::socket_folder(&here.state_folder()?)?;
-            call(&sockets, info, &Message::Brake { brake, team: None, reason: None })?
+            call(&sockets, info, &Message::Brake { brake, team: None, reason: None, token: None })?
         }
     };
     Ok(format!("run {run} {}", printable(&what)))

@@ -23,7 +23,7 @@ use crate::policy::rule::{Approvals, Policy};
 use crate::report::json;
 use crate::report::page::{Cell, Column, Item, Page, Table, Tone};
 use crate::report::text::{between, duration, printable, rfc3339};
-use crate::serve::holder;
+use crate::serve::{holder, whence_of};
 
 /// Channels: the webhook, mail and Slack.
 #[derive(clap::Args, Clone, Debug)]
@@ -81,7 +81,8 @@ fn test(channel: Option<&str>, out: &mut dyn Write, here: &Here<'_>) -> Result<E
     let client = Client::new(|name| here.variable(name));
     let of_webhook = webhook.map(|webhook| try_webhook(webhook, &client, &runtime, out, here));
     let of_mail = mail.map(|mail| try_mail((mail, &readers), &client, &runtime, out, here));
-    let of_slack = slack.map(|slack| try_slack((slack, &approvals), &client, &runtime, out, here));
+    let named = channel.and_then(|channel| channel.strip_prefix("slack:"));
+    let of_slack = slack.map(|slack| try_slack((slack, named, &approvals), &client, &runtime, out, here));
     runtime.shutdown_background();
     let mut failed = None;
     for error in [of_webhook, of_mail, of_slack].into_iter().flatten().filter_map(Result::err) {
@@ -130,11 +131,12 @@ fn try_mail(
     }
     let mail = Mail::of(mail, |name| here.variable(name))
         .map_err(|error| Error::new("nothing can be sent to `mail`").caused_by(&error))?;
-    let (notice, now) = (of_test(), clock::now());
+    let (notice, now, whence) = (of_test(), clock::now(), whence_of(None));
+    let zone = here.timezone()?;
     let mut not = Vec::new();
     for reader in readers {
         let address = format!("mail:{reader}");
-        match runtime.block_on(mail.send(client, &notice, reader, &Answering::Nothing)) {
+        match runtime.block_on(mail.send(client, &notice, (reader, &whence, zone), &Answering::Nothing)) {
             Sent::Taken | Sent::Posted { .. } => {
                 if here.ledger()?.is_some() {
                     outbox::reopen(&mut Ledger::open(&here.state_folder()?)?, now, &address)?;
@@ -150,7 +152,7 @@ fn try_mail(
 
 /// A message is sent, and the way is tried by which clicks come.
 fn try_slack(
-    (slack, approvals): (&policy::Slack, &Approvals),
+    (slack, named, approvals): (&policy::Slack, Option<&str>, &Approvals),
     client: &Client,
     runtime: &Runtime,
     out: &mut dyn Write,
@@ -160,7 +162,7 @@ fn try_slack(
         .map_err(|error| Error::new("nothing can be sent to `slack`").caused_by(&error))?;
     let not = |trouble: Trouble| Error::new(format!("slack: {trouble}"));
     let who = runtime.block_on(slack.who(client)).map_err(not)?;
-    let channel = slack.channel(None).to_owned();
+    let channel = slack.channel(named).to_owned();
     runtime.block_on(slack.post(client, &channel, None, &message::told(&of_test()))).map_err(not)?;
     put(out, &format!("slack: {} has taken a message, as {}\n", printable(&channel), printable(&who)))?;
     if !slack.hears() {
@@ -192,8 +194,14 @@ pub(super) fn standing(here: &Here<'_>) -> Vec<(&'static str, std::result::Resul
     let mut found = Vec::new();
     if let Some(webhook) = &notify.webhook {
         let host = webhook.url.host().unwrap_or_default();
-        let key = Webhook::of(webhook, env).map(|_| format!("signed, to {}", printable(host)));
-        found.push(("webhook", key.map_err(|error| error.to_string())));
+        let tried = Webhook::of(webhook, env).map_err(|error| error.to_string()).and_then(|webhook| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| error.to_string())?;
+            let tried = runtime.block_on(webhook.reach(&Client::new(env)));
+            runtime.shutdown_background();
+            tried.map(|()| format!("signed, to {}", printable(host)))
+        });
+        found.push(("webhook", tried));
     }
     if let Some(wanted) = &notify.mail {
         let tried = Mail::of(wanted, env).map_err(|error| error.to_string()).and_then(|mail| {
@@ -250,12 +258,9 @@ fn of_test() -> Notice {
 }
 
 fn channel_or_address(text: &str) -> std::result::Result<String, String> {
-    match Address::parse(text) {
-        Some(Address::Slack(Some(_))) | None => {
-            Err("known are `webhook`, `mail`, `mail:ADDRESS` and `slack`".to_owned())
-        }
-        Some(address) => Ok(address.to_string()),
-    }
+    Address::parse(text)
+        .map(|address| address.to_string())
+        .ok_or_else(|| "known are `webhook`, `mail`, `mail:ADDRESS`, `slack` and `slack:CHANNEL`".to_owned())
 }
 
 fn status(format: Format, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit> {

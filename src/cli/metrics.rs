@@ -45,7 +45,7 @@ pub struct MetricsArgs {
     pub policy: Option<PathBuf>,
 }
 
-fn address(text: &str) -> std::result::Result<SocketAddr, String> {
+pub(super) fn address(text: &str) -> std::result::Result<SocketAddr, String> {
     text.parse().map_err(|_| "an address is a number and a port, such as `127.0.0.1:9464` or `[::1]:9464`".to_owned())
 }
 

@@ -128,7 +128,7 @@ enum Verb {
     /// Pause runs, until `govern continue`
     Pause(brake::BrakeArgs),
     /// Continue paused runs
-    Continue(brake::BrakeArgs),
+    Continue(brake::ContinueArgs),
     /// Stop runs at a safe point, or now; they can be resumed
     Stop(brake::StopArgs),
     /// Check a policy, show the one that applies here, or try one on what was recorded
@@ -215,11 +215,11 @@ fn carry_out(verb: Option<Verb>, clocks: Clocks) -> Result<Exit> {
         Some(Verb::Shim(args)) => reading(|out, here| shim::run(&args, out, here)),
         Some(Verb::Approve(args)) => approve::approve(&args),
         Some(Verb::Deny(args)) => approve::deny(&args),
-        Some(Verb::Pause(args)) => reading(|out, here| brake::run(Brake::Pause, &args, out, here)),
-        Some(Verb::Continue(args)) => reading(|out, here| brake::run(Brake::Continue, &args, out, here)),
+        Some(Verb::Pause(args)) => reading(|out, here| brake::run(Brake::Pause, (&args, None), out, here)),
+        Some(Verb::Continue(args)) => reading(|out, here| brake::run(Brake::Continue, args.parts(), out, here)),
         Some(Verb::Stop(args)) => {
             let (brake, runs) = args.brake();
-            reading(|out, here| brake::run(brake, runs, out, here))
+            reading(|out, here| brake::run(brake, (runs, None), out, here))
         }
         Some(Verb::Report(args)) => reading(|out, here| report::run(&args, out, here)),
         Some(Verb::Budget(args)) => reading(|out, here| budget::run(&args, out, here)),

@@ -57,11 +57,10 @@ fn page(seen: &Overview) -> Page {
     };
     page.list(waiting.iter().map(item).collect());
     let id = first.approval.id;
-    if !first.approvers.is_empty() {
-        page.list(vec![Item::note(format!("To answer question {id}, {} may:", first.approvers.join(" or ")))]);
+    page.list(first.may.note(id).map(Item::note).into_iter().collect());
+    for verb in ["approve", "deny"] {
+        first.may.command(verb, id).into_iter().for_each(|command| page.command(command));
     }
-    page.command(format!("govern approve {id}"));
-    page.command(format!("govern deny {id}"));
     page
 }
 

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use super::format::{Format, put};
 use super::here::{Here, join};
 use super::policy_try::{self, TryArgs};
+use super::run::{at_terminal, starter};
 use super::{policy_files, price_list};
+use crate::decide::people::{channel, permission};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::model::{Attribution, Dimension};
 use crate::policy::layers::Loaded;
-use crate::policy::misspelt::{misspelt_limits, unknown_approvers, windows_that_are_over};
+use crate::policy::misspelt::{misspelt_limits, unknown_approvers, unreached_approvers, windows_that_are_over};
 use crate::policy::mistake::Mistake;
 use crate::policy::rule::{Layer, Policy};
 use crate::policy::show::{attribution_here, show};
@@ -160,7 +162,16 @@ fn warn_of_names(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Resul
 pub(super) fn of_here_and_now(loaded: &Loaded, here: &Here<'_>) -> Vec<Mistake> {
     let mut found = unknown_approvers(loaded, process::is_log_in);
     found.extend(windows_that_are_over(loaded, here.now));
+    found.extend(unreached_approvers(loaded, is_anybody_reached(&loaded.policy)));
     found
+}
+
+/// Somebody may answer at a terminal of this account, or a channel goes to somebody who may.
+fn is_anybody_reached(policy: &Policy) -> bool {
+    let approvals = &policy.approvals;
+    let own = || permission::judge(approvals, &at_terminal(), &starter(), None).is_ok();
+    // What `[notify]` says counts in two files alone, and says nothing in others.
+    own() || channel::reaches_anybody(policy, &starter())
 }
 
 /// The file by itself, as the layer that it would be read as.

@@ -187,6 +187,7 @@ fn busy() -> World {
         BudgetKey { budget: "each run".into(), scope: "run=k4a1c00n2b".into(), window_start: None, unit: Unit::Usd };
     let question = Question {
         step: None,
+        may: crate::model::MayAnswer::default(),
         about: crate::model::Subject::Limit,
         key: key.clone(),
         agent: "codex".into(),

@@ -14,9 +14,9 @@ use crate::decide::people::lift::Lift;
 use crate::decide::people::permission::{self, Lifting};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{HeldBack, Ledger, LedgerError, RunFilter};
+use crate::ledger::{HeldBack, Ledger, LedgerError, RunFilter, outbox};
 use crate::model::quantity::quantity_hint;
-use crate::model::{AgentName, Brake, Quantity, RunId, RunInfo};
+use crate::model::{AgentName, Answerer, Brake, Door, Quantity, RunId, RunInfo, Token, TokenHash};
 use crate::place;
 use crate::policy::rule::{Approvals, Policy};
 use crate::process;
@@ -49,6 +49,9 @@ pub struct ResumeArgs {
     /// Go on in this folder: the one where the run worked was moved
     #[arg(long, value_name = "FOLDER")]
     pub folder: Option<PathBuf>,
+    /// The token of the message that told of its end: it is whoever got that who lets it go on
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
     /// Write the run's summary as JSON, too
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -80,13 +83,20 @@ pub fn run(args: &ResumeArgs, supervision: Supervision) -> Result<Exit> {
     let cwd = kept.cwd().to_owned();
     enter(&cwd, args)?;
     let here = Here { cwd, ..here };
-    let who = at_terminal();
-    let by = format!("{} (cli)", whoami());
-    let lift = extend.map(|by_amount| Lift { budget: info.rule.clone(), by_amount, who, started_by: starter(), by });
+    let token = args.token.as_deref().map(|text| Token::typed(text).hash());
+    let who = answerer(&info, token, &here)?;
+    let by = match &who.door {
+        Door::Cli => format!("{} (cli)", whoami()),
+        door => format!("{} ({})", who.identity.name(), door.as_str()),
+    };
+    let lift = extend.map(|by_amount| {
+        let (who, by) = (who.clone(), by.clone());
+        Lift { budget: info.rule.clone(), by_amount, who, started_by: starter(), by }
+    });
     let approvers = kept.approvers().to_vec();
     let held_back = here.ledger()?.map(|ledger| ledger.held_back(&info.id)).transpose()?.flatten();
-    let earlier =
-        Earlier { held_back, info, lift, accepts: args.accept_policy, approvers, extend: args.extend.clone() };
+    let (accepts, extend) = (args.accept_policy, args.extend.clone());
+    let earlier = Earlier { held_back, info, lift, accepts, approvers, extend, who, by, token };
     match kept {
         Kept::Run(kept) => run_alone(kept, earlier, supervision, (args, &here)),
         Kept::Fleet(kept) => fleet::go_on(&kept.args(args), supervision, &here, earlier),
@@ -124,16 +134,38 @@ pub(super) struct Earlier {
     approvers: Vec<String>,
     /// What was typed after `--extend`.
     extend: Option<String>,
+    /// Who lets it go on, and as records name that.
+    who: Answerer,
+    by: String,
+    /// By which token.
+    token: Option<TokenHash>,
+}
+
+/// Who lets the run go on: whoever is at the terminal, or who got the letter that had this token.
+fn answerer(info: &RunInfo, token: Option<TokenHash>, here: &Here<'_>) -> Result<Answerer> {
+    let Some(token) = token else { return Ok(at_terminal()) };
+    let reader = match here.ledger()? {
+        Some(ledger) => outbox::reader_with_leave(&ledger, &info.id, &token)?,
+        None => None,
+    };
+    reader.map(|reader| Answerer::mail(&reader)).ok_or_else(|| {
+        Error::new(format!("that is no token of a letter about the end of run `{}`, or it was used already", info.id))
+            .hint("copy the whole command from the newest letter about it")
+            .exit(Exit::Refused)
+    })
 }
 
 impl Earlier {
     /// Whether this person may let it go on under this policy. A refusal is on record, and nothing else of it.
     pub(super) fn accept(&self, policy: &Policy, here: &Here<'_>) -> Result<()> {
         let judged = self.judge(policy, here);
-        if let Err(refused) = &judged {
-            let by = format!("{} (cli)", whoami());
-            let mut ledger = Ledger::open(&here.state_folder()?)?;
-            ledger.turn(here.now, |turn| turn.refuse(&self.info.id, &by, refused.message()))?;
+        let mut ledger = Ledger::open(&here.state_folder()?)?;
+        match (&judged, &self.token) {
+            (Err(refused), _) => {
+                ledger.turn(here.now, |turn| turn.refuse(&self.info.id, &self.by, refused.message()))?
+            }
+            (Ok(()), Some(token)) => outbox::use_leave(&mut ledger, here.now, token)?,
+            (Ok(()), None) => {}
         }
         judged
     }
@@ -164,7 +196,7 @@ impl Earlier {
     /// What a person stopped or paused, or said no to, only somebody who may answer lets go on: as `continue` does.
     fn release(&self, approvals: &Approvals) -> Result<()> {
         let Some(held_back) = &self.held_back else { return Ok(()) };
-        permission::judge(approvals, &at_terminal(), &starter(), None).map_err(|not| {
+        permission::judge(approvals, &self.who, &starter(), None).map_err(|not| {
             let done = match held_back {
                 HeldBack::Braked(Brake::Pause, braked) => format!("paused {}", braked.text()),
                 HeldBack::Braked(Brake::Kill, braked) => format!("killed {}", braked.text()),
@@ -172,7 +204,11 @@ impl Earlier {
                 HeldBack::Denied(braked) => format!("denied {}", braked.text()),
             };
             Error::new(format!("refused to go on with run `{}`, which was {done}: {not}", self.info.id))
-                .hint("to let it go on is an answer, as `govern continue` is")
+                .hint(format!(
+                    "to let it go on is an answer, as `govern continue` is; by a letter about its end: \
+                     `govern resume {} --token TOKEN`",
+                    self.info.id
+                ))
                 .exit(Exit::Refused)
         })
     }
@@ -195,7 +231,7 @@ impl Earlier {
         let persons = policy.approvals.persons.clone();
         let then = Approvals { approvers: self.approvers.clone(), persons, ..Approvals::default() };
         for approvals in [&then, &policy.approvals] {
-            permission::judge(approvals, &at_terminal(), &starter(), None)
+            permission::judge(approvals, &self.who, &starter(), None)
                 .map_err(|not| refused(&not.to_string()).hint("whoever accepts a changed policy answers for it"))?;
         }
         super::to_stderr(&format!("govern: {changed}\n"));

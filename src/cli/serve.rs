@@ -1,5 +1,6 @@
 //! Owns `govern serve`, and how a run finds a sender for its notices.
 
+mod questions;
 mod views;
 
 use std::ffi::OsString;
@@ -18,12 +19,11 @@ use crate::ledger::{Heard, Ledger, home};
 use crate::net::Client;
 use crate::notify::slack::Slack;
 use crate::notify::{Mail, Webhook};
-use crate::policy::notify::Notify;
-use crate::policy::rule::{Approvals, Layer, Policy};
+use crate::policy::rule::{Layer, Policy};
 use crate::policy::serve::Serve;
 use crate::process::{self, AskedToEnd};
 use crate::serve::page::{Opened, Public};
-use crate::serve::{self, Sender, Stay};
+use crate::serve::{self, Renew, Sender, Stay};
 
 /// What a sender needs of its environment, beside the variables that `[notify]` names.
 const KEPT: [&str; 15] = [
@@ -51,13 +51,13 @@ const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 741
 #[derive(clap::Args, Clone, Debug)]
 pub struct ServeArgs {
     /// Where the page is [default: as `[serve]` in the policy says, else 127.0.0.1:7411]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = metrics::address)]
     pub listen: Option<SocketAddr>,
     /// Only send notices
     #[arg(long, conflicts_with = "listen")]
     pub no_page: bool,
     /// Answer scrapes of http://ADDRESS/metrics as well, such as 127.0.0.1:9464
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = metrics::address)]
     pub metrics: Option<SocketAddr>,
     /// Go apart, show no page, and end when no run lives and nothing waits: what a run starts where no other sender is there
     #[arg(long, conflicts_with_all = ["listen", "no_page", "metrics"])]
@@ -79,14 +79,16 @@ pub fn run(args: &ServeArgs) -> Result<Exit> {
     }
     super::for_no_agent("an agent does not serve", "run `govern serve` in a terminal that no agent started")?;
     let here = super::here()?;
-    let Policy { notify, approvals, serve: place, .. } = own_policy(&here)?;
+    let renew = renewed(own_texts(&here)?);
+    let policy = own_policy(&here)?;
+    let Policy { notify, serve: place, .. } = &policy;
     if notify.is_empty() && !args.while_needed && args.no_page && args.metrics.is_none() {
         return Err(Error::new("there is nothing to serve: no `[[notify.route]]` says what goes where")
             .hint("leave out `--no-page`, or see docs/notices.md for a route to begin with"));
     }
     let folder = here.state_folder()?;
     let sockets = home::socket_folder(&folder)?;
-    let sender = sender(&notify, approvals);
+    let sender = sender(&policy);
     let unusable = unusable(&sender);
     if args.while_needed && !unusable.is_empty() && unusable.len() == channels(&sender) {
         // Another run may have what is missing here: the place is left to its sender.
@@ -100,7 +102,7 @@ pub fn run(args: &ServeArgs) -> Result<Exit> {
     let ended = runtime.block_on(async {
         let Some(_place) = serve::take_place(&sockets, stay).await? else { return Ok(()) };
         let ledger = Ledger::open(&folder)?;
-        let page = args.page(&place, &folder, notify.is_empty()).await?;
+        let page = args.page(place, &folder, notify.is_empty()).await?;
         if !notify.is_empty() && !args.while_needed {
             let routes = notify.routes.len();
             let routes = if routes == 1 { "a route".to_owned() } else { format!("{routes} routes") };
@@ -120,7 +122,7 @@ pub fn run(args: &ServeArgs) -> Result<Exit> {
             }
         };
         tokio::select! {
-            ended = serve::serve(ledger, &sockets, stay, sender) => ended,
+            ended = serve::serve(ledger, &sockets, stay, sender, renew) => ended,
             () = shown => Ok(()),
             ended = scraped => ended,
             () = end.wait() => Ok(()),
@@ -187,7 +189,41 @@ fn channels(sender: &Sender) -> usize {
     usize::from(sender.webhook.is_some()) + usize::from(sender.mail.is_some()) + usize::from(sender.slack.is_some())
 }
 
-fn sender(notify: &Notify, approvals: Approvals) -> Sender {
+/// The policies of the machine and of the user, as their files stand.
+fn own_texts(here: &Here<'_>) -> Result<Vec<String>> {
+    let mut places = here.policy_places(None);
+    places.retain(|(layer, _)| matches!(layer, Layer::System | Layer::User));
+    Ok(policy_files::read(places)?.into_iter().map(|layer| layer.text).collect())
+}
+
+/// Looks whether these files have changed, and makes the sender that they ask for then. Until one with a mistake is
+/// right, things stay as they are.
+fn renewed(mut before: Vec<String>) -> Renew {
+    Box::new(move || {
+        let here = super::here().ok()?;
+        let texts = own_texts(&here).ok()?;
+        if texts == before {
+            return None;
+        }
+        before = texts;
+        match own_policy(&here) {
+            Ok(policy) => {
+                let sender = sender(&policy);
+                super::to_stderr("govern: the policy has changed: notices go by what it says now\n");
+                unusable(&sender).iter().for_each(|why| super::to_stderr(&format!("govern: {why}\n")));
+                Some(sender)
+            }
+            Err(_) => {
+                let what =
+                    "govern: the policy has a mistake: notices go by what it said before (`govern policy check`)\n";
+                super::to_stderr(what);
+                None
+            }
+        }
+    })
+}
+
+fn sender(Policy { notify, approvals, serve, timezone, .. }: &Policy) -> Sender {
     let webhook = notify.webhook.as_ref().map(|webhook| Webhook::of(webhook, super::env).map_err(|e| e.to_string()));
     let slack =
         notify.slack.as_ref().map(|slack| Slack::of(slack, super::env).map(Arc::new).map_err(|e| e.to_string()));
@@ -196,8 +232,10 @@ fn sender(notify: &Notify, approvals: Approvals) -> Sender {
         webhook,
         mail: notify.mail.as_ref().map(|mail| Mail::of(mail, super::env).map_err(|e| e.to_string())),
         slack,
-        approvals,
+        approvals: approvals.clone(),
         notify: notify.clone(),
+        zone: *timezone,
+        page: serve.url.as_ref().map(|url| url.to_string().trim_end_matches('/').to_owned()),
         is_own: super::is_own,
         alive: process::alive,
         says: |text| super::to_stderr(&format!("govern: {text}\n")),
@@ -210,37 +248,37 @@ fn sender(notify: &Notify, approvals: Approvals) -> Sender {
 pub(super) fn provide() {
     let Ok(here) = super::here() else { return };
     // What is wrong with a policy is told by the run.
-    let Ok(notify) = quick_notify(&here) else { return };
-    if notify.is_empty() {
+    let Ok(Some(policy)) = quick_policy(&here) else { return };
+    if policy.notify.is_empty() {
         return;
     }
-    if let Err(why) = start(&here, &notify) {
+    if let Err(why) = start(&here, &policy) {
         super::to_stderr(&format!("govern: notices wait for a `govern serve`: {why}\n"));
     }
 }
 
-fn quick_notify(here: &Here<'_>) -> Result<Notify> {
+fn quick_policy(here: &Here<'_>) -> Result<Option<Policy>> {
     let mut places = vec![(Layer::System, policy_files::SYSTEM.into())];
     places.extend(here.config_folder().map(|config| (Layer::User, config.join("govern/policy.toml"))));
     let layers = policy_files::read(places)?;
     if !layers.iter().any(|layer| layer.text.contains("notify")) {
-        return Ok(Notify::default());
+        return Ok(None);
     }
-    Ok(join(layers, here.look.colour)?.policy.notify)
+    Ok(Some(join(layers, here.look.colour)?.policy))
 }
 
-fn start(here: &Here<'_>, notify: &Notify) -> Result<()> {
+fn start(here: &Here<'_>, policy: &Policy) -> Result<()> {
     let sockets = home::socket_folder(&here.state_folder()?)?;
     if serve::holder(&sockets)?.is_some() {
         return Ok(());
     }
-    let sender = sender(notify, Approvals::default());
+    let sender = sender(policy);
     let unusable = unusable(&sender);
     if !unusable.is_empty() && unusable.len() == channels(&sender) {
         return Err(Error::new(unusable.join("; ")));
     }
     let program = process::own_program().ok_or_else(|| Error::new("govern does not find its own program"))?;
-    let names = KEPT.into_iter().chain(notify.variables());
+    let names = KEPT.into_iter().chain(policy.notify.variables());
     let env: Vec<(OsString, OsString)> =
         names.filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?))).collect();
     process::start_apart(&program, &["serve", "--while-needed"], env)

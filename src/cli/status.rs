@@ -11,7 +11,9 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::socket::{self, SocketError};
 use crate::ledger::{Filter, Ledger, home};
-use crate::model::{AgentName, Live, LiveAgent, Money, RATE_FROM, RATE_OVER, Response, RunInfo, Standing, Timestamp};
+use crate::model::{
+    AgentName, Live, LiveAgent, MayAnswer, Money, RATE_FROM, RATE_OVER, Response, RunInfo, Standing, Timestamp,
+};
 use crate::process;
 use crate::report::text::printable;
 use crate::report::{RunStatus, Source, StatusReport, json};
@@ -110,7 +112,11 @@ pub(super) fn look(here: &Here<'_>, now: Timestamp) -> Result<StatusReport> {
             Answer::Hooks => (Source::Hooks, recorded(&ledger, &info, now)?),
             Answer::Silent(why) => (Source::Ledger(why), recorded(&ledger, &info, now)?),
         };
-        runs.push(RunStatus { info, source, live });
+        let asked = live.agents.iter().find_map(|agent| agent.approval);
+        // One that was changed by hand, or that the ledger has no more, is answered by nobody.
+        let kept = asked.and_then(|id| ledger.approval(id).ok()).and_then(|asked| asked.may);
+        let may = kept.unwrap_or_else(|| MayAnswer::named(live.approvers.clone()));
+        runs.push(RunStatus { info, source, live, may });
     }
     Ok(StatusReport { at: now, runs })
 }
@@ -159,11 +165,18 @@ fn recorded(ledger: &Ledger, run: &RunInfo, now: Timestamp) -> Result<Live> {
         count(&mut agents, run, &response, now);
     })?;
     let pause = ledger.pause_of(&run.id)?;
-    let asked = ledger.approvals(true)?;
+    let mut asked = Vec::new();
+    for question in ledger.approvals(true)? {
+        // It may be another run's, whose answer this one waits for, too.
+        let joined = question.run != run.id && ledger.waiting_for(question.id)?.contains(&run.id);
+        if joined || question.run == run.id {
+            asked.push((question, joined));
+        }
+    }
     for agent in &mut agents {
         agent.paused.clone_from(&pause);
-        let question = asked.iter().find(|asked| asked.run == run.id && asked.agent == agent.agent);
-        if let Some(question) = question {
+        let question = asked.iter().find(|(asked, joined)| *joined || asked.agent == agent.agent);
+        if let Some((question, _)) = question {
             (agent.state, agent.since) = (Standing::Held, question.asked);
             (agent.because, agent.approval) = (Some(printable(&question.question)), Some(question.id));
         } else if let Some(pause) = &pause {

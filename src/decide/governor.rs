@@ -290,7 +290,7 @@ impl Governor {
             Input::AskedAhead { agent, budget, by_amount, reason } => self.of(&agent, |own, who| {
                 own.ask_ahead(cx, who, (budget.as_ref(), by_amount), &reason);
             }),
-            Input::Asked { agent, approval } => self.of(&agent, |own, who| own.asked(cx, who, approval)),
+            Input::Asked { agent, approval, left } => self.of(&agent, |own, who| own.asked(cx, who, (approval, left))),
             Input::Answered { approval, answer, by, reason } => {
                 self.answered(cx, approval, &answer, &by, reason.as_deref());
             }
@@ -310,7 +310,7 @@ impl Governor {
             }
             Input::GiveUp { agent, because } => {
                 let what = format!("{because} while the agent was held");
-                self.of(&agent, |own, who| own.stop_because(cx, who, what));
+                self.of(&agent, |own, who| own.ended_by_signal(cx, who, what));
             }
             Input::CodexSeen { agent, process, ephemeral, tells, works } => {
                 self.of(&agent, |own, who| own.codex_seen(cx, who, process, (ephemeral, tells), works));

@@ -175,6 +175,8 @@ impl Governor {
             if self.agents[who].state == State::Gone {
                 continue;
             }
+            self.note_limit_in_the_way(who);
+            self.last_hard = None;
             let agent = &mut self.agents[who];
             agent.pause = None;
             because.clone_into(&mut agent.because);

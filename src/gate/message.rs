@@ -32,12 +32,20 @@ pub enum Message {
     },
     /// The sender of notices puts a question to somebody, with a token to answer by.
     Token {
-        /// Which question.
-        approval: ApprovalId,
+        /// Which question; `None`: whether the run, which is paused, goes on.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        approval: Option<ApprovalId>,
         /// Of the token.
         hash: TokenHash,
         /// Who gets it.
         who: Answerer,
+    },
+    /// Somebody shows a token and does not answer yet: whose is it?
+    Whose {
+        /// Of which question.
+        approval: ApprovalId,
+        /// As it was typed.
+        token: String,
     },
     /// A person uses the emergency brake.
     Brake {
@@ -49,6 +57,9 @@ pub enum Message {
         /// Why.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         reason: Option<String>,
+        /// What the message had that told somebody of the pause.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        token: Option<String>,
     },
     /// A person gave a grant, or took one back.
     Granted {

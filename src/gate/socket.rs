@@ -419,7 +419,7 @@ mod tests {
     fn to_one_that_is_not_the_runs_own_nothing_is_said() {
         let temp = tempfile::tempdir().unwrap();
         let run = RunId::new("k3f9x27m1a");
-        let stop = Message::Brake { brake: crate::model::Brake::Stop, team: None, reason: None };
+        let stop = Message::Brake { brake: crate::model::Brake::Stop, team: None, reason: None, token: None };
         for (name, number) in [("k3f9x27m1a.sock", None), ("k3f9x27m1a.7.sock", Some(7))] {
             let listener = std::os::unix::net::UnixListener::bind(temp.path().join(name)).unwrap();
             let error = call(temp.path(), &run, &stop, &|_, named| {

@@ -6,14 +6,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, Approval, ApprovalId, ApprovalState, Braked, BudgetKey, ProcessIdentity, RunId, Subject, Threshold,
-    Timestamp,
+    AgentName, Approval, ApprovalId, ApprovalState, Braked, BudgetKey, MayAnswer, ProcessIdentity, RunId, Subject,
+    Threshold, Timestamp,
 };
 
 use super::chain::Link;
 use super::outbox;
 use super::rows::approval::{ApprovalRow, SELECT};
-use super::values::{json, key_text};
+use super::values::{json, key_text, moment};
 use super::{Ledger, LedgerError, Turn};
 
 /// A question that a run wants answered.
@@ -33,6 +33,19 @@ pub struct Question {
     pub about: Subject,
     /// The step before the limit that asks.
     pub step: Option<Threshold>,
+    /// Who may answer, and by what.
+    pub may: MayAnswer,
+}
+
+/// A question that was put, or joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// Its number.
+    pub approval: ApprovalId,
+    /// Nobody had asked it before; else this run waits for the answer to another's, which has its own deadline.
+    pub new: bool,
+    /// When its `else` applies, to all who wait.
+    pub deadline: Option<Timestamp>,
 }
 
 /// Shown in the place of what is asked.
@@ -42,28 +55,25 @@ const CHANGED: &str = "changed in the ledger by somebody else, and not to be ans
 const ALONE: &str = "nobody waits for it any more";
 
 impl Turn<'_> {
-    /// Asks, or joins the question that waits for this budget already; says its number and whether it is new. A
-    /// question that no `alive` run waits for any more is withdrawn and asked anew.
-    pub fn ask(
-        &mut self,
-        question: &Question,
-        alive: &dyn Fn(ProcessIdentity) -> bool,
-    ) -> Result<(ApprovalId, bool), LedgerError> {
+    /// Asks, or joins the question that waits for this budget already. A question that no `alive` run waits for any more
+    /// is withdrawn and asked anew.
+    pub fn ask(&mut self, question: &Question, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<Put, LedgerError> {
         let (key, run_no) = (key_text(&question.key)?, self.own_run()?);
-        let pending: Option<i64> = self
+        let pending: Option<(i64, Option<i64>)> = self
             .tx
-            .prepare_cached("SELECT id FROM approvals WHERE key = ?1 AND state = 'pending'")?
-            .query_row([&key], |row| row.get(0))
+            .prepare_cached("SELECT id, deadline FROM approvals WHERE key = ?1 AND state = 'pending'")?
+            .query_row([&key], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        if let Some(id) = pending {
+        if let Some((id, deadline)) = pending {
             self.drop_waiters(id, &|waiter, process| waiter == run_no || alive(process))?;
-            if self.withdraw_if_alone(id)? {
-                return Ok((self.ask_anew(question, &key, run_no)?, true));
+            if !self.withdraw_if_alone(id)? {
+                self.wait_for(id, run_no)?;
+                let deadline = deadline.map(moment).transpose()?;
+                return Ok(Put { approval: ApprovalId(id), new: false, deadline });
             }
-            self.wait_for(id, run_no)?;
-            return Ok((ApprovalId(id), false));
         }
-        Ok((self.ask_anew(question, &key, run_no)?, true))
+        let approval = self.ask_anew(question, &key, run_no)?;
+        Ok(Put { approval, new: true, deadline: question.deadline })
     }
 
     /// What a question says was written by the supervisor of a run, as its chain tells; and where it is this process's run,
@@ -134,6 +144,19 @@ impl Turn<'_> {
         self.settle(id.0, state, answer, Some(by), reason)
     }
 
+    /// Somebody has said yes to a question that waits for more than one: this is shown, and decides nothing.
+    pub fn vote(&mut self, id: ApprovalId, by: &str) -> Result<(), LedgerError> {
+        let row = self.tx.query_row(&format!("{SELECT} WHERE a.id = ?1"), [id.0], ApprovalRow::read)?;
+        expect_as_asked(self.tx, &row)?;
+        let mut votes = row.approval()?.votes;
+        votes.push(by.to_owned());
+        self.tx.execute(
+            "UPDATE approvals SET votes = ?2 WHERE id = ?1 AND state = 'pending'",
+            params![id.0, json(&votes)?],
+        )?;
+        self.link_approval(id.0)
+    }
+
     /// A run no longer waits for answers; questions for which nobody else waits are withdrawn. Says which.
     pub fn withdraw_for(&mut self, run: &RunId) -> Result<Vec<ApprovalId>, LedgerError> {
         let run_no: Option<i64> = self
@@ -190,8 +213,8 @@ impl Turn<'_> {
         let id: i64 = self.tx.query_row("SELECT coalesce(max(id), 0) + 1 FROM approvals", [], |row| row.get(0))?;
         self.tx.execute(
             "INSERT INTO approvals (id, key, run_no, agent, budget, scope, window, unit, extend, question, asked,
-                                    deadline, state, revision, about, step)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'pending', ?13, ?14, ?15)",
+                                    deadline, state, revision, about, step, approvers)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'pending', ?13, ?14, ?15, ?16)",
             params![
                 id,
                 key,
@@ -207,7 +230,8 @@ impl Turn<'_> {
                 question.deadline.map(|at| at.timestamp_millis()),
                 self.next_revision()?,
                 question.about.as_str(),
-                question.step.as_ref().map(json).transpose()?
+                question.step.as_ref().map(json).transpose()?,
+                (question.may != MayAnswer::default()).then(|| json(&question.may)).transpose()?
             ],
         )?;
         self.wait_for(id, run_no)?;

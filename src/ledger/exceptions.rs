@@ -324,8 +324,8 @@ mod tests {
         govern(&mut ledger, "r1");
         for (scope, state) in [("team=web", ApprovalState::Denied), ("team=infra", ApprovalState::Expired)] {
             turn(&mut ledger, |turn| {
-                let (id, _) = turn.ask(&question(scope), &|_| true).unwrap();
-                turn.answer(id, state, Some(&Answer::Stop), "alice (cli)", Some("too much")).unwrap();
+                let asked = turn.ask(&question(scope), &|_| true).unwrap();
+                turn.answer(asked.approval, state, Some(&Answer::Stop), "alice (cli)", Some("too much")).unwrap();
             });
         }
         let mut found = ids(&ledger);

@@ -192,7 +192,7 @@ mod tests {
             extend(turn, "r1", &own, 3, None, None);
             turn.watch_from_now().unwrap();
             extend(turn, "r1", &own, 4, None, None);
-            turn.ask(&question("run=r1"), &|_| true).unwrap().0
+            turn.ask(&question("run=r1"), &|_| true).unwrap().approval
         });
         let mut hand = Ledger::open(dir.path()).unwrap();
         let yes = crate::model::Answer::Extend { amount: 9 };
@@ -214,7 +214,7 @@ mod tests {
         govern(&mut a, "r1");
         let asked = turn(&mut a, |turn| {
             turn.watch_from_now().unwrap();
-            turn.ask(&question("team=web"), &|_| true).unwrap().0
+            turn.ask(&question("team=web"), &|_| true).unwrap().approval
         });
         let yes = crate::model::Answer::Extend { amount: 9 };
         turn(&mut b, |turn| turn.answer(asked, ApprovalState::Approved, Some(&yes), "alice (cli)", None).unwrap());

@@ -64,7 +64,7 @@ mod values;
 mod watch;
 mod work;
 
-pub use approval::Question;
+pub use approval::{Put, Question};
 pub use attended::{Attended, Pinned};
 pub use audit::{Head, Verified};
 pub use calls::{CallQuery, CallsBy};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, Transaction, params};
 
 use crate::model::notice::{NOTICE_SCHEMA, NoticeDecision};
-use crate::model::{Approval, ApprovalId, ApprovalState, Notice, NoticeKind, Timestamp};
+use crate::model::{Approval, ApprovalId, ApprovalState, Notice, NoticeKind, RunId, Timestamp, TokenHash};
 
 use super::values::{count, json, moment};
 use super::{Ledger, LedgerError, Turn};
@@ -135,13 +135,23 @@ fn write(
 
 /// A question is settled: whoever got it, or was to be told, is told so, and those whose turn had not come are spared it.
 pub(super) fn settled(tx: &Transaction<'_>, now: Timestamp, approval: &Approval) -> Result<(), LedgerError> {
-    let Some((no, asked, follows)) = question_of(tx, approval.id)? else { return Ok(()) };
     let kind = match approval.state {
         ApprovalState::Approved | ApprovalState::Denied => NoticeKind::Decided,
         ApprovalState::Expired => NoticeKind::Expired,
         ApprovalState::Withdrawn => NoticeKind::Withdrawn,
         ApprovalState::Pending => return Ok(()),
     };
+    // Each run that waits for the answer may have put it to others.
+    questions_of(tx, approval.id)?.into_iter().try_for_each(|asked| settle(tx, now, approval, kind, asked))
+}
+
+fn settle(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    approval: &Approval,
+    kind: NoticeKind,
+    (no, asked, follows): (i64, Notice, Follows),
+) -> Result<(), LedgerError> {
     tx.prepare_cached(
         "UPDATE copies SET state = 'needless', ended = ?2 WHERE notice = ?1 AND state = 'waiting' AND attempts = 0 AND due > ?2",
     )?
@@ -177,19 +187,32 @@ fn in_words(kind: NoticeKind, approval: &Approval, answer: Option<&str>) -> Stri
     }
 }
 
-/// The notice that asked a question, where anybody was to get it.
-fn question_of(tx: &Transaction<'_>, id: ApprovalId) -> Result<Option<(i64, Notice, Follows)>, LedgerError> {
-    let found: Option<(i64, String, Option<String>)> = tx
-        .prepare_cached(
-            "SELECT no, body, follows FROM notices WHERE approval = ?1 AND kind = 'question' ORDER BY no DESC",
-        )?
-        .query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let Some((no, body, follows)) = found else { return Ok(None) };
-    let unreadable = |error| LedgerError::unreadable(format!("notice {no}: {error}"));
-    let notice = serde_json::from_str(&body).map_err(unreadable)?;
-    let follows = follows.map(|text| serde_json::from_str(&text)).transpose().map_err(unreadable)?;
-    Ok(Some((no, notice, follows.unwrap_or_default())))
+/// The notices that asked a question, where anybody was to get them.
+fn questions_of(tx: &Transaction<'_>, id: ApprovalId) -> Result<Vec<(i64, Notice, Follows)>, LedgerError> {
+    let mut statement = tx.prepare_cached(
+        "SELECT no, body, follows FROM notices WHERE approval = ?1 AND kind = 'question' ORDER BY no",
+    )?;
+    let mut rows = statement.query([id.0])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (no, body, follows): (i64, String, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let unreadable = |error| LedgerError::unreadable(format!("notice {no}: {error}"));
+        let notice = serde_json::from_str(&body).map_err(unreadable)?;
+        let follows = follows.map(|text| serde_json::from_str(&text)).transpose().map_err(unreadable)?;
+        found.push((no, notice, follows.unwrap_or_default()));
+    }
+    Ok(found)
+}
+
+/// Whom a question was put to already, or who will be told what has become of it.
+pub fn reached_by_question(turn: &Turn<'_>, id: ApprovalId) -> Result<Vec<String>, LedgerError> {
+    let sql = "SELECT DISTINCT c.address FROM notices n JOIN copies c ON c.notice = n.no
+               WHERE n.approval = ?1 AND n.kind = 'question'";
+    let mut statement = turn.tx.prepare_cached(sql)?;
+    let mut reached: Vec<String> = statement.query_map([id.0], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let followers = questions_of(turn.tx, id)?.into_iter().flat_map(|(_, _, follows)| follows.into_values().flatten());
+    reached.extend(followers);
+    Ok(reached)
 }
 
 /// A sender begins: what a dead one had in hand is its own, at once; what was told long ago is forgotten.
@@ -331,6 +354,28 @@ pub fn receipts(ledger: &Ledger, notice: &str) -> Result<Vec<String>, LedgerErro
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// What is kept of a letter by whose token a run may go on that has been ended.
+pub fn leave_of(token: &TokenHash) -> String {
+    format!("leave {}", token.digits())
+}
+
+/// Who got the letter about this run that had this token, where it was not used yet.
+pub fn reader_with_leave(ledger: &Ledger, run: &RunId, token: &TokenHash) -> Result<Option<String>, LedgerError> {
+    let sql = "SELECT substr(c.address, 6) FROM notices n JOIN copies c ON c.notice = n.no
+               WHERE c.state = 'delivered' AND c.error = ?2 AND substr(c.address, 1, 5) = 'mail:'
+               AND json_extract(n.body, '$.run') = ?1";
+    let key = params![run.as_str(), leave_of(token)];
+    Ok(ledger.conn.prepare_cached(sql)?.query_row(key, |row| row.get(0)).optional()?)
+}
+
+/// The run has gone on by this token: it is good for nothing more.
+pub fn use_leave(ledger: &mut Ledger, now: Timestamp, token: &TokenHash) -> Result<(), LedgerError> {
+    ledger.turn(now, |turn| {
+        turn.tx.execute("UPDATE copies SET error = NULL WHERE error = ?1", [leave_of(token)])?;
+        Ok(())
+    })
+}
+
 /// By what the first message about a run at this address is known.
 pub fn first_of_run(ledger: &Ledger, run: &str, address: &str) -> Result<Option<String>, LedgerError> {
     let sql = "SELECT c.error FROM notices n JOIN copies c ON c.notice = n.no
@@ -342,6 +387,12 @@ pub fn first_of_run(ledger: &Ledger, run: &str, address: &str) -> Result<Option<
 /// The notice of this id, if it asked a question.
 pub fn question_by_id(ledger: &Ledger, id: &str) -> Result<Option<Notice>, LedgerError> {
     body_of(ledger, "SELECT body FROM notices WHERE id = ?1 AND kind = 'question'", &id)
+}
+
+/// The notice that asked a question last, where anybody was to get it.
+pub fn newest_question(ledger: &Ledger, approval: ApprovalId) -> Result<Option<Notice>, LedgerError> {
+    let sql = "SELECT body FROM notices WHERE approval = ?1 AND kind = 'question' ORDER BY no DESC LIMIT 1";
+    body_of(ledger, sql, &approval.0)
 }
 
 /// What has become of a question, as it was told.

@@ -79,8 +79,13 @@ const MIGRATIONS: &[Migration] = &[
         then: nothing_else,
     },
     Migration {
+        version: 17,
+        sql: include_str!("migrations/2026-11-30-0017-grants-and-reviews.sql"),
+        then: nothing_else,
+    },
+    Migration {
         version: 18,
-        sql: include_str!("migrations/2026-11-30-0018-grants-and-reviews.sql"),
+        sql: include_str!("migrations/2026-11-30-0018-questions-keep-who-may-answer.sql"),
         then: nothing_else,
     },
 ];

@@ -109,6 +109,7 @@ pub(super) fn question(scope: &str) -> Question {
         extend: 2_000_000_000,
         deadline: Some(at(60_000)),
         step: None,
+        may: crate::model::MayAnswer::default(),
     }
 }
 
@@ -139,7 +140,7 @@ pub(super) fn told(ledger: &mut Ledger) {
             append(ledger, &answered(response(run, &thread, &format!("resp_{n}"))));
         }
         append(ledger, &decided(run));
-        let asked = turn(ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().0);
+        let asked = turn(ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().approval);
         let kind = EventKind::Asked {
             approval: asked,
             budget: Some("teams".into()),

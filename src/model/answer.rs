@@ -135,7 +135,8 @@ impl AnswerWord {
 
 impl fmt::Display for AnswerWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        // A contract in JSON; in a sentence two words.
+        f.pad(&self.as_str().replace('_', " "))
     }
 }
 

@@ -179,6 +179,12 @@ impl fmt::Display for Standing {
 }
 
 impl LiveLimit {
+    /// What it counts is one run's alone: what is spent of it is spent there.
+    pub fn is_of_one_run(&self) -> bool {
+        let own = |part: &str| part.starts_with("run=") || part.starts_with("thread=");
+        self.allotment || self.scope.split(", ").any(own)
+    }
+
     /// What is spent and about to be, as a share of the limit in thousandths.
     pub fn share(&self) -> i64 {
         let used = i128::from(self.spent) + i128::from(self.reserved);

@@ -13,6 +13,7 @@ pub mod grant;
 pub mod histogram;
 pub mod id;
 pub mod live;
+pub mod may_answer;
 pub mod money;
 pub mod notice;
 pub mod peer;
@@ -47,8 +48,9 @@ pub use id::{
     AgentName, AlertName, ApprovalId, BudgetName, ExceptionId, GateName, ModelId, ResponseKey, RunId, ThreadId,
 };
 pub use live::{Live, LiveAgent, LiveLimit, LivePool, RATE_FROM, RATE_OVER, Standing};
+pub use may_answer::MayAnswer;
 pub use money::Money;
-pub use notice::{Notice, NoticeKind};
+pub use notice::{Notice, NoticeKind, Whence};
 pub use peer::{Caller, Peer, Visitor};
 pub use person::{Answerer, Door, Identity, Person};
 pub use plan::{LimitTold, PlanLength, PlanWindow};

@@ -20,6 +20,8 @@ pub enum NoticeKind {
     Warn,
     /// An agent goes on with a cheaper model.
     Route,
+    /// Somebody has paused a run.
+    Pause,
     /// An agent is ended at a safe point.
     Stop,
     /// An agent is ended now.
@@ -36,13 +38,14 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// All that a route may ask for: a test goes to the channel that is tried.
-    pub const ROUTED: [Self; 11] = [
+    pub const ROUTED: [Self; 12] = [
         Self::Question,
         Self::Decided,
         Self::Withdrawn,
         Self::Expired,
         Self::Warn,
         Self::Route,
+        Self::Pause,
         Self::Stop,
         Self::Kill,
         Self::Alert,
@@ -59,6 +62,7 @@ impl NoticeKind {
             Self::Expired => "expired",
             Self::Warn => "warn",
             Self::Route => "route",
+            Self::Pause => "pause",
             Self::Stop => "stop",
             Self::Kill => "kill",
             Self::Alert => "alert",
@@ -102,6 +106,33 @@ pub struct Notice {
     /// How far the agent has come, where it asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<NoticeProgress>,
+}
+
+/// Where a notice is from: what tells one machine's, or one account's, from another's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Whence {
+    /// The machine.
+    pub machine: String,
+    /// The account that the run is under.
+    pub account: String,
+    /// Where the run works.
+    pub folder: Option<String>,
+    /// What it runs, without what it was told to do.
+    pub command: Option<String>,
+}
+
+impl Whence {
+    /// The program of a command line and what it is asked to be, such as `codex exec …`: prompts are sent nowhere.
+    pub fn command_of(words: &[String]) -> Option<String> {
+        let (first, rest) = words.split_first()?;
+        let program = first.rsplit('/').next().unwrap_or(first);
+        let verb =
+            rest.first().filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'));
+        let verb = verb.filter(|word| !word.starts_with('-') && word.len() <= 20);
+        let said = 1 + usize::from(verb.is_some());
+        let more = if words.len() > said { " …" } else { "" };
+        Some(format!("{program}{}{more}", verb.map_or_else(String::new, |verb| format!(" {verb}"))))
+    }
 }
 
 /// What an agent has come to so far: figures, and nothing that it wrote.
@@ -171,4 +202,24 @@ pub struct NoticeDecision {
     pub by: Option<String>,
     /// Word for word.
     pub reason: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_named_without_what_it_was_told() {
+        for (words, named) in [
+            (&["codex"][..], Some("codex")),
+            (&["/usr/bin/codex", "exec", "fix the login"], Some("codex exec …")),
+            (&["codex", "fix the login"], Some("codex …")),
+            (&["codex", "--model", "x"], Some("codex …")),
+            (&["make", "test"], Some("make test")),
+            (&[], None),
+        ] {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            assert_eq!(Whence::command_of(&words).as_deref(), named, "{words:?}");
+        }
+    }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentName, Answer, AnswerWord, ApprovalId, Attribution, Billing, BudgetName, Quantity, RunId, Subject, ThreadId,
-    Timestamp, Unit,
+    AgentName, Answer, AnswerWord, ApprovalId, Attribution, Billing, BudgetName, MayAnswer, Quantity, RunId, Subject,
+    ThreadId, Timestamp, Unit,
 };
 
 /// One run, as the ledger remembers it.
@@ -110,6 +110,10 @@ pub struct Approval {
     pub reason: Option<String>,
     /// When.
     pub answered: Option<Timestamp>,
+    /// Who may answer; `None`: whoever has the account, or it was not kept.
+    pub may: Option<MayAnswer>,
+    /// Who has said yes so far, and through what, where one yes is not enough.
+    pub votes: Vec<String>,
 }
 
 /// What a gate on requests has in the place of a tool's name.

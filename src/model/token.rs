@@ -53,6 +53,11 @@ impl Token {
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
+    /// As a ledger keeps it, in hexadecimal digits.
+    pub fn digits(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Whether both are of one token; how long that takes does not tell how much of them agrees.
     pub fn is(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).fold(0, |differs, (one, other)| differs | (one ^ other)) == 0

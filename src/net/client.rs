@@ -113,6 +113,16 @@ impl Client {
         in_time(self.exchange(request), within, &at).await
     }
 
+    /// Connects to whoever answers there, and asks nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why nobody can be asked.
+    pub async fn reach(&self, uri: &Uri, within: Duration) -> Result<(), NetError> {
+        let target = Target::of(uri)?;
+        in_time(connect(uri, &target, &self.proxies, &self.roots), within, &target.at).await.map(drop)
+    }
+
     async fn exchange<B>(&self, request: Request<B>) -> Result<Response<Incoming>, NetError>
     where
         B: Body + Send + 'static,

@@ -6,8 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use crate::model::{Notice, NoticeKind, Timestamp, Token};
-use crate::report::text::{printable, rfc3339};
+use chrono_tz::Tz;
+
+use crate::model::{Notice, NoticeKind, Timestamp, Token, Whence};
+use crate::report::text::{moment, printable};
 
 /// Who writes to whom.
 #[derive(Clone, Copy, Debug)]
@@ -20,21 +22,33 @@ pub(super) struct Envelope<'a> {
 /// How the reader can answer a question.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Answers<'a> {
-    /// By this token.
-    By(&'a Token),
+    /// By this token, and on a page below this address, if there is one.
+    By(&'a Token, Option<&'a str>),
     /// Not, and why.
     Not(&'a str),
     /// It is no question.
     Nothing,
 }
 
+/// What stands before the link.
+const LINK: &str = "To read it and answer in a browser:";
+
 /// The longest line that needs no folding, and the longest subject.
 const LINE: usize = 76;
 const SUBJECT: usize = 120;
 
+/// What is known beside the notice.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beside<'a> {
+    /// Where it is from.
+    pub(super) whence: &'a Whence,
+    /// The zone that times are shown in.
+    pub(super) zone: Tz,
+}
+
 /// The whole letter.
-pub(super) fn write(notice: &Notice, envelope: Envelope<'_>, answers: Answers<'_>) -> String {
-    let body = Body::of(notice, answers);
+pub(super) fn write(notice: &Notice, envelope: Envelope<'_>, beside: Beside<'_>, answers: Answers<'_>) -> String {
+    let body = Body::of(notice, beside, answers);
     let boundary = format!("govern-{}", mark(&notice.id));
     let mut out = headers(notice, envelope);
     let _ = write!(out, "Content-Type: multipart/alternative; boundary=\"{boundary}\"\r\n\r\n");
@@ -91,12 +105,13 @@ fn subject(notice: &Notice) -> String {
 struct Body {
     first: String,
     rows: Vec<(&'static str, String)>,
+    link: Option<String>,
     commands: Vec<(&'static str, String)>,
     last: Option<String>,
 }
 
 impl Body {
-    fn of(notice: &Notice, answers: Answers<'_>) -> Self {
+    fn of(notice: &Notice, Beside { whence, zone }: Beside<'_>, answers: Answers<'_>) -> Self {
         let mut rows = Vec::new();
         let mut row =
             |name: &'static str, value: Option<String>| rows.extend(value.map(|value| (name, printable(&value))));
@@ -112,11 +127,20 @@ impl Body {
         let question = notice.question.as_ref().filter(|_| notice.kind == NoticeKind::Question);
         row("a yes", question.and_then(|question| question.allows.clone()));
         row("unanswered", question.and_then(|question| question.otherwise.clone()));
-        row("wait", question.and_then(|question| question.expires).map(|expires| format!("until {}", in_utc(expires))));
+        row(
+            "wait",
+            question.and_then(|question| question.expires).map(|expires| format!("until {}", shown(expires, zone))),
+        );
+        let approvers = question.map(|question| question.approvers.join(" or ")).filter(|who| !who.is_empty());
+        row("may answer", approvers);
         row("reason", notice.decision.as_ref().and_then(|decision| decision.reason.clone()));
-        row("at", Some(in_utc(notice.time)));
+        row("at", Some(shown(notice.time, zone)));
+        row("command", whence.command.clone());
+        row("folder", whence.folder.clone());
+        row("account", Some(whence.account.clone()));
+        row("machine", Some(whence.machine.clone()));
         let commands = match (question, answers) {
-            (Some(question), Answers::By(token)) => {
+            (Some(question), Answers::By(token, _)) => {
                 let line =
                     |verb: &str, more: &str| format!("govern {verb} {}{more} --token {}", question.id, token.text());
                 let has = |word: &str| question.options.iter().any(|option| option == word);
@@ -130,15 +154,21 @@ impl Body {
                 commands.push(("To refuse it:", line("deny", "")));
                 commands
             }
-            (Some(_), Answers::Not(_) | Answers::Nothing) | (None, _) => Vec::new(),
+            (None, Answers::By(token, _)) => {
+                let verb = if notice.kind == NoticeKind::Pause { "continue" } else { "resume" };
+                let run = notice.run.as_deref().map(plain_id).unwrap_or_default();
+                vec![("To let it go on:", format!("govern {verb} {run} --token {}", token.text()))]
+            }
+            (_, Answers::Not(_) | Answers::Nothing) => Vec::new(),
         };
         let last = match (question, answers) {
-            (Some(_), Answers::By(_)) => Some(
-                "Type one of these on the machine of the run, under its account, in a terminal that no agent started. \
-                 The token is yours alone and good for one answer: do not pass this letter on.",
-            ),
-            (Some(_), Answers::Not(why)) => Some(why),
-            (Some(_), Answers::Nothing) | (None, _) => None,
+            (_, Answers::By(..)) => Some(format!(
+                "Commands are typed on {}, as {}, in a terminal that no agent started. The token is yours alone and good \
+                 for one answer: do not pass this letter on.",
+                whence.machine, whence.account
+            )),
+            (Some(_), Answers::Not(why)) => Some(why.to_owned()),
+            (Some(_), Answers::Nothing) | (None, Answers::Not(_) | Answers::Nothing) => None,
         };
         let first = match &notice.question {
             Some(question) if notice.kind == NoticeKind::Question => {
@@ -146,13 +176,22 @@ impl Body {
             }
             _ => notice.text.clone(),
         };
-        Self { first: printable(&first), rows, commands, last: last.map(printable) }
+        let link = match (question, answers) {
+            (Some(question), Answers::By(token, Some(base))) => {
+                Some(format!("{base}/questions/{}?token={}", question.id, token.text()))
+            }
+            _ => None,
+        };
+        Self { first: printable(&first), rows, link, commands, last: last.as_deref().map(printable) }
     }
 
     fn plain(&self) -> String {
         let mut out = format!("{}\n\n", self.first);
         for (name, value) in &self.rows {
             let _ = writeln!(out, "{name:<12}{value}");
+        }
+        if let Some(link) = &self.link {
+            let _ = write!(out, "\n{LINK}\n\n{link}\n");
         }
         for (what, command) in &self.commands {
             let _ = write!(out, "\n{what}\n\n{command}\n");
@@ -178,6 +217,9 @@ impl Body {
             );
         }
         out.push_str("</table>\n");
+        if let Some(link) = &self.link {
+            let _ = writeln!(out, "<p>{LINK}</p>\n<p><a href=\"{0}\">{0}</a></p>", html(link));
+        }
         for (what, command) in &self.commands {
             let _ = writeln!(
                 out,
@@ -197,8 +239,9 @@ fn usd(decimal: &str) -> String {
     format!("${decimal}")
 }
 
-fn in_utc(time: Timestamp) -> String {
-    rfc3339(time).split('.').next().unwrap_or_default().trim_end_matches('Z').replace('T', " ") + " UTC"
+/// In the zone of the policy, which is named.
+fn shown(time: Timestamp, zone: Tz) -> String {
+    format!("{} {}", moment(time, zone), zone.name())
 }
 
 fn html(text: &str) -> String {
@@ -319,13 +362,29 @@ mod tests {
         }
     }
 
+    fn beside() -> Beside<'static> {
+        static WHENCE: std::sync::OnceLock<Whence> = std::sync::OnceLock::new();
+        let whence = WHENCE.get_or_init(|| Whence {
+            machine: "build-3".to_owned(),
+            account: "sam".to_owned(),
+            folder: Some("/home/sam/shop".to_owned()),
+            command: Some("codex exec …".to_owned()),
+        });
+        Beside { whence, zone: Tz::Europe__Berlin }
+    }
+
     const ENVELOPE: Envelope<'_> =
         Envelope { from_name: Some("govern"), from: "govern@acme.example", to: "lead@acme.example" };
 
     #[test]
     fn a_question_is_a_letter_that_can_be_read_and_answered() {
         let token = Token::of(7);
-        let letter = write(&question("$4.93 of $5.00 (each run)"), ENVELOPE, Answers::By(&token));
+        let letter = write(
+            &question("$4.93 of $5.00 (each run)"),
+            ENVELOPE,
+            beside(),
+            Answers::By(&token, Some("https://govern.acme.example")),
+        );
         for line in [
             "From: govern <govern@acme.example>",
             "To: lead@acme.example",
@@ -334,10 +393,14 @@ mod tests {
             "spent       $4.93 of $5, list price",
             "unanswered  stop",
             "a yes       1 usd more",
-            "wait        until 2027-01-15 08:30:00 UTC",
+            "wait        until 2027-01-15 09:30 Europe/Berlin",
+            "command     codex exec =E2=80=A6",
+            "machine     build-3",
         ] {
             assert!(letter.contains(&format!("{line}\r\n")), "{line}\n{letter}");
         }
+        let link = format!("https://govern.acme.example/questions/7?token=3D{}", token.text());
+        assert!(letter.replace("=\r\n", "").contains(&link), "{letter}");
         let command = format!("\r\ngovern approve 7 --token {}\r\n", token.text());
         assert!(letter.contains(&command), "{letter}");
     }
@@ -347,7 +410,7 @@ mod tests {
         let mut notice = question(HOSTILE);
         notice.agent = Some(HOSTILE.to_owned());
         notice.run = Some(HOSTILE.to_owned());
-        let letter = write(&notice, ENVELOPE, Answers::Not(HOSTILE));
+        let letter = write(&notice, ENVELOPE, beside(), Answers::Not(HOSTILE));
         let (headers, body) = letter.split_once("\r\n\r\n").unwrap();
         for line in headers.split("\r\n") {
             assert!(line.len() <= 998 && !line.contains(['\n', '\r', '\u{1b}']), "{line:?}");
@@ -377,12 +440,12 @@ mod tests {
 
     #[test]
     fn what_became_of_a_question_answers_its_letter() {
-        let asked = write(&question("x"), ENVELOPE, Answers::Nothing);
+        let asked = write(&question("x"), ENVELOPE, beside(), Answers::Nothing);
         let id = asked.lines().find_map(|line| line.strip_prefix("Message-ID: ")).unwrap();
         let decided = Notice { id: "msg_0190_decided".to_owned(), kind: NoticeKind::Decided, ..question("x") };
-        let letter = write(&decided, ENVELOPE, Answers::Nothing);
+        let letter = write(&decided, ENVELOPE, beside(), Answers::Nothing);
         assert!(letter.contains(&format!("In-Reply-To: {id}")), "{letter}");
-        let other = write(&question("x"), Envelope { to: "bob@acme.example", ..ENVELOPE }, Answers::Nothing);
+        let other = write(&question("x"), Envelope { to: "bob@acme.example", ..ENVELOPE }, beside(), Answers::Nothing);
         assert!(!other.contains(id), "each reader's letter is another one");
     }
 

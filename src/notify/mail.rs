@@ -2,19 +2,21 @@
 
 use std::ffi::OsString;
 
-use super::letter::{self, Answers, Envelope};
+use chrono_tz::Tz;
+
+use super::letter::{self, Answers, Beside, Envelope};
 use super::secret::{Password, SecretError};
 use super::sent::Sent;
 use super::smtp::{Letter, Trouble, Way, deliver, greet_only};
-use crate::model::{Notice, Token};
+use crate::model::{Notice, Token, Whence};
 use crate::net::{Client, Server};
 use crate::policy::notify::Mail as Wanted;
 
 /// How a reader may answer the question that a letter puts.
 #[derive(Clone, Debug)]
 pub enum Answering {
-    /// By this token, which the run knows.
-    By(Token),
+    /// By this token, which the run knows; and on the page below this address, if it has a public one.
+    By(Token, Option<String>),
     /// Not, and why.
     Not(String),
     /// It is no question, or nobody waits for its answer any more.
@@ -55,14 +57,20 @@ impl Mail {
     }
 
     /// Sends a notice to somebody, once.
-    pub async fn send(&self, client: &Client, notice: &Notice, to: &str, answering: &Answering) -> Sent {
+    pub async fn send(
+        &self,
+        client: &Client,
+        notice: &Notice,
+        (to, whence, zone): (&str, &Whence, Tz),
+        answering: &Answering,
+    ) -> Sent {
         let envelope = Envelope { from_name: self.from_name.as_deref(), from: &self.from, to };
         let answers = match answering {
-            Answering::By(token) => Answers::By(token),
+            Answering::By(token, page) => Answers::By(token, page.as_deref()),
             Answering::Not(why) => Answers::Not(why),
             Answering::Nothing => Answers::Nothing,
         };
-        let text = letter::write(notice, envelope, answers);
+        let text = letter::write(notice, envelope, Beside { whence, zone }, answers);
         match deliver(client, &self.way, &Letter { from: &self.from, to, text: &text }).await {
             Ok(()) => Sent::Taken,
             Err(trouble @ Trouble::Refused { for_good: true, .. }) => Sent::Never { why: trouble.to_string() },

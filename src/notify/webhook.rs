@@ -41,6 +41,18 @@ impl Webhook {
         digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// Whether somebody answers at the address; nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// Why not, in words.
+    pub async fn reach(&self, client: &Client) -> Result<(), String> {
+        client.reach(&self.url, LIMITS.within).await.map_err(|error| {
+            let hint = error.hint().map_or_else(String::new, |hint| format!(" ({hint})"));
+            format!("{error}{hint}")
+        })
+    }
+
     /// Sends a notice once, and waits for what its reader says.
     pub async fn send(&self, client: &Client, id: &str, body: &str, now: Timestamp) -> Sent {
         let seconds = now.timestamp();

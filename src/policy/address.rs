@@ -30,6 +30,21 @@ pub fn mailbox(text: &str) -> Option<(Option<&str>, &str)> {
     (is_name && is_mail(address)).then_some((Some(name).filter(|name| !name.is_empty()), address))
 }
 
+/// The id of a user of Slack, which is no name that anybody sees there.
+pub fn is_slack_user(text: &str) -> bool {
+    is_slack_id(text, &['U', 'W'])
+}
+
+/// The id of a group of users of Slack.
+pub fn is_slack_group(text: &str) -> bool {
+    is_slack_id(text, &['S'])
+}
+
+fn is_slack_id(text: &str, begins: &[char]) -> bool {
+    let rest = text.strip_prefix(begins);
+    rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

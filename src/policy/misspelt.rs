@@ -67,6 +67,28 @@ pub fn unknown_approvers(loaded: &Loaded, is_log_in: impl Fn(&str) -> bool) -> V
     said
 }
 
+/// A warning where questions are put, and nobody who may answer is reached with one, at what says who may.
+pub fn unreached_approvers(loaded: &Loaded, is_reached: bool) -> Vec<Mistake> {
+    let policy = &loaded.policy;
+    if is_reached || policy.approvals.wait_for_nobody {
+        return Vec::new();
+    }
+    let mut said = Vec::new();
+    for file in &loaded.files {
+        let mut notes = Notes::new(Arc::clone(file));
+        let tree = DeTable::parse_recoverable(&file.text).0.into_inner();
+        let Some(table) = Table::new(&tree, 0..0).table("approvals", "{}", &mut notes.silent()) else { continue };
+        let Some(value) = table.get("approvers").or_else(|| table.get("not_self")) else { continue };
+        let message = "nobody who may answer is reached: a question waits for its `else` alone";
+        let hint = "name a login of this machine, or send `question` to whoever may answer: `[[notify.route]]` to mail or \
+                    Slack, and a `[[person]]` who has that address";
+        notes.warn(&value.span(), message, hint);
+        said.extend(notes.into_found());
+        break;
+    }
+    said
+}
+
 /// A warning for each budget whose window is over, at that.
 pub fn windows_that_are_over(loaded: &Loaded, now: Timestamp) -> Vec<Mistake> {
     let mut said = Vec::new();

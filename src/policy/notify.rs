@@ -210,7 +210,7 @@ impl Route {
 }
 
 /// One copy of a notice to be sent: where, and how long after it happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Copy {
     /// Where.
     pub to: Address,

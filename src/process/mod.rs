@@ -52,8 +52,8 @@ pub use inspect::{
     is_codex, is_nested_codex, tell, terminal_of, waits_for_input,
 };
 pub use own::{
-    account_home, has_posix_shell, has_terminal, is_log_in, own_identity, own_program, own_uid, stay_in_foreground,
-    user_name,
+    account_home, has_posix_shell, has_terminal, is_log_in, machine_name, own_identity, own_program, own_uid,
+    stay_in_foreground, user_name,
 };
 pub use peer::{is_outside, is_own_supervisor, is_supervisor_of, listens, peer_of};
 pub use reading::{open_to_append, open_to_read, read_at_most, write_whole};

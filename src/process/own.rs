@@ -21,6 +21,14 @@ pub fn user_name(uid: u32) -> Option<String> {
     User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
 }
 
+/// What this machine is called.
+pub fn machine_name() -> String {
+    nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .unwrap_or_else(|| "this machine".to_owned())
+}
+
 /// There is a login of this name on this machine; where that cannot be told, there may be.
 pub fn is_log_in(name: &str) -> bool {
     User::from_name(name).map_or(true, |user| user.is_some())

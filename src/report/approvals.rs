@@ -13,7 +13,9 @@ use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::status::without_silent;
 use super::summary::Totals;
 use super::text::{between, duration, moment, rfc3339};
-use crate::model::{Answer, AnswerWord, Approval, ApprovalState, Billing, Braked, RunId, Subject, Timestamp};
+use crate::model::{
+    Answer, AnswerWord, Approval, ApprovalState, Billing, Braked, MayAnswer, RunId, Subject, Timestamp,
+};
 
 /// Questions, for `govern approvals`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +39,10 @@ pub struct AskedRow {
     pub approval: Approval,
     /// What the agent spent in its run until it was asked; until now where nobody has answered.
     pub spent: Totals,
-    /// Who may answer, as far as its run kept it; empty: whoever has the account.
-    pub approvers: Vec<String>,
+    /// Who may answer, as far as its run kept it.
+    pub may: MayAnswer,
+    /// Other runs that live and wait for its answer.
+    pub others: Vec<RunId>,
 }
 
 /// What a plain approval would do.
@@ -99,8 +103,11 @@ impl ApprovalReport {
             };
             items.push(Item::new("deadline", left, Tone::Plain));
         }
-        if !row.approvers.is_empty() {
-            items.push(Item::new("may", row.approvers.join(" or "), Tone::Plain));
+        items.extend(waits_too(&row.others).map(|waits| Item::new("also", waits, Tone::Plain)));
+        let who = row.may.who().unwrap_or_else(|| "whoever has this account".to_owned());
+        items.push(Item::new("may", who, Tone::Plain));
+        if !row.may.here {
+            items.push(Item::new("answer", row.may.short(approval.id), Tone::Plain));
         }
         items.push(Item::new("approval", allows(approval), Tone::Plain));
         items
@@ -108,16 +115,15 @@ impl ApprovalReport {
 
     fn questions(&self, page: &mut Page) {
         page.table(self.table());
-        page.list(self.rows.iter().map(|row| self.question(&row.approval)).collect());
+        page.list(self.rows.iter().flat_map(|row| self.question(row)).collect());
         page.list(marks_below(self.rows.iter().map(|row| &row.spent)));
         let first = self.rows.iter().find(|row| row.approval.state == ApprovalState::Pending);
-        if let Some(AskedRow { approval, approvers, .. }) = first {
-            page.list(vec![Item::note(match approvers.as_slice() {
-                [] => "To answer, for example:".to_owned(),
-                approvers => format!("To answer question {}, {} may:", approval.id, approvers.join(" or ")),
-            })]);
-            page.command(format!("govern approve {}", approval.id));
-            page.command(format!("govern deny {} --reason \"…\"", approval.id));
+        if let Some(AskedRow { approval, may, .. }) = first {
+            let note = may.note(approval.id).unwrap_or_else(|| "To answer, for example:".to_owned());
+            page.list(vec![Item::note(note)]);
+            may.command("approve", approval.id).into_iter().for_each(|command| page.command(command));
+            let deny = may.command("deny", approval.id).map(|command| format!("{command} --reason \"…\""));
+            deny.into_iter().for_each(|command| page.command(command));
         }
     }
 
@@ -158,7 +164,7 @@ impl ApprovalReport {
         }
     }
 
-    fn question(&self, approval: &Approval) -> Item {
+    fn question(&self, AskedRow { approval, others, .. }: &AskedRow) -> Vec<Item> {
         let lead = format!("{}", approval.id);
         let text = match (&approval.answer, approval.state) {
             (Some(answer), _) => {
@@ -176,7 +182,18 @@ impl ApprovalReport {
             (None, ApprovalState::Pending) => format!("{} — an approval {}", approval.question, allows(approval)),
             (None, _) => approval.question.clone(),
         };
-        Item::new(lead, text, Tone::Plain)
+        let waits = waits_too(others).map(|waits| Item::new("", waits, Tone::Quiet));
+        std::iter::once(Item::new(lead, text, Tone::Plain)).chain(waits).collect()
+    }
+}
+
+/// That a question holds others as well.
+fn waits_too(others: &[RunId]) -> Option<String> {
+    let named: Vec<&str> = others.iter().map(RunId::as_str).collect();
+    match named.as_slice() {
+        [] => None,
+        [one] => Some(format!("Run {one} waits for the same answer.")),
+        several => Some(format!("Runs {} wait for the same answer.", several.join(", "))),
     }
 }
 
@@ -229,7 +246,7 @@ impl Serialize for Paused<'_> {
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let AskedRow { approval, spent, approvers } = self.0;
+        let AskedRow { approval, spent, may, others } = self.0;
         let unit = approval.extend.unit;
         let amount = |amount: i64| Amount(unit, amount);
         let extended = match &approval.answer {
@@ -261,7 +278,9 @@ impl Serialize for Row<'_> {
         map.serialize_entry("window_start", &approval.window.map(rfc3339))?;
         map.serialize_entry("asked_at", &rfc3339(approval.asked))?;
         map.serialize_entry("deadline", &approval.deadline.map(rfc3339))?;
-        map.serialize_entry("approvers", approvers)?;
+        map.serialize_entry("approvers", &may.names)?;
+        map.serialize_entry("answered_here", &may.here)?;
+        map.serialize_entry("other_runs", others)?;
         map.serialize_entry("answer", &approval.answer_word().map(AnswerWord::as_str))?;
         map.serialize_entry("extended", &extended.map(amount))?;
         map.serialize_entry("allowed_again", &again)?;

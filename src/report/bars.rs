@@ -78,7 +78,8 @@ fn of_agent(agent: &LiveAgent) -> Vec<Cell> {
 
 /// What the fleet's first limit has: of several the one that is used up furthest.
 fn whole(live: &Live) -> Vec<Cell> {
-    let limit = live.limits.iter().max_by_key(|limit| limit.share());
+    let own = live.limits.iter().filter(|limit| limit.is_of_one_run());
+    let limit = own.max_by_key(|limit| limit.share());
     let over = live.agents.iter().filter(|agent| agent.state.is_over()).count();
     let cost: Money = live.agents.iter().map(|agent| agent.cost_usd).sum();
     let rate: Money = live.agents.iter().filter_map(|agent| agent.cost_usd_per_minute).sum();

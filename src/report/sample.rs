@@ -14,9 +14,9 @@ use super::{
 use crate::model::event::{Answer, Decision, EventKind};
 use crate::model::trial::{Deed, Origin, Spend, Trial, TriedRun, TriedStep};
 use crate::model::{
-    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Live, ModelId, Money,
-    ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, Standing, Subject, ThreadId,
-    ThreadInfo, Timestamp, Tokens, Unit, Verb,
+    Approval, ApprovalId, ApprovalState, Attribution, Basis, Billing, BudgetName, Cost, Event, Live, MayAnswer,
+    ModelId, Money, ProcessIdentity, Quantity, Response, ResponseKey, RunId, RunInfo, ServiceTier, Standing, Subject,
+    ThreadId, ThreadInfo, Timestamp, Tokens, Unit, Verb,
 };
 use crate::policy::spawn::SpawnCap;
 
@@ -169,10 +169,11 @@ pub(crate) fn status() -> StatusReport {
         info: RunInfo { id: id.into(), command: command("codex exec tidy"), ..fleet.clone() },
         source,
         live,
+        may: MayAnswer::default(),
     };
     let why = "its govern does not answer: it may be suspended";
     let runs = vec![
-        RunStatus { info: fleet.clone(), source: Source::Supervisor, live: live() },
+        RunStatus { info: fleet.clone(), source: Source::Supervisor, live: live(), may: MayAnswer::default() },
         of("k3e0000000aa", Source::Ledger(why.to_owned()), silent.clone()),
         of("k3d0000000bb", Source::Hooks, silent),
     ];
@@ -361,6 +362,8 @@ pub(crate) fn approvals() -> ApprovalReport {
         by: None,
         reason: None,
         answered: None,
+        may: None,
+        votes: Vec::new(),
     };
     let approved = Approval {
         id: ApprovalId(6),
@@ -386,7 +389,7 @@ pub(crate) fn approvals() -> ApprovalReport {
         about: Subject::Call,
         ..pending.clone()
     };
-    let row = |approval, spent| AskedRow { approval, spent, approvers: Vec::new() };
+    let row = |approval, spent| AskedRow { approval, spent, may: MayAnswer::default(), others: Vec::new() };
     let half_priced = Totals { unpriced: 2, ..spent(37, Billing::Plan) };
     ApprovalReport {
         rows: vec![

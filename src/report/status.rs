@@ -3,7 +3,8 @@
 use super::page::{Cell, Column, Item, Page, Table, Tone};
 use super::text::{about, between, count, duration, shell_words};
 use crate::model::{
-    Live, LiveAgent, LiveLimit, LivePool, Money, RunInfo, Standing, Timestamp, Unit, WorkClass, scope_in_words,
+    Live, LiveAgent, LiveLimit, LivePool, MayAnswer, Money, RunInfo, Standing, Timestamp, Unit, WorkClass,
+    scope_in_words,
 };
 
 /// What runs at a moment.
@@ -24,6 +25,8 @@ pub struct RunStatus {
     pub source: Source,
     /// How it stands.
     pub live: Live,
+    /// Who may answer the first of its questions.
+    pub may: MayAnswer,
 }
 
 /// Who says how a run stands.
@@ -52,10 +55,8 @@ impl StatusReport {
     pub fn page(&self) -> Page {
         let mut page = self.seen();
         if let Some((run, approval)) = self.agents().find_map(|(run, agent)| Some((run, agent.approval?))) {
-            if !run.live.approvers.is_empty() {
-                page.list(vec![Item::note(format!("To answer, {} may:", run.live.approvers.join(" or ")))]);
-            }
-            page.command(format!("govern approve {approval}"));
+            page.list(run.may.note(approval).map(Item::note).into_iter().collect());
+            run.may.command("approve", approval).into_iter().for_each(|command| page.command(command));
         }
         page
     }
@@ -116,9 +117,7 @@ impl StatusReport {
             for (place, agent) in run.live.agents.iter().enumerate() {
                 let id = if place == 0 { run.info.id.as_str() } else { "" };
                 let since = between(agent.since, self.at);
-                // What all agents share stands below; beside one stands what is its own.
-                let alone = run.live.agents.len() == 1;
-                let own = agent.limit.as_ref().filter(|limit| alone || limit.allotment);
+                let own = run.own_limit(agent);
                 rows.push(vec![
                     Cell::of_run(id),
                     Cell::new(agent.agent.as_str()),
@@ -158,10 +157,14 @@ impl StatusReport {
                     notes.push(Item::new(Standing::Paused.as_str(), go_on, tone(Standing::Paused)));
                 }
             }
+            for limit in run.other_limits() {
+                let item = Item::new("budget", limit_sentence(limit), limit_tone(limit));
+                // What several runs share is said once.
+                if !notes.contains(&item) {
+                    notes.push(item);
+                }
+            }
             if run.live.agents.len() > 1 {
-                notes.extend(
-                    run.live.limits.iter().map(|limit| Item::new("budget", limit_sentence(limit), limit_tone(limit))),
-                );
                 notes.extend(run.live.pools.iter().map(|pool| Item::new("pool", pool_sentence(pool), Tone::Plain)));
             }
             notes.extend(run.silence());
@@ -171,6 +174,23 @@ impl StatusReport {
 }
 
 impl RunStatus {
+    /// What limits this agent and is its run's alone. What all agents share stands below them; and what a budget counts
+    /// of other runs, or of earlier ones, is nothing that this one has spent.
+    pub fn own_limit<'a>(&'a self, agent: &'a LiveAgent) -> Option<&'a LiveLimit> {
+        let first = agent.limit.as_ref();
+        if self.live.agents.len() > 1 {
+            return first.filter(|limit| limit.allotment);
+        }
+        let of_run = || self.live.limits.iter().filter(|limit| limit.is_of_one_run()).max_by_key(|limit| limit.share());
+        first.filter(|limit| limit.is_of_one_run()).or_else(of_run)
+    }
+
+    /// The limits that no line of an agent of this run shows.
+    fn other_limits(&self) -> impl Iterator<Item = &LiveLimit> {
+        let alone = self.live.agents.len() <= 1;
+        self.live.limits.iter().filter(move |limit| !alone || !limit.is_of_one_run())
+    }
+
     /// That its own govern does not say how it stands.
     fn silence(&self) -> Option<Item> {
         let id = &self.info.id;

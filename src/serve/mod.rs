@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono_tz::Tz;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -24,13 +25,13 @@ use crate::error::{Error, Result};
 use crate::gate::bell::{Bell, Ring, ring};
 use crate::ledger::outbox::{self, Fate, Parcel};
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{ProcessIdentity, RunInfo, Timestamp};
+use crate::model::{ProcessIdentity, RunInfo, Timestamp, Whence};
 use crate::net::Client;
 use crate::notify::slack::{Heard, Slack, listen};
 use crate::notify::{Mail, Sent, Webhook, retry};
 use crate::policy::notify::{Address, Notify};
 use crate::policy::rule::Approvals;
-use crate::process::{Holder, Place};
+use crate::process::{self, Holder, Place};
 
 use clicks::{Answered, Seen};
 use mail::Errand;
@@ -86,12 +87,27 @@ pub struct Sender {
     pub mail: Option<std::result::Result<Mail, String>>,
     /// What goes where.
     pub notify: Notify,
+    /// The zone that times are shown in.
+    pub zone: Tz,
+    /// Where the page is reached from elsewhere, without a slash at its end.
+    pub page: Option<String>,
     /// Whether who listens at a connection speaks for a run.
     pub is_own: fn(&RunInfo, BorrowedFd<'_>, Option<i32>) -> bool,
     /// Whether a process lives still.
     pub alive: fn(ProcessIdentity) -> bool,
     /// What is worth a person's while.
     pub says: fn(&str),
+}
+
+/// Where a notice about a run is from; `None`: about none.
+pub fn whence_of(run: Option<&RunInfo>) -> Whence {
+    let uid = process::own_uid();
+    Whence {
+        machine: process::machine_name(),
+        account: process::user_name(uid).unwrap_or_else(|| uid.to_string()),
+        folder: run.map(|run| run.cwd.clone()),
+        command: run.and_then(|run| Whence::command_of(&run.command)),
+    }
 }
 
 /// Who has the sender's place in this folder of sockets.
@@ -126,12 +142,15 @@ pub async fn take_place(sockets: &Path, stay: Stay) -> Result<Option<Place>> {
     }
 }
 
+/// The sender that the policy asks for, where that is no longer the one that it asked for before.
+pub type Renew = Box<dyn FnMut() -> Option<Sender>>;
+
 /// Sends what waits, until nothing needs it any more or another one wants the place.
 ///
 /// # Errors
 ///
 /// The ledger cannot be used.
-pub async fn serve(ledger: Ledger, sockets: &Path, stay: Stay, sender: Sender) -> Result<()> {
+pub async fn serve(ledger: Ledger, sockets: &Path, stay: Stay, sender: Sender, renew: Renew) -> Result<()> {
     let bell = Bell::listen(sockets).map_err(|error| Error::new("the sender cannot be woken").caused_by(&error))?;
     let now = clock::monotonic();
     let mut serving = Serving {
@@ -148,6 +167,7 @@ pub async fn serve(ledger: Ledger, sockets: &Path, stay: Stay, sender: Sender) -
         busy: now,
         looked: None,
         leaving: false,
+        renew,
     };
     serving.patiently(|serving| outbox::take_over(&mut serving.ledger, clock::now()))?;
     serving.listen();
@@ -206,6 +226,7 @@ struct Serving {
     looked: Option<Instant>,
     /// Another one wants the place.
     leaving: bool,
+    renew: Renew,
 }
 
 impl Serving {
@@ -327,6 +348,16 @@ impl Serving {
         }
     }
 
+    /// The policy may say something else by now.
+    fn learn(&mut self) {
+        if let Some(sender) = (self.renew)() {
+            self.sender = Arc::new(sender);
+            // Clicks are heard by the tokens that it names now; who listens by others ends with what it tells.
+            self.heard = None;
+            self.listen();
+        }
+    }
+
     /// A govern that was killed withdraws nothing: whoever reads its question would answer nobody.
     fn withdraw_for_the_dead(&mut self) -> std::result::Result<(), LedgerError> {
         let now = clock::monotonic();
@@ -334,6 +365,7 @@ impl Serving {
             return Ok(());
         }
         self.looked = Some(now);
+        self.learn();
         let alive = self.sender.alive;
         if self.ledger.approvals(true)?.len() != self.ledger.questions(true, &alive)?.len() {
             self.ledger.turn(clock::now(), |turn| turn.clear_dead(&alive))?;

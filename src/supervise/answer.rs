@@ -3,14 +3,17 @@
 use crate::clock;
 use crate::codex::redact;
 use crate::decide::Effect;
+use crate::decide::Governor;
 use crate::decide::message::{About, Input, Question};
+use crate::decide::people::channel;
 use crate::decide::people::permission::{self, Lifting};
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Stands, Wish};
 use crate::gate::socket::{self, Call};
 use crate::model::quantity::quantity_hint;
 use crate::model::{
-    AgentName, Answer, AnswerWord, Answerer, ApprovalId, Braked, BudgetName, Door, Identity, Peer, Quantity, TokenHash,
+    AgentName, Answer, AnswerWord, Answerer, ApprovalId, Brake, Braked, BudgetName, Door, Identity, MayAnswer, Peer, Quantity,
+    TokenHash,
 };
 use crate::policy::rule::Approvals;
 use crate::process;
@@ -48,14 +51,20 @@ impl Supervisor {
                 Ok(effects) => (effects, Reply::Done { what: "known".to_owned() }),
                 Err(not) => (Vec::new(), refused(not)),
             },
-            (Some(Message::Brake { brake, team, reason }), Ok(who)) => match self.may_brake(brake, &who) {
-                Ok(()) => return self.brake(call, &who, (brake, team), reason),
-                Err(not) => {
-                    let by = self.by(&who);
-                    self.note_overstep(&not, &format!("{by} may not let it go on"));
-                    (Vec::new(), refused(not))
+            (Some(Message::Brake { brake, team, reason, token }), Ok(own)) => {
+                match self.who_brakes(brake, token, (own, &call.peer)) {
+                    Ok(who) => {
+                        if brake == Brake::Continue {
+                            self.tokens.forget(None);
+                        }
+                        return self.brake(call, &who, (brake, team), reason);
+                    }
+                    Err((by, not)) => {
+                        self.note_overstep(&not, &format!("{by} may not let it go on"));
+                        (Vec::new(), refused(not))
+                    }
                 }
-            },
+            }
             (Some(Message::Answer { approval, wish, reason, who, token }), Ok(own)) => {
                 match self.who_answers(approval, Says { who, token }, (own, &call.peer)) {
                     Ok(who) => match self.take_answer(approval, &wish, &who, reason.as_deref())? {
@@ -70,6 +79,15 @@ impl Supervisor {
                         self.note_overstep(&not, &format!("question {approval} is not answered"));
                         (Vec::new(), refused(not))
                     }
+                }
+            }
+            (Some(Message::Whose { approval, token }), Ok(own)) => {
+                match self.who_answers(approval, Says { who: None, token: Some(token) }, (own, &call.peer)) {
+                    Ok(who) => {
+                        let what = self.governor.policy().approvals.name(&who.identity).to_owned();
+                        (Vec::new(), Reply::Done { what })
+                    }
+                    Err(not) => (Vec::new(), refused(not)),
                 }
             }
             (Some(Message::Token { approval, hash, who }), Ok(own)) => {
@@ -108,13 +126,36 @@ impl Supervisor {
         if self.governor.waits_for(approval).is_none() {
             return Err(nobody_waits(approval));
         }
-        self.tokens.who(approval, says, (own, peer, &self.sockets), clock::monotonic())
+        self.tokens.who(Some(approval), says, (own, peer, &self.sockets), clock::monotonic())
+    }
+
+    /// Who uses the brake: whoever speaks, or whom the token of a letter was sent to. Where it may not be, also by which
+    /// name that is noted.
+    fn who_brakes(
+        &mut self,
+        brake: Brake,
+        token: Option<String>,
+        (own, peer): (Answerer, &Peer),
+    ) -> Result<Answerer, (String, NotTaken)> {
+        let by = self.by(&own);
+        let who = match token {
+            None => own,
+            Some(token) => {
+                let says = Says { who: None, token: Some(token) };
+                let of = (own, peer, self.sockets.as_path());
+                self.tokens.who(None, says, of, clock::monotonic()).map_err(|not| (by, not))?
+            }
+        };
+        self.may_brake(brake, &who).map_err(|not| (self.by(&who), not))?;
+        Ok(who)
     }
 
     /// A message with this token is about to be sent: it is known here, if an answer of its reader would be taken.
-    fn expect_token(&mut self, approval: ApprovalId, hash: TokenHash, who: Answerer) -> Result<(), NotTaken> {
-        if self.governor.waits_for(approval).is_none() {
-            return Err(nobody_waits(approval));
+    fn expect_token(&mut self, approval: Option<ApprovalId>, hash: TokenHash, who: Answerer) -> Result<(), NotTaken> {
+        match approval {
+            Some(approval) if self.governor.waits_for(approval).is_none() => return Err(nobody_waits(approval)),
+            None if !self.is_paused() => return Err(NotTaken::new("the run is paused no more")),
+            Some(_) | None => {}
         }
         permission::judge(&self.governor.policy().approvals, &who, &started_by(), None)?;
         self.tokens.expect(approval, hash, who);
@@ -159,7 +200,7 @@ impl Supervisor {
         let Some(question) = self.governor.waits_for(approval) else { return Ok(Vec::new()) };
         let who = Answerer::login(own_login(), Door::Prompt);
         let by = self.by(&who);
-        let (effects, not) = match may_answer(&question, &answer, &who, &self.governor.policy().approvals) {
+        let (effects, not) = match answer_is_allowed(&question, &answer, &who, &self.governor.policy().approvals) {
             Ok(()) => {
                 let (effects, settled) = self.settle(approval, &question, answer, &by, None)?;
                 (effects, settled.err())
@@ -178,7 +219,7 @@ impl Supervisor {
     }
 
     /// Tells the other runs that wait for the same answer, beside the loop: each may take its time.
-    fn wake_others(&self, approval: ApprovalId) {
+    pub(super) fn wake_others(&self, approval: ApprovalId) {
         let waiting = self.ledger.as_ref().and_then(|ledger| ledger.waiting_for(approval).ok()).unwrap_or_default();
         let others: Vec<_> = waiting.into_iter().filter(|run| *run != self.run).collect();
         let sockets = self.sockets.clone();
@@ -204,6 +245,11 @@ impl Supervisor {
             return Ok(Err(nobody_waits(approval)));
         };
         match answer_of(&question, wish, who, &self.governor.policy().approvals) {
+            // Who may not answer here may know who can, and by what.
+            Err(not) if not.oversteps && who.door == Door::Cli => {
+                let may = may_answer(&self.governor, &question);
+                Ok(Err(by_token(not, may.command("approve", approval).filter(|_| !may.here))))
+            }
             Ok(answer) => {
                 let (effects, what) = self.settle(approval, &question, answer, &self.by(who), reason)?;
                 Ok(what.map(|what| (effects, what)))
@@ -228,7 +274,7 @@ impl Supervisor {
         if let Some(not) = self.not_taken.take() {
             return Ok((effects, Err(not)));
         }
-        self.tokens.forget(approval);
+        self.tokens.forget(Some(approval));
         self.asking.became(format!("{by}: {what}"));
         Ok((effects, Ok(what)))
     }
@@ -250,6 +296,21 @@ pub(super) fn started_by() -> Identity {
     Identity::Login(own_login())
 }
 
+/// What is typed by whoever has the token of a letter, where such a one may.
+pub(super) fn by_token(not: NotTaken, command: Option<String>) -> NotTaken {
+    match command {
+        Some(command) => not.hint(format!("with the TOKEN of the letter that asked: {command}")),
+        None => not,
+    }
+}
+
+/// Who may answer this question, and by what.
+pub(super) fn may_answer(governor: &Governor, question: &Question) -> MayAnswer {
+    let of = governor.agent(&question.agent).map(|agent| agent.setup.attribution.clone()).unwrap_or_default();
+    let own = Answerer::login(own_login(), Door::Cli);
+    channel::may_answer(governor.policy(), (&own, &started_by()), &question.agent, &of)
+}
+
 pub(super) fn refused(not: NotTaken) -> Reply {
     Reply::Refused { why: not.why, hint: not.hint }
 }
@@ -264,11 +325,16 @@ pub(super) fn answer_of(
 ) -> Result<Answer, NotTaken> {
     permission::judge(approvals, who, &started_by(), None)?;
     let answer = understand(question, wish)?;
-    may_answer(question, &answer, who, approvals)?;
+    answer_is_allowed(question, &answer, who, approvals)?;
     Ok(answer)
 }
 
-fn may_answer(question: &Question, answer: &Answer, who: &Answerer, approvals: &Approvals) -> Result<(), NotTaken> {
+fn answer_is_allowed(
+    question: &Question,
+    answer: &Answer,
+    who: &Answerer,
+    approvals: &Approvals,
+) -> Result<(), NotTaken> {
     let lifting = match answer {
         Answer::Extend { amount } if question.about.is_of_limit() => {
             let by = Quantity { unit: question.key.unit, amount: *amount };

@@ -11,9 +11,9 @@ use crate::decide::people::permission;
 use crate::error::Error;
 use crate::gate::message::Reply;
 use crate::gate::socket::Call;
-use crate::model::{AgentName, Answerer, Brake, Braked};
+use crate::model::{AgentName, Answerer, Brake, Braked, Door};
 
-use super::answer::{NotTaken, started_by};
+use super::answer::{NotTaken, by_token, may_answer, started_by};
 use super::supervisor::Supervisor;
 
 /// Another govern that waits to be told what became of its brake.
@@ -35,9 +35,20 @@ impl Supervisor {
     /// Anybody may stop an agent; to let it go on is an answer.
     pub(super) fn may_brake(&self, brake: Brake, who: &Answerer) -> Result<(), NotTaken> {
         match brake {
-            Brake::Continue => Ok(permission::judge(&self.governor.policy().approvals, who, &started_by(), None)?),
+            Brake::Continue => {
+                permission::judge(&self.governor.policy().approvals, who, &started_by(), None).map_err(|not| {
+                    let command = format!("govern continue {} --token TOKEN", self.run);
+                    let letter = self.governor.policy().notify.mail.is_some() && who.door == Door::Cli;
+                    by_token(not.into(), letter.then_some(command))
+                })
+            }
             Brake::Pause | Brake::Stop | Brake::Kill => Ok(()),
         }
+    }
+
+    /// Somebody has paused an agent, and nobody let it go on since.
+    pub(super) fn is_paused(&self) -> bool {
+        self.order.iter().filter_map(|name| self.governor.agent(name)).any(|agent| agent.pause.is_some())
     }
 
     /// Hears one that uses the brake. It is told what came of it once that is so.
@@ -112,8 +123,13 @@ impl Supervisor {
 
     fn asks(&self, agent: &Agent) -> String {
         let approval = self.governor.waits_for_answer(&agent.setup.name);
-        let who = self.governor.policy().approvals.named().map(|who| format!(" of {who}")).unwrap_or_default();
-        approval.map(|id| format!("; it waits for an answer{who}, too: govern approve {id}")).unwrap_or_default()
+        let asked = approval.and_then(|id| Some((id, self.governor.waits_for(id)?)));
+        asked
+            .map(|(id, question)| {
+                let short = may_answer(&self.governor, &question).short(id);
+                format!("; it waits for an answer, too: {short}")
+            })
+            .unwrap_or_default()
     }
 
     /// Its processes are kept from running, or its requests from being sent, so that it cannot heed a signal.

@@ -9,17 +9,20 @@ use crate::codex::redact;
 use crate::decide::Governor;
 use crate::decide::agents::Agent;
 use crate::decide::message::{About, Question};
+use crate::decide::people::permission;
 use crate::ledger::outbox::{self, Follows};
-use crate::ledger::{LedgerError, Turn};
+use crate::ledger::{LedgerError, Put, Turn};
 use crate::model::event::EventKind;
 use crate::model::notice::{NOTICE_SCHEMA, NoticeBudget, NoticeProgress, NoticeQuestion};
 use crate::model::{
-    AgentName, ApprovalId, Attribution, Brake, BudgetName, Event, Money, Notice, NoticeKind, RunId, Timestamp, Unit,
-    Verb,
+    AgentName, Answerer, Attribution, Brake, BudgetName, Door, Event, Money, Notice, NoticeKind, RunId, Timestamp,
+    Unit, Verb,
 };
 use crate::policy::notify::Redact;
 use crate::policy::rule::Refusal;
 use crate::report::told::told;
+
+use super::answer::{own_login, started_by};
 
 /// What a question's followers are told by.
 const SETTLED: [NoticeKind; 3] = [NoticeKind::Decided, NoticeKind::Withdrawn, NoticeKind::Expired];
@@ -40,6 +43,12 @@ pub(super) fn of_event(
     let (mut told_already, mut written) = (Vec::new(), false);
     for (number, what) in kinds(kind).into_iter().enumerate() {
         let mut copies = notify.copies(what, agent, &belongs);
+        if what == NoticeKind::Pause && !may_continue_here(governor) {
+            // To let it go on is an answer, and those alone can give it whom questions go to.
+            copies.extend(notify.copies(NoticeKind::Question, agent, &belongs));
+            copies.sort();
+            copies.dedup_by(|one, other| one.to == other.to);
+        }
         copies.retain(|copy| !told_already.contains(&copy.to));
         if copies.is_empty() {
             continue;
@@ -60,13 +69,20 @@ pub(super) fn of_event(
     Ok(written)
 }
 
-/// Puts a question to whoever wants to know; whether anything was written.
+/// Whoever has the account may let a run go on.
+fn may_continue_here(governor: &Governor) -> bool {
+    let own = Answerer::login(own_login(), Door::Cli);
+    permission::judge(&governor.policy().approvals, &own, &started_by(), None).is_ok()
+}
+
+/// Puts a question to whoever wants to know; whether anything was written. Who waits for the answer to another run's
+/// question puts it to those alone whom that run did not: one question, however many it holds.
 pub(super) fn of_question(
     turn: &mut Turn<'_>,
     governor: &Governor,
     run: &RunId,
     question: &Question,
-    approval: ApprovalId,
+    put: Put,
 ) -> Result<bool, LedgerError> {
     let notify = &governor.policy().notify;
     if notify.is_empty() {
@@ -74,12 +90,18 @@ pub(super) fn of_question(
     }
     let agent = Some(&question.agent);
     let belongs = belongs(governor, agent);
+    let reached = if put.new { Vec::new() } else { outbox::reached_by_question(turn, put.approval)? };
+    let is_new = |copy: &crate::policy::notify::Copy| !reached.contains(&copy.to.to_string());
     let follows: Follows = SETTLED
         .into_iter()
-        .map(|kind| (kind, notify.copies(kind, agent, &belongs).iter().map(|copy| copy.to.to_string()).collect()))
+        .map(|kind| {
+            let copies = notify.copies(kind, agent, &belongs).into_iter().filter(is_new);
+            (kind, copies.map(|copy| copy.to.to_string()).collect())
+        })
         .collect::<BTreeMap<_, Vec<String>>>();
     let now = clock::now();
-    let copies = notify.copies(NoticeKind::Question, agent, &belongs);
+    let mut copies = notify.copies(NoticeKind::Question, agent, &belongs);
+    copies.retain(is_new);
     let to: Vec<(String, Timestamp)> = copies
         .iter()
         .map(|copy| {
@@ -94,16 +116,15 @@ pub(super) fn of_question(
         (Redact::All, Some(_)) => "something waits at a gate; what it would do is not sent".to_owned(),
         (Redact::Secrets, _) | (Redact::All, None) => redact(&question.text),
     };
-    let expires = TimeDelta::from_std(question.wait).ok().and_then(|wait| now.checked_add_signed(wait));
     let of_budget = question.about.is_of_limit();
     let notice = Notice {
         text: format!("{}: {asks}", question.agent),
         budget: of_budget.then(|| budget(governor, &question.key.budget, &question.key.scope)),
         question: Some(NoticeQuestion {
-            id: approval.0,
+            id: put.approval.0,
             asks,
             options: options(question),
-            expires,
+            expires: put.deadline,
             allows: Some(allows(question)),
             offer: of_budget.then_some(question.extend).filter(|offer| offer.amount > 0).map(|offer| offer.to_string()),
             route_to: question.route_to.as_ref().map(ToString::to_string),
@@ -129,6 +150,7 @@ fn kinds(kind: &EventKind) -> Vec<NoticeKind> {
             };
             decision.alert.iter().map(|_| NoticeKind::Alert).chain(by_verb).collect()
         }
+        EventKind::Braked { brake: Brake::Pause, .. } => vec![NoticeKind::Pause],
         EventKind::Braked { brake: Brake::Stop, .. } => vec![NoticeKind::Stop],
         EventKind::Braked { brake: Brake::Kill, .. } => vec![NoticeKind::Kill],
         EventKind::RunEnded { .. } => vec![NoticeKind::RunEnd],

@@ -1,6 +1,7 @@
 //! One match over all that govern can do. What stands here was recorded before.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use crate::clock;
 use crate::clocks::{KILL_GRACE, STOP_GRACE};
@@ -13,13 +14,13 @@ use crate::decide::ways::StartedBy;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::ledger::Ledger;
-use crate::model::{AgentName, Answerer, Door, Money, ThreadId};
+use crate::model::{AgentName, Answerer, ApprovalId, Door, MayAnswer, Money, ThreadId};
 use crate::policy::rule::{Refusal, Rung};
 use crate::process::{How, Order};
 use crate::report::text;
 use crate::ui;
 
-use super::answer::{own_login, started_by};
+use super::answer::{self, own_login, started_by};
 use super::owners::AGENT;
 use super::passing::Passing;
 use super::supervisor::Supervisor;
@@ -76,11 +77,9 @@ impl Supervisor {
                     self.finish(&agent, ending, in_flight, in_flight_cost);
                 }
                 // The ledger's share was done in the turn.
-                Effect::Record { .. }
-                | Effect::Reserve { .. }
-                | Effect::Extend { .. }
-                | Effect::Withdraw(_)
-                | Effect::Expire(..) => {}
+                Effect::Record { .. } | Effect::Reserve { .. } | Effect::Extend { .. } | Effect::Withdraw(_) => {}
+                // The same was decided for all who wait: theirs is over, too.
+                Effect::Expire(approval, _) => self.wake_others(approval),
             }
         }
         let governor = &self.governor;
@@ -179,7 +178,7 @@ impl Supervisor {
         let here = Answerer::login(own_login(), Door::Prompt);
         let approvals = &self.governor.policy().approvals;
         let may_answer = permission::judge(approvals, &here, &started_by(), None).is_ok();
-        let who = approvals.named().unwrap_or_else(|| "somebody".to_owned());
+        let may = answer::may_answer(&self.governor, &question);
         let seen = !alive
             && may_answer
             && self.asking.put(ui::answer::Question {
@@ -190,16 +189,20 @@ impl Supervisor {
                 extend: question.extend,
                 most: self.governor.policy().approvals.max_extend,
                 route: question.route_to,
-                left: Some(question.wait),
+                left: self.time_left(approval).or(Some(question.wait)),
                 otherwise: question.about.at_gate().map_or(question.otherwise.as_str(), Refusal::as_str),
                 about: question.about,
             });
         if !seen {
             self.say(&format!("ask: {text} — `{agent}`, {cost} so far"));
-            self.say(&format!(
-                "agent `{agent}` is held until {who} answers: govern approve {approval}, govern deny {approval}"
-            ));
+            self.say(&format!("agent `{agent}` is held until {}", until_answered(&may, approval)));
         }
+    }
+
+    /// How long a question waits yet: one that another run has put, as long as it does there.
+    fn time_left(&self, approval: ApprovalId) -> Option<Duration> {
+        let deadline = self.ledger.as_ref()?.approval(approval).ok()?.deadline?;
+        Some((deadline - clock::now()).to_std().unwrap_or_default())
     }
 
     fn finish(&mut self, agent: &AgentName, ending: Ending, in_flight: u32, in_flight_cost: Money) {
@@ -232,6 +235,17 @@ impl Supervisor {
                 Ending::Skipped => format!("skipped: {because}"),
             },
         );
+    }
+}
+
+/// `alice answers: govern approve 7, govern deny 7`.
+fn until_answered(may: &MayAnswer, approval: ApprovalId) -> String {
+    let who = may.who().unwrap_or_else(|| "somebody".to_owned());
+    match (may.command("approve", approval), may.command("deny", approval)) {
+        (Some(approve), Some(deny)) if may.here => format!("{who} answers: {approve}, {deny}"),
+        (Some(approve), Some(deny)) => format!("{who} answers, with the TOKEN of the letter: {approve}, {deny}"),
+        _ if may.slack => format!("{who} answers question {approval} in Slack"),
+        _ => format!("{who} answers question {approval}: no channel of `[notify]` reaches them"),
     }
 }
 

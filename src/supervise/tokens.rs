@@ -18,8 +18,9 @@ const MOST: usize = 1_000;
 /// What was put to whom with which token. It lives in the memory of whoever waits for the answer, and nowhere else.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
-    known: BTreeMap<ApprovalId, VecDeque<(TokenHash, Answerer)>>,
-    wrong: BTreeMap<ApprovalId, VecDeque<Instant>>,
+    /// By question; `None`: whether a run that is paused goes on.
+    known: BTreeMap<Option<ApprovalId>, VecDeque<(TokenHash, Answerer)>>,
+    wrong: BTreeMap<Option<ApprovalId>, VecDeque<Instant>>,
 }
 
 /// What somebody says of themselves.
@@ -33,7 +34,7 @@ pub(super) struct Says {
 
 impl Tokens {
     /// A message with this token is about to be sent.
-    pub(super) fn expect(&mut self, approval: ApprovalId, hash: TokenHash, who: Answerer) {
+    pub(super) fn expect(&mut self, approval: Option<ApprovalId>, hash: TokenHash, who: Answerer) {
         let known = self.known.entry(approval).or_default();
         if known.len() >= MOST {
             known.pop_front();
@@ -42,7 +43,7 @@ impl Tokens {
     }
 
     /// The question is settled: its tokens are dead.
-    pub(super) fn forget(&mut self, approval: ApprovalId) {
+    pub(super) fn forget(&mut self, approval: Option<ApprovalId>) {
         self.known.remove(&approval);
         self.wrong.remove(&approval);
     }
@@ -51,7 +52,7 @@ impl Tokens {
     /// process that speaks. A right token is taken however many were guessed before.
     pub(super) fn who(
         &mut self,
-        approval: ApprovalId,
+        approval: Option<ApprovalId>,
         says: Says,
         (own, peer, sockets): (Answerer, &Peer, &Path),
         now: Instant,
@@ -67,13 +68,17 @@ impl Tokens {
         let wrong = self.wrong.entry(approval).or_default();
         wrong.retain(|at| now.saturating_duration_since(*at) < WITHIN);
         if wrong.len() >= GUESSES {
-            return Err(NotTaken::new(format!("too many wrong tokens for question {approval} within a minute")));
+            return Err(NotTaken::new(format!("too many wrong tokens for {} within a minute", what(approval))));
         }
         wrong.push_back(now);
-        Err(NotTaken::new(format!("that is no token of question {approval}"))
+        Err(NotTaken::new(format!("that is no token of {}", what(approval)))
             .hint("copy the whole command from the newest message about it")
             .oversteps())
     }
+}
+
+fn what(approval: Option<ApprovalId>) -> String {
+    approval.map_or_else(|| "this pause".to_owned(), |approval| format!("question {approval}"))
 }
 
 /// Who answers: the user of the process that speaks, or whom the sender of notices has heard. Nobody else is believed that
@@ -101,7 +106,7 @@ mod tests {
     fn a_token_is_its_readers_and_guesses_are_bounded_without_shutting_the_reader_out() {
         let temp = tempfile::tempdir().unwrap();
         let mut tokens = Tokens::default();
-        let (seven, eight) = (ApprovalId(7), ApprovalId(8));
+        let (seven, eight) = (Some(ApprovalId(7)), Some(ApprovalId(8)));
         let alice = Answerer::mail("alice@acme.example");
         let right = Token::of(42);
         tokens.expect(seven, right.hash(), alice.clone());

@@ -11,10 +11,10 @@ use crate::error::Error;
 use crate::gate::bell::{Ring, ring};
 use crate::ledger::{self, Holder, Ledger, LedgerError, Patience, Turn};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{AgentName, ApprovalState, Event, Money, Response, RunId};
+use crate::model::{AgentName, ApprovalState, Event, MayAnswer, Money, Response, RunId, Timestamp};
 use crate::process::{self, Order};
 
-use super::answer::NotTaken;
+use super::answer::{NotTaken, may_answer};
 use super::books::{NoBooks, TurnBooks};
 use super::notices;
 use super::supervisor::Supervisor;
@@ -304,10 +304,11 @@ pub(super) fn record(
             turn.extend(key, *amount, by, reason.as_deref(), None)?;
         }
         Effect::Ask(question) => {
-            let (approval, new) = turn.ask(&stored(question), &process::alive)?;
-            // Another run's question that this one joins was told by that.
-            recorded.posted = new && notices::of_question(turn, governor, run, question, approval)?;
-            recorded.follows = Some(Input::Asked { agent: question.agent.clone(), approval });
+            let put = turn.ask(&stored(question, may_answer(governor, question)), &process::alive)?;
+            recorded.posted = notices::of_question(turn, governor, run, question, put)?;
+            let until = |deadline: Timestamp| (deadline - clock::now()).to_std().unwrap_or_default();
+            let left = (!put.new).then(|| put.deadline.map_or(Duration::MAX, until));
+            recorded.follows = Some(Input::Asked { agent: question.agent.clone(), approval: put.approval, left });
         }
         Effect::Withdraw(approval) => {
             recorded.posted = turn.leave(*approval, &process::alive)?;
@@ -357,7 +358,7 @@ pub(super) fn take_answer(
 }
 
 /// A question as the ledger keeps it.
-fn stored(question: &Question) -> ledger::Question {
+fn stored(question: &Question, may: MayAnswer) -> ledger::Question {
     let wait = chrono::TimeDelta::from_std(question.wait).ok();
     ledger::Question {
         key: question.key.clone(),
@@ -370,6 +371,7 @@ fn stored(question: &Question) -> ledger::Question {
             About::Step { at, .. } => Some(at),
             About::Limit | About::Call(_) | About::Request(_) | About::Alert | About::Ahead => None,
         },
+        may,
     }
 }
 

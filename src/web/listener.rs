@@ -182,6 +182,10 @@ where
 
 /// What is asked, or why that is not answered.
 async fn asked(request: Request<Incoming>, ends: Ends, takes: &Takes) -> Result<Asked, Answer> {
+    // A proxy may go by the one, and what stands here by the other.
+    if [&HOST, &ORIGIN].into_iter().any(|name| request.headers().get_all(name).iter().count() > 1) {
+        return Err(Answer::line(400, "a request has one host, and comes from one page"));
+    }
     let host = text(request.headers(), &HOST);
     if !is_ours(ends.listens, host.as_deref(), takes) {
         return Err(Answer::line(421, "this is not the host that was asked for"));
@@ -287,6 +291,9 @@ mod tests {
             assert!(ask("GET /", "localhost").await.starts_with("HTTP/1.1 404 "));
             assert!(ask("POST /metrics", "localhost").await.starts_with("HTTP/1.1 405 "));
             assert!(ask("GET /metrics", "evil.example").await.starts_with("HTTP/1.1 421 "));
+            for twice in ["localhost\r\nHost: evil.example", "localhost\r\nOrigin: http://a\r\nOrigin: http://b"] {
+                assert!(ask("GET /metrics", twice).await.starts_with("HTTP/1.1 400 "), "{twice}");
+            }
             assert!(asked(address, "nonsense\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
             let long = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(40_000));
             assert!(!asked(address, &long).await.starts_with("HTTP/1.1 200 "));

@@ -251,3 +251,62 @@ fn who_is_no_approver_answers_nothing() {
     governed.finish().expect_code(124);
     expect_state(&world, &id, "withdrawn");
 }
+
+#[test]
+fn who_waits_for_the_answer_to_another_runs_question_is_decided_with_it() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let budget = |wait: &str, more: &str| {
+        format!(
+            "[[budget]]\nname = \"shared\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"0.05 usd\"\n{more}\
+             steps = [{{ at = \"100%\", do = \"ask\", wait = \"{wait}\", else = \"stop\" }}]\n"
+        )
+    };
+    world.policy(&budget("30m", "overridable = true\n"));
+    world.server.always(Select::any(), Reply::exec("true"));
+    let first = world.start_governed(&["--team", "web"], CODEX);
+    let id = question(&world);
+    // By its own rule the second one would wait for two days.
+    world.write("work/govern.toml", &format!("version = 1\n{}", budget("2d", "")));
+    let second = world.start_governed(&["--team", "web"], CODEX);
+    let waits_too =
+        || approvals(&world).iter().any(|row| row["other_runs"].as_array().is_some_and(|runs| runs.len() == 1));
+    let deadline = Instant::now() + LONG;
+    while !waits_too() {
+        assert!(Instant::now() < deadline, "{:?}", approvals(&world));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let shown = world.govern(&["approvals"]).expect_code(0);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("waits for the same answer"), "{shown}");
+    // Its asker is killed: the question waits for the other one, and is answered there.
+    first.running.signal(nix::sys::signal::Signal::SIGKILL);
+    first.finish_among_others();
+    assert_eq!(approvals(&world).iter().filter(|row| row["state"] == "pending").count(), 1);
+    world.govern(&["deny", &id]).expect_code(0);
+    second.finish_among_others().expect_code(124).expect_outcome("stopped");
+    world.wait_for_no_survivors(LONG);
+}
+
+#[test]
+fn a_question_that_nobody_answers_in_time_is_over_for_all_who_wait() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let budget = |wait: &str, more: &str| {
+        format!(
+            "[[budget]]\nname = \"shared\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"0.05 usd\"\n{more}\
+             steps = [{{ at = \"100%\", do = \"ask\", wait = \"{wait}\", else = \"stop\" }}]\n"
+        )
+    };
+    world.policy(&budget("20s", "overridable = true\n"));
+    world.server.always(Select::any(), Reply::exec("true"));
+    let first = world.start_governed(&["--team", "web"], CODEX);
+    question(&world);
+    world.write("work/govern.toml", &format!("version = 1\n{}", budget("2d", "")));
+    let second = world.start_governed(&["--team", "web"], CODEX);
+    let deadline = Instant::now() + LONG;
+    while !approvals(&world).iter().any(|row| row["other_runs"].as_array().is_some_and(|runs| runs.len() == 1)) {
+        assert!(Instant::now() < deadline, "{:?}", approvals(&world));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    first.finish_among_others().expect_code(124);
+    second.finish_among_others().expect_code(124).expect_outcome("stopped");
+    world.wait_for_no_survivors(LONG);
+}

@@ -235,3 +235,166 @@ fn what_keeps_a_letter_from_going_out_is_told() {
     world.policy_for_nobody(&server.policy("smtp", "?tls=required", "[\"stop\"]"));
     world.govern(&["notify", "test"]).expect_code(125);
 }
+
+/// `[approvals]` in which the account itself may answer nothing: alice does, by mail.
+const ALICE: &str = "[approvals]\napprovers = [\"alice\"]\n[[person]]\nname = \"alice\"\nmail = \"lead@acme.example\"\nos = \"alice\"\n";
+
+#[test]
+fn where_mail_alone_reaches_who_may_answer_what_is_printed_names_the_token_and_a_pause_is_lifted_by_one() {
+    let Some(mut world) = World::with_codex(CURRENT) else { return };
+    let Some(server) = Server::start(&mut world, "tls", &[]) else { return };
+    let zone = "timezone = \"Europe/Berlin\"\n";
+    world.policy_for_nobody(&format!(
+        "{zone}{}{ALICE}[[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.05 usd\"\n\
+         steps = [{{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }}]\n",
+        server.policy("smtps", "", "[\"question\", \"run_end\"]")
+    ));
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::message("all is done")]);
+    let governed = world.start_governed(&[], &["codex", "exec", "do it"]);
+    let asked = server.wait_for(|got| !got.is_empty()).remove(0);
+    let id = command(&asked, "approve").split(' ').nth(2).unwrap().to_owned();
+    // Whoever reads it knows where it is from, who may answer, and when, in the policy's zone.
+    let plain = asked["plain"].as_str().unwrap();
+    for row in [
+        "command     codex exec …",
+        "folder      ",
+        "account     ",
+        "machine     ",
+        "may answer  alice",
+        "Europe/Berlin",
+    ] {
+        assert!(plain.contains(row), "{row}\n{plain}");
+    }
+    // Each place that says how to answer says what is taken.
+    let typed = format!("govern approve {id} --token TOKEN");
+    for place in [&["approvals"][..], &["status"], &[], &["approve"]] {
+        let shown = world.govern(place);
+        let text = format!("{shown}");
+        assert!(text.contains(&typed) && text.contains("alice"), "{place:?}: {text}");
+    }
+    world.govern(&["approve", &id]).expect_code(125).expect_said(&typed);
+
+    let run = plain.lines().find_map(|line| line.strip_prefix("run         ")).unwrap().to_owned();
+    world.govern(&["pause", &run]).expect_code(0);
+    let told = server.wait_for(|got| got.len() == 2).remove(1);
+    world.govern(&["continue", &run]).expect_code(125).expect_said(&format!("govern continue {run} --token TOKEN"));
+    let line = command(&told, "continue");
+    let token = line.split(' ').nth(4).unwrap();
+    world
+        .govern(&["continue", &run, "--token", &wrong(token)])
+        .expect_code(125)
+        .expect_said("is no token of this pause");
+    let token_of_question = command(&asked, "approve").split(' ').nth(4).unwrap().to_owned();
+    world.govern(&["continue", &run, "--token", &token_of_question]).expect_code(125);
+    world.govern(&["continue", &run, "--token", token]).expect_code(0);
+
+    // A no ends it; the letter that says so lets it go on, once.
+    world.govern(&["deny", &id, "--token", &token_of_question]).expect_code(0);
+    governed.finish().expect_code(124);
+    let got = server.wait_for(|got| {
+        got.iter().filter(|letter| letter["plain"].as_str().unwrap().contains("govern resume")).count() == 2
+    });
+    let last = got.iter().rfind(|letter| letter["plain"].as_str().unwrap().contains("govern resume")).unwrap();
+    let line = command(last, "resume");
+    let token = line.split(' ').nth(4).unwrap();
+    world.govern(&["resume", &run, "--extend", "1usd"]).expect_code(123).expect_said("--token TOKEN");
+    world.govern(&["resume", &run, "--extend", "1usd", "--token", &wrong(token)]).expect_code(123);
+    wait_until("the sender has written down what it sent", || {
+        let resumed = world.govern(&["resume", &run, "--extend", "1usd", "--token", token]);
+        assert!(resumed.code() == 0 || format!("{resumed}").contains("is no token"), "{resumed}");
+        resumed.code() == 0
+    });
+    world.govern(&["resume", &run, "--extend", "1usd", "--token", token]).expect_code(123);
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+/// What a page answers to this request: the status, and all of it.
+fn http(address: &str, line: &str, headers: &[&str], body: &str) -> (u16, String) {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    let host =
+        if headers.iter().any(|header| header.starts_with("Host:")) { "" } else { "Host: govern.acme.example\r\n" };
+    let more: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let form = match body {
+        "" => String::new(),
+        body => format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n", body.len()),
+    };
+    write!(stream, "{line} HTTP/1.1\r\n{host}{more}{form}\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    (answer.split(' ').nth(1).unwrap().parse().unwrap(), answer)
+}
+
+#[test]
+fn a_letters_link_shows_the_question_and_its_form_decides() {
+    let Some(mut world) = World::with_codex(CURRENT) else { return };
+    let Some(server) = Server::start(&mut world, "tls", &[]) else { return };
+    world.policy_for_nobody(&format!(
+        "[serve]\nurl = \"https://govern.acme.example\"\n{}{ALICE}[[budget]]\nname = \"purse\"\nper = \"run\"\n\
+         limit = \"0.05 usd\"\nsteps = [{{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }}]\n",
+        server.policy("smtps", "", "[\"question\"]")
+    ));
+    let serving = world.start("govern", &["serve", "--listen", "127.0.0.1:0"]);
+    serving.wait_for_stderr("this key: ");
+    let address = serving.stderr().split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    // An agent that has read the letter is shown nothing.
+    let waits = "setsid sh -c 'while [ ! -e ask ]; do sleep 0.05; done; sh ./ask > said 2>&1; touch done' > /dev/null 2>&1 \
+                 < /dev/null &";
+    world.server.script(Select::root(), [Reply::exec(waits), Reply::exec("true"), Reply::message("all is done")]);
+    let governed = world.start_governed(&[], &["codex", "exec", "do it"]);
+    let asked = server.wait_for(|got| !got.is_empty()).remove(0);
+    let plain = asked["plain"].as_str().unwrap();
+    let link = plain.lines().find(|line| line.starts_with("https://")).unwrap_or_else(|| panic!("{plain}"));
+    assert!(asked["html"].as_str().unwrap().contains(link), "{asked:#}");
+    let path = link.strip_prefix("https://govern.acme.example").unwrap();
+    let (place, query) = path.split_once('?').unwrap();
+    let token = query.strip_prefix("token=").unwrap();
+
+    // A scanner opens it as often as it likes.
+    for _ in 0..3 {
+        let (status, page) = http(&address, &format!("GET {path}"), &[], "");
+        assert!(
+            status == 200 && page.contains("purse") && page.contains("to lead@acme.example")
+                || page.contains("to alice"),
+            "{page}"
+        );
+        assert!(!page.contains("<script"), "{page}");
+    }
+    let rows = |world: &World| {
+        let shown = world.govern(&["approvals", "--format", "json"]).expect_code(0);
+        serde_json::from_slice::<Value>(&shown.stdout).unwrap()["rows"].as_array().unwrap().len()
+    };
+    assert_eq!(rows(&world), 1, "nothing was decided by looking");
+    let ask = format!(
+        "exec 3<>/dev/tcp/{}; printf 'GET {path} HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n' >&3; cat <&3",
+        address.replace(':', "/")
+    );
+    world.write("work/ask.new", &format!("exec bash -c \"{}\"", ask.replace('"', "\\\"")));
+    std::fs::rename(world.path("work/ask.new"), world.path("work/ask")).unwrap();
+    wait_until("the agent has asked", || world.path("work/done").exists());
+    let said = std::fs::read_to_string(world.path("work/said")).unwrap();
+    assert!(said.contains(" 403 ") && !said.contains("purse"), "{said}");
+
+    // Foreign hosts, foreign pages and foreign tokens.
+    assert_eq!(http(&address, &format!("GET {path}"), &["Host: evil.example"], "").0, 421);
+    let yes = format!("token={token}&answer=approve&reason=worth+it");
+    assert_eq!(http(&address, &format!("POST {place}"), &["Origin: https://evil.example"], &yes).0, 403);
+    let guess = format!("token={}&answer=approve", wrong(token));
+    let tried: Vec<u16> = (0..12).map(|_| http(&address, &format!("POST {place}"), &[], &guess).0).collect();
+    assert_eq!(tried, [vec![403; 10], vec![429; 2]].concat());
+    assert_eq!(http(&address, "GET /questions/999?token=x", &[], "").0, 403);
+    // The right one is taken all the same; an amount that is none is told on the form.
+    let none = format!("token={token}&answer=extend&amount=many");
+    let (status, page) = http(&address, &format!("POST {place}"), &[], &none);
+    assert!(status == 400 && page.contains("Not answered"), "{page}");
+    let own = "Origin: https://govern.acme.example";
+    let (status, page) = http(&address, &format!("POST {place}"), &[own], &yes);
+    assert!(status == 200 && page.contains("extended by"), "{page}");
+    assert_eq!(http(&address, &format!("POST {place}"), &[own], &yes).0, 409);
+    assert_eq!(http(&address, &format!("GET {path}"), &[], "").0, 409);
+    governed.finish_among_others().expect_code(0).expect_outcome("ended");
+    let all = world.govern(&["approvals", "--all", "--format", "json"]);
+    let row = serde_json::from_slice::<Value>(&all.stdout).unwrap()["rows"][0].clone();
+    assert_eq!((row["by"].as_str(), row["reason"].as_str()), (Some("alice (mail)"), Some("worth it")), "{row:#}");
+}

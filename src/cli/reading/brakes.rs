@@ -20,7 +20,7 @@ fn approvals(world: &World, words: &[&str]) -> String {
 }
 
 fn brake(world: &World, words: &[&str]) -> (Result<Exit>, String) {
-    world.ask(|out, here| brake::run(Brake::Pause, &parsed::<BrakeArgs>(words), out, here))
+    world.ask(|out, here| brake::run(Brake::Pause, (&parsed::<BrakeArgs>(words), None), out, here))
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use chrono_tz::Tz;
 
+use super::questions;
 use crate::cli::{here, overview, report, runs};
 use crate::error::Result;
 use crate::ledger::{Ledger, LedgerError, RunFilter};
@@ -15,7 +16,7 @@ const RUNS: u32 = 20;
 
 /// All that the page shows.
 pub(super) fn views() -> Views {
-    Views { front, run, health }
+    Views { front, run, health, question: questions::question, answer: questions::answer }
 }
 
 fn front() -> Result<Front> {

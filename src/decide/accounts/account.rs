@@ -324,7 +324,12 @@ impl Account {
     /// What a plain yes lifts the limit by: a fifth of the policy's limit, or what the next request
     /// needs where that is more (something, also where nobody can say how much); never a figure of more than two digits.
     pub fn offer(&self, reserved: i64) -> i64 {
-        round_up(self.short_of(reserved).max(self.base / 5).max(1))
+        let offer = round_up(self.short_of(reserved).max(self.base / 5).max(1));
+        match self.key.unit {
+            // A second is the least that is shown, and typed.
+            Unit::Minutes => offer.saturating_add(999) / 1_000 * 1_000,
+            Unit::Usd | Unit::Credits | Unit::Tok | Unit::AllTok | Unit::Responses | Unit::ToolCalls => offer,
+        }
     }
 
     /// By how much the limit is too small for what is reserved: something also where nobody can say what the next request

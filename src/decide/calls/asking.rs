@@ -180,12 +180,17 @@ impl Governor {
     }
 
     /// The question about a tool has its number; says whether there was one.
-    pub(in crate::decide) fn call_asked(&mut self, cx: &Context<'_>, who: AgentId, approval: ApprovalId) -> bool {
+    pub(in crate::decide) fn call_asked(
+        &mut self,
+        cx: &Context<'_>,
+        who: AgentId,
+        (approval, left): (ApprovalId, Option<Duration>),
+    ) -> bool {
         let asks = &mut self.agents[who].gate.asks;
         let unnumbered = asks.values().find(|ask| ask.is_unnumbered());
         let Some(question) = unnumbered.map(|ask| ask.question.clone()) else { return false };
         asks.values_mut().filter(|ask| ask.question.key == question.key).for_each(|ask| ask.approval = Some(approval));
-        self.record_question(cx, who, approval, question);
+        self.record_question(cx, who, (approval, left), question);
         self.put_next(who);
         true
     }

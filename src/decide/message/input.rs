@@ -135,6 +135,8 @@ pub enum Input {
         agent: AgentName,
         /// The number.
         approval: ApprovalId,
+        /// How long its answer is waited for yet, where another run has put it before: its deadline is that one's.
+        left: Option<Duration>,
     },
     /// A person answered; the ledger has it already.
     Answered {

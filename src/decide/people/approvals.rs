@@ -121,7 +121,13 @@ impl Governor {
         self.effects.push(Effect::Ask(question));
     }
 
-    pub(in crate::decide) fn asked(&mut self, cx: &Context<'_>, who: AgentId, approval: ApprovalId) {
+    /// `left` is how long another run's question waits yet that this one has joined.
+    pub(in crate::decide) fn asked(
+        &mut self,
+        cx: &Context<'_>,
+        who: AgentId,
+        (approval, left): (ApprovalId, Option<Duration>),
+    ) {
         if let Some((question, number @ None)) = &mut self.agents[who].ahead {
             *number = Some(approval);
             let Question { key, text, cost, .. } = question.clone();
@@ -130,7 +136,7 @@ impl Governor {
             self.record(Some(who), EventKind::Asked { approval, budget, question, cost, deadline: None });
             return;
         }
-        if self.call_asked(cx, who, approval) {
+        if self.call_asked(cx, who, (approval, left)) {
             return;
         }
         let Some(hold) = self.agents[who].held.as_mut() else {
@@ -139,7 +145,7 @@ impl Governor {
         };
         hold.approval = Some(approval);
         let question = hold.question.clone();
-        self.record_question(cx, who, approval, question);
+        self.record_question(cx, who, (approval, left), question);
         self.arm_window_end(cx);
     }
 
@@ -148,14 +154,17 @@ impl Governor {
         &mut self,
         cx: &Context<'_>,
         who: AgentId,
-        approval: ApprovalId,
+        (approval, left): (ApprovalId, Option<Duration>),
         asked: Question,
     ) {
-        let wait = chrono::TimeDelta::from_std(asked.wait).ok();
-        let deadline = wait.and_then(|wait| cx.now.wall.checked_add_signed(wait));
+        // All who wait for an answer wait for the same time, whatever each of their rules says: nobody is held by a
+        // question that is over.
+        let wait = left.unwrap_or(asked.wait);
+        let deadline = chrono::TimeDelta::from_std(wait).ok();
+        let deadline = deadline.and_then(|wait| cx.now.wall.checked_add_signed(wait));
         let (budget, cost) = (Some(asked.key.budget), Some(asked.cost));
         self.record(Some(who), EventKind::Asked { approval, budget, question: asked.text, cost, deadline });
-        self.effects.push(Effect::Arm(Timer::Deadline(approval), asked.wait));
+        self.effects.push(Effect::Arm(Timer::Deadline(approval), wait));
     }
 
     /// Looks again when the first window ends for which somebody is held; spend leaves a rolling

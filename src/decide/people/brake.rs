@@ -107,6 +107,14 @@ impl Governor {
         self.end_held_or_running(cx, who, intent);
     }
 
+    /// Somebody ended govern's own wait by a signal: no rule ended the agent, and the limit that it waited at stands in
+    /// the way of whoever goes on with it.
+    pub(in crate::decide) fn ended_by_signal(&mut self, cx: &Context<'_>, who: AgentId, what: String) {
+        self.note_limit_in_the_way(who);
+        self.last_hard = None;
+        self.stop_because(cx, who, what);
+    }
+
     /// What kept an agent is settled: it goes on, unless it is paused.
     pub(in crate::decide) fn release(&mut self, cx: &Context<'_>, who: AgentId) {
         let paused = self.agents[who].pause.is_some();

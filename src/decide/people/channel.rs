@@ -1,24 +1,65 @@
 //! Pure. Whether a channel takes a question to somebody who may answer it.
 
-use crate::model::{AgentName, Answerer, Attribution, Identity};
+use crate::model::{AgentName, Answerer, Attribution, Identity, MayAnswer, NoticeKind};
 use crate::policy::notify::Address;
 use crate::policy::rule::Policy;
 
 use super::permission;
 
+/// The channels by which a question comes to somebody who may answer it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ways {
+    letter: bool,
+    slack: bool,
+}
+
+impl Ways {
+    fn of(policy: &Policy, started_by: &Identity, agent: &AgentName, belongs: &Attribution) -> Self {
+        Self::by(policy, started_by, policy.notify.answers(Some(agent), belongs))
+    }
+
+    fn by(policy: &Policy, started_by: &Identity, addresses: impl IntoIterator<Item = Address>) -> Self {
+        let mut ways = Self::default();
+        for address in addresses {
+            match address {
+                Address::Mail(Some(reader)) => {
+                    let reader = Answerer::mail(&reader);
+                    ways.letter |= permission::judge(&policy.approvals, &reader, started_by, None).is_ok();
+                }
+                // Who clicks is judged then: somebody in Slack is among the approvers, and clicks are heard.
+                Address::Slack(_) => {
+                    let hears = policy.notify.slack.as_ref().is_some_and(|slack| slack.app_token.is_some());
+                    let approvals = &policy.approvals;
+                    ways.slack |= hears && approvals.approvers.iter().any(|entry| approvals.in_slack(entry));
+                }
+                Address::Mail(None) | Address::Webhook => {}
+            }
+        }
+        ways
+    }
+}
+
 /// A question about this agent goes by a channel to somebody whose answer would be taken.
 pub fn reaches(policy: &Policy, started_by: &Identity, agent: &AgentName, belongs: &Attribution) -> bool {
-    policy.notify.answers(Some(agent), belongs).iter().any(|address| {
-        let who = match address {
-            Address::Mail(Some(reader)) => Answerer::mail(reader),
-            // Who clicks is judged then: somebody in Slack is among the approvers, and clicks are heard.
-            Address::Slack(_) => {
-                let hears = policy.notify.slack.as_ref().is_some_and(|slack| slack.app_token.is_some());
-                let approvals = &policy.approvals;
-                return hears && approvals.approvers.iter().any(|entry| approvals.in_slack(entry));
-            }
-            Address::Mail(None) | Address::Webhook => return false,
-        };
-        permission::judge(&policy.approvals, &who, started_by, None).is_ok()
-    })
+    let Ways { letter, slack } = Ways::of(policy, started_by, agent, belongs);
+    letter || slack
+}
+
+/// Some question goes by a channel to somebody whose answer would be taken.
+pub fn reaches_anybody(policy: &Policy, started_by: &Identity) -> bool {
+    let routes = policy.notify.routes.iter().filter(|route| route.on.contains(&NoticeKind::Question));
+    let Ways { letter, slack } = Ways::by(policy, started_by, routes.flat_map(|route| route.to.iter().cloned()));
+    letter || slack
+}
+
+/// Who may answer a question about this agent, and by what; `own` is the account itself, at a terminal.
+pub fn may_answer(
+    policy: &Policy,
+    (own, started_by): (&Answerer, &Identity),
+    agent: &AgentName,
+    belongs: &Attribution,
+) -> MayAnswer {
+    let Ways { letter, slack } = Ways::of(policy, started_by, agent, belongs);
+    let here = permission::judge(&policy.approvals, own, started_by, None).is_ok();
+    MayAnswer { here, letter, slack, ..MayAnswer::named(policy.approvals.approvers.clone()) }
 }

@@ -354,7 +354,8 @@ impl Live {
             Effect::Extend { key, amount, .. } => world.shelf.extend(key, amount),
             Effect::Ask(question) => {
                 self.questions += 1;
-                return Some(Input::Asked { agent: question.agent, approval: ApprovalId(self.questions) });
+                let approval = ApprovalId(self.questions);
+                return Some(Input::Asked { agent: question.agent, approval, left: None });
             }
             Effect::Launch { agent, .. } => return Some(Input::Launched(agent)),
             Effect::Freeze(agent) => return Some(Input::Frozen(agent)),

@@ -1,9 +1,11 @@
 //! Pure. Questions, and what answers them.
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, moment, morning};
-use crate::decide::message::{News, Settled};
+use crate::decide::message::{News, Settled, Timer};
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
 use crate::model::{AgentName, ApprovalId, Threshold};
@@ -28,6 +30,17 @@ fn answered(steps: &str, answer: Answer) -> String {
 #[test]
 fn asked_before_the_request_that_would_pass_the_limit() {
     assert_snapshot!(held(ASK).told());
+}
+
+#[test]
+fn the_answer_to_another_runs_question_is_waited_for_as_long_as_there() {
+    let mut world = Plan::of(&five_dollars(ASK)).started();
+    world.joins = Some(Duration::from_secs(7));
+    world.works(3_000);
+    let armed = Effect::Arm(Timer::Deadline(ApprovalId(1)), Duration::from_secs(7));
+    assert!(world.effects.contains(&armed), "{}", world.told());
+    world.deadline(1);
+    assert!(world.finished(), "{}", world.told());
 }
 
 #[test]

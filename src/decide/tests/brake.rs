@@ -268,6 +268,14 @@ fn what_is_paused_or_asked_about_can_be_stopped_and_its_question_is_withdrawn() 
     let lifts = world.governor.lifts(None).unwrap();
     assert_eq!((lifts.amount.as_str(), lifts.budget.as_ref().map(BudgetName::as_str)), ("1.00usd", Some("each run")));
 
+    // So it is where govern's own wait is ended by a signal.
+    let mut world = at_gate(&five_dollars(ASK));
+    world.hook(2, "root", Wants::Request);
+    world.feed(Input::GiveUp { agent: AgentName::new(CODEX), because: "signal 15".to_owned() });
+    assert!(world.finished() && world.governor.last_hard_budget().is_none(), "{}", world.told());
+    assert_eq!(world.governor.agent(&AgentName::new(CODEX)).unwrap().because, "signal 15 while the agent was held");
+    assert_eq!(world.governor.lifts(None).unwrap().amount, "1.00usd");
+
     // Before the limit it waits at a step, and is asked again when it goes on.
     let steps = r#"{ at = "50%", do = "ask" }, { at = "100%", do = "stop" }"#;
     let mut world = at_gate_after(&five_dollars(steps), 2_500);

@@ -251,7 +251,7 @@ fn act(world: &mut World, act: &Act) {
             let agent = AgentName::new(name(who));
             let thread = ThreadId::new("stray");
             world.feed(match what {
-                0 => Input::Asked { agent, approval: ApprovalId(99) },
+                0 => Input::Asked { agent, approval: ApprovalId(99), left: None },
                 1 => Input::Phase { agent, thread, root: None, phase: Phase::Idle, by_answer: false },
                 _ => Input::CodexObserved { agent, process: ProcessIdentity { pid: 9, started: 0 } },
             });

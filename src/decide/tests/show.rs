@@ -47,7 +47,7 @@ pub(super) fn show_input(input: &Input) -> String {
         }
         Input::NotLaunched { agent, because } => format!("{agent} was not launched: {because}"),
         Input::Interrupted { how, because } => format!("interrupted to {how:?}: {because}"),
-        Input::Asked { agent, approval } => format!("{agent} waits for approval {approval}"),
+        Input::Asked { agent, approval, .. } => format!("{agent} waits for approval {approval}"),
         Input::Answered { approval, answer, by, .. } => format!("{by} answers {approval}: {}", show_answer(answer)),
         Input::CodexHides { agent, codex, what } => format!("{agent} hides codex {}: {what}", codex.pid),
         Input::Stranger { agent, codex, thread } => {

@@ -153,6 +153,8 @@ pub(super) struct World {
     /// How many hooks have called, where a test does not number them itself.
     pub(super) hooks: u64,
     approvals: i64,
+    /// How long the next question waits yet, which another run has put.
+    pub(super) joins: Option<Duration>,
     answers: u64,
     text: String,
 }
@@ -255,6 +257,7 @@ impl Plan {
             teams,
             hooks: 0,
             approvals: 0,
+            joins: None,
             answers: 0,
             text: String::new(),
         }
@@ -327,7 +330,8 @@ impl World {
             Effect::Ask(question) => {
                 self.approvals += 1;
                 let approval = ApprovalId(self.approvals);
-                return (Some(Input::Asked { agent: question.agent.clone(), approval }), None);
+                let left = self.joins.take();
+                return (Some(Input::Asked { agent: question.agent.clone(), approval, left }), None);
             }
             Effect::Launch { agent, .. } => Some(Input::Launched(agent.clone())),
             Effect::Freeze(agent) => Some(Input::Frozen(agent.clone())),

@@ -34,12 +34,19 @@ pub(in crate::ledger) struct ApprovalRow {
     /// The step before the limit that asks, as JSON.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(in crate::ledger) step: Option<String>,
+    /// Who may answer, as JSON.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    approvers: Option<String>,
+    /// Who has said yes so far, as JSON.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(in crate::ledger) votes: Option<String>,
 }
 
 /// All columns, in the order of [`ApprovalRow::read`]. Add a `WHERE`.
 pub(in crate::ledger) const SELECT: &str =
     "SELECT a.id, a.key, r.id, a.agent, a.budget, a.scope, a.window, a.unit, a.extend,
-    a.question, a.asked, a.deadline, a.state, a.answer, a.by, a.reason, a.answered, a.about, a.step
+    a.question, a.asked, a.deadline, a.state, a.answer, a.by, a.reason, a.answered, a.about, a.step,
+    a.approvers, a.votes
     FROM approvals a JOIN runs r ON r.no = a.run_no";
 
 impl ApprovalRow {
@@ -64,6 +71,8 @@ impl ApprovalRow {
             answered: row.get(16)?,
             about: row.get(17)?,
             step: row.get(18)?,
+            approvers: row.get(19)?,
+            votes: row.get(20)?,
         })
     }
 
@@ -101,6 +110,9 @@ impl ApprovalRow {
                 .ok_or_else(|| LedgerError::unreadable(format!("approval {id} is about `{word}`")))?,
             None => inferred_subject(&extend, &scope),
         };
+        let unreadable = |error| LedgerError::unreadable(format!("the names of approval {id}: {error}"));
+        let may = self.approvers.map(|text| serde_json::from_str(&text)).transpose().map_err(unreadable)?;
+        let votes = self.votes.map(|text| serde_json::from_str(&text)).transpose().map_err(unreadable)?;
         let answer = if self.about.is_some() { answer } else { answer.map(|answer| as_written_now(answer, about)) };
         Ok(Approval {
             id: ApprovalId(id),
@@ -120,6 +132,8 @@ impl ApprovalRow {
             by: self.by,
             reason: self.reason,
             answered: self.answered.map(moment).transpose()?,
+            may,
+            votes: votes.unwrap_or_default(),
         })
     }
 }

@@ -139,7 +139,7 @@ fn every_tampering_is_found_where_it_was_done() {
         ("another answer", "UPDATE approvals SET by = 'mallory' WHERE id = 1", "approval 1"),
         ("a deleted question", "DELETE FROM approvals WHERE id = 2", "approval 2"),
         ("a made-up answer", "INSERT INTO approvals SELECT 3, key, run_no, agent, budget, scope, window, unit, extend, question, asked,
-          deadline, state, answer, by, reason, answered, 99, about, step FROM approvals WHERE id = 1", "approval 3"),
+          deadline, state, answer, by, reason, answered, 99, about, step, approvers, votes FROM approvals WHERE id = 1", "approval 3"),
         ("a larger extension", "UPDATE extensions SET amount = amount * 10 WHERE id = 1", "extension 1"),
         ("an extension of another budget", "UPDATE extensions SET key = '[]' WHERE id = 1", "extension 1"),
         ("a made-up extension", "INSERT INTO extensions SELECT 3, key, budget, scope, window, unit, amount, by, reason, at, until
@@ -272,7 +272,7 @@ fn nothing_goes_on_with_a_command_that_somebody_else_wrote() {
 fn a_question_that_somebody_else_has_changed_is_neither_shown_nor_answered() {
     let mut ledger = Ledger::in_memory().unwrap();
     govern(&mut ledger, "r1");
-    let asked = ledger.turn(at(900), |turn| turn.ask(&question("team=web"), &|_| true)).unwrap().0;
+    let asked = ledger.turn(at(900), |turn| turn.ask(&question("team=web"), &|_| true)).unwrap().approval;
     assert!(ledger.approval(asked).is_ok());
     ledger.conn.execute("UPDATE approvals SET question = 'ls docs' WHERE id = ?1", [asked.0]).unwrap();
     let shown = ledger.questions(true, &|_| true).unwrap();

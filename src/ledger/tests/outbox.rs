@@ -7,7 +7,7 @@ use crate::ledger::testing::*;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::event::Answer;
 use crate::model::notice::{NOTICE_SCHEMA, NoticeQuestion};
-use crate::model::{ApprovalId, ApprovalState, Notice, NoticeKind, Timestamp};
+use crate::model::{ApprovalId, ApprovalState, Notice, NoticeKind, Timestamp, Token, TokenHash};
 
 fn ledger() -> (tempfile::TempDir, Ledger) {
     let dir = tempfile::tempdir().unwrap();
@@ -117,7 +117,7 @@ fn a_notice_of_a_turn_that_fails_was_never_there() {
 #[test]
 fn whoever_got_a_question_is_told_what_became_of_it_and_who_was_to_get_it_later_is_spared() {
     let (_dir, mut ledger) = ledger();
-    let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().0);
+    let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().approval);
     let follows = BTreeMap::from([(NoticeKind::Decided, vec!["log".to_owned()])]);
     let copies = [("webhook".to_owned(), at(0)), ("boss".to_owned(), at(600_000))];
     let asked = notice("q", NoticeKind::Question, Some(id));
@@ -138,9 +138,46 @@ fn whoever_got_a_question_is_told_what_became_of_it_and_who_was_to_get_it_later_
 }
 
 #[test]
+fn a_question_that_two_runs_have_put_is_told_as_settled_to_all_whom_either_told() {
+    let (_dir, mut ledger) = ledger();
+    let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().approval);
+    let follows = BTreeMap::from([(NoticeKind::Decided, vec!["log".to_owned()])]);
+    let asked = notice("q", NoticeKind::Question, Some(id));
+    let posted = [("mail:ann@x.example".to_owned(), at(0))];
+    turn(&mut ledger, |turn| outbox::post(turn, &asked, &posted, Some(&follows)).unwrap());
+    let mut reached = turn(&mut ledger, |turn| outbox::reached_by_question(turn, id).unwrap());
+    reached.sort();
+    assert_eq!(reached, ["log", "mail:ann@x.example"]);
+    post(&mut ledger, &notice("q2", NoticeKind::Question, Some(id)), &[("mail:bob@x.example", 0)]);
+    claim(&mut ledger, 0);
+    turn(&mut ledger, |turn| assert!(answer(turn, id, &Answer::Extend { amount: 5 }, "ann (mail)", None)));
+    let told = claim(&mut ledger, 1);
+    let mut to: Vec<(&str, &str)> = told.iter().map(|one| (one.id.as_str(), one.address.as_str())).collect();
+    to.sort_unstable();
+    let settled = [("q2_decided", "mail:bob@x.example"), ("q_decided", "log"), ("q_decided", "mail:ann@x.example")];
+    assert_eq!(to, settled);
+}
+
+#[test]
+fn a_letter_lets_a_run_go_on_once_and_only_that_run() {
+    let (_dir, mut ledger) = ledger();
+    let (token, other) = (Token::of(7).hash(), Token::of(8).hash());
+    post(&mut ledger, &notice("s", NoticeKind::Stop, None), &[("mail:ann@x.example", 0)]);
+    let parcel = claim(&mut ledger, 0).remove(0);
+    let reader =
+        |ledger: &Ledger, run: &str, token: &TokenHash| outbox::reader_with_leave(ledger, &run.into(), token).unwrap();
+    assert_eq!(reader(&ledger, "r1", &token), None, "it was not sent yet");
+    outbox::note(&mut ledger, at(1), &parcel, &Fate::Posted { receipt: outbox::leave_of(&token) }).unwrap();
+    assert_eq!(reader(&ledger, "r1", &token).as_deref(), Some("ann@x.example"));
+    assert_eq!((reader(&ledger, "r2", &token), reader(&ledger, "r1", &other)), (None, None));
+    outbox::use_leave(&mut ledger, at(2), &token).unwrap();
+    assert_eq!(reader(&ledger, "r1", &token), None);
+}
+
+#[test]
 fn what_a_channel_knows_a_copy_by_is_found_by_the_question_the_notice_and_the_run() {
     let (_dir, mut ledger) = ledger();
-    let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().0);
+    let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().approval);
     post(&mut ledger, &notice("q", NoticeKind::Question, Some(id)), &[("slack", 0), ("webhook", 0)]);
     let asked = |ledger: &Ledger, to: &str| outbox::copy_of_question(ledger, id, to).unwrap();
     assert_eq!((asked(&ledger, "slack"), asked(&ledger, "slack:#x")), (Asked::Waits, Asked::Never));
@@ -172,7 +209,7 @@ fn a_deadline_and_a_dead_run_are_told_as_well() {
     for (state, kind) in
         [(ApprovalState::Expired, NoticeKind::Expired), (ApprovalState::Withdrawn, NoticeKind::Withdrawn)]
     {
-        let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().0);
+        let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &|_| true).unwrap().approval);
         post(&mut ledger, &notice(kind.as_str(), NoticeKind::Question, Some(id)), &[("webhook", 0)]);
         if state == ApprovalState::Expired {
             turn(&mut ledger, |turn| turn.answer(id, state, Some(&Answer::Stop), "deadline", None).unwrap());

@@ -156,12 +156,28 @@ fn extensions_lift_for_all_until_they_end() {
     assert!(news(&mut b).is_empty());
 }
 
+/// Puts a question: its number, and whether nobody had put it before.
+fn put(turn: &mut crate::ledger::Turn<'_>, asked: &Question) -> (ApprovalId, bool) {
+    let put = turn.ask(asked, &everyone).unwrap();
+    (put.approval, put.new)
+}
+
+#[test]
+fn who_joins_a_question_waits_until_the_time_that_it_was_put_with() {
+    let (_dir, mut a, mut b) = two();
+    let until = |millis: i64| Question { deadline: Some(at(millis)), ..question("team=web") };
+    let first = turn(&mut a, |turn| turn.ask(&until(5_000), &everyone).unwrap());
+    let second = turn(&mut b, |turn| turn.ask(&until(9_000), &everyone).unwrap());
+    assert_eq!((first.new, first.deadline), (true, Some(at(5_000))));
+    assert_eq!((second.approval, second.new, second.deadline), (first.approval, false, Some(at(5_000))));
+}
+
 #[test]
 fn one_question_waits_for_all_runs_that_a_budget_holds() {
     let (_dir, mut a, mut b) = two();
     let ask = |ledger: &mut Ledger, scope: &str| {
         let question = question(scope);
-        turn(ledger, |turn| turn.ask(&question, &everyone).unwrap())
+        turn(ledger, |turn| put(turn, &question))
     };
     assert_eq!(ask(&mut a, "team=web"), (ApprovalId(1), true));
     assert_eq!(ask(&mut b, "team=web"), (ApprovalId(1), false));
@@ -197,7 +213,7 @@ fn a_question_is_answered_once_and_everyone_else_hears_of_it() {
     let (_dir, mut a, mut b) = two();
     let id = turn(&mut a, |turn| {
         turn.watch_from_now().unwrap();
-        turn.ask(&question("team=web"), &everyone).unwrap().0
+        turn.ask(&question("team=web"), &everyone).unwrap().approval
     });
     turn(&mut b, |turn| turn.watch_from_now().unwrap());
     let answers = |ledger: &mut Ledger, said: Answer| {
@@ -214,7 +230,7 @@ fn a_question_is_answered_once_and_everyone_else_hears_of_it() {
     assert!(news(&mut a).is_empty() && news(&mut b).is_empty());
     assert_eq!(a.approvals(true).unwrap(), []);
     // The next crossing asks anew.
-    assert_eq!(turn(&mut a, |turn| turn.ask(&question("team=web"), &everyone).unwrap()), (ApprovalId(2), true));
+    assert_eq!(turn(&mut a, |turn| put(turn, &question("team=web"))), (ApprovalId(2), true));
     let missing = a.turn(at(0), |turn| turn.answer(ApprovalId(9), ApprovalState::Expired, None, "deadline", None));
     assert!(matches!(missing, Err(LedgerError::NoSuchApproval { .. })));
 }
@@ -222,7 +238,7 @@ fn a_question_is_answered_once_and_everyone_else_hears_of_it() {
 #[test]
 fn a_question_is_withdrawn_when_its_last_run_gives_up() {
     let (_dir, mut a, mut b) = two();
-    let id = turn(&mut a, |turn| turn.ask(&question("team=web"), &everyone).unwrap().0);
+    let id = turn(&mut a, |turn| turn.ask(&question("team=web"), &everyone).unwrap().approval);
     turn(&mut b, |turn| turn.ask(&question("team=web"), &everyone).unwrap());
     assert_eq!(turn(&mut a, |turn| turn.withdraw_for(&"r1".into()).unwrap()), []);
     assert_eq!(a.approval(id).unwrap().state, ApprovalState::Pending);
@@ -236,7 +252,7 @@ fn a_run_that_leaves_takes_the_question_from_nobody_else() {
     let asked = |ledger: &mut Ledger, scope: &str| {
         turn(ledger, |turn| {
             turn.watch_from_now().unwrap();
-            turn.ask(&question(scope), &everyone).unwrap().0
+            turn.ask(&question(scope), &everyone).unwrap().approval
         })
     };
     let id = asked(&mut a, "team=web");
@@ -260,7 +276,8 @@ fn a_question_that_only_the_dead_wait_for_is_asked_anew() {
     let (_dir, mut a, mut b) = two();
     turn(&mut a, |turn| turn.ask(&question("team=web"), &everyone).unwrap());
     let without_a = |process: ProcessIdentity| process.pid != 1;
-    assert_eq!(turn(&mut b, |turn| turn.ask(&question("team=web"), &without_a).unwrap()), (ApprovalId(2), true));
+    let anew = turn(&mut b, |turn| turn.ask(&question("team=web"), &without_a).unwrap());
+    assert_eq!((anew.approval, anew.new), (ApprovalId(2), true));
     assert_eq!(b.approval(ApprovalId(1)).unwrap().state, ApprovalState::Withdrawn);
     turn(&mut a, |turn| turn.reserve(&key("team=web"), 5).unwrap());
     assert_eq!(turn(&mut b, |turn| turn.clear_dead(&|_| false).unwrap()), [ApprovalId(2)]);
@@ -288,7 +305,7 @@ fn the_last_answer_to_a_question_is_found_and_one_that_was_written_by_hand_is_no
     for (scope, said) in [("call=1", &allow), ("call=1", &Answer::Stop), ("call=2", &Answer::Stop), ("call=2", &allow)]
     {
         turn(&mut a, |turn| {
-            let (id, _) = turn.ask(&question(scope), &everyone).unwrap();
+            let id = turn.ask(&question(scope), &everyone).unwrap().approval;
             assert!(answer(turn, id, said, "ann (cli)", None));
         });
     }
@@ -308,7 +325,7 @@ fn what_a_person_stopped_or_denied_is_told_until_it_goes_on() {
     let held_back = |ledger: &Ledger, run: &str| ledger.held_back(&run.into()).unwrap();
     assert_eq!(held_back(&a, "r1"), None);
     // A question that both wait for, and a no that one of them hears.
-    let id = turn(&mut a, |turn| turn.ask(&question("team=web"), &everyone).unwrap().0);
+    let id = turn(&mut a, |turn| turn.ask(&question("team=web"), &everyone).unwrap().approval);
     turn(&mut b, |turn| turn.ask(&question("team=web"), &everyone).unwrap());
     b.turn(at(1_000), |turn| turn.answer(id, ApprovalState::Denied, Some(&Answer::Stop), "ann (cli)", Some("no")))
         .unwrap();
@@ -316,7 +333,7 @@ fn what_a_person_stopped_or_denied_is_told_until_it_goes_on() {
     assert_eq!((held_back(&a, "r1"), held_back(&a, "r2")), (denied.clone(), denied));
     // To refuse a tool ended nobody.
     let call = Question { about: Subject::Call, ..question("call=1") };
-    let refused = turn(&mut a, |turn| turn.ask(&call, &everyone).unwrap().0);
+    let refused = turn(&mut a, |turn| turn.ask(&call, &everyone).unwrap().approval);
     a.turn(at(2_000), |turn| {
         turn.append(&resumed("r1", 2_000))?;
         turn.answer(refused, ApprovalState::Denied, Some(&Answer::Refuse), "ann (cli)", None)
@@ -345,7 +362,7 @@ fn every_yes_to_a_step_before_the_limit_is_found_whatever_a_yes_it_was_and_whate
     ];
     for (step, said, when) in rows {
         let asked = Question { step, about: Subject::Step, ..question("team=web") };
-        let (id, _) = turn(&mut a, |turn| turn.ask(&asked, &everyone).unwrap());
+        let id = turn(&mut a, |turn| turn.ask(&asked, &everyone).unwrap().approval);
         a.turn(at(when), |turn| Ok(answer(turn, id, &said, "ann (cli)", None))).unwrap();
     }
     let mut passed =
@@ -371,7 +388,7 @@ fn what_an_older_govern_asked_and_answered_is_told_in_today_s_words() {
         ("tool_calls", call, 1, r#"{"answer":"stop"}"#, Subject::Call, "refused"),
         ("responses", "agent=coder, run=r1", 0, r#"{"answer":"extend","amount":0}"#, Subject::Alert, "allowed"),
     ] {
-        let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &everyone).unwrap().0);
+        let id = turn(&mut ledger, |turn| turn.ask(&question("team=web"), &everyone).unwrap().approval);
         let sql =
             "UPDATE approvals SET unit = ?2, scope = ?3, extend = ?4, answer = ?5, about = NULL, state = 'approved'
              WHERE id = ?1";

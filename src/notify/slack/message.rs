@@ -77,6 +77,7 @@ pub fn told(notice: &Notice) -> Message {
     let kind = match notice.kind {
         NoticeKind::Warn => "Warning",
         NoticeKind::Route => "Cheaper model",
+        NoticeKind::Pause => "Pause",
         NoticeKind::Stop => "Stop",
         NoticeKind::Kill => "Kill",
         NoticeKind::Alert => "Alert",

@@ -64,12 +64,18 @@ fn approver(text: &Text<'_>, notes: &mut Notes) -> Option<String> {
         notes.refuse(&text.span, message, "name the login, or a `[[person]]` of the machine's or the user's policy");
         return None;
     }
-    let is_right = match door {
-        "mail" => address::is_mail(rest),
-        _ => !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric()),
+    let (is_right, hint) = match door {
+        "mail" => (address::is_mail(rest), "write it as `mail:lead@acme.example`"),
+        "slack" => (
+            address::is_slack_user(rest),
+            "write the id that *Copy member ID* gives in the profile, such as `slack:U0123456789`",
+        ),
+        _ => (
+            address::is_slack_group(rest),
+            "write the id that *Copy group ID* gives, such as `slack-group:S0123456789`",
+        ),
     };
     if !is_right {
-        let hint = "write `mail:lead@acme.example`, `slack:U123` or `slack-group:S9`";
         notes.refuse(&text.span, format!("`{name}` names nobody"), hint);
     }
     is_right.then_some(name)

@@ -34,6 +34,8 @@ pub(in crate::policy) struct NotifyDraft {
     pub(in crate::policy) mail: Option<Placed<Mail>>,
     /// `redact`.
     pub(in crate::policy) redact: Option<Placed<Redact>>,
+    /// Channels that are written here, right or wrong: of one that has a mistake nothing else is said.
+    pub(in crate::policy) written: Vec<&'static str>,
     /// Its routes, in order.
     pub(in crate::policy) routes: Vec<RouteDraft>,
 }
@@ -59,6 +61,7 @@ pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
         slack: table.table("slack", slack::EXAMPLE, notes).and_then(|table| slack::check(&table, notes)),
         mail: table.table("mail", mail::EXAMPLE, notes).and_then(|table| mail::check(&table, notes)),
         redact: redact(&table, notes),
+        written: ["webhook", "mail", "slack"].into_iter().filter(|name| table.get(name).is_some()).collect(),
         routes: table.tables("route", notes).iter().filter_map(|table| route(table, notes)).collect(),
     };
     match notes.layer() {

@@ -57,6 +57,7 @@ fn person(table: &Table<'_>, notes: &mut Notes) -> Option<Person> {
         table.get(key)?;
         let found = table.text(key, example, notes).and_then(|text| match key {
             "mail" => mail(&text, notes),
+            "slack" => slack(&text, notes),
             _ => plain(&text, key, notes),
         });
         right &= found.is_some();
@@ -90,6 +91,16 @@ fn mail(text: &Text<'_>, notes: &mut Notes) -> Option<String> {
         return Some(text.value.to_ascii_lowercase());
     }
     notes.refuse(&text.span, format!("`{}` is no mail address", text.value), "write it as `alice@acme.example`");
+    None
+}
+
+/// Slack tells who clicks by an id alone: no name that anybody sees there is one.
+fn slack(text: &Text<'_>, notes: &mut Notes) -> Option<String> {
+    if address::is_slack_user(text.value) {
+        return Some(text.value.to_owned());
+    }
+    let hint = "write the id that *Copy member ID* gives in the profile, such as `U0123456789`";
+    notes.refuse(&text.span, format!("`{}` is no id of a user of Slack", text.value), hint);
     None
 }
 

@@ -50,7 +50,13 @@ fn listen(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<SocketAddr>> {
         let message = format!("`{}` is no address with a port", text.value);
         notes.refuse(&text.span, message, format!("write it in digits, such as {LISTEN}"));
     };
-    let value = text.value.parse().inspect_err(wrong).ok()?;
+    let value: SocketAddr = text.value.parse().inspect_err(wrong).ok()?;
+    if !value.ip().to_canonical().is_loopback() && table.get("url").is_none() {
+        let message =
+            format!("`{}` is reached from other machines in plain text, and the key is sent so, too", text.value);
+        let hint = format!("listen on {LISTEN} behind a proxy with TLS, and write its address as `url`");
+        notes.warn(&text.span, message, hint);
+    }
     Some(Placed { value, span: text.span })
 }
 

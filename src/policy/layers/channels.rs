@@ -16,6 +16,7 @@ pub(super) fn notify(join: &mut Join<'_>, drafts: &mut [Draft]) -> Notify {
         channels.extend(draft.mail.iter().map(|mail| (index, "mail", mail.span.clone())));
         channels.extend(draft.slack.iter().map(|slack| (index, "slack", slack.span.clone())));
     }
+    let written: Vec<&'static str> = said.iter().flatten().flat_map(|draft| draft.written.iter().copied()).collect();
     let webhooks = said.iter_mut().map(|draft| draft.as_mut()?.webhook.take()).collect();
     let webhook = join.outermost("notify.webhook", webhooks);
     let mails = said.iter_mut().map(|draft| draft.as_mut()?.mail.take()).collect();
@@ -28,7 +29,7 @@ pub(super) fn notify(join: &mut Join<'_>, drafts: &mut [Draft]) -> Notify {
     let mut routes = Vec::new();
     for (index, draft) in said.into_iter().enumerate().filter_map(|(index, draft)| Some((index, draft?))) {
         for route in draft.routes {
-            routes.push(channels_of(join, index, route, (&channels, readers)));
+            routes.push(channels_of(join, index, route, (&channels, &written, readers)));
         }
     }
     unused(join, &channels, &routes);
@@ -40,11 +41,15 @@ fn channels_of(
     join: &mut Join<'_>,
     index: usize,
     route: RouteDraft,
-    (channels, readers): (&[(usize, &str, Span)], &[String]),
+    (channels, written, readers): (&[(usize, &str, Span)], &[&str], &[String]),
 ) -> Route {
     for to in &route.to {
         let name = to.value.channel();
         if !channels.iter().any(|(_, known, _)| *known == name) {
+            // What is wrong with one that is there is said where it stands.
+            if written.contains(&name) {
+                continue;
+            }
             let message = format!("`{}` is a channel that nobody has set up", to.value);
             let hint = format!("add `[notify.{name}]`, or leave it out");
             join.add(index, &to.span, Severity::Error, message, &hint, None);

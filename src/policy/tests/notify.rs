@@ -106,17 +106,16 @@ fn what_is_wrong_with_it_is_said() {
     let mail = |lines: &str| {
         format!("[notify.mail]\nfrom = \"a@b.c\"\n{lines}\n[[notify.route]]\non = \"stop\"\nto = \"mail\"\n")
     };
-    let nobody = "`webhook` is a channel that nobody has set up";
     let cases: Vec<(String, Vec<&str>)> = vec![
-        (with_url("http://hooks.acme.example/x"), vec!["the address of the webhook is not one of TLS", nobody]),
-        (with_url("https://me:word@h/"), vec!["the address of the webhook holds a user or a password", nobody]),
-        (with_url("hooks"), vec!["the address of the webhook is no address", nobody]),
-        (with_secret("\"hunter2\""), vec!["`secret` stands in the policy itself, where everybody reads it", nobody]),
-        (with_secret("{ env = \"hunter-2\" }"), vec!["this is no name of a variable", nobody]),
-        (with_secret("{ file = \"secret\" }"), vec!["this is no whole path of a file", nobody]),
-        (with_secret("{ vault = \"x\" }"), vec!["`vault` is no place where a secret lies", nobody]),
-        (with_secret("{}"), vec!["`secret` needs one of `env` and `file`", nobody]),
-        (webhook("url = \"https://h/\""), vec!["`[notify.webhook]` has no `secret`", nobody]),
+        (with_url("http://hooks.acme.example/x"), vec!["the address of the webhook is not one of TLS"]),
+        (with_url("https://me:word@h/"), vec!["the address of the webhook holds a user or a password"]),
+        (with_url("hooks"), vec!["the address of the webhook is no address"]),
+        (with_secret("\"hunter2\""), vec!["`secret` stands in the policy itself, where everybody reads it"]),
+        (with_secret("{ env = \"hunter-2\" }"), vec!["this is no name of a variable"]),
+        (with_secret("{ file = \"secret\" }"), vec!["this is no whole path of a file"]),
+        (with_secret("{ vault = \"x\" }"), vec!["`vault` is no place where a secret lies"]),
+        (with_secret("{}"), vec!["`secret` needs one of `env` and `file`"]),
+        (webhook("url = \"https://h/\""), vec!["`[notify.webhook]` has no `secret`"]),
         (route("on = [\"stopp\"]\nto = \"webhook\""), vec!["`stopp` is no kind of notice"]),
         (route("on = [\"exception\"]\nto = \"webhook\""), vec!["`exception` comes with a later version of govern"]),
         (route("to = \"webhook\""), vec!["the route does not say what goes `on` it"]),
@@ -219,4 +218,29 @@ fn the_machines_channels_stay_and_routes_add_up() {
     assert_eq!(notify.webhook.unwrap().url.host(), Some("hooks.acme.example"));
     assert_eq!(notify.routes.len(), 2);
     assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
+}
+
+#[test]
+fn a_channel_with_a_mistake_is_told_by_that_alone() {
+    let route = "[[notify.route]]\non = [\"question\"]\nto = [\"mail\"]\n";
+    let mistakes = load_one(&format!("[notify.mail]\nfrom = \"govern@acme.example\"\n{route}")).unwrap_err();
+    let said: Vec<&str> = mistakes.iter().map(|mistake| mistake.message.as_str()).collect();
+    assert!(said.len() == 1 && said[0].contains("smtp"), "{said:?}");
+    let mistakes = load_one(route).unwrap_err();
+    assert_eq!(mistakes[0].message, "`mail` is a channel that nobody has set up");
+}
+
+#[test]
+fn names_that_people_see_in_slack_are_no_ids() {
+    for (text, said) in [
+        ("[[person]]\nname = \"alice\"\nslack = \"@alice\"\n", "`@alice` is no id of a user of Slack"),
+        ("[[person]]\nname = \"alice\"\nslack = \"alice\"\n", "`alice` is no id of a user of Slack"),
+        ("[approvals]\napprovers = [\"slack:bob\"]\n", "`slack:bob` names nobody"),
+        ("[approvals]\napprovers = [\"slack:S123\"]\n", "`slack:S123` names nobody"),
+        ("[approvals]\napprovers = [\"slack-group:leads\"]\n", "`slack-group:leads` names nobody"),
+    ] {
+        let mistakes = load_one(text).unwrap_err();
+        assert!(mistakes.iter().any(|mistake| mistake.message == said), "{text}: {mistakes:?}");
+    }
+    policy("[approvals]\napprovers = [\"slack:U1\", \"slack:W0123\", \"slack-group:S9\"]\n");
 }

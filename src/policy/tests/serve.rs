@@ -37,3 +37,14 @@ fn a_repository_says_nothing_of_it_and_a_given_file_in_vain() {
         load(vec![layer(Layer::System, &both[0]), layer(Layer::User, &both[1])], FlagRules::default()).unwrap();
     assert_eq!(joined.policy.serve.listen.map(|address| address.port()), Some(1), "the machine's counts");
 }
+
+#[test]
+fn an_address_that_others_reach_is_warned_of_unless_a_proxy_stands_before_it() {
+    let warned = |text: &str| {
+        let text = format!("version = 1\n[serve]\n{text}\n");
+        load(vec![layer(Layer::User, &text)], FlagRules::default()).unwrap().warnings.len()
+    };
+    assert_eq!(warned("listen = \"0.0.0.0:7411\""), 1);
+    assert_eq!(warned("listen = \"127.0.0.1:7411\""), 0);
+    assert_eq!(warned("listen = \"0.0.0.0:7411\"\nurl = \"https://govern.acme.example\""), 0);
+}

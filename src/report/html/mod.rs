@@ -4,6 +4,7 @@ pub mod document;
 pub mod door;
 pub mod front;
 pub mod markup;
+pub mod question;
 pub mod run;
 
 pub use markup::{Html, tag};

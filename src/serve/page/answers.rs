@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{SCRIPT, Site, blocking};
+use super::{SCRIPT, Site, blocking, questions};
 use crate::error::{Error, Result};
 use crate::model::Visitor;
 use crate::policy::url::is_loopback;
@@ -49,6 +49,11 @@ pub(super) async fn answer(site: Arc<Site>, asked: Asked) -> Answer {
     }
     if let ("/enter", Some(form)) = (asked.path.as_str(), &asked.form) {
         return enter(&site, &asked, form);
+    }
+    // Whoever brings a question's own token needs no key, and sees nothing else.
+    if let Some(id) = questions::of_path(&asked.path) {
+        let answer = questions::answer(&site, id, &asked).await;
+        return with_form(answer.unwrap_or_else(|error| broken(&error)));
     }
     if !is_own && !site.doors.knows(&asked) {
         return with_form(Answer::new(403, HTML, door::key(KEY)));

@@ -2,6 +2,7 @@
 
 mod answers;
 mod live;
+pub mod questions;
 
 use std::io;
 use std::sync::Arc;
@@ -13,10 +14,13 @@ use tokio::sync::{Mutex, Notify, watch};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::ledger::Heard;
+use crate::model::ApprovalId;
 use crate::report::RunReport;
 use crate::report::html::front::{self, Front, Placed};
 use crate::report::html::markup::Html;
 use crate::web::{self, Bytes, Doors, Takes};
+
+use questions::{Came, Found, Guesses, Wanted};
 
 /// The script that keeps it up to date.
 const SCRIPT: &str = "/live.js";
@@ -32,12 +36,18 @@ pub struct Views {
     pub run: fn(&str) -> Result<Option<RunReport>>,
     /// The ledger can be read.
     pub health: fn() -> Result<()>,
+    /// A question, for whoever shows this token.
+    pub question: fn(ApprovalId, &str) -> Result<Found>,
+    /// Takes an answer.
+    pub answer: fn(Wanted) -> Result<Came>,
 }
 
 /// The page, as it is served.
 struct Site {
     views: Views,
     doors: Doors,
+    /// Wrong tokens that were shown.
+    guesses: Guesses,
     /// What was made last, and when.
     made: Mutex<Option<(Instant, Made)>>,
     /// What is sent to all who listen.
@@ -80,6 +90,7 @@ impl Opened {
         let site = Site {
             views,
             doors: Doors::new(public.secure)?,
+            guesses: Guesses::default(),
             made: Mutex::default(),
             live: watch::Sender::new(None),
             came: Notify::new(),

@@ -110,7 +110,7 @@ impl Alone<'_> {
                 };
                 let says = Says { who: claimed.clone(), token: token.clone() };
                 let own = (who, peer, self.call.sockets.as_path());
-                let who = match self.tokens.who(*approval, says, own, clock::monotonic()) {
+                let who = match self.tokens.who(Some(*approval), says, own, clock::monotonic()) {
                     Ok(who) => who,
                     Err(not) => return Ok(refused(not)),
                 };
@@ -128,13 +128,24 @@ impl Alone<'_> {
                 }
                 Ok(Reply::Done { what })
             }
-            Some(Message::Token { approval, hash, who: reader }) => {
+            Some(Message::Whose { approval, token }) => {
+                if self.governor.waits_for(*approval).is_none() {
+                    return Ok(refused(nobody_waits(*approval)));
+                }
+                let says = Says { who: None, token: Some(token.clone()) };
+                let own = (who, peer, self.call.sockets.as_path());
+                Ok(match self.tokens.who(Some(*approval), says, own, clock::monotonic()) {
+                    Ok(who) => Reply::Done { what: self.governor.policy().approvals.name(&who.identity).to_owned() },
+                    Err(not) => refused(not),
+                })
+            }
+            Some(Message::Token { approval: Some(approval), hash, who: reader }) => {
                 if self.governor.waits_for(*approval).is_none() {
                     return Ok(refused(nobody_waits(*approval)));
                 }
                 let known = believed(who, Some(reader.clone()), peer, &self.call.sockets).and_then(|reader| {
                     permission::judge(&self.governor.policy().approvals, &reader, &started_by(), None)?;
-                    self.tokens.expect(*approval, *hash, reader);
+                    self.tokens.expect(Some(*approval), *hash, reader);
                     Ok(())
                 });
                 Ok(match known {

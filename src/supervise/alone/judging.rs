@@ -21,7 +21,7 @@ use super::told;
 use super::unasked;
 use super::worked::{self, Look};
 use super::{Alone, CALL, Call, How, Kept, REQUEST, Told};
-use crate::supervise::answer::NotTaken;
+use crate::supervise::answer::{NotTaken, may_answer};
 use crate::supervise::at_gate::{asked, wants};
 use crate::supervise::books::TurnBooks;
 use crate::supervise::turn::{elsewhere, record, take_answer};
@@ -157,8 +157,8 @@ impl Alone<'_> {
             Effect::Say(text) => self.said.push(text),
             Effect::Ask(question) => {
                 let approval = self.governor.approval_of(&question);
-                let who = self.governor.policy().approvals.named().map(|who| format!(" (by {who})")).unwrap_or_default();
-                let held = |approval| format!("held: {}: govern approve {approval}{who}", question.text);
+                let may = may_answer(&self.governor, &question);
+                let held = |approval| format!("held: {}: {}", question.text, may.short(approval));
                 self.held.extend(approval.map(held));
             }
             Effect::Record { .. }

@@ -187,9 +187,7 @@ fn cells_of(row: &AgentRow<'_>, top: &Top, id: &str) -> Vec<Cell> {
         let rest = std::iter::repeat_n(Cell::unknown(), 10);
         return std::iter::once(Cell::new(id)).chain(rest).collect();
     };
-    // What all agents of a run share stands in its notes; beside one stands what is its own.
-    let alone = row.run.live.agents.len() == 1;
-    let own = agent.limit.as_ref().filter(|limit| alone || limit.allotment);
+    let own = row.run.own_limit(agent);
     vec![
         Cell::new(id),
         Cell::new(agent.agent.as_str()),

@@ -1,4 +1,4 @@
--- 2026-11-30, version 18: grants, and what people decided about exceptions.
+-- 2026-11-30, version 17: grants, and what people decided about exceptions.
 --
 -- Why: both are links of the ledger's own chain and nothing else, so that no row beside it can say otherwise. Each run asks for
 -- grants at its start, and so does each hook of a session that nobody started under govern: they are found without a
