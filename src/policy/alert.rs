@@ -74,6 +74,8 @@ pub enum Trigger {
     Context(u32),
     /// The part of a thread's last inputs that came from the cache is smaller.
     CacheBelow(u32),
+    /// So many responses in a row read much from the cache, said next to nothing, and nothing changed: it polls.
+    Waiting(u32),
     /// A turn is under way, and nothing was heard of the agent for so long.
     Idle(Duration),
     /// The next request meets this gate, by its place among the policy's; made where requests are held by signals.
@@ -104,7 +106,7 @@ impl Alert {
         match &self.trigger {
             Trigger::Without { evidence, .. } => evidence.is_in_work_tree(),
             // What is run again after a change is no repetition.
-            Trigger::Repeated(_) => true,
+            Trigger::Repeated(_) | Trigger::Waiting(_) => true,
             Trigger::Rate { .. }
             | Trigger::Pace { .. }
             | Trigger::Faster(_)
@@ -120,7 +122,11 @@ impl Alert {
     /// What the agent does must be read for it.
     pub fn looks_at_deeds(&self) -> bool {
         match &self.trigger {
-            Trigger::Without { .. } | Trigger::Repeated(_) | Trigger::Failing(_) | Trigger::Context(_) => true,
+            Trigger::Without { .. }
+            | Trigger::Repeated(_)
+            | Trigger::Waiting(_)
+            | Trigger::Failing(_)
+            | Trigger::Context(_) => true,
             Trigger::Rate { .. }
             | Trigger::Pace { .. }
             | Trigger::Faster(_)
@@ -153,6 +159,7 @@ impl fmt::Display for Trigger {
             Self::Failing(times) => write!(f, "one command fails {times} times in a row"),
             Self::Repeated(times) => write!(f, "one command is run {times} times and nothing changes"),
             Self::Context(of) => write!(f, "{} of the context window is used", share(of)),
+            Self::Waiting(times) => write!(f, "{times} responses in a row only wait, and nothing changes"),
             Self::CacheBelow(of) => write!(f, "less than {} of the input comes from the cache", share(of)),
             Self::Request(_) => f.write_str("the next request meets a gate"),
             Self::Idle(time) => write!(f, "a turn is under way and nothing happens for {}", duration::show(*time)),

@@ -17,6 +17,9 @@ pub(in crate::decide) use marks::{ahead, over, reached};
 /// many. Until then as much may be spent as at its end.
 const START: i64 = 20;
 
+/// Whoever only looks whether something is done says no more tokens than these: a short command, or a word.
+const WAITS_UP_TO: u64 = 300;
+
 /// What an agent's alerts remember.
 #[derive(Clone, Debug, Default)]
 pub(in crate::decide) struct Watch {
@@ -30,6 +33,8 @@ pub(in crate::decide) struct Watch {
     at_change: Spent,
     at_commit: Spent,
     at_tests: Spent,
+    /// How many answers in a row only waited.
+    waits: u32,
     /// When something was last heard of it.
     heard: Duration,
     /// The plan's own limits, as last reported.
@@ -73,6 +78,13 @@ impl Spent {
     }
 }
 
+/// An answer that read much of its input from the cache and said next to nothing: most of what it cost was waiting.
+fn waits(response: &Response) -> bool {
+    let tokens = &response.tokens;
+    let mostly_cached = u128::from(tokens.cached_input) * 10 >= u128::from(tokens.input) * 8;
+    tokens.cached_input > 0 && mostly_cached && tokens.output <= WAITS_UP_TO
+}
+
 impl Watch {
     /// So many answers came, or more, and none told of a plan; that was not said yet.
     pub(in crate::decide) fn plan_is_unknown(&self, answers: i64) -> bool {
@@ -82,6 +94,7 @@ impl Watch {
     /// A model answered one of its threads.
     pub(in crate::decide) fn answered(&mut self, now: Duration, response: &Response) {
         self.spent.add(response);
+        self.waits = if waits(response) { self.waits.saturating_add(1) } else { 0 };
         self.let_go.remove(&response.thread);
         self.heard = now;
     }
@@ -93,6 +106,9 @@ impl Watch {
 
     /// It has something to show: what it spends is counted from here.
     pub(in crate::decide) fn progressed(&mut self, now: Duration, before: &Progress, after: &Progress) {
+        if after.changed_at() > before.changed_at() || after.commits != before.commits || after.tests > before.tests {
+            self.waits = 0;
+        }
         if after.changed_at() > before.changed_at() {
             self.at_change = self.spent;
         }

@@ -189,6 +189,30 @@ fn a_cache_that_is_missed_is_told_by_a_thread_s_last_inputs_together() {
 }
 
 #[test]
+fn an_agent_that_only_waits_is_told_and_one_that_works_is_not() {
+    for (cached, output, changes, told) in
+        [(900, 100, false, 1), (900, 301, false, 0), (799, 100, false, 0), (900, 100, true, 0)]
+    {
+        let mut world = Plan::of(&alert("waiting = \"3 responses\"\ndo = \"warn\"")).started();
+        let mut seen = Progress::default();
+        for number in 0..3 {
+            world.asks("root");
+            let mut response = super::world::response(CODEX, "root", "dear", output, world.now.wall);
+            (response.tokens.input, response.tokens.cached_input) = (1_000, cached);
+            world.responds(response);
+            world.phase(CODEX, "root", crate::decide::message::Phase::Tools);
+            world.pass(1);
+            if changes && number == 1 {
+                seen.changes.push(world.now.uptime);
+            }
+            seen.looked_at = Some(world.now.uptime);
+            world.shows(seen.clone());
+        }
+        assert_eq!(world.decisions().len(), told, "{cached} {output} {changes}");
+    }
+}
+
+#[test]
 fn what_a_plan_holds_goes_on_when_its_window_begins_anew() {
     let mut world = Plan::of(&alert("used = \"80% plan 5h\"\ndo = \"hold\"\nuntil = \"reset\"")).started();
     world.asks("root");

@@ -32,6 +32,7 @@ const KEYS: Keys = Keys {
         "repeated",
         "context",
         "cache_below",
+        "waiting",
         "idle",
         "used",
         "only",
@@ -47,8 +48,8 @@ const KEYS: Keys = Keys {
 };
 
 /// What an alert looks at: each has exactly one of these.
-const TRIGGERS: [&str; 10] =
-    ["rate", "pace", "faster", "spend", "failing", "repeated", "context", "cache_below", "idle", "used"];
+const TRIGGERS: [&str; 11] =
+    ["rate", "pace", "faster", "spend", "failing", "repeated", "context", "cache_below", "waiting", "idle", "used"];
 
 const ALERT: Doer = Doer { of: "an alert", words: &["warn", "steer", "throttle", "route", "ask", "stop", "kill"] };
 
@@ -125,6 +126,7 @@ fn one_trigger(key: &str, table: &Table<'_>, notes: &mut Notes) -> Option<Trigge
         "repeated" => times(table, "repeated", notes).map(Trigger::Repeated),
         "context" => part(table, "context", "\"80%\"", notes).map(Trigger::Context),
         "cache_below" => part(table, "cache_below", "\"20%\"", notes).map(Trigger::CacheBelow),
+        "waiting" => waiting(table, notes).map(Trigger::Waiting),
         "idle" => time(&table.text("idle", "\"10m\"", notes)?, notes).map(Trigger::Idle),
         _ => used(table, notes),
     }
@@ -246,6 +248,18 @@ fn time(text: &Text<'_>, notes: &mut Notes) -> Option<Duration> {
     duration::parse(text.value)
         .inspect_err(|error| notes.refuse(&text.span, format!("`{}` {error}", text.value), DURATION_HINT))
         .ok()
+}
+
+/// `30 responses`.
+fn waiting(table: &Table<'_>, notes: &mut Notes) -> Option<u32> {
+    let text = table.text("waiting", "\"30 responses\"", notes)?;
+    let quantity: Quantity = super::quantity(&text, notes)?;
+    let times = u32::try_from(quantity.amount).ok().filter(|times| quantity.unit == Unit::Responses && *times >= 2);
+    if times.is_none() {
+        let message = format!("`{}` is no number of responses from 2 on", text.value);
+        notes.refuse(&text.span, message, "write such as `waiting = \"30 responses\"`");
+    }
+    times
 }
 
 /// What is done, and where it wants a model ladder.

@@ -35,6 +35,9 @@ pub(in crate::decide) fn over(agent: &Agent, trigger: &Trigger, now: Moment) -> 
         }
         Trigger::Context(share) => context(agent, *share),
         Trigger::CacheBelow(share) => cache(agent, *share),
+        Trigger::Waiting(times) => (watch.waits >= *times).then(|| {
+            format!("the last {} responses read from the cache, said next to nothing, and nothing changed", watch.waits)
+        }),
         Trigger::Idle(time) => {
             let works = agent.state == State::Running
                 && agent.turn_under_way()
