@@ -127,6 +127,8 @@ pub(super) fn send(
     let (run, reply) = first_live((here, &ledger), &sockets, &waiting, &message, &question)?;
     match reply {
         // An answer is written down before it is told. Under installed hooks alone nothing else tells who replied.
+        // More than one have to say yes, and one more has.
+        Reply::Done { what } if ledger.approval(approval)?.votes.len() > question.votes.len() => Ok(what),
         Reply::Done { .. } if ledger.approval(approval)?.state == ApprovalState::Pending => Err(Error::new(format!(
             "run `{run}` says that approval {approval} is answered, and the ledger has no answer"
         ))

@@ -214,7 +214,7 @@ fn end(day: NaiveDate, policy: &Policy, here: &Here<'_>) -> Result<Timestamp> {
 fn not_granted(not: NotAllowed) -> Error {
     let hint = match &not {
         NotAllowed::TooMuchGranted { .. } | NotAllowed::TooMuch { .. } => {
-            "grant less, or have the policy's owner raise `max_grant`"
+            "grant less, have the policy's owner raise `max_grant`, or ask: `govern request`"
         }
         NotAllowed::NotApprover { .. } => "one of those who may answer grants it",
         NotAllowed::Starter { .. } | NotAllowed::MayBeStarter { .. } => {

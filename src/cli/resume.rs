@@ -190,7 +190,14 @@ impl Earlier {
         };
         let lifting =
             Lifting { budget: &budget.name, by: *by_amount, given: next::given(&self.info, policy, budget, here)? };
-        permission::judge(&policy.approvals, who, &starter(), Some(lifting)).map_err(|not| refused(&not.to_string()))
+        permission::judge(&policy.approvals, who, &starter(), Some(lifting))
+            .map_err(|not| refused(&not.to_string()))?;
+        match policy.approvals.people_for(Some(*by_amount)) {
+            0 | 1 => Ok(()),
+            people => {
+                Err(refused(&format!("{people} persons have to agree to `--extend {by_amount}`, and this is one")))
+            }
+        }
     }
 
     /// What a person stopped or paused, or said no to, only somebody who may answer lets go on: as `continue` does.

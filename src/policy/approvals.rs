@@ -2,6 +2,15 @@
 
 use crate::model::{Answerer, BudgetKey, Door, Grant, Granted, Identity, Person, Quantity, Timestamp, Unit};
 
+/// `quorum`: how many different persons have to say yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quorum {
+    /// So many.
+    pub people: u32,
+    /// Only to a yes that lifts a limit by more than this; `None`: to every yes.
+    pub above: Option<Quantity>,
+}
+
 /// The `[approvals]` table, and the persons that it may name.
 #[derive(Clone, Debug, Default)]
 pub struct Approvals {
@@ -15,6 +24,8 @@ pub struct Approvals {
     pub wait_for_nobody: bool,
     /// Nobody answers for a run of their own.
     pub not_self: bool,
+    /// How many have to say yes, as each file says it: all of them hold.
+    pub quorums: Vec<Quorum>,
     /// `[[person]]`, as far as they count.
     pub persons: Vec<Person>,
 }
@@ -30,9 +41,15 @@ impl Approvals {
         self.approvers.is_empty() || self.approvers.iter().any(|entry| self.means(entry, who))
     }
 
-    /// The most that grants of a budget in this unit may come to at one time.
+    /// The most that grants of a budget in this unit may come to at one time. A grant is one person's yes: where it takes
+    /// several to lift a limit further, grants lift it no further.
     pub fn most_granted(&self, unit: Unit) -> Option<Quantity> {
-        self.max_grant.or(self.max_extend).filter(|most| most.unit == unit)
+        let written = self.max_grant.or(self.max_extend).filter(|most| most.unit == unit);
+        let alone = self.quorums.iter().filter(|quorum| quorum.people > 1).filter_map(|quorum| match quorum.above {
+            None => Some(Quantity { unit, amount: 0 }),
+            Some(above) => (above.unit == unit).then_some(above),
+        });
+        written.into_iter().chain(alone).min_by_key(|most| most.amount)
     }
 
     /// What grants add to the limit of this key: those of people who may answer under this policy, and no more than it
@@ -48,6 +65,16 @@ impl Approvals {
         });
         let most = self.most_granted(key.unit).map_or(i64::MAX, |most| most.amount);
         Granted { amount: amount.min(most), until }
+    }
+
+    /// How many different persons have to say yes; `lifting` is what that lifts a limit by, where it does.
+    pub fn people_for(&self, lifting: Option<Quantity>) -> u32 {
+        let holds = |quorum: &&Quorum| match (quorum.above, lifting) {
+            (None, _) => true,
+            (Some(above), Some(by)) => above.unit == by.unit && by.amount > above.amount,
+            (Some(_), None) => false,
+        };
+        self.quorums.iter().filter(holds).map(|quorum| quorum.people).max().unwrap_or(1)
     }
 
     /// The person behind a name at a door.

@@ -371,9 +371,19 @@ impl Join<'_> {
         let approvers = self.outermost("approvers", approvers).unwrap_or_default();
         let max_extend = self.smallest("max_extend", drafts, units, |draft| draft.max_extend.take());
         let max_grant = self.smallest("max_grant", drafts, units, |draft| draft.max_grant.take());
+        let mut quorums = Vec::new();
+        for (index, draft) in drafts.iter_mut().enumerate() {
+            let Some(said) = draft.quorum.take() else { continue };
+            if let Some(above) = said.value.above.filter(|above| !units.is_empty() && !units.contains(&above.unit)) {
+                let message = format!("`quorum` is about more than {above}, and no budget counts in that");
+                let hint = "write it in the unit of the budgets that are asked about";
+                self.add(index, &said.span, Severity::Warning, message, hint, None);
+            }
+            quorums.push(said.value);
+        }
         // To wait is never less than to go on, so that any file may say so.
         let wait_for_nobody = drafts.iter().any(|draft| draft.wait_for_nobody);
-        Approvals { approvers, max_extend, max_grant, wait_for_nobody, not_self, persons }
+        Approvals { approvers, max_extend, max_grant, wait_for_nobody, not_self, quorums, persons }
     }
 
     /// What an outer file says, a nearer one only narrows, in the same unit.

@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use globset::GlobMatcher;
 
 pub use super::alert::{Act, Alert, Evidence, Trigger};
-pub use super::approvals::Approvals;
+pub use super::approvals::{Approvals, Quorum};
 use super::command::{ArgumentSet, CommandPattern, Exceptions};
 use super::gateway::GatewayRule;
 pub use super::governor::GovernorModel;

@@ -400,6 +400,7 @@ fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {
     let silent = approvals.approvers.is_empty()
         && approvals.max_extend.is_none()
         && approvals.max_grant.is_none()
+        && approvals.quorums.is_empty()
         && approvals.persons.is_empty();
     if silent && !approvals.wait_for_nobody && !approvals.not_self {
         return Ok(());
@@ -420,6 +421,10 @@ fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {
     }
     if let Some(most) = approvals.max_grant {
         writeln!(out, "  grants of one budget come to no more than {most} at one time")?;
+    }
+    for quorum in &approvals.quorums {
+        let above = quorum.above.map_or_else(|| "every yes".to_owned(), |above| format!("a yes to more than {above}"));
+        writeln!(out, "  {above} takes {} persons", quorum.people)?;
     }
     if approvals.wait_for_nobody {
         writeln!(out, "  waited for even where nobody can be asked")?;

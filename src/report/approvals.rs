@@ -103,6 +103,7 @@ impl ApprovalReport {
             };
             items.push(Item::new("deadline", left, Tone::Plain));
         }
+        items.extend(has_votes(approval).map(|votes| Item::new("so far", votes, Tone::Plain)));
         items.extend(waits_too(&row.others).map(|waits| Item::new("also", waits, Tone::Plain)));
         let who = row.may.who().unwrap_or_else(|| "whoever has this account".to_owned());
         items.push(Item::new("may", who, Tone::Plain));
@@ -182,9 +183,16 @@ impl ApprovalReport {
             (None, ApprovalState::Pending) => format!("{} — an approval {}", approval.question, allows(approval)),
             (None, _) => approval.question.clone(),
         };
+        let votes = has_votes(approval).map(|votes| Item::new("", votes, Tone::Quiet));
         let waits = waits_too(others).map(|waits| Item::new("", waits, Tone::Quiet));
-        std::iter::once(Item::new(lead, text, Tone::Plain)).chain(waits).collect()
+        std::iter::once(Item::new(lead, text, Tone::Plain)).chain(votes).chain(waits).collect()
     }
+}
+
+/// Who has said yes, where one is not enough.
+fn has_votes(approval: &Approval) -> Option<String> {
+    let waits = approval.state == ApprovalState::Pending && !approval.votes.is_empty();
+    waits.then(|| format!("{} said yes already; it takes others, too.", approval.votes.join(" and ")))
 }
 
 /// That a question holds others as well.
@@ -281,6 +289,7 @@ impl Serialize for Row<'_> {
         map.serialize_entry("approvers", &may.names)?;
         map.serialize_entry("answered_here", &may.here)?;
         map.serialize_entry("other_runs", others)?;
+        map.serialize_entry("votes", &approval.votes)?;
         map.serialize_entry("answer", &approval.answer_word().map(AnswerWord::as_str))?;
         map.serialize_entry("extended", &extended.map(amount))?;
         map.serialize_entry("allowed_again", &again)?;

@@ -7,10 +7,12 @@ use crate::decide::Governor;
 use crate::decide::message::{About, Input, Question};
 use crate::decide::people::channel;
 use crate::decide::people::permission::{self, Lifting};
+use crate::decide::people::quorum::Counted;
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Stands, Wish};
 use crate::gate::socket::{self, Call};
 use crate::model::quantity::quantity_hint;
+use crate::model::event::EventKind;
 use crate::model::{
     AgentName, Answer, AnswerWord, Answerer, ApprovalId, Brake, Braked, BudgetName, Door, Identity, MayAnswer, Peer, Quantity,
     TokenHash,
@@ -202,7 +204,13 @@ impl Supervisor {
         let by = self.by(&who);
         let (effects, not) = match answer_is_allowed(&question, &answer, &who, &self.governor.policy().approvals) {
             Ok(()) => {
-                let (effects, settled) = self.settle(approval, &question, answer, &by, None)?;
+                let (effects, settled) = self.settle(approval, &question, answer, &who, None)?;
+                if let Ok(what) = &settled
+                    && self.governor.waits_for(approval).is_some()
+                {
+                    self.say(what);
+                    self.asking.put_again();
+                }
                 (effects, settled.err())
             }
             Err(not) => (Vec::new(), Some(not)),
@@ -251,7 +259,7 @@ impl Supervisor {
                 Ok(Err(by_token(not, may.command("approve", approval).filter(|_| !may.here))))
             }
             Ok(answer) => {
-                let (effects, what) = self.settle(approval, &question, answer, &self.by(who), reason)?;
+                let (effects, what) = self.settle(approval, &question, answer, who, reason)?;
                 Ok(what.map(|what| (effects, what)))
             }
             Err(not) => Ok(Err(not)),
@@ -264,19 +272,72 @@ impl Supervisor {
         approval: ApprovalId,
         question: &Question,
         answer: Answer,
-        by: &str,
+        who: &Answerer,
         reason: Option<&str>,
     ) -> Result<(Vec<Effect>, Result<String, NotTaken>), Error> {
+        let counted = self.votes.count(&self.governor.policy().approvals, approval, (question, &answer), who);
+        let by = match agreed(&self.governor.policy().approvals, counted, who, (question, &answer)) {
+            Agreed::By(by) => by,
+            Agreed::NotYet(what) => {
+                self.note_of(&question.agent, EventKind::Marked { what: format!("question {approval}: {what}") });
+                let effects = self.turn(Vec::new())?;
+                let by = self.by(who);
+                // It is only shown: what counts is what was heard here.
+                let _shown =
+                    self.ledger.as_mut().map(|ledger| ledger.turn(clock::now(), |turn| turn.vote(approval, &by)));
+                return Ok((effects, Ok(what)));
+            }
+            Agreed::Not(not) => return Ok((Vec::new(), Err(not))),
+        };
         let paused = self.governor.agent(&question.agent).and_then(|agent| agent.pause.clone());
         let what = describe(question, &answer, paused.as_ref());
-        let input = Input::Answered { approval, answer, by: by.to_owned(), reason: reason.map(str::to_owned) };
+        let input = Input::Answered { approval, answer, by: by.clone(), reason: reason.map(str::to_owned) };
         let effects = self.turn(vec![input])?;
         if let Some(not) = self.not_taken.take() {
             return Ok((effects, Err(not)));
         }
         self.tokens.forget(Some(approval));
+        self.votes.forget(approval);
         self.asking.became(format!("{by}: {what}"));
         Ok((effects, Ok(what)))
+    }
+}
+
+/// What a counted answer comes to.
+pub(super) enum Agreed {
+    /// It is given, by these.
+    By(String),
+    /// Others have to agree yet.
+    NotYet(String),
+    /// It does not count.
+    Not(NotTaken),
+}
+
+/// Whether enough have said so, in words.
+pub(super) fn agreed(
+    approvals: &Approvals,
+    counted: Counted,
+    who: &Answerer,
+    (question, answer): (&Question, &Answer),
+) -> Agreed {
+    let by = approvals.by(who);
+    let what = answer_text(answer, question.key.unit, question.about.into());
+    match counted {
+        Counted::Enough(all) => Agreed::By(all.iter().map(|one| approvals.by(one)).collect::<Vec<_>>().join(" and ")),
+        Counted::Short { have, need } => {
+            Agreed::NotYet(format!("{by} says yes ({what}): {have} of {need} who have to have said so"))
+        }
+        Counted::Again { have, need } => {
+            Agreed::Not(NotTaken::new(format!("{by} has said so before: {have} of {need} different persons have")))
+        }
+        Counted::Unknown(other) => Agreed::Not(
+            NotTaken::new(format!(
+                "whether `{}` and `{}` are two persons is not known, and it takes two",
+                approvals.name(&who.identity),
+                approvals.name(&other.identity)
+            ))
+            .hint("a `[[person]]` for each says so"),
+        ),
     }
 }
 

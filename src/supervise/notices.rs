@@ -125,7 +125,7 @@ pub(super) fn of_question(
             asks,
             options: options(question),
             expires: put.deadline,
-            allows: Some(allows(question)),
+            allows: Some(allows(question, governor)),
             offer: of_budget.then_some(question.extend).filter(|offer| offer.amount > 0).map(|offer| offer.to_string()),
             route_to: question.route_to.as_ref().map(ToString::to_string),
             otherwise: Some(otherwise(question)),
@@ -202,7 +202,17 @@ fn budget(governor: &Governor, name: &BudgetName, scope: &str) -> NoticeBudget {
 }
 
 /// What a plain yes does.
-fn allows(question: &Question) -> String {
+fn allows(question: &Question, governor: &Governor) -> String {
+    let approvals = &governor.policy().approvals;
+    let by = question.about.is_of_limit().then_some(question.extend);
+    let people = match approvals.people_for(by) {
+        0 | 1 => String::new(),
+        people => format!(", once {people} persons have said yes"),
+    };
+    format!("{}{people}", allows_alone(question))
+}
+
+fn allows_alone(question: &Question) -> String {
     match question.about {
         About::Ahead => format!("{} more", question.extend),
         About::Limit if question.extend.amount > 0 => format!("{} more", question.extend),

@@ -47,6 +47,7 @@ use super::told::WithoutFile;
 use super::unseen::Unseen;
 use super::ward::Ward;
 use super::working::{Deeds, Looked, Working};
+use crate::decide::people::quorum::Votes;
 
 pub(super) struct Supervisor {
     pub(super) run: RunId,
@@ -66,6 +67,7 @@ pub(super) struct Supervisor {
     pub(super) working: Working,
     pub(super) asking: Asking,
     pub(super) tokens: Tokens,
+    pub(super) votes: Votes,
     pub(super) timers: Timers,
     pub(super) logins: BTreeMap<PathBuf, Login>,
     pub(super) sweeps: usize,
@@ -237,6 +239,7 @@ impl Supervisor {
             working,
             asking: Asking::new(plan.prompt, screen),
             tokens: Tokens::default(),
+            votes: Votes::default(),
             timers: Timers::default(),
             logins: BTreeMap::new(),
             clocks,

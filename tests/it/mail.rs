@@ -398,3 +398,40 @@ fn a_letters_link_shows_the_question_and_its_form_decides() {
     let row = serde_json::from_slice::<Value>(&all.stdout).unwrap()["rows"][0].clone();
     assert_eq!((row["by"].as_str(), row["reason"].as_str()), (Some("alice (mail)"), Some("worth it")), "{row:#}");
 }
+
+#[test]
+fn a_yes_above_the_quorum_takes_two_persons_and_one_of_them_twice_is_one() {
+    let Some(mut world) = World::with_codex(CURRENT) else { return };
+    let Some(server) = Server::start(&mut world, "tls", &[]) else { return };
+    let bob = "bob@acme.example";
+    world.policy_for_nobody(&format!(
+        "{}[[notify.route]]\non = [\"question\"]\nto = [\"mail:{bob}\"]\n\
+         [approvals]\napprovers = [\"alice\", \"bob\"]\nquorum = {{ people = 2, above = \"0.5 usd\" }}\n\
+         [[person]]\nname = \"alice\"\nmail = \"{READER}\"\n[[person]]\nname = \"bob\"\nmail = \"{bob}\"\n\
+         [[budget]]\nname = \"purse\"\nper = \"run\"\nlimit = \"0.05 usd\"\n\
+         steps = [{{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }}]\n",
+        server.policy("smtps", "", "[\"question\"]")
+    ));
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::message("all is done")]);
+    let governed = world.start_governed(&[], &["codex", "exec", "do it"]);
+    let asked = server.wait_for(|got| got.len() == 2);
+    let token_of = |reader: &str| {
+        let letter = asked.iter().find(|letter| header(letter, "To") == reader).unwrap_or_else(|| panic!("{asked:#?}"));
+        command(letter, "approve").split(' ').nth(4).unwrap().to_owned()
+    };
+    let id = command(&asked[0], "approve").split(' ').nth(2).unwrap().to_owned();
+    let yes = |amount: &str, token: &str| world.govern(&["approve", &id, "--extend", amount, "--token", token]);
+    let (alice, bobs) = (token_of(READER), token_of(bob));
+    yes("1usd", &alice).expect_code(0).expect_said("1 of 2");
+    yes("1usd", &alice).expect_code(125).expect_said("has said so before");
+    let row = || {
+        let shown = world.govern(&["approvals", "--all", "--format", "json"]).expect_code(0);
+        serde_json::from_slice::<Value>(&shown.stdout).unwrap()["rows"][0].clone()
+    };
+    assert_eq!((row()["state"].as_str(), &row()["votes"]), (Some("pending"), &serde_json::json!(["alice (mail)"])));
+    yes("2usd", &bobs).expect_code(0).expect_said("1 of 2");
+    yes("1usd", &bobs).expect_code(0).expect_said("extended by $1.00");
+    governed.finish().expect_code(0).expect_outcome("ended");
+    assert_eq!(row()["by"].as_str(), Some("alice (mail) and bob (mail)"), "{:#}", row());
+    world.govern(&["audit", "verify"]).expect_code(0);
+}

@@ -5,4 +5,5 @@ pub(super) mod brake;
 pub mod channel;
 pub mod lift;
 pub mod permission;
+pub mod quorum;
 pub mod reach;

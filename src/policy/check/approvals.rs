@@ -4,6 +4,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::policy::address;
+use crate::policy::approvals::Quorum;
 use crate::policy::mistake::Notes;
 use crate::policy::rule::Layer;
 use crate::policy::suggest;
@@ -13,7 +14,7 @@ use super::{Draft, pattern};
 
 const KEYS: Keys = Keys {
     of: "`[approvals]`",
-    known: &["approvers", "max_extend", "max_grant", "wait_for_nobody", "not_self"],
+    known: &["approvers", "max_extend", "max_grant", "quorum", "wait_for_nobody", "not_self"],
     later: &[],
 };
 
@@ -39,12 +40,49 @@ pub(super) fn check(root: &Table<'_>, draft: &mut Draft, notes: &mut Notes) {
         .filter(|not_self| *not_self)
         .and_then(|_| table.get("not_self").map(Spanned::span));
     draft.wait_for_nobody = table.boolean("wait_for_nobody", notes).unwrap_or(false);
+    draft.quorum = quorum(&table, notes);
     draft.max_extend = table
         .text("max_extend", "\"20 usd\"", notes)
         .and_then(|text| Some(Placed { value: super::quantity(&text, notes)?, span: text.span }));
     draft.max_grant = table
         .text("max_grant", "\"100 usd\"", notes)
         .and_then(|text| Some(Placed { value: super::quantity(&text, notes)?, span: text.span }));
+}
+
+const QUORUM: Keys = Keys { of: "`quorum`", known: &["people", "above"], later: &[] };
+
+/// More than these never come together.
+const MOST_PEOPLE: u64 = 20;
+
+/// How many have to say yes.
+fn quorum(table: &Table<'_>, notes: &mut Notes) -> Option<Placed<Quorum>> {
+    const EXAMPLE: &str = "{ people = 2, above = \"20 usd\" }";
+    let written = table.table("quorum", EXAMPLE, notes)?;
+    let quorum = written.only(&QUORUM, notes);
+    if quorum.get("people").is_none() {
+        notes.refuse(
+            &written.span,
+            "`quorum` does not say how many have to say yes",
+            format!("write `quorum = {EXAMPLE}`"),
+        );
+    }
+    let people = quorum.number("people", 2..=MOST_PEOPLE, notes);
+    let above = match quorum.text("above", "\"20 usd\"", notes) {
+        Some(text) => Some(super::quantity(&text, notes)?),
+        None if quorum.get("above").is_some() => return None,
+        None => None,
+    };
+    let people = u32::try_from(people?.value).ok()?;
+    let named = table.texts("approvers", "[\"alice\"]", &mut notes.silent()).map(|texts| texts.value);
+    let is_group = |text: &Text<'_>| text.value.starts_with("slack-group:");
+    if let Some(named) = named.filter(|named| !named.is_empty() && !named.iter().any(is_group))
+        && named.len() < people as usize
+    {
+        let message = format!("{people} have to say yes, and `approvers` names {}", named.len());
+        notes.refuse(&written.span, message, "name as many who may answer, or ask for fewer");
+        return None;
+    }
+    Some(Placed { value: Quorum { people, above }, span: written.span.clone() })
 }
 
 /// Doors whose own names may stand in `approvers`.

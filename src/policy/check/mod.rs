@@ -31,6 +31,7 @@ mod steps;
 mod window;
 mod work;
 
+use crate::policy::approvals::Quorum;
 use chrono_tz::Tz;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -138,6 +139,8 @@ pub(super) struct Draft {
     pub(super) max_extend: Option<Placed<Quantity>>,
     /// `[approvals] max_grant`.
     pub(super) max_grant: Option<Placed<Quantity>>,
+    /// `[approvals] quorum`.
+    pub(super) quorum: Option<Placed<Quorum>>,
     /// `[approvals] wait_for_nobody`.
     pub(super) wait_for_nobody: bool,
     /// `[approvals] not_self`, where it is said.

@@ -373,3 +373,27 @@ fn ones_own_template_and_a_repositorys_apply_together() {
         assert!(load(layers, FlagRules::default()).is_ok(), "{} and {}", own.name(), here.name());
     }
 }
+
+#[test]
+fn how_many_have_to_say_yes_goes_by_what_is_lifted_and_the_largest_file_counts() {
+    let text = |quorum: &str| format!("version = 1\n[approvals]\nquorum = {quorum}\n");
+    let outer = text("{ people = 2, above = \"20 usd\" }");
+    let inner = text("{ people = 3, above = \"50 usd\" }");
+    let layers = vec![layer(Layer::User, &outer), layer(Layer::Repository, &inner)];
+    let approvals = load(layers, FlagRules::default()).unwrap().policy.approvals;
+    let usd = |text: &str| Some(crate::model::Quantity::parse(text).unwrap());
+    for (lifting, people) in
+        [(None, 1), (usd("20 usd"), 1), (usd("21 usd"), 2), (usd("60 usd"), 3), (usd("900k tok"), 1)]
+    {
+        assert_eq!(approvals.people_for(lifting), people, "{lifting:?}");
+    }
+    assert_eq!(policy("[approvals]\nquorum = { people = 2 }\n").approvals.people_for(None), 2);
+    for (quorum, said) in
+        [("{ above = \"20 usd\" }", "does not say how many"), ("{ people = 1 }", "people"), ("2", "quorum")]
+    {
+        let mistakes = load_one(&format!("[approvals]\nquorum = {quorum}\n")).unwrap_err();
+        assert!(mistakes.iter().any(|mistake| mistake.message.contains(said)), "{quorum}: {mistakes:?}");
+    }
+    let few = load_one("[approvals]\napprovers = [\"alice\"]\nquorum = { people = 2 }\n").unwrap_err();
+    assert_eq!(few[0].message, "2 have to say yes, and `approvers` names 1");
+}

@@ -37,9 +37,10 @@ pub fn page(shown: &Shown, token: &str, wrong: Option<&str>) -> String {
     framed(id, header, main)
 }
 
-/// What has become of it.
-pub fn answered(id: i64, text: &str) -> String {
-    let mut main = tag("h2").text(format!("Question {id} is answered"));
+/// What has become of it; it `waits` still, where one yes is not enough.
+pub fn answered(id: i64, text: &str, waits: bool) -> String {
+    let what = if waits { "waits for others, too" } else { "is answered" };
+    let mut main = tag("h2").text(format!("Question {id} {what}"));
     main.add(tag("p").attr("role", "status").with(Html::sentence(text)));
     framed(id, tag("h1").text("govern"), main)
 }

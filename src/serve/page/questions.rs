@@ -116,7 +116,11 @@ pub(super) async fn answer(site: &Site, id: ApprovalId, asked: &Asked) -> Result
     let take = site.views.answer;
     let came = blocking(move || take(wanted)).await?;
     Ok(match came {
-        Came::Taken(what) => Answer::new(200, HTML, question::answered(id.0, &what)),
+        Came::Taken(what) => {
+            let look = site.views.question;
+            let waits = matches!(blocking(move || look(id, &token)).await?, Found::Waits(_));
+            Answer::new(200, HTML, question::answered(id.0, &what, waits))
+        }
         Came::Not(why) => {
             // Somebody else may have been quicker.
             let (look, shows) = (site.views.question, token.clone());

@@ -16,7 +16,9 @@ use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, Heard, Socket};
 use crate::model::{Answerer, Door, Peer};
 use crate::process::{self, Parent, Woken};
-use crate::supervise::answer::{NotTaken, answer_of, describe, nobody_waits, own_login, refused, started_by};
+use crate::supervise::answer::{
+    Agreed, NotTaken, agreed, answer_of, describe, nobody_waits, own_login, refused, started_by,
+};
 use crate::supervise::tokens::{Says, believed};
 
 use super::{Alone, CALL, Held, REQUEST, Told, Words};
@@ -121,7 +123,17 @@ impl Alone<'_> {
                     Err(not) => return Ok(refused(not)),
                 };
                 let what = describe(&question, &answer, paused.as_ref());
-                let (approval, by, reason) = (*approval, approvals.by(&who), reason.clone());
+                let counted = self.votes.count(approvals, *approval, (&question, &answer), &who);
+                let (approval, reason) = (*approval, reason.clone());
+                let by = match agreed(approvals, counted, &who, (&question, &answer)) {
+                    Agreed::By(by) => by,
+                    Agreed::NotYet(what) => {
+                        let by = approvals.by(&who);
+                        self.ledger.turn(clock::now(), |turn| turn.vote(approval, &by))?;
+                        return Ok(Reply::Done { what });
+                    }
+                    Agreed::Not(not) => return Ok(refused(not)),
+                };
                 self.turn([Input::Answered { approval, answer, by, reason }].into())?;
                 if let Some(not) = self.not_taken.take() {
                     return Ok(refused(not));

@@ -24,6 +24,7 @@ use crate::clock;
 use crate::codex::HookEvent;
 use crate::decide::agents::AgentSetup;
 use crate::decide::message::{HookId, Moment};
+use crate::decide::people::quorum::Votes;
 use crate::decide::people::reach::Nobody;
 use crate::decide::{Before, Governor, Setup};
 use crate::error::Error;
@@ -181,6 +182,7 @@ pub(super) struct Alone<'a> {
     /// Why the last answer was not taken in its turn.
     not_taken: Option<NotTaken>,
     tokens: Tokens,
+    votes: Votes,
     /// The tier that the thread is on.
     tier: Option<ServiceTier>,
     /// Its Codex was seen to ask before its requests.
@@ -303,6 +305,7 @@ impl<'a> Alone<'a> {
             kept: None,
             not_taken: None,
             tokens: Tokens::default(),
+            votes: Votes::default(),
             tier: None,
             asks_first: false,
             late: false,
