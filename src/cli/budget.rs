@@ -301,7 +301,7 @@ impl Counts<'_> {
         run: &RunInfo,
     ) -> Result<()> {
         let events: Vec<Event> = ledger.events(&run.id)?.into_iter().map(|entry| entry.event).collect();
-        let live = run.ended.is_none() && process::alive(run.process);
+        let live = run.ended.is_none() && ledger.lives(run, self.here.alive);
         let last = events.last().map_or(run.started, |event| event.at);
         let until = if live { self.here.now } else { last };
         let real = if live { process::age(run.process) } else { None };

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::{policy_files, price_list};
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, LedgerError, state_home};
-use crate::model::{ProcessIdentity, Timestamp};
+use crate::model::{Alive, Timestamp};
 use crate::place;
 use crate::policy::layers::{FlagRules, Loaded, load};
 use crate::policy::mistake::{LayerText, Mistake, Severity};
@@ -28,8 +28,8 @@ pub struct Here<'a> {
     pub look: Look,
     /// The time at the start.
     pub now: Timestamp,
-    /// Whether a process lives still.
-    pub alive: &'a dyn Fn(ProcessIdentity) -> bool,
+    /// Whether a run lives still.
+    pub alive: &'a Alive<'a>,
 }
 
 impl Here<'_> {

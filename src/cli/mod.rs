@@ -69,6 +69,7 @@ use crate::exit::Exit;
 use crate::gate::socket::SocketError;
 use crate::model::{Brake, RunInfo};
 use crate::process::{self, Guard, GuardHandle, Standing};
+use crate::supervise;
 use crate::ui::Look;
 
 use here::Here;
@@ -268,7 +269,7 @@ fn working_folder(known: Option<PathBuf>, named: Option<OsString>) -> PathBuf {
 
 fn here() -> Result<Here<'static>> {
     let cwd = working_folder(std::env::current_dir().ok(), env("PWD"));
-    Ok(Here { env: &env, cwd, look: Look::stdout(), now: clock::now(), alive: &process::alive })
+    Ok(Here { env: &env, cwd, look: Look::stdout(), now: clock::now(), alive: &supervise::lives })
 }
 
 /// Who listens at the other end of a connection speaks for this run: its govern, or, of a session that installed hooks
@@ -285,10 +286,13 @@ fn is_own(run: &RunInfo, connection: BorrowedFd<'_>, named: Option<i32>) -> bool
 
 /// Somebody listens in the place of a run's govern: it is told how that can be reached all the same.
 fn impostor(run: &RunInfo, error: &SocketError) -> Error {
-    Error::new(format!("run `{}` could not be reached", run.id)).caused_by(error).hint(format!(
-        "an agent may have put it there: `kill {}` has its govern stop it, `govern report --run {}` shows what it did",
-        run.process.pid, run.id
-    ))
+    let shows = format!("`govern report --run {}` shows what it did", run.id);
+    // The number of a run in another namespace is nobody's here, or another's: 1 may be the machine's own first process.
+    let hint = match process::alive(run.process) {
+        true => format!("an agent may have put it there: `kill {}` has its govern stop it, {shows}", run.process.pid),
+        false => format!("it may run in another container: do it there, or on its host; {shows}"),
+    };
+    Error::new(format!("run `{}` could not be reached", run.id)).caused_by(error).hint(hint)
 }
 
 /// Refuses what no agent may do where an agent called govern, or where that cannot be told.

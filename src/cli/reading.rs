@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{Ledger, Question};
 use crate::model::event::EventKind;
-use crate::model::{BudgetKey, Event, ProcessIdentity, Timestamp, Unit, Verb};
+use crate::model::{BudgetKey, Event, ProcessIdentity, RunProcess, Timestamp, Unit, Verb};
 use crate::report::sample;
 use crate::ui::Look;
 
@@ -82,7 +82,7 @@ impl World {
                 _ => None,
             }
         };
-        let alive = |process: ProcessIdentity| process.pid == LIVE;
+        let alive = |govern: &RunProcess<'_>| govern.process.pid == LIVE;
         let here = Here {
             env: &env,
             cwd: self.path("shop"),

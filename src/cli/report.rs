@@ -264,7 +264,7 @@ pub fn of_run(ledger: &Ledger, mut info: RunInfo, here: &Here<'_>, zone: Tz) -> 
     ledger.responses(&Filter { run: Some(info.id.clone()), ..Filter::default() }, |response| spend.add(&response))?;
     let threads = ledger.threads(&info.id)?;
     let events = events_told(ledger, &info.id, here)?;
-    if info.outcome.is_none() && !(here.alive)(info.process) {
+    if info.outcome.is_none() && !ledger.lives(&info, here.alive) {
         info.outcome = Some("lost".to_owned());
     }
     let goes_on = match info.outcome.as_deref() {

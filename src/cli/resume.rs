@@ -289,7 +289,7 @@ fn which(here: &Here<'_>) -> Result<Error> {
     let mut hints = Vec::new();
     let ended = |info: &RunInfo| match info.outcome.as_deref() {
         Some(outcome) => matches!(outcome, "stopped" | "killed" | "lost"),
-        None => !(here.alive)(info.process),
+        None => !ledger.lives(info, here.alive),
     };
     for info in ledger.runs(&RunFilter { limit: Some(LOOKED_THROUGH), ..RunFilter::default() })? {
         if hints.len() < NAMED
@@ -315,8 +315,9 @@ const LOOKED_THROUGH: u32 = 50;
 
 fn find(here: &Here<'_>, prefix: &str, quiet: bool) -> Result<(RunInfo, Kept)> {
     let nothing = || Error::new(format!("there is no run `{prefix}`")).hint("`govern runs` lists them");
-    let found = here.ledger()?.ok_or_else(nothing)?.find_run(prefix)?;
-    if found.outcome.is_none() && process::alive(found.process) {
+    let ledger = here.ledger()?.ok_or_else(nothing)?;
+    let found = ledger.find_run(prefix)?;
+    if found.outcome.is_none() && ledger.lives(&found, here.alive) {
         return Err(is_taken(LedgerError::Claimed { run: found.id, by: found.process }));
     }
     let own = process::own_identity().ok_or_else(|| Error::new("govern cannot tell its own process from /proc"))?;
@@ -325,7 +326,7 @@ fn find(here: &Here<'_>, prefix: &str, quiet: bool) -> Result<(RunInfo, Kept)> {
     kept(&ledger)?;
     let cut_off = ledger.cut_off(Some(&found.id), here.alive)?;
     // From here on nobody else goes on with it; who was quicker may have, and ended since.
-    let info = ledger.claim(&found.id, own, &process::alive).map_err(is_taken)?;
+    let info = ledger.claim(&found.id, own, here.alive).map_err(is_taken)?;
     let kept = kept(&ledger)?;
     for told in told(&cut_off).iter().filter(|_| !quiet) {
         let agent = told.agent.as_ref().map_or("", AgentName::as_str);

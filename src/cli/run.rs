@@ -34,7 +34,7 @@ use crate::policy::{attribute, diagnostic};
 use crate::process::{self, GuardHandle, Inbox};
 use crate::report::page::Tone;
 use crate::report::text::count;
-use crate::supervise::{EarlierEnd, Outcome, Plan, Planned, Seat, supervise};
+use crate::supervise::{EarlierEnd, Outcome, Plan, Planned, Seat, lives, supervise};
 use crate::tail::locate;
 use crate::ui::Look;
 use crate::ui::notice::{Notices, Showing};
@@ -364,7 +364,7 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
 /// The folder of sockets, without those that killed governs have left there.
 pub(super) fn sockets(state: &Path, ledger: &Ledger) -> Result<PathBuf> {
     let folder = home::socket_folder(state)?;
-    socket::sweep(&folder, &|run| ledger.is_over(run, &process::alive).unwrap_or(false));
+    socket::sweep(&folder, &|run| ledger.is_over(run, &lives).unwrap_or(false));
     Ok(folder)
 }
 

@@ -69,7 +69,7 @@ pub(super) fn list(ledger: &Ledger, wanted: RunFilter, zone: Tz, here: &Here<'_>
         totals.entry(unobserved.run).or_default().unobserved = true;
     }
     let rows = infos.into_iter().map(|info| ListedRun {
-        alive: info.outcome.is_none() && (here.alive)(info.process),
+        alive: info.outcome.is_none() && ledger.lives(&info, here.alive),
         totals: totals.remove(&info.id).unwrap_or_default(),
         info,
     });

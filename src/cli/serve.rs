@@ -24,6 +24,7 @@ use crate::policy::serve::Serve;
 use crate::process::{self, AskedToEnd};
 use crate::serve::page::{Opened, Public};
 use crate::serve::{self, Renew, Sender, Stay};
+use crate::supervise;
 
 /// What a sender needs of its environment, beside the variables that `[notify]` names.
 const KEPT: [&str; 15] = [
@@ -237,7 +238,7 @@ fn sender(Policy { notify, approvals, serve, timezone, .. }: &Policy) -> Sender 
         zone: *timezone,
         page: serve.url.as_ref().map(|url| url.to_string().trim_end_matches('/').to_owned()),
         is_own: super::is_own,
-        alive: process::alive,
+        alive: supervise::lives,
         says: |text| super::to_stderr(&format!("govern: {text}\n")),
     }
 }

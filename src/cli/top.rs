@@ -15,11 +15,13 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::gate::message::Wish;
-use crate::ledger::Heard as Ledgers;
-use crate::process::{self, AskedToEnd};
+use crate::ledger::{Heard as Ledgers, home};
+use crate::model::{RunInfo, RunProcess};
+use crate::process::AskedToEnd;
 use crate::report::Overview;
 use crate::report::overview::agent::{AgentKey, AgentLook};
 use crate::report::page::Tone;
+use crate::supervise;
 use crate::ui::top::{Ask, Heard, Screen, Top, Wanted, once};
 
 /// Between two looks at the account, at least; and so many times as long as the last one took, so that a large ledger
@@ -188,7 +190,12 @@ impl Work {
     /// A run that was killed writes nothing.
     fn passes(&mut self) {
         self.top.passes(clock::now());
-        self.is_stale |= self.top.runs().any(|run| !process::alive(run.process));
+        let folder = super::here().and_then(|here| here.state_folder()).ok();
+        let sockets = folder.as_deref().map(home::sockets);
+        let lives = |run: &RunInfo| {
+            supervise::lives(&RunProcess { run: &run.id, process: run.process, sockets: sockets.as_deref() })
+        };
+        self.is_stale |= !self.top.runs().all(lives);
     }
 
     fn carry_out(&mut self, ask: Ask) {

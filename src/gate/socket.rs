@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -168,6 +169,25 @@ pub fn sweep(folder: &Path, is_over: &dyn Fn(&RunId) -> bool) {
     }
 }
 
+/// Somebody takes connections in the name of this run. What cannot be told counts as taken.
+pub fn is_taken(folder: &Path, run: &RunId) -> bool {
+    takes_connections(&path_of(folder, run)) || beside(folder, run).iter().any(|(path, _)| takes_connections(path))
+}
+
+/// Asks without waiting: one that is suspended may have a long queue before it.
+fn takes_connections(path: &Path) -> bool {
+    let connected = with_short_path(path, |short| {
+        let address = UnixAddr::new(short)?;
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let socket = nix::sys::socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        Ok(nix::sys::socket::connect(socket.as_raw_fd(), &address)?)
+    });
+    let nobody = |error: &std::io::Error| {
+        matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused)
+    };
+    !connected.is_err_and(|error| nobody(&error))
+}
+
 /// Each connection is read on its own, so that a silent one holds up nobody.
 async fn accept(listener: UnixListener, heard: mpsc::Sender<Heard>, who: WhoSpeaks) {
     let numbers = Arc::new(AtomicU64::new(1));
@@ -210,6 +230,10 @@ async fn listen_to(stream: UnixStream, peer: Peer, numbers: &AtomicU64) -> Optio
     let (read, write) = stream.into_split();
     let mut reader = tokio::io::BufReader::new(read);
     (&mut reader).take(MAX_LINE as u64).read_until(b'\n', &mut line).await.ok()?;
+    if line.is_empty() {
+        // It only looked whether anybody listens.
+        return None;
+    }
     let Ok(header) = serde_json::from_slice::<HookHeader>(&line) else {
         let message = serde_json::from_slice(&line).ok();
         return Some(Spoken::Call(Call { peer, message, stream: write }));
@@ -347,6 +371,19 @@ mod tests {
 
     fn runtime() -> tokio::runtime::Runtime {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    #[test]
+    fn a_run_lives_while_somebody_takes_connections_in_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunId::new("d208m2p66fcy");
+        assert!(!is_taken(folder.path(), &run), "there is no socket");
+        let own = std::os::unix::net::UnixListener::bind(path_of(folder.path(), &run)).unwrap();
+        assert!(is_taken(folder.path(), &run));
+        drop(own);
+        assert!(!is_taken(folder.path(), &run), "its file was left by one that was killed");
+        let _beside = std::os::unix::net::UnixListener::bind(folder.path().join(format!("{run}.7.sock"))).unwrap();
+        assert!(is_taken(folder.path(), &run), "one of several speaks for it");
     }
 
     #[test]

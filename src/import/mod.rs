@@ -19,7 +19,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{Attribution, ProcessIdentity};
+use crate::model::{Alive, Attribution};
 use crate::policy::rule::Unpriced;
 use crate::report::imported::Imported;
 use crate::usage::price::PriceTable;
@@ -65,7 +65,7 @@ pub struct Terms<'a> {
     /// Files that have not changed are read, too.
     pub again: bool,
     /// Whether a process lives still.
-    pub alive: &'a dyn Fn(ProcessIdentity) -> bool,
+    pub alive: &'a Alive<'a>,
     /// Is told how many bytes of how many have been read.
     pub tell: &'a mut dyn FnMut(u64, u64),
     /// How many threads read.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::ledger::{Ledger, Origin, Past};
-use crate::model::{Attribution, Billing, ProcessIdentity, Response, RunId};
+use crate::model::{Alive, Attribution, Billing, Response, RunId};
 use crate::policy::rule::Unpriced;
 use crate::tail::locate::SessionFile;
 use crate::tail::login::Login;
@@ -57,7 +57,7 @@ pub fn import_session(
     ledger: &mut Ledger,
     file: Named<'_>,
     session: &Session<'_>,
-    alive: &dyn Fn(ProcessIdentity) -> bool,
+    alive: &Alive<'_>,
 ) -> Result<(), ImportError> {
     let Some(file) = planned(file)? else { return Ok(()) };
     let found = &file.found;

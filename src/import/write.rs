@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::ledger::{Batch, Governed, Ledger, LedgerError, Origin};
-use crate::model::{Basis, Cost, ProcessIdentity, ThreadId};
+use crate::model::{Alive, Basis, Cost, ThreadId};
 use crate::report::imported::{Imported, Skipped};
 use crate::tail::locate::{SessionFile, is_session_file};
 
@@ -53,7 +53,7 @@ impl Writer {
     pub(super) fn write(
         &mut self,
         ledger: &mut Ledger,
-        alive: &dyn Fn(ProcessIdentity) -> bool,
+        alive: &Alive<'_>,
         parts: Vec<Part>,
     ) -> Result<(), LedgerError> {
         if parts.is_empty() {

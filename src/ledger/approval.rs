@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, Approval, ApprovalId, ApprovalState, Braked, BudgetKey, MayAnswer, ProcessIdentity, RunId, Subject,
-    Threshold, Timestamp,
+    AgentName, Alive, Approval, ApprovalId, ApprovalState, Braked, BudgetKey, MayAnswer, ProcessIdentity, RunId,
+    RunProcess, Subject, Threshold, Timestamp,
 };
 
 use super::chain::Link;
@@ -57,7 +57,7 @@ const ALONE: &str = "nobody waits for it any more";
 impl Turn<'_> {
     /// Asks, or joins the question that waits for this budget already. A question that no `alive` run waits for any more
     /// is withdrawn and asked anew.
-    pub fn ask(&mut self, question: &Question, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<Put, LedgerError> {
+    pub fn ask(&mut self, question: &Question, alive: &Alive<'_>) -> Result<Put, LedgerError> {
         let (key, run_no) = (key_text(&question.key)?, self.own_run()?);
         let pending: Option<(i64, Option<i64>)> = self
             .tx
@@ -65,7 +65,7 @@ impl Turn<'_> {
             .query_row([&key], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         if let Some((id, deadline)) = pending {
-            self.drop_waiters(id, &|waiter, process| waiter == run_no || alive(process))?;
+            self.drop_waiters(id, &|waiter, govern| waiter == run_no || alive(govern))?;
             if !self.withdraw_if_alone(id)? {
                 self.wait_for(id, run_no)?;
                 let deadline = deadline.map(moment).transpose()?;
@@ -169,31 +169,31 @@ impl Turn<'_> {
 
     /// This process's run no longer waits for an answer; the question is withdrawn if no `alive` run waits for it any
     /// more. Says whether it was.
-    pub fn leave(&mut self, id: ApprovalId, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<bool, LedgerError> {
+    pub fn leave(&mut self, id: ApprovalId, alive: &Alive<'_>) -> Result<bool, LedgerError> {
         let own = self.own_run()?;
         if !self.is_pending(id.0)? {
             return Ok(false);
         }
-        self.drop_waiters(id.0, &|waiter, process| waiter != own && alive(process))?;
+        self.drop_waiters(id.0, &|waiter, govern| waiter != own && alive(govern))?;
         self.withdraw_if_alone(id.0)
     }
 
     /// Clears up after runs whose govern is no longer `alive`: they reserve nothing and wait for nothing. Says which
     /// questions were withdrawn for it.
-    pub fn clear_dead(&mut self, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<Vec<ApprovalId>, LedgerError> {
-        for (run_no, process) in self.waiting(
-            "SELECT no, pid, pid_started FROM runs
+    pub fn clear_dead(&mut self, alive: &Alive<'_>) -> Result<Vec<ApprovalId>, LedgerError> {
+        for (run_no, run, process) in self.waiting(
+            "SELECT no, pid, pid_started, id FROM runs
             WHERE no IN (SELECT run_no FROM reservations) AND ended IS NULL",
             None,
         )? {
-            if !alive(process) {
+            if !alive(&RunProcess { run: &run, process, sockets: self.sockets }) {
                 self.tx.execute("DELETE FROM reservations WHERE run_no = ?1", [run_no])?;
             }
         }
-        self.withdraw(&|_, process| alive(process))
+        self.withdraw(&|_, govern| alive(govern))
     }
 
-    fn withdraw(&mut self, keep: &dyn Fn(i64, ProcessIdentity) -> bool) -> Result<Vec<ApprovalId>, LedgerError> {
+    fn withdraw(&mut self, keep: &dyn Fn(i64, &RunProcess<'_>) -> bool) -> Result<Vec<ApprovalId>, LedgerError> {
         let pending: Vec<i64> = self
             .tx
             .prepare_cached("SELECT id FROM approvals WHERE state = 'pending' ORDER BY id")?
@@ -281,18 +281,18 @@ impl Turn<'_> {
     }
 
     /// Runs that ended wait for nothing, whatever `keep` says.
-    fn drop_waiters(&self, id: i64, keep: &dyn Fn(i64, ProcessIdentity) -> bool) -> Result<(), LedgerError> {
+    fn drop_waiters(&self, id: i64, keep: &dyn Fn(i64, &RunProcess<'_>) -> bool) -> Result<(), LedgerError> {
         self.tx.execute(
             "DELETE FROM approval_runs
              WHERE approval = ?1 AND run_no IN (SELECT no FROM runs WHERE ended IS NOT NULL)",
             [id],
         )?;
         let waiting = self.waiting(
-            "SELECT r.no, r.pid, r.pid_started FROM approval_runs w JOIN runs r ON r.no = w.run_no WHERE w.approval = ?1",
+            "SELECT r.no, r.pid, r.pid_started, r.id FROM approval_runs w JOIN runs r ON r.no = w.run_no WHERE w.approval = ?1",
             Some(id),
         )?;
-        for (run_no, process) in waiting {
-            if !keep(run_no, process) {
+        for (run_no, run, process) in waiting {
+            if !keep(run_no, &RunProcess { run: &run, process, sockets: self.sockets }) {
                 self.tx.execute("DELETE FROM approval_runs WHERE approval = ?1 AND run_no = ?2", [id, run_no])?;
             }
         }
@@ -307,12 +307,12 @@ impl Turn<'_> {
         self.settle(id, ApprovalState::Withdrawn, None, None, Some(ALONE))
     }
 
-    /// Runs and their processes; `sql` gives number, pid and start.
-    fn waiting(&self, sql: &str, approval: Option<i64>) -> Result<Vec<(i64, ProcessIdentity)>, LedgerError> {
+    /// Runs and their processes; `sql` gives number, pid, start and id.
+    fn waiting(&self, sql: &str, approval: Option<i64>) -> Result<Vec<(i64, RunId, ProcessIdentity)>, LedgerError> {
         let mut statement = self.tx.prepare_cached(sql)?;
         let rows = statement.query_map(rusqlite::params_from_iter(approval), |row| {
             let process = ProcessIdentity { pid: row.get(1)?, started: row.get::<_, i64>(2)?.unsigned_abs() };
-            Ok((row.get(0)?, process))
+            Ok((row.get(0)?, RunId::new(row.get::<_, String>(3)?), process))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -358,11 +358,7 @@ impl Ledger {
 
     /// Questions as they stand, the oldest first. One that no run waits for any more whose govern is `alive` is withdrawn,
     /// whether that was written down yet or not.
-    pub fn questions(
-        &self,
-        only_pending: bool,
-        alive: &dyn Fn(ProcessIdentity) -> bool,
-    ) -> Result<Vec<Approval>, LedgerError> {
+    pub fn questions(&self, only_pending: bool, alive: &Alive<'_>) -> Result<Vec<Approval>, LedgerError> {
         let mut found = self.approvals(only_pending)?;
         if found.iter().any(|approval| approval.state == ApprovalState::Pending) {
             let live: HashSet<RunId> = self.live_runs(alive)?.into_iter().map(|run| run.id).collect();

@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, params};
 
-use crate::model::{BudgetKey, ProcessIdentity};
+use std::path::Path;
+
+use crate::model::{Alive, BudgetKey, ProcessIdentity, RunId, RunProcess};
 
 use super::values::key_text;
 use super::{Ledger, LedgerError, Turn};
@@ -25,15 +27,11 @@ impl Turn<'_> {
 
     /// What other live runs have reserved of a budget. Reservations of runs that ended, or whose govern is no longer
     /// `alive`, do not count and are removed.
-    pub fn reserved_by_others(
-        &mut self,
-        key: &BudgetKey,
-        alive: &dyn Fn(ProcessIdentity) -> bool,
-    ) -> Result<i64, LedgerError> {
+    pub fn reserved_by_others(&mut self, key: &BudgetKey, alive: &Alive<'_>) -> Result<i64, LedgerError> {
         let (key, own) = (key_text(key)?, self.own_run()?);
         let mut total = 0_i64;
         for holder in holders(self.tx, &key)?.into_iter().filter(|holder| holder.run_no != own) {
-            if holder.open && alive(holder.process) {
+            if holder.open && alive(&holder.govern(self.sockets)) {
                 total = total.saturating_add(holder.amount);
             } else {
                 self.tx
@@ -47,23 +45,30 @@ impl Turn<'_> {
 
 impl Ledger {
     /// What all live runs together have reserved of a budget.
-    pub fn reserved(&self, key: &BudgetKey, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<i64, LedgerError> {
+    pub fn reserved(&self, key: &BudgetKey, alive: &Alive<'_>) -> Result<i64, LedgerError> {
         let holders = holders(&self.conn, &key_text(key)?)?;
-        let live = holders.iter().filter(|holder| holder.open && alive(holder.process));
+        let live = holders.iter().filter(|holder| holder.open && alive(&holder.govern(self.sockets())));
         Ok(live.fold(0_i64, |total, holder| total.saturating_add(holder.amount)))
     }
 }
 
 struct Holder {
     run_no: i64,
+    run: RunId,
     amount: i64,
     process: ProcessIdentity,
     open: bool,
 }
 
+impl Holder {
+    fn govern<'a>(&'a self, sockets: Option<&'a Path>) -> RunProcess<'a> {
+        RunProcess { run: &self.run, process: self.process, sockets }
+    }
+}
+
 fn holders(conn: &Connection, key: &str) -> Result<Vec<Holder>, LedgerError> {
     let mut statement = conn.prepare_cached(
-        "SELECT v.run_no, v.amount, r.pid, r.pid_started, r.ended IS NULL
+        "SELECT v.run_no, v.amount, r.pid, r.pid_started, r.ended IS NULL, r.id
          FROM reservations v JOIN runs r ON r.no = v.run_no WHERE v.key = ?1",
     )?;
     let rows = statement.query_map([key], |row| {
@@ -72,6 +77,7 @@ fn holders(conn: &Connection, key: &str) -> Result<Vec<Holder>, LedgerError> {
             amount: row.get(1)?,
             process: ProcessIdentity { pid: row.get(2)?, started: row.get::<_, i64>(3)?.unsigned_abs() },
             open: row.get(4)?,
+            run: RunId::new(row.get::<_, String>(5)?),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -38,6 +38,7 @@ pub(super) enum ResponseKind {
 /// An entry of the ledger's own chain. Names and fields are a contract with old ledgers.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "one is made, or read, at a time")]
 pub(super) enum Link {
     /// A run was started under this policy.
     Run { at: Timestamp, run: RunId, policy: String, prices: String, head: Hash },

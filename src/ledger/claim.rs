@@ -1,8 +1,10 @@
 //! Owns whose an ended run is: of all that would go on with it at once, one does.
 
+use std::path::Path;
+
 use rusqlite::params;
 
-use crate::model::{ProcessIdentity, RunId, RunInfo};
+use crate::model::{Alive, ProcessIdentity, RunId, RunInfo, RunProcess};
 
 use super::{Ledger, LedgerError};
 
@@ -12,18 +14,14 @@ impl Ledger {
     ///
     /// # Errors
     /// Where it is under way, or another process that is `alive` has taken it.
-    pub fn claim(
-        &mut self,
-        run: &RunId,
-        own: ProcessIdentity,
-        alive: &dyn Fn(ProcessIdentity) -> bool,
-    ) -> Result<RunInfo, LedgerError> {
+    pub fn claim(&mut self, run: &RunId, own: ProcessIdentity, alive: &Alive<'_>) -> Result<RunInfo, LedgerError> {
+        let sockets = self.sockets().map(Path::to_owned);
         let tx = self.transaction()?;
         let (pid, started): (i32, i64) = tx
             .prepare_cached("SELECT pid, pid_started FROM runs WHERE id = ?1")?
             .query_row([run.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let holder = ProcessIdentity { pid, started: started.unsigned_abs() };
-        if holder != own && alive(holder) {
+        if holder != own && alive(&RunProcess { run, process: holder, sockets: sockets.as_deref() }) {
             return Err(LedgerError::Claimed { run: run.clone(), by: holder });
         }
         let started = i64::try_from(own.started).unwrap_or(i64::MAX);
@@ -46,7 +44,7 @@ mod tests {
     fn of_two_that_would_go_on_with_a_run_one_does() {
         let mut ledger = Ledger::in_memory().unwrap();
         govern(&mut ledger, "r1");
-        let (run, alive) = (RunId::from("r1"), |_: ProcessIdentity| true);
+        let (run, alive) = (RunId::from("r1"), |_: &RunProcess<'_>| true);
         // Under way; its govern was killed; it has ended.
         assert!(matches!(ledger.claim(&run, process(2), &alive), Err(LedgerError::Claimed { .. })));
         assert_eq!(ledger.claim(&run, process(2), &|_| false).unwrap().process, process(2));

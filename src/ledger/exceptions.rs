@@ -6,8 +6,8 @@ use rusqlite::params;
 
 use crate::model::event::{Decision, EventKind};
 use crate::model::{
-    AgentName, Approval, ApprovalState, Dimension, Event, Exception, ExceptionId, ExceptionKind, Grant, Money,
-    ProcessIdentity, Quantity, RunId, Subject, Timestamp, Unit, Verb, scope_in_words,
+    AgentName, Alive, Approval, ApprovalState, Dimension, Event, Exception, ExceptionId, ExceptionKind, Grant, Money,
+    Quantity, RunId, Subject, Timestamp, Unit, Verb, scope_in_words,
 };
 
 use super::grants;
@@ -22,11 +22,7 @@ use super::{Ledger, LedgerError};
 /// # Errors
 ///
 /// The ledger cannot be read.
-pub fn exceptions(
-    ledger: &Ledger,
-    filter: &Filter,
-    alive: &dyn Fn(ProcessIdentity) -> bool,
-) -> Result<Vec<Exception>, LedgerError> {
+pub fn exceptions(ledger: &Ledger, filter: &Filter, alive: &Alive<'_>) -> Result<Vec<Exception>, LedgerError> {
     let mut found = extensions(ledger)?;
     found.extend(ledger.approvals(false)?.iter().filter_map(unanswered));
     found.extend(grants::grants(ledger)?.iter().map(granted));
@@ -200,11 +196,7 @@ fn of_decision(event: &Event, decision: &Decision, kind: ExceptionKind, seq: i64
 }
 
 /// Agents of which part, or all, of what they spent could not be seen: each once a run.
-fn unobserved(
-    ledger: &Ledger,
-    filter: &Filter,
-    alive: &dyn Fn(ProcessIdentity) -> bool,
-) -> Result<Vec<Exception>, LedgerError> {
+fn unobserved(ledger: &Ledger, filter: &Filter, alive: &Alive<'_>) -> Result<Vec<Exception>, LedgerError> {
     let mut found: BTreeMap<(RunId, AgentName), Exception> = BTreeMap::new();
     for one in ledger.unobserved(filter, alive)? {
         found.entry((one.run.clone(), one.agent.clone())).or_insert_with(|| Exception {

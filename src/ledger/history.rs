@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use crate::model::{Cost, ProcessIdentity, ResponseKey, RunId, Source, ThreadId, Timestamp, WorkClass, recorded_at};
+use crate::model::{
+    Alive, Cost, ProcessIdentity, ResponseKey, RunId, RunProcess, Source, ThreadId, Timestamp, WorkClass, recorded_at,
+};
 
 use super::chain::{self, ImportDigest, Link};
 use super::imported::{Origin, Past};
@@ -117,12 +119,12 @@ impl Ledger {
     pub fn import<R>(
         &mut self,
         now: Timestamp,
-        alive: &dyn Fn(ProcessIdentity) -> bool,
+        alive: &Alive<'_>,
         work: impl FnOnce(&mut Batch<'_>) -> Result<R, LedgerError>,
     ) -> Result<R, LedgerError> {
         let tx = self.transaction()?;
         let mut batch = Batch {
-            governed: governed(&tx, alive)?,
+            governed: governed(&tx, sockets.as_deref(), alive)?,
             tx: &tx,
             digest: ImportDigest::default(),
             shares: Shares::default(),
@@ -135,6 +137,7 @@ impl Ledger {
         };
         let result = work(&mut batch)?;
         batch.close(now)?;
+        let sockets = self.sockets().map(Path::to_owned);
         tx.commit()?;
         Ok(result)
     }
@@ -275,17 +278,18 @@ impl Batch<'_> {
     }
 }
 
-fn governed(conn: &Connection, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<Governed, LedgerError> {
+fn governed(conn: &Connection, sockets: Option<&Path>, alive: &Alive<'_>) -> Result<Governed, LedgerError> {
     let mut governed = Governed::default();
     let mut statement = conn.prepare_cached("SELECT no, id, pid, pid_started FROM runs WHERE ended IS NULL")?;
     let mut threads = conn.prepare_cached("SELECT thread, root, path FROM threads WHERE run_no = ?1")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let process = ProcessIdentity { pid: row.get(2)?, started: row.get::<_, i64>(3)?.unsigned_abs() };
-        if !alive(process) {
+        let run = RunId::new(row.get::<_, String>(1)?);
+        if !alive(&RunProcess { run: &run, process, sockets }) {
             continue;
         }
-        governed.runs.push(RunId::new(row.get::<_, String>(1)?));
+        governed.runs.push(run);
         let mut found = threads.query([row.get::<_, i64>(0)?])?;
         while let Some(thread) = found.next()? {
             governed.threads.insert(thread.get(0)?);

@@ -27,6 +27,11 @@ pub fn prepare(dir: &Path) -> Result<(), LedgerError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| unreachable_file(dir, source))
 }
 
+/// Where the sockets of this state folder lie, whether it is there or not.
+pub fn sockets(dir: &Path) -> PathBuf {
+    dir.join("run")
+}
+
 /// The folder for sockets, made where it is missing and kept to its owner. What a link leads to is not ours to close.
 ///
 /// # Errors
@@ -34,7 +39,7 @@ pub fn prepare(dir: &Path) -> Result<(), LedgerError> {
 /// Also if a link is in its place that leads to a folder which others may enter.
 pub fn socket_folder(dir: &Path) -> Result<PathBuf, LedgerError> {
     prepare(dir)?;
-    let path = dir.join("run");
+    let path = sockets(dir);
     prepare(&path)?;
     close(&path, 0o700).map_err(|source| unreachable_file(&path, source))?;
     Ok(path)

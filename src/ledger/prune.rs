@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::{ProcessIdentity, RunId, Timestamp};
+use crate::model::{Alive, RunId, Timestamp};
 
 use super::{Ledger, LedgerError};
 
@@ -33,7 +33,7 @@ pub fn leftovers(
     ledger: &Ledger,
     state: &Path,
     before: Timestamp,
-    alive: &dyn Fn(ProcessIdentity) -> bool,
+    alive: &Alive<'_>,
 ) -> Result<Vec<Leftover>, LedgerError> {
     let folder = state.join("runs");
     let unreachable = |source: io::Error| LedgerError::Unreachable { path: folder.clone(), source };

@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::model::event::EventKind;
 use crate::model::{
-    AgentName, Billing, Brake, Braked, BudgetName, Event, ProcessIdentity, Response, ResponseKey, RunId, RunInfo,
-    ThreadId, ThreadInfo, Timestamp,
+    AgentName, Alive, Billing, Brake, Braked, BudgetName, Event, ProcessIdentity, Response, ResponseKey, RunId,
+    RunInfo, RunProcess, ThreadId, ThreadInfo, Timestamp,
 };
 
 use super::chain::{Link, ResponseEntry};
@@ -211,13 +211,13 @@ impl Ledger {
     }
 
     /// Runs that have not ended and whose govern is `alive`, the newest first.
-    pub fn live_runs(&self, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<Vec<RunInfo>, LedgerError> {
+    pub fn live_runs(&self, alive: &Alive<'_>) -> Result<Vec<RunInfo>, LedgerError> {
         let mut statement = self.conn.prepare_cached(&format!("{RUNS} WHERE ended IS NULL ORDER BY no DESC"))?;
         let mut rows = statement.query([])?;
         let mut runs = Vec::new();
         while let Some(row) = rows.next()? {
             let run = run_info(row)?;
-            if alive(run.process) {
+            if self.lives(&run, alive) {
                 runs.push(run);
             }
         }
@@ -225,12 +225,17 @@ impl Ledger {
     }
 
     /// A run has ended, or its govern is not `alive`. One that the ledger does not know is not over.
-    pub fn is_over(&self, run: &RunId, alive: &dyn Fn(ProcessIdentity) -> bool) -> Result<bool, LedgerError> {
+    pub fn is_over(&self, run: &RunId, alive: &Alive<'_>) -> Result<bool, LedgerError> {
         let mut statement = self.conn.prepare_cached(&format!("{RUNS} WHERE id = ?1"))?;
         let mut rows = statement.query([run.as_str()])?;
         let Some(row) = rows.next()? else { return Ok(false) };
         let info = run_info(row)?;
-        Ok(info.ended.is_some() || !alive(info.process))
+        Ok(info.ended.is_some() || !self.lives(&info, alive))
+    }
+
+    /// The govern of this run is `alive`, whether the run has ended or not.
+    pub fn lives(&self, run: &RunInfo, alive: &Alive<'_>) -> bool {
+        alive(&RunProcess { run: &run.id, process: run.process, sockets: self.sockets() })
     }
 
     /// The run with this id, or the only one whose id begins so.

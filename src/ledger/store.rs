@@ -38,6 +38,8 @@ pub struct Ledger {
     file: Option<File>,
     /// The files beside it.
     beside: Beside,
+    /// Where its runs listen; none for one in memory.
+    sockets: Option<PathBuf>,
 }
 
 /// The file that was opened, whatever stands at its path by now.
@@ -97,7 +99,7 @@ impl Ledger {
             }
             schema::migrate(&mut conn, &path, clock::now().timestamp_millis())?;
         }
-        Ok(Self::new(conn, true, File::at(&path).ok()))
+        Ok(Self::new(conn, true, File::at(&path).ok()).in_folder(dir))
     }
 
     /// Opens a ledger for writing that must be there: for answers and grants.
@@ -108,7 +110,7 @@ impl Ledger {
             Shape::Empty => Err(LedgerError::NoLedger { folder: dir.to_owned() }),
             Shape::Old(_) => Self::open(dir),
             Shape::Current if conn.is_readonly("main")? => Err(LedgerError::ReadOnly),
-            Shape::Current => Ok(Self::new(conn, true, File::at(&path).ok())),
+            Shape::Current => Ok(Self::new(conn, true, File::at(&path).ok()).in_folder(dir)),
         }
     }
 
@@ -139,7 +141,7 @@ impl Ledger {
         match shape {
             Shape::Empty => Err(LedgerError::NoLedger { folder: dir.to_owned() }),
             Shape::Old(_) => Self::open(dir),
-            Shape::Current => Ok(Self::new(conn, false, None)),
+            Shape::Current => Ok(Self::new(conn, false, None).in_folder(dir)),
         }
     }
 
@@ -162,7 +164,18 @@ impl Ledger {
             writes,
             file,
             beside: Beside::default(),
+            sockets: None,
         }
+    }
+
+    fn in_folder(mut self, dir: &Path) -> Self {
+        self.sockets = Some(home::sockets(dir));
+        self
+    }
+
+    /// Where its runs listen; `None` for one in memory.
+    pub(super) fn sockets(&self) -> Option<&Path> {
+        self.sockets.as_deref()
     }
 
     /// Says which run this process governs: its `RunStarted` may be appended from now on, and reservations and
@@ -182,9 +195,9 @@ impl Ledger {
         now: Timestamp,
         work: impl FnOnce(&mut Turn<'_>) -> Result<R, LedgerError>,
     ) -> Result<R, LedgerError> {
-        let (seat, watch) = (self.seat.clone(), self.watch.clone());
+        let (seat, watch, sockets) = (self.seat.clone(), self.watch.clone(), self.sockets.clone());
         let tx = self.transaction()?;
-        let mut turn = Turn { tx: &tx, now, seat: seat.as_ref(), watch, late: Late::No };
+        let mut turn = Turn { tx: &tx, now, seat: seat.as_ref(), watch, late: Late::No, sockets: sockets.as_deref() };
         let result = work(&mut turn)?;
         turn.finish()?;
         let watch = turn.watch;
@@ -202,9 +215,9 @@ impl Ledger {
         now: Timestamp,
         work: impl FnOnce(&mut Turn<'_>) -> Result<R, LedgerError>,
     ) -> Result<R, LedgerError> {
-        let (seat, watch) = (self.seat.clone(), self.watch.clone());
+        let (seat, watch, sockets) = (self.seat.clone(), self.watch.clone(), self.sockets.clone());
         let tx = self.transaction()?;
-        work(&mut Turn { tx: &tx, now, seat: seat.as_ref(), watch, late: Late::No })
+        work(&mut Turn { tx: &tx, now, seat: seat.as_ref(), watch, late: Late::No, sockets: sockets.as_deref() })
     }
 
     /// A transaction that writes, in the file that is at its path.

@@ -27,6 +27,8 @@ pub struct Turn<'a> {
     pub(super) seat: Option<&'a Seat>,
     pub(super) watch: Option<Watch>,
     pub(super) late: Late,
+    /// Where runs listen.
+    pub(super) sockets: Option<&'a Path>,
 }
 
 /// Whether this turn may add to its own run after that has ended.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Event, Money, ProcessIdentity, RunId, UnderWay};
+use crate::model::{AgentName, Alive, Event, Money, ProcessIdentity, RunId, RunProcess, UnderWay};
 
 use super::values::moment;
 use super::{Ledger, LedgerError, Turn};
@@ -47,13 +47,14 @@ impl Turn<'_> {
 impl Ledger {
     /// What runs whose govern is no longer `alive`, and which were not sealed, have left under way: as their chains will
     /// tell it when they go on. Of one run, or of all.
-    pub fn cut_off(
-        &self,
-        run: Option<&RunId>,
-        alive: &dyn Fn(ProcessIdentity) -> bool,
-    ) -> Result<Vec<Event>, LedgerError> {
+    pub fn cut_off(&self, run: Option<&RunId>, alive: &Alive<'_>) -> Result<Vec<Event>, LedgerError> {
         let left = left(&self.conn, run)?.into_iter();
-        Ok(left.filter(|(_, process)| !alive(*process)).map(|(event, _)| event).collect())
+        Ok(left
+            .filter(|(event, process)| {
+                !alive(&RunProcess { run: &event.run, process: *process, sockets: self.sockets() })
+            })
+            .map(|(event, _)| event)
+            .collect())
     }
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use crate::model::event::UNOBSERVED;
-use crate::model::{Attribution, Event, ProcessIdentity, RunId, Unobserved};
+use crate::model::{Alive, Attribution, Event, RunId, Unobserved};
 
 use super::read::Filter;
 use super::{Ledger, LedgerError};
@@ -11,11 +11,7 @@ use super::{Ledger, LedgerError};
 impl Ledger {
     /// The agents of which part, or all, of what they spent could not be seen, in the order in which that was recorded;
     /// each as often as it was found. Last those whose govern is no longer `alive`, and left requests under way.
-    pub fn unobserved(
-        &self,
-        filter: &Filter,
-        alive: &dyn Fn(ProcessIdentity) -> bool,
-    ) -> Result<Vec<Unobserved>, LedgerError> {
+    pub fn unobserved(&self, filter: &Filter, alive: &Alive<'_>) -> Result<Vec<Unobserved>, LedgerError> {
         let mut statement = self.conn.prepare_cached(
             "SELECT r.attribution, e.data FROM events e JOIN runs r ON r.no = e.run_no
              WHERE (?1 IS NULL OR r.id = ?1) AND instr(e.data, '\"kind\":\"marked\"') > 0 AND instr(e.data, ?2) > 0

@@ -58,7 +58,10 @@ pub use progress::{Progress, Streak};
 pub use quantity::{Quantity, Unit};
 pub use registration::{Priority, Registration};
 pub use response::{Basis, Billing, Cost, Guess, Response, ServiceTier, Source, recorded_at};
-pub use run::{Approval, ApprovalState, BudgetKey, Extension, ProcessIdentity, RunInfo, ThreadInfo, scope_in_words};
+pub use run::{
+    Alive, Approval, ApprovalState, BudgetKey, Extension, ProcessIdentity, RunInfo, RunProcess, ThreadInfo,
+    scope_in_words,
+};
 pub use slice::Slice;
 pub use sum::{Repriced, Sum};
 pub use threshold::{Threshold, part_of};

@@ -1,6 +1,7 @@
 //! Pure. Runs, threads and questions as the ledger remembers them.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +50,20 @@ pub struct ProcessIdentity {
     /// When it started, in clock ticks since boot (field 22 of `/proc/PID/stat`).
     pub started: u64,
 }
+
+/// Which run, and the process that governs it: by this it is found out whether the run lives still.
+#[derive(Clone, Copy, Debug)]
+pub struct RunProcess<'a> {
+    /// The run.
+    pub run: &'a RunId,
+    /// govern's process, or the Codex that installed hooks govern.
+    pub process: ProcessIdentity,
+    /// The folder in which runs listen; `None` for a ledger in memory.
+    pub sockets: Option<&'a Path>,
+}
+
+/// Says whether a run lives still. What cannot be shown to be dead is alive.
+pub type Alive<'a> = dyn Fn(&RunProcess<'_>) -> bool + 'a;
 
 /// One Codex session of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]

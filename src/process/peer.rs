@@ -76,10 +76,20 @@ pub fn is_own_supervisor(stream: BorrowedFd<'_>) -> bool {
 /// Who listens at the other end of this connection is the govern of a run, as the ledger names it: this very process, and
 /// none of that run's own agents.
 pub fn is_supervisor_of(stream: BorrowedFd<'_>, supervisor: ProcessIdentity, run: &RunId) -> bool {
-    listens(stream, supervisor.pid)
-        && settled(supervisor.pid).is_some_and(|now| {
-            now.lineage.first() == Some(&supervisor) && !marks::any_is_of(&now.lineage, run.as_str())
-        })
+    let Some(pid) = own_listener(stream) else { return false };
+    // One in a namespace of processes below this one has another number here, and started when it did.
+    let is_it = |seen: &ProcessIdentity| {
+        *seen == supervisor
+            || (seen.started == supervisor.started && tree::number_inside(seen.pid) == Some(supervisor.pid))
+    };
+    settled(pid)
+        .is_some_and(|now| now.lineage.first().is_some_and(is_it) && !marks::any_is_of(&now.lineage, run.as_str()))
+}
+
+/// The number, from here, of this user's process that listens at the other end of this connection.
+fn own_listener(stream: BorrowedFd<'_>) -> Option<i32> {
+    let listens = getsockopt(&stream, PeerCredentials).ok()?;
+    (listens.uid() == own_uid() && listens.pid() > 0).then(|| listens.pid())
 }
 
 /// Who listens at the other end of this connection is this user's process of this number.

@@ -91,6 +91,18 @@ pub fn alive(identity: ProcessIdentity) -> bool {
     read(identity.pid).is_some_and(|now| now.identity == identity && now.state != State::Zombie)
 }
 
+/// The number that a process has in the innermost namespace of processes that it is in, where that is not this one.
+pub(super) fn number_inside(pid: i32) -> Option<i32> {
+    let mut bytes = Vec::new();
+    if !slurp(Path::new(&format!("/proc/{pid}/status")), &mut bytes) {
+        return None;
+    }
+    let line = bytes.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"NSpid:"))?;
+    let mut numbers = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    numbers.next()?;
+    number(numbers.next_back()?)
+}
+
 /// All children, grandchildren and so on of a process, parents before children, itself not
 /// included. Orphans that it adopted count.
 pub fn descendants(ancestor: i32) -> Vec<Process> {

@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::gate::bell::{Bell, Ring, ring};
 use crate::ledger::outbox::{self, Fate, Parcel};
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{ProcessIdentity, RunInfo, Timestamp, Whence};
+use crate::model::{RunInfo, RunProcess, Timestamp, Whence};
 use crate::net::Client;
 use crate::notify::slack::{Heard, Slack, listen};
 use crate::notify::{Mail, Sent, Webhook, retry};
@@ -94,7 +94,7 @@ pub struct Sender {
     /// Whether who listens at a connection speaks for a run.
     pub is_own: fn(&RunInfo, BorrowedFd<'_>, Option<i32>) -> bool,
     /// Whether a process lives still.
-    pub alive: fn(ProcessIdentity) -> bool,
+    pub alive: fn(&RunProcess<'_>) -> bool,
     /// What is worth a person's while.
     pub says: fn(&str),
 }

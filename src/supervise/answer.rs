@@ -11,11 +11,11 @@ use crate::decide::people::quorum::Counted;
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Stands, Wish};
 use crate::gate::socket::{self, Call};
-use crate::model::quantity::quantity_hint;
 use crate::model::event::EventKind;
+use crate::model::quantity::quantity_hint;
 use crate::model::{
-    AgentName, Answer, AnswerWord, Answerer, ApprovalId, Brake, Braked, BudgetName, Door, Identity, MayAnswer, Peer, Quantity,
-    TokenHash,
+    AgentName, Answer, AnswerWord, Answerer, ApprovalId, Brake, Braked, BudgetName, Door, Identity, MayAnswer, Peer,
+    Quantity, TokenHash,
 };
 use crate::policy::rule::Approvals;
 use crate::process;

@@ -8,7 +8,8 @@ use crate::decide::account::{Leave, SpentQuery, Started};
 use crate::ledger::{CallQuery, LedgerError, Turn};
 use crate::model::event::Answer;
 use crate::model::{AgentName, BudgetKey, Dimension, Grant, Money, RunId, Sum, ThreadId, Threshold, Timestamp, Unit};
-use crate::process;
+
+use super::life::lives;
 
 /// The ledger in a turn. The governor is pure and takes no errors: the first one is kept, and the
 /// turn that met it is rolled back.
@@ -83,7 +84,7 @@ impl Books for TurnBooks<'_, '_> {
     }
 
     fn reserved_by_others(&self, key: &BudgetKey) -> i64 {
-        self.keep(self.turn.borrow_mut().reserved_by_others(key, &process::alive))
+        self.keep(self.turn.borrow_mut().reserved_by_others(key, &lives))
     }
 
     fn cost(&self, run: &RunId, agent: &AgentName) -> Money {

@@ -126,8 +126,10 @@ impl Supervisor {
         let asked = approval.and_then(|id| Some((id, self.governor.waits_for(id)?)));
         asked
             .map(|(id, question)| {
-                let short = may_answer(&self.governor, &question).short(id);
-                format!("; it waits for an answer, too: {short}")
+                let may = may_answer(&self.governor, &question);
+                let who = may.who().map_or_else(String::new, |who| format!(" of {who}"));
+                let how = may.command("approve", id).unwrap_or_else(|| may.short(id));
+                format!("; it waits for an answer{who}, too: {how}")
             })
             .unwrap_or_default()
     }

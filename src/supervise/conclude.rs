@@ -15,6 +15,7 @@ use crate::process::{self, Leftovers, Terminal};
 use crate::report::text::count;
 use crate::report::{BudgetStanding, SpawnStanding};
 
+use super::life::lives;
 use super::plan::Outcome;
 use super::spawned::spawn_standings;
 use super::supervisor::Supervisor;
@@ -182,7 +183,7 @@ impl Supervisor {
 
     /// What other runs spent of a window and nobody saw.
     fn unobserved_elsewhere(&self) -> Vec<Unobserved> {
-        let found = self.ledger.as_ref().map(|ledger| ledger.unobserved(&Filter::default(), &process::alive));
+        let found = self.ledger.as_ref().map(|ledger| ledger.unobserved(&Filter::default(), &lives));
         // A ledger that cannot be read any more is told of by the end of the run.
         let mut found = found.and_then(Result::ok).unwrap_or_default();
         found.retain(|one| one.run != self.run);

@@ -17,6 +17,7 @@ mod gateway;
 mod glance;
 mod handoff;
 mod judged;
+mod life;
 mod look;
 mod not_taken;
 mod notices;
@@ -44,6 +45,7 @@ mod working;
 
 pub use adviser::Adviser;
 pub use handoff::changed_since;
+pub use life::lives;
 pub use passing::GatewayPlan;
 pub use perform::GO_ON;
 pub use plan::{EarlierEnd, Keep, Outcome, Plan, Planned, Seat};

@@ -12,10 +12,11 @@ use crate::gate::bell::{Ring, ring};
 use crate::ledger::{self, Holder, Ledger, LedgerError, Patience, Turn};
 use crate::model::event::{Answer, EventKind};
 use crate::model::{AgentName, ApprovalState, Event, MayAnswer, Money, Response, RunId, Timestamp};
-use crate::process::{self, Order};
+use crate::process::Order;
 
 use super::answer::{NotTaken, may_answer};
 use super::books::{NoBooks, TurnBooks};
+use super::life::lives;
 use super::notices;
 use super::supervisor::Supervisor;
 use super::wake::is_for_ledger;
@@ -304,14 +305,14 @@ pub(super) fn record(
             turn.extend(key, *amount, by, reason.as_deref(), None)?;
         }
         Effect::Ask(question) => {
-            let put = turn.ask(&stored(question, may_answer(governor, question)), &process::alive)?;
+            let put = turn.ask(&stored(question, may_answer(governor, question)), &lives)?;
             recorded.posted = notices::of_question(turn, governor, run, question, put)?;
             let until = |deadline: Timestamp| (deadline - clock::now()).to_std().unwrap_or_default();
             let left = (!put.new).then(|| put.deadline.map_or(Duration::MAX, until));
             recorded.follows = Some(Input::Asked { agent: question.agent.clone(), approval: put.approval, left });
         }
         Effect::Withdraw(approval) => {
-            recorded.posted = turn.leave(*approval, &process::alive)?;
+            recorded.posted = turn.leave(*approval, &lives)?;
         }
         Effect::Expire(approval, answer) => {
             recorded.posted = turn.answer(*approval, ApprovalState::Expired, Some(answer), "deadline", None)?;

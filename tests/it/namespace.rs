@@ -2,12 +2,16 @@
 //! be seen from outside at all. What it has open can be read all the same.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
+use crate::support::process::{Finished, LONG};
 use crate::support::skip;
-use crate::support::world::World;
+use crate::support::world::{World, command_line};
 
 const LIMIT: &[&str] = &["--budget", "4 responses", "--at-limit", "kill"];
 
@@ -126,4 +130,76 @@ fn a_mount_over_the_sessions_of_a_codex_that_works_passes_no_limit() {
         assert!(served <= 4, "{command}: {served} served: {}", end.finished);
         ledger::expect_all_served(&world, &end.id());
     }
+}
+
+/// Processes of its own, of which the host sees other numbers.
+const APART: &[&str] = &["-Urpf", "--mount-proc"];
+
+/// Says that it has begun, and waits for the file `go`.
+const WAITS: &str = "touch begun; while [ ! -e go ]; do sleep 0.05; done";
+
+fn apart<'a>(command: &[&'a str]) -> Vec<&'a str> {
+    APART.iter().chain(command).copied().collect()
+}
+
+fn live_runs(done: &Finished) -> usize {
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    report["runs"].as_array().unwrap().len()
+}
+
+#[track_caller]
+fn wait_until_begun(world: &World) {
+    let deadline = Instant::now() + LONG;
+    while !world.path("work/begun").exists() {
+        assert!(Instant::now() < deadline, "nothing began");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_run_on_the_host_lives_for_whoever_looks_from_a_container() {
+    if !can_unshare("unshare", APART) {
+        return;
+    }
+    let world = World::without_codex();
+    let running = world.start_governed(&["--quiet"], &["sh", "-c", WAITS]);
+    wait_until_begun(&world);
+    let seen = world.run("unshare", &apart(&["govern", "status", "--format", "json"])).expect_code(0);
+    assert_eq!(live_runs(&seen), 1, "{seen}");
+    // It is nobody's to go on with.
+    let last = world.run("unshare", &apart(&["govern", "report", "--last"])).expect_code(0).out();
+    assert!(!last.contains("govern resume"), "{last}");
+    let stopped = world.run("unshare", &apart(&["govern", "stop", "--all"])).expect_not_said("Nothing runs here");
+    assert!(!stopped.stderr.contains("`kill "), "{stopped}");
+    world.write("work/go", "");
+    running.finish_among_others().expect_code(0);
+    let over = world.run("unshare", &apart(&["govern", "status", "--format", "json"])).expect_code(0);
+    assert_eq!(live_runs(&over), 0, "{over}");
+}
+
+#[test]
+fn a_run_in_a_container_lives_for_its_host_and_one_that_was_killed_there_does_not() {
+    if !can_unshare("unshare", APART) {
+        return;
+    }
+    let world = World::without_codex();
+    let run = || world.start("unshare", &apart(&["govern", "run", "--quiet", "--", "sh", "-c", WAITS]));
+    let (first, now) = (run(), || world.govern(&["status", "--format", "json"]).expect_code(0));
+    wait_until_begun(&world);
+    assert_eq!(live_runs(&now()), 1, "{}", now());
+    let stopped = world.govern(&["stop", "--all"]).expect_not_said("Nothing runs here");
+    // Its number is 1 there, and on the host the machine's own first process has that.
+    assert!(!stopped.stderr.contains("`kill "), "{stopped}");
+    world.write("work/go", "");
+    first.finish().expect_code(0);
+    assert_eq!(live_runs(&now()), 0, "{}", now());
+    std::fs::remove_file(world.path("work/go")).unwrap();
+    std::fs::remove_file(world.path("work/begun")).unwrap();
+    let mut second = run();
+    wait_until_begun(&world);
+    for pid in world.processes().into_iter().filter(|pid| command_line(*pid).starts_with("govern run")) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+    }
+    second.wait_for_end();
+    assert_eq!(live_runs(&now()), 0, "{}", now());
 }

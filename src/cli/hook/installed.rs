@@ -25,6 +25,7 @@ use crate::policy::mistake::LayerText;
 use crate::policy::rule::Layer;
 use crate::process::{self, Parent, Woken};
 use crate::supervise::alone::{self, Call, Stopping, Told};
+use crate::supervise::lives;
 use crate::tail::{locate, session};
 use crate::ui::Look;
 
@@ -98,7 +99,7 @@ pub(super) fn run(hook: &Installed, parent: Parent, said: &Said) -> Result<Strin
         cwd: working_folder(said.input.cwd.clone().or_else(|| std::env::current_dir().ok()), env("PWD")),
         look: Look::plain(80),
         now: clock::now(),
-        alive: &process::alive,
+        alive: &lives,
     };
     if hooks::others_decide(&here, hook.event, hook.home.is_none(), hook.observe) {
         return Ok(String::new());
@@ -124,7 +125,7 @@ fn below_a_run(
     let supervisor = process::supervisor_above(own.pid).ok_or("the govern above it cannot be found")?;
     let folder = state_home(|name| process::environ_var(supervisor.pid, name)).ok_or("the run has no ledger")?;
     let ledger = Ledger::open_read_only(&folder).map_err(|error| error.to_string())?;
-    let live = ledger.live_runs(&process::alive).map_err(|error| error.to_string())?;
+    let live = ledger.live_runs(&lives).map_err(|error| error.to_string())?;
     let run = live.iter().find(|run| run.process == supervisor).ok_or("the run above it cannot be found")?;
     let sockets = home::socket_folder(&folder).map_err(|error| error.to_string())?;
     let socket = socket::path_of(&sockets, &run.id);

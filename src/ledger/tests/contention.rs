@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::ledger::testing::*;
 use crate::ledger::{Ledger, Verified};
-use crate::model::{Cost, Dimension, Event, Money, Response};
+use crate::model::{Cost, Dimension, Event, Money, Response, RunProcess};
 
 /// In nano-dollars: about half of what ten runs of a hundred responses want.
 const LIMIT: i64 = 5_000_000;
@@ -14,7 +14,7 @@ const LIMIT: i64 = 5_000_000;
 fn worker(home: &Path, run: &str) -> i64 {
     let mut ledger = Ledger::open(home).unwrap();
     govern(&mut ledger, run);
-    let (team, everyone) = ([(Dimension::Team, Some("web".to_owned()))], |_| true);
+    let (team, everyone) = ([(Dimension::Team, Some("web".to_owned()))], |_: &RunProcess<'_>| true);
     let wish = 15_000;
     let mut own = 0;
     for n in 0..100_i64 {

@@ -202,7 +202,7 @@ fn runs_are_listed_by_time_and_life() {
     assert_eq!(ids(RunFilter { since: Some(at(1000)), ..all }), ["r3", "r2"]);
     assert_eq!(ids(RunFilter { until: Some(at(1000)), ..all }), ["r1"]);
     assert_eq!(ids(RunFilter { limit: Some(1), ..all }), ["r3"]);
-    let live = ledger.live_runs(&|process| process.pid == 2000 || process.pid == 0).unwrap();
+    let live = ledger.live_runs(&|govern| [0, 2000].contains(&govern.process.pid)).unwrap();
     assert_eq!(live.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["r3"]);
 }
 

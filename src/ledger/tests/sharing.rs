@@ -3,9 +3,7 @@
 use crate::ledger::testing::*;
 use crate::ledger::{HeldBack, Ledger, LedgerError, News, Question, Verified};
 use crate::model::event::{Answer, EventKind};
-use crate::model::{
-    ApprovalId, ApprovalState, Brake, Braked, BudgetKey, ProcessIdentity, Response, Subject, Threshold,
-};
+use crate::model::{ApprovalId, ApprovalState, Brake, Braked, BudgetKey, Response, RunProcess, Subject, Threshold};
 
 fn two() -> (tempfile::TempDir, Ledger, Ledger) {
     let dir = tempfile::tempdir().unwrap();
@@ -23,7 +21,7 @@ fn keys(news: &News) -> Vec<&str> {
     news.responses.iter().map(|response| response.key.as_str()).collect()
 }
 
-fn everyone(_: ProcessIdentity) -> bool {
+fn everyone(_: &RunProcess<'_>) -> bool {
     true
 }
 
@@ -112,7 +110,7 @@ fn a_dead_runs_reservation_binds_nobody() {
     let web = key("team=web");
     turn(&mut a, |turn| turn.reserve(&web, 5).unwrap());
     assert_eq!(b.reserved(&web, &everyone).unwrap(), 5);
-    let without_a = |process: ProcessIdentity| process.pid != 1;
+    let without_a = |govern: &RunProcess<'_>| govern.process.pid != 1;
     assert_eq!(b.reserved(&web, &without_a).unwrap(), 0);
     assert_eq!(turn(&mut b, |turn| turn.reserved_by_others(&web, &without_a).unwrap()), 0);
     assert_eq!(b.reserved(&web, &everyone).unwrap(), 0, "and it is removed");
@@ -197,7 +195,7 @@ fn a_question_that_only_dead_runs_wait_for_is_withdrawn_whoever_looks() {
     turn(&mut a, |turn| turn.ask(&question("team=web"), &everyone).unwrap());
     turn(&mut b, |turn| turn.ask(&question("team=web"), &everyone).unwrap());
     turn(&mut a, |turn| turn.ask(&question("team=infra"), &everyone).unwrap());
-    let second_lives = |process: ProcessIdentity| process.pid == 2;
+    let second_lives = |govern: &RunProcess<'_>| govern.process.pid == 2;
     let ids = |found: Vec<crate::model::Approval>| found.iter().map(|asked| asked.id.0).collect::<Vec<_>>();
     assert_eq!(ids(a.questions(true, &everyone).unwrap()), [1, 2]);
     assert_eq!(ids(a.questions(true, &second_lives).unwrap()), [1]);
@@ -268,14 +266,14 @@ fn a_run_that_leaves_takes_the_question_from_nobody_else() {
     assert!(!turn(&mut b, |turn| turn.leave(id, &everyone).unwrap()), "once");
     // A dead run's wait holds no question open.
     asked(&mut b, "team=infra");
-    assert!(turn(&mut b, |turn| turn.leave(other, &|process| process.pid != 1).unwrap()));
+    assert!(turn(&mut b, |turn| turn.leave(other, &|govern| govern.process.pid != 1).unwrap()));
 }
 
 #[test]
 fn a_question_that_only_the_dead_wait_for_is_asked_anew() {
     let (_dir, mut a, mut b) = two();
     turn(&mut a, |turn| turn.ask(&question("team=web"), &everyone).unwrap());
-    let without_a = |process: ProcessIdentity| process.pid != 1;
+    let without_a = |govern: &RunProcess<'_>| govern.process.pid != 1;
     let anew = turn(&mut b, |turn| turn.ask(&question("team=web"), &without_a).unwrap());
     assert_eq!((anew.approval, anew.new), (ApprovalId(2), true));
     assert_eq!(b.approval(ApprovalId(1)).unwrap().state, ApprovalState::Withdrawn);

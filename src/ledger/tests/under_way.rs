@@ -3,10 +3,10 @@
 use crate::ledger::testing::*;
 use crate::ledger::{Filter, Ledger};
 use crate::model::event::EventKind;
-use crate::model::{AgentName, Event, Money, ProcessIdentity, UnderWay};
+use crate::model::{AgentName, Alive, Event, Money, UnderWay};
 
-const ALIVE: &dyn Fn(ProcessIdentity) -> bool = &|_| true;
-const DEAD: &dyn Fn(ProcessIdentity) -> bool = &|_| false;
+const ALIVE: &Alive<'_> = &|_| true;
+const DEAD: &Alive<'_> = &|_| false;
 
 fn keep(ledger: &mut Ledger, run: &str, agent: &str, requests: u32) {
     let what = UnderWay { requests, cost: Money::from_nanos(7), sent: Some(at(5)) };
@@ -26,7 +26,7 @@ fn what_a_killed_govern_left_is_told_once_and_taken_over_by_the_chain() {
         keep(&mut ledger, "r1", agent, requests);
     }
     let left = [cut_off("r1", "coder", 2), cut_off("r1", "tester", 1)];
-    let unseen = |ledger: &Ledger, alive| -> Vec<(AgentName, Option<String>)> {
+    let unseen = |ledger: &Ledger, alive: &Alive<'_>| -> Vec<(AgentName, Option<String>)> {
         let found = ledger.unobserved(&Filter::default(), alive).unwrap();
         found.into_iter().map(|one| (one.agent, one.attribution.team)).collect()
     };

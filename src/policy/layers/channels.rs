@@ -36,13 +36,11 @@ pub(super) fn notify(join: &mut Join<'_>, drafts: &mut [Draft]) -> Notify {
     Notify { webhook, mail, slack, routes, redact }
 }
 
+/// The channels that are right, those that are written, and who reads what goes to `mail`.
+type Known<'a> = (&'a [(usize, &'a str, Span)], &'a [&'a str], &'a [String]);
+
 /// A route with its addresses: whoever reads what goes to `mail` is named, each by itself.
-fn channels_of(
-    join: &mut Join<'_>,
-    index: usize,
-    route: RouteDraft,
-    (channels, written, readers): (&[(usize, &str, Span)], &[&str], &[String]),
-) -> Route {
+fn channels_of(join: &mut Join<'_>, index: usize, route: RouteDraft, (channels, written, readers): Known<'_>) -> Route {
     for to in &route.to {
         let name = to.value.channel();
         if !channels.iter().any(|(_, known, _)| *known == name) {

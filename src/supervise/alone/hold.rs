@@ -19,6 +19,7 @@ use crate::process::{self, Parent, Woken};
 use crate::supervise::answer::{
     Agreed, NotTaken, agreed, answer_of, describe, nobody_waits, own_login, refused, started_by,
 };
+use crate::supervise::life::lives;
 use crate::supervise::tokens::{Says, believed};
 
 use super::{Alone, CALL, Held, REQUEST, Told, Words};
@@ -89,7 +90,7 @@ impl Alone<'_> {
             self.ledger.turn(clock::now(), |turn| {
                 // Its run may be over by now.
                 turn.adds_late();
-                turn.leave(approval, &process::alive).map(drop)
+                turn.leave(approval, &lives).map(drop)
             })?;
         }
         Ok(())

@@ -32,7 +32,7 @@ use crate::gate::hook::HookInput;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{AgentName, Attribution, Brake, Braked, ProcessIdentity, RunId, ServiceTier};
 use crate::policy::rule::Policy;
-use crate::process::{self, Parent};
+use crate::process::Parent;
 use crate::usage::price::PriceTable;
 
 pub use worked::active;
@@ -42,6 +42,7 @@ use session::Over;
 use standing::Stops;
 
 use super::answer::NotTaken;
+use super::life::lives;
 use super::timers::Timers;
 use super::tokens::Tokens;
 
@@ -321,7 +322,7 @@ impl<'a> Alone<'a> {
         if let (Told::Stop { .. }, Some(asked)) = (&told, self.governor.waits_for_answer(&self.call.agent)) {
             self.ledger.turn(clock::now(), |turn| {
                 turn.adds_late();
-                turn.leave(asked, &process::alive).map(drop)
+                turn.leave(asked, &lives).map(drop)
             })?;
         }
         if let Told::Stop { because, kill, asks_first, again: false } = &told {

@@ -9,6 +9,7 @@ use crate::import::{self, Named, Session};
 use crate::ledger::Ledger;
 use crate::model::{ProcessIdentity, ThreadId};
 use crate::process::{self, SessionFile};
+use crate::supervise::life::lives;
 use crate::supervise::sessions::Alteration;
 use crate::tail::held::file_at;
 use crate::tail::session::{name_of, thread_of};
@@ -152,7 +153,7 @@ pub fn read_unlimited(
     };
     how = how.or_else(cut);
     let link = found.file.own_link();
-    import::import_session(ledger, Named { name: &found.name, link: &link }, session, &process::alive)
+    import::import_session(ledger, Named { name: &found.name, link: &link }, session, &lives)
         .map_err(|error| Error::new("the session file cannot be recorded").caused_by(&error))?;
     Ok(how.map(|how| format!("{}; what is written to it is counted", text_of(&found.name, how))))
 }
