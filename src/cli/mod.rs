@@ -164,6 +164,7 @@ pub fn main() -> Exit {
 /// As [`main`], with other clocks: for a program that is govern as well, such as its tests.
 pub fn main_with(clocks: Clocks) -> Exit {
     process::fail_where_files_are_cut();
+    process::be_told_of_file_limits();
     let mut arguments = std::env::args_os();
     let called = arguments.next();
     if arguments.next().is_some_and(|verb| verb == hook::VERB) {

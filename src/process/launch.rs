@@ -45,6 +45,7 @@ pub(super) fn launch(launch: &Launch, mask: SigSet, stdin: Stdio) -> Result<i32,
     // and set SIGPIPE back to its default.
     let restore = move || -> std::io::Result<()> {
         mask.thread_set_mask()?;
+        super::fault::restore_file_limits()?;
         if session == Session::Own {
             nix::unistd::setsid()?;
         }
@@ -52,7 +53,7 @@ pub(super) fn launch(launch: &Launch, mask: SigSet, stdin: Stdio) -> Result<i32,
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
         if nix::unistd::getppid() == guard { Ok(()) } else { Err(Errno::ESRCH.into()) }
     };
-    #[expect(unsafe_code, reason = "the closure makes four system calls and allocates nothing")]
+    #[expect(unsafe_code, reason = "the closure makes five system calls and allocates nothing")]
     // SAFETY: the calls are async-signal-safe, and the guard that forks has one thread.
     unsafe {
         command.pre_exec(restore);

@@ -43,7 +43,7 @@ pub use converse::converse;
 pub use descriptors::{SessionFile, path_seen_by, session_files_open_in, writes};
 pub use error::ProcessError;
 pub use evidence::{cannot_write_in, has_connection};
-pub use fault::fail_where_files_are_cut;
+pub use fault::{be_told_of_file_limits, fail_where_files_are_cut};
 pub use freeze::interrupt;
 pub use guard::{Guard, GuardHandle, release_stdin};
 pub use inbox::{Arrived, Inbox};

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Gate, Reply, Select};
 use crate::support::ledger;
-use crate::support::process::LONG;
+use crate::support::process::{Finished, LONG};
 use crate::support::world::World;
 
 fn wait_for_file(world: &World, name: &str) {
@@ -101,4 +101,21 @@ fn what_lives_on_when_a_script_has_ended_is_told_of() {
         let end = world.start_governed(&["--budget", "5usd"], &script).finish_among_others();
         assert!(end.finished.stderr.contains("1 process(es) that the command started live on"), "{}", end.finished);
     }
+}
+
+/// `ulimit -f`, in blocks of 1,024 bytes as bash counts them.
+fn with_files_of(world: &World, blocks: u32, command: &str) -> Finished {
+    world.run("bash", &["-c", &format!("ulimit -f {blocks}; {command}")])
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_told_as_a_full_disk_is_and_ends_an_agent_as_ever() {
+    let world = World::without_codex();
+    // No ledger can be made; one is there.
+    with_files_of(&world, 4, "govern run -- true").expect_code(125).expect_said("error:");
+    with_files_of(&world, 4_096, "govern run -- true").expect_code(0);
+    with_files_of(&world, 4, "govern run -- true").expect_code(125).expect_said("error:");
+    let writes = "govern run --quiet -- dd if=/dev/zero of=large bs=1M count=6";
+    assert_eq!(with_files_of(&world, 4_096, writes).code(), 128 + Signal::SIGXFSZ as i32);
+    world.expect_no_survivors();
 }
