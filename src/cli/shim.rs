@@ -58,6 +58,12 @@ pub fn run(args: &ShimArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
         return Err(Error::new(format!("`{}` is there already, and is no shim of govern's: it stays", path.display()))
             .hint("name a folder of its own, such as `.govern/bin`"));
     }
+    if is_shim(&path) {
+        super::for_no_agent(
+            &format!("`{}` is not written anew from inside an agent: its limits are a person's", path.display()),
+            "do it in a terminal that no agent started",
+        )?;
+    }
     let govern = std::env::current_exe().map_err(failed)?;
     let before = rules_of(&path);
     let args = &ShimArgs { policy: args.policy.as_ref().map(|policy| here.cwd.join(policy)), ..args.clone() };

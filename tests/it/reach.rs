@@ -49,6 +49,10 @@ fn what_only_a_person_may_do_is_refused_where_it_cannot_be_seen_who_called() {
     world.govern(&["hooks", "install", "--yes"]);
     let before = std::fs::read_to_string(world.path("codex/config.toml")).unwrap();
     assert!(before.contains("hook --installed"), "{before}");
+    world.write_script("bin/codex", "#!/bin/sh\n");
+    world.govern(&["shim", "shims", "--budget", "5usd"]).expect_code(0);
+    let shim = || std::fs::read_to_string(world.path("work/shims/codex")).unwrap();
+    let limited = shim();
     for hidden in
         [HIDDEN, &format!("{HIDDEN} setsid -w env -i PATH=\"$PATH\" HOME=\"$HOME\" CODEX_HOME=\"$CODEX_HOME\"")]
     {
@@ -57,12 +61,17 @@ fn what_only_a_person_may_do_is_refused_where_it_cannot_be_seen_who_called() {
             ("hooks install --yes", "hooks are not changed from inside an agent"),
             ("prices update prices.json", "prices are not changed from inside an agent"),
             ("resume r1 --extend 5usd", "an agent cannot let a run go on"),
+            ("shim shims", "is not written anew from inside an agent"),
         ] {
             let said = from_inside(&world, &format!("{hidden} govern {verb}"));
             assert!(said.contains(refused), "{hidden} {verb}: {said}");
         }
     }
     assert_eq!(std::fs::read_to_string(world.path("codex/config.toml")).unwrap(), before);
+    // Nor where it can be seen that an agent did.
+    let said = from_inside(&world, "govern shim shims");
+    assert!(said.contains("is not written anew from inside an agent") && said.contains("code 125"), "{said}");
+    assert_eq!(shim(), limited);
     world.govern(&["hooks", "remove", "--yes"]).expect_code(0);
     assert!(!std::fs::read_to_string(world.path("codex/config.toml")).unwrap().contains("hook --installed"));
 }
