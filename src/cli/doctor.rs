@@ -170,11 +170,10 @@ fn called_by_hooks(called: &Called) -> Finding {
     let program = called.program.display();
     let install = if called.managed { "govern hooks install --system" } else { "govern hooks install" };
     if !called.is_there {
-        // Codex goes on where a hook cannot be started.
         return Finding::new(
             Health::Bad,
             "hooks",
-            format!("they call {program}, which is not there: nothing is governed by them"),
+            format!("they call {program}, which is not there: Codex gets nothing done"),
         )
         .todo(format!("put govern there again, or call `{install}` with another"));
     }
@@ -421,6 +420,15 @@ mod tests {
         ] {
             assert_eq!(version(said), found, "{said}");
         }
+    }
+
+    #[test]
+    fn hooks_whose_govern_is_gone_are_said_to_hold_codex_up() {
+        let program = PathBuf::from("/opt/govern");
+        let called = Called { program, managed: false, is_there: false, is_this: false, replaced_by: ReplacedBy::Root };
+        let found = called_by_hooks(&called);
+        assert_eq!(found.health, Health::Bad);
+        assert_eq!(found.what, "they call /opt/govern, which is not there: Codex gets nothing done");
     }
 
     #[test]
