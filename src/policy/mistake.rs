@@ -158,6 +158,11 @@ impl Notes {
         self.add(span, Severity::Error, message.into(), hint.into());
     }
 
+    /// Takes back what was refused at exactly this place: it is told in another way, once.
+    pub(crate) fn take_back(&mut self, span: &Span) {
+        self.found.retain(|mistake| mistake.span != *span);
+    }
+
     /// It can, but says something that cannot be meant.
     pub(crate) fn warn(&mut self, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
         self.add(span, Severity::Warning, message.into(), hint.into());

@@ -118,6 +118,20 @@ impl<'t> Table<'t> {
         })
     }
 
+    /// A key that is there as it is written, with its place: misspelt, or right.
+    pub(crate) fn as_written(&self, key: &str) -> Option<Text<'t>> {
+        let misspelt = self.meant.iter().find(|(meant, _)| *meant == key && !self.entries.contains_key(key));
+        let word = misspelt.map_or(key, |(_, word)| *word);
+        self.entries().into_iter().map(|entry| entry.key).find(|found| found.value == word)
+    }
+
+    /// The tables of `[[key]]`, where the key is there and a list of nothing else.
+    pub(crate) fn listed(&self, key: &str) -> Option<Vec<Self>> {
+        let DeValue::Array(items) = self.get(key)?.get_ref() else { return None };
+        let tables: Vec<Self> = items.iter().filter_map(as_table).collect();
+        (!tables.is_empty() && tables.len() == items.len()).then_some(tables)
+    }
+
     /// A text, if the key is there. `example` completes "write `key = `".
     pub(crate) fn text(&self, key: &str, example: &str, notes: &mut Notes) -> Option<Text<'t>> {
         let value = self.get(key)?;
@@ -160,11 +174,24 @@ impl<'t> Table<'t> {
         let value = self.get(key)?;
         match value.get_ref() {
             DeValue::Table(entries) => Some(Table::new(entries, value.span())),
-            DeValue::Array(items) => {
-                let tables: Vec<Table<'t>> = items.iter().filter_map(as_table).collect();
-                let Some(first) = tables.first().filter(|_| tables.len() == items.len()) else {
+            DeValue::Array(_) => {
+                let tables = self.listed(key).unwrap_or_default();
+                let Some(first) = tables.first() else {
                     wrong_type(key, value, "a table", example, notes);
                     return None;
+                };
+                // One slip is one mistake, and its hint has the name as it must be.
+                let misspelt = self.as_written(key).filter(|word| word.value != key);
+                let what = match &misspelt {
+                    Some(word) => format!("`{}` must be `{key}`, a table, not a list of tables", word.value),
+                    None => format!("`{key}` must be a table, not a list of tables"),
+                };
+                if let Some(word) = &misspelt {
+                    notes.take_back(&word.span);
+                }
+                let header = |written: &str| {
+                    let above = misspelt.as_ref().and_then(|word| written.strip_suffix(word.value));
+                    above.map_or_else(|| written.to_owned(), |above| format!("{above}{key}"))
                 };
                 let once = if tables.len() > 1 {
                     "once, with one bracket, and all of it below"
@@ -173,10 +200,10 @@ impl<'t> Table<'t> {
                 };
                 let hint = match notes.written(&first.span).strip_prefix("[[").and_then(|rest| rest.strip_suffix("]]"))
                 {
-                    Some(header) => format!("write `[{header}]` {once}"),
+                    Some(written) => format!("write `[{}]` {once}", header(written)),
                     None => format!("write `{} = {example}`", key_as_written(key)),
                 };
-                notes.refuse(&first.span, format!("`{key}` must be a table, not a list of tables"), hint);
+                notes.refuse(&first.span, what, hint);
                 Some(first.clone())
             }
             _ => {

@@ -62,6 +62,10 @@ pub(super) fn check(root: &Table<'_>, notes: &mut Notes) -> Vec<Placed<PriceOver
     if super::is_closed("prices", notes) {
         return Vec::new();
     }
+    if let Some(tables) = root.listed("prices") {
+        not_by_model(root, &tables, notes);
+        return Vec::new();
+    }
     let Some(table) = root.table("prices", "{ \"gpt-6-luna\" = { input = 0.25, output = 2 } }", notes) else {
         return Vec::new();
     };
@@ -81,6 +85,26 @@ pub(super) fn check(root: &Table<'_>, notes: &mut Notes) -> Vec<Placed<PriceOver
         }
     }
     prices
+}
+
+/// Refuses prices that stand in a list, by whatever name; what stands below is checked as meant.
+fn not_by_model(root: &Table<'_>, tables: &[Table<'_>], notes: &mut Notes) {
+    if let Some(word) = root.as_written("prices").filter(|word| word.value != "prices") {
+        notes.take_back(&word.span);
+    }
+    let mut told = false;
+    for table in tables {
+        let model = table.get("model").and_then(as_text);
+        if !std::mem::replace(&mut told, true) {
+            let name = model.as_ref().map_or("gpt-6.1-sol", |model| model.value);
+            let hint = format!("write `[prices.\"{name}\"]`, with one bracket, and the figures below it");
+            notes.refuse(&table.span, "prices stand by model, not in a list", hint);
+        }
+        let table = table.only_with(&KEYS, |word| word == "model", notes);
+        if let Some(model) = model.filter(|_| table.get("priced_as").is_none()) {
+            of_model(&model, &table, notes);
+        }
+    }
 }
 
 /// Its rates are known, here or by the embedded list.
@@ -108,13 +132,16 @@ fn one(Entry { key, value }: &Entry<'_>, notes: &mut Notes) -> Option<Placed<Pri
         notes.refuse(&key.span, message, format!("a name with a dot needs quotes: `[prices.\"{name}\"]`"));
         return None;
     }
-    let table = table.only(&KEYS, notes);
+    of_model(key, &table.only(&KEYS, notes), notes)
+}
+
+fn of_model(key: &Placed<&str>, table: &Table<'_>, notes: &mut Notes) -> Option<Placed<PriceOverride>> {
     let model = models::model_name(key, notes);
     notes.name_model(key.value, &key.span, Naming::Own);
-    let price = price(key, &table, notes);
+    let price = price(key, table, notes);
     let long_context = table.boolean("long_context", notes);
-    let (fast, flex) = (tier(&table, "fast", notes), tier(&table, "flex", notes));
-    let ultrafast = tier(&table, "ultrafast", notes);
+    let (fast, flex) = (tier(table, "fast", notes), tier(table, "flex", notes));
+    let ultrafast = tier(table, "ultrafast", notes);
     let value = PriceOverride { model: model?, price: price?, long_context, fast, flex, ultrafast };
     Some(Placed { value, span: key.span.clone() })
 }

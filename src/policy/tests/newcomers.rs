@@ -144,6 +144,31 @@ fn one_bracket_or_two_is_told_and_what_stands_below_is_checked() {
 }
 
 #[test]
+fn one_slip_in_a_tables_name_and_brackets_is_one_mistake_with_one_hint() {
+    let by_model = |model: &str| {
+        [(
+            "prices stand by model, not in a list".to_owned(),
+            format!("write `[prices.\"{model}\"]`, with one bracket, and the figures below it"),
+        )]
+    };
+    for word in ["price", "prices"] {
+        let text = format!("[[{word}]]\nmodel = \"gpt-9\"\ninput = 1.0\noutput = 2.0\n");
+        assert_eq!(told(&text), by_model("gpt-9"), "{word}");
+        assert_eq!(told(&format!("{text}{text}")), by_model("gpt-9"), "{word} twice");
+        assert_eq!(told(&format!("[[{word}]]\ninput = 1.0\n")), by_model("gpt-6.1-sol"), "{word} without a model");
+        let wrong = told(&text.replace("2.0", "\"two\""));
+        assert_eq!((wrong.len(), &wrong[0]), (2, &by_model("gpt-9")[0]), "what stands below is checked");
+    }
+    assert_eq!(
+        told("[[model]]\nladder = [\"gpt-6-luna\"]\n"),
+        [(
+            "`model` must be `models`, a table, not a list of tables".to_owned(),
+            "write `[models]` with one bracket: there is only one".to_owned()
+        )]
+    );
+}
+
+#[test]
 fn a_version_is_a_whole_number() {
     for (written, found) in [("1.0", "one with a decimal point"), ("\"1\"", "a text")] {
         let text = format!("version = {written}\n");
