@@ -210,6 +210,18 @@ fn what_a_real_session_tells_is_enough_for_every_judgement() {
 }
 
 #[test]
+fn an_agent_that_only_polls_is_stopped() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy("[[alert]]\nname = \"polls\"\nwaiting = \"3 responses\"\ndo = \"stop\"\n");
+    let polls = || Reply::exec("sleep 0.1").usage(Usage { input: 50_000, cached: 48_000, ..Usage::new(0, 0, 50) });
+    world.server.script(Select::root(), [(); 8].map(|()| polls()));
+    let end = world.run_governed(&[], CODEX).expect_code(124).expect_outcome("stopped");
+    let told = "responses read from the cache, said next to nothing, and nothing changed (polls)";
+    assert!(reasons(&world).iter().any(|reason| reason.ends_with(told)), "{:#?}\n{}", reasons(&world), end.finished);
+    assert!(world.server.requests().len() < 8, "it was stopped before it was done");
+}
+
+#[test]
 fn each_agent_of_a_fleet_is_judged_by_its_own_work_tree() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.policy("[[alert]]\nname = \"nothing to show\"\nspend = \"0.05 usd\"\nwithout = \"changes\"\ndo = \"stop\"\n");
