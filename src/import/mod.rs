@@ -22,6 +22,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::model::{Alive, Attribution};
 use crate::policy::rule::Unpriced;
 use crate::report::imported::Imported;
+use crate::tail::session::name_of;
 use crate::usage::price::PriceTable;
 use crate::work::Own;
 
@@ -79,7 +80,10 @@ pub struct Terms<'a> {
 /// A place that cannot be read, or a ledger that cannot be written: what was written before stays, and another import
 /// goes on from there. A folder or a file inside that cannot be read is only told.
 pub fn import(ledger: &mut Ledger, places: &[PathBuf], terms: Terms<'_>) -> Result<Imported, ImportError> {
-    let known = if terms.again { HashMap::new() } else { ledger.file_marks()? };
+    let mut known = if terms.again { HashMap::new() } else { ledger.file_marks()? };
+    // What was read is in no chain: a mark alone does not keep a session out whose responses the ledger lacks.
+    let counted = ledger.threads_with_responses()?;
+    known.retain(|path, _| name_of(path).is_none_or(|name| counted.contains(&name.thread)));
     let Plan { files, unchanged, index, unreadable } = Plan::of(places, &known)?;
     let families = Families::new(Files::Index(&index));
     let total: u64 = files.iter().map(|file| file.found.size).sum();

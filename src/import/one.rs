@@ -9,7 +9,7 @@ use crate::model::{Alive, Attribution, Billing, Response, RunId};
 use crate::policy::rule::Unpriced;
 use crate::tail::locate::SessionFile;
 use crate::tail::login::Login;
-use crate::tail::session::home_of;
+use crate::tail::session::{home_of, name_of};
 use crate::usage::meter::Meter;
 use crate::usage::price::PriceTable;
 use crate::work::Own;
@@ -62,7 +62,9 @@ pub fn import_session(
     let Some(file) = planned(file)? else { return Ok(()) };
     let found = &file.found;
     let mark = ledger.file_mark(&found.path)?;
-    if mark.is_some_and(|mark| mark.is_of(found.identity, found.size, found.modified)) {
+    if mark.is_some_and(|mark| mark.is_of(found.identity, found.size, found.modified))
+        && name_of(&found.path).map_or(Ok(true), |name| ledger.has_responses_of(&name.thread))?
+    {
         return Ok(());
     }
     let parts = parts(&file, session);

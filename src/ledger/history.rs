@@ -107,6 +107,21 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// The threads of which at least one response is in the ledger.
+    pub fn threads_with_responses(&self) -> Result<HashSet<ThreadId>, LedgerError> {
+        let mut statement = self
+            .conn
+            .prepare("SELECT id FROM thread_ids t WHERE EXISTS (SELECT 1 FROM usage u WHERE u.thread = t.no)")?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+        rows.map(|id| Ok(ThreadId::new(id?))).collect()
+    }
+
+    /// At least one response of this thread is in the ledger.
+    pub fn has_responses_of(&self, thread: &ThreadId) -> Result<bool, LedgerError> {
+        let sql = "SELECT 1 FROM usage WHERE thread = (SELECT no FROM thread_ids WHERE id = ?1)";
+        Ok(self.conn.prepare_cached(sql)?.exists([thread.as_str()])?)
+    }
+
     /// One of them.
     pub fn file_mark(&self, path: &Path) -> Result<Option<FileMark>, LedgerError> {
         let mut statement = self.conn.prepare_cached(&format!("{MARKS} WHERE path = ?1"))?;
@@ -122,6 +137,7 @@ impl Ledger {
         alive: &Alive<'_>,
         work: impl FnOnce(&mut Batch<'_>) -> Result<R, LedgerError>,
     ) -> Result<R, LedgerError> {
+        let sockets = self.sockets().map(Path::to_owned);
         let tx = self.transaction()?;
         let mut batch = Batch {
             governed: governed(&tx, sockets.as_deref(), alive)?,
@@ -137,7 +153,6 @@ impl Ledger {
         };
         let result = work(&mut batch)?;
         batch.close(now)?;
-        let sockets = self.sockets().map(Path::to_owned);
         tx.commit()?;
         Ok(result)
     }
