@@ -225,6 +225,14 @@ fn marks_below<'a>(sums: impl Iterator<Item = &'a Totals> + Clone) -> Vec<Item> 
         let what = "The list-price equivalent of use on a ChatGPT plan: nobody is billed these dollars.";
         notes.push(Item::new("plan", what, Tone::Quiet));
     }
+    if any(|spent| spent.billing.contains_key(&Billing::Local)) {
+        notes.push(Item::new("local", "Of local models, which cost nothing.", Tone::Quiet));
+    }
+    if any(|spent| spent.billing.contains_key(&Billing::Unknown)) {
+        let what =
+            "OpenAI's list price, and the bill may differ: another provider served it, or the login is not known.";
+        notes.push(Item::new("other", what, Tone::Quiet));
+    }
     notes
 }
 
@@ -311,5 +319,25 @@ impl Serialize for ApprovalReport {
         let paused: Vec<Paused<'_>> = self.paused.iter().map(|(run, braked)| Paused(run, braked)).collect();
         map.serialize_entry("paused", &paused)?;
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Money;
+
+    #[test]
+    fn every_mark_on_what_an_agent_spent_is_explained_below() {
+        for billing in [Billing::Plan, Billing::Local, Billing::Unknown] {
+            let spent =
+                Totals { responses: 1, billing: [(billing, Money::from_nanos(50))].into(), ..Totals::default() };
+            let shown = so_far(&spent).text;
+            let mark = shown.split(' ').next_back().unwrap().to_owned();
+            let below: Vec<String> = marks_below([&spent].into_iter()).into_iter().map(|item| item.lead).collect();
+            assert_eq!(below, [mark], "{shown}");
+        }
+        let api = Totals { billing: [(Billing::Api, Money::from_nanos(50))].into(), ..Totals::default() };
+        assert_eq!(marks_below([&api].into_iter()), []);
     }
 }

@@ -244,9 +244,13 @@ impl RunReport {
         printable(&format!("{}{because}", self.headline()))
     }
 
-    /// `Work: edit $0.12, research $0.03.`, the dearest first; nothing where no class is known.
+    /// `Work: edit $0.12, research $0.03.`, the dearest first; nothing where no class is known, or none but `other`, which says
+    /// nothing and would be read as the mark of that name.
     fn work_in_words(&self) -> Option<String> {
         let mut classes: Vec<_> = self.work.iter().filter_map(|(class, totals)| Some(((*class)?, totals))).collect();
+        if classes.iter().all(|(class, _)| *class == WorkClass::Other) {
+            return None;
+        }
         classes.sort_by_key(|(_, totals)| std::cmp::Reverse((totals.cost, totals.responses)));
         let costs: Vec<_> = classes.iter().map(|(_, totals)| totals.known_cost()).collect();
         let shown = money_column(&costs, UNPRICED).parts;
