@@ -490,3 +490,76 @@ fn the_document_has_the_same_table_of_stages() {
     let differ: Vec<String> = written.symmetric_difference(&wanted).cloned().collect();
     report("docs/architecture.md and this test name the same stages", &differ);
 }
+
+/// What `docs/style.md` says is not written, and where it is all the same: there it means what it says.
+const MEANT: &[(&str, &str)] = &[
+    // It is said of invoices that nobody gets.
+    ("billed", "nobody is billed"),
+    // A file system's.
+    ("quota", "check the disk, its quota"),
+];
+
+/// The phrases of the second column of the table of words.
+fn not_written(style: &str) -> Vec<String> {
+    let rows = style.lines().skip_while(|line| !line.starts_with("| write | not |")).skip(2);
+    let column = rows.take_while(|line| line.starts_with('|')).filter_map(|line| line.split('|').nth(2));
+    column.flat_map(|cell| cell.split(',').map(|phrase| phrase.trim().to_owned()).collect::<Vec<_>>()).collect()
+}
+
+/// Every text between quotes of a file's code, and what its command line says of options and verbs.
+fn texts(file: &File) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut chars = file.code.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            // A quote as a character is no beginning of a text.
+            '\'' if matches!(chars.peek(), Some('"' | '\\')) => drop((chars.next(), chars.next())),
+            '"' => {
+                let mut text = String::new();
+                while let Some(c) = chars.next().filter(|c| *c != '"') {
+                    text.push(c);
+                    if c == '\\' {
+                        text.extend(chars.next());
+                    }
+                }
+                found.push(text.split_whitespace().collect::<Vec<_>>().join(" "));
+            }
+            _ => {}
+        }
+    }
+    let mut said = Vec::new();
+    for line in file.text.lines().map(str::trim_start) {
+        match line.strip_prefix("///") {
+            Some(line) => said.push(line.trim().to_owned()),
+            None if line.starts_with("#[arg") => found.push(std::mem::take(&mut said).join(" ")),
+            None => said.clear(),
+        }
+    }
+    found
+}
+
+#[test]
+fn no_text_has_a_word_that_the_table_of_style_does_not_want() {
+    let style = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/style.md");
+    let phrases = not_written(&fs::read_to_string(style).unwrap());
+    assert!(phrases.iter().any(|phrase| phrase == "at the most") && phrases.len() > 8, "{phrases:?}");
+    let mut broken = Vec::new();
+    for file in files().iter().filter(|file| !file.is_test && file.stage != "shell") {
+        for text in texts(file) {
+            // A name between braces is the code's, and one word alone may be another's, such as a mistyped verb.
+            let said = text.split('{').map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
+            let said: Vec<&str> = said.collect();
+            let words: String =
+                said.join(" ").chars().map(|c| if c.is_alphanumeric() || c == '-' { c } else { ' ' }).collect();
+            let words = format!(" {} ", words.split_whitespace().collect::<Vec<_>>().join(" "));
+            for phrase in
+                phrases.iter().filter(|phrase| words != format!(" {phrase} ") && words.contains(&format!(" {phrase} ")))
+            {
+                if !MEANT.iter().any(|(word, meant)| word == phrase && text.contains(meant)) {
+                    broken.push(format!("{}: {phrase}: {text}", file.path.display()));
+                }
+            }
+        }
+    }
+    report("texts use the words of docs/style.md", &broken);
+}

@@ -168,9 +168,9 @@ fn first_live(
     }
     let info = ledger.find_run(question.run.as_str())?;
     let hint = match resume::next(ledger, &info, here)? {
-        Next::Command(command) => format!("`{command}` goes on with it"),
-        Next::Others { command, who } => format!("{} may go on with it: `{command}`", who.join(" or ")),
-        Next::Nothing(why) => format!("govern cannot go on with it: {why}"),
+        Next::Command(command) => format!("`{command}` resumes it"),
+        Next::Others { command, who } => format!("{} may resume it: `{command}`", who.join(" or ")),
+        Next::Nothing(why) => format!("govern cannot resume it: {why}"),
         Next::Exhausted(why) => format!("it does not go on: {why}"),
     };
     Err(Error::new(format!("nobody waits for approval {} any more: the run is over", question.id)).hint(hint))

@@ -271,7 +271,7 @@ fn login(here: &Here<'_>, home: &Path) -> Finding {
     let tokens = mode.as_ref().is_some_and(|auth| auth.get("tokens").is_some_and(|tokens| !tokens.is_null()));
     match (said.map(str::to_ascii_lowercase).as_deref(), tokens, key) {
         (Some("apikey"), _, _) => {
-            Finding::new(Health::Ok, "login", "an API key: costs are list prices of what is billed")
+            Finding::new(Health::Ok, "login", "an API key: costs are list prices, and the bill may differ")
         }
         (Some(mode), _, _) if mode.starts_with("chatgpt") => plan(),
         (None, true, _) => plan(),

@@ -114,7 +114,7 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
     let past = if earlier.is_some() { Past::of(&ledger, &run)? } else { Past::default() };
     fleet.agents = past.left(fleet.agents);
     if fleet.agents.is_empty() {
-        return Err(Error::new(format!("run `{run}` has nothing to go on with: all its agents ended well")));
+        return Err(Error::new(format!("run `{run}` has nothing to resume: all its agents ended well")));
     }
     let sockets = super::run::sockets(&state, &ledger)?;
     let outputs = if fleet.keeps_output { Some(home::output_folder(&state, &run)?) } else { None };

@@ -181,7 +181,7 @@ impl Earlier {
     fn may_lift(&self, policy: &Policy, here: &Here<'_>) -> Result<()> {
         let Some(Lift { by_amount, who, .. }) = &self.lift else { return Ok(()) };
         let refused = |why: &str| {
-            Error::new(format!("refused to go on with run `{}`: {why}", self.info.id))
+            Error::new(format!("refused to resume run `{}`: {why}", self.info.id))
                 .hint("nothing was changed: the run can still go on")
                 .exit(Exit::Refused)
         };
@@ -210,7 +210,7 @@ impl Earlier {
                 HeldBack::Braked(Brake::Stop | Brake::Continue, braked) => format!("stopped {}", braked.text()),
                 HeldBack::Denied(braked) => format!("denied {}", braked.text()),
             };
-            Error::new(format!("refused to go on with run `{}`, which was {done}: {not}", self.info.id))
+            Error::new(format!("refused to resume run `{}`, which was {done}: {not}", self.info.id))
                 .hint(format!(
                     "to let it go on is an answer, as `govern continue` is; by a letter about its end: \
                      `govern resume {} --token TOKEN`",
@@ -225,7 +225,7 @@ impl Earlier {
     fn accept_change(&self, policy: &Policy, here: &Here<'_>) -> Result<()> {
         let Some(changed) = changed_policy(&self.info.policy, &policy.digest) else { return Ok(()) };
         let refused =
-            |why: &str| Error::new(format!("refused to go on with run `{}`: {why}", self.info.id)).exit(Exit::Refused);
+            |why: &str| Error::new(format!("refused to resume run `{}`: {why}", self.info.id)).exit(Exit::Refused);
         if !self.accepts {
             // The limit that ended it is in the way still, whether that was typed or not.
             let needed = match (&self.extend, here.ledger()?) {
@@ -356,7 +356,7 @@ const LOOK_FIRST: &str = "the agent may have edited it: look at `govern policy s
 
 fn cannot(run: &RunId, why: &str) -> Error {
     Error::new(format!("run `{run}` cannot go on: {why}"))
-        .hint("`codex resume` can go on with the session by hand, under a run of its own")
+        .hint("`codex resume` can continue the session by hand, under a run of its own")
 }
 
 /// What to say where the policy is not the one that the run was started under; both by the start of their digests.

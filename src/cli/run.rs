@@ -96,7 +96,7 @@ pub struct Belongs {
     /// The project [default: $GOVERN_PROJECT, a rule, else the repository's name]
     #[arg(long, value_name = "PROJECT")]
     pub project: Option<String>,
-    /// Whom it is billed on to [default: $GOVERN_CLIENT, or a rule]
+    /// The client it is done for [default: $GOVERN_CLIENT, or a rule]
     #[arg(long, value_name = "CLIENT")]
     pub client: Option<String>,
     /// Such as a ticket's number [default: $GOVERN_TASK, or a rule]

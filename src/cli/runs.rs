@@ -25,7 +25,7 @@ pub struct RunsArgs {
     /// Started before: a day (not included), a month, a moment, or so long ago
     #[arg(long, value_name = "WHEN", value_parser = When::parse)]
     pub until: Option<When>,
-    /// So many at the most [default: 20, where no time is given]
+    /// At most so many [default: 20, where no time is given]
     #[arg(long, value_name = "N")]
     pub limit: Option<u32>,
     /// All of them

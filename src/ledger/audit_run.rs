@@ -203,7 +203,7 @@ impl Walk<'_> {
             .query_row([self.no], |row| row.get(0))
             .optional()?;
         if command.map(|data| Hash::of(data.as_bytes())) != self.run.command {
-            return changed("the command to go on with was changed");
+            return changed("the command that resumes it was changed");
         }
         if calls::of_run(self.conn, self.no)? != self.calls {
             return changed("its tool calls are counted otherwise than its chain tells");

@@ -303,7 +303,8 @@ impl Ledger {
             .optional()?;
         let digest = data.as_ref().map(|data| Hash::of(data.as_bytes()));
         if digest != self.command_in_chain(run)? {
-            let what = format!("what run `{run}` is to go on with was changed: it is not what the ledger's chain says");
+            let what =
+                format!("the command that resumes run `{run}` was changed: it is not what the ledger's chain says");
             return Err(LedgerError::unreadable(what));
         }
         Ok(data)

@@ -149,7 +149,7 @@ impl Body {
                     commands.push(("To allow another amount:", line("approve", " --extend AMOUNT")));
                 }
                 if has("route") {
-                    commands.push(("To go on with the next cheaper model:", line("approve", " --route")));
+                    commands.push(("To continue with the next cheaper model:", line("approve", " --route")));
                 }
                 commands.push(("To refuse it:", line("deny", "")));
                 commands

@@ -300,7 +300,7 @@ fn verb_of_step_in_words(step: &Step) -> String {
 
 /// `extend from the pool by $2.00 at the most, route, ask (after 30m stop) or stop`.
 fn may_in_words(may: &May, step: &Step) -> String {
-    let most = may.max_extend.map_or_else(String::new, |most| format!(" by {most} at the most"));
+    let most = may.max_extend.map_or_else(String::new, |most| format!(" by at most {most}"));
     let extend = may.extend.then(|| format!("extend from the pool{most}"));
     let verbs = may.verbs.iter().map(|verb| match (verb, may.to) {
         (Verb::Ask, _) => format!("ask (after {} {})", duration::show(step.wait), step.otherwise),

@@ -125,7 +125,7 @@ impl SpawnLimit {
             SpawnUnit::Started => "starts one for each row of a file, and how many that are is not known beforehand",
             SpawnUnit::Deep => "starts such as do not tell how deep they stand",
         };
-        format!("`{}`: {} at the most, and a call of `{tool}` {why}", self.name, self.cap)
+        format!("`{}`: at most {}, and a call of `{tool}` {why}", self.name, self.cap)
     }
 }
 

@@ -440,7 +440,9 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
         }
         Wish::Allow { seconds } => Ok(Answer::Allow { seconds: *seconds }),
         Wish::Route { model } => match (&question.route_to, model) {
-            (None, _) => Err(NotTaken::new("there is no cheaper model on the ladder that this agent could go on with")),
+            (None, _) => {
+                Err(NotTaken::new("there is no cheaper model on the ladder that this agent could continue with"))
+            }
             (Some(next), Some(wanted)) if next != wanted => {
                 Err(NotTaken::new(format!("the ladder's next model is `{next}`, not `{wanted}`")))
             }

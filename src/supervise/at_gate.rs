@@ -182,9 +182,9 @@ impl Supervisor {
         if self.reaches_said.insert(reach) {
             self.say(match reach {
                 Some(GateReach::Requests) if self.passing.as_ref().is_some_and(|passing| passing.has_asked(&agent)) => {
-                    "limits are kept at the gateway: each request to a model waits for govern"
+                    "limits active at the gateway: govern checks every request to a model"
                 }
-                Some(GateReach::Requests) => "limits are kept at the gate: each request and each tool waits for govern",
+                Some(GateReach::Requests) => "limits active: govern checks every request and tool call",
                 Some(GateReach::Tools) => {
                     "tools wait for govern; requests are held by signals: this Codex does not ask first"
                 }

@@ -149,7 +149,7 @@ impl Supervisor {
 /// What stands still of a paused agent, and what does not.
 fn stillness(agent: &Agent) -> &'static str {
     if !agent.gate.is_shut() {
-        "all its processes stand still"
+        "all its processes are stopped"
     } else if agent.turn_under_way() {
         "its next request and its next tool wait; what is under way may end"
     } else {

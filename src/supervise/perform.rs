@@ -126,7 +126,7 @@ impl Supervisor {
             .and_then(|ward| ward.invocation.as_ref())
             .ok_or_else(|| Error::new("the agent was not started as a Codex that can be restarted"))?
             .resume_with(thread, Some(rung), GO_ON)
-            .map_err(|why| Error::new("the agent cannot go on with another model").caused_by(&why))?;
+            .map_err(|why| Error::new("the agent cannot continue with another model").caused_by(&why))?;
         self.launch(agent, argv, Some(thread.clone()))
     }
 

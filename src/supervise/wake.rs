@@ -119,7 +119,7 @@ impl Supervisor {
             }
             Report::Frozen { agent, unsettled, .. } => {
                 if unsettled > 0 {
-                    self.mark_of(&agent, format!("{} could not be seen to stand still", processes(unsettled, &agent)));
+                    self.mark_of(&agent, format!("{} could not be seen to have stopped", processes(unsettled, &agent)));
                 }
                 let mut inputs = self.drain();
                 inputs.push(Input::Frozen(agent));

@@ -108,7 +108,7 @@ fn without_a_gate_all_its_processes_stand_still() {
         }
         let governed = at_work(&world, &["--quiet"]);
         let said = brake(&world, &["pause", "--all"]);
-        assert!(said.contains("is paused: all its processes stand still"), "{said}");
+        assert!(said.contains("is paused: all its processes are stopped"), "{said}");
         // That is so when it is said.
         assert_eq!(moving(&world), []);
         let_the_tool_end(&world);
@@ -334,7 +334,7 @@ fn a_run_that_cannot_answer_is_named_and_holds_up_no_other() {
     assert!(done.stderr.contains(&format!("run `{}` could not be reached", ids[0])), "{done}");
     asleep.running.signal(Signal::SIGCONT);
     // Who was told that it failed is gone, and nothing is done on his word.
-    assert!(brake(&world, &["pause", &ids[0]]).contains("is paused: all its processes stand still"));
+    assert!(brake(&world, &["pause", &ids[0]]).contains("is paused: all its processes are stopped"));
     assert_eq!(braked(&world, &ids[0]).len(), 1);
     brake(&world, &["continue", "--all"]);
     world.write("work/go", "");

@@ -111,7 +111,7 @@ fn a_codex_that_a_wrapper_puts_into_a_namespace_waits_at_the_gate() {
     let end = world.run_governed(LIMIT, &["codex", "exec", "do it"]).expect_code(124);
     assert_eq!(world.server.requests().len(), 4, "{}", end.finished);
     ledger::expect_all_served(&world, &end.id());
-    end.expect_said("limits are kept at the gate");
+    end.expect_said("limits active: govern checks every request and tool call");
 }
 
 #[test]

@@ -190,7 +190,7 @@ fn sub_agents_for_the_rows_of_a_file_are_refused_under_a_limit_on_them() {
         under(&world, limit, door);
         assert!(world.server.requests().iter().all(|request| !request.is_subagent()), "{limit} {door:?}");
         let read = roots_read(&world);
-        assert!(read.contains(&format!("`few`: {limit} at the most")), "{limit} {door:?}: the model reads why");
+        assert!(read.contains(&format!("`few`: at most {limit}")), "{limit} {door:?}: the model reads why");
     }
 }
 

@@ -267,7 +267,7 @@ fn a_codex_that_asks_before_its_compactions_alone_goes_on_after_one() {
     spends(&world);
     let flags = ["--budget", "9responses", "--at-limit", "stop"];
     let end = world.run_governed(&flags, &[&["codex"], &compacting[..]].concat()).expect_code(0);
-    assert!(!end.finished.stderr.contains("kept at the gate: each request"), "{}", end.finished);
+    assert!(!end.finished.stderr.contains("limits active: govern checks every request"), "{}", end.finished);
     assert_eq!(world.server.served().len(), 5, "{}", end.finished);
 
     // Each tool of its, too, is judged with the request that follows.

@@ -50,9 +50,9 @@ impl Throttle {
         self.said
     }
 
-    /// `4 responses/m at the most: …`.
+    /// `at most 4 responses/m: …`.
     pub(in crate::decide) fn sentence(&self) -> String {
-        format!("{} at the most: {}", self.to, self.because)
+        format!("at most {}: {}", self.to, self.because)
     }
 }
 

@@ -132,8 +132,8 @@ fn every_tampering_is_found_where_it_was_done() {
         ("a renamed run", "UPDATE runs SET id = 'r9' WHERE no = 1", "run `r9`"),
         ("another outcome", "UPDATE runs SET outcome = 'ended', code = 0 WHERE no = 1", "run `r1`"),
         ("another policy", "UPDATE runs SET policy = 'none' WHERE no = 1", "event 1 of run `r1`"),
-        ("another command to go on with", "UPDATE run_commands SET data = '{}' WHERE run_no = 1", "run `r1`"),
-        ("no command to go on with", "DELETE FROM run_commands WHERE run_no = 2", "run `r2`"),
+        ("another command that resumes it", "UPDATE run_commands SET data = '{}' WHERE run_no = 1", "run `r1`"),
+        ("no command that resumes it", "DELETE FROM run_commands WHERE run_no = 2", "run `r2`"),
         ("another session file", "UPDATE threads SET path = '/elsewhere' WHERE run_no = 1", "run `r1`"),
         ("a thread less", "DELETE FROM threads WHERE run_no = 1", "run `r1`"),
         ("another answer", "UPDATE approvals SET by = 'mallory' WHERE id = 1", "approval 1"),
@@ -264,7 +264,7 @@ fn nothing_goes_on_with_a_command_that_somebody_else_wrote() {
     for sql in ["UPDATE run_commands SET data = '{}' WHERE run_no = 1", "DELETE FROM run_commands WHERE run_no = 1"] {
         ledger.conn.execute_batch(sql).unwrap();
         let error = ledger.command_of(&"r1".into()).unwrap_err();
-        assert!(error.to_string().contains("what run `r1` is to go on with was changed"), "{error}");
+        assert!(error.to_string().contains("the command that resumes run `r1` was changed"), "{error}");
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn per(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Dimension>
             }
             continue;
         }
-        let known = dimension(text, notes)?;
+        let known = dimension(text, "unknown `per` value", notes)?;
         if known == Dimension::Work {
             let hint = "write `only = { work = [\"review\"] }` in a budget for each class";
             notes.refuse(&text.span, "no budget is `per` work: what a turn is may change until its end", hint);
@@ -64,7 +64,7 @@ pub(super) fn check(table: &Table<'_>, of: &str, notes: &mut Notes) -> Vec<(Dime
     let mut only = Vec::new();
     for Entry { key, value } in filters.entries() {
         let texts = filters.texts(key.value, "[\"main\"]", notes);
-        let (Some(dimension), Some(texts)) = (dimension(&key, notes), texts) else { continue };
+        let (Some(dimension), Some(texts)) = (dimension(&key, "unknown `only` key", notes), texts) else { continue };
         if texts.value.is_empty() {
             let message = format!("the {of} can never apply: no {dimension} matches an empty list");
             notes.warn(&value.span(), message, format!("name some, or leave `{dimension}` out for all"));
@@ -86,11 +86,11 @@ pub(super) fn check(table: &Table<'_>, of: &str, notes: &mut Notes) -> Vec<(Dime
     only
 }
 
-/// One dimension by its name.
-pub(super) fn dimension(text: &Text<'_>, notes: &mut Notes) -> Option<Dimension> {
+/// One dimension by its name; `unknown` is what another word is called.
+fn dimension(text: &Text<'_>, unknown: &str, notes: &mut Notes) -> Option<Dimension> {
     let dimension = Dimension::parse(text.value);
     if dimension.is_none() {
-        let message = format!("`{}` is nothing that spend is counted per", text.value);
+        let message = format!("{unknown} `{}`", text.value);
         notes.refuse(&text.span, message, suggest::hint(text.value, &DIMENSIONS));
     }
     dimension

@@ -95,7 +95,7 @@ fn a_misspelt_key_or_table_is_told_once_and_what_it_holds_is_checked() {
         [
             "a policy has no key `budgets`",
             "`[[budget]]` has no key `pre`",
-            "`rnu` is nothing that spend is counted per",
+            "unknown `per` value `rnu`",
             "`[[budget]]` has no key `limt`",
             "`5 florins` is not a quantity",
             "a step has no key `att`",
@@ -120,7 +120,7 @@ fn one_bracket_or_two_is_told_and_what_stands_below_is_checked() {
         told(&format!("[budget]\n{wrong}")),
         [
             ("`budget` must be a list of tables", "write `[[budget]]`, with two brackets: there can be several"),
-            ("`rnu` is nothing that spend is counted per", "did you mean `run`?"),
+            ("unknown `per` value `rnu`", "did you mean `run`?"),
         ]
         .map(|(message, hint)| (message.to_owned(), hint.to_owned()))
     );

@@ -53,7 +53,7 @@ pub(crate) fn live() -> Live {
     if let [plan, implement, test, review, document] = agents.as_mut_slice() {
         plan.model = Some("gpt-6-astra".into());
         implement.attempt = 2;
-        test.because = Some("4 responses/m at the most: $0.40 of $1.50 (fleet): 25% reached".into());
+        test.because = Some("at most 4 responses/m: $0.40 of $1.50 (fleet): 25% reached".into());
         review.model = None;
         review.attempt = 0;
         review.because = Some("needs implement, test".into());

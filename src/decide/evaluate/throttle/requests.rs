@@ -62,7 +62,7 @@ impl Governor {
         if let Some(throttle) = self.agents[who].throttles.get_mut(&source)
             && !std::mem::replace(&mut throttle.said, true)
         {
-            let text = format!("throttle: requests wait their turn, {} at the most: {}", throttle.to, throttle.because);
+            let text = format!("throttle: requests wait their turn, at most {}: {}", throttle.to, throttle.because);
             self.say(who, &text);
         }
         Some(wait)
