@@ -116,7 +116,9 @@ impl Governor {
                 continue;
             }
             self.roll(cx, id);
-            found.extend(self.judge_one(cx, who, id));
+            let due = self.judge_one(cx, who, id);
+            let beside = due.as_ref().and_then(|due| self.throttle_beside(cx, who, id, due));
+            found.extend(due.into_iter().chain(beside));
         }
         found.sort_by_key(|due| std::cmp::Reverse(due.verb));
         found
@@ -159,6 +161,32 @@ impl Governor {
                 }
             }
         }
+    }
+
+    /// A route takes nothing away from the throttle before it, where one answer reaches both.
+    fn throttle_beside(&self, cx: &Context<'_>, who: AgentId, id: AccountId, due: &Due) -> Option<Due> {
+        let Source::Step { step: route, .. } = due.source else { return None };
+        if due.written != Verb::Route || due.verb.is_hard() {
+            return None;
+        }
+        let standing = self.accounts.standing(cx, &self.spenders(), id, who);
+        let account = &self.accounts[id];
+        let (of, step) = account.rule.own_steps().rfind(|(of, step)| {
+            let is_reached = Some(*of) > standing.fired && step.at.amount(standing.limit) <= standing.spent;
+            is_reached && *of < route && step.verb == Verb::Throttle && step.may.is_none()
+        })?;
+        let fired = Fired { step: of, verb: step.verb, why: Why::Reached };
+        Some(Due {
+            source: Source::Step { account: id, step: of },
+            written: step.verb,
+            verb: step.verb,
+            step: Some(step.clone()),
+            because: because(account, &standing, fired),
+            offer: 0,
+            needs: 0,
+            chosen: None,
+            foretold: false,
+        })
     }
 
     pub(in crate::decide) fn roll(&mut self, cx: &Context<'_>, id: AccountId) {
@@ -267,7 +295,10 @@ impl Governor {
         self.decided(who, first, reasons, false, to);
         // A question is said where it is put.
         if first.verb != Verb::Ask {
-            self.say(who, &format!("{}: {}", first.word(), first.reason()));
+            let is_done = |due: &&Due| matches!(due.verb, Verb::Steer | Verb::Throttle);
+            let also = binding.iter().skip(1).filter(is_done);
+            let also: String = also.map(|due| format!("; also {}: {}", due.word(), due.reason())).collect();
+            self.say(who, &format!("{}: {}{also}", first.word(), first.reason()));
         }
         for due in &binding {
             match due.verb {

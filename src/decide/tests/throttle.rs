@@ -80,6 +80,18 @@ fn a_lifted_limit_ends_it_and_a_route_does_not() {
 }
 
 #[test]
+fn a_throttle_and_a_route_that_one_answer_reaches_are_both_done() {
+    let steps = r#"{ at = "20%", do = "throttle", to = "1 response/h" }, { at = "40%", do = "route" }, { at = "100%", do = "ask" }"#;
+    let mut world = Plan::of(&five_dollars(steps)).started();
+    world.hook(1, "root", Wants::Request);
+    world.answers("root", 2_100);
+    let told = world.told();
+    assert!(told.contains("say route: ") && told.contains("; also throttle: "), "{told}");
+    world.hook(2, "root", Wants::Request);
+    assert!(!world.is_let_through(2), "it goes on with the next model, at the rate");
+}
+
+#[test]
 fn the_end_of_its_window_ends_it() {
     let policy = "[[budget]]\nname = \"day\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"5 usd\"\n\
                   steps = [{ at = \"20%\", do = \"throttle\", to = \"1 response/d\" }]\n";
