@@ -1,6 +1,8 @@
 //! The official Python SDK of Codex, `openai-codex`: it starts an app server of its own, whose threads are metered and kept
 //! within limits, those without a file too.
 
+use std::time::{Duration, Instant};
+
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
@@ -74,7 +76,11 @@ fn a_limit_binds_threads_of_the_python_sdk_by_installed_hooks_and_by_a_shim() {
                 _ => {
                     let program = world.start(&python, &program[1..]);
                     world.server.wait_for_served(2, LONG).unwrap();
-                    world.wait_until_at_gate();
+                    let deadline = Instant::now() + LONG;
+                    while ledger::events(&world, "decided").iter().all(|event| event["verb"] != "stop") {
+                        assert!(Instant::now() < deadline, "{:?}", ledger::events(&world, "decided"));
+                        std::thread::sleep(Duration::from_millis(20));
+                    }
                     drop(program);
                 }
             }

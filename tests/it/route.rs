@@ -103,7 +103,7 @@ fn at_the_limit_a_route_that_cannot_be_done_is_a_question_or_a_stop() {
             governed.running.wait_for_stderr("govern approve 1");
             world.govern(&["deny", "1"]).expect_code(0);
         }
-        governed.finish().expect_code(124).expect_said("this Codex cannot be started again");
+        governed.finish().expect_code(124).expect_said("the next request would pass the limit");
         assert_eq!(world.server.requests().len(), 4, "asks: {asks}");
     }
 }
