@@ -58,7 +58,11 @@ impl Turn<'_> {
     /// Asks, or joins the question that waits for this budget already. A question that no `alive` run waits for any more
     /// is withdrawn and asked anew.
     pub fn ask(&mut self, question: &Question, alive: &Alive<'_>) -> Result<Put, LedgerError> {
-        let (key, run_no) = (key_text(&question.key)?, self.own_run()?);
+        let (mut key, run_no) = (key_text(&question.key)?, self.own_run()?);
+        if question.about == Subject::Ahead {
+            // It holds nobody and has no deadline: whoever is held at the limit has a question of their own.
+            key = format!("ahead of {key} by {} of {run_no}", question.agent);
+        }
         let pending: Option<(i64, Option<i64>)> = self
             .tx
             .prepare_cached("SELECT id, deadline FROM approvals WHERE key = ?1 AND state = 'pending'")?

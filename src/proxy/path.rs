@@ -17,27 +17,74 @@ pub(super) enum Path {
     Free,
 }
 
-/// What is paid for by other measures than a model's tokens, or told in no answer.
-const COSTS: [&str; 8] =
-    ["/embeddings", "/images", "/audio", "/videos", "/realtime", "/fine_tuning/jobs", "/batches", "/evals"];
+/// What is posted and asks no model: everything else that is posted may be paid for.
+const FREE: [&str; 6] =
+    ["/files", "/uploads", "/vector_stores", "/conversations", "/moderations", "/responses/input_tokens"];
 
 impl Path {
-    /// By method and path, without what leads to the API.
+    /// By method and path, without what leads to the API. However a path is spelled, a server may take it for what it
+    /// means: it is judged by that, and sent as it is.
     pub(super) fn of(method: &str, path: &str) -> Self {
-        let path = path.strip_suffix('/').unwrap_or(path);
-        match (method, path) {
-            ("POST", "/responses") => Self::Responses,
-            ("POST", "/responses/compact") => Self::Compact,
-            ("POST", "/chat/completions" | "/completions") => Self::Chat,
-            ("GET", path) => response_id(path).map_or(Self::Free, Self::Response),
-            ("POST", path) => match path.strip_suffix("/cancel").and_then(response_id) {
-                Some(id) => Self::Response(id),
-                None if costs(path) => Self::Costs,
-                None => Self::Free,
+        let path = plain(path);
+        match method.to_ascii_uppercase().as_str() {
+            "GET" | "HEAD" | "OPTIONS" | "DELETE" => response_id(&path).map_or(Self::Free, Self::Response),
+            _ => match path.as_str() {
+                "/responses" => Self::Responses,
+                "/responses/compact" => Self::Compact,
+                "/chat/completions" | "/completions" => Self::Chat,
+                path => match path.strip_suffix("/cancel").and_then(response_id) {
+                    Some(id) => Self::Response(id),
+                    None if is_free(path) => Self::Free,
+                    None => Self::Costs,
+                },
             },
-            _ => Self::Free,
         }
     }
+}
+
+/// One spelling of a path: decoded, in small letters but for ids, without empty and relative segments and their parameters,
+/// nor a version before it.
+fn plain(path: &str) -> String {
+    let mut segments: Vec<String> = Vec::new();
+    let decoded = decoded(path);
+    for segment in decoded.split(['/', '\\']).filter_map(|segment| segment.split(';').next()) {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            "v1" if segments.is_empty() => {}
+            // An id has capitals.
+            id if segments.last().is_some_and(|before| before == "responses")
+                && id.contains('_')
+                && id != "input_tokens" =>
+            {
+                segments.push(id.to_owned());
+            }
+            word => segments.push(word.to_ascii_lowercase()),
+        }
+    }
+    segments.iter().map(|segment| format!("/{segment}")).collect()
+}
+
+/// Percent signs undone, once.
+fn decoded(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, more @ ..] = rest {
+        let hex = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        match (first, more) {
+            (b'%', [high, low, after @ ..]) if hex(high).is_some() && hex(low).is_some() => {
+                bytes.push(hex(high).unwrap_or_default() * 16 + hex(low).unwrap_or_default());
+                rest = after;
+            }
+            _ => {
+                bytes.push(*first);
+                rest = more;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn response_id(path: &str) -> Option<String> {
@@ -45,8 +92,10 @@ fn response_id(path: &str) -> Option<String> {
     (!id.is_empty() && !id.contains('/') && id != "compact" && id != "input_tokens").then(|| id.to_owned())
 }
 
-fn costs(path: &str) -> bool {
-    COSTS.iter().any(|start| path.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+fn is_free(path: &str) -> bool {
+    let below = |start: &&str| path.strip_prefix(*start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    // What was stored of a completion is given a label.
+    FREE.iter().any(below) || path.starts_with("/chat/completions/")
 }
 
 #[cfg(test)]
@@ -71,11 +120,36 @@ mod tests {
             ("GET", "/models", Path::Free),
             ("POST", "/embeddings", Path::Costs),
             ("POST", "/images/generations", Path::Costs),
-            ("POST", "/imagesque", Path::Free),
+            ("POST", "/imagesque", Path::Costs),
+            ("POST", "/vector_stores/vs_1/search", Path::Free),
+            ("POST", "/engines/x/completions", Path::Costs),
+            ("POST", "/messages", Path::Costs),
             ("GET", "/batches/b1", Path::Free),
             ("POST", "/files", Path::Free),
         ] {
             assert_eq!(Path::of(method, path), is, "{method} {path}");
         }
+    }
+
+    #[test]
+    fn a_path_is_judged_by_what_it_means_however_it_is_spelled() {
+        for path in [
+            "//responses",
+            "/%72esponses",
+            "/RESPONSES",
+            "/responses%2f",
+            "/./responses",
+            "/x/../responses",
+            "/responses/../responses",
+            "/responses;a",
+            "/v1/responses",
+            "\\responses",
+        ] {
+            assert_eq!(Path::of("POST", path), Path::Responses, "{path}");
+            assert_eq!(Path::of("post", path), Path::Responses, "{path}");
+        }
+        assert_eq!(Path::of("POST", "/chat//completions"), Path::Chat);
+        assert_eq!(Path::of("POST", "/%zz%7"), Path::Costs);
+        assert_eq!(Path::of("GET", "/responses/resp_Ab1"), Path::Response("resp_Ab1".to_owned()));
     }
 }

@@ -92,6 +92,4 @@ pub enum Over {
     },
     /// It was refused, or never reached the server.
     Failed,
-    /// It was sent, and nothing came: it was perhaps served.
-    CutOff,
 }

@@ -211,5 +211,5 @@ fn a_server_that_hangs_up_is_a_502_and_the_request_was_perhaps_served() {
     let client = asks(&gateway, &post("", body), body);
     let (answer, told) = decides(&mut gateway, &Verdict::Pass, client);
     assert!(answer.starts_with("HTTP/1.1 502 ") && answer.contains("upstream_error"), "{answer}");
-    assert_eq!(told, ["asks m as ", "CutOff"]);
+    assert_eq!(told, ["asks m as ", "4 in, 0 out, true"]);
 }

@@ -93,10 +93,16 @@ impl Drop for Ticket {
             Way::Waits => {
                 let _over = self.news.send(News::Leaves(self.number));
             }
-            Way::Sent => self.tell(Over::CutOff),
+            Way::Sent => self.tell(unanswered(self.bytes)),
             Way::Told => {}
         }
     }
+}
+
+/// It was sent, and nothing came of it: the server may have served it all the same.
+fn unanswered(sent: u64) -> Over {
+    let tokens = Tokens { input: sent.div_ceil(BYTES_PER_TOKEN), ..Tokens::default() };
+    Over::Answered { id: None, model: None, tier: None, tokens, estimated: true }
 }
 
 /// How a request ended by what its answer has said.
@@ -195,7 +201,7 @@ mod tests {
         let (mut one, mut news, _) = ticket();
         one.is_sent(100, false);
         drop(one);
-        assert_eq!(heard(&mut news), ["Over { number: 7, how: CutOff }"]);
+        assert_eq!(heard(&mut news), ["25 in, 0 out, estimated"]);
         let (mut one, mut news, _) = ticket();
         one.is_refused();
         drop(one);

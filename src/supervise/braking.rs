@@ -13,7 +13,8 @@ use crate::gate::message::Reply;
 use crate::gate::socket::Call;
 use crate::model::{AgentName, Answerer, Brake, Braked, Door};
 
-use super::answer::{NotTaken, by_token, may_answer, started_by};
+use super::answer::{NotTaken, by_token, may_answer};
+use super::starter::started_by;
 use super::supervisor::Supervisor;
 
 /// Another govern that waits to be told what became of its brake.

@@ -146,7 +146,6 @@ impl Supervisor {
             phase: Phase::Idle,
             by_answer,
         };
-        let fails = |cut_off| Input::Failed { agent: agent.clone(), thread: thread.clone(), cut_off };
         // What is under way when an agent's processes are ended is told with its end.
         let ends = |state| matches!(state, State::Ending(_) | State::Gone);
         let is_gone = self.governor.agent(&agent).is_none_or(|known| ends(known.state));
@@ -186,9 +185,10 @@ impl Supervisor {
                 };
                 vec![rests(true), Input::Responded(Box::new(response))]
             }
-            Over::Failed => vec![fails(false), rests(false)],
-            Over::CutOff if is_gone => Vec::new(),
-            Over::CutOff => vec![fails(true), rests(false)],
+            Over::Failed => {
+                let failed = Input::Failed { agent: agent.clone(), thread: thread.clone(), cut_off: false };
+                vec![failed, rests(false)]
+            }
         }
     }
 

@@ -31,6 +31,7 @@ mod seen;
 mod sessions;
 mod shim;
 mod spawned;
+mod starter;
 mod strangers;
 mod supervisor;
 mod timers;
@@ -41,6 +42,7 @@ mod turn;
 mod unseen;
 mod wake;
 mod ward;
+mod wish;
 mod working;
 
 pub use adviser::Adviser;

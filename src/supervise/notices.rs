@@ -22,7 +22,7 @@ use crate::policy::notify::Redact;
 use crate::policy::rule::Refusal;
 use crate::report::told::told;
 
-use super::answer::{own_login, started_by};
+use super::starter::{own_login, started_by};
 
 /// What a question's followers are told by.
 const SETTLED: [NoticeKind; 3] = [NoticeKind::Decided, NoticeKind::Withdrawn, NoticeKind::Expired];

@@ -20,9 +20,10 @@ use crate::process::{How, Order};
 use crate::report::text;
 use crate::ui;
 
-use super::answer::{self, own_login, started_by};
+use super::answer;
 use super::owners::AGENT;
 use super::passing::Passing;
+use super::starter::{own_login, started_by};
 use super::supervisor::Supervisor;
 use super::ward::Ward;
 

@@ -16,11 +16,11 @@ use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, Heard, Socket};
 use crate::model::{Answerer, Door, Peer};
 use crate::process::{self, Parent, Woken};
-use crate::supervise::answer::{
-    Agreed, NotTaken, agreed, answer_of, describe, nobody_waits, own_login, refused, started_by,
-};
+use crate::supervise::answer::{Agreed, NotTaken, agreed, nobody_waits, refused};
 use crate::supervise::life::lives;
+use crate::supervise::starter::{own_login, started_by};
 use crate::supervise::tokens::{Says, believed};
+use crate::supervise::wish::{answer_of, describe};
 
 use super::{Alone, CALL, Held, REQUEST, Told, Words};
 
