@@ -150,7 +150,7 @@ fn a_yes_before_the_limit_goes_on_to_the_next_step_and_lifts_nothing() {
     world.server.script(Select::root(), (0..6).map(|_| Reply::exec("true")));
     let governed = world.start_governed(&[], CODEX);
     let id = question(&world);
-    world.govern(&["approve", &id]).expect_code(0).expect_said("next_step: agent `codex` goes on");
+    world.govern(&["approve", &id]).expect_code(0).expect_said("next step: agent `codex` goes on");
     let end = governed.finish().expect_code(124).expect_outcome("stopped");
     assert_eq!(world.server.served().len(), 4);
     ledger::expect_all_served(&world, &end.id());
@@ -175,7 +175,7 @@ fn a_run_that_begins_past_a_question_before_the_limit_is_held_with_it_and_not_re
     let governed = world.start_governed(&[], CODEX);
     let id = question(&world);
     assert_eq!(world.server.requests().len(), 1);
-    world.govern(&["approve", &id]).expect_code(0).expect_said("next_step");
+    world.govern(&["approve", &id]).expect_code(0).expect_said("next step");
     governed.finish().expect_code(0);
     // It was answered for all runs that share the month.
     world.run_governed(&[], CODEX).expect_code(0);

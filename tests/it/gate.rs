@@ -485,7 +485,7 @@ fn a_review_asks_first_too() {
         r#"{"findings":[],"overall_correctness":"ok","overall_explanation":"fine","overall_confidence_score":1}"#;
     world.server.always(Select::any(), Reply::message(verdict));
     let review = ["codex", "exec", "review", "--uncommitted"];
-    let end = world.run_governed(&["--budget", "9usd"], &review).expect_code(0).expect_said("at the gate");
+    let end = world.run_governed(&["--budget", "9usd"], &review).expect_code(0).expect_said("limits active");
     ledger::expect_all_served(&world, &end.id());
 }
 

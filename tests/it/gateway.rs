@@ -98,7 +98,7 @@ for number in range(9):
         ),
     );
     let end = world.run_governed(&["--gateway", "--budget", "2.5usd", "--at-limit", "stop"], &[&python, "ask.py"]);
-    let end = end.expect_code(124).expect_outcome("stopped").expect_said("each request to a model waits for govern");
+    let end = end.expect_code(124).expect_outcome("stopped").expect_said("govern checks every request to a model");
     let out = end.finished.out();
     assert!(out.starts_with("2 402 budget_exceeded govern --budget 2.5usd govern: stop: "), "{out}{}", end.finished);
     assert_eq!(world.server.requests().len(), 2);

@@ -66,7 +66,7 @@ fn a_held_agent_ends_with_govern_too() {
         .unwrap_or_else(|| panic!("{shown}"));
     assert!(printed.contains("--extend"), "{shown}");
     let gone = world.govern(&["approve", "1"]).expect_code(125);
-    assert!(gone.stderr.contains(&format!("hint: `govern {printed}` goes on with it")), "{gone}");
+    assert!(gone.stderr.contains(&format!("hint: `govern {printed}` resumes it")), "{gone}");
     let done = world.govern(&printed.split(' ').collect::<Vec<_>>()).expect_code(0);
     assert!(done.out().contains("all is done"), "{done}");
 }

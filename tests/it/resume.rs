@@ -181,7 +181,7 @@ fn the_printed_command_goes_on_after_an_early_yes() {
     world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(ENDLESS), Reply::message("all is done")]);
     let governed = world.start_governed(&[], &["codex", "exec", "do it"]);
     governed.running.wait_for_stderr("govern approve 1");
-    world.govern(&["approve", "1"]).expect_code(0).expect_said("next_step");
+    world.govern(&["approve", "1"]).expect_code(0).expect_said("next step");
     governed.finish().expect_code(124);
     let done = paste(&world, &world.work(), &printed(&world)).expect_code(0);
     assert!(done.out().contains("all is done"), "{done}");
