@@ -27,7 +27,8 @@ impl Path {
     pub(super) fn of(method: &str, path: &str) -> Self {
         let path = plain(path);
         match method.to_ascii_uppercase().as_str() {
-            "GET" | "HEAD" | "OPTIONS" | "DELETE" => response_id(&path).map_or(Self::Free, Self::Response),
+            "GET" => response_id(&path).map_or(Self::Free, Self::Response),
+            "HEAD" | "OPTIONS" | "DELETE" => Self::Free,
             _ => match path.as_str() {
                 "/responses" => Self::Responses,
                 "/responses/compact" => Self::Compact,
