@@ -44,7 +44,7 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let calls = std::env::var("GOVERN_BENCH_HOOKS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
+    let calls = std::env::var("GOVERN_BENCH_HOOKS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     println!("milliseconds from the start of a process to the end of its output");
     println!("{:<54} {:>7} {:>7} {:>7} {:>7}", "", "least", "p50", "p99", "most");
     for (name, agents, together) in

@@ -212,9 +212,11 @@ fn signals(count: usize) {
     let measured = world.path("work/measured");
     world.set_env("GOVERN_BENCH_MEASURED", &measured.display().to_string());
     let mut delays = Vec::new();
-    for _ in 0..count {
+    for nth in 0..count {
         let _ = fs::remove_file(&measured);
-        let flags = ["--quiet", "--budget", "0.01usd", "--at-limit", "kill"];
+        // Of an agent that the ledger knows, a first request that does not fit is not started.
+        let agent = format!("{nth}");
+        let flags = ["--quiet", "--agent", &agent, "--budget", "0.01usd", "--at-limit", "kill"];
         world.run_governed(&flags, &["codex", "exec", "do it"]).expect_code(124);
         // Nothing there: it was ended before it could say anything.
         let bytes = fs::read(&measured).unwrap();

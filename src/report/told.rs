@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 
 use super::answer::answer_text;
 use super::page::{Item, Tone};
+use super::round::grouped;
 use super::text::{between, clock, count, duration};
 use crate::model::event::{Answer, Decision, EventKind, GOVERNOR, ToolVerdict};
 use crate::model::{
@@ -454,7 +455,7 @@ fn unlogged(requests: u32, cost: Money) -> String {
 /// Such as `110 tokens` and `120`: all of them, or, where all are as many, the parts that are not.
 fn in_what_they_differ(record: &Tokens, hook: &Tokens) -> (String, String) {
     if record.total() != hook.total() {
-        return (format!("{} tokens", record.total()), hook.total().to_string());
+        return (format!("{} tokens", grouped(record.total().into())), grouped(hook.total().into()));
     }
     let parts = |of: &Tokens| {
         [
@@ -467,7 +468,7 @@ fn in_what_they_differ(record: &Tokens, hook: &Tokens) -> (String, String) {
     };
     let told = |of: &Tokens, other: &Tokens| -> Vec<String> {
         let unequal = parts(of).into_iter().zip(parts(other)).filter(|(one, other)| one.1 != other.1);
-        unequal.map(|((name, count), _)| format!("{count} {name} tokens")).collect()
+        unequal.map(|((name, count), _)| format!("{} {name} tokens", grouped(count.into()))).collect()
     };
     (told(record, hook).join(", "), told(hook, record).join(", "))
 }

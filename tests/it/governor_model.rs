@@ -76,6 +76,21 @@ fn an_answer_that_takes_too_long_is_not_waited_for() {
 }
 
 #[test]
+fn after_a_question_without_an_answer_the_rule_alone_decides_for_a_while() {
+    let never = Gate::new();
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.policy(&policy("timeout = \"1s\""));
+    world.server.always(Select::root().model(ADVISER), answer("stop", "").held_at(&never));
+    let tools = std::iter::repeat_with(|| Reply::exec("true")).take(5);
+    world.server.script(Select::root(), tools.chain([Reply::message("done")]));
+    let end = run(&world).expect_said("was asked: no answer within 1 s");
+    let decided = ledger::events(&world, "decided");
+    assert!(decided.len() > 1, "{decided:?}: {}", end.finished);
+    assert!(asked(&world).len() <= 1, "{}", end.finished);
+    end.expect_said("its last question was not answered, and the next one is not put for");
+}
+
+#[test]
 fn an_answer_that_is_none_and_one_that_may_not_be_fall_back_to_the_rule() {
     for (answer, why) in [
         (Reply::message("I would let it go on."), "its answer is not of the form that was asked for"),

@@ -132,6 +132,32 @@ fn where_nothing_is_stopped_each_response_counts_once_whatever_is_done_to_the_fi
 }
 
 #[test]
+fn what_the_record_and_the_hook_do_not_agree_about_is_told_with_both_counts_and_the_first_counts() {
+    let Some(world) = installed(CURRENT) else { return };
+    a_day(&world, "5 usd", "warn");
+    // The hook has told of 21,000 tokens when the tool begins; the record is read at the next request.
+    let deed = "until grep -q '\"total_tokens\":21000' $f; do sleep 0.02; done; \
+                t=$(sed 's/\"input_tokens\":20000/\"input_tokens\":30000/g; s/\"total_tokens\":21000/\"total_tokens\":31000/g' $f); \
+                printf '%s\\n' \"$t\" 1<> $f";
+    world.server.script(Select::root(), [tool(&world, deed), Reply::message("done").usage(FIVE_CENTS)]);
+    let done = world.run("codex", EXEC).expect_code(0);
+    let differ = ledger::events(&world, "differed");
+    assert_eq!(differ.len(), 1, "{differ:?}: {done}");
+    assert_eq!(
+        (&differ[0]["record"]["input"], &differ[0]["hook"]["input"]),
+        (&30_000.into(), &20_000.into()),
+        "{differ:?}"
+    );
+    let totals = ledger::report(&world, &[])["totals"].clone();
+    assert_eq!((&totals["responses"], &totals["cost_usd"]), (&2.into(), &"0.10".into()), "{totals}");
+    let run = ledger::report(&world, &["--by", "run"])["rows"][0]["run"].as_str().unwrap().to_owned();
+    let told = world.govern(&["report", "--run", &run]).expect_code(0);
+    let told = String::from_utf8_lossy(&told.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("31,000 tokens in its session file, 21,000 by what Codex told after the request"), "{told}");
+    world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
 fn without_a_policy_what_codex_has_open_is_metered_whatever_has_its_name() {
     for (deed, said) in [
         ("mv $f $f.old; cp $f.old $f", Some("was replaced by another file while Codex writes it")),
