@@ -68,6 +68,15 @@ impl Spenders<'_> {
         threads.map(|thread| self.next_of(account, agent, rung, thread)).fold(0_i64, i64::saturating_add)
     }
 
+    /// Something tells what a thread's next request is likely to add; it may be nothing.
+    pub(in crate::decide) fn is_foretold(&self, account: &Account, agent: &Agent, thread: &Thread) -> bool {
+        let peers = account.agents.iter().filter(|peer| **peer != agent.id).map(|peer| &self.agents[*peer]);
+        agent.foretelling(thread).next().is_some()
+            || agent.setup.registration.per_response(account.key.unit).is_some()
+            || agent.like_runs(thread.model.as_ref()).next().is_some()
+            || peers.flat_map(Agent::recent).next().is_some()
+    }
+
     /// What one thread's next request is likely to add.
     pub(in crate::decide) fn next_of(
         &self,

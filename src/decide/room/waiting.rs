@@ -1,7 +1,7 @@
 //! Pure. Waiting for room, and going on as soon as there is some.
 
 use crate::model::{ThreadId, Unit, Verb};
-use crate::policy::verdict::{Fired, Standing, Why, grace, judge};
+use crate::policy::verdict::{Fired, Standing, Why, grace, is_strict, judge};
 
 use super::{ASKS_AFTER, ENDS_AFTER, LOOKS, Room};
 use crate::decide::accounts::ids::AccountId;
@@ -54,6 +54,28 @@ impl Governor {
     /// may come to less: it waits for their answers. Where none is under way, the agent's own step applies. A step that
     /// lets the governor choose may make room for it at once.
     pub(in crate::decide) fn waits_for_own(&mut self, cx: &Context<'_>, who: AgentId, thread: &ThreadId) -> bool {
+        self.waits_for_the_first(cx, who, thread) || self.waits_beside_own(cx, who, thread)
+    }
+
+    /// Nothing tells what a request of this agent takes, and the first one is under way: under a limit the others wait for
+    /// its answer, since any number of them would be taken to cost nothing.
+    fn waits_for_the_first(&self, cx: &Context<'_>, who: AgentId, thread: &ThreadId) -> bool {
+        let agent = &self.agents[who];
+        let mut others = agent.threads.iter().filter(|(id, other)| *id != thread && other.adds());
+        let Some(own) = agent.threads.get(thread) else { return false };
+        others.any(|(id, other)| agent.is_under_way(id, other))
+            && self.accounts.with_ids().any(|(id, account)| {
+                let limit = account.limit();
+                !matches!(account.key.unit, Unit::ToolCalls | Unit::Minutes)
+                    && account.rule.steps.iter().any(|step| is_strict(step, limit))
+                    && !account.is_past(cx.now.wall)
+                    && !self.accounts.observes(id)
+                    && self.accounts.concerns(&self.spenders(), id, who)
+                    && !self.spenders().is_foretold(account, agent, own)
+            })
+    }
+
+    fn waits_beside_own(&mut self, cx: &Context<'_>, who: AgentId, thread: &ThreadId) -> bool {
         self.accounts.ids().any(|id| {
             loop {
                 let Some((standing, fired)) = self.lacks_room_beside(cx, (who, thread), id) else {

@@ -42,6 +42,24 @@ fn one_that_does_not_fit_beside_the_others_goes_on_once_they_cost_less() {
 }
 
 #[test]
+fn under_a_limit_the_first_of_which_nothing_is_known_is_waited_for() {
+    let mut world = Plan::of(&five_dollars(STOP)).started();
+    assert!(world.requests(CODEX, "root", "dear"));
+    let waiting = ["one", "two", "three"].map(|thread| {
+        assert!(!world.requests(CODEX, thread, "dear"), "{thread}");
+        world.hooks
+    });
+    world.answers("root", 2_000);
+    // Two more of $2.00 each fit; whether it is the first that asked makes no difference to the limit.
+    let through = waiting.iter().filter(|hook| world.is_let_through(**hook)).count();
+    assert_eq!(through, 1, "{}", world.told());
+    let mut free = Plan::of(&five_dollars(r#"{ at = "80%", do = "warn" }"#)).started();
+    for thread in ["root", "one", "two", "three"] {
+        assert!(free.requests(CODEX, thread, "dear"), "a warning keeps nobody waiting: {thread}");
+    }
+}
+
+#[test]
 fn whoever_looks_is_told_that_a_thread_waits_for_the_others() {
     let why = |world: &World| {
         let live = world.governor.live(world.now);
