@@ -73,6 +73,7 @@ mod report;
 mod resume;
 mod route;
 mod screen;
+mod security;
 mod session_file;
 mod shim;
 mod siblings;

@@ -44,7 +44,7 @@ const WRAPPED: &[(&str, &str)] = &[
 ];
 
 /// This machine lets a user make namespaces, with this program.
-fn can_unshare(program: &str, args: &[&str]) -> bool {
+pub(crate) fn can_unshare(program: &str, args: &[&str]) -> bool {
     match Command::new(program).args(args).arg("true").output() {
         Ok(done) if done.status.success() => true,
         Ok(done) => {
