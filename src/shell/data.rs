@@ -79,13 +79,13 @@ const TEXT: &str = "
     csvsql mlr dasel gron fx jo tomlq taplo jsonlint yamllint hadolint shellcheck shfmt actionlint codespell typos
     vale markdownlint markdownlint-cli2 mdl redocly spectral brew port apk dnf yum zypper pacman yay snap flatpak dpkg
     dpkg-query apt-cache apt-mark apt-key add-apt-repository update-alternatives pip pip2 pip3 poetry uv pdm hatch rye
-    pipenv virtualenv venv npm nuget go gofmt goimports golangci-lint staticcheck cargo rustup rustc rustfmt
+    pipenv conda mamba micromamba virtualenv venv npm nuget go gofmt goimports golangci-lint staticcheck cargo rustup rustc rustfmt
     clippy-driver cargo-clippy cargo-fmt cargo-nextest xcodebuild javac java jar javadoc scalac clojure cmake ctest
     ninja meson autoconf automake autoreconf libtoolize aclocal gcc g++ cc c++ clang clang++ ld gold lld as ar ranlib
     nm objdump objcopy readelf strip size addr2line ldd c++filt pkg-config clang-format clang-tidy cppcheck protoc buf
     flatc thrift swig pytest py.test coverage unittest black ruff isort flake8 pylint pyright basedpyright mypy bandit
     pyflakes pycodestyle pydocstyle autopep8 yapf mkdocs twine build json.tool http.server compileall py_compile
-    zipapp tabnanny ensurepip site sysconfig platform pyclean pip-audit safety flask gunicorn uvicorn alembic tsc
+    zipapp cogapp diff-cover tabnanny ensurepip site sysconfig platform pyclean pip-audit safety flask gunicorn uvicorn alembic tsc
     eslint prettier jest vitest mocha ava tap karma cypress playwright webpack vite rollup esbuild swc parcel babel
     next nuxt astro svelte-kit ng vue remix gatsby stylelint biome oxlint knip depcheck madge typedoc tsup tsd prisma
     drizzle-kit knex sequelize typeorm serve http-server json-server lighthouse npm-check-updates ncu rimraf mkdirp

@@ -176,6 +176,7 @@ const PLAIN: &[&str] = &[
     "__path__",
     "__annotations__",
     "__post_init__",
+    "__pycache__",
 ];
 
 pub(super) fn starts_processes(text: &str) -> Option<String> {
@@ -190,7 +191,8 @@ pub(super) fn starts_processes(text: &str) -> Option<String> {
     for (before, name) in names(text) {
         let is_plain_system = name == "system" && before.trim_end().ends_with("platform.");
         let is_hidden = name.starts_with("__") && name.len() > 4 && name.ends_with("__") && !PLAIN.contains(&name);
-        if (NAMES.contains(&name) && !is_plain_system) || is_hidden {
+        let is_plain_import = name == "importlib" && loads_nothing(text, before);
+        if (NAMES.contains(&name) && !is_plain_system && !is_plain_import) || is_hidden {
             return Some(named(name));
         }
         let finds = matches!(name, "getattr" | "setattr" | "delattr" | "hasattr");
@@ -213,6 +215,13 @@ pub(super) fn starts_processes(text: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// `importlib.metadata` and `importlib.resources` tell of what is installed, and load none of it.
+fn loads_nothing(text: &str, before: &str) -> bool {
+    let behind = text.get(before.len() + "importlib".len()..).unwrap_or_default();
+    let behind = behind.strip_prefix('.').or_else(|| behind.strip_prefix(" import ")).unwrap_or_default();
+    names(behind).next().is_some_and(|(_, name)| matches!(name, "metadata" | "resources") && behind.starts_with(name))
 }
 
 /// `getattr(x, "name")`: the name is written down, and has been looked at like any other.
