@@ -9,7 +9,6 @@ use govern::model::{BudgetKey, BudgetName, Unit};
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
-use crate::support::skip;
 use crate::support::world::World;
 
 const SECURITY: &str = include_str!("../../SECURITY.md");

@@ -118,3 +118,26 @@ fn who_listens_in_the_place_of_a_runs_govern_is_neither_told_nor_believed() {
         governed.finish_among_others();
     }
 }
+
+#[test]
+fn an_answer_is_given_to_no_one_in_the_place_of_a_runs_govern() {
+    let world = World::without_codex();
+    world.write("take.py", TAKES_OVER);
+    let command = format!("python3 {} '' >/dev/null 2>&1 & touch waits; sleep 60", world.path("take.py").display());
+    // Held at its limit of time, with a question.
+    let flags = ["--budget", "0.02 minutes", "--at-limit", "ask"];
+    let mut governed = world.start_governed(&flags, &["sh", "-c", &command]);
+    wait_for(&world.path("work/taken"), &mut governed.running);
+    governed.running.wait_for_stderr("govern approve 1");
+    for answer in
+        [&["approve", "1"][..], &["approve", "1", "--extend", "5 minutes"], &["deny", "1"], &["continue", "--all"]]
+    {
+        let said = world.govern(answer);
+        assert_ne!(said.code(), 0, "{answer:?}: {said}");
+        assert!(said.stderr.contains("is not its govern, as far as can be seen from here"), "{answer:?}: {said}");
+    }
+    assert_eq!(ledger::approvals(&world)[0]["state"], "pending");
+    assert!(!world.path("work/heard").exists(), "something was told");
+    governed.running.signal(nix::sys::signal::Signal::SIGTERM);
+    governed.finish_among_others();
+}
