@@ -1,7 +1,7 @@
 //! Pure. A thread on which nothing more is asked, while its agent goes on: a sub-agent whose own limit is spent or whose
 //! model is not allowed, or a person's thread until its model is switched back.
 
-mod barring;
+pub(super) mod barring;
 
 use std::collections::BTreeSet;
 

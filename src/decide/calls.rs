@@ -1,6 +1,8 @@
 //! Pure. Tools that meet a gate of the policy: refused, or held until a person answers.
 
-mod asking;
+pub(super) mod tool_answers;
+pub(super) mod tool_gates;
+pub(super) mod tool_questions;
 
 use std::time::Duration;
 

@@ -1,24 +1,36 @@
 //! Pure. What the governor's components may look at while one input is handled. None of it changes meanwhile.
 
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{Cost, ModelId, Response, RunId, ServiceTier, Timestamp, Tokens};
 use crate::policy::rule::{Policy, Step};
 
 use super::accounts::account::Books;
 use super::message::Moment;
+use crate::decide::evaluate::alerts::Alerts;
 use crate::decide::people::reach::Nobody;
 
 /// What tokens would cost with a model: the price table, handed in so that the governor needs none.
-pub type Quoter = Box<dyn Fn(&ModelId, &ServiceTier, Timestamp, &Tokens) -> Cost>;
+pub type Quoter = Box<Quote>;
+
+/// The cost of tokens at a model's price on a day, in a tier.
+type Quote = dyn Fn(&ModelId, &ServiceTier, Timestamp, &Tokens) -> Cost;
 
 /// What a run is given before it begins, and keeps to its end.
+#[derive(Clone)]
 pub(super) struct Fixed {
     pub(super) run: RunId,
     pub(super) policy: Arc<Policy>,
     /// Why nobody can be asked; `None`: somebody can.
     pub(super) nobody: Option<Nobody>,
-    pub(super) quote: Quoter,
+    pub(super) quote: Rc<Quote>,
+    pub(super) alerts: Alerts,
+    /// A working Codex has this time until what it spends must be seen.
+    pub(super) observe_within: Duration,
+    /// A request that others' claims leave no room for waits for them.
+    pub(super) patient: bool,
 }
 
 /// The moment at which an input is handled, and what holds at it.
@@ -27,7 +39,7 @@ pub(super) struct Context<'a> {
     pub(super) run: &'a RunId,
     pub(super) policy: &'a Policy,
     pub(super) books: &'a dyn Books,
-    fixed: &'a Fixed,
+    pub(super) fixed: &'a Fixed,
 }
 
 impl Fixed {
@@ -41,6 +53,11 @@ impl Fixed {
     pub(super) fn nobody_for(&self, step: Option<&Step>) -> Option<Nobody> {
         let waits = self.policy.approvals.wait_for_nobody || step.is_some_and(|step| step.insists);
         self.nobody.filter(|_| !waits)
+    }
+
+    /// Some alert, or budget over a plan's own limit, could hold or end an agent here, if it sees what it does.
+    pub(super) fn warns_of_unobserved(&self) -> bool {
+        !self.policy.observe && self.alerts.iter().any(|alert| !alert.observe && alert.is_hard())
     }
 
     /// What a response would have cost with this model.

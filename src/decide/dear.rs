@@ -13,174 +13,159 @@ use crate::policy::alert::{Act, Alert, Trigger};
 use crate::policy::gate::{Likely, Request, judge_request};
 use crate::policy::rule::{GateVerb, Policy, Refusal, Step, Threshold};
 
-use super::agents::Agent;
-use super::agents::ids::AgentId;
-use super::agents::thread::{Thread, p80};
-use super::calls::said_in;
-use super::context::Context;
-use super::governor::Governor;
-use super::message::{About, HookId, Judged, Question, ToolCall};
+use crate::decide::accounts::Accounts;
+use crate::decide::agents::ids::AgentId;
+use crate::decide::agents::thread::{Thread, p80};
+use crate::decide::agents::{Agent, Agents};
+use crate::decide::bar::barring;
+use crate::decide::calls::{said_in, tool_questions};
+use crate::decide::context::Context;
 use crate::decide::evaluate::due::Due;
+use crate::decide::message::{About, Effects, Judged, Question, ToolCall};
 
-impl Governor {
-    /// The same governor, which holds by signals what its gates on requests are met by, where an agent's Codex does not
-    /// ask before its requests.
-    #[must_use]
-    pub fn watches_requests(mut self) -> Self {
-        let requests = alerts(&self.fixed.policy);
-        self.alerts = self.alerts.iter().cloned().chain(requests).collect();
-        self
+/// What a thread's next request is likely to cost, with the model that it is on.
+fn likely_cost(cx: &Context<'_>, agent: &Agent, thread: &ThreadId) -> Likely {
+    let never = Thread::default();
+    let thread = agent.threads.get(thread).unwrap_or(&never);
+    let cost = |response: &Response| match &thread.model {
+        Some(model) if response.model.as_ref() != Some(model) => cx.quoted(model, response),
+        Some(_) | None => response.cost,
+    };
+    let all = |costs: Vec<Cost>| costs.into_iter().map(Cost::money).collect::<Option<Vec<Money>>>();
+    let known = agent.foretelling(thread).map(cost).collect::<Vec<Cost>>();
+    if !known.is_empty() {
+        return all(known).and_then(|costs| costs.into_iter().max()).map_or(Likely::Unpriced, Likely::Costs);
     }
+    if let Some(declared) = agent.setup.registration.per_response(Unit::Usd) {
+        return Likely::Costs(Money::from_nanos(declared));
+    }
+    let firsts = agent.like_runs(thread.model.as_ref()).map(cost).collect::<Vec<Cost>>();
+    if firsts.is_empty() {
+        return Likely::Unknown;
+    }
+    let four_in_five = |costs: Vec<Money>| p80(costs.into_iter().map(Money::nanos)).map(Money::from_nanos);
+    all(firsts).and_then(four_in_five).map_or(Likely::Unpriced, Likely::Costs)
+}
 
-    /// What a thread's next request is likely to cost, with the model that it is on.
-    fn likely_cost(&self, agent: &Agent, thread: &ThreadId) -> Likely {
-        let never = Thread::default();
-        let thread = agent.threads.get(thread).unwrap_or(&never);
-        let cost = |response: &Response| match &thread.model {
-            Some(model) if response.model.as_ref() != Some(model) => self.fixed.quoted(model, response),
-            Some(_) | None => response.cost,
-        };
-        let all = |costs: Vec<Cost>| costs.into_iter().map(Cost::money).collect::<Option<Vec<Money>>>();
-        let known = agent.foretelling(thread).map(cost).collect::<Vec<Cost>>();
-        if !known.is_empty() {
-            return all(known).and_then(|costs| costs.into_iter().max()).map_or(Likely::Unpriced, Likely::Costs);
-        }
-        if let Some(declared) = agent.setup.registration.per_response(Unit::Usd) {
-            return Likely::Costs(Money::from_nanos(declared));
-        }
-        let firsts = agent.like_runs(thread.model.as_ref()).map(cost).collect::<Vec<Cost>>();
-        if firsts.is_empty() {
-            return Likely::Unknown;
-        }
-        let four_in_five = |costs: Vec<Money>| p80(costs.into_iter().map(Money::nanos)).map(Money::from_nanos);
-        all(firsts).and_then(four_in_five).map_or(Likely::Unpriced, Likely::Costs)
-    }
+/// What gates say to the next request of a thread.
+pub(in crate::decide) fn judge_next(cx: &Context<'_>, agent: &Agent, thread: &ThreadId) -> Option<Judged> {
+    let on = agent.threads.get(thread).and_then(|thread| thread.model.as_ref());
+    let last = agent.threads.get(thread).and_then(|thread| thread.recent().last()?.model.as_ref());
+    let request = Request {
+        model: on.or(last).map(|model| model.as_str()),
+        value: &|dimension| agent.value(cx.run, dimension),
+        likely: likely_cost(cx, agent, thread),
+    };
+    let verdict = judge_request(&cx.policy.gates, &request)?;
+    let rule = cx.policy.gates.get(verdict.index)?.name.to_string();
+    Some(Judged { rule, verb: verdict.verb, because: verdict.because.join("; "), would: verdict.observe })
+}
 
-    /// What gates say to the next request of a thread.
-    fn judge_next(&self, agent: &Agent, thread: &ThreadId) -> Option<Judged> {
-        let on = agent.threads.get(thread).and_then(|thread| thread.model.as_ref());
-        let last = agent.threads.get(thread).and_then(|thread| thread.recent().last()?.model.as_ref());
-        let request = Request {
-            model: on.or(last).map(|model| model.as_str()),
-            value: &|dimension| agent.value(&self.fixed.run, dimension),
-            likely: self.likely_cost(agent, thread),
-        };
-        let verdict = judge_request(&self.fixed.policy.gates, &request)?;
-        let rule = self.fixed.policy.gates.get(verdict.index)?.name.to_string();
-        Some(Judged { rule, verb: verdict.verb, because: verdict.because.join("; "), would: verdict.observe })
-    }
+/// What is asked about a request that is held by signals: the same as of one that waits at the gate.
+pub(in crate::decide) fn question_of_request(
+    cx: &Context<'_>,
+    agents: &Agents,
+    agent: &Agent,
+    due: &Due,
+    gate: usize,
+) -> Option<Question> {
+    let gate = cx.policy.gates.get(gate)?;
+    let GateVerb::Ask { wait, otherwise } = gate.verb else { return None };
+    let (thread, _) = agent.threads.iter().find(|(id, thread)| is_met(cx, agent, (id, thread), gate.name.as_str()))?;
+    let call = request_to(agent, thread);
+    Some(Question {
+        run: cx.run.clone(),
+        agent: agent.setup.name.clone(),
+        key: tool_questions::call_key(cx, agents, agent.id, gate.name.as_str(), &call),
+        text: format!("{}: {}: {}", due.because, call.tool, call.short),
+        cost: agent.cost,
+        extend: Quantity { unit: Unit::ToolCalls, amount: 1 },
+        route_to: None,
+        wait,
+        otherwise: due.step.as_ref().map_or(Verb::Stop, |step| step.otherwise),
+        about: About::Request(otherwise),
+    })
+}
 
-    /// A request is about to be sent: it may meet a gate.
-    pub(super) fn meet_request_gate(&mut self, cx: &Context<'_>, who: AgentId, hook: HookId, thread: &ThreadId) {
-        let agent = &self.agents[who];
-        // One request is met once: whether it is sent again, or was held by signals before it came here.
-        let again = agent.threads.get(thread).is_some_and(|known| agent.gate.asks_again(hook, known));
-        if again || agent.watch.let_go.contains(thread) {
-            return;
-        }
-        let Some(judged) = self.judge_next(agent, thread) else { return };
-        let call = request_to(agent, thread);
-        let key = self.call_key(who, &judged.rule, &call);
-        if !agent.held.iter().chain(&agent.question).any(|hold| hold.question.key == key) {
-            self.meet_gate(cx, who, hook, (&judged, &call));
-        }
+/// A person answered about a request that is held by signals.
+pub(in crate::decide) fn let_request_go(
+    cx: &Context<'_>,
+    agents: &mut Agents,
+    who: AgentId,
+    (answer, by): (&Answer, &str),
+) {
+    let agent = &agents[who];
+    let Some(hold) = agent.held.as_ref().filter(|hold| matches!(hold.question.about, About::Request(_))) else {
+        return;
+    };
+    let (key, rule) = (hold.question.key.clone(), hold.question.key.budget.to_string());
+    let approval = hold.approval;
+    let met = agent.threads.iter().filter(|found| is_met(cx, agent, *found, &rule));
+    let met: Vec<ThreadId> = met.map(|(id, _)| id.clone()).collect();
+    let agent = &mut agents[who];
+    if answer.is_yes() {
+        agent.watch.let_go.extend(met);
     }
+    if let (Answer::Allow { seconds }, Some(approval)) = (answer, approval) {
+        tool_questions::allow_again(cx, agents, key, who, (seconds.map(Duration::from_secs), said_in(by, approval)));
+    }
+}
 
-    /// What is asked about a request that is held by signals: the same as of one that waits at the gate.
-    pub(super) fn question_of_request(&self, agent: &Agent, due: &Due, gate: usize) -> Option<Question> {
-        let gate = self.fixed.policy.gates.get(gate)?;
-        let GateVerb::Ask { wait, otherwise } = gate.verb else { return None };
-        let (thread, _) =
-            agent.threads.iter().find(|(id, thread)| self.is_met(agent, (id, thread), gate.name.as_str()))?;
-        let call = request_to(agent, thread);
-        Some(Question {
-            run: self.fixed.run.clone(),
-            agent: agent.setup.name.clone(),
-            key: self.call_key(agent.id, gate.name.as_str(), &call),
-            text: format!("{}: {}: {}", due.because, call.tool, call.short),
-            cost: agent.cost,
-            extend: Quantity { unit: Unit::ToolCalls, amount: 1 },
-            route_to: None,
-            wait,
-            otherwise: due.step.as_ref().map_or(Verb::Stop, |step| step.otherwise),
-            about: About::Request(otherwise),
-        })
-    }
+/// What was let go is over once its turn is.
+pub(in crate::decide) fn forget_let_requests(agents: &mut Agents, who: AgentId) {
+    let agent = &mut agents[who];
+    let threads = &agent.threads;
+    agent.watch.let_go.retain(|id| threads.get(id).is_some_and(|thread| thread.phase.goes_on()));
+}
 
-    /// A person answered about a request that is held by signals.
-    pub(super) fn let_request_go(&mut self, cx: &Context<'_>, who: AgentId, (answer, by): (&Answer, &str)) {
-        let agent = &self.agents[who];
-        let Some(hold) = agent.held.as_ref().filter(|hold| matches!(hold.question.about, About::Request(_))) else {
-            return;
-        };
-        let (key, rule) = (hold.question.key.clone(), hold.question.key.budget.to_string());
-        let approval = hold.approval;
-        let met = agent.threads.iter().filter(|found| self.is_met(agent, *found, &rule));
-        let met: Vec<ThreadId> = met.map(|(id, _)| id.clone()).collect();
-        let agent = &mut self.agents[who];
-        if answer.is_yes() {
-            agent.watch.let_go.extend(met);
-        }
-        if let (Answer::Allow { seconds }, Some(approval)) = (answer, approval) {
-            self.allow_again(cx, key, who, (seconds.map(Duration::from_secs), said_in(by, approval)));
-        }
-    }
+/// The thread's next request meets this gate, and nobody let it go.
+fn is_met(cx: &Context<'_>, agent: &Agent, (id, thread): (&ThreadId, &Thread), rule: &str) -> bool {
+    thread.phase.goes_on()
+        && !agent.watch.let_go.contains(id)
+        && judge_next(cx, agent, id).is_some_and(|judged| judged.rule == rule)
+}
 
-    /// What was let go is over once its turn is.
-    pub(super) fn forget_let_requests(&mut self, who: AgentId) {
-        let agent = &mut self.agents[who];
-        let threads = &agent.threads;
-        agent.watch.let_go.retain(|id| threads.get(id).is_some_and(|thread| thread.phase.goes_on()));
+/// A prompt that is typed at Codex's own screen begins with a request: where a gate refuses that, the prompt is
+/// refused, and the screen stays.
+pub(in crate::decide) fn refuse_prompt(
+    cx: &Context<'_>,
+    agents: &mut Agents,
+    accounts: &Accounts,
+    effects: &mut Effects,
+    who: AgentId,
+    thread: &ThreadId,
+) {
+    let agent = &agents[who];
+    if !agent.setup.full_screen {
+        return;
     }
+    let refused = judge_next(cx, agent, thread).filter(|judged| judged.verb == GateVerb::Deny && !judged.would);
+    if let Some(judged) = refused.filter(|_| !cx.policy.observe) {
+        barring::bar(agents, accounts, effects, who, thread, judged.because, None);
+    }
+}
 
-    /// The thread's next request meets this gate, and nobody let it go.
-    fn is_met(&self, agent: &Agent, (id, thread): (&ThreadId, &Thread), rule: &str) -> bool {
-        thread.phase.goes_on()
-            && !agent.watch.let_go.contains(id)
-            && self.judge_next(agent, id).is_some_and(|judged| judged.rule == rule)
+/// Why the next request of an agent meets this gate, where its Codex does not ask first.
+pub(in crate::decide) fn meets_unasked(
+    cx: &Context<'_>,
+    agents: &Agents,
+    agent: &Agent,
+    gate: usize,
+) -> Option<String> {
+    if agent.gate.holds_requests() {
+        return None;
     }
-
-    /// A prompt that is typed at Codex's own screen begins with a request: where a gate refuses that, the prompt is
-    /// refused, and the screen stays.
-    pub(super) fn refuse_prompt(&mut self, who: AgentId, thread: &ThreadId) {
-        let agent = &self.agents[who];
-        if !agent.setup.full_screen {
-            return;
-        }
-        let refused = self.judge_next(agent, thread).filter(|judged| judged.verb == GateVerb::Deny && !judged.would);
-        if let Some(judged) = refused.filter(|_| !self.fixed.policy.observe) {
-            self.bar(who, thread, judged.because, None);
-        }
-    }
-
-    /// A gate or a person refuses a request. A sub-agent's, or one at a person's screen, waits until it is interrupted;
-    /// any other agent ends before it is sent.
-    pub(super) fn refuse_request(&mut self, cx: &Context<'_>, who: AgentId, thread: &ThreadId, why: &str) {
-        let agent = &self.agents[who];
-        let sub_agent = agent.threads.get(thread).is_some_and(|known| known.is_sub_agent(thread));
-        if sub_agent || agent.setup.full_screen {
-            return self.bar(who, thread, why.to_owned(), None);
-        }
-        self.stop_because(cx, who, format!("the request is refused: {why}"));
-    }
-
-    /// Why the next request of an agent meets this gate, where its Codex does not ask first.
-    pub(super) fn meets_unasked(&self, cx: &Context<'_>, agent: &Agent, gate: usize) -> Option<String> {
-        if agent.gate.holds_requests() {
-            return None;
-        }
-        let rule = cx.policy.gates.get(gate)?.name.as_str();
-        let (thread, _) = agent.threads.iter().find(|found| self.is_met(agent, *found, rule))?;
-        let who = agent.id;
-        let key = self.call_key(who, rule, &request_to(agent, thread));
-        let allowed = self.allowed_before(cx, who, &key).is_some();
-        self.judge_next(agent, thread).filter(|_| !allowed).map(|judged| judged.because)
-    }
+    let rule = cx.policy.gates.get(gate)?.name.as_str();
+    let (thread, _) = agent.threads.iter().find(|found| is_met(cx, agent, *found, rule))?;
+    let who = agent.id;
+    let key = tool_questions::call_key(cx, agents, who, rule, &request_to(agent, thread));
+    let allowed = tool_questions::allowed_before(cx, agents, who, &key).is_some();
+    judge_next(cx, agent, thread).filter(|_| !allowed).map(|judged| judged.because)
 }
 
 /// A thread's next request, as a call that may meet a gate. All requests of an agent are of one kind: who lets them all
 /// go, is not asked again.
-fn request_to(agent: &Agent, thread: &ThreadId) -> ToolCall {
+pub(in crate::decide) fn request_to(agent: &Agent, thread: &ThreadId) -> ToolCall {
     let thread = agent.threads.get(thread);
     let last = |thread: &Thread| thread.recent().last()?.model.clone();
     let model = thread.and_then(|thread| thread.model.clone().or_else(|| last(thread)));
@@ -189,7 +174,7 @@ fn request_to(agent: &Agent, thread: &ThreadId) -> ToolCall {
 }
 
 /// Gates on requests as alerts.
-fn alerts(policy: &Policy) -> Vec<Alert> {
+pub(in crate::decide) fn alerts(policy: &Policy) -> Vec<Alert> {
     let of_requests = policy.gates.iter().enumerate().filter(|(_, gate)| gate.is_on_requests());
     let alert = of_requests.map(|(index, gate)| {
         let (verb, wait, otherwise) = match gate.verb {

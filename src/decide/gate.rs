@@ -1,8 +1,9 @@
 //! Pure. How an agent stands at the gate: what its Codex waits for before it asks a model or runs a tool.
 
-mod drain;
-mod passage;
-mod told;
+pub(super) mod drain;
+pub(super) mod letting;
+pub(super) mod passage;
+pub(super) mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -219,6 +220,11 @@ impl Gate {
     pub(super) fn trust(&mut self, roots: impl IntoIterator<Item = ThreadId>) {
         self.reach = Some(GateReach::Requests);
         self.roots.extend(roots);
+    }
+
+    /// It lets nothing through until its agent goes on.
+    pub(super) fn shut(&mut self) {
+        self.shut = true;
     }
 
     /// The Codex that waited is gone.

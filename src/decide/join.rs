@@ -1,25 +1,26 @@
 //! Pure. A governor that comes to a session which is under way: each hook of an installed Codex has one of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 use std::time::Duration;
 
 use crate::model::event::{EventKind, GateReach};
 use crate::model::{AgentName, Cost, Dimension, Response, ThreadId, Timestamp, Verb};
 use crate::policy::rule::{Step, StepId};
 
-use super::accounts::Spenders;
-use super::accounts::account::{Account, Books};
-use super::admission::Admission;
-use super::agents::ids::AgentId;
-use super::agents::lifecycle::State;
-use super::bar::{Bar, BarTold};
-use super::context::Context;
-use super::governor::Governor;
-use super::message::{Effect, Moment, Phase};
-use crate::decide::evaluate::alerts::Alerts;
+use crate::decide::accounts::account::Account;
+use crate::decide::accounts::{Accounts, Spenders, minutes};
+use crate::decide::admission::Admission;
+use crate::decide::agents::Agents;
+use crate::decide::agents::ids::AgentId;
+use crate::decide::agents::lifecycle::State;
+use crate::decide::bar::{Bar, BarTold};
+use crate::decide::context::Context;
+use crate::decide::evaluate::binding;
 use crate::decide::evaluate::due::Source;
 use crate::decide::evaluate::throttle::Throttle;
+use crate::decide::message::{Effect, Effects, Phase};
+use crate::decide::people::ending;
+use crate::decide::{models, starting};
 
 /// A session as it stands when a hook comes to it.
 #[derive(Clone, Debug)]
@@ -72,123 +73,130 @@ pub struct JoinedThread {
     pub barred: Option<BarTold>,
 }
 
-impl Governor {
-    /// Joins a session that is under way: what was spent is in the books. Mild steps that lie behind were carried out
-    /// by those who saw them reached, unless the session `begins`. Nobody else is held: what waits is the one hook.
-    pub fn join(&mut self, now: Moment, joined: Joined, books: &dyn Books) {
-        let fixed = Rc::clone(&self.fixed);
-        let cx = &fixed.at(now, books);
-        let Some(who) = self.agents.id(&joined.agent) else { return };
-        (self.defers, self.defers_time) = (joined.defers, joined.defers);
-        self.accounts.open_current(cx, &Spenders::of(&self.fixed, &self.agents, self.adviser.as_deref()), who);
-        for response in joined.threads.iter().flat_map(|thread| &thread.recent) {
-            self.open_late(cx, response, now.wall, who);
+/// Joins a session that is under way: what was spent is in the books. Mild steps that lie behind were carried out
+/// by those who saw them reached, unless the session `begins`. Nobody else is held: what waits is the one hook.
+pub(super) fn join(
+    cx: &Context<'_>,
+    agents: &mut Agents,
+    accounts: &mut Accounts,
+    effects: &mut Effects,
+    joined: Joined,
+) {
+    let Some(who) = agents.id(&joined.agent) else { return };
+    (accounts.defers, accounts.defers_time) = (joined.defers, joined.defers);
+    accounts.open_current(cx, &Spenders::of(cx.fixed, agents), who);
+    for response in joined.threads.iter().flat_map(|thread| &thread.recent) {
+        open_late(cx, accounts, response, cx.now.wall, who);
+    }
+    for response in &joined.imported {
+        accounts.charge_beside(cx, response, response, Some(who));
+    }
+    let last = joined.threads.iter().flat_map(|thread| &thread.recent).max_by_key(|last| last.at).cloned();
+    // The hook before this one has claimed what it let through.
+    accounts.iter_mut().for_each(|account| account.is_claimed_so = false);
+    take_over(cx, agents, accounts, who, &joined);
+    agents[who].cost = cx.books.cost(cx.run, &joined.agent);
+    minutes::count(accounts, cx, &Spenders::of(cx.fixed, agents));
+    if joined.begins {
+        agents.record(Some(who), EventKind::Gated { reach: GateReach::Requests }, effects);
+        say_unseen(cx, agents, effects, who);
+        starting::say_nobody(cx, accounts, effects);
+    } else {
+        pass_steps(agents, accounts, who);
+    }
+    agents[who].was_active(joined.passed);
+    if let Some(what) = joined.broken.filter(|_| binding::gates(cx.policy, accounts)) {
+        ending::stop_because(cx, agents, accounts, effects, who, what);
+    }
+    // What had no price when it was recorded may have one by now.
+    if let Some(last) = last {
+        let cost = last.model.as_ref().map_or(last.cost, |model| cx.quoted(model, &last));
+        let last = Response { cost: if last.cost == Cost::Unpriced { cost } else { last.cost }, ..last };
+        models::refuse_unpriced(cx, agents, accounts, effects, who, &last);
+    }
+}
+
+/// What only one who stays with the agent looks at.
+pub(in crate::decide) fn say_unseen(cx: &Context<'_>, agents: &Agents, effects: &mut Effects, who: AgentId) {
+    let mut alerts: Vec<&str> = cx.fixed.alerts.iter().map(|alert| alert.name.as_str()).collect();
+    alerts.dedup();
+    if alerts.is_empty() {
+        return;
+    }
+    let names = alerts.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let what = format!("only `govern run` looks at alerts and at what is used of a plan, and not here: {names}");
+    effects.push(Effect::Say(what.clone()));
+    agents.mark(Some(who), what, effects);
+}
+
+/// The agent is as its session is.
+pub(in crate::decide) fn take_over(
+    cx: &Context<'_>,
+    agents: &mut Agents,
+    accounts: &mut Accounts,
+    who: AgentId,
+    joined: &Joined,
+) {
+    let agent = &mut agents[who];
+    agent.state = State::Running;
+    let mut active = joined.active.clone();
+    agent.was_active(active.remove(&joined.agent).unwrap_or_default());
+    accounts.over_before = active;
+    agent.resume_clock(cx.now.uptime);
+    agent.gate.trust(joined.threads.iter().any(|known| known.gated).then(|| joined.root.clone()));
+    for response in &joined.paced {
+        agent.pace.recalls(cx.now, response);
+    }
+    for known in &joined.threads {
+        known.recent.iter().for_each(|response| agent.note(response));
+        if let Some(sent) = known.sent {
+            agent.pace.sends(sent.min(cx.now.uptime), &known.thread);
         }
-        for response in &joined.imported {
-            self.accounts.charge_beside(cx, response, response, Some(who));
-        }
-        let last = joined.threads.iter().flat_map(|thread| &thread.recent).max_by_key(|last| last.at).cloned();
-        // The hook before this one has claimed what it let through.
-        self.accounts.iter_mut().for_each(|account| account.is_claimed_so = false);
-        self.take_over(cx, who, &joined);
-        self.agents[who].cost = books.cost(&self.fixed.run, &joined.agent);
-        self.count_minutes(cx);
-        if joined.begins {
-            self.record(Some(who), EventKind::Gated { reach: GateReach::Requests });
-            self.say_unseen(who);
-            self.say_nobody();
-        } else {
-            self.pass_steps(who);
-        }
-        self.agents[who].was_active(joined.passed);
-        // What goes wrong and what was said of it, only one who stays with the agent can know.
-        self.alerts = Alerts::default();
-        if let Some(what) = joined.broken.filter(|_| self.gates()) {
-            self.stop_because(cx, who, what);
-        }
-        // What had no price when it was recorded may have one by now.
-        if let Some(last) = last {
-            let cost = last.model.as_ref().map_or(last.cost, |model| self.fixed.quoted(model, &last));
-            let last = Response { cost: if last.cost == Cost::Unpriced { cost } else { last.cost }, ..last };
-            self.refuse_unpriced(cx, who, &last);
+        let thread = agent.threads.entry(known.thread.clone()).or_default();
+        (thread.phase, thread.gated, thread.has_file) = (known.phase, known.gated, known.has_file);
+        (thread.is_named, thread.is_told) = (known.named, known.named);
+        thread.admission.clone_from(&known.admission);
+        thread.root = Some(joined.root.clone());
+        if let Some(bar) = &known.barred {
+            agent.gate.barred.insert(known.thread.clone(), Bar::of_another_hook(bar));
         }
     }
+    agent.root = Some(joined.root.clone());
+    agent.firsts.clone_from(&joined.firsts);
+    // A turn that others saw begin.
+    agent.began_spent = agent.turn_under_way().then(BTreeSet::new);
+}
 
-    /// What only one who stays with the agent looks at.
-    fn say_unseen(&mut self, who: AgentId) {
-        let mut alerts: Vec<&str> = self.alerts.iter().map(|alert| alert.name.as_str()).collect();
-        alerts.dedup();
-        if alerts.is_empty() {
-            return;
-        }
-        let names = alerts.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let what = format!("only `govern run` looks at alerts and at what is used of a plan, and not here: {names}");
-        self.effects.push(Effect::Say(what.clone()));
-        self.mark(Some(who), what);
-    }
-
-    /// Others have counted how long an agent was active, until now.
-    pub fn was_active(&mut self, now: Moment, name: &AgentName, active: Duration) {
-        self.of(name, |own, who| own.agents[who].has_been_active(active, now.uptime));
-    }
-
-    /// The agent is as its session is.
-    fn take_over(&mut self, cx: &Context<'_>, who: AgentId, joined: &Joined) {
-        let agent = &mut self.agents[who];
-        agent.state = State::Running;
-        let mut active = joined.active.clone();
-        agent.was_active(active.remove(&joined.agent).unwrap_or_default());
-        self.accounts.over_before = active;
-        agent.resume_clock(cx.now.uptime);
-        agent.gate.trust(joined.threads.iter().any(|known| known.gated).then(|| joined.root.clone()));
-        for response in &joined.paced {
-            agent.pace.recalls(cx.now, response);
-        }
-        for known in &joined.threads {
-            known.recent.iter().for_each(|response| agent.note(response));
-            if let Some(sent) = known.sent {
-                agent.pace.sends(sent.min(cx.now.uptime), &known.thread);
-            }
-            let thread = agent.threads.entry(known.thread.clone()).or_default();
-            (thread.phase, thread.gated, thread.has_file) = (known.phase, known.gated, known.has_file);
-            (thread.is_named, thread.is_told) = (known.named, known.named);
-            thread.admission.clone_from(&known.admission);
-            thread.root = Some(joined.root.clone());
-            if let Some(bar) = &known.barred {
-                agent.gate.barred.insert(known.thread.clone(), Bar::of_another_hook(bar));
-            }
-        }
-        agent.root = Some(joined.root.clone());
-        agent.firsts.clone_from(&joined.firsts);
-        // A turn that others saw begin.
-        agent.began_spent = agent.turn_under_way().then(BTreeSet::new);
-    }
-
-    /// Mild steps that lie behind were carried out; a throttle goes on.
-    fn pass_steps(&mut self, who: AgentId) {
-        for id in self.accounts.ids() {
-            let account = &mut self.accounts[id];
-            account.pass_mild_steps();
-            let agent = &mut self.agents[who];
-            if let Some((step, throttle)) = throttle_behind(account) {
-                agent.throttles.insert(Source::Step { account: id, step }, throttle);
-                agent.fired.insert(id, step);
-            }
+/// Mild steps that lie behind were carried out; a throttle goes on.
+pub(in crate::decide) fn pass_steps(agents: &mut Agents, accounts: &mut Accounts, who: AgentId) {
+    for id in accounts.ids() {
+        let account = &mut accounts[id];
+        account.pass_mild_steps();
+        let agent = &mut agents[who];
+        if let Some((step, throttle)) = throttle_behind(account) {
+            agent.throttles.insert(Source::Step { account: id, step }, throttle);
+            agent.fired.insert(id, step);
         }
     }
+}
 
-    /// Opens the accounts of this moment that only an answer tells of: of its model, of its thread.
-    fn open_late(&mut self, cx: &Context<'_>, response: &Response, now: Timestamp, who: AgentId) {
-        let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
-        let budgets = self.accounts.rules().iter();
-        let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
-        let places: Vec<Account> = budgets
-            .filter(|budget| budget.per.iter().any(late))
-            .filter_map(|budget| Account::place(budget, cx.policy.timezone, now, value))
-            .collect();
-        for place in places {
-            self.accounts.open(cx, place, who);
-        }
+/// Opens the accounts of this moment that only an answer tells of: of its model, of its thread.
+pub(in crate::decide) fn open_late(
+    cx: &Context<'_>,
+    accounts: &mut Accounts,
+    response: &Response,
+    now: Timestamp,
+    who: AgentId,
+) {
+    let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
+    let budgets = accounts.rules().iter();
+    let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
+    let places: Vec<Account> = budgets
+        .filter(|budget| budget.per.iter().any(late))
+        .filter_map(|budget| Account::place(budget, cx.policy.timezone, now, value))
+        .collect();
+    for place in places {
+        accounts.open(cx, place, who);
     }
 }
 

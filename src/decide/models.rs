@@ -3,61 +3,82 @@
 
 use crate::model::{Cost, ModelId, Response};
 
-use super::agents::Agent;
-use super::agents::ids::AgentId;
-use super::context::Context;
-use super::governor::Governor;
-use super::message::Asks;
+use crate::decide::accounts::{Accounts, Spenders};
+use crate::decide::agents::ids::AgentId;
+use crate::decide::agents::{Agent, Agents};
+use crate::decide::bar::barring;
+use crate::decide::context::Context;
+use crate::decide::message::{Asks, Effects};
+use crate::decide::people::ending;
 
-impl Governor {
-    pub(super) fn refuse_unpriced(&mut self, cx: &Context<'_>, who: AgentId, response: &Response) -> bool {
-        if response.cost != Cost::Unpriced || !self.accounts.counts_money(&self.spenders(), who) {
-            return false;
-        }
-        self.stop_because(cx, who, unpriced(response.model.as_ref()));
-        true
+pub(in crate::decide) fn refuse_unpriced(
+    cx: &Context<'_>,
+    agents: &mut Agents,
+    accounts: &mut Accounts,
+    effects: &mut Effects,
+    who: AgentId,
+    response: &Response,
+) -> bool {
+    if response.cost != Cost::Unpriced || !accounts.counts_money(&Spenders::of(cx.fixed, agents), who) {
+        return false;
     }
+    ending::stop_because(cx, agents, accounts, effects, who, unpriced(response.model.as_ref()));
+    true
+}
 
-    pub(super) fn refuse_model(&mut self, cx: &Context<'_>, who: AgentId, response: &Response) -> bool {
-        let Some(model) = &response.model else { return false };
-        if cx.policy.models.allows(model.as_str()) {
-            return false;
-        }
-        let what = not_allowed(model);
-        if cx.policy.observe {
-            self.mark(Some(who), what);
-            return false;
-        }
-        self.stop_because(cx, who, what);
-        true
+pub(in crate::decide) fn refuse_model(
+    cx: &Context<'_>,
+    agents: &mut Agents,
+    accounts: &mut Accounts,
+    effects: &mut Effects,
+    who: AgentId,
+    response: &Response,
+) -> bool {
+    let Some(model) = &response.model else { return false };
+    if cx.policy.models.allows(model.as_str()) {
+        return false;
     }
+    let what = not_allowed(model);
+    if cx.policy.observe {
+        agents.mark(Some(who), what, effects);
+        return false;
+    }
+    ending::stop_because(cx, agents, accounts, effects, who, what);
+    true
+}
 
-    /// Why what is asked for must not be asked of anybody, whatever is spent.
-    fn unfit(&self, who: AgentId, asks: &Asks) -> Option<String> {
-        let models = &self.fixed.policy.models;
-        let model = asks.model.as_ref().filter(|model| !models.allows(model.as_str())).map(not_allowed);
-        let tier = asks.tier.as_ref().filter(|tier| !models.allows_tier(tier));
-        let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
-        let price =
-            (asks.unpriced && self.accounts.counts_money(&self.spenders(), who)).then(|| unpriced(asks.model.as_ref()));
-        model.or(tier).or(price).filter(|_| !self.fixed.policy.observe)
-    }
+/// Why what is asked for must not be asked of anybody, whatever is spent.
+fn unfit(cx: &Context<'_>, agents: &Agents, accounts: &Accounts, who: AgentId, asks: &Asks) -> Option<String> {
+    let models = &cx.policy.models;
+    let model = asks.model.as_ref().filter(|model| !models.allows(model.as_str())).map(not_allowed);
+    let tier = asks.tier.as_ref().filter(|tier| !models.allows_tier(tier));
+    let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
+    let price = (asks.unpriced && accounts.counts_money(&Spenders::of(cx.fixed, agents), who))
+        .then(|| unpriced(asks.model.as_ref()));
+    model.or(tier).or(price).filter(|_| !cx.policy.observe)
+}
 
-    /// Judges what Codex names before its request. Where it must not be asked: that sub-agent's thread is barred, and so
-    /// is one that a person can switch back on Codex's own screen; any other ends its agent. Says whether it was refused.
-    pub(super) fn refuse_next(&mut self, cx: &Context<'_>, who: AgentId, asks: &Asks) -> bool {
-        let Some(what) = self.unfit(who, asks) else {
-            self.unbar_model(who, &asks.thread);
-            return false;
-        };
-        let alone = |agent: &Agent| asks.thread != asks.root || agent.setup.full_screen;
-        if alone(&self.agents[who]) {
-            self.bar(who, &asks.thread, what, None);
-        } else {
-            self.stop_because(cx, who, what);
-        }
-        true
+/// Judges what Codex names before its request. Where it must not be asked: that sub-agent's thread is barred, and so
+/// is one that a person can switch back on Codex's own screen; any other ends its agent. Says whether it was refused.
+pub(in crate::decide) fn refuse_next(
+    cx: &Context<'_>,
+    agents: &mut Agents,
+    accounts: &mut Accounts,
+    effects: &mut Effects,
+    who: AgentId,
+    asks: &Asks,
+) -> bool {
+    let Some(what) = unfit(cx, agents, accounts, who, asks) else {
+        barring::unbar_model(agents, who, &asks.thread);
+        return false;
+    };
+    let alone = |agent: &Agent| asks.thread != asks.root || agent.setup.full_screen;
+    if alone(&agents[who]) {
+        barring::bar(agents, accounts, effects, who, &asks.thread, what, None);
+    } else {
+        ending::stop_because(cx, agents, accounts, effects, who, what);
     }
+    true
 }
 
 /// As a sub-agent's model is refused before it is started, too.

@@ -1,7 +1,7 @@
 //! Pure. Whether what a Codex spends can be seen; under a limit it must be, and under an alert that could stop it, it is
 //! said where it cannot.
 
-mod watching;
+pub(super) mod watching;
 
 /// What is known of a Codex's spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) enum Observed {
 
 impl Observed {
     /// Nothing was seen of it yet.
-    fn is_awaited(self) -> bool {
+    pub(super) fn is_awaited(self) -> bool {
         match self {
             Self::NotYet | Self::NotExpected | Self::Serves | Self::Unsure => true,
             Self::Partly | Self::Yes | Self::Told => false,

@@ -7,7 +7,10 @@
 //! not waited for: they keep it to their end. Claims of other runs are looked at every second. Threads of one agent wait
 //! for each other's answers in the same way, each by itself.
 
-mod waiting;
+pub(super) mod beside;
+pub(super) mod hold;
+pub(super) mod queue;
+pub(super) mod waiting;
 
 use std::time::Duration;
 

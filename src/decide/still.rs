@@ -1,6 +1,6 @@
 //! Pure. An agent whose tool is asked about, and whose requests would not wait with it: its processes stand still.
 
-mod holding;
+pub(super) mod holding;
 
 /// How an agent stands for a tool of its that is asked about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

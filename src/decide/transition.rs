@@ -1,141 +1,189 @@
 //! Pure. An agent moves through the lifecycle's table, and the table's orders become effects.
 
-use crate::model::event::EventKind;
+use crate::decide::accounts::{Accounts, Spenders, minutes};
+use crate::decide::agents::ids::AgentId;
+use crate::decide::agents::lifecycle::{After, Happening, Intent, Order, State, next};
+use crate::decide::agents::{Agent, Agents};
+use crate::decide::calls::tool_questions;
+use crate::decide::context::Context;
+use crate::decide::evaluate::binding;
+use crate::decide::evaluate::steer::telling;
+use crate::decide::gate::drain;
+use crate::decide::message::{Effect, Effects, Ending};
+use crate::decide::requested;
+use crate::decide::still::Stillness;
 
-use super::agents::ids::AgentId;
-use super::agents::lifecycle::{After, Happening, Intent, Order, State, next};
-use super::context::Context;
-use super::governor::Governor;
-use super::message::{Effect, Ending, Question};
-use super::still::Stillness;
-
-impl Governor {
-    /// Moves an agent through the table and turns its orders into effects.
-    pub(super) fn happen(&mut self, cx: &Context<'_>, who: AgentId, happening: Happening) {
-        let agent = &mut self.agents[who];
-        let before = agent.state;
-        let (state, orders) = next(before, happening);
-        agent.state = state;
-        for order in orders {
-            match order {
-                Order::Launch => self.launch(who),
-                Order::Freeze if self.holds_at_gate(cx, who, state) => {}
-                Order::Freeze => {
-                    self.agents[who].gate.open();
-                    self.request(who, hold_word(state));
-                    self.effects.push(Effect::Freeze(self.agents.name(who).clone()));
-                }
-                Order::Thaw => {
-                    let opens = {
-                        self.agents[who].resume_clock(cx.now.uptime);
-                        self.agents[who].gate.stillness = Stillness::Moves;
-                        self.agents[who].gate.open()
-                    };
-                    self.request(who, "release");
-                    let agent = self.agents.name(who).clone();
-                    self.effects.push(if opens { Effect::Open(agent) } else { Effect::Thaw(agent) });
-                    if opens {
-                        self.outcome(who, true, "");
-                    }
-                    self.arm_minutes(cx);
-                }
-                Order::End => {
-                    let begins = !matches!(before, State::Ending(_));
-                    let agent = &mut self.agents[who];
-                    if begins {
-                        agent.lose_in_flight();
-                    }
-                    self.request(who, end_word(state, begins));
-                    self.effects.push(Effect::End(self.agents.name(who).clone()));
-                }
-                Order::Restart => self.restart(cx, who),
-                Order::Ask => self.ask(who),
-                Order::Finish => self.finish(cx, who, ending(before, happening)),
+/// Moves an agent through the table and turns its orders into effects.
+pub(in crate::decide) fn happen(
+    cx: &Context<'_>,
+    agents: &mut Agents,
+    accounts: &mut Accounts,
+    effects: &mut Effects,
+    who: AgentId,
+    happening: Happening,
+) {
+    let agent = &mut agents[who];
+    let before = agent.state;
+    let (state, orders) = next(before, happening);
+    agent.state = state;
+    for order in orders {
+        match order {
+            Order::Launch => launch(agents, effects, who),
+            Order::Freeze if holds_at_gate(cx, agents, accounts, effects, who, state) => {}
+            Order::Freeze => {
+                agents[who].gate.open();
+                requested::request(agents, effects, who, hold_word(state));
+                effects.push(Effect::Freeze(agents.name(who).clone()));
             }
+            Order::Thaw => {
+                let opens = {
+                    agents[who].resume_clock(cx.now.uptime);
+                    agents[who].gate.stillness = Stillness::Moves;
+                    agents[who].gate.open()
+                };
+                requested::request(agents, effects, who, "release");
+                let agent = agents.name(who).clone();
+                effects.push(if opens { Effect::Open(agent) } else { Effect::Thaw(agent) });
+                if opens {
+                    requested::outcome(agents, effects, who, true, "");
+                }
+                minutes::arm(accounts, cx, &Spenders::of(cx.fixed, agents), effects);
+            }
+            Order::End => {
+                let begins = !matches!(before, State::Ending(_));
+                let agent = &mut agents[who];
+                if begins {
+                    agent.lose_in_flight();
+                }
+                requested::request(agents, effects, who, end_word(state, begins));
+                effects.push(Effect::End(agents.name(who).clone()));
+            }
+            Order::Restart => restart(cx, agents, accounts, effects, who),
+            Order::Ask => ask(agents, effects, who),
+            Order::Finish => finish(cx, agents, accounts, effects, who, ending(before, happening)),
         }
     }
+}
 
-    pub(super) fn restart(&mut self, cx: &Context<'_>, who: AgentId) {
-        let agent = &mut self.agents[who];
-        agent.settle();
-        agent.gate.forget();
-        agent.restarting = false;
-        let (Some(thread), Some(rung)) = (agent.root.clone(), agent.route_wanted.take()) else {
-            // INVARIANT: a route is wished for only with a root thread and a rung; without them
-            // the agent is over.
-            agent.state = State::Gone;
-            self.finish(cx, who, Ending::Stopped);
-            return;
-        };
-        agent.switch(&rung, |old| cx.quoted(&rung.model, old));
-        agent.routed = Some(rung.clone());
-        agent.arriving = Some(rung.model.clone());
-        self.request(who, "restart");
-        self.effects.push(Effect::Restart { agent: self.agents.name(who).clone(), thread, rung });
+fn restart(cx: &Context<'_>, agents: &mut Agents, accounts: &mut Accounts, effects: &mut Effects, who: AgentId) {
+    let agent = &mut agents[who];
+    agent.settle();
+    agent.gate.forget();
+    agent.restarting = false;
+    let (Some(thread), Some(rung)) = (agent.root.clone(), agent.route_wanted.take()) else {
+        // INVARIANT: a route is wished for only with a root thread and a rung; without them
+        // the agent is over.
+        agent.state = State::Gone;
+        finish(cx, agents, accounts, effects, who, Ending::Stopped);
+        return;
+    };
+    agent.switch(&rung, |old| cx.quoted(&rung.model, old));
+    agent.routed = Some(rung.clone());
+    agent.arriving = Some(rung.model.clone());
+    requested::request(agents, effects, who, "restart");
+    effects.push(Effect::Restart { agent: agents.name(who).clone(), thread, rung });
+}
+
+fn launch(agents: &mut Agents, effects: &mut Effects, who: AgentId) {
+    let agent = &mut agents[who];
+    let attempt = agent.attempt;
+    // A run of one agent has said so by its own beginning.
+    if agents.len() > 1 {
+        requested::request(agents, effects, who, if attempt > 1 { "start again" } else { "start" });
     }
+    effects.push(Effect::Launch { agent: agents.name(who).clone(), attempt });
+}
 
-    fn launch(&mut self, who: AgentId) {
-        let agent = &mut self.agents[who];
-        let attempt = agent.attempt;
-        // A run of one agent has said so by its own beginning.
-        if self.agents.len() > 1 {
-            self.request(who, if attempt > 1 { "start again" } else { "start" });
+fn finish(
+    cx: &Context<'_>,
+    agents: &mut Agents,
+    accounts: &mut Accounts,
+    effects: &mut Effects,
+    who: AgentId,
+    ending: Ending,
+) {
+    tool_questions::withdraw_calls(agents, effects, who);
+    telling::end_steering(agents, effects, who);
+    accounts.give_back(agents.name(who), effects);
+    let agent = &mut agents[who];
+    agent.pause_clock(cx.now.uptime);
+    agent.ending = Some(ending);
+    agent.settle();
+    let (in_flight, in_flight_cost) = (agent.lost, agent.lost_cost);
+    effects.push(Effect::Finish { agent: agents.name(who).clone(), ending, in_flight, in_flight_cost });
+    accounts.reserve(cx, agents, who, effects);
+}
+
+/// Restarts at the first moment when no answer and no sub-agent's work would be lost.
+pub(in crate::decide) fn try_route(
+    cx: &Context<'_>,
+    agents: &mut Agents,
+    accounts: &mut Accounts,
+    effects: &mut Effects,
+    who: AgentId,
+) {
+    let agent = &agents[who];
+    // At the gate no tool's work is lost either.
+    let ready = if agent.gate_holds() { agent.is_root_at_gate() } else { true };
+    if agent.route_wanted.is_some() && agent.state == State::Running && ready && agent.is_at_safe_point() {
+        happen(cx, agents, accounts, effects, who, Happening::Wish(Intent::Route));
+    }
+}
+
+/// Carries out an order to stand still at the gate, where that is enough; says whether it is.
+fn holds_at_gate(
+    cx: &Context<'_>,
+    agents: &mut Agents,
+    accounts: &mut Accounts,
+    effects: &mut Effects,
+    who: AgentId,
+    state: State,
+) -> bool {
+    let rests = |agent: &Agent| state == State::Freezing(Intent::Pause) && agent.rests_at_its_screen();
+    let stops = state == State::Freezing(Intent::Stop);
+    let holds = |agent: &Agent| agent.gate_holds() || rests(agent) || (stops && agent.gate_will_hold());
+    // Between turns the gate holds nothing of what takes time.
+    let agent = &agents[who];
+    let is_idle = !agent.turn_under_way() && !agent.setup.full_screen;
+    let asks_of_time = agent.question.as_ref().is_some_and(|hold| binding::counts_time(accounts, hold.source));
+    if state == State::Freezing(Intent::Ask) && is_idle && asks_of_time {
+        return false;
+    }
+    let agent = &mut agents[who];
+    if !holds(agent) {
+        return false;
+    }
+    match state {
+        State::Freezing(Intent::Ask | Intent::Pause) => {
+            agent.gate.shut();
+            agent.pause_clock(cx.now.uptime);
+            let safe = agent.in_flight() == 0;
+            requested::request(agents, effects, who, hold_word(state));
+            requested::outcome(agents, effects, who, true, "at the gate");
+            happen(cx, agents, accounts, effects, who, Happening::Frozen { safe });
+            true
         }
-        self.effects.push(Effect::Launch { agent: self.agents.name(who).clone(), attempt });
-    }
-
-    pub(super) fn finish(&mut self, cx: &Context<'_>, who: AgentId, ending: Ending) {
-        self.withdraw_calls(who);
-        self.end_steering(who);
-        self.accounts.give_back(self.agents.name(who), &mut self.effects);
-        let agent = &mut self.agents[who];
-        agent.pause_clock(cx.now.uptime);
-        agent.ending = Some(ending);
-        agent.settle();
-        let (in_flight, in_flight_cost) = (agent.lost, agent.lost_cost);
-        self.effects.push(Effect::Finish { agent: self.agents.name(who).clone(), ending, in_flight, in_flight_cost });
-        self.reserve(cx, who);
-    }
-
-    pub(super) fn request(&mut self, who: AgentId, what: &str) {
-        self.request_because(who, what, self.agents[who].because.clone());
-    }
-
-    pub(super) fn request_because(&mut self, who: AgentId, what: &str, because: String) {
-        self.requests += 1;
-        let request = self.requests;
-        self.agents[who].request = Some(request);
-        self.record(Some(who), EventKind::Requested { request, what: what.to_owned(), because });
-    }
-
-    pub(super) fn outcome(&mut self, who: AgentId, ok: bool, detail: &str) {
-        let request = self.agents[who].request.take();
-        if let Some(request) = request {
-            self.record(Some(who), EventKind::Outcome { request, ok, detail: detail.to_owned() });
+        State::Freezing(Intent::Stop) if agent.may_have_to_drain() => {
+            drain::drain(agents, effects, who);
+            true
         }
+        State::Freezing(_)
+        | State::Waiting
+        | State::Starting(_)
+        | State::Running
+        | State::Held
+        | State::Paused
+        | State::Ending(_)
+        | State::Gone => false,
     }
+}
 
-    /// Restarts at the first moment when no answer and no sub-agent's work would be lost.
-    pub(super) fn try_route(&mut self, cx: &Context<'_>, who: AgentId) {
-        let agent = &self.agents[who];
-        // At the gate no tool's work is lost either.
-        let ready = if agent.gate_holds() { agent.is_root_at_gate() } else { true };
-        if agent.route_wanted.is_some() && agent.state == State::Running && ready && agent.is_at_safe_point() {
-            self.happen(cx, who, Happening::Wish(Intent::Route));
-        }
-    }
-
-    /// With the next model down, the agent's next request fits under the limit that it is asked about.
-    pub(super) fn fits_if_routed(&self, cx: &Context<'_>, question: &Question) -> bool {
-        let fits = || {
-            let agent = &self.agents[self.agents.id(&question.agent)?];
-            let id = self.accounts.find(&question.key)?;
-            let account = &self.accounts[id];
-            let (spent, limit) = (account.spent, account.limit());
-            let routed = self.accounts.reserved_if_routed(cx, &self.spenders(), id, agent)?;
-            Some(spent < limit && spent.saturating_add(routed) <= limit)
-        };
-        fits().unwrap_or(false)
+pub(in crate::decide) fn ask(agents: &mut Agents, effects: &mut Effects, who: AgentId) {
+    let agent = &mut agents[who];
+    if let Some(hold) = agent.question.take() {
+        let question = hold.question.clone();
+        agent.held = Some(hold);
+        effects.push(Effect::Ask(question));
     }
 }
 

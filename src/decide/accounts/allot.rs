@@ -112,7 +112,7 @@ fn allot_one(
     };
     let mut shares: BTreeMap<AgentName, Share> = expected.into_iter().map(share).collect();
     // What the governor model is asked comes out of the pool.
-    shares.extend(by.adviser.is_some().then(|| (AgentName::new(GOVERNOR), Share::default())));
+    shares.extend(accounts.adviser.is_some().then(|| (AgentName::new(GOVERNOR), Share::default())));
     let (taken, lifted, spoken_for) = (taken.max(0), 0, 0);
     accounts.pools.add(Pool { whole, rule, values, key, wider, taken, lifted, spoken_for, shares });
     Ok(())

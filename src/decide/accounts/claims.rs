@@ -1,7 +1,7 @@
 //! Pure. What of each account is spoken for: claimed by other runs, promised to peers, and about to be spent.
 
-use crate::decide::agents::Agent;
 use crate::decide::agents::ids::AgentId;
+use crate::decide::agents::{Agent, Agents};
 use crate::decide::context::Context;
 use crate::decide::ladder;
 use crate::decide::message::{Effect, Effects};
@@ -88,7 +88,7 @@ impl Accounts {
         let others = if is_shared(&account.rule) { cx.books.reserved_by_others(&account.key).max(0) } else { 0 };
         let peers = account.agents.iter().filter(|peer| **peer != agent.id);
         let beside = peers.map(|peer| self.claim(by, account, &by.agents[*peer]));
-        let asked = by.adviser.map_or(0, |adviser| adviser.claim(account));
+        let asked = self.adviser.as_deref().map_or(0, |adviser| adviser.claim(account));
         let first = self.waited_before(by, account, agent);
         beside.chain([asked, first]).fold(others, i64::saturating_add)
     }
@@ -102,7 +102,7 @@ impl Accounts {
         held: Option<AgentId>,
     ) -> i64 {
         let others = if is_shared(&account.rule) { cx.books.reserved_by_others(&account.key).max(0) } else { 0 };
-        let own = by.adviser.map_or(0, |adviser| adviser.claim(account));
+        let own = self.adviser.as_deref().map_or(0, |adviser| adviser.claim(account));
         let claim = |who: &AgentId| {
             let agent = &by.agents[*who];
             if held == Some(*who) { self.pools.promised(account, agent) } else { self.claim(by, account, agent) }
@@ -234,17 +234,18 @@ impl Accounts {
     pub(in crate::decide) fn reserve(
         &mut self,
         cx: &Context<'_>,
-        by: &Spenders<'_>,
+        agents: &Agents,
         who: AgentId,
         effects: &mut Effects,
     ) {
+        let by = &Spenders::of(cx.fixed, agents);
         let mut claims = Vec::new();
         for (id, account) in self.with_ids().filter(|(_, a)| a.agents.contains(&who)) {
             // A tool call is judged and counted in one transaction: nothing is claimed in between.
             let claims_none = account.key.unit == Unit::ToolCalls;
             let agents = account.agents.iter().map(|who| &by.agents[*who]);
             // With the last agent all is over.
-            let asked = by.adviser.filter(|_| by.agents.values().any(Agent::is_live));
+            let asked = self.adviser.as_deref().filter(|_| by.agents.values().any(Agent::is_live));
             let asked = asked.map(|adviser| adviser.claim(account));
             let amount = agents
                 .map(|agent| self.claim(by, account, agent))
@@ -261,6 +262,13 @@ impl Accounts {
             if is_shared(&account.rule) {
                 effects.push(Effect::Reserve { key: account.key.clone(), amount });
             }
+        }
+    }
+
+    /// The same for all of them.
+    pub(in crate::decide) fn reserve_all(&mut self, cx: &Context<'_>, agents: &Agents, effects: &mut Effects) {
+        for who in agents.ids() {
+            self.reserve(cx, agents, who, effects);
         }
     }
 

@@ -15,7 +15,7 @@ use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{AgentName, BudgetKey, Granted, Response, Unit};
+use crate::model::{AgentName, BudgetKey, BudgetName, Granted, Response, Unit, Verb};
 use crate::policy::rule::{Budget, Policy};
 
 use super::agents::Agents;
@@ -43,6 +43,14 @@ pub(super) struct Accounts {
     pub(super) over_before: BTreeMap<AgentName, Duration>,
     /// A limit in minutes was lifted: its end is another moment.
     lifted_time: bool,
+    /// A model that can be asked where the rule is not sure: it spends like any agent.
+    pub(super) adviser: Option<Box<Adviser>>,
+    /// The budget whose hard step was decided last.
+    pub(super) last_hard: Option<BudgetName>,
+    /// Hard steps wait: what is judged spends nothing, and somebody will ask before what does.
+    pub(super) defers: bool,
+    /// So do those of budgets in minutes: what is judged is no tool either.
+    pub(super) defers_time: bool,
 }
 
 impl Index<AccountId> for Accounts {
@@ -71,12 +79,11 @@ impl IndexMut<AccountId> for Accounts {
 pub(super) struct Spenders<'a> {
     pub(super) fixed: &'a Fixed,
     pub(super) agents: &'a Agents,
-    adviser: Option<&'a Adviser>,
 }
 
 impl<'a> Spenders<'a> {
-    pub(super) fn of(fixed: &'a Fixed, agents: &'a Agents, adviser: Option<&'a Adviser>) -> Self {
-        Self { fixed, agents, adviser }
+    pub(super) fn of(fixed: &'a Fixed, agents: &'a Agents) -> Self {
+        Self { fixed, agents }
     }
 }
 
@@ -93,6 +100,17 @@ impl Accounts {
 
     pub(super) fn rules(&self) -> &[Arc<Budget>] {
         &self.rules
+    }
+
+    /// Some budget can hold or end an agent here, so that what cannot be observed is refused or stopped.
+    ///
+    /// An alert, or a budget over a plan's own limit, does not make it so, however hard it is: it sets no limit on spend
+    /// that an unseen response could pass. Whoever writes `idle = "20m"`, `do = "stop"` asks for a stop where something
+    /// goes wrong, not for one where nothing can be known. What they cannot judge is said aloud instead
+    /// ([`Fixed::warns_of_unobserved`]), and the agent goes on.
+    pub(super) fn enforces(&self) -> bool {
+        let binds = |budget: &Arc<Budget>| !budget.observe && budget.all_steps().any(|step| step.verb >= Verb::Route);
+        !self.observe && self.rules.iter().any(binds)
     }
 
     /// All that are open at this moment, in the order in which they were opened.

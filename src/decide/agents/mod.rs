@@ -13,9 +13,10 @@ pub(super) mod trend;
 use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 
+use crate::model::event::EventKind;
 use crate::model::{AgentName, ApprovalId};
 
-use super::message::Question;
+use super::message::{Effect, Effects, Question};
 
 use ids::AgentId;
 
@@ -27,6 +28,8 @@ pub(super) struct Agents {
     list: Vec<Agent>,
     /// As they were named.
     order: Vec<AgentId>,
+    /// How much was asked of them so far: each request has a number, and each place in a queue.
+    numbered: u64,
 }
 
 impl Agents {
@@ -36,7 +39,7 @@ impl Agents {
         let by_name: BTreeMap<AgentName, AgentSetup> =
             setups.into_iter().map(|setup| (setup.name.clone(), setup)).collect();
         let list = by_name.into_values().enumerate().map(|(place, setup)| make(AgentId(place), setup)).collect();
-        let mut agents = Self { list, order: Vec::new() };
+        let mut agents = Self { list, order: Vec::new(), numbered: 0 };
         agents.order = named.iter().filter_map(|name| agents.id(name)).collect();
         agents
     }
@@ -81,6 +84,28 @@ impl Agents {
 
     pub(super) fn len(&self) -> usize {
         self.list.len()
+    }
+
+    /// A number that none has had before.
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.numbered += 1;
+        self.numbered
+    }
+
+    /// Says something of an agent, which is named where there are several.
+    pub(super) fn say(&self, who: AgentId, text: &str, effects: &mut Effects) {
+        let text = if self.len() > 1 { format!("{}: {text}", self.name(who)) } else { text.to_owned() };
+        effects.push(Effect::Say(text));
+    }
+
+    /// Records something that a reader of the run must know of, of one of them or of all.
+    pub(super) fn mark(&self, who: Option<AgentId>, what: String, effects: &mut Effects) {
+        self.record(who, EventKind::Marked { what }, effects);
+    }
+
+    /// Records something, of one of them or of all.
+    pub(super) fn record(&self, who: Option<AgentId>, kind: EventKind, effects: &mut Effects) {
+        effects.record(who.map(|who| self.name(who)), kind);
     }
 }
 

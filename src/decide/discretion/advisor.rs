@@ -7,13 +7,18 @@
 //! carried out: no answer in time, none that can be used, no room for the question. Who is asked spends like any agent
 //! of the run, and is asked only where that passes no limit.
 
+pub(in crate::decide) mod advice;
 mod affordability;
-mod asking;
+pub(in crate::decide) mod consulting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::{Response, Tokens, Unit};
+use crate::model::event::GOVERNOR;
+use crate::model::{
+    AgentName, Attribution, Basis, Billing, Cost, Money, Response, ResponseKey, RunId, ServiceTier, Source, ThreadId,
+    Tokens, Unit,
+};
 use crate::policy::rule::{GovernorModel, StepId};
 
 use crate::decide::accounts::account::{Account, amount};
@@ -72,6 +77,52 @@ struct Given {
 }
 
 impl Adviser {
+    /// What it costs belongs there. It was answered before as `history` has it, and had no answer so often.
+    pub(in crate::decide) fn new(
+        model: GovernorModel,
+        run: &RunId,
+        attribution: Attribution,
+        (history, unanswered): (&[Response], u32),
+    ) -> Self {
+        let likely = Response {
+            run: Some(run.clone()),
+            agent: Some(AgentName::new(GOVERNOR)),
+            thread: ThreadId::new(GOVERNOR),
+            root: ThreadId::new(GOVERNOR),
+            key: ResponseKey::new(GOVERNOR),
+            at: chrono::DateTime::UNIX_EPOCH,
+            model: Some(model.model.clone()),
+            provider: None,
+            tier: ServiceTier::Standard,
+            tokens: FIRST,
+            cost: Cost::Unpriced,
+            basis: Basis::Observed,
+            billing: Billing::Unknown,
+            attribution,
+            source: Source::Record,
+            work: None,
+        };
+        let own = |response: &&Response| response.agent.as_ref().is_some_and(|agent| agent.as_str() == GOVERNOR);
+        Self {
+            model,
+            likely,
+            answers: history.iter().filter(own).cloned().collect(),
+            lost: unanswered,
+            asked: BTreeMap::new(),
+            busy: None,
+            given: None,
+            failures: 0,
+            not_before: Duration::ZERO,
+            off: false,
+            said: BTreeSet::new(),
+        }
+    }
+
+    /// What its next answer is likely to cost; `None`: it has no price.
+    pub(in crate::decide) fn likely_cost(&self) -> Option<Money> {
+        self.likely.cost.money()
+    }
+
     fn find(&self, id: ConsultId) -> Option<(AgentId, AccountId)> {
         self.asked.iter().find(|(_, pending)| pending.id == id).map(|(of, _)| *of)
     }

@@ -3,5 +3,6 @@
 
 pub mod advisor;
 pub(super) mod choosing;
+pub(super) mod offering;
 pub mod prompt;
 pub mod rule;

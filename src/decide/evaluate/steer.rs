@@ -1,6 +1,6 @@
 //! Pure. Steering: the agent is told what is left of a budget, each of its threads once for each crossing.
 
-mod telling;
+pub(in crate::decide) mod telling;
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! Pure. The limit that a person lifts before a run goes on: it is judged like any answer, counts from the start, and is
 //! written down once something was started by it.
 
-mod lifting;
+pub(in crate::decide) mod lifting;
 
 use crate::model::{Answerer, BudgetKey, BudgetName, Identity, Quantity};
 
@@ -22,9 +22,25 @@ pub struct Lift {
     pub by: String,
 }
 
+/// What is known of limits that a person lifts, or stands before.
+#[derive(Debug)]
+pub(in crate::decide) struct Lifting {
+    /// A limit that a person lifted before the run goes on.
+    pub(in crate::decide) lift: Option<Lift>,
+    lifted: Option<Lifted>,
+    /// The budget at whose limit an agent waited that a person ended.
+    waited_at: Option<BudgetName>,
+}
+
+impl Lifting {
+    pub(in crate::decide) fn before(lift: Option<Lift>) -> Self {
+        Self { lift, lifted: None, waited_at: None }
+    }
+}
+
 /// A lift that counts already and is not written down: nothing was started yet.
-#[derive(Clone, Debug)]
-pub(in crate::decide) struct Lifted {
+#[derive(Debug)]
+struct Lifted {
     lift: Lift,
     key: BudgetKey,
     agent: AgentId,

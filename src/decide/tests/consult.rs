@@ -326,7 +326,7 @@ fn a_question_that_was_not_answered_counts_against_its_share_and_is_not_repeated
     world.hook(4, "root", Wants::Request);
     assert_eq!(questions(&world).len(), 1, "nothing is asked for a minute");
     assert_eq!(says(&world, "its last question was not answered, and the next one is not put for"), 1);
-    let adviser = world.governor.adviser.as_ref().unwrap();
+    let adviser = world.governor.accounts.adviser.as_ref().unwrap();
     assert_eq!((first, adviser.lost), (first, 1), "it may have been served");
 }
 
@@ -335,7 +335,7 @@ fn what_was_served_and_never_recorded_is_within_the_share() {
     // A first question is taken for $0.10 (a thousand tokens of answer); a tenth of ten dollars is $1.00.
     for (lost, questions_put) in [(9, 1), (10, 0)] {
         let mut world = plan("100%", "").started();
-        world.governor.adviser.as_mut().unwrap().lost = lost;
+        world.governor.accounts.adviser.as_mut().unwrap().lost = lost;
         for request in 1..=2 {
             world.hook(request, "root", Wants::Request);
             world.answers("root", 900);

@@ -410,7 +410,7 @@ fn standing_is_kept(world: &World, said: &str) {
                 || account.is_past(world.now.wall)
                 || !governor.accounts.concerns(&governor.spenders(), id, agent.id)
                 || moves(budget)
-                || governor.adviser.as_ref().is_some_and(|adviser| adviser.asks_below_limit(agent.id, id))
+                || governor.accounts.adviser.as_ref().is_some_and(|adviser| adviser.asks_below_limit(agent.id, id))
             {
                 continue;
             }
