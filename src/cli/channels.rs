@@ -329,7 +329,7 @@ fn page(rows: &[AddressRow], serve: Option<&ServeJson>, here: &Here<'_>) -> Page
         page.list(vec![Item::new("", "no channel is set up, and nothing was ever to be sent", Tone::Plain)]);
     } else {
         let columns = vec![
-            Column::name("Channel", 8),
+            Column::key("Channel", 8),
             Column::figure("Waiting"),
             Column::figure("Delivered"),
             Column::figure("Given up"),

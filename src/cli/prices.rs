@@ -88,14 +88,14 @@ fn whole(table: &PriceTable, here: &Here<'_>) -> Page {
         cells
     });
     let columns = vec![
-        Column::name("model", 13),
+        Column::key("model", 13),
         Column::figure("input"),
         Column::figure("cached"),
         Column::figure("written"),
         Column::figure("output"),
-        Column::figure("fast"),
-        Column::figure("flex"),
-        Column::name("", 8),
+        Column::figure("fast").spare(),
+        Column::figure("flex").spare(),
+        Column::word("").useful(),
     ];
     let mut page = Page::default();
     page.title(format!("Dollars for a million tokens, as of {}", table.version()));

@@ -73,7 +73,7 @@ pub fn run(args: &PruneArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exi
 
 fn page(found: &[Leftover], here: &Here<'_>) -> Result<Page> {
     let zone = here.timezone()?;
-    let columns = vec![Column::word("run"), Column::word("over"), Column::figure("files"), Column::figure("size")];
+    let columns = vec![Column::key("run", 10), Column::word("over"), Column::figure("files"), Column::figure("size")];
     let rows = found.iter().map(|one| {
         let cells = [one.run.as_str().to_owned(), moment(one.over, zone), one.files.to_string(), size(one.bytes)];
         cells.iter().map(Cell::new).collect()

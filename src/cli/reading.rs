@@ -395,6 +395,17 @@ fn prices_of_all_models_and_of_one() {
     let ask = |words: &[&str]| world.ask(|out, here| prices::run(&parsed::<PricesArgs>(words), out, here));
     let (_, text) = ask(&[]);
     assert!(text.lines().any(|line| line.starts_with("gpt-6.1-sol ") && line.contains("$2.00")), "{text}");
+    let (_, json) = ask(&["--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let models: Vec<&str> = json["rows"].as_array().unwrap().iter().map(|row| row["model"].as_str().unwrap()).collect();
+    for width in [60, 80, 100] {
+        let (_, text) = world.ask_at(width, |out, here| prices::run(&parsed::<PricesArgs>(&[]), out, here));
+        for model in &models {
+            assert_eq!(text.lines().filter(|line| line.split(' ').next() == Some(model)).count(), 1, "{model}: {text}");
+        }
+        let wide = text.lines().find(|line| line.chars().count() > width && !line.contains("http"));
+        assert_eq!(wide, None, "{text}");
+    }
     insta::assert_snapshot!(ask(&["show", "gpt-6.1-sol"]).1);
     assert!(ask(&["show", "gpt-99"]).0.unwrap_err().to_string().contains("no price for `gpt-99`"));
     let (_, json) = ask(&["--format", "json"]);

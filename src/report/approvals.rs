@@ -133,7 +133,7 @@ impl ApprovalReport {
             Column::figure("id"),
             Column::word("state"),
             Column::name("agent", 8),
-            Column::word("run"),
+            Column::word("run").useful(),
             Column::name("rule", 10),
             Column::figure("so far"),
             Column::word("asked").spare(),

@@ -118,8 +118,8 @@ impl Attributed {
             ]
         });
         let columns = vec![
-            Column::word("recorded for"),
-            Column::word("belongs to"),
+            Column::key("recorded for", 12),
+            Column::key("belongs to", 12),
             Column::figure("threads").spare(),
             Column::figure("resp."),
             Column::figure("cost"),

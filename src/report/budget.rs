@@ -256,8 +256,8 @@ impl BudgetReport {
 
     fn table(&self) -> Table {
         let columns = vec![
-            Column::name("budget", 8),
-            Column::name("per", 8).useful(),
+            Column::key("budget", 8),
+            Column::key("per", 8),
             Column::figure("spent"),
             Column::figure("reserved").spare(),
             Column::figure("left"),

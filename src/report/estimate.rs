@@ -111,7 +111,7 @@ impl EstimateBy {
             page.list(vec![Item::note("No run is recorded that has a price: `govern import` reads Codex's history.")]);
             return page;
         }
-        let mut columns: Vec<Column> = self.by.iter().map(|by| Column::name(by.to_string(), 8)).collect();
+        let mut columns: Vec<Column> = self.by.iter().map(|by| Column::key(by.to_string(), 8)).collect();
         columns.extend(["runs", "p50", "p80", "p95"].map(Column::figure));
         columns.push(Column::word(""));
         let rows = self.rows.iter().map(|(values, likely)| {
@@ -208,6 +208,7 @@ impl Serialize for EstimateBy {
 mod tests {
     use super::*;
     use crate::ui::Look;
+    use crate::ui::checked::tables_are_readable;
 
     fn cents(cents: i64) -> Money {
         Money::from_nanos(cents * 10_000_000)
@@ -234,6 +235,7 @@ mod tests {
     fn each_value_has_its_own_figures() {
         let rows = vec![(vec![Some("T-1".to_owned())], likely(14)), (vec![None], likely(2))];
         let by = EstimateBy { by: vec![Dimension::Task], rows };
+        tables_are_readable(&by.page());
         insta::assert_snapshot!(Look::plain(80).render(&by.page()));
         insta::assert_snapshot!("json_by", super::super::json::to_text(&by));
     }

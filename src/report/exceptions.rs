@@ -99,10 +99,10 @@ impl ExceptionReport {
 
     fn table(&self) -> Table {
         let columns = vec![
-            Column::word("id"),
+            Column::key("id", 2),
             Column::word("when").useful(),
             Column::name("agent", 6).spare(),
-            Column::name("budget", 8),
+            Column::key("budget", 8),
             Column::figure("amount"),
             Column::figure("at stake"),
             Column::word("state").spare(),
@@ -205,6 +205,7 @@ mod tests {
     use crate::compare::Remedy;
     use crate::model::{ExceptionKind, Money};
     use crate::ui::Look;
+    use crate::ui::checked::tables_are_readable;
 
     fn sample(all: bool) -> ExceptionReport {
         let at = |seconds: i64| Timestamp::from_timestamp(1_795_341_600 + seconds, 0).unwrap();
@@ -256,6 +257,7 @@ mod tests {
 
     #[test]
     fn exceptions_say_what_was_passed_and_what_would_have_cost_less() {
+        tables_are_readable(&sample(true).page());
         insta::assert_snapshot!(Look::plain(80).render(&sample(true).page()));
     }
 

@@ -110,7 +110,7 @@ impl FleetEnd {
         let (expected, allotted, spent) =
             (of(|agent| agent.expected), of(|agent| agent.allotted), of(|agent| agent.spent));
         let columns = vec![
-            Column::name("agent/thread", 12),
+            Column::key("agent/thread", 12),
             Column::word("result"),
             Column::figure("tries").spare(),
             Column::figure("expected").useful(),
@@ -285,7 +285,7 @@ fn totals(title: &str, by: &BTreeMap<Option<String>, Totals>) -> Table {
     let responses: u64 = by.values().map(|of| of.responses).sum();
     Table {
         columns: vec![
-            Column::name(title, 8),
+            Column::key(title, 8),
             Column::figure("resp."),
             Column::figure("cost"),
             Column::figure("share").spare(),

@@ -92,7 +92,7 @@ impl FleetPlan {
     fn table(&self) -> Table {
         let columns = vec![
             Column::figure("#").spare(),
-            Column::name("agent", 8),
+            Column::key("agent", 8),
             Column::name("needs", 8).useful(),
             Column::word("tier").spare(),
             Column::name("model", 8),

@@ -53,6 +53,8 @@ pub struct Column {
     pub align: Align,
     /// Where space is short: what it must keep, in columns of the screen. `None` is never cut.
     pub least: Option<usize>,
+    /// It tells rows apart, and is never cut: where it has no room beside a row's figures, it stands above them.
+    pub key: bool,
     /// Left out where the names would not fit otherwise: the spare ones first.
     pub worth: Worth,
 }
@@ -123,17 +125,23 @@ pub enum Tone {
 impl Column {
     /// A column of names that may be cut in their middle down to `least` columns of the screen.
     pub fn name(title: impl Into<String>, least: usize) -> Self {
-        Self { title: title.into(), align: Align::Left, least: Some(least), worth: Worth::Needed }
+        Self { title: title.into(), align: Align::Left, least: Some(least), key: false, worth: Worth::Needed }
+    }
+
+    /// A column by which rows are told apart: it is never cut. Where it would be narrower than `least` columns of the
+    /// screen, other columns are left out.
+    pub fn key(title: impl Into<String>, least: usize) -> Self {
+        Self { key: true, ..Self::name(title, least) }
     }
 
     /// A column of short words that are never cut.
     pub fn word(title: impl Into<String>) -> Self {
-        Self { title: title.into(), align: Align::Left, least: None, worth: Worth::Needed }
+        Self { title: title.into(), align: Align::Left, least: None, key: false, worth: Worth::Needed }
     }
 
     /// A column of figures.
     pub fn figure(title: impl Into<String>) -> Self {
-        Self { title: title.into(), align: Align::Right, least: None, worth: Worth::Needed }
+        Self { title: title.into(), align: Align::Right, least: None, key: false, worth: Worth::Needed }
     }
 
     /// The column may be left out where space is short.

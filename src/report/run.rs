@@ -286,7 +286,7 @@ impl RunReport {
             let used: Vec<_> = all.iter().map(|totals| totals.amount(of.unit)).collect();
             share_column(&used, of.allowed())
         });
-        let mut columns = vec![Column::name("agent/thread", 12), Column::name("model", 7)];
+        let mut columns = vec![Column::key("agent/thread", 12), Column::key("model", 7)];
         columns.extend(figures.columns());
         columns.extend(share.map(|of| Column::figure(share_title(of)).useful()));
         let mut rows = Vec::new();

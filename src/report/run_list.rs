@@ -81,7 +81,7 @@ impl RunList {
         let marks: Vec<Cell> = self.rows.iter().map(|row| marks(&row.totals, whole, Billed::MarkedIfMixed)).collect();
         let marked = marks.iter().any(|mark| !mark.text.is_empty());
         let mut columns = vec![
-            Column::word("run"),
+            Column::key("run", 10),
             Column::word("started"),
             Column::figure("for").spare(),
             Column::name("command", 10),

@@ -117,10 +117,10 @@ fn values(summary: &Summary, line: &Line) -> Vec<Cell> {
 
 fn dimension_column(by: &By) -> Column {
     match by {
-        By::Day | By::Week | By::Month | By::Source => Column::word(by.to_string()),
-        By::Of(Dimension::Run) => Column::word("run"),
-        By::Of(Dimension::Model) => Column::name("model", 13),
-        By::Of(_) => Column::name(by.to_string(), 8),
+        By::Day | By::Week | By::Month | By::Source => Column::key(by.to_string(), 10),
+        By::Of(Dimension::Run) => Column::key("run", 10),
+        By::Of(Dimension::Model) => Column::key("model", 13),
+        By::Of(_) => Column::key(by.to_string(), 8),
     }
 }
 

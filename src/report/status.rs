@@ -81,7 +81,7 @@ impl StatusReport {
         let mut page = Page::default();
         page.title(format!("Running: {}", count(self.runs.len() as u64, "run", "runs")));
         let columns = vec![
-            Column::word("run"),
+            Column::key("run", 10),
             Column::name("command", 12),
             Column::name("project", 8).spare(),
             Column::name("state", 8),
@@ -102,8 +102,8 @@ impl StatusReport {
 
     fn table(&self) -> Table {
         let columns = vec![
-            Column::word("run"),
-            Column::name("agent", 8),
+            Column::key("run", 10),
+            Column::key("agent", 8),
             Column::word("state"),
             Column::figure("for").spare(),
             Column::name("model", 8).useful(),

@@ -308,7 +308,7 @@ impl TrialReport {
         let strong = |text: &str| Cell::toned(text, Tone::Strong);
         let totals = ["total", "", "", &actual.total, &would.total, &saved.total, ""].map(strong);
         let columns = vec![
-            Column::name("run", 12),
+            Column::key("run", 12),
             Column::word("started").spare(),
             Column::name("project", 8).spare(),
             Column::figure("spent"),
@@ -346,7 +346,7 @@ impl TrialReport {
             .filter(|at| all.values().any(|doings| doings.words().get(*at).is_some_and(|(_, n)| *n > 0)))
             .collect();
         let word = |doings: &Doings, at: usize| doings.words().get(at).copied().unwrap_or_default();
-        let mut columns = vec![Column::name("rule", 10)];
+        let mut columns = vec![Column::key("rule", 10)];
         columns.extend(used.iter().map(|at| Column::figure(word(&Doings::default(), *at).0)));
         let rows = all.iter().map(|(rule, doings)| {
             let mut row = vec![Cell::new(rule.unwrap_or("models"))];

@@ -47,25 +47,23 @@ fn belongs(before: &Block, block: &Block) -> bool {
 pub fn rows(table: &Table, look: Look) -> Vec<String> {
     let table = without_spare_columns(table, look.width);
     let widths = fitted(&table, look.width);
-    let mut lines = drawn(&table, &widths, look);
-    lines.drain(..1.min(lines.len()));
-    lines
+    drawn(&table, &widths, look).into_iter().skip(1).flatten().collect()
 }
 
 fn table(table: &Table, look: Look) -> String {
     let table = &without_spare_columns(table, look.width);
     let widths = fitted(table, look.width);
-    let mut lines = drawn(table, &widths, look);
-    let rule = paint(&"─".repeat(together(&widths).min(look.width)), Tone::Quiet, look);
-    if table.totals.is_some() && !lines.is_empty() {
-        lines.insert(lines.len() - 1, rule.clone());
+    let mut rows = drawn(table, &widths, look);
+    let rule = vec![paint(&"─".repeat(together(&widths).min(look.width)), Tone::Quiet, look)];
+    if table.totals.is_some() && !rows.is_empty() {
+        rows.insert(rows.len() - 1, rule.clone());
     }
-    lines.insert(1.min(lines.len()), rule);
-    lines.join("\n") + "\n"
+    rows.insert(1.min(rows.len()), rule);
+    rows.concat().join("\n") + "\n"
 }
 
-/// The head, the rows and the totals, one line each.
-fn drawn(table: &Table, widths: &[usize], look: Look) -> Vec<String> {
+/// The head, the rows and the totals: one line each, and before it the row's keys where they have no room in it.
+fn drawn(table: &Table, widths: &[usize], look: Look) -> Vec<Vec<String>> {
     let mut drawing = Drawing::new();
     drawing.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if look.colour {
@@ -73,45 +71,99 @@ fn drawn(table: &Table, widths: &[usize], look: Look) -> Vec<String> {
     } else {
         drawing.force_no_tty();
     }
-    let draw = |text: &str, tone: Tone, width: usize, align: Align| {
-        let alignment = match align {
+    let draw = |cell: &Cell, above: bool, (column, width): (&Column, &usize)| {
+        let alignment = match column.align {
             Align::Left => CellAlignment::Left,
             Align::Right => CellAlignment::Right,
         };
-        toned(Drawn::new(elided(text, width)).set_alignment(alignment), tone)
+        let text = if above && column.key { String::new() } else { elided(&cell.text, *width) };
+        toned(Drawn::new(text).set_alignment(alignment), cell.tone)
     };
     let columns = || table.columns.iter().zip(widths);
-    drawing.set_header(columns().map(|(column, width)| draw(&column.title, Tone::Quiet, *width, column.align)));
-    for row in table.rows.iter().chain(&table.totals) {
-        let cells = row.iter().zip(columns());
-        drawing.add_row(cells.map(|(cell, (column, width))| draw(&cell.text, cell.tone, *width, column.align)));
+    let head: Vec<Cell> = table.columns.iter().map(|column| Cell::toned(&column.title, Tone::Quiet)).collect();
+    let all = || std::iter::once(&head).chain(&table.rows).chain(&table.totals);
+    let painted = |parts: Vec<(String, Tone)>| {
+        let text: String = parts.iter().map(|(text, tone)| paint(text, *tone, look)).collect();
+        text.trim_end().to_owned()
+    };
+    let above: Vec<Vec<String>> =
+        all().map(|row| keys_above(table, row, widths, look.width).into_iter().map(painted).collect()).collect();
+    for (place, (row, above)) in all().zip(&above).enumerate() {
+        let cells = row.iter().zip(columns()).filter(|(_, (_, width))| **width > 0);
+        let cells = cells.map(|(cell, column)| draw(cell, !above.is_empty(), column));
+        if place == 0 {
+            drawing.set_header(cells);
+        } else {
+            drawing.add_row(cells);
+        }
     }
-    let last = table.columns.len().saturating_sub(1);
+    let last = widths.iter().filter(|width| **width > 0).count().saturating_sub(1);
     for (place, column) in drawing.column_iter_mut().enumerate() {
         // Behind the last one nothing stands: a coloured gap there is not trimmed, and would break a row as wide as the screen.
         let gap = if place == last { 0 } else { GAP };
         column.set_padding((0, u16::try_from(gap).unwrap_or(2)));
     }
-    drawing.lines().map(|line| line.trim_end().to_owned()).collect()
+    let lines = drawing.lines().map(|line| line.trim_end().to_owned());
+    above.into_iter().zip(lines).map(|(above, line)| above.into_iter().chain([line]).collect()).collect()
 }
 
-/// Where even the shortest names would not fit, columns are left out: the least worth first, among equals the last, and
-/// all parts of a sum at once. What then fits beside whole names comes back.
+/// A row's keys as lines of their own, in parts, where one of them is wider than its column; else nothing.
+pub(super) fn keys_above(table: &Table, row: &[Cell], widths: &[usize], screen: usize) -> Vec<Vec<(String, Tone)>> {
+    let columns = table.columns.iter().zip(widths);
+    let keys: Vec<(&Cell, usize)> = row
+        .iter()
+        .zip(columns)
+        .filter(|(_, (column, _))| column.key)
+        .map(|(cell, (_, width))| (cell, *width))
+        .collect();
+    if keys.iter().all(|(cell, width)| cell.text.width() <= *width) {
+        return Vec::new();
+    }
+    let gap = || (" ".repeat(GAP), Tone::Plain);
+    let parts: Vec<(String, Tone)> =
+        keys.iter().flat_map(|(cell, _)| [gap(), (cell.text.clone(), cell.tone)]).skip(1).collect();
+    let whole: String = parts.iter().map(|(text, _)| text.as_str()).collect();
+    if whole.trim_end().width() <= screen {
+        return vec![parts];
+    }
+    let tone = keys.first().map_or(Tone::Plain, |(cell, _)| cell.tone);
+    broken(&whole, screen).into_iter().map(|line| vec![(line.trim_end().to_owned(), tone)]).collect()
+}
+
+/// What of a screen's width a key may take beside its row's figures: two fifths, or less where there are several. A wider
+/// one stands above them.
+fn most_of_key(width: usize, keys: usize) -> usize {
+    (width * 2 / 5).min(width * 3 / 5 / keys.max(1))
+}
+
+/// Where even the shortest names would not fit beside whole keys, columns are left out: the least worth first, among
+/// equals the last, and all parts of a sum at once. Before a useful one is, keys are moved above their figures. What
+/// then fits beside whole names comes back.
 pub(super) fn without_spare_columns(table: &Table, width: usize) -> Table {
-    let natural = natural(table);
-    let least: Vec<usize> =
-        table.columns.iter().zip(&natural).map(|(column, width)| shortest(column, *width)).collect();
+    let natural: Vec<usize> =
+        table.columns.iter().enumerate().map(|(place, column)| wanted(table, place, column, width)).collect();
+    let least = |keys_whole: bool| -> Vec<usize> {
+        let of = |(column, natural): (&Column, &usize)| {
+            if keys_whole && column.key { *natural } else { shortest(column, *natural) }
+        };
+        table.columns.iter().zip(&natural).map(of).collect()
+    };
+    let (beside, above) = (least(true), least(false));
     let mut kept = vec![true; table.columns.len()];
     let mut dropped = Vec::new();
     let of = |widths: &[usize], kept: &[bool]| {
         together(&widths.iter().zip(kept).filter(|(_, kept)| **kept).map(|(width, _)| *width).collect::<Vec<_>>())
     };
-    while of(&least, &kept) > width {
+    loop {
         let shown = || table.columns.iter().zip(&kept).enumerate().filter(|(_, (_, kept))| **kept);
         let Some(worth) = shown().map(|(_, (column, _))| column.worth).min().filter(|worth| *worth < Worth::Needed)
         else {
             break;
         };
+        let short = if worth < Worth::Useful { &beside } else { &above };
+        if of(short, &kept) <= width {
+            break;
+        }
         let mut places: Vec<usize> =
             shown().filter(|(_, (column, _))| column.worth == worth).map(|(place, _)| place).collect();
         if worth != Worth::Part {
@@ -142,11 +194,22 @@ fn only(table: &Table, kept: &[bool]) -> Table {
 
 /// How wide each column would be if there were room.
 fn natural(table: &Table) -> Vec<usize> {
-    let width = |(index, column): (usize, &Column)| {
-        let cells = table.rows.iter().chain(&table.totals).filter_map(|row| row.get(index));
-        cells.map(|cell| cell.text.width()).chain([column.title.width()]).max().unwrap_or(0)
-    };
+    let width =
+        |(place, column): (usize, &Column)| widths_of(table, place).chain([column.title.width()]).max().unwrap_or(0);
     table.columns.iter().enumerate().map(width).collect()
+}
+
+/// How wide a column's cells are.
+fn widths_of(table: &Table, place: usize) -> impl Iterator<Item = usize> + '_ {
+    table.rows.iter().chain(&table.totals).filter_map(move |row| row.get(place)).map(|cell| cell.text.width())
+}
+
+/// How wide a column should be on a screen of this width: as wide as all that stands in it, save keys that stand above
+/// their figures in any case.
+fn wanted(table: &Table, place: usize, column: &Column, width: usize) -> usize {
+    let most = most_of_key(width, table.columns.iter().filter(|column| column.key).count());
+    let stays = |cell: &usize| !column.key || *cell <= most;
+    widths_of(table, place).filter(stays).chain([column.title.width()]).max().unwrap_or(0)
 }
 
 /// What a column must keep, if it can give way at all: its title stays whole.
@@ -159,39 +222,56 @@ fn shortest(column: &Column, natural: usize) -> usize {
     least(column).map_or(natural, |least| least.min(natural))
 }
 
+/// Columns without any width are not drawn.
 fn together(widths: &[usize]) -> usize {
-    widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+    let drawn = widths.iter().filter(|width| **width > 0).count();
+    widths.iter().sum::<usize>() + GAP * drawn.saturating_sub(1)
 }
 
-/// The width of each column: names give way, the widest first, until all fit or none can give more.
-pub(super) fn fitted(table: &Table, width: usize) -> Vec<usize> {
-    let mut widths = natural(table);
-    loop {
-        if together(&widths) <= width {
-            return widths;
-        }
-        let widest = table
-            .columns
-            .iter()
-            .zip(&mut widths)
-            .filter(|(column, width)| least(column).is_some_and(|least| least < **width))
-            .max_by_key(|(_, width)| **width);
-        match widest {
-            Some((_, width)) => *width -= 1,
-            None => return squeezed(table, widths, width),
+/// How far columns give way, one kind after the other.
+#[derive(Clone, Copy)]
+enum Yield {
+    /// Names are cut, down to the least that they keep.
+    Names,
+    /// Wide keys are moved above their figures.
+    WideKeys,
+    /// All keys are.
+    Keys,
+    /// Names and words are cut further rather than that every row breaks in two; figures, which would lie, never.
+    Words,
+}
+
+impl Yield {
+    /// How narrow it makes a column; `None`: it leaves that alone.
+    fn down_to(self, column: &Column) -> Option<usize> {
+        const SHORTEST: usize = 4;
+        match self {
+            Self::Names => least(column).filter(|_| !column.key),
+            Self::WideKeys => least(column).filter(|_| column.key),
+            Self::Keys => column.key.then_some(0),
+            Self::Words => (!column.key && column.align == Align::Left).then_some(SHORTEST),
         }
     }
 }
 
-/// Where nothing may give way any more, names and words do still rather than that every row breaks in two; figures,
-/// which would lie, never.
-fn squeezed(table: &Table, mut widths: Vec<usize>, width: usize) -> Vec<usize> {
-    const SHORTEST: usize = 4;
-    while together(&widths) > width {
-        let names = table.columns.iter().zip(&mut widths).filter(|(column, _)| column.align == Align::Left);
-        match names.map(|(_, width)| width).filter(|width| **width > SHORTEST).max() {
-            Some(widest) => *widest -= 1,
-            None => return widths,
+/// The width of each column: the widest give way first, until all fit or none can give more.
+pub(super) fn fitted(table: &Table, width: usize) -> Vec<usize> {
+    let mut widths = natural(table);
+    for how in [Yield::Names, Yield::WideKeys, Yield::Keys, Yield::Words] {
+        while together(&widths) > width {
+            let may =
+                |(column, width): &(&Column, &mut usize)| how.down_to(column).is_some_and(|least| least < **width);
+            match table.columns.iter().zip(&mut widths).filter(may).max_by_key(|(_, width)| **width) {
+                Some((_, width)) => *width -= 1,
+                None => break,
+            }
+        }
+    }
+    // What stands above leaves no gap behind.
+    for (place, column) in table.columns.iter().enumerate().filter(|(_, column)| column.key) {
+        if let Some(width) = widths.get_mut(place) {
+            let inside = widths_of(table, place).chain([column.title.width()]).filter(|cell| *cell <= *width);
+            *width = inside.max().unwrap_or(0);
         }
     }
     widths
@@ -227,6 +307,24 @@ fn list(items: &[Item], look: Look) -> String {
         }
     }
     text
+}
+
+/// Broken between words, and where one is wider than a line, inside it.
+pub(super) fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in wrapped(text, width) {
+        let mut part = String::new();
+        for c in line.chars() {
+            let wider = format!("{part}{c}");
+            if wider.width() > width && !part.is_empty() {
+                lines.push(std::mem::replace(&mut part, c.to_string()));
+            } else {
+                part = wider;
+            }
+        }
+        lines.push(part);
+    }
+    lines
 }
 
 /// Broken between words; a word that is wider than a line gets a line of its own.
@@ -301,6 +399,35 @@ mod tests {
         page
     }
 
+    /// Rows that only their keys tell apart, more than a narrow screen has room for.
+    fn keyed(keys: &[(&str, &str)]) -> Page {
+        let cells = |(project, model): &(&str, &str)| {
+            [project, model, "cargo test --all", "123,456", "$1.00", "12 %"].map(Cell::new).to_vec()
+        };
+        let columns = vec![
+            Column::key("project", 8),
+            Column::key("model", 13),
+            Column::name("command", 8),
+            Column::figure("tokens").useful(),
+            Column::figure("cost"),
+            Column::figure("share").spare(),
+        ];
+        let totals = Some(["total", "", "", "1M", "$2.00", "100 %"].map(Cell::new).to_vec());
+        Page { blocks: vec![Block::Table(Table { columns, rows: keys.iter().map(cells).collect(), totals })] }
+    }
+
+    #[test]
+    fn a_key_that_has_no_room_stands_above_its_figures() {
+        let page = keyed(&[
+            ("shop", "gpt-6-astra"),
+            ("", "gpt-6.1-sol"),
+            ("a-project-with-a-rather-long-name", "gpt-6.1-terra"),
+            ("(none)", "a-model-with-a-name-of-its-own-that-is-long"),
+        ]);
+        let drawn = [80, 60, 40].map(|width| Look::plain(width).render(&page));
+        insta::assert_snapshot!(drawn.join("\n"));
+    }
+
     #[test]
     fn names_give_way_in_their_middle() {
         for (text, width, shown) in [
@@ -362,6 +489,23 @@ mod tests {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             for line in Look::plain(width).render(&sample(&names)).lines() {
                 prop_assert!(line.width() <= width, "{line:?} is {} wide, not {width}", line.width());
+            }
+        }
+
+        #[test]
+        fn no_key_is_cut_and_no_row_is_wider_than_the_screen(
+            keys in prop::collection::vec(("[a-z-]{0,70}", "[A-Z-]{1,70}"), 1..6), width in 40_usize..140,
+        ) {
+            let keys: Vec<(&str, &str)> = keys.iter().map(|(one, other)| (one.as_str(), other.as_str())).collect();
+            let text = Look::plain(width).render(&keyed(&keys));
+            for line in text.lines() {
+                prop_assert!(line.width() <= width, "{line:?} is {} wide, not {width}", line.width());
+            }
+            let whole: String = text.split_whitespace().collect();
+            for (one, other) in keys {
+                let (shown, broken) = (format!("{text}\n").contains(other), one.len() + GAP + other.len() > width);
+                prop_assert!(shown || broken && whole.contains(other), "{other} is not in\n{text}");
+                prop_assert!(text.contains(one) || broken && whole.contains(one), "{one} is not in\n{text}");
             }
         }
 

@@ -9,6 +9,8 @@ pub mod prompt;
 pub mod top;
 
 #[cfg(test)]
+pub(crate) mod checked;
+#[cfg(test)]
 mod pages;
 
 use std::io::IsTerminal;

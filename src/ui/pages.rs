@@ -3,6 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::Look;
+use super::checked::tables_are_readable;
 use crate::model::trial::Trial;
 use crate::report::page::Block;
 use crate::report::{Page, StatusReport, bars, json, markdown, sample, spend};
@@ -51,6 +52,28 @@ fn days_may_have_models_below_them() {
 #[test]
 fn a_report_of_everything_at_once() {
     insta::assert_snapshot!(drawn(&spend::page(&sample::summary(&[]))));
+}
+
+#[test]
+fn every_table_tells_its_rows_apart_on_every_screen() {
+    let all = [
+        sample::run().page(),
+        sample::fleet_run().page(),
+        sample::plan().page(),
+        sample::budgets().page(),
+        sample::approvals().page(),
+        sample::status().page(),
+        sample::status().short(),
+        sample::trial().page(),
+        spend::page(&sample::summary(&["model"])),
+        spend::page(&sample::summary(&["team", "agent"])),
+        spend::page(&sample::summary(&["team", "agent", "model", "day"])),
+        spend::page(&sample::summary(&["thread", "run"])),
+        spend::page(&sample::days(&["day"])),
+        spend::page(&sample::days(&["agent", "model"])),
+        spend::page(&sample::days(&["day", "model"])),
+    ];
+    all.iter().for_each(tables_are_readable);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::report::action::Action;
 use crate::report::page::{Cell, Column, Item, Page, Table, Tone};
 use crate::report::status::{left_cell, limit_sentence, limit_tone, rate_cell, tone};
 use crate::report::summary::Totals;
-use crate::report::text::{between, clock, duration, shell_words};
+use crate::report::text::{between, clock, count, duration, shell_words};
 use crate::report::told::Told;
 
 /// What is known of an agent beside how it stands.
@@ -100,7 +100,7 @@ impl AgentLook {
 
     fn sessions(&self) -> Table {
         let columns = vec![
-            Column::name("thread", 13),
+            Column::key("thread", 13),
             Column::name("role", 6).useful(),
             Column::figure("resp."),
             Column::figure("cost"),
@@ -148,7 +148,8 @@ fn standing(row: &AgentRow<'_>, now: Timestamp) -> Vec<Item> {
     items.push(Item::new("model", model, Tone::Plain));
     let rate = rate_cell(agent).text;
     let left = left_cell(agent.state, agent.limit.as_ref());
-    let text = format!("{} in {} responses; rate {rate}; left {}", agent.cost_usd, agent.responses, left.text);
+    let responses = count(agent.responses, "response", "responses");
+    let text = format!("{} in {responses}; rate {rate}; left {}", agent.cost_usd, left.text);
     items.push(Item::new("spent", text, left.tone));
     items
 }

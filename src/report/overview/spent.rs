@@ -75,7 +75,7 @@ impl Spent {
         }
         let all: Vec<&Totals> = shown.iter().map(|part| &part.totals).collect();
         let figures = Figures::new(&all, &[], &self.total, Billed::Marked);
-        let mut columns = vec![Column::name(title, 8)];
+        let mut columns = vec![Column::key(title, 8)];
         columns.extend(figures.columns());
         let rows = shown.iter().enumerate().map(|(index, part)| {
             let name = part.name.as_deref().map_or_else(|| Cell::toned(format!("no {title}"), Tone::Quiet), Cell::new);

@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::report::Page;
 use crate::report::page::{Align, Block, Cell, Column, Item, Table, Tone};
-use crate::ui::layout::{GAP, elided, fitted, without_spare_columns, wrapped};
+use crate::ui::layout::{GAP, elided, fitted, keys_above, without_spare_columns, wrapped};
 
 /// How a tone looks; without colour all look alike.
 pub(super) fn style(tone: Tone, colour: bool) -> Style {
@@ -45,21 +45,31 @@ pub(super) fn page(page: &Page, width: usize, colour: bool) -> Vec<Line<'static>
     lines
 }
 
-/// A table with its head.
+/// A table with its head: each row is one line, with its keys in lines above where they have no room in it.
 pub(super) fn table(table: &Table, width: usize, colour: bool) -> Vec<Line<'static>> {
     let table = without_spare_columns(table, width);
     let widths = fitted(&table, width);
-    let line = |cells: &[Cell]| {
-        let parts = cells.iter().zip(table.columns.iter().zip(&widths)).enumerate();
-        let spans = parts.flat_map(|(place, (cell, (column, width)))| {
+    let line = |cells: &[Cell], above: bool| {
+        let shown = cells.iter().zip(table.columns.iter().zip(&widths)).filter(|(_, (_, width))| **width > 0);
+        let spans = shown.enumerate().flat_map(|(place, (cell, (column, width)))| {
             let gap = Span::raw(" ".repeat(if place == 0 { 0 } else { GAP }));
-            let (before, text, after) = placed(&cell.text, column, *width);
+            let text = if above && column.key { "" } else { &cell.text };
+            let (before, text, after) = placed(text, column, *width);
             [gap, Span::raw(before), Span::styled(text, style(cell.tone, colour)), Span::raw(after)]
         });
         Line::from_iter(spans.filter(|span| !span.content.is_empty()))
     };
     let head: Vec<Cell> = table.columns.iter().map(|column| Cell::toned(&column.title, Tone::Quiet)).collect();
-    std::iter::once(&head).chain(&table.rows).chain(&table.totals).map(|cells| line(cells)).collect()
+    let rows = std::iter::once(&head).chain(&table.rows).chain(&table.totals);
+    rows.flat_map(|cells| {
+        let above = keys_above(&table, cells, &widths, width);
+        let row = line(cells, !above.is_empty());
+        let styled = |(text, tone)| Span::styled(text, style(tone, colour));
+        let above: Vec<Line<'static>> =
+            above.into_iter().map(|parts| Line::from_iter(parts.into_iter().map(styled))).collect();
+        above.into_iter().chain([row])
+    })
+    .collect()
 }
 
 /// The text at its side of the column, and the blanks at both.
