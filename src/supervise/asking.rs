@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock;
@@ -27,6 +27,8 @@ pub(super) struct Asking {
     waiting: Option<Waiting>,
     /// Of other agents, with their ends: one after the other.
     later: VecDeque<(Question, Option<Instant>)>,
+    /// A line for each of those, which stands above the one that is put.
+    others: watch::Sender<Vec<String>>,
     send: mpsc::UnboundedSender<(ApprovalId, Answer)>,
     answers: mpsc::UnboundedReceiver<(ApprovalId, Answer)>,
 }
@@ -49,7 +51,16 @@ impl Asking {
     /// `allowed`: there is a terminal to ask at. `screen`: it, if the agent takes it whole.
     pub(super) fn new(allowed: bool, screen: Option<Terminal>) -> Self {
         let (send, answers) = mpsc::unbounded_channel();
-        Self { allowed, screen, lent: None, waiting: None, later: VecDeque::new(), send, answers }
+        Self {
+            allowed,
+            screen,
+            lent: None,
+            waiting: None,
+            later: VecDeque::new(),
+            others: watch::Sender::new(Vec::new()),
+            send,
+            answers,
+        }
     }
 
     /// The agent goes on: it gets its screen back, if that was borrowed.
@@ -87,13 +98,24 @@ impl Asking {
 
     /// Puts the next question that still waits, where none is on the screen.
     pub(super) fn put_next(&mut self, waits: impl Fn(ApprovalId) -> bool) {
+        self.later.retain(|(question, _)| waits(question.approval));
         while self.waiting.is_none() {
-            let Some((mut question, until)) = self.later.pop_front() else { return };
-            if waits(question.approval) {
-                question.left = until.map(|until| until.saturating_duration_since(clock::monotonic()));
-                self.put(question);
-            }
+            let Some((mut question, until)) = self.later.pop_front() else { break };
+            question.left = until.map(|until| until.saturating_duration_since(clock::monotonic()));
+            self.tell_others();
+            self.put(question);
         }
+        self.tell_others();
+    }
+
+    /// Has the question on the screen say which others are open.
+    fn tell_others(&self) {
+        let lines: Vec<String> = self.later.iter().map(|(question, _)| question.in_a_line()).collect();
+        self.others.send_if_modified(|known| {
+            let differs = *known != lines;
+            *known = lines;
+            differs
+        });
     }
 
     /// Puts a question, if there is a terminal to put it to; says whether it can be seen there at once. That of another
@@ -102,6 +124,7 @@ impl Asking {
         let until = question.left.and_then(|left| clock::monotonic().checked_add(left));
         if self.agent().is_some_and(|agent| *agent != question.agent) {
             self.later.push_back((question, until));
+            self.tell_others();
             return false;
         }
         self.take_back(None);
@@ -132,9 +155,9 @@ impl Asking {
             Ok(_) | Err(_) => return None,
         };
         let (asked, send, question) = (Arc::clone(&prompt), self.send.clone(), question.clone());
+        let others = self.others.subscribe();
         let task = tokio::spawn(async move {
-            let width = Look::stderr().width;
-            if let Ok(Asked::Answer(answer)) = asked.ask(&question, width).await {
+            if let Ok(Asked::Answer(answer)) = asked.ask(&question, Look::terminal(), others).await {
                 // The run may be over already.
                 let _ended = send.send((question.approval, answer));
             }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::layout::wrapped;
+use super::Look;
+use super::layout::{elided, paint, wrapped};
 use crate::decide::message::About;
 use crate::model::event::Answer;
 use crate::model::{AgentName, ApprovalId, ModelId, Money, Quantity};
 use crate::policy::duration::parse as parse_duration;
+use crate::report::page::Tone;
 use crate::report::text::{duration, printable};
 
 /// A question as the prompt puts it.
@@ -35,9 +37,10 @@ pub struct Question {
 }
 
 impl Question {
-    /// The question, its lines ended, with a cursor behind the last: `? `.
-    pub fn draw(&self, width: usize) -> String {
-        let mut text = String::new();
+    /// The question, its lines ended, with a cursor behind the last: `? `. `others` are open, too.
+    pub fn draw(&self, look: Look, others: &[String]) -> String {
+        let width = look.width;
+        let mut text = others.iter().map(|other| format!("{}\n", elided(other, width))).collect::<String>();
         let (standing, agent) = (printable(&self.standing), printable(self.agent.as_str()));
         let headline = format!("govern: {standing} — agent `{agent}`, {} so far, is held", self.cost);
         let route = self.route.as_ref().map(|model| format!(" · [r]oute to {}", printable(model.as_str())));
@@ -63,7 +66,7 @@ impl Question {
         };
         let aside = format!("({otherwise}also: govern approve {})", self.approval);
         for line in wrapped(&headline, width) {
-            text += &format!("{line}\n");
+            text += &format!("{}\n", paint(&line, Tone::Strong, look));
         }
         let whole = format!("{choices}   {aside}");
         if whole.chars().count() <= width {
@@ -74,6 +77,12 @@ impl Question {
             }
         }
         text + "? "
+    }
+
+    /// One line for where another question stands last.
+    pub fn in_a_line(&self) -> String {
+        let (standing, agent) = (printable(&self.standing), printable(self.agent.as_str()));
+        format!("also open: govern approve {} — agent `{agent}`: {standing}", self.approval)
     }
 
     /// Reads an answer; what is wrong with it is said so that it can be asked again.
@@ -174,9 +183,23 @@ mod tests {
     use super::*;
     use crate::policy::rule::Refusal;
 
+    fn drawn(question: &Question, width: usize) -> String {
+        question.draw(Look::plain(width), &[])
+    }
+
+    #[test]
+    fn it_is_bold_where_there_is_colour_and_what_else_is_open_stands_above_it() {
+        let other = Question { approval: ApprovalId(8), agent: "docs".into(), ..sample() }.in_a_line();
+        let text = sample().draw(Look { width: 60, colour: true }, &[other]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "also open: govern approve 8 —…1 reserved of $5.00 (each run)");
+        assert!(lines[1].starts_with("\u{1b}[1mgovern: $4.93") && lines[2].starts_with("\u{1b}[1m"), "{text}");
+        assert!(text.ends_with("\n? "), "{text}");
+    }
+
     #[test]
     fn the_question_at_both_widths() {
-        insta::assert_snapshot!(format!("{}\n\n{}", sample().draw(120), sample().draw(80)), @r"
+        insta::assert_snapshot!(format!("{}\n\n{}", drawn(&sample(), 120), drawn(&sample(), 80)), @r"
         govern: $4.93 + $0.21 reserved of $5.00 (each run) — agent `codex`, $4.93 so far, is held
         [e]xtend by $1.00 · [r]oute to gpt-6.1-terra · [s]top · [k]ill   (else stop in 29 min; also: govern approve 7)
         ? 
@@ -217,7 +240,7 @@ mod tests {
     fn without_a_cheaper_model_there_is_no_route() {
         let question = Question { route: None, ..sample() };
         assert_eq!(question.parse("r"), Err("there is no cheaper model to route to".to_owned()));
-        assert!(!question.draw(80).contains("oute"));
+        assert!(!drawn(&question, 80).contains("oute"));
     }
 
     fn about_call() -> Question {
@@ -236,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_tool_may_run_once_or_again_in_this_run_or_for_a_time() {
-        insta::assert_snapshot!(about_call().draw(80), @r"
+        insta::assert_snapshot!(drawn(&about_call(), 80), @r"
         govern: `leaves`: `git push`: Bash: git push — agent `codex`, $4.93 so far, is
         held
         [o]nce · again in this [r]un · [f]or 1h · [s] refuse it · [k]ill the agent

@@ -7,6 +7,7 @@ pub mod notice;
 pub mod progress;
 pub mod prompt;
 pub mod top;
+mod written;
 
 #[cfg(test)]
 pub(crate) mod checked;
@@ -46,6 +47,11 @@ impl Look {
     /// As standard error wants it.
     pub fn stderr() -> Self {
         Self::of(std::io::stderr().is_terminal(), true)
+    }
+
+    /// As a question at the controlling terminal wants it, wherever the streams lead.
+    pub fn terminal() -> Self {
+        Self::of(true, true)
     }
 
     fn of(terminal: bool, stderr: bool) -> Self {

@@ -11,8 +11,12 @@ use nix::sys::termios::{FlushArg, LocalFlags, tcflush, tcgetattr};
 use nix::unistd::{getpgrp, read, tcgetpgrp, write};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
+use super::Look;
 use super::answer::Question;
+use super::written::Written;
 use crate::model::event::Answer;
 use crate::report::text::printable;
 
@@ -22,11 +26,19 @@ const LONGEST_LINE: usize = 4_096;
 /// Between two looks at a terminal that others have: a shell's `fg` tells a job that runs nothing.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
+/// So long nothing is written before the question is put once more below what was.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Below what is written without a pause it is put this often.
+const AT_LEAST: Duration = Duration::from_secs(5);
+
 /// govern's own terminal, apart from what the agent reads: a file description of its own, so that
 /// not waiting for it changes nothing for others.
 #[derive(Debug)]
 pub struct Prompt {
     terminal: AsyncFd<OwnedFd>,
+    /// What others write there, where that can be told.
+    written: Option<Written>,
 }
 
 /// How a question at the terminal ended.
@@ -42,10 +54,11 @@ impl Prompt {
     /// The controlling terminal, if there is one. Must be called within a tokio runtime.
     pub fn open() -> io::Result<Option<Self>> {
         let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        open("/dev/tty", flags, Mode::empty()).ok().map(Self::over).transpose()
+        let terminal = open("/dev/tty", flags, Mode::empty()).ok();
+        terminal.map(|terminal| Self::over(terminal, Written::to_own_terminal())).transpose()
     }
 
-    fn over(terminal: OwnedFd) -> io::Result<Self> {
+    fn over(terminal: OwnedFd, written: Option<Written>) -> io::Result<Self> {
         let flags = OFlag::from_bits_truncate(fcntl(&terminal, FcntlArg::F_GETFL)?);
         fcntl(&terminal, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
         #[expect(
@@ -53,27 +66,69 @@ impl Prompt {
             reason = "its successor is unsafe for types that may change their descriptor; OwnedFd does not"
         )]
         let terminal = AsyncFd::with_interest(terminal, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self { terminal })
+        Ok(Self { terminal, written })
     }
 
-    /// Puts the question until it has an answer. May be dropped at any time; call
-    /// [`Prompt::forget_typing`] then, before the agent goes on. Waits until [`Prompt::may_ask`].
-    pub async fn ask(&self, question: &Question, width: usize) -> io::Result<Asked> {
-        while !self.may_ask() {
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
-        // What was typed before there was a question is no answer to it.
-        self.forget_typing();
-        self.say(&question.draw(width)).await?;
-        loop {
-            let Some(line) = self.line().await? else {
-                self.say("\n").await?;
-                return Ok(Asked::Nobody);
-            };
-            match question.parse(&line) {
-                Ok(answer) => return Ok(Asked::Answer(answer)),
-                Err(mistake) => self.say(&format!("govern: {mistake}\n? ")).await?,
+    /// Puts the question until it has an answer, again below whatever is written after it, with the lines of `others`
+    /// above. May be dropped at any time; call [`Prompt::forget_typing`] then, before the agent goes on. Waits until
+    /// [`Prompt::may_ask`].
+    pub async fn ask(
+        &self,
+        question: &Question,
+        look: Look,
+        mut others: watch::Receiver<Vec<String>>,
+    ) -> io::Result<Asked> {
+        let mut again = false;
+        'put: loop {
+            let mut others_typed = !again;
+            while !self.may_ask() {
+                others_typed = true;
+                tokio::time::sleep(LOOK_AGAIN).await;
             }
+            if others_typed {
+                // What was typed before there was a question is no answer to it. Once it stands there, half an answer may
+                // have been typed.
+                self.forget_typing();
+            }
+            let above = others.borrow_and_update().clone();
+            self.forget_written();
+            let gap = if again { "\n" } else { "" };
+            self.say(&format!("{gap}{}", question.draw(look, &above))).await?;
+            again = true;
+            loop {
+                let line = tokio::select! {
+                    biased;
+                    line = self.line() => line?,
+                    () = self.is_buried(&mut others) => continue 'put,
+                };
+                let Some(line) = line else {
+                    self.say("\n").await?;
+                    return Ok(Asked::Nobody);
+                };
+                match question.parse(&line) {
+                    Ok(answer) => return Ok(Asked::Answer(answer)),
+                    Err(mistake) => self.say(&format!("govern: {mistake}\n? ")).await?,
+                }
+            }
+        }
+    }
+
+    /// Something was written below the question, or more is open, and nothing else came for a moment.
+    async fn is_buried(&self, others: &mut watch::Receiver<Vec<String>>) {
+        let Some(written) = &self.written else {
+            return more_open(others).await;
+        };
+        tokio::select! {
+            () = written.more() => {}
+            () = more_open(others) => {}
+        }
+        let latest = Instant::now() + AT_LEAST;
+        while timeout_at(latest.min(Instant::now() + QUIET), written.more()).await.is_ok() {}
+    }
+
+    fn forget_written(&self) {
+        if let Some(written) = &self.written {
+            written.forget();
         }
     }
 
@@ -141,6 +196,13 @@ impl Prompt {
     }
 }
 
+/// Other questions were put or answered.
+async fn more_open(others: &mut watch::Receiver<Vec<String>>) {
+    if others.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Who has the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Front {
@@ -179,7 +241,12 @@ mod tests {
         let path = nix::unistd::ttyname(&pair.slave).unwrap();
         // A file description of its own, as /dev/tty gives.
         let own = open(&path, OFlag::O_RDWR | OFlag::O_NOCTTY, Mode::empty()).unwrap();
-        (File::from(pair.master), agents, Prompt::over(own).unwrap())
+        (File::from(pair.master), agents, Prompt::over(own, None).unwrap())
+    }
+
+    /// No other question is open.
+    fn alone() -> watch::Receiver<Vec<String>> {
+        watch::channel(Vec::new()).1
     }
 
     fn within_tokio<T>(work: impl Future<Output = T>) -> T {
@@ -208,7 +275,7 @@ mod tests {
                 person.write_all(b"e 2usd\n").unwrap();
                 (said, person)
             });
-            let answer = prompt.ask(&sample(), 80).await.unwrap();
+            let answer = prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap();
             assert_eq!(answer, Asked::Answer(Answer::Extend { amount: 2_000_000_000 }));
             let (said, _person) = typing.join().unwrap();
             assert!(said.contains("`yes` is no answer"), "{said}");
@@ -225,7 +292,7 @@ mod tests {
                 person.write_all(b"s\n").unwrap();
                 person
             });
-            assert_eq!(prompt.ask(&sample(), 80).await.unwrap(), Asked::Answer(Answer::Stop));
+            assert_eq!(prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap(), Asked::Answer(Answer::Stop));
             typing.join().unwrap();
         });
     }
@@ -236,7 +303,7 @@ mod tests {
             let (mut person, agent, prompt) = terminal();
             {
                 let question = sample();
-                let asking = prompt.ask(&question, 80);
+                let asking = prompt.ask(&question, Look::plain(80), alone());
                 tokio::pin!(asking);
                 let half = std::thread::spawn(move || {
                     seen(&mut person, "? ");
@@ -261,6 +328,24 @@ mod tests {
     }
 
     #[test]
+    fn what_else_is_asked_is_listed_and_the_question_is_last_again() {
+        within_tokio(async {
+            let (mut person, _agent, prompt) = terminal();
+            let (open, others) = watch::channel(Vec::new());
+            let typing = std::thread::spawn(move || {
+                seen(&mut person, "? ");
+                open.send(vec!["also open: govern approve 8".to_owned()]).unwrap();
+                let again = seen(&mut person, "? ");
+                person.write_all(b"s\n").unwrap();
+                (again, person)
+            });
+            assert_eq!(prompt.ask(&sample(), Look::plain(80), others).await.unwrap(), Asked::Answer(Answer::Stop));
+            let (again, _person) = typing.join().unwrap();
+            assert!(again.starts_with("\r\nalso open: govern approve 8\r\ngovern: $4.93"), "{again}");
+        });
+    }
+
+    #[test]
     fn ctrl_d_leaves_the_answer_to_others() {
         within_tokio(async {
             let (mut person, _agent, prompt) = terminal();
@@ -269,7 +354,7 @@ mod tests {
                 person.write_all(b"\x04").unwrap();
                 person
             });
-            assert_eq!(prompt.ask(&sample(), 80).await.unwrap(), Asked::Nobody);
+            assert_eq!(prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap(), Asked::Nobody);
             typing.join().unwrap();
         });
     }
@@ -291,7 +376,7 @@ mod tests {
                 person.write_all(b"s\n").unwrap();
                 (before, person, agent)
             });
-            assert_eq!(prompt.ask(&sample(), 80).await.unwrap(), Asked::Answer(Answer::Stop));
+            assert_eq!(prompt.ask(&sample(), Look::plain(80), alone()).await.unwrap(), Asked::Answer(Answer::Stop));
             assert_eq!(typing.join().unwrap().0, "the end of its screen");
         });
     }

@@ -66,6 +66,7 @@ mod policy_try;
 mod prices;
 mod programs;
 mod prune;
+mod question;
 mod reach;
 mod readme;
 mod remote;
