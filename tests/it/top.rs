@@ -107,7 +107,7 @@ fn pause_and_continue_are_done_and_stop_asks_first() {
 #[test]
 fn whoever_ends_it_finds_the_terminal_as_it_was() {
     let world = World::without_codex();
-    for (signal, lines) in [(Signal::SIGTERM, 24), (Signal::SIGHUP, 12)] {
+    for (signal, lines) in [(Signal::SIGTERM, 24), (Signal::SIGHUP, 12), (Signal::SIGQUIT, 24)] {
         let Some(terminal) = open(&world, lines) else { return };
         assert!(terminal.is_full_screen());
         let is_top = |pid: &i32| command_line(*pid).contains("top");

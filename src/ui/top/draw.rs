@@ -15,9 +15,17 @@ use crate::report::page::{Cell, Column, Item, Page, Table, Tone};
 use crate::report::status::{left_cell, rate_cell, spent_cell, tone, without_silent};
 use crate::report::text::{between, clock, count, duration};
 use crate::ui::Look;
+use crate::ui::layout::broken;
 
 /// So many lines of what needs somebody stand below the agents, on a screen that has room for them.
 const MOST_NOTES: usize = 5;
+
+/// So many lines what came of the last deed may have, such as an error and what to do about it.
+const MOST_SAID: usize = 4;
+
+/// So many lines the keys may have, and one where the screen has fewer lines than this.
+const MOST_KEYS: usize = 2;
+const LOW: usize = 20;
 
 /// The help, key by key.
 const HELP: &[(&str, &str)] = &[
@@ -57,8 +65,11 @@ impl Top {
         };
         // The agents come first: what needs somebody may take a third of the screen.
         foot.truncate(MOST_NOTES.min(height / 3));
-        foot.push(said(self, width, colour));
-        foot.push(keys(self, width, colour));
+        let (mut said, mut keys) = (said(self, width, colour), keys(self, width, colour));
+        said.truncate(MOST_SAID.min((height / 4).max(1)));
+        keys.truncate(if height < LOW { 1 } else { MOST_KEYS });
+        foot.extend(said);
+        foot.extend(keys);
         let room = height.saturating_sub(head.len() + foot.len());
         let middle = middle(self, width, room, colour);
         let blank = room.saturating_sub(middle.len());
@@ -278,8 +289,11 @@ fn spent(top: &Top, width: usize, colour: bool) -> Vec<Line<'static>> {
     lines
 }
 
-/// What is typed or asked, else what came of the last deed.
-fn said(top: &Top, width: usize, colour: bool) -> Line<'static> {
+/// What is typed or asked, else what came of the last deed; one line at least.
+fn said(top: &Top, width: usize, colour: bool) -> Vec<Line<'static>> {
+    let styled = |text: &str, tone| -> Vec<Line<'static>> {
+        broken(text, width).into_iter().map(|line| Line::styled(line, lines::style(tone, colour))).collect()
+    };
     match (&top.mode, &top.said) {
         (Mode::Types(typing), _) => {
             let text = format!("{}{}█", typing.prompt(), shown(&typing.text));
@@ -289,18 +303,16 @@ fn said(top: &Top, width: usize, colour: bool) -> Line<'static> {
                 (*wide <= width).then_some(c)
             });
             let end: String = cut.collect();
-            Line::raw(end.chars().rev().collect::<String>())
+            vec![Line::raw(end.chars().rev().collect::<String>())]
         }
-        (Mode::Confirms(_, words), _) => {
-            Line::styled(format!("{}? y does it", shown(words)), lines::style(Tone::Bad, colour))
-        }
-        (Mode::Looks, Some(item)) => Line::styled(item.text.clone(), lines::style(item.tone, colour)),
-        (Mode::Looks, None) => Line::default(),
+        (Mode::Confirms(_, words), _) => styled(&format!("{}? y does it", shown(words)), Tone::Bad),
+        (Mode::Looks, Some(item)) => styled(&item.text, item.tone),
+        (Mode::Looks, None) => vec![Line::default()],
     }
 }
 
 /// What the keys do here.
-fn keys(top: &Top, width: usize, colour: bool) -> Line<'static> {
+fn keys(top: &Top, width: usize, colour: bool) -> Vec<Line<'static>> {
     let text = match (&top.mode, top.view) {
         (Mode::Types(_), _) => "Enter done  Esc not",
         (Mode::Confirms(..), _) => "y yes  any other key: no",
@@ -313,10 +325,13 @@ fn keys(top: &Top, width: usize, colour: bool) -> Line<'static> {
         }
         (Mode::Looks, View::Budgets | View::Help) => "q quit  Esc back  ↑↓ move",
     };
-    // On a narrow screen whole keys are left out, the last ones first; the help has them all.
-    let mut words: Vec<&str> = text.split("  ").collect();
-    while words.join("  ").width() > width && words.len() > 1 {
-        words.pop();
+    // A key and what it does are not torn apart.
+    let mut found: Vec<String> = Vec::new();
+    for words in text.split("  ") {
+        match found.last_mut().filter(|line| line.width() + 2 + words.width() <= width) {
+            Some(line) => *line += &format!("  {words}"),
+            None => found.push(words.to_owned()),
+        }
     }
-    Line::styled(words.join("  "), lines::style(Tone::Quiet, colour))
+    found.into_iter().map(|line| Line::styled(line, lines::style(Tone::Quiet, colour))).collect()
 }

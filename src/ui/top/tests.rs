@@ -6,6 +6,7 @@ use ratatui::style::{Color, Modifier};
 
 use super::{Ask, Key, Top, Wanted, once};
 use crate::model::{ApprovalId, Brake};
+use crate::report::page::Tone;
 use crate::report::sample;
 use crate::ui::Look;
 
@@ -150,6 +151,21 @@ fn what_is_chosen_stays_chosen_where_lines_move_and_colours_only_repeat() {
     terminal.draw(|frame| top.draw(frame.area(), frame.buffer_mut(), false)).unwrap();
     let cells = terminal.backend().buffer().content();
     assert!(cells.iter().all(|cell| cell.fg == Color::Reset && cell.modifier.is_empty()));
+}
+
+#[test]
+fn an_error_and_all_keys_are_read_whole_at_80_columns() {
+    let mut top = top();
+    let error = "error: the run `k3f9x27m1a` could not be told: its govern does not answer; caused by: the connection was \
+                 refused; hint: `govern stop k3f9x27m1a` tries again, and `govern status` says what it does";
+    top.say(error, Tone::Bad);
+    let screen = shown(&mut top, (80, 24));
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+    assert!(words(&screen).contains(&words(error)), "{screen}");
+    for key in ["q quit", "? help", "/ find", "s order", "b budgets", "p pause", "c continue", "k stop"] {
+        assert!(screen.contains(key), "{key}: {screen}");
+    }
+    assert!(shown(&mut top, (80, 6)).contains("error: the run"), "a low screen has one line of it");
 }
 
 #[test]
