@@ -96,6 +96,7 @@ mod unrecorded;
 mod unseen;
 mod who_answers;
 mod work;
+mod workflows;
 
 /// A tool that never ends by itself: an agent gets past it only if somebody ends it.
 const ENDLESS: &str = "sleep 600";
