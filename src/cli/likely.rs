@@ -13,6 +13,7 @@ use crate::model::{ModelId, Money, Quantity, Unit};
 use crate::place;
 use crate::report::FleetPlan;
 use crate::report::estimate::too_few;
+use crate::report::text::count;
 
 /// The model that a command names; `None`: Codex's configuration says it.
 pub(super) fn model_of(command: &[OsString]) -> Option<ModelId> {
@@ -93,7 +94,7 @@ fn told(found: &Likely) -> String {
     let parts: Vec<String> =
         project.clone().into_iter().chain(work).chain(model.as_ref().map(ToString::to_string)).collect();
     let of = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
-    format!("{} runs{of}", found.runs)
+    format!("{}{of}", count(u64::try_from(found.runs).unwrap_or(u64::MAX), "run", "runs"))
 }
 
 fn up_to_the_cent(cost: Money) -> Money {

@@ -518,7 +518,7 @@ pub(super) fn attribute_at(policy: &Policy, place: &Place, home: Option<PathBuf>
 
 /// What is said where budgets are wider than the run and the ledger is not.
 pub(super) fn earlier_spend_unknown(fresh: &[String]) -> String {
-    format!("this ledger begins with this run, so that earlier spend is unknown to: {}", fresh.join(", "))
+    format!("this ledger begins with this run, so that earlier spend is unknown to: {}", quoted(fresh))
 }
 
 /// Budgets wider than the run that a ledger without a past counts from here on only, and the refusal if the policy
@@ -534,7 +534,7 @@ pub(super) fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Re
         return Ok((Vec::new(), None));
     }
     let refusal = (policy.fresh_ledger == FreshLedger::Refuse && !policy.observe).then(|| {
-        let names = wide.join(", ");
+        let names = quoted(&wide);
         Error::new(format!(
             "refused to start: this ledger begins with this run, so that earlier spend is unknown to: {names}"
         ))
@@ -542,4 +542,9 @@ pub(super) fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Re
         .hint("keep `$GOVERN_HOME` between jobs (a cache will do), or set `[ledger] fresh = \"warn\"`")
     });
     Ok((wide, refusal))
+}
+
+/// A budget's name may have a comma of its own.
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

@@ -8,6 +8,7 @@ use super::options::{Command, Opt};
 use super::secrets::{REDACTED, is_secret_name, is_secret_value, redact};
 use super::setting;
 use super::tokens::{Meaning, Token};
+use crate::model::counted::bytes;
 
 /// The command line as it may be stored: one text an argument; prompts become `<prompt, N bytes>`, secrets
 /// [`REDACTED`], a shell script's long quotes after `codex` `<quoted, N bytes>`. What is not UTF-8 is shown as it can be.
@@ -101,7 +102,7 @@ fn words(argv: &[OsString]) -> Vec<String> {
 }
 
 fn hidden(word: &OsStr) -> String {
-    if word == "-" { "-".to_owned() } else { format!("<prompt, {} bytes>", word.len()) }
+    if word == "-" { "-".to_owned() } else { format!("<prompt, {}>", bytes(word.len())) }
 }
 
 fn hidden_if_spaced(word: &OsString) -> String {
@@ -125,7 +126,7 @@ fn without_here_documents(script: &str) -> String {
     for line in script.split_inclusive('\n') {
         match &ends {
             Some(end) if line.trim() == end => {
-                kept.push_str(&format!("<text, {body} bytes>\n{line}"));
+                kept.push_str(&format!("<text, {}>\n{line}", bytes(body)));
                 (ends, body) = (None, 0);
             }
             Some(_) => body += line.len(),
@@ -140,7 +141,7 @@ fn without_here_documents(script: &str) -> String {
         }
     }
     if ends.is_some() {
-        kept.push_str(&format!("<text, {body} bytes>"));
+        kept.push_str(&format!("<text, {}>", bytes(body)));
     }
     kept
 }
@@ -240,7 +241,7 @@ fn without_quotes(script: &str) -> String {
         kept.push_str(plain);
         let (inside, tail) = split_quoted(quoted);
         if inside.contains(char::is_whitespace) {
-            kept.push_str(&format!("<quoted, {} bytes>", inside.len()));
+            kept.push_str(&format!("<quoted, {}>", bytes(inside.len())));
         } else {
             kept.push_str(quoted.strip_suffix(tail).unwrap_or(quoted));
         }
@@ -283,6 +284,7 @@ mod tests {
         for (words, expected) in [
             (&["codex", "exec", "--json", "fix the bug"][..], "codex exec --json <prompt, 11 bytes>"),
             (&["codex", "exec", "fix"], "codex exec <prompt, 3 bytes>"),
+            (&["codex", "exec", "x"], "codex exec <prompt, 1 byte>"),
             (&["codex", "exec", "-"], "codex exec -"),
             (&["codex", "exec", "--", "--help me"], "codex exec -- <prompt, 9 bytes>"),
             (&["codex", "fix it"], "codex <prompt, 6 bytes>"),
@@ -310,7 +312,7 @@ mod tests {
             (&["sh", "-c", "codex exec --json 'fix'; true"], "sh -c codex exec --json <prompt, 3 bytes>; true"),
             (
                 &["sh", "-c", "cd codex && X=1 codex exec -m gpt-6 resume 01a2 go && ls codex x >out"],
-                "sh -c cd codex && X=1 codex exec -m gpt-6 resume 01a2 <prompt, 2 bytes> && ls codex <prompt, 1 bytes> >out",
+                "sh -c cd codex && X=1 codex exec -m gpt-6 resume 01a2 <prompt, 2 bytes> && ls codex <prompt, 1 byte> >out",
             ),
             (
                 &["sh", "-c", "if codex exec fix\\ it; then npx @openai/codex exec go; fi"],

@@ -1,6 +1,7 @@
 //! Pure. Which `-c KEY=VALUE` may be written down: those that are known to hold neither a secret nor a text.
 
 use super::secrets::{REDACTED, redact};
+use crate::model::counted::bytes;
 
 /// What a key's value may be to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,12 +107,13 @@ pub(super) fn safe(setting: &str) -> String {
 
 /// What stands for a text in a stored command line.
 pub(super) fn size(text: &str) -> String {
-    format!("<text, {} bytes>", text.len())
+    format!("<text, {}>", bytes(text.len()))
 }
 
 /// A stored command line's argument that says less than the one that was given; a prompt does not count.
 pub(super) fn is_cut(word: &str) -> bool {
-    let text = word.split_once("=<text, ").is_some_and(|(_, rest)| rest.ends_with(" bytes>"));
+    let text =
+        word.split_once("=<text, ").is_some_and(|(_, rest)| rest.ends_with(" bytes>") || rest.ends_with(" byte>"));
     text || word.contains(REDACTED)
 }
 

@@ -1,5 +1,6 @@
 //! Pure. A context that grew and was read again without the cache.
 
+use crate::model::counted::counted;
 use crate::model::{Cost, Money, Tokens};
 
 use super::Quote;
@@ -34,7 +35,11 @@ pub(super) fn read_again(story: &Story, quote: Quote<'_>) -> Option<Advice> {
         text: "compact the context earlier, or split the task".to_owned(),
         evidence: vec![
             format!("the context grew from {least} to {largest} tokens"),
-            format!("{misses} of {answers} requests sent what was known without the cache, {tokens} tokens in all"),
+            format!(
+                "{misses} of {} sent what was known without the cache, {} in all",
+                counted(answers, "request", "requests"),
+                counted(tokens, "token", "tokens")
+            ),
         ],
         at_stake: Money::from_nanos(paid),
     })

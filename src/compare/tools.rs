@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::counted::counted;
 use crate::model::{Cost, Money, Tokens};
 
 use super::Quote;
@@ -37,7 +38,7 @@ pub(super) fn large_output(story: &Story, quote: Quote<'_>) -> Option<Advice> {
                 if most.calls == 1 { "call" } else { "calls" },
                 most.tokens
             ),
-            format!("they were sent again {} times", most.sent_again),
+            format!("they were sent again {}", counted(most.sent_again, "time", "times")),
         ],
         at_stake: Money::from_nanos(most.paid),
     })

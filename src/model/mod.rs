@@ -4,6 +4,7 @@ pub mod active;
 pub mod answer;
 pub mod attribution;
 pub mod brake;
+pub mod counted;
 pub mod ending;
 pub mod event;
 pub mod exception;

@@ -11,6 +11,7 @@ use super::answer::answer_text;
 use super::page::{Item, Tone};
 use super::round::grouped;
 use super::text::{between, clock, count, duration};
+use crate::model::counted::counted;
 use crate::model::event::{Answer, Decision, EventKind, GOVERNOR, ToolVerdict};
 use crate::model::{
     AgentName, ApprovalId, Brake, Braked, BudgetName, Event, ModelId, Money, Subject, Timestamp, Tokens, Unit, Verb,
@@ -455,7 +456,8 @@ fn unlogged(requests: u32, cost: Money) -> String {
 /// Such as `110 tokens` and `120`: all of them, or, where all are as many, the parts that are not.
 fn in_what_they_differ(record: &Tokens, hook: &Tokens) -> (String, String) {
     if record.total() != hook.total() {
-        return (format!("{} tokens", grouped(record.total().into())), grouped(hook.total().into()));
+        let tokens = if record.total() == 1 { "token" } else { "tokens" };
+        return (format!("{} {tokens}", grouped(record.total().into())), grouped(hook.total().into()));
     }
     let parts = |of: &Tokens| {
         [
@@ -468,7 +470,10 @@ fn in_what_they_differ(record: &Tokens, hook: &Tokens) -> (String, String) {
     };
     let told = |of: &Tokens, other: &Tokens| -> Vec<String> {
         let unequal = parts(of).into_iter().zip(parts(other)).filter(|(one, other)| one.1 != other.1);
-        unequal.map(|((name, count), _)| format!("{} {name} tokens", grouped(count.into()))).collect()
+        let counted = |name: &str, count: u64| {
+            format!("{} {name} {}", grouped(count.into()), if count == 1 { "token" } else { "tokens" })
+        };
+        unequal.map(|((name, count), _)| counted(name, count)).collect()
     };
     (told(record, hook).join(", "), told(hook, record).join(", "))
 }

@@ -12,6 +12,7 @@ use crate::decide::message::{Input, Phase};
 use crate::error::Error;
 use crate::gate::hook::{HookInput, HookReply};
 use crate::gate::socket::{self, HookCall};
+use crate::model::counted::counted;
 use crate::model::event::EventKind;
 use crate::model::{AgentName, Basis, ProcessIdentity, Response, ResponseKey, ServiceTier, Source, ThreadId, Tokens};
 use crate::process;
@@ -91,11 +92,11 @@ impl Supervisor {
     /// The two do not agree: what came first counts, and both are kept.
     fn differs(&mut self, agent: &AgentName, thread: &ThreadId, difference: Option<Difference>) {
         let Some(Difference { key, record, hook }) = difference else { return };
-        let (record_total, hook_total) = (record.total(), hook.total());
+        let (record_total, hook_total) = (counted(record.total(), "token", "tokens"), hook.total());
         self.say_of(
             agent,
             &format!(
-                "a response of thread {thread} has {record_total} tokens in the session file, and {hook_total} by what \
+                "a response of thread {thread} has {record_total} in the session file, and {hook_total} by what \
                  Codex told after the request: what came first counts"
             ),
         );
@@ -232,8 +233,8 @@ impl Supervisor {
 
 /// What is said of a response that Codex told of, and did not record.
 pub(super) fn lacks(thread: &ThreadId, one: &One) -> String {
-    let tokens = one.tokens.total();
-    format!("the session file of thread {thread} has no record of a response of {tokens} tokens that Codex told of")
+    let tokens = counted(one.tokens.total(), "token", "tokens");
+    format!("the session file of thread {thread} has no record of a response of {tokens} that Codex told of")
 }
 
 /// A configuration has govern's hook for this event, and Codex runs it.

@@ -54,6 +54,26 @@ fn asked(world: &World) -> Value {
 }
 
 #[test]
+fn without_a_number_the_questions_and_runs_that_may_be_meant_are_named() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    for verb in ["approve", "deny"] {
+        world.govern(&[verb]).expect_code(2).expect_said("nothing waits for an answer");
+    }
+    world.govern(&["resume"]).expect_code(2).expect_said("no run was recorded yet");
+    gate_and_limit(&world);
+    world.server.script(Select::root(), [PUSH, PAID, PAID].map(Reply::exec));
+    let governed = world.start_governed(&[], CODEX);
+    asked(&world);
+    for verb in ["approve", "deny"] {
+        let said = format!("`govern {verb} 1`: codex: ");
+        world.govern(&[verb]).expect_code(2).expect_said(&said).expect_said("git push");
+    }
+    world.govern(&["approve", "1"]).expect_code(0);
+    let id = governed.finish().expect_code(124).id();
+    world.govern(&["resume"]).expect_code(2).expect_said(&format!("`govern resume {id}")).expect_said("codex exec");
+}
+
+#[test]
 fn what_was_let_run_again_is_remembered_when_the_run_goes_on() {
     for (flags, again) in [(&["--run"][..], true), (&["--for", "1h"], true), (&[], false)] {
         let Some(world) = World::with_codex(CURRENT) else { return };

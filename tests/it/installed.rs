@@ -208,7 +208,7 @@ fn a_ledger_without_a_past_refuses_as_often_as_it_is_tried_however_codex_is_star
         "[ledger]\nfresh = \"refuse\"\n[[budget]]\nname = \"a day\"\nper = \"everything\"\nwindow = \"day\"\n\
          limit = \"5 usd\"\nsteps = [{ at = \"100%\", do = \"stop\" }]\n",
     );
-    let why = "this ledger begins with this run, so that earlier spend is unknown to: a day";
+    let why = "this ledger begins with this run, so that earlier spend is unknown to: `a day`";
     let fleet = "[[agent]]\nname = \"a\"\ncommand = [\"codex\", \"exec\", \"do it\"]\n";
     for _ in 0..2 {
         let done = world.run("codex", EXEC).expect_said(why);

@@ -53,7 +53,12 @@ impl Agent {
         let known = self.responses > 0 || !self.earlier.is_empty() || self.firsts.is_empty();
         let model = self.threads.values().find_map(|thread| thread.model.as_ref());
         let runs = self.like_runs(model).count();
-        (!known).then(|| format!("four in five of its last {runs} runs took no more for their first request"))
+        (!known).then(|| match runs {
+            1 => "its last run took no more for its first request".to_owned(),
+            // Four in five of fewer are all of them.
+            ..5 => format!("its last {runs} runs took no more for their first request"),
+            5.. => format!("four in five of its last {runs} runs took no more for their first request"),
+        })
     }
 
     /// Nothing is known of what it asks in this run: its first request is foretold by its last runs.

@@ -20,6 +20,7 @@ use crate::decide::discretion::choosing;
 use crate::decide::discretion::choosing::Weighed;
 use crate::decide::evaluate::due::{Due, Source};
 use crate::decide::evaluate::effective::Effective;
+use crate::decide::evaluate::passed::passed;
 use crate::decide::evaluate::steer::telling;
 use crate::decide::evaluate::throttle::requests;
 use crate::decide::evaluate::{alarms, alert_question, binding, effective, fired};
@@ -297,7 +298,7 @@ pub(in crate::decide) fn decide(
     decided(cx, agents, accounts, effects, who, first, (reasons, false, to));
     // A question is said where it is put.
     if first.verb != Verb::Ask {
-        let is_done = |due: &&Due| matches!(due.verb, Verb::Steer | Verb::Throttle);
+        let is_done = |due: &&Due| matches!(due.verb, Verb::Warn | Verb::Steer | Verb::Throttle);
         let also = binding.iter().skip(1).filter(is_done);
         let also: String = also.map(|due| format!("; also {}: {}", due.word(), due.reason())).collect();
         agents.say(who, &format!("{}: {}{also}", first.word(), first.reason()), effects);
@@ -390,10 +391,12 @@ fn because(account: &Account, standing: &Standing, fired: Fired) -> String {
         Why::Reached if standing.spent >= standing.limit => format!("{}: spent", account.show(0)),
         Why::Reached => match account.rule.step(fired.step).at {
             Threshold::Share(share) => {
-                format!("{}: {}% reached", account.show(0), f64::from(share) / 10.0)
+                let passed = passed(account, standing, fired);
+                format!("{}: {}% reached{passed}", account.show(0), f64::from(share) / 10.0)
             }
             Threshold::Left(_) => {
-                format!("{}: {} left", account.show(0), unit.show(standing.limit - standing.spent))
+                let passed = passed(account, standing, fired);
+                format!("{}: {} left{passed}", account.show(0), unit.show(standing.limit - standing.spent))
             }
         },
     }

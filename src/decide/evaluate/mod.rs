@@ -8,6 +8,7 @@ pub(super) mod budgets;
 pub mod due;
 pub(super) mod effective;
 pub(super) mod fired;
+mod passed;
 pub(super) mod reported;
 pub mod steer;
 pub mod throttle;

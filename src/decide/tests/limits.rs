@@ -55,6 +55,23 @@ fn of_two_budgets_the_most_severe_step_wins_and_both_reasons_are_kept() {
 }
 
 #[test]
+fn marks_of_one_budget_and_of_another_that_one_answer_reaches_are_all_named() {
+    let steps = r#"{ at = "5%", do = "warn" }, { at = "10%", do = "steer" },
+        { at = "12%", do = "throttle", to = "1 response/h" }, { at = "100%", do = "stop" }"#;
+    let other = "[[budget]]\nname = \"tokens\"\nper = \"agent\"\nlimit = \"10k tok\"\n\
+                 steps = [{ at = \"5%\", do = \"warn\" }, { at = \"100%\", do = \"stop\" }]\n";
+    let mut world = Plan::of(&(five_dollars(steps) + other)).started();
+    world.works(300); // $0.30: 6 % of it, and 3 % of the tokens.
+    let told = world.told();
+    assert!(told.contains("5% reached") && !told.contains("past"), "{told}");
+    world.works(500); // 16 % of it, and 8 % of the tokens.
+    let told = world.told();
+    let said = "12% reached, past 10% (steer)";
+    assert!(told.contains(said) && !told.contains("past 5%"), "{told}");
+    assert!(told.lines().any(|line| line.contains(said) && line.contains("; also warn: ")), "{told}");
+}
+
+#[test]
 fn a_route_is_not_forgotten_for_the_question_that_came_with_it() {
     let text = five_dollars(r#"{ at = "50%", do = "route" }"#)
         + "[[budget]]\nname = \"tokens\"\nper = \"agent\"\nlimit = \"3k tok\"\nsteps = [{ at = \"100%\", do = \"ask\" }]\n";
