@@ -11,7 +11,6 @@ use super::answer::answer_text;
 use super::page::{Item, Tone};
 use super::round::grouped;
 use super::text::{between, clock, count, duration};
-use crate::model::counted::counted;
 use crate::model::event::{Answer, Decision, EventKind, GOVERNOR, ToolVerdict};
 use crate::model::{
     AgentName, ApprovalId, Brake, Braked, BudgetName, Event, ModelId, Money, Subject, Timestamp, Tokens, Unit, Verb,

@@ -203,3 +203,25 @@ fn a_run_in_a_container_lives_for_its_host_and_one_that_was_killed_there_does_no
     second.wait_for_end();
     assert_eq!(live_runs(&now()), 0, "{}", now());
 }
+
+#[test]
+fn doctor_tells_of_a_ledger_that_cannot_be_written_and_of_watches_that_are_not_given() {
+    if !can_unshare("unshare", &["-Urm"]) {
+        return;
+    }
+    let world = World::without_codex();
+    world.govern(&["run", "--", "true"]).expect_code(0);
+    let row = |set_up: &str, name: &str| {
+        let script = format!("{set_up} && exec govern doctor --format json");
+        let done = world.run("unshare", &["-Urm", "sh", "-c", &script]);
+        let report: Value = serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {done}"));
+        let rows = report["rows"].as_array().unwrap_or_else(|| panic!("no rows: {report}"));
+        let found = rows.iter().find(|row| row["about"] == name).unwrap_or_else(|| panic!("no {name}: {report}"));
+        (found["health"].clone(), done.code())
+    };
+    let read_only = "mount --bind \"$GOVERN_HOME\" \"$GOVERN_HOME\" && mount -o remount,ro,bind \"$GOVERN_HOME\"";
+    assert_eq!(row(read_only, "ledger"), ("bad".into(), 1));
+    assert_eq!(row("echo 0 >/proc/sys/user/max_inotify_instances", "inotify"), ("bad".into(), 1));
+    assert_eq!(row("true", "ledger").0, "ok");
+    assert_eq!(row("true", "inotify").0, "ok");
+}
