@@ -15,7 +15,7 @@ use super::agents::thread::Thread;
 use super::bar::Bar;
 use super::calls::{Allowed, CallAsk};
 use super::message::{Asked, HookId, ToolCall, Wants};
-use super::still::Stillness;
+use super::signal_hold::Stillness;
 
 /// An agent's Codex at the gate.
 #[derive(Clone, Debug, Default)]

@@ -24,10 +24,10 @@ use crate::decide::discretion::offering;
 use crate::decide::evaluate::alerts::Alerts;
 use crate::decide::evaluate::{budgets, reported};
 use crate::decide::gate::{drain, passage, told};
+use crate::decide::headroom::{queue, waiting};
 use crate::decide::observe::watching;
 use crate::decide::people::lift::Lifting;
 use crate::decide::people::{approvals, brake, composing, numbered, pause};
-use crate::decide::room::{queue, waiting};
 
 pub use super::context::Quoter;
 pub use setup::Setup;

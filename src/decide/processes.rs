@@ -10,8 +10,8 @@ use crate::decide::message::{Effect, Effects};
 use crate::decide::observe::watching;
 use crate::decide::people::approvals;
 use crate::decide::people::lift::{Lifting, lifting};
+use crate::decide::signal_hold::holding;
 use crate::decide::starting::Starting;
-use crate::decide::still::holding;
 use crate::decide::{requested, starting, transition};
 
 pub(in crate::decide) fn launched(

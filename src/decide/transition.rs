@@ -11,7 +11,7 @@ use crate::decide::evaluate::steer::telling;
 use crate::decide::gate::drain;
 use crate::decide::message::{Effect, Effects, Ending};
 use crate::decide::requested;
-use crate::decide::still::Stillness;
+use crate::decide::signal_hold::Stillness;
 
 /// Moves an agent through the table and turns its orders into effects.
 pub(in crate::decide) fn happen(

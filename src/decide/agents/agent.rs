@@ -21,9 +21,9 @@ use crate::decide::evaluate::steer::Steering;
 use crate::decide::evaluate::throttle::{Pace, Throttle};
 use crate::decide::evaluate::watch::Watch;
 use crate::decide::gate::Gate;
+use crate::decide::headroom::Room;
 use crate::decide::message::{Classed, Ending, Moment, Phase, Question};
 use crate::decide::observe::Observed;
-use crate::decide::room::Room;
 
 /// An agent before it starts.
 #[derive(Clone, Debug)]

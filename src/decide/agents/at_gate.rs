@@ -6,7 +6,7 @@ use crate::decide::agents::Agent;
 use crate::decide::agents::lifecycle::{Intent, State};
 use crate::decide::agents::thread::Thread;
 use crate::decide::message::Phase;
-use crate::decide::still::Stillness;
+use crate::decide::signal_hold::Stillness;
 use crate::model::{ApprovalId, ThreadId};
 
 impl Agent {

@@ -15,7 +15,7 @@ use crate::decide::context::Context;
 use crate::decide::gate::letting;
 use crate::decide::message::{Effect, Effects, HookId};
 use crate::decide::people::{composing, ending};
-use crate::decide::still::holding;
+use crate::decide::signal_hold::holding;
 
 /// The question about a tool has its number; says whether there was one.
 pub(in crate::decide) fn call_asked(

@@ -17,7 +17,7 @@ use crate::decide::gate::Gate;
 use crate::decide::message::{About, Effect, Effects, HookId, Judged, Question, ToolCall, Wants};
 use crate::decide::people::ending;
 use crate::decide::people::reach::Nobody;
-use crate::decide::still::holding;
+use crate::decide::signal_hold::holding;
 
 impl Gate {
     /// A tool is asked about, or about to be.

@@ -13,7 +13,6 @@ use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::State;
 use crate::decide::agents::{Agent, Agents};
 use crate::decide::context::Context;
-use crate::decide::dear;
 use crate::decide::evaluate::alerts::{AlertId, Alerts};
 use crate::decide::evaluate::due::{Due, Source};
 use crate::decide::evaluate::effective::Routable;
@@ -21,6 +20,7 @@ use crate::decide::evaluate::watch::{self, ahead, reached};
 use crate::decide::evaluate::{binding, effective};
 use crate::decide::message::{Effect, Effects, Moment, Timer};
 use crate::decide::people::pause;
+use crate::decide::request_gates;
 
 /// The alert's `only` leaves the agent in.
 fn looks_at(cx: &Context<'_>, alert: &Alert, agent: &Agent) -> bool {
@@ -65,7 +65,7 @@ pub(in crate::decide) fn alarms(
     who: AgentId,
 ) -> Vec<Due> {
     let alerts = cx.fixed.alerts.clone();
-    dear::forget_let_requests(agents, who);
+    request_gates::forget_let_requests(agents, who);
     let mut due = Vec::new();
     for (id, alert) in alerts.with_ids() {
         let Some(because) = over(cx, agents, accounts, who, alert) else {
@@ -109,7 +109,7 @@ fn over(cx: &Context<'_>, agents: &Agents, accounts: &Accounts, who: AgentId, al
             };
             accounts.iter().filter(of).find_map(|account| ahead_of_pace(account, *share, cx.now))
         }
-        Trigger::Request(gate) => dear::meets_unasked(cx, agents, agent, *gate),
+        Trigger::Request(gate) => request_gates::meets_unasked(cx, agents, agent, *gate),
         trigger => watch::over(agent, trigger, cx.now),
     }
 }

@@ -10,12 +10,12 @@ use crate::decide::accounts::{Accounts, Spenders};
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::{Agent, Agents, Hold};
 use crate::decide::context::Context;
-use crate::decide::dear;
 use crate::decide::evaluate::alerts::AlertId;
 use crate::decide::evaluate::due::Due;
 use crate::decide::evaluate::effective;
 use crate::decide::evaluate::watch::over;
 use crate::decide::message::{About, Question};
+use crate::decide::request_gates;
 
 /// How long an answer is waited for where a route became a question.
 const WAIT: Duration = Duration::from_secs(30 * 60);
@@ -30,7 +30,7 @@ pub(in crate::decide) fn question_of_alert(
     alert: &Alert,
 ) -> Hold {
     if let Trigger::Request(gate) = alert.trigger
-        && let Some(question) = dear::question_of_request(cx, agents, agent, due, gate)
+        && let Some(question) = request_gates::question_of_request(cx, agents, agent, due, gate)
     {
         return Hold { question, source: due.source, advised: false, approval: None };
     }

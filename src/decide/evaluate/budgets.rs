@@ -24,9 +24,9 @@ use crate::decide::evaluate::passed::passed;
 use crate::decide::evaluate::steer::telling;
 use crate::decide::evaluate::throttle::requests;
 use crate::decide::evaluate::{alarms, alert_question, binding, effective, fired};
+use crate::decide::headroom::{hold, waiting};
 use crate::decide::message::{Effect, Effects};
 use crate::decide::people::{composing, ending, permission};
-use crate::decide::room::{hold, waiting};
 use crate::decide::transition;
 
 /// Looks at an agent, and at all that share an account with it.

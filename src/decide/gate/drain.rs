@@ -6,9 +6,9 @@ use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::{Intent, State};
 use crate::decide::agents::{Agent, Agents};
 use crate::decide::context::Context;
+use crate::decide::headroom::waiting;
 use crate::decide::message::{Effect, Effects, Timer};
 use crate::decide::requested;
-use crate::decide::room::waiting;
 
 /// A stop waits at the gate, if something is under way.
 pub(in crate::decide) fn drain(agents: &mut Agents, effects: &mut Effects, who: AgentId) {

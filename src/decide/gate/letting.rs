@@ -14,8 +14,8 @@ use crate::decide::context::Context;
 use crate::decide::evaluate::steer::telling;
 use crate::decide::evaluate::throttle::requests;
 use crate::decide::gate::drain::is_about_sub_agents;
+use crate::decide::headroom::beside;
 use crate::decide::message::{Effect, Effects, HookId, Wants};
-use crate::decide::room::beside;
 
 /// Answers those that may go on; says whether a tool may not because of a limit in tool calls.
 pub(in crate::decide) fn let_through(

@@ -14,8 +14,8 @@ use crate::decide::evaluate::{binding, budgets};
 use crate::decide::gate::{drain, letting, told};
 use crate::decide::message::{Asks, Effect, Effects, Gone, Hook, HookId, Phase, Timer, Wants};
 use crate::decide::people::ending;
-use crate::decide::still::holding;
-use crate::decide::{dear, models, spawn};
+use crate::decide::signal_hold::holding;
+use crate::decide::{models, request_gates, spawn};
 
 /// Codex is about to do something, and waits.
 pub(in crate::decide) fn at_gate(
@@ -114,7 +114,7 @@ pub(in crate::decide) fn at_gate(
             if spends {
                 meet_request_gate(cx, agents, accounts, effects, who, id, &of);
             } else {
-                dear::refuse_prompt(cx, agents, accounts, effects, who, &of);
+                request_gates::refuse_prompt(cx, agents, accounts, effects, who, &of);
             }
             budgets::evaluate(cx, agents, accounts, effects, who);
         }
@@ -321,8 +321,8 @@ fn meet_request_gate(
     if again || agent.watch.let_go.contains(thread) {
         return;
     }
-    let Some(judged) = dear::judge_next(cx, agent, thread) else { return };
-    let call = dear::request_to(agent, thread);
+    let Some(judged) = request_gates::judge_next(cx, agent, thread) else { return };
+    let call = request_gates::request_to(agent, thread);
     let key = tool_questions::call_key(cx, agents, who, &judged.rule, &call);
     if !agent.held.iter().chain(&agent.question).any(|hold| hold.question.key == key) {
         tool_gates::meet_gate(cx, agents, accounts, effects, who, hook, (&judged, &call));

@@ -14,12 +14,12 @@ use crate::decide::accounts::Accounts;
 use crate::decide::agents::{Agent, AgentSetup, Agents};
 use crate::decide::before::Before;
 use crate::decide::context::Fixed;
-use crate::decide::dear;
 use crate::decide::discretion::advisor::Adviser;
 use crate::decide::evaluate::throttle::Pace;
 use crate::decide::message::Effects;
 use crate::decide::people::lift::{Lift, Lifting};
 use crate::decide::people::reach::Nobody;
+use crate::decide::request_gates;
 use crate::decide::starting::Starting;
 
 /// All that a governor is made of.
@@ -96,7 +96,7 @@ impl Governor {
     #[must_use]
     pub fn watches_requests(mut self) -> Self {
         let fixed = Rc::make_mut(&mut self.fixed);
-        fixed.alerts = fixed.alerts.iter().cloned().chain(dear::alerts(&fixed.policy)).collect();
+        fixed.alerts = fixed.alerts.iter().cloned().chain(request_gates::alerts(&fixed.policy)).collect();
         self
     }
 

@@ -16,11 +16,11 @@ use crate::decide::bar::{BarTold, barring};
 use crate::decide::evaluate::binding;
 use crate::decide::message::{Moment, Question};
 use crate::decide::observe::{Observed, watching};
+use crate::decide::past_refusal::{self, StartedBy};
 use crate::decide::people::lift::lifting;
 use crate::decide::people::permission::{NotAllowed, may_be_lifted};
 use crate::decide::people::{approvals, composing};
 use crate::decide::snapshot;
-use crate::decide::ways::{self, StartedBy};
 
 impl Governor {
     /// Some budget can hold or end an agent here, so that what cannot be observed is refused or stopped.
@@ -87,7 +87,7 @@ impl Governor {
     /// refused for another reason.
     pub fn ways_past_refusal(&self, by: StartedBy) -> Vec<String> {
         let account = self.starting.refused_by.map(|account| &self.accounts[account]);
-        account.map(|account| ways::past_refusal(&self.fixed, account, by)).unwrap_or_default()
+        account.map(|account| past_refusal::past_refusal(&self.fixed, account, by)).unwrap_or_default()
     }
 
     /// What would have to be lifted of the budget that ended the run, or that it waited at when a person ended it, where

@@ -12,11 +12,11 @@ use crate::decide::calls::tool_answers;
 use crate::decide::context::Context;
 use crate::decide::evaluate::due::Source;
 use crate::decide::evaluate::{alert_question, binding, budgets, effective, fired};
+use crate::decide::headroom::hold;
 use crate::decide::message::{About, Effect, Effects, Question};
 use crate::decide::people::lift::lifting;
 use crate::decide::people::{composing, ending};
-use crate::decide::room::hold;
-use crate::decide::{dear, transition};
+use crate::decide::{request_gates, transition};
 
 pub(in crate::decide) fn answered(
     cx: &Context<'_>,
@@ -77,7 +77,7 @@ pub(in crate::decide) fn obey(
         if held.is_none_or(|hold| hold.approval != Some(approval)) {
             continue;
         }
-        dear::let_request_go(cx, agents, who, (answer, by));
+        request_gates::let_request_go(cx, agents, who, (answer, by));
         match answer {
             Answer::Extend { .. } | Answer::Allow { .. } | Answer::Once | Answer::NextStep { .. } => {
                 release_or_ask_again(cx, agents, accounts, effects, who);

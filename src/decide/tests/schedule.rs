@@ -11,7 +11,7 @@ use crate::decide::agents::lifecycle::State;
 use crate::decide::agents::schedule::{Entry, Move, Stage, next};
 use crate::decide::agents::{Agent, AgentSetup};
 use crate::decide::message::{Ending, Interrupt, Phase};
-use crate::decide::ways::StartedBy;
+use crate::decide::past_refusal::StartedBy;
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
 use crate::model::{AgentName, Brake, Priority, Registration};

@@ -5,8 +5,8 @@ use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::{Happening, Intent, State};
 use crate::decide::agents::{Agent, Agents};
 use crate::decide::context::Context;
+use crate::decide::headroom::waiting;
 use crate::decide::message::Effects;
-use crate::decide::room::waiting;
 use crate::decide::transition;
 
 /// Lets the agent wait, where what it would ask next has no room yet and nothing severer is done with it.

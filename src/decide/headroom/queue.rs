@@ -6,9 +6,9 @@ use crate::decide::agents::lifecycle::State;
 use crate::decide::agents::{Agent, Agents};
 use crate::decide::context::Context;
 use crate::decide::evaluate::budgets;
+use crate::decide::headroom::waiting;
 use crate::decide::message::Effects;
 use crate::decide::people::approvals;
-use crate::decide::room::waiting;
 
 /// Those that wait are looked at, who came first before the others; says whether any waits no longer.
 pub(in crate::decide) fn settle_room(

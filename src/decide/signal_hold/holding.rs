@@ -5,7 +5,7 @@ use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::{Intent, State};
 use crate::decide::message::{Effect, Effects};
 use crate::decide::requested;
-use crate::decide::still::Stillness;
+use crate::decide::signal_hold::Stillness;
 
 /// Lets an agent stand still while a tool of its is asked about, and go on after that.
 pub(in crate::decide) fn keep_still(agents: &mut Agents, effects: &mut Effects, who: AgentId) {

@@ -10,8 +10,8 @@ use crate::decide::agents::{Agent, Agents};
 use crate::decide::context::Context;
 use crate::decide::evaluate::effective;
 use crate::decide::evaluate::effective::Effective;
+use crate::decide::headroom::{ASKS_AFTER, ENDS_AFTER, LOOKS, Room};
 use crate::decide::message::{Effect, Effects, Timer};
-use crate::decide::room::{ASKS_AFTER, ENDS_AFTER, LOOKS, Room};
 
 /// The step would apply only because of what others are about to spend, and there is still time to wait for that.
 pub(in crate::decide) fn may_wait(

@@ -9,8 +9,8 @@ use crate::decide::agents::Agents;
 use crate::decide::agents::ids::AgentId;
 use crate::decide::context::Context;
 use crate::decide::discretion::choosing;
+use crate::decide::headroom::LOOKS;
 use crate::decide::message::{Effect, Effects, HookId, Timer};
-use crate::decide::room::LOOKS;
 
 /// The next request of this thread does not fit beside those of the agent's other threads that are under way, and they
 /// may come to less: it waits for their answers. Where none is under way, the agent's own step applies. A step that
