@@ -13,7 +13,6 @@ use crate::exit::Exit;
 use crate::gate::message::{Message, Reply};
 use crate::gate::socket;
 use crate::ledger::{Ledger, grants, home};
-use crate::model::quantity::quantity_hint;
 use crate::model::{BudgetName, Grant, Quantity, Timestamp};
 use crate::policy::rule::{Budget, Policy};
 use crate::policy::window::day_start;
@@ -30,7 +29,7 @@ pub struct GrantArgs {
     #[arg(long, value_name = "NAME", required = true)]
     budget: Option<String>,
     /// How much more, such as `100usd`
-    #[arg(long, value_name = "AMOUNT", required = true)]
+    #[arg(long, value_name = "AMOUNT", required = true, allow_hyphen_values = true)]
     extend: Option<String>,
     /// Until the start of this day in the policy's time zone
     #[arg(long, value_name = "DATE", required = true)]
@@ -70,9 +69,7 @@ pub fn run(args: &GrantArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Exi
         (Some(Deed::Revoke(revoke)), ..) => take_back(revoke, out, here),
         (None, Some(budget), Some(extend), Some(until), Some(reason)) => {
             let policy = here.policy(args.policy.as_deref())?.policy;
-            let by_amount = Quantity::parse(extend).map_err(|error| {
-                Error::new(format!("`--extend {extend}` {error}")).hint(quantity_hint(extend)).exit(Exit::Usage)
-            })?;
+            let by_amount = super::request::amount(extend, reason)?;
             let budget = named(&policy, budget, by_amount)?;
             let until = end(until, &policy, here)?;
             give((budget, args.scope.as_deref()), by_amount, (until, reason), &policy, out, here)

@@ -16,7 +16,7 @@ use crate::report::text::printable;
 #[derive(clap::Args, Clone, Debug)]
 pub struct RequestArgs {
     /// How much more, such as `2usd`
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     extend: String,
     /// Why: it stands in the question
     #[arg(long, value_name = "TEXT")]
@@ -35,9 +35,7 @@ pub struct RequestArgs {
 /// Asks.
 pub fn run(args: &RequestArgs) -> Result<Exit> {
     let here = super::here()?;
-    Quantity::parse(&args.extend).map_err(|error| {
-        Error::new(format!("`--extend {}` {error}", args.extend)).hint(quantity_hint(&args.extend)).exit(Exit::Usage)
-    })?;
+    amount(&args.extend, &args.reason)?;
     let info = which(args, &here)?;
     if process::is_codex(info.process.pid) {
         return Err(Error::new(format!("run `{}` cannot be asked ahead: its hooks are asked by Codex alone", info.id))
@@ -62,6 +60,23 @@ pub fn run(args: &RequestArgs) -> Result<Exit> {
         Err(error @ SocketError::Impostor(_)) => Err(super::impostor(&info, &error)),
         Err(error) => Err(Error::new(format!("run `{}` could not be reached", info.id)).caused_by(&error)),
     }
+}
+
+/// How much more is meant, and that a reason is given for it.
+///
+/// # Errors
+/// It is no amount or none at all, or nothing stands in the reason.
+pub(super) fn amount(extend: &str, reason: &str) -> Result<Quantity> {
+    let more = Quantity::parse(extend).map_err(|error| {
+        Error::new(format!("`--extend {extend}` {error}")).hint(quantity_hint(extend)).exit(Exit::Usage)
+    })?;
+    if more.amount == 0 {
+        return Err(Error::new(format!("`--extend {extend}` is nothing")).exit(Exit::Usage));
+    }
+    if reason.trim().is_empty() {
+        return Err(Error::new("`--reason` is empty: people read it").exit(Exit::Usage));
+    }
+    Ok(more)
 }
 
 /// The run that is meant.

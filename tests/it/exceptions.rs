@@ -162,3 +162,20 @@ fn an_agent_asks_ahead_goes_on_meanwhile_and_cannot_grant_or_decide() {
     );
     world.govern(&["audit", "verify"]).expect_code(0);
 }
+
+#[test]
+fn what_is_no_amount_or_has_no_reason_is_neither_asked_for_nor_granted() {
+    let world = World::without_codex();
+    let until = ["--budget", "month", "--until", "2199-01-01"];
+    for (extend, reason, said) in [
+        ("-5usd", "why", "`--extend -5usd` is less than nothing"),
+        ("0usd", "why", "`--extend 0usd` must be more than zero"),
+        ("5zz", "why", "`--extend 5zz` is not a quantity"),
+        ("5usd", " ", "`--reason` is empty"),
+    ] {
+        let asked = ["--extend", extend, "--reason", reason];
+        for call in [[&["request"][..], &asked].concat(), [&["grant"][..], &until, &asked].concat()] {
+            world.govern(&call).expect_code(2).expect_said(said);
+        }
+    }
+}

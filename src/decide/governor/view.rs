@@ -1,5 +1,6 @@
 //! Pure. What those around a governor ask it: nothing of it changes anything.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::event::{Answer, Lifts};
@@ -18,7 +19,7 @@ use crate::decide::message::{Moment, Question};
 use crate::decide::observe::{Observed, watching};
 use crate::decide::past_refusal::{self, StartedBy};
 use crate::decide::people::lift::lifting;
-use crate::decide::people::permission::{NotAllowed, may_be_lifted};
+use crate::decide::people::permission::{Lifting, NotAllowed, how_far, may_be_lifted};
 use crate::decide::people::{approvals, composing};
 use crate::decide::snapshot;
 
@@ -180,9 +181,24 @@ impl Governor {
         if let Some((question, _)) = &agent.ahead {
             return Err(format!("it is asked already: {}", question.text));
         }
-        match composing::account_ahead(&self.accounts, now, agent.id, budget, by_amount) {
-            Some(_) => Ok(()),
-            None => Err(format!("no limit of agent `{name}` counts what {by_amount} would lift")),
+        let Some(account) = composing::account_ahead(&self.accounts, now, agent.id, budget, by_amount) else {
+            return Err(self.counts_none(agent, budget, by_amount));
+        };
+        // What answers gave before is looked at when one comes: nobody may give so much even now.
+        let lifting = Lifting { budget: &account.key.budget, by: by_amount, given: 0 };
+        how_far(&self.fixed.policy.approvals, lifting).map_err(|not| not.to_string())
+    }
+
+    fn counts_none(&self, agent: &Agent, budget: Option<&BudgetName>, by_amount: Quantity) -> String {
+        let name = &agent.setup.name;
+        let own = self.accounts.iter().filter(|account| account.agents.contains(&agent.id));
+        let names: BTreeSet<&str> = own.map(|account| account.key.budget.as_str()).collect();
+        match budget.filter(|budget| !names.contains(budget.as_str())) {
+            Some(other) => {
+                let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                format!("no budget `{other}` limits agent `{name}`: those that do are {names}")
+            }
+            None => format!("no limit of agent `{name}` counts what {by_amount} would lift"),
         }
     }
 

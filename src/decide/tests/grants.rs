@@ -6,7 +6,7 @@ use super::world::{CODEX, Plan, World, cents, five_dollars, morning};
 use crate::decide::agents::lifecycle::State;
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
-use crate::model::{AgentName, ApprovalId, Grant, Quantity, Timestamp};
+use crate::model::{AgentName, ApprovalId, BudgetName, Grant, Quantity, Timestamp};
 
 const ASK: &str = r#"{ at = "100%", do = "ask", wait = "5m", else = "stop" }"#;
 
@@ -104,6 +104,22 @@ fn a_no_to_what_is_asked_for_ahead_changes_nothing_and_it_may_be_asked_again() {
     world.person(1, Answer::Refuse);
     assert_eq!((state(&world), limit(&world)), (State::Running, cents(500)));
     assert_eq!(may(&world, "2 usd"), Ok(()));
+}
+
+#[test]
+fn nobody_is_asked_ahead_for_what_nobody_may_give_or_of_a_budget_that_is_not_there() {
+    let policy = format!("{}[approvals]\nmax_extend = \"2 usd\"\n", five_dollars(ASK));
+    let world = Plan::of(&policy).started();
+    let may = |budget: Option<&str>, usd: &str| {
+        let (budget, by_amount) = (budget.map(BudgetName::new), Quantity::parse(usd).unwrap());
+        world.governor.may_ask_ahead(world.now, &AgentName::new(CODEX), budget.as_ref(), by_amount)
+    };
+    assert_eq!(may(Some("each run"), "2 usd"), Ok(()));
+    assert!(may(None, "3 usd").unwrap_err().contains("$2.00"), "{:?}", may(None, "3 usd"));
+    assert_eq!(
+        may(Some("month"), "1 usd").unwrap_err(),
+        "no budget `month` limits agent `codex`: those that do are `each run`"
+    );
 }
 
 #[test]
