@@ -1,6 +1,6 @@
 //! Limits that act: on time whatever runs, in grace, before a dear request, and on the first request of a run.
 
-use crate::support::codex::{CURRENT, OLD, OLDER};
+use crate::support::codex::{CURRENT, OLD, OLDER, PREVIOUS};
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
 use crate::support::tmux::Terminal;
@@ -185,5 +185,21 @@ fn a_key_of_two_dimensions_limits_what_has_both() {
         let served = world.server.requests().len();
         assert_eq!(served - before, fit, "{team}/{project}");
         before = served;
+    }
+}
+
+#[test]
+fn codexes_of_a_script_one_after_another_keep_the_limit_as_one_would() {
+    for version in [CURRENT, PREVIOUS, OLD, OLDER] {
+        for (limit, most) in [("1 response", 1), ("3 responses", 3), ("0.05 usd", 2)] {
+            let Some(world) = World::with_codex(version) else { return };
+            world.server.always(Select::any(), Reply::message("done"));
+            let script = "for i in 1 2 3 4 5; do codex exec \"do $i\"; done";
+            let end = world.run_governed(&["--budget", limit, "--at-limit", "stop"], &["sh", "-c", script]);
+            let end = end.expect_code(124).expect_outcome("stopped");
+            assert_eq!(world.server.requests().len(), most, "{version:?} {limit}: {}", end.finished);
+            let counted = ledger::report(&world, &["--run", &end.id()])["totals"]["responses"].as_u64();
+            assert_eq!(counted, u64::try_from(most).ok(), "{version:?} {limit}: {}", end.finished);
+        }
     }
 }

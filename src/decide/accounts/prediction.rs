@@ -33,7 +33,9 @@ impl Spenders<'_> {
         }
         let live = agent.threads.iter().filter(|(_, thread)| thread.adds());
         let (under_way, to_come): (Vec<_>, Vec<_>) = live.partition(|(id, thread)| agent.is_under_way(id, thread));
-        let sum = self.sum_of_next(account, agent, rung, under_way.into_iter());
+        let (none, thread) = (ThreadId::new(""), Thread::default());
+        let begun = agent.begins_another().then(|| self.next_of(account, agent, rung, (&none, &thread)));
+        let sum = self.sum_of_next(account, agent, rung, under_way.into_iter()).saturating_add(begun.unwrap_or(0));
         if sum > 0 {
             return sum;
         }

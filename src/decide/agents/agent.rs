@@ -110,6 +110,8 @@ pub struct Agent {
     pub restarting: bool,
     /// The Codexes that it has run, and whether what they spend was seen.
     pub(in crate::decide) codexes: BTreeMap<ProcessIdentity, Observed>,
+    /// Which of them was seen to start last.
+    pub(in crate::decide) newest: Option<ProcessIdentity>,
     /// A stop lets the tools that are under way end: they are paid for.
     pub(in crate::decide) spares_tools: bool,
     /// It was started again with this model, which has not answered yet.
@@ -193,6 +195,7 @@ impl Agent {
             began_spent: None,
             restarting: false,
             codexes: BTreeMap::new(),
+            newest: None,
             spares_tools: false,
             arriving: None,
             because: String::new(),
@@ -334,6 +337,13 @@ impl Agent {
     /// At least one turn is under way, and asks its model once more by itself.
     pub fn turn_under_way(&self) -> bool {
         self.threads.values().any(|thread| thread.phase.goes_on())
+    }
+
+    /// A Codex after its first one has started, that asks its model at once, and does not ask here before: nothing else is
+    /// seen of it yet. 0.171 writes its session file only when the first answer is on its way.
+    pub fn begins_another(&self) -> bool {
+        let is_new = |codex| self.codexes.get(&codex) == Some(&Observed::NotYet);
+        self.codexes.len() > 1 && self.newest.is_some_and(is_new) && !self.gate.holds_requests()
     }
 
     /// No turn is under way, for all that is known.

@@ -75,7 +75,7 @@ pub(in crate::decide) fn evaluate_one(
     // an idle screen stays as it is. What begins the next turn is recorded before its request. Time passes whatever
     // runs, but where a screen waits for a person.
     let agent = &agents[who];
-    let rests = (!agent.turn_under_way()).then_some(agent.setup.full_screen);
+    let rests = (!agent.turn_under_way() && !agent.begins_another()).then_some(agent.setup.full_screen);
     let waits = |due: &Due| match rests {
         Some(at_screen) => at_screen || accounts.defers_time || !binding::counts_time(accounts, due.source),
         None => waits_for_spend(accounts, due),

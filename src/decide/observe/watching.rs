@@ -43,6 +43,7 @@ pub(in crate::decide) fn codex_seen(
     };
     let has_others = !agent.codexes.is_empty();
     agent.codexes.insert(process, known);
+    agent.newest = Some(process);
     let pid = process.pid;
     if hides {
         let what = if ephemeral {

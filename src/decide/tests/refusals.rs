@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::world::{CODEX, Plan, World, cents, five_dollars, lift, moment, morning};
-use crate::decide::message::{Interrupt, Timer, Works};
+use crate::decide::message::{Interrupt, Phase, Timer, Works};
 use crate::decide::people::lift::Lift;
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
@@ -148,6 +148,26 @@ fn a_later_codex_with_the_same_number_must_be_observed_itself() {
     assert!(!world.finished());
     world.due(Timer::Observe(AgentName::new(CODEX), later));
     assert!(world.finished());
+}
+
+#[test]
+fn a_later_codex_of_a_script_begins_nothing_that_does_not_fit() {
+    // $5 in all: a second request like the first one fits or does not.
+    for (cost, ends) in [(2_400, false), (2_600, true), (5_000, true)] {
+        for (works, ends) in [(Works::AtOnce, ends), (Works::WhenTyped, false)] {
+            let mut world = Plan::of(&five_dollars(STOP)).started();
+            codex_seen(&mut world, false, Works::AtOnce);
+            world.feed(Input::CodexObserved { agent: AgentName::new(CODEX), process: THIS });
+            world.phase(CODEX, "root", Phase::InFlight);
+            world.concludes("root", cost);
+            world.phase(CODEX, "root", Phase::Idle);
+            assert!(!world.finished(), "what has said its last word ends by itself: {}", world.told());
+            let later = ProcessIdentity { pid: THIS.pid + 1, ..THIS };
+            let agent = AgentName::new(CODEX);
+            world.feed(Input::CodexSeen { agent, process: later, ephemeral: false, tells: true, works });
+            assert_eq!(world.finished(), ends, "{cost} {works:?}: {}", world.told());
+        }
+    }
 }
 
 #[test]
