@@ -436,7 +436,14 @@ fn budget_item(standing: &BudgetStanding) -> Item {
         let text = format!("`{}`{wide}: what this run spent was not observed", standing.budget);
         return Item::new("budget", text, Tone::Bad);
     }
-    let used = share_column(&[Some(standing.spent), Some(standing.reserved)], standing.allowed()).total;
+    // Of nothing there is no share.
+    let used = match standing.allowed() {
+        0 => String::new(),
+        allowed => {
+            let used = share_column(&[Some(standing.spent), Some(standing.reserved)], allowed).total;
+            format!(", {used} used")
+        }
+    };
     let extended = match standing.extended {
         0 => String::new(),
         more => format!(", {} of it by extension", standing.unit.show(more)),
@@ -451,11 +458,8 @@ fn budget_item(standing: &BudgetStanding) -> Item {
         false => ("", ""),
     };
     let tone = if standing.is_over() || standing.unobserved { Tone::Bad } else { Tone::Plain };
-    let text = format!(
-        "`{}`{wide}: {least}{}{extended}{granted}, {used} used{lacks}{place}",
-        standing.budget,
-        standing.sentence()
-    );
+    let text =
+        format!("`{}`{wide}: {least}{}{extended}{granted}{used}{lacks}{place}", standing.budget, standing.sentence());
     Item::new("budget", text, tone)
 }
 

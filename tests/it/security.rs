@@ -9,6 +9,7 @@ use govern::model::{BudgetKey, BudgetName, Unit};
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
+use crate::support::skip::leave_out;
 use crate::support::world::World;
 
 const SECURITY: &str = include_str!("../../SECURITY.md");
@@ -80,6 +81,10 @@ fn the_recipes_that_need_no_other_user_keep_their_limit_and_what_lies_outside() 
         let command =
             command.replace("~/", &format!("{home}/")).replace("codex exec", "codex exec --skip-git-repo-check");
         let done = world.run("sh", &["-c", &command]);
+        if done.stderr.contains("Refusing to create helper binaries under temporary dir") && !recipe.contains("bwrap") {
+            leave_out("Codex has no sandbox where its home lies below /tmp");
+            continue;
+        }
         assert_eq!(done.code(), 124, "{command}: {done}");
         assert_eq!(world.server.requests().len(), 2, "{command}: {done}");
         assert!(!world.path("home/.config/govern/policy.toml").exists(), "{command}: {done}");

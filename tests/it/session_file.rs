@@ -21,8 +21,10 @@ enum Ends {
     Stopped,
     /// The file is only called otherwise: it is metered on, up to the limit.
     AtTheLimit,
+    /// Likewise, or its Codex is found before to have no folder that it could write to: what was seen first is chance.
+    NoLater,
 }
-use Ends::{AtTheLimit, Stopped};
+use Ends::{AtTheLimit, NoLater, Stopped};
 
 /// What an agent's tool does to `$f`, the session file, in the folder `$d` below `$s`, and how that ends.
 const DEEDS: &[(&str, &str, Ends)] = &[
@@ -41,7 +43,7 @@ const DEEDS: &[(&str, &str, Ends)] = &[
     ("sessions moved", "mv $s $s.old", AtTheLimit),
     ("sessions removed", "rm -r $s", Stopped),
     ("a file in the place of sessions", "rm -r $s; touch $s", Stopped),
-    ("a circle of links in the place of sessions", "mv $s $s.old; ln -s sessions $s", AtTheLimit),
+    ("a circle of links in the place of sessions", "mv $s $s.old; ln -s sessions $s", NoLater),
     ("a hard link, and a copy in its place", "ln $f $f.l; rm $f; cp $f.l $f", Stopped),
     ("a link to itself in its place", "mv $f $f.l; ln -s $f.l $f", AtTheLimit),
     ("a link to a copy in its place", "cp $f $f.l; rm $f; ln -s $f.l $f", Stopped),
@@ -70,8 +72,9 @@ fn nothing_that_is_done_to_a_session_file_passes_a_limit() {
             let as_expected = match ends {
                 Stopped => served == 1 && end.finished.stderr.contains("while Codex writes it"),
                 AtTheLimit => served == 4,
+                NoLater => served == 4 || end.finished.stderr.contains("cannot write session files"),
             };
-            if !as_expected || end.finished.code() != 124 || counted != u64::try_from(served).ok() {
+            if !as_expected || served > 4 || end.finished.code() != 124 || counted != u64::try_from(served).ok() {
                 failed.lock().unwrap().push(format!("{what}: {served} served, {counted:?} counted: {}", end.finished));
             }
         }

@@ -108,6 +108,8 @@ pub struct Agent {
     pub(in crate::decide) began_spent: Option<BTreeSet<AccountId>>,
     /// It is about to be restarted, whatever is under way: somebody decided so while it was held.
     pub restarting: bool,
+    /// How many responses it had when nobody answered a question in time and it was to go on with a cheaper model.
+    pub(in crate::decide) routed_unanswered: Option<u64>,
     /// The Codexes that it has run, and whether what they spend was seen.
     pub(in crate::decide) codexes: BTreeMap<ProcessIdentity, Observed>,
     /// Which of them was seen to start last.
@@ -196,6 +198,7 @@ impl Agent {
             restarting: false,
             codexes: BTreeMap::new(),
             newest: None,
+            routed_unanswered: None,
             spares_tools: false,
             arriving: None,
             because: String::new(),

@@ -202,7 +202,9 @@ pub(in crate::decide) fn deadline(
     release_who_fits(cx, agents, accounts, effects);
     let Some(question) = agents.question(approval).cloned() else { return };
     let answer = match question.otherwise {
-        // A route by deadline may not lift the limit: nobody allowed it.
+        // A route by deadline may not lift the limit: nobody allowed it. Nor does one come after another that led to no
+        // response, since the cheaper model has a limit of its own: the questions would have no end.
+        Verb::Route if routes_in_vain(agents, &question) => Answer::Stop,
         Verb::Route if fits_if_routed(cx, agents, accounts, &question) => Answer::Route,
         Verb::Route if question.about == About::Alert && question.route_to.is_some() => Answer::Route,
         Verb::Kill => Answer::Kill,
@@ -213,6 +215,10 @@ pub(in crate::decide) fn deadline(
         Answer::Kill => Verb::Kill,
         _ => Verb::Stop,
     };
+    if let (Answer::Route, Some(who)) = (&answer, agents.id(&question.agent)) {
+        let agent = &mut agents[who];
+        agent.routed_unanswered = Some(agent.responses);
+    }
     effects.push(Effect::Expire(approval, answer.clone()));
     effects.push(Effect::Say(format!("nobody answered approval {approval} in time: {what}")));
     agents.record(
@@ -221,6 +227,12 @@ pub(in crate::decide) fn deadline(
         effects,
     );
     obey(cx, agents, accounts, effects, approval, (&answer, "deadline"));
+}
+
+/// It was to go on with a cheaper model before, when nobody answered, and had no response since.
+fn routes_in_vain(agents: &Agents, question: &Question) -> bool {
+    let agent = agents.id(&question.agent).map(|who| &agents[who]);
+    agent.is_some_and(|agent| agent.routed_unanswered == Some(agent.responses))
 }
 
 /// With the next model down, the agent's next request fits under the limit that it is asked about.

@@ -300,6 +300,29 @@ fn runs_that_had_begun_before_are_left_as_they_were_but_count() {
     assert_eq!((trial.earlier, trial.earlier_spend.cost), (1, says("old", 1, 200).cost.money().unwrap()));
 }
 
+#[test]
+fn a_question_whose_route_leads_to_another_limit_ends_when_nobody_answers_it_twice() {
+    let asks = |wait: &str, then: &str| {
+        format!("steps = [{{ at = \"100%\", do = \"ask\", wait = \"{wait}\", else = \"{then}\" }}]")
+    };
+    let run = budget("run", "run", "16 usd", &asks("20m", "route"));
+    let models = budget("models", "model", "3 usd", &format!("window = \"total\"\n{}", asks("40m", "stop")));
+    let astra = |minute, cents| by("gpt-6-astra", says_in("-a", "sub", minute, cents));
+    let history = vec![
+        by(TERRA, says("r1", 1, 170)),
+        by(TERRA, says("r1", 2, 165)),
+        by(TERRA, says_in("-a", "sub", 2, 5)),
+        says_in("-a", "root", 3, 2),
+        astra(3, 261),
+        astra(900, 261),
+    ];
+    assert_eq!(
+        told(&tried_with(policy(&format!("{run}{models}")), Reply::Nobody, history)),
+        "-a/root $26.15 → $13.10: 00:03 ask by run, 00:23 answered Route, 00:23 ask by models, 01:03 ask by run, 01:23 \
+         answered Stop"
+    );
+}
+
 /// Three runs of two threads each, two of them imported, at any time of two days.
 fn histories() -> impl Strategy<Value = Vec<Response>> {
     let one = (0_usize..3, 0_usize..2, 0_i64..2_880, 1_u64..300, 0_usize..4);
