@@ -13,7 +13,9 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::model::{Attribution, Dimension};
 use crate::policy::layers::Loaded;
-use crate::policy::misspelt::{misspelt_limits, unknown_approvers, unreached_approvers, windows_that_are_over};
+use crate::policy::misspelt::{
+    misspelt_limits, misspelt_only, unknown_approvers, unreached_approvers, unreached_quorum, windows_that_are_over,
+};
 use crate::policy::mistake::Mistake;
 use crate::policy::rule::{Layer, Policy};
 use crate::policy::show::{attribution_here, show};
@@ -60,13 +62,13 @@ pub fn run(args: &PolicyArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         PolicyVerb::Check { files } if files.is_empty() => {
             let loaded = here.policy(None)?;
             let files = loaded.policy.sources.len();
-            warn(out, here, &loaded)?;
-            warn_of_names(out, here, &loaded)?;
+            let warnings = warn(out, here, &loaded)? + warn_of_names(out, here, &loaded)?;
             warn_of_hidden(out, here)?;
+            let found = found(warnings);
             let what = match files {
                 0 => "no policy applies here".to_owned(),
-                1 => "the policy that applies here has no mistake".to_owned(),
-                more => format!("the {more} policies that apply here have no mistake"),
+                1 => format!("the policy that applies here has {found}"),
+                more => format!("the {more} policies that apply here have {found}"),
             };
             put(out, &format!("{what}\n"))?;
             Ok(Exit::Success)
@@ -114,9 +116,8 @@ fn check(files: &[PathBuf], out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
     for file in files {
         match read_alone(file, here) {
             Ok(loaded) => {
-                warn(out, here, &loaded)?;
-                warn_of_names(out, here, &loaded)?;
-                put(out, &format!("{}: no mistake\n", file.display()))?;
+                let warnings = warn(out, here, &loaded)? + warn_of_names(out, here, &loaded)?;
+                put(out, &format!("{}: {}\n", file.display(), found(warnings)))?;
             }
             Err(error) => wrong.push(error),
         }
@@ -128,11 +129,21 @@ fn check(files: &[PathBuf], out: &mut dyn Write, here: &Here<'_>) -> Result<Exit
     Err(last)
 }
 
-fn warn(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Result<()> {
-    if loaded.warnings.is_empty() {
-        return Ok(());
+/// How many there were.
+fn warn(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Result<usize> {
+    if !loaded.warnings.is_empty() {
+        put(out, &format!("{}\n", diagnostic::render(&loaded.warnings, here.look.colour)))?;
     }
-    put(out, &format!("{}\n", diagnostic::render(&loaded.warnings, here.look.colour)))
+    Ok(loaded.warnings.len())
+}
+
+/// What a check has found that can be obeyed.
+fn found(warnings: usize) -> String {
+    match warnings {
+        0 => "no mistake".to_owned(),
+        1 => "no error, 1 warning".to_owned(),
+        more => format!("no error, {more} warnings"),
+    }
 }
 
 fn warn_of_hidden(out: &mut dyn Write, here: &Here<'_>) -> Result<()> {
@@ -140,22 +151,21 @@ fn warn_of_hidden(out: &mut dyn Write, here: &Here<'_>) -> Result<()> {
 }
 
 /// Limits for somebody of whom neither the ledger nor the policy knows, but of somebody with almost that name.
-fn warn_of_names(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Result<()> {
+/// Says how many there were.
+fn warn_of_names(out: &mut dyn Write, here: &Here<'_>, loaded: &Loaded) -> Result<usize> {
     // Without a ledger only the policy knows names; one that cannot be read is for other verbs to tell of.
     let ledger = here.ledger().ok().flatten();
     let known = |dimension: &Dimension| {
         let sums = ledger.as_ref().and_then(|ledger| ledger.sums_by(std::slice::from_ref(dimension), None, None).ok());
         sums.into_iter().flatten().filter_map(|(values, _)| values.into_iter().next().flatten()).collect()
     };
-    let found = misspelt_limits(loaded, known);
-    if !found.is_empty() {
-        put(out, &format!("{}\n", diagnostic::render(&found, here.look.colour)))?;
+    let misspelt: Vec<Mistake> =
+        misspelt_limits(loaded, known).into_iter().chain(misspelt_only(loaded, known)).collect();
+    let here_and_now = of_here_and_now(loaded, here);
+    for found in [&misspelt, &here_and_now].into_iter().filter(|found| !found.is_empty()) {
+        put(out, &format!("{}\n", diagnostic::render(found, here.look.colour)))?;
     }
-    let found = of_here_and_now(loaded, here);
-    if !found.is_empty() {
-        put(out, &format!("{}\n", diagnostic::render(&found, here.look.colour)))?;
-    }
-    Ok(())
+    Ok(misspelt.len() + here_and_now.len())
 }
 
 /// What of a policy can hold nothing on this machine, or no more: names that nobody logs in by, windows that are over.
@@ -163,6 +173,7 @@ pub(super) fn of_here_and_now(loaded: &Loaded, here: &Here<'_>) -> Vec<Mistake> 
     let mut found = unknown_approvers(loaded, process::is_log_in);
     found.extend(windows_that_are_over(loaded, here.now));
     found.extend(unreached_approvers(loaded, is_anybody_reached(&loaded.policy)));
+    found.extend(unreached_quorum(loaded, channel::reaches_anybody(&loaded.policy, &starter())));
     found
 }
 

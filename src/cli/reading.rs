@@ -350,6 +350,10 @@ fn policies_are_checked_one_by_one_and_shown_in_words() {
     let error = exit.unwrap_err();
     assert_eq!(error.exit_code(), Exit::Failed);
     assert!(error.to_string().contains("bad.toml:4"), "{error}");
+    let doubtful = "version = 1\n[[budget]]\nname = \"x\"\nper = \"run\"\nlimit = \"3 responses\"\ngrace = \"5%\"\n";
+    world.write("doubtful.toml", doubtful);
+    let (exit, text) = world.policy(&["check", &path("doubtful.toml")]);
+    assert!(exit == Ok(Exit::Success) && text.ends_with("/w/doubtful.toml: no error, 1 warning\n"), "{text}");
     let (_, text) = world.policy(&["show", &path("good.toml")]);
     assert!(text.contains("budget `each run`"), "{text}");
     let (exit, text) = world.policy(&["check"]);

@@ -90,8 +90,17 @@ pub fn refusal(
     if !policy.observe && !policy.models.allows(model.as_str()) {
         return Some(Refusal::ModelNotAllowed(model));
     }
-    let needs_price = policy.binds_money() && policy.models.unpriced == Unpriced::Refuse;
+    let needs_price = policy.binds_money() && !has_stand_in(policy, prices, now);
     (needs_price && !has_price(&model, prices, now)).then_some(Refusal::ModelUnpriced(model))
+}
+
+/// What has no price is counted as something that has one.
+pub fn has_stand_in(policy: &Policy, prices: &PriceTable, now: Timestamp) -> bool {
+    match &policy.models.unpriced {
+        Unpriced::Refuse => false,
+        Unpriced::Dearest => true,
+        Unpriced::As(model) => has_price(model, prices, now),
+    }
 }
 
 /// A response of this model could be priced.

@@ -6,14 +6,14 @@ use std::path::Path;
 use crate::codex::{Asked, Invocation, Kind, Prompt, Start};
 use crate::model::{AgentName, ModelId, Registration};
 use crate::policy::mistake::{Notes, Span};
-use crate::policy::rule::{Policy, Unpriced};
+use crate::policy::rule::Policy;
 use crate::policy::suggest;
 use crate::policy::table::Placed;
 use crate::usage::price::PriceTable;
 
 use super::agent::{AgentDraft, Settings, Wanted, Work, Written};
 use super::around::Around;
-use super::refusal::{Refusal, has_price, refusal};
+use super::refusal::{Refusal, has_price, has_stand_in, refusal};
 use super::{FleetAgent, Ground, Workplace, tier};
 
 /// What agents are checked against.
@@ -134,7 +134,7 @@ impl Rules<'_> {
             }
             None => {
                 if let Asked::Model(model) = invocation.asked()
-                    && policy.models.unpriced == Unpriced::Refuse
+                    && !has_stand_in(policy, self.prices, self.around.now)
                     && !has_price(&model, self.prices, self.around.now)
                 {
                     let hint = match self.meant(&model) {

@@ -130,7 +130,9 @@ impl Join<'_> {
     fn policy(&mut self, mut drafts: Vec<Draft>, timezone: Tz, flags: &FlagRules, digest: String) -> Policy {
         let mut take = |field: fn(&mut Draft) -> Vec<BudgetDraft>| drafts.iter_mut().map(field).collect::<Vec<_>>();
         let kept = self.kept_budgets(take(|draft| std::mem::take(&mut draft.budgets)));
-        let models = self.models(&mut drafts, flags);
+        let in_money = |draft: &BudgetDraft| draft.rule.as_ref().is_some_and(BudgetRule::limits_money);
+        let money = kept.iter().any(|(_, draft)| in_money(draft)) || flags.limit_money();
+        let models = self.models(&mut drafts, flags, money);
         self.needs_ladder(&kept, &models.ladder);
         let gates = self.gates(&mut drafts);
         let (mut budgets, mut plan_budgets, mut spawn_limits) = by_what_they_count(kept);
@@ -263,10 +265,12 @@ impl Join<'_> {
         kept.into_iter().filter_map(|(_, draft)| draft.gate).collect()
     }
 
-    fn models(&mut self, drafts: &mut [Draft], flags: &FlagRules) -> Models {
+    /// `money`: some budget counts it.
+    fn models(&mut self, drafts: &mut [Draft], flags: &FlagRules, money: bool) -> Models {
         let allow = self.narrowing(drafts, flags, "allow", |draft| draft.allow.take());
         let service_tiers = self.narrowing(drafts, flags, "service_tiers", |draft| draft.service_tiers.take());
-        let unpriced = self.strictest_unpriced(drafts);
+        let stand_in = self.strictest_unpriced(drafts);
+        let unpriced = stand_in.as_ref().map_or(Unpriced::Refuse, |(_, said)| said.value.clone());
         let places = drafts.iter().enumerate().find_map(|(index, draft)| {
             let rungs = draft.ladder.as_ref()?;
             Some((index, rungs.value.iter().map(|rung| rung.span.clone()).collect::<Vec<_>>()))
@@ -284,6 +288,12 @@ impl Join<'_> {
         let (index, spans) = places.unwrap_or_default();
         let own: Vec<_> = drafts.iter().flat_map(|draft| &draft.prices).map(|price| price.value.clone()).collect();
         self.goes_down(&models.ladder, (index, &spans), &own);
+        if money && models.unpriced == Unpriced::Refuse {
+            self.are_priced(&models.ladder, (index, &spans), &own);
+        }
+        if let Some((index, Placed { value: Unpriced::As(model), span })) = stand_in {
+            self.stands_in(&model, (index, &span), &own);
+        }
         for (rung, span) in models.ladder.iter().zip(spans) {
             if !models.allows(rung.model.as_str()) {
                 let message = format!("`route` can never take `{}`: `allow` leaves it out", rung.model);
@@ -344,22 +354,22 @@ impl Join<'_> {
         lists
     }
 
-    fn strictest_unpriced(&mut self, drafts: &mut [Draft]) -> Unpriced {
-        let mut strictest: Option<Placed<Unpriced>> = None;
+    fn strictest_unpriced(&mut self, drafts: &mut [Draft]) -> Option<(usize, Placed<Unpriced>)> {
+        let mut strictest: Option<(usize, Placed<Unpriced>)> = None;
         for (index, draft) in drafts.iter_mut().enumerate() {
             let Some(said) = draft.unpriced.take() else { continue };
             match &strictest {
-                Some(outer) if rank(&said.value) >= rank(&outer.value) => {
+                Some((_, outer)) if rank(&said.value) >= rank(&outer.value) => {
                     if said.value != outer.value {
                         let message = "`unpriced` is stricter in an outer file, and stays so".to_owned();
                         let hint = "what an outer file says, a nearer one cannot loosen";
                         self.add(index, &said.span, Severity::Warning, message, hint, None);
                     }
                 }
-                Some(_) | None => strictest = Some(said),
+                Some(_) | None => strictest = Some((index, said)),
             }
         }
-        strictest.map_or(Unpriced::Refuse, |said| said.value)
+        strictest
     }
 
     /// `units` are those that budgets count in.

@@ -45,6 +45,44 @@ pub fn misspelt_limits(loaded: &Loaded, known: impl Fn(&Dimension) -> BTreeSet<S
     said
 }
 
+/// A warning for each value in an `only` that is unknown and near one that is known, at its place: such a rule would be about
+/// nobody. What `known` tells is as for [`misspelt_limits`].
+pub fn misspelt_only(loaded: &Loaded, known: impl Fn(&Dimension) -> BTreeSet<String>) -> Vec<Mistake> {
+    let mut said = Vec::new();
+    for file in &loaded.files {
+        let mut notes = Notes::new(Arc::clone(file));
+        let tree = DeTable::parse_recoverable(&file.text).0.into_inner();
+        let whole = Table::new(&tree, 0..0);
+        let rules = ["budget", "gate", "alert"].map(|kind| whole.tables(kind, &mut notes.silent()));
+        let filters: Vec<Table<'_>> =
+            rules.iter().flatten().filter_map(|rule| rule.table("only", "{}", &mut notes.silent())).collect();
+        for filter in &filters {
+            for Entry { key, .. } in filter.entries() {
+                let Some(dimension) = Dimension::parse(key.value).filter(is_named) else { continue };
+                let mut values = known(&dimension);
+                values.extend(named(&loaded.policy, &dimension));
+                let texts = filter.texts(key.value, "[]", &mut notes.silent());
+                for text in texts.map(|texts| texts.value).unwrap_or_default() {
+                    let is_pattern = text.value.contains(['*', '?', '[', '{']);
+                    let near = suggest::nearest(text.value, values.iter().map(String::as_str));
+                    if let Some(near) = near.filter(|_| !is_pattern && !values.contains(text.value)) {
+                        let message =
+                            format!("`only` names the {dimension} `{}`, of which nothing is known", text.value);
+                        notes.warn(&text.span, message, format!("did you mean `{near}`?"));
+                    }
+                }
+            }
+        }
+        said.extend(notes.into_found());
+    }
+    said
+}
+
+/// Its values are names that somebody gave, and that others may misspell. (Models are looked up in the price list.)
+fn is_named(dimension: &Dimension) -> bool {
+    !matches!(dimension, Dimension::Run | Dimension::Thread | Dimension::Model | Dimension::Work)
+}
+
 /// A warning for each of the approvers that is neither a person nor a login of this machine, at its place.
 pub fn unknown_approvers(loaded: &Loaded, is_log_in: impl Fn(&str) -> bool) -> Vec<Mistake> {
     let mut said = Vec::new();
@@ -69,24 +107,38 @@ pub fn unknown_approvers(loaded: &Loaded, is_log_in: impl Fn(&str) -> bool) -> V
 
 /// A warning where questions are put, and nobody who may answer is reached with one, at what says who may.
 pub fn unreached_approvers(loaded: &Loaded, is_reached: bool) -> Vec<Mistake> {
-    let policy = &loaded.policy;
-    if is_reached || policy.approvals.wait_for_nobody {
+    if is_reached || loaded.policy.approvals.wait_for_nobody {
         return Vec::new();
     }
-    let mut said = Vec::new();
+    let message = "nobody who may answer is reached: a question waits for its `else` alone";
+    let hint = "name a login of this machine, or send `question` to whoever may answer: `[[notify.route]]` to mail or \
+                Slack, and a `[[person]]` who has that address";
+    of_approvals(loaded, &["approvers", "not_self"], (message, hint))
+}
+
+/// A warning where several persons have to agree and no channel brings the answer of a second one: whoever is at the
+/// terminals of one account is one person.
+pub fn unreached_quorum(loaded: &Loaded, has_channel: bool) -> Vec<Mistake> {
+    if has_channel || !loaded.policy.approvals.quorums.iter().any(|quorum| quorum.people > 1) {
+        return Vec::new();
+    }
+    let message = "this can never be met: nothing brings a second person's answer here";
+    let hint =
+        "send `question` to whoever may answer: `[[notify.route]]` to mail or Slack, and a `[[person]]` for each";
+    of_approvals(loaded, &["quorum"], (message, hint))
+}
+
+/// Warns at the first of these keys of the outermost `[approvals]` that has one.
+fn of_approvals(loaded: &Loaded, keys: &[&str], (message, hint): (&str, &str)) -> Vec<Mistake> {
     for file in &loaded.files {
         let mut notes = Notes::new(Arc::clone(file));
         let tree = DeTable::parse_recoverable(&file.text).0.into_inner();
         let Some(table) = Table::new(&tree, 0..0).table("approvals", "{}", &mut notes.silent()) else { continue };
-        let Some(value) = table.get("approvers").or_else(|| table.get("not_self")) else { continue };
-        let message = "nobody who may answer is reached: a question waits for its `else` alone";
-        let hint = "name a login of this machine, or send `question` to whoever may answer: `[[notify.route]]` to mail or \
-                    Slack, and a `[[person]]` who has that address";
+        let Some(value) = keys.iter().find_map(|key| table.get(key)) else { continue };
         notes.warn(&value.span(), message, hint);
-        said.extend(notes.into_found());
-        break;
+        return notes.into_found();
     }
-    said
+    Vec::new()
 }
 
 /// A warning for each budget whose window is over, at that.
@@ -217,5 +269,33 @@ mod tests {
           = hint: did you mean `alice`?
         "#);
         assert!(misspelt_limits(&loaded, |_| BTreeSet::new()).is_empty(), "nobody else is known");
+    }
+
+    #[test]
+    fn a_rule_that_is_only_about_a_slip_of_the_finger_is_told() {
+        let text = r#"
+            version = 1
+            [[budget]]
+            name  = "web"
+            per   = "run"
+            limit = "1 usd"
+            only  = { team = ["wbe", "we*"], user = ["bob", "newcomer"] }
+            [[gate]]
+            name  = "push"
+            tool  = "Bash"
+            match = "git push*"
+            do    = "ask"
+            only  = { team = "webb" }
+        "#;
+        let layers = vec![LayerText { layer: Layer::User, path: None, text: text.to_owned() }];
+        let loaded = load(layers, FlagRules::default()).unwrap();
+        let known = |dimension: &Dimension| match dimension {
+            Dimension::Team => ["web".to_owned()].into(),
+            Dimension::User => ["bob".to_owned()].into(),
+            _ => BTreeSet::new(),
+        };
+        let said: Vec<String> = misspelt_only(&loaded, known).into_iter().map(|mistake| mistake.message).collect();
+        let unknown = |name: &str| format!("`only` names the team `{name}`, of which nothing is known");
+        assert_eq!(said, [unknown("wbe"), unknown("webb")]);
     }
 }

@@ -51,11 +51,15 @@ const KEYS: Keys = Keys {
 const TRIGGERS: [&str; 11] =
     ["rate", "pace", "faster", "spend", "failing", "repeated", "context", "cache_below", "waiting", "idle", "used"];
 
-const ALERT: Doer = Doer { of: "an alert", words: &["warn", "steer", "throttle", "route", "ask", "stop", "kill"] };
+const ALERT: Doer =
+    Doer { of: "an alert", this: "the alert", words: &["warn", "steer", "throttle", "route", "ask", "stop", "kill"] };
 
 /// What a plan's own limit stops begins anew by itself, so that it can be waited for.
-const OF_PLAN: Doer =
-    Doer { of: "an alert", words: &["warn", "steer", "throttle", "route", "hold", "ask", "stop", "kill"] };
+const OF_PLAN: Doer = Doer {
+    of: "an alert",
+    this: "the alert",
+    words: &["warn", "steer", "throttle", "route", "hold", "ask", "stop", "kill"],
+};
 
 /// What goes with one of them and no other.
 const COMPANIONS: [(&str, &str); 3] = [("over", "rate"), ("of", "pace"), ("without", "spend")];

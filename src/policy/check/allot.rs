@@ -42,6 +42,10 @@ pub(super) fn check(
         notes.warn(&steps.span(), message, "write them into the budget's own `steps`, or allot by something else");
     }
     let reserve = reserve(&table, notes);
+    if let Some(said) = table.get("reserve").filter(|_| by == Some(AllotBy::Pool) && reserve > 0) {
+        let message = "`reserve` holds nothing back: `by = \"pool\"` hands nothing out at the start";
+        notes.warn(&said.span(), message, "leave `reserve` out, or allot `by = \"expected\"` or `\"equal\"`");
+    }
     // An allotment's size is known when the run starts.
     let within = Limits { unit: limits.unit, amounts: Vec::new(), grace: limits.grace };
     let Checked { steps, routes, .. } = steps::check(&table, &within, steps::of_allotments, notes);

@@ -6,12 +6,12 @@ use chrono_tz::Tz;
 use globset::GlobMatcher;
 use toml::de::DeValue;
 
-use crate::model::{BudgetName, Dimension, Quantity, Unit};
+use crate::model::{BudgetName, Dimension, Quantity, Unit, Verb};
 use crate::policy::limit_key::{LimitKey, LimitKeyError};
 use crate::policy::mistake::{Naming, Notes, Span};
 use crate::policy::percent;
 use crate::policy::plan::PlanShare;
-use crate::policy::rule::{Allot, Budget, Step, Window};
+use crate::policy::rule::{Allot, Budget, Step, Threshold, Window};
 use crate::policy::spawn::SpawnCap;
 use crate::policy::table::{Entry, Keys, Placed, Table, Text, as_text, wrong_type};
 
@@ -108,6 +108,7 @@ fn divided(
 ) -> Divided {
     let Checked { mut steps, mut routes, extends } = steps::check(table, limits, || steps::default_steps(None), notes);
     steps::nothing_at_the_limit(table, &steps, notes);
+    grace_is_used(table, limits, &steps, notes);
     let by_model =
         per.into_iter().flatten().chain(only.iter().copied()).any(|dimension| *dimension == Dimension::Model);
     steps::keep_the_limit(&mut steps, by_model);
@@ -328,6 +329,24 @@ fn grace(table: &Table<'_>, notes: &mut Notes) -> u32 {
     let hint = "write a share of the limit, such as `10%`, up to `100%`";
     notes.refuse(&text.span, format!("`{}` {wrong}", text.value), hint);
     0
+}
+
+/// Warns of a grace that no turn can use: it is less than one of what is counted, or the agent is ended before the limit.
+fn grace_is_used(table: &Table<'_>, limits: &steps::Limits, steps: &[Step], notes: &mut Notes) {
+    let Some(text) = table.text("grace", "\"10%\"", &mut notes.silent()).filter(|_| limits.grace > 0) else { return };
+    let share = |limit: i64| i128::from(limit) * i128::from(limits.grace) / 1000;
+    let largest = limits.amounts.iter().copied().max();
+    if let (Some(unit), Some(limit)) = (limits.unit, largest.filter(|limit| share(*limit) == 0)) {
+        let message = format!("`{}` of {} is less than one: nothing goes past the limit", text.value, unit.show(limit));
+        notes.warn(&text.span, message, "write a larger share, or leave `grace` out");
+    }
+    let ends = |step: &&Step| step.may.is_none() && step.verb >= Verb::Stop;
+    if let Some((step, Threshold::Share(at))) = steps.iter().find(ends).map(|step| (step, step.at))
+        && at < 1000
+    {
+        let message = format!("`grace` is never used: `{}` at {} comes before the limit", step.verb, percent::show(at));
+        notes.warn(&text.span, message, "leave `grace` out, or write the step at `100%`");
+    }
 }
 
 fn known_limits(limit: Option<&Placed<Quantity>>, limits: &BTreeMap<LimitKey, Quantity>, grace: u32) -> steps::Limits {

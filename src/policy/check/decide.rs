@@ -68,7 +68,7 @@ pub(super) fn check(table: &Table<'_>, unit: Option<Unit>, notes: &mut Notes) ->
     };
     let to = if verbs.contains(&Verb::Throttle) {
         let text = table.text("to", "\"4 responses/m\"", notes);
-        Some(step_words::rate(table, text, notes)?)
+        Some(step_words::rate(table, "the step", text, notes)?)
     } else {
         None
     };

@@ -45,7 +45,7 @@ use super::suggest;
 use super::table::{Entry, Keys, Placed, Table, Text, WHOLE, wrong_type};
 use super::zone;
 use crate::model::quantity::{QuantityError, quantity_hint};
-use crate::model::{AlertName, BudgetName, GateName, ModelId, Quantity, ServiceTier, Verb};
+use crate::model::{AlertName, BudgetName, GateName, ModelId, Quantity, ServiceTier, Unit, Verb};
 use crate::usage::price::PriceOverride;
 use crate::work::OwnRule;
 pub(super) use channels::{NotifyDraft, RouteDraft};
@@ -201,6 +201,11 @@ pub(super) enum BudgetRule {
 }
 
 impl BudgetRule {
+    /// It limits what is spent in money.
+    pub(super) fn limits_money(&self) -> bool {
+        matches!(self, Self::Counted(budget) if matches!(budget.unit(), Unit::Usd | Unit::Credits))
+    }
+
     /// Nothing is done by it.
     pub(super) fn observes(&self) -> bool {
         match self {

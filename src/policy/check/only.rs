@@ -9,8 +9,8 @@ use crate::policy::table::{Entry, Table, Text};
 
 use super::{models, pattern};
 
-/// All dimensions, as hints name them.
-pub(super) const DIMENSIONS: [&str; 12] = [
+/// What a budget may be per, as hints name it.
+const PER: [&str; 12] = [
     "run",
     "agent",
     "thread",
@@ -25,10 +25,13 @@ pub(super) const DIMENSIONS: [&str; 12] = [
     "everything",
 ];
 
+/// What `only` may look at, as hints name it.
+const ONLY: [&str; 10] = ["agent", "team", "project", "client", "user", "task", "model", "branch", "work", "label:KEY"];
+
 /// The dimensions; `everything` is the empty list.
 pub(super) fn per(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Dimension>> {
     if table.get("per").is_none() {
-        let hint = format!("add `per = \"run\"`; known are {}", suggest::list(&DIMENSIONS));
+        let hint = format!("add `per = \"run\"`; known are {}", suggest::list(&PER));
         notes.refuse(&table.span, "the budget does not say what it is `per`", hint);
         return None;
     }
@@ -45,7 +48,7 @@ pub(super) fn per(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Dimension>
             }
             continue;
         }
-        let known = dimension(text, "unknown `per` value", notes)?;
+        let known = dimension(text, ("unknown `per` value", &PER), notes)?;
         if known == Dimension::Work {
             let hint = "write `only = { work = [\"review\"] }` in a budget for each class";
             notes.refuse(&text.span, "no budget is `per` work: what a turn is may change until its end", hint);
@@ -64,7 +67,9 @@ pub(super) fn check(table: &Table<'_>, of: &str, notes: &mut Notes) -> Vec<(Dime
     let mut only = Vec::new();
     for Entry { key, value } in filters.entries() {
         let texts = filters.texts(key.value, "[\"main\"]", notes);
-        let (Some(dimension), Some(texts)) = (dimension(&key, "unknown `only` key", notes), texts) else { continue };
+        let (Some(dimension), Some(texts)) = (dimension(&key, ("unknown `only` key", &ONLY), notes), texts) else {
+            continue;
+        };
         if texts.value.is_empty() {
             let message = format!("the {of} can never apply: no {dimension} matches an empty list");
             notes.warn(&value.span(), message, format!("name some, or leave `{dimension}` out for all"));
@@ -86,12 +91,12 @@ pub(super) fn check(table: &Table<'_>, of: &str, notes: &mut Notes) -> Vec<(Dime
     only
 }
 
-/// One dimension by its name; `unknown` is what another word is called.
-fn dimension(text: &Text<'_>, unknown: &str, notes: &mut Notes) -> Option<Dimension> {
+/// One dimension by its name; `unknown` is what another word is called, beside those that are known there.
+fn dimension(text: &Text<'_>, (unknown, known): (&str, &[&str]), notes: &mut Notes) -> Option<Dimension> {
     let dimension = Dimension::parse(text.value);
     if dimension.is_none() {
         let message = format!("{unknown} `{}`", text.value);
-        notes.refuse(&text.span, message, suggest::hint(text.value, &DIMENSIONS));
+        notes.refuse(&text.span, message, suggest::hint(text.value, known));
     }
     dimension
 }

@@ -113,8 +113,35 @@ fn command(text: &Text<'_>, notes: &mut Notes) -> Option<CommandPattern> {
     } else if written.contains(['\'', '"']) {
         let message = format!("`{written}` can hardly match: commands are compared without their quotes");
         notes.warn(&text.span, message, "write the words as the command will see them, `*` for what varies");
+    } else if let Some((without, hint)) = left_out(written) {
+        let message = format!("`{written}` can hardly match: commands are compared {without}");
+        notes.warn(&text.span, message, hint);
     }
     Some(CommandPattern::new(written))
+}
+
+/// What a pattern names that a command has no more when it is compared, and what to write instead.
+fn left_out(written: &str) -> Option<(&'static str, &'static str)> {
+    let mut words = written.split_whitespace();
+    let assigns = |word: &str| {
+        word.split_once('=').is_some_and(|(name, _)| {
+            !name.starts_with(|c: char| c.is_ascii_digit())
+                && !name.is_empty()
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        })
+    };
+    let redirects =
+        |word: &str| word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '&').starts_with(['<', '>']);
+    if words.next().is_some_and(assigns) {
+        return Some(("without assignments before them", "begin with the program: `make*` for `CC=gcc make all`"));
+    }
+    if words.any(redirects) {
+        return Some(("without redirections", "leave them out; `*` at the end stands for all other words"));
+    }
+    // At the end of a word it is a slip of another kind: a regular expression's.
+    let names = |rest: &str| rest.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '{' | '('));
+    let varies = written.contains('`') || written.split('$').skip(1).any(names);
+    varies.then_some(("with the values of variables and substitutions", "write `*` for what varies"))
 }
 
 pub(super) fn bounded<'t>(text: &Text<'t>, notes: &mut Notes) -> Option<&'t str> {

@@ -18,6 +18,7 @@ const STEP: Keys =
 
 const DOER: Doer = Doer {
     of: "a step of a plan's limit",
+    this: "the step",
     words: &["warn", "steer", "throttle", "route", "hold", "ask", "stop", "kill"],
 };
 
@@ -112,7 +113,7 @@ fn steps(table: &Table<'_>, limit: Option<PlanShare>, notes: &mut Notes) -> Opti
 fn step(table: &Table<'_>, notes: &mut Notes) -> Option<StepDraft> {
     const HINT: &str = "write a share of the budget's limit, such as `80%`";
     let table = &table.only(&STEP, notes);
-    let at = steps::required(table, "at", "\"80%\"", notes).and_then(|text| match percent::parse(text.value) {
+    let at = steps::required(table, DOER, "at", "\"80%\"", notes).and_then(|text| match percent::parse(text.value) {
         Ok(value) => Some(Placed { value, span: text.span }),
         Err(error) => {
             notes.refuse(&text.span, format!("`{}` {error}", text.value), HINT);

@@ -188,7 +188,16 @@ fn dated<T>(
         let since = row.get("since").and_then(|value| day(value, notes));
         if at > 0 && row.get("since").is_none_or(|_| since.is_some()) && since <= last {
             let message = "rows stand oldest first, each with its own `since`";
-            notes.refuse(&row.span, message, "write `since = 2026-12-01`, later than that of the row before");
+            notes.refuse(
+                &row.span,
+                message,
+                match last.and_then(|day| day.succ_opt()) {
+                    Some(next) => {
+                        format!("write `since = {next}` or a later day: the row before has the day before that")
+                    }
+                    None => "write `since = 2027-01-01`, the day from which this row holds".to_owned(),
+                },
+            );
         }
         last = since.or(last);
         done.extend(read(&row, &row.span, since, notes));

@@ -22,12 +22,13 @@ pub(super) fn unit_in_words(unit: Unit) -> &'static str {
     }
 }
 
-/// How fast a throttled agent may go on.
-pub(super) fn rate(table: &Table<'_>, text: Option<Text<'_>>, notes: &mut Notes) -> Option<Rate> {
+/// How fast a throttled agent may go on, as `this` step or alert says it.
+pub(super) fn rate(table: &Table<'_>, this: &str, text: Option<Text<'_>>, notes: &mut Notes) -> Option<Rate> {
     const HINT: &str = "write a rate of responses or tokens, such as `4 responses/m` or `20k tok/m`";
     let Some(text) = text else {
         if table.get("to").is_none() {
-            notes.refuse(&table.span, "the step does not say what it throttles `to`", "add `to = \"4 responses/m\"`");
+            let message = format!("{this} does not say what it throttles `to`");
+            notes.refuse(&table.span, message, "add `to = \"4 responses/m\"`");
         }
         return None;
     };

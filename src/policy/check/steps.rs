@@ -157,37 +157,44 @@ pub(super) fn keep_the_limit(steps: &mut Vec<Step>, by_model: bool) {
 
 fn one(table: &Table<'_>, limits: &Limits, notes: &mut Notes) -> Option<StepDraft> {
     let table = &table.only(&KEYS, notes);
-    let at_text = required(table, "at", "\"80%\"", notes);
+    let at_text = required(table, STEP, "at", "\"80%\"", notes);
     let at = at_text.as_ref().and_then(|text| threshold(text, limits, notes));
-    let deed = required(table, "do", "\"warn\"", notes);
+    let deed = required(table, STEP, "do", "\"warn\"", notes);
     let doing = deed.and_then(|text| Some((self::deed(&text, notes)?, text.span)));
-    act(table, at.zip(at_text.map(|text| text.span)), doing, limits.unit, notes)
+    act(table, STEP, (at.zip(at_text.map(|text| text.span)), doing), limits.unit, notes)
 }
 
 /// What an alert, or a step of a plan's own limit, does, and where that wants a model ladder. Neither has a share of a
 /// budget at which it would, nor anything that a governor could choose.
 pub(super) fn of_alert(table: &Table<'_>, doer: Doer, notes: &mut Notes) -> Option<(Step, Vec<Span>)> {
-    let text = required(table, "do", "\"warn\"", notes);
+    let text = required(table, doer, "do", "\"warn\"", notes);
     let doing = text.and_then(|text| Some((Deed::Do(verb(&text, doer, notes)?), text.span)));
-    let draft = act(table, Some((Threshold::Share(1000), table.span.clone())), doing, None, notes)?;
+    let at = Some((Threshold::Share(1000), table.span.clone()));
+    let draft = act(table, doer, (at, doing), None, notes)?;
     Some((draft.step, draft.routes))
 }
 
 /// Who does what `do` says, and what that can be.
 #[derive(Clone, Copy)]
 pub(super) struct Doer {
-    /// As messages call it.
+    /// As messages call one of its kind.
     pub(super) of: &'static str,
+    /// As they call this one.
+    pub(super) this: &'static str,
     /// The words, those that are not [`VERBS`] included.
     pub(super) words: &'static [&'static str],
 }
 
-const STEP: Doer = Doer { of: "a step", words: &["warn", "steer", "throttle", "route", "ask", "stop", "kill", DECIDE] };
+const STEP: Doer = Doer {
+    of: "a step",
+    this: "the step",
+    words: &["warn", "steer", "throttle", "route", "ask", "stop", "kill", DECIDE],
+};
 
 fn act(
     table: &Table<'_>,
-    at: Option<(Threshold, Span)>,
-    doing: Option<(Deed, Span)>,
+    doer: Doer,
+    (at, doing): (Option<(Threshold, Span)>, Option<(Deed, Span)>),
     unit: Option<Unit>,
     notes: &mut Notes,
 ) -> Option<StepDraft> {
@@ -206,7 +213,8 @@ fn act(
         }
     }
     let say = say.map_or(Some(None), |text| super::name(&text, "say", notes).map(Some));
-    let to = if deed == Some(Deed::Do(Verb::Throttle)) { rate(table, to, notes).map(Some) } else { Some(None) };
+    let to =
+        if deed == Some(Deed::Do(Verb::Throttle)) { rate(table, doer.this, to, notes).map(Some) } else { Some(None) };
     let wait = wait.map_or(Some(DEFAULT_WAIT), |text| self::wait(&text, notes));
     let otherwise_span = otherwise.as_ref().map(|text| text.span.clone());
     let otherwise = otherwise.map_or(Some(Verb::Stop), |text| self::otherwise(&text, notes));
@@ -248,9 +256,15 @@ fn only_decides(table: &Table<'_>, key: &str, verb: Verb, notes: &mut Notes) {
     }
 }
 
-pub(super) fn required<'t>(table: &Table<'t>, key: &str, example: &str, notes: &mut Notes) -> Option<Text<'t>> {
+pub(super) fn required<'t>(
+    table: &Table<'t>,
+    doer: Doer,
+    key: &str,
+    example: &str,
+    notes: &mut Notes,
+) -> Option<Text<'t>> {
     if table.get(key).is_none() {
-        notes.refuse(&table.span, format!("the step has no `{key}`"), format!("add `{key} = {example}`"));
+        notes.refuse(&table.span, format!("{} has no `{key}`", doer.this), format!("add `{key} = {example}`"));
     }
     table.text(key, example, notes)
 }
@@ -346,7 +360,7 @@ fn deed(text: &Text<'_>, notes: &mut Notes) -> Option<Deed> {
 fn verb(text: &Text<'_>, doer: Doer, notes: &mut Notes) -> Option<Verb> {
     let found = VERBS.into_iter().find(|verb| verb.as_str() == text.value);
     if found.is_none() {
-        let Doer { of, words } = doer;
+        let Doer { of, words, .. } = doer;
         let message = format!("`{}` is nothing that {of} can do", text.value);
         let hint = match meant::step(text.value).filter(|verb| words.contains(verb)) {
             Some(verb) if text.value == "deny" => {

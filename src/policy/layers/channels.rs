@@ -27,12 +27,19 @@ pub(super) fn notify(join: &mut Join<'_>, drafts: &mut [Draft]) -> Notify {
     let redact = said.iter_mut().map(|draft| draft.as_mut()?.redact.take()).collect();
     let redact = join.outermost("notify.redact", redact).unwrap_or_default();
     let mut routes = Vec::new();
+    let named: Vec<&str> = said
+        .iter()
+        .flatten()
+        .flat_map(|draft| &draft.routes)
+        .flat_map(|route| &route.to)
+        .map(|to| to.value.channel())
+        .collect();
+    unused(join, &channels, &named);
     for (index, draft) in said.into_iter().enumerate().filter_map(|(index, draft)| Some((index, draft?))) {
         for route in draft.routes {
             routes.push(channels_of(join, index, route, (&channels, &written, readers)));
         }
     }
-    unused(join, &channels, &routes);
     Notify { webhook, mail, slack, routes, redact }
 }
 
@@ -66,9 +73,9 @@ fn channels_of(join: &mut Join<'_>, index: usize, route: RouteDraft, (channels, 
 }
 
 /// A channel that no route names is sent nothing but tests.
-fn unused(join: &mut Join<'_>, channels: &[(usize, &str, Span)], routes: &[Route]) {
+fn unused(join: &mut Join<'_>, channels: &[(usize, &str, Span)], named: &[&str]) {
     for (index, name, span) in channels {
-        if !routes.iter().any(|route| route.to.iter().any(|to| to.channel() == *name)) {
+        if !named.contains(name) {
             let message = format!("nothing is sent to `{name}`: no route names it");
             let kinds = [NoticeKind::Question, NoticeKind::Stop].map(|kind| format!("\"{}\"", kind.as_str()));
             let hint = format!("add a `[[notify.route]]` with `on = [{}]` and `to = [\"{name}\"]`", kinds.join(", "));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{BudgetName, Dimension, Quantity, Verb, WorkClass};
+use crate::model::{BudgetName, Dimension, Quantity, Unit, Verb, WorkClass};
 use crate::policy::check;
 use crate::policy::plan::{PlanBudget, PlanShare};
 use crate::policy::rule::{Budget, Layer, SpawnLimit, Window};
@@ -29,6 +29,11 @@ impl FlagRules {
     /// Some limit stands on the command line.
     pub(super) fn limit(&self) -> bool {
         !self.budgets.is_empty() || !self.plans.is_empty() || !self.spawns.is_empty()
+    }
+
+    /// One of them is in money.
+    pub(super) fn limit_money(&self) -> bool {
+        self.budgets.iter().any(|(_, limit)| matches!(limit.unit, Unit::Usd | Unit::Credits))
     }
 }
 

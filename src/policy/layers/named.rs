@@ -36,6 +36,41 @@ impl Join<'_> {
         }
     }
 
+    /// Warns of rungs that nobody has a price for: under a limit of money what is asked of them is refused.
+    pub(super) fn are_priced(&mut self, ladder: &[Rung], (index, spans): (usize, &[Span]), own: &[PriceOverride]) {
+        for (Rung { model, .. }, span) in ladder.iter().zip(spans) {
+            let message = format!("`{model}` has no price: under a limit of money its requests are refused");
+            let hint = "give it one in `[prices]` or by `govern prices update FILE`, or take it off the ladder";
+            self.priced(model, (index, span), own, (message, hint));
+        }
+    }
+
+    /// Warns where what has no price is to be counted as what has none, either.
+    pub(super) fn stands_in(&mut self, model: &ModelId, place: (usize, &Span), own: &[PriceOverride]) {
+        let message = format!("`{model}` has no price itself, so that what is counted as it has none");
+        let hint = "name a model that `govern prices` lists, or give it a price in `[prices]`";
+        self.priced(model, place, own, (message, hint));
+    }
+
+    /// Says so, where nobody has a price for the model, nor for a name that is almost its own: that is told already.
+    fn priced(
+        &mut self,
+        model: &ModelId,
+        (index, span): (usize, &Span),
+        own: &[PriceOverride],
+        (message, hint): (String, &str),
+    ) {
+        let list = PriceTable::embedded().with_overrides(own);
+        let own: Vec<&str> = own.iter().map(|price| price.model.as_str()).collect();
+        if list.resolve(model).is_some() || misnamed(model.as_str(), PriceTable::embedded(), &own).is_some() {
+            return;
+        }
+        self.add(index, span, Severity::Warning, message, hint, None);
+        if let Some(last) = self.mistakes.last_mut() {
+            last.unless_priced = Some(model.clone());
+        }
+    }
+
     /// Warns of a rung that costs more than the one before it.
     pub(super) fn goes_down(&mut self, ladder: &[Rung], (index, spans): (usize, &[Span]), own: &[PriceOverride]) {
         if ladder.len() < 2 {

@@ -283,7 +283,7 @@ priced_as = \"gpt-6-luna\"",
 #[test]
 fn a_warning_may_come_twice_and_so_may_a_route() {
     let policy = policy(
-        "[models]\nladder = [\"a\", \"b\", \"c\"]\n[[budget]]\nname = \"b\"\nper = \"run\"\nlimit = \"9 usd\"\nsteps = [
+        "[models]\nladder = [\"gpt-6.1-sol\", \"gpt-6.1-terra\", \"gpt-6-luna\"]\n[[budget]]\nname = \"b\"\nper = \"run\"\nlimit = \"9 usd\"\nsteps = [
         { at = \"50%\", do = \"warn\" }, { at = \"60%\", do = \"warn\" },
         { at = \"70%\", do = \"route\" }, { at = \"1 usd left\", do = \"route\" },
         { at = \"95%\", do = \"stop\" }, { at = \"100%\", do = \"kill\" }]",
@@ -294,7 +294,7 @@ fn a_warning_may_come_twice_and_so_may_a_route() {
 
 #[test]
 fn what_is_milder_than_an_end_is_read_and_shown_in_words() {
-    let text = "[models]\nladder = [\"a\", \"b\"]\nservice_tiers = [\"standard\", \"flex\"]\n\
+    let text = "[models]\nladder = [\"gpt-6.1-sol\", \"gpt-6.1-terra\"]\nservice_tiers = [\"standard\", \"flex\"]\n\
         [[budget]]\nname = \"mild\"\nper = \"run\"\nlimit = \"5 usd\"\nsteps = [
         { at = \"50%\", do = \"warn\" }, { at = \"60%\", do = \"steer\" },
         { at = \"70%\", do = \"steer\", say = \"commit what works\" },
@@ -343,7 +343,7 @@ proptest! {
 #[test]
 fn what_is_allotted_and_what_a_governor_may_choose_is_shown_in_words() {
     let all = policy(
-        "[models]\nladder = [\"a\", \"b\"]\n\
+        "[models]\nladder = [\"gpt-6.1-sol\", \"gpt-6.1-terra\"]\n\
          [[budget]]\nname = \"fleet\"\nper = \"run\"\nlimit = \"10 usd\"\nallot = { by = \"expected\", reserve = \"10%\" }\n\
          steps = [{ at = \"90%\", do = \"decide\", may = [\"steer\", \"throttle\"], to = \"4 responses/m\" }]\n\
          [[budget]]\nname = \"month\"\nper = \"team\"\nwindow = \"month\"\nlimit = \"2M tok\"\n\

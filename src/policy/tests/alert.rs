@@ -50,7 +50,7 @@ fn an_alert_says_what_it_looks_at_and_what_goes_with_that() {
         (alert("idle = \"5m\"\ndo = \"hold\""), "`hold` goes with `used = \"… plan …\"`"),
         (alert("used = \"80% plan 5h\"\ndo = \"hold\""), "`hold` does not say until when"),
         (alert("used = \"80% plan 5h\"\nuntil = \"reset\""), "`until` goes with `do = \"hold\"`"),
-        (alert("idle = \"5m\"\ndo = \"throttle\""), "the step does not say what it throttles `to`"),
+        (alert("idle = \"5m\"\ndo = \"throttle\""), "the alert does not say what it throttles `to`"),
         (alert("idle = \"5m\"\ndo = \"warn\"\nwait = \"5m\""), "`wait` goes with `do = \"ask\"`, not with `warn`"),
         ("[[alert]]\nname = \"a\"\nidle = \"5m\"".to_owned(), "the alert has no `do`"),
         (alert("idle = \"5m\"\ndo = \"decide\""), "`decide` goes with a budget's step, not with an alert"),

@@ -132,6 +132,7 @@ fn what_is_wrong_with_it_is_said() {
         (mail("smtp = \"smtps://h\"\npassword = { env = \"P\" }"), vec!["`password` is there without `user`"]),
         (mail("smtp = \"smtps://h\"\nto = [\"Lead <a@b.c>\"]"), vec!["`Lead <a@b.c>` is no mail address"]),
         (mail("smtp = \"smtps://h\""), vec!["`mail` has nobody who reads it"]),
+        (mail("smtp = \"smtps://h\"\nto = []"), vec!["`mail` has nobody who reads it"]),
         ("[notify.mail]\nsmtp = \"smtps://h\"\nfrom = \"a b@c\"".to_owned(), vec!["`from` is no mail address"]),
         (
             route("on = \"stop\"\nto = \"webhook\"\nafter = \"10m\""),

@@ -273,6 +273,18 @@ fn a_gate_that_can_never_fire_is_a_warning() {
             gate("match = \"git commit -m 'x'\""),
             "`git commit -m 'x'` can hardly match: commands are compared without their quotes",
         ),
+        (
+            gate("match = \"CC=gcc make*\""),
+            "`CC=gcc make*` can hardly match: commands are compared without assignments before them",
+        ),
+        (
+            gate("match = \"echo * 2>/dev/sda\""),
+            "`echo * 2>/dev/sda` can hardly match: commands are compared without redirections",
+        ),
+        (
+            gate("match = \"$HOME/bin/x*\""),
+            "`$HOME/bin/x*` can hardly match: commands are compared with the values of variables and substitutions",
+        ),
         (gate("match = \"git push*\"\nnot = \"npm *\""), "`not` has `npm *`, which `match` does not have either"),
         (gate("not = \"*\""), "`not` lets every command past that can be read"),
         (gate("only = { team = [] }"), "the gate can never apply: no team matches an empty list"),

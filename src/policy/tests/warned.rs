@@ -111,6 +111,46 @@ fn a_model_that_is_almost_one_of_the_price_list_is_told() {
 }
 
 #[test]
+fn a_rung_without_a_price_is_told_where_money_is_limited() {
+    let ladder = models("ladder = [\"gpt-6.1-sol\", \"qwen9-house\"]");
+    let money = budget("");
+    let calls = money.replace("5 usd", "5 responses");
+    let message = "`qwen9-house` has no price: under a limit of money its requests are refused";
+    let priced = "[prices.\"qwen9-house\"]\ninput = 0.01\noutput = 0.01";
+    let let_past = ladder.replace("[models]", "[models]\nunpriced = \"as:gpt-6.1-sol\"");
+    expect(&[
+        (format!("{money}\n{ladder}"), message, "`[prices]`"),
+        (format!("{calls}\n{ladder}"), "", ""),
+        (format!("{money}\n{ladder}\n{priced}"), "", ""),
+        (format!("{money}\n{let_past}"), "", ""),
+        (
+            models("unpriced = \"as:qwen9-house\""),
+            "`qwen9-house` has no price itself, so that what is counted as it has none",
+            "`govern prices`",
+        ),
+    ]);
+}
+
+#[test]
+fn a_grace_and_a_reserve_that_nothing_can_use_are_told() {
+    let stop = |at: &str| format!("steps = [{{ at = \"{at}\", do = \"stop\" }}]");
+    let three = budget("grace = \"5%\"").replace("5 usd", "3 responses");
+    let divided = |by: &str| budget(&format!("allot = {{ by = \"{by}\", reserve = \"10%\" }}"));
+    expect(&[
+        (three.clone(), "`5%` of 3 responses is less than one: nothing goes past the limit", "larger share"),
+        (three.replace("5%", "50%"), "", ""),
+        (
+            budget(&format!("grace = \"10%\"\n{}", stop("75%"))),
+            "`grace` is never used: `stop` at 75% comes before the limit",
+            "`100%`",
+        ),
+        (budget(&format!("grace = \"10%\"\n{}", stop("100%"))), "", ""),
+        (divided("pool"), "`reserve` holds nothing back: `by = \"pool\"` hands nothing out at the start", "`by ="),
+        (divided("equal"), "", ""),
+    ]);
+}
+
+#[test]
 fn what_a_newer_price_list_knows_is_no_warning() {
     let text = format!("version = 1\n{}\n", models("allow = [\"gpt-6.1-tera\", \"gpt-6.1-tery\"]"));
     let warnings = load(vec![layer(Layer::User, &text)], FlagRules::default()).unwrap().warnings;
