@@ -1,6 +1,6 @@
 //! Owns `govern fleet FILE`: governs several agents in one run, from the first one's start to the last one's end.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -31,7 +31,7 @@ use crate::policy::rule::Policy;
 use crate::process;
 use crate::report::json;
 use crate::report::page::Tone;
-use crate::supervise::{EarlierEnd, Plan, Planned, Seat};
+use crate::supervise::{EarlierEnd, Plan, Planned, Seat, begins_with};
 use crate::tail::locate;
 use crate::ui::Look;
 use crate::ui::board::Board;
@@ -127,7 +127,9 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
     let showing = if args.quiet { Showing::Never } else { Showing::Live };
     // What a job's log keeps is lines that stay.
     let board = Board::on_stderr().filter(|_| !args.quiet && env("CI").is_none());
-    let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing).above(board);
+    let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing)
+        .above(board)
+        .on_screen(std::io::stderr().is_terminal());
     if late.responses > 0 {
         notices.say(&priced_late(late), Tone::Plain);
     }
@@ -226,8 +228,10 @@ fn planned(agent: &FleetAgent, policy: &Policy, outputs: Option<&Path>, past: &P
         None => PathBuf::from("/dev/null"),
     };
     let (command, resumes) = past.command(agent, invocation.as_ref());
+    let codex_home = home.or_else(|| locate::codex_home(env));
     Planned {
         setup: AgentSetup {
+            asks: begins_with(&command, codex_home.as_deref(), Some(&folder)),
             restartable: invocation.as_ref().is_some_and(Invocation::is_restartable),
             registration: agent.registration.clone(),
             needs: agent.needs.clone(),
@@ -238,7 +242,7 @@ fn planned(agent: &FleetAgent, policy: &Policy, outputs: Option<&Path>, past: &P
         invocation,
         folder: Some(folder),
         resumes,
-        codex_home: home.or_else(|| locate::codex_home(env)),
+        codex_home,
         seat: Seat::Own { out: file("out"), err: file("err") },
         keep: None,
     }

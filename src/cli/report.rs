@@ -1,6 +1,7 @@
 //! Owns `govern report`: what was spent, by whatever it is asked by.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 
@@ -12,15 +13,16 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Filter, Ledger, SliceQuery};
 use crate::model::event::{Decision, EventKind};
-use crate::model::{AgentName, Dimension, Event, ModelId, RunId, RunInfo, Timestamp, Verb};
+use crate::model::{AgentName, Dimension, Event, ModelId, RunId, RunInfo, ThreadInfo, Timestamp, Verb};
 use crate::policy::zone;
 use crate::report::by::{BY_HINT, Pieces};
 use crate::report::focus::Charges;
 use crate::report::text::count;
 use crate::report::told::told;
 use crate::report::{
-    By, Frame, Handoff, Page, PriceStamp, RunParts, RunReport, RunTally, Summary, Tally, csv, markdown, spend,
+    By, Frame, Handoff, Page, PriceStamp, RunParts, RunReport, RunTally, Session, Summary, Tally, csv, markdown, spend,
 };
+use crate::tail::locate;
 use crate::usage::price::PriceTable;
 
 /// What was spent: by agent and model, or by whatever is asked.
@@ -277,6 +279,19 @@ pub fn of_run(ledger: &Ledger, mut info: RunInfo, here: &Here<'_>, zone: Tz) -> 
         true => Some(Handoff { files: None, next: resume::next(ledger, &info, here)? }),
         false => None,
     };
-    let prices = stamp(Some(&info));
-    Ok(RunReport::new(spend, RunParts { info, threads, events, budgets: Vec::new(), handoff, prices, zone }))
+    let (prices, session) = (stamp(Some(&info)), session(&threads, here));
+    Ok(RunReport::new(spend, RunParts { info, threads, events, budgets: Vec::new(), handoff, session, prices, zone }))
+}
+
+/// The session of these threads, where they are of one, and its file is there: Codex can go on with it.
+fn session(threads: &[ThreadInfo], here: &Here<'_>) -> Option<Session> {
+    let mut roots = threads.iter().filter(|thread| thread.thread == thread.root);
+    let only = roots.next().filter(|_| roots.next().is_none())?;
+    let path = Path::new(&only.path);
+    let home = locate::home_of(path).filter(|_| path.is_file())?;
+    let is_own =
+        |own: PathBuf| own.canonicalize().ok().is_some_and(|own| home.canonicalize().is_ok_and(|it| it == own));
+    let is_own = locate::codex_home(|name| here.variable(name)).is_some_and(is_own);
+    let home = home.to_str().filter(|_| !is_own).map(str::to_owned);
+    Some(Session { thread: only.thread.clone(), home })
 }

@@ -1,6 +1,7 @@
 //! Owns `govern run -- COMMAND`: governs one command from its start to its end.
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -34,7 +35,7 @@ use crate::policy::{attribute, diagnostic};
 use crate::process::{self, GuardHandle, Inbox};
 use crate::report::page::Tone;
 use crate::report::text::count;
-use crate::supervise::{EarlierEnd, Outcome, Plan, Planned, Seat, lives, supervise};
+use crate::supervise::{EarlierEnd, Outcome, Plan, Planned, Seat, begins_with, lives, supervise};
 use crate::tail::locate;
 use crate::ui::Look;
 use crate::ui::notice::{Notices, Showing};
@@ -297,7 +298,8 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         (false, true) => Showing::AtEnd,
         (false, false) => Showing::Live,
     };
-    let mut notices = Notices::new(std::io::stderr(), Look::stderr(), showing);
+    let mut notices =
+        Notices::new(std::io::stderr(), Look::stderr(), showing).on_screen(std::io::stderr().is_terminal());
     if !fresh.is_empty() && too_fresh.is_none() {
         notices.say(&earlier_spend_unknown(&fresh), Tone::Warn);
     }
@@ -307,9 +309,11 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
     let terminal = process::has_terminal();
     let parts = summary::Parts::of(start.run.clone(), start.place.repository.clone(), start.policy.timezone);
     let resumable = Resumable::of(&start);
+    let codex_home = assigned_home.or_else(|| locate::codex_home(env));
     let setup = AgentSetup {
         restartable: invocation.as_ref().is_some_and(Invocation::is_restartable),
         full_screen,
+        asks: begins_with(&command, codex_home.as_deref(), Some(&start.place.folder)),
         registration,
         ..AgentSetup::alone(start.agent, start.attribution.clone())
     };
@@ -321,7 +325,7 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         // A run that goes on is typed anywhere, and the guard was forked there.
         folder: goes_on.then(|| start.place.folder.clone()),
         resumes: start.resumes,
-        codex_home: assigned_home.or_else(|| locate::codex_home(env)),
+        codex_home,
         seat: Seat::Governs,
         keep: Some(Box::new(move |thread, argv| resumable.text(thread, argv))),
     }];

@@ -94,10 +94,16 @@ pub enum StdinUse {
     Conversation,
 }
 
+/// Where Codex keeps threads, and the kind of which nothing is left (0.169, 0.171).
+const THREAD_STORE: &str = "experimental_thread_store";
+/// That kind.
+const IN_MEMORY: &str = "in_memory";
+
 /// Why a command line cannot be governed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ungovernable {
-    /// `--ephemeral`: no session file is written, so that it must tell hooks what its requests use.
+    /// `--ephemeral`, or threads that are kept in memory: no session file is written, so that it must tell hooks what its
+    /// requests use.
     Ephemeral,
     /// `codex cloud`: the work is done on another machine.
     Cloud,
@@ -111,7 +117,7 @@ impl fmt::Display for Ungovernable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ephemeral => f.write_str(
-                "`--ephemeral` writes no session file, and this Codex does not tell hooks what its requests use, so its \
+                "`--ephemeral`, or a thread store in memory, writes no session file, and this Codex does not tell hooks what its requests use, so its \
                  spend cannot be observed",
             ),
             Self::Cloud => f.write_str("`codex cloud` works on another machine, where its spend cannot be observed"),
@@ -189,6 +195,11 @@ impl Invocation {
         Some(unquoted.unwrap_or(value).to_owned())
     }
 
+    /// The profile that `-p` names.
+    pub fn profile(&self) -> Option<String> {
+        self.value(Opt::Profile).map(lossy)
+    }
+
     /// The folder that `-C` names.
     pub fn working_folder(&self) -> Option<&OsStr> {
         self.value(Opt::Cd)
@@ -235,7 +246,7 @@ impl Invocation {
     /// Every reason why it cannot be governed; empty if it can.
     pub fn ungovernable(&self) -> Vec<Ungovernable> {
         let mut found = Vec::new();
-        if self.has(Opt::Ephemeral) {
+        if self.has(Opt::Ephemeral) || self.keeps_threads_in_memory() {
             found.push(Ungovernable::Ephemeral);
         }
         if self.has(Opt::Remote) {
@@ -254,6 +265,17 @@ impl Invocation {
             Kind::Exec(_) | Kind::Interactive(_) | Kind::Review | Kind::Other(_) => {}
         }
         found
+    }
+
+    /// `-c experimental_thread_store={type="in_memory",…}`, by which threads have no file either (0.169, 0.171).
+    fn keeps_threads_in_memory(&self) -> bool {
+        self.tokens.iter().any(|token| match &token.meaning {
+            Meaning::Option(Opt::Config, Some(value)) => {
+                let value = lossy(value);
+                value.trim_start().starts_with(THREAD_STORE) && value.contains(IN_MEMORY)
+            }
+            _ => false,
+        })
     }
 
     pub(super) fn commands(&self) -> impl Iterator<Item = Command> {

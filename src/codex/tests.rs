@@ -137,7 +137,7 @@ fn what_cannot_go_on_says_why() {
     for (line, reason) in [
         (
             "codex exec --ephemeral x",
-            "`--ephemeral` writes no session file, and this Codex does not tell hooks what its requests use, so its spend cannot be observed",
+            "`--ephemeral`, or a thread store in memory, writes no session file, and this Codex does not tell hooks what its requests use, so its spend cannot be observed",
         ),
         ("codex --remote ws://h:1 x", "`--remote` hands the work to another server, out of govern's reach"),
         ("codex cloud exec x", "`codex cloud` works on another machine, where its spend cannot be observed"),

@@ -11,9 +11,9 @@ use crate::model::{AgentName, Braked};
 
 use super::accounts::account::Books;
 use super::accounts::{Accounts, Recorded, Spenders, minutes, tool_calls};
-use super::agents::Agents;
 use super::agents::ids::AgentId;
 use super::agents::lifecycle::Happening;
+use super::agents::{Agents, Begins};
 use super::context::{Context, Fixed};
 use super::join::{self, Joined};
 use super::message::{Effect, Effects, Input, Moment, Timer};
@@ -255,6 +255,11 @@ impl Governor {
             Input::CodexSeen { agent, process, ephemeral, tells, works } => {
                 self.of(&agent, |agents, accounts, effects, who| {
                     watching::codex_seen(cx, agents, accounts, effects, who, (process, works), (ephemeral, tells))
+                });
+            }
+            Input::CodexBegins { agent, process, model, thread } => {
+                self.of(&agent, |agents, accounts, effects, who| {
+                    watching::codex_begins(cx, agents, accounts, effects, who, Begins { process, model, thread });
                 });
             }
             Input::CodexObserved { agent, process } => {

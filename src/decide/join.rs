@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::event::{EventKind, GateReach};
-use crate::model::{AgentName, Cost, Dimension, Response, ThreadId, Timestamp, Verb};
+use crate::model::{AgentName, Cost, Response, ThreadId, Verb};
 use crate::policy::rule::{Step, StepId};
 
 use crate::decide::accounts::account::Account;
@@ -86,7 +86,7 @@ pub(super) fn join(
     (accounts.defers, accounts.defers_time) = (joined.defers, joined.defers);
     accounts.open_current(cx, &Spenders::of(cx.fixed, agents), who);
     for response in joined.threads.iter().flat_map(|thread| &thread.recent) {
-        open_late(cx, accounts, response, cx.now.wall, who);
+        accounts.open_for_answer(cx, response, who);
     }
     for response in &joined.imported {
         accounts.charge_beside(cx, response, response, Some(who));
@@ -177,26 +177,6 @@ pub(in crate::decide) fn pass_steps(agents: &mut Agents, accounts: &mut Accounts
             agent.throttles.insert(Source::Step { account: id, step }, throttle);
             agent.fired.insert(id, step);
         }
-    }
-}
-
-/// Opens the accounts of this moment that only an answer tells of: of its model, of its thread.
-pub(in crate::decide) fn open_late(
-    cx: &Context<'_>,
-    accounts: &mut Accounts,
-    response: &Response,
-    now: Timestamp,
-    who: AgentId,
-) {
-    let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
-    let budgets = accounts.rules().iter();
-    let value = |dimension: &Dimension| response.get(dimension).map(str::to_owned);
-    let places: Vec<Account> = budgets
-        .filter(|budget| budget.per.iter().any(late))
-        .filter_map(|budget| Account::place(budget, cx.policy.timezone, now, value))
-        .collect();
-    for place in places {
-        accounts.open(cx, place, who);
     }
 }
 

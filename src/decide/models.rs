@@ -1,7 +1,7 @@
 //! Pure. Which model may be asked: judged by what Codex names before its request, and by what answered where it names
 //! nothing.
 
-use crate::model::{Cost, ModelId, Response};
+use crate::model::{Cost, ModelId, Response, ServiceTier};
 
 use crate::decide::accounts::{Accounts, Spenders};
 use crate::decide::agents::ids::AgentId;
@@ -22,7 +22,11 @@ pub(in crate::decide) fn refuse_unpriced(
     if response.cost != Cost::Unpriced || !accounts.counts_money(&Spenders::of(cx.fixed, agents), who) {
         return false;
     }
-    ending::stop_because(cx, agents, accounts, effects, who, unpriced(response.model.as_ref()));
+    let what = match &response.tier {
+        ServiceTier::Other(tier) => unknown_tier(tier),
+        _ => unpriced(response.model.as_ref()),
+    };
+    ending::stop_because(cx, agents, accounts, effects, who, what);
     true
 }
 
@@ -34,11 +38,10 @@ pub(in crate::decide) fn refuse_model(
     who: AgentId,
     response: &Response,
 ) -> bool {
-    let Some(model) = &response.model else { return false };
-    if cx.policy.models.allows(model.as_str()) {
-        return false;
-    }
-    let what = not_allowed(model);
+    let models = &cx.policy.models;
+    let model = response.model.as_ref().filter(|model| !models.allows(model.as_str())).map(not_allowed);
+    let tier = || (!models.allows_tier(&response.tier)).then(|| tier_not_allowed(&response.tier));
+    let Some(what) = model.or_else(tier) else { return false };
     if cx.policy.observe {
         agents.mark(Some(who), what, effects);
         return false;
@@ -52,9 +55,12 @@ fn unfit(cx: &Context<'_>, agents: &Agents, accounts: &Accounts, who: AgentId, a
     let models = &cx.policy.models;
     let model = asks.model.as_ref().filter(|model| !models.allows(model.as_str())).map(not_allowed);
     let tier = asks.tier.as_ref().filter(|tier| !models.allows_tier(tier));
-    let tier = tier.map(|tier| format!("the service tier `{}` is not one that the policy allows", tier.as_str()));
-    let price = (asks.unpriced && accounts.counts_money(&Spenders::of(cx.fixed, agents), who))
-        .then(|| unpriced(asks.model.as_ref()));
+    let tier = tier.map(tier_not_allowed);
+    let price =
+        (asks.unpriced && accounts.counts_money(&Spenders::of(cx.fixed, agents), who)).then(|| match &asks.tier {
+            Some(ServiceTier::Other(tier)) => unknown_tier(tier),
+            _ => unpriced(asks.model.as_ref()),
+        });
     model.or(tier).or(price).filter(|_| !cx.policy.observe)
 }
 
@@ -84,6 +90,14 @@ pub(in crate::decide) fn refuse_next(
 /// As a sub-agent's model is refused before it is started, too.
 pub fn not_allowed(model: &ModelId) -> String {
     format!("`{model}` is not among the models that the policy allows")
+}
+
+fn tier_not_allowed(tier: &ServiceTier) -> String {
+    format!("the service tier `{}` is not one that the policy allows", tier.as_str())
+}
+
+fn unknown_tier(tier: &str) -> String {
+    format!("the service tier `{tier}` has no price: under a limit in money it is stopped")
 }
 
 fn unpriced(model: Option<&ModelId>) -> String {

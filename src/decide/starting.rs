@@ -58,6 +58,9 @@ pub(in crate::decide) fn begin(
     for who in agents.ids() {
         accounts.open_current(cx, &Spenders::of(cx.fixed, agents), who);
     }
+    if lifting.lift.is_some() {
+        open_answered(cx, starting, agents, accounts);
+    }
     if let Some(Err(why)) = lifting.lift.take().map(|lift| lifting::lift_limit(cx, lifting, agents, accounts, lift)) {
         effects.push(Effect::Refuse(why));
         return;
@@ -100,6 +103,16 @@ fn asks_first(accounts: &Accounts, due: &Due) -> bool {
     let Source::Step { account, .. } = due.source else { return false };
     let left = accounts[account].spent < accounts[account].limit();
     due.verb == Verb::Ask && (due.foretold || left)
+}
+
+/// Opens what only an answer tells of, by the last answers of a run that goes on: what is lifted may be one of these. The
+/// newest comes first, since its limit is the one that was met.
+fn open_answered(cx: &Context<'_>, starting: &Starting, agents: &Agents, accounts: &mut Accounts) {
+    for answer in starting.history.iter().rev() {
+        if let Some(who) = answer.agent.as_ref().and_then(|name| agents.id(name)) {
+            accounts.open_for_answer(cx, answer, who);
+        }
+    }
 }
 
 fn recall(cx: &Context<'_>, starting: &Starting, agents: &mut Agents, who: AgentId) {

@@ -109,6 +109,9 @@ fn finish(
     agent.pause_clock(cx.now.uptime);
     agent.ending = Some(ending);
     agent.settle();
+    // Time has passed since it was judged last.
+    minutes::count(accounts, cx, &Spenders::of(cx.fixed, agents));
+    let agent = &agents[who];
     let (in_flight, in_flight_cost) = (agent.lost, agent.lost_cost);
     effects.push(Effect::Finish { agent: agents.name(who).clone(), ending, in_flight, in_flight_cost });
     accounts.reserve(cx, agents, who, effects);

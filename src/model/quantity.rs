@@ -4,8 +4,6 @@ mod hint;
 
 use std::fmt;
 
-use chrono::TimeDelta;
-
 pub use hint::quantity_hint;
 
 use super::Money;
@@ -200,11 +198,11 @@ impl Unit {
             Self::ToolCalls if amount == 1 => "1 tool call".to_owned(),
             Self::ToolCalls => format!("{amount} tool calls"),
             Self::Minutes => {
-                let time = TimeDelta::milliseconds(amount);
-                if time < TimeDelta::minutes(2) {
-                    format!("{} s", time.num_seconds())
-                } else {
-                    format!("{} min", time.num_minutes())
+                // A tenth tells apart what a limit of a few would else call the same.
+                let (unit, of, tenths) = if amount < 120_000 { ("s", 1_000, 120) } else { ("min", 60_000, 10) };
+                match (amount / of, (amount % of * 10 / of).abs()) {
+                    (whole, tenth) if tenth != 0 && whole < tenths => format!("{whole}.{tenth} {unit}"),
+                    (whole, _) => format!("{whole} {unit}"),
                 }
             }
         }

@@ -13,6 +13,8 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::model::FileId;
 
+use super::tree::Process;
+
 /// A session file that a process has open for writing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionFile {
@@ -58,6 +60,20 @@ pub fn session_files_open_in(pid: i32, known: &dyn Fn(FileId) -> bool) -> io::Re
 pub fn writes(pid: i32, id: FileId) -> bool {
     let is_it = |entry: &DirEntry| file_at(&entry.path()) == Some(id) && is_written(&entry.path());
     descriptors(pid).is_ok_and(|entries| entries.iter().any(is_it))
+}
+
+/// Whose descriptor of this file it is that a process has: what its parent has open as well it was born with, for the moment
+/// before it executes another program, or for good. `parent_of` knows those processes that count.
+pub fn writer_of(process: Process, id: FileId, parent_of: impl Fn(&Process) -> Option<Process>) -> Process {
+    let mut writer = process;
+    // No lineage is longer than the number of processes there may be; a circle would be a kernel's mistake.
+    for _ in 0..64 {
+        match parent_of(&writer).filter(|parent| writes(parent.identity.pid, id)) {
+            Some(parent) => writer = parent,
+            None => break,
+        }
+    }
+    writer
 }
 
 /// What leads from here to what a process calls `path`.
@@ -158,6 +174,25 @@ mod tests {
         assert!(open_here().contains(&path));
         drop(written);
         assert!(!open_here().contains(&path));
+    }
+
+    #[test]
+    fn what_a_process_was_born_with_is_its_parents_for_as_long_as_that_has_it() {
+        let (_temp, folder) = folder();
+        let path = folder.join("rollout-2026-11-22T05-37-11-w.jsonl");
+        let written = File::create(&path).unwrap();
+        let id = file_at(&path).unwrap();
+        let mut child =
+            std::process::Command::new("sleep").arg("60").stdout(written.try_clone().unwrap()).spawn().unwrap();
+        let read = |pid: i32| super::super::tree::read(pid);
+        let born = read(child.id().cast_signed()).unwrap();
+        let parent_of = |process: &Process| read(process.parent);
+        assert_eq!(writer_of(born, id, parent_of).identity.pid, own());
+        assert_eq!(writer_of(born, id, |_| None).identity, born.identity, "its parent is not the agent's");
+        drop(written);
+        assert_eq!(writer_of(born, id, parent_of).identity, born.identity);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub use outlook::Outlook;
 pub use overview::Overview;
 pub use page::Page;
 pub use plan_standing::PlanStanding;
-pub use run::{Handoff, Next, RunParts, RunReport};
+pub use run::{Handoff, Next, RunParts, RunReport, Session};
 pub use run_rows::RunTally;
 pub use spawn_standing::SpawnStanding;
 pub use status::{RunStatus, Source, StatusReport};

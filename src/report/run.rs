@@ -50,7 +50,7 @@ pub struct RunReport {
     /// How a fleet ended, agent by agent; empty for a run of one command.
     pub fleet: FleetEnd,
     /// Its one session, where it had no more and that was kept.
-    pub session: Option<ThreadId>,
+    pub session: Option<Session>,
     /// How to go on after a stop.
     pub handoff: Option<Handoff>,
     /// Where the costs come from.
@@ -66,6 +66,15 @@ pub struct Handoff {
     pub files: Option<Vec<String>>,
     /// Whether govern can go on with it, and how.
     pub next: Next,
+}
+
+/// A Codex session that can go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its root thread.
+    pub thread: ThreadId,
+    /// The Codex home that has it, where that is not the one of whoever reads this.
+    pub home: Option<String>,
 }
 
 /// What goes on with a run.
@@ -109,6 +118,8 @@ pub struct RunParts {
     pub budgets: Vec<BudgetStanding>,
     /// How to go on after a stop.
     pub handoff: Option<Handoff>,
+    /// The one Codex session of the run, where its file is there.
+    pub session: Option<Session>,
     /// Where the costs come from.
     pub prices: PriceStamp,
     /// The zone that times are shown in.
@@ -157,7 +168,7 @@ impl RunReport {
             told,
             unobserved,
             stopped: stopped(&parts),
-            session: one_session(&parts.threads),
+            session: parts.session,
             info: parts.info,
             budgets: parts.budgets,
             sub_agents: Vec::new(),
@@ -343,7 +354,23 @@ impl RunReport {
             self.budgets.iter().map(|standing| &standing.budget).chain(self.info.rule.as_ref()).collect();
         let typed = known.into_iter().filter_map(|budget| budget.as_str().strip_prefix("--budget "));
         let flags = typed.map(|amount| format!(" --budget {}", shell_words(&[amount]))).collect::<String>();
-        Some(format!("govern run{flags} -- codex exec resume {session} \"Go on.\""))
+        let Session { thread, home } = session;
+        let home = home.as_ref().map_or_else(String::new, |home| format!("CODEX_HOME={} ", shell_words(&[home])));
+        Some(format!("{home}govern run{flags} -- codex exec resume {thread} \"Go on.\""))
+    }
+
+    /// Why it was ended where neither a budget nor a person did it: a gate, say, or a model that is not allowed.
+    pub(super) fn ended_because(&self) -> Option<&str> {
+        let ended = matches!(self.info.outcome.as_deref(), Some("stopped" | "killed")) && self.info.rule.is_none();
+        let ends = |told: &&Told| matches!(told.what.as_str(), "stopped" | "killed" | "ended") && !told.would;
+        self.told.iter().rev().find(ends).filter(|_| ended).map(|told| told.because.as_str())
+    }
+
+    /// No limit ended it, and nobody's answer: a model that is not allowed, say, would end it the same way again.
+    fn is_unfit(&self, command: &str) -> bool {
+        let by_policy = self.info.outcome.as_deref() == Some("stopped") && self.stopped.is_none();
+        let answered = self.told.iter().any(|told| told.approval.is_some());
+        by_policy && !answered && self.info.rule.is_none() && !command.contains(" --extend ")
     }
 
     fn hand_off(&self, page: &mut Page) {
@@ -366,7 +393,8 @@ impl RunReport {
         let mut items: Vec<Item> = files.iter().map(Item::note).collect();
         match &handoff.next {
             Next::Command(command) => {
-                items.push(Item::note(format!("{spent} was spent. To go on from here:")));
+                let once = if self.is_unfit(command) { ", once what ended it is put right" } else { "" };
+                items.push(Item::note(format!("{spent} was spent. To go on from here{once}:")));
                 page.list(items);
                 page.command(command);
             }
@@ -390,13 +418,6 @@ impl RunReport {
             }
         }
     }
-}
-
-/// The session of these threads, where they are of one, and it has a file.
-fn one_session(threads: &[ThreadInfo]) -> Option<ThreadId> {
-    let mut roots = threads.iter().filter(|thread| thread.thread == thread.root);
-    let only = roots.next().filter(|root| !root.path.is_empty())?;
-    roots.next().is_none().then(|| only.thread.clone())
 }
 
 /// Who ended it by hand, if that is how it ended.

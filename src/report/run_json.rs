@@ -39,7 +39,10 @@ impl Serialize for RunReport {
             kind: info.outcome.as_deref().unwrap_or("running"),
             rule: info.rule.as_ref(),
             by: self.stopped.as_ref().map(|braked| braked.by.as_str()),
-            reason: self.stopped.as_ref().and_then(|braked| braked.reason.as_deref()),
+            reason: match &self.stopped {
+                Some(braked) => braked.reason.as_deref(),
+                None => self.ended_because(),
+            },
             resume: self.handoff.as_ref().and_then(Handoff::command),
         };
         let in_flight = InFlight { requests: self.in_flight.0, cost_usd: self.in_flight.1, basis: "estimated" };

@@ -249,6 +249,7 @@ pub(crate) fn run() -> RunReport {
                 files: Some(vec!["src/cart.rs".into(), "tests/cart.rs".into()]),
                 next: Next::Command("govern resume k3f9x27m1a --extend 2usd".into()),
             }),
+            session: None,
             prices: prices(),
             zone: Tz::Europe__Berlin,
         },

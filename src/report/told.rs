@@ -223,8 +223,9 @@ impl Teller {
             }
             EventKind::AgentSkipped { because } => self.told.push(Told::new(event, "skipped", because.clone())),
             EventKind::RunEnded { outcome, .. } => self.run_ended(event, outcome),
+            // What was to come of its routes before it ended came to nothing.
+            EventKind::RunReopened => self.routes.clear(),
             EventKind::RunStarted { .. }
-            | EventKind::RunReopened
             | EventKind::Registered { .. }
             | EventKind::AgentStarted { .. }
             | EventKind::Confirmed { .. }

@@ -154,10 +154,13 @@ impl Supervisor {
             Over::Answered { id, model, tier, tokens, estimated } => {
                 let model = self.answered_by(model, passenger.model);
                 let passenger = Passenger { model, tier: tier.or(passenger.tier), ..passenger };
-                let key = ResponseKey::new(id.unwrap_or_else(|| format!("gateway-{number}")));
-                if let Some(passing) = &mut self.passing {
-                    passing.known_ids.insert(key.clone());
-                }
+                let by_number = || ResponseKey::new(format!("gateway-{number}"));
+                let said = id.map(ResponseKey::new);
+                // A server that gives the same id again has answered again all the same.
+                let is_new = |key: &ResponseKey| {
+                    self.passing.as_mut().is_none_or(|passing| passing.known_ids.insert(key.clone()))
+                };
+                let key = said.filter(is_new).unwrap_or_else(by_number);
                 let basis = if estimated { Basis::Estimated(Guess::BrokenOff) } else { Basis::Observed };
                 let at = recorded_at(clock::now(), clock::now());
                 let tier = passenger.tier.clone().unwrap_or_default();

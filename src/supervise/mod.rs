@@ -11,6 +11,7 @@ mod at_gate;
 mod books;
 mod braking;
 mod conclude;
+mod configured;
 mod counting;
 mod echo;
 mod gateway;
@@ -46,6 +47,7 @@ mod wish;
 mod working;
 
 pub use adviser::Adviser;
+pub use configured::begins_with;
 pub use handoff::changed_since;
 pub use life::lives;
 pub use passing::GatewayPlan;

@@ -65,8 +65,12 @@ impl Supervisor {
     pub(super) fn claim_open(&mut self) -> Vec<Input> {
         let mut inputs = self.ended_without_file();
         let mut open = BTreeSet::new();
+        let owned = self.owned();
+        let parent_of = |child: &Process| {
+            owned.iter().find(|(process, _)| process.identity.pid == child.parent).map(|(process, _)| *process)
+        };
         // Whoever writes a session is a Codex, whatever its name.
-        for (process, agent) in self.owned() {
+        for (process, agent) in owned.clone() {
             let files = process::session_files_open_in(process.identity.pid, &|id| self.sessions.owns(id));
             let files = match files {
                 Ok(files) => files,
@@ -77,14 +81,15 @@ impl Supervisor {
             };
             for file in files {
                 open.insert(file.id);
-                if !self.sessions.owns(file.id) {
+                let is_new = !self.sessions.owns(file.id);
+                if is_new {
                     if self.sessions.knows_name_of(&file.path) {
                         // What the file that had the name until now has shown does not count again.
                         inputs.extend(self.read_all());
                     }
                     let claimed = Held::open_through(&file.link, file.id, file.path.clone()).map_err(Unclaimed::from);
                     match claimed.and_then(|held| self.sessions.claim(held, &agent)) {
-                        Ok(()) => inputs.extend(self.read(file.id)),
+                        Ok(()) => {}
                         // Closed meanwhile.
                         Err(error) if error.is_gone() => continue,
                         Err(error) => {
@@ -93,13 +98,21 @@ impl Supervisor {
                         }
                     }
                 }
+                let writer = process::writer_of(process, file.id, parent_of);
                 // What its command line tells comes before what it has shown.
-                if !self.glanced.has_looked_at(process.identity) {
-                    inputs.extend(self.looked_at(vec![(process, agent.clone())]));
+                if !self.glanced.has_looked_at(writer.identity) {
+                    inputs.extend(self.looked_at(vec![(writer, agent.clone())]));
                 }
-                inputs.extend(self.observed(&agent, process.identity));
+                // And that it is seen, before what is seen: else its request would count twice, as that of a Codex which has
+                // shown nothing yet and as its thread's.
+                inputs.extend(self.observed(&agent, writer.identity));
+                if is_new {
+                    inputs.extend(self.read(file.id));
+                }
+                self.is_writer(&agent, writer.identity, &file);
             }
         }
+        inputs.extend(self.stuck());
         // What a hidden one writes is named by its hooks.
         if self.hidden.is_empty() {
             self.sessions.are_written(&open);

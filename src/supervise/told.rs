@@ -20,6 +20,7 @@ use crate::tail::{locate, settings};
 use crate::usage::meter::Answer;
 use crate::usage::pairing::{Difference, One, Recorded, Told};
 
+use super::configured::layers;
 use super::supervisor::Supervisor;
 
 /// What is known of a thread that writes no session file.
@@ -163,7 +164,11 @@ impl Supervisor {
             return;
         }
         let command = codex.map(process::command_line).unwrap_or_default();
-        let defaults = Defaults::of(&command, settings::of(&home).as_deref());
+        let folder = input.cwd.as_deref().map(|folder| match codex {
+            Some(codex) => process::path_seen_by(codex, folder),
+            None => folder.to_owned(),
+        });
+        let defaults = Defaults::of(&command, &layers(&command, Some(&home), folder.as_deref()));
         let billing = self.billing(&home, defaults.provider.as_deref(), None);
         let seen = EventKind::ThreadSeen {
             thread: thread.clone(),

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::decide::message::Input;
-use crate::model::{AgentName, ProcessIdentity};
-use crate::process;
+use crate::model::{AgentName, FileId, ProcessIdentity};
+use crate::process::{self, SessionFile};
 use crate::tail::locate;
 
 use super::supervisor::Supervisor;
@@ -17,6 +17,14 @@ use super::supervisor::Supervisor;
 #[derive(Default)]
 pub(super) struct Unseen {
     waiting: BTreeMap<ProcessIdentity, Waiting>,
+    /// Whom session files were last seen open in.
+    writers: BTreeMap<FileId, Writer>,
+}
+
+struct Writer {
+    agent: AgentName,
+    process: ProcessIdentity,
+    path: PathBuf,
 }
 
 /// One of them.
@@ -43,6 +51,29 @@ impl Supervisor {
         let said = waiting.cannot_write(codex);
         self.unseen.waiting.insert(codex, waiting);
         said
+    }
+
+    /// This process was seen to have this session file open.
+    pub(super) fn is_writer(&mut self, agent: &AgentName, writer: ProcessIdentity, file: &SessionFile) {
+        self.unseen.writers.insert(file.id, Writer { agent: agent.clone(), process: writer, path: file.path.clone() });
+    }
+
+    /// Session files that can grow no more while their writers live: Codex goes on without them, closed or not, and what it
+    /// spends from here on would not be seen. Told once.
+    pub(super) fn stuck(&mut self) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        self.unseen.writers.retain(|_, Writer { agent, process, path }| {
+            if !process::alive(*process) {
+                return false;
+            }
+            let why = process::cannot_grow(process.pid, path);
+            inputs.extend(why.as_ref().map(|why| {
+                let what = format!("session file `{}` can grow no more: {why}", path.display());
+                Input::Blind { agent: agent.clone(), what }
+            }));
+            why.is_none()
+        });
+        inputs
     }
 
     /// Looks at those of which nothing was seen yet: the way to their sessions may be shut since, and one that is gone

@@ -1,19 +1,23 @@
 //! What woke the loop, and the inputs that it becomes.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::clock;
-use crate::codex::{Invocation, Kind, Ungovernable};
+use crate::codex::{Invocation, Kind, Session, Start, Ungovernable};
 use crate::decide::Effect;
 use crate::decide::agents::lifecycle::State;
 use crate::decide::message::{Input, Timer, Works};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::AgentName;
+use crate::model::{AgentName, ThreadId};
 use crate::process::{self, How, LaunchFailure, Missing, Order, Report, Status};
 use crate::report::text;
 use crate::tail::locate::codex_home;
+use crate::tail::settings;
 
+use super::configured::begins_with;
 use super::seen::Seen;
 use super::supervisor::Supervisor;
 use super::ward::Ward;
@@ -49,6 +53,7 @@ impl Supervisor {
             let pid = codex.identity.pid;
             // Its home as it is called where it lives, and where that is from here.
             let home = codex_home(|name| process::environ_var(pid, name)).map(|home| process::path_seen_by(pid, &home));
+            let in_memory = home.as_deref().is_some_and(settings::keeps_threads_in_memory);
             if let Some(home) = home
                 && let Err(error) = self.sessions.watch(&home)
             {
@@ -56,8 +61,8 @@ impl Supervisor {
                 inputs.push(Input::Blind { agent: agent.clone(), what });
             }
             let invocation = Invocation::parse(&argv);
-            let ephemeral =
-                invocation.as_ref().is_some_and(|one| one.ungovernable().contains(&Ungovernable::Ephemeral));
+            let is_told = |one: &Invocation| one.ungovernable().contains(&Ungovernable::Ephemeral);
+            let ephemeral = in_memory || invocation.as_ref().is_some_and(is_told);
             let kind = invocation.as_ref().map(Invocation::kind);
             let works = match &kind {
                 Some(Kind::Exec(_) | Kind::Review) => Works::AtOnce,
@@ -70,6 +75,9 @@ impl Supervisor {
             let tells = !(ephemeral || works == Works::ForOthers) || self.has_hooks((pid, &argv), invocation.as_ref());
             let seen = Input::CodexSeen { agent: agent.clone(), process: codex.identity, ephemeral, tells, works };
             inputs.push(seen);
+            if works == Works::AtOnce && !self.has_hooks((pid, &argv), invocation.as_ref()) {
+                inputs.push(self.begins(&agent, &codex, &argv, invocation.as_ref()));
+            }
             if has_threads {
                 // Hooks tell only of what has begun, and not those of every version: no limit relies on them alone where a
                 // session file was to be.
@@ -79,6 +87,29 @@ impl Supervisor {
             }
         }
         inputs
+    }
+
+    /// What a Codex will ask that does not ask here before, by its command line and its configuration.
+    fn begins(
+        &self,
+        agent: &AgentName,
+        codex: &process::Process,
+        argv: &[OsString],
+        invocation: Option<&Invocation>,
+    ) -> Input {
+        let pid = codex.identity.pid;
+        let home = codex_home(|name| process::environ_var(pid, name)).map(|home| process::path_seen_by(pid, &home));
+        let folder = PathBuf::from(format!("/proc/{pid}/cwd"));
+        let folder = match invocation.and_then(Invocation::working_folder) {
+            Some(named) => folder.join(named),
+            None => std::fs::read_link(&folder).map_or(folder, |folder| process::path_seen_by(pid, &folder)),
+        };
+        let thread = match invocation.map(Invocation::kind) {
+            Some(Kind::Exec(Start::Resume(Session::Named(id)))) => Some(ThreadId::new(id)),
+            _ => None,
+        };
+        let model = begins_with(argv, home.as_deref(), Some(&folder));
+        Input::CodexBegins { agent: agent.clone(), process: codex.identity, model, thread }
     }
 
     /// When to look again.

@@ -23,6 +23,11 @@ pub fn sessions_dir(home: &Path) -> PathBuf {
     home.join("sessions")
 }
 
+/// The home that a session file lies in.
+pub fn home_of(file: &Path) -> Option<&Path> {
+    file.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "sessions")).and_then(Path::parent)
+}
+
 /// Where a home keeps the sessions that begin today.
 pub fn folder_of_today(home: &Path) -> PathBuf {
     sessions_dir(home).join(crate::clock::now().with_timezone(&chrono::Local).format("%Y/%m/%d").to_string())

@@ -27,6 +27,8 @@ pub struct Notices<W = std::io::Stderr> {
     showing: Showing,
     kept: Vec<(String, Tone)>,
     board: Option<Board>,
+    /// Standard error is a screen, as wide as `look` says.
+    on_screen: bool,
 }
 
 /// As wide as what a notice begins with.
@@ -38,13 +40,19 @@ const MOST_KEPT: usize = 200;
 impl<W: Write> Notices<W> {
     /// Writes to `out`, which is standard error save in tests.
     pub fn new(out: W, look: Look, showing: Showing) -> Self {
-        Self { out, look, showing, kept: Vec::new(), board: None }
+        Self { out, look, showing, kept: Vec::new(), board: None, on_screen: false }
     }
 
     /// The same above lines that are drawn in place.
     #[must_use]
     pub fn above(self, board: Option<Board>) -> Self {
         Self { board, ..self }
+    }
+
+    /// The same on a screen, if it is one: lines that are wider break between words.
+    #[must_use]
+    pub fn on_screen(self, on_screen: bool) -> Self {
+        Self { on_screen, ..self }
     }
 
     /// Lines can be drawn in place below what is said.
@@ -98,12 +106,11 @@ impl<W: Write> Notices<W> {
     fn write(&mut self, text: &str, tone: Tone) {
         let text = printable(text);
         let lead = paint("govern:", tone, Look { width: 0, ..self.look });
-        // Above lines that are drawn in place it is known how wide the screen is.
         let broken = || wrapped(&text, self.look.width.saturating_sub(INDENT.len())).join(&format!("\n{INDENT}"));
         if self.board.as_ref().is_some_and(|board| board.say(&format!("{lead} {}", broken()))) {
             return;
         }
-        let line = format!("{lead} {text}\n");
+        let line = if self.on_screen { format!("{lead} {}\n", broken()) } else { format!("{lead} {text}\n") };
         let _ = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
     }
 }
@@ -122,6 +129,14 @@ mod tests {
     fn a_line_is_one_line_whatever_is_in_it() {
         let text = said(Showing::Live, |notices| notices.say("half\nway \u{1b}[2J", Tone::Warn));
         assert_eq!(text, "govern: half way \u{fffd}[2J\n");
+    }
+
+    #[test]
+    fn on_a_screen_a_long_line_breaks_between_words() {
+        let mut out = Vec::new();
+        let mut notices = Notices::new(&mut out, Look::plain(24), Showing::Live).on_screen(true);
+        notices.say("the next request would pass it", Tone::Warn);
+        assert_eq!(String::from_utf8(out).unwrap(), "govern: the next request\n        would pass it\n");
     }
 
     #[test]

@@ -139,6 +139,49 @@ print(found.count("answered"), found.count("govern"))
 }
 
 #[test]
+fn a_name_behind_which_a_dearer_model_answers_is_foretold_by_what_that_took() {
+    let Some((world, python)) = world() else { return };
+    world.server.always(Select::any(), Reply::message("done").usage(DOLLAR).by(MODEL));
+    world.write(
+        "work/ask.py",
+        &format!(
+            r#"{CLIENT}
+from concurrent.futures import ThreadPoolExecutor
+def ask(number):
+    try:
+        client.responses.create(model="{CHEAPER}", input="x")
+        return "answered"
+    except openai.APIStatusError as error:
+        return error.code
+with ThreadPoolExecutor(20) as pool:
+    found = list(pool.map(ask, range(20)))
+print(found.count("answered"), found.count("govern"))
+"#
+        ),
+    );
+    // The second run has the first one's answers to go by, and knows no more of the name.
+    for served in [4, 8] {
+        let end = world.run_governed(&["--gateway", "--budget", "4.5usd", "--at-limit", "stop"], &[&python, "ask.py"]);
+        let end = end.expect_code(124);
+        assert_eq!(end.finished.out(), "4 16\n", "{}", end.finished);
+        assert_eq!(world.server.requests().len(), served);
+    }
+}
+
+#[test]
+fn a_server_that_repeats_an_id_has_answered_again() {
+    let Some((world, python)) = world() else { return };
+    world.server.always(Select::any(), Reply::message("done").usage(DOLLAR).repeating_its_id());
+    let program = format!("{CLIENT}for _ in range(3):\n    client.responses.create(model=\"{MODEL}\", input=\"x\")\n");
+    world.write("work/ask.py", &program);
+    for _ in 0..2 {
+        let end = world.run_governed(&["--gateway"], &[&python, "ask.py"]).expect_code(0);
+        let totals = &report(&world, &["--run", &end.id()])["totals"];
+        assert_eq!((usd(totals), totals["responses"].as_u64()), (3.0, Some(3)), "{totals}");
+    }
+}
+
+#[test]
 fn a_question_holds_the_request_and_its_answer_lets_it_go_or_refuses_it() {
     for (answer, out, sent) in [("approve", "answered answered\n", 2), ("deny", "answered govern\n", 1)] {
         let Some((world, python)) = world() else { return };

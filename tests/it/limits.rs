@@ -15,7 +15,7 @@ fn minutes_end_what_hangs_with_no_codex_at_all() {
     let world = World::without_codex();
     let flags = ["--budget", "0.02 minutes", "--at-limit", "stop"];
     let end = world.run_governed(&flags, &["sleep", "600"]).expect_code(124).expect_outcome("stopped");
-    end.expect_said("1 s of 1 s (--budget 0.02 minutes): spent");
+    end.expect_said(" of 1.2 s (--budget 0.02 minutes): spent");
     world.expect_no_survivors();
 }
 
@@ -200,6 +200,31 @@ fn codexes_of_a_script_one_after_another_keep_the_limit_as_one_would() {
             assert_eq!(world.server.requests().len(), most, "{version:?} {limit}: {}", end.finished);
             let counted = ledger::report(&world, &["--run", &end.id()])["totals"]["responses"].as_u64();
             assert_eq!(counted, u64::try_from(most).ok(), "{version:?} {limit}: {}", end.finished);
+        }
+    }
+}
+
+#[test]
+fn a_spent_budget_of_a_model_or_a_thread_lets_no_new_script_ask_once_more() {
+    let kinds = [
+        "per = \"model\"\nwindow = \"day\"",
+        "per = \"everything\"\nwindow = \"day\"\nonly = { model = [\"gpt-*\"] }",
+        "per = \"thread\"",
+    ];
+    for version in [CURRENT, PREVIOUS, OLDER] {
+        for kind in kinds {
+            let Some(world) = World::with_codex(version) else { return };
+            let steps = "steps = [{ at = \"100%\", do = \"stop\" }]";
+            world.policy(&format!("[[budget]]\nname = \"late\"\n{kind}\nlimit = \"1 response\"\n{steps}\n"));
+            world.server.always(Select::any(), Reply::message("done"));
+            world.run_governed(&[], &["sh", "-c", "codex exec first; true"]);
+            let thread = world.server.served()[0].thread.clone();
+            for script in
+                [format!("codex exec resume {thread} again; true"), format!("codex exec resume {thread} more; true")]
+            {
+                let end = world.run_governed(&[], &["sh", "-c", &script]).expect_code(124);
+                assert_eq!(world.server.requests().len(), 1, "{version:?} {kind}: {}", end.finished);
+            }
         }
     }
 }

@@ -86,18 +86,46 @@ fn what_is_printed_goes_on_however_a_run_that_waited_at_its_limit_was_ended() {
 }
 
 #[test]
-fn what_a_script_started_goes_on_by_the_line_that_is_printed() {
+fn the_printed_line_lifts_a_limit_that_only_an_answer_tells_of() {
+    for kind in [
+        "per = \"model\"\nwindow = \"day\"",
+        "per = \"thread\"",
+        "per = [\"run\", \"model\"]",
+        "per = \"run\"\nonly = { model = [\"gpt-*\"] }",
+    ] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        let steps = "steps = [{ at = \"100%\", do = \"stop\" }]\n";
+        world.policy(&format!("[[budget]]\nname = \"late\"\n{kind}\nlimit = \"0.05 usd\"\n{steps}"));
+        world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::message("all is done")]);
+        let end = world.run_governed(&[], &["codex", "exec", "do it"]).expect_code(124);
+        let done = goes_on_as_printed(&world, &end.finished.stderr);
+        assert!(done.out().contains("all is done"), "{kind}: {done}");
+        assert_eq!(world.server.served().len(), 3, "{kind}");
+    }
+}
+
+#[test]
+fn what_a_script_started_goes_on_by_the_line_that_is_printed_from_whatever_home_it_had() {
+    let elsewhere = "cp -r \"$CODEX_HOME\" 'other home'; CODEX_HOME=\"$PWD/other home\" codex exec 'do it'";
+    for (script, begins) in [("codex exec 'do it'", "govern run"), (elsewhere, "CODEX_HOME='/")] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::message("all is done")]);
+        let flags = ["--budget", "0.05usd", "--at-limit", "stop"];
+        let end = world.run_governed(&flags, &["sh", "-c", script]).expect_code(124);
+        let mut lines = end.finished.stderr.lines().map(str::trim);
+        let printed = lines.find(|line| line.contains("govern run --budget 0.05usd -- codex "));
+        let printed = printed.filter(|line| line.starts_with(begins)).unwrap_or_else(|| panic!("{}", end.finished));
+        let done = world.run("sh", &["-c", printed]).expect_code(0);
+        assert!(done.out().contains("all is done"), "{done}");
+        let served = world.server.served();
+        assert!(served.len() == 3 && served.iter().all(|request| request.thread == served[0].thread), "{served:?}");
+    }
+    // A session that is gone is promised to nobody.
     let Some(world) = World::with_codex(CURRENT) else { return };
-    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::message("all is done")]);
-    let flags = ["--budget", "0.05usd", "--at-limit", "stop"];
-    let end = world.run_governed(&flags, &["sh", "-c", "codex exec 'do it'"]).expect_code(124);
-    let printed =
-        end.finished.stderr.lines().find(|line| line.starts_with("    govern run --budget 0.05usd -- codex "));
-    let printed = printed.unwrap_or_else(|| panic!("{}", end.finished));
-    let done = world.run("sh", &["-c", printed]).expect_code(0);
-    assert!(done.out().contains("all is done"), "{done}");
-    let served = world.server.served();
-    assert!(served.len() == 3 && served.iter().all(|request| request.thread == served[0].thread), "{served:?}");
+    world.server.always(Select::root(), Reply::exec("find \"$CODEX_HOME/sessions\" -name '*.jsonl' -delete"));
+    let end = world.run_governed(&["--budget", "0.05usd", "--at-limit", "stop"], &["sh", "-c", "codex exec 'do it'"]);
+    let end = end.expect_code(124);
+    assert!(!end.finished.stderr.contains("exec resume"), "{}", end.finished);
 }
 
 #[test]

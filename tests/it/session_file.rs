@@ -197,6 +197,32 @@ fn what_is_done_to_the_file_of_a_codex_in_a_script_passes_no_limit() {
     }
 }
 
+/// Codex goes on without a file that it can write no further.
+#[test]
+fn a_session_file_that_can_grow_no_more_ends_a_limited_run_whatever_started_its_codex() {
+    let deed = "f=$(find \"$CODEX_HOME/sessions\" -name '*.jsonl'); most=$(($(stat -c %s \"$f\") + 200)); p=$$; \
+                while [ $p -gt 1 ]; do [ \"$(cat /proc/$p/comm)\" = codex ] && prlimit --pid $p --fsize=$most; \
+                p=$(sed 's/.*) . \\([0-9]*\\) .*/\\1/' /proc/$p/stat); done; sleep 0.3";
+    // The script that npm installs gives its child signals as they are by default, and the bound would end it.
+    let native = "P=$(dirname \"$(readlink -f \"$(command -v codex)\")\")/..; \
+                  N=$(find \"$P/..\" -path '*/bin/codex' -size +32M | head -n 1); test -n \"$N\" || exit 9; trap '' XFSZ; ";
+    for ends in ["\"$N\" exec 'do it'; true", "exec \"$N\" exec 'do it'"] {
+        let command = ["sh", "-c", &format!("{native}{ends}")];
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        world.server.script(Select::root(), [Reply::exec("true"), Reply::exec(deed)]);
+        world.server.always(Select::root(), Reply::exec("true"));
+        let end = world.run_governed(&["--budget", "9 responses", "--at-limit", "stop"], &command).expect_code(124);
+        assert!(end.finished.stderr.contains("can grow no more"), "{command:?} {}", end.finished);
+        assert!(world.server.requests().len() <= 4, "{command:?} {}", end.finished);
+    }
+    // Without a limit it is said, and nothing passes for all that was spent.
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.script(Select::root(), [Reply::exec(deed), Reply::exec("true"), Reply::message("done")]);
+    let end = world.run_governed(&[], &["sh", "-c", &format!("{native}\"$N\" exec 'do it'")]).expect_code(0);
+    assert!(end.finished.stderr.contains("can grow no more"), "{}", end.finished);
+    assert_eq!(ledger::report(&world, &["--run", &end.id()])["totals"]["unobserved"], true);
+}
+
 /// What an agent's tool appends to `$f`, its own session file, to make what follows cheap: with the number of the next
 /// line, with the number of one before it, and with none.
 fn appended(number: &str, record: &str) -> String {

@@ -59,6 +59,24 @@ fn an_ephemeral_codex_is_metered_without_a_limit() {
 }
 
 #[test]
+fn a_tier_that_a_project_or_a_profile_asks_for_counts_for_an_ephemeral_codex_and_is_marked() {
+    for (file, more) in [("work/.codex/config.toml", &[][..]), ("codex/swift.config.toml", &["-p", "swift"])] {
+        let Some(world) = World::with_codex(CURRENT) else { return };
+        let work = world.path("work").display().to_string();
+        world.configure_codex(&format!("[projects.\"{work}\"]\ntrust_level = \"trusted\"\n"));
+        world.write(file, "service_tier = \"fast\"\n");
+        world.server.always(Select::any(), Reply::message("done"));
+        world.run_governed(&[], &[EPHEMERAL, more].concat()).expect_code(0);
+        let report = crate::support::ledger::report(&world, &["--last"]);
+        let totals = &report["totals"];
+        assert_eq!(totals["inferred_because"], serde_json::json!({"client": 1}), "{file}: {report}");
+        let sent = world.server.requests()[0].body.contains("\"service_tier\":\"priority\"");
+        let cost = crate::support::ledger::nanos(totals["cost_usd"].as_str().unwrap());
+        assert!(sent && cost == 2 * crate::support::ledger::USUAL_COST, "{file}: {sent} {report}");
+    }
+}
+
+#[test]
 fn an_ephemeral_codex_can_be_neither_routed_nor_resumed_and_ends_at_its_limit() {
     for (world, version) in worlds() {
         world.policy(&format!(

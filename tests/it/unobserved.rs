@@ -77,6 +77,8 @@ fn an_ephemeral_codex_under_another_name_is_ended_under_a_limit() {
         r#"ln -s "$N" agent; ./agent exec --ephemeral 'do it'"#,
         r#"bash -c 'exec -a bash "$0" exec --ephemeral x' "$N""#,
         r#"cp "$N" vim; ./vim exec --ephemeral 'do it'"#,
+        r#"codex exec -c 'experimental_thread_store={type="in_memory",id="x"}' 'do it'"#,
+        r#"printf '\n[experimental_thread_store]\ntype = "in_memory"\nid = "x"\n' >> "$CODEX_HOME/config.toml"; codex exec 'do it'"#,
     ] {
         let before = world.server.requests().len();
         let line = format!("{native}; test -n \"$N\" || exit 9; {how}; true");
@@ -96,7 +98,7 @@ fn an_ephemeral_codex_in_a_tool_of_a_governed_one_is_ended_at_once() {
     world.server.script(Select::any(), [Reply::exec(&inner)]);
     world.server.always(Select::any(), Reply::exec("sleep 0.2"));
     let end = world.run_governed(LIMIT, &["codex", "exec", "-s", "danger-full-access", "outer"]);
-    end.expect_code(124).expect_said("runs with --ephemeral");
+    end.expect_code(124).expect_said("keeps no session file");
     assert!(world.server.requests().len() <= 3, "{} requests", world.server.requests().len());
 }
 

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::model::event::{EventKind, Lifts};
 use crate::model::{Approval, ApprovalState, BudgetName, Dimension, Quantity, RunId, RunInfo, Subject};
-use crate::policy::rule::{Budget, Policy};
+use crate::policy::rule::{Approvals, Budget, Policy};
 use crate::report::Next;
 
 /// Whether the run can go on, and by which command.
@@ -32,8 +32,16 @@ pub(in crate::cli) fn next(ledger: &Ledger, info: &RunInfo, here: &Here<'_>) -> 
     let decides = extend.is_some() || accepts || ledger.held_back(&info.id)?.is_some();
     let refused = |policy: &Policy| permission::judge(&policy.approvals, &at_terminal(), &starter(), None).is_err();
     match policy.filter(|policy| decides && refused(policy)) {
-        Some(policy) => Ok(Next::Others { command, who: policy.approvals.approvers }),
+        Some(policy) => Ok(Next::Others { command, who: others(policy.approvals) }),
         None => Ok(Next::Command(command)),
+    }
+}
+
+/// Who else may go on with it; without `approvers` it is `not_self` that keeps whoever reads this from it.
+fn others(approvals: Approvals) -> Vec<String> {
+    match approvals.approvers.is_empty() {
+        true => vec!["somebody else than who started it".to_owned()],
+        false => approvals.approvers,
     }
 }
 

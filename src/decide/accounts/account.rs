@@ -321,10 +321,10 @@ impl Account {
         books.spent(&SpentQuery { values, budget: &self.rule, bounds: self.bounds }).saturating_add(self.beside)
     }
 
-    /// What a plain yes lifts the limit by: a fifth of the policy's limit, or what the next request
-    /// needs where that is more (something, also where nobody can say how much); never a figure of more than two digits.
-    pub fn offer(&self, reserved: i64) -> i64 {
-        let offer = round_up(self.short_of(reserved).max(self.base / 5).max(1));
+    /// What a plain yes at this mark lifts the limit by: a fifth of the policy's limit, or what going on needs where that is
+    /// more (something, also where nobody can say how much); never a figure of more than two digits.
+    pub fn offer(&self, at: Threshold, reserved: i64) -> i64 {
+        let offer = round_up(self.short_of(at, reserved).max(self.base / 5).max(1));
         match self.key.unit {
             // A second is the least that is shown, and typed.
             Unit::Minutes => offer.saturating_add(999) / 1_000 * 1_000,
@@ -332,10 +332,30 @@ impl Account {
         }
     }
 
-    /// By how much the limit is too small for what is reserved: something also where nobody can say what the next request
-    /// needs.
-    pub fn short_of(&self, reserved: i64) -> i64 {
-        self.spent.saturating_add(reserved.max(1)).saturating_sub(self.limit())
+    /// By how much the limit is too small to go on at this mark: before the limit for the mark to lie ahead, at the limit or
+    /// past it for what is reserved to fit; something also where nobody can say what the next request needs.
+    pub fn short_of(&self, at: Threshold, reserved: i64) -> i64 {
+        let strict = at.amount(self.limit()) >= self.limit();
+        self.rise(at, self.spent.saturating_add(if strict { reserved.max(1) } else { 1 }))
+    }
+
+    /// The least by which the limit must rise for this mark to lie at so much or beyond; zero where it does.
+    pub fn rise(&self, at: Threshold, to: i64) -> i64 {
+        let reaches = |by: i64| at.amount(self.limit().saturating_add(by)) >= to;
+        if reaches(0) {
+            return 0;
+        }
+        // The mark rises with the limit, so that the least rise is found by halving.
+        let (mut low, mut high) = (0, to.saturating_sub(self.limit()).max(self.base).max(1));
+        while !reaches(high) {
+            let Some(twice) = high.checked_mul(2) else { return i64::MAX };
+            high = twice;
+        }
+        while low + 1 < high {
+            let middle = low + (high - low) / 2;
+            if reaches(middle) { high = middle } else { low = middle }
+        }
+        high
     }
 
     /// The limit, extensions and grants included.

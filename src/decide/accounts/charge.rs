@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Dimension, Response, ThreadId};
+use crate::model::{Dimension, ModelId, Response, ThreadId};
 use crate::policy::rule::{Budget, Window};
 
 use super::account::{Account, amount};
@@ -60,12 +60,30 @@ impl Accounts {
     ) {
         let agent = &by.agents[who];
         let model = agent.threads.get(thread).and_then(|thread| thread.model.as_ref());
+        let model = model.map(|said| agent.answering(said)).cloned();
+        self.open_named(cx, by, who, Some(thread), model.as_ref());
+    }
+
+    /// The same, as far as they are known.
+    pub(in crate::decide) fn open_named(
+        &mut self,
+        cx: &Context<'_>,
+        by: &Spenders<'_>,
+        who: AgentId,
+        thread: Option<&ThreadId>,
+        model: Option<&ModelId>,
+    ) {
+        let agent = &by.agents[who];
         let value = |dimension: &Dimension| match dimension {
-            Dimension::Thread => Some(thread.to_string()),
+            Dimension::Thread => thread.map(ToString::to_string),
             Dimension::Model => model.map(ToString::to_string),
             other => agent.value(cx.run, other),
         };
-        let known = |dimension: &Dimension| *dimension != Dimension::Model || model.is_some();
+        let known = |dimension: &Dimension| match dimension {
+            Dimension::Thread => thread.is_some(),
+            Dimension::Model => model.is_some(),
+            _ => true,
+        };
         let late = |dimension: &&Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
         let places: Vec<Account> = self
             .rules
@@ -74,6 +92,21 @@ impl Accounts {
                 let mut late = budget.per.iter().chain(budget.only.iter().map(|(dim, _)| dim)).filter(late).peekable();
                 late.peek().is_some() && late.all(known)
             })
+            .filter_map(|budget| Account::place(budget, cx.policy.timezone, cx.now.wall, value))
+            .collect();
+        for place in places {
+            self.open(cx, place, who);
+        }
+    }
+
+    /// Opens the accounts of this moment that only an answer tells of: of its model, its thread, its class of work.
+    pub(in crate::decide) fn open_for_answer(&mut self, cx: &Context<'_>, answer: &Response, who: AgentId) {
+        let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model | Dimension::Work);
+        let value = |dimension: &Dimension| answer.get(dimension).map(str::to_owned);
+        let places: Vec<Account> = self
+            .rules
+            .iter()
+            .filter(|budget| budget.per.iter().chain(budget.only.iter().map(|(dim, _)| dim)).any(late))
             .filter_map(|budget| Account::place(budget, cx.policy.timezone, cx.now.wall, value))
             .collect();
         for place in places {

@@ -1,7 +1,7 @@
 //! Pure. What of each account is spoken for: claimed by other runs, promised to peers, and about to be spent.
 
 use crate::decide::agents::ids::AgentId;
-use crate::decide::agents::{Agent, Agents};
+use crate::decide::agents::{Agent, Agents, Begins};
 use crate::decide::context::Context;
 use crate::decide::ladder;
 use crate::decide::message::{Effect, Effects};
@@ -161,18 +161,25 @@ impl Accounts {
             return by.calls_waiting(account, agent) > 0;
         }
         let rung = agent.next_model();
-        agent.threads.iter().any(|(id, thread)| {
-            let last = thread.recent().last();
-            // What class the next one is of is told by the last: they are of one turn, or the turn has only begun.
-            if !agent.work_is_said && !account.takes_work_of(last) {
-                return false;
-            }
-            match (rung.map(|rung| &rung.model).filter(|_| last.is_some()).or(thread.model.as_ref()), last) {
-                (Some(model), _) => binds(account, id, Some(model)),
-                (None, Some(last)) => account.counts(last),
-                (None, None) => false,
-            }
-        })
+        let begins = agent.beginning().filter(|_| agent.begins_unasked());
+        let is_begun = |begins: &Begins| {
+            let (id, thread) = begins.first();
+            account.takes_work_of(None) && binds(account, &id, thread.model.as_ref())
+        };
+        begins.is_some_and(is_begun)
+            || agent.threads.iter().any(|(id, thread)| {
+                let last = thread.recent().last();
+                // What class the next one is of is told by the last: they are of one turn, or the turn has only begun.
+                if !agent.work_is_said && !account.takes_work_of(last) {
+                    return false;
+                }
+                let said = thread.model.as_ref().map(|said| agent.answering(said));
+                match (rung.map(|rung| &rung.model).filter(|_| last.is_some()).or(said), last) {
+                    (Some(model), _) => binds(account, id, Some(model)),
+                    (None, Some(last)) => account.counts(last),
+                    (None, None) => false,
+                }
+            })
     }
 
     /// What this pool can give now; `to` an agent: also what that is about to spend beyond its allotment.

@@ -10,31 +10,31 @@
 //! without being looked at by itself (`Governor::waits_for_own`): of all of them the dearest counts, and only while no
 //! other is under way.
 
-use crate::model::{Dimension, ModelId, Response, ThreadId, Unit};
+use crate::model::{Dimension, ModelId, Response, Source, ThreadId, Unit};
 use crate::policy::rule::Rung;
 
 use super::Spenders;
 use super::account::{Account, amount};
-use crate::decide::agents::Agent;
 use crate::decide::agents::thread::{Thread, p80};
+use crate::decide::agents::{Agent, Begins};
 
 impl Spenders<'_> {
     /// What an agent's live threads are likely to add to an account, with this model or as they are: those between
     /// requests, or with one under way.
     pub(in crate::decide) fn predicted(&self, account: &Account, agent: &Agent, rung: Option<&Rung>) -> i64 {
+        let begins = agent.beginning().filter(|_| agent.begins_unasked());
+        let (id, thread) = begins.map_or_else(|| (ThreadId::new(""), Thread::default()), Begins::first);
         if agent.is_before_its_first() && account.key.unit != Unit::ToolCalls {
-            let (none, thread) = (ThreadId::new(""), Thread::default());
             let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model);
-            let known = !account.per.iter().any(late);
-            return if known { self.next_of(account, agent, rung, (&none, &thread)) } else { 0 };
+            let known = !account.per.iter().any(late) || binds(account, &id, thread.model.as_ref());
+            return if known { self.next_of(account, agent, rung, (&id, &thread)) } else { 0 };
         }
         if account.key.unit == Unit::ToolCalls {
             return self.calls_waiting(account, agent);
         }
         let live = agent.threads.iter().filter(|(_, thread)| thread.adds());
         let (under_way, to_come): (Vec<_>, Vec<_>) = live.partition(|(id, thread)| agent.is_under_way(id, thread));
-        let (none, thread) = (ThreadId::new(""), Thread::default());
-        let begun = agent.begins_another().then(|| self.next_of(account, agent, rung, (&none, &thread)));
+        let begun = agent.begins_unasked().then(|| self.next_of(account, agent, rung, (&id, &thread)));
         let sum = self.sum_of_next(account, agent, rung, under_way.into_iter()).saturating_add(begun.unwrap_or(0));
         if sum > 0 {
             return sum;
@@ -90,8 +90,15 @@ impl Spenders<'_> {
         let unit = account.key.unit;
         // A person may have switched since the last answer.
         let last = thread.recent().last().and_then(|last| last.model.as_ref());
-        let said = thread.model.as_ref().filter(|said| Some(*said) != last);
+        let begins_with = || agent.setup.asks.as_ref().filter(|_| agent.is_before_its_first());
+        let said = thread.model.as_ref().or_else(begins_with);
+        let said = said.map(|said| agent.answering(said)).filter(|said| Some(*said) != last);
         let next = rung.map(|rung| &rung.model).or(said);
+        // A server may have a dearer model behind a name that was not asked for before.
+        let asked = thread.model.as_ref().filter(|_| rung.is_none());
+        let may_be_alias = |response: &Response| {
+            response.source == Source::Gateway && asked.is_some_and(|asked| !agent.knows_who_answers(asked))
+        };
         // What is foretold by earlier runs is of this one's kind.
         let counts = |response: &Response| match thread.was_answered() {
             true if next.is_none() => account.counts(response),
@@ -104,6 +111,7 @@ impl Spenders<'_> {
             match next.filter(|model| unit.is_money() && (rung.is_some() || response.model.as_ref() != Some(*model))) {
                 None => amount(response, unit),
                 Some(model) => match self.fixed.quoted(model, response).money() {
+                    Some(cost) if may_be_alias(response) => cost.nanos().max(amount(response, unit)),
                     Some(cost) => cost.nanos(),
                     // A model without a price makes no room; where money is what ends an agent, none is routed to.
                     None => amount(response, unit),

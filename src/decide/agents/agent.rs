@@ -36,6 +36,8 @@ pub struct AgentSetup {
     pub restartable: bool,
     /// It takes the whole screen, for a person: at rest it is not made to stand still, only what is asked of it next.
     pub full_screen: bool,
+    /// The model that it begins with, where its command or Codex's configuration says so.
+    pub asks: Option<ModelId>,
     /// What it declares.
     pub registration: Registration,
     /// Those that must have ended well before it starts.
@@ -57,10 +59,28 @@ impl AgentSetup {
             attribution,
             restartable: false,
             full_screen: false,
+            asks: None,
             registration: Registration::default(),
             needs: Vec::new(),
             retries: 0,
         }
+    }
+}
+
+/// What a Codex begins with that does not ask here before, as far as its command line and its configuration say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::decide) struct Begins {
+    pub(in crate::decide) process: ProcessIdentity,
+    pub(in crate::decide) model: Option<ModelId>,
+    /// It goes on with this one.
+    pub(in crate::decide) thread: Option<ThreadId>,
+}
+
+impl Begins {
+    /// The thread that it asks on first, as it is before its first answer here.
+    pub(in crate::decide) fn first(&self) -> (ThreadId, Thread) {
+        let id = self.thread.clone().unwrap_or_else(|| ThreadId::new(""));
+        (id, Thread { model: self.model.clone(), ..Thread::default() })
     }
 }
 
@@ -104,6 +124,8 @@ pub struct Agent {
     pub(in crate::decide) room: Option<Room>,
     /// The first answers of its last runs, the newest first: they foretell its first one.
     pub(in crate::decide) firsts: Vec<Response>,
+    /// Which model answered last at the gateway where that one was asked.
+    answers_as: BTreeMap<ModelId, ModelId>,
     /// The accounts that its turn began at the end of: grace is for a turn that began before. `None` between turns.
     pub(in crate::decide) began_spent: Option<BTreeSet<AccountId>>,
     /// It is about to be restarted, whatever is under way: somebody decided so while it was held.
@@ -114,6 +136,8 @@ pub struct Agent {
     pub(in crate::decide) codexes: BTreeMap<ProcessIdentity, Observed>,
     /// Which of them was seen to start last.
     pub(in crate::decide) newest: Option<ProcessIdentity>,
+    /// What the one begins with that was told of last.
+    pub(in crate::decide) begins: Option<Begins>,
     /// A stop lets the tools that are under way end: they are paid for.
     pub(in crate::decide) spares_tools: bool,
     /// It was started again with this model, which has not answered yet.
@@ -194,10 +218,12 @@ impl Agent {
             settled: BTreeMap::new(),
             room: None,
             firsts: Vec::new(),
+            answers_as: BTreeMap::new(),
             began_spent: None,
             restarting: false,
             codexes: BTreeMap::new(),
             newest: None,
+            begins: None,
             routed_unanswered: None,
             spares_tools: false,
             arriving: None,
@@ -260,10 +286,24 @@ impl Agent {
         self.cost += response.cost.money().unwrap_or(Money::ZERO);
         let thread = self.threads.entry(response.thread.clone()).or_default();
         thread.root = Some(response.root.clone());
+        // Only there each thread has one request at a time, of which this is the answer.
+        if let (Told::Gateway, Some(asked), Some(model)) = (response.source, &thread.model, &response.model) {
+            self.answers_as.insert(asked.clone(), model.clone());
+        }
         if thread.recent.len() == RECENT {
             thread.recent.pop_front();
         }
         thread.recent.push_back(response.clone());
+    }
+
+    /// Which model answers at the gateway where this one is asked was seen.
+    pub(in crate::decide) fn knows_who_answers(&self, asked: &ModelId) -> bool {
+        self.answers_as.contains_key(asked)
+    }
+
+    /// The model that is likely to answer where this one is asked: a server may have another one behind the name.
+    pub(in crate::decide) fn answering<'a>(&'a self, asked: &'a ModelId) -> &'a ModelId {
+        self.answers_as.get(asked).unwrap_or(asked)
     }
 
     /// Its command was started, and is not over.
@@ -342,11 +382,18 @@ impl Agent {
         self.threads.values().any(|thread| thread.phase.goes_on())
     }
 
-    /// A Codex after its first one has started, that asks its model at once, and does not ask here before: nothing else is
-    /// seen of it yet. 0.171 writes its session file only when the first answer is on its way.
-    pub fn begins_another(&self) -> bool {
+    /// A Codex has started that asks its model at once, and does not ask here before: nothing else is seen of it yet, and it
+    /// is not the agent's first one, or it is known what it begins with. 0.171 writes its session file only when the first
+    /// answer is on its way.
+    pub fn begins_unasked(&self) -> bool {
         let is_new = |codex| self.codexes.get(&codex) == Some(&Observed::NotYet);
-        self.codexes.len() > 1 && self.newest.is_some_and(is_new) && !self.gate.holds_requests()
+        let is_awaited = self.newest.is_some_and(is_new) && !self.gate.holds_requests();
+        is_awaited && (self.codexes.len() > 1 || self.beginning().is_some())
+    }
+
+    /// What that one begins with.
+    pub(in crate::decide) fn beginning(&self) -> Option<&Begins> {
+        self.begins.as_ref().filter(|begins| Some(begins.process) == self.newest)
     }
 
     /// No turn is under way, for all that is known.

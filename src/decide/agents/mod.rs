@@ -20,6 +20,7 @@ use super::message::{Effect, Effects, Question};
 
 use ids::AgentId;
 
+pub(super) use agent::Begins;
 pub use agent::{Agent, AgentSetup, Hold, with_model};
 
 /// The agents of a run.

@@ -39,9 +39,10 @@ impl Agent {
         thread.recent().chain(self.recent().filter(|_| !thread.was_answered()))
     }
 
-    /// The first answers of its last runs: those by this model where there are any, else by the one that the newest of
-    /// them had.
+    /// The first answers of its last runs: those by this model, or the one that it begins with, where there are any, else by
+    /// the one that the newest of them had.
     pub(in crate::decide) fn like_runs<'a>(&'a self, model: Option<&ModelId>) -> impl Iterator<Item = &'a Response> {
+        let model = model.or(self.setup.asks.as_ref());
         let by = |model: &ModelId| self.firsts.iter().any(|first| first.model.as_ref() == Some(model));
         let newest = self.firsts.first().and_then(|first| first.model.clone());
         let model = model.filter(|model| by(model)).cloned().or(newest);

@@ -108,7 +108,7 @@ pub(in crate::decide) fn facts(
         unit,
         strict,
         needed: needed(account, step, standing, strict),
-        offer: account.offer(standing.reserved).max(clears(account, standing, strict)),
+        offer: account.offer(step.at, standing.reserved).max(clears(account, standing, strict)),
         pool: stock(cx, agents, accounts, account, who).filter(|_| !at_rest),
         rate: agent.trend.per_minute(agent.active(cx.now.uptime), unit),
         declared,
@@ -226,21 +226,7 @@ fn clears(account: &Account, standing: &Standing, strict: bool) -> i64 {
 fn needed(account: &Account, step: &Step, standing: &Standing, strict: bool) -> i64 {
     let (spent, limit) = (standing.spent, standing.limit);
     let fits = spent.saturating_add(standing.reserved).max(spent.saturating_add(1)).saturating_sub(limit).max(1);
-    let ahead = |by: &i64| step.at.amount(limit.saturating_add(*by)) > spent;
-    if strict || ahead(&fits) {
-        return fits;
-    }
-    // The threshold rises with the limit, so that the least rise is found by halving.
-    let (mut low, mut high) = (fits, fits.max(account.base).max(1));
-    while !ahead(&high) {
-        let Some(twice) = high.checked_mul(2) else { return i64::MAX };
-        high = twice;
-    }
-    while low + 1 < high {
-        let middle = low + (high - low) / 2;
-        if ahead(&middle) { high = middle } else { low = middle }
-    }
-    high
+    if strict { fits } else { fits.max(account.rise(step.at, spent.saturating_add(1))) }
 }
 
 fn per_minute(spend: i64, millis: i64) -> Option<i64> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::event::{Decision, EventKind};
 use crate::model::{BudgetName, ModelId, Unit, Verb};
 use crate::policy::rule::{Step, StepId, Threshold};
-use crate::policy::verdict::{Fired, Standing, Why, grace, is_strict, judge};
+use crate::policy::verdict::{Fired, Standing, Why, grace, is_at_limit, is_strict, judge};
 
 use crate::decide::accounts::account::Account;
 use crate::decide::accounts::ids::AccountId;
@@ -20,7 +20,7 @@ use crate::decide::discretion::choosing;
 use crate::decide::discretion::choosing::Weighed;
 use crate::decide::evaluate::due::{Due, Source};
 use crate::decide::evaluate::effective::Effective;
-use crate::decide::evaluate::passed::passed;
+use crate::decide::evaluate::passed::{passed, passed_mild};
 use crate::decide::evaluate::steer::telling;
 use crate::decide::evaluate::throttle::requests;
 use crate::decide::evaluate::{alarms, alert_question, binding, effective, fired};
@@ -75,7 +75,7 @@ pub(in crate::decide) fn evaluate_one(
     // an idle screen stays as it is. What begins the next turn is recorded before its request. Time passes whatever
     // runs, but where a screen waits for a person.
     let agent = &agents[who];
-    let rests = (!agent.turn_under_way() && !agent.begins_another()).then_some(agent.setup.full_screen);
+    let rests = (!agent.turn_under_way() && !agent.begins_unasked()).then_some(agent.setup.full_screen);
     let waits = |due: &Due| match rests {
         Some(at_screen) => at_screen || accounts.defers_time || !binding::counts_time(accounts, due.source),
         None => waits_for_spend(accounts, due),
@@ -162,9 +162,14 @@ fn judge_one(
         say_grace(accounts, effects, id, &standing);
         let account = &accounts[id];
         let fired = judge(&account.rule, &standing)?;
-        let because = because(account, &standing, fired);
-        let offer = permission::offered_within(accounts, cx, id, account.offer(standing.reserved));
-        let needs = account.short_of(standing.reserved);
+        let mut because = because(account, &standing, fired);
+        // What the same answer has reached before that is carried out no more.
+        if agents[who].responses > 0 && is_at_limit(account.rule.step(fired.step), standing.limit) {
+            because += &passed_mild(account, &standing, fired);
+        }
+        let at = account.rule.step(fired.step).at;
+        let offer = permission::offered_within(accounts, cx, effects, id, account.offer(at, standing.reserved));
+        let needs = account.short_of(at, standing.reserved);
         if waiting::may_wait(cx, agents, accounts, who, id, (&standing, fired)) {
             return None;
         }
@@ -241,10 +246,11 @@ fn note_fired(cx: &Context<'_>, agents: &mut Agents, accounts: &mut Accounts, wh
     let rule = Arc::clone(&account.rule);
     let said = rule.own_steps().rfind(|(of, step)| *of <= fired && step.verb == Verb::Warn && step.may.is_none());
     account.fired = account.fired.max(said.map(|(of, _)| of));
-    // A choice that lets the agent go on is made once; at the limit itself it is made for each request.
+    // What lets the agent go on is done once, whether it was chosen or stands for a question that nobody can be asked; at
+    // the limit itself it is done for each request.
     let limit = account.limit();
-    let settled =
-        |of: StepId, step: &Step| due.chosen.is_some() && of == fired && !due.verb.is_hard() && !is_strict(step, limit);
+    let goes_on = !due.verb.is_hard() && (due.chosen.is_some() || due.written.is_hard());
+    let settled = |of: StepId, step: &Step| goes_on && of == fired && !is_strict(step, limit);
     let is_done = |of: StepId, step: &Step| would || !step.verb.is_hard() || settled(of, step);
     let done = rule.own_steps().rfind(|(of, step)| *of <= fired && is_done(*of, step));
     if let Some((done, _)) = done {
@@ -255,7 +261,10 @@ fn note_fired(cx: &Context<'_>, agents: &mut Agents, accounts: &mut Accounts, wh
 
 fn say_grace(accounts: &mut Accounts, effects: &mut Effects, id: AccountId, standing: &Standing) {
     let account = &mut accounts[id];
-    let uses = account.rule.grace > 0 && standing.turn_under_way && standing.spent >= standing.limit;
+    // What is about to be asked must fit into it: else it is the limit that is met, and nothing goes past.
+    let end = standing.limit.saturating_add(grace(&account.rule, standing));
+    let goes_on = standing.spent < end && standing.spent.saturating_add(standing.reserved) <= end;
+    let uses = goes_on && standing.turn_under_way && standing.spent >= standing.limit;
     if !uses || account.grace_said {
         return;
     }

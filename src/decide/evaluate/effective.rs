@@ -58,6 +58,10 @@ pub(in crate::decide) fn comes_to(
         && let Some(nobody) = by.fixed.nobody_for(come.step.as_ref())
     {
         let otherwise = come.step.as_ref().map_or(Verb::Stop, |step| step.otherwise);
+        // Before the limit there is time to learn whether it can be routed.
+        if otherwise == Verb::Route && !at_limit && matches!(routable(accounts, by, agent), Routable::Unknown) {
+            return None;
+        }
         let note = come.note.map_or(nobody.to_string(), |note| format!("{note}; {nobody}"));
         come = Effective { verb: instead_of_asking(accounts, by, agent, otherwise), note: Some(note), ..come };
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::event::EventKind;
+use crate::model::event::{EventKind, GOVERNOR};
 use crate::model::{AgentName, Answer, ApprovalId, BudgetKey, Money, ThreadId};
 use crate::policy::rule::Rung;
 
@@ -116,6 +116,15 @@ pub(in crate::decide) struct Effects(Vec<Effect>);
 impl Effects {
     pub(in crate::decide) fn push(&mut self, effect: Effect) {
         self.0.push(effect);
+    }
+
+    /// What answers lift of this key in this turn: the ledger has it only after that.
+    pub(in crate::decide) fn lifted(&self, of: &BudgetKey) -> i64 {
+        let lifted = |effect: &Effect| match effect {
+            Effect::Extend { key, amount, by, .. } if key == of && by != GOVERNOR => (*amount).max(0),
+            _ => 0,
+        };
+        self.0.iter().map(lifted).fold(0, i64::saturating_add)
     }
 
     pub(in crate::decide) fn record(&mut self, agent: Option<&AgentName>, kind: EventKind) {

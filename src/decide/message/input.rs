@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::model::event::Answer;
 use crate::model::{
-    AgentName, ApprovalId, Brake, Braked, BudgetKey, BudgetName, PlanWindow, ProcessIdentity, Progress, Quantity,
-    Response, ThreadId, Timestamp,
+    AgentName, ApprovalId, Brake, Braked, BudgetKey, BudgetName, ModelId, PlanWindow, ProcessIdentity, Progress,
+    Quantity, Response, ThreadId, Timestamp,
 };
 pub use crate::usage::meter::Phase;
 pub use crate::work::Classed;
@@ -182,6 +182,18 @@ pub enum Input {
         tells: bool,
         /// Who makes it ask the model.
         works: Works,
+    },
+    /// A Codex that asks the model of itself, and does not ask govern before, is about to: with this model and on this thread,
+    /// where its command line or its configuration says so.
+    CodexBegins {
+        /// Whose.
+        agent: AgentName,
+        /// Its process.
+        process: ProcessIdentity,
+        /// With which model.
+        model: Option<ModelId>,
+        /// On which thread: it goes on with that.
+        thread: Option<ThreadId>,
     },
     /// A Codex runs a tool for a thread that neither a session file nor a hook tells of.
     Stranger {

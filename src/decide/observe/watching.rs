@@ -3,10 +3,10 @@
 use crate::model::event::{GateReach, UNOBSERVED};
 use crate::model::{ProcessIdentity, ThreadId};
 
-use crate::decide::accounts::Accounts;
+use crate::decide::accounts::{Accounts, Spenders};
 use crate::decide::agents::ids::AgentId;
 use crate::decide::agents::lifecycle::State;
-use crate::decide::agents::{Agent, Agents};
+use crate::decide::agents::{Agent, Agents, Begins};
 use crate::decide::context::Context;
 use crate::decide::evaluate::budgets;
 use crate::decide::message::{Effect, Effects, Timer, Works};
@@ -47,7 +47,7 @@ pub(in crate::decide) fn codex_seen(
     let pid = process.pid;
     if hides {
         let what = if ephemeral {
-            "runs with --ephemeral and writes no session file"
+            "keeps no session file (`--ephemeral`, or threads in memory)"
         } else {
             "serves other programs without govern's hooks (`govern hooks install` gives it them), so that a thread \
              without a session file would not be seen"
@@ -59,6 +59,21 @@ pub(in crate::decide) fn codex_seen(
     if has_others {
         budgets::evaluate(cx, agents, accounts, effects, who);
     }
+}
+
+/// A Codex that does not ask here before is about to ask its model: a limit that this would pass ends it before.
+pub(in crate::decide) fn codex_begins(
+    cx: &Context<'_>,
+    agents: &mut Agents,
+    accounts: &mut Accounts,
+    effects: &mut Effects,
+    who: AgentId,
+    begins: Begins,
+) {
+    let by = Spenders::of(cx.fixed, agents);
+    accounts.open_named(cx, &by, who, begins.thread.as_ref(), begins.model.as_ref());
+    agents[who].begins = Some(begins);
+    budgets::evaluate(cx, agents, accounts, effects, who);
 }
 
 /// A Codex works for a thread of which nothing else tells. Of one that is known to hide, that is no news.

@@ -7,6 +7,7 @@ use crate::policy::rule::Approvals;
 use crate::decide::accounts::Accounts;
 use crate::decide::accounts::ids::AccountId;
 use crate::decide::context::Context;
+use crate::decide::message::Effects;
 
 /// Why an answer is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -161,10 +162,17 @@ pub(in crate::decide) fn may_be_lifted(
 }
 
 /// The part of an offer that answers may still extend by.
-pub(in crate::decide) fn offered_within(accounts: &Accounts, cx: &Context<'_>, id: AccountId, offer: i64) -> i64 {
-    let account = &accounts[id];
-    match cx.policy.approvals.max_extend.filter(|most| most.unit == account.key.unit) {
-        Some(most) => offer.min(most.amount.saturating_sub(given(accounts, cx, &account.key)).max(0)),
+pub(in crate::decide) fn offered_within(
+    accounts: &Accounts,
+    cx: &Context<'_>,
+    effects: &Effects,
+    id: AccountId,
+    offer: i64,
+) -> i64 {
+    let key = &accounts[id].key;
+    let given = given(accounts, cx, key).saturating_add(effects.lifted(key));
+    match cx.policy.approvals.max_extend.filter(|most| most.unit == key.unit) {
+        Some(most) => offer.min(most.amount.saturating_sub(given).max(0)),
         None => offer,
     }
 }

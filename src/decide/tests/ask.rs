@@ -209,6 +209,19 @@ fn where_nobody_can_be_asked_the_else_is_done_at_once_unless_the_policy_waits() 
     }
 }
 
+#[test]
+fn a_route_that_stands_for_a_question_before_the_limit_is_taken_once() {
+    let early = r#"{ at = "30%", do = "ask", else = "route" }, { at = "100%", do = "stop" }"#;
+    let mut plan = Plan::of(&five_dollars(early));
+    plan.askable = false;
+    let mut world = plan.started();
+    world.works(1_600);
+    for _ in 0..3 {
+        world.works(1_000);
+    }
+    assert_snapshot!(world.told());
+}
+
 const EARLY: &str =
     r#"{ at = "50%", do = "ask" }, { at = "80%", do = "ask", else = "kill" }, { at = "100%", do = "stop" }"#;
 

@@ -2,12 +2,12 @@
 
 use insta::assert_snapshot;
 
-use super::world::{CODEX, Plan, World, cents, five_dollars, lift, moment, morning};
+use super::world::{CODEX, Plan, World, cents, five_dollars, lift, moment, morning, response};
 use crate::decide::message::{Interrupt, Phase, Timer, Works};
 use crate::decide::people::lift::Lift;
 use crate::decide::{Effect, Input};
 use crate::model::event::Answer;
-use crate::model::{AgentName, Answerer, ApprovalId, BudgetKey, Door, ProcessIdentity, Unit};
+use crate::model::{AgentName, Answerer, ApprovalId, BudgetKey, Door, ModelId, ProcessIdentity, Unit};
 
 const STOP: &str = r#"{ at = "80%", do = "warn" }, { at = "100%", do = "stop" }"#;
 
@@ -217,6 +217,39 @@ fn a_run_that_goes_on_repeats_no_warning_and_its_limit_may_be_lifted() {
 }
 
 #[test]
+fn what_only_an_answer_tells_of_is_lifted_by_the_last_answer() {
+    let kinds =
+        ["per = \"model\"\nwindow = \"day\"", "per = \"thread\"", "per = \"run\"\nonly = { model = [\"dear\"] }"];
+    for kind in kinds {
+        let late = format!("[[budget]]\nname = \"late\"\n{kind}\nlimit = \"5 usd\"\nsteps = [{STOP}]\n");
+        let wider = "[[budget]]\nname = \"wider\"\nper = \"run\"\nlimit = \"90 usd\"\n";
+        let mut plan = Plan::of(&format!("{late}{wider}")).spent_before("r1", "2026-11-24T09:00:00Z", "dear", 4_900);
+        plan.shelf.responses[0].thread = "root".into();
+        plan.history = plan.shelf.responses.clone();
+        plan.lift = Some(lift(Some("late"), "6 usd"));
+        let mut world = plan.started();
+        let lifted = |effect: &Effect| matches!(effect, Effect::Extend { key, .. } if key.budget.as_str() == "late");
+        assert!(world.effects.iter().any(lifted), "{kind}: {}", world.told());
+        world.works(1_000);
+        assert!(!world.finished(), "{kind}: {}", world.told());
+        world.works(1_000);
+        assert!(world.finished(), "{kind}: {}", world.told());
+    }
+}
+
+#[test]
+fn what_another_model_took_for_its_first_request_keeps_none_from_starting() {
+    for (asks, starts) in [(None, false), (Some("dear"), false), (Some("cheap"), true)] {
+        let mut plan = Plan::of(&five_dollars(STOP));
+        plan.firsts.insert(AgentName::new(CODEX), vec![response(CODEX, "old", "dear", 6_000, morning())]);
+        plan.agents[0].asks = asks.map(ModelId::new);
+        let mut world = plan.world();
+        world.feed(Input::Begin);
+        assert_eq!(world.told().contains("REFUSE"), !starts, "{asks:?}: {}", world.told());
+    }
+}
+
+#[test]
 fn a_lift_of_nothing_that_is_limited_is_refused() {
     let mut plan = Plan::of(&five_dollars(STOP));
     plan.lift = Some(lift(None, "5k tok"));
@@ -234,6 +267,14 @@ fn held_under_most(given: i64, at: &str) -> World {
     let mut world = plan.started();
     world.works(3_000);
     world
+}
+
+#[test]
+fn a_question_that_follows_an_extension_offers_what_that_has_left() {
+    let mut world = held_under_most(cents(150), "2026-11-24T09:00:00Z");
+    world.person(1, Answer::Extend { amount: cents(50) });
+    let question = world.governor.waits_for(ApprovalId(2)).unwrap();
+    assert_eq!(question.extend.amount, 0, "{}", question.text);
 }
 
 #[test]

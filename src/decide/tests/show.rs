@@ -3,7 +3,7 @@
 use crate::decide::message::{News, Phase, Question, Settled, Timer, Works};
 use crate::decide::{Effect, Input};
 use crate::model::event::{Answer, Chosen, Course, Decision, EventKind};
-use crate::model::{AgentName, Quantity};
+use crate::model::{AgentName, ModelId, Quantity, ThreadId};
 
 pub(super) fn show_input(input: &Input) -> String {
     match input {
@@ -80,6 +80,12 @@ pub(super) fn show_input(input: &Input) -> String {
         Input::Plan { agent, windows } => {
             let windows = windows.iter().map(|window| format!("{} {}‰", window.length, window.used));
             format!("{agent}'s plan: {}", windows.collect::<Vec<_>>().join(", "))
+        }
+        Input::CodexBegins { process, model, thread, .. } => {
+            let word = |known: Option<&str>| known.unwrap_or("unknown").to_owned();
+            let (model, thread) =
+                (word(model.as_ref().map(ModelId::as_str)), word(thread.as_ref().map(ThreadId::as_str)));
+            format!("codex {} begins with {model}, thread {thread}", process.pid)
         }
         Input::CodexObserved { agent: _, process } => format!("codex {} is observed", process.pid),
         Input::Hook(hook) => format!("{}/{} at the gate: {:?}", hook.agent, hook.thread, hook.wants),

@@ -185,6 +185,28 @@ fn the_first_turn_of_another_family_waits_for_the_answers_under_way_and_ends_non
 }
 
 #[test]
+fn a_codex_that_does_not_ask_here_is_ended_before_it_asks_for_what_is_spent() {
+    for kind in [
+        "per = \"model\"\nwindow = \"day\"",
+        "per = \"thread\"",
+        "per = \"team\"\nwindow = \"day\"\nonly = { model = [\"dear\"] }",
+    ] {
+        let late = format!("[[budget]]\nname = \"late\"\n{kind}\nlimit = \"5 usd\"\nsteps = [{STOP}]\n");
+        for (model, thread, ends) in
+            [(Some("dear"), Some("old"), true), (Some("cheap"), None, false), (None, None, false)]
+        {
+            let mut world = Plan::of(&late).spent_before("r0", "2026-11-24T09:00:00Z", "dear", 5_000).started();
+            let (agent, process) = (AgentName::new(CODEX), ProcessIdentity { pid: 1, started: 1 });
+            let works = Works::AtOnce;
+            world.feed(Input::CodexSeen { agent: agent.clone(), process, ephemeral: false, tells: true, works });
+            let (model, thread) = (model.map(ModelId::new), thread.map(ThreadId::new));
+            world.feed(Input::CodexBegins { agent, process, model, thread });
+            assert_eq!(world.finished(), ends, "{kind}: {}", world.told());
+        }
+    }
+}
+
+#[test]
 fn a_thread_that_only_its_file_tells_of_comes_to_the_gate_where_the_agents_one_codex_has_asked() {
     let begins = |codexes: i32| {
         let mut world = Plan::of(&five_dollars(STOP).replace("5 usd", "1 response")).started();

@@ -157,7 +157,7 @@ fn each_mistake_is_told_in_one_sentence() {
         ),
         (
             under("1 usd", "codex = [\"--ephemeral\"]"),
-            "`--ephemeral` writes no session file, and this Codex does not tell hooks what its requests use, so its spend cannot be observed",
+            "`--ephemeral`, or a thread store in memory, writes no session file, and this Codex does not tell hooks what its requests use, so its spend cannot be observed",
         ),
         (
             "[budget]\nlimit = \"1 usd\"\n[[agent]]\nname = \"a\"\ncommand = [\"make\", \"x\"]".to_owned(),

@@ -148,6 +148,7 @@ pub(crate) fn fleet_run() -> RunReport {
         events: events(),
         budgets: vec![standing("fleet", "run=k3f9x27m1a", Unit::Usd, (total, 0, cents(1_000)))],
         handoff: None,
+        session: None,
         prices: prices(),
         zone: Tz::Europe__Berlin,
     };

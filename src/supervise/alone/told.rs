@@ -7,8 +7,8 @@ use crate::ledger::{LedgerError, Turn};
 use crate::model::event::EventKind;
 use crate::model::{Basis, Billing, Event, Response, ResponseKey, Source, ThreadId, Tokens};
 use crate::policy::cost::{billed, cost};
+use crate::supervise::configured::layers;
 use crate::tail::login::Login;
-use crate::tail::settings;
 use crate::usage::pairing::{Difference, Recorded, Told};
 
 use super::Call;
@@ -111,7 +111,8 @@ pub(super) fn billing_of(call: &Call) -> Billing {
 }
 
 fn defaults(call: &Call) -> Defaults {
-    Defaults::of(&call.command, call.codex_home.as_deref().and_then(settings::of).as_deref())
+    let folder = call.input.cwd.as_deref().unwrap_or(&call.cwd);
+    Defaults::of(&call.command, &layers(&call.command, call.codex_home.as_deref(), Some(folder)))
 }
 
 fn billing(call: &Call, provider: Option<&str>) -> Billing {

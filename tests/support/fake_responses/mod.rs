@@ -296,7 +296,9 @@ impl Shared {
         pause(stream, reply.before, reply.gate_before.as_ref())?;
         let body: Value = serde_json::from_str(&head.body).unwrap_or_default();
         let asks = |key: &str| body.get(key).and_then(Value::as_bool).unwrap_or(false);
-        let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+        let asked = body.get("model").and_then(Value::as_str).unwrap_or_default();
+        let model = reply.model.as_deref().unwrap_or(asked);
+        let named = if reply.repeats_its_id { 0 } else { number };
         let chats = head.path.ends_with("/chat/completions");
         match &reply.answer {
             Answer::Refuse(code) => {
@@ -316,10 +318,10 @@ impl Shared {
                 stream.write_all(b"data: [DONE]\n\n")?;
             }
             Answer::Items(items) if chats => {
-                plain(stream, 200, &chat::whole(items, number, model, reply.usage).to_string())?;
+                plain(stream, 200, &chat::whole(items, named, model, reply.usage).to_string())?;
             }
             Answer::Items(items) if !asks("stream") => {
-                plain(stream, 200, &whole(items, number, model, reply.usage).to_string())?;
+                plain(stream, 200, &whole(items, named, model, reply.usage).to_string())?;
             }
             Answer::Items(items) => {
                 let more = reply.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));

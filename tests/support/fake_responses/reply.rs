@@ -130,6 +130,9 @@ pub(super) enum Tells {
 pub struct Reply {
     pub(super) answer: Answer,
     pub(super) usage: Usage,
+    /// Who answers a client that does not stream; `None`: the model that was asked.
+    pub(super) model: Option<String>,
+    pub(super) repeats_its_id: bool,
     pub(super) tells: Tells,
     pub(super) end: End,
     pub(super) headers: Vec<(String, String)>,
@@ -167,6 +170,8 @@ impl Reply {
         Self {
             answer,
             usage: USUAL,
+            model: None,
+            repeats_its_id: false,
             tells: Tells::Usage,
             end: End::Completed,
             headers: Vec::new(),
@@ -176,6 +181,18 @@ impl Reply {
             gate_mid: None,
             opens: None,
         }
+    }
+
+    /// Another model than was asked answers, a client that does not stream.
+    pub fn by(mut self, model: &str) -> Self {
+        self.model = Some(model.to_owned());
+        self
+    }
+
+    /// All answers to clients that do not stream have one id.
+    pub fn repeating_its_id(mut self) -> Self {
+        self.repeats_its_id = true;
+        self
     }
 
     /// The agent's last word of a turn.
