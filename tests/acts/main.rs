@@ -17,6 +17,7 @@
 pub mod support;
 
 mod act;
+mod screen;
 mod way;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +59,9 @@ fn main() -> ExitCode {
     if called.as_deref().is_some_and(is_govern) {
         return ExitCode::from(govern::cli::main_with(QUICK)).report();
     }
+    if std::env::args().nth(1).as_deref() == Some(screen::FAILS) {
+        screen::fail();
+    }
     let mut arguments = Arguments::from_args();
     // They sleep for most of the time.
     arguments.test_threads.get_or_insert(4);
@@ -65,7 +69,7 @@ fn main() -> ExitCode {
 }
 
 fn trials() -> Vec<Trial> {
-    let mut trials = Vec::new();
+    let mut trials = vec![trial("screen::a_fault_gives_the_terminal_back", screen::a_fault_gives_the_terminal_back)];
     for (version, name) in [(CURRENT, "current"), (PREVIOUS, "previous"), (OLD, "old"), (OLDER, "older")] {
         for way in Way::ALL {
             for act in Act::ALL.into_iter().filter(|act| act.works(version, way)) {

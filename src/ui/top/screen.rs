@@ -1,6 +1,7 @@
 //! Owns the terminal while a full screen is on it: its modes, what is drawn, the keys; all is as it was in the end.
 
 use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -22,6 +23,9 @@ pub enum Heard {
     Resized,
 }
 
+/// The terminal is not what it was before.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
 /// A terminal that shows nothing else. What it was is there again when this is dropped, and before a panic is told.
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
@@ -36,6 +40,7 @@ impl Screen {
     /// It is no terminal, or went away.
     pub fn open(colour: bool) -> io::Result<Self> {
         enable_raw_mode()?;
+        TAKEN.store(true, Ordering::SeqCst);
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             leave();
@@ -94,7 +99,12 @@ impl Drop for Screen {
     }
 }
 
+/// Gives it back, once: a terminal that is told so again goes back to where it was before, and what was told of a panic is
+/// written over.
 fn leave() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     let mut out = io::stdout();
     // A terminal that went away shows nothing.
     let _gone = execute!(out, LeaveAlternateScreen, Show).and_then(|()| out.flush());
