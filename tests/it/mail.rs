@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::chromium::Browser;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Reply, Select};
 use crate::support::process::LONG;
@@ -393,6 +394,42 @@ fn a_letters_link_shows_the_question_and_its_form_decides() {
     assert!(status == 200 && page.contains("extended by"), "{page}");
     assert_eq!(http(&address, &format!("POST {place}"), &[own], &yes).0, 409);
     assert_eq!(http(&address, &format!("GET {path}"), &[], "").0, 409);
+    governed.finish_among_others().expect_code(0).expect_outcome("ended");
+    let all = world.govern(&["approvals", "--all", "--format", "json"]);
+    let row = serde_json::from_slice::<Value>(&all.stdout).unwrap()["rows"][0].clone();
+    assert_eq!((row["by"].as_str(), row["reason"].as_str()), (Some("alice (mail)"), Some("worth it")), "{row:#}");
+}
+
+#[test]
+fn in_a_browser_the_letters_link_is_opened_and_its_button_pressed() {
+    let Some(mut world) = World::with_codex(CURRENT) else { return };
+    let Some(server) = Server::start(&mut world, "tls", &[]) else { return };
+    world.policy_for_nobody(&format!(
+        "[serve]\nurl = \"https://govern.acme.example\"\n{}{ALICE}[[budget]]\nname = \"purse\"\nper = \"run\"\n\
+         limit = \"0.05 usd\"\nsteps = [{{ at = \"100%\", do = \"ask\", wait = \"30m\", else = \"stop\" }}]\n",
+        server.policy("smtps", "", "[\"question\"]")
+    ));
+    let serving = world.start("govern", &["serve", "--listen", "127.0.0.1:0"]);
+    serving.wait_for_stderr("this key: ");
+    let address = serving.stderr().split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let Some(mut browser) = Browser::open(&world) else { return };
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::message("all is done")]);
+    let governed = world.start_governed(&[], &["codex", "exec", "do it"]);
+    let asked = server.wait_for(|got| !got.is_empty()).remove(0);
+    let plain = asked["plain"].as_str().unwrap();
+    let link = plain.lines().find(|line| line.starts_with("https://")).unwrap_or_else(|| panic!("{plain}"));
+    browser.sized((390, 800), "light");
+    browser.go(&link.replace("https://govern.acme.example", &format!("http://{address}")));
+    assert_eq!(browser.is("document.documentElement.scrollWidth"), 390);
+    browser.is("document.querySelector('input[name=reason]').value = 'worth it'");
+    // Return in a field presses nothing.
+    let disabled = browser.is("document.querySelector('form button').disabled");
+    assert_eq!(disabled, true);
+    browser.is("document.querySelector('button[value=approve]').click()");
+    browser.wait_for("document.body?.innerText.includes('is answered') === true");
+    let here = format!("http://{address}/");
+    let asked = browser.asked();
+    assert!(asked.iter().all(|url| url.starts_with(&here)), "{asked:?}");
     governed.finish_among_others().expect_code(0).expect_outcome("ended");
     let all = world.govern(&["approvals", "--all", "--format", "json"]);
     let row = serde_json::from_slice::<Value>(&all.stdout).unwrap()["rows"][0].clone();

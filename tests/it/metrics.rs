@@ -212,14 +212,14 @@ fn panels() -> Vec<String> {
 }
 
 #[test]
-fn a_real_prometheus_has_data_for_every_rule_and_every_panel_while_agents_run() {
+fn a_real_prometheus_has_data_for_every_rule_and_every_panel_while_ten_agents_run() {
     if !(has("promtool") && has("prometheus")) {
         return;
     }
     let Some(world) = World::with_codex(CURRENT) else { return };
-    let steps = r#"[{ at = "20%", do = "warn" }, { at = "100%", do = "stop" }]"#;
+    let steps = r#"[{ at = "2%", do = "warn" }, { at = "100%", do = "stop" }]"#;
     world.policy(&format!(
-        "[[budget]]\nname = \"team\"\nper = \"team\"\nwindow = \"month\"\nlimit = \"0.1 usd\"\nsteps = {steps}\n\n\
+        "[[budget]]\nname = \"team\"\nper = \"team\"\nwindow = \"month\"\nlimit = \"5 usd\"\nsteps = {steps}\n\n\
          [[gate]]\nname = \"asks\"\ntool = \"Bash\"\nmatch = [\"date*\"]\ndo = \"ask\"\nwait = \"1h\"\nelse = \"deny\"\n"
     ));
     // Forecasts need more of the past than a ledger has that was made just now.
@@ -227,7 +227,7 @@ fn a_real_prometheus_has_data_for_every_rule_and_every_panel_while_agents_run() 
     world.govern(&["import", &history.display().to_string()]).expect_code(0);
     let (listening, address) = listen(&world);
     let prometheus = Prometheus::start(&world, &address);
-    // One has ended before, with a question that was answered; one is under way until all was looked at.
+    // One has ended before, with a question that was answered; ten are under way until all was looked at.
     let gate = Gate::new();
     let held = Reply::message("done").held_at(&gate);
     world.server.script(Select::root().containing("the first task"), [Reply::exec("date"), Reply::message("done")]);
@@ -237,8 +237,13 @@ fn a_real_prometheus_has_data_for_every_rule_and_every_panel_while_agents_run() 
     let open: Value = serde_json::from_str(&world.govern(&["approvals", "--format", "json"]).out()).unwrap();
     world.govern(&["approve", &open["rows"][0]["id"].to_string()]).expect_code(0);
     first.finish_among_others().expect_code(0);
-    let second = world.start_governed(&["--team", "web", "--agent", "second"], &["codex", "exec", "the second task"]);
-    prometheus.wait_for("sum(govern_agents{state=~\"working|resting\"}) > 0");
+    let ten: Vec<_> = (1..=10)
+        .map(|number| {
+            let agent = format!("agent-{number}");
+            world.start_governed(&["--team", "web", "--agent", &agent], &["codex", "exec", "the second task"])
+        })
+        .collect();
+    prometheus.wait_for("sum(govern_agents{state=~\"working|resting\"}) == 10");
     check(&world, &get(&address, "/metrics", "localhost").unwrap().1);
     // Rates need a time that changes look back on.
     for query in panels() {
@@ -252,10 +257,37 @@ fn a_real_prometheus_has_data_for_every_rule_and_every_panel_while_agents_run() 
         prometheus.wait_for(&Prometheus::looked_at(rule));
     }
     gate.open();
-    second.finish_among_others().expect_code(0);
+    for agent in ten {
+        agent.finish_among_others().expect_code(0);
+    }
     listening.signal(Signal::SIGTERM);
     listening.finish().expect_code(0);
     prometheus.wait_for("up{job=\"govern\"} == 0");
+}
+
+/// The figure is of the whole account, where other tests have Codexes of their own: it is asked for these.
+#[test]
+fn a_codex_is_counted_as_ungoverned_while_it_works_with_no_govern_above_it() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    let ungoverned = || {
+        let seen = govern::process::ungoverned_codexes();
+        let own = world.processes();
+        seen.iter().filter(|codex| own.contains(&codex.pid)).count()
+    };
+    let gate = Gate::new();
+    world.server.always(Select::root(), Reply::message("done").held_at(&gate));
+    let governed = world.start_governed(&[], &["codex", "exec", "the first task"]);
+    world.server.wait_for_requests(1, LONG).unwrap();
+    assert_eq!(ungoverned(), 0);
+    let bare = world.start("codex", &["exec", "the second task"]);
+    world.server.wait_for_requests(2, LONG).unwrap();
+    assert_eq!(ungoverned(), 1);
+    let text = world.govern(&["metrics", "--once"]).expect_code(0).out();
+    assert!(value(&text, "govern_ungoverned_codex") >= Some(1.0), "{text}");
+    gate.open();
+    bare.finish().expect_code(0);
+    governed.finish_among_others().expect_code(0);
+    assert_eq!(ungoverned(), 0);
 }
 
 #[test]

@@ -3,15 +3,16 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use crate::support::chromium::Browser;
 use crate::support::codex::CURRENT;
 use crate::support::fake_responses::{Gate, Reply, Select, Usage};
 use crate::support::process::{LONG, Running};
+use crate::support::tmux::Terminal;
 use crate::support::world::{CHEAPER, GovernedEnd, MODEL, World};
 
 /// A `govern serve` and where its page is.
@@ -35,22 +36,7 @@ impl Page {
 
     /// Asks with these headers beside the host, and gives all that is answered.
     fn ask(&self, line: &str, headers: &[&str], body: &str) -> Told {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(LONG)).unwrap();
-        let host = format!("Host: {}", self.address);
-        let own = headers.iter().any(|header| header.starts_with("Host:"));
-        let mut lines = vec![format!("{line} HTTP/1.1")];
-        lines.extend((!own).then_some(host));
-        lines.extend(headers.iter().map(|&header| header.to_owned()));
-        if !body.is_empty() {
-            lines.push("Content-Type: application/x-www-form-urlencoded".to_owned());
-            lines.push(format!("Content-Length: {}", body.len()));
-        }
-        write!(stream, "{}\r\n\r\n{body}", lines.join("\r\n")).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer to {line}: {answer}"));
-        Told { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head: head.to_owned(), body: body.to_owned() }
+        ask_over(TcpStream::connect(&self.address).unwrap(), &self.address, line, headers, body)
     }
 
     fn get(&self, path: &str) -> Told {
@@ -66,10 +52,31 @@ impl Page {
     }
 }
 
-struct Told {
-    status: u16,
-    head: String,
-    body: String,
+/// What a page answers.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+/// Asks over this connection; the host is this, unless a header says otherwise.
+#[track_caller]
+pub(crate) fn ask_over(mut stream: impl Read + Write, host: &str, line: &str, headers: &[&str], body: &str) -> Told {
+    let host = format!("Host: {host}");
+    let own = headers.iter().any(|header| header.starts_with("Host:"));
+    let mut lines = vec![format!("{line} HTTP/1.1")];
+    lines.extend((!own).then_some(host));
+    lines.extend(headers.iter().map(|&header| header.to_owned()));
+    if !body.is_empty() {
+        lines.push("Content-Type: application/x-www-form-urlencoded".to_owned());
+        lines.push(format!("Content-Length: {}", body.len()));
+    }
+    write!(stream, "{}\r\n\r\n{body}", lines.join("\r\n")).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer to {line}: {answer}"));
+    Told { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head: head.to_owned(), body: body.to_owned() }
 }
 
 impl Told {
@@ -337,34 +344,70 @@ fn an_account_at_work_is_seen_whole() {
     });
 }
 
-/// Phone, dark and desktop; nothing unless somebody wants them.
+/// Phone, dark and desktop, and the same account in a terminal; nothing unless somebody wants them.
 fn pictures(world: &World, page: &Page) {
     let Some(folder) = std::env::var_os("GOVERN_PICTURES") else { return };
-    for (name, size, dark) in
-        [("page-phone", "390,2400", false), ("page-dark", "1280,1500", true), ("page", "1280,1500", false)]
+    let Some(mut browser) = Browser::open(world) else { return };
+    let file = |name: &str| Path::new(&folder).join(format!("{name}.png"));
+    for (name, size, scheme) in
+        [("page-phone", (390, 800), "light"), ("page-dark", (1280, 800), "dark"), ("page", (1280, 800), "light")]
     {
-        let file = Path::new(&folder).join(format!("{name}.png"));
-        // A page that keeps listening is never done; it is drawn once it has been loaded.
-        let mut chromium = Command::new("timeout");
-        chromium.args([
-            "60",
-            "chromium",
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-        ]);
-        chromium.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
-        chromium.args(["--hide-scrollbars", "--timeout=4000"]);
-        chromium.arg(format!("--user-data-dir={}", world.path("chromium").display()));
-        chromium.arg(format!("--screenshot={}", file.display())).arg(format!("--window-size={size}"));
-        if dark {
-            chromium.arg("--blink-settings=preferredColorScheme=0");
-        }
-        let done = chromium.arg(format!("http://{}/", page.address)).output().unwrap();
-        assert!(done.status.success() && file.is_file(), "{done:?}");
+        browser.sized(size, scheme);
+        browser.go(&format!("http://{}/", page.address));
+        browser.wait_for("document.getElementById('live').textContent === 'live'");
+        browser.picture(&file(name));
     }
+    let Some(terminal) = Terminal::open_sized(world, 120) else { return };
+    terminal.resize(120, 16);
+    terminal.run("govern top");
+    terminal.wait_for("q quit");
+    for (name, keys, shows) in [("top", "", "parser"), ("top-agent", "Enter", "What it did, the last first")] {
+        if !keys.is_empty() {
+            terminal.resize(120, 30);
+            terminal.press(keys);
+        }
+        terminal.wait_for(shows);
+        world.write("terminal.html", &terminal.as_html());
+        browser.sized((1_040, 300), "light");
+        browser.go(&format!("file://{}", world.path("terminal.html").display()));
+        browser.picture(&file(name));
+    }
+    terminal.type_text("q");
+}
+
+/// What a person sees of it: the account at work, on a phone in the dark, and nothing that is asked for elsewhere.
+#[test]
+fn a_browser_shows_what_is_new_on_a_phone_and_in_the_dark_and_asks_nobody_else() {
+    let world = World::without_codex();
+    let page = Page::open(&world);
+    let Some(mut browser) = Browser::open(&world) else { return };
+    let front = format!("http://{}/", page.address);
+    let bright = |browser: &mut Browser| {
+        let colour = browser.is("getComputedStyle(document.body).backgroundColor");
+        let parts = colour.as_str().unwrap().trim_start_matches(|c: char| !c.is_ascii_digit());
+        parts.split(',').next().unwrap().trim().parse::<f64>().unwrap() > 128.0
+    };
+    browser.sized((1280, 800), "light");
+    browser.go(&front);
+    assert!(bright(&mut browser));
+    browser.sized((390, 800), "dark");
+    browser.wait_for("document.getElementById('live').textContent === 'live'");
+    assert!(!bright(&mut browser));
+    browser.wait_for("document.getElementById('running').innerText.includes('Nothing runs here.')");
+    // A long name is broken, not a reason to scroll to the side.
+    let agent = "an-agent-with-a-name-that-is-longer-than-a-phone-is-wide".repeat(2);
+    let command = ["sh", "-c", "while [ ! -e end ]; do sleep 0.05; done"];
+    let run = world.start_governed(&["--team", "web", "--agent", &agent], &command);
+    browser.wait_for(&format!("document.getElementById('running').innerText.includes('{agent}')"));
+    assert_eq!(browser.is("document.documentElement.scrollWidth"), 390, "nothing is cut off at the side");
+    world.write("work/end", "");
+    run.finish_among_others().expect_code(0);
+    browser.wait_for("document.getElementById('running').innerText.includes('Nothing runs here.')");
+    browser.wait_for("document.querySelector('#runs a') !== null");
+    browser.is("document.querySelector('#runs a').click()");
+    browser.wait_for("location.pathname.startsWith('/runs/') && document.body?.innerText.includes('ended') === true");
+    let asked = browser.asked();
+    assert!(asked.len() > 4 && asked.iter().all(|url| url.starts_with(&front)), "{asked:?}");
 }
 
 #[test]

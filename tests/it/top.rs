@@ -58,6 +58,29 @@ fn a_run_appears_its_spend_moves_and_it_goes_again() {
 }
 
 #[test]
+fn at_any_size_all_lines_fit_and_the_agent_is_there() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.server.script(Select::root(), [waits_for("one"), Reply::message("done")]);
+    let Some(terminal) = open(&world, 24) else { return };
+    let governed = world.start_governed(&["--agent", "builder", "--team", "web"], CODEX);
+    terminal.wait_until("its first answer", |screen| spent(screen, "builder").is_some());
+    for (columns, lines) in [(80, 24), (200, 50), (60, 12), (120, 30)] {
+        terminal.resize(columns, lines);
+        let fits = |screen: &str| {
+            let rows: Vec<&str> = screen.lines().collect();
+            let is_keys = |row: &&str| ["q quit", "k stop"].iter().any(|keys| row.contains(keys));
+            // The keys stand on the last line of the screen, wherever that is by now.
+            rows.iter().rposition(is_keys) == Some(usize::from(lines) - 1)
+                && rows.iter().all(|row| row.chars().count() <= usize::from(columns))
+                && spent(screen, "builder").is_some()
+        };
+        terminal.wait_until(&format!("a whole screen of {columns} x {lines}"), fits);
+    }
+    world.write("work/one", "");
+    governed.finish_among_others().expect_code(0);
+}
+
+#[test]
 fn a_question_is_answered_there() {
     let Some(world) = World::with_codex(CURRENT) else { return };
     world.policy(

@@ -1,5 +1,6 @@
 //! What the tests of the whole binary stand on: the real Codex, a server for it to talk to, and a small world of its own.
 
+pub mod chromium;
 pub mod codex;
 pub mod fake_responses;
 pub mod fake_slack;

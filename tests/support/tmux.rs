@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::process::LONG;
@@ -28,7 +29,10 @@ impl<'w> Terminal<'w> {
             skip("there is no tmux");
             return None;
         }
-        let terminal = Self { world, socket: world.path("tmux.socket").display().to_string(), commands: Cell::new(0) };
+        // One that was closed a moment ago may still be on its way out.
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let socket = world.path(&format!("tmux-{}.socket", COUNT.fetch_add(1, Ordering::Relaxed)));
+        let terminal = Self { world, socket: socket.display().to_string(), commands: Cell::new(0) };
         let width = columns.to_string();
         // A plain prompt and no history, whatever the user's shell says.
         let date = std::env::var("LD_PRELOAD").map(|library| format!("LD_PRELOAD={library}")).unwrap_or_default();
@@ -100,6 +104,17 @@ impl<'w> Terminal<'w> {
         self.tmux(&["capture-pane", "-p", "-e"])
     }
 
+    /// What the screen shows, as a page that a browser draws.
+    pub fn as_html(&self) -> String {
+        // Where the machine has this world is nobody's.
+        let shown = self.coloured_screen().replace(&self.world.work().display().to_string(), "/home/ann/shop");
+        let shown = html(&shown);
+        format!(
+            "<!doctype html><meta charset=\"utf-8\"><style>html {{ background: {GROUND} }} \
+             pre {{ margin: 12px; font: 14px/17px 'DejaVu Sans Mono', monospace; color: {TEXT} }}</style><pre>{shown}</pre>"
+        )
+    }
+
     /// A full-screen program has the screen.
     pub fn is_full_screen(&self) -> bool {
         self.tmux(&["display-message", "-p", "#{alternate_on}"]).trim() == "1"
@@ -162,4 +177,66 @@ impl Drop for Terminal<'_> {
     fn drop(&mut self) {
         let _ = self.world.command("tmux", &["-S", &self.socket, "kill-server"]).output();
     }
+}
+
+/// The colours of a terminal, as a picture shows them: ground, text, and the eight by their numbers.
+const GROUND: &str = "#1d1f21";
+const TEXT: &str = "#d8d8d8";
+const COLOURS: [&str; 8] = ["#5c6370", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#ffffff"];
+
+/// How letters look from one sequence to the next.
+#[derive(Default)]
+struct Manner {
+    colour: Option<usize>,
+    bold: bool,
+    dim: bool,
+    reversed: bool,
+}
+
+impl Manner {
+    fn take(&mut self, code: usize) {
+        match code {
+            0 => *self = Self::default(),
+            1 => self.bold = true,
+            2 => self.dim = true,
+            7 => self.reversed = true,
+            22 => (self.bold, self.dim) = (false, false),
+            27 => self.reversed = false,
+            30..=37 => self.colour = Some(code - 30),
+            90..=97 => self.colour = Some(code - 90),
+            39 => self.colour = None,
+            _ => {}
+        }
+    }
+
+    fn style(&self) -> String {
+        let colour = self.colour.map_or(TEXT, |number| COLOURS[number]);
+        let (ground, text) = if self.reversed { (colour, GROUND) } else { (GROUND, colour) };
+        let weight = if self.bold { "bold" } else { "normal" };
+        let opacity = if self.dim { "0.65" } else { "1" };
+        format!("color:{text};background:{ground};font-weight:{weight};opacity:{opacity}")
+    }
+}
+
+/// Letters with their colours, as tmux writes them down, in HTML.
+fn html(coloured: &str) -> String {
+    let mut manner = Manner::default();
+    let mut html = String::new();
+    for (place, piece) in coloured.split("\u{1b}[").enumerate() {
+        let text = match piece.split_once('m') {
+            Some((codes, text)) if place > 0 => {
+                // No number is 0.
+                let codes: Vec<usize> = codes.split(';').map(|code| code.parse().unwrap_or_default()).collect();
+                match codes[..] {
+                    [38, 5, number] => manner.colour = Some(number % COLOURS.len()),
+                    _ => codes.into_iter().for_each(|code| manner.take(code)),
+                }
+                text
+            }
+            _ => piece,
+        };
+        let text = text.replace('&', "&amp;").replace('<', "&lt;");
+        html.push_str(&format!("<span style=\"{}\">{text}</span>", manner.style()));
+    }
+    html
 }
