@@ -24,3 +24,8 @@ pub fn monotonic() -> Instant {
 pub fn since_boot() -> Duration {
     clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from)
 }
+
+/// The processor time that this process has taken so far, all its threads together. Zero where the system does not say.
+pub fn processor() -> Duration {
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}

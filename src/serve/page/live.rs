@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Site;
+use crate::clock;
 use crate::error::Result;
 use crate::ledger::Heard;
 use crate::report::html::markup::{Html, tag};
@@ -16,6 +17,11 @@ use crate::web::Bytes;
 
 /// So long after one look comes the next, at the soonest: ten runs write several times a second.
 const BETWEEN: Duration = Duration::from_secs(2);
+
+/// So many times as long as a look takes of a processor it rests, at least: on a large ledger, and while many runs are asked,
+/// those who look on take no more than two thirds of a per cent of a core. A person waits no longer than this for news.
+const REST_TIMES: u32 = 150;
+const LATEST: Duration = Duration::from_secs(5);
 
 /// Rates fall and deadlines come nearer while nobody writes: then it is looked again. It is no way to hear of news.
 const OLD: Duration = Duration::from_secs(60);
@@ -33,10 +39,15 @@ pub(super) async fn tell(site: Arc<Site>, heard: io::Result<Heard>) {
                 () = tokio::time::sleep(OLD) => {}
             }
         }
-        let next = Instant::now() + BETWEEN;
+        let (begun, before) = (Instant::now(), clock::processor());
         site.live.send_replace(Some(event(&parts(&site).await)));
-        tokio::time::sleep_until(next).await;
+        tokio::time::sleep_until(begun + rest(clock::processor().saturating_sub(before))).await;
     }
+}
+
+/// How long after one look the next one is, at the soonest; it took so much of a processor.
+fn rest(took: Duration) -> Duration {
+    took.saturating_mul(REST_TIMES).clamp(BETWEEN, LATEST)
 }
 
 /// Hears of what is written, on a thread of its own. Where the user has no watch left nothing is heard: then the page is
@@ -75,6 +86,14 @@ fn event(parts: &BTreeMap<&'static str, Html>) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_look_that_takes_long_is_taken_more_seldom() {
+        let millis = Duration::from_millis;
+        for (took, rests) in [(0, 2_000), (13, 2_000), (20, 3_000), (30, 4_500), (100, 5_000), (u64::MAX, 5_000)] {
+            assert_eq!(rest(millis(took)), millis(rests), "{took}");
+        }
+    }
 
     #[test]
     fn an_event_is_one_line_whatever_is_in_it() {
