@@ -213,7 +213,7 @@ fn not_granted(not: NotAllowed) -> Error {
         NotAllowed::TooMuchGranted { .. } | NotAllowed::TooMuch { .. } => {
             "grant less, have the policy's owner raise `max_grant`, or ask: `govern request`"
         }
-        NotAllowed::NotApprover { .. } => "one of those who may answer grants it",
+        NotAllowed::NotApprover { .. } | NotAllowed::Stranger { .. } => "one of those who may answer grants it",
         NotAllowed::Starter { .. } | NotAllowed::MayBeStarter { .. } => {
             "runs of this account are started by its login: by `not_self` nobody grants it more from here"
         }

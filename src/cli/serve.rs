@@ -20,11 +20,12 @@ use crate::net::Client;
 use crate::notify::slack::Slack;
 use crate::notify::{Mail, Webhook};
 use crate::policy::rule::{Layer, Policy};
-use crate::policy::serve::Serve;
+use crate::policy::serve::{ListenAt, Serve, Trust};
 use crate::process::{self, AskedToEnd};
-use crate::serve::page::{Opened, Public};
+use crate::serve::page::{Opened, Proxy, Public};
 use crate::serve::{self, Renew, Sender, Stay};
 use crate::supervise;
+use crate::web::Listener;
 
 /// What a sender needs of its environment, beside the variables that `[notify]` names.
 const KEPT: [&str; 15] = [
@@ -51,9 +52,9 @@ const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 741
 /// Options of `govern serve`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ServeArgs {
-    /// Where the page is [default: as `[serve]` in the policy says, else 127.0.0.1:7411]
-    #[arg(long, value_name = "ADDRESS", value_parser = metrics::address)]
-    pub listen: Option<SocketAddr>,
+    /// Where the page is, or `unix:/PATH` of a proxy's socket [default: as `[serve]` in the policy says, else 127.0.0.1:7411]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_at)]
+    pub listen: Option<ListenAt>,
     /// Only send notices
     #[arg(long, conflicts_with = "listen")]
     pub no_page: bool,
@@ -63,6 +64,12 @@ pub struct ServeArgs {
     /// Go apart, show no page, and end when no run lives and nothing waits: what a run starts where no other sender is there
     #[arg(long, conflicts_with_all = ["listen", "no_page", "metrics"])]
     pub while_needed: bool,
+}
+
+fn listen_at(text: &str) -> std::result::Result<ListenAt, String> {
+    text.parse().map_err(|error| {
+        format!("it {error}: write a number and a port, such as `127.0.0.1:7411`, or `unix:/run/govern/page.sock`")
+    })
 }
 
 /// The machine's and the user's policy: nobody else's `[notify]` counts.
@@ -141,8 +148,8 @@ impl ServeArgs {
         if self.no_page || self.while_needed {
             return Ok(None);
         }
-        let wanted = self.listen.or(place.listen);
-        match open_page(wanted.unwrap_or(ADDRESS), place, folder).await {
+        let wanted = self.listen.as_ref().or(place.listen.as_ref());
+        match open_page(wanted.unwrap_or(&ListenAt::Address(ADDRESS)), place, folder).await {
             Err(error) if !alone && wanted.is_none() => {
                 super::to_stderr(&format!("warning: {}\n", error.to_string().trim_start_matches("error: ")));
                 Ok(None)
@@ -156,25 +163,58 @@ impl ServeArgs {
 type Page = (Opened, std::io::Result<Heard>);
 
 /// Opens the page and says where it is.
-async fn open_page(address: SocketAddr, place: &Serve, folder: &Path) -> Result<Page> {
-    let cannot = |error: &std::io::Error| Error::new(format!("the page cannot be shown at {address}")).caused_by(error);
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        cannot(&error).hint("`--listen 127.0.0.1:0` takes a port that is free, `--no-page` sends notices alone")
-    })?;
-    let bound = listener.local_addr().map_err(|error| cannot(&error))?;
-    let public = Public {
-        host: place.url.as_ref().and_then(|url| url.host().map(str::to_owned)),
-        secure: place.url.as_ref().is_some_and(|url| url.scheme_str() == Some("https")),
+async fn open_page(place: &ListenAt, serve: &Serve, folder: &Path) -> Result<Page> {
+    let cannot = |error: &std::io::Error| Error::new(format!("the page cannot be shown at {place}")).caused_by(error);
+    let listener = match place {
+        ListenAt::Address(address) => TcpListener::bind(address).await.map(Listener::from).map_err(|error| {
+            cannot(&error).hint("`--listen 127.0.0.1:0` takes a port that is free, `--no-page` sends notices alone")
+        })?,
+        ListenAt::Socket(path) => Listener::at_path(path, process::peer_of).map_err(|error| {
+            cannot(&error).hint("its folder has to be there, and this account has to be able to write in it")
+        })?,
     };
-    let page = Opened::new(listener, &public, views::views()).map_err(|error| cannot(&error))?;
-    if !bound.ip().is_loopback() {
+    let bound = listener.address().map_err(|error| cannot(&error))?;
+    let public = Public {
+        host: serve.url.as_ref().and_then(|url| url.host().map(str::to_owned)),
+        secure: serve.url.as_ref().is_some_and(|url| url.scheme_str() == Some("https")),
+    };
+    let proxy = serve.trust.as_ref().map(proxy).transpose()?;
+    let named = proxy.as_ref().zip(serve.trust.as_ref()).map(|(_, trust)| trust.clone());
+    let page = Opened::new(listener, &public, proxy, views::views()).map_err(|error| cannot(&error))?;
+    let at = match bound {
+        Some(address) => format!("http://{address}/"),
+        None => place.to_string(),
+    };
+    if bound.is_some_and(|address| !address.ip().is_loopback()) {
         super::to_stderr("warning: the page is sent in plain text: put a proxy with TLS before it\n");
     }
+    match (bound, named) {
+        (Some(_), Some(_)) => super::to_stderr(
+            "warning: `trust_header` counts over a socket alone (`--listen unix:/PATH`): nobody answers here by it\n",
+        ),
+        (None, Some(Trust { header, proxy_user })) => super::to_stderr(&format!(
+            "govern: who asks is what user `{proxy_user}` says in `{header}`, where a `[[person]]` has that as `proxy`\n"
+        )),
+        (_, None) => {}
+    }
     super::to_stderr(&format!(
-        "govern: the page is at http://{bound}/\ngovern: from another account or machine it wants this key: {}\n",
+        "govern: the page is at {at}\ngovern: from another account or machine it wants this key: {}\n",
         page.key()
     ));
     Ok((page, Heard::listen(folder)))
+}
+
+/// The proxy that is trusted, by the number of its user. One that this account itself is would be every agent.
+fn proxy(Trust { header, proxy_user }: &Trust) -> Result<Proxy> {
+    let Some(uid) = process::uid_of(proxy_user) else {
+        return Err(Error::new(format!("there is no user `{proxy_user}` on this machine"))
+            .hint("`proxy_user` in `[serve]` is the login that the proxy runs as, or its number"));
+    };
+    if uid == process::own_uid() {
+        let what = format!("`{proxy_user}` runs govern, and so its agents: each of them could say that it is anybody");
+        return Err(Error::new(what).hint("let the proxy run as a user of its own, and name that one as `proxy_user`"));
+    }
+    Ok(Proxy { header: header.clone(), uid })
 }
 
 /// Why nothing can be sent by a channel that the policy has.

@@ -42,7 +42,7 @@ impl Caller {
     }
 }
 
-/// Who is at the other end of a connection over TCP.
+/// Who is at the other end of a connection of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visitor {
     /// A process of this user, which no agent started: that is certain.
@@ -53,6 +53,8 @@ pub enum Visitor {
     Hidden,
     /// A process of this machine that is another user's, or gone.
     Unknown,
+    /// A process of the user whose proxy is asked to say who comes, which no agent started; over a socket alone.
+    Proxy,
     /// Another machine.
     Elsewhere,
 }

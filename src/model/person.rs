@@ -13,6 +13,8 @@ pub enum Identity {
     Mail(String),
     /// A user of Slack, by the id.
     Slack(String),
+    /// Somebody who has logged in at the reverse proxy before the page, by the name that it gives.
+    Proxy(String),
 }
 
 impl Identity {
@@ -24,7 +26,7 @@ impl Identity {
     /// The name at its door.
     pub fn name(&self) -> &str {
         match self {
-            Self::Login(name) | Self::Mail(name) | Self::Slack(name) => name,
+            Self::Login(name) | Self::Mail(name) | Self::Slack(name) | Self::Proxy(name) => name,
         }
     }
 }
@@ -40,6 +42,8 @@ pub struct Person {
     pub mail: Option<String>,
     /// The id of the user of Slack.
     pub slack: Option<String>,
+    /// What the reverse proxy before the page calls them.
+    pub proxy: Option<String>,
     /// The login of the shared store.
     pub store: Option<String>,
 }
@@ -51,6 +55,7 @@ impl Person {
             Identity::Login(name) => (&self.os, name),
             Identity::Mail(name) => (&self.mail, name),
             Identity::Slack(name) => (&self.slack, name),
+            Identity::Proxy(name) => (&self.proxy, name),
         };
         own.as_ref() == Some(name)
     }
@@ -68,6 +73,8 @@ pub enum Door {
     Mail,
     /// A button in Slack.
     Slack,
+    /// The page, behind a reverse proxy that says who asks.
+    Page,
 }
 
 impl Door {
@@ -78,6 +85,7 @@ impl Door {
             Self::Prompt => "prompt",
             Self::Mail => "mail",
             Self::Slack => "slack",
+            Self::Page => "page",
         }
     }
 }
@@ -104,5 +112,10 @@ impl Answerer {
     /// Whoever had the token that was mailed to this address.
     pub fn mail(address: &str) -> Self {
         Self { identity: Identity::mail(address), groups: Vec::new(), door: Door::Mail }
+    }
+
+    /// Whoever the reverse proxy before the page has named so.
+    pub fn proxied(name: impl Into<String>) -> Self {
+        Self { identity: Identity::Proxy(name.into()), groups: Vec::new(), door: Door::Page }
     }
 }

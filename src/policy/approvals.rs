@@ -148,7 +148,8 @@ mod tests {
     }
 
     fn acme() -> Approvals {
-        let alice = Person { slack: Some("U1".to_owned()), ..person("alice", Some("al"), Some("alice@acme.example")) };
+        let (slack, proxy) = (Some("U1".to_owned()), Some("a@sso".to_owned()));
+        let alice = Person { slack, proxy, ..person("alice", Some("al"), Some("alice@acme.example")) };
         let persons = vec![alice, person("bob", None, Some("bob@acme.example"))];
         Approvals { persons, ..Approvals::default() }
     }
@@ -175,6 +176,11 @@ mod tests {
             ("slack-group:S9", slack("U7", &[]), false),
             ("bob", login("bob"), false),
             ("bob", Answerer::mail("bob@acme.example"), true),
+            ("alice", Answerer::proxied("a@sso"), true),
+            ("mail:alice@acme.example", Answerer::proxied("a@sso"), true),
+            ("alice", Answerer::proxied("alice"), false),
+            ("al", Answerer::proxied("al"), false),
+            ("mail:alice@acme.example", Answerer::proxied("alice@acme.example"), false),
             ("carol", login("carol"), true),
             ("carol", Answerer::mail("carol"), false),
         ];

@@ -18,7 +18,7 @@ use super::rule::{
 };
 use super::spawn::SpawnLimit;
 use super::{duration, percent};
-use crate::model::{Dimension, Timestamp, Unit, Verb};
+use crate::model::{Dimension, Person, Timestamp, Unit, Verb};
 pub use attribution::attribution_here;
 use attribution::rule_in_words;
 
@@ -341,11 +341,14 @@ fn moment(moment: Timestamp, tz: Tz) -> String {
 
 /// Where the page of `govern serve` is, and the gateways of runs, if the policy says so.
 fn write_page(out: &mut String, policy: &Policy) -> fmt::Result {
-    if let Some(listen) = policy.serve.listen {
+    if let Some(listen) = &policy.serve.listen {
         writeln!(out, "\nthe page listens on {listen}")?;
     }
     if let Some(url) = &policy.serve.url {
         writeln!(out, "\nthe page is reached at {url}")?;
+    }
+    if let Some(trust) = &policy.serve.trust {
+        writeln!(out, "\nwho asks there is what user {} says in {}", trust.proxy_user, trust.header)?;
     }
     if policy.gateway.on {
         writeln!(out, "\nevery run has a gateway")?;
@@ -430,7 +433,8 @@ fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {
         writeln!(out, "  waited for even where nobody can be asked")?;
     }
     for person in &approvals.persons {
-        let doors = [("login", &person.os), ("", &person.mail), ("Slack", &person.slack), ("store", &person.store)];
+        let Person { os, mail, slack, proxy, store, .. } = person;
+        let doors = [("login", os), ("", mail), ("Slack", slack), ("the proxy's", proxy), ("store", store)];
         let doors =
             doors.iter().filter_map(|(door, name)| Some(format!("{door} {}", name.as_ref()?).trim().to_owned()));
         writeln!(out, "  {} is {}", person.name, joined(doors, ", "))?;

@@ -55,7 +55,7 @@ pub use inspect::{
 };
 pub use own::{
     account_home, has_posix_shell, has_terminal, is_log_in, machine_name, own_identity, own_program, own_uid,
-    stay_in_foreground, user_name,
+    stay_in_foreground, uid_of, user_name,
 };
 pub use peer::{is_outside, is_own_supervisor, is_supervisor_of, listens, peer_of};
 pub use reading::{open_to_append, open_to_read, read_at_most, write_whole};
@@ -67,7 +67,7 @@ pub use tree::{
     supervisor_above,
 };
 pub use ungoverned::ungoverned_codexes;
-pub use visitor::{holder_below, visitor};
+pub use visitor::{holder_below, visitor, visitor_of};
 pub use watch::{Parent, Woken, output_of};
 pub use wire::{
     How, Launch, LaunchFailure, Leftovers, Missing, Order, Output, Refusal, Report, Session, Status, Stdin,

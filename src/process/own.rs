@@ -21,6 +21,12 @@ pub fn user_name(uid: u32) -> Option<String> {
     User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
 }
 
+/// The number of a user, by the login name or as it is written in digits.
+pub fn uid_of(name: &str) -> Option<u32> {
+    let known = User::from_name(name).ok().flatten().map(|user| user.uid.as_raw());
+    known.or_else(|| name.parse().ok())
+}
+
 /// What this machine is called.
 pub fn machine_name() -> String {
     nix::unistd::gethostname()

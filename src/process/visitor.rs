@@ -5,9 +5,9 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::own::own_uid;
-use super::peer::settled;
+use super::peer::{is_outside, settled};
 use super::tree::descendants;
-use crate::model::Visitor;
+use crate::model::{Peer, Visitor};
 
 /// Who is at the other end of a connection between these two addresses, ours first.
 ///
@@ -29,6 +29,23 @@ pub fn visitor(ours: SocketAddr, theirs: SocketAddr) -> Visitor {
         true if standings.is_empty() || standings.contains(&None) => Visitor::Hidden,
         true => Visitor::Own,
         false => Visitor::Unknown,
+    }
+}
+
+/// Who is at the other end of a connection over a socket in the file system. `proxy`: the user whose processes are asked
+/// here for others.
+pub fn visitor_of(peer: Option<&Peer>, proxy: Option<u32>) -> Visitor {
+    let Some(peer) = peer else { return Visitor::Hidden };
+    let is_own = peer.uid == own_uid();
+    match &peer.caller {
+        Some(caller) if caller.governed => Visitor::Agent,
+        _ if is_own && is_outside(peer) => Visitor::Own,
+        _ if is_own => Visitor::Hidden,
+        // Its user is certain: the kernel has said it. That none of a run's processes has become that user is seen by
+        // those above it.
+        Some(_) if Some(peer.uid) == proxy => Visitor::Proxy,
+        None if Some(peer.uid) == proxy => Visitor::Hidden,
+        Some(_) | None => Visitor::Unknown,
     }
 }
 
@@ -133,6 +150,31 @@ mod tests {
             let (ours, from, _ours, _theirs) = pair("[::1]:0");
             assert_eq!(visitor(ours, from), own);
         }
+    }
+
+    #[test]
+    fn over_a_socket_only_the_proxys_user_is_it_and_nothing_that_an_agent_has_started() {
+        use crate::model::{Caller, ProcessIdentity};
+
+        let own = own_uid();
+        let (proxy, other) = (own + 1, own + 2);
+        let caller =
+            |governed| Some(Caller { lineage: vec![ProcessIdentity { pid: 1, started: 0 }], proven: true, governed });
+        for (uid, caller, named, who) in [
+            (proxy, caller(false), Some(proxy), Visitor::Proxy),
+            (proxy, caller(false), None, Visitor::Unknown),
+            (proxy, caller(true), Some(proxy), Visitor::Agent),
+            (proxy, None, Some(proxy), Visitor::Hidden),
+            (other, caller(false), Some(proxy), Visitor::Unknown),
+            (other, None, Some(proxy), Visitor::Unknown),
+            (own, caller(false), Some(proxy), Visitor::Hidden),
+            (own, None, Some(proxy), Visitor::Hidden),
+            // Whoever runs govern is no proxy of its own, whatever somebody has written.
+            (own, caller(false), Some(own), Visitor::Hidden),
+        ] {
+            assert_eq!(visitor_of(Some(&Peer { uid, caller }), named), who, "{uid} {named:?}");
+        }
+        assert_eq!(visitor_of(None, Some(proxy)), Visitor::Hidden);
     }
 
     #[test]

@@ -34,6 +34,10 @@ impl From<NotAllowed> for NotTaken {
             NotAllowed::NotApprover { .. } => {
                 "`govern approvals` shows what waits: one of those who may answers it there"
             }
+            NotAllowed::Stranger { .. } => {
+                "a `[[person]]` of the machine's or the user's policy with this `proxy` may answer; a run goes by the policy \
+                 that it was started with"
+            }
             NotAllowed::Starter { .. } | NotAllowed::MayBeStarter { .. } => {
                 "a `[[person]]` with another `os` answers by a channel of `[notify]`; `govern stop` ends the run"
             }

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use hyper::header::HeaderName;
+
 /// What a listener takes.
 #[derive(Clone, Debug, Default)]
 pub struct Takes {
@@ -9,6 +11,13 @@ pub struct Takes {
     pub forms: bool,
     /// Other names under which it is meant; where it takes forms, no further ones.
     pub names: Vec<String>,
+    /// The header in which a proxy says who asks.
+    pub named_in: Option<HeaderName>,
+}
+
+/// Other machines reach this address.
+pub fn is_far(listens: SocketAddr) -> bool {
+    !listens.ip().to_canonical().is_loopback()
 }
 
 /// The name or the address in a `Host`, without its port.
@@ -22,8 +31,7 @@ pub fn name_of(host: &str) -> &str {
 /// The `Host` of a request names an address, this machine itself, or a name that the listener was given. On a listener
 /// that only this machine reaches, any other name is a page's that was made to lead here, and so it is where forms are
 /// taken. One that all can read is called whatever its network calls it.
-pub fn is_ours(listens: SocketAddr, host: Option<&str>, takes: &Takes) -> bool {
-    let far = !listens.ip().to_canonical().is_loopback();
+pub fn is_ours(far: bool, host: Option<&str>, takes: &Takes) -> bool {
     if far && !takes.forms {
         return true;
     }
@@ -41,7 +49,6 @@ mod tests {
 
     #[test]
     fn on_loopback_only_loopback_is_meant() {
-        let near: SocketAddr = "127.0.0.1:9464".parse().unwrap();
         for (host, right) in [
             ("127.0.0.1:9464", true),
             ("127.0.0.1", true),
@@ -54,16 +61,16 @@ mod tests {
             ("", false),
             ("[", false),
         ] {
-            assert_eq!(is_ours(near, Some(host), &Takes::default()), right, "{host}");
+            assert_eq!(is_ours(false, Some(host), &Takes::default()), right, "{host}");
         }
-        assert!(!is_ours(near, None, &Takes::default()));
-        let far: SocketAddr = "0.0.0.0:9464".parse().unwrap();
-        assert!(is_ours(far, Some("metrics.acme.example"), &Takes::default()));
+        assert!(!is_ours(false, None, &Takes::default()));
+        assert!(is_far("0.0.0.0:9464".parse().unwrap()) && !is_far("127.0.0.1:9464".parse().unwrap()));
+        assert!(is_ours(true, Some("metrics.acme.example"), &Takes::default()));
     }
 
     #[test]
     fn a_page_is_meant_by_its_addresses_and_by_the_names_it_was_given() {
-        let page = Takes { forms: true, names: vec!["govern.acme.example".to_owned()] };
+        let page = Takes { forms: true, names: vec!["govern.acme.example".to_owned()], ..Takes::default() };
         for (listens, host, right) in [
             ("127.0.0.1:7411", "govern.acme.example", true),
             ("127.0.0.1:7411", "Govern.Acme.Example:443", true),
@@ -73,7 +80,7 @@ mod tests {
             ("192.0.2.1:7411", "[2001:db8::1]:7411", true),
             ("192.0.2.1:7411", "evil.example:7411", false),
         ] {
-            assert_eq!(is_ours(listens.parse().unwrap(), Some(host), &page), right, "{host} at {listens}");
+            assert_eq!(is_ours(is_far(listens.parse().unwrap()), Some(host), &page), right, "{host} at {listens}");
         }
     }
 }

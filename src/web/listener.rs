@@ -1,7 +1,6 @@
 //! Owns the connections of a listener: each has a few seconds, and none holds up another.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +12,12 @@ use hyper::header::{
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 use super::body::{Body, Sent};
-use super::host::{Takes, is_ours};
+use super::host::{Takes, is_far, is_ours};
+use super::place::{Listener, Stream, Way};
 
 /// All that one connection may take: a scrape's own patience is ten seconds.
 const CONNECTION: Duration = Duration::from_secs(10);
@@ -34,6 +33,9 @@ const BREATH: Duration = Duration::from_millis(100);
 
 /// A form's body is a few fields.
 const FORM: usize = 4 * 1024;
+
+/// A person's name at a proxy, in bytes.
+const LONGEST_NAME: usize = 254;
 
 /// What a proxy adds to what it passes on.
 const OF_PROXIES: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
@@ -55,10 +57,10 @@ pub struct Asked {
     pub cookies: String,
     /// A proxy says that it asks for somebody else.
     pub forwarded: bool,
-    /// Our end of the connection.
-    pub ours: SocketAddr,
-    /// The other one.
-    pub theirs: SocketAddr,
+    /// Who asks, as a header says it that the listener was told to look for: whether that counts, its reader knows.
+    pub named: Option<String>,
+    /// By which way it came.
+    pub way: Way,
 }
 
 /// What is answered.
@@ -94,12 +96,14 @@ impl Answer {
 }
 
 /// Serves what can be read until `ends`, then lets what is under way come to its end.
-pub async fn serve<F, A>(listener: TcpListener, takes: Takes, answer: F, ends: impl Future<Output = ()>)
+pub async fn serve<F, A>(listener: impl Into<Listener>, takes: Takes, answer: F, ends: impl Future<Output = ()>)
 where
     F: Fn(Asked) -> A + Clone + Send + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
-    let Ok(listens) = listener.local_addr() else { return };
+    let listener = listener.into();
+    let Ok(address) = listener.address() else { return };
+    let far = address.is_some_and(is_far);
     let room = Arc::new(Semaphore::new(MOST));
     let takes = Arc::new(takes);
     let over = Arc::new(Notify::new());
@@ -110,16 +114,13 @@ where
             () = &mut ends => break,
             Some(_) = open.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, theirs)) => {
-                    if let Ok(place) = Arc::clone(&room).try_acquire_owned()
-                        && let Ok(ours) = stream.local_addr()
-                    {
+                Ok((stream, way)) => {
+                    if let Ok(place) = Arc::clone(&room).try_acquire_owned() {
                         let (answer, takes, over) = (answer.clone(), Arc::clone(&takes), Arc::clone(&over));
                         open.spawn(async move {
                             let stays = Arc::new(Notify::new());
-                            let ends = Ends { listens, ours, theirs };
                             tokio::select! {
-                                () = connection(stream, ends, takes, answer, Arc::clone(&stays)) => {}
+                                () = connection(stream, Came { far, way }, takes, answer, Arc::clone(&stays)) => {}
                                 () = late(&stays, &over) => {}
                             }
                             drop(place);
@@ -136,13 +137,12 @@ where
     let _late = tokio::time::timeout(AT_THE_END, async { while open.join_next().await.is_some() {} }).await;
 }
 
-/// The ends of a connection.
-#[derive(Clone, Copy)]
-struct Ends {
-    /// What is listened on, which may be all addresses of this machine.
-    listens: SocketAddr,
-    ours: SocketAddr,
-    theirs: SocketAddr,
+/// How a connection came.
+#[derive(Clone)]
+struct Came {
+    /// What is listened on is reached from other machines.
+    far: bool,
+    way: Way,
 }
 
 /// The time is over: that of one connection, or, where it is a stream of events, that of the listener.
@@ -153,16 +153,16 @@ async fn late(stays: &Notify, over: &Notify) {
     }
 }
 
-async fn connection<F, A>(stream: TcpStream, ends: Ends, takes: Arc<Takes>, answer: F, stays: Arc<Notify>)
+async fn connection<F, A>(stream: Box<dyn Stream>, came: Came, takes: Arc<Takes>, answer: F, stays: Arc<Notify>)
 where
     F: Fn(Asked) -> A + Clone + Send + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
-        let (answer, takes, stays) = (answer.clone(), Arc::clone(&takes), Arc::clone(&stays));
+        let (answer, takes, stays, came) = (answer.clone(), Arc::clone(&takes), Arc::clone(&stays), came.clone());
         async move {
             let head = request.method() == Method::HEAD;
-            let answer = match asked(request, ends, &takes).await {
+            let answer = match asked(request, came, &takes).await {
                 Ok(asked) => answer(asked).await,
                 Err(refused) => refused,
             };
@@ -181,13 +181,13 @@ where
 }
 
 /// What is asked, or why that is not answered.
-async fn asked(request: Request<Incoming>, ends: Ends, takes: &Takes) -> Result<Asked, Answer> {
+async fn asked(request: Request<Incoming>, came: Came, takes: &Takes) -> Result<Asked, Answer> {
     // A proxy may go by the one, and what stands here by the other.
     if [&HOST, &ORIGIN].into_iter().any(|name| request.headers().get_all(name).iter().count() > 1) {
         return Err(Answer::line(400, "a request has one host, and comes from one page"));
     }
     let host = text(request.headers(), &HOST);
-    if !is_ours(ends.listens, host.as_deref(), takes) {
+    if !is_ours(came.far, host.as_deref(), takes) {
         return Err(Answer::line(421, "this is not the host that was asked for"));
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -196,6 +196,7 @@ async fn asked(request: Request<Incoming>, ends: Ends, takes: &Takes) -> Result<
         return Err(Answer::line(405, "only GET and HEAD are answered"));
     }
     let (parts, body) = request.into_parts();
+    let named = takes.named_in.as_ref().map_or(Ok(None), |header| name(&parts.headers, header))?;
     let form = match reads {
         true => None,
         false => Some(form(&parts.headers, body).await?),
@@ -208,13 +209,25 @@ async fn asked(request: Request<Incoming>, ends: Ends, takes: &Takes) -> Result<
         origin: text(&parts.headers, &ORIGIN),
         cookies: text(&parts.headers, &COOKIE).unwrap_or_default(),
         forwarded: OF_PROXIES.iter().any(|name| parts.headers.contains_key(*name)),
-        ours: ends.ours,
-        theirs: ends.theirs,
+        named,
+        way: came.way,
     })
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?").to_owned())
+}
+
+/// Who asks, as this header says it once and in plain letters. What a proxy has added to what somebody else has sent is no
+/// name.
+fn name(headers: &HeaderMap, header: &HeaderName) -> Result<Option<String>, Answer> {
+    let mut values = headers.get_all(header).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().ok().map(str::trim).filter(|text| !text.is_empty() && text.len() <= LONGEST_NAME);
+    match text {
+        Some(text) if values.next().is_none() => Ok(Some(text.to_owned())),
+        Some(_) | None => Err(Answer::line(400, "who asks is not said in one plain name")),
+    }
 }
 
 async fn form(headers: &HeaderMap, body: Incoming) -> Result<String, Answer> {
@@ -244,7 +257,10 @@ fn response(answer: Answer) -> Response<Sent> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
     use tokio::sync::oneshot;
 
     use super::*;
@@ -260,17 +276,22 @@ mod tests {
     async fn page(asked: Asked) -> Answer {
         match asked.path.as_str() {
             "/metrics" => Answer::line(200, "a 1"),
+            "/who" => Answer::line(200, asked.named.as_deref().unwrap_or("nobody")),
             _ => Answer::line(404, "nothing"),
         }
     }
 
     fn with_listener<R>(act: impl AsyncFnOnce(SocketAddr) -> R) -> R {
+        with_one_that(Takes::default(), act)
+    }
+
+    fn with_one_that<R>(takes: Takes, act: impl AsyncFnOnce(SocketAddr) -> R) -> R {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let (end, ends) = oneshot::channel::<()>();
-            let serving = tokio::spawn(serve(listener, Takes::default(), page, async move { drop(ends.await) }));
+            let serving = tokio::spawn(serve(listener, takes, page, async move { drop(ends.await) }));
             let result = act(address).await;
             drop(end);
             serving.await.unwrap();
@@ -297,6 +318,22 @@ mod tests {
             assert!(asked(address, "nonsense\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
             let long = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(40_000));
             assert!(!asked(address, &long).await.starts_with("HTTP/1.1 200 "));
+        });
+    }
+
+    #[test]
+    fn who_asks_is_said_once_and_plainly_or_not_at_all() {
+        let takes = Takes { named_in: Some(HeaderName::from_static("x-user")), ..Takes::default() };
+        with_one_that(takes, async |address| {
+            let ask = async |headers: &str| {
+                asked(address, &format!("GET /who HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")).await
+            };
+            assert!(ask("").await.ends_with("nobody\n"));
+            assert!(ask("X-User: alice@acme.example \r\n").await.ends_with("\r\n\r\nalice@acme.example\n"));
+            let long = format!("X-User: {}\r\n", "a".repeat(LONGEST_NAME + 1));
+            for wrong in ["X-User: mallory\r\nX-User: alice\r\n", "X-User:\r\n", "X-User: \u{e9}\r\n", &long] {
+                assert!(ask(wrong).await.starts_with("HTTP/1.1 400 "), "{wrong}");
+            }
         });
     }
 

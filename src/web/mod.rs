@@ -4,6 +4,7 @@ pub mod body;
 pub mod doors;
 pub mod host;
 pub mod listener;
+pub mod place;
 
 pub use hyper::body::Bytes;
 pub use hyper::header;
@@ -12,3 +13,4 @@ pub use body::Body;
 pub use doors::{Doors, Entry};
 pub use host::Takes;
 pub use listener::{Answer, Asked, serve};
+pub use place::{Listener, Way, WhoSpeaks};

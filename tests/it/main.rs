@@ -65,6 +65,7 @@ mod policy_files;
 mod policy_try;
 mod prices;
 mod programs;
+mod proxied;
 mod prune;
 mod question;
 mod reach;

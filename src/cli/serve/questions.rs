@@ -1,4 +1,4 @@
-//! Owns questions on the page: the token is shown to the run that waits, and the answer is taken to it.
+//! Owns questions on the page: a token is shown to the run that waits, and the answer is taken to it.
 
 use crate::cli::here;
 use crate::cli::here::Here;
@@ -6,14 +6,15 @@ use crate::error::Result;
 use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, SocketError};
 use crate::ledger::{Ledger, LedgerError, home, outbox};
-use crate::model::{ApprovalId, ApprovalState, Notice, RunInfo};
+use crate::model::notice::{NOTICE_SCHEMA, NoticeQuestion};
+use crate::model::{Approval, ApprovalId, ApprovalState, Notice, NoticeKind, RunInfo, Subject};
 use crate::report::html::question::Shown;
 use crate::report::text::moment;
-use crate::serve::page::questions::{Came, Found, Wanted};
+use crate::serve::page::questions::{Came, Found, Right, Wanted};
 use crate::serve::whence_of;
 
-/// What whoever has this token may see of a question.
-pub(super) fn question(id: ApprovalId, token: &str) -> Result<Found> {
+/// What whoever has this right to it may see of a question.
+pub(super) fn question(id: ApprovalId, right: &Right) -> Result<Found> {
     let here = here()?;
     let Some(ledger) = here.ledger()? else { return Ok(Found::Foreign) };
     let approval = match ledger.approval(id) {
@@ -24,15 +25,72 @@ pub(super) fn question(id: ApprovalId, token: &str) -> Result<Found> {
     if approval.state != ApprovalState::Pending {
         return Ok(Found::Over);
     }
-    let message = Message::Whose { approval: id, token: token.to_owned() };
-    let Ok(reader) = say(&ledger, id, &message, &here)? else { return Ok(Found::Foreign) };
-    // The letter of this token was made of a notice.
-    let Some(notice) = outbox::newest_question(&ledger, id)? else { return Ok(Found::Foreign) };
-    let Some(asked) = notice.question.clone() else { return Ok(Found::Foreign) };
+    let newest = outbox::newest_question(&ledger, id)?;
+    let asked = newest.as_ref().and_then(|notice| notice.question.clone());
+    let (reader, notice, asked) = match (right, newest.zip(asked)) {
+        (Right::Token(token), Some((notice, asked))) => {
+            let message = Message::Whose { approval: id, token: token.clone() };
+            let Ok(reader) = say(&ledger, id, &message, &here)? else { return Ok(Found::Foreign) };
+            (reader, notice, asked)
+        }
+        // The letter of a token was made of a notice.
+        (Right::Token(_), None) => return Ok(Found::Foreign),
+        (Right::Person(_, name), Some((notice, asked))) => (name.clone(), notice, asked),
+        // Where nothing is sent to anybody, no notice was written.
+        (Right::Person(_, name), None) => {
+            let asked = asked_as(&approval);
+            let run = ledger.find_run(approval.run.as_str()).ok();
+            (name.clone(), noticed(&approval, &asked, run.as_ref()), asked)
+        }
+    };
     let zone = here.timezone().unwrap_or(chrono_tz::Tz::UTC);
     let until = approval.deadline.map(|deadline| format!("until {} {}", moment(deadline, zone), zone.name()));
     let whence = whence_of(run_of(&ledger, &notice).as_ref());
     Ok(Found::Waits(Box::new(Shown { notice, asked, reader, whence, until })))
+}
+
+/// The question as the ledger has it. What a cheaper model would be is known to the run alone.
+fn asked_as(approval: &Approval) -> NoticeQuestion {
+    let (options, allows): (&[&str], String) = match approval.about {
+        Subject::Limit => (&["approve", "extend", "deny", "kill"], format!("{} more", approval.extend)),
+        Subject::Step => {
+            (&["approve", "extend", "deny", "kill"], "it goes on to the next step of the budget".to_owned())
+        }
+        Subject::Ahead => (&["approve", "extend", "deny"], format!("{} more", approval.extend)),
+        Subject::Alert => (&["approve", "deny", "kill"], "it goes on".to_owned()),
+        Subject::Call if approval.is_of_request() => {
+            (&["approve", "for", "run", "deny"], "this request is sent, once".to_owned())
+        }
+        Subject::Call => (&["approve", "for", "run", "deny"], "this call runs, once".to_owned()),
+    };
+    NoticeQuestion {
+        id: approval.id.0,
+        asks: approval.question.clone(),
+        options: options.iter().map(|&option| option.to_owned()).collect(),
+        expires: approval.deadline,
+        allows: Some(allows),
+        offer: (approval.extend.amount > 0).then(|| approval.extend.to_string()),
+        ..NoticeQuestion::default()
+    }
+}
+
+fn noticed(approval: &Approval, asked: &NoticeQuestion, run: Option<&RunInfo>) -> Notice {
+    let belongs = run.map(|run| run.attribution.clone()).unwrap_or_default();
+    Notice {
+        schema: NOTICE_SCHEMA.to_owned(),
+        id: String::new(),
+        time: approval.asked,
+        kind: NoticeKind::Question,
+        run: Some(approval.run.to_string()),
+        agent: Some(approval.agent.to_string()),
+        team: belongs.team,
+        project: belongs.project,
+        text: approval.question.clone(),
+        budget: None,
+        question: Some(asked.clone()),
+        decision: None,
+        progress: None,
+    }
 }
 
 fn run_of(ledger: &Ledger, notice: &Notice) -> Option<RunInfo> {
@@ -43,8 +101,12 @@ fn run_of(ledger: &Ledger, notice: &Notice) -> Option<RunInfo> {
 pub(super) fn answer(wanted: Wanted) -> Result<Came> {
     let here = here()?;
     let Some(ledger) = here.ledger()? else { return Ok(Came::Not("nobody waits for an answer".to_owned())) };
-    let Wanted { approval, wish, reason, token } = wanted;
-    let message = Message::Answer { approval, wish, reason, who: None, token: Some(token) };
+    let Wanted { approval, wish, reason, by } = wanted;
+    let (who, token) = match by {
+        Right::Token(token) => (None, Some(token)),
+        Right::Person(who, _) => (Some(who), None),
+    };
+    let message = Message::Answer { approval, wish, reason, who, token };
     Ok(match say(&ledger, approval, &message, &here)? {
         Ok(what) => {
             wake_all(&ledger, approval, &here)?;

@@ -6,6 +6,7 @@ use super::questions;
 use crate::cli::{here, overview, report, runs};
 use crate::error::Result;
 use crate::ledger::{Ledger, LedgerError, RunFilter};
+use crate::model::Identity;
 use crate::report::RunReport;
 use crate::report::html::front::Front;
 use crate::report::run_list::RunList;
@@ -16,7 +17,7 @@ const RUNS: u32 = 20;
 
 /// All that the page shows.
 pub(super) fn views() -> Views {
-    Views { front, run, health, question: questions::question, answer: questions::answer }
+    Views { front, run, health, question: questions::question, person, answer: questions::answer }
 }
 
 fn front() -> Result<Front> {
@@ -31,7 +32,7 @@ fn front() -> Result<Front> {
         }
         None => RunList { rows: Vec::new(), more: false, at, zone },
     };
-    Ok(Front { overview, runs })
+    Ok(Front { overview, runs, answers: false })
 }
 
 fn run(prefix: &str) -> Result<Option<RunReport>> {
@@ -45,6 +46,12 @@ fn run(prefix: &str) -> Result<Option<RunReport>> {
     // A policy with a mistake keeps nobody from looking.
     let zone = here.timezone().unwrap_or(Tz::UTC);
     report::of_run(&ledger, info, &here, zone).map(Some)
+}
+
+/// As the policy is now: who is taken out of it is nobody at once.
+fn person(identity: &Identity) -> Result<Option<String>> {
+    let approvals = super::own_policy(&here()?)?.approvals;
+    Ok(approvals.person(identity).map(|person| person.name.clone()))
 }
 
 fn health() -> Result<()> {

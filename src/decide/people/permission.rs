@@ -20,6 +20,12 @@ pub enum NotAllowed {
         /// Who may.
         approvers: Vec<String>,
     },
+    /// A proxy says that it is somebody whom this policy does not know.
+    #[error("no `[[person]]` of this run's policy is `{who}` to the proxy")]
+    Stranger {
+        /// The name that the proxy gives.
+        who: String,
+    },
     /// It is their own run.
     #[error("`{who}` started this run, and by `not_self` somebody else has to answer")]
     Starter {
@@ -98,6 +104,10 @@ pub fn judge(
     lifting: Option<Lifting<'_>>,
 ) -> Result<(), NotAllowed> {
     let name = || approvals.name(&who.identity).to_owned();
+    // Whoever logs in at a proxy has no account here: where the policy names no approvers, that is no leave for them.
+    if matches!(who.identity, Identity::Proxy(_)) && approvals.person(&who.identity).is_none() {
+        return Err(NotAllowed::Stranger { who: name() });
+    }
     if !approvals.may_answer(who) {
         return Err(NotAllowed::NotApprover { who: name(), approvers: approvals.approvers.clone() });
     }
@@ -203,6 +213,23 @@ mod tests {
 
     fn starter() -> Identity {
         Identity::Login("starter".to_owned())
+    }
+
+    #[test]
+    fn whom_a_proxy_names_is_a_person_of_the_policy_or_may_nothing() {
+        let alice = Person { name: "alice".to_owned(), proxy: Some("a@sso".to_owned()), ..Person::default() };
+        let judged = |approvers: &[&str], who: &str| {
+            let approvals = Approvals { persons: vec![alice.clone()], ..approvals(approvers, None) };
+            judge(&approvals, &Answerer::proxied(who), &starter(), None).map_err(|not| not.to_string())
+        };
+        for approvers in [NOBODY_ELSE, &["alice"], &["alice", "mallory", "starter"]] {
+            assert_eq!(judged(approvers, "a@sso"), Ok(()));
+            for stranger in ["mallory", "alice", "starter", "A@sso", ""] {
+                let why = judged(approvers, stranger).unwrap_err();
+                assert!(why.contains("no `[[person]]` of this run's policy is"), "{approvers:?} {stranger}: {why}");
+            }
+        }
+        assert!(judged(&["bob"], "a@sso").unwrap_err().contains("is not among the approvers"));
     }
 
     #[test]

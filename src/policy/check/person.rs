@@ -8,7 +8,7 @@ use crate::policy::table::{Keys, Table, Text};
 
 use super::Draft;
 
-const KEYS: Keys = Keys { of: "`[[person]]`", known: &["name", "os", "mail", "slack", "store"], later: &[] };
+const KEYS: Keys = Keys { of: "`[[person]]`", known: &["name", "os", "mail", "slack", "proxy", "store"], later: &[] };
 
 /// A person and where the table stands.
 #[derive(Debug)]
@@ -66,14 +66,15 @@ fn person(table: &Table<'_>, notes: &mut Notes) -> Option<Person> {
     let os = own("os", "\"alice\"", notes);
     let mail = own("mail", "\"alice@acme.example\"", notes);
     let slack = own("slack", "\"U123\"", notes);
+    let proxy = own("proxy", "\"alice@acme.example\"", notes);
     let store = own("store", "\"alice\"", notes);
-    if right && os.is_none() && mail.is_none() && slack.is_none() && store.is_none() {
-        let hint = "add one of `os` (the login), `mail`, `slack` (the id, such as `U123`) and `store`";
+    if right && [&os, &mail, &slack, &proxy, &store].into_iter().all(Option::is_none) {
+        let hint = "add one of `os` (the login), `mail`, `slack` (the id, such as `U123`), `proxy` and `store`";
         notes.refuse(&table.span, "nobody can come as this person: it has no name at any door", hint);
         return None;
     }
     let name = name.filter(|_| right)?;
-    Some(Person { name, os, mail, slack, store })
+    Some(Person { name, os, mail, slack, proxy, store })
 }
 
 /// Without what would make an entry of `approvers` mean something else.
@@ -115,6 +116,8 @@ pub(in crate::policy) fn clash(one: &Person, other: &Person) -> Option<String> {
         "mail address"
     } else if same(&one.slack, &other.slack) {
         "Slack user"
+    } else if same(&one.proxy, &other.proxy) {
+        "name at the proxy"
     } else if same(&one.store, &other.store) {
         "login of the store"
     } else if one.os.as_ref() == Some(&other.name) || other.os.as_ref() == Some(&one.name) {

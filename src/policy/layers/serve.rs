@@ -11,5 +11,8 @@ pub(super) fn serve(join: &mut Join<'_>, drafts: &mut [Draft]) -> Serve {
     let listen = said.iter_mut().map(|draft| draft.as_mut()?.listen.take()).collect();
     let listen = join.outermost("serve.listen", listen);
     let url = said.iter_mut().map(|draft| draft.as_mut()?.url.take()).collect();
-    Serve { listen, url: join.outermost("serve.url", url) }
+    let url = join.outermost("serve.url", url);
+    // The two are one: a header that one file names is not taken from a user whom another one does.
+    let trust = said.iter_mut().map(|draft| draft.as_mut()?.trust.take()).collect();
+    Serve { listen, url, trust: join.outermost("serve.trust_header", trust) }
 }

@@ -21,6 +21,8 @@ pub struct Front {
     pub overview: Overview,
     /// The last runs.
     pub runs: RunList,
+    /// Some of those who look may answer here: each question has a link to its own page.
+    pub answers: bool,
 }
 
 /// A part of the page and the place where it stands.
@@ -80,7 +82,15 @@ impl Front {
             page.title("Waiting for an answer");
         }
         page.blocks.extend(waiting.page().blocks);
-        of_page(&page, MANNER)
+        let mut html = of_page(&page, MANNER);
+        if self.answers {
+            let link =
+                |id: i64| tag("a").attr("href", format!("/questions/{id}")).text(format!("Answer question {id}"));
+            for row in &waiting.rows {
+                html.add(tag("p").with(link(row.approval.id.0)));
+            }
+        }
+        html
     }
 
     fn running(&self) -> Page {
@@ -166,7 +176,7 @@ mod tests {
     fn front() -> Front {
         let overview = sample::overview();
         let runs = RunList { rows: Vec::new(), more: false, at: overview.at, zone: overview.zone };
-        Front { overview, runs }
+        Front { overview, runs, answers: false }
     }
 
     #[test]
@@ -191,6 +201,17 @@ mod tests {
         assert!(page.contains("&lt;img/src=x&gt;"), "{page}");
         assert_eq!(page.matches("<script").count(), 1, "the page's own");
         assert!(!page.contains("<img") && !page.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn where_some_may_answer_each_question_has_a_link() {
+        let mut front = front();
+        assert!(!front.waiting().as_str().contains("/questions/"));
+        front.answers = true;
+        let waiting = front.waiting();
+        for row in &front.overview.waiting.rows {
+            assert!(waiting.as_str().contains(&format!("<a href=\"/questions/{}\">", row.approval.id)), "{waiting:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Pure. The page of a question, for whoever has the token of the letter that put it: what is asked, and a form that
-//! answers.
+//! Pure. The page of a question, for whoever has the token of the letter that put it or is known to a proxy: what is
+//! asked, and a form that answers.
 
 use super::document::{Frame, document};
 use super::markup::{Html, tag};
@@ -21,8 +21,8 @@ pub struct Shown {
     pub until: Option<String>,
 }
 
-/// The page as it is sent. `token` goes back with the form; `wrong` is why the last try was not taken.
-pub fn page(shown: &Shown, token: &str, wrong: Option<&str>) -> String {
+/// The page as it is sent. `token` goes back with the form, where the reader came by one; `wrong` is why the last try was not taken.
+pub fn page(shown: &Shown, token: Option<&str>, wrong: Option<&str>) -> String {
     let id = shown.asked.id;
     let mut header = tag("h1").text("govern");
     header.add(tag("p").text(format!("question {id}, to {}", shown.reader)));
@@ -78,14 +78,14 @@ fn facts(shown: &Shown) -> Html {
     tag("dl").class("facts").with(known.map(fact).collect::<Html>())
 }
 
-fn form(Shown { asked, .. }: &Shown, token: &str) -> Html {
+fn form(Shown { asked, .. }: &Shown, token: Option<&str>) -> Html {
     let has = |word: &str| asked.options.iter().any(|option| option == word);
     let button = |value: &str, text: String| tag("button").attr("name", "answer").attr("value", value).text(text);
-    let hidden = tag("input").attr("type", "hidden").attr("name", "token").attr("value", token).void();
+    let hidden = |token| tag("input").attr("type", "hidden").attr("name", "token").attr("value", token).void();
     let reason = tag("input").attr("name", "reason").attr("maxlength", "500").attr("autocomplete", "off").void();
     // Return in a field would press the first button: this one does nothing.
     let mut inside = tag("button").attr("disabled", "").attr("hidden", "").with(Html::default());
-    inside.add(hidden);
+    token.map(hidden).into_iter().for_each(|token| inside.add(token));
     inside.add(tag("label").with([Html::text("Reason"), reason].into_iter().collect()));
     let allows = asked.allows.as_deref().map(|allows| format!(": {allows}")).unwrap_or_default();
     inside.add(tag("p").with(button("approve", format!("Approve{allows}"))));
@@ -155,12 +155,12 @@ mod tests {
 
     #[test]
     fn a_question_is_a_form_that_answers() {
-        insta::assert_snapshot!(page(&shown("$4.93 of $5.00"), "nq7c", None).replace("><", ">\n<"));
+        insta::assert_snapshot!(page(&shown("$4.93 of $5.00"), Some("nq7c"), None).replace("><", ">\n<"));
     }
 
     #[test]
     fn what_an_agent_names_is_text_there() {
-        let text = page(&shown("\"><script>alert(1)</script>"), "\"><x", Some("`<b>`"));
+        let text = page(&shown("\"><script>alert(1)</script>"), Some("\"><x"), Some("`<b>`"));
         assert!(!text.contains("<script") && !text.contains("<x") && !text.contains("<b>"), "{text}");
     }
 }

@@ -1,17 +1,18 @@
 //! Who is let in, and what is answered.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{SCRIPT, Site, blocking, questions};
+use super::{Known, SCRIPT, Site, blocking, questions};
 use crate::error::{Error, Result};
-use crate::model::Visitor;
+use crate::model::{Answerer, Visitor};
 use crate::policy::url::is_loopback;
 use crate::process;
 use crate::report::html::{document::STYLE, door, run};
 use crate::web::doors::{field, is_from_here};
 use crate::web::header::{CONTENT_SECURITY_POLICY, HeaderName, LOCATION, REFERRER_POLICY, SET_COOKIE, X_FRAME_OPTIONS};
 use crate::web::host::name_of;
-use crate::web::{Answer, Asked, Body, Entry};
+use crate::web::{Answer, Asked, Body, Entry, Way};
 
 /// Those who listen, at the most: others see the page as it was when they came.
 const LISTEN: usize = 32;
@@ -29,6 +30,10 @@ const ICON: &str = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>
 const KEY: &str = "This page is for the user who runs govern. From another account or another machine, bring the key that \
                    `govern serve` said at its start.";
 
+/// What is said to whomever the proxy names and the policy does not.
+const STRANGER: &str = "No `[[person]]` of the policy has your name at the proxy. Ask whoever runs govern to add it, or bring the \
+                        key that `govern serve` said at its start.";
+
 /// The answer to what is asked.
 pub(super) async fn answer(site: Arc<Site>, asked: Asked) -> Answer {
     if let Some(open) = open(&site, &asked).await {
@@ -37,26 +42,34 @@ pub(super) async fn answer(site: Arc<Site>, asked: Asked) -> Answer {
     if asked.form.is_some() && !is_from_here(&asked) {
         return guarded(Answer::line(403, "this form was sent from another page"));
     }
-    let (ours, theirs) = (asked.ours, asked.theirs);
-    let who = blocking(move || Ok(process::visitor(ours, theirs))).await.unwrap_or(Visitor::Unknown);
+    let who = visitor(&site, &asked).await;
     let is_own = who == Visitor::Own && !asked.forwarded && names_this_machine(&asked.host);
     match who {
         Visitor::Agent => return guarded(Answer::line(403, "an agent is not shown this page")),
         Visitor::Hidden => {
             return guarded(Answer::line(403, "who asks cannot be seen whole, and an agent is not shown this page"));
         }
-        Visitor::Own | Visitor::Unknown | Visitor::Elsewhere => {}
+        // Whoever could name somebody here could be anybody.
+        Visitor::Own | Visitor::Unknown | Visitor::Elsewhere if asked.named.is_some() => {
+            return guarded(Answer::line(403, "who asks is taken from the proxy alone, over its socket"));
+        }
+        Visitor::Own | Visitor::Unknown | Visitor::Elsewhere | Visitor::Proxy => {}
     }
+    let known = match known(&site, &asked).await {
+        Ok(known) => known,
+        Err(error) => return guarded(broken(&error)),
+    };
     if let ("/enter", Some(form)) = (asked.path.as_str(), &asked.form) {
         return enter(&site, &asked, form);
     }
     // Whoever brings a question's own token needs no key, and sees nothing else.
     if let Some(id) = questions::of_path(&asked.path) {
-        let answer = questions::answer(&site, id, &asked).await;
+        let answer = questions::answer(&site, id, &asked, known.as_ref()).await;
         return with_form(answer.unwrap_or_else(|error| broken(&error)));
     }
-    if !is_own && !site.doors.knows(&asked) {
-        return with_form(Answer::new(403, HTML, door::key(KEY)));
+    if !is_own && known.is_none() && !site.doors.knows(&asked) {
+        let why = if who == Visitor::Proxy && asked.named.is_some() { STRANGER } else { KEY };
+        return with_form(Answer::new(403, HTML, door::key(why)));
     }
     if asked.form.is_some() {
         return guarded(Answer::line(405, "nothing is taken here"));
@@ -71,6 +84,23 @@ pub(super) async fn answer(site: Arc<Site>, asked: Asked) -> Answer {
         },
     };
     guarded(found.unwrap_or_else(|error| broken(&error)))
+}
+
+/// Who is at the other end.
+async fn visitor(site: &Site, asked: &Asked) -> Visitor {
+    let (way, proxy) = (asked.way.clone(), site.proxy.as_ref().map(|proxy| proxy.uid));
+    let look = move || match way {
+        Way::Tcp { ours, theirs } => process::visitor(ours, theirs),
+        Way::Socket(peer) => process::visitor_of(peer.as_ref(), proxy),
+    };
+    blocking(move || Ok(look())).await.unwrap_or(Visitor::Unknown)
+}
+
+/// The person whom the proxy has named. To be asked of what comes from the proxy alone.
+async fn known(site: &Site, asked: &Asked) -> Result<Option<Known>> {
+    let Some(named) = asked.named.clone() else { return Ok(None) };
+    let (who, look) = (Answerer::proxied(named), site.views.person);
+    blocking(move || Ok(look(&who.identity)?.map(|name| Known { who, name }))).await
 }
 
 /// What says nothing about anybody.
@@ -98,11 +128,19 @@ fn names_this_machine(host: &str) -> bool {
 
 fn enter(site: &Site, asked: &Asked, form: &str) -> Answer {
     let key = field(form, "key").unwrap_or_default();
-    match site.doors.enter(&key, asked.theirs.ip()) {
+    match site.doors.enter(&key, address(&asked.way)) {
         Ok(Entry::In(pass)) => guarded(to_the_front().header(SET_COOKIE, pass)),
         Ok(Entry::Wrong) => with_form(Answer::new(403, HTML, door::key("That is not the key."))),
         Ok(Entry::TooMany) => guarded(Answer::line(429, "too many wrong keys: wait a minute")),
         Err(error) => guarded(broken(&Error::new("nobody can be let in").caused_by(&error))),
+    }
+}
+
+/// The address that somebody comes from.
+fn address(way: &Way) -> Option<IpAddr> {
+    match way {
+        Way::Tcp { theirs, .. } => Some(theirs.ip()),
+        Way::Socket(_) => None,
     }
 }
 

@@ -8,19 +8,19 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Notify, watch};
 
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::ledger::Heard;
-use crate::model::ApprovalId;
+use crate::model::{Answerer, ApprovalId, Identity};
 use crate::report::RunReport;
 use crate::report::html::front::{self, Front, Placed};
 use crate::report::html::markup::Html;
-use crate::web::{self, Bytes, Doors, Takes};
+use crate::web::header::HeaderName;
+use crate::web::{self, Bytes, Doors, Listener, Takes};
 
-use questions::{Came, Found, Guesses, Wanted};
+use questions::{Came, Found, Guesses, Right, Wanted};
 
 /// The script that keeps it up to date.
 const SCRIPT: &str = "/live.js";
@@ -36,8 +36,10 @@ pub struct Views {
     pub run: fn(&str) -> Result<Option<RunReport>>,
     /// The ledger can be read.
     pub health: fn() -> Result<()>,
-    /// A question, for whoever shows this token.
-    pub question: fn(ApprovalId, &str) -> Result<Found>,
+    /// A question, for whoever has this right to it.
+    pub question: fn(ApprovalId, &Right) -> Result<Found>,
+    /// The person of the policy whom the proxy before the page calls so, by name; `None`: there is none.
+    pub person: fn(&Identity) -> Result<Option<String>>,
     /// Takes an answer.
     pub answer: fn(Wanted) -> Result<Came>,
 }
@@ -45,6 +47,8 @@ pub struct Views {
 /// The page, as it is served.
 struct Site {
     views: Views,
+    /// The proxy that says who asks.
+    proxy: Option<Proxy>,
     doors: Doors,
     /// Wrong tokens that were shown.
     guesses: Guesses,
@@ -73,10 +77,19 @@ pub struct Public {
     pub secure: bool,
 }
 
+/// A reverse proxy that is trusted to say who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// The header in which it does.
+    pub header: HeaderName,
+    /// The number of the user that it runs as: nobody else is believed.
+    pub uid: u32,
+}
+
 /// A page that is about to be served.
 pub struct Opened {
     site: Arc<Site>,
-    listener: TcpListener,
+    listener: Listener,
     names: Vec<String>,
 }
 
@@ -86,9 +99,10 @@ impl Opened {
     /// # Errors
     ///
     /// The system has no random numbers.
-    pub fn new(listener: TcpListener, public: &Public, views: Views) -> io::Result<Self> {
+    pub fn new(listener: Listener, public: &Public, proxy: Option<Proxy>, views: Views) -> io::Result<Self> {
         let site = Site {
             views,
+            proxy,
             doors: Doors::new(public.secure)?,
             guesses: Guesses::default(),
             made: Mutex::default(),
@@ -105,7 +119,8 @@ impl Opened {
 
     /// Answers whoever asks, and tells all who listen what is new.
     pub async fn serve(self, heard: io::Result<Heard>) {
-        let takes = Takes { forms: true, names: self.names };
+        let named_in = self.site.proxy.as_ref().map(|proxy| proxy.header.clone());
+        let takes = Takes { forms: true, names: self.names, named_in };
         let site = Arc::clone(&self.site);
         let answer = move |asked| answers::answer(Arc::clone(&site), asked);
         tokio::join!(web::serve(self.listener, takes, answer, std::future::pending()), live::tell(self.site, heard));
@@ -123,12 +138,22 @@ impl Site {
             return Ok(made.clone());
         }
         let look = self.views.front;
-        let front = blocking(look).await?;
+        let mut front = blocking(look).await?;
+        front.answers = self.proxy.is_some();
         let parts = front.parts().into();
         let fresh = Made { page: front::page(&front, SCRIPT).into(), parts, moment: front.moment() };
         *made = Some((clock::monotonic(), fresh.clone()));
         Ok(fresh)
     }
+}
+
+/// Somebody whom the proxy has named, and whom the policy knows.
+#[derive(Clone, Debug)]
+struct Known {
+    /// As the door proves it.
+    who: Answerer,
+    /// What the policy calls the person.
+    name: String,
 }
 
 /// What takes its time holds up nobody else.

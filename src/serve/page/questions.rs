@@ -1,16 +1,15 @@
-//! A question on the page: whoever has the token of its letter reads it there, and answers by the form. What a reader of
-//! mail opens by itself decides nothing: a look is no answer.
+//! A question on the page: whoever has the token of its letter reads it there, and answers by the form; so does a person
+//! whom the proxy before the page has named. What a reader of mail opens by itself decides nothing: a look is no answer.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Site;
-use super::blocking;
+use super::{Known, Site, blocking};
 use crate::clock;
 use crate::error::Result;
 use crate::gate::message::Wish;
-use crate::model::ApprovalId;
+use crate::model::{Answerer, ApprovalId};
 use crate::report::html::question::{self, Shown};
 use crate::web::doors::field;
 use crate::web::{Answer, Asked};
@@ -27,14 +26,33 @@ const HOUR: u64 = 3_600;
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// What is found of a question, by whoever shows a token.
+/// By what somebody sees a question, and answers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// The token of a letter.
+    Token(String),
+    /// A person whom the proxy has named, and what the policy calls them.
+    Person(Answerer, String),
+}
+
+impl Right {
+    /// What the form brings back.
+    fn token(&self) -> Option<&str> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::Person(..) => None,
+        }
+    }
+}
+
+/// What is found of a question, by whoever has a right to it.
 #[derive(Debug)]
 pub enum Found {
-    /// It waits, and the token is its own.
+    /// It waits, and the right to it is one.
     Waits(Box<Shown>),
     /// It needs no answer any more.
     Over,
-    /// There is none, or the token is not its own.
+    /// There is none, or a token is not its own.
     Foreign,
 }
 
@@ -56,8 +74,8 @@ pub struct Wanted {
     pub wish: Wish,
     /// Why.
     pub reason: Option<String>,
-    /// By which token.
-    pub token: String,
+    /// By what right.
+    pub by: Right,
 }
 
 /// Wrong tokens of the last minute.
@@ -91,15 +109,24 @@ pub(super) fn of_path(path: &str) -> Option<ApprovalId> {
     is_id.then(|| id.parse().ok().map(ApprovalId)).flatten()
 }
 
-/// Shows it, or takes the answer of its form.
-pub(super) async fn answer(site: &Site, id: ApprovalId, asked: &Asked) -> Result<Answer> {
+/// Shows it, or takes the answer of its form. A token goes before whoever is named: it is its reader's.
+pub(super) async fn answer(site: &Site, id: ApprovalId, asked: &Asked, known: Option<&Known>) -> Result<Answer> {
     let form = asked.form.as_deref();
-    let token = field(form.unwrap_or(&asked.query), "token").unwrap_or_default();
-    let (look, shows) = (site.views.question, token.clone());
-    let shown = match blocking(move || look(id, &shows)).await? {
+    let token = field(form.unwrap_or(&asked.query), "token").filter(|token| !token.is_empty());
+    let right = match (token, known) {
+        (None, Some(known)) => {
+            // Whoever has logged in at the proxy is so in every tab: that the form is this page's own has to be said.
+            if form.is_some() && asked.origin.is_none() {
+                return Ok(Answer::line(403, "from which page this form was sent is not said"));
+            }
+            Right::Person(known.who.clone(), known.name.clone())
+        }
+        (token, _) => Right::Token(token.unwrap_or_default()),
+    };
+    let shown = match look(site, id, &right).await? {
         Found::Waits(shown) => shown,
         Found::Over => return Ok(over(id)),
-        Found::Foreign if site.guesses.note(id, clock::monotonic()) => {
+        Found::Foreign if right.token().is_some() && site.guesses.note(id, clock::monotonic()) => {
             return Ok(Answer::new(429, HTML, question::told(id.0, "Too many wrong tokens: wait a minute.")));
         }
         Found::Foreign => {
@@ -107,29 +134,25 @@ pub(super) async fn answer(site: &Site, id: ApprovalId, asked: &Asked) -> Result
             return Ok(Answer::new(403, HTML, question::told(id.0, what)));
         }
     };
-    let Some(form) = form else { return Ok(Answer::new(200, HTML, question::page(&shown, &token, None))) };
-    let Some(wish) = wish(form) else {
-        return Ok(Answer::new(400, HTML, question::page(&shown, &token, Some("say what the answer is"))));
-    };
+    let again = |status, wrong| Answer::new(status, HTML, question::page(&shown, right.token(), wrong));
+    let Some(form) = form else { return Ok(again(200, None)) };
+    let Some(wish) = wish(form) else { return Ok(again(400, Some("say what the answer is"))) };
     let reason = field(form, "reason").map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-    let wanted = Wanted { approval: id, wish, reason, token: token.clone() };
+    let wanted = Wanted { approval: id, wish, reason, by: right.clone() };
     let take = site.views.answer;
     let came = blocking(move || take(wanted)).await?;
+    let waits = matches!(look(site, id, &right).await?, Found::Waits(_));
     Ok(match came {
-        Came::Taken(what) => {
-            let look = site.views.question;
-            let waits = matches!(blocking(move || look(id, &token)).await?, Found::Waits(_));
-            Answer::new(200, HTML, question::answered(id.0, &what, waits))
-        }
-        Came::Not(why) => {
-            // Somebody else may have been quicker.
-            let (look, shows) = (site.views.question, token.clone());
-            match blocking(move || look(id, &shows)).await? {
-                Found::Waits(_) => Answer::new(400, HTML, question::page(&shown, &token, Some(&why))),
-                Found::Over | Found::Foreign => over(id),
-            }
-        }
+        Came::Taken(what) => Answer::new(200, HTML, question::answered(id.0, &what, waits)),
+        Came::Not(why) if waits => again(400, Some(&why)),
+        // Somebody else was quicker.
+        Came::Not(_) => over(id),
     })
+}
+
+async fn look(site: &Site, id: ApprovalId, right: &Right) -> Result<Found> {
+    let (look, right) = (site.views.question, right.clone());
+    blocking(move || look(id, &right)).await
 }
 
 fn over(id: ApprovalId) -> Answer {
