@@ -21,12 +21,15 @@ pub struct MayAnswer {
     /// A message in Slack does, with buttons.
     #[serde(default)]
     pub slack: bool,
+    /// Somebody who may is known to the proxy before the page, and answers there.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub page: bool,
 }
 
 impl Default for MayAnswer {
     /// Whoever has the account.
     fn default() -> Self {
-        Self { names: Vec::new(), here: true, letter: false, slack: false }
+        Self { names: Vec::new(), here: true, letter: false, slack: false, page: false }
     }
 }
 
@@ -59,6 +62,7 @@ impl MayAnswer {
                 Some(format!("To answer question {id}, {who} may, with the {TOKEN} of the letter that asked:"))
             }
             Self { slack: true, .. } => Some(format!("Question {id} is answered in Slack, by {who}.")),
+            Self { page: true, .. } => Some(format!("Question {id} is answered on the page, by {who}.")),
             _ => Some(format!("Question {id} is for {who}, whom no channel of `[notify]` reaches.")),
         }
     }
@@ -69,6 +73,7 @@ impl MayAnswer {
         match self.command("approve", id) {
             Some(command) => format!("{command}{who}"),
             None if self.slack => format!("question {id} is answered in Slack{who}"),
+            None if self.page => format!("question {id} is answered on the page{who}"),
             None => format!("nobody who may answer question {id} is reached{who}"),
         }
     }
@@ -82,7 +87,7 @@ mod tests {
     fn a_command_is_named_only_where_it_is_taken() {
         let id = ApprovalId(7);
         let names = vec!["alice".to_owned(), "mail:bob@acme.example".to_owned()];
-        let of = |here, letter, slack| MayAnswer { names: names.clone(), here, letter, slack };
+        let of = |here, letter, slack| MayAnswer { names: names.clone(), here, letter, slack, page: false };
         for (may, command, note) in [
             (MayAnswer::default(), Some("govern approve 7"), None),
             (
@@ -99,6 +104,11 @@ mod tests {
             ),
             (of(false, false, true), None, Some("Question 7 is answered in Slack, by alice or mail:bob@acme.example.")),
             (
+                MayAnswer { page: true, ..of(false, false, false) },
+                None,
+                Some("Question 7 is answered on the page, by alice or mail:bob@acme.example."),
+            ),
+            (
                 of(false, false, false),
                 None,
                 Some("Question 7 is for alice or mail:bob@acme.example, whom no channel of `[notify]` reaches."),
@@ -110,8 +120,11 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_back() {
-        let may = MayAnswer { here: false, letter: true, ..MayAnswer::named(vec!["alice".to_owned()]) };
-        let text = serde_json::to_string(&may).unwrap();
-        assert_eq!(serde_json::from_str::<MayAnswer>(&text).unwrap(), may);
+        for page in [false, true] {
+            let may = MayAnswer { here: false, letter: true, page, ..MayAnswer::named(vec!["alice".to_owned()]) };
+            let text = serde_json::to_string(&may).unwrap();
+            assert_eq!(serde_json::from_str::<MayAnswer>(&text).unwrap(), may);
+            assert_eq!(text.contains("page"), page, "an older govern reads what it knows");
+        }
     }
 }

@@ -434,7 +434,7 @@ fn write_approvals(out: &mut String, policy: &Policy) -> fmt::Result {
     }
     for person in &approvals.persons {
         let Person { os, mail, slack, proxy, store, .. } = person;
-        let doors = [("login", os), ("", mail), ("Slack", slack), ("the proxy's", proxy), ("store", store)];
+        let doors = [("login", os), ("", mail), ("Slack", slack), ("at the proxy", proxy), ("store", store)];
         let doors =
             doors.iter().filter_map(|(door, name)| Some(format!("{door} {}", name.as_ref()?).trim().to_owned()));
         writeln!(out, "  {} is {}", person.name, joined(doors, ", "))?;

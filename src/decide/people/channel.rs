@@ -61,5 +61,13 @@ pub fn may_answer(
 ) -> MayAnswer {
     let Ways { letter, slack } = Ways::of(policy, started_by, agent, belongs);
     let here = permission::judge(&policy.approvals, own, started_by, None).is_ok();
-    MayAnswer { here, letter, slack, ..MayAnswer::named(policy.approvals.approvers.clone()) }
+    let page = policy.serve.trust.is_some() && answers_on_page(policy, started_by);
+    MayAnswer { here, letter, slack, page, ..MayAnswer::named(policy.approvals.approvers.clone()) }
+}
+
+/// The proxy before the page knows somebody whose answer would be taken. Nobody is told of a question by that.
+fn answers_on_page(policy: &Policy, started_by: &Identity) -> bool {
+    let approvals = &policy.approvals;
+    let known = approvals.persons.iter().filter_map(|person| person.proxy.as_ref());
+    known.into_iter().any(|name| permission::judge(approvals, &Answerer::proxied(name), started_by, None).is_ok())
 }
