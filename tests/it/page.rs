@@ -411,6 +411,34 @@ fn a_browser_shows_what_is_new_on_a_phone_and_in_the_dark_and_asks_nobody_else()
 }
 
 #[test]
+fn all_is_there_without_scripts_by_keys_and_for_a_screen_reader() {
+    let world = World::without_codex();
+    world.policy("[[budget]]\nname = \"day\"\nper = \"team\"\nwindow = \"day\"\nlimit = \"5 usd\"\nlimits = { web = \"1 usd\" }\n");
+    world.run_governed(&["--team", "web"], &["true"]);
+    let page = Page::open(&world);
+    let Some(mut browser) = Browser::open(&world) else { return };
+    browser.without_scripts();
+    browser.go(&format!("http://{}/", page.address));
+    let text = browser.is("document.body.innerText");
+    let text = text.as_str().unwrap();
+    assert!(text.contains("as loaded") && text.contains("Last runs") && text.contains("team=web"), "{text}");
+    browser.press("Tab", 9);
+    assert_eq!(browser.focused(), "A Skip to what is shown");
+    let run = format!("A {}", only_run(&world));
+    let reached = (0..20).any(|_| {
+        browser.press("Tab", 9);
+        browser.focused() == run
+    });
+    assert!(reached, "the run's link is reached by keys");
+    let told = browser.read_aloud();
+    let is = |role: &str, name: &str| told.iter().any(|(one, other)| one == role && other.contains(name));
+    assert!(is("heading", "Last runs") && is("main", "") && is("status", ""), "{told:?}");
+    let tables: Vec<_> = told.iter().filter(|(role, _)| role == "table").collect();
+    assert!(tables.len() >= 2 && tables.iter().all(|(_, name)| !name.is_empty()), "{tables:?}");
+    assert!(is("columnheader", "spent") && is("rowheader", "day"), "{told:?}");
+}
+
+#[test]
 fn metrics_have_a_listener_of_their_own() {
     let world = World::without_codex();
     let serving = world.start("govern", &["serve", "--no-page", "--metrics", "127.0.0.1:0"]);

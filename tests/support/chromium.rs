@@ -110,6 +110,33 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
     }
 
+    /// Pages run no scripts from here on.
+    pub fn without_scripts(&mut self) {
+        self.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
+    }
+
+    /// Presses a key that writes nothing, by its name in JavaScript, such as `Tab`.
+    pub fn press(&mut self, key: &str, code: u32) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            let event = json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code });
+            self.call("Input.dispatchKeyEvent", event);
+        }
+    }
+
+    /// What is focused, by its tag and its text.
+    pub fn focused(&mut self) -> String {
+        let told = self.is("document.activeElement.tagName + ' ' + document.activeElement.textContent");
+        told.as_str().unwrap().to_owned()
+    }
+
+    /// Roles and names of what a screen reader is told of.
+    pub fn read_aloud(&mut self) -> Vec<(String, String)> {
+        let told = self.call("Accessibility.getFullAXTree", json!({}));
+        let of = |node: &Value, what: &str| node[what]["value"].as_str().unwrap_or_default().to_owned();
+        let nodes = told["nodes"].as_array().unwrap().iter().filter(|node| node["ignored"] == false);
+        nodes.map(|node| (of(node, "role"), of(node, "name"))).collect()
+    }
+
     /// Goes there.
     #[track_caller]
     pub fn go(&mut self, url: &str) {
