@@ -246,6 +246,7 @@ fn until_answered(may: &MayAnswer, approval: ApprovalId) -> String {
         (Some(approve), Some(deny)) if may.here => format!("{who} answers: {approve}, {deny}"),
         (Some(approve), Some(deny)) => format!("{who} answers, with the TOKEN of the letter: {approve}, {deny}"),
         _ if may.slack => format!("{who} answers question {approval} in Slack"),
+        _ if may.page => format!("{who} answers question {approval} on the page of `govern serve`"),
         _ => format!("{who} answers question {approval}: no channel of `[notify]` reaches them"),
     }
 }

@@ -138,6 +138,7 @@ fn whom_the_proxy_names_answers_as_the_policy_lets_that_person_and_once() {
     let Some(page) = Page::open(&world, PEOPLE) else { return };
     let proxy = page.proxy();
     let governed = waits(&world);
+    governed.running.wait_for_stderr("until alice answers question 1 on the page of `govern serve`");
     let waiting = world.govern(&["approvals"]).expect_code(0).out();
     assert!(waiting.contains("Question 1 is answered on the page, by alice."), "{waiting}");
     let front = proxy.ask("alice", "GET /", &[], "");
