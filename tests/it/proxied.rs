@@ -16,6 +16,8 @@ use nix::unistd::geteuid;
 use tempfile::TempDir;
 
 use crate::page::{Told, ask_over};
+use crate::support::codex::CURRENT;
+use crate::support::fake_responses::{Reply, Select};
 use crate::support::ledger;
 use crate::support::process::{LONG, Running};
 use crate::support::skip::refused_by_kernel;
@@ -179,6 +181,58 @@ fn whom_the_proxy_names_answers_as_the_policy_lets_that_person_and_once() {
     let marks = world.govern(&["report", "--last", "--format", "json"]).out();
     assert!(marks.contains("bob (page) may not answer question 1 so"), "{marks}");
     world.govern(&["audit", "verify"]).expect_code(0);
+}
+
+#[test]
+fn under_installed_hooks_it_is_the_same_rule() {
+    let Some(world) = World::with_codex(CURRENT) else { return };
+    world.govern(&["hooks", "install", "--yes"]).expect_code(0);
+    // In other quotes: a test's policy has `wait_for_nobody` already.
+    let asks = "[[budget]]\nname = \"a day\"\nper = \"everything\"\nwindow = \"day\"\nlimit = \"0.05 usd\"\n\
+                steps = [{ at = \"100%\", do = 'ask', wait = \"30m\", else = \"stop\" }]\n";
+    let Some(page) = Page::open(&world, &format!("{asks}{PEOPLE}")) else { return };
+    let proxy = page.proxy();
+    world.server.script(Select::root(), [Reply::exec("true"), Reply::exec("true"), Reply::message("all is done")]);
+    let codex = world.start("codex", &["exec", "do it"]);
+    codex.wait_for_stderr("govern: held: ");
+    world.wait_until_at_gate();
+    let answer =
+        |who: &str| proxy.ask(who, "POST /questions/1", &[ORIGIN], "answer=extend&amount=1+usd&reason=nearly+done");
+    let refused = answer("bob");
+    assert!(refused.status == 400 && refused.body.contains("is not among the approvers"), "{refused:?}");
+    assert_eq!(world.server.requests().len(), 2);
+    let taken = answer("alice");
+    assert!(taken.status == 200 && taken.body.contains("extended by $1.00"), "{taken:?}");
+    codex.finish().expect_code(0);
+    assert_eq!(ledger::approvals(&world)[0]["by"], "alice (page)");
+}
+
+#[test]
+fn a_quorum_takes_two_persons_on_the_page_and_nobody_lifts_it_further_than_the_policy_lets_them() {
+    let world = World::without_codex();
+    let people = PEOPLE.replace(
+        "approvers = [\"alice\"]",
+        "approvers = [\"alice\", \"bob\"]\nmax_extend = \"10 minutes\"\n\
+         quorum = { people = 2 }",
+    );
+    let Some(page) = Page::open(&world, &people) else { return };
+    let proxy = page.proxy();
+    let governed = waits(&world);
+    let answer = |who: &str, amount: &str| {
+        proxy.ask(who, "POST /questions/1", &[ORIGIN], &format!("answer=extend&amount={amount}+minutes"))
+    };
+    let much = answer("alice", "20");
+    assert!(much.status == 400 && much.body.contains("may extend"), "{much:?}");
+    let first = answer("alice", "5");
+    assert!(first.status == 200 && first.body.contains("Question 1 waits for others, too"), "{first:?}");
+    let again = answer("alice", "5");
+    assert!(again.status == 400 && again.body.contains("has said so before"), "{again:?}");
+    assert_eq!(ledger::approvals(&world)[0]["state"], "pending");
+    let second = answer("bob", "5");
+    assert!(second.status == 200 && second.body.contains("Question 1 is answered"), "{second:?}");
+    world.write("work/end", "");
+    governed.finish_among_others().expect_code(0);
+    assert_eq!(ledger::approvals(&world)[0]["by"], "alice (page) and bob (page)");
 }
 
 #[test]
