@@ -8,7 +8,7 @@ use crate::cli::budget::{self, Stands};
 use crate::cli::here::Here;
 use crate::cli::status;
 use crate::error::Result;
-use crate::ledger::{Counters, KeptName, Ledger, Spends, Times, Used};
+use crate::ledger::{Counters, KeptName, Ledger, Moment, Spends, Times, Used};
 use crate::metrics::families::NAMED;
 use crate::metrics::{BudgetFigure, Figures, Kept, LABELS, Name, Spender, exposition, labels};
 use crate::model::{Dimension, Timestamp, Unit};
@@ -37,19 +37,24 @@ fn text(here: &Here<'_>, policy: Option<&Policy>) -> Result<String> {
     figures.ungoverned = ungoverned(ledger.as_ref(), here)?;
     figures.policy_is_wrong = policy.is_none();
     let mut kept = Kept::new();
+    // Runs are asked outside of it: one that does not answer is waited for.
+    let moment = ledger.as_ref().map(Moment::of).transpose()?;
     if let Some(ledger) = &ledger {
         recorded(ledger, &mut figures)?;
         waiting(ledger, here, &mut figures)?;
+        kept = names(ledger)?;
+    }
+    if let Some(policy) = policy {
+        figures.budgets = budgets(ledger.as_ref(), policy, here)?;
+    }
+    drop(moment);
+    if ledger.is_some() {
         for run in status::look(here, here.now)?.runs {
             for agent in run.live.agents {
                 let agents = figures.agents.entry(agent.state).or_default();
                 *agents = agents.saturating_add(1);
             }
         }
-        kept = names(ledger)?;
-    }
-    if let Some(policy) = policy {
-        figures.budgets = budgets(ledger.as_ref(), policy, here)?;
     }
     let (text, changed) = exposition(&figures, &kept);
     if !changed.is_empty() {

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use crate::cli::here::Here;
 use crate::cli::{approvals, budget, status};
 use crate::error::Result;
-use crate::ledger::{Filter, Ledger, SliceQuery, trail};
+use crate::ledger::{Filter, Ledger, Moment, SliceQuery, trail};
 use crate::model::{Event, Timestamp};
 use crate::policy::rule::{Calendar, Window};
 use crate::report::Overview;
@@ -31,10 +31,13 @@ pub(in crate::cli) fn gather(here: &Here<'_>, policy: Option<&Path>) -> Result<O
     let policy = here.policy(policy);
     let zone = policy.as_ref().map_or_else(|_| here.timezone().unwrap_or(Tz::UTC), |policy| policy.policy.timezone);
     let spent = |calendar| spent(ledger.as_ref(), Window::Calendar(calendar).bounds(here.now, zone).start);
+    // Runs are asked before: one that does not answer is waited for.
+    let status = status::look(here, here.now)?;
+    let _moment = ledger.as_ref().map(Moment::of).transpose()?;
     Ok(Overview {
         at: here.now,
         zone,
-        status: status::look(here, here.now)?,
+        status,
         waiting: approvals::report(ledger.as_ref(), false, zone, here)?,
         budgets: match policy {
             Ok(loaded) => Ok(budget::report(ledger.as_ref(), &loaded.policy, here)?),

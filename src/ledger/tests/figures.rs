@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ledger::testing::*;
-use crate::ledger::{Counters, KeptName, Ledger, Times, Verified, figures};
+use crate::ledger::{Counters, KeptName, Ledger, Moment, Times, Verified, figures};
 use crate::model::event::{EventKind, ToolVerdict};
 use crate::model::{Histogram, Money};
 
@@ -113,4 +113,22 @@ fn names_are_kept_for_each_metric_apart() {
     assert_eq!(Counters::of(&ledger).kept_names("a").unwrap(), [name("y", 5)]);
     assert_eq!(Counters::of(&ledger).kept_names("b").unwrap(), [name("z", 1)]);
     assert_eq!(Counters::of(&ledger).kept_names("c").unwrap(), []);
+}
+
+#[test]
+fn what_is_read_in_one_moment_is_as_of_that_moment() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut writes = Ledger::open(temp.path()).unwrap();
+    told(&mut writes);
+    let reads = Ledger::open_read_only(temp.path()).unwrap();
+    let before = counted(&reads);
+    let moment = Moment::of(&reads).unwrap();
+    assert_eq!(counted(&reads), before);
+    govern(&mut writes, "r3");
+    append(&mut writes, &seen("r3", "thread-r3"));
+    append(&mut writes, &event("r3", call("r3", ToolVerdict::Denied)));
+    assert_eq!(counted(&reads), before, "it stands still");
+    drop(moment);
+    assert_ne!(counted(&reads), before);
+    assert_eq!(counted(&reads), counted(&writes));
 }
