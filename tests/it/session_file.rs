@@ -215,9 +215,9 @@ fn a_session_file_that_can_grow_no_more_ends_a_limited_run_whatever_started_its_
         assert!(end.finished.stderr.contains("can grow no more"), "{command:?} {}", end.finished);
         assert!(world.server.requests().len() <= 4, "{command:?} {}", end.finished);
     }
-    // Without a limit it is said, and nothing passes for all that was spent.
+    // Without a limit it is looked for less often; then it is said, and nothing passes for all that was spent.
     let Some(world) = World::with_codex(CURRENT) else { return };
-    world.server.script(Select::root(), [Reply::exec(deed), Reply::exec("true"), Reply::message("done")]);
+    world.server.script(Select::root(), [Reply::exec(deed), Reply::exec("sleep 5"), Reply::message("done")]);
     let end = world.run_governed(&[], &["sh", "-c", &format!("{native}\"$N\" exec 'do it'")]).expect_code(0);
     assert!(end.finished.stderr.contains("can grow no more"), "{}", end.finished);
     assert_eq!(ledger::report(&world, &["--run", &end.id()])["totals"]["unobserved"], true);
