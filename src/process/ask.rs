@@ -53,7 +53,12 @@ pub fn ask_git(arguments: &[&str], env: &[(String, String)], within: Duration, m
     OF_GIT.iter().for_each(|name| {
         command.env_remove(name);
     });
-    let (mut child, _asked) = Asked::spawn(&mut command)?;
+    answer_of(&mut command, within, most)
+}
+
+/// What a git prints on its piped standard output, within so much time and of no more than so many bytes; else it is ended.
+pub(super) fn answer_of(command: &mut Command, within: Duration, most: u64) -> io::Result<Vec<u8>> {
+    let (mut child, _asked) = Asked::spawn(command)?;
     let (send, answer) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
         std::thread::spawn(move || {

@@ -9,6 +9,7 @@ pub mod ask;
 mod converse;
 pub mod descriptors;
 pub mod error;
+pub mod git;
 pub mod guard;
 pub mod inbox;
 pub mod inspect;
