@@ -23,6 +23,12 @@ pub const WORK_TREE: Duration = Duration::from_secs(5);
 /// How long such a look may take, all of it.
 pub const GIT_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long git may take to tell what was committed, at a run's end.
+pub const COMMITS_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long a report asks git what became of what was committed. What is known by then is kept for the next one.
+pub const RESULTS_WITHIN: Duration = Duration::from_secs(60);
+
 /// How long a silent peer at the socket is waited for.
 pub const SOCKET_WITHIN: Duration = Duration::from_secs(5);
 

@@ -2,7 +2,7 @@
 //!
 //! The modules stand in the order in which data flows: bytes of session files become lines
 //! ([`tail`]), lines become records ([`rollout`]), records become priced responses ([`usage`]),
-//! command lines are read for what they would run ([`shell`]), turns get the class of their work ([`work`]), runs stand beside others like them ([`compare`]),
+//! command lines are read for what they would run ([`shell`]), turns get the class of their work ([`work`]), commits are followed ([`results`]), runs stand beside others like them ([`compare`]),
 //! responses and commands meet the rules ([`policy`]), the governor turns verdicts into effects ([`decide`]),
 //! effects are recorded ([`ledger`]) and then performed on processes ([`process`]), on those who
 //! wait at the socket ([`gate`]) and for people ([`report`], [`ui`]); programs read them as [`metrics`], over [`web`]. [`supervise`] is the one loop that
@@ -28,6 +28,8 @@ pub mod usage;
 pub mod shell;
 
 pub mod work;
+
+pub mod results;
 
 pub mod compare;
 

@@ -37,12 +37,13 @@ const PURE: &[(&str, &[&str])] = &[
     ("usage", &["rollout"]),
     ("shell", &[]),
     ("work", &["rollout", "shell"]),
+    ("results", &["work"]),
     ("compare", &[]),
     ("policy", &["usage", "shell", "work"]),
     ("decide", &["usage", "policy", "work"]),
     ("codex", &["policy"]),
     ("fleet", &["usage", "policy", "codex"]),
-    ("report", &["usage", "compare", "policy"]),
+    ("report", &["usage", "results", "compare", "policy"]),
     ("metrics", &[]),
 ];
 

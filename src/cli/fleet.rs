@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::committed::Trees;
 use super::fleet_past::Past;
 use super::format::put;
 use super::here::Here;
@@ -176,9 +177,12 @@ fn govern(args: &FleetArgs, supervision: Supervision, here: &Here<'_>, earlier: 
         gateway,
         kept: Some(kept),
     };
-    let outcome = in_runtime(plan, supervision)?;
+    let trees = Trees::before(&plan);
+    let mut outcome = in_runtime(plan, supervision)?;
     let exit = outcome.exit;
-    summary::show(&outcome, &parts, args.quiet, args.json.as_deref())?;
+    let shown = summary::show(&outcome, &parts, args.quiet, args.json.as_deref());
+    trees.record(&mut outcome);
+    shown?;
     if let Some(outputs) = outputs.filter(|_| !args.quiet) {
         super::to_stderr(&format!("What agents wrote is in {}\n", outputs.display()));
     }

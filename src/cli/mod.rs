@@ -9,6 +9,7 @@ mod before;
 pub mod brake;
 pub mod budget;
 pub mod channels;
+mod committed;
 pub mod completions;
 pub mod declares;
 pub mod demo;

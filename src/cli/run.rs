@@ -41,6 +41,7 @@ use crate::ui::Look;
 use crate::ui::notice::{Notices, Showing};
 use crate::usage::price::PriceTable;
 
+use super::committed::Trees;
 use super::declares::Declares;
 use super::here::{self, Here};
 use super::resume::Resumable;
@@ -356,9 +357,12 @@ pub(super) fn govern(start: Start, supervision: Supervision, shown: &Shown) -> R
         gateway,
         kept: None,
     };
-    let outcome = in_runtime(plan, supervision)?;
+    let trees = Trees::before(&plan);
+    let mut outcome = in_runtime(plan, supervision)?;
     let exit = outcome.exit;
-    summary::show(&outcome, &parts, shown.quiet, shown.json.as_deref())?;
+    let shown = summary::show(&outcome, &parts, shown.quiet, shown.json.as_deref());
+    trees.record(&mut outcome);
+    shown?;
     match outcome.error {
         Some(error) => Err(error),
         None => Ok(exit),

@@ -245,6 +245,8 @@ fn promise(promised: &mut Promised, n: i64, link: Link) -> Result<(), &'static s
         Link::Hooks { .. } | Link::Refused { .. } | Link::Pruned { .. } => {}
         // The link is all that there is of them.
         Link::Grant { .. } | Link::GrantRevoked { .. } | Link::Reviewed { .. } => {}
+        Link::Committed { committed, .. } if promised.runs.contains_key(&committed.run) => {}
+        Link::Committed { .. } => return Err(unknown),
     }
     Ok(())
 }

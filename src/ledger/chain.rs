@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::model::{AgentName, ExceptionId, ExceptionState, ResponseKey, RunId, ThreadId, Timestamp};
+use crate::model::{AgentName, Committed, ExceptionId, ExceptionState, ResponseKey, RunId, ThreadId, Timestamp};
 
 use super::LedgerError;
 use super::hash::Hash;
@@ -92,6 +92,8 @@ pub(super) enum Link {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         digest: Option<Hash>,
     },
+    /// What the agents of a run committed in one work tree, as it was found at the run's end.
+    Committed { at: Timestamp, committed: Committed },
 }
 
 /// Adds an entry to the ledger's own chain.

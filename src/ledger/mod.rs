@@ -22,6 +22,7 @@ mod budget;
 mod calls;
 mod chain;
 mod claim;
+pub mod committed;
 mod error;
 pub mod exceptions;
 mod extension;

@@ -1,8 +1,12 @@
 //! Owns the working folder: which repository, branch and people it belongs to. Read from git's
 //! own files: starting git three times would cost more than the rest of govern's start.
 
+mod checkout;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+
+pub use checkout::{Checkout, checkout};
 
 /// Files larger than this are not a git configuration.
 const MAX_CONFIG: u64 = 1024 * 1024;

@@ -29,6 +29,8 @@ pub struct Work {
     done: HashSet<String>,
     commands: HashMap<String, Tries>,
     files: BTreeMap<String, Duration>,
+    /// Commands that ran tests and did not end well.
+    failed_tests: u64,
     /// The last look at the work tree.
     seen: Option<Look>,
     progress: Progress,
@@ -74,6 +76,16 @@ impl Work {
     /// What it comes to.
     pub fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// How many of the commands that ran tests did not end well.
+    pub fn failed_tests(&self) -> u64 {
+        self.failed_tests
+    }
+
+    /// The files that were changed, as far as they are told apart.
+    pub fn changed_files(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
     }
 
     /// The commit that the next look starts from: that of the last one.
@@ -141,6 +153,7 @@ impl Work {
         if runs_tests(&command) {
             self.progress.tests = self.progress.tests.saturating_add(1);
             self.progress.tested_at = Some(now);
+            self.failed_tests = self.failed_tests.saturating_add(u64::from(code != 0));
         }
         if self.commands.len() >= MOST && !self.commands.contains_key(&command) {
             let oldest = self.commands.iter().min_by_key(|(_, tries)| tries.last).map(|(command, _)| command.clone());

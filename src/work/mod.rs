@@ -14,6 +14,7 @@ mod rules;
 mod turns;
 
 pub use live::{Classed, LiveTurns};
+pub use path::line_kind;
 pub use rules::{Own, OwnRule};
 pub use turns::Turns;
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::rules::{COMMENTS, FOLDERS, Kind, named};
+use crate::model::LineKind;
 use crate::rollout::Change;
 
 /// A file's name from the project's folder on; `None` for one that lies elsewhere.
@@ -41,6 +42,17 @@ pub(super) fn kind(folder: &str, path: &str) -> Kind {
         (None, Some(kind)) => kind,
         (None, None) if is_versioned_sql(name) => Kind::Migration,
         (None, None) => Kind::Code,
+    }
+}
+
+/// What the lines of a file are for, by its name from the root of its repository.
+pub fn line_kind(path: &str) -> LineKind {
+    match kind("", path) {
+        Kind::Migration => LineKind::Migration,
+        Kind::Test => LineKind::Test,
+        Kind::Document => LineKind::Documentation,
+        Kind::Manifest | Kind::Lock => LineKind::Dependencies,
+        Kind::Code | Kind::Scratch => LineKind::Code,
     }
 }
 
