@@ -41,6 +41,7 @@ pub mod prune;
 mod reading;
 pub mod report;
 pub mod request;
+mod results;
 pub mod resume;
 pub mod run;
 pub mod runs;

@@ -8,15 +8,17 @@ use chrono_tz::Tz;
 use super::format::{put, put_json, put_lines};
 use super::here::Here;
 use super::when::When;
-use super::{price_list, resume};
+use super::{price_list, results, resume};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Filter, Ledger, SliceQuery};
 use crate::model::event::{Decision, EventKind};
 use crate::model::{AgentName, Dimension, Event, ModelId, RunId, RunInfo, ThreadInfo, Timestamp, Verb};
 use crate::policy::zone;
+use crate::report;
 use crate::report::by::{BY_HINT, Pieces};
 use crate::report::focus::Charges;
+use crate::report::outputs::Outputs;
 use crate::report::text::count;
 use crate::report::told::told;
 use crate::report::{
@@ -46,6 +48,9 @@ pub struct ReportArgs {
     /// Where days begin, such as Europe/Berlin; by default as the policy says, else UTC
     #[arg(long, value_name = "ZONE", value_parser = timezone)]
     pub timezone: Option<Tz>,
+    /// What came of it, too: commits, lines that stand, what was merged, taken back or abandoned
+    #[arg(long)]
+    pub results: bool,
     /// How it is written
     #[arg(long, value_enum, default_value_t)]
     pub format: ReportFormat,
@@ -97,7 +102,8 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
     if args.format == ReportFormat::Focus {
         return focus(&ledger, &filter, out, here, zone);
     }
-    if let (Some(info), true, ReportFormat::Table | ReportFormat::Markdown) = (&info, args.by.is_empty(), args.format) {
+    let alone = args.by.is_empty() && !args.results;
+    if let (Some(info), true, ReportFormat::Table | ReportFormat::Markdown) = (&info, alone, args.format) {
         let report = of_run(&ledger, info.clone(), here, zone)?;
         put_page(args, out, here, &report.page())?;
         return Ok(Exit::Success);
@@ -108,14 +114,18 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>) -> Result<Ex
         Some(_) | None => Vec::new(),
     };
     summary.run = info.map(|info| (info.id, info.outcome));
+    if args.results {
+        add_results(&mut summary, &ledger, &filter, here)?;
+    }
     put_summary(args, out, here, &summary)?;
     Ok(Exit::Success)
 }
 
 /// The time that is asked for.
 fn asked(args: &ReportArgs, here: &Here<'_>, zone: Tz) -> Result<Filter> {
-    if args.format == ReportFormat::Focus && !args.by.is_empty() {
-        return Err(Error::new("`--by` says nothing to `--format focus`")
+    if args.format == ReportFormat::Focus && (!args.by.is_empty() || args.results) {
+        let what = if args.results { "--results" } else { "--by" };
+        return Err(Error::new(format!("`{what}` says nothing to `--format focus`"))
             .exit(Exit::Usage)
             .hint("leave it out: FOCUS has a row for each day, model, kind of tokens and attribution"));
     }
@@ -165,6 +175,16 @@ fn summed(
     }))
 }
 
+/// What came of each row. People are not ranked by it: their rows stand by name.
+fn add_results(summary: &mut Summary, ledger: &Ledger, filter: &Filter, here: &Here<'_>) -> Result<()> {
+    if summary.by.contains(&By::Of(Dimension::User)) {
+        summary.rows.sort_by(|one, other| one.key.cmp(&other.key));
+    }
+    let keys: Vec<Vec<Option<String>>> = summary.rows.iter().map(|row| row.key.clone()).collect();
+    summary.results = Some(results::outputs(ledger, filter, (&summary.by, summary.zone, &keys), here)?);
+    Ok(())
+}
+
 /// What was spent as a FOCUS dataset. Each response is read: it takes its time.
 fn focus(ledger: &Ledger, filter: &Filter, out: &mut dyn Write, here: &Here<'_>, zone: Tz) -> Result<Exit> {
     let list = price_list::in_force(|name| here.variable(name))?;
@@ -184,6 +204,12 @@ fn wanted(args: &ReportArgs) -> Vec<By> {
     if !args.by.is_empty() {
         return args.by.clone();
     }
+    if args.results {
+        return match args.last || args.run.is_some() {
+            true => vec![By::Of(Dimension::Agent)],
+            false => [Dimension::Project, Dimension::Agent].map(By::Of).to_vec(),
+        };
+    }
     if args.last || args.run.is_some() {
         return [Dimension::Agent, Dimension::Thread, Dimension::Model].map(By::Of).to_vec();
     }
@@ -195,7 +221,11 @@ fn put_summary(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>, summary:
         ReportFormat::Json => put_json(out, summary),
         ReportFormat::Csv => put_lines(out, csv::of_summary(summary)),
         ReportFormat::Table | ReportFormat::Markdown | ReportFormat::Focus => {
-            put_page(args, out, here, &spend::page(summary))
+            let page = match &summary.results {
+                Some(outputs) => report::results::page(summary, outputs),
+                None => spend::page(summary),
+            };
+            put_page(args, out, here, &page)
         }
     }
 }
@@ -215,7 +245,9 @@ fn nothing(args: &ReportArgs, out: &mut dyn Write, here: &Here<'_>, filter: &Fil
         ReportFormat::Json | ReportFormat::Csv => {
             let frame =
                 Frame { since: filter.since, until: filter.until, span: None, skipped_lines: 0, prices: stamp(None) };
-            put_summary(args, out, here, &Tally::new(&wanted(args), zone).finish(frame))?;
+            let mut summary = Tally::new(&wanted(args), zone).finish(frame);
+            summary.results = args.results.then(Outputs::default);
+            put_summary(args, out, here, &summary)?;
         }
         ReportFormat::Focus => {
             let list = PriceTable::embedded();

@@ -1,5 +1,6 @@
 //! Pure. Reports as CSV (RFC 4180, lines end with a line feed): exact figures, one line a row, no totals.
 
+use super::outputs;
 use super::summary::{Row, Summary};
 use super::text::printable;
 use crate::model::Money;
@@ -27,9 +28,16 @@ const FIGURES: [&str; 16] = [
 
 /// The summary's rows under a line of names, which are those of the JSON, line by line. Unknown is empty.
 pub fn of_summary(summary: &Summary) -> impl Iterator<Item = String> {
-    let names = summary.by.iter().map(|by| text(&by.to_string())).chain(FIGURES.map(str::to_owned));
-    let head = line(&names.collect::<Vec<_>>());
-    std::iter::once(head).chain(summary.rows.iter().zip(summary.shares()).map(|(row, share)| line(&cells(row, share))))
+    let results = |place: usize| summary.results.as_ref().and_then(move |of| of.rows.get(place));
+    let more: &[&str] = if summary.results.is_some() { &outputs::COLUMNS } else { &[] };
+    let names = summary.by.iter().map(|by| text(&by.to_string()));
+    let head = line(&names.chain(FIGURES.iter().chain(more).map(|name| (*name).to_owned())).collect::<Vec<_>>());
+    let rows = summary.rows.iter().zip(summary.shares()).enumerate().map(move |(place, (row, share))| {
+        let mut cells = cells(row, share);
+        cells.extend(results(place).into_iter().flat_map(outputs::cells));
+        line(&cells)
+    });
+    std::iter::once(head).chain(rows)
 }
 
 fn line(cells: &[String]) -> String {

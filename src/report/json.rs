@@ -9,6 +9,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::summary::{Row, Summary, Totals};
 use super::text::rfc3339;
+use crate::results::Results;
 
 /// Pretty, with a line break at the end. Values of this program always serialize; were one not to, the
 /// text would be a JSON object that says so.
@@ -56,17 +57,35 @@ impl Serialize for Totals {
 }
 
 /// A row, and its share of the cost in thousandths: those of all rows add up to 1000.
-struct KeyedRow<'a>(&'a Summary, &'a Row, Option<i128>);
+struct KeyedRow<'a>(&'a Summary, &'a Row, Option<i128>, Option<&'a Results>);
+
+/// What all rows add up to.
+struct Whole<'a>(&'a Totals, Option<&'a Results>);
+
+impl Serialize for Whole<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(totals, results) = self;
+        let mut map = serializer.serialize_map(None)?;
+        counters(&mut map, totals)?;
+        if let Some(results) = results {
+            map.serialize_entry("results", results)?;
+        }
+        map.end()
+    }
+}
 
 impl Serialize for KeyedRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(summary, row, share) = self;
+        let Self(summary, row, share, results) = self;
         let mut map = serializer.serialize_map(None)?;
         for (by, value) in summary.by.iter().zip(&row.key) {
             map.serialize_entry(&by.to_string(), value)?;
         }
         counters(&mut map, &row.totals)?;
         map.serialize_entry("share_permille", share)?;
+        if let Some(results) = results {
+            map.serialize_entry("results", results)?;
+        }
         map.end()
     }
 }
@@ -76,8 +95,11 @@ impl Serialize for Summary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let by: Vec<String> = self.by.iter().map(ToString::to_string).collect();
         let shares = self.shares();
+        let results = |place: usize| self.results.as_ref().and_then(|outputs| outputs.rows.get(place));
+        let rows = self.rows.iter().zip(shares).enumerate();
         let rows: Vec<KeyedRow<'_>> =
-            self.rows.iter().zip(shares).map(|(row, share)| KeyedRow(self, row, share)).collect();
+            rows.map(|(place, (row, share))| KeyedRow(self, row, share, results(place))).collect();
+        let totals = Whole(&self.totals, self.results.as_ref().map(|outputs| &outputs.totals));
         let frame = &self.frame;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("schema", "govern.report/1")?;
@@ -90,7 +112,7 @@ impl Serialize for Summary {
         map.serialize_entry("first_response", &frame.span.map(|(first, _)| rfc3339(first)))?;
         map.serialize_entry("last_response", &frame.span.map(|(_, last)| rfc3339(last)))?;
         map.serialize_entry("rows", &rows)?;
-        map.serialize_entry("totals", &self.totals)?;
+        map.serialize_entry("totals", &totals)?;
         map.serialize_entry("unpriced_models", &self.unpriced_models)?;
         map.serialize_entry("skipped_lines", &frame.skipped_lines)?;
         if self.run.is_some() {

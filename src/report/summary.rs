@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 
 use super::By;
 use super::by::Pieces;
+use super::outputs::Outputs;
 use super::round::apportion;
 use super::told::Told;
 use crate::model::{
@@ -172,6 +173,8 @@ pub struct Summary {
     pub run: Option<(RunId, Option<String>)>,
     /// What govern did in that run, and why.
     pub decisions: Vec<Told>,
+    /// What came of it, where that was asked for.
+    pub results: Option<Outputs>,
 }
 
 impl Summary {
@@ -274,6 +277,7 @@ impl Tally {
             unpriced_models: self.unpriced,
             run: None,
             decisions: Vec::new(),
+            results: None,
         }
     }
 }

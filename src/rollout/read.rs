@@ -7,7 +7,7 @@ use super::head::{self, Head, Passed, Purpose};
 use super::limits::Limits;
 use super::record::{HistoryBase, Meta, Record, RecordKind, Refused, TierSetting, USAGE, within};
 use super::wire::{self, Either, Line, Nullable, Object, Payload, Text, Usage};
-use crate::model::{ModelId, ThreadId, Timestamp, Tokens};
+use crate::model::{CommitId, ModelId, ThreadId, Timestamp, Tokens};
 
 /// Reads one line, without its line feed.
 pub fn read(line: &[u8]) -> Result<Record, Refused> {
@@ -125,8 +125,9 @@ fn meta(payload: Payload<'_>) -> Result<RecordKind, Refused> {
             }
         },
     };
-    let (branch, remote) =
-        payload.git.0.map(|git| (git.branch.owned(), git.repository_url.owned())).unwrap_or_default();
+    let git = payload.git.0.unwrap_or_default();
+    let (branch, remote) = (git.branch.owned(), git.repository_url.owned());
+    let commit = git.commit_hash.owned().and_then(|hash| CommitId::parse(&hash));
     Ok(RecordKind::Meta(Box::new(Meta {
         thread: Some(id),
         root: thread(payload.session_id),
@@ -144,6 +145,7 @@ fn meta(payload: Payload<'_>) -> Result<RecordKind, Refused> {
         cli_version: payload.cli_version.owned(),
         provider: payload.model_provider.owned(),
         originator: payload.originator.owned(),
+        commit,
         branch,
         remote,
     })))

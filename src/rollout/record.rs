@@ -1,7 +1,7 @@
 //! Pure. What a line means to govern.
 
 use super::limits::Limits;
-use crate::model::{ModelId, ThreadId, Timestamp, Tokens};
+use crate::model::{CommitId, ModelId, ThreadId, Timestamp, Tokens};
 
 /// One line of a session file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +138,8 @@ pub struct Meta {
     pub provider: Option<String>,
     /// The program that asked Codex for the session.
     pub originator: Option<String>,
+    /// The commit that was checked out at the start.
+    pub commit: Option<CommitId>,
     /// The git branch at the start.
     pub branch: Option<String>,
     /// The git remote's address, as Codex read it; it may hold a password.

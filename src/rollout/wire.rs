@@ -93,6 +93,7 @@ pub(super) struct HistoryBase<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
 pub(super) struct Git<'a> {
+    pub(super) commit_hash: Text<'a>,
     pub(super) branch: Text<'a>,
     pub(super) repository_url: Text<'a>,
 }

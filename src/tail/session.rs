@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crate::model::{ThreadId, Timestamp};
+use crate::model::{CommitId, ThreadId, Timestamp};
 use crate::rollout::{self, Record, RecordKind, Refused, SessionName};
 use crate::usage::meter::{Counting, Meter, RunningTotal};
 
@@ -74,6 +74,8 @@ pub fn originator_of(path: &Path) -> Option<String> {
 pub struct Began {
     /// The working folder.
     pub folder: Option<String>,
+    /// The commit that was checked out.
+    pub commit: Option<CommitId>,
     /// The git branch.
     pub branch: Option<String>,
     /// The git remote's address.
@@ -83,7 +85,9 @@ pub struct Began {
 /// Where a session was started; `None` where its file is gone, or does not say it in its first line.
 pub fn began(path: &Path) -> Option<Began> {
     match first_record(path).ok()?.ok()?.kind {
-        RecordKind::Meta(meta) => Some(Began { folder: meta.cwd, branch: meta.branch, remote: meta.remote }),
+        RecordKind::Meta(meta) => {
+            Some(Began { folder: meta.cwd, commit: meta.commit, branch: meta.branch, remote: meta.remote })
+        }
         _ => None,
     }
 }

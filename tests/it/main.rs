@@ -72,6 +72,7 @@ mod reach;
 mod readme;
 mod remote;
 mod report;
+mod results;
 mod resume;
 mod route;
 mod screen;

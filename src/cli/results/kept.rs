@@ -1,0 +1,134 @@
+//! Owns the count of lines that stand: what is known from before, and what git is asked for.
+
+use std::collections::HashMap;
+use std::io;
+
+use crate::error::Result;
+use crate::ledger::Ledger;
+use crate::ledger::committed::{Stand, keep_lines, kept_lines};
+use crate::model::{CommitId, Timestamp};
+use crate::process::git::{Question, Repository};
+use crate::results::blame::{Owned, count, count_among, lines, renamed};
+use crate::results::patch::{Change, LineMark};
+use crate::results::{Landing, Patch, Trunk, Way};
+
+/// What was found out before, and what is found out now.
+pub(super) struct Known<'a> {
+    ledger: &'a Ledger,
+    new: Vec<([CommitId; 3], u64)>,
+}
+
+impl<'a> Known<'a> {
+    /// What this ledger has.
+    pub(super) fn of(ledger: &'a Ledger) -> Self {
+        Self { ledger, new: Vec::new() }
+    }
+
+    fn lines(&self, stand: Stand<'_>) -> Option<u64> {
+        // What cannot be read is found out again.
+        kept_lines(self.ledger, stand).ok().flatten()
+    }
+
+    fn learn(&mut self, stand: Stand<'_>, lines: u64) {
+        self.new.push(([stand.commit, stand.stands_as, stand.at].map(CommitId::clone), lines));
+    }
+
+    /// What was found out now.
+    pub(super) fn into_new(self) -> Vec<([CommitId; 3], u64)> {
+        self.new
+    }
+}
+
+/// Keeps what was found out for the next report.
+pub(super) fn keep(ledger: &mut Ledger, new: &[([CommitId; 3], u64)], now: Timestamp) -> Result<()> {
+    ledger.turn(now, |turn| {
+        new.iter()
+            .try_for_each(|([commit, stands_as, at], lines)| keep_lines(turn, Stand { commit, stands_as, at }, *lines))
+    })?;
+    Ok(())
+}
+
+/// Whose the lines of files are, at commits of the default branch.
+pub(super) struct Stands<'a> {
+    repository: &'a Repository,
+    trunk: &'a Trunk,
+    changes: &'a HashMap<&'a CommitId, &'a Change>,
+    renames: HashMap<(CommitId, CommitId), Vec<u8>>,
+    files: HashMap<(CommitId, CommitId, String), Vec<Owned>>,
+}
+
+impl<'a> Stands<'a> {
+    /// Of this branch, and these commits with their patches.
+    pub(super) fn new(
+        repository: &'a Repository,
+        trunk: &'a Trunk,
+        changes: &'a HashMap<&'a CommitId, &'a Change>,
+    ) -> Self {
+        Self { repository, trunk, changes, renames: HashMap::new(), files: HashMap::new() }
+    }
+
+    /// How many lines of a commit stand on the branch then, in seconds since 1970.
+    pub(super) fn lines(
+        &mut self,
+        commit: &CommitId,
+        landing: &Landing,
+        own: Option<&Patch>,
+        when: i64,
+        known: &mut Known<'_>,
+    ) -> io::Result<u64> {
+        let at = self.trunk.at(when).filter(|at| self.trunk.has_at(&landing.as_commit, at)).cloned();
+        let Some(at) = at else { return Ok(0) };
+        let stand = Stand { commit, stands_as: &landing.as_commit, at: &at };
+        if let Some(lines) = known.lines(stand) {
+            return Ok(lines);
+        }
+        let Some(change) = self.changes.get(&landing.as_commit).copied() else { return Ok(0) };
+        let mut stood = 0_u64;
+        for (name, _) in change.patch.grown() {
+            let lines = self.file(change, name, &at)?;
+            let found = match (landing.way, own) {
+                (Way::Squashed, Some(own)) => count_among(lines, &change.id, &added_to(own, name, &change.patch)),
+                _ => count(lines, &change.id),
+            };
+            stood = stood.saturating_add(found);
+        }
+        known.learn(stand, stood);
+        Ok(stood)
+    }
+
+    /// Whose the lines of a file are that a commit has changed, whatever it is called there.
+    fn file(&mut self, change: &Change, name: &str, at: &CommitId) -> io::Result<&[Owned]> {
+        let key = (change.id.clone(), at.clone(), name.to_owned());
+        if !self.files.contains_key(&key) {
+            let name = self.name_at(&change.id, name, at)?;
+            let after = change.parents.first();
+            let told = match self.repository.ask(&Question::Blame { at, after, path: &name }) {
+                Ok(told) => told,
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(error),
+                // The file is gone there.
+                Err(_) => Vec::new(),
+            };
+            self.files.insert(key.clone(), lines(&told));
+        }
+        Ok(self.files.get(&key).map_or(&[], Vec::as_slice))
+    }
+
+    fn name_at(&mut self, from: &CommitId, name: &str, at: &CommitId) -> io::Result<String> {
+        let key = (from.clone(), at.clone());
+        if !self.renames.contains_key(&key) {
+            let told = self.repository.ask(&Question::Renames(from, at))?;
+            self.renames.insert(key.clone(), told);
+        }
+        Ok(renamed(self.renames.get(&key).map_or(&[], Vec::as_slice), name))
+    }
+}
+
+/// The lines that a commit added to a file of the one that it was melted into: those of the same name, else of files that are
+/// called otherwise there.
+fn added_to(own: &Patch, name: &str, whole: &Patch) -> Vec<LineMark> {
+    if let Some((_, added)) = own.grown().find(|(known, _)| *known == name) {
+        return added.to_vec();
+    }
+    let elsewhere = own.grown().filter(|(known, _)| whole.names().all(|other| other != *known));
+    elsewhere.flat_map(|(_, added)| added.to_vec()).collect()
+}

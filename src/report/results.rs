@@ -1,0 +1,255 @@
+//! Pure. What came of what was spent, as a page.
+
+use std::collections::BTreeMap;
+
+use super::By;
+use super::outputs::{Outputs, reasons};
+use super::page::{Cell, Column, Item, Page, Table, Tone};
+use super::round::{grouped, money_column};
+use super::summary::{Row, Summary};
+use super::text::moment;
+use crate::model::{Dimension, Money};
+use crate::results::Results;
+use crate::results::sum::Figure;
+
+/// So many rows a person looks through. Formats for programs have them all.
+const MOST_ROWS: usize = 1_000;
+
+/// The report as a person reads it.
+pub fn page(summary: &Summary, outputs: &Outputs) -> Page {
+    let mut page = Page::default();
+    page.title(title(summary));
+    if summary.rows.is_empty() {
+        page.list(vec![Item::note("Nothing was recorded in this time.")]);
+        return page;
+    }
+    page.table(table(summary, outputs));
+    page.list(notes(summary, outputs));
+    page
+}
+
+fn title(summary: &Summary) -> String {
+    let zone = summary.zone;
+    match summary.frame.span {
+        Some((first, last)) => {
+            format!("Results of what was spent, {} – {} ({})", moment(first, zone), moment(last, zone), zone.name())
+        }
+        None => "Results".to_owned(),
+    }
+}
+
+fn table(summary: &Summary, outputs: &Outputs) -> Table {
+    let mut columns: Vec<Column> = summary.by.iter().map(|by| Column::key(by.to_string(), 8)).collect();
+    columns.extend([
+        Column::figure("cost"),
+        Column::figure("commits"),
+        Column::figure("+lines").useful(),
+        Column::figure("-lines").spare(),
+        Column::figure("1 day").spare(),
+        Column::figure("7 days").spare(),
+        Column::figure("30 days").useful(),
+        Column::figure("merged"),
+        Column::figure("taken back").spare(),
+        Column::figure("abandoned"),
+        Column::figure("tests").spare(),
+        Column::figure("failed").spare(),
+        Column::figure("$/merged").useful(),
+        Column::figure("$/line").spare(),
+    ]);
+    let shown = summary.rows.iter().zip(&outputs.rows).take(MOST_ROWS);
+    let costs: Vec<Option<Money>> = summary.rows.iter().take(MOST_ROWS).map(|row| row.totals.known_cost()).collect();
+    let costs = money_column(&costs, "—");
+    let rows = shown.zip(&costs.parts).map(|((row, results), cost)| {
+        let mut cells = key(summary, row);
+        cells.push(Cell::new(cost));
+        cells.extend(figures(results));
+        cells
+    });
+    let rows = rows.collect();
+    let mut totals: Vec<Cell> = vec![Cell::new(""); summary.by.len()];
+    if let Some(first) = totals.first_mut() {
+        *first = Cell::toned("total", Tone::Strong);
+    }
+    let whole = summary.totals.known_cost().map_or_else(|| "—".to_owned(), |_| costs.total.clone());
+    totals.push(Cell::new(whole));
+    totals.extend(figures(&outputs.totals));
+    totals.iter_mut().for_each(|cell| cell.tone = Tone::Strong);
+    Table { columns, rows, totals: (!summary.by.is_empty()).then_some(totals) }
+}
+
+fn key(summary: &Summary, row: &Row) -> Vec<Cell> {
+    let cell = |(by, value): (&By, &Option<String>)| match value {
+        Some(value) if *by == By::Of(Dimension::Run) => Cell::of_run(value),
+        Some(value) => Cell::new(value),
+        None => Cell::toned(by.unknown(), Tone::Quiet),
+    };
+    summary.by.iter().zip(&row.key).map(cell).collect()
+}
+
+fn figures(results: &Results) -> Vec<Cell> {
+    let count =
+        |value: Option<u64>, why: Option<String>| shown(value.map(|value| grouped(value.into())), why.is_some());
+    let of = |figure: &Figure| count(figure.value(), figure.why(""));
+    let money = |value: Option<Money>| shown(value.map(|value| value.to_string()), false);
+    let abandoned = &results.abandoned;
+    let [day, week, month] = results.kept.each_ref().map(of);
+    let per_kept = results.per_kept().ok();
+    vec![
+        of(&results.commits),
+        of(&results.added),
+        of(&results.removed),
+        day,
+        week,
+        month,
+        count(results.merged(), results.merged_why()),
+        of(&results.reverted),
+        shown(abandoned.value().map(|value| value.to_string()), abandoned.why().is_some()),
+        of(&results.tests),
+        of(&results.failed),
+        money(results.per_merged().ok()),
+        money(per_kept.map(|(cost, _)| cost)),
+    ]
+}
+
+/// What is a part of the whole has a mark before it.
+fn shown(value: Option<String>, is_part: bool) -> Cell {
+    match value {
+        Some(value) if is_part => Cell::new(format!("≥{value}")),
+        Some(value) => Cell::new(value),
+        None => Cell::unknown(),
+    }
+}
+
+/// What the table does not say.
+fn notes(summary: &Summary, outputs: &Outputs) -> Vec<Item> {
+    let mut notes = Vec::new();
+    if summary.by.contains(&By::Of(Dimension::User)) {
+        let text = "People's tasks stand here side by side, not people: who reviews, researches or untangles has few lines, \
+                    and much of what a person does no agent's commit shows. It is no measure of anybody's work.";
+        notes.push(Item::warning(text));
+    }
+    let left_out = summary.rows.len().saturating_sub(MOST_ROWS);
+    if left_out > 0 {
+        notes.push(Item::note(format!("{left_out} more rows are in `--format csv` and `--format json`.")));
+    }
+    notes.push(Item::note(
+        "1, 7 and 30 days: added lines that stand on the default branch so long after their commit. A run's results stand in \
+         the row where most of its cost does.",
+    ));
+    let mut by_reason: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, why) in reasons(&outputs.totals) {
+        by_reason.entry(why).or_default().push(in_words(&name));
+    }
+    notes.extend(by_reason.into_iter().map(|(why, names)| Item::note(format!("{}: {why}.", names.join(", ")))));
+    notes
+}
+
+/// A figure's name, as the table's head has it.
+fn in_words(name: &str) -> String {
+    let words = match name {
+        "lines_added" => "+lines",
+        "lines_removed" => "-lines",
+        "lines_kept.1d" => "1 day",
+        "lines_kept.7d" => "7 days",
+        "lines_kept.30d" => "30 days",
+        "merged_changes" => "merged",
+        "reverted_commits" => "taken back",
+        "abandoned_usd" => "abandoned",
+        "tests_run" => "tests",
+        "tests_failed" => "failed",
+        "usd_per_merged_change" => "$/merged",
+        "usd_per_kept_line" => "$/line",
+        other => other,
+    };
+    words.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{json, sample};
+    use super::*;
+    use crate::model::{CommitId, LineKind, Lines};
+    use crate::results::Part;
+    use crate::results::sum::Amount;
+    use crate::ui::Look;
+
+    const NOTHING: &str = "nothing of its runs is recorded";
+
+    fn unknown() -> Results {
+        let mut results = Results::default();
+        results.add(&Part::unknown(NOTHING));
+        results
+    }
+
+    fn results(n: u8) -> Results {
+        let id = CommitId::parse(&format!("{n:02x}").repeat(20)).unwrap();
+        let mut results = Results::default();
+        results.add(&Part {
+            cost: Money::parse_decimal("1.5").unwrap(),
+            commits: Figure::of(12),
+            added: Figure::of(1_234),
+            removed: Figure::of(56),
+            kinds: [
+                (LineKind::Code, Lines { added: 1_000, removed: 56 }),
+                (LineKind::Test, Lines { added: 234, removed: 0 }),
+            ]
+            .into(),
+            kept: [Figure::of(1_200), Figure::of(1_100), Figure::unknown("younger than 30 days")],
+            merged: Ok([id].into()),
+            reverted: Figure::of(1),
+            abandoned: Amount::of(Money::ZERO),
+            tests: Figure::of(7),
+            failed: Figure::of(2),
+        });
+        results
+    }
+
+    fn outputs(summary: &Summary) -> Outputs {
+        let mut rows: Vec<Results> = summary.rows.iter().map(|_| unknown()).collect();
+        let mut part = results(1);
+        part.add(&Part::unknown("its work tree is gone"));
+        rows[0] = part;
+        rows[1] = results(1);
+        let mut totals = results(1);
+        totals.add(&Part::unknown("its work tree is gone"));
+        totals.add(&Part::unknown(NOTHING));
+        Outputs { rows, totals }
+    }
+
+    #[test]
+    fn a_figure_of_a_part_is_marked_and_an_unknown_one_is_no_zero() {
+        let summary = sample::summary(&["team"]);
+        let page = page(&summary, &outputs(&summary));
+        insta::assert_snapshot!(format!("{}\n{}", Look::plain(80).render(&page), Look::plain(120).render(&page)));
+    }
+
+    #[test]
+    fn by_user_it_says_what_it_is_not_good_for() {
+        let summary = sample::summary(&["user"]);
+        let page = page(&summary, &outputs_of_one(&summary));
+        assert!(Look::plain(200).render(&page).contains("no measure of anybody's work"));
+    }
+
+    fn outputs_of_one(summary: &Summary) -> Outputs {
+        Outputs { rows: summary.rows.iter().map(|_| results(1)).collect(), totals: results(1) }
+    }
+
+    #[test]
+    fn results_as_json() {
+        let summary = sample::summary(&["team"]);
+        let outputs = outputs(&summary);
+        let summary = Summary { results: Some(outputs), ..summary };
+        let text = json::to_text(&summary);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let row = &json["rows"][0]["results"];
+        assert_eq!(row["commits"], 12);
+        assert_eq!(row["lines_kept"]["30d"], serde_json::Value::Null);
+        assert_eq!(row["unknown"]["commits"], "not known of 1 of 2 runs: its work tree is gone");
+        assert_eq!(row["usd_per_merged_change"], "1.50");
+        assert_eq!(json["rows"][2]["results"]["merged_changes"], serde_json::Value::Null);
+        insta::assert_snapshot!(json::to_text(&json["totals"]["results"]));
+        let csv: Vec<String> = super::super::csv::of_summary(&summary).collect();
+        assert!(csv[0].trim_end().ends_with("usd_per_merged_change,usd_per_kept_line"));
+        assert!(csv[2].contains(",12,1234,56,1200,1100,,1,1,0.00,7,2,1.50,"), "{}", csv[2]);
+    }
+}
