@@ -103,7 +103,8 @@ impl Question<'_> {
             }
             Self::History(tip, from) => log(&[HEAD, "--topo-order", "--no-patch", &since(*from), tip.as_str(), "--"]),
             Self::HistoryOf(tip, from, paths) => {
-                let mut words = log(&[HEAD, "--topo-order", "--no-merges", "--root", "--full-diff", &since(*from)]);
+                let mut words = log(&[HEAD, "--topo-order", "--no-merges", "--root", "--full-diff", "--full-history"]);
+                words.push(since(*from));
                 words.extend(own(&PATCH));
                 words.extend(own(&[tip.as_str(), "--"]));
                 words.extend(paths.iter().cloned());

@@ -98,6 +98,8 @@ fn a_commit_lands_itself_or_by_the_first_merge_that_brings_it() {
     assert_eq!(unit(4), Some((Way::Merged, id(5))));
     assert_eq!(unit(6), Some((Way::Merged, id(7))));
     assert_eq!(unit(9), None);
+    let later = |from: u8, to: u8| trunk.plain_since(&id(from), &id(to)).map(<[_]>::len);
+    assert_eq!([later(1, 2), later(2, 2), later(2, 5), later(3, 5), later(5, 2)], [Some(1), Some(0), None, None, None]);
     assert_eq!(trunk.at(699), Some(&id(5)));
     assert_eq!(trunk.at(200), Some(&id(2)));
     assert_eq!(trunk.at(99), None);

@@ -14,6 +14,8 @@ pub struct Trunk {
     /// From its last commit back, by the first parent of each.
     chain: Vec<(CommitId, i64)>,
     place: HashMap<CommitId, usize>,
+    /// Those of the branch's own commits that merge others.
+    merges: HashSet<CommitId>,
     /// Commits that a merge brought, by that merge.
     merged: HashMap<CommitId, CommitId>,
     /// What was taken back, by what.
@@ -31,6 +33,9 @@ impl Trunk {
                 break;
             }
             trunk.chain.push((change.id.clone(), change.at));
+            if change.parents.len() > 1 {
+                trunk.merges.insert(change.id.clone());
+            }
             next = change.parents.first().and_then(|parent| known.get(parent).copied());
         }
         for (id, _) in trunk.chain.iter().rev() {
@@ -86,6 +91,13 @@ impl Trunk {
         let came = self.place(commit).or_else(|| self.merge_of(commit).and_then(|merge| self.place(merge)));
         // The last commit has the place 0.
         came.zip(self.place(at)).is_some_and(|(came, at)| came >= at)
+    }
+
+    /// The branch's own commits after this one and up to the other; `None`: there is a merge among them, or one is none of its
+    /// own.
+    pub fn plain_since(&self, commit: &CommitId, at: &CommitId) -> Option<&[(CommitId, i64)]> {
+        let later = self.chain.get(self.place(at)?..self.place(commit)?)?;
+        later.iter().all(|(id, _)| !self.merges.contains(id)).then_some(later)
     }
 
     /// It was taken back, and what took it back was not.

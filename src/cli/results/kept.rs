@@ -53,18 +53,20 @@ pub(super) struct Stands<'a> {
     repository: &'a Repository,
     trunk: &'a Trunk,
     changes: &'a HashMap<&'a CommitId, &'a Change>,
+    /// All of the branch's own commits that touch these files are among them.
+    complete: bool,
     renames: HashMap<(CommitId, CommitId), Vec<u8>>,
     files: HashMap<(CommitId, CommitId, String), Vec<Owned>>,
 }
 
 impl<'a> Stands<'a> {
-    /// Of this branch, and these commits with their patches.
+    /// Of this branch, and these commits with their patches; whether they are all that touch these files.
     pub(super) fn new(
         repository: &'a Repository,
         trunk: &'a Trunk,
-        changes: &'a HashMap<&'a CommitId, &'a Change>,
+        (changes, complete): (&'a HashMap<&'a CommitId, &'a Change>, bool),
     ) -> Self {
-        Self { repository, trunk, changes, renames: HashMap::new(), files: HashMap::new() }
+        Self { repository, trunk, changes, complete, renames: HashMap::new(), files: HashMap::new() }
     }
 
     /// How many lines of a commit stand on the branch then, in seconds since 1970.
@@ -84,8 +86,16 @@ impl<'a> Stands<'a> {
         }
         let Some(change) = self.changes.get(&landing.as_commit).copied() else { return Ok(0) };
         let mut stood = 0_u64;
-        for (name, _) in change.patch.grown() {
-            let lines = self.file(change, name, &at)?;
+        for (name, added) in change.patch.grown() {
+            let all: Vec<Owned>;
+            let lines = match self.is_untouched(change, name, &at) {
+                // As it was committed, so it stands: git need not be asked.
+                true => {
+                    all = added.iter().map(|mark| (change.id.clone(), *mark)).collect();
+                    all.as_slice()
+                }
+                false => self.file(change, name, &at)?,
+            };
             let found = match (landing.way, own) {
                 (Way::Squashed, Some(own)) => count_among(lines, &change.id, &added_to(own, name, &change.patch)),
                 _ => count(lines, &change.id),
@@ -94,6 +104,15 @@ impl<'a> Stands<'a> {
         }
         known.learn(stand, stood);
         Ok(stood)
+    }
+
+    /// No later commit up to there has touched the file.
+    fn is_untouched(&self, change: &Change, name: &str, at: &CommitId) -> bool {
+        let touches = |id: &CommitId| {
+            self.changes.get(id).is_some_and(|later| later.patch.names().any(|touched| touched == name))
+        };
+        let later = self.trunk.plain_since(&change.id, at).filter(|_| self.complete);
+        later.is_some_and(|later| later.iter().all(|(id, _)| !touches(id)))
     }
 
     /// Whose the lines of a file are that a commit has changed, whatever it is called there.

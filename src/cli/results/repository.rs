@@ -64,10 +64,10 @@ pub(super) fn fates(asked: &Asked<'_>, known: &mut Known<'_>) -> Result<Fates, S
     let sought = sought(asked.commits);
     let mut landed = by_history(&sought, &trunk);
     let left: Vec<&CommitId> = sought.iter().map(|one| &one.id).filter(|id| !landed.contains_key(*id)).collect();
-    let on_trunk = match asked.changes(&Question::HistoryOf(&default.tip, since, &names)) {
-        Ok(on_trunk) => on_trunk,
+    let (on_trunk, complete) = match asked.changes(&Question::HistoryOf(&default.tip, since, &names)) {
+        Ok(on_trunk) => (on_trunk, true),
         // Too much to read, and nothing has to be found in it but what was taken back without saying so.
-        Err(_) if left.is_empty() => Vec::new(),
+        Err(_) if left.is_empty() => (Vec::new(), false),
         Err(error) => return Err(told(&error)),
     };
     let series = asked.series(&left, &own, &default.tip);
@@ -75,7 +75,7 @@ pub(super) fn fates(asked: &Asked<'_>, known: &mut Known<'_>) -> Result<Fates, S
     take_back_by_patch(&on_trunk, &mut trunk);
     let all: HashMap<&CommitId, &Change> = on_trunk.iter().chain(own.values()).map(|one| (&one.id, one)).collect();
     let mut of = HashMap::new();
-    let mut stands = Stands::new(asked.repository, &trunk, &all);
+    let mut stands = Stands::new(asked.repository, &trunk, (&all, complete));
     for commit in asked.commits {
         let landing = landed.get(&commit.id);
         let own = own.get(&commit.id).map(|change| &change.patch);
