@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use toml::Table;
 
-use super::invocation::{Asked, Invocation, Kind};
+use super::invocation::{Asked, IN_MEMORY, Invocation, Kind, THREAD_STORE};
 use crate::model::{Basis, Guess, ModelId, ServiceTier};
 
 /// What holds for a thread unless whoever began it chose otherwise.
@@ -20,6 +20,12 @@ pub struct Defaults {
     pub serves: bool,
     /// A profile's file or the project says so, and Codex perhaps obeys another.
     pub unsure: bool,
+}
+
+/// Threads have no session file by this `config.toml`: it keeps them in memory (0.169, 0.171).
+pub fn keeps_threads_in_memory(config: &str) -> bool {
+    let kind = || Some(config.parse::<Table>().ok()?.get(THREAD_STORE)?.get("type")?.as_str()? == IN_MEMORY);
+    kind().unwrap_or(false)
 }
 
 /// What Codex reads of its configuration for a thread, as far as it is there.
@@ -57,7 +63,7 @@ impl Defaults {
         let serves = invocation.as_ref().is_some_and(|own| own.kind() == Kind::AppServer);
         // Whether the project is trusted, and which version reads which of them, is not for certain.
         let is_beside = |key: &&str| flag(key).is_none() && said_beside(key).is_some();
-        let unsure = ["service_tier", "model_provider"].iter().any(|key| is_beside(&key));
+        let unsure = ["service_tier", "model_provider"].iter().any(is_beside);
         Self {
             serves,
             unsure,

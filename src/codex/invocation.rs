@@ -95,9 +95,9 @@ pub enum StdinUse {
 }
 
 /// Where Codex keeps threads, and the kind of which nothing is left (0.169, 0.171).
-const THREAD_STORE: &str = "experimental_thread_store";
+pub(super) const THREAD_STORE: &str = "experimental_thread_store";
 /// That kind.
-const IN_MEMORY: &str = "in_memory";
+pub(super) const IN_MEMORY: &str = "in_memory";
 
 /// Why a command line cannot be governed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -145,6 +145,7 @@ fn file_at(path: &Path) -> Option<FileId> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a process to look at")]
 mod tests {
     use std::fs::File;
 

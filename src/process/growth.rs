@@ -49,6 +49,7 @@ fn is_immutable(path: &Path) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a process to look at")]
 mod tests {
     use std::process::{Command, Stdio};
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::clock;
-use crate::codex::{Invocation, Kind, Session, Start, Ungovernable};
+use crate::codex::{Invocation, Kind, Session, Start, Ungovernable, keeps_threads_in_memory};
 use crate::decide::Effect;
 use crate::decide::agents::lifecycle::State;
 use crate::decide::message::{Input, Timer, Works};
@@ -53,7 +53,7 @@ impl Supervisor {
             let pid = codex.identity.pid;
             // Its home as it is called where it lives, and where that is from here.
             let home = codex_home(|name| process::environ_var(pid, name)).map(|home| process::path_seen_by(pid, &home));
-            let in_memory = home.as_deref().is_some_and(settings::keeps_threads_in_memory);
+            let in_memory = home.as_deref().and_then(settings::of).is_some_and(|text| keeps_threads_in_memory(&text));
             if let Some(home) = home
                 && let Err(error) = self.sessions.watch(&home)
             {

@@ -33,15 +33,6 @@ pub fn of_project(folder: &Path) -> Vec<String> {
     texts
 }
 
-/// Threads of this home have no session file: its `config.toml` keeps them in memory (0.169, 0.171).
-pub fn keeps_threads_in_memory(home: &Path) -> bool {
-    let kind = |text: String| {
-        let table: toml::Table = text.parse().ok()?;
-        Some(table.get("experimental_thread_store")?.get("type")?.as_str()? == "in_memory")
-    };
-    of(home).and_then(kind).unwrap_or(false)
-}
-
 /// The text of a configuration file; `None` where there is none that can be read.
 pub fn at(path: &Path) -> Option<String> {
     let mut text = String::new();

@@ -160,16 +160,17 @@ fn one(table: &Table<'_>, limits: &Limits, notes: &mut Notes) -> Option<StepDraf
     let at_text = required(table, STEP, "at", "\"80%\"", notes);
     let at = at_text.as_ref().and_then(|text| threshold(text, limits, notes));
     let deed = required(table, STEP, "do", "\"warn\"", notes);
-    let doing = deed.and_then(|text| Some((self::deed(&text, notes)?, text.span)));
-    act(table, STEP, (at.zip(at_text.map(|text| text.span)), doing), limits.unit, notes)
+    let doing = deed.and_then(|text| Some(Placed { value: self::deed(&text, notes)?, span: text.span }));
+    let at = at.zip(at_text).map(|(value, text)| Placed { value, span: text.span });
+    act(table, STEP, (at, doing), limits.unit, notes)
 }
 
 /// What an alert, or a step of a plan's own limit, does, and where that wants a model ladder. Neither has a share of a
 /// budget at which it would, nor anything that a governor could choose.
 pub(super) fn of_alert(table: &Table<'_>, doer: Doer, notes: &mut Notes) -> Option<(Step, Vec<Span>)> {
     let text = required(table, doer, "do", "\"warn\"", notes);
-    let doing = text.and_then(|text| Some((Deed::Do(verb(&text, doer, notes)?), text.span)));
-    let at = Some((Threshold::Share(1000), table.span.clone()));
+    let doing = text.and_then(|text| Some(Placed { value: Deed::Do(verb(&text, doer, notes)?), span: text.span }));
+    let at = Some(Placed { value: Threshold::Share(1000), span: table.span.clone() });
     let draft = act(table, doer, (at, doing), None, notes)?;
     Some((draft.step, draft.routes))
 }
@@ -194,11 +195,11 @@ const STEP: Doer = Doer {
 fn act(
     table: &Table<'_>,
     doer: Doer,
-    (at, doing): (Option<(Threshold, Span)>, Option<(Deed, Span)>),
+    (at, doing): (Option<Placed<Threshold>>, Option<Placed<Deed>>),
     unit: Option<Unit>,
     notes: &mut Notes,
 ) -> Option<StepDraft> {
-    let deed = doing.as_ref().map(|(deed, _)| *deed);
+    let deed = doing.as_ref().map(|doing| doing.value);
     let chosen = if deed == Some(Deed::Decide) { decide::check(table, unit, notes) } else { None };
     let wait = table.text("wait", "\"30m\"", notes);
     let otherwise = table.text("else", "\"stop\"", notes);
@@ -218,8 +219,8 @@ fn act(
     let wait = wait.map_or(Some(DEFAULT_WAIT), |text| self::wait(&text, notes));
     let otherwise_span = otherwise.as_ref().map(|text| text.span.clone());
     let otherwise = otherwise.map_or(Some(Verb::Stop), |text| self::otherwise(&text, notes));
-    let (at, at_span) = at?;
-    let (deed, verb_span) = doing?;
+    let Placed { value: at, span: at_span } = at?;
+    let Placed { value: deed, span: verb_span } = doing?;
     let (verb, may, routes, extend) = match deed {
         Deed::Do(verb) => (verb, None, (verb == Verb::Route).then(|| verb_span.clone()), None),
         Deed::Decide => {
