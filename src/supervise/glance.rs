@@ -80,6 +80,7 @@ impl Supervisor {
         inputs.extend(self.handing_away(&seen));
         inputs.extend(self.strangers(&seen));
         inputs.extend(self.unseen());
+        inputs.extend(self.stuck());
         inputs
     }
 
