@@ -25,6 +25,8 @@ struct Writer {
     agent: AgentName,
     process: ProcessIdentity,
     path: PathBuf,
+    /// It was told that it can grow no more.
+    told: bool,
 }
 
 /// One of them.
@@ -55,24 +57,23 @@ impl Supervisor {
 
     /// This process was seen to have this session file open.
     pub(super) fn is_writer(&mut self, agent: &AgentName, writer: ProcessIdentity, file: &SessionFile) {
-        self.unseen.writers.insert(file.id, Writer { agent: agent.clone(), process: writer, path: file.path.clone() });
+        let told = self.unseen.writers.get(&file.id).is_some_and(|known| known.told);
+        let known = Writer { agent: agent.clone(), process: writer, path: file.path.clone(), told };
+        self.unseen.writers.insert(file.id, known);
     }
 
     /// Session files that can grow no more while their writers live: Codex goes on without them, closed or not, and what it
     /// spends from here on would not be seen. Told once.
     pub(super) fn stuck(&mut self) -> Vec<Input> {
         let mut inputs = Vec::new();
-        self.unseen.writers.retain(|_, Writer { agent, process, path }| {
-            if !process::alive(*process) {
-                return false;
-            }
-            let why = process::cannot_grow(process.pid, path);
-            inputs.extend(why.as_ref().map(|why| {
+        self.unseen.writers.retain(|_, writer| process::alive(writer.process));
+        for Writer { agent, process, path, told } in self.unseen.writers.values_mut().filter(|writer| !writer.told) {
+            if let Some(why) = process::cannot_grow(process.pid, path) {
+                *told = true;
                 let what = format!("session file `{}` can grow no more: {why}", path.display());
-                Input::Blind { agent: agent.clone(), what }
-            }));
-            why.is_none()
-        });
+                inputs.push(Input::Blind { agent: agent.clone(), what });
+            }
+        }
         inputs
     }
 
