@@ -125,7 +125,7 @@ pub(super) fn standings(
         let Some(flags) = resume::flag_policy(ledger, &run.id)? else { continue };
         for budget in &flags.budgets {
             counts.found.clear();
-            counts.count_run(ledger, budget, &budget.per, &run)?;
+            counts.count_run(ledger, budget, &budget.scope.per, &run)?;
             rows.extend(counts.rows(budget)?);
         }
     }
@@ -203,8 +203,8 @@ impl Counts<'_> {
     fn count(&mut self, budget: &Arc<Budget>) -> Result<()> {
         self.found.clear();
         // What stands there even if nothing was spent: everything together, and who has a limit of its own.
-        if budget.only.is_empty() && !matches!(budget.window, Window::Life) {
-            match budget.per.as_slice() {
+        if budget.scope.only.is_empty() && !matches!(budget.window, Window::Life) {
+            match budget.scope.per.as_slice() {
                 [] => self.add(budget, &[], &[], 0),
                 [only] => {
                     for value in budget.limits.keys().filter_map(|key| key.parts().next().flatten()) {
@@ -215,8 +215,8 @@ impl Counts<'_> {
             }
         }
         let Some(ledger) = self.ledger else { return Ok(()) };
-        let mut dims = budget.per.clone();
-        for (dimension, _) in &budget.only {
+        let mut dims = budget.scope.per.clone();
+        for dimension in budget.scope.only.dimensions() {
             if !dims.contains(dimension) {
                 dims.push(dimension.clone());
             }
@@ -368,7 +368,7 @@ impl Counts<'_> {
                 place.and_then(|place| values.get(place).cloned().flatten())
             };
             let found = self.found.entry(account.key.clone()).or_insert_with(|| {
-                let of = budget.per.iter().map(|dimension| (dimension.clone(), value(dimension))).collect();
+                let of = budget.scope.per.iter().map(|dimension| (dimension.clone(), value(dimension))).collect();
                 Found { account, of, unobserved: false, lately: 0 }
             });
             found.account.spent = found.account.spent.saturating_add(spent);

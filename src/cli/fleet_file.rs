@@ -94,11 +94,8 @@ fn limit_over(agent: &FleetAgent, budget: &Budget, unit: Unit) -> Option<i64> {
         Dimension::Model => agent.model.as_ref().map(ModelId::as_str),
         other => agent.attribution.get(other),
     };
-    let counts = budget
-        .only
-        .iter()
-        .all(|(dimension, globs)| value(dimension).is_some_and(|value| globs.iter().any(|glob| glob.is_match(value))));
-    let values: Vec<Option<&str>> = budget.per.iter().map(value).collect();
+    let counts = budget.scope.only.matches(value);
+    let values: Vec<Option<&str>> = budget.scope.per.iter().map(value).collect();
     budget.limit_for(&values).filter(|limit| counts && limit.unit == unit).map(|limit| limit.amount)
 }
 

@@ -109,7 +109,7 @@ fn give(
     })?;
     let (grant, link) = given.map_err(not_granted)?;
     let heard = tell(&ledger, link, here)?;
-    let each = if budget.per.is_empty() || scope.is_some() { "" } else { ", for each that it counts per" };
+    let each = if budget.scope.per.is_empty() || scope.is_some() { "" } else { ", for each that it counts per" };
     let what = format!(
         "grant {}: `{}` {by_amount} more until {}{each}{heard}\n",
         grant.id,
@@ -186,7 +186,7 @@ fn named<'a>(policy: &'a Policy, name: &str, by_amount: Quantity) -> Result<&'a 
 fn known_scope(budget: &Budget, scope: Option<&str>) -> Result<()> {
     let Some(scope) = scope else { return Ok(()) };
     let dimensions: Vec<&str> = scope.split(", ").filter_map(|part| Some(part.split_once('=')?.0)).collect();
-    let per: Vec<String> = budget.per.iter().map(ToString::to_string).collect();
+    let per: Vec<String> = budget.scope.per.iter().map(ToString::to_string).collect();
     if per.iter().map(String::as_str).eq(dimensions) {
         return Ok(());
     }

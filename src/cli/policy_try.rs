@@ -156,8 +156,7 @@ fn resumed(outline: &Outline, span: Span) -> Vec<ThreadId> {
 fn open(ledger: &Ledger, policy: &Policy, since: Timestamp, resumed: &[ThreadId], replay: &mut Replay) -> Result<()> {
     let mut longest = Duration::ZERO;
     for (index, budget) in policy.budgets.iter().enumerate() {
-        let mut dims = budget.per.clone();
-        dims.extend(budget.only.iter().map(|(dimension, _)| dimension.clone()));
+        let dims: Vec<Dimension> = budget.scope.dimensions().cloned().collect();
         match budget.window {
             Window::Rolling(length) => longest = longest.max(length),
             Window::Life if dims.contains(&Dimension::Thread) => {

@@ -535,7 +535,7 @@ pub(super) fn fresh_budgets(policy: &Policy, ledger: &Ledger, run: &RunId) -> Re
     let wide: Vec<String> = policy
         .budgets
         .iter()
-        .filter(|budget| budget.window != Window::Life || budget.per == [Dimension::Thread])
+        .filter(|budget| budget.window != Window::Life || budget.scope.per == [Dimension::Thread])
         .map(|budget| budget.name.to_string())
         .collect();
     if wide.is_empty() || !ledger.born_in(run)? {

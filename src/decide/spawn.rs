@@ -41,17 +41,12 @@ fn passes(
     (thread, root): (&ThreadId, &ThreadId),
     starts: Starts,
 ) -> Option<String> {
-    let bound = limit.only.iter().all(|(dimension, patterns)| {
-        let value = match dimension {
-            Dimension::Thread => Some(thread.to_string()),
-            Dimension::Model => {
-                agent.threads.get(thread).and_then(|thread| thread.model.as_ref()).map(ToString::to_string)
-            }
-            other => agent.value(cx.run, other),
-        };
-        value.is_some_and(|value| patterns.iter().any(|pattern| pattern.is_match(&value)))
+    let is_bound = limit.scope.only.matches(|dimension| match dimension {
+        Dimension::Thread => Some(thread.to_string()),
+        Dimension::Model => agent.threads.get(thread)?.model.as_ref().map(ToString::to_string),
+        other => agent.value(cx.run, other),
     });
-    if !bound {
+    if !is_bound {
         return None;
     }
     if let Starts::Many(tool) = starts {
@@ -64,8 +59,8 @@ fn passes(
             limit.refuses(0, known)
         }
         SpawnUnit::Started => {
-            let per_thread = limit.per.contains(&Dimension::Thread);
-            let per_agent = per_thread || limit.per.contains(&Dimension::Agent);
+            let per_thread = limit.scope.per.contains(&Dimension::Thread);
+            let per_agent = per_thread || limit.scope.per.contains(&Dimension::Agent);
             let (whose, thread) = (per_agent.then_some(who), per_thread.then_some(thread));
             let others = waiting(agents, whose, thread);
             let agent = whose.map(|who| agents.name(who));

@@ -3,14 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use globset::GlobMatcher;
-
 use super::layer::Layer;
 use super::plan_share::PlanMark;
 use super::rate::Rate;
+use super::scope::Only;
 use super::step::Step;
 use super::{duration, percent};
-use crate::model::{AlertName, BudgetName, Dimension, PlanLength, Quantity};
+use crate::model::{AlertName, BudgetName, PlanLength, Quantity};
 
 /// A rule that looks at how an agent goes on, and does something each time that it goes wrong.
 #[derive(Clone, Debug)]
@@ -20,7 +19,7 @@ pub struct Alert {
     /// What it looks at.
     pub trigger: Trigger,
     /// The agent belongs to one of these, for each dimension named.
-    pub only: Vec<(Dimension, Vec<GlobMatcher>)>,
+    pub only: Only,
     /// What happens.
     pub act: Act,
     /// The step of a budget over a plan's own limit that it is; `None`: it was written as an alert.

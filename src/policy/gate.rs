@@ -90,13 +90,8 @@ pub fn concerns(rules: &[Gate], tool: &str, value: &dyn Fn(&Dimension) -> Option
         let has_commands = tool != PATCH || !gate.is_on_commands();
         has_commands && (gate.tools.is_empty() || gate.tools.iter().any(meets))
     };
-    let applies = |gate: &Gate| {
-        let holds = |(dimension, patterns): &(Dimension, Vec<GlobMatcher>)| {
-            value(dimension).is_some_and(|value| patterns.iter().any(|pattern| pattern.is_match(&value)))
-        };
-        gate.only.iter().all(holds)
-    };
-    rules.iter().any(|gate| !gate.observe && !gate.is_on_requests() && is_about(gate) && applies(gate))
+    let enforced = rules.iter().filter(|gate| !gate.observe && !gate.is_on_requests());
+    enforced.filter(|gate| is_about(gate)).any(|gate| gate.only.matches(value))
 }
 
 fn verdict(mut met: Vec<(usize, &Gate, String)>) -> Option<GateVerdict> {
@@ -134,11 +129,8 @@ fn reason(gate: &Gate, call: &ToolCall<'_>, reading: Option<&Reading>) -> Option
     if !gate.models.is_empty() && !call.model.is_some_and(|model| gate.models.iter().any(|m| m.is_match(model))) {
         return None;
     }
-    for (dimension, patterns) in &gate.only {
-        let value = (call.value)(dimension)?;
-        if !patterns.iter().any(|pattern| pattern.is_match(&value)) {
-            return None;
-        }
+    if !gate.only.matches(call.value) {
+        return None;
     }
     let mut reasons = Vec::new();
     if gate.is_on_commands() {

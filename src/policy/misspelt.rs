@@ -22,7 +22,7 @@ pub fn misspelt_limits(loaded: &Loaded, known: impl Fn(&Dimension) -> BTreeSet<S
     for budget in loaded.policy.budgets.iter().filter(|budget| !budget.limits.is_empty()) {
         let keys = in_budget(&loaded.files, budget, |table| limits_of(table, budget));
         let Some((mut notes, keys)) = keys else { continue };
-        for (place, dimension) in budget.per.iter().enumerate() {
+        for (place, dimension) in budget.scope.per.iter().enumerate() {
             let mut values = known(dimension);
             values.extend(named(&loaded.policy, dimension));
             let mut told = BTreeSet::new();
@@ -181,7 +181,7 @@ fn limits_of(table: &Table<'_>, budget: &Budget) -> Option<Vec<(LimitKey, Span)>
     let value = table.get("limits")?;
     let DeValue::Table(entries) = value.get_ref() else { return None };
     let keys = Table::new(entries, value.span()).entries().into_iter().filter_map(|Entry { key, .. }| {
-        let read = LimitKey::parse(key.value, budget.per.len()).ok()?;
+        let read = LimitKey::parse(key.value, budget.scope.per.len()).ok()?;
         Some((read, key.span))
     });
     Some(keys.collect())

@@ -33,6 +33,7 @@ pub mod plan;
 pub mod plan_share;
 pub mod rate;
 pub mod rule;
+pub mod scope;
 pub mod serve;
 pub mod show;
 pub mod spawn;

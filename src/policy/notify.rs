@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use globset::GlobMatcher;
 use http::Uri;
 
 use super::address;
+use super::scope::Only;
 use crate::model::{AgentName, Attribution, Dimension, NoticeKind};
 
 /// All of `[notify]`.
@@ -191,7 +191,7 @@ pub struct Route {
     /// Where they go.
     pub to: Vec<Address>,
     /// Only what matches one of the patterns, for each dimension named.
-    pub only: Vec<(Dimension, Vec<GlobMatcher>)>,
+    pub only: Only,
     /// A question goes this way only if nobody has answered it by then.
     pub after: Option<Duration>,
 }
@@ -199,12 +199,9 @@ pub struct Route {
 impl Route {
     /// What is about this agent, or about the whole run of this attribution, goes this way.
     fn is_for(&self, agent: Option<&AgentName>, belongs: &Attribution) -> bool {
-        self.only.iter().all(|(dimension, globs)| {
-            let value = match dimension {
-                Dimension::Agent => agent.map(AgentName::as_str),
-                other => belongs.get(other),
-            };
-            value.is_some_and(|value| globs.iter().any(|glob| glob.is_match(value)))
+        self.only.matches(|dimension| match dimension {
+            Dimension::Agent => agent.map(AgentName::as_str),
+            other => belongs.get(other),
         })
     }
 }

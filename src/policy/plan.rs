@@ -1,11 +1,10 @@
 //! Pure. Budgets over a ChatGPT plan's own limits: `80% plan 5h`, `80% plan week`.
 
-use globset::GlobMatcher;
-
 use super::alert::{Act, Alert, Trigger};
 use super::layer::Layer;
 pub use super::plan_share::{PLAN_HINT, PlanMark, PlanShare, PlanShareError};
-use crate::model::{AlertName, BudgetName, Dimension};
+use super::scope::Only;
+use crate::model::{AlertName, BudgetName};
 
 /// A budget over a plan's own limit. Its spend is what Codex reports of the plan, which no ledger can add up; so what
 /// it does is done by one alert for each of its steps.
@@ -16,7 +15,7 @@ pub struct PlanBudget {
     /// How much of which limit.
     pub limit: PlanShare,
     /// The agent belongs to one of these, for each dimension named.
-    pub only: Vec<(Dimension, Vec<GlobMatcher>)>,
+    pub only: Only,
     /// In order of severity; never empty.
     pub steps: Vec<PlanStep>,
     /// This budget alone decides and records, and does nothing.

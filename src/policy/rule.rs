@@ -19,11 +19,12 @@ pub use super::limit_key::LimitKey;
 pub use super::models::{Models, Rung, Unpriced};
 use super::notify::Notify;
 pub use super::plan::PlanBudget;
+use super::scope::{Only, Scope};
 use super::serve::Serve;
 pub use super::spawn::SpawnLimit;
 pub use super::step::{May, Step};
 pub use crate::model::Threshold;
-use crate::model::{Attribution, BudgetName, Dimension, GateName, Money, Quantity, Unit};
+use crate::model::{Attribution, BudgetName, GateName, Money, Quantity, Unit};
 use crate::usage::price::PriceOverride;
 use crate::work::Own;
 
@@ -85,16 +86,14 @@ pub struct Source {
 pub struct Budget {
     /// Unique in the policy.
     pub name: BudgetName,
-    /// Spend is counted apart for each combination of values; empty means everything together.
-    pub per: Vec<Dimension>,
+    /// What it counts, and apart for which values.
+    pub scope: Scope,
     /// When counting starts again.
     pub window: Window,
     /// For what has no limit of its own in `limits`; `None`: those have no limit.
     pub limit: Option<Quantity>,
     /// Limits of their own, by the values of `per`. Same unit as `limit`.
     pub limits: BTreeMap<LimitKey, Quantity>,
-    /// Counts only spend whose value matches one of the patterns, for each dimension named.
-    pub only: Vec<(Dimension, Vec<GlobMatcher>)>,
     /// In order of severity; never empty.
     pub steps: Vec<Step>,
     /// How it is divided among a run's agents; `None`: it is not.
@@ -211,8 +210,8 @@ pub struct Gate {
     pub paths: Vec<GlobMatcher>,
     /// The model that calls the tool; empty: any.
     pub models: Vec<GlobMatcher>,
-    /// The agent belongs to one of these, for each dimension named.
-    pub only: Vec<(Dimension, Vec<GlobMatcher>)>,
+    /// Whose calls it is for.
+    pub only: Only,
     /// The next request is likely to cost more, or nobody can say what it costs.
     pub cost_above: Option<Money>,
     /// What happens.

@@ -107,7 +107,7 @@ fn write_sources(out: &mut String, policy: &Policy) -> fmt::Result {
 
 fn write_budget(out: &mut String, budget: &Budget, tz: Tz) -> fmt::Result {
     writeln!(out, "budget `{}` ({})", budget.name, budget.layer)?;
-    let per = match budget.per.as_slice() {
+    let per = match budget.scope.per.as_slice() {
         [] => "over everything".to_owned(),
         dimensions => format!("per {}", joined(dimensions.iter().map(ToString::to_string), " and ")),
     };
@@ -123,7 +123,7 @@ fn write_budget(out: &mut String, budget: &Budget, tz: Tz) -> fmt::Result {
     if !unnamed.is_empty() && budget.limit.is_some() {
         writeln!(out, "  what names no {} counts together, as one", joined(unnamed.into_iter(), " or no "))?;
     }
-    for (dimension, globs) in &budget.only {
+    for (dimension, globs) in budget.scope.only.iter() {
         writeln!(out, "  counts only {dimension} {}", patterns(globs))?;
     }
     for step in &budget.steps {
@@ -143,7 +143,7 @@ fn write_budget(out: &mut String, budget: &Budget, tz: Tz) -> fmt::Result {
 
 /// What a budget counts per and that a run need not name; what `only` asks for, it must.
 fn may_be_unnamed(budget: &Budget) -> impl Iterator<Item = &Dimension> {
-    budget.per.iter().filter(|dimension| match dimension {
+    budget.scope.per.iter().filter(|dimension| match dimension {
         Dimension::Run | Dimension::Agent | Dimension::Thread | Dimension::Model | Dimension::Work => false,
         Dimension::Team
         | Dimension::Project
@@ -151,7 +151,7 @@ fn may_be_unnamed(budget: &Budget) -> impl Iterator<Item = &Dimension> {
         | Dimension::User
         | Dimension::Task
         | Dimension::Branch
-        | Dimension::Label(_) => !budget.only.iter().any(|(only, _)| only == *dimension),
+        | Dimension::Label(_) => !budget.scope.only.dimensions().any(|only| only == *dimension),
     })
 }
 
@@ -159,7 +159,7 @@ fn write_plan_budget(out: &mut String, budget: &PlanBudget) -> fmt::Result {
     writeln!(out, "budget `{}` ({})", budget.name, budget.layer)?;
     let PlanShare { share, window } = budget.limit;
     writeln!(out, "  {} of the {window} limit of the user's ChatGPT plan, as Codex reports it", percent::show(share))?;
-    for (dimension, globs) in &budget.only {
+    for (dimension, globs) in budget.only.iter() {
         writeln!(out, "  binds only {dimension} {}", patterns(globs))?;
     }
     for step in &budget.steps {
@@ -174,9 +174,9 @@ fn write_plan_budget(out: &mut String, budget: &PlanBudget) -> fmt::Result {
 
 fn write_spawn_limit(out: &mut String, limit: &SpawnLimit) -> fmt::Result {
     writeln!(out, "budget `{}` ({})", limit.name, limit.layer)?;
-    let per = joined(limit.per.iter().map(ToString::to_string), " and ");
+    let per = joined(limit.scope.per.iter().map(ToString::to_string), " and ");
     writeln!(out, "  {} per {per}: one more is refused, and its model reads why", limit.cap)?;
-    for (dimension, globs) in &limit.only {
+    for (dimension, globs) in limit.scope.only.iter() {
         writeln!(out, "  binds only {dimension} {}", patterns(globs))?;
     }
     if limit.observe {
@@ -247,7 +247,7 @@ fn write_gate(out: &mut String, gate: &Gate) -> fmt::Result {
     if !gate.models.is_empty() {
         writeln!(out, "  model {}", patterns(&gate.models))?;
     }
-    for (dimension, globs) in &gate.only {
+    for (dimension, globs) in gate.only.iter() {
         writeln!(out, "  only {dimension} {}", patterns(globs))?;
     }
     if let Some(most) = gate.cost_above {
@@ -262,7 +262,7 @@ fn write_gate(out: &mut String, gate: &Gate) -> fmt::Result {
 fn write_alert(out: &mut String, alert: &Alert) -> fmt::Result {
     writeln!(out, "alert `{}` ({})", alert.name, alert.layer)?;
     writeln!(out, "  {}: {}", alert.trigger, act_in_words(&alert.act))?;
-    for (dimension, globs) in &alert.only {
+    for (dimension, globs) in alert.only.iter() {
         writeln!(out, "  only {dimension} {}", patterns(globs))?;
     }
     if alert.observe {

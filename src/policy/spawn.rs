@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use globset::GlobMatcher;
-
 use super::layer::Layer;
-use crate::model::{BudgetName, Dimension};
+use super::scope::Scope;
+use crate::model::BudgetName;
 
 /// What a hint says next to a [`SpawnCapError`].
 pub const SPAWN_HINT: &str =
@@ -90,12 +89,10 @@ impl fmt::Display for SpawnCap {
 pub struct SpawnLimit {
     /// Unique among the policy's budgets.
     pub name: BudgetName,
-    /// The run, agent or thread that starts them; all where several are named.
-    pub per: Vec<Dimension>,
+    /// The run, agent or thread that starts them, all where several are named; and which of them are bound.
+    pub scope: Scope,
     /// How many, or how deep.
     pub cap: SpawnCap,
-    /// The agent belongs to one of these, for each dimension named.
-    pub only: Vec<(Dimension, Vec<GlobMatcher>)>,
     /// This limit alone is recorded, and refuses nothing.
     pub observe: bool,
     /// Which layer it stands in.

@@ -122,17 +122,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{BudgetName, Dimension, Quantity, Unit};
+    use crate::model::{BudgetName, Quantity, Unit};
     use crate::policy::rule::{Layer, Threshold, Window};
+    use crate::policy::scope::Scope;
 
     fn budget(steps: &[(u32, Verb)], grace: u32) -> Budget {
         Budget {
             name: BudgetName::new("each run"),
-            per: vec![Dimension::Run],
+            scope: Scope::of_run(),
             window: Window::Life,
             limit: Some(Quantity { unit: Unit::Tok, amount: 1000 }),
             limits: BTreeMap::new(),
-            only: Vec::new(),
             steps: steps
                 .iter()
                 .map(|&(share, verb)| Step {

@@ -38,7 +38,7 @@ impl<'a, 't> TurnBooks<'a, 't> {
 
 impl TurnBooks<'_, '_> {
     fn called(&self, query: &SpentQuery<'_>) -> i64 {
-        let only = query.budget.only.iter().map(|(dimension, _)| dimension.clone());
+        let only = query.budget.scope.only.dimensions().cloned();
         let dims: Vec<Dimension> = query.values.iter().map(|(dimension, _)| (*dimension).clone()).chain(only).collect();
         let named = |wanted: &Dimension| {
             query.values.iter().find(|(dimension, _)| *dimension == wanted).and_then(|(_, value)| *value)
@@ -57,7 +57,7 @@ impl Books for TurnBooks<'_, '_> {
         }
         let mut dims: Vec<Dimension> = query.values.iter().map(|(dimension, _)| (*dimension).clone()).collect();
         let per = dims.len();
-        dims.extend(query.budget.only.iter().map(|(dimension, _)| dimension.clone()));
+        dims.extend(query.budget.scope.only.dimensions().cloned());
         let turn = self.turn.borrow();
         if per == dims.len() {
             let scope: Vec<(Dimension, Option<String>)> =

@@ -3,6 +3,7 @@
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{AgentName, Dimension, RunInfo, ThreadInfo};
 use crate::policy::rule::{Policy, SpawnLimit};
+use crate::policy::scope::Value;
 use crate::policy::spawn::SpawnUnit;
 use crate::report::SpawnStanding;
 
@@ -25,10 +26,10 @@ pub fn spawn_standings(ledger: &Ledger, policy: &Policy, run: &RunInfo) -> Resul
 }
 
 fn may_bind(limit: &SpawnLimit, run: &RunInfo) -> bool {
-    limit.only.iter().all(|(dimension, patterns)| match dimension {
+    limit.scope.only.may_match(|dimension| match dimension {
         // Some of its threads may be such.
-        Dimension::Run | Dimension::Agent | Dimension::Thread | Dimension::Model => true,
-        other => run.attribution.get(other).is_some_and(|value| patterns.iter().any(|glob| glob.is_match(value))),
+        Dimension::Run | Dimension::Agent | Dimension::Thread | Dimension::Model => Value::Open,
+        other => Value::Is(run.attribution.get(other)),
     })
 }
 
@@ -44,7 +45,7 @@ fn standings_of(
         of.try_fold(0, |most, info| Ok(most.max(u64::from(ledger.depth(&info.thread)?))))
     };
     let deep = limit.cap.of == SpawnUnit::Deep;
-    if limit.per.contains(&Dimension::Thread) && !deep {
+    if limit.scope.per.contains(&Dimension::Thread) && !deep {
         let mut all = Vec::new();
         for info in threads {
             match ledger.sub_agents_started(&run.id, info.agent.as_ref(), Some(&info.thread))? {
@@ -54,7 +55,7 @@ fn standings_of(
         }
         return Ok(all);
     }
-    if limit.per.contains(&Dimension::Agent) {
+    if limit.scope.per.contains(&Dimension::Agent) {
         let mut agents: Vec<&AgentName> = threads.iter().filter_map(|info| info.agent.as_ref()).collect();
         agents.sort_unstable();
         agents.dedup();

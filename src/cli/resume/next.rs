@@ -113,7 +113,7 @@ pub(super) fn given(info: &RunInfo, policy: &Policy, budget: &Arc<Budget>, here:
         Dimension::Run => Some(info.id.to_string()),
         other => info.attribution.get(other).map(str::to_owned),
     };
-    if budget.per.iter().any(late) {
+    if budget.scope.per.iter().any(late) {
         return Ok(0);
     }
     let account = Account::place(budget, policy.timezone, here.now, value);

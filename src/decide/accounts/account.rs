@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use crate::model::{
     AgentName, ApprovalId, BudgetKey, Dimension, Grant, Granted, Money, Quantity, Response, RunId, ThreadId, Timestamp,
-    Unit, Verb, part_of, scope_in_words,
+    Unit, Verb, WorkClass, part_of, scope_in_words,
 };
 use crate::policy::rule::{Budget, Step, StepId, Threshold, Window};
+use crate::policy::scope::Value;
 use crate::policy::verdict::{is_at_limit, is_strict};
 use crate::policy::window::Bounds;
 
@@ -94,11 +95,8 @@ impl SpentQuery<'_> {
 
     /// A row of sums, by the values of `per` and then of `only`, belongs to it.
     pub fn counts(&self, row: &[Option<String>]) -> bool {
-        let (per, only) = row.split_at(self.values.len().min(row.len()));
-        let same = per.iter().zip(&self.values).all(|(found, (_, wanted))| found.as_deref() == *wanted);
-        same && self.budget.only.iter().zip(only).all(|((_, patterns), found)| {
-            found.as_ref().is_some_and(|found| patterns.iter().any(|pattern| pattern.is_match(found)))
-        })
+        let per: Vec<Option<&str>> = self.values.iter().map(|(_, value)| *value).collect();
+        self.budget.scope.counts_row(&per, row)
     }
 }
 
@@ -157,13 +155,10 @@ impl Account {
         at: Timestamp,
         value: impl Fn(&Dimension) -> Option<String>,
     ) -> Option<Self> {
-        for (dimension, patterns) in &budget.only {
-            let found = value(dimension)?;
-            if !patterns.iter().any(|pattern| pattern.is_match(&found)) {
-                return None;
-            }
+        if !budget.scope.only.matches(&value) {
+            return None;
         }
-        let mut per = budget.per.clone();
+        let mut per = budget.scope.per.clone();
         if budget.window == Window::Life && per.contains(&Dimension::Agent) && !per.contains(&Dimension::Run) {
             // Another run's agent of the same name is another agent.
             per.push(Dimension::Run);
@@ -243,10 +238,10 @@ impl Account {
 
     /// It is over no class of work, or over that of this response.
     pub(in crate::decide) fn takes_work_of(&self, last: Option<&Response>) -> bool {
-        let classes = self.rule.only.iter().filter(|(dimension, _)| *dimension == Dimension::Work);
-        classes.into_iter().all(|(_, patterns)| {
-            let class = last.and_then(|last| last.work);
-            class.is_some_and(|class| patterns.iter().any(|pattern| pattern.is_match(class.as_str())))
+        let class = last.and_then(|last| last.work);
+        self.rule.scope.only.may_match(|dimension| match dimension {
+            Dimension::Work => Value::Is(class.map(WorkClass::as_str)),
+            _ => Value::Open,
         })
     }
 
@@ -256,11 +251,17 @@ impl Account {
     }
 
     /// It counts what has these values, its window aside.
-    pub fn holds<'a>(&self, value: impl Fn(&Dimension) -> Option<&'a str>) -> bool {
-        let same = self.per.iter().zip(&self.values).all(|(dim, wanted)| value(dim) == wanted.as_deref());
-        same && self.rule.only.iter().all(|(dim, patterns)| {
-            value(dim).is_some_and(|found| patterns.iter().any(|pattern| pattern.is_match(found)))
-        })
+    pub fn holds<T: AsRef<str>>(&self, value: impl Fn(&Dimension) -> Option<T>) -> bool {
+        self.may_hold(|dimension| Value::Is(value(dimension)))
+    }
+
+    /// The same, where a value that is open may be any.
+    pub fn may_hold<T: AsRef<str>>(&self, value: impl Fn(&Dimension) -> Value<T>) -> bool {
+        let same = self.per.iter().zip(&self.values).all(|(dimension, wanted)| match value(dimension) {
+            Value::Is(found) => found.as_ref().map(AsRef::as_ref) == wanted.as_deref(),
+            Value::Open => true,
+        });
+        same && self.rule.scope.only.may_match(value)
     }
 
     /// Reads from the ledger what was spent and lifted so far.

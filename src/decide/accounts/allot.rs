@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::model::event::{EventKind, GOVERNOR};
 use crate::model::{AgentName, BudgetKey, Dimension, Granted, Quantity, Unit};
 use crate::policy::rule::{Allot, AllotBy, Budget, LimitKey, Window};
+use crate::policy::scope::Scope;
 
 use super::account::Account;
 use super::claims::is_shared;
@@ -123,7 +124,7 @@ fn allot_one(
 fn wider<'a>(accounts: &'a Accounts, whole: &Account) -> Vec<&'a Account> {
     let late = |dimension: &Dimension| matches!(dimension, Dimension::Thread | Dimension::Model | Dimension::Work);
     let holds = |(id, account): &(AccountId, &Account)| {
-        let dims = account.per.iter().chain(account.rule.only.iter().map(|(dimension, _)| dimension));
+        let dims = account.per.iter().chain(account.rule.scope.only.dimensions());
         account.key != whole.key
             && account.key.unit == whole.key.unit
             && whole.agents.is_subset(&account.agents)
@@ -153,7 +154,7 @@ fn rule_of(
     let limits =
         parts.iter().map(|(name, amount)| (LimitKey::single(name.as_str()), Quantity { unit, amount: *amount }));
     let rule = Arc::new(Budget {
-        per: vec![Dimension::Agent],
+        scope: Scope { per: vec![Dimension::Agent], only: whole.scope.only.clone() },
         window: Window::Life,
         limit: None,
         limits: limits.collect(),

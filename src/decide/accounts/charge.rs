@@ -39,7 +39,7 @@ impl Accounts {
         let mut places: Vec<Account> = self
             .rules
             .iter()
-            .filter(|budget| !budget.per.iter().any(known_late) && !is_open(budget))
+            .filter(|budget| !budget.scope.per.iter().any(known_late) && !is_open(budget))
             .filter_map(|budget| Account::place(budget, timezone, cx.now.wall, |dim| agent.value(cx.run, dim)))
             .collect();
         let past = self.list.iter().filter(|account| account.is_past(cx.now.wall) && account.agents.contains(&who));
@@ -89,7 +89,7 @@ impl Accounts {
             .rules
             .iter()
             .filter(|budget| {
-                let mut late = budget.per.iter().chain(budget.only.iter().map(|(dim, _)| dim)).filter(late).peekable();
+                let mut late = budget.scope.dimensions().filter(late).peekable();
                 late.peek().is_some() && late.all(known)
             })
             .filter_map(|budget| Account::place(budget, cx.policy.timezone, cx.now.wall, value))
@@ -106,7 +106,7 @@ impl Accounts {
         let places: Vec<Account> = self
             .rules
             .iter()
-            .filter(|budget| budget.per.iter().chain(budget.only.iter().map(|(dim, _)| dim)).any(late))
+            .filter(|budget| budget.scope.dimensions().any(late))
             .filter_map(|budget| Account::place(budget, cx.policy.timezone, cx.now.wall, value))
             .collect();
         for place in places {
@@ -150,7 +150,7 @@ impl Accounts {
     /// Responses are of another class of work from now on, and the ledger has them so: what counts by class is summed again,
     /// and binds the agent while its last response is of that class. Says whether any budget does.
     pub(in crate::decide) fn reclass(&mut self, cx: &Context<'_>, who: AgentId, last: Option<&Response>) -> bool {
-        let by_class = |budget: &Budget| budget.only.iter().any(|(dimension, _)| *dimension == Dimension::Work);
+        let by_class = |budget: &Budget| budget.scope.only.dimensions().any(|one| *one == Dimension::Work);
         let rules: Vec<Arc<Budget>> = self.rules.iter().filter(|budget| by_class(budget)).cloned().collect();
         for budget in &rules {
             let place = last.and_then(|last| {

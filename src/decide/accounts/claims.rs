@@ -153,7 +153,7 @@ impl Accounts {
         let known_late = |dim: &Dimension| {
             matches!(dim, Dimension::Thread | Dimension::Model) || (*dim == Dimension::Work && !agent.work_is_said)
         };
-        let dims = account.per.iter().chain(account.rule.only.iter().map(|(dim, _)| dim));
+        let dims = account.per.iter().chain(account.rule.scope.only.dimensions());
         if !dims.into_iter().any(known_late) {
             return true;
         }

@@ -12,6 +12,7 @@
 
 use crate::model::{Dimension, ModelId, Response, Source, ThreadId, Unit};
 use crate::policy::rule::Rung;
+use crate::policy::scope::Value;
 
 use super::Spenders;
 use super::account::{Account, amount};
@@ -140,16 +141,9 @@ pub(in crate::decide) fn likely<'a>(
 /// The account counts what a thread does with this model, as far as both are known: all else is the same for whatever
 /// its agent does, and was looked at when the account was opened.
 pub(in crate::decide) fn binds(account: &Account, thread: &ThreadId, model: Option<&ModelId>) -> bool {
-    let value = |dimension: &Dimension| match dimension {
-        Dimension::Thread => Some(thread.as_str()),
-        Dimension::Model => model.map(ModelId::as_str),
-        _ => None,
-    };
-    let is_it = |(dimension, own): (&Dimension, &Option<String>)| {
-        value(dimension).is_none_or(|value| own.as_deref() == Some(value))
-    };
-    let per = account.per.iter().zip(&account.values).all(is_it);
-    per && account.rule.only.iter().all(|(dimension, patterns)| {
-        value(dimension).is_none_or(|value| patterns.iter().any(|pattern| pattern.is_match(value)))
+    account.may_hold(|dimension| match dimension {
+        Dimension::Thread => Value::Is(Some(thread.as_str())),
+        Dimension::Model => model.map_or(Value::Open, |model| Value::Is(Some(model.as_str()))),
+        _ => Value::Open,
     })
 }

@@ -87,11 +87,7 @@ impl Spenders<'_> {
     }
 
     fn falls_under(&self, account: &Account, agent: &Agent, thread: &ThreadId) -> bool {
-        let value = |dimension: &Dimension| self.call_value(agent, thread, dimension);
-        let same = account.per.iter().zip(&account.values).all(|(dimension, wanted)| value(dimension) == *wanted);
-        same && account.rule.only.iter().all(|(dimension, patterns)| {
-            value(dimension).is_some_and(|found| patterns.iter().any(|pattern| pattern.is_match(&found)))
-        })
+        account.holds(|dimension| self.call_value(agent, thread, dimension))
     }
 
     fn call_value(&self, agent: &Agent, thread: &ThreadId, dimension: &Dimension) -> Option<String> {

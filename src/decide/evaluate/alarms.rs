@@ -24,10 +24,7 @@ use crate::decide::request_gates;
 
 /// The alert's `only` leaves the agent in.
 fn looks_at(cx: &Context<'_>, alert: &Alert, agent: &Agent) -> bool {
-    alert.only.iter().all(|(dimension, patterns)| {
-        let value = agent.value(cx.run, dimension);
-        value.is_some_and(|value| patterns.iter().any(|pattern| pattern.is_match(&value)))
-    })
+    alert.only.matches(|dimension| agent.value(cx.run, dimension))
 }
 
 /// Says, once, what looks at a ChatGPT plan's own limits and cannot judge them: so many answers came and none told of

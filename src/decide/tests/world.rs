@@ -63,7 +63,7 @@ impl Books for Shelf {
         if query.unit() == Unit::ToolCalls {
             let counts = |(at, of): &&(Timestamp, BTreeMap<String, String>)| {
                 let per = query.values.iter().map(|(dimension, _)| *dimension);
-                let dims = per.chain(query.budget.only.iter().map(|(dimension, _)| dimension));
+                let dims = per.chain(query.budget.scope.only.dimensions());
                 let row: Vec<_> = dims.map(|dimension| of.get(&dimension.to_string()).cloned()).collect();
                 query.bounds.contains(*at) && query.counts(&row)
             };
@@ -72,7 +72,7 @@ impl Books for Shelf {
         let counts = |response: &&Response| {
             let of = |dimension| response.get(dimension).map(str::to_owned);
             let per = query.values.iter().map(|(dimension, _)| of(dimension));
-            let row: Vec<_> = per.chain(query.budget.only.iter().map(|(dimension, _)| of(dimension))).collect();
+            let row: Vec<_> = per.chain(query.budget.scope.only.dimensions().map(of)).collect();
             query.bounds.contains(response.at) && query.counts(&row)
         };
         self.responses.iter().filter(counts).map(|response| amount(response, query.unit())).sum()

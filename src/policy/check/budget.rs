@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
-use globset::GlobMatcher;
 use toml::de::DeValue;
 
 use crate::model::{BudgetName, Dimension, Quantity, Unit, Verb};
@@ -12,6 +11,7 @@ use crate::policy::mistake::{Naming, Notes, Span};
 use crate::policy::percent;
 use crate::policy::plan::PlanShare;
 use crate::policy::rule::{Allot, Budget, Step, Threshold, Window};
+use crate::policy::scope::{Only, Scope, Value};
 use crate::policy::spawn::SpawnCap;
 use crate::policy::table::{Entry, Keys, Placed, Table, Text, as_text, wrong_type};
 
@@ -63,7 +63,7 @@ pub(super) fn check(
         minutes_pass_in_a_run(table, per.as_deref(), window.as_ref(), notes);
     }
     let known = known_limits(limit.as_ref(), &limits, grace);
-    let dims: Vec<&Dimension> = only.iter().map(|(dimension, _)| dimension).collect();
+    let dims: Vec<&Dimension> = only.dimensions().collect();
     let Divided { steps, allot, routes } = divided(table, (per.as_deref(), &dims), &known, notes);
     let mode = super::mode(table, notes);
     let overridable = table.boolean("overridable", notes).unwrap_or(false);
@@ -71,11 +71,10 @@ pub(super) fn check(
     let rule = per.zip(window).map(|(per, window)| {
         BudgetRule::Counted(Budget {
             name: BudgetName::new(name.value.clone()),
-            per,
+            scope: Scope { per, only },
             window,
             limit: limit.map(|limit| limit.value),
             limits,
-            only,
             steps,
             allot,
             grace,
@@ -155,11 +154,10 @@ pub(super) fn of_fleet(table: &Table<'_>, notes: &mut Notes) -> Option<BudgetDra
     let rule = limit.map(|limit| {
         BudgetRule::Counted(Budget {
             name: BudgetName::new(name.value.clone()),
-            per: vec![Dimension::Run],
+            scope: Scope::of_run(),
             window: Window::Life,
             limit: Some(limit.value),
             limits: none,
-            only: Vec::new(),
             steps,
             allot,
             grace,
@@ -274,12 +272,7 @@ fn literal(key: &Text<'_>, value: &str, dimension: &Dimension, notes: &mut Notes
 }
 
 /// Warns of limits that no spend can have.
-fn limits_can_apply(
-    table: &Table<'_>,
-    per: Option<&[Dimension]>,
-    only: &[(Dimension, Vec<GlobMatcher>)],
-    notes: &mut Notes,
-) {
+fn limits_can_apply(table: &Table<'_>, per: Option<&[Dimension]>, only: &Only, notes: &mut Notes) {
     let (Some(value), Some(per)) = (table.get("limits"), per) else { return };
     let hint = "give `per` a dimension whose values you know, such as `team`, or write `limit`";
     match per.first() {
@@ -290,13 +283,14 @@ fn limits_can_apply(
         }
         Some(_) => {
             let DeValue::Table(entries) = value.get_ref() else { return };
-            let left_out = |(dimension, value): (&Dimension, Option<&str>)| {
-                let globs = only.iter().find(|(of, _)| of == dimension).map(|(_, globs)| globs);
-                globs.zip(value).is_some_and(|(globs, value)| !globs.iter().any(|glob| glob.is_match(value)))
-            };
             for Entry { key, .. } in Table::new(entries, value.span()).entries() {
                 let Ok(read) = LimitKey::parse(key.value, per.len()) else { continue };
-                if per.iter().zip(read.parts()).any(left_out) {
+                let named: Vec<(&Dimension, Option<&str>)> = per.iter().zip(read.parts()).collect();
+                let value = |dimension: &Dimension| {
+                    let found = named.iter().find(|(of, _)| *of == dimension).and_then(|(_, value)| *value);
+                    found.map_or(Value::Open, |value| Value::Is(Some(value)))
+                };
+                if !only.may_match(value) {
                     let message = format!("the limit of `{}` can never apply: `only` leaves it out", key.value);
                     notes.warn(&key.span, message, "add it to `only`, or leave it out here");
                 }

@@ -8,6 +8,7 @@ use crate::policy::duration::{self, DURATION_HINT};
 use crate::policy::mistake::Notes;
 use crate::policy::notify::{Address, Mail, Redact, Slack, Webhook};
 use crate::policy::rule::Layer;
+use crate::policy::scope::Only;
 use crate::policy::suggest;
 use crate::policy::table::{Keys, Placed, Table};
 use crate::policy::url::{self, UrlError};
@@ -45,7 +46,7 @@ pub(in crate::policy) struct NotifyDraft {
 pub(in crate::policy) struct RouteDraft {
     pub(in crate::policy) on: Vec<NoticeKind>,
     pub(in crate::policy) to: Vec<Placed<Address>>,
-    pub(in crate::policy) only: Vec<(Dimension, Vec<globset::GlobMatcher>)>,
+    pub(in crate::policy) only: Only,
     pub(in crate::policy) after: Option<std::time::Duration>,
 }
 

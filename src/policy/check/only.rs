@@ -1,9 +1,8 @@
 //! Pure. Whose spend or calls a rule is about: dimensions, and patterns on their values.
 
-use globset::GlobMatcher;
-
 use crate::model::Dimension;
 use crate::policy::mistake::Notes;
+use crate::policy::scope::Only;
 use crate::policy::suggest;
 use crate::policy::table::{Entry, Table, Text};
 
@@ -62,8 +61,8 @@ pub(super) fn per(table: &Table<'_>, notes: &mut Notes) -> Option<Vec<Dimension>
 }
 
 /// `only`, of a budget or a gate.
-pub(super) fn check(table: &Table<'_>, of: &str, notes: &mut Notes) -> Vec<(Dimension, Vec<GlobMatcher>)> {
-    let Some(filters) = table.table("only", "{ branch = [\"main\"] }", notes) else { return Vec::new() };
+pub(super) fn check(table: &Table<'_>, of: &str, notes: &mut Notes) -> Only {
+    let Some(filters) = table.table("only", "{ branch = [\"main\"] }", notes) else { return Only::default() };
     let mut only = Vec::new();
     for Entry { key, value } in filters.entries() {
         let texts = filters.texts(key.value, "[\"main\"]", notes);
@@ -88,7 +87,7 @@ pub(super) fn check(table: &Table<'_>, of: &str, notes: &mut Notes) -> Vec<(Dime
         };
         only.push((dimension, globs));
     }
-    only
+    Only::new(only)
 }
 
 /// One dimension by its name; `unknown` is what another word is called, beside those that are known there.

@@ -1,9 +1,8 @@
 //! Pure. A `[[budget]]` over sub-agents: `limit = "20 sub-agents"`, `limit = "3 deep"`.
 
-use globset::GlobMatcher;
-
 use crate::model::{BudgetName, Dimension};
 use crate::policy::mistake::Notes;
+use crate::policy::scope::Scope;
 use crate::policy::spawn::{SPAWN_HINT, SpawnCap, SpawnLimit};
 use crate::policy::table::{Placed, Table};
 
@@ -37,14 +36,14 @@ pub(super) fn check(
     let only = only::check(table, "budget", notes);
     let mode = super::mode(table, notes);
     let overridable = table.boolean("overridable", notes).unwrap_or(false);
-    Some(draft(name?, cap.zip(per), only, (mode.unwrap_or(observe), overridable), notes))
+    Some(draft(name?, cap.zip(per.map(|per| Scope { per, only })), (mode.unwrap_or(observe), overridable), notes))
 }
 
 /// The budget of a fleet whose limit speaks of sub-agents: over the run, for its life.
 pub(super) fn of_fleet(table: &Table<'_>, name: Option<Placed<String>>, notes: &mut Notes) -> Option<BudgetDraft> {
     let cap = cap(table, notes);
     let mode = super::mode(table, notes);
-    Some(draft(name?, cap.map(|cap| (cap, vec![Dimension::Run])), Vec::new(), (mode.unwrap_or(false), false), notes))
+    Some(draft(name?, cap.map(|cap| (cap, Scope::of_run())), (mode.unwrap_or(false), false), notes))
 }
 
 /// How many, or how deep; what says nothing of such a limit is refused.
@@ -64,14 +63,13 @@ fn cap(table: &Table<'_>, notes: &mut Notes) -> Option<SpawnCap> {
 
 fn draft(
     name: Placed<String>,
-    rule: Option<(SpawnCap, Vec<Dimension>)>,
-    only: Vec<(Dimension, Vec<GlobMatcher>)>,
+    rule: Option<(SpawnCap, Scope)>,
     (observe, overridable): (bool, bool),
     notes: &Notes,
 ) -> BudgetDraft {
     let name = Placed { value: BudgetName::new(name.value), span: name.span };
-    let rule = rule.map(|(cap, per)| {
-        BudgetRule::OfSpawns(SpawnLimit { name: name.value.clone(), per, cap, only, observe, layer: notes.layer() })
+    let rule = rule.map(|(cap, scope)| {
+        BudgetRule::OfSpawns(SpawnLimit { name: name.value.clone(), scope, cap, observe, layer: notes.layer() })
     });
     BudgetDraft { name, overridable, routes: Vec::new(), rule }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{BudgetName, Dimension, Quantity, Unit, Verb, WorkClass};
+use crate::model::{BudgetName, Quantity, Unit, Verb, WorkClass};
 use crate::policy::check;
 use crate::policy::plan::{PlanBudget, PlanShare};
 use crate::policy::rule::{Budget, Layer, SpawnLimit, Window};
+use crate::policy::scope::{Only, Scope};
 use crate::policy::spawn::SpawnCap;
 
 /// The rules that a command line gives.
@@ -48,7 +49,7 @@ pub(super) fn plan_budgets(flags: &FlagRules) -> Vec<PlanBudget> {
         budgets.push(PlanBudget {
             name,
             limit: *limit,
-            only: Vec::new(),
+            only: Only::default(),
             steps: check::plan::default_steps(flags.at_limit),
             observe: false,
             layer: Layer::Flags,
@@ -63,8 +64,7 @@ pub(super) fn spawn_limits(flags: &FlagRules) -> Vec<SpawnLimit> {
     for (typed, cap) in &flags.spawns {
         let name = BudgetName::new(format!("--budget {typed}"));
         if limits.iter().all(|other| other.name != name) {
-            let (per, only) = (vec![Dimension::Run], Vec::new());
-            limits.push(SpawnLimit { name, per, cap: *cap, only, observe: false, layer: Layer::Flags });
+            limits.push(SpawnLimit { name, scope: Scope::of_run(), cap: *cap, observe: false, layer: Layer::Flags });
         }
     }
     limits
@@ -80,11 +80,10 @@ pub(super) fn budgets(flags: &FlagRules) -> Vec<Budget> {
         }
         budgets.push(Budget {
             name,
-            per: vec![Dimension::Run],
+            scope: Scope::of_run(),
             window: Window::Life,
             limit: Some(*quantity),
             limits: BTreeMap::new(),
-            only: Vec::new(),
             steps: check::default_steps(flags.at_limit),
             allot: None,
             grace: 0,

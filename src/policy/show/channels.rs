@@ -46,7 +46,7 @@ pub(super) fn write(out: &mut String, policy: &Policy) -> fmt::Result {
     for route in &notify.routes {
         let on = joined(route.on.iter().map(|kind| kind.as_str().to_owned()), ", ");
         write!(out, "  {on} to {}", joined(route.to.iter().map(Address::to_string), ", "))?;
-        for (dimension, globs) in &route.only {
+        for (dimension, globs) in route.only.iter() {
             write!(out, ", only {dimension} {}", patterns(globs))?;
         }
         if let Some(after) = route.after.filter(|_| route.on.contains(&NoticeKind::Question)) {

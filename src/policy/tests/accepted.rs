@@ -235,7 +235,7 @@ fn every_window_is_read() {
 fn every_thing_to_count_per_is_read() {
     let per = |written: &str| {
         let text = format!("[[budget]]\nname = \"b\"\nper = {written}\nwindow = \"day\"\nlimit = \"50 responses\"");
-        policy(&text).budgets[0].per.clone()
+        policy(&text).budgets[0].scope.per.clone()
     };
     assert_eq!(per("\"everything\""), []);
     assert_eq!(per("[\"team\", \"label:cost-center\"]"), [Dimension::Team, Dimension::Label("cost-center".to_owned())]);
