@@ -14,12 +14,15 @@ pub(super) fn forms(words: &[Word], name: Option<&str>) -> Option<Vec<Vec<Piece>
     let Some((first, arguments)) = words.split_first() else { return Some(Vec::new()) };
     let mut file = first.file_name();
     let mut words = words.to_vec();
-    // A program that is named in quotes has no space in its name.
-    if !first.splits {
+    // A program that is named in quotes, or by a pattern on files, has no space in its name. Whatever else the pattern
+    // names stands behind it.
+    let more = if first.is_pattern { vec![Word::unknown()] } else { Vec::new() };
+    if !first.splits || first.is_pattern {
         words.iter_mut().take(1).chain([&mut file]).for_each(|word| word.within());
+        words.splice(1..1, more.iter().cloned());
     }
     let written = joined(&words);
-    let named = |arguments: &[Word]| joined(&[std::slice::from_ref(&file), arguments].concat());
+    let named = |arguments: &[Word]| joined(&[std::slice::from_ref(&file), &more, arguments].concat());
     let mut forms = vec![named(arguments)];
     // A path in quotes is one program, whatever its folders are called.
     let is_one_path = name.is_some() && !first.splits && !first.is_known();

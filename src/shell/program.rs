@@ -167,7 +167,7 @@ fn launches(name: &str) -> Option<&'static [&'static str]> {
         "npm" => &["exec", "x", "explore"],
         "pnpm" => &["exec", "dlx", "x"],
         "yarn" => &["exec", "dlx", "node"],
-        "uv" | "pdm" | "hatch" | "rye" | "pipenv" | "poetry" => &["run", "shell", "tool"],
+        "uv" | "pdm" | "hatch" | "rye" | "pipenv" | "poetry" => &["run", "shell"],
         "pipx" => &["run"],
         "mise" | "asdf" | "rtx" => &["exec", "x", "run"],
         "bundle" => &["exec"],

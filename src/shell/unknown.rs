@@ -80,7 +80,7 @@ impl Reader {
     }
 }
 
-/// `--option=value` as two words.
+/// `--option=value` as two words; of `!tests/**`, which leaves files out, the pattern.
 fn split(arguments: &[Word]) -> Vec<Word> {
     let mut words = Vec::new();
     for word in arguments {
@@ -90,10 +90,16 @@ fn split(arguments: &[Word]) -> Vec<Word> {
                 words.push(word.part(word.pieces.get(..at)));
                 words.push(word.part(word.pieces.get(at + 1..)));
             }
-            None => words.push(word.clone()),
+            None => words.push(left_out(word).unwrap_or_else(|| word.clone())),
         }
     }
     words
+}
+
+/// The pattern on files behind a `!`.
+fn left_out(word: &Word) -> Option<Word> {
+    let text = word.text()?;
+    text.strip_prefix('!').filter(|pattern| pattern.contains(['/', '*'])).map(Word::of)
 }
 
 /// Words, numbers, paths and patterns on paths: no language can say much with these.

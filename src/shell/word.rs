@@ -29,27 +29,29 @@ pub(super) struct Word {
     pub(super) splits: bool,
     /// Some of what is not known of it was not there before the command line: it may hold anything.
     pub(super) is_made: bool,
+    /// All that is not known of it comes of a pattern on the names of files: no space is part of that.
+    pub(super) is_pattern: bool,
 }
 
 impl Word {
     /// A word of known text.
     pub(super) fn of(text: &str) -> Self {
-        Self { pieces: text.chars().map(Piece::Character).collect(), splits: false, is_made: false }
+        Self { pieces: text.chars().map(Piece::Character).collect(), ..Self::default() }
     }
 
     /// A word of which nothing is known.
     pub(super) fn unknown() -> Self {
-        Self { pieces: vec![Piece::Unknown], splits: true, is_made: true }
+        Self { pieces: vec![Piece::Unknown], splits: true, is_made: true, is_pattern: false }
     }
 
     /// Of this one word nothing is known.
     pub(super) fn unknown_in_quotes() -> Self {
-        Self { pieces: vec![Piece::Unknown], splits: false, is_made: true }
+        Self { pieces: vec![Piece::Unknown], is_made: true, ..Self::default() }
     }
 
     /// A value in quotes that this command line has not made: what the environment holds, a date, a folder.
     pub(super) fn found() -> Self {
-        Self { pieces: vec![Piece::Unknown], splits: false, is_made: false }
+        Self { pieces: vec![Piece::Unknown], ..Self::default() }
     }
 
     /// The text of a program in another language, where what is not known of it was found and not made: a name stands
@@ -64,7 +66,8 @@ impl Word {
 
     /// Some pieces of it.
     pub(super) fn part(&self, pieces: Option<&[Piece]>) -> Self {
-        Self { pieces: pieces.unwrap_or_default().to_vec(), splits: self.splits, is_made: self.is_made }
+        let Self { splits, is_made, is_pattern, .. } = *self;
+        Self { pieces: pieces.unwrap_or_default().to_vec(), splits, is_made, is_pattern }
     }
 
     /// What is not known of it is within one word.
@@ -74,6 +77,9 @@ impl Word {
 
     /// One word after the other, as one.
     pub(super) fn extend(&mut self, other: &Self) {
+        let gaps = [&*self, other].map(|word| (word.is_known(), word.is_pattern));
+        self.is_pattern =
+            gaps.iter().all(|(known, pattern)| *known || *pattern) && gaps.iter().any(|(_, pattern)| *pattern);
         self.pieces.extend(&other.pieces);
         self.splits |= other.splits;
         self.is_made |= other.is_made;
@@ -132,7 +138,8 @@ impl Word {
                 },
                 // The grammar makes the end of a line a part of the next word behind a comment.
                 ' ' | '\t' | '\n' if self.pieces.is_empty() => {}
-                ' ' | '\t' | '\n' | '*' | '?' | '[' | '$' | '`' => self.extend(&Self::unknown()),
+                '*' | '?' => self.extend(&Self { is_pattern: true, ..Self::unknown() }),
+                ' ' | '\t' | '\n' | '[' | '$' | '`' => self.extend(&Self::unknown()),
                 other => self.pieces.push(Piece::Character(other)),
             }
         }
