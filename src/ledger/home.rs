@@ -101,7 +101,6 @@ pub(super) fn creation_lock(dir: &Path) -> Result<File, LedgerError> {
 fn unreachable_file(path: &Path, source: io::Error) -> LedgerError {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LedgerError::Full,
-        io::ErrorKind::ReadOnlyFilesystem => LedgerError::ReadOnly,
         _ => LedgerError::Unreachable { path: path.to_owned(), source },
     }
 }

@@ -225,3 +225,24 @@ fn doctor_tells_of_a_ledger_that_cannot_be_written_and_of_watches_that_are_not_g
     assert_eq!(row("true", "ledger").0, "ok");
     assert_eq!(row("true", "inotify").0, "ok");
 }
+
+#[test]
+fn a_home_that_is_read_only_is_told_by_its_name_where_it_would_be_written_and_nowhere_else() {
+    if !can_unshare("unshare", &["-Urm"]) {
+        return;
+    }
+    let world = World::without_codex();
+    std::fs::create_dir_all(world.path("state")).unwrap();
+    let read_only = "mount --bind \"$PWD/../state\" \"$PWD/../state\" && mount -o remount,ro,bind \"$PWD/../state\"";
+    let there = |command: &str| {
+        let script = format!("{read_only} && export GOVERN_HOME=\"$PWD/../state/govern\" && exec {command}");
+        world.run("unshare", &["-Urm", "sh", "-c", &script])
+    };
+    for reads in ["govern", "govern report", "govern status", "govern runs", "govern budget", "govern exceptions"] {
+        there(reads).expect_code(0);
+    }
+    for writes in ["govern run -- true", "govern run --budget 1usd -- true"] {
+        let end = there(writes).expect_code(125);
+        end.expect_said("/state/govern").expect_said("Read-only file system").expect_said("GOVERN_HOME");
+    }
+}
