@@ -320,10 +320,9 @@ fn demo_at_work(args: &demo::DemoArgs) -> Result<Exit> {
     demo::run(args, &mut std::io::stdout(), &here()?)
 }
 
-/// govern's own words while stdout belongs to the child. Nobody reading is no reason to fail.
 /// Asks a Codex whether it tells hooks what its requests use. One that does not answer does not.
 fn tells_of_requests(invocation: &Invocation) -> bool {
-    let asked = invocation.app_server_with_hooks().zip(std::env::current_dir().ok());
+    let asked = listing::app_server(invocation).zip(std::env::current_dir().ok());
     let Some((command, folder)) = asked else { return false };
     let Some((program, arguments)) = command.split_first() else { return false };
     let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
@@ -332,6 +331,7 @@ fn tells_of_requests(invocation: &Invocation) -> bool {
     process::converse(Path::new(program), &arguments, say.as_bytes(), LISTS, hear).unwrap_or(false)
 }
 
+/// govern's own words while stdout belongs to the child. Nobody reading is no reason to fail.
 fn to_stderr(text: &str) {
     let mut err = std::io::stderr().lock();
     // A name out of a cloned repository may hold controls by which some terminals take orders.

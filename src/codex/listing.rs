@@ -12,21 +12,19 @@ use super::invocation::Invocation;
 /// The number of the question that matters.
 const QUESTION: u64 = 2;
 
-impl Invocation {
-    /// The command that starts the app server of the same Codex with a run's hooks; `None` where it takes none.
-    pub fn app_server_with_hooks(&self) -> Option<Vec<OsString>> {
-        let mut argv = self.launcher().to_vec();
-        argv.push("app-server".into());
-        let target = HookTarget {
-            running: None,
-            govern: Path::new("/govern"),
-            socket: Path::new("/socket"),
-            failed: Path::new("/failed"),
-            failing: Failing::Open,
-            posix_shell: true,
-        };
-        Self::parse(&argv)?.with_hooks(&target).ok()
-    }
+/// The command that starts the app server of the same Codex with a run's hooks; `None` where it takes none.
+pub fn app_server(of: &Invocation) -> Option<Vec<OsString>> {
+    let mut argv = of.launcher().to_vec();
+    argv.push("app-server".into());
+    let target = HookTarget {
+        running: None,
+        govern: Path::new("/govern"),
+        socket: Path::new("/socket"),
+        failed: Path::new("/failed"),
+        failing: Failing::Open,
+        posix_shell: true,
+    };
+    Invocation::parse(&argv)?.with_hooks(&target).ok()
 }
 
 /// What is said to the app server, a line each.
@@ -90,7 +88,7 @@ mod tests {
     fn the_same_codex_is_asked() {
         let asked = |command: &str| {
             let words: Vec<OsString> = command.split(' ').map(OsString::from).collect();
-            let argv = Invocation::parse(&words)?.app_server_with_hooks()?;
+            let argv = app_server(&Invocation::parse(&words)?)?;
             Some(argv.iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" "))
         };
         let plain = asked("codex exec --ephemeral hi").unwrap();

@@ -27,7 +27,7 @@ pub use self::invocation::{Asked, Invocation, Kind, Prompt, Session, Start, Stdi
 pub use self::redact::{is_whole, redacted};
 pub use self::resume::CannotResume;
 pub use self::secrets::{REDACTED, redact};
-pub use self::start::{CannotStartOn, base_url};
+pub use self::start::{CannotStartOn, at_address, base_url, on_model};
 
 #[cfg(test)]
 mod tests;

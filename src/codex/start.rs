@@ -23,42 +23,40 @@ pub enum CannotStartOn {
     NoSession(String),
 }
 
-impl Invocation {
-    /// The same command line with `-m MODEL`, right behind its last command, where no option of its own can take it for
-    /// a value. A profile's model gives way to it.
-    pub fn with_model(&self, model: &ModelId) -> Result<Vec<OsString>, CannotStartOn> {
-        let no_session = |name: &str| Err(CannotStartOn::NoSession(name.to_owned()));
-        match self.kind() {
-            Kind::Exec(_) | Kind::Interactive(_) => {}
-            Kind::Review => return no_session("review"),
-            Kind::AppServer => return no_session("app-server"),
-            Kind::Cloud => return no_session("cloud"),
-            Kind::Other(name) => return no_session(&name),
-        }
-        match self.asked() {
-            Asked::Model(named) => return Err(CannotStartOn::Named(named)),
-            Asked::Local(_) => return Err(CannotStartOn::Local),
-            Asked::Profile(_) | Asked::Configured => {}
-        }
-        let is_command = |meaning: &Meaning| matches!(meaning, Meaning::Command(_));
-        let commands = self.tokens.iter().rposition(|token| is_command(&token.meaning)).map_or(0, |last| last + 1);
-        let words = |tokens: &[super::tokens::Token]| tokens.iter().flat_map(|token| token.words.clone()).collect();
-        let (before, after): (&[_], &[_]) = self.tokens.split_at_checked(commands).unwrap_or((&self.tokens, &[]));
-        let (before, after): (Vec<OsString>, Vec<OsString>) = (words(before), words(after));
-        let own = ["-m".into(), OsString::from(model.as_str())];
-        Ok(self.prefix.iter().cloned().chain(before).chain(own).chain(after).collect())
+/// The same command line with `-m MODEL`, right behind its last command, where no option of its own can take it for
+/// a value. A profile's model gives way to it.
+pub fn on_model(codex: &Invocation, model: &ModelId) -> Result<Vec<OsString>, CannotStartOn> {
+    let no_session = |name: &str| Err(CannotStartOn::NoSession(name.to_owned()));
+    match codex.kind() {
+        Kind::Exec(_) | Kind::Interactive(_) => {}
+        Kind::Review => return no_session("review"),
+        Kind::AppServer => return no_session("app-server"),
+        Kind::Cloud => return no_session("cloud"),
+        Kind::Other(name) => return no_session(&name),
     }
+    match codex.asked() {
+        Asked::Model(named) => return Err(CannotStartOn::Named(named)),
+        Asked::Local(_) => return Err(CannotStartOn::Local),
+        Asked::Profile(_) | Asked::Configured => {}
+    }
+    let is_command = |meaning: &Meaning| matches!(meaning, Meaning::Command(_));
+    let commands = codex.tokens.iter().rposition(|token| is_command(&token.meaning)).map_or(0, |last| last + 1);
+    let words = |tokens: &[super::tokens::Token]| tokens.iter().flat_map(|token| token.words.clone()).collect();
+    let (before, after): (&[_], &[_]) = codex.tokens.split_at_checked(commands).unwrap_or((&codex.tokens, &[]));
+    let (before, after): (Vec<OsString>, Vec<OsString>) = (words(before), words(after));
+    let own = ["-m".into(), OsString::from(model.as_str())];
+    Ok(codex.prefix.iter().cloned().chain(before).chain(own).chain(after).collect())
+}
 
-    /// The same command line with this address for the built-in provider. One that names an address of its own keeps it, and
-    /// so does a provider of the user's.
-    pub fn with_base_url(&self, url: &str) -> Vec<OsString> {
-        if self.config(BASE_URL).is_some() {
-            return self.argv();
-        }
-        let own = ["-c".into(), OsString::from(format!("{BASE_URL}=\"{url}\""))];
-        let tokens = self.tokens.iter().flat_map(|token| token.words.iter().cloned());
-        self.prefix.iter().cloned().chain(own).chain(tokens).collect()
+/// The same command line with this address for the built-in provider. One that names an address of its own keeps it, and
+/// so does a provider of the user's.
+pub fn at_address(codex: &Invocation, url: &str) -> Vec<OsString> {
+    if codex.config(BASE_URL).is_some() {
+        return codex.argv();
     }
+    let own = ["-c".into(), OsString::from(format!("{BASE_URL}=\"{url}\""))];
+    let tokens = codex.tokens.iter().flat_map(|token| token.words.iter().cloned());
+    codex.prefix.iter().cloned().chain(own).chain(tokens).collect()
 }
 
 /// The address that a configuration names.
@@ -78,7 +76,7 @@ mod tests {
             ("codex exec -c openai_base_url=\"mine\" hi", "codex exec -c openai_base_url=\"mine\" hi"),
         ] {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            let with = Invocation::parse(&words).unwrap().with_base_url("u");
+            let with = at_address(&Invocation::parse(&words).unwrap(), "u");
             assert_eq!(with, is.split(' ').map(OsString::from).collect::<Vec<_>>(), "{line}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::codex::{CannotStartOn, Invocation};
+use crate::codex::{self, CannotStartOn, Invocation};
 use crate::model::ModelId;
 use crate::policy::rule::Models;
 use crate::policy::suggest;
@@ -67,5 +67,5 @@ pub fn on_model(command: &[OsString], model: &ModelId) -> Result<Vec<OsString>, 
         let program = command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
         return Err(CannotStart::NotCodex { model: model.clone(), program });
     };
-    invocation.with_model(model).map_err(|reason| CannotStart::Codex { model: model.clone(), reason })
+    codex::on_model(&invocation, model).map_err(|reason| CannotStart::Codex { model: model.clone(), reason })
 }

@@ -149,7 +149,7 @@ impl Join<'_> {
         plan_budgets.extend(flags::plan_budgets(flags));
         spawn_limits.extend(flags::spawn_limits(flags));
         alerts.extend(plan_budgets.iter().flat_map(PlanBudget::alerts));
-        let governor = self.governor(&mut drafts, &models, &budgets);
+        let governor = governor::governor(self, &mut drafts, &models, &budgets);
         let units: Vec<Unit> = budgets.iter().map(Budget::unit).collect();
         let fresh_ledger = if drafts.iter().any(|draft| draft.fresh == Some(FreshLedger::Refuse)) {
             FreshLedger::Refuse

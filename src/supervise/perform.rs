@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::clocks::{KILL_GRACE, STOP_GRACE};
-use crate::codex::Invocation;
+use crate::codex::{Invocation, at_address};
 use crate::decide::Effect;
 use crate::decide::agents::lifecycle::{After, State};
 use crate::decide::message::{About, Ending, Question};
@@ -141,7 +141,7 @@ impl Supervisor {
         if let Some(passing) = &self.passing
             && let Some(codex) = Invocation::parse(&launch.argv)
         {
-            launch.argv = codex.with_base_url(passing.codex_url());
+            launch.argv = at_address(&codex, passing.codex_url());
         }
         launch.env.extend(secrets);
         launch.env.extend(self.passing.iter().flat_map(Passing::environment));
