@@ -23,7 +23,7 @@ use crate::policy::window::Bounds;
 use crate::process;
 use crate::report::outlook::{Forecast, RECENT, Stretch, goes_by_recent};
 use crate::report::{BudgetReport, BudgetRow, BudgetStanding, OtherTime, Outlook, PlanStanding, json};
-use crate::supervise::alone;
+use crate::standalone;
 use crate::supervise::spawn_standings;
 use crate::tail::locate::codex_home;
 use crate::tail::plan::last_limits;
@@ -305,7 +305,7 @@ impl Counts<'_> {
         let last = events.last().map_or(run.started, |event| event.at);
         let until = if live { self.here.now } else { last };
         let real = if live { process::age(run.process) } else { None };
-        let active = match alone::active(ledger, &run.id)? {
+        let active = match standalone::active(ledger, &run.id)? {
             Some(told_by_hooks) => told_by_hooks,
             None => active::active(&events, until, real),
         };

@@ -71,7 +71,7 @@ use crate::exit::Exit;
 use crate::gate::socket::SocketError;
 use crate::model::{Brake, RunInfo};
 use crate::process::{self, Guard, GuardHandle, Standing};
-use crate::supervise;
+use crate::turn;
 use crate::ui::Look;
 
 use here::Here;
@@ -272,7 +272,7 @@ fn working_folder(known: Option<PathBuf>, named: Option<OsString>) -> PathBuf {
 
 fn here() -> Result<Here<'static>> {
     let cwd = working_folder(std::env::current_dir().ok(), env("PWD"));
-    Ok(Here { env: &env, cwd, look: Look::stdout(), now: clock::now(), alive: &supervise::lives })
+    Ok(Here { env: &env, cwd, look: Look::stdout(), now: clock::now(), alive: &turn::lives::lives })
 }
 
 /// Who listens at the other end of a connection speaks for this run: its govern, or, of a session that installed hooks

@@ -24,7 +24,7 @@ use crate::policy::serve::{ListenAt, Serve, Trust};
 use crate::process::{self, AskedToEnd};
 use crate::serve::page::{Opened, Proxy, Public};
 use crate::serve::{self, Renew, Sender, Stay};
-use crate::supervise;
+use crate::turn;
 use crate::web::Listener;
 
 /// What a sender needs of its environment, beside the variables that `[notify]` names.
@@ -278,7 +278,7 @@ fn sender(Policy { notify, approvals, serve, timezone, .. }: &Policy) -> Sender 
         zone: *timezone,
         page: serve.url.as_ref().map(|url| url.to_string().trim_end_matches('/').to_owned()),
         is_own: super::is_own,
-        alive: supervise::lives,
+        alive: turn::lives::lives,
         says: |text| super::to_stderr(&format!("govern: {text}\n")),
     }
 }

@@ -21,7 +21,7 @@ use crate::process::AskedToEnd;
 use crate::report::Overview;
 use crate::report::overview::agent::{AgentKey, AgentLook};
 use crate::report::page::Tone;
-use crate::supervise;
+use crate::turn;
 use crate::ui::top::{Ask, Heard, Screen, Top, Wanted, once};
 
 /// Between two looks at the account, at least; and so many times as long as the last one took, so that a large ledger
@@ -193,7 +193,7 @@ impl Work {
         let folder = super::here().and_then(|here| here.state_folder()).ok();
         let sockets = folder.as_deref().map(home::sockets);
         let lives = |run: &RunInfo| {
-            supervise::lives(&RunProcess { run: &run.id, process: run.process, sockets: sockets.as_deref() })
+            turn::lives::lives(&RunProcess { run: &run.id, process: run.process, sockets: sockets.as_deref() })
         };
         self.is_stale |= !self.top.runs().all(lives);
     }

@@ -3,28 +3,22 @@
 use crate::clock;
 use crate::codex::redact;
 use crate::decide::Effect;
-use crate::decide::Governor;
 use crate::decide::message::{Input, Question};
-use crate::decide::people::channel;
 use crate::decide::people::permission;
-use crate::decide::people::quorum::Counted;
 use crate::error::Error;
 use crate::gate::message::{Message, Reply, Stands, Wish};
 use crate::gate::socket::{self, Call};
 use crate::model::event::EventKind;
 use crate::model::quantity::quantity_hint;
-use crate::model::{
-    AgentName, Answer, Answerer, ApprovalId, Brake, BudgetName, Door, MayAnswer, Peer, Quantity, TokenHash,
-};
-use crate::policy::rule::Approvals;
+use crate::model::{AgentName, Answer, Answerer, ApprovalId, Brake, BudgetName, Door, Peer, Quantity, TokenHash};
 use crate::process;
-use crate::report::approvals::answer_text;
+use crate::turn::answers::{Agreed, agreed, by_token, may_answer, nobody_waits, refused};
+use crate::turn::login::{own_login, started_by};
+use crate::turn::not_taken::NotTaken;
+use crate::turn::tokens::{Says, believed};
+use crate::turn::wish::{answer_is_allowed, answer_of, describe};
 
-pub(super) use super::not_taken::NotTaken;
-use super::starter::{own_login, started_by};
 use super::supervisor::Supervisor;
-use super::tokens::{Says, believed};
-use super::wish::{answer_is_allowed, answer_of, describe};
 
 impl Supervisor {
     /// Hears what another govern says, and replies.
@@ -302,68 +296,6 @@ impl Supervisor {
         self.asking.became(format!("{by}: {what}"));
         Ok((effects, Ok(what)))
     }
-}
-
-/// What a counted answer comes to.
-pub(super) enum Agreed {
-    /// It is given, by these.
-    By(String),
-    /// Others have to agree yet.
-    NotYet(String),
-    /// It does not count.
-    Not(NotTaken),
-}
-
-/// Whether enough have said so, in words.
-pub(super) fn agreed(
-    approvals: &Approvals,
-    counted: Counted,
-    who: &Answerer,
-    (question, answer): (&Question, &Answer),
-) -> Agreed {
-    let by = approvals.by(who);
-    let what = answer_text(answer, question.key.unit, question.about.into());
-    match counted {
-        Counted::Enough(all) => Agreed::By(all.iter().map(|one| approvals.by(one)).collect::<Vec<_>>().join(" and ")),
-        Counted::Short { have, need } => {
-            Agreed::NotYet(format!("{by} says yes ({what}): {have} of {need} who have to have said so"))
-        }
-        Counted::Again { have, need } => {
-            Agreed::Not(NotTaken::new(format!("{by} has said so before: {have} of {need} different persons have")))
-        }
-        Counted::Unknown(other) => Agreed::Not(
-            NotTaken::new(format!(
-                "whether `{}` and `{}` are two persons is not known, and it takes two",
-                approvals.name(&who.identity),
-                approvals.name(&other.identity)
-            ))
-            .hint("a `[[person]]` for each says so"),
-        ),
-    }
-}
-
-pub(super) fn nobody_waits(approval: ApprovalId) -> NotTaken {
-    NotTaken::new(format!("nobody waits for approval {approval} here any more"))
-        .hint("`govern approvals` shows what waits")
-}
-
-/// What is typed by whoever has the token of a letter, where such a one may.
-pub(super) fn by_token(not: NotTaken, command: Option<String>) -> NotTaken {
-    match command {
-        Some(command) => not.hint(format!("with the TOKEN of the letter that asked: {command}")),
-        None => not,
-    }
-}
-
-/// Who may answer this question, and by what.
-pub(super) fn may_answer(governor: &Governor, question: &Question) -> MayAnswer {
-    let of = governor.agent(&question.agent).map(|agent| agent.setup.attribution.clone()).unwrap_or_default();
-    let own = Answerer::login(own_login(), Door::Cli);
-    channel::may_answer(governor.policy(), (&own, &started_by()), &question.agent, &of)
-}
-
-pub(super) fn refused(not: NotTaken) -> Reply {
-    Reply::Refused { why: not.why, hint: not.hint }
 }
 
 /// What is asked for.

@@ -12,9 +12,10 @@ use crate::error::Error;
 use crate::gate::message::Reply;
 use crate::gate::socket::Call;
 use crate::model::{AgentName, Answerer, Brake, Braked, Door};
+use crate::turn::answers::{by_token, may_answer};
+use crate::turn::login::started_by;
+use crate::turn::not_taken::NotTaken;
 
-use super::answer::{NotTaken, by_token, may_answer};
-use super::starter::started_by;
 use super::supervisor::Supervisor;
 
 /// Another govern that waits to be told what became of its brake.

@@ -14,8 +14,8 @@ use crate::model::{AgentName, Unit, Unobserved};
 use crate::process::{self, Leftovers, Terminal};
 use crate::report::text::count;
 use crate::report::{BudgetStanding, SpawnStanding};
+use crate::turn::lives::lives;
 
-use super::life::lives;
 use super::plan::Outcome;
 use super::spawned::spawn_standings;
 use super::supervisor::Supervisor;

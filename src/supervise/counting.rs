@@ -11,8 +11,8 @@ use crate::process;
 use crate::rollout::RanTool;
 use crate::shell::CommandLine;
 use crate::tail::settings;
+use crate::turn::hook::judge;
 
-use super::at_gate::judge;
 use super::supervisor::Supervisor;
 
 impl Supervisor {

@@ -10,14 +10,14 @@ use crate::model::event::EventKind;
 use crate::model::{AgentName, Billing, FileId, ProcessIdentity, Response, recorded_at};
 use crate::policy::cost::{billed, cost};
 use crate::process::{self, Process, Role};
-use crate::tail::Held;
 use crate::tail::held::file_at;
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
+use crate::tail::{Alteration, Held};
 use crate::usage::meter::Answer;
 use crate::work::Classed;
 
-use super::sessions::{Alteration, Change, Found, Reading, Reads, Unclaimed};
+use super::sessions::{Change, Found, Reading, Reads, Unclaimed};
 use super::supervisor::Supervisor;
 
 impl Supervisor {

@@ -18,12 +18,12 @@ use crate::model::{AgentName, Answerer, ApprovalId, Door, MayAnswer, Money, Thre
 use crate::policy::rule::{Refusal, Rung};
 use crate::process::{How, Order};
 use crate::report::text;
+use crate::turn::answers;
+use crate::turn::login::{own_login, started_by};
 use crate::ui;
 
-use super::answer;
 use super::owners::AGENT;
 use super::passing::Passing;
-use super::starter::{own_login, started_by};
 use super::supervisor::Supervisor;
 use super::ward::Ward;
 
@@ -179,7 +179,7 @@ impl Supervisor {
         let here = Answerer::login(own_login(), Door::Prompt);
         let approvals = &self.governor.policy().approvals;
         let may_answer = permission::judge(approvals, &here, &started_by(), None).is_ok();
-        let may = answer::may_answer(&self.governor, &question);
+        let may = answers::may_answer(&self.governor, &question);
         let seen = !alive
             && may_answer
             && self.asking.put(ui::answer::Question {

@@ -26,7 +26,7 @@ use crate::tail::watch::{Notice, WatchError, Watcher};
 use crate::usage::meter::Phase;
 use crate::work::Own;
 
-pub(super) use session::{Alteration, Change, Found, Reading, Reads};
+pub(super) use session::{Change, Found, Reading, Reads};
 use session::{Session, Upto};
 
 use super::working::Deeds;

@@ -22,12 +22,14 @@ use crate::process::{Arrived, Guard, Inbox, Leftovers, Order, ProcessError, Repo
 use crate::proxy::talk::News as GatewayNews;
 use crate::tail::login::Login;
 use crate::tail::watch::Notice;
+use crate::turn::not_taken::NotTaken;
+use crate::turn::timers::Timers;
+use crate::turn::tokens::Tokens;
 use crate::ui::notice::Notices;
 use crate::usage::pairing::Pairings;
 use crate::usage::price::PriceTable;
 
 use super::adviser::{self, Advising};
-use super::answer::NotTaken;
 use super::asking::Asking;
 use super::at_gate::Waiting;
 use super::braking::Braking;
@@ -40,9 +42,7 @@ use super::plan::{EarlierEnd, Outcome, Plan, Seat, Start};
 use super::redraw::Redraw;
 use super::sessions::Sessions;
 use super::strangers::{Nested, Strangers};
-use super::timers::Timers;
 use super::timing::Timing;
-use super::tokens::Tokens;
 use super::told::WithoutFile;
 use super::unseen::Unseen;
 use super::ward::Ward;

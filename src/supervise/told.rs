@@ -17,10 +17,11 @@ use crate::model::event::EventKind;
 use crate::model::{AgentName, Basis, ProcessIdentity, Response, ResponseKey, ServiceTier, Source, ThreadId, Tokens};
 use crate::process;
 use crate::tail::{locate, settings};
+use crate::turn::configured::layers;
+use crate::turn::hook::lacks;
 use crate::usage::meter::Answer;
-use crate::usage::pairing::{Difference, One, Recorded, Told};
+use crate::usage::pairing::{Difference, Recorded, Told};
 
-use super::configured::layers;
 use super::supervisor::Supervisor;
 
 /// What is known of a thread that writes no session file.
@@ -234,12 +235,6 @@ impl Supervisor {
     pub(super) fn agent_without_file(&self, thread: &ThreadId) -> Option<&AgentName> {
         self.without_file.get(thread).map(|known| &known.agent)
     }
-}
-
-/// What is said of a response that Codex told of, and did not record.
-pub(super) fn lacks(thread: &ThreadId, one: &One) -> String {
-    let tokens = counted(one.tokens.total(), "token", "tokens");
-    format!("the session file of thread {thread} has no record of a response of {tokens} that Codex told of")
 }
 
 /// A configuration has govern's hook for this event, and Codex runs it.

@@ -16,8 +16,8 @@ use crate::process::{self, How, LaunchFailure, Missing, Order, Report, Status};
 use crate::report::text;
 use crate::tail::locate::codex_home;
 use crate::tail::settings;
+use crate::turn::configured::begins_with;
 
-use super::configured::begins_with;
 use super::seen::Seen;
 use super::supervisor::Supervisor;
 use super::ward::Ward;

@@ -35,6 +35,31 @@ pub enum Whereabouts {
     Lost,
 }
 
+/// What was done to a session file by somebody else than its writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alteration {
+    /// It is shorter than it was, or was written over.
+    Rewritten,
+    /// Another file has its name.
+    Replaced,
+    /// It was removed, or something hides it.
+    Lost,
+    /// It has a line that Codex did not write.
+    Foreign,
+}
+
+impl Alteration {
+    /// Such as `was replaced by another file`.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Rewritten => "was cut or written over",
+            Self::Replaced => "was replaced by another file",
+            Self::Lost => "was removed or hidden",
+            Self::Foreign => "was written to by another program",
+        }
+    }
+}
+
 impl Held {
     /// Opens the file that this path leads to at the moment.
     pub fn open(path: &Path) -> io::Result<Self> {

@@ -13,5 +13,5 @@ pub mod watch;
 
 pub use cursor::{Cursor, Progress};
 pub use fingerprint::Fingerprint;
-pub use held::{Held, Whereabouts};
+pub use held::{Alteration, Held, Whereabouts};
 pub use watch::{Notice, WatchError, Watcher};

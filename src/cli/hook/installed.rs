@@ -24,9 +24,9 @@ use crate::policy::attribute;
 use crate::policy::mistake::LayerText;
 use crate::policy::rule::Layer;
 use crate::process::{self, Parent, Woken};
-use crate::supervise::alone::{self, Call, Stopping, Told};
-use crate::supervise::lives;
+use crate::standalone::{self, Call, Stopping, Told};
 use crate::tail::{locate, session};
+use crate::turn::lives::lives;
 use crate::ui::Look;
 
 /// From this version on Codex asks before each request: 0.164, 0.165, 0.166, 0.169 and 0.171 were seen to, 0.160, 0.162 and
@@ -268,7 +268,7 @@ impl Attended<'_> {
             let session = Session { prices, unpriced, attribution: &attribution, work };
             let thread = self.said.input.thread();
             let path = self.said.input.session_file();
-            let read = path.map(|path| alone::read_unlimited(&mut ledger, (self.codex, &thread, path), &session));
+            let read = path.map(|path| standalone::read_unlimited(&mut ledger, (self.codex, &thread, path), &session));
             // Without a limit nothing is kept from going on: `govern import` finds it later.
             let said = read.and_then(|read| read.unwrap_or_else(|error| Some(format!("not metered: {error}"))));
             return Ok(Told::GoOn { deny: None, said: said.into_iter().collect(), context: Vec::new() });
@@ -305,7 +305,7 @@ impl Attended<'_> {
             sockets: home::socket_folder(&state).map_err(|error| error.to_string())?,
             codex_home: locate::codex_home(env),
         };
-        alone::attend(&call, &mut ledger, &self.parent, again).map_err(|error| error.to_string())
+        standalone::attend(&call, &mut ledger, &self.parent, again).map_err(|error| error.to_string())
     }
 
     /// What a variable says of whom the spend belongs to: that of the Codex that no other has started. What a Codex starts

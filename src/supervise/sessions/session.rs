@@ -8,7 +8,7 @@ use crate::rollout::{self, Deed, RanTool, SessionName};
 use crate::supervise::working::Deeds;
 use crate::tail::cursor::LONGEST_LINE;
 use crate::tail::session::{home_of, name_is_older, name_of};
-use crate::tail::{Held, Whereabouts};
+use crate::tail::{Alteration, Held, Whereabouts};
 use crate::usage::meter::{Answer, Counting, Meter, Phase};
 use crate::work::{Classed, LiveTurns, Own};
 
@@ -134,31 +134,6 @@ pub(super) struct Session {
     foreign: bool,
     /// That it cannot be read was told.
     pub(super) unreadable: bool,
-}
-
-/// What was done to a session file by somebody else than its writer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::supervise) enum Alteration {
-    /// It is shorter than it was, or was written over.
-    Rewritten,
-    /// Another file has its name.
-    Replaced,
-    /// It was removed, or something hides it.
-    Lost,
-    /// It has a line that Codex did not write.
-    Foreign,
-}
-
-impl Alteration {
-    /// Such as `was replaced by another file`.
-    pub(in crate::supervise) fn text(self) -> &'static str {
-        match self {
-            Self::Rewritten => "was cut or written over",
-            Self::Replaced => "was replaced by another file",
-            Self::Lost => "was removed or hidden",
-            Self::Foreign => "was written to by another program",
-        }
-    }
 }
 
 impl Session {

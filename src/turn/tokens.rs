@@ -17,7 +17,7 @@ const MOST: usize = 1_000;
 
 /// What was put to whom with which token. It lives in the memory of whoever waits for the answer, and nowhere else.
 #[derive(Debug, Default)]
-pub(super) struct Tokens {
+pub(crate) struct Tokens {
     /// By question; `None`: whether a run that is paused goes on.
     known: BTreeMap<Option<ApprovalId>, VecDeque<(TokenHash, Answerer)>>,
     wrong: BTreeMap<Option<ApprovalId>, VecDeque<Instant>>,
@@ -25,16 +25,16 @@ pub(super) struct Tokens {
 
 /// What somebody says of themselves.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Says {
+pub(crate) struct Says {
     /// Whom the sender of notices has heard.
-    pub(super) who: Option<Answerer>,
+    pub(crate) who: Option<Answerer>,
     /// What the message had.
-    pub(super) token: Option<String>,
+    pub(crate) token: Option<String>,
 }
 
 impl Tokens {
     /// A message with this token is about to be sent.
-    pub(super) fn expect(&mut self, approval: Option<ApprovalId>, hash: TokenHash, who: Answerer) {
+    pub(crate) fn expect(&mut self, approval: Option<ApprovalId>, hash: TokenHash, who: Answerer) {
         let known = self.known.entry(approval).or_default();
         if known.len() >= MOST {
             known.pop_front();
@@ -43,14 +43,14 @@ impl Tokens {
     }
 
     /// The question is settled: its tokens are dead.
-    pub(super) fn forget(&mut self, approval: Option<ApprovalId>) {
+    pub(crate) fn forget(&mut self, approval: Option<ApprovalId>) {
         self.known.remove(&approval);
         self.wrong.remove(&approval);
     }
 
     /// Who answers this question, which somebody waits for: by the token, or whom the sender has heard, else the user of the
     /// process that speaks. A right token is taken however many were guessed before.
-    pub(super) fn who(
+    pub(crate) fn who(
         &mut self,
         approval: Option<ApprovalId>,
         says: Says,
@@ -83,7 +83,7 @@ fn what(approval: Option<ApprovalId>) -> String {
 
 /// Who answers: the user of the process that speaks, or whom the sender of notices has heard. Nobody else is believed that
 /// it speaks for another.
-pub(super) fn believed(
+pub(crate) fn believed(
     own: Answerer,
     claimed: Option<Answerer>,
     peer: &Peer,

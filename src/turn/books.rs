@@ -9,22 +9,22 @@ use crate::ledger::{CallQuery, LedgerError, Turn};
 use crate::model::event::Answer;
 use crate::model::{AgentName, BudgetKey, Dimension, Grant, Money, RunId, Sum, ThreadId, Threshold, Timestamp, Unit};
 
-use super::life::lives;
+use super::lives::lives;
 
 /// The ledger in a turn. The governor is pure and takes no errors: the first one is kept, and the
 /// turn that met it is rolled back.
-pub(super) struct TurnBooks<'a, 't> {
+pub(crate) struct TurnBooks<'a, 't> {
     turn: RefCell<&'a mut Turn<'t>>,
     error: RefCell<Option<LedgerError>>,
 }
 
 impl<'a, 't> TurnBooks<'a, 't> {
-    pub(super) fn new(turn: &'a mut Turn<'t>) -> Self {
+    pub(crate) fn new(turn: &'a mut Turn<'t>) -> Self {
         Self { turn: RefCell::new(turn), error: RefCell::new(None) }
     }
 
     /// The first error that an answer met.
-    pub(super) fn into_error(self) -> Result<(), LedgerError> {
+    pub(crate) fn into_error(self) -> Result<(), LedgerError> {
         self.error.into_inner().map_or(Ok(()), Err)
     }
 
@@ -119,7 +119,7 @@ fn counted(sum: &Sum, query: &SpentQuery<'_>) -> i64 {
 }
 
 /// No ledger: nothing is known beyond this run.
-pub(super) struct NoBooks;
+pub(crate) struct NoBooks;
 
 impl Books for NoBooks {
     fn spent(&self, _: &SpentQuery<'_>) -> i64 {

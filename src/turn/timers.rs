@@ -6,13 +6,13 @@ use crate::decide::message::Timer;
 
 /// What is due when. Few at a time.
 #[derive(Debug, Default)]
-pub(super) struct Timers {
+pub(crate) struct Timers {
     armed: Vec<(Instant, Timer)>,
 }
 
 impl Timers {
     /// Tells of `timer` after so long; one that is armed already is moved.
-    pub(super) fn arm(&mut self, now: Instant, timer: Timer, after: Duration) {
+    pub(crate) fn arm(&mut self, now: Instant, timer: Timer, after: Duration) {
         self.armed.retain(|(_, armed)| *armed != timer);
         // A wait beyond what the clock can hold is never over.
         if let Some(at) = now.checked_add(after) {
@@ -21,12 +21,12 @@ impl Timers {
     }
 
     /// The next deadline.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.armed.iter().map(|(at, _)| *at).min()
     }
 
     /// Takes what is due.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<Timer> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<Timer> {
         let (due, later) = std::mem::take(&mut self.armed).into_iter().partition(|(at, _)| *at <= now);
         self.armed = later;
         let mut due: Vec<(Instant, Timer)> = due;

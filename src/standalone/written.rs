@@ -9,11 +9,11 @@ use crate::import::{self, Named, Session};
 use crate::ledger::Ledger;
 use crate::model::{ProcessIdentity, ThreadId};
 use crate::process::{self, SessionFile};
-use crate::supervise::life::lives;
-use crate::supervise::sessions::Alteration;
+use crate::tail::Alteration;
 use crate::tail::held::file_at;
 use crate::tail::session::{name_of, thread_of};
 use crate::tail::{Fingerprint, Held, Whereabouts};
+use crate::turn::lives::lives;
 
 /// What a Codex has open.
 #[derive(Debug)]

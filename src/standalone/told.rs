@@ -7,8 +7,8 @@ use crate::ledger::{LedgerError, Turn};
 use crate::model::event::EventKind;
 use crate::model::{Basis, Billing, Event, Response, ResponseKey, Source, ThreadId, Tokens};
 use crate::policy::cost::{billed, cost};
-use crate::supervise::configured::layers;
 use crate::tail::login::Login;
+use crate::turn::configured::layers;
 use crate::usage::pairing::{Difference, Recorded, Told};
 
 use super::Call;

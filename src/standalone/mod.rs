@@ -33,6 +33,10 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::model::{AgentName, Attribution, Brake, Braked, ProcessIdentity, RunId, ServiceTier};
 use crate::policy::rule::Policy;
 use crate::process::Parent;
+use crate::turn::lives::lives;
+use crate::turn::not_taken::NotTaken;
+use crate::turn::timers::Timers;
+use crate::turn::tokens::Tokens;
 use crate::usage::price::PriceTable;
 
 pub use worked::active;
@@ -40,11 +44,6 @@ pub use written::read_unlimited;
 
 use session::Over;
 use standing::Stops;
-
-use super::answer::NotTaken;
-use super::life::lives;
-use super::timers::Timers;
-use super::tokens::Tokens;
 
 /// Codex's call, by its number within this process.
 const CALL: HookId = HookId(1);

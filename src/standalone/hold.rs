@@ -16,11 +16,12 @@ use crate::gate::message::{Message, Reply};
 use crate::gate::socket::{self, Heard, Socket};
 use crate::model::{Answerer, Door, Peer};
 use crate::process::{self, Parent, Woken};
-use crate::supervise::answer::{Agreed, NotTaken, agreed, nobody_waits, refused};
-use crate::supervise::life::lives;
-use crate::supervise::starter::{own_login, started_by};
-use crate::supervise::tokens::{Says, believed};
-use crate::supervise::wish::{answer_of, describe};
+use crate::turn::answers::{Agreed, agreed, nobody_waits, refused};
+use crate::turn::lives::lives;
+use crate::turn::login::{own_login, started_by};
+use crate::turn::not_taken::NotTaken;
+use crate::turn::tokens::{Says, believed};
+use crate::turn::wish::{answer_of, describe};
 
 use super::{Alone, CALL, Held, REQUEST, Told, Words};
 

@@ -7,12 +7,12 @@ use crate::model::{Answer, AnswerWord, Answerer, Braked, Quantity};
 use crate::policy::rule::Approvals;
 use crate::report::approvals::answer_text;
 
+use super::login::started_by;
 use super::not_taken::NotTaken;
-use super::starter::started_by;
 
 /// The answer that a wish comes to for this question, if this person may give it. What earlier answers have used up of
 /// `max_extend` is looked at in the turn that takes it.
-pub(super) fn answer_of(
+pub(crate) fn answer_of(
     question: &Question,
     wish: &Wish,
     who: &Answerer,
@@ -25,7 +25,7 @@ pub(super) fn answer_of(
 }
 
 /// This person may give this answer.
-pub(super) fn answer_is_allowed(
+pub(crate) fn answer_is_allowed(
     question: &Question,
     answer: &Answer,
     who: &Answerer,
@@ -92,7 +92,7 @@ fn understand(question: &Question, wish: &Wish) -> Result<Answer, NotTaken> {
 }
 
 /// What an answer did, for the person who gave it: its word first. An agent that somebody paused stays so.
-pub(super) fn describe(question: &Question, answer: &Answer, paused: Option<&Braked>) -> String {
+pub(crate) fn describe(question: &Question, answer: &Answer, paused: Option<&Braked>) -> String {
     let (agent, about) = (&question.agent, question.about.into());
     let did = match (answer, &question.route_to) {
         (Answer::Extend { .. }, _) => {

@@ -21,10 +21,11 @@ use super::told;
 use super::unasked;
 use super::worked::{self, Look};
 use super::{Alone, CALL, Call, How, Kept, REQUEST, Told};
-use crate::supervise::answer::{NotTaken, may_answer};
-use crate::supervise::at_gate::{asked, wants};
-use crate::supervise::books::TurnBooks;
-use crate::supervise::turn::{elsewhere, record, take_answer};
+use crate::turn::answers::may_answer;
+use crate::turn::books::TurnBooks;
+use crate::turn::hook::{asked, wants};
+use crate::turn::not_taken::NotTaken;
+use crate::turn::record::{elsewhere, record, take_answer};
 
 /// What comes of a turn, beside its effects.
 #[derive(Default)]

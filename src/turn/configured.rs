@@ -8,7 +8,7 @@ use crate::model::ModelId;
 use crate::tail::settings;
 
 /// The configuration of a Codex with this command line and home, for a thread that works in this folder.
-pub(super) fn layers(command: &[OsString], home: Option<&Path>, folder: Option<&Path>) -> Layers {
+pub(crate) fn layers(command: &[OsString], home: Option<&Path>, folder: Option<&Path>) -> Layers {
     let profile = Invocation::parse(command).and_then(|own| own.profile());
     Layers {
         home: home.and_then(settings::of),
@@ -19,7 +19,7 @@ pub(super) fn layers(command: &[OsString], home: Option<&Path>, folder: Option<&
 
 /// The model that a Codex with this command line and home begins with, in this folder; `None`: it is Codex's own default, or
 /// cannot be told.
-pub fn begins_with(command: &[OsString], home: Option<&Path>, folder: Option<&Path>) -> Option<ModelId> {
+pub(crate) fn begins_with(command: &[OsString], home: Option<&Path>, folder: Option<&Path>) -> Option<ModelId> {
     Invocation::parse(command)?;
     Defaults::of(command, &layers(command, home, folder)).model
 }

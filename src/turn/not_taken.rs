@@ -4,25 +4,25 @@ use crate::decide::people::permission::NotAllowed;
 
 /// Why an answer is not taken, and what to do instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NotTaken {
-    pub(super) why: String,
-    pub(super) hint: Option<String>,
+pub(crate) struct NotTaken {
+    pub(crate) why: String,
+    pub(crate) hint: Option<String>,
     /// It is not this person's to give: that is on record.
-    pub(super) oversteps: bool,
+    pub(crate) oversteps: bool,
 }
 
 impl NotTaken {
-    pub(super) fn new(why: impl Into<String>) -> Self {
+    pub(crate) fn new(why: impl Into<String>) -> Self {
         Self { why: why.into(), hint: None, oversteps: false }
     }
 
     /// It is on record.
-    pub(super) fn oversteps(mut self) -> Self {
+    pub(crate) fn oversteps(mut self) -> Self {
         self.oversteps = true;
         self
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }

@@ -22,13 +22,13 @@ use crate::policy::notify::Redact;
 use crate::policy::rule::Refusal;
 use crate::report::told::told;
 
-use super::starter::{own_login, started_by};
+use super::login::{own_login, started_by};
 
 /// What a question's followers are told by.
 const SETTLED: [NoticeKind; 3] = [NoticeKind::Decided, NoticeKind::Withdrawn, NoticeKind::Expired];
 
 /// Says what happened to whoever wants to know; whether anything was written.
-pub(super) fn of_event(
+pub(crate) fn of_event(
     turn: &mut Turn<'_>,
     governor: &Governor,
     run: &RunId,
@@ -77,7 +77,7 @@ fn may_continue_here(governor: &Governor) -> bool {
 
 /// Puts a question to whoever wants to know; whether anything was written. Who waits for the answer to another run's
 /// question puts it to those alone whom that run did not: one question, however many it holds.
-pub(super) fn of_question(
+pub(crate) fn of_question(
     turn: &mut Turn<'_>,
     governor: &Governor,
     run: &RunId,

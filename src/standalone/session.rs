@@ -17,10 +17,10 @@ use crate::ledger::{Ended, Holder, Ledger, LedgerError, RunState, Turn};
 use crate::model::event::EventKind;
 use crate::model::{Event, ProcessIdentity, Response, ThreadId, Timestamp, WorkClass};
 use crate::rollout::RanTool;
-use crate::supervise::at_gate::asked;
-use crate::supervise::sessions::Alteration;
-use crate::supervise::told::lacks;
+use crate::tail::Alteration;
 use crate::tail::Fingerprint;
+use crate::turn::hook::asked;
+use crate::turn::hook::lacks;
 
 use super::standing::{From, Standing, Stops};
 use super::unasked::RanTools;
